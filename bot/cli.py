@@ -1,0 +1,73 @@
+"""The command line: run the bot, or try it without Slack."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+
+from bot import __version__
+from bot.environ import environment
+from bot.settings import Settings, load
+
+_FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: 0 fine, 1 failed, 2 wrong setup or wrong usage."""
+    parser = argparse.ArgumentParser(
+        prog="share-env-bot", description="Share WeChat cloud environments from Slack."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("run", help="run the bot (the default)")
+    demo = commands.add_parser("demo", help="try the bot without Slack and without WeChat")
+    demo.add_argument("--script", action="store_true", help="play the fixed scenario and exit")
+    demo.add_argument("--as", dest="role", metavar="ROLE", help="who types the one LINE to run")
+    demo.add_argument("--in", dest="place", metavar="PLACE", help="where the LINE is typed")
+    demo.add_argument(
+        "line", nargs="?", metavar="LINE", help="one command, such as '/share-env help'"
+    )
+    given = parser.parse_args(arguments)
+    if given.command == "demo":
+        return _demo(given)
+    return _run()
+
+
+def _run() -> int:
+    settings = load(environment())
+    if not isinstance(settings, Settings):
+        return _complain(settings)
+    # Imported here: a wrong setup need not wait for Slack's libraries to load.
+    from bot.app import CannotStartError, running  # noqa: PLC0415
+    from bot.ops.logs import set_up  # noqa: PLC0415
+
+    set_up(settings.log_level, settings.log_format, settings.secrets())
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(sign, stop.set)
+        async with running(settings) as line:
+            print(line, flush=True)
+            await stop.wait()
+
+    try:
+        asyncio.run(serve())
+    except CannotStartError as error:
+        _complain(error.problems)
+        return _WRONG_SETUP if error.wrong_setup else _FAILED
+    return _FINE
+
+
+def _complain(problems: Sequence[str]) -> int:
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return _WRONG_SETUP
+
+
+def _demo(given: argparse.Namespace) -> int:
+    from bot.playground.demo import demo  # noqa: PLC0415  # never loaded by `run`
+
+    return demo(given.role, given.place, given.line, script=given.script)

@@ -1,0 +1,136 @@
+"""What can be wrong with a typed command: a closed set of values, each worded in `bot.messages`."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class AppidFault(Enum):
+    """What keeps a word from being an appid."""
+
+    BLANK = "the placeholder itself"
+    CASE = "capital letters"
+    PREFIX = "does not begin with wx"
+    LENGTH = "not 18 characters"
+    LETTERS = "other characters than 0-9 and a-f"
+
+
+@dataclass(frozen=True, slots=True)
+class UnclosedQuote:
+    """A quotation mark that opens and never closes."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotAnAppid:
+    """`word` stands where the appid belongs and is none."""
+
+    word: str
+    fault: AppidFault
+
+
+@dataclass(frozen=True, slots=True)
+class NotAnEnv:
+    """`word` stands where the env belongs and cannot be one."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """The env came first and the appid second."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingAppid:
+    """There is no appid; perhaps no env either."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingEnv:
+    """There is an appid but no env."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraWords:
+    """More words than the command takes."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralAppids:
+    """More than one appid at a time."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownWord:
+    """One word that is no command, but close to one."""
+
+    word: str
+    nearest: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownOption:
+    """An option that does not exist; `nearest` is the likely one, if any."""
+
+    option: str
+    nearest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionWithoutValue:
+    """`--reason` with nothing behind it."""
+
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptionTwice:
+    """The same option given twice."""
+
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptionNotHere:
+    """An option that this first word does not take."""
+
+    option: str
+    first_word: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonTooLong:
+    """A reason longer than `limit` characters."""
+
+    length: int
+    limit: int
+
+
+Mistake = (
+    UnclosedQuote
+    | NotAnAppid
+    | NotAnEnv
+    | Swapped
+    | MissingAppid
+    | MissingEnv
+    | ExtraWords
+    | SeveralAppids
+    | UnknownWord
+    | UnknownOption
+    | OptionWithoutValue
+    | OptionTwice
+    | OptionNotHere
+    | ReasonTooLong
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Misread:
+    """A Mistake, the text as it came, and one corrected line to copy."""
+
+    mistake: Mistake
+    received: str
+    instead: str

@@ -1,0 +1,77 @@
+"""Read the environment, and a `.env` in the working directory, value by value; nothing else reads either."""
+
+import os
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+
+def environment() -> dict[str, str]:
+    """Return the process's environment on top of the `.env` in the working directory."""
+    file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return {**file, **os.environ}
+
+
+class Reader:
+    """Reads single settings, and keeps a sentence for each that is wrong."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        """Return what `name` is set to; an empty value counts as not set."""
+        return self._environ.get(name, "").strip() or None
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        """Return the number that `name` is set to, from `least` to `most`."""
+        word = self.text(name) or str(default)
+        try:
+            value = float(word)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            self.problems.append(f"{name} is “{word}”. Set it to a number from {least} to {most}.")
+        return value if least <= value <= most else default
+
+    def choice(self, name: str, *known: str) -> str | None:
+        """Return which of `known` the setting `name` is, whatever its case."""
+        word = self.text(name)
+        found = next((choice for choice in known if word and choice.lower() == word.lower()), None)
+        if word and not found:
+            self.problems.append(f"{name} is “{word}”. Set it to one of {', '.join(known)}.")
+        return found
+
+    def url(self, name: str, default: str = "") -> str:
+        """Return a web address; only one on this machine may be unprotected."""
+        word = self.text(name) or default
+        parts = urlsplit(word)
+        if word and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            self.problems.append(
+                f"{name} is not a web address. Set it to one that begins with https://."
+            )
+        elif parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            self.problems.append(
+                f"{name} begins with http://, which would send tokens unprotected. Use https://."
+            )
+        return word
+
+    def ids(self, name: str, pattern: re.Pattern[str], example: str) -> frozenset[str]:
+        """Return the ids in a list that is separated by commas or blanks."""
+        words = frozenset((self.text(name) or "").replace(",", " ").split())
+        for word in sorted(words):
+            if not pattern.fullmatch(word):
+                self.problems.append(
+                    f"{name}: “{word}” is not an id. Use ids such as {example}, separated by commas."
+                )
+        return words
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

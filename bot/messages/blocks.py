@@ -1,0 +1,85 @@
+"""Messages as parts: each part is one block, and all parts together are the text that says the whole thing.
+
+Sources: docs.slack.dev, "Formatting message text" (escaping) and "Block Kit" (limits). Screen readers and
+notifications read the text alone, so nothing may stand in blocks only.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Block = dict[str, object]
+
+SECTION_LIMIT = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One paragraph of Slack's mrkdwn; a small one is set as context."""
+
+    text: str
+    small: bool = False
+
+    def block(self) -> Block:
+        """Return the part as Block Kit; `verbatim` keeps Slack from making mentions and links of words."""
+        text = {"type": "mrkdwn", "text": self.text[:SECTION_LIMIT], "verbatim": True}
+        if self.small:
+            return {"type": "context", "elements": [text]}
+        return {"type": "section", "text": text}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the bot says in one message."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """Everything the message says, as mrkdwn."""
+        return "\n".join(part.text for part in self.parts)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The same as Block Kit."""
+        return [part.block() for part in self.parts]
+
+    def __add__(self, other: "Message") -> "Message":
+        return Message(self.parts + other.parts)
+
+
+def message(*parts: str | Part | None) -> Message:
+    """Return the Message of these paragraphs, leaving out what is None or empty."""
+    whole = (Part(part) if isinstance(part, str) else part for part in parts)
+    return Message(tuple(part for part in whole if part and part.text))
+
+
+def small(text: str) -> Part:
+    """Return a paragraph in small print."""
+    return Part(text, small=True)
+
+
+def escape(text: str) -> str:
+    """Return `text` from people or from WeChat such that Slack shows it and does nothing else with it."""
+    line = " ".join(text.split())
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def code(text: str) -> str:
+    """Return `text` as inline code; a backtick in it would end it early."""
+    return f"`{escape(text.replace('`', 'ˋ')) or ' '}`"
+
+
+def steps(lines: Iterable[str]) -> str:
+    """Return numbered lines."""
+    return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """Return lines with bullets."""
+    return "\n".join(f"• {line}" for line in lines)
+
+
+def listed(words: Sequence[str], most: int = 5) -> str:
+    """Return `words` as “a, b and c”, with those past `most` as a count."""
+    shown = [*words[:most], *([f"{len(words) - most} more"] if len(words) > most else [])]
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1] if shown else ""]))

@@ -1,0 +1,1 @@
+"""What operators need: logs that keep secrets."""

@@ -1,0 +1,93 @@
+"""Logs: one line for each event, as text or JSON, and no secret in any of them, whoever wrote the line.
+
+The token of WeChat's API sits in the URL and Slack's response_urls are keys, so what libraries log is cleaned
+too: messages, arguments, extras and tracebacks, all at once in the finished line.
+"""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+_HIDDEN = "[hidden]"
+# What a secret is called where it travels: in queries, JSON, Python reprs and headers.
+_NAMES = (
+    r"(?:component_|authorizer_)?(?:access|refresh)_token|component_verify_ticket|ComponentVerifyTicket|"
+    r"component_(?:app)?secret|appsecret|authorization_code|AuthorizationCode|pre_auth_code|PreAuthCode|"
+    r"authorization|ticket|secret|token"
+)
+_PATTERNS = (
+    re.compile(r"\b(?:xox[a-z](?:\.xox[a-z])?-|xapp-)[\w-]+"),
+    re.compile(r"(https?://[^\s\"'<>]*?/)(?:commands|actions|response)/[^\s\"'<>]+"),
+    re.compile(r"(wss?://[^\s\"'<>?]+)\?[^\s\"'<>]+"),
+    re.compile(r"(\w+://[^\s:/@]*:)[^\s@/]+(?=@)"),
+    re.compile(
+        rf"(?i)((?:\b|_)(?:{_NAMES})[\"']?\s*(?:=|:|%3D)\s*[\"']?(?:Bearer\s+)?)[^\s\"'&,;)}}\]]+"
+    ),
+)
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class Redactor:
+    """Replaces what is or looks like a secret."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        longest_first = sorted(filter(None, secrets), key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def clean(self, line: str) -> str:
+        """Return `line` with every secret hidden."""
+        if self._known:
+            line = self._known.sub(_HIDDEN, line)
+        for pattern in _PATTERNS:
+            line = pattern.sub(rf"\1{_HIDDEN}" if pattern.groups else _HIDDEN, line)
+        return line
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, redactor: Redactor, *, as_json: bool) -> None:
+        super().__init__()
+        self._redactor = redactor
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = {k: v for k, v in vars(record).items() if k not in _STANDARD and v is not None}
+        line = self._json(record, facts) if self._as_json else self._text(record, facts)
+        return self._redactor.clean(line)
+
+    def _text(self, record: logging.LogRecord, facts: dict[str, object]) -> str:
+        when = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        pairs = "".join(f" {name}={_quoted(value)}" for name, value in facts.items())
+        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return f"{when} {record.levelname:<7} {record.getMessage()}{pairs}{trace}"
+
+    def _json(self, record: logging.LogRecord, facts: dict[str, object]) -> str:
+        fields: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **facts,
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False, default=str)
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if re.search(r"[\s\"=]", text) else text
+
+
+def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
+    """Send every log line of the process to standard error, cleaned; text on a terminal, else JSON."""
+    as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter(Redactor(secrets), as_json=as_json))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    if level != "DEBUG":
+        # One line for each HTTP request and each reconnect step: for debugging only.
+        for noisy in ("httpx", "slack_bolt", "slack_sdk", "aiohttp.access"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,1 @@
+"""Slack: commands in, threads out, people and groups, the connection."""

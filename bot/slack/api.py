@@ -1,0 +1,144 @@
+"""Call one method of Slack's Web API, and tell a no from a maybe."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+from slack_sdk.webhook.webhook_response import WebhookResponse
+
+NOT_SENT = "not sent"
+
+_OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
+# "Some aspect of the operation may have succeeded", says the method reference of fatal_error.
+_MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+_RATE_LIMITED = {"ratelimited", "rate_limited"}
+_DEFAULT_RETRY_AFTER = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Slack said ok."""
+
+    data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Slack said no: `error` as in the method reference; nothing happened."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A 5xx, a dropped connection or silence: it may have happened."""
+
+    why: str
+
+
+Result = Answered | Refused | Doubtful
+_Response = AsyncSlackResponse | WebhookResponse
+
+
+class SlackApi:
+    """The Web API with one rule: wait as long as Slack asks, and repeat nothing that may have happened.
+
+    `client` must have no retry handlers: the SDK's own repeats chat.postMessage after a dropped connection.
+    """
+
+    def __init__(self, client: AsyncWebClient, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._client = client
+        self._sleep = sleep
+
+    async def read(
+        self, method: str, patience: float = 0.0, **arguments: str | int | bool
+    ) -> Result:
+        """Return what a reading method answers, waiting up to `patience` seconds for a rate limit."""
+        query = {name: _as_query(value) for name, value in arguments.items()}
+        return await self._patiently(
+            lambda: self._client.api_call(method, http_verb="GET", params=query), patience
+        )
+
+    async def write(self, method: str, patience: float, **arguments: object) -> Result:
+        """Return what a writing method answers, waiting up to `patience` seconds for a rate limit."""
+        return await self._patiently(
+            lambda: self._client.api_call(method, json=arguments), patience
+        )
+
+    async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
+        """Return what a response_url answers; it has no body to speak of."""
+        webhook = AsyncWebhookClient(
+            url, session=self._client.session, logger=self._client.logger, retry_handlers=[]
+        )
+        return await self._patiently(lambda: webhook.send_dict(body), patience)
+
+    async def _patiently(self, call: Callable[[], Awaitable[_Response]], patience: float) -> Result:
+        while True:
+            result = await _once(call)
+            wait = retry_after(result)
+            if wait is None or wait > patience:
+                return result
+            patience -= wait
+            await self._sleep(wait)
+
+
+async def _once(call: Callable[[], Awaitable[_Response]]) -> Result:
+    try:
+        response = await call()
+    except SlackApiError as error:
+        return _read_error(error)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        return Refused(NOT_SENT)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return Doubtful(type(error).__name__)
+    if isinstance(response, WebhookResponse):
+        return _read_webhook(response)
+    return Answered(response.data if isinstance(response.data, dict) else {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Limited(Refused):
+    retry_after: float = _DEFAULT_RETRY_AFTER
+
+
+def retry_after(result: Result) -> float | None:
+    """Return how long Slack asks to wait, if that is what it answered."""
+    return result.retry_after if isinstance(result, _Limited) else None
+
+
+def _as_query(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _read_error(error: SlackApiError) -> Result:
+    """Read the SDK's error, whose response is its own type or, for broken JSON, aiohttp's."""
+    response = error.response
+    status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0))
+    data = getattr(response, "data", None)
+    code = str(data.get("error") or "") if isinstance(data, dict) else ""
+    if status == _TOO_MANY or code in _RATE_LIMITED:
+        return _Limited("ratelimited", _seconds(response.headers.get("Retry-After")))
+    if status >= _SERVER_ERROR or not code or code in _MAYBE:
+        return Doubtful(code or f"HTTP {status}")
+    return Refused(code)
+
+
+def _read_webhook(response: WebhookResponse) -> Result:
+    if response.status_code == _OK:
+        return Answered({})
+    if response.status_code == _TOO_MANY:
+        return _Limited("ratelimited", _seconds(response.headers.get("Retry-After")))
+    if response.status_code >= _SERVER_ERROR:
+        return Doubtful(f"HTTP {response.status_code}")
+    return Refused(response.body[:80] or f"HTTP {response.status_code}")
+
+
+def _seconds(header: str | None) -> float:
+    try:
+        return max(float(header or _DEFAULT_RETRY_AFTER), 0.0)
+    except ValueError:
+        return _DEFAULT_RETRY_AFTER

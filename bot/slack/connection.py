@@ -1,0 +1,139 @@
+"""The bot's line to Slack: both tokens checked before anything else, one Socket Mode connection kept alive."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+
+from bot.slack.api import NOT_SENT, Answered, Refused, Result, SlackApi
+
+_CHECK_EVERY = 5.0
+_PATIENCE = 5.0
+_CONNECT_WITHIN = 30.0
+_BAD_TOKEN = {
+    "invalid_auth",
+    "not_authed",
+    "account_inactive",
+    "token_revoked",
+    "token_expired",
+    "not_allowed_token_type",
+}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Both tokens work: who the bot is, as auth.test tells, and the address of its socket, if asked for."""
+
+    identity: Mapping[str, object]
+    socket_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Slack cannot be used: a sentence for each thing wrong, and whether the setup is to blame."""
+
+    problems: tuple[str, ...]
+    wrong_setup: bool
+
+
+async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
+    """Check the bot token and, with Socket Mode, the app token; return what they open or what is wrong.
+
+    Bolt would find a bad bot token at the first command, and try a bad app token for ever.
+    """
+    identity = await bot.read("auth.test", _PATIENCE)
+    opened = await app.write("apps.connections.open", _PATIENCE) if app else Answered({})
+    if isinstance(identity, Answered) and isinstance(opened, Answered):
+        url = opened.data.get("url")
+        return Ready(identity.data, url if isinstance(url, str) else None)
+    problems = filter(None, (_problem_of_bot(identity), _problem_of_app(opened)))
+    refused = any(isinstance(r, Refused) and r.error != NOT_SENT for r in (identity, opened))
+    return Unusable(tuple(dict.fromkeys(problems)), refused)
+
+
+def _problem_of_bot(result: Result) -> str | None:
+    match result:
+        case Answered():
+            return None
+        case Refused(error) if error in _BAD_TOKEN:
+            return (
+                f"SLACK_BOT_TOKEN is not accepted by Slack ({error}). Copy the bot token again from your Slack "
+                "app's page “OAuth & Permissions”, or install the app again there."
+            )
+        case _:
+            return _unreachable(result)
+
+
+def _problem_of_app(result: Result) -> str | None:
+    match result:
+        case Answered():
+            return None
+        case Refused("missing_scope"):
+            return (
+                "SLACK_APP_TOKEN lacks the scope connections:write. Make a new app-level token with it on your "
+                "Slack app's page “Basic Information”."
+            )
+        case Refused(error) if error in _BAD_TOKEN:
+            return (
+                f"SLACK_APP_TOKEN is not accepted by Slack ({error}). Make a new app-level token with the scope "
+                "connections:write on your Slack app's page “Basic Information”, and turn on Socket Mode."
+            )
+        case _:
+            return _unreachable(result)
+
+
+def _unreachable(result: Result) -> str:
+    match result:
+        case Refused(error) if error != NOT_SENT:
+            return f"Slack says no ({error}). Check the app's settings and SLACK_API_URL."
+        case _:
+            return "Slack cannot be reached. Check the network, the proxy and SLACK_API_URL, then start again."
+
+
+class SocketMode:
+    """One Socket Mode connection: opened with the preflight's address, watched, and closed."""
+
+    def __init__(self, app: AsyncApp, app_token: str, url: str | None) -> None:
+        self._handler = AsyncSocketModeHandler(app, app_token)
+        self._client = self._handler.client
+        if url is not None:
+            self._client.wss_uri = url
+        self._watch: asyncio.Task[None] | None = None
+
+    async def open(self) -> bool:
+        """Connect; False if that did not work within half a minute."""
+        self._watch = asyncio.create_task(self._watch_over())
+        try:
+            connecting = self._handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt's
+            await asyncio.wait_for(connecting, _CONNECT_WITHIN)
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Take no more commands."""
+        if self._watch is not None:
+            self._watch.cancel()
+        await self._handler.close_async()  # type: ignore[no-untyped-call]  # Bolt's
+
+    async def _watch_over(self) -> None:
+        """Help the SDK back on its feet whenever the connection is down for two checks in a row.
+
+        Its loop tries the same address for ever, also once the ticket in it has expired; without an address it
+        asks for a new one.
+        """
+        down = 0
+        while True:
+            await asyncio.sleep(_CHECK_EVERY)
+            down = 0 if await self._client.is_connected() else down + 1
+            if down > 1:
+                _log.warning("not connected to Slack; asking for a new address")
+                self._client.wss_uri = None  # how the SDK says "none yet"
+                monitor = self._client.current_session_monitor
+                if monitor is not None and monitor.done():
+                    await self._client.connect_to_new_endpoint()

@@ -1,0 +1,110 @@
+"""Who somebody is and which user groups hold them; what Slack does not tell in time counts against them.
+
+Sources: docs.slack.dev, users.info and usergroups.users.list (tier 2: some 20 calls a minute, hence the memory).
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from bot.policy import Person, Standing, Unreadable
+from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, retry_after
+from bot.slack.remembered import Remembered
+
+_GOOD_FOR = 60.0
+_BAD_FOR = 5.0
+_DEADLINE = 2.0  # Slack waits three seconds for the ack
+_CALLS_A_MINUTE = 15
+_ERRORS = {
+    "missing_scope": Unreadable.MISSING_SCOPE,
+    "plan_upgrade_required": Unreadable.PAID_PLAN,
+    "paid_teams_only": Unreadable.PAID_PLAN,
+    "ratelimited": Unreadable.RATE_LIMITED,
+    "no_such_subteam": Unreadable.NOT_FOUND,
+    "subteam_not_found": Unreadable.NOT_FOUND,
+    "user_not_found": Unreadable.NOT_FOUND,
+    "user_not_visible": Unreadable.NOT_FOUND,
+}
+
+
+class Directory:
+    """People of one workspace, and the user groups that the policy names."""
+
+    def __init__(
+        self, api: SlackApi, team_id: str, groups: Iterable[str], clock: Callable[[], float]
+    ) -> None:
+        self._api = api
+        self._team_id = team_id
+        self._groups = tuple(sorted(groups))
+        self._good_for = max(_GOOD_FOR, len(self._groups) / _CALLS_A_MINUTE * 60)
+        self._people = Remembered(self._read_person, clock)
+        self._members = Remembered(self._read_group, clock)
+
+    async def person(self, team_id: str, user_id: str) -> Person | Unreadable:
+        """Return who this is, with groups; within two seconds, whatever Slack does."""
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                standing, members = await asyncio.gather(self._people.get(user_id), self.warm())
+        except TimeoutError:
+            return Unreadable.SLACK_DOWN
+        if isinstance(standing, Unreadable):
+            return standing
+        return _with_groups(Person(team_id, user_id), standing, members)
+
+    async def warm(self) -> dict[str, frozenset[str] | Unreadable]:
+        """Return who is in which group; called ahead, it saves the first command the wait."""
+        members = await asyncio.gather(*(self._members.get(group) for group in self._groups))
+        return dict(zip(self._groups, members, strict=True))
+
+    async def _read_person(self, user_id: str) -> tuple[Standing | Unreadable, float]:
+        result = await self._api.read("users.info", user=user_id)
+        if isinstance(result, Answered) and isinstance(user := result.data.get("user"), dict):
+            return _standing(user, self._team_id), _GOOD_FOR
+        return _trouble(result)
+
+    async def _read_group(self, group: str) -> tuple[frozenset[str] | Unreadable, float]:
+        result = await self._api.read("usergroups.users.list", usergroup=group)
+        if isinstance(result, Answered) and isinstance(users := result.data.get("users"), list):
+            return frozenset(map(str, users)), self._good_for
+        return _trouble(result)
+
+
+def _with_groups(
+    person: Person, standing: Standing, members: Mapping[str, frozenset[str] | Unreadable]
+) -> Person:
+    return replace(
+        person,
+        standing=standing,
+        groups=frozenset(
+            group
+            for group, users in members.items()
+            if not isinstance(users, Unreadable) and person.user_id in users
+        ),
+        unreadable={
+            group: users for group, users in members.items() if isinstance(users, Unreadable)
+        },
+    )
+
+
+def _standing(user: Mapping[str, object], team_id: str) -> Standing:
+    """Read the flags of users.info; absent is_stranger does not mean internal, so the team counts too."""
+    if user.get("deleted"):
+        return Standing.DEACTIVATED
+    if user.get("is_bot") or user.get("is_app_user"):
+        return Standing.BOT
+    grid = user.get("enterprise_user")
+    teams = grid.get("teams") if isinstance(grid, dict) else None
+    ours = user.get("team_id") == team_id or (isinstance(teams, list) and team_id in teams)
+    if user.get("is_stranger") or not ours:
+        return Standing.OUTSIDER
+    if user.get("is_restricted") or user.get("is_ultra_restricted"):
+        return Standing.GUEST
+    return Standing.MEMBER
+
+
+def _trouble(result: Result) -> tuple[Unreadable, float]:
+    match result:
+        case Refused(error):
+            return _ERRORS.get(error, Unreadable.SLACK_DOWN), retry_after(result) or _BAD_FOR
+        case Doubtful() | Answered():
+            return Unreadable.SLACK_DOWN, _BAD_FOR

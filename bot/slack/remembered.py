@@ -1,0 +1,49 @@
+"""Remember what was read for a while; read once however many ask, and again before it is too old."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+V = TypeVar("V")
+
+_MOST = 10_000  # of one workspace's people or channels: a bound on memory, rarely met
+
+
+class Remembered(Generic[V]):
+    """Values by key, each good for as long as `read` says; past half of that a newer one is fetched early."""
+
+    def __init__(
+        self, read: Callable[[str], Awaitable[tuple[V, float]]], clock: Callable[[], float]
+    ) -> None:
+        """Take `read`, which returns a value and for how many seconds it is good."""
+        self._read = read
+        self._clock = clock
+        self._kept: dict[str, tuple[V, float, float]] = {}
+        self._reading: dict[str, asyncio.Task[V]] = {}
+
+    async def get(self, key: str) -> V:
+        """Return the value of `key`, never older than it is good for."""
+        now = self._clock()
+        if key in self._kept:
+            value, early, late = self._kept[key]
+            if now < late:
+                if now >= early:
+                    self._start(key)
+                return value
+        # Shielded: whoever gives up waiting leaves the value for the next who asks.
+        return await asyncio.shield(self._start(key))
+
+    def _start(self, key: str) -> asyncio.Task[V]:
+        if key not in self._reading:
+            task = asyncio.create_task(self._fetch(key))
+            self._reading[key] = task
+            task.add_done_callback(lambda _: self._reading.pop(key, None))
+        return self._reading[key]
+
+    async def _fetch(self, key: str) -> V:
+        value, seconds = await self._read(key)
+        now = self._clock()
+        if len(self._kept) >= _MOST:
+            self._kept.clear()
+        self._kept[key] = value, now + seconds / 2, now + seconds
+        return value

@@ -1,0 +1,147 @@
+"""Where an answer goes: a thread under the bot's own message or, where it may not post, to the requester alone.
+
+A slash command has no message to reply to, so the bot posts a parent first. Sources: docs.slack.dev,
+chat.postMessage (errors), "Handling user interaction" (response_url: five uses in half an hour).
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from bot.messages import Message
+from bot.messages.answers import (
+    NoThread,
+    answer,
+    direct_start,
+    parent,
+    private_start,
+    unconfirmed,
+)
+from bot.outcome import Outcome
+from bot.request import Request
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi
+from bot.slack.posts import PATIENCE, Posted, Posts, as_response
+from bot.slack.remembered import Remembered
+
+_CHANNEL_GOOD_FOR = 60.0
+_CHANNEL_BAD_FOR = 5.0
+
+
+class Place(Protocol):
+    """Where the answer to one request goes; settled before WeChat is asked."""
+
+    async def close(self, request: Request, outcome: Outcome) -> bool:
+        """Deliver how the request ended; False when Slack took it nowhere."""
+
+
+class Threads:
+    """Opens the place for each request's answer."""
+
+    def __init__(self, api: SlackApi, posts: Posts, clock: Callable[[], float]) -> None:
+        self._api = api
+        self._posts = posts
+        self._channels = Remembered(self._read_channel, clock)
+
+    async def open(self, request: Request) -> Place | None:
+        """Return the place for the answer, having said there what is under way; None if there is none."""
+        channel = request.origin.channel_id
+        private = Private(self._api, self._posts)
+        why = None if _is_direct(request) else await self._channels.get(channel)
+        if why is NoThread.NOT_INVITED:
+            why = _no_thread(Refused("channel_not_found"), request)
+        if why is not None:
+            return await private.begin(request, why)
+        posted = await self._posts.post(channel, parent(request, None), request.id)
+        if isinstance(posted, Doubtful):  # and unseen: a second parent is better than no thread
+            posted = await self._posts.post(channel, parent(request, None), request.id)
+        if isinstance(posted, Posted):
+            return Thread(self._posts, posted, private)
+        return await private.begin(request, _no_thread(posted, request))
+
+    async def _read_channel(self, channel: str) -> tuple[NoThread | None, float]:
+        """Return why details may not be posted in `channel`, or None; what cannot be read counts against it."""
+        result = await self._api.read("conversations.info", PATIENCE, channel=channel)
+        match result:
+            case Answered(data):
+                info = data.get("channel")
+                flags = ("is_ext_shared", "is_pending_ext_shared")
+                if not isinstance(info, dict):
+                    return NoThread.CANNOT_TELL, _CHANNEL_BAD_FOR
+                outside = any(info.get(flag) for flag in flags)
+                return NoThread.SHARED_OUTSIDE if outside else None, _CHANNEL_GOOD_FOR
+            case Refused("channel_not_found"):
+                return NoThread.NOT_INVITED, _CHANNEL_BAD_FOR
+            case Refused() | Doubtful():
+                return NoThread.CANNOT_TELL, _CHANNEL_BAD_FOR
+
+
+class Thread:
+    """A parent message of the bot's, and the replies under it."""
+
+    def __init__(self, posts: Posts, at: Posted, otherwise: "Private") -> None:
+        self._posts = posts
+        self._at = at
+        self._otherwise = otherwise
+
+    async def close(self, request: Request, outcome: Outcome) -> bool:
+        """Reply with the answer, then bring the parent to its final state."""
+        whole = answer(request, outcome)
+        reply = await self._posts.post(self._at.channel, whole, request.id, self._at.ts)
+        final = parent(request, outcome)
+        if isinstance(reply, Doubtful):
+            # Nobody can see whether the reply stands, but an edit can be repeated until it does.
+            final += unconfirmed(whole)
+        edited = await self._posts.edit(self._at, final)
+        delivered = isinstance(reply, Posted) or (isinstance(reply, Doubtful) and edited)
+        return delivered or await self._otherwise.close(request, outcome)
+
+
+class Private:
+    """The requester alone: through the command's response_url, else in a direct message."""
+
+    def __init__(self, api: SlackApi, posts: Posts) -> None:
+        self._api = api
+        self._posts = posts
+
+    async def begin(self, request: Request, why: NoThread) -> Place | None:
+        """Say what is under way and why there is no thread; return the place where that worked."""
+        if await self._respond(request, private_start(request, why)):
+            return self
+        posted = await self._posts.post(request.origin.user_id, direct_start(request), request.id)
+        return Thread(self._posts, posted, self) if isinstance(posted, Posted) else None
+
+    async def close(self, request: Request, outcome: Outcome) -> bool:
+        """Tell the requester how the request ended."""
+        whole = answer(request, outcome)
+        if await self._respond(request, whole):
+            return True
+        direct = parent(request, outcome) + whole
+        posted = await self._posts.post(request.origin.user_id, direct, request.id)
+        return not isinstance(posted, Refused)
+
+    async def _respond(self, request: Request, message: Message) -> bool:
+        url = request.origin.response_url
+        result = await self._api.respond(url, PATIENCE, as_response(message))
+        if isinstance(result, Doubtful):
+            again = as_response(unconfirmed(message))
+            result = await self._api.respond(url, PATIENCE, again)
+        return isinstance(result, Answered)
+
+
+def _is_direct(request: Request) -> bool:
+    return request.origin.channel_id.startswith("D")
+
+
+def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:
+    """Read why chat.postMessage refused; a conversation without the bot is hidden as channel_not_found."""
+    match no:
+        case Refused("not_in_channel" | "channel_not_found"):
+            between_people = _is_direct(request) or request.origin.channel_name.startswith("mpdm-")
+            return NoThread.DIRECT if between_people else NoThread.NOT_INVITED
+        case Refused("is_archived"):
+            return NoThread.ARCHIVED
+        case Refused(error) if error.startswith("restricted_action"):
+            return NoThread.READ_ONLY
+        case Refused(error) if error.startswith("slack_connect_"):
+            return NoThread.SHARED_OUTSIDE
+        case _:
+            return NoThread.SLACK_TROUBLE

@@ -1,0 +1,1 @@
+"""WeChat: the share call, its answers, and the tokens it needs."""

@@ -1,0 +1,92 @@
+"""Build the share call and read any answer to it: bytes in, a closed set of results out. No I/O.
+
+Source: developers.weixin.qq.com, "shareEnv" (api_shareenv). What answers really look like, beyond the page:
+errors come with HTTP 200, content types lie, `errcode` may be text, and `errmsg` ends with a `rid`.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+
+from bot.guidance import Trouble
+from bot.outcome import Said
+
+BODY_LIMIT = 1024 * 1024
+_ERRMSG_LIMIT = 300
+_RID = re.compile(r"\s*\brid:\s*([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
+_OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One POST: a path, the query with the token in it, and a body of JSON."""
+
+    path: str
+    query: dict[str, str] = field(repr=False)
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """WeChat answered errcode 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """WeChat answered another errcode."""
+
+    said: Said
+
+
+@dataclass(frozen=True, slots=True)
+class Troubled:
+    """No answer of WeChat's: nothing came, or something that is none."""
+
+    trouble: Trouble
+
+
+Answer = Done | Refused | Troubled
+
+
+def share_env(token: str, env: str, appid: str) -> Call:
+    """Return the call that shares `env`, which the token's mini program owns, with `appid`."""
+    body = json.dumps({"appid": appid, "env": env}).encode()
+    return Call("/tcb/shareenv", {"access_token": token}, body)
+
+
+def read(status: int, body: bytes) -> Answer:
+    """Return what an HTTP answer means, whatever its content type says; never raises."""
+    if status != _OK:
+        return Troubled(_trouble_of(status))
+    try:
+        # WeChat's texts have held raw control characters and broken UTF-8.
+        answer = json.loads(body.decode("utf-8-sig", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return Troubled(Trouble.NOT_JSON)
+    if not isinstance(answer, dict):
+        return Troubled(Trouble.NOT_JSON)
+    errcode = _whole_number(answer.get("errcode"))
+    if errcode is None:
+        return Troubled(Trouble.NO_ERRCODE)
+    return Done() if errcode == 0 else Refused(_said(errcode, str(answer.get("errmsg") or "")))
+
+
+def _trouble_of(status: int) -> Trouble:
+    if status >= _SERVER_ERROR or status < _REDIRECT:
+        return Trouble.GATEWAY_BROKEN if status >= _SERVER_ERROR else Trouble.NOT_JSON
+    return Trouble.GATEWAY_REFUSED if status >= _CLIENT_ERROR else Trouble.REDIRECTED
+
+
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        return None
+
+
+def _said(errcode: int, errmsg: str) -> Said:
+    rid = _RID.search(errmsg)
+    words = " ".join(_RID.sub("", errmsg).split())[:_ERRMSG_LIMIT]
+    return Said(errcode, "".join(c for c in words if c.isprintable()), rid[1] if rid else None)

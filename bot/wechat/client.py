@@ -1,0 +1,119 @@
+"""Share an env through WeChat's API: the owner's token, the call, and as many tries as the guidance grants."""
+
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from bot.guidance import Guidance, Retry, Trouble, for_code, for_trouble
+from bot.outcome import Failed, Outcome, Said, Shared, Unknown
+from bot.wechat import api
+from bot.wechat.tokens import TokenSource
+from bot.wechat.transport import exchange, limits
+
+MOST_TRIES = {Retry.NEVER: 0, Retry.ONCE: 1, Retry.RENEW: 1, Retry.BACKOFF: 3}
+TOTAL_SECONDS = 15.0
+_FIRST_PAUSE = 0.5
+_LEAST_SECONDS = 0.1  # a try with less time than this is not worth starting
+
+
+def http_client(session: aiohttp.ClientSession) -> httpx.AsyncClient:
+    """Return the one long-lived client, over the session that Slack's calls use too.
+
+    httpx's own pool is the bottleneck under concurrency; aiohttp's is not. The session is closed by its owner.
+    """
+    return httpx.AsyncClient(
+        transport=AiohttpTransport(client=session),
+        headers={"Accept-Encoding": "identity", "Accept": "application/json"},
+        follow_redirects=False,
+    )
+
+
+class WeChat:
+    """The share call of WeChat's API; times in seconds."""
+
+    def __init__(  # noqa: PLR0913  # its clock, its sleep and its dice are passed in
+        self,
+        http: httpx.AsyncClient,
+        url: str,
+        tokens: TokenSource,
+        *,
+        timeout: float,  # of one call, from the settings
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._http = http
+        self._url = url
+        self._tokens = tokens
+        self._timeout = timeout
+        self._clock = clock
+        self._sleep = sleep
+        self._jitter = jitter
+
+    async def share(self, owner: str, env: str, appid: str) -> Outcome:
+        """Return how sharing the owner's `env` with `appid` ended, after at most TOTAL_SECONDS and a token.
+
+        A try without an answer leaves the outcome Unknown, unless a later one gets a yes.
+        """
+        token = await self._tokens.token(owner)
+        if isinstance(token, Trouble):
+            return Failed(for_trouble(token), tries=0)
+        end = self._clock() + TOTAL_SECONDS
+        used: Counter[Retry] = Counter()
+        in_doubt = False
+        tries = 0
+        while True:
+            tries += 1
+            answer = await self._try(token, env, appid, min(self._timeout, end - self._clock()))
+            if isinstance(answer, api.Done):
+                return Shared(tries)
+            guidance, said = _guidance_for(answer)
+            in_doubt = in_doubt or guidance.in_doubt
+            used[guidance.retry] += 1
+            pause = self._pause(guidance.retry, used)
+            if (
+                used[guidance.retry] > MOST_TRIES[guidance.retry]
+                or self._clock() + pause + _LEAST_SECONDS > end
+            ):
+                break
+            if guidance.retry is Retry.RENEW:
+                newer = await self._tokens.renew(owner, token)
+                if isinstance(newer, Trouble):
+                    guidance = for_trouble(newer)
+                    break
+                token = newer
+            await self._sleep(pause)
+        return (Unknown if in_doubt else Failed)(guidance, said, tries)
+
+    def _pause(self, retry: Retry, used: Counter[Retry]) -> float:
+        """Return how long to wait: twice as long each time, spread so that requests do not march in step."""
+        if retry is Retry.RENEW:
+            return 0.0
+        return float(_FIRST_PAUSE * 2 ** (used[retry] - 1) * (0.5 + self._jitter()))
+
+    async def _try(self, token: str, env: str, appid: str, seconds: float) -> api.Answer:
+        call = api.share_env(token, env, appid)
+        request = self._http.build_request(
+            "POST",
+            self._url + call.path,
+            params=call.query,
+            content=call.body,
+            headers={"Content-Type": "application/json"},
+            timeout=limits(seconds),
+        )
+        received = await exchange(self._http, request, seconds, api.BODY_LIMIT)
+        if isinstance(received, Trouble):
+            return api.Troubled(received)
+        return api.read(received.status, received.body)
+
+
+def _guidance_for(answer: api.Refused | api.Troubled) -> tuple[Guidance, Said | None]:
+    match answer:
+        case api.Refused(said):
+            return for_code(said.errcode), said
+        case api.Troubled(trouble):
+            return for_trouble(trouble), None

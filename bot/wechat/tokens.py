@@ -1,0 +1,118 @@
+"""Where the owners' access tokens come from: the port, a fixed token, a central token server.
+
+WeChat ends a token a few minutes after somebody refreshes it, so companies keep one server that refreshes
+and lets everybody else read. Source: developers.weixin.qq.com, "AccessToken" (third-party platforms).
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Protocol
+
+import httpx
+
+from bot.guidance import Trouble
+from bot.wechat.transport import exchange, limits
+
+_READ_AGAIN_AFTER = 60.0
+_MARGIN = 0.9
+_TIMEOUT = 5.0
+_BODY_LIMIT = 64 * 1024
+_TROUBLES = {
+    Trouble.TIMEOUT: Trouble.TOKEN_SERVER_SLOW,
+    Trouble.NOT_JSON: Trouble.TOKEN_SERVER_ANSWER,
+}
+_OK, _UNAUTHORISED, _FORBIDDEN = 200, 401, 403
+
+
+class TokenSource(Protocol):
+    """Gives the authorizer_access_token of an owner, or the Trouble that keeps it from doing so."""
+
+    async def token(self, owner: str) -> str | Trouble:
+        """Return a token that is believed to be good."""
+
+    async def renew(self, owner: str, refused: str) -> str | Trouble:
+        """Return another token than the `refused` one; asks for it only if nobody else has yet."""
+
+
+class FixedToken:
+    """Token source 1: one token of one owner, as it was set; nothing can renew it."""
+
+    def __init__(self, owner: str, token: str) -> None:
+        self._owner = owner
+        self._token = token
+
+    async def token(self, owner: str) -> str | Trouble:
+        """Return the token, if `owner` is its owner."""
+        return self._token if owner == self._owner else Trouble.TOKEN_FIXED_OTHER_OWNER
+
+    async def renew(self, owner: str, refused: str) -> str | Trouble:  # noqa: ARG002  # the port's
+        """Return the Trouble: there is no other token."""
+        return Trouble.TOKEN_FIXED_DEAD
+
+
+class TokenServer:
+    """Token source 2: read from the company's token server, each token for at most a minute."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        url: str,
+        authorization: str | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._http = http
+        self._url = url
+        self._headers = {"Authorization": authorization} if authorization else {}
+        self._clock = clock
+        self._kept: dict[str, tuple[str, float]] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def token(self, owner: str) -> str | Trouble:
+        """Return the token that was read last, or read it again after a minute."""
+        async with self._locks[owner]:
+            token, until = self._kept.get(owner, ("", 0.0))
+            return token if token and self._clock() < until else await self._read(owner)
+
+    async def renew(self, owner: str, refused: str) -> str | Trouble:
+        """Return what the server gives now, unless another call already got something newer."""
+        async with self._locks[owner]:
+            kept, _ = self._kept.get(owner, ("", 0.0))
+            if kept and kept != refused:
+                return kept
+            token = await self._read(owner)
+            return Trouble.TOKEN_SERVER_STALE if token == refused else token
+
+    async def _read(self, owner: str) -> str | Trouble:
+        url = self._url.replace("{appid}", owner)
+        request = self._http.build_request(
+            "GET", url, headers=self._headers, timeout=limits(_TIMEOUT)
+        )
+        self._kept.pop(owner, None)
+        answer = await exchange(self._http, request, _TIMEOUT, _BODY_LIMIT)
+        if isinstance(answer, Trouble):
+            return _TROUBLES.get(answer, Trouble.TOKEN_SERVER_DOWN)
+        if answer.status in {_UNAUTHORISED, _FORBIDDEN}:
+            return Trouble.TOKEN_SERVER_REFUSED
+        found = read_token(answer.body) if answer.status == _OK else None
+        if found is None:
+            return Trouble.TOKEN_SERVER_ANSWER
+        token, expires_in = found
+        self._kept[owner] = token, self._clock() + min(expires_in * _MARGIN, _READ_AGAIN_AFTER)
+        return token
+
+
+def read_token(body: bytes) -> tuple[str, float] | None:
+    """Return (token, seconds it lives) from a token server's JSON, or None if there is no token in it."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(answer, dict):
+        return None
+    token = answer.get("authorizer_access_token") or answer.get("access_token")
+    expires_in = answer.get("expires_in", _READ_AGAIN_AFTER)
+    if not isinstance(token, str) or not token.strip() or not isinstance(expires_in, int | float):
+        return None
+    return token.strip(), float(expires_in)

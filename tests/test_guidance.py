@@ -1,0 +1,277 @@
+import re
+from dataclasses import astuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.guidance import (
+    AFTER_SUCCESS,
+    CODES,
+    Again,
+    Fixer,
+    Guidance,
+    Retry,
+    Trouble,
+    all_guidance,
+    for_code,
+    for_trouble,
+)
+
+SEED = (-1, -1000, 40014, 40097, 40101, 41001, 42001, 43002, 44002, 47001, 85088)
+BEYOND_THE_SEED = (
+    *(40001, 40013, 40066, 40125, 40164, 41002, 41004, 41018, 42006, 43003, 45009, 45011, 45035),
+    *(48001, 48004, 50001, 50002, 61003, 61004, 61005, 61006, 61007, 61009, 61010, 61011, 61014),
+    *(61015, 61016, 61017, 61023, 61028),
+    *(-501001, -501002, -501003, -501004, -501005, -501007, -501009, -501018, -501019),
+)
+EVERY_ROW = pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)
+UNKNOWN = for_code(1)
+
+
+def texts(row: Guidance) -> tuple[str, ...]:
+    return (row.title, row.meaning, *row.steps, row.fixer.value, row.again.value)
+
+
+@pytest.mark.parametrize("code", [*SEED, *BEYOND_THE_SEED])
+def test_every_documented_code_has_a_row_of_its_own(code: int) -> None:
+    assert for_code(code) is CODES[code]
+    assert for_code(code).key not in {"unknown", "cloudbase", "cloudbase-601"}
+
+
+def test_the_table_holds_the_documented_codes_and_no_others() -> None:
+    assert set(CODES) == {*SEED, *BEYOND_THE_SEED}
+
+
+@pytest.mark.parametrize(
+    ("code", "first"),
+    [
+        (41018, "41002"),
+        (45035, "40164"),
+        (61006, "61005"),
+        (61010, "61009"),
+        (61015, "61014"),
+        (61017, "61016"),
+    ],
+)
+def test_codes_with_the_same_advice_share_a_row(code: int, first: str) -> None:
+    assert for_code(code) is for_code(int(first))
+    assert for_code(code).key == first
+
+
+@pytest.mark.parametrize(
+    ("code", "key"),
+    [
+        (-501000, "cloudbase"),
+        (-501006, "cloudbase"),
+        (-100000, "cloudbase"),
+        (-999999, "cloudbase"),
+        (-601000, "cloudbase-601"),
+        (-601049, "cloudbase-601"),
+        (-601999, "cloudbase-601"),
+        (-600999, "cloudbase"),
+        (-602000, "cloudbase"),
+        (-99999, "unknown"),
+        (-1000000, "unknown"),
+        (501001, "unknown"),
+        (-2, "unknown"),
+        (0, "unknown"),
+        (99999, "unknown"),
+    ],
+)
+def test_other_codes_fall_to_cloudbase_or_to_the_unknown_row(code: int, key: str) -> None:
+    assert for_code(code).key == key
+
+
+@given(st.integers() | st.integers(-1_000_001, 100_000))
+def test_any_integer_has_guidance(code: int) -> None:
+    assert for_code(code) in all_guidance()
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_every_trouble_has_a_row_under_its_own_key(trouble: Trouble) -> None:
+    assert for_trouble(trouble).key == trouble.value
+
+
+def test_each_row_is_listed_once_and_each_can_be_reached() -> None:
+    keys = [row.key for row in all_guidance()]
+    reached = {
+        *(row.key for row in CODES.values()),
+        *(trouble.value for trouble in Trouble),
+        *("cloudbase", "cloudbase-601", "unknown"),
+    }
+    assert len(keys) == len(set(keys))
+    assert set(keys) == reached
+
+
+def test_no_two_rows_say_the_same() -> None:
+    assert len({row.title for row in all_guidance()}) == len(all_guidance())
+    assert len({astuple(row)[1:] for row in all_guidance()}) == len(all_guidance())
+
+
+@EVERY_ROW
+def test_a_key_can_stand_in_a_link_and_in_a_metric(row: Guidance) -> None:
+    assert re.fullmatch(r"-?\d+|[a-z0-9]+(-[a-z0-9]+)*", row.key)
+
+
+@EVERY_ROW
+def test_a_title_is_a_short_line_and_the_rest_is_sentences(row: Guidance) -> None:
+    assert 0 < len(row.title) <= 70
+    assert row.title[0].isupper()
+    assert row.title[-1] not in ".!?"
+    assert 1 <= len(row.steps) <= 4
+    assert 1 <= len(re.findall(r"\.(?= |$)", row.meaning)) <= 2
+    for text in (row.meaning, *row.steps, row.again.value):
+        assert text[0].isupper()
+        assert text[-1] == "."
+        assert text == " ".join(text.split())
+
+
+@EVERY_ROW
+def test_a_row_fits_in_one_section_of_a_slack_message(row: Guidance) -> None:
+    assert sum(map(len, texts(row))) < 2000
+
+
+SLACK_MARKUP = re.compile(
+    r"""[<>&*~`@#|]               # links, mentions, escapes, bold, struck out, code, channels
+    | (?<!\w)_\S                  # italics: an underscore that does not stand inside a word
+    | \S_(?!\w)
+    | (?<!\w):[a-z0-9_+-]+:       # emoji
+    | https?://""",
+    re.VERBOSE,
+)
+
+
+@pytest.mark.parametrize("text", ["<!here>", "@here", "*bold*", "_it_", ":tada:", "`x`", "a & b"])
+def test_markup_of_slack_would_be_noticed(text: str) -> None:
+    assert SLACK_MARKUP.search(text)
+
+
+@pytest.mark.parametrize(
+    "text", [*(text for row in all_guidance() for text in texts(row)), *AFTER_SUCCESS]
+)
+def test_no_text_reads_as_markup_to_slack(text: str) -> None:
+    assert not SLACK_MARKUP.search(text)
+
+
+def test_only_these_are_retried_by_the_bot_itself() -> None:
+    retried = {row.key: row.retry for row in all_guidance() if row.retry is not Retry.NEVER}
+    assert retried == {
+        "-1": Retry.BACKOFF,
+        "-1000": Retry.ONCE,
+        "40014": Retry.RENEW,
+        "42001": Retry.RENEW,
+        "40001": Retry.RENEW,
+        "not-sent-connect": Retry.BACKOFF,
+        "not-sent-tls": Retry.BACKOFF,
+        "timeout": Retry.BACKOFF,
+        "lost": Retry.BACKOFF,
+    }
+
+
+@EVERY_ROW
+def test_a_row_tells_of_the_bots_own_retries_exactly_when_it_makes_them(row: Guidance) -> None:
+    told = "by itself before it tells you" in row.meaning or "tried again by itself" in row.meaning
+    assert told == (row.retry is not Retry.NEVER)
+
+
+def test_only_these_are_in_doubt() -> None:
+    assert {row.key for row in all_guidance() if row.in_doubt} == {
+        *("-1", "-1000"),
+        *("timeout", "lost", "gateway-broken", "not-json", "no-errcode", "stopped", "bug"),
+    }
+
+
+@EVERY_ROW
+def test_doubt_is_said_when_there_is_doubt_and_only_then(row: Guidance) -> None:
+    says_maybe = "may have happened all the same" in row.meaning
+    says_harmless = any("does no harm" in step for step in row.steps)
+    assert says_maybe == says_harmless == row.in_doubt
+
+
+@EVERY_ROW
+def test_no_row_claims_that_the_share_is_done_or_not_done(row: Guidance) -> None:
+    claims = r"\b(done|shared it|was shared|is shared|not shared|nothing was|succeeded|success)\b"
+    allowed = row.key == "61005"  # "success" is the word that answers WeChat's ticket push
+    assert allowed or not re.search(claims, " ".join(texts(row)))
+
+
+@EVERY_ROW
+def test_no_row_blames_or_sends_people_to_read_logs(row: Guidance) -> None:
+    words = (
+        r"(?i)\b(simply|just|obviously|please|you should|your fault|stack trace|see the logs?)\b"
+    )
+    assert not re.search(words, " ".join(texts(row)))
+
+
+@EVERY_ROW
+def test_what_passes_by_itself_is_never_waiting_for_a_fix(row: Guidance) -> None:
+    if row.fixer in {Fixer.NOBODY, Fixer.WECHAT}:
+        assert row.again is Again.LATER
+
+
+SETTINGS = {
+    "POLICY_FILE",
+    "WECHAT_API_URL",
+    "WECHAT_AUTHORIZER_ACCESS_TOKEN",
+    "WECHAT_AUTHORIZER_APPID",
+    "WECHAT_AUTHORIZER_REFRESH_TOKEN",
+    "WECHAT_COMPONENT_APPID",
+    "WECHAT_COMPONENT_APPSECRET",
+    "WECHAT_TIMEOUT",
+    "WECHAT_TOKEN_SERVER_AUTHORIZATION",
+    "WECHAT_TOKEN_SERVER_URL",
+}
+
+
+@EVERY_ROW
+def test_settings_are_named_as_they_are_spelt(row: Guidance) -> None:
+    named = re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", " ".join(texts(row)))
+    assert set(named) <= SETTINGS
+
+
+@pytest.mark.parametrize(
+    ("key", "fixer", "again"),
+    [
+        ("40097", Fixer.REQUESTER, Again.AFTER_FIX),
+        ("85088", Fixer.ADMIN, Again.AFTER_FIX),
+        ("61007", Fixer.ADMIN, Again.AFTER_FIX),
+        ("61004", Fixer.OPERATOR, Again.AFTER_FIX),
+        ("45009", Fixer.OPERATOR, Again.LATER),
+        ("45011", Fixer.NOBODY, Again.LATER),
+        ("-1", Fixer.WECHAT, Again.LATER),
+        ("unknown", Fixer.OPERATOR, Again.NO),
+    ],
+)
+def test_the_right_people_are_asked(key: str, fixer: Fixer, again: Again) -> None:
+    (row,) = (row for row in all_guidance() if row.key == key)
+    assert (row.fixer, row.again) == (fixer, again)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (85088, "/tcb/createclouduser"),
+        (61007, "49"),
+        (61007, "18"),
+        (61004, "白名单IP"),
+        (45011, "a full minute"),
+        (45009, "the owner's own quota"),
+        (61005, "api_start_push_ticket"),
+        (61023, "api_get_authorizer_list"),
+        (40097, "主体"),
+    ],
+)
+def test_the_step_that_matters_is_named(code: int, words: str) -> None:
+    assert words in " ".join(texts(for_code(code)))
+
+
+def test_after_a_success_owner_and_target_learn_what_is_left() -> None:
+    told = " ".join(AFTER_SUCCESS)
+    for fact in (
+        "cloudbase_auth",
+        "new wx.cloud.Cloud({resourceAppid, resourceEnv})",
+        "init()",
+        "the owner pays",
+    ):
+        assert fact in told
