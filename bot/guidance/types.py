@@ -14,7 +14,7 @@ class Fixer(Enum):
     OPERATOR = "the people who run this bot"
     ADMIN = "the admin of the mini program that owns the env"
     WECHAT = "WeChat"
-    NOBODY = "nobody: it usually passes by itself"
+    NOBODY = "nobody needs to, it usually passes by itself"
 
 
 class Retry(Enum):
@@ -27,12 +27,12 @@ class Retry(Enum):
 
 
 class Again(Enum):
-    """Whether asking again helps the requester; the value is a sentence to show."""
+    """Whether asking again helps the requester; the value answers "Does asking again help?"."""
 
-    NO = "Asking again in the same way is unlikely to help."
-    AFTER_FIX = "Ask again once this is fixed."
-    LATER = "Ask again later, without changing anything."
-    NOW = "You can ask again right away."
+    NO = "No, not in the same way."
+    AFTER_FIX = "Yes, once this is fixed."
+    LATER = "Yes, later, without changing anything."
+    NOW = "Yes, right away."
 
 
 class Trouble(Enum):

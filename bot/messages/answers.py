@@ -100,9 +100,9 @@ def answer(request: Request, outcome: Outcome) -> Message:
 def _next_steps(guidance: Guidance) -> str:
     """Return who can fix it, how, and whether asking again helps."""
     return (
-        f"*Who can fix it:* {escape(guidance.fixer.value)}\n"
+        f"*Who can fix it:* {escape(guidance.fixer.value)}.\n"
         f"{steps(escape(step) for step in guidance.steps)}\n"
-        f"{escape(guidance.again.value)}"
+        f"*Does asking again help?* {escape(guidance.again.value)}"
     )
 
 

@@ -183,7 +183,7 @@ def _because(no: Deny, ask: Ask) -> str:
 
 
 def _enough(verdict: Verdict) -> str:
-    return f"{_name(verdict.rule)}: {_fit(verdict)}"
+    return f"rule {_name(verdict.rule)}: {_fit(verdict)}"
 
 
 def _fit(verdict: Verdict) -> str:

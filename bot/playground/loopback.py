@@ -1,0 +1,62 @@
+"""An HTTP server on 127.0.0.1 that both stand-ins are built on."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from aiohttp import web
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+JsonObject: TypeAlias = dict[str, "Json"]
+Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+MAX_BODY = 1 << 20
+
+
+class Loopback:
+    """A server on a free port which stops at once, whatever its handlers are doing.
+
+    aiohttp's bare server is used, without a router: one handler sees every request, which saves
+    a tenth of a millisecond for each.
+    """
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._runner: web.ServerRunner | None = None
+        self._stopping = asyncio.Event()
+
+    @property
+    def origin(self) -> str:
+        """Return `http://127.0.0.1:PORT`."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self, handler: Handler) -> None:
+        """Listen on a port that the system picks."""
+        self._stopping.clear()
+        server = web.Server(handler, access_log=None)
+        self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Wake every handler that holds, and close every connection."""
+        self._stopping.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def hold(self, seconds: float) -> bool:
+        """Wait; False if the server stopped in the meantime."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return not self._stopping.is_set()
+
+
+def cut(request: web.BaseRequest) -> web.Response:
+    """Close the connection without an answer; what is returned goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()

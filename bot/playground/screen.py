@@ -1,0 +1,94 @@
+"""Show the conversation in a terminal as people would see it in Slack: who, where, and to whom."""
+
+import re
+
+from rich.console import Console
+from rich.text import Text
+
+from bot.playground.slack_transcript import Change, Message
+from bot.playground.world import Channel, World
+
+_WIDTH = 96
+_MARKUP = re.compile(
+    r"\*(?P<bold>[^*\n]+)\*|`(?P<code>[^`\n]+)`|<@(?P<user>\w+)>|<#(?P<channel>\w+)>|"
+    r"<!subteam\^(?P<group>\w+)>"
+)
+
+
+class Screen:
+    """Prints what is typed and what Slack shows; `observe` is meant for LocalSlack.on_change."""
+
+    def __init__(self, world: World, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = _WIDTH
+        self._names = {
+            **{person.id: f"@{person.name}" for person in world.people},
+            **{group.id: f"@{group.handle}" for group in world.groups},
+            **{channel.id: place_name(channel) for channel in world.channels},
+        }
+
+    def heading(self, text: str) -> None:
+        """Say what comes next."""
+        self.console.print()
+        self.console.rule(Text(text, "bold"), align="left")
+
+    def note(self, text: str) -> None:
+        """Say something that is not part of the conversation."""
+        self.console.print(Text(text, "dim"), soft_wrap=True)
+
+    def typed(self, user: str, channel: str, line: str) -> None:
+        """Show what somebody types."""
+        self.console.print()
+        who = Text.assemble((self._name(user), "bold green"), (f" in {self._name(channel)}", "dim"))
+        self.console.print(who)
+        self.console.print(Text(f"  {line}"), soft_wrap=True)
+
+    def observe(self, message: Message, change: Change) -> None:
+        """Show a new or changed message."""
+        marks = [
+            f"only {self._name(message.ephemeral_to)} sees this" if message.ephemeral_to else "",
+            "in the thread" if message.thread_ts else "",
+            "" if change == "posted" else change,
+        ]
+        direct = message.channel.startswith("D") and not message.ephemeral_to
+        place = f" in {self._name(message.channel)}" if direct else ""
+        title = " · ".join(filter(None, [f"{self._name(message.user)}{place}", *marks]))
+        indent = "      " if message.thread_ts else "  "
+        self.console.print(Text(f"{indent}{title}", "yellow"))
+        bar = Text(f"{indent}│ ", "dim")
+        body = self._styled("" if change == "deleted" else message.text)
+        for line in body.wrap(self.console, self.console.width - len(bar) - 1):
+            self.console.print(bar + line)
+
+    def _name(self, id_: str | None) -> str:
+        return self._names.get(id_ or "", id_ or "")
+
+    def _styled(self, mrkdwn: str) -> Text:
+        """Return Slack's mrkdwn as styled text."""
+        text = Text()
+        at = 0
+        for found in _MARKUP.finditer(mrkdwn):
+            text.append(_plain(mrkdwn[at : found.start()]))
+            at = found.end()
+            if found["bold"]:
+                text.append_text(self._styled(found["bold"]))
+                text.stylize("bold", len(text) - len(_plain(found["bold"])))
+            elif found["code"]:
+                text.append(_plain(found["code"]), "cyan")
+            else:
+                text.append(
+                    self._name(found["user"] or found["channel"] or found["group"]), "bold blue"
+                )
+        return text.append(_plain(mrkdwn[at:]))
+
+
+def place_name(channel: Channel) -> str:
+    """Return what people call a conversation."""
+    if channel.kind == "im":
+        return "a direct message"
+    return f"#{channel.name}"
+
+
+def _plain(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

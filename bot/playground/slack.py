@@ -1,0 +1,212 @@
+"""A local Slack: the Web API, Socket Mode, slash commands, and everything that can go wrong."""
+
+from collections.abc import Callable
+from time import perf_counter, time
+from types import TracebackType
+from typing import Literal, Self, TypeAlias
+from uuid import UUID
+
+from aiohttp import ClientError, ClientSession, web
+
+from bot.playground.loopback import Json, JsonObject, Loopback
+from bot.playground.slack_blocks import block_errors
+from bot.playground.slack_faults import Dropped, Fault, Hangs, RateLimited, Refuses, ServerError
+from bot.playground.slack_requests import RefusedByAppError, post, signed_request
+from bot.playground.slack_responses import ResponseUrls, show_ack, show_failure
+from bot.playground.slack_rules import APP_SCOPE
+from bot.playground.slack_sockets import Sockets
+from bot.playground.slack_transcript import Ack, AckError, Call, Message
+from bot.playground.slack_transport import WebApi
+from bot.playground.slack_web import METHODS, Method
+from bot.playground.slack_workspace import Workspace
+from bot.playground.world import World
+
+__all__ = [
+    "Ack",
+    "Call",
+    "Dropped",
+    "Fault",
+    "Hangs",
+    "LocalSlack",
+    "Message",
+    "RateLimited",
+    "Refuses",
+    "ServerError",
+    "block_errors",
+]
+
+Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
+
+ACK_TIMEOUT = 3.0
+HTTP_SERVER_ERROR = 500
+WITH_RESPONSE = {"view_submission", "block_suggestion"}
+
+
+class LocalSlack(Workspace):
+    """Slack on 127.0.0.1, from `async with` to its end; no socket or task outlives it.
+
+    `api_url` is the bot's SLACK_API_URL. With `request_url` set, commands are posted there instead
+    of sent through Socket Mode. `clock` returns Unix seconds.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        clock: Callable[[], float] = time,
+        ack_timeout: float = ACK_TIMEOUT,
+    ) -> None:
+        super().__init__(world, clock)
+        self.request_url: str | None = None
+        self._ack_timeout = ack_timeout
+        self._loopback = Loopback()
+        self._sockets = Sockets(self)
+        self._response_urls = ResponseUrls(self, clock)
+        link = Method(self._open_connection, APP_SCOPE, "app")
+        self._api = WebApi(self, self._loopback, {**METHODS, "apps.connections.open": link})
+        self._session: ClientSession | None = None
+        self._triggers = 0
+
+    async def __aenter__(self) -> Self:
+        await self._loopback.start(self._serve)
+        self._session = ClientSession()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._sockets.drop()
+        if self._session is not None:
+            await self._session.close()
+        await self._loopback.stop()
+
+    @property
+    def api_url(self) -> str:
+        """Return the base of the Web API."""
+        return f"{self._loopback.origin}/api/"
+
+    @property
+    def connections(self) -> int:
+        """Return how many Socket Mode connections are open."""
+        return self._sockets.connections
+
+    def fail(self, method: str, *faults: Fault) -> None:
+        """Let the next calls of a method go wrong, one fault for each call."""
+        if method not in self._api.methods:
+            raise ValueError(f"there is no method {method}")
+        self._api.faults[method].extend(faults)
+
+    def expire_tickets(self) -> None:
+        """Make every URL of apps.connections.open that was not used yet worthless."""
+        self._sockets.expire_tickets()
+
+    async def disconnect(self, reason: str = "refresh_requested") -> None:
+        """Send Slack's `disconnect` on every connection, and close it."""
+        await self._sockets.disconnect(reason)
+
+    def drop_sockets(self) -> None:
+        """Cut every connection without a frame."""
+        self._sockets.drop()
+
+    async def command(
+        self,
+        user_id: str,
+        channel_id: str,
+        text: str,
+        command: str = "/share-env",
+        trigger_id: str | None = None,
+    ) -> Ack:
+        """Type a slash command as a person does; returns when it was acked, or Slack gave up."""
+        person, channel = self.people[user_id], self.channels[channel_id]
+        payload: JsonObject = {
+            "token": "made-up-verification-token",
+            "team_id": person.team_id,
+            "team_domain": self.world.team_domain,
+            "channel_id": channel.id,
+            "channel_name": self.name_in_commands(channel),
+            "user_id": person.id,
+            "user_name": person.name,
+            "command": command,
+            "text": text,
+            "api_app_id": self.world.app_id,
+            "is_enterprise_install": "false",
+            "response_url": self.response_url(user_id, channel_id),
+            "trigger_id": trigger_id or self.next_trigger(),
+        }
+        return await self.deliver("slash_commands", payload)
+
+    async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:
+        """Send any payload, a click or an event as well as a command, and return the ack."""
+        return await self._deliver(kind, payload, str(UUID(int=self._next_number())))
+
+    async def redeliver(self, ack: Ack) -> Ack:
+        """Send again what was acked before: the same payload, envelope_id and trigger_id."""
+        return await self._deliver(ack.kind, ack.request, ack.envelope_id)
+
+    def response_url(self, user_id: str, channel_id: str) -> str:
+        """Return a new response_url."""
+        return self._loopback.origin + self._response_urls.open(channel_id, user_id)
+
+    def next_trigger(self) -> str:
+        """Return a trigger_id that no other server had, even in an earlier run."""
+        return f"{int(self.clock() * 1_000_000)}.{self._next_number()}.made-up"
+
+    def _next_number(self) -> int:
+        self._triggers += 1
+        return self._triggers
+
+    async def _deliver(self, kind: str, payload: JsonObject, envelope_id: str) -> Ack:
+        body: Json = None
+        error: AckError | None = None
+        begun = perf_counter()
+        try:
+            body = await self._send(kind, payload, envelope_id)
+        except TimeoutError:
+            error = "operation_timeout"
+        except RefusedByAppError as refused:
+            server = refused.status >= HTTP_SERVER_ERROR
+            error = "http_service_error" if server else "http_client_error"
+        except (ConnectionError, ClientError):
+            error = "dispatch_failed"
+        seconds = perf_counter() - begun
+        trigger = str(payload.get("trigger_id", ""))
+        answer = body if isinstance(body, dict) else None
+        if body is not None and (answer is None or not _accepts_response(kind, payload)):
+            self.violations.append(f"ack: {kind} takes no such payload: {body!r}")
+        if kind == "slash_commands" and error is not None:
+            show_failure(self, error, payload)
+        elif kind == "slash_commands" and answer is not None:
+            show_ack(self, answer, payload)
+        return Ack(answer, seconds, trigger, envelope_id, kind, payload, error)
+
+    async def _send(self, kind: str, payload: JsonObject, envelope_id: str) -> Json:
+        if self.request_url is not None and self._session is not None:
+            secret, now = self.world.signing_secret, int(self.clock())
+            body, headers = signed_request(kind, payload, secret, now)
+            return await post(self._session, self.request_url, body, headers, self._ack_timeout)
+        envelope: JsonObject = {
+            "envelope_id": envelope_id,
+            "type": kind,
+            "accepts_response_payload": _accepts_response(kind, payload),
+            "payload": payload,
+        }
+        return await self._sockets.deliver(envelope, self._ack_timeout)
+
+    def _open_connection(self, _workspace: Workspace, _args: JsonObject) -> JsonObject:
+        ticket = self._sockets.ticket()
+        return {"url": f"ws://127.0.0.1:{self._loopback.port}/link?ticket={ticket}"}
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.startswith("/api/"):
+            return await self._api.answer(request, request.path.removeprefix("/api/"))
+        if request.path.startswith("/commands/"):
+            return self._response_urls.use(request.path, await request.read())
+        if request.path == "/link":
+            return await self._sockets.serve(request)
+        return web.Response(status=404)
+
+
+def _accepts_response(kind: str, payload: JsonObject) -> bool:
+    return kind == "slash_commands" or payload.get("type") in WITH_RESPONSE

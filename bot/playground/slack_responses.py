@@ -1,0 +1,129 @@
+"""What answers a command outside of the Web API: the ack's own body, and response_url."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from aiohttp import web
+
+from bot.playground.loopback import JsonObject
+from bot.playground.slack_rules import RefusedError, content, text_argument
+from bot.playground.slack_transcript import Call, Message, Via
+from bot.playground.slack_workspace import Workspace
+
+MAX_USES = 5
+LIFETIME = 30 * 60
+MAX_TEXT = 40_000
+
+
+def show(workspace: Workspace, body: JsonObject, channel: str, ephemeral_to: str, via: Via) -> None:
+    """Show an answer: to one person, unless it says `in_channel`; RefusedError if it is invalid."""
+    said = content(body)
+    if len(said.text) > MAX_TEXT:
+        raise RefusedError("msg_too_long")
+    in_channel = body.get("response_type") == "in_channel"
+    workspace.post(
+        Message(
+            ts=workspace.next_ts(),
+            channel=channel,
+            user=workspace.world.bot_user_id,
+            text=said.text,
+            blocks=said.blocks or (),
+            thread_ts=text_argument(body, "thread_ts") or None,
+            ephemeral_to=None if in_channel else ephemeral_to,
+            via=via,
+            metadata=said.metadata,
+        )
+    )
+
+
+def show_ack(workspace: Workspace, body: JsonObject, command: JsonObject) -> None:
+    """Show what a command's ack says; an invalid body is not shown, and noted as a violation.
+
+    Source: docs.slack.dev, implementing-slash-commands: an answer with `in_channel` also shows
+    what the person typed, even if it says nothing else.
+    """
+    channel, user = str(command["channel_id"]), str(command["user_id"])
+    if body.get("response_type") == "in_channel":
+        typed = f"{command['command']} {command['text']}".rstrip()
+        workspace.post(Message(workspace.next_ts(), channel, user, typed, via="slack"))
+    if not body.keys() - {"response_type"}:
+        return
+    try:
+        show(workspace, body, channel, user, "ack")
+    except RefusedError as refused:
+        workspace.violations.append(f"ack: {refused.error} {json.dumps(refused.details)}")
+        workspace.changed()
+
+
+def show_failure(workspace: Workspace, error: str, command: JsonObject) -> None:
+    """Show what Slack tells a person whose command got no good answer."""
+    workspace.post(
+        Message(
+            ts=workspace.next_ts(),
+            channel=str(command["channel_id"]),
+            user="USLACKBOT",
+            text=f'{command["command"]} failed with the error "{error}"',
+            ephemeral_to=str(command["user_id"]),
+            via="slack",
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Hook:
+    channel: str
+    user: str
+    expires: float
+    uses: int = 0
+
+
+class ResponseUrls:
+    """The response_url of each command: five uses in thirty minutes.
+
+    Source: docs.slack.dev, handling-user-interaction: it passes by the rules of posting in a
+    channel, and answers with a plain `ok` that holds no timestamp.
+    """
+
+    def __init__(self, workspace: Workspace, clock: Callable[[], float]) -> None:
+        self._workspace = workspace
+        self._clock = clock
+        self._hooks: dict[str, _Hook] = {}
+
+    def open(self, channel: str, user: str) -> str:
+        """Return the path of a new response_url for one person in one channel."""
+        path = f"/commands/{self._workspace.world.team_id}/{len(self._hooks) + 1}/made-up"
+        self._hooks[path] = _Hook(channel, user, self._clock() + LIFETIME)
+        return path
+
+    def use(self, path: str, raw: bytes) -> web.Response:
+        """Show what was posted to a response_url."""
+        args: JsonObject = {}
+        try:
+            args = _body(raw)
+            self._use(path, args)
+        except RefusedError as refused:
+            status = 404 if refused.error in {"used_url", "expired_url"} else 400
+            self._workspace.record(Call("response_url", args, refused.error, status))
+            return web.json_response({"ok": False, "error": refused.error}, status=status)
+        self._workspace.record(Call("response_url", args, None))
+        return web.Response(text="ok")
+
+    def _use(self, path: str, args: JsonObject) -> None:
+        hook = self._hooks.get(path)
+        if hook is None or self._clock() >= hook.expires:
+            raise RefusedError("expired_url")
+        if hook.uses >= MAX_USES:
+            raise RefusedError("used_url")
+        show(self._workspace, args, hook.channel, hook.user, "response_url")
+        self._hooks[path] = replace(hook, uses=hook.uses + 1)
+
+
+def _body(raw: bytes) -> JsonObject:
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        raise RefusedError("invalid_payload") from None
+    if not isinstance(body, dict):
+        raise RefusedError("invalid_payload")
+    return body

@@ -1,0 +1,135 @@
+"""Socket Mode: tickets in, envelopes out, acknowledgements back.
+
+Source: docs.slack.dev, apis/events-api/using-socket-mode.
+"""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass
+
+from aiohttp import WSMsgType, web
+
+from bot.playground.loopback import Json, JsonObject
+from bot.playground.slack_workspace import Workspace
+
+TICKET_LIFETIME = 30.0
+MAX_CONNECTIONS = 10
+CLOSE_TIMEOUT = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Connection:
+    request: web.BaseRequest
+    socket: web.WebSocketResponse
+
+
+class Sockets:
+    """The open connections of the app; each envelope goes to one of them, in turn."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._tickets: dict[str, float] = {}
+        self._issued = 0
+        self._sent = 0
+        self._open: list[_Connection] = []
+        self._pending: dict[str, asyncio.Future[Json]] = {}
+
+    @property
+    def connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self._open)
+
+    def ticket(self) -> str:
+        """Return a ticket for one connection, good for half a minute."""
+        self._issued += 1
+        ticket = f"made-up-{self._issued}"
+        self._tickets[ticket] = self._workspace.clock() + TICKET_LIFETIME
+        return ticket
+
+    def expire_tickets(self) -> None:
+        """Make every ticket that was not used yet worthless."""
+        self._tickets.clear()
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Hold one connection until either side closes it; without a good ticket, HTTP 401."""
+        expires = self._tickets.pop(request.query.get("ticket", ""), 0.0)
+        if self._workspace.clock() >= expires or len(self._open) >= MAX_CONNECTIONS:
+            return web.Response(status=401, text="invalid ticket")
+        connection = _Connection(request, web.WebSocketResponse(timeout=CLOSE_TIMEOUT))
+        await connection.socket.prepare(request)
+        self._open.append(connection)
+        try:
+            await connection.socket.send_json(self._hello())
+            self._workspace.changed()
+            async for message in connection.socket:
+                if message.type is WSMsgType.TEXT:
+                    self._acknowledged(message.data)
+        except ConnectionError:
+            pass  # the client went away while it was greeted
+        finally:
+            if connection in self._open:
+                self._open.remove(connection)
+            self._workspace.changed()
+        return connection.socket
+
+    def _hello(self) -> JsonObject:
+        return {
+            "type": "hello",
+            "num_connections": len(self._open),
+            "debug_info": {"host": "playground", "approximate_connection_time": 18060},
+            "connection_info": {"app_id": self._workspace.world.app_id},
+        }
+
+    def _acknowledged(self, text: str) -> None:
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            self._workspace.violations.append(f"socket: not JSON: {text[:80]}")
+            return
+        if not isinstance(answer, dict):
+            return
+        pending = self._pending.get(str(answer.get("envelope_id")))
+        if pending is not None and not pending.done():
+            pending.set_result(answer.get("payload"))
+
+    async def deliver(self, envelope: JsonObject, timeout: float) -> Json:  # noqa: ASYNC109 - Slack's three seconds
+        """Send an envelope and return its ack's payload.
+
+        Raises ConnectionError without a connection, TimeoutError without an ack in time.
+        """
+        envelope_id = str(envelope["envelope_id"])
+        future = asyncio.get_running_loop().create_future()
+        pending = self._pending.setdefault(envelope_id, future)
+        try:
+            await self._send(json.dumps(envelope))
+            return await asyncio.wait_for(asyncio.shield(pending), timeout)
+        finally:
+            self._pending.pop(envelope_id, None)
+
+    async def _send(self, text: str) -> None:
+        for _ in range(len(self._open)):
+            connection = self._open[self._sent % len(self._open)]
+            self._sent += 1
+            try:
+                await connection.socket.send_str(text)
+            except ConnectionError:
+                continue
+            return
+        raise ConnectionError("no connection is open")
+
+    async def disconnect(self, reason: str) -> None:
+        """Announce the end on every connection, and close it."""
+        leaving, self._open = self._open, []
+        farewell = {"type": "disconnect", "reason": reason, "debug_info": {"host": "playground"}}
+        for connection in leaving:
+            with contextlib.suppress(ConnectionError):
+                await connection.socket.send_json(farewell)
+            await connection.socket.close()
+
+    def drop(self) -> None:
+        """Cut every connection without a frame, as a broken network does."""
+        leaving, self._open = self._open, []
+        for connection in leaving:
+            if connection.request.transport is not None:
+                connection.request.transport.abort()

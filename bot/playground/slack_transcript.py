@@ -1,0 +1,161 @@
+"""What happened in the stand-in Slack: every message, every call, and a way to wait for more."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from bot.playground.loopback import JsonObject
+from bot.playground.watched import Watched
+
+Via: TypeAlias = Literal["ack", "api", "response_url", "slack"]
+Change: TypeAlias = Literal["posted", "edited", "deleted"]
+AckError: TypeAlias = Literal[
+    "operation_timeout", "dispatch_failed", "http_client_error", "http_service_error"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it now stands; an edit or a deletion replaces it in the transcript."""
+
+    ts: str
+    channel: str
+    user: str
+    text: str
+    blocks: tuple[JsonObject, ...] = ()
+    thread_ts: str | None = None
+    ephemeral_to: str | None = None
+    edits: int = 0
+    via: Via = "api"
+    metadata: JsonObject | None = None
+    reply_broadcast: bool = False
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the Web API, without its token; `status` 0 is a connection that was closed."""
+
+    method: str
+    args: JsonObject
+    error: str | None
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """How the bot took what was sent to it: the answer's body, and the seconds it needed.
+
+    `error` is what Slack shows the user when no good answer came in time.
+    """
+
+    payload: JsonObject | None
+    seconds: float
+    trigger_id: str
+    envelope_id: str
+    kind: str
+    request: JsonObject
+    error: AckError | None = None
+
+    @property
+    def timed_out(self) -> bool:
+        """Return whether no answer came within Slack's three seconds."""
+        return self.error == "operation_timeout"
+
+
+Observer: TypeAlias = Callable[[Message, Change], None]
+
+
+class Transcript(Watched):
+    """The messages and calls so far, in order; every change wakes those who wait in `until`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Message] = []
+        self.calls: list[Call] = []
+        self.violations: list[str] = []
+        self.on_change: Observer | None = None
+        self._where: dict[tuple[str, str], int] = {}
+        self._index: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+
+    def post(self, message: Message) -> None:
+        """Add a message."""
+        at = len(self.messages)
+        self._where[message.channel, message.ts] = at
+        self._index[_shelf(message)].append(at)
+        self.messages.append(message)
+        self._tell(message, "posted")
+
+    def edit(self, message: Message) -> None:
+        """Put this message in the place of the one with its channel and ts."""
+        self.messages[self._where[message.channel, message.ts]] = message
+        self._tell(message, "edited")
+
+    def delete_message(self, ts: str) -> None:
+        """Delete a message, as a person would by hand; KeyError if there is none."""
+        message = next((each for each in self.messages if each.ts == ts), None)
+        if message is None:
+            raise KeyError(ts)
+        gone = replace(message, deleted=True)
+        self.messages[self._where[message.channel, ts]] = gone
+        self._tell(gone, "deleted")
+
+    def record(self, call: Call) -> None:
+        """Add a call of the Web API."""
+        self.calls.append(call)
+        self.changed()
+
+    def _tell(self, message: Message, change: Change) -> None:
+        if self.on_change is not None:
+            self.on_change(message, change)
+        self.changed()
+
+    def find(self, channel: str, ts: str) -> Message | None:
+        """Return the message that the Web API would find there: neither deleted nor ephemeral."""
+        index = self._where.get((channel, ts))
+        message = None if index is None else self.messages[index]
+        if message is None or message.deleted or message.ephemeral_to is not None:
+            return None
+        return message
+
+    def parents(self, channel: str) -> list[Message]:
+        """Return what stands in a channel outside of threads, for everybody to see, oldest first."""
+        return self._shelved("parents", channel)
+
+    def thread(self, channel: str, ts: str) -> list[Message]:
+        """Return the replies under a message, oldest first, without the message itself."""
+        return self._shelved("thread", channel, ts)
+
+    def shown_to(self, user_id: str) -> list[Message]:
+        """Return the ephemeral messages that only this person sees, oldest first."""
+        return self._shelved("shown", user_id)
+
+    def _shelved(self, *shelf: str) -> list[Message]:
+        found = [self.messages[at] for at in self._index.get(shelf, ())]
+        return [each for each in found if not each.deleted]
+
+    def transcript(self) -> str:
+        """Return everything so far as text for a person to read."""
+        lines = [_line(message) for message in self.messages]
+        lines += [f"violation: {each}" for each in self.violations]
+        refused = [call for call in self.calls if call.error is not None]
+        lines += [f"refused: {call.method} {call.error}" for call in refused]
+        return "\n".join(lines) or "(nothing happened)"
+
+
+def _shelf(message: Message) -> tuple[str, ...]:
+    if message.ephemeral_to is not None:
+        return "shown", message.ephemeral_to
+    if message.thread_ts is not None:
+        return "thread", message.channel, message.thread_ts
+    return "parents", message.channel
+
+
+def _line(message: Message) -> str:
+    place = message.channel if message.thread_ts is None else f"{message.channel} ↳"
+    marks = [f"only {message.ephemeral_to}"] if message.ephemeral_to else []
+    marks += [f"edited {message.edits}×"] if message.edits else []
+    marks += ["deleted"] if message.deleted else []
+    note = f" ({', '.join(marks)})" if marks else ""
+    return f"{message.ts} {place} {message.user} by {message.via}{note}: {message.text}"

@@ -1,0 +1,185 @@
+"""The methods of the stand-in Slack's Web API."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from bot.playground.loopback import JsonObject
+from bot.playground.slack_reading import conversation, history, rendered, replies
+from bot.playground.slack_rules import (
+    RefusedError,
+    TokenKind,
+    content,
+    flag_argument,
+    postable,
+    require_scope,
+    text_argument,
+    thread_parent,
+    token_kind,
+)
+from bot.playground.slack_transcript import Message
+from bot.playground.slack_workspace import Workspace
+
+Run: TypeAlias = Callable[[Workspace, JsonObject], JsonObject]
+
+MAX_TEXT = 40_000
+MAX_EDITED_TEXT = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method: the kind of token it takes, the scope it needs, and what it does."""
+
+    run: Run
+    scope: str | None
+    token: TokenKind = "bot"
+
+
+def call(
+    workspace: Workspace, methods: dict[str, Method], name: str, token: str, args: JsonObject
+) -> JsonObject:
+    """Return the answer of a method, or raise RefusedError with Slack's reason."""
+    method = methods.get(name)
+    if method is None:
+        raise RefusedError("unknown_method", {"req_method": name})
+    kind = token_kind(workspace.world, token)
+    if kind != method.token:
+        raise RefusedError("not_allowed_token_type")
+    if method.scope is not None:
+        require_scope(workspace.scopes, kind, method.scope)
+    return {"ok": True, **method.run(workspace, args)}
+
+
+def auth_test(workspace: Workspace, _args: JsonObject) -> JsonObject:
+    """Say whose token this is."""
+    world = workspace.world
+    return {
+        "url": f"https://{world.team_domain}.slack.com/",
+        "team": world.team_domain,
+        "user": workspace.people[world.bot_user_id].name,
+        "team_id": world.team_id,
+        "user_id": world.bot_user_id,
+        "bot_id": world.bot_id,
+        "is_enterprise_install": False,
+    }
+
+
+def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Post for everybody in the channel; a text over 40,000 characters is cut off with a warning."""
+    channel = postable(workspace, text_argument(args, "channel", required=True))
+    thread_ts = thread_parent(workspace, channel, args)
+    said = content(args)
+    message = Message(
+        ts=workspace.next_ts(),
+        channel=channel.id,
+        user=workspace.world.bot_user_id,
+        text=said.text[:MAX_TEXT],
+        blocks=said.blocks or (),
+        thread_ts=thread_ts,
+        metadata=said.metadata,
+        reply_broadcast=thread_ts is not None and flag_argument(args, "reply_broadcast"),
+    )
+    workspace.post(message)
+    answer: JsonObject = {
+        "channel": channel.id,
+        "ts": message.ts,
+        "message": rendered(workspace, message, with_metadata=True),
+    }
+    if len(said.text) > MAX_TEXT:
+        answer["warning"] = "message_truncated"
+        answer["response_metadata"] = {"warnings": ["message_truncated"]}
+    return answer
+
+
+def update(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Change a message of the bot's own; blocks that are left out stay as they were."""
+    channel = workspace.visible(text_argument(args, "channel", required=True))
+    if channel is None:
+        raise RefusedError("channel_not_found")
+    message = workspace.find(channel.id, text_argument(args, "ts", required=True))
+    if message is None:
+        raise RefusedError("message_not_found")
+    if message.user != workspace.world.bot_user_id:
+        raise RefusedError("cant_update_message")
+    if channel.archived:
+        raise RefusedError("is_archived")
+    said = content(args)
+    if len(said.text) > MAX_EDITED_TEXT:
+        raise RefusedError("msg_too_long")
+    edited = replace(
+        message,
+        text=said.text,
+        blocks=message.blocks if said.blocks is None else said.blocks,
+        metadata=message.metadata if said.metadata is None else said.metadata,
+        edits=message.edits + 1,
+    )
+    workspace.edit(edited)
+    shown = rendered(workspace, edited)
+    return {"channel": channel.id, "ts": message.ts, "text": said.text, "message": shown}
+
+
+def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Show something to one member of the channel."""
+    channel = postable(workspace, text_argument(args, "channel", required=True))
+    user = text_argument(args, "user", required=True)
+    if user not in channel.members:
+        raise RefusedError("user_not_in_channel")
+    thread_ts = thread_parent(workspace, channel, args)
+    said = content(args)
+    if len(said.text) > MAX_TEXT:
+        raise RefusedError("msg_too_long")
+    message = Message(
+        ts=workspace.next_ts(),
+        channel=channel.id,
+        user=workspace.world.bot_user_id,
+        text=said.text,
+        blocks=said.blocks or (),
+        thread_ts=thread_ts,
+        ephemeral_to=user,
+    )
+    workspace.post(message)
+    return {"message_ts": message.ts}
+
+
+def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Describe a person, with the flags that tell guests, bots and strangers."""
+    person = workspace.people.get(text_argument(args, "user", required=True))
+    if person is None:
+        raise RefusedError("user_not_found")
+    user: JsonObject = {
+        "id": person.id,
+        "team_id": person.team_id,
+        "name": person.name,
+        "real_name": person.name,
+        "deleted": person.deleted,
+        "is_bot": person.is_bot,
+        "is_app_user": False,
+    }
+    if person.is_stranger:
+        user["is_stranger"] = True
+    if not person.deleted:
+        user["is_restricted"] = person.is_restricted
+        user["is_ultra_restricted"] = person.is_ultra_restricted
+    return {"user": user}
+
+
+def usergroup_users(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """List the members of a user group."""
+    group = workspace.groups.get(text_argument(args, "usergroup", required=True))
+    if group is None:
+        raise RefusedError("no_such_subteam")
+    return {"users": [*sorted(group.members)]}
+
+
+METHODS: dict[str, Method] = {
+    "auth.test": Method(auth_test, None),
+    "chat.postEphemeral": Method(post_ephemeral, "chat:write"),
+    "chat.postMessage": Method(post_message, "chat:write"),
+    "chat.update": Method(update, "chat:write"),
+    "conversations.history": Method(history, None),
+    "conversations.info": Method(conversation, None),
+    "conversations.replies": Method(replies, None),
+    "usergroups.users.list": Method(usergroup_users, "usergroups:read"),
+    "users.info": Method(users_info, "users:read"),
+}
+"""The methods by name; apps.connections.open stands with the sockets."""

@@ -1,0 +1,108 @@
+"""The bot, a local Slack and a local WeChat, together on one machine."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.app import Nature, running
+from bot.playground.slack import LocalSlack
+from bot.playground.slack_transcript import Ack, Message
+from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
+from bot.settings import Settings, load
+
+OWNER = "wx0123456789abcdef"
+APPID = "wx5fe6bb43205e9e70"
+
+ROLES = {
+    "requester": "U0REQUESTER",
+    "second": "U0SECOND",
+    "outsider": "U0STRANGER",
+    "guest": "U0GUEST",
+}
+PLACES = {
+    "public": "C0RELEASES",
+    "private": "C0SECRET",
+    "dm": "D0DIRECT",
+    "archived": "C0ARCHIVED",
+}
+POLICY = f"""\
+contact = "the platform team, in #platform-help"
+
+[[owner]]
+appid = "{OWNER}"
+envs = ["*"]
+
+[[rule]]
+name = "platform team"
+groups = ["S0PLATFORM"]
+effect = "allow"
+
+[[rule]]
+name = "testers"
+users = ["U0SECOND"]
+envs = ["test-*"]
+effect = "allow"
+
+[[test]]
+user = "U0SECOND"
+appid = "{APPID}"
+env = "prod-1"
+expect = "deny"
+"""
+_FINAL = ("✅", "❌", "❔")
+_LONGEST = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The running bot's surroundings, and a way to type."""
+
+    slack: LocalSlack
+    wechat: LocalWeChat
+
+    async def type(self, user: str, channel: str, text: str) -> Ack:
+        """Send a command and return its ack once everything that follows from it is there."""
+        before = len(self.slack.messages)
+        ack = await self.slack.command(user, channel, text)
+        said = str((ack.payload or {}).get("text", ""))
+        if said.startswith("On it"):
+            request = said.rsplit("`", 2)[-2]
+            await self.slack.until(
+                lambda slack: any(_ends(m, request) for m in slack.messages[before:]), _LONGEST
+            )
+        return ack
+
+
+def _ends(message: Message, request: str) -> bool:
+    """Tell whether this is the last message about a request: the parent's final state, or its stand-in."""
+    final = message.text.startswith(_FINAL) and not message.thread_ts
+    return final and request in message.text
+
+
+@asynccontextmanager
+async def stage(nature: Nature | None = None, **more: str) -> AsyncIterator[Stage]:
+    """Raise the curtain: start both servers and, as `run` does, the bot; `more` are settings of its own."""
+    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
+        with tempfile.TemporaryDirectory(prefix="share-env-") as folder:
+            policy = Path(folder) / "policy.toml"
+            policy.write_text(POLICY, encoding="utf-8")
+            settings = load(environment(slack, wechat) | {"POLICY_FILE": str(policy)} | more)
+            if not isinstance(settings, Settings):
+                raise ValueError("; ".join(settings))
+            async with running(settings, nature):
+                yield Stage(slack, wechat)
+
+
+def environment(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
+    """Return the environment in which the bot talks to these two servers, policy aside."""
+    return {
+        "SLACK_BOT_TOKEN": slack.world.bot_token,
+        "SLACK_APP_TOKEN": slack.world.app_token,
+        "SLACK_API_URL": slack.api_url,
+        "WECHAT_API_URL": wechat.url,
+        "WECHAT_TOKEN_SERVER_URL": wechat.token_url,
+        "WECHAT_TOKEN_SERVER_AUTHORIZATION": wechat.authorization,
+    }

@@ -1,0 +1,117 @@
+"""The made-up workspace: who is there, which channels, and what the bot may do."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+ChannelKind: TypeAlias = Literal["public", "private", "im", "mpim"]
+
+TEAM = "T0PLAYGROUND"
+BOT = "U0SHAREENV"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member of the workspace, or a stranger from another one, with the flags of users.info."""
+
+    id: str
+    name: str
+    team_id: str = TEAM
+    is_bot: bool = False
+    deleted: bool = False
+    is_restricted: bool = False
+    is_ultra_restricted: bool = False
+    is_stranger: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A conversation and its members at the start."""
+
+    id: str
+    name: str
+    kind: ChannelKind = "public"
+    members: frozenset[str] = frozenset()
+    archived: bool = False
+    read_only: bool = False
+    ext_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A user group, `@handle`."""
+
+    id: str
+    handle: str
+    members: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything the stand-in Slack starts with; what changes later lives in the server."""
+
+    people: tuple[Person, ...]
+    channels: tuple[Channel, ...]
+    groups: tuple[Group, ...]
+    scopes: frozenset[str]
+    team_id: str = TEAM
+    team_domain: str = "playground"
+    app_id: str = "A0SHAREENV"
+    bot_user_id: str = BOT
+    bot_id: str = "B0SHAREENV"
+    bot_token: str = "xoxb-playground-made-up"
+    app_token: str = "xapp-playground-made-up"
+    signing_secret: str = "playground-made-up-signing-secret"
+
+
+SCOPES = frozenset(
+    {
+        "channels:history",
+        "channels:read",
+        "chat:write",
+        "commands",
+        "connections:write",
+        "groups:history",
+        "groups:read",
+        "im:history",
+        "im:read",
+        "mpim:history",
+        "mpim:read",
+        "usergroups:read",
+        "users:read",
+    }
+)
+"""What is granted at the start; `connections:write` belongs to the app-level token."""
+
+PEOPLE = (
+    Person("U0REQUESTER", "requester"),
+    Person("U0SECOND", "second"),
+    Person("U0STRANGER", "outsider"),
+    Person("U0GUEST", "guest", is_restricted=True),
+    Person("U0APPROVER", "approver"),
+    Person("U0GONE", "gone", deleted=True),
+    Person("U0ELSEWHERE", "elsewhere", team_id="T0ELSEWHERE", is_stranger=True),
+    Person(BOT, "share-env", is_bot=True),
+)
+
+CREW = frozenset({"U0REQUESTER", "U0SECOND", "U0STRANGER", "U0GUEST", "U0APPROVER"})
+
+CHANNELS = (
+    Channel("C0RELEASES", "releases", members=CREW | {BOT}),
+    Channel("C0LOUNGE", "lounge", members=CREW),
+    Channel("C0SECRET", "secret", "private", members=frozenset({"U0REQUESTER", "U0SECOND"})),
+    Channel("D0DIRECT", "", "im", members=frozenset({"U0REQUESTER", "U0SECOND"})),
+    Channel("D0BOT", "", "im", members=frozenset({"U0REQUESTER", BOT})),
+    Channel("C0ARCHIVED", "archived", members=CREW | {BOT}, archived=True),
+    Channel("C0ANNOUNCE", "announce", members=CREW | {BOT}, read_only=True),
+    Channel("C0PARTNERS", "partners", members=CREW | {BOT, "U0ELSEWHERE"}, ext_shared=True),
+)
+
+
+def seed() -> World:
+    """Return the workspace that the demo and the tests play in; every id and token is made up."""
+    return World(
+        people=PEOPLE,
+        channels=CHANNELS,
+        groups=(Group("S0PLATFORM", "platform", frozenset({"U0REQUESTER"})),),
+        scopes=SCOPES,
+    )

@@ -1,0 +1,143 @@
+import asyncio
+import time
+
+import aiohttp
+import pytest
+
+from bot.playground.wechat import (
+    Answer,
+    Code,
+    Drip,
+    Drop,
+    GzipBomb,
+    Hang,
+    Huge,
+    LocalWeChat,
+    Redirect,
+    Status,
+    Truncated,
+)
+from tests.playground.test_wechat import APPID, BODY, ENV, OWNER, share, token_of
+
+
+async def test_queued_answers_come_in_turn_and_then_the_usual_ones(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    token = wechat.issue(OWNER)
+    wechat.next(Code(-1), Code(61007, as_string=True), Code(0))
+    answers = [await share(http, wechat, token) for _ in range(4)]
+    assert [each["errcode"] for each in answers] == [-1, "61007", 0, 0]
+    assert [call.errcode for call in wechat.calls] == [-1, 61007, 0, 0]
+    assert len(wechat.shared) == 2
+
+
+async def test_a_standing_answer_lasts_until_it_is_taken_away(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    token = wechat.issue(OWNER)
+    wechat.always(Code(85088))
+    wechat.next(Code(-1))
+    codes = [(await share(http, wechat, token))["errcode"] for _ in range(3)]
+    wechat.always(None)
+    assert [*codes, (await share(http, wechat, token))["errcode"]] == [-1, 85088, 85088, 0]
+
+
+async def test_a_gateways_answer_comes_as_it_is(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    wechat.next(Status(502), Redirect("http://127.0.0.1:1/elsewhere"))
+    url = f"{wechat.url}/tcb/shareenv"
+    async with http.post(url, json=BODY) as response:
+        assert (response.status, response.content_type) == (502, "text/html")
+    async with http.post(url, json=BODY, allow_redirects=False) as response:
+        assert response.status == 302
+        assert response.headers["Location"] == "http://127.0.0.1:1/elsewhere"
+    assert [call.errcode for call in wechat.calls] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("fault", "shared"),
+    [
+        (Drop(), False),
+        (Drop(after_effect=True), True),
+        (Hang(0.01), False),
+        (Truncated(), True),
+    ],
+)
+async def test_a_lost_answer_tells_nothing_of_whether_the_env_was_shared(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Answer, shared: bool
+) -> None:
+    token = wechat.issue(OWNER)
+    wechat.next(fault)
+    with pytest.raises(aiohttp.ClientError):
+        await share(http, wechat, token)
+    assert bool(wechat.shared) is shared
+
+
+@pytest.mark.parametrize("fault", [Hang(0.01, after_effect=True), Drip(0.0001)])
+async def test_a_slow_answer_is_the_usual_one(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Answer
+) -> None:
+    wechat.next(fault)
+    assert (await share(http, wechat, wechat.issue(OWNER)))["errcode"] == 0
+
+
+async def test_a_body_can_be_huge_or_grow(wechat: LocalWeChat, http: aiohttp.ClientSession) -> None:
+    wechat.next(Huge(200_000), GzipBomb())
+    url = f"{wechat.url}/tcb/shareenv"
+    async with http.post(url, json=BODY) as response:
+        assert len(await response.read()) == 200_000
+    async with http.post(url, json=BODY) as response:
+        assert int(response.headers["Content-Length"]) < 200_000
+        assert len(await response.read()) == 16 << 20
+
+
+async def test_the_token_server_fails_on_demand(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    twice = (Drop(), Drop())  # aiohttp repeats a GET once by itself
+    wechat.next_token(Status(503), Code(61023), *twice)
+    url = wechat.token_url.replace("{appid}", OWNER)
+    headers = {"Authorization": wechat.authorization}
+    async with http.get(url, headers=headers) as response:
+        assert response.status == 503
+    async with http.get(url, headers=headers) as response:
+        assert (await response.json(content_type=None))["errcode"] == 61023
+    with pytest.raises(aiohttp.ClientError):
+        await http.get(url, headers=headers)
+    assert await token_of(http, wechat)
+
+
+async def test_latency_delays_an_answer(http: aiohttp.ClientSession) -> None:
+    async with LocalWeChat(latency=0.05) as wechat:
+        begun = time.perf_counter()
+        await share(http, wechat, "unknown")
+        assert time.perf_counter() - begun >= 0.05
+
+
+async def test_the_end_does_not_wait_for_a_hanging_answer(http: aiohttp.ClientSession) -> None:
+    async with LocalWeChat() as wechat:
+        wechat.always(Hang(60))
+        calling = asyncio.create_task(share(http, wechat, wechat.issue(OWNER)))
+        await wechat.until(lambda wechat: len(wechat.calls) == 1)
+        begun = time.perf_counter()
+    assert time.perf_counter() - begun < 0.5
+    with pytest.raises(aiohttp.ClientError):
+        await calling
+
+
+async def test_waiting_in_vain_shows_the_calls_without_their_tokens(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    token = wechat.issue(OWNER)
+    await share(http, wechat, token)
+    with pytest.raises(TimeoutError, match=f"shareenv {ENV} {APPID}: 0") as caught:
+        await wechat.until(lambda wechat: len(wechat.calls) == 2, timeout=0.01)
+    assert token not in str(caught.value)
+
+
+async def test_rids_differ_from_call_to_call(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    answers = [await share(http, wechat, "unknown") for _ in range(3)]
+    assert len({each["errmsg"] for each in answers}) == 3
