@@ -1,0 +1,113 @@
+import asyncio
+import os
+import pty
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import finished
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> None:
+    code, out, err = await finished({}, tmp_path, "demo")
+    assert (code, err) == (0, "")
+    scenes = [
+        "✅ @requester shared prod-1",
+        "/share-env wx5fe6bb43205e9e70 prod-1",
+        "🚫 You may not share prod-1",
+        "✅ @requester shared prod-2",
+        "2 tries · request demo0002",
+        "WeChat said 85088",
+        "3 tries · request demo0004",
+        "It may or may not have been",
+        "add me with /invite @share-env",
+    ]
+    assert [scene for scene in scenes if scene not in out] == []
+    assert "only @second sees this" in out
+    assert "in the thread" in out
+    assert "edited" in out
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").split("```text\n")[1].split("```")[0]
+    shown = out.splitlines()
+    assert [line for line in readme.splitlines() if line not in [s.rstrip() for s in shown]] == []
+
+
+async def test_one_line_can_be_run_in_a_role_and_a_place(tmp_path: Path) -> None:
+    line = "/share-env wx5fe6bb43205e9e70 test-1"
+    code, out, _ = await finished({}, tmp_path, "demo", "--as", "second", "--in", "dm", line)
+    assert code == 0
+    assert "@second in a direct message" in out
+    assert "I cannot post in a conversation between other people" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--as", "boss", "/share-env"], "There is no role “boss”."),
+        (["--in", "space", "/share-env"], "There is no place “space”."),
+        (["help"], "A line begins with /share-env"),
+        (["--script", "/share-env"], "--script plays the whole scenario."),
+    ],
+)
+async def test_the_demo_says_what_is_wrong_with_its_words(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    code, _, err = await finished({}, tmp_path, "demo", *arguments)
+    assert code == 2
+    assert err.startswith(sentence)
+
+
+async def test_the_demo_refuses_real_tokens(tmp_path: Path) -> None:
+    code, out, err = await finished({"SLACK_BOT_TOKEN": "xoxb-made-up"}, tmp_path, "demo")
+    assert (code, out) == (2, "")
+    assert err.startswith("SLACK_BOT_TOKEN is set")
+
+
+async def test_on_a_terminal_the_demo_takes_commands_until_it_is_told_to_quit(
+    tmp_path: Path,
+) -> None:
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "demo"),
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TERM": "dumb"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    typed = [
+        ":help",
+        ":as second",
+        ":as nobody",
+        ":in archived",
+        ":wechat 85088",
+        ":wechat busy",
+        ":wechat weather",
+        "hello",
+        "",
+        "/share-env whoami",
+        ":quit",
+    ]
+    os.write(ours, ("\n".join(typed) + "\n").encode())
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+    shown = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    except OSError:  # Linux tells the end of a pseudo-terminal by EIO
+        pass
+    os.close(ours)
+    text = shown.decode()
+    for said in (
+        "You are second.",
+        "You are in archived.",
+        "The next call to WeChat meets errcode 85088.",
+        "The next call to WeChat meets: busy.",
+        "Use an errcode such as 85088, or one of",
+        "Type /share-env … as in Slack, or :help.",
+        "“testers”",
+    ):
+        assert said in text

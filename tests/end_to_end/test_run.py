@@ -1,0 +1,156 @@
+import asyncio
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from bot.playground.slack import LocalSlack, Message
+from bot.playground.stage import APPID, OWNER
+from bot.playground.wechat import Code, Hang, LocalWeChat
+from tests.end_to_end.conftest import bot, finished
+
+SHARE = f"{APPID} prod-1"
+
+
+def final(slack: LocalSlack) -> list[Message]:
+    """Return the parents in #releases that have come to their final state."""
+    return [message for message in slack.parents("C0RELEASES") if message.edits]
+
+
+async def test_a_share_is_answered_in_a_thread_over_socket_mode(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
+) -> None:
+    async with bot(environ, tmp_path) as process:
+        assert process.ready == (
+            "share-env-bot 0.1.0 is ready: playground as share-env, over Socket Mode.\n"
+        )
+        await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
+        await slack.until(lambda slack: len(final(slack)) == 1)
+        (parent,) = final(slack)
+        (reply,) = slack.thread("C0RELEASES", parent.ts)
+        assert parent.text.startswith(f"✅ <@U0REQUESTER> shared `prod-1` with `{APPID}`")
+        assert reply.text.startswith("✅ *Shared.*")
+        assert wechat.shared == [(OWNER, "prod-1", APPID)]
+        assert slack.violations == []
+        assert await process.stop(signal.SIGTERM) == 0
+
+
+async def test_http_mode_takes_a_command_with_the_word_payload_in_it(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    tmp_path: Path,
+    unused_tcp_port: int,
+) -> None:
+    environ["SLACK_SIGNING_SECRET"] = slack.world.signing_secret
+    environ["PORT"] = str(unused_tcp_port)
+    environ["SLACK_CLIENT_ID"] = environ["SLACK_CLIENT_SECRET"] = "made-up"
+    del environ["SLACK_APP_TOKEN"]
+    slack.request_url = f"http://127.0.0.1:{unused_tcp_port}/slack/events"
+    async with bot(environ, tmp_path) as process:
+        assert f"at http://127.0.0.1:{unused_tcp_port}" in process.ready
+        ack = await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} payload-dev")
+        assert ack.error is None
+        await slack.until(lambda slack: len(final(slack)) == 1)
+        assert wechat.shared == [(OWNER, "payload-dev", APPID)]
+        assert await process.stop(signal.SIGINT) == 0
+
+
+async def test_no_secret_is_in_any_log_line_at_debug(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
+) -> None:
+    async with bot(environ, tmp_path) as process:
+        await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
+        await slack.until(lambda slack: len(final(slack)) == 1)
+        wechat.expire(wechat.calls[-1].token)
+        wechat.next(Code(-1))
+        ack = await slack.command("U0REQUESTER", "C0SECRET", SHARE)
+        await slack.until(lambda slack: slack.messages[-1].text.startswith("✅"))
+        await process.stop(signal.SIGTERM)
+    log = "".join(process.log)
+    secrets = {
+        *(slack.world.bot_token, slack.world.app_token, wechat.authorization.split()[1]),
+        *(call.token for call in wechat.calls),
+        *re.findall(r"/[\w-]+$", str(ack.request["response_url"])),
+    }
+    assert len(secrets) == 6
+    assert "/tcb/shareenv" in log
+    assert [secret for secret in secrets if secret in log] == []
+    assert re.findall(r"\?ticket=\w+", log) == []
+
+
+async def test_a_call_under_way_is_finished_before_the_process_ends(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
+) -> None:
+    wechat.next(*[Hang(1, after_effect=True)] * 20)
+    async with bot(environ, tmp_path) as process:
+        commands = (
+            slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} prod-{n}") for n in range(20)
+        )
+        await asyncio.gather(*commands)
+        assert await process.stop(signal.SIGTERM) == 0
+    assert len(final(slack)) == 20
+    assert {parent.text[0] for parent in final(slack)} == {"✅"}
+    assert len(wechat.shared) == 20
+
+
+async def test_a_call_that_outlasts_the_grace_is_reported_as_unknown(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
+) -> None:
+    wechat.next(Hang(60))
+    environ["SHUTDOWN_GRACE"] = "0.5"
+    async with bot(environ, tmp_path) as process:
+        await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
+        await slack.until(lambda slack: len(slack.parents("C0RELEASES")) == 1)
+        assert await process.stop(signal.SIGTERM) == 0
+    (parent,) = final(slack)
+    assert parent.text.startswith("❔")
+    assert "stopped" in slack.thread("C0RELEASES", parent.ts)[0].text
+
+
+async def test_a_wrong_setup_ends_at_once_with_a_sentence_for_each_thing_wrong(
+    tmp_path: Path,
+) -> None:
+    code, out, err = await finished({"SLACK_BOT_TOKEN": "xapp-made-up"}, tmp_path)
+    assert code == 2
+    assert out == ""
+    assert err.splitlines()[0] == (
+        "SLACK_BOT_TOKEN holds an app-level token. Put the bot token (xoxb-…) there; it is on your "
+        "Slack app's page “OAuth & Permissions”."
+    )
+    assert len(err.splitlines()) == 4
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"])
+async def test_a_token_that_slack_does_not_accept_ends_the_start_with_exit_code_2(
+    environ: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    environ[name] = environ[name].replace("playground", "somewhere-else")
+    environ["LOG_LEVEL"] = "INFO"
+    code, _, err = await finished(environ, tmp_path)
+    assert code == 2
+    assert err.startswith(f"{name} is not accepted by Slack (invalid_auth).")
+    assert len(err.splitlines()) == 1
+
+
+async def test_an_unreachable_slack_ends_the_start_with_exit_code_1(
+    environ: dict[str, str], tmp_path: Path, unused_tcp_port: int
+) -> None:
+    environ["SLACK_API_URL"] = f"http://127.0.0.1:{unused_tcp_port}/api/"
+    environ["LOG_LEVEL"] = "INFO"
+    code, _, err = await finished(environ, tmp_path)
+    assert code == 1
+    assert err.startswith("Slack cannot be reached.")
+    assert len(err.splitlines()) == 1
+
+
+async def test_a_dotenv_file_in_the_working_directory_is_read(
+    slack: LocalSlack, environ: dict[str, str], tmp_path: Path
+) -> None:
+    lines = (f"{name}={value}\n" for name, value in environ.items())
+    (tmp_path / ".env").write_text("".join(lines), encoding="utf-8")
+    async with bot({}, tmp_path):
+        ack = await slack.command("U0REQUESTER", "C0RELEASES", "whoami")
+        assert "a full member of this workspace" in str(ack.payload)

@@ -1,0 +1,189 @@
+"""What must agree: manifest, code, README, .env.example, lock file, and the order of the rooms."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from bot.command import FIRST_WORDS, OPTIONS, SLASH_COMMAND
+from bot.guidance import CODES, all_guidance
+from bot.playground.slack_web import METHODS
+from bot.policy import Policy
+from bot.policy.file import read_policy
+from bot.settings import NAMES, load
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "app-manifest.yml").read_text(encoding="utf-8"))
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCK = (ROOT / ".requirements.lock").read_text(encoding="utf-8")
+
+
+def test_the_manifest_has_the_command_that_the_bot_answers() -> None:
+    commands = MANIFEST["features"]["slash_commands"]
+    assert [command["command"] for command in commands] == [SLASH_COMMAND]
+    assert all(word in commands[0]["usage_hint"] for word in FIRST_WORDS)
+
+
+def test_the_manifest_keeps_slacks_limits() -> None:
+    command = MANIFEST["features"]["slash_commands"][0]
+    assert len(MANIFEST["display_information"]["name"]) <= 35
+    assert len(MANIFEST["display_information"]["description"]) <= 140
+    assert re.fullmatch(r"#[0-9a-f]{6}", MANIFEST["display_information"]["background_color"])
+    assert len(MANIFEST["features"]["bot_user"]["display_name"]) <= 80
+    assert len(command["command"]) <= 32
+    assert len(command["usage_hint"]) <= 1000
+    assert command["should_escape"] is False
+    assert MANIFEST["settings"]["socket_mode_enabled"] is True
+    assert set(MANIFEST) == {
+        "_metadata",
+        "display_information",
+        "features",
+        "oauth_config",
+        "settings",
+    }
+
+
+def test_the_manifest_asks_for_the_scopes_that_the_calls_need_and_no_others() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bot/slack").glob("*.py")]
+    called = {m for source in sources for m in re.findall(r'"([a-z]+\.[a-zA-Z.]+)"', source)}
+    called &= METHODS.keys()
+    kinds = {"channels:read": ("channels:read", "groups:read")}  # never read of direct messages
+    history = ("channels:history", "groups:history", "im:history")
+    needed = {"commands"}
+    for method in called:
+        scope = METHODS[method].scope
+        if method in {"conversations.history", "conversations.replies"}:
+            needed |= set(history)
+        elif method == "conversations.info":
+            needed |= set(kinds["channels:read"])
+        elif scope:
+            needed.add(scope)
+    assert {"chat.postMessage", "chat.update", "users.info", "conversations.replies"} <= called
+    assert set(MANIFEST["oauth_config"]["scopes"]["bot"]) == needed
+
+
+def test_the_readme_explains_every_scope() -> None:
+    table = README.split("### Scopes, and why")[1].split("\n## ")[0]
+    explained = {
+        scope for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for scope in _code(row)
+    }
+    assert explained == set(MANIFEST["oauth_config"]["scopes"]["bot"])
+
+
+def test_the_readme_and_the_example_list_every_setting() -> None:
+    table = README.split("## Settings")[1].split("\n## ")[0]
+    in_readme = [
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in _code(row)
+    ]
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert in_readme == list(NAMES)
+    assert re.findall(r"^(\w+)=", example, re.MULTILINE) == list(NAMES)
+
+
+def test_the_settings_read_what_is_listed_and_nothing_else() -> None:
+    asked = set()
+
+    class Recording(dict[str, str]):
+        def get(self, key: str, default: str = "") -> str:  # type: ignore[override]  # as it is used
+            asked.add(key)
+            return super().get(key, default)
+
+    load(Recording(WECHAT_TOKEN_SERVER_URL="https://tokens.example"))
+    assert asked == set(NAMES)
+
+
+def test_the_readme_lists_every_command_and_option() -> None:
+    table = README.split("## Commands")[1].split("\n## ")[0]
+    assert all(f"`{SLASH_COMMAND} {word}" in table for word in FIRST_WORDS)
+    assert all(option in table for option in OPTIONS)
+
+
+def test_the_readme_has_a_row_for_each_guidance() -> None:
+    table = README.split("<!-- guidance -->\n")[1].split("<!-- /guidance -->")[0]
+    assert table == "".join(guidance_rows())
+
+
+def guidance_rows() -> Iterator[str]:
+    for row in all_guidance():
+        codes = [str(code) for code, guidance in CODES.items() if guidance is row]
+        doubt = "yes" if row.in_doubt else ""
+        name = ", ".join(f"`{code}`" for code in codes or [row.key])
+        yield f"| {name} | {row.title} | {row.fixer.value} | {doubt} |\n"
+
+
+def test_the_readmes_policy_is_one_that_the_bot_accepts() -> None:
+    (sample,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    assert isinstance(read_policy(sample, None), Policy)
+
+
+def test_the_readme_says_what_each_dependency_is_for() -> None:
+    table = README.split("| Dependency | What for |")[1].split("\n\n")[0]
+    named = [
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in _code(row)
+    ]
+    assert sorted(named) == sorted(r.name for r in _requirements())
+
+
+def test_the_lock_pins_every_dependency_within_its_bounds_with_hashes_and_no_address() -> None:
+    pinned = {
+        canonicalize_name(name): Version(version)
+        for name, version in re.findall(r"^([\w.-]+)==([\w.]+)", LOCK, re.MULTILINE)
+    }
+    for requirement in [*_requirements(), *_requirements("dev")]:
+        assert pinned[canonicalize_name(requirement.name)] in requirement.specifier
+    assert "://" not in LOCK
+    assert "--index" not in LOCK
+    entries = re.split(r"\n(?=\w)", LOCK.strip())
+    assert all("--hash=sha256:" in entry for entry in entries if not entry.startswith("#"))
+
+
+def _requirements(extra: str | None = None) -> list[Requirement]:
+    project = PYPROJECT["project"]
+    lines = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    return [Requirement(line) for line in lines]
+
+
+def _code(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+RANKS = {"cli": 6, "__main__": 6, "app": 5, "slack": 4, "wechat": 4, "ops": 4, "sharing": 3}
+PURE = {"command", "policy", "request", "guidance", "messages", "outcome"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "bot").rglob("*.py")), ids=str)
+def test_imports_run_downhill(path: Path) -> None:
+    here = path.relative_to(ROOT / "bot").with_suffix("").parts[0]
+    if here == "playground":
+        return
+    for module in _house_imports(path):
+        there = module.split(".")[1]
+        if here in PURE:
+            assert there in PURE, module
+        elif there == "playground":
+            assert here == "cli", module
+        else:
+            assert RANKS.get(here, 1) >= RANKS.get(there, 1), module
+
+
+def _house_imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("bot."):
+            yield node.module
+
+
+def test_running_the_bot_never_loads_the_playground() -> None:
+    look = "import bot.app, bot.cli, sys; print([m for m in sys.modules if 'playground' in m])"
+    seen = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    assert seen.stdout.strip() == "[]"
