@@ -30,6 +30,7 @@ from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 _SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 _CONNECTIONS = 200
 _LAST_WORDS = 2.0  # seconds to say that a call was cut short
+_LAST_ACKS = 3.0  # seconds for HTTP requests under way; Slack does not wait longer
 _ID_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that is taken for another when read aloud
 
 _log = logging.getLogger(__name__)
@@ -105,7 +106,8 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
         if isinstance(checked, Unusable):
             raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
         tasks = Tasks()
-        sharing = _sharing(settings, nature, api, http, checked, tasks)
+        stack.push_async_callback(tasks.drain, 0)  # also where the start goes wrong further on
+        sharing = _sharing(stack, settings, nature, api, http, checked, tasks)
         app = bolt_app(client, checked.identity, slack.signing_secret, sharing)
         if slack.app_token:
             socket = SocketMode(app, slack.app_token, checked.socket_url)
@@ -147,6 +149,7 @@ def _web_client(slack: SlackSettings, token: str, session: aiohttp.ClientSession
 
 
 def _sharing(  # noqa: PLR0913, PLR0917  # what the composition root has to join
+    stack: AsyncExitStack,
     settings: Settings,
     nature: Nature,
     api: SlackApi,
@@ -168,6 +171,8 @@ def _sharing(  # noqa: PLR0913, PLR0917  # what the composition root has to join
         jitter=nature.jitter,
     )
     places = Threads(api, posts, nature.clock)
+    stack.callback(people.close)
+    stack.callback(places.close)
     return Sharing(settings.policy, Ports(people, places, owners, nature.new_id, tasks.start))
 
 
@@ -185,7 +190,7 @@ def _token_source(settings: Settings, http: httpx.AsyncClient, nature: Nature) -
 
 async def _listen(stack: AsyncExitStack, server: web.Application, settings: Settings) -> str:
     """Serve HTTP until the stack is left; return the address."""
-    runner = web.AppRunner(server, access_log=None)
+    runner = web.AppRunner(server, access_log=None, shutdown_timeout=_LAST_ACKS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

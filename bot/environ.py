@@ -3,7 +3,9 @@
 import os
 import re
 from collections.abc import Mapping
+from io import StringIO
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -11,7 +13,10 @@ from dotenv import dotenv_values
 
 def environment() -> dict[str, str]:
     """Return the process's environment on top of the `.env` in the working directory."""
-    file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    path = Path(".env")
+    # A comment in another encoding is no reason to stop.
+    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+    file = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
     return {**file, **os.environ}
 
 
@@ -48,12 +53,12 @@ class Reader:
     def url(self, name: str, default: str = "") -> str:
         """Return a web address; only one on this machine may be unprotected."""
         word = self.text(name) or default
-        parts = urlsplit(word)
-        if word and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        scheme, host = _scheme_and_host(word)
+        if word and (scheme not in {"http", "https"} or not host):
             self.problems.append(
                 f"{name} is not a web address. Set it to one that begins with https://."
             )
-        elif parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        elif scheme == "http" and not _is_loopback(host):
             self.problems.append(
                 f"{name} begins with http://, which would send tokens unprotected. Use https://."
             )
@@ -68,6 +73,16 @@ class Reader:
                     f"{name}: “{word}” is not an id. Use ids such as {example}, separated by commas."
                 )
         return words
+
+
+def _scheme_and_host(url: str) -> tuple[str, str]:
+    """Return the two, or blanks when the host or the port cannot be one."""
+    try:
+        parts = urlsplit(url)
+        possible = parts.port != 0
+    except ValueError:
+        possible = False
+    return (parts.scheme, parts.hostname or "") if possible else ("", "")
 
 
 def _is_loopback(host: str) -> bool:

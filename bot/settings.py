@@ -1,8 +1,10 @@
 """Read the environment into Settings, or into one sentence for each thing wrong: the setting and the fix."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import assert_never
 from urllib.parse import urlsplit
 
 from bot.command import is_appid
@@ -80,12 +82,17 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Return every secret among the settings, so that logs can be kept clean of them."""
         found = [self.slack.bot_token, self.slack.app_token, self.slack.signing_secret]
-        match self.tokens:
-            case FixedTokenSettings(token=token):
-                found.append(token)
-            case TokenServerSettings(url=url, authorization=authorization):
-                found += [authorization, urlsplit(url).query, urlsplit(url).password]
-        return tuple(secret for secret in found if secret)
+        if isinstance(self.tokens, FixedTokenSettings):
+            return _given(*found, self.tokens.token)
+        url, header = urlsplit(self.tokens.url), self.tokens.authorization
+        # Part by part, because the part with {appid} looks different in each call.
+        parts = re.findall("[?&][^&]+", f"?{url.query}")
+        keys = [part for part in parts if "{appid}" not in part]
+        return _given(*found, header, *(header or "").split()[-1:], url.password, *keys)
+
+
+def _given(*values: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, values))
 
 
 def load(environ: Mapping[str, str]) -> Settings | list[str]:
@@ -211,7 +218,7 @@ def _policy(read: Reader, default_owner: str | None) -> Policy | None:
 
 def _policy_file(read: Reader, path: Path, default_owner: str | None) -> Policy | None:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         read.problems.append(
@@ -227,19 +234,25 @@ def _policy_file(read: Reader, path: Path, default_owner: str | None) -> Policy 
 
 def _check_owners(read: Reader, policy: Policy, tokens: TokenSettings) -> None:
     """A token belongs to one owner, so each owner needs a way to its own."""
-    others = {owner.appid for owner in policy.owners} - {policy.default_owner}
-    if not policy.owners and not policy.default_owner:
-        read.problems.append(
-            "No mini program is known to own any env. Set WECHAT_AUTHORIZER_APPID, or add [[owner]] to "
-            "the policy file."
-        )
-    if others and isinstance(tokens, TokenServerSettings) and "{appid}" not in tokens.url:
-        read.problems.append(
-            "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners. Put {appid} "
-            "into the address where the owner's appid belongs."
-        )
-    if others and isinstance(tokens, FixedTokenSettings):
-        read.problems.append(
-            f"WECHAT_AUTHORIZER_ACCESS_TOKEN serves {tokens.owner or 'one owner'} only, but the policy file "
-            f"also names {', '.join(sorted(others))}. Use WECHAT_TOKEN_SERVER_URL for several owners."
-        )
+    others = sorted({owner.appid for owner in policy.owners} - {policy.default_owner})
+    match tokens:
+        case TokenServerSettings(url=url) if "{appid}" in url:
+            if not policy.owners and not policy.default_owner:
+                read.problems.append(
+                    "No mini program is known to own any env. Set WECHAT_AUTHORIZER_APPID, or add "
+                    "[[owner]] to the policy file."
+                )
+        case _ if not others or not policy.default_owner:
+            pass  # one owner; or whose token it is was never said, and that is a problem already
+        case TokenServerSettings():
+            read.problems.append(
+                "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners. Put "
+                "{appid} into the address where the owner's appid belongs."
+            )
+        case FixedTokenSettings(owner=owner):
+            read.problems.append(
+                f"WECHAT_AUTHORIZER_ACCESS_TOKEN serves {owner} only, but the policy file also names "
+                f"{', '.join(others)}. Use WECHAT_TOKEN_SERVER_URL for several owners."
+            )
+        case _:
+            assert_never(tokens)

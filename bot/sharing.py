@@ -171,17 +171,25 @@ class Sharing:
         return accepted(request)
 
     async def _run(self, request: Request) -> None:
+        delivered = False
+        try:
+            delivered = await self._carry_out(request)
+        finally:
+            if not delivered:  # also when it is cut short, or fails in a way nobody foresaw
+                _event("not delivered", request.origin, _facts(request), logging.ERROR)
+
+    async def _carry_out(self, request: Request) -> bool:
+        """Return whether the requester has heard how the request ended."""
         place = await self._ports.places.open(request)
         if place is None:
             # Nobody would hear how it ended, so it does not begin.
             _event("nowhere to answer", request.origin, _facts(request), logging.ERROR)
-            return
+            return False
         began = time.monotonic()
         outcome = await self._outcome(request)
         took = {"seconds": round(time.monotonic() - began, 3)}
         _event("ended", request.origin, _facts(request) | _ending(outcome) | took)
-        if not await place.close(request, outcome):
-            _event("not delivered", request.origin, _facts(request), logging.ERROR)
+        return await place.close(request, outcome)
 
     async def _outcome(self, request: Request) -> Outcome:
         """Return how the call ended; also when it is cut short, which leaves the share unknown."""

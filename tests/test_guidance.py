@@ -177,7 +177,7 @@ def test_a_row_tells_of_the_bots_own_retries_exactly_when_it_makes_them(row: Gui
 
 def test_only_these_are_in_doubt() -> None:
     assert {row.key for row in all_guidance() if row.in_doubt} == {
-        *("-1", "-1000"),
+        *("-1", "-1000", "-501001", "-501002"),
         *("timeout", "lost", "gateway-broken", "not-json", "no-errcode", "stopped", "bug"),
     }
 

@@ -7,6 +7,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from bot.command.mistake import (
     AppidFault,
@@ -90,13 +91,17 @@ class _Options:
         return ("--reason",) * (self.reason is not None) + ("--dry-run",) * self.dry_run
 
 
+_NO_OPTIONS = _Options()
+
+
 def parse(text: str) -> Command | Misread:
     """Return what `text` asks for, or the Misread that says what is wrong with it; never raises."""
     try:
-        words = words_of(text)
-        if isinstance(words, UnclosedQuote):
-            line = _line(text.split(), _Options(_BLANK_REASON))
-            raise _WrongError(words, line)  # noqa: TRY301  # mistakes leave by one door
+        words, closed = words_of(text)
+        if not closed:
+            guess = _Options(_BLANK_REASON, dry_run="--dry-run" in text)
+            line = _line([word.text for word in words], guess)
+            raise _WrongError(UnclosedQuote(), line)  # noqa: TRY301  # mistakes leave by one door
         return _read(*_split(words))
     except _WrongError as wrong:
         return Misread(wrong.mistake, text.strip()[:RECEIVED_LIMIT], wrong.instead)
@@ -115,7 +120,7 @@ def is_env(word: str) -> bool:
 def _split(words: Sequence[Word]) -> tuple[list[str], _Options]:
     """Part the plain words from the options."""
     plain = [word.text for word in words]  # for corrections, until the options are taken out
-    options = _Options()
+    options = _NO_OPTIONS
     rest = iter(words)
     found: list[str] = []
     for word in rest:
@@ -136,8 +141,7 @@ def _split(words: Sequence[Word]) -> tuple[list[str], _Options]:
         else:
             options = replace(options, reason=value or _value_of_reason(rest, plain, options))
     if options.reason is not None and len(options.reason) > REASON_LIMIT:
-        short = replace(options, reason=options.reason[: REASON_LIMIT - 1].rstrip() + "…")
-        raise _WrongError(ReasonTooLong(len(options.reason), REASON_LIMIT), _line(found, short))
+        raise _WrongError(ReasonTooLong(len(options.reason), REASON_LIMIT), _line(found, options))
     return found, options
 
 
@@ -168,18 +172,17 @@ def _read(words: list[str], options: _Options) -> Command:
 
 def _read_first_word(first: str, rest: list[str], options: _Options) -> Command:
     if options.given():
-        line = _line(rest, verb=first) if first == "why" else f"{SLASH_COMMAND} {first}"
-        raise _WrongError(OptionNotHere(options.given()[0], first), line)
+        raise _WrongError(OptionNotHere(options.given()[0], first), _line([first, *rest]))
     if first == "why":
         return Why(*_pair(rest, options, verb=first))
     if rest:
-        raise _WrongError(ExtraWords(tuple(rest)), f"{SLASH_COMMAND} {first}")
+        raise _WrongError(ExtraWords(tuple(rest)), _line([first]))
     return Help() if first == "help" else Whoami()
 
 
 def _pair(words: list[str], options: _Options, verb: str = "") -> tuple[str, str]:
     """Return (appid, env) from exactly these two words, in this order."""
-    line = _line(words, options, verb)
+    line = _line([verb, *words], options)
     appids = [word for word in words if is_appid(word.lower())]
     match words:
         case [appid, env] if is_appid(appid) and is_env(env):
@@ -193,24 +196,19 @@ def _pair(words: list[str], options: _Options, verb: str = "") -> tuple[str, str
         case [env, appid] if is_env(env) and appids:
             raise _WrongError(Swapped(), line)
         case [appid, env, *extra] if extra and is_appid(appid) and is_env(env):
-            raise _WrongError(ExtraWords(tuple(extra)), _with_reason(words, options, verb))
+            # Words that are too many are often a reason without quotes.
+            reason = " ".join([options.reason or "", *extra]).strip()
+            guess = replace(options, reason=reason or None)
+            raise _WrongError(ExtraWords(tuple(extra)), _line([verb, appid, env], guess))
         case [appid, *_] if not is_appid(appid):
             raise _WrongError(NotAnAppid(appid, _fault(appid)), line)
         case _:
             raise _WrongError(NotAnEnv(words[1]), line)
 
 
-def _with_reason(words: list[str], options: _Options, verb: str) -> str:
-    """Offer words that are too many as what they often are: a reason without quotes."""
-    if verb:
-        return _line(words, options, verb)
-    reason = " ".join([options.reason or "", *words[2:]]).strip()[:REASON_LIMIT]
-    return _line(words, replace(options, reason=reason))
-
-
 def _meant_as_appid(word: str) -> bool:
     """Tell whether `word` is likelier a damaged appid than an env, which has a dash as a rule."""
-    return word == "appid" or re.match(r"wx[^-]{10}", word) is not None
+    return word.lower() == "appid" or re.match(r"(?i)wx[^-]{10}", word) is not None
 
 
 def _fault(word: str) -> AppidFault:
@@ -223,17 +221,29 @@ def _fault(word: str) -> AppidFault:
     return AppidFault.LENGTH if len(word) != len("wx") + 16 else AppidFault.LETTERS
 
 
-def _line(words: Sequence[str], options: _Options | None = None, verb: str = "") -> str:
-    """Return a whole line to copy, made of the appid and env among `words`, else of blanks."""
-    at = next((i for i, word in enumerate(words) if is_appid(word.lower())), None)
-    appid = _BLANK_APPID if at is None else words[at].lower()
-    likely = (*words[at + 1 :], *words[:at]) if at is not None else words
+def _line(words: Sequence[str], options: _Options = _NO_OPTIONS) -> str:
+    """Return a whole line to copy, made of the first word, appid and env among `words`, else of blanks.
+
+    What was to be a question or a dry run stays one, wherever it says so.
+    """
+    verb = next((word.lower() for word in words[:1] if word.lower() in FIRST_WORDS), "")
+    if verb in {"help", "whoami"}:
+        return f"{SLASH_COMMAND} {verb}"
+    # What stands behind --reason, however that is spelt, is no env; brackets and stars are no part of one.
+    pairs = pairwise(["", *words[bool(verb) :]])
+    kept = [word for before, word in pairs if not before.startswith("--r")]
+    bare = [word if word == _BLANK_ENV else word.strip("<>()[]*_~") for word in kept]
+    at = next((i for i, word in enumerate(bare) if is_appid(word.lower())), len(bare))
+    appid = bare[at].lower() if bare[at:] else _BLANK_APPID
+    likely = bare[at + 1 :] + bare[:at]
     env = next((word for word in likely if is_env(word) and not _meant_as_appid(word)), _BLANK_ENV)
     parts = [SLASH_COMMAND, verb, appid, env]
-    if options and options.reason is not None:
+    if options.reason is not None and not verb:
         quiet = options.reason.translate({ord(quote): "'" for quote in '"“”„'})
+        if len(quiet) > REASON_LIMIT:
+            quiet = quiet[: REASON_LIMIT - 1].rstrip() + "…"
         parts.append(f'--reason "{quiet}"')
-    if options and options.dry_run:
+    if (options.dry_run or "--dry-run" in words) and not verb:
         parts.append("--dry-run")
     return " ".join(part for part in parts if part)
 

@@ -10,8 +10,6 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.command.mistake import UnclosedQuote
-
 _QUOTES = {
     '"': '"”“„',
     "“": '”"“',
@@ -27,6 +25,8 @@ _QUOTES = {
 }
 _SPACES = ",;、。`"  # after NFKC, which turns the full-width comma and semicolon into these
 _DASHES = "‐‑‒–—―−"
+# Bounded, because a number of 5,000 digits is none to Python.
+_ENTITY = re.compile(r"&#?\w{1,31};")
 
 # Slack's own markup: <https://a.b|a.b>, <mailto:x|x>, <@U1>, <@U1|name>, <#C1|name>, <!here>.
 # Source: docs.slack.dev, "Formatting message text".
@@ -42,31 +42,37 @@ class Word:
     quoted: bool = False
 
 
-def words_of(text: str) -> list[Word] | UnclosedQuote:
-    """Return the words of `text` with what only looks different made plain; never raises."""
-    plain = _MENTION.sub(r"\1\2", _LINK.sub(lambda m: m[2] or m[1], html.unescape(text)))
-    visible = iter(
-        [c for c in plain if c in "\n\r\t" or unicodedata.category(c) not in {"Cf", "Cc"}]
-    )
+def words_of(text: str) -> tuple[list[Word], bool]:
+    """Return the words of `text`, with what only looks different made plain, and whether each quote closes.
+
+    Never raises. The words end before a quote that does not close.
+    """
+    plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    plain = _MENTION.sub(r"\1\2", _LINK.sub(lambda link: link[2] or link[1], plain))
+    visible = iter([c for c in plain if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc"}])
     words: list[Word] = []
     part: str = ""
     for char in visible:
         if char in _QUOTES and (not part or part.endswith("=")):
             quoted = _until(visible, _QUOTES[char])
             if quoted is None:
-                return UnclosedQuote()
+                return words, False
             # --reason="two words" is one word; "two words" on its own is marked as quoted.
             words.append(Word(_plain_dashes(part) + quoted, quoted=not part))
             part = ""
             continue
         for simple in unicodedata.normalize("NFKC", char):
             if simple.isspace() or simple in _SPACES:
-                words += [Word(_plain_dashes(part))] if part else []
+                words += _word(part)
                 part = ""
             else:
                 part += simple
-    words += [Word(_plain_dashes(part))] if part else []
-    return words
+    return words + _word(part), True
+
+
+def _word(part: str) -> list[Word]:
+    """Return `part` as a word, or nothing when only full stops are left of it."""
+    return [Word(plain)] if (plain := _plain_dashes(part)) else []
 
 
 def _until(chars: Iterator[str], closing: str) -> str | None:

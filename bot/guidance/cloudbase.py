@@ -42,7 +42,7 @@ CLOUDBASE_ROWS: Final[tuple[Guidance, ...]] = (
     row("-501004", Fixer.NOBODY, Again.LATER, "The env is handling too many calls at once",
         "CloudBase limits how many calls run at the same time.",
         "Wait a minute, then ask again.",
-        "If you asked for many appids at once, split them into smaller batches."),
+        "If you are sharing with many appids, leave some time between them."),
     row("-501005", Fixer.REQUESTER, Again.AFTER_FIX, "CloudBase finds something wrong with this env",
         "The env is misspelt, belongs to another owner, or is not in working order.",
         "Compare the env with where you got it, character by character.",

@@ -113,7 +113,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
     row("45011", Fixer.NOBODY, Again.LATER, "Too many calls in one minute",
         "WeChat limits how many calls may come in a minute.",
         "Wait a full minute, then ask again.",
-        "If you asked for many appids at once, split them into smaller batches."),
+        "If you are sharing with many appids, leave some time between them."),
     row("48001", Fixer.OPERATOR, Again.AFTER_FIX, "The owner's access token does not allow this call",
         "The token is of the wrong kind, the owner has not granted the permission, or its account type cannot have it.",
         "Check that the token is the owner's authorizer_access_token, not the platform's component_access_token or a token of the mini program's own.",

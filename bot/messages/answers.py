@@ -8,13 +8,15 @@ from bot.messages.blocks import Message, Part, code, escape, message, small, ste
 from bot.outcome import Failed, Outcome, Said, Shared, Unknown
 from bot.request import Request
 
+_ERRMSG_LIMIT = 300
+
 
 class NoThread(Enum):
     """Why there is no thread; the value is what the requester is told."""
 
     NOT_INVITED = (
         "I am not in this conversation, so only you can see this. For a thread that everybody here can "
-        "follow, add me with `/invite @share-env` and ask again."
+        "follow, add me with `/invite @share-env` before you ask."
     )
     DIRECT = (
         "I cannot post in a conversation between other people, so only you can see this. For a thread, ask "
@@ -107,7 +109,8 @@ def _next_steps(guidance: Guidance) -> str:
 
 
 def _footer(request: Request, said: Said | None, tries: int) -> Part:
-    told = f"WeChat said {said.errcode} {escape(said.errmsg)}".strip() if said else ""
+    words = f" {code(said.errmsg, _ERRMSG_LIMIT)}" if said and said.errmsg else ""
+    told = f"WeChat said {said.errcode}{words}" if said else ""
     rid = f"rid {code(said.rid)}" if said and said.rid else ""
     tried = f"{tries} tries" if tries > 1 else ""
     line = " · ".join(filter(None, [told, rid, tried, f"request {code(request.id)}"]))

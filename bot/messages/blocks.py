@@ -4,12 +4,15 @@ Sources: docs.slack.dev, "Formatting message text" (escaping) and "Block Kit" (l
 notifications read the text alone, so nothing may stand in blocks only.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 Block = dict[str, object]
 
 SECTION_LIMIT = 3000
+TEXT_LIMIT = 4000
+_WORD_LIMIT = 64  # as long as an env can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Part:
 
     def block(self) -> Block:
         """Return the part as Block Kit; `verbatim` keeps Slack from making mentions and links of words."""
-        text = {"type": "mrkdwn", "text": self.text[:SECTION_LIMIT], "verbatim": True}
+        text = {"type": "mrkdwn", "text": _cut(self.text, SECTION_LIMIT), "verbatim": True}
         if self.small:
             return {"type": "context", "elements": [text]}
         return {"type": "section", "text": text}
@@ -36,7 +39,7 @@ class Message:
     @property
     def text(self) -> str:
         """Everything the message says, as mrkdwn."""
-        return "\n".join(part.text for part in self.parts)
+        return _cut("\n".join(part.text for part in self.parts), TEXT_LIMIT)
 
     @property
     def blocks(self) -> list[Block]:
@@ -64,9 +67,19 @@ def escape(text: str) -> str:
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def code(text: str) -> str:
-    """Return `text` as inline code; a backtick in it would end it early."""
-    return f"`{escape(text.replace('`', 'ˋ')) or ' '}`"
+def code(text: str, most: int = _WORD_LIMIT) -> str:
+    """Return `text` as inline code, up to `most` characters of it; a backtick in it would end it early."""
+    return f"`{escape(shortened(text, most).replace('`', 'ˋ')) or ' '}`"
+
+
+def shortened(text: str, most: int) -> str:
+    """Return plain `text`, with a “…” for what is past `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _cut(text: str, most: int) -> str:
+    """Return mrkdwn such that it fits, and ends in no half of an entity or a mention."""
+    return text if len(text) <= most else re.sub(r"[&<][^;>]*\Z", "", text[: most - 1]) + "…"
 
 
 def steps(lines: Iterable[str]) -> str:

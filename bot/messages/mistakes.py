@@ -23,13 +23,17 @@ from bot.command.mistake import (
 )
 from bot.messages.blocks import Message, code, listed, message, small
 
+_LINE_LIMIT = 500
+
 
 def misread(wrong: Misread) -> Message:
     """Say what is wrong, what arrived, and a line to copy; nothing was done."""
-    received = f"You typed {code('/share-env ' + wrong.received)}" if wrong.received else None
+    received = (
+        f"You typed {code('/share-env ' + wrong.received, _LINE_LIMIT)}" if wrong.received else None
+    )
     return message(
         f"{_sentence(wrong.mistake)} Nothing was done.",
-        f"Try this instead:\n{code(wrong.instead)}",
+        f"Try this instead:\n{code(wrong.instead, _LINE_LIMIT)}",
         small(f"{received} · `/share-env help` shows what you may do.") if received else None,
     )
 
@@ -41,7 +45,7 @@ def _sentence(mistake: Mistake) -> str:  # noqa: C901, PLR0911, PLR0912  # one c
         case NotAnAppid(word, fault):
             return f"{code(word)} is not an appid: {_fault(word, fault)}"
         case NotAnEnv(word):
-            return f"{code(word)} is not an env id. It may have letters, digits and dashes only."
+            return f"{code(word)} is not an env id. It may have up to 64 letters, digits and dashes, and no dash at either end."
         case Swapped():
             return "The appid comes first, then the env."
         case MissingAppid():
@@ -62,7 +66,7 @@ def _sentence(mistake: Mistake) -> str:  # noqa: C901, PLR0911, PLR0912  # one c
             )
             return f"There is no option {code(option)}. {hint}"
         case OptionWithoutValue(option):
-            return f"Something is missing after {code(option)}. Put the words in quotation marks."
+            return f"The words after {code(option)} are missing. Put them in quotation marks."
         case OptionTwice(option):
             return f"{code(option)} is here twice. Once is enough."
         case OptionNotHere(option, first_word):
@@ -76,7 +80,7 @@ def _sentence(mistake: Mistake) -> str:  # noqa: C901, PLR0911, PLR0912  # one c
 def _fault(word: str, fault: AppidFault) -> str:
     match fault:
         case AppidFault.BLANK:
-            return "put the mini program's own there."
+            return "it only marks the place. Put the mini program's own there."
         case AppidFault.CASE:
             return "its letters must be lower case."
         case AppidFault.PREFIX:

@@ -1,9 +1,10 @@
 """Who may what: denials, `why`, `whoami`, `help` and dry runs, all for the requester alone."""
 
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import assert_never
 
-from bot.messages.blocks import Message, bullets, code, escape, listed, message, small
+from bot.messages.blocks import Message, bullets, code, escape, listed, message, shortened, small
 from bot.policy import (
     ANYONE,
     Allow,
@@ -11,6 +12,7 @@ from bot.policy import (
     Decision,
     DeniedByRule,
     Deny,
+    Effect,
     GroupUnreadable,
     Miss,
     NeedsApproval,
@@ -34,31 +36,34 @@ _STANDINGS = {
     Standing.DEACTIVATED: "a deactivated account",
 }
 _UNREADABLE = {
-    Unreadable.MISSING_SCOPE: "the bot lacks a scope (users:read or usergroups:read)",
+    Unreadable.MISSING_SCOPE: "I lack a scope, users:read or usergroups:read",
     Unreadable.PAID_PLAN: "user groups need a paid Slack plan",
-    Unreadable.RATE_LIMITED: "Slack asks the bot to slow down; try again in a minute",
-    Unreadable.NOT_FOUND: "Slack does not know it",
+    Unreadable.RATE_LIMITED: "Slack asked me to slow down; try again in a minute",
+    Unreadable.NOT_FOUND: "Slack does not know this id",
     Unreadable.SLACK_DOWN: "Slack did not answer in time; try again in a minute",
 }
 _LISTED_RULES = 10
+_NAME_LIMIT = 80
+_LIST_ROOM = 2000  # characters of one message's 4000
 
 
 def denied(because: Deny, ask: Ask, policy: Policy) -> Message:
     """Say no, why, which rule would have sufficed and who can grant it; nothing was done."""
     return message(
         f"🚫 You may not share {code(ask.env)} with {code(ask.appid)} from here. Nothing was done.",
-        _because(because, ask),
-        f"*Who can grant it:* {escape(policy.contact)}.",
+        _because(because),
+        _near(because),
+        _who_can(because, policy),
     )
 
 
 def needs_more(decision: NeedsConfirmation | NeedsApproval, ask: Ask, policy: Policy) -> Message:
     """Say that the rule asks for a step which this version of the bot does not have yet."""
-    step = "a confirmation" if isinstance(decision, NeedsConfirmation) else "an approval"
+    step = _step(decision)
     return message(
         f"🚫 Sharing {code(ask.env)} with {code(ask.appid)} needs {step}. Nothing was done.",
-        f"Rule {_name(decision.rule)} asks for it, and I cannot collect {step} yet.",
-        f"*Who can grant it:* {escape(policy.contact)}, by a rule that allows it without {step}.",
+        _asked(decision),
+        _who_can(decision, policy),
     )
 
 
@@ -68,32 +73,31 @@ def no_owner(ask: Ask, policy: Policy) -> Message:
         f"I do not know which mini program owns {code(ask.env)}. Nothing was done.",
         "Check the env's id. If it is right, it needs an owner: an `[[owner]]` in the policy file, or "
         "`WECHAT_AUTHORIZER_APPID`.",
-        f"*Who can fix it:* {escape(policy.contact)}.",
+        f"*Who can fix it:* {_contact(policy)}.",
     )
 
 
 def dry_run(decision: Decision, ask: Ask, policy: Policy, owner: str | None) -> Message:
     """Say what would happen without `--dry-run`; never looks like a success."""
     match decision:
-        case Deny() as no:
-            return message("🧪 *Dry run.* This is what you would be told:") + denied(
-                no, ask, policy
-            )
+        case Deny():
+            told = denied(decision, ask, policy)
         case NeedsConfirmation() | NeedsApproval():
-            would = message("🧪 *Dry run.* This is what you would be told:")
-            return would + needs_more(decision, ask, policy)
+            told = needs_more(decision, ask, policy)
+        case Allow() if owner is None:
+            told = no_owner(ask, policy)
         case Allow(rule):
-            pass
+            return message(
+                f"🧪 *Dry run: nothing was shared.* Rule {_name(rule)} allows it.",
+                f"I would ask WeChat to share {code(ask.env)} with {code(ask.appid)}, with the token of its "
+                f"owner {code(owner or '')}, and answer in a thread here.",
+                small(
+                    "A share cannot be undone through WeChat's API. Leave out `--dry-run` to do it."
+                ),
+            )
         case _:
             assert_never(decision)
-    if owner is None:
-        return message("🧪 *Dry run.* This is what you would be told:") + no_owner(ask, policy)
-    return message(
-        f"🧪 *Dry run: nothing was shared.* Rule {_name(rule)} allows it.",
-        f"I would ask WeChat to share {code(ask.env)} with {code(ask.appid)}, with the token of its owner "
-        f"{code(owner)}, and answer in a thread here.",
-        small("A share cannot be undone through WeChat's API. Leave out `--dry-run` to do it."),
-    )
+    return message("🧪 *Dry run.* This is what you would be told:") + told
 
 
 def why(decision: Decision, ask: Ask, policy: Policy, verdicts: tuple[Verdict, ...]) -> Message:
@@ -102,19 +106,17 @@ def why(decision: Decision, ask: Ask, policy: Policy, verdicts: tuple[Verdict, .
     match decision:
         case Allow(rule):
             line = f"✅ You may {pair}. Rule {_name(rule)} allows it."
-        case NeedsConfirmation(rule):
-            line = f"You could {pair} after a confirmation. Rule {_name(rule)} asks for it."
-        case NeedsApproval(rule):
-            line = f"You could {pair} with an approval. Rule {_name(rule)} asks for it."
-        case Deny() as no:
-            line = f"🚫 You may not {pair}. {_because(no, ask)}"
+        case NeedsConfirmation() | NeedsApproval():
+            line = f"🚫 You may not {pair} without {_step(decision)}. {_asked(decision)}"
+        case Deny():
+            line = f"🚫 You may not {pair}. {_because(decision)}"
         case _:
             assert_never(decision)
     looked = [f"{_name(verdict.rule)}: {_fit(verdict)}" for verdict in verdicts]
     return message(
         line,
-        f"*The rules, in order; the first that fits decides*\n{_some(looked)}",
-        f"*Who can grant more:* {escape(policy.contact)}." if isinstance(decision, Deny) else None,
+        f"*The rules, in order; the first that fits decides*\n{_some(looked)}" if looked else None,
+        None if isinstance(decision, Allow) else _who_can(decision, policy),
     )
 
 
@@ -124,7 +126,7 @@ def whoami(
     """Say whom the bot takes the requester for, and which rules apply."""
     ids = f"You are <@{user_id}>: user {code(user_id)}, workspace {code(team_id)}"
     if isinstance(person, Unreadable):
-        return message(f"{ids}.", f"Slack did not tell me more: {_UNREADABLE[person]}.")
+        return message(f"{ids}.", f"I could not find out more: {_UNREADABLE[person]}.")
     groups = listed([_group(group) for group in sorted(person.groups)], 20)
     unread = [f"{_group(group)}: {_UNREADABLE[why]}" for group, why in person.unreadable.items()]
     applies = listed([_name(rule) for rule in rules], _LISTED_RULES)
@@ -143,7 +145,7 @@ def help_(person: Person | Unreadable, rules: tuple[Rule, ...], policy: Policy) 
     elif rules:
         may = f"*What you may share*\n{_some([_right(rule) for rule in rules])}"
     else:
-        may = f"You may not share any env yet. *Who can grant it:* {escape(policy.contact)}."
+        may = f"You may not share any env yet. *Who can grant it:* {_contact(policy)}."
     share = [
         "`/share-env <appid> <env>` shares an env with a mini program; the answer comes in a thread",
         '`--reason "…"` adds why; `--dry-run` says what would happen and does nothing',
@@ -161,29 +163,57 @@ def help_(person: Person | Unreadable, rules: tuple[Rule, ...], policy: Policy) 
     )
 
 
-def _because(no: Deny, ask: Ask) -> str:
+def _step(decision: NeedsConfirmation | NeedsApproval) -> str:
+    return "a confirmation" if isinstance(decision, NeedsConfirmation) else "an approval"
+
+
+def _asked(decision: NeedsConfirmation | NeedsApproval) -> str:
+    return f"Rule {_name(decision.rule)} asks for it, and I cannot collect {_step(decision)} yet."
+
+
+def _because(no: Deny) -> str:
     match no.because:
         case DeniedByRule(rule):
             return f"Rule {_name(rule)} says no."
         case NotEntitled(standing):
-            return f"This is {_STANDINGS[standing]}, and those may never share."
+            return f"You are {_STANDINGS[standing]}, and such an account may never share."
         case PersonUnreadable(trouble):
-            return f"Slack did not tell me who you are: {_UNREADABLE[trouble]}."
+            return f"I could not find out who you are: {_UNREADABLE[trouble]}."
         case GroupUnreadable(rule, group, trouble):
             return (
-                f"Rule {_name(rule)} might allow it, but Slack did not tell me who is in {_group(group)}: "
+                f"Rule {_name(rule)} might allow it, but I could not find out who is in {_group(group)}: "
                 f"{_UNREADABLE[trouble]}."
             )
         case NoRule(()):
-            return f"No rule covers this env and appid, for anybody: {code(ask.env)} is in none."
-        case NoRule(near):
-            return f"No rule lets you. What would be enough:\n{_some([_enough(v) for v in near])}"
+            return (
+                "No rule covers this env with this appid, whoever asks. Check both for typing mistakes; if they "
+                "are right, it takes a new rule."
+            )
+        case NoRule():
+            return "No rule lets you do that."
         case _:
             assert_never(no.because)
 
 
-def _enough(verdict: Verdict) -> str:
-    return f"rule {_name(verdict.rule)}: {_fit(verdict)}"
+def _near(no: Deny) -> str | None:
+    """Return the rules that would have sufficed, had it not been for what they miss."""
+    if not isinstance(no.because, NoRule) or not no.because.nearest:
+        return None
+    lines = [f"rule {_name(verdict.rule)}: {_fit(verdict)}" for verdict in no.because.nearest]
+    return f"*What comes closest*\n{_some(lines)}"
+
+
+def _who_can(no: Deny | NeedsConfirmation | NeedsApproval, policy: Policy) -> str | None:
+    contact = _contact(policy)
+    match no:
+        case Deny(NotEntitled()):
+            return None
+        case Deny(GroupUnreadable() | PersonUnreadable()):
+            return f"*Who can fix it:* {contact}."
+        case Deny():
+            return f"*Who can grant it:* {contact}."
+        case _:
+            return f"*Who can grant it:* {contact}, by a rule that allows it without {_step(no)}."
 
 
 def _fit(verdict: Verdict) -> str:
@@ -191,27 +221,41 @@ def _fit(verdict: Verdict) -> str:
     rule = verdict.rule
     words = {
         Miss.WHO: f"it is for {_who(rule)}",
-        Miss.GUEST: "it does not let guests in",
+        Miss.GUEST: "it does not let in guests or people of other workspaces",
         Miss.CHANNEL: f"it counts only in {_channels(rule)}",
         Miss.APPID: f"it is about other appids ({_globs(rule.appids)})",
         Miss.ENV: f"it is about other envs ({_globs(rule.envs)})",
         Miss.UNREADABLE: ", ".join(
-            f"Slack did not tell who is in {_group(group)} ({_UNREADABLE[trouble]})"
+            f"I could not find out who is in {_group(group)} ({_UNREADABLE[trouble]})"
             for group, trouble in verdict.unreadable
         ),
     }
     misses = [words[miss] for miss in Miss if miss in verdict.misses]
-    return " and ".join(misses) if misses else f"it fits, and its effect is {rule.effect.value}"
+    return ", and ".join(misses) if misses else f"it fits, and {_effect(rule)}"
+
+
+def _effect(rule: Rule) -> str:
+    match rule.effect:
+        case Effect.ALLOW:
+            return "allows it after a confirmation" if rule.confirm else "allows it"
+        case Effect.APPROVE:
+            return "asks for an approval"
+        case Effect.DENY:
+            return "says no"
+        case _:
+            assert_never(rule.effect)
 
 
 def _right(rule: Rule) -> str:
     """Return what a rule lets people do, in one line."""
     appids = "" if rule.appids == (ANYONE,) else f" with appids {_globs(rule.appids)}"
     where = f" in {_channels(rule)}" if rule.channels else ""
-    after = " (needs approval, which I cannot collect yet)" if rule.approvers else ""
-    sure = " (needs a confirmation, which I cannot collect yet)" if rule.confirm else ""
+    step = (
+        "an approval" if rule.effect is Effect.APPROVE else "a confirmation" if rule.confirm else ""
+    )
+    after = f" (needs {step}, which I cannot collect yet)" if step else ""
     envs = "any env" if rule.envs == (ANYONE,) else _globs(rule.envs)
-    return f"{envs}{appids}{where}{after or sure}, by rule {_name(rule)}"
+    return f"{envs}{appids}{where}{after}, by rule {_name(rule)}"
 
 
 def _who(rule: Rule) -> str:
@@ -234,9 +278,18 @@ def _globs(globs: Iterable[str]) -> str:
 
 
 def _name(rule: Rule) -> str:
-    return f"“{escape(rule.name)}”"
+    return f"“{escape(shortened(rule.name, _NAME_LIMIT))}”"
+
+
+def _contact(policy: Policy) -> str:
+    return escape(policy.contact).rstrip(".")
 
 
 def _some(lines: list[str]) -> str:
-    more = len(lines) - _LISTED_RULES
-    return bullets([*lines[:_LISTED_RULES], *([f"and {more} more"] if more > 0 else [])])
+    """Return the first of `lines` with bullets, as many as there is room for, and the count of the rest."""
+    ends = accumulate(len(line) for line in lines)
+    shown = [line for line, end in zip(lines, ends, strict=True) if end <= _LIST_ROOM][
+        :_LISTED_RULES
+    ]
+    more = len(lines) - len(shown)
+    return bullets([*shown, *([f"and {more} more"] if more else [])])

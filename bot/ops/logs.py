@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 _HIDDEN = "[hidden]"
 # What a secret is called where it travels: in queries, JSON, Python reprs and headers.
@@ -18,13 +19,20 @@ _NAMES = (
     r"component_(?:app)?secret|appsecret|authorization_code|AuthorizationCode|pre_auth_code|PreAuthCode|"
     r"authorization|ticket|secret|token"
 )
+# JSON escapes slashes if it likes, and quotes when it stands in other JSON; such a quote's backslash is not hidden.
+_SLASH = r"\\*/"
+_BACKSLASH = r"\\+(?![\"'\\])"
+_REST = rf"(?:[^\s\"'<>\\]|{_BACKSLASH})+"
+_VALUE = rf"(?![\[{{])(?:[^\s\"'<>&,;)}}\]\\]|{_BACKSLASH})+"
+_QUOTES = r"(?:[\"'\\]|%22)*+"
+_IS = r"(?:[=:]|%3[DA]|>(?:<!\[CDATA\[)?|(?<=authorization[\"']),)"
 _PATTERNS = (
-    re.compile(r"\b(?:xox[a-z](?:\.xox[a-z])?-|xapp-)[\w-]+"),
-    re.compile(r"(https?://[^\s\"'<>]*?/)(?:commands|actions|response)/[^\s\"'<>]+"),
-    re.compile(r"(wss?://[^\s\"'<>?]+)\?[^\s\"'<>]+"),
-    re.compile(r"(\w+://[^\s:/@]*:)[^\s@/]+(?=@)"),
+    re.compile(r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-)[\w-]+"),
+    re.compile(rf"(https?:{_SLASH}{_REST}?{_SLASH})(?:commands|actions|response){_SLASH}{_REST}"),
+    re.compile(rf"(wss?:{_SLASH}[^\s\"'<>?]+)\?{_REST}"),
+    re.compile(rf"(\w:{_SLASH}{{2}}[^\s:/@\"']*:)[^\s/\"']+(?=@)"),
     re.compile(
-        rf"(?i)((?:\b|_)(?:{_NAMES})[\"']?\s*(?:=|:|%3D)\s*[\"']?(?:Bearer\s+)?)[^\s\"'&,;)}}\]]+"
+        rf"(?i)((?:{_NAMES}){_QUOTES}\s*{_IS}\s*(?:b(?=[\"']))?+{_QUOTES}(?:(?:Bearer|Basic|Token)\s+)?+){_VALUE}"
     ),
 )
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -35,7 +43,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         longest_first = sorted(filter(None, secrets), key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        shapes = [shape for secret in longest_first for shape in _shapes(secret)]
+        self._known = re.compile("|".join(shapes)) if shapes else None
 
     def clean(self, line: str) -> str:
         """Return `line` with every secret hidden."""
@@ -44,6 +53,13 @@ class Redactor:
         for pattern in _PATTERNS:
             line = pattern.sub(rf"\1{_HIDDEN}" if pattern.groups else _HIDDEN, line)
         return line
+
+
+def _shapes(secret: str) -> tuple[str, str]:
+    """Return patterns for a secret as JSON and Python write it, however often, and as it is in an address."""
+    quoted = {"\\": r"\\+", **{char: rf"\\*{char}" for char in "\"'/"}}
+    written = "".join(quoted.get(char) or re.escape(char) for char in secret)
+    return written, re.escape(quote(secret, safe="", errors="replace"))
 
 
 class _Formatter(logging.Formatter):
@@ -61,19 +77,27 @@ class _Formatter(logging.Formatter):
         when = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         pairs = "".join(f" {name}={_quoted(value)}" for name, value in facts.items())
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return f"{when} {record.levelname:<7} {record.getMessage()}{pairs}{trace}"
+        return f"{when} {record.levelname:<7} {_message(record)}{pairs}{trace}"
 
     def _json(self, record: logging.LogRecord, facts: dict[str, object]) -> str:
         fields: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
+            "event": _message(record),
             **facts,
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False, default=str)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (KeyError, TypeError, ValueError):
+        # Arguments that do not fit: logging would write them to standard error as they are.
+        return f"{record.msg} {record.args}"
 
 
 def _quoted(value: object) -> str:
@@ -87,7 +111,7 @@ def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(Redactor(secrets), as_json=as_json))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    if level != "DEBUG":
-        # One line for each HTTP request and each reconnect step: for debugging only.
-        for noisy in ("httpx", "slack_bolt", "slack_sdk", "aiohttp.access"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+    # One line for each HTTP request and each reconnect step: for debugging only.
+    quiet = logging.NOTSET if level == "DEBUG" else max(logging.WARNING, logging.root.level)
+    for noisy in ("httpx", "slack_bolt", "slack_sdk", "aiohttp.access"):
+        logging.getLogger(noisy).setLevel(quiet)

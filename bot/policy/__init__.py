@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
 from fnmatch import fnmatchcase
+from typing import assert_never
 
 ANYONE = "*"
 
@@ -227,6 +228,8 @@ def _effect(rule: Rule) -> Decision:
             return NeedsApproval(rule)
         case Effect.DENY:
             return Deny(DeniedByRule(rule))
+        case _:
+            assert_never(rule.effect)
 
 
 def explain(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:

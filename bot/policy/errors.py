@@ -34,6 +34,8 @@ def _what(detail: ErrorDetails, keys: Callable[[Sequence[int | str]], list[str]]
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(str(loc[-1]), keys(loc), n=1)
         return "there is no such key. " + (f"Did you mean {near[0]}?" if near else "Remove it.")
+    if kind == "list_type" and loc[-1] in {"owner", "rule", "test"}:
+        return f"it must be a list. Write [[{loc[-1]}]] above each, with two brackets."
     if kind == "missing" and loc == ("rule",):
         return "there is no rule, so nobody could share anything. Add a [[rule]]."
     return _PLAIN.get(kind, f"{detail['msg']}.")

@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -36,7 +36,7 @@ from bot.policy.errors import sentence
 USER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
 GROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
-_DURATION = re.compile(r"(\d{1,4})([mhd])")
+_DURATION = re.compile(r"([0-9]{1,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -128,10 +128,10 @@ def read_policy(text: str, default_owner: str | None) -> Policy | list[str]:
     """Return the Policy that the TOML `text` describes, or one sentence for each problem with it."""
     try:
         file = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        return [f"It is not valid TOML: {error}. Put that line right first."]
     except ValidationError as error:
         return [sentence(detail, _keys) for detail in error.errors()]
+    except (ValueError, RecursionError) as error:  # tomllib's own, and Python's limits
+        return [f"It is not valid TOML: {error}. Put that line right first."]
     if problems := list(_rule_problems(file)):
         return problems
     policy = Policy(
@@ -227,6 +227,8 @@ def _effect_of(decision: Decision) -> tuple[str, str]:
             return "deny", rule.name
         case Deny():
             return "deny", "no rule matches"
+        case _:
+            assert_never(decision)
 
 
 def _place_of_rule(number: int, name: str | None) -> str:

@@ -17,6 +17,7 @@ _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
 _MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
 _DEFAULT_RETRY_AFTER = 1.0
+_NOT_SLACKS = "not Slack's answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,13 @@ async def _once(call: Callable[[], Awaitable[_Response]]) -> Result:
         return Refused(NOT_SENT)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Doubtful(type(error).__name__)
+    except (AttributeError, ValueError):
+        # How the SDK stumbles over a body that is not a JSON object, or not UTF-8.
+        return Doubtful(_NOT_SLACKS)
     if isinstance(response, WebhookResponse):
         return _read_webhook(response)
-    return Answered(response.data if isinstance(response.data, dict) else {})
+    data = response.data
+    return Answered(data) if isinstance(data, dict) else Doubtful(_NOT_SLACKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,8 @@ def _read_webhook(response: WebhookResponse) -> Result:
 
 
 def _seconds(header: str | None) -> float:
+    """Return what Retry-After asks for; never less than a second, or trying again would know no end."""
     try:
-        return max(float(header or _DEFAULT_RETRY_AFTER), 0.0)
+        return max(_DEFAULT_RETRY_AFTER, float(header or _DEFAULT_RETRY_AFTER))
     except ValueError:
         return _DEFAULT_RETRY_AFTER

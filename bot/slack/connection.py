@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 
-from bot.slack.api import NOT_SENT, Answered, Refused, Result, SlackApi
+from bot.slack.api import NOT_SENT, Answered, Refused, Result, SlackApi, retry_after
 
-_CHECK_EVERY = 5.0
 _PATIENCE = 5.0
-_CONNECT_WITHIN = 30.0
 _BAD_TOKEN = {
     "invalid_auth",
     "not_authed",
@@ -52,8 +50,13 @@ async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
         url = opened.data.get("url")
         return Ready(identity.data, url if isinstance(url, str) else None)
     problems = filter(None, (_problem_of_bot(identity), _problem_of_app(opened)))
-    refused = any(isinstance(r, Refused) and r.error != NOT_SENT for r in (identity, opened))
-    return Unusable(tuple(dict.fromkeys(problems)), refused)
+    return Unusable(tuple(dict.fromkeys(problems)), _is_no(identity) or _is_no(opened))
+
+
+def _is_no(result: Result) -> bool:
+    """Tell whether Slack said no, rather than nothing or “later”."""
+    later = retry_after(result) is not None
+    return isinstance(result, Refused) and result.error != NOT_SENT and not later
 
 
 def _problem_of_bot(result: Result) -> str | None:
@@ -89,6 +92,8 @@ def _problem_of_app(result: Result) -> str | None:
 
 def _unreachable(result: Result) -> str:
     match result:
+        case Refused() if retry_after(result):
+            return "Slack asks the bot to slow down. Wait a minute, then start again."
         case Refused(error) if error != NOT_SENT:
             return f"Slack says no ({error}). Check the app's settings and SLACK_API_URL."
         case _:
@@ -98,19 +103,29 @@ def _unreachable(result: Result) -> str:
 class SocketMode:
     """One Socket Mode connection: opened with the preflight's address, watched, and closed."""
 
-    def __init__(self, app: AsyncApp, app_token: str, url: str | None) -> None:
-        self._handler = AsyncSocketModeHandler(app, app_token)
+    def __init__(  # noqa: PLR0913, PLR0917  # times in seconds; a test need not wait for them
+        self,
+        app: AsyncApp,
+        app_token: str,
+        url: str | None,
+        check_every: float = 5.0,
+        ping_every: float = 10.0,
+        connect_within: float = 30.0,
+    ) -> None:
+        self._check_every = check_every
+        self._connect_within = connect_within
+        self._handler = AsyncSocketModeHandler(app, app_token, ping_interval=ping_every)
         self._client = self._handler.client
         if url is not None:
             self._client.wss_uri = url
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> bool:
-        """Connect; False if that did not work within half a minute."""
+        """Connect; False if that did not work in time."""
         self._watch = asyncio.create_task(self._watch_over())
         try:
             connecting = self._handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt's
-            await asyncio.wait_for(connecting, _CONNECT_WITHIN)
+            await asyncio.wait_for(connecting, self._connect_within)
         except TimeoutError:
             return False
         return True
@@ -129,11 +144,18 @@ class SocketMode:
         """
         down = 0
         while True:
-            await asyncio.sleep(_CHECK_EVERY)
+            await asyncio.sleep(self._check_every)
             down = 0 if await self._client.is_connected() else down + 1
             if down > 1:
                 _log.warning("not connected to Slack; asking for a new address")
                 self._client.wss_uri = None  # how the SDK says "none yet"
-                monitor = self._client.current_session_monitor
-                if monitor is not None and monitor.done():
-                    await self._client.connect_to_new_endpoint()
+                if self._client.current_session_monitor is not None:  # else `open` is still at it
+                    await self._reconnect()
+
+    async def _reconnect(self) -> None:
+        """Connect once more, unless the SDK is doing so; bounded, as this loop too ends only with success."""
+        try:
+            again = self._client.connect_to_new_endpoint()
+            await asyncio.wait_for(again, self._connect_within)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the watch goes on
+            _log.warning("no new connection to Slack yet", extra={"error": type(error).__name__})

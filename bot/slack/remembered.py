@@ -33,6 +33,11 @@ class Remembered(Generic[V]):
         # Shielded: whoever gives up waiting leaves the value for the next who asks.
         return await asyncio.shield(self._start(key))
 
+    def close(self) -> None:
+        """Give up what is being read."""
+        for task in self._reading.values():
+            task.cancel()
+
     def _start(self, key: str) -> asyncio.Task[V]:
         if key not in self._reading:
             task = asyncio.create_task(self._fetch(key))

@@ -50,12 +50,15 @@ class Threads:
             why = _no_thread(Refused("channel_not_found"), request)
         if why is not None:
             return await private.begin(request, why)
-        posted = await self._posts.post(channel, parent(request, None), request.id)
-        if isinstance(posted, Doubtful):  # and unseen: a second parent is better than no thread
-            posted = await self._posts.post(channel, parent(request, None), request.id)
+        under_way = parent(request, None)
+        posted = await _insist(self._posts, channel, request, under_way, under_way)
         if isinstance(posted, Posted):
             return Thread(self._posts, posted, private)
         return await private.begin(request, _no_thread(posted, request))
+
+    def close(self) -> None:
+        """Give up what is being read."""
+        self._channels.close()
 
     async def _read_channel(self, channel: str) -> tuple[NoThread | None, float]:
         """Return why details may not be posted in `channel`, or None; what cannot be read counts against it."""
@@ -106,7 +109,9 @@ class Private:
         """Say what is under way and why there is no thread; return the place where that worked."""
         if await self._respond(request, private_start(request, why)):
             return self
-        posted = await self._posts.post(request.origin.user_id, direct_start(request), request.id)
+        under_way = direct_start(request)
+        user = request.origin.user_id
+        posted = await _insist(self._posts, user, request, under_way, under_way)
         return Thread(self._posts, posted, self) if isinstance(posted, Posted) else None
 
     async def close(self, request: Request, outcome: Outcome) -> bool:
@@ -115,8 +120,9 @@ class Private:
         if await self._respond(request, whole):
             return True
         direct = parent(request, outcome) + whole
-        posted = await self._posts.post(request.origin.user_id, direct, request.id)
-        return not isinstance(posted, Refused)
+        user = request.origin.user_id
+        posted = await _insist(self._posts, user, request, direct, unconfirmed(direct))
+        return isinstance(posted, Posted)
 
     async def _respond(self, request: Request, message: Message) -> bool:
         url = request.origin.response_url
@@ -125,6 +131,16 @@ class Private:
             again = as_response(unconfirmed(message))
             result = await self._api.respond(url, PATIENCE, again)
         return isinstance(result, Answered)
+
+
+async def _insist(
+    posts: Posts, channel: str, request: Request, first: Message, again: Message
+) -> Posted | Refused | Doubtful:
+    """Post `first` and, where nobody can see whether it stands, `again`: twice is better than never."""
+    posted = await posts.post(channel, first, request.id)
+    if isinstance(posted, Doubtful):
+        posted = await posts.post(channel, again, request.id)
+    return posted
 
 
 def _is_direct(request: Request) -> bool:

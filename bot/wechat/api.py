@@ -13,7 +13,8 @@ from bot.outcome import Said
 
 BODY_LIMIT = 1024 * 1024
 _ERRMSG_LIMIT = 300
-_RID = re.compile(r"\s*\brid:\s*([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
+_LONGEST_ERRCODE = 10  # digits; WeChat's are up to seven, and whoever reads one here may print it
+_RID = re.compile(r" ?\brid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
 _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 
 
@@ -72,21 +73,24 @@ def read(status: int, body: bytes) -> Answer:
 
 
 def _trouble_of(status: int) -> Trouble:
-    if status >= _SERVER_ERROR or status < _REDIRECT:
-        return Trouble.GATEWAY_BROKEN if status >= _SERVER_ERROR else Trouble.NOT_JSON
-    return Trouble.GATEWAY_REFUSED if status >= _CLIENT_ERROR else Trouble.REDIRECTED
+    if status >= _SERVER_ERROR:
+        return Trouble.GATEWAY_BROKEN
+    if status >= _CLIENT_ERROR:
+        return Trouble.GATEWAY_REFUSED
+    return Trouble.REDIRECTED if status >= _REDIRECT else Trouble.NOT_JSON
 
 
 def _whole_number(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     try:
-        return int(value)
+        number = int(value)
     except ValueError:
         return None
+    return number if abs(number) < 10**_LONGEST_ERRCODE else None
 
 
 def _said(errcode: int, errmsg: str) -> Said:
-    rid = _RID.search(errmsg)
-    words = " ".join(_RID.sub("", errmsg).split())[:_ERRMSG_LIMIT]
-    return Said(errcode, "".join(c for c in words if c.isprintable()), rid[1] if rid else None)
+    words = " ".join("".join(c if c.isprintable() else " " for c in errmsg).split())
+    rid = _RID.search(words)
+    return Said(errcode, _RID.sub("", words)[:_ERRMSG_LIMIT].strip(), rid[1] if rid else None)

@@ -3,16 +3,16 @@
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from bot.guidance import Guidance, Retry, Trouble, for_code, for_trouble
 from bot.outcome import Failed, Outcome, Said, Shared, Unknown
 from bot.wechat import api
 from bot.wechat.tokens import TokenSource
-from bot.wechat.transport import exchange, limits
+from bot.wechat.transport import Transport, exchange, limits
 
 MOST_TRIES = {Retry.NEVER: 0, Retry.ONCE: 1, Retry.RENEW: 1, Retry.BACKOFF: 3}
 TOTAL_SECONDS = 15.0
@@ -25,8 +25,10 @@ def http_client(session: aiohttp.ClientSession) -> httpx.AsyncClient:
 
     httpx's own pool is the bottleneck under concurrency; aiohttp's is not. The session is closed by its owner.
     """
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     return httpx.AsyncClient(
-        transport=AiohttpTransport(client=session),
+        transport=Transport(session),
+        cookies=no_cookies,  # one with odd letters would break every later call
         headers={"Accept-Encoding": "identity", "Accept": "application/json"},
         follow_redirects=False,
     )
@@ -55,7 +57,7 @@ class WeChat:
         self._jitter = jitter
 
     async def share(self, owner: str, env: str, appid: str) -> Outcome:
-        """Return how sharing the owner's `env` with `appid` ended, after at most TOTAL_SECONDS and a token.
+        """Return how sharing the owner's `env` with `appid` ended, after at most TOTAL_SECONDS and two readings of a token.
 
         A try without an answer leaves the outcome Unknown, unless a later one gets a yes.
         """
@@ -74,11 +76,7 @@ class WeChat:
             guidance, said = _guidance_for(answer)
             in_doubt = in_doubt or guidance.in_doubt
             used[guidance.retry] += 1
-            pause = self._pause(guidance.retry, used)
-            if (
-                used[guidance.retry] > MOST_TRIES[guidance.retry]
-                or self._clock() + pause + _LEAST_SECONDS > end
-            ):
+            if used[guidance.retry] > MOST_TRIES[guidance.retry]:
                 break
             if guidance.retry is Retry.RENEW:
                 newer = await self._tokens.renew(owner, token)
@@ -86,6 +84,9 @@ class WeChat:
                     guidance = for_trouble(newer)
                     break
                 token = newer
+            pause = self._pause(guidance.retry, used)
+            if self._clock() + pause + _LEAST_SECONDS > end:
+                break
             await self._sleep(pause)
         return (Unknown if in_doubt else Failed)(guidance, said, tries)
 
@@ -112,8 +113,6 @@ class WeChat:
 
 
 def _guidance_for(answer: api.Refused | api.Troubled) -> tuple[Guidance, Said | None]:
-    match answer:
-        case api.Refused(said):
-            return for_code(said.errcode), said
-        case api.Troubled(trouble):
-            return for_trouble(trouble), None
+    if isinstance(answer, api.Refused):
+        return for_code(answer.said.errcode), answer.said
+    return for_trouble(answer.trouble), None

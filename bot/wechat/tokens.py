@@ -6,6 +6,7 @@ and lets everybody else read. Source: developers.weixin.qq.com, "AccessToken" (t
 
 import asyncio
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Protocol
@@ -17,12 +18,10 @@ from bot.wechat.transport import exchange, limits
 
 _READ_AGAIN_AFTER = 60.0
 _MARGIN = 0.9
+_LONGEST_LIFE = 7200.0  # a number of JSON can be too large for a float
 _TIMEOUT = 5.0
 _BODY_LIMIT = 64 * 1024
-_TROUBLES = {
-    Trouble.TIMEOUT: Trouble.TOKEN_SERVER_SLOW,
-    Trouble.NOT_JSON: Trouble.TOKEN_SERVER_ANSWER,
-}
+_TOKEN = re.compile(r"\s*([!-~]+)\s*")
 _OK, _UNAUTHORISED, _FORBIDDEN = 200, 401, 403
 
 
@@ -61,38 +60,46 @@ class TokenServer:
         url: str,
         authorization: str | None,
         clock: Callable[[], float],
+        timeout: float = _TIMEOUT,
     ) -> None:
         self._http = http
         self._url = url
         self._headers = {"Authorization": authorization} if authorization else {}
         self._clock = clock
+        self._timeout = timeout
         self._kept: dict[str, tuple[str, float]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def token(self, owner: str) -> str | Trouble:
         """Return the token that was read last, or read it again after a minute."""
-        async with self._locks[owner]:
-            token, until = self._kept.get(owner, ("", 0.0))
-            return token if token and self._clock() < until else await self._read(owner)
+        return await self._take_turn(owner, None)
 
     async def renew(self, owner: str, refused: str) -> str | Trouble:
         """Return what the server gives now, unless another call already got something newer."""
-        async with self._locks[owner]:
-            kept, _ = self._kept.get(owner, ("", 0.0))
-            if kept and kept != refused:
-                return kept
-            token = await self._read(owner)
-            return Trouble.TOKEN_SERVER_STALE if token == refused else token
+        return await self._take_turn(owner, refused)
+
+    async def _take_turn(self, owner: str, refused: str | None) -> str | Trouble:
+        """Return what one call reads for all that wait; nobody waits longer than a reading may take."""
+        try:
+            async with asyncio.timeout(self._timeout), self._locks[owner]:
+                kept, until = self._kept.get(owner, ("", 0.0))
+                if kept and (kept != refused if refused else self._clock() < until):
+                    return kept
+                token = await self._read(owner)
+                return Trouble.TOKEN_SERVER_STALE if token == refused else token
+        except TimeoutError:
+            return Trouble.TOKEN_SERVER_SLOW
 
     async def _read(self, owner: str) -> str | Trouble:
         url = self._url.replace("{appid}", owner)
         request = self._http.build_request(
-            "GET", url, headers=self._headers, timeout=limits(_TIMEOUT)
+            "GET", url, headers=self._headers, timeout=limits(self._timeout)
         )
         self._kept.pop(owner, None)
-        answer = await exchange(self._http, request, _TIMEOUT, _BODY_LIMIT)
+        answer = await exchange(self._http, request, self._timeout, _BODY_LIMIT)
         if isinstance(answer, Trouble):
-            return _TROUBLES.get(answer, Trouble.TOKEN_SERVER_DOWN)
+            late = answer is Trouble.TIMEOUT
+            return Trouble.TOKEN_SERVER_SLOW if late else Trouble.TOKEN_SERVER_DOWN
         if answer.status in {_UNAUTHORISED, _FORBIDDEN}:
             return Trouble.TOKEN_SERVER_REFUSED
         found = read_token(answer.body) if answer.status == _OK else None
@@ -113,6 +120,7 @@ def read_token(body: bytes) -> tuple[str, float] | None:
         return None
     token = answer.get("authorizer_access_token") or answer.get("access_token")
     expires_in = answer.get("expires_in", _READ_AGAIN_AFTER)
-    if not isinstance(token, str) or not token.strip() or not isinstance(expires_in, int | float):
+    found = _TOKEN.fullmatch(token) if isinstance(token, str) else None
+    if not found or not isinstance(expires_in, int | float):
         return None
-    return token.strip(), float(expires_in)
+    return found[1], float(min(expires_in, _LONGEST_LIFE))

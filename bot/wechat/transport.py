@@ -5,18 +5,50 @@ from dataclasses import dataclass
 
 import aiohttp
 import httpx
+from httpx_aiohttp.transport import AiohttpResponseStream
 
 from bot.guidance import Trouble
 
 _LONGEST_CONNECT = 5.0
+_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An HTTP answer, whole and uncompressed."""
+    """An HTTP answer; what is packed or too long to be of use has an empty body."""
 
     status: int
     body: bytes
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """aiohttp's connections behind httpx's interface; it alone sees the query, where secrets are.
+
+    httpx logs every address that it sees and puts it into its errors. The transport of httpx-aiohttp blurs
+    what was sent and what was not, and fails on a status line that is not UTF-8, such as a proxy's in GBK.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request with the query that `exchange` has kept aside; raises aiohttp's errors."""
+        query = request.extensions.get("query", request.url.query)
+        limit = request.extensions["timeout"]
+        response = await self._session.request(
+            request.method,
+            str(request.url.copy_with(query=query or None)),
+            headers=request.headers,
+            data=request.content or None,
+            allow_redirects=False,
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(
+                connect=limit["pool"], sock_connect=limit["connect"], sock_read=limit["read"]
+            ),
+        )
+        return httpx.Response(
+            response.status, headers=response.raw_headers, stream=AiohttpResponseStream(response)
+        )
 
 
 def limits(seconds: float) -> httpx.Timeout:
@@ -28,48 +60,46 @@ def limits(seconds: float) -> httpx.Timeout:
 async def exchange(
     http: httpx.AsyncClient, request: httpx.Request, seconds: float, limit: int
 ) -> Received | Trouble:
-    """Return the answer to `request`, or the Trouble: late after `seconds`, or longer than `limit` bytes.
+    """Return the answer to `request`, or the Trouble that kept it from coming within `seconds`.
 
-    Nothing is followed, retried or unpacked: a redirect would carry the token elsewhere, and a packed body
-    of a kilobyte can unfold to gigabytes.
+    A body of more than `limit` bytes is not read to its end. Nothing is followed, retried or unpacked: a
+    redirect would carry the token elsewhere, and a packed body of a kilobyte can unfold to gigabytes.
     """
+    request.extensions["query"] = request.url.query
+    request.url = request.url.copy_with(query=None)
     try:
         async with asyncio.timeout(seconds):
             response = await http.send(request, stream=True)
             try:
                 if response.headers.get("content-encoding", "identity") != "identity":
-                    return Trouble.NOT_JSON
+                    return Received(response.status_code, b"")
                 body = bytearray()
                 async for chunk in response.aiter_raw():
                     body += chunk
                     if len(body) > limit:
-                        return Trouble.NOT_JSON
+                        return Received(response.status_code, b"")
                 return Received(response.status_code, bytes(body))
             finally:
                 await response.aclose()
-    except TimeoutError:
-        return Trouble.TIMEOUT
-    except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+    except (httpx.HTTPError, aiohttp.ClientError, OSError, UnicodeError) as error:
         return _trouble_of(error)
 
 
 def _trouble_of(error: Exception) -> Trouble:
-    """Tell what never left this machine from what may have arrived.
-
-    httpx-aiohttp names a connection that broke after sending ConnectTimeout, so what aiohttp raised decides.
-    """
-    cause = error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ else error
-    match cause:
+    """Tell what never left this machine from what may have arrived."""
+    match error:
         case aiohttp.ClientSSLError():
             return Trouble.NOT_SENT_TLS
+        case aiohttp.ClientHttpProxyError(status=status) if status < _SERVER_ERROR:
+            return Trouble.GATEWAY_REFUSED  # the proxy would not open the way
         case (
             aiohttp.ClientConnectorError()
+            | aiohttp.ClientHttpProxyError()
             | aiohttp.ConnectionTimeoutError()
             | aiohttp.InvalidURL()
-            | httpx.InvalidURL()
         ):
             return Trouble.NOT_SENT_CONNECT
-        case aiohttp.ServerTimeoutError():
+        case TimeoutError():
             return Trouble.TIMEOUT
         case _:
             return Trouble.LOST

@@ -1,0 +1,59 @@
+"""python -m tests.benchmarks: this bot beside a bare Bolt app, on the same stand-ins, in one run.
+
+The stand-ins and the people who type run in this process, the bots one after the other in their
+own, so that each side has a core where there are two.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import signal
+import sys
+
+from rich.console import Console
+
+from tests.benchmarks.measure import QUICK, Figures, Plan, measure
+from tests.benchmarks.processes import Variant
+from tests.benchmarks.report import bars, show, show_bars
+from tests.benchmarks.standins import WrongResultError
+
+_LONGEST = 1_800.0
+_WIDTH = 80
+
+
+def main() -> int:
+    """Return the exit code: 0 every bar is cleared, 1 one is missed, 2 it could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smoke run, which no bar can fail")
+    quick = parser.parse_args().quick
+    plan = QUICK if quick else Plan()
+    console = Console(width=_WIDTH, highlight=False)
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    console.print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load average {load}")
+    try:
+        figures = asyncio.run(_measure(plan))
+    except WrongResultError as error:
+        print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)  # noqa: T201  # as it is, unwrapped
+        return 2
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 2
+    verdicts = bars(figures, plan)
+    show(console, figures, plan)
+    console.print()
+    show_bars(console, verdicts)
+    return 0 if quick or all(bar.met for bar in verdicts) else 1
+
+
+async def _measure(plan: Plan) -> dict[Variant, Figures]:
+    """Measure within half an hour; SIGTERM, like SIGINT, ends the bots first."""
+    progress = Console(stderr=True, width=_WIDTH, highlight=False, style="dim")
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with asyncio.timeout(_LONGEST):
+        return await measure(plan, progress.print)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The bots under measurement: each a process of its own, started, watched and ended here."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from time import perf_counter
+
+from tests.benchmarks.standins import StandIns, WrongResultError
+
+_ROOT = Path(__file__).parents[2]
+_READY_WITHIN = 30.0
+_STOPPED_WITHIN = 15.0
+_LOG_TAIL = 2_000
+
+
+class Variant(Enum):
+    """What is compared; the value is what follows `python -m`."""
+
+    THIS_BOT = ("bot", "run")
+    BARE_ASYNC = ("tests.benchmarks.bare_async",)
+    BARE_SYNC = ("tests.benchmarks.bare_sync",)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident memory in bytes: now, and the most there ever was."""
+
+    now: int
+    peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A bot that is connected; `ready` seconds after it was started."""
+
+    pid: int
+    ready: float
+
+    def memory(self) -> Memory:
+        """Return what the kernel counts for the process."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        sizes = dict(line.split(":", 1) for line in status.splitlines())
+        now, peak = (int(sizes[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+        return Memory(now, peak)
+
+    def busy(self) -> float:
+        """Return the seconds of CPU that the process has used."""
+        # proc(5), /proc/pid/stat: utime and stime are fields 14 and 15; the name, field 2, may hold blanks.
+        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@asynccontextmanager
+async def started(variant: Variant, world: StandIns) -> AsyncIterator[Running]:
+    """Run a bot in an empty directory for as long as the context is open.
+
+    An error that leaves the context carries the end of the bot's log as a note.
+    """
+    with TemporaryDirectory() as directory, TemporaryFile() as log:
+        begun = perf_counter()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            *variant.value,
+            cwd=directory,
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "PYTHONPATH": str(_ROOT),
+                **world.environment(),
+            },
+            stdout=PIPE,
+            stderr=log,
+        )
+        try:
+            await _ready(process, world)
+            yield Running(process.pid, perf_counter() - begun)
+        except Exception as error:
+            log.seek(0)
+            said = log.read().decode(errors="replace")[-_LOG_TAIL:]
+            error.add_note(f"The end of its log ({variant.name}):\n{said}")
+            raise
+        finally:
+            await _end(process)
+
+
+async def _ready(process: Process, world: StandIns) -> None:
+    """Return when the bot has printed its line and opened its socket; else raise WrongResultError."""
+    if process.stdout is None:
+        raise RuntimeError("the process has no stdout")
+    try:
+        async with asyncio.timeout(_READY_WITHIN):
+            if not await process.stdout.readline():
+                raise WrongResultError(f"The bot ended at once, with {await process.wait()}.")
+            await world.connected()
+    except TimeoutError:
+        raise WrongResultError(f"The bot was not ready after {_READY_WITHIN:.0f} s.") from None
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), _STOPPED_WITHIN)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

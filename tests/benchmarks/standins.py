@@ -1,0 +1,122 @@
+"""The stand-ins for Slack and WeChat, and the people who type commands and watch for the answer."""
+
+import asyncio
+import gc
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+from bot.playground.slack import LocalSlack, Message
+from bot.playground.slack_transcript import Change
+from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
+
+OWNER = "wx0123456789abcdef"
+GROUP = "S0PLATFORM"
+
+_REQUESTER, _CHANNEL, _APPID = "U0REQUESTER", "C0RELEASES", "wx5fe6bb43205e9e70"
+_ENV = re.compile(r"bench-\d+")
+_ANSWER_WITHIN = 30.0
+
+
+class WrongResultError(Exception):
+    """A bot does not do what it must, so its time is worth nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """How long one command took, in seconds, to its ack and to the last edit of its parent message."""
+
+    ack: float
+    answer: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What many commands took, and all of them together, in seconds."""
+
+    each: tuple[Took, ...]
+    together: float
+
+
+class StandIns:
+    """Both servers; every command asks for an env of its own, by which its answer is recognised."""
+
+    def __init__(self, slack: LocalSlack, wechat: LocalWeChat) -> None:
+        self.slack = slack
+        self.wechat = wechat
+        self._asked = 0
+        self._waiting: dict[str, asyncio.Future[float]] = {}
+        slack.on_change = self._look
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings that point a bot here, in the names of this bot."""
+        world = self.slack.world
+        return {
+            "SLACK_BOT_TOKEN": world.bot_token,
+            "SLACK_APP_TOKEN": world.app_token,
+            "SLACK_API_URL": self.slack.api_url,
+            "WECHAT_API_URL": self.wechat.url,
+            "WECHAT_AUTHORIZER_APPID": OWNER,
+            "WECHAT_AUTHORIZER_ACCESS_TOKEN": self.wechat.issue(OWNER),
+            "SHARE_ENV_ALLOWED_GROUPS": GROUP,
+        }
+
+    async def connected(self) -> None:
+        """Return when a bot has opened its socket."""
+        await self.slack.until(lambda slack: slack.connections > 0)
+
+    async def load(self, commands: int, at_once: int) -> Load:
+        """Return what `commands` took when so many people typed them, each waiting for the answer.
+
+        Raises WrongResultError where a command was not acked, shared and answered.
+        """
+        # What stays of earlier commands is not searched for garbage in the middle of these.
+        gc.collect()
+        gc.freeze()
+        turns = iter(range(commands))
+        before = len(self.wechat.shared)
+        begun = perf_counter()
+        try:
+            async with asyncio.TaskGroup() as people:
+                tasks = [people.create_task(self._person(turns)) for _ in range(at_once)]
+        except ExceptionGroup as wrong:
+            raise wrong.exceptions[0] from None  # the others say the same
+        together = perf_counter() - begun
+        shared = len(self.wechat.shared) - before
+        if shared != commands or self.slack.violations:
+            raise WrongResultError(f"{shared} of {commands} shared, {self.slack.violations[:3]}")
+        return Load(tuple(took for task in tasks for took in task.result()), together)
+
+    async def _person(self, turns: Iterator[int]) -> list[Took]:
+        return [await self._share() for _ in turns]
+
+    async def _share(self) -> Took:
+        self._asked += 1
+        env = f"bench-{self._asked}"
+        answered = asyncio.get_running_loop().create_future()
+        self._waiting[env] = answered
+        begun = perf_counter()
+        ack = await self.slack.command(_REQUESTER, _CHANNEL, f"{_APPID} {env}")
+        if ack.error is not None:
+            raise WrongResultError(f"The ack of {env}: {ack.error}.")
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                return Took(ack.seconds, await answered - begun)
+        except TimeoutError:
+            raise WrongResultError(f"{env} was not answered; its ack: {ack.payload}.") from None
+
+    def _look(self, message: Message, change: Change) -> None:
+        found = _ENV.search(message.text) if change == "edited" else None
+        answered = self._waiting.pop(found[0], None) if found else None
+        if answered is not None and not answered.done():
+            answered.set_result(perf_counter())
+
+
+@asynccontextmanager
+async def standins() -> AsyncIterator[StandIns]:
+    """Serve both on 127.0.0.1, with an empty transcript, for as long as the context is open."""
+    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
+        yield StandIns(slack, wechat)

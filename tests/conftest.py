@@ -1,0 +1,180 @@
+"""The bot as it is, on a stand-in Slack and a stand-in WeChat, over real sockets."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+
+import aiohttp
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.app import Nature, running
+from bot.playground.loopback import Handler, Loopback
+from bot.playground.slack import LocalSlack
+from bot.playground.stage import APPID, OWNER, environment
+from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
+from bot.request import Origin, Request
+from bot.settings import Settings, load
+from bot.slack.api import SlackApi
+
+RELEASES = "C0RELEASES"
+REQUESTER = "U0REQUESTER"
+ENV = "prod-1"
+ASK = f"{APPID} {ENV}"
+FINAL = ("✅", "❌", "❔")
+
+_NOT_IN_TESTS = ("SLACK_", "WECHAT_", "SHARE_ENV_")
+
+
+class Sleep:
+    """A sleep that returns at once, and remembers for how long it should have slept."""
+
+    def __init__(self) -> None:
+        self.naps: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        """Give the others a turn, no more."""
+        self.naps.append(seconds)
+        await asyncio.sleep(0)
+
+
+class Clock:
+    """A clock that stands still until it is moved, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing of the machine's environment reach the bot or its libraries."""
+    for name in list(os.environ):
+        if name.upper().endswith("_PROXY") or name.startswith(_NOT_IN_TESTS):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sleep() -> Sleep:
+    return Sleep()
+
+
+@pytest.fixture
+def nature(sleep: Sleep) -> Nature:
+    """Return the real clock, a sleep that does not wait, and ids that count: request1, request2."""
+    numbers = count(1)
+    return Nature(sleep=sleep, jitter=lambda: 0.5, new_id=lambda: f"request{next(numbers)}")
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[LocalSlack]:
+    async with LocalSlack(seed()) as slack:
+        yield slack
+
+
+@pytest.fixture
+async def wechat() -> AsyncIterator[LocalWeChat]:
+    async with LocalWeChat() as wechat:
+        yield wechat
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
+        yield http
+
+
+@pytest.fixture
+def client(slack: LocalSlack, http: aiohttp.ClientSession) -> AsyncWebClient:
+    return web_client(slack.world.bot_token, slack.api_url, http)
+
+
+@pytest.fixture
+def api(client: AsyncWebClient, sleep: Sleep) -> SlackApi:
+    return SlackApi(client, sleep)
+
+
+@pytest.fixture
+def environ(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
+    """Return the environment of a bot for the platform team, over Socket Mode."""
+    return environment(slack, wechat) | {
+        "WECHAT_AUTHORIZER_APPID": OWNER,
+        "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM",
+    }
+
+
+@pytest.fixture
+async def bot(environ: dict[str, str], nature: Nature) -> AsyncIterator[str]:
+    """Run the bot, and return the line that says that it is ready."""
+    async with running(settings_of(environ), nature) as line:
+        yield line
+
+
+@asynccontextmanager
+async def served(handler: Handler) -> AsyncIterator[str]:
+    """Serve HTTP with one handler, and give the origin."""
+    loopback = Loopback()
+    await loopback.start(handler)
+    try:
+        yield loopback.origin
+    finally:
+        await loopback.stop()
+
+
+def web_client(token: str, api_url: str, http: aiohttp.ClientSession) -> AsyncWebClient:
+    return AsyncWebClient(token=token, base_url=api_url, session=http, retry_handlers=[])
+
+
+def settings_of(environ: dict[str, str]) -> Settings:
+    settings = load(environ)
+    assert isinstance(settings, Settings), settings
+    return settings
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def request_of(
+    slack: LocalSlack,
+    channel_id: str = RELEASES,
+    user_id: str = REQUESTER,
+    response_url: str | None = None,
+) -> Request:
+    """Return a request as a command in a channel makes it."""
+    origin = Origin(
+        slack.world.team_id,
+        user_id,
+        channel_id,
+        slack.name_in_commands(slack.channels[channel_id]),
+        slack.next_trigger(),
+        response_url or slack.response_url(user_id, channel_id),
+    )
+    return Request("request1", origin, APPID, ENV, OWNER, "platform team")
+
+
+async def use_up(http: aiohttp.ClientSession, url: str) -> None:
+    """Use a response_url as often as Slack lets one."""
+    for _ in range(5):
+        async with http.post(url, json={"text": "used"}) as response:
+            assert response.status == 200
+
+
+def ended(slack: LocalSlack) -> bool:
+    """Tell whether a request has come to its end, and is shown so outside of any thread."""
+    return any(m.text.startswith(FINAL) and not m.thread_ts for m in slack.messages)

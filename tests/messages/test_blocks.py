@@ -1,0 +1,159 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.messages.blocks import (
+    SECTION_LIMIT,
+    TEXT_LIMIT,
+    Message,
+    Part,
+    bullets,
+    code,
+    escape,
+    listed,
+    message,
+    shortened,
+    small,
+    steps,
+)
+
+HOSTILE = st.text(st.sampled_from("<>&;!@#|`*_~ \n\tahtp:/amp") | st.characters(), max_size=80)
+UNESCAPED = re.compile(r"[<>]|&(?!amp;|lt;|gt;)")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("", ""),
+        ("<!channel>", "&lt;!channel&gt;"),
+        ("<@U1> <#C1> <http://a|b>", "&lt;@U1&gt; &lt;#C1&gt; &lt;http://a|b&gt;"),
+        ("a & b", "a &amp; b"),
+        ("&lt;", "&amp;lt;"),
+        (" a\n\n b\tc ", "a b c"),
+        ("*bold* `code`", "*bold* `code`"),
+    ],
+)
+def test_text_of_others_is_escaped_into_one_line(text: str, shown: str) -> None:
+    assert escape(text) == shown
+
+
+@given(HOSTILE)
+def test_nothing_of_others_does_anything_in_slack(text: str) -> None:
+    assert not UNESCAPED.search(escape(text))
+    assert not UNESCAPED.search(code(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("prod-1", "`prod-1`"),
+        ("", "` `"),
+        (" \n", "` `"),
+        ("a`b", "`aˋb`"),
+        ("```", "`ˋˋˋ`"),
+        ("<env>", "`&lt;env&gt;`"),
+        ("x" * 64, f"`{'x' * 64}`"),
+        ("x" * 65, f"`{'x' * 63}…`"),
+    ],
+)
+def test_inline_code_ends_where_it_should(text: str, shown: str) -> None:
+    assert code(text) == shown
+
+
+@given(HOSTILE, st.integers(1, 100))
+def test_inline_code_lets_no_backtick_out_and_no_length(text: str, most: int) -> None:
+    shown = code(text, most)
+    assert shown.count("`") == 2
+    assert (shown[0], shown[-1]) == ("`", "`")
+    assert len(shown) <= 2 + max(1, most) * len("&amp;")
+    assert "\n" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "short"), [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("", 1, ""), ("ab", 1, "…")]
+)
+def test_plain_text_is_shortened_with_an_ellipsis(text: str, most: int, short: str) -> None:
+    assert shortened(text, most) == short
+
+
+def test_lines_are_numbered_or_get_bullets() -> None:
+    assert steps(["a", "b"]) == "1. a\n2. b"
+    assert bullets(["a", "b"]) == "• a\n• b"
+    assert steps([]) == bullets([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "most", "line"),
+    [
+        ([], 5, ""),
+        (["a"], 5, "a"),
+        (["a", "b"], 5, "a and b"),
+        (["a", "b", "c"], 5, "a, b and c"),
+        (["a", "b", "c"], 3, "a, b and c"),
+        (["a", "b", "c"], 2, "a, b and 1 more"),
+        (["a", "b", "c", "d"], 1, "a and 3 more"),
+    ],
+)
+def test_words_are_listed_as_in_a_sentence(words: list[str], most: int, line: str) -> None:
+    assert listed(words, most) == line
+
+
+def test_a_message_leaves_out_what_is_empty() -> None:
+    assert message("a", None, "", small(""), small("b")) == Message(
+        (Part("a"), Part("b", small=True))
+    )
+
+
+def test_each_part_is_a_block_and_a_line_of_the_text() -> None:
+    whole = message("*a*", small("b"))
+    assert whole.text == "*a*\nb"
+    assert whole.blocks == [
+        {"type": "section", "text": {"type": "mrkdwn", "text": "*a*", "verbatim": True}},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": "b", "verbatim": True}]},
+    ]
+
+
+def test_messages_add_up() -> None:
+    assert message("a") + message("b", "c") == message("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("tail", "kept"),
+    [
+        ("x" * 20, "x" * 9),
+        ("&amp;&amp;&amp;", "&amp;"),
+        ("12345678&lt;", "12345678"),
+        ("1234&lt;56", "1234&lt;5"),
+        ("<@U0A> <@U0B>", "<@U0A> "),
+        ("1234567<!subteam^S0A>", "1234567"),
+        ("1 2 3 4 5 6 7", "1 2 3 4 5"),
+    ],
+)
+def test_what_is_too_long_ends_in_no_half_of_an_entity_or_a_mention(tail: str, kept: str) -> None:
+    filler = "a b " * 1000
+    for limit in (SECTION_LIMIT, TEXT_LIMIT):
+        part = filler[: limit - 10] + tail
+        cut = message(part).text if limit == TEXT_LIMIT else _section(part)
+        assert cut in {filler[: limit - 10] + kept + "…", part}
+        assert len(cut) <= limit
+
+
+def _section(text: str) -> str:
+    block = Part(text).block()["text"]
+    assert isinstance(block, dict)
+    return str(block["text"])
+
+
+@given(HOSTILE.map(escape), st.integers(2980, 3000))
+def test_a_cut_never_leaves_anything_unescaped(text: str, at: int) -> None:
+    whole = "x" * at + text * 20
+    assert len(_section(whole)) <= SECTION_LIMIT
+    assert not UNESCAPED.search(_section(whole))
+
+
+@pytest.mark.parametrize("length", [2999, 3000])
+def test_what_just_fits_is_left_as_it_is(length: int) -> None:
+    assert _section("x" * length) == "x" * length

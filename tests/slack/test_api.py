@@ -1,0 +1,273 @@
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from bot.playground.loopback import Handler, cut
+from bot.playground.slack import (
+    Dropped,
+    Fault,
+    LocalSlack,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
+from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, Result, SlackApi, retry_after
+from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, served, use_up, web_client
+
+HELLO: dict[str, object] = {"channel": RELEASES, "text": "hello"}
+Ask = Callable[[SlackApi, str], Awaitable[Result]]
+
+
+def reads(api: SlackApi, _origin: str) -> Awaitable[Result]:
+    return api.read("users.info", 10.0, user=REQUESTER)
+
+
+def writes(api: SlackApi, _origin: str) -> Awaitable[Result]:
+    return api.write("chat.postMessage", 10.0, **HELLO)
+
+
+def responds(api: SlackApi, origin: str) -> Awaitable[Result]:
+    return api.respond(f"{origin}/commands/1", 10.0, {"text": "hello"})
+
+
+EVERY_WAY = pytest.mark.parametrize("ask", [reads, writes, responds])
+
+
+def always(
+    status: int = 200,
+    body: bytes = b"",
+    content_type: str = "application/json",
+    headers: dict[str, str] | None = None,
+) -> Handler:
+    async def handler(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(
+            status=status, body=body, headers={"Content-Type": content_type, **(headers or {})}
+        )
+
+    return handler
+
+
+async def asked(http: aiohttp.ClientSession, sleep: Sleep, handler: Handler, ask: Ask) -> Result:
+    async with served(handler) as origin:
+        return await ask(SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep), origin)
+
+
+async def test_an_answer_is_what_slack_says(slack: LocalSlack, api: SlackApi) -> None:
+    result = await api.write("chat.postMessage", 0.0, **HELLO)
+    assert isinstance(result, Answered)
+    assert result.data["ts"] == slack.parents(RELEASES)[0].ts
+
+
+async def test_what_is_read_goes_as_a_query_in_slacks_spelling(
+    slack: LocalSlack, api: SlackApi
+) -> None:
+    await api.write("chat.postMessage", 0.0, **HELLO)
+    result = await api.read(
+        "conversations.history", channel=RELEASES, limit=5, include_all_metadata=True
+    )
+    assert isinstance(result, Answered)
+    assert slack.calls[-1].args == {
+        "channel": RELEASES,
+        "limit": "5",
+        "include_all_metadata": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fault", "result"),
+    [
+        pytest.param(Refuses("not_in_channel"), Refused("not_in_channel"), id="an ordinary no"),
+        pytest.param(Refuses("fatal_error"), Doubtful("fatal_error"), id="fatal_error"),
+        pytest.param(Refuses("internal_error"), Doubtful("internal_error"), id="internal_error"),
+        pytest.param(ServerError(500), Doubtful("HTTP 500"), id="an HTML page with 500"),
+        pytest.param(ServerError(503), Doubtful("HTTP 503"), id="an HTML page with 503"),
+        pytest.param(Dropped(), Doubtful("ServerDisconnectedError"), id="a dropped connection"),
+    ],
+)
+async def test_a_no_is_told_from_a_maybe(
+    slack: LocalSlack, api: SlackApi, fault: Fault, result: Result
+) -> None:
+    slack.fail("chat.postMessage", fault)
+    assert await api.write("chat.postMessage", 0.0, **HELLO) == result
+    assert len(slack.calls) == 1
+
+
+@EVERY_WAY
+@pytest.mark.parametrize(
+    "handler",
+    [
+        pytest.param(always(500, b"<html></html>", "text/html"), id="HTML"),
+        pytest.param(always(503, b'{"ok": false}'), id="JSON"),
+        pytest.param(always(503, b'{"ok": false, "error": "no_text"}'), id="JSON with an error"),
+        pytest.param(always(503, b'{"ok": true}'), id="JSON that says ok"),
+        pytest.param(always(502, b"bad gateway", "text/plain"), id="plain text"),
+        pytest.param(always(500, b'{"ok": fal'), id="broken JSON"),
+        pytest.param(always(500), id="nothing"),
+    ],
+)
+async def test_whatever_a_server_error_says_it_leaves_doubt(
+    http: aiohttp.ClientSession, sleep: Sleep, handler: Handler, ask: Ask
+) -> None:
+    result = await asked(http, sleep, handler, ask)
+    assert isinstance(result, Doubtful)
+    assert sleep.naps == []
+
+
+@pytest.mark.parametrize("ask", [reads, writes])
+@pytest.mark.parametrize(
+    "handler",
+    [
+        pytest.param(always(200, b"<html>sign in</html>", "text/html"), id="a page"),
+        pytest.param(always(200, b"sign in", "text/plain"), id="plain text"),
+        pytest.param(always(200, b"[1]"), id="a list"),
+        pytest.param(always(200, b'{"ok": tr'), id="broken JSON"),
+        pytest.param(always(200, b'{"ok": "\xff"}'), id="no UTF-8"),
+        pytest.param(always(200, b"\x1f\x8b", "application/gzip"), id="gzip"),
+        pytest.param(always(200), id="nothing"),
+        pytest.param(always(200, b'{"ok": false}'), id="a no without an error"),
+    ],
+)
+async def test_an_answer_that_is_not_slacks_never_counts_as_a_yes(
+    http: aiohttp.ClientSession, sleep: Sleep, handler: Handler, ask: Ask
+) -> None:
+    assert isinstance(await asked(http, sleep, handler, ask), Doubtful)
+
+
+@EVERY_WAY
+async def test_a_dropped_connection_leaves_doubt(
+    http: aiohttp.ClientSession, sleep: Sleep, ask: Ask
+) -> None:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        return cut(request)
+
+    assert isinstance(await asked(http, sleep, handler, ask), Doubtful)
+
+
+@EVERY_WAY
+async def test_silence_leaves_doubt(sleep: Sleep, ask: Ask) -> None:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        await request.read()
+        assert request.transport is not None
+        while not request.transport.is_closing():
+            await sleep(0)
+        return web.Response()
+
+    limit = aiohttp.ClientTimeout(total=0.05)
+    async with aiohttp.ClientSession(timeout=limit) as hasty:
+        assert isinstance(await asked(hasty, Sleep(), handler, ask), Doubtful)
+
+
+@EVERY_WAY
+async def test_a_refused_connection_was_not_sent(
+    http: aiohttp.ClientSession, sleep: Sleep, ask: Ask
+) -> None:
+    origin = f"http://127.0.0.1:{free_port()}"
+    api = SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep)
+    assert await ask(api, origin) == Refused(NOT_SENT)
+
+
+async def test_a_rate_limit_is_waited_for_as_long_as_slack_asks(
+    slack: LocalSlack, api: SlackApi, sleep: Sleep
+) -> None:
+    slack.fail("chat.postMessage", RateLimited(3), RateLimited(7))
+    assert isinstance(await api.write("chat.postMessage", 10.0, **HELLO), Answered)
+    assert sleep.naps == [3.0, 7.0]
+    assert len(slack.parents(RELEASES)) == 1
+
+
+@pytest.mark.parametrize(
+    ("patience", "naps"),
+    [
+        pytest.param(0.0, [], id="none"),
+        pytest.param(5.0, [], id="less than asked for"),
+        pytest.param(9.0, [6.0], id="enough for the first only"),
+    ],
+)
+async def test_patience_ends(
+    slack: LocalSlack, api: SlackApi, sleep: Sleep, patience: float, naps: list[float]
+) -> None:
+    slack.fail("users.info", RateLimited(6), RateLimited(6))
+    result = await api.read("users.info", patience, user=REQUESTER)
+    assert isinstance(result, Refused)
+    assert (result.error, retry_after(result)) == ("ratelimited", 6.0)
+    assert sleep.naps == naps
+
+
+@EVERY_WAY
+@pytest.mark.parametrize(
+    ("header", "naps"),
+    [
+        pytest.param("4", [4.0, 4.0], id="seconds"),
+        pytest.param(None, [1.0] * 10, id="none"),
+        pytest.param("soon", [1.0] * 10, id="a word"),
+        pytest.param("0", [1.0] * 10, id="zero"),
+        pytest.param("-5", [1.0] * 10, id="below zero"),
+        pytest.param("nan", [1.0] * 10, id="not a number"),
+        pytest.param("inf", [], id="endless"),
+        pytest.param("Wed, 21 Oct 2026 07:28:00 GMT", [1.0] * 10, id="a date"),
+    ],
+)
+async def test_whatever_retry_after_says_trying_comes_to_an_end(
+    http: aiohttp.ClientSession, sleep: Sleep, header: str | None, naps: list[float], ask: Ask
+) -> None:
+    handler = always(429, b"slow down", "text/html", {"Retry-After": header} if header else None)
+    result = await asked(http, sleep, handler, ask)
+    assert isinstance(result, Refused)
+    assert result.error == "ratelimited"
+    assert sleep.naps == naps
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        pytest.param(200, b'{"ok": false, "error": "rate_limited"}', id="with 200"),
+        pytest.param(429, b'{"ok": fal', id="in broken JSON"),
+        pytest.param(429, b'{"ok": false, "error": "ratelimited"}', id="in JSON"),
+    ],
+)
+async def test_a_rate_limit_is_known_in_any_form(
+    http: aiohttp.ClientSession, sleep: Sleep, status: int, body: bytes
+) -> None:
+    result = await asked(http, sleep, always(status, body, headers={"Retry-After": "8"}), reads)
+    assert retry_after(result) == 8.0
+    assert sleep.naps == [8.0]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "result"),
+    [
+        pytest.param(200, b"ok", Answered({}), id="200"),
+        pytest.param(404, b"used_url", Refused("used_url"), id="404"),
+        pytest.param(404, b"", Refused("HTTP 404"), id="404 without a word"),
+        pytest.param(500, b"oops", Doubtful("HTTP 500"), id="500"),
+        pytest.param(503, b"oops", Doubtful("HTTP 503"), id="503"),
+    ],
+)
+async def test_a_response_url_says_yes_no_or_maybe(
+    http: aiohttp.ClientSession, sleep: Sleep, status: int, body: bytes, result: Result
+) -> None:
+    assert await asked(http, sleep, always(status, body, "text/plain"), responds) == result
+
+
+async def test_a_response_url_has_five_uses(
+    slack: LocalSlack, api: SlackApi, http: aiohttp.ClientSession
+) -> None:
+    url = slack.response_url(REQUESTER, RELEASES)
+    await use_up(http, url)
+    assert isinstance(await api.respond(url, 0.0, {"text": "hello"}), Refused)
+
+
+async def test_an_address_that_is_none_leaves_no_exception(api: SlackApi) -> None:
+    assert not isinstance(await api.respond("nonsense", 0.0, {"text": "hello"}), Answered)
+
+
+async def test_no_result_shows_a_token_or_an_address(
+    http: aiohttp.ClientSession, sleep: Sleep
+) -> None:
+    for handler in (always(500), always(404, b"used_url")):
+        for ask in (reads, writes, responds):
+            shown = repr(await asked(http, sleep, handler, ask))
+            assert "xoxb" not in shown
+            assert "http:" not in shown

@@ -1,0 +1,278 @@
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.messages import Message
+from bot.messages.blocks import message
+from bot.playground.slack import Dropped, Fault, LocalSlack, RateLimited, Refuses, ServerError
+from bot.playground.stage import APPID
+from bot.request import Origin
+from bot.slack.api import SlackApi
+from bot.slack.connection import Ready, SocketMode, Unusable, preflight
+from bot.slack.listeners import bolt_app
+from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, web_client
+
+SOON = 0.05
+OPEN = "apps.connections.open"
+IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
+
+BAD_BOT = "SLACK_BOT_TOKEN is not accepted by Slack"
+BAD_APP = "SLACK_APP_TOKEN is not accepted by Slack"
+NO_SCOPE = "SLACK_APP_TOKEN lacks the scope connections:write"
+UNREACHABLE = "Slack cannot be reached"
+SLOW_DOWN = "Slack asks the bot to slow down"
+SAYS_NO = "Slack says no"
+
+
+class Echo:
+    """A use case that says back what was typed."""
+
+    async def command(self, origin: Origin, text: str) -> Message:
+        """Return the text."""
+        return message(f"{origin.user_id} typed {text}")
+
+
+# At the start.
+
+
+@pytest.fixture
+def app_api(slack: LocalSlack, http: aiohttp.ClientSession, sleep: Sleep) -> SlackApi:
+    return SlackApi(web_client(slack.world.app_token, slack.api_url, http), sleep)
+
+
+async def test_two_good_tokens_open_the_way(
+    slack: LocalSlack, api: SlackApi, app_api: SlackApi
+) -> None:
+    ready = await preflight(api, app_api)
+    assert isinstance(ready, Ready)
+    assert ready.identity["user_id"] == slack.world.bot_user_id
+    assert ready.socket_url is not None
+    assert ready.socket_url.startswith("ws://")
+
+
+async def test_without_socket_mode_the_bot_token_is_enough(
+    slack: LocalSlack, api: SlackApi
+) -> None:
+    ready = await preflight(api, None)
+    assert isinstance(ready, Ready)
+    assert ready.socket_url is None
+    assert [call.method for call in slack.calls] == ["auth.test"]
+
+
+@pytest.mark.parametrize(
+    ("bot_token", "app_token", "problems"),
+    [
+        pytest.param("xoxb-wrong", None, [BAD_BOT], id="bad bot token"),
+        pytest.param(None, "xapp-wrong", [BAD_APP], id="bad app token"),
+        pytest.param("xoxb-wrong", "xapp-wrong", [BAD_BOT, BAD_APP], id="both bad"),
+        pytest.param(
+            "xapp-playground-made-up", "xoxb-playground-made-up", [BAD_BOT, BAD_APP], id="swapped"
+        ),
+    ],
+)
+async def test_each_bad_token_is_named(  # noqa: PLR0913, PLR0917  # what the table varies, and its stage
+    slack: LocalSlack,
+    http: aiohttp.ClientSession,
+    sleep: Sleep,
+    bot_token: str | None,
+    app_token: str | None,
+    problems: list[str],
+) -> None:
+    bot = web_client(bot_token or slack.world.bot_token, slack.api_url, http)
+    app = web_client(app_token or slack.world.app_token, slack.api_url, http)
+    checked = await preflight(SlackApi(bot, sleep), SlackApi(app, sleep))
+    assert isinstance(checked, Unusable)
+    assert starts(checked, problems)
+    assert checked.wrong_setup
+    assert "made-up" not in str(checked)
+    assert "-wrong" not in str(checked)
+
+
+def starts(checked: Unusable, problems: list[str]) -> bool:
+    """Tell whether there is one sentence for each problem, in this order."""
+    return len(checked.problems) == len(problems) and all(
+        said.startswith(problem) for said, problem in zip(checked.problems, problems, strict=True)
+    )
+
+
+async def test_an_app_token_without_its_scope_is_told_so(
+    slack: LocalSlack, api: SlackApi, app_api: SlackApi
+) -> None:
+    slack.scopes.discard("connections:write")
+    checked = await preflight(api, app_api)
+    assert isinstance(checked, Unusable)
+    assert starts(checked, [NO_SCOPE])
+    assert checked.wrong_setup
+
+
+@pytest.mark.parametrize(
+    ("method", "faults", "problem", "wrong_setup"),
+    [
+        pytest.param("auth.test", [ServerError()], UNREACHABLE, False, id="bot: server error"),
+        pytest.param(OPEN, [ServerError()], UNREACHABLE, False, id="app: server error"),
+        pytest.param(OPEN, [Dropped()], UNREACHABLE, False, id="app: dropped"),
+        pytest.param("auth.test", [Refuses("org_login_required")], SAYS_NO, True, id="bot: no"),
+        pytest.param(OPEN, [Refuses("access_denied")], SAYS_NO, True, id="app: no"),
+        pytest.param("auth.test", [RateLimited(60)], SLOW_DOWN, False, id="bot: rate limit"),
+        pytest.param(OPEN, [RateLimited(60)], SLOW_DOWN, False, id="app: rate limit"),
+    ],
+)
+async def test_trouble_is_told_from_a_wrong_setup(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    api: SlackApi,
+    app_api: SlackApi,
+    method: str,
+    faults: list[Fault],
+    problem: str,
+    wrong_setup: bool,
+) -> None:
+    slack.fail(method, *faults)
+    checked = await preflight(api, app_api)
+    assert isinstance(checked, Unusable)
+    assert starts(checked, [problem])
+    assert checked.wrong_setup is wrong_setup
+
+
+async def test_a_short_rate_limit_is_waited_for(
+    slack: LocalSlack, api: SlackApi, app_api: SlackApi, sleep: Sleep
+) -> None:
+    slack.fail("auth.test", RateLimited(2))
+    slack.fail(OPEN, RateLimited(3))
+    assert isinstance(await preflight(api, app_api), Ready)
+    assert sleep.naps == [2.0, 3.0]
+
+
+async def test_a_slack_that_cannot_be_reached_is_one_problem_not_two(
+    http: aiohttp.ClientSession, sleep: Sleep
+) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}/api/"
+    api = SlackApi(web_client("xoxb-1", nowhere, http), sleep)
+    checked = await preflight(api, api)
+    assert isinstance(checked, Unusable)
+    assert starts(checked, [UNREACHABLE])
+    assert not checked.wrong_setup
+
+
+# While it runs.
+
+
+@asynccontextmanager
+async def connected(
+    slack: LocalSlack, client: AsyncWebClient, url: str | None = None
+) -> AsyncIterator[SocketMode]:
+    """Connect a bot that echoes, with a watch that need not be waited for."""
+    app = bolt_app(client, IDENTITY, None, Echo())
+    socket = SocketMode(app, slack.world.app_token, url, check_every=SOON, ping_every=SOON)
+    try:
+        assert await socket.open()
+        yield socket
+    finally:
+        await socket.close()
+
+
+async def answers(slack: LocalSlack) -> bool:
+    await slack.until(lambda slack: slack.connections == 1)
+    ack = await slack.command(REQUESTER, RELEASES, APPID)
+    return ack.payload is not None and f"typed {APPID}" in str(ack.payload["text"])
+
+
+async def test_the_preflights_address_is_the_one_that_is_used(
+    slack: LocalSlack, client: AsyncWebClient, api: SlackApi, app_api: SlackApi
+) -> None:
+    ready = await preflight(api, app_api)
+    assert isinstance(ready, Ready)
+    async with connected(slack, client, ready.socket_url):
+        assert await answers(slack)
+    assert sum(call.method == OPEN for call in slack.calls) == 1
+
+
+async def test_an_address_that_expired_before_the_first_connection_is_replaced(
+    slack: LocalSlack, client: AsyncWebClient, api: SlackApi, app_api: SlackApi
+) -> None:
+    ready = await preflight(api, app_api)
+    assert isinstance(ready, Ready)
+    slack.expire_tickets()
+    async with connected(slack, client, ready.socket_url):
+        assert await answers(slack)
+
+
+async def test_a_socket_that_does_not_open_in_time_is_given_up(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    app = bolt_app(client, IDENTITY, None, Echo())
+    nowhere = f"ws://127.0.0.1:{free_port()}/link"
+    socket = SocketMode(app, slack.world.app_token, nowhere, ping_every=SOON, connect_within=0.2)
+    assert not await socket.open()
+    await socket.close()
+
+
+async def test_a_socket_that_was_never_opened_can_be_closed(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    app = bolt_app(client, IDENTITY, None, Echo())
+    await SocketMode(app, slack.world.app_token, None).close()
+    assert slack.connections == 0
+
+
+async def drop(slack: LocalSlack) -> None:
+    slack.drop_sockets()
+    await slack.until(lambda slack: slack.connections == 1)
+
+
+async def drop_again_and_again(slack: LocalSlack) -> None:
+    for _ in range(3):
+        await drop(slack)
+
+
+async def disconnect(slack: LocalSlack) -> None:
+    await slack.disconnect()
+
+
+async def disconnect_with_a_warning(slack: LocalSlack) -> None:
+    await slack.disconnect("warning")
+
+
+async def drop_while_slack_is_down(slack: LocalSlack) -> None:
+    slack.fail(OPEN, ServerError(), Dropped(), Refuses("internal_error"), ServerError())
+    slack.drop_sockets()
+    await slack.until(lambda slack: slack.connections == 1)
+
+
+async def drop_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
+    asked = len(slack.calls)
+    slack.drop_sockets()
+    await slack.until(lambda slack: any(call.method == OPEN for call in slack.calls[asked:]))
+    slack.expire_tickets()
+
+
+async def disconnect_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
+    asked = len(slack.calls)
+    await slack.disconnect()
+    await slack.until(lambda slack: any(call.method == OPEN for call in slack.calls[asked:]))
+    slack.expire_tickets()
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        drop,
+        drop_again_and_again,
+        disconnect,
+        disconnect_with_a_warning,
+        drop_while_slack_is_down,
+        drop_and_let_the_next_ticket_expire,
+        disconnect_and_let_the_next_ticket_expire,
+    ],
+)
+async def test_the_bot_comes_back(
+    slack: LocalSlack,
+    client: AsyncWebClient,
+    happens: Callable[[LocalSlack], Awaitable[None]],
+) -> None:
+    async with connected(slack, client):
+        await slack.until(lambda slack: slack.connections == 1)
+        await happens(slack)
+        assert await answers(slack)

@@ -1,0 +1,280 @@
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from bot.playground.slack import (
+    Dropped,
+    Fault,
+    Hangs,
+    LocalSlack,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
+from bot.playground.world import TEAM, Group, Person
+from bot.policy import Person as Known
+from bot.policy import Standing, Unreadable
+from bot.slack.api import SlackApi
+from bot.slack.directory import Directory
+from tests.conftest import REQUESTER, Clock, Sleep, served, web_client
+
+PLATFORM, NOBODYS = "S0PLATFORM", "S0NOBODYS"
+
+
+@pytest.fixture
+def directory(api: SlackApi, clock: Clock) -> Directory:
+    return Directory(api, TEAM, {PLATFORM}, clock)
+
+
+def calls(slack: LocalSlack, method: str) -> int:
+    return sum(call.method == method for call in slack.calls)
+
+
+@pytest.mark.parametrize(
+    ("person", "standing"),
+    [
+        pytest.param(Person("U0X", "x"), Standing.MEMBER, id="member"),
+        pytest.param(Person("U0X", "x", is_restricted=True), Standing.GUEST, id="guest"),
+        pytest.param(
+            Person("U0X", "x", is_restricted=True, is_ultra_restricted=True),
+            Standing.GUEST,
+            id="single-channel guest",
+        ),
+        pytest.param(Person("U0X", "x", is_ultra_restricted=True), Standing.GUEST, id="ultra only"),
+        pytest.param(Person("U0X", "x", is_stranger=True), Standing.OUTSIDER, id="stranger"),
+        pytest.param(Person("U0X", "x", "T0ELSE"), Standing.OUTSIDER, id="another team"),
+        pytest.param(
+            Person("U0X", "x", "T0ELSE", is_restricted=True), Standing.OUTSIDER, id="their guest"
+        ),
+        pytest.param(Person("U0X", "x", is_bot=True), Standing.BOT, id="bot"),
+        pytest.param(Person("U0X", "x", deleted=True), Standing.DEACTIVATED, id="deactivated"),
+        pytest.param(
+            Person("U0X", "x", is_bot=True, deleted=True), Standing.DEACTIVATED, id="a dead bot"
+        ),
+    ],
+)
+async def test_the_flags_of_users_info_tell_how_somebody_belongs(
+    slack: LocalSlack, directory: Directory, person: Person, standing: Standing
+) -> None:
+    slack.people["U0X"] = person
+    assert await directory.person(TEAM, "U0X") == Known(TEAM, "U0X", standing)
+
+
+@pytest.fixture
+async def told(http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator["Told"]:
+    """Run a Slack whose every method gives one answer, for what the stand-in does not show."""
+    told = Told()
+    async with served(told.answer) as origin:
+        told.directory = Directory(
+            SlackApi(web_client("xoxb-1", f"{origin}/api/", http), Sleep()), TEAM, (), clock
+        )
+        yield told
+
+
+class Told:
+    """Answers with `user`, or with nothing that is one."""
+
+    directory: Directory
+
+    def __init__(self) -> None:
+        self.user: object = None
+
+    async def answer(self, _request: web.BaseRequest) -> web.StreamResponse:
+        """Say ok."""
+        return web.json_response({"ok": True, "user": self.user})
+
+
+@pytest.mark.parametrize(
+    ("user", "standing"),
+    [
+        pytest.param(
+            {"team_id": "T0HOME", "enterprise_user": {"teams": ["T0HOME", TEAM]}},
+            Standing.MEMBER,
+            id="of our workspace too",
+        ),
+        pytest.param(
+            {"team_id": "T0HOME", "enterprise_user": {"teams": ["T0HOME"]}},
+            Standing.OUTSIDER,
+            id="of another workspace",
+        ),
+        pytest.param(
+            {"team_id": "T0HOME", "enterprise_user": {"teams": [TEAM]}, "is_restricted": True},
+            Standing.GUEST,
+            id="a guest of ours",
+        ),
+        pytest.param({"team_id": "T0HOME", "enterprise_user": {}}, Standing.OUTSIDER, id="no list"),
+        pytest.param({"team_id": TEAM, "is_app_user": True}, Standing.BOT, id="an app"),
+        pytest.param({}, Standing.OUTSIDER, id="without a team"),
+    ],
+)
+async def test_on_grid_the_list_of_teams_counts(
+    told: Told, user: dict[str, object], standing: Standing
+) -> None:
+    told.user = user
+    assert await told.directory.person(TEAM, "W0X") == Known(TEAM, "W0X", standing)
+
+
+async def test_an_answer_without_a_user_tells_nothing(told: Told) -> None:
+    assert await told.directory.person(TEAM, "U0X") is Unreadable.SLACK_DOWN
+
+
+async def test_nobody_by_that_id_is_not_found(directory: Directory) -> None:
+    assert await directory.person(TEAM, "U0NOBODY") is Unreadable.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("fault", "trouble"),
+    [
+        pytest.param(Refuses("user_not_visible"), Unreadable.NOT_FOUND, id="not visible"),
+        pytest.param(Refuses("missing_scope"), Unreadable.MISSING_SCOPE, id="missing scope"),
+        pytest.param(Refuses("invalid_auth"), Unreadable.SLACK_DOWN, id="another no"),
+        pytest.param(RateLimited(30), Unreadable.RATE_LIMITED, id="rate limit"),
+        pytest.param(ServerError(), Unreadable.SLACK_DOWN, id="server error"),
+        pytest.param(Dropped(), Unreadable.SLACK_DOWN, id="dropped"),
+    ],
+)
+async def test_what_slack_does_not_tell_about_a_person_has_a_reason(
+    slack: LocalSlack, directory: Directory, fault: Fault, trouble: Unreadable
+) -> None:
+    slack.fail("users.info", fault, fault)  # aiohttp repeats a GET that was dropped, once
+    assert await directory.person(TEAM, REQUESTER) is trouble
+
+
+async def test_a_person_is_in_the_groups_that_hold_them(slack: LocalSlack, api: SlackApi) -> None:
+    slack.groups["S0OTHERS"] = Group("S0OTHERS", "others", frozenset({"U0SECOND"}))
+    directory = Directory(api, TEAM, {PLATFORM, "S0OTHERS"}, Clock())
+    requester = await directory.person(TEAM, REQUESTER)
+    assert requester == Known(TEAM, REQUESTER, groups=frozenset({PLATFORM}))
+    second = await directory.person(TEAM, "U0SECOND")
+    assert second == Known(TEAM, "U0SECOND", groups=frozenset({"S0OTHERS"}))
+    outsider = await directory.person(TEAM, "U0STRANGER")
+    assert outsider == Known(TEAM, "U0STRANGER")
+
+
+@pytest.mark.parametrize(
+    ("fault", "trouble"),
+    [
+        pytest.param(Refuses("missing_scope"), Unreadable.MISSING_SCOPE, id="missing_scope"),
+        pytest.param(Refuses("plan_upgrade_required"), Unreadable.PAID_PLAN, id="free plan"),
+        pytest.param(Refuses("paid_teams_only"), Unreadable.PAID_PLAN, id="paid teams only"),
+        pytest.param(Refuses("no_such_subteam"), Unreadable.NOT_FOUND, id="no_such_subteam"),
+        pytest.param(Refuses("subteam_not_found"), Unreadable.NOT_FOUND, id="subteam_not_found"),
+        pytest.param(RateLimited(30), Unreadable.RATE_LIMITED, id="rate limit"),
+        pytest.param(ServerError(500), Unreadable.SLACK_DOWN, id="server error"),
+        pytest.param(Dropped(), Unreadable.SLACK_DOWN, id="dropped"),
+    ],
+)
+async def test_a_group_that_cannot_be_read_holds_nobody_and_says_why(
+    slack: LocalSlack, directory: Directory, fault: Fault, trouble: Unreadable
+) -> None:
+    slack.fail(
+        "usergroups.users.list", fault, fault
+    )  # aiohttp repeats a GET that was dropped, once
+    known = await directory.person(TEAM, REQUESTER)
+    assert known == Known(TEAM, REQUESTER, unreadable={PLATFORM: trouble})
+
+
+async def test_a_group_that_does_not_exist_spoils_no_other(api: SlackApi, clock: Clock) -> None:
+    directory = Directory(api, TEAM, {PLATFORM, NOBODYS}, clock)
+    known = await directory.person(TEAM, REQUESTER)
+    assert known == Known(
+        TEAM,
+        REQUESTER,
+        groups=frozenset({PLATFORM}),
+        unreadable={NOBODYS: Unreadable.NOT_FOUND},
+    )
+
+
+async def test_a_group_is_read_once_a_minute_however_many_ask(
+    slack: LocalSlack, directory: Directory
+) -> None:
+    people = ["U0REQUESTER", "U0SECOND", "U0STRANGER"] * 5
+    await asyncio.gather(*(directory.person(TEAM, person) for person in people))
+    assert calls(slack, "usergroups.users.list") == 1
+    assert calls(slack, "users.info") == 3
+
+
+async def test_who_has_left_a_group_is_out_after_a_minute(
+    slack: LocalSlack, directory: Directory, clock: Clock
+) -> None:
+    await directory.person(TEAM, REQUESTER)
+    slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], members=frozenset())
+    clock.now += 60
+    assert await directory.person(TEAM, REQUESTER) == Known(TEAM, REQUESTER)
+
+
+async def test_who_was_deactivated_is_so_after_a_minute(
+    slack: LocalSlack, directory: Directory, clock: Clock
+) -> None:
+    await directory.person(TEAM, REQUESTER)
+    slack.people[REQUESTER] = replace(slack.people[REQUESTER], deleted=True)
+    clock.now += 60
+    known = await directory.person(TEAM, REQUESTER)
+    assert isinstance(known, Known)
+    assert known.standing is Standing.DEACTIVATED
+
+
+async def test_many_groups_stay_within_slacks_rate(
+    slack: LocalSlack, api: SlackApi, clock: Clock
+) -> None:
+    names = [f"S0GROUP{number}" for number in range(30)]
+    slack.groups |= {name: Group(name, name.lower()) for name in names}
+    directory = Directory(api, TEAM, names, clock)
+    await directory.warm()
+    clock.now += 59
+    await directory.warm()
+    assert calls(slack, "usergroups.users.list") == 30
+
+
+async def test_a_rate_limit_is_respected_to_its_end(
+    slack: LocalSlack, directory: Directory, clock: Clock, sleep: Sleep
+) -> None:
+    slack.fail("usergroups.users.list", RateLimited(30))
+    await directory.person(TEAM, REQUESTER)
+    clock.now += 29.9
+    known = await directory.person(TEAM, REQUESTER)
+    assert known == Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.RATE_LIMITED})
+    assert calls(slack, "usergroups.users.list") == 1
+    clock.now += 0.1
+    await directory.person(TEAM, REQUESTER)
+    await slack.until(lambda slack: calls(slack, "usergroups.users.list") == 2)
+    assert sleep.naps == []  # an ack does not wait for a rate limit
+
+
+async def test_a_trouble_is_soon_forgotten(
+    slack: LocalSlack, directory: Directory, clock: Clock
+) -> None:
+    slack.fail("users.info", ServerError())
+    assert await directory.person(TEAM, REQUESTER) is Unreadable.SLACK_DOWN
+    clock.now += 5
+    assert isinstance(await directory.person(TEAM, REQUESTER), Known)
+
+
+@pytest.mark.parametrize("method", ["users.info", "usergroups.users.list"])
+async def test_a_hanging_slack_is_not_waited_for_and_its_late_answer_is_used(
+    slack: LocalSlack, api: SlackApi, clock: Clock, method: str
+) -> None:
+    directory = Directory(api, TEAM, {PLATFORM}, clock, deadline=0.05)
+    slack.fail(method, Hangs(0.3))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    assert await directory.person(TEAM, REQUESTER) is Unreadable.SLACK_DOWN
+    assert loop.time() - began < 0.25
+    await slack.until(lambda slack: any(c.method == method and not c.error for c in slack.calls))
+    assert await directory.person(TEAM, REQUESTER) == Known(
+        TEAM, REQUESTER, groups=frozenset({PLATFORM})
+    )
+    assert calls(slack, method) == 2  # the silence and, later, its answer
+
+
+async def test_the_deadline_leaves_time_for_the_ack(
+    slack: LocalSlack, directory: Directory
+) -> None:
+    slack.fail("users.info", Hangs(30))
+    began = asyncio.get_running_loop().time()
+    assert await directory.person(TEAM, REQUESTER) is Unreadable.SLACK_DOWN
+    assert asyncio.get_running_loop().time() - began < 2.5

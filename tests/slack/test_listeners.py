@@ -1,0 +1,131 @@
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.app import Nature, running
+from bot.command import SLASH_COMMAND
+from bot.messages import Message
+from bot.messages.blocks import message
+from bot.playground.slack import LocalSlack
+from bot.request import Origin
+from bot.slack.connection import SocketMode
+from bot.slack.listeners import bolt_app
+from tests.conftest import ASK, RELEASES, REQUESTER, ended, settings_of
+
+IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
+ANSWER = message("*hello*", "from the use case")
+
+
+class Answering:
+    """A use case that answers, or breaks."""
+
+    def __init__(self) -> None:
+        self.origins: list[Origin] = []
+        self.texts: list[str] = []
+        self.broken = False
+
+    async def command(self, origin: Origin, text: str) -> Message:
+        """Return the answer."""
+        self.origins.append(origin)
+        self.texts.append(text)
+        if self.broken:
+            raise RuntimeError("the token is xoxb-1")
+        return ANSWER
+
+
+@pytest.fixture
+async def use_case(slack: LocalSlack, client: AsyncWebClient) -> AsyncIterator[Answering]:
+    use_case = Answering()
+    app = bolt_app(client, IDENTITY, None, use_case)
+    socket = SocketMode(app, slack.world.app_token, None)
+    assert await socket.open()
+    await slack.until(lambda slack: slack.connections == 1)
+    yield use_case
+    await socket.close()
+
+
+@pytest.mark.usefixtures("use_case")
+async def test_the_ack_is_the_answer(slack: LocalSlack) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert ack.payload == {
+        "response_type": "ephemeral",
+        "text": ANSWER.text,
+        "blocks": ANSWER.blocks,
+    }
+    [shown] = slack.messages
+    assert (shown.via, shown.ephemeral_to, shown.text) == ("ack", REQUESTER, ANSWER.text)
+    assert slack.violations == []
+    assert ack.seconds < 1
+
+
+@pytest.mark.usefixtures("use_case")
+async def test_a_command_costs_no_call_of_slacks_web_api(slack: LocalSlack) -> None:
+    before = len(slack.calls)
+    await slack.command(REQUESTER, RELEASES, ASK)
+    assert slack.calls[before:] == []
+
+
+async def test_the_use_case_learns_who_asked_what_and_where(
+    slack: LocalSlack, use_case: Answering
+) -> None:
+    ack = await slack.command(REQUESTER, "C0SECRET", "  as typed <!here> ", trigger_id="1.2.3")
+    assert use_case.texts == ["  as typed <!here> "]
+    assert use_case.origins == [
+        Origin(
+            team_id="T0PLAYGROUND",
+            user_id=REQUESTER,
+            channel_id="C0SECRET",
+            channel_name="privategroup",
+            trigger_id="1.2.3",
+            response_url=str(ack.request["response_url"]),
+        )
+    ]
+    assert str(ack.request["response_url"]) not in repr(use_case.origins)
+
+
+async def test_a_failure_is_an_apology_with_a_reference_that_the_log_has_too(
+    slack: LocalSlack, use_case: Answering, caplog: pytest.LogCaptureFixture
+) -> None:
+    use_case.broken = True
+    ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert ack.error is None
+    assert ack.payload is not None
+    said = str(ack.payload["text"])
+    assert "Something went wrong inside me" in said
+    assert "xoxb" not in said
+    reference = re.findall(r"`([0-9a-f]{8})`", said)
+    logged = [vars(r)["reference"] for r in caplog.records if r.msg == "unforeseen error"]
+    assert reference == logged
+    assert slack.violations == []
+
+
+async def test_a_failure_spoils_no_later_command(slack: LocalSlack, use_case: Answering) -> None:
+    use_case.broken = True
+    await slack.command(REQUESTER, RELEASES, ASK)
+    use_case.broken = False
+    ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert ack.payload is not None
+    assert ack.payload["text"] == ANSWER.text
+
+
+async def test_oauth_settings_in_the_environment_change_nothing(
+    slack: LocalSlack,
+    environ: dict[str, str],
+    nature: Nature,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"):
+        monkeypatch.setenv(name, "made-up-elsewhere")
+    async with running(settings_of(environ), nature):
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+        assert ack.payload is not None
+        assert str(ack.payload["text"]).startswith("On it")
+        await slack.until(ended)
+    assert [r for r in caplog.records if r.levelno > 20] == []
+
+
+def test_the_command_is_the_manifests() -> None:
+    assert SLASH_COMMAND == "/share-env"

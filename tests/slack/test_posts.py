@@ -1,0 +1,166 @@
+import aiohttp
+import pytest
+
+from bot.messages.blocks import message
+from bot.playground.slack import Dropped, Fault, LocalSlack, RateLimited, Refuses, ServerError
+from bot.playground.world import BOT
+from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
+from bot.slack.posts import Posted, Posts, as_response
+from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, web_client
+
+MARK = "request1"
+HELLO = message(f"hello <!here> `{MARK}`")
+
+
+@pytest.fixture
+def posts(api: SlackApi, sleep: Sleep) -> Posts:
+    return Posts(api, BOT, sleep)
+
+
+def without_history(slack: LocalSlack) -> None:
+    slack.scopes -= {scope for scope in slack.scopes if scope.endswith(":history")}
+
+
+def calls(slack: LocalSlack, method: str) -> int:
+    return sum(call.method == method for call in slack.calls)
+
+
+LOST: list[Fault] = [
+    ServerError(after_effect=False),
+    ServerError(after_effect=True),
+    Dropped(after_effect=False),
+    Dropped(after_effect=True),
+    Refuses("fatal_error"),
+]
+EVERY_LOSS = pytest.mark.parametrize(
+    "fault", LOST, ids=["5xx", "5xx, posted", "dropped", "dropped, posted", "fatal_error"]
+)
+
+
+async def test_a_message_links_and_mentions_nothing_by_itself(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    await posts.post(RELEASES, HELLO, MARK)
+    sent = slack.calls[-1].args
+    assert (sent["parse"], sent["unfurl_links"], sent["unfurl_media"]) == ("none", False, False)
+
+
+async def test_a_posted_message_is_known_by_its_place(slack: LocalSlack, posts: Posts) -> None:
+    posted = await posts.post(RELEASES, HELLO, MARK)
+    assert posted == Posted(RELEASES, slack.parents(RELEASES)[0].ts)
+
+
+async def test_a_message_to_a_person_has_their_conversations_id(posts: Posts) -> None:
+    posted = await posts.post(REQUESTER, HELLO, MARK)
+    assert isinstance(posted, Posted)
+    assert posted.channel == "D0BOT"
+
+
+@EVERY_LOSS
+async def test_a_parent_is_posted_once_whatever_is_lost(
+    slack: LocalSlack, posts: Posts, fault: Fault
+) -> None:
+    slack.fail("chat.postMessage", fault)
+    posted = await posts.post(RELEASES, HELLO, MARK)
+    [parent] = slack.parents(RELEASES)
+    assert posted == Posted(RELEASES, parent.ts)
+
+
+@EVERY_LOSS
+async def test_a_reply_is_posted_once_whatever_is_lost(
+    slack: LocalSlack, posts: Posts, fault: Fault
+) -> None:
+    parent = await posts.post(RELEASES, HELLO, MARK)
+    assert isinstance(parent, Posted)
+    slack.fail("chat.postMessage", fault)
+    posted = await posts.post(RELEASES, HELLO, MARK, parent.ts)
+    [reply] = slack.thread(RELEASES, parent.ts)
+    assert posted == Posted(RELEASES, reply.ts)
+    assert len(slack.parents(RELEASES)) == 1
+
+
+async def test_what_others_say_is_not_taken_for_the_message(
+    slack: LocalSlack, posts: Posts, http: aiohttp.ClientSession
+) -> None:
+    url = slack.response_url(REQUESTER, RELEASES)
+    await http.post(url, json={"text": f"I saw `{MARK}`", "response_type": "in_channel"})
+    await posts.post(RELEASES, message("another request"), "request2")
+    theirs = slack.parents(RELEASES)[0]
+    slack.edit(type(theirs)(theirs.ts, theirs.channel, REQUESTER, theirs.text))
+    slack.fail("chat.postMessage", ServerError())
+    await posts.post(RELEASES, HELLO, MARK)
+    assert [m.text for m in slack.parents(RELEASES)[1:]] == ["another request", HELLO.text]
+
+
+async def test_a_message_that_three_tries_do_not_bring_is_doubtful(
+    slack: LocalSlack, posts: Posts, sleep: Sleep
+) -> None:
+    slack.fail("chat.postMessage", *[ServerError()] * 3)
+    assert isinstance(await posts.post(RELEASES, HELLO, MARK), Doubtful)
+    assert calls(slack, "chat.postMessage") == 3
+    assert sleep.naps == [1.0, 2.0, 3.0]
+
+
+@EVERY_LOSS
+async def test_where_nobody_can_look_it_is_not_posted_again(
+    slack: LocalSlack, posts: Posts, fault: Fault
+) -> None:
+    without_history(slack)
+    slack.fail("chat.postMessage", fault)
+    assert await posts.post(RELEASES, HELLO, MARK) == Doubtful("cannot look")
+    assert calls(slack, "chat.postMessage") == 1
+
+
+async def test_what_was_never_sent_is_sent_again_without_looking(
+    slack: LocalSlack, http: aiohttp.ClientSession, sleep: Sleep
+) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}/api/"
+    posts = Posts(SlackApi(web_client("xoxb-1", nowhere, http), sleep), BOT, sleep)
+    assert await posts.post(RELEASES, HELLO, MARK) == Refused(NOT_SENT)
+    assert sleep.naps == [1.0, 2.0, 3.0]
+    assert slack.calls == []
+
+
+async def test_a_no_is_not_asked_twice(slack: LocalSlack, posts: Posts) -> None:
+    assert await posts.post("C0LOUNGE", HELLO, MARK) == Refused("not_in_channel")
+    assert calls(slack, "chat.postMessage") == 1
+
+
+async def test_a_rate_limit_is_waited_for(slack: LocalSlack, posts: Posts, sleep: Sleep) -> None:
+    slack.fail("chat.postMessage", RateLimited(40), RateLimited(40))
+    assert isinstance(await posts.post(RELEASES, HELLO, MARK), Posted)
+    assert sleep.naps == [40.0, 40.0]
+
+
+@pytest.mark.parametrize(
+    ("faults", "edited"),
+    [
+        pytest.param([], True, id="at once"),
+        pytest.param([ServerError(), Dropped()], True, id="on the third try"),
+        pytest.param([ServerError(after_effect=True)], True, id="twice is once"),
+        pytest.param([RateLimited(9)], True, id="after a rate limit"),
+        pytest.param([ServerError()] * 3, False, id="not in three tries"),
+        pytest.param([Refuses("cant_update_message")], False, id="refused"),
+    ],
+)
+async def test_an_edit_is_repeated_as_needed(
+    slack: LocalSlack, posts: Posts, faults: list[Fault], edited: bool
+) -> None:
+    at = await posts.post(RELEASES, HELLO, MARK)
+    assert isinstance(at, Posted)
+    slack.fail("chat.update", *faults)
+    changed = message("goodbye")
+    assert await posts.edit(at, changed) is edited
+    assert slack.parents(RELEASES)[0].text == (changed if edited else HELLO).text
+
+
+async def test_an_edit_that_cannot_be_sent_is_none(
+    http: aiohttp.ClientSession, sleep: Sleep
+) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}/api/"
+    posts = Posts(SlackApi(web_client("xoxb-1", nowhere, http), sleep), BOT, sleep)
+    assert not await posts.edit(Posted(RELEASES, "1.2"), HELLO)
+
+
+def test_an_ack_is_for_the_requester_alone() -> None:
+    assert as_response(HELLO)["response_type"] == "ephemeral"

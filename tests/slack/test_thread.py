@@ -1,0 +1,509 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from bot.guidance import Trouble, for_trouble
+from bot.messages.answers import NoThread, answer, parent, private_start
+from bot.outcome import Shared, Unknown
+from bot.playground.loopback import Handler, cut
+from bot.playground.slack import (
+    Dropped,
+    Fault,
+    LocalSlack,
+    Message,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
+from bot.playground.world import BOT, Channel
+from bot.slack.api import SlackApi
+from bot.slack.posts import Posts
+from bot.slack.thread import Threads
+from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, request_of, served, use_up, web_client
+
+GROUP = Channel("G0GROUP", "", "mpim", frozenset({REQUESTER, "U0SECOND", BOT}))
+STRANGERS = Channel("G0STRANGERS", "", "mpim", frozenset({REQUESTER, "U0SECOND"}))
+ENDS = Shared()
+
+
+@pytest.fixture
+def threads(slack: LocalSlack, api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
+    slack.channels |= {GROUP.id: GROUP, STRANGERS.id: STRANGERS}
+    return Threads(api, Posts(api, BOT, sleep), clock)
+
+
+def without_history(slack: LocalSlack) -> None:
+    slack.scopes -= {scope for scope in slack.scopes if scope.endswith(":history")}
+
+
+def calls(slack: LocalSlack, method: str) -> int:
+    return sum(call.method == method for call in slack.calls)
+
+
+def texts(messages: list[Message]) -> list[str]:
+    return [message.text for message in messages]
+
+
+# Each place.
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        pytest.param(RELEASES, id="a public channel with the bot"),
+        pytest.param("C0SECRET", id="a private channel with the bot"),
+        pytest.param("D0BOT", id="a direct message with the bot"),
+        pytest.param(GROUP.id, id="a group conversation with the bot"),
+    ],
+)
+async def test_the_answer_is_a_reply_under_the_bots_own_message(
+    slack: LocalSlack, threads: Threads, channel: str
+) -> None:
+    slack.invite_bot("C0SECRET")
+    request = request_of(slack, channel)
+    place = await threads.open(request)
+    [started] = slack.parents(channel)
+    assert started.text == parent(request, None).text
+    assert place is not None
+    assert await place.close(request, ENDS)
+    [ended] = slack.parents(channel)
+    assert (ended.ts, ended.text) == (started.ts, parent(request, ENDS).text)
+    assert texts(slack.thread(channel, started.ts)) == [answer(request, ENDS).text]
+    assert slack.shown_to(REQUESTER) == []
+    assert slack.violations == []
+
+
+@pytest.mark.parametrize(
+    ("channel", "why"),
+    [
+        pytest.param("C0LOUNGE", NoThread.NOT_INVITED, id="a public channel without the bot"),
+        pytest.param("C0SECRET", NoThread.NOT_INVITED, id="a private channel without the bot"),
+        pytest.param("D0DIRECT", NoThread.DIRECT, id="a direct message between two people"),
+        pytest.param(STRANGERS.id, NoThread.DIRECT, id="a group conversation without the bot"),
+        pytest.param("C0ARCHIVED", NoThread.ARCHIVED, id="an archived channel"),
+        pytest.param("C0ANNOUNCE", NoThread.READ_ONLY, id="a read-only channel"),
+        pytest.param("C0PARTNERS", NoThread.SHARED_OUTSIDE, id="an externally shared channel"),
+    ],
+)
+async def test_elsewhere_only_the_requester_sees_it_and_is_told_why(
+    slack: LocalSlack, threads: Threads, channel: str, why: NoThread
+) -> None:
+    request = request_of(slack, channel)
+    place = await threads.open(request)
+    assert place is not None
+    assert await place.close(request, ENDS)
+    assert texts(slack.shown_to(REQUESTER)) == [
+        private_start(request, why).text,
+        answer(request, ENDS).text,
+    ]
+    assert {m.channel for m in slack.messages} == {channel}
+    assert all(m.ephemeral_to == REQUESTER for m in slack.messages)
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        ("restricted_action", NoThread.READ_ONLY),
+        ("restricted_action_non_threadable_channel", NoThread.READ_ONLY),
+        ("slack_connect_file_upload_sharing_blocked", NoThread.SHARED_OUTSIDE),
+        ("msg_blocks_too_long", NoThread.SLACK_TROUBLE),
+        ("missing_scope", NoThread.SLACK_TROUBLE),
+    ],
+)
+async def test_a_no_to_the_parent_has_its_reason(
+    slack: LocalSlack, threads: Threads, error: str, why: NoThread
+) -> None:
+    slack.fail("chat.postMessage", Refuses(error))
+    request = request_of(slack)
+    assert await threads.open(request) is not None
+    assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        pytest.param(
+            lambda slack: slack.fail("conversations.info", *[ServerError()] * 2),
+            NoThread.CANNOT_TELL,
+            id="a server error",
+        ),
+        pytest.param(
+            lambda slack: slack.fail("conversations.info", *[Dropped()] * 2),
+            NoThread.CANNOT_TELL,
+            id="a dropped connection",
+        ),
+        pytest.param(
+            lambda slack: slack.scopes.discard("channels:read"),
+            NoThread.CANNOT_TELL,
+            id="a missing scope",
+        ),
+        pytest.param(
+            lambda slack: slack.fail("conversations.info", RateLimited(500)),
+            NoThread.CANNOT_TELL,
+            id="a rate limit beyond all patience",
+        ),
+    ],
+)
+async def test_a_channel_that_cannot_be_looked_up_counts_as_shared_outside(
+    slack: LocalSlack, threads: Threads, spoil: Callable[[LocalSlack], None], why: NoThread
+) -> None:
+    spoil(slack)
+    request = request_of(slack)
+    place = await threads.open(request)
+    assert place is not None
+    assert slack.parents(RELEASES) == []
+    assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
+
+
+@pytest.mark.parametrize(
+    ("info", "why"),
+    [
+        pytest.param({"is_pending_ext_shared": True}, NoThread.SHARED_OUTSIDE, id="soon shared"),
+        pytest.param(None, NoThread.CANNOT_TELL, id="no description"),
+    ],
+)
+async def test_what_the_stand_in_does_not_show_is_read_as_slack_documents_it(
+    slack: LocalSlack,
+    http: aiohttp.ClientSession,
+    sleep: Sleep,
+    info: dict[str, object] | None,
+    why: NoThread,
+) -> None:
+    async def handler(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response({"ok": True, "channel": info})
+
+    async with served(handler) as origin:
+        told = SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep)
+        threads = Threads(told, Posts(told, BOT, sleep), Clock())
+        request = request_of(slack)
+        assert await threads.open(request) is not None
+    assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
+
+
+async def test_a_channel_that_becomes_shared_is_noticed_within_a_minute(
+    slack: LocalSlack, threads: Threads, clock: Clock
+) -> None:
+    await threads.open(request_of(slack))
+    slack.channels[RELEASES] = replace(slack.channels[RELEASES], ext_shared=True)
+    clock.now += 60
+    await threads.open(request_of(slack))
+    assert len(slack.parents(RELEASES)) == 1
+    assert len(slack.shown_to(REQUESTER)) == 1
+
+
+async def test_an_invitation_is_noticed_in_seconds(
+    slack: LocalSlack, threads: Threads, clock: Clock
+) -> None:
+    await threads.open(request_of(slack, "C0SECRET"))
+    slack.invite_bot("C0SECRET")
+    clock.now += 5
+    await threads.open(request_of(slack, "C0SECRET"))
+    assert len(slack.parents("C0SECRET")) == 1
+
+
+# What is lost on the way.
+
+LOST = {
+    "5xx": ServerError(),
+    "5xx, posted": ServerError(after_effect=True),
+    "dropped": Dropped(),
+    "dropped, posted": Dropped(after_effect=True),
+    "fatal_error": Refuses("fatal_error"),
+}
+EVERY_LOSS = pytest.mark.parametrize("fault", LOST.values(), ids=LOST.keys())
+TWICE = pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+
+
+@TWICE
+@EVERY_LOSS
+@pytest.mark.parametrize("lost", ["parent", "reply"])
+async def test_the_thread_never_lacks_the_answer_and_never_shows_it_twice(
+    slack: LocalSlack, threads: Threads, lost: str, fault: Fault, times: int
+) -> None:
+    request = request_of(slack)
+    if lost == "parent":
+        slack.fail("chat.postMessage", *[fault] * times)
+    place = await threads.open(request)
+    assert place is not None
+    if lost == "reply":
+        slack.fail("chat.postMessage", *[fault] * times)
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == parent(request, ENDS).text
+    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(request, ENDS).text]
+    assert slack.shown_to(REQUESTER) == []
+
+
+@EVERY_LOSS
+async def test_a_reply_that_nobody_can_look_for_stands_in_the_parent(
+    slack: LocalSlack, threads: Threads, fault: Fault
+) -> None:
+    without_history(slack)
+    request = request_of(slack)
+    place = await threads.open(request)
+    assert place is not None
+    slack.fail("chat.postMessage", fault)
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents(RELEASES)
+    assert shown.text.startswith(parent(request, ENDS).text)
+    assert answer(request, ENDS).text in shown.text
+    assert "you may see it twice" in shown.text
+    assert slack.shown_to(REQUESTER) == []
+
+
+@EVERY_LOSS
+async def test_a_parent_that_nobody_can_look_for_is_posted_once_more(
+    slack: LocalSlack, threads: Threads, fault: Fault
+) -> None:
+    without_history(slack)
+    request = request_of(slack)
+    slack.fail("chat.postMessage", fault)
+    place = await threads.open(request)
+    assert place is not None
+    assert await place.close(request, ENDS)
+    *_, shown = slack.parents(RELEASES)
+    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(request, ENDS).text]
+    assert calls(slack, "chat.postMessage") == 3
+
+
+async def test_a_reply_that_never_arrives_stands_in_the_parent(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack)
+    place = await threads.open(request)
+    assert place is not None
+    slack.fail("chat.postMessage", *[ServerError()] * 3)
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents(RELEASES)
+    assert answer(request, ENDS).text in shown.text
+    assert slack.thread(RELEASES, shown.ts) == []
+
+
+async def test_a_reply_in_doubt_and_no_edit_tells_the_requester(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack)
+    place = await threads.open(request)
+    assert place is not None
+    slack.fail("chat.postMessage", *[ServerError()] * 3)
+    slack.fail("chat.update", Refuses("edit_window_closed"))
+    assert await place.close(request, ENDS)
+    assert texts(slack.shown_to(REQUESTER)) == [answer(request, ENDS).text]
+
+
+async def test_a_parent_that_never_arrives_leaves_the_requester_alone_with_it(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack)
+    slack.fail("chat.postMessage", *[ServerError()] * 6)
+    place = await threads.open(request)
+    assert place is not None
+    assert await place.close(request, ENDS)
+    assert texts(slack.shown_to(REQUESTER)) == [
+        private_start(request, NoThread.SLACK_TROUBLE).text,
+        answer(request, ENDS).text,
+    ]
+
+
+# What changes between the parent and the reply.
+
+
+def delete_parent(slack: LocalSlack) -> None:
+    slack.delete_message(slack.parents(RELEASES)[0].ts)
+
+
+def archive(slack: LocalSlack) -> None:
+    slack.archive(RELEASES)
+
+
+@pytest.mark.parametrize("meanwhile", [delete_parent, archive])
+async def test_a_thread_that_is_gone_sends_the_answer_to_the_requester(
+    slack: LocalSlack, threads: Threads, meanwhile: Callable[[LocalSlack], None]
+) -> None:
+    request = request_of(slack)
+    place = await threads.open(request)
+    assert place is not None
+    meanwhile(slack)
+    assert await place.close(request, ENDS)
+    assert texts(slack.shown_to(REQUESTER)) == [answer(request, ENDS).text]
+    assert not any(m.thread_ts for m in slack.messages)
+
+
+async def test_an_edit_that_is_refused_leaves_the_reply_and_nothing_else(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack)
+    place = await threads.open(request)
+    assert place is not None
+    slack.fail("chat.update", Refuses("cant_update_message"))
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == parent(request, None).text
+    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(request, ENDS).text]
+    assert slack.shown_to(REQUESTER) == []
+
+
+async def test_a_rate_limit_at_every_step_only_takes_time(
+    slack: LocalSlack, threads: Threads, sleep: Sleep
+) -> None:
+    request = request_of(slack)
+    for method in ("conversations.info", "chat.postMessage", "chat.update"):
+        slack.fail(method, RateLimited(30))
+    place = await threads.open(request)
+    assert place is not None
+    slack.fail("chat.postMessage", RateLimited(30), RateLimited(60))
+    assert await place.close(request, ENDS)
+    assert sleep.naps == [30.0, 30.0, 30.0, 60.0, 30.0]
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == parent(request, ENDS).text
+    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(request, ENDS).text]
+
+
+# Without a thread, and without a response_url.
+
+
+async def test_a_response_url_that_is_used_up_moves_the_answer_to_a_direct_message(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    await use_up(http, request.origin.response_url)
+    place = await threads.open(request)
+    assert place is not None
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents("D0BOT")
+    assert shown.text == parent(request, ENDS).text
+    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(request, ENDS).text]
+    assert slack.parents("C0SECRET") == []
+
+
+async def test_a_response_url_that_expires_meanwhile_moves_the_answer_to_a_direct_message(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    place = await threads.open(request)
+    assert place is not None
+    await use_up_the_rest(http, request.origin.response_url)
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents("D0BOT")
+    assert shown.text == (parent(request, ENDS) + answer(request, ENDS)).text
+
+
+async def use_up_the_rest(http: aiohttp.ClientSession, url: str) -> None:
+    status = 200
+    while status == 200:
+        async with http.post(url, json={"text": "used"}) as response:
+            status = response.status
+
+
+async def test_a_direct_message_in_doubt_is_sent_again(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    place = await threads.open(request)
+    assert place is not None
+    await use_up_the_rest(http, request.origin.response_url)
+    slack.fail("chat.postMessage", ServerError())
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents("D0BOT")
+    assert answer(request, ENDS).text in shown.text
+    assert "you may see it twice" in shown.text
+
+
+async def test_a_direct_message_to_begin_with_is_sent_again_too(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    await use_up(http, request.origin.response_url)
+    slack.fail("chat.postMessage", ServerError())
+    place = await threads.open(request)
+    assert place is not None
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents("D0BOT")
+    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(request, ENDS).text]
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param([Refuses("messages_tab_disabled")], id="refused"),
+        pytest.param([ServerError()] * 2, id="in doubt twice"),
+    ],
+)
+async def test_where_nobody_would_hear_the_answer_nothing_begins(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, faults: list[Fault]
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    await use_up(http, request.origin.response_url)
+    slack.fail("chat.postMessage", *faults)
+    assert await threads.open(request) is None
+
+
+async def test_an_answer_that_gets_nowhere_is_not_called_delivered(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    place = await threads.open(request)
+    assert place is not None
+    await use_up_the_rest(http, request.origin.response_url)
+    slack.fail("chat.postMessage", *[ServerError()] * 2)
+    assert not await place.close(request, ENDS)
+
+
+def failing_once(slack: LocalSlack, fault: Callable[[web.BaseRequest], web.Response]) -> Handler:
+    """Return a response_url that fails once and then shows what it gets to the requester."""
+    met: list[bytes] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        met.append(await request.read())
+        if len(met) == 1:
+            return fault(request)
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(slack.response_url(REQUESTER, "C0SECRET"), data=met[-1]) as response,
+        ):
+            return web.Response(status=response.status)
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("fault", "doubt"),
+    [
+        pytest.param(lambda _: web.Response(status=500), True, id="500"),
+        pytest.param(lambda _: web.Response(status=503, text="oops"), True, id="503"),
+        pytest.param(cut, True, id="dropped"),
+        pytest.param(lambda _: web.Response(status=429), False, id="429"),
+    ],
+)
+async def test_a_response_url_in_doubt_is_used_again_saying_so(
+    slack: LocalSlack,
+    threads: Threads,
+    fault: Callable[[web.BaseRequest], web.Response],
+    doubt: bool,
+) -> None:
+    async with served(failing_once(slack, fault)) as origin:
+        request = request_of(slack, "C0SECRET", response_url=f"{origin}/commands/1")
+        place = await threads.open(request)
+        assert place is not None
+        assert await place.close(request, ENDS)
+    start, end = slack.shown_to(REQUESTER)
+    assert start.text.startswith(private_start(request, NoThread.NOT_INVITED).text)
+    assert ("you may see it twice" in start.text) is doubt
+    assert end.text == answer(request, ENDS).text
+
+
+async def test_an_outcome_in_doubt_is_told_as_such_everywhere(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    unknown = Unknown(for_trouble(Trouble.TIMEOUT))
+    for channel in (RELEASES, "C0SECRET"):
+        request = request_of(slack, channel)
+        place = await threads.open(request)
+        assert place is not None
+        assert await place.close(request, unknown)
+    [shown] = slack.parents(RELEASES)
+    assert shown.text.startswith("❔")
+    assert slack.shown_to(REQUESTER)[-1].text == answer(request, unknown).text

@@ -1,0 +1,396 @@
+import re
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from bot.command import (
+    FIRST_WORDS,
+    OPTIONS,
+    REASON_LIMIT,
+    RECEIVED_LIMIT,
+    Command,
+    Help,
+    Share,
+    Whoami,
+    Why,
+    is_appid,
+    is_env,
+    parse,
+)
+from bot.command.mistake import (
+    AppidFault,
+    ExtraWords,
+    Misread,
+    MissingAppid,
+    MissingEnv,
+    Mistake,
+    NotAnAppid,
+    NotAnEnv,
+    OptionNotHere,
+    OptionTwice,
+    OptionWithoutValue,
+    ReasonTooLong,
+    SeveralAppids,
+    Swapped,
+    UnclosedQuote,
+    UnknownOption,
+    UnknownWord,
+)
+
+A = "wx5fe6bb43205e9e70"
+B = "wx0123456789abcdef"
+UPPER = "WX5FE6BB43205E9E70"
+WHY = '--reason "why it is needed"'
+LONG = "long " * 70
+
+APPIDS = st.from_regex(r"wx[0-9a-f]{16}", fullmatch=True)
+ENVS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", fullmatch=True).filter(is_env)
+REASONS = (
+    st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=REASON_LIMIT)
+    .map(lambda text: " ".join(re.sub('["“”„<>&]', "", text).split()))
+    .filter(bool)
+)
+SHARES = st.builds(Share, APPIDS, ENVS, st.none() | REASONS, st.booleans())
+DAMAGED = (UPPER, A[:-1], f"&lt;{A}&gt;", "a_b", "-1", "appid", "&lt;appid&gt;", "&lt;env&gt;")
+DASHED = ("--reason=", "--dry-run=1", "—dry-run", "--resaon", "--dryrun", "--foo", "--reason=x")
+DECORATED = ('"', "“", "'", '""', "“a b”", "<@U1|ann>", "<http://a.b|a.b>", "&amp;quot;", "…", "、")
+PIECES = st.sampled_from(
+    (
+        *(A, B, "prod-1", "test", *FIRST_WORDS, "wy", "hlep", "HELP", *OPTIONS),
+        *(*DAMAGED, *DASHED, *DECORATED, "\n", "\u200b", LONG, f'"{LONG}"'),
+    )
+)
+STARTS = st.sampled_from(["", A, f"{A} prod-1", "why", f"why {A} prod-1", "help"])
+LINES = st.tuples(STARTS, st.lists(PIECES, max_size=6)).map(lambda p: " ".join([p[0], *p[1]]))
+TEXTS = LINES | st.text() | st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join)
+
+
+def rendered(command: Share) -> str:
+    """Return the plain line that asks for `command`."""
+    reason = [] if command.reason is None else [f'--reason "{command.reason}"']
+    return " ".join([command.appid, command.env, *reason, *["--dry-run"] * command.dry_run])
+
+
+def sent_by_slack(line: str) -> str:
+    """Return what arrives when a corrected line is copied and sent."""
+    text = line.removeprefix("/share-env").strip()
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", Help()),
+        (" \u3000\n", Help()),
+        ("…", Help()),
+        ("help", Help()),
+        ("HELP", Help()),
+        ("`help`", Help()),
+        ('"help"', Help()),
+        ("ｈｅｌｐ。", Help()),
+        ("whoami", Whoami()),
+        ("WhoAmI", Whoami()),
+        (f"why {A} prod-1", Why(A, "prod-1")),
+        (f"Why, {A}, prod-1.", Why(A, "prod-1")),
+        (f"{A} prod-1", Share(A, "prod-1")),
+        (f"  {A}\n\nprod-1  ", Share(A, "prod-1")),
+        (f"{A},prod-1", Share(A, "prod-1")),
+        (f"{A}，prod-1", Share(A, "prod-1")),
+        (f"{A}、prod-1", Share(A, "prod-1")),
+        (f"{A}\u3000prod-1", Share(A, "prod-1")),
+        (f"{A}\u00a0prod-1", Share(A, "prod-1")),
+        (f"\ufeff{A} prod\u200b-1", Share(A, "prod-1")),
+        (f"{A} prod\u20111", Share(A, "prod-1")),
+        (f"`{A}` `prod-1`", Share(A, "prod-1")),
+        (f"```{A} prod-1```", Share(A, "prod-1")),
+        (f'"{A}" "prod-1"', Share(A, "prod-1")),
+        (f"“{A}” 「prod-1」", Share(A, "prod-1")),
+        ("ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０　ｐｒｏｄ－１", Share(A, "prod-1")),
+        (f"{A} Prod-1", Share(A, "Prod-1")),
+        (f"{A} 1", Share(A, "1")),
+        (f"{A} {'e' * 64}", Share(A, "e" * 64)),
+        (f"{A} help", Share(A, "help")),
+        (f"{A} prod-1 --dry-run", Share(A, "prod-1", dry_run=True)),
+        (f"--dry-run {A} prod-1", Share(A, "prod-1", dry_run=True)),
+        (f"{A} —dry-run prod-1", Share(A, "prod-1", dry_run=True)),
+        (f"{A} prod-1 --reason test", Share(A, "prod-1", "test")),
+        (f"{A} prod-1 --reason=test", Share(A, "prod-1", "test")),
+        (f'{A} prod-1 --reason="for QA, now"', Share(A, "prod-1", "for QA, now")),
+        (f"{A} prod-1 —reason “for QA”", Share(A, "prod-1", "for QA")),
+        (f"{A} prod-1 --reason 「给 QA 用，谢谢。」", Share(A, "prod-1", "给 QA 用，谢谢。")),
+        (f'--reason "a b" {A} --dry-run prod-1', Share(A, "prod-1", "a b", dry_run=True)),
+        (f'{A} prod-1 --reason "--dry-run"', Share(A, "prod-1", "--dry-run")),
+        (f"{A} prod-1 --reason &lt;@U1|ann&gt;", Share(A, "prod-1", "@U1")),
+        (f"{A} prod-1 --reason <http://a.b/7|a.b/7>", Share(A, "prod-1", "a.b/7")),
+        (f"{A} prod-1 --reason {'x' * 300}", Share(A, "prod-1", "x" * 300)),
+    ],
+)
+def test_what_people_paste_is_read_as_what_they_meant(text: str, expected: Command) -> None:
+    assert parse(text) == expected
+
+
+MISTAKES: Sequence[tuple[str, Mistake, str]] = [
+    (f'{A} prod-1 --reason "for QA', UnclosedQuote(), f"{A} prod-1 {WHY}"),
+    (f'{A} --reason "for testing prod-1', UnclosedQuote(), f"{A} <env> {WHY}"),
+    (f'{A} prod-1 --reason "QA --dry-run', UnclosedQuote(), f"{A} prod-1 {WHY} --dry-run"),
+    (f'why {A} "prod-1', UnclosedQuote(), f"why {A} <env>"),
+    ("help “me", UnclosedQuote(), "help"),
+    (f"„{A}", UnclosedQuote(), f"<appid> <env> {WHY}"),
+    ("&lt;appid&gt; prod-1", NotAnAppid("<appid>", AppidFault.BLANK), "<appid> prod-1"),
+    ("appid", NotAnAppid("appid", AppidFault.BLANK), "<appid> <env>"),
+    ("AppID prod-1", NotAnAppid("AppID", AppidFault.BLANK), "<appid> prod-1"),
+    (f"{UPPER} prod-1", NotAnAppid(UPPER, AppidFault.CASE), f"{A} prod-1"),
+    (UPPER, NotAnAppid(UPPER, AppidFault.CASE), f"{A} <env>"),
+    ("my_app prod-1", NotAnAppid("my_app", AppidFault.PREFIX), "<appid> prod-1"),
+    (f"/share-env {A} prod-1", NotAnAppid("/share-env", AppidFault.PREFIX), f"{A} prod-1"),
+    (f"&lt;{A}&gt; [prod-1]", NotAnAppid(f"<{A}>", AppidFault.PREFIX), f"{A} prod-1"),
+    (f"*{A}* _prod-1_", NotAnAppid(f"*{A}*", AppidFault.PREFIX), f"{A} prod-1"),
+    (f"share {A} prod-1", NotAnAppid("share", AppidFault.PREFIX), f"{A} prod-1"),
+    (A[:-1], NotAnAppid(A[:-1], AppidFault.LENGTH), "<appid> <env>"),
+    (f"{A}0 prod-1", NotAnAppid(f"{A}0", AppidFault.LENGTH), "<appid> prod-1"),
+    (UPPER[:-2], NotAnAppid(UPPER[:-2], AppidFault.LENGTH), "<appid> <env>"),
+    (f"{A[:-1]}o prod-1", NotAnAppid(f"{A[:-1]}o", AppidFault.LETTERS), "<appid> prod-1"),
+    (f"why {UPPER} prod-1", NotAnAppid(UPPER, AppidFault.CASE), f"why {A} prod-1"),
+    (f"<@U1> {A}", NotAnAppid("@U1", AppidFault.PREFIX), f"{A} <env>"),
+    (f"{A} prod_1", NotAnEnv("prod_1"), f"{A} <env>"),
+    (f"{A} 环境", NotAnEnv("环境"), f"{A} <env>"),
+    (f"{A} &lt;env&gt;", NotAnEnv("<env>"), f"{A} <env>"),
+    (f"{A} prod-1-", NotAnEnv("prod-1-"), f"{A} <env>"),
+    (f"{A} {'e' * 65}", NotAnEnv("e" * 65), f"{A} <env>"),
+    (f"{A} prod_1 prod-1", NotAnEnv("prod_1"), f"{A} prod-1"),
+    (f"{A} prod_1 --dry-run", NotAnEnv("prod_1"), f"{A} <env> --dry-run"),
+    (f"why {A} prod.1", NotAnEnv("prod.1"), f"why {A} <env>"),
+    (f"prod-1 {A}", Swapped(), f"{A} prod-1"),
+    (f"prod-1 {UPPER}", Swapped(), f"{A} prod-1"),
+    (f"prod-1 {A} --reason QA --dry-run", Swapped(), f'{A} prod-1 --reason "QA" --dry-run'),
+    (f"why prod-1 {A}", Swapped(), f"why {A} prod-1"),
+    ("prod-1", MissingAppid(), "<appid> prod-1"),
+    ("--dry-run", MissingAppid(), "<appid> <env> --dry-run"),
+    ("why", MissingAppid(), "why <appid> <env>"),
+    ("why prod-1", MissingAppid(), "why <appid> prod-1"),
+    (A, MissingEnv(), f"{A} <env>"),
+    (f"{A} --reason QA", MissingEnv(), f'{A} <env> --reason "QA"'),
+    (f"why {A}", MissingEnv(), f"why {A} <env>"),
+    (f"{A} prod-1 for QA", ExtraWords(("for", "QA")), f'{A} prod-1 --reason "for QA"'),
+    (f"{A} prod-1 --reason for QA", ExtraWords(("QA",)), f'{A} prod-1 --reason "for QA"'),
+    (f'{A} prod-1 say"yes"', ExtraWords(('say"yes"',)), f"{A} prod-1 --reason \"say'yes'\""),
+    (f'{A} prod-1 ""', ExtraWords(("",)), f"{A} prod-1"),
+    (f"{A} test not-now", ExtraWords(("not-now",)), f'{A} test --reason "not-now"'),
+    (f"why {A} prod-1 now", ExtraWords(("now",)), f"why {A} prod-1"),
+    ("help me now", ExtraWords(("me", "now")), "help"),
+    ("WHOAMI really", ExtraWords(("really",)), "whoami"),
+    (f"{A} {B} prod-1", SeveralAppids(2), f"{A} prod-1"),
+    (f"{B} {UPPER}", SeveralAppids(2), f"{B} <env>"),
+    (f"{A} prod-1 {B} {A}", SeveralAppids(3), f"{A} prod-1"),
+    (f"why {A} {B}", SeveralAppids(2), f"why {A} <env>"),
+    ("hepl", UnknownWord("hepl", "help"), "help"),
+    ("Who-Am-I", UnknownWord("Who-Am-I", "whoami"), "whoami"),
+    ("whyy", UnknownWord("whyy", "why"), "why <appid> <env>"),
+    ("wy --dry-run", UnknownWord("wy", "why"), "why <appid> <env>"),
+    (f"{A} prod-1 --foo", UnknownOption("--foo", None), f"{A} prod-1"),
+    (f"{A} — prod-1", UnknownOption("--", None), f"{A} prod-1"),
+    (f"{A} prod-1 --foo --dry-run", UnknownOption("--foo", None), f"{A} prod-1 --dry-run"),
+    (f"{A} prod-1 --DryRun", UnknownOption("--DryRun", "--dry-run"), f"{A} prod-1 --dry-run"),
+    (f"{A} prod-1 --dry-run=1", UnknownOption("--dry-run=1", "--dry-run"), f"{A} prod-1 --dry-run"),
+    (f"{A} prod-1 -reason QA", UnknownOption("-reason", "--reason"), f"{A} prod-1 {WHY}"),
+    (
+        f"{A} --dry-run --resaon QA prod-1",
+        UnknownOption("--resaon", "--reason"),
+        f"{A} prod-1 {WHY} --dry-run",
+    ),
+    (
+        f"{A} prod-1 --reason QA --foo",
+        UnknownOption("--foo", None),
+        f'{A} prod-1 --reason "QA"',
+    ),
+    (f"why {A} prod-1 --foo", UnknownOption("--foo", None), f"why {A} prod-1"),
+    (f"why {A} prod-1 --dryrun", UnknownOption("--dryrun", "--dry-run"), f"why {A} prod-1"),
+    ("help --all", UnknownOption("--all", None), "help"),
+    (f"{A} prod-1 --reason", OptionWithoutValue("--reason"), f"{A} prod-1 {WHY}"),
+    (f"{A} prod-1 --reason=", OptionWithoutValue("--reason"), f"{A} prod-1 {WHY}"),
+    (f'{A} --reason " " prod-1', OptionWithoutValue("--reason"), f"{A} prod-1 {WHY}"),
+    (f"{A} prod-1 --reason ...", OptionWithoutValue("--reason"), f"{A} prod-1 {WHY}"),
+    (
+        f"{A} prod-1 --reason --dry-run",
+        OptionWithoutValue("--reason"),
+        f"{A} prod-1 {WHY} --dry-run",
+    ),
+    (
+        f"{A} --reason a prod-1 --reason b",
+        OptionTwice("--reason"),
+        f'{A} prod-1 --reason "a"',
+    ),
+    (
+        f"{A} prod-1 --reason {'x' * 301} --reason b",
+        OptionTwice("--reason"),
+        f'{A} prod-1 --reason "{"x" * 299}…"',
+    ),
+    (
+        f"{A} prod-1 {'x' * 301}",
+        ExtraWords(("x" * 301,)),
+        f'{A} prod-1 --reason "{"x" * 299}…"',
+    ),
+    (f"{A} prod-1 --dry-run —dry-run", OptionTwice("--dry-run"), f"{A} prod-1 --dry-run"),
+    (f"why {A} prod-1 --dry-run", OptionNotHere("--dry-run", "why"), f"why {A} prod-1"),
+    (f"why {A} --reason QA", OptionNotHere("--reason", "why"), f"why {A} <env>"),
+    ("help --dry-run", OptionNotHere("--dry-run", "help"), "help"),
+    ("whoami --reason me", OptionNotHere("--reason", "whoami"), "whoami"),
+    (
+        f"{A} prod-1 --reason {'x' * 301} --dry-run",
+        ReasonTooLong(301, 300),
+        f'{A} prod-1 --reason "{"x" * 299}…" --dry-run',
+    ),
+    (
+        f'{A} prod-1 --reason "{"x" * 298} yz"',
+        ReasonTooLong(301, 300),
+        f'{A} prod-1 --reason "{"x" * 298}…"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "mistake", "instead"), MISTAKES)
+def test_a_mistake_is_named_and_put_right(text: str, mistake: Mistake, instead: str) -> None:
+    received = text.strip()[:RECEIVED_LIMIT]
+    assert parse(text) == Misread(mistake, received, f"/share-env {instead}")
+
+
+def test_the_table_of_mistakes_holds_every_kind() -> None:
+    assert {type(mistake) for _, mistake, _ in MISTAKES} == set(Mistake.__args__)
+    faults = {mistake.fault for _, mistake, _ in MISTAKES if isinstance(mistake, NotAnAppid)}
+    assert faults == set(AppidFault)
+
+
+def test_very_long_text_is_quoted_back_in_part_only() -> None:
+    wrong = parse(f" {A} {'prod_1 ' * 100}")
+    assert isinstance(wrong, Misread)
+    assert wrong.received == f"{A} {'prod_1 ' * 100}"[:RECEIVED_LIMIT]
+
+
+def test_a_number_too_long_for_python_is_no_trouble() -> None:
+    assert isinstance(parse(f"{A} &#{'1' * 5000};"), Misread)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        (A, True),
+        ("wx" + "f" * 16, True),
+        (UPPER, False),
+        (A[:-1], False),
+        (A + "0", False),
+        (A[:-1] + "g", False),
+        ("wy" + A[2:], False),
+        (A + "\n", False),
+        ("wx" + "٣" * 16, False),
+        ("", False),
+    ],
+)
+def test_an_appid_is_wx_and_sixteen_lower_case_hex_digits(word: str, expected: bool) -> None:
+    assert is_appid(word) is expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("prod-1", True),
+        ("a", True),
+        ("ENV-7", True),
+        ("e" * 64, True),
+        ("e" * 65, False),
+        ("-a", False),
+        ("a-", False),
+        ("a b", False),
+        ("a_b", False),
+        ("a\n", False),
+        ("é", False),
+        ("", False),
+        (A, False),
+        (UPPER, False),
+        (A[:-1], True),
+    ],
+)
+def test_an_env_is_letters_digits_and_dashes_and_no_appid(word: str, expected: bool) -> None:
+    assert is_env(word) is expected
+
+
+@given(TEXTS)
+@example("&#" + "1" * 5000)
+def test_any_text_is_read_and_what_is_read_is_well_formed(text: str) -> None:
+    match parse(text):
+        case Share(appid, env, reason):
+            assert re.fullmatch("wx[0-9a-f]{16}", appid)
+            assert re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", env)
+            assert reason is None or 0 < len(reason) <= REASON_LIMIT
+        case Why(appid, env):
+            assert re.fullmatch("wx[0-9a-f]{16}", appid)
+            assert re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", env)
+        case Help() | Whoami() | Misread():
+            pass
+
+
+@given(TEXTS)
+@example(f"{A} prod-1 “&amp;quot;")
+def test_a_corrected_line_is_right_once_its_blanks_are_filled(text: str) -> None:
+    wrong = parse(text)
+    assume(isinstance(wrong, Misread))
+    assert isinstance(wrong, Misread)
+    assert wrong.instead.split()[0] == "/share-env"
+    again = parse(sent_by_slack(wrong.instead))
+    line = wrong.instead.partition(" --reason ")[0]  # a reason may hold anything
+    has_blanks = "<appid>" in line or "<env>" in line
+    assert isinstance(again, Misread) == has_blanks
+    filled = wrong.instead.replace("<appid>", A).replace("<env>", "prod-1")
+    assert not isinstance(parse(sent_by_slack(filled)), Misread)
+
+
+@given(TEXTS, st.sampled_from(["--dry-run", "—dry-run"]))
+def test_a_dry_run_is_never_corrected_into_a_real_one(text: str, option: str) -> None:
+    # In front of all else, so that no quote can swallow the option.
+    wrong = parse(f"{option} {text}")
+    if isinstance(wrong, Misread) and isinstance(parse(sent_by_slack(wrong.instead)), Share):
+        assert wrong.instead.endswith(" --dry-run")
+    else:
+        assert not isinstance(wrong, Share) or wrong.dry_run
+
+
+@given(st.sampled_from(FIRST_WORDS), TEXTS)
+def test_a_question_is_never_corrected_into_a_share(first: str, text: str) -> None:
+    wrong = parse(f"{first} {text}")
+    assert not isinstance(wrong, Share)
+    if isinstance(wrong, Misread):
+        assert not isinstance(parse(sent_by_slack(wrong.instead)), Share)
+
+
+@given(SHARES)
+def test_a_share_written_as_plain_text_is_the_same_share(share: Share) -> None:
+    assert parse(sent_by_slack(rendered(share))) == share
+    assert parse(rendered(share)) == share
+
+
+@given(SHARES, st.sampled_from("\u200b\u200d\u2060\ufeff\u00ad\u200e"), st.data())
+def test_invisible_characters_anywhere_change_nothing(
+    share: Share, char: str, data: st.DataObject
+) -> None:
+    line = rendered(share)
+    at = data.draw(st.integers(0, len(line)))
+    assert parse(line[:at] + char + line[at:]) == share
+
+
+@given(SHARES)
+def test_full_width_letters_change_nothing(share: Share) -> None:
+    wide: dict[int, str | int] = {
+        ord(" "): "\u3000",
+        **{code: code + 0xFEE0 for code in range(0x21, 0x7F)},
+    }
+    pair = f"{share.appid} {share.env}"
+    assert parse(rendered(share).replace(pair, pair.translate(wide), 1)) == share
+
+
+@given(SHARES, st.sampled_from(["`", "``", "```"]))
+def test_backticks_around_the_words_change_nothing(share: Share, ticks: str) -> None:
+    pair = f"{share.appid} {share.env}"
+    one_by_one = f"{ticks}{share.appid}{ticks} {ticks}{share.env}{ticks}"
+    assert parse(rendered(share).replace(pair, f"{ticks}{pair}{ticks}", 1)) == share
+    assert parse(rendered(share).replace(pair, one_by_one, 1)) == share

@@ -1,0 +1,209 @@
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.environ import Reader, environment
+
+NO_ADDRESS = "X is not a web address. Set it to one that begins with https://."
+UNPROTECTED = "X begins with http://, which would send tokens unprotected. Use https://."
+
+
+@pytest.fixture
+def dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the place of the `.env` in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
+    monkeypatch.setenv("PORT", "4000")
+    return tmp_path / ".env"
+
+
+def test_without_a_file_the_environment_is_that_of_the_process(dotenv: Path) -> None:
+    assert not dotenv.exists()
+    found = environment()
+    assert found["PORT"] == "4000"
+    assert "SLACK_BOT_TOKEN" not in found
+
+
+def test_a_file_adds_what_the_process_does_not_say(dotenv: Path) -> None:
+    dotenv.write_text("SLACK_BOT_TOKEN=xoxb-1\n")
+    assert environment()["SLACK_BOT_TOKEN"] == "xoxb-1"
+
+
+def test_what_the_process_says_wins_over_the_file(dotenv: Path) -> None:
+    dotenv.write_text("PORT=5000\n")
+    assert environment()["PORT"] == "4000"
+
+
+def test_an_empty_value_of_the_process_wins_too(
+    dotenv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "")
+    dotenv.write_text("PORT=5000\n")
+    assert environment()["PORT"] == ""
+
+
+def test_a_name_without_a_value_in_the_file_is_not_set(dotenv: Path) -> None:
+    dotenv.write_text("SLACK_BOT_TOKEN\nSLACK_APP_TOKEN=\n")
+    assert "SLACK_BOT_TOKEN" not in environment()
+
+
+def test_the_file_may_hold_comments_quotes_and_exports(dotenv: Path) -> None:
+    dotenv.write_text("# mine\nexport A_ONE='x y' # note\nA_TWO=\"z\"\n")
+    found = environment()
+    assert (found["A_ONE"], found["A_TWO"]) == ("x y", "z")
+
+
+def test_a_mark_at_the_start_of_the_file_hides_no_setting(dotenv: Path) -> None:
+    dotenv.write_bytes(b"\xef\xbb\xbfSLACK_BOT_TOKEN=xoxb-1\r\nA_ONE=x\r\n")
+    assert (environment()["SLACK_BOT_TOKEN"], environment()["A_ONE"]) == ("xoxb-1", "x")
+
+
+def test_letters_in_another_encoding_do_not_stop_the_rest(dotenv: Path) -> None:
+    dotenv.write_bytes("# café\nSLACK_BOT_TOKEN=xoxb-1\n".encode("latin-1"))
+    assert environment()["SLACK_BOT_TOKEN"] == "xoxb-1"
+
+
+def test_a_directory_of_that_name_is_no_file(dotenv: Path) -> None:
+    dotenv.mkdir()
+    assert environment()["PORT"] == "4000"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"X": "a"}, "a"),
+        ({"X": "  a b\n"}, "a b"),
+        ({"X": ""}, None),
+        ({"X": " \t"}, None),
+        ({}, None),
+    ],
+)
+def test_an_empty_value_counts_as_not_set(environ: dict[str, str], expected: str | None) -> None:
+    assert Reader(environ).text("X") == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("5", 5), (" 0.5 ", 0.5), ("1e1", 10), ("60", 60), ("", 7)]
+)
+def test_a_number_within_bounds_is_read_and_none_is_the_default(word: str, expected: float) -> None:
+    read = Reader({"X": word})
+    assert read.number("X", 7, 0.5, 60) == expected
+    assert read.problems == []
+
+
+@pytest.mark.parametrize("word", ["ten", "0.4", "61", "-1", "nan", "inf", "1,5", "0x5", "5s"])
+def test_a_number_that_is_none_or_out_of_bounds_is_a_problem(word: str) -> None:
+    read = Reader({"X": word})
+    assert read.number("X", 7, 0.5, 60) == 7
+    assert read.problems == [f"X is “{word}”. Set it to a number from 0.5 to 60."]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("text", "text"), ("JSON", "json"), (" Json ", "json"), ("", None)]
+)
+def test_a_choice_is_read_whatever_its_case(word: str, expected: str | None) -> None:
+    read = Reader({"X": word})
+    assert read.choice("X", "text", "json") == expected
+    assert read.problems == []
+
+
+def test_another_choice_is_a_problem_that_names_the_possible_ones() -> None:
+    read = Reader({"X": "xml"})
+    assert read.choice("X", "text", "json") is None
+    assert read.problems == ["X is “xml”. Set it to one of text, json."]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("https://a.example", "https://a.example:8443/b?c={appid}", "https://{appid}.example/"),
+        *("HTTPS://A.example", "https://u:p@a.example/"),
+        *("http://localhost", "http://localhost:80/x", "http://LOCALHOST:1"),
+        *("http://127.0.0.1:8080", "http://127.9.9.9", "http://[::1]:8080/"),
+    ],
+)
+def test_a_protected_address_or_one_on_this_machine_is_read_as_it_is(word: str) -> None:
+    read = Reader({"X": word})
+    assert read.url("X") == word
+    assert read.problems == []
+
+
+@pytest.mark.parametrize(
+    ("word", "problem"),
+    [
+        ("http://a.example", UNPROTECTED),
+        ("http://10.0.0.1", UNPROTECTED),
+        ("http://localhost.example", UNPROTECTED),
+        ("http://127.0.0.1.example", UNPROTECTED),
+        ("http://localhost@a.example", UNPROTECTED),
+        ("HTTP://a.example", UNPROTECTED),
+        ("a.example", NO_ADDRESS),
+        ("localhost:80", NO_ADDRESS),
+        ("https://", NO_ADDRESS),
+        ("http:///x", NO_ADDRESS),
+        ("ftp://a.example", NO_ADDRESS),
+        ("https://[::1", NO_ADDRESS),
+        ("https://[a]/", NO_ADDRESS),
+        ("https://a.example:99999", NO_ADDRESS),
+        ("https://a.example:http", NO_ADDRESS),
+        ("https://a.example:0", NO_ADDRESS),
+        ("//a.example", NO_ADDRESS),
+    ],
+)
+def test_an_address_that_is_none_or_unprotected_is_a_problem(word: str, problem: str) -> None:
+    read = Reader({"X": word})
+    read.url("X")
+    assert read.problems == [problem]
+
+
+def test_an_address_that_is_not_set_is_the_default() -> None:
+    read = Reader({})
+    assert (read.url("X"), read.url("X", "https://a.example")) == ("", "https://a.example")
+    assert read.problems == []
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("U1,U2", {"U1", "U2"}),
+        (" U1 , U2\nU1 ,", {"U1", "U2"}),
+        ("U1 U2", {"U1", "U2"}),
+        ("", set()),
+        (",", set()),
+    ],
+)
+def test_ids_are_separated_by_commas_or_blanks(word: str, expected: set[str]) -> None:
+    read = Reader({"X": word})
+    assert read.ids("X", re.compile("U[0-9]"), "U7") == expected
+    assert read.problems == []
+
+
+def test_each_id_that_is_none_is_a_problem_of_its_own() -> None:
+    read = Reader({"X": "bob, U1, *, @ann"})
+    read.ids("X", re.compile("U[0-9]"), "U7")
+    assert read.problems == [
+        f"X: “{word}” is not an id. Use ids such as U7, separated by commas."
+        for word in ("*", "@ann", "bob")
+    ]
+
+
+@given(st.text())
+def test_any_value_is_read_or_has_a_problem(word: str) -> None:
+    read = Reader({"X": word})
+    number = read.number("X", 7, 0.5, 60)
+    assert 0.5 <= number <= 60
+    read.choice("X", "text", "json")
+    read.ids("X", re.compile("U[0-9]"), "U7")
+    address = read.url("X")
+    assert all(problem.startswith("X") and problem.endswith(".") for problem in read.problems)
+    assert not address or read.problems
+
+
+@given(st.from_regex(r"(https?|ftp)://[\[\]a-z0-9.:@/?#{}%-]{0,20}", fullmatch=True))
+def test_any_address_is_read_or_has_a_problem(word: str) -> None:
+    read = Reader({"X": word})
+    read.url("X")
+    assert set(read.problems) <= {NO_ADDRESS, UNPROTECTED}

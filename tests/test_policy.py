@@ -1,0 +1,460 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.policy import (
+    ANYONE,
+    Allow,
+    Approvers,
+    Ask,
+    Decision,
+    DeniedByRule,
+    Deny,
+    Effect,
+    GroupUnreadable,
+    Miss,
+    NeedsApproval,
+    NeedsConfirmation,
+    NoRule,
+    NotEntitled,
+    Owner,
+    Person,
+    Policy,
+    Rule,
+    Standing,
+    Unreadable,
+    Verdict,
+    decide,
+    explain,
+    nearest,
+    owner_of,
+    rights,
+)
+
+A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
+ANN, BOB, OPS, QA = "U0ANN", "U0BOB", "S0OPS", "S0QA"
+HERE, THERE = "C0HERE", "C0THERE"
+PLAN, DOWN = Unreadable.PAID_PLAN, Unreadable.SLACK_DOWN
+
+
+def users(*ids: str) -> frozenset[str]:
+    return frozenset(ids)
+
+
+ANN_MAY = Rule("ann may", Effect.ALLOW, users(ANN))
+ANN_SURELY = Rule("ann, when sure", Effect.ALLOW, users(ANN), confirm=True)
+ANN_MUST_ASK = Rule("ann must ask", Effect.APPROVE, users(ANN))
+ANN_MAY_NOT = Rule("ann may not", Effect.DENY, users(ANN))
+BOB_MAY = Rule("bob may", Effect.ALLOW, users(BOB))
+OPS_MAY = Rule("ops may", Effect.ALLOW, groups=users(OPS))
+OPS_SURELY = Rule("ops, when sure", Effect.ALLOW, groups=users(OPS), confirm=True)
+OPS_MUST_ASK = Rule("ops must ask", Effect.APPROVE, groups=users(OPS))
+OPS_MAY_NOT = Rule("ops may not", Effect.DENY, groups=users(OPS))
+QA_MAY = Rule("qa may", Effect.ALLOW, groups=users(QA))
+ANN_OR_OPS = Rule("ann or ops may", Effect.ALLOW, users(ANN), users(OPS))
+ALL_MAY = Rule("all may", Effect.ALLOW, users(ANYONE))
+ALL_AND_GUESTS = Rule("all may, guests too", Effect.ALLOW, users(ANYONE), guests=True)
+NOBODY_MAY = Rule("nobody may", Effect.DENY)
+NO_PROD = Rule("no prod", Effect.DENY, envs=("prod-*",))
+HERE_ONLY = Rule("only here", Effect.ALLOW, users(ANN), channels=users(HERE))
+TESTS_ONLY = Rule("tests only", Effect.ALLOW, users(ANN), envs=("test-*", "qa-?"))
+B_ONLY = Rule("b only", Effect.ALLOW, users(ANN), appids=("wx0123*",))
+
+OPS_ANN = Person("T1", ANN, groups=users(OPS))
+OPS_UNREAD = Person("T1", ANN, unreadable={OPS: PLAN})
+JUST_ANN = Person("T1", ANN)
+
+
+def ask(person: Person = JUST_ANN, channel: str = HERE, appid: str = A, env: str = "prod-1") -> Ask:
+    return Ask(person, channel, appid, env)
+
+
+def ann(standing: Standing) -> Ask:
+    return ask(Person("T1", ANN, standing))
+
+
+def no_rule(**near: tuple[Rule, Miss]) -> Deny:
+    return Deny(NoRule(tuple(Verdict(rule, frozenset({miss})) for rule, miss in near.values())))
+
+
+def unread(rule: Rule, group: str = OPS, trouble: Unreadable = PLAN) -> Deny:
+    return Deny(GroupUnreadable(rule, group, trouble))
+
+
+DECISIONS: dict[str, tuple[tuple[Rule, ...], Ask, Decision]] = {
+    "without any rule nobody may": ((), ask(), Deny(NoRule(()))),
+    "a rule that names the person lets them": ((ANN_MAY,), ask(), Allow(ANN_MAY)),
+    "a rule that names somebody else does not": (
+        (BOB_MAY,),
+        ask(),
+        no_rule(bob=(BOB_MAY, Miss.WHO)),
+    ),
+    "of two rules that fit, the first decides": ((ANN_MAY, ALL_MAY), ask(), Allow(ANN_MAY)),
+    "a rule that does not fit is passed over": ((BOB_MAY, ALL_MAY), ask(), Allow(ALL_MAY)),
+    "a denial before a permission wins": (
+        (NO_PROD, ANN_MAY),
+        ask(),
+        Deny(DeniedByRule(NO_PROD)),
+    ),
+    "a denial after a permission is too late": ((ANN_MAY, NO_PROD), ask(), Allow(ANN_MAY)),
+    "a denial of other envs is passed over": (
+        (NO_PROD, ANN_MAY),
+        ask(env="test-1"),
+        Allow(ANN_MAY),
+    ),
+    "a denial that names nobody is for everybody": (
+        (NOBODY_MAY, ANN_MAY),
+        ask(),
+        Deny(DeniedByRule(NOBODY_MAY)),
+    ),
+    "a star among the users is everybody": ((ALL_MAY,), ask(), Allow(ALL_MAY)),
+    "a member of a rule's group may": ((OPS_MAY,), ask(OPS_ANN), Allow(OPS_MAY)),
+    "somebody outside a rule's group may not": (
+        (OPS_MAY,),
+        ask(),
+        no_rule(ops=(OPS_MAY, Miss.WHO)),
+    ),
+    "a user of a rule need not be in its group": ((ANN_OR_OPS,), ask(), Allow(ANN_OR_OPS)),
+    "a member of a rule's group need not be one of its users": (
+        (ANN_OR_OPS,),
+        ask(Person("T1", BOB, groups=users(OPS, QA))),
+        Allow(ANN_OR_OPS),
+    ),
+    "a rule for a channel counts there": ((HERE_ONLY,), ask(), Allow(HERE_ONLY)),
+    "a rule for a channel counts nowhere else": (
+        (HERE_ONLY,),
+        ask(channel=THERE),
+        no_rule(here=(HERE_ONLY, Miss.CHANNEL)),
+    ),
+    "a rule without channels counts in a direct message too": (
+        (ANN_MAY,),
+        ask(channel="D0ANN"),
+        Allow(ANN_MAY),
+    ),
+    "an env that fits a glob is covered": ((TESTS_ONLY,), ask(env="test-1"), Allow(TESTS_ONLY)),
+    "an env that fits the second glob is covered": (
+        (TESTS_ONLY,),
+        ask(env="qa-7"),
+        Allow(TESTS_ONLY),
+    ),
+    "a question mark stands for one letter only": (
+        (TESTS_ONLY,),
+        ask(env="qa-77"),
+        Deny(NoRule(())),
+    ),
+    "globs heed capitals": ((TESTS_ONLY,), ask(env="Test-1"), Deny(NoRule(()))),
+    "a glob must fit the whole env": ((TESTS_ONLY,), ask(env="my-test-1"), Deny(NoRule(()))),
+    "an appid that fits a glob is covered": ((B_ONLY,), ask(appid=B), Allow(B_ONLY)),
+    "an appid that fits no glob is not": ((B_ONLY,), ask(), Deny(NoRule(()))),
+    "a rule may ask for a confirmation": ((ANN_SURELY,), ask(), NeedsConfirmation(ANN_SURELY)),
+    "a rule may ask for an approval": ((ANN_MUST_ASK,), ask(), NeedsApproval(ANN_MUST_ASK)),
+    "a guest may not by a rule that is silent about guests": (
+        (ALL_MAY,),
+        ann(Standing.GUEST),
+        no_rule(all=(ALL_MAY, Miss.GUEST)),
+    ),
+    "a guest may not, even when named": (
+        (ANN_MAY,),
+        ann(Standing.GUEST),
+        no_rule(ann=(ANN_MAY, Miss.GUEST)),
+    ),
+    "a guest may by a rule that lets guests in": (
+        (ALL_AND_GUESTS,),
+        ann(Standing.GUEST),
+        Allow(ALL_AND_GUESTS),
+    ),
+    "somebody from outside counts as a guest": (
+        (ALL_MAY,),
+        ann(Standing.OUTSIDER),
+        no_rule(all=(ALL_MAY, Miss.GUEST)),
+    ),
+    "somebody from outside may where guests may": (
+        (ALL_AND_GUESTS,),
+        ann(Standing.OUTSIDER),
+        Allow(ALL_AND_GUESTS),
+    ),
+    "a denial counts for guests without saying so": (
+        (NO_PROD, ALL_AND_GUESTS),
+        ann(Standing.GUEST),
+        Deny(DeniedByRule(NO_PROD)),
+    ),
+    "a bot never may": (
+        (ALL_AND_GUESTS,),
+        ann(Standing.BOT),
+        Deny(NotEntitled(Standing.BOT)),
+    ),
+    "a deactivated person never may": (
+        (ANN_MAY,),
+        ann(Standing.DEACTIVATED),
+        Deny(NotEntitled(Standing.DEACTIVATED)),
+    ),
+    "a bot is told that it is one, whatever the rules say": (
+        (NOBODY_MAY,),
+        ann(Standing.BOT),
+        Deny(NotEntitled(Standing.BOT)),
+    ),
+    "a permission by an unreadable group is none": ((OPS_MAY,), ask(OPS_UNREAD), unread(OPS_MAY)),
+    "an unreadable permission is passed over for one that is plain": (
+        (OPS_MAY, ANN_MAY),
+        ask(OPS_UNREAD),
+        Allow(ANN_MAY),
+    ),
+    "an unreadable permission is passed over for one with approval": (
+        (OPS_MAY, ANN_MUST_ASK),
+        ask(OPS_UNREAD),
+        NeedsApproval(ANN_MUST_ASK),
+    ),
+    "an unreadable permission is passed over for a denial": (
+        (OPS_MAY, NO_PROD),
+        ask(OPS_UNREAD),
+        Deny(DeniedByRule(NO_PROD)),
+    ),
+    "an unreadable denial stops everything behind it": (
+        (OPS_MAY_NOT, ANN_MAY),
+        ask(OPS_UNREAD),
+        unread(OPS_MAY_NOT),
+    ),
+    "an unreadable approval is no way round the approval": (
+        (OPS_MUST_ASK, ANN_MAY),
+        ask(OPS_UNREAD),
+        unread(OPS_MUST_ASK),
+    ),
+    "an unreadable confirmation is no way round the confirmation": (
+        (OPS_SURELY, ANN_MAY),
+        ask(OPS_UNREAD),
+        unread(OPS_SURELY),
+    ),
+    "a permission in front of an unreadable denial stands": (
+        (ANN_MAY, OPS_MAY_NOT),
+        ask(OPS_UNREAD),
+        Allow(ANN_MAY),
+    ),
+    "of two unreadable permissions the first is named": (
+        (QA_MAY, OPS_MAY),
+        ask(Person("T1", ANN, unreadable={OPS: PLAN, QA: DOWN})),
+        unread(QA_MAY, QA, DOWN),
+    ),
+    "a rule that misses otherwise too is no matter for its unreadable group": (
+        (replace(OPS_MAY_NOT, envs=("test-*",)), ANN_MAY),
+        ask(OPS_UNREAD),
+        Allow(ANN_MAY),
+    ),
+    "an unreadable group of other rules is no matter": (
+        (ANN_OR_OPS,),
+        ask(OPS_UNREAD),
+        Allow(ANN_OR_OPS),
+    ),
+    "one group that can be read and holds the person is enough": (
+        (replace(OPS_MAY, groups=users(OPS, QA)),),
+        ask(Person("T1", ANN, groups=users(QA), unreadable={OPS: PLAN})),
+        Allow(replace(OPS_MAY, groups=users(OPS, QA))),
+    ),
+    "a guest whose group is unreadable is not let in": (
+        (OPS_MAY,),
+        ask(replace(OPS_UNREAD, standing=Standing.GUEST)),
+        Deny(
+            NoRule(
+                (Verdict(OPS_MAY, frozenset({Miss.GUEST, Miss.UNREADABLE}), ((OPS, PLAN),)),),
+            )
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("rules", "asked", "expected"), DECISIONS.values(), ids=list(DECISIONS))
+def test_decision(rules: tuple[Rule, ...], asked: Ask, expected: Decision) -> None:
+    assert decide(Policy(rules), asked) == expected
+
+
+@pytest.mark.parametrize("trouble", Unreadable)
+def test_a_denial_names_why_the_group_is_unreadable(trouble: Unreadable) -> None:
+    person = Person("T1", ANN, unreadable={OPS: trouble})
+    assert decide(Policy((OPS_MAY,)), ask(person)) == unread(OPS_MAY, OPS, trouble)
+
+
+def test_explain_judges_every_rule_in_order_with_all_its_misses() -> None:
+    rule = replace(BOB_MAY, channels=users(THERE), appids=(B,), envs=("test-*",))
+    guest = Person("T1", ANN, Standing.GUEST, unreadable={OPS: PLAN, "S0OTHER": DOWN})
+    policy = Policy((rule, OPS_MAY_NOT, ALL_AND_GUESTS))
+    assert explain(policy, ask(guest)) == (
+        Verdict(rule, frozenset({Miss.WHO, Miss.GUEST, Miss.CHANNEL, Miss.APPID, Miss.ENV})),
+        Verdict(OPS_MAY_NOT, frozenset({Miss.UNREADABLE}), ((OPS, PLAN),)),
+        Verdict(ALL_AND_GUESTS, frozenset()),
+    )
+
+
+def test_explain_names_each_unreadable_group_of_a_rule_in_alphabetical_order() -> None:
+    rule = replace(OPS_MAY, groups=users(OPS, QA, "S0A"))
+    person = Person("T1", ANN, unreadable={QA: DOWN, OPS: PLAN})
+    assert explain(Policy((rule,)), ask(person))[0].unreadable == ((OPS, PLAN), (QA, DOWN))
+
+
+def test_nearest_are_the_permissions_for_this_env_and_appid() -> None:
+    policy = Policy((NOBODY_MAY, TESTS_ONLY, B_ONLY, BOB_MAY, HERE_ONLY, OPS_MUST_ASK))
+    near = nearest(policy, ask(channel=THERE))
+    assert [verdict.rule for verdict in near] == [BOB_MAY, HERE_ONLY, OPS_MUST_ASK]
+    assert [set(verdict.misses) for verdict in near] == [{Miss.WHO}, {Miss.CHANNEL}, {Miss.WHO}]
+
+
+RIGHTS: dict[str, tuple[Person, list[Rule]]] = {
+    "a member has what names them and what is for all": (
+        JUST_ANN,
+        [ANN_MUST_ASK, HERE_ONLY, ALL_MAY, ALL_AND_GUESTS],
+    ),
+    "a member of a group has its rules too": (
+        OPS_ANN,
+        [ANN_MUST_ASK, OPS_MAY, HERE_ONLY, ALL_MAY, ALL_AND_GUESTS],
+    ),
+    "an unreadable group gives nothing": (
+        OPS_UNREAD,
+        [ANN_MUST_ASK, HERE_ONLY, ALL_MAY, ALL_AND_GUESTS],
+    ),
+    "a guest has what is for guests": (Person("T1", ANN, Standing.GUEST), [ALL_AND_GUESTS]),
+    "somebody from outside has the same": (
+        Person("T1", ANN, Standing.OUTSIDER),
+        [ALL_AND_GUESTS],
+    ),
+    "a bot has nothing": (Person("T1", ANN, Standing.BOT), []),
+    "a deactivated person has nothing": (Person("T1", ANN, Standing.DEACTIVATED), []),
+}
+
+
+@pytest.mark.parametrize(("person", "expected"), RIGHTS.values(), ids=list(RIGHTS))
+def test_rights(person: Person, expected: list[Rule]) -> None:
+    rules = (ANN_MAY_NOT, ANN_MUST_ASK, BOB_MAY, OPS_MAY, HERE_ONLY, ALL_MAY, ALL_AND_GUESTS)
+    assert list(rights(Policy(rules), person)) == expected
+
+
+OWNERS = (Owner(A, ("prod-*", "live")), Owner(B, ("*-1",)))
+
+
+@pytest.mark.parametrize(
+    ("env", "default", "expected"),
+    [
+        pytest.param("prod-2", None, A, id="a glob"),
+        pytest.param("live", None, A, id="a whole id"),
+        pytest.param("test-1", None, B, id="the second owner"),
+        pytest.param("prod-1", None, A, id="the first of two that fit"),
+        pytest.param("test-2", "wxdefault", "wxdefault", id="no owner fits, so the default"),
+        pytest.param("Prod-2", "wxdefault", "wxdefault", id="capitals count"),
+        pytest.param("test-2", None, None, id="no owner fits and there is no default"),
+    ],
+)
+def test_the_owner_of_an_env_is_the_first_that_fits_else_the_default(
+    env: str, default: str | None, expected: str | None
+) -> None:
+    assert owner_of(Policy((), OWNERS, default), env) == expected
+
+
+def test_a_policy_knows_every_group_that_a_rule_names() -> None:
+    assert Policy((ANN_OR_OPS, BOB_MAY, QA_MAY)).groups == users(OPS, QA)
+    assert Policy(()).groups == users()
+
+
+APPROVERS = Approvers(users(BOB), users(), THERE, timedelta(hours=1))
+IDS = (ANN, BOB, "U0EVE")
+GROUPS = (OPS, QA, "S0X")
+RULES = st.builds(
+    Rule,
+    st.just("r"),
+    st.sampled_from(Effect),
+    st.frozensets(st.sampled_from((*IDS, ANYONE)), max_size=2),
+    st.frozensets(st.sampled_from(GROUPS), max_size=2),
+    st.frozensets(st.sampled_from((HERE, THERE)), max_size=1),
+    st.sampled_from(((ANYONE,), (A,), ("wx0*",))),
+    st.sampled_from(((ANYONE,), ("prod-*",), ("test-*", "prod-1"))),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from((None, APPROVERS)),
+)
+POLICIES = st.lists(RULES, max_size=6).map(lambda rules: Policy(tuple(rules)))
+PLAIN_POLICIES = st.lists(
+    RULES.map(lambda rule: replace(rule, effect=Effect.ALLOW, confirm=False)), max_size=6
+).map(lambda rules: Policy(tuple(rules)))
+PEOPLE = st.builds(
+    Person,
+    st.just("T1"),
+    st.sampled_from(IDS),
+    st.sampled_from(Standing),
+    st.frozensets(st.sampled_from(GROUPS)),
+    st.dictionaries(st.sampled_from(GROUPS), st.sampled_from(Unreadable), max_size=2),
+).map(lambda person: replace(person, groups=person.groups - set(person.unreadable)))
+ASKS = st.builds(
+    Ask,
+    PEOPLE,
+    st.sampled_from((HERE, THERE)),
+    st.sampled_from((A, B)),
+    st.sampled_from(("prod-1", "prod-2", "test-1")),
+)
+
+
+def without(asked: Ask, group: str, unreadable: Unreadable | None = None) -> Ask:
+    """Return `asked` by a person who is not known to be in `group`."""
+    person = asked.person
+    unread = {name: why for name, why in person.unreadable.items() if name != group}
+    known = replace(
+        person,
+        groups=person.groups - {group},
+        unreadable=unread | ({group: unreadable} if unreadable else {}),
+    )
+    return replace(asked, person=known)
+
+
+@given(POLICIES, ASKS, st.sampled_from(GROUPS), st.sampled_from(Unreadable))
+def test_a_group_that_becomes_unreadable_never_turns_a_denial_into_anything_else(
+    policy: Policy, asked: Ask, group: str, trouble: Unreadable
+) -> None:
+    before, after = decide(policy, asked), decide(policy, without(asked, group, trouble))
+    assert isinstance(after, Deny) or not isinstance(before, Deny)
+
+
+@given(POLICIES, ASKS, st.sampled_from(GROUPS), st.sampled_from(Unreadable))
+def test_a_group_that_becomes_unreadable_never_spares_a_confirmation_or_an_approval(
+    policy: Policy, asked: Ask, group: str, trouble: Unreadable
+) -> None:
+    before, after = decide(policy, asked), decide(policy, without(asked, group, trouble))
+    assert not isinstance(after, Allow) or isinstance(before, Allow)
+
+
+@given(POLICIES, ASKS)
+def test_somebody_whom_no_rule_names_is_never_let_through(policy: Policy, asked: Ask) -> None:
+    stranger = replace(asked.person, user_id="U0STRANGER", groups=users("S0STRANGERS"))
+    named = [rule for rule in policy.rules if (rule.users or rule.groups)]
+    rules = tuple(replace(rule, users=rule.users - {ANYONE} or users(BOB)) for rule in named)
+    assert isinstance(decide(Policy(rules), replace(asked, person=stranger)), Deny)
+
+
+@given(PLAIN_POLICIES, ASKS, st.sampled_from(GROUPS))
+def test_leaving_a_group_gives_no_more_rights_where_all_rules_are_plain_permissions(
+    policy: Policy, asked: Ask, group: str
+) -> None:
+    left = without(asked, group)
+    assert isinstance(decide(policy, asked), Allow) or isinstance(decide(policy, left), Deny)
+    before, after = rights(policy, asked.person), rights(policy, left.person)
+    assert [rule for rule in after if rule not in before] == []
+
+
+@given(POLICIES, ASKS)
+def test_whoever_is_let_through_has_a_right_and_a_rule_that_fits(
+    policy: Policy, asked: Ask
+) -> None:
+    match decide(policy, asked):
+        case Allow(rule) | NeedsConfirmation(rule) | NeedsApproval(rule):
+            assert rule in rights(policy, asked.person)
+            assert Verdict(rule, frozenset()) in explain(policy, asked)
+        case Deny():
+            pass
+
+
+@given(POLICIES, ASKS)
+def test_a_rule_at_the_end_changes_only_what_no_rule_decided(policy: Policy, asked: Ask) -> None:
+    before = decide(policy, asked)
+    after = decide(Policy((*policy.rules, ALL_AND_GUESTS)), asked)
+    undecided = isinstance(before, Deny) and (
+        isinstance(before.because, NoRule)
+        or (isinstance(before.because, GroupUnreadable) and isinstance(after, Allow))
+    )
+    assert undecided or after == before

@@ -1,0 +1,519 @@
+import json
+from datetime import timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.policy import Approvers, Effect, Owner, Policy, Rule
+from bot.policy.file import read_policy, simple_policy
+
+A = "wx5fe6bb43205e9e70"
+OWNER = "wx0123456789abcdef"
+
+SAMPLE = """
+[[owner]]                                # whose token shares which envs; first match wins, else the default owner
+appid = "wx0123456789abcdef"
+envs = ["prod-*"]
+
+[[rule]]                                 # first matching rule decides; no match: denied
+name = "platform team"
+users = ["U012ABCDEF"]                   # who: user ids and user group ids
+groups = ["S012ABCDEF"]
+channels = ["C012ABCDEF"]                # where from (left out: anywhere)
+appids = ["wx*"]                         # what, as globs (left out: any)
+envs = ["test-*"]
+effect = "approve"                       # allow | approve | deny
+confirm = false                          # ask the requester "are you sure?" first
+approvers = { users = [], groups = ["S0APPROVER"], channel = "C0APPROVALS", expires = "24h" }
+
+[[test]]                                 # run at every load: a failing test refuses the file
+user = "U012ABCDEF"
+appid = "wx5fe6bb43205e9e70"
+env = "prod-1"
+expect = "deny"
+"""
+RULE = '[[rule]]\nusers = ["U012ABCDEF"]\neffect = "allow"\n'
+APPROVE = '[[rule]]\nusers = ["U012ABCDEF"]\neffect = "approve"\n'
+
+
+def policy(text: str) -> Policy:
+    read = read_policy(text, None)
+    assert isinstance(read, Policy)
+    return read
+
+
+def problems(text: str) -> list[str]:
+    read = read_policy(text, None)
+    assert isinstance(read, list)
+    return read
+
+
+def test_the_sample_of_the_documentation_is_read() -> None:
+    assert read_policy(SAMPLE, A) == Policy(
+        rules=(
+            Rule(
+                name="platform team",
+                effect=Effect.APPROVE,
+                users=frozenset({"U012ABCDEF"}),
+                groups=frozenset({"S012ABCDEF"}),
+                channels=frozenset({"C012ABCDEF"}),
+                appids=("wx*",),
+                envs=("test-*",),
+                approvers=Approvers(
+                    frozenset(), frozenset({"S0APPROVER"}), "C0APPROVALS", timedelta(hours=24)
+                ),
+            ),
+        ),
+        owners=(Owner(OWNER, ("prod-*",)),),
+        default_owner=A,
+    )
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert policy(RULE) == Policy(
+        (Rule("rule 1", Effect.ALLOW, frozenset({"U012ABCDEF"})),), (), None
+    )
+
+
+def test_all_that_a_rule_may_say_is_kept() -> None:
+    text = 'contact = "Ann"\n' + RULE + 'name = "n"\nconfirm = true\nguests = true\n'
+    rule = Rule("n", Effect.ALLOW, frozenset({"U012ABCDEF"}), confirm=True, guests=True)
+    assert policy(text) == Policy((rule,), (), None, "Ann")
+
+
+def test_rules_without_a_name_are_called_by_their_number() -> None:
+    text = RULE + '[[rule]]\nname = "middle"\neffect = "deny"\n' + RULE
+    assert [rule.name for rule in policy(text).rules] == ["rule 1", "middle", "rule 3"]
+
+
+def test_a_star_stands_for_every_user() -> None:
+    text = '[[rule]]\nusers = ["*"]\neffect = "allow"\n'
+    assert policy(text).rules[0].users == frozenset({"*"})
+
+
+def test_a_denial_need_not_name_anybody() -> None:
+    assert policy('[[rule]]\neffect = "deny"\n').rules == (Rule("rule 1", Effect.DENY),)
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        ("1m", timedelta(minutes=1)),
+        ("90m", timedelta(minutes=90)),
+        ("24h", timedelta(hours=24)),
+        ("7d", timedelta(days=7)),
+        ("9999d", timedelta(days=9999)),
+    ],
+)
+def test_approvals_expire_after_a_span_in_words(span: str, expected: timedelta) -> None:
+    text = APPROVE + f'approvers = {{ users = ["U1X"], channel = "C1X", expires = "{span}" }}\n'
+    approvers = policy(text).rules[0].approvers
+    assert approvers == Approvers(frozenset({"U1X"}), frozenset(), "C1X", expected)
+
+
+def test_approvals_expire_after_a_day_unless_the_file_says_otherwise() -> None:
+    text = APPROVE + 'approvers = { groups = ["S1X"], channel = "C1X" }\n'
+    assert policy(text).rules[0].approvers == Approvers(
+        frozenset(), frozenset({"S1X"}), "C1X", timedelta(hours=24)
+    )
+
+
+@pytest.mark.parametrize(
+    "span", ['"24"', '"0h"', '"1w"', '"h"', '"1.5h"', '"99999d"', '" 1h"', '"٢h"', '""', "24"]
+)
+def test_a_span_that_is_none_is_refused(span: str) -> None:
+    text = APPROVE + f'approvers = {{ users = ["U1X"], channel = "C1X", expires = {span} }}\n'
+    shown = span.strip('"')
+    assert problems(text) == [
+        (
+            f"rule 1, approvers, expires: “{shown}” is not a time span. "
+            "Write a number and m, h or d, such as 24h."
+        )
+    ]
+
+
+NO_LIST = "it must be a list. Put it in square brackets: […]."
+NO_TEXT = "it must be text. Put it in quotes."
+EMPTY = "it is empty. Fill it in, or leave the key out."
+NO_USER = "is not a user id. Copy it from the person's Slack profile: U…."
+NO_GROUP = "is not a user group id. Copy it from the group's address: S…."
+NO_CHANNEL = "is not a channel id. Copy it from the channel's details: C…."
+NO_APPID = "is not an appid. Write wx and 16 digits or letters a to f."
+NOBODY = 'nobody is named. Add users or groups, or users = ["*"] for everyone.'
+NO_APPROVERS = "it asks for approval, but nobody can give it. Add approvers with users or groups."
+TEST = f'[[test]]\nuser = "U012ABCDEF"\nappid = "{A}"\nenv = "prod-1"\n'
+
+PROBLEMS: dict[str, tuple[str, str]] = {
+    "an empty file": (
+        "",
+        "rule: there is no rule, so nobody could share anything. Add a [[rule]].",
+    ),
+    "no rules": ("rule = []", f"rule: {EMPTY}"),
+    "one pair of brackets too few": (
+        RULE.replace("[[rule]]", "[rule]"),
+        "rule: it must be a list. Write [[rule]] above each, with two brackets.",
+    ),
+    "an owner that is a word": (
+        f'owner = "{A}"\n{RULE}',
+        "owner: it must be a list. Write [[owner]] above each, with two brackets.",
+    ),
+    "a rule that is a word": (
+        'rule = ["all"]',
+        "rule 1: it must be a table. Write it as in the README's example.",
+    ),
+    "no effect": (
+        '[[rule]]\nusers = ["U012ABCDEF"]\n',
+        "rule 1, effect: it is missing. Add it.",
+    ),
+    "an unknown effect": (
+        RULE.replace("allow", "permit"),
+        "rule 1, effect: “permit” is not possible here. Write allow, approve or deny.",
+    ),
+    "an effect that is no word": (
+        RULE.replace('"allow"', "true"),
+        "rule 1, effect: “True” is not possible here. Write allow, approve or deny.",
+    ),
+    "a misspelt key": (
+        RULE + 'chanels = ["C012ABCDEF"]\n',
+        "rule 1, chanels: there is no such key. Did you mean channels?",
+    ),
+    "a key that resembles none": (
+        RULE + "colour = 1\n",
+        "rule 1, colour: there is no such key. Remove it.",
+    ),
+    "a misspelt key at the top": (
+        'contakt = "Ann"\n' + RULE,
+        "contakt: there is no such key. Did you mean contact?",
+    ),
+    "a misspelt table": (
+        RULE + '[[owners]]\nappid = "x"\n',
+        "owners: there is no such key. Did you mean owner?",
+    ),
+    "a misspelt key of an owner": (
+        RULE + f'[[owner]]\nappid = "{A}"\nenvs = ["*"]\nenv = "x"\n',
+        "owner 1, env: there is no such key. Did you mean envs?",
+    ),
+    "a misspelt key of a test": (
+        RULE + TEST + 'expect = "allow"\ngroup = "S1X"\n',
+        "test 1, group: there is no such key. Did you mean groups?",
+    ),
+    "a misspelt key of approvers": (
+        APPROVE + 'approvers = { users = ["U1X"], channel = "C1X", expire = "1h" }\n',
+        "rule 1, approvers, expire: there is no such key. Did you mean expires?",
+    ),
+    "users that are no list": (
+        RULE.replace('["U012ABCDEF"]', '"U012ABCDEF"'),
+        f"rule 1, users: {NO_LIST}",
+    ),
+    "a user that is a number": (RULE.replace('"U012ABCDEF"', "12"), f"rule 1, users, 1: {NO_TEXT}"),
+    "a user by name": (RULE.replace("U012ABCDEF", "@ann"), f"rule 1, users, 1: “@ann” {NO_USER}"),
+    "a group among the users": (
+        RULE.replace('["U012ABCDEF"]', '["U1X", "S1X"]'),
+        f"rule 1, users, 2: “S1X” {NO_USER}",
+    ),
+    "a user among the groups": (
+        RULE + 'groups = ["U1X"]\n',
+        f"rule 1, groups, 1: “U1X” {NO_GROUP}",
+    ),
+    "a star among the groups": (RULE + 'groups = ["*"]\n', f"rule 1, groups, 1: “*” {NO_GROUP}"),
+    "a channel by name": (
+        RULE + 'channels = ["#ops"]\n',
+        f"rule 1, channels, 1: “#ops” {NO_CHANNEL}",
+    ),
+    "no channels": (RULE + "channels = []\n", f"rule 1, channels: {EMPTY}"),
+    "no appids": (RULE + "appids = []\n", f"rule 1, appids: {EMPTY}"),
+    "no envs": (RULE + "envs = []\n", f"rule 1, envs: {EMPTY}"),
+    "an empty glob": (RULE + 'envs = ["a", ""]\n', f"rule 1, envs, 2: {EMPTY}"),
+    "a confirmation that is a word": (
+        RULE + 'confirm = "yes"\n',
+        "rule 1, confirm: it must be true or false, without quotes.",
+    ),
+    "a name that is a number": (RULE + "name = 7\n", f"rule 1, name: {NO_TEXT}"),
+    "an empty contact": ('contact = ""\n' + RULE, f"contact: {EMPTY}"),
+    "a long contact": (
+        f'contact = "{"x" * 201}"\n' + RULE,
+        "contact: it is too long. Use at most 200 characters.",
+    ),
+    "an owner that is no appid": (
+        RULE + '[[owner]]\nappid = "wx5FE6BB43205E9E70"\nenvs = ["*"]\n',
+        f"owner 1, appid: “wx5FE6BB43205E9E70” {NO_APPID}",
+    ),
+    "an owner of nothing": (
+        RULE + f'[[owner]]\nappid = "{A}"\n',
+        "owner 1, envs: it is missing. Add it.",
+    ),
+    "approvers that are no table": (
+        APPROVE + 'approvers = "U1X"\n',
+        "rule 1, approvers: it must be a table. Write it as in the README's example.",
+    ),
+    "approvers without a channel": (
+        APPROVE + 'approvers = { users = ["U1X"] }\n',
+        "rule 1, approvers, channel: it is missing. Add it.",
+    ),
+    "approvers in no channel": (
+        APPROVE + 'approvers = { users = ["U1X"], channel = "ops" }\n',
+        f"rule 1, approvers, channel: “ops” {NO_CHANNEL}",
+    ),
+    "an approval without approvers": (APPROVE, f"rule 1: {NO_APPROVERS}"),
+    "an approval that nobody can give": (
+        APPROVE + 'approvers = { users = [], channel = "C1X" }\n',
+        f"rule 1: {NO_APPROVERS}",
+    ),
+    "approvers without an approval": (
+        RULE + 'name = "x"\napprovers = { users = ["U1X"], channel = "C1X" }\n',
+        (
+            'rule 1 (“x”): approvers go with effect = "approve" only. '
+            "Change the effect or remove them."
+        ),
+    ),
+    "a permission for nobody": ('[[rule]]\neffect = "allow"\n', f"rule 1: {NOBODY}"),
+    "a permission for an empty list": (
+        '[[rule]]\nname = "x"\nusers = []\ngroups = []\neffect = "allow"\n',
+        f"rule 1 (“x”): {NOBODY}",
+    ),
+    "a denial for an empty list of users": (
+        '[[rule]]\nusers = []\neffect = "deny"\n',
+        f"rule 1: {NOBODY}",
+    ),
+    "a denial for an empty list of groups": (
+        '[[rule]]\ngroups = []\neffect = "deny"\n',
+        f"rule 1: {NOBODY}",
+    ),
+    "a denial with a confirmation": (
+        '[[rule]]\neffect = "deny"\nconfirm = true\n',
+        'rule 1: confirm and guests mean nothing with effect = "deny". Remove them.',
+    ),
+    "a denial with guests": (
+        '[[rule]]\neffect = "deny"\nguests = true\n',
+        'rule 1: confirm and guests mean nothing with effect = "deny". Remove them.',
+    ),
+    "a name given twice": (
+        RULE + 'name = "x"\n' + RULE + 'name = "x"\n',
+        (
+            "rule 2 (“x”): another rule has this name. "
+            "Give each rule its own, so that answers are clear."
+        ),
+    ),
+    "a line that is not TOML": (
+        RULE + "users =\n",
+        "It is not valid TOML: Invalid value (at line 4, column 8). Put that line right first.",
+    ),
+    "a key given twice": (
+        RULE + 'effect = "deny"\n',
+        (
+            "It is not valid TOML: Cannot overwrite a value (at line 4, column 16). "
+            "Put that line right first."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), PROBLEMS.values(), ids=list(PROBLEMS))
+def test_a_problem_is_told_with_its_place_and_its_fix(text: str, problem: str) -> None:
+    assert problems(text) == [problem]
+
+
+@pytest.mark.parametrize(
+    "value", ["1" * 5000, "[" * 5000, "{a=" * 5000], ids=["number", "lists", "tables"]
+)
+def test_what_is_too_much_for_python_is_a_problem_like_any_other(value: str) -> None:
+    (problem,) = problems(f"a = {value}")
+    assert problem.startswith("It is not valid TOML: ")
+    assert problem.endswith(". Put that line right first.")
+
+
+def test_all_problems_of_the_fields_are_told_at_once() -> None:
+    text = """
+    contact = ""
+    [[owner]]
+    appid = "x"
+    envs = []
+    [[rule]]
+    users = ["ann"]
+    effect = "yes"
+    chanel = "C1X"
+    [[rule]]
+    users = ["U1X"]
+    effect = "allow"
+    confirm = 1
+    """
+    assert problems(text) == [
+        f"contact: {EMPTY}",
+        f"owner 1, appid: “x” {NO_APPID}",
+        f"owner 1, envs: {EMPTY}",
+        f"rule 1, users, 1: “ann” {NO_USER}",
+        "rule 1, effect: “yes” is not possible here. Write allow, approve or deny.",
+        "rule 1, chanel: there is no such key. Did you mean channels?",
+        "rule 2, confirm: it must be true or false, without quotes.",
+    ]
+
+
+def test_all_problems_between_the_fields_are_told_at_once() -> None:
+    text = '[[rule]]\neffect = "allow"\n' + APPROVE + '[[rule]]\neffect = "deny"\nguests = true\n'
+    assert problems(text) == [
+        f"rule 1: {NOBODY}",
+        f"rule 2: {NO_APPROVERS}",
+        'rule 3: confirm and guests mean nothing with effect = "deny". Remove them.',
+    ]
+
+
+RULES_UNDER_TEST = """
+[[rule]]
+name = "no live"
+envs = ["live-*"]
+effect = "deny"
+
+[[rule]]
+name = "ops"
+groups = ["S0OPS"]
+channels = ["C0OPS"]
+effect = "allow"
+
+[[rule]]
+name = "careful"
+users = ["U0ANN"]
+envs = ["prod-*"]
+effect = "allow"
+confirm = true
+
+[[rule]]
+name = "ask"
+users = ["*"]
+envs = ["test-*"]
+effect = "approve"
+approvers = { users = ["U0BOB"], channel = "C0OPS" }
+"""
+
+
+def case(expect: str, env: str, more: str = "") -> str:
+    return f'[[test]]\nuser = "U0ANN"\nappid = "{A}"\nenv = "{env}"\nexpect = "{expect}"\n{more}\n'
+
+
+IN_OPS = 'groups = ["S0OPS"]\nchannel = "C0OPS"'
+
+
+@pytest.mark.parametrize(
+    ("expect", "env", "more"),
+    [
+        pytest.param("deny", "live-1", IN_OPS, id="a denial in front"),
+        pytest.param("allow", "any", IN_OPS, id="a group in its channel"),
+        pytest.param("deny", "any", 'groups = ["S0OPS"]', id="a group without a channel"),
+        pytest.param("deny", "any", 'channel = "C0OPS"', id="a channel without the group"),
+        pytest.param("allow", "prod-1", "", id="a confirmation counts as a permission"),
+        pytest.param("approve", "test-1", "", id="an approval"),
+        pytest.param("deny", "test-1", "guest = true", id="a guest"),
+        pytest.param("deny", "any", "", id="no rule"),
+    ],
+)
+def test_a_test_in_the_file_that_holds_lets_the_file_in(expect: str, env: str, more: str) -> None:
+    assert policy(RULES_UNDER_TEST + case(expect, env, more)) == policy(RULES_UNDER_TEST)
+
+
+def test_tests_in_the_file_that_fail_refuse_it_and_say_what_happens_instead() -> None:
+    tests = (
+        *(case("allow", "live-1", IN_OPS), case("deny", "any", IN_OPS), case("deny", "prod-1")),
+        *(case("allow", "any"), case("approve", "test-1"), case("allow", "test-1")),
+    )
+    should = f"U0ANN with {A} and"
+    fix = "Put the rules or the test right."
+    assert problems(RULES_UNDER_TEST + "".join(tests)) == [
+        f"test 1: {should} live-1 should get “allow” but gets “deny” (no live). {fix}",
+        f"test 2: {should} any should get “deny” but gets “allow” (ops). {fix}",
+        f"test 3: {should} prod-1 should get “deny” but gets “allow” (careful). {fix}",
+        f"test 4: {should} any should get “allow” but gets “deny” (no rule matches). {fix}",
+        f"test 6: {should} test-1 should get “allow” but gets “approve” (ask). {fix}",
+    ]
+
+
+def test_the_policy_of_the_settings_is_one_rule() -> None:
+    people, groups, where = frozenset({"U1X"}), frozenset({"S1X"}), frozenset({"C1X"})
+    rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, people, groups, where)
+    assert simple_policy(people, groups, where, A) == Policy((rule,), (), A)
+
+
+def toml(value: object) -> str:
+    """Return `value` as an inline value of TOML."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{toml(k)} = {toml(v)}" for k, v in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(toml, value)) + "]"
+        case _:  # A number, a truth value or a text without control characters reads as in JSON.
+            return json.dumps(value, ensure_ascii=False)
+
+
+WORDS = st.sampled_from(
+    ("U012ABCDEF", "S1X", "C1X", "*", A, "allow", "approve", "deny", "24h", "", "test-*", "[!")
+) | st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=5)
+KEYS = st.sampled_from(
+    (
+        *("rule", "owner", "test", "contact", "name", "users", "groups", "channels", "appids"),
+        *("envs", "effect", "confirm", "guests", "approvers", "channel", "expires", "user"),
+        *("guest", "appid", "env", "expect"),
+    )
+)
+LEAVES = WORDS | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | WORDS, inner, max_size=6),
+    max_leaves=20,
+)
+IDS = {"users": ["U012ABCDEF", "*"], "groups": ["S1X"], "channels": ["C1X"]}
+LIKELY_RULES = st.fixed_dictionaries(
+    {"effect": st.sampled_from(("allow", "approve", "deny"))},
+    optional={
+        **{key: st.lists(st.sampled_from(ids), max_size=2) for key, ids in IDS.items()},
+        "envs": st.lists(WORDS, max_size=2),
+        "confirm": st.booleans(),
+        "guests": st.booleans(),
+        "name": WORDS,
+        "approvers": st.just({"users": ["U1X"], "channel": "C1X"}),
+        "chanel": LEAVES,
+    },
+)
+LIKELY_TESTS = st.fixed_dictionaries(
+    {
+        "user": st.just("U012ABCDEF"),
+        "appid": st.just(A),
+        "env": WORDS,
+        "expect": st.sampled_from(("allow", "approve", "deny")),
+    }
+)
+LIKELY_FILES = st.fixed_dictionaries(
+    {"rule": st.lists(LIKELY_RULES, max_size=4)},
+    optional={"test": st.lists(LIKELY_TESTS, max_size=2), "contact": WORDS},
+)
+
+
+def is_answer(read: Policy | list[str]) -> bool:
+    """Tell whether this is a Policy with rules, or problems in sentences."""
+    if isinstance(read, Policy):
+        return len(read.rules) > 0
+    return len(read) > 0 and all(line.endswith((".", "?")) for line in read)
+
+
+@given(st.text())
+@example("a = 1979-13-01")
+@example('a = "\ud800"')
+def test_any_text_is_a_policy_or_has_problems(text: str) -> None:
+    assert is_answer(read_policy(text, None))
+
+
+@given(st.dictionaries(KEYS | WORDS, VALUES, max_size=4) | LIKELY_FILES)
+def test_any_tables_are_a_policy_or_have_problems(tables: dict[str, object]) -> None:
+    text = "".join(f"{toml(key)} = {toml(value)}\n" for key, value in tables.items())
+    read = read_policy(text, None)
+    assert is_answer(read)
+    assert isinstance(read, Policy) or "It is not valid TOML" not in read[0]
+
+
+@given(st.lists(LIKELY_RULES, min_size=1, max_size=4))
+def test_rules_that_are_let_in_name_somebody_unless_they_deny(rules: list[object]) -> None:
+    read = read_policy(f"rule = {toml(rules)}", None)
+    if isinstance(read, Policy):
+        assert [
+            rule
+            for rule in read.rules
+            if rule.effect is not Effect.DENY and not rule.users | rule.groups
+        ] == []

@@ -1,0 +1,220 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.command.typed import Word, words_of
+
+A = "wx5fe6bb43205e9e70"
+PAIR = [A, "prod-1"]
+
+INVISIBLE = {
+    "zero-width-space": "\u200b",
+    "zero-width-non-joiner": "\u200c",
+    "zero-width-joiner": "\u200d",
+    "word-joiner": "\u2060",
+    "byte-order-mark": "\ufeff",
+    "soft-hyphen": "\u00ad",
+    "left-to-right-mark": "\u200e",
+    "right-to-left-override": "\u202e",
+    "null": "\x00",
+    "escape": "\x1b",
+    "backspace": "\x08",
+}
+BLANKS = {
+    "space": " ",
+    "tab": "\t",
+    "line-break": "\n",
+    "windows-line-break": "\r\n",
+    "vertical-tab-of-word-processors": "\v",
+    "form-feed": "\f",
+    "next-line": "\x85",
+    "line-separator": "\u2028",
+    "paragraph-separator": "\u2029",
+    "no-break-space": "\u00a0",
+    "narrow-no-break-space": "\u202f",
+    "figure-space": "\u2007",
+    "en-space": "\u2002",
+    "ideographic-space": "\u3000",
+    "comma": ",",
+    "comma-and-space": ", ",
+    "semicolon": ";",
+    "ideographic-comma": "、",
+    "ideographic-full-stop": "。",
+    "half-width-full-stop": "｡",
+    "full-width-comma": "，",
+    "full-width-semicolon": "；",
+    "backtick": "`",
+    "full-width-backtick": "｀",
+    "entity-of-the-no-break-space": "&nbsp;",
+}
+HYPHENS = {
+    "hyphen": "\u2010",
+    "non-breaking-hyphen": "\u2011",
+    "figure-dash": "\u2012",
+    "en-dash": "\u2013",
+    "em-dash": "\u2014",
+    "horizontal-bar": "\u2015",
+    "minus": "\u2212",
+    "full-width-hyphen": "－",
+    "small-hyphen": "﹣",
+}
+QUOTATIONS = {
+    "straight": ('"', '"'),
+    "curly": ("“", "”"),
+    "curly-the-wrong-way-round": ("”", "“"),
+    "low": ("„", "“"),
+    "low-and-high": ("„", "”"),
+    "opened-straight-closed-curly": ('"', "”"),
+    "opened-curly-closed-straight": ("“", '"'),
+    "full-width": ("＂", "＂"),
+    "single": ("'", "'"),
+    "single-curly": ("‘", "’"),
+    "single-curly-the-wrong-way-round": ("’", "‘"),
+    "corner": ("「", "」"),
+    "white-corner": ("『", "』"),
+    "angled": ("«", "»"),
+    "entity": ("&quot;", "&quot;"),
+    "numbered-entity": ("&#34;", "&#x22;"),
+}
+
+
+def plain(text: str) -> list[str]:
+    words, closed = words_of(text)
+    assert closed
+    return [word.text for word in words]
+
+
+def table(rows: dict[str, str]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("char", rows.values(), ids=list(rows))
+
+
+@table(BLANKS)
+def test_whatever_looks_like_a_blank_or_a_separator_parts_words(char: str) -> None:
+    assert plain(f"{A}{char}prod-1") == PAIR
+    assert plain(f"{char}{A}{char}{char}prod-1{char}") == PAIR
+
+
+@table(INVISIBLE)
+def test_what_cannot_be_seen_is_not_there(char: str) -> None:
+    assert plain(f"{char}wx5f{char}{A[4:]}{char} prod{char}-1{char}") == PAIR
+
+
+@table(INVISIBLE)
+def test_what_cannot_be_seen_makes_no_word_of_its_own(char: str) -> None:
+    assert plain(f"{A} {char} prod-1 {char}") == PAIR
+
+
+@table(HYPHENS)
+def test_whatever_looks_like_a_hyphen_is_one(char: str) -> None:
+    assert plain(f"{A} prod{char}1") == PAIR
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--dry-run",
+        "—dry-run",
+        "–dry-run",
+        "―dry-run",
+        "——dry—run",
+        "－－dry－run",
+        "−−dry−run",
+        "–-dry‑run",
+        "-–dry-run",
+        "‐‐dry-run",
+        "--dry\u00ad-run",
+    ],
+)
+def test_a_long_dash_before_a_word_is_the_two_hyphens_that_were_typed(option: str) -> None:
+    assert plain(option) == ["--dry-run"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０　ｐｒｏｄ－１", PAIR),
+        (f"`{A}` `prod-1`", PAIR),
+        (f"```\n{A} prod-1\n```", PAIR),
+        (f"{A},prod-1", PAIR),
+        (f"{A} prod-1.", PAIR),
+        (f"{A} prod-1…", PAIR),
+        (f"{A} prod-1。", PAIR),
+        (f"{A} ... prod-1 .", PAIR),
+        ("<http://a.b|a.b>", ["a.b"]),
+        ("<https://a.b/c?d=e|a.b/c>", ["a.b/c"]),
+        ("<http://a.b>", ["a.b"]),
+        ("<http://a.b|>", ["a.b"]),
+        ("&lt;http://a.b|a.b&gt;", ["a.b"]),
+        ("<mailto:a@b.c|a@b.c>", ["a@b.c"]),
+        ("<tel:123|123>", ["123"]),
+        ("<@U1>", ["@U1"]),
+        ("<@U1|ann>", ["@U1"]),
+        ("<#C1|general>", ["#C1"]),
+        ("<#C1|>", ["#C1"]),
+        ("<!here>", ["!here"]),
+        ("<!subteam^S1|@ops>", ["!subteam^S1"]),
+        ("&lt;appid&gt; &lt;env&gt;", ["<appid>", "<env>"]),
+        ("<appid> <env>", ["<appid>", "<env>"]),
+        ("a&amp;b", ["a&b"]),
+        ("&amp;lt;", ["&lt"]),
+        ("a&b &copy &unheardof;", ["a&b", "&copy", "&unheardof"]),
+        ("ﬁle", ["file"]),
+        ("", []),
+        (" \n\u200b… ", []),
+    ],
+)
+def test_what_slack_phones_and_keyboards_add_is_taken_away(text: str, expected: list[str]) -> None:
+    assert plain(text) == expected
+
+
+@pytest.mark.parametrize("quotes", QUOTATIONS.values(), ids=list(QUOTATIONS))
+def test_quotes_of_any_kind_hold_words_together(quotes: tuple[str, str]) -> None:
+    opening, closing = quotes
+    text = f"--reason {opening}two words{closing} {A}"
+    assert words_of(text) == ([Word("--reason"), Word("two words", quoted=True), Word(A)], True)
+
+
+@pytest.mark.parametrize("quotes", QUOTATIONS.values(), ids=list(QUOTATIONS))
+def test_a_quote_behind_an_equals_sign_belongs_to_its_option(quotes: tuple[str, str]) -> None:
+    opening, closing = quotes
+    text = f"—reason={opening}two — words{closing}{A}"
+    assert words_of(text) == ([Word("--reason=two — words"), Word(A)], True)
+
+
+@pytest.mark.parametrize("quotes", QUOTATIONS.values(), ids=list(QUOTATIONS))
+def test_a_quote_that_never_closes_ends_the_words_before_it(quotes: tuple[str, str]) -> None:
+    assert words_of(f"{A} {quotes[0]}prod-1 and more") == ([Word(A)], False)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('"Ｆｕｌｌ， width。"', "Ｆｕｌｌ， width。"),
+        ('"it\'s «here» — `now`…"', "it's «here» — `now`…"),
+        ("'say \"yes\"'", 'say "yes"'),
+        ('"  many \n\t blanks\u3000here "', "many blanks here"),
+        ('"un\u200bseen"', "unseen"),
+        ('"&lt;b&gt; <@U1|ann>"', "<b> @U1"),
+        ('"--dry-run"', "--dry-run"),
+        ('""', ""),
+    ],
+)
+def test_inside_quotes_all_that_can_be_seen_stays_as_it_was_typed(text: str, expected: str) -> None:
+    assert words_of(text) == ([Word(expected, quoted=True)], True)
+
+
+@pytest.mark.parametrize("word", ["don't", "it’s", 'five"six', "o‘clock"])
+def test_an_apostrophe_inside_a_word_opens_no_quote(word: str) -> None:
+    assert plain(f"{word} later") == [word, "later"]
+
+
+@pytest.mark.parametrize("text", ["&#" + "1" * 5000 + ";", "&#" + "1" * 5000, "&#x110000;", "&#0;"])
+def test_a_character_number_that_cannot_be_is_no_trouble(text: str) -> None:
+    assert words_of(text)[1] is True
+
+
+@given(st.text())
+def test_any_text_has_words_without_blanks_unless_quoted(text: str) -> None:
+    words, _ = words_of(text)
+    bare = [w.text for w in words if not w.quoted and "=" not in w.text]
+    assert [w for w in bare if not w or w.split() != [w]] == []

@@ -1,0 +1,174 @@
+"""WeChat on the loopback, the bot's own HTTP client, and servers that say what no proper one would."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import aiohttp
+import httpx
+import pytest
+
+from bot.playground.wechat import LocalWeChat
+from bot.wechat.client import http_client
+
+OWNER = "wx0123456789abcdef"
+OTHER = "wxfedcba9876543210"
+APPID = "wx5fe6bb43205e9e70"
+ENV = "prod-1"
+
+Script = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+class Clock:
+    """A clock that stands still until it is moved, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+class Pauses(list[float]):
+    """A sleep that takes no time but the clock's, and keeps what was asked of it."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    async def __call__(self, seconds: float) -> None:
+        """Move the clock."""
+        self.append(seconds)
+        self._clock.now += seconds
+
+
+class Wire:
+    """A server that keeps each request as it arrived, then does as its script says.
+
+    `requests` are heads with bodies; `arrived` counts them, and `closed` the connections that have ended.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self.requests: list[bytes] = []
+        self.opened = 0
+        self.arrived = asyncio.Semaphore(0)
+        self.closed = asyncio.Semaphore(0)
+        self.port = 0
+        self._script = script
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """Return `http://127.0.0.1:PORT`."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection."""
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
+        self.opened += 1
+        # Whatever happens to the connection, the test looks at what the bot made of it.
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                body = await reader.readexactly(int(length[1]) if length else 0)
+                self.requests.append(head + body)
+                self.arrived.release()
+                await self._script(writer)
+        writer.transport.abort()
+        self._tasks.discard(task)
+        self.closed.release()
+
+    async def stop(self) -> None:
+        """End what is still open."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks)
+
+
+@asynccontextmanager
+async def wire(script: Script) -> AsyncIterator[Wire]:
+    """Serve `script` on a free port."""
+    served = Wire(script)
+    server = await asyncio.start_server(served.serve, "127.0.0.1", 0)
+    served.port = server.sockets[0].getsockname()[1]
+    try:
+        yield served
+    finally:
+        server.close()
+        await served.stop()
+        await server.wait_closed()
+
+
+def answers(answer: bytes) -> AbstractAsyncContextManager[Wire]:
+    """Serve one answer, byte for byte, and keep the connection open."""
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+
+    return wire(script)
+
+
+def closes(answer: bytes = b"") -> AbstractAsyncContextManager[Wire]:
+    """Serve the beginning of an answer, and close the connection."""
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+        raise asyncio.CancelledError
+
+    return wire(script)
+
+
+def mute() -> AbstractAsyncContextManager[Wire]:
+    """Serve nothing, and keep the connection open until the other side closes it."""
+    return answers(b"")
+
+
+def http_answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+    """Return an answer with its length."""
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def pauses(clock: Clock) -> Pauses:
+    return Pauses(clock)
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with aiohttp.ClientSession(trust_env=True) as session, http_client(session) as http:
+        yield http
+
+
+@pytest.fixture
+async def wechat() -> AsyncIterator[LocalWeChat]:
+    async with LocalWeChat() as wechat:
+        yield wechat
+
+
+@pytest.fixture
+def refused_port(unused_tcp_port: int) -> int:
+    """A port of this machine where nobody listens."""
+    return unused_tcp_port

@@ -1,0 +1,200 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.guidance import Trouble
+from bot.outcome import Said
+from bot.wechat.api import Call, Done, Refused, Troubled, read, share_env
+from tests.wechat.conftest import APPID, ENV
+
+RID = "686cab53-686d2226-2e40eeeb"
+
+
+def said(errmsg: object, errcode: object = 40097) -> Said:
+    answer = read(200, json.dumps({"errcode": errcode, "errmsg": errmsg}).encode())
+    assert isinstance(answer, Refused)
+    return answer.said
+
+
+def test_the_call_is_a_json_object_with_the_token_in_the_query_alone() -> None:
+    call = share_env("t0k3n", ENV, APPID)
+    assert call.path == "/tcb/shareenv"
+    assert call.query == {"access_token": "t0k3n"}
+    assert json.loads(call.body) == {"appid": APPID, "env": ENV}
+
+
+@given(st.text(min_size=8), st.text(), st.text())
+def test_the_call_never_shows_its_token(token: str, env: str, appid: str) -> None:
+    call = share_env(f"t0k3n-{token}", env, appid)
+    assert isinstance(call, Call)
+    assert "access_token" not in repr(call)
+    if "t0k3n" not in env + appid:
+        assert "t0k3n" not in repr(call)
+        assert b"t0k3n" not in call.body
+
+
+@given(st.text(), st.text())
+def test_whatever_is_asked_for_arrives_as_it_is(env: str, appid: str) -> None:
+    assert json.loads(share_env("t", env, appid).body) == {"appid": appid, "env": env}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"errcode":0,"errmsg":"ok"}',
+        b'{"errcode":0}',
+        b'{"errcode":"0","errmsg":"ok"}',
+        b'{"errcode":" 0 "}',
+        b'{"errcode":-0}',
+        b'\xef\xbb\xbf{"errcode":0,"errmsg":"ok"}',
+        b' \r\n{"errcode":0}\n ',
+        b'{"errcode":0,"errmsg":"\xff\xfe"}',
+        b'{"errcode":0,"errmsg":"a\x01\tb"}',
+        b'{"errcode":0,"errmsg":null}',
+        b'{"errmsg":[1],"errcode":0,"more":{"a":1}}',
+    ],
+    ids=[
+        *("as documented", "without a text", "code as text", "code as text with blanks"),
+        *("minus zero", "byte order mark", "blanks around", "broken UTF-8"),
+        *("raw control characters", "text null", "more than documented"),
+    ],
+)
+def test_errcode_zero_is_a_yes_in_every_form(body: bytes) -> None:
+    assert read(200, body) == Done()
+
+
+@pytest.mark.parametrize(
+    ("errcode", "number"),
+    [
+        ("40097", 40097),
+        ('"40097"', 40097),
+        ('"-501001"', -501001),
+        ("-1", -1),
+        ('" 61007 "', 61007),
+        ("9999999999", 9_999_999_999),
+    ],
+)
+def test_another_errcode_is_a_no_as_number_or_as_text(errcode: str, number: int) -> None:
+    answer = read(200, b'{"errcode":%s,"errmsg":"no"}' % errcode.encode())
+    assert answer == Refused(Said(number, "no", None))
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        *('"errcode":true', '"errcode":false', '"errcode":0.0', '"errcode":1e3'),
+        *('"errcode":null', '"errcode":""', '"errcode":"ok"', '"errcode":"0x0"'),
+        *('"errcode":"0.0"', '"errcode":[0]', '"errcode":{"errcode":0}', '"errmsg":"ok"'),
+        *('"errcode":NaN', '"errcode":Infinity', '"Errcode":0', '"errcode":10000000000'),
+        *(f'"errcode":{"9" * 4000}', f'"errcode":"{"9" * 5000}"'),
+    ],
+    ids=lambda member: member[:24],
+)
+def test_an_object_without_a_readable_errcode_is_neither_yes_nor_no(member: str) -> None:
+    assert read(200, b"{%s}" % member.encode()) == Troubled(Trouble.NO_ERRCODE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b" ", b"\xef\xbb\xbf", b"ok", b"0", b"null", b"true", b'"errcode"'),
+        *(b"[]", b'[{"errcode":0}]', b"<html><body>Bad Gateway</body></html>"),
+        *(b'{"errcode":0', b'{"errcode":0}{"errcode":0}', b"\x1f\x8b\x08\x00", b"\xff" * 40),
+        *(b"[" * 100_000, b'{"errcode":' + b"9" * 5000 + b"}"),
+        '{"errcode":0}'.encode("utf-16"),
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_what_is_no_json_object_is_no_answer_of_wechats(body: bytes) -> None:
+    assert read(200, body) == Troubled(Trouble.NOT_JSON)
+
+
+@pytest.mark.parametrize(
+    ("status", "trouble"),
+    [
+        *((100, Trouble.NOT_JSON), (201, Trouble.NOT_JSON), (204, Trouble.NOT_JSON)),
+        *((299, Trouble.NOT_JSON), (300, Trouble.REDIRECTED), (302, Trouble.REDIRECTED)),
+        *((304, Trouble.REDIRECTED), (399, Trouble.REDIRECTED), (400, Trouble.GATEWAY_REFUSED)),
+        *((403, Trouble.GATEWAY_REFUSED), (412, Trouble.GATEWAY_REFUSED)),
+        *((499, Trouble.GATEWAY_REFUSED), (500, Trouble.GATEWAY_BROKEN)),
+        *((502, Trouble.GATEWAY_BROKEN), (599, Trouble.GATEWAY_BROKEN)),
+        *((999, Trouble.GATEWAY_BROKEN), (0, Trouble.NOT_JSON)),
+    ],
+)
+def test_any_other_status_than_200_is_not_wechats_whatever_the_body_says(
+    status: int, trouble: Trouble
+) -> None:
+    assert read(status, b'{"errcode":0,"errmsg":"ok"}') == Troubled(trouble)
+
+
+@pytest.mark.parametrize(
+    ("errmsg", "words", "rid"),
+    [
+        (f"invalid args rid: {RID}", "invalid args", RID),
+        (f"invalid args rid:{RID}", "invalid args", RID),
+        (f"rid: {RID}", "", RID),
+        (f"invalid rid: {RID} hint: [a]", "invalid hint: [a]", RID),
+        (f"no \t\n rid: \r\n {RID}", "no", RID),
+        (f"a rid: {RID} b rid: {RID}", "a b", RID),
+        ("invalid args", "invalid args", None),
+        ("arid: 1", "arid: 1", None),
+        (f"grid: {RID}", f"grid: {RID}", None),
+        ("rid: 686cab53", "rid: 686cab53", None),
+        (f"no rid: {RID.upper()}", f"no rid: {RID.upper()}", None),
+        (f"{'x' * 900} rid: {RID}", "x" * 300, RID),
+        ("", "", None),
+        (None, "", None),
+        (0, "", None),
+        (17, "17", None),
+        (["a"], "['a']", None),
+        (" system \t error\r\n", "system error", None),
+        ("a\u202eb\u0000c \ufeffd\ud800", "a b c d", None),
+        ("<!channel> & `x`", "<!channel> & `x`", None),
+    ],
+    ids=repr,
+)
+def test_wechats_words_and_its_rid_are_told_apart(
+    errmsg: object, words: str, rid: str | None
+) -> None:
+    assert said(errmsg) == Said(40097, words, rid)
+
+
+def test_a_megabyte_of_blanks_costs_no_time() -> None:
+    assert said(" " * 1_000_000 + f"rid: {RID}") == Said(40097, "", RID)
+
+
+@given(st.text())
+def test_words_are_printable_and_without_needless_blanks(errmsg: str) -> None:
+    words = said(errmsg).errmsg
+    assert words.isprintable()
+    assert words == " ".join(words.split())
+    assert len(words) <= 300
+
+
+@pytest.mark.parametrize("depth", range(600, 1000, 7))
+def test_nesting_that_json_just_allows_is_no_error(depth: int) -> None:
+    nested = b'{"errcode":1,"errmsg":%s}' % (b"[" * depth + b"]" * depth)
+    assert isinstance(read(200, nested), Refused | Troubled)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+bodies = (
+    st.binary()
+    | json_values.map(lambda value: json.dumps(value).encode())
+    | st.fixed_dictionaries({"errcode": json_values, "errmsg": json_values}).map(
+        lambda value: json.dumps(value).encode()
+    )
+)
+
+
+@given(st.integers(-1, 1000) | st.just(200), bodies)
+def test_reading_never_raises(status: int, body: bytes) -> None:
+    answer = read(status, body)
+    assert isinstance(answer, Done | Refused | Troubled)
+    assert status == 200 or isinstance(answer, Troubled)

@@ -1,0 +1,414 @@
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from bot.guidance import Guidance, Retry, Trouble, all_guidance, for_code, for_trouble
+from bot.outcome import Failed, Outcome, Said, Shared, Unknown
+from bot.playground.wechat import (
+    Answer,
+    Call,
+    Code,
+    Drip,
+    Drop,
+    GzipBomb,
+    Hang,
+    Huge,
+    LocalWeChat,
+    Redirect,
+    Status,
+    Truncated,
+)
+from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
+from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
+from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Clock, Pauses, mute
+
+SHORT = 0.15  # seconds; long enough for an answer of this machine
+
+Maker = Callable[..., WeChat]
+
+
+@pytest.fixture
+def bot(http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock, pauses: Pauses) -> Maker:
+    """Makes the client, against the stand-ins and with a jitter of a half unless told otherwise."""
+
+    def make(
+        *, tokens: TokenSource | None = None, url: str = "", timeout: float = 5, jitter: float = 0.5
+    ) -> WeChat:
+        return WeChat(
+            http,
+            url or wechat.url,
+            tokens or TokenServer(http, wechat.token_url, wechat.authorization, clock),
+            timeout=timeout,
+            clock=clock,
+            sleep=pauses,
+            jitter=lambda: jitter,
+        )
+
+    return make
+
+
+async def share(bot: WeChat) -> Outcome:
+    return await bot.share(OWNER, ENV, APPID)
+
+
+def advice(outcome: Outcome) -> Guidance:
+    assert isinstance(outcome, Failed | Unknown)
+    return outcome.guidance
+
+
+async def test_a_yes_is_a_share_with_the_owners_token(bot: Maker, wechat: LocalWeChat) -> None:
+    assert await share(bot()) == Shared(1)
+    assert wechat.shared == [(OWNER, ENV, APPID)]
+
+
+async def test_a_no_comes_with_its_guidance_and_wechats_words(
+    bot: Maker, wechat: LocalWeChat
+) -> None:
+    wechat.next(Code(85088, "no qbase privilege rid: 686cab53-686d2226-2e40eeeb"))
+    said = Said(85088, "no qbase privilege", "686cab53-686d2226-2e40eeeb")
+    assert await share(bot()) == Failed(for_code(85088), said, 1)
+
+
+@pytest.mark.parametrize(
+    ("retry", "code", "tries", "waited"),
+    [
+        (Retry.NEVER, 40097, 1, []),
+        (Retry.ONCE, -1000, 2, [0.5]),
+        (Retry.BACKOFF, -1, 4, [0.5, 1.0, 2.0]),
+    ],
+    ids=lambda value: value.name if isinstance(value, Retry) else "",
+)
+async def test_each_error_gets_as_many_tries_as_its_guidance_grants(  # noqa: PLR0913, PLR0917
+    bot: Maker,
+    wechat: LocalWeChat,
+    pauses: Pauses,
+    retry: Retry,
+    code: int,
+    tries: int,
+    waited: list[float],
+) -> None:
+    assert for_code(code).retry is retry
+    wechat.always(Code(code))
+    outcome = await share(bot())
+    assert not isinstance(outcome, Shared)
+    assert (outcome.guidance, outcome.tries) == (for_code(code), tries)
+    assert (len(wechat.calls), pauses) == (tries, waited)
+    assert tries == 1 + MOST_TRIES[retry]
+
+
+async def test_a_renewed_token_gets_one_more_try_at_once(
+    bot: Maker, wechat: LocalWeChat, pauses: Pauses
+) -> None:
+    wechat.expire(wechat.issue(OWNER))
+    old = wechat.issue(OWNER)
+    client = bot()
+    assert await share(client) == Shared(1)
+    wechat.expire(old)
+    assert await share(client) == Shared(2)
+    assert pauses == [0.0]
+    assert [call.token == old for call in wechat.calls] == [True, True, False]
+
+
+@pytest.mark.parametrize("code", [40001, 40014, 42001])
+async def test_a_token_is_renewed_once_and_no_more(
+    bot: Maker, wechat: LocalWeChat, code: int
+) -> None:
+    fresh = WithNumbers()
+    wechat.always(Code(code, "no rid: 686cab53-686d2226-2e40eeeb"))
+    said = Said(code, "no", "686cab53-686d2226-2e40eeeb")
+    assert await share(bot(tokens=fresh)) == Failed(for_code(code), said, 2)
+    assert fresh.refused == ["token-0"]
+    assert [call.token for call in wechat.calls] == ["token-0", "token-1"]
+
+
+class WithNumbers:
+    """A token source that always has another token, and may take its time."""
+
+    def __init__(self, clock: Clock | None = None, takes: float = 0.0) -> None:
+        self.refused: list[str] = []
+        self._clock = clock
+        self._takes = takes
+
+    async def token(self, owner: str) -> str | Trouble:  # noqa: ARG002  # the port's
+        """Return the newest token."""
+        return f"token-{len(self.refused)}"
+
+    async def renew(self, owner: str, refused: str) -> str | Trouble:
+        """Return the next token."""
+        self.refused.append(refused)
+        if self._clock:
+            self._clock.now += self._takes
+        return await self.token(owner)
+
+
+async def test_many_refusals_of_one_token_make_one_renewal(bot: Maker, wechat: LocalWeChat) -> None:
+    client = bot()
+    await share(client)
+    wechat.supersede(wechat.calls[0].token)
+    outcomes = await asyncio.gather(*(share(client) for _ in range(20)))
+    assert outcomes == [Shared(2)] * 20
+    assert wechat.token_calls == [OWNER, OWNER]
+
+
+async def test_after_a_renewal_each_error_keeps_its_own_count(
+    bot: Maker, wechat: LocalWeChat, pauses: Pauses
+) -> None:
+    wechat.next(Code(-1), Code(42001), Code(-1000), Code(-1), Code(-1), Code(0))
+    assert await share(bot(tokens=Alternately(wechat))) == Shared(6)
+    assert pauses == [0.5, 0.0, 0.5, 1.0, 2.0]
+
+
+class Alternately:
+    """A token source whose tokens WeChat knows."""
+
+    def __init__(self, wechat: LocalWeChat) -> None:
+        self._wechat = wechat
+
+    async def token(self, owner: str) -> str | Trouble:
+        """Return a token that WeChat has just issued."""
+        return self._wechat.issue(owner)
+
+    async def renew(self, owner: str, refused: str) -> str | Trouble:  # noqa: ARG002  # the port's
+        """Return another token that WeChat has just issued."""
+        return self._wechat.issue(owner)
+
+
+@pytest.mark.parametrize(
+    ("jitter", "waited"),
+    [(0.0, [0.25, 0.5, 1.0]), (0.25, [0.375, 0.75, 1.5]), (1.0, [0.75, 1.5, 3.0])],
+)
+async def test_pauses_double_and_are_spread(
+    bot: Maker, wechat: LocalWeChat, pauses: Pauses, jitter: float, waited: list[float]
+) -> None:
+    wechat.always(Code(-1))
+    await share(bot(jitter=jitter))
+    assert pauses == waited
+
+
+@pytest.mark.parametrize(
+    ("seconds_for_each", "tries"), [(0.0, 4), (3.0, 4), (4.0, 3), (7.0, 2), (14.6, 1), (60.0, 1)]
+)
+async def test_no_try_begins_when_the_time_is_up(  # noqa: PLR0913, PLR0917
+    bot: Maker,
+    wechat: LocalWeChat,
+    clock: Clock,
+    pauses: Pauses,
+    seconds_for_each: float,
+    tries: int,
+) -> None:
+    wechat.always(Code(-1))
+    wechat.calls = Ticking(clock, seconds_for_each)
+    outcome = await share(bot())
+    assert isinstance(outcome, Unknown)
+    assert (outcome.tries, len(wechat.calls), len(pauses)) == (tries, tries, tries - 1)
+    assert sum(pauses) + seconds_for_each * (tries - 1) < TOTAL_SECONDS
+
+
+class Ticking(list[Call]):
+    """Calls of which each takes some seconds of the clock."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seconds = seconds
+
+    def append(self, call: Call) -> None:
+        """Keep the call, and let the time pass."""
+        super().append(call)
+        self._clock.now += self._seconds
+
+
+async def test_the_last_try_has_only_the_time_that_is_left(
+    bot: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
+    wechat.next(Code(-1), Hang(60))
+    wechat.calls = Ticking(clock, 14.2)  # and half a second of pause
+    began = time.perf_counter()
+    outcome = await share(bot(timeout=60))
+    assert time.perf_counter() - began < 2
+    assert outcome == Unknown(for_trouble(Trouble.TIMEOUT), None, 2)
+
+
+async def test_a_renewal_that_took_all_the_time_is_not_followed_by_a_call(
+    bot: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
+    wechat.next(Code(42001, "expired"))
+    outcome = await share(bot(tokens=WithNumbers(clock, takes=14.95)))
+    assert isinstance(outcome, Failed)
+    assert (advice(outcome), outcome.tries, len(wechat.calls)) == (for_code(42001), 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome", "key"),
+    [
+        ([Hang(60, after_effect=True), Code(40097)], Unknown, "40097"),
+        ([Hang(60), Code(0)], Shared, ""),
+        ([Drop(), Code(85088)], Unknown, "85088"),
+        ([Drop(after_effect=True), Drop(), Code(0)], Shared, ""),
+        ([Truncated(), Code(61007)], Unknown, "61007"),
+        ([Code(-1), Code(40097)], Unknown, "40097"),
+        ([Code(-1000), Code(0)], Shared, ""),
+        ([Drop(), Status(502)], Unknown, "gateway-broken"),
+        ([Drop(), Status(403)], Unknown, "gateway-refused"),
+        ([Drop(), Code(42001), Code(40097)], Unknown, "40097"),
+        ([Code(42001), Code(40097)], Failed, "40097"),
+        ([Code(42001), Drop(), Code(48001)], Unknown, "48001"),
+    ],
+    ids=lambda value: "-".join(map(repr, value)) if isinstance(value, list) else "",
+)
+async def test_a_try_in_doubt_leaves_a_doubt_that_only_a_yes_ends(
+    bot: Maker, wechat: LocalWeChat, answers: list[Answer], outcome: type[Outcome], key: str
+) -> None:
+    wechat.next(*answers)
+    ended = await share(bot(tokens=Alternately(wechat), timeout=SHORT))
+    assert type(ended) is outcome
+    assert ended.tries == len(answers) == len(wechat.calls)
+    assert isinstance(ended, Shared) or ended.guidance.key == key
+
+
+@pytest.mark.parametrize(
+    ("fault", "trouble", "outcome", "tries"),
+    [
+        (Status(502), Trouble.GATEWAY_BROKEN, Unknown, 1),
+        (Status(504, b'{"errcode":0}'), Trouble.GATEWAY_BROKEN, Unknown, 1),
+        (Status(407), Trouble.GATEWAY_REFUSED, Failed, 1),
+        (Status(412), Trouble.GATEWAY_REFUSED, Failed, 1),
+        (Redirect("http://127.0.0.1:1/"), Trouble.REDIRECTED, Failed, 1),
+        (Status(200), Trouble.NOT_JSON, Unknown, 1),
+        (Status(200, b""), Trouble.NOT_JSON, Unknown, 1),
+        (Status(200, b"{}"), Trouble.NO_ERRCODE, Unknown, 1),
+        (GzipBomb(), Trouble.NOT_JSON, Unknown, 1),
+        (Huge(100_000_000), Trouble.NOT_JSON, Unknown, 1),
+        (Drop(), Trouble.LOST, Unknown, 4),
+        (Hang(0.01), Trouble.LOST, Unknown, 4),
+        (Hang(60), Trouble.TIMEOUT, Unknown, 4),
+        (Drip(0.05), Trouble.TIMEOUT, Unknown, 4),
+    ],
+    ids=lambda value: repr(value)[:40] if isinstance(value, Answer) else "",
+)
+async def test_what_is_no_answer_of_wechats_ends_as_honestly_as_can_be(  # noqa: PLR0913, PLR0917
+    bot: Maker,
+    wechat: LocalWeChat,
+    fault: Answer,
+    trouble: Trouble,
+    outcome: type[Failed | Unknown],
+    tries: int,
+) -> None:
+    wechat.always(fault)
+    ended = await share(bot(timeout=SHORT))
+    assert ended == outcome(for_trouble(trouble), None, tries)
+    assert len(wechat.calls) == tries
+
+
+async def test_a_refused_connection_alone_leaves_no_doubt(
+    bot: Maker, pauses: Pauses, refused_port: int
+) -> None:
+    url = f"http://127.0.0.1:{refused_port}"
+    ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t")))
+    assert ended == Failed(for_trouble(Trouble.NOT_SENT_CONNECT), None, 4)
+    assert pauses == [0.5, 1.0, 2.0]
+
+
+async def test_a_host_that_nobody_knows_leaves_no_doubt(bot: Maker) -> None:
+    url = "http://nowhere.invalid"
+    ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t"), timeout=2))
+    assert ended == Failed(for_trouble(Trouble.NOT_SENT_CONNECT), None, 4)
+
+
+async def test_a_port_without_tls_leaves_no_doubt(bot: Maker, wechat: LocalWeChat) -> None:
+    url = wechat.url.replace("http://", "https://")
+    ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t")))
+    assert ended == Failed(for_trouble(Trouble.NOT_SENT_TLS), None, 4)
+
+
+async def test_a_redirect_takes_the_token_nowhere(bot: Maker, wechat: LocalWeChat) -> None:
+    async with mute() as elsewhere:
+        wechat.next(Redirect(f"{elsewhere.url}/tcb/shareenv"))
+        assert isinstance(await share(bot()), Failed)
+        assert elsewhere.opened == 0
+
+
+async def test_the_fixed_token_cannot_be_renewed(bot: Maker, wechat: LocalWeChat) -> None:
+    token = wechat.issue(OWNER)
+    wechat.expire(token)
+    ended = await share(bot(tokens=FixedToken(OWNER, token)))
+    assert isinstance(ended, Failed)
+    assert advice(ended) == for_trouble(Trouble.TOKEN_FIXED_DEAD)
+    assert ended.said is not None
+    assert (ended.said.errcode, ended.tries, len(wechat.calls)) == (42001, 1, 1)
+
+
+async def test_another_owners_env_is_not_shared_with_the_wrong_token(
+    bot: Maker, wechat: LocalWeChat
+) -> None:
+    client = bot(tokens=FixedToken(OTHER, wechat.issue(OTHER)))
+    assert await share(client) == Failed(for_trouble(Trouble.TOKEN_FIXED_OTHER_OWNER), None, 0)
+    assert wechat.calls == []
+
+
+async def test_without_a_token_wechat_is_not_called(bot: Maker, wechat: LocalWeChat) -> None:
+    wechat.next_token(Status(503))
+    assert await share(bot()) == Failed(for_trouble(Trouble.TOKEN_SERVER_ANSWER), None, 0)
+    assert wechat.calls == []
+
+
+async def test_a_renewal_that_fails_names_the_token_server_and_keeps_wechats_words(
+    bot: Maker, wechat: LocalWeChat
+) -> None:
+    wechat.next(Code(42001, "access_token expired rid: 686cab53-686d2226-2e40eeeb"))
+    said = Said(42001, "access_token expired", "686cab53-686d2226-2e40eeeb")
+    assert await share(bot()) == Failed(for_trouble(Trouble.TOKEN_SERVER_STALE), said, 1)
+
+
+async def test_a_renewal_that_fails_does_not_end_an_earlier_doubt(
+    bot: Maker, wechat: LocalWeChat
+) -> None:
+    wechat.next(Drop(after_effect=True), Code(42001))
+    ended = await share(bot())
+    assert isinstance(ended, Unknown)
+    assert (advice(ended), ended.tries) == (for_trouble(Trouble.TOKEN_SERVER_STALE), 2)
+
+
+@pytest.mark.parametrize("guidance", all_guidance(), ids=lambda row: row.key)
+def test_every_guidance_has_a_number_of_tries(guidance: Guidance) -> None:
+    assert guidance.retry in MOST_TRIES
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Code(0), Code(42001), Code(-1), Status(502), Drop(), Hang(60), Huge(9_000_000)],
+    ids=repr,
+)
+async def test_no_log_line_and_no_outcome_shows_a_token(
+    bot: Maker, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture, answer: Answer
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    wechat.always(answer)
+    ended = await share(bot(timeout=SHORT))
+    tokens = {call.token for call in wechat.calls} | {wechat.authorization}
+    assert tokens
+    for token in tokens:
+        assert token not in repr(ended)
+        assert token not in caplog.text
+
+
+async def test_a_call_that_is_cancelled_ends_at_once(bot: Maker, wechat: LocalWeChat) -> None:
+    wechat.always(Hang(60))
+    calling = asyncio.create_task(share(bot()))
+    await wechat.until(lambda wechat: len(wechat.calls) == 1)
+    calling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+    assert len(wechat.calls) == 1
+
+
+async def test_a_hundred_shares_at_once_all_arrive(bot: Maker, wechat: LocalWeChat) -> None:
+    client = bot()
+    outcomes = await asyncio.gather(*(client.share(OWNER, f"e-{n}", APPID) for n in range(100)))
+    assert outcomes == [Shared(1)] * 100
+    assert {env for _, env, _ in wechat.shared} == {f"e-{n}" for n in range(100)}
+    assert wechat.token_calls == [OWNER]

@@ -1,0 +1,319 @@
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.guidance import Trouble
+from bot.playground.wechat import (
+    Answer,
+    Code,
+    Drip,
+    Drop,
+    GzipBomb,
+    Hang,
+    Huge,
+    LocalWeChat,
+    Redirect,
+    Status,
+    Truncated,
+)
+from bot.wechat.tokens import FixedToken, TokenServer, read_token
+from tests.wechat.conftest import OTHER, OWNER, Clock, answers, http_answer, mute
+
+Maker = Callable[..., TokenServer]
+
+
+@pytest.fixture
+def server(http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock) -> Maker:
+    """Makes the token source, against the stand-in unless told otherwise."""
+
+    def make(url: str = "", authorization: str | None = "", timeout: float = 5.0) -> TokenServer:
+        authorization = wechat.authorization if authorization == "" else authorization
+        return TokenServer(http, url or wechat.token_url, authorization, clock, timeout)
+
+    return make
+
+
+def giving(**members: object) -> Status:
+    return Status(200, json.dumps(members).encode(), "application/json")
+
+
+async def test_a_fixed_token_is_its_owners_alone() -> None:
+    fixed = FixedToken(OWNER, "t0k3n")
+    assert await fixed.token(OWNER) == "t0k3n"
+    assert await fixed.token(OTHER) is Trouble.TOKEN_FIXED_OTHER_OWNER
+    assert await fixed.renew(OWNER, "t0k3n") is Trouble.TOKEN_FIXED_DEAD
+    assert "t0k3n" not in repr(fixed)
+
+
+async def test_a_token_is_read_again_after_a_minute(
+    server: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
+    tokens = server()
+    first = await tokens.token(OWNER)
+    wechat.issue(OWNER)
+    clock.now += 59.9
+    assert await tokens.token(OWNER) == first
+    clock.now += 0.1
+    second = await tokens.token(OWNER)
+    assert first != second
+    assert wechat.token_calls == [OWNER, OWNER]
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "seconds"),
+    [(7200, 60.0), (100, 60.0), (10, 9.0), (0.5, 0.45), (60, 54.0), (10**400, 60.0)],
+    ids=lambda value: str(value)[:8],
+)
+async def test_a_token_that_ends_sooner_is_read_again_sooner(
+    server: Maker, wechat: LocalWeChat, clock: Clock, expires_in: float, seconds: float
+) -> None:
+    wechat.next_token(giving(access_token="t", expires_in=expires_in))
+    tokens = server()
+    await tokens.token(OWNER)
+    clock.now += seconds - 0.01
+    await tokens.token(OWNER)
+    assert len(wechat.token_calls) == 1
+    clock.now += 0.02
+    await tokens.token(OWNER)
+    assert len(wechat.token_calls) == 2
+
+
+@pytest.mark.parametrize("expires_in", [0, -1, float("nan"), False])
+async def test_a_token_at_its_end_is_used_once(
+    server: Maker, wechat: LocalWeChat, expires_in: float
+) -> None:
+    wechat.next_token(giving(access_token="t", expires_in=expires_in))
+    tokens = server()
+    assert await tokens.token(OWNER) == "t"
+    assert await tokens.token(OWNER) != "t"
+
+
+async def test_each_owner_has_its_own_token_and_address(server: Maker, wechat: LocalWeChat) -> None:
+    tokens = server()
+    first, second = await tokens.token(OWNER), await tokens.token(OTHER)
+    assert (OWNER in str(first), OTHER in str(second)) == (True, True)
+    assert wechat.token_calls == [OWNER, OTHER]
+
+
+async def test_fifty_requests_at_once_make_one_reading(server: Maker, wechat: LocalWeChat) -> None:
+    wechat.latency = 0.02
+    tokens = server()
+    got = await asyncio.gather(*(tokens.token(OWNER) for _ in range(50)))
+    assert len(set(got)) == 1
+    assert wechat.token_calls == [OWNER]
+
+
+async def test_fifty_refusals_at_once_make_one_reading(server: Maker, wechat: LocalWeChat) -> None:
+    tokens = server()
+    old = str(await tokens.token(OWNER))
+    wechat.expire(old)
+    wechat.latency = 0.02
+    got = await asyncio.gather(*(tokens.renew(OWNER, old) for _ in range(50)))
+    assert len(set(got)) == 1
+    assert got[0] not in {old, *Trouble}
+    assert wechat.token_calls == [OWNER, OWNER]
+
+
+async def test_one_owners_slow_reading_holds_up_no_other(
+    server: Maker, wechat: LocalWeChat
+) -> None:
+    wechat.next_token(Hang(60))
+    tokens = server()
+    slow = asyncio.create_task(tokens.token(OWNER))
+    await wechat.until(lambda wechat: wechat.token_calls == [OWNER])
+    assert OTHER in str(await tokens.token(OTHER))
+    slow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await slow
+
+
+async def test_fifty_requests_wait_for_a_hanging_server_together(server: Maker) -> None:
+    async with mute() as hanging:
+        tokens = server(hanging.url, timeout=0.2)
+        began = time.perf_counter()
+        got = await asyncio.gather(*(tokens.token(OWNER) for _ in range(50)))
+        assert time.perf_counter() - began < 1
+    assert set(got) == {Trouble.TOKEN_SERVER_SLOW}
+
+
+async def test_a_renewal_gives_what_somebody_else_has_already_read(
+    server: Maker, wechat: LocalWeChat
+) -> None:
+    tokens = server()
+    kept = await tokens.token(OWNER)
+    assert await tokens.renew(OWNER, "an older one") == kept
+    assert wechat.token_calls == [OWNER]
+
+
+async def test_a_renewal_before_any_reading_reads(server: Maker, wechat: LocalWeChat) -> None:
+    assert OWNER in str(await server().renew(OWNER, "an older one"))
+    assert wechat.token_calls == [OWNER]
+
+
+async def test_the_token_that_was_refused_is_no_renewal(server: Maker, wechat: LocalWeChat) -> None:
+    tokens = server()
+    refused = str(await tokens.token(OWNER))
+    assert await tokens.renew(OWNER, refused) is Trouble.TOKEN_SERVER_STALE
+    wechat.expire(refused)
+    assert await tokens.renew(OWNER, refused) not in {refused, *Trouble}
+
+
+async def test_after_a_trouble_the_next_request_reads_again(
+    server: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
+    tokens = server()
+    await tokens.token(OWNER)
+    clock.now += 60
+    wechat.next_token(Status(500))
+    assert await tokens.token(OWNER) is Trouble.TOKEN_SERVER_ANSWER
+    assert OWNER in str(await tokens.token(OWNER))
+
+
+@pytest.mark.parametrize(
+    ("authorization", "line"),
+    [("Bearer made-up", b"authorization: Bearer made-up"), ("odd one", b"authorization: odd one")],
+)
+async def test_the_authorisation_is_sent_as_it_stands(
+    server: Maker, authorization: str, line: bytes
+) -> None:
+    async with answers(http_answer(b'{"access_token":"t"}')) as wired:
+        tokens = server(f"{wired.url}/t?a={{appid}}&k=1", authorization=authorization)
+        assert await tokens.token(OWNER) == "t"
+    assert line in wired.requests[0].splitlines()
+    assert wired.requests[0].startswith(f"GET /t?a={OWNER}&k=1 HTTP/1.1\r\n".encode())
+
+
+async def test_without_an_authorisation_no_such_header_is_sent(server: Maker) -> None:
+    async with answers(http_answer(b'{"access_token":"t"}')) as wired:
+        assert await server(wired.url, authorization=None).token(OWNER) == "t"
+    assert b"authorization" not in wired.requests[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("fault", "trouble"),
+    [
+        (Status(401), Trouble.TOKEN_SERVER_REFUSED),
+        (Status(403, b'{"access_token":"t"}'), Trouble.TOKEN_SERVER_REFUSED),
+        (Status(404), Trouble.TOKEN_SERVER_ANSWER),
+        (Status(500), Trouble.TOKEN_SERVER_ANSWER),
+        (Status(201, b'{"access_token":"t"}'), Trouble.TOKEN_SERVER_ANSWER),
+        (Status(200), Trouble.TOKEN_SERVER_ANSWER),
+        (Status(200, b""), Trouble.TOKEN_SERVER_ANSWER),
+        (giving(token="t"), Trouble.TOKEN_SERVER_ANSWER),
+        (Code(61023), Trouble.TOKEN_SERVER_ANSWER),
+        (Redirect("http://127.0.0.1:1/"), Trouble.TOKEN_SERVER_ANSWER),
+        (Huge(1_000_000), Trouble.TOKEN_SERVER_ANSWER),
+        (GzipBomb(), Trouble.TOKEN_SERVER_ANSWER),
+        (Truncated(), Trouble.TOKEN_SERVER_DOWN),
+        (Hang(60), Trouble.TOKEN_SERVER_SLOW),
+        (Drip(0.1), Trouble.TOKEN_SERVER_SLOW),
+    ],
+    ids=lambda value: repr(value)[:50] if isinstance(value, Answer) else "",
+)
+async def test_each_way_to_fail_has_its_trouble(
+    server: Maker, wechat: LocalWeChat, fault: Answer, trouble: Trouble
+) -> None:
+    wechat.next_token(fault)
+    assert await server(timeout=0.15).token(OWNER) is trouble
+    assert len(wechat.token_calls) == 1
+
+
+async def test_a_wrong_authorisation_is_refused(server: Maker) -> None:
+    assert await server(authorization="wrong").token(OWNER) is Trouble.TOKEN_SERVER_REFUSED
+
+
+async def test_a_server_that_hangs_up_is_down(server: Maker, wechat: LocalWeChat) -> None:
+    wechat.next_token(
+        Drop(), Drop()
+    )  # a reading is repeated once by the library, which is harmless
+    assert await server().token(OWNER) is Trouble.TOKEN_SERVER_DOWN
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_server_that_does_not_listen_is_down(
+    server: Maker, refused_port: int, scheme: str
+) -> None:
+    url = f"{scheme}://127.0.0.1:{refused_port}/{{appid}}"
+    assert await server(url).token(OWNER) is Trouble.TOKEN_SERVER_DOWN
+
+
+@pytest.mark.parametrize("url", ["https", "nowhere"])
+async def test_a_server_without_tls_or_without_an_address_is_down(
+    server: Maker, wechat: LocalWeChat, url: str
+) -> None:
+    urls = {"https": wechat.url.replace("http:", "https:"), "nowhere": "http://nowhere.invalid"}
+    assert await server(urls[url]).token(OWNER) is Trouble.TOKEN_SERVER_DOWN
+
+
+async def test_no_log_line_shows_a_token_or_a_key_of_the_token_server(
+    server: Maker, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    tokens = server(f"{wechat.token_url}?key=k3y")
+    got = await tokens.token(OWNER)
+    wechat.expire(str(got))
+    renewed = await tokens.renew(OWNER, str(got))
+    for secret in (str(got), str(renewed), wechat.authorization, "k3y"):
+        assert secret not in caplog.text
+        assert secret not in repr(tokens)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b'{"authorizer_access_token":"t","expires_in":7200}', ("t", 7200.0)),
+        (b'{"access_token":"t","expires_in":7200.5}', ("t", 7200.0)),
+        (b'{"access_token":"t","expires_in":30}', ("t", 30.0)),
+        (b'{"access_token":"t"}', ("t", 60.0)),
+        (b'{"access_token":"t","expires_in":1e999}', ("t", 7200.0)),
+        (b'{"access_token":"t","expires_in":%s}' % (b"9" * 4000), ("t", 7200.0)),
+        (b'{"authorizer_access_token":"a","access_token":"b"}', ("a", 60.0)),
+        (b'{"authorizer_access_token":"","access_token":"b"}', ("b", 60.0)),
+        (b'{"authorizer_access_token":null,"access_token":"b"}', ("b", 60.0)),
+        (b'\xef\xbb\xbf{"access_token":" 72_a-b=\\n"}', ("72_a-b=", 60.0)),
+        (b'{"access_token":"t","expires_in":"7200"}', None),
+        (b'{"access_token":"t","expires_in":null}', None),
+        (b'{"access_token":17}', None),
+        (b'{"access_token":["t"]}', None),
+        (b'{"access_token":" "}', None),
+        (b'{"access_token":"two words"}', None),
+        (b'{"access_token":"a\\u0000b"}', None),
+        (b'{"access_token":"\\ud800"}', None),
+        ('{"access_token":"秘密"}'.encode(), None),
+        (b'{"errcode":61023}', None),
+        (b"{}", None),
+        (b"[]", None),
+        (b'"t"', None),
+        (b"t", None),
+        (b"", None),
+        (b"\xff\xfe", None),
+        (b"[" * 50_000, None),
+        (b"<html></html>", None),
+    ],
+    ids=lambda value: repr(value[:40]) if isinstance(value, bytes) else "",
+)
+def test_a_token_is_found_in_what_token_servers_answer(
+    body: bytes, found: tuple[str, float] | None
+) -> None:
+    assert read_token(body) == found
+
+
+@given(
+    st.binary()
+    | st.fixed_dictionaries(
+        {
+            "access_token": st.none() | st.text() | st.integers(),
+            "expires_in": st.none() | st.text() | st.integers() | st.floats() | st.booleans(),
+        }
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_reading_a_token_never_raises(body: bytes) -> None:
+    found = read_token(body)
+    assert found is None or (found[0].isascii() and found[0].isprintable() and " " not in found[0])

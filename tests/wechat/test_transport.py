@@ -1,0 +1,312 @@
+import asyncio
+import logging
+import time
+
+import httpx
+import pytest
+
+from bot.guidance import Trouble
+from bot.playground.wechat import Answer, Drip, Drop, GzipBomb, Hang, Huge, LocalWeChat, Truncated
+from bot.wechat.transport import Received, exchange, limits
+from tests.wechat.conftest import answers, closes, http_answer, mute, wire
+
+SECRET = "t0k3n"
+LIMIT = 1 << 20
+
+
+async def sent(
+    http: httpx.AsyncClient, url: str, seconds: float = 5.0, limit: int = LIMIT
+) -> Received | Trouble:
+    """POST as the client does."""
+    request = http.build_request(
+        "POST",
+        f"{url}/tcb/shareenv",
+        params={"access_token": SECRET},
+        content=b'{"env":"prod-1"}',
+        timeout=limits(seconds),
+    )
+    return await exchange(http, request, seconds, limit)
+
+
+@pytest.mark.parametrize(
+    ("wired", "received"),
+    [
+        (http_answer(b'{"errcode":0}'), Received(200, b'{"errcode":0}')),
+        (http_answer(b""), Received(200, b"")),
+        (http_answer(b"x" * LIMIT), Received(200, b"x" * LIMIT)),
+        (http_answer(b"x" * (LIMIT + 1)), Received(200, b"")),
+        (http_answer(b"no", "502 Bad Gateway"), Received(502, b"no")),
+        (http_answer(b"x" * (LIMIT + 1), "502 Bad Gateway"), Received(502, b"")),
+        (http_answer(b"x", "200 OK", "Content-Encoding: gzip"), Received(200, b"")),
+        (http_answer(b"x", "401 No", "Content-Encoding: br"), Received(401, b"")),
+        (http_answer(b"x", "200 OK", "Content-Encoding: identity"), Received(200, b"x")),
+        (http_answer(b"\xff\x00", "299 Odd"), Received(299, b"\xff\x00")),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", Received(204, b"")),
+        (http_answer(b"x", "403 禁止").decode().encode("gbk"), Received(403, b"x")),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+            Received(200, b"abc"),
+        ),
+    ],
+    ids=[
+        *("usual", "empty", "as long as allowed", "longer", "status", "status with a long body"),
+        *(
+            "packed",
+            "status with a packed body",
+            "said not to be packed",
+            "bytes",
+            "no content",
+            "status in GBK",
+        ),
+        "chunked",
+    ],
+)
+async def test_an_answer_is_received_as_it_is_unless_it_is_of_no_use(
+    http: httpx.AsyncClient, wired: bytes, received: Received
+) -> None:
+    async with answers(wired) as server:
+        assert await sent(http, server.url) == received
+
+
+async def test_an_answer_that_ends_with_its_connection_is_whole(http: httpx.AsyncClient) -> None:
+    async with closes(b"HTTP/1.0 200 OK\r\n\r\nabc") as server:
+        assert await sent(http, server.url) == Received(200, b"abc")
+
+
+@pytest.mark.parametrize(
+    "wired",
+    [
+        *(b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+        *(b"220 mail.example.org ESMTP\r\n", b"\x16\x03\x01\x02\x00", b"HTTP/9 x\r\n\r\n"),
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+    ],
+    ids=[
+        *("nothing", "half a head", "half a body", "half a chunk", "no chunk", "mail", "TLS"),
+        *("no version", "no length"),
+    ],
+)
+async def test_an_answer_that_breaks_off_or_is_no_http_may_have_followed_a_share(
+    http: httpx.AsyncClient, wired: bytes
+) -> None:
+    async with closes(wired) as server:
+        assert await sent(http, server.url) is Trouble.LOST
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("fault", [Drop(), Drop(after_effect=True), Truncated()], ids=repr)
+async def test_a_reset_is_never_tried_again_by_a_library(
+    http: httpx.AsyncClient, wechat: LocalWeChat, fault: Answer
+) -> None:
+    wechat.next(fault)
+    assert await sent(http, wechat.url) is Trouble.LOST
+    assert len(wechat.calls) == 1
+
+
+@pytest.mark.parametrize("fault", [Hang(60), Drip(0.05)], ids=repr)
+async def test_what_takes_too_long_is_late_even_if_it_never_falls_silent(
+    http: httpx.AsyncClient, wechat: LocalWeChat, fault: Answer
+) -> None:
+    wechat.next(fault)
+    began = time.perf_counter()
+    assert await sent(http, wechat.url, seconds=0.2) is Trouble.TIMEOUT
+    assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "received"),
+    [(Huge(100_000_000), Received(200, b"")), (GzipBomb(), Received(200, b""))],
+    ids=repr,
+)
+async def test_a_body_that_would_fill_the_memory_is_left_unread(
+    http: httpx.AsyncClient, wechat: LocalWeChat, fault: Answer, received: Received
+) -> None:
+    wechat.next(fault)
+    began = time.perf_counter()
+    assert await sent(http, wechat.url) == received
+    assert time.perf_counter() - began < 1
+
+
+async def test_a_body_without_an_end_is_given_up_and_its_connection_closed(
+    http: httpx.AsyncClient,
+) -> None:
+    async def endless(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
+            await writer.drain()
+
+    async with wire(endless) as server:
+        assert await sent(http, server.url) == Received(200, b"")
+        await asyncio.wait_for(server.closed.acquire(), 5)
+
+
+async def test_a_redirect_is_not_followed(http: httpx.AsyncClient) -> None:
+    async with mute() as elsewhere:
+        redirect = http_answer(b"", "307 Moved", f"Location: {elsewhere.url}/tcb/shareenv")
+        async with answers(redirect) as server:
+            assert await sent(http, server.url) == Received(307, b"")
+        assert elsewhere.opened == 0
+
+
+async def test_a_refused_connection_was_not_sent(
+    http: httpx.AsyncClient, refused_port: int
+) -> None:
+    assert await sent(http, f"http://127.0.0.1:{refused_port}") is Trouble.NOT_SENT_CONNECT
+
+
+async def test_a_host_that_nobody_knows_was_not_sent(http: httpx.AsyncClient) -> None:
+    assert await sent(http, "http://nowhere.invalid", seconds=2) is Trouble.NOT_SENT_CONNECT
+
+
+async def test_a_port_that_speaks_no_tls_was_not_sent(
+    http: httpx.AsyncClient, wechat: LocalWeChat
+) -> None:
+    url = wechat.url.replace("http://", "https://")
+    assert await sent(http, url) is Trouble.NOT_SENT_TLS
+    assert wechat.calls == []
+
+
+async def test_a_port_that_says_nothing_at_all_to_tls_was_not_sent(http: httpx.AsyncClient) -> None:
+    async with mute() as server:
+        url = server.url.replace("http://", "https://")
+        assert await sent(http, url, seconds=0.4) is Trouble.NOT_SENT_CONNECT
+
+
+@pytest.mark.parametrize(
+    ("answer", "trouble"),
+    [
+        (http_answer(b"", "407 Proxy Authentication Required"), Trouble.GATEWAY_REFUSED),
+        (http_answer(b"", "403 Forbidden"), Trouble.GATEWAY_REFUSED),
+        (http_answer(b"", "502 Bad Gateway"), Trouble.NOT_SENT_CONNECT),
+    ],
+    ids=["no password", "not allowed", "cannot reach it either"],
+)
+async def test_a_proxy_that_opens_no_way_kept_it_from_being_sent(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, answer: bytes, trouble: Trouble
+) -> None:
+    async with answers(answer) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        assert await sent(http, "https://wechat.invalid") is trouble
+        assert proxy.requests[0].startswith(b"CONNECT wechat.invalid:443")
+        assert SECRET.encode() not in proxy.requests[0]
+
+
+async def test_what_is_sent_has_a_length_and_asks_for_nothing_packed(
+    http: httpx.AsyncClient,
+) -> None:
+    async with answers(http_answer(b"{}")) as server:
+        await sent(http, server.url)
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    lines = head.decode().lower().split("\r\n")
+    assert lines[0] == f"post /tcb/shareenv?access_token={SECRET} http/1.1"
+    assert body == b'{"env":"prod-1"}'
+    assert f"content-length: {len(body)}" in lines
+    assert "accept-encoding: identity" in lines
+    assert not [line for line in lines if line.startswith(("transfer-encoding", "expect"))]
+
+
+@pytest.mark.parametrize("token", ["a+b/c==", "a b&c=d?e#f", "%2B%", "~!*'()", "秘"])
+async def test_a_token_arrives_as_it_is_whatever_its_letters(
+    http: httpx.AsyncClient, wechat: LocalWeChat, token: str
+) -> None:
+    url = f"{wechat.url}/tcb/shareenv"
+    request = http.build_request(
+        "POST", url, params={"access_token": token}, content=b"{}", timeout=limits(5)
+    )
+    assert isinstance(await exchange(http, request, 5, LIMIT), Received)
+    assert wechat.calls[0].token == token
+
+
+async def test_a_request_without_a_query_has_none(http: httpx.AsyncClient) -> None:
+    async with answers(http_answer(b"")) as server:
+        request = http.build_request("GET", f"{server.url}/a", timeout=limits(5))
+        await exchange(http, request, 5, LIMIT)
+    assert server.requests[0].startswith(b"GET /a HTTP/1.1\r\n")
+
+
+async def test_a_call_outside_of_exchange_keeps_its_query(http: httpx.AsyncClient) -> None:
+    async with answers(http_answer(b"")) as server:
+        await http.get(f"{server.url}/a?b=c")
+    assert server.requests[0].startswith(b"GET /a?b=c HTTP/1.1\r\n")
+
+
+async def test_no_cookie_is_kept_nor_sent(http: httpx.AsyncClient) -> None:
+    cookie = (
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=\xff\r\nSet-Cookie: b=c\r\nContent-Length: 0\r\n\r\n"
+    )
+    async with answers(cookie) as server:
+        for _ in range(2):
+            assert await sent(http, server.url) == Received(200, b"")
+    assert b"cookie" not in server.requests[1].lower()
+
+
+@pytest.mark.parametrize("host", ["1.2.3.4.5", "0"])
+async def test_a_host_that_cannot_be_one_was_not_sent(http: httpx.AsyncClient, host: str) -> None:
+    assert await sent(http, f"http://{host}") is Trouble.NOT_SENT_CONNECT
+
+
+async def test_a_host_that_cannot_be_encoded_is_a_trouble_too(http: httpx.AsyncClient) -> None:
+    assert await sent(http, "http://api..example.invalid") is Trouble.LOST
+
+
+async def test_one_connection_serves_one_call_after_the_other(http: httpx.AsyncClient) -> None:
+    async with answers(http_answer(b"{}")) as server:
+        for _ in range(3):
+            await sent(http, server.url)
+        assert (server.opened, len(server.requests)) == (1, 3)
+
+
+async def test_a_call_that_is_cut_short_closes_its_connection(http: httpx.AsyncClient) -> None:
+    async with mute() as server:
+        calling = asyncio.create_task(sent(http, server.url))
+        await asyncio.wait_for(server.arrived.acquire(), 5)
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+        await asyncio.wait_for(server.closed.acquire(), 5)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(http_answer(b"{}"), http_answer(b"x", "502 Bad Gateway"), b"", b"HTTP/1.1 200 OK\r\n"),
+        *(b"220 mail\r\n", http_answer(b"x", "307 Moved", "Location: http://127.0.0.1:1/")),
+        http_answer(b"x", "200 OK", "Content-Encoding: gzip"),
+        http_answer(b"x", "200 OK", "Set-Cookie: a=b; Domain=elsewhere.example.org"),
+    ],
+    ids=lambda answer: repr(answer[:16]),
+)
+async def test_no_log_line_shows_the_query_even_at_debug(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, answer: bytes, refused_port: int
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with closes(answer) as server:
+        await sent(http, server.url)
+        await sent(http, server.url.replace("http://", "https://"), seconds=0.1)
+    await sent(http, f"http://127.0.0.1:{refused_port}")
+    assert SECRET not in caplog.text
+    assert not [record for record in caplog.records if SECRET in repr(vars(record))]
+
+
+async def test_the_trouble_is_all_that_is_told_of_an_error(
+    http: httpx.AsyncClient, refused_port: int
+) -> None:
+    trouble = await sent(http, f"http://127.0.0.1:{refused_port}")
+    assert SECRET not in repr(trouble)
+
+
+async def test_the_request_that_libraries_see_does_not_hold_the_query(
+    http: httpx.AsyncClient, refused_port: int
+) -> None:
+    request = http.build_request(
+        "GET", f"http://127.0.0.1:{refused_port}/", params={"access_token": SECRET}
+    )
+    await exchange(http, request, 1, LIMIT)
+    assert SECRET not in f"{request!r} {request.url} {request.headers}"
+
+
+@pytest.mark.parametrize(("seconds", "connect"), [(60.0, 5.0), (10.0, 5.0), (5.0, 2.5), (0.2, 0.1)])
+def test_connecting_ends_well_before_the_whole_is_late(seconds: float, connect: float) -> None:
+    assert limits(seconds) == httpx.Timeout(seconds, connect=connect, pool=connect)
