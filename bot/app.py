@@ -1,6 +1,7 @@
 """The composition root: the only place where the parts meet."""
 
 import asyncio
+import gc
 import logging
 import random
 import secrets
@@ -8,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from urllib.request import getproxies
 
 import aiohttp
 import httpx
@@ -29,6 +31,7 @@ from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 
 _SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 _CONNECTIONS = 200
+_ACK_TAKES = 0.001
 _LAST_WORDS = 2.0  # seconds to say that a call was cut short
 _LAST_ACKS = 3.0  # seconds for HTTP requests under way; Slack does not wait longer
 _ID_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that is taken for another when read aloud
@@ -67,8 +70,8 @@ class Tasks:
         self._running: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[None, None, None]) -> None:
-        """Run `work`; what goes wrong in it is logged."""
-        task = asyncio.create_task(work)
+        """Run `work` once the ack that it follows has gone out; what goes wrong in it is logged."""
+        task = asyncio.create_task(_after_ack(work))
         self._running.add(task)
         task.add_done_callback(self._ended)
 
@@ -86,6 +89,15 @@ class Tasks:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _log.error("unforeseen error", exc_info=error)
+
+
+async def _after_ack(work: Coroutine[None, None, None]) -> None:
+    try:
+        await asyncio.sleep(_ACK_TAKES)
+    except asyncio.CancelledError:
+        work.close()
+        raise
+    await work
 
 
 @asynccontextmanager
@@ -106,7 +118,6 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
         if isinstance(checked, Unusable):
             raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
         tasks = Tasks()
-        stack.push_async_callback(tasks.drain, 0)  # also where the start goes wrong further on
         sharing = _sharing(stack, settings, nature, api, http, checked, tasks)
         app = bolt_app(client, checked.identity, slack.signing_secret, sharing)
         if slack.app_token:
@@ -121,6 +132,8 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
         stack.push_async_callback(tasks.drain, settings.shutdown_grace)
         stack.callback(sharing.stop)
         where = f"{checked.identity.get('team')} as {checked.identity.get('user')}"
+        gc.collect()
+        gc.freeze()  # what is here now stays, so there is no use in looking through it again
         yield f"share-env-bot {__version__} is ready: {where}, {how}."
 
 
@@ -128,8 +141,13 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
 async def _session() -> AsyncIterator[aiohttp.ClientSession]:
     """Open the one session for Slack and WeChat: its own time limits, and the proxies of the environment."""
     connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
+    # With trust_env aiohttp reads files in a thread at each request, so only where there is a proxy to find.
+    proxied = bool(getproxies())
     async with aiohttp.ClientSession(
-        connector=connector, timeout=_SLACK_TIMEOUT, trust_env=True
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=_SLACK_TIMEOUT,
+        trust_env=proxied,
     ) as session:
         yield session
 
@@ -160,7 +178,6 @@ def _sharing(  # noqa: PLR0913, PLR0917  # what the composition root has to join
     team_id, bot_user_id = str(ready.identity["team_id"]), str(ready.identity["user_id"])
     posts = Posts(api, bot_user_id, nature.sleep)
     people = Directory(api, team_id, settings.policy.groups, nature.clock)
-    tasks.start(_ahead(people))
     owners = WeChat(
         http,
         settings.wechat_url,
@@ -170,14 +187,11 @@ def _sharing(  # noqa: PLR0913, PLR0917  # what the composition root has to join
         sleep=nature.sleep,
         jitter=nature.jitter,
     )
+    people.ahead()
     places = Threads(api, posts, nature.clock)
     stack.callback(people.close)
     stack.callback(places.close)
     return Sharing(settings.policy, Ports(people, places, owners, nature.new_id, tasks.start))
-
-
-async def _ahead(people: Directory) -> None:
-    await people.warm()
 
 
 def _token_source(settings: Settings, http: httpx.AsyncClient, nature: Nature) -> TokenSource:

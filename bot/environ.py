@@ -31,6 +31,15 @@ class Reader:
         """Return what `name` is set to; an empty value counts as not set."""
         return self._environ.get(name, "").strip() or None
 
+    def header(self, name: str) -> str | None:
+        """Return the value of an HTTP header: letters, digits and signs of ASCII, and blanks."""
+        word = self.text(name)
+        if word and not (word.isascii() and word.isprintable()):
+            self.problems.append(
+                f"{name} holds characters that no header may have. Copy it again, as one line of plain letters."
+            )
+        return word
+
     def number(self, name: str, default: float, least: float, most: float) -> float:
         """Return the number that `name` is set to, from `least` to `most`."""
         word = self.text(name) or str(default)

@@ -179,7 +179,7 @@ def _tokens(read: Reader, owner: str | None) -> TokenSettings | None:
                 "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid whose token the token server "
                 "gives, or put {appid} into WECHAT_TOKEN_SERVER_URL."
             )
-        return TokenServerSettings(server, read.text("WECHAT_TOKEN_SERVER_AUTHORIZATION"))
+        return TokenServerSettings(server, read.header("WECHAT_TOKEN_SERVER_AUTHORIZATION"))
     if not fixed:
         read.problems.append(
             "There is no source for WeChat tokens. Set WECHAT_TOKEN_SERVER_URL to your central token "

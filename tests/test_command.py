@@ -338,11 +338,11 @@ def test_a_corrected_line_is_right_once_its_blanks_are_filled(text: str) -> None
     assert isinstance(wrong, Misread)
     assert wrong.instead.split()[0] == "/share-env"
     again = parse(sent_by_slack(wrong.instead))
-    line = wrong.instead.partition(" --reason ")[0]  # a reason may hold anything
+    line, *reason = wrong.instead.partition(" --reason ")  # a reason may hold anything
     has_blanks = "<appid>" in line or "<env>" in line
     assert isinstance(again, Misread) == has_blanks
-    filled = wrong.instead.replace("<appid>", A).replace("<env>", "prod-1")
-    assert not isinstance(parse(sent_by_slack(filled)), Misread)
+    filled = line.replace("<appid>", A).replace("<env>", "prod-1")
+    assert not isinstance(parse(sent_by_slack("".join([filled, *reason]))), Misread)
 
 
 @given(TEXTS, st.sampled_from(["--dry-run", "—dry-run"]))

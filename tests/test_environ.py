@@ -207,3 +207,17 @@ def test_any_address_is_read_or_has_a_problem(word: str) -> None:
     read = Reader({"X": word})
     read.url("X")
     assert set(read.problems) <= {NO_ADDRESS, UNPROTECTED}
+
+
+@pytest.mark.parametrize("value", ["Bearer ключ", "Bearer a\nX-More: b", "Bearer a\x00b"])
+def test_a_header_takes_no_characters_that_would_break_it(value: str) -> None:
+    read = Reader({"NAME": value})
+    read.header("NAME")
+    (problem,) = read.problems
+    assert problem.startswith("NAME holds characters that no header may have.")
+
+
+def test_a_header_may_be_any_line_of_ascii() -> None:
+    read = Reader({"NAME": " Bearer made-up_token=/+ "})
+    assert read.header("NAME") == "Bearer made-up_token=/+"
+    assert read.problems == []

@@ -11,7 +11,7 @@ from bot.guidance import Trouble, for_trouble
 from bot.messages.answers import accepted, answer, parent
 from bot.messages.notices import stopping
 from bot.outcome import Outcome, Shared, Unknown
-from bot.playground.slack import Ack, LocalSlack, Refuses, ServerError
+from bot.playground.slack import Ack, Hangs, LocalSlack, Refuses, ServerError
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat import Code, Drop, LocalWeChat
 from bot.playground.world import BOT, TEAM
@@ -161,6 +161,18 @@ async def test_a_group_that_cannot_be_read_lets_nobody_through(
         ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert "You may not share" in said(ack)
     assert "usergroups:read" in said(ack)
+    assert wechat.calls == []
+
+
+@pytest.mark.parametrize("method", ["users.info", "usergroups.users.list"])
+async def test_an_ack_is_in_time_however_long_slack_takes_to_tell_who_asks(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], nature: Nature, method: str
+) -> None:
+    slack.fail(method, Hangs(30))
+    async with running(settings_of(environ), nature):
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert ack.seconds < 2.5
+    assert "in time" in said(ack)
     assert wechat.calls == []
 
 

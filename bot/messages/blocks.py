@@ -67,6 +67,11 @@ def escape(text: str) -> str:
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def as_typed(text: str) -> str:
+    """Return the text of a command as it was typed; Slack escapes three characters before it sends it."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
 def code(text: str, most: int = _WORD_LIMIT) -> str:
     """Return `text` as inline code, up to `most` characters of it; a backtick in it would end it early."""
     return f"`{escape(shortened(text, most).replace('`', 'ˋ')) or ' '}`"

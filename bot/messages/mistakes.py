@@ -21,20 +21,18 @@ from bot.command.mistake import (
     UnknownOption,
     UnknownWord,
 )
-from bot.messages.blocks import Message, code, listed, message, small
+from bot.messages.blocks import Message, as_typed, code, listed, message, small
 
 _LINE_LIMIT = 500
 
 
 def misread(wrong: Misread) -> Message:
     """Say what is wrong, what arrived, and a line to copy; nothing was done."""
-    received = (
-        f"You typed {code('/share-env ' + wrong.received, _LINE_LIMIT)}" if wrong.received else None
-    )
+    received = code(f"/share-env {as_typed(wrong.received)}", _LINE_LIMIT)
     return message(
         f"{_sentence(wrong.mistake)} Nothing was done.",
         f"Try this instead:\n{code(wrong.instead, _LINE_LIMIT)}",
-        small(f"{received} · `/share-env help` shows what you may do.") if received else None,
+        small(f"You typed {received} · `/share-env help` shows what you may do."),
     )
 
 

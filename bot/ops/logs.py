@@ -26,14 +26,15 @@ _REST = rf"(?:[^\s\"'<>\\]|{_BACKSLASH})+"
 _VALUE = rf"(?![\[{{])(?:[^\s\"'<>&,;)}}\]\\]|{_BACKSLASH})+"
 _QUOTES = r"(?:[\"'\\]|%22)*+"
 _IS = r"(?:[=:]|%3[DA]|>(?:<!\[CDATA\[)?|(?<=authorization[\"']),)"
+_HINTS = ("token", "secret", "ticket", "auth")  # one of them is in each of the names
 _PATTERNS = (
     re.compile(r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-)[\w-]+"),
     re.compile(rf"(https?:{_SLASH}{_REST}?{_SLASH})(?:commands|actions|response){_SLASH}{_REST}"),
     re.compile(rf"(wss?:{_SLASH}[^\s\"'<>?]+)\?{_REST}"),
     re.compile(rf"(\w:{_SLASH}{{2}}[^\s:/@\"']*:)[^\s/\"']+(?=@)"),
-    re.compile(
-        rf"(?i)((?:{_NAMES}){_QUOTES}\s*{_IS}\s*(?:b(?=[\"']))?+{_QUOTES}(?:(?:Bearer|Basic|Token)\s+)?+){_VALUE}"
-    ),
+)
+_NAMED = re.compile(
+    rf"(?i)((?:{_NAMES}){_QUOTES}\s*{_IS}\s*(?:b(?=[\"']))?+{_QUOTES}(?:(?:Bearer|Basic|Token)\s+)?+){_VALUE}"
 )
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -52,6 +53,9 @@ class Redactor:
             line = self._known.sub(_HIDDEN, line)
         for pattern in _PATTERNS:
             line = pattern.sub(rf"\1{_HIDDEN}" if pattern.groups else _HIDDEN, line)
+        lowered = line.lower()  # the search by name is slow, and few lines have a name in them
+        if any(hint in lowered for hint in _HINTS):
+            line = _NAMED.sub(rf"\1{_HIDDEN}", line)
         return line
 
 

@@ -49,22 +49,29 @@ class Directory:
         """Return who this is, with groups; within the deadline, whatever Slack does."""
         try:
             async with asyncio.timeout(self._deadline):
-                standing, members = await asyncio.gather(self._people.get(user_id), self.warm())
+                standing, members = await asyncio.gather(
+                    self._people.get(user_id), self._groups_now()
+                )
         except TimeoutError:
             return Unreadable.SLACK_DOWN
         if isinstance(standing, Unreadable):
             return standing
         return _with_groups(Person(team_id, user_id), standing, members)
 
-    async def warm(self) -> dict[str, frozenset[str] | Unreadable]:
-        """Return who is in which group; called ahead, it saves the first command the wait."""
-        members = await asyncio.gather(*(self._members.get(group) for group in self._groups))
-        return dict(zip(self._groups, members, strict=True))
+    def ahead(self) -> None:
+        """Begin to read the groups, which saves the first command the wait."""
+        for group in self._groups:
+            self._members.ahead(group)
 
     def close(self) -> None:
         """Give up what is being read."""
         self._people.close()
         self._members.close()
+
+    async def _groups_now(self) -> dict[str, frozenset[str] | Unreadable]:
+        """Return who is in which group."""
+        members = await asyncio.gather(*(self._members.get(group) for group in self._groups))
+        return dict(zip(self._groups, members, strict=True))
 
     async def _read_person(self, user_id: str) -> tuple[Standing | Unreadable, float]:
         result = await self._api.read("users.info", user=user_id)

@@ -33,6 +33,10 @@ class Remembered(Generic[V]):
         # Shielded: whoever gives up waiting leaves the value for the next who asks.
         return await asyncio.shield(self._start(key))
 
+    def ahead(self, key: str) -> None:
+        """Begin to read `key`, so that whoever asks for it first need not wait."""
+        self._start(key)
+
     def close(self) -> None:
         """Give up what is being read."""
         for task in self._reading.values():

@@ -9,6 +9,7 @@ from bot.messages.blocks import (
     TEXT_LIMIT,
     Message,
     Part,
+    as_typed,
     bullets,
     code,
     escape,
@@ -38,6 +39,12 @@ UNESCAPED = re.compile(r"[<>]|&(?!amp;|lt;|gt;)")
 )
 def test_text_of_others_is_escaped_into_one_line(text: str, shown: str) -> None:
     assert escape(text) == shown
+
+
+@given(st.text())
+def test_what_slack_escaped_can_be_shown_as_it_was_typed(text: str) -> None:
+    sent = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert as_typed(sent) == text
 
 
 @given(HOSTILE)

@@ -139,7 +139,8 @@ def _mistakes() -> Iterator[tuple[str, Mistake, str, str]]:
     }
     for fault in AppidFault:
         word = words[fault]
-        yield f"appid, {fault.value}", NotAnAppid(word, fault), f"{word} {ENV}", fixed
+        typed = f"{word} {ENV}".replace("<", "&lt;").replace(">", "&gt;")
+        yield f"appid, {fault.value}", NotAnAppid(word, fault), typed, fixed
     yield "not an env", NotAnEnv("prod_1"), f"{APPID} prod_1", f"/share-env {APPID} <env>"
     yield "swapped", Swapped(), f"{ENV} {APPID}", fixed
     yield "no appid", MissingAppid(), ENV, f"/share-env <appid> {ENV}"
@@ -159,7 +160,7 @@ def _mistakes() -> Iterator[tuple[str, Mistake, str, str]]:
     yield "option twice", OptionTwice("--dry-run"), f"{APPID} {ENV} --dry-run --dry-run", fixed
     yield "option not here", OptionNotHere("--reason", "help"), "help --reason x", "/share-env help"
     yield "reason too long", ReasonTooLong(512, 300), f"{APPID} {ENV} --reason …", fixed
-    yield "nothing received", MissingAppid(), "", usage
+    yield "option alone", MissingAppid(), "--dry-run", f"{usage} --dry-run"
 
 
 def _asks() -> Iterator[tuple[str, Policy, Ask]]:

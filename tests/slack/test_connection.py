@@ -217,6 +217,18 @@ async def test_a_socket_that_was_never_opened_can_be_closed(
     assert slack.connections == 0
 
 
+async def test_a_client_that_has_given_up_is_helped_to_its_feet(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    async with connected(slack, client) as socket:
+        await slack.until(lambda slack: slack.connections == 1)
+        # What is left when one of two attempts of the SDK's at the same time is cancelled.
+        socket._client.auto_reconnect_enabled = False  # noqa: SLF001  # the SDK's, and public there
+        slack.fail(OPEN, ServerError(), Dropped())
+        slack.drop_sockets()
+        assert await answers(slack)
+
+
 async def drop(slack: LocalSlack) -> None:
     slack.drop_sockets()
     await slack.until(lambda slack: slack.connections == 1)

@@ -365,11 +365,13 @@ async def test_a_rate_limit_at_every_step_only_takes_time(
 # Without a thread, and without a response_url.
 
 
-async def test_a_response_url_that_is_used_up_moves_the_answer_to_a_direct_message(
-    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
+@pytest.mark.parametrize("ending", ["used up", "expired"])
+async def test_a_response_url_that_has_ended_moves_the_answer_to_a_direct_message(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, ending: str
 ) -> None:
-    request = request_of(slack, "C0SECRET")
-    await use_up(http, request.origin.response_url)
+    url = slack.response_url(REQUESTER, "C0SECRET")
+    await use_up(http, url)
+    request = request_of(slack, "C0SECRET", response_url=url if ending == "used up" else f"{url}0")
     place = await threads.open(request)
     assert place is not None
     assert await place.close(request, ENDS)
@@ -377,9 +379,10 @@ async def test_a_response_url_that_is_used_up_moves_the_answer_to_a_direct_messa
     assert shown.text == parent(request, ENDS).text
     assert texts(slack.thread("D0BOT", shown.ts)) == [answer(request, ENDS).text]
     assert slack.parents("C0SECRET") == []
+    assert slack.calls[-1].error is None
 
 
-async def test_a_response_url_that_expires_meanwhile_moves_the_answer_to_a_direct_message(
+async def test_a_response_url_that_is_used_up_meanwhile_moves_the_answer_to_a_direct_message(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = request_of(slack, "C0SECRET")

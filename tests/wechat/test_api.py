@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.guidance import Trouble
 from bot.outcome import Said
-from bot.wechat.api import Call, Done, Refused, Troubled, read, share_env
+from bot.wechat.api import Done, Refused, Troubled, read, share_env
 from tests.wechat.conftest import APPID, ENV
 
 RID = "686cab53-686d2226-2e40eeeb"
@@ -25,14 +25,10 @@ def test_the_call_is_a_json_object_with_the_token_in_the_query_alone() -> None:
     assert json.loads(call.body) == {"appid": APPID, "env": ENV}
 
 
-@given(st.text(min_size=8), st.text(), st.text())
-def test_the_call_never_shows_its_token(token: str, env: str, appid: str) -> None:
-    call = share_env(f"t0k3n-{token}", env, appid)
-    assert isinstance(call, Call)
-    assert "access_token" not in repr(call)
-    if "t0k3n" not in env + appid:
-        assert "t0k3n" not in repr(call)
-        assert b"t0k3n" not in call.body
+@given(st.text(), st.text(), st.text())
+def test_what_the_call_shows_does_not_depend_on_its_token(token: str, env: str, appid: str) -> None:
+    call, other = share_env(token, env, appid), share_env("another", env, appid)
+    assert (repr(call), call.body, call.path) == (repr(other), other.body, other.path)
 
 
 @given(st.text(), st.text())

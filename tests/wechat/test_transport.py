@@ -110,8 +110,8 @@ async def test_what_takes_too_long_is_late_even_if_it_never_falls_silent(
 ) -> None:
     wechat.next(fault)
     began = time.perf_counter()
-    assert await sent(http, wechat.url, seconds=0.2) is Trouble.TIMEOUT
-    assert time.perf_counter() - began < 1
+    assert await sent(http, wechat.url, seconds=0.4) is Trouble.TIMEOUT
+    assert time.perf_counter() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,7 @@ async def test_a_body_that_would_fill_the_memory_is_left_unread(
     http: httpx.AsyncClient, wechat: LocalWeChat, fault: Answer, received: Received
 ) -> None:
     wechat.next(fault)
-    began = time.perf_counter()
     assert await sent(http, wechat.url) == received
-    assert time.perf_counter() - began < 1
 
 
 async def test_a_body_without_an_end_is_given_up_and_its_connection_closed(
