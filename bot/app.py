@@ -1,7 +1,6 @@
 """The composition root: the only place where the parts meet."""
 
 import asyncio
-import gc
 import logging
 import random
 import secrets
@@ -76,9 +75,12 @@ class Tasks:
         task.add_done_callback(self._ended)
 
     async def drain(self, grace: float) -> None:
-        """Wait up to `grace` seconds, then cut the rest short, so that they can say so."""
-        if self._running and grace:
-            await asyncio.wait(self._running, timeout=grace)
+        """Wait up to `grace` seconds, then cut the rest short, so that they can say so.
+
+        What was started has begun by then even without any grace, so none is cut short without a word.
+        """
+        if self._running:
+            await asyncio.wait(self._running, timeout=max(grace, 2 * _ACK_TAKES))
         for _ in range(2):
             for task in self._running:
                 task.cancel()
@@ -92,11 +94,7 @@ class Tasks:
 
 
 async def _after_ack(work: Coroutine[None, None, None]) -> None:
-    try:
-        await asyncio.sleep(_ACK_TAKES)
-    except asyncio.CancelledError:
-        work.close()
-        raise
+    await asyncio.sleep(_ACK_TAKES)
     await work
 
 
@@ -132,8 +130,6 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
         stack.push_async_callback(tasks.drain, settings.shutdown_grace)
         stack.callback(sharing.stop)
         where = f"{checked.identity.get('team')} as {checked.identity.get('user')}"
-        gc.collect()
-        gc.freeze()  # what is here now stays, so there is no use in looking through it again
         yield f"share-env-bot {__version__} is ready: {where}, {how}."
 
 

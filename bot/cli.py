@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -50,6 +51,8 @@ def _run() -> int:
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, stop.set)
         async with running(settings) as line:
+            gc.collect()
+            gc.freeze()  # what is here now stays, so there is no use in looking through it again
             print(line, flush=True)
             await stop.wait()
 

@@ -15,7 +15,7 @@ from bot.messages.answers import answer
 from bot.messages.notices import stopping
 from bot.ops.logs import Redactor
 from bot.outcome import Shared, Unknown
-from bot.playground.slack import Hangs, LocalSlack
+from bot.playground.slack import Dropped, Hangs, LocalSlack
 from bot.playground.stage import OWNER
 from bot.playground.wechat import Code, Hang, LocalWeChat
 from bot.slack.events import PATH
@@ -104,6 +104,16 @@ async def test_the_groups_are_read_before_the_first_command(
         await slack.until(
             lambda slack: any(call.method == "usergroups.users.list" for call in slack.calls)
         )
+
+
+async def test_no_library_posts_again_by_itself_what_may_have_arrived(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature
+) -> None:
+    slack.fail("chat.postMessage", Dropped(after_effect=True))
+    async with running(settings_of(environ), nature):
+        await slack.command(REQUESTER, RELEASES, ASK)
+        await slack.until(ended)
+    assert replies(slack) == [answer(request_of(slack), Shared()).text]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +228,8 @@ async def test_a_silent_slack_does_not_hold_the_stop_and_the_log_tells_what_was_
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     wechat.next(Hang(30))
-    async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0"}), nature):
+    settings = settings_of(environ | {"SHUTDOWN_GRACE": "0"})
+    async with nothing_left(slack), running(settings, nature):
         await slack.command(REQUESTER, RELEASES, ASK)
         await wechat.until(lambda wechat: bool(wechat.calls))
         slack.fail("chat.postMessage", Hangs(30))
@@ -302,6 +313,22 @@ async def test_work_that_fails_is_in_the_log_and_holds_nothing(
     tasks.start(fails())
     await tasks.drain(5)
     assert caplog.messages == ["unforeseen error"]
+
+
+async def test_no_work_is_cut_short_before_it_has_begun() -> None:
+    seen: list[str] = []
+
+    async def work() -> None:
+        try:
+            seen.append("begun")
+            await asyncio.sleep(30)
+        finally:
+            seen.append("cut short")
+
+    tasks = Tasks()
+    tasks.start(work())
+    await tasks.drain(0)
+    assert seen == ["begun", "cut short"]
 
 
 async def test_work_that_will_not_stop_is_left_behind_in_the_end() -> None:
