@@ -16,6 +16,9 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
+from bot.carrying import Carrying
+from bot.ledger import Ledger, LedgerDownError
+from bot.ledger.opening import CannotOpenError
 from bot.settings import FixedTokenSettings, Settings, SlackSettings, TokenServerSettings
 from bot.sharing import Ports, Sharing
 from bot.slack.api import SlackApi
@@ -31,7 +34,7 @@ from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 _SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 _CONNECTIONS = 200
 _ACK_TAKES = 0.001
-_LAST_WORDS = 2.0  # seconds to say that a call was cut short
+_LAST_MOMENT = 2.0  # seconds for what is cut short to come to its end
 _LAST_ACKS = 3.0  # seconds for HTTP requests under way; Slack does not wait longer
 _ID_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that is taken for another when read aloud
 
@@ -67,25 +70,35 @@ class Tasks:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
+        self._over = False
 
     def start(self, work: Coroutine[None, None, None]) -> None:
-        """Run `work` once the ack that it follows has gone out; what goes wrong in it is logged."""
+        """Run `work` once the ack that it follows has gone out; what goes wrong in it is logged.
+
+        After the stop nothing begins: it is in the ledger, and the next start finds it there.
+        """
+        if self._over:
+            work.close()
+            return
         task = asyncio.create_task(_after_ack(work))
         self._running.add(task)
         task.add_done_callback(self._ended)
+        task.add_done_callback(lambda _: work.close())  # where it was cut short before it began
 
     async def drain(self, grace: float) -> None:
-        """Wait up to `grace` seconds, then cut the rest short, so that they can say so.
+        """Wait up to `grace` seconds for what is under way, then cut the rest short.
 
-        What was started has begun by then even without any grace, so none is cut short without a word.
+        What was started has begun by then even without any grace.
         """
+        now = asyncio.get_running_loop().time
+        end = now() + max(grace, 2 * _ACK_TAKES)
+        while self._running and now() < end:
+            await asyncio.wait(self._running, timeout=end - now())
+        self._over = True
+        for task in self._running:
+            task.cancel()
         if self._running:
-            await asyncio.wait(self._running, timeout=max(grace, 2 * _ACK_TAKES))
-        for _ in range(2):
-            for task in self._running:
-                task.cancel()
-            if self._running:
-                await asyncio.wait(self._running, timeout=_LAST_WORDS)
+            await asyncio.wait(self._running, timeout=_LAST_MOMENT)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -115,8 +128,15 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
         checked = await preflight(api, SlackApi(app_client, nature.sleep) if app_client else None)
         if isinstance(checked, Unusable):
             raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
+        ledger = await _ledger(stack, settings)
         tasks = Tasks()
-        sharing = _sharing(stack, settings, nature, api, http, checked, tasks)
+        places, carrying = _carrying(settings, nature, api, http, checked, ledger, tasks)
+        stack.callback(places.close)
+        people = Directory(api, _told(checked, "team_id"), settings.policy.groups, nature.clock)
+        stack.callback(people.close)
+        people.ahead()
+        ports = Ports(people, ledger, carrying.carry, places.link, nature.new_id, tasks.start)
+        sharing = Sharing(settings.policy, ports)
         app = bolt_app(client, checked.identity, slack.signing_secret, sharing)
         if slack.app_token:
             socket = SocketMode(app, slack.app_token, checked.socket_url)
@@ -129,7 +149,9 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
             how = f"at {await _listen(stack, http_app(app), settings)}"
         stack.push_async_callback(tasks.drain, settings.shutdown_grace)
         stack.callback(sharing.stop)
-        where = f"{checked.identity.get('team')} as {checked.identity.get('user')}"
+        keeping = asyncio.create_task(carrying.keep())
+        stack.callback(keeping.cancel)
+        where = f"{_told(checked, 'team')} as {_told(checked, 'user')}"
         yield f"share-env-bot {__version__} is ready: {where}, {how}."
 
 
@@ -162,18 +184,32 @@ def _web_client(slack: SlackSettings, token: str, session: aiohttp.ClientSession
     )
 
 
-def _sharing(  # noqa: PLR0913, PLR0917  # what the composition root has to join
-    stack: AsyncExitStack,
+async def _ledger(stack: AsyncExitStack, settings: Settings) -> Ledger:
+    """Open the ledger until the stack is left."""
+    try:
+        ledger = Ledger.open(settings.database_url, secrets.token_hex(8))
+    except CannotOpenError as error:
+        raise CannotStartError((str(error),), wrong_setup=True) from error
+    stack.push_async_callback(ledger.close)
+    try:
+        await ledger.start()
+    except LedgerDownError as error:
+        problem = f"The ledger takes nothing ({error}). Check DATABASE_URL and the disk, then start again."
+        raise CannotStartError((problem,), wrong_setup=False) from error
+    return ledger
+
+
+def _carrying(  # noqa: PLR0913, PLR0917  # what the composition root has to join
     settings: Settings,
     nature: Nature,
     api: SlackApi,
     http: httpx.AsyncClient,
     ready: Ready,
+    ledger: Ledger,
     tasks: Tasks,
-) -> Sharing:
-    team_id, bot_user_id = str(ready.identity["team_id"]), str(ready.identity["user_id"])
-    posts = Posts(api, bot_user_id, nature.sleep)
-    people = Directory(api, team_id, settings.policy.groups, nature.clock)
+) -> tuple[Threads, Carrying]:
+    posts = Posts(api, _told(ready, "user_id"), nature.sleep)
+    places = Threads(api, posts, nature.clock, _told(ready, "url"))
     owners = WeChat(
         http,
         settings.wechat_url,
@@ -183,11 +219,11 @@ def _sharing(  # noqa: PLR0913, PLR0917  # what the composition root has to join
         sleep=nature.sleep,
         jitter=nature.jitter,
     )
-    people.ahead()
-    places = Threads(api, posts, nature.clock)
-    stack.callback(people.close)
-    stack.callback(places.close)
-    return Sharing(settings.policy, Ports(people, places, owners, nature.new_id, tasks.start))
+    return places, Carrying(ledger, places, owners, nature.sleep, tasks.start)
+
+
+def _told(ready: Ready, what: str) -> str:
+    return str(ready.identity.get(what) or "")
 
 
 def _token_source(settings: Settings, http: httpx.AsyncClient, nature: Nature) -> TokenSource:

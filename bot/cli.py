@@ -6,10 +6,11 @@ import gc
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from bot import __version__
 from bot.environ import environment
-from bot.settings import Settings, load
+from bot.settings import DEFAULT_DATABASE, Settings, load
 
 _FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
 
@@ -22,6 +23,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("run", help="run the bot (the default)")
+    audit = commands.add_parser(
+        "audit", help="read the ledger: who asked for what, and what came of it"
+    )
+    audit.add_argument(
+        "--since", type=_day, metavar="DATE", help="from this day on, such as 2026-11-25"
+    )
+    audit.add_argument("--user", metavar="ID", help="of this Slack user, such as U012ABCDEF")
+    audit.add_argument("--env", help="about this env")
+    audit.add_argument("--appid", help="about this appid")
+    audit.add_argument("--outcome", help="shared, failed, unknown, denied or mistake")
+    audit.add_argument("--format", choices=("table", "csv", "jsonl"), default="table")
+    audit.add_argument(
+        "--delete-before",
+        type=_day,
+        metavar="DATE",
+        help="delete what ended before this day, for good",
+    )
     demo = commands.add_parser("demo", help="try the bot without Slack and without WeChat")
     demo.add_argument("--script", action="store_true", help="play the fixed scenario and exit")
     demo.add_argument("--as", dest="role", metavar="ROLE", help="who types the one LINE to run")
@@ -30,9 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "line", nargs="?", metavar="LINE", help="one command, such as '/share-env help'"
     )
     given = parser.parse_args(arguments)
-    if given.command == "demo":
-        return _demo(given)
-    return _run()
+    match given.command:
+        case "audit":
+            return _audit(given)
+        case "demo":
+            return _demo(given)
+        case _:
+            return _run()
 
 
 def _run() -> int:
@@ -68,6 +90,36 @@ def _complain(problems: Sequence[str]) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     return _WRONG_SETUP
+
+
+def _day(word: str) -> datetime:
+    """Return midnight, UTC, of a day such as 2026-11-25."""
+    try:
+        return datetime.strptime(word, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"“{word}” is not a day. Write it as 2026-11-25") from None
+
+
+def _audit(given: argparse.Namespace) -> int:
+    from bot.ledger.audit import Wanted, delete_before, open_for_audit, read  # noqa: PLC0415
+    from bot.ledger.opening import CannotOpenError  # noqa: PLC0415
+    from bot.ops.tables import write_rows  # noqa: PLC0415
+
+    try:
+        engine = open_for_audit(environment().get("DATABASE_URL") or DEFAULT_DATABASE)
+        if given.delete_before:
+            requests, events = delete_before(engine, given.delete_before)
+            print(
+                f"Deleted {requests} requests and {events} events from before {given.delete_before:%Y-%m-%d}."
+            )
+        else:
+            wanted = Wanted(given.since, given.user, given.env, given.appid, given.outcome)
+            write_rows(read(engine, wanted), given.format)
+    except CannotOpenError as error:
+        return _complain([str(error)])
+    except BrokenPipeError:  # such as `| head`
+        sys.stderr.close()
+    return _FINE
 
 
 def _demo(given: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from io import StringIO
 from ipaddress import ip_address
@@ -12,10 +13,18 @@ from dotenv import dotenv_values
 
 
 def environment() -> dict[str, str]:
-    """Return the process's environment on top of the `.env` in the working directory."""
+    """Return the process's environment on top of the `.env` in the working directory.
+
+    A `.env` that is there and cannot be read ends the process with a sentence and exit code 2, a wrong setup's.
+    """
     path = Path(".env")
-    # A comment in another encoding is no reason to stop.
-    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+    try:
+        # A comment in another encoding is no reason to stop.
+        text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+    except OSError as error:
+        fix = "Let the bot's user read it, or take it away."
+        sys.stderr.write(f".env cannot be read: {error.strerror}. {fix}\n")
+        raise SystemExit(2) from None
     file = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
     return {**file, **os.environ}
 
@@ -40,16 +49,20 @@ class Reader:
             )
         return word
 
-    def number(self, name: str, default: float, least: float, most: float) -> float:
+    def number(
+        self, name: str, default: float, least: float, most: float, *, whole: bool = False
+    ) -> float:
         """Return the number that `name` is set to, from `least` to `most`."""
         word = self.text(name) or str(default)
         try:
             value = float(word)
         except ValueError:
             value = float("nan")
-        if not least <= value <= most:
-            self.problems.append(f"{name} is “{word}”. Set it to a number from {least} to {most}.")
-        return value if least <= value <= most else default
+        good = least <= value <= most and (value.is_integer() or not whole)
+        if not good:
+            kind = "a whole number" if whole else "a number"
+            self.problems.append(f"{name} is “{word}”. Set it to {kind} from {least} to {most}.")
+        return value if good else default
 
     def choice(self, name: str, *known: str) -> str | None:
         """Return which of `known` the setting `name` is, whatever its case."""

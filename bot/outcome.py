@@ -1,6 +1,7 @@
 """How a request ended: a closed set, worded in `bot.messages`."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from bot.guidance import Guidance
 
@@ -40,3 +41,13 @@ class Unknown:
 
 
 Outcome = Shared | Failed | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing done towards an outcome: a call to WeChat or the renewal of a token, and its result."""
+
+    kind: Literal["call", "renewal"]
+    seconds: float
+    result: str
+    said: Said | None = None

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
-from urllib.parse import urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from bot.command import is_appid
 from bot.environ import Reader
 from bot.policy import Policy
 from bot.policy.file import CHANNEL_ID, GROUP_ID, USER_ID, read_policy, simple_policy
 
+DEFAULT_DATABASE = "sqlite:///share-env.db"
 NAMES = (
     "SLACK_BOT_TOKEN",
     "SLACK_APP_TOKEN",
@@ -23,6 +24,7 @@ NAMES = (
     "WECHAT_TOKEN_SERVER_URL",
     "WECHAT_TOKEN_SERVER_AUTHORIZATION",
     "WECHAT_TIMEOUT",
+    "DATABASE_URL",
     "POLICY_FILE",
     "SHARE_ENV_ALLOWED_USERS",
     "SHARE_ENV_ALLOWED_GROUPS",
@@ -71,6 +73,7 @@ class Settings:
     slack: SlackSettings
     tokens: TokenSettings
     policy: Policy
+    database_url: str = field(repr=False)
     wechat_url: str
     wechat_timeout: float
     host: str
@@ -82,6 +85,7 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Return every secret among the settings, so that logs can be kept clean of them."""
         found = [self.slack.bot_token, self.slack.app_token, self.slack.signing_secret]
+        found += _passwords(self.database_url)
         if isinstance(self.tokens, FixedTokenSettings):
             return _given(*found, self.tokens.token)
         url, header = urlsplit(self.tokens.url), self.tokens.authorization
@@ -89,6 +93,18 @@ class Settings:
         parts = re.findall("[?&][^&]+", f"?{url.query}")
         keys = [part for part in parts if "{appid}" not in part]
         return _given(*found, header, *(header or "").split()[-1:], url.password, *keys)
+
+
+def _passwords(database_url: str) -> list[str]:
+    """Return the passwords in a database's address, as written and as the driver reads them.
+
+    SQLAlchemy takes all up to the `@`, where `urlsplit` would stop at a slash or raise; libpq takes one in the query.
+    """
+    found = [
+        *re.findall(r"\A[\w+]+://[^:/]*:([^@]*)@", database_url),
+        *re.findall(r"[?&]password=([^&]*)", database_url),
+    ]
+    return [*dict.fromkeys([*found, *map(unquote, found), *map(unquote_plus, found)])]
 
 
 def _given(*values: str | None) -> tuple[str, ...]:
@@ -104,16 +120,28 @@ def load(environ: Mapping[str, str]) -> Settings | list[str]:
     policy = _policy(read, default_owner)
     if policy and tokens:
         _check_owners(read, policy, tokens)
+    database_url = read.text("DATABASE_URL") or DEFAULT_DATABASE
     wechat_url = read.url("WECHAT_API_URL", "https://api.weixin.qq.com").rstrip("/")
     timeout = read.number("WECHAT_TIMEOUT", 10, 0.1, 60)
-    host, port = read.text("HOST") or "127.0.0.1", int(read.number("PORT", 3000, 1, 65535))
+    host = read.text("HOST") or "127.0.0.1"
+    port = int(read.number("PORT", 3000, 1, 65535, whole=True))
     level = read.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR") or "INFO"
     log_format = read.choice("LOG_FORMAT", "text", "json")
     grace = read.number("SHUTDOWN_GRACE", 10, 0, 600)
     if read.problems or not (slack and tokens and policy):
         return read.problems
     return Settings(
-        slack, tokens, policy, wechat_url, timeout, host, port, level, log_format, grace
+        slack,
+        tokens,
+        policy,
+        database_url,
+        wechat_url,
+        timeout,
+        host,
+        port,
+        level,
+        log_format,
+        grace,
     )
 
 

@@ -1,26 +1,32 @@
-"""The use cases: answer a command, and carry a request from the policy's yes to its outcome.
+"""The use cases: what to say to a command, and which commands become requests.
 
-Knows ports, not Slack and not HTTP. One walk: parse, who is it, may they, settle where the answer goes,
-ask WeChat, deliver.
+Knows ports, not Slack and not HTTP. One walk: parse, who is it, may they, record; `carrying` does the rest.
 """
 
 import asyncio
 import logging
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from bot.command import Command, Help, Share, Whoami, Why, parse
+from bot.command import Command, Help, History, Share, Whoami, Why, parse
 from bot.command.mistake import Misread
-from bot.guidance import Trouble, for_trouble
+from bot.ledger import (
+    Accepted,
+    Entry,
+    Known,
+    Ledger,
+    LedgerDownError,
+    SharedBefore,
+    UnderWay,
+)
 from bot.messages import Message
 from bot.messages.answers import accepted
+from bot.messages.history import history, no_history, not_recorded, shared_before, under_way
 from bot.messages.mistakes import misread
 from bot.messages.notices import stopping
 from bot.messages.permissions import denied, dry_run, help_, needs_more, no_owner, whoami, why
-from bot.outcome import Failed, Outcome, Shared, Unknown
 from bot.policy import (
     Allow,
     Ask,
@@ -34,12 +40,16 @@ from bot.policy import (
     Unreadable,
     decide,
     explain,
+    may_see,
     owner_of,
     rights,
 )
-from bot.request import Origin, Request
+from bot.request import Origin, Request, State
 
 _TRIGGERS_KEPT = 2_000
+_LOOKED_THROUGH = 50  # requests, of which those that may be seen are shown
+_LEDGER_SECONDS = 2.0
+_ACK_SECONDS = 2.6  # for everything together; Slack waits three for the ack
 
 _log = logging.getLogger(__name__)
 
@@ -51,34 +61,14 @@ class People(Protocol):
         """Return the person with their groups, or why Slack did not tell."""
 
 
-class Place(Protocol):
-    """Where the answer to one request goes."""
-
-    async def close(self, request: Request, outcome: Outcome) -> bool:
-        """Deliver how the request ended; False when it got nowhere."""
-
-
-class Places(Protocol):
-    """Settles where answers go."""
-
-    async def open(self, request: Request) -> Place | None:
-        """Return the place, having said there what is under way; None if there is none."""
-
-
-class Owners(Protocol):
-    """Shares the envs of their owners."""
-
-    async def share(self, owner: str, env: str, appid: str) -> Outcome:
-        """Return how sharing the owner's `env` with `appid` ended."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the use cases need from outside."""
 
     people: People
-    places: Places
-    owners: Owners
+    ledger: Ledger
+    carry: Callable[[Entry], Coroutine[None, None, None]]
+    link: Callable[[str | None], str | None]
     new_id: Callable[[], str]
     start: Callable[[Coroutine[None, None, None]], None]
 
@@ -110,13 +100,16 @@ class Sharing:
         return await asyncio.shield(task)
 
     async def _answer(self, origin: Origin, command: Command | Misread) -> Message:
+        until = asyncio.get_running_loop().time() + _ACK_SECONDS
         if isinstance(command, Misread):
-            _event("mistake", origin, {"mistake": type(command.mistake).__name__})
+            wrong = {"outcome": "mistake", "detail": type(command.mistake).__name__}
+            await self._note("mistake", origin, wrong, until)
             return misread(command)
         person = await self._ports.people.person(origin.team_id, origin.user_id)
         mine = () if isinstance(person, Unreadable) else rights(self._policy, person)
         if not isinstance(command, Share):
-            _event("asked", origin, {"command": type(command).__name__.lower()})
+            asked = {"detail": type(command).__name__.lower()}
+            await self._note("asked", origin, asked, until)
         match command:
             case Help():
                 return help_(person, mine, self._policy)
@@ -125,10 +118,38 @@ class Sharing:
             case Why(appid, env):
                 ask, decision = self._decide(origin, person, appid, env)
                 return why(decision, ask, self._policy, explain(self._policy, ask))
+            case History(about):
+                return await self._history(origin, person, about, until)
             case Share():
-                return self._submit(origin, command, person)
+                return await self._submit(origin, command, person, until)
             case _:
                 assert_never(command)
+
+    async def _history(
+        self, origin: Origin, person: Person | Unreadable, about: str | None, until: float
+    ) -> Message:
+        """List what this requester asked for or, with `about`, what they may also share themselves."""
+        try:
+            async with _in_time(until):
+                found = await self._ports.ledger.history(
+                    (origin.team_id, origin.user_id), about, _LOOKED_THROUGH
+                )
+        except (TimeoutError, LedgerDownError) as error:
+            _log.error("no history", extra={"reason": str(error)})  # no trace
+            return no_history()
+        mine = (origin.team_id, origin.user_id)
+        seen = [
+            entry
+            for entry in found
+            if (entry.request.origin.team_id, entry.request.origin.user_id) == mine
+            or (
+                isinstance(person, Person)
+                and may_see(self._policy, person, entry.request.appid, entry.request.env)
+            )
+        ]
+        return history(
+            [(e.request, e.outcome, e.created, self._ports.link(e.place)) for e in seen], about
+        )
 
     def _decide(
         self, origin: Origin, person: Person | Unreadable, appid: str, env: str
@@ -139,67 +160,82 @@ class Sharing:
         ask = Ask(person, origin.channel_id, appid, env)
         return ask, decide(self._policy, ask)
 
-    def _submit(self, origin: Origin, share: Share, person: Person | Unreadable) -> Message:
-        """Start a request, or say why there is none."""
+    async def _submit(
+        self, origin: Origin, share: Share, person: Person | Unreadable, until: float
+    ) -> Message:
+        """Record a request and start it, or say why there is none."""
         ask, decision = self._decide(origin, person, share.appid, share.env)
         pair = {"env": share.env, "appid": share.appid}
         owner = owner_of(self._policy, share.env)
         if share.dry_run:
-            _event("dry run", origin, pair)
+            await self._note("dry run", origin, pair, until)
             return dry_run(decision, ask, self._policy, owner)
         match decision:
             case Deny(because):
-                _event("denied", origin, pair | {"because": type(because).__name__})
+                why_not = {"outcome": "denied", "detail": type(because).__name__}
+                await self._note("denied", origin, pair | why_not, until)
                 return denied(decision, ask, self._policy)
-            case NeedsConfirmation() | NeedsApproval():
-                _event("denied", origin, pair | {"rule": decision.rule.name})
+            case NeedsConfirmation(rule) | NeedsApproval(rule):
+                why_not = {"outcome": "denied", "rule": rule.name}
+                await self._note("denied", origin, pair | why_not, until)
                 return needs_more(decision, ask, self._policy)
             case Allow(rule):
                 pass
             case _:
                 assert_never(decision)
         if owner is None:
-            _event("no owner", origin, pair)
+            await self._note("no owner", origin, pair | {"outcome": "denied"}, until)
             return no_owner(ask, self._policy)
         if self._stopping:
             return stopping()
         request = Request(
             self._ports.new_id(), origin, share.appid, share.env, owner, rule.name, share.reason
         )
-        _event("accepted", origin, _facts(request))
-        self._ports.start(self._run(request))
-        return accepted(request)
+        return await self._record(request, until, again=share.again)
 
-    async def _run(self, request: Request) -> None:
-        delivered = False
+    async def _record(self, request: Request, until: float, *, again: bool) -> Message:
+        """Put the request into the ledger and say so; what the ledger does not take does not happen."""
         try:
-            delivered = await self._carry_out(request)
-        finally:
-            if not delivered:  # also when it is cut short, or fails in a way nobody foresaw
-                _event("not delivered", request.origin, _facts(request), logging.ERROR)
+            async with _in_time(until):
+                found = await self._ports.ledger.accept(request, again=again)
+        except (TimeoutError, LedgerDownError) as error:
+            told = {"request": request.id, "reason": str(error)}
+            _log.error("not recorded", extra=told)  # no trace
+            return not_recorded()
+        match found:
+            case Accepted(entry):
+                _event("accepted", request.origin, _facts(request))
+                self._ports.start(self._ports.carry(entry))
+                return accepted(request)
+            case Known(Entry(state=State.ENDED, outcome=None)):
+                return not_recorded()  # it was withdrawn, and whoever asked was told so
+            case Known(entry):
+                return accepted(entry.request)
+            case UnderWay(entry):
+                await self._note("under way", request.origin, _facts(request), until)
+                return under_way(entry.request, self._ports.link(entry.place))
+            case SharedBefore(entry):
+                await self._note("shared before", request.origin, _facts(request), until)
+                link = self._ports.link(entry.place)
+                return shared_before(entry.request, entry.ended or entry.created, link)
+            case _:
+                assert_never(found)
 
-    async def _carry_out(self, request: Request) -> bool:
-        """Return whether the requester has heard how the request ended."""
-        place = await self._ports.places.open(request)
-        if place is None:
-            # Nobody would hear how it ended, so it does not begin.
-            _event("nowhere to answer", request.origin, _facts(request), logging.ERROR)
-            return False
-        began = time.monotonic()
-        outcome = await self._outcome(request)
-        took = {"seconds": round(time.monotonic() - began, 3)}
-        _event("ended", request.origin, _facts(request) | _ending(outcome) | took)
-        return await place.close(request, outcome)
-
-    async def _outcome(self, request: Request) -> Outcome:
-        """Return how the call ended; also when it is cut short, which leaves the share unknown."""
+    async def _note(
+        self, what: str, origin: Origin, facts: Mapping[str, object], until: float
+    ) -> None:
+        """Record what is no request; an answer does not fail for want of its record."""
+        _event(what, origin, facts)
         try:
-            return await self._ports.owners.share(request.owner, request.env, request.appid)
-        except asyncio.CancelledError:
-            return Unknown(for_trouble(Trouble.STOPPED))
-        except Exception:  # noqa: BLE001  # the requester is told, whatever went wrong
-            _log.exception("unforeseen error", extra={"request": request.id})
-            return Unknown(for_trouble(Trouble.BUG))
+            async with _in_time(until):
+                await self._ports.ledger.note(what, origin, facts)
+        except (TimeoutError, LedgerDownError) as error:
+            _log.error("not recorded", extra={"reason": str(error)})  # no trace
+
+
+def _in_time(until: float) -> asyncio.Timeout:
+    """Return the limit for the ledger, in an answer that has to be there by `until` of the loop's clock."""
+    return asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + _LEDGER_SECONDS))
 
 
 def _facts(request: Request) -> dict[str, object]:
@@ -207,22 +243,8 @@ def _facts(request: Request) -> dict[str, object]:
         "request": request.id,
         "env": request.env,
         "appid": request.appid,
-        "owner": request.owner,
         "rule": request.rule,
     }
-
-
-def _ending(outcome: Outcome) -> dict[str, object]:
-    facts: dict[str, object] = {
-        "outcome": type(outcome).__name__.lower(),
-        "tries": outcome.tries,
-    }
-    match outcome:
-        case Shared():
-            return facts
-        case Failed(guidance, said) | Unknown(guidance, said):
-            facts["guidance"] = guidance.key
-            return facts | ({"errcode": said.errcode, "rid": said.rid} if said else {})
 
 
 def _event(

@@ -3,9 +3,12 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -27,7 +30,7 @@ ENV = "prod-1"
 ASK = f"{APPID} {ENV}"
 FINAL = ("✅", "❌", "❔")
 
-_NOT_IN_TESTS = ("SLACK_", "WECHAT_", "SHARE_ENV_")
+_NOT_IN_TESTS = ("SLACK_", "WECHAT_", "SHARE_ENV_", "DATABASE_URL")
 
 
 class Sleep:
@@ -107,9 +110,16 @@ def api(client: AsyncWebClient, sleep: Sleep) -> SlackApi:
 
 
 @pytest.fixture
-def environ(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
+def database(tmp_path: Path) -> Path:
+    """Return where the bot keeps its ledger."""
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def environ(slack: LocalSlack, wechat: LocalWeChat, database: Path) -> dict[str, str]:
     """Return the environment of a bot for the platform team, over Socket Mode."""
     return environment(slack, wechat) | {
+        "DATABASE_URL": f"sqlite:///{database}",
         "WECHAT_AUTHORIZER_APPID": OWNER,
         "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM",
     }
@@ -166,6 +176,58 @@ def request_of(
         response_url or slack.response_url(user_id, channel_id),
     )
     return Request("request1", origin, APPID, ENV, OWNER, "platform team")
+
+
+def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
+    """Return what a query finds in the ledger, past the bot; what it changes is committed."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def kinds(database: Path, about: str = "") -> list[str]:
+    """Return the kinds of the ledger's events, oldest first: of one request, or of all."""
+    found = rows(database, "SELECT kind, request FROM events ORDER BY id")
+    return [kind for kind, request in found if about in {"", request}]
+
+
+def states(database: Path) -> list[str]:
+    """Return the states of all requests, oldest first."""
+    return [state for (state,) in rows(database, "SELECT state FROM requests ORDER BY created")]
+
+
+@contextmanager
+def ledger_down(database: Path) -> Iterator[None]:
+    """Let the database take nothing, at once: its tables are elsewhere."""
+    tables = ("requests", "events", "replicas")
+    for table in tables:
+        rows(database, f"ALTER TABLE {table} RENAME TO {table}_elsewhere")
+    try:
+        yield
+    finally:
+        for table in tables:
+            rows(database, f"ALTER TABLE {table}_elsewhere RENAME TO {table}")
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Let nobody else write; they wait for it, and then give up."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def let_hang(database: Path, table: str) -> None:
+    """Let each insert into a table take longer than anybody waits for it."""
+    numbers = "WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM n WHERE x < 20000000)"
+    slowly = f"SELECT count(*) FROM ({numbers} SELECT x FROM n)"  # noqa: S608  # likewise
+    rows(database, f"CREATE TRIGGER slow BEFORE INSERT ON {table} BEGIN {slowly}; END")
+
+
+async def soon(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until something holds that nobody tells of."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # nobody tells of it
+            await asyncio.sleep(0.01)
 
 
 async def use_up(http: aiohttp.ClientSession, url: str) -> None:

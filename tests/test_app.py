@@ -5,23 +5,33 @@ import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from bot import __version__
 from bot.app import CannotStartError, Nature, Tasks, new_id, running
-from bot.guidance import Trouble, for_trouble
 from bot.messages.answers import answer
 from bot.messages.notices import stopping
 from bot.ops.logs import Redactor
-from bot.outcome import Shared, Unknown
+from bot.outcome import Shared
 from bot.playground.slack import Dropped, Hangs, LocalSlack
-from bot.playground.stage import OWNER
+from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat import Code, Hang, LocalWeChat
 from bot.slack.events import PATH
-from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, request_of, settings_of
-
-STOPPED = Unknown(for_trouble(Trouble.STOPPED))
+from tests.conftest import (
+    ASK,
+    RELEASES,
+    REQUESTER,
+    ended,
+    free_port,
+    locked,
+    request_of,
+    rows,
+    settings_of,
+    soon,
+    states,
+)
 
 
 def over_http(slack: LocalSlack, environ: dict[str, str], port: int) -> dict[str, str]:
@@ -140,6 +150,42 @@ async def test_a_bot_that_cannot_start_says_why_and_leaves_nothing(  # noqa: PLR
     assert len(caught.value.problems) == 1
 
 
+@pytest.mark.parametrize(
+    "url", ["mysql://x", "sqlite:////nowhere/at/all.db"], ids=["another kind", "no folder"]
+)
+async def test_a_ledger_that_cannot_be_opened_is_a_wrong_setup(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature, url: str
+) -> None:
+    async with nothing_left(slack):
+        with pytest.raises(CannotStartError, match="DATABASE_URL") as caught:
+            async with running(settings_of(environ | {"DATABASE_URL": url}), nature):
+                pass
+    assert caught.value.wrong_setup
+
+
+async def test_a_ledger_that_takes_nothing_ends_the_start(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature, database: Path
+) -> None:
+    async with running(settings_of(environ), nature):
+        pass
+    deny = "CREATE TRIGGER no BEFORE INSERT ON replicas BEGIN SELECT raise(ABORT, 'made up'); END"
+    rows(database, deny)
+    async with nothing_left(slack):
+        with pytest.raises(CannotStartError, match=r"takes nothing \(made up\)") as caught:
+            async with running(settings_of(environ), nature):
+                pass
+    assert not caught.value.wrong_setup
+
+
+async def test_a_second_bot_on_the_same_file_does_not_start(
+    environ: dict[str, str], nature: Nature
+) -> None:
+    async with running(settings_of(environ), nature):
+        with pytest.raises(CannotStartError, match="Another share-env-bot already uses"):
+            async with running(settings_of(environ), nature):
+                pass
+
+
 async def test_a_port_in_use_is_named_with_the_fix(
     slack: LocalSlack, environ: dict[str, str], nature: Nature
 ) -> None:
@@ -202,11 +248,12 @@ async def test_a_call_under_way_is_finished_before_the_bot_leaves(
 
 
 @pytest.mark.parametrize("grace", ["0", "0.1"])
-async def test_a_call_that_takes_longer_is_cut_short_and_told_as_unknown(
+async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_start(  # noqa: PLR0913, PLR0917  # its stage
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
     nature: Nature,
+    database: Path,
     grace: str,
 ) -> None:
     wechat.next(Hang(30, after_effect=True))
@@ -216,41 +263,88 @@ async def test_a_call_that_takes_longer_is_cut_short_and_told_as_unknown(
             await wechat.until(lambda wechat: bool(wechat.calls))
             began = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() - began < 2
-    assert replies(slack) == [answer(request_of(slack), STOPPED).text]
-    assert ended(slack)
+    assert replies(slack) == []
+    assert not ended(slack)
+    assert rows(database, "SELECT state, holder, fence FROM requests") == [("placed", None, 1)]
+    async with running(settings_of(environ), nature):
+        await soon(lambda: states(database) == ["ended"])
+    assert replies(slack) == [answer(request_of(slack), Shared(), called_again=True).text]
+    assert len(wechat.calls) == 2
 
 
-async def test_a_silent_slack_does_not_hold_the_stop_and_the_log_tells_what_was_lost(
+async def test_a_silent_slack_does_not_hold_the_stop_and_the_next_start_answers(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
     nature: Nature,
-    caplog: pytest.LogCaptureFixture,
+    database: Path,
 ) -> None:
-    wechat.next(Hang(30))
     settings = settings_of(environ | {"SHUTDOWN_GRACE": "0"})
-    async with nothing_left(slack), running(settings, nature):
-        await slack.command(REQUESTER, RELEASES, ASK)
-        await wechat.until(lambda wechat: bool(wechat.calls))
-        slack.fail("chat.postMessage", Hangs(30))
-        began = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - began < 5
-    assert "not delivered" in caplog.messages
+    async with nothing_left(slack):
+        async with running(settings, nature):
+            wechat.latency = 0.1
+            await slack.command(REQUESTER, RELEASES, ASK)
+            await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
+            slack.fail("chat.postMessage", Hangs(30))
+            await slack.until(lambda slack: slack.calls[-1].error == "hangs")
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 5
+    assert states(database) == ["answered"]
+    async with running(settings_of(environ), nature):
+        await soon(lambda: states(database) == ["ended"])
+    assert replies(slack) == [answer(request_of(slack), Shared()).text]
+    assert len(wechat.calls) == 1
 
 
-async def test_a_request_that_is_cut_short_before_it_began_never_reaches_wechat(
+async def test_a_request_that_is_cut_short_before_it_began_begins_at_the_next_start(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
     nature: Nature,
-    caplog: pytest.LogCaptureFixture,
+    database: Path,
 ) -> None:
     slack.fail("chat.postMessage", Hangs(30))
     async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0"}), nature):
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(lambda slack: any(call.error == "hangs" for call in slack.calls))
     assert wechat.calls == []
-    assert "not delivered" in caplog.messages
+    assert states(database) == ["accepted"]
+    async with running(settings_of(environ), nature):
+        await soon(lambda: states(database) == ["ended"])
+    assert replies(slack) == [answer(request_of(slack), Shared()).text]
+
+
+async def test_a_ledger_that_is_down_does_not_hold_the_stop(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature, database: Path
+) -> None:
+    async with nothing_left(slack):
+        async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), nature):
+            await slack.command(REQUESTER, RELEASES, ASK)
+            rows(database, "ALTER TABLE requests RENAME TO elsewhere")
+            await slack.until(ended)
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 2
+    rows(database, "ALTER TABLE elsewhere RENAME TO requests")
+    assert len(states(database)) == 1
+    async with running(settings_of(environ), nature):
+        await soon(lambda: states(database) == ["ended"])
+    assert len(replies(slack)) == 1
+
+
+async def test_a_ledger_that_hangs_does_not_hold_the_stop_either(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature, database: Path
+) -> None:
+    async with nothing_left(slack):
+        async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), nature):
+            lock = locked(database)
+            lock.__enter__()
+            typed = asyncio.create_task(slack.command(REQUESTER, RELEASES, ASK))
+            await slack.until(lambda slack: slack.calls[-1].method == "users.info")
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 10
+        lock.__exit__(None, None, None)
+        typed.cancel()
+        await asyncio.wait([typed])
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
@@ -315,6 +409,34 @@ async def test_work_that_fails_is_in_the_log_and_holds_nothing(
     assert caplog.messages == ["unforeseen error"]
 
 
+async def test_after_the_stop_no_work_begins() -> None:
+    seen: list[str] = []
+
+    async def work() -> None:
+        seen.append("begun")
+
+    tasks = Tasks()
+    await tasks.drain(0)
+    tasks.start(work())
+    await tasks.drain(0)
+    assert seen == []
+
+
+async def test_work_that_comes_during_the_stop_is_waited_for_too() -> None:
+    seen: list[str] = []
+    tasks = Tasks()
+
+    async def work(more: int) -> None:
+        if more:
+            tasks.start(work(more - 1))
+        await asyncio.sleep(0.05)
+        seen.append(f"done {more}")
+
+    tasks.start(work(2))
+    await tasks.drain(5)
+    assert sorted(seen) == ["done 0", "done 1", "done 2"]
+
+
 async def test_no_work_is_cut_short_before_it_has_begun() -> None:
     seen: list[str] = []
 
@@ -369,8 +491,8 @@ async def test_no_log_line_shows_a_secret(  # noqa: PLR0913, PLR0917  # likewise
     settings = settings_of(environ)
     wechat.next(Code(85088), Hang(0))
     async with running(settings, nature):
-        for channel in (RELEASES, "C0SECRET"):
-            ack = await slack.command(REQUESTER, channel, ASK)
+        for channel, env in ((RELEASES, "prod-1"), ("C0SECRET", "prod-2")):
+            ack = await slack.command(REQUESTER, channel, f"{APPID} {env}")
         await slack.until(lambda slack: len(slack.shown_to(REQUESTER)) == 4)
         slack.expire_tickets()
     secrets = [*settings.secrets(), token, str(ack.request["response_url"]), "ticket=made-up"]

@@ -1,4 +1,5 @@
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import pytest
@@ -12,6 +13,7 @@ from bot.command import (
     RECEIVED_LIMIT,
     Command,
     Help,
+    History,
     Share,
     Whoami,
     Why,
@@ -52,17 +54,20 @@ REASONS = (
     .map(lambda text: " ".join(re.sub('["“”„<>&]', "", text).split()))
     .filter(bool)
 )
-SHARES = st.builds(Share, APPIDS, ENVS, st.none() | REASONS, st.booleans())
+SHARES = st.builds(Share, APPIDS, ENVS, st.none() | REASONS, st.booleans(), st.booleans())
 DAMAGED = (UPPER, A[:-1], f"&lt;{A}&gt;", "a_b", "-1", "appid", "&lt;appid&gt;", "&lt;env&gt;")
-DASHED = ("--reason=", "--dry-run=1", "—dry-run", "--resaon", "--dryrun", "--foo", "--reason=x")
+DASHED = (
+    *("--reason=", "--dry-run=1", "—dry-run", "--resaon", "--dryrun", "--foo", "--reason=x"),
+    *("--again=1", "—again", "--agian", "--help", "-h", "--dry"),
+)
 DECORATED = ('"', "“", "'", '""', "“a b”", "<@U1|ann>", "<http://a.b|a.b>", "&amp;quot;", "…", "、")
 PIECES = st.sampled_from(
     (
-        *(A, B, "prod-1", "test", *FIRST_WORDS, "wy", "hlep", "HELP", *OPTIONS),
+        *(A, B, "prod-1", "test", *FIRST_WORDS, "wy", "hlep", "HELP", "who", "env", *OPTIONS),
         *(*DAMAGED, *DASHED, *DECORATED, "\n", "\u200b", LONG, f'"{LONG}"'),
     )
 )
-STARTS = st.sampled_from(["", A, f"{A} prod-1", "why", f"why {A} prod-1", "help"])
+STARTS = st.sampled_from(["", A, f"{A} prod-1", "why", f"why {A} prod-1", "help", "history"])
 LINES = st.tuples(STARTS, st.lists(PIECES, max_size=6)).map(lambda p: " ".join([p[0], *p[1]]))
 TEXTS = LINES | st.text() | st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join)
 
@@ -70,7 +75,8 @@ TEXTS = LINES | st.text() | st.lists(PIECES | st.text(max_size=5), max_size=8).m
 def rendered(command: Share) -> str:
     """Return the plain line that asks for `command`."""
     reason = [] if command.reason is None else [f'--reason "{command.reason}"']
-    return " ".join([command.appid, command.env, *reason, *["--dry-run"] * command.dry_run])
+    flags = ["--dry-run"] * command.dry_run + ["--again"] * command.again
+    return " ".join([command.appid, command.env, *reason, *flags])
 
 
 def sent_by_slack(line: str) -> str:
@@ -90,10 +96,20 @@ def sent_by_slack(line: str) -> str:
         ("`help`", Help()),
         ('"help"', Help()),
         ("ｈｅｌｐ。", Help()),
+        ("-h", Help()),
+        ("--help", Help()),
+        ("—HELP", Help()),
         ("whoami", Whoami()),
         ("WhoAmI", Whoami()),
         (f"why {A} prod-1", Why(A, "prod-1")),
         (f"Why, {A}, prod-1.", Why(A, "prod-1")),
+        ("history", History()),
+        ("History.", History()),
+        ("history prod-1", History("prod-1")),
+        (f"history, {A}", History(A)),
+        (f"ｈｉｓｔｏｒｙ　`{A}`", History(A)),
+        ("history “prod-1”", History("prod-1")),
+        ("history help", History("help")),
         (f"{A} prod-1", Share(A, "prod-1")),
         (f"  {A}\n\nprod-1  ", Share(A, "prod-1")),
         (f"{A},prod-1", Share(A, "prod-1")),
@@ -115,6 +131,14 @@ def sent_by_slack(line: str) -> str:
         (f"{A} prod-1 --dry-run", Share(A, "prod-1", dry_run=True)),
         (f"--dry-run {A} prod-1", Share(A, "prod-1", dry_run=True)),
         (f"{A} —dry-run prod-1", Share(A, "prod-1", dry_run=True)),
+        (f"{A} prod-1 --again", Share(A, "prod-1", again=True)),
+        (f"—again {A} prod-1", Share(A, "prod-1", again=True)),
+        (f"{A} --again prod-1 --dry-run", Share(A, "prod-1", dry_run=True, again=True)),
+        (f"{A} prod-1 --again --reason QA", Share(A, "prod-1", "QA", again=True)),
+        (f'{A} prod-1 --reason "--again"', Share(A, "prod-1", "--again")),
+        (f"{A} prod-1 --reason again", Share(A, "prod-1", "again")),
+        (f"{A} history", Share(A, "history")),
+        (f"{A} env-1", Share(A, "env-1")),
         (f"{A} prod-1 --reason test", Share(A, "prod-1", "test")),
         (f"{A} prod-1 --reason=test", Share(A, "prod-1", "test")),
         (f'{A} prod-1 --reason="for QA, now"', Share(A, "prod-1", "for QA, now")),
@@ -135,12 +159,34 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
     (f'{A} prod-1 --reason "for QA', UnclosedQuote(), f"{A} prod-1 {WHY}"),
     (f'{A} --reason "for testing prod-1', UnclosedQuote(), f"{A} <env> {WHY}"),
     (f'{A} prod-1 --reason "QA --dry-run', UnclosedQuote(), f"{A} prod-1 {WHY} --dry-run"),
+    (f"{A} prod-1 --reason “QA —dry-run", UnclosedQuote(), f"{A} prod-1 {WHY} --dry-run"),
+    (
+        f"{A} prod-1 --reason &quot;－－ｄｒｙ－ｒｕｎ",
+        UnclosedQuote(),
+        f"{A} prod-1 {WHY} --dry-run",
+    ),
+    (f'{A} prod-1 --reason "--again', UnclosedQuote(), f"{A} prod-1 {WHY} --again"),
+    (
+        f'{A} --dry-run prod-1 --reason "QA —again',
+        UnclosedQuote(),
+        f"{A} prod-1 {WHY} --dry-run --again",
+    ),
+    (f'{A} prod-1 --reason "not again', UnclosedQuote(), f"{A} prod-1 {WHY}"),
     (f'why {A} "prod-1', UnclosedQuote(), f"why {A} <env>"),
+    (f"history {A} “prod-1", UnclosedQuote(), f"history {A}"),
+    ('history "prod-1', UnclosedQuote(), "history"),
     ("help “me", UnclosedQuote(), "help"),
     (f"„{A}", UnclosedQuote(), f"<appid> <env> {WHY}"),
     ("&lt;appid&gt; prod-1", NotAnAppid("<appid>", AppidFault.BLANK), "<appid> prod-1"),
     ("appid", NotAnAppid("appid", AppidFault.BLANK), "<appid> <env>"),
     ("AppID prod-1", NotAnAppid("AppID", AppidFault.BLANK), "<appid> prod-1"),
+    ("env", NotAnAppid("env", AppidFault.BLANK), "<appid> <env>"),
+    ("&lt;env&gt; prod-1", NotAnAppid("<env>", AppidFault.BLANK), "<appid> prod-1"),
+    ("history appid", NotAnAppid("appid", AppidFault.BLANK), "history"),
+    ("history &lt;appid&gt;", NotAnAppid("<appid>", AppidFault.BLANK), "history"),
+    (f"history {UPPER}", NotAnAppid(UPPER, AppidFault.CASE), f"history {A}"),
+    (f"history {A[:-1]}", NotAnAppid(A[:-1], AppidFault.LENGTH), "history"),
+    (f"history {A[:-1]}g", NotAnAppid(f"{A[:-1]}g", AppidFault.LETTERS), "history"),
     (f"{UPPER} prod-1", NotAnAppid(UPPER, AppidFault.CASE), f"{A} prod-1"),
     (UPPER, NotAnAppid(UPPER, AppidFault.CASE), f"{A} <env>"),
     ("my_app prod-1", NotAnAppid("my_app", AppidFault.PREFIX), "<appid> prod-1"),
@@ -156,7 +202,17 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
     (f"<@U1> {A}", NotAnAppid("@U1", AppidFault.PREFIX), f"{A} <env>"),
     (f"{A} prod_1", NotAnEnv("prod_1"), f"{A} <env>"),
     (f"{A} 环境", NotAnEnv("环境"), f"{A} <env>"),
-    (f"{A} &lt;env&gt;", NotAnEnv("<env>"), f"{A} <env>"),
+    (f"{A} &lt;env&gt;", NotAnEnv("<env>", blank=True), f"{A} <env>"),
+    (f"{A} env", NotAnEnv("env", blank=True), f"{A} <env>"),
+    (f"{A} ENV --again", NotAnEnv("ENV", blank=True), f"{A} <env> --again"),
+    (f"{A} env prod-1", NotAnEnv("env", blank=True), f"{A} prod-1"),
+    (f"why {A} env", NotAnEnv("env", blank=True), f"why {A} <env>"),
+    ("history env", NotAnEnv("env", blank=True), "history"),
+    ("history &lt;env&gt;", NotAnEnv("<env>", blank=True), "history"),
+    ("history prod_1", NotAnEnv("prod_1"), "history"),
+    ("history [prod-1]", NotAnEnv("[prod-1]"), "history prod-1"),
+    (f"history *{A}*", NotAnEnv(f"*{A}*"), f"history {A}"),
+    ('history ""', NotAnEnv(""), "history"),
     (f"{A} prod-1-", NotAnEnv("prod-1-"), f"{A} <env>"),
     (f"{A} {'e' * 65}", NotAnEnv("e" * 65), f"{A} <env>"),
     (f"{A} prod_1 prod-1", NotAnEnv("prod_1"), f"{A} prod-1"),
@@ -164,13 +220,22 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
     (f"why {A} prod.1", NotAnEnv("prod.1"), f"why {A} <env>"),
     (f"prod-1 {A}", Swapped(), f"{A} prod-1"),
     (f"prod-1 {UPPER}", Swapped(), f"{A} prod-1"),
+    (f"prod-1 {A} --again", Swapped(), f"{A} prod-1 --again"),
+    (
+        f"--again prod-1 {A} --reason QA --dry-run",
+        Swapped(),
+        f'{A} prod-1 --reason "QA" --dry-run --again',
+    ),
     (f"prod-1 {A} --reason QA --dry-run", Swapped(), f'{A} prod-1 --reason "QA" --dry-run'),
     (f"why prod-1 {A}", Swapped(), f"why {A} prod-1"),
     ("prod-1", MissingAppid(), "<appid> prod-1"),
     ("--dry-run", MissingAppid(), "<appid> <env> --dry-run"),
+    ("--again", MissingAppid(), "<appid> <env> --again"),
+    ("--dry-run --again", MissingAppid(), "<appid> <env> --dry-run --again"),
     ("why", MissingAppid(), "why <appid> <env>"),
     ("why prod-1", MissingAppid(), "why <appid> prod-1"),
     (A, MissingEnv(), f"{A} <env>"),
+    (f"{A} --again", MissingEnv(), f"{A} <env> --again"),
     (f"{A} --reason QA", MissingEnv(), f'{A} <env> --reason "QA"'),
     (f"why {A}", MissingEnv(), f"why {A} <env>"),
     (f"{A} prod-1 for QA", ExtraWords(("for", "QA")), f'{A} prod-1 --reason "for QA"'),
@@ -181,12 +246,27 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
     (f"why {A} prod-1 now", ExtraWords(("now",)), f"why {A} prod-1"),
     ("help me now", ExtraWords(("me", "now")), "help"),
     ("WHOAMI really", ExtraWords(("really",)), "whoami"),
+    (f"{A} prod-1 now --again", ExtraWords(("now",)), f'{A} prod-1 --reason "now" --again'),
+    ("history history", ExtraWords(("history",)), "history"),
+    ("history HISTORY prod-1", ExtraWords(("HISTORY",)), "history prod-1"),
+    (f"history prod-1 {A}", ExtraWords(("prod-1",)), f"history {A}"),
+    (f"history {UPPER} prod-1", ExtraWords(("prod-1",)), f"history {A}"),
+    ("history prod-1 test", ExtraWords(("test",)), "history prod-1"),
+    ("history prod-1 prod-1", ExtraWords(("prod-1",)), "history prod-1"),
+    ("history of prod_1", ExtraWords(("prod_1",)), "history of"),
     (f"{A} {B} prod-1", SeveralAppids(2), f"{A} prod-1"),
+    (f"{A} {B} prod-1 --again", SeveralAppids(2), f"{A} prod-1 --again"),
     (f"{B} {UPPER}", SeveralAppids(2), f"{B} <env>"),
     (f"{A} prod-1 {B} {A}", SeveralAppids(3), f"{A} prod-1"),
     (f"why {A} {B}", SeveralAppids(2), f"why {A} <env>"),
     ("hepl", UnknownWord("hepl", "help"), "help"),
     ("Who-Am-I", UnknownWord("Who-Am-I", "whoami"), "whoami"),
+    ("who", UnknownWord("who", "whoami"), "whoami"),
+    ("WHO", UnknownWord("WHO", "whoami"), "whoami"),
+    ("hist", UnknownWord("hist", "history"), "history"),
+    ("histroy", UnknownWord("histroy", "history"), "history"),
+    ("hel", UnknownWord("hel", "help"), "help"),
+    ("wh", UnknownWord("wh", "why"), "why <appid> <env>"),
     ("whyy", UnknownWord("whyy", "why"), "why <appid> <env>"),
     ("wy --dry-run", UnknownWord("wy", "why"), "why <appid> <env>"),
     (f"{A} prod-1 --foo", UnknownOption("--foo", None), f"{A} prod-1"),
@@ -194,6 +274,19 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
     (f"{A} prod-1 --foo --dry-run", UnknownOption("--foo", None), f"{A} prod-1 --dry-run"),
     (f"{A} prod-1 --DryRun", UnknownOption("--DryRun", "--dry-run"), f"{A} prod-1 --dry-run"),
     (f"{A} prod-1 --dry-run=1", UnknownOption("--dry-run=1", "--dry-run"), f"{A} prod-1 --dry-run"),
+    (f"{A} prod-1 --dry", UnknownOption("--dry", "--dry-run"), f"{A} prod-1 --dry-run"),
+    (f"{A} prod-1 --agian", UnknownOption("--agian", "--again"), f"{A} prod-1 --again"),
+    (f"{A} prod-1 -again", UnknownOption("-again", "--again"), f"{A} prod-1 --again"),
+    (f"{A} prod-1 --Again", UnknownOption("--Again", "--again"), f"{A} prod-1 --again"),
+    (f"{A} prod-1 --again=1", UnknownOption("--again=1", "--again"), f"{A} prod-1 --again"),
+    (f"{A} prod-1 --foo --again", UnknownOption("--foo", None), f"{A} prod-1 --again"),
+    (
+        f"{A} —again --dryrun prod-1",
+        UnknownOption("--dryrun", "--dry-run"),
+        f"{A} prod-1 --dry-run --again",
+    ),
+    (f"--help {A} prod-1", UnknownOption("--help", None), f"{A} prod-1"),
+    (f"history {A} --foo", UnknownOption("--foo", None), f"history {A}"),
     (f"{A} prod-1 -reason QA", UnknownOption("-reason", "--reason"), f"{A} prod-1 {WHY}"),
     (
         f"{A} --dry-run --resaon QA prod-1",
@@ -218,6 +311,11 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
         f"{A} prod-1 {WHY} --dry-run",
     ),
     (
+        f"{A} prod-1 --reason --again",
+        OptionWithoutValue("--reason"),
+        f"{A} prod-1 {WHY} --again",
+    ),
+    (
         f"{A} --reason a prod-1 --reason b",
         OptionTwice("--reason"),
         f'{A} prod-1 --reason "a"',
@@ -233,6 +331,16 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
         f'{A} prod-1 --reason "{"x" * 299}…"',
     ),
     (f"{A} prod-1 --dry-run —dry-run", OptionTwice("--dry-run"), f"{A} prod-1 --dry-run"),
+    (f"{A} prod-1 --again —again", OptionTwice("--again"), f"{A} prod-1 --again"),
+    (
+        f"{A} --again prod-1 --dry-run --dry-run",
+        OptionTwice("--dry-run"),
+        f"{A} prod-1 --dry-run --again",
+    ),
+    (f"why {A} prod-1 --again", OptionNotHere("--again", "why"), f"why {A} prod-1"),
+    ("history --again", OptionNotHere("--again", "history"), "history"),
+    ("history prod-1 --dry-run", OptionNotHere("--dry-run", "history"), "history prod-1"),
+    (f"history --reason QA {A}", OptionNotHere("--reason", "history"), f"history {A}"),
     (f"why {A} prod-1 --dry-run", OptionNotHere("--dry-run", "why"), f"why {A} prod-1"),
     (f"why {A} --reason QA", OptionNotHere("--reason", "why"), f"why {A} <env>"),
     ("help --dry-run", OptionNotHere("--dry-run", "help"), "help"),
@@ -241,6 +349,11 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
         f"{A} prod-1 --reason {'x' * 301} --dry-run",
         ReasonTooLong(301, 300),
         f'{A} prod-1 --reason "{"x" * 299}…" --dry-run',
+    ),
+    (
+        f"--again {A} prod-1 --reason {'x' * 301}",
+        ReasonTooLong(301, 300),
+        f'{A} prod-1 --reason "{"x" * 299}…" --again',
     ),
     (
         f'{A} prod-1 --reason "{"x" * 298} yz"',
@@ -309,9 +422,16 @@ def test_an_appid_is_wx_and_sixteen_lower_case_hex_digits(word: str, expected: b
         (A, False),
         (UPPER, False),
         (A[:-1], True),
+        ("env", False),
+        ("Env", False),
+        ("<env>", False),
+        ("env-1", True),
+        ("my-env", True),
     ],
 )
-def test_an_env_is_letters_digits_and_dashes_and_no_appid(word: str, expected: bool) -> None:
+def test_an_env_is_letters_digits_and_dashes_and_no_appid_and_no_placeholder(
+    word: str, expected: bool
+) -> None:
     assert is_env(word) is expected
 
 
@@ -326,6 +446,8 @@ def test_any_text_is_read_and_what_is_read_is_well_formed(text: str) -> None:
         case Why(appid, env):
             assert re.fullmatch("wx[0-9a-f]{16}", appid)
             assert re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", env)
+        case History(about):
+            assert about is None or is_appid(about) or is_env(about)
         case Help() | Whoami() | Misread():
             pass
 
@@ -350,9 +472,40 @@ def test_a_dry_run_is_never_corrected_into_a_real_one(text: str, option: str) ->
     # In front of all else, so that no quote can swallow the option.
     wrong = parse(f"{option} {text}")
     if isinstance(wrong, Misread) and isinstance(parse(sent_by_slack(wrong.instead)), Share):
-        assert wrong.instead.endswith(" --dry-run")
+        assert re.search(" --dry-run( --again)?$", wrong.instead)
     else:
         assert not isinstance(wrong, Share) or wrong.dry_run
+
+
+@given(TEXTS, st.sampled_from(["--again", "—again"]))
+def test_a_correction_keeps_again(text: str, option: str) -> None:
+    wrong = parse(f"{option} {text}")
+    if isinstance(wrong, Misread) and isinstance(parse(sent_by_slack(wrong.instead)), Share):
+        assert wrong.instead.endswith(" --again")
+    else:
+        assert not isinstance(wrong, Share) or wrong.again
+
+
+@given(TEXTS)
+def test_a_correction_never_adds_again_of_its_own(text: str) -> None:
+    wrong = parse(text)
+    assume(isinstance(wrong, Misread))
+    assert isinstance(wrong, Misread)
+    if wrong.instead.endswith(" --again"):
+        near = isinstance(wrong.mistake, UnknownOption) and wrong.mistake.nearest == "--again"
+        assert near or "again" in unicodedata.normalize("NFKC", text)
+
+
+@given(TEXTS, TEXTS, st.sampled_from(["--dry-run", "—dry-run"]))
+@example(f"{A} prod-1 “QA", "", "—dry-run")
+@example(f'{A} prod-1 " &amp;quot;', "", "--dry-run")
+def test_a_quote_that_does_not_close_swallows_no_dry_run(
+    before: str, after: str, option: str
+) -> None:
+    wrong = parse(f"{before} {option} {after}")
+    if isinstance(wrong, Misread) and isinstance(wrong.mistake, UnclosedQuote):
+        corrected = parse(sent_by_slack(wrong.instead))
+        assert not isinstance(corrected, Share) or corrected.dry_run
 
 
 @given(st.sampled_from(FIRST_WORDS), TEXTS)
@@ -361,6 +514,20 @@ def test_a_question_is_never_corrected_into_a_share(first: str, text: str) -> No
     assert not isinstance(wrong, Share)
     if isinstance(wrong, Misread):
         assert not isinstance(parse(sent_by_slack(wrong.instead)), Share)
+
+
+@given(APPIDS | ENVS.filter(lambda env: env.lower() != "history" and not re.match("(?i)wx", env)))
+def test_what_can_be_shared_can_be_looked_up(word: str) -> None:
+    assert parse(f"history {word}") == History(word)
+
+
+@given(st.lists(PIECES, max_size=4))
+def test_a_history_is_never_corrected_into_anything_else(words: list[str]) -> None:
+    wrong = parse(" ".join(["history", *words]))
+    if isinstance(wrong, Misread):
+        assert isinstance(parse(sent_by_slack(wrong.instead)), History)
+    else:
+        assert isinstance(wrong, History)
 
 
 @given(SHARES)

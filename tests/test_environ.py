@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -72,6 +73,40 @@ def test_a_directory_of_that_name_is_no_file(dotenv: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "reason"),
+    [("/proc/self/mem", "Input/output error"), ("x" * 300, "File name too long")],
+)
+def test_a_file_that_cannot_be_read_ends_the_process_with_a_sentence(
+    dotenv: Path, capsys: pytest.CaptureFixture[str], target: str, reason: str
+) -> None:
+    dotenv.symlink_to(target)
+    with pytest.raises(SystemExit) as caught:
+        environment()
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    fix = "Let the bot's user read it, or take it away."
+    assert (said.out, said.err) == ("", f".env cannot be read: {reason}. {fix}\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_file_of_somebody_else_ends_the_process_with_a_sentence(dotenv: Path) -> None:
+    dotenv.write_text("SLACK_BOT_TOKEN=xoxb-1\n")
+    dotenv.chmod(0o600)
+    nobody = 65534
+    child = os.fork()
+    if not child:  # as somebody else, it may do nothing but exit
+        os.setuid(nobody)
+        try:
+            environment()
+        except SystemExit as ended:
+            os._exit(int(ended.code or 0))
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 2
+
+
+@pytest.mark.parametrize(
     ("environ", "expected"),
     [
         ({"X": "a"}, "a"),
@@ -99,6 +134,20 @@ def test_a_number_that_is_none_or_out_of_bounds_is_a_problem(word: str) -> None:
     read = Reader({"X": word})
     assert read.number("X", 7, 0.5, 60) == 7
     assert read.problems == [f"X is “{word}”. Set it to a number from 0.5 to 60."]
+
+
+@pytest.mark.parametrize(("word", "expected"), [("5", 5), ("5.0", 5), ("6e1", 60), ("", 7)])
+def test_a_whole_number_is_read(word: str, expected: int) -> None:
+    read = Reader({"X": word})
+    assert read.number("X", 7, 1, 60, whole=True) == expected
+    assert read.problems == []
+
+
+@pytest.mark.parametrize("word", ["5.5", "0", "61", "nan", "inf", "five"])
+def test_a_number_that_is_not_whole_is_a_problem_where_it_must_be(word: str) -> None:
+    read = Reader({"X": word})
+    assert read.number("X", 7, 1, 60, whole=True) == 7
+    assert read.problems == [f"X is “{word}”. Set it to a whole number from 1 to 60."]
 
 
 @pytest.mark.parametrize(

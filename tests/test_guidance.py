@@ -14,6 +14,7 @@ from bot.guidance import (
     Retry,
     Trouble,
     all_guidance,
+    by_key,
     for_code,
     for_trouble,
 )
@@ -91,6 +92,16 @@ def test_any_integer_has_guidance(code: int) -> None:
 @pytest.mark.parametrize("trouble", Trouble)
 def test_every_trouble_has_a_row_under_its_own_key(trouble: Trouble) -> None:
     assert for_trouble(trouble).key == trouble.value
+
+
+@EVERY_ROW
+def test_a_row_is_found_again_by_its_key(row: Guidance) -> None:
+    assert by_key(row.key) is row
+
+
+@pytest.mark.parametrize("key", ["stopped", "41018", "40014 ", "", "TIMEOUT"])
+def test_a_key_of_another_version_falls_to_the_unknown_row(key: str) -> None:
+    assert by_key(key) is UNKNOWN
 
 
 def test_each_row_is_listed_once_and_each_can_be_reached() -> None:
@@ -178,7 +189,7 @@ def test_a_row_tells_of_the_bots_own_retries_exactly_when_it_makes_them(row: Gui
 def test_only_these_are_in_doubt() -> None:
     assert {row.key for row in all_guidance() if row.in_doubt} == {
         *("-1", "-1000", "-501001", "-501002"),
-        *("timeout", "lost", "gateway-broken", "not-json", "no-errcode", "stopped", "bug"),
+        *("timeout", "lost", "gateway-broken", "not-json", "no-errcode", "given-up", "bug"),
     }
 
 
@@ -239,6 +250,7 @@ def test_settings_are_named_as_they_are_spelt(row: Guidance) -> None:
         ("61004", Fixer.OPERATOR, Again.AFTER_FIX),
         ("45009", Fixer.OPERATOR, Again.LATER),
         ("45011", Fixer.NOBODY, Again.LATER),
+        ("given-up", Fixer.OPERATOR, Again.AFTER_FIX),
         ("-1", Fixer.WECHAT, Again.LATER),
         ("unknown", Fixer.OPERATOR, Again.NO),
     ],

@@ -29,6 +29,7 @@ from bot.policy import (
     Verdict,
     decide,
     explain,
+    may_see,
     nearest,
     owner_of,
     rights,
@@ -328,6 +329,51 @@ def test_rights(person: Person, expected: list[Rule]) -> None:
     assert list(rights(Policy(rules), person)) == expected
 
 
+SEEN: dict[str, tuple[tuple[Rule, ...], Person, bool]] = {
+    "without any rule nobody sees": ((), JUST_ANN, False),
+    "whoever may share it sees": ((ANN_MAY,), JUST_ANN, True),
+    "whoever may after a confirmation sees": ((ANN_SURELY,), JUST_ANN, True),
+    "whoever may after an approval sees": ((ANN_MUST_ASK,), JUST_ANN, True),
+    "whoever may from one channel sees from everywhere": ((HERE_ONLY,), JUST_ANN, True),
+    "somebody whom no rule names does not": ((BOB_MAY, OPS_MAY), JUST_ANN, False),
+    "a right to other envs does not help": ((TESTS_ONLY,), JUST_ANN, False),
+    "a right to other appids does not help": ((B_ONLY,), JUST_ANN, False),
+    "a denial in front hides it": ((NO_PROD, ANN_MAY), JUST_ANN, False),
+    "a denial for another channel hides nothing": (
+        (replace(NO_PROD, channels=users(THERE)), ANN_MAY),
+        JUST_ANN,
+        True,
+    ),
+    "a denial everywhere but in one channel hides nothing": (
+        (HERE_ONLY, NO_PROD, ANN_MAY),
+        JUST_ANN,
+        True,
+    ),
+    "a member of a rule's group sees": ((OPS_MAY,), OPS_ANN, True),
+    "an unreadable group shows nothing": ((OPS_MAY,), OPS_UNREAD, False),
+    "a denial by an unreadable group hides it": ((OPS_MAY_NOT, ANN_MAY), OPS_UNREAD, False),
+    "a guest does not, where guests may not": (
+        (ALL_MAY,),
+        Person("T1", ANN, Standing.GUEST),
+        False,
+    ),
+    "a guest sees, where guests may": ((ALL_AND_GUESTS,), Person("T1", ANN, Standing.GUEST), True),
+    "a bot never sees": ((ALL_AND_GUESTS,), Person("T1", ANN, Standing.BOT), False),
+    "a deactivated person never sees": (
+        (ALL_AND_GUESTS,),
+        Person("T1", ANN, Standing.DEACTIVATED),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("rules", "person", "expected"), SEEN.values(), ids=list(SEEN))
+def test_the_requests_of_others_are_seen_by_those_who_may_share_the_same(
+    rules: tuple[Rule, ...], person: Person, expected: bool
+) -> None:
+    assert may_see(Policy(rules), person, A, "prod-1") is expected
+
+
 OWNERS = (Owner(A, ("prod-*", "live")), Owner(B, ("*-1",)))
 
 
@@ -447,6 +493,24 @@ def test_whoever_is_let_through_has_a_right_and_a_rule_that_fits(
             assert Verdict(rule, frozenset()) in explain(policy, asked)
         case Deny():
             pass
+
+
+@given(POLICIES, ASKS)
+def test_whoever_is_let_through_from_anywhere_may_see_and_nobody_else(
+    policy: Policy, asked: Ask
+) -> None:
+    elsewhere = [replace(asked, channel=channel) for channel in (HERE, THERE, "C0OTHER")]
+    let_through = any(not isinstance(decide(policy, each), Deny) for each in elsewhere)
+    assert may_see(policy, asked.person, asked.appid, asked.env) is let_through
+
+
+@given(POLICIES, ASKS, st.sampled_from(GROUPS), st.sampled_from(Unreadable))
+def test_a_group_that_becomes_unreadable_never_shows_more(
+    policy: Policy, asked: Ask, group: str, trouble: Unreadable
+) -> None:
+    unread_person = without(asked, group, trouble).person
+    if may_see(policy, unread_person, asked.appid, asked.env):
+        assert may_see(policy, asked.person, asked.appid, asked.env)
 
 
 @given(POLICIES, ASKS)

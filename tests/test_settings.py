@@ -97,6 +97,7 @@ def test_what_is_not_set_has_its_default() -> None:
         policy=Policy(
             (Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, frozenset({"U012ABCDEF"})),), (), A
         ),
+        database_url="sqlite:///share-env.db",
         wechat_url="https://api.weixin.qq.com",
         wechat_timeout=10,
         host="127.0.0.1",
@@ -119,6 +120,7 @@ def test_what_is_set_is_used() -> None:
             SLACK_API_URL="http://127.0.0.1:1/api",
             WECHAT_API_URL="http://localhost:2/",
             WECHAT_TIMEOUT="2.5",
+            DATABASE_URL=" postgresql+psycopg://bot@db.example/ledger ",
             HOST="0.0.0.0",  # noqa: S104  # a value to read, nothing listens
             PORT="8080",
             LOG_LEVEL="debug",
@@ -128,6 +130,7 @@ def test_what_is_set_is_used() -> None:
     )
     assert loaded.slack == SlackSettings(BOT, None, SIGNING, "http://127.0.0.1:1/api/")
     assert (loaded.wechat_url, loaded.wechat_timeout) == ("http://localhost:2", 2.5)
+    assert loaded.database_url == "postgresql+psycopg://bot@db.example/ledger"
     assert (loaded.host, loaded.port) == ("0.0.0.0", 8080)  # noqa: S104
     assert (loaded.log_level, loaded.log_format, loaded.shutdown_grace) == ("DEBUG", "json", 0)
 
@@ -339,9 +342,13 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
         changed(WECHAT_TIMEOUT="0", PORT="http", SHUTDOWN_GRACE="601"),
         [
             "WECHAT_TIMEOUT is “0”. Set it to a number from 0.1 to 60.",
-            "PORT is “http”. Set it to a number from 1 to 65535.",
+            "PORT is “http”. Set it to a whole number from 1 to 65535.",
             "SHUTDOWN_GRACE is “601”. Set it to a number from 0 to 600.",
         ],
+    ),
+    "a port that is not whole": (
+        changed(PORT="3000.7"),
+        ["PORT is “3000.7”. Set it to a whole number from 1 to 65535."],
     ),
     "choices that are none": (
         changed(LOG_LEVEL="loud", LOG_FORMAT="xml"),
@@ -368,7 +375,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
             NOT_WHOSE,
             NOBODY,
             f"WECHAT_API_URL {NO_ADDRESS}",
-            "PORT is “0”. Set it to a number from 1 to 65535.",
+            "PORT is “0”. Set it to a whole number from 1 to 65535.",
             "LOG_FORMAT is “xml”. Set it to one of text, json.",
         ],
     ),
@@ -465,6 +472,36 @@ def test_a_policy_file_that_does_not_fit_has_a_sentence_for_each_reason(
             (BOT, APP, HEADER, "server-key", "pass", "&key=k-1", "&v=2"),
             id="a token server with keys in its address and its header",
         ),
+        pytest.param(
+            changed(DATABASE_URL="sqlite:////var/lib/share-env.db"),
+            (BOT, APP, TOKEN),
+            id="a database without a password",
+        ),
+        pytest.param(
+            changed(DATABASE_URL="postgresql+psycopg://bot:pass-word@db.example:5432/ledger"),
+            (BOT, APP, "pass-word", TOKEN),
+            id="a database with a password",
+        ),
+        pytest.param(
+            changed(DATABASE_URL="postgresql+psycopg://bot:p%40ss+1@db.example/ledger"),
+            (BOT, APP, "p%40ss+1", "p@ss+1", "p@ss 1", TOKEN),
+            id="a database with a password, as written and as it is read",
+        ),
+        pytest.param(
+            changed(DATABASE_URL="postgresql+psycopg://bot:a/b#c?d[e@db.example/ledger"),
+            (BOT, APP, "a/b#c?d[e", TOKEN),
+            id="a database whose password looks like another part of the address",
+        ),
+        pytest.param(
+            changed(DATABASE_URL="postgresql+psycopg:///ledger?host=/tmp&password=pass-word"),
+            (BOT, APP, "pass-word", TOKEN),
+            id="a database with a password in the query",
+        ),
+        pytest.param(
+            changed(DATABASE_URL="postgresql+psycopg://bot:@[no database/"),
+            (BOT, APP, TOKEN),
+            id="a database that is none",
+        ),
     ],
 )
 def test_every_secret_is_known_to_be_one(
@@ -475,10 +512,11 @@ def test_every_secret_is_known_to_be_one(
 
 def test_settings_never_show_a_secret() -> None:
     url = "https://me:pass-word@tokens.example/{appid}?key=k-12345"
-    fixed = settings(changed(SLACK_SIGNING_SECRET=SIGNING))
+    database = "postgresql+psycopg://bot:pass-phrase@db.example/ledger"
+    fixed = settings(changed(SLACK_SIGNING_SECRET=SIGNING, DATABASE_URL=database))
     served = settings(by_server(url, WECHAT_TOKEN_SERVER_AUTHORIZATION=HEADER))
     shown = f"{fixed!r} {fixed} {served!r} {served}"
-    hidden = (BOT, APP, SIGNING, TOKEN, HEADER, "server-key", "pass-word", "k-12345")
+    hidden = (BOT, APP, SIGNING, TOKEN, HEADER, "server-key", "pass-word", "pass-phrase", "k-12345")
     assert [secret for secret in hidden if secret in shown] == []
 
 
@@ -493,8 +531,9 @@ def test_problems_never_show_a_secret(swapped: tuple[str, str]) -> None:
             SLACK_SIGNING_SECRET=bot,
             WECHAT_AUTHORIZER_ACCESS_TOKEN=TOKEN,
             WECHAT_TOKEN_SERVER_AUTHORIZATION=HEADER,
+            DATABASE_URL="postgresql+psycopg://bot:pass-phrase@[",
         )
     )
     assert isinstance(problems, list)
-    hidden = (BOT, APP, SIGNING, TOKEN, HEADER, "k-12345")
+    hidden = (BOT, APP, SIGNING, TOKEN, HEADER, "pass-phrase", "k-12345")
     assert [secret for secret in hidden if secret in " ".join(problems)] == []

@@ -7,31 +7,33 @@ import pytest
 
 from bot import sharing as room
 from bot.app import Nature, Tasks, running
-from bot.guidance import Trouble, for_trouble
+from bot.ledger import Entry, Ledger
 from bot.messages.answers import accepted, answer, parent
+from bot.messages.history import no_history, not_recorded
 from bot.messages.notices import stopping
-from bot.outcome import Outcome, Shared, Unknown
+from bot.outcome import Shared
 from bot.playground.slack import Ack, Hangs, LocalSlack, Refuses, ServerError
 from bot.playground.stage import APPID, OWNER
-from bot.playground.wechat import Code, Drop, LocalWeChat
-from bot.playground.world import BOT, TEAM
+from bot.playground.wechat import Code, Drop, Hang, LocalWeChat
+from bot.playground.world import TEAM
 from bot.policy import Effect, Person, Policy, Rule
-from bot.request import Origin, Request
+from bot.request import Origin
 from bot.sharing import Ports, Sharing
-from bot.slack.api import SlackApi
-from bot.slack.directory import Directory
-from bot.slack.posts import Posts
-from bot.slack.thread import Threads
 from tests.conftest import (
     ASK,
     ENV,
     RELEASES,
     REQUESTER,
-    Clock,
-    Sleep,
     ended,
+    kinds,
+    ledger_down,
+    let_hang,
+    locked,
     request_of,
+    rows,
     settings_of,
+    soon,
+    states,
 )
 
 RULES = f"""\
@@ -74,13 +76,20 @@ async def ruled(environ: dict[str, str], nature: Nature, tmp_path: Path) -> Asyn
         yield
 
 
+@pytest.fixture
+def crew(environ: dict[str, str]) -> None:
+    """Let some share who are not in the platform team."""
+    environ["SHARE_ENV_ALLOWED_USERS"] = "U0SECOND,U0APPROVER"
+
+
 def said(ack: Ack) -> str:
     assert ack.payload is not None, ack.error
     return str(ack.payload["text"])
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == room.__name__]
+    rooms = {"bot.sharing", "bot.carrying"}
+    return [record.getMessage() for record in caplog.records if record.name in rooms]
 
 
 # Commands.
@@ -205,101 +214,97 @@ async def test_a_command_that_is_delivered_twice_at_once_runs_once(
     assert len(slack.parents(RELEASES)) == 1
 
 
-@pytest.mark.usefixtures("bot")
-async def test_the_same_words_typed_twice_are_two_requests(
-    slack: LocalSlack, wechat: LocalWeChat
+SAME = f"`{ENV}` with `{APPID}`"
+
+
+@pytest.mark.usefixtures("crew", "bot")
+@pytest.mark.parametrize("asks", [REQUESTER, "U0SECOND"])
+async def test_what_is_under_way_is_not_begun_again_but_linked(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, asks: str
 ) -> None:
+    wechat.next(Hang(0.5, after_effect=True))
     await slack.command(REQUESTER, RELEASES, ASK)
-    await slack.command(REQUESTER, RELEASES, ASK)
-    await wechat.until(lambda wechat: len(wechat.calls) == 2)
-
-
-# Ports that fail.
-
-
-class Broken:
-    """Breaks, whichever port it stands for."""
-
-    async def open(self, request: Request) -> None:
-        """Break."""
-        raise RuntimeError(request.id)
-
-    async def share(self, owner: str, env: str, appid: str) -> Outcome:
-        """Break."""
-        raise RuntimeError(owner + env + appid)
-
-
-class Owners:
-    """Shares everything, and remembers it."""
-
-    def __init__(self) -> None:
-        self.shared: list[str] = []
-
-    async def share(self, owner: str, env: str, appid: str) -> Outcome:
-        """Say yes."""
-        self.shared.append(f"{owner} {env} {appid}")
-        return Shared()
-
-
-class Everybody:
-    """Knows everybody, and counts how often it was asked."""
-
-    asked = 0
-
-    async def person(self, team_id: str, user_id: str) -> Person:
-        """Return a member."""
-        self.asked += 1
-        return Person(team_id, user_id)
-
-
-@pytest.fixture
-async def tasks() -> AsyncIterator[Tasks]:
-    tasks = Tasks()
-    yield tasks
-    await tasks.drain(5)
-
-
-@pytest.fixture
-def people(api: SlackApi, clock: Clock) -> Directory:
-    return Directory(api, TEAM, (), clock)
-
-
-@pytest.fixture
-def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
-    return Threads(api, Posts(api, BOT, sleep), clock)
-
-
-async def test_a_failure_that_nobody_foresaw_leaves_the_outcome_unknown_and_is_told(  # noqa: PLR0913, PLR0917  # ports
-    slack: LocalSlack,
-    people: Directory,
-    places: Threads,
-    tasks: Tasks,
-    nature: Nature,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    ports = Ports(people, places, Broken(), nature.new_id, tasks.start)
-    request = request_of(slack)
-    await Sharing(POLICY, ports).command(request.origin, ASK)
-    await slack.until(ended)
+    await wechat.until(lambda wechat: bool(wechat.calls))
+    ack = await slack.command(asks, "C0SECRET", ASK)
     [shown] = slack.parents(RELEASES)
-    [reply] = slack.thread(RELEASES, shown.ts)
-    assert reply.text == answer(request, Unknown(for_trouble(Trouble.BUG))).text
-    assert "unforeseen error" in events(caplog)
+    link = f"<https://playground.slack.com/archives/{RELEASES}/p{shown.ts.replace('.', '')}|"
+    assert f"<@{REQUESTER}> is already sharing {SAME}" in said(ack)
+    assert link in said(ack)
+    await soon(lambda: states(database) == ["ended"])
+    assert len(wechat.calls) == 1
+    assert "under way" in kinds(database)
 
 
-async def test_without_a_settled_place_nothing_is_shared(
-    slack: LocalSlack,
-    people: Directory,
-    tasks: Tasks,
-    nature: Nature,
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.usefixtures("bot")
+async def test_what_is_under_way_in_private_has_no_link(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
-    owners = Owners()
-    ports = Ports(people, Broken(), owners, nature.new_id, tasks.start)
-    await Sharing(POLICY, ports).command(request_of(slack).origin, ASK)
-    await tasks.drain(5)
-    assert owners.shared == []
-    assert events(caplog)[-1] == "not delivered"
+    wechat.next(Hang(0.5, after_effect=True))
+    await slack.command(REQUESTER, "C0SECRET", ASK)
+    await wechat.until(lambda wechat: bool(wechat.calls))
+    ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert f"<@{REQUESTER}> is already sharing {SAME}" in said(ack)
+    assert "thread>" not in said(ack)
+    await soon(lambda: states(database) == ["ended"])
+
+
+@pytest.mark.usefixtures("bot")
+async def test_of_many_who_ask_at_once_for_the_same_one_gets_it(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    acks = await asyncio.gather(*(slack.command(REQUESTER, RELEASES, ASK) for _ in range(5)))
+    assert sorted(said(ack).startswith("On it") for ack in acks) == [False] * 4 + [True]
+    await soon(lambda: states(database) == ["ended"])
+    assert len(wechat.calls) == 1
+
+
+@pytest.mark.usefixtures("bot")
+async def test_what_was_shared_before_is_done_again_only_on_demand(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    await slack.command(REQUESTER, RELEASES, ASK)
+    await soon(lambda: states(database) == ["ended"])
+    ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert f"<@{REQUESTER}> shared {SAME} before" in said(ack)
+    assert "this thread>" in said(ack)
+    assert f"/share-env {ASK} --again" in said(ack)
+    assert len(wechat.calls) == 1
+    assert kinds(database)[-1] == "shared before"
+    again = await slack.command(REQUESTER, RELEASES, f"{ASK} --again")
+    assert said(again).startswith("On it")
+    await soon(lambda: states(database) == ["ended", "ended"])
+    assert len(wechat.calls) == 2
+
+
+@pytest.mark.usefixtures("bot")
+async def test_what_failed_before_is_done_again(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    wechat.next(Code(85088))
+    for _ in range(2):
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+        assert said(ack).startswith("On it")
+        await soon(lambda: set(states(database)) == {"ended"})
+    assert len(wechat.calls) == 2
+
+
+async def test_the_same_trigger_is_one_request_also_for_the_next_bot(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> None:
+    async with running(settings_of(environ), nature):
+        first = await slack.command(REQUESTER, RELEASES, ASK)
+    async with running(settings_of(environ), nature):
+        assert (await slack.redeliver(first)).payload == first.payload
+    assert states(database) == ["ended"]
+    assert len(wechat.calls) == 1
+    assert len(slack.parents(RELEASES)) == 1
+
+
+# Nowhere to answer.
 
 
 async def command_with_a_dead_response_url(slack: LocalSlack, channel: str) -> None:
@@ -313,26 +318,21 @@ async def command_with_a_dead_response_url(slack: LocalSlack, channel: str) -> N
     await slack.deliver("slash_commands", {**asked.request, **more})
 
 
-async def not_delivered(caplog: pytest.LogCaptureFixture) -> None:
-    async with asyncio.timeout(5):
-        while "not delivered" not in events(caplog):  # noqa: ASYNC110  # nobody tells of new lines
-            await asyncio.sleep(0)
-
-
 @pytest.mark.usefixtures("bot")
 async def test_where_nobody_would_hear_the_answer_wechat_is_not_called(
-    slack: LocalSlack, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
     await command_with_a_dead_response_url(slack, "C0SECRET")
-    await not_delivered(caplog)
+    await soon(lambda: states(database) == ["ended"])
     assert "nowhere to answer" in events(caplog)
+    assert kinds(database, "request1") == ["accepted", "nowhere to answer"]
     assert (wechat.calls, wechat.token_calls) == ([], [])
 
 
 @pytest.mark.usefixtures("bot")
 async def test_an_answer_that_slack_takes_nowhere_is_at_least_in_the_log(
-    slack: LocalSlack, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     wechat.latency = 0.1
     caplog.set_level(logging.INFO)
@@ -340,8 +340,9 @@ async def test_an_answer_that_slack_takes_nowhere_is_at_least_in_the_log(
     await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
     slack.archive(RELEASES)
     slack.fail("chat.postMessage", Refuses("is_archived"), Refuses("messages_tab_disabled"))
-    await not_delivered(caplog)
-    assert events(caplog)[-2:] == ["ended", "not delivered"]
+    await soon(lambda: "not delivered" in events(caplog))
+    assert events(caplog)[-1] == "not delivered"
+    await soon(lambda: kinds(database, "request1")[-1] == "not delivered")
     assert len(wechat.shared) == 1
 
 
@@ -350,38 +351,255 @@ async def test_an_answer_that_slack_takes_nowhere_is_at_least_in_the_log(
 
 @pytest.mark.usefixtures("bot")
 @pytest.mark.parametrize(
-    ("answers", "facts"),
+    ("answers", "outcome"),
     [
-        pytest.param([], {"outcome": "shared", "tries": 1}, id="shared"),
-        pytest.param([Code(85088)], {"outcome": "failed", "errcode": 85088}, id="failed"),
-        pytest.param(
-            [Drop()] * 4, {"outcome": "unknown", "guidance": Trouble.LOST.value}, id="unknown"
-        ),
+        pytest.param([], "shared", id="shared"),
+        pytest.param([Code(85088)], "failed", id="failed"),
+        pytest.param([Drop()] * 4, "unknown", id="unknown"),
     ],
 )
-async def test_each_end_is_one_line_with_who_what_and_how(
+async def test_the_log_has_a_line_for_the_beginning_and_one_for_the_end(
     slack: LocalSlack,
     wechat: LocalWeChat,
     caplog: pytest.LogCaptureFixture,
     answers: list[Code | Drop],
-    facts: dict[str, object],
+    outcome: str,
 ) -> None:
     caplog.set_level(logging.INFO)
     wechat.next(*answers)
     await slack.command(REQUESTER, RELEASES, ASK)
     await slack.until(ended)
-    [line] = [vars(record) for record in caplog.records if record.getMessage() == "ended"]
+    await soon(lambda: "delivered" in events(caplog))
+    lines = {record.getMessage(): vars(record) for record in caplog.records}
     who = {"team": TEAM, "user": REQUESTER, "channel": RELEASES}
-    what = {"request": "request1", "env": ENV, "appid": APPID, "owner": OWNER}
-    assert (who | what | facts).items() <= line.items()
+    what = {"request": "request1", "env": ENV, "appid": APPID, "rule": "SHARE_ENV_ALLOWED settings"}
+    assert (who | what).items() <= lines["accepted"].items()
+    assert {"request": "request1", "outcome": outcome}.items() <= lines["delivered"].items()
+
+
+# What is recorded of what is no request.
+
+
+@pytest.mark.usefixtures("ruled")
+@pytest.mark.parametrize(
+    ("user", "text", "event"),
+    [
+        pytest.param(REQUESTER, "help", ("asked", None, None, None, "help"), id="help"),
+        pytest.param(REQUESTER, "whoami", ("asked", None, None, None, "whoami"), id="whoami"),
+        pytest.param(REQUESTER, f"why {ASK}", ("asked", None, None, None, "why"), id="why"),
+        pytest.param(REQUESTER, "history", ("asked", None, None, None, "history"), id="history"),
+        pytest.param(
+            REQUESTER, "oops", ("mistake", None, None, "mistake", "MissingAppid"), id="mistake"
+        ),
+        pytest.param(
+            "U0SECOND", ASK, ("denied", ENV, None, "denied", "NoRule"), id="denied by none"
+        ),
+        pytest.param(
+            REQUESTER,
+            f"{APPID} secret-1",
+            ("denied", "secret-1", None, "denied", "DeniedByRule"),
+            id="denied by a rule",
+        ),
+        pytest.param(
+            REQUESTER,
+            f"{APPID} careful-1",
+            ("denied", "careful-1", "careful", "denied", None),
+            id="confirm",
+        ),
+        pytest.param(
+            REQUESTER,
+            f"{APPID} big-1",
+            ("denied", "big-1", "four eyes", "denied", None),
+            id="approve",
+        ),
+        pytest.param(
+            REQUESTER, f"{APPID} lost-1", ("no owner", "lost-1", None, "denied", None), id="owner"
+        ),
+        pytest.param(REQUESTER, f"{ASK} --dry-run", ("dry run", ENV, None, None, None), id="dry"),
+    ],
+)
+async def test_every_ask_is_an_event_with_who_and_where(
+    slack: LocalSlack, database: Path, user: str, text: str, event: tuple[str | None, ...]
+) -> None:
+    await slack.command(user, RELEASES, text)
+    columns = 'team, "user", channel, kind, env, rule, outcome, detail'
+    [found] = rows(database, f"SELECT {columns} FROM events")  # noqa: S608  # its own
+    assert found == (TEAM, user, RELEASES, *event)
+
+
+# The ledger down.
+
+
+@pytest.mark.usefixtures("bot")
+async def test_what_cannot_be_recorded_is_not_begun_and_told_so(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    with ledger_down(database):
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+        assert said(ack) == not_recorded().text
+        assert ack.seconds < 2.5
+    again = await slack.command(REQUESTER, RELEASES, ASK)
+    assert said(again).startswith("On it")
+    await soon(lambda: states(database) == ["ended"])
+    assert len(wechat.calls) == 1
+
+
+async def test_what_takes_the_ledger_too_long_is_never_begun_not_even_later(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> None:
+    async with running(settings_of(environ), nature):
+        let_hang(database, "requests")
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+        assert said(ack) == not_recorded().text
+        assert 1.9 < ack.seconds < 2.9
+        await soon(lambda: states(database) == ["ended"], 60)
+        again = await slack.redeliver(ack)
+        assert again.payload == ack.payload
+    rows(database, "DROP TRIGGER slow")
+    async with running(settings_of(environ), nature):
+        assert (await slack.redeliver(ack)).payload == ack.payload
+    assert wechat.calls == []
+    assert slack.parents(RELEASES) == []
+    assert kinds(database) == ["accepted", "withdrawn"]
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize("text", ["help", "oops", f"{ASK} --dry-run"])
+async def test_what_is_no_request_is_answered_also_without_its_record(
+    slack: LocalSlack, database: Path, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    with ledger_down(database):
+        ack = await slack.command(REQUESTER, RELEASES, text)
+    assert ack.error is None
+    assert said(ack) != not_recorded().text
+    assert "not recorded" in events(caplog)
+    assert kinds(database) == []
+
+
+@pytest.mark.parametrize("text", ["help", "history", ASK, f"{ASK} --dry-run", "oops"])
+async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+    text: str,
+) -> None:
+    slack.fail("users.info", Hangs(30))
+    async with running(settings_of(environ), nature):
+        with locked(database):
+            ack = await slack.command(REQUESTER, RELEASES, text)
+        assert ack.error is None
+        assert ack.seconds < 2.9
+    assert wechat.calls == []
+
+
+# The history.
+
+
+@pytest.mark.usefixtures("bot")
+async def test_nobody_has_a_history_before_they_ask(slack: LocalSlack) -> None:
+    assert "there are none yet" in said(await slack.command(REQUESTER, RELEASES, "history"))
+
+
+@pytest.mark.usefixtures("bot")
+async def test_ones_own_history_is_linked_and_newest_first(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    wechat.next(Code(0), Code(85088), *[Drop()] * 4)
+    for number, channel in enumerate((RELEASES, RELEASES, "C0SECRET"), 1):
+        await slack.command(REQUESTER, channel, f"{APPID} prod-{number}")
+        await soon(lambda: set(states(database)) == {"ended"})
+    text = said(await slack.command(REQUESTER, RELEASES, "history"))
+    lines = [line for line in text.splitlines() if "`prod-" in line]
+    assert [line.split(" · ")[1] for line in lines] == ["❔ unknown", "❌ not shared", "✅ shared"]
+    assert ["|thread>" in line for line in lines] == [False, True, True]
+    second = said(await slack.command("U0SECOND", RELEASES, "history"))
+    assert "there are none yet" in second
+
+
+@pytest.mark.usefixtures("crew", "bot")
+@pytest.mark.parametrize("about", [ENV, APPID])
+@pytest.mark.parametrize(
+    ("user", "sees"), [(REQUESTER, True), ("U0APPROVER", True), ("U0STRANGER", False)]
+)
+async def test_about_an_env_or_appid_one_sees_what_one_may_share_oneself(
+    slack: LocalSlack, database: Path, about: str, user: str, sees: bool
+) -> None:
+    await slack.command(REQUESTER, RELEASES, ASK)
+    await soon(lambda: states(database) == ["ended"])
+    text = said(await slack.command(user, RELEASES, f"history {about}"))
+    assert (f"<@{REQUESTER}>" in text) is sees
+    assert ("none that you may see" in text) is not sees
+
+
+@pytest.mark.usefixtures("bot")
+async def test_whom_slack_does_not_tell_sees_their_own_history_alone(
+    slack: LocalSlack, database: Path
+) -> None:
+    await slack.command(REQUESTER, RELEASES, ASK)
+    await soon(lambda: states(database) == ["ended"])
+    slack.fail("users.info", *[ServerError()] * 2)
+    other = said(await slack.command("U0APPROVER", RELEASES, f"history {ENV}"))
+    assert "none that you may see" in other
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_history_that_cannot_be_read_is_told_so(slack: LocalSlack, database: Path) -> None:
+    with ledger_down(database):
+        ack = await slack.command(REQUESTER, RELEASES, "history")
+    assert said(ack) == no_history().text
 
 
 # The memory for commands, and the stop.
 
 
-async def test_only_so_many_commands_are_remembered(nature: Nature, tasks: Tasks) -> None:
+@pytest.fixture
+async def ledger() -> AsyncIterator[Ledger]:
+    ledger = Ledger.open("sqlite://", "a")
+    await ledger.start()
+    yield ledger
+    await ledger.close()
+
+
+class Everybody:
+    """Knows everybody, and counts how often it was asked."""
+
+    asked = 0
+
+    async def person(self, team_id: str, user_id: str) -> Person:
+        """Return a member."""
+        self.asked += 1
+        return Person(team_id, user_id)
+
+
+class Carried:
+    """Remembers what it should have carried."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    async def __call__(self, entry: Entry) -> None:
+        """Remember the request."""
+        self.entries.append(entry)
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[Tasks]:
+    tasks = Tasks()
+    yield tasks
+    await tasks.drain(5)
+
+
+async def test_only_so_many_commands_are_remembered(
+    ledger: Ledger, nature: Nature, tasks: Tasks
+) -> None:
     people = Everybody()
-    ports = Ports(people, Broken(), Broken(), nature.new_id, tasks.start)
+    ports = Ports(people, ledger, Carried(), lambda ref: ref, nature.new_id, tasks.start)
     sharing = Sharing(POLICY, ports)
     most = room._TRIGGERS_KEPT  # noqa: SLF001  # the bound itself
     for number in [*range(most), 0, most, 0]:
@@ -390,16 +608,18 @@ async def test_only_so_many_commands_are_remembered(nature: Nature, tasks: Tasks
 
 
 async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
-    slack: LocalSlack, people: Directory, places: Threads, tasks: Tasks, nature: Nature
+    slack: LocalSlack, ledger: Ledger, nature: Nature, tasks: Tasks
 ) -> None:
-    owners = Owners()
-    sharing = Sharing(POLICY, Ports(people, places, owners, nature.new_id, tasks.start))
+    carried = Carried()
+    ports = Ports(Everybody(), ledger, carried, lambda ref: ref, nature.new_id, tasks.start)
+    sharing = Sharing(POLICY, ports)
     sharing.stop()
     answers = [
         await sharing.command(request_of(slack).origin, text)
         for text in (ASK, "whoami", f"{ASK} --dry-run")
     ]
+    await tasks.drain(5)
     assert answers[0] == stopping()
     assert stopping() not in answers[1:]
-    assert owners.shared == []
-    assert slack.parents(RELEASES) == []
+    assert carried.entries == []
+    assert await ledger.history((TEAM, REQUESTER), None, 9) == []

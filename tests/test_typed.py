@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.command.typed import Word, words_of
+from bot.command.typed import Word, loose_words, words_of
 
 A = "wx5fe6bb43205e9e70"
 PAIR = [A, "prod-1"]
@@ -218,3 +218,23 @@ def test_any_text_has_words_without_blanks_unless_quoted(text: str) -> None:
     words, _ = words_of(text)
     bare = [w.text for w in words if not w.quoted and "=" not in w.text]
     assert [w for w in bare if not w or w.split() != [w]] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f'{A} "prod-1', PAIR),
+        (f"{A} “—dry-run", [A, "--dry-run"]),
+        ("--reason=“QA --again", ["--reason=", "QA", "--again"]),
+        ("&quot;－－ｄｒｙ－ｒｕｎ", ["--dry-run"]),
+        (f"『{A}』 ‘prod-1", PAIR),
+        ("", []),
+    ],
+)
+def test_without_heed_of_quotes_every_word_is_seen(text: str, words: list[str]) -> None:
+    assert loose_words(text) == words
+
+
+@given(st.text())
+def test_without_heed_of_quotes_any_text_is_read_to_its_end(text: str) -> None:
+    assert loose_words(f"{text} prod-1")[-1] == "prod-1"

@@ -29,9 +29,10 @@ class NotAnAppid:
 
 @dataclass(frozen=True, slots=True)
 class NotAnEnv:
-    """`word` stands where the env belongs and cannot be one."""
+    """`word` stands where the env belongs and cannot be one; `blank` when it is the placeholder itself."""
 
     word: str
+    blank: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ _QUOTES = {
     "『": "』",
     "«": "»",
 }
+_NO_QUOTES = {ord(mark): " " for pair in _QUOTES.items() for mark in "".join(pair)}
 _SPACES = ",;、。`"  # after NFKC, which turns the full-width comma and semicolon into these
 _DASHES = "‐‑‒–—―−"
 # Bounded, because a number of 5,000 digits is none to Python.
@@ -47,8 +48,21 @@ def words_of(text: str) -> tuple[list[Word], bool]:
 
     Never raises. The words end before a quote that does not close.
     """
+    return _split(_without_markup(text))
+
+
+def loose_words(text: str) -> list[str]:
+    """Return the words of `text` as if it had no quotes: to find what a quote that never closes has swallowed."""
+    words, _ = _split(_without_markup(text).translate(_NO_QUOTES))
+    return [word.text for word in words]
+
+
+def _without_markup(text: str) -> str:
     plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
-    plain = _MENTION.sub(r"\1\2", _LINK.sub(lambda link: link[2] or link[1], plain))
+    return _MENTION.sub(r"\1\2", _LINK.sub(lambda link: link[2] or link[1], plain))
+
+
+def _split(plain: str) -> tuple[list[Word], bool]:
     visible = iter([c for c in plain if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc"}])
     words: list[Word] = []
     part: str = ""

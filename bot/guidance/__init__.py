@@ -74,3 +74,8 @@ def all_guidance() -> tuple[Guidance, ...]:
         UNKNOWN,
         *TROUBLE_ROWS,
     )
+
+
+def by_key(key: str) -> Guidance:
+    """Return the row with this key; the unknown one if an older or newer version wrote another."""
+    return next((row for row in all_guidance() if row.key == key), UNKNOWN)

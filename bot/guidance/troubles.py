@@ -97,9 +97,9 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         "Check that no cache in front of it, or within it, holds on to old tokens for more than a minute.",
         "Check that no other system renews the same owner's token: each renewal ends the previous one after five minutes."),
     # In the bot.
-    row(Trouble.STOPPED.value, Fixer.NOBODY, Again.LATER, "The bot was stopped before WeChat answered",
-        f"The bot was restarted or shut down while the call was under way. {_MAYBE}",
-        "Wait until the bot answers again: /share-env help is a quick test.",
+    row(Trouble.GIVEN_UP.value, Fixer.OPERATOR, Again.AFTER_FIX, "The bot was stopped too often during this request",
+        f"It began again each time it was started, and has now given up. {_MAYBE}",
+        "Ask the people who run this bot to read its log: the request's id shows what stopped it.",
         ASK_AGAIN,
         in_doubt=True),
     row(Trouble.BUG.value, Fixer.OPERATOR, Again.NOW, "The bot made a mistake of its own",

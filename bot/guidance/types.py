@@ -70,8 +70,8 @@ class Trouble(Enum):
     """The central token server's answer holds no token, or has another status than 200."""
     TOKEN_SERVER_STALE = "token-server-stale"
     """The central token server keeps handing out the token that WeChat refused."""
-    STOPPED = "stopped"
-    """The bot was stopped while the call was under way."""
+    GIVEN_UP = "given-up"
+    """The bot was stopped during this request so often that it gave up."""
     BUG = "bug"
     """An unexpected error in the bot."""
 

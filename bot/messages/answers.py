@@ -70,8 +70,17 @@ def parent(request: Request, outcome: Outcome | None) -> Message:
     return message(line, reason and small(reason), small(f"Request {code(request.id)}"))
 
 
-def answer(request: Request, outcome: Outcome) -> Message:
-    """Say how the request ended, what that means, who can fix it and what to do next."""
+def answer(request: Request, outcome: Outcome, *, called_again: bool = False) -> Message:
+    """Say how the request ended, what that means, who can fix it and what to do next.
+
+    `called_again` is told only where the later call came about: without a token, or given up, there is none.
+    """
+    whole = _answer(request, outcome)
+    again = "I was restarted while this was under way, so I asked WeChat once more."
+    return whole + message(small(again)) if called_again and outcome.tries else whole
+
+
+def _answer(request: Request, outcome: Outcome) -> Message:
     env, appid, owner = code(request.env), code(request.appid), code(request.owner)
     match outcome:
         case Shared(tries):
@@ -133,3 +142,9 @@ def unconfirmed(answered: Message) -> Message:
     return answered + message(
         small("Slack did not confirm this answer at first, so you may see it twice.")
     )
+
+
+def replacing(under_way: Message) -> Message:
+    """Return a parent message that stands in for one which nobody can find again."""
+    note = "If there is another message about this request above, this one replaces it."
+    return under_way + message(small(note))

@@ -42,6 +42,10 @@ def _sentence(mistake: Mistake) -> str:  # noqa: C901, PLR0911, PLR0912  # one c
             return "A quotation mark opens and never closes."
         case NotAnAppid(word, fault):
             return f"{code(word)} is not an appid: {_fault(word, fault)}"
+        case NotAnEnv(word, blank=True):
+            return (
+                f"{code(word)} is not an env id: it only marks the place. Put the env's own there."
+            )
         case NotAnEnv(word):
             return f"{code(word)} is not an env id. It may have up to 64 letters, digits and dashes, and no dash at either end."
         case Swapped():
@@ -60,7 +64,7 @@ def _sentence(mistake: Mistake) -> str:  # noqa: C901, PLR0911, PLR0912  # one c
             hint = (
                 f"Did you mean {code(nearest)}?"
                 if nearest
-                else "I know `--reason` and `--dry-run`."
+                else "I know `--reason`, `--dry-run` and `--again`."
             )
             return f"There is no option {code(option)}. {hint}"
         case OptionWithoutValue(option):

@@ -149,9 +149,11 @@ def help_(person: Person | Unreadable, rules: tuple[Rule, ...], policy: Policy) 
     share = [
         "`/share-env <appid> <env>` shares an env with a mini program; the answer comes in a thread",
         '`--reason "…"` adds why; `--dry-run` says what would happen and does nothing',
+        "`--again` shares also what was shared before",
     ]
     ask = [
         "`/share-env why <appid> <env>` says which rule decides, and why",
+        "`/share-env history` lists your requests; `history <env>` and `history <appid>` those about one",
         "`/share-env whoami` says whom I take you for",
         "`/share-env help` shows this",
     ]
@@ -181,7 +183,7 @@ def _because(no: Deny) -> str:
             return f"I could not find out who you are: {_UNREADABLE[trouble]}."
         case GroupUnreadable(rule, group, trouble):
             return (
-                f"Rule {_name(rule)} might allow it, but I could not find out who is in {_group(group)}: "
+                f"Rule {_name(rule)} might {_effect(rule, '')}, but I could not find out who is in {_group(group)}: "
                 f"{_UNREADABLE[trouble]}."
             )
         case NoRule(()):
@@ -234,14 +236,15 @@ def _fit(verdict: Verdict) -> str:
     return ", and ".join(misses) if misses else f"it fits, and {_effect(rule)}"
 
 
-def _effect(rule: Rule) -> str:
+def _effect(rule: Rule, s: str = "s") -> str:
+    """Return what a rule does; with an empty `s`, what it might do."""
     match rule.effect:
         case Effect.ALLOW:
-            return "allows it after a confirmation" if rule.confirm else "allows it"
+            return f"allow{s} it after a confirmation" if rule.confirm else f"allow{s} it"
         case Effect.APPROVE:
-            return "asks for an approval"
+            return f"ask{s} for an approval"
         case Effect.DENY:
-            return "says no"
+            return f"say{s} no"
         case _:
             assert_never(rule.effect)
 

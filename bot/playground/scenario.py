@@ -39,6 +39,7 @@ def _silent(stage: Stage) -> None:
 
 ACTS = (
     Act("A share, answered in a thread", f'{APPID} prod-1 --reason "release 4.2"'),
+    Act("The same again: who did it before, when, and where", f"{APPID} prod-1"),
     Act("A mistake, and the corrected line", f"prod-1 {APPID.upper()}"),
     Act("A denial that says what would be enough", f"{APPID} prod-1", role="second"),
     Act(

@@ -11,7 +11,7 @@ from bot.playground.world import Channel, World
 _WIDTH = 96
 _MARKUP = re.compile(
     r"\*(?P<bold>[^*\n]+)\*|`(?P<code>[^`\n]+)`|<@(?P<user>\w+)>|<#(?P<channel>\w+)>|"
-    r"<!subteam\^(?P<group>\w+)>"
+    r"<!subteam\^(?P<group>\w+)>|<!date\^[^|>]*\|(?P<date>[^>]+)>|<https?://[^|>]+\|(?P<link>[^>]+)>"
 )
 
 
@@ -76,6 +76,8 @@ class Screen:
                 text.stylize("bold", len(text) - len(_plain(found["bold"])))
             elif found["code"]:
                 text.append(_plain(found["code"]), "cyan")
+            elif found["date"] or found["link"]:
+                text.append(_plain(found["date"] or found["link"]), "underline")
             else:
                 text.append(
                     self._name(found["user"] or found["channel"] or found["group"]), "bold blue"

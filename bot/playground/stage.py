@@ -89,7 +89,8 @@ async def stage(nature: Nature | None = None, **more: str) -> AsyncIterator[Stag
         with tempfile.TemporaryDirectory(prefix="share-env-") as folder:
             policy = Path(folder) / "policy.toml"
             policy.write_text(POLICY, encoding="utf-8")
-            settings = load(environment(slack, wechat) | {"POLICY_FILE": str(policy)} | more)
+            kept = {"POLICY_FILE": str(policy), "DATABASE_URL": f"sqlite:///{folder}/ledger.db"}
+            settings = load(environment(slack, wechat) | kept | more)
             if not isinstance(settings, Settings):
                 raise ValueError("; ".join(settings))
             async with running(settings, nature):

@@ -257,6 +257,13 @@ def rights(policy: Policy, person: Person) -> tuple[Rule, ...]:
     )
 
 
+def may_see(policy: Policy, person: Person, appid: str, env: str) -> bool:
+    """Tell whether `person` may share this pair from somewhere, and so may read who else did."""
+    channels = {"", *(channel for rule in policy.rules for channel in rule.channels)}
+    decisions = (decide(policy, Ask(person, channel, appid, env)) for channel in channels)
+    return any(not isinstance(decision, Deny) for decision in decisions)
+
+
 def owner_of(policy: Policy, env: str) -> str | None:
     """Return the appid of the mini program that owns `env`: the first that matches, else the default."""
     named = (owner.appid for owner in policy.owners if _fits(env, owner.envs))

@@ -5,7 +5,7 @@ request's id, so it can be recognised. Sources: docs.slack.dev, chat.postMessage
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.messages import Message
 from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, SlackApi
@@ -13,15 +13,21 @@ from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, SlackApi
 PATIENCE = 120.0  # seconds that one message may wait for Slack's rate limits, in all
 _TRIES = 3
 _PAUSE = 1.0  # before looking: Slack may still be at it
-_LOOK_BACK = 50
+_PAGE = 200  # messages; without a time to look back to, one page must do
+_PAGES = 10
+_CLOCKS_DIFFER = 120.0  # seconds, between Slack and whoever recorded the time
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A message that stands; `channel` is the id that Slack gave, also for a direct message."""
+    """A message that stands; `channel` is the id that Slack gave, also for a direct message.
+
+    `found` is one that was there before, and may say something else.
+    """
 
     channel: str
     ts: str
+    found: bool = field(default=False, compare=False)
 
 
 class Posts:
@@ -35,12 +41,23 @@ class Posts:
         self._sleep = sleep
 
     async def post(
-        self, channel: str, message: Message, mark: str, thread_ts: str | None = None
+        self,
+        channel: str,
+        message: Message,
+        mark: str,
+        thread_ts: str | None = None,
+        *,
+        look_since: float | None = None,
     ) -> Posted | Refused | Doubtful:
         """Return where the message stands, or the refusal; Doubtful only where looking was not possible.
 
-        `mark` is a word of the message that no other message of the bot in this conversation has.
+        `mark` is a word of the message that no other message of the bot in this conversation has. With
+        `look_since`, in Unix seconds, it may stand already, posted after that by somebody who has died.
         """
+        if look_since is not None:
+            found = await self._find(channel, mark, thread_ts, look_since)
+            if found is not None:
+                return found
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         arguments = {"channel": channel, **thread, **as_arguments(message)}
         last: Refused | Doubtful = Doubtful("not tried")
@@ -73,24 +90,27 @@ class Posts:
         return False
 
     async def _find(
-        self, channel: str, mark: str, thread_ts: str | None
+        self, channel: str, mark: str, thread_ts: str | None, since: float | None = None
     ) -> Posted | Doubtful | None:
         """Look for the bot's own message with `mark`: where it stands, None if it does not, Doubtful if unseen."""
-        if thread_ts:
-            result = await self._api.read(
-                "conversations.replies", PATIENCE, channel=channel, ts=thread_ts, limit=_LOOK_BACK
-            )
-        else:
-            result = await self._api.read(
-                "conversations.history", PATIENCE, channel=channel, limit=_LOOK_BACK
-            )
-        messages = result.data.get("messages") if isinstance(result, Answered) else None
-        if not isinstance(messages, list):
-            return Doubtful("cannot look")
-        for message in messages:
-            own = message.get("user") == self._bot_user_id and message.get("ts") != thread_ts
-            if own and mark in str(message.get("text")):
-                return Posted(channel, str(message["ts"]))
+        method = "conversations.replies" if thread_ts else "conversations.history"
+        query = {"ts": thread_ts} if thread_ts else {}
+        if since is not None:
+            query["oldest"] = f"{since - _CLOCKS_DIFFER:.6f}"
+        for _ in range(_PAGES):
+            result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
+            messages = result.data.get("messages") if isinstance(result, Answered) else None
+            if not isinstance(messages, list):
+                return Doubtful("cannot look")
+            for message in messages:
+                own = message.get("user") == self._bot_user_id and message.get("ts") != thread_ts
+                if own and mark in str(message.get("text")):
+                    return Posted(channel, str(message["ts"]), found=True)
+            more = result.data.get("response_metadata") if isinstance(result, Answered) else None
+            cursor = more.get("next_cursor") if isinstance(more, dict) else None
+            if not cursor or since is None:
+                break
+            query["cursor"] = str(cursor)
         return None
 
 

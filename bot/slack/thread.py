@@ -14,6 +14,7 @@ from bot.messages.answers import (
     direct_start,
     parent,
     private_start,
+    replacing,
     unconfirmed,
 )
 from bot.outcome import Outcome
@@ -29,32 +30,74 @@ _CHANNEL_BAD_FOR = 5.0
 class Place(Protocol):
     """Where the answer to one request goes; settled before WeChat is asked."""
 
-    async def close(self, request: Request, outcome: Outcome) -> bool:
-        """Deliver how the request ended; False when Slack took it nowhere."""
+    @property
+    def ref(self) -> str:
+        """The place in words for the ledger, which `Threads.reopen` understands."""
+
+    async def close(
+        self,
+        request: Request,
+        outcome: Outcome,
+        *,
+        look_since: float | None = None,
+        called_again: bool = False,
+    ) -> bool:
+        """Deliver how the request ended; False when Slack took it nowhere.
+
+        With `look_since` the answer may stand already, if no longer than since then; with `called_again` it says that WeChat was asked twice.
+        """
 
 
 class Threads:
-    """Opens the place for each request's answer."""
+    """Opens the place for each request's answer; `workspace_url` is what auth.test says."""
 
-    def __init__(self, api: SlackApi, posts: Posts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, api: SlackApi, posts: Posts, clock: Callable[[], float], workspace_url: str = ""
+    ) -> None:
         self._api = api
         self._posts = posts
+        self._workspace_url = workspace_url
         self._channels = Remembered(self._read_channel, clock)
 
-    async def open(self, request: Request) -> Place | None:
-        """Return the place for the answer, having said there what is under way; None if there is none."""
+    def reopen(self, request: Request, ref: str) -> Place:  # noqa: ARG002  # the port's
+        """Return a place that was settled before."""
+        private = Private(self._api, self._posts)
+        kind, *at = ref.split()
+        return Thread(self._posts, Posted(at[0], at[1]), private) if kind == "thread" else private
+
+    def link(self, ref: str | None) -> str | None:
+        """Return the address of a thread in Slack; a private place has none."""
+        kind, *at = (ref or "none").split()
+        if kind != "thread":
+            return None
+        return f"{self._workspace_url}archives/{at[0]}/p{at[1].replace('.', '')}"
+
+    async def open(self, request: Request, *, look_since: float | None = None) -> Place | None:
+        """Return the place for the answer, having said there what is under way; None if there is none.
+
+        With `look_since`, in Unix seconds, a parent may stand already, posted by somebody who has died.
+        """
         channel = request.origin.channel_id
         private = Private(self._api, self._posts)
         why = None if _is_direct(request) else await self._channels.get(channel)
         if why is NoThread.NOT_INVITED:
             why = _no_thread(Refused("channel_not_found"), request)
         if why is not None:
-            return await private.begin(request, why)
-        under_way = parent(request, None)
-        posted = await _insist(self._posts, channel, request, under_way, under_way)
+            return await private.begin(request, why, look_since=look_since)
+        posted = await self._parent(request, look_since=look_since)
         if isinstance(posted, Posted):
             return Thread(self._posts, posted, private)
-        return await private.begin(request, _no_thread(posted, request))
+        return await private.begin(request, _no_thread(posted, request), look_since=look_since)
+
+    async def _parent(
+        self, request: Request, *, look_since: float | None
+    ) -> Posted | Refused | Doubtful:
+        """Post the parent; where nobody can see whether one stands, a second one replaces it."""
+        channel, under_way = request.origin.channel_id, parent(request, None)
+        posted = await self._posts.post(channel, under_way, request.id, look_since=look_since)
+        if isinstance(posted, Doubtful):
+            posted = await self._posts.post(channel, replacing(under_way), request.id)
+        return posted
 
     def close(self) -> None:
         """Give up what is being read."""
@@ -85,17 +128,36 @@ class Thread:
         self._at = at
         self._otherwise = otherwise
 
-    async def close(self, request: Request, outcome: Outcome) -> bool:
+    @property
+    def ref(self) -> str:
+        """The parent's place."""
+        return f"thread {self._at.channel} {self._at.ts}"
+
+    async def close(
+        self,
+        request: Request,
+        outcome: Outcome,
+        *,
+        look_since: float | None = None,
+        called_again: bool = False,
+    ) -> bool:
         """Reply with the answer, then bring the parent to its final state."""
-        whole = answer(request, outcome)
-        reply = await self._posts.post(self._at.channel, whole, request.id, self._at.ts)
+        whole = answer(request, outcome, called_again=called_again)
+        reply = await self._posts.post(
+            self._at.channel, whole, request.id, self._at.ts, look_since=look_since
+        )
+        if called_again and isinstance(reply, Posted) and reply.found:
+            # It stood already without having been recorded, and the second call may have ended otherwise.
+            await self._posts.edit(reply, whole)
         final = parent(request, outcome)
         if isinstance(reply, Doubtful):
             # Nobody can see whether the reply stands, but an edit can be repeated until it does.
             final += unconfirmed(whole)
         edited = await self._posts.edit(self._at, final)
         delivered = isinstance(reply, Posted) or (isinstance(reply, Doubtful) and edited)
-        return delivered or await self._otherwise.close(request, outcome)
+        return delivered or await self._otherwise.close(
+            request, outcome, look_since=look_since, called_again=called_again
+        )
 
 
 class Private:
@@ -105,18 +167,38 @@ class Private:
         self._api = api
         self._posts = posts
 
-    async def begin(self, request: Request, why: NoThread) -> Place | None:
-        """Say what is under way and why there is no thread; return the place where that worked."""
-        if await self._respond(request, private_start(request, why)):
+    async def begin(
+        self, request: Request, why: NoThread, *, look_since: float | None = None
+    ) -> Place | None:
+        """Say what is under way and why there is no thread; return the place where that worked.
+
+        With `look_since` it may have been said already; nobody can look, so it says that this replaces it.
+        """
+        start, under_way = private_start(request, why), direct_start(request)
+        if look_since is not None:
+            start, under_way = replacing(start), replacing(under_way)
+        if await self._respond(request, start):
             return self
-        under_way = direct_start(request)
         user = request.origin.user_id
         posted = await _insist(self._posts, user, request, under_way, under_way)
         return Thread(self._posts, posted, self) if isinstance(posted, Posted) else None
 
-    async def close(self, request: Request, outcome: Outcome) -> bool:
-        """Tell the requester how the request ended."""
-        whole = answer(request, outcome)
+    @property
+    def ref(self) -> str:
+        """Nothing more than that: the request knows its response_url."""
+        return "private"
+
+    async def close(
+        self,
+        request: Request,
+        outcome: Outcome,
+        *,
+        look_since: float | None = None,
+        called_again: bool = False,
+    ) -> bool:
+        """Tell the requester how the request ended; there is nothing to look at first."""
+        whole = answer(request, outcome, called_again=called_again)
+        whole = unconfirmed(whole) if look_since is not None else whole
         if await self._respond(request, whole):
             return True
         direct = parent(request, outcome) + whole

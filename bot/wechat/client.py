@@ -9,7 +9,7 @@ import aiohttp
 import httpx
 
 from bot.guidance import Guidance, Retry, Trouble, for_code, for_trouble
-from bot.outcome import Failed, Outcome, Said, Shared, Unknown
+from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
 from bot.wechat import api
 from bot.wechat.tokens import TokenSource
 from bot.wechat.transport import Transport, exchange, limits
@@ -56,10 +56,12 @@ class WeChat:
         self._sleep = sleep
         self._jitter = jitter
 
-    async def share(self, owner: str, env: str, appid: str) -> Outcome:
+    async def share(
+        self, owner: str, env: str, appid: str, told: Callable[[Step], None] = lambda _: None
+    ) -> Outcome:
         """Return how sharing the owner's `env` with `appid` ended, after at most TOTAL_SECONDS and two readings of a token.
 
-        A try without an answer leaves the outcome Unknown, unless a later one gets a yes.
+        A try without an answer leaves the outcome Unknown, unless a later one gets a yes. `told` hears of each step.
         """
         token = await self._tokens.token(owner)
         if isinstance(token, Trouble):
@@ -70,16 +72,23 @@ class WeChat:
         tries = 0
         while True:
             tries += 1
-            answer = await self._try(token, env, appid, min(self._timeout, end - self._clock()))
+            began = self._clock()
+            answer = await self._try(token, env, appid, min(self._timeout, end - began))
+            took = self._clock() - began
             if isinstance(answer, api.Done):
+                told(Step("call", took, "done"))
                 return Shared(tries)
             guidance, said = _guidance_for(answer)
+            told(Step("call", took, guidance.key, said))
             in_doubt = in_doubt or guidance.in_doubt
             used[guidance.retry] += 1
             if used[guidance.retry] > MOST_TRIES[guidance.retry]:
                 break
             if guidance.retry is Retry.RENEW:
+                began = self._clock()
                 newer = await self._tokens.renew(owner, token)
+                failed = newer.value if isinstance(newer, Trouble) else None
+                told(Step("renewal", self._clock() - began, failed or "renewed"))
                 if isinstance(newer, Trouble):
                     guidance = for_trouble(newer)
                     break

@@ -13,9 +13,10 @@ import sys
 
 from rich.console import Console
 
+from tests.benchmarks.grown import Grown, grown
 from tests.benchmarks.measure import QUICK, Figures, Plan, measure
 from tests.benchmarks.processes import Variant
-from tests.benchmarks.report import bars, show, show_bars
+from tests.benchmarks.report import bars, ledger_bars, show, show_bars
 from tests.benchmarks.standins import WrongResultError
 
 _LONGEST = 1_800.0
@@ -32,27 +33,29 @@ def main() -> int:
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     console.print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load average {load}")
     try:
-        figures = asyncio.run(_measure(plan))
+        figures, ledger = asyncio.run(_measure(plan))
     except WrongResultError as error:
         print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)  # noqa: T201  # as it is, unwrapped
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 2
-    verdicts = bars(figures, plan)
+    verdicts = bars(figures, plan) + ledger_bars(figures, ledger, plan)
     show(console, figures, plan)
     console.print()
     show_bars(console, verdicts)
     return 0 if quick or all(bar.met for bar in verdicts) else 1
 
 
-async def _measure(plan: Plan) -> dict[Variant, Figures]:
+async def _measure(plan: Plan) -> tuple[dict[Variant, Figures], Grown]:
     """Measure within half an hour; SIGTERM, like SIGINT, ends the bots first."""
     progress = Console(stderr=True, width=_WIDTH, highlight=False, style="dim")
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with asyncio.timeout(_LONGEST):
-        return await measure(plan, progress.print)
+        progress.print(f"A ledger with {plan.requests:,} requests")
+        ledger = await grown(plan.requests, plan.in_a_row)
+        return await measure(plan, progress.print), ledger
 
 
 if __name__ == "__main__":

@@ -23,9 +23,10 @@ class Plan:
     at_once: int = 50
     early: int = 2_000
     late: int = 10_000
+    requests: int = 1_000_000
 
 
-QUICK = Plan(rounds=1, warm_up=50, in_a_row=50, burst=300, early=200, late=500)
+QUICK = Plan(rounds=1, warm_up=50, in_a_row=50, burst=300, early=200, late=500, requests=10_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,12 @@ _LOG_TAIL = 2_000
 
 
 class Variant(Enum):
-    """What is compared; the value is what follows `python -m`."""
+    """What is compared: what follows `python -m`, and the ledger's address where it is not a file."""
 
-    THIS_BOT = ("bot", "run")
-    BARE_ASYNC = ("tests.benchmarks.bare_async",)
-    BARE_SYNC = ("tests.benchmarks.bare_sync",)
+    THIS_BOT = ("bot", "sqlite:///ledger.db")
+    IN_MEMORY = ("bot", "sqlite://")
+    BARE_ASYNC = ("tests.benchmarks.bare_async", "")
+    BARE_SYNC = ("tests.benchmarks.bare_sync", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,13 @@ async def started(variant: Variant, world: StandIns) -> AsyncIterator[Running]:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            *variant.value,
+            variant.value[0],
             cwd=directory,
             env={
                 "PATH": os.environ.get("PATH", os.defpath),
                 "PYTHONPATH": str(_ROOT),
                 **world.environment(),
+                "DATABASE_URL": variant.value[1],
             },
             stdout=PIPE,
             stderr=log,

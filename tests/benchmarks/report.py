@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.grown import Grown
 from tests.benchmarks.measure import Figures, Plan
 from tests.benchmarks.processes import Variant
 
 _MB = 1_000_000
 _NAMES = {
     Variant.THIS_BOT: "this bot",
+    Variant.IN_MEMORY: "in memory",
     Variant.BARE_ASYNC: "bare AsyncApp",
     Variant.BARE_SYNC: "bare App",
 }
@@ -27,8 +29,25 @@ class Bar:
     met: bool
 
 
+def ledger_bars(figures: Mapping[Variant, Figures], grown: Grown, plan: Plan) -> list[Bar]:
+    """Return the bars of the ledger with the verdict on them."""
+    this, memory = figures[Variant.THIS_BOT], figures[Variant.IN_MEMORY]
+    added = this.in_a_row.ack_p50 - memory.in_a_row.ack_p50
+    kept = this.burst.per_second / memory.burst.per_second
+    many = f"{grown.many:,} to {grown.few:,} requests"
+    accept, history = grown.accept, grown.history
+    return [
+        Bar("ack p50, durable", f"{added:+.2f} ms", "≤ +3 ms to in memory", added <= 3),
+        Bar(
+            f"per second, {plan.at_once} at once", f"{kept:.2f} ×", "≥ 0.8 × in memory", kept >= 0.8
+        ),
+        Bar(f"command, {many}", f"{accept:.2f} ×", "≤ 1.2 ×", accept <= 1.2),
+        Bar(f"history, {many}", f"{history:.2f} ×", "≤ 1.2 ×", history <= 1.2),
+    ]
+
+
 def bars(figures: Mapping[Variant, Figures], plan: Plan) -> list[Bar]:
-    """Return every bar with the verdict on it."""
+    """Return the bars of the bot as a whole with the verdict on them."""
     this, bare = figures[Variant.THIS_BOT], figures[Variant.BARE_ASYNC]
     threads = figures[Variant.BARE_SYNC]
     rate = this.burst.per_second

@@ -16,12 +16,13 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
     assert (code, err) == (0, "")
     scenes = [
         "✅ @requester shared prod-1",
+        "@requester shared prod-1 with wx5fe6bb43205e9e70 before",
         "/share-env wx5fe6bb43205e9e70 prod-1",
         "🚫 You may not share prod-1",
         "✅ @requester shared prod-2",
-        "2 tries · request demo0002",
+        "2 tries · request demo0003",
         "WeChat said 85088",
-        "3 tries · request demo0004",
+        "3 tries · request demo0005",
         "It may or may not have been",
         "add me with /invite @share-env",
     ]

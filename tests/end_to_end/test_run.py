@@ -65,7 +65,7 @@ async def test_no_secret_is_in_any_log_line_at_debug(
         await slack.until(lambda slack: len(final(slack)) == 1)
         wechat.expire(wechat.calls[-1].token)
         wechat.next(Code(-1))
-        ack = await slack.command("U0REQUESTER", "C0SECRET", SHARE)
+        ack = await slack.command("U0REQUESTER", "C0SECRET", f"{APPID} prod-2")
         await slack.until(lambda slack: slack.messages[-1].text.startswith("✅"))
         await process.stop(signal.SIGTERM)
     log = "".join(process.log)
@@ -95,18 +95,49 @@ async def test_a_call_under_way_is_finished_before_the_process_ends(
     assert len(wechat.shared) == 20
 
 
-async def test_a_call_that_outlasts_the_grace_is_reported_as_unknown(
+async def test_a_call_that_outlasts_the_grace_is_finished_by_the_next_process(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
     wechat.next(Hang(60))
     environ["SHUTDOWN_GRACE"] = "0.5"
     async with bot(environ, tmp_path) as process:
         await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
-        await slack.until(lambda slack: len(slack.parents("C0RELEASES")) == 1)
+        await wechat.until(lambda wechat: bool(wechat.calls))
         assert await process.stop(signal.SIGTERM) == 0
-    (parent,) = final(slack)
-    assert parent.text.startswith("❔")
-    assert "stopped" in slack.thread("C0RELEASES", parent.ts)[0].text
+    assert final(slack) == []
+    assert (tmp_path / "share-env.db").is_file()
+    async with bot(environ, tmp_path):
+        await slack.until(lambda slack: len(final(slack)) == 1)
+    (parent,) = slack.parents("C0RELEASES")
+    assert parent.text.startswith("✅")
+    (reply,) = slack.thread("C0RELEASES", parent.ts)
+    assert "I was restarted while this was under way" in reply.text
+
+
+async def test_a_process_that_is_killed_leaves_its_request_to_the_next(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
+) -> None:
+    wechat.next(Hang(60))
+    async with bot(environ, tmp_path) as process:
+        await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
+        await wechat.until(lambda wechat: bool(wechat.calls))
+        assert await process.stop(signal.SIGKILL) == -signal.SIGKILL
+    async with bot(environ, tmp_path):
+        await slack.until(lambda slack: len(final(slack)) == 1)
+    (parent,) = slack.parents("C0RELEASES")
+    assert parent.text.startswith("✅")
+    assert len(slack.thread("C0RELEASES", parent.ts)) == 1
+
+
+async def test_a_second_process_on_the_same_file_is_refused_with_one_sentence(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ["LOG_LEVEL"] = "INFO"
+    async with bot(environ, tmp_path):
+        code, _, err = await finished(environ, tmp_path)
+    assert code == 2
+    assert err.startswith("Another share-env-bot already uses share-env.db.")
+    assert len(err.splitlines()) == 1
 
 
 async def test_a_wrong_setup_ends_at_once_with_a_sentence_for_each_thing_wrong(

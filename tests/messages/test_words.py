@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast, get_args
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+from bot.command import Share, parse
 from bot.command.mistake import (
     AppidFault,
     ExtraWords,
@@ -40,7 +42,16 @@ from bot.messages.answers import (
     direct_start,
     parent,
     private_start,
+    replacing,
     unconfirmed,
+)
+from bot.messages.history import (
+    Line,
+    history,
+    no_history,
+    not_recorded,
+    shared_before,
+    under_way,
 )
 from bot.messages.mistakes import misread
 from bot.messages.notices import broken, stopping
@@ -84,6 +95,11 @@ MENTIONS = {
     *(f"<#{channel}>" for channel in (CHANNEL, "C0RELEASES")),
 }
 
+NOW = 1_764_028_800.5  # 2025-11-25 00:00 UTC
+LINK = "https://acme.slack.com/archives/C012ABCDEF/p1764028801000200"
+DATE = r"<!date\^\d+\^\{date_short_pretty\} \{time\}\|\d{4}-\d\d-\d\d \d\d:\d\d UTC>"
+OWN_MARKUP = re.compile(rf"{DATE}|<{re.escape(LINK)}\|(?:this )?thread>")
+
 TESTERS = Rule(
     "testers", Effect.ALLOW, users=frozenset({OTHER}), appids=("wx5*", "wx6*"), envs=("test-*",)
 )
@@ -103,6 +119,9 @@ APPROVAL = Rule(
     approvers=Approvers(frozenset(), frozenset({GROUP}), CHANNEL, timedelta(hours=24)),
 )
 NEVER = Rule("never", Effect.DENY, envs=("vault-*",))
+UNSURE = Rule("unsure", Effect.ALLOW, groups=frozenset({GROUP}), confirm=True)
+ASKING = Rule("asking", Effect.APPROVE, groups=frozenset({GROUP}))
+KEPT_OUT = Rule("kept out", Effect.DENY, groups=frozenset({GROUP}))
 ELSEWHERE = Rule(
     "elsewhere",
     Effect.ALLOW,
@@ -142,6 +161,8 @@ def _mistakes() -> Iterator[tuple[str, Mistake, str, str]]:
         typed = f"{word} {ENV}".replace("<", "&lt;").replace(">", "&gt;")
         yield f"appid, {fault.value}", NotAnAppid(word, fault), typed, fixed
     yield "not an env", NotAnEnv("prod_1"), f"{APPID} prod_1", f"/share-env {APPID} <env>"
+    only_marked = NotAnEnv("env", blank=True)
+    yield "not an env, blank", only_marked, f"{APPID} env", f"/share-env {APPID} <env>"
     yield "swapped", Swapped(), f"{ENV} {APPID}", fixed
     yield "no appid", MissingAppid(), ENV, f"/share-env <appid> {ENV}"
     yield "no env", MissingEnv(), APPID, f"/share-env {APPID} <env>"
@@ -186,6 +207,12 @@ def _asks() -> Iterator[tuple[str, Policy, Ask]]:
     for trouble in Unreadable:
         person = Person(TEAM, REQUESTER, unreadable={GROUP: trouble})
         yield f"group {trouble.name}", POLICY, Ask(person, CHANNEL, APPID, ENV)
+    for rule in (UNSURE, ASKING, KEPT_OUT):
+        yield (
+            f"group unreadable, {rule.name}",
+            Policy((rule, PLATFORM), contact=CONTACT),
+            Ask(HALF_READ, CHANNEL, APPID, ENV),
+        )
 
 
 def _denials() -> Iterator[tuple[str, Policy, Ask, Deny]]:
@@ -253,6 +280,30 @@ def _people() -> Iterator[tuple[str, Message]]:
     yield "help: no rights", help_(STRANGER, (), POLICY)
 
 
+def _line(n: int, outcome: Outcome | None, link: str | None = LINK) -> Line:
+    by = Origin(TEAM, (REQUESTER, OTHER)[n % 2], CHANNEL, "releases", f"{n}.2", "")
+    asked = Request(f"7kq2m9x{n}", by, APPID, f"prod-{n}", OWNER, "platform team")
+    return asked, outcome, NOW - n * 86_400, link
+
+
+def _histories() -> Iterator[tuple[str, Message]]:
+    failed, unknown = Failed(for_code(85088)), Unknown(for_trouble(Trouble.TIMEOUT))
+    endings = (None, Shared(), failed, unknown)
+    lines = [_line(n, outcome) for n, outcome in enumerate(endings)]
+    yield "history: mine", history(lines, None)
+    yield "history: about an env", history([_line(1, Shared())], ENV)
+    yield "history: about an appid", history([_line(2, Shared(), None)], APPID)
+    yield "history: none of mine", history([], None)
+    yield "history: none about", history([], ENV)
+    yield "history: too many of mine", history([_line(n, Shared()) for n in range(40)], None)
+    yield "history: too many about", history([_line(n, failed) for n in range(40)], APPID)
+    yield "no history", no_history()
+    yield "not recorded", not_recorded()
+    for name, link in (("in a thread", LINK), ("in private", None)):
+        yield f"under way: {name}", under_way(request(REASON), link)
+        yield f"shared before: {name}", shared_before(request(REASON), NOW, link)
+
+
 def _messages() -> Iterator[tuple[str, Message]]:
     for name, mistake, received, instead in _mistakes():
         yield f"mistake: {name}", misread(Misread(mistake, received, instead))
@@ -266,11 +317,21 @@ def _messages() -> Iterator[tuple[str, Message]]:
         yield f"parent: {name}, with reason", parent(request(REASON), outcome)
     for name, ended in _outcomes():
         yield f"answer: {name}", answer(request(), ended)
+    for name, ended in (
+        ("shared", Shared()),
+        ("failed", failed),
+        ("unknown", unknown),
+        ("without a call", Failed(for_trouble(Trouble.TOKEN_SERVER_DOWN), None, 0)),
+        ("given up", Unknown(for_trouble(Trouble.GIVEN_UP), None, 0)),
+    ):
+        yield f"called again: {name}", answer(request(), ended, called_again=True)
     for place in NoThread:
         yield f"private: {place.name}", private_start(request(), place)
     yield "private: with reason", private_start(request(REASON), NoThread.NOT_INVITED)
     yield "direct", direct_start(request())
     yield "unconfirmed", unconfirmed(answer(request(), Shared()))
+    yield "replacing", replacing(parent(request(REASON), None))
+    yield from _histories()
     yield "stopping", stopping()
     yield "broken", broken("5f2c1e7a")
 
@@ -321,7 +382,7 @@ def test_only_the_bots_own_mentions_are_markup(said: Message) -> None:
 
 @EVERY
 def test_the_message_reads_as_written_by_a_person(said: Message) -> None:
-    text = re.sub(r"`[^`\n]+`", "`x`", said.text)
+    text = OWN_MARKUP.sub("then", re.sub(r"`[^`\n]+`", "`x`", said.text))
     wrong = r"  | $|^ |\bNone\b|\bTrue\b|\bFalse\b| [.,;:?)]|\.\.|,,|::|\( |“”|\*\*|``"
     assert not re.search(wrong, text, re.MULTILINE)
     assert not re.search(r"\b(\w+) \1\b", text)
@@ -378,6 +439,75 @@ def test_a_dry_run_never_looks_like_a_success(name: str) -> None:
     first = MESSAGES[name].text.split("\n")[0]
     assert "Dry run" in first
     assert "✅" not in MESSAGES[name].text
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in MESSAGES if re.match(r"under way|shared before|not recorded", n)]
+)
+def test_what_does_not_begin_says_so_and_where_to_look_or_what_to_do(name: str) -> None:
+    text = MESSAGES[name].text
+    assert re.search(r"Nothing (more )?was done\.", text)
+    assert "✅" not in text
+    assert ("Request `7kq2m9xc`" in text) != ("send the command again" in text)
+    assert (f"<{LINK}|this thread>" in text) == name.endswith("in a thread")
+
+
+def test_what_was_shared_before_can_be_done_again_with_one_line() -> None:
+    line = re.search(r"`/share-env (.+)`\Z", shared_before(request(), NOW, LINK).text)
+    assert line
+    assert parse(line[1]) == Share(APPID, ENV, again=True)
+
+
+def test_a_date_is_the_readers_own_and_utc_for_those_who_cannot_see_it() -> None:
+    told = "<!date^1764028800^{date_short_pretty} {time}|2025-11-25 00:00 UTC>"
+    assert told in shared_before(request(), NOW, LINK).text
+    assert told in history([_line(0, None)], None).text
+
+
+@pytest.mark.parametrize("name", [name for name in MESSAGES if name.startswith("called again")])
+def test_an_answer_says_that_wechat_was_asked_again_exactly_when_it_was(name: str) -> None:
+    told = "I asked WeChat once more" in MESSAGES[name].text
+    assert told == (name.split(": ")[1] in {"shared", "failed", "unknown"})
+
+
+@pytest.mark.parametrize("ending", [Shared(), Failed(for_code(85088)), Unknown(for_code(-1))])
+def test_an_answer_after_a_restart_is_the_same_answer_and_a_note(ending: Outcome) -> None:
+    once, again = answer(request(), ending), answer(request(), ending, called_again=True)
+    assert again.parts[:-1] == once.parts
+
+
+@pytest.mark.parametrize("about", [None, ENV, APPID])
+@pytest.mark.parametrize("length", [1, 6, 32, 64])
+@pytest.mark.parametrize("count", [1, 5, 15, 16, 200])
+def test_a_history_shows_the_newest_as_many_as_fit_and_says_when_there_are_older_ones(
+    about: str | None, length: int, count: int
+) -> None:
+    lines = [
+        (replace(asked, env="e" * length), outcome, created, link)
+        for asked, outcome, created, link in (_line(n, Shared()) for n in range(count))
+    ]
+    said = history(lines, about)
+    shown = re.findall(r"`7kq2m9x(\d+)`", said.text)
+    assert shown == [str(n) for n in range(len(shown))]
+    assert len(shown) >= min(count, 8)
+    assert ("There are older ones." in said.text) == (len(shown) < count)
+    assert said.text == "\n".join(texts(said))
+    assert "…" not in said.text
+    assert block_errors(cast("Json", said.blocks)) == []
+
+
+@given(words=st.lists(st.text(max_size=100), max_size=20), about=st.none() | st.text())
+def test_a_history_of_anything_fits_and_shows_whole_lines(
+    words: list[str], about: str | None
+) -> None:
+    lines = [
+        (Request(word, ORIGIN, word, word, OWNER, word, word), None, NOW, LINK) for word in words
+    ]
+    said = history(lines, about)
+    assert block_errors(cast("Json", said.blocks)) == []
+    assert said.text == "\n".join(texts(said))
+    assert said.text.count("• ") >= min(len(words), 1)
+    assert all(line.endswith("|thread>") for line in said.text.split("\n") if line[0] == "•")
 
 
 @pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)
@@ -451,13 +581,24 @@ def _misread(mistake: Callable[[str], Mistake]) -> Callable[[str], Message]:
     )
 
 
+def _known(word: str) -> Request:
+    """Return a request whose every word is `word`, as a ledger that others wrote to might hold it."""
+    return Request(word, ORIGIN, word, word, word, word, word)
+
+
 SPEAKERS: dict[str, Callable[[str], Message]] = {
     "reason": lambda text: parent(request(text), None),
     "reason in private": lambda text: private_start(request(text), NoThread.CANNOT_TELL),
+    "reason, replacing": lambda text: replacing(parent(request(text), None)),
+    "under way": lambda word: under_way(_known(word), LINK),
+    "shared before": lambda word: shared_before(_known(word), NOW, None),
+    "history": lambda word: history([(_known(word), None, NOW, LINK)] * 20, word),
+    "history, none": lambda word: history([], word),
     "errmsg": _said_by_wechat,
     "reference": broken,
     "word for an appid": _misread(lambda word: NotAnAppid(word, AppidFault.LENGTH)),
     "word for an env": _misread(NotAnEnv),
+    "word for an env, blank": _misread(lambda word: NotAnEnv(word, blank=True)),
     "extra words": _misread(lambda word: ExtraWords((word,) * 9)),
     "unknown word": _misread(lambda word: UnknownWord(word, "help")),
     "unknown option": _misread(lambda word: UnknownOption(word, None)),
@@ -482,6 +623,7 @@ SPEAKERS: dict[str, Callable[[str], Message]] = {
 
 
 def unescaped(text: str) -> list[str]:
+    text = OWN_MARKUP.sub("", text)
     for mention in MENTIONS:
         text = text.replace(mention, "")
     return re.findall(r"[<>]|&(?!amp;|lt;|gt;)", text)
@@ -495,7 +637,8 @@ def test_words_of_others_do_nothing_and_fit(speak: Callable[[str], Message], wor
     assert len(said.text) <= 4000
     for text in (said.text, *texts(said)):
         assert unescaped(text) == []
-    assert not re.search(r"<(?:!(?!subteam\^S0)|@(?!U0)|#(?!C0)|http)", said.text)
+    others = OWN_MARKUP.sub("", said.text)
+    assert not re.search(r"<(?:!(?!subteam\^S0)|@(?!U0)|#(?!C0)|http)", others)
 
 
 @pytest.mark.parametrize("speak", SPEAKERS.values(), ids=SPEAKERS.keys())

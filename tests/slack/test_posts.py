@@ -2,7 +2,15 @@ import aiohttp
 import pytest
 
 from bot.messages.blocks import message
-from bot.playground.slack import Dropped, Fault, LocalSlack, RateLimited, Refuses, ServerError
+from bot.playground.slack import (
+    Dropped,
+    Fault,
+    LocalSlack,
+    Message,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
 from bot.playground.world import BOT
 from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
 from bot.slack.posts import Posted, Posts, as_response
@@ -164,3 +172,75 @@ async def test_an_edit_that_cannot_be_sent_is_none(
 
 def test_an_ack_is_for_the_requester_alone() -> None:
     assert as_response(HELLO)["response_type"] == "ephemeral"
+
+
+# What somebody who has died may have posted.
+
+
+def at(message: Message | Posted) -> float:
+    """Return when a message was posted, in Unix seconds."""
+    return float(message.ts)
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+async def test_what_stands_already_is_found_and_not_posted_again(
+    slack: LocalSlack, posts: Posts, in_thread: bool
+) -> None:
+    parent = await posts.post(RELEASES, message("the parent"), "the parent")
+    assert isinstance(parent, Posted)
+    thread = parent.ts if in_thread else None
+    first = await posts.post(RELEASES, HELLO, MARK, thread)
+    again = await posts.post(RELEASES, HELLO, MARK, thread, look_since=at(parent))
+    assert again == first
+    assert isinstance(first, Posted)
+    assert isinstance(again, Posted)
+    assert (first.found, again.found) == (False, True)
+    assert calls(slack, "chat.postMessage") == 2
+
+
+async def test_the_parent_itself_is_not_taken_for_its_reply(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    parent = await posts.post(RELEASES, HELLO, MARK)
+    assert isinstance(parent, Posted)
+    reply = await posts.post(RELEASES, HELLO, MARK, parent.ts, look_since=at(parent))
+    assert isinstance(reply, Posted)
+    assert reply.ts != parent.ts
+    assert len(slack.thread(RELEASES, parent.ts)) == 1
+
+
+async def test_what_does_not_stand_yet_is_posted(slack: LocalSlack, posts: Posts) -> None:
+    posted = await posts.post(RELEASES, HELLO, MARK, look_since=0)
+    assert posted == Posted(RELEASES, slack.parents(RELEASES)[0].ts)
+
+
+async def test_a_clock_that_is_two_minutes_ahead_of_slacks_does_no_harm(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    first = await posts.post(RELEASES, HELLO, MARK)
+    assert isinstance(first, Posted)
+    assert await posts.post(RELEASES, HELLO, MARK, look_since=at(first) + 119) == first
+    assert len(slack.parents(RELEASES)) == 1
+
+
+async def test_it_is_found_under_all_that_was_said_since(slack: LocalSlack, posts: Posts) -> None:
+    first = await posts.post(RELEASES, HELLO, MARK)
+    assert isinstance(first, Posted)
+    for number in range(450):
+        ts = slack.next_ts()
+        slack.post(Message(ts, RELEASES, REQUESTER, f"chat {number}"))
+    assert await posts.post(RELEASES, HELLO, MARK, look_since=at(first)) == first
+    assert calls(slack, "conversations.history") == 3
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+async def test_where_nobody_can_look_back_nothing_is_posted(
+    slack: LocalSlack, posts: Posts, in_thread: bool
+) -> None:
+    parent = await posts.post(RELEASES, message("the parent"), "the parent")
+    assert isinstance(parent, Posted)
+    without_history(slack)
+    thread = parent.ts if in_thread else None
+    posted = await posts.post(RELEASES, HELLO, MARK, thread, look_since=at(parent))
+    assert posted == Doubtful("cannot look")
+    assert calls(slack, "chat.postMessage") == 1

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from bot.guidance import Trouble, for_trouble
-from bot.messages.answers import NoThread, answer, parent, private_start
+from bot.messages.answers import NoThread, answer, parent, private_start, replacing
 from bot.outcome import Shared, Unknown
 from bot.playground.loopback import Handler, cut
 from bot.playground.slack import (
@@ -510,3 +510,101 @@ async def test_an_outcome_in_doubt_is_told_as_such_everywhere(
     [shown] = slack.parents(RELEASES)
     assert shown.text.startswith("❔")
     assert slack.shown_to(REQUESTER)[-1].text == answer(request, unknown).text
+
+
+# A place that was settled before, and what may stand there already.
+
+
+@pytest.mark.parametrize("channel", [RELEASES, "D0BOT", "C0SECRET"])
+async def test_a_place_is_found_again_by_its_words(
+    slack: LocalSlack, threads: Threads, channel: str
+) -> None:
+    request = request_of(slack, channel)
+    place = await threads.open(request)
+    assert place is not None
+    again = threads.reopen(request, place.ref)
+    assert again.ref == place.ref
+    assert await again.close(request, ENDS)
+    last = slack.shown_to(REQUESTER) if channel == "C0SECRET" else slack.messages
+    assert last[-1].text == answer(request, ENDS).text
+
+
+def test_only_a_thread_has_a_link(api: SlackApi, sleep: Sleep, clock: Clock) -> None:
+    threads = Threads(api, Posts(api, BOT, sleep), clock, "https://playground.slack.com/")
+    link = threads.link("thread C0RELEASES 1700000000.000100")
+    assert link == "https://playground.slack.com/archives/C0RELEASES/p1700000000000100"
+    assert threads.link("private") is None
+    assert threads.link(None) is None
+
+
+@pytest.mark.parametrize("channel", [RELEASES, "D0BOT"])
+async def test_a_parent_that_stands_already_is_the_place(
+    slack: LocalSlack, threads: Threads, channel: str
+) -> None:
+    request = request_of(slack, channel)
+    first = await threads.open(request)
+    again = await threads.open(request, look_since=0)
+    assert first is not None
+    assert again is not None
+    assert again.ref == first.ref
+    assert len(slack.parents(channel)) == 1
+
+
+async def test_a_parent_that_nobody_can_look_for_is_replaced_saying_so(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    without_history(slack)
+    request = request_of(slack)
+    assert await threads.open(request, look_since=0) is not None
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == replacing(parent(request, None)).text
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["response_url", "direct message"])
+async def test_what_was_perhaps_begun_in_private_is_begun_again_saying_so(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, used: bool
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    if used:
+        await use_up(http, request.origin.response_url)
+    assert await threads.open(request, look_since=0) is not None
+    last = slack.parents("D0BOT")[-1] if used else slack.shown_to(REQUESTER)[-1]
+    assert last.text.startswith("⏳")
+    assert "this one replaces it" in last.text
+
+
+async def test_a_reply_that_stands_already_is_not_repeated(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack)
+    place = await threads.open(request)
+    assert place is not None
+    for _ in range(2):
+        assert await place.close(request, ENDS, look_since=0)
+    [shown] = slack.parents(RELEASES)
+    [reply] = slack.thread(RELEASES, shown.ts)
+    assert reply.edits == 0
+
+
+async def test_a_reply_that_stands_already_learns_of_a_second_call(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack)
+    place = await threads.open(request)
+    assert place is not None
+    assert await place.close(request, Unknown(for_trouble(Trouble.LOST)))
+    assert await place.close(request, ENDS, look_since=0, called_again=True)
+    [shown] = slack.parents(RELEASES)
+    assert texts(slack.thread(RELEASES, shown.ts)) == [
+        answer(request, ENDS, called_again=True).text
+    ]
+
+
+async def test_an_answer_in_private_that_may_stand_already_says_so(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    place = await threads.open(request)
+    assert place is not None
+    assert await place.close(request, ENDS, look_since=0)
+    assert "you may see it twice" in slack.shown_to(REQUESTER)[-1].text

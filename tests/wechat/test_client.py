@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from bot.guidance import Guidance, Retry, Trouble, all_guidance, for_code, for_trouble
-from bot.outcome import Failed, Outcome, Said, Shared, Unknown
+from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
 from bot.playground.wechat import (
     Answer,
     Call,
@@ -414,3 +414,49 @@ async def test_a_hundred_shares_at_once_all_arrive(bot: Maker, wechat: LocalWeCh
     assert outcomes == [Shared(1)] * 100
     assert {env for _, env, _ in wechat.shared} == {f"e-{n}" for n in range(100)}
     assert wechat.token_calls == [OWNER]
+
+
+# The steps.
+
+
+async def steps(bot: WeChat) -> list[Step]:
+    told = list[Step]()
+    await bot.share(OWNER, ENV, APPID, told.append)
+    return told
+
+
+async def test_a_yes_is_one_step(bot: Maker, wechat: LocalWeChat, clock: Clock) -> None:
+    wechat.calls = Ticking(clock, 0.25)
+    assert await steps(bot()) == [Step("call", 0.25, "done")]
+
+
+async def test_each_call_and_each_renewal_is_a_step_with_its_result_and_its_time(
+    bot: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
+    wechat.next(Code(-1, "busy rid: 1-2-3"), Code(42001, "expired"), Drop(), Code(85088, "no"))
+    wechat.calls = Ticking(clock, 0.5)
+    told = await steps(bot(tokens=WithNumbers(clock, takes=2.0)))
+    assert [(step.kind, step.seconds, step.result) for step in told] == [
+        ("call", 0.5, "-1"),
+        ("call", 0.5, "42001"),
+        ("renewal", 2.0, "renewed"),
+        ("call", 0.5, Trouble.LOST.value),
+        ("call", 0.5, "85088"),
+    ]
+    words = [step.said and step.said.errcode for step in told]
+    assert words == [-1, 42001, None, None, 85088]
+
+
+async def test_a_renewal_that_fails_is_a_step_that_says_why(
+    bot: Maker, wechat: LocalWeChat
+) -> None:
+    wechat.next(Code(42001))
+    told = await steps(bot(tokens=FixedToken(OWNER, "t")))
+    assert [(step.kind, step.result) for step in told] == [
+        ("call", "42001"),
+        ("renewal", Trouble.TOKEN_FIXED_DEAD.value),
+    ]
+
+
+async def test_without_a_token_there_is_no_step(bot: Maker) -> None:
+    assert await steps(bot(tokens=FixedToken(OTHER, "t"))) == []

@@ -1,0 +1,66 @@
+"""What can be asked for, and the forms of its words."""
+
+import re
+from dataclasses import dataclass
+
+# An appid is case-sensitive; an env id has had several forms over the years, so its check is loose.
+_APPID = re.compile(r"wx[0-9a-f]{16}")
+_ENV = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Share `env` with `appid`; a dry run says what would happen and does nothing.
+
+    `again` does it also where it was done before.
+    """
+
+    appid: str
+    env: str
+    reason: str | None = None
+    dry_run: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Say what this requester may do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whoami:
+    """Say whom the bot takes the requester for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Say which rule decides about `env` and `appid`, and why."""
+
+    appid: str
+    env: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """List past requests: the requester's own or, with a word, those about this env or this appid."""
+
+    about: str | None = None
+
+
+Command = Share | Help | Whoami | Why | History
+
+
+def is_appid(word: str) -> bool:
+    """Tell whether `word` has the strict form of an appid: wx and 16 lower-case hex digits."""
+    return _APPID.fullmatch(word) is not None
+
+
+def is_env(word: str) -> bool:
+    """Tell whether `word` can be the id of an env; an appid but for its case cannot, nor can the word `env`."""
+    form = _ENV.fullmatch(word) is not None
+    return form and not is_appid(word.lower()) and not is_placeholder(word)
+
+
+def is_placeholder(word: str) -> bool:
+    """Tell whether `word` only marks the place of an env in what the bot says about itself."""
+    return word.lower() in {"env", "<env>"}

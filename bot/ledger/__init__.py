@@ -1,0 +1,276 @@
+"""The ledger: what was asked and what became of it, durable before anybody is told.
+
+Requests change state; events only ever grow in number. A replica holds the requests it works on through a lease;
+whoever takes one over raises its fence, so that the former holder can no longer write.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from bot.command import is_appid
+from bot.ledger.acceptance import Acceptance, Accepted, Known, SharedBefore, UnderWay
+from bot.ledger.entries import Entry, columns_of, columns_of_outcome, columns_of_words, entry_of
+from bot.ledger.lease import Lease
+from bot.ledger.opening import Opened, open_database
+from bot.ledger.schema import requests
+from bot.ledger.statements import Statements
+from bot.ledger.writer import LedgerDownError, Writer
+from bot.outcome import Outcome, Step
+from bot.request import Origin, Request, State
+
+__all__ = [
+    "LEASE",
+    "Acceptance",
+    "Accepted",
+    "Entry",
+    "Known",
+    "Ledger",
+    "LedgerDownError",
+    "SharedBefore",
+    "UnderWay",
+]
+
+LEASE = 12.0
+"""Seconds for which a replica holds its requests after its last beat."""
+
+
+class Ledger:
+    """One replica's way to the ledger; every method raises LedgerDownError if the database does not take it.
+
+    What raised may be tried again: a move that was recorded after all is not recorded twice.
+    """
+
+    def __init__(self, opened: Opened, holder: str, lease: float = LEASE) -> None:
+        self._opened = opened
+        self._holder = holder
+        self._say = Statements(opened.engine.dialect.name, lease)
+        self._writer = Writer(opened.engine)
+        self._lease = Lease(math.inf if opened.exclusive else lease)
+
+    @classmethod
+    def open(cls, url: str, holder: str, lease: float = LEASE) -> "Ledger":
+        """Return the ledger at `url`; raises CannotOpenError."""
+        return cls(open_database(url), holder, lease)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether no other process can be on this ledger."""
+        return self._opened.exclusive
+
+    async def start(self) -> None:
+        """Begin to hold requests; free what this replica held before or, where nobody else can be, all."""
+
+        def work(on: Connection) -> None:
+            self._let_go(on)
+            if self.exclusive:
+                on.execute(self._say.everybody_is_gone)
+            self._beat(on)
+
+        began = time.monotonic()
+        await self._writer.run(work)
+        self._lease.renewed(began)
+
+    async def beat(self) -> None:
+        """Hold this replica's requests for another lease."""
+        began = time.monotonic()
+        await self._writer.run(self._beat)
+        self._lease.renewed(began)
+
+    async def hold(self, entry: Entry) -> bool:
+        """Tell whether this replica holds a request; asks the database only if its lease ran out since it took it."""
+        if self.exclusive or self._lease.covers(entry):
+            return True
+        stands = self._say.stands.with_for_update()  # so that nobody is just taking it over
+
+        def work(on: Connection) -> bool:
+            self._beat(on)
+            return on.scalar(stands, {**_mine(entry), "the_state": entry.state.value}) is not None
+
+        began = time.monotonic()
+        held = await self._writer.run(work)
+        self._lease.renewed(began)
+        if held:
+            self._lease.took(entry)
+        return held
+
+    def lease(self) -> AbstractAsyncContextManager[asyncio.Timeout]:
+        """Cut short, with TimeoutError, what is done in this context once the lease has run out."""
+        return self._lease.running()
+
+    async def close(self) -> None:
+        """Hand everything back and close."""
+        with suppress(LedgerDownError):  # the leases run out by themselves
+            await self._writer.run(self._let_go)
+        await self._writer.close()
+        self._opened.release()
+
+    async def accept(self, request: Request, *, again: bool) -> Acceptance:
+        """Record a new request, unless it is known, under way or, without `again`, was shared before."""
+        fill = {**columns_of(request, self._holder), "again": again}
+        find = {f"the_{name}": fill[name] for name in ("id", "trigger_id", "env", "appid")}
+
+        def work(on: Connection) -> Acceptance:
+            while True:
+                created = on.scalar(self._say.accept, {**fill, **find})
+                if created is not None:
+                    self._event(on, "accepted", request.origin, _facts(request))
+                    return Accepted(Entry(request, State.ACCEPTED, 1, created))
+                standing = self._standing(on, find, again=again)
+                if standing is not None:
+                    return standing
+                # What stood in the way has ended since, so once more.
+
+        def withdraw(on: Connection) -> None:
+            if on.execute(self._say.withdraw, {"the_id": request.id}).rowcount:
+                self._event(on, "withdrawn", request.origin, _facts(request))
+
+        # Whoever asked is told that nothing was done, so nothing may come of it.
+        with self._or_else(withdraw):
+            found = await self._writer.run(work)
+        if isinstance(found, Accepted):
+            self._lease.took(found.entry)
+        return found
+
+    async def place(self, entry: Entry, place: str) -> bool:
+        """Record where the answer goes; False if somebody else holds the request now."""
+        return await self._move(entry, State.PLACED, [("placed", {})], {"place": place})
+
+    async def answer(
+        self, entry: Entry, outcome: Outcome, seconds: float, steps: Sequence[Step]
+    ) -> bool:
+        """Record how the call ended and what was done for it; False if somebody else holds the request now."""
+        columns = columns_of_outcome(outcome)
+        facts = {name: columns.get(name) for name in ("outcome", "errcode", "rid")}
+        ending = ("answered", facts | {"seconds": seconds, "detail": columns.get("guidance")})
+        return await self._move(entry, State.ANSWERED, [*map(_step_event, steps), ending], columns)
+
+    async def end(self, entry: Entry, how: str) -> bool:
+        """Record that the request is over: `how` is delivered, undelivered, withdrawn or the like."""
+        return await self._move(entry, State.ENDED, [(how, {})], {})
+
+    async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
+        """Record something that happened and is no request's move."""
+        await self._writer.run(lambda on: self._event(on, kind, origin, facts))
+
+    async def take_over(self, limit: int) -> list[Entry]:
+        """Take up to `limit` requests that nobody holds any more; the oldest first."""
+        taken: list[Entry] = []
+
+        def work(on: Connection) -> list[Entry]:
+            rows = on.execute(
+                self._say.take_over, {"me": self._holder, "most": max(limit, 0)}
+            ).mappings()
+            taken[:] = sorted(map(entry_of, rows.all()), key=lambda entry: entry.created)
+            for entry in taken:
+                facts = {**_facts(entry.request), "detail": f"number {entry.taken_over}"}
+                self._event(on, "taken over", entry.request.origin, facts)
+            return taken
+
+        def put_back(on: Connection) -> None:
+            for entry in taken:
+                on.execute(self._say.let_go, {**_mine(entry), "the_holder": self._holder})
+
+        with self._or_else(put_back):
+            await self._writer.run(work)
+        for entry in taken:
+            self._lease.took(entry)
+        return taken
+
+    async def history(self, mine: tuple[str, str], about: str | None, limit: int) -> list[Entry]:
+        """Return the newest requests of (team, user) or, with `about`, anybody's about this env or appid."""
+        if about is None:
+            where = [requests.c.team == mine[0], requests.c.user == mine[1]]
+        else:
+            where = [requests.c.appid == about] if is_appid(about) else [requests.c.env == about]
+        query = select(requests).where(*where).order_by(requests.c.created.desc()).limit(limit)
+
+        def work(on: Connection) -> list[Entry]:
+            return [entry_of(row) for row in on.execute(query).mappings()]
+
+        return await self._writer.run(work)
+
+    async def _move(
+        self,
+        entry: Entry,
+        to: State,
+        happened: Sequence[tuple[str, Mapping[str, object]]],
+        columns: Mapping[str, object],
+    ) -> bool:
+        """Change the state and write the events, in one transaction, if the fence and the move are good."""
+        mine = _mine(entry)
+
+        def work(on: Connection) -> bool:
+            if on.execute(self._say.move[to], {**columns, **mine}).rowcount != 1:
+                # Recorded already, by a try that was never told so?
+                return on.scalar(self._say.stands, {**mine, "the_state": to.value}) is not None
+            for kind, facts in happened:
+                self._event(on, kind, entry.request.origin, {**_facts(entry.request), **facts})
+            return True
+
+        moved = await self._writer.run(work)
+        if not moved or to is State.ENDED:
+            self._lease.lost(entry)
+        return moved
+
+    @contextmanager
+    def _or_else(self, undo: Callable[[Connection], None]) -> Iterator[None]:
+        """Undo what may have been written if whoever asked has gone or is told that it was not."""
+        try:
+            yield
+        except (asyncio.CancelledError, LedgerDownError):
+            self._writer.later(undo)
+            raise
+
+    def _standing(
+        self, on: Connection, find: Mapping[str, object], *, again: bool
+    ) -> Known | UnderWay | SharedBefore | None:
+        """Return what stands in the way of a new request."""
+
+        def first(statement: Select[Any]) -> Entry | None:
+            row = on.execute(statement, find).mappings().first()
+            return entry_of(row) if row else None
+
+        if known := first(self._say.same):
+            return Known(known)
+        if under_way := first(self._say.under_way):
+            return UnderWay(under_way)
+        shared = None if again else first(self._say.shared)
+        return SharedBefore(shared) if shared else None
+
+    def _event(
+        self, on: Connection, kind: str, origin: Origin, facts: Mapping[str, object]
+    ) -> None:
+        who = {"team": origin.team_id, "user": origin.user_id, "channel": origin.channel_id}
+        on.execute(self._say.event, {"kind": kind, **who, **facts})
+
+    def _beat(self, on: Connection) -> None:
+        on.execute(self._say.beat, {"id": self._holder})
+
+    def _let_go(self, on: Connection) -> None:
+        on.execute(self._say.let_all_go, {"the_holder": self._holder})
+        on.execute(self._say.gone, {"the_id": self._holder})
+
+
+def _mine(entry: Entry) -> dict[str, object]:
+    return {"the_id": entry.request.id, "the_fence": entry.fence}
+
+
+def _step_event(step: Step) -> tuple[str, dict[str, object]]:
+    said = columns_of_words(step.said) if step.said else {}
+    return step.kind, {"seconds": step.seconds, "detail": step.result, **said}
+
+
+def _facts(request: Request) -> dict[str, object]:
+    """Return the columns of an event that say which request it is about."""
+    return {
+        "request": request.id,
+        "env": request.env,
+        "appid": request.appid,
+        "rule": request.rule,
+    }

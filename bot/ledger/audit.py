@@ -1,0 +1,89 @@
+"""Read the events for an audit, and the one way to delete: everything before a day."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Engine, create_engine, delete, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.ledger.opening import CannotOpenError, parse, reason_of
+from bot.ledger.schema import OPEN, events, requests
+from bot.request import State
+
+COLUMNS = ("at", *(column.name for column in events.columns if column.name not in {"id", "at"}))
+
+_AT_ONCE = 2000
+_PAUSE = 0.05  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events an audit is about; None means any."""
+
+    since: datetime | None = None
+    user: str | None = None
+    env: str | None = None
+    appid: str | None = None
+    outcome: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return what a row must fulfil."""
+        equal = {"user": self.user, "env": self.env, "appid": self.appid, "outcome": self.outcome}
+        named = [events.c[name] == value for name, value in equal.items() if value is not None]
+        return [*named, *([events.c.at >= self.since.timestamp()] if self.since else [])]
+
+
+def open_for_audit(url: str) -> Engine:
+    """Return the ledger of a bot that may be running; raises CannotOpenError if there is none."""
+    parsed = parse(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        where = f"at {parsed.database}" if parsed.database else "in memory"
+        raise CannotOpenError(f"DATABASE_URL: there is no ledger {where}. Start the bot once.")
+    return create_engine(parsed, hide_parameters=True)
+
+
+def read(engine: Engine, wanted: Wanted) -> Iterator[Mapping[str, object]]:
+    """Yield the events, oldest first, with their time as ISO 8601 in UTC; raises CannotOpenError."""
+    query = select(events).where(*wanted.conditions()).order_by(events.c.id)
+    try:
+        with engine.connect() as connection:
+            rows = connection.execution_options(yield_per=1000).execute(query)
+            for row in rows.mappings():
+                at = datetime.fromtimestamp(row["at"], UTC).isoformat(timespec="milliseconds")
+                yield {name: at if name == "at" else row[name] for name in COLUMNS}
+    except SQLAlchemyError as error:
+        raise CannotOpenError(_sentence(error)) from error
+
+
+def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:
+    """Delete what ended or happened before `when`; return how many requests and events. Raises CannotOpenError."""
+    moment = when.timestamp()
+    kept = select(requests.c.id).where(OPEN)
+    of_no_open_one = events.c.request.is_(None) | events.c.request.not_in(kept)
+    old_requests = requests.c.state == State.ENDED.value, requests.c.ended < moment
+    try:
+        gone = _delete(engine, events.c.id, events.c.at < moment, of_no_open_one)
+        return _delete(engine, requests.c.id, *old_requests), gone
+    except SQLAlchemyError as error:
+        raise CannotOpenError(_sentence(error)) from error
+
+
+def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> int:
+    """Delete rows a few at a time, with pauses in which a bot that runs gets its turn."""
+    few = delete(key.table).where(key.in_(select(key).where(*where).limit(_AT_ONCE)))
+    total = 0
+    while True:
+        with engine.begin() as connection:
+            gone = connection.execute(few).rowcount
+        total += gone
+        if gone < _AT_ONCE:
+            return total
+        time.sleep(_PAUSE)
+
+
+def _sentence(error: SQLAlchemyError) -> str:
+    return f"The ledger cannot be read ({reason_of(error)}). Check DATABASE_URL."

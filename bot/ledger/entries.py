@@ -1,0 +1,115 @@
+"""What the ledger says of a request, and how that stands in a row."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import RowMapping
+
+from bot.guidance import Guidance, by_key
+from bot.outcome import Failed, Outcome, Said, Shared, Unknown
+from bot.request import Origin, Request, State
+
+_MOST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request as it stands in the ledger; times in Unix seconds by the database's clock.
+
+    `place` is where its answer goes, in the words of whoever settled it. `fence` grows with each take-over, and
+    only who knows the newest may write.
+    """
+
+    request: Request
+    state: State
+    fence: int
+    created: float
+    place: str | None = None
+    outcome: Outcome | None = None
+    taken_over: int = 0
+    ended: float | None = None
+
+
+def entry_of(row: RowMapping) -> Entry:
+    """Return the Entry that a row of `requests` holds."""
+    origin = Origin(
+        row["team"],
+        row["user"],
+        row["channel"],
+        row["channel_name"],
+        row["trigger_id"],
+        row["response_url"] or "",
+    )
+    request = Request(
+        row["id"], origin, row["appid"], row["env"], row["owner"], row["rule"], row["reason"]
+    )
+    return Entry(
+        request,
+        State(row["state"]),
+        row["fence"],
+        row["created"],
+        row["place"],
+        _outcome_of(row),
+        row["taken_over"],
+        row["ended"],
+    )
+
+
+NEW_COLUMNS = (
+    *("id", "trigger_id", "team", "user", "channel", "channel_name", "response_url"),
+    *("appid", "env", "owner", "rule", "reason", "state", "holder"),
+)
+
+
+def columns_of(request: Request, holder: str) -> dict[str, object]:
+    """Return the NEW_COLUMNS of a request that `holder` takes on."""
+    origin = request.origin
+    values = (
+        request.id,
+        origin.trigger_id,
+        origin.team_id,
+        origin.user_id,
+        origin.channel_id,
+        origin.channel_name,
+        origin.response_url,
+        request.appid,
+        request.env,
+        request.owner,
+        request.rule,
+        request.reason,
+        State.ACCEPTED.value,
+        holder,
+    )
+    return dict(zip(NEW_COLUMNS, values, strict=True))
+
+
+def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
+    """Return the columns that an outcome fills."""
+    name = type(outcome).__name__.lower()
+    match outcome:
+        case Shared(tries):
+            return {"outcome": name, "tries": tries}
+        case Failed(guidance, said, tries) | Unknown(guidance, said, tries):
+            told = {**columns_of_words(said), "errmsg": said.errmsg} if said else {}
+            return {"outcome": name, "guidance": guidance.key, "tries": tries, **told}
+
+
+def columns_of_words(said: Said) -> dict[str, object]:
+    """Return the columns by which WeChat's words are found again; a code beyond 64 bits becomes the nearest within."""
+    return {"errcode": max(-_MOST - 1, min(said.errcode, _MOST)), "rid": said.rid}
+
+
+def _outcome_of(row: RowMapping) -> Outcome | None:
+    said = None if row["errcode"] is None else Said(row["errcode"], row["errmsg"], row["rid"])
+    match row["outcome"]:
+        case "shared":
+            return Shared(row["tries"])
+        case "failed":
+            return Failed(_guidance_of(row), said, row["tries"])
+        case "unknown":
+            return Unknown(_guidance_of(row), said, row["tries"])
+        case _:
+            return None
+
+
+def _guidance_of(row: RowMapping) -> Guidance:
+    return by_key(row["guidance"])

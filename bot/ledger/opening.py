@@ -1,0 +1,186 @@
+"""Open the database: the driver's settings, one process per SQLite file, and the schema brought up to date.
+
+SQLite writes through to the disk at every commit (WAL, synchronous=FULL). Sources: sqlite.org/pragma.html;
+postgresql.org, "Advisory Locks", "Client Connection Defaults", "Database Connection Control Functions".
+"""
+
+import fcntl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, delete, event, false, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from bot.ledger.schema import HEAD, replicas
+
+_MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
+_BUSY_SECONDS = 1.5
+
+# Milliseconds. A lock is waited for shortly, because others wait behind whoever waits; a replica that froze within
+# a transaction loses it.
+_POSTGRESQL = {
+    "statement_timeout": "1500",
+    "lock_timeout": "700",
+    "idle_in_transaction_session_timeout": "5000",
+    "default_transaction_isolation": r"read\ committed",
+}
+# A server that is gone without a word is noticed after two seconds; Unix sockets ignore this.
+_TCP = {
+    "tcp_user_timeout": 2000,
+    "keepalives_idle": 1,
+    "keepalives_interval": 1,
+    "keepalives_count": 2,
+}
+
+
+class CannotOpenError(Exception):
+    """The database cannot be used; the text is a sentence with the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An engine on a database with the current schema; `exclusive` where no other process can be on it."""
+
+    engine: Engine
+    exclusive: bool
+    release: Callable[[], None]
+
+
+def open_database(url: str) -> Opened:
+    """Return the database at `url`, migrated; raises CannotOpenError."""
+    parsed = parse(url)
+    release = _lock_file(parsed)
+    try:
+        engine = _engine(parsed)
+        try:
+            with engine.begin() as connection:
+                _migrate(connection)
+                # A database that may only be read would open all the same.
+                connection.execute(delete(replicas).where(false()))
+        except Exception:
+            engine.dispose()
+            raise
+    except CannotOpenError:
+        release()
+        raise
+    except (SQLAlchemyError, ValueError) as error:
+        release()
+        raise CannotOpenError(
+            f"DATABASE_URL cannot be opened ({reason_of(error)}). Check the address, the database and its rights."
+        ) from error
+    return Opened(engine, engine.dialect.name == "sqlite", release)
+
+
+def parse(url: str) -> URL:
+    """Return the parts of a database's address; raises CannotOpenError."""
+    try:
+        parsed = make_url(url)
+    except (SQLAlchemyError, ValueError) as error:
+        raise CannotOpenError(
+            "DATABASE_URL is not a database's address. Use sqlite:///share-env.db or postgresql+psycopg://…"
+        ) from error
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
+        raise CannotOpenError(
+            "DATABASE_URL names another database than SQLite or PostgreSQL. "
+            "Use sqlite:///share-env.db or postgresql+psycopg://…"
+        )
+    return parsed
+
+
+def reason_of(error: Exception) -> str:
+    """Return the driver's first line, without SQLAlchemy's statement and parameters, which hold people's words."""
+    lines = str(getattr(error, "orig", None) or error).splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _is_memory(url: URL) -> bool:
+    return url.database in {None, "", ":memory:"}
+
+
+def _lock_file(url: URL) -> Callable[[], None]:
+    """Keep a second process from the same SQLite file, for as long as this one lives."""
+    if url.get_backend_name() != "sqlite" or _is_memory(url):
+        return lambda: None
+    path = Path(f"{Path(url.database or '').resolve()}.lock")
+    try:
+        lock = path.open("a")
+    except OSError as error:
+        raise CannotOpenError(
+            f"DATABASE_URL cannot be opened ({error.strerror}: {path.parent}). Choose a folder the bot may write to."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise CannotOpenError(
+            f"Another share-env-bot already uses {url.database}. Stop it, or use PostgreSQL for several replicas."
+        ) from error
+    return lock.close
+
+
+def _engine(url: URL) -> Engine:
+    # One connection: only the writer's thread uses it.
+    if url.get_backend_name() == "postgresql":
+        options = " ".join(f"-c {name}={value}" for name, value in _POSTGRESQL.items())
+        return create_engine(
+            url,
+            hide_parameters=True,
+            pool_size=1,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 2, "options": options, **_TCP},
+        )
+    pool = {"poolclass": StaticPool} if _is_memory(url) else {"pool_size": 1, "max_overflow": 0}
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        **pool,
+    )
+
+    def set_up(raw: object, _record: object) -> None:
+        raw.isolation_level = None  # type: ignore[attr-defined]  # the driver's own connection
+        cursor = raw.cursor()  # type: ignore[attr-defined]  # likewise
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.close()
+
+    # The driver itself would begin only at the first change, and not at all for a new table or a WITH … UPDATE.
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "begin", lambda on: on.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _migrate(connection: Connection) -> None:
+    """Bring the schema up to date, one process at a time, unless a newer version of the bot has been here."""
+    if connection.dialect.name == "postgresql":
+        # A step may take longer than any statement of the bot's, and whoever comes second waits for it.
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            connection.execute(text(f"SET LOCAL {name} = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    has_versions = inspect(connection).has_table("alembic_version")
+    found = text("SELECT version_num FROM alembic_version")
+    current = connection.scalar(found) if has_versions else None
+    if current == HEAD:
+        return
+    # Imported here: most starts have nothing to migrate, and Alembic takes a while to load.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+    )
+    config.attributes["connection"] = connection
+    steps = ScriptDirectory.from_config(config).walk_revisions()
+    if current is not None and current not in {step.revision for step in steps}:
+        raise CannotOpenError(
+            f"The ledger was written by a newer version of this bot (schema {current}). Install that version."
+        )
+    command.upgrade(config, "head")

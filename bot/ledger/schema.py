@@ -1,0 +1,108 @@
+"""The tables: requests as they stand, events as they happened, replicas and their leases.
+
+Times are Unix seconds by the database's own clock, so that a replica whose clock is off does no harm.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+HEAD = "0001"
+"""The newest step in `migrations/versions`."""
+
+# Written out in queries too, not bound: only so does a database see that a partial index serves.
+OPEN = text("state <> 'ended'")
+SHARED = text("outcome = 'shared'")
+
+
+class Words(TypeDecorator[str]):
+    """Text from outside: what a database refuses to hold (NUL, half a surrogate pair) becomes a �."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return what can be stored."""
+        del dialect
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return "".join("�" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in value)
+
+
+metadata = MetaData()
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("trigger_id", String(255), nullable=False, unique=True),
+    Column("team", String(32), nullable=False),
+    Column("user", String(32), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("channel_name", String(255), nullable=False),
+    Column("response_url", Text),  # a key to the conversation for half an hour; gone when it ends
+    Column("appid", String(18), nullable=False),
+    Column("env", String(64), nullable=False),
+    Column("owner", String(18), nullable=False),
+    Column("rule", Words, nullable=False),
+    Column("reason", Words),
+    Column("state", String(16), nullable=False),
+    Column("place", Text),
+    Column("outcome", String(16)),
+    Column("guidance", String(64)),
+    Column("errcode", BigInteger),
+    Column("errmsg", Words),
+    Column("rid", String(64)),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("holder", String(32)),
+    Column("fence", Integer, nullable=False, server_default="1"),
+    Column("taken_over", Integer, nullable=False, server_default="0"),
+    Column("created", Float, nullable=False),
+    Column("ended", Float),
+    Index("requests_by_env", "env", "created"),
+    Index("requests_by_appid", "appid", "created"),
+    Index("requests_by_user", "team", "user", "created"),
+    Index("requests_open", "holder", "created", sqlite_where=OPEN, postgresql_where=OPEN),
+    Index("one_under_way", "env", "appid", unique=True, sqlite_where=OPEN, postgresql_where=OPEN),
+    Index("requests_shared", "env", "appid", "ended", sqlite_where=SHARED, postgresql_where=SHARED),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("request", String(32)),
+    Column("team", String(32)),
+    Column("user", String(32)),
+    Column("channel", String(32)),
+    Column("env", String(64)),
+    Column("appid", String(18)),
+    Column("rule", Words),
+    Column("outcome", String(16)),
+    Column("errcode", BigInteger),
+    Column("rid", String(64)),
+    Column("seconds", Float),
+    Column("detail", Words),
+    Index("events_by_time", "at"),
+    Index("events_by_request", "request"),
+)
+
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("lease_until", Float, nullable=False),
+)

@@ -1,0 +1,104 @@
+"""The ledger's statements for one kind of database, built once: building one costs more than running it.
+
+Parameters that a condition compares are named `the_…`; the others are the columns that they fill.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.ledger.entries import NEW_COLUMNS
+from bot.ledger.schema import OPEN, SHARED, events, replicas, requests
+from bot.request import State, before
+
+_r = requests.c
+
+
+def _is(column: Column[str] | Column[int]) -> ColumnElement[bool]:
+    return column == bindparam(f"the_{column.name}", type_=column.type)
+
+
+def _literal(state: State) -> ColumnElement[str]:
+    return literal_column(f"'{state.value}'")
+
+
+class Statements:
+    """What a replica says to its database; `lease` is in seconds."""
+
+    def __init__(self, dialect: str, lease: float) -> None:
+        upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+        now: ColumnElement[float] = literal_column(
+            "extract(epoch from clock_timestamp())"
+            if dialect == "postgresql"
+            else "(julianday('now') - 2440587.5) * 86400.0"
+        )
+        pair, mine = and_(_is(_r.env), _is(_r.appid)), and_(_is(_r.id), _is(_r.fence))
+
+        # Whether it was shared before is asked in the statement that inserts, so nothing comes between.
+        new = [bindparam(name, type_=_r[name].type) for name in NEW_COLUMNS]
+        wanted = or_(bindparam("again", type_=Boolean), ~exists().where(pair, SHARED))
+        self.accept = (
+            upsert(requests)
+            .from_select([*NEW_COLUMNS, "created"], select(*new, now).where(wanted))
+            .on_conflict_do_nothing()
+            .returning(_r.created)
+        )
+        self.same = select(requests).where(or_(_is(_r.trigger_id), _is(_r.id)))
+        self.under_way = select(requests).where(pair, OPEN)
+        self.shared = select(requests).where(pair, SHARED).order_by(_r.ended.desc()).limit(1)
+
+        self.move = {
+            to: update(requests)
+            .where(mine, _r.state.in_([_literal(state) for state in before(to)]))
+            .values(state=to.value)
+            for to in State
+            if before(to)
+        }
+        over = {"ended": now, "response_url": None}
+        self.move[State.ENDED] = self.move[State.ENDED].values(over)
+        self.stands = select(_r.id).where(mine, _is(_r.state))
+        self.withdraw = (
+            update(requests)
+            .where(_is(_r.id), _r.state == _literal(State.ACCEPTED))
+            .values(state=State.ENDED.value, **over)
+        )
+        self.event = insert(events).values(at=now).inline()
+
+        until = now + lease
+        self.beat = (
+            upsert(replicas)
+            .values(lease_until=until)
+            .on_conflict_do_update(index_elements=["id"], set_={"lease_until": until})
+        )
+        self.everybody_is_gone = delete(replicas)
+        self.gone = delete(replicas).where(_is(replicas.c.id))
+        me = bindparam("me", type_=_r.holder.type)
+        alive = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > now)
+        free = (
+            select(_r.id)
+            .where(OPEN, or_(_r.holder.is_(None), _r.holder != me), ~alive)
+            .order_by(_r.created)
+            .limit(bindparam("most"))
+            .with_for_update(skip_locked=True, of=requests)
+            .cte("free")
+        )
+        self.take_over = (
+            update(requests)
+            .where(_r.id.in_(select(free.c.id)))
+            .values(holder=me, fence=_r.fence + 1, taken_over=_r.taken_over + 1)
+            .returning(requests)
+        )
+        self.let_go = update(requests).where(mine, _is(_r.holder)).values(holder=None)
+        self.let_all_go = update(requests).where(_is(_r.holder), OPEN).values(holder=None)

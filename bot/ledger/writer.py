@@ -1,0 +1,129 @@
+"""One thread that talks to the database; writes that come together are committed together.
+
+Synchronous SQLAlchemy in a thread was measured faster than the asynchronous drivers, on both databases.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.ledger.opening import reason_of
+
+T = TypeVar("T")
+
+PATIENCE = 2.0
+"""Seconds after which whoever waits is told that the database does not answer."""
+
+_TOGETHER = 100
+_FAREWELL = 2 * PATIENCE
+
+
+class LedgerDownError(Exception):
+    """The database did not take it, or did not say in time; the text is why, in the driver's words."""
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    work: Callable[[Connection], T]
+    done: asyncio.Future[T] | None
+    """Who waits; None if nobody does but it must happen."""
+
+    @property
+    def unwanted(self) -> bool:
+        return self.done is not None and self.done.done()
+
+    def tell(self, how: Callable[[asyncio.Future[T], Any], None], what: object) -> None:
+        if self.done is not None:
+            with suppress(RuntimeError):  # the loop has closed: nobody waits any more
+                self.done.get_loop().call_soon_threadsafe(how, self.done, what)
+
+
+class Writer:
+    """Runs pieces of work in transactions, in the order in which they come."""
+
+    def __init__(self, engine: Engine, patience: float = PATIENCE) -> None:
+        self._engine = engine
+        self._patience = patience
+        self._closed = False
+        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
+        self._thread.start()
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` returns, once it is committed; raises LedgerDownError once its patience is over.
+
+        Whoever stops waiting before the work has begun has taken it back. If the connection breaks or the time
+        is up during the commit, the work may be done all the same.
+        """
+        if self._closed:
+            raise LedgerDownError("the ledger is closed")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        late = LedgerDownError(f"no answer within {self._patience:g} s")
+        timer = loop.call_later(self._patience, _fail, done, late)
+        self._jobs.put(_Job(work, done))
+        try:
+            return await done
+        finally:
+            timer.cancel()
+
+    def later(self, work: Callable[[Connection], object]) -> None:
+        """Run `work` after what is queued, without waiting for it; if it fails, again before what comes next."""
+        self._jobs.put(_Job(work, None))
+
+    async def close(self) -> None:
+        """Finish what is queued, then close the connections."""
+        self._closed = True
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join, _FAREWELL)
+        self._engine.dispose()
+
+    def _serve(self) -> None:
+        owed, stopping = list[_Job[Any]](), False
+        while not stopping:
+            jobs: list[_Job[Any] | None] = [*owed, self._jobs.get()]
+            while len(jobs) < _TOGETHER and not self._jobs.empty():
+                jobs.append(self._jobs.get())
+            stopping = None in jobs
+            failed = self._carry_out([job for job in jobs if job is not None])
+            owed = [job for job in failed if job.done is None]
+
+    def _carry_out(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
+        """Run jobs together or, where one of them spoils it, one by one; return those the database did not take."""
+        wanted = [job for job in jobs if not job.unwanted]
+        if not wanted:
+            return []
+        begun = False
+        try:
+            with self._engine.begin() as connection:
+                begun = True
+                results = [job.work(connection) for job in wanted]
+        except Exception as error:  # noqa: BLE001  # it belongs to whoever asked
+            # After a lost connection nobody knows what was committed, so nothing is done twice.
+            lost = getattr(error, "connection_invalidated", False)
+            if begun and not lost and len(wanted) > 1:
+                return [failed for job in wanted for failed in self._carry_out([job])]
+            down, words = isinstance(error, SQLAlchemyError), reason_of(error)
+            for job in wanted:
+                job.tell(_fail, LedgerDownError(words) if down else error)
+            return wanted if down else []
+        for job, result in zip(wanted, results, strict=True):
+            job.tell(_succeed, result)
+        return []
+
+
+def _succeed(done: asyncio.Future[Any], result: object) -> None:
+    if not done.done():
+        done.set_result(result)
+
+
+def _fail(done: asyncio.Future[Any], error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)

@@ -1,0 +1,80 @@
+import csv
+import io
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from bot.playground.slack import LocalSlack
+from bot.playground.stage import APPID
+from tests.end_to_end.conftest import bot, finished
+
+
+@pytest.fixture
+async def asked(slack: LocalSlack, environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a bot that was asked three things and has ended."""
+    async with bot(environ, tmp_path) as process:
+        await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} prod-1")
+        await slack.until(lambda slack: any(m.edits for m in slack.parents("C0RELEASES")))
+        await slack.command("U0STRANGER", "C0RELEASES", f"{APPID} prod-2")
+        await slack.command("U0SECOND", "C0RELEASES", "wx123 prod-3")
+        await process.stop(signal.SIGTERM)
+    return {}
+
+
+async def test_an_audit_tells_every_event_in_order(asked: dict[str, str], tmp_path: Path) -> None:
+    code, out, err = await finished(asked, tmp_path, "audit", "--format", "jsonl")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [row["kind"] for row in rows] == [
+        *("accepted", "placed", "call", "answered", "delivered"),
+        *("denied", "mistake"),
+    ]
+    assert {row["request"] for row in rows[:5]} == {rows[0]["request"]}
+    assert [row["outcome"] for row in rows[-2:]] == ["denied", "mistake"]
+
+
+async def test_an_audit_can_be_narrowed_and_read_by_a_spreadsheet(
+    asked: dict[str, str], tmp_path: Path
+) -> None:
+    narrow = ("--user", "U0STRANGER", "--env", "prod-2", "--appid", APPID, "--outcome", "denied")
+    _, out, _ = await finished(
+        asked, tmp_path, "audit", "--format", "csv", "--since", "2000-01-01", *narrow
+    )
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert (row["kind"], row["user"], row["detail"]) == ("denied", "U0STRANGER", "NoRule")
+
+
+async def test_an_audit_is_a_table_for_people(asked: dict[str, str], tmp_path: Path) -> None:
+    _, out, _ = await finished(asked, tmp_path, "audit")
+    head, *rows = out.splitlines()
+    assert head.split()[:3] == ["at", "kind", "request"]
+    assert len(rows) == 7
+    assert all(row.index("T0PLAYGROUND") == head.index("team") for row in rows)
+
+
+async def test_only_an_explicit_delete_removes_what_is_old(
+    asked: dict[str, str], tmp_path: Path
+) -> None:
+    code, out, _ = await finished(asked, tmp_path, "audit", "--delete-before", "2000-01-01")
+    assert (code, out) == (0, "Deleted 0 requests and 0 events from before 2000-01-01.\n")
+    _, out, _ = await finished(asked, tmp_path, "audit", "--delete-before", "2999-01-01")
+    assert out == "Deleted 1 requests and 7 events from before 2999-01-01.\n"
+    _, out, _ = await finished(asked, tmp_path, "audit", "--format", "jsonl")
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "DATABASE_URL: there is no ledger at share-env.db. Start the bot once."),
+        (["--since", "yesterday"], "“yesterday” is not a day. Write it as 2026-11-25"),
+    ],
+)
+async def test_an_audit_says_what_is_wrong(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    code, out, err = await finished({}, tmp_path, "audit", *arguments)
+    assert (code, out) == (2, "")
+    assert sentence in err

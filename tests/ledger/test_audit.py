@@ -1,0 +1,225 @@
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from bot.guidance import all_guidance
+from bot.ledger import Ledger
+from bot.ledger.audit import COLUMNS, Wanted, delete_before, open_for_audit, read
+from bot.ledger.opening import CannotOpenError
+from bot.outcome import Failed, Shared
+from tests.ledger.conftest import SOON, Database, PostgreSQL, accepted, new_request, within
+
+APPID = "wx00000000000000aa"
+EVERYTHING = Wanted()
+
+
+@pytest.fixture
+def engine(database: Database, ledger: Ledger) -> Iterator[Engine]:
+    """Open the ledger beside the bot that holds it."""
+    del ledger  # it comes first
+    engine = open_for_audit(database.url)
+    yield engine
+    engine.dispose()
+
+
+def events_at(database: Database, *times: float, request: str | None = None) -> None:
+    """Write events down as if they had happened long ago."""
+    with database.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO events (at, kind, request) VALUES (:at, 'asked', :request)"),
+            [{"at": at, "request": request} for at in times],
+        )
+
+
+def moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+async def test_an_audit_reads_all_events_in_their_order(
+    database: Database, ledger: Ledger, engine: Engine
+) -> None:
+    entry = await accepted(ledger)
+    await ledger.answer(entry, Failed(all_guidance()[0]), 1.5, [])
+    await ledger.end(entry, "delivered")
+    found = list(read(engine, EVERYTHING))
+    assert [event["kind"] for event in found] == database.kinds()
+    assert [event["kind"] for event in found] == ["accepted", "answered", "delivered"]
+    assert all(tuple(event) == COLUMNS for event in found)
+    assert {**found[1], "at": None} == {
+        "at": None,
+        "kind": "answered",
+        "request": entry.request.id,
+        "team": "T1",
+        "user": "U1",
+        "channel": "C1",
+        "env": entry.request.env,
+        "appid": entry.request.appid,
+        "rule": "platform team",
+        "outcome": "failed",
+        "errcode": None,
+        "rid": None,
+        "seconds": 1.5,
+        "detail": all_guidance()[0].key,
+    }
+
+
+async def test_an_audit_reads_on_beyond_what_it_fetches_at_once(
+    database: Database, engine: Engine
+) -> None:
+    events_at(database, *range(2500))
+    assert len(list(read(engine, EVERYTHING))) == 2500
+
+
+async def test_times_are_told_to_the_millisecond_in_utc(database: Database, engine: Engine) -> None:
+    events_at(database, 0, 1_790_000_000.5, 1_790_000_000.12345)
+    assert [event["at"] for event in read(engine, EVERYTHING)] == [
+        "1970-01-01T00:00:00.000+00:00",
+        "2026-09-21T14:13:20.500+00:00",
+        "2026-09-21T14:13:20.123+00:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kinds"),
+    [
+        (EVERYTHING, ["first", "second", "third", "fourth"]),
+        (Wanted(user="U2"), ["second"]),
+        (Wanted(env="prod-1"), ["first", "third"]),
+        (Wanted(appid=APPID), ["second", "third"]),
+        (Wanted(outcome="denied"), ["third", "fourth"]),
+        (Wanted(env="prod-1", outcome="denied"), ["third"]),
+        (Wanted(env="prod-1", user="U2"), []),
+        (Wanted(env="prod-%"), []),
+        (Wanted(user=""), []),
+    ],
+    ids=str,
+)
+async def test_an_audit_is_about_what_is_wanted(
+    ledger: Ledger, engine: Engine, wanted: Wanted, kinds: list[str]
+) -> None:
+    origin = new_request().origin
+    other = type(origin)("T1", "U2", "C1", "releases", "trigger", "")
+    noted: list[tuple[str, Any, dict[str, str]]] = [
+        ("first", origin, {"env": "prod-1"}),
+        ("second", other, {"env": "prod-2", "appid": APPID}),
+        ("third", origin, {"env": "prod-1", "appid": APPID, "outcome": "denied"}),
+        ("fourth", origin, {"outcome": "denied"}),
+    ]
+    for kind, who, facts in noted:
+        await ledger.note(kind, who, facts)
+    assert [event["kind"] for event in read(engine, wanted)] == kinds
+
+
+async def test_an_audit_begins_when_it_is_told_to(database: Database, engine: Engine) -> None:
+    events_at(database, 1000, 2000, 3000.5)
+    assert len(list(read(engine, Wanted(since=moment(2000))))) == 2
+    assert len(list(read(engine, Wanted(since=moment(2000.5))))) == 1
+    beijing = moment(3000).astimezone(timezone(timedelta(hours=8)))
+    assert len(list(read(engine, Wanted(since=beijing)))) == 1
+    assert list(read(engine, Wanted(since=moment(3001)))) == []
+
+
+async def test_deleting_leaves_what_is_open_or_newer(
+    database: Database, ledger: Ledger, engine: Engine
+) -> None:
+    ended, open_, recent = [await accepted(ledger) for _ in range(3)]
+    await ledger.end(ended, "withdrawn")
+    await ledger.end(recent, "withdrawn")
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE events SET at = 1000"))
+        connection.execute(
+            text("UPDATE requests SET ended = 1000 WHERE id = :id"), {"id": ended.request.id}
+        )
+        connection.execute(
+            text("UPDATE requests SET created = 1000 WHERE id = :id"), {"id": open_.request.id}
+        )
+    events_at(database, 999, 2000, 2001)
+    assert delete_before(engine, moment(2000)) == (1, 5)
+    assert {row["id"] for row in database.rows("SELECT id FROM requests")} == {
+        open_.request.id,
+        recent.request.id,
+    }
+    assert [(event["request"], event["at"]) for event in read(engine, EVERYTHING)] == [
+        (open_.request.id, "1970-01-01T00:16:40.000+00:00"),
+        (None, "1970-01-01T00:33:20.000+00:00"),
+        (None, "1970-01-01T00:33:21.000+00:00"),
+    ]
+    assert delete_before(engine, moment(2000)) == (0, 0)
+    assert await ledger.end(open_, "withdrawn")
+
+
+async def test_deleting_a_great_many_does_not_keep_the_bot_waiting(
+    database: Database, ledger: Ledger, engine: Engine
+) -> None:
+    events_at(database, *range(9000))
+    deleting = asyncio.create_task(asyncio.to_thread(delete_before, engine, moment(9000)))
+    waits = list[float]()
+    loop = asyncio.get_running_loop()
+    while not deleting.done():
+        began = loop.time()
+        await accepted(ledger)
+        waits.append(loop.time() - began)
+    assert await deleting == (0, 9000)
+    assert len(waits) > 3
+    assert max(waits) < 1
+    assert set(database.kinds()) == {"accepted"}
+
+
+async def test_an_audit_reads_while_the_bot_writes(ledger: Ledger, engine: Engine) -> None:
+    await accepted(ledger)
+    reading = read(engine, EVERYTHING)
+    next(reading)
+    with within(SOON):
+        entry = await accepted(ledger)
+        await ledger.answer(entry, Shared(), 1.5, [])
+    assert list(reading) == []
+    assert len(list(read(engine, EVERYTHING))) == 3
+
+
+async def test_one_day_is_a_day(database: Database, engine: Engine) -> None:
+    events_at(database, 0, 86_399.999, 86_400)
+    assert delete_before(engine, moment(0) + timedelta(days=1)) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("sqlite://", "DATABASE_URL: there is no ledger in memory. Start the bot once."),
+        ("sqlite:///no.db", "DATABASE_URL: there is no ledger at no.db. Start the bot once."),
+        ("no.db", "DATABASE_URL is not a database's address. Use sqlite:///share-env.db or "),
+        ("mysql://localhost/bot", "DATABASE_URL names another database than SQLite or PostgreSQL."),
+    ],
+)
+def test_a_ledger_that_is_not_there_is_said_to_be_missing(
+    url: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CannotOpenError) as caught:
+        open_for_audit(url)
+    assert str(caught.value).startswith(sentence)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_without_a_ledger_is_reported_in_one_sentence(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE something_else (id INTEGER)"))
+    engine = open_for_audit(database.url)
+    for attempt in (
+        lambda: list(read(engine, EVERYTHING)),
+        lambda: delete_before(engine, moment(0)),
+    ):
+        with pytest.raises(CannotOpenError, match=r"cannot be read \(.*events.*\)\. Check DATAB"):
+            attempt()
+    engine.dispose()
+
+
+def test_a_server_that_is_not_there_is_reported_in_one_sentence(postgresql: PostgreSQL) -> None:
+    engine = open_for_audit(postgresql.url("nowhere"))
+    with pytest.raises(CannotOpenError, match='database "nowhere" does not exist') as caught:
+        list(read(engine, EVERYTHING))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,329 @@
+import asyncio
+import threading
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import event, text
+
+from bot.guidance import all_guidance
+from bot.ledger import Entry, Ledger, LedgerDownError
+from bot.outcome import Failed, Shared
+from bot.request import State
+from tests.ledger.conftest import (
+    SOON,
+    Database,
+    PostgreSQL,
+    accepted,
+    everything,
+    new_request,
+    soon,
+    within,
+)
+
+SHORT = 0.05
+"""A lease in seconds that is over soon."""
+
+
+def ids(entries: list[Entry]) -> list[str]:
+    return [entry.request.id for entry in entries]
+
+
+async def stands(ledger: Ledger, entry: Entry) -> Entry:
+    entries = await everything(ledger)
+    return next(each for each in entries if each.request.id == entry.request.id)
+
+
+@pytest.fixture
+async def gone(database: Database, ledger: Ledger) -> Ledger:
+    """Return the ledger of a replica that beats once and never again."""
+    del ledger  # it comes first
+    gone = database.ledger("gone", SHORT)
+    await gone.beat()
+    return gone
+
+
+async def test_a_replica_that_beats_keeps_its_requests(
+    database: Database, ledger: Ledger, gone: Ledger
+) -> None:
+    await accepted(gone)
+    await database.lease_over("gone")
+    await gone.beat()
+    lasting = database.ledger("gone")  # the same replica, with a lease that lasts
+    await lasting.beat()
+    assert await ledger.take_over(9) == []
+
+
+async def test_requests_are_taken_over_only_when_the_lease_is_over(
+    database: Database, ledger: Ledger, other: Ledger, gone: Ledger
+) -> None:
+    await accepted(ledger)
+    await accepted(other)
+    entry = await accepted(gone)
+    await database.lease_over("gone")
+    taken = await ledger.take_over(9)
+    assert taken == [replace(entry, fence=2, taken_over=1)]
+    assert await ledger.take_over(9) == await other.take_over(9) == []
+    assert database.kinds() == ["accepted"] * 3 + ["taken over"]
+    (event,) = database.rows("SELECT request, env, detail FROM events WHERE kind = 'taken over'")
+    assert [*event.values()] == [entry.request.id, entry.request.env, "number 1"]
+
+
+async def test_the_oldest_are_taken_over_first_and_no_more_than_asked(
+    database: Database, ledger: Ledger, gone: Ledger
+) -> None:
+    entries = [await accepted(gone) for _ in range(7)]
+    await database.lease_over("gone")
+    assert await ledger.take_over(0) == await ledger.take_over(-1) == []
+    assert ids(await ledger.take_over(3)) == ids(entries[:3])
+    assert ids(await ledger.take_over(3)) == ids(entries[3:6])
+    assert ids(await ledger.take_over(3)) == ids(entries[6:])
+
+
+async def test_what_has_ended_is_not_taken_over(
+    database: Database, ledger: Ledger, gone: Ledger
+) -> None:
+    ended, answered = await accepted(gone), await accepted(gone)
+    await gone.end(ended, "withdrawn")
+    await gone.place(answered, "C1/1.5")
+    await gone.answer(answered, Shared(2), 1.5, [])
+    await database.lease_over("gone")
+    (entry,) = await ledger.take_over(9)
+    assert entry == replace(
+        answered,
+        state=State.ANSWERED,
+        place="C1/1.5",
+        outcome=Shared(2),
+        fence=2,
+        taken_over=1,
+    )
+
+
+async def test_take_overs_are_counted(database: Database, gone: Ledger) -> None:
+    await accepted(gone)
+    await database.lease_over("gone")
+    for count in range(1, 8):
+        taker = database.ledger(f"taker-{count}", SHORT)
+        await taker.beat()
+        (entry,) = await taker.take_over(9)
+        assert (entry.taken_over, entry.fence) == (count, count + 1)
+        await database.lease_over(f"taker-{count}")
+
+
+async def test_nobody_takes_over_its_own(database: Database, gone: Ledger) -> None:
+    entry = await accepted(gone)
+    await database.lease_over("gone")
+    assert await gone.take_over(9) == []
+    assert await gone.place(entry, "C1/1.5")
+
+
+async def test_two_that_take_over_at_once_get_different_requests(
+    database: Database, ledger: Ledger, other: Ledger, gone: Ledger
+) -> None:
+    entries = [await accepted(gone) for _ in range(40)]
+    await database.lease_over("gone")
+    taken = await asyncio.gather(*(at.take_over(7) for at in [ledger, other] * 4))
+    assert sorted(each for some in taken for each in ids(some)) == sorted(ids(entries))
+
+
+async def test_nobody_waits_for_a_request_that_somebody_else_is_taking(
+    on_postgresql: Database,
+) -> None:
+    ledger, gone = on_postgresql.ledger("a"), on_postgresql.ledger("gone", SHORT)
+    await ledger.start()
+    await gone.start()
+    first, second = await accepted(gone), await accepted(gone)
+    await on_postgresql.lease_over("gone")
+    with on_postgresql.engine.begin() as connection:
+        connection.execute(
+            text("SELECT id FROM requests WHERE id = :id FOR UPDATE"), {"id": first.request.id}
+        )
+        assert ids(await ledger.take_over(9)) == ids([second])
+    assert ids(await ledger.take_over(9)) == ids([first])
+
+
+@pytest.mark.parametrize("state", list(State)[:3], ids=lambda state: state.value)
+async def test_whoever_lost_a_request_changes_nothing(
+    database: Database, ledger: Ledger, gone: Ledger, state: State
+) -> None:
+    old = await accepted(gone)
+    if state is not State.ACCEPTED:
+        await gone.place(old, "C1/1.5")
+    if state is State.ANSWERED:
+        await gone.answer(old, Shared(), 1.5, [])
+    await database.lease_over("gone")
+    (entry,) = await ledger.take_over(9)
+    assert entry.state is state
+    kinds = database.kinds()
+    assert not await gone.place(old, "elsewhere")
+    assert not await gone.answer(old, Failed(all_guidance()[0]), 1.5, [])
+    assert not await gone.end(old, "delivered")
+    assert await stands(ledger, entry) == entry
+    assert database.kinds() == kinds
+    if state is not State.ANSWERED:
+        assert await ledger.answer(entry, Shared(), 1.5, [])
+    assert await ledger.end(entry, "delivered")
+
+
+async def test_a_late_replica_may_finish_what_nobody_took(database: Database, gone: Ledger) -> None:
+    entry = await accepted(gone)
+    await database.lease_over("gone")
+    assert await gone.end(entry, "withdrawn")
+
+
+async def test_who_closes_hands_everything_back_at_once(
+    ledger: Ledger, other: Ledger, database: Database
+) -> None:
+    await accepted(ledger)
+    entry, ended = await accepted(other), await accepted(other)
+    await other.end(ended, "withdrawn")
+    await other.close()
+    assert [
+        row["holder"] for row in database.rows("SELECT holder FROM requests ORDER BY id")
+    ].count(None) == 1
+    assert ids(await ledger.take_over(9)) == ids([entry])
+
+
+async def test_who_starts_takes_up_what_it_left_under_the_same_name(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger)
+    again = database.ledger("a")  # after a crash: nothing was handed back, and the lease is on
+    await again.start()
+    assert ids(await again.take_over(9)) == ids([entry])
+
+
+async def test_who_starts_frees_what_others_held_only_if_it_is_alone(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger)
+    next_one = database.ledger("b")
+    await next_one.start()
+    assert ids(await next_one.take_over(9)) == (ids([entry]) if database.is_sqlite else [])
+
+
+async def test_a_beat_holds_for_one_lease(database: Database, ledger: Ledger) -> None:
+    await ledger.beat()
+    (lease,) = database.rows("SELECT lease_until FROM replicas WHERE id = 'a'")
+    assert lease["lease_until"] == pytest.approx(database.now() + 12, abs=1)
+
+
+def begun(database: Database) -> threading.Event:
+    """Return what is set as soon as the ledger begins a transaction."""
+    begun = threading.Event()
+    engine = database.opened[0].engine
+    event.listen(engine, "checkout", lambda *_: begun.set())
+    return begun
+
+
+async def test_a_request_whose_requester_is_gone_does_not_stay_open(
+    database: Database, ledger: Ledger
+) -> None:
+    request, started = new_request(), begun(database)
+    with database.locked():
+        asking = asyncio.create_task(ledger.accept(request, again=False))
+        await soon(started.is_set)
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+    await ledger.beat()
+    (entry,) = await everything(ledger)
+    assert (entry.state, entry.request.origin.response_url) == (State.ENDED, "")
+    assert entry.ended is not None
+    assert database.kinds() == ["accepted", "withdrawn"]
+    await accepted(ledger, new_request(env=request.env))
+
+
+async def test_a_request_that_was_taken_back_in_time_was_never_there(
+    database: Database, ledger: Ledger
+) -> None:
+    started = begun(database)
+    with database.locked():
+        beating = asyncio.create_task(ledger.beat())
+        await soon(started.is_set)
+        asking = asyncio.create_task(ledger.accept(new_request(), again=False))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+    await beating
+    await ledger.beat()
+    assert await everything(ledger) == []
+    assert database.kinds() == []
+
+
+async def test_a_request_that_goes_on_is_not_withdrawn(ledger: Ledger) -> None:
+    entry = await accepted(ledger)
+    await ledger.place(entry, "C1/1.5")
+    asking = asyncio.create_task(ledger.accept(new_request(env=entry.request.env), again=False))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait([asking])
+    await ledger.beat()
+    assert (await stands(ledger, entry)).state is State.PLACED
+
+
+async def test_what_was_taken_over_for_nobody_is_put_back(
+    database: Database, ledger: Ledger, other: Ledger, gone: Ledger
+) -> None:
+    entry, started = await accepted(gone), begun(database)
+    await database.lease_over("gone")
+    with database.locked():
+        taking = asyncio.create_task(ledger.take_over(9))
+        await soon(started.is_set)
+        taking.cancel()
+        await asyncio.wait([taking])
+    await ledger.beat()
+    assert [(taken.request.id, taken.taken_over) for taken in await other.take_over(9)] == [
+        (entry.request.id, 2)
+    ]
+
+
+async def test_a_server_that_comes_back_finds_everything_in_order(
+    postgresql: PostgreSQL, on_postgresql: Database
+) -> None:
+    ledger = on_postgresql.ledger("a")
+    await ledger.start()
+    entry, refused = await accepted(ledger), new_request()
+    await asyncio.to_thread(postgresql.stop)
+    try:
+        with within(SOON):
+            with pytest.raises(LedgerDownError):
+                await ledger.accept(refused, again=False)
+            with pytest.raises(LedgerDownError):
+                await ledger.place(entry, "C1/1.5")
+            with pytest.raises(LedgerDownError):
+                await ledger.take_over(9)
+    finally:
+        await asyncio.to_thread(postgresql.start)
+    assert await ledger.place(entry, "C1/1.5")
+    assert await ledger.answer(entry, Shared(), 1.5, [])
+    assert await ledger.end(entry, "delivered")
+    assert on_postgresql.kinds() == ["accepted", "placed", "answered", "delivered"]
+
+
+async def test_closing_without_a_database_takes_no_longer(
+    postgresql: PostgreSQL, on_postgresql: Database
+) -> None:
+    ledger = on_postgresql.ledger("a")
+    await ledger.start()
+    await asyncio.to_thread(postgresql.stop)
+    try:
+        with within(SOON):
+            await ledger.close()
+    finally:
+        await asyncio.to_thread(postgresql.start)
+
+
+async def test_a_move_that_was_recorded_but_not_told_is_told_at_the_next_try(
+    on_postgresql: Database,
+) -> None:
+    ledger = on_postgresql.ledger("a")
+    await ledger.start()
+    entry, started = await accepted(ledger), begun(on_postgresql)
+    with on_postgresql.locked():
+        placing = asyncio.create_task(ledger.place(entry, "C1/1.5"))
+        await soon(started.is_set)
+        placing.cancel()
+        await asyncio.wait([placing])
+    assert await ledger.place(entry, "C1/1.5")
+    assert on_postgresql.kinds() == ["accepted", "placed"]
+    await ledger.close()

@@ -1,0 +1,382 @@
+import asyncio
+import re
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event, text
+
+from bot.guidance import all_guidance
+from bot.ledger import Accepted, Entry, Known, Ledger, SharedBefore, UnderWay
+from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
+from bot.request import MOVES, Request, State
+from tests.ledger.conftest import Database, accepted, everything, new_request
+
+FAILED = Failed(all_guidance()[0], Said(40014, "invalid access_token", "5f3a-1"), 2)
+STEPS = [
+    Step("renewal", 0.25, "renewed"),
+    Step("call", 0.5, "refused", Said(40014, "invalid access_token", "5f3a-1")),
+]
+
+
+async def move(ledger: Ledger, entry: Entry, to: State, outcome: Outcome = FAILED) -> bool:
+    match to:
+        case State.PLACED:
+            return await ledger.place(entry, "C1/1.5")
+        case State.ANSWERED:
+            return await ledger.answer(entry, outcome, 1.5, STEPS)
+        case _:
+            return await ledger.end(entry, "delivered")
+
+
+async def live(ledger: Ledger, request: Request, outcome: Outcome, *, again: bool = False) -> Entry:
+    """Take a request to its end."""
+    entry = await accepted(ledger, request, again=again)
+    for to in (State.PLACED, State.ANSWERED, State.ENDED):
+        assert await move(ledger, entry, to, outcome)
+    return await stands(ledger, entry)
+
+
+async def stands(ledger: Ledger, entry: Entry) -> Entry:
+    """Return how the request stands now."""
+    entries = await everything(ledger)
+    return next(each for each in entries if each.request.id == entry.request.id)
+
+
+async def bring(ledger: Ledger, to: State) -> Entry:
+    """Return a new request that has come to a state."""
+    entry = await accepted(ledger)
+    for state in list(State)[1:]:
+        if list(State).index(state) <= list(State).index(to):
+            assert await move(ledger, entry, state)
+    return entry
+
+
+async def test_a_request_is_recorded_with_all_it_says(database: Database, ledger: Ledger) -> None:
+    request = new_request()
+    before = database.now()
+    entry = await accepted(ledger, request)
+    assert entry == Entry(request, State.ACCEPTED, 1, entry.created)
+    assert before - 0.1 < entry.created < database.now() + 0.1
+    assert await everything(ledger) == [entry]
+    (event,) = database.rows("SELECT * FROM events")
+    assert event == {
+        "id": event["id"],
+        "at": pytest.approx(entry.created, abs=1),
+        "kind": "accepted",
+        "request": request.id,
+        "team": "T1",
+        "user": "U1",
+        "channel": "C1",
+        "env": request.env,
+        "appid": request.appid,
+        "rule": "platform team",
+        **dict.fromkeys(["outcome", "errcode", "rid", "seconds", "detail"]),
+    }
+
+
+async def test_a_ledger_is_opened_by_its_address(sqlite: Database) -> None:
+    ledger = Ledger.open(sqlite.url, "a")
+    assert ledger.exclusive
+    await ledger.start()
+    entry = await accepted(ledger)
+    await ledger.close()
+    ledger = Ledger.open(sqlite.url, "a")
+    assert await everything(ledger) == [entry]
+    await ledger.close()
+    await ledger.close()  # does no harm
+
+
+async def test_a_trigger_is_one_request(database: Database, ledger: Ledger) -> None:
+    entry = await accepted(ledger, new_request(trigger="once"))
+    for again in (False, True):
+        assert await ledger.accept(new_request(trigger="once"), again=again) == Known(entry)
+    assert database.kinds() == ["accepted"]
+
+
+async def test_an_id_is_one_request(ledger: Ledger) -> None:
+    entry = await accepted(ledger)
+    assert await ledger.accept(new_request(id=entry.request.id), again=False) == Known(entry)
+
+
+async def test_a_trigger_is_known_however_its_request_ended(ledger: Ledger) -> None:
+    request = new_request()
+    entry = await live(ledger, request, Shared())
+    await live(ledger, new_request(env=request.env), Shared(), again=True)
+    assert await ledger.accept(request, again=False) == Known(entry)
+
+
+async def test_the_same_share_is_under_way_only_once(ledger: Ledger) -> None:
+    first = await accepted(ledger)
+    for again in (False, True):
+        found = await ledger.accept(new_request(env=first.request.env), again=again)
+        assert found == UnderWay(first)
+    await move(ledger, first, State.PLACED)
+    found = await ledger.accept(new_request(env=first.request.env), again=False)
+    assert found == UnderWay(replace(first, state=State.PLACED, place="C1/1.5"))
+
+
+async def test_what_ends_while_it_stands_in_the_way_is_no_longer_in_the_way(
+    on_postgresql: Database,
+) -> None:
+    ledger = on_postgresql.ledger("a")
+    await ledger.start()
+    first = await accepted(ledger)
+
+    def end_it(*arguments: Any) -> None:
+        # The insert has found it in the way; now the ledger looks why.
+        if arguments[2].startswith("SELECT requests.id") and not ended:
+            ended.append(True)
+            with on_postgresql.engine.begin() as connection:
+                connection.execute(text("UPDATE requests SET state = 'ended'"))
+
+    ended = list[bool]()
+    event.listen(on_postgresql.opened[0].engine, "before_cursor_execute", end_it)
+    await accepted(ledger, new_request(env=first.request.env), again=True)
+    assert ended
+
+
+async def test_another_env_or_appid_is_another_share(ledger: Ledger) -> None:
+    first = await accepted(ledger)
+    await accepted(ledger, new_request(appid="wx00000000000000aa", env=first.request.env))
+    await accepted(ledger, new_request())
+
+
+async def test_what_was_shared_before_is_said_and_done_again_if_asked_to(ledger: Ledger) -> None:
+    first = await live(ledger, new_request(), Shared())
+    request = new_request(env=first.request.env)
+    assert await ledger.accept(request, again=False) == SharedBefore(first)
+    second = await live(ledger, request, Shared(3), again=True)
+    found = await ledger.accept(new_request(env=first.request.env), again=False)
+    assert found == SharedBefore(second)  # the newest
+    assert second.ended is not None
+    assert first.ended is not None
+    assert second.ended >= first.ended
+
+
+async def test_what_is_being_shared_again_is_under_way(ledger: Ledger) -> None:
+    first = await live(ledger, new_request(), Shared())
+    second = await accepted(ledger, new_request(env=first.request.env), again=True)
+    found = await ledger.accept(new_request(env=first.request.env), again=False)
+    assert found == UnderWay(second)
+
+
+async def test_what_is_shared_but_not_yet_told_is_under_way(ledger: Ledger) -> None:
+    entry = await accepted(ledger)
+    await move(ledger, entry, State.ANSWERED, Shared())
+    found = await ledger.accept(new_request(env=entry.request.env), again=False)
+    assert found == UnderWay(await stands(ledger, entry))
+
+
+@pytest.mark.parametrize("outcome", [FAILED, Unknown(all_guidance()[0])], ids=["failed", "unknown"])
+async def test_what_was_not_surely_shared_may_be_asked_again(
+    ledger: Ledger, outcome: Outcome
+) -> None:
+    first = await live(ledger, new_request(), outcome)
+    await accepted(ledger, new_request(env=first.request.env))
+
+
+async def test_one_trigger_at_two_replicas_is_one_request(ledger: Ledger, other: Ledger) -> None:
+    for number in range(10):
+        asked = [new_request(trigger=f"both-{number}", env=f"both-{number}") for _ in range(6)]
+        found = await asyncio.gather(
+            *(
+                at.accept(each, again=False)
+                for at, each in zip([ledger, other] * 3, asked, strict=True)
+            )
+        )
+        assert sorted(type(each).__name__ for each in found) == ["Accepted", *["Known"] * 5]
+        assert len({each.entry.request.id for each in found}) == 1
+
+
+async def test_one_share_at_two_replicas_is_under_way_once(ledger: Ledger, other: Ledger) -> None:
+    for number in range(10):
+        found = await asyncio.gather(
+            *(
+                at.accept(new_request(env=f"both-{number}"), again=bool(number % 2))
+                for at in [ledger, other] * 3
+            )
+        )
+        assert sorted(type(each).__name__ for each in found) == ["Accepted", *["UnderWay"] * 5]
+        assert len({each.entry.request.id for each in found}) == 1
+
+
+async def test_replicas_that_get_in_each_other_s_way_settle_it(
+    ledger: Ledger, other: Ledger
+) -> None:
+    # Each commits many together and so holds some that the other waits for.
+    envs = [f"crossing-{number}" for number in range(40)]
+    found = await asyncio.gather(
+        *(ledger.accept(new_request(env=env), again=False) for env in envs),
+        *(other.accept(new_request(env=env), again=False) for env in reversed(envs)),
+    )
+    taken = [each.entry.request.env for each in found if isinstance(each, Accepted)]
+    assert sorted(taken) == sorted(envs)
+    assert sum(isinstance(each, UnderWay) for each in found) == len(envs)
+
+
+@pytest.mark.parametrize(
+    ("start", "to"), list(product(State, list(State)[1:])), ids=lambda state: state.value
+)
+async def test_a_move_is_recorded_exactly_if_it_is_lawful(
+    database: Database, ledger: Ledger, start: State, to: State
+) -> None:
+    entry = await bring(ledger, start)
+    before, kinds = await stands(ledger, entry), database.kinds()
+    moved = await move(ledger, entry, to)
+    if to in MOVES[start]:
+        assert moved
+        assert (await stands(ledger, entry)).state is to
+        assert len(database.kinds()) > len(kinds)
+    else:
+        # Who tries again because nobody told him is told that it stands.
+        assert moved == (start is to)
+        assert (await stands(ledger, entry), database.kinds()) == (before, kinds)
+
+
+async def test_a_life_leaves_its_traces(database: Database, ledger: Ledger) -> None:
+    entry = await live(ledger, new_request(), FAILED)
+    found = database.rows(
+        "SELECT kind, outcome, errcode, rid, seconds, detail FROM events ORDER BY id"
+    )
+    key = all_guidance()[0].key
+    assert [tuple(event.values()) for event in found] == [
+        ("accepted", None, None, None, None, None),
+        ("placed", None, None, None, None, None),
+        ("renewal", None, None, None, 0.25, "renewed"),
+        ("call", None, 40014, "5f3a-1", 0.5, "refused"),
+        ("answered", "failed", 40014, "5f3a-1", 1.5, key),
+        ("delivered", None, None, None, None, None),
+    ]
+    of_it = {row["request"] for row in database.rows("SELECT request FROM events")}
+    assert of_it == {entry.request.id}
+
+
+async def test_a_life_costs_four_transactions(database: Database, ledger: Ledger) -> None:
+    entry = await accepted(ledger)
+    for to in list(State)[1:]:
+        await move(ledger, entry, to)
+    assert len(database.commits) == 4
+
+
+async def test_the_key_to_the_conversation_is_gone_at_the_end(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await bring(ledger, State.ANSWERED)
+    assert (await stands(ledger, entry)).request == entry.request
+    await move(ledger, entry, State.ENDED)
+    assert database.rows("SELECT response_url FROM requests") == [{"response_url": None}]
+    everything = database.rows("SELECT * FROM requests") + database.rows("SELECT * FROM events")
+    assert "hooks.example" not in str(everything)
+
+
+async def test_no_time_comes_from_the_replica_s_clock(database: Database, ledger: Ledger) -> None:
+    await live(ledger, new_request(), FAILED)
+    await ledger.note("denied", new_request().origin, {})
+    await ledger.beat()
+    await ledger.take_over(9)
+    numbers = [
+        value
+        for _, parameters in database.statements
+        for value in (parameters.values() if isinstance(parameters, dict) else parameters)
+        if isinstance(value, int | float)
+    ]
+    assert numbers
+    assert max(numbers) < 1e6
+    now = database.now()
+    for column in ("at FROM events", "created FROM requests", "ended FROM requests"):
+        assert [*database.rows(f"SELECT {column}")[0].values()] == [pytest.approx(now, abs=2)]
+
+
+async def test_an_event_is_never_changed(database: Database, ledger: Ledger, other: Ledger) -> None:
+    await live(ledger, new_request(), FAILED)
+    await live(ledger, new_request(), Shared())
+    held = await accepted(other)
+    await other.close()
+    (entry,) = await ledger.take_over(9)
+    assert entry.request.id == held.request.id
+    await asyncio.gather(asyncio.create_task(ledger.note("denied", held.request.origin, {})))
+    await ledger.start()
+    await ledger.close()
+    written = [words for words, _ in database.statements if re.search(r"\bevents\b", words)]
+    assert written
+    assert all(words.startswith(("INSERT INTO events ", "CREATE ")) for words in written)
+
+
+async def test_what_is_no_request_is_noted(database: Database, ledger: Ledger) -> None:
+    await ledger.note("denied", new_request().origin, {"env": "prod-1", "detail": "no rule"})
+    (event,) = database.rows("SELECT kind, team, channel, env, detail, request FROM events")
+    assert [*event.values()] == ["denied", "T1", "C1", "prod-1", "no rule", None]
+
+
+async def test_a_requester_s_history_is_newest_first(ledger: Ledger) -> None:
+    entries = [await accepted(ledger) for _ in range(3)]
+    theirs = replace(new_request().origin, user_id="U2")
+    await accepted(ledger, new_request(origin=theirs))
+    assert await ledger.history(("T1", "U1"), None, 9) == entries[::-1]
+    assert await ledger.history(("T1", "U1"), None, 2) == entries[:0:-1]
+    assert await ledger.history(("T2", "U1"), None, 9) == []
+
+
+async def test_the_history_of_an_env_or_appid_is_everybody_s(ledger: Ledger) -> None:
+    mine = await accepted(ledger)
+    origin = replace(new_request().origin, user_id="U2")
+    other_appid = "wx00000000000000aa"
+    theirs = await accepted(
+        ledger, new_request(origin=origin, env=mine.request.env, appid=other_appid)
+    )
+    assert await ledger.history(("T1", "U1"), mine.request.env, 9) == [theirs, mine]
+    assert await ledger.history(("T1", "U1"), other_appid, 9) == [theirs]
+    assert await ledger.history(("T1", "U1"), "nothing", 9) == []
+
+
+async def test_what_no_database_holds_is_replaced(database: Database, ledger: Ledger) -> None:
+    entry = await accepted(ledger, new_request(reason="a\0b\ud800c 云", rule="\0"))
+    said = Said(10**30, "\0", None)
+    assert await ledger.answer(
+        entry, Failed(all_guidance()[0], said), 1.5, [Step("call", 1, "\0", said)]
+    )
+    found = await stands(ledger, entry)
+    assert (found.request.reason, found.request.rule) == ("a�b�c 云", "�")
+    assert found.outcome == Failed(all_guidance()[0], Said(2**63 - 1, "�", None))
+    (event,) = database.rows("SELECT errcode, detail FROM events WHERE kind = 'call'")
+    assert [*event.values()] == [2**63 - 1, "�"]
+
+
+STORABLE = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+SAID = st.builds(
+    Said,
+    st.integers(-(2**63), 2**63 - 1),
+    STORABLE,
+    st.none() | st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=64),
+)
+ROWS = st.sampled_from(all_guidance())
+TRIES = st.integers(0, 99)
+OUTCOMES = st.one_of(
+    st.builds(Shared, TRIES),
+    st.builds(Failed, ROWS, st.none() | SAID, TRIES),
+    st.builds(Unknown, ROWS, st.none() | SAID, TRIES),
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(outcome=OUTCOMES)
+async def test_an_outcome_comes_back_as_it_was(ledger: Ledger, outcome: Outcome) -> None:
+    entry = await accepted(ledger)
+    assert await ledger.answer(entry, outcome, 1.5, [])
+    assert await stands(ledger, entry) == replace(entry, state=State.ANSWERED, outcome=outcome)
+
+
+async def test_every_guidance_comes_back_as_it_was(ledger: Ledger) -> None:
+    async def round_trip(outcome: Outcome) -> Outcome | None:
+        entry = await accepted(ledger)
+        assert await ledger.answer(entry, outcome, 1.5, [])
+        return (await stands(ledger, entry)).outcome
+
+    outcomes = [kind(row) for row in all_guidance() for kind in (Failed, Unknown)]
+    assert await asyncio.gather(*map(round_trip, outcomes)) == outcomes

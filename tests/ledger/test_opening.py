@@ -1,0 +1,338 @@
+import asyncio
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
+
+from bot.ledger.opening import CannotOpenError, open_database
+from bot.ledger.schema import HEAD, metadata
+from tests.ledger.conftest import SOON, Database, PostgreSQL, soon, within
+
+ROOT = Path(__file__).parent.parent.parent
+OPEN_AND_WAIT = """
+import sys
+from bot.ledger.opening import CannotOpenError, open_database
+try:
+    opened = open_database(sys.argv[1])
+except CannotOpenError as error:
+    print(error, flush=True)
+else:
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+async def another_process(database: Database) -> tuple[asyncio.subprocess.Process, str]:
+    """Return a process that tries to open the database and stays, and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", OPEN_AND_WAIT, database.url),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    return process, (await process.stdout.readline()).decode().strip()
+
+
+def objects(database: Database) -> set[tuple[Any, ...]]:
+    """Return the definitions of all tables, columns and indexes."""
+    if database.is_sqlite:
+        found = database.rows(
+            "SELECT name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version'"
+        )
+    else:
+        found = database.rows(
+            "SELECT indexname AS name, indexdef AS sql FROM pg_indexes"
+            " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        ) + database.rows(
+            "SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length,"
+            " is_nullable, column_default FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
+        )
+    return {tuple(row.values()) for row in found}
+
+
+def test_the_steps_lead_to_the_schema(database: Database) -> None:
+    database.open()
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == HEAD
+
+
+def test_the_steps_lead_to_the_schema_with_every_condition(database: Database) -> None:
+    # Alembic does not compare the WHERE of an index.
+    database.open()
+    by_steps = objects(database)
+    with database.engine.begin() as connection:
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+    assert objects(database) == by_steps
+    assert len(by_steps) >= 10
+
+
+def test_the_newest_step_is_the_one_that_the_schema_names() -> None:
+    steps = ScriptDirectory(str(ROOT / "bot/ledger/migrations"))
+    assert steps.get_heads() == [HEAD]
+
+
+def test_a_database_that_is_up_to_date_is_left_alone(database: Database) -> None:
+    database.open()
+    before = objects(database)
+    database.let_go()
+    database.statements.clear()
+    database.open()
+    assert objects(database) == before
+    assert not [statement for statement, _ in database.statements if "CREATE" in statement]
+
+
+def test_replicas_that_start_together_migrate_once(on_postgresql: Database) -> None:
+    together = threading.Barrier(4)
+
+    def start(_: int) -> None:
+        together.wait()
+        opened = open_database(on_postgresql.url)
+        opened.engine.dispose()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(start, range(4)))
+    assert on_postgresql.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
+
+
+async def test_whoever_comes_second_waits_for_a_long_migration(on_postgresql: Database) -> None:
+    waited = "SELECT clock_timestamp() - query_start > interval '1.6 s' AS long FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'advisory'"
+    with on_postgresql.engine.begin() as migrating:
+        migrating.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x5E4A})
+        second = asyncio.create_task(asyncio.to_thread(on_postgresql.open))
+        await soon(lambda: {"long": True} in on_postgresql.rows(waited))
+        assert not second.done()
+    assert not (await second).exclusive
+
+
+def test_a_step_that_breaks_off_leaves_nothing_behind(sqlite: Database) -> None:
+    with sqlite.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE replicas (id TEXT)"))  # in the way of the last table
+    with pytest.raises(CannotOpenError, match="table replicas already exists"):
+        sqlite.open()
+    assert [name for name, _ in objects(sqlite)] == ["replicas"]
+    with sqlite.engine.begin() as connection:
+        connection.execute(text("DROP TABLE replicas"))
+    sqlite.open()
+
+
+def test_a_newer_schema_is_refused_in_one_sentence_and_may_be_mended(database: Database) -> None:
+    database.open()
+    database.let_go()
+
+    def write(version: str) -> None:
+        with database.engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
+
+    write("9999")
+    with pytest.raises(CannotOpenError) as caught:
+        database.open()
+    assert str(caught.value) == (
+        "The ledger was written by a newer version of this bot (schema 9999). Install that version."
+    )
+    write(HEAD)
+    database.open()
+
+
+def test_a_sqlite_commit_is_on_the_disk(sqlite: Database) -> None:
+    with sqlite.open().engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+
+
+def test_a_sqlite_transaction_holds_the_file_before_it_reads(sqlite: Database) -> None:
+    engine = sqlite.open().engine
+    with engine.begin(), sqlite.engine.connect() as other:
+        other.exec_driver_sql("PRAGMA busy_timeout = 0")
+        with pytest.raises(OperationalError, match="database is locked"):
+            other.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def test_postgresql_knows_how_long_to_wait(on_postgresql: Database) -> None:
+    with on_postgresql.open().engine.connect() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"SHOW {name}").scalar()
+            for name in (
+                "statement_timeout",
+                "lock_timeout",
+                "idle_in_transaction_session_timeout",
+                "transaction_isolation",
+            )
+        }
+    assert settings == {
+        "statement_timeout": "1500ms",
+        "lock_timeout": "700ms",
+        "idle_in_transaction_session_timeout": "5s",
+        "transaction_isolation": "read committed",
+    }
+
+
+def test_only_a_sqlite_file_is_exclusive(database: Database) -> None:
+    assert database.open().exclusive == database.is_sqlite
+
+
+def test_a_ledger_in_memory_needs_no_lock() -> None:
+    first, second = open_database("sqlite://"), open_database("sqlite://")
+    for opened in (first, second):
+        with opened.engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM requests").scalar() == 0
+        opened.engine.dispose()
+        opened.release()
+
+
+async def test_a_second_process_on_the_same_file_is_refused(sqlite: Database) -> None:
+    sqlite.open()
+    process, said = await another_process(sqlite)
+    await process.communicate(b"")
+    path = sqlite.url.removeprefix("sqlite:///")
+    assert said == (
+        f"Another share-env-bot already uses {path}. Stop it, or use PostgreSQL for several replicas."
+    )
+
+
+@pytest.mark.parametrize("ending", ["ends", "is killed"])
+async def test_a_file_is_free_once_its_process(sqlite: Database, ending: str) -> None:
+    process, said = await another_process(sqlite)
+    assert said == "open"
+    with pytest.raises(CannotOpenError, match="already uses"):
+        sqlite.open()
+    if ending == "is killed":
+        process.kill()
+    await process.communicate(b"")
+    sqlite.open()
+
+
+async def test_a_file_is_the_same_under_another_name(sqlite: Database, tmp_path: Path) -> None:
+    sqlite.open()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(sqlite.url.removeprefix("sqlite:///"))
+    with pytest.raises(CannotOpenError, match="already uses"):
+        open_database(f"sqlite:///{link}")
+
+
+async def test_several_processes_share_a_postgresql(on_postgresql: Database) -> None:
+    on_postgresql.open()
+    process, said = await another_process(on_postgresql)
+    await process.communicate(b"")
+    assert said == "open"
+
+
+def test_letting_go_twice_does_no_harm(sqlite: Database) -> None:
+    opened = sqlite.open()
+    opened.engine.dispose()
+    opened.release()
+    opened.release()
+    open_database(sqlite.url).release()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("", "is not a database's address"),
+        ("share-env.db", "is not a database's address"),
+        (
+            "sqlite://share-env.db",
+            r"cannot be opened \(Invalid SQLite URL: sqlite://share-env.db\)",
+        ),
+        ("sqlite:///share-env.db?timeout=long", "cannot be opened"),
+        ("sqlite:////nowhere/at/all.db", r"\(No such file or directory: /nowhere/at\). Choose a"),
+        ("postgres://localhost/bot", "names another database than SQLite or PostgreSQL"),
+        ("mysql://localhost/bot", "names another database than SQLite or PostgreSQL"),
+        ("sqlite+aiosqlite:///share-env.db", "names another database than SQLite or PostgreSQL"),
+        ("postgresql+asyncpg://localhost/bot", "names another database than SQLite or PostgreSQL"),
+        ("postgresql+psycopg://localhost:door/bot", "is not a database's address"),
+        ("postgresql+psycopg://127.0.0.1:1/bot", r"cannot be opened \(.*refused.*\). Check the"),
+        ("postgresql://127.0.0.1:1/bot", r"cannot be opened \(.*refused.*\). Check the"),
+        ("postgresql+psycopg:///bot?sslmode=maybe", r"cannot be opened \(.*sslmode.*\). Check the"),
+    ],
+)
+def test_a_wrong_address_is_refused_in_one_sentence(
+    url: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with within(SOON), pytest.raises(CannotOpenError, match=sentence) as caught:
+        open_database(url)
+    assert str(caught.value).startswith("DATABASE_URL ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_password_is_not_told(postgresql: PostgreSQL) -> None:
+    url = postgresql.url("nowhere").replace("postgres:@", "postgres:hunter2@")
+    with pytest.raises(CannotOpenError, match='database "nowhere" does not exist') as caught:
+        open_database(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_folder_that_may_not_be_written_to_is_named(as_nobody: Path) -> None:
+    become_nobody()
+    with pytest.raises(CannotOpenError) as caught:
+        open_database(f"sqlite:///{as_nobody}/ledger.db")
+    assert str(caught.value) == (
+        f"DATABASE_URL cannot be opened (Permission denied: {as_nobody}). "
+        "Choose a folder the bot may write to."
+    )
+
+
+def test_a_file_that_may_only_be_read_is_refused(as_nobody: Path) -> None:
+    path = as_nobody / "ledger.db"
+    database = Database(f"sqlite:///{path}")
+    database.open()
+    database.let_go()
+    (as_nobody / "ledger.db.lock").unlink()
+    path.chmod(0o444)
+    as_nobody.chmod(0o777)
+    become_nobody()
+    with pytest.raises(CannotOpenError, match="readonly database"):
+        open_database(database.url)
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CannotOpenError, match="unable to open database file"):
+        open_database(f"sqlite:///{tmp_path}")
+
+
+def test_a_file_of_something_else_is_refused(sqlite: Database) -> None:
+    Path(sqlite.url.removeprefix("sqlite:///")).write_text("This is a letter, not a database." * 99)
+    with pytest.raises(CannotOpenError, match="file is not a database"):
+        sqlite.open()
+
+
+def test_a_failed_opening_leaves_no_connection_open(on_postgresql: Database) -> None:
+    with on_postgresql.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE replicas (id TEXT)"))
+    with pytest.raises(CannotOpenError, match="already exists"):
+        on_postgresql.open()
+    others = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    assert on_postgresql.rows(others) == [{"n": 0}]
+
+
+def test_every_connection_is_set_up(sqlite: Database) -> None:
+    engine = sqlite.open().engine
+    fresh: list[object] = []
+    event.listen(engine, "connect", lambda raw, _record: fresh.append(raw))
+    engine.dispose()
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    assert len(fresh) == 1
+
+
+def become_nobody() -> None:
+    """Have no more rights than anybody; the fixture `as_nobody` gives them back."""
+    if os.geteuid() == 0:
+        os.seteuid(65534)

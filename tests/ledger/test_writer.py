@@ -1,0 +1,409 @@
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import OperationalError
+
+from bot.ledger.schema import replicas
+from bot.ledger.writer import PATIENCE, LedgerDownError, Writer
+from tests.ledger.conftest import SOON, Database, PostgreSQL, soon, within
+
+
+@pytest.fixture
+async def writer(database: Database) -> AsyncIterator[Writer]:
+    writer = Writer(database.open().engine)
+    database.commits.clear()
+    yield writer
+    await writer.close()
+
+
+def add(name: str) -> Callable[[Connection], str]:
+    """Return work that writes a name down and returns it."""
+
+    def work(on: Connection) -> str:
+        on.execute(replicas.insert().values(id=name, lease_until=0))
+        return name
+
+    return work
+
+
+def names(database: Database) -> list[str]:
+    return sorted(row["id"] for row in database.rows("SELECT id FROM replicas"))
+
+
+class Gate:
+    """Work that waits until it is let through, so that more work queues behind it."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def __call__(self, _: Connection) -> None:
+        """Say that it is reached, and wait."""
+        self.reached.set()
+        self.opened.wait()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Open the gate at the end, whatever happens."""
+        try:
+            yield
+        finally:
+            self.opened.set()
+
+
+@pytest.fixture
+async def gate(writer: Writer) -> AsyncIterator[Gate]:
+    """Keep the writer busy until the gate is opened."""
+    gate = Gate()
+    with gate.held():
+        waiting = asyncio.create_task(writer.run(gate))
+        await soon(gate.reached.is_set)
+        yield gate
+    await asyncio.wait([waiting])
+    waiting.exception()
+
+
+async def queued(writer: Writer, *works: Callable[[Connection], str]) -> list[asyncio.Task[str]]:
+    """Return the tasks that wait for work which stands in the queue."""
+    tasks = [asyncio.create_task(writer.run(work)) for work in works]
+    await asyncio.sleep(0)  # each has taken its first step, which is to queue
+    return tasks
+
+
+async def test_what_comes_together_is_committed_together(
+    database: Database, writer: Writer, gate: Gate
+) -> None:
+    tasks = await queued(writer, *(add(f"{n:02}") for n in range(50)))
+    gate.opened.set()
+    assert await asyncio.gather(*tasks) == [f"{n:02}" for n in range(50)]
+    assert names(database) == [f"{n:02}" for n in range(50)]
+    assert len(database.commits) == 2  # the gate's and theirs
+
+
+async def test_a_great_many_take_a_few_commits(
+    database: Database, writer: Writer, gate: Gate
+) -> None:
+    tasks = await queued(writer, *(add(f"{n:03}") for n in range(250)))
+    gate.opened.set()
+    await asyncio.gather(*tasks)
+    assert len(database.commits) == 1 + 3
+
+
+async def test_one_alone_is_committed_at_once(database: Database, writer: Writer) -> None:
+    assert await writer.run(add("alone")) == "alone"
+    assert names(database) == ["alone"]
+
+
+def twice(on: Connection) -> str:
+    add("same")(on)
+    return add("same")(on)
+
+
+def stumble(_: Connection) -> str:
+    raise LookupError("my own mistake")
+
+
+@pytest.mark.parametrize(
+    ("work", "error"), [(twice, LedgerDownError), (stumble, LookupError)], ids=["database", "own"]
+)
+async def test_an_error_reaches_who_asked_and_nobody_else(
+    writer: Writer, gate: Gate, work: Callable[[Connection], str], error: type[Exception]
+) -> None:
+    tasks = await queued(writer, *map(add, "abc"), work, *map(add, "def"))
+    gate.opened.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    with pytest.raises(error, match=r"(?i)unique|my own mistake"):
+        tasks[3].result()
+    del results[3]
+    assert results == list("abcdef")
+
+
+async def test_an_error_says_no_word_of_what_was_written(
+    database: Database, writer: Writer
+) -> None:
+    await writer.run(add("a secret word"))
+    with pytest.raises(LedgerDownError) as caught:
+        await writer.run(add("a secret word"))
+    assert "secret" not in str(caught.value)
+    assert "INSERT" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert names(database) == ["a secret word"]
+
+
+async def test_an_error_without_words_is_called_by_its_name(writer: Writer) -> None:
+    def fail(_: Connection) -> None:
+        raise OperationalError("INSERT", {}, Exception())
+
+    with pytest.raises(LedgerDownError, match=r"^OperationalError$"):
+        await writer.run(fail)
+    await writer.run(add("next"))
+
+
+async def test_work_that_nobody_waits_for_any_more_is_not_begun(
+    database: Database, writer: Writer, gate: Gate
+) -> None:
+    tasks = await queued(writer, *map(add, "abc"))
+    tasks[1].cancel()
+    await asyncio.wait([tasks[1]])
+    gate.opened.set()
+    await asyncio.gather(tasks[0], tasks[2])
+    assert names(database) == ["a", "c"]
+
+
+async def test_a_transaction_is_not_begun_for_nobody(
+    database: Database, writer: Writer, gate: Gate
+) -> None:
+    tasks = await queued(writer, add("a"))
+    tasks[0].cancel()
+    await asyncio.wait(tasks)
+    gate.opened.set()
+    await writer.run(add("b"))
+    assert names(database) == ["b"]
+    assert len(database.commits) == 2  # the gate's and b's
+
+
+async def test_who_leaves_during_the_work_does_not_disturb_the_others(
+    database: Database, writer: Writer
+) -> None:
+    gate = Gate()
+    with gate.held():
+        leaving = asyncio.create_task(writer.run(gate))
+        await soon(gate.reached.is_set)
+        (staying,) = await queued(writer, add("a"))
+        leaving.cancel()
+        await asyncio.wait([leaving])
+    assert await staying == "a"
+    assert names(database) == ["a"]
+
+
+async def test_who_waits_too_long_is_told_and_the_work_left_out(database: Database) -> None:
+    writer, gate = Writer(database.open().engine, patience=0.2), Gate()
+    with gate.held():
+        first = asyncio.create_task(writer.run(gate))
+        await soon(gate.reached.is_set)
+        (late,) = await queued(writer, add("late"))
+        with within(PATIENCE):
+            results = await asyncio.gather(first, late, return_exceptions=True)
+        assert [str(each) for each in results] == ["no answer within 0.2 s"] * 2
+        assert all(isinstance(each, LedgerDownError) for each in results)
+    await writer.run(add("next"))
+    assert names(database) == ["next"]
+    await writer.close()
+
+
+async def test_work_for_later_is_done_without_waiting(
+    database: Database, writer: Writer, gate: Gate
+) -> None:
+    writer.later(add("later"))
+    gate.opened.set()
+    await soon(lambda: names(database) == ["later"])
+
+
+async def test_work_for_later_is_tried_again_until_it_is_committed_once(
+    database: Database, writer: Writer
+) -> None:
+    tries = list[str]()
+
+    def work(on: Connection) -> None:
+        tries.append("")
+        if len(tries) < 4:
+            raise OperationalError("INSERT", {}, Exception("the disk is full"))
+        add("later")(on)
+
+    writer.later(work)
+    for name in "abcdef":
+        assert await writer.run(add(name)) == name
+    assert names(database) == [*"abcdef", "later"]
+    assert len(tries) == 4
+
+
+async def test_work_for_later_with_a_mistake_is_not_tried_again(
+    database: Database, writer: Writer
+) -> None:
+    tries = list[str]()
+
+    def work(_: Connection) -> None:
+        tries.append("")
+        raise LookupError
+
+    writer.later(work)
+    for name in "ab":
+        await writer.run(add(name))
+    assert names(database) == ["a", "b"]
+    assert len(tries) <= 2  # with others, then alone
+
+
+async def test_closing_finishes_what_is_queued(
+    database: Database, writer: Writer, gate: Gate
+) -> None:
+    tasks = await queued(writer, *(add(f"{n:03}") for n in range(150)))
+    closing = asyncio.create_task(writer.close())
+    await asyncio.sleep(0)
+    gate.opened.set()
+    await closing
+    assert all(task.done() for task in tasks)
+    assert len(names(database)) == 150
+
+
+async def test_a_closed_writer_says_so_and_may_be_closed_again(writer: Writer) -> None:
+    await writer.close()
+    with pytest.raises(LedgerDownError, match="closed"):
+        await writer.run(add("late"))
+    await writer.close()
+
+
+def test_a_loop_that_ends_leaves_the_writer_in_order(database: Database) -> None:
+    gate = Gate()
+
+    async def leave() -> Writer:
+        writer = Writer(database.open().engine)
+        leaving = asyncio.create_task(writer.run(gate))
+        await soon(gate.reached.is_set)
+        writer.later(add("a"))
+        leaving.cancel()
+        return writer
+
+    async def come_back(writer: Writer) -> None:
+        await writer.run(add("b"))
+        await writer.close()
+
+    with gate.held():
+        writer = asyncio.run(leave())
+    asyncio.run(come_back(writer))
+    assert names(database) == ["a", "b"]
+
+
+async def test_a_lost_connection_fails_all_and_does_nothing_twice(on_postgresql: Database) -> None:
+    writer, gate = Writer(on_postgresql.open().engine), Gate()
+    ran = list[str]()
+
+    def lose(on: Connection) -> str:
+        ran.append("lose")
+        on.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        return "never"
+
+    def note(_: Connection) -> str:
+        ran.append("note")
+        return "never"
+
+    with gate.held():
+        first = asyncio.create_task(writer.run(gate))
+        await soon(gate.reached.is_set)
+        tasks = await queued(writer, note, lose, note)
+    await first
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(each) for each in results] == [LedgerDownError] * 3
+    assert ran == ["note", "lose"]
+    assert await writer.run(add("next")) == "next"
+    await writer.close()
+
+
+async def test_a_connection_that_died_meanwhile_is_replaced_unseen(
+    on_postgresql: Database,
+) -> None:
+    writer = Writer(on_postgresql.open().engine)
+    await writer.run(add("a"))
+    on_postgresql.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await writer.run(add("b"))
+    assert names(on_postgresql) == ["a", "b"]
+    await writer.close()
+
+
+async def test_a_locked_database_is_reported_soon_and_works_again(
+    database: Database, writer: Writer
+) -> None:
+    with database.locked():
+        tasks = await queued(writer, *map(add, "abcdefghij"))
+        with within(SOON):
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(each) for each in results] == [LedgerDownError] * 10
+    with within(SOON):
+        await writer.run(add("next"))
+    # At most the one that was being tried when time was up has come through after all.
+    assert len(names(database)) <= (1 if database.is_sqlite else 2)
+
+
+async def test_a_row_that_is_locked_holds_up_only_who_wants_it(on_postgresql: Database) -> None:
+    writer, gate = Writer(on_postgresql.open().engine), Gate()
+    await writer.run(add("locked"))
+
+    def change(on: Connection) -> str:
+        on.execute(replicas.update().where(replicas.c.id == "locked").values(lease_until=1))
+        return "changed"
+
+    with on_postgresql.engine.begin() as connection, gate.held():
+        connection.execute(select(replicas).with_for_update())
+        first = asyncio.create_task(writer.run(gate))
+        await soon(gate.reached.is_set)
+        tasks = await queued(writer, add("a"), change, add("b"))
+        gate.opened.set()
+        with within(SOON):
+            results = await asyncio.gather(first, *tasks, return_exceptions=True)
+    assert isinstance(results[2], LedgerDownError)
+    assert results[1::2] == ["a", "b"]
+    await writer.close()
+
+
+async def test_a_full_disk_is_reported_and_works_again(sqlite: Database) -> None:
+    engine = sqlite.open().engine
+    writer = Writer(engine)
+    with engine.connect() as connection:  # the one that the writer uses too
+        most = connection.exec_driver_sql("PRAGMA max_page_count").scalar()
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # as many as there are
+    written = list[str]()
+
+    async def fill() -> None:
+        while True:
+            written.append(await writer.run(add(f"{len(written):05}" + "x" * 200)))
+
+    with within(SOON), pytest.raises(LedgerDownError, match="disk is full"):
+        await fill()
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {most}")
+    await writer.run(add("next"))
+    assert names(sqlite) == [*written, "next"]
+    await writer.close()
+
+
+async def test_a_server_that_stops_is_reported_and_works_again(
+    postgresql: PostgreSQL, on_postgresql: Database
+) -> None:
+    writer = Writer(on_postgresql.open().engine)
+    await writer.run(add("before"))
+    await asyncio.to_thread(postgresql.stop)
+    try:
+        with within(SOON):
+            tasks = await queued(writer, *map(add, "abcdefghij"))
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(each) for each in results] == [LedgerDownError] * 10
+        assert "\n" not in str(results[0])
+    finally:
+        await asyncio.to_thread(postgresql.start)
+    await writer.run(add("next"))
+    assert names(on_postgresql) == ["before", "next"]
+    await writer.close()
+
+
+async def test_a_server_that_does_not_answer_is_reported_and_works_again(
+    on_postgresql: Database,
+) -> None:
+    writer = Writer(on_postgresql.open().engine, patience=0.2)
+    pid = await writer.run(lambda on: on.scalar(text("SELECT pg_backend_pid()")))
+    assert isinstance(pid, int)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with within(SOON), pytest.raises(LedgerDownError, match=r"no answer within 0\.2 s"):
+            await writer.run(add("a"))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert await writer.run(add("next")) == "next"
+    await writer.close()
