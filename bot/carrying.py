@@ -102,6 +102,7 @@ class Carrying:
                     await self._end(entry, owed, "given up")
                     return
                 await self.sleep(_PAUSE)
+                called_again = called_again or entry.state is State.PLACED
                 reached = replace(entry, taken_over=entry.taken_over + 1)
             if reached is None:
                 return
@@ -112,7 +113,7 @@ class Carrying:
         if entry.place is None:
             return await self._settle(entry, owed)
         if entry.outcome is None:
-            return await self._call(entry, owed)
+            return await self._call(entry, owed, called_again=called_again)
         place = self.places.reopen(entry.request, entry.place)
         called_again = called_again and entry.outcome != _GIVEN_UP
         outcome = entry.outcome
@@ -146,10 +147,13 @@ class Carrying:
         settled = await self._surely(owed, partial(self.ledger.place, entry, place.ref))
         return placed if settled else None
 
-    async def _call(self, entry: Entry, owed: list[Write]) -> Entry | None:
+    async def _call(self, entry: Entry, owed: list[Write], *, called_again: bool) -> Entry | None:
         """Ask WeChat, and record what came of it."""
         began, steps = time.monotonic(), list[Step]()
         outcome = await self._outcome(entry, steps.append)
+        if called_again and isinstance(outcome, Failed):
+            # Nobody knows what came of the call before this one.
+            outcome = Unknown(outcome.guidance, outcome.said, outcome.tries)
         seconds = round(time.monotonic() - began, 3)
         write = partial(self.ledger.answer, entry, outcome, seconds, steps)
         answered = replace(entry, state=State.ANSWERED, outcome=outcome)
@@ -161,14 +165,10 @@ class Carrying:
             return _GIVEN_UP
         request = entry.request
         try:
-            outcome = await self.owners.share(request.owner, request.env, request.appid, told)
+            return await self.owners.share(request.owner, request.env, request.appid, told)
         except Exception:  # noqa: BLE001  # the requester is told, whatever went wrong
             _log.exception("unforeseen error", extra={"request": request.id})
             return Unknown(for_trouble(Trouble.BUG))
-        if entry.taken_over and isinstance(outcome, Failed):
-            # Whoever held it before may have called too, and nobody knows what came of that.
-            return Unknown(outcome.guidance, outcome.said, outcome.tries)
-        return outcome
 
     async def _while_held(self, entry: Entry, say: Callable[[float | None], Awaitable[T]]) -> T:
         """Return what `say` returns, which looks back if it may have been said; raises _LostError.

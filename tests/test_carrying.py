@@ -305,6 +305,26 @@ async def test_what_was_taken_over_too_often_is_given_up_without_a_call_and_says
     assert wechat.calls == []
 
 
+@pytest.mark.parametrize(("left", "mark"), [("accepted, parent posted", "❌"), ("placed", "❔")])
+async def test_a_refusal_of_the_second_call_does_not_tell_what_came_of_the_first(  # noqa: PLR0913, PLR0917
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    places: Threads,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+    left: str,
+    mark: str,
+) -> None:
+    await leave(database, places, request_of(slack), **LEFT[left])  # type: ignore[arg-type]  # a table
+    wechat.next(Code(85088))
+    async with resumed(environ, nature, database):
+        pass
+    [reply] = replies(slack, RELEASES)
+    assert reply.startswith(mark)
+    assert ("may have happened all the same" in reply) == (mark == "❔")
+
+
 async def test_the_fifth_take_over_still_brings_a_call(  # noqa: PLR0913, PLR0917  # likewise
     wechat: LocalWeChat,
     slack: LocalSlack,
