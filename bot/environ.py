@@ -20,7 +20,7 @@ def environment() -> dict[str, str]:
     path = Path(".env")
     try:
         # A comment in another encoding is no reason to stop.
-        text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+        text = path.read_text("utf-8-sig", errors="replace") if path.is_file() else ""
     except OSError as error:
         fix = "Let the bot's user read it, or take it away."
         sys.stderr.write(f".env cannot be read: {error.strerror}. {fix}\n")
