@@ -147,10 +147,11 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
             how = "over Socket Mode"
         else:
             how = f"at {await _listen(stack, http_app(app), settings)}"
+        # Held until the drain is over, or another replica would begin what this one still works on.
+        keeping = asyncio.create_task(carrying.keep(lambda: not sharing.stopping))
+        stack.callback(keeping.cancel)
         stack.push_async_callback(tasks.drain, settings.shutdown_grace)
         stack.callback(sharing.stop)
-        keeping = asyncio.create_task(carrying.keep())
-        stack.callback(keeping.cancel)
         where = f"{_told(checked, 'team')} as {_told(checked, 'user')}"
         yield f"share-env-bot {__version__} is ready: {where}, {how}."
 

@@ -216,13 +216,13 @@ class Carrying:
             pause = min(pause * 2, _LONGEST_PAUSE)
         return True
 
-    async def keep(self) -> None:
-        """Hold this replica's requests and take over those that nobody holds any more; runs until cancelled."""
+    async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
+        """Hold this replica's requests and, while it may, take over what nobody holds; runs until cancelled."""
         healthy_since = -math.inf
         while True:
             try:
                 await self.ledger.beat()
-                if time.monotonic() - healthy_since >= self.lease:
+                if may_take() and time.monotonic() - healthy_since >= self.lease:
                     await self._take_over()
             except LedgerDownError as error:
                 # Once it is back, every replica must have had the time to hold on to its own.

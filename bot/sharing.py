@@ -80,11 +80,11 @@ class Sharing:
         self._policy = policy
         self._ports = ports
         self._answers: OrderedDict[str, asyncio.Task[Message]] = OrderedDict()
-        self._stopping = False
+        self.stopping = False
 
     def stop(self) -> None:
         """Take no more requests on; say so to whoever asks."""
-        self._stopping = True
+        self.stopping = True
 
     async def command(self, origin: Origin, text: str) -> Message:
         """Return what to say at once, to the requester alone; the same trigger twice is one command.
@@ -186,7 +186,7 @@ class Sharing:
         if owner is None:
             await self._note("no owner", origin, pair | {"outcome": "denied"}, until)
             return no_owner(ask, self._policy)
-        if self._stopping:
+        if self.stopping:
             return stopping()
         request = Request(
             self._ports.new_id(), origin, share.appid, share.env, owner, rule.name, share.reason

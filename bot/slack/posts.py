@@ -109,9 +109,9 @@ class Posts:
             more = result.data.get("response_metadata") if isinstance(result, Answered) else None
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
             if not cursor or since is None:
-                break
+                return None
             query["cursor"] = str(cursor)
-        return None
+        return Doubtful("cannot look at everything")
 
 
 def as_arguments(message: Message) -> dict[str, object]:

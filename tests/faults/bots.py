@@ -1,0 +1,238 @@
+"""Bots as processes that can be killed, frozen and started again, and what must be true afterwards."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import NullPool, create_engine, text
+
+from bot.playground.slack import Ack, LocalSlack, Message
+from bot.playground.slack_transcript import Change
+from bot.playground.stage import APPID, OWNER, environment
+from bot.playground.wechat import LocalWeChat
+
+ROOT = Path(__file__).parent.parent.parent
+CHANNEL = "C0RELEASES"
+FINAL = ("✅", "❌", "❔")
+
+
+def environ(slack: LocalSlack, wechat: LocalWeChat, database: str) -> dict[str, str]:
+    """Return the environment of a bot beside these two servers."""
+    return {
+        **environment(slack, wechat),
+        "WECHAT_AUTHORIZER_APPID": OWNER,
+        "SHARE_ENV_ALLOWED_USERS": "U0REQUESTER",
+        "DATABASE_URL": database,
+        "SHUTDOWN_GRACE": "10",
+    }
+
+
+class Bot:
+    """One `python -m bot` at a time, with the same environment each time it is started."""
+
+    def __init__(self, environ: Mapping[str, str], folder: Path, name: str = "bot") -> None:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self._environ = {**kept, "PYTHONPATH": str(ROOT), **environ}
+        self._folder = folder
+        self._log = folder / f"{name}.log"
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def log(self) -> str:
+        """Return everything that was logged so far."""
+        return self._log.read_text(encoding="utf-8")
+
+    def logged(self, event: str) -> set[str]:
+        """Return the ids of the requests that were logged with this event."""
+        lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
+        return {line["request"] for line in lines if line["event"] == event and "request" in line}
+
+    async def start(self) -> None:
+        """Start it and return when it is ready."""
+        await self.launch()
+        assert self._process
+        assert self._process.stdout
+        ready = await asyncio.wait_for(self._process.stdout.readline(), 30)
+        assert ready, self.log[-2000:]
+
+    async def launch(self) -> None:
+        """Start it."""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot"),
+                cwd=self._folder,
+                env=self._environ,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
+
+    def send(self, sign: signal.Signals) -> None:
+        """Send a signal, if it still runs."""
+        if self._process and self._process.returncode is None:
+            self._process.send_signal(sign)
+
+    async def end(self, sign: signal.Signals = signal.SIGKILL) -> int | None:
+        """Send a signal and return the exit code."""
+        self.send(sign)
+        return await self.ended()
+
+    async def ended(self) -> int | None:
+        """Return the exit code once it has ended by itself."""
+        return await asyncio.wait_for(self._process.wait(), 30) if self._process else None
+
+
+class Load:
+    """People who type on for as long as the context is open, each command about another env.
+
+    `pause` is in seconds, after each command. What they see is kept up to date as it changes.
+    """
+
+    def __init__(self, slack: LocalSlack, people: int = 4, pause: float = 0.05) -> None:
+        self.taken: set[str] = set()
+        self.refused: list[Ack] = []
+        self.unheard: list[Ack] = []
+        self.finals: dict[str, float] = {}
+        """When each request came to its end, for everybody to see: seconds of time.monotonic()."""
+        self._open: set[str] = set()
+        self._slack = slack
+        self._people, self._pause = people, pause
+        self._numbers = count(1)
+        self._over = False
+        self._typing: list[asyncio.Task[None]] = []
+        slack.on_change = self._saw
+
+    async def __aenter__(self) -> Self:
+        self._typing = [asyncio.create_task(self._type_on()) for _ in range(self._people)]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over = True
+        self._slack.changed()
+        if error is not None:
+            for task in self._typing:
+                task.cancel()
+        for result in await asyncio.gather(*self._typing, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result  # most likely why nothing came that the test was waiting for
+
+    async def ask(self) -> bool:
+        """Type one command; tell whether the bot took it on."""
+        user = "U0REQUESTER"
+        ack = await self._slack.command(user, CHANNEL, f"{APPID} prod-{next(self._numbers)}")
+        said = str((ack.payload or {}).get("text", ""))
+        id_ = request_of(ack)
+        if id_:
+            self.taken.add(id_)
+        elif ack.error:
+            self.unheard.append(ack)
+        else:
+            assert "Nothing was done" in said, said
+            self.refused.append(ack)
+        self._slack.changed()
+        return id_ is not None
+
+    async def more(self, commands: int, within: float = 20) -> None:
+        """Wait until so many more commands were taken on, within some seconds."""
+        enough = len(self.taken) + commands
+        await self._slack.until(lambda _: len(self.taken) >= enough, within)
+
+    async def all_answered(self, within: float) -> None:
+        """Wait until what was taken on, and all else that shows, has come to its end, within some seconds."""
+        await self._slack.until(
+            lambda _: self.taken <= self.finals.keys() and not self._open, within
+        )
+
+    @property
+    def shown(self) -> set[str]:
+        """The requests that have a parent."""
+        return self._open | self.finals.keys()
+
+    def under_way(self) -> set[str]:
+        """Return the requests that were taken on and have not come to their end."""
+        return self.taken - self.finals.keys()
+
+    async def _type_on(self) -> None:
+        while not self._over:
+            if self._slack.connections:
+                taken = await self.ask()
+                # A socket may be dead and not yet known so.
+                await asyncio.sleep(self._pause if taken else max(self._pause, 0.01))
+            else:
+                await self._slack.until(lambda slack: slack.connections > 0 or self._over, 60)
+
+    def _saw(self, message: Message, _change: Change) -> None:
+        if message.channel != CHANNEL or message.thread_ts or message.ephemeral_to:
+            return
+        id_ = request_in(message)
+        if message.text.startswith(FINAL):
+            self.finals.setdefault(id_, time.monotonic())
+            self._open.discard(id_)
+        elif id_ not in self.finals:
+            self._open.add(id_)
+
+
+def env_of(ack: Ack) -> str:
+    """Return the env that a command was about."""
+    return str(ack.request["text"]).split()[-1]
+
+
+def rows(database: str, query: str) -> list[Any]:
+    """Return what a query finds in a bot's database: the first column of each row."""
+    engine = create_engine(database, poolclass=NullPool)
+    with engine.connect() as connection:
+        return list(connection.scalars(text(query)))
+
+
+def assert_recorded_once(database: str, ids: set[str]) -> None:
+    """Check that the ledger knows these requests, that all are over, and that none was answered twice."""
+    assert ids <= set(rows(database, "SELECT id FROM requests"))
+    assert rows(database, "SELECT id FROM requests WHERE state <> 'ended'") == []
+    for kind in ("accepted", "answered", "delivered"):
+        twice = (
+            f"SELECT request FROM events WHERE kind = '{kind}' GROUP BY request HAVING count(*) > 1"  # noqa: S608  # the words above
+        )
+        assert rows(database, twice) == [], kind
+
+
+def request_of(ack: Ack) -> str | None:
+    """Return the id of the request that an ack says is on its way."""
+    text = str((ack.payload or {}).get("text", ""))
+    return text.rsplit("`", 2)[-2] if text.startswith("On it") else None
+
+
+def request_in(message: Message) -> str:
+    """Return the id of the request that a parent is about."""
+    return str(re.findall(r"Request `(\w+)`", message.text)[-1])
+
+
+def assert_answered_once(slack: LocalSlack, ids: set[str], *, only: bool = False) -> None:
+    """Check that each request has one parent in its final state, and one reply; with `only`, no others."""
+    parents = slack.parents(CHANNEL)
+    shown = Counter(map(request_in, parents))
+    assert ids <= shown.keys(), ids - shown.keys()
+    for parent in parents:
+        id_ = request_in(parent)
+        if only and id_ not in ids:
+            continue
+        replies = slack.thread(CHANNEL, parent.ts)
+        about = f"{id_}: {parent.text}\n" + "\n".join(reply.text for reply in replies)
+        assert shown[id_] == 1, about
+        assert parent.text.startswith(FINAL), about
+        assert len(replies) == 1, about
+    assert slack.violations == []

@@ -1,0 +1,34 @@
+"""A bot that is killed again and again while people type on."""
+
+import asyncio
+import random
+from pathlib import Path
+
+from bot.playground.slack import LocalSlack
+from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
+from tests.faults.bots import Bot, Load, assert_answered_once, environ
+
+LONGEST_LIFE = 0.25  # seconds after being ready; a request takes about a tenth of that
+
+
+async def survive(kills: int, database: str, folder: Path) -> None:
+    """Kill a bot so many times; check that nothing is lost and nothing is answered twice."""
+    dice_seed = random.randrange(10**6)  # noqa: S311  # it only has to differ
+    print(f"seed {dice_seed}")  # noqa: T201  # pytest shows it when the test fails
+    dice = random.Random(dice_seed)  # noqa: S311  # it has to be repeatable
+    async with LocalSlack(seed(), ack_timeout=0.5) as slack, LocalWeChat(latency=0.02) as wechat:
+        bot = Bot(environ(slack, wechat, database), folder)
+        try:
+            async with Load(slack, people=3, pause=0.05) as load:
+                for _ in range(kills):
+                    await bot.start()
+                    await asyncio.sleep(dice.uniform(0, LONGEST_LIFE))
+                    await bot.end()
+            await bot.start()
+            await load.all_answered(60)
+        finally:
+            await bot.end()
+        print(f"{len(load.taken)} taken on")  # noqa: T201  # likewise
+        assert len(load.taken) > kills
+        assert_answered_once(slack, load.taken)

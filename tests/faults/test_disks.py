@@ -1,0 +1,198 @@
+import asyncio
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from pathlib import Path
+from signal import SIGCONT, SIGSTOP, SIGTERM
+
+import pytest
+
+from bot.playground.slack import LocalSlack
+from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
+from tests.faults.bots import (
+    Bot,
+    Load,
+    assert_answered_once,
+    assert_recorded_once,
+    env_of,
+    environ,
+    rows,
+)
+
+DISK = "8m"
+LEDGER = "ledger.db"
+
+
+def run(*command: str | Path) -> None:
+    """Run a command of root's; skip the test where it is not allowed."""
+    if os.geteuid() != 0:
+        pytest.skip(f"only root may {command[0]}")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"{command[0]} does not work here: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Return the root of a small file system of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    run("mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)  # noqa: S607  # where it is differs
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder whose files can be closed even to those who have them open; not each file system can."""
+    probe = tmp_path / "probe"
+    with probe.open("wb", buffering=0) as file:
+        run("chattr", "+i", probe)
+        try:
+            file.write(b"1")
+            pytest.skip("chattr +i does not stop here who has the file open")
+        except PermissionError:
+            pass
+        finally:
+            run("chattr", "-i", probe)
+    return tmp_path
+
+
+@contextmanager
+def full(disk: Path) -> Iterator[None]:
+    """Leave no room on a file system."""
+    filler = disk / "filler"
+    try:
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        assert shutil.disk_usage(disk).free == 0
+        yield
+    finally:
+        filler.unlink()
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Let nobody write to the ledger, not even who has it open: remounting is refused as long as it is."""
+    files = folder / LEDGER, folder / f"{LEDGER}-wal"
+    try:
+        run("chattr", "+i", *files)
+        yield
+    finally:
+        run("chattr", "-i", *files)
+
+
+async def starve(
+    database: str, tmp_path: Path, trouble: AbstractContextManager[None], longer: float = 0
+) -> None:
+    """Make trouble for a ledger under load; check that nothing accepted is lost, and that it gets over it."""
+    async with LocalSlack(seed()) as slack, LocalWeChat(latency=0.3) as wechat:
+        bot = Bot(environ(slack, wechat, database), tmp_path)
+        try:
+            await bot.start()
+            async with Load(slack) as load:
+                await load.more(40)
+                with trouble:
+                    refused = len(load.refused) + 20
+                    await slack.until(lambda _: len(load.refused) >= refused, 30)
+                    if longer:
+                        await load.all_answered(longer)
+                await load.more(20)
+            await load.all_answered(30)
+            assert await bot.end(SIGTERM) == 0
+        finally:
+            await bot.end()
+        # Slack itself says so to whoever is not answered within three seconds.
+        assert load.unheard == []
+        assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
+        assert_answered_once(slack, load.taken)
+        assert_recorded_once(database, load.taken)
+
+
+@pytest.mark.parametrize("longer", [0, 30], ids=["shortly", "until-all-are-answered"])
+async def test_a_ledger_gets_over_a_disk_that_fills(
+    disk: Path, tmp_path: Path, longer: float
+) -> None:
+    await starve(f"sqlite:///{disk / LEDGER}", tmp_path, full(disk), longer)
+
+
+@pytest.mark.parametrize("longer", [0, 30], ids=["shortly", "until-all-are-answered"])
+async def test_a_ledger_gets_over_a_file_that_turns_read_only(folder: Path, longer: float) -> None:
+    await starve(f"sqlite:///{folder / LEDGER}", folder, read_only(folder), longer)
+
+
+def by_backup(ledger: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
+def by_vacuum(ledger: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(ledger)) as source:
+        source.execute("VACUUM INTO ?", [str(copy)])
+
+
+def by_files(ledger: Path, copy: Path) -> None:
+    for part in ("", "-wal"):
+        shutil.copy(f"{ledger}{part}", f"{copy}{part}")
+
+
+@pytest.mark.parametrize("copied", [by_backup, by_vacuum, by_files])
+async def test_a_ledger_that_was_copied_while_in_use_restores(
+    tmp_path: Path, copied: Callable[[Path, Path], None]
+) -> None:
+    ledger, copy = tmp_path / LEDGER, tmp_path / "copy.db"
+    async with LocalSlack(seed()) as slack, LocalWeChat(latency=0.5) as wechat:
+        bot = Bot(environ(slack, wechat, f"sqlite:///{ledger}"), tmp_path)
+        restored = Bot(environ(slack, wechat, f"sqlite:///{copy}"), tmp_path, "restored")
+        try:
+            await bot.start()
+            async with Load(slack, people=8) as load:
+                await load.more(60)
+                # A copy of files is good only if nobody writes meanwhile.
+                if copied is by_files:
+                    bot.send(SIGSTOP)
+                await asyncio.to_thread(copied, ledger, copy)
+                bot.send(SIGCONT)
+                await bot.end()
+            open_ = set(rows(f"sqlite:///{copy}", "SELECT id FROM requests WHERE state <> 'ended'"))
+            assert len(open_ & load.under_way()) > 5
+            await restored.start()
+            await slack.until(lambda _: open_ <= load.finals.keys(), 20)
+            assert await restored.end(SIGTERM) == 0
+        finally:
+            await bot.end()
+            await restored.end()
+        assert_answered_once(slack, open_, only=True)
+        assert_recorded_once(f"sqlite:///{copy}", open_)
+
+
+async def test_a_second_process_on_the_same_file_is_refused_while_the_first_goes_on(
+    tmp_path: Path,
+) -> None:
+    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
+        settings = environ(slack, wechat, "sqlite:///ledger.db")
+        first, second = Bot(settings, tmp_path, "first"), Bot(settings, tmp_path, "second")
+        try:
+            await first.start()
+            async with Load(slack) as load:
+                await load.more(5)
+                await second.launch()
+                assert await second.ended() == 2
+                await load.more(5)
+            await load.all_answered(10)
+        finally:
+            await first.end()
+            await second.end()
+        assert second.log == (
+            "Another share-env-bot already uses ledger.db. "
+            "Stop it, or use PostgreSQL for several replicas.\n"
+        )
+        assert load.unheard == []
+        assert_answered_once(slack, load.taken)

@@ -1,0 +1,58 @@
+import asyncio
+from pathlib import Path
+from signal import SIGTERM
+from typing import Literal
+
+import pytest
+
+from bot.playground.slack import LocalSlack
+from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
+from tests.faults.bots import (
+    Bot,
+    Load,
+    assert_answered_once,
+    assert_recorded_once,
+    env_of,
+    environ,
+)
+from tests.faults.conftest import PostgreSQL
+from tests.faults.kills import survive
+
+KILLS = 30
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+async def test_what_was_accepted_outlives_a_server_that_is_stopped_and_started_under_load(
+    postgresql: PostgreSQL, tmp_path: Path, mode: Literal["fast", "immediate"]
+) -> None:
+    database = postgresql.new()
+    async with LocalSlack(seed()) as slack, LocalWeChat(latency=0.3) as wechat:
+        bot = Bot(environ(slack, wechat, database), tmp_path)
+        try:
+            await bot.start()
+            async with Load(slack) as load:
+                await load.more(40)
+                await asyncio.to_thread(postgresql.stop, mode)
+                assert load.under_way()
+                refused = len(load.refused) + 20
+                await slack.until(lambda _: len(load.refused) >= refused, 30)
+                await asyncio.to_thread(postgresql.start)
+                await load.more(20)
+            await load.all_answered(30)
+            assert await bot.end(SIGTERM) == 0
+        finally:
+            await bot.end()
+            await asyncio.to_thread(postgresql.start)
+        # Slack itself says so to whoever is not answered within three seconds.
+        assert load.unheard == []
+        assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
+        assert_answered_once(slack, load.taken)
+        assert_recorded_once(database, load.taken)
+
+
+@pytest.mark.timeout(300)
+async def test_after_30_kills_nothing_is_lost_and_nothing_is_answered_twice(
+    postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    await survive(KILLS, postgresql.new(), tmp_path)

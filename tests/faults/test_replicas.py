@@ -1,0 +1,117 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+
+from bot.ledger import LEASE
+from bot.playground.slack import LocalSlack
+from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
+from tests.faults.bots import Bot, Load, assert_answered_once, assert_recorded_once, environ
+from tests.faults.conftest import PostgreSQL
+
+TAKEN_OVER_WITHIN = 20.0  # seconds
+FROZEN = 2 * LEASE + 2  # seconds
+AT_ONCE = 10.0  # seconds; less than any lease takes to run out
+MANY = 200  # more than are taken over in one go
+
+
+@asynccontextmanager
+async def replicas(
+    slack: LocalSlack, wechat: LocalWeChat, database: str, folder: Path, **more: str
+) -> AsyncIterator[tuple[Bot, Bot]]:
+    """Run two bots on one database."""
+    both = environ(slack, wechat, database) | more
+    async with AsyncExitStack() as stack:
+        bots = Bot(both, folder, "one"), Bot(both, folder, "other")
+        for bot in bots:
+            stack.push_async_callback(bot.end)
+            await bot.start()
+        yield bots
+
+
+async def test_what_a_killed_replica_had_under_way_is_finished_by_the_other_within_20_seconds(
+    postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    database = postgresql.new()
+    async with (
+        LocalSlack(seed()) as slack,
+        LocalWeChat(latency=2.0) as wechat,
+        replicas(slack, wechat, database, tmp_path) as (one, other),
+    ):
+        async with Load(slack) as load:
+            await load.more(40)
+            await asyncio.gather(*(load.ask() for _ in range(MANY)))
+            await one.end(SIGKILL)
+            killed = time.monotonic()
+            orphans = one.logged("accepted") & load.under_way()
+            assert len(orphans) > MANY / 3
+            await slack.until(lambda _: orphans <= load.finals.keys(), TAKEN_OVER_WITHIN)
+            took = max(load.finals[id_] for id_ in orphans) - killed
+            print(f"{len(orphans)} were taken over, all were finished after {took:.1f} s")  # noqa: T201  # pytest shows it when the test fails
+        await load.all_answered(10)
+        assert await other.end(SIGTERM) == 0
+        assert took <= TAKEN_OVER_WITHIN
+        assert orphans <= other.logged("taken over")
+        assert_answered_once(slack, load.taken)
+        assert_recorded_once(database, load.taken)
+
+
+async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_nothing_and_works_again(
+    postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    database = postgresql.new()
+    async with (
+        LocalSlack(seed()) as slack,
+        LocalWeChat(latency=2.0) as wechat,
+        replicas(slack, wechat, database, tmp_path) as (one, other),
+    ):
+        load = Load(slack)
+        await asyncio.gather(*(load.ask() for _ in range(40)))
+        # Frozen while WeChat is asked: in the midst of posting it could not know that it should not, whatever it does.
+        await slack.until(lambda _: load.taken <= load.shown)
+        one.send(SIGSTOP)
+        frozen = time.monotonic()
+        orphans = one.logged("accepted") & load.under_way()
+        assert len(orphans) > 5
+        async with load:
+            await slack.until(lambda _: orphans <= load.finals.keys(), TAKEN_OVER_WITHIN)
+            await asyncio.sleep(frozen + FROZEN - time.monotonic())
+            one.send(SIGCONT)
+            await load.more(20)
+            # Now it is alone, so what is taken on is taken on by it.
+            assert await other.end(SIGTERM) == 0
+            await load.more(20)
+        await load.all_answered(30)
+        assert await one.end(SIGTERM) == 0
+        assert orphans <= other.logged("taken over")
+        assert_answered_once(slack, load.taken)
+        assert_recorded_once(database, load.taken)
+
+
+async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_start_at_once(
+    postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    database = postgresql.new()
+    async with (
+        LocalSlack(seed()) as slack,
+        LocalWeChat(latency=2.0) as wechat,
+        replicas(slack, wechat, database, tmp_path, SHUTDOWN_GRACE="0") as (one, other),
+    ):
+        async with Load(slack) as load:
+            await load.more(40)
+            await asyncio.gather(*(load.ask() for _ in range(MANY)))
+            codes = await asyncio.gather(one.end(SIGTERM), other.end(SIGTERM))
+            assert set(codes) == {0}
+            assert len(load.under_way()) > MANY / 2
+        began = time.monotonic()
+        await other.start()
+        await load.all_answered(15)
+        took = time.monotonic() - began
+        print(f"the rest was finished after {took:.1f} s")  # noqa: T201  # pytest shows it when the test fails
+        assert await other.end(SIGTERM) == 0
+        assert took < AT_ONCE
+        assert_answered_once(slack, load.taken)
+        assert_recorded_once(database, load.taken)
