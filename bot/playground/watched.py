@@ -1,11 +1,12 @@
 """Something that happens while a test or a person looks on, and wakes them at every change."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Self
 
 
-class Watched:
+class Watched(ABC):
     """A server whose state can be waited for, without polling."""
 
     def __init__(self) -> None:
@@ -16,9 +17,9 @@ class Watched:
         self._change.set()
         self._change.clear()
 
+    @abstractmethod
     def transcript(self) -> str:
         """Return everything so far as text for a person to read."""
-        raise NotImplementedError
 
     async def until(
         self,

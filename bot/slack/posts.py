@@ -1,16 +1,18 @@
 """Post a message exactly once, also when Slack leaves it open whether the first attempt arrived.
 
-A doubtful message is looked for in the conversation before it is posted again; every message names its
-request's id, so it can be recognised. Sources: docs.slack.dev, chat.postMessage, conversations.history, .replies.
+A doubtful message is looked for in the conversation before it is posted again; every message carries its
+request's id, in its metadata and in its text. Sources: docs.slack.dev, chat.postMessage, conversations.history, .replies,
+"Message metadata".
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.messages import Message
 from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, SlackApi
 
 PATIENCE = 120.0  # seconds that one message may wait for Slack's rate limits, in all
+_EVENT = "share_env_request"
 _TRIES = 3
 _PAUSE = 1.0  # before looking: Slack may still be at it
 _PAGE = 200  # messages; without a time to look back to, one page must do
@@ -59,7 +61,8 @@ class Posts:
             if found is not None:
                 return found
         thread = {"thread_ts": thread_ts} if thread_ts else {}
-        arguments = {"channel": channel, **thread, **as_arguments(message)}
+        marked = {"event_type": _EVENT, "event_payload": {"request": mark}}
+        arguments = {"channel": channel, **thread, **as_arguments(message), "metadata": marked}
         last: Refused | Doubtful = Doubtful("not tried")
         for attempt in range(1, _TRIES + 1):
             result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
@@ -94,7 +97,8 @@ class Posts:
     ) -> Posted | Doubtful | None:
         """Look for the bot's own message with `mark`: where it stands, None if it does not, Doubtful if unseen."""
         method = "conversations.replies" if thread_ts else "conversations.history"
-        query = {"ts": thread_ts} if thread_ts else {}
+        query: dict[str, str | bool] = {"include_all_metadata": True}
+        query |= {"ts": thread_ts} if thread_ts else {}
         if since is not None:
             query["oldest"] = f"{since - _CLOCKS_DIFFER:.6f}"
         for _ in range(_PAGES):
@@ -104,7 +108,7 @@ class Posts:
                 return Doubtful("cannot look")
             for message in messages:
                 own = message.get("user") == self._bot_user_id and message.get("ts") != thread_ts
-                if own and mark in str(message.get("text")):
+                if own and _is_marked(message, mark):
                     return Posted(channel, str(message["ts"]), found=True)
             more = result.data.get("response_metadata") if isinstance(result, Answered) else None
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
@@ -112,6 +116,15 @@ class Posts:
                 return None
             query["cursor"] = str(cursor)
         return Doubtful("cannot look at everything")
+
+
+def _is_marked(message: Mapping[str, object], mark: str) -> bool:
+    """Tell whether a message is about `mark`, by its metadata or, where Slack keeps that back, by its text."""
+    metadata = message.get("metadata")
+    payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
+    if isinstance(payload, dict) and "request" in payload:
+        return bool(payload["request"] == mark)
+    return mark in str(message.get("text"))
 
 
 def as_arguments(message: Message) -> dict[str, object]:

@@ -244,3 +244,23 @@ async def test_where_nobody_can_look_back_nothing_is_posted(
     posted = await posts.post(RELEASES, HELLO, MARK, thread, look_since=at(parent))
     assert posted == Doubtful("cannot look")
     assert calls(slack, "chat.postMessage") == 1
+
+
+async def test_what_stands_is_recognised_by_its_metadata_whatever_its_text_has_become(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    posted = await posts.post(RELEASES, message("no id in here"), MARK)
+    other = await posts.post(RELEASES, message(f"about another, and not `{MARK}`"), "request2")
+    assert await posts.post(RELEASES, HELLO, MARK, look_since=slack.clock()) == posted
+    assert await posts.post(RELEASES, HELLO, "request2", look_since=slack.clock()) == other
+    assert len(slack.parents(RELEASES)) == 2
+
+
+async def test_what_stands_among_too_many_to_look_through_is_doubtful_and_not_posted(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    for _ in range(2001):
+        await posts.post(RELEASES, message("something else"), "request2")
+    looked = await posts.post(RELEASES, HELLO, MARK, look_since=slack.clock() - 3600)
+    assert isinstance(looked, Doubtful)
+    assert len(slack.parents(RELEASES)) == 2001
