@@ -9,17 +9,29 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
-from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection
 
-from bot.command import is_appid
-from bot.ledger.acceptance import Acceptance, Accepted, Known, SharedBefore, UnderWay
-from bot.ledger.entries import Entry, columns_of, columns_of_outcome, columns_of_words, entry_of
+from bot.ledger.acceptance import (
+    Acceptance,
+    Accepted,
+    Known,
+    SharedBefore,
+    UnderWay,
+    standing_in_the_way,
+)
+from bot.ledger.entries import (
+    Entry,
+    columns_of,
+    columns_of_outcome,
+    entry_of,
+    facts_of,
+    key_of,
+    step_event,
+)
 from bot.ledger.lease import Lease
 from bot.ledger.opening import Opened, open_database
-from bot.ledger.schema import requests
-from bot.ledger.statements import Statements
+from bot.ledger.statements import Statements, history_of
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.outcome import Outcome, Step
 from bot.request import Origin, Request, State
@@ -90,7 +102,7 @@ class Ledger:
 
         def work(on: Connection) -> bool:
             self._beat(on)
-            return on.scalar(stands, {**_mine(entry), "the_state": entry.state.value}) is not None
+            return on.scalar(stands, {**key_of(entry), "the_state": entry.state.value}) is not None
 
         began = time.monotonic()
         held = await self._writer.run(work)
@@ -119,16 +131,16 @@ class Ledger:
             while True:
                 created = on.scalar(self._say.accept, {**fill, **find})
                 if created is not None:
-                    self._event(on, "accepted", request.origin, _facts(request))
+                    self._event(on, "accepted", request.origin, facts_of(request))
                     return Accepted(Entry(request, State.ACCEPTED, 1, created))
-                standing = self._standing(on, find, again=again)
+                standing = standing_in_the_way(on, self._say, find, again=again)
                 if standing is not None:
                     return standing
                 # What stood in the way has ended since, so once more.
 
         def withdraw(on: Connection) -> None:
             if on.execute(self._say.withdraw, {"the_id": request.id}).rowcount:
-                self._event(on, "withdrawn", request.origin, _facts(request))
+                self._event(on, "withdrawn", request.origin, facts_of(request))
 
         # Whoever asked is told that nothing was done, so nothing may come of it.
         with self._or_else(withdraw):
@@ -148,7 +160,7 @@ class Ledger:
         columns = columns_of_outcome(outcome)
         facts = {name: columns.get(name) for name in ("outcome", "errcode", "rid")}
         ending = ("answered", facts | {"seconds": seconds, "detail": columns.get("guidance")})
-        return await self._move(entry, State.ANSWERED, [*map(_step_event, steps), ending], columns)
+        return await self._move(entry, State.ANSWERED, [*map(step_event, steps), ending], columns)
 
     async def end(self, entry: Entry, how: str) -> bool:
         """Record that the request is over: `how` is delivered, undelivered, withdrawn or the like."""
@@ -168,13 +180,13 @@ class Ledger:
             ).mappings()
             taken[:] = sorted(map(entry_of, rows.all()), key=lambda entry: entry.created)
             for entry in taken:
-                facts = {**_facts(entry.request), "detail": f"number {entry.taken_over}"}
+                facts = {**facts_of(entry.request), "detail": f"number {entry.taken_over}"}
                 self._event(on, "taken over", entry.request.origin, facts)
             return taken
 
         def put_back(on: Connection) -> None:
             for entry in taken:
-                on.execute(self._say.let_go, {**_mine(entry), "the_holder": self._holder})
+                on.execute(self._say.let_go, {**key_of(entry), "the_holder": self._holder})
 
         with self._or_else(put_back):
             await self._writer.run(work)
@@ -184,11 +196,7 @@ class Ledger:
 
     async def history(self, mine: tuple[str, str], about: str | None, limit: int) -> list[Entry]:
         """Return the newest requests of (team, user) or, with `about`, anybody's about this env or appid."""
-        if about is None:
-            where = [requests.c.team == mine[0], requests.c.user == mine[1]]
-        else:
-            where = [requests.c.appid == about] if is_appid(about) else [requests.c.env == about]
-        query = select(requests).where(*where).order_by(requests.c.created.desc()).limit(limit)
+        query = history_of(mine, about).limit(limit)
 
         def work(on: Connection) -> list[Entry]:
             return [entry_of(row) for row in on.execute(query).mappings()]
@@ -203,14 +211,14 @@ class Ledger:
         columns: Mapping[str, object],
     ) -> bool:
         """Change the state and write the events, in one transaction, if the fence and the move are good."""
-        mine = _mine(entry)
+        mine = key_of(entry)
 
         def work(on: Connection) -> bool:
             if on.execute(self._say.move[to], {**columns, **mine}).rowcount != 1:
                 # Recorded already, by a try that was never told so?
                 return on.scalar(self._say.stands, {**mine, "the_state": to.value}) is not None
             for kind, facts in happened:
-                self._event(on, kind, entry.request.origin, {**_facts(entry.request), **facts})
+                self._event(on, kind, entry.request.origin, {**facts_of(entry.request), **facts})
             return True
 
         moved = await self._writer.run(work)
@@ -227,22 +235,6 @@ class Ledger:
             self._writer.later(undo)
             raise
 
-    def _standing(
-        self, on: Connection, find: Mapping[str, object], *, again: bool
-    ) -> Known | UnderWay | SharedBefore | None:
-        """Return what stands in the way of a new request."""
-
-        def first(statement: Select[Any]) -> Entry | None:
-            row = on.execute(statement, find).mappings().first()
-            return entry_of(row) if row else None
-
-        if known := first(self._say.same):
-            return Known(known)
-        if under_way := first(self._say.under_way):
-            return UnderWay(under_way)
-        shared = None if again else first(self._say.shared)
-        return SharedBefore(shared) if shared else None
-
     def _event(
         self, on: Connection, kind: str, origin: Origin, facts: Mapping[str, object]
     ) -> None:
@@ -255,22 +247,3 @@ class Ledger:
     def _let_go(self, on: Connection) -> None:
         on.execute(self._say.let_all_go, {"the_holder": self._holder})
         on.execute(self._say.gone, {"the_id": self._holder})
-
-
-def _mine(entry: Entry) -> dict[str, object]:
-    return {"the_id": entry.request.id, "the_fence": entry.fence}
-
-
-def _step_event(step: Step) -> tuple[str, dict[str, object]]:
-    said = columns_of_words(step.said) if step.said else {}
-    return step.kind, {"seconds": step.seconds, "detail": step.result, **said}
-
-
-def _facts(request: Request) -> dict[str, object]:
-    """Return the columns of an event that say which request it is about."""
-    return {
-        "request": request.id,
-        "env": request.env,
-        "appid": request.appid,
-        "rule": request.rule,
-    }

@@ -1,8 +1,13 @@
 """What can become of a request that is handed to the ledger."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from bot.ledger.entries import Entry
+from sqlalchemy import Connection, Select
+
+from bot.ledger.entries import Entry, entry_of
+from bot.ledger.statements import Statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +39,20 @@ class SharedBefore:
 
 
 Acceptance = Accepted | Known | UnderWay | SharedBefore
+
+
+def standing_in_the_way(
+    on: Connection, say: Statements, find: Mapping[str, object], *, again: bool
+) -> Known | UnderWay | SharedBefore | None:
+    """Return why a new request was not recorded; None if that has passed."""
+
+    def first(statement: Select[Any]) -> Entry | None:
+        row = on.execute(statement, find).mappings().first()
+        return entry_of(row) if row else None
+
+    if known := first(say.same):
+        return Known(known)
+    if under_way := first(say.under_way):
+        return UnderWay(under_way)
+    shared = None if again else first(say.shared)
+    return SharedBefore(shared) if shared else None

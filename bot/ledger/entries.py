@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import RowMapping
 
 from bot.guidance import Guidance, by_key
-from bot.outcome import Failed, Outcome, Said, Shared, Unknown
+from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
 from bot.request import Origin, Request, State
 
 _MOST = 2**63 - 1
@@ -96,6 +96,27 @@ def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
 def columns_of_words(said: Said) -> dict[str, object]:
     """Return the columns by which WeChat's words are found again; a code beyond 64 bits becomes the nearest within."""
     return {"errcode": max(-_MOST - 1, min(said.errcode, _MOST)), "rid": said.rid}
+
+
+def key_of(entry: Entry) -> dict[str, object]:
+    """Return the parameters by which a request is found, as long as nobody else has taken it over."""
+    return {"the_id": entry.request.id, "the_fence": entry.fence}
+
+
+def facts_of(request: Request) -> dict[str, object]:
+    """Return the columns of an event that say which request it is about."""
+    return {
+        "request": request.id,
+        "env": request.env,
+        "appid": request.appid,
+        "rule": request.rule,
+    }
+
+
+def step_event(step: Step) -> tuple[str, dict[str, object]]:
+    """Return the kind and the columns of the event that tells of a step."""
+    said = columns_of_words(step.said) if step.said else {}
+    return step.kind, {"seconds": step.seconds, "detail": step.result, **said}
 
 
 def _outcome_of(row: RowMapping) -> Outcome | None:

@@ -3,10 +3,13 @@
 Parameters that a condition compares are named `the_…`; the others are the columns that they fill.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Select,
     and_,
     bindparam,
     delete,
@@ -19,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.command import is_appid
 from bot.ledger.entries import NEW_COLUMNS
 from bot.ledger.schema import OPEN, SHARED, events, replicas, requests
 from bot.request import State, before
@@ -102,3 +106,12 @@ class Statements:
         )
         self.let_go = update(requests).where(mine, _is(_r.holder)).values(holder=None)
         self.let_all_go = update(requests).where(_is(_r.holder), OPEN).values(holder=None)
+
+
+def history_of(mine: tuple[str, str], about: str | None) -> Select[Any]:
+    """Return what `Ledger.history` asks for, newest first."""
+    if about is None:
+        where = [_r.team == mine[0], _r.user == mine[1]]
+    else:
+        where = [_r.appid == about] if is_appid(about) else [_r.env == about]
+    return select(requests).where(*where).order_by(_r.created.desc())

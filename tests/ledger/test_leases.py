@@ -72,6 +72,12 @@ async def test_the_oldest_are_taken_over_first_and_no_more_than_asked(
     database: Database, ledger: Ledger, gone: Ledger
 ) -> None:
     entries = [await accepted(gone) for _ in range(7)]
+    with database.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE requests SET created = :at WHERE id = :id"),
+            [{"at": -number, "id": entry.request.id} for number, entry in enumerate(entries)],
+        )
+    entries.reverse()
     await database.lease_over("gone")
     assert await ledger.take_over(0) == await ledger.take_over(-1) == []
     assert ids(await ledger.take_over(3)) == ids(entries[:3])
@@ -170,6 +176,74 @@ async def test_a_late_replica_may_finish_what_nobody_took(database: Database, go
     assert await gone.end(entry, "withdrawn")
 
 
+async def test_what_is_surely_held_is_not_asked_of_the_database(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger)
+    database.statements.clear()
+    assert await ledger.hold(entry)
+    assert database.statements == []
+
+
+async def test_after_a_gap_in_the_lease_the_database_says_who_holds(
+    on_postgresql: Database,
+) -> None:
+    ledger, gone = on_postgresql.ledger("a"), on_postgresql.ledger("gone", SHORT)
+    await ledger.start()
+    await gone.start()
+    kept, lost = await accepted(gone), await accepted(gone)
+    await on_postgresql.lease_over("gone")
+    await gone.end(kept, "withdrawn")
+    assert ids(await ledger.take_over(9)) == ids([lost])
+    assert not await gone.hold(lost)
+    assert await gone.hold(replace(kept, state=State.ENDED))
+
+
+async def test_who_asks_whether_it_holds_a_request_keeps_it(on_postgresql: Database) -> None:
+    ledger, gone = on_postgresql.ledger("a"), on_postgresql.ledger("gone", SHORT)
+    await ledger.start()
+    await gone.start()
+    entry = await accepted(gone)
+    await on_postgresql.lease_over("gone")
+    awake = on_postgresql.ledger("gone")  # the same replica, with a lease that lasts
+    assert await awake.hold(entry)
+    assert await ledger.take_over(9) == []
+    on_postgresql.statements.clear()
+    assert await awake.hold(entry)
+    assert on_postgresql.statements == []
+
+
+async def test_what_is_begun_under_a_lease_is_cut_short_with_it(on_postgresql: Database) -> None:
+    gone = on_postgresql.ledger("gone", SHORT)
+    await gone.start()
+    with within(SOON), pytest.raises(TimeoutError):
+        async with gone.lease() as lease:
+            await asyncio.Event().wait()
+    assert lease.expired()
+
+
+async def test_a_beat_lengthens_what_is_under_way(on_postgresql: Database) -> None:
+    gone = on_postgresql.ledger("gone", 0.3)
+    await gone.start()
+    async with gone.lease() as lease:
+        before = lease.when()
+        await gone.beat()
+        after = lease.when()
+    assert before is not None
+    assert after is not None
+    assert after > before
+
+
+async def test_alone_no_lease_ever_ends(sqlite: Database) -> None:
+    ledger = sqlite.ledger("a", SHORT)
+    await ledger.start()
+    entry = await accepted(ledger)
+    await sqlite.lease_over("a")
+    async with ledger.lease() as lease:
+        assert lease.when() == float("inf")
+    assert await ledger.hold(entry)
+
+
 async def test_who_closes_hands_everything_back_at_once(
     ledger: Ledger, other: Ledger, database: Database
 ) -> None:
@@ -253,10 +327,11 @@ async def test_a_request_that_was_taken_back_in_time_was_never_there(
 async def test_a_request_that_goes_on_is_not_withdrawn(ledger: Ledger) -> None:
     entry = await accepted(ledger)
     await ledger.place(entry, "C1/1.5")
-    asking = asyncio.create_task(ledger.accept(new_request(env=entry.request.env), again=False))
-    await asyncio.sleep(0)
-    asking.cancel()
-    await asyncio.wait([asking])
+    for request in (entry.request, new_request(env=entry.request.env)):
+        asking = asyncio.create_task(ledger.accept(request, again=False))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
     await ledger.beat()
     assert (await stands(ledger, entry)).state is State.PLACED
 

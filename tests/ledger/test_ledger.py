@@ -131,7 +131,9 @@ async def test_what_ends_while_it_stands_in_the_way_is_no_longer_in_the_way(
         if arguments[2].startswith("SELECT requests.id") and not ended:
             ended.append(True)
             with on_postgresql.engine.begin() as connection:
-                connection.execute(text("UPDATE requests SET state = 'ended'"))
+                connection.execute(
+                    text("UPDATE requests SET state = 'ended', outcome = 'shared', ended = 1")
+                )
 
     ended = list[bool]()
     event.listen(on_postgresql.opened[0].engine, "before_cursor_execute", end_it)
