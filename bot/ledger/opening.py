@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from bot.ledger.schema import HEAD, replicas
+from bot.ledger.schema import HEAD, metadata, replicas
 
 _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
 _BUSY_SECONDS = 1.5
@@ -163,12 +163,27 @@ def _migrate(connection: Connection) -> None:
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             connection.execute(text(f"SET LOCAL {name} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-    has_versions = inspect(connection).has_table("alembic_version")
+    tables = inspect(connection).get_table_names()
     found = text("SELECT version_num FROM alembic_version")
-    current = connection.scalar(found) if has_versions else None
-    if current == HEAD:
-        return
-    # Imported here: most starts have nothing to migrate, and Alembic takes a while to load.
+    current = connection.scalar(found) if "alembic_version" in tables else None
+    if not tables:
+        _build(connection)
+    elif current != HEAD:
+        climb(connection, current)
+
+
+def _build(connection: Connection) -> None:
+    """Make a new database as the newest step leaves it, without loading Alembic and its nine megabytes."""
+    metadata.create_all(connection)
+    column = "version_num VARCHAR(32) NOT NULL"
+    key = "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)"
+    connection.execute(text(f"CREATE TABLE alembic_version ({column}, {key})"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+
+
+def climb(connection: Connection, current: str | None) -> None:
+    """Take every step from the schema `current` to the newest one."""
+    # Imported here: most starts have nothing to migrate.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415

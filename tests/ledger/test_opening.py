@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
-from bot.ledger.opening import CannotOpenError, open_database
+from bot.ledger.opening import CannotOpenError, climb, open_database
 from bot.ledger.schema import HEAD, metadata
 from tests.ledger.conftest import SOON, Database, PostgreSQL, soon, within
 
@@ -61,7 +61,14 @@ def objects(database: Database) -> set[tuple[Any, ...]]:
     return {tuple(row.values()) for row in found}
 
 
+def all_steps(database: Database) -> None:
+    """Make the schema step by step, as the oldest ledger would have to."""
+    with database.engine.begin() as connection:
+        climb(connection, None)
+
+
 def test_the_steps_lead_to_the_schema(database: Database) -> None:
+    all_steps(database)
     database.open()
     with database.engine.connect() as connection:
         context = MigrationContext.configure(
@@ -73,7 +80,7 @@ def test_the_steps_lead_to_the_schema(database: Database) -> None:
 
 def test_the_steps_lead_to_the_schema_with_every_condition(database: Database) -> None:
     # Alembic does not compare the WHERE of an index.
-    database.open()
+    all_steps(database)
     by_steps = objects(database)
     with database.engine.begin() as connection:
         metadata.drop_all(connection)
@@ -85,6 +92,17 @@ def test_the_steps_lead_to_the_schema_with_every_condition(database: Database) -
 def test_the_newest_step_is_the_one_that_the_schema_names() -> None:
     steps = ScriptDirectory(str(ROOT / "bot/ledger/migrations"))
     assert steps.get_heads() == [HEAD]
+
+
+def test_a_new_database_is_as_the_steps_would_have_made_it_and_says_so(database: Database) -> None:
+    database.open()
+    built = objects(database)
+    assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
+    with database.engine.begin() as connection:
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+    all_steps(database)
+    assert objects(database) == built
 
 
 def test_a_database_that_is_up_to_date_is_left_alone(database: Database) -> None:
