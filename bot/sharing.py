@@ -39,6 +39,7 @@ from bot.policy import (
     Policy,
     Unreadable,
     decide,
+    deciding_rule,
     explain,
     may_see,
     owner_of,
@@ -165,7 +166,12 @@ class Sharing:
     ) -> Message:
         """Record a request and start it, or say why there is none."""
         ask, decision = self._decide(origin, person, share.appid, share.env)
-        pair = {"env": share.env, "appid": share.appid}
+        decided_by = deciding_rule(decision)
+        pair: dict[str, object] = {
+            "env": share.env,
+            "appid": share.appid,
+            "rule": decided_by.name if decided_by else None,
+        }
         owner = owner_of(self._policy, share.env)
         if share.dry_run:
             await self._note("dry run", origin, pair, until)
@@ -175,9 +181,8 @@ class Sharing:
                 why_not = {"outcome": "denied", "detail": type(because).__name__}
                 await self._note("denied", origin, pair | why_not, until)
                 return denied(decision, ask, self._policy)
-            case NeedsConfirmation(rule) | NeedsApproval(rule):
-                why_not = {"outcome": "denied", "rule": rule.name}
-                await self._note("denied", origin, pair | why_not, until)
+            case NeedsConfirmation() | NeedsApproval():
+                await self._note("denied", origin, pair | {"outcome": "denied"}, until)
                 return needs_more(decision, ask, self._policy)
             case Allow(rule):
                 pass

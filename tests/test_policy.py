@@ -28,6 +28,7 @@ from bot.policy import (
     Unreadable,
     Verdict,
     decide,
+    deciding_rule,
     explain,
     may_see,
     nearest,
@@ -263,6 +264,25 @@ DECISIONS: dict[str, tuple[tuple[Rule, ...], Ask, Decision]] = {
         ),
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [
+        (Allow(ANN_MAY), ANN_MAY),
+        (NeedsConfirmation(ANN_SURELY), ANN_SURELY),
+        (NeedsApproval(ANN_MUST_ASK), ANN_MUST_ASK),
+        (Deny(DeniedByRule(NO_PROD)), NO_PROD),
+        (Deny(GroupUnreadable(OPS_MAY, OPS, PLAN)), OPS_MAY),
+        (Deny(NoRule(())), None),
+        (Deny(NotEntitled(Standing.BOT)), None),
+    ],
+    ids=["allow", "confirm", "approve", "denied by rule", "unreadable", "no rule", "a bot"],
+)
+def test_the_deciding_rule_is_named_where_one_decided(
+    decision: Decision, expected: Rule | None
+) -> None:
+    assert deciding_rule(decision) is expected
 
 
 @pytest.mark.parametrize(("rules", "asked", "expected"), DECISIONS.values(), ids=list(DECISIONS))

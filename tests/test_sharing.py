@@ -397,7 +397,7 @@ async def test_the_log_has_a_line_for_the_beginning_and_one_for_the_end(
         pytest.param(
             REQUESTER,
             f"{APPID} secret-1",
-            ("denied", "secret-1", None, "denied", "DeniedByRule"),
+            ("denied", "secret-1", "no secrets", "denied", "DeniedByRule"),
             id="denied by a rule",
         ),
         pytest.param(
@@ -413,9 +413,14 @@ async def test_the_log_has_a_line_for_the_beginning_and_one_for_the_end(
             id="approve",
         ),
         pytest.param(
-            REQUESTER, f"{APPID} lost-1", ("no owner", "lost-1", None, "denied", None), id="owner"
+            REQUESTER,
+            f"{APPID} lost-1",
+            ("no owner", "lost-1", "platform team", "denied", None),
+            id="owner",
         ),
-        pytest.param(REQUESTER, f"{ASK} --dry-run", ("dry run", ENV, None, None, None), id="dry"),
+        pytest.param(
+            REQUESTER, f"{ASK} --dry-run", ("dry run", ENV, "platform team", None, None), id="dry"
+        ),
     ],
 )
 async def test_every_ask_is_an_event_with_who_and_where(

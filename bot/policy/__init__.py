@@ -232,6 +232,17 @@ def _effect(rule: Rule) -> Decision:
             assert_never(rule.effect)
 
 
+def deciding_rule(decision: Decision) -> Rule | None:
+    """Return the rule that decided; None where no rule matches or none was asked."""
+    match decision:
+        case Allow(rule) | NeedsConfirmation(rule) | NeedsApproval(rule):
+            return rule
+        case Deny(DeniedByRule(rule) | GroupUnreadable(rule)):
+            return rule
+        case Deny():
+            return None
+
+
 def explain(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     """Return how each rule fits `ask`, in the order of the rules."""
     return tuple(_judge(rule, ask) for rule in policy.rules)
