@@ -241,6 +241,8 @@ def deciding_rule(decision: Decision) -> Rule | None:
             return rule
         case Deny():
             return None
+        case _:
+            assert_never(decision)
 
 
 def explain(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
