@@ -1,12 +1,13 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 from bot.ledger import LEASE
 from bot.playground.slack import LocalSlack
+from bot.playground.stage import APPID
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
 from tests.faults.bots import Bot, Load, assert_answered_once, assert_recorded_once, environ
@@ -115,3 +116,29 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
         assert took < AT_ONCE
         assert_answered_once(slack, load.taken)
         assert_recorded_once(database, load.taken)
+
+
+async def test_over_http_a_command_that_reaches_both_replicas_is_one_request(
+    postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
+) -> None:
+    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, AsyncExitStack() as stack:
+        both = environ(slack, wechat, postgresql.new()) | {
+            "SLACK_APP_TOKEN": "",
+            "SLACK_SIGNING_SECRET": slack.world.signing_secret,
+        }
+        addresses = []
+        for name in ("one", "other"):
+            port = unused_tcp_port_factory()
+            bot = Bot(both | {"PORT": str(port)}, tmp_path, name)
+            stack.push_async_callback(bot.end)
+            await bot.start()
+            addresses.append(f"http://127.0.0.1:{port}/slack/events")
+        for number in range(20):
+            slack.request_url = addresses[number % 2]
+            ack = await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} http-{number}")
+            slack.request_url = addresses[(number + 1) % 2]
+            again = await slack.redeliver(ack)
+            assert again.payload == ack.payload
+        await slack.until(lambda slack: sum(m.edits for m in slack.parents("C0RELEASES")) == 20)
+        assert len(wechat.shared) == 20
+        assert_answered_once(slack, set())
