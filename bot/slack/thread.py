@@ -5,7 +5,6 @@ chat.postMessage (errors), "Handling user interaction" (response_url: five uses 
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 from bot.messages import Message
 from bot.messages.answers import (
@@ -27,27 +26,6 @@ _CHANNEL_GOOD_FOR = 60.0
 _CHANNEL_BAD_FOR = 5.0
 
 
-class Place(Protocol):
-    """Where the answer to one request goes; settled before WeChat is asked."""
-
-    @property
-    def ref(self) -> str:
-        """The place in words for the ledger, which `Threads.reopen` understands."""
-
-    async def close(
-        self,
-        request: Request,
-        outcome: Outcome,
-        *,
-        look_since: float | None = None,
-        called_again: bool = False,
-    ) -> bool:
-        """Deliver how the request ended; False when Slack took it nowhere.
-
-        With `look_since` the answer may stand already, if no longer than since then; with `called_again` it says that WeChat was asked twice.
-        """
-
-
 class Threads:
     """Opens the place for each request's answer; `workspace_url` is what auth.test says."""
 
@@ -59,7 +37,7 @@ class Threads:
         self._workspace_url = workspace_url
         self._channels = Remembered(self._read_channel, clock)
 
-    def reopen(self, request: Request, ref: str) -> Place:  # noqa: ARG002  # the port's
+    def reopen(self, request: Request, ref: str) -> "Thread | Private":  # noqa: ARG002  # the port's
         """Return a place that was settled before."""
         private = Private(self._api, self._posts)
         kind, *at = ref.split()
@@ -72,7 +50,9 @@ class Threads:
             return None
         return f"{self._workspace_url}archives/{at[0]}/p{at[1].replace('.', '')}"
 
-    async def open(self, request: Request, *, look_since: float | None = None) -> Place | None:
+    async def open(
+        self, request: Request, *, look_since: float | None = None
+    ) -> "Thread | Private | None":
         """Return the place for the answer, having said there what is under way; None if there is none.
 
         With `look_since`, in Unix seconds, a parent may stand already, posted by somebody who has died.
@@ -169,7 +149,7 @@ class Private:
 
     async def begin(
         self, request: Request, why: NoThread, *, look_since: float | None = None
-    ) -> Place | None:
+    ) -> "Thread | Private | None":
         """Say what is under way and why there is no thread; return the place where that worked.
 
         With `look_since` it may have been said already; nobody can look, so it says that this replaces it.
