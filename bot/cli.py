@@ -40,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DATE",
         help="delete what ended before this day, for good",
     )
+    doctor = commands.add_parser(
+        "doctor", help="check everything the bot needs, and name the fix for what is wrong"
+    )
+    doctor.add_argument("--json", action="store_true", help="print JSON")
     demo = commands.add_parser("demo", help="try the bot without Slack and without WeChat")
     demo.add_argument("--script", action="store_true", help="play the fixed scenario and exit")
     demo.add_argument("--as", dest="role", metavar="ROLE", help="who types the one LINE to run")
@@ -51,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     match given.command:
         case "audit":
             return _audit(given)
+        case "doctor":
+            return _doctor(given)
         case "demo":
             return _demo(given)
         case _:
@@ -120,6 +126,12 @@ def _audit(given: argparse.Namespace) -> int:
     except BrokenPipeError:  # such as `| head`
         sys.stderr.close()
     return _FINE
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from bot.ops.doctor import doctor  # noqa: PLC0415
+
+    return _FINE if doctor(environment(), as_json=given.json) else _FAILED
 
 
 def _demo(given: argparse.Namespace) -> int:

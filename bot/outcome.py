@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.guidance import Guidance
+from bot.link import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,15 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It did not happen; the guidance says why and what to do."""
+    """It did not happen; the guidance says why and what to do.
+
+    `link` is what broke in the token chain, where that kept WeChat from being asked.
+    """
 
     guidance: Guidance
     said: Said | None = None
     tries: int = 1
+    link: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)

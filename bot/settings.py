@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import assert_never
-from urllib.parse import unquote, unquote_plus, urlsplit
+from urllib.parse import unquote, unquote_plus
 
 from bot.command import is_appid
 from bot.environ import Reader
 from bot.policy import Policy
 from bot.policy.file import CHANNEL_ID, GROUP_ID, USER_ID, read_policy, simple_policy
+from bot.token_settings import TokenSettings, check_owners, read_tokens, secrets_of
 
 DEFAULT_DATABASE = "sqlite:///share-env.db"
 NAMES = (
@@ -23,7 +23,14 @@ NAMES = (
     "WECHAT_AUTHORIZER_ACCESS_TOKEN",
     "WECHAT_TOKEN_SERVER_URL",
     "WECHAT_TOKEN_SERVER_AUTHORIZATION",
+    "WECHAT_COMPONENT_APPID",
+    "WECHAT_COMPONENT_APPSECRET",
+    "WECHAT_MESSAGE_TOKEN",
+    "WECHAT_ENCODING_AES_KEY",
+    "WECHAT_ENCODING_AES_KEY_PREVIOUS",
+    "WECHAT_AUTHORIZER_REFRESH_TOKEN",
     "WECHAT_TIMEOUT",
+    "TOKEN_ENCRYPTION_KEY",
     "DATABASE_URL",
     "POLICY_FILE",
     "SHARE_ENV_ALLOWED_USERS",
@@ -48,25 +55,6 @@ class SlackSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class FixedTokenSettings:
-    """Token source 1: one token, of the default owner."""
-
-    owner: str
-    token: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenServerSettings:
-    """Token source 2: GET `url`, in which `{appid}` stands for the owner."""
-
-    url: str = field(repr=False)
-    authorization: str | None = field(repr=False)
-
-
-TokenSettings = FixedTokenSettings | TokenServerSettings
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the bot is told from outside; times in seconds."""
 
@@ -84,15 +72,9 @@ class Settings:
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret among the settings, so that logs can be kept clean of them."""
-        found = [self.slack.bot_token, self.slack.app_token, self.slack.signing_secret]
-        found += _passwords(self.database_url)
-        if isinstance(self.tokens, FixedTokenSettings):
-            return _given(*found, self.tokens.token)
-        url, header = urlsplit(self.tokens.url), self.tokens.authorization
-        # Part by part, because the part with {appid} looks different in each call.
-        parts = re.findall("[?&][^&]+", f"?{url.query}")
-        keys = [part for part in parts if "{appid}" not in part]
-        return _given(*found, header, *(header or "").split()[-1:], url.password, *keys)
+        slack = [self.slack.bot_token, self.slack.app_token, self.slack.signing_secret]
+        found = [*slack, *_passwords(self.database_url), *secrets_of(self.tokens)]
+        return tuple(filter(None, found))
 
 
 def _passwords(database_url: str) -> list[str]:
@@ -107,19 +89,15 @@ def _passwords(database_url: str) -> list[str]:
     return [*dict.fromkeys([*found, *map(unquote, found), *map(unquote_plus, found)])]
 
 
-def _given(*values: str | None) -> tuple[str, ...]:
-    return tuple(filter(None, values))
-
-
 def load(environ: Mapping[str, str]) -> Settings | list[str]:
     """Return the Settings that `environ` describes, or one sentence for each thing wrong."""
     read = Reader(environ)
     default_owner = _default_owner(read)
     slack = _slack(read)
-    tokens = _tokens(read, default_owner)
+    tokens = read_tokens(read, default_owner)
     policy = _policy(read, default_owner)
     if policy and tokens:
-        _check_owners(read, policy, tokens)
+        check_owners(read, policy, tokens)
     database_url = read.text("DATABASE_URL") or DEFAULT_DATABASE
     wechat_url = read.url("WECHAT_API_URL", "https://api.weixin.qq.com").rstrip("/")
     timeout = read.number("WECHAT_TIMEOUT", 10, 0.1, 60)
@@ -194,34 +172,6 @@ def _kind(token: str) -> str:
     )
 
 
-def _tokens(read: Reader, owner: str | None) -> TokenSettings | None:
-    fixed = read.text("WECHAT_AUTHORIZER_ACCESS_TOKEN")
-    server = read.url("WECHAT_TOKEN_SERVER_URL")
-    if fixed and server:
-        read.problems.append(
-            "WECHAT_AUTHORIZER_ACCESS_TOKEN and WECHAT_TOKEN_SERVER_URL are both set. Keep one of them."
-        )
-    if server:
-        if "{appid}" not in server and not owner:
-            read.problems.append(
-                "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid whose token the token server "
-                "gives, or put {appid} into WECHAT_TOKEN_SERVER_URL."
-            )
-        return TokenServerSettings(server, read.header("WECHAT_TOKEN_SERVER_AUTHORIZATION"))
-    if not fixed:
-        read.problems.append(
-            "There is no source for WeChat tokens. Set WECHAT_TOKEN_SERVER_URL to your central token "
-            "server or, to try things, WECHAT_AUTHORIZER_ACCESS_TOKEN to a token."
-        )
-        return None
-    if not owner:
-        read.problems.append(
-            "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid that WECHAT_AUTHORIZER_ACCESS_TOKEN "
-            "belongs to."
-        )
-    return FixedTokenSettings(owner or "", fixed)
-
-
 def _policy(read: Reader, default_owner: str | None) -> Policy | None:
     users = read.ids("SHARE_ENV_ALLOWED_USERS", USER_ID, "U012ABCDEF")
     groups = read.ids("SHARE_ENV_ALLOWED_GROUPS", GROUP_ID, "S012ABCDEF")
@@ -258,29 +208,3 @@ def _policy_file(read: Reader, path: Path, default_owner: str | None) -> Policy 
         return policy
     read.problems += [f"{path}: {problem}" for problem in policy]
     return None
-
-
-def _check_owners(read: Reader, policy: Policy, tokens: TokenSettings) -> None:
-    """A token belongs to one owner, so each owner needs a way to its own."""
-    others = sorted({owner.appid for owner in policy.owners} - {policy.default_owner})
-    match tokens:
-        case TokenServerSettings(url=url) if "{appid}" in url:
-            if not policy.owners and not policy.default_owner:
-                read.problems.append(
-                    "No mini program is known to own any env. Set WECHAT_AUTHORIZER_APPID, or add "
-                    "[[owner]] to the policy file."
-                )
-        case _ if not others or not policy.default_owner:
-            pass  # one owner; or whose token it is was never said, and that is a problem already
-        case TokenServerSettings():
-            read.problems.append(
-                "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners. Put "
-                "{appid} into the address where the owner's appid belongs."
-            )
-        case FixedTokenSettings(owner=owner):
-            read.problems.append(
-                f"WECHAT_AUTHORIZER_ACCESS_TOKEN serves {owner} only, but the policy file also names "
-                f"{', '.join(others)}. Use WECHAT_TOKEN_SERVER_URL for several owners."
-            )
-        case _:
-            assert_never(tokens)

@@ -6,7 +6,7 @@ Knows ports, not Slack and not HTTP. One walk: parse, who is it, may they, recor
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
@@ -21,6 +21,7 @@ from bot.ledger import (
     SharedBefore,
     UnderWay,
 )
+from bot.link import LinkState
 from bot.messages import Message
 from bot.messages.answers import accepted
 from bot.messages.history import history, no_history, not_recorded, shared_before, under_way
@@ -70,6 +71,7 @@ class Ports:
     ledger: Ledger
     carry: Callable[[Entry], Coroutine[None, None, None]]
     link: Callable[[str | None], str | None]
+    token_states: Callable[[], Awaitable[Sequence[LinkState]]]
     new_id: Callable[[], str]
     start: Callable[[Coroutine[None, None, None]], None]
 
@@ -115,7 +117,8 @@ class Sharing:
             case Help():
                 return help_(person, mine, self._policy)
             case Whoami():
-                return whoami(person, origin.user_id, origin.team_id, mine)
+                links = await self._token_states(until)
+                return whoami(person, origin.user_id, origin.team_id, mine, links)
             case Why(appid, env):
                 ask, decision = self._decide(origin, person, appid, env)
                 return why(decision, ask, self._policy, explain(self._policy, ask))
@@ -151,6 +154,15 @@ class Sharing:
         return history(
             [(e.request, e.outcome, e.created, self._ports.link(e.place)) for e in seen], about
         )
+
+    async def _token_states(self, until: float) -> Sequence[LinkState]:
+        """Return how the tokens stand; nothing while the ledger does not tell."""
+        try:
+            async with _in_time(until):
+                return await self._ports.token_states()
+        except (TimeoutError, LedgerDownError) as error:
+            _log.error("no token states", extra={"reason": str(error)})  # no trace
+            return ()
 
     def _decide(
         self, origin: Origin, person: Person | Unreadable, appid: str, env: str

@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import Nature, running
+from bot.app import running
+from bot.nature import Nature
 from bot.playground.loopback import Handler, Loopback
 from bot.playground.slack import LocalSlack
 from bot.playground.stage import APPID, OWNER, environment

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
-from bot.app import CannotStartError, Nature, Tasks, new_id, running
+from bot.app import CannotStartError, running
+from bot.nature import Nature, new_id
+from bot.tasks import Tasks
 from bot.messages.answers import answer
 from bot.messages.notices import stopping
 from bot.ops.logs import Redactor

@@ -10,7 +10,9 @@ import aiohttp
 import pytest
 from sqlalchemy import event
 
-from bot.app import Nature, Tasks, running
+from bot.app import running
+from bot.nature import Nature
+from bot.tasks import Tasks
 from bot.carrying import Carrying, Place, Places
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger import Accepted, Entry, Ledger

@@ -4,14 +4,8 @@ from pathlib import Path
 import pytest
 
 from bot.policy import Allow, Ask, Deny, Effect, Owner, Person, Policy, Rule, decide, owner_of
-from bot.settings import (
-    NAMES,
-    FixedTokenSettings,
-    Settings,
-    SlackSettings,
-    TokenServerSettings,
-    load,
-)
+from bot.settings import NAMES, Settings, SlackSettings, load
+from bot.token_settings import FixedTokenSettings, TokenServerSettings
 
 A, B, C = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "wxaaaaaaaaaaaaaaaa"
 BOT, APP, SIGNING = "xoxb-1-2-abc", "xapp-1-A2-3-def", "0123456789abcdef0123"
@@ -283,7 +277,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
         changed(WECHAT_TOKEN_SERVER_URL=SERVER),
         [
             (
-                "WECHAT_AUTHORIZER_ACCESS_TOKEN and WECHAT_TOKEN_SERVER_URL are both set. "
+                "WECHAT_TOKEN_SERVER_URL and WECHAT_AUTHORIZER_ACCESS_TOKEN are set together. "
                 "Keep one of them."
             )
         ],

@@ -1,13 +1,14 @@
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from bot import sharing as room
-from bot.app import Nature, Tasks, running
+from bot.app import running
 from bot.ledger import Entry, Ledger
+from bot.link import LinkState
 from bot.messages.answers import accepted, answer, parent
 from bot.messages.history import no_history, not_recorded
 from bot.messages.notices import stopping
@@ -17,8 +18,10 @@ from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat import Code, Drop, Hang, LocalWeChat
 from bot.playground.world import TEAM
 from bot.policy import Effect, Person, Policy, Rule
+from bot.nature import Nature
 from bot.request import Origin
 from bot.sharing import Ports, Sharing
+from bot.tasks import Tasks
 from tests.conftest import (
     ASK,
     ENV,
@@ -593,6 +596,10 @@ class Carried:
         self.entries.append(entry)
 
 
+async def no_states() -> Sequence[LinkState]:
+    return ()
+
+
 @pytest.fixture
 async def tasks() -> AsyncIterator[Tasks]:
     tasks = Tasks()
@@ -604,7 +611,7 @@ async def test_only_so_many_commands_are_remembered(
     ledger: Ledger, nature: Nature, tasks: Tasks
 ) -> None:
     people = Everybody()
-    ports = Ports(people, ledger, Carried(), lambda ref: ref, nature.new_id, tasks.start)
+    ports = Ports(people, ledger, Carried(), lambda ref: ref, no_states, nature.new_id, tasks.start)
     sharing = Sharing(POLICY, ports)
     most = room._TRIGGERS_KEPT  # noqa: SLF001  # the bound itself
     for number in [*range(most), 0, most, 0]:
@@ -616,7 +623,7 @@ async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
     slack: LocalSlack, ledger: Ledger, nature: Nature, tasks: Tasks
 ) -> None:
     carried = Carried()
-    ports = Ports(Everybody(), ledger, carried, lambda ref: ref, nature.new_id, tasks.start)
+    ports = Ports(Everybody(), ledger, carried, lambda ref: ref, no_states, nature.new_id, tasks.start)
     sharing = Sharing(POLICY, ports)
     sharing.stop()
     answers = [

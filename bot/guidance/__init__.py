@@ -19,6 +19,7 @@ __all__ = [
     "Retry",
     "Trouble",
     "all_guidance",
+    "by_key",
     "for_code",
     "for_trouble",
 ]

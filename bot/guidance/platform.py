@@ -9,7 +9,7 @@ Sources: third_party_authority_instructions_troubleshooting; component_verify_ti
 from collections.abc import Mapping
 from typing import Final
 
-from bot.guidance.types import RIGHT_OWNER, Again, Fixer, Guidance, row
+from bot.guidance.types import RIGHT_OWNER, Again, Fixer, Guidance, Retry, row
 
 PLATFORM_SAME_ADVICE: Final[Mapping[int, int]] = {
     41018: 41002,
@@ -39,10 +39,11 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "Set WECHAT_COMPONENT_APPSECRET to the platform's AppSecret from open.weixin.qq.com, and restart the bot.",
         _ELSEWHERE),
     row("42006", Fixer.OPERATOR, Again.LATER, "The platform's own access token has expired",
-        "The platform's component_access_token lives for two hours, and it was not renewed in time.",
+        "The platform's component_access_token lives for two hours. The bot fetches a newer one and tries once more by itself before it tells you.",
         "Wait about five minutes, then ask again: it should have been renewed by then.",
-        "If it comes back, check that only one system renews this token, that it is running, and that its clock is right.",
-        _ELSEWHERE),
+        "If it comes back, check that only one system renews this token: each renewal ends the one before after five minutes.",
+        _ELSEWHERE,
+        retry=Retry.RENEW),
     row("61003", Fixer.ADMIN, Again.AFTER_FIX, "The owner has not authorised the platform",
         "The mini program that owns the env never authorised this third-party platform, or has withdrawn it.",
         RIGHT_OWNER,
@@ -82,7 +83,7 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "Check at open.weixin.qq.com that permission sets 49 (CloudBase management) and 18 are ticked and confirmed for the platform.",
         "Ask the owner's admin to authorise the platform again with both sets ticked."),
     row("61023", Fixer.OPERATOR, Again.AFTER_FIX, "The owner's refresh token is no longer valid",
-        "The refresh token is what new access tokens are made from. It is another mini program's, or the owner has authorised the platform anew since, or the current one was lost.",
+        "New access tokens are made from it. It is another mini program's, or the owner has authorised the platform anew since, or it was lost; a bot that keeps the tokens has asked WeChat for the current one, and got none.",
         "Look up the owner's current refresh token with WeChat's call api_get_authorizer_list.",
         "Give it to whatever keeps the platform's tokens; in this bot, WECHAT_AUTHORIZER_REFRESH_TOKEN is the default owner's.",
         "If WeChat lists none, ask the owner's admin to authorise the platform again."),

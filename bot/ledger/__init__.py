@@ -31,7 +31,9 @@ from bot.ledger.entries import (
 )
 from bot.ledger.lease import Lease
 from bot.ledger.opening import Opened, open_database
+from bot.ledger.seal import Seal
 from bot.ledger.statements import Statements, history_of
+from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.outcome import Outcome, Step
 from bot.request import Origin, Request, State
@@ -69,6 +71,10 @@ class Ledger:
     def open(cls, url: str, holder: str, lease: float = LEASE) -> "Ledger":
         """Return the ledger at `url`; raises CannotOpenError."""
         return cls(open_database(url), holder, lease)
+
+    def tokens(self, platform: str, seal: Seal) -> Tokens:
+        """Return the tokens of a third-party platform, given its component appid."""
+        return Tokens(self._writer, self._opened.engine.dialect.name, platform, seal)
 
     @property
     def exclusive(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import RowMapping
 
 from bot.guidance import Guidance, by_key
+from bot.link import Link
 from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
 from bot.request import Origin, Request, State
 
@@ -90,7 +91,9 @@ def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
             return {"outcome": name, "tries": tries}
         case Failed(guidance, said, tries) | Unknown(guidance, said, tries):
             told = {**columns_of_words(said), "errmsg": said.errmsg} if said else {}
-            return {"outcome": name, "guidance": guidance.key, "tries": tries, **told}
+            link = outcome.link if isinstance(outcome, Failed) else None
+            broke = {"link": link.value} if link else {}
+            return {"outcome": name, "guidance": guidance.key, "tries": tries, **told, **broke}
 
 
 def columns_of_words(said: Said) -> dict[str, object]:
@@ -125,7 +128,8 @@ def _outcome_of(row: RowMapping) -> Outcome | None:
         case "shared":
             return Shared(row["tries"])
         case "failed":
-            return Failed(_guidance_of(row), said, row["tries"])
+            link = Link(row["link"]) if row["link"] else None
+            return Failed(_guidance_of(row), said, row["tries"], link)
         case "unknown":
             return Unknown(_guidance_of(row), said, row["tries"])
         case _:

@@ -1,4 +1,4 @@
-"""The tables: requests as they stand, events as they happened, replicas and their leases.
+"""The tables: requests as they stand, events as they happened, replicas and their leases, WeChat's tokens.
 
 Times are Unix seconds by the database's own clock, so that a replica whose clock is off does no harm.
 """
@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest step in `migrations/versions`."""
 
 # Written out in queries too, not bound: only so does a database see that a partial index serves.
@@ -70,6 +70,7 @@ requests = Table(
     Column("taken_over", Integer, nullable=False, server_default="0"),
     Column("created", Float, nullable=False),
     Column("ended", Float),
+    Column("link", String(16)),  # of the token chain, where that broke
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),
@@ -105,4 +106,20 @@ replicas = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("lease_until", Float, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("platform", String(18), primary_key=True),
+    Column("name", String(18), primary_key=True),  # ticket, component, or an owner's appid
+    Column("value", Text),  # sealed, as is the refresh token
+    Column("refresh_token", Text),
+    Column("issued", Float),
+    Column("expires", Float),
+    Column("told", Float),  # WeChat's CreateTime of the newest push that counted
+    Column("error", String(64)),  # the guidance of the last try, if it failed
+    Column("error_at", Float),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("lease_until", Float, nullable=False, server_default="0"),
 )

@@ -30,8 +30,18 @@ from bot.request import State, before
 _r = requests.c
 
 
-def _is(column: Column[str] | Column[int]) -> ColumnElement[bool]:
+def compared(column: Column[str] | Column[int]) -> ColumnElement[bool]:
+    """Return the condition that a column equals its parameter `the_…`."""
     return column == bindparam(f"the_{column.name}", type_=column.type)
+
+
+def clock(dialect: str) -> ColumnElement[float]:
+    """Return the database's own time, in Unix seconds."""
+    return literal_column(
+        "extract(epoch from clock_timestamp())"
+        if dialect == "postgresql"
+        else "(julianday('now') - 2440587.5) * 86400.0"
+    )
 
 
 def _literal(state: State) -> ColumnElement[str]:
@@ -43,12 +53,11 @@ class Statements:
 
     def __init__(self, dialect: str, lease: float) -> None:
         upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-        now: ColumnElement[float] = literal_column(
-            "extract(epoch from clock_timestamp())"
-            if dialect == "postgresql"
-            else "(julianday('now') - 2440587.5) * 86400.0"
+        now = clock(dialect)
+        pair, mine = (
+            and_(compared(_r.env), compared(_r.appid)),
+            and_(compared(_r.id), compared(_r.fence)),
         )
-        pair, mine = and_(_is(_r.env), _is(_r.appid)), and_(_is(_r.id), _is(_r.fence))
 
         # Whether it was shared before is asked in the statement that inserts, so nothing comes between.
         new = [bindparam(name, type_=_r[name].type) for name in NEW_COLUMNS]
@@ -59,7 +68,7 @@ class Statements:
             .on_conflict_do_nothing()
             .returning(_r.created)
         )
-        self.same = select(requests).where(or_(_is(_r.trigger_id), _is(_r.id)))
+        self.same = select(requests).where(or_(compared(_r.trigger_id), compared(_r.id)))
         self.under_way = select(requests).where(pair, OPEN)
         self.shared = select(requests).where(pair, SHARED).order_by(_r.ended.desc()).limit(1)
 
@@ -72,10 +81,10 @@ class Statements:
         }
         over = {"ended": now, "response_url": None}
         self.move[State.ENDED] = self.move[State.ENDED].values(over)
-        self.stands = select(_r.id).where(mine, _is(_r.state))
+        self.stands = select(_r.id).where(mine, compared(_r.state))
         self.withdraw = (
             update(requests)
-            .where(_is(_r.id), _r.state == _literal(State.ACCEPTED))
+            .where(compared(_r.id), _r.state == _literal(State.ACCEPTED))
             .values(state=State.ENDED.value, **over)
         )
         self.event = insert(events).values(at=now).inline()
@@ -87,7 +96,7 @@ class Statements:
             .on_conflict_do_update(index_elements=["id"], set_={"lease_until": until})
         )
         self.everybody_is_gone = delete(replicas)
-        self.gone = delete(replicas).where(_is(replicas.c.id))
+        self.gone = delete(replicas).where(compared(replicas.c.id))
         me = bindparam("me", type_=_r.holder.type)
         alive = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > now)
         free = (
@@ -104,8 +113,8 @@ class Statements:
             .values(holder=me, fence=_r.fence + 1, taken_over=_r.taken_over + 1)
             .returning(requests)
         )
-        self.let_go = update(requests).where(mine, _is(_r.holder)).values(holder=None)
-        self.let_all_go = update(requests).where(_is(_r.holder), OPEN).values(holder=None)
+        self.let_go = update(requests).where(mine, compared(_r.holder)).values(holder=None)
+        self.let_all_go = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
 
 
 def history_of(mine: tuple[str, str], about: str | None) -> Select[Any]:

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from bot.guidance import AFTER_SUCCESS, Guidance
 from bot.messages.blocks import Message, Part, code, escape, message, small, steps
+from bot.messages.chain import where_it_broke
 from bot.outcome import Failed, Outcome, Said, Shared, Unknown
 from bot.request import Request
 
@@ -95,6 +96,7 @@ def _answer(request: Request, outcome: Outcome) -> Message:
             headline = f"❔ *{escape(guidance.title)}.* {env} may or may not have been shared with {appid}."
         case _:
             assert_never(outcome)
+    link = outcome.link if isinstance(outcome, Failed) else None
     doubt = (
         "An earlier try got no clear answer, so the share may have happened all the same."
         if isinstance(outcome, Unknown) and not guidance.in_doubt
@@ -103,6 +105,7 @@ def _answer(request: Request, outcome: Outcome) -> Message:
     return message(
         headline,
         " ".join(filter(None, [escape(guidance.meaning), doubt])),
+        link and where_it_broke(link),
         _next_steps(guidance),
         _footer(request, said, tries),
     )

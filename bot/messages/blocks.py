@@ -7,6 +7,7 @@ notifications read the text alone, so nothing may stand in blocks only.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 Block = dict[str, object]
 
@@ -101,3 +102,9 @@ def listed(words: Sequence[str], most: int = 5) -> str:
     """Return `words` as “a, b and c”, with those past `most` as a count."""
     shown = [*words[:most], *([f"{len(words) - most} more"] if len(words) > most else [])]
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1] if shown else ""]))
+
+
+def when(at: float) -> str:
+    """Return a date that Slack shows in the reader's time zone; the text behind it is for those who cannot."""
+    utc = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{utc}>"

@@ -1,11 +1,10 @@
 """What the ledger knows: the same thing under way or done before, and lists of past requests."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import accumulate
 from typing import assert_never
 
-from bot.messages.blocks import Message, bullets, code, message, small
+from bot.messages.blocks import Message, bullets, code, message, small, when
 from bot.outcome import Failed, Outcome, Shared, Unknown
 from bot.request import Request
 
@@ -26,7 +25,7 @@ def under_way(running: Request, link: str | None) -> Message:
 def shared_before(earlier: Request, ended: float, link: str | None) -> Message:
     """Say that the same thing was done before, by whom and when, and how to do it again."""
     return message(
-        f"<@{earlier.origin.user_id}> shared {_pair(earlier)} before, {_when(ended)}. Nothing was done.",
+        f"<@{earlier.origin.user_id}> shared {_pair(earlier)} before, {when(ended)}. Nothing was done.",
         f"The answer {f'is in {_thread(link)}' if link else 'went to them alone'}. Request {code(earlier.id)}.",
         f"To do it all the same:\n{code(f'/share-env {earlier.appid} {earlier.env} --again')}",
     )
@@ -73,7 +72,7 @@ def _line(line: Line) -> str:
     request, outcome, created, link = line
     thread = f" · <{link}|thread>" if link else ""
     who = f"<@{request.origin.user_id}>"
-    return f"{_when(created)} · {_state(outcome)} · {_pair(request)} · {who} · {code(request.id)}{thread}"
+    return f"{when(created)} · {_state(outcome)} · {_pair(request)} · {who} · {code(request.id)}{thread}"
 
 
 def _state(outcome: Outcome | None) -> str:
@@ -96,9 +95,3 @@ def _pair(request: Request) -> str:
 
 def _thread(link: str) -> str:
     return f"<{link}|this thread>"
-
-
-def _when(at: float) -> str:
-    """Return a date that Slack shows in the reader's time zone; the text behind it is for those who cannot."""
-    utc = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{utc}>"

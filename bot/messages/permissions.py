@@ -1,10 +1,12 @@
 """Who may what: denials, `why`, `whoami`, `help` and dry runs, all for the requester alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import assert_never
 
+from bot.link import LinkState
 from bot.messages.blocks import Message, bullets, code, escape, listed, message, shortened, small
+from bot.messages.chain import tokens
 from bot.policy import (
     ANYONE,
     Allow,
@@ -121,9 +123,13 @@ def why(decision: Decision, ask: Ask, policy: Policy, verdicts: tuple[Verdict, .
 
 
 def whoami(
-    person: Person | Unreadable, user_id: str, team_id: str, rules: tuple[Rule, ...]
+    person: Person | Unreadable,
+    user_id: str,
+    team_id: str,
+    rules: tuple[Rule, ...],
+    links: Sequence[LinkState] = (),
 ) -> Message:
-    """Say whom the bot takes the requester for, and which rules apply."""
+    """Say whom the bot takes the requester for, which rules apply and, where any does, how the tokens stand."""
     ids = f"You are <@{user_id}>: user {code(user_id)}, workspace {code(team_id)}"
     if isinstance(person, Unreadable):
         return message(f"{ids}.", f"I could not find out more: {_UNREADABLE[person]}.")
@@ -135,7 +141,7 @@ def whoami(
         f"*Your user groups, of those that rules name:* {groups or 'none'}.",
         f"*Groups I could not read*\n{_some(unread)}" if unread else None,
         f"*Rules that apply to you:* {applies or 'none, so you may not share anything'}.",
-    )
+    ) + tokens(links if rules else ())
 
 
 def help_(person: Person | Unreadable, rules: tuple[Rule, ...], policy: Policy) -> Message:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 
-from bot.app import Nature
 from bot.command import SLASH_COMMAND
 from bot.environ import environment
+from bot.nature import Nature
 from bot.ops.logs import set_up
 from bot.playground.scenario import play
 from bot.playground.screen import Screen
@@ -24,6 +24,8 @@ _REAL = (
     "WECHAT_AUTHORIZER_ACCESS_TOKEN",
     "WECHAT_TOKEN_SERVER_URL",
     "WECHAT_TOKEN_SERVER_AUTHORIZATION",
+    "WECHAT_COMPONENT_APPSECRET",
+    "WECHAT_AUTHORIZER_REFRESH_TOKEN",
 )
 _TIMEOUT = "0.5"  # seconds; the real default of ten would make a demo of patience
 _TROUBLES: Mapping[str, tuple[Answer, ...]] = {
@@ -33,6 +35,10 @@ _TROUBLES: Mapping[str, tuple[Answer, ...]] = {
     "drop": (Drop(after_effect=True),) * 4,
     "html": (Status(502),),
 }
+_WHERE = (
+    "The real bot, with a Slack and a WeChat made up on this machine. Nothing leaves it. "
+    "The bot keeps the platform's tokens itself."
+)
 _HELP = f"""\
 /share-env <appid> <env>   ask as in Slack; an appid to try: {APPID}
 :as ROLE                   {", ".join(ROLES)}
@@ -85,7 +91,7 @@ async def _run(role: str, place: str, line: str | None, *, prompt: bool) -> None
         elif prompt:
             await _Prompt(on, screen, role, place).loop()
         else:
-            screen.note("The real bot, with a Slack and a WeChat made up on this machine.")
+            screen.note(f"{_WHERE}\n\nSo far, WeChat has heard and said:\n{on.wechat.transcript()}")
             await play(on, screen)
 
 
@@ -106,8 +112,7 @@ class _Prompt:
     async def loop(self) -> None:
         """Take commands until :quit, the end of input, or Ctrl-C."""
         self._screen.note(
-            "The real bot, with a Slack and a WeChat made up on this machine. Nothing leaves it.\n"
-            f"{_HELP}\n\nTry: {SLASH_COMMAND} {APPID} prod-1"
+            f"{_WHERE}\n{_HELP}\n\nTry: {SLASH_COMMAND} {APPID} prod-1"
         )
         keys = _keyboard()
         while True:

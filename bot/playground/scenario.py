@@ -7,7 +7,8 @@ from bot.playground.screen import Screen
 from bot.playground.stage import APPID, PLACES, ROLES, Stage
 from bot.playground.wechat import Code, Hang
 
-SYSTEM_BUSY, NOT_ENABLED = -1, 85088
+SYSTEM_BUSY, NOT_ENABLED, NOT_ON_THE_LIST = -1, 85088, 61004
+_WORDS = "access clientip is not registered, requestIP: 203.0.113.7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,13 @@ def _silent(stage: Stage) -> None:
     stage.wechat.next(*[Hang(60)] * 4)
 
 
+def _off_the_list(stage: Stage) -> None:
+    _expire(stage)
+    stage.wechat.platform.next("api_authorizer_token", Code(NOT_ON_THE_LIST, _WORDS))
+
+
 ACTS = (
+    Act("Whom the bot takes you for, and how the tokens stand", "whoami"),
     Act("A share, answered in a thread", f'{APPID} prod-1 --reason "release 4.2"'),
     Act("The same again: who did it before, when, and where", f"{APPID} prod-1"),
     Act("A mistake, and the corrected line", f"prod-1 {APPID.upper()}"),
@@ -53,6 +60,11 @@ ACTS = (
     Act("WeChat is busy twice, then answers", f"{APPID} prod-4", before=_busy),
     Act("WeChat never answers: the outcome is unknown", f"{APPID} prod-5", before=_silent),
     Act("Asked where the bot may not post", f"{APPID} prod-6", place="private"),
+    Act(
+        "The token chain breaks: which link, who fixes it, and how",
+        f"{APPID} prod-7",
+        before=_off_the_list,
+    ),
 )
 
 

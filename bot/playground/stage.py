@@ -1,12 +1,14 @@
 """The bot, a local Slack and a local WeChat, together on one machine."""
 
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.app import Nature, running
+from bot.app import running
+from bot.nature import Nature
 from bot.playground.slack import LocalSlack
 from bot.playground.slack_transcript import Ack, Message
 from bot.playground.wechat import LocalWeChat
@@ -84,26 +86,61 @@ def _ends(message: Message, request: str) -> bool:
 
 @asynccontextmanager
 async def stage(nature: Nature | None = None, **more: str) -> AsyncIterator[Stage]:
-    """Raise the curtain: start both servers and, as `run` does, the bot; `more` are settings of its own."""
+    """Raise the curtain: start both servers and, as `run` does, the bot; `more` are settings of its own.
+
+    The bot keeps the platform's token chain, and the curtain rises once that has brought a token.
+    """
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
         with tempfile.TemporaryDirectory(prefix="share-env-") as folder:
             policy = Path(folder) / "policy.toml"
             policy.write_text(POLICY, encoding="utf-8")
             kept = {"POLICY_FILE": str(policy), "DATABASE_URL": f"sqlite:///{folder}/ledger.db"}
-            settings = load(environment(slack, wechat) | kept | more)
+            chain = chain_environment(wechat, _free_port())
+            settings = load(slack_environment(slack) | chain | kept | more)
             if not isinstance(settings, Settings):
                 raise ValueError("; ".join(settings))
             async with running(settings, nature):
+                await wechat.until(_has_a_token)
                 yield Stage(slack, wechat)
 
 
-def environment(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
-    """Return the environment in which the bot talks to these two servers, policy aside."""
+def _has_a_token(wechat: LocalWeChat) -> bool:
+    return any(call.owner == OWNER and call.errcode == 0 for call in wechat.platform.calls)
+
+
+def slack_environment(slack: LocalSlack) -> dict[str, str]:
+    """Return the environment in which the bot talks to this Slack, over Socket Mode."""
     return {
         "SLACK_BOT_TOKEN": slack.world.bot_token,
         "SLACK_APP_TOKEN": slack.world.app_token,
         "SLACK_API_URL": slack.api_url,
+    }
+
+
+def environment(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
+    """Return the environment in which the bot reads its tokens from WeChat's neighbour, the token server."""
+    return slack_environment(slack) | {
         "WECHAT_API_URL": wechat.url,
         "WECHAT_TOKEN_SERVER_URL": wechat.token_url,
         "WECHAT_TOKEN_SERVER_AUTHORIZATION": wechat.authorization,
     }
+
+
+def chain_environment(wechat: LocalWeChat, port: int) -> dict[str, str]:
+    """Return the environment in which the bot keeps the token chain, and have WeChat push to `port`."""
+    platform = wechat.platform
+    platform.callback = f"http://127.0.0.1:{port}/wechat/events"
+    return {
+        "WECHAT_API_URL": wechat.url,
+        "WECHAT_COMPONENT_APPID": platform.component_appid,
+        "WECHAT_COMPONENT_APPSECRET": platform.appsecret,
+        "WECHAT_MESSAGE_TOKEN": platform.message_token,
+        "WECHAT_ENCODING_AES_KEY": platform.encoding_aes_key,
+        "PORT": str(port),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

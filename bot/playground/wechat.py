@@ -1,6 +1,5 @@
-"""A local WeChat: /tcb/shareenv, and the company's central token server beside it."""
+"""A local WeChat: /tcb/shareenv, the platform's token chain, and a central token server beside it."""
 
-from collections import deque
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -8,7 +7,7 @@ from aiohttp import web
 
 from bot.playground.loopback import Loopback, cut
 from bot.playground.watched import Watched
-from bot.playground.wechat_failing import failed
+from bot.playground.wechat_answering import Answering, Faults
 from bot.playground.wechat_faults import (
     Answer,
     Code,
@@ -21,7 +20,9 @@ from bot.playground.wechat_faults import (
     Status,
     Truncated,
 )
-from bot.playground.wechat_rules import Asked, Token, answer, judge
+from bot.playground.wechat_platform import PREFIX, Platform, PlatformCall
+from bot.playground.wechat_rules import Asked, judge
+from bot.playground.wechat_tokens import LIFETIME, Clock, Tokens
 
 __all__ = [
     "Answer",
@@ -33,13 +34,12 @@ __all__ = [
     "Hang",
     "Huge",
     "LocalWeChat",
+    "Platform",
+    "PlatformCall",
     "Redirect",
     "Status",
     "Truncated",
 ]
-
-EXPIRES_IN = 7200
-CONTENT_TYPES = ("application/json; encoding=utf-8", "text/plain")
 
 
 class Call(NamedTuple):
@@ -55,7 +55,8 @@ class LocalWeChat(Watched):
     """WeChat on 127.0.0.1, from `async with` to its end.
 
     `url` is the bot's WECHAT_API_URL, `token_url` its WECHAT_TOKEN_SERVER_URL, `authorization`
-    its WECHAT_TOKEN_SERVER_AUTHORIZATION. `latency`, in seconds, delays each answer.
+    its WECHAT_TOKEN_SERVER_AUTHORIZATION, `platform` the third-party platform that the bot can
+    speak for instead. `latency`, in seconds, delays each answer.
     """
 
     def __init__(self, latency: float = 0.0) -> None:
@@ -66,15 +67,17 @@ class LocalWeChat(Watched):
         self.calls: list[Call] = []
         self.token_calls: list[str] = []
         self._loopback = Loopback()
-        self._tokens: dict[str, Token] = {}
-        self._current: dict[str, str] = {}
-        self._queue: deque[Answer] = deque()
-        self._token_queue: deque[Answer] = deque()
-        self._standing: Answer | None = None
-        self._answers = 0
+        self._answering = Answering(self._loopback)
+        self._clock = Clock()
+        self._tokens = Tokens("made-up-token", self._clock)
+        self._faults = Faults()
+        self._token_faults = Faults()
+        self._lines: list[str] = []
+        self.platform = Platform(self._clock, self._tokens, self._answering, self._note)
 
     async def __aenter__(self) -> Self:
         await self._loopback.start(self._serve)
+        await self.platform.start()
         return self
 
     async def __aexit__(
@@ -84,6 +87,7 @@ class LocalWeChat(Watched):
         trace: TracebackType | None,
     ) -> None:
         await self._loopback.stop()
+        await self.platform.stop()  # last: up to now a call could ask for pushes
 
     @property
     def url(self) -> str:
@@ -95,72 +99,63 @@ class LocalWeChat(Watched):
         """Return the token server's URL, with `{appid}` for the owner to fill in."""
         return f"{self._loopback.origin}/token/{{appid}}"
 
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass at once, for all that lives for a time."""
+        self._clock.advance(seconds)
+
     def issue(self, owner: str) -> str:
         """Return a new authorizer_access_token of an owner, which the token server hands out."""
-        token = f"made-up-token-{len(self._tokens) + 1}-of-{owner}"
-        self._tokens[token] = Token(owner)
-        self._current[owner] = token
-        return token
+        return self._tokens.issue(owner, LIFETIME)
 
     def expire(self, token: str) -> None:
         """Let two hours pass for a token: 42001 from now on."""
-        self._tokens[token] = Token(self._tokens[token].owner, "expired")
+        self._tokens.end(token, "expired")
 
     def supersede(self, token: str) -> None:
         """Let another system have refreshed a token: 40001 from now on."""
-        self._tokens[token] = Token(self._tokens[token].owner, "superseded")
+        self._tokens.end(token, "superseded")
 
     def next(self, *answers: Answer) -> None:
         """Let the next calls of /tcb/shareenv be answered so, one after the other."""
-        self._queue.extend(answers)
+        self._faults.next(*answers)
 
     def next_token(self, *answers: Answer) -> None:
         """Let the next calls of the token server be answered so, one after the other."""
-        self._token_queue.extend(answers)
+        self._token_faults.next(*answers)
 
     def always(self, standing: Answer | None) -> None:
         """Let every call of /tcb/shareenv that no queued answer meets be answered so."""
-        self._standing = standing
+        self._faults.always(standing)
 
     def transcript(self) -> str:
-        """Return the calls so far, without their tokens."""
-        lines = [f"shareenv {each.env} {each.appid}: {each.errcode}" for each in self.calls]
-        return "\n".join(lines) or "(no call)"
+        """Return the calls and pushes so far, without their tokens."""
+        return "\n".join(self._lines) or "(no call)"
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         if self.latency and not await self._loopback.hold(self.latency):
             return cut(request)
-        if request.path == "/tcb/shareenv":
-            return await self._share_env(request)
         if request.path.startswith("/token/"):
             return await self._token(request)
-        return self._coded(40066)
-
-    async def _share_env(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "POST" and "Content-Length" not in request.headers:
             return web.Response(status=412)  # a gateway in front of WeChat wants the length
+        if request.path == "/tcb/shareenv":
+            return await self._share_env(request)
+        if request.path.startswith(PREFIX):
+            return await self.platform.serve(request)
+        return self._answering.coded(40066)
+
+    async def _share_env(self, request: web.BaseRequest) -> web.StreamResponse:
         token = request.query.get("access_token", "")
         asked = Asked(request.method, token, await request.read())
-        fault = self._queue.popleft() if self._queue else self._standing
-        match fault:
-            case None:
-                return self._coded(self._share(asked))
-            case Code(errcode, errmsg, as_string):
-                if errcode == 0:
-                    return self._coded(self._share(asked))
-                self._record(asked, errcode)
-                return self._coded(errcode, errmsg, as_string=as_string)
-            case _:
-                return await failed(
-                    fault,
-                    request,
-                    self._loopback,
-                    normal=lambda: self._coded(self._share(asked)),
-                    nothing=lambda: self._record(asked, None),
-                )
+        return await self._answering.answer(
+            request,
+            self._faults.take(),
+            normal=lambda: self._answering.coded(self._share(asked)),
+            nothing=lambda errcode: self._record(asked, errcode),
+        )
 
     def _share(self, asked: Asked) -> int:
-        token = self._tokens.get(asked.token)
+        token = self._tokens.seen(asked.token)
         errcode = judge(asked, token)
         if errcode == 0 and token is not None:
             self.shared.append((token.owner, asked.argument("env"), asked.argument("appid")))
@@ -170,26 +165,22 @@ class LocalWeChat(Watched):
     def _record(self, asked: Asked, errcode: int | None) -> None:
         call = Call(asked.argument("env"), asked.argument("appid"), asked.token, errcode)
         self.calls.append(call)
+        self._note(f"shareenv {call.env} {call.appid}: {errcode}")
+
+    def _note(self, line: str) -> None:
+        self._lines.append(line)
         self.changed()
 
     async def _token(self, request: web.BaseRequest) -> web.StreamResponse:
         owner = request.path.removeprefix("/token/")
         self.token_calls.append(owner)
         self.changed()
-        fault = self._token_queue.popleft() if self._token_queue else None
-        match fault:
-            case None:
-                return self._handed_out(request, owner)
-            case Code(errcode, errmsg, as_string):
-                return self._coded(errcode, errmsg, as_string=as_string)
-            case _:
-                return await failed(
-                    fault,
-                    request,
-                    self._loopback,
-                    normal=lambda: self._handed_out(request, owner),
-                    nothing=lambda: None,
-                )
+        return await self._answering.answer(
+            request,
+            self._token_faults.take(),
+            normal=lambda: self._handed_out(request, owner),
+            nothing=lambda _: None,
+        )
 
     def _handed_out(self, request: web.BaseRequest, owner: str) -> web.Response:
         """Hand out the owner's current token, a new one if that is worth nothing any more."""
@@ -197,17 +188,8 @@ class LocalWeChat(Watched):
             return web.json_response({"error": "unauthorized"}, status=401)
         if request.method != "GET":
             return web.json_response({"error": "method not allowed"}, status=405)
-        token = self._current.get(owner)
-        if token is None or self._tokens[token].state != "current":
+        token = self._tokens.newest(owner)
+        seen = None if token is None else self._tokens.seen(token)
+        if seen is None or seen.state != "current":
             token = self.issue(owner)
-        return web.json_response({"authorizer_access_token": token, "expires_in": EXPIRES_IN})
-
-    def _coded(
-        self, errcode: int, errmsg: str | None = None, *, as_string: bool = False
-    ) -> web.Response:
-        """Answer as WeChat does, whose Content-Type can't be trusted: every second one lies."""
-        self._answers += 1
-        return web.Response(
-            body=answer(errcode, self._answers, errmsg, as_string=as_string),
-            headers={"Content-Type": CONTENT_TYPES[self._answers % 2]},
-        )
+        return web.json_response({"authorizer_access_token": token, "expires_in": LIFETIME})

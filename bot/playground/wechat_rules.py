@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 
 from bot.playground.loopback import Json, JsonObject
 
-TokenState: TypeAlias = Literal["current", "expired", "superseded"]
+TokenEnd: TypeAlias = Literal["expired", "superseded", "revoked"]
+TokenState: TypeAlias = Literal["current"] | TokenEnd
 
 MESSAGES = {
     -1: "system error",
@@ -21,7 +22,11 @@ MESSAGES = {
     40066: "invalid url",
     40097: "invalid args",
     40101: "missing parameter",
+    40125: "invalid appsecret",
     41001: "access_token missing",
+    41002: "appid missing",
+    41004: "appsecret missing",
+    41018: "component_appid missing",
     42001: "access_token expired",
     43002: "require POST method",
     44002: "empty post data",
@@ -30,7 +35,13 @@ MESSAGES = {
     48001: "api unauthorized",
     61003: "component is not authorized by this account",
     61004: "access clientip is not registered",
+    61005: "component ticket is expired",
+    61006: "component ticket is invalid",
     61007: "api is unauthorized to component",
+    61009: "code is invalid",
+    61010: "code is expired",
+    61011: "invalid component",
+    61023: "refresh_token is invalid",
     85088: "no qbase privilege",
 }
 
@@ -40,7 +51,7 @@ _FIRST_RID = 0x686CAB53
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An authorizer_access_token as WeChat sees it; it speaks for one owner."""
+    """A token as WeChat sees it at one moment; it speaks for one owner."""
 
     owner: str
     state: TokenState = "current"
@@ -48,7 +59,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What arrived at /tcb/shareenv, before it is judged."""
+    """What arrived at one of WeChat's paths, before it is judged."""
 
     method: str
     token: str
@@ -60,12 +71,28 @@ class Asked:
         value = body.get(name) if isinstance(body, dict) else None
         return value if isinstance(value, str) else ""
 
+    def number(self, name: str) -> int | None:
+        """Return a member of the body, None unless it is a whole number."""
+        body = _decoded(self.raw)
+        value = body.get(name) if isinstance(body, dict) else None
+        return value if isinstance(value, int) else None
+
 
 def judge(asked: Asked, token: Token | None) -> int:
     """Return the errcode for a call, 0 if it may go ahead: the token first, then the body."""
-    if asked.method != "POST":
-        return 43002
-    return _judge_token(asked, token) or _judge_body(asked)
+    return judge_method(asked) or _judge_token(asked, token) or _judge_body(asked)
+
+
+def judge_method(asked: Asked) -> int:
+    """Return the errcode for how a call was made, 0 if by POST."""
+    return 0 if asked.method == "POST" else 43002
+
+
+def judge_json(asked: Asked) -> int:
+    """Return the errcode for a body's form, 0 if it is a JSON object."""
+    if not asked.raw:
+        return 44002
+    return 0 if isinstance(_decoded(asked.raw), dict) else 47001
 
 
 def _judge_token(asked: Asked, token: Token | None) -> int:
@@ -73,14 +100,13 @@ def _judge_token(asked: Asked, token: Token | None) -> int:
         return 41001
     if token is None:
         return 40014
-    return {"current": 0, "expired": 42001, "superseded": 40001}[token.state]
+    return {"current": 0, "expired": 42001, "superseded": 40001, "revoked": 61003}[token.state]
 
 
 def _judge_body(asked: Asked) -> int:
-    if not asked.raw:
-        return 44002
-    if not isinstance(_decoded(asked.raw), dict):
-        return 47001
+    unreadable = judge_json(asked)
+    if unreadable:
+        return unreadable
     if not asked.argument("env") or not asked.argument("appid"):
         return 40101
     return 0 if _APPID.fullmatch(asked.argument("appid")) else 40097

@@ -95,6 +95,12 @@ class Policy:
         """Every user group that a rule names."""
         return frozenset().union(*(rule.groups for rule in self.rules))
 
+    @property
+    def all_owners(self) -> tuple[str, ...]:
+        """Every mini program whose token may be needed, once and in order."""
+        named = [*(owner.appid for owner in self.owners), self.default_owner]
+        return tuple(dict.fromkeys(filter(None, named)))
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:

@@ -1,6 +1,7 @@
 """HTTP mode: `POST /slack/events`, for teams that do not use Socket Mode."""
 
 import re
+from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -17,8 +18,8 @@ _HEADERS = {
 }
 
 
-def http_app(app: AsyncApp) -> web.Application:
-    """Return the web application that hands Slack's signed requests to Bolt."""
+def slack_events(app: AsyncApp) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the handler that hands Slack's signed requests to Bolt."""
 
     async def events(request: web.Request) -> web.Response:
         if not _may_be_signed(request):
@@ -30,9 +31,7 @@ def http_app(app: AsyncApp) -> web.Application:
             return web.Response(status=400, text="the body is not what Slack sends")
         return await to_aiohttp_response(await app.async_dispatch(_mended(bolt_request)))
 
-    server = web.Application(client_max_size=BODY_LIMIT)
-    server.router.add_post(PATH, events)
-    return server
+    return events
 
 
 def _may_be_signed(request: web.Request) -> bool:

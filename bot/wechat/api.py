@@ -6,6 +6,7 @@ errors come with HTTP 200, content types lie, `errcode` may be text, and `errmsg
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.guidance import Trouble
@@ -56,7 +57,15 @@ def share_env(token: str, env: str, appid: str) -> Call:
 
 
 def read(status: int, body: bytes) -> Answer:
-    """Return what an HTTP answer means, whatever its content type says; never raises."""
+    """Return what the answer to a share means, whatever its content type says; never raises."""
+    answer = read_object(status, body)
+    if isinstance(answer, Refused | Troubled):
+        return answer
+    return Done() if "errcode" in answer else Troubled(Trouble.NO_ERRCODE)
+
+
+def read_object(status: int, body: bytes) -> Mapping[str, object] | Refused | Troubled:
+    """Return what any answer of WeChat's holds; those that hand out tokens have no errcode."""
     if status != _OK:
         return Troubled(_trouble_of(status))
     try:
@@ -66,10 +75,10 @@ def read(status: int, body: bytes) -> Answer:
         return Troubled(Trouble.NOT_JSON)
     if not isinstance(answer, dict):
         return Troubled(Trouble.NOT_JSON)
-    errcode = _whole_number(answer.get("errcode"))
+    errcode = _whole_number(answer.get("errcode", 0))
     if errcode is None:
         return Troubled(Trouble.NO_ERRCODE)
-    return Done() if errcode == 0 else Refused(_said(errcode, str(answer.get("errmsg") or "")))
+    return Refused(_said(errcode, str(answer.get("errmsg") or ""))) if errcode else answer
 
 
 def _trouble_of(status: int) -> Trouble:

@@ -11,8 +11,8 @@ import httpx
 from bot.guidance import Guidance, Retry, Trouble, for_code, for_trouble
 from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
 from bot.wechat import api
-from bot.wechat.tokens import TokenSource
-from bot.wechat.transport import Transport, exchange, limits
+from bot.wechat.tokens import NoToken, TokenSource
+from bot.wechat.transport import Transport, post
 
 MOST_TRIES = {Retry.NEVER: 0, Retry.ONCE: 1, Retry.RENEW: 1, Retry.BACKOFF: 3}
 TOTAL_SECONDS = 15.0
@@ -64,11 +64,12 @@ class WeChat:
         A try without an answer leaves the outcome Unknown, unless a later one gets a yes. `told` hears of each step.
         """
         token = await self._tokens.token(owner)
-        if isinstance(token, Trouble):
-            return Failed(for_trouble(token), tries=0)
+        if isinstance(token, NoToken):
+            return Failed(token.guidance, token.said, 0, token.link)
         end = self._clock() + TOTAL_SECONDS
         used: Counter[Retry] = Counter()
         in_doubt = False
+        link = None
         tries = 0
         while True:
             tries += 1
@@ -87,17 +88,20 @@ class WeChat:
             if guidance.retry is Retry.RENEW:
                 began = self._clock()
                 newer = await self._tokens.renew(owner, token)
-                failed = newer.value if isinstance(newer, Trouble) else None
-                told(Step("renewal", self._clock() - began, failed or "renewed"))
-                if isinstance(newer, Trouble):
-                    guidance = for_trouble(newer)
+                took = self._clock() - began
+                if isinstance(newer, NoToken):
+                    told(Step("renewal", took, newer.guidance.key, newer.said))
+                    guidance, said, link = newer.guidance, newer.said or said, newer.link
                     break
+                told(Step("renewal", took, "renewed"))
                 token = newer
             pause = self._pause(guidance.retry, used)
             if self._clock() + pause + _LEAST_SECONDS > end:
                 break
             await self._sleep(pause)
-        return (Unknown if in_doubt else Failed)(guidance, said, tries)
+        if in_doubt:
+            return Unknown(guidance, said, tries)
+        return Failed(guidance, said, tries, link)
 
     def _pause(self, retry: Retry, used: Counter[Retry]) -> float:
         """Return how long to wait: twice as long each time, spread so that requests do not march in step."""
@@ -107,15 +111,7 @@ class WeChat:
 
     async def _try(self, token: str, env: str, appid: str, seconds: float) -> api.Answer:
         call = api.share_env(token, env, appid)
-        request = self._http.build_request(
-            "POST",
-            self._url + call.path,
-            params=call.query,
-            content=call.body,
-            headers={"Content-Type": "application/json"},
-            timeout=limits(seconds),
-        )
-        received = await exchange(self._http, request, seconds, api.BODY_LIMIT)
+        received = await post(self._http, self._url, call, seconds)
         if isinstance(received, Trouble):
             return api.Troubled(received)
         return api.read(received.status, received.body)

@@ -9,11 +9,14 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import httpx
 
-from bot.guidance import Trouble
+from bot.guidance import Guidance, Trouble, for_trouble
+from bot.link import Link
+from bot.outcome import Said
 from bot.wechat.transport import exchange, limits
 
 _READ_AGAIN_AFTER = 60.0
@@ -25,13 +28,22 @@ _TOKEN = re.compile(r"\s*([!-~]+)\s*")
 _OK, _UNAUTHORISED, _FORBIDDEN = 200, 401, 403
 
 
-class TokenSource(Protocol):
-    """Gives the authorizer_access_token of an owner, or the Trouble that keeps it from doing so."""
+@dataclass(frozen=True, slots=True)
+class NoToken:
+    """Why there is no token: what it means, WeChat's own words, and the link of the platform's chain that broke."""
 
-    async def token(self, owner: str) -> str | Trouble:
+    guidance: Guidance
+    said: Said | None = None
+    link: Link | None = None
+
+
+class TokenSource(Protocol):
+    """Gives the authorizer_access_token of an owner, or says why it cannot."""
+
+    async def token(self, owner: str) -> str | NoToken:
         """Return a token that is believed to be good."""
 
-    async def renew(self, owner: str, refused: str) -> str | Trouble:
+    async def renew(self, owner: str, refused: str) -> str | NoToken:
         """Return another token than the `refused` one; asks for it only if nobody else has yet."""
 
 
@@ -42,13 +54,15 @@ class FixedToken:
         self._owner = owner
         self._token = token
 
-    async def token(self, owner: str) -> str | Trouble:
+    async def token(self, owner: str) -> str | NoToken:
         """Return the token, if `owner` is its owner."""
-        return self._token if owner == self._owner else Trouble.TOKEN_FIXED_OTHER_OWNER
+        if owner != self._owner:
+            return NoToken(for_trouble(Trouble.TOKEN_FIXED_OTHER_OWNER))
+        return self._token
 
-    async def renew(self, owner: str, refused: str) -> str | Trouble:  # noqa: ARG002  # the port's
-        """Return the Trouble: there is no other token."""
-        return Trouble.TOKEN_FIXED_DEAD
+    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # the port's
+        """Return that there is no other token."""
+        return NoToken(for_trouble(Trouble.TOKEN_FIXED_DEAD))
 
 
 class TokenServer:
@@ -70,13 +84,13 @@ class TokenServer:
         self._kept: dict[str, tuple[str, float]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def token(self, owner: str) -> str | Trouble:
+    async def token(self, owner: str) -> str | NoToken:
         """Return the token that was read last, or read it again after a minute."""
-        return await self._take_turn(owner, None)
+        return _or_why(await self._take_turn(owner, None))
 
-    async def renew(self, owner: str, refused: str) -> str | Trouble:
+    async def renew(self, owner: str, refused: str) -> str | NoToken:
         """Return what the server gives now, unless another call already got something newer."""
-        return await self._take_turn(owner, refused)
+        return _or_why(await self._take_turn(owner, refused))
 
     async def _take_turn(self, owner: str, refused: str | None) -> str | Trouble:
         """Return what one call reads for all that wait; nobody waits longer than a reading may take."""
@@ -108,6 +122,10 @@ class TokenServer:
         token, expires_in = found
         self._kept[owner] = token, self._clock() + min(expires_in * _MARGIN, _READ_AGAIN_AFTER)
         return token
+
+
+def _or_why(token: str | Trouble) -> str | NoToken:
+    return NoToken(for_trouble(token)) if isinstance(token, Trouble) else token
 
 
 def read_token(body: bytes) -> tuple[str, float] | None:

@@ -8,6 +8,7 @@ import httpx
 from httpx_aiohttp.transport import AiohttpResponseStream
 
 from bot.guidance import Trouble
+from bot.wechat.api import BODY_LIMIT, Call
 
 _LONGEST_CONNECT = 5.0
 _SERVER_ERROR = 500
@@ -55,6 +56,19 @@ def limits(seconds: float) -> httpx.Timeout:
     """Return time limits for one exchange of at most `seconds`, so that connecting ends well before."""
     connect = min(_LONGEST_CONNECT, seconds / 2)
     return httpx.Timeout(seconds, connect=connect, pool=connect)
+
+
+async def post(http: httpx.AsyncClient, url: str, call: Call, seconds: float) -> Received | Trouble:
+    """Return WeChat's answer to a call, or the Trouble that kept it from coming; `url` is the API's base."""
+    request = http.build_request(
+        "POST",
+        url + call.path,
+        params=call.query,
+        content=call.body,
+        headers={"Content-Type": "application/json"},
+        timeout=limits(seconds),
+    )
+    return await exchange(http, request, seconds, BODY_LIMIT)
 
 
 async def exchange(

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 
 from bot.ledger import LEASE, Accepted, Entry, Ledger
 from bot.ledger.opening import Opened, open_database
+from bot.ledger.schema import metadata
 from bot.request import Origin, Request
 
 SOON = 3.0
@@ -145,6 +146,11 @@ class Database:
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(text(query)).mappings()]
 
+    def execute(self, statement: str, **parameters: object) -> None:
+        """Change something behind the ledger's back."""
+        with self.engine.begin() as connection:
+            connection.execute(text(statement), parameters)
+
     def kinds(self) -> list[str]:
         """Return the kinds of all events, oldest first."""
         return [row["kind"] for row in self.rows("SELECT kind FROM events ORDER BY id")]
@@ -171,7 +177,7 @@ class Database:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
-                for table in ("requests", "events", "replicas"):
+                for table in metadata.tables:
                     connection.execute(text(f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
             yield
             connection.exec_driver_sql("ROLLBACK")

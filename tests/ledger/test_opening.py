@@ -3,21 +3,37 @@ import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
+from bot.guidance import by_key
+from bot.ledger.entries import columns_of
 from bot.ledger.opening import CannotOpenError, climb, open_database
 from bot.ledger.schema import HEAD, metadata
-from tests.ledger.conftest import SOON, Database, PostgreSQL, soon, within
+from bot.ledger.seal import Seal
+from bot.outcome import Failed, Shared
+from tests.ledger.conftest import (
+    SOON,
+    Database,
+    PostgreSQL,
+    everything,
+    new_request,
+    soon,
+    within,
+)
 
 ROOT = Path(__file__).parent.parent.parent
+MIGRATIONS = ROOT / "bot/ledger/migrations"
 OPEN_AND_WAIT = """
 import sys
 from bot.ledger.opening import CannotOpenError, open_database
@@ -43,22 +59,56 @@ async def another_process(database: Database) -> tuple[asyncio.subprocess.Proces
     return process, (await process.stdout.readline()).decode().strip()
 
 
+# The statements that made a table tell less: SQLite keeps them as they were typed, before and after a change.
+SQLITE_OBJECTS = (
+    """
+    SELECT m.name, c.* FROM sqlite_master AS m JOIN pragma_table_xinfo(m.name) AS c
+    WHERE m.type = 'table' AND m.name <> 'alembic_version'
+    """,
+    """
+    SELECT m.name, t.type, t.wr, t.strict, m.sql LIKE '%AUTOINCREMENT%', m.sql LIKE '%CHECK%'
+    FROM sqlite_master AS m JOIN pragma_table_list(m.name) AS t
+    WHERE m.type = 'table' AND m.name <> 'alembic_version'
+    """,
+    """
+    SELECT m.name, i.name, i."unique", i.origin, i.partial, c.seqno, c.name, c."desc", c.coll
+    FROM sqlite_master AS m JOIN pragma_index_list(m.name) AS i JOIN pragma_index_xinfo(i.name) AS c
+    WHERE m.type = 'table' AND m.name <> 'alembic_version'
+    """,
+    """
+    SELECT tbl_name, name, sql FROM sqlite_master
+    WHERE type <> 'table' AND tbl_name <> 'alembic_version'
+    """,
+)
+POSTGRESQL_OBJECTS = (
+    """
+    SELECT tablename, indexname, indexdef FROM pg_indexes
+    WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    """,
+    """
+    SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length,
+    is_nullable, column_default FROM information_schema.columns
+    WHERE table_schema = 'public' AND table_name <> 'alembic_version'
+    """,
+)
+
+
 def objects(database: Database) -> set[tuple[Any, ...]]:
-    """Return the definitions of all tables, columns and indexes."""
-    if database.is_sqlite:
-        found = database.rows(
-            "SELECT name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version'"
-        )
-    else:
-        found = database.rows(
-            "SELECT indexname AS name, indexdef AS sql FROM pg_indexes"
-            " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
-        ) + database.rows(
-            "SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length,"
-            " is_nullable, column_default FROM information_schema.columns"
-            " WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
-        )
-    return {tuple(row.values()) for row in found}
+    """Return the definitions of all tables, columns and indexes, each with its table's name in front."""
+    queries = SQLITE_OBJECTS if database.is_sqlite else POSTGRESQL_OBJECTS
+    with database.engine.connect() as connection:
+        return {
+            tuple(row) for query in queries for row in connection.exec_driver_sql(query).all()
+        }
+
+
+def steps_to(database: Database, revision: str) -> None:
+    """Take a new database up to a step, as the version of the bot that ended there did."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def all_steps(database: Database) -> None:
@@ -86,11 +136,63 @@ def test_the_steps_lead_to_the_schema_with_every_condition(database: Database) -
         metadata.drop_all(connection)
         metadata.create_all(connection)
     assert objects(database) == by_steps
-    assert len(by_steps) >= 10
+    assert {name for name, *_ in by_steps} == {"requests", "events", "replicas", "tokens"}
+    assert len(by_steps) > 60  # columns and indexes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE tokens ADD COLUMN more TEXT",
+        "ALTER TABLE tokens RENAME COLUMN told TO heard",
+        "CREATE INDEX more ON tokens (told)",
+        "DROP INDEX requests_open",
+    ],
+)
+def test_a_difference_between_two_schemas_would_be_noticed(database: Database, change: str) -> None:
+    database.open()
+    before = objects(database)
+    database.execute(change)
+    assert objects(database) != before
+
+
+@pytest.mark.parametrize("column", ["TEXT", "FLOAT NOT NULL", "FLOAT DEFAULT 1", "FLOAT PRIMARY KEY"])
+def test_a_column_of_another_kind_would_be_noticed(database: Database, column: str) -> None:
+    found = []
+    for kind in ("FLOAT", column):
+        database.execute(f"CREATE TABLE things (id {kind}, at FLOAT)")
+        found.append(objects(database))
+        database.execute("DROP TABLE things")
+    assert found[0] != found[1]
+
+
+async def test_a_ledger_of_the_first_version_keeps_its_requests(database: Database) -> None:
+    steps_to(database, "0001")
+    asked = [new_request() for _ in range(3)]
+    ends: list[dict[str, object]] = [
+        {},
+        {"state": "ended", "ended": 2.0, "outcome": "shared"},
+        {"state": "ended", "ended": 2.0, "outcome": "failed", "guidance": "61003"},
+    ]
+    for number, (request, end) in enumerate(zip(asked, ends, strict=True)):
+        row = {**columns_of(request, "gone"), "created": float(number), **end}
+        names, places = ", ".join(f'"{name}"' for name in row), ", ".join(f":{name}" for name in row)
+        database.execute(f"INSERT INTO requests ({names}) VALUES ({places})", **row)  # noqa: S608  # the columns above
+    before = database.rows("SELECT * FROM requests ORDER BY id")
+
+    ledger = database.ledger("a")
+    await ledger.start()
+    assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
+    kept = database.rows("SELECT * FROM requests ORDER BY id")
+    assert kept == [{**row, "link": None} for row in before]
+    failed, shared, under_way = await everything(ledger)
+    assert (failed.outcome, shared.outcome) == (Failed(by_key("61003"), None, 0), Shared(0))
+    assert await ledger.take_over(9) == [replace(under_way, fence=2, taken_over=1)]
+    assert await ledger.tokens("wxc0de00000000c0de", Seal()).all() == {}
 
 
 def test_the_newest_step_is_the_one_that_the_schema_names() -> None:
-    steps = ScriptDirectory(str(ROOT / "bot/ledger/migrations"))
+    steps = ScriptDirectory(str(MIGRATIONS))
     assert steps.get_heads() == [HEAD]
 
 
@@ -140,12 +242,12 @@ async def test_whoever_comes_second_waits_for_a_long_migration(on_postgresql: Da
 
 def test_a_step_that_breaks_off_leaves_nothing_behind(sqlite: Database) -> None:
     with sqlite.engine.begin() as connection:
-        connection.execute(text("CREATE TABLE replicas (id TEXT)"))  # in the way of the last table
-    with pytest.raises(CannotOpenError, match="table replicas already exists"):
+        connection.execute(text("CREATE TABLE tokens (id TEXT)"))  # in the way of the last table
+    with pytest.raises(CannotOpenError, match="table tokens already exists"):
         sqlite.open()
-    assert [name for name, _ in objects(sqlite)] == ["replicas"]
+    assert {name for name, *_ in objects(sqlite)} == {"tokens"}
     with sqlite.engine.begin() as connection:
-        connection.execute(text("DROP TABLE replicas"))
+        connection.execute(text("DROP TABLE tokens"))
     sqlite.open()
 
 

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
-from bot.app import Nature, running
+from bot.app import running
+from bot.nature import Nature
 from bot.playground.loopback import JsonObject
 from bot.playground.slack import LocalSlack
 from bot.playground.slack_requests import signature, signed_request

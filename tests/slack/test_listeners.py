@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import Nature, running
+from bot.app import running
+from bot.nature import Nature
 from bot.command import SLASH_COMMAND
 from bot.messages import Message
 from bot.messages.blocks import message

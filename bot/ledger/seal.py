@@ -1,0 +1,72 @@
+"""How secrets stand in the ledger: encrypted where there is a key, else as they are.
+
+Source: cryptography.io, "Fernet (symmetric encryption)", MultiFernet.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet, MultiFernet
+
+_PLAIN, _FERNET = "plain:", "fernet:"
+
+
+class Sealed(Enum):
+    """How a stored secret is protected; the value is what `doctor` says of it."""
+
+    NEWEST = "encrypted with the newest key"
+    OLDER = "still encrypted with an older key"
+    PLAIN = "not encrypted"
+    LOST = "encrypted with a key that is not in TOKEN_ENCRYPTION_KEY"
+
+
+class Seal:
+    """Closes and opens what is stored; without keys, secrets are kept as they are."""
+
+    def __init__(self, newest: "Fernet | None" = None, every: "MultiFernet | None" = None) -> None:
+        self._newest = newest
+        self._every = every
+
+    def close(self, secret: str) -> str:
+        """Return what to store for `secret`."""
+        if self._every is None:
+            return f"{_PLAIN}{secret}"
+        return f"{_FERNET}{self._every.encrypt(secret.encode()).decode()}"
+
+    def open(self, stored: str | None) -> str | None:
+        """Return the secret, None if nothing is stored or no key opens it."""
+        if stored is None or stored.startswith(_PLAIN):
+            return stored and stored.removeprefix(_PLAIN)
+        return _opened(self._every, stored)
+
+    def state(self, stored: str) -> Sealed:
+        """Return how `stored` is protected."""
+        if stored.startswith(_PLAIN):
+            return Sealed.PLAIN
+        if _opened(self._newest, stored) is not None:
+            return Sealed.NEWEST
+        return Sealed.LOST if _opened(self._every, stored) is None else Sealed.OLDER
+
+
+def seal_of(keys: Sequence[str]) -> Seal:
+    """Return the Seal with these Fernet keys, the newest first."""
+    if not keys:
+        return Seal()
+    # Imported here: it is three megabytes, and many bots have no keys.
+    from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
+
+    fernets = [Fernet(key) for key in keys]
+    return Seal(fernets[0], MultiFernet(fernets))
+
+
+def _opened(fernet: "Fernet | MultiFernet | None", stored: str) -> str | None:
+    if fernet is None:
+        return None
+    from cryptography.fernet import InvalidToken  # noqa: PLC0415  # loaded with the keys
+
+    try:
+        return fernet.decrypt(stored.removeprefix(_FERNET)).decode()
+    except InvalidToken:
+        return None

@@ -1,0 +1,175 @@
+"""The platform's ticket and tokens in the ledger, sealed; and the lease that lets one replica renew one of them.
+
+A renewal is claimed by compare and set, which raises the token's fence; what it brings is saved only if the fence is
+still the same. Times are by the database's clock, and what is left of a token is handed out in seconds.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, RowMapping
+
+from bot.ledger.seal import Seal, Sealed
+from bot.ledger.token_statements import TokenStatements
+from bot.ledger.writer import LedgerDownError, Writer
+
+TICKET, COMPONENT = "ticket", "component"
+"""The names of what belongs to the platform itself; all others are the owners' appids."""
+
+TICKET_LIFE = 12 * 3600.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A ticket or token as the ledger has it; `left` and `life` are in seconds, times in Unix seconds."""
+
+    name: str
+    value: str | None = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    fence: int
+    left: float
+    life: float
+    issued: float | None
+    expires: float | None
+    error: str | None
+    """The key of the guidance for the last renewal, if it failed."""
+    error_at: float | None
+
+
+class Tokens:
+    """One platform's tokens; every method raises LedgerDownError if the database does not take it."""
+
+    def __init__(self, writer: Writer, dialect: str, platform: str, seal: Seal) -> None:
+        self._writer = writer
+        self._say = TokenStatements(dialect)
+        self._platform = platform
+        self._seal = seal
+
+    async def all(self) -> Mapping[str, Kept]:
+        """Return everything that is kept, by name."""
+
+        def work(on: Connection) -> Mapping[str, Kept]:
+            rows = on.execute(self._say.all, {"the_platform": self._platform}).mappings()
+            return {row["name"]: kept_of(row, self._seal) for row in rows}
+
+        return await self._writer.run(work)
+
+    async def find(self, name: str) -> Kept | None:
+        """Return the token of this name."""
+
+        def work(on: Connection) -> Kept | None:
+            row = on.execute(self._say.one, self._key(name)).mappings().first()
+            return kept_of(row, self._seal) if row else None
+
+        return await self._writer.run(work)
+
+    async def claim(self, name: str, seconds: float) -> Kept | None:
+        """Return the token for the one who may renew it for `seconds`; None while that is somebody else."""
+
+        def work(on: Connection) -> Kept | None:
+            on.execute(self._say.make, {"platform": self._platform, "name": name})
+            key = {**self._key(name), "seconds": seconds}
+            row = on.execute(self._say.claim, key).mappings().first()
+            return kept_of(row, self._seal) if row else None
+
+        return await self._writer.run(work)
+
+    async def save(self, claim: Kept, value: str, refresh_token: str | None, life: float) -> bool:
+        """Keep what a renewal brought and end the claim; False if somebody else has claimed it since.
+
+        What WeChat gave cannot be had again, so it is written even if nobody waits for it any more.
+        """
+        sealed = self._sealed(value, refresh_token, life)
+
+        def work(on: Connection) -> bool:
+            return on.execute(self._say.save, {**self._held(claim), **sealed}).rowcount == 1
+
+        return await self._surely(work)
+
+    async def failed(self, claim: Kept, error: str, *, free: bool = True) -> None:
+        """Keep why a renewal failed; end the claim, unless it is to hold others off (`free`)."""
+        say = self._say.failed if free else self._say.noted
+        await self._writer.run(lambda on: on.execute(say, {**self._held(claim), "error": error}))
+
+    async def release(self, claim: Kept) -> None:
+        """End a claim without a renewal."""
+        await self._writer.run(lambda on: on.execute(self._say.release, self._held(claim)))
+
+    async def ticket(self, value: str, created: float) -> bool:
+        """Keep the newest ticket; False if a push of then or later counted before."""
+        sealed = self._sealed(value, None, TICKET_LIFE)
+        return await self._tell(TICKET, created, sealed)
+
+    async def hear(self, owner: str, created: float) -> bool:
+        """Note that WeChat told of an owner at `created`; False if a push of then or later counted before."""
+        return await self._tell(owner, created, {})
+
+    async def replace(self, owner: str, value: str, refresh_token: str, life: float) -> None:
+        """Keep an owner's new tokens, whatever renewal is under way with the old ones."""
+        sealed = self._sealed(value, refresh_token, life)
+        await self._surely(lambda on: on.execute(self._say.replace, {**self._key(owner), **sealed}))
+
+    async def forget(self, owner: str, error: str) -> None:
+        """Drop an owner's tokens, whatever renewal is under way with them."""
+        key = {**self._key(owner), "error": error}
+        await self._writer.run(lambda on: on.execute(self._say.forget, key))
+
+    async def _tell(self, name: str, created: float, columns: Mapping[str, object]) -> bool:
+        fill = {**self._key(name), "told": created, **columns}
+
+        def work(on: Connection) -> bool:
+            on.execute(self._say.make, {"platform": self._platform, "name": name})
+            say = self._say.new_ticket if columns else self._say.told
+            return on.execute(say, fill).rowcount == 1
+
+        return await self._writer.run(work)
+
+    async def _surely(self, work: Callable[[Connection], T]) -> T:
+        try:
+            return await self._writer.run(work)
+        except (asyncio.CancelledError, LedgerDownError):
+            self._writer.later(work)
+            raise
+
+    def _key(self, name: str) -> dict[str, object]:
+        return {"the_platform": self._platform, "the_name": name}
+
+    def _held(self, claim: Kept) -> dict[str, object]:
+        return {**self._key(claim.name), "the_fence": claim.fence}
+
+    def _sealed(self, value: str, refresh_token: str | None, life: float) -> dict[str, object]:
+        refresh = self._seal.close(refresh_token) if refresh_token else None
+        return {"value": self._seal.close(value), "refresh_token": refresh, "life": life}
+
+
+def kept_of(row: RowMapping, seal: Seal) -> Kept:
+    """Return what a row of `tokens` holds, opened."""
+    issued, expires = row["issued"], row["expires"]
+    return Kept(
+        row["name"],
+        seal.open(row["value"]),
+        seal.open(row["refresh_token"]),
+        row["fence"],
+        (expires or 0.0) - row["now"],
+        (expires or 0.0) - (issued or 0.0),
+        issued,
+        expires,
+        row["error"],
+        row["error_at"],
+    )
+
+
+def at_rest(engine: Engine, platform: str, seal: Seal) -> dict[str, tuple[Kept, set[Sealed]]]:
+    """Return a platform's tokens by name, and how each is protected; raises SQLAlchemyError."""
+    say = TokenStatements(engine.dialect.name)
+    with engine.connect() as connection:
+        rows = connection.execute(say.all, {"the_platform": platform}).mappings().all()
+    secrets = ("value", "refresh_token")
+    return {
+        row["name"]: (kept_of(row, seal), {seal.state(row[s]) for s in secrets if row[s]})
+        for row in rows
+    }

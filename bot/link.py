@@ -1,0 +1,30 @@
+"""The links of WeChat's token chain, each made from the one before: which one broke, and how each stands."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from bot.guidance import Guidance
+
+
+class Link(Enum):
+    """One link; the value is what the ledger and the log call it."""
+
+    TICKET = "ticket"
+    """component_verify_ticket, which WeChat pushes to the platform every ten minutes."""
+    PLATFORM = "platform"
+    """component_access_token, the platform's own."""
+    OWNER = "owner"
+    """authorizer_access_token, an owner's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """How one link stands; times in Unix seconds. `owner` is whose token it is, for a Link.OWNER."""
+
+    link: Link
+    owner: str | None
+    good_until: float | None
+    renewed: float | None
+    trouble: Guidance | None = None
+    """Why the last renewal failed, if none has worked since."""
+    trouble_at: float | None = None

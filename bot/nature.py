@@ -1,0 +1,26 @@
+"""What the bot takes from the world around it: clocks, sleep, chance and ids; tests bring their own."""
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+_ID_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that is taken for another when read aloud
+
+
+def new_id() -> str:
+    """Return a request's id: short enough to be read out, and one of 600,000,000,000."""
+    return "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
+
+
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """What the bot takes from the world around it; times in seconds, `now` in Unix seconds."""
+
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    jitter: Callable[[], float] = random.random
+    new_id: Callable[[], str] = new_id

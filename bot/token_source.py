@@ -1,0 +1,105 @@
+"""Put the token source together that the settings name; a room of the composition root, beside `app`."""
+
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import httpx
+from aiohttp import web
+
+from bot.ledger import Ledger
+from bot.ledger.seal import seal_of
+from bot.link import LinkState
+from bot.nature import Nature
+from bot.settings import Settings
+from bot.token_settings import FixedTokenSettings, PlatformSettings, TokenServerSettings
+from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
+
+PUSHES = "/wechat/events"
+"""The path of WeChat's pushes."""
+
+_LAST_RENEWALS = 2.0  # seconds for renewals under way at a stop
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_log = logging.getLogger(__name__)
+
+
+async def _no_states() -> Sequence[LinkState]:
+    return ()
+
+
+async def _nothing() -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A token source, and what the platform's own chain needs besides: its state, its pushes, its upkeep."""
+
+    tokens: TokenSource
+    states: Callable[[], Awaitable[Sequence[LinkState]]] = _no_states
+    pushes: Handler | None = None
+    keep: Callable[[], Coroutine[None, None, None]] = _nothing
+
+
+def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to join
+    stack: AsyncExitStack,
+    settings: Settings,
+    nature: Nature,
+    http: httpx.AsyncClient,
+    ledger: Ledger,
+    start: Callable[[Coroutine[None, None, None]], None],
+) -> Source:
+    """Return the source of the settings; what it has under way is finished when the stack is left."""
+    match settings.tokens:
+        case FixedTokenSettings(owner, token):
+            return Source(FixedToken(owner, token))
+        case TokenServerSettings(url, authorization):
+            return Source(TokenServer(http, url, authorization, nature.clock))
+        case PlatformSettings() as platform:
+            return _chain(stack, settings, platform, nature, http, ledger, start)
+
+
+def _chain(  # noqa: PLR0913, PLR0917  # likewise
+    stack: AsyncExitStack,
+    settings: Settings,
+    platform: PlatformSettings,
+    nature: Nature,
+    http: httpx.AsyncClient,
+    ledger: Ledger,
+    start: Callable[[Coroutine[None, None, None]], None],
+) -> Source:
+    # Imported here: the other sources need no cryptography, which is large.
+    from bot.wechat.callback import Callback  # noqa: PLC0415
+    from bot.wechat.chain import Chain  # noqa: PLC0415
+    from bot.wechat.component import Component  # noqa: PLC0415
+    from bot.wechat.encryption import key_of  # noqa: PLC0415
+    from bot.wechat.heard import Heard  # noqa: PLC0415
+    from bot.wechat.push import Platform  # noqa: PLC0415
+    from bot.wechat.upkeep import Upkeep  # noqa: PLC0415
+
+    if not platform.encryption_keys:
+        _log.warning(
+            "TOKEN_ENCRYPTION_KEY is not set: the ledger keeps tickets and tokens as they are, so guard it like a password"
+        )
+    tokens = ledger.tokens(platform.appid, seal_of(platform.encryption_keys))
+    component = Component(
+        http,
+        settings.wechat_url,
+        platform.appid,
+        platform.appsecret,
+        settings.wechat_timeout,
+        nature.sleep,
+    )
+    default = settings.policy.default_owner
+    seeds = {default: platform.refresh_token} if default and platform.refresh_token else {}
+    chain = Chain(component, tokens, seeds, clock=nature.clock)
+    stack.push_async_callback(chain.close, _LAST_RENEWALS)
+    upkeep = Upkeep(chain, tokens, settings.policy.all_owners, nature.jitter)
+    heard = Heard(component, chain, tokens, upkeep.wake)
+    keys = [key for key in map(key_of, platform.encoding_aes_keys) if key]
+    known = Platform(platform.appid, platform.message_token, keys)
+    pushes = Callback(known, heard, nature.now, nature.sleep, start).answer
+    return Source(chain, upkeep.states, pushes, upkeep.keep)

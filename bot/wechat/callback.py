@@ -1,0 +1,112 @@
+"""Behind `POST /wechat/events`: take WeChat's pushes, and answer `success` within a second whatever becomes of them."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Protocol, assert_never
+
+from aiohttp import web
+
+from bot.ledger import LedgerDownError
+from bot.wechat.push import (
+    Authorized,
+    Other,
+    Platform,
+    Push,
+    Refusal,
+    Ticket,
+    Unauthorized,
+    read_push,
+)
+
+_SUCCESS = "success"
+_BODY_SECONDS = 5.0
+_IN_TIME = 0.8  # seconds; WeChat raises an alarm after five, and the house rule is one
+_BROKEN = frozenset({Refusal.NOT_XML, Refusal.INCOMPLETE})
+_TRIES, _PAUSE = 3, 1.0
+_NAME_LIMIT = 40
+
+_log = logging.getLogger(__name__)
+
+
+class Hearing(Protocol):
+    """What WeChat's pushes change; each may raise LedgerDownError, and may be told again then."""
+
+    async def ticket(self, push: Ticket) -> None:
+        """Keep a ticket, if it is the newest."""
+
+    async def authorized(self, push: Authorized) -> None:
+        """Exchange the code for the owner's tokens, unless it was done."""
+
+    async def unauthorized(self, push: Unauthorized) -> None:
+        """Drop the owner's tokens, unless the owner has authorised the platform again since."""
+
+
+class Callback:
+    """Answers WeChat's pushes; `start` runs what need not be waited for."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        hearing: Hearing,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        start: Callable[[Coroutine[None, None, None]], None],
+    ) -> None:
+        self._platform = platform
+        self._hearing = hearing
+        self._now = now
+        self._sleep = sleep
+        self._start = start
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer one push: `success` to every genuine one, 4xx to all else."""
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await request.read()
+        except TimeoutError:
+            return web.Response(status=408, text="too slow")
+        push = read_push(self._platform, request.query, body, self._now())
+        if isinstance(push, Refusal):
+            _log.warning("push refused", extra={"reason": push.value})
+            return web.Response(status=400 if push in _BROKEN else 403, text="not understood")
+        done = asyncio.Event()
+        self._start(self._take(push, done))
+        try:
+            async with asyncio.timeout(_IN_TIME):
+                await done.wait()
+        except TimeoutError:
+            _log.info("a push is still worked on", extra={"push": type(push).__name__.lower()})
+        return web.Response(text=_SUCCESS)
+
+    async def _take(self, push: Push, done: asyncio.Event) -> None:
+        """Work on a push, again after a while if the ledger does not take it."""
+        try:
+            for number in range(1, _TRIES + 1):
+                if await self._kept(push):
+                    break
+                await self._sleep(_PAUSE * number)
+        finally:
+            done.set()
+
+    async def _kept(self, push: Push) -> bool:
+        try:
+            await self._hear(push)
+        except LedgerDownError as error:
+            facts = {"push": type(push).__name__.lower(), "reason": str(error)}
+            _log.error("a push was not kept", extra=facts)  # no trace
+            return False
+        return True
+
+    async def _hear(self, push: Push) -> None:
+        match push:
+            case Ticket():
+                await self._hearing.ticket(push)
+            case Authorized():
+                await self._hearing.authorized(push)
+            case Unauthorized():
+                await self._hearing.unauthorized(push)
+            case Other(info_type):
+                _log.info("a push of no concern", extra={"push": info_type[:_NAME_LIMIT]})
+            case _:
+                assert_never(push)

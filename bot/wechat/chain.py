@@ -1,0 +1,190 @@
+"""Token source 3: the platform's token chain, ticket to platform's token to owner's token, kept by the bot itself.
+
+Source: developers.weixin.qq.com, oplatform, "Third-party platform: tokens"; which ways to fail it avoids is known from
+other keepers: renewals that race, refresh tokens that get lost, tickets that are forgotten, retries without an end.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from bot.guidance import Trouble, by_key, for_trouble
+from bot.ledger import LedgerDownError
+from bot.ledger.tokens import COMPONENT, TICKET, Kept, Tokens
+from bot.link import Link
+from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Component
+from bot.wechat.component_api import Issued
+from bot.wechat.flights import Flights
+from bot.wechat.kept import KeptTokens
+from bot.wechat.tokens import NoToken
+
+LONGEST = 20.0
+"""Seconds after which whoever waits for a token is told that there is none."""
+
+PUSH_EVERY = 600.0
+"""Seconds between two times that WeChat is asked to push tickets, whoever asks."""
+
+_FAILED_FOR = (
+    5.0  # seconds; the platform's calls have quotas, and a broken chain breaks for everybody
+)
+_LOST = frozenset({61023})
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Chain:
+    """Gives the owners' tokens; `seeds` are refresh tokens to begin with, by owner."""
+
+    def __init__(
+        self,
+        component: Component,
+        tokens: Tokens,
+        seeds: dict[str, str],
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._component = component
+        self._tokens = tokens
+        self._kept = KeptTokens(tokens, clock, sleep)
+        self._seeds = seeds
+        self._clock = clock
+        self._flights: Flights[str | NoToken] = Flights()
+        self._failed: dict[str, tuple[NoToken, float]] = {}
+
+    async def token(self, owner: str) -> str | NoToken:
+        """Return the owner's token, renewed if it must be."""
+        return await self._current(owner, None)
+
+    async def renew(self, owner: str, refused: str) -> str | NoToken:
+        """Return another token than the `refused` one, renewed only if that is still the current one."""
+        return await self._current(owner, refused)
+
+    async def with_platform_token(
+        self, call: Callable[[str], Awaitable[T | NoToken]]
+    ) -> T | NoToken:
+        """Return what a call with the platform's own token brings; made again, once, if that token is dead."""
+        platform = await self._current(COMPONENT, None)
+        if isinstance(platform, NoToken):
+            return platform
+        got = await call(platform)
+        if not isinstance(got, NoToken) or not got.said or got.said.errcode not in DEAD_TOKEN:
+            return got
+        newer = await self._current(COMPONENT, platform)
+        return newer if isinstance(newer, NoToken) else await call(newer)
+
+    async def ahead(self, name: str, current: str | None) -> str | NoToken:
+        """Renew a token that is still good; meanwhile whoever needs one uses that."""
+        return await self._flights.join(f"ahead {name}", partial(self._flight, name, current))
+
+    def heard(self, name: str) -> None:
+        """Take note that WeChat has pushed something about a ticket or an owner."""
+        self._kept.forget(name)
+        self._failed.clear()
+
+    async def close(self, seconds: float) -> None:
+        """Let renewals under way come to their end, since what they bring cannot be had again."""
+        await self._flights.land(seconds)
+
+    async def _current(self, name: str, refused: str | None) -> str | NoToken:
+        if found := self._kept.remembered(name, refused):
+            return found
+        flight = partial(self._flight, name, refused)
+        got = await self._flights.join(name, flight)
+        # Whoever began this flight may not have known yet that the token was refused.
+        return await self._flights.join(name, flight) if got == refused else got
+
+    async def _flight(self, name: str, refused: str | None) -> str | NoToken:
+        """Return a token or, after LONGEST seconds at the latest, why there is none."""
+        try:
+            async with asyncio.timeout(LONGEST):
+                if found := await self._kept.good(name, refused):
+                    return found
+                failed, until = self._failed.get(name, (None, 0.0))
+                if failed and self._clock() < until:
+                    return failed
+                if name == COMPONENT:
+                    make = self._make_platform
+                    got = await self._kept.renewed(name, Link.PLATFORM, make, refused)
+                else:
+                    got = await self._renewed(name, refused)
+                return self._told(name, got)
+        except TimeoutError:
+            trouble = Trouble.RENEWAL_SLOW
+        except LedgerDownError as error:
+            _log.error("no tokens", extra={"reason": str(error)})  # no trace
+            trouble = Trouble.TOKENS_NOT_KEPT
+        link = Link.PLATFORM if name == COMPONENT else Link.OWNER
+        return NoToken(for_trouble(trouble), link=link)
+
+    def _told(self, name: str, got: str | NoToken) -> str | NoToken:
+        """Log how a renewal ended, and let a failure stand for a moment."""
+        if isinstance(got, NoToken):
+            self._failed[name] = got, self._clock() + _FAILED_FOR
+            said = {"errcode": got.said.errcode, "rid": got.said.rid} if got.said else {}
+            broke = got.link.value if got.link else None
+            facts = {"token": name, "link": broke, "reason": got.guidance.key, **said}
+            _log.warning("token not renewed", extra=facts)
+        else:
+            _log.info("token renewed", extra={"token": name})
+        return got
+
+    async def _renewed(self, owner: str, refused: str | None) -> str | NoToken:
+        async def renew(platform: str) -> str | NoToken:
+            make = partial(self._make_owner, platform)
+            return await self._kept.renewed(owner, Link.OWNER, make, refused)
+
+        return await self.with_platform_token(renew)
+
+    async def _make_platform(self, claim: Kept) -> Issued | NoToken:
+        del claim
+        ticket = await self._kept.good(TICKET)
+        if ticket is None:
+            return await self._no_ticket()
+        issued = await self._component.token(ticket)
+        if isinstance(issued, NoToken) and issued.said and issued.said.errcode in DEAD_TICKET:
+            await self._no_ticket()
+        return issued
+
+    async def _no_ticket(self) -> NoToken:
+        """Ask WeChat to push one, unless somebody has within the last ten minutes; return what is wrong."""
+        claim = await self._tokens.claim(TICKET, PUSH_EVERY)
+        if claim is not None:
+            _log.warning("no ticket: WeChat is asked to push one")
+            refused = await self._component.start_push()
+            if refused is not None:
+                await self._tokens.failed(claim, refused.guidance.key, free=False)
+                return refused
+            return NoToken(for_trouble(Trouble.NO_TICKET), link=Link.TICKET)
+        kept = await self._tokens.find(TICKET)
+        known = by_key(kept.error) if kept and kept.error else None
+        return NoToken(known or for_trouble(Trouble.NO_TICKET), link=Link.TICKET)
+
+    async def _make_owner(self, platform: str, claim: Kept) -> Issued | NoToken:
+        """Make an owner's token from its refresh token or, if that was lost, from WeChat's or the setting's."""
+        owner, tried = claim.name, claim.refresh_token or self._seeds.get(claim.name)
+        got: Issued | NoToken | None = None
+        if tried:
+            got = await self._component.authorizer_token(platform, owner, tried)
+            if not _is_lost(got):
+                return _kept_with(got, tried)
+        listed = await self._component.refresh_token(platform, owner)
+        others = listed if isinstance(listed, str) else self._seeds.get(owner)
+        if others is None or others == tried:
+            return listed if isinstance(listed, NoToken) else got or NoToken(by_key("61023"))
+        return _kept_with(await self._component.authorizer_token(platform, owner, others), others)
+
+
+def _is_lost(got: Issued | NoToken) -> bool:
+    return isinstance(got, NoToken) and got.said is not None and got.said.errcode in _LOST
+
+
+def _kept_with(got: Issued | NoToken, refresh_token: str) -> Issued | NoToken:
+    """Return a new token with the refresh token for the next one, which WeChat need not repeat."""
+    if isinstance(got, NoToken) or got.refresh_token:
+        return got
+    return Issued(got.token, got.life, refresh_token)

@@ -1,0 +1,125 @@
+"""Make the platform's own calls: each at most twice, and what goes wrong as a NoToken with its link."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import httpx
+
+from bot.guidance import Guidance, Trouble, for_code, for_trouble
+from bot.link import Link
+from bot.outcome import Said
+from bot.wechat import component_api as api
+from bot.wechat.api import Call, Refused, Troubled
+from bot.wechat.component_api import Authorized, Issued
+from bot.wechat.tokens import NoToken
+from bot.wechat.transport import Received, post
+
+MOST_SECONDS = 3.0
+"""The longest for one call; a renewal is a few of them, within the lease for it."""
+
+DEAD_TOKEN = frozenset({40001, 40014, 42001, 42006})
+"""The codes by which WeChat says that the platform's own token is not the current one."""
+
+DEAD_TICKET = frozenset({61005, 61006})
+
+_PAUSE = 0.3
+_MOST_PAGES = 100
+_WRONG_SECRET = 40125
+
+T = TypeVar("T")
+
+
+class Component:
+    """One third-party platform at WeChat; `timeout` is in seconds."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  # who it is, and how it reaches WeChat
+        self,
+        http: httpx.AsyncClient,
+        url: str,
+        appid: str,
+        appsecret: str,
+        timeout: float,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._url = url
+        self.appid = appid
+        self._appsecret = appsecret
+        self._seconds = min(timeout, MOST_SECONDS)
+        self._sleep = sleep
+
+    async def token(self, ticket: str) -> Issued | NoToken:
+        """Return the platform's new access token."""
+        call = api.component_token(self.appid, self._appsecret, ticket)
+        return await self._ask(Link.PLATFORM, call, api.read_component_token)
+
+    async def authorizer_token(
+        self, token: str, owner: str, refresh_token: str
+    ) -> Issued | NoToken:
+        """Return an owner's new access token."""
+        call = api.authorizer_token(token, self.appid, owner, refresh_token)
+        return await self._ask(Link.OWNER, call, api.read_authorizer_token)
+
+    async def query_auth(self, token: str, code: str) -> Authorized | NoToken:
+        """Return what an authorization code is worth."""
+        call = api.query_auth(token, self.appid, code)
+        return await self._ask(Link.OWNER, call, api.read_query_auth)
+
+    async def refresh_token(self, token: str, owner: str) -> str | NoToken:
+        """Return an owner's current refresh token, from WeChat's list of those who authorised the platform."""
+        seen = 0
+        for _ in range(_MOST_PAGES):
+            call = api.authorizer_list(token, self.appid, seen)
+            page = await self._ask(Link.OWNER, call, api.read_authorizer_list)
+            if isinstance(page, NoToken):
+                return page
+            if owner in page.refresh_tokens:
+                found = page.refresh_tokens[owner]
+                return found or NoToken(for_code(61023), link=Link.OWNER)
+            seen += page.on_this_page
+            if not page.on_this_page or seen >= page.total:
+                break
+        return NoToken(for_code(61003), link=Link.OWNER)
+
+    async def start_push(self) -> NoToken | None:
+        """Ask WeChat to push tickets again; return why it will not."""
+        call = api.start_push_ticket(self.appid, self._appsecret)
+        return await self._ask(Link.TICKET, call, api.read_done)
+
+    async def _ask(
+        self, link: Link, call: Call, read: Callable[[int, bytes], T | Refused | Troubled]
+    ) -> T | NoToken:
+        answer = await self._once(call, read)
+        if isinstance(answer, Refused | Troubled) and _passes_by_itself(answer):
+            await self._sleep(_PAUSE)
+            answer = await self._once(call, read)
+        if isinstance(answer, Refused):
+            return NoToken(_meaning(answer.said, link), answer.said, link)
+        if isinstance(answer, Troubled):
+            return NoToken(_without_doubt(for_trouble(answer.trouble)), None, link)
+        return answer
+
+    async def _once(
+        self, call: Call, read: Callable[[int, bytes], T | Refused | Troubled]
+    ) -> T | Refused | Troubled:
+        received = await post(self._http, self._url, call, self._seconds)
+        if isinstance(received, Received):
+            return read(received.status, received.body)
+        return Troubled(received)
+
+
+def _passes_by_itself(answer: Refused | Troubled) -> bool:
+    return isinstance(answer, Troubled) or for_code(answer.said.errcode).in_doubt
+
+
+def _meaning(said: Said, link: Link) -> Guidance:
+    """Return the guidance for a code; for the platform's own calls some mean other things than for a share."""
+    if said.errcode in DEAD_TOKEN:
+        return for_code(_WRONG_SECRET if link is Link.PLATFORM else 42006)
+    return _without_doubt(for_code(said.errcode))
+
+
+def _without_doubt(guidance: Guidance) -> Guidance:
+    """Return guidance that does not speak of a share that may have happened: none was asked for."""
+    return for_trouble(Trouble.NO_TOKEN_ANSWER) if guidance.in_doubt else guidance

@@ -1,0 +1,142 @@
+"""Build the platform's own calls and read their answers: the token chain's wire, sans I/O.
+
+Source: developers.weixin.qq.com, oplatform, "Third-party platform: tokens" (api_component_token, api_authorizer_token,
+api_query_auth, api_get_authorizer_list, api_start_push_ticket). "Component" is WeChat's name for the platform.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from bot.guidance import Trouble
+from bot.wechat.api import Call, Refused, Troubled, read_object
+
+MOST_IN_A_LIST = 500
+_TOKEN = re.compile(r"[!-~]+")
+_LONGEST_LIFE = 7200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new token, the seconds that it lives, and the refresh token for the next one, if it is an owner's."""
+
+    token: str = field(repr=False)
+    life: float
+    refresh_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """What an authorization code was exchanged for."""
+
+    owner: str
+    issued: Issued
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page of those who authorised the platform: how many there are, and refresh tokens by owner."""
+
+    total: int
+    on_this_page: int
+    refresh_tokens: Mapping[str, str | None] = field(repr=False)
+
+
+def component_token(appid: str, appsecret: str, ticket: str) -> Call:
+    """Return the call for the platform's own access token."""
+    secret = {"component_appsecret": appsecret, "component_verify_ticket": ticket}
+    return _call("api_component_token", appid, secret)
+
+
+def authorizer_token(token: str, appid: str, owner: str, refresh_token: str) -> Call:
+    """Return the call for an owner's access token."""
+    which = {"authorizer_appid": owner, "authorizer_refresh_token": refresh_token}
+    return _call("api_authorizer_token", appid, which, token)
+
+
+def query_auth(token: str, appid: str, code: str) -> Call:
+    """Return the call that exchanges an authorization code for an owner's tokens."""
+    return _call("api_query_auth", appid, {"authorization_code": code}, token)
+
+
+def authorizer_list(token: str, appid: str, offset: int) -> Call:
+    """Return the call for a page of those who authorised the platform."""
+    page = {"offset": offset, "count": MOST_IN_A_LIST}
+    return _call("api_get_authorizer_list", appid, page, token)
+
+
+def start_push_ticket(appid: str, appsecret: str) -> Call:
+    """Return the call after which WeChat pushes tickets again; here alone it is `component_secret`."""
+    return _call("api_start_push_ticket", appid, {"component_secret": appsecret})
+
+
+def read_component_token(status: int, body: bytes) -> Issued | Refused | Troubled:
+    """Return the platform's new token."""
+    return _issued(read_object(status, body), "component_access_token")
+
+
+def read_authorizer_token(status: int, body: bytes) -> Issued | Refused | Troubled:
+    """Return an owner's new token."""
+    return _issued(read_object(status, body), "authorizer_access_token")
+
+
+def read_query_auth(status: int, body: bytes) -> Authorized | Refused | Troubled:
+    """Return whose tokens an authorization code was worth, and the tokens."""
+    answer = read_object(status, body)
+    if isinstance(answer, Refused | Troubled):
+        return answer
+    about = answer.get("authorization_info")
+    told = about if isinstance(about, dict) else {}
+    issued = _issued(told, "authorizer_access_token")
+    owner = told.get("authorizer_appid")
+    if isinstance(issued, Issued) and isinstance(owner, str):
+        return Authorized(owner, issued)
+    return Troubled(Trouble.NOT_JSON)
+
+
+def read_authorizer_list(status: int, body: bytes) -> Listed | Refused | Troubled:
+    """Return a page of those who authorised the platform."""
+    answer = read_object(status, body)
+    if isinstance(answer, Refused | Troubled):
+        return answer
+    total, page = answer.get("total_count"), answer.get("list")
+    if not isinstance(total, int) or not isinstance(page, list):
+        return Troubled(Trouble.NOT_JSON)
+    return Listed(total, len(page), dict(_refresh_tokens(page)))
+
+
+def read_done(status: int, body: bytes) -> Refused | Troubled | None:
+    """Return nothing where an answer says no more than yes."""
+    answer = read_object(status, body)
+    return answer if isinstance(answer, Refused | Troubled) else None
+
+
+def _call(name: str, appid: str, arguments: Mapping[str, object], token: str | None = None) -> Call:
+    # The old name of the query's token; newer pages say access_token, and WeChat takes both.
+    query = {"component_access_token": token} if token else {}
+    body = json.dumps({"component_appid": appid, **arguments}).encode()
+    return Call(f"/cgi-bin/component/{name}", query, body)
+
+
+def _issued(
+    answer: Mapping[str, object] | Refused | Troubled, name: str
+) -> Issued | Refused | Troubled:
+    if isinstance(answer, Refused | Troubled):
+        return answer
+    token, life = _text(answer.get(name)), answer.get("expires_in")
+    if token is None or not isinstance(life, int | float) or not life > 0:
+        return Troubled(Trouble.NOT_JSON)
+    refresh_token = _text(answer.get("authorizer_refresh_token"))
+    return Issued(token, float(min(life, _LONGEST_LIFE)), refresh_token)
+
+
+def _refresh_tokens(page: list[object]) -> Iterator[tuple[str, str | None]]:
+    for each in page:
+        owner = each.get("authorizer_appid") if isinstance(each, dict) else None
+        if isinstance(each, dict) and isinstance(owner, str):
+            yield owner, _text(each.get("refresh_token"))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None

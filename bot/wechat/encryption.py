@@ -1,0 +1,68 @@
+"""WeChat's encryption of messages: AES-256-CBC over blocks of 32 bytes, and the signature beside it. Pure.
+
+Source: developers.weixin.qq.com, oplatform, "Message encryption and decryption" and "message_push".
+"""
+
+import hashlib
+import re
+from base64 import b64decode, b64encode
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
+
+RANDOM_BYTES = 16
+_ENCODING_AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
+_BLOCK_BITS = 256  # of the padding; AES itself has blocks of 128 bits
+_LENGTH_BYTES = 4
+_HEAD = RANDOM_BYTES + _LENGTH_BYTES
+
+
+class Decrypted(NamedTuple):
+    """What was inside, and the appid that it was encrypted for."""
+
+    message: bytes
+    appid: str
+
+
+def key_of(encoding_aes_key: str) -> bytes | None:
+    """Return the 32 bytes of an EncodingAESKey, None if it is none.
+
+    Keys whose last character has stray bits are about; WeChat takes them, so this does too.
+    """
+    if not _ENCODING_AES_KEY.fullmatch(encoding_aes_key):
+        return None
+    return b64decode(f"{encoding_aes_key}=")
+
+
+def signature(token: str, timestamp: str, nonce: str, encrypted: str) -> str:
+    """Return the msg_signature of an encrypted message, in hexadecimal."""
+    parts = sorted([token, timestamp, nonce, encrypted])
+    return hashlib.sha1("".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def encrypt(key: bytes, message: bytes, appid: str, random: bytes) -> str:
+    """Return `message` encrypted for `appid`, in base64; `random` is RANDOM_BYTES long and used once."""
+    plain = random + len(message).to_bytes(_LENGTH_BYTES, "big") + message + appid.encode()
+    padder = PKCS7(_BLOCK_BITS).padder()
+    encryptor = Cipher(AES(key), CBC(key[:16])).encryptor()
+    padded = padder.update(plain) + padder.finalize()
+    return b64encode(encryptor.update(padded) + encryptor.finalize()).decode()
+
+
+def decrypt(key: bytes, encrypted: str) -> Decrypted | None:
+    """Return what `encrypted` holds, None if this key does not open it or it is broken; never raises."""
+    try:
+        cipher = b64decode(encrypted, validate=True)
+        decryptor = Cipher(AES(key), CBC(key[:16])).decryptor()
+        unpadder = PKCS7(_BLOCK_BITS).unpadder()
+        padded = decryptor.update(cipher) + decryptor.finalize()
+        plain = unpadder.update(padded) + unpadder.finalize()
+        length = int.from_bytes(plain[RANDOM_BYTES:_HEAD], "big")
+        if len(plain) < _HEAD + length:
+            return None
+        return Decrypted(plain[_HEAD : _HEAD + length], plain[_HEAD + length :].decode())
+    except ValueError:  # not base64, not whole blocks, not padded so, not UTF-8
+        return None

@@ -1,0 +1,112 @@
+"""Tokens as this replica knows them: remembered for a minute, else read from the ledger, renewed by one at a time.
+
+WeChat lets a token live on for five minutes after it was renewed, so what others renewed is noticed early enough.
+Source: developers.weixin.qq.com, oplatform, "AccessToken": workers keep a token for at most a minute.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from bot.guidance import Trouble, for_trouble
+from bot.ledger import LedgerDownError
+from bot.ledger.tokens import Kept, Tokens
+from bot.link import Link
+from bot.wechat.component_api import Issued
+from bot.wechat.tokens import NoToken
+
+LEASE = 10.0
+"""Seconds for which whoever renews a token keeps all others from it, alive or dead."""
+
+RENEWAL = 8.0
+"""Seconds that a renewal may take; it is over before the lease is."""
+
+_REMEMBERED = 60.0
+_MARGIN = 10.0
+_POLL = 0.25
+
+Make = Callable[[Kept], Awaitable[Issued | NoToken]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    value: str = field(repr=False)
+    read_again: float
+    over: float
+
+
+class KeptTokens:
+    """The tokens of one platform; `refused` is one that WeChat has not accepted. Raises LedgerDownError."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._tokens = tokens
+        self._clock = clock
+        self._sleep = sleep
+        self._known: dict[str, _Known] = {}
+
+    def remembered(self, name: str, refused: str | None = None) -> str | None:
+        """Return the token without asking anybody, if it was read within the last minute."""
+        known = self._known.get(name)
+        fresh = known and known.value != refused and self._clock() < known.read_again
+        return known.value if known and fresh else None
+
+    def forget(self, name: str) -> None:
+        """Read a token again before it is used."""
+        self._known.pop(name, None)
+
+    async def good(self, name: str, refused: str | None = None) -> str | None:
+        """Return the token that the ledger has, if it is good; while the ledger is down, the one read last."""
+        try:
+            kept = await self._tokens.find(name)
+        except LedgerDownError:
+            known = self._known.get(name)
+            if known and known.value != refused and self._clock() < known.over:
+                return known.value
+            raise
+        return self._learnt(kept, refused) if kept else None
+
+    async def renewed(
+        self, name: str, link: Link, make: Make, refused: str | None = None
+    ) -> str | NoToken:
+        """Return what `make` brings, or what somebody else has brought in the meantime."""
+        while True:
+            claim = await self._tokens.claim(name, LEASE)
+            if claim is None:
+                await self._sleep(_POLL)
+                if found := await self.good(name, refused):
+                    return found
+                continue
+            if found := self._learnt(claim, refused):
+                await self._tokens.release(claim)
+                return found
+            issued = await _in_time(link, make(claim))
+            if isinstance(issued, NoToken):
+                await self._tokens.failed(claim, issued.guidance.key)
+                return issued
+            if await self._tokens.save(claim, issued.token, issued.refresh_token, issued.life):
+                self._remember(name, issued.token, issued.life)
+                return issued.token
+            # Another replica took it for dead, and its token is the one that counts.
+
+    def _learnt(self, kept: Kept, refused: str | None) -> str | None:
+        if kept.value is None or kept.value == refused or kept.left <= _MARGIN:
+            return None
+        self._remember(kept.name, kept.value, kept.left)
+        return kept.value
+
+    def _remember(self, name: str, value: str, left: float) -> None:
+        now, left = self._clock(), left - _MARGIN
+        self._known[name] = _Known(value, now + min(left, _REMEMBERED), now + left)
+
+
+async def _in_time(link: Link, making: Awaitable[Issued | NoToken]) -> Issued | NoToken:
+    try:
+        async with asyncio.timeout(RENEWAL):
+            return await making
+    except TimeoutError:
+        return NoToken(for_trouble(Trouble.NO_TOKEN_ANSWER), link=link)

@@ -1,0 +1,132 @@
+"""Read what WeChat pushes to the platform: verify, decrypt, understand. Pure; never raises.
+
+Source: developers.weixin.qq.com, oplatform, "component_verify_ticket", "authorize_event", "message_push". Anybody may
+post here, so nothing counts before its signature is verified, and no entity is ever expanded.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.ElementTree import fromstring
+
+from bot.command import is_appid
+from bot.wechat.encryption import decrypt, signature
+
+STALE_AFTER = 300.0
+"""Seconds by which a push's timestamp may be off, so that old ones cannot be sent again."""
+
+
+class Refusal(Enum):
+    """Why a push is not believed; the value is what the log says, which is all it says."""
+
+    STALE = "its timestamp is more than five minutes off: check the clock, if this goes on"
+    NOT_XML = "it is not an encrypted message in XML"
+    SIGNATURE = "its signature is not WeChat's: check WECHAT_MESSAGE_TOKEN, if this goes on"
+    DECRYPTION = "no key decrypts it: check WECHAT_ENCODING_AES_KEY, if this goes on"
+    OTHER_PLATFORM = "it is for another platform than WECHAT_COMPONENT_APPID"
+    INCOMPLETE = "something is missing in it"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """component_verify_ticket: a new ticket; `created` is WeChat's CreateTime in Unix seconds."""
+
+    created: float
+    ticket: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """authorized or updateauthorized: an owner has granted something; the code is worth their tokens."""
+
+    created: float
+    owner: str
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthorized:
+    """unauthorized: an owner has withdrawn everything."""
+
+    created: float
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A genuine push that means nothing to the bot."""
+
+    info_type: str
+
+
+Push = Ticket | Authorized | Unauthorized | Other
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """How WeChat and the platform know each other: as set at open.weixin.qq.com; `keys` are 32 bytes, newest first."""
+
+    component_appid: str
+    message_token: str = field(repr=False)
+    keys: Sequence[bytes] = field(repr=False)
+
+
+def read_push(
+    platform: Platform, query: Mapping[str, str], body: bytes, now: float
+) -> Push | Refusal:
+    """Return what a push says, or why it is not believed; `now` is in Unix seconds."""
+    timestamp = query.get("timestamp", "")
+    if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > len("1715943329") + 1:
+        return Refusal.STALE
+    if abs(now - int(timestamp)) > STALE_AFTER:
+        return Refusal.STALE
+    encrypted = _members(body).get("Encrypt")
+    if not encrypted:
+        return Refusal.NOT_XML
+    wanted = signature(platform.message_token, timestamp, query.get("nonce", ""), encrypted)
+    given = query.get("msg_signature", "")
+    if not hmac.compare_digest(wanted.encode(), given.encode(errors="replace")):
+        return Refusal.SIGNATURE
+    return _decrypted(platform, encrypted)
+
+
+def _decrypted(platform: Platform, encrypted: str) -> Push | Refusal:
+    opened = next(filter(None, (decrypt(key, encrypted) for key in platform.keys)), None)
+    if opened is None:
+        return Refusal.DECRYPTION
+    told = _members(opened.message)
+    if {opened.appid, told.get("AppId")} != {platform.component_appid}:
+        return Refusal.OTHER_PLATFORM
+    created = told.get("CreateTime", "")
+    if not created.isascii() or not created.isdigit():
+        return Refusal.INCOMPLETE
+    return _push(told, float(created[:15]))
+
+
+def _push(told: Mapping[str, str], created: float) -> Push | Refusal:
+    owner = told.get("AuthorizerAppid", "")
+    match told.get("InfoType", ""):
+        case "component_verify_ticket":
+            ticket = told.get("ComponentVerifyTicket", "")
+            return Ticket(created, ticket) if ticket else Refusal.INCOMPLETE
+        case "authorized" | "updateauthorized":
+            code = told.get("AuthorizationCode", "")
+            return (
+                Authorized(created, owner, code) if is_appid(owner) and code else Refusal.INCOMPLETE
+            )
+        case "unauthorized":
+            return Unauthorized(created, owner) if is_appid(owner) else Refusal.INCOMPLETE
+        case other:
+            return Other(other)
+
+
+def _members(xml: bytes) -> dict[str, str]:
+    """Return the text of each member of the root; nothing where it is not plain XML."""
+    try:
+        root = fromstring(xml, forbid_dtd=True)
+    except (ParseError, ValueError, LookupError):  # ValueError: a document type, an entity
+        return {}
+    return {child.tag: (child.text or "").strip() for child in root}

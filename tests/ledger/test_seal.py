@@ -1,0 +1,73 @@
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.ledger.seal import Seal, Sealed, seal_of
+
+OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+SECRET = "refreshtoken@@@made-up"
+SECRETS = st.text(st.characters(exclude_categories=["Cs"]))  # surrogates come in no UTF-8
+
+PLAIN, OLDER, NEWEST = Seal(), seal_of([OLD]), seal_of([NEW, OLD])
+
+
+@pytest.mark.parametrize("seal", [PLAIN, OLDER, NEWEST], ids=["no key", "one key", "two keys"])
+@given(secret=SECRETS)
+def test_what_is_closed_opens_again(seal: Seal, secret: str) -> None:
+    assert seal.open(seal.close(secret)) == secret
+
+
+@given(secret=SECRETS.filter(lambda secret: len(secret) > 5))
+def test_what_is_closed_with_a_key_can_be_read_by_nobody_else(secret: str) -> None:
+    closed = OLDER.close(secret)
+    assert secret not in closed
+    assert closed != OLDER.close(secret)
+    assert closed.isascii()
+
+
+def test_no_seal_shows_its_keys() -> None:
+    assert [key for key in (OLD, NEW) if key in f"{NEWEST!r} {NEWEST}"] == []
+
+
+@pytest.mark.parametrize(
+    ("closed", "by", "secret", "state"),
+    [
+        pytest.param(PLAIN, PLAIN, SECRET, Sealed.PLAIN, id="never a key"),
+        pytest.param(PLAIN, OLDER, SECRET, Sealed.PLAIN, id="a key was set since"),
+        pytest.param(OLDER, OLDER, SECRET, Sealed.NEWEST, id="the only key"),
+        pytest.param(OLDER, NEWEST, SECRET, Sealed.OLDER, id="a new key was put first"),
+        pytest.param(NEWEST, NEWEST, SECRET, Sealed.NEWEST, id="the first of two keys"),
+        pytest.param(NEWEST, seal_of([NEW]), SECRET, Sealed.NEWEST, id="the old key was removed"),
+        pytest.param(OLDER, seal_of([NEW]), None, Sealed.LOST, id="removed too early"),
+        pytest.param(NEWEST, OLDER, None, Sealed.LOST, id="back to the old key alone"),
+        pytest.param(OLDER, PLAIN, None, Sealed.LOST, id="all keys were removed"),
+    ],
+)
+def test_a_secret_opens_as_long_as_its_key_is_there(
+    closed: Seal, by: Seal, secret: str | None, state: Sealed
+) -> None:
+    stored = closed.close(SECRET)
+    assert by.open(stored) == secret
+    assert by.state(stored) is state
+
+
+@pytest.mark.parametrize("seal", [PLAIN, OLDER, NEWEST], ids=["no key", "one key", "two keys"])
+def test_nothing_stored_is_no_secret(seal: Seal) -> None:
+    assert seal.open(None) is None
+
+
+@given(at=st.integers(0, 999), letter=st.characters(exclude_categories=["Cs"]))
+def test_a_corrupted_secret_is_no_secret(at: int, letter: str) -> None:
+    stored = NEWEST.close(SECRET)
+    at = len("fernet:") + at % (len(stored) - len("fernet:"))
+    corrupted = stored[:at] + letter + stored[at + 1 :]
+    # The last letter before the padding has bits that count for nothing.
+    assert NEWEST.open(corrupted) in ({None} if at < stored.index("=") - 1 and letter != stored[at] else {None, SECRET})
+
+
+@pytest.mark.parametrize("seal", [PLAIN, OLDER], ids=["no key", "a key"])
+@given(stored=st.text().filter(lambda text: not text.startswith("plain:")))
+def test_whatever_somebody_else_put_there_is_no_secret(seal: Seal, stored: str) -> None:
+    assert seal.open(stored) is None
+    assert seal.state(stored) is Sealed.LOST
