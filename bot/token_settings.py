@@ -119,8 +119,7 @@ def _platform(read: Reader, owner: str | None) -> PlatformSettings:
     appid = read.text("WECHAT_COMPONENT_APPID") or ""
     if not is_appid(appid):
         read.problems.append(
-            f"WECHAT_COMPONENT_APPID is “{appid}”, which is not an appid. "
-            "Copy the platform's AppID from open.weixin.qq.com."
+            "WECHAT_COMPONENT_APPID is not an appid. Copy the platform's AppID from open.weixin.qq.com."
         )
     seed = read.text("WECHAT_AUTHORIZER_REFRESH_TOKEN")
     if seed and not owner:
@@ -177,7 +176,7 @@ def encryption_keys(read: Reader) -> tuple[str, ...]:
 
 def _is_fernet_key(key: str) -> bool:
     try:
-        return len(urlsafe_b64decode(key.encode())) == _FERNET_KEY_BYTES
+        return len(urlsafe_b64decode(key)) == _FERNET_KEY_BYTES
     except ValueError:
         return False
 

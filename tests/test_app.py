@@ -11,16 +11,16 @@ import pytest
 
 from bot import __version__
 from bot.app import CannotStartError, running
-from bot.nature import Nature, new_id
-from bot.tasks import Tasks
 from bot.messages.answers import answer
 from bot.messages.notices import stopping
+from bot.nature import Nature, new_id
 from bot.ops.logs import Redactor
 from bot.outcome import Shared
 from bot.playground.slack import Dropped, Hangs, LocalSlack
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat import Code, Hang, LocalWeChat
 from bot.slack.events import PATH
+from bot.tasks import Tasks
 from tests.conftest import (
     ASK,
     RELEASES,

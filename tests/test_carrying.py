@@ -11,13 +11,12 @@ import pytest
 from sqlalchemy import event
 
 from bot.app import running
-from bot.nature import Nature
-from bot.tasks import Tasks
 from bot.carrying import Carrying, Place, Places
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger import Accepted, Entry, Ledger
 from bot.ledger.opening import Opened, open_database
 from bot.messages.answers import answer, parent
+from bot.nature import Nature
 from bot.outcome import Failed, Outcome, Shared, Step, Unknown
 from bot.playground.slack import Hangs, LocalSlack, Refuses
 from bot.playground.wechat import Code, Hang, LocalWeChat
@@ -26,6 +25,7 @@ from bot.request import Request
 from bot.slack.api import SlackApi
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
+from bot.tasks import Tasks
 from bot.wechat.client import WeChat, http_client
 from bot.wechat.tokens import TokenServer
 from tests.conftest import (

@@ -160,8 +160,14 @@ def _code(text: str) -> list[str]:
 
 
 RANKS = {
-    **{"cli": 6, "__main__": 6, "app": 5, "token_source": 5},
-    **{"slack": 4, "wechat": 4, "ops": 4, "sharing": 3},
+    "cli": 6,
+    "__main__": 6,
+    "app": 5,
+    "token_source": 5,
+    "slack": 4,
+    "wechat": 4,
+    "ops": 4,
+    "sharing": 3,
 }
 PURE = {"command", "policy", "request", "guidance", "link", "messages", "outcome"}
 

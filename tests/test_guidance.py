@@ -173,6 +173,7 @@ def test_only_these_are_retried_by_the_bot_itself() -> None:
         "40014": Retry.RENEW,
         "42001": Retry.RENEW,
         "40001": Retry.RENEW,
+        "42006": Retry.RENEW,
         "not-sent-connect": Retry.BACKOFF,
         "not-sent-tls": Retry.BACKOFF,
         "timeout": Retry.BACKOFF,
@@ -222,6 +223,7 @@ def test_what_passes_by_itself_is_never_waiting_for_a_fix(row: Guidance) -> None
 
 
 SETTINGS = {
+    "DATABASE_URL",
     "POLICY_FILE",
     "WECHAT_API_URL",
     "WECHAT_AUTHORIZER_ACCESS_TOKEN",
@@ -229,6 +231,8 @@ SETTINGS = {
     "WECHAT_AUTHORIZER_REFRESH_TOKEN",
     "WECHAT_COMPONENT_APPID",
     "WECHAT_COMPONENT_APPSECRET",
+    "WECHAT_ENCODING_AES_KEY",
+    "WECHAT_MESSAGE_TOKEN",
     "WECHAT_TIMEOUT",
     "WECHAT_TOKEN_SERVER_AUTHORIZATION",
     "WECHAT_TOKEN_SERVER_URL",
@@ -252,6 +256,11 @@ def test_settings_are_named_as_they_are_spelt(row: Guidance) -> None:
         ("45011", Fixer.NOBODY, Again.LATER),
         ("given-up", Fixer.OPERATOR, Again.AFTER_FIX),
         ("-1", Fixer.WECHAT, Again.LATER),
+        ("61028", Fixer.OPERATOR, Again.AFTER_FIX),
+        ("no-ticket", Fixer.OPERATOR, Again.LATER),
+        ("no-token-answer", Fixer.OPERATOR, Again.LATER),
+        ("renewal-slow", Fixer.OPERATOR, Again.LATER),
+        ("tokens-not-kept", Fixer.OPERATOR, Again.AFTER_FIX),
         ("unknown", Fixer.OPERATOR, Again.NO),
     ],
 )
@@ -272,10 +281,33 @@ def test_the_right_people_are_asked(key: str, fixer: Fixer, again: Again) -> Non
         (61005, "api_start_push_ticket"),
         (61023, "api_get_authorizer_list"),
         (40097, "主体"),
+        (61028, "全网发布"),
+        (Trouble.NO_TICKET, "授权事件接收URL"),
+        (Trouble.NO_TICKET, "/wechat/events"),
+        (Trouble.NO_TOKEN_ANSWER, "api.weixin.qq.com"),
+        (Trouble.RENEWAL_SLOW, "DATABASE_URL"),
+        (Trouble.TOKENS_NOT_KEPT, "DATABASE_URL"),
     ],
 )
-def test_the_step_that_matters_is_named(code: int, words: str) -> None:
-    assert words in " ".join(texts(for_code(code)))
+def test_the_step_that_matters_is_named(code: int | Trouble, words: str) -> None:
+    row = for_trouble(code) if isinstance(code, Trouble) else for_code(code)
+    assert words in " ".join(texts(row))
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Trouble.NO_TICKET,
+        Trouble.NO_TOKEN_ANSWER,
+        Trouble.RENEWAL_SLOW,
+        Trouble.TOKENS_NOT_KEPT,
+    ],
+)
+def test_what_breaks_before_wechat_is_asked_is_in_no_doubt_and_not_tried_again(
+    trouble: Trouble,
+) -> None:
+    row = for_trouble(trouble)
+    assert (row.in_doubt, row.retry) == (False, Retry.NEVER)
 
 
 def test_after_a_success_owner_and_target_learn_what_is_left() -> None:

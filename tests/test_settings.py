@@ -10,7 +10,6 @@ from bot.token_settings import FixedTokenSettings, TokenServerSettings
 A, B, C = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "wxaaaaaaaaaaaaaaaa"
 BOT, APP, SIGNING = "xoxb-1-2-abc", "xapp-1-A2-3-def", "0123456789abcdef0123"
 TOKEN, HEADER = "80_wechat-token", "Bearer server-key"
-SERVER = "https://tokens.example/one"
 EACH = "https://tokens.example/{appid}"
 GOOD = {
     "SLACK_BOT_TOKEN": BOT,
@@ -19,6 +18,24 @@ GOOD = {
     "WECHAT_AUTHORIZER_ACCESS_TOKEN": TOKEN,
     "SHARE_ENV_ALLOWED_USERS": "U012ABCDEF",
 }
+PLATFORM = {
+    "WECHAT_COMPONENT_APPID": "wxc0de00000000c0de",
+    "WECHAT_COMPONENT_APPSECRET": "made-up-appsecret",
+    "WECHAT_MESSAGE_TOKEN": "made-up-message-token",
+    "WECHAT_ENCODING_AES_KEY": "MadeUpEncodingAESKeyOfTheLocalWeChat0000004",
+    "WECHAT_ENCODING_AES_KEY_PREVIOUS": "MadeUpEncodingAESKeyOfTheLocalWeChat0000008",
+    "WECHAT_AUTHORIZER_REFRESH_TOKEN": "refreshtoken@@@made-up",
+    "TOKEN_ENCRYPTION_KEY": f"{'Y' * 43}=, {'Z' * 42}A=",
+}
+PLATFORM_SECRETS = (
+    "made-up-appsecret",
+    "made-up-message-token",
+    "refreshtoken@@@made-up",
+    "MadeUpEncodingAESKeyOfTheLocalWeChat0000004",
+    "MadeUpEncodingAESKeyOfTheLocalWeChat0000008",
+    f"{'Y' * 43}=",
+    f"{'Z' * 42}A=",
+)
 RULE = '[[rule]]\nusers = ["U012ABCDEF"]\neffect = "allow"\n'
 OWNER_B = f'[[owner]]\nappid = "{B}"\nenvs = ["b-*"]\n'
 OWNER_C = f'[[owner]]\nappid = "{C}"\nenvs = ["c-*"]\n'
@@ -34,8 +51,9 @@ NO_APP = (
     "SLACK_SIGNING_SECRET for HTTP mode; both are on your Slack app's page “Basic Information”."
 )
 NO_TOKEN = (
-    "There is no source for WeChat tokens. Set WECHAT_TOKEN_SERVER_URL to your central token "
-    "server or, to try things, WECHAT_AUTHORIZER_ACCESS_TOKEN to a token."
+    "There is no source for WeChat tokens. Set WECHAT_COMPONENT_APPID to your third-party platform, "
+    "or WECHAT_TOKEN_SERVER_URL to your central token server or, to try things, "
+    "WECHAT_AUTHORIZER_ACCESS_TOKEN to a token."
 )
 NOBODY = (
     "Nobody may share anything yet. Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or "
@@ -44,10 +62,6 @@ NOBODY = (
 NOT_WHOSE = (
     "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid that WECHAT_AUTHORIZER_ACCESS_TOKEN "
     "belongs to."
-)
-NOT_WHICH = (
-    "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid whose token the token server gives, "
-    "or put {appid} into WECHAT_TOKEN_SERVER_URL."
 )
 ONE_WAY = (
     "and there are SHARE_ENV_ALLOWED_… settings. Keep one way: move what they say into the file, "
@@ -78,6 +92,10 @@ def changed(**changes: str) -> dict[str, str]:
 def by_server(url: str, **changes: str) -> dict[str, str]:
     other = {"WECHAT_AUTHORIZER_ACCESS_TOKEN": "", "WECHAT_TOKEN_SERVER_URL": url}
     return changed(**other) | changes
+
+
+def by_platform(**changes: str) -> dict[str, str]:
+    return changed(**PLATFORM | {"WECHAT_AUTHORIZER_ACCESS_TOKEN": ""}) | changes
 
 
 def without_people(**changes: str) -> dict[str, str]:
@@ -157,9 +175,9 @@ def test_a_token_server_for_each_owner_needs_no_default_owner(directory: Path) -
     ("environ", "owners"),
     [
         pytest.param(GOOD, OWNER_A, id="a fixed token of the only owner"),
-        pytest.param(by_server(SERVER), OWNER_A, id="a token server for the only owner"),
         pytest.param(by_server(EACH), OWNER_B + OWNER_C, id="a token server for each"),
-        pytest.param(by_server(EACH), "", id="a token server for the default owner"),
+        pytest.param(by_platform(), "", id="a platform with the default owner"),
+        pytest.param(by_platform(), OWNER_B + OWNER_C, id="a platform with many owners"),
     ],
 )
 def test_each_owner_has_a_way_to_its_token(
@@ -251,14 +269,6 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
         changed(WECHAT_API_URL="http://api.weixin.qq.com"),
         [f"WECHAT_API_URL {UNPROTECTED}"],
     ),
-    "an unprotected token server": (
-        by_server("http://tokens.example/{appid}"),
-        [f"WECHAT_TOKEN_SERVER_URL {UNPROTECTED}"],
-    ),
-    "a token server that is none": (
-        by_server("tokens.example/{appid}"),
-        [f"WECHAT_TOKEN_SERVER_URL {NO_ADDRESS}"],
-    ),
     "an owner that is no appid": (
         changed(WECHAT_AUTHORIZER_APPID="wxABC"),
         [
@@ -269,30 +279,6 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
         ],
     ),
     "no token": (changed(WECHAT_AUTHORIZER_ACCESS_TOKEN=""), [NO_TOKEN]),
-    "nothing but a header for a token server": (
-        by_server("", WECHAT_TOKEN_SERVER_AUTHORIZATION=HEADER),
-        [NO_TOKEN],
-    ),
-    "two sources of tokens": (
-        changed(WECHAT_TOKEN_SERVER_URL=SERVER),
-        [
-            (
-                "WECHAT_TOKEN_SERVER_URL and WECHAT_AUTHORIZER_ACCESS_TOKEN are set together. "
-                "Keep one of them."
-            )
-        ],
-    ),
-    "a fixed token of nobody": (changed(WECHAT_AUTHORIZER_APPID=""), [NOT_WHOSE]),
-    "a token server for nobody": (by_server(SERVER, WECHAT_AUTHORIZER_APPID=""), [NOT_WHICH]),
-    "a token server for each owner, and no owner": (
-        by_server(EACH, WECHAT_AUTHORIZER_APPID=""),
-        [
-            (
-                "No mini program is known to own any env. Set WECHAT_AUTHORIZER_APPID, or add "
-                "[[owner]] to the policy file."
-            )
-        ],
-    ),
     "nobody who may": (without_people(), [NOBODY]),
     "channels and nobody who may": (without_people(SHARE_ENV_ALLOWED_CHANNELS="C1X"), [NOBODY]),
     "people by name": (
@@ -383,10 +369,6 @@ def test_each_thing_wrong_has_one_sentence_with_the_fix(
     assert load(environ) == problems
 
 
-SEVERAL = "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners. "
-PUT_APPID = "Put {appid} into the address where the owner's appid belongs."
-SERVES = f"WECHAT_AUTHORIZER_ACCESS_TOKEN serves {A} only, but the policy file also names"
-USE_SERVER = "Use WECHAT_TOKEN_SERVER_URL for several owners."
 IN_FILE: dict[str, tuple[dict[str, str], bytes, list[str]]] = {
     "settings for people besides the file": (
         GOOD,
@@ -417,25 +399,29 @@ IN_FILE: dict[str, tuple[dict[str, str], bytes, list[str]]] = {
             "LOG_FORMAT is “xml”. Set it to one of text, json.",
         ],
     ),
-    "several owners with one token of a token server": (
-        by_server(SERVER, SHARE_ENV_ALLOWED_USERS=""),
-        (RULE + OWNER_B).encode(),
-        [SEVERAL + PUT_APPID],
-    ),
-    "several owners with one fixed token": (
+    "an owner without a way to a token": (
         without_people(),
-        (RULE + OWNER_C + OWNER_A + OWNER_B + OWNER_B).encode(),
-        [f"{SERVES} {B}, {C}. {USE_SERVER}"],
-    ),
-    "a fixed token of nobody, with an owner in the file": (
-        without_people(WECHAT_AUTHORIZER_APPID=""),
         (RULE + OWNER_B).encode(),
-        [NOT_WHOSE],
+        [
+            (
+                f"WECHAT_AUTHORIZER_ACCESS_TOKEN serves {A} only, but the policy file also names {B}. "
+                "Use WECHAT_TOKEN_SERVER_URL for several owners."
+            )
+        ],
     ),
-    "one token of a token server for nobody, with an owner in the file": (
-        by_server(SERVER, WECHAT_AUTHORIZER_APPID="", SHARE_ENV_ALLOWED_USERS=""),
-        (RULE + OWNER_B).encode(),
-        [NOT_WHICH],
+    "a platform that no owner is known of": (
+        by_platform(
+            WECHAT_AUTHORIZER_APPID="",
+            WECHAT_AUTHORIZER_REFRESH_TOKEN="",
+            SHARE_ENV_ALLOWED_USERS="",
+        ),
+        RULE.encode(),
+        [
+            (
+                "No mini program is known to own any env. Set WECHAT_AUTHORIZER_APPID, or add "
+                "[[owner]] to the policy file."
+            )
+        ],
     ),
 }
 
@@ -457,15 +443,12 @@ def test_a_policy_file_that_does_not_fit_has_a_sentence_for_each_reason(
             (BOT, SIGNING, TOKEN),
             id="a signing secret",
         ),
-        pytest.param(by_server(SERVER), (BOT, APP), id="a token server without secrets"),
         pytest.param(
-            by_server(
-                "https://me:pass@tokens.example/?appid={appid}&key=k-1&v=2",
-                WECHAT_TOKEN_SERVER_AUTHORIZATION=HEADER,
-            ),
-            (BOT, APP, HEADER, "server-key", "pass", "&key=k-1", "&v=2"),
-            id="a token server with keys in its address and its header",
+            by_server(EACH, WECHAT_TOKEN_SERVER_AUTHORIZATION=HEADER),
+            (BOT, APP, HEADER, "server-key"),
+            id="a token server",
         ),
+        pytest.param(by_platform(), (BOT, APP, *PLATFORM_SECRETS), id="a platform"),
         pytest.param(
             changed(DATABASE_URL="sqlite:////var/lib/share-env.db"),
             (BOT, APP, TOKEN),
@@ -509,8 +492,12 @@ def test_settings_never_show_a_secret() -> None:
     database = "postgresql+psycopg://bot:pass-phrase@db.example/ledger"
     fixed = settings(changed(SLACK_SIGNING_SECRET=SIGNING, DATABASE_URL=database))
     served = settings(by_server(url, WECHAT_TOKEN_SERVER_AUTHORIZATION=HEADER))
-    shown = f"{fixed!r} {fixed} {served!r} {served}"
-    hidden = (BOT, APP, SIGNING, TOKEN, HEADER, "server-key", "pass-word", "pass-phrase", "k-12345")
+    platform = settings(by_platform())
+    shown = " ".join(f"{each!r} {each}" for each in (fixed, served, platform))
+    hidden = (
+        *(BOT, APP, SIGNING, TOKEN, HEADER, "server-key", "pass-word", "pass-phrase", "k-12345"),
+        *PLATFORM_SECRETS,
+    )
     assert [secret for secret in hidden if secret in shown] == []
 
 

@@ -12,13 +12,13 @@ from bot.link import LinkState
 from bot.messages.answers import accepted, answer, parent
 from bot.messages.history import no_history, not_recorded
 from bot.messages.notices import stopping
+from bot.nature import Nature
 from bot.outcome import Shared
 from bot.playground.slack import Ack, Hangs, LocalSlack, Refuses, ServerError
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat import Code, Drop, Hang, LocalWeChat
 from bot.playground.world import TEAM
 from bot.policy import Effect, Person, Policy, Rule
-from bot.nature import Nature
 from bot.request import Origin
 from bot.sharing import Ports, Sharing
 from bot.tasks import Tasks
@@ -623,7 +623,9 @@ async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
     slack: LocalSlack, ledger: Ledger, nature: Nature, tasks: Tasks
 ) -> None:
     carried = Carried()
-    ports = Ports(Everybody(), ledger, carried, lambda ref: ref, no_states, nature.new_id, tasks.start)
+    ports = Ports(
+        Everybody(), ledger, carried, lambda ref: ref, no_states, nature.new_id, tasks.start
+    )
     sharing = Sharing(POLICY, ports)
     sharing.stop()
     answers = [

@@ -128,8 +128,7 @@ def _outcome_of(row: RowMapping) -> Outcome | None:
         case "shared":
             return Shared(row["tries"])
         case "failed":
-            link = Link(row["link"]) if row["link"] else None
-            return Failed(_guidance_of(row), said, row["tries"], link)
+            return Failed(_guidance_of(row), said, row["tries"], _link_of(row))
         case "unknown":
             return Unknown(_guidance_of(row), said, row["tries"])
         case _:
@@ -138,3 +137,8 @@ def _outcome_of(row: RowMapping) -> Outcome | None:
 
 def _guidance_of(row: RowMapping) -> Guidance:
     return by_key(row["guidance"])
+
+
+def _link_of(row: RowMapping) -> Link | None:
+    """Return the link that broke; None also if another version wrote one that this one does not know."""
+    return next((link for link in Link if link.value == row["link"]), None)

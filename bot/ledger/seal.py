@@ -68,5 +68,5 @@ def _opened(fernet: "Fernet | MultiFernet | None", stored: str) -> str | None:
 
     try:
         return fernet.decrypt(stored.removeprefix(_FERNET)).decode()
-    except InvalidToken:
+    except (InvalidToken, ValueError):  # ValueError: no ASCII
         return None

@@ -38,7 +38,7 @@ def compared(column: Column[str] | Column[int]) -> ColumnElement[bool]:
 def clock(dialect: str) -> ColumnElement[float]:
     """Return the database's own time, in Unix seconds."""
     return literal_column(
-        "extract(epoch from clock_timestamp())"
+        "cast(extract(epoch from clock_timestamp()) as float)"  # else it comes as a Decimal
         if dialect == "postgresql"
         else "(julianday('now') - 2440587.5) * 86400.0"
     )

@@ -71,7 +71,7 @@ class Tokens:
         """Return the token for the one who may renew it for `seconds`; None while that is somebody else."""
 
         def work(on: Connection) -> Kept | None:
-            on.execute(self._say.make, {"platform": self._platform, "name": name})
+            self._make(on, name)
             key = {**self._key(name), "seconds": seconds}
             row = on.execute(self._say.claim, key).mappings().first()
             return kept_of(row, self._seal) if row else None
@@ -90,10 +90,14 @@ class Tokens:
 
         return await self._surely(work)
 
-    async def failed(self, claim: Kept, error: str, *, free: bool = True) -> None:
-        """Keep why a renewal failed; end the claim, unless it is to hold others off (`free`)."""
+    async def failed(self, claim: Kept, error: str, *, free: bool = True) -> bool:
+        """Keep why a renewal failed; end the claim, unless it is to hold others off (`free`).
+
+        False if somebody else has claimed it since.
+        """
         say = self._say.failed if free else self._say.noted
-        await self._writer.run(lambda on: on.execute(say, {**self._held(claim), "error": error}))
+        fill = {**self._held(claim), "error": error}
+        return await self._writer.run(lambda on: on.execute(say, fill).rowcount == 1)
 
     async def release(self, claim: Kept) -> None:
         """End a claim without a renewal."""
@@ -110,8 +114,13 @@ class Tokens:
 
     async def replace(self, owner: str, value: str, refresh_token: str, life: float) -> None:
         """Keep an owner's new tokens, whatever renewal is under way with the old ones."""
-        sealed = self._sealed(value, refresh_token, life)
-        await self._surely(lambda on: on.execute(self._say.replace, {**self._key(owner), **sealed}))
+        fill = {**self._key(owner), **self._sealed(value, refresh_token, life)}
+
+        def work(on: Connection) -> None:
+            self._make(on, owner)
+            on.execute(self._say.replace, fill)
+
+        await self._surely(work)
 
     async def forget(self, owner: str, error: str) -> None:
         """Drop an owner's tokens, whatever renewal is under way with them."""
@@ -122,7 +131,7 @@ class Tokens:
         fill = {**self._key(name), "told": created, **columns}
 
         def work(on: Connection) -> bool:
-            on.execute(self._say.make, {"platform": self._platform, "name": name})
+            self._make(on, name)
             say = self._say.new_ticket if columns else self._say.told
             return on.execute(say, fill).rowcount == 1
 
@@ -134,6 +143,9 @@ class Tokens:
         except (asyncio.CancelledError, LedgerDownError):
             self._writer.later(work)
             raise
+
+    def _make(self, on: Connection, name: str) -> None:
+        on.execute(self._say.make, {"platform": self._platform, "name": name})
 
     def _key(self, name: str) -> dict[str, object]:
         return {"the_platform": self._platform, "the_name": name}

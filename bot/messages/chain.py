@@ -21,7 +21,8 @@ def where_it_broke(link: Link) -> str:
 
 def tokens(states: Sequence[LinkState]) -> Message:
     """Say how each owner's token stands and, where they are not well, the ticket and the platform's token."""
-    lines = [_line(state) for state in states if state.link is Link.OWNER or not _is_well(state)]
+    told = [state for state in states if state.link is Link.OWNER or not _is_well(state)]
+    lines = [_line(state) for state in sorted(told, key=_is_well)]  # so that no trouble is cut off
     ends = accumulate(len(line) for line in lines)
     shown = [line for line, end in zip(lines, ends, strict=True) if end <= _ROOM]
     more = [f"and {len(lines) - len(shown)} more"] if len(shown) < len(lines) else []

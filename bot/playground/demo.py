@@ -111,9 +111,7 @@ class _Prompt:
 
     async def loop(self) -> None:
         """Take commands until :quit, the end of input, or Ctrl-C."""
-        self._screen.note(
-            f"{_WHERE}\n{_HELP}\n\nTry: {SLASH_COMMAND} {APPID} prod-1"
-        )
+        self._screen.note(f"{_WHERE}\n{_HELP}\n\nTry: {SLASH_COMMAND} {APPID} prod-1")
         keys = _keyboard()
         while True:
             print(f"\n{self._role} in {self._place}> ", end="", flush=True)

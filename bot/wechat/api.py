@@ -21,11 +21,11 @@ _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One POST: a path, the query with the token in it, and a body of JSON."""
+    """One POST: a path, the query with the token in it, and a body of JSON, where secrets are too."""
 
     path: str
     query: dict[str, str] = field(repr=False)
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,11 +65,14 @@ class Callback:
             async with asyncio.timeout(_BODY_SECONDS):
                 body = await request.read()
         except TimeoutError:
-            return web.Response(status=408, text="too slow")
+            return _refused(408, "its body came too slowly")
+        except web.HTTPRequestEntityTooLarge:
+            return _refused(413, "its body is longer than a mebibyte")
+        except (web.RequestPayloadError, ConnectionError):
+            return _refused(400, "its body is broken off or wrongly packed")
         push = read_push(self._platform, request.query, body, self._now())
         if isinstance(push, Refusal):
-            _log.warning("push refused", extra={"reason": push.value})
-            return web.Response(status=400 if push in _BROKEN else 403, text="not understood")
+            return _refused(400 if push in _BROKEN else 403, push.value)
         done = asyncio.Event()
         self._start(self._take(push, done))
         try:
@@ -110,3 +113,8 @@ class Callback:
                 _log.info("a push of no concern", extra={"push": info_type[:_NAME_LIMIT]})
             case _:
                 assert_never(push)
+
+
+def _refused(status: int, reason: str) -> web.Response:
+    _log.warning("push refused", extra={"reason": reason})  # and no more: anybody may post
+    return web.Response(status=status, text="not understood")

@@ -95,7 +95,7 @@ class Component:
             await self._sleep(_PAUSE)
             answer = await self._once(call, read)
         if isinstance(answer, Refused):
-            return NoToken(_meaning(answer.said, link), answer.said, link)
+            return NoToken(_meaning(answer.said, link), answer.said, _broken(answer.said, link))
         if isinstance(answer, Troubled):
             return NoToken(_without_doubt(for_trouble(answer.trouble)), None, link)
         return answer
@@ -118,6 +118,13 @@ def _meaning(said: Said, link: Link) -> Guidance:
     if said.errcode in DEAD_TOKEN:
         return for_code(_WRONG_SECRET if link is Link.PLATFORM else 42006)
     return _without_doubt(for_code(said.errcode))
+
+
+def _broken(said: Said, link: Link) -> Link:
+    """Return which link broke: the one that was asked for, or the one that it was to be made from."""
+    if said.errcode in DEAD_TICKET:
+        return Link.TICKET
+    return Link.PLATFORM if said.errcode in DEAD_TOKEN else link
 
 
 def _without_doubt(guidance: Guidance) -> Guidance:

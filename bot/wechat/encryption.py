@@ -6,7 +6,7 @@ Source: developers.weixin.qq.com, oplatform, "Message encryption and decryption"
 import hashlib
 import re
 from base64 import b64decode, b64encode
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -20,10 +20,11 @@ _LENGTH_BYTES = 4
 _HEAD = RANDOM_BYTES + _LENGTH_BYTES
 
 
-class Decrypted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Decrypted:
     """What was inside, and the appid that it was encrypted for."""
 
-    message: bytes
+    message: bytes = field(repr=False)
     appid: str
 
 
@@ -39,8 +40,8 @@ def key_of(encoding_aes_key: str) -> bytes | None:
 
 def signature(token: str, timestamp: str, nonce: str, encrypted: str) -> str:
     """Return the msg_signature of an encrypted message, in hexadecimal."""
-    parts = sorted([token, timestamp, nonce, encrypted])
-    return hashlib.sha1("".join(parts).encode(), usedforsecurity=False).hexdigest()
+    parts = "".join(sorted([token, timestamp, nonce, encrypted]))
+    return hashlib.sha1(parts.encode(errors="replace"), usedforsecurity=False).hexdigest()
 
 
 def encrypt(key: bytes, message: bytes, appid: str, random: bytes) -> str:

@@ -86,9 +86,9 @@ class KeptTokens:
                 return found
             issued = await _in_time(link, make(claim))
             if isinstance(issued, NoToken):
-                await self._tokens.failed(claim, issued.guidance.key)
-                return issued
-            if await self._tokens.save(claim, issued.token, issued.refresh_token, issued.life):
+                if await self._tokens.failed(claim, issued.guidance.key):
+                    return issued
+            elif await self._tokens.save(claim, issued.token, issued.refresh_token, issued.life):
                 self._remember(name, issued.token, issued.life)
                 return issued.token
             # Another replica took it for dead, and its token is the one that counts.

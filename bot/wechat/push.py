@@ -126,7 +126,7 @@ def _push(told: Mapping[str, str], created: float) -> Push | Refusal:
 def _members(xml: bytes) -> dict[str, str]:
     """Return the text of each member of the root; nothing where it is not plain XML."""
     try:
-        root = fromstring(xml, forbid_dtd=True)
-    except (ParseError, ValueError, LookupError):  # ValueError: a document type, an entity
+        root = fromstring(xml.decode(), forbid_dtd=True)  # in UTF-8, whatever it says itself
+    except (ParseError, ValueError):  # ValueError: not UTF-8, a document type, an entity
         return {}
     return {child.tag: (child.text or "").strip() for child in root}

@@ -23,15 +23,22 @@ _log = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Looks after the tokens of the platform and of `owners`."""
+    """Looks after the tokens of the platform and of `owners`, every so many seconds."""
 
     def __init__(
-        self, chain: Chain, tokens: Tokens, owners: Sequence[str], jitter: Callable[[], float]
+        self,
+        chain: Chain,
+        tokens: Tokens,
+        owners: Sequence[str],
+        jitter: Callable[[], float],
+        *,
+        every: float = _LOOK_EVERY,
     ) -> None:
         self._chain = chain
         self._tokens = tokens
         self._owners = owners
         self._jitter = jitter
+        self._every = every
         self._woken = asyncio.Event()
         self._failures: Counter[str] = Counter()
         self._skipping: Counter[str] = Counter()
@@ -53,7 +60,7 @@ class Upkeep:
             except Exception:  # noqa: BLE001  # without it every token would be renewed too late
                 _log.exception("unforeseen error")
             try:
-                async with asyncio.timeout(_LOOK_EVERY):
+                async with asyncio.timeout(self._every):
                     await self._woken.wait()
             except TimeoutError:
                 continue

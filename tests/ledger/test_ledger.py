@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 
-from bot.guidance import all_guidance
+from bot.guidance import Trouble, all_guidance, for_trouble
 from bot.ledger import Accepted, Entry, Known, Ledger, SharedBefore, UnderWay
+from bot.link import Link
 from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
 from bot.request import MOVES, Request, State
 from tests.ledger.conftest import Database, accepted, everything, new_request
@@ -359,7 +360,7 @@ ROWS = st.sampled_from(all_guidance())
 TRIES = st.integers(0, 99)
 OUTCOMES = st.one_of(
     st.builds(Shared, TRIES),
-    st.builds(Failed, ROWS, st.none() | SAID, TRIES),
+    st.builds(Failed, ROWS, st.none() | SAID, TRIES, st.none() | st.sampled_from(Link)),
     st.builds(Unknown, ROWS, st.none() | SAID, TRIES),
 )
 
@@ -382,3 +383,23 @@ async def test_every_guidance_comes_back_as_it_was(ledger: Ledger) -> None:
 
     outcomes = [kind(row) for row in all_guidance() for kind in (Failed, Unknown)]
     assert await asyncio.gather(*map(round_trip, outcomes)) == outcomes
+
+
+@pytest.mark.parametrize("link", [None, *Link])
+async def test_which_link_broke_comes_back_as_it_was(
+    database: Database, ledger: Ledger, link: Link | None
+) -> None:
+    failed = Failed(for_trouble(Trouble.NO_TICKET), None, 0, link)
+    entry = await live(ledger, new_request(), failed)
+    assert entry.outcome == failed
+    (row,) = database.rows("SELECT link FROM requests")
+    assert row["link"] == (link and link.value)
+
+
+async def test_a_link_of_another_version_leaves_the_request_readable(
+    database: Database, ledger: Ledger
+) -> None:
+    failed = Failed(for_trouble(Trouble.NO_TICKET), None, 0, Link.TICKET)
+    entry = await live(ledger, new_request(), failed)
+    database.execute("UPDATE requests SET link = 'another'")
+    assert (await stands(ledger, entry)).outcome == replace(failed, link=None)

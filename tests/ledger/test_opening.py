@@ -97,9 +97,7 @@ def objects(database: Database) -> set[tuple[Any, ...]]:
     """Return the definitions of all tables, columns and indexes, each with its table's name in front."""
     queries = SQLITE_OBJECTS if database.is_sqlite else POSTGRESQL_OBJECTS
     with database.engine.connect() as connection:
-        return {
-            tuple(row) for query in queries for row in connection.exec_driver_sql(query).all()
-        }
+        return {tuple(row) for query in queries for row in connection.exec_driver_sql(query).all()}
 
 
 def steps_to(database: Database, revision: str) -> None:
@@ -156,7 +154,9 @@ def test_a_difference_between_two_schemas_would_be_noticed(database: Database, c
     assert objects(database) != before
 
 
-@pytest.mark.parametrize("column", ["TEXT", "FLOAT NOT NULL", "FLOAT DEFAULT 1", "FLOAT PRIMARY KEY"])
+@pytest.mark.parametrize(
+    "column", ["TEXT", "FLOAT NOT NULL", "FLOAT DEFAULT 1", "FLOAT PRIMARY KEY"]
+)
 def test_a_column_of_another_kind_would_be_noticed(database: Database, column: str) -> None:
     found = []
     for kind in ("FLOAT", column):
@@ -176,7 +176,10 @@ async def test_a_ledger_of_the_first_version_keeps_its_requests(database: Databa
     ]
     for number, (request, end) in enumerate(zip(asked, ends, strict=True)):
         row = {**columns_of(request, "gone"), "created": float(number), **end}
-        names, places = ", ".join(f'"{name}"' for name in row), ", ".join(f":{name}" for name in row)
+        names, places = (
+            ", ".join(f'"{name}"' for name in row),
+            ", ".join(f":{name}" for name in row),
+        )
         database.execute(f"INSERT INTO requests ({names}) VALUES ({places})", **row)  # noqa: S608  # the columns above
     before = database.rows("SELECT * FROM requests ORDER BY id")
 

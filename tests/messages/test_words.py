@@ -34,6 +34,7 @@ from bot.command.mistake import (
 )
 from bot.guidance import Guidance, all_guidance, for_code, for_trouble
 from bot.guidance.types import Trouble
+from bot.link import Link, LinkState
 from bot.messages import Message
 from bot.messages.answers import (
     NoThread,
@@ -45,6 +46,7 @@ from bot.messages.answers import (
     replacing,
     unconfirmed,
 )
+from bot.messages.chain import where_it_broke
 from bot.messages.history import (
     Line,
     history,
@@ -241,6 +243,55 @@ def _outcomes() -> Iterator[tuple[str, Outcome]]:
         Unknown(for_trouble(Trouble.TOKEN_SERVER_STALE), None, 3),
     )
     yield "no token", Failed(for_trouble(Trouble.TOKEN_SERVER_DOWN), None, 0)
+    address = Said(61004, "access clientip is not registered requestIP: 192.0.2.7", RID)
+    yield "no ticket", Failed(for_trouble(Trouble.NO_TICKET), None, 0, Link.TICKET)
+    yield "address not listed", Failed(for_code(61004), address, 0, Link.PLATFORM)
+    not_authorised = Said(61003, "component is not authorized by this account", RID)
+    yield "owner not authorised", Failed(for_code(61003), not_authorised, 0, Link.OWNER)
+
+
+GOOD_UNTIL = NOW + 6000
+TICKET_FINE = LinkState(Link.TICKET, None, NOW + 43_000, NOW)
+PLATFORM_FINE = LinkState(Link.PLATFORM, None, GOOD_UNTIL, NOW - 1200)
+NO_TICKET = for_trouble(Trouble.NO_TICKET)
+CHAINS: dict[str, list[LinkState]] = {
+    "fresh": [TICKET_FINE, PLATFORM_FINE, LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200)],
+    "never had": [
+        LinkState(Link.TICKET, None, None, None),
+        LinkState(Link.PLATFORM, None, None, None),
+        LinkState(Link.OWNER, OWNER, None, None),
+    ],
+    "run out": [TICKET_FINE, PLATFORM_FINE, LinkState(Link.OWNER, OWNER, None, NOW - 9000)],
+    "failed": [
+        TICKET_FINE,
+        PLATFORM_FINE,
+        LinkState(Link.OWNER, OWNER, None, None, for_code(61003), NOW),
+    ],
+    "failed, and good for a while": [
+        TICKET_FINE,
+        PLATFORM_FINE,
+        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200, for_code(61004), NOW),
+    ],
+    "no ticket": [
+        LinkState(Link.TICKET, None, None, None, for_code(40125), NOW),
+        LinkState(Link.PLATFORM, None, None, NOW - 9000, NO_TICKET, NOW),
+        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200),
+    ],
+    "two owners": [
+        TICKET_FINE,
+        PLATFORM_FINE,
+        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200),
+        LinkState(Link.OWNER, APPID, None, None, for_code(61023), NOW),
+    ],
+    "many owners": [
+        TICKET_FINE,
+        PLATFORM_FINE,
+        *(
+            LinkState(Link.OWNER, f"wx{n:016x}", GOOD_UNTIL, NOW - 1200, for_code(61004), NOW)
+            for n in range(40)
+        ),
+    ],
+}
 
 
 def _permissions() -> Iterator[tuple[str, Message]]:
@@ -268,6 +319,8 @@ def _people() -> Iterator[tuple[str, Message]]:
         return whoami(person, REQUESTER, TEAM, rules)
 
     yield "whoami: member", about(MEMBER, PLATFORM, RELEASES)
+    for name, links in CHAINS.items():
+        yield f"whoami: tokens {name}", whoami(MEMBER, REQUESTER, TEAM, (PLATFORM,), links)
     yield "whoami: without rights", about(STRANGER)
     yield "whoami: groups unreadable", about(HALF_READ, RELEASES)
     for standing in Standing:
@@ -615,6 +668,12 @@ SPEAKERS: dict[str, Callable[[str], Message]] = {
     "rule, to be approved": lambda name: needs_more(NeedsApproval(_with(name)[0]), ASK, POLICY),
     "rule, dry run": lambda name: dry_run(Allow(_with(name)[0]), ASK, POLICY, OWNER),
     "rules, whoami": lambda name: whoami(MEMBER, REQUESTER, TEAM, (_with(name)[0],) * 12),
+    "rules, whoami with tokens": lambda name: whoami(
+        MEMBER, REQUESTER, TEAM, (_with(name)[0],) * 12, CHAINS["many owners"]
+    ),
+    "owners": lambda name: whoami(
+        MEMBER, REQUESTER, TEAM, (PLATFORM,), [LinkState(Link.OWNER, name, None, None)] * 40
+    ),
     "rules, help": lambda name: help_(MEMBER, (_with(name)[0],) * 12, POLICY),
     "contact": lambda text: denied(Deny(DeniedByRule(NEVER)), ASK, _with("a", text)[1]),
     "contact, help": lambda text: help_(STRANGER, (), _with("a", text)[1]),
@@ -660,3 +719,69 @@ def test_long_lists_end_with_a_count() -> None:
     policy = Policy(many, (), None, CONTACT)
     assert "• and 4 more" in why(Deny(NoRule(())), ASK, policy, explain(policy, ASK)).text
     assert "rule 9” and 4 more" in whoami(MEMBER, REQUESTER, TEAM, many).text
+
+
+@pytest.mark.parametrize("link", [None, *Link])
+@pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)
+def test_an_answer_says_which_link_broke_exactly_when_one_did(
+    row: Guidance, link: Link | None
+) -> None:
+    text = answer(request(), Failed(row, None, 0, link)).text
+    names = {
+        Link.TICKET: "component_verify_ticket",
+        Link.PLATFORM: "component_access_token",
+        Link.OWNER: "authorizer_access_token",
+    }
+    (*_, broke) = [None, *re.findall(r"^\*What broke:\* .*`(\w+)`\.$", text, re.MULTILINE)]
+    assert broke == (link and names[link])
+
+
+def test_every_link_is_told_in_other_words() -> None:
+    assert len({where_it_broke(link) for link in Link}) == len(Link)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_whoever_may_not_share_is_told_of_no_token(name: str) -> None:
+    for person, rules in ((STRANGER, ()), (Unreadable.SLACK_DOWN, (PLATFORM,))):
+        told = whoami(person, REQUESTER, TEAM, rules, CHAINS[name])
+        assert told == whoami(person, REQUESTER, TEAM, rules)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_whoami_tells_of_each_owner_and_only_of_other_links_that_are_not_well(name: str) -> None:
+    text, links = MESSAGES[f"whoami: tokens {name}"].text, CHAINS[name]
+    owners = [str(state.owner) for state in links if state.link is Link.OWNER]
+    more = re.search(r"• and (\d+) more$", text)
+    shown = [owner for owner in owners if owner in text]
+    assert shown == owners[: len(shown)]
+    assert len(shown) + (int(more[1]) if more else 0) == len(owners)
+    for state in links:
+        if state.link is not Link.OWNER:
+            well = state.good_until is not None and state.trouble is None
+            words = {
+                Link.TICKET: "component_verify_ticket",
+                Link.PLATFORM: "component_access_token",
+            }
+            assert (words[state.link] in text) is not well
+        if state.trouble and state.owner in {None, *shown}:
+            assert state.trouble.title in text
+
+
+@pytest.mark.parametrize("count", [1, 5, 9, 40, 500])
+def test_of_many_owners_as_many_are_told_of_as_fit(count: int) -> None:
+    links = [LinkState(Link.OWNER, f"wx{n:016x}", GOOD_UNTIL, NOW) for n in range(count)]
+    said = whoami(MEMBER, REQUESTER, TEAM, (PLATFORM,) * 10, links)
+    shown = re.findall(r"^• `wx[0-9a-f]{16}`: good until <.*>\.$", said.text, re.MULTILINE)
+    assert len(shown) >= min(count, 8)
+    assert (f"• and {count - len(shown)} more" in said.text) == (len(shown) < count)
+    assert said.text == "\n".join(texts(said))
+    assert "…" not in said.text
+    assert block_errors(cast("Json", said.blocks)) == []
+
+
+@pytest.mark.parametrize("at", [0, 7, 39])
+def test_of_many_owners_those_in_trouble_are_told_of_first(at: int) -> None:
+    links = [LinkState(Link.OWNER, f"wx{n:016x}", GOOD_UNTIL, NOW) for n in range(40)]
+    links[at] = LinkState(Link.OWNER, APPID, None, None, for_code(61023), NOW)
+    said = whoami(MEMBER, REQUESTER, TEAM, (PLATFORM,), links)
+    assert said.text.split("\n• ")[1].startswith(f"`{APPID}`: there is none now.")

@@ -5,10 +5,10 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import running
-from bot.nature import Nature
 from bot.command import SLASH_COMMAND
 from bot.messages import Message
 from bot.messages.blocks import message
+from bot.nature import Nature
 from bot.playground.slack import LocalSlack
 from bot.request import Origin
 from bot.slack.connection import SocketMode

@@ -12,6 +12,10 @@ import pytest
 
 from bot.playground.wechat import LocalWeChat
 from bot.wechat.client import http_client
+from tests.ledger.conftest import Database, on_postgresql, postgresql, sqlite
+from tests.wechat.replicas import Replica, Replicas
+
+__all__ = ["on_postgresql", "postgresql", "sqlite"]  # the fixtures of the ledger's tests
 
 OWNER = "wx0123456789abcdef"
 OTHER = "wxfedcba9876543210"
@@ -172,3 +176,37 @@ async def wechat() -> AsyncIterator[LocalWeChat]:
 def refused_port(unused_tcp_port: int) -> int:
     """A port of this machine where nobody listens."""
     return unused_tcp_port
+
+
+@pytest.fixture
+async def replicas(
+    http: httpx.AsyncClient,
+    wechat: LocalWeChat,
+    clock: Clock,
+    sqlite: Database,
+) -> AsyncIterator[Replicas]:
+    """Make replicas on one SQLite file."""
+    replicas = Replicas(http, wechat, sqlite, clock)
+    yield replicas
+    await replicas.stop()
+
+
+@pytest.fixture
+async def replicas_on_postgresql(
+    http: httpx.AsyncClient,
+    wechat: LocalWeChat,
+    clock: Clock,
+    on_postgresql: Database,
+) -> AsyncIterator[Replicas]:
+    """Make replicas on one PostgreSQL."""
+    replicas = Replicas(http, wechat, on_postgresql, clock)
+    yield replicas
+    await replicas.stop()
+
+
+@pytest.fixture
+async def replica(replicas: Replicas, wechat: LocalWeChat) -> Replica:
+    """Return a replica that has a ticket."""
+    replica = replicas.make()
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    return replica

@@ -235,7 +235,9 @@ async def test_each_way_to_fail_has_its_trouble(
 
 
 async def test_a_wrong_authorisation_is_refused(server: Maker) -> None:
-    assert await server(authorization="wrong").token(OWNER) == no_token(Trouble.TOKEN_SERVER_REFUSED)
+    assert await server(authorization="wrong").token(OWNER) == no_token(
+        Trouble.TOKEN_SERVER_REFUSED
+    )
 
 
 async def test_a_server_that_hangs_up_is_down(server: Maker, wechat: LocalWeChat) -> None:

@@ -1,0 +1,191 @@
+"""Two replicas that keep one token chain: one renewal at a time, whoever dies in it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, Signals
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import NullPool, create_engine, text
+
+from bot.ledger.seal import seal_of
+from bot.ledger.tokens import Kept, at_rest
+from bot.playground.slack import LocalSlack
+from bot.playground.stage import OWNER, chain_environment, slack_environment
+from bot.playground.wechat import Hang, LocalWeChat
+from bot.playground.world import seed
+from tests.faults.bots import CHANNEL, Bot, Load, assert_answered_once, assert_recorded_once
+from tests.faults.conftest import PostgreSQL
+
+LIFETIME = 7200.0
+RENEWED_WITHIN = 15.0  # seconds after whoever renewed has died
+TAKEN_OVER_WITHIN = 20.0  # likewise, for requests
+ROUNDS, BURST = 3, 40
+KEY = Fernet.generate_key().decode()
+
+Ports = Callable[[], int]
+
+
+@dataclass
+class Replicas:
+    """Two bots on one database, beside one Slack and one WeChat."""
+
+    slack: LocalSlack
+    wechat: LocalWeChat
+    database: str
+    one: Bot
+    other: Bot
+    load: Load
+
+    def calls(self, endpoint: str) -> int:
+        """Return how often WeChat has given what an endpoint gives."""
+        calls = self.wechat.platform.calls
+        return sum((call.endpoint, call.errcode) == (endpoint, 0) for call in calls)
+
+    @property
+    def renewals(self) -> int:
+        """Return how often WeChat has renewed the owner's token."""
+        return self.calls("api_authorizer_token")
+
+    async def ask(self, commands: int) -> None:
+        """Type commands, which Slack deals out to the replicas in turn, and wait for their answers."""
+        await asyncio.gather(*(self.load.ask() for _ in range(commands)))
+        await self.load.all_answered(30)
+
+    async def ask_one(self) -> Bot:
+        """Type one command, and return the replica that took it on."""
+        before = set(self.load.taken)
+        assert await self.load.ask()
+        (id_,) = self.load.taken - before
+        return self.one if id_ in self.one.logged("accepted") else self.other
+
+    def pass_time(self, seconds: float) -> None:
+        """Let so much time pass for WeChat and for all that is kept of it."""
+        self.wechat.advance(seconds)
+        engine = create_engine(self.database, poolclass=NullPool)
+        with engine.begin() as connection:
+            aged = "UPDATE tokens SET issued = issued - :s, expires = expires - :s"
+            connection.execute(text(aged), {"s": seconds})
+
+    def kept(self) -> Kept:
+        """Return the owner's token as it stands in the ledger."""
+        engine = create_engine(self.database, poolclass=NullPool)
+        found = at_rest(engine, self.wechat.platform.component_appid, seal_of([KEY]))
+        return found[OWNER][0]
+
+    def assert_all_shared(self) -> None:
+        """Check that every command was answered once, by a share that happened once."""
+        taken = self.load.taken
+        assert_answered_once(self.slack, taken)
+        assert_recorded_once(self.database, taken)
+        assert {parent.text[0] for parent in self.slack.parents(CHANNEL)} == {"✅"}
+        assert len({env for _, env, _ in self.wechat.shared}) == len(taken)
+        assert self.load.unheard == self.load.refused == []
+
+
+@pytest.fixture
+async def replicas(
+    postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Ports
+) -> AsyncIterator[Replicas]:
+    """Run two replicas whose chain stands, and both of which have used the owner's token."""
+    async with running(postgresql.new(), tmp_path, unused_tcp_port_factory) as replicas:
+        await replicas.wechat.until(lambda _: replicas.renewals == 1)
+        await replicas.ask(4)
+        yield replicas
+
+
+@asynccontextmanager
+async def running(database: str, folder: Path, port: Ports) -> AsyncIterator[Replicas]:
+    async with (
+        LocalSlack(seed()) as slack,
+        LocalWeChat(latency=0.05) as wechat,
+        AsyncExitStack() as stack,
+    ):
+        wechat.platform.rotate_refresh_tokens = True
+        # WeChat pushes to the one whose environment is made last.
+        chains = {name: chain_environment(wechat, port()) for name in ("other", "one")}
+        bots = []
+        for name in ("one", "other"):
+            environ = {
+                **slack_environment(slack),
+                **chains[name],
+                "WECHAT_AUTHORIZER_APPID": OWNER,
+                "SHARE_ENV_ALLOWED_USERS": "U0REQUESTER",
+                "DATABASE_URL": database,
+                "TOKEN_ENCRYPTION_KEY": KEY,
+            }
+            bots.append(Bot(environ, folder, name))
+            stack.push_async_callback(bots[-1].end)
+            await bots[-1].start()
+        one, other = bots
+        yield Replicas(slack, wechat, database, one, other, Load(slack))
+
+
+async def test_at_each_expiry_a_burst_through_two_replicas_makes_one_renewal(
+    replicas: Replicas,
+) -> None:
+    for number in range(2, 2 + ROUNDS):
+        replicas.pass_time(LIFETIME)
+        await replicas.ask(BURST)
+        assert replicas.renewals == number
+        assert replicas.calls("api_component_token") == number
+    for bot in (replicas.one, replicas.other):
+        assert len(bot.logged("accepted")) > BURST
+        assert await bot.end(SIGTERM) == 0
+    assert replicas.calls("api_start_push_ticket") == 1
+    assert replicas.kept().refresh_token == replicas.wechat.platform.refresh_token(OWNER)
+    replicas.assert_all_shared()
+
+
+async def test_a_burst_whose_token_somebody_else_has_ended_makes_one_renewal(
+    replicas: Replicas,
+) -> None:
+    wechat = replicas.wechat
+    for number in range(2, 2 + ROUNDS):
+        wechat.supersede(wechat.calls[-1].token)
+        await replicas.ask(BURST)
+        assert replicas.renewals == number
+    assert replicas.calls("api_component_token") == 1
+    replicas.assert_all_shared()
+
+
+@pytest.mark.parametrize("fate", [SIGKILL, SIGSTOP], ids=["killed", "frozen"])
+async def test_a_renewal_whose_replica_is_lost_is_made_by_the_other_and_nothing_else_is_lost(
+    replicas: Replicas, fate: Signals
+) -> None:
+    wechat, platform, load = replicas.wechat, replicas.wechat.platform, replicas.load
+    before = platform.refresh_token(OWNER)
+    wechat.expire(wechat.calls[-1].token)
+    # WeChat has given a token and a new refresh token, and nobody will ever hear of them.
+    platform.next("api_authorizer_token", Hang(60, after_effect=True))
+    lost = await replicas.ask_one()
+    await wechat.until(lambda _: replicas.renewals == 2)
+    lost.send(fate)
+    never_heard = platform.refresh_token(OWNER)
+    assert replicas.kept().refresh_token == before != never_heard
+
+    left = replicas.other if lost is replicas.one else replicas.one
+    assert await replicas.ask_one() is left
+    await wechat.until(lambda _: replicas.renewals == 3, RENEWED_WITHIN)
+    await load.all_answered(TAKEN_OVER_WITHIN)
+
+    if fate is SIGSTOP:
+        lost.send(SIGCONT)
+    else:
+        await lost.end()
+        await lost.start()
+    await replicas.ask(10)
+    assert replicas.renewals == 3
+    assert replicas.kept().refresh_token == platform.refresh_token(OWNER)
+
+    # What stands in the ledger is good for the next renewal, so nobody has to ask for the list.
+    listed = replicas.calls("api_get_authorizer_list")
+    wechat.expire(wechat.calls[-1].token)
+    await replicas.ask(10)
+    assert replicas.renewals == 4
+    assert replicas.calls("api_get_authorizer_list") == listed == 1
+    assert replicas.kept().refresh_token == platform.refresh_token(OWNER)
+    replicas.assert_all_shared()

@@ -1,0 +1,577 @@
+"""The platform's ticket and tokens in the ledger: who may renew, what counts, and what stands in the file."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from bot.ledger import Ledger, LedgerDownError
+from bot.ledger.seal import Seal, Sealed, seal_of
+from bot.ledger.tokens import COMPONENT, TICKET, TICKET_LIFE, Kept, Tokens, at_rest
+from tests.ledger.conftest import SOON, Database, within
+
+PLATFORM, ANOTHER_PLATFORM = "wxc0de00000000c0de", "wxc0de11111111c0de"
+OWNER, ANOTHER_OWNER = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
+KEY, OLD_KEY = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+LEASE, LIFE = 60.0, 7200.0
+
+Late = Callable[[Tokens, Kept], Awaitable[object]]
+
+
+@pytest.fixture
+def tokens(ledger: Ledger) -> Tokens:
+    """Return the tokens as the replica `a` sees them."""
+    return ledger.tokens(PLATFORM, Seal())
+
+
+@pytest.fixture
+def others(other: Ledger) -> Tokens:
+    """Return the same tokens as the replica `b` sees them."""
+    return other.tokens(PLATFORM, Seal())
+
+
+async def claimed(tokens: Tokens, name: str = OWNER) -> Kept:
+    claim = await tokens.claim(name, LEASE)
+    assert claim is not None
+    return claim
+
+
+async def found(tokens: Tokens, name: str = OWNER) -> Kept:
+    kept = await tokens.find(name)
+    assert kept is not None
+    return kept
+
+
+async def saved(tokens: Tokens, value: str, refresh: str | None, name: str = OWNER) -> Kept:
+    """Renew a token, and return it as it is kept."""
+    assert await tokens.save(await claimed(tokens, name), value, refresh, LIFE)
+    return await found(tokens, name)
+
+
+def secrets(kept: Kept) -> tuple[str | None, str | None]:
+    return kept.value, kept.refresh_token
+
+
+def rows(database: Database) -> list[dict[str, Any]]:
+    return database.rows("SELECT * FROM tokens ORDER BY platform, name")
+
+
+def let_the_lease_run_out(database: Database) -> None:
+    """Let so much time pass that no claim holds any more."""
+    database.execute("UPDATE tokens SET lease_until = :past", past=database.now() - 1)
+
+
+async def test_nothing_is_kept_at_first(tokens: Tokens) -> None:
+    assert await tokens.all() == {}
+    assert await tokens.find(OWNER) is None
+
+
+async def test_whoever_claims_a_token_gets_it_as_it_is_kept(tokens: Tokens) -> None:
+    nothing = await claimed(tokens)
+    assert (nothing.name, *secrets(nothing), nothing.fence) == (OWNER, None, None, 1)
+    assert (nothing.issued, nothing.expires, nothing.life) == (None, None, 0)
+    assert nothing.left < 0
+    assert await tokens.save(nothing, "token-1", "refresh-1", LIFE)
+    kept, again = await found(tokens), await claimed(tokens)
+    assert (*secrets(again), again.fence) == ("token-1", "refresh-1", 2)
+    assert replace(again, left=0, fence=1) == replace(kept, left=0)
+
+
+async def test_only_one_may_renew_a_token(tokens: Tokens, others: Tokens) -> None:
+    await claimed(tokens)
+    assert await others.claim(OWNER, LEASE) is None
+    assert await tokens.claim(OWNER, LEASE) is None
+
+
+async def test_each_token_is_claimed_for_itself(tokens: Tokens, others: Tokens) -> None:
+    await claimed(tokens, OWNER)
+    for name in (TICKET, COMPONENT, ANOTHER_OWNER):
+        await claimed(others, name)
+
+
+async def test_of_many_replicas_that_claim_at_once_one_wins(database: Database) -> None:
+    replicas = [database.ledger(f"replica-{n}").tokens(PLATFORM, Seal()) for n in range(6)]
+    for number in range(20):
+        claims = [replica.claim(f"owner-{number}", LEASE) for replica in replicas for _ in range(5)]
+        won = [claim for claim in await asyncio.gather(*claims) if claim is not None]
+        assert [claim.fence for claim in won] == [1]
+
+
+CLAIM_ALL = """
+import asyncio, sys
+from bot.ledger import Ledger
+from bot.ledger.seal import Seal
+
+async def claim_all(url, me, most):
+    ledger = Ledger.open(url, me)
+    tokens = ledger.tokens("wxc0de00000000c0de", Seal())
+    await tokens.all()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    claims = await asyncio.gather(*(tokens.claim(f"owner-{n}", 60) for n in range(most)))
+    print(*(claim.name for claim in claims if claim), flush=True)
+    await ledger.close()
+
+asyncio.run(claim_all(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+
+async def test_of_processes_that_claim_at_once_one_wins(on_postgresql: Database) -> None:
+    most = 200
+    on_postgresql.open()
+    async with AsyncExitStack() as stack:
+        processes = []
+        for me in ("one", "two", "three"):
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", CLAIM_ALL, on_postgresql.url, me, str(most)),
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            stack.push_async_callback(process.wait)
+            stack.callback(lambda one: one.kill() if one.returncode is None else None, process)
+            assert process.stdout
+            assert await process.stdout.readline() == b"ready\n"
+            processes.append(process)
+        said = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+    won = sorted(name for out, _ in said for name in out.decode().split())
+    assert won == sorted(f"owner-{n}" for n in range(most))
+    assert {row["fence"] for row in rows(on_postgresql)} == {1}
+
+
+async def test_a_claim_holds_as_long_as_it_says_by_the_databases_clock(
+    database: Database, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    before = database.now()
+    await claimed(tokens)
+    (row,) = rows(database)
+    assert before + LEASE - 0.01 <= row["lease_until"] <= database.now() + LEASE + 0.01
+
+
+async def test_whoever_died_in_a_renewal_holds_others_off_no_longer_than_its_claim(
+    database: Database, tokens: Tokens, others: Tokens
+) -> None:
+    first = await claimed(tokens)
+    let_the_lease_run_out(database)
+    assert (await claimed(others)).fence == first.fence + 1
+    assert await tokens.claim(OWNER, LEASE) is None
+
+
+async def test_a_claim_that_ran_out_is_still_good_if_nobody_else_has_claimed(
+    database: Database, tokens: Tokens
+) -> None:
+    claim = await claimed(tokens)
+    let_the_lease_run_out(database)
+    assert await tokens.save(claim, "token-1", "refresh-1", LIFE)
+
+
+LATE: dict[str, Late] = {
+    "a save": lambda tokens, claim: tokens.save(claim, "late", "late", LIFE),
+    "a failure": lambda tokens, claim: tokens.failed(claim, "61004"),
+    "a failure that holds on": lambda tokens, claim: tokens.failed(claim, "61004", free=False),
+    "a release": lambda tokens, claim: tokens.release(claim),
+}
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
+async def test_whoever_comes_late_changes_nothing_while_another_renews(
+    database: Database, tokens: Tokens, others: Tokens, late: Late
+) -> None:
+    claim = await claimed(tokens)
+    let_the_lease_run_out(database)
+    await claimed(others)
+    before = rows(database)
+    assert not await late(tokens, claim)
+    assert rows(database) == before
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
+async def test_whoever_comes_late_changes_nothing_after_another_has_renewed(
+    database: Database, tokens: Tokens, others: Tokens, late: Late
+) -> None:
+    claim = await claimed(tokens)
+    let_the_lease_run_out(database)
+    await saved(others, "token-2", "refresh-2")
+    before = rows(database)
+    assert not await late(tokens, claim)
+    assert rows(database) == before
+
+
+async def test_what_a_renewal_brought_is_kept_and_the_next_may_begin_at_once(
+    tokens: Tokens, others: Tokens
+) -> None:
+    await saved(tokens, "token-1", "refresh-1")
+    assert secrets(await found(others)) == ("token-1", "refresh-1")
+    await saved(others, "token-2", "refresh-2")
+    assert secrets(await found(tokens)) == ("token-2", "refresh-2")
+
+
+async def test_a_renewal_that_brings_no_refresh_token_keeps_the_one_before(tokens: Tokens) -> None:
+    await saved(tokens, "token-1", "refresh-1")
+    assert secrets(await saved(tokens, "token-2", None)) == ("token-2", "refresh-1")
+
+
+async def test_a_token_lasts_by_the_databases_clock(
+    database: Database, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    before = database.now()
+    kept = await saved(tokens, "token-1", None)
+    after = database.now()
+    assert kept.issued is not None
+    assert kept.expires is not None
+    assert before - 0.01 <= kept.issued <= after + 0.01
+    assert kept.life == pytest.approx(LIFE, abs=0.01)
+    assert kept.expires - after - 0.01 <= kept.left <= kept.expires - before + 0.01
+
+
+@pytest.mark.parametrize("left", [5000.0, 0.0, -5000.0])
+async def test_what_is_left_of_a_token_is_told_in_seconds(
+    database: Database, tokens: Tokens, left: float
+) -> None:
+    await saved(tokens, "token-1", None)
+    before = database.now()
+    database.execute("UPDATE tokens SET expires = :at", at=before + left)
+    kept = await found(tokens)
+    assert left - (database.now() - before) - 0.01 <= kept.left <= left + 0.01
+    assert kept.value == "token-1"  # who may use it still is for others to say
+
+
+async def test_a_failure_is_kept_beside_the_token_and_the_next_may_try_at_once(
+    database: Database, tokens: Tokens, others: Tokens
+) -> None:
+    kept, before = await saved(tokens, "token-1", "refresh-1"), database.now()
+    assert await tokens.failed(await claimed(tokens), "61004")
+    failed = await found(others)
+    assert failed.error == "61004"
+    assert failed.error_at is not None
+    assert before - 0.01 <= failed.error_at <= database.now() + 0.01
+    assert secrets(failed) == ("token-1", "refresh-1")
+    assert failed.expires == kept.expires
+    await claimed(others)
+
+
+async def test_a_failure_can_hold_others_off_for_the_rest_of_its_claim(
+    tokens: Tokens, others: Tokens
+) -> None:
+    assert await tokens.failed(await claimed(tokens), "61004", free=False)
+    assert (await found(others)).error == "61004"
+    assert await others.claim(OWNER, LEASE) is None
+
+
+async def test_a_renewal_that_works_ends_the_trouble(tokens: Tokens) -> None:
+    await tokens.failed(await claimed(tokens), "61004")
+    kept = await saved(tokens, "token-1", "refresh-1")
+    assert (kept.error, kept.error_at) == (None, None)
+
+
+async def test_a_claim_that_is_given_back_leaves_all_else_as_it_was(
+    database: Database, tokens: Tokens, others: Tokens
+) -> None:
+    await saved(tokens, "token-1", "refresh-1")
+    await tokens.failed(await claimed(tokens), "61004")
+    (before,) = rows(database)
+    await tokens.release(await claimed(tokens))
+    (after,) = rows(database)
+    assert after == {**before, "fence": before["fence"] + 1}
+    await claimed(others)
+
+
+# When the second of two pushes was made that came after one made at 100.
+PUSHED = pytest.mark.parametrize(
+    ("at", "counts"),
+    [
+        pytest.param(101.0, True, id="newer"),
+        pytest.param(100.0, False, id="the same push again"),
+        pytest.param(99.0, False, id="older"),
+    ],
+)
+
+
+@PUSHED
+async def test_only_a_newer_ticket_counts(
+    database: Database, tokens: Tokens, at: float, counts: bool
+) -> None:
+    assert await tokens.ticket("ticket-1", 100.0)
+    before = rows(database)
+    assert await tokens.ticket("ticket-2", at) is counts
+    assert (await found(tokens, TICKET)).value == ("ticket-2" if counts else "ticket-1")
+    assert (rows(database) != before) is counts
+
+
+async def test_a_ticket_is_good_for_twelve_hours(tokens: Tokens) -> None:
+    await tokens.ticket("ticket-1", 100)
+    assert TICKET_LIFE == 12 * 60 * 60
+    assert (await found(tokens, TICKET)).life == pytest.approx(TICKET_LIFE, abs=0.01)
+
+
+async def test_a_new_ticket_ends_the_trouble_and_leaves_the_claim_to_ask_for_one(
+    tokens: Tokens, others: Tokens
+) -> None:
+    await tokens.failed(await claimed(tokens, TICKET), "40125", free=False)
+    assert await tokens.ticket("ticket-1", 100)
+    assert (await found(tokens, TICKET)).error is None
+    assert await others.claim(TICKET, LEASE) is None
+
+
+@PUSHED
+async def test_only_newer_news_of_an_owner_counts(
+    database: Database, tokens: Tokens, at: float, counts: bool
+) -> None:
+    assert await tokens.hear(OWNER, 100.0)
+    before = rows(database)
+    assert await tokens.hear(OWNER, at) is counts
+    assert (rows(database) != before) is counts
+    assert await tokens.hear(ANOTHER_OWNER, at)
+    assert await tokens.ticket("ticket-1", at)
+
+
+async def test_of_the_same_news_that_reaches_many_replicas_one_counts(database: Database) -> None:
+    replicas = [database.ledger(f"replica-{n}").tokens(PLATFORM, Seal()) for n in range(6)]
+    for at in range(1, 10):
+        heard = await asyncio.gather(*(replica.hear(OWNER, at) for replica in replicas))
+        assert sorted(heard) == [False] * 5 + [True]
+
+
+async def test_hearing_of_an_owner_alone_lets_a_renewal_go_on(
+    tokens: Tokens, others: Tokens
+) -> None:
+    claim = await claimed(tokens)
+    assert await others.hear(OWNER, 100)
+    assert await tokens.save(claim, "token-1", "refresh-1", LIFE)
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
+async def test_what_an_owner_granted_counts_more_than_a_renewal_under_way(
+    database: Database, tokens: Tokens, others: Tokens, late: Late
+) -> None:
+    await saved(tokens, "token-1", "refresh-1")
+    claim = await claimed(tokens)
+    await others.replace(OWNER, "token-2", "refresh-2", LIFE)
+    before = rows(database)
+    assert not await late(tokens, claim)
+    assert rows(database) == before
+    assert secrets(await claimed(tokens)) == ("token-2", "refresh-2")
+
+
+async def test_what_an_owner_granted_is_kept_also_if_nothing_was_known_of_them(
+    tokens: Tokens,
+) -> None:
+    await tokens.replace(OWNER, "token-1", "refresh-1", LIFE)
+    kept = await found(tokens)
+    assert secrets(kept) == ("token-1", "refresh-1")
+    assert kept.life == pytest.approx(LIFE, abs=0.01)
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
+async def test_what_an_owner_withdrew_stays_away_whatever_renewal_was_under_way(
+    database: Database, tokens: Tokens, others: Tokens, late: Late
+) -> None:
+    await saved(tokens, "token-1", "refresh-1")
+    claim = await claimed(tokens)
+    await others.forget(OWNER, "61003")
+    before = rows(database)
+    assert not await late(tokens, claim)
+    assert rows(database) == before
+    kept = await claimed(tokens)
+    assert (*secrets(kept), kept.issued, kept.expires) == (None, None, None, None)
+    assert kept.error == "61003"
+
+
+async def test_an_owner_that_grants_again_is_well_again(tokens: Tokens) -> None:
+    await tokens.forget(OWNER, "61003")
+    await tokens.replace(OWNER, "token-2", "refresh-2", LIFE)
+    kept = await found(tokens)
+    assert (*secrets(kept), kept.error, kept.error_at) == ("token-2", "refresh-2", None, None)
+
+
+GIVEN: dict[str, Late] = {
+    "a renewal": lambda tokens, claim: tokens.save(claim, "token-2", "refresh-2", LIFE),
+    "a grant": lambda tokens, claim: tokens.replace(claim.name, "token-2", "refresh-2", LIFE),
+}
+
+
+@pytest.mark.parametrize("give", GIVEN.values(), ids=GIVEN.keys())
+async def test_what_wechat_gave_while_the_ledger_was_down_is_kept_once_it_is_up(
+    database: Database, tokens: Tokens, give: Late
+) -> None:
+    await saved(tokens, "token-1", "refresh-1")
+    claim = await claimed(tokens)
+    with database.locked(), within(SOON), pytest.raises(LedgerDownError):
+        await give(tokens, claim)
+    assert secrets(await found(tokens)) == ("token-2", "refresh-2")
+
+
+@pytest.mark.parametrize("give", GIVEN.values(), ids=GIVEN.keys())
+async def test_what_wechat_gave_is_kept_also_if_whoever_asked_is_cut_short(
+    database: Database, tokens: Tokens, give: Late
+) -> None:
+    await saved(tokens, "token-1", "refresh-1")
+    claim = await claimed(tokens)
+    with database.locked():
+        giving = asyncio.ensure_future(give(tokens, claim))
+        await asyncio.sleep(0)  # it has begun
+        giving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await giving
+    assert secrets(await found(tokens)) == ("token-2", "refresh-2")
+
+
+async def test_what_wechat_gave_is_on_the_disk_when_the_ledger_has_closed(
+    sqlite: Database,
+) -> None:
+    ledger = sqlite.ledger("a")
+    await ledger.start()
+    tokens = ledger.tokens(PLATFORM, Seal())
+    giving = asyncio.ensure_future(tokens.save(await claimed(tokens), "token-1", "refresh-1", LIFE))
+    await asyncio.sleep(0)  # it has begun
+    giving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await giving
+    await ledger.close()
+    sqlite.let_go()
+    after = sqlite.ledger("a").tokens(PLATFORM, Seal())
+    assert secrets(await found(after)) == ("token-1", "refresh-1")
+
+
+async def test_what_is_kept_later_overwrites_nothing_newer(
+    database: Database, tokens: Tokens, others: Tokens
+) -> None:
+    claim = await claimed(tokens)
+    let_the_lease_run_out(database)
+    newer = await claimed(others)
+    with database.locked(), pytest.raises(LedgerDownError):
+        await tokens.save(claim, "token-1", "refresh-1", LIFE)
+    assert await others.save(newer, "token-2", "refresh-2", LIFE)
+    for _ in range(2):  # what was owed comes before the first of them
+        assert secrets(await found(tokens)) == ("token-2", "refresh-2")
+
+
+async def test_every_way_to_ask_says_so_when_the_ledger_is_down(
+    database: Database, tokens: Tokens
+) -> None:
+    claim = await claimed(tokens)
+    ways: dict[str, Callable[[], Awaitable[object]]] = {
+        "claim": lambda: tokens.claim(OWNER, LEASE),
+        "failed": lambda: tokens.failed(claim, "61004"),
+        "release": lambda: tokens.release(claim),
+        "ticket": lambda: tokens.ticket("ticket-1", 100),
+        "hear": lambda: tokens.hear(OWNER, 100),
+        "forget": lambda: tokens.forget(OWNER, "61003"),
+    }
+    with database.locked():
+        said = await asyncio.gather(*(way() for way in ways.values()), return_exceptions=True)
+    assert [type(answer) for answer in said] == [LedgerDownError] * len(ways)
+    assert secrets(await found(tokens)) == (None, None)
+
+
+async def test_two_platforms_in_one_ledger_do_not_see_each_other(
+    database: Database, tokens: Tokens, other: Ledger
+) -> None:
+    theirs = other.tokens(ANOTHER_PLATFORM, Seal())
+    await saved(tokens, "token-1", "refresh-1")
+    await tokens.ticket("ticket-1", 100)
+    assert await theirs.all() == {}
+    assert await theirs.find(OWNER) is None
+    held, before = await claimed(tokens), rows(database)
+
+    await theirs.forget(OWNER, "61003")
+    claim = await claimed(theirs)
+    assert secrets(claim) == (None, None)
+    assert await theirs.save(claim, "token-2", "refresh-2", LIFE)
+    assert await theirs.ticket("ticket-2", 50)
+    assert await theirs.hear(OWNER, 50)
+    await theirs.failed(held, "61004")
+    await theirs.replace(OWNER, "token-3", "refresh-3", LIFE)
+    assert rows(database)[: len(before)] == before
+    assert {name: kept.value for name, kept in (await theirs.all()).items()} == {
+        OWNER: "token-3",
+        TICKET: "ticket-2",
+    }
+    assert {name: kept.value for name, kept in (await tokens.all()).items()} == {
+        OWNER: "token-1",
+        TICKET: "ticket-1",
+    }
+
+
+def stored(database: Database) -> bytes:
+    """Return all that stands in the database: of SQLite each byte of its files, the log of changes included."""
+    if database.is_sqlite:
+        path = Path(database.url.removeprefix("sqlite:///"))
+        return b"".join(file.read_bytes() for file in sorted(path.parent.glob(f"{path.name}*")))
+    every = rows(database) + database.rows("SELECT * FROM events")
+    return repr(every).encode()
+
+
+WORDS = ("s3cret-ticket", "s3cret-platform", "s3cret-token", "s3cret-refresh", "s3cret-granted")
+
+
+@pytest.mark.parametrize(("keys", "shown"), [([], WORDS), ([KEY], ()), ([KEY, OLD_KEY], ())])
+async def test_the_database_holds_no_secret_in_the_open_once_there_is_a_key(
+    database: Database, ledger: Ledger, keys: list[str], shown: tuple[str, ...]
+) -> None:
+    ticket, platform, token, refresh, granted = WORDS
+    tokens = ledger.tokens(PLATFORM, seal_of(keys))
+    await tokens.ticket(ticket, 100)
+    await saved(tokens, platform, None, COMPONENT)
+    await saved(tokens, token, refresh)
+    await tokens.replace(ANOTHER_OWNER, granted, granted, LIFE)
+    kept = await tokens.all()
+    assert {each.value for each in kept.values()} == {ticket, platform, token, granted}
+    assert tuple(word for word in WORDS if word.encode() in stored(database)) == shown
+    assert [word for word in (*WORDS, *keys) if word in f"{kept!r} {tokens!r}"] == []
+
+
+async def test_what_stood_in_the_open_is_sealed_with_the_next_renewal(ledger: Ledger) -> None:
+    await saved(ledger.tokens(PLATFORM, Seal()), "token-1", "refresh-1")
+    tokens = ledger.tokens(PLATFORM, seal_of([KEY]))
+    claim = await claimed(tokens)
+    assert secrets(claim) == ("token-1", "refresh-1")
+    assert await tokens.save(claim, "token-2", claim.refresh_token, LIFE)
+    assert secrets(await found(tokens)) == ("token-2", "refresh-1")
+    assert secrets(await found(ledger.tokens(PLATFORM, Seal()))) == (None, None)
+
+
+async def test_without_its_key_a_token_is_as_good_as_none_and_can_be_renewed(
+    ledger: Ledger,
+) -> None:
+    await saved(ledger.tokens(PLATFORM, seal_of([OLD_KEY])), "token-1", "refresh-1")
+    tokens = ledger.tokens(PLATFORM, seal_of([KEY]))
+    assert secrets(await claimed(tokens)) == (None, None)
+    let = await found(tokens)
+    assert await tokens.save(let, "token-2", "refresh-2", LIFE)
+    assert secrets(await found(tokens)) == ("token-2", "refresh-2")
+
+
+async def test_how_each_token_is_protected_can_be_looked_up_while_the_bot_runs(
+    database: Database, ledger: Ledger
+) -> None:
+    await ledger.tokens(PLATFORM, Seal()).ticket("ticket-1", 100)
+    await saved(ledger.tokens(PLATFORM, seal_of([OLD_KEY])), "token-1", "refresh-1")
+    tokens = ledger.tokens(PLATFORM, seal_of([KEY, OLD_KEY]))
+    await saved(tokens, "token-2", None)  # its refresh token is as it was
+    await saved(tokens, "platform-1", None, COMPONENT)
+    await ledger.tokens(ANOTHER_PLATFORM, Seal()).ticket("ticket-2", 100)
+
+    def look(*keys: str) -> dict[str, set[Sealed]]:
+        seen = at_rest(database.engine, PLATFORM, seal_of(keys))
+        return {name: sealed for name, (_, sealed) in seen.items()}
+
+    assert look(KEY, OLD_KEY) == {
+        TICKET: {Sealed.PLAIN},
+        OWNER: {Sealed.NEWEST, Sealed.OLDER},
+        COMPONENT: {Sealed.NEWEST},
+    }
+    assert look(KEY)[OWNER] == {Sealed.NEWEST, Sealed.LOST}
+    assert look()[COMPONENT] == {Sealed.LOST}
+    kept, _ = at_rest(database.engine, PLATFORM, seal_of([KEY, OLD_KEY]))[OWNER]
+    assert replace(kept, left=0) == replace(await found(tokens), left=0)

@@ -1,0 +1,206 @@
+"""Replicas of the bot as far as they keep the platform's tokens, and pushes with any CreateTime."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+
+import httpx
+from aiohttp import web
+from cryptography.fernet import Fernet
+from sqlalchemy import text
+
+from bot.ledger import Ledger
+from bot.ledger.seal import seal_of
+from bot.ledger.tokens import Kept, Tokens
+from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat_owners import FIRST_OWNER as OWNER
+from bot.playground.wechat_push import Push, Stamp, event, sealed
+from bot.slack.events import BODY_LIMIT
+from bot.tasks import Tasks
+from bot.wechat.callback import Callback
+from bot.wechat.chain import Chain
+from bot.wechat.component import Component
+from bot.wechat.encryption import RANDOM_BYTES, key_of
+from bot.wechat.heard import Heard
+from bot.wechat.push import Platform
+from bot.wechat.upkeep import Upkeep
+from tests.ledger.conftest import Database
+
+KEY = Fernet.generate_key().decode()
+LIFE = 7200.0
+
+_numbers = count(1)
+
+
+async def briefly(seconds: float) -> None:
+    """Sleep a hundredth of what is asked: what is waited for comes of itself."""
+    await asyncio.sleep(seconds / 100)
+
+
+@dataclass
+class Replica:
+    """One replica of the bot, as `bot.token_source` puts it together."""
+
+    ledger: Ledger
+    tokens: Tokens
+    component: Component
+    chain: Chain
+    upkeep: Upkeep
+    heard: Heard
+    woken: list[None]
+
+    async def kept(self, name: str) -> Kept:
+        """Return what the ledger has of this name, which must be there."""
+        found = await self.tokens.find(name)
+        assert found is not None
+        return found
+
+    async def token(self, owner: str = OWNER) -> str:
+        """Return an owner's token, which must be had."""
+        got = await self.chain.token(owner)
+        assert isinstance(got, str), got
+        return got
+
+
+@dataclass
+class Replicas:
+    """Makes replicas that have one database, one WeChat and, unless they are given another, one clock."""
+
+    http: httpx.AsyncClient
+    wechat: LocalWeChat
+    database: Database
+    clock: Callable[[], float]
+    made: list[Replica] = field(default_factory=list)
+
+    def make(
+        self,
+        *,
+        clock: Callable[[], float] | None = None,
+        owners: tuple[str, ...] = (OWNER,),
+        seeds: dict[str, str] | None = None,
+        appsecret: str | None = None,
+        jitter: Callable[[], float] = lambda: 0.5,
+    ) -> Replica:
+        """Return one more replica."""
+        platform = self.wechat.platform
+        ledger = self.database.ledger(f"replica-{next(_numbers)}")
+        tokens = ledger.tokens(platform.component_appid, seal_of([KEY]))
+        secret = appsecret or platform.appsecret
+        component = Component(
+            self.http, self.wechat.url, platform.component_appid, secret, 3.0, briefly
+        )
+        chain = Chain(component, tokens, seeds or {}, clock=clock or self.clock, sleep=briefly)
+        upkeep = Upkeep(chain, tokens, owners, jitter)
+        woken: list[None] = []
+
+        def wake() -> None:
+            woken.append(None)
+            upkeep.wake()
+
+        heard = Heard(component, chain, tokens, wake)
+        self.made.append(Replica(ledger, tokens, component, chain, upkeep, heard, woken))
+        return self.made[-1]
+
+    async def restarted(self) -> Replica:
+        """Stop every replica and its ledger, and return a new one."""
+        await self.stop()
+        await self.database.close()
+        self.database.ledgers.clear()
+        return self.make()
+
+    async def stop(self) -> None:
+        """End what the replicas have under way."""
+        for replica in self.made:
+            await replica.chain.close(0)
+        self.made.clear()
+
+    def change(self, name: str, changes: str) -> None:
+        """Change what the ledger has of a name, past every replica: `changes` is in SQL."""
+        with self.database.engine.begin() as connection:
+            changed = f"UPDATE tokens SET {changes} WHERE name = :name"  # noqa: S608
+            assert connection.execute(text(changed), {"name": name}).rowcount == 1
+
+    def later(self, seconds: float, *names: str) -> None:
+        """Let so much time pass for these by the database's clock."""
+        for name in names:
+            self.change(name, f"issued = issued - {seconds}, expires = expires - {seconds}")
+
+    def run_out(self, *names: str) -> None:
+        """Let so much time pass by the database's clock that these are worth nothing."""
+        self.later(LIFE, *names)
+
+    def row(self, name: str) -> dict[str, object]:
+        """Return the row of a name as it stands, sealed."""
+        rows = self.database.rows(f"SELECT * FROM tokens WHERE name = '{name}'")  # noqa: S608
+        return rows[0] if rows else {}
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Let the ledger have no tokens to give or take."""
+        with self.database.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE tokens RENAME TO tokens_elsewhere"))
+        try:
+            yield
+        finally:
+            with self.database.engine.begin() as connection:
+                connection.execute(text("ALTER TABLE tokens_elsewhere RENAME TO tokens"))
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """Let SQLite keep no new token, though leases can be taken."""
+        full = "SELECT RAISE(ABORT, 'the disk is full')"
+        with self.database.engine.begin() as connection:
+            connection.execute(
+                text(f"CREATE TRIGGER full BEFORE UPDATE OF value ON tokens BEGIN {full}; END")
+            )
+        try:
+            yield
+        finally:
+            with self.database.engine.begin() as connection:
+                connection.execute(text("DROP TRIGGER full"))
+
+
+def endpoints(wechat: LocalWeChat) -> list[str]:
+    """Return the platform's calls by name, without `api_`."""
+    return [call.endpoint.removeprefix("api_") for call in wechat.platform.calls]
+
+
+def pushed(wechat: LocalWeChat, info_type: str, created: float, **more: str) -> Push:
+    """Return a push of now that tells of what happened at `created`."""
+    platform = wechat.platform
+    fields = event(platform.component_appid, info_type, int(created), **more)
+    number = next(_numbers)
+    stamp = Stamp(
+        int(time.time()), f"{1_000_000_000 + number}", number.to_bytes(RANDOM_BYTES, "big")
+    )
+    return sealed(fields, platform.seal, stamp)
+
+
+@asynccontextmanager
+async def serving(wechat: LocalWeChat, replica: Replica) -> AsyncIterator[str]:
+    """Serve the replica's callback as `bot.app` does, and give its address."""
+    platform = wechat.platform
+    keys = [key_of(platform.encoding_aes_key) or b""]
+    known = Platform(platform.component_appid, platform.message_token, keys)
+    tasks = Tasks()
+    callback = Callback(known, replica.heard, time.time, briefly, tasks.start)
+    async with served(callback) as url:
+        yield url
+    await tasks.drain(0)
+
+
+@asynccontextmanager
+async def served(callback: Callback) -> AsyncIterator[str]:
+    """Serve any callback."""
+    server = web.Application(client_max_size=BODY_LIMIT)
+    server.router.add_post("/wechat/events", callback.answer)
+    runner = web.AppRunner(server, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/wechat/events"
+    finally:
+        await runner.cleanup()

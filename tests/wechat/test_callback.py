@@ -1,0 +1,333 @@
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from io import BytesIO
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from bot.ledger import LedgerDownError
+from bot.playground.wechat import Hang, LocalWeChat
+from bot.playground.wechat_push import Push
+from bot.tasks import Tasks
+from bot.wechat.callback import Callback
+from bot.wechat.encryption import key_of
+from bot.wechat.push import Authorized, Platform, Ticket, Unauthorized
+from tests.wechat.conftest import OWNER
+from tests.wechat.replicas import Replica, Replicas, briefly, endpoints, pushed, served, serving
+
+MEBIBYTE = 1 << 20
+SUCCESS = (200, "success")
+
+
+class Ear:
+    """Hears pushes when it may, and remembers them; `down` is how often the ledger takes none."""
+
+    def __init__(self) -> None:
+        self.heard: list[Ticket | Authorized | Unauthorized] = []
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+        self.down = 0
+        self.tries = 0
+
+    async def ticket(self, push: Ticket) -> None:
+        """Hear a ticket."""
+        await self._hear(push)
+
+    async def authorized(self, push: Authorized) -> None:
+        """Hear of an owner that has come."""
+        await self._hear(push)
+
+    async def unauthorized(self, push: Unauthorized) -> None:
+        """Hear of an owner that has gone."""
+        await self._hear(push)
+
+    async def _hear(self, push: Ticket | Authorized | Unauthorized) -> None:
+        self.tries += 1
+        if self.tries <= self.down:
+            raise LedgerDownError("no answer")
+        await self.may_go_on.wait()
+        self.heard.append(push)
+
+
+@pytest.fixture
+def ear() -> Ear:
+    return Ear()
+
+
+@pytest.fixture
+async def url(wechat: LocalWeChat, ear: Ear) -> AsyncIterator[str]:
+    """Serve a callback that tells the ear, to which WeChat pushes."""
+    platform, tasks = wechat.platform, Tasks()
+    keys = [key_of(platform.encoding_aes_key) or b""]
+    known = Platform(platform.component_appid, platform.message_token, keys)
+    callback = Callback(known, ear, time.time, briefly, tasks.start)
+    async with served(callback) as url:
+        platform.callback = url
+        yield url
+        platform.callback = None
+    await tasks.drain(0)
+
+
+@pytest.fixture
+async def stranger() -> AsyncIterator[aiohttp.ClientSession]:
+    """Return what anybody on the internet can post with."""
+    async with aiohttp.ClientSession() as stranger:
+        yield stranger
+
+
+def genuine(wechat: LocalWeChat) -> Push:
+    return pushed(wechat, "component_verify_ticket", time.time(), ComponentVerifyTicket="t1cket")
+
+
+def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the reasons of all pushes that were refused, which is all that the bot has logged."""
+    lines = [record for record in caplog.records if record.name.startswith("bot.")]
+    assert {line.getMessage() for line in lines} <= {"push refused"}
+    return [str(vars(line)["reason"]) for line in lines]
+
+
+@pytest.mark.usefixtures("url")
+async def test_every_genuine_push_is_answered_success_and_nothing_else(
+    wechat: LocalWeChat, ear: Ear
+) -> None:
+    platform = wechat.platform
+    assert await platform.push_ticket() == SUCCESS
+    assert await platform.push_authorized(OWNER) == SUCCESS
+    assert await platform.push_updateauthorized(OWNER) == SUCCESS
+    assert await platform.push_unauthorized(OWNER) == SUCCESS
+    assert await platform.push_other("notify_third_fasteregister") == SUCCESS
+    assert await platform.push_other("") == SUCCESS
+    kinds = [type(each) for each in ear.heard]
+    assert kinds == [Ticket, Authorized, Authorized, Unauthorized]
+
+
+@pytest.mark.usefixtures("url")
+async def test_the_answer_does_not_wait_for_what_takes_long(wechat: LocalWeChat, ear: Ear) -> None:
+    ear.may_go_on.clear()
+    assert await wechat.platform.push_ticket() == SUCCESS
+    assert (ear.tries, ear.heard) == (1, [])
+    ear.may_go_on.set()
+    while not ear.heard:  # noqa: ASYNC110  # it goes on by itself
+        await asyncio.sleep(0)
+
+
+@pytest.mark.usefixtures("url")
+async def test_what_is_quick_is_done_before_the_answer(wechat: LocalWeChat, ear: Ear) -> None:
+    await wechat.platform.push_ticket()
+    assert len(ear.heard) == 1
+
+
+@pytest.mark.usefixtures("url")
+@pytest.mark.parametrize(("down", "tries", "heard"), [(2, 3, 1), (9, 3, 0)])
+async def test_a_push_that_the_ledger_does_not_take_is_tried_three_times(  # noqa: PLR0913, PLR0917
+    wechat: LocalWeChat,
+    ear: Ear,
+    caplog: pytest.LogCaptureFixture,
+    down: int,
+    tries: int,
+    heard: int,
+) -> None:
+    ear.down = down
+    assert await wechat.platform.push_ticket() == SUCCESS
+    assert (ear.tries, len(ear.heard)) == (tries, heard)
+    lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [line.getMessage() for line in lines] == ["a push was not kept"] * min(down, 3)
+    assert all(line.exc_info is None for line in lines)
+
+
+async def test_the_answer_comes_while_the_ledger_is_locked(
+    wechat: LocalWeChat, replicas: Replicas, replica: Replica
+) -> None:
+    async with serving(wechat, replica) as url:
+        wechat.platform.callback = url
+        before = replicas.row("ticket")
+        with replicas.database.locked():
+            assert await wechat.platform.push_ticket() == SUCCESS
+            assert replicas.row("ticket") == before
+        while replicas.row("ticket") == before:  # noqa: ASYNC110  # it is tried again by itself
+            await asyncio.sleep(0.01)
+
+
+async def test_the_answer_comes_while_wechat_hangs(wechat: LocalWeChat, replica: Replica) -> None:
+    await replica.token()
+    wechat.platform.next("api_query_auth", Hang(60, after_effect=True))
+    async with serving(wechat, replica) as url:
+        wechat.platform.callback = url
+        before = await replica.kept(OWNER)
+        assert await wechat.platform.push_updateauthorized(OWNER) == SUCCESS
+        assert endpoints(wechat)[-1] == "query_auth"
+        assert (await replica.kept(OWNER)).value == before.value
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
+async def test_only_a_post_is_a_push(
+    url: str, stranger: aiohttp.ClientSession, method: str
+) -> None:
+    async with stranger.request(method, url) as response:
+        assert response.status == 405
+
+
+FORGED: dict[str, tuple[dict[str, str], int, str]] = {
+    "no query": ({"timestamp": "", "nonce": "", "msg_signature": ""}, 403, "timestamp"),
+    "another signature": ({"msg_signature": "f" * 40}, 403, "signature"),
+    "no signature": ({"msg_signature": ""}, 403, "signature"),
+    "another nonce": ({"nonce": "s3cret"}, 403, "signature"),
+    "an old timestamp": ({"timestamp": "1715943329"}, 403, "timestamp"),
+    "a timestamp to come": ({"timestamp": "9999999999"}, 403, "timestamp"),
+    "no timestamp": ({"timestamp": "１７１５９４３３２９"}, 403, "timestamp"),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGED)
+async def test_a_forged_push_is_refused_and_one_line_says_why_and_nothing_of_it(
+    url: str,
+    wechat: LocalWeChat,
+    stranger: aiohttp.ClientSession,
+    caplog: pytest.LogCaptureFixture,
+    forgery: str,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    changes, status, word = FORGED[forgery]
+    push = genuine(wechat)
+    async with stranger.post(url, params={**push.query, **changes}, data=push.body) as response:
+        assert response.status == status
+        assert await response.text() == "not understood"
+    (reason,) = refusals(caplog)
+    assert word in reason
+    said = f"{caplog.text} {[vars(record) for record in caplog.records]}"
+    for each in (*changes.values(), push.query["nonce"], push.query["msg_signature"], "CDATA"):
+        assert not each or each not in said
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe\0",
+        b"<xml>s3cret",
+        b"<!DOCTYPE xml [<!ENTITY e 's3cret'>]><xml><Encrypt>&e;</Encrypt></xml>",
+        b"a" * MEBIBYTE,
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+async def test_a_broken_push_is_refused_and_one_line_says_so(
+    url: str,
+    wechat: LocalWeChat,
+    stranger: aiohttp.ClientSession,
+    caplog: pytest.LogCaptureFixture,
+    body: bytes,
+) -> None:
+    async with stranger.post(url, params=genuine(wechat).query, data=body) as response:
+        assert response.status == 400
+    assert refusals(caplog) == ["it is not an encrypted message in XML"]
+    assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_push_of_more_than_a_mebibyte_is_too_large(
+    url: str,
+    wechat: LocalWeChat,
+    stranger: aiohttp.ClientSession,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    chunked: bool,
+) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(17):
+            yield b"a" * (MEBIBYTE // 16)
+
+    body = pieces() if chunked else BytesIO(b"a" * (MEBIBYTE + 1))
+    async with stranger.post(url, params=genuine(wechat).query, data=body) as response:
+        assert response.status == 413
+    assert refusals(caplog) == ["its body is longer than a mebibyte"]
+
+
+async def test_a_body_that_is_wrongly_packed_is_refused(
+    url: str,
+    wechat: LocalWeChat,
+    stranger: aiohttp.ClientSession,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    push, packed = genuine(wechat), {"Content-Encoding": "gzip"}
+    async with stranger.post(url, params=push.query, data=push.body, headers=packed) as response:
+        assert response.status == 400
+    assert refusals(caplog) == ["its body is broken off or wrongly packed"]
+
+
+async def begun(url: str, length: int) -> asyncio.StreamWriter:
+    """Begin a push whose body has this length, and send three bytes of it."""
+    _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+    head = f"POST /wechat/events HTTP/1.1\r\nHost: bot\r\nContent-Length: {length}\r\n\r\n"
+    writer.write(head.encode() + b"<xm")
+    await writer.drain()
+    return writer
+
+
+async def until_logged(caplog: pytest.LogCaptureFixture) -> None:
+    while not refusals(caplog):  # noqa: ASYNC110  # it is logged by itself
+        await asyncio.sleep(0.01)
+
+
+async def test_a_sender_that_hangs_up_is_worth_one_line(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = await begun(url, 100)
+    writer.close()
+    await writer.wait_closed()
+    await until_logged(caplog)
+    assert refusals(caplog) == ["its body is broken off or wrongly packed"]
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = await begun(url, 100)
+    await until_logged(caplog)
+    assert refusals(caplog) == ["its body came too slowly"]
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_of_a_parameter_that_is_given_twice_the_first_counts(
+    url: str, wechat: LocalWeChat, stranger: aiohttp.ClientSession
+) -> None:
+    push = genuine(wechat)
+    for name in ("timestamp", "nonce", "msg_signature"):
+        forged = [(name, "1")]
+        for params, status in (
+            ([*forged, *push.query.items()], 403),
+            ([*push.query.items(), *forged], 200),
+        ):
+            async with stranger.post(url, params=params, data=push.body) as response:
+                assert response.status == status, name
+
+
+@pytest.mark.parametrize("odd", ["%ff", "%ed%a0%80", "%00", "%u0041", "%", "🎫", "%F0%9F"])
+async def test_no_query_is_too_odd_to_be_refused(
+    url: str, wechat: LocalWeChat, stranger: aiohttp.ClientSession, odd: str
+) -> None:
+    push = genuine(wechat)
+    for name in ("timestamp", "nonce", "msg_signature"):
+        query = "&".join(f"{key}={value}" for key, value in {**push.query, name: odd}.items())
+        async with stranger.post(f"{url}?{query}", data=push.body) as response:
+            assert response.status == 403, name
+
+
+async def test_pushes_come_under_the_previous_key_while_it_is_changed(
+    wechat: LocalWeChat, ear: Ear
+) -> None:
+    platform, tasks = wechat.platform, Tasks()
+    older = "AnOlderEncodingAESKeyOfTheLocalWeChat000004"
+    keys = [key_of(key) or b"" for key in (platform.encoding_aes_key, older)]
+    known = Platform(platform.component_appid, platform.message_token, keys)
+    callback = Callback(known, ear, time.time, briefly, tasks.start)
+    async with served(callback) as platform.callback:
+        platform.previous_encoding_aes_key = older
+        assert await platform.push_ticket() == SUCCESS
+        platform.previous_encoding_aes_key = None
+        assert await platform.push_ticket() == SUCCESS
+    await tasks.drain(0)
+    assert len(ear.heard) == 2

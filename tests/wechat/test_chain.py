@@ -1,0 +1,336 @@
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import httpx
+import pytest
+
+from bot.guidance import Trouble, for_code, for_trouble
+from bot.link import Link
+from bot.outcome import Failed, Outcome, Shared
+from bot.playground.wechat import Answer, Code, Drop, Hang, LocalWeChat, Status
+from bot.wechat.chain import PUSH_EVERY
+from bot.wechat.client import WeChat
+from bot.wechat.tokens import NoToken
+from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Clock
+from tests.wechat.replicas import LIFE, Replica, Replicas, briefly, endpoints
+
+NO_TICKET = NoToken(for_trouble(Trouble.NO_TICKET), link=Link.TICKET)
+NOT_KEPT = NoToken(for_trouble(Trouble.TOKENS_NOT_KEPT), link=Link.OWNER)
+
+Expire = Callable[..., None]
+Share = Callable[[], Coroutine[None, None, Outcome]]
+
+
+@pytest.fixture
+def expire(replicas: Replicas, clock: Clock) -> Expire:
+    """Let the tokens of these names run out, as the ledger and the replicas see it."""
+
+    def expire(*names: str) -> None:
+        replicas.run_out(*names)
+        clock.now += 60
+
+    return expire
+
+
+@pytest.fixture
+def share(http: httpx.AsyncClient, wechat: LocalWeChat, replica: Replica, clock: Clock) -> Share:
+    """Share the owner's env, with the replica's token."""
+    client = WeChat(http, wechat.url, replica.chain, timeout=5, clock=clock, sleep=briefly)
+    return lambda: client.share(OWNER, ENV, APPID)
+
+
+async def test_a_ticket_becomes_a_token_that_shares_and_serves_again(
+    share: Share, wechat: LocalWeChat
+) -> None:
+    assert await share() == Shared(1)
+    assert await share() == Shared(1)
+    assert wechat.shared == [(OWNER, ENV, APPID)] * 2
+    assert endpoints(wechat) == ["component_token", "get_authorizer_list", "authorizer_token"]
+
+
+async def test_token_and_refresh_token_are_kept_before_the_token_is_used(
+    share: Share, replica: Replica, wechat: LocalWeChat
+) -> None:
+    wechat.platform.rotate_refresh_tokens = True
+    wechat.next(Hang(60))
+    sharing = asyncio.create_task(share())
+    await wechat.until(lambda wechat: bool(wechat.calls))
+    kept = await replica.kept(OWNER)
+    assert kept.value == wechat.calls[0].token
+    assert kept.refresh_token == wechat.platform.refresh_token(OWNER)
+    sharing.cancel()
+
+
+async def test_a_token_that_the_ledger_does_not_take_is_not_handed_out_and_not_lost(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, expire: Expire
+) -> None:
+    old = await replica.token()
+    wechat.platform.rotate_refresh_tokens = True
+    expire(OWNER)
+    with replicas.full():
+        assert await replica.chain.token(OWNER) == NOT_KEPT
+    calls = len(wechat.platform.calls)
+    assert await replica.token() != old
+    kept = await replica.kept(OWNER)
+    assert kept.refresh_token == wechat.platform.refresh_token(OWNER)
+    assert len(wechat.platform.calls) == calls
+
+
+async def test_a_rotated_refresh_token_is_the_next_to_be_used(
+    replica: Replica, wechat: LocalWeChat, expire: Expire
+) -> None:
+    wechat.platform.rotate_refresh_tokens = True
+    tokens = {await replica.token()}
+    for _ in range(3):
+        expire(OWNER)
+        wechat.advance(LIFE)  # the refresh token before is dead by now
+        tokens.add(await replica.token())
+    assert len(tokens) == 4
+    assert endpoints(wechat).count("get_authorizer_list") == 1  # at the beginning
+    assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
+
+
+async def test_a_refresh_token_that_wechat_does_not_repeat_is_kept(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    answer = b'{"authorizer_access_token":"t","expires_in":7200}'
+    wechat.platform.next("api_authorizer_token", Status(200, answer))
+    assert await replica.token() == "t"
+    assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
+
+
+@pytest.mark.parametrize("others", [0, 600])
+async def test_a_lost_refresh_token_is_fetched_again_even_from_the_lists_second_page(
+    replica: Replica, wechat: LocalWeChat, expire: Expire, others: int
+) -> None:
+    for number in range(others):
+        wechat.platform.authorize(f"wx{number:016x}")
+    wechat.platform.authorize(OTHER)
+    await replica.token(OTHER)
+    wechat.platform.calls.clear()
+    wechat.platform.lose(OTHER)
+    expire(OTHER)
+    await replica.token(OTHER)
+    pages = 2 if others else 1
+    assert [(call.endpoint[4:], call.errcode) for call in wechat.platform.calls] == [
+        ("authorizer_token", 61023),
+        *[("get_authorizer_list", 0)] * pages,
+        ("authorizer_token", 0),
+    ]
+    assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
+
+
+async def test_an_owner_that_is_not_listed_has_not_authorised_the_platform(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    assert await replica.chain.token(OTHER) == NoToken(for_code(61003), link=Link.OWNER)
+    assert endpoints(wechat) == ["component_token", "get_authorizer_list"]
+
+
+async def test_an_owner_that_is_listed_without_a_refresh_token_has_lost_it(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    wechat.platform.unlisted(OWNER)
+    assert await replica.chain.token(OWNER) == NoToken(for_code(61023), link=Link.OWNER)
+    assert endpoints(wechat) == ["component_token", "get_authorizer_list"]
+
+
+async def test_a_refresh_token_of_the_settings_is_where_an_owner_begins(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    replica = replicas.make(seeds={OWNER: wechat.platform.refresh_token(OWNER)})
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    wechat.platform.unlisted(OWNER)
+    await replica.token()
+    assert endpoints(wechat) == ["component_token", "authorizer_token"]
+
+
+async def test_a_dead_refresh_token_of_the_settings_is_replaced_from_the_list(
+    replicas: Replicas, wechat: LocalWeChat, clock: Clock
+) -> None:
+    replica = replicas.make(seeds={OWNER: "dead"})
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    wechat.platform.unlisted(OWNER)
+    got = await replica.chain.token(OWNER)
+    assert got == NoToken(for_code(61023), link=Link.OWNER)
+    assert endpoints(wechat)[1:] == ["authorizer_token", "get_authorizer_list"]
+    wechat.platform.authorize(OTHER)
+    wechat.platform.next("api_get_authorizer_list", Status(200, listing(wechat)))
+    clock.now += 5
+    await replica.token()
+
+
+def listing(wechat: LocalWeChat) -> bytes:
+    refresh_token = wechat.platform.refresh_token(OWNER)
+    return f'{{"total_count":1,"list":[{{"authorizer_appid":"{OWNER}","refresh_token":"{refresh_token}"}}]}}'.encode()
+
+
+async def test_a_missing_ticket_is_asked_for_once_in_ten_minutes_whoever_asks(
+    replicas: Replicas, wechat: LocalWeChat, clock: Clock
+) -> None:
+    first, second = replicas.make(), replicas.make()
+    assert PUSH_EVERY == 600
+    for replica in (first, second, first, second):
+        assert await replica.chain.token(OWNER) == NO_TICKET
+        clock.now += 60
+    restarted = await replicas.restarted()
+    assert await restarted.chain.token(OWNER) == NO_TICKET
+    assert endpoints(wechat) == ["start_push_ticket"]
+    replicas.change("ticket", "lease_until = lease_until - 600")
+    clock.now += 60
+    assert await restarted.chain.token(OWNER) == NO_TICKET
+    assert endpoints(wechat) == ["start_push_ticket"] * 2
+
+
+async def test_why_wechat_pushes_no_ticket_is_said_for_ten_minutes(
+    replicas: Replicas, wechat: LocalWeChat, clock: Clock
+) -> None:
+    wechat.platform.always("api_start_push_ticket", Code(61004))
+    for replica in (replicas.make(), replicas.make()):
+        got = await replica.chain.token(OWNER)
+        assert isinstance(got, NoToken)
+        assert (got.guidance, got.link) == (for_code(61004), Link.TICKET)
+        clock.now += 60
+    assert endpoints(wechat) == ["start_push_ticket"]
+
+
+@pytest.mark.parametrize(("hours", "good"), [(1, True), (11.9, True), (12, False)])
+async def test_a_ticket_outlives_a_restart_for_its_twelve_hours(
+    replicas: Replicas, replica: Replica, wechat: LocalWeChat, hours: float, *, good: bool
+) -> None:
+    assert replica in replicas.made
+    replicas.later(hours * 3600, "ticket")
+    restarted = await replicas.restarted()
+    got = await restarted.chain.token(OWNER)
+    assert isinstance(got, str) == good
+    assert ("start_push_ticket" in endpoints(wechat)) == (not good)
+
+
+async def test_a_ticket_that_wechat_does_not_take_is_asked_for_anew(
+    replica: Replica, wechat: LocalWeChat, clock: Clock
+) -> None:
+    wechat.advance(12 * 3600)
+    for _ in range(2):
+        got = await replica.chain.token(OWNER)
+        assert isinstance(got, NoToken)
+        assert (got.guidance, got.link) == (for_code(61005), Link.TICKET)
+        clock.now += 5
+    assert endpoints(wechat) == ["component_token", "start_push_ticket", "component_token"]
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 2.0)
+    replica.chain.heard("ticket")
+    await replica.token()
+
+
+@pytest.mark.parametrize("errcode", [40001, 40014, 42001, 42006])
+async def test_a_share_with_a_dead_token_is_made_again_with_a_new_one(
+    share: Share,
+    replica: Replica,
+    wechat: LocalWeChat,
+    caplog: pytest.LogCaptureFixture,
+    errcode: int,
+) -> None:
+    old = await replica.token()
+    wechat.platform.calls.clear()
+    wechat.next(Code(errcode))
+    assert await share() == Shared(2)
+    assert [call.token == old for call in wechat.calls] == [True, False]
+    assert endpoints(wechat) == ["authorizer_token"]
+    assert "token not renewed" not in caplog.text
+
+
+async def test_only_the_token_that_is_still_kept_is_renewed(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    first = await replica.token()
+    second = await replica.chain.renew(OWNER, first)
+    calls = len(wechat.platform.calls)
+    assert second not in {first, None}
+    assert await replica.chain.renew(OWNER, first) == second
+    assert await replica.chain.renew(OWNER, "never heard of") == second
+    assert len(wechat.platform.calls) == calls
+    third = await replica.chain.renew(OWNER, str(second))
+    assert third not in {first, second}
+    assert len(wechat.platform.calls) == calls + 1
+
+
+async def test_a_platforms_token_that_died_in_the_midst_is_renewed_and_all_goes_on(
+    replica: Replica, wechat: LocalWeChat, expire: Expire
+) -> None:
+    await replica.token()
+    wechat.platform.calls.clear()
+    wechat.advance(LIFE)  # the ledger takes the platform's token for good
+    expire(OWNER)
+    await replica.token()
+    assert [(call.endpoint[4:], call.errcode) for call in wechat.platform.calls] == [
+        ("authorizer_token", 42001),
+        ("component_token", 0),
+        ("authorizer_token", 0),
+    ]
+
+
+@pytest.mark.parametrize("errcode", [40001, 40014, 42001, 42006])
+async def test_a_platforms_token_that_is_always_dead_is_given_up_after_one_more(
+    replica: Replica, wechat: LocalWeChat, expire: Expire, errcode: int
+) -> None:
+    await replica.token()
+    wechat.platform.calls.clear()
+    wechat.platform.always("api_authorizer_token", Code(errcode))
+    expire(OWNER)
+    got = await replica.chain.token(OWNER)
+    assert isinstance(got, NoToken)
+    assert (got.guidance, got.link) == (for_code(42006), Link.PLATFORM)
+    assert endpoints(wechat) == ["authorizer_token", "component_token", "authorizer_token"]
+
+
+async def test_with_a_wrong_secret_a_hundred_requests_make_one_call_in_five_seconds(
+    replicas: Replicas, wechat: LocalWeChat, clock: Clock
+) -> None:
+    replica = replicas.make(appsecret="wrong")
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    for _ in range(3):
+        for _ in range(100):
+            got = await replica.chain.token(OWNER)
+            assert isinstance(got, NoToken)
+            assert (got.guidance, got.link) == (for_code(40125), Link.PLATFORM)
+        clock.now += 5
+    assert endpoints(wechat) == ["component_token"] * 3
+
+
+OF_PLATFORM = [(code, Link.PLATFORM) for code in (61004, 61011, 61028, 40125, 45009, 48001)]
+OF_TICKET = [(code, Link.TICKET) for code in (61005, 61006)]
+OF_OWNER = [(code, Link.OWNER) for code in (61003, 61004, 61007, 61028, 48001, 45009)]
+REFUSALS = [
+    *(("api_component_token", *each) for each in OF_PLATFORM + OF_TICKET),
+    *(("api_authorizer_token", *each) for each in OF_OWNER),
+    *(("api_get_authorizer_list", *each) for each in OF_OWNER),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: f"{each[0]}-{each[1]}")
+async def test_the_requester_learns_which_link_broke_and_why(
+    share: Share, replica: Replica, wechat: LocalWeChat, refusal: tuple[str, int, Link]
+) -> None:
+    endpoint, errcode, link = refusal
+    wechat.platform.always(endpoint, Code(errcode))
+    outcome = await share()
+    assert isinstance(outcome, Failed)
+    assert (outcome.guidance, outcome.link, outcome.tries) == (for_code(errcode), link, 0)
+    assert outcome.said
+    assert outcome.said.rid
+    assert wechat.calls == []
+    name = "component" if endpoint == "api_component_token" else OWNER
+    assert (await replica.kept(name)).error == for_code(errcode).key
+
+
+@pytest.mark.parametrize("endpoint", ["api_component_token", "api_authorizer_token"])
+@pytest.mark.parametrize(
+    "failure", [Code(-1), Status(502), Status(200, b"<html>"), Drop()], ids=repr
+)
+async def test_no_answer_to_a_renewal_never_speaks_of_a_share_that_may_have_happened(
+    share: Share, wechat: LocalWeChat, endpoint: str, failure: Answer
+) -> None:
+    wechat.platform.always(endpoint, failure)
+    outcome = await share()
+    assert isinstance(outcome, Failed)
+    assert outcome.guidance == for_trouble(Trouble.NO_TOKEN_ANSWER)
+    assert not outcome.guidance.in_doubt

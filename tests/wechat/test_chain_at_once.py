@@ -1,0 +1,241 @@
+"""The chain with many requests, several replicas, and a ledger that is down."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from bot.guidance import Trouble, for_trouble
+from bot.ledger import LedgerDownError
+from bot.link import Link
+from bot.playground.wechat import Hang, LocalWeChat
+from bot.wechat.kept import LEASE
+from bot.wechat.tokens import NoToken
+from tests.wechat.conftest import OTHER, OWNER, Clock
+from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints
+
+MANY = 1000
+ONE_RENEWAL = {"component_token": 1, "authorizer_token": 1}
+
+
+@pytest.fixture(params=["replicas", "replicas_on_postgresql"], ids=["sqlite", "postgresql"])
+def on_both(request: pytest.FixtureRequest) -> Replicas:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Replicas)
+    return found
+
+
+async def two(replicas: Replicas, wechat: LocalWeChat) -> tuple[Replica, Replica, str]:
+    """Return two replicas that know the owner's token, and the token."""
+    first, second = replicas.make(clock=Clock()), replicas.make(clock=Clock())
+    await first.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    token = await first.token()
+    assert await second.token() == token
+    wechat.platform.calls.clear()
+    return first, second, token
+
+
+def claims(replicas: Replicas) -> int:
+    """Return how often a lease was asked for."""
+    statements = [statement for statement, _ in replicas.database.statements]
+    return sum("lease_until <=" in each for each in statements)
+
+
+async def claimed(replicas: Replicas, times: int) -> None:
+    """Wait until a lease was asked for so many more times."""
+    end = claims(replicas) + times
+    while claims(replicas) < end:  # noqa: ASYNC110  # the replicas ask by themselves
+        await asyncio.sleep(0.005)
+
+
+async def test_a_thousand_requests_at_expiry_make_one_renewal_of_each_token(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, clock: Clock
+) -> None:
+    old = await replica.token()
+    wechat.platform.calls.clear()
+    replicas.run_out("component", OWNER)
+    clock.now += 60
+    got = await asyncio.gather(*(replica.chain.token(OWNER) for _ in range(MANY)))
+    assert Counter(endpoints(wechat)) == ONE_RENEWAL
+    (new,) = set(got)
+    assert (isinstance(new, str), new == old) == (True, False)
+    assert (await replica.kept(OWNER)).value == new
+
+
+async def test_a_thousand_refusals_of_one_token_make_one_renewal(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    refused = await replica.token()
+    wechat.platform.calls.clear()
+    got = await asyncio.gather(*(replica.chain.renew(OWNER, refused) for _ in range(MANY)))
+    assert Counter(endpoints(wechat)) == {"authorizer_token": 1}
+    (new,) = set(got)
+    assert (isinstance(new, str), new == refused) == (True, False)
+
+
+async def test_requests_and_refusals_at_once_end_with_one_new_token(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, clock: Clock
+) -> None:
+    refused = await replica.token()
+    wechat.platform.calls.clear()
+    clock.now += 60  # so that those who come first read it again, and take it for good
+    asked = [replica.chain.token(OWNER) for _ in range(100)]
+    renewals = [replica.chain.renew(OWNER, refused) for _ in range(100)]
+    got = await asyncio.gather(
+        *(each for pair in zip(asked, renewals, strict=True) for each in pair)
+    )
+    assert Counter(endpoints(wechat)) == {"authorizer_token": 1}
+    renewed = set(got[1::2])
+    assert renewed == {(await replica.kept(OWNER)).value}
+    assert refused not in renewed
+    del replicas
+
+
+async def test_fifty_owners_at_once_need_one_platforms_token(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    owners = [f"wx{number:016x}" for number in range(50)]
+    for each in owners:
+        wechat.platform.authorize(each)
+    await asyncio.gather(*(replica.token(each) for each in owners))
+    assert Counter(endpoints(wechat)) == {
+        "component_token": 1,
+        "authorizer_token": 50,
+        "get_authorizer_list": 50,
+    }
+
+
+async def test_two_replicas_at_expiry_make_one_renewal_of_each_token(
+    on_both: Replicas, wechat: LocalWeChat
+) -> None:
+    first, second, old = await two(on_both, wechat)
+    wechat.latency = 0.02  # so that each meets the other's lease
+    on_both.run_out("component", OWNER)
+    both = [each for _ in range(50) for each in (first, second)]
+    for each in (first, second):
+        each.chain.heard(OWNER)
+    got = await asyncio.gather(*(each.chain.token(OWNER) for each in both))
+    assert Counter(endpoints(wechat)) == ONE_RENEWAL
+    (new,) = set(got)
+    assert (isinstance(new, str), new == old) == (True, False)
+
+
+async def test_two_replicas_whose_token_is_refused_make_one_renewal(
+    on_both: Replicas, wechat: LocalWeChat
+) -> None:
+    first, second, old = await two(on_both, wechat)
+    wechat.latency = 0.02
+    got = await asyncio.gather(
+        *(each.chain.renew(OWNER, old) for _ in range(50) for each in (first, second))
+    )
+    assert Counter(endpoints(wechat)) == {"authorizer_token": 1}
+    assert len(set(got) - {old}) == 1
+
+
+async def test_two_replicas_that_start_together_make_one_chain(
+    on_both: Replicas, wechat: LocalWeChat
+) -> None:
+    wechat.latency = 0.02
+    first, second = on_both.make(), on_both.make()
+    await first.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    both = await asyncio.gather(first.token(), second.token())
+    assert set(both) == {await first.token()}
+    assert Counter(endpoints(wechat)) == {**ONE_RENEWAL, "get_authorizer_list": 1}
+
+
+async def test_a_holder_that_dies_while_it_renews_delays_the_others_no_longer_than_its_lease(
+    on_both: Replicas, wechat: LocalWeChat
+) -> None:
+    dead, alive, old = await two(on_both, wechat)
+    assert LEASE <= 15
+    claim = await dead.tokens.claim(OWNER, LEASE)
+    assert claim
+    on_both.run_out(OWNER)
+    alive.chain.heard(OWNER)
+    waiting = asyncio.create_task(alive.token())
+    await claimed(on_both, 3)
+    assert (waiting.done(), endpoints(wechat)) == (False, [])
+    on_both.change(OWNER, f"lease_until = lease_until - {LEASE}")
+    new = await waiting
+    assert new != old
+    assert endpoints(wechat) == ["authorizer_token"]
+    # Should it only have been frozen, what it brings comes too late to count.
+    assert not await dead.tokens.save(claim, "too late", "too late", LIFE)
+    assert (await alive.kept(OWNER)).value == new
+
+
+async def test_a_holder_that_dies_with_a_rotated_refresh_token_loses_nothing(
+    on_both: Replicas, wechat: LocalWeChat
+) -> None:
+    dead, alive, old = await two(on_both, wechat)
+    wechat.platform.rotate_refresh_tokens = True
+    wechat.platform.next("api_authorizer_token", Hang(60, after_effect=True))
+    on_both.run_out(OWNER)
+    for each in (dead, alive):
+        each.chain.heard(OWNER)
+    dying = asyncio.create_task(dead.chain.token(OWNER))
+    await wechat.until(lambda wechat: bool(wechat.platform.calls))
+    await dead.chain.close(0)
+    with pytest.raises(asyncio.CancelledError):
+        await dying
+    wechat.advance(300)  # the refresh token that the ledger has is dead by now
+    on_both.change(OWNER, "lease_until = 0")
+    assert await alive.token() != old
+    assert (await alive.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
+
+
+async def test_the_old_token_serves_a_second_replica_in_its_last_five_minutes(
+    on_both: Replicas, wechat: LocalWeChat
+) -> None:
+    first, second, old = await two(on_both, wechat)
+    new = await first.chain.renew(OWNER, old)
+    assert await second.token() == old  # as good as the new one for five minutes
+    wechat.advance(299)
+    assert await second.token() == old
+    wechat.advance(1)
+    assert await second.chain.renew(OWNER, old) == new
+    assert await second.token() == new
+    assert endpoints(wechat) == ["authorizer_token"]
+
+
+async def test_a_second_replica_reads_the_new_token_within_a_minute(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    first, old_clock = replicas.make(clock=Clock()), Clock()
+    second = replicas.make(clock=old_clock)
+    await first.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    old = await first.token()
+    assert await second.token() == old
+    new = await first.chain.renew(OWNER, old)
+    old_clock.now += 60
+    assert await second.token() == new
+
+
+async def test_while_the_ledger_is_down_the_token_read_last_serves_and_nothing_is_renewed(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, clock: Clock
+) -> None:
+    token = await replica.token()
+    calls = len(wechat.platform.calls)
+    not_kept = NoToken(for_trouble(Trouble.TOKENS_NOT_KEPT), link=Link.OWNER)
+    with replicas.down():
+        clock.now += 61
+        assert await replica.token() == token
+        assert await replica.chain.renew(OWNER, token) == not_kept
+        assert await replica.chain.token(OTHER) == not_kept
+        clock.now += LIFE
+        assert await replica.chain.token(OWNER) == not_kept
+        with pytest.raises(LedgerDownError):
+            await replica.upkeep.states()
+    assert len(wechat.platform.calls) == calls
+    assert await replica.token() == token
+
+
+async def test_a_renewal_under_way_is_finished_before_the_end(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    wechat.latency = 0.05
+    asking = asyncio.create_task(replica.chain.token(OWNER))
+    await wechat.until(lambda _: "component_token" in endpoints(wechat))
+    asking.cancel()
+    await replica.chain.close(10)
+    assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)

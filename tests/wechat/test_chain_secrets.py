@@ -1,0 +1,113 @@
+"""No secret of the platform's is in any log line, error or repr, whatever goes wrong."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from bot.ops.logs import set_up
+from bot.playground.wechat import Answer, Code, Drop, Hang, LocalWeChat, Redirect, Status
+from bot.wechat.tokens import NoToken
+from tests.wechat.conftest import OTHER, OWNER, Clock
+from tests.wechat.replicas import KEY, Replica, Replicas, pushed, serving
+
+FAILURES: list[Answer] = [Code(40001), Code(61023), Code(-1), Status(502), Drop(), Hang(0.01)]
+FAILURES += [Redirect("http://127.0.0.1:1/"), Status(200, b'{"component_access_token":"made-up"}')]
+
+
+@contextmanager
+def logging_as_in_earnest(log_format: str) -> Iterator[None]:
+    """Log everything there is as the bot does, with a redactor that knows no secret by itself."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    set_up("DEBUG", log_format, ())
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
+def secrets_of(wechat: LocalWeChat) -> list[str]:
+    """Return what all secrets of the playground's platform have in them, and the ledger's key."""
+    platform = wechat.platform
+    return ["made-up", platform.encoding_aes_key, platform.message_token, KEY]
+
+
+async def everything(replica: Replica, replicas: Replicas, wechat: LocalWeChat) -> list[str]:
+    """Let all that can happen to the chain happen; return what can be shown of it."""
+    platform, shown = wechat.platform, list[str]()
+    async with serving(wechat, replica) as platform.callback:
+        await platform.push_ticket()
+        await platform.push_authorized(OTHER)
+        token = await replica.token()
+        for endpoint in ("api_component_token", "api_authorizer_token", "api_get_authorizer_list"):
+            for failure in FAILURES:
+                platform.next(endpoint, failure, failure)
+                replicas.run_out("component", OWNER)
+                replica.chain.heard("component")
+                replica.chain.heard(OWNER)
+                got = await replica.chain.token(OWNER)
+                shown.append(repr(got) if isinstance(got, NoToken) else "a token")
+        with replicas.full():
+            replicas.run_out(OWNER)
+            replica.chain.heard(OWNER)
+            shown.append(repr(await replica.chain.token(OWNER)))
+        with replicas.down():
+            await platform.push_ticket()
+            shown.append(repr(await replica.chain.renew(OWNER, token)))
+        genuine = pushed(wechat, "component_verify_ticket", 1.0, ComponentVerifyTicket="made-up")
+        forged = replace(genuine, query={**genuine.query, "msg_signature": "made-up"})
+        assert (await platform.deliver(forged))[0] == 403
+        later = time.time() + 1  # of two pushes of one second the first counts
+        await platform.deliver(pushed(wechat, "unauthorized", later, AuthorizerAppid=OTHER))
+    kept = await replica.tokens.all()
+    objects = [replica, *vars(replica).values(), kept, *kept.values(), replica.upkeep]
+    return [*shown, *map(repr, objects), repr(await replica.upkeep.states())]
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+async def test_no_secret_is_logged_or_shown_whatever_happens(
+    replica: Replica,
+    replicas: Replicas,
+    wechat: LocalWeChat,
+    capsys: pytest.CaptureFixture[str],
+    log_format: str,
+) -> None:
+    asyncio.get_running_loop().set_debug(True)  # so that asyncio tells what it runs
+    with logging_as_in_earnest(log_format):
+        shown = await everything(replica, replicas, wechat)
+    logged = capsys.readouterr().err
+    for secret in secrets_of(wechat):
+        assert secret not in logged
+        assert [each for each in shown if secret in each] == []
+    for told in ("token renewed", "token not renewed", "no tokens", "authorisation withdrawn"):
+        assert told in logged
+
+
+async def test_in_the_ledger_every_secret_is_sealed(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    await replica.token()
+    for name in ("ticket", "component", OWNER):
+        row = replicas.row(name)
+        sealed = [str(row["value"]), str(row["refresh_token"])][: 2 if name == OWNER else 1]
+        assert all(each.startswith("fernet:") for each in sealed)
+        assert "made-up" not in json.dumps(row)
+    assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
+
+
+async def test_why_there_is_no_token_holds_no_token(
+    replica: Replica, wechat: LocalWeChat, clock: Clock
+) -> None:
+    for errcode in (40001, 61023, 61004, 40125, -1):
+        wechat.platform.always("api_component_token", Code(errcode))
+        got = await replica.chain.token(OWNER)
+        assert isinstance(got, NoToken)
+        assert "made-up" not in repr(got)
+        clock.now += 5

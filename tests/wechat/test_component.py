@@ -1,0 +1,239 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+
+from bot.guidance import Trouble, for_code, for_trouble
+from bot.link import Link
+from bot.playground.wechat import (
+    Answer,
+    Code,
+    Drip,
+    Drop,
+    GzipBomb,
+    Hang,
+    Huge,
+    LocalWeChat,
+    Redirect,
+    Status,
+    Truncated,
+)
+from bot.wechat.component import MOST_SECONDS, Component
+from bot.wechat.kept import LEASE, RENEWAL
+from bot.wechat.tokens import NoToken
+from tests.wechat.conftest import OTHER, OWNER, Pauses
+
+Call = Callable[[Component], Awaitable[object]]
+Maker = Callable[[float], Component]
+
+CALLS: dict[str, tuple[Link, Call]] = {
+    "api_component_token": (Link.PLATFORM, lambda at: at.token("ticket")),
+    "api_authorizer_token": (Link.OWNER, lambda at: at.authorizer_token("c", OWNER, "r")),
+    "api_query_auth": (Link.OWNER, lambda at: at.query_auth("c", "code")),
+    "api_get_authorizer_list": (Link.OWNER, lambda at: at.refresh_token("c", OWNER)),
+    "api_start_push_ticket": (Link.TICKET, lambda at: at.start_push()),
+}
+"""Each call of the platform's, and the link of the chain that breaks with it."""
+
+DEAD_TICKET, DEAD_TOKEN = {61005, 61006}, {40001, 40014, 42001, 42006}
+
+
+@pytest.fixture
+def make(http: httpx.AsyncClient, wechat: LocalWeChat, pauses: Pauses) -> Maker:
+    """Make the platform at WeChat, given the seconds for one call."""
+    appid, secret = wechat.platform.component_appid, wechat.platform.appsecret
+    return lambda seconds: Component(http, wechat.url, appid, secret, seconds, pauses)
+
+
+@pytest.fixture
+def component(make: Maker) -> Component:
+    return make(10.0)
+
+
+@pytest.fixture
+async def token(component: Component, wechat: LocalWeChat) -> str:
+    """Return the platform's token."""
+    issued = await component.token(wechat.platform.new_ticket())
+    assert not isinstance(issued, NoToken)
+    return issued.token
+
+
+def test_one_call_with_its_second_try_ends_within_a_renewal_and_that_within_the_lease() -> None:
+    assert 2 * MOST_SECONDS + 0.3 < RENEWAL < LEASE
+
+
+async def test_a_ticket_brings_a_token_and_that_an_owners(
+    component: Component, wechat: LocalWeChat, token: str
+) -> None:
+    refresh_token = wechat.platform.refresh_token(OWNER)
+    issued = await component.authorizer_token(token, OWNER, refresh_token)
+    assert not isinstance(issued, NoToken)
+    assert (issued.life, issued.refresh_token) == (7200.0, refresh_token)
+    assert OWNER in issued.token
+
+
+async def test_a_code_brings_its_owners_tokens_once(
+    component: Component, wechat: LocalWeChat, token: str
+) -> None:
+    code = wechat.platform.authorize(OTHER)
+    got = await component.query_auth(token, code)
+    assert not isinstance(got, NoToken)
+    assert (got.owner, got.issued.refresh_token) == (OTHER, wechat.platform.refresh_token(OTHER))
+    again = await component.query_auth(token, code)
+    assert isinstance(again, NoToken)
+    assert again.guidance == for_code(61009)
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+@pytest.mark.parametrize(
+    "errcode",
+    [40125, 41004, 45009, 47001, 48001, 61003, 61004, 61007, 61009, 61011, 61023, 61028, 123456],
+)
+async def test_a_refusal_is_explained_with_the_link_that_broke_and_never_tried_again(
+    component: Component, wechat: LocalWeChat, pauses: Pauses, endpoint: str, errcode: int
+) -> None:
+    link, call = CALLS[endpoint]
+    wechat.platform.always(endpoint, Code(errcode))
+    got = await call(component)
+    assert isinstance(got, NoToken)
+    assert got.said is not None
+    assert (got.guidance, got.said.errcode, got.link) == (for_code(errcode), errcode, link)
+    assert got.said.rid
+    assert (len(wechat.platform.calls), pauses) == (1, [])
+
+
+@pytest.mark.parametrize("errcode", sorted(DEAD_TICKET))
+async def test_a_dead_ticket_is_the_tickets_fault(
+    component: Component, wechat: LocalWeChat, errcode: int
+) -> None:
+    wechat.platform.next("api_component_token", Code(errcode))
+    got = await component.token("ticket")
+    assert isinstance(got, NoToken)
+    assert (got.guidance, got.link) == (for_code(61005), Link.TICKET)
+
+
+@pytest.mark.parametrize("errcode", sorted(DEAD_TOKEN))
+async def test_a_dead_platforms_token_is_the_platforms_fault(
+    component: Component, wechat: LocalWeChat, errcode: int
+) -> None:
+    wechat.platform.next("api_authorizer_token", Code(errcode))
+    got = await component.authorizer_token("c", OWNER, "r")
+    assert isinstance(got, NoToken)
+    assert (got.guidance, got.link) == (for_code(42006), Link.PLATFORM)
+
+
+async def test_no_credential_where_only_the_secret_counts_is_a_wrong_secret(
+    component: Component, wechat: LocalWeChat
+) -> None:
+    wechat.platform.next("api_component_token", Code(40001))
+    got = await component.token("ticket")
+    assert isinstance(got, NoToken)
+    assert (got.guidance, got.link) == (for_code(40125), Link.PLATFORM)
+
+
+FAILURES: list[tuple[Answer, Trouble]] = [
+    (Code(-1), Trouble.NO_TOKEN_ANSWER),
+    (Code(-1000), Trouble.NO_TOKEN_ANSWER),
+    (Status(200), Trouble.NO_TOKEN_ANSWER),
+    (Status(200, b"{}x"), Trouble.NO_TOKEN_ANSWER),
+    (Status(200, b'{"errcode":"none"}'), Trouble.NO_TOKEN_ANSWER),
+    (Status(502), Trouble.NO_TOKEN_ANSWER),
+    (Status(412), Trouble.GATEWAY_REFUSED),
+    (Redirect("http://127.0.0.1:1/"), Trouble.REDIRECTED),
+    (Drop(), Trouble.NO_TOKEN_ANSWER),
+    (Truncated(), Trouble.NO_TOKEN_ANSWER),
+    (Huge(2_000_000), Trouble.NO_TOKEN_ANSWER),
+    (GzipBomb(), Trouble.NO_TOKEN_ANSWER),
+    (Hang(60), Trouble.NO_TOKEN_ANSWER),
+    (Drip(0.1), Trouble.NO_TOKEN_ANSWER),
+]
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+@pytest.mark.parametrize(("failure", "trouble"), FAILURES, ids=lambda value: repr(value)[:40])
+async def test_what_is_no_answer_is_asked_for_twice_and_never_said_to_have_shared_anything(
+    make: Maker, wechat: LocalWeChat, endpoint: str, failure: Answer, trouble: Trouble
+) -> None:
+    link, call = CALLS[endpoint]
+    wechat.platform.always(endpoint, failure)
+    got = await call(make(0.05 if isinstance(failure, Hang | Drip) else 3.0))
+    assert isinstance(got, NoToken)
+    assert (got.guidance, got.link) == (for_trouble(trouble), link)
+    assert not got.guidance.in_doubt
+    assert "share may have happened" not in got.guidance.meaning
+    assert len(wechat.platform.calls) == 2
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_the_second_try_may_work(
+    component: Component, wechat: LocalWeChat, endpoint: str
+) -> None:
+    _, call = CALLS[endpoint]
+    wechat.platform.next(endpoint, Status(502), Code(61004))
+    got = await call(component)
+    assert isinstance(got, NoToken)
+    assert got.guidance == for_code(61004)
+
+
+async def test_where_nobody_listens_the_network_is_to_blame(
+    http: httpx.AsyncClient, pauses: Pauses, refused_port: int
+) -> None:
+    url = f"http://127.0.0.1:{refused_port}"
+    component = Component(http, url, "wxc0de00000000c0de", "s", 1.0, pauses)
+    got = await component.token("ticket")
+    assert got == NoToken(for_trouble(Trouble.NOT_SENT_CONNECT), None, Link.PLATFORM)
+
+
+async def test_a_refresh_token_is_found_on_the_second_page_of_the_list(
+    component: Component, wechat: LocalWeChat, token: str
+) -> None:
+    others = [f"wx{number:016x}" for number in range(600)]
+    for each in others:
+        wechat.platform.authorize(each)
+    wechat.platform.calls.clear()
+    last = others[-1]
+    assert await component.refresh_token(token, last) == wechat.platform.refresh_token(last)
+    assert len(wechat.platform.calls) == 2
+    first = others[0]
+    assert await component.refresh_token(token, first) == wechat.platform.refresh_token(first)
+    assert len(wechat.platform.calls) == 3
+
+
+async def test_an_owner_on_no_page_has_not_authorised_the_platform(
+    component: Component, wechat: LocalWeChat, token: str
+) -> None:
+    for number in range(500):
+        wechat.platform.authorize(f"wx{number:016x}")
+    wechat.platform.calls.clear()
+    got = await component.refresh_token(token, OTHER)
+    assert got == NoToken(for_code(61003), link=Link.OWNER)
+    assert len(wechat.platform.calls) == 2
+
+
+async def test_an_owner_listed_without_a_refresh_token_has_lost_it(
+    component: Component, wechat: LocalWeChat, token: str
+) -> None:
+    wechat.platform.unlisted(OWNER)
+    got = await component.refresh_token(token, OWNER)
+    assert got == NoToken(for_code(61023), link=Link.OWNER)
+
+
+@pytest.mark.parametrize(
+    "page", [b'{"total_count":1000000,"list":[]}', b'{"total_count":1000000,"list":[{}]}']
+)
+async def test_a_list_that_never_ends_is_given_up(
+    component: Component, wechat: LocalWeChat, page: bytes
+) -> None:
+    wechat.platform.always("api_get_authorizer_list", Status(200, page))
+    async with asyncio.timeout(30):
+        got = await component.refresh_token("c", OWNER)
+    assert got == NoToken(for_code(61003), link=Link.OWNER)
+    assert len(wechat.platform.calls) <= 100
+
+
+async def test_starting_the_push_says_nothing_if_it_worked(
+    component: Component, wechat: LocalWeChat
+) -> None:
+    assert await component.start_push() is None
+    assert [call.errcode for call in wechat.platform.calls] == [0]

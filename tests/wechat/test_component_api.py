@@ -1,0 +1,227 @@
+import json
+from collections.abc import Callable, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.guidance import Trouble
+from bot.outcome import Said
+from bot.wechat import component_api as api
+from bot.wechat.api import Call, Refused, Troubled
+from bot.wechat.component_api import Authorized, Issued, Listed
+from tests.wechat.conftest import OTHER, OWNER
+
+COMPONENT = "wxc0de00000000c0de"
+RID = "686cab53-686d2226-2e40eeeb"
+NOT_JSON = Troubled(Trouble.NOT_JSON)
+
+
+def of(**members: object) -> bytes:
+    return json.dumps(members).encode()
+
+
+@pytest.mark.parametrize(
+    ("call", "path", "query", "body"),
+    [
+        (
+            api.component_token(COMPONENT, "s", "ticket@@@t"),
+            "api_component_token",
+            {},
+            {"component_appsecret": "s", "component_verify_ticket": "ticket@@@t"},
+        ),
+        (
+            api.authorizer_token("c", COMPONENT, OWNER, "r"),
+            "api_authorizer_token",
+            {"component_access_token": "c"},
+            {"authorizer_appid": OWNER, "authorizer_refresh_token": "r"},
+        ),
+        (
+            api.query_auth("c", COMPONENT, "code"),
+            "api_query_auth",
+            {"component_access_token": "c"},
+            {"authorization_code": "code"},
+        ),
+        (
+            api.authorizer_list("c", COMPONENT, 500),
+            "api_get_authorizer_list",
+            {"component_access_token": "c"},
+            {"offset": 500, "count": 500},
+        ),
+        (
+            api.start_push_ticket(COMPONENT, "s"),
+            "api_start_push_ticket",
+            {},
+            {"component_secret": "s"},
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_call_is_built_as_wechat_documents_it(
+    call: Call, path: str, query: Mapping[str, str], body: Mapping[str, object]
+) -> None:
+    assert (call.path, call.query) == (f"/cgi-bin/component/{path}", query)
+    assert json.loads(call.body) == {"component_appid": COMPONENT, **body}
+    assert repr(call) == f"Call(path='{call.path}')"
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (of(component_access_token="t", expires_in=7200), Issued("t", 7200.0)),
+        (of(component_access_token="t", expires_in=60.5), Issued("t", 60.5)),
+        (of(component_access_token="t", expires_in=10**400), Issued("t", 7200.0)),
+        (of(component_access_token="t", expires_in=float("inf")), Issued("t", 7200.0)),
+        (of(errcode="0", component_access_token="t", expires_in=7200), Issued("t", 7200.0)),
+        (of(component_access_token="t", expires_in=0), NOT_JSON),
+        (of(component_access_token="t", expires_in=-1), NOT_JSON),
+        (of(component_access_token="t", expires_in=float("nan")), NOT_JSON),
+        (of(component_access_token="t", expires_in="7200"), NOT_JSON),
+        (of(component_access_token="t", expires_in=None), NOT_JSON),
+        (of(component_access_token="t"), NOT_JSON),
+        (of(component_access_token="", expires_in=7200), NOT_JSON),
+        (of(component_access_token="two words", expires_in=7200), NOT_JSON),
+        (of(component_access_token="a\nb", expires_in=7200), NOT_JSON),
+        (of(component_access_token="秘密", expires_in=7200), NOT_JSON),
+        (of(component_access_token=17, expires_in=7200), NOT_JSON),
+        (of(access_token="t", expires_in=7200), NOT_JSON),
+        (of(errcode=0, errmsg="ok"), NOT_JSON),
+        (b"{}", NOT_JSON),
+        (b"<html></html>", NOT_JSON),
+        (of(errcode="61004", errmsg=f"no rid: {RID}"), Refused(Said(61004, "no", RID))),
+        (of(errcode=True), Troubled(Trouble.NO_ERRCODE)),
+    ],
+    ids=lambda value: value.decode()[:60] if isinstance(value, bytes) else "",
+)
+def test_a_platforms_token_is_read_or_it_is_said_why_not(
+    answer: bytes, found: Issued | Refused | Troubled
+) -> None:
+    assert api.read_component_token(200, answer) == found
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ({"authorizer_refresh_token": "r"}, Issued("t", 7200.0, "r")),
+        ({"authorizer_refresh_token": ""}, Issued("t", 7200.0)),
+        ({"authorizer_refresh_token": None}, Issued("t", 7200.0)),
+        ({"authorizer_refresh_token": "two words"}, Issued("t", 7200.0)),
+        ({}, Issued("t", 7200.0)),
+        ({"errcode": 61023}, Refused(Said(61023, "", None))),
+    ],
+)
+def test_an_owners_token_comes_with_its_refresh_token_or_without(
+    answer: Mapping[str, object], found: Issued | Refused
+) -> None:
+    body = of(authorizer_access_token="t", expires_in=7200, **answer)
+    assert api.read_authorizer_token(200, body) == found
+
+
+INFO = {
+    "authorizer_appid": OWNER,
+    "authorizer_access_token": "t",
+    "expires_in": 7200,
+    "authorizer_refresh_token": "r",
+    "func_info": [{"funcscope_category": {"id": 49}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (of(authorization_info=INFO), Authorized(OWNER, Issued("t", 7200.0, "r"))),
+        (of(authorization_info={**INFO, "authorizer_appid": None}), NOT_JSON),
+        (of(authorization_info={**INFO, "authorizer_access_token": None}), NOT_JSON),
+        (of(authorization_info={**INFO, "expires_in": 0}), NOT_JSON),
+        (of(authorization_info=[INFO]), NOT_JSON),
+        (of(authorization_info=None), NOT_JSON),
+        (of(**INFO), NOT_JSON),
+        (of(errcode=61009, errmsg="code"), Refused(Said(61009, "code", None))),
+    ],
+)
+def test_what_a_code_was_worth_is_read_or_it_is_said_why_not(
+    answer: bytes, found: Authorized | Refused | Troubled
+) -> None:
+    assert api.read_query_auth(200, answer) == found
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (
+            of(
+                total_count=700,
+                list=[
+                    {"authorizer_appid": OWNER, "refresh_token": "r", "auth_time": 1},
+                    {"authorizer_appid": OTHER, "auth_time": 1},
+                    {"authorizer_appid": "wx3", "refresh_token": 17},
+                    {"refresh_token": "nobody's"},
+                    "nonsense",
+                ],
+            ),
+            Listed(700, 5, {OWNER: "r", OTHER: None, "wx3": None}),
+        ),
+        (of(total_count=0, list=[]), Listed(0, 0, {})),
+        (of(total_count="0", list=[]), NOT_JSON),
+        (of(total_count=0, list={}), NOT_JSON),
+        (of(total_count=0), NOT_JSON),
+        (of(errcode=42001), Refused(Said(42001, "", None))),
+    ],
+)
+def test_a_page_of_the_list_is_read_or_it_is_said_why_not(
+    answer: bytes, found: Listed | Refused | Troubled
+) -> None:
+    assert api.read_authorizer_list(200, answer) == found
+
+
+def test_an_answer_that_says_no_more_than_yes_is_read() -> None:
+    assert api.read_done(200, of(errcode=0, errmsg="in a normal state")) is None
+    assert api.read_done(200, of(errcode=40125)) == Refused(Said(40125, "", None))
+    assert api.read_done(200, b"") == NOT_JSON
+
+
+READERS: tuple[Callable[[int, bytes], object], ...] = (
+    api.read_component_token,
+    api.read_authorizer_token,
+    api.read_query_auth,
+    api.read_authorizer_list,
+    api.read_done,
+)
+NAMES = ["component_access_token", "authorizer_access_token", "authorizer_refresh_token"]
+NAMES += ["authorization_info", "authorizer_appid", "expires_in", "errcode", "total_count", "list"]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(NAMES), inner),
+    max_leaves=10,
+)
+
+
+@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
+@pytest.mark.parametrize("status", [100, 302, 412, 502])
+def test_another_status_than_200_is_no_answer_of_wechats(
+    read: Callable[[int, bytes], object], status: int
+) -> None:
+    body = of(component_access_token="t", authorizer_access_token="t", expires_in=7200)
+    assert isinstance(read(status, body), Troubled)
+
+
+@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
+@given(st.binary() | ANYTHING.map(lambda value: json.dumps(value).encode()))
+def test_reading_never_raises(read: Callable[[int, bytes], object], body: bytes) -> None:
+    found = read(200, body)
+    if isinstance(found, Issued):
+        assert 0 < found.life <= 7200
+        assert found.token.isascii()
+
+
+def test_what_was_read_shows_no_secret() -> None:
+    secret = of(
+        component_access_token="made-up",
+        authorizer_access_token="made-up",
+        authorizer_refresh_token="made-up",
+        expires_in=7200,
+        authorization_info={**INFO, "authorizer_access_token": "made-up"},
+        total_count=1,
+        list=[{"authorizer_appid": OWNER, "refresh_token": "made-up"}],
+    )
+    assert [read(200, secret) for read in READERS if "made-up" in repr(read(200, secret))] == []

@@ -1,0 +1,299 @@
+from base64 import b64decode, b64encode
+from typing import NamedTuple
+
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.wechat.encryption import (
+    RANDOM_BYTES,
+    Decrypted,
+    decrypt,
+    encrypt,
+    key_of,
+    signature,
+)
+
+KEY = bytes(32)
+ALL_A = "A" * 43
+STRAY_BITS = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+"""Of the last character's six bits two are beyond the 32 bytes, and one of them is set."""
+
+BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+class Vector(NamedTuple):
+    """An encrypted message that WeChat has published."""
+
+    key: str
+    random: bytes
+    message: bytes
+    appid: str
+    encrypted: str
+
+
+class Signed(NamedTuple):
+    """A signature that WeChat has published."""
+
+    token: str
+    timestamp: str
+    nonce: str
+    encrypted: str
+    signature: str
+
+
+# Source: developers.weixin.qq.com, oplatform, "message_push" (the push and its answer), miniprogram, "message-push"
+# (likewise), and the Java demo of the first page as it stands in WxJava's WxCryptUtilTest.
+V1 = Vector(
+    ALL_A,
+    b"1205899eaf019bbd",
+    b"<xml><ToUserName><![CDATA[gh_97417a04a28d]]></ToUserName>\n"
+    b"<FromUserName><![CDATA[o9AgO5Kd5ggOC-bXrbNODIiE3bGY]]></FromUserName>\n"
+    b"<CreateTime>1715943329</CreateTime>\n<MsgType><![CDATA[event]]></MsgType>\n"
+    b"<Event><![CDATA[debug_demo]]></Event>\n<debug_str><![CDATA[hello world]]></debug_str>\n</xml>",
+    "wx134c8103faa5a59e",
+    "D7yzvUNAL930rd28wf21s4hvXhz0L6Uit/p2Di6C5DHyYGpEgdBRnKjBec34JwoQXicwaZC7fOVihW80F4VtsdvE//1vr7oA"
+    "bqjDv8KenVp+ajKYpJnyQ4zMRhIC+a31fCVOMC03FfzV/QuC94kBP55a+Za3sJgvAn+ZbsNqZI5DkyuzkhQN8OBqCzFhizGm"
+    "y0xpM0MEA4agpvE+RuNO1rhHTtuJB5yltw1FiYzecSXJ+y/D2r81VkRn2eYjh2ltsoyfbDR7Is6ookXIFxTfyeNyeHxMeT4K"
+    "N5WpCDmSbTcUYrbBUlkGLJ9n/rU8YOywma6G7aTb7KZKOqCxgfoUlYEZPk4FUL/TK7ShriFDMVCLyjQJ15Ob++agDWtcxhfU"
+    "fe6HIoIpRW8mKNBQiY/Jd1svvuskA1wLef1RTtzKfMpagSCX/laZINmdnX4zrF6kIaR9P4xQrWXbsTFHTYe0Mg==",
+)
+V1_REPLY = Vector(
+    ALL_A,
+    b"999951349e8ee746",
+    b"<xml><demo_resp>[CDATA[good luck]]</demo_resp></xml>",
+    "wx134c8103faa5a59e",
+    "hE8R6mGXHkJJjU72KxzKUd1GEkKJaEZq7vRL8XgK3o+00k8JGq6+pZJUIlTSyhsX+bxIBQ72g3GyvDdIZcr6+3HAZbSvPT9t"
+    "/o11MI7d6WELwqrGd7jMnV0zv3Zc9Nq7",
+)
+V2 = Vector(
+    ALL_A,
+    b"",  # the page does not name it; it is read out of the message
+    b'{"ToUserName":"gh_97417a04a28d","FromUserName":"o9AgO5Kd5ggOC-bXrbNODIiE3bGY",'
+    b'"CreateTime":1714112445,"MsgType":"event","Event":"debug_demo","debug_str":"hello world"}',
+    "wxba5fad812f8e6fb9",
+    "+qdx1OKCy+5JPCBFWw70tm0fJGb2Jmeia4FCB7kao+/Q5c/ohsOzQHi8khUOb05JCpj0JB4RvQMkUyus8TPxLKJGQqcvZqzD"
+    "pVzazhZv6JsXUnnR8XGT740XgXZUXQ7vJVnAG+tE8NUd4yFyjPy7GgiaviNrlCTj+l5kdfMuFUPpRSrfMZuMcp3Fn2Pede2I"
+    "uQrKEYwKSqFIZoNqJ4M8EajAsjLY2km32IIjdf8YL/P50F7mStwntrA2cPDrM1kb6mOcfBgRtWygb3VIYnSeOBrebufAlr7F"
+    "9mFUPAJGj04=",
+)
+V2_REPLY = Vector(
+    ALL_A,
+    b"707722b803182950",
+    b'{"demo_resp":"good luck"}',
+    "wxba5fad812f8e6fb9",
+    "ELGduP2YcVatjqIS+eZbp80MNLoAUWvzzyJxgGzxZO/5sAvd070Bs6qrLARC9nVHm48Y4hyRbtzve1L32tmxSQ==",
+)
+V4 = Vector(
+    STRAY_BITS,
+    b"aaaabbbbccccdddd",
+    "我是中文abcd123".encode(),
+    "wxb11529c136998cb6",
+    "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==",
+)
+VECTORS = {"V1": V1, "V1r": V1_REPLY, "V2": V2, "V2r": V2_REPLY, "V4": V4}
+
+SIGNED = {
+    "V1": Signed(
+        "AAAAA",
+        "1715943329",
+        "1590219412",
+        V1.encrypted,
+        "6c12a4205838198b8fa631b3220723bb07f1015c",
+    ),
+    "V1r": Signed(
+        "AAAAA",
+        "1713424427",
+        "415670741",
+        V1_REPLY.encrypted,
+        "03e0812039325c2712ef5f0f980fd14c70d6e307",
+    ),
+    "V2": Signed(
+        "AAAAA",
+        "1714112445",
+        "415670741",
+        V2.encrypted,
+        "046e02f8204d34f8ba5fa3b1db94908f3df2e9b3",
+    ),
+    "V2r": Signed(
+        "AAAAA",
+        "1713424427",
+        "415670741",
+        V2_REPLY.encrypted,
+        "1b9339964ed2e271e7c7b6ff2b0ef902fc94dea1",
+    ),
+    "V1-without-a-message": Signed(
+        "AAAAA", "1715943329", "1590219412", "", "cc0c594499c1634947d5b502f158ee518947db27"
+    ),
+    "first-check-of-an-address": Signed(
+        "AAAAA", "1714036504", "1514711492", "", "f464b24fc39322e44b38aa78f5edd27bd1441696"
+    ),
+    "second-check-of-an-address": Signed(
+        "AAAAA", "1714037059", "486452656", "", "899cf89e464efb63f54ddac96b0a0a235f53aa78"
+    ),
+}
+
+
+def known(encoding_aes_key: str) -> bytes:
+    key = key_of(encoding_aes_key)
+    assert key is not None
+    return key
+
+
+def opened(key: bytes, encrypted: str) -> bytes:
+    """Return all that was encrypted, padding included, as AES alone sees it."""
+    decryptor = Cipher(AES(key), CBC(key[:16])).decryptor()
+    return decryptor.update(b64decode(encrypted)) + decryptor.finalize()
+
+
+def closed(key: bytes, padded: bytes) -> str:
+    """Return what AES alone makes of bytes that may be padded in any way."""
+    encryptor = Cipher(AES(key), CBC(key[:16])).encryptor()
+    return b64encode(encryptor.update(padded) + encryptor.finalize()).decode()
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_what_wechat_has_published_decrypts_to_the_byte(name: str) -> None:
+    vector = VECTORS[name]
+    found = decrypt(known(vector.key), vector.encrypted)
+    assert found == Decrypted(vector.message, vector.appid)
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_what_wechat_has_published_is_encrypted_to_the_byte(name: str) -> None:
+    vector = VECTORS[name]
+    key = known(vector.key)
+    random = vector.random or opened(key, vector.encrypted)[:RANDOM_BYTES]
+    assert encrypt(key, vector.message, vector.appid, random) == vector.encrypted
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_what_wechat_has_published_is_signed_to_the_letter(name: str) -> None:
+    *parts, published = SIGNED[name]
+    assert signature(*parts) == published
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_no_beginning_of_an_encrypted_message_decrypts(name: str) -> None:
+    vector = VECTORS[name]
+    key = known(vector.key)
+    assert {decrypt(key, vector.encrypted[:at]) for at in range(len(vector.encrypted))} == {None}
+
+
+@pytest.mark.parametrize("padding", range(1, 33))
+def test_a_padding_of_each_length_is_written_and_read(padding: int) -> None:
+    message = b"m" * (64 - RANDOM_BYTES - len("\0\0\0\0wx134c8103faa5a59e") - padding + 32)
+    encrypted = encrypt(KEY, message, "wx134c8103faa5a59e", b"r" * RANDOM_BYTES)
+    assert opened(KEY, encrypted)[-padding - 1 :] == b"e" + bytes([padding]) * padding
+    assert decrypt(KEY, encrypted) == Decrypted(message, "wx134c8103faa5a59e")
+
+
+@pytest.mark.parametrize(
+    "padding",
+    [b"\0" * 12, b"\x21" * 12, b"\xff" * 12, b"\x0b" + b"\x0c" * 11, b"\x0c" * 11 + b"\x0d", b""],
+    ids=repr,
+)
+def test_another_padding_is_refused(padding: bytes) -> None:
+    plain = b"r" * RANDOM_BYTES + b"\0\0\0\x0e" + b"m" * 14 + b"wx134c8103faa5a59e"  # 52 bytes
+    assert decrypt(KEY, closed(KEY, plain + b"\x0c" * 12)) is not None
+    assert decrypt(KEY, closed(KEY, (plain + padding).ljust(64, b"."))) is None
+
+
+def test_a_padding_to_the_blocks_of_aes_is_refused() -> None:
+    plain = b"r" * RANDOM_BYTES + b"\0\0\0\x02mm" + b"wx134c8103faa5a59e"  # 40 bytes
+    assert decrypt(KEY, closed(KEY, plain + b"\x18" * 24)) is not None
+    assert decrypt(KEY, closed(KEY, plain + b"\x08" * 8)) is None
+
+
+@pytest.mark.parametrize("length", [b"\0\0\0\x23", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff"])
+def test_a_message_longer_than_what_holds_it_is_refused(length: bytes) -> None:
+    plain = b"r" * RANDOM_BYTES + length + b"m" * 34  # 54 bytes
+    assert decrypt(KEY, closed(KEY, plain + b"\x0a" * 10)) is None
+
+
+def test_less_than_a_head_is_refused() -> None:
+    assert decrypt(KEY, closed(KEY, b"r" * 19 + b"\x0d" * 13)) is None
+
+
+def test_an_appid_that_is_no_text_is_refused() -> None:
+    plain = b"r" * RANDOM_BYTES + b"\0\0\0\0" + b"\xff" * 12
+    assert decrypt(KEY, closed(KEY, plain + b"\x20" * 32)) is None
+
+
+@given(
+    st.binary(min_size=32, max_size=32),
+    st.binary(max_size=300),
+    st.text(st.characters(codec="utf-8"), max_size=40),
+    st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES),
+)
+def test_what_is_encrypted_decrypts_to_the_same(
+    key: bytes, message: bytes, appid: str, random: bytes
+) -> None:
+    assert decrypt(key, encrypt(key, message, appid, random)) == Decrypted(message, appid)
+
+
+@given(st.text(st.characters()) | st.binary().map(lambda some: b64encode(some).decode()))
+def test_decrypting_anything_else_finds_nothing_and_never_raises(encrypted: str) -> None:
+    assert decrypt(KEY, encrypted) is None
+
+
+@given(st.integers(0, len(b64decode(V1.encrypted)) - 1), st.integers(1, 255))
+def test_a_flipped_byte_never_raises_and_never_leaves_the_message_as_it_was(
+    at: int, flip: int
+) -> None:
+    cipher = bytearray(b64decode(V1.encrypted))
+    cipher[at] ^= flip
+    found = decrypt(known(V1.key), b64encode(cipher).decode())
+    # It may still decrypt to something: what guards a message as a whole is the signature.
+    assert found != Decrypted(V1.message, V1.appid)
+
+
+@given(st.integers(0, 42), st.sampled_from(BASE64))
+def test_another_key_opens_nothing(at: int, letter: str) -> None:
+    other = known(V4.key[:at] + letter + V4.key[at + 1 :])
+    found = decrypt(other, V4.encrypted)
+    assert (found is None) == (other != known(V4.key))
+
+
+@pytest.mark.parametrize("last", "EFGH")
+def test_stray_bits_at_the_end_of_a_key_count_for_nothing(last: str) -> None:
+    assert known(STRAY_BITS[:-1] + last) == known(STRAY_BITS)
+
+
+@given(st.text(BASE64, min_size=43, max_size=43))
+def test_each_key_of_43_letters_is_32_bytes(encoding_aes_key: str) -> None:
+    assert len(known(encoding_aes_key)) == 32
+
+
+@pytest.mark.parametrize(
+    "encoding_aes_key",
+    [
+        "",
+        "A",
+        "A" * 42,
+        "A" * 44,
+        "A" * 43 + "=",
+        "A" * 43 + "\n",
+        " " + "A" * 42,
+        "A" * 42 + "-",
+        "A" * 42 + "_",
+        "A" * 42 + "=",
+        "A" * 42 + "Ａ",
+        "A" * 42 + "\0",
+    ],
+    ids=ascii,
+)
+def test_what_is_no_key_is_told(encoding_aes_key: str) -> None:
+    assert key_of(encoding_aes_key) is None
+
+
+@given(*[st.text(st.characters())] * 4)
+def test_signing_never_raises(token: str, timestamp: str, nonce: str, encrypted: str) -> None:
+    assert len(signature(token, timestamp, nonce, encrypted)) == 40
+
+
+def test_what_was_decrypted_is_not_shown() -> None:
+    assert "debug_demo" not in repr(decrypt(known(V1.key), V1.encrypted))

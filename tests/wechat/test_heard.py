@@ -1,0 +1,219 @@
+import asyncio
+import time
+
+import pytest
+
+from bot.guidance import for_code
+from bot.link import Link
+from bot.playground.wechat import Code, Hang, LocalWeChat
+from bot.wechat.push import Authorized, Ticket, Unauthorized
+from bot.wechat.tokens import NoToken
+from tests.wechat.conftest import OTHER, OWNER
+from tests.wechat.replicas import Replica, Replicas, endpoints, pushed, serving
+
+NOT_AUTHORISED = NoToken(for_code(61003), link=Link.OWNER)
+
+
+async def secrets_of(replica: Replica, name: str) -> tuple[str | None, str | None]:
+    kept = await replica.kept(name)
+    return kept.value, kept.refresh_token
+
+
+async def granted(replica: Replica, wechat: LocalWeChat, owner: str, created: float) -> Authorized:
+    """Let an owner authorise the platform, and the replica hear of it."""
+    push = Authorized(created, owner, wechat.platform.authorize(owner))
+    await replica.heard.authorized(push)
+    return push
+
+
+async def test_only_a_newer_ticket_is_kept(replicas: Replicas) -> None:
+    replica = replicas.make()
+    await replica.heard.ticket(Ticket(10.0, "first"))
+    for created, ticket, kept in [
+        (10.0, "replayed", "first"),
+        (9.0, "older", "first"),
+        (11.0, "newer", "newer"),
+        (10.0, "first", "newer"),
+    ]:
+        await replica.heard.ticket(Ticket(created, ticket))
+        assert (await replica.kept("ticket")).value == kept
+    assert len(replica.woken) == 2
+    assert round((await replica.kept("ticket")).life) == 12 * 3600
+
+
+async def test_a_replayed_ticket_does_not_live_longer(replicas: Replicas) -> None:
+    replica = replicas.make()
+    await replica.heard.ticket(Ticket(10.0, "first"))
+    replicas.later(3600, "ticket")
+    before = replicas.row("ticket")
+    await replica.heard.ticket(Ticket(10.0, "first"))
+    assert replicas.row("ticket") == before
+
+
+async def test_a_code_is_exchanged_and_what_it_was_worth_is_kept(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    await granted(replica, wechat, OTHER, 10.0)
+    token, refresh_token = await secrets_of(replica, OTHER)
+    assert refresh_token == wechat.platform.refresh_token(OTHER)
+    assert await replica.chain.token(OTHER) == token
+    assert endpoints(wechat) == ["component_token", "query_auth"]
+    assert len(replica.woken) == 1
+
+
+@pytest.mark.parametrize("earlier", [0.0, 1.0, 3600.0])
+async def test_an_authorisation_that_comes_again_changes_nothing(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, earlier: float
+) -> None:
+    push = await granted(replica, wechat, OTHER, 7200.0)
+    before, calls = replicas.row(OTHER), len(wechat.platform.calls)
+    await replica.heard.authorized(push)
+    await replica.heard.authorized(Authorized(push.created - earlier, OTHER, "another code"))
+    await replica.heard.unauthorized(Unauthorized(push.created - earlier, OTHER))
+    assert replicas.row(OTHER) == before
+    assert (len(wechat.platform.calls), len(replica.woken)) == (calls, 1)
+
+
+async def test_a_new_authorisation_replaces_what_is_kept(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    await granted(replica, wechat, OTHER, 10.0)
+    before = await secrets_of(replica, OTHER)
+    await granted(replica, wechat, OTHER, 11.0)
+    after = await secrets_of(replica, OTHER)
+    assert not set(before) & set(after)
+    assert await replica.chain.token(OTHER) == after[0]
+
+
+async def test_after_a_withdrawal_nothing_is_kept_and_nothing_remembered(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    await granted(replica, wechat, OTHER, 10.0)
+    await replica.token(OTHER)
+    wechat.platform.revoke(OTHER)
+    push = Unauthorized(11.0, OTHER)
+    await replica.heard.unauthorized(push)
+    kept = await replica.kept(OTHER)
+    assert (kept.value, kept.refresh_token, kept.error) == (None, None, "61003")
+    assert await replica.chain.token(OTHER) == NOT_AUTHORISED
+
+
+async def test_a_withdrawal_of_an_owner_never_heard_of_is_taken_in(
+    replica: Replica, replicas: Replicas
+) -> None:
+    await replica.heard.unauthorized(Unauthorized(11.0, OTHER))
+    assert (replicas.row(OTHER)["value"], replicas.row(OTHER)["error"]) == (None, "61003")
+
+
+async def test_an_owner_that_comes_back_is_served_again_whatever_of_before_is_replayed(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    first = await granted(replica, wechat, OTHER, 10.0)
+    wechat.platform.revoke(OTHER)
+    await replica.heard.unauthorized(Unauthorized(11.0, OTHER))
+    assert await replica.chain.token(OTHER) == NOT_AUTHORISED
+    await granted(replica, wechat, OTHER, 12.0)
+    token = await replica.token(OTHER)
+    before = replicas.row(OTHER)
+    await replica.heard.unauthorized(Unauthorized(11.0, OTHER))
+    await replica.heard.authorized(first)
+    assert replicas.row(OTHER) == before
+    assert await replica.chain.token(OTHER) == token
+
+
+async def test_where_the_code_is_worth_nothing_the_list_helps(
+    replica: Replica, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    wechat.platform.next("api_query_auth", Code(61010))
+    await granted(replica, wechat, OTHER, 10.0)
+    (line,) = [each for each in caplog.records if "not taken in" in each.getMessage()]
+    assert (vars(line)["owner"], vars(line)["reason"]) == (OTHER, "61009")
+    assert len(replica.woken) == 1
+    assert OTHER in await replica.token(OTHER)
+    assert endpoints(wechat)[-2:] == ["get_authorizer_list", "authorizer_token"]
+
+
+async def test_a_code_that_brings_somebody_elses_tokens_is_not_believed(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    push = Authorized(10.0, OTHER, wechat.platform.authorize(OWNER))
+    await replica.heard.authorized(push)
+    assert await secrets_of(replica, OTHER) == (None, None)
+    assert await replica.tokens.find(OWNER) is None
+
+
+async def test_a_dead_platforms_token_is_renewed_for_an_exchange(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    await replica.token()
+    wechat.advance(7200)
+    await granted(replica, wechat, OTHER, 10.0)
+    assert endpoints(wechat)[-3:] == ["query_auth", "component_token", "query_auth"]
+    assert OTHER in await replica.token(OTHER)
+
+
+async def under_way(replica: Replica, wechat: LocalWeChat) -> "asyncio.Task[str | NoToken]":
+    """Begin the renewal of the owner's token, and return it when WeChat has made it and not yet answered."""
+    await replica.chain.with_platform_token(_just)
+    wechat.platform.next("api_authorizer_token", Hang(1.0, after_effect=True))
+    renewal = asyncio.create_task(replica.chain.token(OWNER))
+    await wechat.until(lambda _: endpoints(wechat)[-1] == "authorizer_token")
+    return renewal
+
+
+async def _just(platform: str) -> str | NoToken:
+    return platform
+
+
+async def test_a_renewal_under_way_does_not_overwrite_what_an_authorisation_brings(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    renewal = await under_way(replica, wechat)
+    await granted(replica, wechat, OWNER, 10.0)
+    assert not renewal.done()
+    pushed_token, pushed_refresh_token = await secrets_of(replica, OWNER)
+    before = replicas.row(OWNER)
+    assert await renewal == pushed_token
+    after = replicas.row(OWNER)
+    assert (after["value"], after["refresh_token"]) == (before["value"], before["refresh_token"])
+    assert pushed_refresh_token == wechat.platform.refresh_token(OWNER)
+
+
+async def test_a_renewal_under_way_does_not_bring_back_what_was_withdrawn(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    renewal = await under_way(replica, wechat)
+    wechat.platform.revoke(OWNER)
+    await replica.heard.unauthorized(Unauthorized(10.0, OWNER))
+    assert not renewal.done()
+    assert await renewal == NOT_AUTHORISED
+    assert await secrets_of(replica, OWNER) == (None, None)
+
+
+async def test_pushes_that_are_sent_again_to_the_letter_change_nothing(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    platform, now = wechat.platform, time.time()
+    of_owner = {"AuthorizerAppid": OTHER}
+    pushes = [
+        pushed(wechat, "component_verify_ticket", now, ComponentVerifyTicket=platform.new_ticket()),
+        pushed(wechat, "authorized", now, **of_owner, AuthorizationCode=platform.authorize(OTHER)),
+        pushed(wechat, "unauthorized", now + 1, **of_owner),
+        pushed(
+            wechat,
+            "updateauthorized",
+            now + 2,
+            **of_owner,
+            AuthorizationCode=platform.authorize(OTHER),
+        ),
+    ]
+    async with serving(wechat, replica) as platform.callback:
+        for number, push in enumerate(pushes):
+            assert await platform.deliver(push) == (200, "success")
+            before = {name: replicas.row(name) for name in ("ticket", "component", OTHER)}
+            calls = list(platform.calls)
+            for again in pushes[: number + 1]:
+                assert await platform.deliver(again) == (200, "success")
+            assert {name: replicas.row(name) for name in before} == before
+            assert platform.calls == calls
+    assert OTHER in await replica.token(OTHER)

@@ -1,0 +1,371 @@
+import warnings
+from collections.abc import Iterator, Mapping
+from encodings.aliases import aliases
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.playground.wechat_push import Push as Posted
+from bot.playground.wechat_push import Seal, Stamp, event, sealed, xml
+from bot.wechat.encryption import RANDOM_BYTES, encrypt, key_of, signature
+from bot.wechat.push import (
+    STALE_AFTER,
+    Authorized,
+    Other,
+    Platform,
+    Push,
+    Refusal,
+    Ticket,
+    Unauthorized,
+    read_push,
+)
+from tests.wechat.conftest import OWNER
+from tests.wechat.test_encryption import SIGNED, V1
+
+COMPONENT = "wxc0de00000000c0de"
+ANOTHER = "wxc0de00000000beef"
+SEAL = Seal(COMPONENT, "m3ss4get0ken", "MadeUpEncodingAESKeyOfTheLocalWeChat0000004")
+OLDER_KEY = "AnOlderEncodingAESKeyOfTheLocalWeChat000004"
+KEY = key_of(SEAL.encoding_aes_key) or b""
+PLATFORM = Platform(COMPONENT, SEAL.message_token, [KEY])
+NOW = 1_715_943_329
+TICKET = "ticket@@@made-up"
+OF_OWNER: dict[str, str | int] = {"AuthorizerAppid": OWNER}
+OF_CODE: dict[str, str | int] = {**OF_OWNER, "AuthorizationCode": "queryauthcode@@@made-up"}
+
+
+@pytest.fixture(autouse=True)
+def _no_warnings() -> Iterator[None]:
+    """Let whatever warns raise, within properties too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def told(info_type: str, **more: str | int) -> Posted:
+    return of(event(COMPONENT, info_type, NOW, **more))
+
+
+def of(fields: Mapping[str, str | int], seal: Seal = SEAL, timestamp: int = NOW) -> Posted:
+    return sealed(fields, seal, Stamp(timestamp, "1590219412", b"r" * RANDOM_BYTES))
+
+
+def read(posted: Posted, platform: Platform = PLATFORM, now: float = NOW) -> Push | Refusal:
+    return read_push(platform, posted.query, posted.body, now)
+
+
+def signed(encrypted: str, body: bytes) -> Posted:
+    """Return a push whose signature is good for `encrypted`."""
+    query = {
+        "timestamp": str(NOW),
+        "nonce": "17",
+        "msg_signature": signature(SEAL.message_token, str(NOW), "17", encrypted),
+    }
+    return Posted("", query, body)
+
+
+def containing(message: bytes, appid: str = COMPONENT) -> Posted:
+    """Return a push that is genuine as far as its message."""
+    encrypted = encrypt(KEY, message, appid, b"r" * RANDOM_BYTES)
+    return signed(encrypted, xml({"Encrypt": encrypted}))
+
+
+TICKET_PUSH = told("component_verify_ticket", ComponentVerifyTicket=TICKET)
+
+
+@pytest.mark.parametrize(
+    ("posted", "meaning"),
+    [
+        (TICKET_PUSH, Ticket(NOW, TICKET)),
+        (told("authorized", **OF_CODE), Authorized(NOW, OWNER, "queryauthcode@@@made-up")),
+        (told("updateauthorized", **OF_CODE), Authorized(NOW, OWNER, "queryauthcode@@@made-up")),
+        (told("unauthorized", **OF_OWNER), Unauthorized(NOW, OWNER)),
+        (told("notify_third_fasteregister", status=0), Other("notify_third_fasteregister")),
+        (told("秘密"), Other("秘密")),
+        (told(""), Other("")),
+    ],
+    ids=lambda value: type(value).__name__ + (value.info_type if isinstance(value, Posted) else ""),
+)
+def test_each_kind_of_push_is_understood(posted: Posted, meaning: Push) -> None:
+    assert read(posted) == meaning
+
+
+@pytest.mark.parametrize(
+    "posted",
+    [
+        told("component_verify_ticket"),
+        told("component_verify_ticket", ComponentVerifyTicket=" "),
+        told("authorized", **OF_OWNER),
+        told("authorized", AuthorizationCode="c"),
+        told("authorized", **OF_CODE | {"AuthorizerAppid": OWNER.upper()}),
+        told("updateauthorized", **OF_CODE | {"AuthorizerAppid": "component"}),
+        told("unauthorized"),
+        told("unauthorized", AuthorizerAppid="ticket"),
+        *(
+            of({**event(COMPONENT, "unauthorized", NOW, **OF_OWNER), "CreateTime": created})
+            for created in ("", "soon", "-1", "１７１５９４３３２９", "1e9", "nan", "²")
+        ),
+        of({"AppId": COMPONENT, "InfoType": "unauthorized", **OF_OWNER}),
+    ],
+)
+def test_a_push_that_lacks_something_is_incomplete(posted: Posted) -> None:
+    assert read(posted) is Refusal.INCOMPLETE
+
+
+def test_the_official_push_is_verified_and_decrypted_and_is_no_event_of_the_platform() -> None:
+    _, timestamp, nonce, encrypted, sign = SIGNED["V1"]
+    query = {"timestamp": timestamp, "nonce": nonce, "msg_signature": sign}
+    posted = Posted("", query, xml({"ToUserName": "gh_97417a04a28d", "Encrypt": encrypted}))
+    platform = Platform(V1.appid, "AAAAA", [key_of(V1.key) or b""])
+    assert read(posted, platform) is Refusal.OTHER_PLATFORM
+    unverified = {**query, "msg_signature": SIGNED["V1-without-a-message"].signature}
+    assert read_push(platform, unverified, posted.body, NOW) is Refusal.SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("fields", "seal"),
+    [
+        (event(ANOTHER, "unauthorized", NOW, **OF_OWNER), SEAL),
+        (
+            event(COMPONENT, "unauthorized", NOW, **OF_OWNER),
+            Seal(ANOTHER, SEAL.message_token, SEAL.encoding_aes_key),
+        ),
+        (
+            event(ANOTHER, "unauthorized", NOW, **OF_OWNER),
+            Seal(ANOTHER, SEAL.message_token, SEAL.encoding_aes_key),
+        ),
+        ({"CreateTime": NOW, "InfoType": "unauthorized", **OF_OWNER}, SEAL),
+        ({}, SEAL),
+    ],
+    ids=["in the message", "in the envelope", "in both", "missing in the message", "no message"],
+)
+def test_a_push_for_another_platform_is_refused(
+    fields: Mapping[str, str | int], seal: Seal
+) -> None:
+    assert read(of(fields, seal)) is Refusal.OTHER_PLATFORM
+
+
+@pytest.mark.parametrize(("off", "believed"), [(0, True), (300, True), (301, False)])
+@pytest.mark.parametrize("sign", [1, -1], ids=["later", "earlier"])
+def test_a_timestamp_may_be_five_minutes_off(off: int, sign: int, *, believed: bool) -> None:
+    assert STALE_AFTER == 300
+    assert (read(TICKET_PUSH, now=NOW + sign * off) is not Refusal.STALE) == believed
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        *[
+            "",
+            " ",
+            "-1715943329",
+            "+1715943329",
+            "１７１５９４３３２９",
+            "1715943329.0",
+            "1_715_943_329",
+        ],
+        *[
+            "0x6647",
+            "²",
+            "٣",
+            "nan",
+            "1e9",
+            "9" * 12,
+            "9" * 5000,
+            "\0",
+            "\ud800",
+            f" {NOW}",
+            f"{NOW}\n",
+        ],
+    ],
+    ids=lambda text: ascii(text)[:20],
+)
+def test_a_timestamp_that_is_no_time_is_stale_even_if_signed(timestamp: str) -> None:
+    sign = signature(SEAL.message_token, timestamp, "17", "abc")
+    query = {"timestamp": timestamp, "nonce": "17", "msg_signature": sign}
+    assert read_push(PLATFORM, query, xml({"Encrypt": "abc"}), NOW) is Refusal.STALE
+
+
+@pytest.mark.parametrize(
+    ("missing", "refusal"),
+    [
+        ("timestamp", Refusal.STALE),
+        ("nonce", Refusal.SIGNATURE),
+        ("msg_signature", Refusal.SIGNATURE),
+    ],
+)
+def test_a_push_without_a_part_of_its_signature_is_refused(missing: str, refusal: Refusal) -> None:
+    query = {name: value for name, value in TICKET_PUSH.query.items() if name != missing}
+    assert read_push(PLATFORM, query, TICKET_PUSH.body, NOW) is refusal
+
+
+def test_the_signature_that_leaves_the_message_out_counts_for_nothing() -> None:
+    weak = TICKET_PUSH.query["signature"]
+    changed = {**TICKET_PUSH.query, "msg_signature": weak}
+    assert read_push(PLATFORM, changed, TICKET_PUSH.body, NOW) is Refusal.SIGNATURE
+    without = {**TICKET_PUSH.query, "signature": ""}
+    assert read_push(PLATFORM, without, TICKET_PUSH.body, NOW) == Ticket(NOW, TICKET)
+
+
+def test_another_message_token_is_refused() -> None:
+    assert read(TICKET_PUSH, Platform(COMPONENT, "other", [KEY])) is Refusal.SIGNATURE
+
+
+def test_a_push_under_the_previous_key_is_read_and_one_under_no_known_key_is_not() -> None:
+    older = key_of(OLDER_KEY) or b""
+    under_older = of(
+        event(COMPONENT, "unauthorized", NOW, **OF_OWNER),
+        Seal(COMPONENT, SEAL.message_token, OLDER_KEY),
+    )
+    both = Platform(COMPONENT, SEAL.message_token, [KEY, older])
+    assert read(under_older, both) == Unauthorized(NOW, OWNER)
+    assert read(TICKET_PUSH, both) == Ticket(NOW, TICKET)
+    assert read(under_older) is Refusal.DECRYPTION
+    assert read(TICKET_PUSH, Platform(COMPONENT, SEAL.message_token, [])) is Refusal.DECRYPTION
+
+
+@pytest.mark.parametrize("encrypted", ["abc", "秘密", "====", "QUJD", "A" * 64], ids=ascii)
+def test_what_was_signed_but_never_encrypted_is_refused(encrypted: str) -> None:
+    assert read(signed(encrypted, xml({"Encrypt": encrypted}))) is Refusal.DECRYPTION
+
+
+BOMB = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
+ODD_XML = {
+    "document type": b"<!DOCTYPE xml><xml><Encrypt>%s</Encrypt></xml>",
+    "entity": b'<!DOCTYPE xml [<!ENTITY e "x">]><xml><Encrypt>%s</Encrypt><a>&e;</a></xml>',
+    "billion laughs": b'<!DOCTYPE xml [<!ENTITY l0 "lol">'
+    + BOMB.encode()
+    + b"]><xml><Encrypt>%s</Encrypt><a>&l9;</a></xml>",
+    "external entity": b'<!DOCTYPE xml [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+    b"<xml><Encrypt>%s</Encrypt><a>&e;</a></xml>",
+    "external document type": b'<!DOCTYPE xml SYSTEM "http://127.0.0.1:1/x.dtd">'
+    b"<xml><Encrypt>%s</Encrypt></xml>",
+    "parameter entity": b'<!DOCTYPE xml [<!ENTITY %% p SYSTEM "http://127.0.0.1:1/"> %%p;]>'
+    b"<xml><Encrypt>%s</Encrypt></xml>",
+    "unknown entity": b"<xml><Encrypt>%s</Encrypt><a>&nope;</a></xml>",
+    "cut off": b"<xml><Encrypt>%s</Encrypt>",
+    "two roots": b"<xml><Encrypt>%s</Encrypt></xml><xml/>",
+    "no root": b"%s",
+    "encrypted further in": b"<xml><a><Encrypt>%s</Encrypt></a></xml>",
+    "another name": b"<xml><encrypt>%s</encrypt></xml>",
+    "in a namespace": b'<xml xmlns="urn:x"><Encrypt>%s</Encrypt></xml>',
+    "empty": b"<xml><Encrypt> </Encrypt><a>%s</a></xml>",
+    "not UTF-8": b"<xml><Encrypt>%s</Encrypt><a>\xff</a></xml>",
+    "NUL": b"<xml><Encrypt>%s</Encrypt><a>\0</a></xml>",
+    "JSON": b'{"Encrypt":"%s"}',
+}
+
+
+@pytest.mark.parametrize("oddity", ODD_XML)
+def test_odd_xml_is_refused_whatever_is_signed(oddity: str) -> None:
+    encrypted = encrypt(KEY, b"<xml/>", COMPONENT, b"r" * RANDOM_BYTES)
+    assert read(signed(encrypted, ODD_XML[oddity] % encrypted.encode())) is Refusal.NOT_XML
+
+
+@pytest.mark.parametrize("oddity", ODD_XML)
+def test_odd_xml_is_refused_even_where_only_wechat_can_have_written_it(oddity: str) -> None:
+    posted = containing(ODD_XML[oddity] % b"x")
+    assert read(posted) is Refusal.OTHER_PLATFORM  # no word of it was taken in
+
+
+def test_a_body_is_utf_8_whatever_encoding_it_names() -> None:
+    for encoding in {*aliases, *aliases.values(), "undefined", "unicode_escape", "idna", "no", ""}:
+        head = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
+        found = read(Posted("", TICKET_PUSH.query, head + TICKET_PUSH.body))
+        assert found in {Ticket(NOW, TICKET), Refusal.NOT_XML}, encoding
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf-16-le", "utf-32", "utf-7", "cp037", "utf-8-sig"]
+)
+def test_a_body_in_another_encoding_is_refused_or_says_the_same(encoding: str) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?>{TICKET_PUSH.body.decode()}'
+    found = read(Posted("", TICKET_PUSH.query, text.encode(encoding)))
+    assert found in {Ticket(NOW, TICKET), Refusal.NOT_XML, Refusal.SIGNATURE}
+
+
+@pytest.mark.parametrize("nesting", [b"<a>" * 340_000, b"<a>" * 140_000 + b"</a>" * 140_000])
+def test_a_mebibyte_of_nested_elements_is_refused(nesting: bytes) -> None:
+    assert read(Posted("", TICKET_PUSH.query, nesting)) is Refusal.NOT_XML
+
+
+ENCRYPTED_AT = TICKET_PUSH.body.index(b"[CDATA[", TICKET_PUSH.body.index(b"<Encrypt>")) + 7
+ENCRYPTED = TICKET_PUSH.body[ENCRYPTED_AT : TICKET_PUSH.body.index(b"]]>", ENCRYPTED_AT)]
+
+
+@given(st.integers(0, len(TICKET_PUSH.body) - 1), st.integers(1, 255))
+def test_a_flipped_byte_is_refused_or_stands_where_nothing_counts(at: int, flip: int) -> None:
+    body = bytearray(TICKET_PUSH.body)
+    body[at] ^= flip
+    found = read(Posted("", TICKET_PUSH.query, bytes(body)))
+    if isinstance(found, Refusal):
+        return
+    assert (found, ENCRYPTED in body) == (Ticket(NOW, TICKET), True)
+
+
+@pytest.mark.parametrize("flip", [1, 2, 32, 128, 255])
+def test_no_byte_of_what_is_encrypted_can_be_changed(flip: int) -> None:
+    for at in range(ENCRYPTED_AT, ENCRYPTED_AT + len(ENCRYPTED)):
+        body = bytearray(TICKET_PUSH.body)
+        body[at] ^= flip
+        assert isinstance(read(Posted("", TICKET_PUSH.query, bytes(body))), Refusal), at
+
+
+def test_no_beginning_of_a_push_is_believed() -> None:
+    ends = range(len(TICKET_PUSH.body))
+    found = {read(Posted("", TICKET_PUSH.query, TICKET_PUSH.body[:end])) for end in ends}
+    assert found == {Refusal.NOT_XML}
+
+
+@pytest.mark.parametrize("name", ["timestamp", "nonce", "msg_signature"])
+@given(st.data())
+def test_no_letter_of_what_is_signed_can_be_changed(name: str, data: st.DataObject) -> None:
+    right = TICKET_PUSH.query[name]
+    at = data.draw(st.integers(0, len(right) - 1))
+    letter = data.draw(st.characters() | st.just(""))
+    wrong = right[:at] + letter + right[at + 1 :]
+    found = read(Posted("", {**TICKET_PUSH.query, name: wrong}, TICKET_PUSH.body))
+    assert isinstance(found, Refusal) == (wrong != right)
+
+
+QUERIES = st.dictionaries(
+    st.sampled_from(["timestamp", "nonce", "msg_signature", "signature", "encrypt_type"]),
+    st.just(str(NOW)) | st.text(st.characters()),
+)
+MEMBERS = st.dictionaries(
+    st.sampled_from(["AppId", "CreateTime", "InfoType", *OF_CODE, "ComponentVerifyTicket", "x"]),
+    st.sampled_from([COMPONENT, OWNER, str(NOW), "authorized", "unauthorized"])
+    | st.text(st.characters(codec="utf-8", exclude_characters="<&\r", exclude_categories=["Cc"])),
+)
+
+
+@given(QUERIES, st.binary() | st.text().map(lambda text: xml({"Encrypt": text})))
+def test_nothing_that_strangers_post_is_believed_or_raises(
+    query: dict[str, str], body: bytes
+) -> None:
+    assert isinstance(read_push(PLATFORM, query, body, NOW), Refusal)
+
+
+@given(st.binary(), st.text(st.characters(codec="utf-8"), max_size=20))
+def test_no_message_raises_whatever_is_in_it(message: bytes, appid: str) -> None:
+    assert isinstance(read(containing(message, appid)), Refusal)
+
+
+@given(MEMBERS)
+def test_no_event_raises_whatever_it_says_of_itself(members: dict[str, str]) -> None:
+    found = read(containing(xml({"AppId": COMPONENT, **members})))
+    match found:
+        case Ticket(created, ticket):
+            assert (created, ticket) == (int(members["CreateTime"]), ticket.strip())
+        case Authorized(_, owner, _) | Unauthorized(_, owner):
+            assert owner == OWNER
+        case Other() | Refusal():
+            pass
+
+
+def test_what_a_push_says_in_secret_is_not_shown() -> None:
+    for posted in (TICKET_PUSH, told("authorized", **OF_CODE)):
+        assert "made-up" not in repr(read(posted))
+    assert SEAL.message_token not in repr(PLATFORM)
+    assert repr(KEY) not in repr(PLATFORM)

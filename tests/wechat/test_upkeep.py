@@ -1,0 +1,262 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from bot.guidance import Trouble, for_code, for_trouble
+from bot.ledger.tokens import Kept
+from bot.link import Link, LinkState
+from bot.playground.wechat import Code, Hang, LocalWeChat
+from bot.wechat.upkeep import Upkeep, link_states
+from tests.wechat.conftest import OTHER, OWNER
+from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints, serving
+
+
+@asynccontextmanager
+async def keeping(*replicas: Replica) -> AsyncIterator[None]:
+    """Let replicas look after their tokens."""
+    tasks = [asyncio.create_task(replica.upkeep.keep()) for replica in replicas]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            await cancelled(task)
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def two_owners(replicas: Replicas, wechat: LocalWeChat, jitter: float) -> Replica:
+    """Return a replica with a fresh token of each owner."""
+    replica = replicas.make(owners=(OWNER, OTHER), jitter=lambda: jitter)
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    wechat.platform.authorize(OTHER)
+    await replica.token(OWNER)
+    await replica.token(OTHER)
+    wechat.platform.calls.clear()
+    return replica
+
+
+@pytest.mark.parametrize(
+    ("jitter", "due_at"), [(0.0, 0.10), (0.5, 0.11), (1.0, 0.12)], ids=["least", "mid", "most"]
+)
+async def test_a_token_is_renewed_at_ninety_per_cent_of_its_life_or_a_little_before(
+    replicas: Replicas, wechat: LocalWeChat, jitter: float, due_at: float
+) -> None:
+    replica = await two_owners(replicas, wechat, jitter)
+    replicas.later(LIFE * (1 - due_at) - 10, OWNER)  # ten seconds before its time
+    replicas.later(LIFE * (1 - due_at) + 1, OTHER)
+    async with keeping(replica):
+        # All that is due is known before the first call goes out.
+        await wechat.until(lambda wechat: bool(wechat.platform.calls))
+    await replica.chain.close(5)
+    assert wechat.platform.calls == [("api_authorizer_token", OTHER, 0)]
+
+
+async def test_meanwhile_whoever_needs_it_uses_the_token_that_is_still_good(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    replica = await two_owners(replicas, wechat, 0.5)
+    old = await replica.token()
+    replicas.later(LIFE * 0.95, OWNER)
+    wechat.platform.next("api_authorizer_token", Hang(0.5, after_effect=True))
+    async with keeping(replica):
+        await wechat.until(lambda wechat: bool(wechat.platform.calls))
+        assert await replica.token() == old
+        assert (await replica.kept(OWNER)).value == old
+    await replica.chain.close(5)
+    assert (await replica.kept(OWNER)).value != old
+
+
+async def test_at_the_start_every_owner_gets_a_token_after_the_platform(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    owners = tuple(f"wx{number:016x}" for number in range(12))
+    for each in owners:
+        wechat.platform.authorize(each)
+    replica = replicas.make(owners=owners)
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    async with keeping(replica):
+        await wechat.until(lambda _: endpoints(wechat).count("authorizer_token") == 12)
+    await replica.chain.close(5)
+    assert endpoints(wechat)[0] == "component_token"
+    assert endpoints(wechat).count("component_token") == 1
+    assert {state.good_until is not None for state in await replica.upkeep.states()} == {True}
+
+
+async def test_without_a_ticket_one_is_asked_for_and_all_else_waits_for_it(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    replica = replicas.make()
+    async with serving(wechat, replica) as url, keeping(replica):
+        wechat.platform.callback = url  # so that what is asked for comes
+        await wechat.until(lambda _: endpoints(wechat)[-1:] == ["authorizer_token"])
+    assert endpoints(wechat)[:2] == ["start_push_ticket", "component_token"]
+    assert endpoints(wechat)[2:] == ["get_authorizer_list", "authorizer_token"]
+
+
+async def test_without_the_platforms_token_no_owners_token_is_tried_for(
+    replicas: Replicas, caplog: pytest.LogCaptureFixture
+) -> None:
+    def not_renewed() -> list[str]:
+        lines = [line for line in caplog.records if line.getMessage() == "token not renewed"]
+        return [str(vars(line)["token"]) for line in lines]
+
+    replica = replicas.make()
+    async with keeping(replica):
+        while not not_renewed():  # noqa: ASYNC110  # it is tried by itself
+            await asyncio.sleep(0.005)
+        await replica.upkeep.states()
+        await replica.chain.close(5)
+    assert not_renewed() == ["component"]
+
+
+async def test_what_fails_again_and_again_is_tried_ever_more_rarely_until_something_changes(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    seconds = count(step=60)
+    replica = replicas.make(clock=lambda: float(next(seconds)))  # so that no failure stands
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    wechat.platform.always("api_component_token", Code(61004))
+    upkeep = Upkeep(replica.chain, replica.tokens, [OWNER], lambda: 0.5, every=0.0)
+    statements = replicas.database.statements
+
+    def looks() -> int:
+        return sum(each.startswith("SELECT") and "name =" not in each for each, _ in statements)
+
+    statements.clear()
+    async with keeping(replace(replica, upkeep=upkeep)):
+        while looks() < 25:  # noqa: ASYNC110  # the fifth try would be made at the 27th
+            await asyncio.sleep(0)
+        assert endpoints(wechat) == ["component_token"] * 4  # at the 1st, 2nd, 5th and 12th
+        upkeep.wake()
+        await wechat.until(lambda _: len(endpoints(wechat)) == 6)
+        assert looks() < 30
+
+
+async def test_two_replicas_that_look_at_once_renew_once(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    first, second = await two_owners(replicas, wechat, 0.5), replicas.make(owners=(OWNER, OTHER))
+    replicas.later(LIFE * 0.95, OWNER, OTHER, "component")
+    async with keeping(first, second):
+        await wechat.until(lambda wechat: len(wechat.platform.calls) == 3)
+        first.upkeep.wake()
+        second.upkeep.wake()
+        await second.upkeep.states()
+    await first.chain.close(5)
+    await second.chain.close(5)
+    assert sorted(endpoints(wechat)) == ["authorizer_token", "authorizer_token", "component_token"]
+
+
+async def test_one_owners_trouble_keeps_no_other_from_its_token(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    replica = await two_owners(replicas, wechat, 0.5)
+    replicas.later(LIFE * 0.95, OWNER, OTHER)
+    wechat.platform.revoke(OWNER)
+    async with keeping(replica):
+        await wechat.until(
+            lambda wechat: ("api_authorizer_token", OTHER, 0) in wechat.platform.calls
+        )
+    await replica.chain.close(5)
+    assert ("api_authorizer_token", OWNER, 61003) in wechat.platform.calls
+
+
+async def test_a_token_that_cannot_be_renewed_yet_keeps_its_place(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    replica = await two_owners(replicas, wechat, 0.5)
+    old = await replica.token()
+    replicas.later(LIFE * 0.95, OWNER)
+    wechat.platform.next("api_authorizer_token", Code(61004))
+    async with keeping(replica):
+        await wechat.until(lambda wechat: bool(wechat.platform.calls))
+    await replica.chain.close(5)
+    assert await replica.token() == old
+    state = (await replica.upkeep.states())[2]
+    assert state.good_until is not None
+    assert state.trouble == for_code(61004)
+
+
+async def test_upkeep_outlives_a_ledger_that_is_down(
+    replicas: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    replica = await two_owners(replicas, wechat, 0.5)
+    replicas.later(LIFE * 0.95, OWNER)
+    with replicas.down():
+        keep = asyncio.create_task(replica.upkeep.keep())
+        while not caplog.records:  # noqa: ASYNC110  # it says so by itself
+            await asyncio.sleep(0.005)
+    assert {each.getMessage() for each in caplog.records} == {"the ledger is down"}
+    replica.upkeep.wake()
+    await wechat.until(lambda wechat: bool(wechat.platform.calls))
+    await cancelled(keep)
+
+
+async def test_upkeep_outlives_what_nobody_foresaw(
+    replicas: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    dice = iter([None, 0.5])
+
+    def broken_at_first() -> float:
+        return next(dice, 0.5) + 0.0  # type: ignore[operator]  # which breaks at the None
+
+    await two_owners(replicas, wechat, 0.5)
+    replica = replicas.make(jitter=broken_at_first)
+    replicas.later(LIFE * 0.95, OWNER)
+    keep = asyncio.create_task(replica.upkeep.keep())
+    while not caplog.records:  # noqa: ASYNC110  # it says so by itself
+        await asyncio.sleep(0.005)
+    assert {each.getMessage() for each in caplog.records} == {"unforeseen error"}
+    replica.upkeep.wake()
+    await wechat.until(lambda wechat: bool(wechat.platform.calls))
+    await cancelled(keep)
+
+
+def kept(name: str, left: float, error: str | None = None, value: str | None = "s3cret") -> Kept:
+    error_at = 500.0 if error else None
+    return Kept(name, value, "s3cret", 3, left, LIFE, 100.0, 100.0 + LIFE, error, error_at)
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        (None, LinkState(Link.OWNER, OWNER, None, None)),
+        (kept(OWNER, 60), LinkState(Link.OWNER, OWNER, 7300.0, 100.0)),
+        (kept(OWNER, 0), LinkState(Link.OWNER, OWNER, None, 100.0)),
+        (kept(OWNER, -60), LinkState(Link.OWNER, OWNER, None, 100.0)),
+        (kept(OWNER, 60, None, None), LinkState(Link.OWNER, OWNER, None, 100.0)),
+        (
+            kept(OWNER, 60, "61004"),
+            LinkState(Link.OWNER, OWNER, 7300.0, 100.0, for_code(61004), 500.0),
+        ),
+        (
+            kept(OWNER, -60, "no-ticket"),
+            LinkState(Link.OWNER, OWNER, None, 100.0, for_trouble(Trouble.NO_TICKET), 500.0),
+        ),
+    ],
+)
+def test_how_a_link_stands_is_read_from_what_is_kept(found: Kept | None, state: LinkState) -> None:
+    states = link_states({OWNER: found} if found else {}, [OWNER])
+    assert states[2] == state
+    assert "s3cret" not in repr(states)
+
+
+def test_the_links_stand_in_the_order_of_the_chain_and_owners_that_are_not_set_are_left_out() -> (
+    None
+):
+    found = {name: kept(name, 60) for name in (OTHER, "component", "ticket", "wxsomebodyelse")}
+    states = link_states(found, [OWNER, OTHER])
+    assert [(state.link, state.owner) for state in states] == [
+        (Link.TICKET, None),
+        (Link.PLATFORM, None),
+        (Link.OWNER, OWNER),
+        (Link.OWNER, OTHER),
+    ]
