@@ -110,6 +110,7 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
         for keep in (source.keep(), carrying.keep(lambda: not sharing.stopping)):
             stack.callback(asyncio.create_task(keep).cancel)
         stack.push_async_callback(tasks.drain, settings.shutdown_grace)
+        stack.callback(source.stop)
         stack.callback(sharing.stop)
         where = f"{_told(checked, 'team')} as {_told(checked, 'user')}"
         yield f"share-env-bot {__version__} is ready: {where}, {' and '.join(how)}."
@@ -165,7 +166,12 @@ def _told(ready: Ready, what: str) -> str:
 
 async def _listen(stack: AsyncExitStack, server: web.Application, settings: Settings) -> str:
     """Serve HTTP until the stack is left; return the address."""
-    runner = web.AppRunner(server, access_log=None, shutdown_timeout=_LAST_ACKS)
+    runner = web.AppRunner(
+        server,
+        access_log=None,
+        auto_decompress=False,  # neither Slack nor WeChat packs what it sends
+        shutdown_timeout=_LAST_ACKS,
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

@@ -42,6 +42,8 @@ class Source:
     states: Callable[[], Awaitable[Sequence[LinkState]]] = _no_states
     pushes: Handler | None = None
     keep: Callable[[], Coroutine[None, None, None]] = _nothing
+    stop: Callable[[], None] = lambda: None
+    """Lets nothing be tried again that would hold the stop."""
 
 
 def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to join
@@ -76,6 +78,7 @@ def _chain(  # noqa: PLR0913, PLR0917  # likewise
     from bot.wechat.chain import Chain  # noqa: PLC0415
     from bot.wechat.component import Component  # noqa: PLC0415
     from bot.wechat.encryption import key_of  # noqa: PLC0415
+    from bot.wechat.exchanges import Exchanges  # noqa: PLC0415
     from bot.wechat.heard import Heard  # noqa: PLC0415
     from bot.wechat.push import Platform  # noqa: PLC0415
     from bot.wechat.upkeep import Upkeep  # noqa: PLC0415
@@ -98,8 +101,9 @@ def _chain(  # noqa: PLR0913, PLR0917  # likewise
     chain = Chain(component, tokens, seeds, clock=nature.clock)
     stack.push_async_callback(chain.close, _LAST_RENEWALS)
     upkeep = Upkeep(chain, tokens, settings.policy.all_owners, nature.jitter)
-    heard = Heard(component, chain, tokens, upkeep.wake)
+    exchanges = Exchanges(component, chain, tokens, nature.now, nature.sleep)
+    heard = Heard(exchanges, chain, tokens, upkeep.wake, start)
     keys = [key for key in map(key_of, platform.encoding_aes_keys) if key]
     known = Platform(platform.appid, platform.message_token, keys)
     pushes = Callback(known, heard, nature.now, nature.sleep, start).answer
-    return Source(chain, upkeep.states, pushes, upkeep.keep)
+    return Source(chain, upkeep.states, pushes, upkeep.keep, exchanges.stop)

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import sqlite3
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from itertools import count
@@ -24,6 +26,7 @@ from bot.playground.world import seed
 from bot.request import Origin, Request
 from bot.settings import Settings, load
 from bot.slack.api import SlackApi
+from tests.databases import Database, PostgreSQL
 
 RELEASES = "C0RELEASES"
 REQUESTER = "U0REQUESTER"
@@ -131,6 +134,35 @@ async def bot(environ: dict[str, str], nature: Nature) -> AsyncIterator[str]:
     """Run the bot, and return the line that says that it is ready."""
     async with running(settings_of(environ), nature) as line:
         yield line
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    # Not under pytest's own folder, which nobody but its owner may enter: as root, the server runs as another user.
+    folder = Path(tempfile.mkdtemp(prefix="ledger-"))
+    try:
+        server = PostgreSQL(folder)
+        try:
+            yield server
+        finally:
+            server.cleanup()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite:///{tmp_path}/ledger.db")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def on_postgresql(postgresql: PostgreSQL) -> AsyncIterator[Database]:
+    database = Database(postgresql.new())
+    yield database
+    await database.close()
+    postgresql.give_back(database.url)
 
 
 @asynccontextmanager

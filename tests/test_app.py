@@ -3,8 +3,8 @@ import gc
 import logging
 import re
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,10 @@ from bot.app import CannotStartError, running
 from bot.messages.answers import answer
 from bot.messages.notices import stopping
 from bot.nature import Nature, new_id
-from bot.ops.logs import Redactor
+from bot.ops.logs import Redactor, set_up
 from bot.outcome import Shared
 from bot.playground.slack import Dropped, Hangs, LocalSlack
-from bot.playground.stage import APPID, OWNER
+from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat import Code, Hang, LocalWeChat
 from bot.slack.events import PATH
 from bot.tasks import Tasks
@@ -64,6 +64,19 @@ async def nothing_left(slack: LocalSlack) -> AsyncIterator[None]:
         await asyncio.sleep(0)
     assert tasks_of_the_bot() == before
     gc.collect()  # an unclosed session or socket warns now, and a warning is an error
+
+
+@contextmanager
+def logging_as_in_earnest(level: str) -> Iterator[None]:
+    """Log as the bot does, with a redactor that knows no secret by itself."""
+    root = logging.getLogger()
+    before, handlers = root.level, root.handlers[:]
+    set_up(level, "text", ())
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(before)
 
 
 # Starting.
@@ -475,6 +488,49 @@ async def test_work_that_will_not_stop_is_left_behind_in_the_end() -> None:
 
 
 # Secrets.
+
+
+MALFORMED = {
+    "request line": b"GET /wechat/events?access_token=s3cret-1 HTTP/1.1 s3cret-2\r\nHost: x\r\n\r\n",
+    "method": b"s3cret-1 \x16\x03\x01 / HTTP/1.1\r\n\r\n",
+    "header": b"POST /wechat/events HTTP/1.1\r\nHost: x\r\ns3cret-1 s3cret-2\r\n\r\n",
+    "length": b"POST /wechat/events HTTP/1.1\r\nHost: x\r\nContent-Length: s3cret-1\r\n\r\n",
+    "address": b"POST http://[s3cret-1 HTTP/1.1\r\nHost: [s3cret-2\r\n\r\n",
+    "packed body": b"POST /wechat/events HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"
+    b"Connection: close\r\nContent-Length: 8\r\n\r\ns3cret-1",
+    "chunk": b"POST /wechat/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"s3cret-1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED.keys())
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+async def test_of_a_malformed_request_at_most_a_line_is_logged_and_nothing_of_what_it_said(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    nature: Nature,
+    capsys: pytest.CaptureFixture[str],
+    level: str,
+    malformed: bytes,
+) -> None:
+    port = free_port()
+    chain = slack_environment(slack) | chain_environment(wechat, port)
+    chain |= {name: environ[name] for name in ("DATABASE_URL", "SHARE_ENV_ALLOWED_GROUPS")}
+    with logging_as_in_earnest(level):
+        async with running(settings_of(chain | {"WECHAT_AUTHORIZER_APPID": OWNER}), nature):
+            await wechat.until(lambda wechat: bool(wechat.platform.calls))
+            capsys.readouterr()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(malformed)
+            answer = await reader.read()
+            writer.close()
+    assert re.match(rb"HTTP/1\.[01] 4\d\d ", answer)
+    log = capsys.readouterr().err
+    assert "s3cret" not in log
+    assert "Traceback" not in log
+    assert "wrongly packed" not in log  # nobody has tried to unpack it
+    assert len(re.findall("handling request|push refused", log)) <= 1
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])

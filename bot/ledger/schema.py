@@ -118,6 +118,7 @@ tokens = Table(
     Column("issued", Float),
     Column("expires", Float),
     Column("told", Float),  # WeChat's CreateTime of the newest push that counted
+    Column("told_marks", Text),  # of all of that second, in the order in which they came
     Column("error", String(64)),  # the guidance of the last try, if it failed
     Column("error_at", Float),
     Column("fence", Integer, nullable=False, server_default="0"),

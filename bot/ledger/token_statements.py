@@ -1,6 +1,6 @@
 """The statements about tokens for one kind of database; named as in `statements`: `the_…` is compared."""
 
-from sqlalchemy import Float, and_, bindparam, func, or_, select, update
+from sqlalchemy import Float, Text, and_, bindparam, case, func, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.ledger.schema import tokens
@@ -17,8 +17,15 @@ class TokenStatements:
         now = clock(dialect)
         one = and_(compared(_t.platform), compared(_t.name))
         mine = and_(one, compared(_t.fence))
-        told = bindparam("told", type_=Float)
-        newer = and_(one, or_(_t.told.is_(None), _t.told < told))
+        told, mark = bindparam("the_told", type_=Float), bindparam("the_mark", type_=Text)
+        newer = or_(_t.told.is_(None), _t.told < told)
+        same = and_(_t.told == told, not_(_t.told_marks.contains(mark)))
+        unheard = and_(one, or_(newer, same))
+        latest = and_(one, _t.told == told, _t.told_marks.endswith(mark))
+        heard = {
+            "told": told,
+            "told_marks": case((_t.told == told, _t.told_marks + mark), else_=mark),
+        }
         fine = {"error": None, "error_at": None}
         trouble = {"error": bindparam("error", type_=_t.error.type), "error_at": now}
         held_off = {"fence": _t.fence + 1, "lease_until": 0.0}
@@ -47,13 +54,11 @@ class TokenStatements:
         self.release = update(tokens).where(mine).values(lease_until=0.0)
 
         # What WeChat pushes counts more than a renewal under way, which loses its claim.
-        self.told = update(tokens).where(newer).values(told=told)
-        self.new_ticket = update(tokens).where(newer).values(told=told, **fresh)
-        self.replace = update(tokens).where(one).values(**fresh, **held_off)
+        nothing = dict.fromkeys(("value", "refresh_token", "issued", "expires"))
+        self.new_ticket = update(tokens).where(one, newer).values(told=told, **fresh)
+        self.hear = update(tokens).where(unheard).values(heard)
+        self.latest = select(_t.name).where(latest)
+        self.replace = update(tokens).where(latest).values(**fresh, **held_off)
         self.forget = (
-            update(tokens)
-            .where(one)
-            .values(
-                value=None, refresh_token=None, issued=None, expires=None, **trouble, **held_off
-            )
+            update(tokens).where(unheard).values(**heard, **nothing, **trouble, **held_off)
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine, RowMapping, Update
 
 from bot.ledger.seal import Seal, Sealed
 from bot.ledger.token_statements import TokenStatements
@@ -38,6 +38,15 @@ class Kept:
     error: str | None
     """The key of the guidance for the last renewal, if it failed."""
     error_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A push about an owner: WeChat's CreateTime, and a mark that tells it from others of the same second."""
+
+    owner: str
+    created: float
+    mark: str
 
 
 class Tokens:
@@ -103,39 +112,49 @@ class Tokens:
         """End a claim without a renewal."""
         await self._writer.run(lambda on: on.execute(self._say.release, self._held(claim)))
 
+    def let_go(self, claim: Kept) -> None:
+        """End a claim without waiting for it, for whoever is cut short in a renewal."""
+        self._writer.later(lambda on: on.execute(self._say.release, self._held(claim)))
+
     async def ticket(self, value: str, created: float) -> bool:
         """Keep the newest ticket; False if a push of then or later counted before."""
-        sealed = self._sealed(value, None, TICKET_LIFE)
-        return await self._tell(TICKET, created, sealed)
+        told = {**self._key(TICKET), "the_told": created}
+        fill = {**told, **self._sealed(value, None, TICKET_LIFE)}
+        return await self._writer.run(
+            lambda on: self._changes(on, TICKET, self._say.new_ticket, fill)
+        )
 
-    async def hear(self, owner: str, created: float) -> bool:
-        """Note that WeChat told of an owner at `created`; False if a push of then or later counted before."""
-        return await self._tell(owner, created, {})
+    async def hear(self, news: News) -> bool:
+        """Take note of news; False if they were heard before, or later ones."""
+        return await self._writer.run(
+            lambda on: self._changes(on, news.owner, self._say.hear, self._news(news))
+        )
 
-    async def replace(self, owner: str, value: str, refresh_token: str, life: float) -> None:
-        """Keep an owner's new tokens, whatever renewal is under way with the old ones."""
-        fill = {**self._key(owner), **self._sealed(value, refresh_token, life)}
+    async def is_latest(self, news: News) -> bool:
+        """Tell whether nothing was heard of the owner after this."""
+        fill = self._news(news)
+        return await self._writer.run(
+            lambda on: on.execute(self._say.latest, fill).first() is not None
+        )
 
-        def work(on: Connection) -> None:
-            self._make(on, owner)
-            on.execute(self._say.replace, fill)
+    async def replace(self, news: News, value: str, refresh_token: str, life: float) -> bool:
+        """Keep the tokens that an owner granted, whatever renewal is under way with the old ones.
 
-        await self._surely(work)
+        False if something was heard of the owner after that.
+        """
+        fill = {**self._news(news), **self._sealed(value, refresh_token, life)}
+        return await self._surely(lambda on: self._changes(on, news.owner, self._say.replace, fill))
 
-    async def forget(self, owner: str, error: str) -> None:
-        """Drop an owner's tokens, whatever renewal is under way with them."""
-        key = {**self._key(owner), "error": error}
-        await self._writer.run(lambda on: on.execute(self._say.forget, key))
+    async def forget(self, news: News, error: str) -> bool:
+        """Drop an owner's tokens, whatever renewal is under way with them; False as for `hear`."""
+        fill = {**self._news(news), "error": error}
+        return await self._writer.run(
+            lambda on: self._changes(on, news.owner, self._say.forget, fill)
+        )
 
-    async def _tell(self, name: str, created: float, columns: Mapping[str, object]) -> bool:
-        fill = {**self._key(name), "told": created, **columns}
-
-        def work(on: Connection) -> bool:
-            self._make(on, name)
-            say = self._say.new_ticket if columns else self._say.told
-            return on.execute(say, fill).rowcount == 1
-
-        return await self._writer.run(work)
+    def _changes(self, on: Connection, name: str, say: Update, fill: Mapping[str, object]) -> bool:
+        self._make(on, name)
+        return on.execute(say, fill).rowcount == 1
 
     async def _surely(self, work: Callable[[Connection], T]) -> T:
         try:
@@ -152,6 +171,11 @@ class Tokens:
 
     def _held(self, claim: Kept) -> dict[str, object]:
         return {**self._key(claim.name), "the_fence": claim.fence}
+
+    def _news(self, news: News) -> dict[str, object]:
+        # Marks are of one length, so that none is found astride two others.
+        mark = f"{news.mark} "
+        return {**self._key(news.owner), "the_told": news.created, "the_mark": mark}
 
     def _sealed(self, value: str, refresh_token: str | None, life: float) -> dict[str, object]:
         refresh = self._seal.close(refresh_token) if refresh_token else None

@@ -26,7 +26,7 @@ def tokens(states: Sequence[LinkState]) -> Message:
     ends = accumulate(len(line) for line in lines)
     shown = [line for line, end in zip(lines, ends, strict=True) if end <= _ROOM]
     more = [f"and {len(lines) - len(shown)} more"] if len(shown) < len(lines) else []
-    return message(f"*The owners' tokens*\n{bullets([*shown, *more])}" if lines else None)
+    return message(f"*Tokens kept by the bot*\n{bullets([*shown, *more])}" if lines else None)
 
 
 def _is_well(state: LinkState) -> bool:

@@ -10,6 +10,8 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
+from traceback import walk_tb
 from urllib.parse import quote
 
 _HIDDEN = "[hidden]"
@@ -109,12 +111,23 @@ def _quoted(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if re.search(r"[\s\"=]", text) else text
 
 
+def _untraced(record: logging.LogRecord) -> bool:
+    """Leave of what went wrong in aiohttp's server which error it was and where: its text quotes strangers' requests."""
+    error = record.exc_info[1] if record.exc_info else None
+    record.exc_info = record.exc_text = record.stack_info = None
+    if error is not None:
+        where = [f"{Path(f.f_code.co_filename).name}:{n}" for f, n in walk_tb(error.__traceback__)]
+        vars(record).update(error=type(error).__name__, at=where[-1] if where else None)
+    return True
+
+
 def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     """Send every log line of the process to standard error, cleaned; text on a terminal, else JSON."""
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(Redactor(secrets), as_json=as_json))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("aiohttp.server").addFilter(_untraced)
     # One line for each HTTP request and each reconnect step: for debugging only.
     quiet = logging.NOTSET if level == "DEBUG" else max(logging.WARNING, logging.root.level)
     for noisy in ("httpx", "slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):

@@ -84,7 +84,11 @@ class KeptTokens:
             if found := self._learnt(claim, refused):
                 await self._tokens.release(claim)
                 return found
-            issued = await _in_time(link, make(claim))
+            try:
+                issued = await _in_time(link, make(claim))
+            except BaseException:  # at a stop, others need not wait until the lease is over
+                self._tokens.let_go(claim)
+                raise
             if isinstance(issued, NoToken):
                 if await self._tokens.failed(claim, issued.guidance.key):
                     return issued

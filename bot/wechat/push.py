@@ -5,6 +5,7 @@ post here, so nothing counts before its signature is verified, and no entity is 
 """
 
 import hmac
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,6 +18,10 @@ from bot.wechat.encryption import decrypt, signature
 
 STALE_AFTER = 300.0
 """Seconds by which a push's timestamp may be off, so that old ones cannot be sent again."""
+
+_OF_CONCERN = frozenset(
+    {"component_verify_ticket", "authorized", "updateauthorized", "unauthorized"}
+)
 
 
 class Refusal(Enum):
@@ -40,11 +45,15 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """authorized or updateauthorized: an owner has granted something; the code is worth their tokens."""
+    """authorized or updateauthorized: an owner has granted something; the code is worth their tokens.
+
+    `code_until` is when the code ends, in Unix seconds, as far as WeChat says.
+    """
 
     created: float
     owner: str
     code: str = field(repr=False)
+    code_until: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,27 +109,37 @@ def _decrypted(platform: Platform, encrypted: str) -> Push | Refusal:
     told = _members(opened.message)
     if {opened.appid, told.get("AppId")} != {platform.component_appid}:
         return Refusal.OTHER_PLATFORM
-    created = told.get("CreateTime", "")
-    if not created.isascii() or not created.isdigit():
-        return Refusal.INCOMPLETE
-    return _push(told, float(created[:15]))
+    info_type, created = told.get("InfoType", ""), _number(told.get("CreateTime", ""))
+    if info_type not in _OF_CONCERN:
+        return Other(info_type)
+    return Refusal.INCOMPLETE if created is None else _push(info_type, told, created)
 
 
-def _push(told: Mapping[str, str], created: float) -> Push | Refusal:
+def _push(info_type: str, told: Mapping[str, str], created: float) -> Push | Refusal:
     owner = told.get("AuthorizerAppid", "")
-    match told.get("InfoType", ""):
+    match info_type:
         case "component_verify_ticket":
             ticket = told.get("ComponentVerifyTicket", "")
             return Ticket(created, ticket) if ticket else Refusal.INCOMPLETE
         case "authorized" | "updateauthorized":
             code = told.get("AuthorizationCode", "")
-            return (
-                Authorized(created, owner, code) if is_appid(owner) and code else Refusal.INCOMPLETE
-            )
-        case "unauthorized":
+            if not is_appid(owner) or not code:
+                return Refusal.INCOMPLETE
+            return Authorized(created, owner, code, _code_until(told, created))
+        case _:
             return Unauthorized(created, owner) if is_appid(owner) else Refusal.INCOMPLETE
-        case other:
-            return Other(other)
+
+
+def _code_until(told: Mapping[str, str], created: float) -> float:
+    """Return when a code ends; WeChat's page leaves open whether it says a time or how many seconds."""
+    said = _number(told.get("AuthorizationCodeExpiredTime", ""))
+    if said is None:
+        return math.inf
+    return said if said > created else created + said
+
+
+def _number(text: str) -> float | None:
+    return float(text[:15]) if text.isascii() and text.isdigit() else None
 
 
 def _members(xml: bytes) -> dict[str, str]:

@@ -17,8 +17,8 @@ from bot.playground.slack import LocalSlack
 from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat import Hang, LocalWeChat
 from bot.playground.world import seed
+from tests.databases import PostgreSQL
 from tests.faults.bots import CHANNEL, Bot, Load, assert_answered_once, assert_recorded_once
-from tests.faults.conftest import PostgreSQL
 
 LIFETIME = 7200.0
 RENEWED_WITHIN = 15.0  # seconds after whoever renewed has died

@@ -8,6 +8,7 @@ import pytest
 from bot.playground.slack import LocalSlack
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
+from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,
     Load,
@@ -16,7 +17,6 @@ from tests.faults.bots import (
     env_of,
     environ,
 )
-from tests.faults.conftest import PostgreSQL
 from tests.faults.kills import survive
 
 KILLS = 30

@@ -10,8 +10,8 @@ from bot.playground.slack import LocalSlack
 from bot.playground.stage import APPID
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
+from tests.databases import PostgreSQL
 from tests.faults.bots import Bot, Load, assert_answered_once, assert_recorded_once, environ
-from tests.faults.conftest import PostgreSQL
 
 TAKEN_OVER_WITHIN = 20.0  # seconds
 FROZEN = 2 * LEASE + 2  # seconds

@@ -12,7 +12,8 @@ from bot.ledger import Ledger
 from bot.ledger.audit import COLUMNS, Wanted, delete_before, open_for_audit, read
 from bot.ledger.opening import CannotOpenError
 from bot.outcome import Failed, Shared
-from tests.ledger.conftest import SOON, Database, PostgreSQL, accepted, new_request, within
+from tests.databases import Database, PostgreSQL
+from tests.ledger.conftest import SOON, accepted, new_request, within
 
 APPID = "wx00000000000000aa"
 EVERYTHING = Wanted()

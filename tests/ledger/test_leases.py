@@ -9,16 +9,8 @@ from bot.guidance import all_guidance
 from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.outcome import Failed, Shared
 from bot.request import State
-from tests.ledger.conftest import (
-    SOON,
-    Database,
-    PostgreSQL,
-    accepted,
-    everything,
-    new_request,
-    soon,
-    within,
-)
+from tests.databases import Database, PostgreSQL
+from tests.ledger.conftest import SOON, accepted, everything, new_request, soon, within
 
 SHORT = 0.05
 """A lease in seconds that is over soon."""

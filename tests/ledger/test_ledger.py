@@ -14,7 +14,8 @@ from bot.ledger import Accepted, Entry, Known, Ledger, SharedBefore, UnderWay
 from bot.link import Link
 from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
 from bot.request import MOVES, Request, State
-from tests.ledger.conftest import Database, accepted, everything, new_request
+from tests.databases import Database
+from tests.ledger.conftest import accepted, everything, new_request
 
 FAILED = Failed(all_guidance()[0], Said(40014, "invalid access_token", "5f3a-1"), 2)
 STEPS = [

@@ -22,15 +22,8 @@ from bot.ledger.opening import CannotOpenError, climb, open_database
 from bot.ledger.schema import HEAD, metadata
 from bot.ledger.seal import Seal
 from bot.outcome import Failed, Shared
-from tests.ledger.conftest import (
-    SOON,
-    Database,
-    PostgreSQL,
-    everything,
-    new_request,
-    soon,
-    within,
-)
+from tests.databases import Database, PostgreSQL
+from tests.ledger.conftest import SOON, everything, new_request, soon, within
 
 ROOT = Path(__file__).parent.parent.parent
 MIGRATIONS = ROOT / "bot/ledger/migrations"

@@ -15,8 +15,9 @@ from cryptography.fernet import Fernet
 
 from bot.ledger import Ledger, LedgerDownError
 from bot.ledger.seal import Seal, Sealed, seal_of
-from bot.ledger.tokens import COMPONENT, TICKET, TICKET_LIFE, Kept, Tokens, at_rest
-from tests.ledger.conftest import SOON, Database, within
+from bot.ledger.tokens import COMPONENT, TICKET, TICKET_LIFE, Kept, News, Tokens, at_rest
+from tests.databases import Database
+from tests.ledger.conftest import SOON, within
 
 PLATFORM, ANOTHER_PLATFORM = "wxc0de00000000c0de", "wxc0de11111111c0de"
 OWNER, ANOTHER_OWNER = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
@@ -54,6 +55,17 @@ async def saved(tokens: Tokens, value: str, refresh: str | None, name: str = OWN
     """Renew a token, and return it as it is kept."""
     assert await tokens.save(await claimed(tokens, name), value, refresh, LIFE)
     return await found(tokens, name)
+
+
+def news(at: float = 100.0, mark: str = "0" * 16, owner: str = OWNER) -> News:
+    return News(owner, at, mark)
+
+
+async def granted(tokens: Tokens, token: str, refresh: str, said: News | None = None) -> bool:
+    """Hear of an owner, and keep what they granted."""
+    said = said or news()
+    await tokens.hear(said)
+    return await tokens.replace(said, token, refresh, LIFE)
 
 
 def secrets(kept: Kept) -> tuple[str | None, str | None]:
@@ -323,22 +335,81 @@ async def test_a_new_ticket_ends_the_trouble_and_leaves_the_claim_to_ask_for_one
     assert await others.claim(TICKET, LEASE) is None
 
 
+HEAR: dict[str, Callable[[Tokens, News], Awaitable[bool]]] = {
+    "a grant": lambda tokens, said: tokens.hear(said),
+    "a withdrawal": lambda tokens, said: tokens.forget(said, "61003"),
+}
+HEARD = pytest.mark.parametrize("hear", HEAR.values(), ids=HEAR.keys())
+
+
+@HEARD
 @PUSHED
 async def test_only_newer_news_of_an_owner_counts(
-    database: Database, tokens: Tokens, at: float, counts: bool
+    database: Database,
+    tokens: Tokens,
+    at: float,
+    counts: bool,
+    hear: Callable[[Tokens, News], Awaitable[bool]],
 ) -> None:
-    assert await tokens.hear(OWNER, 100.0)
+    assert await tokens.hear(news(100.0))
     before = rows(database)
-    assert await tokens.hear(OWNER, at) is counts
+    assert await hear(tokens, news(at)) is counts
     assert (rows(database) != before) is counts
-    assert await tokens.hear(ANOTHER_OWNER, at)
+    assert await hear(tokens, news(at, owner=ANOTHER_OWNER))
     assert await tokens.ticket("ticket-1", at)
+
+
+@HEARD
+async def test_each_news_of_one_second_counts_once(
+    database: Database, tokens: Tokens, hear: Callable[[Tokens, News], Awaitable[bool]]
+) -> None:
+    marks = [str(number) * 16 for number in range(5)]
+    for number, mark in enumerate(marks):
+        assert await hear(tokens, news(100.0, mark))
+        before = rows(database)
+        for again in marks[: number + 1]:
+            assert not await hear(tokens, news(100.0, again))
+        assert rows(database) == before
+    assert await hear(tokens, news(101.0, marks[0]))
+    assert not await hear(tokens, news(100.0, "f" * 16))
+
+
+async def test_no_mark_is_found_astride_two_others(tokens: Tokens) -> None:
+    for mark in ("0123456789abcdef", "89abcdef01234567"):
+        assert await tokens.hear(news(100.0, mark))
+        assert await tokens.hear(news(100.0, mark[8:] + mark[:4] + mark[4:8][::-1]))
+
+
+@pytest.mark.parametrize(
+    "later", [news(101.0), news(100.0, "1" * 16)], ids=["a later second", "the same second"]
+)
+async def test_what_was_granted_is_not_kept_once_there_is_newer_news(
+    database: Database, tokens: Tokens, others: Tokens, later: News
+) -> None:
+    assert await tokens.hear(news())
+    assert await tokens.is_latest(news())
+    assert await others.forget(later, "61003")
+    before = rows(database)
+    assert not await tokens.is_latest(news())
+    assert not await tokens.replace(news(), "late", "late", LIFE)
+    assert rows(database) == before
+
+
+async def test_what_was_granted_is_kept_though_older_news_and_replays_come_in_between(
+    tokens: Tokens, others: Tokens
+) -> None:
+    assert await tokens.hear(news())
+    assert not await others.forget(news(99.0, "1" * 16), "61003")
+    assert not await others.hear(news())
+    assert await tokens.is_latest(news())
+    assert await tokens.replace(news(), "token-1", "refresh-1", LIFE)
+    assert secrets(await found(tokens)) == ("token-1", "refresh-1")
 
 
 async def test_of_the_same_news_that_reaches_many_replicas_one_counts(database: Database) -> None:
     replicas = [database.ledger(f"replica-{n}").tokens(PLATFORM, Seal()) for n in range(6)]
     for at in range(1, 10):
-        heard = await asyncio.gather(*(replica.hear(OWNER, at) for replica in replicas))
+        heard = await asyncio.gather(*(replica.hear(news(at)) for replica in replicas))
         assert sorted(heard) == [False] * 5 + [True]
 
 
@@ -346,7 +417,7 @@ async def test_hearing_of_an_owner_alone_lets_a_renewal_go_on(
     tokens: Tokens, others: Tokens
 ) -> None:
     claim = await claimed(tokens)
-    assert await others.hear(OWNER, 100)
+    assert await others.hear(news())
     assert await tokens.save(claim, "token-1", "refresh-1", LIFE)
 
 
@@ -356,7 +427,7 @@ async def test_what_an_owner_granted_counts_more_than_a_renewal_under_way(
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
     claim = await claimed(tokens)
-    await others.replace(OWNER, "token-2", "refresh-2", LIFE)
+    assert await granted(others, "token-2", "refresh-2")
     before = rows(database)
     assert not await late(tokens, claim)
     assert rows(database) == before
@@ -366,7 +437,7 @@ async def test_what_an_owner_granted_counts_more_than_a_renewal_under_way(
 async def test_what_an_owner_granted_is_kept_also_if_nothing_was_known_of_them(
     tokens: Tokens,
 ) -> None:
-    await tokens.replace(OWNER, "token-1", "refresh-1", LIFE)
+    assert await granted(tokens, "token-1", "refresh-1")
     kept = await found(tokens)
     assert secrets(kept) == ("token-1", "refresh-1")
     assert kept.life == pytest.approx(LIFE, abs=0.01)
@@ -378,7 +449,7 @@ async def test_what_an_owner_withdrew_stays_away_whatever_renewal_was_under_way(
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
     claim = await claimed(tokens)
-    await others.forget(OWNER, "61003")
+    assert await others.forget(news(), "61003")
     before = rows(database)
     assert not await late(tokens, claim)
     assert rows(database) == before
@@ -388,15 +459,17 @@ async def test_what_an_owner_withdrew_stays_away_whatever_renewal_was_under_way(
 
 
 async def test_an_owner_that_grants_again_is_well_again(tokens: Tokens) -> None:
-    await tokens.forget(OWNER, "61003")
-    await tokens.replace(OWNER, "token-2", "refresh-2", LIFE)
+    assert await tokens.forget(news(), "61003")
+    assert await granted(tokens, "token-2", "refresh-2", news(101.0))
     kept = await found(tokens)
     assert (*secrets(kept), kept.error, kept.error_at) == ("token-2", "refresh-2", None, None)
 
 
 GIVEN: dict[str, Late] = {
     "a renewal": lambda tokens, claim: tokens.save(claim, "token-2", "refresh-2", LIFE),
-    "a grant": lambda tokens, claim: tokens.replace(claim.name, "token-2", "refresh-2", LIFE),
+    "a grant": lambda tokens, claim: tokens.replace(
+        news(owner=claim.name), "token-2", "refresh-2", LIFE
+    ),
 }
 
 
@@ -405,6 +478,7 @@ async def test_what_wechat_gave_while_the_ledger_was_down_is_kept_once_it_is_up(
     database: Database, tokens: Tokens, give: Late
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
+    await tokens.hear(news())
     claim = await claimed(tokens)
     with database.locked(), within(SOON), pytest.raises(LedgerDownError):
         await give(tokens, claim)
@@ -416,6 +490,7 @@ async def test_what_wechat_gave_is_kept_also_if_whoever_asked_is_cut_short(
     database: Database, tokens: Tokens, give: Late
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
+    await tokens.hear(news())
     claim = await claimed(tokens)
     with database.locked():
         giving = asyncio.ensure_future(give(tokens, claim))
@@ -465,8 +540,9 @@ async def test_every_way_to_ask_says_so_when_the_ledger_is_down(
         "failed": lambda: tokens.failed(claim, "61004"),
         "release": lambda: tokens.release(claim),
         "ticket": lambda: tokens.ticket("ticket-1", 100),
-        "hear": lambda: tokens.hear(OWNER, 100),
-        "forget": lambda: tokens.forget(OWNER, "61003"),
+        "hear": lambda: tokens.hear(news()),
+        "is_latest": lambda: tokens.is_latest(news()),
+        "forget": lambda: tokens.forget(news(), "61003"),
     }
     with database.locked():
         said = await asyncio.gather(*(way() for way in ways.values()), return_exceptions=True)
@@ -484,14 +560,14 @@ async def test_two_platforms_in_one_ledger_do_not_see_each_other(
     assert await theirs.find(OWNER) is None
     held, before = await claimed(tokens), rows(database)
 
-    await theirs.forget(OWNER, "61003")
+    assert await theirs.forget(news(40), "61003")
     claim = await claimed(theirs)
     assert secrets(claim) == (None, None)
     assert await theirs.save(claim, "token-2", "refresh-2", LIFE)
     assert await theirs.ticket("ticket-2", 50)
-    assert await theirs.hear(OWNER, 50)
+    assert await theirs.hear(news(50))
     await theirs.failed(held, "61004")
-    await theirs.replace(OWNER, "token-3", "refresh-3", LIFE)
+    assert await theirs.replace(news(50), "token-3", "refresh-3", LIFE)
     assert rows(database)[: len(before)] == before
     assert {name: kept.value for name, kept in (await theirs.all()).items()} == {
         OWNER: "token-3",
@@ -519,14 +595,14 @@ WORDS = ("s3cret-ticket", "s3cret-platform", "s3cret-token", "s3cret-refresh", "
 async def test_the_database_holds_no_secret_in_the_open_once_there_is_a_key(
     database: Database, ledger: Ledger, keys: list[str], shown: tuple[str, ...]
 ) -> None:
-    ticket, platform, token, refresh, granted = WORDS
+    ticket, platform, token, refresh, given = WORDS
     tokens = ledger.tokens(PLATFORM, seal_of(keys))
     await tokens.ticket(ticket, 100)
     await saved(tokens, platform, None, COMPONENT)
     await saved(tokens, token, refresh)
-    await tokens.replace(ANOTHER_OWNER, granted, granted, LIFE)
+    assert await granted(tokens, given, given, news(owner=ANOTHER_OWNER))
     kept = await tokens.all()
-    assert {each.value for each in kept.values()} == {ticket, platform, token, granted}
+    assert {each.value for each in kept.values()} == {ticket, platform, token, given}
     assert tuple(word for word in WORDS if word.encode() in stored(database)) == shown
     assert [word for word in (*WORDS, *keys) if word in f"{kept!r} {tokens!r}"] == []
 

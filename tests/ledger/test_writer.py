@@ -11,7 +11,8 @@ from sqlalchemy.exc import OperationalError
 
 from bot.ledger.schema import replicas
 from bot.ledger.writer import PATIENCE, LedgerDownError, Writer
-from tests.ledger.conftest import SOON, Database, PostgreSQL, soon, within
+from tests.databases import Database, PostgreSQL
+from tests.ledger.conftest import SOON, soon, within
 
 
 @pytest.fixture

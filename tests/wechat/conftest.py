@@ -12,10 +12,8 @@ import pytest
 
 from bot.playground.wechat import LocalWeChat
 from bot.wechat.client import http_client
-from tests.ledger.conftest import Database, on_postgresql, postgresql, sqlite
+from tests.databases import Database
 from tests.wechat.replicas import Replica, Replicas
-
-__all__ = ["on_postgresql", "postgresql", "sqlite"]  # the fixtures of the ledger's tests
 
 OWNER = "wx0123456789abcdef"
 OTHER = "wxfedcba9876543210"
@@ -202,6 +200,14 @@ async def replicas_on_postgresql(
     replicas = Replicas(http, wechat, on_postgresql, clock)
     yield replicas
     await replicas.stop()
+
+
+@pytest.fixture(params=["replicas", "replicas_on_postgresql"], ids=["sqlite", "postgresql"])
+def on_both(request: pytest.FixtureRequest) -> Replicas:
+    """Make replicas on one database of each kind."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Replicas)
+    return found
 
 
 @pytest.fixture

@@ -24,10 +24,11 @@ from bot.wechat.callback import Callback
 from bot.wechat.chain import Chain
 from bot.wechat.component import Component
 from bot.wechat.encryption import RANDOM_BYTES, key_of
+from bot.wechat.exchanges import Exchanges
 from bot.wechat.heard import Heard
 from bot.wechat.push import Platform
 from bot.wechat.upkeep import Upkeep
-from tests.ledger.conftest import Database
+from tests.databases import Database
 
 KEY = Fernet.generate_key().decode()
 LIFE = 7200.0
@@ -49,8 +50,10 @@ class Replica:
     component: Component
     chain: Chain
     upkeep: Upkeep
+    exchanges: Exchanges
     heard: Heard
     woken: list[None]
+    tasks: Tasks
 
     async def kept(self, name: str) -> Kept:
         """Return what the ledger has of this name, which must be there."""
@@ -100,8 +103,12 @@ class Replicas:
             woken.append(None)
             upkeep.wake()
 
-        heard = Heard(component, chain, tokens, wake)
-        self.made.append(Replica(ledger, tokens, component, chain, upkeep, heard, woken))
+        tasks = Tasks()
+        exchanges = Exchanges(component, chain, tokens, time.time, briefly)
+        heard = Heard(exchanges, chain, tokens, wake, tasks.start)
+        self.made.append(
+            Replica(ledger, tokens, component, chain, upkeep, exchanges, heard, woken, tasks)
+        )
         return self.made[-1]
 
     async def restarted(self) -> Replica:
@@ -114,6 +121,8 @@ class Replicas:
     async def stop(self) -> None:
         """End what the replicas have under way."""
         for replica in self.made:
+            replica.exchanges.stop()
+            await replica.tasks.drain(0)
             await replica.chain.close(0)
         self.made.clear()
 
@@ -197,7 +206,7 @@ async def served(callback: Callback) -> AsyncIterator[str]:
     """Serve any callback."""
     server = web.Application(client_max_size=BODY_LIMIT)
     server.router.add_post("/wechat/events", callback.answer)
-    runner = web.AppRunner(server, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(server, access_log=None, auto_decompress=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

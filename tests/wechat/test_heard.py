@@ -61,7 +61,7 @@ async def test_a_code_is_exchanged_and_what_it_was_worth_is_kept(
     assert len(replica.woken) == 1
 
 
-@pytest.mark.parametrize("earlier", [0.0, 1.0, 3600.0])
+@pytest.mark.parametrize("earlier", [1.0, 3600.0])
 async def test_an_authorisation_that_comes_again_changes_nothing(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat, earlier: float
 ) -> None:
@@ -70,8 +70,27 @@ async def test_an_authorisation_that_comes_again_changes_nothing(
     await replica.heard.authorized(push)
     await replica.heard.authorized(Authorized(push.created - earlier, OTHER, "another code"))
     await replica.heard.unauthorized(Unauthorized(push.created - earlier, OTHER))
+    await replica.heard.authorized(Authorized(push.created - earlier, OTHER, push.code))
     assert replicas.row(OTHER) == before
     assert (len(wechat.platform.calls), len(replica.woken)) == (calls, 1)
+
+
+async def test_of_pushes_of_one_second_each_is_heard_once(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    first = await granted(replica, wechat, OTHER, 10.0)
+    before = await secrets_of(replica, OTHER)
+    second = await granted(replica, wechat, OTHER, 10.0)
+    assert not set(before) & set(await secrets_of(replica, OTHER))
+    wechat.platform.revoke(OTHER)
+    await replica.heard.unauthorized(Unauthorized(10.0, OTHER))
+    assert await secrets_of(replica, OTHER) == (None, None)
+    gone, calls = replicas.row(OTHER), len(wechat.platform.calls)
+    for push in (first, second):
+        await replica.heard.authorized(push)
+    await replica.heard.unauthorized(Unauthorized(10.0, OTHER))
+    assert replicas.row(OTHER) == gone
+    assert (len(wechat.platform.calls), len(replica.woken)) == (calls, 3)
 
 
 async def test_a_new_authorisation_replaces_what_is_kept(

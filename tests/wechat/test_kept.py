@@ -5,7 +5,7 @@ import pytest
 
 from bot.guidance import for_code
 from bot.ledger import LedgerDownError
-from bot.ledger.tokens import Kept
+from bot.ledger.tokens import Kept, News
 from bot.link import Link
 from bot.wechat.component_api import Issued
 from bot.wechat.kept import LEASE, KeptTokens
@@ -194,7 +194,9 @@ async def test_whoever_was_taken_for_dead_gives_what_the_others_brought(
 async def test_an_authorisation_during_a_renewal_is_what_counts(
     kept: KeptTokens, replica: Replica
 ) -> None:
-    make = Maker(lambda: replica.tokens.replace(OWNER, "pushed", "pushed too", LIFE))
+    news = News(OWNER, 10.0, "0" * 16)
+    await replica.tokens.hear(news)
+    make = Maker(lambda: replica.tokens.replace(news, "pushed", "pushed too", LIFE))
     assert await renewed(kept, make) == "pushed"
     found = await replica.kept(OWNER)
     assert (found.value, found.refresh_token) == ("pushed", "pushed too")
@@ -204,7 +206,7 @@ async def test_after_a_withdrawal_during_a_renewal_nothing_old_is_kept(
     kept: KeptTokens, replica: Replica
 ) -> None:
     await renewed(kept, Maker())
-    make = Maker(lambda: replica.tokens.forget(OWNER, "61003"))
+    make = Maker(lambda: replica.tokens.forget(News(OWNER, 10.0, "0" * 16), "61003"))
     assert await renewed(kept, make, "made-1") == "made-2"
     first, second = make.claims
     assert (first.refresh_token, second.refresh_token) == ("refresh-1", None)
@@ -214,3 +216,23 @@ async def test_a_secret_is_in_no_repr(kept: KeptTokens, replica: Replica) -> Non
     await renewed(kept, Maker())
     shown = [repr(kept), repr(vars(kept)), repr(await replica.kept(OWNER)), repr(replica.tokens)]
     assert [each for each in shown if "made-1" in each or "refresh-1" in each] == []
+
+
+async def test_whoever_is_cut_short_in_a_renewal_leaves_it_to_the_others_at_once(
+    on_both: Replicas, clock: Clock
+) -> None:
+    one, other = on_both.make(), on_both.make()
+    begun = asyncio.Event()
+
+    async def forever() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    renewing = asyncio.create_task(renewed(KeptTokens(one.tokens, clock), Maker(forever)))
+    await begun.wait()
+    assert await other.tokens.claim(OWNER, LEASE) is None
+    renewing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await renewing
+    await one.kept(OWNER)  # which comes after what was left to do
+    assert await other.tokens.claim(OWNER, LEASE)

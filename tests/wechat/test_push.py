@@ -1,3 +1,4 @@
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from encodings.aliases import aliases
@@ -71,6 +72,23 @@ def containing(message: bytes, appid: str = COMPONENT) -> Posted:
     return signed(encrypted, xml({"Encrypt": encrypted}))
 
 
+@pytest.mark.parametrize(
+    ("said", "until"),
+    [
+        ({}, math.inf),
+        ({"AuthorizationCodeExpiredTime": NOW + 1800}, NOW + 1800),
+        ({"AuthorizationCodeExpiredTime": 600}, NOW + 600),
+        ({"AuthorizationCodeExpiredTime": ""}, math.inf),
+        ({"AuthorizationCodeExpiredTime": "soon"}, math.inf),
+    ],
+)
+def test_how_long_a_code_lives_is_read_as_a_time_or_as_seconds(
+    said: dict[str, str | int], until: float
+) -> None:
+    found = read(told("authorized", **OF_CODE, **said))
+    assert found == Authorized(NOW, OWNER, "queryauthcode@@@made-up", until)
+
+
 TICKET_PUSH = told("component_verify_ticket", ComponentVerifyTicket=TICKET)
 
 
@@ -83,6 +101,11 @@ TICKET_PUSH = told("component_verify_ticket", ComponentVerifyTicket=TICKET)
         (told("unauthorized", **OF_OWNER), Unauthorized(NOW, OWNER)),
         (told("notify_third_fasteregister", status=0), Other("notify_third_fasteregister")),
         (told("秘密"), Other("秘密")),
+        (of({"AppId": COMPONENT, "InfoType": "notify_something"}), Other("notify_something")),
+        (
+            of({"AppId": COMPONENT, "InfoType": "notify_something", "CreateTime": "soon"}),
+            Other("notify_something"),
+        ),
         (told(""), Other("")),
     ],
     ids=lambda value: type(value).__name__ + (value.info_type if isinstance(value, Posted) else ""),

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("issued", sa.Float),
         sa.Column("expires", sa.Float),
         sa.Column("told", sa.Float),
+        sa.Column("told_marks", sa.Text),
         sa.Column("error", sa.String(64)),
         sa.Column("error_at", sa.Float),
         sa.Column("fence", sa.Integer, nullable=False, server_default="0"),

@@ -1,0 +1,260 @@
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot.playground.wechat import Answer, Code, Drop, Hang, LocalWeChat, Status
+from bot.wechat.exchanges import LONGEST, Exchanges, pauses
+from bot.wechat.heard import Heard
+from bot.wechat.push import Authorized, Unauthorized
+from tests.wechat.conftest import OTHER, OWNER
+from tests.wechat.replicas import Replica, Replicas, endpoints
+
+NOT_TAKEN_IN = "authorisation not taken in"
+
+
+class Time:
+    """A clock in Unix seconds that only pauses move; `rests` are the pauses, `up_to` how many there are before one lasts."""
+
+    def __init__(self, up_to: int = 1000) -> None:
+        self.began = self.now = time.time()
+        self.rests: list[float] = []
+        self.lasting = asyncio.Event()
+        self._up_to = up_to
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        if len(self.rests) == self._up_to:
+            self.lasting.set()
+            await asyncio.Event().wait()
+        self.rests.append(seconds)
+        self.now += seconds
+
+
+def heard_in(passing: Time, replica: Replica) -> tuple[Heard, Exchanges]:
+    """Return what takes pushes in for this replica, with time that passes by itself."""
+    exchanges = Exchanges(replica.component, replica.chain, replica.tokens, passing, passing.sleep)
+    wake = lambda: replica.woken.append(None)  # noqa: E731
+    heard = Heard(exchanges, replica.chain, replica.tokens, wake, replica.tasks.start)
+    return heard, exchanges
+
+
+def granted(wechat: LocalWeChat, created: float, until: float, owner: str = OTHER) -> Authorized:
+    return Authorized(created, owner, wechat.platform.authorize(owner), until)
+
+
+def reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
+    lines = [each for each in caplog.records if each.getMessage() == NOT_TAKEN_IN]
+    return [str(vars(line)["reason"]) for line in lines]
+
+
+def exchanges_of(wechat: LocalWeChat) -> int:
+    return endpoints(wechat).count("query_auth")
+
+
+async def settled(replica: Replica) -> None:
+    """Wait until nothing is under way."""
+    await replica.tasks.drain(10)
+
+
+@asynccontextmanager
+async def in_flight(
+    replica: Replica, wechat: LocalWeChat, push: Authorized
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Hear of an authorisation whose exchange WeChat has made and not yet answered."""
+    await replica.token()
+    wechat.platform.next("api_query_auth", Hang(0.3, after_effect=True))
+    hearing = asyncio.create_task(replica.heard.authorized(push))
+    await wechat.until(lambda _: exchanges_of(wechat) == 1)
+    yield hearing
+    await hearing
+
+
+@pytest.mark.parametrize("later", [0.0, 1.0], ids=["the same second", "a second later"])
+async def test_a_withdrawal_is_not_undone_by_an_exchange_that_was_in_flight(
+    on_both: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture, later: float
+) -> None:
+    one, other = on_both.make(), on_both.make()
+    await one.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    async with in_flight(one, wechat, granted(wechat, 10.0, time.time() + 600)) as hearing:
+        await other.heard.unauthorized(Unauthorized(10.0 + later, OTHER))
+        assert not hearing.done()
+        gone = on_both.row(OTHER)
+    assert on_both.row(OTHER) == gone
+    assert (gone["value"], gone["refresh_token"], gone["error"]) == (None, None, "61003")
+    assert reasons(caplog) == ["there is newer news"]
+    await settled(one)
+    assert exchanges_of(wechat) == 1
+
+
+async def test_an_older_withdrawal_that_comes_late_changes_nothing_for_an_exchange(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    async with in_flight(replica, wechat, granted(wechat, 10.0, time.time() + 600)):
+        await replica.heard.unauthorized(Unauthorized(9.0, OTHER))
+    assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
+
+
+PASSING: dict[str, Answer] = {
+    "the bad gateway": Status(502),
+    "the dropped connection": Drop(),
+    "WeChat too busy": Code(-1),
+    "an address not on the list": Code(61004),
+    "a quota used up": Code(45009),
+}
+
+
+@pytest.mark.parametrize("answer", PASSING.values(), ids=PASSING.keys())
+async def test_a_code_is_tried_again_with_growing_pauses_until_it_works(
+    replica: Replica, wechat: LocalWeChat, answer: Answer
+) -> None:
+    passing = Time()
+    heard, _ = heard_in(passing, replica)
+    wechat.platform.unlisted(OTHER)  # so that nothing but the code helps
+    push = granted(wechat, 10.0, passing.began + 600)
+    wechat.platform.always("api_query_auth", answer)
+    await heard.authorized(push)
+    assert (await replica.kept(OTHER)).value is None
+    assert len(replica.woken) == 1  # for the list, where that helps
+    await wechat.until(lambda _: len(passing.rests) == 3)
+    wechat.platform.always("api_query_auth", None)
+    await settled(replica)
+    assert passing.rests[:3] == [5.0, 10.0, 20.0]
+    assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
+    assert OTHER in await replica.token(OTHER)
+    assert len(replica.woken) == 2
+
+
+@pytest.mark.parametrize("errcode", [61009, 61010, 61003])
+async def test_what_wechat_says_of_the_code_itself_ends_the_tries(
+    replica: Replica, wechat: LocalWeChat, errcode: int
+) -> None:
+    passing = Time()
+    heard, _ = heard_in(passing, replica)
+    wechat.platform.next("api_query_auth", Status(502), Status(502), Code(errcode))
+    await heard.authorized(granted(wechat, 10.0, passing.began + 600))
+    await settled(replica)
+    assert exchanges_of(wechat) == 3
+    assert len(passing.rests) == 1
+
+
+@pytest.mark.parametrize(
+    ("lives", "longest"), [(600.0, 600.0), (float("inf"), LONGEST), (9 * LONGEST, LONGEST)]
+)
+async def test_no_code_is_tried_for_longer_than_it_lives_or_an_hour(
+    replica: Replica,
+    wechat: LocalWeChat,
+    caplog: pytest.LogCaptureFixture,
+    lives: float,
+    longest: float,
+) -> None:
+    passing = Time()
+    heard, _ = heard_in(passing, replica)
+    wechat.platform.always("api_query_auth", Code(61004))
+    await heard.authorized(granted(wechat, 10.0, passing.began + lives))
+    await settled(replica)
+    assert longest / 2 < sum(passing.rests) < longest
+    assert max(passing.rests) <= 300
+    assert reasons(caplog)[-1] == "the code's time is over"
+    assert exchanges_of(wechat) == len(passing.rests) + 1
+
+
+async def test_a_code_whose_time_is_over_is_tried_once(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    passing = Time()
+    heard, _ = heard_in(passing, replica)
+    wechat.platform.always("api_query_auth", Code(61004))
+    await heard.authorized(granted(wechat, 10.0, passing.began - 1))
+    await settled(replica)
+    assert (exchanges_of(wechat), passing.rests) == (1, [])
+
+
+@pytest.mark.parametrize("later", [0.0, 1.0], ids=["the same second", "a second later"])
+async def test_newer_news_of_the_owner_ends_the_tries(
+    replicas: Replicas,
+    wechat: LocalWeChat,
+    replica: Replica,
+    caplog: pytest.LogCaptureFixture,
+    later: float,
+) -> None:
+    passing, other = Time(), replicas.make()
+    heard, _ = heard_in(passing, replica)
+    wechat.platform.next("api_query_auth", *[Status(502)] * 2, Hang(0.2), Hang(0.2))
+    await heard.authorized(granted(wechat, 10.0, passing.began + 600))
+    await wechat.until(lambda _: len(passing.rests) == 1)
+    await other.heard.unauthorized(Unauthorized(10.0 + later, OTHER))
+    gone = replicas.row(OTHER)
+    await settled(replica)
+    assert reasons(caplog)[-1] == "there is newer news"
+    assert replicas.row(OTHER) == gone
+
+
+async def test_the_tries_outlive_a_ledger_that_is_down(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    passing = Time()
+    heard, _ = heard_in(passing, replica)
+    wechat.platform.next("api_query_auth", *[Status(502)] * 2)
+    await heard.authorized(granted(wechat, 10.0, passing.began + 600))
+    with replicas.down():
+        await wechat.until(lambda _: len(passing.rests) >= 1)
+    await settled(replica)
+    assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
+
+
+async def test_what_the_ledger_does_not_take_at_once_is_kept_when_it_does(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    await replica.token()
+    with replicas.full():
+        await replica.heard.authorized(granted(wechat, 10.0, time.time() + 600))
+    assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
+    assert exchanges_of(wechat) == 1
+
+
+async def test_a_stop_does_not_wait_for_the_next_try(replica: Replica, wechat: LocalWeChat) -> None:
+    passing = Time(up_to=0)
+    heard, exchanges = heard_in(passing, replica)
+    wechat.platform.always("api_query_auth", Code(61004))
+    await heard.authorized(granted(wechat, 10.0, passing.began + 600))
+    await passing.lasting.wait()
+    began = time.monotonic()
+    exchanges.stop()
+    await settled(replica)
+    assert time.monotonic() - began < 1
+    assert exchanges_of(wechat) == 1
+
+
+async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_list(
+    replicas: Replicas, wechat: LocalWeChat, replica: Replica, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    wechat.platform.always("api_query_auth", Status(502))
+    await replica.heard.authorized(granted(wechat, 10.0, time.time() + 600, OWNER))
+    assert (await replica.kept(OWNER)).refresh_token is None
+    after = await replicas.restarted()
+    keeping = asyncio.create_task(after.upkeep.keep())
+    await wechat.until(lambda _: "authorizer_token" in endpoints(wechat))
+    async with asyncio.timeout(5):
+        while (await after.kept(OWNER)).value is None:  # noqa: ASYNC110  # it is kept by itself
+            await asyncio.sleep(0.01)
+    keeping.cancel()
+    assert (await after.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
+    assert endpoints(wechat)[-2:] == ["get_authorizer_list", "authorizer_token"]
+
+
+def test_pauses_grow_to_five_minutes_and_fit() -> None:
+    assert list(pauses(100)) == [5.0, 10.0, 20.0, 40.0]
+    assert list(pauses(0)) == list(pauses(-1)) == []
+    hour = list(pauses(LONGEST))
+    assert hour == sorted(hour)
+    assert (hour[-1], len(hour)) == (300.0, 16)
+    assert sum(hour) < LONGEST
