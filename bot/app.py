@@ -9,26 +9,22 @@ from urllib.request import getproxies
 
 import aiohttp
 from aiohttp import web
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
-from bot.carrying import Carrying
+from bot.furnish import Outside, furnish
 from bot.ledger import Ledger, LedgerDownError
 from bot.ledger.opening import CannotOpenError
 from bot.nature import Nature
 from bot.settings import Settings, SlackSettings
-from bot.sharing import Ports, Sharing
 from bot.slack.api import SlackApi
-from bot.slack.connection import Ready, SocketMode, Unusable, preflight
-from bot.slack.directory import Directory
+from bot.slack.connection import SocketMode, Unusable, preflight
 from bot.slack.events import BODY_LIMIT, slack_events
 from bot.slack.events import PATH as EVENTS
-from bot.slack.listeners import bolt_app
-from bot.slack.posts import Posts
-from bot.slack.thread import Threads
 from bot.tasks import Tasks
-from bot.token_source import PUSHES, token_source
-from bot.wechat.client import WeChat, http_client
+from bot.token_source import PUSHES, Handler, token_source
+from bot.wechat.client import http_client
 
 _SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 _CONNECTIONS = 200
@@ -66,54 +62,43 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
         ledger = await _ledger(stack, settings)
         tasks = Tasks()
         source = token_source(stack, settings, nature, http, ledger, tasks.start)
-        owners = WeChat(
-            http,
-            settings.wechat_url,
-            source.tokens,
-            timeout=settings.wechat_timeout,
-            clock=nature.clock,
-            sleep=nature.sleep,
-            jitter=nature.jitter,
-        )
-        posts = Posts(api, _told(checked, "user_id"), nature.sleep)
-        places = Threads(api, posts, nature.clock, _told(checked, "url"))
-        carrying = Carrying(ledger, places, owners, nature.sleep, tasks.start)
-        stack.callback(places.close)
-        people = Directory(api, _told(checked, "team_id"), settings.policy.groups, nature.clock)
-        stack.callback(people.close)
-        people.ahead()
-        ports = Ports(
-            people,
-            ledger,
-            carrying.carry,
-            places.link,
-            source.states,
-            nature.new_id,
-            tasks.start,
-        )
-        sharing = Sharing(settings.policy, ports)
-        app = bolt_app(client, checked.identity, slack.signing_secret, sharing)
-        server = web.Application(client_max_size=BODY_LIMIT)
-        if source.pushes:
-            server.router.add_post(PUSHES, source.pushes)
-        if not slack.app_token:
-            server.router.add_post(EVENTS, slack_events(app))
-        how = [f"at {await _listen(stack, server, settings)}"] if server.router.routes() else []
-        if slack.app_token:
-            socket = SocketMode(app, slack.app_token, checked.socket_url)
-            stack.push_async_callback(socket.close)
-            if not await socket.open():
-                problem = "Slack's socket does not open. Check the network and the proxy, then start again."
-                raise CannotStartError((problem,), wrong_setup=False)
-            how.insert(0, "over Socket Mode")
+        opened = Outside(settings, nature, client, api, checked, http, ledger, source, tasks.start)
+        rooms = furnish(stack, opened)
+        how = await _reachable(stack, settings, rooms.app, source.pushes, checked.socket_url)
         # Held until the drain is over, or another replica would begin what this one still works on.
-        for keep in (source.keep(), carrying.keep(lambda: not sharing.stopping)):
+        for keep in (source.keep(), rooms.carrying.keep(lambda: not rooms.submitting.stopping)):
             stack.callback(asyncio.create_task(keep).cancel)
         stack.push_async_callback(tasks.drain, settings.shutdown_grace)
         stack.callback(source.stop)
-        stack.callback(sharing.stop)
-        where = f"{_told(checked, 'team')} as {_told(checked, 'user')}"
+        stack.callback(rooms.submitting.stop)
+        where = f"{checked.told('team')} as {checked.told('user')}"
         yield f"share-env-bot {__version__} is ready: {where}, {' and '.join(how)}."
+
+
+async def _reachable(
+    stack: AsyncExitStack,
+    settings: Settings,
+    app: AsyncApp,
+    pushes: Handler | None,
+    socket_url: str | None,
+) -> list[str]:
+    """Take what Slack and WeChat send until the stack is left; return how, in words."""
+    server = web.Application(client_max_size=BODY_LIMIT)
+    if pushes:
+        server.router.add_post(PUSHES, pushes)
+    if not settings.slack.app_token:
+        server.router.add_post(EVENTS, slack_events(app))
+    how = [f"at {await _listen(stack, server, settings)}"] if server.router.routes() else []
+    if settings.slack.app_token:
+        socket = SocketMode(app, settings.slack.app_token, socket_url)
+        stack.push_async_callback(socket.close)
+        if not await socket.open():
+            problem = (
+                "Slack's socket does not open. Check the network and the proxy, then start again."
+            )
+            raise CannotStartError((problem,), wrong_setup=False)
+        how.insert(0, "over Socket Mode")
+    return how
 
 
 @asynccontextmanager
@@ -158,10 +143,6 @@ async def _ledger(stack: AsyncExitStack, settings: Settings) -> Ledger:
         problem = f"The ledger takes nothing ({error}). Check DATABASE_URL and the disk, then start again."
         raise CannotStartError((problem,), wrong_setup=False) from error
     return ledger
-
-
-def _told(ready: Ready, what: str) -> str:
-    return str(ready.identity.get(what) or "")
 
 
 async def _listen(stack: AsyncExitStack, server: web.Application, settings: Settings) -> str:

@@ -129,8 +129,11 @@ def _audit(given: argparse.Namespace) -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
+    import logging  # noqa: PLC0415
+
     from bot.ops.doctor import doctor  # noqa: PLC0415
 
+    logging.disable()  # what libraries say on the way is not what the doctor found
     return _FINE if doctor(environment(), as_json=given.json) else _FAILED
 
 

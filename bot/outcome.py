@@ -1,9 +1,11 @@
 """How a request ended: a closed set, worded in `bot.messages`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
-from bot.guidance import Guidance
+from bot.guidance import Again, Guidance
 from bot.link import Link
 
 
@@ -45,7 +47,128 @@ class Unknown:
     tries: int = 1
 
 
-Outcome = Shared | Failed | Unknown
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An approver said no."""
+
+    by: str
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Whoever may took it back before it began."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Nobody confirmed or decided in time."""
+
+    waited_for: Literal["confirmation", "approval"]
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The policy, asked again at a click, did not allow it any more."""
+
+
+class Why(Enum):
+    """Why an item of a batch was left out."""
+
+    SHARED_BEFORE = "shared-before"
+    UNDER_WAY = "under-way"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Left out of a batch: it is done already, or being done."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many items of a batch ended how, of `total`."""
+
+    total: int
+    shared: int = 0
+    skipped: int = 0
+    failed: int = 0
+    unknown: int = 0
+    cancelled: int = 0
+
+    @property
+    def done(self) -> int:
+        """How many need nothing more."""
+        return self.shared + self.skipped + self.failed + self.unknown + self.cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The items of a batch that ended in the same way; `said` is what WeChat said to the first of them."""
+
+    outcome: Failed | Unknown | Skipped
+    appids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A batch is through; each of its items has an outcome of its own."""
+
+    tally: Tally
+    groups: tuple[Group, ...] = ()
+
+    @property
+    def lacks_groups(self) -> bool:
+        """Whether its items have more to tell, which the ledger does not keep with the batch."""
+        told = self.tally.failed + self.tally.unknown + self.tally.skipped
+        return not self.groups and told > 0
+
+
+Called = Shared | Failed | Unknown
+"""How a request ended that was to be carried out."""
+
+Outcome = Called | Rejected | Cancelled | Expired | Denied | Skipped | Finished
+
+
+def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
+    """Count the items of a batch; None is one that has not ended."""
+    names = [type(outcome).__name__.lower() for outcome in outcomes if outcome]
+    counted = {name: names.count(name) for name in set(names) & set(Tally.__slots__)}
+    return Tally(len(outcomes), **counted)
+
+
+def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
+    """Group the appids of what was not shared by what there is to say about it, the largest first."""
+    found: dict[str, tuple[Failed | Unknown | Skipped, list[str]]] = {}
+    for appid, outcome in items:
+        match outcome:
+            case Failed(guidance) | Unknown(guidance):
+                key = f"{type(outcome).__name__} {guidance.key}"
+            case Skipped(why):
+                key = why.value
+            case _:
+                continue
+        found.setdefault(key, (outcome, []))[1].append(appid)
+    groups = [Group(outcome, tuple(appids)) for outcome, appids in found.values()]
+    return tuple(
+        sorted(groups, key=lambda group: (isinstance(group.outcome, Skipped), -len(group.appids)))
+    )
+
+
+def may_help_again(outcome: Outcome) -> bool:
+    """Tell whether asking for the same once more can end otherwise."""
+    match outcome:
+        case Failed(guidance) | Unknown(guidance):
+            return guidance.again is not Again.NO
+        case Expired():
+            return True
+        case Finished(Tally(failed=failed, unknown=unknown)):
+            return failed + unknown > 0
+        case _:
+            return False
 
 
 @dataclass(frozen=True, slots=True)

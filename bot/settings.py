@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
 from bot.command import is_appid
 from bot.environ import Reader
+from bot.language import Language, language_of
 from bot.policy import Policy
-from bot.policy.file import CHANNEL_ID, GROUP_ID, USER_ID, read_policy, simple_policy
+from bot.policy.file import Tested
+from bot.policy_settings import read_rules
 from bot.token_settings import TokenSettings, check_owners, read_tokens, secrets_of
 
 DEFAULT_DATABASE = "sqlite:///share-env.db"
@@ -36,6 +37,7 @@ NAMES = (
     "SHARE_ENV_ALLOWED_USERS",
     "SHARE_ENV_ALLOWED_GROUPS",
     "SHARE_ENV_ALLOWED_CHANNELS",
+    "LANGUAGE",
     "HOST",
     "PORT",
     "LOG_LEVEL",
@@ -64,6 +66,7 @@ class Settings:
     database_url: str = field(repr=False)
     wechat_url: str
     wechat_timeout: float
+    language: Language
     host: str
     port: int
     log_level: str
@@ -72,9 +75,15 @@ class Settings:
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret among the settings, so that logs can be kept clean of them."""
-        slack = [self.slack.bot_token, self.slack.app_token, self.slack.signing_secret]
-        found = [*slack, *_passwords(self.database_url), *secrets_of(self.tokens)]
-        return tuple(filter(None, found))
+        return _secrets(self.slack, self.tokens, self.database_url)
+
+
+def _secrets(
+    slack: SlackSettings | None, tokens: TokenSettings | None, database_url: str
+) -> tuple[str, ...]:
+    of_slack = [slack.bot_token, slack.app_token, slack.signing_secret] if slack else []
+    of_tokens = secrets_of(tokens) if tokens else []
+    return tuple(filter(None, [*of_slack, *_passwords(database_url), *of_tokens]))
 
 
 def _passwords(database_url: str) -> list[str]:
@@ -89,38 +98,80 @@ def _passwords(database_url: str) -> list[str]:
     return [*dict.fromkeys([*found, *map(unquote, found), *map(unquote_plus, found)])]
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The settings part by part, for whoever looks into what is wrong; None for what cannot be used.
+
+    `problems` are those of `load`, but for the policy's failing tests. A token may still be of a wrong kind.
+    """
+
+    slack: SlackSettings | None
+    tokens: TokenSettings | None
+    policy: Tested | None
+    database_url: str = field(repr=False)
+    wechat_url: str | None
+    problems: tuple[str, ...]
+    whole: Settings | None
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret in the parts that can be used."""
+        return _secrets(self.slack, self.tokens, self.database_url)
+
+
 def load(environ: Mapping[str, str]) -> Settings | list[str]:
     """Return the Settings that `environ` describes, or one sentence for each thing wrong."""
+    parts = read_parts(environ)
+    return parts.whole or [*parts.problems, *(parts.policy.failed if parts.policy else ())]
+
+
+def read_parts(environ: Mapping[str, str]) -> Parts:
+    """Return what of the settings can be used, and what is wrong with the rest."""
     read = Reader(environ)
     default_owner = _default_owner(read)
     slack = _slack(read)
+    before = len(read.problems)
     tokens = read_tokens(read, default_owner)
-    policy = _policy(read, default_owner)
-    if policy and tokens:
-        check_owners(read, policy, tokens)
+    usable = tokens if len(read.problems) == before else None
+    tested = read_rules(read, default_owner)
+    if tested and tokens:
+        check_owners(read, tested.policy, tokens)
     database_url = read.text("DATABASE_URL") or DEFAULT_DATABASE
+    before = len(read.problems)
     wechat_url = read.url("WECHAT_API_URL", "https://api.weixin.qq.com").rstrip("/")
+    safe_url = wechat_url if len(read.problems) == before else None
     timeout = read.number("WECHAT_TIMEOUT", 10, 0.1, 60)
+    language = _language(read)
     host = read.text("HOST") or "127.0.0.1"
     port = int(read.number("PORT", 3000, 1, 65535, whole=True))
     level = read.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR") or "INFO"
     log_format = read.choice("LOG_FORMAT", "text", "json")
     grace = read.number("SHUTDOWN_GRACE", 10, 0, 600)
-    if read.problems or not (slack and tokens and policy):
-        return read.problems
-    return Settings(
-        slack,
-        tokens,
-        policy,
-        database_url,
-        wechat_url,
-        timeout,
-        host,
-        port,
-        level,
-        log_format,
-        grace,
-    )
+    whole = None
+    if slack and tokens and tested and not read.problems and not tested.failed:
+        whole = Settings(
+            slack,
+            tokens,
+            tested.policy,
+            database_url,
+            wechat_url,
+            timeout,
+            language,
+            host,
+            port,
+            level,
+            log_format,
+            grace,
+        )
+    return Parts(slack, usable, tested, database_url, safe_url, tuple(read.problems), whole)
+
+
+def _language(read: Reader) -> Language:
+    """Return the language of channels; a desktop exports LANGUAGE too, for gettext, as in en_US:en."""
+    word = read.text("LANGUAGE") or ""
+    if ":" in word or "_" in word:
+        return language_of(word.partition(":")[0])
+    tag = read.choice("LANGUAGE", *(language.value for language in Language))
+    return Language(tag) if tag else Language.ENGLISH
 
 
 def _default_owner(read: Reader) -> str | None:
@@ -161,8 +212,10 @@ def _slack(read: Reader) -> SlackSettings | None:
             f"SLACK_SIGNING_SECRET holds {_kind(secret)}. Copy the signing secret from your Slack app's "
             "page “Basic Information”."
         )
+    before = len(read.problems)
     api_url = read.url("SLACK_API_URL", "https://slack.com/api/").rstrip("/") + "/"
-    return SlackSettings(bot, app, secret, api_url) if bot else None
+    safe = len(read.problems) == before  # no token goes to a wrong address
+    return SlackSettings(bot, app, secret, api_url) if bot and safe else None
 
 
 def _kind(token: str) -> str:
@@ -170,41 +223,3 @@ def _kind(token: str) -> str:
     return next(
         (kind for start, kind in kinds.items() if token.startswith(start)), "something else"
     )
-
-
-def _policy(read: Reader, default_owner: str | None) -> Policy | None:
-    users = read.ids("SHARE_ENV_ALLOWED_USERS", USER_ID, "U012ABCDEF")
-    groups = read.ids("SHARE_ENV_ALLOWED_GROUPS", GROUP_ID, "S012ABCDEF")
-    channels = read.ids("SHARE_ENV_ALLOWED_CHANNELS", CHANNEL_ID, "C012ABCDEF")
-    named = read.text("POLICY_FILE")
-    path = Path(named or "policy.toml")
-    if named or path.is_file():
-        if users or groups or channels:
-            read.problems.append(
-                f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings. Keep one way: "
-                "move what they say into the file, or remove the file."
-            )
-        return _policy_file(read, path, default_owner)
-    if not users and not groups:
-        read.problems.append(
-            "Nobody may share anything yet. Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or "
-            "SHARE_ENV_ALLOWED_GROUPS."
-        )
-        return None
-    return simple_policy(users, groups, channels, default_owner)
-
-
-def _policy_file(read: Reader, path: Path, default_owner: str | None) -> Policy | None:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        read.problems.append(
-            f"POLICY_FILE {path} cannot be read: {why}. Put it there, or correct the path."
-        )
-        return None
-    policy = read_policy(text, default_owner)
-    if isinstance(policy, Policy):
-        return policy
-    read.problems += [f"{path}: {problem}" for problem in policy]
-    return None

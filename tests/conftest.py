@@ -32,7 +32,7 @@ RELEASES = "C0RELEASES"
 REQUESTER = "U0REQUESTER"
 ENV = "prod-1"
 ASK = f"{APPID} {ENV}"
-FINAL = ("✅", "❌", "❔")
+FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 
 _NOT_IN_TESTS = ("SLACK_", "WECHAT_", "SHARE_ENV_", "DATABASE_URL")
 

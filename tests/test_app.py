@@ -11,7 +11,7 @@ import pytest
 
 from bot import __version__
 from bot.app import CannotStartError, running
-from bot.messages.answers import answer
+from bot.messages.endings import answer
 from bot.messages.notices import stopping
 from bot.nature import Nature, new_id
 from bot.ops.logs import Redactor, set_up
@@ -34,6 +34,7 @@ from tests.conftest import (
     soon,
     states,
 )
+from tests.languages import ENGLISH
 
 
 def over_http(slack: LocalSlack, environ: dict[str, str], port: int) -> dict[str, str]:
@@ -138,7 +139,7 @@ async def test_no_library_posts_again_by_itself_what_may_have_arrived(
     async with running(settings_of(environ), nature):
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(ended)
-    assert replies(slack) == [answer(request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ async def test_in_http_mode_nothing_outlives_the_bot_either(
         running(settings_of(over_http(slack, environ, port)), nature),
     ):
         await slack.command(REQUESTER, RELEASES, ASK)
-    assert replies(slack) == [answer(request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
 
 
 async def test_a_call_under_way_is_finished_before_the_bot_leaves(
@@ -259,7 +260,7 @@ async def test_a_call_under_way_is_finished_before_the_bot_leaves(
     async with running(settings_of(environ), nature):
         await slack.command(REQUESTER, RELEASES, ASK)
         await wechat.until(lambda wechat: bool(wechat.calls))
-    assert replies(slack) == [answer(request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
 
 
 @pytest.mark.parametrize("grace", ["0", "0.1"])
@@ -283,7 +284,7 @@ async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_st
     assert rows(database, "SELECT state, holder, fence FROM requests") == [("placed", None, 1)]
     async with running(settings_of(environ), nature):
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [answer(request_of(slack), Shared(), called_again=True).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), called_again=True).text]
     assert len(wechat.calls) == 2
 
 
@@ -307,7 +308,7 @@ async def test_a_silent_slack_does_not_hold_the_stop_and_the_next_start_answers(
     assert states(database) == ["answered"]
     async with running(settings_of(environ), nature):
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [answer(request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
     assert len(wechat.calls) == 1
 
 
@@ -326,7 +327,7 @@ async def test_a_request_that_is_cut_short_before_it_began_begins_at_the_next_st
     assert states(database) == ["accepted"]
     async with running(settings_of(environ), nature):
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [answer(request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
 
 
 async def test_a_ledger_that_is_down_does_not_hold_the_stop(
@@ -387,9 +388,9 @@ async def test_commands_during_the_stop_are_told_so(
     await stop.wait()
     ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert ack.payload is not None
-    assert ack.payload["text"] == stopping().text
+    assert ack.payload["text"] == stopping(ENGLISH).text
     await bot
-    assert replies(slack) == [answer(request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
     assert len(wechat.calls) == 1
 
 

@@ -11,21 +11,27 @@ import pytest
 from sqlalchemy import event
 
 from bot.app import running
-from bot.carrying import Carrying, Place, Places
+from bot.batches import Batches
+from bot.carrying import Carrying
 from bot.guidance import Trouble, for_code, for_trouble
+from bot.holding import Holding
 from bot.ledger import Accepted, Entry, Ledger
 from bot.ledger.opening import Opened, open_database
-from bot.messages.answers import answer, parent
+from bot.messages.endings import answer, parent
 from bot.nature import Nature
-from bot.outcome import Failed, Outcome, Shared, Step, Unknown
+from bot.outcome import Called, Failed, Outcome, Shared, Step, Unknown
 from bot.playground.slack import Hangs, LocalSlack, Refuses
 from bot.playground.wechat import Code, Hang, LocalWeChat
 from bot.playground.world import BOT
+from bot.policy import Effect, Policy, Rule
+from bot.ports import Owners, Place, Places
 from bot.request import Request
 from bot.slack.api import SlackApi
+from bot.slack.approvals import Approvals
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
 from bot.tasks import Tasks
+from bot.waiting import Waiting
 from bot.wechat.client import WeChat, http_client
 from bot.wechat.tokens import TokenServer
 from tests.conftest import (
@@ -43,6 +49,7 @@ from tests.conftest import (
     states,
     use_up,
 )
+from tests.languages import ENGLISH, TONGUES
 
 THREADS = pytest.mark.parametrize("channel", [RELEASES, "D0BOT"], ids=["channel", "direct message"])
 RESTARTED = "I was restarted"
@@ -62,7 +69,8 @@ def opened(database: Path) -> Iterator[Opened]:
 
 @pytest.fixture
 def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
-    return Threads(api, Posts(api, BOT, sleep), clock, "https://playground.slack.com/")
+    url = "https://playground.slack.com/"
+    return Threads(api, Posts(api, BOT, sleep), clock, TONGUES, url)
 
 
 @pytest.fixture
@@ -85,12 +93,18 @@ Make = Callable[..., Carrying]
 
 
 @pytest.fixture
-def make(places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks) -> Make:
+def make(api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks) -> Make:
     """Makes what carries a ledger's requests, over the stand-ins unless told otherwise."""
+    policy = Policy((Rule("all", Effect.ALLOW),))
+    approvals = Approvals(Posts(api, BOT, sleep), policy, TONGUES, places.link)
 
-    def make(ledger: Ledger, lease: float = 12.0, **ports: object) -> Carrying:
-        carrying = Carrying(ledger, places, owners, sleep, tasks.start, lease)
-        return replace(carrying, **ports)  # type: ignore[arg-type]  # each test knows its ports
+    def make(
+        ledger: Ledger, lease: float = 12.0, places: Places = places, owners: Owners = owners
+    ) -> Carrying:
+        holding = Holding(ledger, sleep)
+        waiting = Waiting(holding, places, approvals)
+        batches = Batches(holding, owners, time.time, sleep)
+        return Carrying(holding, places, owners, waiting, batches, sleep, tasks.start, lease)
 
     return make
 
@@ -111,7 +125,7 @@ async def ledger(opened: Opened) -> AsyncIterator[Ledger]:
 
 
 async def accepted(ledger: Ledger, request: Request) -> Entry:
-    found = await ledger.accept(request, again=False)
+    found = await ledger.accept(request)
     assert isinstance(found, Accepted)
     return found.entry
 
@@ -191,9 +205,11 @@ async def test_whatever_a_crash_leaves_ends_in_one_parent_with_one_answer(  # no
     async with resumed(environ, nature, database):
         pass
     [shown] = slack.parents(channel)
-    assert shown.text == parent(request, Shared()).text
+    assert shown.text == parent(ENGLISH, request, Shared()).text
     called_again = left == "placed"
-    assert replies(slack, channel) == [answer(request, Shared(), called_again=called_again).text]
+    assert replies(slack, channel) == [
+        answer(ENGLISH, request, Shared(), called_again=called_again).text
+    ]
     assert len(wechat.calls) == (0 if left.startswith("answered") else 1)
     assert slack.shown_to(REQUESTER) == []
     assert kinds(database, "request1")[-1] == "delivered"
@@ -264,7 +280,7 @@ async def test_a_reply_that_nobody_can_look_for_is_not_repeated_but_stands_in_th
         pass
     assert replies(slack, RELEASES) == before
     [shown] = slack.parents(RELEASES)
-    assert answer(request, Shared()).text in shown.text
+    assert answer(ENGLISH, request, Shared()).text in shown.text
     assert TWICE in shown.text
 
 
@@ -284,8 +300,8 @@ async def test_a_reply_that_stood_without_its_record_says_what_the_second_call_b
     async with resumed(environ, nature, database):
         pass
     [shown] = slack.parents(RELEASES)
-    assert shown.text == parent(request, Shared()).text
-    assert replies(slack, RELEASES) == [answer(request, Shared(), called_again=True).text]
+    assert shown.text == parent(ENGLISH, request, Shared()).text
+    assert replies(slack, RELEASES) == [answer(ENGLISH, request, Shared(), called_again=True).text]
 
 
 @pytest.mark.parametrize("left", ["accepted", "placed"])
@@ -303,7 +319,7 @@ async def test_what_was_taken_over_too_often_is_given_up_without_a_call_and_says
     rows(database, "UPDATE requests SET taken_over = 5")
     async with resumed(environ, nature, database):
         pass
-    assert replies(slack, RELEASES) == [answer(request, GIVEN_UP).text]
+    assert replies(slack, RELEASES) == [answer(ENGLISH, request, GIVEN_UP).text]
     assert wechat.calls == []
 
 
@@ -421,7 +437,7 @@ async def test_alone_an_answer_is_not_kept_back_for_its_record_which_follows(  #
         tasks.start(make(ledger).carry(entry))
         await slack.until(ended)
     await soon(lambda: states(database) == ["ended"])
-    assert replies(slack, RELEASES) == [answer(entry.request, Shared()).text]
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
     assert len(wechat.calls) == 1
     assert kinds(database) == ["accepted", "placed", "call", "answered", "delivered"]
 
@@ -457,7 +473,7 @@ async def test_among_others_a_step_waits_for_its_record(  # noqa: PLR0913, PLR09
             assert wechat.calls == []
         await slack.until(ended)
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack, RELEASES) == [answer(entry.request, Shared()).text]
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
 
 
 # Somebody else holds the request.
@@ -473,13 +489,15 @@ class Meanwhile:
         self._opened = opened
         self._closed = closed
 
-    async def open(self, request: Request, *, look_since: float | None) -> Place | None:
+    async def open(
+        self, request: Request, *, look_since: float | None, waiting: bool
+    ) -> Place | None:
         """Open the place, and let it happen."""
-        place = await self._places.open(request, look_since=look_since)
+        place = await self._places.open(request, look_since=look_since, waiting=waiting)
         self._opened()
         return place
 
-    def reopen(self, request: Request, ref: str) -> Place:
+    def reopen(self, request: Request, ref: str | None) -> Place:
         """Let it happen, and return the place."""
         self._closed()
         return self._places.reopen(request, ref)
@@ -547,7 +565,7 @@ async def test_what_outlasts_the_lease_is_begun_again_looking_back(
     async with held(replace(opened, exclusive=False), lease=0.6) as ledger:
         entry = await accepted(ledger, request_of(slack))
         await make(ledger).carry(entry)
-    assert replies(slack, RELEASES) == [answer(entry.request, Shared()).text]
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
     assert states(database) == ["ended"]
     assert any(call.method == "conversations.history" for call in slack.calls)
 
@@ -568,15 +586,17 @@ class Stumbling:
         self._opens = opens
         self._closes = closes
 
-    async def open(self, request: Request, *, look_since: float | None) -> Place | None:
+    async def open(
+        self, request: Request, *, look_since: float | None, waiting: bool
+    ) -> Place | None:
         """Open the place, and break all the same."""
-        place = await self._places.open(request, look_since=look_since)
+        place = await self._places.open(request, look_since=look_since, waiting=waiting)
         self._opens -= 1
         if self._opens >= 0:
             raise RuntimeError("made up")
         return place
 
-    def reopen(self, request: Request, ref: str) -> Place:
+    def reopen(self, request: Request, ref: str | None) -> Place:
         """Break, or return the place."""
         self._closes -= 1
         if self._closes >= 0:
@@ -598,7 +618,7 @@ async def test_a_request_that_stumbles_is_tried_again_while_the_bot_lives(  # no
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
     await make(ledger, places=Stumbling(places, opens, closes)).carry(entry)
-    assert replies(slack, RELEASES) == [answer(entry.request, Shared()).text]
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
     assert len(wechat.calls) == 1
     assert states(database) == ["ended"]
     assert caplog.messages.count("unforeseen error") == opens + closes
@@ -624,9 +644,11 @@ async def test_a_request_that_always_stumbles_is_given_up_and_blocks_nobody(  # 
 class Late(Stumbling):
     """Places that once run out of a time of their own."""
 
-    async def open(self, request: Request, *, look_since: float | None) -> Place | None:
+    async def open(
+        self, request: Request, *, look_since: float | None, waiting: bool
+    ) -> Place | None:
         """Open the place, and break once."""
-        place = await self._places.open(request, look_since=look_since)
+        place = await self._places.open(request, look_since=look_since, waiting=waiting)
         self._opens -= 1
         if self._opens >= 0:
             raise TimeoutError
@@ -638,16 +660,14 @@ async def test_a_timeout_that_is_not_the_leases_is_like_any_other_stumble(
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
     await make(ledger, places=Late(places, opens=1)).carry(entry)
-    assert replies(slack, RELEASES) == [answer(entry.request, Shared()).text]
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
     assert states(database) == ["ended"]
 
 
 class Broken:
     """An owner whose call breaks."""
 
-    async def share(
-        self, owner: str, env: str, appid: str, told: Callable[[Step], None]
-    ) -> Outcome:
+    async def share(self, owner: str, env: str, appid: str, told: Callable[[Step], None]) -> Called:
         """Break."""
         raise RuntimeError(f"{owner} {env} {appid} {told}")
 
@@ -657,7 +677,7 @@ async def test_a_call_that_breaks_leaves_the_outcome_unknown_and_is_told(
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
     await make(ledger, owners=Broken()).carry(entry)
-    assert replies(slack, RELEASES) == [answer(entry.request, BUG).text]
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, BUG).text]
     assert "unforeseen error" in caplog.messages
     assert kinds(database)[-1] == "delivered"
 
@@ -697,7 +717,7 @@ async def test_what_nobody_holds_is_taken_over_and_carried_to_its_end(
         async with kept(make(ledger, lease=0.2)):
             await slack.until(ended)
             await soon(lambda: states(database) == ["ended"])
-    assert replies(slack, RELEASES) == [answer(entry.request, Shared()).text]
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
     assert len(wechat.calls) == 1
     assert kinds(database)[:2] == ["accepted", "taken over"]
 
@@ -782,7 +802,7 @@ async def test_a_direct_message_instead_of_a_used_up_response_url_is_resumed_as_
     await leave(database, places, request, posted=True, placed=True, answered=Shared())
     async with resumed(environ, nature, database):
         pass
-    assert replies(slack, "D0BOT") == [answer(request, Shared()).text]
+    assert replies(slack, "D0BOT") == [answer(ENGLISH, request, Shared()).text]
 
 
 async def test_a_private_start_is_told_before_the_call(
@@ -792,4 +812,4 @@ async def test_a_private_start_is_told_before_the_call(
     await make(ledger).carry(entry)
     start, end = slack.shown_to(REQUESTER)
     assert start.text.startswith("⏳")
-    assert end.text == answer(entry.request, Shared()).text
+    assert end.text == answer(ENGLISH, entry.request, Shared()).text

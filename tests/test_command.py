@@ -1,6 +1,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, example, given
@@ -8,13 +9,16 @@ from hypothesis import strategies as st
 
 from bot.command import (
     FIRST_WORDS,
+    MOST_APPIDS,
     OPTIONS,
     REASON_LIMIT,
     RECEIVED_LIMIT,
     Command,
     Help,
     History,
+    OpenForm,
     Share,
+    ShareMany,
     Whoami,
     Why,
     is_appid,
@@ -36,6 +40,7 @@ from bot.command.mistake import (
     ReasonTooLong,
     SeveralAppids,
     Swapped,
+    TooManyAppids,
     UnclosedQuote,
     UnknownOption,
     UnknownWord,
@@ -43,6 +48,8 @@ from bot.command.mistake import (
 
 A = "wx5fe6bb43205e9e70"
 B = "wx0123456789abcdef"
+C = "wx00000000000000aa"
+MANY = tuple(f"wx{number:016x}" for number in range(501))
 UPPER = "WX5FE6BB43205E9E70"
 WHY = '--reason "why it is needed"'
 LONG = "long " * 70
@@ -55,6 +62,15 @@ REASONS = (
     .filter(bool)
 )
 SHARES = st.builds(Share, APPIDS, ENVS, st.none() | REASONS, st.booleans(), st.booleans())
+SEVERAL = st.lists(APPIDS, min_size=2, max_size=6, unique=True)
+BATCHES = st.builds(
+    ShareMany,
+    SEVERAL.map(tuple),
+    ENVS.filter(lambda env: not re.match("(?i)appid$|wx[^-]{10}", env)),
+    st.none() | REASONS,
+    st.booleans(),
+    st.booleans(),
+)
 DAMAGED = (UPPER, A[:-1], f"&lt;{A}&gt;", "a_b", "-1", "appid", "&lt;appid&gt;", "&lt;env&gt;")
 DASHED = (
     *("--reason=", "--dry-run=1", "—dry-run", "--resaon", "--dryrun", "--foo", "--reason=x"),
@@ -72,11 +88,12 @@ LINES = st.tuples(STARTS, st.lists(PIECES, max_size=6)).map(lambda p: " ".join([
 TEXTS = LINES | st.text() | st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join)
 
 
-def rendered(command: Share) -> str:
+def rendered(command: Share | ShareMany) -> str:
     """Return the plain line that asks for `command`."""
+    appids = command.appids if isinstance(command, ShareMany) else [command.appid]
     reason = [] if command.reason is None else [f'--reason "{command.reason}"']
     flags = ["--dry-run"] * command.dry_run + ["--again"] * command.again
-    return " ".join([command.appid, command.env, *reason, *flags])
+    return " ".join([*appids, command.env, *reason, *flags])
 
 
 def sent_by_slack(line: str) -> str:
@@ -88,9 +105,9 @@ def sent_by_slack(line: str) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", Help()),
-        (" \u3000\n", Help()),
-        ("…", Help()),
+        ("", OpenForm()),
+        (" \u3000\n", OpenForm()),
+        ("…", OpenForm()),
         ("help", Help()),
         ("HELP", Help()),
         ("`help`", Help()),
@@ -149,6 +166,23 @@ def sent_by_slack(line: str) -> str:
         (f"{A} prod-1 --reason &lt;@U1|ann&gt;", Share(A, "prod-1", "@U1")),
         (f"{A} prod-1 --reason <http://a.b/7|a.b/7>", Share(A, "prod-1", "a.b/7")),
         (f"{A} prod-1 --reason {'x' * 300}", Share(A, "prod-1", "x" * 300)),
+        (f"{A} wxproduction1", Share(A, "wxproduction1")),
+        (f"{A} {B} prod-1", ShareMany((A, B), "prod-1")),
+        (f"{B} {A} prod-1", ShareMany((B, A), "prod-1")),
+        (f"{A},\n{B},\n{C}\nprod-1", ShareMany((A, B, C), "prod-1")),
+        (f"{A}、{B}，{C}；prod-1", ShareMany((A, B, C), "prod-1")),
+        (f"{A} {B} {A} prod-1", ShareMany((A, B), "prod-1")),
+        (f"{A} {A} prod-1", Share(A, "prod-1")),
+        (f"```{A} {B}``` prod-1", ShareMany((A, B), "prod-1")),
+        (f"{A} {B} help", ShareMany((A, B), "help")),
+        (f"{A} --dry-run {B} prod-1", ShareMany((A, B), "prod-1", dry_run=True)),
+        (
+            f"—again {A} {B} prod-1 --reason “for QA”",
+            ShareMany((A, B), "prod-1", "for QA", again=True),
+        ),
+        (f"{A} prod-1 --reason {B}", Share(A, "prod-1", B)),
+        (f"{' '.join(MANY[:500])} prod-1", ShareMany(MANY[:500], "prod-1")),
+        (f"{' '.join(MANY[:500] * 2)} prod-1", ShareMany(MANY[:500], "prod-1")),
     ],
 )
 def test_what_people_paste_is_read_as_what_they_meant(text: str, expected: Command) -> None:
@@ -254,10 +288,45 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
     ("history prod-1 test", ExtraWords(("test",)), "history prod-1"),
     ("history prod-1 prod-1", ExtraWords(("prod-1",)), "history prod-1"),
     ("history of prod_1", ExtraWords(("prod_1",)), "history of"),
-    (f"{A} {B} prod-1", SeveralAppids(2), f"{A} prod-1"),
-    (f"{A} {B} prod-1 --again", SeveralAppids(2), f"{A} prod-1 --again"),
-    (f"{B} {UPPER}", SeveralAppids(2), f"{B} <env>"),
-    (f"{A} prod-1 {B} {A}", SeveralAppids(3), f"{A} prod-1"),
+    (f"{A} {B}", MissingEnv(), f"{A} {B} <env>"),
+    (f"{A} {B} --dry-run", MissingEnv(), f"{A} {B} <env> --dry-run"),
+    (f"{A} {B} prod_1", NotAnEnv("prod_1"), f"{A} {B} <env>"),
+    (f"{A} {B} env", NotAnEnv("env", blank=True), f"{A} {B} <env>"),
+    (f"{A} {B} [prod-1]", NotAnEnv("[prod-1]"), f"{A} {B} prod-1"),
+    (f"prod-1 {A} {B}", Swapped(), f"{A} {B} prod-1"),
+    (f"{A} prod-1 {B} {A} --again", Swapped(), f"{A} {B} prod-1 --again"),
+    (f"{A} {B} prod-1 for QA", ExtraWords(("for", "QA")), f"{A} {B} prod-1"),
+    (f"{A} {B} prod-1 prod-2", ExtraWords(("prod-2",)), f"{A} {B} prod-1"),
+    (f"share {A} {B} prod-1", ExtraWords(("share",)), f"{A} {B} prod-1"),
+    (f"{A} {B} a_b c_d", ExtraWords(("a_b", "c_d")), f"{A} {B} <env>"),
+    (f"{B} {UPPER}", NotAnAppid(UPPER, AppidFault.CASE), f"{B} {A} <env>"),
+    (f"{UPPER} {B} prod-1", NotAnAppid(UPPER, AppidFault.CASE), f"{A} {B} prod-1"),
+    (f"{A} {B[:-1]} prod-1", NotAnAppid(B[:-1], AppidFault.LENGTH), f"{A} prod-1"),
+    (f"{A} {B[:-1]}x {C} prod-1", NotAnAppid(f"{B[:-1]}x", AppidFault.LETTERS), f"{A} {C} prod-1"),
+    (f"{A} *{B}* {C} prod-1", NotAnAppid(f"*{B}*", AppidFault.PREFIX), f"{A} {B} {C} prod-1"),
+    (f"{A[:-1]} {B[:-1]} prod-1", NotAnAppid(A[:-1], AppidFault.LENGTH), "<appid> prod-1"),
+    (f"{A} &lt;appid&gt; prod-1", NotAnAppid("<appid>", AppidFault.BLANK), f"{A} prod-1"),
+    (f"{A} {B} prod-1 --foo", UnknownOption("--foo", None), f"{A} {B} prod-1"),
+    (f'{A} {B} prod-1 --reason "QA', UnclosedQuote(), f"{A} {B} prod-1 {WHY}"),
+    (f"{A} {B} prod-1 --reason", OptionWithoutValue("--reason"), f"{A} {B} prod-1 {WHY}"),
+    (f"{A} {B} prod-1 --again --again", OptionTwice("--again"), f"{A} {B} prod-1 --again"),
+    (
+        f"{A} {B} prod-1 --reason {'x' * 301}",
+        ReasonTooLong(301, 300),
+        f'{A} {B} prod-1 --reason "{"x" * 299}…"',
+    ),
+    (
+        f"{' '.join(MANY)} prod-1 --again",
+        TooManyAppids(501, 500),
+        f"{' '.join(MANY[:500])} prod-1 --again",
+    ),
+    (
+        f"{' '.join(MANY)} prod-1 --foo",
+        UnknownOption("--foo", None),
+        f"{' '.join(MANY[:500])} prod-1",
+    ),
+    (f"why {A} {B} prod-1", SeveralAppids(2), f"why {A} prod-1"),
+    (f"why {B} {UPPER} {A} prod-1", SeveralAppids(3), f"why {B} prod-1"),
     (f"why {A} {B}", SeveralAppids(2), f"why {A} <env>"),
     ("hepl", UnknownWord("hepl", "help"), "help"),
     ("Who-Am-I", UnknownWord("Who-Am-I", "whoami"), "whoami"),
@@ -443,12 +512,16 @@ def test_any_text_is_read_and_what_is_read_is_well_formed(text: str) -> None:
             assert re.fullmatch("wx[0-9a-f]{16}", appid)
             assert re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", env)
             assert reason is None or 0 < len(reason) <= REASON_LIMIT
+        case ShareMany(appids, env):
+            assert 1 < len(appids) == len(set(appids)) <= MOST_APPIDS
+            assert all(is_appid(appid) for appid in appids)
+            assert is_env(env)
         case Why(appid, env):
             assert re.fullmatch("wx[0-9a-f]{16}", appid)
             assert re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", env)
         case History(about):
             assert about is None or is_appid(about) or is_env(about)
-        case Help() | Whoami() | Misread():
+        case OpenForm() | Help() | Whoami() | Misread():
             pass
 
 
@@ -471,19 +544,23 @@ def test_a_corrected_line_is_right_once_its_blanks_are_filled(text: str) -> None
 def test_a_dry_run_is_never_corrected_into_a_real_one(text: str, option: str) -> None:
     # In front of all else, so that no quote can swallow the option.
     wrong = parse(f"{option} {text}")
-    if isinstance(wrong, Misread) and isinstance(parse(sent_by_slack(wrong.instead)), Share):
+    if isinstance(wrong, Misread) and isinstance(
+        parse(sent_by_slack(wrong.instead)), Share | ShareMany
+    ):
         assert re.search(" --dry-run( --again)?$", wrong.instead)
     else:
-        assert not isinstance(wrong, Share) or wrong.dry_run
+        assert not isinstance(wrong, Share | ShareMany) or wrong.dry_run
 
 
 @given(TEXTS, st.sampled_from(["--again", "—again"]))
 def test_a_correction_keeps_again(text: str, option: str) -> None:
     wrong = parse(f"{option} {text}")
-    if isinstance(wrong, Misread) and isinstance(parse(sent_by_slack(wrong.instead)), Share):
+    if isinstance(wrong, Misread) and isinstance(
+        parse(sent_by_slack(wrong.instead)), Share | ShareMany
+    ):
         assert wrong.instead.endswith(" --again")
     else:
-        assert not isinstance(wrong, Share) or wrong.again
+        assert not isinstance(wrong, Share | ShareMany) or wrong.again
 
 
 @given(TEXTS)
@@ -505,15 +582,15 @@ def test_a_quote_that_does_not_close_swallows_no_dry_run(
     wrong = parse(f"{before} {option} {after}")
     if isinstance(wrong, Misread) and isinstance(wrong.mistake, UnclosedQuote):
         corrected = parse(sent_by_slack(wrong.instead))
-        assert not isinstance(corrected, Share) or corrected.dry_run
+        assert not isinstance(corrected, Share | ShareMany) or corrected.dry_run
 
 
 @given(st.sampled_from(FIRST_WORDS), TEXTS)
 def test_a_question_is_never_corrected_into_a_share(first: str, text: str) -> None:
     wrong = parse(f"{first} {text}")
-    assert not isinstance(wrong, Share)
+    assert not isinstance(wrong, Share | ShareMany)
     if isinstance(wrong, Misread):
-        assert not isinstance(parse(sent_by_slack(wrong.instead)), Share)
+        assert not isinstance(parse(sent_by_slack(wrong.instead)), Share | ShareMany)
 
 
 @given(APPIDS | ENVS.filter(lambda env: env.lower() != "history" and not re.match("(?i)wx", env)))
@@ -561,3 +638,68 @@ def test_backticks_around_the_words_change_nothing(share: Share, ticks: str) -> 
     one_by_one = f"{ticks}{share.appid}{ticks} {ticks}{share.env}{ticks}"
     assert parse(rendered(share).replace(pair, f"{ticks}{pair}{ticks}", 1)) == share
     assert parse(rendered(share).replace(pair, one_by_one, 1)) == share
+
+
+# Several appids.
+
+
+@given(BATCHES)
+def test_a_batch_written_as_plain_text_is_the_same_batch(batch: ShareMany) -> None:
+    assert parse(sent_by_slack(rendered(batch))) == batch
+    assert parse(rendered(batch)) == batch
+
+
+@given(BATCHES, st.data())
+def test_an_appid_that_comes_again_counts_once_and_where_it_came_first(
+    batch: ShareMany, data: st.DataObject
+) -> None:
+    again = data.draw(st.sampled_from(batch.appids))
+    first = batch.appids.index(again)
+    at = data.draw(st.integers(first + 1, len(batch.appids)))
+    twice = (*batch.appids[:at], again, *batch.appids[at:])
+    assert parse(rendered(replace(batch, appids=twice))) == batch
+
+
+@given(BATCHES, st.sampled_from([UPPER, A[:-1], f"{A}0", f"{A[:-1]}g", f"*{A}*"]), st.data())
+def test_one_damaged_appid_among_good_ones_is_named_and_the_good_ones_stay(
+    batch: ShareMany, damaged: str, data: st.DataObject
+) -> None:
+    assume(A not in batch.appids)
+    at = data.draw(st.integers(0, len(batch.appids)))
+    line = rendered(replace(batch, appids=(*batch.appids[:at], damaged, *batch.appids[at:])))
+    wrong = parse(line)
+    assert isinstance(wrong, Misread)
+    assert isinstance(wrong.mistake, NotAnAppid)
+    assert wrong.mistake.word == damaged
+    known = [A] if A in wrong.instead else []  # what it was meant to be can be told
+    right = (*batch.appids[:at], *known, *batch.appids[at:])
+    assert parse(sent_by_slack(wrong.instead)) == replace(batch, appids=right)
+
+
+@given(
+    SEVERAL,
+    st.lists(st.sampled_from(["prod-1", "a_b", "--foo", "—again", '"x']), max_size=4, unique=True),
+    st.data(),
+)
+def test_a_correction_loses_no_appid_that_was_right(
+    appids: list[str], others: list[str], data: st.DataObject
+) -> None:
+    words = data.draw(st.permutations([*appids, *others]))
+    wrong = parse(" ".join(words))
+    if isinstance(wrong, Misread):
+        readable = " ".join(words).partition('"')[0].split()
+        named = [word for word in wrong.instead.split() if is_appid(word)]
+        assert named == [word for word in readable if word in appids]
+
+
+@given(SEVERAL, ENVS, st.permutations(range(3)))
+def test_a_batch_in_another_order_is_never_read_but_put_right(
+    appids: list[str], env: str, order: list[int]
+) -> None:
+    assume(order[-1] != 2 and not re.match("(?i)appid$|wx[^-]{10}", env))
+    assume(env.lower() not in FIRST_WORDS)
+    parts = [appids[0], " ".join(appids[1:]), env]
+    wrong = parse(" ".join(parts[place] for place in order))
+    assert isinstance(wrong, Misread)
+    assert wrong.mistake == Swapped()
+    assert isinstance(parse(sent_by_slack(wrong.instead)), ShareMany)

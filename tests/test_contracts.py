@@ -17,10 +17,12 @@ from packaging.version import Version
 
 from bot.command import FIRST_WORDS, OPTIONS, SLASH_COMMAND
 from bot.guidance import CODES, all_guidance
+from bot.ops.check import CHECKS
 from bot.playground.slack_web import METHODS
 from bot.policy import Policy
 from bot.policy.file import read_policy
 from bot.settings import NAMES, load
+from bot.slack.scopes import SCOPES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,6 +56,15 @@ def test_the_manifest_keeps_slacks_limits() -> None:
     }
 
 
+def test_the_manifest_lets_the_bot_show_its_home_and_its_buttons() -> None:
+    assert MANIFEST["features"]["app_home"]["home_tab_enabled"] is True
+    assert MANIFEST["features"]["app_home"]["messages_tab_enabled"] is True  # for direct messages
+    assert MANIFEST["settings"]["interactivity"]["is_enabled"] is True
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bot/slack").glob("*.py")]
+    heard = {event for source in sources for event in re.findall(r'app\.event\("(\w+)"', source)}
+    assert set(MANIFEST["settings"]["event_subscriptions"]["bot_events"]) == heard
+
+
 def test_the_manifest_asks_for_the_scopes_that_the_calls_need_and_no_others() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bot/slack").glob("*.py")]
     called = {m for source in sources for m in re.findall(r'"([a-z]+\.[a-zA-Z.]+)"', source)}
@@ -71,6 +82,7 @@ def test_the_manifest_asks_for_the_scopes_that_the_calls_need_and_no_others() ->
             needed.add(scope)
     assert {"chat.postMessage", "chat.update", "users.info", "conversations.replies"} <= called
     assert set(MANIFEST["oauth_config"]["scopes"]["bot"]) == needed
+    assert {scope.name for scope in SCOPES} == needed
 
 
 def test_the_readme_explains_every_scope() -> None:
@@ -123,6 +135,14 @@ def guidance_rows() -> Iterator[str]:
         yield f"| {name} | {row.title} | {row.fixer.value} | {doubt} |\n"
 
 
+def test_the_readme_lists_every_check_of_the_doctor() -> None:
+    table = README.split("| Check | What is looked at |")[1].split("\n\n")[0]
+    listed = [
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in _code(row)
+    ]
+    assert listed == list(CHECKS)
+
+
 def test_the_readmes_policy_is_one_that_the_bot_accepts() -> None:
     (sample,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     assert isinstance(read_policy(sample, None), Policy)
@@ -159,32 +179,47 @@ def _code(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
 
 
-RANKS = {
-    "cli": 6,
-    "__main__": 6,
-    "app": 5,
-    "token_source": 5,
-    "slack": 4,
-    "wechat": 4,
-    "ops": 4,
-    "sharing": 3,
+PURE = {
+    *("click", "command", "guidance", "language", "link", "messages", "outcome", "policy"),
+    *("request", "ruling"),
 }
-PURE = {"command", "policy", "request", "guidance", "link", "messages", "outcome"}
+FLOORS = (
+    {"__init__", *PURE},
+    {"catalogues", "changes", "environ", "ledger", "nature", "once", "tasks"},
+    {"holding", "policy_settings", "ports", "token_settings"},
+    {"batches", "settings", "submitting", "waiting"},
+    {"answering", "carrying", "forming", "sharing"},
+    {"confirming", "deciding", "home", "retrying"},
+    {"slack", "wechat"},
+    {"ops", "token_source"},
+    {"furnish"},
+    {"app"},
+    {"playground"},
+    {"cli"},
+    {"__main__"},
+)
+"""The rooms of the bot: each uses those of the floors below, and the pure ones each other."""
+RANKS = {room: rank for rank, rooms in enumerate(FLOORS) for room in rooms}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "bot").rglob("*.py")), ids=str)
 def test_imports_run_downhill(path: Path) -> None:
     here = path.relative_to(ROOT / "bot").with_suffix("").parts[0]
-    if here == "playground":
-        return
     for module in _house_imports(path):
         there = module.split(".")[1]
         if here in PURE:
             assert there in PURE, module
         elif there == "playground":
-            assert here == "cli", module
+            assert here in {"cli", "playground"}, module
         else:
-            assert RANKS.get(here, 1) >= RANKS.get(there, 1), module
+            assert here == there or RANKS[here] > RANKS[there], module
+
+
+def test_every_room_has_its_floor() -> None:
+    rooms = {path.stem for path in (ROOT / "bot").glob("*.py")}
+    rooms |= {path.parent.name for path in (ROOT / "bot").glob("*/__init__.py")}
+    assert rooms == set(RANKS)
+    assert len(RANKS) == sum(map(len, FLOORS))
 
 
 def _house_imports(path: Path) -> Iterator[str]:

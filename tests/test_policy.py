@@ -30,6 +30,7 @@ from bot.policy import (
     decide,
     deciding_rule,
     explain,
+    may_approve,
     may_see,
     nearest,
     owner_of,
@@ -420,7 +421,70 @@ def test_a_policy_knows_every_group_that_a_rule_names() -> None:
     assert Policy(()).groups == users()
 
 
-APPROVERS = Approvers(users(BOB), users(), THERE, timedelta(hours=1))
+def test_a_policy_knows_the_groups_of_its_approvers_too() -> None:
+    asking = replace(OPS_MUST_ASK, approvers=Approvers(users(BOB), users(QA, "S0X"), THERE, HOUR))
+    assert Policy((ANN_MAY, asking)).groups == users(OPS, QA, "S0X")
+
+
+def test_a_rule_is_found_by_its_name() -> None:
+    policy = Policy((ANN_MAY, BOB_MAY))
+    assert policy.rule("bob may") is BOB_MAY
+    assert policy.rule("Bob may") is None
+    assert Policy(()).rule("") is None
+
+
+HOUR = timedelta(hours=1)
+APPROVERS = Approvers(users(BOB), users(), THERE, HOUR)
+BY_BOB = replace(ANN_MUST_ASK, approvers=APPROVERS)
+BY_OPS = replace(ANN_MUST_ASK, approvers=Approvers(users(), users(OPS), THERE, HOUR))
+BY_ALL = replace(ANN_MUST_ASK, approvers=Approvers(users(ANYONE), users(), THERE, HOUR))
+BY_ANN = replace(ANN_MUST_ASK, approvers=Approvers(users(ANN, BOB), users(OPS), THERE, HOUR))
+JUST_BOB = Person("T1", BOB)
+APPROVED: dict[str, tuple[Rule, Person, bool]] = {
+    "whoever is named decides": (BY_BOB, JUST_BOB, True),
+    "whoever is not named does not": (BY_BOB, Person("T1", "U0EVE"), False),
+    "a group without a name is not named": (
+        BY_BOB,
+        Person("T1", "U0EVE", groups=users(OPS)),
+        False,
+    ),
+    "whoever is in a named group decides": (BY_OPS, Person("T1", BOB, groups=users(OPS)), True),
+    "whoever is in another group does not": (BY_OPS, Person("T1", BOB, groups=users(QA)), False),
+    "a group that cannot be read holds nobody": (
+        BY_OPS,
+        Person("T1", BOB, unreadable={OPS: PLAN}),
+        False,
+    ),
+    "a group that cannot be read takes nothing from who is named": (
+        BY_BOB,
+        Person("T1", BOB, unreadable={OPS: PLAN}),
+        True,
+    ),
+    "anyone may be named": (BY_ALL, JUST_BOB, True),
+    "but a guest is not anyone": (BY_ALL, Person("T1", BOB, Standing.GUEST), False),
+    "a guest that is named does not decide": (BY_BOB, Person("T1", BOB, Standing.GUEST), False),
+    "nor somebody from outside": (BY_BOB, Person("T1", BOB, Standing.OUTSIDER), False),
+    "nor a bot": (BY_BOB, Person("T1", BOB, Standing.BOT), False),
+    "nor who was deactivated": (BY_BOB, Person("T1", BOB, Standing.DEACTIVATED), False),
+    "nobody decides about their own": (BY_ANN, JUST_ANN, False),
+    "not even through a group": (BY_OPS, OPS_ANN, False),
+    "not even where anyone may": (BY_ALL, JUST_ANN, False),
+    "unless the rule allows it": (replace(BY_ANN, self_approval=True), JUST_ANN, True),
+    "which makes nobody an approver": (replace(BY_BOB, self_approval=True), JUST_ANN, False),
+    "a rule without approvers has none": (ANN_MUST_ASK, JUST_BOB, False),
+    "and self-approval alone gives none": (
+        replace(ANN_MUST_ASK, self_approval=True),
+        JUST_ANN,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("rule", "person", "expected"), APPROVED.values(), ids=list(APPROVED))
+def test_who_may_decide_about_what_ann_asks_for(rule: Rule, person: Person, expected: bool) -> None:
+    assert may_approve(rule, person, ANN) is expected
+
+
 IDS = (ANN, BOB, "U0EVE")
 GROUPS = (OPS, QA, "S0X")
 RULES = st.builds(
@@ -434,7 +498,8 @@ RULES = st.builds(
     st.sampled_from(((ANYONE,), ("prod-*",), ("test-*", "prod-1"))),
     st.booleans(),
     st.booleans(),
-    st.sampled_from((None, APPROVERS)),
+    st.sampled_from((None, APPROVERS, BY_ALL.approvers, BY_ANN.approvers, BY_OPS.approvers)),
+    st.booleans(),
 )
 POLICIES = st.lists(RULES, max_size=6).map(lambda rules: Policy(tuple(rules)))
 PLAIN_POLICIES = st.lists(
@@ -542,3 +607,29 @@ def test_a_rule_at_the_end_changes_only_what_no_rule_decided(policy: Policy, ask
         or (isinstance(before.because, GroupUnreadable) and isinstance(after, Allow))
     )
     assert undecided or after == before
+
+
+@given(RULES, PEOPLE, st.sampled_from(IDS))
+def test_only_members_decide_and_about_their_own_only_where_the_rule_says_so(
+    rule: Rule, person: Person, asked_by: str
+) -> None:
+    if may_approve(rule, person, asked_by):
+        assert person.standing is Standing.MEMBER
+        assert rule.approvers is not None
+        assert rule.self_approval or person.user_id != asked_by
+
+
+@given(RULES, PEOPLE, st.sampled_from(IDS), st.sampled_from(GROUPS), st.sampled_from(Unreadable))
+def test_a_group_that_becomes_unreadable_makes_nobody_an_approver(
+    rule: Rule, person: Person, asked_by: str, group: str, trouble: Unreadable
+) -> None:
+    unread = without(Ask(person, HERE, A, "prod-1"), group, trouble).person
+    if may_approve(rule, unread, asked_by):
+        assert may_approve(rule, person, asked_by)
+
+
+@given(POLICIES, ASKS)
+def test_who_may_approve_says_nothing_about_who_may_share(policy: Policy, asked: Ask) -> None:
+    others = tuple(replace(rule, approvers=None, self_approval=False) for rule in policy.rules)
+    before, after = decide(policy, asked), decide(Policy(others), asked)
+    assert type(before) is type(after)

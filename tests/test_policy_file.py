@@ -119,6 +119,13 @@ def test_approvals_expire_after_a_day_unless_the_file_says_otherwise() -> None:
     )
 
 
+@pytest.mark.parametrize(("line", "expected"), [("", False), ("true", True), ("false", False)])
+def test_nobody_approves_their_own_unless_the_file_says_so(line: str, expected: bool) -> None:
+    text = APPROVE + 'approvers = { users = ["U1X"], channel = "C1X" }\n'
+    text += f"self_approval = {line}\n" if line else ""
+    assert policy(text).rules[0].self_approval is expected
+
+
 @pytest.mark.parametrize(
     "span", ['"24"', '"0h"', '"1w"', '"h"', '"1.5h"', '"99999d"', '" 1h"', '"٢h"', '""', "24"]
 )
@@ -266,6 +273,21 @@ PROBLEMS: dict[str, tuple[str, str]] = {
             'rule 1 (“x”): approvers go with effect = "approve" only. '
             "Change the effect or remove them."
         ),
+    ),
+    "self-approval without an approval": (
+        RULE + 'name = "x"\nself_approval = true\n',
+        (
+            'rule 1 (“x”): self_approval goes with effect = "approve" only. '
+            "Change the effect or remove it."
+        ),
+    ),
+    "self-approval that is neither true nor false": (
+        APPROVE + 'approvers = { users = ["U1X"], channel = "C1X" }\nself_approval = "yes"\n',
+        "rule 1, self_approval: it must be true or false, without quotes.",
+    ),
+    "a misspelt self_approval": (
+        APPROVE + 'approvers = { users = ["U1X"], channel = "C1X" }\nself_aproval = true\n',
+        "rule 1, self_aproval: there is no such key. Did you mean self_approval?",
     ),
     "a permission for nobody": ('[[rule]]\neffect = "allow"\n', f"rule 1: {NOBODY}"),
     "a permission for an empty list": (
@@ -467,6 +489,7 @@ LIKELY_RULES = st.fixed_dictionaries(
         "envs": st.lists(WORDS, max_size=2),
         "confirm": st.booleans(),
         "guests": st.booleans(),
+        "self_approval": st.booleans(),
         "name": WORDS,
         "approvers": st.just({"users": ["U1X"], "channel": "C1X"}),
         "chanel": LEAVES,

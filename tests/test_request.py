@@ -2,12 +2,23 @@ from itertools import product
 
 import pytest
 
-from bot.request import MOVES, Origin, State, before
+from bot.request import MOVES, Origin, Request, State, before
 
+FIRST = {State.CONFIRMING, State.WAITING, State.ACCEPTED, State.QUEUED}
+"""Where requests begin: by what the policy asks for, and the items of a batch."""
 LAWFUL = {
+    (State.CONFIRMING, State.WAITING),
+    (State.CONFIRMING, State.ACCEPTED),
+    (State.CONFIRMING, State.ANSWERED),
+    (State.CONFIRMING, State.ENDED),
+    (State.WAITING, State.ACCEPTED),
+    (State.WAITING, State.PLACED),
+    (State.WAITING, State.ANSWERED),
+    (State.WAITING, State.ENDED),
     (State.ACCEPTED, State.PLACED),
     (State.ACCEPTED, State.ANSWERED),
     (State.ACCEPTED, State.ENDED),
+    (State.QUEUED, State.ENDED),
     (State.PLACED, State.ANSWERED),
     (State.ANSWERED, State.ENDED),
 }
@@ -28,8 +39,8 @@ def test_every_state_says_where_it_leads() -> None:
     assert set(MOVES) == set(State)
 
 
-def test_every_state_can_be_reached_from_the_first() -> None:
-    reached, ahead = set[State](), {State.ACCEPTED}
+def test_every_state_can_be_reached_from_those_in_which_requests_begin() -> None:
+    reached, ahead = set[State](), FIRST
     while ahead:
         reached |= ahead
         ahead = {target for state in ahead for target in MOVES[state]} - reached
@@ -48,3 +59,23 @@ def test_no_way_leads_back() -> None:
 def test_the_key_to_a_conversation_is_not_shown() -> None:
     origin = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret")
     assert "secret" not in repr(origin)
+
+
+def test_a_call_is_made_from_one_state_alone_and_nobody_decides_about_it_any_more() -> None:
+    assert MOVES[State.PLACED] == {State.ANSWERED}
+    assert State.PLACED not in MOVES[State.CONFIRMING]
+
+
+ORIGIN = Origin("T", "U", "C", "name", "trigger", "")
+
+
+def test_one_appid_is_no_batch() -> None:
+    request = Request("r", ORIGIN, "wx0", "env", "wx1", "rule")
+    assert not request.is_batch
+    assert request.receivers == ("wx0",)
+
+
+def test_a_batch_is_for_all_its_appids() -> None:
+    request = Request("r", ORIGIN, "", "env", "wx1", "rule", appids=("wx0", "wx2"))
+    assert request.is_batch
+    assert request.receivers == ("wx0", "wx2")

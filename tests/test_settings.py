@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.language import Language
 from bot.policy import Allow, Ask, Deny, Effect, Owner, Person, Policy, Rule, decide, owner_of
 from bot.settings import NAMES, Settings, SlackSettings, load
 from bot.token_settings import FixedTokenSettings, TokenServerSettings
@@ -112,6 +113,7 @@ def test_what_is_not_set_has_its_default() -> None:
         database_url="sqlite:///share-env.db",
         wechat_url="https://api.weixin.qq.com",
         wechat_timeout=10,
+        language=Language.ENGLISH,
         host="127.0.0.1",
         port=3000,
         log_level="INFO",
@@ -133,6 +135,7 @@ def test_what_is_set_is_used() -> None:
             WECHAT_API_URL="http://localhost:2/",
             WECHAT_TIMEOUT="2.5",
             DATABASE_URL=" postgresql+psycopg://bot@db.example/ledger ",
+            LANGUAGE="zh-cn",
             HOST="0.0.0.0",  # noqa: S104  # a value to read, nothing listens
             PORT="8080",
             LOG_LEVEL="debug",
@@ -143,6 +146,7 @@ def test_what_is_set_is_used() -> None:
     assert loaded.slack == SlackSettings(BOT, None, SIGNING, "http://127.0.0.1:1/api/")
     assert (loaded.wechat_url, loaded.wechat_timeout) == ("http://localhost:2", 2.5)
     assert loaded.database_url == "postgresql+psycopg://bot@db.example/ledger"
+    assert loaded.language is Language.CHINESE
     assert (loaded.host, loaded.port) == ("0.0.0.0", 8080)  # noqa: S104
     assert (loaded.log_level, loaded.log_format, loaded.shutdown_grace) == ("DEBUG", "json", 0)
 
@@ -331,8 +335,9 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
         ["PORT is “3000.7”. Set it to a whole number from 1 to 65535."],
     ),
     "choices that are none": (
-        changed(LOG_LEVEL="loud", LOG_FORMAT="xml"),
+        changed(LANGUAGE="zh-TW", LOG_LEVEL="loud", LOG_FORMAT="xml"),
         [
+            "LANGUAGE is “zh-TW”. Set it to one of en, zh-CN.",
             "LOG_LEVEL is “loud”. Set it to one of DEBUG, INFO, WARNING, ERROR.",
             "LOG_FORMAT is “xml”. Set it to one of text, json.",
         ],

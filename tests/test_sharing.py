@@ -1,17 +1,23 @@
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot import sharing as room
+from bot import once
 from bot.app import running
+from bot.command import OpenForm
 from bot.ledger import Entry, Ledger
 from bot.link import LinkState
-from bot.messages.answers import accepted, answer, parent
+from bot.messages.answers import accepted
+from bot.messages.decisions import confirmation, sent_to_approvers, waiting
+from bot.messages.endings import answer, parent
 from bot.messages.history import no_history, not_recorded
 from bot.messages.notices import stopping
+from bot.messages.words import Words
 from bot.nature import Nature
 from bot.outcome import Shared
 from bot.playground.slack import Ack, Hangs, LocalSlack, Refuses, ServerError
@@ -19,8 +25,10 @@ from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat import Code, Drop, Hang, LocalWeChat
 from bot.playground.world import TEAM
 from bot.policy import Effect, Person, Policy, Rule
+from bot.ports import Ports
 from bot.request import Origin
-from bot.sharing import Ports, Sharing
+from bot.sharing import Sharing
+from bot.submitting import Submitting
 from bot.tasks import Tasks
 from tests.conftest import (
     ASK,
@@ -38,12 +46,13 @@ from tests.conftest import (
     soon,
     states,
 )
+from tests.languages import CHINESE, ENGLISH, TONGUES
 
 RULES = f"""\
 contact = "the platform team"
 [[owner]]
 appid = "{OWNER}"
-envs = ["prod-*", "secret-*", "careful-*", "big-*"]
+envs = ["prod-*", "secret-*", "careful-*", "big-*", "lonely-*"]
 [[rule]]
 name = "no secrets"
 users = ["*"]
@@ -60,12 +69,20 @@ name = "four eyes"
 groups = ["S0PLATFORM"]
 envs = ["big-*"]
 effect = "approve"
-approvers = {{ users = ["U0APPROVER"], channel = "C0RELEASES" }}
+approvers = {{ users = ["U0APPROVER"], channel = "C0APPROVALS" }}
+[[rule]]
+name = "lonely"
+groups = ["S0PLATFORM"]
+envs = ["lonely-*"]
+effect = "approve"
+approvers = {{ users = ["U0REQUESTER", "U0GONE"], channel = "C0APPROVALS" }}
 [[rule]]
 name = "platform team"
 groups = ["S0PLATFORM"]
 effect = "allow"
 """
+MEI = "U0CHINESE"
+MANY = f"{APPID} wx00000000000000aa"
 POLICY = Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER)
 
 
@@ -91,7 +108,7 @@ def said(ack: Ack) -> str:
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
-    rooms = {"bot.sharing", "bot.carrying"}
+    rooms = {"bot.sharing", "bot.submitting", "bot.carrying"}
     return [record.getMessage() for record in caplog.records if record.name in rooms]
 
 
@@ -104,12 +121,12 @@ async def test_an_allowed_share_is_acked_and_answered_in_a_thread(
 ) -> None:
     ack = await slack.command(REQUESTER, RELEASES, ASK)
     request = request_of(slack)
-    assert said(ack) == accepted(request).text
+    assert said(ack) == accepted(ENGLISH, request).text
     await slack.until(ended)
     [shown] = slack.parents(RELEASES)
-    assert shown.text == parent(request, Shared()).text
+    assert shown.text == parent(ENGLISH, request, Shared()).text
     [reply] = slack.thread(RELEASES, shown.ts)
-    assert reply.text == answer(request, Shared()).text
+    assert reply.text == answer(ENGLISH, request, Shared()).text
     assert wechat.shared == [(OWNER, ENV, APPID)]
     assert slack.violations == []
 
@@ -126,7 +143,6 @@ async def test_a_reason_is_shown_with_the_request(slack: LocalSlack) -> None:
     ("user", "text", "says"),
     [
         pytest.param(REQUESTER, "help", "What you can type", id="help"),
-        pytest.param(REQUESTER, "", "What you can type", id="nothing"),
         pytest.param(REQUESTER, "whoami", "“platform team”", id="whoami"),
         pytest.param(REQUESTER, f"why {ASK}", "✅ You may share", id="why yes"),
         pytest.param("U0SECOND", f"why {ASK}", "🚫 You may not share", id="why no"),
@@ -136,8 +152,9 @@ async def test_a_reason_is_shown_with_the_request(slack: LocalSlack) -> None:
         pytest.param("U0SECOND", ASK, "🚫 You may not share", id="no rule"),
         pytest.param("U0GUEST", ASK, "🚫 You may not share", id="guest"),
         pytest.param(REQUESTER, f"{APPID} secret-1", "“no secrets” says no", id="a rule says no"),
-        pytest.param(REQUESTER, f"{APPID} careful-1", "needs a confirmation", id="confirm"),
-        pytest.param(REQUESTER, f"{APPID} big-1", "needs an approval", id="approve"),
+        pytest.param(REQUESTER, f"{APPID} lonely-1", "nobody can give it", id="no approver"),
+        pytest.param(REQUESTER, f"{MANY} secret-1", "“no secrets” says no", id="a batch"),
+        pytest.param(REQUESTER, f"why {MANY} prod-1", "one appid at a time", id="why of several"),
         pytest.param(REQUESTER, f"{APPID} lost-1", "which mini program owns", id="no owner"),
         pytest.param(
             REQUESTER, f"{APPID} lost-1 --dry-run", "which mini program owns", id="dry, no owner"
@@ -188,6 +205,94 @@ async def test_an_ack_is_in_time_however_long_slack_takes_to_tell_who_asks(
     assert wechat.calls == []
 
 
+@pytest.mark.usefixtures("ruled")
+async def test_what_needs_a_confirmation_is_asked_alone_and_nothing_happens_yet(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, f"{APPID} careful-1 --reason QA")
+    request = replace(request_of(slack), env="careful-1", rule="careful", reason="QA")
+    assert said(ack) == confirmation(ENGLISH, request, 10).text
+    assert states(database) == ["confirming"]
+    assert [message.ephemeral_to for message in slack.messages] == [REQUESTER]
+    assert wechat.calls == []
+    assert slack.violations == []
+
+
+@pytest.mark.usefixtures("ruled")
+async def test_what_needs_an_approval_waits_where_it_was_asked_while_the_approvers_are_asked(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, f"{APPID} big-1")
+    request = replace(request_of(slack), env="big-1", rule="four eyes")
+    assert said(ack) == sent_to_approvers(ENGLISH, request).text
+    await slack.until(lambda slack: len(slack.parents("C0APPROVALS")) == 1)
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == waiting(ENGLISH, request).text
+    assert states(database) == ["waiting"]
+    assert wechat.calls == []
+    assert slack.violations == []
+
+
+@pytest.mark.usefixtures("bot")
+async def test_several_appids_are_one_request_with_one_answer(
+    slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, f"{MANY} {ENV}")
+    request = replace(request_of(slack), appid="", appids=tuple(MANY.split()))
+    assert said(ack) == accepted(ENGLISH, request).text
+    await slack.until(ended)
+    assert len(slack.parents(RELEASES)) == 1
+    assert sorted(wechat.shared) == sorted((OWNER, ENV, appid) for appid in MANY.split())
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize(("count", "shown"), [(100, True), (300, False)])
+async def test_a_corrected_line_is_shown_as_a_whole_or_not_at_all(
+    slack: LocalSlack, count: int, shown: bool
+) -> None:
+    appids = " ".join(f"wx{number:016x}" for number in range(count))
+    ack = await slack.command(REQUESTER, RELEASES, f"prod-1 {appids}")
+    assert ("Try this instead" in said(ack)) is shown
+    assert (f"`/share-env {appids} prod-1`" in said(ack)) is shown
+    assert slack.violations == []
+
+
+# Languages.
+
+
+@pytest.mark.parametrize(
+    ("setting", "channel"), [("en", ENGLISH), ("zh-CN", CHINESE)], ids=["en", "zh-CN"]
+)
+async def test_each_is_answered_in_their_language_and_the_channel_in_its_own(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    nature: Nature,
+    setting: str,
+    channel: Words,
+) -> None:
+    environ |= {"SHARE_ENV_ALLOWED_USERS": MEI, "LANGUAGE": setting}
+    async with running(settings_of(environ), nature):
+        ack = await slack.command(MEI, RELEASES, ASK)
+        request = request_of(slack, user_id=MEI)
+        assert said(ack) == accepted(CHINESE, request).text
+        await slack.until(ended)
+    [shown] = slack.parents(RELEASES)
+    [reply] = slack.thread(RELEASES, shown.ts)
+    assert shown.text == parent(channel, request, Shared()).text
+    assert reply.text == answer(CHINESE, request, Shared()).text
+    assert len(wechat.calls) == 1
+
+
+async def test_whom_slack_does_not_tell_is_answered_in_the_channels_language(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature
+) -> None:
+    slack.fail("users.info", ServerError())
+    async with running(settings_of(environ | {"LANGUAGE": "zh-CN"}), nature):
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert re.search("[一-鿿]", said(ack))
+
+
 # The same command twice.
 
 
@@ -231,7 +336,7 @@ async def test_what_is_under_way_is_not_begun_again_but_linked(
     ack = await slack.command(asks, "C0SECRET", ASK)
     [shown] = slack.parents(RELEASES)
     link = f"<https://playground.slack.com/archives/{RELEASES}/p{shown.ts.replace('.', '')}|"
-    assert f"<@{REQUESTER}> is already sharing {SAME}" in said(ack)
+    assert f"<@{REQUESTER}> is sharing {SAME} already" in said(ack)
     assert link in said(ack)
     await soon(lambda: states(database) == ["ended"])
     assert len(wechat.calls) == 1
@@ -246,7 +351,7 @@ async def test_what_is_under_way_in_private_has_no_link(
     await slack.command(REQUESTER, "C0SECRET", ASK)
     await wechat.until(lambda wechat: bool(wechat.calls))
     ack = await slack.command(REQUESTER, RELEASES, ASK)
-    assert f"<@{REQUESTER}> is already sharing {SAME}" in said(ack)
+    assert f"<@{REQUESTER}> is sharing {SAME} already" in said(ack)
     assert "thread>" not in said(ack)
     await soon(lambda: states(database) == ["ended"])
 
@@ -406,14 +511,20 @@ async def test_the_log_has_a_line_for_the_beginning_and_one_for_the_end(
         pytest.param(
             REQUESTER,
             f"{APPID} careful-1",
-            ("denied", "careful-1", "careful", "denied", None),
+            ("accepted", "careful-1", "careful", None, None),
             id="confirm",
         ),
         pytest.param(
             REQUESTER,
             f"{APPID} big-1",
-            ("denied", "big-1", "four eyes", "denied", None),
+            ("accepted", "big-1", "four eyes", None, None),
             id="approve",
+        ),
+        pytest.param(
+            REQUESTER,
+            f"{APPID} lonely-1",
+            ("denied", "lonely-1", "lonely", "denied", "NoApprover"),
+            id="no approver",
         ),
         pytest.param(
             REQUESTER,
@@ -444,7 +555,7 @@ async def test_what_cannot_be_recorded_is_not_begun_and_told_so(
 ) -> None:
     with ledger_down(database):
         ack = await slack.command(REQUESTER, RELEASES, ASK)
-        assert said(ack) == not_recorded().text
+        assert said(ack) == not_recorded(ENGLISH).text
         assert ack.seconds < 2.5
     again = await slack.command(REQUESTER, RELEASES, ASK)
     assert said(again).startswith("On it")
@@ -462,7 +573,7 @@ async def test_what_takes_the_ledger_too_long_is_never_begun_not_even_later(
     async with running(settings_of(environ), nature):
         let_hang(database, "requests")
         ack = await slack.command(REQUESTER, RELEASES, ASK)
-        assert said(ack) == not_recorded().text
+        assert said(ack) == not_recorded(ENGLISH).text
         assert 1.9 < ack.seconds < 2.9
         await soon(lambda: states(database) == ["ended"], 60)
         again = await slack.redeliver(ack)
@@ -483,7 +594,7 @@ async def test_what_is_no_request_is_answered_also_without_its_record(
     with ledger_down(database):
         ack = await slack.command(REQUESTER, RELEASES, text)
     assert ack.error is None
-    assert said(ack) != not_recorded().text
+    assert said(ack) != not_recorded(ENGLISH).text
     assert "not recorded" in events(caplog)
     assert kinds(database) == []
 
@@ -560,7 +671,7 @@ async def test_whom_slack_does_not_tell_sees_their_own_history_alone(
 async def test_a_history_that_cannot_be_read_is_told_so(slack: LocalSlack, database: Path) -> None:
     with ledger_down(database):
         ack = await slack.command(REQUESTER, RELEASES, "history")
-    assert said(ack) == no_history().text
+    assert said(ack) == no_history(ENGLISH).text
 
 
 # The memory for commands, and the stop.
@@ -579,10 +690,15 @@ class Everybody:
 
     asked = 0
 
-    async def person(self, team_id: str, user_id: str) -> Person:
+    async def person(self, team_id: str, user_id: str, *, anew: bool = False) -> Person:
         """Return a member."""
+        del anew
         self.asked += 1
         return Person(team_id, user_id)
+
+    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
+        """Say yes."""
+        return bool(rule.name and requester_id)
 
 
 class Carried:
@@ -607,33 +723,53 @@ async def tasks() -> AsyncIterator[Tasks]:
     await tasks.drain(5)
 
 
-async def test_only_so_many_commands_are_remembered(
-    ledger: Ledger, nature: Nature, tasks: Tasks
-) -> None:
-    people = Everybody()
-    ports = Ports(people, ledger, Carried(), lambda ref: ref, no_states, nature.new_id, tasks.start)
-    sharing = Sharing(POLICY, ports)
-    most = room._TRIGGERS_KEPT  # noqa: SLF001  # the bound itself
+@pytest.fixture
+def carried() -> Carried:
+    return Carried()
+
+
+@pytest.fixture
+def people() -> Everybody:
+    return Everybody()
+
+
+@pytest.fixture
+def ports(
+    people: Everybody, ledger: Ledger, carried: Carried, nature: Nature, tasks: Tasks
+) -> Ports:
+    start, new_id = tasks.start, nature.new_id
+    return Ports(people, ledger, carried, lambda ref: ref, no_states, new_id, start, TONGUES)
+
+
+async def test_only_so_many_commands_are_remembered(people: Everybody, ports: Ports) -> None:
+    sharing = Sharing(Submitting(POLICY, ports), ports)
+    most = once._KEPT  # noqa: SLF001  # the bound itself
     for number in [*range(most), 0, most, 0]:
         await sharing.command(Origin(TEAM, REQUESTER, RELEASES, "", str(number), ""), "help")
     assert people.asked == most + 2
 
 
-async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
-    slack: LocalSlack, ledger: Ledger, nature: Nature, tasks: Tasks
+async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(
+    slack: LocalSlack, people: Everybody, ledger: Ledger, ports: Ports
 ) -> None:
-    carried = Carried()
-    ports = Ports(
-        Everybody(), ledger, carried, lambda ref: ref, no_states, nature.new_id, tasks.start
-    )
-    sharing = Sharing(POLICY, ports)
-    sharing.stop()
+    sharing = Sharing(Submitting(POLICY, ports), ports)
+    assert await sharing.command(request_of(slack).origin, " ") == OpenForm()
+    assert people.asked == 0
+    assert await ledger.history((TEAM, REQUESTER), None, 9) == []
+
+
+async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
+    slack: LocalSlack, ledger: Ledger, carried: Carried, ports: Ports, tasks: Tasks
+) -> None:
+    submitting = Submitting(POLICY, ports)
+    sharing = Sharing(submitting, ports)
+    submitting.stop()
     answers = [
         await sharing.command(request_of(slack).origin, text)
-        for text in (ASK, "whoami", f"{ASK} --dry-run")
+        for text in (ASK, f"{MANY} {ENV}", "whoami", f"{ASK} --dry-run")
     ]
     await tasks.drain(5)
-    assert answers[0] == stopping()
-    assert stopping() not in answers[1:]
+    assert answers[:2] == [stopping(ENGLISH)] * 2
+    assert stopping(ENGLISH) not in answers[2:]
     assert carried.entries == []
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []

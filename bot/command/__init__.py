@@ -16,16 +16,21 @@ from bot.command.corrected import (
     REASON_LIMIT,
     SLASH_COMMAND,
     Options,
+    bare,
     fault_of,
     line,
     meant_as_appid,
+    named_in,
     nearest,
 )
 from bot.command.kinds import (
+    MOST_APPIDS,
     Command,
     Help,
     History,
+    OpenForm,
     Share,
+    ShareMany,
     Whoami,
     Why,
     is_appid,
@@ -46,6 +51,7 @@ from bot.command.mistake import (
     ReasonTooLong,
     SeveralAppids,
     Swapped,
+    TooManyAppids,
     UnclosedQuote,
     UnknownOption,
     UnknownWord,
@@ -54,6 +60,7 @@ from bot.command.typed import Word, loose_words, words_of
 
 __all__ = [
     "FIRST_WORDS",
+    "MOST_APPIDS",
     "OPTIONS",
     "REASON_LIMIT",
     "RECEIVED_LIMIT",
@@ -61,7 +68,9 @@ __all__ = [
     "Command",
     "Help",
     "History",
+    "OpenForm",
     "Share",
+    "ShareMany",
     "Whoami",
     "Why",
     "is_appid",
@@ -145,14 +154,47 @@ def _value_of_reason(rest: Iterator[Word], plain: list[str], options: Options) -
 def _read(words: list[str], options: Options) -> Command:
     first = words[0].lower() if words else ""
     if not words and not options.given():
-        return Help()
+        return OpenForm()
     if first in FIRST_WORDS:
         return _read_first_word(first, words[1:], options)
     if len(words) == 1 and not is_appid(first) and (near := nearest(first, FIRST_WORDS)):
         blanks = f" {BLANK_APPID} {BLANK_ENV}" if near == "why" else ""
         raise _WrongError(UnknownWord(words[0], near), f"{SLASH_COMMAND} {near}{blanks}")
+    if _are_several(words):
+        return _many(words, options)
     appid, env = _pair(words, options)
     return Share(appid, env, options.reason, options.dry_run, options.again)
+
+
+def _are_several(words: Sequence[str]) -> bool:
+    """Tell whether several appids are meant, damaged ones too; of two words the second may be an env like one."""
+    appids = sum(is_appid(word.lower()) for word in words)
+    return appids > 1 or (len(words) > 2 and sum(map(meant_as_appid, words)) > 1)  # noqa: PLR2004
+
+
+def _many(words: list[str], options: Options) -> Share | ShareMany:
+    """Return the batch of exactly these appids and, behind them, one env; an appid that comes twice counts once."""
+    right = line(words, options)
+    appids = tuple(dict.fromkeys(word for word in words if is_appid(word)))
+    others = [word for word in words if not is_appid(word)]
+    if damaged := next((word for word in others if meant_as_appid(bare(word))), None):
+        raise _WrongError(NotAnAppid(damaged, fault_of(damaged)), right)
+    if len(appids) > MOST_APPIDS:
+        raise _WrongError(TooManyAppids(len(appids), MOST_APPIDS), right)
+    match others:
+        case []:
+            raise _WrongError(MissingEnv(), right)
+        case [word] if not is_env(word):
+            raise _WrongError(NotAnEnv(word, blank=is_placeholder(word)), right)
+        case [_] if is_appid(words[-1]):
+            raise _WrongError(Swapped(), right)
+        case [word]:
+            several = len(appids) > 1
+            more = options.reason, options.dry_run, options.again
+            return ShareMany(appids, word, *more) if several else Share(appids[0], word, *more)
+        case _:
+            _, env = named_in(words)
+            raise _WrongError(ExtraWords(tuple(word for word in others if word != env)), right)
 
 
 def _read_first_word(first: str, rest: list[str], options: Options) -> Command:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bot.command.kinds import is_appid, is_env, is_placeholder
+from bot.command.kinds import MOST_APPIDS, is_appid, is_env, is_placeholder
 from bot.command.mistake import AppidFault
 
 SLASH_COMMAND = "/share-env"
@@ -37,7 +37,7 @@ _NO_OPTIONS = Options()
 
 
 def line(words: Sequence[str], options: Options = _NO_OPTIONS) -> str:
-    """Return a whole line to copy, made of the first word, appid and env among `words`, else of blanks.
+    """Return a whole line to copy, made of the first word, appids and env among `words`, else of blanks.
 
     What was to be a question or a dry run stays one, wherever it says so; `--again` stays too.
     """
@@ -45,29 +45,42 @@ def line(words: Sequence[str], options: Options = _NO_OPTIONS) -> str:
     if verb in {"help", "whoami"}:
         return f"{SLASH_COMMAND} {verb}"
     if verb == "history":
-        appid, env = _pair_among([word for word in words if word.lower() != verb])
-        return f"{SLASH_COMMAND} {verb} {appid or env or ''}".rstrip()
-    appid, env = _pair_among(words[bool(verb) :])
-    parts = [SLASH_COMMAND, verb, appid or BLANK_APPID, env or BLANK_ENV]
-    if options.reason is not None and not verb:
+        appids, env = named_in([word for word in words if word.lower() != verb])
+        return " ".join([SLASH_COMMAND, verb, *[*appids, *([env] if env else [])][:1]])
+    appids, env = named_in(words[bool(verb) :])
+    named = appids[: 1 if verb else MOST_APPIDS] or [BLANK_APPID]
+    parts = [SLASH_COMMAND, verb, *named, env or BLANK_ENV]
+    if not verb:
+        flags = [flag for flag in FLAGS if flag in options.given() or flag in words]
+        parts += _as_typed(options, flags)
+    return " ".join(part for part in parts if part)
+
+
+def _as_typed(options: Options, flags: Sequence[str]) -> list[str]:
+    parts: list[str] = []
+    if options.reason is not None:
         quiet = options.reason.translate({ord(quote): "'" for quote in '"“”„'})
         if len(quiet) > REASON_LIMIT:
             quiet = quiet[: REASON_LIMIT - 1].rstrip() + "…"
         parts.append(f'--reason "{quiet}"')
-    asked = [flag for flag in FLAGS if flag in options.given() or flag in words]
-    parts += [] if verb else asked
-    return " ".join(part for part in parts if part)
+    return [*parts, *flags]
 
 
-def _pair_among(words: Sequence[str]) -> tuple[str | None, str | None]:
-    """Return the likeliest appid and env among `words`."""
+def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:
+    """Return the appids and the likeliest env among `words`."""
     # What stands behind --reason, however that is spelt, is no env; brackets and stars are no part of one.
     kept = [word for before, word in pairwise(["", *words]) if not before.startswith("--r")]
-    bare = [word if is_placeholder(word) else word.strip("<>()[]*_~") for word in kept]
-    at = next((i for i, word in enumerate(bare) if is_appid(word.lower())), len(bare))
-    appid = bare[at].lower() if bare[at:] else None
-    likely = bare[at + 1 :] + bare[:at]
-    return appid, next((w for w in likely if is_env(w) and not meant_as_appid(w)), None)
+    plain = [word if is_placeholder(word) else bare(word) for word in kept]
+    appids = [word.lower() for word in plain if is_appid(word.lower())]
+    at = next((i for i, word in enumerate(plain) if is_appid(word.lower())), len(plain))
+    likely = plain[at + 1 :] + plain[:at]
+    env = next((w for w in likely if is_env(w) and not meant_as_appid(w)), None)
+    return list(dict.fromkeys(appids)), env
+
+
+def bare(word: str) -> str:
+    """Return `word` without brackets and stars around it."""
+    return word.strip("<>()[]*_~")
 
 
 def meant_as_appid(word: str) -> bool:

@@ -22,6 +22,25 @@ class Share:
     again: bool = False
 
 
+MOST_APPIDS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ShareMany:
+    """Share `env` with several appids: a batch; otherwise as Share."""
+
+    appids: tuple[str, ...]
+    env: str
+    reason: str | None = None
+    dry_run: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenForm:
+    """Open the form."""
+
+
 @dataclass(frozen=True, slots=True)
 class Help:
     """Say what this requester may do."""
@@ -47,7 +66,7 @@ class History:
     about: str | None = None
 
 
-Command = Share | Help | Whoami | Why | History
+Command = Share | ShareMany | OpenForm | Help | Whoami | Why | History
 
 
 def is_appid(word: str) -> bool:

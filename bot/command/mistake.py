@@ -59,9 +59,17 @@ class ExtraWords:
 
 @dataclass(frozen=True, slots=True)
 class SeveralAppids:
-    """More than one appid at a time."""
+    """More than one appid where only one can be asked about."""
 
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyAppids:
+    """More appids than one batch takes."""
+
+    count: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,7 @@ Mistake = (
     | MissingEnv
     | ExtraWords
     | SeveralAppids
+    | TooManyAppids
     | UnknownWord
     | UnknownOption
     | OptionWithoutValue

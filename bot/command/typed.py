@@ -57,18 +57,23 @@ def loose_words(text: str) -> list[str]:
     return [word.text for word in words]
 
 
+def visible(text: str) -> str:
+    """Return `text` without what nobody sees: control and format characters."""
+    return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc"})
+
+
 def _without_markup(text: str) -> str:
     plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     return _MENTION.sub(r"\1\2", _LINK.sub(lambda link: link[2] or link[1], plain))
 
 
 def _split(plain: str) -> tuple[list[Word], bool]:
-    visible = iter([c for c in plain if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc"}])
+    chars = iter(visible(plain))
     words: list[Word] = []
     part: str = ""
-    for char in visible:
+    for char in chars:
         if char in _QUOTES and (not part or part.endswith("=")):
-            quoted = _until(visible, _QUOTES[char])
+            quoted = _until(chars, _QUOTES[char])
             if quoted is None:
                 return words, False
             # --reason="two words" is one word; "two words" on its own is marked as quoted.

@@ -114,6 +114,11 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         "The tokens are in the ledger, and the ledger does not answer. Without it the bot renews none, since a new one that is not kept would be lost.",
         "Check the database in DATABASE_URL, and the disk.",
         "Then ask again."),
+    # Among people.
+    row(Trouble.NO_APPROVER.value, Fixer.OPERATOR, Again.AFTER_FIX, "Nobody who could approve this can be asked",
+        "The rule names approvers and a channel for them. Either none of the approvers is an active member who may decide about your request, or the bot cannot post in that channel.",
+        "In the policy file, check the rule's approvers: at least one besides the requester, and user groups that are not empty.",
+        "Add the bot to the approvers' channel with Slack's command /invite."),
     # In the bot.
     row(Trouble.GIVEN_UP.value, Fixer.OPERATOR, Again.AFTER_FIX, "The bot was stopped too often during this request",
         f"It began again each time it was started, and has now given up. {_MAYBE}",

@@ -78,6 +78,8 @@ class Trouble(Enum):
     """A token was not renewed in time, by this replica or another."""
     TOKENS_NOT_KEPT = "tokens-not-kept"
     """The ledger did not say which tokens there are, or did not take a new one."""
+    NO_APPROVER = "no-approver"
+    """Nobody who may approve can be asked."""
     GIVEN_UP = "given-up"
     """The bot was stopped during this request so often that it gave up."""
     BUG = "bug"

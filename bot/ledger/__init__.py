@@ -7,36 +7,43 @@ whoever takes one over raises its fence, so that the former holder can no longer
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from bot.ledger.acceptance import (
     Acceptance,
     Accepted,
     Known,
+    New,
+    Retried,
     SharedBefore,
     UnderWay,
-    standing_in_the_way,
+    accept,
+    withdraw,
 )
+from bot.ledger.batches import Batches
+from bot.ledger.clicks import Clicks
 from bot.ledger.entries import (
     Entry,
-    columns_of,
     columns_of_outcome,
     entry_of,
     facts_of,
     key_of,
     step_event,
 )
+from bot.ledger.events import record
 from bot.ledger.lease import Lease
 from bot.ledger.opening import Opened, open_database
+from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
-from bot.ledger.statements import Statements, history_of
+from bot.ledger.statements import Statements, history_of, past_envs
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.outcome import Outcome, Step
-from bot.request import Origin, Request, State
+from bot.request import Origin, Request, Retry, State
 
 __all__ = [
     "LEASE",
@@ -46,6 +53,7 @@ __all__ = [
     "Known",
     "Ledger",
     "LedgerDownError",
+    "Retried",
     "SharedBefore",
     "UnderWay",
 ]
@@ -66,6 +74,8 @@ class Ledger:
         self._say = Statements(opened.engine.dialect.name, lease)
         self._writer = Writer(opened.engine)
         self._lease = Lease(math.inf if opened.exclusive else lease)
+        self.clicks = Clicks(self._writer, self._say, self._lease, holder)
+        self.batches = Batches(self._writer, self._say)
 
     @classmethod
     def open(cls, url: str, holder: str, lease: float = LEASE) -> "Ledger":
@@ -128,36 +138,42 @@ class Ledger:
         await self._writer.close()
         self._opened.release()
 
-    async def accept(self, request: Request, *, again: bool) -> Acceptance:
-        """Record a new request, unless it is known, under way or, without `again`, was shared before."""
-        fill = {**columns_of(request, self._holder), "again": again}
-        find = {f"the_{name}": fill[name] for name in ("id", "trigger_id", "env", "appid")}
+    async def accept(
+        self,
+        request: Request,
+        state: State = State.ACCEPTED,
+        *,
+        patience: float | None = None,
+        retry: Retry | None = None,
+    ) -> Acceptance:
+        """Record a new request, unless it is known, under way or was shared before, or was retried already.
 
-        def work(on: Connection) -> Acceptance:
-            while True:
-                created = on.scalar(self._say.accept, {**fill, **find})
-                if created is not None:
-                    self._event(on, "accepted", request.origin, facts_of(request))
-                    return Accepted(Entry(request, State.ACCEPTED, 1, created))
-                standing = standing_in_the_way(on, self._say, find, again=again)
-                if standing is not None:
-                    return standing
-                # What stood in the way has ended since, so once more.
-
-        def withdraw(on: Connection) -> None:
-            if on.execute(self._say.withdraw, {"the_id": request.id}).rowcount:
-                self._event(on, "withdrawn", request.origin, facts_of(request))
-
+        CONFIRMING and WAITING end after `patience` seconds; nobody holds what is to be confirmed.
+        """
+        holder = None if state is State.CONFIRMING else self._holder
+        new = New(request, state, holder, patience, retry)
         # Whoever asked is told that nothing was done, so nothing may come of it.
-        with self._or_else(withdraw):
-            found = await self._writer.run(work)
-        if isinstance(found, Accepted):
+        with self._writer.or_else(partial(withdraw, self._say, new)):
+            found = await self._writer.run(partial(accept, self._say, new))
+        if isinstance(found, Accepted) and holder:
             self._lease.took(found.entry)
         return found
 
     async def place(self, entry: Entry, place: str) -> bool:
         """Record where the answer goes; False if somebody else holds the request now."""
+        if entry.state is State.WAITING:
+            return await self._write(entry, {"place": place})
         return await self._move(entry, State.PLACED, [("placed", {})], {"place": place})
+
+    async def asked(self, entry: Entry, where: str) -> bool:
+        """Record where the approvers are asked; False if somebody else holds the request now."""
+        return await self._write(entry, {"asked": where})
+
+    async def rest(self, entry: Entry) -> bool:
+        """Let go of a request that waits for its approvers, until half of the time that is left or, then, all; once."""
+        await self._writer.run(lambda on: on.execute(self._say.rest, key_of(entry)))
+        self._lease.lost(entry)
+        return True
 
     async def answer(
         self, entry: Entry, outcome: Outcome, seconds: float, steps: Sequence[Step]
@@ -174,7 +190,7 @@ class Ledger:
 
     async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
         """Record something that happened and is no request's move."""
-        await self._writer.run(lambda on: self._event(on, kind, origin, facts))
+        await self._writer.run(lambda on: record(on, self._say, kind, origin, facts))
 
     async def take_over(self, limit: int) -> list[Entry]:
         """Take up to `limit` requests that nobody holds any more; the oldest first."""
@@ -187,14 +203,14 @@ class Ledger:
             taken[:] = sorted(map(entry_of, rows.all()), key=lambda entry: entry.created)
             for entry in taken:
                 facts = {**facts_of(entry.request), "detail": f"number {entry.taken_over}"}
-                self._event(on, "taken over", entry.request.origin, facts)
+                record(on, self._say, "taken over", entry.request.origin, facts)
             return taken
 
         def put_back(on: Connection) -> None:
             for entry in taken:
                 on.execute(self._say.let_go, {**key_of(entry), "the_holder": self._holder})
 
-        with self._or_else(put_back):
+        with self._writer.or_else(put_back):
             await self._writer.run(work)
         for entry in taken:
             self._lease.took(entry)
@@ -208,6 +224,18 @@ class Ledger:
             return [entry_of(row) for row in on.execute(query).mappings()]
 
         return await self._writer.run(work)
+
+    async def envs(self, limit: int) -> list[str]:
+        """Return the envs of past requests, the one asked for last first."""
+        query = past_envs().limit(limit)
+        return await self._writer.run(lambda on: list(on.scalars(query)))
+
+    async def _write(self, entry: Entry, columns: Mapping[str, object]) -> bool:
+        """Fill columns of a request that waits; False if somebody else holds it now or it waits no more."""
+        change = update(requests).where(requests.c.state == State.WAITING.value)
+        mine = requests.c.id == entry.request.id, requests.c.fence == entry.fence
+        written = change.where(*mine).values(**columns)
+        return await self._writer.run(lambda on: on.execute(written).rowcount == 1)
 
     async def _move(
         self,
@@ -224,28 +252,15 @@ class Ledger:
                 # Recorded already, by a try that was never told so?
                 return on.scalar(self._say.stands, {**mine, "the_state": to.value}) is not None
             for kind, facts in happened:
-                self._event(on, kind, entry.request.origin, {**facts_of(entry.request), **facts})
+                record(
+                    on, self._say, kind, entry.request.origin, {**facts_of(entry.request), **facts}
+                )
             return True
 
         moved = await self._writer.run(work)
         if not moved or to is State.ENDED:
             self._lease.lost(entry)
         return moved
-
-    @contextmanager
-    def _or_else(self, undo: Callable[[Connection], None]) -> Iterator[None]:
-        """Undo what may have been written if whoever asked has gone or is told that it was not."""
-        try:
-            yield
-        except (asyncio.CancelledError, LedgerDownError):
-            self._writer.later(undo)
-            raise
-
-    def _event(
-        self, on: Connection, kind: str, origin: Origin, facts: Mapping[str, object]
-    ) -> None:
-        who = {"team": origin.team_id, "user": origin.user_id, "channel": origin.channel_id}
-        on.execute(self._say.event, {"kind": kind, **who, **facts})
 
     def _beat(self, on: Connection) -> None:
         on.execute(self._say.beat, {"id": self._holder})

@@ -6,8 +6,40 @@ from typing import Any
 
 from sqlalchemy import Connection, Select
 
-from bot.ledger.entries import Entry, entry_of
+from bot.ledger.entries import Entry, columns_of, entry_of, facts_of
+from bot.ledger.events import record
 from bot.ledger.statements import Statements
+from bot.request import Request, Retry, State
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A request to record, in the state in which it begins; nobody holds it without a `holder`.
+
+    CONFIRMING and WAITING end after `patience` seconds; with `retry` an earlier request is tried again.
+    """
+
+    request: Request
+    state: State
+    holder: str | None
+    patience: float | None = None
+    retry: Retry | None = None
+
+    @property
+    def columns(self) -> dict[str, object]:
+        """What the statement that records it fills."""
+        request, confirming = self.request, self.state is State.CONFIRMING
+        return {
+            **columns_of(request, self.state, self.holder),
+            "regardless": request.again or request.is_batch,
+            "patience": self.patience,
+            "nap": self.patience if confirming else None,
+        }
+
+    @property
+    def retried(self) -> dict[str, object]:
+        """What the statement that uses up the one retry is told."""
+        return {"earlier": self.retry.of, "by": self.retry.by} if self.retry else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +70,46 @@ class SharedBefore:
     entry: Entry
 
 
-Acceptance = Accepted | Known | UnderWay | SharedBefore
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """The earlier request was tried again already: once is enough."""
+
+
+Acceptance = Accepted | Known | UnderWay | SharedBefore | Retried
+
+
+def accept(say: Statements, new: New, on: Connection) -> Acceptance:
+    """Record a new request, unless something stands in its way."""
+    fill = new.columns
+    find = finding(fill)
+    if new.retry and not on.execute(say.retried, new.retried).rowcount:
+        return standing_in_the_way(on, say, find, again=True) or Retried()
+    while True:
+        created = on.scalar(say.accept, {**fill, **find})
+        if created is not None:
+            record(on, say, "accepted", new.request.origin, facts_of(new.request))
+            until = None if new.patience is None else created + new.patience
+            entry = Entry(new.request, new.state, 1, created, at=created, until=until)
+            return Accepted(entry)
+        standing = standing_in_the_way(on, say, find, again=new.request.again)
+        if standing is not None:
+            if new.retry:
+                on.execute(say.not_retried, new.retried)
+            return standing
+        # What stood in the way has ended since, so once more.
+
+
+def withdraw(say: Statements, new: New, on: Connection) -> None:
+    """End a request that may have been recorded although whoever asked was told that it was not."""
+    if on.execute(say.withdraw, {"the_id": new.request.id}).rowcount:
+        record(on, say, "withdrawn", new.request.origin, facts_of(new.request))
+        if new.retry:
+            on.execute(say.not_retried, new.retried)
+
+
+def finding(columns: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters by which what stands in the way of a new request is found."""
+    return {f"the_{name}": columns[name] for name in ("id", "trigger_id", "env", "appid")}
 
 
 def standing_in_the_way(

@@ -1,13 +1,29 @@
 """What the ledger says of a request, and how that stands in a row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import RowMapping
 
 from bot.guidance import Guidance, by_key
+from bot.language import Language
 from bot.link import Link
-from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
-from bot.request import Origin, Request, State
+from bot.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Finished,
+    Outcome,
+    Rejected,
+    Said,
+    Shared,
+    Skipped,
+    Step,
+    Tally,
+    Unknown,
+    Why,
+)
+from bot.request import Approval, Origin, Request, State
 
 _MOST = 2**63 - 1
 
@@ -16,8 +32,9 @@ _MOST = 2**63 - 1
 class Entry:
     """A request as it stands in the ledger; times in Unix seconds by the database's clock.
 
-    `place` is where its answer goes, in the words of whoever settled it. `fence` grows with each take-over, and
-    only who knows the newest may write.
+    `place` is where its answer goes, and `asked` where its approvers are asked, in the words of whoever settled it.
+    `fence` grows with each take-over, and only who knows the newest may write. `at` is when this was read, where
+    that matters; `until` and `wake` are when waiting for people ends and when to look at it next.
     """
 
     request: Request
@@ -28,10 +45,37 @@ class Entry:
     outcome: Outcome | None = None
     taken_over: int = 0
     ended: float | None = None
+    at: float = field(default=0.0, compare=False)
+    until: float | None = None
+    wake: float | None = None
+    asked: str | None = None
+    decided: float | None = None
+    retried_by: str | None = None
+    begun: bool = False
 
 
 def entry_of(row: RowMapping) -> Entry:
     """Return the Entry that a row of `requests` holds."""
+    return Entry(
+        _request_of(row),
+        State(row["state"]),
+        row["fence"],
+        row["created"],
+        row["place"],
+        outcome_of(row),
+        row["taken_over"],
+        row["ended"],
+        row.get("read_at") or 0.0,
+        row["until"],
+        row["wake"],
+        row["asked"],
+        row["decided"],
+        row["retried_by"],
+        row["begun"],
+    )
+
+
+def _request_of(row: RowMapping) -> Request:
     origin = Origin(
         row["team"],
         row["user"],
@@ -39,30 +83,36 @@ def entry_of(row: RowMapping) -> Entry:
         row["channel_name"],
         row["trigger_id"],
         row["response_url"] or "",
+        row["thread_ts"],
     )
-    request = Request(
-        row["id"], origin, row["appid"], row["env"], row["owner"], row["rule"], row["reason"]
-    )
-    return Entry(
-        request,
-        State(row["state"]),
-        row["fence"],
-        row["created"],
-        row["place"],
-        _outcome_of(row),
-        row["taken_over"],
-        row["ended"],
+    approved = row["asked"] and row["decided_by"] and row["outcome"] not in _NOT_APPROVED
+    return Request(
+        row["id"],
+        origin,
+        row["appid"],
+        row["env"],
+        row["owner"],
+        row["rule"],
+        row["reason"],
+        next((known for known in Language if known.value == row["language"]), Language.ENGLISH),
+        tuple((row["appids"] or "").split()),
+        row["batch"],
+        row["again"],
+        Approval(row["decided_by"], row["comment"]) if approved else None,
     )
 
 
 NEW_COLUMNS = (
     *("id", "trigger_id", "team", "user", "channel", "channel_name", "response_url"),
-    *("appid", "env", "owner", "rule", "reason", "state", "holder"),
+    *("appid", "env", "owner", "rule", "reason", "language", "thread_ts", "appids"),
+    *("batch", "again", "state", "holder"),
 )
 
+_NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}
 
-def columns_of(request: Request, holder: str) -> dict[str, object]:
-    """Return the NEW_COLUMNS of a request that `holder` takes on."""
+
+def columns_of(request: Request, state: State, holder: str | None) -> dict[str, object]:
+    """Return the NEW_COLUMNS of a request that `holder` takes on, or nobody yet."""
     origin = request.origin
     values = (
         request.id,
@@ -77,7 +127,12 @@ def columns_of(request: Request, holder: str) -> dict[str, object]:
         request.owner,
         request.rule,
         request.reason,
-        State.ACCEPTED.value,
+        request.language.value,
+        origin.thread_ts,
+        " ".join(request.appids) or None,
+        request.batch,
+        request.again,
+        state.value,
         holder,
     )
     return dict(zip(NEW_COLUMNS, values, strict=True))
@@ -94,6 +149,19 @@ def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
             link = outcome.link if isinstance(outcome, Failed) else None
             broke = {"link": link.value} if link else {}
             return {"outcome": name, "guidance": guidance.key, "tries": tries, **told, **broke}
+        case Rejected(by, comment):
+            return {"outcome": name, "decided_by": by, "comment": comment}
+        case Cancelled(by):
+            return {"outcome": name, "decided_by": by}
+        case Expired(waited_for):
+            return {"outcome": name, "guidance": waited_for}
+        case Denied():
+            return {"outcome": name}
+        case Skipped(why):
+            return {"outcome": name, "guidance": why.value}
+        case Finished(tally):
+            counts = (f"{what}={getattr(tally, what)}" for what in Tally.__slots__)
+            return {"outcome": name, "tally": " ".join(counts), "lane": None}  # others may run
 
 
 def columns_of_words(said: Said) -> dict[str, object]:
@@ -122,7 +190,14 @@ def step_event(step: Step) -> tuple[str, dict[str, object]]:
     return step.kind, {"seconds": step.seconds, "detail": step.result, **said}
 
 
-def _outcome_of(row: RowMapping) -> Outcome | None:
+OUTCOME_COLUMNS = (
+    *("outcome", "guidance", "errcode", "errmsg", "rid", "tries", "link"),
+    *("decided_by", "comment", "tally"),
+)
+
+
+def outcome_of(row: RowMapping) -> Outcome | None:
+    """Return the outcome that stands in the OUTCOME_COLUMNS of a row."""
     said = None if row["errcode"] is None else Said(row["errcode"], row["errmsg"], row["rid"])
     match row["outcome"]:
         case "shared":
@@ -131,6 +206,19 @@ def _outcome_of(row: RowMapping) -> Outcome | None:
             return Failed(_guidance_of(row), said, row["tries"], _link_of(row))
         case "unknown":
             return Unknown(_guidance_of(row), said, row["tries"])
+        case "rejected":
+            return Rejected(row["decided_by"] or "", row["comment"])
+        case "cancelled":
+            return Cancelled(row["decided_by"] or "")
+        case "expired":
+            return Expired("approval" if row["guidance"] == "approval" else "confirmation")
+        case "denied":
+            return Denied()
+        case "skipped":
+            return Skipped(Why(row["guidance"]))
+        case "finished":
+            pairs = (pair.partition("=") for pair in (row["tally"] or "total=0").split())
+            return Finished(Tally(**{what: int(count) for what, _, count in pairs}))
         case _:
             return None
 

@@ -5,6 +5,7 @@ Times are Unix seconds by the database's own clock, so that a replica whose cloc
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -15,15 +16,18 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest step in `migrations/versions`."""
 
 # Written out in queries too, not bound: only so does a database see that a partial index serves.
 OPEN = text("state <> 'ended'")
+PAIR_OPEN = text("state <> 'ended' and appid <> ''")
 SHARED = text("outcome = 'shared'")
+ITEM = text("batch is not null")
 
 
 class Words(TypeDecorator[str]):
@@ -52,7 +56,7 @@ requests = Table(
     Column("channel", String(32), nullable=False),
     Column("channel_name", String(255), nullable=False),
     Column("response_url", Text),  # a key to the conversation for half an hour; gone when it ends
-    Column("appid", String(18), nullable=False),
+    Column("appid", String(18), nullable=False),  # empty for a batch
     Column("env", String(64), nullable=False),
     Column("owner", String(18), nullable=False),
     Column("rule", Words, nullable=False),
@@ -71,11 +75,34 @@ requests = Table(
     Column("created", Float, nullable=False),
     Column("ended", Float),
     Column("link", String(16)),  # of the token chain, where that broke
+    Column("language", String(8), nullable=False, server_default="en"),
+    Column("thread_ts", String(32), nullable=False, server_default=text("''")),
+    Column("until", Float),  # when a confirmation or an approval comes too late
+    Column("wake", Float),  # when a request that waits for people is to be looked at
+    Column("asked", Text),  # where the approvers are asked
+    Column("decided", Float),
+    Column("decided_by", String(32)),
+    Column("comment", Words),
+    Column("retried_by", String(32)),
+    Column("appids", Text),  # of a batch, with spaces between
+    Column("again", Boolean, nullable=False, server_default=false()),
+    Column("batch", String(32)),  # whose item this is
+    Column("begun", Boolean, nullable=False, server_default=false()),
+    Column("lane", String(16)),  # held by the one batch that runs
+    Column("tally", Text),
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),
     Index("requests_open", "holder", "created", sqlite_where=OPEN, postgresql_where=OPEN),
-    Index("one_under_way", "env", "appid", unique=True, sqlite_where=OPEN, postgresql_where=OPEN),
+    Index(
+        "one_under_way",
+        *("env", "appid"),
+        unique=True,
+        sqlite_where=PAIR_OPEN,
+        postgresql_where=PAIR_OPEN,
+    ),
+    Index("requests_by_batch", "batch", sqlite_where=ITEM, postgresql_where=ITEM),
+    Index("requests_lane", "lane", unique=True),
     Index("requests_shared", "env", "appid", "ended", sqlite_where=SHARED, postgresql_where=SHARED),
 )
 

@@ -9,11 +9,14 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Float,
     Select,
     and_,
     bindparam,
+    case,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     or_,
@@ -24,7 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.command import is_appid
 from bot.ledger.entries import NEW_COLUMNS
-from bot.ledger.schema import OPEN, SHARED, events, replicas, requests
+from bot.ledger.schema import OPEN, PAIR_OPEN, SHARED, events, replicas, requests
 from bot.request import State, before
 
 _r = requests.c
@@ -53,7 +56,7 @@ class Statements:
 
     def __init__(self, dialect: str, lease: float) -> None:
         upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-        now = clock(dialect)
+        self.now = now = clock(dialect)
         pair, mine = (
             and_(compared(_r.env), compared(_r.appid)),
             and_(compared(_r.id), compared(_r.fence)),
@@ -61,15 +64,21 @@ class Statements:
 
         # Whether it was shared before is asked in the statement that inserts, so nothing comes between.
         new = [bindparam(name, type_=_r[name].type) for name in NEW_COLUMNS]
-        wanted = or_(bindparam("again", type_=Boolean), ~exists().where(pair, SHARED))
+        wanted = or_(bindparam("regardless", type_=Boolean), ~exists().where(pair, SHARED))
+        patience = now + bindparam("patience", type_=Float)  # NULL where nobody is waited for
+        wake = now + bindparam("nap", type_=Float)
         self.accept = (
             upsert(requests)
-            .from_select([*NEW_COLUMNS, "created"], select(*new, now).where(wanted))
+            .from_select(
+                [*NEW_COLUMNS, "created", "until", "wake"],
+                select(*new, now, patience, wake).where(wanted),
+            )
             .on_conflict_do_nothing()
             .returning(_r.created)
         )
+        self.read_at = now.label("read_at")
         self.same = select(requests).where(or_(compared(_r.trigger_id), compared(_r.id)))
-        self.under_way = select(requests).where(pair, OPEN)
+        self.under_way = select(requests).where(pair, PAIR_OPEN)
         self.shared = select(requests).where(pair, SHARED).order_by(_r.ended.desc()).limit(1)
 
         self.move = {
@@ -82,10 +91,26 @@ class Statements:
         over = {"ended": now, "response_url": None}
         self.move[State.ENDED] = self.move[State.ENDED].values(over)
         self.stands = select(_r.id).where(mine, compared(_r.state))
+        new_born = [_literal(state) for state in (State.ACCEPTED, State.CONFIRMING, State.WAITING)]
         self.withdraw = (
             update(requests)
-            .where(compared(_r.id), _r.state == _literal(State.ACCEPTED))
+            .where(compared(_r.id), _r.state.in_(new_born), _r.decided_by.is_(None))
             .values(state=State.ENDED.value, **over)
+        )
+        self.retried = (
+            update(requests)
+            .where(_r.id == bindparam("earlier"), _r.retried_by.is_(None))
+            .values(retried_by=bindparam("by"))
+        )
+        self.not_retried = (
+            update(requests).where(_r.id == bindparam("earlier")).values(retried_by=None)
+        )
+        self.rest = (
+            update(requests)
+            .where(mine, _r.state == _literal(State.WAITING), _r.holder.is_not(None))
+            .values(
+                holder=None, wake=case((_r.wake.is_(None), (now + _r.until) / 2), else_=_r.until)
+            )
         )
         self.event = insert(events).values(at=now).inline()
 
@@ -99,9 +124,11 @@ class Statements:
         self.gone = delete(replicas).where(compared(replicas.c.id))
         me = bindparam("me", type_=_r.holder.type)
         alive = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > now)
+        crashed = case((_r.wake.is_(None), 1), else_=0)  # else its time has come
         free = (
             select(_r.id)
-            .where(OPEN, or_(_r.holder.is_(None), _r.holder != me), ~alive)
+            .where(OPEN, _r.batch.is_(None), or_(_r.wake.is_(None), _r.wake <= now))
+            .where(or_(_r.holder.is_(None), _r.holder != me), ~alive)
             .order_by(_r.created)
             .limit(bindparam("most"))
             .with_for_update(skip_locked=True, of=requests)
@@ -110,17 +137,24 @@ class Statements:
         self.take_over = (
             update(requests)
             .where(_r.id.in_(select(free.c.id)))
-            .values(holder=me, fence=_r.fence + 1, taken_over=_r.taken_over + 1)
-            .returning(requests)
+            .values(holder=me, fence=_r.fence + 1, taken_over=_r.taken_over + crashed)
+            .returning(requests, self.read_at)
         )
         self.let_go = update(requests).where(mine, compared(_r.holder)).values(holder=None)
         self.let_all_go = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
 
 
 def history_of(mine: tuple[str, str], about: str | None) -> Select[Any]:
-    """Return what `Ledger.history` asks for, newest first."""
+    """Return what `Ledger.history` asks for, newest first; a batch is one line but where an appid is asked about."""
     if about is None:
-        where = [_r.team == mine[0], _r.user == mine[1]]
+        where = [_r.team == mine[0], _r.user == mine[1], _r.batch.is_(None)]
+    elif is_appid(about):
+        where = [_r.appid == about]
     else:
-        where = [_r.appid == about] if is_appid(about) else [_r.env == about]
+        where = [_r.env == about, _r.batch.is_(None)]
     return select(requests).where(*where).order_by(_r.created.desc())
+
+
+def past_envs() -> Select[tuple[str]]:
+    """Return what `Ledger.envs` asks for: each env once, the one asked for last first."""
+    return select(_r.env).group_by(_r.env).order_by(func.max(_r.created).desc())

@@ -6,8 +6,8 @@ Synchronous SQLAlchemy in a thread was measured faster than the asynchronous dri
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -77,6 +77,15 @@ class Writer:
     def later(self, work: Callable[[Connection], object]) -> None:
         """Run `work` after what is queued, without waiting for it; if it fails, again before what comes next."""
         self._jobs.put(_Job(work, None))
+
+    @contextmanager
+    def or_else(self, undo: Callable[[Connection], object]) -> Iterator[None]:
+        """Undo what may have been written if whoever asked has gone or is told that it was not."""
+        try:
+            yield
+        except (asyncio.CancelledError, LedgerDownError):
+            self.later(undo)
+            raise
 
     async def close(self) -> None:
         """Finish what is queued, then close the connections."""

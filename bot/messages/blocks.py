@@ -8,11 +8,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
+
+from bot.click import Act
 
 Block = dict[str, object]
 
 SECTION_LIMIT = 3000
 TEXT_LIMIT = 4000
+_LABEL_LIMIT = 75
 _WORD_LIMIT = 64  # as long as an env can be
 
 
@@ -32,15 +36,47 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Button:
+    """One button: what stands on it, what it does, and to which request."""
+
+    label: str
+    act: Act
+    request_id: str
+    style: Literal["primary", "danger"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    """A row of buttons; whoever cannot see them has the text, which says the same."""
+
+    row: tuple[Button, ...]
+    text: str = ""
+
+    def block(self) -> Block:
+        """Return the row as Block Kit."""
+        elements = [
+            {
+                "type": "button",
+                "action_id": button.act.value,
+                "text": {"type": "plain_text", "text": shortened(button.label, _LABEL_LIMIT)},
+                "value": button.request_id,
+                **({"style": button.style} if button.style else {}),
+            }
+            for button in self.row
+        ]
+        return {"type": "actions", "elements": elements}
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """What the bot says in one message."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Part | Buttons, ...]
 
     @property
     def text(self) -> str:
         """Everything the message says, as mrkdwn."""
-        return _cut("\n".join(part.text for part in self.parts), TEXT_LIMIT)
+        return _cut("\n".join(part.text for part in self.parts if part.text), TEXT_LIMIT)
 
     @property
     def blocks(self) -> list[Block]:
@@ -51,10 +87,16 @@ class Message:
         return Message(self.parts + other.parts)
 
 
-def message(*parts: str | Part | None) -> Message:
+def message(*parts: str | Part | Buttons | None) -> Message:
     """Return the Message of these paragraphs, leaving out what is None or empty."""
     whole = (Part(part) if isinstance(part, str) else part for part in parts)
-    return Message(tuple(part for part in whole if part and part.text))
+    return Message(tuple(p for p in whole if p and (isinstance(p, Buttons) or p.text)))
+
+
+def buttons(*row: Button | None) -> Buttons | None:
+    """Return a row of those buttons that are there."""
+    there = tuple(button for button in row if button)
+    return Buttons(there) if there else None
 
 
 def small(text: str) -> Part:

@@ -1,42 +1,60 @@
 """WeChat's token chain in words: where it broke, and how each of its links stands."""
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 from bot.link import Link, LinkState
-from bot.messages.blocks import Message, bullets, code, escape, message, when
+from bot.messages.blocks import Message, code, escape, message, when
+from bot.messages.lists import sentences, some
+from bot.messages.words import Words, msgid
 
 _NAMES = {
-    Link.TICKET: "the platform's ticket, `component_verify_ticket`",
-    Link.PLATFORM: "the platform's own token, `component_access_token`",
-    Link.OWNER: "the owner's token, `authorizer_access_token`",
+    Link.TICKET: msgid("the platform's ticket, `component_verify_ticket`"),
+    Link.PLATFORM: msgid("the platform's own token, `component_access_token`"),
+    Link.OWNER: msgid("the owner's token, `authorizer_access_token`"),
 }
 _ROOM = 1500  # characters of one message's 4000
 
 
-def where_it_broke(link: Link) -> str:
+def where_it_broke(words: Words, link: Link) -> str:
     """Return which link of the chain kept a share from being asked for."""
-    return f"*What broke:* {_NAMES[link]}."
+    return words("*What broke:* {link}.", link=words(_NAMES[link]))
 
 
-def tokens(states: Sequence[LinkState]) -> Message:
+def tokens(words: Words, states: Sequence[LinkState]) -> Message:
     """Say how each owner's token stands and, where they are not well, the ticket and the platform's token."""
-    told = [state for state in states if state.link is Link.OWNER or not _is_well(state)]
-    lines = [_line(state) for state in sorted(told, key=_is_well)]  # so that no trouble is cut off
-    ends = accumulate(len(line) for line in lines)
-    shown = [line for line, end in zip(lines, ends, strict=True) if end <= _ROOM]
-    more = [f"and {len(lines) - len(shown)} more"] if len(shown) < len(lines) else []
-    return message(f"*Tokens kept by the bot*\n{bullets([*shown, *more])}" if lines else None)
+    told = [state for state in states if state.link is Link.OWNER or not is_well(state)]
+    # Sorted so that no trouble is cut off.
+    lines = [_line(words, state) for state in sorted(told, key=is_well)]
+    title = words("*Tokens kept by the bot*")
+    return message(f"{title}\n{some(words, lines, _ROOM)}" if lines else None)
 
 
-def _is_well(state: LinkState) -> bool:
+def is_well(state: LinkState) -> bool:
+    """Tell whether a link is good, and was renewed when it should have been."""
     return state.good_until is not None and state.trouble is None
 
 
-def _line(state: LinkState) -> str:
-    name = code(state.owner) if state.owner else _NAMES[state.link]
-    good = f"good until {when(state.good_until)}" if state.good_until else "there is none now"
-    renewed = f", renewed {when(state.renewed)}" if state.good_until and state.renewed else ""
-    at = f" {when(state.trouble_at)}" if state.trouble_at else ""
-    failed = f". The last try failed{at}: {escape(state.trouble.title)}" if state.trouble else ""
-    return f"{name}: {good}{renewed}{failed}."
+def _line(words: Words, state: LinkState) -> str:
+    return sentences(words, _good(words, state), _failed(words, state))
+
+
+def _good(words: Words, state: LinkState) -> str:
+    name = code(state.owner) if state.owner else words(_NAMES[state.link])
+    if not state.good_until:
+        return words("{name}: there is none now.", name=name)
+    until = when(state.good_until)
+    if not state.renewed:
+        return words("{name}: good until {until}.", name=name, until=until)
+    renewed = when(state.renewed)
+    return words(
+        "{name}: good until {until}, renewed {renewed}.", name=name, until=until, renewed=renewed
+    )
+
+
+def _failed(words: Words, state: LinkState) -> str | None:
+    if not state.trouble:
+        return None
+    title = escape(words(state.trouble.title))
+    if not state.trouble_at:
+        return words("The last try failed: {title}.", title=title)
+    return words("The last try failed {date}: {title}.", date=when(state.trouble_at), title=title)

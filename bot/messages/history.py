@@ -1,65 +1,132 @@
 """What the ledger knows: the same thing under way or done before, and lists of past requests."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import assert_never
 
-from bot.messages.blocks import Message, bullets, code, message, small, when
-from bot.outcome import Failed, Outcome, Shared, Unknown
+from bot.click import Act
+from bot.messages.asked import receivers
+from bot.messages.batches import counts
+from bot.messages.blocks import Button, Message, bullets, buttons, code, message, small, when
+from bot.messages.words import Words
+from bot.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Finished,
+    Outcome,
+    Rejected,
+    Shared,
+    Skipped,
+    Unknown,
+)
 from bot.request import Request
 
 _LISTED = 15
 _LIST_ROOM = 2700  # characters of one section's 3000
 
-Line = tuple[Request, Outcome | None, float, str | None]
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One past request: how it ended, when it was asked for, its thread's address, and whether it waits for people."""
+
+    request: Request
+    outcome: Outcome | None
+    created: float
+    link: str | None = None
+    waiting: bool = False
 
 
-def under_way(running: Request, link: str | None) -> Message:
+def under_way(words: Words, running: Request, link: str | None) -> Message:
     """Say that the same thing is being done already, for whom and where."""
     return message(
-        f"<@{running.origin.user_id}> is already sharing {_pair(running)}. Nothing more was done.",
-        f"The answer comes {f'in {_thread(link)}' if link else 'to them'}. Request {code(running.id)}.",
+        words(
+            "{who} is sharing {env} with {appid} already, or waits for it. Nothing more was done.",
+            who=f"<@{running.origin.user_id}>",
+            env=code(running.env),
+            appid=code(running.appid),
+        ),
+        words(
+            "The answer comes in <{link}|this thread>. Request {id}.",
+            link=link,
+            id=code(running.id),
+        )
+        if link
+        else words("The answer comes to them. Request {id}.", id=code(running.id)),
     )
 
 
-def shared_before(earlier: Request, ended: float, link: str | None) -> Message:
+def shared_before(words: Words, earlier: Request, ended: float, link: str | None) -> Message:
     """Say that the same thing was done before, by whom and when, and how to do it again."""
+    line = code(f"/share-env {earlier.appid} {earlier.env} --again")
     return message(
-        f"<@{earlier.origin.user_id}> shared {_pair(earlier)} before, {when(ended)}. Nothing was done.",
-        f"The answer {f'is in {_thread(link)}' if link else 'went to them alone'}. Request {code(earlier.id)}.",
-        f"To do it all the same:\n{code(f'/share-env {earlier.appid} {earlier.env} --again')}",
+        words(
+            "{who} shared {env} with {appid} before, {date}. Nothing was done.",
+            who=f"<@{earlier.origin.user_id}>",
+            env=code(earlier.env),
+            appid=code(earlier.appid),
+            date=when(ended),
+        ),
+        words(
+            "The answer is in <{link}|this thread>. Request {id}.",
+            link=link,
+            id=code(earlier.id),
+        )
+        if link
+        else words("The answer went to them alone. Request {id}.", id=code(earlier.id)),
+        words("To do it all the same:\n{line}", line=line),
+        buttons(Button(words("Share it again"), Act.AGAIN, earlier.id)),
     )
 
 
-def history(lines: Sequence[Line], about: str | None) -> Message:
+def history(words: Words, lines: Sequence[Line], about: str | None, most: int = _LISTED) -> Message:
     """List past requests, the newest first; `about` is the env or appid that was asked for."""
-    what = f"Requests about {code(about)}" if about else "Your requests"
     if not lines:
-        who = "that you may see" if about else "yet"
-        return message(f"{what}: there are none {who}.")
-    shown = _as_many_as_fit([_line(line) for line in lines[:_LISTED]])
-    hint = "`/share-env history &lt;env&gt;` and `history &lt;appid&gt;` list those about one."
-    older = "There are older ones." if about else f"There are older ones. {hint}"
-    return message(
-        f"*{what}, the newest first*\n{bullets(shown)}",
-        small(older) if len(shown) < len(lines) else None,
+        return message(_none(words, about))
+    shown = _as_many_as_fit([_line(words, line) for line in lines[:most]])
+    title = (
+        words("*Requests about {about}, the newest first*", about=code(about))
+        if about
+        else words("*Your requests, the newest first*")
+    )
+    older = _older(words, about) if len(shown) < len(lines) else None
+    return message(f"{title}\n{bullets(shown)}", older and small(older))
+
+
+def _none(words: Words, about: str | None) -> str:
+    if not about:
+        return words("Your requests: there are none yet.")
+    return words("Requests about {about}: there are none that you may see.", about=code(about))
+
+
+def _older(words: Words, about: str | None) -> str:
+    if about:
+        return words("There are older ones.")
+    return words(
+        "There are older ones. `/share-env history &lt;env&gt;` and `history &lt;appid&gt;` list those about one."
     )
 
 
-def no_history() -> Message:
+def no_history(words: Words) -> Message:
     """Say that the ledger cannot be read."""
     return message(
-        "I cannot read my records right now. Please try again in a few minutes.",
-        "If it happens again, tell the people who run this bot that its ledger (`DATABASE_URL`) does not answer.",
+        words("I cannot read my records right now. Please try again in a few minutes."),
+        words(
+            "If it happens again, tell the people who run this bot that its ledger (`DATABASE_URL`) does not answer."
+        ),
     )
 
 
-def not_recorded() -> Message:
+def not_recorded(words: Words) -> Message:
     """Say that nothing was done, because it could not be recorded first."""
     return message(
-        "I could not write this down, so I did not begin. Nothing was done.",
-        "Please send the command again in a few minutes. If it happens again, tell the people who run this "
-        "bot that its ledger (`DATABASE_URL`) takes nothing.",
+        words("I could not write this down, so I did not begin. Nothing was done."),
+        words(
+            "Please send the command again in a few minutes. If it happens again, tell the people who run this "
+            "bot that its ledger (`DATABASE_URL`) takes nothing."
+        ),
     )
 
 
@@ -68,30 +135,46 @@ def _as_many_as_fit(lines: list[str]) -> list[str]:
     return [line for line, end in zip(lines, ends, strict=True) if end <= _LIST_ROOM]
 
 
-def _line(line: Line) -> str:
-    request, outcome, created, link = line
-    thread = f" · <{link}|thread>" if link else ""
-    who = f"<@{request.origin.user_id}>"
-    return f"{when(created)} · {_state(outcome)} · {_pair(request)} · {who} · {code(request.id)}{thread}"
+def _line(words: Words, line: Line) -> str:
+    request, link = line.request, line.link
+    asked = words(
+        "{env} with {receivers}", env=code(request.env), receivers=receivers(words, request)
+    )
+    who, thread = f"<@{request.origin.user_id}>", link and words("<{link}|thread>", link=link)
+    told = [
+        when(line.created),
+        _state(words, line.outcome, waiting=line.waiting),
+        asked,
+        who,
+        code(request.id),
+        thread,
+    ]
+    return " · ".join(filter(None, told))
 
 
-def _state(outcome: Outcome | None) -> str:
+def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # noqa: C901  # one case each
     match outcome:
+        case None if waiting:
+            return words("🕓 waits for people")
         case None:
-            return "⏳ under way"
+            return words("⏳ under way")
         case Shared():
-            return "✅ shared"
+            return words("✅ shared")
         case Failed():
-            return "❌ not shared"
+            return words("❌ not shared")
         case Unknown():
-            return "❔ unknown"
+            return words("❔ unknown")
+        case Rejected():
+            return words("🚫 rejected")
+        case Cancelled():
+            return words("🚫 cancelled")
+        case Denied():
+            return words("🚫 denied")
+        case Expired():
+            return words("⌛ expired")
+        case Skipped():
+            return words("left out of a batch")
+        case Finished(tally):
+            return counts(words, tally)
         case _:
             assert_never(outcome)
-
-
-def _pair(request: Request) -> str:
-    return f"{code(request.env)} with {code(request.appid)}"
-
-
-def _thread(link: str) -> str:
-    return f"<{link}|this thread>"

@@ -17,79 +17,119 @@ from bot.command.mistake import (
     ReasonTooLong,
     SeveralAppids,
     Swapped,
+    TooManyAppids,
     UnclosedQuote,
     UnknownOption,
     UnknownWord,
 )
-from bot.messages.blocks import Message, as_typed, code, listed, message, small
+from bot.messages.blocks import SECTION_LIMIT, Message, as_typed, code, escape, message, small
+from bot.messages.lists import listed, sentences
+from bot.messages.words import Words
 
 _LINE_LIMIT = 500
+_COPIED_LIMIT = SECTION_LIMIT - 100
 
 
-def misread(wrong: Misread) -> Message:
-    """Say what is wrong, what arrived, and a line to copy; nothing was done."""
+def misread(words: Words, wrong: Misread) -> Message:
+    """Say what is wrong, what arrived, and a line to copy, if all of it fits; nothing was done."""
     received = code(f"/share-env {as_typed(wrong.received)}", _LINE_LIMIT)
     return message(
-        f"{_sentence(wrong.mistake)} Nothing was done.",
-        f"Try this instead:\n{code(wrong.instead, _LINE_LIMIT)}",
-        small(f"You typed {received} · `/share-env help` shows what you may do."),
+        sentences(words, sentence(words, wrong.mistake), words("Nothing was done.")),
+        words("Try this instead:\n{line}", line=code(wrong.instead, _COPIED_LIMIT))
+        if len(escape(wrong.instead)) <= _COPIED_LIMIT
+        else None,
+        small(
+            words(
+                "You typed {received} · `/share-env help` shows what you may do.", received=received
+            )
+        ),
     )
 
 
-def _sentence(mistake: Mistake) -> str:  # noqa: C901, PLR0911, PLR0912  # one case for each mistake
+def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # one case for each mistake
+    """Say what is wrong, as mrkdwn."""
     match mistake:
         case UnclosedQuote():
-            return "A quotation mark opens and never closes."
+            return words("A quotation mark opens and never closes.")
         case NotAnAppid(word, fault):
-            return f"{code(word)} is not an appid: {_fault(word, fault)}"
+            return words(
+                "{word} is not an appid: {fault}", word=code(word), fault=_fault(words, word, fault)
+            )
         case NotAnEnv(word, blank=True):
-            return (
-                f"{code(word)} is not an env id: it only marks the place. Put the env's own there."
+            return words(
+                "{word} is not an env id: it only marks the place. Put the env's own there.",
+                word=code(word),
             )
         case NotAnEnv(word):
-            return f"{code(word)} is not an env id. It may have up to 64 letters, digits and dashes, and no dash at either end."
+            return words(
+                "{word} is not an env id. It may have up to 64 letters, digits and dashes, and no dash at either end.",
+                word=code(word),
+            )
         case Swapped():
-            return "The appid comes first, then the env."
+            return words("The appid comes first, then the env.")
         case MissingAppid():
-            return "The appid is missing: the mini program that is to receive access."
+            return words("The appid is missing: the mini program that is to receive access.")
         case MissingEnv():
-            return "The env is missing: the id of the cloud environment to share."
-        case ExtraWords(words):
-            return f"There is more here than I need: {listed([code(word) for word in words])}."
+            return words("The env is missing: the id of the cloud environment to share.")
+        case ExtraWords(extra):
+            there = listed(words, [code(word) for word in extra])
+            return words("There is more here than I need: {words}.", words=there)
         case SeveralAppids(count):
-            return f"I take one appid at a time, and there are {count}. Send one line for each."
+            return words(
+                "I take one appid at a time, and there are {count}. Send one line for each.",
+                count=count,
+            )
+        case TooManyAppids(count, limit):
+            return words(
+                "One command takes up to {limit} appids, and there are {count}. Send them in several commands.",
+                limit=limit,
+                count=count,
+            )
         case UnknownWord(word, nearest):
-            return f"I do not know {code(word)}. Did you mean {code(nearest)}?"
+            return words(
+                "I do not know {word}. Did you mean {nearest}?",
+                word=code(word),
+                nearest=code(nearest),
+            )
         case UnknownOption(option, nearest):
             hint = (
-                f"Did you mean {code(nearest)}?"
+                words("Did you mean {nearest}?", nearest=code(nearest))
                 if nearest
-                else "I know `--reason`, `--dry-run` and `--again`."
+                else words("I know `--reason`, `--dry-run` and `--again`.")
             )
-            return f"There is no option {code(option)}. {hint}"
+            return sentences(
+                words, words("There is no option {option}.", option=code(option)), hint
+            )
         case OptionWithoutValue(option):
-            return f"The words after {code(option)} are missing. Put them in quotation marks."
+            return words(
+                "The words after {option} are missing. Put them in quotation marks.",
+                option=code(option),
+            )
         case OptionTwice(option):
-            return f"{code(option)} is here twice. Once is enough."
+            return words("{option} is here twice. Once is enough.", option=code(option))
         case OptionNotHere(option, first_word):
-            return f"{code(first_word)} does not take {code(option)}."
+            return words(
+                "{command} does not take {option}.", command=code(first_word), option=code(option)
+            )
         case ReasonTooLong(length, limit):
-            return f"The reason has {length} characters. Up to {limit} fit."
+            return words(
+                "The reason has {length} characters. Up to {limit} fit.", length=length, limit=limit
+            )
         case _:
             assert_never(mistake)
 
 
-def _fault(word: str, fault: AppidFault) -> str:
+def _fault(words: Words, word: str, fault: AppidFault) -> str:
     match fault:
         case AppidFault.BLANK:
-            return "it only marks the place. Put the mini program's own there."
+            return words("it only marks the place. Put the mini program's own there.")
         case AppidFault.CASE:
-            return "its letters must be lower case."
+            return words("its letters must be lower case.")
         case AppidFault.PREFIX:
-            return "an appid begins with `wx`."
+            return words("an appid begins with `wx`.")
         case AppidFault.LENGTH:
-            return f"it has {len(word)} characters, and an appid has 18."
+            return words("it has {count} characters, and an appid has 18.", count=len(word))
         case AppidFault.LETTERS:
-            return "after `wx` come only digits and the letters a to f."
+            return words("after `wx` come only digits and the letters a to f.")
         case _:
             assert_never(fault)

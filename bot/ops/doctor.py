@@ -1,126 +1,132 @@
 """`share-env-bot doctor`: look at everything the bot needs, change nothing, and name the fix for what is wrong."""
 
+import asyncio
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
 
-from sqlalchemy import Engine, inspect
-from sqlalchemy.exc import SQLAlchemyError
+import aiohttp
 
-from bot.ledger.audit import open_for_audit
-from bot.ledger.opening import CannotOpenError, reason_of
-from bot.ledger.schema import HEAD, metadata
-from bot.ledger.seal import Sealed, seal_of
-from bot.ledger.tokens import at_rest
-from bot.link import Link, LinkState
-from bot.settings import Settings, load
+from bot.nature import Nature
+from bot.ops.check import Finding, unchecked, wrong
+from bot.ops.check_chain import check_chain
+from bot.ops.check_ledger import Looked, check_ledger
+from bot.ops.check_machine import check_clock, check_proxies
+from bot.ops.check_policy import check_policy
+from bot.ops.check_settings import check_settings
+from bot.ops.check_slack import check_slack
+from bot.ops.check_wechat import check_wechat, reader
+from bot.ops.heard import Heard, session
+from bot.ops.slack_answers import SlackAnswers, ask_slack
+from bot.settings import Parts, read_parts
 from bot.token_settings import PlatformSettings
-from bot.wechat.upkeep import link_states
+from bot.wechat.client import http_client
 
-_MARKS = {"ok": "✓", "warning": "!", "wrong": "✗"}
-_LINKS = {Link.TICKET: "ticket", Link.PLATFORM: "platform's token", Link.OWNER: "token of"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found, and the fix where there is something to fix."""
-
-    check: str
-    verdict: Literal["ok", "warning", "wrong"]
-    found: str
-    fix: str | None = None
+_MARKS = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
+_HIDDEN = "[hidden]"
+_SHORTEST = 6  # letters of a secret that is looked for
 
 
 def doctor(environ: Mapping[str, str], *, as_json: bool) -> bool:
     """Print one line for each check, or JSON; return whether nothing is wrong."""
-    findings = [*examine(environ)]
+    findings = asyncio.run(examine(environ))
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
     else:
         for finding in findings:
-            print(f"{_MARKS[finding.verdict]} {finding.check}: {finding.found}")
+            print(f"{_MARKS[finding.level]} {finding.name}: {finding.found}")
             if finding.fix:
-                print(f"  → {finding.fix}")
+                print(f"   → {finding.fix}")
     sys.stdout.flush()
-    return all(finding.verdict != "wrong" for finding in findings)
+    return all(finding.level != "wrong" for finding in findings)
 
 
-def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield what each check finds; those that build on a check that failed are left out."""
-    settings = load(environ)
-    if not isinstance(settings, Settings):
-        for problem in settings:
-            what, _, fix = problem.partition(". ")
-            yield Finding("settings", "wrong", f"{what}.".replace("..", "."), fix or None)
-        return
-    yield Finding("settings", "ok", "all there")
-    try:
-        engine = open_for_audit(settings.database_url)
-        yield _ledger(engine)
-        if isinstance(settings.tokens, PlatformSettings):
-            yield from _chain(engine, settings.tokens, settings.policy.all_owners)
-    except CannotOpenError as error:
-        yield Finding("ledger", "wrong", str(error))
-    except SQLAlchemyError as error:
-        yield Finding(
-            "ledger", "wrong", f"it cannot be read ({reason_of(error)})", "Check DATABASE_URL."
+async def examine(environ: Mapping[str, str], nature: Nature | None = None) -> list[Finding]:
+    """Return what every check finds, always in the same order; none that fails keeps another from running."""
+    nature = nature or Nature()
+    parts = read_parts(environ)
+    heard = Heard(nature.now)
+    async with session(heard) as http:
+        looking = asyncio.create_task(_ledger(parts))
+        (told, of_slack), of_wechat = await asyncio.gather(
+            _slack(parts, http, heard), _wechat(parts, http, looking, nature)
         )
+        looked = await looking
+    policy = parts.policy.policy if parts.policy else None
+    findings = [
+        *_surely("settings", lambda: check_settings(environ, parts)),
+        *of_slack,
+        *_surely("slack-bot", lambda: check_slack(parts.slack, policy, told, looked.replicas)),
+        *_surely("policy-reach", lambda: check_policy(parts.policy, told)),
+        *looked.findings,
+        *_surely("callback", lambda: _chain(parts, looked)),
+        *of_wechat,
+        *_surely("clock", lambda: [check_clock(parts, heard.ahead)]),
+        *_surely("proxies", lambda: check_proxies(environ)),
+    ]
+    return [_clean(finding, parts.secrets()) for finding in findings]
 
 
-def _ledger(engine: Engine) -> Finding:
-    missing = sorted(set(metadata.tables) - set(inspect(engine).get_table_names()))
-    if missing:
-        fix = "Start the bot once: it brings the schema up to date."
-        return Finding("ledger", "wrong", f"no table {', '.join(missing)}", fix)
-    return Finding("ledger", "ok", f"schema {HEAD}, {engine.dialect.name}")
+async def _ledger(parts: Parts) -> Looked:
+    try:
+        return await asyncio.to_thread(check_ledger, parts.database_url, parts.tokens)
+    except Exception as error:  # noqa: BLE001  # the other checks go on
+        return Looked((_broken("ledger", error),))
 
 
-def _chain(engine: Engine, platform: PlatformSettings, owners: Sequence[str]) -> Iterator[Finding]:
-    found = at_rest(engine, platform.appid, seal_of(platform.encryption_keys))
-    states = link_states({name: kept for name, (kept, _) in found.items()}, owners)
-    yield from map(_link, states)
-    by_state = {
-        state: sorted(name for name, (_, states) in found.items() if state in states)
-        for state in Sealed
-    }
-    yield from (_sealed(state, names) for state, names in by_state.items() if names)
+async def _slack(
+    parts: Parts, http: aiohttp.ClientSession, heard: Heard
+) -> tuple[SlackAnswers, list[Finding]]:
+    if parts.slack is None:
+        return SlackAnswers(), []
+    try:
+        policy = parts.policy.policy if parts.policy else None
+        return await ask_slack(parts.slack, policy, http, heard), []
+    except Exception as error:  # noqa: BLE001  # likewise
+        return SlackAnswers(), [_broken("slack-bot", error)]
 
 
-def _link(state: LinkState) -> Finding:
-    name = " ".join(filter(None, [_LINKS[state.link], state.owner]))
-    fix = state.trouble.steps[0] if state.trouble else "Start the bot, and look at its log."
-    why = (
-        f"; the last try failed{_at(state.trouble_at)}: {state.trouble.title}"
-        if state.trouble
-        else ""
-    )
-    if state.good_until is None:
-        return Finding(name, "wrong", f"there is no good one{why}", fix)
-    good = f"good until {_utc(state.good_until)}, renewed {_utc(state.renewed)}{why}"
-    return Finding(name, "warning" if why else "ok", good, fix if why else None)
+async def _wechat(
+    parts: Parts, http: aiohttp.ClientSession, looking: asyncio.Task[Looked], nature: Nature
+) -> list[Finding]:
+    if parts.tokens is None or parts.wechat_url is None or parts.policy is None:
+        return [unchecked("wechat", "the settings say not which token of whom, or not where")]
+    owners = parts.policy.policy.all_owners
+    try:
+        async with http_client(http) as client:
+            # The other token sources need not wait for the ledger.
+            in_ledger = isinstance(parts.tokens, PlatformSettings)
+            kept = (await looking).kept if in_ledger else None
+            read = reader(client, parts.tokens, kept, nature)
+            return await check_wechat(client, parts.wechat_url, owners, read)
+    except Exception as error:  # noqa: BLE001  # likewise
+        return [_broken("wechat", error)]
 
 
-def _sealed(state: Sealed, names: Sequence[str]) -> Finding:
-    listed = f"{state.value}: {', '.join(names)}"
-    match state:
-        case Sealed.NEWEST:
-            return Finding("encryption", "ok", listed)
-        case Sealed.OLDER:
-            fix = "Keep the older key in TOKEN_ENCRYPTION_KEY until each was renewed once, in two hours."
-            return Finding("encryption", "warning", listed, fix)
-        case Sealed.PLAIN:
-            return Finding("encryption", "warning", listed, "Set TOKEN_ENCRYPTION_KEY.")
-        case Sealed.LOST:
-            fix = "Put the key back, or let the bot get new tokens: it asks WeChat for the refresh tokens."
-            return Finding("encryption", "wrong", listed, fix)
+def _chain(parts: Parts, looked: Looked) -> Iterable[Finding]:
+    if not isinstance(parts.tokens, PlatformSettings):
+        return []
+    owners = parts.policy.policy.all_owners if parts.policy else ()
+    return check_chain(looked.kept, owners)
 
 
-def _utc(at: float | None) -> str:
-    return datetime.fromtimestamp(at or 0, UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _surely(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    try:
+        return [*check()]
+    except Exception as error:  # noqa: BLE001  # likewise
+        return [_broken(name, error)]
 
 
-def _at(at: float | None) -> str:
-    return f" ({_utc(at)})" if at else ""
+def _broken(name: str, error: Exception) -> Finding:
+    fix = "Tell the people who make this bot."
+    return wrong(name, f"this check itself failed ({type(error).__name__})", fix)
+
+
+def _clean(finding: Finding, secrets: Iterable[str]) -> Finding:
+    """Hide every secret of the settings, should a server or a driver have said it."""
+    found = finding.found
+    # Shorter ones would be found within words; no server tells one.
+    for secret in sorted((s for s in secrets if len(s) >= _SHORTEST), key=len, reverse=True):
+        found = found.replace(secret, _HIDDEN)
+    return replace(finding, found=found)

@@ -86,6 +86,7 @@ async def _run(role: str, place: str, line: str | None, *, prompt: bool) -> None
     async with stage(nature, WECHAT_TIMEOUT=_TIMEOUT) as on:
         screen = Screen(on.slack.world)
         on.slack.on_change = screen.observe
+        on.slack.on_view = screen.observe_view
         if line is not None:
             await _say(on, screen, role, place, line)
         elif prompt:

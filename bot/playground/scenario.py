@@ -1,12 +1,15 @@
 """The fixed scenario of the demo: what the bot does, and how it fails."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.playground.screen import Screen
+from bot.playground.slack import Message
 from bot.playground.stage import APPID, PLACES, ROLES, Stage
 from bot.playground.wechat import Code, Hang
 
+_LONG = 20  # words
 SYSTEM_BUSY, NOT_ENABLED, NOT_ON_THE_LIST = -1, 85088, 61004
 _WORDS = "access clientip is not registered, requestIP: 203.0.113.7"
 
@@ -20,6 +23,7 @@ class Act:
     role: str = "requester"
     place: str = "public"
     before: Callable[[Stage], None] = lambda _: None
+    then: Callable[[Stage, Screen], Awaitable[None]] | None = None
 
 
 def _expire(stage: Stage) -> None:
@@ -43,10 +47,65 @@ def _off_the_list(stage: Stage) -> None:
     stage.wechat.platform.next("api_authorizer_token", Code(NOT_ON_THE_LIST, _WORDS))
 
 
+def _slow(stage: Stage) -> None:
+    stage.wechat.latency = 0.4
+    stage.wechat.next(*[Code(0)] * 7, Code(NOT_ENABLED))
+
+
+async def _quick(stage: Stage, _: Screen) -> None:
+    stage.wechat.latency = 0.0
+
+
+async def _confirm(stage: Stage, screen: Screen) -> None:
+    asked = stage.slack.messages[-1]
+    await _click(stage, screen, "requester", asked, "Share it")
+    await stage.ended(_request_of(asked))
+
+
+async def _approve(stage: Stage, screen: Screen) -> None:
+    asked = next(m for m in reversed(stage.slack.messages) if m.channel == PLACES["approvals"])
+    await _click(stage, screen, "approver", asked, "Approve")
+    approver = ROLES["approver"]
+    await stage.slack.until(lambda slack: bool(slack.views(approver)))
+    screen.clicked(approver, "Approve", "writes “Fine, after the release”")
+    await stage.slack.submit(approver, stage.slack.views(approver)[-1], {"comment": _COMMENT})
+    await stage.ended(_request_of(asked))
+    await stage.slack.until(lambda slack: any(_is_settled(m, asked) for m in slack.messages))
+
+
+def _is_settled(message: Message, asked: Message) -> bool:
+    return message.ts == asked.ts and "It was shared" in message.text
+
+
+async def _click(stage: Stage, screen: Screen, role: str, message: Message, button: str) -> None:
+    screen.clicked(ROLES[role], button)
+    await stage.slack.click(ROLES[role], message, button)
+
+
+def _request_of(message: Message) -> str:
+    return str(re.findall(r"[Rr]equest `([a-z0-9]+)`", message.text)[-1])
+
+
+_MANY = " ".join(f"wx{number:016x}" for number in range(1, 81))
+_COMMENT = "Fine, after the release"
+
 ACTS = (
     Act("Whom the bot takes you for, and how the tokens stand", "whoami"),
     Act("A share, answered in a thread", f'{APPID} prod-1 --reason "release 4.2"'),
     Act("The same again: who did it before, when, and where", f"{APPID} prod-1"),
+    Act("A rule that asks whether you are sure", f"{APPID} live-1", then=_confirm),
+    Act(
+        "A rule that asks the approvers, who decide in their channel",
+        f'{APPID} core-1 --reason "orders app needs the stock data"',
+        then=_approve,
+    ),
+    Act(
+        "Many mini programs at once: one message, a progress bar, failures grouped",
+        f"{_MANY} prod-1",
+        before=_slow,
+        then=_quick,
+    ),
+    Act("The same bot, to somebody whose Slack is in Chinese", f"{APPID} prod-8", role="mei"),
     Act("A mistake, and the corrected line", f"prod-1 {APPID.upper()}"),
     Act("A denial that says what would be enough", f"{APPID} prod-1", role="second"),
     Act(
@@ -74,5 +133,13 @@ async def play(stage: Stage, screen: Screen) -> None:
         screen.heading(act.title)
         act.before(stage)
         user, channel = ROLES[act.role], PLACES[act.place]
-        screen.typed(user, channel, f"/share-env {act.text}")
+        screen.typed(user, channel, f"/share-env {_shortened(act.text)}")
         await stage.type(user, channel, act.text)
+        if act.then:
+            await act.then(stage, screen)
+
+
+def _shortened(text: str) -> str:
+    """Return what somebody typed, with a long list of appids cut."""
+    words = text.split(" ")
+    return text if len(words) <= _LONG else " ".join([*words[:2], "…", *words[-2:]])

@@ -5,6 +5,8 @@ import re
 from rich.console import Console
 from rich.text import Text
 
+from bot.playground.slack_rendering import message_lines, view_lines, view_title
+from bot.playground.slack_surfaces import View, ViewChange
 from bot.playground.slack_transcript import Change, Message
 from bot.playground.world import Channel, World
 
@@ -16,7 +18,10 @@ _MARKUP = re.compile(
 
 
 class Screen:
-    """Prints what is typed and what Slack shows; `observe` is meant for LocalSlack.on_change."""
+    """Prints what is typed and what Slack shows; `observe` is meant for LocalSlack.on_change.
+
+    `observe_view` is meant for its `on_view`.
+    """
 
     def __init__(self, world: World, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
@@ -44,6 +49,13 @@ class Screen:
         self.console.print(who)
         self.console.print(Text(f"  {line}"), soft_wrap=True)
 
+    def clicked(self, user: str, button: str, first: str = "") -> None:
+        """Show what somebody clicks, and what they do before."""
+        self.console.print()
+        did = f"{first}, then clicks" if first else "clicks"
+        who = Text.assemble((self._name(user), "bold green"), (f" {did} [{button}]", "dim"))
+        self.console.print(who)
+
     def observe(self, message: Message, change: Change) -> None:
         """Show a new or changed message."""
         marks = [
@@ -56,9 +68,21 @@ class Screen:
         title = " · ".join(filter(None, [f"{self._name(message.user)}{place}", *marks]))
         indent = "      " if message.thread_ts else "  "
         self.console.print(Text(f"{indent}{title}", "yellow"))
+        gone = change == "deleted"
+        self._lines(indent, "" if gone else message.text)
+        for line in () if gone else message_lines(message.blocks):
+            self._lines(indent, line)
+
+    def observe_view(self, view: View, change: ViewChange) -> None:
+        """Show a modal or an App Home as it now is."""
+        marks = [view_title(view), f"{view.kind} of {self._name(view.user)}", change]
+        self.console.print(Text(f"  {' · '.join(marks)}", "yellow"))
+        for line in () if change == "closed" else view_lines(view):
+            self._lines("  ", line)
+
+    def _lines(self, indent: str, mrkdwn: str) -> None:
         bar = Text(f"{indent}│ ", "dim")
-        body = self._styled("" if change == "deleted" else message.text)
-        for line in body.wrap(self.console, self.console.width - len(bar) - 1):
+        for line in self._styled(mrkdwn).wrap(self.console, self.console.width - len(bar) - 1):
             self.console.print(bar + line)
 
     def _name(self, id_: str | None) -> str:

@@ -1,20 +1,25 @@
-"""A local Slack: the Web API, Socket Mode, slash commands, and everything that can go wrong."""
+"""A local Slack: the Web API, Socket Mode, commands, clicks and forms, and all that can go wrong."""
 
 from collections.abc import Callable
 from time import perf_counter, time
 from types import TracebackType
-from typing import Literal, Self, TypeAlias
+from typing import Self
 from uuid import UUID
 
 from aiohttp import ClientError, ClientSession, web
 
 from bot.playground.loopback import Json, JsonObject, Loopback
+from bot.playground.slack_acting import Kind
 from bot.playground.slack_blocks import block_errors
 from bot.playground.slack_faults import Dropped, Fault, Hangs, RateLimited, Refuses, ServerError
+from bot.playground.slack_forms import Forms
+from bot.playground.slack_refused import ImpossibleError
 from bot.playground.slack_requests import RefusedByAppError, post, signed_request
 from bot.playground.slack_responses import ResponseUrls, show_ack, show_failure
 from bot.playground.slack_rules import APP_SCOPE
+from bot.playground.slack_shortcuts import Shortcuts
 from bot.playground.slack_sockets import Sockets
+from bot.playground.slack_surfaces import View
 from bot.playground.slack_transcript import Ack, AckError, Call, Message
 from bot.playground.slack_transport import WebApi
 from bot.playground.slack_web import METHODS, Method
@@ -27,22 +32,22 @@ __all__ = [
     "Dropped",
     "Fault",
     "Hangs",
+    "ImpossibleError",
     "LocalSlack",
     "Message",
     "RateLimited",
     "Refuses",
     "ServerError",
+    "View",
     "block_errors",
 ]
-
-Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
 
 ACK_TIMEOUT = 3.0
 HTTP_SERVER_ERROR = 500
 WITH_RESPONSE = {"view_submission", "block_suggestion"}
 
 
-class LocalSlack(Workspace):
+class LocalSlack(Forms, Shortcuts):
     """Slack on 127.0.0.1, from `async with` to its end; no socket or task outlives it.
 
     `api_url` is the bot's SLACK_API_URL. With `request_url` set, commands are posted there instead
@@ -139,23 +144,33 @@ class LocalSlack(Workspace):
 
     async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:
         """Send any payload, a click or an event as well as a command, and return the ack."""
-        return await self._deliver(kind, payload, str(UUID(int=self._next_number())))
+        self._note_trigger(payload)
+        return await self._deliver(kind, payload, str(UUID(int=self.next_number())))
 
     async def redeliver(self, ack: Ack) -> Ack:
         """Send again what was acked before: the same payload, envelope_id and trigger_id."""
         return await self._deliver(ack.kind, ack.request, ack.envelope_id)
 
-    def response_url(self, user_id: str, channel_id: str) -> str:
-        """Return a new response_url."""
-        return self._loopback.origin + self._response_urls.open(channel_id, user_id)
+    def response_url(self, user_id: str, channel_id: str, original: Message | None = None) -> str:
+        """Return a new response_url, which may replace or delete the original."""
+        return self._loopback.origin + self._response_urls.open(channel_id, user_id, original)
 
     def next_trigger(self) -> str:
         """Return a trigger_id that no other server had, even in an earlier run."""
-        return f"{int(self.clock() * 1_000_000)}.{self._next_number()}.made-up"
+        return f"{int(self.clock() * 1_000_000)}.{self.next_number()}.made-up"
 
-    def _next_number(self) -> int:
+    def next_number(self) -> int:
+        """Return a number that this server did not use before."""
         self._triggers += 1
         return self._triggers
+
+    def _note_trigger(self, payload: JsonObject) -> None:
+        """Let a payload's trigger_id open a view from now on."""
+        user, view = payload.get("user"), payload.get("view")
+        user_id = user.get("id") if isinstance(user, dict) else payload.get("user_id")
+        view_id = view.get("id") if isinstance(view, dict) else ""
+        if trigger_id := payload.get("trigger_id"):
+            self.triggers.note(str(trigger_id), str(user_id), str(view_id))
 
     async def _deliver(self, kind: str, payload: JsonObject, envelope_id: str) -> Ack:
         body: Json = None
@@ -201,7 +216,7 @@ class LocalSlack(Workspace):
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path.startswith("/api/"):
             return await self._api.answer(request, request.path.removeprefix("/api/"))
-        if request.path.startswith("/commands/"):
+        if request.path.startswith(("/commands/", "/actions/")):
             return self._response_urls.use(request.path, await request.read())
         if request.path == "/link":
             return await self._sockets.serve(request)

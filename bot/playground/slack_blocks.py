@@ -8,6 +8,7 @@ that the bot never depends on one that some workspace can't show.
 from collections.abc import Iterator
 
 from bot.playground.loopback import Json
+from bot.playground.slack_elements import IN_ACTIONS, IN_INPUTS, IN_SECTIONS, block_kit_id
 from bot.playground.slack_shapes import (
     Check,
     Shape,
@@ -22,67 +23,26 @@ from bot.playground.slack_shapes import (
 )
 
 MAX_BLOCKS = 50
-ID_LENGTH = 255
+MAX_VIEW_BLOCKS = 100
 
 
 def block_errors(blocks: Json) -> list[str]:
-    """Return what Slack would say against these blocks, in its own form; nothing if it takes them.
+    """Return what Slack would say against a message's blocks, in its own form; nothing if it takes them.
 
     An error names its place as a JSON pointer: `[ERROR] … [json-pointer:/blocks/0/text]`.
     """
-    return [*array(_block, MAX_BLOCKS, least=0)(blocks, "/blocks"), *_repeated_ids(blocks)]
+    return [*array(_block, MAX_BLOCKS, least=0)(blocks, "/blocks"), *_repeated_ids(blocks, "")]
 
 
-_id = string(ID_LENGTH)
-_style = one_of("primary", "danger")
-_confirm = Shape(
-    {
-        "title": plain_only(100),
-        "text": text(300),
-        "confirm": plain_only(30),
-        "deny": plain_only(30),
-        "style": _style,
-    },
-    frozenset({"title", "text", "confirm", "deny"}),
-)
-_option = Shape(
-    {"text": text(75), "value": string(150), "description": plain_only(75)},
-    frozenset({"text", "value"}),
-)
-_button = Shape(
-    {
-        "text": plain_only(75),
-        "action_id": _id,
-        "value": string(2000),
-        "url": string(3000),
-        "style": _style,
-        "confirm": _confirm,
-        "accessibility_label": string(75),
-    },
-    frozenset({"text"}),
-)
-_select = Shape(
-    {
-        "options": array(_option, 100),
-        "action_id": _id,
-        "placeholder": plain_only(150),
-        "initial_option": _option,
-        "confirm": _confirm,
-        "focus_on_load": flag,
-    },
-    frozenset({"options"}),
-)
-_overflow = Shape(
-    {"options": array(_option, 5), "action_id": _id, "confirm": _confirm},
-    frozenset({"options"}),
-)
+def view_block_errors(blocks: Json) -> list[str]:
+    """Return what Slack would say against a view's blocks, which may be more, and ask for input."""
+    checked = array(_view_block, MAX_VIEW_BLOCKS, least=0)(blocks, "/view/blocks")
+    return [*checked, *_repeated_ids(blocks, "/view")]
+
+
+_id = block_kit_id
 _picture = {"image_url": string(3000), "alt_text": string(2000)}
 _image_element = Shape(dict(_picture), frozenset(_picture))
-_interactive: dict[str, Check] = {
-    "button": _button,
-    "static_select": _select,
-    "overflow": _overflow,
-}
 _text_style = Shape(dict.fromkeys(("bold", "italic", "strike", "code", "underline"), flag))
 _rich_word = typed(
     {
@@ -115,58 +75,67 @@ _rich_part = typed(
     }
 )
 _context_text = text(3000)
-_block = typed(
-    {
-        "section": Shape(
-            {
-                "text": text(3000),
-                "fields": array(text(2000), 10),
-                "accessory": typed({**_interactive, "image": _image_element}),
-                "expand": flag,
-                "block_id": _id,
-            },
-            either=frozenset({"text", "fields"}),
-        ),
-        "header": Shape({"text": plain_only(150), "block_id": _id}, frozenset({"text"})),
-        "rich_text": Shape(
-            {"elements": array(_rich_part, 100), "block_id": _id}, frozenset({"elements"})
-        ),
-        "divider": Shape({"block_id": _id}),
-        "context": Shape(
-            {
-                "elements": array(
-                    typed(
-                        {
-                            "plain_text": _context_text,
-                            "mrkdwn": _context_text,
-                            "image": _image_element,
-                        }
-                    ),
-                    10,
+_blocks: dict[str, Check] = {
+    "section": Shape(
+        {
+            "text": text(3000),
+            "fields": array(text(2000), 10),
+            "accessory": typed({**IN_SECTIONS, "image": _image_element}),
+            "expand": flag,
+            "block_id": _id,
+        },
+        either=frozenset({"text", "fields"}),
+    ),
+    "header": Shape({"text": plain_only(150), "block_id": _id}, frozenset({"text"})),
+    "rich_text": Shape(
+        {"elements": array(_rich_part, 100), "block_id": _id}, frozenset({"elements"})
+    ),
+    "divider": Shape({"block_id": _id}),
+    "context": Shape(
+        {
+            "elements": array(
+                typed(
+                    {
+                        "plain_text": _context_text,
+                        "mrkdwn": _context_text,
+                        "image": _image_element,
+                    }
                 ),
-                "block_id": _id,
-            },
-            frozenset({"elements"}),
-        ),
-        "actions": Shape(
-            {"elements": array(typed(_interactive), 25), "block_id": _id},
-            frozenset({"elements"}),
-        ),
-        "image": Shape(
-            {**_picture, "title": plain_only(2000), "block_id": _id}, frozenset(_picture)
-        ),
-    }
+                10,
+            ),
+            "block_id": _id,
+        },
+        frozenset({"elements"}),
+    ),
+    "actions": Shape(
+        {"elements": array(typed(IN_ACTIONS), 25), "block_id": _id},
+        frozenset({"elements"}),
+    ),
+    "image": Shape({**_picture, "title": plain_only(2000), "block_id": _id}, frozenset(_picture)),
+}
+_block = typed(_blocks)
+_input = Shape(
+    {
+        "label": plain_only(2000),
+        "element": typed(IN_INPUTS),
+        "dispatch_action": flag,
+        "optional": flag,
+        "hint": plain_only(2000),
+        "block_id": _id,
+    },
+    frozenset({"label", "element"}),
 )
+_view_block = typed({**_blocks, "input": _input})
 
 
-def _repeated_ids(blocks: Json) -> Iterator[str]:
+def _repeated_ids(blocks: Json, root: str) -> Iterator[str]:
     """Yield an error for each block_id used twice, and each action_id twice in one block."""
     listed = blocks if isinstance(blocks, list) else []
-    yield from _repeated(listed, "block_id", "/blocks")
+    yield from _repeated(listed, "block_id", f"{root}/blocks")
     for index, block in enumerate(listed):
         elements = block.get("elements") if isinstance(block, dict) else None
         if isinstance(elements, list):
-            yield from _repeated(elements, "action_id", f"/blocks/{index}/elements")
+            yield from _repeated(elements, "action_id", f"{root}/blocks/{index}/elements")
 
 
 def _repeated(items: list[Json], key: str, at: str) -> Iterator[str]:

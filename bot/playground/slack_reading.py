@@ -1,8 +1,8 @@
 """What the bot can read back from the stand-in Slack: a conversation, its history, a thread."""
 
 from bot.playground.loopback import JsonObject
+from bot.playground.slack_refused import RefusedError
 from bot.playground.slack_rules import (
-    RefusedError,
     flag_argument,
     is_reply,
     readable,

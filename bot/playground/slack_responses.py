@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from aiohttp import web
 
 from bot.playground.loopback import JsonObject
-from bot.playground.slack_rules import RefusedError, content, text_argument
+from bot.playground.slack_refused import RefusedError
+from bot.playground.slack_rules import content, flag_argument, text_argument
 from bot.playground.slack_transcript import Call, Message, Via
 from bot.playground.slack_workspace import Workspace
 
@@ -75,6 +76,7 @@ class _Hook:
     channel: str
     user: str
     expires: float
+    original: Message | None = None
     uses: int = 0
 
 
@@ -90,10 +92,14 @@ class ResponseUrls:
         self._clock = clock
         self._hooks: dict[str, _Hook] = {}
 
-    def open(self, channel: str, user: str) -> str:
-        """Return the path of a new response_url for one person in one channel."""
-        path = f"/commands/{self._workspace.world.team_id}/{len(self._hooks) + 1}/made-up"
-        self._hooks[path] = _Hook(channel, user, self._clock() + LIFETIME)
+    def open(self, channel: str, user: str, original: Message | None = None) -> str:
+        """Return the path of a new response_url for one person in one channel.
+
+        `original` is the message that was clicked, which may be replaced or deleted.
+        """
+        kind = "commands" if original is None else "actions"
+        path = f"/{kind}/{self._workspace.world.team_id}/{len(self._hooks) + 1}/made-up"
+        self._hooks[path] = _Hook(channel, user, self._clock() + LIFETIME, original)
         return path
 
     def use(self, path: str, raw: bytes) -> web.Response:
@@ -103,7 +109,9 @@ class ResponseUrls:
             args = _body(raw)
             self._use(path, args)
         except RefusedError as refused:
-            status = 404 if refused.error in {"used_url", "expired_url"} else 400
+            status = (
+                404 if refused.error in {"used_url", "expired_url", "message_not_found"} else 400
+            )
             self._workspace.record(Call("response_url", args, refused.error, status))
             return web.json_response({"ok": False, "error": refused.error}, status=status)
         self._workspace.record(Call("response_url", args, None))
@@ -115,8 +123,34 @@ class ResponseUrls:
             raise RefusedError("expired_url")
         if hook.uses >= MAX_USES:
             raise RefusedError("used_url")
-        show(self._workspace, args, hook.channel, hook.user, "response_url")
+        if hook.original is not None and flag_argument(args, "delete_original"):
+            _delete(self._workspace, hook.original)
+        elif hook.original is not None and flag_argument(args, "replace_original"):
+            _replace(self._workspace, args, hook.original)
+        else:
+            show(self._workspace, args, hook.channel, hook.user, "response_url")
         self._hooks[path] = replace(hook, uses=hook.uses + 1)
+
+
+def _still_there(workspace: Workspace, original: Message) -> Message:
+    message = workspace.at(original.channel, original.ts)
+    if message is None:
+        raise RefusedError("message_not_found")
+    return message
+
+
+def _delete(workspace: Workspace, original: Message) -> None:
+    workspace.delete(_still_there(workspace, original))
+
+
+def _replace(workspace: Workspace, body: JsonObject, original: Message) -> None:
+    """Put an answer in the place of the message that was clicked, an ephemeral one as well."""
+    message = _still_there(workspace, original)
+    said = content(body)
+    if len(said.text) > MAX_TEXT:
+        raise RefusedError("msg_too_long")
+    blocks = said.blocks or ()
+    workspace.edit(replace(message, text=said.text, blocks=blocks, edits=message.edits + 1))
 
 
 def _body(raw: bytes) -> JsonObject:

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack_blocks import block_errors
+from bot.playground.slack_refused import RefusedError, invalid_arguments
 from bot.playground.slack_transcript import Message
 from bot.playground.slack_workspace import Workspace
 from bot.playground.world import Channel, ChannelKind, World
@@ -25,15 +26,6 @@ SCOPE_FAMILY: dict[ChannelKind, str] = {
     "im": "im",
     "mpim": "mpim",
 }
-
-
-class RefusedError(Exception):
-    """An answer of `ok: false`: Slack's error and the details that go with it."""
-
-    def __init__(self, error: str, details: JsonObject | None = None) -> None:
-        super().__init__(error)
-        self.error = error
-        self.details: JsonObject = details or {}
 
 
 def token_kind(world: World, token: str) -> TokenKind:
@@ -65,10 +57,10 @@ def text_argument(args: JsonObject, name: str, *, required: bool = False) -> str
     value = args.get(name)
     if value is None or value == "":
         if required:
-            raise _invalid_arguments(f"missing required field: {name}")
+            raise invalid_arguments(f"[ERROR] missing required field: {name}")
         return ""
     if isinstance(value, (dict, list)):
-        raise _invalid_arguments(f"must be a string [json-pointer:/{name}]")
+        raise invalid_arguments(f"[ERROR] must be a string [json-pointer:/{name}]")
     return str(value)
 
 
@@ -89,12 +81,6 @@ def json_argument(args: JsonObject, name: str, error: str) -> Json:
     except ValueError:
         raise RefusedError(error) from None
     return decoded
-
-
-def _invalid_arguments(problem: str) -> RefusedError:
-    return RefusedError(
-        "invalid_arguments", {"response_metadata": {"messages": [f"[ERROR] {problem}"]}}
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,18 @@ def flag(value: Json, at: str) -> Iterator[str]:
         yield error("must be a boolean", at)
 
 
+def whole(least: int, most: int) -> Check:
+    """Check an integer by its bounds."""
+
+    def check(value: Json, at: str) -> Iterator[str]:
+        if not isinstance(value, int) or isinstance(value, bool):
+            yield error("must be an integer", at)
+        elif not least <= value <= most:
+            yield error(f"must be between {least} and {most}", at)
+
+    return check
+
+
 def one_of(*allowed: str) -> Check:
     """Check for one of these strings."""
 

@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Literal, TypeAlias
 
 from bot.playground.loopback import JsonObject
+from bot.playground.slack_surfaces import View, ViewChange
 from bot.playground.watched import Watched
 
 Via: TypeAlias = Literal["ack", "api", "response_url", "slack"]
@@ -63,8 +65,16 @@ class Ack:
         """Return whether no answer came within Slack's three seconds."""
         return self.error == "operation_timeout"
 
+    @property
+    def errors(self) -> dict[str, str]:
+        """Return what the bot said against the values of a form, by block_id."""
+        body = self.payload or {}
+        errors = body.get("errors") if body.get("response_action") == "errors" else None
+        return {k: str(v) for k, v in errors.items()} if isinstance(errors, dict) else {}
+
 
 Observer: TypeAlias = Callable[[Message, Change], None]
+ViewObserver: TypeAlias = Callable[[View, ViewChange], None]
 
 
 class Transcript(Watched):
@@ -76,7 +86,9 @@ class Transcript(Watched):
         self.calls: list[Call] = []
         self.violations: list[str] = []
         self.on_change: Observer | None = None
+        self.on_view: ViewObserver | None = None
         self._where: dict[tuple[str, str], int] = {}
+        self._edited: defaultdict[str, list[float]] = defaultdict(list)
         self._index: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
 
     def post(self, message: Message) -> None:
@@ -94,16 +106,39 @@ class Transcript(Watched):
 
     def delete_message(self, ts: str) -> None:
         """Delete a message, as a person would by hand; KeyError if there is none."""
-        message = next((each for each in self.messages if each.ts == ts), None)
+        message = self.sought(ts)
         if message is None:
             raise KeyError(ts)
         gone = replace(message, deleted=True)
         self.messages[self._where[message.channel, ts]] = gone
         self._tell(gone, "deleted")
 
+    def delete(self, message: Message) -> None:
+        """Delete this message, as a person would by hand."""
+        self.delete_message(message.ts)
+
+    def sought(self, ts: str) -> Message | None:
+        """Return the message with this ts, wherever it is, even if it is deleted."""
+        return next((each for each in self.messages if each.ts == ts), None)
+
+    def updated(self, message: Message) -> None:
+        """Edit a message and note the time, as chat.update does."""
+        self._edited[message.ts].append(monotonic())
+        self.edit(message)
+
+    def edits(self, ts: str) -> list[float]:
+        """Return when chat.update changed this message, in seconds of the monotonic clock."""
+        return list(self._edited.get(ts, ()))
+
     def record(self, call: Call) -> None:
         """Add a call of the Web API."""
         self.calls.append(call)
+        self.changed()
+
+    def view_changed(self, view: View, change: ViewChange) -> None:
+        """Tell those who watch that a view is another, or gone."""
+        if self.on_view is not None:
+            self.on_view(view, change)
         self.changed()
 
     def _tell(self, message: Message, change: Change) -> None:
@@ -113,11 +148,14 @@ class Transcript(Watched):
 
     def find(self, channel: str, ts: str) -> Message | None:
         """Return the message that the Web API would find there: neither deleted nor ephemeral."""
+        message = self.at(channel, ts)
+        return None if message is None or message.ephemeral_to is not None else message
+
+    def at(self, channel: str, ts: str) -> Message | None:
+        """Return the message that somebody sees there: ephemeral or not, but not deleted."""
         index = self._where.get((channel, ts))
         message = None if index is None else self.messages[index]
-        if message is None or message.deleted or message.ephemeral_to is not None:
-            return None
-        return message
+        return None if message is None or message.deleted else message
 
     def parents(self, channel: str) -> list[Message]:
         """Return what stands in a channel outside of threads, for everybody to see, oldest first."""

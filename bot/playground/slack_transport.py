@@ -11,7 +11,8 @@ from aiohttp import web
 
 from bot.playground.loopback import JsonObject, Loopback, cut
 from bot.playground.slack_faults import Dropped, Fault, Hangs, RateLimited, Refuses, ServerError
-from bot.playground.slack_rules import RefusedError, granted, token_kind
+from bot.playground.slack_refused import RefusedError
+from bot.playground.slack_rules import granted, token_kind
 from bot.playground.slack_transcript import Call
 from bot.playground.slack_web import Method, call
 from bot.playground.slack_workspace import Workspace

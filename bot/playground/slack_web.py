@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from bot.playground.loopback import JsonObject
+from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack_reading import conversation, history, rendered, replies
+from bot.playground.slack_refused import RefusedError
 from bot.playground.slack_rules import (
-    RefusedError,
     TokenKind,
     content,
     flag_argument,
@@ -18,6 +18,7 @@ from bot.playground.slack_rules import (
     token_kind,
 )
 from bot.playground.slack_transcript import Message
+from bot.playground.slack_views import open_view, publish_view, push_view, update_view
 from bot.playground.slack_workspace import Workspace
 
 Run: TypeAlias = Callable[[Workspace, JsonObject], JsonObject]
@@ -113,9 +114,23 @@ def update(workspace: Workspace, args: JsonObject) -> JsonObject:
         metadata=message.metadata if said.metadata is None else said.metadata,
         edits=message.edits + 1,
     )
-    workspace.edit(edited)
+    workspace.updated(edited)
     shown = rendered(workspace, edited)
     return {"channel": channel.id, "ts": message.ts, "text": said.text, "message": shown}
+
+
+def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Delete a message of the bot's own."""
+    channel = workspace.visible(text_argument(args, "channel", required=True))
+    if channel is None:
+        raise RefusedError("channel_not_found")
+    message = workspace.find(channel.id, text_argument(args, "ts", required=True))
+    if message is None:
+        raise RefusedError("message_not_found")
+    if message.user != workspace.world.bot_user_id:
+        raise RefusedError("cant_delete_message")
+    workspace.delete(message)
+    return {"channel": channel.id, "ts": message.ts}
 
 
 def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -160,26 +175,48 @@ def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
     if not person.deleted:
         user["is_restricted"] = person.is_restricted
         user["is_ultra_restricted"] = person.is_ultra_restricted
+    if flag_argument(args, "include_locale"):
+        user["locale"] = person.locale
     return {"user": user}
 
 
 def usergroup_users(workspace: Workspace, args: JsonObject) -> JsonObject:
     """List the members of a user group."""
     group = workspace.groups.get(text_argument(args, "usergroup", required=True))
-    if group is None:
+    if group is None or group.disabled:
         raise RefusedError("no_such_subteam")
     return {"users": [*sorted(group.members)]}
 
 
+def usergroups(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """List the user groups, also those that were disabled if asked to."""
+    shown: list[Json] = []
+    for group in workspace.groups.values():
+        if group.disabled and not flag_argument(args, "include_disabled"):
+            continue
+        told: JsonObject = {"id": group.id, "handle": group.handle}
+        told["date_delete"] = int(group.disabled)
+        if flag_argument(args, "include_users"):
+            told["users"] = [*sorted(group.members)]
+        shown.append(told)
+    return {"usergroups": shown}
+
+
 METHODS: dict[str, Method] = {
     "auth.test": Method(auth_test, None),
+    "chat.delete": Method(delete, "chat:write"),
     "chat.postEphemeral": Method(post_ephemeral, "chat:write"),
     "chat.postMessage": Method(post_message, "chat:write"),
     "chat.update": Method(update, "chat:write"),
     "conversations.history": Method(history, None),
     "conversations.info": Method(conversation, None),
     "conversations.replies": Method(replies, None),
+    "usergroups.list": Method(usergroups, "usergroups:read"),
     "usergroups.users.list": Method(usergroup_users, "usergroups:read"),
     "users.info": Method(users_info, "users:read"),
+    "views.open": Method(open_view, None),
+    "views.publish": Method(publish_view, None),
+    "views.push": Method(push_view, None),
+    "views.update": Method(update_view, None),
 }
 """The methods by name; apps.connections.open stands with the sockets."""

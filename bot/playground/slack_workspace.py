@@ -5,7 +5,9 @@ from dataclasses import replace
 from time import time
 from typing import assert_never
 
+from bot.playground.slack_surfaces import Surfaces
 from bot.playground.slack_transcript import Transcript
+from bot.playground.slack_triggers import Triggers
 from bot.playground.world import Channel, Group, Person, World
 
 
@@ -20,6 +22,8 @@ class Workspace(Transcript):
         self.channels: dict[str, Channel] = {each.id: each for each in world.channels}
         self.groups: dict[str, Group] = {each.id: each for each in world.groups}
         self.scopes: set[str] = set(world.scopes)
+        self.surfaces = Surfaces(clock, self.view_changed)
+        self.triggers = Triggers(clock)
         self._last_ts = 0
 
     def next_ts(self) -> str:

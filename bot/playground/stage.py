@@ -1,5 +1,6 @@
 """The bot, a local Slack and a local WeChat, together on one machine."""
 
+import re
 import socket
 import tempfile
 from collections.abc import AsyncIterator
@@ -23,12 +24,15 @@ ROLES = {
     "second": "U0SECOND",
     "outsider": "U0STRANGER",
     "guest": "U0GUEST",
+    "approver": "U0APPROVER",
+    "mei": "U0CHINESE",
 }
 PLACES = {
     "public": "C0RELEASES",
     "private": "C0SECRET",
     "dm": "D0DIRECT",
     "archived": "C0ARCHIVED",
+    "approvals": "C0APPROVALS",
 }
 POLICY = f"""\
 contact = "the platform team, in #platform-help"
@@ -38,8 +42,23 @@ appid = "{OWNER}"
 envs = ["*"]
 
 [[rule]]
+name = "live envs"
+groups = ["S0PLATFORM"]
+envs = ["live-*"]
+effect = "allow"
+confirm = true
+
+[[rule]]
+name = "core envs"
+groups = ["S0PLATFORM"]
+envs = ["core-*"]
+effect = "approve"
+approvers = {{ groups = ["S0APPROVERS"], channel = "C0APPROVALS", expires = "24h" }}
+
+[[rule]]
 name = "platform team"
 groups = ["S0PLATFORM"]
+users = ["U0CHINESE"]
 effect = "allow"
 
 [[rule]]
@@ -54,7 +73,7 @@ appid = "{APPID}"
 env = "prod-1"
 expect = "deny"
 """
-_FINAL = ("✅", "❌", "❔")
+_FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 _LONGEST = 40.0
 
 
@@ -67,20 +86,34 @@ class Stage:
 
     async def type(self, user: str, channel: str, text: str) -> Ack:
         """Send a command and return its ack once everything that follows from it is there."""
-        before = len(self.slack.messages)
         ack = await self.slack.command(user, channel, text)
         said = str((ack.payload or {}).get("text", ""))
-        if said.startswith("On it"):
-            request = said.rsplit("`", 2)[-2]
-            await self.slack.until(
-                lambda slack: any(_ends(m, request) for m in slack.messages[before:]), _LONGEST
-            )
+        if said.startswith(("On it", "正在处理")):
+            await self.ended(_request_in(said))
+        elif "needs an approval" in said:
+            await self.slack.until(lambda slack: any(_asks(m, said) for m in slack.messages))
         return ack
+
+    async def ended(self, request: str) -> None:
+        """Wait until a request has come to its end, and is shown so."""
+        await self.slack.until(
+            lambda slack: any(_ends(m, request) for m in slack.messages), _LONGEST
+        )
+
+
+def _request_in(said: str) -> str:
+    return str(re.findall(r"`([a-z0-9]+)`", said)[-1])
+
+
+def _asks(message: Message, said: str) -> bool:
+    """Tell whether this is the question to the approvers about the request that an ack speaks of."""
+    return message.channel == PLACES["approvals"] and _request_in(said) in message.text
 
 
 def _ends(message: Message, request: str) -> bool:
     """Tell whether this is the last message about a request: the parent's final state, or its stand-in."""
-    final = message.text.startswith(_FINAL) and not message.thread_ts
+    asked = message.channel == PLACES["approvals"]
+    final = message.text.startswith(_FINAL) and not message.thread_ts and not asked
     return final and request in message.text
 
 

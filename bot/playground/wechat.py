@@ -1,4 +1,4 @@
-"""A local WeChat: /tcb/shareenv, the platform's token chain, and a central token server beside it."""
+"""A local WeChat: /tcb/shareenv and getenvinfo, the platform's token chain, and a central token server beside it."""
 
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -20,8 +20,9 @@ from bot.playground.wechat_faults import (
     Status,
     Truncated,
 )
+from bot.playground.wechat_owners import FIRST_OWNER
 from bot.playground.wechat_platform import PREFIX, Platform, PlatformCall
-from bot.playground.wechat_rules import Asked, judge
+from bot.playground.wechat_rules import Asked, env_info, judge, judge_listing
 from bot.playground.wechat_tokens import LIFETIME, Clock, Tokens
 
 __all__ = [
@@ -42,6 +43,10 @@ __all__ = [
 ]
 
 
+ENVS = ("prod-1", "test-1")
+"""What the first owner has at the start."""
+
+
 class Call(NamedTuple):
     """One call of /tcb/shareenv and WeChat's verdict, None where it never came to one."""
 
@@ -56,7 +61,8 @@ class LocalWeChat(Watched):
 
     `url` is the bot's WECHAT_API_URL, `token_url` its WECHAT_TOKEN_SERVER_URL, `authorization`
     its WECHAT_TOKEN_SERVER_AUTHORIZATION, `platform` the third-party platform that the bot can
-    speak for instead. `latency`, in seconds, delays each answer.
+    speak for instead. `latency`, in seconds, delays each answer. `envs` are the owners' envs and
+    their states, for /tcb/getenvinfo.
     """
 
     def __init__(self, latency: float = 0.0) -> None:
@@ -72,6 +78,8 @@ class LocalWeChat(Watched):
         self._tokens = Tokens("made-up-token", self._clock)
         self._faults = Faults()
         self._token_faults = Faults()
+        self._env_faults = Faults()
+        self.envs: dict[str, dict[str, str]] = {FIRST_OWNER: dict.fromkeys(ENVS, "NORMAL")}
         self._lines: list[str] = []
         self.platform = Platform(self._clock, self._tokens, self._answering, self._note)
 
@@ -123,6 +131,10 @@ class LocalWeChat(Watched):
         """Let the next calls of the token server be answered so, one after the other."""
         self._token_faults.next(*answers)
 
+    def next_envs(self, *answers: Answer) -> None:
+        """Let the next calls of /tcb/getenvinfo be answered so, one after the other."""
+        self._env_faults.next(*answers)
+
     def always(self, standing: Answer | None) -> None:
         """Let every call of /tcb/shareenv that no queued answer meets be answered so."""
         self._faults.always(standing)
@@ -140,6 +152,8 @@ class LocalWeChat(Watched):
             return web.Response(status=412)  # a gateway in front of WeChat wants the length
         if request.path == "/tcb/shareenv":
             return await self._share_env(request)
+        if request.path == "/tcb/getenvinfo":
+            return await self._env_info(request)
         if request.path.startswith(PREFIX):
             return await self.platform.serve(request)
         return self._answering.coded(40066)
@@ -153,6 +167,25 @@ class LocalWeChat(Watched):
             normal=lambda: self._answering.coded(self._share(asked)),
             nothing=lambda errcode: self._record(asked, errcode),
         )
+
+    async def _env_info(self, request: web.BaseRequest) -> web.StreamResponse:
+        token = request.query.get("access_token", "")
+        asked = Asked(request.method, token, await request.read())
+        return await self._answering.answer(
+            request,
+            self._env_faults.take(),
+            normal=lambda: self._listed(asked),
+            nothing=lambda errcode: self._note(f"getenvinfo: {errcode}"),
+        )
+
+    def _listed(self, asked: Asked) -> web.Response:
+        token = self._tokens.seen(asked.token)
+        errcode = judge_listing(asked, token)
+        owner = token.owner if token else ""
+        self._note(f"getenvinfo of {owner or 'nobody'}: {errcode}")
+        if errcode:
+            return self._answering.coded(errcode)
+        return self._answering.granted(env_info(self.envs.get(owner, {}), asked.argument("env")))
 
     def _share(self, asked: Asked) -> int:
         token = self._tokens.seen(asked.token)

@@ -6,6 +6,7 @@ and the global return codes.
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -81,6 +82,23 @@ class Asked:
 def judge(asked: Asked, token: Token | None) -> int:
     """Return the errcode for a call, 0 if it may go ahead: the token first, then the body."""
     return judge_method(asked) or _judge_token(asked, token) or _judge_body(asked)
+
+
+def judge_listing(asked: Asked, token: Token | None) -> int:
+    """Return the errcode for a call of getenvinfo, whose body may be an empty object."""
+    return judge_method(asked) or _judge_token(asked, token) or judge_json(asked)
+
+
+def env_info(envs: Mapping[str, str], only: str = "") -> JsonObject:
+    """Return what getenvinfo tells of envs and their states, or of one of them."""
+    told = {"create_time": "2026-01-05 10:00:00", "update_time": "2026-01-05 10:00:00"}
+    package = {"package_id": "basic", "package_name": "basic"}
+    listed: list[Json] = [
+        {"env": env, "alias": env, **told, "status": status, **package}
+        for env, status in envs.items()
+        if only in {"", env}
+    ]
+    return {"errcode": 0, "errmsg": "ok", "info_list": listed}
 
 
 def judge_method(asked: Asked) -> int:

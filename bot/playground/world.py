@@ -21,6 +21,7 @@ class Person:
     is_restricted: bool = False
     is_ultra_restricted: bool = False
     is_stranger: bool = False
+    locale: str = "en-US"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Group:
     id: str
     handle: str
     members: frozenset[str] = frozenset()
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,21 @@ PEOPLE = (
     Person("U0STRANGER", "outsider"),
     Person("U0GUEST", "guest", is_restricted=True),
     Person("U0APPROVER", "approver"),
+    Person("U0APPROVER2", "approver-two"),
+    Person("U0CHINESE", "mei", locale="zh-CN"),
     Person("U0GONE", "gone", deleted=True),
     Person("U0ELSEWHERE", "elsewhere", team_id="T0ELSEWHERE", is_stranger=True),
     Person(BOT, "share-env", is_bot=True),
 )
 
-CREW = frozenset({"U0REQUESTER", "U0SECOND", "U0STRANGER", "U0GUEST", "U0APPROVER"})
+CREW = frozenset(
+    {"U0REQUESTER", "U0SECOND", "U0STRANGER", "U0GUEST", "U0APPROVER", "U0APPROVER2", "U0CHINESE"}
+)
+APPROVERS = frozenset({"U0APPROVER", "U0APPROVER2"})
 
 CHANNELS = (
     Channel("C0RELEASES", "releases", members=CREW | {BOT}),
+    Channel("C0APPROVALS", "share-approvals", members=APPROVERS | {"U0SECOND", BOT}),
     Channel("C0LOUNGE", "lounge", members=CREW),
     Channel("C0SECRET", "secret", "private", members=frozenset({"U0REQUESTER", "U0SECOND"})),
     Channel("D0DIRECT", "", "im", members=frozenset({"U0REQUESTER", "U0SECOND"})),
@@ -112,6 +120,9 @@ def seed() -> World:
     return World(
         people=PEOPLE,
         channels=CHANNELS,
-        groups=(Group("S0PLATFORM", "platform", frozenset({"U0REQUESTER"})),),
+        groups=(
+            Group("S0PLATFORM", "platform", frozenset({"U0REQUESTER"})),
+            Group("S0APPROVERS", "share-approvers", APPROVERS),
+        ),
         scopes=SCOPES,
     )

@@ -59,7 +59,10 @@ __all__ = [
     "decide",
     "deciding_rule",
     "explain",
+    "may_approve",
     "may_see",
+    "may_share_env",
+    "named_envs",
     "nearest",
     "owner_of",
     "rights",
@@ -141,6 +144,42 @@ def may_see(policy: Policy, person: Person, appid: str, env: str) -> bool:
     return any(not isinstance(decision, Deny) for decision in decisions)
 
 
+def may_share_env(policy: Policy, person: Person, env: str) -> bool:
+    """Tell whether `person` may share `env` from somewhere with some appid; in doubt, yes: it is asked again then."""
+    if person.standing in {Standing.BOT, Standing.DEACTIVATED}:
+        return False
+    shut: list[Rule] = []  # rules that come first and say no, or might
+    for rule in policy.rules:
+        misses, _ = _judge_who(rule, person)
+        if not _fits(env, rule.envs) or misses - {Miss.UNREADABLE}:
+            continue
+        if misses or rule.effect is Effect.DENY:
+            if misses and rule.effect is Effect.ALLOW and not rule.confirm:
+                continue  # passing over it takes nothing but its own right away
+            shut.append(rule)
+        elif not any(_covers(wider, rule) for wider in shut):
+            return True
+    return False
+
+
+def named_envs(policy: Policy) -> tuple[str, ...]:
+    """Return the envs that the policy calls by their whole names, once and in order."""
+    by_rules = (env for rule in policy.rules if rule.effect is not Effect.DENY for env in rule.envs)
+    by_owners = (env for owner in policy.owners for env in owner.envs)
+    named = [env for env in (*by_rules, *by_owners) if not set(env) & set("*?[")]
+    return tuple(dict.fromkeys(named))
+
+
+def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
+    """Tell whether `approver` may decide about a request that `rule` sends to its approvers."""
+    if rule.approvers is None or approver.standing is not Standing.MEMBER:
+        return False
+    if approver.user_id == requester_id and not rule.self_approval:
+        return False
+    named = approver.user_id in rule.approvers.users or ANYONE in rule.approvers.users
+    return named or bool(approver.groups & rule.approvers.groups)
+
+
 def owner_of(policy: Policy, env: str) -> str | None:
     """Return the appid of the mini program that owns `env`: the first that matches, else the default."""
     named = (owner.appid for owner in policy.owners if _fits(env, owner.envs))
@@ -172,3 +211,9 @@ def _judge_who(rule: Rule, person: Person) -> tuple[set[Miss], tuple[tuple[str, 
 
 def _fits(word: str, globs: tuple[str, ...]) -> bool:
     return any(fnmatchcase(word, glob) for glob in globs)
+
+
+def _covers(wider: Rule, rule: Rule) -> bool:
+    """Tell whether `wider` counts wherever and for whichever appid `rule` does."""
+    places = not wider.channels or bool(rule.channels and rule.channels <= wider.channels)
+    return places and (ANYONE in wider.appids or set(rule.appids) <= set(wider.appids))

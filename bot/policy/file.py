@@ -7,6 +7,7 @@ that does not do what its author expects is never in force.
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Literal, assert_never
 
@@ -100,6 +101,7 @@ class _Rule(_Entry):
     confirm: bool = False
     guests: bool = False
     approvers: _Approvers | None = None
+    self_approval: bool = False
 
 
 class _Owner(_Entry):
@@ -124,8 +126,25 @@ class _File(_Entry):
     test: list[_Test] = []
 
 
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A policy without mistakes, how many tests its file has, and one sentence for each that fails."""
+
+    policy: Policy
+    tests: int = 0
+    failed: tuple[str, ...] = ()
+
+
 def read_policy(text: str, default_owner: str | None) -> Policy | list[str]:
     """Return the Policy that the TOML `text` describes, or one sentence for each problem with it."""
+    read = read_and_test(text, default_owner)
+    if isinstance(read, list):
+        return read
+    return list(read.failed) or read.policy
+
+
+def read_and_test(text: str, default_owner: str | None) -> Tested | list[str]:
+    """Return the policy also where its own tests fail, or one sentence for each mistake in the file."""
     try:
         file = _File.model_validate(tomllib.loads(text))
     except ValidationError as error:
@@ -140,7 +159,7 @@ def read_policy(text: str, default_owner: str | None) -> Policy | list[str]:
         default_owner,
         file.contact,
     )
-    return list(_failed_tests(policy, file)) or policy
+    return Tested(policy, len(file.test), tuple(_failed_tests(policy, file)))
 
 
 def simple_policy(
@@ -166,6 +185,7 @@ def _rule(number: int, entry: _Rule) -> Rule:
         confirm=entry.confirm,
         guests=entry.guests,
         approvers=_approvers(entry.approvers) if entry.approvers else None,
+        self_approval=entry.self_approval,
     )
 
 
@@ -197,6 +217,8 @@ def _rule_problems(file: _File) -> Iterator[str]:
             yield f"{place}: it asks for approval, but nobody can give it. Add approvers with users or groups."
         if rule.effect != "approve" and rule.approvers:
             yield f'{place}: approvers go with effect = "approve" only. Change the effect or remove them.'
+        if rule.effect != "approve" and rule.self_approval:
+            yield f'{place}: self_approval goes with effect = "approve" only. Change the effect or remove it.'
         if rule.effect == "deny" and (rule.confirm or rule.guests):
             yield f'{place}: confirm and guests mean nothing with effect = "deny". Remove them.'
         if rule.name in names:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
 
+from bot.language import Language
+
 ANYONE = "*"
 
 
@@ -45,6 +47,7 @@ class Person:
     standing: Standing = Standing.MEMBER
     groups: frozenset[str] = frozenset()
     unreadable: Mapping[str, Unreadable] = field(default_factory=dict)
+    language: Language = Language.ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Rule:
     confirm: bool = False
     guests: bool = False
     approvers: Approvers | None = None
+    self_approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,13 @@ class Policy:
 
     @property
     def groups(self) -> frozenset[str]:
-        """Every user group that a rule names."""
-        return frozenset().union(*(rule.groups for rule in self.rules))
+        """Every user group that a rule names, also for its approvers."""
+        asked = (rule.approvers.groups for rule in self.rules if rule.approvers)
+        return frozenset().union(*(rule.groups for rule in self.rules), *asked)
+
+    def rule(self, name: str) -> Rule | None:
+        """Return the rule of this name."""
+        return next((rule for rule in self.rules if rule.name == name), None)
 
     @property
     def all_owners(self) -> tuple[str, ...]:

@@ -30,6 +30,10 @@ class Ready:
     identity: Mapping[str, object]
     socket_url: str | None
 
+    def told(self, what: str) -> str:
+        """Return one thing that auth.test told of the bot; empty if it did not."""
+        return str(self.identity.get(what) or "")
+
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
@@ -49,7 +53,7 @@ async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
     if isinstance(identity, Answered) and isinstance(opened, Answered):
         url = opened.data.get("url")
         return Ready(identity.data, url if isinstance(url, str) else None)
-    problems = filter(None, (_problem_of_bot(identity), _problem_of_app(opened)))
+    problems = filter(None, (problem_of_bot(identity), problem_of_app(opened)))
     return Unusable(tuple(dict.fromkeys(problems)), _is_no(identity) or _is_no(opened))
 
 
@@ -59,7 +63,8 @@ def _is_no(result: Result) -> bool:
     return isinstance(result, Refused) and result.error != NOT_SENT and not later
 
 
-def _problem_of_bot(result: Result) -> str | None:
+def problem_of_bot(result: Result) -> str | None:
+    """Return what is wrong with the bot token, or with the way to Slack, in a sentence and its fix."""
     match result:
         case Answered():
             return None
@@ -72,7 +77,8 @@ def _problem_of_bot(result: Result) -> str | None:
             return _unreachable(result)
 
 
-def _problem_of_app(result: Result) -> str | None:
+def problem_of_app(result: Result) -> str | None:
+    """Return what is wrong with the app-level token, likewise."""
     match result:
         case Answered():
             return None

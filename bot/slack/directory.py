@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from bot.policy import Person, Standing, Unreadable
+from bot.language import Language, language_of
+from bot.policy import ANYONE, Approvers, Person, Rule, Standing, Unreadable
 from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, retry_after
 from bot.slack.remembered import Remembered
 
@@ -45,18 +46,49 @@ class Directory:
         self._people = Remembered(self._read_person, clock)
         self._members = Remembered(self._read_group, clock)
 
-    async def person(self, team_id: str, user_id: str) -> Person | Unreadable:
-        """Return who this is, with groups; within the deadline, whatever Slack does."""
+    async def person(
+        self, team_id: str, user_id: str, *, anew: bool = False
+    ) -> Person | Unreadable:
+        """Return who this is, with groups; within the deadline, whatever Slack does.
+
+        `anew` reads past what is remembered, where a click decides.
+        """
+        if team_id != self._team_id:
+            return Unreadable.NOT_FOUND
+        people = self._people.anew if anew else self._people.get
         try:
             async with asyncio.timeout(self._deadline):
-                standing, members = await asyncio.gather(
-                    self._people.get(user_id), self._groups_now()
-                )
+                found, members = await asyncio.gather(people(user_id), self._groups_now(anew=anew))
         except TimeoutError:
             return Unreadable.SLACK_DOWN
-        if isinstance(standing, Unreadable):
-            return standing
-        return _with_groups(Person(team_id, user_id), standing, members)
+        if isinstance(found, Unreadable):
+            return found
+        standing, language = found
+        person = Person(team_id, user_id, language=language)
+        return _with_groups(person, standing, members)
+
+    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
+        """Tell whether anybody may decide about a request of this requester's; in doubt, yes."""
+        if rule.approvers is None:
+            return False
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._has_approver(rule, rule.approvers, requester_id)
+        except TimeoutError:
+            return True
+
+    async def _has_approver(self, rule: Rule, approvers: Approvers, requester_id: str) -> bool:
+        members = await asyncio.gather(*map(self._members.get, sorted(approvers.groups)))
+        in_doubt = ANYONE in approvers.users or any(isinstance(m, Unreadable) for m in members)
+        named = set(approvers.users).union(*(m for m in members if not isinstance(m, Unreadable)))
+        named -= set() if rule.self_approval else {requester_id}
+        for user_id in sorted(named - {ANYONE}):
+            found = await self._people.get(user_id)
+            if isinstance(found, Unreadable):
+                in_doubt = in_doubt or found is not Unreadable.NOT_FOUND
+            elif found[0] is Standing.MEMBER:
+                return True
+        return in_doubt
 
     def ahead(self) -> None:
         """Begin to read the groups, which saves the first command the wait."""
@@ -68,22 +100,26 @@ class Directory:
         self._people.close()
         self._members.close()
 
-    async def _groups_now(self) -> dict[str, frozenset[str] | Unreadable]:
+    async def _groups_now(self, *, anew: bool) -> dict[str, frozenset[str] | Unreadable]:
         """Return who is in which group."""
-        members = await asyncio.gather(*(self._members.get(group) for group in self._groups))
+        read = self._members.anew if anew else self._members.get
+        members = await asyncio.gather(*map(read, self._groups))
         return dict(zip(self._groups, members, strict=True))
 
-    async def _read_person(self, user_id: str) -> tuple[Standing | Unreadable, float]:
-        result = await self._api.read("users.info", user=user_id)
+    async def _read_person(
+        self, user_id: str
+    ) -> tuple[tuple[Standing, Language] | Unreadable, float]:
+        result = await self._api.read("users.info", user=user_id, include_locale=True)
         if isinstance(result, Answered) and isinstance(user := result.data.get("user"), dict):
-            return _standing(user, self._team_id), _GOOD_FOR
-        return _trouble(result)
+            language = language_of(str(user.get("locale") or ""))
+            return (standing_of(user, self._team_id), language), _GOOD_FOR
+        return trouble_of(result)
 
     async def _read_group(self, group: str) -> tuple[frozenset[str] | Unreadable, float]:
         result = await self._api.read("usergroups.users.list", usergroup=group)
         if isinstance(result, Answered) and isinstance(users := result.data.get("users"), list):
             return frozenset(map(str, users)), self._good_for
-        return _trouble(result)
+        return trouble_of(result)
 
 
 def _with_groups(
@@ -103,8 +139,8 @@ def _with_groups(
     )
 
 
-def _standing(user: Mapping[str, object], team_id: str) -> Standing:
-    """Read the flags of users.info; absent is_stranger does not mean internal, so the team counts too."""
+def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
+    """Return how a user of users.info belongs to the workspace; absent is_stranger does not mean internal, so the team counts too."""
     if user.get("deleted"):
         return Standing.DEACTIVATED
     if user.get("is_bot") or user.get("is_app_user"):
@@ -119,7 +155,8 @@ def _standing(user: Mapping[str, object], team_id: str) -> Standing:
     return Standing.MEMBER
 
 
-def _trouble(result: Result) -> tuple[Unreadable, float]:
+def trouble_of(result: Result) -> tuple[Unreadable, float]:
+    """Return why Slack did not tell, and for how many seconds not to ask again."""
     match result:
         case Refused(error):
             # Past half of its time a value is read again, and Slack wants to be left alone for all of it.

@@ -5,6 +5,8 @@ request's id, in its metadata and in its text. Sources: docs.slack.dev, chat.pos
 "Message metadata".
 """
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +19,7 @@ _TRIES = 3
 _PAUSE = 1.0  # before looking: Slack may still be at it
 _PAGE = 200  # messages; without a time to look back to, one page must do
 _PAGES = 10
+_EDITS_APART = 1.0  # seconds between two edits of a message; Slack wants no more
 _CLOCKS_DIFFER = 120.0  # seconds, between Slack and whoever recorded the time
 
 
@@ -41,6 +44,7 @@ class Posts:
         self._api = api
         self._bot_user_id = bot_user_id
         self._sleep = sleep
+        self._edited = OrderedDict[Posted, float]()
 
     async def post(
         self,
@@ -80,7 +84,23 @@ class Posts:
         return last
 
     async def edit(self, at: Posted, message: Message) -> bool:
-        """Replace a message; repeated as needed, since editing twice is editing once."""
+        """Replace a message, a second after its last edit; repeated as needed, since editing twice is editing once."""
+        if left := self._too_soon(at):
+            await self._sleep(left)
+        try:
+            return await self._replace(at, message)
+        finally:
+            self._edited[at] = asyncio.get_running_loop().time()
+            self._edited.move_to_end(at)
+
+    def _too_soon(self, at: Posted) -> float:
+        """Return for how many seconds a message may not be edited again."""
+        now = asyncio.get_running_loop().time()
+        while self._edited and next(iter(self._edited.values())) <= now - _EDITS_APART:
+            self._edited.popitem(last=False)
+        return self._edited[at] + _EDITS_APART - now if at in self._edited else 0.0
+
+    async def _replace(self, at: Posted, message: Message) -> bool:
         for attempt in range(1, _TRIES + 1):
             result = await self._api.write(
                 "chat.update", PATIENCE, channel=at.channel, ts=at.ts, **as_arguments(message)

@@ -33,6 +33,12 @@ class Remembered(Generic[V]):
         # Shielded: whoever gives up waiting leaves the value for the next who asks.
         return await asyncio.shield(self._start(key))
 
+    async def anew(self, key: str) -> V:
+        """Return the value of `key` as it is now, past what is remembered."""
+        if key in self._reading:  # begun before now was
+            await asyncio.wait([self._reading[key]])
+        return await asyncio.shield(self._start(key))
+
     def ahead(self, key: str) -> None:
         """Begin to read `key`, so that whoever asks for it first need not wait."""
         self._start(key)

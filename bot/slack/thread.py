@@ -1,22 +1,19 @@
 """Where an answer goes: a thread under the bot's own message or, where it may not post, to the requester alone.
 
-A slash command has no message to reply to, so the bot posts a parent first. Sources: docs.slack.dev,
-chat.postMessage (errors), "Handling user interaction" (response_url: five uses in half an hour).
+A slash command has no message to reply to, so the bot posts a parent first; a button or a shortcut may have come
+from a thread, and then the parent stands there. Sources: docs.slack.dev, chat.postMessage (errors), "Handling user
+interaction" (response_url: five uses in half an hour).
 """
 
 from collections.abc import Callable
 
 from bot.messages import Message
-from bot.messages.answers import (
-    NoThread,
-    answer,
-    direct_start,
-    parent,
-    private_start,
-    replacing,
-    unconfirmed,
-)
-from bot.outcome import Outcome
+from bot.messages.answers import NoThread, elsewhere, only_you, replacing, unconfirmed
+from bot.messages.batches import progress
+from bot.messages.decisions import waiting as waiting_for_approval
+from bot.messages.endings import answer, parent
+from bot.messages.words import Tongues, Words
+from bot.outcome import Outcome, Tally
 from bot.request import Request
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.posts import PATIENCE, Posted, Posts, as_response
@@ -24,60 +21,81 @@ from bot.slack.remembered import Remembered
 
 _CHANNEL_GOOD_FOR = 60.0
 _CHANNEL_BAD_FOR = 5.0
+_DIRECT = ("D", "U", "W")  # a user's id stands for the conversation with the bot
 
 
 class Threads:
     """Opens the place for each request's answer; `workspace_url` is what auth.test says."""
 
     def __init__(
-        self, api: SlackApi, posts: Posts, clock: Callable[[], float], workspace_url: str = ""
+        self,
+        api: SlackApi,
+        posts: Posts,
+        clock: Callable[[], float],
+        tongues: Tongues,
+        workspace_url: str = "",
     ) -> None:
         self._api = api
         self._posts = posts
+        self._tongues = tongues
         self._workspace_url = workspace_url
         self._channels = Remembered(self._read_channel, clock)
 
-    def reopen(self, request: Request, ref: str) -> "Thread | Private":  # noqa: ARG002  # the port's
-        """Return a place that was settled before."""
-        private = Private(self._api, self._posts)
-        kind, *at = ref.split()
-        return Thread(self._posts, Posted(at[0], at[1]), private) if kind == "thread" else private
+    def reopen(self, request: Request, ref: str | None) -> "Thread | Private":
+        """Return a place that was settled before or, without one, the requester's own."""
+        private = self._private(request)
+        kind, *at = (ref or "private").split()
+        if kind != "thread":
+            return private
+        return Thread(self._posts, Posted(at[0], at[1]), self._tongues, private, *at[2:])
 
     def link(self, ref: str | None) -> str | None:
         """Return the address of a thread in Slack; a private place has none."""
         kind, *at = (ref or "none").split()
         if kind != "thread":
             return None
-        return f"{self._workspace_url}archives/{at[0]}/p{at[1].replace('.', '')}"
+        inside = f"?thread_ts={at[2]}&cid={at[0]}" if at[2:] else ""
+        return f"{self._workspace_url}archives/{at[0]}/p{at[1].replace('.', '')}{inside}"
 
     async def open(
-        self, request: Request, *, look_since: float | None = None
+        self, request: Request, *, look_since: float | None = None, waiting: bool = False
     ) -> "Thread | Private | None":
         """Return the place for the answer, having said there what is under way; None if there is none.
 
-        With `look_since`, in Unix seconds, a parent may stand already, posted by somebody who has died.
+        With `look_since`, in Unix seconds, a parent may stand already, posted by somebody who has died. While
+        `waiting` for an approval it says so.
         """
         channel = request.origin.channel_id
-        private = Private(self._api, self._posts)
+        private = self._private(request)
         why = None if _is_direct(request) else await self._channels.get(channel)
         if why is NoThread.NOT_INVITED:
             why = _no_thread(Refused("channel_not_found"), request)
         if why is not None:
-            return await private.begin(request, why, look_since=look_since)
-        posted = await self._parent(request, look_since=look_since)
+            return await private.begin(request, why, look_since=look_since, waiting=waiting)
+        posted = await self._parent(request, look_since=look_since, waiting=waiting)
         if isinstance(posted, Posted):
-            return Thread(self._posts, posted, private)
-        return await private.begin(request, _no_thread(posted, request), look_since=look_since)
+            root = request.origin.thread_ts
+            return Thread(self._posts, posted, self._tongues, private, *filter(None, [root]))
+        why = _no_thread(posted, request)
+        return await private.begin(request, why, look_since=look_since, waiting=waiting)
 
     async def _parent(
-        self, request: Request, *, look_since: float | None
+        self, request: Request, *, look_since: float | None, waiting: bool
     ) -> Posted | Refused | Doubtful:
         """Post the parent; where nobody can see whether one stands, a second one replaces it."""
-        channel, under_way = request.origin.channel_id, parent(request, None)
-        posted = await self._posts.post(channel, under_way, request.id, look_since=look_since)
+        origin = request.origin
+        words = _words_in(origin.channel_id, request, self._tongues)
+        begun, thread = _begun(words, request, waiting=waiting), origin.thread_ts or None
+        posted = await self._posts.post(
+            origin.channel_id, begun, request.id, thread, look_since=look_since
+        )
         if isinstance(posted, Doubtful):
-            posted = await self._posts.post(channel, replacing(under_way), request.id)
+            again = replacing(words, begun)
+            posted = await self._posts.post(origin.channel_id, again, request.id, thread)
         return posted
+
+    def _private(self, request: Request) -> "Private":
+        return Private(self._api, self._posts, self._tongues, self._tongues.of(request.language))
 
     def close(self) -> None:
         """Give up what is being read."""
@@ -101,17 +119,27 @@ class Threads:
 
 
 class Thread:
-    """A parent message of the bot's, and the replies under it."""
+    """A parent message of the bot's, and the replies under it; `root` is the thread that the parent stands in."""
 
-    def __init__(self, posts: Posts, at: Posted, otherwise: "Private") -> None:
+    def __init__(
+        self, posts: Posts, at: Posted, tongues: Tongues, otherwise: "Private", root: str = ""
+    ) -> None:
         self._posts = posts
         self._at = at
+        self._tongues = tongues
         self._otherwise = otherwise
+        self._root = root
 
     @property
     def ref(self) -> str:
-        """The parent's place."""
-        return f"thread {self._at.channel} {self._at.ts}"
+        """The parent's place and, where it stands in another thread, that thread."""
+        return f"thread {self._at.channel} {self._at.ts} {self._root}".rstrip()
+
+    async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
+        """Show in the parent how far a batch has come."""
+        words = _words_in(self._at.channel, request, self._tongues)
+        now = progress(words, request, tally, paused_until)
+        await self._posts.edit(self._at, now)
 
     async def close(
         self,
@@ -122,17 +150,18 @@ class Thread:
         called_again: bool = False,
     ) -> bool:
         """Reply with the answer, then bring the parent to its final state."""
-        whole = answer(request, outcome, called_again=called_again)
-        reply = await self._posts.post(
-            self._at.channel, whole, request.id, self._at.ts, look_since=look_since
-        )
+        words = self._tongues.of(request.language)
+        whole = answer(words, request, outcome, called_again=called_again)
+        mark = f"{request.id}-answer" if self._root else request.id
+        thread = self._root or self._at.ts
+        reply = await self._posts.post(self._at.channel, whole, mark, thread, look_since=look_since)
         if called_again and isinstance(reply, Posted) and reply.found:
             # It stood already without having been recorded, and the second call may have ended otherwise.
             await self._posts.edit(reply, whole)
-        final = parent(request, outcome)
+        final = parent(_words_in(self._at.channel, request, self._tongues), request, outcome)
         if isinstance(reply, Doubtful):
             # Nobody can see whether the reply stands, but an edit can be repeated until it does.
-            final += unconfirmed(whole)
+            final += unconfirmed(words, whole)
         edited = await self._posts.edit(self._at, final)
         delivered = isinstance(reply, Posted) or (isinstance(reply, Doubtful) and edited)
         return delivered or await self._otherwise.close(
@@ -143,30 +172,38 @@ class Thread:
 class Private:
     """The requester alone: through the command's response_url, else in a direct message."""
 
-    def __init__(self, api: SlackApi, posts: Posts) -> None:
+    def __init__(self, api: SlackApi, posts: Posts, tongues: Tongues, words: Words) -> None:
         self._api = api
         self._posts = posts
+        self._tongues = tongues
+        self._words = words
 
     async def begin(
-        self, request: Request, why: NoThread, *, look_since: float | None = None
+        self, request: Request, why: NoThread, *, look_since: float | None, waiting: bool
     ) -> "Thread | Private | None":
         """Say what is under way and why there is no thread; return the place where that worked.
 
         With `look_since` it may have been said already; nobody can look, so it says that this replaces it.
         """
-        start, under_way = private_start(request, why), direct_start(request)
+        begun = _begun(self._words, request, waiting=waiting)
+        start, direct = only_you(self._words, begun, why), elsewhere(self._words, begun)
         if look_since is not None:
-            start, under_way = replacing(start), replacing(under_way)
+            start, direct = replacing(self._words, start), replacing(self._words, direct)
         if await self._respond(request, start):
             return self
         user = request.origin.user_id
-        posted = await _insist(self._posts, user, request, under_way, under_way)
-        return Thread(self._posts, posted, self) if isinstance(posted, Posted) else None
+        posted = await _insist(self._posts, user, request, direct, direct)
+        if not isinstance(posted, Posted):
+            return None
+        return Thread(self._posts, posted, self._tongues, self)
 
     @property
     def ref(self) -> str:
         """Nothing more than that: the request knows its response_url."""
         return "private"
+
+    async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
+        """Show nothing: a response_url has only five uses."""
 
     async def close(
         self,
@@ -177,22 +214,34 @@ class Private:
         called_again: bool = False,
     ) -> bool:
         """Tell the requester how the request ended; there is nothing to look at first."""
-        whole = answer(request, outcome, called_again=called_again)
-        whole = unconfirmed(whole) if look_since is not None else whole
+        whole = answer(self._words, request, outcome, called_again=called_again)
+        whole = unconfirmed(self._words, whole) if look_since is not None else whole
         if await self._respond(request, whole):
             return True
-        direct = parent(request, outcome) + whole
-        user = request.origin.user_id
-        posted = await _insist(self._posts, user, request, direct, unconfirmed(direct))
+        direct = parent(self._words, request, outcome) + whole
+        again = unconfirmed(self._words, direct)
+        posted = await _insist(self._posts, request.origin.user_id, request, direct, again)
         return isinstance(posted, Posted)
 
     async def _respond(self, request: Request, message: Message) -> bool:
         url = request.origin.response_url
-        result = await self._api.respond(url, PATIENCE, as_response(message))
+        if not url:
+            return False
+        thread = request.origin.thread_ts
+        there = {"thread_ts": thread} if thread else {}
+        result = await self._api.respond(url, PATIENCE, as_response(message) | there)
         if isinstance(result, Doubtful):
-            again = as_response(unconfirmed(message))
+            again = as_response(unconfirmed(self._words, message)) | there
             result = await self._api.respond(url, PATIENCE, again)
         return isinstance(result, Answered)
+
+
+def _begun(words: Words, request: Request, *, waiting: bool) -> Message:
+    if waiting:
+        return waiting_for_approval(words, request)
+    if request.is_batch:
+        return progress(words, request, Tally(len(request.appids)), None)
+    return parent(words, request, None)
 
 
 async def _insist(
@@ -206,7 +255,13 @@ async def _insist(
 
 
 def _is_direct(request: Request) -> bool:
-    return request.origin.channel_id.startswith("D")
+    """Tell whether it was asked in a direct message."""
+    return request.origin.channel_id.startswith(_DIRECT)
+
+
+def _words_in(channel: str, request: Request, tongues: Tongues) -> Words:
+    """Return the words for all who read there: in a direct message that is the requester alone."""
+    return tongues.of(request.language) if channel.startswith(_DIRECT) else tongues.channel
 
 
 def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:

@@ -9,7 +9,7 @@ import aiohttp
 import httpx
 
 from bot.guidance import Guidance, Retry, Trouble, for_code, for_trouble
-from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
+from bot.outcome import Called, Failed, Said, Shared, Step, Unknown
 from bot.wechat import api
 from bot.wechat.tokens import NoToken, TokenSource
 from bot.wechat.transport import Transport, post
@@ -58,7 +58,7 @@ class WeChat:
 
     async def share(
         self, owner: str, env: str, appid: str, told: Callable[[Step], None] = lambda _: None
-    ) -> Outcome:
+    ) -> Called:
         """Return how sharing the owner's `env` with `appid` ended, after at most TOTAL_SECONDS and two readings of a token.
 
         A try without an answer leaves the outcome Unknown, unless a later one gets a yes. `told` hears of each step.

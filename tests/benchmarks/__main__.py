@@ -13,10 +13,11 @@ import sys
 
 from rich.console import Console
 
+from tests.benchmarks.batches import Batched, batched
 from tests.benchmarks.grown import Grown, grown
 from tests.benchmarks.measure import QUICK, Figures, Plan, measure
 from tests.benchmarks.processes import Variant
-from tests.benchmarks.report import bars, ledger_bars, show, show_bars
+from tests.benchmarks.report import bars, batch_bars, ledger_bars, show, show_bars, show_batched
 from tests.benchmarks.standins import WrongResultError
 
 _LONGEST = 1_800.0
@@ -33,20 +34,22 @@ def main() -> int:
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     console.print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load average {load}")
     try:
-        figures, ledger = asyncio.run(_measure(plan))
+        figures, ledger, batches = asyncio.run(_measure(plan))
     except WrongResultError as error:
         print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)  # noqa: T201  # as it is, unwrapped
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 2
-    verdicts = bars(figures, plan) + ledger_bars(figures, ledger, plan)
+    verdicts = bars(figures, plan) + ledger_bars(figures, ledger, plan) + batch_bars(batches)
     show(console, figures, plan)
+    console.print()
+    show_batched(console, batches)
     console.print()
     show_bars(console, verdicts)
     return 0 if quick or all(bar.met for bar in verdicts) else 1
 
 
-async def _measure(plan: Plan) -> tuple[dict[Variant, Figures], Grown]:
+async def _measure(plan: Plan) -> tuple[dict[Variant, Figures], Grown, Batched]:
     """Measure within half an hour; SIGTERM, like SIGINT, ends the bots first."""
     progress = Console(stderr=True, width=_WIDTH, highlight=False, style="dim")
     task = asyncio.current_task()
@@ -55,7 +58,9 @@ async def _measure(plan: Plan) -> tuple[dict[Variant, Figures], Grown]:
     async with asyncio.timeout(_LONGEST):
         progress.print(f"A ledger with {plan.requests:,} requests")
         ledger = await grown(plan.requests, plan.in_a_row)
-        return await measure(plan, progress.print), ledger
+        progress.print(f"Batches of {plan.batch:,}")
+        batches = await batched(plan.batch, plan.rounds)
+        return await measure(plan, progress.print), ledger, batches
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ async def _costs(size: int, times: int) -> tuple[float, float]:
             env = f"new-{number}"
             origin = Origin("T0", "U0", "C0", "releases", f"new-{number}", "https://made.up/url")
             request = Request(f"new{number}", origin, _APPID, env, _OWNER, "rule")
-            found = await ledger.accept(request, again=False)
+            found = await ledger.accept(request)
             if not isinstance(found, Accepted):
                 raise TypeError(found)
             entry = found.entry

@@ -14,7 +14,7 @@ _SETTLE = 1.0  # seconds of rest before memory is read
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured: numbers of commands, but for `rounds` and `at_once`."""
+    """How much is measured: numbers of commands, but for `rounds`, `at_once` and the appids of one `batch`."""
 
     rounds: int = 3
     warm_up: int = 300
@@ -24,9 +24,19 @@ class Plan:
     early: int = 2_000
     late: int = 10_000
     requests: int = 1_000_000
+    batch: int = 500
 
 
-QUICK = Plan(rounds=1, warm_up=50, in_a_row=50, burst=300, early=200, late=500, requests=10_000)
+QUICK = Plan(
+    rounds=1,
+    warm_up=50,
+    in_a_row=50,
+    burst=300,
+    early=200,
+    late=500,
+    requests=10_000,
+    batch=100,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.batches import Batched
 from tests.benchmarks.grown import Grown
 from tests.benchmarks.measure import Figures, Plan
 from tests.benchmarks.processes import Variant
@@ -43,6 +44,25 @@ def ledger_bars(figures: Mapping[Variant, Figures], grown: Grown, plan: Plan) ->
         ),
         Bar(f"command, {many}", f"{accept:.2f} ×", "≤ 1.2 ×", accept <= 1.2),
         Bar(f"history, {many}", f"{history:.2f} ×", "≤ 1.2 ×", history <= 1.2),
+    ]
+
+
+def batch_bars(batched: Batched) -> list[Bar]:
+    """Return the bars of batches with the verdict on them."""
+    slower = batched.seconds / batched.ideal
+    ack, answer = (
+        batched.ack_beside / batched.ack_idle,
+        batched.answer_beside / batched.answer_idle,
+    )
+    return [
+        Bar(
+            f"batch of {batched.size}, {batched.seconds:.2f} s",
+            f"{slower:.2f} ×",
+            f"≤ 1.25 × {batched.ideal:.2f} s",
+            slower <= 1.25,
+        ),
+        Bar("ack p99 beside a batch", f"{ack:.2f} ×", "≤ 2 × idle", ack <= 2),
+        Bar("answer p99 beside a batch", f"{answer:.2f} ×", "≤ 2 × idle", answer <= 2),
     ]
 
 
@@ -102,6 +122,16 @@ def show(console: Console, figures: Mapping[Variant, Figures], plan: Plan) -> No
     row(f"  after {plan.early:,} commands", lambda f: f"{f.growth.early.now / _MB:.1f}")
     row(f"  after {plan.late:,} commands", lambda f: f"{f.growth.late.now / _MB:.1f}")
     row("  peak", lambda f: f"{f.growth.late.peak / _MB:.1f}")
+    console.print(table)
+
+
+def show_batched(console: Console, batched: Batched) -> None:
+    """Print what single commands take on an idle bot and beside a batch."""
+    table = Table("single commands, p99", "idle", "beside a batch", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    table.add_row("  ack, ms", f"{batched.ack_idle:.1f}", f"{batched.ack_beside:.1f}")
+    table.add_row("  answer, ms", f"{batched.answer_idle:.0f}", f"{batched.answer_beside:.0f}")
     console.print(table)
 
 

@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from random import uniform
 from time import perf_counter
 
 from bot.playground.slack import LocalSlack, Message
@@ -18,6 +19,7 @@ GROUP = "S0PLATFORM"
 
 _REQUESTER, _CHANNEL, _APPID = "U0REQUESTER", "C0RELEASES", "wx5fe6bb43205e9e70"
 _ENV = re.compile(r"bench-\d+")
+_SUMMARY = re.compile(r"^✅ \*(\d+) shared\*, of \1\.")
 _ANSWER_WITHIN = 30.0
 
 
@@ -49,6 +51,7 @@ class StandIns:
         self.wechat = wechat
         self._asked = 0
         self._waiting: dict[str, asyncio.Future[float]] = {}
+        self._batch: asyncio.Future[float] | None = None
         slack.on_change = self._look
 
     def environment(self) -> dict[str, str]:
@@ -90,6 +93,41 @@ class StandIns:
             raise WrongResultError(f"{shared} of {commands} shared, {self.slack.violations[:3]}")
         return Load(tuple(took for task in tasks for took in task.result()), together)
 
+    async def batch(self, size: int) -> float:
+        """Return the seconds from a command with so many appids to the summary of what came of it.
+
+        Raises WrongResultError where not all of it was shared.
+        """
+        self._asked += 1
+        appids = " ".join(f"wx{number:016x}" for number in range(size))
+        self._batch = asyncio.get_running_loop().create_future()
+        begun = perf_counter()
+        ack = await self.slack.command(_REQUESTER, _CHANNEL, f"{appids} batch-{self._asked}")
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                return await self._batch - begun
+        except TimeoutError:
+            raise WrongResultError(f"A batch was not answered; its ack: {ack.payload}.") from None
+
+    async def beside(self, work: Awaitable[object], at_once: int, pause: float) -> list[Took]:
+        """Return what single commands took while `work` was done, from so many people.
+
+        Each pauses before each command, for `pause` seconds in the mean, so that they march in step with nothing.
+        """
+        over = asyncio.Event()
+
+        async def person() -> list[Took]:
+            took = []
+            while not over.is_set():
+                await asyncio.sleep(uniform(0, 2 * pause))  # noqa: S311  # no secret
+                took.append(await self._share())
+            return took
+
+        people = [asyncio.create_task(person()) for _ in range(at_once)]
+        await work
+        over.set()
+        return [took for each in people for took in await each]
+
     async def _person(self, turns: Iterator[int]) -> list[Took]:
         return [await self._share() for _ in turns]
 
@@ -109,6 +147,9 @@ class StandIns:
             raise WrongResultError(f"{env} was not answered; its ack: {ack.payload}.") from None
 
     def _look(self, message: Message, change: Change) -> None:
+        if self._batch is not None and message.thread_ts and _SUMMARY.match(message.text):
+            self._batch.set_result(perf_counter())
+            self._batch = None
         found = _ENV.search(message.text) if change == "edited" else None
         answered = self._waiting.pop(found[0], None) if found else None
         if answered is not None and not answered.done():
@@ -116,7 +157,10 @@ class StandIns:
 
 
 @asynccontextmanager
-async def standins() -> AsyncIterator[StandIns]:
-    """Serve both on 127.0.0.1, with an empty transcript, for as long as the context is open."""
-    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
+async def standins(latency: float = 0.0) -> AsyncIterator[StandIns]:
+    """Serve both on 127.0.0.1, with an empty transcript, for as long as the context is open.
+
+    WeChat takes `latency` seconds for each answer.
+    """
+    async with LocalSlack(seed()) as slack, LocalWeChat(latency) as wechat:
         yield StandIns(slack, wechat)

@@ -195,7 +195,7 @@ async def test_with_a_key_nothing_readable_is_in_the_ledger_and_nobody_warns(
         code, out, _ = await finished(environ, tmp_path, "doctor")
     assert chain(wechat) == before
     assert code == 0
-    assert f"! encryption: still encrypted with an older key: component, ticket, {OWNER}" in out
+    assert f"⚠️ encryption: still encrypted with an older key: component, ticket, {OWNER}" in out
 
 
 @pytest.mark.parametrize("key", ["", KEY], ids=["no key", "a key"])

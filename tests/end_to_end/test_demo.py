@@ -1,6 +1,7 @@
 import asyncio
 import os
 import pty
+import re
 import sys
 from pathlib import Path
 
@@ -18,11 +19,19 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
         "✅ @requester shared prod-1",
         "@requester shared prod-1 with wx5fe6bb43205e9e70 before",
         "/share-env wx5fe6bb43205e9e70 prod-1",
+        "Share live-1, which wx0123456789abcdef owns",
+        "@requester clicks [Share it]",
+        "🕓 @share-approvers: @requester asks to share core-1",
+        "✅ @approver approved this",
+        "Approved by @approver: “Fine, after the release”",
+        "40 of 80",
+        "79 shared, 1 not shared, of 80.",
+        "✅ 已共享。",
         "🚫 You may not share prod-1",
         "✅ @requester shared prod-2",
-        "2 tries · request demo0003",
+        "2 tries · request demo0007",
         "WeChat said 85088",
-        "3 tries · request demo0005",
+        "3 tries · request demo0009",
         "It may or may not have been",
         "add me with /invite @share-env",
     ]
@@ -30,9 +39,12 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
     assert "only @second sees this" in out
     assert "in the thread" in out
     assert "edited" in out
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").split("```text\n")[1].split("```")[0]
-    shown = out.splitlines()
-    assert [line for line in readme.splitlines() if line not in [s.rstrip() for s in shown]] == []
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    transcripts = re.findall(r"```text\n(@.*?)```", readme, re.DOTALL)
+    assert len(transcripts) == 4
+    shown = {line.rstrip() for line in out.splitlines()}
+    drawn = [line for part in transcripts for line in part.splitlines() if line not in shown]
+    assert drawn == []
 
 
 async def test_one_line_can_be_run_in_a_role_and_a_place(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bot.ledger import Accepted, Entry, Ledger
-from bot.request import Origin, Request
+from bot.request import Origin, Request, State
 from tests.databases import Database
 
 SOON = 3.0
@@ -66,8 +66,14 @@ def new_request(**changes: Any) -> Request:
     return replace(request, **changes)
 
 
-async def accepted(ledger: Ledger, request: Request | None = None, *, again: bool = False) -> Entry:
-    found = await ledger.accept(request or new_request(), again=again)
+async def accepted(
+    ledger: Ledger,
+    request: Request | None = None,
+    state: State = State.ACCEPTED,
+    *,
+    patience: float | None = None,
+) -> Entry:
+    found = await ledger.accept(request or new_request(), state, patience=patience)
     assert isinstance(found, Accepted)
     return found.entry
 
@@ -75,6 +81,13 @@ async def accepted(ledger: Ledger, request: Request | None = None, *, again: boo
 async def everything(ledger: Ledger) -> list[Entry]:
     """Return all that `new_request` asked for, newest first."""
     return await ledger.history(("T1", "U1"), None, 999)
+
+
+async def stands(ledger: Ledger, entry: Entry) -> Entry:
+    """Return how the request stands now."""
+    found = await ledger.clicks.find(entry.request.id)
+    assert found is not None
+    return found
 
 
 async def soon(condition: Callable[[], object]) -> None:

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import event, text
 
 from bot.guidance import all_guidance
-from bot.ledger import Entry, Ledger, LedgerDownError
+from bot.ledger import Accepted, Entry, Ledger, LedgerDownError
 from bot.outcome import Failed, Shared
-from bot.request import State
+from bot.request import Retry, State
 from tests.databases import Database, PostgreSQL
-from tests.ledger.conftest import SOON, accepted, everything, new_request, soon, within
+from tests.ledger.conftest import SOON, accepted, everything, new_request, soon, stands, within
 
 SHORT = 0.05
 """A lease in seconds that is over soon."""
@@ -18,11 +18,6 @@ SHORT = 0.05
 
 def ids(entries: list[Entry]) -> list[str]:
     return [entry.request.id for entry in entries]
-
-
-async def stands(ledger: Ledger, entry: Entry) -> Entry:
-    entries = await everything(ledger)
-    return next(each for each in entries if each.request.id == entry.request.id)
 
 
 @pytest.fixture
@@ -139,7 +134,9 @@ async def test_nobody_waits_for_a_request_that_somebody_else_is_taking(
     assert ids(await ledger.take_over(9)) == ids([first])
 
 
-@pytest.mark.parametrize("state", list(State)[:3], ids=lambda state: state.value)
+@pytest.mark.parametrize(
+    "state", [State.ACCEPTED, State.PLACED, State.ANSWERED], ids=lambda state: state.value
+)
 async def test_whoever_lost_a_request_changes_nothing(
     database: Database, ledger: Ledger, gone: Ledger, state: State
 ) -> None:
@@ -160,6 +157,79 @@ async def test_whoever_lost_a_request_changes_nothing(
     if state is not State.ANSWERED:
         assert await ledger.answer(entry, Shared(), 1.5, [])
     assert await ledger.end(entry, "delivered")
+
+
+# What waits for people.
+
+
+async def test_what_is_to_be_confirmed_is_held_by_nobody_until_its_time_is_over(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await accepted(ledger, state=State.CONFIRMING, patience=60)
+    (row,) = database.rows("SELECT holder, until, wake, created FROM requests")
+    at = pytest.approx(row["created"] + 60, abs=0.01)
+    assert (row["holder"], row["until"], row["wake"]) == (None, at, at)
+    assert await ledger.take_over(9) == await other.take_over(9) == []
+    database.execute("UPDATE requests SET until = 1, wake = 1")
+    (taken,) = await ledger.take_over(9)
+    assert taken == replace(entry, fence=2, until=1, wake=1)  # and nobody has crashed
+    assert taken.at > taken.created
+    assert await other.take_over(9) == []
+
+
+async def test_what_waits_for_an_approval_is_let_go_until_half_its_time_and_then_to_the_end(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await accepted(ledger, state=State.WAITING, patience=60)
+    assert await other.take_over(9) == []
+    assert await ledger.rest(entry)
+    (row,) = database.rows("SELECT holder, until, wake, created FROM requests")
+    assert row["wake"] == pytest.approx(row["created"] + 30, abs=2)
+    assert row["holder"] is None
+    assert await other.take_over(9) == []
+    database.execute("UPDATE requests SET wake = 1")
+    (woken,) = await other.take_over(9)
+    assert woken == replace(await stands(ledger, entry), taken_over=0, wake=1)
+    await other.rest(woken)
+    (row,) = database.rows("SELECT holder, until, wake FROM requests")
+    assert (row["holder"], row["wake"]) == (None, row["until"])
+    assert await ledger.take_over(9) == []
+
+
+async def test_whoever_rests_twice_rests_once(database: Database, ledger: Ledger) -> None:
+    entry = await accepted(ledger, state=State.WAITING, patience=60)
+    await ledger.rest(entry)
+    once = database.rows("SELECT * FROM requests")
+    await ledger.rest(entry)
+    assert database.rows("SELECT * FROM requests") == once
+
+
+async def test_whoever_crashes_while_something_waits_is_followed_at_once(
+    database: Database, ledger: Ledger, gone: Ledger
+) -> None:
+    entry = await accepted(gone, state=State.WAITING, patience=60)
+    await database.lease_over("gone")
+    (taken,) = await ledger.take_over(9)
+    assert taken == replace(entry, fence=2, taken_over=1, until=taken.until)
+    kept = database.rows("SELECT * FROM requests")
+    assert not await gone.place(entry, "C1/1.5")
+    assert not await gone.asked(entry, "C2 1.5")
+    await gone.rest(entry)
+    assert database.rows("SELECT * FROM requests") == kept
+    assert await ledger.place(taken, "C1/1.5")
+    assert await ledger.asked(taken, "C2 1.5")
+    now = await stands(ledger, entry)
+    assert (now.state, now.place, now.asked) == (State.WAITING, "C1/1.5", "C2 1.5")
+
+
+async def test_no_item_of_a_batch_is_taken_over_by_itself(
+    database: Database, ledger: Ledger, gone: Ledger
+) -> None:
+    batch = await accepted(gone, new_request(appid="", appids=("wx1", "wx2")))
+    item = replace(new_request(), env=batch.request.env, batch=batch.request.id)
+    await accepted(gone, item, State.QUEUED)
+    await database.lease_over("gone")
+    assert ids(await ledger.take_over(9)) == ids([batch])
 
 
 async def test_a_late_replica_may_finish_what_nobody_took(database: Database, gone: Ledger) -> None:
@@ -281,12 +351,14 @@ def begun(database: Database) -> threading.Event:
     return begun
 
 
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.CONFIRMING, State.WAITING])
 async def test_a_request_whose_requester_is_gone_does_not_stay_open(
-    database: Database, ledger: Ledger
+    database: Database, ledger: Ledger, state: State
 ) -> None:
     request, started = new_request(), begun(database)
     with database.locked():
-        asking = asyncio.create_task(ledger.accept(request, again=False))
+        patience = None if state is State.ACCEPTED else 60
+        asking = asyncio.create_task(ledger.accept(request, state, patience=patience))
         await soon(started.is_set)
         asking.cancel()
         await asyncio.wait([asking])
@@ -299,6 +371,25 @@ async def test_a_request_whose_requester_is_gone_does_not_stay_open(
     await accepted(ledger, new_request(env=request.env))
 
 
+async def test_a_retry_whose_requester_is_gone_can_be_asked_for_again(
+    database: Database, ledger: Ledger
+) -> None:
+    earlier = await accepted(ledger)
+    await ledger.answer(earlier, Failed(all_guidance()[0]), 1.5, [])
+    await ledger.end(earlier, "delivered")
+    retry, started = new_request(env=earlier.request.env), begun(database)
+    with database.locked():
+        asking = asyncio.create_task(ledger.accept(retry, retry=Retry(earlier.request.id, "U1")))
+        await soon(started.is_set)
+        asking.cancel()
+        await asyncio.wait([asking])
+    await ledger.beat()
+    assert (await stands(ledger, earlier)).retried_by is None
+    once_more = Retry(earlier.request.id, "U1")
+    more = await ledger.accept(new_request(env=retry.env), retry=once_more)
+    assert isinstance(more, Accepted)
+
+
 async def test_a_request_that_was_taken_back_in_time_was_never_there(
     database: Database, ledger: Ledger
 ) -> None:
@@ -306,7 +397,7 @@ async def test_a_request_that_was_taken_back_in_time_was_never_there(
     with database.locked():
         beating = asyncio.create_task(ledger.beat())
         await soon(started.is_set)
-        asking = asyncio.create_task(ledger.accept(new_request(), again=False))
+        asking = asyncio.create_task(ledger.accept(new_request()))
         await asyncio.sleep(0)
         asking.cancel()
         await asyncio.wait([asking])
@@ -320,7 +411,7 @@ async def test_a_request_that_goes_on_is_not_withdrawn(ledger: Ledger) -> None:
     entry = await accepted(ledger)
     await ledger.place(entry, "C1/1.5")
     for request in (entry.request, new_request(env=entry.request.env)):
-        asking = asyncio.create_task(ledger.accept(request, again=False))
+        asking = asyncio.create_task(ledger.accept(request))
         await asyncio.sleep(0)
         asking.cancel()
         await asyncio.wait([asking])
@@ -354,7 +445,7 @@ async def test_a_server_that_comes_back_finds_everything_in_order(
     try:
         with within(SOON):
             with pytest.raises(LedgerDownError):
-                await ledger.accept(refused, again=False)
+                await ledger.accept(refused)
             with pytest.raises(LedgerDownError):
                 await ledger.place(entry, "C1/1.5")
             with pytest.raises(LedgerDownError):

@@ -2,22 +2,41 @@ import asyncio
 import re
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 
 from bot.guidance import Trouble, all_guidance, for_trouble
-from bot.ledger import Accepted, Entry, Known, Ledger, SharedBefore, UnderWay
+from bot.language import Language
+from bot.ledger import Acceptance, Accepted, Entry, Known, Ledger, Retried, SharedBefore, UnderWay
 from bot.link import Link
-from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
-from bot.request import MOVES, Request, State
+from bot.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Finished,
+    Outcome,
+    Rejected,
+    Said,
+    Shared,
+    Skipped,
+    Step,
+    Tally,
+    Unknown,
+    Why,
+)
+from bot.request import MOVES, Approval, Request, Retry, State
 from tests.databases import Database
-from tests.ledger.conftest import accepted, everything, new_request
+from tests.ledger.conftest import accepted, everything, new_request, stands
 
+KINDS = get_args(Outcome)
 FAILED = Failed(all_guidance()[0], Said(40014, "invalid access_token", "5f3a-1"), 2)
+BEGINNINGS = (State.CONFIRMING, State.WAITING, State.ACCEPTED, State.QUEUED)
+WAY = [State.PLACED, State.ANSWERED, State.ENDED]
 STEPS = [
     Step("renewal", 0.25, "renewed"),
     Step("call", 0.5, "refused", Said(40014, "invalid access_token", "5f3a-1")),
@@ -34,26 +53,25 @@ async def move(ledger: Ledger, entry: Entry, to: State, outcome: Outcome = FAILE
             return await ledger.end(entry, "delivered")
 
 
-async def live(ledger: Ledger, request: Request, outcome: Outcome, *, again: bool = False) -> Entry:
+async def live(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
     """Take a request to its end."""
-    entry = await accepted(ledger, request, again=again)
-    for to in (State.PLACED, State.ANSWERED, State.ENDED):
+    entry = await accepted(ledger, request)
+    for to in WAY:
         assert await move(ledger, entry, to, outcome)
     return await stands(ledger, entry)
 
 
-async def stands(ledger: Ledger, entry: Entry) -> Entry:
-    """Return how the request stands now."""
-    entries = await everything(ledger)
-    return next(each for each in entries if each.request.id == entry.request.id)
+def entry_in(found: Acceptance) -> Entry:
+    assert not isinstance(found, Retried)
+    return found.entry
 
 
 async def bring(ledger: Ledger, to: State) -> Entry:
     """Return a new request that has come to a state."""
-    entry = await accepted(ledger)
-    for state in list(State)[1:]:
-        if list(State).index(state) <= list(State).index(to):
-            assert await move(ledger, entry, state)
+    begun = to if to in BEGINNINGS else State.ACCEPTED
+    entry = await accepted(ledger, state=begun, patience=None if begun is State.ACCEPTED else 60.0)
+    for state in WAY[: WAY.index(to) + 1 if to in WAY else 0]:
+        assert await move(ledger, entry, state)
     return entry
 
 
@@ -95,29 +113,30 @@ async def test_a_ledger_is_opened_by_its_address(sqlite: Database) -> None:
 async def test_a_trigger_is_one_request(database: Database, ledger: Ledger) -> None:
     entry = await accepted(ledger, new_request(trigger="once"))
     for again in (False, True):
-        assert await ledger.accept(new_request(trigger="once"), again=again) == Known(entry)
+        request = new_request(trigger="once", again=again)
+        assert await ledger.accept(request) == Known(entry)
     assert database.kinds() == ["accepted"]
 
 
 async def test_an_id_is_one_request(ledger: Ledger) -> None:
     entry = await accepted(ledger)
-    assert await ledger.accept(new_request(id=entry.request.id), again=False) == Known(entry)
+    assert await ledger.accept(new_request(id=entry.request.id)) == Known(entry)
 
 
 async def test_a_trigger_is_known_however_its_request_ended(ledger: Ledger) -> None:
     request = new_request()
     entry = await live(ledger, request, Shared())
-    await live(ledger, new_request(env=request.env), Shared(), again=True)
-    assert await ledger.accept(request, again=False) == Known(entry)
+    await live(ledger, new_request(env=request.env, again=True), Shared())
+    assert await ledger.accept(request) == Known(entry)
 
 
 async def test_the_same_share_is_under_way_only_once(ledger: Ledger) -> None:
     first = await accepted(ledger)
     for again in (False, True):
-        found = await ledger.accept(new_request(env=first.request.env), again=again)
+        found = await ledger.accept(new_request(env=first.request.env, again=again))
         assert found == UnderWay(first)
     await move(ledger, first, State.PLACED)
-    found = await ledger.accept(new_request(env=first.request.env), again=False)
+    found = await ledger.accept(new_request(env=first.request.env))
     assert found == UnderWay(replace(first, state=State.PLACED, place="C1/1.5"))
 
 
@@ -139,7 +158,7 @@ async def test_what_ends_while_it_stands_in_the_way_is_no_longer_in_the_way(
 
     ended = list[bool]()
     event.listen(on_postgresql.opened[0].engine, "before_cursor_execute", end_it)
-    await accepted(ledger, new_request(env=first.request.env), again=True)
+    await accepted(ledger, new_request(env=first.request.env, again=True))
     assert ended
 
 
@@ -152,9 +171,9 @@ async def test_another_env_or_appid_is_another_share(ledger: Ledger) -> None:
 async def test_what_was_shared_before_is_said_and_done_again_if_asked_to(ledger: Ledger) -> None:
     first = await live(ledger, new_request(), Shared())
     request = new_request(env=first.request.env)
-    assert await ledger.accept(request, again=False) == SharedBefore(first)
-    second = await live(ledger, request, Shared(3), again=True)
-    found = await ledger.accept(new_request(env=first.request.env), again=False)
+    assert await ledger.accept(request) == SharedBefore(first)
+    second = await live(ledger, replace(request, again=True), Shared(3))
+    found = await ledger.accept(new_request(env=first.request.env))
     assert found == SharedBefore(second)  # the newest
     assert second.ended is not None
     assert first.ended is not None
@@ -163,15 +182,15 @@ async def test_what_was_shared_before_is_said_and_done_again_if_asked_to(ledger:
 
 async def test_what_is_being_shared_again_is_under_way(ledger: Ledger) -> None:
     first = await live(ledger, new_request(), Shared())
-    second = await accepted(ledger, new_request(env=first.request.env), again=True)
-    found = await ledger.accept(new_request(env=first.request.env), again=False)
+    second = await accepted(ledger, new_request(env=first.request.env, again=True))
+    found = await ledger.accept(new_request(env=first.request.env))
     assert found == UnderWay(second)
 
 
 async def test_what_is_shared_but_not_yet_told_is_under_way(ledger: Ledger) -> None:
     entry = await accepted(ledger)
     await move(ledger, entry, State.ANSWERED, Shared())
-    found = await ledger.accept(new_request(env=entry.request.env), again=False)
+    found = await ledger.accept(new_request(env=entry.request.env))
     assert found == UnderWay(await stands(ledger, entry))
 
 
@@ -187,25 +206,22 @@ async def test_one_trigger_at_two_replicas_is_one_request(ledger: Ledger, other:
     for number in range(10):
         asked = [new_request(trigger=f"both-{number}", env=f"both-{number}") for _ in range(6)]
         found = await asyncio.gather(
-            *(
-                at.accept(each, again=False)
-                for at, each in zip([ledger, other] * 3, asked, strict=True)
-            )
+            *(at.accept(each) for at, each in zip([ledger, other] * 3, asked, strict=True))
         )
         assert sorted(type(each).__name__ for each in found) == ["Accepted", *["Known"] * 5]
-        assert len({each.entry.request.id for each in found}) == 1
+        assert len({entry_in(each).request.id for each in found}) == 1
 
 
 async def test_one_share_at_two_replicas_is_under_way_once(ledger: Ledger, other: Ledger) -> None:
     for number in range(10):
         found = await asyncio.gather(
             *(
-                at.accept(new_request(env=f"both-{number}"), again=bool(number % 2))
+                at.accept(new_request(env=f"both-{number}", again=bool(number % 2)))
                 for at in [ledger, other] * 3
             )
         )
         assert sorted(type(each).__name__ for each in found) == ["Accepted", *["UnderWay"] * 5]
-        assert len({each.entry.request.id for each in found}) == 1
+        assert len({entry_in(each).request.id for each in found}) == 1
 
 
 async def test_replicas_that_get_in_each_other_s_way_settle_it(
@@ -214,8 +230,8 @@ async def test_replicas_that_get_in_each_other_s_way_settle_it(
     # Each commits many together and so holds some that the other waits for.
     envs = [f"crossing-{number}" for number in range(40)]
     found = await asyncio.gather(
-        *(ledger.accept(new_request(env=env), again=False) for env in envs),
-        *(other.accept(new_request(env=env), again=False) for env in reversed(envs)),
+        *(ledger.accept(new_request(env=env)) for env in envs),
+        *(other.accept(new_request(env=env)) for env in reversed(envs)),
     )
     taken = [each.entry.request.env for each in found if isinstance(each, Accepted)]
     assert sorted(taken) == sorted(envs)
@@ -223,7 +239,9 @@ async def test_replicas_that_get_in_each_other_s_way_settle_it(
 
 
 @pytest.mark.parametrize(
-    ("start", "to"), list(product(State, list(State)[1:])), ids=lambda state: state.value
+    ("start", "to"),
+    [pair for pair in product(State, WAY) if pair != (State.WAITING, State.PLACED)],
+    ids=lambda state: state.value,
 )
 async def test_a_move_is_recorded_exactly_if_it_is_lawful(
     database: Database, ledger: Ledger, start: State, to: State
@@ -239,6 +257,111 @@ async def test_a_move_is_recorded_exactly_if_it_is_lawful(
         # Who tries again because nobody told him is told that it stands.
         assert moved == (start is to)
         assert (await stands(ledger, entry), database.kinds()) == (before, kinds)
+
+
+async def test_a_place_that_is_settled_while_people_are_waited_for_moves_nothing(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await bring(ledger, State.WAITING)
+    assert await ledger.place(entry, "C1/1.5")
+    assert await ledger.asked(entry, "C2 2.5")
+    now = await stands(ledger, entry)
+    assert now == replace(entry, place="C1/1.5", asked="C2 2.5", until=now.until)
+    assert database.kinds() == ["accepted"]
+
+
+async def test_where_it_is_asked_is_recorded_only_while_it_is_asked(ledger: Ledger) -> None:
+    for state in State:
+        entry = await bring(ledger, state)
+        assert await ledger.asked(entry, "C2 2.5") is (state is State.WAITING)
+        assert (await stands(ledger, entry)).asked == ("C2 2.5" if state is State.WAITING else None)
+
+
+# What waits for people, and what is tried again.
+
+
+@pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
+async def test_what_waits_for_people_has_its_time_by_the_databases_clock(
+    database: Database, ledger: Ledger, state: State
+) -> None:
+    entry = await accepted(ledger, state=state, patience=90)
+    assert entry.until == pytest.approx(database.now() + 90, abs=1)
+    now = await stands(ledger, entry)
+    assert now == replace(entry, until=now.until, wake=now.wake)
+    assert now.until == pytest.approx(entry.until)
+    assert now.at == pytest.approx(database.now(), abs=1)
+
+
+@pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
+async def test_what_waits_for_people_is_under_way(ledger: Ledger, state: State) -> None:
+    entry = await accepted(ledger, state=state, patience=90)
+    found = await ledger.accept(new_request(env=entry.request.env, again=True))
+    assert isinstance(found, UnderWay)
+    assert found.entry.request == entry.request
+
+
+async def test_a_request_is_tried_again_once(database: Database, ledger: Ledger) -> None:
+    first = await live(ledger, new_request(), FAILED)
+    retry = Retry(first.request.id, "U7")
+    again = new_request(env=first.request.env)
+    assert isinstance(await ledger.accept(again, retry=retry), Accepted)
+    assert (await stands(ledger, first)).retried_by == "U7"
+    kinds = database.kinds()
+    assert isinstance(await ledger.accept(again, retry=retry), Known)
+    more = new_request(env=first.request.env)
+    assert isinstance(await ledger.accept(more, retry=retry), UnderWay)
+    await ledger.end((await everything(ledger))[0], "given up")
+    assert await ledger.accept(more, retry=retry) == Retried()
+    assert database.kinds() == [*kinds, "given up"]
+    assert isinstance(await ledger.accept(more), Accepted)  # as a request of its own it may
+
+
+async def test_of_many_who_try_again_at_once_one_does(ledger: Ledger, other: Ledger) -> None:
+    for _ in range(5):
+        first = await live(ledger, new_request(), FAILED)
+        retry = Retry(first.request.id, "U1")
+        found = await asyncio.gather(
+            *(
+                at.accept(new_request(env=first.request.env), retry=retry)
+                for at in [ledger, other] * 3
+            )
+        )
+        assert sorted(type(each).__name__ for each in found) == ["Accepted", *["UnderWay"] * 5]
+
+
+async def test_what_stands_in_the_way_of_a_retry_does_not_use_it_up(ledger: Ledger) -> None:
+    first = await live(ledger, new_request(), FAILED)
+    theirs = await accepted(ledger, new_request(env=first.request.env))
+    retry = Retry(first.request.id, "U1")
+    again = new_request(env=first.request.env)
+    assert await ledger.accept(again, retry=retry) == UnderWay(theirs)
+    assert (await stands(ledger, first)).retried_by is None
+    await ledger.end(theirs, "given up")
+    assert isinstance(await ledger.accept(again, retry=retry), Accepted)
+
+
+# Batches.
+
+
+async def test_a_batch_stands_in_nobodys_way(ledger: Ledger) -> None:
+    batch = new_request(appid="", appids=("wx1", "wx2"))
+    entry = await accepted(ledger, batch)
+    assert await stands(ledger, entry) == entry
+    await accepted(ledger, new_request(env=batch.env))
+    await accepted(ledger, new_request(env=batch.env, appid="", appids=("wx1", "wx2")))
+    assert await ledger.accept(batch) == Known(entry)
+
+
+async def test_the_history_has_one_line_for_a_batch_but_where_an_appid_is_asked_about(
+    ledger: Ledger,
+) -> None:
+    appid = "wx00000000000000aa"
+    batch = await accepted(ledger, new_request(appid="", appids=(appid, "wx00000000000000bb")))
+    item = new_request(env=batch.request.env, appid=appid, batch=batch.request.id)
+    queued = await accepted(ledger, item, State.QUEUED)
+    assert await ledger.history(("T1", "U1"), None, 9) == [batch]
+    assert await ledger.history(("T2", "U2"), batch.request.env, 9) == [batch]
+    assert await ledger.history(("T2", "U2"), appid, 9) == [queued]
 
 
 async def test_a_life_leaves_its_traces(database: Database, ledger: Ledger) -> None:
@@ -261,7 +384,7 @@ async def test_a_life_leaves_its_traces(database: Database, ledger: Ledger) -> N
 
 async def test_a_life_costs_four_transactions(database: Database, ledger: Ledger) -> None:
     entry = await accepted(ledger)
-    for to in list(State)[1:]:
+    for to in WAY:
         await move(ledger, entry, to)
     assert len(database.commits) == 4
 
@@ -357,12 +480,34 @@ SAID = st.builds(
     STORABLE,
     st.none() | st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=64),
 )
+USERS = st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1, max_size=32)
 ROWS = st.sampled_from(all_guidance())
 TRIES = st.integers(0, 99)
 OUTCOMES = st.one_of(
     st.builds(Shared, TRIES),
     st.builds(Failed, ROWS, st.none() | SAID, TRIES, st.none() | st.sampled_from(Link)),
     st.builds(Unknown, ROWS, st.none() | SAID, TRIES),
+    st.builds(Rejected, USERS, st.none() | STORABLE),
+    st.builds(Cancelled, USERS),
+    st.builds(Expired, st.sampled_from(["confirmation", "approval"])),
+    st.just(Denied()),
+    st.builds(Skipped, st.sampled_from(Why)),
+    st.builds(Finished, st.builds(Tally, *[st.integers(0, 500)] * len(Tally.__slots__))),
+)
+REQUESTS = st.builds(
+    new_request,
+    reason=st.none() | STORABLE,
+    language=st.sampled_from(Language),
+    appids=st.lists(st.from_regex(r"wx[0-9a-f]{16}", fullmatch=True), unique=True).map(tuple),
+    again=st.booleans(),
+    batch=st.none() | USERS,
+    origin=st.builds(
+        lambda name, thread_ts: replace(
+            new_request().origin, channel_name=name, thread_ts=thread_ts
+        ),
+        st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=80),
+        st.sampled_from(["", "1700000000.000100"]),
+    ),
 )
 
 
@@ -374,6 +519,49 @@ async def test_an_outcome_comes_back_as_it_was(ledger: Ledger, outcome: Outcome)
     entry = await accepted(ledger)
     assert await ledger.answer(entry, outcome, 1.5, [])
     assert await stands(ledger, entry) == replace(entry, state=State.ANSWERED, outcome=outcome)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_outcome_is_tried(kind: type[Outcome]) -> None:
+    assert find(OUTCOMES, lambda outcome: type(outcome) is kind)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(request=REQUESTS)
+async def test_a_request_comes_back_as_it_was(ledger: Ledger, request: Request) -> None:
+    request = replace(request, appid="" if request.appids else request.appid)
+    entry = await accepted(ledger, request)
+    assert await stands(ledger, entry) == entry
+
+
+@pytest.mark.parametrize("outcome", [None, *KINDS])
+async def test_who_has_approved_is_known_of_what_was_asked_and_went_on(
+    database: Database, ledger: Ledger, outcome: type[Outcome] | None
+) -> None:
+    entry = await bring(ledger, State.WAITING)
+    await ledger.asked(entry, "C2 2.5")
+    moved = await ledger.clicks.move(entry, State.ACCEPTED, "U7", "approved", comment="fine")
+    assert moved is not None
+    assert moved.request == replace(entry.request, approval=Approval("U7", "fine"))
+    name = outcome and outcome.__name__.lower()
+    database.execute("UPDATE requests SET outcome = :name, guidance = 'under-way'", name=name)
+    approved = outcome in {None, Shared, Failed, Unknown, Skipped, Finished}
+    assert ((await stands(ledger, entry)).request.approval is not None) is approved
+
+
+async def test_whoever_was_sure_has_approved_nothing(ledger: Ledger) -> None:
+    entry = await bring(ledger, State.CONFIRMING)
+    moved = await ledger.clicks.move(entry, State.ACCEPTED, "U1", "confirmed")
+    assert moved is not None
+    assert moved.request == entry.request
+
+
+async def test_a_language_of_another_version_is_english(database: Database, ledger: Ledger) -> None:
+    entry = await accepted(ledger, new_request(language=Language.CHINESE))
+    database.execute("UPDATE requests SET language = 'tlh'")
+    assert (await stands(ledger, entry)).request.language is Language.ENGLISH
 
 
 async def test_every_guidance_comes_back_as_it_was(ledger: Ledger) -> None:

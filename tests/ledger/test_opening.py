@@ -13,15 +13,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, text
+from sqlalchemy import event, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from bot.guidance import by_key
+from bot.ledger import Accepted, SharedBefore, UnderWay
 from bot.ledger.entries import columns_of
 from bot.ledger.opening import CannotOpenError, climb, open_database
 from bot.ledger.schema import HEAD, metadata
 from bot.ledger.seal import Seal
 from bot.outcome import Failed, Shared
+from bot.request import State
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, everything, new_request, soon, within
 
@@ -159,8 +161,34 @@ def test_a_column_of_another_kind_would_be_noticed(database: Database, column: s
     assert found[0] != found[1]
 
 
-async def test_a_ledger_of_the_first_version_keeps_its_requests(database: Database) -> None:
-    steps_to(database, "0001")
+SINCE: dict[str, dict[str, object]] = {
+    "0001": {"link": None},
+    "0002": {
+        "language": "en",
+        "thread_ts": "",
+        "again": False,
+        "begun": False,
+        **dict.fromkeys(("until", "wake", "asked", "decided", "decided_by", "comment")),
+        **dict.fromkeys(("retried_by", "appids", "batch", "lane", "tally")),
+    },
+}
+"""What the columns hold, in requests of this version, that a later one has added."""
+
+
+def put(database: Database, **columns: object) -> None:
+    """Add a request as an earlier version wrote it: without the columns that it did not have."""
+    known = {column["name"] for column in inspect(database.engine).get_columns("requests")}
+    row = {name: value for name, value in columns.items() if name in known}
+    names = ", ".join(f'"{name}"' for name in row)
+    places = ", ".join(f":{name}" for name in row)
+    database.execute(f"INSERT INTO requests ({names}) VALUES ({places})", **row)  # noqa: S608  # the columns above
+
+
+@pytest.mark.parametrize("version", SINCE)
+async def test_a_ledger_of_an_earlier_version_keeps_its_requests(
+    database: Database, version: str
+) -> None:
+    steps_to(database, version)
     asked = [new_request() for _ in range(3)]
     ends: list[dict[str, object]] = [
         {},
@@ -168,23 +196,37 @@ async def test_a_ledger_of_the_first_version_keeps_its_requests(database: Databa
         {"state": "ended", "ended": 2.0, "outcome": "failed", "guidance": "61003"},
     ]
     for number, (request, end) in enumerate(zip(asked, ends, strict=True)):
-        row = {**columns_of(request, "gone"), "created": float(number), **end}
-        names, places = (
-            ", ".join(f'"{name}"' for name in row),
-            ", ".join(f":{name}" for name in row),
-        )
-        database.execute(f"INSERT INTO requests ({names}) VALUES ({places})", **row)  # noqa: S608  # the columns above
+        row = columns_of(request, State.ACCEPTED, "gone")
+        put(database, **{**row, "created": float(number), **end})
     before = database.rows("SELECT * FROM requests ORDER BY id")
 
     ledger = database.ledger("a")
     await ledger.start()
     assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
     kept = database.rows("SELECT * FROM requests ORDER BY id")
-    assert kept == [{**row, "link": None} for row in before]
+    added = {k: v for since, more in SINCE.items() if since >= version for k, v in more.items()}
+    assert kept == [{**row, **added} for row in before]
     failed, shared, under_way = await everything(ledger)
+    assert [entry.request for entry in (under_way, shared, failed)] == asked
     assert (failed.outcome, shared.outcome) == (Failed(by_key("61003"), None, 0), Shared(0))
     assert await ledger.take_over(9) == [replace(under_way, fence=2, taken_over=1)]
+    found = await ledger.accept(new_request(env=shared.request.env))
+    assert found == SharedBefore(shared)
+    found = await ledger.accept(new_request(env=under_way.request.env))
+    assert isinstance(found, UnderWay)
     assert await ledger.tokens("wxc0de00000000c0de", Seal()).all() == {}
+
+
+@pytest.mark.parametrize("version", SINCE)
+async def test_a_ledger_of_an_earlier_version_lets_batches_of_one_env_be_open_together(
+    database: Database, version: str
+) -> None:
+    steps_to(database, version)
+    ledger = database.ledger("a")
+    await ledger.start()
+    for _ in range(2):
+        batch = new_request(env="prod-1", appid="", appids=("wx1", "wx2"))
+        assert isinstance(await ledger.accept(batch), Accepted)
 
 
 def test_the_newest_step_is_the_one_that_the_schema_names() -> None:

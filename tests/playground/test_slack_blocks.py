@@ -24,6 +24,14 @@ def actions(*elements: Json) -> JsonObject:
     return {"type": "actions", "elements": [*elements]}
 
 
+def select(*options: Json, **more: Json) -> JsonObject:
+    return {"type": "static_select", "options": [*options], **more}
+
+
+def boxes(*options: Json) -> JsonObject:
+    return {"type": "checkboxes", "action_id": "c", "options": [*options]}
+
+
 CONFIRM: JsonObject = {
     "title": plain(),
     "text": markdown(),
@@ -55,6 +63,16 @@ WORDS: Json = [
         {"type": "context", "elements": [markdown(), plain(), IMAGE]},
         actions(*[button(action_id=f"go{n}", value="x" * 2000) for n in range(25)]),
         actions({"type": "static_select", "options": [OPTION], "placeholder": plain()}),
+        actions(select(*[OPTION] * 100), {"type": "external_select", "min_query_length": 0}),
+        actions(
+            {"type": "static_select", "option_groups": [{"label": plain(), "options": [OPTION]}]}
+        ),
+        actions(
+            boxes({**OPTION, "text": markdown()}),
+            {"type": "radio_buttons", "options": [OPTION]},
+            {"type": "users_select", "initial_user": "U0SECOND"},
+        ),
+        section(text=plain(), accessory={"type": "multi_static_select", "options": [OPTION]}),
         {**IMAGE, "title": plain()},
         {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": WORDS}]},
         {
@@ -104,6 +122,51 @@ def test_what_slack_takes_has_no_errors(block: JsonObject) -> None:
             actions(*[button(action_id=f"go{n}") for n in range(26)]),
             "more than 25 items",
             "/blocks/0/elements",
+        ),
+        (actions(), "less than 1 items", "/blocks/0/elements"),
+        (actions(button(action_id="x" * 256)), "less than 256", "/blocks/0/elements/0/action_id"),
+        (actions(select()), "less than 1 items", "/blocks/0/elements/0/options"),
+        (actions(select(*[OPTION] * 101)), "more than 100", "/blocks/0/elements/0/options"),
+        (
+            actions({"type": "static_select"}),
+            "missing required field: option_groups or options",
+            "/blocks/0/elements/0",
+        ),
+        (
+            actions(select({"text": plain("x" * 76), "value": "a"})),
+            "less than 76",
+            "/blocks/0/elements/0/options/0/text/text",
+        ),
+        (
+            actions(select({"text": plain(), "value": "x" * 151})),
+            "less than 151",
+            "/blocks/0/elements/0/options/0/value",
+        ),
+        (
+            actions(select({**OPTION, "text": markdown()})),
+            "unsupported type: mrkdwn",
+            "/blocks/0/elements/0/options/0/text/type",
+        ),
+        (actions(boxes(*[OPTION] * 11)), "more than 10", "/blocks/0/elements/0/options"),
+        (
+            actions(button(confirm={**CONFIRM, "deny": plain("x" * 31)})),
+            "less than 31",
+            "/blocks/0/elements/0/confirm/deny/text",
+        ),
+        (
+            actions(button(confirm={**CONFIRM, "title": plain("x" * 101)})),
+            "less than 101",
+            "/blocks/0/elements/0/confirm/title/text",
+        ),
+        (
+            actions({"type": "plain_text_input"}),
+            "unsupported type: plain_text_input",
+            "/blocks/0/elements/0/type",
+        ),
+        (
+            {"type": "input", "label": plain(), "element": {"type": "plain_text_input"}},
+            "unsupported type: input",
+            "/blocks/0/type",
         ),
         (actions(button(), button()), "'go' already exists", "/blocks/0/elements/1/action_id"),
     ],

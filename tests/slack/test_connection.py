@@ -11,9 +11,11 @@ from bot.playground.slack import Dropped, Fault, LocalSlack, RateLimited, Refuse
 from bot.playground.stage import APPID
 from bot.request import Origin
 from bot.slack.api import SlackApi
+from bot.slack.commands import Commands
 from bot.slack.connection import Ready, SocketMode, Unusable, preflight
 from bot.slack.listeners import bolt_app
 from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, web_client
+from tests.languages import ENGLISH
 
 SOON = 0.05
 OPEN = "apps.connections.open"
@@ -33,6 +35,9 @@ class Echo:
     async def command(self, origin: Origin, text: str) -> Message:
         """Return the text."""
         return message(f"{origin.user_id} typed {text}")
+
+    async def open(self, origin: Origin) -> None:
+        """Open no form."""
 
 
 # At the start.
@@ -164,7 +169,7 @@ async def connected(
     slack: LocalSlack, client: AsyncWebClient, url: str | None = None
 ) -> AsyncIterator[SocketMode]:
     """Connect a bot that echoes, with a watch that need not be waited for."""
-    app = bolt_app(client, IDENTITY, None, Echo())
+    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
     socket = SocketMode(app, slack.world.app_token, url, check_every=SOON, ping_every=SOON)
     try:
         assert await socket.open()
@@ -202,7 +207,7 @@ async def test_an_address_that_expired_before_the_first_connection_is_replaced(
 async def test_a_socket_that_does_not_open_in_time_is_given_up(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    app = bolt_app(client, IDENTITY, None, Echo())
+    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
     nowhere = f"ws://127.0.0.1:{free_port()}/link"
     socket = SocketMode(app, slack.world.app_token, nowhere, ping_every=SOON, connect_within=0.2)
     assert not await socket.open()
@@ -212,7 +217,7 @@ async def test_a_socket_that_does_not_open_in_time_is_given_up(
 async def test_a_socket_that_was_never_opened_can_be_closed(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    app = bolt_app(client, IDENTITY, None, Echo())
+    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
     await SocketMode(app, slack.world.app_token, None).close()
     assert slack.connections == 0
 

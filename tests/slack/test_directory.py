@@ -1,11 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
+from datetime import timedelta
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from bot.language import Language
 from bot.playground.slack import (
     Dropped,
     Fault,
@@ -16,11 +18,11 @@ from bot.playground.slack import (
     ServerError,
 )
 from bot.playground.world import TEAM, Group, Person
+from bot.policy import Approvers, Effect, Rule, Standing, Unreadable
 from bot.policy import Person as Known
-from bot.policy import Standing, Unreadable
 from bot.slack.api import SlackApi
 from bot.slack.directory import Directory
-from tests.conftest import REQUESTER, Clock, Sleep, served, web_client
+from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, served, web_client
 
 PLATFORM, NOBODYS = "S0PLATFORM", "S0NOBODYS"
 
@@ -277,3 +279,122 @@ async def test_a_hanging_slack_is_not_waited_for_and_its_late_answer_is_used(
         TEAM, REQUESTER, groups=frozenset({PLATFORM})
     )
     assert calls(slack, method) == 2  # the silence and, later, its answer
+
+
+# In which language somebody wants to be spoken to.
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        ("en-US", Language.ENGLISH),
+        ("en-GB", Language.ENGLISH),
+        ("zh-CN", Language.CHINESE),
+        ("zh-TW", Language.CHINESE),
+        ("de-DE", Language.ENGLISH),
+        ("", Language.ENGLISH),
+    ],
+)
+async def test_the_locale_of_users_info_tells_the_language(
+    slack: LocalSlack, directory: Directory, locale: str, language: Language
+) -> None:
+    slack.people["U0X"] = Person("U0X", "x", locale=locale)
+    assert await directory.person(TEAM, "U0X") == Known(TEAM, "U0X", language=language)
+
+
+async def test_without_a_locale_it_is_english(told: Told) -> None:
+    told.user = {"team_id": TEAM}
+    assert await told.directory.person(TEAM, "U0X") == Known(TEAM, "U0X")
+
+
+# Where a click decides.
+
+
+async def test_what_is_wanted_anew_is_read_past_the_memory(
+    slack: LocalSlack, directory: Directory
+) -> None:
+    await directory.person(TEAM, REQUESTER)
+    slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], members=frozenset())
+    slack.people[REQUESTER] = replace(slack.people[REQUESTER], is_restricted=True)
+    remembered = await directory.person(TEAM, REQUESTER)
+    assert remembered == Known(TEAM, REQUESTER, groups=frozenset({PLATFORM}))
+    now = await directory.person(TEAM, REQUESTER, anew=True)
+    assert now == Known(TEAM, REQUESTER, Standing.GUEST)
+    assert await directory.person(TEAM, REQUESTER) == now
+
+
+@pytest.mark.parametrize("method", ["users.info", "usergroups.users.list"])
+async def test_what_cannot_be_read_anew_is_not_taken_from_the_memory(
+    slack: LocalSlack, directory: Directory, method: str
+) -> None:
+    await directory.person(TEAM, REQUESTER)
+    slack.fail(method, ServerError())
+    now = await directory.person(TEAM, REQUESTER, anew=True)
+    unread = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.SLACK_DOWN})
+    assert now == (Unreadable.SLACK_DOWN if method == "users.info" else unread)
+
+
+# Whether anybody may decide.
+
+
+APPROVER, APPROVER2, GONE = "U0APPROVER", "U0APPROVER2", "U0GONE"
+
+
+def asking(*users: str, groups: Collection[str] = (), own: bool = False) -> Rule:
+    """Return a rule that asks these approvers."""
+    approvers = Approvers(frozenset(users), frozenset(groups), RELEASES, timedelta(hours=1))
+    return Rule("ask", Effect.APPROVE, approvers=approvers, self_approval=own)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        pytest.param(asking(APPROVER), True, id="a member"),
+        pytest.param(asking(groups=["S0APPROVERS"]), True, id="a group with members"),
+        pytest.param(asking("*"), True, id="anybody"),
+        pytest.param(asking(GONE), False, id="somebody deactivated"),
+        pytest.param(asking("U0GUEST"), False, id="a guest"),
+        pytest.param(asking("U0ELSEWHERE"), False, id="somebody from outside"),
+        pytest.param(asking("U0NOBODY"), False, id="nobody by that id"),
+        pytest.param(asking(groups=["S0EMPTY"]), False, id="an empty group"),
+        pytest.param(asking(GONE, groups=["S0EMPTY", "S0APPROVERS"]), True, id="one of several"),
+        pytest.param(asking(REQUESTER), False, id="the requester alone"),
+        pytest.param(asking(groups=[PLATFORM]), False, id="the requester alone, by a group"),
+        pytest.param(asking(REQUESTER, own=True), True, id="the requester, where they may"),
+        pytest.param(asking(REQUESTER, APPROVER), True, id="the requester and another"),
+        pytest.param(Rule("ask", Effect.APPROVE), False, id="no approvers"),
+    ],
+)
+async def test_whether_anybody_may_decide_about_a_request(
+    slack: LocalSlack, api: SlackApi, clock: Clock, rule: Rule, expected: bool
+) -> None:
+    slack.groups["S0EMPTY"] = Group("S0EMPTY", "empty")
+    directory = Directory(api, TEAM, {PLATFORM, "S0EMPTY", "S0APPROVERS"}, clock)
+    assert await directory.has_approver(rule, REQUESTER) is expected
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"),
+    [
+        pytest.param("users.info", asking(GONE), id="a person"),
+        pytest.param("usergroups.users.list", asking(groups=["S0EMPTY"]), id="a group"),
+    ],
+)
+@pytest.mark.parametrize("fault", [ServerError(), Refuses("missing_scope"), Hangs(30)])
+async def test_in_doubt_somebody_may(  # noqa: PLR0913, PLR0917  # its stage
+    slack: LocalSlack, api: SlackApi, clock: Clock, method: str, rule: Rule, fault: Fault
+) -> None:
+    slack.groups["S0EMPTY"] = Group("S0EMPTY", "empty")
+    directory = Directory(api, TEAM, {"S0EMPTY"}, clock, deadline=0.3)
+    slack.fail(method, fault)
+    assert await directory.has_approver(rule, REQUESTER)
+
+
+async def test_one_member_is_enough_whatever_cannot_be_read(
+    slack: LocalSlack, directory: Directory
+) -> None:
+    slack.fail("usergroups.users.list", ServerError())
+    assert await directory.has_approver(asking(APPROVER, groups=["S0APPROVERS"]), REQUESTER)
+    assert calls(slack, "users.info") == 1  # nobody asks about more than it takes
+    assert await directory.has_approver(asking(APPROVER, APPROVER2), REQUESTER)
+    assert calls(slack, "users.info") == 1

@@ -5,15 +5,18 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import running
-from bot.command import SLASH_COMMAND
+from bot.command import SLASH_COMMAND, OpenForm
 from bot.messages import Message
 from bot.messages.blocks import message
+from bot.messages.notices import broken
 from bot.nature import Nature
 from bot.playground.slack import LocalSlack
 from bot.request import Origin
+from bot.slack.commands import Commands
 from bot.slack.connection import SocketMode
 from bot.slack.listeners import bolt_app
 from tests.conftest import ASK, RELEASES, REQUESTER, ended, settings_of
+from tests.languages import CHINESE
 
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
 ANSWER = message("*hello*", "from the use case")
@@ -25,21 +28,26 @@ class Answering:
     def __init__(self) -> None:
         self.origins: list[Origin] = []
         self.texts: list[str] = []
+        self.opened: list[Origin] = []
         self.broken = False
 
-    async def command(self, origin: Origin, text: str) -> Message:
-        """Return the answer."""
+    async def command(self, origin: Origin, text: str) -> Message | OpenForm:
+        """Return the answer; a bare command wants the form."""
         self.origins.append(origin)
         self.texts.append(text)
         if self.broken:
             raise RuntimeError("the token is xoxb-1")
-        return ANSWER
+        return ANSWER if text else OpenForm()
+
+    async def open(self, origin: Origin) -> None:
+        """Remember for whom the form was opened."""
+        self.opened.append(origin)
 
 
 @pytest.fixture
 async def use_case(slack: LocalSlack, client: AsyncWebClient) -> AsyncIterator[Answering]:
     use_case = Answering()
-    app = bolt_app(client, IDENTITY, None, use_case)
+    app = bolt_app(client, IDENTITY, None, CHINESE, Commands(use_case, use_case))
     socket = SocketMode(app, slack.world.app_token, None)
     assert await socket.open()
     await slack.until(lambda slack: slack.connections == 1)
@@ -94,12 +102,29 @@ async def test_a_failure_is_an_apology_with_a_reference_that_the_log_has_too(
     assert ack.error is None
     assert ack.payload is not None
     said = str(ack.payload["text"])
-    assert "Something went wrong inside me" in said
+    [reference] = re.findall(r"`([0-9a-f]{8})`", said)
+    assert said == broken(CHINESE, reference).text  # nobody knows yet who asks
     assert "xoxb" not in said
-    reference = re.findall(r"`([0-9a-f]{8})`", said)
     logged = [vars(r)["reference"] for r in caplog.records if r.msg == "unforeseen error"]
-    assert reference == logged
+    assert [reference] == logged
     assert slack.violations == []
+
+
+async def test_a_bare_command_is_acked_without_a_word_and_opens_the_form(
+    slack: LocalSlack, use_case: Answering
+) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, "", trigger_id="1.2.3")
+    assert (ack.error, ack.payload) == (None, None)
+    await slack.until(lambda _: bool(use_case.opened))
+    assert [origin.trigger_id for origin in use_case.opened] == ["1.2.3"]
+    assert use_case.opened == use_case.origins
+    assert slack.messages == []
+    assert slack.violations == []
+
+
+async def test_what_has_an_answer_opens_no_form(slack: LocalSlack, use_case: Answering) -> None:
+    await slack.command(REQUESTER, RELEASES, ASK)
+    assert use_case.opened == []
 
 
 async def test_a_failure_spoils_no_later_command(slack: LocalSlack, use_case: Answering) -> None:

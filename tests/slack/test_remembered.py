@@ -110,6 +110,51 @@ async def test_a_failed_reading_is_told_and_not_remembered(clock: Clock) -> None
     assert await memory.get("a") == "fine"
 
 
+async def test_what_is_wanted_anew_is_read_however_fresh_the_memory_is(
+    memory: Remembered[str], source: Source
+) -> None:
+    await memory.get("a")
+    assert await memory.anew("a") == "a2"
+    assert await memory.get("a") == "a2"  # and is remembered
+    assert source.readings == ["a", "a"]
+
+
+async def test_what_is_wanted_anew_was_begun_to_be_read_after_it_was_wanted(
+    memory: Remembered[str], source: Source
+) -> None:
+    source.gate.clear()
+    early = asyncio.create_task(memory.get("a"))
+    await source.until(lambda source: source.readings == ["a"])
+    wanted = asyncio.gather(*(memory.anew("a") for _ in range(20)))
+    await asyncio.sleep(0)
+    source.gate.set()
+    assert await early == "a1"
+    assert await wanted == ["a2"] * 20  # one reading for all of them
+    assert source.readings == ["a", "a"]
+
+
+async def test_what_failed_while_something_newer_was_wanted_fails_nobody_else(
+    clock: Clock,
+) -> None:
+    gate, broken = asyncio.Event(), [True, False]
+
+    async def read(_key: str) -> tuple[str, float]:
+        await gate.wait()
+        if broken.pop(0):
+            raise ValueError("broken")
+        return "fine", 10.0
+
+    memory = Remembered(read, clock)
+    early = asyncio.create_task(memory.get("a"))
+    await asyncio.sleep(0)
+    wanted = asyncio.create_task(memory.anew("a"))
+    await asyncio.sleep(0)
+    gate.set()
+    assert await wanted == "fine"
+    with pytest.raises(ValueError, match="broken"):
+        await early
+
+
 async def test_memory_has_a_bound(clock: Clock) -> None:
     readings: list[str] = []
 

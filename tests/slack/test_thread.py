@@ -6,8 +6,13 @@ import pytest
 from aiohttp import web
 
 from bot.guidance import Trouble, for_trouble
-from bot.messages.answers import NoThread, answer, parent, private_start, replacing
-from bot.outcome import Shared, Unknown
+from bot.language import Language
+from bot.messages import Message as Text
+from bot.messages.answers import NoThread, elsewhere, only_you, replacing
+from bot.messages.batches import progress
+from bot.messages.decisions import waiting
+from bot.messages.endings import answer, parent
+from bot.outcome import Cancelled, Expired, Outcome, Rejected, Shared, Tally, Unknown
 from bot.playground.loopback import Handler, cut
 from bot.playground.slack import (
     Dropped,
@@ -19,10 +24,12 @@ from bot.playground.slack import (
     ServerError,
 )
 from bot.playground.world import BOT, Channel
+from bot.request import Request
 from bot.slack.api import SlackApi
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
 from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, request_of, served, use_up, web_client
+from tests.languages import CHINESE, ENGLISH, TONGUES
 
 GROUP = Channel("G0GROUP", "", "mpim", frozenset({REQUESTER, "U0SECOND", BOT}))
 STRANGERS = Channel("G0STRANGERS", "", "mpim", frozenset({REQUESTER, "U0SECOND"}))
@@ -32,7 +39,7 @@ ENDS = Shared()
 @pytest.fixture
 def threads(slack: LocalSlack, api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
     slack.channels |= {GROUP.id: GROUP, STRANGERS.id: STRANGERS}
-    return Threads(api, Posts(api, BOT, sleep), clock)
+    return Threads(api, Posts(api, BOT, sleep), clock, TONGUES)
 
 
 def without_history(slack: LocalSlack) -> None:
@@ -41,6 +48,10 @@ def without_history(slack: LocalSlack) -> None:
 
 def calls(slack: LocalSlack, method: str) -> int:
     return sum(call.method == method for call in slack.calls)
+
+
+def private_start(request: Request, why: NoThread) -> Text:
+    return only_you(ENGLISH, parent(ENGLISH, request, None), why)
 
 
 def texts(messages: list[Message]) -> list[str]:
@@ -66,12 +77,12 @@ async def test_the_answer_is_a_reply_under_the_bots_own_message(
     request = request_of(slack, channel)
     place = await threads.open(request)
     [started] = slack.parents(channel)
-    assert started.text == parent(request, None).text
+    assert started.text == parent(ENGLISH, request, None).text
     assert place is not None
     assert await place.close(request, ENDS)
     [ended] = slack.parents(channel)
-    assert (ended.ts, ended.text) == (started.ts, parent(request, ENDS).text)
-    assert texts(slack.thread(channel, started.ts)) == [answer(request, ENDS).text]
+    assert (ended.ts, ended.text) == (started.ts, parent(ENGLISH, request, ENDS).text)
+    assert texts(slack.thread(channel, started.ts)) == [answer(ENGLISH, request, ENDS).text]
     assert slack.shown_to(REQUESTER) == []
     assert slack.violations == []
 
@@ -97,7 +108,7 @@ async def test_elsewhere_only_the_requester_sees_it_and_is_told_why(
     assert await place.close(request, ENDS)
     assert texts(slack.shown_to(REQUESTER)) == [
         private_start(request, why).text,
-        answer(request, ENDS).text,
+        answer(ENGLISH, request, ENDS).text,
     ]
     assert {m.channel for m in slack.messages} == {channel}
     assert all(m.ephemeral_to == REQUESTER for m in slack.messages)
@@ -177,7 +188,7 @@ async def test_what_the_stand_in_does_not_show_is_read_as_slack_documents_it(
 
     async with served(handler) as origin:
         told = SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep)
-        threads = Threads(told, Posts(told, BOT, sleep), Clock())
+        threads = Threads(told, Posts(told, BOT, sleep), Clock(), TONGUES)
         request = request_of(slack)
         assert await threads.open(request) is not None
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
@@ -232,8 +243,8 @@ async def test_the_thread_never_lacks_the_answer_and_never_shows_it_twice(
         slack.fail("chat.postMessage", *[fault] * times)
     assert await place.close(request, ENDS)
     [shown] = slack.parents(RELEASES)
-    assert shown.text == parent(request, ENDS).text
-    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(request, ENDS).text]
+    assert shown.text == parent(ENGLISH, request, ENDS).text
+    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
     assert slack.shown_to(REQUESTER) == []
 
 
@@ -248,8 +259,8 @@ async def test_a_reply_that_nobody_can_look_for_stands_in_the_parent(
     slack.fail("chat.postMessage", fault)
     assert await place.close(request, ENDS)
     [shown] = slack.parents(RELEASES)
-    assert shown.text.startswith(parent(request, ENDS).text)
-    assert answer(request, ENDS).text in shown.text
+    assert shown.text.startswith(parent(ENGLISH, request, ENDS).text)
+    assert answer(ENGLISH, request, ENDS).text in shown.text
     assert "you may see it twice" in shown.text
     assert slack.shown_to(REQUESTER) == []
 
@@ -265,7 +276,7 @@ async def test_a_parent_that_nobody_can_look_for_is_posted_once_more(
     assert place is not None
     assert await place.close(request, ENDS)
     *_, shown = slack.parents(RELEASES)
-    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(request, ENDS).text]
+    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
     assert calls(slack, "chat.postMessage") == 3
 
 
@@ -278,7 +289,7 @@ async def test_a_reply_that_never_arrives_stands_in_the_parent(
     slack.fail("chat.postMessage", *[ServerError()] * 3)
     assert await place.close(request, ENDS)
     [shown] = slack.parents(RELEASES)
-    assert answer(request, ENDS).text in shown.text
+    assert answer(ENGLISH, request, ENDS).text in shown.text
     assert slack.thread(RELEASES, shown.ts) == []
 
 
@@ -291,7 +302,7 @@ async def test_a_reply_in_doubt_and_no_edit_tells_the_requester(
     slack.fail("chat.postMessage", *[ServerError()] * 3)
     slack.fail("chat.update", Refuses("edit_window_closed"))
     assert await place.close(request, ENDS)
-    assert texts(slack.shown_to(REQUESTER)) == [answer(request, ENDS).text]
+    assert texts(slack.shown_to(REQUESTER)) == [answer(ENGLISH, request, ENDS).text]
 
 
 async def test_a_parent_that_never_arrives_leaves_the_requester_alone_with_it(
@@ -304,7 +315,7 @@ async def test_a_parent_that_never_arrives_leaves_the_requester_alone_with_it(
     assert await place.close(request, ENDS)
     assert texts(slack.shown_to(REQUESTER)) == [
         private_start(request, NoThread.SLACK_TROUBLE).text,
-        answer(request, ENDS).text,
+        answer(ENGLISH, request, ENDS).text,
     ]
 
 
@@ -328,7 +339,7 @@ async def test_a_thread_that_is_gone_sends_the_answer_to_the_requester(
     assert place is not None
     meanwhile(slack)
     assert await place.close(request, ENDS)
-    assert texts(slack.shown_to(REQUESTER)) == [answer(request, ENDS).text]
+    assert texts(slack.shown_to(REQUESTER)) == [answer(ENGLISH, request, ENDS).text]
     assert not any(m.thread_ts for m in slack.messages)
 
 
@@ -341,8 +352,8 @@ async def test_an_edit_that_is_refused_leaves_the_reply_and_nothing_else(
     slack.fail("chat.update", Refuses("cant_update_message"))
     assert await place.close(request, ENDS)
     [shown] = slack.parents(RELEASES)
-    assert shown.text == parent(request, None).text
-    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(request, ENDS).text]
+    assert shown.text == parent(ENGLISH, request, None).text
+    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
     assert slack.shown_to(REQUESTER) == []
 
 
@@ -358,8 +369,8 @@ async def test_a_rate_limit_at_every_step_only_takes_time(
     assert await place.close(request, ENDS)
     assert sleep.naps == [30.0, 30.0, 30.0, 60.0, 30.0]
     [shown] = slack.parents(RELEASES)
-    assert shown.text == parent(request, ENDS).text
-    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(request, ENDS).text]
+    assert shown.text == parent(ENGLISH, request, ENDS).text
+    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
 
 
 # Without a thread, and without a response_url.
@@ -376,8 +387,8 @@ async def test_a_response_url_that_has_ended_moves_the_answer_to_a_direct_messag
     assert place is not None
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
-    assert shown.text == parent(request, ENDS).text
-    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(request, ENDS).text]
+    assert shown.text == parent(ENGLISH, request, ENDS).text
+    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
     assert slack.parents("C0SECRET") == []
     assert slack.calls[-1].error is None
 
@@ -391,7 +402,7 @@ async def test_a_response_url_that_is_used_up_meanwhile_moves_the_answer_to_a_di
     await use_up_the_rest(http, request.origin.response_url)
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
-    assert shown.text == (parent(request, ENDS) + answer(request, ENDS)).text
+    assert shown.text == (parent(ENGLISH, request, ENDS) + answer(ENGLISH, request, ENDS)).text
 
 
 async def use_up_the_rest(http: aiohttp.ClientSession, url: str) -> None:
@@ -411,7 +422,7 @@ async def test_a_direct_message_in_doubt_is_sent_again(
     slack.fail("chat.postMessage", ServerError())
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
-    assert answer(request, ENDS).text in shown.text
+    assert answer(ENGLISH, request, ENDS).text in shown.text
     assert "you may see it twice" in shown.text
 
 
@@ -425,7 +436,7 @@ async def test_a_direct_message_to_begin_with_is_sent_again_too(
     assert place is not None
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
-    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(request, ENDS).text]
+    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
 
 
 @pytest.mark.parametrize(
@@ -495,7 +506,7 @@ async def test_a_response_url_in_doubt_is_used_again_saying_so(
     start, end = slack.shown_to(REQUESTER)
     assert start.text.startswith(private_start(request, NoThread.NOT_INVITED).text)
     assert ("you may see it twice" in start.text) is doubt
-    assert end.text == answer(request, ENDS).text
+    assert end.text == answer(ENGLISH, request, ENDS).text
 
 
 async def test_an_outcome_in_doubt_is_told_as_such_everywhere(
@@ -509,7 +520,7 @@ async def test_an_outcome_in_doubt_is_told_as_such_everywhere(
         assert await place.close(request, unknown)
     [shown] = slack.parents(RELEASES)
     assert shown.text.startswith("❔")
-    assert slack.shown_to(REQUESTER)[-1].text == answer(request, unknown).text
+    assert slack.shown_to(REQUESTER)[-1].text == answer(ENGLISH, request, unknown).text
 
 
 # A place that was settled before, and what may stand there already.
@@ -526,13 +537,15 @@ async def test_a_place_is_found_again_by_its_words(
     assert again.ref == place.ref
     assert await again.close(request, ENDS)
     last = slack.shown_to(REQUESTER) if channel == "C0SECRET" else slack.messages
-    assert last[-1].text == answer(request, ENDS).text
+    assert last[-1].text == answer(ENGLISH, request, ENDS).text
 
 
 def test_only_a_thread_has_a_link(api: SlackApi, sleep: Sleep, clock: Clock) -> None:
-    threads = Threads(api, Posts(api, BOT, sleep), clock, "https://playground.slack.com/")
+    threads = Threads(api, Posts(api, BOT, sleep), clock, TONGUES, "https://playground.slack.com/")
     link = threads.link("thread C0RELEASES 1700000000.000100")
     assert link == "https://playground.slack.com/archives/C0RELEASES/p1700000000000100"
+    inside = threads.link("thread C0RELEASES 1700000000.000100 1690000000.000200")
+    assert inside == f"{link}?thread_ts=1690000000.000200&cid=C0RELEASES"
     assert threads.link("private") is None
     assert threads.link(None) is None
 
@@ -557,7 +570,7 @@ async def test_a_parent_that_nobody_can_look_for_is_replaced_saying_so(
     request = request_of(slack)
     assert await threads.open(request, look_since=0) is not None
     [shown] = slack.parents(RELEASES)
-    assert shown.text == replacing(parent(request, None)).text
+    assert shown.text == replacing(ENGLISH, parent(ENGLISH, request, None)).text
 
 
 @pytest.mark.parametrize("used", [False, True], ids=["response_url", "direct message"])
@@ -596,7 +609,7 @@ async def test_a_reply_that_stands_already_learns_of_a_second_call(
     assert await place.close(request, ENDS, look_since=0, called_again=True)
     [shown] = slack.parents(RELEASES)
     assert texts(slack.thread(RELEASES, shown.ts)) == [
-        answer(request, ENDS, called_again=True).text
+        answer(ENGLISH, request, ENDS, called_again=True).text
     ]
 
 
@@ -608,3 +621,239 @@ async def test_an_answer_in_private_that_may_stand_already_says_so(
     assert place is not None
     assert await place.close(request, ENDS, look_since=0)
     assert "you may see it twice" in slack.shown_to(REQUESTER)[-1].text
+
+
+# In a thread of others.
+
+
+def inside(slack: LocalSlack, channel: str = RELEASES) -> Request:
+    """Return a request that a button or a shortcut makes in a thread; it has no response_url."""
+    ts = slack.next_ts()
+    slack.post(Message(ts, channel, "U0SECOND", "What about prod-1?"))
+    request = request_of(slack, channel)
+    return replace(request, origin=replace(request.origin, thread_ts=ts, response_url=""))
+
+
+async def test_what_was_asked_in_a_thread_is_shown_and_answered_there(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = inside(slack)
+    root = request.origin.thread_ts
+    place = await threads.open(request)
+    assert place is not None
+    [started] = slack.thread(RELEASES, root)
+    assert started.text == parent(ENGLISH, request, None).text
+    assert place.ref == f"thread {RELEASES} {started.ts} {root}"
+    assert await place.close(request, ENDS)
+    shown, reply = slack.thread(RELEASES, root)
+    assert (shown.ts, shown.text) == (started.ts, parent(ENGLISH, request, ENDS).text)
+    assert reply.text == answer(ENGLISH, request, ENDS).text
+    assert len(slack.parents(RELEASES)) == 1
+    assert slack.violations == []
+
+
+async def test_a_place_in_a_thread_is_found_again_by_its_words(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = inside(slack)
+    place = await threads.open(request)
+    assert place is not None
+    again = threads.reopen(request, place.ref)
+    assert again.ref == place.ref
+    assert await again.close(request, ENDS)
+    shown, reply = slack.thread(RELEASES, request.origin.thread_ts)
+    assert shown.edits == 1
+    assert reply.text == answer(ENGLISH, request, ENDS).text
+
+
+async def test_what_stands_in_a_thread_already_is_not_repeated(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = inside(slack)
+    places = [await threads.open(request, look_since=0) for _ in range(2)]
+    assert len({place and place.ref for place in places}) == 1
+    for place in places:
+        assert place is not None
+        assert await place.close(request, ENDS, look_since=0)
+    assert len(slack.thread(RELEASES, request.origin.thread_ts)) == 2
+
+
+@TWICE
+@EVERY_LOSS
+@pytest.mark.parametrize("lost", ["parent", "reply"])
+async def test_a_thread_of_others_never_lacks_the_answer_and_never_shows_it_twice(
+    slack: LocalSlack, threads: Threads, lost: str, fault: Fault, times: int
+) -> None:
+    request = inside(slack)
+    if lost == "parent":
+        slack.fail("chat.postMessage", *[fault] * times)
+    place = await threads.open(request)
+    assert place is not None
+    if lost == "reply":
+        slack.fail("chat.postMessage", *[fault] * times)
+    assert await place.close(request, ENDS)
+    assert texts(slack.thread(RELEASES, request.origin.thread_ts)) == [
+        parent(ENGLISH, request, ENDS).text,
+        answer(ENGLISH, request, ENDS).text,
+    ]
+
+
+async def test_two_requests_in_one_thread_do_not_mix(slack: LocalSlack, threads: Threads) -> None:
+    first = inside(slack)
+    second = replace(first, id="request11", env="prod-2")
+    for request in (second, first, second, first):
+        place = await threads.open(request, look_since=0)
+        assert place is not None
+        assert await place.close(request, ENDS, look_since=0)
+    assert texts(slack.thread(RELEASES, first.origin.thread_ts)) == [
+        parent(ENGLISH, second, ENDS).text,
+        answer(ENGLISH, second, ENDS).text,
+        parent(ENGLISH, first, ENDS).text,
+        answer(ENGLISH, first, ENDS).text,
+    ]
+
+
+async def test_a_thread_that_is_gone_before_anything_was_said_leaves_a_direct_message(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = inside(slack)
+    slack.delete_message(request.origin.thread_ts)
+    place = await threads.open(request)
+    assert place is not None
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents("D0BOT")
+    assert shown.text == parent(ENGLISH, request, ENDS).text
+    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
+
+
+# While it waits for an approval.
+
+
+@pytest.mark.parametrize("channel", [RELEASES, "D0BOT", "C0SECRET"])
+async def test_a_request_that_waits_is_said_to_wait_and_can_be_taken_back(
+    slack: LocalSlack, threads: Threads, channel: str
+) -> None:
+    request = request_of(slack, channel)
+    place = await threads.open(request, waiting=True)
+    assert place is not None
+    [shown] = slack.shown_to(REQUESTER) if channel == "C0SECRET" else slack.parents(channel)
+    assert shown.text.startswith(waiting(ENGLISH, request).text)
+    assert [block for block in shown.blocks if block["type"] == "actions"]
+    assert await place.close(request, ENDS)
+    if channel != "C0SECRET":
+        [shown] = slack.parents(channel)
+        assert shown.text == parent(ENGLISH, request, ENDS).text
+        assert not [block for block in shown.blocks if block["type"] == "actions"]
+
+
+async def test_a_request_that_waits_says_so_in_a_direct_message_too(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    await use_up(http, request.origin.response_url)
+    assert await threads.open(request, waiting=True) is not None
+    [shown] = slack.parents("D0BOT")
+    assert shown.text == elsewhere(ENGLISH, waiting(ENGLISH, request)).text
+
+
+@pytest.mark.parametrize(
+    "outcome", [Rejected("U0APPROVER", "not today"), Cancelled(REQUESTER), Expired("approval")]
+)
+async def test_what_ends_without_a_call_ends_in_its_thread(
+    slack: LocalSlack, threads: Threads, outcome: Outcome
+) -> None:
+    request = request_of(slack)
+    place = await threads.open(request, waiting=True)
+    assert place is not None
+    assert await place.close(request, outcome)
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == parent(ENGLISH, request, outcome).text
+    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, outcome).text]
+
+
+# How far a batch has come.
+
+
+BATCH = ("wx5fe6bb43205e9e70", "wx00000000000000aa")
+HALF = Tally(2, shared=1)
+
+
+@pytest.mark.parametrize("of_others", [False, True])
+async def test_how_far_a_batch_has_come_is_shown_in_the_parent(
+    slack: LocalSlack, threads: Threads, of_others: bool
+) -> None:
+    asked = inside(slack) if of_others else request_of(slack)
+    request = replace(asked, appid="", appids=BATCH)
+    place = await threads.open(request)
+    assert place is not None
+    await place.progress(request, HALF, None)
+    shown = slack.messages[-1]
+    assert (shown.edits, shown.text) == (1, progress(ENGLISH, request, HALF, None).text)
+    assert calls(slack, "chat.postMessage") == 1
+
+
+async def test_in_private_nobody_is_shown_how_far_a_batch_has_come(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = replace(request_of(slack, "C0SECRET"), appid="", appids=BATCH)
+    place = await threads.open(request)
+    assert place is not None
+    before = len(slack.calls), len(slack.messages)
+    await place.progress(request, HALF, None)
+    assert (len(slack.calls), len(slack.messages)) == before
+
+
+# Languages.
+
+
+@pytest.mark.parametrize(
+    ("channel", "shared"), [(RELEASES, True), ("C0SECRET", False)], ids=["thread", "private"]
+)
+async def test_the_requester_is_answered_in_their_language_and_a_channel_told_in_its_own(
+    slack: LocalSlack, threads: Threads, channel: str, shared: bool
+) -> None:
+    request = replace(request_of(slack, channel), language=Language.CHINESE)
+    place = await threads.open(request)
+    assert place is not None
+    assert await place.close(request, ENDS)
+    if shared:
+        [shown] = slack.parents(channel)
+        assert shown.text == parent(ENGLISH, request, ENDS).text
+        said = texts(slack.thread(channel, shown.ts))
+    else:
+        start, *said = texts(slack.shown_to(REQUESTER))
+        begun = parent(CHINESE, request, None)
+        assert start == only_you(CHINESE, begun, NoThread.NOT_INVITED).text
+    assert said == [answer(CHINESE, request, ENDS).text]
+
+
+@pytest.mark.parametrize("channel", ["D0BOT", "C0SECRET"], ids=["asked there", "as a way out"])
+async def test_a_thread_in_a_direct_message_is_in_the_requesters_language(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, channel: str
+) -> None:
+    request = replace(request_of(slack, channel), language=Language.CHINESE)
+    await use_up(http, request.origin.response_url)
+    place = await threads.open(request)
+    assert place is not None
+    [shown] = slack.parents("D0BOT")
+    assert shown.text.startswith(parent(CHINESE, request, None).text)
+    batch = replace(request, appid="", appids=BATCH)
+    await place.progress(batch, HALF, None)
+    [shown] = slack.parents("D0BOT")
+    assert shown.text == progress(CHINESE, batch, HALF, None).text
+    assert await threads.reopen(request, place.ref).close(request, ENDS)
+    [shown] = slack.parents("D0BOT")
+    assert shown.text == parent(CHINESE, request, ENDS).text
+    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(CHINESE, request, ENDS).text]
+
+
+async def test_an_answer_in_a_direct_message_is_in_the_requesters_language(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
+) -> None:
+    request = replace(request_of(slack, "C0SECRET"), language=Language.CHINESE)
+    place = await threads.open(request)
+    assert place is not None
+    await use_up_the_rest(http, request.origin.response_url)
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents("D0BOT")
+    assert shown.text == (parent(CHINESE, request, ENDS) + answer(CHINESE, request, ENDS)).text

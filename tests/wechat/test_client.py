@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from bot.guidance import Guidance, Retry, Trouble, all_guidance, for_code, for_trouble
-from bot.outcome import Failed, Outcome, Said, Shared, Step, Unknown
+from bot.outcome import Called, Failed, Said, Shared, Step, Unknown
 from bot.playground.wechat import (
     Answer,
     Call,
@@ -51,11 +51,11 @@ def bot(http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock, pauses: Paus
     return make
 
 
-async def share(bot: WeChat) -> Outcome:
+async def share(bot: WeChat) -> Called:
     return await bot.share(OWNER, ENV, APPID)
 
 
-def advice(outcome: Outcome) -> Guidance:
+def advice(outcome: Called) -> Guidance:
     assert isinstance(outcome, Failed | Unknown)
     return outcome.guidance
 
@@ -261,7 +261,7 @@ async def test_a_renewal_that_took_all_the_time_is_not_followed_by_a_call(
     ids=lambda value: "-".join(map(repr, value)) if isinstance(value, list) else "",
 )
 async def test_a_try_in_doubt_leaves_a_doubt_that_only_a_yes_ends(
-    bot: Maker, wechat: LocalWeChat, answers: list[Answer], outcome: type[Outcome], key: str
+    bot: Maker, wechat: LocalWeChat, answers: list[Answer], outcome: type[Called], key: str
 ) -> None:
     wechat.next(*answers)
     ended = await share(

@@ -1,0 +1,82 @@
+"""What every answer to a click needs: who clicked, on which request, and what to say where that leads nowhere.
+
+Whoever clicks is known by the click alone; who they are, and who is in which group, is read again.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from bot.click import Click
+from bot.ledger import Entry, LedgerDownError
+from bot.messages import Message
+from bot.messages import clicks as say
+from bot.messages.words import Words
+from bot.policy import Person, Unreadable
+from bot.ports import Ports
+from bot.request import State
+from bot.ruling import Decided, decide_all
+from bot.submitting import Submitting
+
+_PATIENCE = 20.0  # seconds for one click, which is acked before
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What to tell whoever clicked, alone; `settles` where it takes the place of the message with the button."""
+
+    message: Message
+    settles: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Reads what a click is about, and takes on what it moved."""
+
+    submitting: Submitting
+    ports: Ports
+
+    async def person(self, click: Click, *, anew: bool = False) -> Person | Unreadable:
+        """Return who clicked; `anew` where the click decides."""
+        return await self.ports.people.person(click.team_id, click.user_id, anew=anew)
+
+    async def words(self, click: Click) -> Words:
+        """Return the words of whoever clicked."""
+        return self.submitting.words(await self.person(click))
+
+    async def find(self, click: Click) -> Entry | None:
+        """Return the request of a button; a button of another workspace is of no request here."""
+        entry = await self.ports.ledger.clicks.find(click.request_id)
+        here = entry is not None and entry.request.origin.team_id == click.team_id
+        return entry if here else None
+
+    def decisions(self, entry: Entry, requester: Person | Unreadable) -> list[Decided]:
+        """Return what the policy says now to what was asked then."""
+        request, policy = entry.request, self.submitting.policy
+        return decide_all(policy, request.origin, requester, request.receivers, request.env)
+
+    def go_on(self, moved: Entry) -> None:
+        """Carry on what a click has moved."""
+        self.ports.changed(moved.request)
+        if moved.state is not State.ENDED:
+            self.ports.start(self.ports.carry(moved))
+
+    async def too_late(self, words: Words, click: Click) -> Reply:
+        """Say that somebody was faster, and what they did."""
+        entry = await self.find(click)
+        if entry is None:
+            return Reply(say.no_such_request(words))
+        return Reply(say.too_late(words, entry.request, entry.outcome))
+
+    def down(self, words: Words, click: Click, error: LedgerDownError) -> Reply:
+        """Say that the ledger did not take it."""
+        told = {"request": click.request_id, "reason": str(error)}
+        _log.error("a click was not recorded", extra=told)  # no trace
+        return Reply(say.click_not_recorded(words))
+
+
+def until() -> float:
+    """Return when the answer to a click that comes now has to be there, by the loop's clock."""
+    return asyncio.get_running_loop().time() + _PATIENCE

@@ -1,0 +1,33 @@
+"""A click on one of the bot's buttons: who, where, and on which request; the closed set of buttons."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Act(Enum):
+    """What a button does; the value is its `action_id`."""
+
+    CONFIRM = "confirm"
+    CANCEL = "cancel"
+    APPROVE = "approve"
+    REJECT = "reject"
+    RETRY = "retry"
+    AGAIN = "again"
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """One click, by somebody known only by (team_id, user_id).
+
+    `thread_ts` is the thread that the clicked message is in, and `message_ts` the message itself.
+    """
+
+    team_id: str
+    user_id: str
+    channel_id: str
+    channel_name: str
+    trigger_id: str
+    request_id: str
+    response_url: str = field(default="", repr=False)
+    thread_ts: str = ""
+    message_ts: str = ""

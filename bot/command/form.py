@@ -1,0 +1,81 @@
+"""Read the fields of the form by the rules of the command: a Share, a ShareMany, or what is wrong where. Pure."""
+
+from dataclasses import dataclass
+
+from bot.command.corrected import REASON_LIMIT, fault_of
+from bot.command.kinds import MOST_APPIDS, Share, ShareMany, is_appid, is_env, is_placeholder
+from bot.command.mistake import (
+    MissingAppid,
+    MissingEnv,
+    Mistake,
+    NotAnAppid,
+    NotAnEnv,
+    ReasonTooLong,
+    TooManyAppids,
+)
+from bot.command.typed import loose_words, visible
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What the form holds, as it came."""
+
+    env: str = ""
+    appids: str = ""
+    reason: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mistakes:
+    """What is wrong at each field; of the appids, each that is none, in their order."""
+
+    env: Mistake | None = None
+    appids: tuple[Mistake, ...] = ()
+    reason: Mistake | None = None
+
+    @property
+    def all(self) -> tuple[Mistake, ...]:
+        """Return every mistake, in the order of the fields."""
+        return tuple(filter(None, (self.env, *self.appids, self.reason)))
+
+
+def read(fields: Fields) -> Share | ShareMany | Mistakes:
+    """Return what the form asks for, or its mistakes; never raises. An appid that comes twice counts once."""
+    env = fields.env.strip()
+    appids = tuple(dict.fromkeys(loose_words(fields.appids)))
+    reason = " ".join(visible(fields.reason).split())
+    mistakes = Mistakes(_wrong_env(env), _wrong_appids(appids), _wrong_reason(reason))
+    if mistakes.all:
+        return mistakes
+    if len(appids) == 1:
+        return Share(appids[0], env, reason or None, fields.dry_run)
+    return ShareMany(appids, env, reason or None, fields.dry_run)
+
+
+def env_in(text: str) -> str | None:
+    """Return the env that somebody has typed, as they type one in a command; None if it cannot be one."""
+    words = loose_words(text)
+    return words[0] if len(words) == 1 and is_env(words[0]) else None
+
+
+def _wrong_env(env: str) -> Mistake | None:
+    if not env:
+        return MissingEnv()
+    return None if is_env(env) else NotAnEnv(env, blank=is_placeholder(env))
+
+
+def _wrong_appids(appids: tuple[str, ...]) -> tuple[Mistake, ...]:
+    if not appids:
+        return (MissingAppid(),)
+    damaged = tuple(NotAnAppid(word, fault_of(word)) for word in appids if not is_appid(word))
+    if damaged:
+        return damaged
+    if len(appids) > MOST_APPIDS:
+        return (TooManyAppids(len(appids), MOST_APPIDS),)
+    return ()
+
+
+def _wrong_reason(reason: str) -> Mistake | None:
+    too_long = len(reason) > REASON_LIMIT
+    return ReasonTooLong(len(reason), REASON_LIMIT) if too_long else None

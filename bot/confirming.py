@@ -1,0 +1,110 @@
+"""The use cases of whoever asked: confirm what they are sure of, cancel what has not begun."""
+
+from bot.answering import Answering, Reply
+from bot.click import Click
+from bot.ledger import Entry, LedgerDownError
+from bot.messages import clicks as say
+from bot.messages.decisions import sent_to_approvers
+from bot.messages.permissions import denied
+from bot.messages.words import Words
+from bot.outcome import Cancelled, Denied
+from bot.policy import Deny, NeedsApproval, Person, Unreadable
+from bot.request import State
+from bot.ruling import in_doubt, strictest
+
+
+class Confirming:
+    """Answers the requester's clicks."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._by = answering
+
+    async def confirm(self, click: Click) -> Reply:
+        """Let a request go on that its requester is sure of."""
+        person = await self._by.person(click, anew=True)
+        words = self._by.submitting.words(person)
+        try:
+            entry = await self._by.find(click)
+            if wrong := self._not_mine(words, click, entry, State.CONFIRMING):
+                return wrong
+            assert entry is not None  # noqa: S101  # what is missing was answered above
+            if isinstance(person, Unreadable):
+                return Reply(say.cannot_tell_who(words))
+            return await self._confirmed(words, click, entry, person)
+        except LedgerDownError as error:
+            return self._by.down(words, click, error)
+
+    async def _confirmed(self, words: Words, click: Click, entry: Entry, person: Person) -> Reply:
+        request, move = entry.request, self._by.ports.ledger.clicks.move
+        ask, decision = strictest(self._by.decisions(entry, person))
+        if isinstance(decision, Deny):
+            told = denied(words, decision, ask, self._by.submitting.policy)
+            if in_doubt(decision):
+                return Reply(told)
+            moved = await move(entry, State.ENDED, click.user_id, "denied", outcome=Denied())
+        elif isinstance(decision, NeedsApproval) and decision.rule.approvers:
+            patience = decision.rule.approvers.expires.total_seconds()
+            moved = await move(
+                entry,
+                State.WAITING,
+                click.user_id,
+                "confirmed",
+                response_url=click.response_url,
+                patience=patience,
+                rule=decision.rule.name,
+            )
+            told = sent_to_approvers(words, request)
+        else:
+            url = click.response_url
+            moved = await move(entry, State.ACCEPTED, click.user_id, "confirmed", response_url=url)
+            told = say.confirmed(words, request)
+        if moved is None:
+            return await self._by.too_late(words, click)
+        self._by.go_on(moved)
+        return Reply(told, settles=True)
+
+    async def cancel(self, click: Click) -> Reply:
+        """Take back what has not begun."""
+        words = await self._by.words(click)
+        try:
+            entry = await self._by.find(click)
+            states = State.CONFIRMING, State.WAITING, State.ACCEPTED, State.PLACED
+            if wrong := self._not_mine(words, click, entry, *states):
+                return wrong
+            assert entry is not None  # noqa: S101  # what is missing was answered above
+            request = entry.request
+            if entry.state in {State.ACCEPTED, State.PLACED}:
+                if not request.is_batch:
+                    return Reply(say.too_late(words, request, entry.outcome))
+                count = await self._by.ports.ledger.batches.cancel(request, click.user_id)
+                return Reply(say.rest_cancelled(words, count))
+            confirming = entry.state is State.CONFIRMING
+            to = State.ENDED if confirming else State.ANSWERED
+            outcome = Cancelled(click.user_id)
+            move, place = self._by.ports.ledger.clicks.move, _place_of(click)
+            moved = await move(entry, to, click.user_id, "cancelled", outcome=outcome, place=place)
+            if moved is None:
+                return await self._by.too_late(words, click)
+        except LedgerDownError as error:
+            return self._by.down(words, click, error)
+        self._by.go_on(moved)
+        return Reply(say.cancelled(words, request), settles=confirming)
+
+    def _not_mine(
+        self, words: Words, click: Click, entry: Entry | None, *states: State
+    ) -> Reply | None:
+        """Return why this is not for whoever clicked, or not any more."""
+        if entry is None:
+            return Reply(say.no_such_request(words))
+        if entry.request.origin.user_id != click.user_id:
+            return Reply(say.not_yours(words, entry.request))
+        if entry.state not in states:
+            settles = State.CONFIRMING in states and not click.message_ts
+            return Reply(say.too_late(words, entry.request, entry.outcome), settles=settles)
+        return None
+
+
+def _place_of(click: Click) -> str | None:
+    """Return the clicked message as a place; None if nobody but whoever clicked can see it."""
+    at = f"thread {click.channel_id} {click.message_ts} {click.thread_ts}".rstrip()
+    return at if click.message_ts else None

@@ -1,0 +1,143 @@
+"""Furnish the rooms between Slack, the ledger and WeChat, each with what it needs of the others."""
+
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import httpx
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import __version__
+from bot.answering import Answering
+from bot.batches import Batches
+from bot.carrying import Carrying
+from bot.catalogues import tongues
+from bot.changes import Changes
+from bot.forming import Forming
+from bot.holding import Holding
+from bot.home import Home
+from bot.ledger import Ledger
+from bot.messages.words import Tongues
+from bot.nature import Nature
+from bot.ports import Ports
+from bot.settings import Settings
+from bot.sharing import Sharing
+from bot.slack.api import SlackApi
+from bot.slack.approvals import Approvals
+from bot.slack.clicks import Clicks
+from bot.slack.commands import Commands
+from bot.slack.connection import Ready
+from bot.slack.directory import Directory
+from bot.slack.forms import Forms
+from bot.slack.home import Homes
+from bot.slack.listeners import bolt_app
+from bot.slack.posts import Posts
+from bot.slack.remembered import Remembered
+from bot.slack.thread import Threads
+from bot.submitting import Submitting
+from bot.token_source import Source
+from bot.waiting import Waiting
+from bot.wechat.client import WeChat
+from bot.wechat.envs import Envs
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What has been opened to the world, and `start` for work in the background."""
+
+    settings: Settings
+    nature: Nature
+    client: AsyncWebClient
+    api: SlackApi
+    slack: Ready
+    http: httpx.AsyncClient
+    ledger: Ledger
+    source: Source
+    start: Callable[[Coroutine[None, None, None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the composition root goes on to talk to."""
+
+    app: AsyncApp
+    carrying: Carrying
+    submitting: Submitting
+
+
+def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
+    """Return the rooms; what they are reading is given up when the stack is left."""
+    settings, nature, api = outside.settings, outside.nature, outside.api
+    spoken, changes = tongues(settings.language), Changes()
+    posts = Posts(api, outside.slack.told("user_id"), nature.sleep)
+    places = Threads(api, posts, nature.clock, spoken, outside.slack.told("url"))
+    stack.callback(places.close)
+    carrying = _carrying(outside, places, posts, spoken, changes)
+    team, groups = outside.slack.told("team_id"), settings.policy.groups
+    people = Directory(api, team, groups, nature.clock)
+    stack.callback(people.close)
+    people.ahead()
+    ports = Ports(
+        people,
+        outside.ledger,
+        carrying.carry,
+        places.link,
+        outside.source.states,
+        nature.new_id,
+        outside.start,
+        spoken,
+        changes.tell,
+    )
+    submitting = Submitting(settings.policy, ports)
+    homes = Homes(api, Home(submitting, ports, __version__), nature.clock, nature.sleep)
+    stack.callback(homes.close)
+    changes.hear(homes.changed)
+    forms = _forms(stack, outside, submitting, ports)
+    app = bolt_app(
+        outside.client,
+        outside.slack.identity,
+        settings.slack.signing_secret,
+        spoken.channel,
+        Commands(Sharing(submitting, ports), forms),
+        forms,
+        homes,
+        Clicks(api, Answering(submitting, ports)),
+    )
+    return Rooms(app, carrying, submitting)
+
+
+def _carrying(
+    outside: Outside, places: Threads, posts: Posts, spoken: Tongues, changes: Changes
+) -> Carrying:
+    nature, settings = outside.nature, outside.settings
+    owners = WeChat(
+        outside.http,
+        settings.wechat_url,
+        outside.source.tokens,
+        timeout=settings.wechat_timeout,
+        clock=nature.clock,
+        sleep=nature.sleep,
+        jitter=nature.jitter,
+    )
+    holding = Holding(outside.ledger, nature.sleep)
+    approvals = Approvals(posts, settings.policy, spoken, places.link)
+    return Carrying(
+        holding,
+        places,
+        owners,
+        Waiting(holding, places, approvals),
+        Batches(holding, owners, nature.now, nature.sleep),
+        nature.sleep,
+        outside.start,
+        changed=changes.tell,
+    )
+
+
+def _forms(stack: AsyncExitStack, outside: Outside, submitting: Submitting, ports: Ports) -> Forms:
+    settings = outside.settings
+    tokens, timeout = outside.source.tokens, settings.wechat_timeout
+    envs = Envs(outside.http, settings.wechat_url, tokens, timeout)
+    owned = Remembered(envs.of, outside.nature.clock)
+    stack.callback(owned.close)
+    return Forms(outside.api, Forming(submitting, ports, owned), outside.start)

@@ -1,0 +1,79 @@
+"""The use case of the App Home: what one person's page says, and which changes it would show."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.ledger import LedgerDownError
+from bot.messages import Message
+from bot.messages.home import LISTED, Records, home
+from bot.policy import Person, Unreadable, may_approve, rights
+from bot.ports import Ports
+from bot.request import Request
+from bot.sharing import line_of
+from bot.submitting import Submitting
+
+_LEDGER_SECONDS = 5.0  # nobody waits for an ack, but somebody looks at the page
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What to show somebody, and whom they were taken for."""
+
+    message: Message
+    viewer: Person | Unreadable
+
+
+class Home:
+    """Makes pages."""
+
+    def __init__(self, submitting: Submitting, ports: Ports, version: str) -> None:
+        self._submitting = submitting
+        self._ports = ports
+        self._version = version
+
+    async def page(self, team_id: str, user_id: str) -> Page:
+        """Return somebody's page as of now; what cannot be found out is said so on it."""
+        person = await self._ports.people.person(team_id, user_id)
+        words, policy = self._submitting.words(person), self._submitting.policy
+        mine = () if isinstance(person, Unreadable) else rights(policy, person)
+        records = await self._records((team_id, user_id), person)
+        return Page(home(words, person, mine, policy, records, self._version), person)
+
+    def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
+        """Tell whether a request stands, stood or will stand on the page of somebody other than its requester."""
+        if isinstance(viewer, Unreadable) or request.origin.team_id != viewer.team_id:
+            return False
+        rule = self._submitting.policy.rule(request.rule)
+        return rule is not None and may_approve(rule, viewer, request.origin.user_id)
+
+    async def _records(self, who: tuple[str, str], person: Person | Unreadable) -> Records | None:
+        """Return what the ledger says; None while it does not."""
+        ledger, link = self._ports.ledger, self._ports.link
+        try:
+            async with asyncio.timeout(_LEDGER_SECONDS):
+                past = await ledger.history(who, None, LISTED + 1)
+                waiting = await self._waiting(person)
+                links = await self._ports.token_states()
+        except (TimeoutError, LedgerDownError) as error:
+            _log.warning("an App Home without records", extra={"reason": str(error)})  # no trace
+            return None
+        return Records([line_of(entry, link) for entry in past], waiting, links)
+
+    async def _waiting(self, person: Person | Unreadable) -> Sequence[tuple[Request, float]]:
+        if not self._approves(person):
+            return ()
+        return [
+            (entry.request, entry.until or entry.created)
+            for entry in await self._ports.ledger.clicks.waiting()
+            if self.concerns(entry.request, person)
+        ]
+
+    def _approves(self, person: Person | Unreadable) -> bool:
+        """Tell whether there is any rule by which this person decides about others."""
+        return isinstance(person, Person) and any(
+            may_approve(rule, person, "") for rule in self._submitting.policy.rules
+        )

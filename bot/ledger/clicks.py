@@ -1,0 +1,138 @@
+"""What people's clicks change in the ledger: one of them decides, however many click at once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Select, select, update
+
+from bot.ledger.entries import Entry, columns_of_outcome, entry_of, facts_of
+from bot.ledger.events import record
+from bot.ledger.lease import Lease
+from bot.ledger.schema import requests
+from bot.ledger.statements import Statements
+from bot.ledger.writer import Writer
+from bot.outcome import Outcome
+from bot.request import State
+
+_r = requests.c
+_MOST_WAITING = 100
+
+
+class Clicks:
+    """Reads requests for a click, and moves those that wait for people."""
+
+    def __init__(self, writer: Writer, say: Statements, lease: Lease, holder: str) -> None:
+        self._writer = writer
+        self._say = say
+        self._lease = lease
+        self._holder = holder
+
+    async def find(self, request_id: str) -> Entry | None:
+        """Return a request as it stands."""
+        found = await self._read(select(requests).where(_r.id == request_id))
+        return found[0] if found else None
+
+    async def waiting(self) -> list[Entry]:
+        """Return what waits for an approval, oldest first."""
+        states = select(requests).where(_r.state == State.WAITING.value, _r.asked.is_not(None))
+        return await self._read(states.order_by(_r.created).limit(_MOST_WAITING))
+
+    async def move(  # noqa: PLR0913  # what a click tells
+        self,
+        entry: Entry,
+        to: State,
+        by: str,
+        kind: str,
+        *,
+        comment: str | None = None,
+        outcome: Outcome | None = None,
+        response_url: str | None = None,
+        patience: float | None = None,
+        rule: str | None = None,
+        asked: str | None = None,
+        place: str | None = None,
+    ) -> Entry | None:
+        """Move a request that waits, and take it on; None if it does not wait like that any more.
+
+        `by` is the user who clicked, and `kind` names the event. With `patience` it waits on, for so many seconds,
+        by `rule`. `asked` is where the approvers were asked, and `place` where the answer goes, if whoever settled
+        that could not record it.
+        """
+        columns: dict[str, Any] = {
+            "state": to.value,
+            "holder": self._holder,
+            "fence": _r.fence + 1,
+            "wake": None,
+            "until": None if patience is None else self._say.now + patience,
+            **(columns_of_outcome(outcome) if outcome else {}),
+        }
+        if to is not State.WAITING:
+            columns |= {"decided_by": by, "comment": comment, "decided": self._say.now}
+        if to is State.ENDED:
+            columns |= {"ended": self._say.now, "response_url": None}
+        elif response_url:
+            columns["response_url"] = response_url
+        columns |= {"rule": rule} if rule else {}
+        columns |= _missing(entry, asked=asked, place=place)
+        change = (
+            update(requests)
+            .where(_r.id == entry.request.id, _r.state == entry.state.value)
+            .values(columns)
+            .returning(requests, self._say.read_at)
+        )
+
+        made: list[Entry] = []
+
+        def work(on: Connection) -> Entry | None:
+            made.clear()
+            row = on.execute(change).mappings().first()
+            if row is None:
+                return None
+            moved = entry_of(row)
+            said = {"detail": comment, "outcome": row["outcome"], "user": by}
+            self._record(on, kind, moved, said)
+            made.append(moved)
+            return moved
+
+        def undo(on: Connection) -> None:
+            for moved in made:
+                self._undo(on, entry, moved, by)
+
+        # Whoever clicked is told that nothing was done, and may click again.
+        with self._writer.or_else(undo):
+            moved = await self._writer.run(work)
+        if moved and to is not State.ENDED:
+            self._lease.took(moved)
+        return moved
+
+    def _undo(self, on: Connection, entry: Entry, moved: Entry, by: str) -> None:
+        """Let a request wait again as it did, for whoever looks at it next."""
+        origin = entry.request.origin
+        as_before = {
+            **dict.fromkeys(("holder", "outcome", "decided_by", "comment", "decided", "ended")),
+            "state": entry.state.value,
+            "wake": entry.wake,
+            "until": entry.until,
+            "rule": entry.request.rule,
+            "response_url": origin.response_url,
+        }
+        mine = _r.id == moved.request.id, _r.fence == moved.fence, _r.holder == self._holder
+        if on.execute(update(requests).where(*mine).values(as_before)).rowcount:
+            self._record(on, "taken back", entry, {"user": by})
+
+    def _record(self, on: Connection, kind: str, entry: Entry, said: Mapping[str, object]) -> None:
+        request = entry.request
+        record(on, self._say, kind, request.origin, {**facts_of(request), **said})
+
+    async def _read(self, query: Select[Any]) -> list[Entry]:
+        def work(on: Connection) -> list[Entry]:
+            return [
+                entry_of(row) for row in on.execute(query.add_columns(self._say.read_at)).mappings()
+            ]
+
+        return await self._writer.run(work)
+
+
+def _missing(entry: Entry, **told: str | None) -> dict[str, str]:
+    """Return of what a click tells what an entry does not know."""
+    return {name: what for name, what in told.items() if what and getattr(entry, name) is None}

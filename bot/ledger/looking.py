@@ -1,0 +1,98 @@
+"""Look at a ledger that a bot may be using, and leave it as it is, to the byte: no migration, no commit.
+
+Source: sqlite.org, "Write-Ahead Logging" (read-only databases), "URI Filenames" (immutable).
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, inspect, select, text
+from sqlalchemy.engine import URL
+
+from bot.ledger.schema import metadata, replicas
+from bot.ledger.statements import clock
+
+_BUSY_SECONDS = 1.5
+_POSTGRESQL = {
+    "connect_timeout": 3,
+    "options": "-c statement_timeout=1500 -c lock_timeout=700",
+}
+
+
+def file_of(url: URL) -> Path | None:
+    """Return the file of a SQLite database; None for PostgreSQL and for one in memory."""
+    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
+        return None
+    return Path(url.database or "").resolve()
+
+
+@contextmanager
+def looking(url: URL) -> Iterator[Engine]:
+    """Give an engine that only reads; the engine's use raises SQLAlchemyError.
+
+    On SQLite, hold it open for as long as `try_to_write` runs: whoever closes the file last tidies it up, unless
+    they may only read.
+    """
+    path = file_of(url)
+    engine = _of_file(path, _reading(path)) if path else _of_server(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _reading(path: Path) -> str:
+    """Return how to read a file; without a log beside it nobody has it open, and reading would make one."""
+    return "mode=ro" if Path(f"{path}-wal").exists() else "mode=ro&immutable=1"
+
+
+def _of_file(path: Path, how: str) -> Engine:
+    def connect() -> sqlite3.Connection:
+        address = f"file:{quote(str(path))}?{how}"
+        return sqlite3.connect(
+            address, _BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True
+        )
+
+    return create_engine("sqlite://", creator=connect, hide_parameters=True, poolclass=StaticPool)
+
+
+def _of_server(url: URL) -> Engine:
+    return create_engine(url, hide_parameters=True, poolclass=NullPool, connect_args=_POSTGRESQL)
+
+
+def schema_of(engine: Engine) -> tuple[str | None, list[str]]:
+    """Return the step of the migrations that the ledger is at, and which tables it lacks."""
+    tables = inspect(engine).get_table_names()
+    missing = sorted(set(metadata.tables) - set(tables))
+    with engine.connect() as connection:
+        found = text("SELECT version_num FROM alembic_version")
+        step = connection.scalar(found) if "alembic_version" in tables else None
+    return step, missing
+
+
+def live_replicas(engine: Engine) -> int:
+    """Return how many bots hold a lease just now, by the database's clock."""
+    alive = replicas.c.lease_until > clock(engine.dialect.name)
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count()).where(alive)) or 0
+
+
+def try_to_write(url: URL) -> None:
+    """Add no rows to each table and roll that back; raises SQLAlchemyError where a bot could not write."""
+    path = file_of(url)
+    engine = _of_file(path, "mode=rw") if path else _of_server(url)
+    try:
+        with engine.connect() as connection:
+            if path:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            for table in metadata.tables:
+                # S608: the names are the schema's own.
+                connection.exec_driver_sql(
+                    f"INSERT INTO {table} SELECT * FROM {table} WHERE 1 = 0"  # noqa: S608
+                )
+            connection.exec_driver_sql("ROLLBACK") if path else connection.rollback()
+    finally:
+        engine.dispose()

@@ -1,0 +1,161 @@
+"""Batches: the parent with its progress bar, and the summary with failures grouped by what there is to say."""
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from bot.click import Act
+from bot.guidance import AFTER_SUCCESS, Guidance
+from bot.messages.asked import name, reason, receivers
+from bot.messages.blocks import Button, Message, buttons, code, escape, message, small, steps, when
+from bot.messages.words import Words
+from bot.outcome import Failed, Finished, Group, Skipped, Tally, Unknown, Why
+from bot.request import Request
+
+_BAR = 20  # characters
+_GROUPS = 4
+_APPIDS = 20
+
+
+def progress(words: Words, request: Request, tally: Tally, paused_until: float | None) -> Message:
+    """Say in the channel how far the batch has come, or until when WeChat makes it wait."""
+    pause = paused_until and words(
+        "WeChat's limit is reached. It goes on by itself {when}.", when=when(paused_until)
+    )
+    return message(
+        words(
+            "⏳ {who} is sharing {env} with {receivers}.",
+            who=f"<@{request.origin.user_id}>",
+            env=code(request.env),
+            receivers=receivers(words, request),
+        ),
+        f"`{_bar(tally)}` {words('{done} of {total}', done=tally.done, total=tally.total)}",
+        pause or None,
+        reason(words, request),
+        buttons(Button(words("Cancel the rest"), Act.CANCEL, request.id)),
+        name(words, request),
+    )
+
+
+def _bar(tally: Tally) -> str:
+    full = _BAR * tally.done // max(tally.total, 1)
+    return "█" * full + "░" * (_BAR - full)
+
+
+def parent(words: Words, request: Request, finished: Finished) -> Message:
+    """Say in the channel that the batch is through, with counts."""
+    mark = "✅" if _is_good(finished.tally) else "❌"
+    return message(
+        words(
+            "{mark} {who} asked to share {env} with {receivers}: {counts}.",
+            mark=mark,
+            who=f"<@{request.origin.user_id}>",
+            env=code(request.env),
+            receivers=receivers(words, request),
+            counts=counts(words, finished.tally),
+        ),
+        reason(words, request),
+        name(words, request),
+    )
+
+
+def counts(words: Words, tally: Tally) -> str:
+    """Return how many items ended how, leaving out what did not occur."""
+    told = (
+        (tally.shared, words("{count} shared", count=tally.shared)),
+        (tally.skipped, words("{count} left out", count=tally.skipped)),
+        (tally.failed, words("{count} not shared", count=tally.failed)),
+        (tally.unknown, words("{count} unknown", count=tally.unknown)),
+        (tally.cancelled, words("{count} cancelled", count=tally.cancelled)),
+    )
+    return ", ".join(text for count, text in told if count) or words("nothing was done")
+
+
+def answer(words: Words, request: Request, finished: Finished) -> Message:
+    """Say how the batch ended: counts, and for each kind of failure what it means and what to do."""
+    tally, groups = finished.tally, finished.groups
+    line = words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
+    told = [_group(words, group) for group in groups[:_GROUPS]]
+    more = words(
+        "There are other kinds of failures; `/share-env history {env}` lists them all.",
+        env=request.env,
+    )
+    retry = Button(words("Retry failed"), Act.RETRY, request.id)
+    return message(
+        f"{'✅' if _is_good(tally) else '❌'} {line}",
+        *told,
+        _what_is_left(words) if tally.shared else None,
+        small(more) if len(groups) > _GROUPS else None,
+        buttons(retry) if tally.failed + tally.unknown else None,
+        name(words, request),
+    )
+
+
+def _what_is_left(words: Words) -> str:
+    after = steps(escape(words(step)) for step in AFTER_SUCCESS)
+    return f"{words('*What is left to do, for each that was shared*')}\n{after}"
+
+
+def _group(words: Words, group: Group) -> str:
+    match group.outcome:
+        case Failed(guidance):
+            title, advice = f"❌ *{words(guidance.title)}*", _advice(words, guidance)
+        case Unknown(guidance):
+            title, advice = f"❔ *{words(guidance.title)}*", _advice(words, guidance)
+        case Skipped(why):
+            title, advice = _left_out(words, why)
+        case _:
+            assert_never(group.outcome)
+    listed = _some(words, group.appids)
+    return "\n".join(filter(None, [f"{title} ({len(group.appids)})", advice, listed]))
+
+
+def _left_out(words: Words, why: Why) -> tuple[str, str]:
+    match why:
+        case Why.SHARED_BEFORE:
+            hint = words("`--again` shares them all the same.")
+            return words("*Shared before, so left out*"), hint
+        case Why.UNDER_WAY:
+            return words("*Being shared by another request, so left out*"), ""
+        case _:
+            assert_never(why)
+
+
+def _advice(words: Words, guidance: Guidance) -> str:
+    fixer = words("*Who can fix it:* {who}.", who=words(guidance.fixer.value))
+    return f"{escape(words(guidance.meaning))}\n{fixer}\n{steps(escape(words(step)) for step in guidance.steps)}"
+
+
+def denied_some(words: Words, appids: Sequence[str], total: int) -> Message:
+    """Say that a batch does not begin because of some of its appids; the first one's reason follows."""
+    return message(
+        words(
+            "🚫 You may not share this env with {count} of these {total} mini programs, so I did not begin.",
+            count=len(appids),
+            total=total,
+        ),
+        _some(words, appids),
+        words("Leave them out, or ask for the right to share with them. About the first of them:"),
+    )
+
+
+def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message:
+    """Say that a batch does not begin because several rules decide about it."""
+    lines = [
+        f"{words('Rule “{rule}”:', rule=escape(rule))} {_some(words, appids)}"
+        for rule, appids in by_rule.items()
+    ]
+    return message(
+        words("🚫 Different rules decide about these mini programs, so I did not begin."),
+        words("Send one command for each rule."),
+        *lines[:_GROUPS],
+    )
+
+
+def _some(words: Words, appids: Sequence[str]) -> str:
+    shown = [code(appid) for appid in appids[:_APPIDS]]
+    rest = len(appids) - len(shown)
+    return " ".join([*shown, *([words("and {count} more", count=rest)] if rest else [])])
+
+
+def _is_good(tally: Tally) -> bool:
+    return not (tally.failed or tally.unknown or tally.cancelled)

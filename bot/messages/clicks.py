@@ -1,0 +1,182 @@
+"""What somebody is told, alone, whose click does not do what it says; and what one does."""
+
+from typing import assert_never
+
+from bot.messages.asked import receivers
+from bot.messages.blocks import Message, code, message
+from bot.messages.words import Words
+from bot.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Finished,
+    Outcome,
+    Rejected,
+    Shared,
+    Skipped,
+    Unknown,
+)
+from bot.request import Request
+
+
+def no_such_request(words: Words) -> Message:
+    """Say that the request is not in the ledger any more, or belongs to another workspace."""
+    return message(
+        words("I do not know this request here. Nothing was done."),
+        words("It may be too old, or of another workspace. Send the command again."),
+    )
+
+
+def not_yours(words: Words, request: Request) -> Message:
+    """Say that only the requester can do this."""
+    return message(
+        words(
+            "Only <@{user}>, who asked for it, can do that. Nothing was done.",
+            user=request.origin.user_id,
+        )
+    )
+
+
+def not_an_approver(words: Words, *, own: bool) -> Message:
+    """Say that this person cannot decide; `own` where only that it is their own request is in the way."""
+    if own:
+        return message(
+            words("This is your own request, so another approver has to decide. Nothing was done.")
+        )
+    return message(
+        words("Only the approvers of this rule can decide. Nothing was done."),
+        words("The people who run this bot can add you to them in the policy file."),
+    )
+
+
+def not_for_retry(words: Words, request: Request) -> Message:
+    """Say who can try again."""
+    return message(
+        words(
+            "Only <@{user}>, who asked for it, or an approver can try again. Nothing was done.",
+            user=request.origin.user_id,
+        )
+    )
+
+
+def retried_already(words: Words) -> Message:
+    """Say that the button was used."""
+    return message(
+        words("This was tried again already. Look below for the answer, or send the command again.")
+    )
+
+
+def cannot_tell_who(words: Words) -> Message:
+    """Say that Slack did not tell who clicked."""
+    return message(
+        words(
+            "I could not find out from Slack who you are, so I did nothing. Please click again in a minute."
+        )
+    )
+
+
+def not_opened(words: Words) -> Message:
+    """Say that Slack may not have shown what a decision is made in."""
+    return message(
+        words("Slack did not show the form in time, so nothing was done. Please click again.")
+    )
+
+
+def click_not_recorded(words: Words) -> Message:
+    """Say that the ledger does not answer."""
+    return message(
+        words("I could not write this down, so nothing was done. Please click again in a minute.")
+    )
+
+
+def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:
+    """Say that somebody, or the time, was faster, and what became of the request."""
+    return message(words("That came too late: {end}", end=_end(words, request, outcome)))
+
+
+def _end(words: Words, request: Request, outcome: Outcome | None) -> str:
+    match outcome:
+        case None if request.approval:
+            return words("<@{by}> approved it already.", by=request.approval.by)
+        case None:
+            return words("it is under way already.")
+        case Rejected(by):
+            return words("<@{by}> rejected it already.", by=by)
+        case Cancelled(by):
+            return words("<@{by}> cancelled it.", by=by)
+        case Expired():
+            return words("its time is over, and nothing was shared.")
+        case Denied():
+            return words("the policy does not allow it any more.")
+        case Shared():
+            return words("it was shared.")
+        case Failed() | Unknown() | Finished() | Skipped():
+            return words("it has ended; the answer is in its thread.")
+        case _:
+            assert_never(outcome)
+
+
+def confirmed(words: Words, request: Request) -> Message:
+    """Replace the question to the requester: it is on its way."""
+    return message(
+        words(
+            "On it: sharing {env} with {receivers}. The answer follows here. Request {id}.",
+            env=code(request.env),
+            receivers=receivers(words, request),
+            id=code(request.id),
+        )
+    )
+
+
+def cancelled(words: Words, request: Request) -> Message:
+    """Replace the question to the requester: it was taken back."""
+    return message(
+        words(
+            "Cancelled: {env} was not shared with {receivers}. Request {id}.",
+            env=code(request.env),
+            receivers=receivers(words, request),
+            id=code(request.id),
+        )
+    )
+
+
+def rest_cancelled(words: Words, count: int) -> Message:
+    """Say how much of a batch was taken back."""
+    return message(
+        words.count(
+            "Cancelled {count} that had not begun. What is under way comes to its end.",
+            "Cancelled {count} that had not begun. What is under way comes to its end.",
+            count,
+        )
+    )
+
+
+def decision_taken(words: Words, request: Request, *, approved: bool) -> Message:
+    """Thank the approver: it is recorded."""
+    line = (
+        words(
+            "You approved sharing {env} with {receivers}. It is under way.",
+            env=code(request.env),
+            receivers=receivers(words, request),
+        )
+        if approved
+        else words(
+            "You rejected sharing {env} with {receivers}. The requester is told.",
+            env=code(request.env),
+            receivers=receivers(words, request),
+        )
+    )
+    return message(line)
+
+
+def allowed_no_more(words: Words, request: Request) -> Message:
+    """Say at a click that the policy, asked again, says no."""
+    return message(
+        words(
+            "The policy does not let <@{user}> share {env} with {receivers} any more, so nothing was shared. They are told.",
+            user=request.origin.user_id,
+            env=code(request.env),
+            receivers=receivers(words, request),
+        )
+    )

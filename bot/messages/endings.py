@@ -1,0 +1,69 @@
+"""The two messages about any request: the parent in the channel, and the answer below it."""
+
+from typing import assert_never
+
+from bot.click import Act
+from bot.messages import answers, batches, decisions
+from bot.messages.blocks import Button, Buttons, Message, Part, buttons, escape, message, small
+from bot.messages.words import Words
+from bot.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Finished,
+    Outcome,
+    Rejected,
+    Shared,
+    Skipped,
+    Unknown,
+    may_help_again,
+)
+from bot.request import Request
+
+
+def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
+    """Say in the channel what is under way or, with an outcome, how it ended."""
+    match outcome:
+        case None | Shared() | Failed() | Unknown():
+            return answers.parent(words, request, outcome)
+        case Rejected() | Cancelled() | Expired() | Denied():
+            return decisions.parent(words, request, outcome)
+        case Finished():
+            return batches.parent(words, request, outcome)
+        case Skipped():
+            raise ValueError("an item of a batch has no message of its own")
+        case _:
+            assert_never(outcome)
+
+
+def answer(
+    words: Words, request: Request, outcome: Outcome, *, called_again: bool = False
+) -> Message:
+    """Say how it ended, what that means and what to do next; with a button where trying again can help."""
+    match outcome:
+        case Shared() | Failed() | Unknown():
+            whole = answers.answer(words, request, outcome, called_again=called_again)
+        case Rejected() | Cancelled() | Expired() | Denied():
+            whole = decisions.answer(words, request, outcome)
+        case Finished():
+            whole = batches.answer(words, request, outcome)
+        case Skipped():
+            raise ValueError("an item of a batch has no message of its own")
+        case _:
+            assert_never(outcome)
+    return whole + message(_approved(words, request), _retry(words, request, outcome))
+
+
+def _approved(words: Words, request: Request) -> Part | None:
+    if request.approval is None:
+        return None
+    by = words("Approved by <@{by}>", by=request.approval.by)
+    said = f": “{escape(request.approval.comment)}”" if request.approval.comment else ""
+    return small(f"{by}{said}")
+
+
+def _retry(words: Words, request: Request, outcome: Outcome) -> Buttons | None:
+    if isinstance(outcome, Finished) or not may_help_again(outcome):
+        return None
+    return buttons(Button(words("Try again"), Act.RETRY, request.id))

@@ -1,0 +1,133 @@
+"""The form: a modal whose every field can say what is wrong with it."""
+
+import re
+from collections.abc import Sequence
+
+from bot.command import REASON_LIMIT
+from bot.command.form import Mistakes
+from bot.command.mistake import Mistake, TooManyAppids
+from bot.messages.blocks import Block, Message, as_typed, code, message, small
+from bot.messages.lists import sentences
+from bot.messages.mistakes import sentence
+from bot.messages.words import Words
+from bot.request import Origin
+
+FORM = "share_env_form"
+"""The callback_id of the modal."""
+
+ENV, APPIDS, REASON, DRY_RUN = "env", "appids", "reason", "dry_run"
+"""The fields: block and action have the same id."""
+
+MOST_OPTIONS = 100
+_NAMED = 3
+_CODE = re.compile(r"`([^`]*)`")
+
+
+def form(words: Words, origin: Origin, private_metadata: str) -> Block:
+    """Return the modal; its envs are asked for when somebody looks at them, so it opens without them."""
+    told = message(
+        _where(words, origin), small(words("It cannot be undone through WeChat's API."))
+    ).blocks
+    return {
+        "type": "modal",
+        "callback_id": FORM,
+        "title": _plain(words("Share an env")),
+        "submit": _plain(words("Share")),
+        "close": _plain(words("Cancel")),
+        "private_metadata": private_metadata,
+        "blocks": [*told[:-1], *_fields(words), told[-1]],
+    }
+
+
+def _where(words: Words, origin: Origin) -> str | None:
+    """Say where the answer comes, where that is not where the form was asked for."""
+    if origin.thread_ts:
+        return words("The answer comes in the thread of the message that you chose.")
+    if origin.channel_id == origin.user_id:
+        return words(
+            "The answer comes by direct message. To share from a channel, which some rules ask for, type `/share-env` there."
+        )
+    return None
+
+
+def _fields(words: Words) -> list[Block]:
+    env: Block = {"type": "external_select", "min_query_length": 0}
+    env["placeholder"] = _plain(words("Choose an env, or type its id"))
+    appids: Block = {"type": "plain_text_input", "multiline": True}
+    appids["placeholder"] = _plain("wx0123456789abcdef")
+    reason: Block = {"type": "plain_text_input", "max_length": REASON_LIMIT}
+    only = {"text": _plain(words("Only say what would happen")), "value": DRY_RUN}
+    dry_run: Block = {"type": "checkboxes", "options": [only]}
+    some = words(
+        "One or several, on lines of their own or with blanks or commas between. One that comes twice counts once."
+    )
+    return [
+        _field(ENV, words("Env"), env),
+        _field(APPIDS, words("Appids of the mini programs that receive access"), appids, some),
+        _field(REASON, words("Reason"), reason, optional=True),
+        _field(DRY_RUN, words("Dry run"), dry_run, optional=True),
+    ]
+
+
+def _field(
+    name: str, label: str, element: Block, hint: str = "", *, optional: bool = False
+) -> Block:
+    return {
+        "type": "input",
+        "block_id": name,
+        "label": _plain(label),
+        "element": {**element, "action_id": name},
+        "optional": optional,
+        **({"hint": _plain(hint)} if hint else {}),
+    }
+
+
+def options(words: Words, envs: Sequence[str], typed: str | None) -> list[Block]:
+    """Return the envs to choose from and, last, what was typed where it is another one."""
+    listed = envs[: MOST_OPTIONS - 1]
+    offered: list[Block] = [{"text": _plain(env), "value": env} for env in listed]
+    if typed and typed not in listed:
+        as_it_is = _plain(words("as you typed it"))
+        offered.append({"text": _plain(typed), "value": typed, "description": as_it_is})
+    return offered
+
+
+def errors(words: Words, mistakes: Mistakes) -> dict[str, str]:
+    """Return what is wrong by field, as Slack shows it there: plain text."""
+    found = {
+        ENV: [mistakes.env] if mistakes.env else [],
+        APPIDS: list(mistakes.appids),
+        REASON: [mistakes.reason] if mistakes.reason else [],
+    }
+    return {name: _said(words, wrong) for name, wrong in found.items() if wrong}
+
+
+def _said(words: Words, mistakes: Sequence[Mistake]) -> str:
+    said = [_sentence(words, mistake) for mistake in mistakes[:_NAMED]]
+    more = len(mistakes) - len(said)
+    rest = words.count("One more is none.", "{count} more are none.", more) if more else None
+    return sentences(words, *said, rest)
+
+
+def _sentence(words: Words, mistake: Mistake) -> str:
+    if isinstance(mistake, TooManyAppids):
+        return words(
+            "Up to {limit} appids go into one request, and there are {count}. Send the form several times.",
+            limit=mistake.limit,
+            count=mistake.count,
+        )
+    return as_typed(_CODE.sub(r"“\1”", sentence(words, mistake)))
+
+
+def not_opened(words: Words) -> Message:
+    """Say that Slack may not have shown the form, and what does without."""
+    return message(
+        words(
+            "Slack did not show the form in time. Please try again, or type {line}.",
+            line=code("/share-env <appid> <env>"),
+        )
+    )
+
+
+def _plain(text: str) -> Block:
+    return {"type": "plain_text", "text": text}

@@ -1,0 +1,141 @@
+"""The App Home: what somebody may share, what waits for them, what they asked for, and how the bot is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.link import Link, LinkState
+from bot.messages.asked import receivers
+from bot.messages.blocks import Block, Message, code, message, shortened, small, when
+from bot.messages.chain import is_well
+from bot.messages.decisions import appids, choice, details
+from bot.messages.history import Line, history, no_history
+from bot.messages.lists import listed
+from bot.messages.people import may_share
+from bot.messages.rules import UNREADABLE
+from bot.messages.words import Words, msgid
+from bot.policy import Person, Policy, Rule, Unreadable
+from bot.request import Request
+
+LISTED = 10
+"""Requests on the page, and as many that wait for a decision: Slack takes 100 blocks."""
+
+_REASON_LIMIT = 300  # characters; a page may have 250,000 bytes
+_BROKEN = {
+    Link.TICKET: msgid("there is no good ticket from WeChat"),
+    Link.PLATFORM: msgid("the platform's own token is not good"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the ledger says: requests, what waits for this person with its end in Unix seconds, and the tokens."""
+
+    lines: Sequence[Line]
+    waiting: Sequence[tuple[Request, float]]
+    links: Sequence[LinkState] = ()
+
+
+def home(  # noqa: PLR0913, PLR0917 - all that is known for one person
+    words: Words,
+    person: Person | Unreadable,
+    rules: tuple[Rule, ...],
+    policy: Policy,
+    records: Records | None,
+    version: str,
+) -> Message:
+    """Return one person's page; no `records` while the ledger does not answer."""
+    page = message(
+        _health(words, person, records, version), may_share(words, person, rules, policy)
+    )
+    if rules:
+        page += message(_how(words))
+    if records is None:
+        return page + no_history(words)
+    return page + _waiting(words, records.waiting) + history(words, records.lines, None, LISTED)
+
+
+def view(page: Message) -> Block:
+    """Return a page as Slack's view."""
+    return {"type": "home", "blocks": page.blocks}
+
+
+def _how(words: Words) -> str:
+    return words(
+        "To share one, type {command} in a channel, or {bare} alone for a form.",
+        command=code("/share-env <appid> <env>"),
+        bare=code("/share-env"),
+    )
+
+
+def _waiting(words: Words, waiting: Sequence[tuple[Request, float]]) -> Message:
+    """List what waits for this person's decision, with buttons; nothing if nothing does."""
+    if not waiting:
+        return message()
+    page = message(words("*Waiting for your decision*"))
+    for request, until in waiting[:LISTED]:
+        page += _undecided(words, request, until)
+    more = len(waiting) - LISTED
+    return page + message(small(words("and {count} more", count=more)) if more > 0 else None)
+
+
+def _undecided(words: Words, request: Request, until: float) -> Message:
+    brief = replace(request, reason=shortened(request.reason or "", _REASON_LIMIT))
+    return message(
+        words(
+            "<@{user}> asks to share {env} with {receivers}.",
+            user=request.origin.user_id,
+            env=code(request.env),
+            receivers=receivers(words, request),
+        ),
+        appids(request),
+        details(words, brief),
+        choice(words, request),
+        small(
+            words(
+                "It cannot be undone through WeChat's API. Without a decision it ends {when}. Request {id}.",
+                when=when(until),
+                id=code(request.id),
+            )
+        ),
+    )
+
+
+def _health(
+    words: Words, person: Person | Unreadable, records: Records | None, version: str
+) -> str:
+    """Return one line: all is well, or what is not."""
+    wrong = [
+        *([words(UNREADABLE[person])] if isinstance(person, Unreadable) else []),
+        *([] if records else [words("the ledger does not answer")]),
+        *(_broken(words, records.links) if records else []),
+    ]
+    if wrong:
+        said = words("⚠️ Not all is well: {what}", what=listed(words, wrong))
+    else:
+        said = words("✅ Healthy: {what}", what=listed(words, _good(words, records)))
+    return f"{said} · share-env-bot {version}"
+
+
+def _good(words: Words, records: Records | None) -> list[str]:
+    owners = sum(state.link is Link.OWNER for state in records.links) if records else 0
+    tokens = words.count(
+        "the token of {count} owner is good", "the tokens of {count} owners are good", owners
+    )
+    well = [words("Slack is connected"), words("the ledger answers")]
+    return [*well, tokens] if owners else well
+
+
+def _broken(words: Words, links: Sequence[LinkState]) -> list[str]:
+    """Return which links of the token chain are not well; of the owners, only how many."""
+    bad = sum(state.link is Link.OWNER and not is_well(state) for state in links)
+    told = words.count(
+        "the token of {count} owner is not good",
+        "the tokens of {count} owners are not good",
+        bad,
+    )
+    above = (
+        words(_BROKEN[state.link])
+        for state in links
+        if state.link is not Link.OWNER and not is_well(state)
+    )
+    return [*above, *([told] if bad else [])]

@@ -1,0 +1,109 @@
+"""What the bot knows of one person and what they may type: `whoami` and `help`, for them alone."""
+
+from collections.abc import Sequence
+
+from bot.link import LinkState
+from bot.messages.blocks import Message, bullets, code, message, small
+from bot.messages.chain import tokens
+from bot.messages.lists import listed, some
+from bot.messages.rules import STANDINGS, UNREADABLE, contact, group_name, right, rule_name
+from bot.messages.words import Words, msgid
+from bot.policy import Person, Policy, Rule, Unreadable
+
+_LISTED_RULES = 10
+_LIST_ROOM = 2000  # characters of one message's 4000
+_TO_SHARE = (
+    msgid(
+        "`/share-env <appid> <env>` shares an env with a mini program; the answer comes in a thread"
+    ),
+    msgid('`--reason "…"` adds why; `--dry-run` says what would happen and does nothing'),
+    msgid("`--again` shares also what was shared before"),
+    msgid(
+        "`/share-env` alone opens a form; so do my shortcuts, in the menus of Slack and of each message"
+    ),
+)
+_TO_ASK = (
+    msgid("`/share-env why <appid> <env>` says which rule decides, and why"),
+    msgid(
+        "`/share-env history` lists your requests; `history <env>` and `history <appid>` those about one"
+    ),
+    msgid("`/share-env whoami` says whom I take you for"),
+    msgid("`/share-env help` shows this"),
+)
+
+
+def whoami(  # noqa: PLR0913, PLR0917 - all that is known of one person
+    words: Words,
+    person: Person | Unreadable,
+    user_id: str,
+    team_id: str,
+    rules: tuple[Rule, ...],
+    links: Sequence[LinkState] = (),
+) -> Message:
+    """Say whom the bot takes the requester for, which rules apply and, where any does, how the tokens stand."""
+    who, user, team = f"<@{user_id}>", code(user_id), code(team_id)
+    if isinstance(person, Unreadable):
+        return message(
+            words("You are {who}: user {user}, workspace {team}.", who=who, user=user, team=team),
+            words("I could not find out more: {trouble}.", trouble=words(UNREADABLE[person])),
+        )
+    groups = listed(words, [group_name(group) for group in sorted(person.groups)], 20)
+    applies = listed(words, [rule_name(rule) for rule in rules], _LISTED_RULES)
+    return message(
+        words(
+            "You are {who}: user {user}, workspace {team}, {standing}.",
+            who=who,
+            user=user,
+            team=team,
+            standing=words(STANDINGS[person.standing]),
+        ),
+        words(
+            "*Your user groups, of those that rules name:* {groups}.",
+            groups=groups or words("none"),
+        ),
+        _unread(words, person),
+        words(
+            "*Rules that apply to you:* {rules}.",
+            rules=applies or words("none, so you may not share anything"),
+        ),
+    ) + tokens(words, links if rules else ())
+
+
+def _unread(words: Words, person: Person) -> str | None:
+    lines = [
+        words("{group}: {trouble}", group=group_name(group), trouble=words(UNREADABLE[why]))
+        for group, why in person.unreadable.items()
+    ]
+    title = words("*Groups I could not read*")
+    return f"{title}\n{some(words, lines, _LIST_ROOM, _LISTED_RULES)}" if lines else None
+
+
+def help_(
+    words: Words, person: Person | Unreadable, rules: tuple[Rule, ...], policy: Policy
+) -> Message:
+    """Say what this requester may do, with the envs they may share."""
+    lines = [words(line) for line in ((*_TO_SHARE, *_TO_ASK) if rules else _TO_ASK)]
+    typed = bullets(line.replace("<", "&lt;").replace(">", "&gt;") for line in lines)
+    return message(
+        may_share(words, person, rules, policy),
+        f"{words('*What you can type*')}\n{typed}",
+        small(words("A share cannot be undone through WeChat's API.")) if rules else None,
+    )
+
+
+def may_share(
+    words: Words, person: Person | Unreadable, rules: tuple[Rule, ...], policy: Policy
+) -> str:
+    """Return what somebody may share, or who can grant it."""
+    if isinstance(person, Unreadable):
+        return words(
+            "I could not find out what you may share: {trouble}.",
+            trouble=words(UNREADABLE[person]),
+        )
+    if not rules:
+        return words(
+            "You may not share any env yet. *Who can grant it:* {who}.",
+            who=contact(words, policy),
+        )
+    rights = [right(words, rule) for rule in rules]
+    return f"{words('*What you may share*')}\n{some(words, rights, _LIST_ROOM, _LISTED_RULES)}"

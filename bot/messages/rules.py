@@ -1,0 +1,137 @@
+"""The policy's rules and people in words: what a rule lets whom do, how it misses, and what is unreadable."""
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import assert_never
+
+from bot.guidance import Fixer
+from bot.messages.blocks import code, escape, shortened
+from bot.messages.lists import listed
+from bot.messages.words import Words, msgid
+from bot.policy import ANYONE, Effect, Miss, Policy, Rule, Standing, Unreadable, Verdict
+
+STANDINGS = {
+    Standing.MEMBER: msgid("a full member of this workspace"),
+    Standing.GUEST: msgid("a guest of this workspace"),
+    Standing.OUTSIDER: msgid("a member of another workspace"),
+    Standing.BOT: msgid("a bot"),
+    Standing.DEACTIVATED: msgid("a deactivated account"),
+}
+UNREADABLE = {
+    Unreadable.MISSING_SCOPE: msgid("I lack a scope, users:read or usergroups:read"),
+    Unreadable.PAID_PLAN: msgid("user groups need a paid Slack plan"),
+    Unreadable.RATE_LIMITED: msgid("Slack asked me to slow down; try again in a minute"),
+    Unreadable.NOT_FOUND: msgid("Slack does not know this id"),
+    Unreadable.SLACK_DOWN: msgid("Slack did not answer in time; try again in a minute"),
+}
+_NAME_LIMIT = 80
+
+
+def fit(words: Words, verdict: Verdict) -> str:
+    """Return how a rule misses, in words, or that it fits."""
+    misses = [_missed(words, verdict, miss) for miss in Miss if miss in verdict.misses]
+    if not misses:
+        return _fits(words, verdict.rule)
+    return reduce(lambda one, other: words("{one}, and {other}", one=one, other=other), misses)
+
+
+def _missed(words: Words, verdict: Verdict, miss: Miss) -> str:
+    rule = verdict.rule
+    match miss:
+        case Miss.WHO:
+            return words("it is for {who}", who=_who(words, rule))
+        case Miss.GUEST:
+            return words("it does not let in guests or people of other workspaces")
+        case Miss.CHANNEL:
+            return words("it counts only in {channels}", channels=_channels(words, rule))
+        case Miss.APPID:
+            return words("it is about other appids ({appids})", appids=_globs(words, rule.appids))
+        case Miss.ENV:
+            return words("it is about other envs ({envs})", envs=_globs(words, rule.envs))
+        case Miss.UNREADABLE:
+            unread = [
+                words(
+                    "I could not find out who is in {group} ({trouble})",
+                    group=group_name(group),
+                    trouble=words(UNREADABLE[trouble]),
+                )
+                for group, trouble in verdict.unreadable
+            ]
+            return reduce(lambda one, other: words("{one}, {next}", one=one, next=other), unread)
+        case _:
+            assert_never(miss)
+
+
+def _fits(words: Words, rule: Rule) -> str:
+    match rule.effect:
+        case Effect.ALLOW if rule.confirm:
+            return words("it fits, and allows it after a confirmation")
+        case Effect.ALLOW:
+            return words("it fits, and allows it")
+        case Effect.APPROVE:
+            return words("it fits, and asks for an approval")
+        case Effect.DENY:
+            return words("it fits, and says no")
+        case _:
+            assert_never(rule.effect)
+
+
+def might(words: Words, rule: Rule) -> str:
+    """Return what a rule might do, as the end of “Rule … might …”."""
+    match rule.effect:
+        case Effect.ALLOW if rule.confirm:
+            return words("allow it after a confirmation")
+        case Effect.ALLOW:
+            return words("allow it")
+        case Effect.APPROVE:
+            return words("ask for an approval")
+        case Effect.DENY:
+            return words("say no")
+        case _:
+            assert_never(rule.effect)
+
+
+def right(words: Words, rule: Rule) -> str:
+    """Return what a rule lets people do, in one line."""
+    what = words("any env") if rule.envs == (ANYONE,) else _globs(words, rule.envs)
+    if rule.appids != (ANYONE,):
+        globs = _globs(words, rule.appids)
+        what = words("{envs} with appids {appids}", envs=what, appids=globs)
+    if rule.channels:
+        what = words("{what} in {channels}", what=what, channels=_channels(words, rule))
+    if rule.effect is Effect.APPROVE:
+        what = words("{what} (needs an approval)", what=what)
+    elif rule.confirm:
+        what = words("{what} (needs a confirmation)", what=what)
+    return words("{what}, by rule {rule}", what=what, rule=rule_name(rule))
+
+
+def _who(words: Words, rule: Rule) -> str:
+    """Return whom a rule is for, if it is not for everyone."""
+    groups = (words("members of {group}", group=group_name(group)) for group in sorted(rule.groups))
+    return listed(words, [*(f"<@{user}>" for user in sorted(rule.users)), *groups])
+
+
+def _channels(words: Words, rule: Rule) -> str:
+    return listed(words, [f"<#{channel}>" for channel in sorted(rule.channels)])
+
+
+def _globs(words: Words, globs: Iterable[str]) -> str:
+    return listed(words, [code(glob) for glob in globs], 8)
+
+
+def group_name(group: str) -> str:
+    """Return a user group as a mention."""
+    return f"<!subteam^{group}>"
+
+
+def rule_name(rule: Rule) -> str:
+    """Return the name of a rule in quotation marks."""
+    return f"“{escape(shortened(rule.name, _NAME_LIMIT))}”"
+
+
+def contact(words: Words, policy: Policy) -> str:
+    """Return whom to ask for more rights, without a full stop; only the default is translated."""
+    default = Fixer.OPERATOR.value
+    whom = words(default) if policy.contact == default else policy.contact
+    return escape(whom).rstrip(".")

@@ -1,0 +1,53 @@
+"""Modals: what an approver is asked before a decision."""
+
+from bot.click import Act
+from bot.messages.asked import receivers
+from bot.messages.blocks import Block, code, message
+from bot.messages.words import Words
+from bot.request import Request
+
+COMMENT = "comment"
+"""The block and the action of the comment."""
+
+_COMMENT_LIMIT = 500
+
+
+def decision(words: Words, request: Request, act: Act, private_metadata: str) -> Block:
+    """Ask an approver for a decision, with an optional comment."""
+    approving = act is Act.APPROVE
+    told = message(
+        words(
+            "<@{user}> asks to share {env} with {receivers}.",
+            user=request.origin.user_id,
+            env=code(request.env),
+            receivers=receivers(words, request),
+        ),
+        words("It cannot be undone through WeChat's API.") if approving else None,
+    )
+    return {
+        "type": "modal",
+        "callback_id": act.value,
+        "title": _plain(words("Approve") if approving else words("Reject")),
+        "submit": _plain(words("Approve") if approving else words("Reject")),
+        "close": _plain(words("Back")),
+        "private_metadata": private_metadata,
+        "blocks": [
+            *told.blocks,
+            {
+                "type": "input",
+                "block_id": COMMENT,
+                "optional": True,
+                "label": _plain(words("Comment for the requester")),
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": COMMENT,
+                    "multiline": True,
+                    "max_length": _COMMENT_LIMIT,
+                },
+            },
+        ],
+    }
+
+
+def _plain(text: str) -> Block:
+    return {"type": "plain_text", "text": text}

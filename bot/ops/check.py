@@ -1,0 +1,60 @@
+"""What a check of `doctor` finds, and the fix."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+CHECKS = (
+    *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
+    *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
+    *("ledger", "ledger-write", "disk", "callback", "ticket", "platform-token", "owner-token"),
+    *("encryption", "wechat", "clock", "proxies"),
+)
+"""The names that a finding can have, in the order in which they are told; programs rely on them."""
+
+Level = Literal["ok", "warning", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found, and the fix where there is something to fix; `name` is one of CHECKS."""
+
+    name: str
+    level: Level
+    found: str
+    fix: str | None = None
+
+
+def ok(name: str, found: str) -> Finding:
+    """Return that all is well."""
+    return Finding(name, "ok", found)
+
+
+def warning(name: str, found: str, fix: str) -> Finding:
+    """Return that the bot works, and what does not look right."""
+    return Finding(name, "warning", found, fix)
+
+
+def wrong(name: str, found: str, fix: str) -> Finding:
+    """Return what keeps the bot from doing its work."""
+    return Finding(name, "wrong", found, fix)
+
+
+def unchecked(name: str, why: str) -> Finding:
+    """Return that a check could not be made, because of what another check reports."""
+    return warning(
+        name,
+        f"not checked: {why}",
+        "See to what another line says is wrong, then run the doctor again.",
+    )
+
+
+def wrong_by(name: str, sentence: str) -> Finding:
+    """Return what one of the bot's own sentences says: what is wrong, then the fix."""
+    found, _, fix = sentence.partition(". ")
+    return Finding(name, "wrong", found.removesuffix("."), fix or None)
+
+
+def listed(words: list[str], most: int = 10) -> str:
+    """Return words with commas between them, not too many of them."""
+    shown = ", ".join(words[:most])
+    return f"{shown} and {len(words) - most} more" if len(words) > most else shown

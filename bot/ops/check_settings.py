@@ -1,0 +1,73 @@
+"""Check the settings: each that is missing or wrong, which kinds of token they hold, and which two are swapped."""
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+from bot.environ import Reader
+from bot.ops.check import Finding, ok, warning, wrong, wrong_by
+from bot.settings import Parts
+from bot.token_settings import FixedTokenSettings, TokenServerSettings, TokenSettings
+
+_NAME = "settings"
+_KINDS = (
+    (re.compile(r"xoxb-|xoxe\.xoxb-"), "SLACK_BOT_TOKEN"),
+    (re.compile(r"xapp-"), "SLACK_APP_TOKEN"),
+    (re.compile(r"[0-9a-f]{32}\Z"), "SLACK_SIGNING_SECRET"),
+)
+_ROTATES = "xoxe."
+
+
+def check_settings(environ: Mapping[str, str], parts: Parts) -> list[Finding]:
+    """Return what is wrong with the settings, or in one line what they hold."""
+    found = [*_wrong(environ, parts.problems)]
+    if parts.slack and parts.slack.bot_token.startswith(_ROTATES):
+        # Source: docs.slack.dev, "Token rotation": twelve hours, and no way back.
+        fix = "Make a new app from app-manifest.yml, which has no rotation: an app's cannot be turned off again."
+        held = (
+            "SLACK_BOT_TOKEN holds a bot token that rotates (xoxe.xoxb-…): it ends after 12 hours"
+        )
+        found.append(warning(_NAME, held, fix))
+    return found or [ok(_NAME, _held(parts))]
+
+
+def _wrong(environ: Mapping[str, str], problems: tuple[str, ...]) -> Iterator[Finding]:
+    swapped = _swapped(environ)
+    for one, other in swapped:
+        yield wrong(_NAME, f"{one} and {other} are swapped", "Exchange the two values.")
+    named = {f"{name} holds" for pair in swapped for name in pair}
+    for problem in problems:
+        if not problem.startswith(tuple(named)):
+            yield wrong_by(_NAME, problem)
+
+
+def _swapped(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the pairs of Slack's settings of which each holds what belongs into the other."""
+    read = Reader(environ)
+    values = {name: read.text(name) or "" for _, name in _KINDS}
+    belongs = {name: _setting_for(value) for name, value in values.items()}
+    pairs = combinations(values, 2)
+    return [(a, b) for a, b in pairs if belongs[a] == b and belongs[b] == a]
+
+
+def _setting_for(value: str) -> str | None:
+    return next((name for kind, name in _KINDS if kind.match(value)), None)
+
+
+def _held(parts: Parts) -> str:
+    if parts.slack is None or parts.tokens is None:
+        return "all there"
+    way = "an app-level token (xapp-…), so Socket Mode"
+    if not parts.slack.app_token:
+        way = "a signing secret and no app-level token, so HTTP mode"
+    return f"a bot token (xoxb-…), {way}, {_source(parts.tokens)}"
+
+
+def _source(tokens: TokenSettings) -> str:
+    match tokens:
+        case FixedTokenSettings():
+            return "a fixed WeChat token"
+        case TokenServerSettings():
+            return "a token server"
+        case _:
+            return "the platform's own token chain"

@@ -1,0 +1,82 @@
+"""Try each owner's token with a call that changes nothing, /tcb/getenvinfo; no token is renewed for it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import httpx
+
+from bot.guidance import Guidance, Trouble, for_code, for_trouble
+from bot.nature import Nature
+from bot.ops.check import Finding, ok, unchecked, wrong
+from bot.ops.check_ledger import KeptTokens
+from bot.ops.heard import DEADLINE
+from bot.outcome import Said
+from bot.token_settings import (
+    FixedTokenSettings,
+    PlatformSettings,
+    TokenServerSettings,
+    TokenSettings,
+)
+from bot.wechat.api import Refused, Troubled
+from bot.wechat.envs import get_env_info, read_envs
+from bot.wechat.tokens import FixedToken, NoToken, TokenServer
+from bot.wechat.transport import post
+
+_NAME = "wechat"
+_AT_ONCE = 5
+
+Read = Callable[[str], Awaitable[str | NoToken | None]]
+
+
+def reader(
+    http: httpx.AsyncClient, tokens: TokenSettings, kept: KeptTokens | None, nature: Nature
+) -> Read:
+    """Return how to get an owner's token without renewing it; None is told where the ledger has no good one."""
+
+    async def from_the_ledger(owner: str) -> str | None:
+        token = kept[owner][0] if kept and owner in kept else None
+        return token.value if token and token.left > 0 else None
+
+    match tokens:
+        case FixedTokenSettings(owner, token):
+            return FixedToken(owner, token).token
+        case TokenServerSettings(url, authorization):
+            return TokenServer(http, url, authorization, nature.clock, DEADLINE).token
+        case PlatformSettings():
+            return from_the_ledger
+
+
+async def check_wechat(
+    http: httpx.AsyncClient, url: str, owners: Sequence[str], read: Read
+) -> list[Finding]:
+    """Return for each owner whether WeChat takes its token; reading and trying it have a deadline each."""
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(owner: str) -> Finding:
+        async with turns:
+            token = await read(owner)
+            if token is None:
+                return unchecked(_NAME, f"{owner} has no good token in the ledger")
+            if isinstance(token, NoToken):
+                return _failed(owner, token.guidance, token.said)
+            return await _tried(http, url, owner, token)
+
+    return list(await asyncio.gather(*map(one, owners)))
+
+
+async def _tried(http: httpx.AsyncClient, url: str, owner: str, token: str) -> Finding:
+    received = await post(http, url, get_env_info(token), DEADLINE)
+    if isinstance(received, Trouble):
+        return _failed(owner, for_trouble(received))
+    match read_envs(received.status, received.body):
+        case Refused(said):
+            return _failed(owner, for_code(said.errcode), said)
+        case Troubled(trouble):
+            return _failed(owner, for_trouble(trouble))
+        case envs:
+            return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
+
+
+def _failed(owner: str, guidance: Guidance, said: Said | None = None) -> Finding:
+    code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
+    return wrong(_NAME, f"{owner}: {guidance.title}{code}", guidance.steps[0])

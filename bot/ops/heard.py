@@ -1,0 +1,56 @@
+"""The doctor's way out, and what the servers' headers tell beside their answers: the time, and granted scopes."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
+from urllib.request import getproxies
+
+import aiohttp
+
+DEADLINE = 5.0
+"""Seconds for each check that asks somebody."""
+
+_TIMEOUT = aiohttp.ClientTimeout(total=DEADLINE, connect=DEADLINE * 0.8)
+
+
+class Heard:
+    """What headers told; `ahead` has how many seconds each server's clock is ahead of this machine's."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.ahead: dict[str, float] = {}
+        self.scopes: frozenset[str] | None = None
+
+    async def listen(
+        self,
+        _session: aiohttp.ClientSession,
+        _context: SimpleNamespace,
+        request: aiohttp.TraceRequestEndParams,
+    ) -> None:
+        """Take note of an answer's headers."""
+        headers = request.response.headers
+        if request.url.path.endswith("/auth.test") and "x-oauth-scopes" in headers:
+            self.scopes = frozenset(headers["x-oauth-scopes"].replace(",", " ").split())
+        try:
+            told = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+        except ValueError:
+            return
+        ahead = told + 0.5 - self._now()  # the header has whole seconds
+        origin = str(request.url.origin())
+        # An answer that took long looks like a clock that is behind, so the best one counts.
+        self.ahead[origin] = min(ahead, self.ahead.get(origin, ahead), key=abs)
+
+
+@asynccontextmanager
+async def session(heard: Heard) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open the session for all that the doctor asks; proxies as in the bot's own."""
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(heard.listen)
+    async with aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=_TIMEOUT,
+        trust_env=bool(getproxies()),
+        trace_configs=[trace],
+    ) as opened:
+        yield opened

@@ -1,0 +1,21 @@
+"""The two ways of being told no in the stand-in Slack: the bot by Slack, and a person by the screen."""
+
+from bot.playground.loopback import JsonObject
+
+
+class RefusedError(Exception):
+    """An answer of `ok: false`: Slack's error and the details that go with it."""
+
+    def __init__(self, error: str, details: JsonObject | None = None) -> None:
+        super().__init__(error)
+        self.error = error
+        self.details: JsonObject = details or {}
+
+
+def invalid_arguments(*problems: str) -> RefusedError:
+    """Return the refusal of a call's arguments, with the problems in Slack's own form."""
+    return RefusedError("invalid_arguments", {"response_metadata": {"messages": [*problems]}})
+
+
+class ImpossibleError(Exception):
+    """Nobody could do this in Slack: what is to be clicked or filled in isn't on the screen."""

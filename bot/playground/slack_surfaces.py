@@ -1,0 +1,150 @@
+"""The views that people see in the stand-in Slack: modals in a stack, and an App Home for each."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from bot.playground.loopback import JsonObject
+
+ViewChange: TypeAlias = Literal["opened", "pushed", "updated", "refused", "closed", "published"]
+Typed: TypeAlias = dict[str, dict[str, JsonObject]]
+
+MAX_STACK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A modal or a home as one person has it before them; `body` is what the bot gave, completed.
+
+    `typed` is what they changed, by block_id and action_id, and `errors` what the bot said against
+    it, by block_id.
+    """
+
+    id: str
+    user: str
+    body: JsonObject
+    hash: str
+    root: str
+    previous: str | None = None
+    typed: Typed = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Return `modal` or `home`."""
+        return str(self.body["type"])
+
+    @property
+    def callback_id(self) -> str:
+        """Return the bot's own name for the view."""
+        return str(self.body.get("callback_id", ""))
+
+    @property
+    def blocks(self) -> list[JsonObject]:
+        """Return its blocks, each with an id."""
+        listed = self.body["blocks"]
+        return [b for b in listed if isinstance(b, dict)] if isinstance(listed, list) else []
+
+
+class Surfaces:
+    """Every view there is; `tell` hears of each change.
+
+    `offered` holds the options that the bot last gave to each external select, by action_id.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], tell: Callable[[View, ViewChange], None]
+    ) -> None:
+        self.offered: dict[str, list[JsonObject]] = {}
+        self._clock = clock
+        self._tell = tell
+        self._stacks: defaultdict[str, list[View]] = defaultdict(list)
+        self._homes: dict[str, View] = {}
+        self._made = 0
+
+    def stack(self, user: str) -> list[View]:
+        """Return the modals that a person has open, the one on top last."""
+        return list(self._stacks.get(user, ()))
+
+    def home(self, user: str) -> View | None:
+        """Return what was last published to a person's App Home."""
+        return self._homes.get(user)
+
+    def find(self, view_id: str) -> View | None:
+        """Return the view with this id as it now is, unless it is closed."""
+        return next((each for each in self._all() if each.id == view_id), None)
+
+    def named(self, external_id: str) -> View | None:
+        """Return the view with this external_id; none has an empty one."""
+        named = (v for v in self._all() if external_id and v.body["external_id"] == external_id)
+        return next(named, None)
+
+    def open(self, user: str, body: JsonObject) -> View:
+        """Show a modal instead of any that are open."""
+        view = self._new(user, body, None)
+        self._stacks[user] = [view]
+        self._tell(view, "opened")
+        return view
+
+    def push(self, user: str, body: JsonObject) -> View:
+        """Show a modal on top of those that are open."""
+        view = self._new(user, body, self._stacks[user][-1])
+        self._stacks[user].append(view)
+        self._tell(view, "pushed")
+        return view
+
+    def publish(self, user: str, body: JsonObject) -> View:
+        """Show this in a person's App Home; it stays the same view, with a new hash."""
+        before = self._homes.get(user)
+        view = self._new(user, body, None)
+        if before is not None:
+            view = replace(view, id=before.id, root=before.id, typed=before.typed)
+        self._homes[user] = view
+        self._tell(view, "published")
+        return view
+
+    def update(self, view: View, body: JsonObject) -> View:
+        """Show another body in a view; what was typed stays where its ids stay."""
+        current = replace(view, body=body, hash=self._hash(), errors={})
+        self.put(current)
+        self._tell(current, "published" if current.kind == "home" else "updated")
+        return current
+
+    def refuse(self, view: View, errors: dict[str, str]) -> None:
+        """Show what the bot says against the values of a form, which stays open."""
+        refused = replace(view, errors=errors)
+        self.put(refused)
+        self._tell(refused, "refused")
+
+    def put(self, view: View) -> None:
+        """Put a view in the place of the one with its id, and tell nobody."""
+        if view.kind == "home":
+            self._homes[view.user] = view
+        stack = self._stacks[view.user]
+        stack[:] = [view if each.id == view.id else each for each in stack]
+
+    def close(self, view: View) -> None:
+        """Take a modal away, with all that lie on top of it."""
+        stack = self._stacks[view.user]
+        at = next((at for at, each in enumerate(stack) if each.id == view.id), len(stack))
+        gone, stack[at:] = stack[at:], []
+        for each in reversed(gone):
+            self._tell(each, "closed")
+
+    def _all(self) -> Iterator[View]:
+        yield from self._homes.values()
+        for stack in self._stacks.values():
+            yield from stack
+
+    def _new(self, user: str, body: JsonObject, below: View | None) -> View:
+        view_id = f"V{self._next():010d}"
+        root = view_id if below is None else below.root
+        return View(view_id, user, body, self._hash(), root, None if below is None else below.id)
+
+    def _hash(self) -> str:
+        return f"{int(self._clock())}.{self._next():08x}"
+
+    def _next(self) -> int:
+        self._made += 1
+        return self._made

@@ -1,0 +1,96 @@
+"""What the use cases need from Slack, from WeChat and from each other: ports, so that they know neither."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.changes import Changed, unheard
+from bot.ledger import Entry, Ledger
+from bot.link import LinkState
+from bot.messages.words import Tongues
+from bot.outcome import Called, Outcome, Step, Tally
+from bot.policy import Person, Rule, Unreadable
+from bot.request import Request
+
+
+class Place(Protocol):
+    """Where the answer to one request goes."""
+
+    @property
+    def ref(self) -> str:
+        """The place in words that `Places.reopen` understands."""
+
+    async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
+        """Show how far a batch has come; `paused_until` in Unix seconds, where WeChat wants it to wait."""
+
+    async def close(
+        self, request: Request, outcome: Outcome, *, look_since: float | None, called_again: bool
+    ) -> bool:
+        """Deliver how the request ended; False when it got nowhere.
+
+        With `look_since` the answer may stand already, if no longer than since then; with `called_again` it says that WeChat was asked twice.
+        """
+
+
+class Places(Protocol):
+    """Settles where answers go."""
+
+    async def open(
+        self, request: Request, *, look_since: float | None, waiting: bool
+    ) -> Place | None:
+        """Return the place, having said there what is under way or waited for; None if there is none."""
+
+    def reopen(self, request: Request, ref: str | None) -> Place:
+        """Return a place that was settled before or, without one, the requester's own."""
+
+
+class Approvals(Protocol):
+    """Asks those who may approve."""
+
+    async def ask(
+        self, request: Request, past: Sequence[Entry], *, look_since: float | None, until: float
+    ) -> str | None:
+        """Return where the approvers were asked, or None if none of them can be reached; `past` are earlier shares of the env."""
+
+    async def remind(self, request: Request, ref: str, until: float) -> None:
+        """Remind the approvers, once."""
+
+    async def settle(self, entry: Entry) -> None:
+        """Show where they were asked who decided and when, and how it ended."""
+
+
+class Owners(Protocol):
+    """Shares the envs of their owners."""
+
+    async def share(
+        self, owner: str, env: str, appid: str, told: Callable[[Step], None]
+    ) -> Called:
+        """Return how sharing the owner's `env` with `appid` ended; `told` hears of each step, and what it raises ends it."""
+
+
+class People(Protocol):
+    """Tells who somebody is, in time for the ack."""
+
+    async def person(
+        self, team_id: str, user_id: str, *, anew: bool = False
+    ) -> Person | Unreadable:
+        """Return the person with their groups, or why Slack did not tell; `anew` reads past what is remembered."""
+
+    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
+        """Tell whether anybody may decide about a request of this requester's; in doubt, yes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the use cases need from outside."""
+
+    people: People
+    ledger: Ledger
+    carry: Callable[[Entry], Coroutine[None, None, None]]
+    link: Callable[[str | None], str | None]
+    token_states: Callable[[], Awaitable[Sequence[LinkState]]]
+    new_id: Callable[[], str]
+    start: Callable[[Coroutine[None, None, None]], None]
+    tongues: Tongues
+    changed: Changed = unheard
+    """Hears of each move of a request, once it is recorded."""

@@ -1,0 +1,99 @@
+"""Ask once more: for what failed, on behalf of whoever asked; or for what was shared before, all the same."""
+
+from dataclasses import replace
+
+from bot.answering import Answering, Reply, until
+from bot.click import Click
+from bot.command import Share, ShareMany
+from bot.ledger import Entry, LedgerDownError
+from bot.messages import clicks as say
+from bot.outcome import Failed, Unknown, may_help_again
+from bot.policy import Unreadable, may_approve
+from bot.request import Origin, Retry
+from bot.submitting import log_event
+
+
+class Retrying:
+    """Answers the clicks that ask once more."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._by = answering
+
+    async def retry(self, click: Click) -> Reply:
+        """Ask once more for what failed, on behalf of whoever asked; once."""
+        person = await self._by.person(click, anew=True)
+        words = self._by.submitting.words(person)
+        try:
+            entry = await self._by.find(click)
+            if entry is None or entry.outcome is None or not may_help_again(entry.outcome):
+                return Reply(say.no_such_request(words))
+            if entry.retried_by:
+                return Reply(say.retried_already(words))
+            origin = entry.request.origin
+            own = click.user_id == origin.user_id
+            if isinstance(person, Unreadable):
+                return Reply(say.cannot_tell_who(words))
+            rule = self._by.submitting.policy.rule(entry.request.rule)
+            if not own and not (rule and may_approve(rule, person, origin.user_id)):
+                return Reply(say.not_for_retry(words, entry.request))
+            share = await self._what_failed(entry)
+        except LedgerDownError as error:
+            return self._by.down(words, click, error)
+        if share is None:
+            return Reply(say.no_such_request(words))
+        requester = await self._by.ports.people.person(origin.team_id, origin.user_id, anew=True)
+        clicked = replace(
+            origin,
+            trigger_id=click.trigger_id,
+            response_url=click.response_url if own else "",
+            thread_ts=click.thread_ts,
+        )
+        told = await self._by.submitting.submit(
+            clicked, share, requester, until(), retry=Retry(entry.request.id, click.user_id)
+        )
+        log_event("retried", clicked, {"request": entry.request.id, "clicked_by": click.user_id})
+        return Reply(told)
+
+    async def _what_failed(self, entry: Entry) -> Share | ShareMany | None:
+        """Return what to ask for once more: of a batch, the items that failed."""
+        request = entry.request
+        if not request.is_batch:
+            return Share(request.appid, request.env, request.reason, again=request.again)
+        outcomes = await self._by.ports.ledger.batches.outcomes(request.id)
+        failed = tuple(
+            appid for appid, outcome in outcomes if isinstance(outcome, Failed | Unknown)
+        )
+        more = request.reason, False, request.again
+        match failed:
+            case ():
+                return None
+            case (appid,):
+                return Share(appid, request.env, *more)
+            case _:
+                return ShareMany(failed, request.env, *more)
+
+    async def again(self, click: Click) -> Reply:
+        """Ask for what was shared before, all the same."""
+        person = await self._by.person(click, anew=True)
+        words = self._by.submitting.words(person)
+        try:
+            entry = await self._by.find(click)
+        except LedgerDownError as error:
+            return self._by.down(words, click, error)
+        if entry is None or entry.request.is_batch:
+            return Reply(say.no_such_request(words))
+        share = Share(entry.request.appid, entry.request.env, again=True)
+        told = await self._by.submitting.submit(_origin(click), share, person, until())
+        return Reply(told, settles=True)
+
+
+def _origin(click: Click) -> Origin:
+    return Origin(
+        click.team_id,
+        click.user_id,
+        click.channel_id,
+        click.channel_name,
+        click.trigger_id,
+        click.response_url,
+        click.thread_ts,
+    )

@@ -1,0 +1,63 @@
+"""Tell somebody alone: through a response_url, else in the conversation for their eyes only, else directly."""
+
+import logging
+from typing import Protocol
+
+from bot.messages import Message
+from bot.slack.api import Answered, SlackApi
+from bot.slack.posts import as_arguments, as_response
+
+_PATIENCE = 30.0  # seconds that Slack's rate limits may take of it
+
+_log = logging.getLogger(__name__)
+
+
+class Addressee(Protocol):
+    """Who is to be told, and from where they asked; a channel that is a person's id stands for the bot's own with them."""
+
+    @property
+    def user_id(self) -> str:
+        """Their id."""
+
+    @property
+    def channel_id(self) -> str:
+        """The conversation; empty where there is none."""
+
+    @property
+    def thread_ts(self) -> str:
+        """The thread in it; empty where there is none."""
+
+    @property
+    def response_url(self) -> str:
+        """What Slack gave to answer at; good for half an hour, and empty where it gave none."""
+
+
+class Alone:
+    """Says what is meant for one person."""
+
+    def __init__(self, api: SlackApi) -> None:
+        self._api = api
+
+    async def tell(
+        self, whom: Addressee, message: Message, *, settles: bool = False, about: str = ""
+    ) -> None:
+        """Say it once, in the first way that works; `settles` where it takes the place of what was clicked.
+
+        `about` is the request's id, for the log.
+        """
+        thread = {"thread_ts": whom.thread_ts} if whom.thread_ts else {}
+        if whom.response_url:
+            body = as_response(message) | {"replace_original": settles}
+            body |= {} if settles else thread
+            answered = await self._api.respond(whom.response_url, _PATIENCE, body)
+            if isinstance(answered, Answered):
+                return
+        told = as_arguments(message)
+        if whom.channel_id and whom.channel_id != whom.user_id:
+            here = {"channel": whom.channel_id, "user": whom.user_id, **thread}
+            said = await self._api.write("chat.postEphemeral", _PATIENCE, **here, **told)
+            if isinstance(said, Answered):
+                return
+        said = await self._api.write("chat.postMessage", _PATIENCE, channel=whom.user_id, **told)
+        if not isinstance(said, Answered):
+            _log.error("nobody could be told", extra={"user": whom.user_id, "request": about})

@@ -1,0 +1,99 @@
+"""The question to the approvers: asked in their channel, reminded of once, edited in place when it is decided."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from weakref import WeakValueDictionary
+
+from bot.ledger import Entry
+from bot.messages import Message
+from bot.messages.answers import replacing
+from bot.messages.decisions import decided, question, reminder
+from bot.messages.words import Tongues
+from bot.policy import ANYONE, Policy
+from bot.request import Request
+from bot.slack.api import Doubtful, Refused
+from bot.slack.posts import Posted, Posts
+
+_NAMED = 5
+
+_log = logging.getLogger(__name__)
+
+
+class Approvals:
+    """Talks to the approvers of a request's rule; `link` gives the address of an earlier request's thread."""
+
+    def __init__(
+        self,
+        posts: Posts,
+        policy: Policy,
+        tongues: Tongues,
+        link: Callable[[str | None], str | None],
+    ) -> None:
+        self._posts = posts
+        self._policy = policy
+        self._tongues = tongues
+        self._link = link
+        self._editing = WeakValueDictionary[str, asyncio.Lock]()
+
+    async def ask(
+        self,
+        request: Request,
+        past: Sequence[Entry],
+        *,
+        look_since: float | None = None,
+        until: float,
+    ) -> str | None:
+        """Return where the approvers were asked, or None if that is not possible."""
+        rule = self._policy.rule(request.rule)
+        if rule is None or rule.approvers is None:
+            return None
+        before = [(e.request, e.ended or e.created, self._link(e.place)) for e in past]
+        asked = question(self._tongues.channel, request, before, until, self._who(request))
+        where, mark = rule.approvers.channel, f"{request.id}-question"
+        posted = await self._post(where, asked, mark, look_since=look_since)
+        if isinstance(posted, Posted):
+            return f"{posted.channel} {posted.ts}"
+        _log.error("the approvers cannot be asked", extra={"request": request.id})
+        return None
+
+    async def remind(self, request: Request, ref: str, until: float) -> None:
+        """Remind the approvers, below the question, unless somebody did who has died."""
+        channel, ts = ref.split()
+        reminded = reminder(self._tongues.channel, request, until, self._who(request))
+        mark = f"{request.id}-reminder"
+        await self._post(channel, reminded, mark, ts, look_since=float(ts))
+
+    async def settle(self, entry: Entry) -> None:
+        """Replace the question by who decided, when, and how it ended; one edit after the other, so that the last stays."""
+        channel, ts = (entry.asked or "").split()
+        at = entry.decided or entry.at or entry.created
+        shown = decided(self._tongues.channel, entry.request, entry.outcome, at)
+        async with self._editing.setdefault(ts, asyncio.Lock()):
+            await self._posts.edit(Posted(channel, ts), shown)
+
+    async def _post(
+        self,
+        channel: str,
+        asked: Message,
+        mark: str,
+        thread_ts: str | None = None,
+        *,
+        look_since: float | None,
+    ) -> Posted | Refused | Doubtful:
+        """Post it; where nobody can see whether it stands, a second one replaces it."""
+        posted = await self._posts.post(channel, asked, mark, thread_ts, look_since=look_since)
+        if isinstance(posted, Doubtful):
+            again = replacing(self._tongues.channel, asked)
+            posted = await self._posts.post(channel, again, mark, thread_ts)
+        return posted
+
+    def _who(self, request: Request) -> str:
+        """Return mentions of the approvers, so that Slack tells them."""
+        rule = self._policy.rule(request.rule)
+        if rule is None or rule.approvers is None:
+            return ""
+        own = set() if rule.self_approval else {request.origin.user_id}
+        users = sorted(rule.approvers.users - {ANYONE} - own)
+        groups = [f"<!subteam^{group}>" for group in sorted(rule.approvers.groups)]
+        return " ".join([*groups, *(f"<@{user}>" for user in users)][:_NAMED])

@@ -1,0 +1,151 @@
+"""Bolt's wiring of the buttons: ack at once, do what the click says behind it, and tell whoever clicked, alone."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.answering import Answering, Reply
+from bot.click import Act, Click
+from bot.confirming import Confirming
+from bot.deciding import Deciding
+from bot.messages import Message
+from bot.messages.clicks import not_opened
+from bot.messages.views import COMMENT, decision
+from bot.once import Once
+from bot.retrying import Retrying
+from bot.slack.alone import Alone
+from bot.slack.api import Answered, SlackApi
+
+_log = logging.getLogger(__name__)
+
+Body = Mapping[str, Any]
+
+
+class Clicks:
+    """Hands clicks to the use cases; the same click twice is one, and is answered once."""
+
+    def __init__(self, api: SlackApi, answering: Answering) -> None:
+        self._api = api
+        self._alone = Alone(api)
+        self._start = answering.ports.start
+        self._once = Once[None]()
+        self._confirming = Confirming(answering)
+        self._deciding = Deciding(answering)
+        self._retrying = Retrying(answering)
+
+    def listen(self, app: AsyncApp) -> None:
+        """Add the listeners for every button, and for the modals of a decision."""
+        for act, answer in (
+            (Act.CONFIRM, self._confirming.confirm),
+            (Act.CANCEL, self._confirming.cancel),
+            (Act.RETRY, self._retrying.retry),
+            (Act.AGAIN, self._retrying.again),
+        ):
+            app.action(act.value)(self._button(answer))
+        for act in (Act.APPROVE, Act.REJECT):
+            app.action(act.value)(self._asking(act))
+        app.view(Act.APPROVE.value)(self._decision(self._deciding.approve))
+        app.view(Act.REJECT.value)(self._decision(self._deciding.reject))
+
+    def _button(
+        self, answer: Callable[[Click], Awaitable[Reply]]
+    ) -> Callable[..., Awaitable[None]]:
+        async def clicked(ack: AsyncAck, body: Body) -> None:
+            await ack()
+            click = click_of(body)
+            action = body["actions"][0]["action_id"]
+            self._begin(f"{action} {click.trigger_id}", lambda: self._answer(click, answer))
+
+        return clicked
+
+    def _asking(self, act: Act) -> Callable[..., Awaitable[None]]:
+        """Return the listener that opens the modal; its trigger is good for three seconds."""
+
+        async def clicked(ack: AsyncAck, body: Body) -> None:
+            await ack()
+            click = click_of(body)
+            self._begin(f"{act.value} {click.trigger_id}", lambda: self._ask(click, act))
+
+        return clicked
+
+    def _decision(
+        self, decide: Callable[[Click, str | None], Awaitable[Reply]]
+    ) -> Callable[..., Awaitable[None]]:
+        async def submitted(ack: AsyncAck, body: Body) -> None:
+            await ack()
+            click = _unpacked(body)
+            state = body["view"]["state"]["values"]
+            comment = ((state.get(COMMENT) or {}).get(COMMENT) or {}).get("value")
+            key = f"decision {click.trigger_id}"
+            self._begin(key, lambda: self._answer(click, lambda it: decide(it, comment or None)))
+
+        return submitted
+
+    def _begin(self, key: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Start what a click asks for; Bolt sends the ack once its listener has returned, so not in it."""
+        self._start(self._once(key, work))
+
+    async def _answer(self, click: Click, answer: Callable[[Click], Awaitable[Reply]]) -> None:
+        await self.tell(click, await answer(click))
+
+    async def _ask(self, click: Click, act: Act) -> None:
+        found = await self._deciding.question(click)
+        if isinstance(found, Message):
+            await self.tell(click, Reply(found))
+            return
+        words = await self._deciding.words(click)
+        view = decision(words, found.request, act, _packed(click))
+        opened = await self._api.write("views.open", 0.0, trigger_id=click.trigger_id, view=view)
+        if not isinstance(opened, Answered):
+            _log.warning("a modal did not open", extra={"reason": str(opened)})
+            await self.tell(click, Reply(not_opened(words)))
+
+    async def tell(self, click: Click, reply: Reply) -> None:
+        """Tell whoever clicked, alone."""
+        await self._alone.tell(click, reply.message, settles=reply.settles, about=click.request_id)
+
+
+def click_of(body: Body) -> Click:
+    """Read block_actions; a button on the App Home has no channel and no message."""
+    channel, message = body.get("channel") or {}, body.get("message") or {}
+    container = body.get("container") or {}
+    action = body["actions"][0]
+    return Click(
+        team_id=team_of(body),
+        user_id=body["user"]["id"],
+        channel_id=channel.get("id") or container.get("channel_id") or "",
+        channel_name=channel.get("name") or "",
+        trigger_id=body["trigger_id"],
+        request_id=str(action.get("value") or ""),
+        response_url=body.get("response_url") or "",
+        thread_ts=message.get("thread_ts") or container.get("thread_ts") or "",
+        message_ts="" if container.get("is_ephemeral") else message.get("ts") or "",
+    )
+
+
+def team_of(body: Body) -> str:
+    """Return the clicker's own workspace; in a shared channel that is not always where the message is."""
+    return str(body["user"].get("team_id") or (body.get("team") or {}).get("id") or "")
+
+
+def _packed(click: Click) -> str:
+    """Return what a modal has to remember of the click that opened it."""
+    where = [click.request_id, click.channel_id, click.thread_ts, click.message_ts]
+    return json.dumps(where)
+
+
+def _unpacked(body: Body) -> Click:
+    request_id, channel_id, thread_ts, message_ts = json.loads(body["view"]["private_metadata"])
+    return Click(
+        team_id=team_of(body),
+        user_id=body["user"]["id"],
+        channel_id=channel_id,
+        channel_name="",
+        trigger_id=f"{body['view']['id']} {body['view'].get('hash', '')}",
+        request_id=request_id,
+        thread_ts=thread_ts,
+        message_ts=message_ts,
+    )

@@ -1,0 +1,164 @@
+"""Bolt's wiring of the form: opened by the bare command and the shortcuts, its envs, and what is sent with it."""
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.command import Share, ShareMany
+from bot.command.form import Fields, Mistakes, read
+from bot.forming import Forming
+from bot.messages import form as say
+from bot.once import Once
+from bot.request import Origin
+from bot.slack.alone import Alone
+from bot.slack.api import Answered, SlackApi
+from bot.slack.clicks import team_of
+
+SHORTCUT, MESSAGE_SHORTCUT = "share_env", "share_env_from_message"
+"""The callback_ids of the manifest."""
+
+_ACK_SECONDS = 2.3  # for the request to be recorded before the ack; Slack waits three
+_METADATA_LIMIT = 3000
+_REMEMBERED = ("channel_id", "channel_name", "thread_ts", "response_url")
+
+_log = logging.getLogger(__name__)
+
+Body = Mapping[str, Any]
+
+
+class Forms:
+    """Opens forms and takes them; `start` runs what goes on behind an ack."""
+
+    def __init__(
+        self,
+        api: SlackApi,
+        forming: Forming,
+        start: Callable[[Coroutine[None, None, None]], None],
+    ) -> None:
+        self._api = api
+        self._alone = Alone(api)
+        self._forming = forming
+        self._start = start
+        self._opened = Once[None]()
+        self._sent = Once[None]()
+
+    def listen(self, app: AsyncApp) -> None:
+        """Add the listeners."""
+        app.global_shortcut(SHORTCUT)(self._shortcut)
+        app.message_shortcut(MESSAGE_SHORTCUT)(self._shortcut)
+        app.options(say.ENV)(self._options)
+        app.view_submission(say.FORM)(self._submitted)
+
+    async def open(self, origin: Origin) -> None:
+        """Open the form once the ack is out, and nobody waits for it; the same trigger twice opens one."""
+        self._start(self._opened(origin.trigger_id, lambda: self._open(origin)))
+
+    async def _shortcut(self, ack: AsyncAck, body: Body) -> None:
+        await ack()
+        await self.open(_origin(body))
+
+    async def _open(self, origin: Origin) -> None:
+        words = await self._forming.words(origin)
+        view = say.form(words, origin, _packed(origin))
+        opened = await self._api.write("views.open", 0.0, trigger_id=origin.trigger_id, view=view)
+        if isinstance(opened, Answered):
+            self._forming.ahead()
+            return
+        _log.warning("the form did not open", extra={"reason": str(opened)})
+        await self._alone.tell(origin, say.not_opened(words))
+
+    async def _options(self, ack: AsyncAck, body: Body) -> None:
+        origin, typed = _sent_from(body), str(body.get("value") or "")
+        words, (envs, other) = await asyncio.gather(
+            self._forming.words(origin), self._forming.envs(origin, typed)
+        )
+        await ack(options=say.options(words, envs, other))
+
+    async def _submitted(self, ack: AsyncAck, body: Body) -> None:
+        fields = _fields(body)
+        origin = _sent_from(body, fields)
+        asked = read(fields)
+        if isinstance(asked, Mistakes):
+            await ack(
+                response_action="errors",
+                errors=say.errors(await self._forming.words(origin), asked),
+            )
+            self._start(self._forming.note(origin, asked))
+            return
+        recorded = self._sent(origin.trigger_id, lambda: self._submit(origin, asked))
+        _, late = await asyncio.wait([asyncio.create_task(recorded)], timeout=_ACK_SECONDS)
+        await ack()
+        for task in late:
+            self._start(_end_of(task))  # so that a stop waits for it
+
+    async def _submit(self, origin: Origin, asked: Share | ShareMany) -> None:
+        told = await self._forming.submit(origin, asked)
+        self._start(self._alone.tell(origin, told))
+
+
+async def _end_of(task: asyncio.Task[None]) -> None:
+    await task
+
+
+def _origin(body: Body) -> Origin:
+    """Read a shortcut; one on a message is answered in that message's thread, one on nothing directly."""
+    user, message, channel = body["user"]["id"], body.get("message") or {}, body.get("channel")
+    return Origin(
+        team_id=team_of(body),
+        user_id=user,
+        channel_id=channel["id"] if channel else user,
+        channel_name=str(channel.get("name") or "") if channel else "",
+        trigger_id=body["trigger_id"],
+        response_url=str(body.get("response_url") or ""),
+        thread_ts=str(message.get("thread_ts") or message.get("ts") or ""),
+    )
+
+
+def _packed(origin: Origin) -> str:
+    """Return what the form has to remember of where it was asked for."""
+    packed = json.dumps([getattr(origin, name) for name in _REMEMBERED])
+    if len(packed) <= _METADATA_LIMIT:
+        return packed
+    return json.dumps([origin.channel_id, "", origin.thread_ts, ""])
+
+
+def _sent_from(body: Body, fields: Fields | None = None) -> Origin:
+    """Return where the answer to a form goes: directly, where the form does not remember.
+
+    The same form sent twice is one request; sent again with other words, after an ack that was lost, it is another.
+    """
+    view = body.get("view") or {}
+    words = hashlib.sha256(repr(fields).encode("utf-8", "replace")).hexdigest()[:16]
+    user = body["user"]["id"]
+    origin = Origin(
+        team_of(body), user, user, "", f"{view.get('id')} {view.get('hash', '')} {words}", ""
+    )
+    try:
+        remembered = json.loads(view.get("private_metadata") or "")
+    except (ValueError, RecursionError):
+        remembered = None
+    whole = isinstance(remembered, list) and len(remembered) == len(_REMEMBERED)
+    if not whole or not all(isinstance(word, str) for word in remembered) or not remembered[0]:
+        _log.warning("a form does not remember where it was asked for")
+        return origin
+    return replace(origin, **dict(zip(_REMEMBERED, remembered, strict=True)))
+
+
+def _fields(body: Body) -> Fields:
+    values = body["view"]["state"]["values"]
+
+    def held(name: str) -> Mapping[str, Any]:
+        return (values.get(name) or {}).get(name) or {}
+
+    return Fields(
+        env=str((held(say.ENV).get("selected_option") or {}).get("value") or ""),
+        appids=str(held(say.APPIDS).get("value") or ""),
+        reason=str(held(say.REASON).get("value") or ""),
+        dry_run=bool(held(say.DRY_RUN).get("selected_options")),
+    )

@@ -1,0 +1,165 @@
+"""Bolt's wiring of the App Home: published when it is opened, and again when what it shows has changed.
+
+Source: docs.slack.dev, app_home_opened and views.publish (tier 4: some 100 calls a minute).
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from slack_bolt.async_app import AsyncApp
+
+from bot.home import Page
+from bot.messages.home import view
+from bot.policy import Person, Unreadable
+from bot.request import Request
+from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
+
+LATELY = 3600.0
+"""Seconds after its opening for which a page is kept up to date."""
+
+_MOST = 500  # pages kept up to date
+_TRIES = 3
+_PATIENCE = 60.0  # seconds that one page may wait for Slack's rate limits
+
+_log = logging.getLogger(__name__)
+
+Body = Mapping[str, Any]
+
+
+class Pages(Protocol):
+    """The use case behind the App Home."""
+
+    async def page(self, team_id: str, user_id: str) -> Page:
+        """Return somebody's page as of now."""
+
+    def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
+        """Tell whether a request of somebody else may stand on this person's page."""
+
+
+@dataclass(slots=True)
+class _Viewer:
+    """Somebody who opened their page lately; `stale` once it should be shown anew."""
+
+    team_id: str
+    user_id: str
+    opened: float
+    taken_for: Person | Unreadable | None = None
+    stale: bool = True
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Homes:
+    """Shows pages, never in the way of a command: no more often than every `pause`, and one each `gap` seconds."""
+
+    def __init__(  # noqa: PLR0913  # times in seconds; a test need not wait for them
+        self,
+        api: SlackApi,
+        pages: Pages,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        *,
+        pause: float = 2.0,
+        gap: float = 0.6,
+    ) -> None:
+        self._api = api
+        self._pages = pages
+        self._clock = clock
+        self._sleep = sleep
+        self._pause = pause
+        self._gap = gap
+        self._viewers = OrderedDict[tuple[str, str], _Viewer]()
+        self._tasks = set[asyncio.Task[None]]()
+        self._refreshing = False
+        self._closed = False
+
+    def listen(self, app: AsyncApp) -> None:
+        """Add the listener."""
+        app.event("app_home_opened")(self._opened)
+
+    def changed(self, request: Request) -> None:
+        """Show the pages anew on which this request stands, soon and with all that changes until then."""
+        origin, stale = request.origin, False
+        for (team_id, user_id), viewer in self._lately():
+            own = (team_id, user_id) == (origin.team_id, origin.user_id)
+            if own or viewer.taken_for is None or self._pages.concerns(request, viewer.taken_for):
+                viewer.stale = stale = True
+        if stale and not self._refreshing:
+            self._refreshing = True
+            self._start(self._refresh())
+
+    def close(self) -> None:
+        """Show nothing more."""
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+
+    async def _opened(self, body: Body) -> None:
+        """Note who looks, and show them their page after the ack."""
+        event = body["event"]
+        if event.get("tab") != "home":
+            return
+        key = (str(body["team_id"]), str(event["user"]))
+        viewer = self._viewers.pop(key, None) or _Viewer(*key, self._clock())
+        viewer.opened, viewer.stale = self._clock(), True
+        self._viewers[key] = viewer
+        if len(self._viewers) > _MOST:
+            self._viewers.popitem(last=False)
+        self._start(self._show(viewer))
+
+    def _lately(self) -> list[tuple[tuple[str, str], _Viewer]]:
+        """Forget those who opened their page long ago, and return the others."""
+        while self._viewers:
+            key, oldest = next(iter(self._viewers.items()))
+            if self._clock() - oldest.opened <= LATELY:
+                break
+            del self._viewers[key]
+        return [*self._viewers.items()]
+
+    async def _refresh(self) -> None:
+        """Show what is stale, in rounds, until nothing is."""
+        try:
+            while any(viewer.stale for _, viewer in self._lately()):
+                await self._sleep(self._pause)
+                for _, viewer in self._lately():
+                    if viewer.stale:
+                        await self._show(viewer)
+                        await self._sleep(self._gap)
+        finally:
+            self._refreshing = False
+
+    async def _show(self, viewer: _Viewer) -> None:
+        """Show a page, unless it was shown while this waited its turn: an older one never follows a newer one."""
+        async with viewer.turn:
+            if not viewer.stale:
+                return
+            viewer.stale = False
+            try:
+                page = await self._pages.page(viewer.team_id, viewer.user_id)
+                viewer.taken_for = page.viewer
+                await self._publish(viewer.user_id, page)
+            except Exception:  # noqa: BLE001  # the pages of the others come all the same
+                _log.exception("unforeseen error")
+
+    async def _publish(self, user_id: str, page: Page) -> None:
+        """Publish a page; repeated as needed, since publishing twice is publishing once."""
+        shown = view(page.message)
+        for attempt in range(1, _TRIES + 1):
+            result = await self._api.write("views.publish", _PATIENCE, user_id=user_id, view=shown)
+            if isinstance(result, Answered):
+                return
+            if isinstance(result, Refused) and result.error != NOT_SENT:
+                break
+            await self._sleep(float(attempt))
+        _log.warning("an App Home was not shown", extra={"reason": str(result)})
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        if self._closed:
+            work.close()
+            return
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,208 @@
+"""From what somebody asks for to a request in the ledger: decide, record, start; or say why not.
+
+Commands, forms and buttons all go through here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import assert_never
+
+from bot.command import Share, ShareMany
+from bot.ledger import (
+    Accepted,
+    Entry,
+    Known,
+    LedgerDownError,
+    Retried,
+    SharedBefore,
+    UnderWay,
+)
+from bot.messages import Message
+from bot.messages.answers import accepted
+from bot.messages.asked import how_many
+from bot.messages.clicks import retried_already
+from bot.messages.decisions import confirmation, no_approver, sent_to_approvers
+from bot.messages.history import not_recorded, shared_before, under_way
+from bot.messages.notices import stopping
+from bot.messages.permissions import as_dry_run, dry_run
+from bot.messages.words import Words
+from bot.policy import (
+    NeedsApproval,
+    Person,
+    Policy,
+    Unreadable,
+    deciding_rule,
+    owner_of,
+)
+from bot.ports import Ports
+from bot.request import Origin, Request, Retry, State
+from bot.ruling import CONFIRM_SECONDS, Refusal, decide_all, first_state, ruling
+
+_LEDGER_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Submitting:
+    """Takes requests on; `stop` lets no more begin."""
+
+    def __init__(self, policy: Policy, ports: Ports) -> None:
+        self.policy = policy
+        self._ports = ports
+        self.stopping = False
+
+    def stop(self) -> None:
+        """Take no more requests on; say so to whoever asks."""
+        self.stopping = True
+
+    def words(self, person: Person | Unreadable) -> Words:
+        """Return the words of a person's language; of the channel's where it is not known."""
+        tongues = self._ports.tongues
+        return tongues.of(person.language) if isinstance(person, Person) else tongues.channel
+
+    async def submit(
+        self,
+        origin: Origin,
+        share: Share | ShareMany,
+        person: Person | Unreadable,
+        until: float,
+        *,
+        retry: Retry | None = None,
+    ) -> Message:
+        """Record a request and start it, or say why there is none; `until` is by the loop's clock.
+
+        Nobody confirms for somebody else, so what an approver tries again goes straight to the approvers.
+        """
+        words = self.words(person)
+        appids = share.appids if isinstance(share, ShareMany) else (share.appid,)
+        decisions = decide_all(self.policy, origin, person, appids, share.env)
+        ask, decision = decisions[0]
+        owner = owner_of(self.policy, share.env)
+        decided_by = deciding_rule(decision)
+        facts: dict[str, object] = {
+            "env": share.env,
+            "appid": ask.appid if len(appids) == 1 else None,
+            "rule": decided_by.name if decided_by else None,
+        }
+        ruled = ruling(words, self.policy, decisions, owner)
+        if share.dry_run:
+            await self.note("dry run", origin, facts, until)
+            if isinstance(ruled, Refusal):
+                return as_dry_run(words, ruled.message)
+            many = how_many(words, appids)
+            return dry_run(words, ruled, ask, many, owner or "")
+        if isinstance(ruled, NeedsApproval):
+            ruled = await self._reachable(words, ruled, origin)
+        if isinstance(ruled, Refusal):
+            why_not = {"outcome": "denied", "detail": ruled.detail}
+            await self.note(ruled.kind, origin, facts | why_not, until)
+            return ruled.message
+        if self.stopping:
+            return stopping(words)
+        request = Request(
+            self._ports.new_id(),
+            origin,
+            appids[0] if len(appids) == 1 else "",
+            share.env,
+            owner or "",
+            ruled.rule.name,
+            share.reason,
+            words.language,
+            appids if len(appids) > 1 else (),
+            again=share.again,
+        )
+        first = first_state(ruled, sure=retry is not None and retry.by != origin.user_id)
+        return await self._record(words, request, first, until, retry)
+
+    async def _reachable(
+        self, words: Words, ruled: NeedsApproval, origin: Origin
+    ) -> Refusal | NeedsApproval:
+        """Return the ruling, or a refusal at once if nobody can give the approval."""
+        if await self._ports.people.has_approver(ruled.rule, origin.user_id):
+            return ruled
+        return Refusal("denied", no_approver(words, ruled.rule, self.policy), "NoApprover")
+
+    async def _record(
+        self,
+        words: Words,
+        request: Request,
+        first: tuple[State, float | None],
+        until: float,
+        retry: Retry | None,
+    ) -> Message:
+        """Put the request into the ledger and say so; what the ledger does not take does not happen."""
+        state, patience = first
+        try:
+            async with in_time(until):
+                found = await self._ports.ledger.accept(
+                    request, state, patience=patience, retry=retry
+                )
+        except (TimeoutError, LedgerDownError) as error:
+            told = {"request": request.id, "reason": str(error)}
+            _log.error("not recorded", extra=told)  # no trace
+            return not_recorded(words)
+        match found:
+            case Accepted(entry):
+                log_event("accepted", request.origin, facts_of(request))
+                self._ports.changed(request)
+                if state is not State.CONFIRMING:
+                    self._ports.start(self._ports.carry(entry))
+                return _taken_on(words, entry)
+            case Known(Entry(state=State.ENDED, outcome=None)):
+                return not_recorded(words)  # it was withdrawn, and whoever asked was told so
+            case Known(entry):
+                return _taken_on(words, entry)
+            case UnderWay(entry):
+                await self.note("under way", request.origin, facts_of(request), until)
+                return under_way(words, entry.request, self._ports.link(entry.place))
+            case SharedBefore(entry):
+                await self.note("shared before", request.origin, facts_of(request), until)
+                link = self._ports.link(entry.place)
+                return shared_before(words, entry.request, entry.ended or entry.created, link)
+            case Retried():
+                return retried_already(words)
+            case _:
+                assert_never(found)
+
+    async def note(
+        self, what: str, origin: Origin, facts: Mapping[str, object], until: float
+    ) -> None:
+        """Record what is no request; an answer does not fail for want of its record."""
+        log_event(what, origin, facts)
+        try:
+            async with in_time(until):
+                await self._ports.ledger.note(what, origin, facts)
+        except (TimeoutError, LedgerDownError) as error:
+            _log.error("not recorded", extra={"reason": str(error)})  # no trace
+
+
+def _taken_on(words: Words, entry: Entry) -> Message:
+    match entry.state:
+        case State.CONFIRMING:
+            return confirmation(words, entry.request, CONFIRM_SECONDS // 60)
+        case State.WAITING:
+            return sent_to_approvers(words, entry.request)
+        case _:
+            return accepted(words, entry.request)
+
+
+def in_time(until: float) -> asyncio.Timeout:
+    """Return the limit for the ledger, in an answer that has to be there by `until` of the loop's clock."""
+    return asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + _LEDGER_SECONDS))
+
+
+def facts_of(request: Request) -> dict[str, object]:
+    """Return the columns of an event, or the words of a log line, that say which request it is about."""
+    return {
+        "request": request.id,
+        "env": request.env,
+        "appid": request.appid or None,
+        "rule": request.rule,
+    }
+
+
+def log_event(what: str, origin: Origin, facts: Mapping[str, object]) -> None:
+    """Write one log line for one event, with who and where."""
+    who = {"team": origin.team_id, "user": origin.user_id, "channel": origin.channel_id}
+    _log.info(what, extra={**who, **facts})

@@ -1,0 +1,81 @@
+"""Requests that wait for their approvers: ask, remind once at half time, give up when the time is over."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from bot.guidance import Trouble, for_trouble
+from bot.holding import Holding, Write
+from bot.ledger import Entry
+from bot.outcome import Expired, Failed, Outcome, Shared
+from bot.ports import Approvals, Places
+from bot.request import State
+
+_PAST = 50  # requests, among which the shares are
+_NO_APPROVER = Failed(for_trouble(Trouble.NO_APPROVER), tries=0)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Takes on what waits for people; a click, or its time, takes it further."""
+
+    holding: Holding
+    places: Places
+    approvals: Approvals
+
+    async def step(self, entry: Entry, owed: list[Write]) -> Entry | None:
+        """Take a waiting request on by one state; None once there is nothing to do but to wait."""
+        if entry.state is State.CONFIRMING:
+            return await self._over(entry, owed, Expired("confirmation"))
+        if entry.until is not None and entry.at >= entry.until:
+            return await self._over(entry, owed, Expired("approval"))
+        if entry.place is None:
+            return await self._settle(entry, owed)
+        if entry.asked is None:
+            return await self._ask(entry, owed)
+        if entry.wake is not None:
+            await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
+            _log.info("reminded", extra={"request": entry.request.id})
+        await self.holding.insist(partial(self.holding.ledger.rest, entry))
+        return None
+
+    async def _settle(self, entry: Entry, owed: list[Write]) -> Entry | None:
+        place = await self.holding.while_held(
+            entry,
+            lambda since: self.places.open(entry.request, look_since=since, waiting=True),
+        )
+        if place is None:
+            _log.error("nowhere to answer", extra={"request": entry.request.id})
+            await self.holding.end(entry, owed, "nowhere to answer")
+            return None
+        write = partial(self.holding.ledger.place, entry, place.ref)
+        held = await self.holding.insist(write)
+        return replace(entry, place=place.ref) if held else None
+
+    async def _ask(self, entry: Entry, owed: list[Write]) -> Entry | None:
+        past = await self._past(entry)
+        asked = await self.holding.while_held(
+            entry,
+            lambda since: self.approvals.ask(
+                entry.request, past, look_since=since, until=entry.until or 0.0
+            ),
+        )
+        if asked is None:
+            return await self._over(entry, owed, _NO_APPROVER)
+        held = await self.holding.insist(partial(self.holding.ledger.asked, entry, asked))
+        return replace(entry, asked=asked) if held else None
+
+    async def _past(self, entry: Entry) -> Sequence[Entry]:
+        """Return the last shares of the env, newest first."""
+        request, history = entry.request, self.holding.ledger.history
+        mine = request.origin.team_id, request.origin.user_id
+        found = await self.holding.insist(partial(history, mine, request.env, _PAST))
+        return [earlier for earlier in found if isinstance(earlier.outcome, Shared)]
+
+    async def _over(self, entry: Entry, owed: list[Write], outcome: Outcome) -> Entry | None:
+        write = partial(self.holding.ledger.answer, entry, outcome, 0.0, ())
+        written = await self.holding.surely(owed, write)
+        return replace(entry, state=State.ANSWERED, outcome=outcome) if written else None

@@ -1,0 +1,76 @@
+"""List the envs of an owner, for those who look for one: what WeChat does not tell is no mistake of theirs.
+
+Source: developers.weixin.qq.com, "getEnvInfo" (api_getenvinfo). Whether it lists envs that others have shared with
+the owner is not documented; the policy says whose an env is.
+"""
+
+import json
+import logging
+
+import httpx
+
+from bot.command import is_env
+from bot.guidance import Trouble, for_code, for_trouble
+from bot.wechat.api import Call, Refused, Troubled, read_object
+from bot.wechat.tokens import NoToken, TokenSource
+from bot.wechat.transport import post
+
+_NORMAL = "NORMAL"
+_GOOD_FOR = 300.0
+_BAD_FOR = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+def get_env_info(token: str) -> Call:
+    """Return the call that lists the envs of the token's mini program."""
+    return Call("/tcb/getenvinfo", {"access_token": token}, json.dumps({}).encode())
+
+
+def read_envs(status: int, body: bytes) -> tuple[str, ...] | Refused | Troubled:
+    """Return the envs that are in service; never raises. One without a status counts as such."""
+    answer = read_object(status, body)
+    if isinstance(answer, Refused | Troubled):
+        return answer
+    listed = answer.get("info_list")
+    if not isinstance(listed, list):
+        return Troubled(Trouble.NOT_JSON)
+    infos = [info for info in listed if isinstance(info, dict)]
+    served = [info.get("env") for info in infos if info.get("status", _NORMAL) == _NORMAL]
+    return tuple(dict.fromkeys(env for env in served if isinstance(env, str) and is_env(env)))
+
+
+class Envs:
+    """Reads the envs of owners; one try each, since nobody waits for it long. `timeout` in seconds."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, url: str, tokens: TokenSource, timeout: float
+    ) -> None:
+        self._http = http
+        self._url = url
+        self._tokens = tokens
+        self._timeout = timeout
+
+    async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
+        """Return the owner's envs, none where WeChat does not tell, and for how many seconds to believe it."""
+        found = await self._read(owner)
+        if isinstance(found, tuple):
+            return found, _GOOD_FOR
+        _log.warning("envs not listed", extra={"owner": owner, "reason": found})
+        return (), _BAD_FOR
+
+    async def _read(self, owner: str) -> tuple[str, ...] | str:
+        """Return the envs, or the key of the guidance that says why there are none."""
+        token = await self._tokens.token(owner)
+        if isinstance(token, NoToken):
+            return token.guidance.key
+        received = await post(self._http, self._url, get_env_info(token), self._timeout)
+        if isinstance(received, Trouble):
+            return for_trouble(received).key
+        match read_envs(received.status, received.body):
+            case Refused(said):
+                return for_code(said.errcode).key
+            case Troubled(trouble):
+                return for_trouble(trouble).key
+            case envs:
+                return envs

@@ -1,0 +1,221 @@
+"""People who click while bots are killed: what they decided happens, once; what they did not can still be decided."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+
+import pytest
+
+from bot.playground.slack import LocalSlack
+from bot.playground.slack_surfaces import View
+from bot.playground.stage import APPID
+from bot.playground.wechat import Hang, LocalWeChat
+from bot.playground.world import seed
+from tests.databases import PostgreSQL
+from tests.faults.bots import CHANNEL, Bot, assert_recorded_once, environ, rows
+
+REQUESTER, APPROVER, SECOND_APPROVER = "U0REQUESTER", "U0APPROVER", "U0APPROVER2"
+APPROVALS = "C0APPROVALS"
+WITHIN = 30.0  # seconds; a lease, and some
+POLICY = """
+[[rule]]
+name = "four eyes"
+users = ["U0REQUESTER"]
+effect = "approve"
+approvers = { groups = ["S0APPROVERS"], channel = "C0APPROVALS" }
+"""
+
+
+@dataclass
+class Pair:
+    """Two replicas over HTTP on one database; whoever acts says which of them hears it."""
+
+    slack: LocalSlack
+    wechat: LocalWeChat
+    database: str
+    bots: list[Bot]
+    addresses: list[str]
+
+    async def ask(self, env: str, to: int) -> str:
+        """Ask for a share, and return the ts of the question to the approvers."""
+        self.slack.request_url = self.addresses[to]
+        asked = len(self.slack.parents(APPROVALS))
+        ack = await self.slack.command(REQUESTER, CHANNEL, f"{APPID} {env}")
+        assert "needs an approval" in str(ack.payload), ack.error
+        await self.slack.until(lambda slack: len(slack.parents(APPROVALS)) > asked)
+        return self.slack.parents(APPROVALS)[-1].ts
+
+    async def open(self, user: str, question: str, button: str, to: int) -> View:
+        """Open the modal of a decision."""
+        self.slack.request_url = self.addresses[to]
+        ack = await self.slack.click(user, question, button)
+        assert ack.error is None
+        await self.slack.until(lambda slack: bool(slack.views(user)))
+        return self.slack.views(user)[-1]
+
+    async def send(self, user: str, view: View, to: int) -> None:
+        """Send a decision."""
+        self.slack.request_url = self.addresses[to]
+        ack = await self.slack.submit(user, view)
+        assert ack.error is None
+
+    async def told(self, times: int) -> list[str]:
+        """Return what each approver was told last, once both were told something so many times."""
+        both = APPROVER, SECOND_APPROVER
+        await self.slack.until(
+            lambda slack: all(len(slack.shown_to(user)) == times for user in both)
+        )
+        return [self.slack.shown_to(user)[-1].text for user in both]
+
+    async def all_ended(self) -> None:
+        """Wait until all requests have ended."""
+        await self._until_none("state <> 'ended'")
+
+    async def rests(self) -> None:
+        """Wait until what waits is nobody's."""
+        await self._until_none("holder IS NOT NULL OR wake IS NULL")
+
+    async def _until_none(self, where: str) -> None:
+        query = f"SELECT id FROM requests WHERE {where}"  # noqa: S608  # words of ours
+        async with asyncio.timeout(WITHIN):
+            while await asyncio.to_thread(rows, self.database, query):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)  # a database rings no bell
+
+    def events(self, kind: str) -> int:
+        """Return how many events of a kind are recorded."""
+        return len(rows(self.database, f"SELECT id FROM events WHERE kind = '{kind}'"))  # noqa: S608
+
+    def assert_answered_once(self) -> None:
+        """Check that each request has one parent with one answer, and one question that is settled."""
+        for parent in self.slack.parents(CHANNEL):
+            assert parent.text.startswith(("✅", "🚫")), parent.text
+            assert len(self.slack.thread(CHANNEL, parent.ts)) == 1
+        for question in self.slack.parents(APPROVALS):
+            assert not any(block["type"] == "actions" for block in question.blocks)
+        assert_recorded_once(self.database, set(rows(self.database, "SELECT id FROM requests")))
+        assert self.slack.violations == []
+
+
+@pytest.fixture
+async def pair(
+    postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
+) -> AsyncIterator[Pair]:
+    database = postgresql.new()
+    policy = tmp_path / "policy.toml"
+    policy.write_text(POLICY, encoding="utf-8")
+    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, AsyncExitStack() as stack:
+        both = environ(slack, wechat, database) | {
+            "SLACK_APP_TOKEN": "",
+            "SLACK_SIGNING_SECRET": slack.world.signing_secret,
+            "POLICY_FILE": str(policy),
+        }
+        del both["SHARE_ENV_ALLOWED_USERS"]
+        pair = Pair(slack, wechat, database, [], [])
+        for name in ("one", "other"):
+            port = unused_tcp_port_factory()
+            bot = Bot(both | {"PORT": str(port)}, tmp_path, name)
+            stack.push_async_callback(bot.end)
+            await bot.start()
+            pair.bots.append(bot)
+            pair.addresses.append(f"http://127.0.0.1:{port}/slack/events")
+        yield pair
+
+
+async def test_of_two_approvers_at_two_replicas_one_decides_and_the_other_is_told(
+    pair: Pair,
+) -> None:
+    races = 10
+    for number in range(races):
+        question = await pair.ask(f"race-{number}", to=number % 2)
+        views = [
+            await pair.open(APPROVER, question, "approve", to=0),
+            await pair.open(SECOND_APPROVER, question, "approve", to=1),
+        ]
+        sending = []
+        for user, view, to in zip((APPROVER, SECOND_APPROVER), views, (0, 1), strict=True):
+            sending.append(asyncio.create_task(pair.send(user, view, to)))
+            await asyncio.sleep(0)  # it has its address before the next one gets another
+        await asyncio.gather(*sending)
+        said = sorted(await pair.told(number + 1))
+        assert said[0].startswith("That came too late"), said
+        assert said[1].startswith("You approved"), said
+    await pair.all_ended()
+    for bot in pair.bots:
+        assert await bot.end(SIGTERM) == 0
+    assert pair.events("approved") == races
+    assert len(pair.wechat.calls) == len(pair.wechat.shared) == races
+    pair.assert_answered_once()
+
+
+async def test_what_was_approved_is_carried_out_once_by_the_successor_of_a_killed_bot(
+    pair: Pair,
+) -> None:
+    killed, successor = pair.bots
+    question = await pair.ask("killed-1", to=0)
+    view = await pair.open(APPROVER, question, "approve", to=0)
+    pair.wechat.next(Hang(WITHIN))  # WeChat has not begun when the bot is killed
+    await pair.send(APPROVER, view, to=0)
+    await pair.wechat.until(lambda wechat: bool(wechat.calls))
+    await killed.end(SIGKILL)
+    assert pair.events("approved") == 1
+    await pair.all_ended()
+    assert successor.logged("taken over")
+    assert len(pair.wechat.shared) == 1
+    (reply,) = pair.slack.thread(CHANNEL, pair.slack.parents(CHANNEL)[0].ts)
+    assert f"Approved by <@{APPROVER}>" in reply.text
+    assert f"<@{APPROVER}> approved this" in pair.slack.parents(APPROVALS)[0].text
+    pair.assert_answered_once()
+
+
+async def test_a_decision_of_which_only_the_record_is_left_is_carried_out(pair: Pair) -> None:
+    killed, _ = pair.bots
+    question = await pair.ask("killed-1", to=0)
+    await pair.rests()
+    view = await pair.open(APPROVER, question, "reject", to=0)
+    await pair.send(APPROVER, view, to=0)
+    while not pair.events("rejected"):  # noqa: ASYNC110  # a database rings no bell
+        await asyncio.sleep(0)
+    await killed.end(SIGKILL)
+    await pair.all_ended()
+    assert "*Rejected*" in pair.slack.thread(CHANNEL, pair.slack.parents(CHANNEL)[0].ts)[0].text
+    assert pair.wechat.calls == []
+    pair.assert_answered_once()
+
+
+async def test_what_waits_when_all_bots_are_killed_can_still_be_decided(pair: Pair) -> None:
+    questions = [await pair.ask(f"waiting-{number}", to=number % 2) for number in range(4)]
+    await pair.rests()
+    for bot in pair.bots:
+        await bot.end(SIGKILL)
+    await pair.bots[1].start()
+    for number, question in enumerate(questions):
+        button = "approve" if number % 2 else "reject"
+        view = await pair.open(APPROVER, question, button, to=1)
+        await pair.send(APPROVER, view, to=1)
+    await pair.all_ended()
+    assert sorted(env for _, env, _ in pair.wechat.shared) == ["waiting-1", "waiting-3"]
+    assert len(pair.slack.parents(APPROVALS)) == len(questions)
+    pair.assert_answered_once()
+
+
+async def test_what_a_killed_bot_was_just_asking_is_asked_once_and_can_be_decided(
+    pair: Pair,
+) -> None:
+    killed, _ = pair.bots
+    asking = [asyncio.create_task(pair.ask(f"asking-{number}", to=0)) for number in range(4)]
+    await pair.slack.until(lambda slack: bool(slack.parents(APPROVALS)))
+    await killed.end(SIGKILL)
+    await asyncio.gather(*asking, return_exceptions=True)
+    await pair.rests()
+    waiting = rows(pair.database, "SELECT id FROM requests WHERE state = 'waiting'")
+    questions = pair.slack.parents(APPROVALS)
+    assert len(questions) == len(pair.slack.parents(CHANNEL)) == len(waiting)
+    for question in questions:
+        view = await pair.open(APPROVER, question.ts, "approve", to=1)
+        await pair.send(APPROVER, view, to=1)
+    await pair.all_ended()
+    assert len(pair.wechat.shared) == len(waiting)
+    pair.assert_answered_once()

@@ -1,0 +1,475 @@
+"""What clicks change: one of them decides, however many click at once, and whoever is told so can rely on it."""
+
+import asyncio
+import threading
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import event
+
+from bot.guidance import all_guidance
+from bot.ledger import Accepted, Entry, Ledger, LedgerDownError, Retried, UnderWay
+from bot.outcome import Cancelled, Denied, Expired, Failed, Outcome, Rejected, Shared, Unknown
+from bot.request import Approval, Request, Retry, State
+from tests.databases import Database
+from tests.ledger.conftest import new_request, soon
+
+PATIENCE = 1000.0
+FAILED = Failed(all_guidance()[0])
+
+
+async def begun(
+    ledger: Ledger, state: State, request: Request | None = None, retry: Retry | None = None
+) -> Entry:
+    """Record a request that waits for people."""
+    patience = None if state is State.ACCEPTED else PATIENCE
+    found = await ledger.accept(request or new_request(), state, patience=patience, retry=retry)
+    assert isinstance(found, Accepted)
+    return found.entry
+
+
+async def asked(ledger: Ledger, request: Request | None = None) -> Entry:
+    """Record a request whose approvers are asked, and which rests."""
+    entry = await begun(ledger, State.WAITING, request)
+    assert await ledger.place(entry, "thread C1 1.5")
+    assert await ledger.asked(entry, "C2 1.6")
+    assert await ledger.rest(entry)
+    return await stands(ledger, entry)
+
+
+async def stands(ledger: Ledger, entry: Entry) -> Entry:
+    """Return how the request stands now."""
+    found = await ledger.clicks.find(entry.request.id)
+    assert found
+    return found
+
+
+async def over(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
+    """Take a request to its end."""
+    entry = await begun(ledger, State.ACCEPTED, request)
+    assert await ledger.answer(entry, outcome, 0.1, ())
+    assert await ledger.end(entry, "delivered")
+    return await stands(ledger, entry)
+
+
+def only(database: Database, columns: str = "*") -> dict[str, object]:
+    """Return what the row of the only request says."""
+    (row,) = database.rows(f"SELECT {columns} FROM requests")  # noqa: S608  # words of ours
+    return row
+
+
+# A decision.
+
+
+async def test_an_approval_is_recorded_with_who_when_and_what_they_said(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await asked(ledger)
+    moved = await ledger.clicks.move(entry, State.PLACED, "U2", "approved", comment="go on")
+    assert moved == await stands(ledger, entry)
+    assert (moved.state, moved.fence) == (State.PLACED, entry.fence + 1)
+    assert moved.request.approval == Approval("U2", "go on")
+    assert (moved.place, moved.asked) == ("thread C1 1.5", "C2 1.6")
+    assert (moved.wake, moved.until, moved.ended) == (None, None, None)
+    assert moved.decided == pytest.approx(database.now(), abs=2)
+    assert only(database, "holder") == {"holder": "a"}
+    (said,) = database.rows("SELECT * FROM events WHERE kind = 'approved'")
+    assert (said["user"], said["detail"], said["request"]) == ("U2", "go on", entry.request.id)
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        ("rejected", Rejected("U2", "no")),
+        ("cancelled", Cancelled("U2")),
+        ("denied", Denied()),
+    ],
+)
+async def test_a_decision_against_it_is_its_outcome(
+    database: Database, ledger: Ledger, kind: str, outcome: Outcome
+) -> None:
+    entry = await asked(ledger)
+    comment = outcome.comment if isinstance(outcome, Rejected) else None
+    moved = await ledger.clicks.move(
+        entry, State.ANSWERED, "U2", kind, comment=comment, outcome=outcome
+    )
+    assert moved
+    assert (moved.state, moved.outcome, moved.request.approval) == (State.ANSWERED, outcome, None)
+    assert only(database, "decided_by") == {"decided_by": "U2"}
+    (said,) = database.rows(f"SELECT outcome FROM events WHERE kind = '{kind}'")  # noqa: S608
+    assert said == {"outcome": kind}
+
+
+async def test_what_ends_by_a_click_forgets_the_key_to_the_conversation(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await begun(ledger, State.CONFIRMING)
+    cancelled = Cancelled("U1")
+    moved = await ledger.clicks.move(entry, State.ENDED, "U1", "cancelled", outcome=cancelled)
+    assert moved
+    assert moved.ended == pytest.approx(database.now(), abs=2)
+    assert only(database, "response_url, state") == {"response_url": None, "state": "ended"}
+    await begun(ledger, State.ACCEPTED, new_request(env=entry.request.env))
+
+
+async def test_what_is_confirmed_answers_where_it_was_confirmed(ledger: Ledger) -> None:
+    entry = await begun(ledger, State.CONFIRMING)
+    moved = await ledger.clicks.move(
+        entry, State.ACCEPTED, "U1", "confirmed", response_url="https://hooks.example/newer"
+    )
+    assert moved
+    assert moved.request.origin.response_url == "https://hooks.example/newer"
+    assert moved.request.approval is None
+
+
+async def test_what_is_confirmed_may_wait_on_by_another_rule(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await begun(ledger, State.CONFIRMING)
+    moved = await ledger.clicks.move(
+        entry, State.WAITING, "U1", "confirmed", patience=50.0, rule="four eyes"
+    )
+    assert moved
+    assert (moved.state, moved.wake, moved.request.rule) == (State.WAITING, None, "four eyes")
+    assert moved.until == pytest.approx(database.now() + 50, abs=2)
+    assert only(database, "decided_by") == {"decided_by": None}
+
+
+async def test_a_click_tells_only_what_was_not_known(ledger: Ledger) -> None:
+    for entry, place, where in (
+        (await asked(ledger), "thread C1 1.5", "C2 1.6"),
+        (await begun(ledger, State.WAITING), "thread C9 9.9", "C8 8.8"),
+    ):
+        moved = await ledger.clicks.move(
+            entry, State.ACCEPTED, "U2", "approved", asked="C8 8.8", place="thread C9 9.9"
+        )
+        assert moved
+        assert (moved.place, moved.asked) == (place, where)
+
+
+async def test_an_end_in_time_is_no_decision_of_anybody_s(ledger: Ledger) -> None:
+    entry = await asked(ledger)
+    assert await ledger.answer(entry, Expired("approval"), 0.0, ())
+    found = await stands(ledger, entry)
+    assert (found.outcome, found.decided) == (Expired("approval"), None)
+
+
+@pytest.mark.parametrize("outcome", [Shared(), FAILED, Unknown(all_guidance()[0])])
+async def test_who_approved_is_known_however_it_ended(ledger: Ledger, outcome: Outcome) -> None:
+    entry = await asked(ledger)
+    moved = await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
+    assert moved
+    assert await ledger.answer(moved, outcome, 0.1, ())
+    found = await stands(ledger, entry)
+    assert (found.outcome, found.request.approval) == (outcome, Approval("U2"))
+
+
+# Who is too late.
+
+
+async def test_of_all_who_click_at_once_at_two_replicas_one_decides(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    for _ in range(5):
+        entry = await asked(ledger)
+        moved = await asyncio.gather(
+            *(
+                at.clicks.move(entry, State.PLACED, f"U{number}", "approved")
+                for number, at in enumerate([ledger, other] * 5)
+            )
+        )
+        (won,) = (each for each in moved if each)
+        assert (await stands(other, entry)).request.approval == won.request.approval
+    assert database.kinds().count("approved") == 5
+
+
+@pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
+async def test_what_does_not_wait_any_more_is_not_moved(
+    database: Database, ledger: Ledger, other: Ledger, state: State
+) -> None:
+    entry = await begun(ledger, state)
+    first = await ledger.clicks.move(entry, State.ACCEPTED, "U1", "first")
+    for to in (State.ACCEPTED, State.WAITING, State.ANSWERED, State.ENDED):
+        assert await other.clicks.move(entry, to, "U2", "second") is None
+    assert first == await stands(ledger, entry)
+    assert "second" not in database.kinds()
+
+
+async def test_who_held_it_before_the_click_writes_nothing_any_more(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await begun(ledger, State.WAITING)
+    moved = await other.clicks.move(entry, State.PLACED, "U2", "approved", asked="C2 1.6")
+    assert moved
+    assert not await ledger.place(entry, "elsewhere")
+    assert not await ledger.asked(entry, "elsewhere")
+    assert not await ledger.answer(entry, Expired("approval"), 0.0, ())
+    await ledger.rest(entry)
+    assert not await ledger.end(entry, "delivered")
+    assert moved == replace(await stands(ledger, entry), at=moved.at)
+    assert only(database, "holder, wake") == {"holder": "b", "wake": None}
+    assert await other.answer(moved, Shared(), 0.1, ())
+
+
+async def test_a_click_after_a_take_over_counts_and_ends_what_was_taken(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await asked(ledger)
+    database.execute("UPDATE requests SET wake = 1")
+    (taken,) = await other.take_over(9)
+    assert await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
+    assert not await other.answer(taken, Expired("approval"), 0.0, ())
+    await other.rest(taken)
+    assert only(database, "holder, state") == {"holder": "a", "state": "placed"}
+
+
+# Waiting for people.
+
+
+async def test_what_waits_for_a_confirmation_is_nobody_s_until_its_time_is_over(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await begun(ledger, State.CONFIRMING)
+    found = await stands(ledger, entry)
+    assert found.until == pytest.approx(database.now() + PATIENCE, abs=2)
+    assert found.wake == pytest.approx(found.until, abs=0.1)
+    assert entry.until == pytest.approx(found.until)
+    assert only(database, "holder") == {"holder": None}
+    assert await ledger.take_over(9) == await other.take_over(9) == []
+    database.execute("UPDATE requests SET wake = 1, until = 1")
+    (taken,) = await other.take_over(9)
+    assert (taken.state, taken.taken_over, taken.until) == (State.CONFIRMING, 0, 1)
+    assert taken.at == pytest.approx(database.now(), abs=2)
+    assert await ledger.take_over(9) == []
+
+
+async def test_what_waits_for_approvers_is_held_until_they_are_asked(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await begun(ledger, State.WAITING)
+    assert entry.until == pytest.approx(database.now() + PATIENCE, abs=2)
+    assert only(database, "holder, wake") == {"holder": "a", "wake": None}
+    assert await other.take_over(9) == []
+
+
+async def test_it_rests_for_half_of_what_is_left_and_then_for_all(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await asked(ledger)
+    assert entry.wake == pytest.approx(database.now() + PATIENCE / 2, abs=2)
+    assert await other.take_over(9) == []
+    for at in (ledger, other):
+        database.execute("UPDATE requests SET wake = 1")
+        (taken,) = await at.take_over(9)
+        assert taken.taken_over == 0
+        await at.rest(taken)
+        assert (await stands(at, taken)).wake == entry.until
+    assert await ledger.take_over(9) == await other.take_over(9) == []
+
+
+async def test_who_says_twice_that_it_rests_loses_no_reminder(ledger: Ledger) -> None:
+    entry = await begun(ledger, State.WAITING)
+    await ledger.rest(entry)
+    first = await stands(ledger, entry)
+    await ledger.rest(entry)
+    assert (await stands(ledger, entry)).wake == first.wake
+
+
+async def test_who_does_not_hold_it_lets_nobody_rest(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await begun(ledger, State.WAITING)
+    await ledger.close()
+    (taken,) = await other.take_over(9)
+    assert taken.taken_over == 1
+    await other.rest(replace(entry, fence=entry.fence))
+    assert only(database, "holder, wake") == {"holder": "b", "wake": None}
+
+
+async def test_a_request_that_rests_survives_its_replica(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await asked(ledger)
+    await ledger.close()
+    assert await other.take_over(9) == []
+    assert await other.clicks.move(entry, State.PLACED, "U2", "approved")
+    assert only(database, "taken_over") == {"taken_over": 0}
+
+
+async def test_what_is_asked_by_now_is_listed_for_the_approvers(ledger: Ledger) -> None:
+    first = await asked(ledger)
+    await begun(ledger, State.WAITING)
+    await begun(ledger, State.CONFIRMING)
+    second = await asked(ledger)
+    gone = await asked(ledger)
+    await ledger.clicks.move(gone, State.PLACED, "U2", "approved")
+    listed = [entry.request.id for entry in await ledger.clicks.waiting()]
+    assert listed == [first.request.id, second.request.id]
+
+
+async def test_what_is_not_there_is_not_found(ledger: Ledger) -> None:
+    assert await ledger.clicks.find("nothing") is None
+    entry = await begun(ledger, State.WAITING)
+    unknown = replace(entry, request=replace(entry.request, id="nothing"))
+    assert await ledger.clicks.move(unknown, State.PLACED, "U2", "approved") is None
+
+
+async def test_no_time_of_a_click_comes_from_the_replica_s_clock(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await asked(ledger)
+    await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
+    numbers = [
+        value
+        for _, parameters in database.statements
+        for value in (parameters.values() if isinstance(parameters, dict) else parameters)
+        if isinstance(value, int | float)
+    ]
+    assert numbers
+    assert max(numbers) < 1e6
+
+
+# Clicks of which nobody knows whether they were recorded.
+
+
+def reached(database: Database) -> threading.Event:
+    """Return what is set as soon as the ledger begins a transaction."""
+    reached = threading.Event()
+    engine = database.opened[0].engine
+    event.listen(engine, "checkout", lambda *_: reached.set())
+    return reached
+
+
+@pytest.mark.parametrize(
+    ("state", "to", "outcome"),
+    [
+        (State.WAITING, State.PLACED, None),
+        (State.WAITING, State.ANSWERED, Rejected("U2", "no")),
+        (State.CONFIRMING, State.ENDED, Cancelled("U2")),
+        (State.CONFIRMING, State.WAITING, None),
+    ],
+)
+async def test_a_click_whose_person_hears_nothing_is_taken_back(
+    database: Database, ledger: Ledger, state: State, to: State, outcome: Outcome | None
+) -> None:
+    entry = await asked(ledger) if state is State.WAITING else await begun(ledger, state)
+    entry = await stands(ledger, entry)
+    before, started = only(database), reached(database)
+    with database.locked():
+        clicking = asyncio.create_task(
+            ledger.clicks.move(
+                entry,
+                to,
+                "U2",
+                "decided",
+                comment="no",
+                outcome=outcome,
+                response_url="https://hooks.example/newer",
+                patience=5.0,
+                rule="another",
+            )
+        )
+        await soon(started.is_set)
+        clicking.cancel()
+        await asyncio.wait([clicking])
+        assert clicking.cancelled()
+    await ledger.beat()
+    after = only(database)
+    assert database.kinds()[-2:] == ["decided", "taken back"]
+    assert after.pop("fence") == entry.fence + 1
+    assert before.pop("fence") == entry.fence
+    assert after == before
+    assert await ledger.take_over(9) == []
+    again = await stands(ledger, entry)
+    assert await ledger.clicks.move(again, to, "U2", "decided", outcome=outcome)
+
+
+async def test_a_click_that_came_too_late_takes_nothing_back(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await asked(ledger)
+    moved = await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
+    started = reached(database)
+    with database.locked():
+        clicking = asyncio.create_task(
+            ledger.clicks.move(entry, State.PLACED, "U2", "approved")  # likewise, at once
+        )
+        await soon(started.is_set)
+        clicking.cancel()
+        await asyncio.wait([clicking])
+    await ledger.beat()
+    assert moved == await stands(ledger, entry)
+    assert "taken back" not in database.kinds()
+
+
+async def test_what_the_ledger_does_not_take_in_time_is_not_done(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await asked(ledger)
+    with database.locked(), pytest.raises(LedgerDownError):
+        await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
+    await ledger.beat()
+    assert (await stands(ledger, entry)).state is State.WAITING
+
+
+# Once more.
+
+
+async def test_a_request_is_tried_again_once(database: Database, ledger: Ledger) -> None:
+    first = await over(ledger, new_request(), FAILED)
+    retry = Retry(first.request.id, "U2")
+    again = new_request(env=first.request.env)
+    second = await begun(ledger, State.ACCEPTED, again, retry)
+    assert (await stands(ledger, first)).retried_by == "U2"
+    other = new_request(env="another")
+    assert await ledger.accept(other, retry=Retry(first.request.id, "U3")) == Retried()
+    assert (await stands(ledger, first)).retried_by == "U2"
+    found = await ledger.accept(new_request(env=first.request.env), retry=retry)
+    assert isinstance(found, UnderWay)
+    assert found.entry.request.id == second.request.id
+    assert database.kinds().count("accepted") == 2
+
+
+async def test_of_two_who_try_again_at_two_replicas_one_does(ledger: Ledger, other: Ledger) -> None:
+    for _ in range(5):
+        first = await over(ledger, new_request(), FAILED)
+        found = await asyncio.gather(
+            *(
+                at.accept(
+                    new_request(env=f"{first.request.env}-{number}"),
+                    retry=Retry(first.request.id, f"U{number}"),
+                )
+                for number, at in enumerate([ledger, other] * 3)
+            )
+        )
+        kinds = sorted(type(each).__name__ for each in found)
+        assert kinds == ["Accepted", *["Retried"] * 5]
+        (won,) = (number for number, each in enumerate(found) if isinstance(each, Accepted))
+        assert (await stands(ledger, first)).retried_by == f"U{won}"
+
+
+async def test_a_retry_that_does_not_come_about_is_not_used_up(ledger: Ledger) -> None:
+    first = await over(ledger, new_request(), FAILED)
+    running = await begun(ledger, State.ACCEPTED, new_request(env=first.request.env))
+    found = await ledger.accept(
+        new_request(env=first.request.env), retry=Retry(first.request.id, "U2")
+    )
+    assert isinstance(found, UnderWay)
+    assert found.entry.request.id == running.request.id
+    assert (await stands(ledger, first)).retried_by is None
+
+
+async def test_a_retry_whose_person_hears_nothing_is_given_back(
+    database: Database, ledger: Ledger
+) -> None:
+    first = await over(ledger, new_request(), FAILED)
+    started = reached(database)
+    again = new_request(env=first.request.env)
+    with database.locked():
+        asking = asyncio.create_task(ledger.accept(again, retry=Retry(first.request.id, "U2")))
+        await soon(started.is_set)
+        asking.cancel()
+        await asyncio.wait([asking])
+    await ledger.beat()
+    assert database.kinds()[-1] == "withdrawn"
+    assert (await stands(ledger, first)).retried_by is None

@@ -1,0 +1,555 @@
+"""Samples of all that the bot can say, in any of its languages."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import cast
+
+from hypothesis import strategies as st
+
+from bot.command.mistake import (
+    AppidFault,
+    ExtraWords,
+    Misread,
+    MissingAppid,
+    MissingEnv,
+    Mistake,
+    NotAnAppid,
+    NotAnEnv,
+    OptionNotHere,
+    OptionTwice,
+    OptionWithoutValue,
+    ReasonTooLong,
+    SeveralAppids,
+    Swapped,
+    TooManyAppids,
+    UnclosedQuote,
+    UnknownOption,
+    UnknownWord,
+)
+from bot.guidance import all_guidance, for_code, for_trouble
+from bot.guidance.types import Trouble
+from bot.link import Link, LinkState
+from bot.messages import Message
+from bot.messages.answers import (
+    NoThread,
+    accepted,
+    answer,
+    elsewhere,
+    only_you,
+    parent,
+    replacing,
+    unconfirmed,
+)
+from bot.messages.history import (
+    Line,
+    history,
+    no_history,
+    not_recorded,
+    shared_before,
+    under_way,
+)
+from bot.messages.mistakes import misread
+from bot.messages.notices import broken, stopping
+from bot.messages.people import help_, whoami
+from bot.messages.permissions import as_dry_run, denied, dry_run, no_owner, why
+from bot.messages.words import Words
+from bot.outcome import Called, Failed, Outcome, Said, Shared, Unknown
+from bot.playground.loopback import Json
+from bot.policy import (
+    Allow,
+    Approvers,
+    Ask,
+    DeniedByRule,
+    Deny,
+    Effect,
+    GroupUnreadable,
+    NeedsApproval,
+    NeedsConfirmation,
+    NoRule,
+    Person,
+    PersonUnreadable,
+    Policy,
+    Rule,
+    Standing,
+    Unreadable,
+    decide,
+    explain,
+    nearest,
+)
+from bot.request import Origin, Request
+
+APPID, OWNER, ENV = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "prod-1"
+RID = "686cab53-686d2226-2e40eeeb"
+REASON = 'release 12 & "hotfix" <3'
+TEAM, REQUESTER, OTHER = "T012ABCDEF", "U012ABCDEF", "U0OTHER123"
+CHANNEL, GROUP, GROUP_2 = "C012ABCDEF", "S012ABCDEF", "S0OPS12345"
+CONTACT = "the platform team, in #platform-help"
+MENTIONS = {
+    *(f"<@{user}>" for user in (REQUESTER, OTHER)),
+    *(f"<!subteam^{group}>" for group in (GROUP, GROUP_2)),
+    *(f"<#{channel}>" for channel in (CHANNEL, "C0RELEASES")),
+}
+
+NOW = 1_764_028_800.5  # 2025-11-25 00:00 UTC
+LINK = "https://acme.slack.com/archives/C012ABCDEF/p1764028801000200"
+DATE = r"<!date\^\d+\^\{date_short_pretty\} \{time\}\|\d{4}-\d\d-\d\d \d\d:\d\d UTC>"
+OWN_MARKUP = re.compile(rf"{DATE}|<{re.escape(LINK)}\|(?:(?:this )?thread|(?:这个)?消息列)>")
+
+TESTERS = Rule(
+    "testers", Effect.ALLOW, users=frozenset({OTHER}), appids=("wx5*", "wx6*"), envs=("test-*",)
+)
+PLATFORM = Rule("platform team", Effect.ALLOW, groups=frozenset({GROUP}), envs=("prod-*", "test-*"))
+RELEASES = Rule(
+    "release & rollback",
+    Effect.ALLOW,
+    users=frozenset({OTHER, REQUESTER}),
+    channels=frozenset({"C0RELEASES"}),
+    confirm=True,
+    guests=True,
+)
+APPROVAL = Rule(
+    "everyone else",
+    Effect.APPROVE,
+    users=frozenset({"*"}),
+    approvers=Approvers(frozenset(), frozenset({GROUP}), CHANNEL, timedelta(hours=24)),
+)
+NEVER = Rule("never", Effect.DENY, envs=("vault-*",))
+UNSURE = Rule("unsure", Effect.ALLOW, groups=frozenset({GROUP}), confirm=True)
+ASKING = Rule("asking", Effect.APPROVE, groups=frozenset({GROUP}))
+KEPT_OUT = Rule("kept out", Effect.DENY, groups=frozenset({GROUP}))
+ELSEWHERE = Rule(
+    "elsewhere",
+    Effect.ALLOW,
+    groups=frozenset({GROUP, GROUP_2}),
+    channels=frozenset({"C0RELEASES"}),
+)
+POLICY = Policy((NEVER, TESTERS, PLATFORM, RELEASES), (), OWNER, CONTACT)
+
+MEMBER = Person(TEAM, REQUESTER, groups=frozenset({GROUP, GROUP_2}))
+STRANGER = Person(TEAM, REQUESTER)
+GUEST = Person(TEAM, REQUESTER, Standing.GUEST)
+HALF_READ = Person(
+    TEAM,
+    REQUESTER,
+    unreadable={GROUP: Unreadable.MISSING_SCOPE, GROUP_2: Unreadable.RATE_LIMITED},
+)
+ORIGIN = Origin(TEAM, REQUESTER, CHANNEL, "releases", "1.2", "https://hooks.example.org/x")
+ASK = Ask(STRANGER, CHANNEL, APPID, ENV)
+
+
+def request(reason: str | None = None) -> Request:
+    return Request("7kq2m9xc", ORIGIN, APPID, ENV, OWNER, "platform team", reason)
+
+
+def mistakes() -> Iterator[tuple[str, Mistake, str, str]]:
+    usage, fixed = "/share-env <appid> <env>", f"/share-env {APPID} {ENV}"
+    yield "unclosed quote", UnclosedQuote(), f'{APPID} {ENV} --reason "go', f'{fixed} --reason "go"'
+    words = {
+        AppidFault.BLANK: "<appid>",
+        AppidFault.CASE: APPID.upper(),
+        AppidFault.PREFIX: "gh_5fe6bb43205e9e",
+        AppidFault.LENGTH: APPID[:-1],
+        AppidFault.LETTERS: APPID[:-1] + "g",
+    }
+    for fault in AppidFault:
+        word = words[fault]
+        typed = f"{word} {ENV}".replace("<", "&lt;").replace(">", "&gt;")
+        yield f"appid, {fault.value}", NotAnAppid(word, fault), typed, fixed
+    yield "not an env", NotAnEnv("prod_1"), f"{APPID} prod_1", f"/share-env {APPID} <env>"
+    only_marked = NotAnEnv("env", blank=True)
+    yield "not an env, blank", only_marked, f"{APPID} env", f"/share-env {APPID} <env>"
+    yield "swapped", Swapped(), f"{ENV} {APPID}", fixed
+    yield "no appid", MissingAppid(), ENV, f"/share-env <appid> {ENV}"
+    yield "no env", MissingEnv(), APPID, f"/share-env {APPID} <env>"
+    extra = ExtraWords(("for", "the", "release"))
+    line = f"{fixed} --reason {' '.join(extra.words)}"
+    yield "extra words", extra, f"{APPID} {ENV} for the release", line
+    many = ExtraWords(tuple("abcdefgh"))
+    yield "many extra words", many, f"{APPID} {ENV} a b c d e f g h", fixed
+    yield "several appids", SeveralAppids(2), f"{APPID} {OWNER} {ENV}", fixed
+    yield "too many appids", TooManyAppids(60, 50), f"{APPID} {OWNER} … {ENV}", fixed
+    yield "unknown word", UnknownWord("hlep", "help"), "hlep", "/share-env help"
+    near, far = UnknownOption("--dryrun", "--dry-run"), UnknownOption("--force", None)
+    yield "unknown option, close", near, f"{APPID} {ENV} --dryrun", f"{fixed} --dry-run"
+    yield "unknown option", far, f"{APPID} {ENV} --force", fixed
+    blank = f'{fixed} --reason "why it is needed"'
+    yield "option without value", OptionWithoutValue("--reason"), f"{APPID} {ENV} --reason", blank
+    yield "option twice", OptionTwice("--dry-run"), f"{APPID} {ENV} --dry-run --dry-run", fixed
+    yield "option not here", OptionNotHere("--reason", "help"), "help --reason x", "/share-env help"
+    yield "reason too long", ReasonTooLong(512, 300), f"{APPID} {ENV} --reason …", fixed
+    yield "option alone", MissingAppid(), "--dry-run", f"{usage} --dry-run"
+
+
+def _asks() -> Iterator[tuple[str, Policy, Ask]]:
+    yield "allowed", POLICY, Ask(MEMBER, CHANNEL, APPID, ENV)
+    yield "to be confirmed", POLICY, Ask(GUEST, "C0RELEASES", APPID, ENV)
+    yield "to be approved", Policy((NEVER, APPROVAL)), ASK
+    yield "by a rule", POLICY, Ask(MEMBER, CHANNEL, APPID, "vault-1")
+    yield "no rule", Policy((NEVER, TESTERS), contact=CONTACT), ASK
+    yield "without rules", Policy(()), ASK
+    yield "no rule for them", POLICY, ASK
+    yield "no rule for the appid", Policy((TESTERS,)), Ask(STRANGER, CHANNEL, OWNER, "test-1")
+    yield "no rule for guests", POLICY, Ask(GUEST, CHANNEL, APPID, "test-1")
+    yield (
+        "no rule here, and unreadable",
+        Policy((ELSEWHERE,), contact=CONTACT),
+        Ask(HALF_READ, CHANNEL, APPID, ENV),
+    )
+    for standing in (Standing.BOT, Standing.DEACTIVATED):
+        yield (
+            f"standing {standing.name}",
+            POLICY,
+            Ask(Person(TEAM, REQUESTER, standing), CHANNEL, APPID, ENV),
+        )
+    for trouble in Unreadable:
+        person = Person(TEAM, REQUESTER, unreadable={GROUP: trouble})
+        yield f"group {trouble.name}", POLICY, Ask(person, CHANNEL, APPID, ENV)
+    for rule in (UNSURE, ASKING, KEPT_OUT):
+        yield (
+            f"group unreadable, {rule.name}",
+            Policy((rule, PLATFORM), contact=CONTACT),
+            Ask(HALF_READ, CHANNEL, APPID, ENV),
+        )
+
+
+def denials() -> Iterator[tuple[str, Policy, Ask, Deny]]:
+    for name, policy, ask in _asks():
+        decision = decide(policy, ask)
+        if isinstance(decision, Deny):
+            yield name, policy, ask, decision
+    for trouble in Unreadable:
+        yield f"person {trouble.name}", POLICY, ASK, Deny(PersonUnreadable(trouble))
+
+
+def _outcomes() -> Iterator[tuple[str, Called]]:
+    said = Said(40097, "invalid args", RID)
+    yield "shared", Shared()
+    yield "shared after 2 tries", Shared(2)
+    for row in all_guidance():
+        ending = Unknown if row.in_doubt else Failed
+        code = int(row.key) if row.key.lstrip("-").isdigit() else None
+        its_own = Said(code, "as WeChat words it", RID) if code else None
+        yield row.key, ending(row, its_own)
+    yield "unknown code", Failed(for_code(99999), Said(99999, "", None))
+    yield "hostile words", Failed(for_code(40097), Said(40097, "<!channel> & `x` *y* _z_", RID), 3)
+    yield "in doubt from before", Unknown(for_code(40097), said, 2)
+    yield (
+        "in doubt from before, no words",
+        Unknown(for_trouble(Trouble.TOKEN_SERVER_STALE), None, 3),
+    )
+    yield "no token", Failed(for_trouble(Trouble.TOKEN_SERVER_DOWN), None, 0)
+    address = Said(61004, "access clientip is not registered requestIP: 192.0.2.7", RID)
+    yield "no ticket", Failed(for_trouble(Trouble.NO_TICKET), None, 0, Link.TICKET)
+    yield "address not listed", Failed(for_code(61004), address, 0, Link.PLATFORM)
+    not_authorised = Said(61003, "component is not authorized by this account", RID)
+    yield "owner not authorised", Failed(for_code(61003), not_authorised, 0, Link.OWNER)
+
+
+GOOD_UNTIL = NOW + 6000
+TICKET_FINE = LinkState(Link.TICKET, None, NOW + 43_000, NOW)
+PLATFORM_FINE = LinkState(Link.PLATFORM, None, GOOD_UNTIL, NOW - 1200)
+NO_TICKET = for_trouble(Trouble.NO_TICKET)
+CHAINS: dict[str, list[LinkState]] = {
+    "fresh": [TICKET_FINE, PLATFORM_FINE, LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200)],
+    "never had": [
+        LinkState(Link.TICKET, None, None, None),
+        LinkState(Link.PLATFORM, None, None, None),
+        LinkState(Link.OWNER, OWNER, None, None),
+    ],
+    "run out": [TICKET_FINE, PLATFORM_FINE, LinkState(Link.OWNER, OWNER, None, NOW - 9000)],
+    "failed": [
+        TICKET_FINE,
+        PLATFORM_FINE,
+        LinkState(Link.OWNER, OWNER, None, None, for_code(61003), NOW),
+    ],
+    "failed, and good for a while": [
+        TICKET_FINE,
+        PLATFORM_FINE,
+        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200, for_code(61004), NOW),
+    ],
+    "without dates": [
+        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, None),
+        LinkState(Link.OWNER, APPID, None, None, for_code(61023)),
+    ],
+    "no ticket": [
+        LinkState(Link.TICKET, None, None, None, for_code(40125), NOW),
+        LinkState(Link.PLATFORM, None, None, NOW - 9000, NO_TICKET, NOW),
+        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200),
+    ],
+    "two owners": [
+        TICKET_FINE,
+        PLATFORM_FINE,
+        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200),
+        LinkState(Link.OWNER, APPID, None, None, for_code(61023), NOW),
+    ],
+    "many owners": [
+        TICKET_FINE,
+        PLATFORM_FINE,
+        *(
+            LinkState(Link.OWNER, f"wx{n:016x}", GOOD_UNTIL, NOW - 1200, for_code(61004), NOW)
+            for n in range(40)
+        ),
+    ],
+}
+
+
+def _permissions(words: Words) -> Iterator[tuple[str, Message]]:
+    for name, policy, ask in _asks():
+        yield f"why: {name}", why(words, decide(policy, ask), ask, policy, explain(policy, ask))
+    for name, policy, ask, no in denials():
+        yield f"denied: {name}", denied(words, no, ask, policy)
+    unread = Deny(PersonUnreadable(Unreadable.SLACK_DOWN))
+    yield "why: person unreadable", why(words, unread, ASK, POLICY, explain(POLICY, ASK))
+    yield "no owner", no_owner(words, ASK, POLICY)
+    for name, decision in (
+        ("allowed", Allow(PLATFORM)),
+        ("to be confirmed", NeedsConfirmation(RELEASES)),
+        ("to be approved", NeedsApproval(APPROVAL)),
+    ):
+        yield f"dry run: {name}", dry_run(words, decision, ASK, f"`{APPID}`", OWNER)
+    no = Deny(NoRule(nearest(POLICY, ASK)))
+    yield "dry run: denied", as_dry_run(words, denied(words, no, ASK, POLICY))
+    yield "dry run: no owner", as_dry_run(words, no_owner(words, ASK, POLICY))
+
+
+def _people(words: Words) -> Iterator[tuple[str, Message]]:
+    def about(person: Person | Unreadable, *rules: Rule) -> Message:
+        return whoami(words, person, REQUESTER, TEAM, rules)
+
+    yield "whoami: member", about(MEMBER, PLATFORM, RELEASES)
+    for name, links in CHAINS.items():
+        yield f"whoami: tokens {name}", whoami(words, MEMBER, REQUESTER, TEAM, (PLATFORM,), links)
+    yield "whoami: without rights", about(STRANGER)
+    yield "whoami: groups unreadable", about(HALF_READ, RELEASES)
+    for standing in Standing:
+        yield f"whoami: {standing.name}", about(Person(TEAM, REQUESTER, standing))
+    for trouble in Unreadable:
+        yield f"whoami: {trouble.name}", about(trouble)
+        yield f"help: {trouble.name}", help_(words, trouble, (), POLICY)
+    yield "help: rights", help_(words, MEMBER, (TESTERS, PLATFORM, RELEASES, APPROVAL), POLICY)
+    yield "help: many rights", help_(words, MEMBER, (PLATFORM,) * 12, POLICY)
+    yield "help: no rights", help_(words, STRANGER, (), POLICY)
+
+
+def line_of(n: int, outcome: Outcome | None, link: str | None = LINK) -> Line:
+    by = Origin(TEAM, (REQUESTER, OTHER)[n % 2], CHANNEL, "releases", f"{n}.2", "")
+    asked = Request(f"7kq2m9x{n}", by, APPID, f"prod-{n}", OWNER, "platform team")
+    return Line(asked, outcome, NOW - n * 86_400, link)
+
+
+def _histories(words: Words) -> Iterator[tuple[str, Message]]:
+    failed, unknown = Failed(for_code(85088)), Unknown(for_trouble(Trouble.TIMEOUT))
+    endings = (None, Shared(), failed, unknown)
+    lines = [line_of(n, outcome) for n, outcome in enumerate(endings)]
+    yield "history: mine", history(words, lines, None)
+    yield "history: about an env", history(words, [line_of(1, Shared())], ENV)
+    yield "history: about an appid", history(words, [line_of(2, Shared(), None)], APPID)
+    yield "history: none of mine", history(words, [], None)
+    yield "history: none about", history(words, [], ENV)
+    yield (
+        "history: too many of mine",
+        history(words, [line_of(n, Shared()) for n in range(40)], None),
+    )
+    yield "history: too many about", history(words, [line_of(n, failed) for n in range(40)], APPID)
+    yield "no history", no_history(words)
+    yield "not recorded", not_recorded(words)
+    for name, link in (("in a thread", LINK), ("in private", None)):
+        yield f"under way: {name}", under_way(words, request(REASON), link)
+        yield f"shared before: {name}", shared_before(words, request(REASON), NOW, link)
+
+
+def messages(words: Words) -> dict[str, Message]:
+    """Return every message that the bot can say in a language, by name."""
+    return dict(_messages(words))
+
+
+def _messages(words: Words) -> Iterator[tuple[str, Message]]:
+    for name, mistake, received, instead in mistakes():
+        yield f"mistake: {name}", misread(words, Misread(mistake, received, instead))
+    yield from _permissions(words)
+    yield from _people(words)
+    yield "accepted", accepted(words, request())
+    failed, unknown = Failed(for_code(85088)), Unknown(for_trouble(Trouble.TIMEOUT))
+    states = {"begun": None, "shared": Shared(), "failed": failed, "unknown": unknown}
+    for name, outcome in states.items():
+        yield f"parent: {name}", parent(words, request(), outcome)
+        yield f"parent: {name}, with reason", parent(words, request(REASON), outcome)
+    for name, ended in _outcomes():
+        yield f"answer: {name}", answer(words, request(), ended)
+    for name, ended in (
+        ("shared", Shared()),
+        ("failed", failed),
+        ("unknown", unknown),
+        ("without a call", Failed(for_trouble(Trouble.TOKEN_SERVER_DOWN), None, 0)),
+        ("given up", Unknown(for_trouble(Trouble.GIVEN_UP), None, 0)),
+    ):
+        yield f"called again: {name}", answer(words, request(), ended, called_again=True)
+    for place in NoThread:
+        yield f"private: {place.name}", only_you(words, parent(words, request(), None), place)
+    yield (
+        "private: with reason",
+        only_you(words, parent(words, request(REASON), None), NoThread.NOT_INVITED),
+    )
+    yield "direct", elsewhere(words, parent(words, request(), None))
+    yield "unconfirmed", unconfirmed(words, answer(words, request(), Shared()))
+    yield "replacing", replacing(words, parent(words, request(REASON), None))
+    yield from _histories(words)
+    yield "stopping", stopping(words)
+    yield "broken", broken(words, "5f2c1e7a")
+
+
+def whole(message: Message) -> str:
+    """Return a message as golden text: what it says, and its blocks."""
+    lines = (json.dumps(block, ensure_ascii=False) for block in message.blocks)
+    return "\n".join([message.text, "", *lines])
+
+
+def blocks(message: Message) -> Json:
+    """Return the blocks of a message as JSON."""
+    return cast("Json", message.blocks)
+
+
+def texts(message: Message) -> list[str]:
+    """Return the mrkdwn of all blocks."""
+    return [str(each["text"]) for each in mrkdwn(blocks(message))]
+
+
+def mrkdwn(found: Json) -> Iterator[dict[str, Json]]:
+    """Return every text object in blocks."""
+    if isinstance(found, dict) and found.get("type") == "mrkdwn":
+        yield found
+    elif isinstance(found, dict | list):
+        for inner in found.values() if isinstance(found, dict) else found:
+            yield from mrkdwn(inner)
+
+
+PIECES = [
+    "{appid}",
+    "{",
+    "<",
+    ">",
+    "&",
+    "!",
+    "`",
+    "\n",
+    "  ",
+    "<!channel>",
+    "<@U1>",
+    "<#C1|c>",
+    "<http://a|b>",
+    "&lt;",
+]
+HOSTILE = st.builds(
+    lambda pieces, times: "".join(pieces) * times,
+    st.lists(st.sampled_from(PIECES) | st.characters(), max_size=30),
+    st.sampled_from([1, 1, 20, 300]),
+)
+
+
+def named(name: str, contact: str = CONTACT) -> tuple[Rule, Policy]:
+    """Return a rule and a policy whose every free text is `name`."""
+    rule = Rule(
+        name,
+        Effect.ALLOW,
+        users=frozenset({OTHER}),
+        groups=frozenset({GROUP}),
+        channels=frozenset({"C0RELEASES"}),
+        appids=("wx*", name, *["?" + name] * 9),
+        envs=("prod-*", *[name] * 9),
+    )
+    return rule, Policy((rule,) * 12, (), None, contact)
+
+
+def _why(words: Words, name: str) -> Message:
+    rule, policy = named(name)
+    ask = Ask(HALF_READ, CHANNEL, APPID, "dev-1")
+    return why(
+        words,
+        Deny(GroupUnreadable(rule, GROUP, Unreadable.SLACK_DOWN)),
+        ask,
+        policy,
+        explain(policy, ask),
+    )
+
+
+def _said_by_wechat(words: Words, errmsg: str) -> Message:
+    return answer(words, request(), Unknown(for_code(-1000), Said(-1000, errmsg, RID), 2))
+
+
+def _misread(mistake: Callable[[str], Mistake]) -> Callable[[Words, str], Message]:
+    return lambda words, word: misread(
+        words, Misread(mistake(word), word[:300], f'/share-env --reason "{word[:300]}"')
+    )
+
+
+def _known(word: str) -> Request:
+    """Return a request whose words are `word`, as a ledger that others wrote to might hold it."""
+    return Request("7kq2m9xc", ORIGIN, word, word, word, word, word)
+
+
+SPEAKERS: dict[str, Callable[[Words, str], Message]] = {
+    "reason": lambda words, text: parent(words, request(text), None),
+    "reason in private": lambda words, text: only_you(
+        words, parent(words, request(text), None), NoThread.CANNOT_TELL
+    ),
+    "reason, replacing": lambda words, text: replacing(words, parent(words, request(text), None)),
+    "under way": lambda words, word: under_way(words, _known(word), LINK),
+    "shared before": lambda words, word: shared_before(words, _known(word), NOW, None),
+    "history": lambda words, word: history(words, [Line(_known(word), None, NOW, LINK)] * 20, word),
+    "history, none": lambda words, word: history(words, [], word),
+    "errmsg": _said_by_wechat,
+    "reference": broken,
+    "word for an appid": _misread(lambda word: NotAnAppid(word, AppidFault.LENGTH)),
+    "word for an env": _misread(NotAnEnv),
+    "word for an env, blank": _misread(lambda word: NotAnEnv(word, blank=True)),
+    "extra words": _misread(lambda word: ExtraWords((word,) * 9)),
+    "unknown word": _misread(lambda word: UnknownWord(word, "help")),
+    "unknown option": _misread(lambda word: UnknownOption(word, None)),
+    "unknown option, close": _misread(lambda word: UnknownOption(word, "--reason")),
+    "option": _misread(OptionTwice),
+    "option without value": _misread(OptionWithoutValue),
+    "option elsewhere": _misread(lambda word: OptionNotHere(word, word)),
+    "env and appid": lambda words, word: denied(
+        words, Deny(NoRule(())), Ask(STRANGER, CHANNEL, word, word), POLICY
+    ),
+    "rule, denying": lambda words, name: denied(
+        words, Deny(DeniedByRule(named(name)[0])), ASK, POLICY
+    ),
+    "rules, near": lambda words, name: denied(
+        words, Deny(NoRule(nearest(named(name)[1], ASK))), ASK, POLICY
+    ),
+    "rules, why": _why,
+    "rule, to be approved": lambda words, name: dry_run(
+        words, NeedsApproval(named(name)[0]), ASK, f"`{APPID}`", OWNER
+    ),
+    "rule, dry run": lambda words, name: dry_run(
+        words, Allow(named(name)[0]), ASK, f"`{APPID}`", OWNER
+    ),
+    "rules, whoami": lambda words, name: whoami(
+        words, MEMBER, REQUESTER, TEAM, (named(name)[0],) * 12
+    ),
+    "rules, whoami with tokens": lambda words, name: whoami(
+        words, MEMBER, REQUESTER, TEAM, (named(name)[0],) * 12, CHAINS["many owners"]
+    ),
+    "owners": lambda words, name: whoami(
+        words, MEMBER, REQUESTER, TEAM, (PLATFORM,), [LinkState(Link.OWNER, name, None, None)] * 40
+    ),
+    "rules, help": lambda words, name: help_(words, MEMBER, (named(name)[0],) * 12, POLICY),
+    "contact": lambda words, text: denied(
+        words, Deny(DeniedByRule(NEVER)), ASK, named("a", text)[1]
+    ),
+    "contact, help": lambda words, text: help_(words, STRANGER, (), named("a", text)[1]),
+    "contact, owner": lambda words, text: as_dry_run(
+        words, no_owner(words, ASK, named("a", text)[1])
+    ),
+}
+
+
+def unescaped(text: str) -> list[str]:
+    """Return each sign of markup that is not the bot's own."""
+    text = OWN_MARKUP.sub("", text)
+    for mention in MENTIONS:
+        text = text.replace(mention, "")
+    return re.findall(r"[<>]|&(?!amp;|lt;|gt;)", text)

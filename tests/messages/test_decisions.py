@@ -1,0 +1,290 @@
+"""What is said around confirmations, approvals and clicks: the wording, and that everything fits."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
+
+from bot.click import Act
+from bot.guidance import all_guidance
+from bot.messages import Message, endings
+from bot.messages import clicks as say
+from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, as_typed
+from bot.messages.decisions import (
+    confirmation,
+    decided,
+    no_approver,
+    question,
+    reminder,
+    sent_to_approvers,
+    waiting,
+)
+from bot.messages.views import decision
+from bot.messages.words import Words
+from bot.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Finished,
+    Outcome,
+    Rejected,
+    Said,
+    Shared,
+    Tally,
+    Unknown,
+    may_help_again,
+)
+from bot.playground.slack_blocks import block_errors
+from bot.playground.slack_view_rules import completed
+from bot.policy import Approvers, Effect, Policy, Rule
+from bot.request import Approval, Origin, Request
+from tests.languages import CHINESE, ENGLISH
+
+APPID, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
+AT, UNTIL = 1_764_028_800.0, 1_764_036_000.0
+ORIGIN = Origin("T1", "U1REQUESTER", "C1RELEASES", "releases", "1.1", "")
+ONE = Request("k7m2p9qx", ORIGIN, APPID, "prod-1", OWNER, "four eyes", "for the launch")
+BARE = replace(ONE, reason=None, origin=replace(ORIGIN, channel_id="D1"))
+MANY = replace(ONE, appid="", appids=tuple(f"wx{n:016x}" for n in range(12)))
+APPROVED = replace(ONE, approval=Approval("U2APPROVER"))
+COMMENTED = replace(ONE, approval=Approval("U2APPROVER", "fine by <me> & the team"))
+GUIDANCE = all_guidance()[0]
+PAST = [(replace(ONE, id=f"past{n}"), AT - n, None if n % 2 else "https://x/1") for n in range(5)]
+RULE = Rule(
+    "four eyes",
+    Effect.APPROVE,
+    approvers=Approvers(frozenset({"U2"}), frozenset(), "C2", timedelta(hours=2)),
+)
+POLICY = Policy((RULE,), contact="the platform team")
+UNDECIDED: dict[str, Outcome] = {
+    "rejected": Rejected("U2APPROVER"),
+    "rejected with a comment": Rejected("U2APPROVER", "not <today> & not like that"),
+    "cancelled": Cancelled("U1REQUESTER"),
+    "not confirmed": Expired("confirmation"),
+    "not decided": Expired("approval"),
+    "denied": Denied(),
+}
+CALLED: dict[str, Outcome] = {
+    "shared": Shared(),
+    "failed": Failed(GUIDANCE, Said(40097, "invalid args", "rid-1")),
+    "unknown": Unknown(GUIDANCE),
+    "finished": Finished(Tally(3, shared=2, failed=1)),
+}
+LANGUAGES = pytest.mark.parametrize(
+    "words", [ENGLISH, CHINESE], ids=lambda words: words.language.value
+)
+
+
+def messages(words: Words, request: Request) -> dict[str, Message]:
+    """Return everything that is said about a request while people decide."""
+    every = {**UNDECIDED, **CALLED}
+    return {
+        "confirmation": confirmation(words, request, 10),
+        "sent to the approvers": sent_to_approvers(words, request),
+        "waiting": waiting(words, request),
+        "question": question(words, request, [], UNTIL, "<!subteam^S1>"),
+        "question with a past": question(words, request, PAST, UNTIL, ""),
+        "reminder": reminder(words, request, UNTIL, "<!subteam^S1>"),
+        **{
+            f"decided: {name}": decided(words, request, outcome, AT)
+            for name, outcome in UNDECIDED.items()
+        },
+        **{
+            f"parent: {name}": endings.parent(words, request, outcome)
+            for name, outcome in UNDECIDED.items()
+        },
+        **{
+            f"answer: {name}": endings.answer(words, request, outcome)
+            for name, outcome in UNDECIDED.items()
+        },
+        "not yours": say.not_yours(words, request),
+        "not for retry": say.not_for_retry(words, request),
+        **{
+            f"too late: {name}": say.too_late(words, request, outcome)
+            for name, outcome in [("under way", None), *every.items()]
+        },
+        "confirmed": say.confirmed(words, request),
+        "cancelled": say.cancelled(words, request),
+        "approved": say.decision_taken(words, request, approved=True),
+        "rejected": say.decision_taken(words, request, approved=False),
+        "allowed no more": say.allowed_no_more(words, request),
+    }
+
+
+def of_approved(words: Words, request: Request) -> dict[str, Message]:
+    """Return everything that is said about a request that was approved."""
+    return {
+        "decided: under way": decided(words, request, None, AT),
+        **{
+            f"decided: {name}": decided(words, request, outcome, AT)
+            for name, outcome in CALLED.items()
+        },
+        "answer: shared": endings.answer(words, request, CALLED["shared"]),
+        "too late: under way": say.too_late(words, request, None),
+    }
+
+
+def of_nobody(words: Words) -> dict[str, Message]:
+    """Return what is said about no request."""
+    return {
+        "no approver": no_approver(words, RULE, POLICY),
+        "no such request": say.no_such_request(words),
+        "no approver of this": say.not_an_approver(words, own=False),
+        "own request": say.not_an_approver(words, own=True),
+        "retried already": say.retried_already(words),
+        "cannot tell who": say.cannot_tell_who(words),
+        "not recorded": say.click_not_recorded(words),
+        "not opened": say.not_opened(words),
+        "rest cancelled": say.rest_cancelled(words, 1),
+        "rests cancelled": say.rest_cancelled(words, 7),
+    }
+
+
+def shown(said: Message) -> str:
+    """Return a message for a person to read: its text, and its buttons with what they do."""
+    lines = [said.text]
+    for block in said.blocks:
+        elements = block.get("elements")
+        if block["type"] == "actions" and isinstance(elements, list):
+            lines += [
+                f"[{e['text']['text']}] {e['action_id']} {e.get('style', '')}" for e in elements
+            ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def book(said: dict[str, Message]) -> str:
+    return "\n\n".join(f"## {name}\n{shown(each)}" for name, each in said.items())
+
+
+@LANGUAGES
+@pytest.mark.parametrize("request_", [ONE, BARE, MANY], ids=["one", "bare", "many"])
+def test_what_is_said_while_people_decide(
+    words: Words, request_: Request, snapshot: SnapshotAssertion
+) -> None:
+    assert book(messages(words, request_)) == snapshot
+
+
+@LANGUAGES
+@pytest.mark.parametrize("request_", [APPROVED, COMMENTED], ids=["approved", "with a comment"])
+def test_what_is_said_of_what_was_approved(
+    words: Words, request_: Request, snapshot: SnapshotAssertion
+) -> None:
+    assert book(of_approved(words, request_)) == snapshot
+
+
+@LANGUAGES
+def test_what_is_said_of_nothing(words: Words, snapshot: SnapshotAssertion) -> None:
+    assert book(of_nobody(words)) == snapshot
+
+
+@LANGUAGES
+@pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
+def test_what_an_approver_is_asked(words: Words, act: Act, snapshot: SnapshotAssertion) -> None:
+    view = decision(words, ONE, act, '["k7m2p9qx"]')
+    assert json.dumps(view, ensure_ascii=False, indent=1) == snapshot
+
+
+# Every way in which it can end is told, and none of them as another.
+
+
+@LANGUAGES
+def test_the_approvers_are_told_of_each_end_in_other_words(words: Words) -> None:
+    ends = [decided(words, APPROVED, end, AT).text for end in (None, *CALLED.values())]
+    assert len(set(ends)) == len(ends)
+    kinds = ("rejected", "cancelled", "not decided", "denied")
+    told = [decided(words, ONE, UNDECIDED[kind], AT).text for kind in kinds]
+    assert len({*told, *ends}) == len(told) + len(ends)
+
+
+@LANGUAGES
+@pytest.mark.parametrize("name", CALLED)
+def test_what_may_have_been_shared_is_never_called_a_failure(words: Words, name: str) -> None:
+    text = decided(words, APPROVED, CALLED[name], AT).text
+    failure = words("It did not succeed; the requester knows why.")
+    assert (failure in text) == (name == "failed")
+
+
+@LANGUAGES
+@pytest.mark.parametrize("name", [*UNDECIDED, *CALLED])
+def test_a_button_to_try_again_is_where_that_can_help(words: Words, name: str) -> None:
+    outcome = {**UNDECIDED, **CALLED}[name]
+    said = endings.answer(words, ONE, outcome)
+    assert (f'"action_id": "{Act.RETRY.value}"' in json.dumps(said.blocks)) is (
+        may_help_again(outcome)
+    )
+
+
+# Whatever people write, it fits and does nothing.
+
+
+HOSTILE = st.text(
+    st.sampled_from(["<", ">", "&", "`", "*", "\n", "|", "!", "@", "a", "语", "\ud800", "🕓", " "]),
+    min_size=1,
+    max_size=40,
+).map(lambda word: word * 40)
+MENTION = "<!channel> <@U9EVIL> <https://evil.example|click>"
+
+
+def sound(said: Message) -> None:
+    """Check that Slack takes a message."""
+    assert len(said.text) <= TEXT_LIMIT
+    blocks = json.loads(json.dumps(said.blocks))
+    assert block_errors(blocks) == []
+    for block in blocks:
+        text = block.get("text", {}).get("text", "")
+        assert len(text) <= SECTION_LIMIT
+
+
+@LANGUAGES
+@given(reason=HOSTILE, rule=HOSTILE, comment=HOSTILE)
+def test_whatever_people_write_slack_takes_the_message(
+    words: Words, reason: str, rule: str, comment: str
+) -> None:
+    hostile = replace(MANY, reason=reason, rule=rule, approval=Approval("U2", comment))
+    rejected = Rejected("U2", comment)
+    for said in (
+        *messages(words, hostile).values(),
+        *of_approved(words, hostile).values(),
+        decided(words, replace(hostile, approval=None), rejected, AT),
+        endings.answer(words, hostile, rejected),
+        no_approver(words, replace(RULE, name=rule), replace(POLICY, contact=reason)),
+    ):
+        sound(said)
+
+
+@LANGUAGES
+def test_nobody_is_called_by_what_people_write(words: Words) -> None:
+    hostile = replace(
+        ONE, reason=MENTION, rule=MENTION, env=MENTION, approval=Approval("U2", MENTION)
+    )
+    rejected = Rejected("U2", MENTION)
+    every = [*messages(words, hostile).values(), *of_approved(words, hostile).values()]
+    every += [endings.answer(words, hostile, rejected), decided(words, hostile, rejected, AT)]
+    for said in every:
+        for evil in ("<!channel>", "<@U9EVIL>", "<https://evil"):
+            assert evil not in said.text
+            assert evil not in json.dumps(said.blocks, ensure_ascii=False)
+
+
+@LANGUAGES
+@pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
+@pytest.mark.parametrize("env", ["prod-1", MENTION, "<" * 64])
+def test_slack_takes_the_modal(words: Words, act: Act, env: str) -> None:
+    view = decision(words, replace(MANY, env=env), act, "x" * 100)
+    whole = completed(json.loads(json.dumps(view)), "modal")
+    assert whole["callback_id"] == act.value
+    assert as_typed(env)[:6] in as_typed(json.dumps(view, ensure_ascii=False))
+
+
+@LANGUAGES
+def test_a_button_carries_the_request_and_nothing_else(words: Words) -> None:
+    for said in messages(words, ONE).values():
+        for block in said.blocks:
+            elements = block.get("elements")
+            if block["type"] == "actions" and isinstance(elements, list):
+                assert {element["value"] for element in elements} == {ONE.id}

@@ -1,0 +1,163 @@
+"""The App Home's page: in words as agreed, and such that Slack takes it whatever people and rules are called."""
+
+import json
+import re
+from dataclasses import replace
+from typing import cast
+
+import pytest
+from hypothesis import given
+from syrupy.assertion import SnapshotAssertion
+
+from bot.guidance import for_code
+from bot.language import Language
+from bot.messages import Message
+from bot.messages.history import Line
+from bot.messages.home import LISTED, Records, home, view
+from bot.messages.words import Words
+from bot.outcome import Failed, Shared, Unknown
+from bot.playground.loopback import JsonObject
+from bot.playground.slack_view_rules import MAX_BYTES, view_errors
+from bot.policy import Person, Policy, Rule, Unreadable
+from bot.request import Request
+from tests.languages import CHINESE, ENGLISH, TONGUES
+from tests.messages.samples import (
+    APPROVAL,
+    CHAINS,
+    HOSTILE,
+    LINK,
+    MEMBER,
+    NOW,
+    ORIGIN,
+    PLATFORM,
+    POLICY,
+    RELEASES,
+    STRANGER,
+    blocks,
+    line_of,
+    mrkdwn,
+    named,
+    request,
+    texts,
+    unescaped,
+    whole,
+)
+
+NOTHING = Records((), ())
+PAST = [
+    line_of(0, None),
+    line_of(2, Shared()),
+    line_of(4, Failed(for_code(85088))),
+    line_of(6, Unknown(for_code(-1)), None),
+]
+WAITING = [(request('release 12 & "hotfix" <3'), NOW), (request(), NOW + 3600)]
+ALL = Records(PAST, WAITING, CHAINS["fresh"])
+
+
+def page(
+    person: Person | Unreadable = MEMBER,
+    rules: tuple[Rule, ...] = (PLATFORM, RELEASES),
+    records: Records | None = NOTHING,
+    words: Words = ENGLISH,
+    policy: Policy = POLICY,
+) -> Message:
+    return home(words, person, rules, policy, records, "1.2.3")
+
+
+def health(records: Records | None, person: Person | Unreadable = MEMBER) -> str:
+    return page(person, records=records).text.split("\n")[0]
+
+
+def shown(page: Message) -> JsonObject:
+    return cast("JsonObject", view(page))
+
+
+def batch(n: int) -> Request:
+    return replace(request(), id=f"batch{n}", appid="", appids=("wx5fe6bb43205e9e70",) * 50)
+
+
+PAGES = {
+    "all there is": page(records=ALL),
+    "nothing yet": page(),
+    "a batch waits": page(records=Records((), [(batch(1), NOW)])),
+    "no rights": page(STRANGER, ()),
+    "an approver without rights": page(STRANGER, (), Records((), WAITING)),
+    "rights after an approval": page(rules=(APPROVAL,)),
+    "the ledger is down": page(records=None),
+    "nobody knows who": page(Unreadable.SLACK_DOWN, (), Records(PAST, ())),
+}
+
+
+FULL = page(records=Records([line_of(2 * n, Shared()) for n in range(11)], [(request(), NOW)] * 12))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_worded_as_agreed(name: str, snapshot: SnapshotAssertion) -> None:
+    assert whole(PAGES[name]) == snapshot
+
+
+@pytest.mark.parametrize("said", [*PAGES.values(), FULL], ids=[*PAGES, "full"])
+def test_slack_takes_the_page_and_makes_no_links_of_words(said: Message) -> None:
+    assert view_errors(shown(said), "home") == []
+    assert all(each["verbatim"] is True for each in mrkdwn(blocks(said)))
+
+
+def test_each_that_waits_has_buttons_with_its_id() -> None:
+    rows = [block for block in page(records=ALL).blocks if block["type"] == "actions"]
+    assert len(rows) == len(WAITING)
+    for row in rows:
+        elements = cast("list[JsonObject]", row["elements"])
+        assert [button["action_id"] for button in elements] == ["approve", "reject"]
+        assert {button["value"] for button in elements} == {"7kq2m9xc"}
+
+
+def test_what_is_left_out_is_said() -> None:
+    text = "\n".join(texts(FULL))
+    assert "and 2 more" in text
+    assert "There are older ones." in text
+    assert len(re.findall("Without a decision it ends", text)) == LISTED
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_one_line_says_how_the_bot_is(name: str, snapshot: SnapshotAssertion) -> None:
+    assert health(Records((), (), CHAINS[name])) == snapshot
+
+
+def test_without_an_own_chain_there_is_nothing_to_say_of_tokens() -> None:
+    assert health(NOTHING) == (
+        "✅ Healthy: Slack is connected and the ledger answers · share-env-bot 1.2.3"
+    )
+
+
+def test_whatever_is_not_well_is_named() -> None:
+    assert health(None) == "⚠️ Not all is well: the ledger does not answer · share-env-bot 1.2.3"
+    both = health(Records((), (), CHAINS["no ticket"]), Unreadable.SLACK_DOWN)
+    assert both.startswith("⚠️ Not all is well: Slack did not answer in time")
+    assert "there is no good ticket from WeChat" in both
+
+
+def test_nobody_reads_of_owners_on_the_page() -> None:
+    for name, links in CHAINS.items():
+        assert not re.search("wx[0-9a-f]{16}", health(Records((), (), links))), name
+
+
+@pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["english", "chinese"])
+@given(HOSTILE)
+def test_hostile_words_stay_words_and_fit(words: Words, text: str) -> None:
+    rule, policy = named(text, text)
+    asked = Request("7kq2m9xc", ORIGIN, text, text, text, text, text)
+    many = replace(asked, appid="", appids=(text,) * 50)
+    records = Records(
+        [Line(asked, None, NOW, LINK)] * 11, [(asked, NOW), (many, NOW)] * 20, CHAINS["many owners"]
+    )
+    for rules in ((rule,) * 12, ()):
+        said = home(words, MEMBER, rules, policy, records, "1.2.3")
+        body = shown(said)
+        assert view_errors(body, "home") == []
+        assert len(json.dumps(body, ensure_ascii=False).encode(errors="replace")) <= MAX_BYTES
+        assert not any(map(unescaped, texts(said)))
+
+
+def test_every_language_has_its_own_page() -> None:
+    for language in Language:
+        assert view_errors(shown(page(records=ALL, words=TONGUES.of(language))), "home") == []

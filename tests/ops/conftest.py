@@ -1,0 +1,14 @@
+from pathlib import Path
+
+import pytest
+
+from bot.ledger.opening import open_database
+
+
+@pytest.fixture
+def ledger(environ: dict[str, str], database: Path) -> Path:
+    """Return a ledger that no bot is using."""
+    opened = open_database(environ["DATABASE_URL"])
+    opened.engine.dispose()
+    opened.release()
+    return database

@@ -1,0 +1,57 @@
+"""How the tests ask the doctor."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot.nature import Nature
+from bot.ops.check import Finding, Level
+from bot.ops.doctor import examine
+
+A, B = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
+
+ALLOW = """
+[[rule]]
+name = "{name}"
+users = ["{user}"]
+envs = ["{env}"]
+effect = "allow"
+"""
+
+
+async def asked(
+    environ: Mapping[str, str], name: str, nature: Nature | None = None
+) -> list[Finding]:
+    """Return what the checks of this name find."""
+    return [finding for finding in await examine(environ, nature) if finding.name == name]
+
+
+async def one(environ: Mapping[str, str], name: str, nature: Nature | None = None) -> Finding:
+    """Return what the one check of this name finds, and make sure that it names a fix where it has to."""
+    (finding,) = await asked(environ, name, nature)
+    assert (finding.level == "ok") == (finding.fix is None)
+    return finding
+
+
+async def level(environ: Mapping[str, str], name: str) -> Level:
+    return (await one(environ, name)).level
+
+
+def with_policy(environ: Mapping[str, str], folder: Path, text: str) -> dict[str, str]:
+    """Return the environment with a policy file in place of the three settings."""
+    path = folder / "policy.toml"
+    path.write_text(text, encoding="utf-8")
+    others = {k: v for k, v in environ.items() if not k.startswith("SHARE_ENV_ALLOWED")}
+    return {**others, "POLICY_FILE": str(path)}
+
+
+def rule(name: str = "r", user: str = "U0REQUESTER", env: str = "prod-1") -> str:
+    return ALLOW.format(name=name, user=user, env=env)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return each file in a folder, to the byte; SQLite's shared memory holds no data."""
+    return {
+        path.name: path.read_bytes()
+        for path in sorted(folder.iterdir())
+        if not path.name.endswith("-shm")
+    }

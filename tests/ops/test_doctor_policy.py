@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+
+from tests.ops.doctors import A, B, asked, level, one, rule, with_policy
+
+APPROVE = """
+[[rule]]
+name = "core"
+users = ["{user}"]
+envs = ["core-*"]
+effect = "approve"
+approvers = {{ {who}, channel = "{channel}" }}
+"""
+TEST = '[[test]]\nuser = "U0REQUESTER"\nappid = "{appid}"\nenv = "{env}"\nexpect = "allow"\n'
+
+
+def approve(
+    who: str = 'groups = ["S0APPROVERS"]', channel: str = "C0APPROVALS", user: str = "U0REQUESTER"
+) -> str:
+    return APPROVE.format(who=who, channel=channel, user=user)
+
+
+async def test_the_policys_failing_tests_are_named_and_the_other_checks_go_on(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    good, bad = TEST.format(appid=B, env="prod-1"), TEST.format(appid=B, env="other")
+    failing = with_policy(environ, tmp_path, rule() + good + bad)
+    found = await one(failing, "policy-tests")
+    assert found.level == "wrong"
+    assert "test 2: U0REQUESTER" in found.found
+    assert await level(failing, "slack-people") == await level(failing, "wechat") == "ok"
+    assert await level(failing, "settings") == "ok"
+    passing = with_policy(environ, tmp_path, rule() + good)
+    assert (await one(passing, "policy-tests")).found == "all pass: 1"
+
+
+async def test_a_file_that_cannot_be_read_is_a_wrong_setting(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    broken = with_policy(environ, tmp_path, "[[rule]]\neffect = 'allow'")
+    assert await level(broken, "settings") == "wrong"
+    assert await level(broken, "policy-tests") == "warning"
+
+
+async def test_a_rule_behind_one_that_always_decides_is_named(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    text = rule("all", env="prod-*") + rule("narrow", env="prod-1")
+    found = await one(with_policy(environ, tmp_path, text), "policy-reach")
+    assert (found.level, found.found) == (
+        "warning",
+        "“narrow” never decides: “all”, which comes first, always does",
+    )
+    text = rule("narrow", env="prod-1") + rule("all", env="prod-*")
+    assert await level(with_policy(environ, tmp_path, text), "policy-reach") == "ok"
+
+
+async def test_a_rule_for_people_who_are_gone_is_for_nobody(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    found = await one(with_policy(environ, tmp_path, rule("old", "U0GONE")), "policy-reach")
+    assert found.level == "warning"
+    assert found.found.startswith("“old” is for nobody")
+
+
+async def test_where_slack_does_not_tell_no_rule_is_called_out_of_reach(
+    environ: dict[str, str],
+) -> None:
+    environ["SLACK_BOT_TOKEN"] = "xoxb-other"
+    assert await level(environ, "policy-reach") == "ok"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (approve('users = ["U0GONE", "U0GUEST"]'), "none of its approvers exists"),
+        (approve('groups = ["S0NONE"]'), "none of its approvers exists"),
+        (approve('users = ["U0REQUESTER"]'), "its only approver is the only one who may ask"),
+        (approve(channel="C0SECRET"), "the approvers' channel C0SECRET does not exist, or"),
+        (approve(channel="C0ARCHIVED"), "the approvers' channel C0ARCHIVED is archived"),
+        (approve(channel="C0LOUNGE"), "the bot is not in the approvers' channel C0LOUNGE"),
+    ],
+)
+async def test_a_rule_that_nobody_can_approve_is_named(
+    environ: dict[str, str], tmp_path: Path, text: str, found: str
+) -> None:
+    told = await one(with_policy(environ, tmp_path, text), "policy-approvers")
+    assert told.level == "wrong"
+    assert found in told.found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        approve(),
+        approve('users = ["*"]'),
+        approve('users = ["U0REQUESTER"]', user="*"),
+        approve('users = ["U0REQUESTER"]') + "self_approval = true\n",
+    ],
+)
+async def test_a_rule_that_somebody_can_approve_is_fine(
+    environ: dict[str, str], tmp_path: Path, text: str
+) -> None:
+    assert await level(with_policy(environ, tmp_path, text), "policy-approvers") == "ok"
+
+
+async def test_an_env_that_nobody_owns_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+    owner = f'[[owner]]\nappid = "{A}"\nenvs = ["prod-*"]\n'
+    text = owner + rule("a") + rule("b", env="lost-1") + rule("c", env="glob-*")
+    without_default = with_policy(environ, tmp_path, text)
+    assert await level(without_default, "policy-owners") == "ok"
+    del without_default["WECHAT_AUTHORIZER_APPID"]
+    (found,) = await asked(without_default, "policy-owners")
+    assert (found.level, found.found) == ("wrong", "no mini program is known to own lost-1")

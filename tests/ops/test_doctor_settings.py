@@ -1,0 +1,58 @@
+import pytest
+
+from tests.ops.doctors import asked, level, one
+
+
+async def test_good_settings_are_told_by_their_kinds(environ: dict[str, str]) -> None:
+    assert (await one(environ, "settings")).found == (
+        "a bot token (xoxb-…), an app-level token (xapp-…), so Socket Mode, a token server"
+    )
+    del environ["SLACK_APP_TOKEN"]
+    environ["SLACK_SIGNING_SECRET"] = "5" * 32
+    assert "HTTP mode" in (await one(environ, "settings")).found
+
+
+@pytest.mark.parametrize(
+    ("one_setting", "other"),
+    [
+        ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"),
+        ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
+        ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"),
+    ],
+)
+async def test_two_that_are_swapped_are_named(
+    environ: dict[str, str], one_setting: str, other: str
+) -> None:
+    environ["SLACK_SIGNING_SECRET"] = "0123456789abcdef" * 2
+    environ[one_setting], environ[other] = environ[other], environ[one_setting]
+    found = await one(environ, "settings")
+    assert (found.level, found.found) == ("wrong", f"{one_setting} and {other} are swapped")
+
+
+async def test_each_problem_is_a_line_with_its_fix(environ: dict[str, str]) -> None:
+    wrong = environ | {"SLACK_BOT_TOKEN": "xoxp-1", "PORT": "0", "LOG_LEVEL": "loud"}
+    assert [(f.found, (f.fix or "")[:6]) for f in await asked(wrong, "settings")] == [
+        ("SLACK_BOT_TOKEN holds a user token", "Put th"),
+        ("PORT is “0”", "Set it"),
+        ("LOG_LEVEL is “loud”", "Set it"),
+    ]
+
+
+async def test_a_token_that_rotates_is_warned_of(environ: dict[str, str]) -> None:
+    assert await level(environ | {"SLACK_BOT_TOKEN": "xoxe.xoxb-1-a"}, "settings") == "warning"
+
+
+@pytest.mark.parametrize(
+    ("changes", "checked"),
+    [
+        ({"SLACK_APP_TOKEN": "xoxb-x"}, {"slack-bot": "ok", "slack-app": "warning"}),
+        ({"SLACK_BOT_TOKEN": "xapp-x"}, {"slack-bot": "warning", "slack-app": "ok"}),
+        ({"SLACK_API_URL": "http://slack.example"}, {"slack-bot": "warning", "wechat": "ok"}),
+        ({"WECHAT_API_URL": "http://wechat.example"}, {"slack-bot": "ok", "wechat": "warning"}),
+        ({"WECHAT_TOKEN_SERVER_URL": "http://tokens.example"}, {"wechat": "warning"}),
+    ],
+)
+async def test_what_one_wrong_setting_leaves_is_checked_and_no_token_goes_astray(
+    environ: dict[str, str], changes: dict[str, str], checked: dict[str, str]
+) -> None:
+    assert {name: await level(environ | changes, name) for name in checked} == checked

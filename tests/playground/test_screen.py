@@ -1,0 +1,128 @@
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.screen import Screen
+from bot.playground.slack import LocalSlack
+from tests.playground.conftest import (
+    App,
+    a_trigger,
+    asks,
+    buttons,
+    home,
+    line,
+    modal,
+    option,
+    plain,
+)
+
+CONFIRM = {
+    "title": plain("Sure?"),
+    "text": {"type": "mrkdwn", "text": "It can't be undone."},
+    "confirm": plain("Yes"),
+    "deny": plain("No"),
+}
+ENV = {"type": "static_select", "action_id": "env", "options": [option("prod"), option("test")]}
+BOXES = {"type": "checkboxes", "action_id": "how", "options": [option("dry"), option("loud")]}
+
+
+@pytest.fixture
+def screen(slack: LocalSlack) -> Screen:
+    screen = Screen(slack.world, Console(file=io.StringIO(), highlight=False))
+    slack.on_change, slack.on_view = screen.observe, screen.observe_view
+    return screen
+
+
+def printed(screen: Screen) -> list[str]:
+    file: Any = screen.console.file
+    return [row.rstrip() for row in file.getvalue().splitlines()]
+
+
+async def test_a_messages_buttons_stand_below_its_text(api: AsyncWebClient, screen: Screen) -> None:
+    [block] = buttons("approve", "reject")
+    block["elements"][1]["confirm"] = CONFIRM
+    said = {"type": "section", "text": plain("hello")}
+    await api.chat_postMessage(channel="C0RELEASES", text="hello", blocks=[said, block])
+    assert printed(screen) == [
+        "  @share-env",
+        "  │ hello",
+        "  │ [ Approve ]  [ Reject… ]",
+        "  │   asks first: Sure? It can't be undone. [ No ]  [ Yes ]",
+    ]
+
+
+async def test_a_form_is_shown_with_what_is_typed_and_what_is_wrong(
+    slack: LocalSlack, api: AsyncWebClient, app: App, screen: Screen
+) -> None:
+    app.acks("form", response_action="errors", errors={"appid": "no such appid"})
+    view = modal(
+        {"type": "header", "text": plain("Who and what")},
+        asks("appid", line("appid", placeholder=plain("wx…")), hint=plain("The receiver.")),
+        asks("env", ENV),
+        asks("how", BOXES, optional=True),
+        close=plain("Not now"),
+    )
+    await api.views_open(trigger_id=a_trigger(slack), view=view)
+    entries: dict[str, Any] = {"appid": "wx1", "env": "test", "how": ["loud"]}
+    await slack.submit("U0SECOND", slack.views("U0SECOND")[0], entries)
+    await slack.close("U0SECOND", slack.views("U0SECOND")[0])
+    assert printed(screen) == [
+        "  Share · modal of @second · opened",
+        "  │ Who and what",
+        "  │ Appid",
+        "  │ ‹wx…›",
+        "  │   The receiver.",
+        "  │ Env",
+        "  │ [  ▾ ]",
+        "  │ How (optional)",
+        "  │ ☐ Dry  ☐ Loud",
+        "  │ [ Not now ]  [ Send ]",
+        "  Share · modal of @second · refused",
+        "  │ Who and what",
+        "  │ Appid",
+        "  │ ‹wx1›",
+        "  │   The receiver.",
+        "  │   ⚠ no such appid",
+        "  │ Env",
+        "  │ [ Test ▾ ]",
+        "  │ How (optional)",
+        "  │ ☐ Dry  ☑ Loud",
+        "  │ [ Not now ]  [ Send ]",
+        "  Share · modal of @second · closed",
+    ]
+
+
+async def test_a_home_is_shown_with_every_kind_of_block(
+    api: AsyncWebClient, screen: Screen
+) -> None:
+    menu = {"type": "overflow", "action_id": "m", "options": [option("retry"), option("forget")]}
+    picture = {"type": "image", "image_url": "https://a.example/b.png", "alt_text": "a picture"}
+    words = [{"type": "text", "text": "by "}, {"type": "user", "user_id": "U0SECOND"}]
+    rich = {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_section", "elements": words}],
+    }
+    view = home(
+        {"type": "section", "text": plain("one"), "fields": [plain("two")], "accessory": menu},
+        {"type": "divider"},
+        {"type": "context", "elements": [plain("three"), picture]},
+        picture,
+        rich,
+        {"type": "section", "text": plain("four"), "accessory": picture},
+    )
+    await api.views_publish(user_id="U0CHINESE", view=view)
+    assert printed(screen) == [
+        "  Home · home of @mei · published",
+        "  │ one",
+        "  │ two",
+        "  │ [ ⋯ Retry / Forget ]",
+        "  │ ────────────────────────",
+        "  │ three (a picture)",
+        "  │ (a picture)",
+        "  │ by @second",
+        "  │ four",
+        "  │ (a picture)",
+    ]

@@ -1,0 +1,174 @@
+"""Scenes between people and the bot: who asks, who clicks, and what each of them sees."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.app import running
+from bot.nature import Nature
+from bot.playground.loopback import Json
+from bot.playground.slack import Ack, LocalSlack, Message
+from bot.playground.slack_acting import Where
+from bot.playground.slack_surfaces import View
+from bot.playground.slack_transcript import Change
+from bot.playground.stage import APPID
+from bot.playground.wechat import LocalWeChat
+from tests.conftest import ENV, RELEASES, REQUESTER, rows, settings_of, soon, states
+
+ASK = f"{APPID} {ENV}"
+APPROVALS = "C0APPROVALS"
+APPROVER, SECOND_APPROVER = "U0APPROVER", "U0APPROVER2"
+
+DENY = """
+[[rule]]
+name = "freeze"
+users = ["*"]
+effect = "deny"
+"""
+ALLOW = """
+[[rule]]
+name = "platform team"
+users = ["U0REQUESTER", "U0SECOND", "U0CHINESE"]
+effect = "allow"
+"""
+CONFIRM = f"{ALLOW}confirm = true\n"
+APPROVE = """
+[[rule]]
+name = "four eyes"
+users = ["U0REQUESTER", "U0SECOND", "U0CHINESE", "U0APPROVER"]
+effect = "approve"
+approvers = { groups = ["S0APPROVERS"], channel = "C0APPROVALS", expires = "2h" }
+"""
+BOTH = f"{APPROVE}confirm = true\n"
+
+
+@dataclass
+class Scene:
+    """One ledger, the bots that run on it, one after the other, and the people around them.
+
+    `heard` is what each person was told alone, oldest first.
+    """
+
+    slack: LocalSlack
+    wechat: LocalWeChat
+    database: Path
+    environ: dict[str, str]
+    nature: Nature
+    heard: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        self.slack.on_change = self._saw
+
+    @asynccontextmanager
+    async def bot(self, rules: str) -> AsyncIterator[None]:
+        """Run the bot under these rules; on leaving, it has finished what it could."""
+        path = self.database.with_name("policy.toml")
+        path.write_text(f'contact = "the platform team"\n{rules}', encoding="utf-8")
+        kept = {name: value for name, value in self.environ.items() if "ALLOWED" not in name}
+        async with running(settings_of(kept | {"POLICY_FILE": str(path)}), self.nature):
+            yield
+        assert self.slack.violations == []
+
+    async def ask(self, text: str = ASK, user: str = REQUESTER, channel: str = RELEASES) -> str:
+        """Type a command, and return what the bot says to it at once."""
+        ack = await self.slack.command(user, channel, text)
+        assert ack.payload is not None, ack.error
+        return str(ack.payload["text"])
+
+    def shown(self, user: str = REQUESTER) -> Message:
+        """Return what a person was shown last, alone."""
+        return self.slack.shown_to(user)[-1]
+
+    async def click(self, user: str, where: Where, button: str, team: str | None = None) -> str:
+        """Click a button, and return what whoever clicked is told, alone."""
+        before = len(self.heard[user])
+        ack = await self.slack.click(user, where, button, team=team)
+        assert ack.error is None
+        return await self._told(user, before)
+
+    async def forge(self, ack: Ack, by: str, **other: Json) -> str:
+        """Deliver a click once more with something else in it; return what `by` is told, alone."""
+        before = len(self.heard[by])
+        payload = {**ack.request, "trigger_id": self.slack.next_trigger(), **other}
+        await self.slack.deliver("interactive", payload)
+        return await self._told(by, before)
+
+    async def open(self, user: str, button: str, where: Where | None = None) -> View:
+        """Click on approve or reject, and return the modal that opens."""
+        question = where or await self.question()
+        ack = await self.slack.click(user, question, button)
+        assert ack.error is None
+        await self.slack.until(lambda slack: bool(slack.views(user)))
+        return self.slack.views(user)[-1]
+
+    async def decide(
+        self, user: str, button: str, comment: str | None = None, where: Where | None = None
+    ) -> str:
+        """Approve or reject with a comment, and return what the approver is told, alone."""
+        return await self.send(user, await self.open(user, button, where), comment)
+
+    async def send(self, user: str, view: View, comment: str | None = None) -> str:
+        """Submit the modal of a decision, and return what the approver is told, alone."""
+        before = len(self.heard[user])
+        ack = await self.slack.submit(user, view, {"comment": comment} if comment else {})
+        assert (ack.error, ack.errors) == (None, {})
+        return await self._told(user, before)
+
+    async def question(self) -> Message:
+        """Return the question to the approvers, once the request rests."""
+        await soon(lambda: self.column("wake") is not None and self.column("holder") is None)
+        return self.slack.parents(APPROVALS)[-1]
+
+    async def over(self, requests: int = 1) -> None:
+        """Wait until so many requests have been recorded, and all have ended."""
+        await soon(lambda: states(self.database) == ["ended"] * requests)
+
+    def parent(self, channel: str = RELEASES) -> str:
+        """Return what stands in the channel about the only request."""
+        (parent,) = self.slack.parents(channel)
+        return parent.text
+
+    def replies(self, channel: str = RELEASES) -> list[str]:
+        """Return what stands in the thread of the only request."""
+        (parent,) = self.slack.parents(channel)
+        return [reply.text for reply in self.slack.thread(channel, parent.ts)]
+
+    def column(self, name: str, of: str = "requests") -> object:
+        """Return a column of the newest request, or of another newest row."""
+        order = "created" if of == "requests" else "id"
+        query = f"SELECT {name} FROM {of} ORDER BY {order} DESC LIMIT 1"  # noqa: S608  # words of ours
+        found = rows(self.database, query)
+        return found[0][0] if found else None
+
+    def pass_time(self, seconds: float) -> None:
+        """Let so much time pass by the ledger's clock for all that waits for people."""
+        change = f"UPDATE requests SET until = until - {seconds}, wake = wake - {seconds}"  # noqa: S608  # a number of ours
+        rows(self.database, change)
+
+    def _saw(self, message: Message, change: Change) -> None:
+        if change == "deleted":
+            return
+        channel = self.slack.channels.get(message.channel)
+        if message.ephemeral_to:
+            self.heard[message.ephemeral_to].append(message.text)
+        elif channel and channel.kind == "im":
+            for user in channel.members:
+                self.heard[user].append(message.text)
+
+    async def _told(self, user: str, before: int) -> str:
+        await self.slack.until(lambda _: len(self.heard[user]) > before)
+        return self.heard[user][before]
+
+
+def has_button(message: Message, button: str) -> bool:
+    """Tell whether a message has this button."""
+    rows = [block.get("elements") for block in message.blocks if block["type"] == "actions"]
+    return any(
+        element.get("action_id") == button
+        for row in rows
+        if isinstance(row, list)
+        for element in row
+        if isinstance(element, dict)
+    )

@@ -1,0 +1,117 @@
+"""Every sentence that the bot can say, gathered from its source, and what is wrong with how one is said there."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from string import Formatter
+
+from bot.guidance import AFTER_SUCCESS, Again, Fixer, all_guidance
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ROOT / "bot" / "messages"
+GUIDANCE = "bot/guidance"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """An English sentence or, with `many`, a pair for one and for many; `room` is the file that says it."""
+
+    text: str
+    many: str | None
+    room: str
+
+    @property
+    def id(self) -> str | tuple[str, str]:
+        """The key of the sentence in a catalogue."""
+        return (self.text, self.many) if self.many is not None else self.text
+
+
+def all_sentences() -> list[Sentence]:
+    """Return each sentence once for each room that says it: rooms by name, sentences as they stand there."""
+    found: dict[Sentence, None] = {}
+    for path in sorted(ROOMS.glob("*.py")):
+        room = path.relative_to(ROOT).as_posix()
+        found |= dict.fromkeys(said_in(path.read_text(encoding="utf-8"), room)[0])
+    return [*found, *(Sentence(text, None, GUIDANCE) for text in dict.fromkeys(_guidance()))]
+
+
+def all_misuses() -> list[str]:
+    """Return what is wrong with how sentences are said, in all rooms."""
+    return [
+        f"{path.name}: {wrong}"
+        for path in sorted(ROOMS.glob("*.py"))
+        for wrong in said_in(path.read_text(encoding="utf-8"), path.name)[1]
+    ]
+
+
+def said_in(source: str, room: str) -> tuple[list[Sentence], list[str]]:
+    """Return the sentences of one room in order, and what is wrong with how it says them.
+
+    A sentence is the literal in `words("…")`, in `msgid("…")` or, two of them, in `words.count("…", "…", n)`.
+    """
+    calls = sorted(
+        (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)),
+        key=lambda call: (call.lineno, call.col_offset),
+    )
+    sentences, wrong = [], []
+    for call in calls:
+        kind = _kind(call.func)
+        texts = list(_literals(call.args[: 2 if kind == "count" else 1])) if kind else []
+        line = f"line {call.lineno}"
+        if kind == "count" and len(texts) == 2:
+            sentences.append(Sentence(texts[0], texts[1], room))
+        elif kind and kind != "count":
+            sentences += [Sentence(text, None, room) for text in texts]
+        if kind and any(isinstance(arg, ast.JoinedStr) for arg in call.args):
+            wrong.append(f"{line}: an f-string is in no catalogue; use a place {{name}}.")
+        if texts and kind != "msgid":
+            wrong += [
+                f"{line}: {fault}." for fault in _misfits(call, texts, counted=kind == "count")
+            ]
+    return sentences, wrong
+
+
+def _kind(func: ast.expr) -> str | None:
+    match func:
+        case ast.Name(id="msgid"):
+            return "msgid"
+        case ast.Name(id="words") | ast.Attribute(attr="words"):
+            return "one"
+        case ast.Attribute(value=ast.Name(id="words") | ast.Attribute(attr="words"), attr="count"):
+            return "count"
+        case _:
+            return None
+
+
+def _literals(args: list[ast.expr]) -> Iterator[str]:
+    """Return the literal arguments; of `"…" if … else "…"`, both."""
+    for arg in args:
+        match arg:
+            case ast.Constant(value=str(text)):
+                yield text
+            case ast.IfExp(body=body, orelse=orelse):
+                yield from _literals([body, orelse])
+            case _:
+                pass
+
+
+def _misfits(call: ast.Call, texts: list[str], *, counted: bool) -> Iterator[str]:
+    """Return how the values that a call gives do not fit the places of its sentence."""
+    given = {str(keyword.arg) for keyword in call.keywords}
+    if any(keyword.arg is None for keyword in call.keywords):
+        yield f"{texts[0]!r} gets its values by **, which nobody can check"
+    elif given or counted:
+        places = [{name for _, name, *_ in Formatter().parse(text) if name} for text in texts]
+        if not given <= set().union(*places) <= (given | {"count"} if counted else given):
+            yield f"{texts[0]!r} has the places {sorted(set().union(*places))}, and gets {sorted(given)}"
+    elif any("{" in text for text in texts):
+        yield f"{texts[0]!r} has places, and gets nothing for them"
+
+
+def _guidance() -> Iterator[str]:
+    for row in all_guidance():
+        yield from (row.title, row.meaning, *row.steps)
+    yield from AFTER_SUCCESS
+    for choice in (*Fixer, *Again):
+        yield choice.value

@@ -1,0 +1,217 @@
+"""The question to the approvers in Slack: asked once, reminded of once, and edited in place."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.ledger import Entry
+from bot.outcome import Rejected, Shared
+from bot.playground.slack import Dropped, Hangs, LocalSlack, RateLimited, Refuses, ServerError
+from bot.playground.world import BOT
+from bot.policy import Approvers as Named
+from bot.policy import Effect, Policy, Rule
+from bot.request import Approval, Request, State
+from bot.slack.api import SlackApi
+from bot.slack.approvals import Approvals
+from bot.slack.posts import Posts
+from tests.conftest import Sleep, request_of
+from tests.languages import TONGUES
+from tests.scenes import APPROVALS, APPROVER, has_button
+
+UNTIL = 1_800_000_000.0
+NAMED = Named(frozenset(), frozenset({"S0APPROVERS"}), APPROVALS, timedelta(hours=2))
+RULE = Rule("four eyes", Effect.APPROVE, approvers=NAMED)
+
+
+@pytest.fixture
+def posts(api: SlackApi, sleep: Sleep) -> Posts:
+    return Posts(api, BOT, sleep)
+
+
+def approvals(posts: Posts, rule: Rule = RULE) -> Approvals:
+    return Approvals(posts, Policy((rule,)), TONGUES, lambda ref: ref and f"https://x/{ref}")
+
+
+@pytest.fixture
+def request_(slack: LocalSlack) -> Request:
+    return replace(request_of(slack), rule="four eyes")
+
+
+def entry_of(request: Request, asked: str, outcome: Shared | Rejected | None = None) -> Entry:
+    approved = replace(request, approval=Approval(APPROVER))
+    return Entry(approved, State.PLACED, 2, 1.0, "thread C1 1.5", outcome, asked=asked, decided=2.0)
+
+
+def asked_with(slack: LocalSlack) -> list[str]:
+    return [message.text for message in slack.parents(APPROVALS)]
+
+
+async def test_a_question_stands_in_the_approvers_channel(
+    slack: LocalSlack, posts: Posts, request_: Request
+) -> None:
+    ref = await approvals(posts).ask(request_, [], until=UNTIL)
+    (question,) = slack.parents(APPROVALS)
+    assert ref == f"{APPROVALS} {question.ts}"
+    assert has_button(question, "approve")
+    assert slack.violations == []
+
+
+@pytest.mark.parametrize(
+    ("named", "who"),
+    [
+        (replace(NAMED, users=frozenset({"U2", "U1"})), "<!subteam^S0APPROVERS> <@U1> <@U2>"),
+        (replace(NAMED, users=frozenset({"*"})), "<!subteam^S0APPROVERS>"),
+        (replace(NAMED, groups=frozenset(), users=frozenset({"*"})), "Everybody here"),
+        (
+            replace(NAMED, users=frozenset(f"U{n}" for n in range(9))),
+            "<!subteam^S0APPROVERS> <@U0> <@U1> <@U2> <@U3>",
+        ),
+        (replace(NAMED, users=frozenset({"U0REQUESTER", "U1"})), "<!subteam^S0APPROVERS> <@U1>"),
+    ],
+)
+async def test_it_mentions_who_may_decide(
+    slack: LocalSlack, posts: Posts, request_: Request, named: Named, who: str
+) -> None:
+    asking = approvals(posts, replace(RULE, approvers=named))
+    ref = await asking.ask(request_, [], until=UNTIL)
+    assert ref
+    await asking.remind(request_, ref, UNTIL)
+    (question,) = slack.parents(APPROVALS)
+    (reminder,) = slack.thread(APPROVALS, question.ts)
+    assert question.text.startswith(f"🕓 {who}: <@U0REQUESTER>")
+    assert reminder.text.startswith(f"{who}: ")
+
+
+async def test_who_may_approve_their_own_request_is_mentioned(
+    slack: LocalSlack, posts: Posts, request_: Request
+) -> None:
+    named = replace(NAMED, users=frozenset({"U0REQUESTER"}), groups=frozenset())
+    rule = replace(RULE, approvers=named, self_approval=True)
+    await approvals(posts, rule).ask(request_, [], until=UNTIL)
+    assert asked_with(slack)[0].startswith("🕓 <@U0REQUESTER>: <@U0REQUESTER> asks")
+
+
+@pytest.mark.parametrize(
+    "rule", [replace(RULE, name="another"), replace(RULE, approvers=None)], ids=["gone", "nobody"]
+)
+async def test_a_rule_that_has_no_approvers_by_now_asks_nobody(
+    slack: LocalSlack, posts: Posts, request_: Request, rule: Rule
+) -> None:
+    assert await approvals(posts, rule).ask(request_, [], until=UNTIL) is None
+    assert slack.parents(APPROVALS) == []
+
+
+@pytest.mark.parametrize(
+    "error", ["not_in_channel", "channel_not_found", "is_archived", "restricted_action"]
+)
+async def test_where_slack_lets_the_bot_not_post_nobody_is_asked(
+    slack: LocalSlack, posts: Posts, request_: Request, error: str
+) -> None:
+    slack.fail("chat.postMessage", Refuses(error))
+    assert await approvals(posts).ask(request_, [], until=UNTIL) is None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Dropped(), Dropped(after_effect=True), ServerError(after_effect=True), RateLimited(1)],
+    ids=["lost", "answer lost", "error after all", "too many"],
+)
+async def test_whatever_slack_does_the_question_stands_once(
+    slack: LocalSlack, posts: Posts, request_: Request, fault: Dropped | ServerError | RateLimited
+) -> None:
+    slack.fail("chat.postMessage", fault)
+    ref = await approvals(posts).ask(request_, [], until=UNTIL)
+    (question,) = slack.parents(APPROVALS)
+    assert ref == f"{APPROVALS} {question.ts}"
+
+
+async def test_a_question_that_somebody_asked_who_has_died_is_found(
+    slack: LocalSlack, posts: Posts, request_: Request
+) -> None:
+    asking = approvals(posts)
+    first = await asking.ask(request_, [], until=UNTIL)
+    since = slack.clock()
+    assert await asking.ask(request_, [], look_since=since, until=UNTIL) == first
+    other = replace(request_, id="request2")
+    assert await asking.ask(other, [], look_since=since, until=UNTIL) != first
+    assert len(slack.parents(APPROVALS)) == 2
+
+
+async def test_a_question_that_may_stand_unseen_is_asked_again_and_says_so(
+    slack: LocalSlack, posts: Posts, request_: Request
+) -> None:
+    asking = approvals(posts)
+    first = await asking.ask(request_, [], until=UNTIL)
+    slack.scopes.discard("channels:history")
+    again = await asking.ask(request_, [], look_since=slack.clock(), until=UNTIL)
+    assert again not in {None, first}
+    assert ["this one replaces it" in text for text in asked_with(slack)] == [False, True]
+
+
+async def test_a_reminder_is_given_once_below_the_question(
+    slack: LocalSlack, posts: Posts, request_: Request
+) -> None:
+    asking = approvals(posts)
+    ref = await asking.ask(request_, [], until=UNTIL)
+    assert ref
+    for _ in range(2):  # whoever gave the first may have died before recording it
+        await asking.remind(request_, ref, UNTIL)
+    (question,) = slack.parents(APPROVALS)
+    (reminder,) = slack.thread(APPROVALS, question.ts)
+    assert "still waits for a decision" in reminder.text
+
+
+async def test_a_reminder_of_a_question_that_is_gone_does_no_harm(
+    slack: LocalSlack, posts: Posts, request_: Request
+) -> None:
+    asking = approvals(posts)
+    ref = await asking.ask(request_, [], until=UNTIL)
+    assert ref
+    slack.delete(slack.parents(APPROVALS)[0])
+    await asking.remind(request_, ref, UNTIL)
+    await asking.settle(entry_of(request_, ref, Shared()))
+    assert slack.parents(APPROVALS) == []
+
+
+async def test_a_decision_takes_the_place_of_the_question(
+    slack: LocalSlack, posts: Posts, request_: Request
+) -> None:
+    asking = approvals(posts)
+    ref = await asking.ask(request_, [], until=UNTIL)
+    assert ref
+    await asking.settle(entry_of(request_, ref))
+    (question,) = slack.parents(APPROVALS)
+    assert question.text.startswith(f"✅ <@{APPROVER}> approved this")
+    assert not has_button(question, "approve")
+    await asking.settle(entry_of(request_, ref, Shared()))
+    assert "It was shared." in slack.parents(APPROVALS)[0].text
+    assert slack.parents(APPROVALS)[0].edits == 2
+
+
+async def test_of_two_edits_the_later_one_stays_however_slow_the_first_is(
+    slack: LocalSlack, posts: Posts, request_: Request
+) -> None:
+    asking = approvals(posts)
+    ref = await asking.ask(request_, [], until=UNTIL)
+    assert ref
+    slack.fail("chat.update", Hangs(0.3))
+    await asyncio.gather(
+        asking.settle(entry_of(request_, ref)), asking.settle(entry_of(request_, ref, Shared()))
+    )
+    assert "It was shared." in slack.parents(APPROVALS)[0].text
+
+
+async def test_past_shares_are_linked_where_they_have_a_thread(
+    slack: LocalSlack, posts: Posts, request_: Request
+) -> None:
+    past = [
+        Entry(request_, State.ENDED, 1, 1.0, ref, Shared(), ended=2.0)
+        for ref in ("thread", None, "thread", "thread")
+    ]
+    await approvals(posts).ask(request_, past, until=UNTIL)
+    (text,) = asked_with(slack)
+    assert text.count("by <@U0REQUESTER>") == 3
+    assert text.count("<https://x/thread|thread>") == 2
+    assert "and earlier ones" in text

@@ -1,0 +1,243 @@
+"""Clicks as they come from Slack: acked at once, read wherever the button stood, answered in some way."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.nature import Nature
+from bot.playground.slack import Hangs, LocalSlack, Refuses, ServerError
+from bot.playground.stage import APPID
+from bot.playground.wechat import LocalWeChat
+from bot.slack.clicks import click_of
+from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, soon, states
+from tests.languages import CHINESE
+from tests.scenes import APPROVALS, APPROVE, APPROVER, CONFIRM, Scene, has_button
+
+UNKNOWN = "I do not know this request here"
+SLOW = 5.0  # seconds; longer than Slack waits
+
+
+@pytest.fixture
+def scene(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> Scene:
+    return Scene(slack, wechat, database, environ, nature)
+
+
+# The ack.
+
+
+@pytest.mark.parametrize("button", ["confirm", "cancel"])
+async def test_a_click_is_acked_before_anything_is_done(scene: Scene, button: str) -> None:
+    async with scene.bot(CONFIRM):
+        await scene.ask()
+        scene.slack.fail("users.info", Hangs(SLOW))
+        with ledger_down(scene.database):
+            ack = await scene.slack.click(REQUESTER, scene.shown(), button)
+            assert ack.error is None
+            assert len(scene.heard[REQUESTER]) == 1
+            await soon(lambda: len(scene.heard[REQUESTER]) == 2)
+
+
+async def test_a_decision_is_acked_before_anything_is_done(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        view = await scene.open(APPROVER, "approve")
+        scene.slack.fail("users.info", Hangs(SLOW))
+        ack = await scene.slack.submit(APPROVER, view)
+        assert (ack.error, ack.payload) == (None, None)
+        assert scene.slack.views(APPROVER) == []
+        assert scene.heard[APPROVER] == []
+        await soon(lambda: scene.heard[APPROVER])
+    assert states(scene.database) == ["waiting"]
+
+
+async def test_a_stop_waits_for_what_a_click_began(scene: Scene) -> None:
+    async with scene.bot(CONFIRM):
+        await scene.ask()
+        await scene.slack.click(REQUESTER, scene.shown(), "confirm")
+    assert states(scene.database) == ["ended"]
+    assert len(scene.wechat.calls) == 1
+
+
+# The modal.
+
+
+@pytest.mark.parametrize("button", ["approve", "reject"])
+async def test_a_decision_asks_first_and_remembers_what_it_is_about(
+    scene: Scene, button: str
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        view = await scene.open(APPROVER, button)
+        assert view.callback_id == button
+        said = str(view.body)
+        assert f"<@{REQUESTER}> asks to share" in said
+        assert ("cannot be undone" in said) == (button == "approve")
+        assert "request1" in str(view.body["private_metadata"])
+
+
+async def test_the_same_click_delivered_twice_opens_one_modal(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        ack = await scene.slack.click(APPROVER, await scene.question(), "approve")
+        await scene.slack.redeliver(ack)
+        await scene.slack.until(lambda slack: bool(slack.views(APPROVER)))
+        await scene.slack.redeliver(ack)
+    opened = [call for call in scene.slack.calls if call.method == "views.open"]
+    assert [call.error for call in opened] == [None]
+    assert scene.heard[APPROVER] == []
+
+
+@pytest.mark.parametrize("fault", [Refuses("expired_trigger_id"), ServerError(), Refuses("fatal")])
+async def test_who_gets_no_modal_is_told_to_click_again(
+    scene: Scene, fault: Refuses | ServerError
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        question = await scene.question()
+        scene.slack.fail("views.open", fault)
+        assert "Please click again" in await scene.click(APPROVER, question, "approve")
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+
+
+async def test_a_modal_speaks_the_language_of_whoever_clicks(scene: Scene) -> None:
+    rules = APPROVE.replace('groups = ["S0APPROVERS"]', 'users = ["U0CHINESE"]')
+    async with scene.bot(rules):
+        await scene.ask()
+        view = await scene.open("U0CHINESE", "reject")
+        title = view.body["title"]
+        assert isinstance(title, dict)
+        assert title["text"] == CHINESE("Reject")
+        told = await scene.send("U0CHINESE", view)
+        rejected = "You rejected sharing {env} with {receivers}. The requester is told."
+        assert told == CHINESE(rejected, env=f"`{ENV}`", receivers=f"`{APPID}`")
+        # The question is for all approvers, so it stays in the channel's language.
+        await scene.over()
+    assert "rejected this" in scene.slack.parents(APPROVALS)[0].text
+
+
+# The answer.
+
+
+async def test_an_answer_finds_the_next_way_where_slack_does_not_take_it(scene: Scene) -> None:
+    async with scene.bot(CONFIRM):
+        await scene.ask()
+        shown = scene.shown()
+        await scene.click(REQUESTER, shown, "confirm", team="T0ELSEWHERE")
+        ack = await scene.slack.click(REQUESTER, shown, "cancel", team="T0ELSEWHERE")
+        await soon(lambda: len(scene.heard[REQUESTER]) == 3)
+        dead = f"{ack.request['response_url']}-no-more"
+        assert UNKNOWN in await scene.forge(ack, REQUESTER, response_url=dead)
+        assert scene.slack.calls[-1].method == "chat.postEphemeral"
+        scene.slack.fail("chat.postEphemeral", Refuses("user_not_in_channel"))
+        assert UNKNOWN in await scene.forge(ack, REQUESTER, response_url=dead)
+    (direct,) = scene.slack.parents("D0BOT")
+    assert UNKNOWN in direct.text
+
+
+async def test_an_answer_to_a_decision_is_for_the_approver_alone(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await scene.decide(APPROVER, "reject")
+        await scene.over()
+    (told,) = scene.slack.shown_to(APPROVER)
+    assert told.channel == APPROVALS
+    assert len(scene.slack.parents(APPROVALS)) == 1
+
+
+async def test_an_answer_to_who_left_the_channel_comes_directly(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        view = await scene.open(APPROVER, "approve")
+        scene.slack.fail("chat.postEphemeral", Refuses("user_not_in_channel"))
+        assert "You approved" in await scene.send(APPROVER, view)
+        await scene.over()
+    assert scene.slack.shown_to(APPROVER) == []
+
+
+async def test_a_public_message_is_never_replaced_by_an_answer_to_one(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        question = await scene.question()
+        (waiting,) = scene.slack.parents(RELEASES)
+        for user, where, button in (
+            ("U0SECOND", waiting, "cancel"),
+            ("U0SECOND", question, "approve"),
+            (REQUESTER, waiting, "cancel"),
+        ):
+            await scene.click(user, where, button)
+        await scene.over()
+        await scene.click(REQUESTER, waiting, "cancel")
+        await scene.click(APPROVER, question, "approve")
+    assert scene.slack.parents(RELEASES)[0].text.startswith("🚫")
+    assert "cancelled this" in scene.slack.parents(APPROVALS)[0].text
+    assert not has_button(scene.slack.parents(APPROVALS)[0], "approve")
+
+
+# What is read.
+
+
+BODY: dict[str, Any] = {
+    "user": {"id": "U1", "team_id": "T1"},
+    "team": {"id": "T1"},
+    "trigger_id": "1.2.x",
+    "response_url": "https://hooks.example/1",
+    "channel": {"id": "C1", "name": "releases"},
+    "message": {"ts": "1.5"},
+    "container": {"type": "message", "message_ts": "1.5", "channel_id": "C1"},
+    "actions": [{"action_id": "approve", "value": "r1"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "read"),
+    [
+        pytest.param({}, {"message_ts": "1.5", "thread_ts": "", "team_id": "T1"}, id="message"),
+        pytest.param(
+            {"message": {"ts": "1.7", "thread_ts": "1.5"}},
+            {"message_ts": "1.7", "thread_ts": "1.5"},
+            id="in a thread",
+        ),
+        pytest.param(
+            {
+                "message": None,
+                "container": {"is_ephemeral": True, "channel_id": "C1", "thread_ts": "1.5"},
+            },
+            {"message_ts": "", "thread_ts": "1.5", "channel_id": "C1"},
+            id="ephemeral",
+        ),
+        pytest.param(
+            {"container": {"is_ephemeral": True, "channel_id": "C1"}},
+            {"message_ts": ""},
+            id="ephemeral, with its message",
+        ),
+        pytest.param(
+            {
+                "channel": None,
+                "message": None,
+                "response_url": None,
+                "container": {"type": "view", "view_id": "V1"},
+            },
+            {"channel_id": "", "channel_name": "", "message_ts": "", "response_url": ""},
+            id="App Home",
+        ),
+        pytest.param(
+            {"user": {"id": "U1", "team_id": "T2"}}, {"team_id": "T2"}, id="shared channel"
+        ),
+        pytest.param({"user": {"id": "U1"}}, {"team_id": "T1"}, id="no team of their own"),
+        pytest.param({"actions": [{"action_id": "approve"}]}, {"request_id": ""}, id="no value"),
+    ],
+)
+def test_a_click_is_read_wherever_the_button_stood(
+    changes: dict[str, Any], read: dict[str, str]
+) -> None:
+    click = click_of({**BODY, **changes})
+    assert {name: getattr(click, name) for name in read} == read
+    assert (click.user_id, click.trigger_id) == ("U1", "1.2.x")

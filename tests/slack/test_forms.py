@@ -1,0 +1,383 @@
+"""The form as people meet it: opened from everywhere, filled in, sent, closed, over real sockets."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.messages.form import APPIDS, DRY_RUN, ENV, FORM, REASON
+from bot.playground.loopback import Json, JsonObject
+from bot.playground.slack import (
+    Ack,
+    Dropped,
+    Hangs,
+    LocalSlack,
+    Message,
+    RateLimited,
+    Refuses,
+    View,
+)
+from bot.playground.slack_payloads import interaction
+from bot.playground.slack_views import shown
+from bot.playground.stage import APPID, OWNER
+from bot.playground.wechat import LocalWeChat
+from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
+from tests.conftest import kinds, ledger_down, let_hang, rows, soon
+
+RELEASES, SECRET, REQUESTER = "C0RELEASES", "C0SECRET", "U0REQUESTER"
+OTHER = "wx0000000000000001"
+GOOD: dict[str, Json] = {ENV: "prod-1", APPIDS: APPID}
+DOWN = "I could not write this down, so I did not begin."
+MANIFEST: dict[str, Any] = yaml.safe_load(Path("app-manifest.yml").read_text(encoding="utf-8"))
+
+pytestmark = pytest.mark.usefixtures("bot")
+
+
+@pytest.fixture
+async def said(slack: LocalSlack) -> Message:
+    """Return what a person has said in the channel."""
+    message = Message(slack.next_ts(), RELEASES, "U0SECOND", "prod-1, please", via="slack")
+    slack.post(message)
+    return message
+
+
+async def opened(slack: LocalSlack, user: str = REQUESTER) -> View:
+    await slack.until(lambda slack: bool(slack.views(user)))
+    [view] = slack.views(user)
+    return view
+
+
+async def by_command(slack: LocalSlack, channel: str = RELEASES, user: str = REQUESTER) -> View:
+    ack = await slack.command(user, channel, "")
+    assert (ack.error, ack.payload) == (None, None)
+    return await opened(slack, user)
+
+
+async def by_shortcut(slack: LocalSlack, user: str = REQUESTER) -> View:
+    assert (await slack.shortcut(user, SHORTCUT)).error is None
+    return await opened(slack, user)
+
+
+async def by_message(slack: LocalSlack, message: Message, user: str = REQUESTER) -> View:
+    assert (await slack.message_shortcut(user, MESSAGE_SHORTCUT, message)).error is None
+    return await opened(slack, user)
+
+
+async def sent(slack: LocalSlack, view: View, **entries: Any) -> Ack:
+    """Choose the env as a person does, from what is offered, and send the form."""
+    values = GOOD | entries
+    await slack.options(view.user, view, ENV, str(values[ENV] or ""))
+    return await slack.submit(view.user, view, values)
+
+
+def with_values(slack: LocalSlack, view: View, **values: Any) -> JsonObject:
+    """Return a submission with any values at all, also such as Slack's own check would not let through."""
+    kept: JsonObject = {
+        ENV: {"selected_option": {"value": "prod-1"}},
+        APPIDS: {"value": APPID},
+        **values,
+    }
+    state: JsonObject = {"values": {name: {name: value} for name, value in kept.items()}}
+    return {
+        **interaction(slack, "view_submission", view.user),
+        "trigger_id": slack.next_trigger(),
+        "view": {**shown(slack, view), "state": state},
+        "response_urls": [],
+    }
+
+
+async def done(slack: LocalSlack, channel: str = RELEASES) -> Message:
+    """Return the parent of the only request, once it is shared."""
+
+    def shared() -> list[Message]:
+        return [m for m in slack.messages if m.channel == channel and m.edits]
+
+    await slack.until(lambda _: any(m.text.startswith("✅") for m in shared()))
+    return shared()[0]
+
+
+# Ways in, and where the answer goes.
+
+
+async def test_the_bare_command_opens_it_and_the_answer_comes_in_the_channel(
+    slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    view = await by_command(slack)
+    assert view.callback_id == FORM
+    ack = await sent(slack, view, **{REASON: "release", DRY_RUN: {DRY_RUN: []}})
+    assert (ack.error, ack.errors, slack.views(REQUESTER)) == (None, {}, [])
+    await done(slack)
+    assert wechat.shared == [(OWNER, "prod-1", APPID)]
+    [alone] = slack.shown_to(REQUESTER)
+    assert alone.text.startswith("On it")
+    assert (alone.channel, alone.thread_ts) == (RELEASES, None)
+    assert any("Reason: release" in m.text for m in slack.messages)
+    assert slack.violations == []
+
+
+async def test_a_shortcut_on_a_message_is_answered_in_its_thread(
+    slack: LocalSlack, said: Message
+) -> None:
+    view = await by_message(slack, said)
+    await sent(slack, view)
+    parent = await done(slack)
+    assert parent.thread_ts == said.ts
+    [alone] = slack.shown_to(REQUESTER)
+    assert (alone.text[:5], alone.thread_ts) == ("On it", said.ts)
+    assert len(slack.parents(RELEASES)) == 1
+
+
+async def test_a_shortcut_on_a_reply_is_answered_beside_it(
+    slack: LocalSlack, said: Message
+) -> None:
+    reply = Message(slack.next_ts(), RELEASES, REQUESTER, "yes", thread_ts=said.ts, via="slack")
+    slack.post(reply)
+    await sent(slack, await by_message(slack, reply))
+    assert (await done(slack)).thread_ts == said.ts
+
+
+async def test_in_a_thread_that_the_bot_cannot_see_the_answer_is_for_the_requester_there(
+    slack: LocalSlack,
+) -> None:
+    there = Message(slack.next_ts(), SECRET, REQUESTER, "prod-1?", via="slack")
+    slack.post(there)
+    await sent(slack, await by_message(slack, there))
+    await slack.until(lambda slack: any("may now use" in m.text for m in slack.shown_to(REQUESTER)))
+    assert {m.thread_ts for m in slack.shown_to(REQUESTER)} == {there.ts}
+
+
+async def test_the_global_shortcut_is_answered_directly(
+    slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    view = await by_shortcut(slack)
+    assert "by direct message" in json.dumps(view.body)
+    await sent(slack, view)
+    await done(slack, "D0BOT")
+    assert len(wechat.shared) == 1
+    assert slack.shown_to(REQUESTER) == []
+    assert sorted(m.text[:5] for m in slack.parents("D0BOT")) == ["On it", "✅ <@U"]
+    assert [call.error for call in slack.calls if call.error] == []
+
+
+async def test_a_response_url_that_is_used_up_is_no_loss(slack: LocalSlack) -> None:
+    view = await by_command(slack)
+    known = json.loads(str(view.body["private_metadata"]))
+    used_up = json.dumps([*known[:3], f"{slack.api_url.removesuffix('api/')}commands/none"])
+    slack.surfaces.put(replace(view, body={**view.body, "private_metadata": used_up}))
+    await sent(slack, view)
+    await done(slack)
+    assert [m.via for m in slack.shown_to(REQUESTER)] == ["api"]
+
+
+async def test_the_form_speaks_the_language_of_whoever_asks(slack: LocalSlack) -> None:
+    view = await by_command(slack, user="U0CHINESE")
+    assert "取消" in json.dumps(view.body["close"], ensure_ascii=False)
+
+
+# Mistakes, each at its field.
+
+
+@pytest.mark.parametrize(
+    ("appids", "words"),
+    [
+        ("wx12", "“wx12” is not an appid: it has 4 characters"),
+        (f"{APPID}\n{OTHER[:-1]}g\n{OTHER}", "“wx000000000000000g” is not an appid"),
+        (" , ", "The appid is missing"),
+        (APPID.upper(), "its letters must be lower case"),
+    ],
+)
+async def test_a_mistake_is_shown_at_its_field_and_the_form_stays(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, appids: str, words: str
+) -> None:
+    view = await by_command(slack)
+    ack = await sent(slack, view, **{APPIDS: appids})
+    assert list(ack.errors) == [APPIDS]
+    assert words in ack.errors[APPIDS]
+    [left] = slack.views(REQUESTER)
+    assert left.errors == ack.errors
+    await soon(lambda: kinds(database) == ["mistake"])
+    assert (rows(database, "SELECT * FROM requests"), wechat.calls) == ([], [])
+    await sent(slack, left)
+    await done(slack)
+    assert slack.views(REQUESTER) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "words"),
+    [
+        ({ENV: {"selected_option": None}}, ENV, "The env is missing"),
+        ({ENV: {}}, ENV, "The env is missing"),
+        ({ENV: {"selected_option": {"value": "<env>"}}}, ENV, "“<env>” is not an env id"),
+        ({ENV: {"selected_option": {"value": "-a"}}}, ENV, "“-a” is not an env id"),
+        ({APPIDS: {"value": None}}, APPIDS, "The appid is missing"),
+        ({REASON: {"value": "r" * 301}}, REASON, "301 characters. Up to 300 fit"),
+        (
+            {APPIDS: {"value": "\n".join(f"wx{n:016x}" for n in range(501))}},
+            APPIDS,
+            "Up to 500 appids go into one request, and there are 501",
+        ),
+    ],
+)
+async def test_what_slack_would_not_send_is_answered_too(
+    slack: LocalSlack, values: dict[str, JsonObject], field: str, words: str
+) -> None:
+    view = await by_command(slack)
+    ack = await slack.deliver("interactive", with_values(slack, view, **values))
+    assert list(ack.errors) == [field]
+    assert words in ack.errors[field]
+
+
+async def test_five_hundred_appids_are_one_batch(slack: LocalSlack, database: Path) -> None:
+    view = await by_command(slack)
+    many = {"value": " ".join(f"wx{n:016x}" for n in range(500))}
+    await slack.deliver("interactive", with_values(slack, view, **{APPIDS: many}))
+    await soon(lambda: rows(database, "SELECT 1 FROM requests WHERE appids IS NOT NULL"))
+    [(appids,)] = rows(database, "SELECT appids FROM requests WHERE appids IS NOT NULL")
+    assert len(appids.split()) == 500
+
+
+async def test_an_appid_that_comes_twice_is_shared_once(
+    slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    await sent(slack, await by_command(slack), **{APPIDS: f"{APPID}\n{APPID}，{APPID}"})
+    await done(slack)
+    assert wechat.shared == [(OWNER, "prod-1", APPID)]
+
+
+async def test_a_dry_run_does_nothing(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    await sent(slack, await by_command(slack), **{DRY_RUN: {DRY_RUN: [DRY_RUN]}})
+    await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
+    assert kinds(database) == ["dry run"]
+    assert wechat.calls == []
+
+
+# Unlucky clicks.
+
+
+async def test_the_same_form_delivered_twice_is_one_request_and_one_answer(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    ack = await sent(slack, await by_command(slack))
+    again = await slack.redeliver(ack)
+    assert again.error is None
+    await done(slack)
+    assert len(wechat.shared) == 1
+    assert len(rows(database, "SELECT * FROM requests")) == 1
+    assert len(slack.shown_to(REQUESTER)) == 1
+
+
+async def test_what_is_changed_after_an_ack_that_was_lost_is_another_request(
+    slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    view = await by_command(slack)
+    for appid in (APPID, OTHER):
+        await slack.deliver("interactive", with_values(slack, view, **{APPIDS: {"value": appid}}))
+    await soon(lambda: len(wechat.shared) == 2)
+
+
+async def test_the_same_command_delivered_twice_opens_one_form(slack: LocalSlack) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, "")
+    await slack.redeliver(ack)
+    await opened(slack)
+    assert [call.method for call in slack.calls].count("views.open") == 1
+    assert slack.shown_to(REQUESTER) == []
+
+
+async def test_a_form_that_is_closed_leaves_nothing_behind(
+    slack: LocalSlack, database: Path
+) -> None:
+    view = await by_command(slack)
+    assert await slack.close(REQUESTER, view) is None
+    assert slack.views(REQUESTER) == []
+    assert rows(database, "SELECT * FROM requests") == []
+
+
+@pytest.mark.parametrize(
+    "metadata", ["", "{", "7", "[]", '["C0RELEASES"]', "[1,2,3,4]", '["","","",""]', "[" * 2000]
+)
+async def test_a_form_that_forgot_where_it_came_from_is_answered_directly(
+    slack: LocalSlack, metadata: str
+) -> None:
+    view = await by_command(slack)
+    slack.surfaces.put(replace(view, body={**view.body, "private_metadata": metadata}))
+    ack = await sent(slack, view)
+    assert ack.error is None
+    await done(slack, "D0BOT")
+
+
+async def test_a_channel_with_a_long_name_and_address_is_remembered_all_the_same(
+    slack: LocalSlack,
+) -> None:
+    payload = (await slack.command(REQUESTER, RELEASES, "help")).request
+    long = {"channel_name": "n" * 2000, "response_url": "https://127.0.0.1/" + "u" * 2000}
+    await slack.deliver(
+        "slash_commands", {**payload, **long, "text": "", "trigger_id": slack.next_trigger()}
+    )
+    view = await opened(slack)
+    assert json.loads(str(view.body["private_metadata"])) == [RELEASES, "", "", ""]
+    await sent(slack, view)
+    await done(slack)
+
+
+@pytest.mark.parametrize("fault", [Refuses("expired_trigger_id"), RateLimited(30), Dropped()])
+async def test_a_form_that_slack_does_not_show_is_answered(
+    slack: LocalSlack, fault: Refuses | RateLimited | Dropped
+) -> None:
+    slack.fail("views.open", fault)
+    await slack.command(REQUESTER, RELEASES, "")
+    await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
+    assert "type `/share-env &lt;appid&gt; &lt;env&gt;`" in slack.shown_to(REQUESTER)[0].text
+
+
+# It opens whatever else is slow or down.
+
+
+async def test_it_opens_in_time_though_slack_does_not_say_who_asks(slack: LocalSlack) -> None:
+    slack.fail("users.info", *[Hangs(4.0)] * 3)
+    ack = await slack.command("U0SECOND", RELEASES, "")
+    view = await opened(slack, "U0SECOND")
+    assert ack.seconds < 1
+    [call] = [call for call in slack.calls if call.method == "views.open"]
+    assert call.error is None
+    assert await slack.options("U0SECOND", view, ENV) == []
+
+
+@pytest.mark.parametrize("way", ["command", "shortcut"])
+async def test_it_opens_though_the_ledger_is_down_and_wechat_silent(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, way: str
+) -> None:
+    wechat.latency = 30.0
+    with ledger_down(database):
+        view = await (by_command(slack) if way == "command" else by_shortcut(slack))
+        ack = await sent(slack, view)
+        assert (ack.error, ack.errors) == (None, {})
+        await slack.until(lambda slack: any(DOWN in m.text for m in slack.messages))
+    assert wechat.shared == []
+
+
+async def test_a_slow_ledger_does_not_keep_the_ack(slack: LocalSlack, database: Path) -> None:
+    view = await by_command(slack)
+    let_hang(database, "requests")
+    ack = await sent(slack, view)
+    assert ack.error is None
+    assert ack.seconds < 3
+    await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
+
+
+# What the manifest promises.
+
+
+def test_the_manifest_has_the_shortcuts_that_the_bot_answers() -> None:
+    shortcuts = MANIFEST["features"]["shortcuts"]
+    assert {each["callback_id"]: each["type"] for each in shortcuts} == {
+        SHORTCUT: "global",
+        MESSAGE_SHORTCUT: "message",
+    }
+    assert all(0 < len(each["name"]) <= 24 for each in shortcuts)
+    assert all(0 < len(each["description"]) <= 150 for each in shortcuts)
+    assert MANIFEST["settings"]["interactivity"]["is_enabled"] is True

@@ -1,0 +1,319 @@
+"""When pages are shown: at once when opened, soon after a change, seldom, and to nobody who does not look."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.changes import Changes
+from bot.home import Page
+from bot.messages.blocks import message
+from bot.playground.slack import (
+    Dropped,
+    LocalSlack,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
+from bot.playground.world import TEAM
+from bot.policy import Person, Unreadable
+from bot.request import Request
+from bot.slack.api import SlackApi
+from bot.slack.home import LATELY, Homes
+from bot.slack.listeners import bolt_app
+from tests.conftest import REQUESTER, Clock, Sleep, request_of, soon
+from tests.languages import ENGLISH
+
+APPROVER = "U0APPROVER"
+PUBLISH = "views.publish"
+PAUSE = 0.05
+
+
+class Counting:
+    """Pages with a number on them; an approver is whoever is called so."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.slow = 0.0
+        self.broken = False
+
+    async def page(self, team_id: str, user_id: str) -> Page:
+        """Return the next page."""
+        self.made += 1
+        said = message(f"page {self.made} of {user_id}")
+        await asyncio.sleep(self.slow)
+        if self.broken:
+            raise ValueError(user_id)
+        return Page(said, Person(team_id, user_id))
+
+    def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
+        """Tell whether somebody is the approver."""
+        return isinstance(viewer, Person) and APPROVER == viewer.user_id != request.origin.user_id
+
+
+@pytest.fixture
+def pages() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+async def homes(
+    slack: LocalSlack, client: AsyncWebClient, api: SlackApi, pages: Counting, clock: Clock
+) -> AsyncIterator[Homes]:
+    """Let pages be shown in a workspace, with pauses so short that a test can wait for them."""
+    homes = Homes(api, pages, clock, asyncio.sleep, pause=PAUSE, gap=0.001)
+    async with listening(slack, client, homes):
+        yield homes
+    homes.close()
+
+
+@asynccontextmanager
+async def listening(slack: LocalSlack, client: AsyncWebClient, homes: Homes) -> AsyncIterator[None]:
+    identity = {"user_id": slack.world.bot_user_id, "team_id": TEAM, "bot_id": slack.world.bot_id}
+    app = bolt_app(client, identity, None, ENGLISH, homes)
+    handler = AsyncSocketModeHandler(app, slack.world.app_token)
+    await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt's
+    try:
+        yield
+    finally:
+        await handler.close_async()  # type: ignore[no-untyped-call]  # Bolt's
+
+
+def text(slack: LocalSlack, user: str = REQUESTER) -> str:
+    home = slack.home(user)
+    return str(home.blocks[0]["text"]) if home else ""
+
+
+def published(slack: LocalSlack) -> int:
+    return sum(call.method == PUBLISH for call in slack.calls)
+
+
+async def opened(slack: LocalSlack, user: str = REQUESTER) -> None:
+    """Open a page and wait until it is there."""
+    before = published(slack)
+    ack = await slack.open_home(user)
+    assert ack.error is None
+    await slack.until(lambda slack: published(slack) > before)
+    await soon(lambda: text(slack, user))
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the bot itself wrote to the log."""
+    return [record.message for record in caplog.records if record.name.startswith("bot.")]
+
+
+async def quiet() -> None:
+    """Wait for as long as a change would need to show."""
+    await asyncio.sleep(PAUSE * 6)
+
+
+@pytest.mark.usefixtures("homes")
+async def test_a_page_is_shown_when_it_is_opened(slack: LocalSlack) -> None:
+    await opened(slack)
+    assert "page 1 of U0REQUESTER" in text(slack)
+    await opened(slack)
+    assert "page 2 of U0REQUESTER" in text(slack)
+
+
+async def test_the_tab_with_the_messages_shows_no_page(slack: LocalSlack, homes: Homes) -> None:
+    ack = await slack.open_home(REQUESTER, "messages")
+    assert ack.error is None
+    homes.changed(request_of(slack))
+    await quiet()
+    assert published(slack) == 0
+
+
+@pytest.mark.usefixtures("homes")
+async def test_the_ack_does_not_wait_for_the_page(slack: LocalSlack, pages: Counting) -> None:
+    pages.slow = 0.3
+    ack = await slack.open_home(REQUESTER)
+    assert ack.error is None
+    assert ack.seconds < 0.3
+    assert published(slack) == 0
+    await soon(lambda: text(slack))
+
+
+async def test_a_change_is_shown_to_the_requester_and_to_whom_it_concerns(
+    slack: LocalSlack, homes: Homes
+) -> None:
+    for user in (REQUESTER, APPROVER, "U0SECOND"):
+        await opened(slack, user)
+    homes.changed(request_of(slack))
+    await soon(lambda: published(slack) == 5)
+    await quiet()
+    assert published(slack) == 5
+    assert "page 3" in text(slack, "U0SECOND")
+    shown = text(slack) + text(slack, APPROVER)
+    assert all(number in shown for number in ("page 4", "page 5"))
+
+
+async def test_the_same_user_id_in_another_workspace_is_somebody_else(
+    slack: LocalSlack, homes: Homes
+) -> None:
+    await opened(slack)
+    asked = request_of(slack)
+    homes.changed(replace(asked, origin=replace(asked.origin, team_id="T0ELSEWHERE")))
+    await quiet()
+    assert published(slack) == 1
+
+
+async def test_many_changes_are_few_pages_and_the_last_one_is_shown(
+    slack: LocalSlack, homes: Homes, pages: Counting
+) -> None:
+    await opened(slack)
+    for _ in range(50):
+        homes.changed(request_of(slack))
+        await asyncio.sleep(0.002)
+    last = pages.made
+    await soon(lambda: pages.made > last)
+    await quiet()
+    assert published(slack) <= 6
+    assert f"page {pages.made} of" in text(slack)
+
+
+async def test_a_change_while_a_page_is_made_is_shown_after_it(
+    slack: LocalSlack, homes: Homes, pages: Counting
+) -> None:
+    pages.slow = 0.1
+    await slack.open_home(REQUESTER)
+    await soon(lambda: pages.made == 1)
+    homes.changed(request_of(slack))  # before anybody knows who they are
+    await soon(lambda: "page 2" in text(slack))
+    assert published(slack) == 2
+
+
+@pytest.mark.usefixtures("homes")
+async def test_a_page_never_follows_a_newer_one_however_often_it_is_opened(
+    slack: LocalSlack, pages: Counting
+) -> None:
+    pages.slow = 0.05
+    await asyncio.gather(*(slack.open_home(REQUESTER) for _ in range(20)))
+    await soon(lambda: published(slack) == pages.made >= 2)
+    await quiet()
+    assert pages.made <= 4
+    assert f"page {pages.made} of" in text(slack)
+
+
+async def test_where_nobody_looks_nothing_is_shown(slack: LocalSlack, homes: Homes) -> None:
+    for _ in range(50):
+        homes.changed(request_of(slack))
+    await quiet()
+    assert published(slack) == 0
+
+
+async def test_who_has_not_looked_for_an_hour_is_forgotten(
+    slack: LocalSlack, homes: Homes, clock: Clock
+) -> None:
+    await opened(slack)
+    clock.now += LATELY - 1
+    await opened(slack, APPROVER)
+    clock.now += 2
+    homes.changed(request_of(slack))
+    await soon(lambda: published(slack) == 3)
+    await quiet()
+    assert published(slack) == 3
+    assert "page 1" in text(slack)
+    await opened(slack)
+    assert "page 4" in text(slack)
+
+
+async def test_no_more_than_so_many_are_remembered(
+    slack: LocalSlack, homes: Homes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.slack.home._MOST", 1)
+    await opened(slack)
+    await opened(slack, APPROVER)
+    homes.changed(request_of(slack))
+    await soon(lambda: published(slack) == 3)
+    await quiet()
+    assert published(slack) == 3
+    assert "page 1" in text(slack)
+
+
+@pytest.mark.parametrize("fault", [RateLimited(1), ServerError(), Dropped(after_effect=True)])
+async def test_slacks_trouble_delays_a_page(
+    slack: LocalSlack,
+    client: AsyncWebClient,
+    pages: Counting,
+    fault: RateLimited | ServerError | Dropped,
+) -> None:
+    sleep = Sleep()
+    homes = Homes(SlackApi(client, sleep), pages, Clock(), sleep)
+    async with listening(slack, client, homes):
+        slack.fail(PUBLISH, fault)
+        await slack.open_home(REQUESTER)
+        await soon(lambda: published(slack) == 2)
+        await soon(lambda: text(slack))
+    homes.close()
+    assert sleep.naps == [1.0]
+
+
+@pytest.mark.usefixtures("homes")
+async def test_what_slack_refuses_is_said_in_the_log_and_not_tried_again(
+    slack: LocalSlack, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack.fail(PUBLISH, Refuses("not_enabled"))
+    with caplog.at_level(logging.WARNING, "bot"):
+        await slack.open_home(REQUESTER)
+        await soon(lambda: said(caplog))
+    assert said(caplog) == ["an App Home was not shown"]
+    assert published(slack) == 1
+    await opened(slack)
+
+
+async def test_a_page_that_slack_never_takes_is_given_up(
+    slack: LocalSlack, client: AsyncWebClient, pages: Counting, caplog: pytest.LogCaptureFixture
+) -> None:
+    sleep = Sleep()
+    homes = Homes(SlackApi(client, sleep), pages, Clock(), sleep)
+    async with listening(slack, client, homes):
+        slack.fail(PUBLISH, *[ServerError()] * 3)
+        await slack.open_home(REQUESTER)
+        await soon(lambda: said(caplog))
+    homes.close()
+    assert said(caplog) == ["an App Home was not shown"]
+    assert published(slack) == 3
+
+
+async def test_a_page_that_breaks_is_in_nobodys_way(
+    slack: LocalSlack, homes: Homes, pages: Counting, caplog: pytest.LogCaptureFixture
+) -> None:
+    await opened(slack)
+    pages.broken = True
+    homes.changed(request_of(slack))
+    await soon(lambda: said(caplog))
+    assert said(caplog) == ["unforeseen error"]
+    pages.broken = False
+    homes.changed(request_of(slack))
+    await soon(lambda: "page 3" in text(slack))
+
+
+async def test_after_the_end_nothing_is_shown(slack: LocalSlack, homes: Homes) -> None:
+    await opened(slack)
+    homes.changed(request_of(slack))
+    homes.close()
+    homes.changed(request_of(slack))
+    await slack.open_home(REQUESTER)
+    await quiet()
+    assert published(slack) == 1
+
+
+def test_a_listener_that_breaks_stops_neither_the_work_nor_the_others(
+    slack: LocalSlack, caplog: pytest.LogCaptureFixture
+) -> None:
+    changes, heard = Changes(), list[Request]()
+
+    def breaks(request: Request) -> None:
+        raise ValueError(request.id)
+
+    listeners: list[Callable[[Request], None]] = [breaks, heard.append]
+    for listener in listeners:
+        changes.hear(listener)
+    changes.tell(request_of(slack))
+    assert [request.id for request in heard] == ["request1"]
+    assert said(caplog) == ["unforeseen error"]

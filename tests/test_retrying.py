@@ -1,0 +1,378 @@
+"""The buttons that ask once more: for what did not succeed, and for what was shared before."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.nature import Nature
+from bot.playground.slack import LocalSlack, Message, ServerError
+from bot.playground.stage import APPID, OWNER
+from bot.playground.wechat import Code, Hang, LocalWeChat
+from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, states
+from tests.languages import CHINESE
+from tests.scenes import (
+    ALLOW,
+    APPROVE,
+    APPROVER,
+    BOTH,
+    CONFIRM,
+    DENY,
+    SECOND_APPROVER,
+    Scene,
+    has_button,
+)
+
+SECRET = "C0SECRET"
+NO_HELP, HELP = 99999, 85088
+
+
+@pytest.fixture
+def scene(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> Scene:
+    return Scene(slack, wechat, database, environ, nature)
+
+
+def answers(scene: Scene) -> list[Message]:
+    """Return what stands below the first parent, parents of later requests left out."""
+    first = scene.slack.parents(RELEASES)[0]
+    return [m for m in scene.slack.thread(RELEASES, first.ts) if "asked to share" not in m.text]
+
+
+async def failed(scene: Scene, code: int = HELP) -> Message:
+    """Let a request fail, and return its answer."""
+    scene.wechat.next(Code(code))
+    await scene.ask(f'{APPID} {ENV} --reason "for the launch"')
+    await scene.over()
+    return answers(scene)[-1]
+
+
+@pytest.mark.parametrize(("code", "helps"), [(HELP, True), (NO_HELP, False)])
+async def test_a_button_is_there_only_where_trying_again_can_help(
+    scene: Scene, code: int, helps: bool
+) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene, code)
+    assert has_button(answer, "retry") is helps
+    assert ("*Does asking again help?* No" in answer.text) is not helps
+
+
+async def test_what_was_shared_has_no_such_button(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask()
+        await scene.over()
+    assert not has_button(answers(scene)[-1], "retry")
+
+
+async def test_the_requester_tries_again_in_the_same_thread(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        assert (await scene.click(REQUESTER, answer, "retry")).startswith("On it")
+        await scene.over(2)
+    assert scene.wechat.shared == [(OWNER, ENV, APPID)]
+    (parent,) = scene.slack.parents(RELEASES)
+    again, shared = scene.slack.thread(RELEASES, parent.ts)[1:]
+    assert again.text.startswith("✅")
+    assert "Reason: for the launch" in again.text
+    assert "*Shared.*" in shared.text
+    assert scene.column("retried_by") is None
+    assert rows(scene.database, "SELECT retried_by FROM requests ORDER BY created") == [
+        (REQUESTER,),
+        (None,),
+    ]
+
+
+async def test_a_retry_is_good_for_once_whoever_clicks_and_however_often(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        scene.wechat.next(Code(HELP), Code(HELP))
+        await scene.ask()
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+        answer = answers(scene)[-1]
+        await scene.click(REQUESTER, answer, "retry")
+        await scene.decide(APPROVER, "approve")
+        await scene.over(2)
+        for user in (REQUESTER, APPROVER):
+            assert "tried again already" in await scene.click(user, answer, "retry")
+        # The answer to the second try has a button of its own.
+        await scene.click(REQUESTER, answers(scene)[-1], "retry")
+        await scene.decide(APPROVER, "approve")
+        await scene.over(3)
+    assert len(scene.wechat.calls) == 3
+    assert scene.column("outcome") == "shared"
+
+
+async def test_of_two_who_click_at_once_one_is_told_that_it_is_done(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        scene.wechat.next(Code(HELP))
+        await scene.ask()
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+        answer = answers(scene)[-1]
+        both = (scene.click(user, answer, "retry") for user in (REQUESTER, APPROVER))
+        told = await asyncio.gather(*both)
+        await scene.question()
+    assert len(states(scene.database)) == 2
+    assert sorted("needs an approval" in said for said in told) == [False, True]
+
+
+async def test_the_same_click_delivered_twice_is_one_retry(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        ack = await scene.slack.click(REQUESTER, answer, "retry")
+        await scene.slack.redeliver(ack)
+        await scene.over(2)
+        await scene.slack.redeliver(ack)
+    assert len(scene.wechat.calls) == 2
+    assert [said for said in scene.heard[REQUESTER] if "already" in said] == []
+
+
+async def test_an_approver_tries_again_on_behalf_of_the_requester(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        scene.wechat.next(Code(HELP))
+        await scene.ask()
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+        await scene.click(APPROVER, answers(scene)[-1], "retry")
+        question = await scene.question()
+        assert f"<@{REQUESTER}> asks to share" in question.text
+        await scene.decide(SECOND_APPROVER, "approve")
+        await scene.over(2)
+    assert len(scene.wechat.shared) == 1
+    assert rows(scene.database, "SELECT user, retried_by FROM requests ORDER BY created") == [
+        (REQUESTER, APPROVER),
+        (REQUESTER, None),
+    ]
+
+
+async def test_an_approver_need_not_confirm_for_the_requester(scene: Scene) -> None:
+    async with scene.bot(BOTH):
+        scene.wechat.next(Code(HELP))
+        await scene.ask()
+        await scene.click(REQUESTER, scene.shown(), "confirm")
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+        await scene.click(APPROVER, answers(scene)[-1], "retry")
+        await scene.question()
+    assert states(scene.database) == ["ended", "waiting"]
+
+
+@pytest.mark.parametrize("user", ["U0SECOND", "U0GUEST", APPROVER])
+async def test_nobody_else_tries_again(scene: Scene, user: str) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        told = await scene.click(user, answer, "retry")
+        assert f"Only <@{REQUESTER}>" in told
+    assert states(scene.database) == ["ended"]
+    assert scene.column("retried_by") is None
+
+
+@pytest.mark.parametrize("user", [REQUESTER, APPROVER])
+async def test_while_slack_does_not_tell_who_clicks_nothing_is_tried(
+    scene: Scene, user: str
+) -> None:
+    async with scene.bot(APPROVE):
+        scene.wechat.next(Code(HELP))
+        await scene.ask()
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+        answer = answers(scene)[-1]
+        scene.slack.fail("users.info", ServerError())
+        assert "could not find out from Slack" in await scene.click(user, answer, "retry")
+    assert states(scene.database) == ["ended"]
+
+
+async def test_a_retry_that_the_policy_refuses_is_not_used_up(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+    async with scene.bot(DENY):
+        assert "“freeze” says no" in await scene.click(REQUESTER, answer, "retry")
+        assert states(scene.database) == ["ended"]
+    async with scene.bot(ALLOW):
+        await scene.click(REQUESTER, answer, "retry")
+        await scene.over(2)
+    assert len(scene.wechat.shared) == 1
+
+
+async def test_a_retry_asks_for_a_confirmation_where_the_rule_does(scene: Scene) -> None:
+    async with scene.bot(CONFIRM):
+        scene.wechat.next(Code(HELP))
+        await scene.ask()
+        await scene.click(REQUESTER, scene.shown(), "confirm")
+        await scene.over()
+        assert "until you confirm" in await scene.click(REQUESTER, answers(scene)[-1], "retry")
+        assert len(scene.wechat.calls) == 1
+        await scene.click(REQUESTER, scene.shown(), "confirm")
+        await scene.over(2)
+    assert len(scene.wechat.shared) == 1
+    assert len(scene.slack.parents(RELEASES)) == 1
+
+
+async def test_a_retry_of_what_is_under_way_is_not_used_up(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        scene.wechat.next(Hang(0.5), Code(NO_HELP))
+        await scene.ask()
+        await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
+        assert "already" in await scene.click(REQUESTER, answer, "retry")
+        await scene.over(2)
+    assert rows(scene.database, "SELECT retried_by FROM requests") == [(None,), (None,)]
+
+
+async def test_what_was_shared_meanwhile_is_not_shared_again_by_a_retry(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        await scene.ask(user="U0SECOND")
+        await scene.over(2)
+        assert "<@U0SECOND> shared" in await scene.click(REQUESTER, answer, "retry")
+        assert states(scene.database) == ["ended", "ended"]
+    assert len(scene.wechat.calls) == 2
+
+
+async def test_a_retry_that_the_ledger_does_not_take_can_be_clicked_again(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        with ledger_down(scene.database):
+            assert "nothing was done" in await scene.click(REQUESTER, answer, "retry")
+        await scene.click(REQUESTER, answer, "retry")
+        await scene.over(2)
+    assert len(scene.wechat.calls) == 2
+
+
+@pytest.mark.parametrize("user", [REQUESTER, APPROVER])
+async def test_what_expired_is_asked_for_once_more(scene: Scene, user: str) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await scene.question()
+        scene.pass_time(7200)
+    async with scene.bot(APPROVE):
+        await scene.over()
+        (expired,) = answers(scene)
+        assert "No approver decided in time" in expired.text
+        await scene.click(user, expired, "retry")
+        await scene.decide(APPROVER, "approve")
+        await scene.over(2)
+    assert len(scene.wechat.shared) == 1
+    assert len(scene.slack.parents(RELEASES)) == 1
+
+
+@pytest.mark.parametrize("outcome", ["reject", "cancel"])
+async def test_what_people_ended_has_no_such_button(scene: Scene, outcome: str) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await scene.question()
+        if outcome == "reject":
+            await scene.decide(APPROVER, outcome)
+        else:
+            await scene.click(REQUESTER, scene.slack.parents(RELEASES)[0], outcome)
+        await scene.over()
+    assert not has_button(answers(scene)[-1], "retry")
+
+
+async def test_a_retry_in_private_is_answered_there(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        scene.wechat.next(Code(HELP))
+        await scene.ask(channel=SECRET)
+        await scene.over()
+        await scene.click(REQUESTER, scene.shown(), "retry")
+        await scene.over(2)
+    assert "*Shared.*" in scene.shown().text
+    assert scene.slack.parents(SECRET) == []
+
+
+async def test_a_button_of_another_workspace_or_of_nothing_tries_nothing(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        unknown = "I do not know this request here"
+        assert unknown in await scene.click(REQUESTER, answer, "retry", team="T0ELSEWHERE")
+        rows(scene.database, "DELETE FROM requests")
+        assert unknown in await scene.click(REQUESTER, answer, "retry")
+    assert len(scene.wechat.calls) == 1
+
+
+# What was shared before.
+
+
+async def shared_before(scene: Scene) -> Message:
+    """Let a share be asked for twice, and return what is said to the second."""
+    await scene.ask()
+    await scene.over()
+    assert "shared `prod-1`" in await scene.ask(user="U0SECOND")
+    shown = scene.shown("U0SECOND")
+    assert has_button(shown, "again")
+    return shown
+
+
+async def test_what_was_shared_before_is_shared_again_for_whoever_clicks(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        shown = await shared_before(scene)
+        assert (await scene.click("U0SECOND", shown, "again")).startswith("On it")
+        await scene.over(2)
+    assert len(scene.wechat.calls) == 2
+    assert scene.column("user") == "U0SECOND"
+    assert not has_button(scene.slack.sought(shown.ts) or shown, "again")
+
+
+async def test_sharing_again_takes_what_sharing_takes(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        shown = await shared_before(scene)
+    async with scene.bot(DENY):
+        assert "“freeze” says no" in await scene.click("U0SECOND", shown, "again")
+    assert states(scene.database) == ["ended"]
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_sharing_again_asks_the_approvers(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        shown = await shared_before(scene)
+    async with scene.bot(APPROVE):
+        assert "needs an approval" in await scene.click("U0SECOND", shown, "again")
+        assert f"by <@{REQUESTER}>" in (await scene.question()).text
+        await scene.decide(APPROVER, "approve")
+        await scene.over(2)
+    assert len(scene.wechat.calls) == 2
+
+
+async def test_of_two_clicks_to_share_again_the_second_is_told_of_the_first(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        shown = await shared_before(scene)
+        scene.wechat.next(Hang(0.5, after_effect=True))
+        await scene.click("U0SECOND", shown, "again")
+        await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
+        assert "already" in await scene.click("U0SECOND", shown, "again")
+        await scene.over(2)
+    assert len(scene.wechat.calls) == 2
+
+
+async def test_sharing_again_what_is_gone_or_while_the_ledger_is_down_is_answered(
+    scene: Scene,
+) -> None:
+    async with scene.bot(ALLOW):
+        shown = await shared_before(scene)
+        with ledger_down(scene.database):
+            assert "nothing was done" in await scene.click("U0SECOND", shown, "again")
+        rows(scene.database, "DELETE FROM requests")
+        unknown = "I do not know this request here"
+        assert unknown in await scene.click("U0SECOND", shown, "again")
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_a_retry_speaks_the_language_of_whoever_asked(scene: Scene) -> None:
+    scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
+    async with scene.bot(ALLOW):
+        scene.wechat.next(Code(HELP))
+        await scene.ask()
+        await scene.over()
+        await scene.click(REQUESTER, answers(scene)[-1], "retry")
+        await scene.over(2)
+    (parent,) = scene.slack.parents(RELEASES)
+    failed, _, shared = (m.text for m in scene.slack.thread(RELEASES, parent.ts))
+    assert CHINESE("Try again") in str(answers(scene)[0].blocks)
+    assert CHINESE("*What is left to do*") in shared
+    assert CHINESE("*What is left to do*") not in failed

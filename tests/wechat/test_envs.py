@@ -1,0 +1,108 @@
+import logging
+from collections.abc import Callable
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.guidance import Trouble
+from bot.outcome import Said
+from bot.playground.wechat import Answer, Code, Drip, Drop, Hang, Huge, LocalWeChat, Status
+from bot.wechat.api import Refused, Troubled
+from bot.wechat.envs import Envs, get_env_info, read_envs
+from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
+from tests.wechat.conftest import OTHER, OWNER, Clock
+
+GOOD, BAD = 300.0, 60.0
+
+Maker = Callable[..., Envs]
+
+
+@pytest.fixture
+def make(http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock) -> Maker:
+    def make(tokens: TokenSource | None = None, timeout: float = 5.0) -> Envs:
+        server = TokenServer(http, wechat.token_url, wechat.authorization, clock)
+        return Envs(http, wechat.url, tokens or server, timeout)
+
+    return make
+
+
+def test_the_call_has_its_token_in_the_query_alone() -> None:
+    call = get_env_info("t0k3n")
+    assert (call.path, call.body) == ("/tcb/getenvinfo", b"{}")
+    assert "t0k3n" not in repr(call)
+
+
+@pytest.mark.parametrize(
+    ("body", "envs"),
+    [
+        (b'{"errcode":0,"info_list":[{"env":"a","status":"NORMAL"},{"env":"b"}]}', ("a", "b")),
+        (b'{"info_list":[{"env":"a"},{"env":"a"}]}', ("a",)),
+        (b'{"info_list":[{"env":"a","status":"HALTED"},{"env":"b","status":"UNAVAILABLE"}]}', ()),
+        (b'{"info_list":[{"env":"-a"},{"env":7},{},7,{"env":"<!channel>"}]}', ()),
+        (b'{"info_list":[]}', ()),
+        (b'{"errcode":"61007","errmsg":"no"}', Refused(Said(61007, "no", None))),
+        (b'{"errcode":0}', Troubled(Trouble.NOT_JSON)),
+        (b'{"info_list":{}}', Troubled(Trouble.NOT_JSON)),
+        (b"<html>", Troubled(Trouble.NOT_JSON)),
+    ],
+)
+def test_an_answer_is_the_envs_in_service_or_what_is_wrong(body: bytes, envs: object) -> None:
+    assert read_envs(200, body) == envs
+
+
+@given(st.integers(100, 599), st.binary())
+def test_any_answer_is_read(status: int, body: bytes) -> None:
+    assert isinstance(read_envs(status, body), tuple | Refused | Troubled)
+
+
+async def test_the_owners_envs_are_those_that_are_in_service(
+    make: Maker, wechat: LocalWeChat
+) -> None:
+    wechat.envs[OTHER] = {"theirs-1": "NORMAL", "theirs-2": "HALTED"}
+    assert await make().of(OWNER) == (("prod-1", "test-1"), GOOD)
+    assert await make().of(OTHER) == (("theirs-1",), GOOD)
+    assert await make().of("wx00000000000000ff") == ((), GOOD)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Code(61007), "61007"),
+        (Code(40001), "40001"),
+        (Code(85088, as_string=True), "85088"),
+        (Status(502), "gateway-broken"),
+        (Drop(), "lost"),
+        (Huge(2 << 20), "not-json"),
+        (Hang(3), "timeout"),
+        (Drip(1), "timeout"),
+    ],
+    ids=str,
+)
+async def test_what_wechat_does_not_tell_is_no_env_and_one_line(
+    make: Maker,
+    wechat: LocalWeChat,
+    caplog: pytest.LogCaptureFixture,
+    answer: Answer,
+    reason: str,
+) -> None:
+    wechat.next_envs(answer)
+    assert await make(timeout=0.4).of(OWNER) == ((), BAD)
+    [line] = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    assert line.getMessage() == "envs not listed"
+    assert vars(line)["owner"] == OWNER
+    assert vars(line)["reason"] == reason
+    assert "token-" not in caplog.text
+
+
+async def test_a_token_that_is_dead_or_not_there_lists_nothing(
+    make: Maker, wechat: LocalWeChat
+) -> None:
+    token = wechat.issue(OWNER)
+    fixed = make(FixedToken(OWNER, token))
+    assert (await fixed.of(OWNER))[0] == ("prod-1", "test-1")
+    assert await fixed.of(OTHER) == ((), BAD)
+    wechat.expire(token)
+    assert await fixed.of(OWNER) == ((), BAD)
+    assert wechat.transcript().endswith(f"getenvinfo of {OWNER}: 42001")
