@@ -37,7 +37,10 @@ class Deciding:
         return await self._decide(click, comment, approved=False)
 
     async def question(self, click: Click) -> Entry | Message:
-        """Return the request that this person may decide about, or why they may not; read as it is remembered."""
+        """Return the request that this person may decide about, or why they may not.
+
+        Read as it is remembered, since a modal has to open within three seconds; but nobody is refused by that.
+        """
         words = await self._by.words(click)
         try:
             entry = await self._by.find(click)
@@ -50,6 +53,8 @@ class Deciding:
         approver = await self._by.person(click)
         requester = await self._by.ports.people.person(click.team_id, entry.request.origin.user_id)
         _, decision = strictest(self._by.decisions(entry, requester))
+        if self._no_approver(words, entry, decision, approver):
+            approver = await self._by.person(click, anew=True)
         return self._no_approver(words, entry, decision, approver) or entry
 
     async def _decide(self, click: Click, comment: str | None, *, approved: bool) -> Reply:

@@ -62,9 +62,7 @@ class Approvals(Protocol):
 class Owners(Protocol):
     """Shares the envs of their owners."""
 
-    async def share(
-        self, owner: str, env: str, appid: str, told: Callable[[Step], None]
-    ) -> Called:
+    async def share(self, owner: str, env: str, appid: str, told: Callable[[Step], None]) -> Called:
         """Return how sharing the owner's `env` with `appid` ended; `told` hears of each step, and what it raises ends it."""
 
 

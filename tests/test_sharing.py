@@ -284,6 +284,19 @@ async def test_each_is_answered_in_their_language_and_the_channel_in_its_own(  #
     assert len(wechat.calls) == 1
 
 
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize(
+    "text", ["help", "whoami", "history", f"why {ASK}", ASK, f"{ASK} --dry-run", "oops"]
+)
+async def test_whatever_is_answered_at_once_is_in_the_language_of_whoever_asked(
+    slack: LocalSlack, text: str
+) -> None:
+    mine = said(await slack.command(MEI, RELEASES, text))
+    theirs = said(await slack.command("U0SECOND", RELEASES, text))
+    assert re.search("[一-鿿]", mine)
+    assert not re.search("[一-鿿]", theirs)
+
+
 async def test_whom_slack_does_not_tell_is_answered_in_the_channels_language(
     slack: LocalSlack, environ: dict[str, str], nature: Nature
 ) -> None:

@@ -76,8 +76,7 @@ def answer(words: Words, request: Request, finished: Finished) -> Message:
     line = words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
     told = [_group(words, group) for group in groups[:_GROUPS]]
     more = words(
-        "There are other kinds of failures; `/share-env history {env}` lists them all.",
-        env=request.env,
+        "There are other kinds; `/share-env history &lt;appid&gt;` tells how one of them ended."
     )
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(

@@ -62,7 +62,8 @@ class LocalWeChat(Watched):
     `url` is the bot's WECHAT_API_URL, `token_url` its WECHAT_TOKEN_SERVER_URL, `authorization`
     its WECHAT_TOKEN_SERVER_AUTHORIZATION, `platform` the third-party platform that the bot can
     speak for instead. `latency`, in seconds, delays each answer. `envs` are the owners' envs and
-    their states, for /tcb/getenvinfo.
+    their states, for /tcb/getenvinfo. `in_flight` is how many calls of /tcb/shareenv have come and
+    not been answered, `most_at_once` the most there ever were.
     """
 
     def __init__(self, latency: float = 0.0) -> None:
@@ -71,6 +72,8 @@ class LocalWeChat(Watched):
         self.authorization = "Bearer made-up-token-server"
         self.shared: list[tuple[str, str, str]] = []
         self.calls: list[Call] = []
+        self.in_flight = 0
+        self.most_at_once = 0
         self.token_calls: list[str] = []
         self._loopback = Loopback()
         self._answering = Answering(self._loopback)
@@ -144,6 +147,17 @@ class LocalWeChat(Watched):
         return "\n".join(self._lines) or "(no call)"
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path != "/tcb/shareenv":
+            return await self._answer(request)
+        self.in_flight += 1
+        self.most_at_once = max(self.most_at_once, self.in_flight)
+        try:
+            return await self._answer(request)
+        finally:
+            self.in_flight -= 1
+            self.changed()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if self.latency and not await self._loopback.hold(self.latency):
             return cut(request)
         if request.path.startswith("/token/"):

@@ -1,0 +1,287 @@
+"""What is said about batches: the wording in both languages, the bar, and that all of it fits into Slack."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
+
+from bot.click import Act
+from bot.guidance import Guidance, Trouble, all_guidance, for_code, for_trouble
+from bot.messages import Message, endings
+from bot.messages import clicks as say
+from bot.messages.answers import accepted
+from bot.messages.batches import counts, denied_some, progress, several_rules
+from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT
+from bot.messages.decisions import confirmation
+from bot.messages.history import Line, history
+from bot.messages.words import Words
+from bot.outcome import (
+    Cancelled,
+    Failed,
+    Finished,
+    Group,
+    Outcome,
+    Said,
+    Shared,
+    Skipped,
+    Tally,
+    Unknown,
+    Why,
+    groups_of,
+    tally_of,
+)
+from bot.playground.slack_blocks import block_errors
+from bot.request import Origin, Request
+from tests.languages import CHINESE, ENGLISH
+
+ORIGIN = Origin("T1", "U1REQUESTER", "C1RELEASES", "releases", "1.1", "")
+APPIDS = tuple(f"wx{number:016x}" for number in range(1, 501))
+BATCH = Request(
+    *("k7m2p9qx", ORIGIN, "", "prod-1", "wx0123456789abcdef", "platform team"),
+    "for the launch",
+    appids=APPIDS,
+)
+MIDNIGHT = 1_764_086_700.0
+BUSY, NOT_ENABLED = for_code(-1), for_code(85088)
+LOST = for_trouble(Trouble.LOST)
+BEFORE, UNDER_WAY = Skipped(Why.SHARED_BEFORE), Skipped(Why.UNDER_WAY)
+EVERY_WAY: list[Outcome] = [
+    Shared(),
+    Failed(NOT_ENABLED, Said(85088, "no", "rid")),
+    Unknown(LOST),
+    BEFORE,
+    UNDER_WAY,
+    Cancelled("U1REQUESTER"),
+]
+LANGUAGES = pytest.mark.parametrize(
+    "words", [ENGLISH, CHINESE], ids=lambda words: words.language.value
+)
+
+
+def finished(*outcomes: Outcome) -> Finished:
+    """Return a batch through whose items ended like that, over and over."""
+    ends: list[Outcome] = [outcomes[at % len(outcomes)] for at in range(len(APPIDS))]
+    return Finished(tally_of(ends), groups_of([*zip(APPIDS, ends, strict=True)]))
+
+
+FINISHED = {
+    "all shared": finished(Shared()),
+    "all cancelled": finished(Cancelled("U1REQUESTER")),
+    "every way": finished(*EVERY_WAY),
+    "one failed": Finished(Tally(2, shared=1, failed=1), (Group(Failed(BUSY), APPIDS[:1]),)),
+    "many kinds": finished(*(Failed(row) for row in all_guidance()[:7])),
+}
+
+
+def messages(words: Words, request: Request) -> dict[str, Message]:
+    """Return everything that is said about a batch."""
+    return {
+        "accepted": accepted(words, request),
+        "confirmation": confirmation(words, request, 10),
+        "begun": endings.parent(words, request, None),
+        "at 0": progress(words, request, Tally(500), None),
+        "half way": progress(words, request, Tally(500, shared=240, failed=10), None),
+        "paused": progress(words, request, Tally(500, shared=240), MIDNIGHT),
+        **{
+            f"parent: {name}": endings.parent(words, request, end) for name, end in FINISHED.items()
+        },
+        **{
+            f"answer: {name}": endings.answer(words, request, end) for name, end in FINISHED.items()
+        },
+        "denied": denied_some(words, APPIDS[:21], 500),
+        "denied, one": denied_some(words, APPIDS[:1], 2),
+        "several rules": several_rules(words, {"ones": APPIDS[:30], "others": APPIDS[30:32]}),
+        "rest cancelled": say.rest_cancelled(words, 230),
+        "history": history(
+            words,
+            [
+                Line(request, None, MIDNIGHT, "https://x.slack.com/archives/C1/p1"),
+                Line(request, FINISHED["every way"], MIDNIGHT),
+                Line(replace(request, appid=APPIDS[0], appids=()), BEFORE, MIDNIGHT),
+            ],
+            None,
+        ),
+    }
+
+
+def shown(said: Message) -> str:
+    """Return a message for a person to read: its text, and its buttons with what they do."""
+    buttons = [f"[{each['text']['text']}] {each['action_id']}" for each in elements(said)]
+    return "\n".join([said.text, *buttons])
+
+
+def elements(said: Message) -> list[dict[str, Any]]:
+    blocks = json.loads(json.dumps(said.blocks))
+    return [each for block in blocks if block["type"] == "actions" for each in block["elements"]]
+
+
+def acts(said: Message) -> list[object]:
+    return [each["action_id"] for each in elements(said)]
+
+
+@LANGUAGES
+@pytest.mark.parametrize("name", messages(ENGLISH, BATCH))
+def test_what_is_said_about_a_batch(words: Words, name: str, snapshot: SnapshotAssertion) -> None:
+    assert shown(messages(words, BATCH)[name]) == snapshot
+
+
+@LANGUAGES
+def test_slack_takes_all_that_is_said_about_five_hundred(words: Words) -> None:
+    for said in messages(words, BATCH).values():
+        sound(said)
+
+
+@LANGUAGES
+@given(
+    rows=st.lists(st.sampled_from(all_guidance()), min_size=1, max_size=9),
+    kind=st.sampled_from([Failed, Unknown]),
+)
+def test_slack_takes_every_summary_whatever_went_wrong(
+    words: Words, rows: list[Guidance], kind: type[Failed | Unknown]
+) -> None:
+    failures = [Failed(row) if kind is Failed else Unknown(row) for row in rows]
+    end = finished(Shared(), BEFORE, UNDER_WAY, *failures)
+    said = endings.answer(words, BATCH, end)
+    sound(said)
+    assert acts(said) == [Act.RETRY.value]
+
+
+HOSTILE = st.text(
+    st.sampled_from(["<", ">", "&", "`", "*", "\n", "|", "!", "@", "a", "语", "\ud800", "🕓", " "]),
+    min_size=1,
+    max_size=40,
+).map(lambda word: word * 40)
+MENTION = "<!channel> <@U9EVIL> <https://evil.example|click>"
+
+
+def sound(said: Message) -> None:
+    """Check that Slack takes a message."""
+    assert 0 < len(said.text) <= TEXT_LIMIT
+    blocks = json.loads(json.dumps(said.blocks))
+    assert block_errors(blocks) == []
+    for block in blocks:
+        assert len(block.get("text", {}).get("text", "")) <= SECTION_LIMIT
+
+
+@LANGUAGES
+@given(text=HOSTILE)
+def test_slack_takes_a_batch_whatever_people_write(words: Words, text: str) -> None:
+    for said in messages(words, replace(BATCH, reason=text, rule=text)).values():
+        sound(said)
+    sound(several_rules(words, {text: APPIDS, f"{text}!": APPIDS}))
+
+
+@LANGUAGES
+@given(rules=st.integers(1, 500))
+def test_slack_takes_it_however_many_rules_decide(words: Words, rules: int) -> None:
+    sound(several_rules(words, {f"rule {at}" * 20: APPIDS for at in range(rules)}))
+
+
+@LANGUAGES
+def test_nobody_is_called_by_what_people_write(words: Words) -> None:
+    hostile = replace(BATCH, reason=MENTION, rule=MENTION, env=MENTION)
+    said = [*messages(words, hostile).values(), several_rules(words, {MENTION: APPIDS})]
+    for each in said:
+        for evil in ("<!channel>", "<@U9EVIL>", "<https://evil"):
+            assert evil not in each.text
+            assert evil not in json.dumps(each.blocks, ensure_ascii=False)
+
+
+# The bar.
+
+
+def bar(tally: Tally) -> str:
+    """Return the bar as it is shown."""
+    (line,) = [
+        part
+        for part in progress(ENGLISH, BATCH, tally, None).text.split("\n")
+        if "░" in part or "█" in part
+    ]
+    return line.split("`")[1]
+
+
+@pytest.mark.parametrize(
+    ("done", "full"), [(0, 0), (24, 0), (25, 1), (250, 10), (499, 19), (500, 20)]
+)
+def test_the_bar_is_as_full_as_the_batch_has_come_and_whole_only_at_the_end(
+    done: int, full: int
+) -> None:
+    assert bar(Tally(500, shared=done)) == "█" * full + "░" * (20 - full)
+
+
+@given(st.data())
+def test_the_bar_grows_with_whatever_needs_nothing_more(data: st.DataObject) -> None:
+    total = data.draw(st.integers(1, 500))
+    ways = ("shared", "skipped", "failed", "unknown", "cancelled")
+    left, tally = total, {}
+    for way in ways:
+        tally[way] = data.draw(st.integers(0, left))
+        left -= tally[way]
+    shown = bar(Tally(total, **tally))
+    assert len(shown) == 20
+    assert shown.count("█") == 20 * (total - left) // total
+    assert shown == "".join(sorted(shown, key="█░".index))
+
+
+def test_the_bar_of_nothing_is_empty() -> None:
+    assert bar(Tally(0)) == "░" * 20
+
+
+# What there is to click.
+
+
+@LANGUAGES
+def test_a_batch_under_way_can_be_cancelled_and_one_that_is_through_cannot(words: Words) -> None:
+    assert acts(progress(words, BATCH, Tally(500), None)) == [Act.CANCEL.value]
+    assert acts(progress(words, BATCH, Tally(500), MIDNIGHT)) == [Act.CANCEL.value]
+    for end in FINISHED.values():
+        assert acts(endings.parent(words, BATCH, end)) == []
+
+
+@LANGUAGES
+@pytest.mark.parametrize(
+    ("outcomes", "helps"),
+    [
+        ([Shared()], False),
+        ([Shared(), BEFORE, UNDER_WAY], False),
+        ([Shared(), Cancelled("U1")], False),
+        ([Shared(), Failed(NOT_ENABLED)], True),
+        ([Shared(), Unknown(LOST)], True),
+    ],
+)
+def test_what_failed_can_be_tried_again_where_something_did(
+    words: Words, outcomes: list[Outcome], *, helps: bool
+) -> None:
+    said = endings.answer(words, BATCH, finished(*outcomes))
+    assert acts(said) == ([Act.RETRY.value] if helps else [])
+    assert all(each["value"] == BATCH.id for each in elements(said))
+
+
+@LANGUAGES
+def test_counts_name_what_occurred_and_nothing_else(words: Words) -> None:
+    whole = counts(words, Tally(15, 1, 2, 3, 4, 5))
+    for number in range(1, 6):
+        assert str(number) in whole
+    assert "0" not in counts(words, Tally(3, shared=3))
+    assert counts(words, Tally(3)) == words("nothing was done")
+    assert counts(words, Tally(0)) == words("nothing was done")
+
+
+@LANGUAGES
+def test_only_what_succeeded_throughout_is_marked_as_good(words: Words) -> None:
+    for end in FINISHED.values():
+        good = not (end.tally.failed or end.tally.unknown or end.tally.cancelled)
+        for said in (endings.parent(words, BATCH, end), endings.answer(words, BATCH, end)):
+            assert said.text.startswith("✅" if good else "❌")
+
+
+def test_an_appid_is_listed_in_its_group_and_in_no_other() -> None:
+    said = endings.answer(ENGLISH, BATCH, finished(Shared(), Failed(BUSY), Unknown(LOST))).text
+    (busy,) = [part for part in said.split("❌") if BUSY.title in part]
+    assert APPIDS[1] in busy.split("❔")[0]
+    assert APPIDS[0] not in said
+    assert "and 147 more" in said  # 167 that failed, of which 20 are named
