@@ -182,7 +182,9 @@ class _Run:
         first = self.running.is_set()
         self.running.clear()
         put_back = self.by.holding.ledger.batches.put_back
-        await self.by.holding.insist(partial(put_back, item.request, item.begun))
+        put = partial(put_back, self.batch, item.request, begun=item.begun)
+        if not await self.by.holding.insist(put):
+            raise LostError
         self.todo.append(item)
         if first:
             await self._pause(errcode)

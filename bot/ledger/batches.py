@@ -157,10 +157,19 @@ class Batches:
         for kind, told in [*map(step_event, done.steps), ending]:
             record(on, self._say, kind, done.item.origin, {**facts_of(done.item), **told})
 
-    async def put_back(self, item: Request, begun: bool) -> None:  # its column
-        """Let an item wait again; `begun` if it may have been shared all the same, so that it cannot be cancelled."""
-        told = {"the_id": item.id, "may_be_shared": begun}
-        await self._writer.run(lambda on: on.execute(self._own.put_back, told))
+    async def put_back(self, batch: Entry, item: Request, *, begun: bool) -> bool:
+        """Let an item wait again; False if somebody else holds the batch.
+
+        `begun` if it may have been shared all the same, so that it cannot be cancelled.
+        """
+
+        def work(on: Connection) -> bool:
+            if not self._holds(on, batch):
+                return False
+            on.execute(self._own.put_back, {"the_id": item.id, "may_be_shared": begun})
+            return True
+
+        return await self._writer.run(work)
 
     async def are_left(self, batch: Request) -> bool:
         """Tell whether any item has not ended."""

@@ -1,0 +1,244 @@
+"""Batches in whose midst bots are killed or stopped: each item ends, and what was answered is not asked for again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+
+from bot.batches import AT_ONCE
+from bot.playground.slack import LocalSlack
+from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
+from tests.databases import PostgreSQL
+from tests.faults.bots import (
+    CHANNEL,
+    Bot,
+    assert_answered_once,
+    assert_recorded_once,
+    environ,
+    request_of,
+    rows,
+)
+
+REQUESTER = "U0REQUESTER"
+MANY = 120
+MIDST = 40  # answers of WeChat
+WITHIN = 40.0  # seconds; a lease, and all that is left to do
+APPIDS = [f"wx{number:016x}" for number in range(1, MANY + 1)]
+
+
+@dataclass(frozen=True)
+class Left:
+    """What the ledger and WeChat knew when nobody carried the batch."""
+
+    ended: set[str]
+    calls: int
+
+
+@dataclass(frozen=True)
+class Town:
+    """Both servers, a database, and the bots that use them."""
+
+    slack: LocalSlack
+    wechat: LocalWeChat
+    database: str
+    folder: Path
+    stack: AsyncExitStack
+
+    async def bot(self, name: str = "bot", **more: str) -> Bot:
+        """Start a bot, which is killed at the end of the test."""
+        bot = Bot(environ(self.slack, self.wechat, self.database) | more, self.folder, name)
+        self.stack.push_async_callback(bot.end)
+        await bot.start()
+        return bot
+
+    async def listening(self, name: str, port: int) -> tuple[Bot, str]:
+        """Start a bot that hears Slack over HTTP; return it and its address."""
+        http = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": self.slack.world.signing_secret}
+        bot = await self.bot(name, PORT=str(port), **http)
+        return bot, f"http://127.0.0.1:{port}/slack/events"
+
+    async def ask(self, env: str = "prod-1", appids: list[str] = APPIDS, at: str = "") -> str:
+        """Ask for a batch and return its id."""
+        self.slack.request_url = at or None
+        ack = await self.slack.command(REQUESTER, CHANNEL, f"{' '.join(appids)} {env}")
+        id_ = request_of(ack)
+        assert id_, ack
+        return id_
+
+    async def answers(self, calls: int) -> None:
+        """Wait until WeChat has given so many answers."""
+        await self.wechat.until(lambda wechat: len(wechat.calls) >= calls, WITHIN)
+
+    async def left(self) -> Left:
+        """Return what is known once WeChat has done what nobody waits for any more."""
+        await self.wechat.until(lambda wechat: wechat.in_flight == 0)
+        query = "SELECT appid FROM requests WHERE batch IS NOT NULL AND state = 'ended'"
+        ended = set(rows(self.database, query))
+        assert 0 < len(ended) < MANY
+        return Left(ended, len(self.wechat.calls))
+
+    async def all_ended(self) -> None:
+        """Wait until all requests have ended."""
+        query = "SELECT id FROM requests WHERE state <> 'ended'"
+        async with asyncio.timeout(WITHIN):
+            while await asyncio.to_thread(rows, self.database, query):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)  # a database rings no bell
+
+    def assert_finished(self, batch: str, left: Left) -> None:
+        """Check that the rest was asked for once, and that people have all of it in one answer."""
+        again = [call.appid for call in self.wechat.calls[left.calls :]]
+        assert left.ended.isdisjoint(again)
+        assert sorted(again) == sorted(set(APPIDS) - left.ended)
+        assert {appid for _, _, appid in self.wechat.shared} == set(APPIDS)
+        self.assert_through({batch: MANY})
+
+    def assert_through(self, batches: dict[str, int]) -> None:
+        """Check that each batch of so many items has one answer, which tells that all were shared."""
+        items = rows(self.database, "SELECT outcome FROM requests WHERE batch IS NOT NULL")
+        assert items == ["shared"] * sum(batches.values())
+        assert_recorded_once(self.database, set(batches))
+        assert_answered_once(self.slack, set(batches), only=True)
+        replies = [
+            self.slack.thread(CHANNEL, parent.ts)[0].text for parent in self.slack.parents(CHANNEL)
+        ]
+        for reply, count in zip(replies, batches.values(), strict=True):
+            assert reply.startswith(f"✅ *{count} shared*, of {count}."), reply
+
+    def assert_clean(self, *bots: Bot) -> None:
+        """Check that the logs hold no secret, and nothing that nobody foresaw."""
+        world, tokens = self.slack.world, {call.token for call in self.wechat.calls}
+        secrets = {world.bot_token, world.app_token, world.signing_secret, *tokens}
+        for bot in bots:
+            assert bot.log
+            assert "unforeseen" not in bot.log
+            assert "Traceback" not in bot.log
+            for secret in secrets | {self.wechat.authorization}:
+                assert secret
+                assert secret not in bot.log
+
+
+@asynccontextmanager
+async def town(database: str, folder: Path, latency: float = 0.1) -> AsyncIterator[Town]:
+    async with (
+        LocalSlack(seed()) as slack,
+        LocalWeChat(latency) as wechat,
+        AsyncExitStack() as stack,
+    ):
+        yield Town(slack, wechat, database, folder, stack)
+
+
+async def test_a_batch_whose_bot_is_killed_is_finished_at_the_next_start(tmp_path: Path) -> None:
+    async with town(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as here:
+        bot = await here.bot()
+        batch = await here.ask()
+        await here.answers(MIDST)
+        await bot.end(SIGKILL)
+        left = await here.left()
+        await bot.start()
+        await here.all_ended()
+        assert await bot.end(SIGTERM) == 0
+        here.assert_finished(batch, left)
+        here.assert_clean(bot)
+
+
+async def test_a_batch_whose_bot_is_killed_twice_is_finished_all_the_same(tmp_path: Path) -> None:
+    async with town(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as here:
+        bot = await here.bot()
+        batch = await here.ask()
+        for _ in range(2):
+            await here.answers(len(here.wechat.calls) + 30)
+            await bot.end(SIGKILL)
+            left = await here.left()
+            await bot.start()
+        await here.all_ended()
+        assert await bot.end(SIGTERM) == 0
+        here.assert_finished(batch, left)
+        here.assert_clean(bot)
+
+
+async def test_an_answer_that_stands_when_the_bot_is_killed_is_not_given_again(
+    tmp_path: Path,
+) -> None:
+    async with town(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as here:
+        bot = await here.bot()
+        batch = await here.ask()
+        await here.slack.until(lambda slack: any(m.thread_ts for m in slack.messages), WITHIN)
+        await bot.end(SIGKILL)
+        await bot.start()
+        await here.all_ended()
+        assert await bot.end(SIGTERM) == 0
+        assert len(here.wechat.calls) == MANY
+        here.assert_through({batch: MANY})
+        here.assert_clean(bot)
+
+
+async def test_a_batch_whose_replica_is_killed_is_finished_by_the_other(
+    postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
+) -> None:
+    async with town(postgresql.new(), tmp_path) as here:
+        killed, address = await here.listening("one", unused_tcp_port_factory())
+        successor, _ = await here.listening("other", unused_tcp_port_factory())
+        batch = await here.ask(at=address)
+        await here.answers(MIDST)
+        await killed.end(SIGKILL)
+        left = await here.left()
+        await here.all_ended()
+        assert await successor.end(SIGTERM) == 0
+        assert successor.logged("taken over") == {batch}
+        here.assert_finished(batch, left)
+        here.assert_clean(killed, successor)
+
+
+async def test_a_batch_whose_bot_is_stopped_is_finished_at_the_next_start(tmp_path: Path) -> None:
+    async with town(f"sqlite:///{tmp_path}/ledger.db", tmp_path, latency=0.5) as here:
+        bot = await here.bot(SHUTDOWN_GRACE="0.1")
+        batch = await here.ask()
+        await here.answers(MIDST)
+        assert await bot.end(SIGTERM) == 0
+        left = await here.left()
+        await bot.start()
+        await here.all_ended()
+        assert await bot.end(SIGTERM) == 0
+        here.assert_finished(batch, left)
+        here.assert_clean(bot)
+
+
+async def test_batches_on_two_replicas_never_ask_for_more_than_twenty_at_once(
+    postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
+) -> None:
+    async with town(postgresql.new(), tmp_path) as here:
+        one, address = await here.listening("one", unused_tcp_port_factory())
+        other, elsewhere = await here.listening("other", unused_tcp_port_factory())
+        first = await here.ask("prod-1", APPIDS[:60], at=address)
+        second = await here.ask("test-1", APPIDS[:60], at=elsewhere)
+        await here.all_ended()
+        for bot in (one, other):
+            assert await bot.end(SIGTERM) == 0
+        assert (one.logged("delivered"), other.logged("delivered")) == ({first}, {second})
+        assert AT_ONCE / 2 < here.wechat.most_at_once <= AT_ONCE
+        assert len(here.wechat.calls) == 120
+        here.assert_through({first: 60, second: 60})
+        here.assert_clean(one, other)
+
+
+async def test_a_batch_that_waits_for_one_of_a_killed_replica_runs_once_that_is_through(
+    postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
+) -> None:
+    async with town(postgresql.new(), tmp_path) as here:
+        killed, address = await here.listening("one", unused_tcp_port_factory())
+        successor, elsewhere = await here.listening("other", unused_tcp_port_factory())
+        first = await here.ask("prod-1", at=address)
+        await here.answers(1)
+        second = await here.ask("test-1", APPIDS[:60], at=elsewhere)
+        await killed.end(SIGKILL)
+        await here.all_ended()
+        assert await successor.end(SIGTERM) == 0
+        assert successor.logged("delivered") == {first, second}
+        assert here.wechat.most_at_once <= AT_ONCE
+        envs = [call.env for call in here.wechat.calls]
+        assert envs == sorted(envs)  # the second batch began when the first was through
+        here.assert_through({first: MANY, second: 60})
+        here.assert_clean(killed, successor)

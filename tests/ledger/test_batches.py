@@ -1,0 +1,459 @@
+"""The items of batches and their one lane, on both kinds of database."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from bot.guidance import Trouble, all_guidance, for_code, for_trouble
+from bot.ledger import Accepted, Entry, Known, Ledger, SharedBefore, UnderWay
+from bot.ledger.batches import Answered
+from bot.outcome import (
+    Cancelled,
+    Failed,
+    Finished,
+    Outcome,
+    Said,
+    Shared,
+    Skipped,
+    Step,
+    Tally,
+    Unknown,
+    Why,
+)
+from bot.request import Request, State, items_of
+from tests.databases import Database
+from tests.ledger.conftest import accepted, everything, new_request, stands
+
+GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
+FAILED = Failed(for_code(85088), Said(85088, "no rid: a-b", "a-b"), tries=2)
+SHORT = 0.05  # a lease in seconds that is over soon
+
+
+def appids(count: int) -> tuple[str, ...]:
+    return tuple(f"wx{number:016x}" for number in range(1, count + 1))
+
+
+def new_batch(count: int = 3, **changes: object) -> Request:
+    return new_request(appid="", appids=appids(count), **changes)
+
+
+async def placed(ledger: Ledger, request: Request) -> Entry:
+    """Return a batch whose items may begin."""
+    entry = await accepted(ledger, request)
+    assert await ledger.place(entry, "thread C1 1.1")
+    return replace(entry, state=State.PLACED, place="thread C1 1.1")
+
+
+async def queued(ledger: Ledger, count: int = 3, **changes: object) -> Entry:
+    """Return a batch whose items wait."""
+    batch = await placed(ledger, new_batch(count, **changes))
+    assert await ledger.batches.queue(batch, items_of(batch.request))
+    return batch
+
+
+def answered(item: Request, outcome: Outcome | None = None) -> Answered:
+    return Answered(item, outcome or Shared(), 0.5, [Step("call", 0.5, "done")])
+
+
+async def taken_over(database: Database, ledger: Ledger, holder: str) -> None:
+    """Let another replica take over what a holder has, whose lease has run out."""
+    database.execute("UPDATE replicas SET lease_until = 0 WHERE id = :id", id=holder)
+    assert await ledger.take_over(99)
+
+
+async def ends(ledger: Ledger, batch: Entry) -> list[Outcome | None]:
+    return [outcome for _, outcome in await ledger.batches.outcomes(batch.request.id)]
+
+
+# Recording.
+
+
+async def test_items_wait_in_the_order_in_which_they_were_asked_for(
+    database: Database, ledger: Ledger
+) -> None:
+    batch = await queued(ledger, 12)
+    found = await ledger.batches.items(batch.request.id)
+    assert [entry.request.appid for entry in found] == list(appids(12))
+    assert {entry.state for entry in found} == {State.QUEUED}
+    assert not any(entry.begun for entry in found)
+    assert [entry.request for entry in found] == items_of(batch.request)
+    assert database.kinds() == ["accepted", "placed"]
+
+
+async def test_an_item_holds_no_key_to_the_conversation_and_belongs_to_nobody(
+    database: Database, ledger: Ledger
+) -> None:
+    batch = await queued(ledger)
+    query = f"SELECT holder, response_url FROM requests WHERE batch = '{batch.request.id}'"  # noqa: S608
+    assert {tuple(row.values()) for row in database.rows(query)} == {(None, "")}
+
+
+async def test_items_that_are_recorded_stay_as_they_are(ledger: Ledger) -> None:
+    batch = await placed(ledger, new_batch(4))
+    items = items_of(batch.request)
+    await ledger.batches.queue(batch, items[:2])
+    await ledger.batches.advance(batch, None, items[0])
+    await ledger.batches.advance(batch, answered(items[0]), items[1])
+    await ledger.batches.queue(batch, items)
+    found = await ledger.batches.items(batch.request.id)
+    assert [(entry.outcome, entry.begun) for entry in found] == [
+        (Shared(), True),
+        (None, True),
+        (None, False),
+        (None, False),
+    ]
+
+
+async def test_what_was_shared_before_is_left_out_and_says_so(
+    database: Database, ledger: Ledger
+) -> None:
+    earlier = await accepted(ledger, new_request(env="env", appid=appids(2)[1]))
+    await ledger.answer(earlier, Shared(), 0.1, [])
+    await ledger.end(replace(earlier, state=State.ANSWERED), "delivered")
+    batch = await queued(ledger, 3, env="env")
+    assert await ends(ledger, batch) == [None, Skipped(Why.SHARED_BEFORE), None]
+    (left,) = database.rows("SELECT appid, detail FROM events WHERE kind = 'left out'")
+    assert [*left.values()] == [appids(2)[1], "shared-before"]
+
+
+async def test_what_was_shared_before_is_asked_for_again_where_that_is_wanted(
+    ledger: Ledger,
+) -> None:
+    first = await queued(ledger, 3, env="env")
+    for item in items_of(first.request):
+        await ledger.batches.advance(first, answered(item), None)
+    again = await queued(ledger, 3, env="env", again=True)
+    assert await ends(ledger, again) == [None, None, None]
+
+
+async def test_what_another_request_is_sharing_is_left_out_even_if_it_is_wanted_again(
+    ledger: Ledger,
+) -> None:
+    await accepted(ledger, new_request(env="env", appid=appids(1)[0]))
+    first = await queued(ledger, 2, env="env")
+    assert await ends(ledger, first) == [Skipped(Why.UNDER_WAY), None]
+    second = await queued(ledger, 3, env="env", again=True)
+    assert await ends(ledger, second) == [Skipped(Why.UNDER_WAY), Skipped(Why.UNDER_WAY), None]
+
+
+async def test_a_command_for_what_waits_in_a_batch_is_told_that_it_is_under_way(
+    ledger: Ledger,
+) -> None:
+    batch = await queued(ledger, 3)
+    item = items_of(batch.request)[2]
+    single = new_request(env=item.env, appid=item.appid)
+    found = await ledger.accept(replace(single, again=True))
+    assert isinstance(found, UnderWay)
+    assert found.entry.request == item
+    await ledger.batches.advance(batch, answered(item), None)
+    assert isinstance(await ledger.accept(single), SharedBefore)
+
+
+async def test_batches_of_one_env_do_not_stand_in_each_other_s_way(ledger: Ledger) -> None:
+    one, other = new_batch(2, env="env"), new_batch(2, env="env")
+    assert isinstance(await ledger.accept(one), Accepted)
+    assert isinstance(await ledger.accept(other), Accepted)
+    assert isinstance(await ledger.accept(replace(other, id="other")), Known)
+
+
+async def test_items_are_not_taken_over_by_themselves(database: Database, ledger: Ledger) -> None:
+    gone = database.ledger("gone", SHORT)
+    await gone.beat()
+    batch = await queued(gone, 3)
+    await database.lease_over("gone")
+    (taken,) = await ledger.take_over(99)
+    assert taken.request == batch.request
+
+
+async def test_a_history_shows_a_batch_as_one_and_an_item_where_its_appid_is_asked_about(
+    ledger: Ledger,
+) -> None:
+    batch = await queued(ledger, 3, env="env")
+    mine = "T1", "U1"
+    assert [entry.request for entry in await everything(ledger)] == [batch.request]
+    assert [e.request for e in await ledger.history(mine, "env", 99)] == [batch.request]
+    about = await ledger.history(mine, appids(3)[1], 99)
+    assert [entry.request for entry in about] == [items_of(batch.request)[1]]
+
+
+# One after the other.
+
+
+async def test_an_answer_and_the_next_begin_are_one_transaction(
+    database: Database, ledger: Ledger
+) -> None:
+    batch = await queued(ledger)
+    one, two, _ = items_of(batch.request)
+    assert await ledger.batches.advance(batch, None, one) is True
+    database.commits.clear()
+    assert await ledger.batches.advance(batch, answered(one), two) is True
+    assert len(database.commits) == 1
+    found = await ledger.batches.items(batch.request.id)
+    assert [(entry.state, entry.outcome, entry.begun) for entry in found] == [
+        (State.ENDED, Shared(), True),
+        (State.QUEUED, None, True),
+        (State.QUEUED, None, False),
+    ]
+
+
+async def test_the_events_of_an_item_tell_what_was_done_for_it(
+    database: Database, ledger: Ledger
+) -> None:
+    batch = await queued(ledger)
+    item = items_of(batch.request)[1]
+    steps = [
+        Step("call", 0.1, "-1", Said(-1, "busy", "x")),
+        Step("call", 0.2, "85088", FAILED.said),
+    ]
+    await ledger.batches.advance(batch, Answered(item, FAILED, 0.7, steps), None)
+    query = "SELECT kind, outcome, errcode, rid, seconds, detail, appid, env FROM events"
+    told = database.rows(f"{query} WHERE request = '{item.id}' ORDER BY id")
+    where = item.appid, item.env
+    assert [tuple(row.values()) for row in told] == [
+        ("call", None, -1, "x", 0.1, "-1", *where),
+        ("call", None, 85088, "a-b", 0.2, "85088", *where),
+        ("answered", "failed", 85088, "a-b", 0.7, "85088", *where),
+    ]
+
+
+async def test_an_answer_is_recorded_once_however_often_it_is_told(
+    database: Database, ledger: Ledger
+) -> None:
+    batch = await queued(ledger)
+    one, two, _ = items_of(batch.request)
+    for outcome in (Shared(), Shared(), FAILED):
+        assert await ledger.batches.advance(batch, answered(one, outcome), two) is True
+    assert Counter(database.kinds())["answered"] == 1
+    assert (await ends(ledger, batch))[0] == Shared()
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [Shared(3), FAILED, Unknown(for_code(-1), None, 4), Cancelled("U2"), Skipped(Why.UNDER_WAY)],
+    ids=lambda outcome: type(outcome).__name__,
+)
+async def test_how_an_item_ended_comes_back_as_it_was(ledger: Ledger, outcome: Outcome) -> None:
+    batch = await queued(ledger, 2)
+    item = items_of(batch.request)[0]
+    await ledger.batches.advance(batch, answered(item, outcome), None)
+    assert await ends(ledger, batch) == [outcome, None]
+    assert (await ledger.batches.items(batch.request.id))[0].outcome == outcome
+
+
+async def test_outcomes_come_in_the_order_in_which_they_were_asked_for(ledger: Ledger) -> None:
+    rows = all_guidance()[:12]
+    batch = await queued(ledger, 12)
+    items = items_of(batch.request)
+    for item, row in reversed([*zip(items, rows, strict=True)]):
+        await ledger.batches.advance(batch, answered(item, Failed(row)), None)
+    assert await ledger.batches.outcomes(batch.request.id) == [
+        (item.appid, Failed(row)) for item, row in zip(items, rows, strict=True)
+    ]
+
+
+async def test_an_item_that_waits_again_can_be_cancelled_unless_it_may_have_been_shared(
+    ledger: Ledger,
+) -> None:
+    batch = await queued(ledger)
+    for item, doubtful in zip(items_of(batch.request), (True, False, False), strict=True):
+        await ledger.batches.advance(batch, None, item)
+        assert await ledger.batches.put_back(batch, item, begun=doubtful)
+    found = await ledger.batches.items(batch.request.id)
+    assert [entry.begun for entry in found] == [True, False, False]
+    assert await ledger.batches.cancel(batch.request, "U1") == 2
+    assert await ends(ledger, batch) == [None, Cancelled("U1"), Cancelled("U1")]
+
+
+async def test_whoever_lost_the_batch_does_not_touch_what_its_successor_asks_for(
+    ledger: Ledger,
+) -> None:
+    batch = await queued(ledger)
+    item = items_of(batch.request)[0]
+    await ledger.batches.advance(batch, None, item)
+    frozen = replace(batch, fence=batch.fence - 1)
+    assert not await ledger.batches.put_back(frozen, item, begun=False)
+    assert (await ledger.batches.items(batch.request.id))[0].begun
+
+
+async def test_what_ended_does_not_wait_again(ledger: Ledger) -> None:
+    batch = await queued(ledger)
+    item = items_of(batch.request)[0]
+    await ledger.batches.advance(batch, None, item)
+    await ledger.batches.advance(batch, answered(item), None)
+    assert await ledger.batches.put_back(batch, item, begun=False)
+    entry = (await ledger.batches.items(batch.request.id))[0]
+    assert (entry.state, entry.begun, entry.outcome) == (State.ENDED, True, Shared())
+
+
+async def test_items_are_left_until_the_last_has_ended(ledger: Ledger) -> None:
+    batch = await placed(ledger, new_batch(2))
+    assert not await ledger.batches.are_left(batch.request)
+    items = items_of(batch.request)
+    await ledger.batches.queue(batch, items)
+    for item in items:
+        assert await ledger.batches.are_left(batch.request)
+        await ledger.batches.advance(batch, answered(item), None)
+    assert not await ledger.batches.are_left(batch.request)
+
+
+async def test_nobody_writes_who_does_not_hold_the_batch_any_more(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    batch = await queued(ledger)
+    one, two, _ = items_of(batch.request)
+    await ledger.batches.advance(batch, None, one)
+    assert await ledger.batches.take_lane(batch)
+    await taken_over(database, other, "a")
+    before = database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()
+    assert await ledger.batches.advance(batch, answered(one), two) is None
+    assert await ledger.batches.advance(batch, None, two) is None
+    assert await ledger.batches.queue(batch, items_of(batch.request)) is False
+    assert await ledger.batches.give_up(batch, GIVEN_UP) is False
+    assert await ledger.batches.take_lane(batch) is False
+    await ledger.batches.leave_lane(batch)
+    assert (database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()) == before
+
+
+# Cancelled and given up.
+
+
+async def test_cancelling_ends_what_has_not_begun_and_nothing_else(
+    database: Database, ledger: Ledger
+) -> None:
+    batch = await queued(ledger, 4)
+    one, two, three, _ = items_of(batch.request)
+    await ledger.batches.advance(batch, None, one)
+    await ledger.batches.advance(batch, answered(one), two)
+    assert await ledger.batches.cancel(batch.request, "U1") == 2
+    assert await ends(ledger, batch) == [Shared(), None, Cancelled("U1"), Cancelled("U1")]
+    assert await ledger.batches.advance(batch, answered(two), three) is False
+    assert (await ends(ledger, batch))[1:3] == [Shared(), Cancelled("U1")]
+    query = "SELECT request, detail, user FROM events WHERE kind = 'cancelled'"
+    (told,) = database.rows(query.replace("user", '"user"'))
+    assert [*told.values()] == [batch.request.id, "2 items", "U1"]
+
+
+async def test_cancelling_twice_cancels_once(ledger: Ledger) -> None:
+    batch = await queued(ledger)
+    assert await ledger.batches.cancel(batch.request, "U1") == 3
+    assert await ledger.batches.cancel(batch.request, "U1") == 0
+
+
+@pytest.mark.parametrize("recorded", [0, 2])
+async def test_cancelling_ends_also_what_is_not_recorded_yet(ledger: Ledger, recorded: int) -> None:
+    batch = await placed(ledger, new_batch(4))
+    items = items_of(batch.request)
+    await ledger.batches.queue(batch, items[:recorded])
+    assert await ledger.batches.cancel(batch.request, "U1") == 4
+    assert await ledger.batches.queue(batch, items) is True
+    assert await ends(ledger, batch) == [Cancelled("U1")] * 4
+
+
+async def test_a_batch_that_is_through_cannot_be_cancelled(
+    database: Database, ledger: Ledger
+) -> None:
+    batch = await queued(ledger, 2)
+    for item in items_of(batch.request):
+        await ledger.batches.advance(batch, answered(item), None)
+    await ledger.answer(batch, Finished(Tally(2, shared=2)), 0.0, ())
+    assert await ledger.batches.cancel(batch.request, "U1") == 0
+    assert "cancelled" not in database.kinds()
+
+
+async def test_whoever_cancels_and_whoever_begins_settle_each_item_between_them(
+    ledger: Ledger, other: Ledger
+) -> None:
+    for _ in range(5):
+        batch = await queued(ledger, 40)
+        backwards = items_of(batch.request)[::-1]  # each locks what the other wants next
+        begun, cancelled = await asyncio.gather(
+            asyncio.gather(*(ledger.batches.advance(batch, None, item) for item in backwards)),
+            other.batches.cancel(batch.request, "U1"),
+        )
+        assert sum(bool(may) for may in begun) + cancelled == 40
+        found = (await ledger.batches.items(batch.request.id))[::-1]
+        assert [entry.begun for entry in found] == begun
+        assert [entry.outcome is None for entry in found] == begun
+
+
+@pytest.mark.parametrize("recorded", [0, 4])
+async def test_giving_up_ends_what_has_not_ended_with_the_same_outcome(
+    database: Database, ledger: Ledger, recorded: int
+) -> None:
+    batch = await placed(ledger, new_batch(4))
+    items = items_of(batch.request)
+    await ledger.batches.queue(batch, items[:recorded])
+    if recorded:
+        await ledger.batches.advance(batch, None, items[0])
+        await ledger.batches.advance(batch, answered(items[0]), items[1])
+    assert await ledger.batches.give_up(batch, GIVEN_UP) is True
+    first = [Shared()] if recorded else [GIVEN_UP]
+    assert await ends(ledger, batch) == [*first, *[GIVEN_UP] * 3]
+    assert Counter(database.kinds())["answered"] == 4
+    again = await ledger.accept(new_request(env=items[1].env, appid=items[1].appid))
+    assert isinstance(again, Accepted)
+
+
+# The lane.
+
+
+async def test_one_batch_has_the_lane_and_keeps_it(ledger: Ledger, other: Ledger) -> None:
+    one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
+    assert await ledger.batches.take_lane(one)
+    assert await ledger.batches.take_lane(one)
+    assert not await other.batches.take_lane(two)
+    assert not await other.batches.take_lane(two)
+
+
+async def test_the_lane_is_free_once_the_batch_is_answered(ledger: Ledger, other: Ledger) -> None:
+    one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
+    assert await ledger.batches.take_lane(one)
+    await ledger.answer(one, Finished(Tally(3, shared=3)), 0.0, ())
+    assert await other.batches.take_lane(two)
+
+
+async def test_the_lane_is_free_once_its_batch_leaves_it(ledger: Ledger, other: Ledger) -> None:
+    one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
+    assert await ledger.batches.take_lane(one)
+    await ledger.batches.leave_lane(one)
+    assert await other.batches.take_lane(two)
+    assert not await ledger.batches.take_lane(one)
+
+
+async def test_whoever_takes_a_batch_over_has_its_lane(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
+    assert await ledger.batches.take_lane(one)
+    await taken_over(database, other, "a")
+    assert not await other.batches.take_lane(two)
+    taken = await stands(other, one)
+    assert await other.batches.take_lane(taken)
+    await other.answer(taken, Finished(Tally(3, shared=3)), 0.0, ())
+    assert await other.batches.take_lane(two)
+
+
+async def test_of_those_that_want_the_lane_at_once_one_gets_it(
+    ledger: Ledger, other: Ledger
+) -> None:
+    for _ in range(10):
+        one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
+        got = await asyncio.gather(ledger.batches.take_lane(one), other.batches.take_lane(two))
+        assert sorted(got) == [False, True]
+        for replica, entry in ((ledger, one), (other, two)):
+            await replica.answer(entry, Finished(Tally(3)), 0.0, ())
+
+
+async def test_an_answer_and_the_next_begin_are_five_statements(
+    database: Database, ledger: Ledger
+) -> None:
+    batch = await queued(ledger, 3)
+    one, two, three = items_of(batch.request)
+    await ledger.batches.advance(batch, None, one)
+    await ledger.batches.advance(batch, answered(one), two)
+    database.statements.clear()
+    await ledger.batches.advance(batch, answered(two), three)
+    # Whether it is held, the answer, its two events, the next begin; and the transaction's own.
+    assert len([said for said, _ in database.statements if "BEGIN" not in said]) == 5
