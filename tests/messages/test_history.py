@@ -1,0 +1,58 @@
+"""Lists of past requests, and what has no message of its own."""
+
+import pytest
+
+from bot.guidance import for_code
+from bot.messages import endings
+from bot.messages.history import Line, history
+from bot.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Finished,
+    Outcome,
+    Rejected,
+    Shared,
+    Skipped,
+    Tally,
+    Unknown,
+    Why,
+)
+from bot.request import Origin, Request
+from tests.languages import ENGLISH
+
+ORIGIN = Origin("T0PLAYGROUND", "U0REQUESTER", "C0RELEASES", "releases", "1.1", "")
+REQUEST = Request("7kq2m9xc", ORIGIN, "wx5fe6bb43205e9e70", "prod-1", "wx0123456789abcdef", "team")
+FAILED = for_code(85088)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "waiting", "said"),
+    [
+        (None, False, "⏳ under way"),
+        (None, True, "🕓 waits for people"),
+        (Shared(), False, "✅ shared"),
+        (Failed(FAILED), False, "❌ not shared"),
+        (Unknown(FAILED), False, "❔ unknown"),
+        (Rejected("U1"), False, "🚫 rejected"),
+        (Cancelled("U1"), False, "🚫 cancelled"),
+        (Denied(), False, "🚫 denied"),
+        (Expired("approval"), False, "⌛ expired"),
+        (Skipped(Why.SHARED_BEFORE), False, "left out of a batch"),
+        (Finished(Tally(3, shared=2, failed=1)), False, "2 shared, 1 not shared"),
+    ],
+)
+def test_each_end_is_told_in_its_own_words(
+    outcome: Outcome | None, waiting: bool, said: str
+) -> None:
+    told = history(ENGLISH, [Line(REQUEST, outcome, 1_800_000_000.0, None, waiting)], None)
+    assert f" · {said} · " in told.text
+
+
+def test_an_item_of_a_batch_has_no_message_of_its_own() -> None:
+    left_out = Skipped(Why.UNDER_WAY)
+    with pytest.raises(ValueError, match="no message of its own"):
+        endings.parent(ENGLISH, REQUEST, left_out)
+    with pytest.raises(ValueError, match="no message of its own"):
+        endings.answer(ENGLISH, REQUEST, left_out)
