@@ -185,6 +185,41 @@ async def test_failures_are_grouped_and_only_they_are_tried_again_once(scene: Sc
         await through(scene)
         assert len(scene.wechat.calls) == before + 2
         assert shared(scene) == appids(10)
+        assert "tried again already" in await scene.click(REQUESTER, answer, "retry")
+    assert len(scene.wechat.calls) == before + 2
+
+
+async def test_what_failed_and_what_is_unknown_are_tried_again_alike_and_nothing_else(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask(f"{appids(4)[3]} prod-1")
+        await scene.over()
+        wechat.always(Code(-1))
+        wechat.next(Code(NOT_ENABLED))
+        await scene.ask(line(4))
+        await soon(lambda: "left out" in scene.slack.parents(RELEASES)[-1].text)
+        await through(scene)
+        wechat.always(None)
+        parent = scene.slack.parents(RELEASES)[-1]
+        assert "1 left out, 1 not shared, 2 unknown" in parent.text
+        before = len(wechat.calls)
+        await scene.click(REQUESTER, scene.slack.thread(RELEASES, parent.ts)[-1], "retry")
+        await soon(lambda: len(wechat.shared) == 4)
+        await through(scene)
+    assert sorted(call.appid for call in wechat.calls[before:]) == appids(3)
+
+
+async def test_a_single_failure_is_tried_again_as_a_single_share(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        scene.wechat.next(Code(NOT_ENABLED))
+        await scene.ask(line(5))
+        answer = await through(scene)
+        (failed,) = set(appids(5)) - set(shared(scene))
+        said = await scene.click(REQUESTER, answer, "retry")
+        assert said.startswith(f"On it: sharing `prod-1` with `{failed}`.")
+        await through(scene)
+    assert shared(scene) == appids(5)
 
 
 async def test_what_was_shared_before_is_left_out_unless_it_is_asked_for_again(
@@ -266,6 +301,7 @@ async def test_never_more_than_twenty_are_asked_at_once_and_one_batch_after_the_
         await asyncio.gather(scene.ask(line(40)), scene.ask(line(40).replace("prod-1", "prod-2")))
         await through(scene)
     assert len(wechat.shared) == 80
+    assert wechat.most_at_once == 20
     envs = [call.env for call in wechat.calls]
     changes = sum(one != other for one, other in pairwise(envs))
     assert changes == 1
@@ -282,9 +318,9 @@ async def test_the_progress_is_edited_at_most_once_a_second(
         await soon(lambda: "█" in slack.parents(RELEASES)[0].text, 10)
         bar = slack.parents(RELEASES)[0].text
         await through(scene)
-    progress = slack.edits(slack.parents(RELEASES)[0].ts)[:-1]
-    assert len(progress) >= 2
-    assert all(later - earlier >= 0.9 for earlier, later in pairwise(progress))
+    edits = slack.edits(slack.parents(RELEASES)[0].ts)
+    assert len(edits) >= 3
+    assert all(later - earlier >= 1 for earlier, later in pairwise(edits))
     assert "of 100" in bar
 
 

@@ -2,7 +2,7 @@ from itertools import product
 
 import pytest
 
-from bot.request import MOVES, Origin, Request, State, before
+from bot.request import MOVES, Origin, Request, State, before, items_of, number_of
 
 FIRST = {State.CONFIRMING, State.WAITING, State.ACCEPTED, State.QUEUED}
 """Where requests begin: by what the policy asks for, and the items of a batch."""
@@ -79,3 +79,18 @@ def test_a_batch_is_for_all_its_appids() -> None:
     request = Request("r", ORIGIN, "", "env", "wx1", "rule", appids=("wx0", "wx2"))
     assert request.is_batch
     assert request.receivers == ("wx0", "wx2")
+
+
+def test_the_items_of_a_batch_are_the_same_whoever_makes_them_and_count_from_one() -> None:
+    origin = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret", "1.2")
+    appids = tuple(f"wx{number:016x}" for number in range(500))
+    batch = Request("k7m2p9qx", origin, "", "env", "owner", "rule", "why", appids=appids)
+    items = items_of(batch)
+    assert items == items_of(batch)
+    assert [item.appid for item in items] == list(appids)
+    assert [number_of(item.id) for item in items] == list(range(1, 501))
+    assert len({item.id for item in items} | {item.origin.trigger_id for item in items}) == 500
+    assert {(item.env, item.rule, item.reason, item.batch) for item in items} == {
+        ("env", "rule", "why", batch.id)
+    }
+    assert not any(item.is_batch or item.origin.response_url for item in items)

@@ -1,3 +1,5 @@
+import asyncio
+
 import aiohttp
 import pytest
 
@@ -160,6 +162,32 @@ async def test_an_edit_is_repeated_as_needed(
     changed = message("goodbye")
     assert await posts.edit(at, changed) is edited
     assert slack.parents(RELEASES)[0].text == (changed if edited else HELLO).text
+
+
+async def test_a_message_is_edited_a_second_after_its_last_edit_and_others_do_not_wait(
+    posts: Posts, sleep: Sleep
+) -> None:
+    one, other = [await posts.post(RELEASES, HELLO, mark) for mark in ("one", "other")]
+    assert isinstance(one, Posted)
+    assert isinstance(other, Posted)
+    for at in (one, other):
+        assert await posts.edit(at, HELLO)
+    assert sleep.naps == []
+    assert await posts.edit(one, HELLO)
+    (nap,) = sleep.naps
+    assert 0 < nap <= 1
+
+
+async def test_an_edit_that_was_cut_short_counts_as_one(posts: Posts, sleep: Sleep) -> None:
+    at = await posts.post(RELEASES, HELLO, MARK)
+    assert isinstance(at, Posted)
+    editing = asyncio.create_task(posts.edit(at, HELLO))
+    await asyncio.sleep(0)
+    editing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await editing
+    assert await posts.edit(at, HELLO)
+    assert len(sleep.naps) == 1
 
 
 async def test_an_edit_that_cannot_be_sent_is_none(
