@@ -193,9 +193,10 @@ async def test_a_page_never_follows_a_newer_one_however_often_it_is_opened(
 ) -> None:
     pages.slow = 0.05
     await asyncio.gather(*(slack.open_home(REQUESTER) for _ in range(20)))
-    await soon(lambda: published(slack) == pages.made >= 2)
+    await soon(lambda: published(slack) >= 1)
     await quiet()
-    assert pages.made <= 4
+    await soon(lambda: published(slack) == pages.made)
+    assert pages.made < 20
     assert f"page {pages.made} of" in text(slack)
 
 
