@@ -4,6 +4,7 @@ from bot.answering import Answering, Reply
 from bot.click import Click
 from bot.ledger import Entry, LedgerDownError
 from bot.messages import clicks as say
+from bot.messages.answers import accepted
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.permissions import denied
 from bot.messages.words import Words
@@ -57,7 +58,7 @@ class Confirming:
         else:
             url = click.response_url
             moved = await move(entry, State.ACCEPTED, click.user_id, "confirmed", response_url=url)
-            told = say.confirmed(words, request)
+            told = accepted(words, request)
         if moved is None:
             return await self._by.too_late(words, click)
         self._by.go_on(moved)

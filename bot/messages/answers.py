@@ -153,12 +153,14 @@ def _answer(words: Words, request: Request, outcome: Called) -> Message:
 
 def _next_steps(words: Words, guidance: Guidance) -> str:
     """Return who can fix it, how, and whether asking again helps."""
-    lines = (
-        words("*Who can fix it:* {who}.", who=escape(words(guidance.fixer.value))),
-        steps(escape(words(step)) for step in guidance.steps),
-        words("*Does asking again help?* {answer}", answer=escape(words(guidance.again.value))),
-    )
-    return "\n".join(lines)
+    again = words("*Does asking again help?* {answer}", answer=escape(words(guidance.again.value)))
+    return f"{fix(words, guidance)}\n{again}"
+
+
+def fix(words: Words, guidance: Guidance) -> str:
+    """Return who can fix it, and how."""
+    fixer = words("*Who can fix it:* {who}.", who=escape(words(guidance.fixer.value)))
+    return f"{fixer}\n{steps(escape(words(step)) for step in guidance.steps)}"
 
 
 def _footer(words: Words, request: Request, said: Said | None, tries: int) -> Part:

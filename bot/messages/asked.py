@@ -19,6 +19,16 @@ def how_many(words: Words, appids: Sequence[str]) -> str:
     return words.count("{count} mini program", "{count} mini programs", len(appids))
 
 
+def asks(words: Words, request: Request) -> str:
+    """Return who asks for what, for those who decide."""
+    return words(
+        "<@{user}> asks to share {env} with {receivers}.",
+        user=request.origin.user_id,
+        env=code(request.env),
+        receivers=receivers(words, request),
+    )
+
+
 def reason(words: Words, request: Request) -> Part | None:
     """Return why it is asked for."""
     if not request.reason:

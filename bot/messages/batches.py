@@ -5,6 +5,7 @@ from typing import assert_never
 
 from bot.click import Act
 from bot.guidance import AFTER_SUCCESS, Guidance
+from bot.messages.answers import fix
 from bot.messages.asked import name, reason, receivers
 from bot.messages.blocks import Button, Message, buttons, code, escape, message, small, steps, when
 from bot.messages.words import Words
@@ -120,8 +121,7 @@ def _left_out(words: Words, why: Why) -> tuple[str, str]:
 
 
 def _advice(words: Words, guidance: Guidance) -> str:
-    fixer = words("*Who can fix it:* {who}.", who=words(guidance.fixer.value))
-    return f"{escape(words(guidance.meaning))}\n{fixer}\n{steps(escape(words(step)) for step in guidance.steps)}"
+    return f"{escape(words(guidance.meaning))}\n{fix(words, guidance)}"
 
 
 def denied_some(words: Words, appids: Sequence[str], total: int) -> Message:

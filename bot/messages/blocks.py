@@ -5,7 +5,7 @@ notifications read the text alone, so nothing may stand in blocks only.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -58,7 +58,7 @@ class Buttons:
             {
                 "type": "button",
                 "action_id": button.act.value,
-                "text": {"type": "plain_text", "text": shortened(button.label, _LABEL_LIMIT)},
+                "text": plain(shortened(button.label, _LABEL_LIMIT)),
                 "value": button.request_id,
                 **({"style": button.style} if button.style else {}),
             }
@@ -104,6 +104,11 @@ def small(text: str) -> Part:
     return Part(text, small=True)
 
 
+def plain(text: str) -> Block:
+    """Return text without markup, as labels and fields of forms have it."""
+    return {"type": "plain_text", "text": text}
+
+
 def escape(text: str) -> str:
     """Return `text` from people or from WeChat such that Slack shows it and does nothing else with it."""
     line = " ".join(text.split())
@@ -138,12 +143,6 @@ def steps(lines: Iterable[str]) -> str:
 def bullets(lines: Iterable[str]) -> str:
     """Return lines with bullets."""
     return "\n".join(f"• {line}" for line in lines)
-
-
-def listed(words: Sequence[str], most: int = 5) -> str:
-    """Return `words` as “a, b and c”, with those past `most` as a count."""
-    shown = [*words[:most], *([f"{len(words) - most} more"] if len(words) > most else [])]
-    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1] if shown else ""]))
 
 
 def when(at: float) -> str:

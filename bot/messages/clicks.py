@@ -117,18 +117,6 @@ def _end(words: Words, request: Request, outcome: Outcome | None) -> str:
             assert_never(outcome)
 
 
-def confirmed(words: Words, request: Request) -> Message:
-    """Replace the question to the requester: it is on its way."""
-    return message(
-        words(
-            "On it: sharing {env} with {receivers}. The answer follows here. Request {id}.",
-            env=code(request.env),
-            receivers=receivers(words, request),
-            id=code(request.id),
-        )
-    )
-
-
 def cancelled(words: Words, request: Request) -> Message:
     """Replace the question to the requester: it was taken back."""
     return message(

@@ -9,6 +9,7 @@ from bot.messages.blocks import (
     Button,
     Buttons,
     Message,
+    Part,
     bullets,
     buttons,
     code,
@@ -130,13 +131,18 @@ def question(
         details(words, request),
         _before(words, past),
         choice(words, request),
-        small(
-            words(
-                "It cannot be undone through WeChat's API. Without a decision it ends {when}. Request {id}.",
-                when=when(until),
-                id=code(request.id),
-            )
-        ),
+        limits(words, request, until),
+    )
+
+
+def limits(words: Words, request: Request, until: float) -> Part:
+    """Return what a decision cannot undo, and when it comes too late."""
+    return small(
+        words(
+            "It cannot be undone through WeChat's API. Without a decision it ends {when}. Request {id}.",
+            when=when(until),
+            id=code(request.id),
+        )
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bot.command import REASON_LIMIT
 from bot.command.form import Mistakes
 from bot.command.mistake import Mistake, TooManyAppids
-from bot.messages.blocks import Block, Message, as_typed, code, message, small
+from bot.messages.blocks import Block, Message, as_typed, code, message, plain, small
 from bot.messages.lists import sentences
 from bot.messages.mistakes import sentence
 from bot.messages.words import Words
@@ -31,9 +31,9 @@ def form(words: Words, origin: Origin, private_metadata: str) -> Block:
     return {
         "type": "modal",
         "callback_id": FORM,
-        "title": _plain(words("Share an env")),
-        "submit": _plain(words("Share")),
-        "close": _plain(words("Cancel")),
+        "title": plain(words("Share an env")),
+        "submit": plain(words("Share")),
+        "close": plain(words("Cancel")),
         "private_metadata": private_metadata,
         "blocks": [*told[:-1], *_fields(words), told[-1]],
     }
@@ -52,11 +52,11 @@ def _where(words: Words, origin: Origin) -> str | None:
 
 def _fields(words: Words) -> list[Block]:
     env: Block = {"type": "external_select", "min_query_length": 0}
-    env["placeholder"] = _plain(words("Choose an env, or type its id"))
+    env["placeholder"] = plain(words("Choose an env, or type its id"))
     appids: Block = {"type": "plain_text_input", "multiline": True}
-    appids["placeholder"] = _plain("wx0123456789abcdef")
+    appids["placeholder"] = plain("wx0123456789abcdef")
     reason: Block = {"type": "plain_text_input", "max_length": REASON_LIMIT}
-    only = {"text": _plain(words("Only say what would happen")), "value": DRY_RUN}
+    only = {"text": plain(words("Only say what would happen")), "value": DRY_RUN}
     dry_run: Block = {"type": "checkboxes", "options": [only]}
     some = words(
         "One or several, on lines of their own or with blanks or commas between. One that comes twice counts once."
@@ -75,20 +75,20 @@ def _field(
     return {
         "type": "input",
         "block_id": name,
-        "label": _plain(label),
+        "label": plain(label),
         "element": {**element, "action_id": name},
         "optional": optional,
-        **({"hint": _plain(hint)} if hint else {}),
+        **({"hint": plain(hint)} if hint else {}),
     }
 
 
 def options(words: Words, envs: Sequence[str], typed: str | None) -> list[Block]:
     """Return the envs to choose from and, last, what was typed where it is another one."""
     listed = envs[: MOST_OPTIONS - 1]
-    offered: list[Block] = [{"text": _plain(env), "value": env} for env in listed]
+    offered: list[Block] = [{"text": plain(env), "value": env} for env in listed]
     if typed and typed not in listed:
-        as_it_is = _plain(words("as you typed it"))
-        offered.append({"text": _plain(typed), "value": typed, "description": as_it_is})
+        as_it_is = plain(words("as you typed it"))
+        offered.append({"text": plain(typed), "value": typed, "description": as_it_is})
     return offered
 
 
@@ -127,7 +127,3 @@ def not_opened(words: Words) -> Message:
             line=code("/share-env <appid> <env>"),
         )
     )
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text}

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.link import Link, LinkState
-from bot.messages.asked import receivers
-from bot.messages.blocks import Block, Message, code, message, shortened, small, when
+from bot.messages.asked import asks
+from bot.messages.blocks import Block, Message, code, message, shortened, small
 from bot.messages.chain import is_well
-from bot.messages.decisions import appids, choice, details
+from bot.messages.decisions import appids, choice, details, limits
 from bot.messages.history import Line, history, no_history
 from bot.messages.lists import listed
 from bot.messages.people import may_share
@@ -81,22 +81,11 @@ def _waiting(words: Words, waiting: Sequence[tuple[Request, float]]) -> Message:
 def _undecided(words: Words, request: Request, until: float) -> Message:
     brief = replace(request, reason=shortened(request.reason or "", _REASON_LIMIT))
     return message(
-        words(
-            "<@{user}> asks to share {env} with {receivers}.",
-            user=request.origin.user_id,
-            env=code(request.env),
-            receivers=receivers(words, request),
-        ),
+        asks(words, request),
         appids(request),
         details(words, brief),
         choice(words, request),
-        small(
-            words(
-                "It cannot be undone through WeChat's API. Without a decision it ends {when}. Request {id}.",
-                when=when(until),
-                id=code(request.id),
-            )
-        ),
+        limits(words, request, until),
     )
 
 

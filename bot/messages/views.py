@@ -1,8 +1,8 @@
 """Modals: what an approver is asked before a decision."""
 
 from bot.click import Act
-from bot.messages.asked import receivers
-from bot.messages.blocks import Block, code, message
+from bot.messages.asked import asks
+from bot.messages.blocks import Block, message, plain
 from bot.messages.words import Words
 from bot.request import Request
 
@@ -16,20 +16,15 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
     """Ask an approver for a decision, with an optional comment."""
     approving = act is Act.APPROVE
     told = message(
-        words(
-            "<@{user}> asks to share {env} with {receivers}.",
-            user=request.origin.user_id,
-            env=code(request.env),
-            receivers=receivers(words, request),
-        ),
+        asks(words, request),
         words("It cannot be undone through WeChat's API.") if approving else None,
     )
     return {
         "type": "modal",
         "callback_id": act.value,
-        "title": _plain(words("Approve") if approving else words("Reject")),
-        "submit": _plain(words("Approve") if approving else words("Reject")),
-        "close": _plain(words("Back")),
+        "title": plain(words("Approve") if approving else words("Reject")),
+        "submit": plain(words("Approve") if approving else words("Reject")),
+        "close": plain(words("Back")),
         "private_metadata": private_metadata,
         "blocks": [
             *told.blocks,
@@ -37,7 +32,7 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
                 "type": "input",
                 "block_id": COMMENT,
                 "optional": True,
-                "label": _plain(words("Comment for the requester")),
+                "label": plain(words("Comment for the requester")),
                 "element": {
                     "type": "plain_text_input",
                     "action_id": COMMENT,
@@ -47,7 +42,3 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
             },
         ],
     }
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text}

@@ -13,12 +13,13 @@ from bot.messages.blocks import (
     bullets,
     code,
     escape,
-    listed,
     message,
     shortened,
     small,
     steps,
 )
+from bot.messages.lists import listed
+from tests.languages import ENGLISH
 
 HOSTILE = st.text(st.sampled_from("<>&;!@#|`*_~ \n\tahtp:/amp") | st.characters(), max_size=80)
 UNESCAPED = re.compile(r"[<>]|&(?!amp;|lt;|gt;)")
@@ -105,7 +106,7 @@ def test_lines_are_numbered_or_get_bullets() -> None:
     ],
 )
 def test_words_are_listed_as_in_a_sentence(words: list[str], most: int, line: str) -> None:
-    assert listed(words, most) == line
+    assert listed(ENGLISH, words, most) == line
 
 
 def test_a_message_leaves_out_what_is_empty() -> None:

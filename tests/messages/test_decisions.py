@@ -13,6 +13,7 @@ from bot.click import Act
 from bot.guidance import all_guidance
 from bot.messages import Message, endings
 from bot.messages import clicks as say
+from bot.messages.answers import accepted
 from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, as_typed
 from bot.messages.decisions import (
     confirmation,
@@ -108,7 +109,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             f"too late: {name}": say.too_late(words, request, outcome)
             for name, outcome in [("under way", None), *every.items()]
         },
-        "confirmed": say.confirmed(words, request),
+        "confirmed": accepted(words, request),
         "cancelled": say.cancelled(words, request),
         "approved": say.decision_taken(words, request, approved=True),
         "rejected": say.decision_taken(words, request, approved=False),
