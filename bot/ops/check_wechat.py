@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import httpx
 
-from bot.guidance import Guidance, Trouble, for_code, for_trouble
+from bot.guidance import Guidance
 from bot.nature import Nature
 from bot.ops.check import Finding, ok, unchecked, wrong
 from bot.ops.check_ledger import KeptTokens
@@ -17,7 +17,7 @@ from bot.token_settings import (
     TokenServerSettings,
     TokenSettings,
 )
-from bot.wechat.api import Refused, Troubled
+from bot.wechat.api import Refused, Troubled, guidance_for
 from bot.wechat.envs import get_env_info, read_envs
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer
 from bot.wechat.transport import post
@@ -65,16 +65,10 @@ async def check_wechat(
 
 
 async def _tried(http: httpx.AsyncClient, url: str, owner: str, token: str) -> Finding:
-    received = await post(http, url, get_env_info(token), DEADLINE)
-    if isinstance(received, Trouble):
-        return _failed(owner, for_trouble(received))
-    match read_envs(received.status, received.body):
-        case Refused(said):
-            return _failed(owner, for_code(said.errcode), said)
-        case Troubled(trouble):
-            return _failed(owner, for_trouble(trouble))
-        case envs:
-            return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
+    envs = await post(http, url, get_env_info(token), DEADLINE, read_envs)
+    if isinstance(envs, Refused | Troubled):
+        return _failed(owner, *guidance_for(envs))
+    return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
 
 
 def _failed(owner: str, guidance: Guidance, said: Said | None = None) -> Finding:

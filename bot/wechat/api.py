@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.guidance import Trouble
+from bot.guidance import Guidance, Trouble, for_code, for_trouble
 from bot.outcome import Said
 
 BODY_LIMIT = 1024 * 1024
@@ -48,6 +48,13 @@ class Troubled:
 
 
 Answer = Done | Refused | Troubled
+
+
+def guidance_for(answer: Refused | Troubled) -> tuple[Guidance, Said | None]:
+    """Return what there is to say about an answer that is no yes, and what WeChat said itself."""
+    if isinstance(answer, Refused):
+        return for_code(answer.said.errcode), answer.said
+    return for_trouble(answer.trouble), None
 
 
 def share_env(token: str, env: str, appid: str) -> Call:

@@ -8,8 +8,8 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import aiohttp
 import httpx
 
-from bot.guidance import Guidance, Retry, Trouble, for_code, for_trouble
-from bot.outcome import Called, Failed, Said, Shared, Step, Unknown
+from bot.guidance import Retry
+from bot.outcome import Called, Failed, Shared, Step, Unknown
 from bot.wechat import api
 from bot.wechat.tokens import NoToken, TokenSource
 from bot.wechat.transport import Transport, post
@@ -74,12 +74,13 @@ class WeChat:
         while True:
             tries += 1
             began = self._clock()
-            answer = await self._try(token, env, appid, min(self._timeout, end - began))
+            call, seconds = api.share_env(token, env, appid), min(self._timeout, end - began)
+            answer = await post(self._http, self._url, call, seconds, api.read)
             took = self._clock() - began
             if isinstance(answer, api.Done):
                 told(Step("call", took, "done"))
                 return Shared(tries)
-            guidance, said = _guidance_for(answer)
+            guidance, said = api.guidance_for(answer)
             told(Step("call", took, guidance.key, said))
             in_doubt = in_doubt or guidance.in_doubt
             used[guidance.retry] += 1
@@ -108,16 +109,3 @@ class WeChat:
         if retry is Retry.RENEW:
             return 0.0
         return float(_FIRST_PAUSE * 2 ** (used[retry] - 1) * (0.5 + self._jitter()))
-
-    async def _try(self, token: str, env: str, appid: str, seconds: float) -> api.Answer:
-        call = api.share_env(token, env, appid)
-        received = await post(self._http, self._url, call, seconds)
-        if isinstance(received, Trouble):
-            return api.Troubled(received)
-        return api.read(received.status, received.body)
-
-
-def _guidance_for(answer: api.Refused | api.Troubled) -> tuple[Guidance, Said | None]:
-    if isinstance(answer, api.Refused):
-        return for_code(answer.said.errcode), answer.said
-    return for_trouble(answer.trouble), None

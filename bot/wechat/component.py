@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import httpx
@@ -13,7 +14,7 @@ from bot.wechat import component_api as api
 from bot.wechat.api import Call, Refused, Troubled
 from bot.wechat.component_api import Authorized, Issued
 from bot.wechat.tokens import NoToken
-from bot.wechat.transport import Received, post
+from bot.wechat.transport import post
 
 MOST_SECONDS = 3.0
 """The longest for one call; a renewal is a few of them, within the lease for it."""
@@ -90,23 +91,16 @@ class Component:
     async def _ask(
         self, link: Link, call: Call, read: Callable[[int, bytes], T | Refused | Troubled]
     ) -> T | NoToken:
-        answer = await self._once(call, read)
+        once = partial(post, self._http, self._url, call, self._seconds, read)
+        answer = await once()
         if isinstance(answer, Refused | Troubled) and _passes_by_itself(answer):
             await self._sleep(_PAUSE)
-            answer = await self._once(call, read)
+            answer = await once()
         if isinstance(answer, Refused):
             return NoToken(_meaning(answer.said, link), answer.said, _broken(answer.said, link))
         if isinstance(answer, Troubled):
             return NoToken(_without_doubt(for_trouble(answer.trouble)), None, link)
         return answer
-
-    async def _once(
-        self, call: Call, read: Callable[[int, bytes], T | Refused | Troubled]
-    ) -> T | Refused | Troubled:
-        received = await post(self._http, self._url, call, self._seconds)
-        if isinstance(received, Received):
-            return read(received.status, received.body)
-        return Troubled(received)
 
 
 def _passes_by_itself(answer: Refused | Troubled) -> bool:

@@ -10,8 +10,8 @@ import logging
 import httpx
 
 from bot.command import is_env
-from bot.guidance import Trouble, for_code, for_trouble
-from bot.wechat.api import Call, Refused, Troubled, read_object
+from bot.guidance import Trouble
+from bot.wechat.api import Call, Refused, Troubled, guidance_for, read_object
 from bot.wechat.tokens import NoToken, TokenSource
 from bot.wechat.transport import post
 
@@ -64,13 +64,9 @@ class Envs:
         token = await self._tokens.token(owner)
         if isinstance(token, NoToken):
             return token.guidance.key
-        received = await post(self._http, self._url, get_env_info(token), self._timeout)
-        if isinstance(received, Trouble):
-            return for_trouble(received).key
-        match read_envs(received.status, received.body):
-            case Refused(said):
-                return for_code(said.errcode).key
-            case Troubled(trouble):
-                return for_trouble(trouble).key
-            case envs:
-                return envs
+        call = get_env_info(token)
+        envs = await post(self._http, self._url, call, self._timeout, read_envs)
+        if isinstance(envs, Refused | Troubled):
+            guidance, _ = guidance_for(envs)
+            return guidance.key
+        return envs

@@ -1,17 +1,21 @@
 """Send one HTTP request and receive a bounded answer, or say which trouble kept it from coming."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import aiohttp
 import httpx
 from httpx_aiohttp.transport import AiohttpResponseStream
 
 from bot.guidance import Trouble
-from bot.wechat.api import BODY_LIMIT, Call
+from bot.wechat.api import BODY_LIMIT, Call, Refused, Troubled
 
 _LONGEST_CONNECT = 5.0
 _SERVER_ERROR = 500
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,14 @@ def limits(seconds: float) -> httpx.Timeout:
     return httpx.Timeout(seconds, connect=connect, pool=connect)
 
 
-async def post(http: httpx.AsyncClient, url: str, call: Call, seconds: float) -> Received | Trouble:
-    """Return WeChat's answer to a call, or the Trouble that kept it from coming; `url` is the API's base."""
+async def post(
+    http: httpx.AsyncClient,
+    url: str,
+    call: Call,
+    seconds: float,
+    read: Callable[[int, bytes], T | Refused | Troubled],
+) -> T | Refused | Troubled:
+    """Return what `read` makes of WeChat's answer to a call, or what kept it from coming; `url` is the API's base."""
     request = http.build_request(
         "POST",
         url + call.path,
@@ -68,7 +78,10 @@ async def post(http: httpx.AsyncClient, url: str, call: Call, seconds: float) ->
         headers={"Content-Type": "application/json"},
         timeout=limits(seconds),
     )
-    return await exchange(http, request, seconds, BODY_LIMIT)
+    received = await exchange(http, request, seconds, BODY_LIMIT)
+    if isinstance(received, Trouble):
+        return Troubled(received)
+    return read(received.status, received.body)
 
 
 async def exchange(
