@@ -3,7 +3,6 @@
 Whoever clicks is known by the click alone; who they are, and who is in which group, is read again.
 """
 
-import asyncio
 import logging
 from dataclasses import dataclass
 
@@ -18,7 +17,8 @@ from bot.request import State
 from bot.ruling import Decided, decide_all
 from bot.submitting import Submitting
 
-_PATIENCE = 20.0  # seconds for one click, which is acked before
+PATIENCE = 20.0
+"""Seconds for what goes on behind an ack: a click, a form."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,8 +75,3 @@ class Answering:
         told = {"request": click.request_id, "reason": str(error)}
         _log.error("a click was not recorded", extra=told)  # no trace
         return Reply(say.click_not_recorded(words))
-
-
-def until() -> float:
-    """Return when the answer to a click that comes now has to be there, by the loop's clock."""
-    return asyncio.get_running_loop().time() + _PATIENCE

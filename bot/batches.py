@@ -8,11 +8,12 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from bot.guidance import Trouble, by_key, for_trouble
+from bot.asking import ask
+from bot.guidance import by_key
 from bot.holding import Holding, LostError
 from bot.ledger import Entry
 from bot.ledger.batches import Answered
@@ -24,6 +25,7 @@ from bot.outcome import (
     Step,
     Tally,
     Unknown,
+    doubted,
     groups_of,
     tally_of,
 )
@@ -50,7 +52,6 @@ class Batches:
     holding: Holding
     owners: Owners
     now: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
     tick: float = 1.0
     """Seconds between two edits of a message; Slack wants no more."""
 
@@ -64,7 +65,7 @@ class Batches:
                 await run.begin()
                 for _ in range(AT_ONCE):
                     group.create_task(run.work())
-                    await self.sleep(_APART)
+                    await self.holding.sleep(_APART)
         except* LostError:
             lost = True
         else:
@@ -111,7 +112,7 @@ class _Run:
                 raise LostError
             if not await insist(partial(ledger.batches.are_left, self.batch.request)):
                 break
-            await self.by.sleep(_LOOK_AGAIN)
+            await self.by.holding.sleep(_LOOK_AGAIN)
         self.paused_until = None
         self.running.set()
 
@@ -161,19 +162,13 @@ class _Run:
     async def _call(self, item: Entry) -> Answered | None:
         """Ask WeChat; None if it wants to be left alone, and the item is to be asked for later."""
         request, steps, began = item.request, list[Step](), time.monotonic()
-        try:
-            outcome = await self.by.owners.share(
-                request.owner, request.env, request.appid, steps.append
-            )
-        except Exception:  # noqa: BLE001  # the requester is told, whatever went wrong
-            _log.exception("unforeseen error", extra={"request": request.id})
-            outcome = Unknown(for_trouble(Trouble.BUG))
+        outcome = await ask(self.by.owners, request, steps.append)
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
         if errcode := _limit(outcome):
             await self._put_back(replace(item, begun=doubtful), errcode)
             return None
-        if doubtful and isinstance(outcome, Failed):
-            outcome = Unknown(outcome.guidance, outcome.said, outcome.tries)
+        if doubtful:
+            outcome = doubted(outcome)
         self.outcomes[request.id] = outcome
         return Answered(request, outcome, round(time.monotonic() - began, 3), steps)
 
@@ -198,7 +193,7 @@ class _Run:
         if errcode == _PER_DAY:
             await insist(partial(batches.leave_lane, self.batch))
         while (left := until - self.by.now()) > 0:
-            await self.by.sleep(min(left, _LOOK_AGAIN))
+            await self.by.holding.sleep(min(left, _LOOK_AGAIN))
             if not await insist(partial(batches.are_left, self.batch.request)):
                 break
         await self.begin()
@@ -207,7 +202,7 @@ class _Run:
         """Show how far it has come, until cancelled; no more often than Slack wants."""
         shown: tuple[Tally, float | None] | None = None
         while True:
-            await self.by.sleep(self.by.tick)
+            await self.by.holding.sleep(self.by.tick)
             now = self.tally, self.paused_until
             if now != shown and now[0].total:
                 await self.place.progress(self.batch.request, *now)

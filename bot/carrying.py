@@ -7,18 +7,20 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
 
+from bot.asking import ask
 from bot.batches import Batches
 from bot.changes import Changed, unheard
 from bot.guidance import Trouble, for_trouble
 from bot.holding import Holding, LostError, Write
 from bot.ledger import LEASE, Entry, LedgerDownError
-from bot.outcome import Failed, Finished, Outcome, Step, Unknown
+from bot.outcome import Called, Finished, Outcome, Step, Unknown, doubted
 from bot.ports import Owners, Places
 from bot.request import State
+from bot.settling import settle
 from bot.waiting import Waiting
 
 MOST_TAKE_OVERS = 5
@@ -40,7 +42,6 @@ class Carrying:
     owners: Owners
     waiting: Waiting
     batches: Batches
-    sleep: Callable[[float], Awaitable[None]]
     start: Callable[[Coroutine[None, None, None]], None]
     lease: float = LEASE
     changed: Changed = unheard
@@ -63,7 +64,7 @@ class Carrying:
                     await self.holding.end(entry, owed, "given up")
                     self.changed(entry.request)
                     return
-                await self.sleep(_PAUSE)
+                await self.holding.sleep(_PAUSE)
                 called_again = called_again or entry.state is State.PLACED
                 reached = replace(entry, taken_over=entry.taken_over + 1)
             self.changed(entry.request)
@@ -109,13 +110,9 @@ class Carrying:
         await self.holding.end(entry, owed, "delivered" if delivered else "not delivered")
 
     async def _settle(self, entry: Entry, owed: list[Write]) -> Entry | None:
-        """Settle where the answer goes; without such a place it does not begin, since nobody would hear of it."""
-        place = await self.holding.while_held(
-            entry, lambda since: self.places.open(entry.request, look_since=since, waiting=False)
-        )
+        """Settle where the answer goes, and record it."""
+        place = await settle(self.holding, self.places, entry, owed, waiting=False)
         if place is None:
-            _log.error("nowhere to answer", extra={"request": entry.request.id})
-            await self.holding.end(entry, owed, "nowhere to answer")
             return None
         placed = replace(entry, state=State.PLACED, place=place.ref)
         settled = await self.holding.surely(
@@ -126,10 +123,12 @@ class Carrying:
     async def _call(self, entry: Entry, owed: list[Write], *, called_again: bool) -> Entry | None:
         """Ask WeChat, and record what came of it."""
         began, steps = time.monotonic(), list[Step]()
-        outcome = await self._outcome(entry, steps.append)
-        if called_again and isinstance(outcome, Failed):
-            # Nobody knows what came of the call before this one.
-            outcome = Unknown(outcome.guidance, outcome.said, outcome.tries)
+        if entry.taken_over > MOST_TAKE_OVERS:
+            outcome: Called = _GIVEN_UP
+        else:
+            outcome = await ask(self.owners, entry.request, steps.append)
+        if called_again:
+            outcome = doubted(outcome)  # nobody knows what came of the call before this one
         seconds = round(time.monotonic() - began, 3)
         write = partial(self.holding.ledger.answer, entry, outcome, seconds, steps)
         answered = replace(entry, state=State.ANSWERED, outcome=outcome)
@@ -146,17 +145,6 @@ class Carrying:
         write = partial(self.holding.ledger.answer, entry, outcome, 0.0, ())
         answered = replace(entry, state=State.ANSWERED, outcome=outcome)
         return answered if await self.holding.surely(owed, write) else None
-
-    async def _outcome(self, entry: Entry, told: Callable[[Step], None]) -> Outcome:
-        """Return how the call ended; whatever goes wrong in the bot leaves the share unknown."""
-        if entry.taken_over > MOST_TAKE_OVERS:
-            return _GIVEN_UP
-        request = entry.request
-        try:
-            return await self.owners.share(request.owner, request.env, request.appid, told)
-        except Exception:  # noqa: BLE001  # the requester is told, whatever went wrong
-            _log.exception("unforeseen error", extra={"request": request.id})
-            return Unknown(for_trouble(Trouble.BUG))
 
     async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
         """Hold this replica's requests and, while it may, take over what nobody holds; runs until cancelled."""

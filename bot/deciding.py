@@ -41,7 +41,8 @@ class Deciding:
 
         Read as it is remembered, since a modal has to open within three seconds; but nobody is refused by that.
         """
-        words = await self._by.words(click)
+        approver = await self._by.person(click)
+        words = self._by.submitting.words(approver)
         try:
             entry = await self._by.find(click)
         except LedgerDownError:
@@ -50,11 +51,11 @@ class Deciding:
             return say.no_such_request(words)
         if entry.state is not State.WAITING:
             return say.too_late(words, entry.request, entry.outcome)
-        approver = await self._by.person(click)
         requester = await self._by.ports.people.person(click.team_id, entry.request.origin.user_id)
         _, decision = strictest(self._by.decisions(entry, requester))
-        if self._no_approver(words, entry, decision, approver):
-            approver = await self._by.person(click, anew=True)
+        if not self._no_approver(words, entry, decision, approver):
+            return entry
+        approver = await self._by.person(click, anew=True)
         return self._no_approver(words, entry, decision, approver) or entry
 
     async def _decide(self, click: Click, comment: str | None, *, approved: bool) -> Reply:

@@ -16,11 +16,10 @@ from bot.messages.words import Words
 from bot.policy import Unreadable, may_share_env, named_envs, owner_of
 from bot.ports import Ports
 from bot.request import Origin
-from bot.submitting import Submitting, in_time
+from bot.submitting import Submitting, in_time, within
 
 _WORDS_SECONDS = 0.5  # of the three for which a trigger is good
 _WECHAT_SECONDS = 1.5  # of the three that Slack waits for options
-_LEDGER_SECONDS = 2.0
 _PATIENCE = 20.0  # seconds for one form, which is acked in time whatever it takes
 _PAST = 200
 _MOST_OWNERS = 20  # who are asked for their envs; each asking counts against an owner's own quota
@@ -91,7 +90,7 @@ class Forming:
 
     async def submit(self, origin: Origin, share: Share | ShareMany) -> Message:
         """Return what to tell whoever sent the form; the policy decides by who they are now."""
-        until = asyncio.get_running_loop().time() + _PATIENCE
+        until = within(_PATIENCE)
         person = await self._ports.people.person(origin.team_id, origin.user_id)
         return await self._submitting.submit(origin, share, person, until)
 
@@ -99,8 +98,7 @@ class Forming:
         """Record that a form was sent that asks for nothing that can be done."""
         kinds = dict.fromkeys(type(mistake).__name__ for mistake in mistakes.all)
         wrong = {"outcome": "mistake", "detail": " ".join(kinds)}
-        until = asyncio.get_running_loop().time() + _PATIENCE
-        await self._submitting.note("mistake", origin, wrong, until)
+        await self._submitting.note("mistake", origin, wrong, within(_PATIENCE))
 
     @property
     def _owners(self) -> tuple[str, ...]:
@@ -108,7 +106,7 @@ class Forming:
 
     async def _past(self) -> list[str]:
         try:
-            async with in_time(asyncio.get_running_loop().time() + _LEDGER_SECONDS):
+            async with in_time():
                 return await self._ports.ledger.envs(_PAST)
         except (TimeoutError, LedgerDownError) as error:
             _log.error("no past envs", extra={"reason": str(error)})  # no trace

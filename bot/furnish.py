@@ -127,8 +127,7 @@ def _carrying(
         places,
         owners,
         Waiting(holding, places, approvals),
-        Batches(holding, owners, nature.now, nature.sleep),
-        nature.sleep,
+        Batches(holding, owners, nature.now),
         outside.start,
         changed=changes.tell,
     )

@@ -133,6 +133,13 @@ Called = Shared | Failed | Unknown
 Outcome = Called | Rejected | Cancelled | Expired | Denied | Skipped | Finished
 
 
+def doubted(outcome: Called) -> Called:
+    """Return how it ended where an earlier call may have done it all the same: what failed is unknown then."""
+    if isinstance(outcome, Failed):
+        return Unknown(outcome.guidance, outcome.said, outcome.tries)
+    return outcome
+
+
 def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
     """Count the items of a batch; None is one that has not ended."""
     names = [type(outcome).__name__.lower() for outcome in outcomes if outcome]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.answering import Answering, Reply, until
+from bot.answering import PATIENCE, Answering, Reply
 from bot.click import Click
 from bot.command import Share, ShareMany
 from bot.ledger import Entry, LedgerDownError
@@ -10,7 +10,7 @@ from bot.messages import clicks as say
 from bot.outcome import Failed, Unknown, may_help_again
 from bot.policy import Unreadable, may_approve
 from bot.request import Origin, Retry
-from bot.submitting import log_event
+from bot.submitting import log_event, within
 
 
 class Retrying:
@@ -49,7 +49,11 @@ class Retrying:
             thread_ts=click.thread_ts,
         )
         told = await self._by.submitting.submit(
-            clicked, share, requester, until(), retry=Retry(entry.request.id, click.user_id)
+            clicked,
+            share,
+            requester,
+            within(PATIENCE),
+            retry=Retry(entry.request.id, click.user_id),
         )
         log_event("retried", clicked, {"request": entry.request.id, "clicked_by": click.user_id})
         return Reply(told)
@@ -83,7 +87,7 @@ class Retrying:
         if entry is None or entry.request.is_batch:
             return Reply(say.no_such_request(words))
         share = Share(entry.request.appid, entry.request.env, again=True)
-        told = await self._by.submitting.submit(_origin(click), share, person, until())
+        told = await self._by.submitting.submit(_origin(click), share, person, within(PATIENCE))
         return Reply(told, settles=True)
 
 

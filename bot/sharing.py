@@ -3,7 +3,6 @@
 Knows ports, not Slack and not HTTP. One walk: parse, who is it, may they, record; `carrying` does the rest.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import assert_never
@@ -33,7 +32,7 @@ from bot.policy import Person, Unreadable, explain, may_see, rights
 from bot.ports import Ports
 from bot.request import Origin, State
 from bot.ruling import decide_all
-from bot.submitting import Submitting, in_time
+from bot.submitting import Submitting, in_time, within
 
 _LOOKED_THROUGH = 50  # requests, of which those that may be seen are shown
 _ACK_SECONDS = 2.6  # for everything together; Slack waits three for the ack
@@ -59,7 +58,7 @@ class Sharing:
     async def _answer(self, origin: Origin, command: Command | Misread) -> Message | OpenForm:
         if isinstance(command, OpenForm):
             return command
-        until = asyncio.get_running_loop().time() + _ACK_SECONDS
+        until = within(_ACK_SECONDS)
         person = await self._ports.people.person(origin.team_id, origin.user_id)
         words = self._submitting.words(person)
         if isinstance(command, Misread):

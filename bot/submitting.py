@@ -5,6 +5,7 @@ Commands, forms and buttons all go through here.
 
 import asyncio
 import logging
+import math
 from collections.abc import Mapping
 from typing import assert_never
 
@@ -187,9 +188,14 @@ def _taken_on(words: Words, entry: Entry) -> Message:
             return accepted(words, entry.request)
 
 
-def in_time(until: float) -> asyncio.Timeout:
+def within(seconds: float) -> float:
+    """Return when an answer has to be there that may take so long from now, by the loop's clock."""
+    return asyncio.get_running_loop().time() + seconds
+
+
+def in_time(until: float = math.inf) -> asyncio.Timeout:
     """Return the limit for the ledger, in an answer that has to be there by `until` of the loop's clock."""
-    return asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + _LEDGER_SECONDS))
+    return asyncio.timeout_at(min(until, within(_LEDGER_SECONDS)))
 
 
 def facts_of(request: Request) -> dict[str, object]:

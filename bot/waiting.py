@@ -11,6 +11,7 @@ from bot.ledger import Entry
 from bot.outcome import Expired, Failed, Outcome, Shared
 from bot.ports import Approvals, Places
 from bot.request import State
+from bot.settling import settle
 
 _PAST = 50  # requests, among which the shares are
 _NO_APPROVER = Failed(for_trouble(Trouble.NO_APPROVER), tries=0)
@@ -43,13 +44,8 @@ class Waiting:
         return None
 
     async def _settle(self, entry: Entry, owed: list[Write]) -> Entry | None:
-        place = await self.holding.while_held(
-            entry,
-            lambda since: self.places.open(entry.request, look_since=since, waiting=True),
-        )
+        place = await settle(self.holding, self.places, entry, owed, waiting=True)
         if place is None:
-            _log.error("nowhere to answer", extra={"request": entry.request.id})
-            await self.holding.end(entry, owed, "nowhere to answer")
             return None
         write = partial(self.holding.ledger.place, entry, place.ref)
         held = await self.holding.insist(write)

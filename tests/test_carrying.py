@@ -103,8 +103,8 @@ def make(api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Ta
     ) -> Carrying:
         holding = Holding(ledger, sleep)
         waiting = Waiting(holding, places, approvals)
-        batches = Batches(holding, owners, time.time, sleep)
-        return Carrying(holding, places, owners, waiting, batches, sleep, tasks.start, lease)
+        batches = Batches(holding, owners, time.time)
+        return Carrying(holding, places, owners, waiting, batches, tasks.start, lease)
 
     return make
 

@@ -187,6 +187,7 @@ FLOORS = (
     {"__init__", *PURE},
     {"catalogues", "changes", "environ", "ledger", "nature", "once", "tasks"},
     {"holding", "policy_settings", "ports", "token_settings"},
+    {"asking", "settling"},
     {"batches", "settings", "submitting", "waiting"},
     {"answering", "carrying", "forming", "sharing"},
     {"confirming", "deciding", "home", "retrying"},

@@ -108,7 +108,7 @@ def said(ack: Ack) -> str:
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
-    rooms = {"bot.sharing", "bot.submitting", "bot.carrying"}
+    rooms = {"bot.sharing", "bot.submitting", "bot.settling", "bot.carrying"}
     return [record.getMessage() for record in caplog.records if record.name in rooms]
 
 

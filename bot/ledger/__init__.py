@@ -28,11 +28,11 @@ from bot.ledger.batches import Batches
 from bot.ledger.clicks import Clicks
 from bot.ledger.entries import (
     Entry,
+    answer_events,
     columns_of_outcome,
     entry_of,
     facts_of,
     key_of,
-    step_event,
 )
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
@@ -180,9 +180,8 @@ class Ledger:
     ) -> bool:
         """Record how the call ended and what was done for it; False if somebody else holds the request now."""
         columns = columns_of_outcome(outcome)
-        facts = {name: columns.get(name) for name in ("outcome", "errcode", "rid")}
-        ending = ("answered", facts | {"seconds": seconds, "detail": columns.get("guidance")})
-        return await self._move(entry, State.ANSWERED, [*map(step_event, steps), ending], columns)
+        happened = answer_events(columns, seconds, steps)
+        return await self._move(entry, State.ANSWERED, happened, columns)
 
     async def end(self, entry: Entry, how: str) -> bool:
         """Record that the request is over: `how` is delivered, undelivered, withdrawn or the like."""

@@ -10,12 +10,12 @@ from bot.ledger.acceptance import New, SharedBefore, UnderWay, finding, standing
 from bot.ledger.entries import (
     OUTCOME_COLUMNS,
     Entry,
+    answer_events,
     columns_of_outcome,
     entry_of,
     facts_of,
     key_of,
     outcome_of,
-    step_event,
 )
 from bot.ledger.events import record
 from bot.ledger.schema import requests
@@ -152,9 +152,7 @@ class Batches:
         columns = columns_of_outcome(done.outcome)
         if not self._end(on, done.item, columns):
             return  # recorded already, by a try that was never told so
-        facts = {name: columns.get(name) for name in ("outcome", "errcode", "rid")}
-        ending = "answered", facts | {"seconds": done.seconds, "detail": columns.get("guidance")}
-        for kind, told in [*map(step_event, done.steps), ending]:
+        for kind, told in answer_events(columns, done.seconds, done.steps):
             record(on, self._say, kind, done.item.origin, {**facts_of(done.item), **told})
 
     async def put_back(self, batch: Entry, item: Request, *, begun: bool) -> bool:

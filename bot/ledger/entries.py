@@ -1,5 +1,6 @@
 """What the ledger says of a request, and how that stands in a row."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import RowMapping
@@ -184,8 +185,16 @@ def facts_of(request: Request) -> dict[str, object]:
     }
 
 
-def step_event(step: Step) -> tuple[str, dict[str, object]]:
-    """Return the kind and the columns of the event that tells of a step."""
+def answer_events(
+    outcome: Mapping[str, object], seconds: float, steps: Sequence[Step]
+) -> list[tuple[str, dict[str, object]]]:
+    """Return the kinds and columns of the events that tell of an answer, given the columns of its outcome."""
+    facts = {name: outcome.get(name) for name in ("outcome", "errcode", "rid")}
+    ending = "answered", facts | {"seconds": seconds, "detail": outcome.get("guidance")}
+    return [*map(_step_event, steps), ending]
+
+
+def _step_event(step: Step) -> tuple[str, dict[str, object]]:
     said = columns_of_words(step.said) if step.said else {}
     return step.kind, {"seconds": step.seconds, "detail": step.result, **said}
 

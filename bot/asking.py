@@ -1,0 +1,20 @@
+"""Ask WeChat for what a request wants; whatever goes wrong in the bot itself leaves the share unknown."""
+
+import logging
+from collections.abc import Callable
+
+from bot.guidance import Trouble, for_trouble
+from bot.outcome import Called, Step, Unknown
+from bot.ports import Owners
+from bot.request import Request
+
+_log = logging.getLogger(__name__)
+
+
+async def ask(owners: Owners, request: Request, told: Callable[[Step], None]) -> Called:
+    """Return how the call ended; never raises, since the requester is told whatever went wrong."""
+    try:
+        return await owners.share(request.owner, request.env, request.appid, told)
+    except Exception:  # noqa: BLE001  # likewise
+        _log.exception("unforeseen error", extra={"request": request.id})
+        return Unknown(for_trouble(Trouble.BUG))

@@ -1,0 +1,22 @@
+"""Settle where the answer to a request goes; without such a place it ends, since nobody would hear of it."""
+
+import logging
+
+from bot.holding import Holding, Write
+from bot.ledger import Entry
+from bot.ports import Place, Places
+
+_log = logging.getLogger(__name__)
+
+
+async def settle(
+    holding: Holding, places: Places, entry: Entry, owed: list[Write], *, waiting: bool
+) -> Place | None:
+    """Return the place, having said there what is under way or waited for; None if the request has ended for want of one."""
+    place = await holding.while_held(
+        entry, lambda since: places.open(entry.request, look_since=since, waiting=waiting)
+    )
+    if place is None:
+        _log.error("nowhere to answer", extra={"request": entry.request.id})
+        await holding.end(entry, owed, "nowhere to answer")
+    return place
