@@ -82,11 +82,10 @@ class Approvals:
         look_since: float | None,
     ) -> Posted | Refused | Doubtful:
         """Post it; where nobody can see whether it stands, a second one replaces it."""
-        posted = await self._posts.post(channel, asked, mark, thread_ts, look_since=look_since)
-        if isinstance(posted, Doubtful):
-            again = replacing(self._tongues.channel, asked)
-            posted = await self._posts.post(channel, again, mark, thread_ts)
-        return posted
+        again = replacing(self._tongues.channel, asked)
+        return await self._posts.insist(
+            channel, asked, again, mark, thread_ts, look_since=look_since
+        )
 
     def _who(self, request: Request) -> str:
         """Return mentions of the approvers, so that Slack tells them."""

@@ -83,6 +83,22 @@ class Posts:
                     return found
         return last
 
+    async def insist(  # noqa: PLR0913  # as `post`
+        self,
+        channel: str,
+        message: Message,
+        again: Message,
+        mark: str,
+        thread_ts: str | None = None,
+        *,
+        look_since: float | None = None,
+    ) -> Posted | Refused | Doubtful:
+        """Post a message and, where nobody can see whether it stands, `again`: twice is better than never."""
+        posted = await self.post(channel, message, mark, thread_ts, look_since=look_since)
+        if isinstance(posted, Doubtful):
+            posted = await self.post(channel, again, mark, thread_ts)
+        return posted
+
     async def edit(self, at: Posted, message: Message) -> bool:
         """Replace a message, a second after its last edit; repeated as needed, since editing twice is editing once."""
         if left := self._too_soon(at):

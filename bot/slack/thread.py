@@ -86,13 +86,14 @@ class Threads:
         origin = request.origin
         words = _words_in(origin.channel_id, request, self._tongues)
         begun, thread = _begun(words, request, waiting=waiting), origin.thread_ts or None
-        posted = await self._posts.post(
-            origin.channel_id, begun, request.id, thread, look_since=look_since
+        return await self._posts.insist(
+            origin.channel_id,
+            begun,
+            replacing(words, begun),
+            request.id,
+            thread,
+            look_since=look_since,
         )
-        if isinstance(posted, Doubtful):
-            again = replacing(words, begun)
-            posted = await self._posts.post(origin.channel_id, again, request.id, thread)
-        return posted
 
     def _private(self, request: Request) -> "Private":
         return Private(self._api, self._posts, self._tongues, self._tongues.of(request.language))
@@ -192,7 +193,7 @@ class Private:
         if await self._respond(request, start):
             return self
         user = request.origin.user_id
-        posted = await _insist(self._posts, user, request, direct, direct)
+        posted = await self._posts.insist(user, direct, direct, request.id)
         if not isinstance(posted, Posted):
             return None
         return Thread(self._posts, posted, self._tongues, self)
@@ -220,7 +221,7 @@ class Private:
             return True
         direct = parent(self._words, request, outcome) + whole
         again = unconfirmed(self._words, direct)
-        posted = await _insist(self._posts, request.origin.user_id, request, direct, again)
+        posted = await self._posts.insist(request.origin.user_id, direct, again, request.id)
         return isinstance(posted, Posted)
 
     async def _respond(self, request: Request, message: Message) -> bool:
@@ -242,16 +243,6 @@ def _begun(words: Words, request: Request, *, waiting: bool) -> Message:
     if request.is_batch:
         return progress(words, request, Tally(len(request.appids)), None)
     return parent(words, request, None)
-
-
-async def _insist(
-    posts: Posts, channel: str, request: Request, first: Message, again: Message
-) -> Posted | Refused | Doubtful:
-    """Post `first` and, where nobody can see whether it stands, `again`: twice is better than never."""
-    posted = await posts.post(channel, first, request.id)
-    if isinstance(posted, Doubtful):
-        posted = await posts.post(channel, again, request.id)
-    return posted
 
 
 def _is_direct(request: Request) -> bool:
