@@ -241,6 +241,9 @@ async def check_past_envs(slack: LocalSlack, database: Database) -> None:
     for number, env in enumerate(["a", "b", "c", "a"]):
         past = replace(request_of(slack), id=f"past{number}", env=env, appid=f"wx{number:016x}")
         await ledger.accept(past)
+        # Two in one millisecond would have no order.
+        when = {"at": 1_000.0 + number, "id": past.id}
+        database.execute("UPDATE requests SET created = :at WHERE id = :id", **when)
     assert await ledger.envs(9) == ["a", "c", "b"]
     assert await ledger.envs(2) == ["a", "c"]
 
