@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 
 from bot.ledger import LEASE, Ledger
+from bot.ledger.events import Told, untold
 from bot.ledger.opening import Opened, open_database
 from bot.ledger.schema import metadata
 
@@ -102,9 +103,9 @@ class Database:
             self.opened.append(opened)
         return self.opened[-1]
 
-    def ledger(self, holder: str, lease: float = LEASE) -> Ledger:
+    def ledger(self, holder: str, lease: float = LEASE, told: Told = untold) -> Ledger:
         """Return a replica's ledger."""
-        self.ledgers.append(Ledger(self.open(), holder, lease))
+        self.ledgers.append(Ledger(self.open(), holder, lease, told))
         return self.ledgers[-1]
 
     async def close(self) -> None:

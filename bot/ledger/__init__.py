@@ -34,7 +34,7 @@ from bot.ledger.entries import (
     facts_of,
     key_of,
 )
-from bot.ledger.events import record
+from bot.ledger.events import Event, Told, record, untold
 from bot.ledger.lease import Lease
 from bot.ledger.opening import Opened, open_database
 from bot.ledger.schema import requests
@@ -50,6 +50,7 @@ __all__ = [
     "Acceptance",
     "Accepted",
     "Entry",
+    "Event",
     "Known",
     "Ledger",
     "LedgerDownError",
@@ -68,19 +69,21 @@ class Ledger:
     What raised may be tried again: a move that was recorded after all is not recorded twice.
     """
 
-    def __init__(self, opened: Opened, holder: str, lease: float = LEASE) -> None:
+    def __init__(
+        self, opened: Opened, holder: str, lease: float = LEASE, told: Told = untold
+    ) -> None:
         self._opened = opened
         self._holder = holder
         self._say = Statements(opened.engine.dialect.name, lease)
-        self._writer = Writer(opened.engine)
+        self._writer = Writer(opened.engine, told=told)
         self._lease = Lease(math.inf if opened.exclusive else lease)
         self.clicks = Clicks(self._writer, self._say, self._lease, holder)
         self.batches = Batches(self._writer, self._say)
 
     @classmethod
-    def open(cls, url: str, holder: str, lease: float = LEASE) -> "Ledger":
-        """Return the ledger at `url`; raises CannotOpenError."""
-        return cls(open_database(url), holder, lease)
+    def open(cls, url: str, holder: str, lease: float = LEASE, told: Told = untold) -> "Ledger":
+        """Return the ledger at `url`; raises CannotOpenError. `told` hears of each event once it is recorded."""
+        return cls(open_database(url), holder, lease, told)
 
     def tokens(self, platform: str, seal: Seal) -> Tokens:
         """Return the tokens of a third-party platform, given its component appid."""

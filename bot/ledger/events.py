@@ -1,11 +1,30 @@
 """The events: what happened, to which request, and who did it; only ever more of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from bot.ledger.statements import Statements
 from bot.request import Origin
+
+_UNTOLD = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as it is written; `facts` are its columns besides its kind and time, None where there is nothing."""
+
+    kind: str
+    facts: Mapping[str, object]
+
+
+Told = Callable[[Event], None]
+"""Hears of each event once it is committed, in the ledger's own thread; returns at once and never raises."""
+
+
+def untold(_: Event) -> None:
+    """Tell nobody."""
 
 
 def record(
@@ -13,4 +32,12 @@ def record(
 ) -> None:
     """Write one event; what `facts` says of who did it counts more than the origin."""
     who = {"team": origin.team_id, "user": origin.user_id, "channel": origin.channel_id}
-    on.execute(say.event, {"kind": kind, **who, **facts})
+    event = Event(kind, {**who, **facts})
+    on.execute(say.event, {"kind": event.kind, **event.facts})
+    on.info.setdefault(_UNTOLD, []).append(event)
+
+
+def recorded(on: Connection) -> list[Event]:
+    """Return the events written over this connection since this was asked last."""
+    events: list[Event] = on.info.pop(_UNTOLD, [])
+    return events

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.ledger.events import Told, recorded, untold
 from bot.ledger.opening import reason_of
 
 T = TypeVar("T")
@@ -46,11 +47,12 @@ class _Job(Generic[T]):
 
 
 class Writer:
-    """Runs pieces of work in transactions, in the order in which they come."""
+    """Runs pieces of work in transactions, in the order in which they come; `told` hears of the events in them."""
 
-    def __init__(self, engine: Engine, patience: float = PATIENCE) -> None:
+    def __init__(self, engine: Engine, patience: float = PATIENCE, told: Told = untold) -> None:
         self._engine = engine
         self._patience = patience
+        self._told = told
         self._closed = False
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
@@ -113,7 +115,9 @@ class Writer:
         try:
             with self._engine.begin() as connection:
                 begun = True
+                recorded(connection)  # by a transaction that was given up
                 results = [job.work(connection) for job in wanted]
+                events = recorded(connection)
         except Exception as error:  # noqa: BLE001  # it belongs to whoever asked
             # After a lost connection nobody knows what was committed, so nothing is done twice.
             lost = getattr(error, "connection_invalidated", False)
@@ -123,6 +127,8 @@ class Writer:
             for job in wanted:
                 job.tell(_fail, LedgerDownError(words) if down else error)
             return wanted if down else []
+        for event in events:
+            self._told(event)
         for job, result in zip(wanted, results, strict=True):
             job.tell(_succeed, result)
         return []

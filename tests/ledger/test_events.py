@@ -1,0 +1,64 @@
+import asyncio
+
+import pytest
+from sqlalchemy import Connection
+
+from bot.ledger import Event, Ledger, LedgerDownError
+from bot.ledger.events import record
+from bot.ledger.statements import Statements
+from bot.ledger.writer import Writer
+from bot.outcome import Shared
+from bot.request import Origin
+from tests.databases import Database
+from tests.ledger.conftest import accepted
+
+ORIGIN = Origin("T1", "U1", "C1", "releases", "1.2", "")
+
+
+async def test_each_event_is_told_once_it_is_recorded_and_in_that_order(database: Database) -> None:
+    told: list[tuple[str, object]] = []
+
+    def hear(event: Event) -> None:
+        # Seen over another connection: it is committed.
+        assert event.kind in database.kinds()
+        told.append((event.kind, event.facts["request"]))
+
+    ledger = database.ledger("a", told=hear)
+    await ledger.start()
+    entry = await accepted(ledger)
+    await ledger.place(entry, "there")
+    await ledger.answer(entry, Shared(1), 0.1, [])
+    await ledger.end(entry, "delivered")
+    kinds = ["accepted", "placed", "answered", "delivered"]
+    assert told == [(kind, entry.request.id) for kind in kinds]
+
+
+async def test_what_is_written_down_in_vain_is_not_told(database: Database) -> None:
+    told: list[Event] = []
+    engine = database.open().engine
+    say = Statements(engine.dialect.name, 12.0)
+    writer = Writer(engine, told=told.append)
+
+    def spoiled(on: Connection) -> None:
+        record(on, say, "in vain", ORIGIN, {})
+        on.exec_driver_sql("no such statement")
+
+    def fine(on: Connection) -> None:
+        record(on, say, "done", ORIGIN, {"request": "r1"})
+
+    outcomes = await asyncio.gather(
+        writer.run(spoiled), writer.run(fine), writer.run(spoiled), return_exceptions=True
+    )
+    await writer.run(lambda _: None)
+    await writer.close()
+    assert [type(outcome) for outcome in outcomes] == [LedgerDownError, type(None), LedgerDownError]
+    assert [event.kind for event in told] == ["done"]
+    assert told[0].facts == {"team": "T1", "user": "U1", "channel": "C1", "request": "r1"}
+
+
+@pytest.mark.parametrize("kind", ["denied", "dry run"])
+async def test_what_is_no_request_is_told_too(sqlite: Database, kind: str) -> None:
+    told: list[Event] = []
+    ledger: Ledger = sqlite.ledger("a", told=told.append)
+    await ledger.note(kind, ORIGIN, {"env": "prod-1"})
+    assert [(event.kind, event.facts["env"]) for event in told] == [(kind, "prod-1")]
