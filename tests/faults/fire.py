@@ -1,0 +1,77 @@
+"""A bot under fire: a process, its Slack and its WeChat, and what must be true whatever goes wrong."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from bot.playground.slack import LocalSlack
+from bot.playground.stage import APPID
+from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
+from tests.faults.bots import CHANNEL, FINAL, Bot, environ, request_of
+
+REQUESTER = "U0REQUESTER"
+MADE_UP = "made-up"
+"""What every secret of the playground has in it, and nothing else."""
+
+
+@dataclass
+class Fire:
+    """One bot and who asks it."""
+
+    slack: LocalSlack
+    wechat: LocalWeChat
+    bot: Bot
+    database: str
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def command(self) -> str:
+        """Return a command that nobody has typed before."""
+        return f"{APPID} prod-{next(self._numbers)}"
+
+    async def answer(self, command: str | None = None, within: float = 40.0) -> str:
+        """Type a command; return all that the requester is told about it, once it has come to its end."""
+        ack = await self.slack.command(REQUESTER, CHANNEL, command or self.command())
+        id_, said = request_of(ack), str((ack.payload or {}).get("text") or ack.error)
+        if id_ is None:
+            return said
+        await self.slack.until(lambda _: self._has_ended(id_), within)
+        return "\n".join([said, *self._about(id_)])
+
+    async def stands(self) -> None:
+        """Check that the process lives, that the next command works, and that no secret got out."""
+        told = await self.answer()
+        assert "✅" in told, told
+        self.keeps_secrets()
+
+    def keeps_secrets(self) -> None:
+        """Check that no secret is in a log line or in anything that people can see."""
+        assert MADE_UP not in self.bot.log
+        assert "/commands/" not in self.bot.log, "a response_url"
+        assert not any(MADE_UP in message.text for message in self.slack.messages)
+
+    def _has_ended(self, id_: str) -> bool:
+        return any(
+            m.text.startswith(FINAL) and not m.thread_ts and id_ in m.text
+            for m in self.slack.messages
+        )
+
+    def _about(self, id_: str) -> list[str]:
+        parents = [m for m in self.slack.messages if not m.thread_ts and id_ in m.text]
+        threads = [self.slack.thread(parent.channel, parent.ts) for parent in parents]
+        return [m.text for m in (*parents, *(reply for thread in threads for reply in thread))]
+
+
+@asynccontextmanager
+async def fire(folder: Path, **more: str) -> AsyncIterator[Fire]:
+    """Start a bot that reads its tokens from a token server; `more` are settings of its own."""
+    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
+        database = f"sqlite:///{folder}/ledger.db"
+        bot = Bot(environ(slack, wechat, database) | more, folder)
+        await bot.start()
+        try:
+            yield Fire(slack, wechat, bot, database)
+        finally:
+            await bot.end()
