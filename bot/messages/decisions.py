@@ -19,6 +19,7 @@ from bot.messages.blocks import (
     when,
 )
 from bot.messages.lists import sentences
+from bot.messages.rules import contact
 from bot.messages.words import Words
 from bot.outcome import (
     Cancelled,
@@ -93,7 +94,7 @@ def no_approver(words: Words, rule: Rule, policy: Policy) -> Message:
         words(
             "None of its approvers is an active member of this workspace who may decide about your request."
         ),
-        words("*Who can fix it:* {who}.", who=escape(policy.contact).rstrip(".")),
+        words("*Who can fix it:* {who}.", who=contact(words, policy)),
     )
 
 

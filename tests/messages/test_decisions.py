@@ -258,6 +258,12 @@ def test_whatever_people_write_slack_takes_the_message(
         sound(said)
 
 
+def test_whom_to_ask_where_the_policy_names_nobody_is_said_in_each_language() -> None:
+    nobody_named = Policy((RULE,))
+    assert "the people who run this bot" in no_approver(ENGLISH, RULE, nobody_named).text
+    assert "the people who run this bot" not in no_approver(CHINESE, RULE, nobody_named).text
+
+
 @LANGUAGES
 def test_nobody_is_called_by_what_people_write(words: Words) -> None:
     hostile = replace(
