@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import hypothesis
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -35,6 +36,12 @@ ASK = f"{APPID} {ENV}"
 FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 
 _NOT_IN_TESTS = ("SLACK_", "WECHAT_", "SHARE_ENV_", "DATABASE_URL")
+
+
+def pytest_configure() -> None:
+    """Let no property fail for want of time: a busy machine takes longer."""
+    hypothesis.settings.register_profile("patient", deadline=None)
+    hypothesis.settings.load_profile("patient")
 
 
 class Sleep:
