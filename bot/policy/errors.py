@@ -12,6 +12,7 @@ _PLAIN = {
     "string_too_long": "it is too long. Use at most 200 characters.",
     "list_type": "it must be a list. Put it in square brackets: […].",
     "string_type": "it must be text. Put it in quotes.",
+    "string_unicode": "it holds half a character. Type it again.",
     "bool_type": "it must be true or false, without quotes.",
     "model_type": "it must be a table. Write it as in the README's example.",
 }

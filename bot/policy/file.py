@@ -53,8 +53,11 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[str]:
         file = File.model_validate(tomllib.loads(text))
     except ValidationError as error:
         return [sentence(detail, _keys) for detail in error.errors()]
-    except (ValueError, RecursionError) as error:  # tomllib's own, and Python's limits
+    except tomllib.TOMLDecodeError as error:
         return [f"It is not valid TOML: {shown(str(error), 300)}. Put that line right first."]
+    except (ValueError, RecursionError):  # Python's limits
+        why = "a number is too long, or too many brackets stand in each other"
+        return [f"It is not valid TOML: {why}. Put that line right first."]
     if problems := list(_rule_problems(file)):
         return problems
     policy = Policy(
