@@ -44,6 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "doctor", help="check everything the bot needs, and name the fix for what is wrong"
     )
     doctor.add_argument("--json", action="store_true", help="print JSON")
+    policy = commands.add_parser(
+        "policy", help="look for mistakes in the policy, run its tests, or ask it a question"
+    )
+    policy.add_argument("file", nargs="?", metavar="FILE", help="instead of the one in force")
+    policy.add_argument("--user", metavar="ID", help="who asks: what may they share, and why")
+    policy.add_argument("--appid", help="the mini program that is to receive access")
+    policy.add_argument("--env", help="the env that is to be shared")
+    policy.add_argument("--channel", metavar="ID", help="where they ask")
+    policy.add_argument(
+        "--group", dest="groups", action="append", metavar="ID", help="a user group that holds them"
+    )
+    policy.add_argument("--guest", action="store_true", default=None, help="they are a guest")
+    policy.add_argument("--json", action="store_true", help="print JSON")
     demo = commands.add_parser("demo", help="try the bot without Slack and without WeChat")
     demo.add_argument("--script", action="store_true", help="play the fixed scenario and exit")
     demo.add_argument("--as", dest="role", metavar="ROLE", help="who types the one LINE to run")
@@ -57,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _audit(given)
         case "doctor":
             return _doctor(given)
+        case "policy":
+            return _policy(given)
         case "demo":
             return _demo(given)
         case _:
@@ -135,6 +150,14 @@ def _doctor(given: argparse.Namespace) -> int:
 
     logging.disable()  # what libraries say on the way is not what the doctor found
     return _FINE if doctor(environment(), as_json=given.json) else _FAILED
+
+
+def _policy(given: argparse.Namespace) -> int:
+    from bot.ops.policy import policy  # noqa: PLC0415
+
+    names = ("user", "groups", "guest", "channel", "appid", "env")
+    asked = {name: word for name in names if (word := getattr(given, name)) is not None}
+    return policy(environment(), given.file, asked, as_json=given.json)
 
 
 def _demo(given: argparse.Namespace) -> int:

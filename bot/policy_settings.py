@@ -4,14 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.environ import Reader
-from bot.policy.file import (
-    CHANNEL_ID,
-    GROUP_ID,
-    USER_ID,
-    Tested,
-    read_and_test,
-    simple_policy,
-)
+from bot.policy.file import Tested, read_and_test, simple_policy
+from bot.policy.shapes import CHANNEL_ID, GROUP_ID, USER_ID
 
 
 def read_rules(read: Reader, default_owner: str | None) -> Tested | None:

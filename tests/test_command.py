@@ -2,9 +2,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import assert_never
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bot.command import (
@@ -507,7 +508,45 @@ def test_an_env_is_letters_digits_and_dashes_and_no_appid_and_no_placeholder(
 @given(TEXTS)
 @example("&#" + "1" * 5000)
 def test_any_text_is_read_and_what_is_read_is_well_formed(text: str) -> None:
-    match parse(text):
+    check_form(parse(text))
+
+
+LONGEST = 3000
+REPEATED = PIECES | st.sampled_from(
+    (
+        *(
+            "<",
+            "<@",
+            "<http://",
+            "<mailto:a|",
+            "&",
+            "&#",
+            "&amp;",
+            '"',
+            "“",
+            "—",
+            "--",
+            "``",
+            "*",
+            ".",
+        ),
+        *("--reason ", "-- ", "--dry-rn ", "\ufdfa", "ab ", f"{A} ", "wx", "histor "),
+    )
+)
+
+
+@pytest.mark.timeout(60)
+@settings(deadline=None)
+@given(STARTS, REPEATED, st.text(max_size=3))
+def test_the_longest_text_is_read_like_any_other(start: str, piece: str, end: str) -> None:
+    read = parse(f"{start} {piece * LONGEST}"[: LONGEST - 3] + end)
+    check_form(read)
+    if isinstance(read, Misread):
+        assert len(read.received) <= RECEIVED_LIMIT
+
+
+def check_form(read: Command | Misread) -> None:
+    match read:
         case Share(appid, env, reason):
             assert re.fullmatch("wx[0-9a-f]{16}", appid)
             assert re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", env)
@@ -521,8 +560,12 @@ def test_any_text_is_read_and_what_is_read_is_well_formed(text: str) -> None:
             assert re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", env)
         case History(about):
             assert about is None or is_appid(about) or is_env(about)
-        case OpenForm() | Help() | Whoami() | Misread():
+        case Misread(mistake):
+            assert isinstance(mistake, Mistake)
+        case OpenForm() | Help() | Whoami():
             pass
+        case _:
+            assert_never(read)
 
 
 @given(TEXTS)

@@ -1,9 +1,6 @@
-import json
 from datetime import timedelta
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from bot.policy import Approvers, Effect, Owner, Policy, Rule
 from bot.policy.file import read_policy, simple_policy
@@ -147,6 +144,7 @@ NO_USER = "is not a user id. Copy it from the person's Slack profile: U…."
 NO_GROUP = "is not a user group id. Copy it from the group's address: S…."
 NO_CHANNEL = "is not a channel id. Copy it from the channel's details: C…."
 NO_APPID = "is not an appid. Write wx and 16 digits or letters a to f."
+NO_ENV = "cannot be an env. Write its id: letters, digits and dashes, 64 at most."
 NOBODY = 'nobody is named. Add users or groups, or users = ["*"] for everyone.'
 NO_APPROVERS = "it asks for approval, but nobody can give it. Add approvers with users or groups."
 TEST = f'[[test]]\nuser = "U012ABCDEF"\nappid = "{A}"\nenv = "prod-1"\n'
@@ -310,6 +308,14 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         '[[rule]]\neffect = "deny"\nguests = true\n',
         'rule 1: confirm and guests mean nothing with effect = "deny". Remove them.',
     ),
+    "a name that another rule has by its number": (
+        RULE + 'name = "rule 2"\n' + RULE,
+        "rule 2: another rule has this name. Give each rule its own, so that answers are clear.",
+    ),
+    "a test about what can be no env": (
+        RULE + TEST.replace("prod-1", "prod_1") + 'expect = "deny"\n',
+        f"test 1, env: “prod_1” {NO_ENV}",
+    ),
     "a name given twice": (
         RULE + 'name = "x"\n' + RULE + 'name = "x"\n',
         (
@@ -452,91 +458,3 @@ def test_the_policy_of_the_settings_is_one_rule() -> None:
     people, groups, where = frozenset({"U1X"}), frozenset({"S1X"}), frozenset({"C1X"})
     rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, people, groups, where)
     assert simple_policy(people, groups, where, A) == Policy((rule,), (), A)
-
-
-def toml(value: object) -> str:
-    """Return `value` as an inline value of TOML."""
-    match value:
-        case dict():
-            return "{" + ", ".join(f"{toml(k)} = {toml(v)}" for k, v in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(map(toml, value)) + "]"
-        case _:  # A number, a truth value or a text without control characters reads as in JSON.
-            return json.dumps(value, ensure_ascii=False)
-
-
-WORDS = st.sampled_from(
-    ("U012ABCDEF", "S1X", "C1X", "*", A, "allow", "approve", "deny", "24h", "", "test-*", "[!")
-) | st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=5)
-KEYS = st.sampled_from(
-    (
-        *("rule", "owner", "test", "contact", "name", "users", "groups", "channels", "appids"),
-        *("envs", "effect", "confirm", "guests", "approvers", "channel", "expires", "user"),
-        *("guest", "appid", "env", "expect"),
-    )
-)
-LEAVES = WORDS | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-VALUES = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | WORDS, inner, max_size=6),
-    max_leaves=20,
-)
-IDS = {"users": ["U012ABCDEF", "*"], "groups": ["S1X"], "channels": ["C1X"]}
-LIKELY_RULES = st.fixed_dictionaries(
-    {"effect": st.sampled_from(("allow", "approve", "deny"))},
-    optional={
-        **{key: st.lists(st.sampled_from(ids), max_size=2) for key, ids in IDS.items()},
-        "envs": st.lists(WORDS, max_size=2),
-        "confirm": st.booleans(),
-        "guests": st.booleans(),
-        "self_approval": st.booleans(),
-        "name": WORDS,
-        "approvers": st.just({"users": ["U1X"], "channel": "C1X"}),
-        "chanel": LEAVES,
-    },
-)
-LIKELY_TESTS = st.fixed_dictionaries(
-    {
-        "user": st.just("U012ABCDEF"),
-        "appid": st.just(A),
-        "env": WORDS,
-        "expect": st.sampled_from(("allow", "approve", "deny")),
-    }
-)
-LIKELY_FILES = st.fixed_dictionaries(
-    {"rule": st.lists(LIKELY_RULES, max_size=4)},
-    optional={"test": st.lists(LIKELY_TESTS, max_size=2), "contact": WORDS},
-)
-
-
-def is_answer(read: Policy | list[str]) -> bool:
-    """Tell whether this is a Policy with rules, or problems in sentences."""
-    if isinstance(read, Policy):
-        return len(read.rules) > 0
-    return len(read) > 0 and all(line.endswith((".", "?")) for line in read)
-
-
-@given(st.text())
-@example("a = 1979-13-01")
-@example('a = "\ud800"')
-def test_any_text_is_a_policy_or_has_problems(text: str) -> None:
-    assert is_answer(read_policy(text, None))
-
-
-@given(st.dictionaries(KEYS | WORDS, VALUES, max_size=4) | LIKELY_FILES)
-def test_any_tables_are_a_policy_or_have_problems(tables: dict[str, object]) -> None:
-    text = "".join(f"{toml(key)} = {toml(value)}\n" for key, value in tables.items())
-    read = read_policy(text, None)
-    assert is_answer(read)
-    assert isinstance(read, Policy) or "It is not valid TOML" not in read[0]
-
-
-@given(st.lists(LIKELY_RULES, min_size=1, max_size=4))
-def test_rules_that_are_let_in_name_somebody_unless_they_deny(rules: list[object]) -> None:
-    read = read_policy(f"rule = {toml(rules)}", None)
-    if isinstance(read, Policy):
-        assert [
-            rule
-            for rule in read.rules
-            if rule.effect is not Effect.DENY and not rule.users | rule.groups
-        ] == []

@@ -43,8 +43,8 @@ def denied(words: Words, because: Deny, ask: Ask, policy: Policy) -> Message:
             appid=code(ask.appid),
         ),
         _because(words, because),
-        _near(words, because),
-        _who_can(words, because, policy),
+        near(words, because),
+        who_can(words, because, policy),
     )
 
 
@@ -97,13 +97,14 @@ def why(
     ]
     title = words("*The rules, in order; the first that fits decides*")
     return message(
-        _verdict(words, decision, ask),
+        answer(words, decision, ask),
         f"{title}\n{some(words, looked, _LIST_ROOM, _LISTED_RULES)}" if looked else None,
-        _who_can(words, decision, policy) if isinstance(decision, Deny) else None,
+        who_can(words, decision, policy) if isinstance(decision, Deny) else None,
     )
 
 
-def _verdict(words: Words, decision: Decision, ask: Ask) -> str:
+def answer(words: Words, decision: Decision, ask: Ask) -> str:
+    """Say whether the requester may, by which rule or for want of which, and what has to come before."""
     env, appid = code(ask.env), code(ask.appid)
     match decision:
         case Allow() | NeedsConfirmation() | NeedsApproval():
@@ -162,7 +163,7 @@ def _because(words: Words, no: Deny) -> str:
             assert_never(no.because)
 
 
-def _near(words: Words, no: Deny) -> str | None:
+def near(words: Words, no: Deny) -> str | None:
     """Return the rules that would have sufficed, had it not been for what they miss."""
     if not isinstance(no.because, NoRule) or not no.because.nearest:
         return None
@@ -174,7 +175,8 @@ def _near(words: Words, no: Deny) -> str | None:
     return f"{title}\n{some(words, lines, _LIST_ROOM, _LISTED_RULES)}"
 
 
-def _who_can(words: Words, no: Deny, policy: Policy) -> str | None:
+def who_can(words: Words, no: Deny, policy: Policy) -> str | None:
+    """Return who can grant or fix what was denied; None where nobody can."""
     who = contact(words, policy)
     match no:
         case Deny(NotEntitled()):

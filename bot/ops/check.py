@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.policy.lint import Remark
+
 CHECKS = (
     *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
     *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
@@ -52,6 +54,11 @@ def wrong_by(name: str, sentence: str) -> Finding:
     """Return what one of the bot's own sentences says: what is wrong, then the fix."""
     found, _, fix = sentence.partition(". ")
     return Finding(name, "wrong", found.removesuffix("."), fix or None)
+
+
+def remarked(remark: Remark) -> Finding:
+    """Return what the policy alone tells about itself."""
+    return Finding(remark.name, "wrong" if remark.wrong else "warning", remark.found, remark.fix)
 
 
 def listed(words: list[str], most: int = 10) -> str:

@@ -1,22 +1,12 @@
-"""Judge the policy: its own tests, rules that nobody can reach or approve, and envs that nobody owns. Pure."""
+"""Judge the policy by what it says (`bot.policy.lint`) and by what Slack tells of whom it names. Pure."""
 
 from collections.abc import Iterator, Mapping
 
-from bot.ops.check import Finding, listed, ok, unchecked, warning, wrong
+from bot.ops.check import Finding, listed, ok, remarked, unchecked, warning, wrong, wrong_by
 from bot.ops.slack_answers import SlackAnswers
-from bot.policy import (
-    ANYONE,
-    Approvers,
-    Effect,
-    Policy,
-    Rule,
-    Standing,
-    Unreadable,
-    named_envs,
-    owner_of,
-)
+from bot.policy import ANYONE, Approvers, Effect, Policy, Rule, Standing, Unreadable
 from bot.policy.file import Tested
-from bot.policy.reach import shadowed
+from bot.policy.lint import approval, ownerless, owners, reach
 from bot.slack.api import Answered, Refused
 
 
@@ -29,25 +19,22 @@ def check_policy(tested: Tested | None, told: SlackAnswers) -> Iterator[Finding]
     yield from _tests(tested)
     yield from _reach(policy, told)
     yield from _approvers(policy, told)
-    yield _owners(policy)
+    yield from _owners(policy)
 
 
 def _tests(tested: Tested) -> Iterator[Finding]:
     for failed in tested.failed:
-        found, _, fix = failed.partition(". ")
-        yield wrong("policy-tests", found, fix)
+        yield wrong_by("policy-tests", failed)
     if not tested.failed:
-        yield ok(
-            "policy-tests", f"all pass: {tested.tests}" if tested.tests else "the policy has none"
-        )
+        tests = len(tested.results)
+        yield ok("policy-tests", f"all pass: {tests}" if tests else "the policy has none")
 
 
 def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
     name, found = "policy-reach", False
-    for rule, wider in shadowed(policy):
+    for remark in reach(policy):
         found = True
-        why = f"“{rule.name}” never decides: “{wider.name}”, which comes first, always does"
-        yield warning(name, why, "Move the narrower rule up, or take it out.")
+        yield remarked(remark)
     for rule in policy.rules:
         if rule.effect is not Effect.DENY and not _anybody(rule.users, rule.groups, told):
             found = True
@@ -83,10 +70,9 @@ def _who(
 def _approvers(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
     name = "policy-approvers"
     asking = [(rule, rule.approvers) for rule in policy.rules if rule.approvers]
-    problems = [problem for each in asking for problem in _approval(*each, told)]
-    for found, fix in dict.fromkeys(problems):
-        yield wrong(name, found, fix)
-    if not problems:
+    findings = [finding for each in asking for finding in _approval(*each, told)]
+    yield from dict.fromkeys(findings)
+    if not findings:
         yield ok(
             name,
             f"rules that ask for approval: {len(asking)}; each has approvers"
@@ -95,49 +81,43 @@ def _approvers(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
         )
 
 
-def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[tuple[str, str]]:
+def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[Finding]:
+    name = "policy-approvers"
     able = _who(approvers.users, approvers.groups, told, guests=False)
-    asking = _who(rule.users, rule.groups, told)
-    alone = able is not None and len(able) == 1 and able == asking and not rule.self_approval
     if able == frozenset():
         why = "none of its approvers exists and is an active full member"
-        yield (
-            f"nobody can approve what “{rule.name}” asks for: {why}",
-            "Name approvers who are there.",
-        )
-    elif alone:
-        why = "its only approver is the only one who may ask"
-        yield (
-            f"nobody can approve what “{rule.name}” asks for: {why}",
-            "Name another approver, or set self_approval = true.",
-        )
+        found = f"nobody can approve what “{rule.name}” asks for: {why}"
+        yield wrong(name, found, "Name approvers who are there.")
+    asking = _who(rule.users, rule.groups, told)
+    yield from map(remarked, approval(rule, approvers, able, asking))
     channel, answer = approvers.channel, told.channels.get(approvers.channel)
     if isinstance(answer, Refused) and answer.error == "channel_not_found":
-        yield (
+        yield wrong(
+            name,
             f"the approvers' channel {channel} does not exist, or is private and without the bot",
             "Correct the id, or type /invite @share-env in it.",
         )
     shown = answer.data.get("channel") if isinstance(answer, Answered) else None
     if isinstance(shown, dict) and shown.get("is_archived"):
-        yield (
+        yield wrong(
+            name,
             f"the approvers' channel {channel} is archived",
             "Bring it back, or name another channel.",
         )
     elif isinstance(shown, dict) and shown.get("is_member") is False:
-        yield (
+        yield wrong(
+            name,
             f"the bot is not in the approvers' channel {channel}",
             "Type /invite @share-env in it.",
         )
 
 
-def _owners(policy: Policy) -> Finding:
-    ownerless = [env for env in named_envs(policy) if owner_of(policy, env) is None]
-    if ownerless:
+def _owners(policy: Policy) -> Iterator[Finding]:
+    name, remarks, lost = "policy-owners", [*owners(policy)], ownerless(policy)
+    yield from map(remarked, remarks)
+    if lost:
         fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID."
-        return wrong("policy-owners", f"no mini program is known to own {listed(ownerless)}", fix)
-    return ok(
-        "policy-owners",
-        f"{listed(list(policy.all_owners))}; no named env is without"
-        if policy.all_owners
-        else "no named env is without",
-    )
+        yield wrong(name, f"no mini program is known to own {listed(lost)}", fix)
+    elif not remarks:
+        known = f"{listed(list(policy.all_owners))}; " if policy.all_owners else ""
+        yield ok(name, f"{known}no named env is without")

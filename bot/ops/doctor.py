@@ -1,10 +1,8 @@
 """`share-env-bot doctor`: look at everything the bot needs, change nothing, and name the fix for what is wrong."""
 
 import asyncio
-import json
-import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import aiohttp
 
@@ -17,29 +15,20 @@ from bot.ops.check_policy import check_policy
 from bot.ops.check_settings import check_settings
 from bot.ops.check_slack import check_slack
 from bot.ops.check_wechat import check_wechat, reader
+from bot.ops.findings import tell
 from bot.ops.heard import Heard, session
 from bot.ops.slack_answers import SlackAnswers, ask_slack
 from bot.settings import Parts, read_parts
 from bot.token_settings import PlatformSettings
 from bot.wechat.client import http_client
 
-_MARKS = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
 _HIDDEN = "[hidden]"
 _SHORTEST = 6  # letters of a secret that is looked for
 
 
 def doctor(environ: Mapping[str, str], *, as_json: bool) -> bool:
     """Print one line for each check, or JSON; return whether nothing is wrong."""
-    findings = asyncio.run(examine(environ))
-    if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
-    else:
-        for finding in findings:
-            print(f"{_MARKS[finding.level]} {finding.name}: {finding.found}")
-            if finding.fix:
-                print(f"   → {finding.fix}")
-    sys.stdout.flush()
-    return all(finding.level != "wrong" for finding in findings)
+    return tell(asyncio.run(examine(environ)), as_json=as_json)
 
 
 async def examine(environ: Mapping[str, str], nature: Nature | None = None) -> list[Finding]:

@@ -12,6 +12,7 @@ _PLAIN = {
     "string_too_long": "it is too long. Use at most 200 characters.",
     "list_type": "it must be a list. Put it in square brackets: […].",
     "string_type": "it must be text. Put it in quotes.",
+    "string_unicode": "it holds half a character. Type it again.",
     "bool_type": "it must be true or false, without quotes.",
     "model_type": "it must be a table. Write it as in the README's example.",
 }
@@ -19,18 +20,33 @@ _PLAIN = {
 
 def sentence(detail: ErrorDetails, keys: Callable[[Sequence[int | str]], list[str]]) -> str:
     """Return one error of pydantic as a sentence; `keys` tells which keys are known at a location."""
-    path = [str(part + 1) if isinstance(part, int) else part for part in detail["loc"]]
+    path = [str(part + 1) if isinstance(part, int) else shown(part) for part in detail["loc"]]
     place = ", ".join([" ".join(path[:2]), *path[2:]])
-    return f"{place}: {_what(detail, keys)}"
+    return f"{place}: {what(detail, keys)}"
 
 
-def _what(detail: ErrorDetails, keys: Callable[[Sequence[int | str]], list[str]]) -> str:
+def quoted(value: object) -> str:
+    """Return a value of the file in quotation marks, on one line and not too much of it."""
+    try:
+        return f"“{shown(str(value))}”"
+    except (ValueError, RecursionError):  # a number of 5,000 digits, tables in 5,000 tables
+        return "this"
+
+
+def shown(text: str, most: int = 80) -> str:
+    """Return `text` on one line, with marks for what nobody sees and a “…” for what is past `most` characters."""
+    start = text if len(text) <= most else f"{text[: most - 1]}…"
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in start)
+
+
+def what(detail: ErrorDetails, keys: Callable[[Sequence[int | str]], list[str]]) -> str:
+    """Return what is wrong and the fix, without the place."""
     kind, loc = detail["type"], detail["loc"]
     if kind == "value_error":
         return f"{detail['ctx']['error']}."
     if kind == "literal_error":
         expected = str(detail["ctx"]["expected"]).replace("'", "")
-        return f"“{detail['input']}” is not possible here. Write {expected}."
+        return f"{quoted(detail['input'])} is not possible here. Write {expected}."
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(str(loc[-1]), keys(loc), n=1)
         return "there is no such key. " + (f"Did you mean {near[0]}?" if near else "Remove it.")

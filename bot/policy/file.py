@@ -4,135 +4,39 @@ The rules' shape is in README, "Who may share what". The file's own tests are ru
 that does not do what its author expects is never in force.
 """
 
-import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, Literal, assert_never
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from bot.command import is_appid
-from bot.policy import (
-    ANYONE,
-    Allow,
-    Approvers,
-    Ask,
-    Decision,
-    DeniedByRule,
-    Deny,
-    Effect,
-    NeedsApproval,
-    NeedsConfirmation,
-    Owner,
-    Person,
-    Policy,
-    Rule,
-    Standing,
-    decide,
+from bot.policy import Approvers, Effect, Owner, Policy, Rule
+from bot.policy.errors import quoted, sentence, shown, what
+from bot.policy.shapes import (
+    ApproversEntry,
+    Asker,
+    Entry,
+    File,
+    OwnerEntry,
+    Question,
+    RuleEntry,
+    TrialEntry,
 )
-from bot.policy.errors import sentence
-
-USER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
-GROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")
-CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
-_DURATION = re.compile(r"([0-9]{1,4})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def _user(word: str) -> str:
-    if word != ANYONE and not USER_ID.fullmatch(word):
-        raise ValueError(f"“{word}” is not a user id. Copy it from the person's Slack profile: U…")
-    return word
-
-
-def _group(word: str) -> str:
-    if not GROUP_ID.fullmatch(word):
-        raise ValueError(f"“{word}” is not a user group id. Copy it from the group's address: S…")
-    return word
-
-
-def _channel(word: str) -> str:
-    if not CHANNEL_ID.fullmatch(word):
-        raise ValueError(f"“{word}” is not a channel id. Copy it from the channel's details: C…")
-    return word
-
-
-def _appid(word: str) -> str:
-    if not is_appid(word):
-        raise ValueError(f"“{word}” is not an appid. Write wx and 16 digits or letters a to f")
-    return word
-
-
-def _duration(word: object) -> timedelta:
-    match = _DURATION.fullmatch(str(word))
-    if not match or not int(match[1]):
-        raise ValueError(f"“{word}” is not a time span. Write a number and m, h or d, such as 24h")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-UserId = Annotated[str, AfterValidator(_user)]
-GroupId = Annotated[str, AfterValidator(_group)]
-ChannelId = Annotated[str, AfterValidator(_channel)]
-AppId = Annotated[str, AfterValidator(_appid)]
-Glob = Annotated[str, Field(min_length=1)]
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _Approvers(_Entry):
-    users: list[UserId] = []
-    groups: list[GroupId] = []
-    channel: ChannelId
-    expires: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=24)
-
-
-class _Rule(_Entry):
-    name: str | None = None
-    users: list[UserId] | None = None
-    groups: list[GroupId] | None = None
-    channels: Annotated[list[ChannelId], Field(min_length=1)] | None = None
-    appids: Annotated[list[Glob], Field(min_length=1)] = [ANYONE]
-    envs: Annotated[list[Glob], Field(min_length=1)] = [ANYONE]
-    effect: Literal["allow", "approve", "deny"]
-    confirm: bool = False
-    guests: bool = False
-    approvers: _Approvers | None = None
-    self_approval: bool = False
-
-
-class _Owner(_Entry):
-    appid: AppId
-    envs: Annotated[list[Glob], Field(min_length=1)]
-
-
-class _Test(_Entry):
-    user: UserId
-    groups: list[GroupId] = []
-    guest: bool = False
-    channel: ChannelId | None = None
-    appid: AppId
-    env: str
-    expect: Literal["allow", "approve", "deny"]
-
-
-class _File(_Entry):
-    contact: Annotated[str, Field(min_length=1, max_length=200)] = "the people who run this bot"
-    owner: list[_Owner] = []
-    rule: Annotated[list[_Rule], Field(min_length=1)]
-    test: list[_Test] = []
+from bot.policy.trials import Result, Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """A policy without mistakes, how many tests its file has, and one sentence for each that fails."""
+    """A policy without mistakes, the results of its file's tests, and one sentence for each that fails.
+
+    `twice` has a sentence for each word that stands twice in a list of the file.
+    """
 
     policy: Policy
-    tests: int = 0
+    results: tuple[Result, ...] = ()
     failed: tuple[str, ...] = ()
+    twice: tuple[str, ...] = ()
 
 
 def read_policy(text: str, default_owner: str | None) -> Policy | list[str]:
@@ -146,11 +50,14 @@ def read_policy(text: str, default_owner: str | None) -> Policy | list[str]:
 def read_and_test(text: str, default_owner: str | None) -> Tested | list[str]:
     """Return the policy also where its own tests fail, or one sentence for each mistake in the file."""
     try:
-        file = _File.model_validate(tomllib.loads(text))
+        file = File.model_validate(tomllib.loads(text))
     except ValidationError as error:
         return [sentence(detail, _keys) for detail in error.errors()]
-    except (ValueError, RecursionError) as error:  # tomllib's own, and Python's limits
-        return [f"It is not valid TOML: {error}. Put that line right first."]
+    except tomllib.TOMLDecodeError as error:
+        return [f"It is not valid TOML: {shown(str(error), 300)}. Put that line right first."]
+    except (ValueError, RecursionError):  # Python's limits
+        why = "a number is too long, or too many brackets stand in each other"
+        return [f"It is not valid TOML: {why}. Put that line right first."]
     if problems := list(_rule_problems(file)):
         return problems
     policy = Policy(
@@ -159,7 +66,28 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[str]:
         default_owner,
         file.contact,
     )
-    return Tested(policy, len(file.test), tuple(_failed_tests(policy, file)))
+    trials = (
+        Trial(number, entry.ask(), Effect(entry.expect))
+        for number, entry in enumerate(file.test, 1)
+    )
+    results = tuple(trial.run(policy) for trial in trials)
+    failed = tuple(result.sentence() for result in results if not result.passed)
+    return Tested(policy, results, failed, tuple(_twice(file)))
+
+
+def read_question(words: Mapping[str, object]) -> Question | Asker | list[str]:
+    """Return who asks for what, or only who asks, by the rules of a `[[test]]`; else one sentence for each mistake.
+
+    `words` has what options of these names were given; the sentences call them so.
+    """
+    shape = Question if {"appid", "env"} & words.keys() else Asker
+    try:
+        return shape.model_validate(words)
+    except ValidationError as error:
+        return [
+            f"--{str(detail['loc'][0]).removesuffix('s')}: {what(detail, _keys)}"
+            for detail in error.errors()
+        ]
 
 
 def simple_policy(
@@ -173,9 +101,9 @@ def simple_policy(
     return Policy((rule,), (), default_owner)
 
 
-def _rule(number: int, entry: _Rule) -> Rule:
+def _rule(number: int, entry: RuleEntry) -> Rule:
     return Rule(
-        name=entry.name or f"rule {number}",
+        name=_name(number, entry),
         effect=Effect(entry.effect),
         users=frozenset(entry.users or ()),
         groups=frozenset(entry.groups or ()),
@@ -189,19 +117,23 @@ def _rule(number: int, entry: _Rule) -> Rule:
     )
 
 
-def _approvers(entry: _Approvers) -> Approvers:
+def _name(number: int, entry: RuleEntry) -> str:
+    return entry.name or f"rule {number}"
+
+
+def _approvers(entry: ApproversEntry) -> Approvers:
     users, groups = frozenset(entry.users), frozenset(entry.groups)
     return Approvers(users, groups, entry.channel, entry.expires)
 
 
 def _keys(loc: Sequence[int | str]) -> list[str]:
     """Return the keys that the table at `loc` (a pydantic location) may have."""
-    tables: dict[str, type[_Entry]] = {"owner": _Owner, "rule": _Rule, "test": _Test}
-    model = tables.get(str(loc[0]), _File) if len(loc) > 1 else _File
-    return list((_Approvers if "approvers" in loc[:-1] else model).model_fields)
+    tables: dict[str, type[Entry]] = {"owner": OwnerEntry, "rule": RuleEntry, "test": TrialEntry}
+    model = tables.get(str(loc[0]), File) if len(loc) > 1 else File
+    return list((ApproversEntry if "approvers" in loc[:-1] else model).model_fields)
 
 
-def _rule_problems(file: _File) -> Iterator[str]:
+def _rule_problems(file: File) -> Iterator[str]:
     """Yield what no single field shows: who is missing, what contradicts, names used twice."""
     names: set[str] = set()
     for number, rule in enumerate(file.rule, 1):
@@ -221,37 +153,29 @@ def _rule_problems(file: _File) -> Iterator[str]:
             yield f'{place}: self_approval goes with effect = "approve" only. Change the effect or remove it.'
         if rule.effect == "deny" and (rule.confirm or rule.guests):
             yield f'{place}: confirm and guests mean nothing with effect = "deny". Remove them.'
-        if rule.name in names:
+        if _name(number, rule) in names:
             yield f"{place}: another rule has this name. Give each rule its own, so that answers are clear."
-        names |= {rule.name} if rule.name else set()
-
-
-def _failed_tests(policy: Policy, file: _File) -> Iterator[str]:
-    for number, test in enumerate(file.test, 1):
-        standing = Standing.GUEST if test.guest else Standing.MEMBER
-        person = Person("", test.user, standing, frozenset(test.groups))
-        decision = decide(policy, Ask(person, test.channel or "", test.appid, test.env))
-        got, why = _effect_of(decision)
-        if got != test.expect:
-            yield (
-                f"test {number}: {test.user} with {test.appid} and {test.env} should get "
-                f"“{test.expect}” but gets “{got}” ({why}). Put the rules or the test right."
-            )
-
-
-def _effect_of(decision: Decision) -> tuple[str, str]:
-    match decision:
-        case Allow(rule) | NeedsConfirmation(rule):
-            return "allow", rule.name
-        case NeedsApproval(rule):
-            return "approve", rule.name
-        case Deny(DeniedByRule(rule)):
-            return "deny", rule.name
-        case Deny():
-            return "deny", "no rule matches"
-        case _:
-            assert_never(decision)
+        names.add(_name(number, rule))
 
 
 def _place_of_rule(number: int, name: str | None) -> str:
-    return f"rule {number} (“{name}”)" if name else f"rule {number}"
+    return f"rule {number} ({quoted(name)})" if name else f"rule {number}"
+
+
+def _twice(file: File) -> Iterator[str]:
+    """Yield a sentence for each word that stands more than once in one list."""
+    for place, words in _lists(file):
+        for word in (word for word, times in Counter(words).items() if times > 1):
+            yield f"{place}: {quoted(word)} stands there more than once. Once is enough."
+
+
+def _lists(file: File) -> Iterator[tuple[str, list[str]]]:
+    for number, owner in enumerate(file.owner, 1):
+        yield f"owner {number}, envs", owner.envs
+    for number, rule in enumerate(file.rule, 1):
+        place = _place_of_rule(number, rule.name)
+        for key in ("users", "groups", "channels", "appids", "envs"):
+            yield f"{place}, {key}", getattr(rule, key) or []
+        if rule.approvers:
+            yield f"{place}, approvers, users", rule.approvers.users
+            yield f"{place}, approvers, groups", rule.approvers.groups

@@ -42,10 +42,10 @@ def _with_guests(rule: Rule) -> bool:
 
 
 def _all_words(earlier: tuple[str, ...], globs: tuple[str, ...]) -> bool:
-    return all(any(_covers(wider, glob) for wider in earlier) for glob in globs)
+    return all(any(covers(wider, glob) for wider in earlier) for glob in globs)
 
 
-def _covers(wider: str, glob: str) -> bool:
+def covers(wider: str, glob: str) -> bool:
     """Tell whether `wider` matches every word that `glob` matches; no where that is hard to say.
 
     With only stars in `wider`, each star or question mark of `glob` falls into one of them, whatever it stands for.

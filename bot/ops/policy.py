@@ -1,0 +1,123 @@
+"""`share-env-bot policy`: look at the policy alone, with no tokens and nothing else set up, or ask it one question."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bot.command import is_appid
+from bot.environ import Reader
+from bot.ops.check import Finding, listed, ok, remarked, warning, wrong_by
+from bot.ops.findings import tell
+from bot.ops.reasoning import Reasoning, Rights
+from bot.policy import Policy
+from bot.policy.file import Tested, read_question
+from bot.policy.lint import approvals, ownerless, owners, reach, untested
+from bot.policy.shapes import Asker, Question
+from bot.policy_settings import read_rules
+
+_FINE, _WRONG, _UNUSABLE = 0, 1, 2
+_LISTS = "SHARE_ENV_ALLOWED_"
+
+
+def policy(
+    environ: Mapping[str, str], file: str | None, asked: Mapping[str, object], *, as_json: bool
+) -> int:
+    """Print what is found in the policy, or what it says to a question; return the exit code.
+
+    0 is fine, 1 something is wrong, 2 a question that is none, or no policy.
+    """
+    question = read_question(asked) if asked else None
+    if isinstance(question, list):
+        return _complain(question)
+    read = Reader(_with_file(environ, file) if file is not None else environ)
+    named = read.text("POLICY_FILE")
+    path = Path(named or "policy.toml")
+    owner = read.text("WECHAT_AUTHORIZER_APPID") or ""
+    tested = read_rules(read, owner if is_appid(owner) else None)
+    if tested is None and not _is_there(path):
+        return _complain(read.problems)
+    by_file = str(path) if named or _is_there(path) else None
+    findings = [*examine(by_file, tested, read.problems)]
+    if question is None or tested is None:
+        return _FINE if tell(findings, as_json=as_json) else _WRONG
+    return _answer(tested.policy, question, findings, as_json=as_json)
+
+
+def examine(path: str | None, tested: Tested | None, problems: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the policy and what does not look right, else that all is well; `path` is its file."""
+    for problem in problems:
+        yield wrong_by("policy-file", problem)
+    if tested is None:
+        return
+    if not problems:
+        yield ok("policy-file", f"{path or 'the settings'}: rules: {len(tested.policy.rules)}")
+    for sentence in tested.twice:
+        yield replace(wrong_by("policy-file", sentence), level="warning")
+    if path:
+        yield from _tests(tested)
+    rules = tested.policy
+    yield from [*map(remarked, reach(rules))] or [ok("policy-reach", "each rule can be reached")]
+    asking = sum(rule.approvers is not None for rule in rules.rules)
+    yield from [*map(remarked, approvals(rules))] or [
+        ok("policy-approvers", f"rules that ask for approval: {asking}")
+    ]
+    yield from _owners(rules)
+
+
+def _tests(tested: Tested) -> Iterator[Finding]:
+    name = "policy-tests"
+    for result in tested.results:
+        finding = wrong_by(name, result.sentence())
+        yield replace(finding, level="ok") if result.passed else finding
+    if silent := untested(tested.policy, tested.results):
+        names = listed([f"“{rule.name}”" for rule in silent])
+        yield warning(name, f"no test reaches {names}", "Add a [[test]] for each.")
+
+
+def _owners(rules: Policy) -> Iterator[Finding]:
+    name, found = "policy-owners", [*map(remarked, owners(rules))]
+    yield from found
+    if lost := ownerless(rules):
+        why = f"no [[owner]] has {listed(lost)}, and WECHAT_AUTHORIZER_APPID is not set here"
+        yield warning(name, why, "Add an [[owner]], or see that it is set where the bot runs.")
+    elif not found:
+        yield ok(name, f"{listed(list(rules.all_owners)) or 'none'}; no named env is without")
+
+
+def _answer(
+    rules: Policy, question: Question | Asker, findings: Sequence[Finding], *, as_json: bool
+) -> int:
+    """Print what the policy says; also what is wrong with it, since the bot would refuse it."""
+    reasoned = (
+        Reasoning(rules, question.ask())
+        if isinstance(question, Question)
+        else Rights(rules, question.person())
+    )
+    bad = [finding for finding in findings if finding.level == "wrong"]
+    if as_json:
+        facts = {**reasoned.facts(), "wrong": [finding.found for finding in bad]}
+        print(json.dumps(facts, ensure_ascii=False, indent=2))
+    else:
+        tell(bad, as_json=False)
+        print(*reasoned.lines(), sep="\n", flush=True)
+    return _WRONG if bad else _FINE
+
+
+def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
+    """Return the environment with this file and no other policy."""
+    others = {name: value for name, value in environ.items() if not name.startswith(_LISTS)}
+    return {**others, "POLICY_FILE": file}
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def _complain(problems: Sequence[str]) -> int:
+    print(*problems, sep="\n", file=sys.stderr)
+    return _UNUSABLE

@@ -1,0 +1,67 @@
+"""Whether a glob of the policy can match any appid or any env at all. Pure.
+
+A glob is what fnmatch takes: `*`, `?`, `[abc]` and `[!abc]`. It is walked beside all words of the form at once.
+"""
+
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from string import ascii_letters, digits
+
+from bot.command import is_env
+
+# As in fnmatch, a `]` right behind `[` or `[!` is one of the letters.
+_PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
+_STAR = "*"
+_APPID = ("w", "x", *("0123456789abcdef",) * 16)
+_ENV_END = digits + ascii_letters
+_ENV_MIDDLE = f"{_ENV_END}-"
+_LONGEST_ENV = 64
+_LONGEST_GLOB = 1000  # one that is longer is not looked at
+
+
+def can_match_appid(glob: str) -> bool:
+    """Tell whether some appid fits `glob`; yes where that is hard to say."""
+    if len(glob) > _LONGEST_GLOB:
+        return True
+    pieces = _pieces(glob)
+    at = _past_stars(pieces, {0})
+    for letters in _APPID:
+        at = _step(pieces, at, letters)
+    return len(pieces) in at
+
+
+def can_match_env(glob: str) -> bool:
+    """Tell whether a command could name some env that fits `glob`; yes where that is hard to say."""
+    if not set(glob) & set("*?["):
+        return is_env(glob)
+    if len(glob) > _LONGEST_GLOB:
+        return True
+    pieces = _pieces(glob)
+    at, letters = _past_stars(pieces, {0}), _ENV_END
+    for _ in range(_LONGEST_ENV):
+        if len(pieces) in _step(pieces, at, _ENV_END):
+            return True
+        at, letters = _step(pieces, at, letters), _ENV_MIDDLE
+    return False
+
+
+def _pieces(glob: str) -> list[str]:
+    """Return what stands for one letter each, and stars; several stars in a row are one."""
+    return _PIECE.findall(re.sub(r"\*+", _STAR, glob))
+
+
+def _step(pieces: list[str], at: Iterable[int], letters: str) -> set[int]:
+    """Return where in the glob one can be after one more of `letters`, having been somewhere `at`."""
+    on: set[int] = set()
+    for here in at:
+        if here < len(pieces) and pieces[here] == _STAR:
+            on.add(here)
+        elif here < len(pieces) and any(fnmatchcase(letter, pieces[here]) for letter in letters):
+            on.add(here + 1)
+    return _past_stars(pieces, on)
+
+
+def _past_stars(pieces: list[str], at: set[int]) -> set[int]:
+    """Return `at` with the places that are reached because a star may stand for nothing."""
+    return at | {here + 1 for here in at if here < len(pieces) and pieces[here] == _STAR}

@@ -1,0 +1,127 @@
+"""What does not look right in a policy, as far as it alone tells: rules, approvers and owners without effect. Pure.
+
+Whoever knows more, such as who is in a group, can say so.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.policy import ANYONE, Approvers, Effect, Policy, Rule, deciding_rule, named_envs, owner_of
+from bot.policy.errors import quoted
+from bot.policy.globs import can_match_appid, can_match_env
+from bot.policy.reach import covers, shadowed
+from bot.policy.trials import Result
+
+_APPID_FORM = "Correct it: an appid is wx and 16 digits or letters a to f."
+_ENV_FORM = "Correct it: an env is letters, digits and dashes, 64 at most."
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing that does not look right, and the fix; `wrong` if it cannot be what anybody wants."""
+
+    name: Literal["policy-reach", "policy-approvers", "policy-owners", "policy-tests"]
+    found: str
+    fix: str
+    wrong: bool = False
+
+
+def reach(policy: Policy) -> Iterator[Remark]:
+    """Yield rules that never decide, and what in a rule can match nothing or says no more than the rest."""
+    for rule, wider in shadowed(policy):
+        why = f"{_named(rule)} never decides: {_named(wider)}, which comes first, always does"
+        yield Remark("policy-reach", why, "Move the narrower rule up, or take it out.")
+    for rule in policy.rules:
+        for glob in filter(_no_appid, dict.fromkeys(rule.appids)):
+            why = f"{_named(rule)}, appids: {quoted(glob)} can match no appid"
+            yield Remark("policy-reach", why, _APPID_FORM, wrong=True)
+        for glob in filter(_no_env, dict.fromkeys(rule.envs)):
+            why = f"{_named(rule)}, envs: {quoted(glob)} can match no env"
+            yield Remark("policy-reach", why, _ENV_FORM, wrong=True)
+        if ANYONE in rule.users and len(rule.users) + len(rule.groups) > 1:
+            why = f"{_named(rule)} is for everyone: “*” makes the others whom it names mean nothing"
+            yield Remark("policy-reach", why, "Take out “*”, or the others.")
+
+
+def approval(
+    rule: Rule,
+    approvers: Approvers,
+    able: frozenset[str] | None,
+    asking: frozenset[str] | None,
+) -> Iterator[Remark]:
+    """Yield which of those `able` to approve never can, because they alone are `asking`; None is anybody."""
+    if rule.self_approval or not able or asking is None or len(asking) != 1:
+        return
+    if able == asking:
+        why = (
+            f"nobody can approve what {_named(rule)} asks for: "
+            "its only approver is the only one who may ask"
+        )
+        fix = "Name another approver, or set self_approval = true."
+        yield Remark("policy-approvers", why, fix, wrong=True)
+    elif asking <= approvers.users:
+        (only,) = asking
+        why = (
+            f"{only} can never approve what {_named(rule)} asks for: "
+            "nobody else may ask, and self_approval is not set"
+        )
+        yield Remark("policy-approvers", why, "Take them out, or set self_approval = true.")
+
+
+def approvals(policy: Policy) -> Iterator[Remark]:
+    """Yield what `approval` says of each rule, as far as the policy tells who is meant."""
+    for rule in policy.rules:
+        if rule.approvers:
+            able = _whole(rule.approvers.users, rule.approvers.groups)
+            yield from approval(rule, rule.approvers, able, _whole(rule.users, rule.groups))
+
+
+def owners(policy: Policy) -> Iterator[Remark]:
+    """Yield envs of owners that no command can name, or that go to another owner who comes first."""
+    for number, owner in enumerate(policy.owners, 1):
+        place = f"owner {number} ({owner.appid})"
+        for env in dict.fromkeys(owner.envs):
+            if not can_match_env(env):
+                why = f"{place}, envs: {quoted(env)} can match no env"
+                yield Remark("policy-owners", why, _ENV_FORM, wrong=True)
+            first = next(
+                (n for n, e in enumerate(policy.owners[: number - 1], 1) if _any(e.envs, env)), 0
+            )
+            if first and policy.owners[first - 1].appid != owner.appid:
+                why = f"{place} never owns {quoted(env)}: owner {first}, which comes first, does"
+                yield Remark("policy-owners", why, "Move the narrower one up, or take it out.")
+
+
+def ownerless(policy: Policy) -> list[str]:
+    """Return the envs named in whole for which no mini program's token is known."""
+    return [env for env in named_envs(policy) if owner_of(policy, env) is None]
+
+
+def untested(policy: Policy, results: Sequence[Result]) -> list[Rule]:
+    """Return the rules that let somebody share something and decide in none of the tests."""
+    deciding = [deciding_rule(result.decision) for result in results]
+    return [
+        rule for rule in policy.rules if rule.effect is not Effect.DENY and rule not in deciding
+    ]
+
+
+def _no_appid(glob: str) -> bool:
+    return not can_match_appid(glob)
+
+
+def _no_env(glob: str) -> bool:
+    return not can_match_env(glob)
+
+
+def _any(globs: Sequence[str], glob: str) -> bool:
+    return any(covers(wider, glob) for wider in globs)
+
+
+def _whole(users: frozenset[str], groups: frozenset[str]) -> frozenset[str] | None:
+    """Return who is meant; None where that is everyone, or who is in a group."""
+    return None if groups or ANYONE in users or not users else users
+
+
+def _named(rule: Rule) -> str:
+    return quoted(rule.name)

@@ -1,0 +1,455 @@
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from bot.ops.policy import policy
+from tests.end_to_end.conftest import finished
+
+A, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
+README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+
+FILE = f"""
+contact = "Ann"
+
+[[owner]]
+appid = "{OWNER}"
+envs = ["*"]
+
+[[rule]]
+name = "no live"
+envs = ["live-*"]
+effect = "deny"
+
+[[rule]]
+name = "ops"
+groups = ["S0OPS"]
+channels = ["C0OPS"]
+envs = ["prod-*"]
+effect = "allow"
+
+[[rule]]
+name = "core"
+users = ["U0ANN"]
+envs = ["core-*"]
+confirm = true
+effect = "approve"
+approvers = {{ users = ["U0BOB"], groups = ["S0LEADS"], channel = "C0LEADS", expires = "90m" }}
+
+[[rule]]
+name = "tests"
+users = ["*"]
+envs = ["test-*"]
+confirm = true
+guests = true
+effect = "allow"
+"""
+TESTS = "".join(
+    f'[[test]]\nuser = "U0ANN"\nappid = "{A}"\nenv = "{env}"\nexpect = "{expect}"\n{more}'
+    for env, expect, more in (
+        ("live-1", "deny", ""),
+        ("prod-1", "allow", 'groups = ["S0OPS"]\nchannel = "C0OPS"\n'),
+        ("core-1", "approve", ""),
+        ("test-1", "allow", "guest = true\n"),
+    )
+)
+ALLOW = '[[rule]]\nusers = ["U0ANN"]\neffect = "allow"\n'
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return how to ask for the policy in an empty directory, with this text in a file and these settings."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(
+        text: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        as_json: bool = False,
+        file: str | None = None,
+        **asked: object,
+    ) -> tuple[int, str, str]:
+        if text is not None:
+            Path("policy.toml").write_text(text, encoding="utf-8")
+        code = policy(environ or {}, file, asked, as_json=as_json)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def about(env: str, **more: object) -> dict[str, object]:
+    return {"user": "U0ANN", "appid": A, "env": env, **more}
+
+
+def test_a_policy_without_a_fault_is_told_thing_by_thing(run: Run) -> None:
+    assert run(FILE + TESTS) == (
+        0,
+        (
+            "✅ policy-file: policy.toml: rules: 4\n"
+            f"✅ policy-tests: test 1: U0ANN with {A} and live-1 gets “deny”, as it should (no live)\n"
+            f"✅ policy-tests: test 2: U0ANN with {A} and prod-1 gets “allow”, as it should (ops)\n"
+            f"✅ policy-tests: test 3: U0ANN with {A} and core-1 gets “approve”, as it should (core)\n"
+            f"✅ policy-tests: test 4: U0ANN with {A} and test-1 gets “allow”, as it should (tests)\n"
+            "✅ policy-reach: each rule can be reached\n"
+            "✅ policy-approvers: rules that ask for approval: 1\n"
+            f"✅ policy-owners: {OWNER}; no named env is without\n"
+        ),
+        "",
+    )
+
+
+def test_every_mistake_of_a_file_is_told_with_its_place_and_its_fix(run: Run) -> None:
+    code, out, _ = run('[[rule]]\nusers = ["ann"]\neffect = "yes"\n')
+    assert (code, out) == (
+        1,
+        (
+            "❌ policy-file: policy.toml: rule 1, users, 1: “ann” is not a user id\n"
+            "   → Copy it from the person's Slack profile: U….\n"
+            "❌ policy-file: policy.toml: rule 1, effect: “yes” is not possible here\n"
+            "   → Write allow, approve or deny.\n"
+        ),
+    )
+
+
+def test_a_test_that_fails_says_what_happens_instead_and_by_which_rule(run: Run) -> None:
+    test = f'[[test]]\nuser = "U0ANN"\nappid = "{A}"\nenv = "live-1"\nexpect = "allow"\n'
+    code, out, _ = run(FILE + test)
+    assert code == 1
+    assert (
+        f"❌ policy-tests: test 1: U0ANN with {A} and live-1 should get “allow” but gets “deny” (no live)\n"
+        "   → Put the rules or the test right.\n"
+    ) in out
+    assert "⚠️ policy-tests: no test reaches “ops”, “core”, “tests”\n   → Add a [[test]]" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "expected"),
+    [
+        pytest.param(
+            ALLOW + ALLOW,
+            "⚠️ policy-reach: “rule 2” never decides: “rule 1”, which comes first, always does",
+            0,
+            id="a rule that never decides",
+        ),
+        pytest.param(
+            ALLOW + 'appids = ["WX*"]\n',
+            "❌ policy-reach: “rule 1”, appids: “WX*” can match no appid",
+            1,
+            id="a pattern that matches nothing",
+        ),
+        pytest.param(
+            '[[rule]]\nname = "twice"\nusers = ["U0ANN", "U0BOB", "U0ANN"]\neffect = "allow"\n',
+            "⚠️ policy-file: rule 1 (“twice”), users: “U0ANN” stands there more than once",
+            0,
+            id="a word that stands there twice",
+        ),
+        pytest.param(
+            ALLOW.replace("allow", "approve")
+            + 'approvers = { users = ["U0BOB", "U0BOB"], channel = "C0X" }\n',
+            "⚠️ policy-file: rule 1, approvers, users: “U0BOB” stands there more than once",
+            0,
+            id="an approver who stands there twice",
+        ),
+        pytest.param(
+            ALLOW.replace("allow", "approve")
+            + 'approvers = { users = ["U0ANN"], channel = "C0X" }\n',
+            "❌ policy-approvers: nobody can approve what “rule 1” asks for",
+            1,
+            id="a rule that nobody can approve",
+        ),
+        pytest.param(
+            ALLOW + 'envs = ["lost-1"]\n',
+            "⚠️ policy-owners: no [[owner]] has lost-1, and WECHAT_AUTHORIZER_APPID is not set here",
+            0,
+            id="an env that nobody owns, as far as is known here",
+        ),
+        pytest.param(
+            ALLOW + f'[[owner]]\nappid = "{A}"\nenvs = ["a_b"]\n',
+            f"❌ policy-owners: owner 1 ({A}), envs: “a_b” can match no env",
+            1,
+            id="an owner of nothing",
+        ),
+    ],
+)
+def test_what_does_not_look_right_is_told_and_what_cannot_be_meant_is_wrong(
+    run: Run, text: str, told: str, expected: int
+) -> None:
+    code, out, _ = run(text)
+    assert told in out
+    assert code == expected
+
+
+def test_no_other_setting_matters(run: Run) -> None:
+    bad = {"WECHAT_AUTHORIZER_APPID": "nonsense", "SLACK_BOT_TOKEN": "x", "PORT": "many"}
+    assert run(FILE + TESTS, bad) == run(FILE + TESTS)
+
+
+def test_the_default_owner_is_the_setting(run: Run) -> None:
+    _, out, _ = run(ALLOW + 'envs = ["lost-1"]\n', {"WECHAT_AUTHORIZER_APPID": OWNER})
+    assert f"✅ policy-owners: {OWNER}; no named env is without" in out
+
+
+def test_without_a_file_the_three_lists_are_the_policy(run: Run) -> None:
+    code, out, _ = run(environ={"SHARE_ENV_ALLOWED_USERS": "U0ANN"})
+    assert (code, out.splitlines()[0]) == (0, "✅ policy-file: the settings: rules: 1")
+    assert "policy-tests" not in out
+    code, out, _ = run(environ={"SHARE_ENV_ALLOWED_USERS": "ann"})
+    assert (code, out.splitlines()[0]) == (
+        1,
+        "❌ policy-file: SHARE_ENV_ALLOWED_USERS: “ann” is not an id",
+    )
+
+
+def test_a_file_that_is_named_takes_the_place_of_what_is_in_force(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "new.toml").write_text(ALLOW, encoding="utf-8")
+    settings = {"SHARE_ENV_ALLOWED_USERS": "U0BOB", "POLICY_FILE": "old.toml"}
+    code, out, _ = run(environ=settings, file="new.toml")
+    assert (code, out.splitlines()[0]) == (0, "✅ policy-file: new.toml: rules: 1")
+
+
+def test_two_policies_at_once_are_wrong(run: Run) -> None:
+    code, out, _ = run(ALLOW, {"SHARE_ENV_ALLOWED_USERS": "U0BOB"})
+    assert code == 1
+    assert "❌ policy-file: There is a policy file (policy.toml) and there are SHARE_ENV" in out
+
+
+@pytest.mark.parametrize("file", [None, "nowhere.toml", f"{'x' * 5000}.toml"])
+def test_without_any_policy_it_ends_with_2(run: Run, file: str | None) -> None:
+    code, out, err = run(file=file)
+    assert (code, out) == (2, "")
+    assert err.endswith("correct the path.\n" if file else "or SHARE_ENV_ALLOWED_GROUPS.\n")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"env": "prod-1"}, ["--user: it is missing. Add it.", "--appid: it is missing. Add it."]),
+        ({"channel": "C0OPS"}, ["--user: it is missing. Add it."]),
+        ({"user": "U0ANN", "env": "prod-1"}, ["--appid: it is missing. Add it."]),
+        ({"user": "U0ANN", "appid": A}, ["--env: it is missing. Add it."]),
+        (
+            about("prod_1", user="ann", groups=["ops"], channel="#ops", appid="wx1"),
+            [
+                "--user: “ann” is not a user id. Copy it from the person's Slack profile: U….",
+                "--group: “ops” is not a user group id. Copy it from the group's address: S….",
+                "--channel: “#ops” is not a channel id. Copy it from the channel's details: C….",
+                "--appid: “wx1” is not an appid. Write wx and 16 digits or letters a to f.",
+                "--env: “prod_1” cannot be an env. Write its id: letters, digits and dashes, 64 at most.",
+            ],
+        ),
+    ],
+)
+def test_a_question_that_is_none_is_put_right_and_ends_with_2(
+    run: Run, asked: dict[str, object], told: list[str]
+) -> None:
+    code, out, err = run(FILE, **asked)
+    assert (code, out, err.splitlines()) == (2, "", told)
+
+
+def lines(out: str) -> list[str]:
+    return [line.strip() for line in out.splitlines()]
+
+
+def test_an_answer_says_what_the_bot_says_and_how_each_rule_fits(run: Run) -> None:
+    code, out, err = run(FILE, **about("prod-1", groups=["S0OPS"], channel="C0OPS"))
+    assert (code, err) == (0, "")
+    assert lines(out) == [
+        "U0ANN of S0OPS, in C0OPS",
+        f"/share-env why {A} prod-1",
+        f"│ ✅ You may share prod-1 with {A} from here. Rule “ops” allows it.",
+        "Decision: allow, by rule “ops”",
+        f"Owner: {OWNER}, whose token is used",
+        "The rules, in order; the first that fits decides:",
+        "1. “no live”: it is about other envs (live-*)",
+        "2. “ops”: it fits, and allows it",
+        "3. “core”: it is about other envs (core-*)",
+        "4. “tests”: it is about other envs (test-*)",
+    ]
+
+
+def test_a_denial_says_what_would_be_enough_and_who_can_grant_it(run: Run) -> None:
+    _, out, _ = run(FILE, **about("prod-1", groups=["S0OTHER"], channel="C0OPS"))
+    assert lines(out)[2:7] == [
+        f"│ 🚫 You may not share prod-1 with {A} from here. No rule lets you do that.",
+        "│ What comes closest",
+        "│ • rule “ops”: it is for members of S0OPS",
+        "│ Who can grant it: Ann.",
+        "Decision: deny, since no rule fits",
+    ]
+    assert "If " not in out
+
+
+def test_where_groups_and_channel_are_not_named_it_says_what_they_would_change(run: Run) -> None:
+    _, out, _ = run(FILE, **about("prod-1"))
+    assert out.startswith("U0ANN, no channel given\n")
+    assert out.endswith(
+        "Who is in a group cannot be read here; --group says which ones hold the person.\n"
+        "If U0ANN is in S0OPS and asks in C0OPS: allow, by rule “ops”\n"
+    )
+    _, out, _ = run(FILE, **about("prod-1", channel="C0OPS"))
+    assert out.endswith("If U0ANN is in S0OPS: allow, by rule “ops”\n")
+    _, out, _ = run(FILE, **about("prod-1", groups=["S0OPS"]))
+    assert out.endswith("(test-*)\nIf U0ANN asks in C0OPS: allow, by rule “ops”\n")
+
+
+def test_an_answer_says_what_comes_before(run: Run) -> None:
+    _, out, _ = run(FILE, **about("core-1"))
+    assert "allows it once an approver has agreed." in out
+    assert lines(out)[3:6] == [
+        "Decision: approve, by rule “core”",
+        "First: whoever asks has to confirm it",
+        "Approvers: U0BOB, S0LEADS; asked in C0LEADS, for 90m",
+    ]
+    _, out, _ = run(FILE.replace("90m", "24h"), **about("core-1"))
+    assert "in C0LEADS, for 24h\n" in out
+    _, out, _ = run(FILE, **about("test-1", guest=True))
+    assert out.startswith("U0ANN, a guest, no channel given\n")
+    assert lines(out)[3:5] == [
+        "Decision: confirm first, by rule “tests”",
+        "First: whoever asks has to confirm it",
+    ]
+
+
+def test_an_answer_says_where_no_owner_is_known(run: Run) -> None:
+    _, out, _ = run(ALLOW, **about("prod-1"))
+    assert "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT" in out
+
+
+def test_without_appid_and_env_it_says_what_somebody_may_share(run: Run) -> None:
+    code, out, _ = run(FILE, user="U0ANN")
+    assert (code, out) == (
+        0,
+        (
+            "U0ANN may share:\n"
+            "  • core-* (needs an approval), by rule “core”\n"
+            "  • test-* (needs a confirmation), by rule “tests”\n"
+            "Who is in a group cannot be read here; --group says which ones hold the person.\n"
+            "If U0ANN is in S0OPS: prod-* in C0OPS, by rule “ops”\n"
+            "Rules that deny can take some of it away. Name --appid and --env to be sure.\n"
+        ),
+    )
+    _, out, _ = run(FILE, user="U0EVE", groups=["S0OPS"])
+    assert lines(out)[:2] == [
+        "U0EVE of S0OPS may share:",
+        "• prod-* in C0OPS, by rule “ops”",
+    ]
+    assert "If " not in out
+    _, out, _ = run('contact = "Ann."\n' + ALLOW, user="U0EVE")
+    assert out == "U0EVE may not share any env. Who can grant it: Ann.\n"
+
+
+def test_an_answer_by_a_policy_that_the_bot_would_refuse_says_so_first(run: Run) -> None:
+    test = f'[[test]]\nuser = "U0ANN"\nappid = "{A}"\nenv = "live-1"\nexpect = "allow"\n'
+    code, out, _ = run(FILE + test, **about("test-1"))
+    assert code == 1
+    assert out.startswith("❌ policy-tests: test 1: ")
+    assert "Decision: confirm first" in out
+    code, out, _ = run("rule = 1", **about("test-1"))
+    assert (code, out.count("\n")) == (1, 2)
+    assert out.startswith("❌ policy-file: policy.toml: rule: it must be a list")
+
+
+def test_json_has_the_findings(run: Run) -> None:
+    code, out, _ = run(ALLOW + ALLOW, as_json=True)
+    found = json.loads(out)
+    assert code == 0
+    assert all(list(finding) == ["name", "level", "found", "fix"] for finding in found)
+    assert {(finding["name"], finding["level"]) for finding in found} == {
+        *((f"policy-{name}", "ok") for name in ("file", "approvers", "owners")),
+        *(("policy-reach", "warning"), ("policy-tests", "warning")),
+    }
+
+
+def test_json_has_the_answer(run: Run) -> None:
+    _, out, _ = run(FILE, as_json=True, **about("prod-1", channel="C0OPS"))
+    told = json.loads(out)
+    rules = told.pop("rules")
+    assert [(rule["rule"], rule["fits"], rule["misses"]) for rule in rules] == [
+        ("no live", False, ["env"]),
+        ("ops", False, ["who"]),
+        ("core", False, ["env"]),
+        ("tests", False, ["env"]),
+    ]
+    assert rules[1]["why"] == "it is for members of S0OPS"
+    assert told == {
+        "user": "U0ANN",
+        "groups": [],
+        "guest": False,
+        "channel": "C0OPS",
+        "appid": A,
+        "env": "prod-1",
+        "decision": "deny",
+        "rule": None,
+        "confirm": False,
+        "approvers": None,
+        "owner": OWNER,
+        "nearest": ["ops"],
+        "contact": "Ann",
+        "if": [
+            {
+                "group": "S0OPS",
+                "channel": None,
+                "decision": "allow",
+                "rule": "ops",
+                "confirm": False,
+            }
+        ],
+        "wrong": [],
+    }
+    _, out, _ = run(FILE, as_json=True, **about("core-1"))
+    told = json.loads(out)
+    assert (told["decision"], told["rule"], told["confirm"]) == ("approve", "core", True)
+    assert told["nearest"] == []
+    assert told["approvers"] == {
+        "users": ["U0BOB"],
+        "groups": ["S0LEADS"],
+        "channel": "C0LEADS",
+        "expires": 5400.0,
+        "self_approval": False,
+    }
+    _, out, _ = run(FILE, as_json=True, **about("test-1"))
+    assert json.loads(out)["decision"] == "confirm"
+
+
+def test_json_has_what_somebody_may_share(run: Run) -> None:
+    _, out, _ = run(FILE, as_json=True, user="U0EVE")
+    told = json.loads(out)
+    assert [rule["rule"] for rule in told["rights"]] == ["tests"]
+    assert told["if"] == [
+        {
+            "groups": ["S0OPS"],
+            "rule": "ops",
+            "effect": "allow",
+            "confirm": False,
+            "appids": ["*"],
+            "envs": ["prod-*"],
+            "channels": ["C0OPS"],
+        }
+    ]
+
+
+async def test_it_runs_by_itself_with_no_setting_at_all(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(FILE + TESTS, encoding="utf-8")
+    code, out, err = await finished({}, tmp_path, "policy")
+    assert (code, err) == (0, "")
+    assert out.startswith("✅ policy-file: policy.toml: rules: 4\n")
+    (tmp_path / "bad.toml").write_text("rule = 1", encoding="utf-8")
+    code, out, err = await finished({}, tmp_path, "policy", "bad.toml", "--json")
+    assert (code, err, json.loads(out)[0]["level"]) == (1, "", "wrong")
+    code, out, err = await finished({}, tmp_path, "policy", "--user", "U0ANN", "--env", "x")
+    assert (code, out, err) == (2, "", "--appid: it is missing. Add it.\n")
+
+
+async def test_the_readme_shows_what_it_prints(tmp_path: Path) -> None:
+    part = README.split("### Look at the policy, and ask it")[1].split("\n## ")[0]
+    (sample,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "policy.toml").write_text(sample, encoding="utf-8")
+    (shown,) = re.findall(r"```text\n(.*?)```", part, re.DOTALL)
+    for block in shown.split("$ share-env-bot ")[1:]:
+        command, _, expected = block.partition("\n")
+        _, out, err = await finished({}, tmp_path, *command.split())
+        assert (out.strip(), err) == (expected.strip(), "")
