@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
 from bot.furnish import Outside, furnish
+from bot.inforce import InForce
 from bot.ledger import Ledger, LedgerDownError
 from bot.ledger.opening import CannotOpenError
 from bot.nature import Nature
@@ -60,9 +61,11 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
         if isinstance(checked, Unusable):
             raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
         ledger = await _ledger(stack, settings)
-        tasks = Tasks()
-        source = token_source(stack, settings, nature, http, ledger, tasks.start)
-        opened = Outside(settings, nature, client, api, checked, http, ledger, source, tasks.start)
+        tasks, in_force = Tasks(), InForce(settings.policy, nature.now)
+        source = token_source(stack, settings, in_force, nature, http, ledger, tasks.start)
+        opened = Outside(
+            settings, in_force, nature, client, api, checked, http, ledger, source, tasks.start
+        )
         rooms = furnish(stack, opened)
         how = await _reachable(stack, settings, rooms.app, source.pushes, checked.socket_url)
         # Held until the drain is over, or another replica would begin what this one still works on.

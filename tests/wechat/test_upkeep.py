@@ -124,7 +124,7 @@ async def test_what_fails_again_and_again_is_tried_ever_more_rarely_until_someth
     replica = replicas.make(clock=lambda: float(next(seconds)))  # so that no failure stands
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     wechat.platform.always("api_component_token", Code(61004))
-    upkeep = Upkeep(replica.chain, replica.tokens, [OWNER], lambda: 0.5, every=0.0)
+    upkeep = Upkeep(replica.chain, replica.tokens, lambda: [OWNER], lambda: 0.5, every=0.0)
     statements = replicas.database.statements
 
     def looks() -> int:
