@@ -18,6 +18,7 @@ from bot.inforce import InForce
 from bot.ledger import Ledger, LedgerDownError
 from bot.ledger.opening import CannotOpenError
 from bot.nature import Nature
+from bot.reloading import Reloading
 from bot.settings import Settings, SlackSettings
 from bot.slack.api import SlackApi
 from bot.slack.connection import SocketMode, Unusable, preflight
@@ -44,10 +45,13 @@ class CannotStartError(Exception):
 
 
 @asynccontextmanager
-async def running(settings: Settings, nature: Nature | None = None) -> AsyncIterator[str]:
+async def running(
+    settings: Settings, nature: Nature | None = None, reload: asyncio.Event | None = None
+) -> AsyncIterator[str]:
     """Run the bot for as long as the context is open; yields the line that says that it is ready.
 
-    Raises CannotStartError. On leaving, no more commands are taken and those under way are finished.
+    Raises CannotStartError. Whenever `reload` is set, the policy file is read at once. On leaving, no more commands
+    are taken and those under way are finished.
     """
     nature = nature or Nature()
     async with AsyncExitStack() as stack:
@@ -68,8 +72,10 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
         )
         rooms = furnish(stack, opened)
         how = await _reachable(stack, settings, rooms.app, source.pushes, checked.socket_url)
+        reloading = Reloading(in_force, settings, reload or asyncio.Event())
+        carry = rooms.carrying.keep(lambda: not rooms.submitting.stopping)
         # Held until the drain is over, or another replica would begin what this one still works on.
-        for keep in (source.keep(), rooms.carrying.keep(lambda: not rooms.submitting.stopping)):
+        for keep in (source.keep(), carry, reloading.keep()):
             stack.callback(asyncio.create_task(keep).cancel)
         stack.push_async_callback(tasks.drain, settings.shutdown_grace)
         stack.callback(source.stop)

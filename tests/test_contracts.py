@@ -192,7 +192,7 @@ FLOORS = (
     {"answering", "carrying", "forming", "sharing"},
     {"confirming", "deciding", "home", "retrying"},
     {"slack", "wechat"},
-    {"ops", "token_source"},
+    {"ops", "reloading", "token_source"},
     {"furnish"},
     {"app"},
     {"playground"},
