@@ -11,7 +11,7 @@ from bot.ledger import Entry, LedgerDownError
 from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.words import Words
-from bot.policy import Person, Unreadable
+from bot.policy import Person, Policy, Unreadable
 from bot.ports import Ports
 from bot.request import State
 from bot.ruling import Decided, decide_all
@@ -38,13 +38,17 @@ class Answering:
     submitting: Submitting
     ports: Ports
 
-    async def person(self, click: Click, *, anew: bool = False) -> Person | Unreadable:
-        """Return who clicked; `anew` where the click decides."""
-        return await self.ports.people.person(click.team_id, click.user_id, anew=anew)
+    async def person(
+        self, click: Click, policy: Policy, *, anew: bool = False
+    ) -> Person | Unreadable:
+        """Return who clicked, for `policy` to decide about; `anew` where the click decides."""
+        return await self.ports.people.person(
+            click.team_id, click.user_id, policy.groups, anew=anew
+        )
 
     async def words(self, click: Click) -> Words:
         """Return the words of whoever clicked."""
-        return self.submitting.words(await self.person(click))
+        return self.submitting.words(await self.person(click, self.submitting.policy))
 
     async def find(self, click: Click) -> Entry | None:
         """Return the request of a button; a button of another workspace is of no request here."""
@@ -52,9 +56,10 @@ class Answering:
         here = entry is not None and entry.request.origin.team_id == click.team_id
         return entry if here else None
 
-    def decisions(self, entry: Entry, requester: Person | Unreadable) -> list[Decided]:
+    @staticmethod
+    def decisions(policy: Policy, entry: Entry, requester: Person | Unreadable) -> list[Decided]:
         """Return what the policy says now to what was asked then."""
-        request, policy = entry.request, self.submitting.policy
+        request = entry.request
         return decide_all(policy, request.origin, requester, request.receivers, request.env)
 
     def go_on(self, moved: Entry) -> None:

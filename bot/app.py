@@ -14,9 +14,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
 from bot.furnish import Outside, furnish
+from bot.inforce import InForce
 from bot.ledger import Ledger, LedgerDownError
 from bot.ledger.opening import CannotOpenError
 from bot.nature import Nature
+from bot.reloading import Reloading
 from bot.settings import Settings, SlackSettings
 from bot.slack.api import SlackApi
 from bot.slack.connection import SocketMode, Unusable, preflight
@@ -43,10 +45,13 @@ class CannotStartError(Exception):
 
 
 @asynccontextmanager
-async def running(settings: Settings, nature: Nature | None = None) -> AsyncIterator[str]:
+async def running(
+    settings: Settings, nature: Nature | None = None, reload: asyncio.Event | None = None
+) -> AsyncIterator[str]:
     """Run the bot for as long as the context is open; yields the line that says that it is ready.
 
-    Raises CannotStartError. On leaving, no more commands are taken and those under way are finished.
+    Raises CannotStartError. Whenever `reload` is set, the policy file is read at once. On leaving, no more commands
+    are taken and those under way are finished.
     """
     nature = nature or Nature()
     async with AsyncExitStack() as stack:
@@ -60,13 +65,17 @@ async def running(settings: Settings, nature: Nature | None = None) -> AsyncIter
         if isinstance(checked, Unusable):
             raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
         ledger = await _ledger(stack, settings)
-        tasks = Tasks()
-        source = token_source(stack, settings, nature, http, ledger, tasks.start)
-        opened = Outside(settings, nature, client, api, checked, http, ledger, source, tasks.start)
+        tasks, in_force = Tasks(), InForce(settings.policy, nature.now)
+        source = token_source(stack, settings, in_force, nature, http, ledger, tasks.start)
+        opened = Outside(
+            settings, in_force, nature, client, api, checked, http, ledger, source, tasks.start
+        )
         rooms = furnish(stack, opened)
         how = await _reachable(stack, settings, rooms.app, source.pushes, checked.socket_url)
+        reloading = Reloading(in_force, settings, reload or asyncio.Event())
+        carry = rooms.carrying.keep(lambda: not rooms.submitting.stopping)
         # Held until the drain is over, or another replica would begin what this one still works on.
-        for keep in (source.keep(), rooms.carrying.keep(lambda: not rooms.submitting.stopping)):
+        for keep in (source.keep(), carry, reloading.keep()):
             stack.callback(asyncio.create_task(keep).cancel)
         stack.push_async_callback(tasks.drain, settings.shutdown_grace)
         stack.callback(source.stop)

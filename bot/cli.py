@@ -79,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run() -> int:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
     settings = load(environment())
     if not isinstance(settings, Settings):
         return _complain(settings)
@@ -89,11 +90,12 @@ def _run() -> int:
     set_up(settings.log_level, settings.log_format, settings.secrets())
 
     async def serve() -> None:
-        stop = asyncio.Event()
+        stop, reload = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, stop.set)
-        async with running(settings) as line:
+        loop.add_signal_handler(signal.SIGHUP, reload.set)
+        async with running(settings, reload=reload) as line:
             gc.collect()
             gc.freeze()  # what is here now stays, so there is no use in looking through it again
             print(line, flush=True)

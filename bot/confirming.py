@@ -9,7 +9,7 @@ from bot.messages.decisions import sent_to_approvers
 from bot.messages.permissions import denied
 from bot.messages.words import Words
 from bot.outcome import Cancelled, Denied
-from bot.policy import Deny, NeedsApproval, Person, Unreadable
+from bot.policy import Deny, NeedsApproval, Person, Policy, Unreadable
 from bot.request import State
 from bot.ruling import in_doubt, strictest
 
@@ -22,7 +22,8 @@ class Confirming:
 
     async def confirm(self, click: Click) -> Reply:
         """Let a request go on that its requester is sure of."""
-        person = await self._by.person(click, anew=True)
+        policy = self._by.submitting.policy
+        person = await self._by.person(click, policy, anew=True)
         words = self._by.submitting.words(person)
         try:
             entry = await self._by.find(click)
@@ -31,15 +32,17 @@ class Confirming:
             assert entry is not None  # noqa: S101  # what is missing was answered above
             if isinstance(person, Unreadable):
                 return Reply(say.cannot_tell_who(words))
-            return await self._confirmed(words, click, entry, person)
+            return await self._confirmed(words, policy, click, entry, person)
         except LedgerDownError as error:
             return self._by.down(words, click, error)
 
-    async def _confirmed(self, words: Words, click: Click, entry: Entry, person: Person) -> Reply:
+    async def _confirmed(
+        self, words: Words, policy: Policy, click: Click, entry: Entry, person: Person
+    ) -> Reply:
         request, move = entry.request, self._by.ports.ledger.clicks.move
-        ask, decision = strictest(self._by.decisions(entry, person))
+        ask, decision = strictest(self._by.decisions(policy, entry, person))
         if isinstance(decision, Deny):
-            told = denied(words, decision, ask, self._by.submitting.policy)
+            told = denied(words, decision, ask, policy)
             if in_doubt(decision):
                 return Reply(told)
             moved = await move(entry, State.ENDED, click.user_id, "denied", outcome=Denied())

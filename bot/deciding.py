@@ -9,7 +9,16 @@ from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.words import Words
 from bot.outcome import Denied, Outcome, Rejected
-from bot.policy import Decision, Deny, NeedsApproval, Person, Rule, Unreadable, may_approve
+from bot.policy import (
+    Decision,
+    Deny,
+    NeedsApproval,
+    Person,
+    Policy,
+    Rule,
+    Unreadable,
+    may_approve,
+)
 from bot.request import State
 from bot.ruling import in_doubt, strictest
 from bot.submitting import log_event
@@ -41,7 +50,8 @@ class Deciding:
 
         Read as it is remembered, since a modal has to open within three seconds; but nobody is refused by that.
         """
-        approver = await self._by.person(click)
+        policy = self._by.submitting.policy
+        approver = await self._by.person(click, policy)
         words = self._by.submitting.words(approver)
         try:
             entry = await self._by.find(click)
@@ -51,15 +61,19 @@ class Deciding:
             return say.no_such_request(words)
         if entry.state is not State.WAITING:
             return say.too_late(words, entry.request, entry.outcome)
-        requester = await self._by.ports.people.person(click.team_id, entry.request.origin.user_id)
-        _, decision = strictest(self._by.decisions(entry, requester))
-        if not self._no_approver(words, entry, decision, approver):
+        requester = await self._by.ports.people.person(
+            click.team_id, entry.request.origin.user_id, policy.groups
+        )
+        _, decision = strictest(self._by.decisions(policy, entry, requester))
+        rule = _rule(policy, entry, decision)
+        if not _no_approver(words, rule, decision, entry, approver):
             return entry
-        approver = await self._by.person(click, anew=True)
-        return self._no_approver(words, entry, decision, approver) or entry
+        approver = await self._by.person(click, policy, anew=True)
+        return _no_approver(words, rule, decision, entry, approver) or entry
 
     async def _decide(self, click: Click, comment: str | None, *, approved: bool) -> Reply:
-        approver = await self._by.person(click, anew=True)
+        policy = self._by.submitting.policy
+        approver = await self._by.person(click, policy, anew=True)
         words = self._by.submitting.words(approver)
         try:
             entry = await self._by.find(click)
@@ -68,14 +82,16 @@ class Deciding:
             if entry.state is not State.WAITING:
                 return Reply(say.too_late(words, entry.request, entry.outcome))
             asked_by = entry.request.origin.user_id
-            requester = await self._by.ports.people.person(click.team_id, asked_by, anew=True)
-            _, decision = strictest(self._by.decisions(entry, requester))
-            if no := self._no_approver(words, entry, decision, approver):
+            requester = await self._by.ports.people.person(
+                click.team_id, asked_by, policy.groups, anew=True
+            )
+            _, decision = strictest(self._by.decisions(policy, entry, requester))
+            rule = _rule(policy, entry, decision)
+            if no := _no_approver(words, rule, decision, entry, approver):
                 log_event("not an approver", entry.request.origin, {"clicked_by": click.user_id})
                 return Reply(no)
             if approved and in_doubt(decision):
                 return Reply(say.cannot_tell_who(words))
-            rule = self._rule(entry, decision)
             if isinstance(decision, Deny) and (approved or rule is None):
                 course: _Course = State.ANSWERED, "denied", Denied()
             elif not approved:
@@ -107,29 +123,31 @@ class Deciding:
             return Reply(say.allowed_no_more(words, entry.request))
         return Reply(say.decision_taken(words, entry.request, approved=outcome is None))
 
-    def _rule(self, entry: Entry, decision: Decision) -> Rule | None:
-        """Return the rule whose approvers decide: the one that now asks for it, else the one that did, if it still does."""
-        if isinstance(decision, NeedsApproval):
-            return decision.rule
-        rule = self._by.submitting.policy.rule(entry.request.rule)
-        return rule if rule and rule.approvers else None
 
-    def _no_approver(
-        self, words: Words, entry: Entry, decision: Decision, person: Person | Unreadable
-    ) -> Message | None:
-        """Return why this person may not decide; None if they may.
+def _rule(policy: Policy, entry: Entry, decision: Decision) -> Rule | None:
+    """Return the rule whose approvers decide: the one that now asks for it, else the one that did, if it still does."""
+    if isinstance(decision, NeedsApproval):
+        return decision.rule
+    rule = policy.rule(entry.request.rule)
+    return rule if rule and rule.approvers else None
 
-        Anybody may where no approvers are left and the policy says no: then there is nothing to decide.
-        """
-        if isinstance(person, Unreadable):
-            return say.cannot_tell_who(words)
-        rule, asked_by = self._rule(entry, decision), entry.request.origin.user_id
-        if rule is None or rule.approvers is None:
-            over = isinstance(decision, Deny) and not in_doubt(decision)
-            return None if over else say.not_an_approver(words, own=False)
-        if may_approve(rule, person, asked_by):
-            return None
-        if rule.approvers.groups & set(person.unreadable):
-            return say.cannot_tell_who(words)
-        own = may_approve(replace(rule, self_approval=True), person, asked_by)
-        return say.not_an_approver(words, own=own)
+
+def _no_approver(
+    words: Words, rule: Rule | None, decision: Decision, entry: Entry, person: Person | Unreadable
+) -> Message | None:
+    """Return why this person may not decide, by `rule`; None if they may.
+
+    Anybody may where no approvers are left and the policy says no: then there is nothing to decide.
+    """
+    if isinstance(person, Unreadable):
+        return say.cannot_tell_who(words)
+    if rule is None or rule.approvers is None:
+        over = isinstance(decision, Deny) and not in_doubt(decision)
+        return None if over else say.not_an_approver(words, own=False)
+    asked_by = entry.request.origin.user_id
+    if may_approve(rule, person, asked_by):
+        return None
+    if rule.approvers.groups & set(person.unreadable):
+        return say.cannot_tell_who(words)
+    own = may_approve(replace(rule, self_approval=True), person, asked_by)
+    return say.not_an_approver(words, own=own)

@@ -13,7 +13,7 @@ from bot.command.form import Mistakes, env_in
 from bot.ledger import LedgerDownError
 from bot.messages import Message
 from bot.messages.words import Words
-from bot.policy import Unreadable, may_share_env, named_envs, owner_of
+from bot.policy import Person, Policy, Unreadable, may_share_env, named_envs, owner_of
 from bot.ports import Ports
 from bot.request import Origin
 from bot.submitting import Submitting, in_time, within
@@ -49,14 +49,14 @@ class Forming:
         """Return the words of whoever asks; the channel's where Slack does not say at once who that is."""
         try:
             async with asyncio.timeout(_WORDS_SECONDS):
-                person = await self._ports.people.person(origin.team_id, origin.user_id)
+                person = await self._person(origin, self._submitting.policy)
         except TimeoutError:
             return self._ports.tongues.channel
         return self._submitting.words(person)
 
     def ahead(self) -> None:
         """Begin to read what the form is about to be asked for."""
-        for owner in self._owners:
+        for owner in _asked(self._submitting.policy):
             self._owned.ahead(owner)
 
     async def envs(self, origin: Origin, text: str) -> tuple[list[str], str | None]:
@@ -65,17 +65,18 @@ class Forming:
         In time for Slack, whatever the ledger and WeChat do; what they do not tell is left out. Whom Slack does not
         know just now may type an env, since without one the form could not be sent.
         """
-        person, past, owned = await asyncio.gather(
-            self._ports.people.person(origin.team_id, origin.user_id),
-            self._past(),
-            asyncio.gather(*map(self._envs_of, self._owners)),
-        )
         policy, typed = self._submitting.policy, env_in(text)
+        owners = _asked(policy)
+        person, past, owned = await asyncio.gather(
+            self._person(origin, policy),
+            self._past(),
+            asyncio.gather(*map(self._envs_of, owners)),
+        )
         if isinstance(person, Unreadable):
             return [], typed
         theirs = (
             env
-            for owner, envs in zip(self._owners, owned, strict=True)
+            for owner, envs in zip(owners, owned, strict=True)
             for env in envs
             if owner_of(policy, env) == owner
         )
@@ -90,9 +91,9 @@ class Forming:
 
     async def submit(self, origin: Origin, share: Share | ShareMany) -> Message:
         """Return what to tell whoever sent the form; the policy decides by who they are now."""
-        until = within(_PATIENCE)
-        person = await self._ports.people.person(origin.team_id, origin.user_id)
-        return await self._submitting.submit(origin, share, person, until)
+        until, policy = within(_PATIENCE), self._submitting.policy
+        person = await self._person(origin, policy)
+        return await self._submitting.submit(policy, origin, share, person, until)
 
     async def note(self, origin: Origin, mistakes: Mistakes) -> None:
         """Record that a form was sent that asks for nothing that can be done."""
@@ -100,9 +101,9 @@ class Forming:
         wrong = {"outcome": "mistake", "detail": " ".join(kinds)}
         await self._submitting.note("mistake", origin, wrong, within(_PATIENCE))
 
-    @property
-    def _owners(self) -> tuple[str, ...]:
-        return self._submitting.policy.all_owners[:_MOST_OWNERS]
+    async def _person(self, origin: Origin, policy: Policy) -> Person | Unreadable:
+        people = self._ports.people
+        return await people.person(origin.team_id, origin.user_id, policy.groups)
 
     async def _past(self) -> list[str]:
         try:
@@ -119,3 +120,8 @@ class Forming:
                 return await self._owned.get(owner)
         except TimeoutError:
             return ()
+
+
+def _asked(policy: Policy) -> tuple[str, ...]:
+    """Return the owners who are asked for their envs."""
+    return policy.all_owners[:_MOST_OWNERS]

@@ -17,6 +17,7 @@ from bot.changes import Changes
 from bot.forming import Forming
 from bot.holding import Holding
 from bot.home import Home
+from bot.inforce import InForce
 from bot.ledger import Ledger
 from bot.messages.words import Tongues
 from bot.nature import Nature
@@ -47,6 +48,7 @@ class Outside:
     """What has been opened to the world, and `start` for work in the background."""
 
     settings: Settings
+    in_force: InForce
     nature: Nature
     client: AsyncWebClient
     api: SlackApi
@@ -69,15 +71,16 @@ class Rooms:
 def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
     """Return the rooms; what they are reading is given up when the stack is left."""
     settings, nature, api = outside.settings, outside.nature, outside.api
+    in_force = outside.in_force
     spoken, changes = tongues(settings.language), Changes()
     posts = Posts(api, outside.slack.told("user_id"), nature.sleep)
     places = Threads(api, posts, nature.clock, spoken, outside.slack.told("url"))
     stack.callback(places.close)
     carrying = _carrying(outside, places, posts, spoken, changes)
-    team, groups = outside.slack.told("team_id"), settings.policy.groups
-    people = Directory(api, team, groups, nature.clock)
+    people = Directory(api, outside.slack.told("team_id"), nature.clock)
     stack.callback(people.close)
-    people.ahead()
+    people.ahead(in_force.policy.groups)
+    in_force.hear(lambda policy: people.ahead(policy.groups))
     ports = Ports(
         people,
         outside.ledger,
@@ -89,10 +92,11 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
         spoken,
         changes.tell,
     )
-    submitting = Submitting(settings.policy, ports)
+    submitting = Submitting(in_force, ports)
     homes = Homes(api, Home(submitting, ports, __version__), nature.clock, nature.sleep)
     stack.callback(homes.close)
     changes.hear(homes.changed)
+    in_force.hear(lambda _: homes.all_changed())
     forms = _forms(stack, outside, submitting, ports)
     app = bolt_app(
         outside.client,
@@ -121,7 +125,7 @@ def _carrying(
         jitter=nature.jitter,
     )
     holding = Holding(outside.ledger, nature.sleep)
-    approvals = Approvals(posts, settings.policy, spoken, places.link)
+    approvals = Approvals(posts, outside.in_force, spoken, places.link)
     return Carrying(
         holding,
         places,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.ledger import LedgerDownError
 from bot.messages import Message
 from bot.messages.home import LISTED, Records, home
-from bot.policy import Person, Unreadable, may_approve, rights
+from bot.policy import Person, Policy, Unreadable, may_approve, rights
 from bot.ports import Ports
 from bot.request import Request
 from bot.sharing import line_of
@@ -37,43 +37,53 @@ class Home:
 
     async def page(self, team_id: str, user_id: str) -> Page:
         """Return somebody's page as of now; what cannot be found out is said so on it."""
-        person = await self._ports.people.person(team_id, user_id)
-        words, policy = self._submitting.words(person), self._submitting.policy
+        policy = self._submitting.policy
+        person = await self._ports.people.person(team_id, user_id, policy.groups)
+        words = self._submitting.words(person)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
-        records = await self._records((team_id, user_id), person)
+        records = await self._records((team_id, user_id), policy, person)
         return Page(home(words, person, mine, policy, records, self._version), person)
 
     def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
         """Tell whether a request stands, stood or will stand on the page of somebody other than its requester."""
-        if isinstance(viewer, Unreadable) or request.origin.team_id != viewer.team_id:
-            return False
-        rule = self._submitting.policy.rule(request.rule)
-        return rule is not None and may_approve(rule, viewer, request.origin.user_id)
+        return _concerns(self._submitting.policy, request, viewer)
 
-    async def _records(self, who: tuple[str, str], person: Person | Unreadable) -> Records | None:
+    async def _records(
+        self, who: tuple[str, str], policy: Policy, person: Person | Unreadable
+    ) -> Records | None:
         """Return what the ledger says; None while it does not."""
         ledger, link = self._ports.ledger, self._ports.link
         try:
             async with asyncio.timeout(_LEDGER_SECONDS):
                 past = await ledger.history(who, None, LISTED + 1)
-                waiting = await self._waiting(person)
+                waiting = await self._waiting(policy, person)
                 links = await self._ports.token_states()
         except (TimeoutError, LedgerDownError) as error:
             _log.warning("an App Home without records", extra={"reason": str(error)})  # no trace
             return None
         return Records([line_of(entry, link) for entry in past], waiting, links)
 
-    async def _waiting(self, person: Person | Unreadable) -> Sequence[tuple[Request, float]]:
-        if not self._approves(person):
+    async def _waiting(
+        self, policy: Policy, person: Person | Unreadable
+    ) -> Sequence[tuple[Request, float]]:
+        if not _approves(policy, person):
             return ()
         return [
             (entry.request, entry.until or entry.created)
             for entry in await self._ports.ledger.clicks.waiting()
-            if self.concerns(entry.request, person)
+            if _concerns(policy, entry.request, person)
         ]
 
-    def _approves(self, person: Person | Unreadable) -> bool:
-        """Tell whether there is any rule by which this person decides about others."""
-        return isinstance(person, Person) and any(
-            may_approve(rule, person, "") for rule in self._submitting.policy.rules
-        )
+
+def _concerns(policy: Policy, request: Request, viewer: Person | Unreadable) -> bool:
+    if isinstance(viewer, Unreadable) or request.origin.team_id != viewer.team_id:
+        return False
+    rule = policy.rule(request.rule)
+    return rule is not None and may_approve(rule, viewer, request.origin.user_id)
+
+
+def _approves(policy: Policy, person: Person | Unreadable) -> bool:
+    """Tell whether there is any rule by which this person decides about others."""
+    return isinstance(person, Person) and any(
+        may_approve(rule, person, "") for rule in policy.rules
+    )

@@ -1,27 +1,49 @@
 """The settings that say who may share what: a policy file, or three lists for a small team."""
 
-from dataclasses import replace
+import stat
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.environ import Reader
 from bot.policy.file import Tested, read_and_test, simple_policy
 from bot.policy.shapes import CHANNEL_ID, GROUP_ID, USER_ID
 
+_MOST_BYTES = 1_000_000
 
-def read_rules(read: Reader, default_owner: str | None) -> Tested | None:
+
+@dataclass(frozen=True, slots=True)
+class NoText:
+    """Why there is nothing to read in a policy file."""
+
+    why: str
+
+
+Content = str | NoText
+
+
+def file_of(read: Reader) -> Path | None:
+    """Return where the policy file is, if there is one."""
+    named = read.text("POLICY_FILE")
+    path = Path(named or "policy.toml")
+    return path if named or path.is_file() else None
+
+
+def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Tested | None:
     """Return the policy, also where its own tests fail; None if it cannot be read, or there is none."""
     users = read.ids("SHARE_ENV_ALLOWED_USERS", USER_ID, "U012ABCDEF")
     groups = read.ids("SHARE_ENV_ALLOWED_GROUPS", GROUP_ID, "S012ABCDEF")
     channels = read.ids("SHARE_ENV_ALLOWED_CHANNELS", CHANNEL_ID, "C012ABCDEF")
-    named = read.text("POLICY_FILE")
-    path = Path(named or "policy.toml")
-    if named or path.is_file():
+    if path:
         if users or groups or channels:
             read.problems.append(
                 f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings. Keep one way: "
                 "move what they say into the file, or remove the file."
             )
-        return _file(read, path, default_owner)
+        tested = read_content(path, content_of(path), default_owner)
+        if isinstance(tested, Tested):
+            return tested
+        read.problems += tested
+        return None
     if not users and not groups:
         read.problems.append(
             "Nobody may share anything yet. Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or "
@@ -31,17 +53,29 @@ def read_rules(read: Reader, default_owner: str | None) -> Tested | None:
     return Tested(simple_policy(users, groups, channels, default_owner))
 
 
-def _file(read: Reader, path: Path, default_owner: str | None) -> Tested | None:
+def content_of(path: Path) -> Content:
+    """Return what is in a policy file just now, or why it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        read.problems.append(
-            f"POLICY_FILE {path} cannot be read: {why}. Put it there, or correct the path."
-        )
-        return None
-    tested = read_and_test(text, default_owner)
+        if not stat.S_ISREG(path.stat().st_mode):
+            return NoText("it is not a file")  # a pipe could be waited for forever
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        return NoText(error.strerror or type(error).__name__)
+    if len(content) > _MOST_BYTES:
+        return NoText("it has more than a million bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return NoText("it is not UTF-8 text")
+
+
+def read_content(path: Path, content: Content, default_owner: str | None) -> Tested | list[str]:
+    """Return the policy in a file's content, also where its own tests fail, or one sentence for each mistake."""
+    if isinstance(content, NoText):
+        fix = "Put it there, or correct the path."
+        return [f"POLICY_FILE {path} cannot be read: {content.why}. {fix}"]
+    tested = read_and_test(content, default_owner)
     if isinstance(tested, Tested):
         return replace(tested, failed=tuple(f"{path}: {failure}" for failure in tested.failed))
-    read.problems += [f"{path}: {problem}" for problem in tested]
-    return None
+    return [f"{path}: {problem}" for problem in tested]

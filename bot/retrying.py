@@ -21,7 +21,8 @@ class Retrying:
 
     async def retry(self, click: Click) -> Reply:
         """Ask once more for what failed, on behalf of whoever asked; once."""
-        person = await self._by.person(click, anew=True)
+        policy = self._by.submitting.policy
+        person = await self._by.person(click, policy, anew=True)
         words = self._by.submitting.words(person)
         try:
             entry = await self._by.find(click)
@@ -33,7 +34,7 @@ class Retrying:
             own = click.user_id == origin.user_id
             if isinstance(person, Unreadable):
                 return Reply(say.cannot_tell_who(words))
-            rule = self._by.submitting.policy.rule(entry.request.rule)
+            rule = policy.rule(entry.request.rule)
             if not own and not (rule and may_approve(rule, person, origin.user_id)):
                 return Reply(say.not_for_retry(words, entry.request))
             share = await self._what_failed(entry)
@@ -41,7 +42,9 @@ class Retrying:
             return self._by.down(words, click, error)
         if share is None:
             return Reply(say.no_such_request(words))
-        requester = await self._by.ports.people.person(origin.team_id, origin.user_id, anew=True)
+        requester = await self._by.ports.people.person(
+            origin.team_id, origin.user_id, policy.groups, anew=True
+        )
         clicked = replace(
             origin,
             trigger_id=click.trigger_id,
@@ -49,6 +52,7 @@ class Retrying:
             thread_ts=click.thread_ts,
         )
         told = await self._by.submitting.submit(
+            policy,
             clicked,
             share,
             requester,
@@ -78,7 +82,8 @@ class Retrying:
 
     async def again(self, click: Click) -> Reply:
         """Ask for what was shared before, all the same."""
-        person = await self._by.person(click, anew=True)
+        policy = self._by.submitting.policy
+        person = await self._by.person(click, policy, anew=True)
         words = self._by.submitting.words(person)
         try:
             entry = await self._by.find(click)
@@ -87,7 +92,9 @@ class Retrying:
         if entry is None or entry.request.is_batch:
             return Reply(say.no_such_request(words))
         share = Share(entry.request.appid, entry.request.env, again=True)
-        told = await self._by.submitting.submit(_origin(click), share, person, within(PATIENCE))
+        told = await self._by.submitting.submit(
+            policy, _origin(click), share, person, within(PATIENCE)
+        )
         return Reply(told, settles=True)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
 from bot.command import is_appid
@@ -10,7 +11,7 @@ from bot.environ import Reader
 from bot.language import Language, language_of
 from bot.policy import Policy
 from bot.policy.file import Tested
-from bot.policy_settings import read_rules
+from bot.policy_settings import Content, file_of, read_content, read_rules
 from bot.token_settings import TokenSettings, check_owners, read_tokens, secrets_of
 
 DEFAULT_DATABASE = "sqlite:///share-env.db"
@@ -63,6 +64,7 @@ class Settings:
     slack: SlackSettings
     tokens: TokenSettings
     policy: Policy
+    policy_file: Path | None
     database_url: str = field(repr=False)
     wechat_url: str
     wechat_timeout: float
@@ -132,7 +134,8 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     before = len(read.problems)
     tokens = read_tokens(read, default_owner)
     usable = tokens if len(read.problems) == before else None
-    tested = read_rules(read, default_owner)
+    policy_file = file_of(read)
+    tested = read_rules(read, policy_file, default_owner)
     if tested and tokens:
         check_owners(read, tested.policy, tokens)
     database_url = read.text("DATABASE_URL") or DEFAULT_DATABASE
@@ -152,6 +155,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             slack,
             tokens,
             tested.policy,
+            policy_file,
             database_url,
             wechat_url,
             timeout,
@@ -163,6 +167,16 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             grace,
         )
     return Parts(slack, usable, tested, database_url, safe_url, tuple(read.problems), whole)
+
+
+def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list[str]:
+    """Return the policy in what is in its file now, held to all that `load` holds it to, or a sentence for each thing wrong."""
+    tested = read_content(path, content, settings.policy.default_owner)
+    if isinstance(tested, list):
+        return tested
+    read = Reader({})
+    check_owners(read, tested.policy, settings.tokens)
+    return [*read.problems, *tested.failed] or tested.policy
 
 
 def _language(read: Reader) -> Language:

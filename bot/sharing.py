@@ -5,6 +5,7 @@ Knows ports, not Slack and not HTTP. One walk: parse, who is it, may they, recor
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import assert_never
 
 from bot.command import (
@@ -28,7 +29,7 @@ from bot.messages.people import help_, whoami
 from bot.messages.permissions import why
 from bot.messages.words import Words
 from bot.once import Once
-from bot.policy import Person, Unreadable, explain, may_see, rights
+from bot.policy import Person, Policy, Unreadable, explain, may_see, rights
 from bot.ports import Ports
 from bot.request import Origin, State
 from bot.ruling import decide_all
@@ -58,18 +59,17 @@ class Sharing:
     async def _answer(self, origin: Origin, command: Command | Misread) -> Message | OpenForm:
         if isinstance(command, OpenForm):
             return command
-        until = within(_ACK_SECONDS)
-        person = await self._ports.people.person(origin.team_id, origin.user_id)
+        until, policy = within(_ACK_SECONDS), self._submitting.policy
+        person = await self._ports.people.person(origin.team_id, origin.user_id, policy.groups)
         words = self._submitting.words(person)
         if isinstance(command, Misread):
             wrong = {"outcome": "mistake", "detail": type(command.mistake).__name__}
             await self._submitting.note("mistake", origin, wrong, until)
             return misread(words, command)
         if isinstance(command, Share | ShareMany):
-            return await self._submitting.submit(origin, command, person, until)
+            return await self._submitting.submit(policy, origin, command, person, until)
         asked = {"detail": type(command).__name__.lower()}
         await self._submitting.note("asked", origin, asked, until)
-        policy = self._submitting.policy
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
         match command:
             case Help():
@@ -81,7 +81,8 @@ class Sharing:
                 ((ask, decision),) = decide_all(policy, origin, person, (appid,), env)
                 return why(words, decision, ask, policy, explain(policy, ask))
             case History(about):
-                return await self._history(words, origin, person, about, until)
+                may_see = partial(_may_see, policy, person, origin)
+                return await self._history(words, origin, about, may_see, until)
             case _:
                 assert_never(command)
 
@@ -89,8 +90,8 @@ class Sharing:
         self,
         words: Words,
         origin: Origin,
-        person: Person | Unreadable,
         about: str | None,
+        may_see: Callable[[Entry], bool],
         until: float,
     ) -> Message:
         """List what this requester asked for or, with `about`, what they may also share themselves."""
@@ -101,17 +102,8 @@ class Sharing:
         except (TimeoutError, LedgerDownError) as error:
             _log.error("no history", extra={"reason": str(error)})  # no trace
             return no_history(words)
-        seen = [entry for entry in found if self._may_see(entry, mine, person)]
+        seen = [entry for entry in found if may_see(entry)]
         return history(words, [line_of(entry, self._ports.link) for entry in seen], about)
-
-    def _may_see(self, entry: Entry, mine: tuple[str, str], person: Person | Unreadable) -> bool:
-        request = entry.request
-        if (request.origin.team_id, request.origin.user_id) == mine:
-            return True
-        return isinstance(person, Person) and any(
-            may_see(self._submitting.policy, person, appid, request.env)
-            for appid in request.receivers
-        )
 
     async def _token_states(self, until: float) -> Sequence[LinkState]:
         """Return how the tokens stand; nothing while the ledger does not tell."""
@@ -121,6 +113,15 @@ class Sharing:
         except (TimeoutError, LedgerDownError) as error:
             _log.error("no token states", extra={"reason": str(error)})  # no trace
             return ()
+
+
+def _may_see(policy: Policy, person: Person | Unreadable, origin: Origin, entry: Entry) -> bool:
+    request = entry.request
+    if (request.origin.team_id, request.origin.user_id) == (origin.team_id, origin.user_id):
+        return True
+    return isinstance(person, Person) and any(
+        may_see(policy, person, appid, request.env) for appid in request.receivers
+    )
 
 
 def line_of(entry: Entry, link: Callable[[str | None], str | None]) -> Line:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from bot.command import Share, ShareMany
+from bot.inforce import InForce
 from bot.ledger import (
     Accepted,
     Entry,
@@ -48,10 +49,15 @@ _log = logging.getLogger(__name__)
 class Submitting:
     """Takes requests on; `stop` lets no more begin."""
 
-    def __init__(self, policy: Policy, ports: Ports) -> None:
-        self.policy = policy
+    def __init__(self, in_force: InForce, ports: Ports) -> None:
+        self._in_force = in_force
         self._ports = ports
         self.stopping = False
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force: to be taken once for all that one command, form or click comes to."""
+        return self._in_force.policy
 
     def stop(self) -> None:
         """Take no more requests on; say so to whoever asks."""
@@ -62,8 +68,9 @@ class Submitting:
         tongues = self._ports.tongues
         return tongues.of(person.language) if isinstance(person, Person) else tongues.channel
 
-    async def submit(
+    async def submit(  # noqa: PLR0913  # all that makes a request
         self,
+        policy: Policy,
         origin: Origin,
         share: Share | ShareMany,
         person: Person | Unreadable,
@@ -73,20 +80,21 @@ class Submitting:
     ) -> Message:
         """Record a request and start it, or say why there is none; `until` is by the loop's clock.
 
+        `policy` decides, and `person` was read with its groups.
         Nobody confirms for somebody else, so what an approver tries again goes straight to the approvers.
         """
         words = self.words(person)
         appids = share.appids if isinstance(share, ShareMany) else (share.appid,)
-        decisions = decide_all(self.policy, origin, person, appids, share.env)
+        decisions = decide_all(policy, origin, person, appids, share.env)
         ask, decision = decisions[0]
-        owner = owner_of(self.policy, share.env)
+        owner = owner_of(policy, share.env)
         decided_by = deciding_rule(decision)
         facts: dict[str, object] = {
             "env": share.env,
             "appid": ask.appid if len(appids) == 1 else None,
             "rule": decided_by.name if decided_by else None,
         }
-        ruled = ruling(words, self.policy, decisions, owner)
+        ruled = ruling(words, policy, decisions, owner)
         if share.dry_run:
             await self.note("dry run", origin, facts, until)
             if isinstance(ruled, Refusal):
@@ -94,7 +102,7 @@ class Submitting:
             many = how_many(words, appids)
             return dry_run(words, ruled, ask, many, owner or "")
         if isinstance(ruled, NeedsApproval):
-            ruled = await self._reachable(words, ruled, origin)
+            ruled = await self._reachable(words, policy, ruled, origin)
         if isinstance(ruled, Refusal):
             why_not = {"outcome": "denied", "detail": ruled.detail}
             await self.note(ruled.kind, origin, facts | why_not, until)
@@ -117,12 +125,12 @@ class Submitting:
         return await self._record(words, request, first, until, retry)
 
     async def _reachable(
-        self, words: Words, ruled: NeedsApproval, origin: Origin
+        self, words: Words, policy: Policy, ruled: NeedsApproval, origin: Origin
     ) -> Refusal | NeedsApproval:
         """Return the ruling, or a refusal at once if nobody can give the approval."""
         if await self._ports.people.has_approver(ruled.rule, origin.user_id):
             return ruled
-        return Refusal("denied", no_approver(words, ruled.rule, self.policy), "NoApprover")
+        return Refusal("denied", no_approver(words, ruled.rule, policy), "NoApprover")
 
     async def _record(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 from aiohttp import web
 
+from bot.inforce import InForce
 from bot.ledger import Ledger
 from bot.ledger.seal import seal_of
 from bot.link import LinkState
@@ -49,6 +50,7 @@ class Source:
 def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to join
     stack: AsyncExitStack,
     settings: Settings,
+    in_force: InForce,
     nature: Nature,
     http: httpx.AsyncClient,
     ledger: Ledger,
@@ -61,13 +63,14 @@ def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to 
         case TokenServerSettings(url, authorization):
             return Source(TokenServer(http, url, authorization, nature.clock))
         case PlatformSettings() as platform:
-            return _chain(stack, settings, platform, nature, http, ledger, start)
+            return _chain(stack, settings, platform, in_force, nature, http, ledger, start)
 
 
 def _chain(  # noqa: PLR0913, PLR0917  # likewise
     stack: AsyncExitStack,
     settings: Settings,
     platform: PlatformSettings,
+    in_force: InForce,
     nature: Nature,
     http: httpx.AsyncClient,
     ledger: Ledger,
@@ -96,11 +99,12 @@ def _chain(  # noqa: PLR0913, PLR0917  # likewise
         settings.wechat_timeout,
         nature.sleep,
     )
-    default = settings.policy.default_owner
+    default = in_force.policy.default_owner  # a setting, whatever the file says
     seeds = {default: platform.refresh_token} if default and platform.refresh_token else {}
     chain = Chain(component, tokens, seeds, clock=nature.clock)
     stack.push_async_callback(chain.close, _LAST_RENEWALS)
-    upkeep = Upkeep(chain, tokens, settings.policy.all_owners, nature.jitter)
+    upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, nature.jitter)
+    in_force.hear(lambda _: upkeep.wake())
     exchanges = Exchanges(component, chain, tokens, nature.now, nature.sleep)
     heard = Heard(exchanges, chain, tokens, upkeep.wake, start)
     keys = [key for key in map(key_of, platform.encoding_aes_keys) if key]

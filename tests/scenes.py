@@ -1,5 +1,6 @@
 """Scenes between people and the bot: who asks, who clicks, and what each of them sees."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,7 +49,7 @@ BOTH = f"{APPROVE}confirm = true\n"
 class Scene:
     """One ledger, the bots that run on it, one after the other, and the people around them.
 
-    `heard` is what each person was told alone, oldest first.
+    `heard` is what each person was told alone, oldest first; `reload` lets the bot read its policy file at once.
     """
 
     slack: LocalSlack
@@ -56,6 +57,7 @@ class Scene:
     database: Path
     environ: dict[str, str]
     nature: Nature
+    reload: asyncio.Event = field(default_factory=asyncio.Event)
     heard: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
@@ -64,12 +66,19 @@ class Scene:
     @asynccontextmanager
     async def bot(self, rules: str) -> AsyncIterator[None]:
         """Run the bot under these rules; on leaving, it has finished what it could."""
-        path = self.database.with_name("policy.toml")
-        path.write_text(f'contact = "the platform team"\n{rules}', encoding="utf-8")
+        path = self.write(rules)
         kept = {name: value for name, value in self.environ.items() if "ALLOWED" not in name}
-        async with running(settings_of(kept | {"POLICY_FILE": str(path)}), self.nature):
+        ruled = settings_of(kept | {"POLICY_FILE": str(path)})
+        async with running(ruled, self.nature, self.reload):
             yield
         assert self.slack.violations == []
+
+    def write(self, rules: str) -> Path:
+        """Write these rules into the policy file, in one step, and return where that is."""
+        path = self.database.with_name("policy.toml")
+        new = path.with_suffix(".new")
+        new.write_text(f'contact = "the platform team"\n{rules}', encoding="utf-8")
+        return new.replace(path)
 
     async def ask(self, text: str = ASK, user: str = REQUESTER, channel: str = RELEASES) -> str:
         """Type a command, and return what the bot says to it at once."""

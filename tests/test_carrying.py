@@ -15,6 +15,7 @@ from bot.batches import Batches
 from bot.carrying import Carrying
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.holding import Holding
+from bot.inforce import InForce
 from bot.ledger import Accepted, Entry, Ledger
 from bot.ledger.opening import Opened, open_database
 from bot.messages.endings import answer, parent
@@ -96,7 +97,7 @@ Make = Callable[..., Carrying]
 def make(api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks) -> Make:
     """Makes what carries a ledger's requests, over the stand-ins unless told otherwise."""
     policy = Policy((Rule("all", Effect.ALLOW),))
-    approvals = Approvals(Posts(api, BOT, sleep), policy, TONGUES, places.link)
+    approvals = Approvals(Posts(api, BOT, sleep), InForce(policy), TONGUES, places.link)
 
     def make(
         ledger: Ledger, lease: float = 12.0, places: Places = places, owners: Owners = owners

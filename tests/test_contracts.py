@@ -185,14 +185,14 @@ PURE = {
 }
 FLOORS = (
     {"__init__", *PURE},
-    {"catalogues", "changes", "environ", "ledger", "nature", "once", "tasks"},
+    {"catalogues", "changes", "environ", "inforce", "ledger", "nature", "once", "tasks"},
     {"holding", "policy_settings", "ports", "token_settings"},
     {"asking", "settling"},
     {"batches", "settings", "submitting", "waiting"},
     {"answering", "carrying", "forming", "sharing"},
     {"confirming", "deciding", "home", "retrying"},
     {"slack", "wechat"},
-    {"ops", "token_source"},
+    {"ops", "reloading", "token_source"},
     {"furnish"},
     {"app"},
     {"playground"},

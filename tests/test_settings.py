@@ -107,6 +107,7 @@ def test_what_is_not_set_has_its_default() -> None:
     assert settings(GOOD) == Settings(
         slack=SlackSettings(BOT, APP, None, "https://slack.com/api/"),
         tokens=FixedTokenSettings(A, TOKEN),
+        policy_file=None,
         policy=Policy(
             (Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, frozenset({"U012ABCDEF"})),), (), A
         ),
@@ -310,7 +311,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "a policy file that is a directory": (
         without_people(POLICY_FILE="."),
-        ["POLICY_FILE . cannot be read: Is a directory. Put it there, or correct the path."],
+        ["POLICY_FILE . cannot be read: it is not a file. Put it there, or correct the path."],
     ),
     "a policy in both ways": (
         changed(POLICY_FILE="no.toml"),

@@ -10,6 +10,7 @@ import pytest
 from bot import once
 from bot.app import running
 from bot.command import OpenForm
+from bot.inforce import InForce
 from bot.ledger import Entry, Ledger
 from bot.link import LinkState
 from bot.messages.answers import accepted
@@ -703,9 +704,11 @@ class Everybody:
 
     asked = 0
 
-    async def person(self, team_id: str, user_id: str, *, anew: bool = False) -> Person:
+    async def person(
+        self, team_id: str, user_id: str, groups: frozenset[str], *, anew: bool = False
+    ) -> Person:
         """Return a member."""
-        del anew
+        del groups, anew
         self.asked += 1
         return Person(team_id, user_id)
 
@@ -755,7 +758,7 @@ def ports(
 
 
 async def test_only_so_many_commands_are_remembered(people: Everybody, ports: Ports) -> None:
-    sharing = Sharing(Submitting(POLICY, ports), ports)
+    sharing = Sharing(Submitting(InForce(POLICY), ports), ports)
     most = once._KEPT  # noqa: SLF001  # the bound itself
     for number in [*range(most), 0, most, 0]:
         await sharing.command(Origin(TEAM, REQUESTER, RELEASES, "", str(number), ""), "help")
@@ -765,7 +768,7 @@ async def test_only_so_many_commands_are_remembered(people: Everybody, ports: Po
 async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(
     slack: LocalSlack, people: Everybody, ledger: Ledger, ports: Ports
 ) -> None:
-    sharing = Sharing(Submitting(POLICY, ports), ports)
+    sharing = Sharing(Submitting(InForce(POLICY), ports), ports)
     assert await sharing.command(request_of(slack).origin, " ") == OpenForm()
     assert people.asked == 0
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
@@ -774,7 +777,7 @@ async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(
 async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
     slack: LocalSlack, ledger: Ledger, carried: Carried, ports: Ports, tasks: Tasks
 ) -> None:
-    submitting = Submitting(POLICY, ports)
+    submitting = Submitting(InForce(POLICY), ports)
     sharing = Sharing(submitting, ports)
     submitting.stop()
     answers = [

@@ -5,12 +5,13 @@ import logging
 from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
+from bot.inforce import InForce
 from bot.ledger import Entry
 from bot.messages import Message
 from bot.messages.answers import replacing
 from bot.messages.decisions import decided, question, reminder
 from bot.messages.words import Tongues
-from bot.policy import ANYONE, Policy
+from bot.policy import ANYONE, Rule
 from bot.request import Request
 from bot.slack.api import Doubtful, Refused
 from bot.slack.posts import Posted, Posts
@@ -26,12 +27,12 @@ class Approvals:
     def __init__(
         self,
         posts: Posts,
-        policy: Policy,
+        in_force: InForce,
         tongues: Tongues,
         link: Callable[[str | None], str | None],
     ) -> None:
         self._posts = posts
-        self._policy = policy
+        self._in_force = in_force
         self._tongues = tongues
         self._link = link
         self._editing = WeakValueDictionary[str, asyncio.Lock]()
@@ -45,11 +46,11 @@ class Approvals:
         until: float,
     ) -> str | None:
         """Return where the approvers were asked, or None if that is not possible."""
-        rule = self._policy.rule(request.rule)
+        rule = self._in_force.policy.rule(request.rule)
         if rule is None or rule.approvers is None:
             return None
         before = [(e.request, e.ended or e.created, self._link(e.place)) for e in past]
-        asked = question(self._tongues.channel, request, before, until, self._who(request))
+        asked = question(self._tongues.channel, request, before, until, _who(rule, request))
         where, mark = rule.approvers.channel, f"{request.id}-question"
         posted = await self._post(where, asked, mark, look_since=look_since)
         if isinstance(posted, Posted):
@@ -60,7 +61,8 @@ class Approvals:
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers, below the question, unless somebody did who has died."""
         channel, ts = ref.split()
-        reminded = reminder(self._tongues.channel, request, until, self._who(request))
+        rule = self._in_force.policy.rule(request.rule)
+        reminded = reminder(self._tongues.channel, request, until, _who(rule, request))
         mark = f"{request.id}-reminder"
         await self._post(channel, reminded, mark, ts, look_since=float(ts))
 
@@ -87,12 +89,12 @@ class Approvals:
             channel, asked, again, mark, thread_ts, look_since=look_since
         )
 
-    def _who(self, request: Request) -> str:
-        """Return mentions of the approvers, so that Slack tells them."""
-        rule = self._policy.rule(request.rule)
-        if rule is None or rule.approvers is None:
-            return ""
-        own = set() if rule.self_approval else {request.origin.user_id}
-        users = sorted(rule.approvers.users - {ANYONE} - own)
-        groups = [f"<!subteam^{group}>" for group in sorted(rule.approvers.groups)]
-        return " ".join([*groups, *(f"<@{user}>" for user in users)][:_NAMED])
+
+def _who(rule: Rule | None, request: Request) -> str:
+    """Return mentions of the approvers, so that Slack tells them."""
+    if rule is None or rule.approvers is None:
+        return ""
+    own = set() if rule.self_approval else {request.origin.user_id}
+    users = sorted(rule.approvers.users - {ANYONE} - own)
+    groups = [f"<!subteam^{group}>" for group in sorted(rule.approvers.groups)]
+    return " ".join([*groups, *(f"<@{user}>" for user in users)][:_NAMED])

@@ -4,7 +4,7 @@ Sources: docs.slack.dev, users.info and usergroups.users.list (tier 2: some 20 c
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from bot.language import Language, language_of
@@ -28,28 +28,26 @@ _ERRORS = {
 
 
 class Directory:
-    """People of one workspace, and the user groups that the policy names."""
+    """People of one workspace, and its user groups."""
 
     def __init__(
         self,
         api: SlackApi,
         team_id: str,
-        groups: Iterable[str],
         clock: Callable[[], float],
         deadline: float = 2.0,  # seconds; Slack waits three for the ack
     ) -> None:
         self._api = api
         self._team_id = team_id
-        self._groups = tuple(sorted(groups))
+        self._known = frozenset[str]()
         self._deadline = deadline
-        self._good_for = max(_GOOD_FOR, len(self._groups) / _CALLS_A_MINUTE * 60)
         self._people = Remembered(self._read_person, clock)
         self._members = Remembered(self._read_group, clock)
 
     async def person(
-        self, team_id: str, user_id: str, *, anew: bool = False
+        self, team_id: str, user_id: str, groups: frozenset[str], *, anew: bool = False
     ) -> Person | Unreadable:
-        """Return who this is, with groups; within the deadline, whatever Slack does.
+        """Return who this is, with those of `groups` that hold them; within the deadline, whatever Slack does.
 
         `anew` reads past what is remembered, where a click decides.
         """
@@ -58,7 +56,9 @@ class Directory:
         people = self._people.anew if anew else self._people.get
         try:
             async with asyncio.timeout(self._deadline):
-                found, members = await asyncio.gather(people(user_id), self._groups_now(anew=anew))
+                found, members = await asyncio.gather(
+                    people(user_id), self._groups_now(sorted(groups), anew=anew)
+                )
         except TimeoutError:
             return Unreadable.SLACK_DOWN
         if isinstance(found, Unreadable):
@@ -90,9 +90,10 @@ class Directory:
                 return True
         return in_doubt
 
-    def ahead(self) -> None:
-        """Begin to read the groups, which saves the first command the wait."""
-        for group in self._groups:
+    def ahead(self, groups: frozenset[str]) -> None:
+        """Begin to read the groups of a policy that comes into force, which saves the first command the wait."""
+        new, self._known = groups - self._known, groups
+        for group in sorted(new):
             self._members.ahead(group)
 
     def close(self) -> None:
@@ -100,11 +101,13 @@ class Directory:
         self._people.close()
         self._members.close()
 
-    async def _groups_now(self, *, anew: bool) -> dict[str, frozenset[str] | Unreadable]:
+    async def _groups_now(
+        self, groups: Collection[str], *, anew: bool
+    ) -> dict[str, frozenset[str] | Unreadable]:
         """Return who is in which group."""
         read = self._members.anew if anew else self._members.get
-        members = await asyncio.gather(*map(read, self._groups))
-        return dict(zip(self._groups, members, strict=True))
+        members = await asyncio.gather(*map(read, groups))
+        return dict(zip(groups, members, strict=True))
 
     async def _read_person(
         self, user_id: str
@@ -118,7 +121,8 @@ class Directory:
     async def _read_group(self, group: str) -> tuple[frozenset[str] | Unreadable, float]:
         result = await self._api.read("usergroups.users.list", usergroup=group)
         if isinstance(result, Answered) and isinstance(users := result.data.get("users"), list):
-            return frozenset(map(str, users)), self._good_for
+            many = len(self._known) / _CALLS_A_MINUTE * 60
+            return frozenset(map(str, users)), max(_GOOD_FOR, many)
         return trouble_of(result)
 
 

@@ -82,10 +82,23 @@ class Homes:
 
     def changed(self, request: Request) -> None:
         """Show the pages anew on which this request stands, soon and with all that changes until then."""
-        origin, stale = request.origin, False
-        for (team_id, user_id), viewer in self._lately():
-            own = (team_id, user_id) == (origin.team_id, origin.user_id)
-            if own or viewer.taken_for is None or self._pages.concerns(request, viewer.taken_for):
+        origin = request.origin
+
+        def shows(viewer: _Viewer) -> bool:
+            own = (viewer.team_id, viewer.user_id) == (origin.team_id, origin.user_id)
+            taken_for = viewer.taken_for
+            return own or taken_for is None or self._pages.concerns(request, taken_for)
+
+        self._show_anew(shows)
+
+    def all_changed(self) -> None:
+        """Show every page anew, soon and with all that changes until then."""
+        self._show_anew(lambda _: True)
+
+    def _show_anew(self, wanted: Callable[[_Viewer], bool]) -> None:
+        stale = False
+        for _, viewer in self._lately():
+            if wanted(viewer):
                 viewer.stale = stale = True
         if stale and not self._refreshing:
             self._refreshing = True

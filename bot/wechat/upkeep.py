@@ -23,13 +23,13 @@ _log = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Looks after the tokens of the platform and of `owners`, every so many seconds."""
+    """Looks after the tokens of the platform and of whoever is among the `owners` then, every so many seconds."""
 
     def __init__(
         self,
         chain: Chain,
         tokens: Tokens,
-        owners: Sequence[str],
+        owners: Callable[[], Sequence[str]],
         jitter: Callable[[], float],
         *,
         every: float = _LOOK_EVERY,
@@ -67,7 +67,7 @@ class Upkeep:
 
     async def states(self) -> list[LinkState]:
         """Return how the ticket, the platform's token and each owner's token stand."""
-        return link_states(await self._tokens.all(), self._owners)
+        return link_states(await self._tokens.all(), self._owners())
 
     async def _look(self) -> None:
         kept = await self._tokens.all()
@@ -79,7 +79,7 @@ class Upkeep:
             async with turns:
                 await self._renewed(owner, kept.get(owner))
 
-        await asyncio.gather(*map(in_turn, self._owners))
+        await asyncio.gather(*map(in_turn, self._owners()))
 
     async def _renewed(self, name: str, kept: Kept | None) -> bool:
         """Renew a token if it is due; False if that fails, or failed too often to be tried at each look."""

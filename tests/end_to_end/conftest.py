@@ -91,7 +91,8 @@ async def bot(environ: Mapping[str, str], folder: Path) -> AsyncIterator[Process
     log: list[str] = []
 
     async def collect(stream: asyncio.StreamReader) -> None:
-        log.extend([line.decode() async for line in stream])
+        async for line in stream:
+            log.append(line.decode())  # noqa: PERF401  # each as it comes, while the bot runs
 
     reading = asyncio.create_task(collect(process.stderr))
     try:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.inforce import InForce
 from bot.ledger import Entry
 from bot.outcome import Rejected, Shared
 from bot.playground.slack import Dropped, Hangs, LocalSlack, RateLimited, Refuses, ServerError
@@ -31,7 +32,8 @@ def posts(api: SlackApi, sleep: Sleep) -> Posts:
 
 
 def approvals(posts: Posts, rule: Rule = RULE) -> Approvals:
-    return Approvals(posts, Policy((rule,)), TONGUES, lambda ref: ref and f"https://x/{ref}")
+    in_force = InForce(Policy((rule,)))
+    return Approvals(posts, in_force, TONGUES, lambda ref: ref and f"https://x/{ref}")
 
 
 @pytest.fixture

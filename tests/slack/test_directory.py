@@ -25,11 +25,12 @@ from bot.slack.directory import Directory
 from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, served, web_client
 
 PLATFORM, NOBODYS = "S0PLATFORM", "S0NOBODYS"
+OURS, NONE = frozenset({PLATFORM}), frozenset[str]()
 
 
 @pytest.fixture
 def directory(api: SlackApi, clock: Clock) -> Directory:
-    return Directory(api, TEAM, {PLATFORM}, clock)
+    return Directory(api, TEAM, clock)
 
 
 async def time_passes(api: SlackApi) -> None:
@@ -69,7 +70,7 @@ async def test_the_flags_of_users_info_tell_how_somebody_belongs(
     slack: LocalSlack, directory: Directory, person: Person, standing: Standing
 ) -> None:
     slack.people["U0X"] = person
-    assert await directory.person(TEAM, "U0X") == Known(TEAM, "U0X", standing)
+    assert await directory.person(TEAM, "U0X", OURS) == Known(TEAM, "U0X", standing)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ async def told(http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator["Told
     told = Told()
     async with served(told.answer) as origin:
         told.directory = Directory(
-            SlackApi(web_client("xoxb-1", f"{origin}/api/", http), Sleep()), TEAM, (), clock
+            SlackApi(web_client("xoxb-1", f"{origin}/api/", http), Sleep()), TEAM, clock
         )
         yield told
 
@@ -123,15 +124,15 @@ async def test_on_grid_the_list_of_teams_counts(
     told: Told, user: dict[str, object], standing: Standing
 ) -> None:
     told.user = user
-    assert await told.directory.person(TEAM, "W0X") == Known(TEAM, "W0X", standing)
+    assert await told.directory.person(TEAM, "W0X", NONE) == Known(TEAM, "W0X", standing)
 
 
 async def test_an_answer_without_a_user_tells_nothing(told: Told) -> None:
-    assert await told.directory.person(TEAM, "U0X") is Unreadable.SLACK_DOWN
+    assert await told.directory.person(TEAM, "U0X", NONE) is Unreadable.SLACK_DOWN
 
 
 async def test_nobody_by_that_id_is_not_found(directory: Directory) -> None:
-    assert await directory.person(TEAM, "U0NOBODY") is Unreadable.NOT_FOUND
+    assert await directory.person(TEAM, "U0NOBODY", OURS) is Unreadable.NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -149,17 +150,17 @@ async def test_what_slack_does_not_tell_about_a_person_has_a_reason(
     slack: LocalSlack, directory: Directory, fault: Fault, trouble: Unreadable
 ) -> None:
     slack.fail("users.info", fault, fault)  # aiohttp repeats a GET that was dropped, once
-    assert await directory.person(TEAM, REQUESTER) is trouble
+    assert await directory.person(TEAM, REQUESTER, OURS) is trouble
 
 
 async def test_a_person_is_in_the_groups_that_hold_them(slack: LocalSlack, api: SlackApi) -> None:
     slack.groups["S0OTHERS"] = Group("S0OTHERS", "others", frozenset({"U0SECOND"}))
-    directory = Directory(api, TEAM, {PLATFORM, "S0OTHERS"}, Clock())
-    requester = await directory.person(TEAM, REQUESTER)
+    directory, both = Directory(api, TEAM, Clock()), OURS | {"S0OTHERS"}
+    requester = await directory.person(TEAM, REQUESTER, both)
     assert requester == Known(TEAM, REQUESTER, groups=frozenset({PLATFORM}))
-    second = await directory.person(TEAM, "U0SECOND")
+    second = await directory.person(TEAM, "U0SECOND", both)
     assert second == Known(TEAM, "U0SECOND", groups=frozenset({"S0OTHERS"}))
-    outsider = await directory.person(TEAM, "U0STRANGER")
+    outsider = await directory.person(TEAM, "U0STRANGER", both)
     assert outsider == Known(TEAM, "U0STRANGER")
 
 
@@ -182,13 +183,13 @@ async def test_a_group_that_cannot_be_read_holds_nobody_and_says_why(
     slack.fail(
         "usergroups.users.list", fault, fault
     )  # aiohttp repeats a GET that was dropped, once
-    known = await directory.person(TEAM, REQUESTER)
+    known = await directory.person(TEAM, REQUESTER, OURS)
     assert known == Known(TEAM, REQUESTER, unreadable={PLATFORM: trouble})
 
 
 async def test_a_group_that_does_not_exist_spoils_no_other(api: SlackApi, clock: Clock) -> None:
-    directory = Directory(api, TEAM, {PLATFORM, NOBODYS}, clock)
-    known = await directory.person(TEAM, REQUESTER)
+    directory = Directory(api, TEAM, clock)
+    known = await directory.person(TEAM, REQUESTER, OURS | {NOBODYS})
     assert known == Known(
         TEAM,
         REQUESTER,
@@ -201,7 +202,7 @@ async def test_a_group_is_read_once_a_minute_however_many_ask(
     slack: LocalSlack, directory: Directory
 ) -> None:
     people = ["U0REQUESTER", "U0SECOND", "U0STRANGER"] * 5
-    await asyncio.gather(*(directory.person(TEAM, person) for person in people))
+    await asyncio.gather(*(directory.person(TEAM, person, OURS) for person in people))
     assert calls(slack, "usergroups.users.list") == 1
     assert calls(slack, "users.info") == 3
 
@@ -209,19 +210,19 @@ async def test_a_group_is_read_once_a_minute_however_many_ask(
 async def test_who_has_left_a_group_is_out_after_a_minute(
     slack: LocalSlack, directory: Directory, clock: Clock
 ) -> None:
-    await directory.person(TEAM, REQUESTER)
+    await directory.person(TEAM, REQUESTER, OURS)
     slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], members=frozenset())
     clock.now += 60
-    assert await directory.person(TEAM, REQUESTER) == Known(TEAM, REQUESTER)
+    assert await directory.person(TEAM, REQUESTER, OURS) == Known(TEAM, REQUESTER)
 
 
 async def test_who_was_deactivated_is_so_after_a_minute(
     slack: LocalSlack, directory: Directory, clock: Clock
 ) -> None:
-    await directory.person(TEAM, REQUESTER)
+    await directory.person(TEAM, REQUESTER, OURS)
     slack.people[REQUESTER] = replace(slack.people[REQUESTER], deleted=True)
     clock.now += 60
-    known = await directory.person(TEAM, REQUESTER)
+    known = await directory.person(TEAM, REQUESTER, OURS)
     assert isinstance(known, Known)
     assert known.standing is Standing.DEACTIVATED
 
@@ -231,10 +232,11 @@ async def test_many_groups_stay_within_slacks_rate(
 ) -> None:
     names = [f"S0GROUP{number}" for number in range(30)]
     slack.groups |= {name: Group(name, name.lower()) for name in names}
-    directory = Directory(api, TEAM, names, clock)
-    await directory.person(TEAM, REQUESTER)
+    directory, groups = Directory(api, TEAM, clock), frozenset(names)
+    directory.ahead(groups)
+    await directory.person(TEAM, REQUESTER, groups)
     clock.now += 59
-    await directory.person(TEAM, REQUESTER)
+    await directory.person(TEAM, REQUESTER, groups)
     await time_passes(api)
     assert calls(slack, "usergroups.users.list") == 30
 
@@ -243,14 +245,14 @@ async def test_a_rate_limit_is_respected_to_its_end(
     slack: LocalSlack, api: SlackApi, directory: Directory, clock: Clock, sleep: Sleep
 ) -> None:
     slack.fail("usergroups.users.list", RateLimited(30))
-    await directory.person(TEAM, REQUESTER)
+    await directory.person(TEAM, REQUESTER, OURS)
     clock.now += 29.9
-    known = await directory.person(TEAM, REQUESTER)
+    known = await directory.person(TEAM, REQUESTER, OURS)
     assert known == Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.RATE_LIMITED})
     await time_passes(api)
     assert calls(slack, "usergroups.users.list") == 1
     clock.now += 0.1
-    await directory.person(TEAM, REQUESTER)
+    await directory.person(TEAM, REQUESTER, OURS)
     await slack.until(lambda slack: calls(slack, "usergroups.users.list") == 2)
     assert sleep.naps == []  # an ack does not wait for a rate limit
 
@@ -259,26 +261,61 @@ async def test_a_trouble_is_soon_forgotten(
     slack: LocalSlack, directory: Directory, clock: Clock
 ) -> None:
     slack.fail("users.info", ServerError())
-    assert await directory.person(TEAM, REQUESTER) is Unreadable.SLACK_DOWN
+    assert await directory.person(TEAM, REQUESTER, OURS) is Unreadable.SLACK_DOWN
     clock.now += 5
-    assert isinstance(await directory.person(TEAM, REQUESTER), Known)
+    assert isinstance(await directory.person(TEAM, REQUESTER, OURS), Known)
 
 
 @pytest.mark.parametrize("method", ["users.info", "usergroups.users.list"])
 async def test_a_hanging_slack_is_not_waited_for_and_its_late_answer_is_used(
     slack: LocalSlack, api: SlackApi, clock: Clock, method: str
 ) -> None:
-    directory = Directory(api, TEAM, {PLATFORM}, clock, deadline=0.05)
+    directory = Directory(api, TEAM, clock, deadline=0.05)
     slack.fail(method, Hangs(0.3))
     loop = asyncio.get_running_loop()
     began = loop.time()
-    assert await directory.person(TEAM, REQUESTER) is Unreadable.SLACK_DOWN
+    assert await directory.person(TEAM, REQUESTER, OURS) is Unreadable.SLACK_DOWN
     assert loop.time() - began < 0.25
     await slack.until(lambda slack: any(c.method == method and not c.error for c in slack.calls))
-    assert await directory.person(TEAM, REQUESTER) == Known(
+    assert await directory.person(TEAM, REQUESTER, OURS) == Known(
         TEAM, REQUESTER, groups=frozenset({PLATFORM})
     )
     assert calls(slack, method) == 2  # the silence and, later, its answer
+
+
+# When a policy with other groups comes into force.
+
+
+async def test_a_group_that_was_not_asked_about_before_is_read_and_not_taken_for_empty(
+    slack: LocalSlack, directory: Directory
+) -> None:
+    before = await directory.person(TEAM, REQUESTER, NONE)
+    assert before == Known(TEAM, REQUESTER)
+    now = await directory.person(TEAM, REQUESTER, OURS)
+    assert now == Known(TEAM, REQUESTER, groups=OURS)
+    assert calls(slack, "users.info") == 1
+
+
+async def test_a_new_group_that_cannot_be_read_in_time_is_in_doubt(
+    slack: LocalSlack, api: SlackApi, clock: Clock
+) -> None:
+    directory = Directory(api, TEAM, clock, deadline=0.3)
+    await directory.person(TEAM, REQUESTER, NONE)
+    slack.fail("usergroups.users.list", ServerError(), Hangs(30))
+    now = await directory.person(TEAM, REQUESTER, OURS)
+    assert now == Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.SLACK_DOWN})
+    assert await directory.person(TEAM, REQUESTER, OURS | {NOBODYS}) is Unreadable.SLACK_DOWN
+
+
+async def test_of_a_new_policy_only_the_groups_are_read_ahead_that_the_old_one_had_not(
+    slack: LocalSlack, api: SlackApi, directory: Directory
+) -> None:
+    directory.ahead(OURS)
+    await slack.until(lambda slack: calls(slack, "usergroups.users.list") == 1)
+    directory.ahead(OURS | {"S0APPROVERS"})
+    await time_passes(api)
+    listed = (call.args for call in slack.calls if call.method == "usergroups.users.list")
+    assert [each["usergroup"] for each in listed] == [PLATFORM, "S0APPROVERS"]
 
 
 # In which language somebody wants to be spoken to.
@@ -299,12 +336,12 @@ async def test_the_locale_of_users_info_tells_the_language(
     slack: LocalSlack, directory: Directory, locale: str, language: Language
 ) -> None:
     slack.people["U0X"] = Person("U0X", "x", locale=locale)
-    assert await directory.person(TEAM, "U0X") == Known(TEAM, "U0X", language=language)
+    assert await directory.person(TEAM, "U0X", OURS) == Known(TEAM, "U0X", language=language)
 
 
 async def test_without_a_locale_it_is_english(told: Told) -> None:
     told.user = {"team_id": TEAM}
-    assert await told.directory.person(TEAM, "U0X") == Known(TEAM, "U0X")
+    assert await told.directory.person(TEAM, "U0X", NONE) == Known(TEAM, "U0X")
 
 
 # Where a click decides.
@@ -313,23 +350,23 @@ async def test_without_a_locale_it_is_english(told: Told) -> None:
 async def test_what_is_wanted_anew_is_read_past_the_memory(
     slack: LocalSlack, directory: Directory
 ) -> None:
-    await directory.person(TEAM, REQUESTER)
+    await directory.person(TEAM, REQUESTER, OURS)
     slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], members=frozenset())
     slack.people[REQUESTER] = replace(slack.people[REQUESTER], is_restricted=True)
-    remembered = await directory.person(TEAM, REQUESTER)
+    remembered = await directory.person(TEAM, REQUESTER, OURS)
     assert remembered == Known(TEAM, REQUESTER, groups=frozenset({PLATFORM}))
-    now = await directory.person(TEAM, REQUESTER, anew=True)
+    now = await directory.person(TEAM, REQUESTER, OURS, anew=True)
     assert now == Known(TEAM, REQUESTER, Standing.GUEST)
-    assert await directory.person(TEAM, REQUESTER) == now
+    assert await directory.person(TEAM, REQUESTER, OURS) == now
 
 
 @pytest.mark.parametrize("method", ["users.info", "usergroups.users.list"])
 async def test_what_cannot_be_read_anew_is_not_taken_from_the_memory(
     slack: LocalSlack, directory: Directory, method: str
 ) -> None:
-    await directory.person(TEAM, REQUESTER)
+    await directory.person(TEAM, REQUESTER, OURS)
     slack.fail(method, ServerError())
-    now = await directory.person(TEAM, REQUESTER, anew=True)
+    now = await directory.person(TEAM, REQUESTER, OURS, anew=True)
     unread = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.SLACK_DOWN})
     assert now == (Unreadable.SLACK_DOWN if method == "users.info" else unread)
 
@@ -369,7 +406,7 @@ async def test_whether_anybody_may_decide_about_a_request(
     slack: LocalSlack, api: SlackApi, clock: Clock, rule: Rule, expected: bool
 ) -> None:
     slack.groups["S0EMPTY"] = Group("S0EMPTY", "empty")
-    directory = Directory(api, TEAM, {PLATFORM, "S0EMPTY", "S0APPROVERS"}, clock)
+    directory = Directory(api, TEAM, clock)
     assert await directory.has_approver(rule, REQUESTER) is expected
 
 
@@ -385,7 +422,7 @@ async def test_in_doubt_somebody_may(  # noqa: PLR0913, PLR0917  # its stage
     slack: LocalSlack, api: SlackApi, clock: Clock, method: str, rule: Rule, fault: Fault
 ) -> None:
     slack.groups["S0EMPTY"] = Group("S0EMPTY", "empty")
-    directory = Directory(api, TEAM, {"S0EMPTY"}, clock, deadline=0.3)
+    directory = Directory(api, TEAM, clock, deadline=0.3)
     slack.fail(method, fault)
     assert await directory.has_approver(rule, REQUESTER)
 

@@ -96,7 +96,7 @@ class Replicas:
             self.http, self.wechat.url, platform.component_appid, secret, 3.0, briefly
         )
         chain = Chain(component, tokens, seeds or {}, clock=clock or self.clock, sleep=briefly)
-        upkeep = Upkeep(chain, tokens, owners, jitter)
+        upkeep = Upkeep(chain, tokens, lambda: owners, jitter)
         woken: list[None] = []
 
         def wake() -> None:

@@ -90,6 +90,28 @@ async def test_at_the_start_every_owner_gets_a_token_after_the_platform(
     assert {state.good_until is not None for state in await replica.upkeep.states()} == {True}
 
 
+async def test_whoever_becomes_an_owner_gets_a_token_at_once_and_whoever_is_none_any_more_gets_none(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    owners = [OWNER]
+    made = replicas.make()
+    upkeep = Upkeep(made.chain, made.tokens, lambda: owners, lambda: 0.5, every=3600)
+    replica = replace(made, upkeep=upkeep)
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    wechat.platform.authorize(OTHER)
+    async with keeping(replica):
+        await wechat.until(lambda _: endpoints(wechat).count("authorizer_token") == 1)
+        await replica.chain.close(5)
+        replicas.later(LIFE, OWNER)
+        wechat.platform.calls.clear()
+        owners[:] = [OTHER]
+        upkeep.wake()
+        await wechat.until(lambda _: endpoints(wechat).count("authorizer_token") == 1)
+    await replica.chain.close(5)
+    assert {call.owner for call in wechat.platform.calls if call.owner} == {OTHER}
+    assert [state.owner for state in await upkeep.states() if state.owner] == [OTHER]
+
+
 async def test_without_a_ticket_one_is_asked_for_and_all_else_waits_for_it(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
@@ -124,7 +146,7 @@ async def test_what_fails_again_and_again_is_tried_ever_more_rarely_until_someth
     replica = replicas.make(clock=lambda: float(next(seconds)))  # so that no failure stands
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     wechat.platform.always("api_component_token", Code(61004))
-    upkeep = Upkeep(replica.chain, replica.tokens, [OWNER], lambda: 0.5, every=0.0)
+    upkeep = Upkeep(replica.chain, replica.tokens, lambda: [OWNER], lambda: 0.5, every=0.0)
     statements = replicas.database.statements
 
     def looks() -> int:

@@ -1,0 +1,95 @@
+"""Put each new policy file into force while the bot runs; a bad one is refused, and the old one stays.
+
+The file is read every so often rather than watched, so that it does not matter how it is replaced: written in place,
+renamed into place, or by a symbolic link, as Kubernetes does.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.inforce import InForce
+from bot.policy import Policy
+from bot.policy_settings import Content, content_of
+from bot.settings import Settings, policy_of
+
+_LOOK_EVERY = 2.0  # seconds
+_MOST_LINES = 20  # of one file's mistakes; the others come once these are put right
+
+_log = logging.getLogger(__name__)
+
+
+class Reloading:
+    """Looks at the policy file; `asked` is set by whoever wants that at once."""
+
+    def __init__(
+        self,
+        in_force: InForce,
+        settings: Settings,
+        asked: asyncio.Event,
+        *,
+        every: float = _LOOK_EVERY,
+    ) -> None:
+        self._in_force = in_force
+        self._settings = settings
+        self._asked = asked
+        self._every = every
+        self._seen: Content | None = None
+        self._judged: Content | None = None
+
+    async def keep(self) -> None:
+        """Look over and over, or only say that there is no file to look at; runs until cancelled."""
+        path = self._settings.policy_file
+        while True:
+            at_once = await self._pause(self._every if path else None)
+            if path is None:
+                _log.warning("there is no policy file to read again; settings are read at a start")
+                continue
+            try:
+                await self.look(path, at_once=at_once)
+            except Exception:  # noqa: BLE001  # nobody would look any more
+                _log.exception("unforeseen error")
+                self._refuse([f"{path} cannot be read, by a mistake of the bot's own."])
+
+    async def look(self, path: Path, *, at_once: bool = False) -> None:
+        """Read the file and, once two looks have found the same, judge it; `at_once`, whatever was found before.
+
+        Half a file, or none for a moment, is what one look finds of somebody who is writing it.
+        """
+        found = await asyncio.to_thread(content_of, path)
+        settled, self._seen = found == self._seen, found
+        if at_once or (settled and found != self._judged):
+            first, self._judged = self._judged is None, found
+            judged = await asyncio.to_thread(policy_of, self._settings, path, found)
+            if isinstance(judged, Policy):
+                self._accept(judged, silent=first, asked=at_once)
+            else:
+                self._refuse(judged)
+
+    def _accept(self, policy: Policy, *, silent: bool, asked: bool) -> None:
+        """Put it into force; `silent` where it is the one of the start."""
+        same = policy == self._in_force.policy and not self._in_force.trouble
+        self._in_force.swap(policy)
+        if same and asked:
+            _log.info("policy unchanged")
+        elif not (same and silent):
+            _log.info("policy in force", extra={"rules": len(policy.rules)})
+
+    def _refuse(self, problems: Sequence[str]) -> None:
+        self._in_force.refuse(problems)
+        more = len(problems) - _MOST_LINES
+        for problem in problems[:_MOST_LINES]:
+            _log.error("policy refused, the old one stays in force", extra={"reason": problem})
+        if more > 0:
+            _log.error("policy refused, the old one stays in force", extra={"more": more})
+
+    async def _pause(self, seconds: float | None) -> bool:
+        """Wait until somebody asks, at most so long; tell whether somebody did."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
+        except TimeoutError:
+            return False
+        self._asked.clear()
+        return True

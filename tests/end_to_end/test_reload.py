@@ -1,0 +1,72 @@
+"""Another policy for a bot that runs: by itself, on SIGHUP, and not where it is a bad one."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from bot.playground.slack import LocalSlack
+from bot.playground.stage import APPID
+from tests.conftest import soon
+from tests.end_to_end.conftest import Process, bot
+
+NOBODY = '[[rule]]\nname = "freeze"\nusers = ["*"]\neffect = "deny"\n'
+EVERYBODY = '[[rule]]\nname = "thaw"\nusers = ["*"]\neffect = "allow"\n'
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a bot that logs what it does."""
+    return environ | {"LOG_LEVEL": "INFO", "LOG_FORMAT": "json"}
+
+
+def events(process: Process, name: str) -> list[dict[str, object]]:
+    """Return the events of this name in the log so far."""
+    logged = (json.loads(line) for line in process.log)
+    return [event for event in logged if event["event"].startswith(name)]
+
+
+async def says(slack: LocalSlack) -> str:
+    """Ask whether the requester may, and return the answer."""
+    ack = await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} prod-1 --dry-run")
+    return str((ack.payload or {})["text"])
+
+
+async def test_a_changed_file_counts_without_a_restart_and_a_bad_one_does_not(
+    slack: LocalSlack, environ: dict[str, str], tmp_path: Path
+) -> None:
+    del environ["SHARE_ENV_ALLOWED_GROUPS"]
+    policy = tmp_path / "policy.toml"
+    policy.write_text(NOBODY, encoding="utf-8")
+    async with bot(environ, tmp_path) as process:
+        assert "“freeze”" in await says(slack)
+        policy.write_text(EVERYBODY, encoding="utf-8")
+        await soon(lambda: events(process, "policy in force"), 20)
+        assert "“thaw”" in await says(slack)
+
+        policy.write_text(EVERYBODY.replace("allow", "alow"), encoding="utf-8")
+        process.process.send_signal(signal.SIGHUP)
+        await soon(lambda: events(process, "policy refused"))
+        [refused] = events(process, "policy refused")
+        assert refused["level"] == "error"
+        assert refused["reason"] == (
+            "policy.toml: rule 1, effect: “alow” is not possible here. Write allow, approve or deny."
+        )
+        assert "“thaw”" in await says(slack)
+
+        policy.write_text(NOBODY, encoding="utf-8")
+        process.process.send_signal(signal.SIGHUP)
+        await soon(lambda: len(events(process, "policy in force")) == 2)
+        assert "“freeze”" in await says(slack)
+        assert await process.stop(signal.SIGTERM) == 0
+
+
+async def test_sighup_without_a_policy_file_does_no_harm(
+    slack: LocalSlack, environ: dict[str, str], tmp_path: Path
+) -> None:
+    async with bot(environ, tmp_path) as process:
+        process.process.send_signal(signal.SIGHUP)
+        await soon(lambda: events(process, "there is no policy file"))
+        assert "“SHARE_ENV_ALLOWED settings”" in await says(slack)
+        assert await process.stop(signal.SIGTERM) == 0

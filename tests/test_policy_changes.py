@@ -1,0 +1,235 @@
+"""What another policy means for those who ask, wait, decide and look on while it comes into force."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from bot.nature import Nature
+from bot.playground.slack import Hangs, LocalSlack, ServerError
+from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
+from bot.playground.wechat import Hang, LocalWeChat
+from tests.conftest import ENV, REQUESTER, free_port, soon
+from tests.scenes import (
+    ALLOW,
+    APPROVE,
+    APPROVER,
+    BOTH,
+    CONFIRM,
+    DENY,
+    SECOND_APPROVER,
+    Scene,
+)
+
+BY_ANOTHER = APPROVE.replace('groups = ["S0APPROVERS"]', f'users = ["{SECOND_APPROVER}"]')
+OPEN = '[[rule]]\nname = "open"\nusers = ["*"]\neffect = "allow"\n'
+FREEZE = f'[[rule]]\nname = "freeze"\ngroups = ["S0PLATFORM"]\neffect = "deny"\n{OPEN}'
+
+Change = Callable[[str], Awaitable[None]]
+
+
+@pytest.fixture
+def scene(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> Scene:
+    return Scene(slack, wechat, database, environ, nature)
+
+
+@pytest.fixture
+def change(scene: Scene, caplog: pytest.LogCaptureFixture) -> Change:
+    """Returns what puts other rules into force while the bot runs."""
+    caplog.set_level("INFO", logger="bot")
+
+    def told() -> int:
+        return sum(record.message == "policy in force" for record in caplog.records)
+
+    async def change(rules: str) -> None:
+        before = told()
+        scene.write(rules)
+        scene.reload.set()
+        await soon(lambda: told() > before)
+
+    return change
+
+
+async def test_what_was_denied_is_allowed_from_then_on_and_the_other_way_round(
+    scene: Scene, change: Change
+) -> None:
+    async with scene.bot(DENY):
+        assert (await scene.ask()).startswith("🚫")
+        await change(ALLOW)
+        assert (await scene.ask()).startswith("On it")
+        await scene.over()
+        await change(DENY)
+        assert (await scene.ask()).startswith("🚫")
+    assert scene.wechat.shared == [(OWNER, ENV, APPID)]
+
+
+async def test_a_request_whose_rule_has_gone_ends_at_the_click_that_would_approve_it(
+    scene: Scene, change: Change
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        view = await scene.open(APPROVER, "approve")
+        await change(DENY)
+        assert "any more, so nothing was shared" in await scene.send(APPROVER, view)
+        await scene.over()
+    assert scene.column("outcome") == "denied"
+    assert scene.wechat.calls == []
+
+
+async def test_whoever_is_no_approver_any_more_decides_nothing(
+    scene: Scene, change: Change
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        view = await scene.open(APPROVER, "approve")
+        await change(BY_ANOTHER)
+        assert "Only the approvers" in await scene.send(APPROVER, view)
+        assert scene.wechat.calls == []
+        assert "You approved" in await scene.decide(SECOND_APPROVER, "approve")
+        await scene.over()
+    assert scene.column("decided_by") == SECOND_APPROVER
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_a_confirmation_counts_for_nothing_once_the_rule_has_gone(
+    scene: Scene, change: Change
+) -> None:
+    async with scene.bot(CONFIRM):
+        await scene.ask()
+        await change(DENY)
+        assert (await scene.click(REQUESTER, scene.shown(), "confirm")).startswith("🚫")
+        await scene.over()
+    assert scene.column("outcome") == "denied"
+    assert scene.wechat.calls == []
+
+
+async def test_a_confirmation_goes_to_the_approvers_of_a_new_rule(
+    scene: Scene, change: Change
+) -> None:
+    async with scene.bot(CONFIRM):
+        await scene.ask()
+        await change(APPROVE)
+        await scene.click(REQUESTER, scene.shown(), "confirm")
+        assert "asks to share" in (await scene.question()).text
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_a_click_is_decided_by_the_policy_of_its_beginning(
+    scene: Scene, change: Change
+) -> None:
+    def asked_who() -> int:
+        return sum(call.method == "users.info" for call in scene.slack.calls)
+
+    async def meanwhile(click: Awaitable[str], rules: str) -> str:
+        """Put rules into force while Slack takes its time to say who clicks."""
+        scene.slack.fail("users.info", Hangs(0.3))
+        before, clicking = asked_who(), asyncio.ensure_future(click)
+        await soon(lambda: asked_who() > before)
+        await change(rules)
+        return await clicking
+
+    async with scene.bot(BOTH):
+        await scene.ask()
+        confirming = scene.click(REQUESTER, scene.shown(), "confirm")
+        assert "needs an approval" in await meanwhile(confirming, DENY)
+        await change(BOTH)
+        view = await scene.open(APPROVER, "approve")
+        assert "You approved" in await meanwhile(scene.send(APPROVER, view), DENY)
+        await scene.over()
+        assert (await scene.ask()).startswith("🚫")
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_what_is_under_way_goes_on(scene: Scene, change: Change) -> None:
+    scene.wechat.next(Hang(0.5, after_effect=True))
+    async with scene.bot(ALLOW):
+        await scene.ask()
+        await scene.wechat.until(lambda wechat: bool(wechat.calls))
+        await change(DENY)
+        await scene.over()
+    assert scene.parent().startswith("✅")
+
+
+async def test_whoever_is_remembered_without_a_new_rules_group_is_not_let_past_it(
+    scene: Scene, change: Change
+) -> None:
+    async with scene.bot(OPEN):
+        assert (await scene.ask(f"{APPID} {ENV} --dry-run")).startswith("🧪")
+        await change(FREEZE)
+        assert "“freeze”" in await scene.ask()
+    assert scene.wechat.calls == []
+
+
+async def test_nor_while_slack_does_not_tell_of_that_group(scene: Scene, change: Change) -> None:
+    async with scene.bot(OPEN):
+        await scene.ask("whoami")
+        scene.slack.fail("usergroups.users.list", *[ServerError()] * 5)
+        await change(FREEZE)
+        said = await scene.ask()
+        assert said.startswith("🚫")
+        assert "“freeze”" in said
+    assert scene.wechat.calls == []
+
+
+async def test_the_homes_of_those_who_look_are_shown_anew(scene: Scene, change: Change) -> None:
+    def page() -> str:
+        home = scene.slack.home(REQUESTER)
+        return str(home.blocks) if home else ""
+
+    async with scene.bot(ALLOW):
+        await scene.slack.open_home(REQUESTER)
+        await soon(lambda: "platform team" in page())
+        await change(OPEN)
+        await soon(lambda: "“open”" in page())
+
+
+async def test_the_owner_of_a_new_policy_has_a_token_before_anybody_asks(
+    slack: LocalSlack, wechat: LocalWeChat, scene: Scene, change: Change
+) -> None:
+    def has_a_token(owner: str) -> bool:
+        return any(c.owner == owner and c.errcode == 0 for c in wechat.platform.calls)
+
+    wechat.platform.authorize(APPID)
+    chain = slack_environment(slack) | chain_environment(wechat, free_port())
+    kept = {name: scene.environ[name] for name in ("DATABASE_URL", "WECHAT_AUTHORIZER_APPID")}
+    scene.environ = chain | kept
+    async with scene.bot(ALLOW):
+        await wechat.until(lambda _: has_a_token(OWNER))
+        assert not has_a_token(APPID)
+        await change(f'{ALLOW}[[owner]]\nappid = "{APPID}"\nenvs = ["other-*"]\n')
+        await wechat.until(lambda _: has_a_token(APPID))
+
+
+async def test_each_answer_of_a_burst_is_by_one_policy_while_the_file_flips(
+    scene: Scene, change: Change
+) -> None:
+    async def answers(times: int) -> set[str]:
+        why = (scene.ask(f"why {APPID} {ENV}") for _ in range(times))
+        return set(await asyncio.gather(*why))
+
+    async def flip() -> None:
+        for rules in cycle((OPEN, FREEZE)):
+            await change(rules)
+
+    async with scene.bot(OPEN):
+        [opened] = await answers(1)
+        await change(FREEZE)
+        [frozen] = await answers(1)
+        assert opened != frozen
+        flipping, said = asyncio.create_task(flip()), set[str]()
+        for _ in range(10):
+            said |= await answers(20)
+        while len(said) < 2:
+            said |= await answers(20)
+        flipping.cancel()
+    assert said == {opened, frozen}
