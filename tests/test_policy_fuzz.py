@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -279,7 +280,7 @@ def test_a_file_of_any_bytes_is_a_policy_or_has_problems(content: bytes) -> None
         file.write(content)
         file.flush()
         read = Reader({"POLICY_FILE": file.name})
-        tested = read_rules(read, None)
+        tested = read_rules(read, Path(file.name), None)
         assert (tested is None) == bool(read.problems)
         for told in read.problems:
             assert file.name in told

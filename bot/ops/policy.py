@@ -15,7 +15,7 @@ from bot.policy import Policy
 from bot.policy.file import Tested, read_question
 from bot.policy.lint import approvals, ownerless, owners, reach, untested
 from bot.policy.shapes import Asker, Question
-from bot.policy_settings import read_rules
+from bot.policy_settings import file_of, read_rules
 
 _FINE, _WRONG, _UNUSABLE = 0, 1, 2
 _LISTS = "SHARE_ENV_ALLOWED_"
@@ -32,14 +32,12 @@ def policy(
     if isinstance(question, list):
         return _complain(question)
     read = Reader(_with_file(environ, file) if file is not None else environ)
-    named = read.text("POLICY_FILE")
-    path = Path(named or "policy.toml")
+    path = file_of(read)
     owner = read.text("WECHAT_AUTHORIZER_APPID") or ""
-    tested = read_rules(read, owner if is_appid(owner) else None)
-    if tested is None and not _is_there(path):
+    tested = read_rules(read, path, owner if is_appid(owner) else None)
+    if tested is None and (path is None or not _is_there(path)):
         return _complain(read.problems)
-    by_file = str(path) if named or _is_there(path) else None
-    findings = [*examine(by_file, tested, read.problems)]
+    findings = [*examine(str(path) if path else None, tested, read.problems)]
     if question is None or tested is None:
         return _FINE if tell(findings, as_json=as_json) else _WRONG
     return _answer(tested.policy, question, findings, as_json=as_json)
