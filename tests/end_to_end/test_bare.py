@@ -1,13 +1,26 @@
-"""The bot where PostgreSQL's driver, an extra, is not installed."""
+"""The bot where something is missing: PostgreSQL's driver, or a home, as a container's user may have none."""
 
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import ROOT, finished
+from tests.end_to_end.conftest import ROOT, bot, finished
 
-HIDDEN = 'import sys\nsys.modules["psycopg"] = None  # as if it were not there\n'
+NO_DRIVER = """
+import sys
+
+sys.modules["psycopg"] = None  # an import of it fails as if it were not there
+"""
+NO_HOME = """
+import pwd
+
+def unknown(uid):
+    raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+pwd.getpwuid = unknown
+"""
 SENTENCE = (
     "DATABASE_URL names PostgreSQL, whose driver is not installed. "
     'Run pip install "share-env-bot[postgres]".'
@@ -17,10 +30,15 @@ SENTENCE = (
 @pytest.fixture
 def without_driver(tmp_path: Path, environ: dict[str, str]) -> dict[str, str]:
     """Return the environment of a bot that finds no psycopg."""
-    folder = tmp_path / "hidden"
+    return {**environ, "LOG_LEVEL": "INFO", "PYTHONPATH": python_path(tmp_path, NO_DRIVER)}
+
+
+def python_path(tmp_path: Path, first: str) -> str:
+    """Return a PYTHONPATH with which each Python runs `first` before anything else."""
+    folder = tmp_path / "first"
     folder.mkdir()
-    (folder / "sitecustomize.py").write_text(HIDDEN, encoding="utf-8")
-    return {**environ, "LOG_LEVEL": "INFO", "PYTHONPATH": f"{folder}:{ROOT}"}
+    (folder / "sitecustomize.py").write_text(first, encoding="utf-8")
+    return f"{folder}:{ROOT}"
 
 
 @pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql", "postgres"])
@@ -46,3 +64,16 @@ async def test_sqlite_needs_no_driver(without_driver: Mapping[str, str], tmp_pat
     code, out, err = await finished(without_driver, tmp_path, "doctor")
     assert (code, err) == (0, "")
     assert "DATABASE_URL" not in out
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+async def test_a_user_without_a_home_can_run_the_bot(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.delenv("HOME")
+    environ["PYTHONPATH"] = python_path(tmp_path, NO_HOME)
+    if command == "run":
+        async with bot(environ, tmp_path) as process:
+            assert await process.stop(signal.SIGTERM) == 0
+    else:
+        assert (await finished(environ, tmp_path, command))[::2] == (0, "")
