@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "line", nargs="?", metavar="LINE", help="one command, such as '/share-env help'"
     )
     given = parser.parse_args(arguments)
+    # slack_sdk asks for a home when it is imported, and a container's user may have none.
+    os.environ.setdefault("HOME", "/")
     match given.command:
         case "audit":
             return _audit(given)

@@ -82,14 +82,26 @@ def parse(url: str) -> URL:
         raise CannotOpenError(
             "DATABASE_URL is not a database's address. Use sqlite:///share-env.db or postgresql+psycopg://…"
         ) from error
-    if parsed.drivername == "postgresql":
+    if parsed.drivername in {"postgresql", "postgres"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
         raise CannotOpenError(
             "DATABASE_URL names another database than SQLite or PostgreSQL. "
             "Use sqlite:///share-env.db or postgresql+psycopg://…"
         )
+    if parsed.drivername == "postgresql+psycopg":
+        _load_driver()
     return parsed
+
+
+def _load_driver() -> None:
+    try:
+        import psycopg  # noqa: F401, PLC0415  # an extra, and only PostgreSQL needs it
+    except ImportError as error:  # it is not there, or finds no libpq
+        raise CannotOpenError(
+            "DATABASE_URL names PostgreSQL, whose driver is not installed. "
+            'Run pip install "share-env-bot[postgres]".'
+        ) from error
 
 
 def reason_of(error: Exception) -> str:

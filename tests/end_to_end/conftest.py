@@ -16,6 +16,7 @@ from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
 
 STARTUP = 20.0
+ROOT = Path(__file__).parent.parent.parent
 
 
 @dataclass
@@ -60,12 +61,11 @@ async def spawn(
 ) -> asyncio.subprocess.Process:
     """Start `python -m bot` with this environment and no other."""
     kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG"} or "COV" in k}
-    root = Path(__file__).parent.parent.parent
     return await asyncio.create_subprocess_exec(
         sys.executable,
         *("-X", "dev", "-W", "error", "-m", "bot", *arguments),
         cwd=folder,
-        env={**kept, "PYTHONPATH": str(root), **environ},
+        env={**kept, "PYTHONPATH": str(ROOT), **environ},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

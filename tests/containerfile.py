@@ -1,0 +1,77 @@
+"""README's Containerfile, and its steps carried out in a folder where no container engine is: `python -m tests.containerfile FOLDER`.
+
+The folder stands for the image's root, the first `python` and `pip` on the PATH for those of its base. The users, the
+volume and the ports are left out. It ends by running what the image runs, with `demo --script`.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def containerfile() -> str:
+    """Return the text that README shows."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```dockerfile\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    return str(text)
+
+
+def steps() -> list[tuple[str, str]]:
+    """Return each instruction with what follows it on its line, or lines."""
+    lines = containerfile().replace("\\\n", " ").splitlines()
+    pairs = [line.split(maxsplit=1) for line in lines if line]
+    return [(instruction, rest) for instruction, rest in pairs]
+
+
+def only(instruction: str) -> str:
+    """Return what follows an instruction that stands there once."""
+    (rest,) = [rest for name, rest in steps() if name == instruction]
+    return rest
+
+
+def build(root: Path) -> None:
+    """Carry out what makes files: COPY from the repository, and RUN."""
+    root.mkdir()
+    for instruction, rest in steps():
+        if instruction == "RUN":
+            subprocess.run(["sh", "-euxc", _within(root, rest)], check=True)  # noqa: S607  # any sh
+        elif instruction == "COPY" and not rest.startswith("--from="):
+            source, target = rest.split()
+            _copy(ROOT / source, Path(_within(root, target)))
+
+
+def run(root: Path, *arguments: str) -> int:
+    """Run the image's program, with its environment and no other; return the exit code."""
+    variables = dict(pair.split("=", 1) for pair in only("ENV").split())
+    environ = {name: _within(root, value) for name, value in variables.items()}
+    program = [_within(root, word) for word in json.loads(only("ENTRYPOINT"))]
+    return subprocess.run(
+        [*program, *arguments],
+        cwd=_within(root, only("WORKDIR")),
+        env={"PATH": os.defpath, **environ},
+        check=False,
+    ).returncode
+
+
+def _within(root: Path, text: str) -> str:
+    """Put each absolute path under the root."""
+    return re.sub(r"(?<!\S)/", f"{root}/", text)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
+
+
+if __name__ == "__main__":
+    image = Path(sys.argv[1]).resolve()
+    build(image)
+    sys.exit(run(image, "demo", "--script"))

@@ -1,0 +1,79 @@
+"""The bot where something is missing: PostgreSQL's driver, or a home, as a container's user may have none."""
+
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import ROOT, bot, finished
+
+NO_DRIVER = """
+import sys
+
+sys.modules["psycopg"] = None  # an import of it fails as if it were not there
+"""
+NO_HOME = """
+import pwd
+
+def unknown(uid):
+    raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+pwd.getpwuid = unknown
+"""
+SENTENCE = (
+    "DATABASE_URL names PostgreSQL, whose driver is not installed. "
+    'Run pip install "share-env-bot[postgres]".'
+)
+
+
+@pytest.fixture
+def without_driver(tmp_path: Path, environ: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a bot that finds no psycopg."""
+    return {**environ, "LOG_LEVEL": "INFO", "PYTHONPATH": python_path(tmp_path, NO_DRIVER)}
+
+
+def python_path(tmp_path: Path, first: str) -> str:
+    """Return a PYTHONPATH with which each Python runs `first` before anything else."""
+    folder = tmp_path / "first"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(first, encoding="utf-8")
+    return f"{folder}:{ROOT}"
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql", "postgres"])
+@pytest.mark.parametrize("command", ["run", "audit"])
+async def test_without_the_driver_one_sentence_names_the_fix(
+    without_driver: Mapping[str, str], tmp_path: Path, command: str, scheme: str
+) -> None:
+    environ = {**without_driver, "DATABASE_URL": f"{scheme}://bot:made-up@127.0.0.1:1/bot"}
+    assert await finished(environ, tmp_path, command) == (2, "", f"{SENTENCE}\n")
+
+
+async def test_without_the_driver_the_doctor_names_the_fix(
+    without_driver: Mapping[str, str], tmp_path: Path
+) -> None:
+    environ = {**without_driver, "DATABASE_URL": "postgresql://bot:made-up@127.0.0.1:1/bot"}
+    code, out, err = await finished(environ, tmp_path, "doctor")
+    found, fix = SENTENCE.split(". ")
+    assert (code, err) == (1, "")
+    assert f"❌ ledger: {found}\n   → {fix}\n" in out
+
+
+async def test_sqlite_needs_no_driver(without_driver: Mapping[str, str], tmp_path: Path) -> None:
+    code, out, err = await finished(without_driver, tmp_path, "doctor")
+    assert (code, err) == (0, "")
+    assert "DATABASE_URL" not in out
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+async def test_a_user_without_a_home_can_run_the_bot(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.delenv("HOME")
+    environ["PYTHONPATH"] = python_path(tmp_path, NO_HOME)
+    if command == "run":
+        async with bot(environ, tmp_path) as process:
+            assert await process.stop(signal.SIGTERM) == 0
+    else:
+        assert (await finished(environ, tmp_path, command))[::2] == (0, "")

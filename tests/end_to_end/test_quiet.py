@@ -1,0 +1,112 @@
+"""The bot talks to whom its settings name, and to nobody else; nor does anything that it is made of."""
+
+import asyncio
+import re
+import signal
+import sys
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from bot.playground.slack import LocalSlack
+from bot.playground.stage import APPID
+from bot.playground.wechat import Code, LocalWeChat
+from tests.end_to_end.conftest import ROOT, bot, finished
+from tests.watching import Seen, watched
+
+CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
+HERE = "127.0.0.1"
+NO_QBASE = 85088
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a bot that is watched."""
+    folder = tmp_path / "watched"
+    folder.mkdir()
+    return environ | watched(folder)
+
+
+def named(environ: dict[str, str]) -> set[tuple[str, int]]:
+    """Return the addresses that the settings name."""
+    urls = [urlsplit(value) for name, value in environ.items() if name.endswith("_URL")]
+    return {(url.hostname or "", url.port or 0) for url in urls}
+
+
+async def test_a_running_bot_talks_to_whom_its_settings_name(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
+) -> None:
+    wechat.next(Code(NO_QBASE))
+    async with bot(environ, tmp_path) as process:
+        await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1")
+        await slack.until(lambda slack: "Try again" in str(slack.messages[-1].blocks))
+        await slack.click(REQUESTER, slack.messages[-1].ts, "retry")
+        await slack.until(lambda _: len(wechat.shared) == 1)
+        await slack.command(REQUESTER, CHANNEL, "")
+        assert await process.stop(signal.SIGTERM) == 0
+    seen = Seen(environ)
+    assert len(seen.peers) == 2  # WeChat is its token server too
+    assert seen.peers == named(environ)
+    assert seen.names <= {HERE}
+    assert seen.programs == []
+
+
+async def test_the_doctor_talks_to_whom_the_settings_name(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    assert (await finished(environ, tmp_path, "doctor"))[0] == 0
+    seen = Seen(environ)
+    assert seen.peers == named(environ)
+    assert (seen.names - {HERE}, seen.programs) == (set(), [])
+
+
+async def test_an_audit_talks_to_nobody(environ: dict[str, str], tmp_path: Path) -> None:
+    await finished(environ, tmp_path, "audit")
+    seen = Seen(environ)
+    assert (seen.peers, seen.names, seen.programs) == (set(), set(), [])
+
+
+async def test_the_demo_stays_on_this_machine(environ: dict[str, str], tmp_path: Path) -> None:
+    alone = {name: environ[name] for name in ("PYTHONPATH", "WATCHING_REPORT")}
+    assert (await finished(alone, tmp_path, "demo", "--script"))[0] == 0
+    seen = Seen(alone)
+    assert {host for host, _ in seen.peers} == {HERE}
+    assert (seen.names - {HERE}, seen.programs) == (set(), [])
+
+
+async def test_no_dependency_calls_anybody_when_it_is_imported(environ: dict[str, str]) -> None:
+    lock = (ROOT / ".requirements.run.lock").read_text(encoding="utf-8")
+    wanted = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
+    modules = sorted(
+        module
+        for module, names in metadata.packages_distributions().items()
+        if not module.startswith("_") and wanted.intersection(map(canonicalize_name, names))
+    )
+    assert {"aiohttp", "slack_bolt", "sqlalchemy", "psycopg", "rich"} <= set(modules)
+    look = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", look, *modules, env=environ
+    )
+    assert await process.wait() == 0
+    seen = Seen(environ)
+    assert (seen.peers, seen.names, seen.programs) == (set(), set(), [])
+
+
+async def test_whoever_calls_out_is_seen(environ: dict[str, str], tmp_path: Path) -> None:
+    chatty = (
+        "import socket, subprocess\n"
+        "socket.socket().connect_ex(('127.0.0.1', 9))\n"
+        "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'', ('127.0.0.1', 9))\n"
+        "socket.getaddrinfo('localhost', 80)\n"
+        "subprocess.run(['true'], check=True)\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", chatty, env=environ, cwd=tmp_path
+    )
+    assert await process.wait() == 0
+    seen = Seen(environ)
+    assert (seen.peers, seen.names) == ({(HERE, 9)}, {"localhost"})
+    assert [program for program, *_ in seen.programs][:1] == ["true"]

@@ -1,0 +1,115 @@
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bot.playground.loopback import Handler
+from tests.conftest import free_port, served
+
+ROOT = Path(__file__).parent.parent
+FINDING = {
+    "id": "PYSEC-0000-1",
+    "summary": "made up",
+    "affected": [
+        {
+            "package": {"name": "aiohttp", "ecosystem": "PyPI"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "99.1"}]}],
+        }
+    ],
+}
+KNOWN = {"vulns": [FINDING | {"id": "PYSEC-0000-0"}]}
+
+
+async def checked(osv: str) -> tuple[int, str]:
+    """Run the check as a process; return exit code and output."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.advisories", "--osv-url", osv),
+        cwd=ROOT,
+        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode or 0, out.decode()
+
+
+def database(
+    answers: Mapping[str, object], asked: list[str], otherwise: str | None = None
+) -> Handler:
+    """Return a database that knows these findings by package, and gives `otherwise` for any other package."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        query = json.loads(await request.text())
+        name = query["package"]["name"]
+        asked.append(f"{name} {query['version']}")
+        if name not in answers and otherwise is not None:
+            return web.Response(text=otherwise, content_type="text/html")
+        return web.json_response(answers.get(name, {}))
+
+    return answer
+
+
+async def test_a_lock_that_nothing_is_known_against_is_clean() -> None:
+    asked: list[str] = []
+    async with served(database({"jinja2": KNOWN}, asked)) as origin:
+        code, out = await checked(origin)
+    assert (code, out) == (0, "No known vulnerabilities found\n")
+    assert {"aiohttp", "psycopg-binary", "pip-audit"} <= {line.split()[0] for line in asked}
+
+
+async def test_a_finding_fails_and_is_named() -> None:
+    async with served(database({"jinja2": KNOWN, "aiohttp": {"vulns": [FINDING]}}, [])) as origin:
+        code, out = await checked(origin)
+    assert code == 1
+    assert "Found 1 known vulnerability in 1 package" in out
+    assert "PYSEC-0000-1" in out
+
+
+async def test_where_nobody_can_be_reached_it_says_that_nothing_was_checked() -> None:
+    code, out = await checked(f"http://127.0.0.1:{free_port()}")
+    assert code == 0
+    assert out.startswith("not checked: no advisory database can be reached (")
+
+
+async def test_a_database_that_is_out_of_order_counts_as_not_reached() -> None:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=503)
+
+    async with served(answer) as origin:
+        code, out = await checked(origin)
+    assert (code, out) == (0, "not checked: no advisory database can be reached (HTTP 503)\n")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (200, "<html>Please log in", "no JSON object"),
+        (200, "[]", "no JSON object"),
+        (200, "{}", "it does not know what has long been known"),
+        (200, '{"vulns": []}', "it does not know what has long been known"),
+        (403, "", "HTTP 403"),
+        (404, "{}", "HTTP 404"),
+    ],
+)
+async def test_whoever_answers_without_being_a_database_is_no_pass(
+    status: int, body: str, reason: str
+) -> None:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=status, text=body)
+
+    async with served(answer) as origin:
+        code, out = await checked(origin)
+    assert code == 1
+    assert f"does not answer as an advisory database ({reason}" in out
+
+
+async def test_a_database_that_breaks_off_halfway_is_no_pass() -> None:
+    async with served(database({"jinja2": KNOWN}, [], otherwise="<html>")) as origin:
+        code, out = await checked(origin)
+    assert code == 1
+    assert "No known vulnerabilities found" not in out

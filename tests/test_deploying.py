@@ -1,0 +1,164 @@
+"""README's unit for systemd and its Containerfile are text that others copy, so their tools read them here."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tests.conftest import free_port, served, settings_of
+from tests.containerfile import ROOT, containerfile, only, steps
+
+PROGRAM = "/opt/share-env-bot/.venv/bin/share-env-bot"
+AFTER_GRACE = 4
+"""Seconds that may pass from the grace's end to the process's, as README's row about SHUTDOWN_GRACE says."""
+MOST_EXPOSED = "15"
+"""Tenths on systemd's own scale, from 0 to 100; 92 without any hardening. Most of it is that the bot uses the network."""
+ANALYZE = shutil.which("systemd-analyze")
+needs_systemd = pytest.mark.skipif(
+    not ANALYZE, reason="there is no systemd-analyze on this machine"
+)
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """Return README's unit as a file, with a program that is there in the place of the bot's."""
+    path = tmp_path / "share-env-bot.service"
+    path.write_text(unit_text().replace(PROGRAM, sys.executable), encoding="utf-8")
+    return path
+
+
+def unit_text() -> str:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```ini\n(\[Unit\].*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    return str(text)
+
+
+def service() -> RawConfigParser:
+    parser = RawConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as its documentation says
+    parser.read_string(unit_text())
+    return parser
+
+
+def analyze(*arguments: str | Path) -> tuple[int, str]:
+    """Run systemd-analyze; return the exit code and what it said of this unit, not of the machine's own."""
+    done = subprocess.run(
+        [str(ANALYZE), *map(str, arguments), "--no-pager"],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines = done.stdout.splitlines()
+    return done.returncode, "\n".join(line for line in lines if "share-env-bot" in line)
+
+
+@needs_systemd
+def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path) -> None:
+    assert analyze("verify", "--man=no", unit) == (0, "")
+
+
+@needs_systemd
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [("ProtectHme=yes", "Unknown key"), ("UMask=rwx", "Failed to parse")],
+)
+def test_a_mistake_in_the_unit_would_be_found(unit: Path, line: str, complaint: str) -> None:
+    text = unit.read_text(encoding="utf-8")
+    unit.write_text(text.replace("[Service]", f"[Service]\n{line}"), encoding="utf-8")
+    assert complaint in analyze("verify", "--man=no", unit)[1]
+
+
+@needs_systemd
+def test_systemd_calls_the_unit_well_protected(unit: Path) -> None:
+    code, said = analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", unit)
+    assert code == 0, said
+
+
+def test_the_unit_starts_the_bot_and_waits_until_it_has_ended(environ: dict[str, str]) -> None:
+    unit = service()["Service"]
+    settings = settings_of(environ)
+    assert unit["ExecStart"] == f"{PROGRAM} run"
+    assert int(unit["TimeoutStopSec"]) > settings.shutdown_grace + AFTER_GRACE
+    assert unit["RestartPreventExitStatus"] == "2"
+    assert unit["WorkingDirectory"] == f"/var/lib/{unit['StateDirectory']}"
+
+
+@pytest.fixture
+def hadolint() -> str:
+    """Return the linter that the lock brings."""
+    return str(Path(sysconfig.get_path("scripts")) / "hadolint")
+
+
+def test_the_linter_finds_nothing_wrong_with_the_containerfile(hadolint: str) -> None:
+    assert "hadolint" not in containerfile()  # nothing is ignored
+    done = subprocess.run(
+        [hadolint, "--no-color", "-"],
+        input=containerfile(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_containerfile_copies_what_is_there() -> None:
+    copied = [rest.split()[0] for name, rest in steps() if name == "COPY"]
+    ours = [source for source in copied if not source.startswith("--from=")]
+    assert sorted(ours) == [".requirements.run.lock", "bot"]
+    assert all((ROOT / source).exists() for source in ours)
+
+
+def test_each_stage_stands_on_the_same_slim_python_by_tag() -> None:
+    first, last = (rest for name, rest in steps() if name == "FROM")
+    image = r"docker\.io/library/python:(3\.\d+)-slim-\w+"
+    (version,) = re.findall(f"^{image}$", last)
+    assert first == f"{last} AS packages"
+    assert version == f"{sys.version_info.major}.{sys.version_info.minor}"  # as it is tested
+
+
+def test_the_container_runs_the_bot_as_nobody_in_particular_and_ends_it_kindly() -> None:
+    names = [name for name, _ in steps()]
+    assert re.fullmatch(r"[1-9]\d{4}:[1-9]\d{4}", only("USER"))
+    assert only("STOPSIGNAL") == "SIGTERM"
+    assert json.loads(only("ENTRYPOINT"))[-2:] == ["-m", "bot"]
+    assert json.loads(only("CMD")) == ["run"]
+    assert only("VOLUME") == only("WORKDIR")
+    assert names.index("USER") > max(n for n, name in enumerate(names) if name == "RUN")
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1), (404, 1)])
+async def test_the_container_is_healthy_where_the_bot_says_so(status: int, code: int) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        asked.append(f"{request.method} {request.path}")
+        return web.Response(status=status)
+
+    async with served(answer) as origin:
+        assert await health(int(origin.rpartition(":")[2])) == code
+    assert asked == ["GET /healthz"]
+
+
+async def test_the_container_is_not_healthy_where_nobody_answers() -> None:
+    assert await health(free_port()) == 1
+
+
+async def health(port: int) -> int:
+    """Run the container's health check against a port, beside a proxy that is none; return the exit code."""
+    program, *arguments = json.loads(only("HEALTHCHECK").partition(" CMD ")[2])
+    assert program == "python"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *arguments),
+        env={"PORT": str(port), "HTTP_PROXY": "http://127.0.0.1:9"},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    return await asyncio.wait_for(process.wait(), 30)

@@ -1,0 +1,127 @@
+"""What the bot is installed from: two locks, wheels only, each checked by its hashes."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import cast
+
+import pytest
+from packaging.markers import Marker, default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+GATE = (ROOT / ".ci/run").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCKS = (".requirements.lock", ".requirements.run.lock")
+MACHINES = (
+    {"sys_platform": "linux", "os_name": "posix", "platform_system": "Linux"},
+    {"sys_platform": "darwin", "os_name": "posix", "platform_system": "Darwin"},
+    {"sys_platform": "win32", "os_name": "nt", "platform_system": "Windows"},
+)
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+
+def entries(lock: str) -> dict[str, str]:
+    """Return each package's whole entry: version, marker and hashes."""
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    found = re.findall(r"^\S+==.*(?:\n    .*)*", text, re.MULTILINE)
+    return {canonicalize_name(entry.split("==")[0]): entry for entry in found}
+
+
+def locked(lock: str, environment: Mapping[str, str]) -> set[str]:
+    """Return the packages that a lock installs there."""
+    lines = {name: entry.partition("\\")[0] for name, entry in entries(lock).items()}
+    markers = {name: Requirement(line).marker for name, line in lines.items()}
+    return {name for name, marker in markers.items() if holds(marker, environment)}
+
+
+def needed(lines: Iterable[str], environment: Mapping[str, str]) -> set[str]:
+    """Return the packages that requirements come to there, by what the installed packages say of themselves."""
+    found: set[tuple[str, str]] = set()
+    ahead = [*wanted(lines, "", environment)]
+    while ahead:
+        package = ahead.pop()
+        if package not in found:
+            found.add(package)
+            ahead += wanted(requires(package[0]), package[1], environment)
+    return {name for name, _ in found}
+
+
+def wanted(
+    lines: Iterable[str], extra: str, environment: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each package that these lines ask for there, once without an extra and once with each."""
+    for requirement in map(Requirement, lines):
+        if holds(requirement.marker, {**environment, "extra": extra}):
+            for asked in {"", *requirement.extras}:
+                yield canonicalize_name(requirement.name), asked
+
+
+def requires(name: str) -> list[str]:
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:  # one for other machines; these need nothing more
+        return []
+
+
+def holds(marker: Marker | None, environment: Mapping[str, str]) -> bool:
+    return marker is None or marker.evaluate({"extra": "", **environment})
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: str(machine["sys_platform"]))
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_lock_for_running_is_what_the_bot_and_its_extra_come_to(
+    machine: dict[str, str], python: str
+) -> None:
+    here = cast("dict[str, str]", default_environment())
+    there = {**here, **machine, "python_version": python, "python_full_version": f"{python}.0"}
+    asked = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["postgres"]]
+    assert locked(".requirements.run.lock", there) == needed(asked, there)
+
+
+def test_the_lock_for_running_is_a_part_of_the_whole_one_to_the_hash() -> None:
+    whole, run = (entries(lock) for lock in LOCKS)
+    assert len(run) < len(whole)
+    assert run.items() <= whole.items()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_has_hashes_for_each_package_and_no_address(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "--index" not in text
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", entry) for entry in entries(lock).values())
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_readme_says_how_a_lock_is_renewed_as_the_lock_itself_does(lock: str) -> None:
+    (command,) = re.findall(r"^#    (.*)", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
+    assert "--only-binary :all:" in command
+    assert "--generate-hashes" in command
+    assert command in README
+
+
+def test_wherever_a_lock_is_installed_wheels_are_taken_and_hashes_checked() -> None:
+    installs = re.findall(r"^.*install.*-r \S*\.requirements.*$", f"{README}\n{GATE}", re.MULTILINE)
+    assert len(installs) == 4  # README's test command, production host and Containerfile; the gate
+    for line in installs:
+        assert "--require-hashes --only-binary :all: " in line
+
+
+def test_the_extra_for_postgresql_brings_the_driver_that_is_tested() -> None:
+    extras = PROJECT["optional-dependencies"]
+    (driver,) = extras["postgres"]
+    assert Requirement(driver).name == "psycopg"
+    assert driver in extras["dev"]
+    assert "psycopg-binary" in entries(".requirements.run.lock")
+
+
+def test_what_builds_the_bot_is_locked_too() -> None:
+    backend = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+    assert [Requirement(line).name for line in backend["requires"]] == ["hatchling"]
+    assert "hatchling" in entries(".requirements.lock")
+    assert "--no-build-isolation" in GATE
