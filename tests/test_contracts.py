@@ -185,6 +185,7 @@ PURE = {
 }
 FLOORS = (
     {"__init__", *PURE},
+    {"observers"},
     {"catalogues", "changes", "environ", "ledger", "nature", "once", "tasks"},
     {"holding", "policy_settings", "ports", "token_settings"},
     {"asking", "settling"},
