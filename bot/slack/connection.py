@@ -186,10 +186,13 @@ class SocketMode:
             told = json.loads(message.data)
         except ValueError:
             return
-        if told.get("type") == "hello":
-            self._observers.connected()
-        elif told.get("type") == "disconnect":
-            self._observers.parted(str(told.get("reason")))
+        match told:
+            case {"type": "hello"}:
+                self._observers.connected()
+            case {"type": "disconnect"}:
+                self._observers.parted(str(told.get("reason")))
+            case _:
+                pass
 
     async def _watch_over(self) -> None:
         """Help the SDK back on its feet whenever the connection is down for two checks in a row.
