@@ -3,34 +3,36 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 import aiohttp
-from aiohttp import web
-from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
-from bot.furnish import Outside, furnish
+from bot.furnish import Outside, Rooms, furnish
 from bot.inforce import InForce
 from bot.ledger import Ledger, LedgerDownError
+from bot.ledger.events import Told, all_told
 from bot.ledger.opening import CannotOpenError
 from bot.nature import Nature
+from bot.observers import Observers
+from bot.ops.listener import CannotListenError
 from bot.reloading import Reloading
 from bot.settings import Settings, SlackSettings
 from bot.slack.api import SlackApi
 from bot.slack.connection import SocketMode, Unusable, preflight
-from bot.slack.events import BODY_LIMIT, slack_events
-from bot.slack.events import PATH as EVENTS
 from bot.tasks import Tasks
-from bot.token_source import PUSHES, Handler, token_source
+from bot.token_source import token_source
 from bot.wechat.client import http_client
+
+if TYPE_CHECKING:
+    from bot.ops.metrics import Metrics
 
 _SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 _CONNECTIONS = 200
-_LAST_ACKS = 3.0  # seconds for HTTP requests under way; Slack does not wait longer
 
 _log = logging.getLogger(__name__)
 
@@ -55,28 +57,47 @@ async def running(
     """
     nature = nature or Nature()
     async with AsyncExitStack() as stack:
+        metrics = _metrics() if settings.listens else None
+        observers = metrics.observers if metrics else Observers()
         session = await stack.enter_async_context(_session())
         http = await stack.enter_async_context(http_client(session))
         slack = settings.slack
         client = _web_client(slack, slack.bot_token, session)
-        api = SlackApi(client, nature.sleep)
+        api = SlackApi(client, nature.sleep, observers.called_slack)
         app_client = slack.app_token and _web_client(slack, slack.app_token, session)
         checked = await preflight(api, SlackApi(app_client, nature.sleep) if app_client else None)
         if isinstance(checked, Unusable):
             raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
-        ledger = await _ledger(stack, settings)
+        told = (metrics.told,) if metrics else ()
+        ledger = await _ledger(stack, settings, observers, *told)
         tasks, in_force = Tasks(), InForce(settings.policy, nature.now)
-        source = token_source(stack, settings, in_force, nature, http, ledger, tasks.start)
-        opened = Outside(
-            settings, in_force, nature, client, api, checked, http, ledger, source, tasks.start
+        source = token_source(
+            stack, settings, in_force, nature, http, ledger, tasks.start, observers
         )
-        rooms = furnish(stack, opened)
-        how = await _reachable(stack, settings, rooms.app, source.pushes, checked.socket_url)
-        reloading = Reloading(in_force, settings, reload or asyncio.Event())
+        outside = Outside(
+            settings,
+            in_force,
+            nature,
+            client,
+            api,
+            checked,
+            http,
+            ledger,
+            source,
+            tasks.start,
+            observers,
+        )
+        rooms = furnish(stack, outside)
+        kept = list[asyncio.Task[None]]()
+        how = await _reachable(stack, outside, rooms, tasks, kept, metrics)
+        reloading = Reloading(
+            in_force, settings, reload or asyncio.Event(), told=observers.reloaded
+        )
         carry = rooms.carrying.keep(lambda: not rooms.submitting.stopping)
         # Held until the drain is over, or another replica would begin what this one still works on.
         for keep in (source.keep(), carry, reloading.keep()):
-            stack.callback(asyncio.create_task(keep).cancel)
+            kept.append(asyncio.create_task(keep))
+            stack.callback(kept[-1].cancel)
         stack.push_async_callback(tasks.drain, settings.shutdown_grace)
         stack.callback(source.stop)
         stack.callback(rooms.submitting.stop)
@@ -84,23 +105,28 @@ async def running(
         yield f"share-env-bot {__version__} is ready: {where}, {' and '.join(how)}."
 
 
-async def _reachable(
+async def _reachable(  # noqa: PLR0913, PLR0917  # what is opened to the outside, and looked at from there
     stack: AsyncExitStack,
-    settings: Settings,
-    app: AsyncApp,
-    pushes: Handler | None,
-    socket_url: str | None,
+    outside: Outside,
+    rooms: Rooms,
+    tasks: Tasks,
+    kept: Sequence[asyncio.Task[None]],
+    metrics: "Metrics | None",
 ) -> list[str]:
     """Take what Slack and WeChat send until the stack is left; return how, in words."""
-    server = web.Application(client_max_size=BODY_LIMIT)
-    if pushes:
-        server.router.add_post(PUSHES, pushes)
-    if not settings.slack.app_token:
-        server.router.add_post(EVENTS, slack_events(app))
-    how = [f"at {await _listen(stack, server, settings)}"] if server.router.routes() else []
-    if settings.slack.app_token:
-        socket = SocketMode(app, settings.slack.app_token, socket_url)
+    token, url, how = outside.settings.slack.app_token, outside.slack.socket_url, list[str]()
+    socket = SocketMode(rooms.app, token, url, observers=outside.observers) if token else None
+    if socket:
         stack.push_async_callback(socket.close)
+    if metrics:
+        from bot.serving import Running, serve  # noqa: PLC0415  # see _metrics
+
+        running = Running(outside, rooms, socket, tasks, kept)
+        try:
+            how.append(f"at {await serve(stack, running, metrics)}")
+        except CannotListenError as error:
+            raise CannotStartError((str(error),), wrong_setup=True) from error
+    if socket:
         if not await socket.open():
             problem = (
                 "Slack's socket does not open. Check the network and the proxy, then start again."
@@ -108,6 +134,13 @@ async def _reachable(
             raise CannotStartError((problem,), wrong_setup=False)
         how.insert(0, "over Socket Mode")
     return how
+
+
+def _metrics() -> "Metrics":
+    """Return what counts, for where there is a listener; others need not load its library."""
+    from bot.ops.metrics import Metrics  # noqa: PLC0415  # likewise
+
+    return Metrics(__version__)
 
 
 @asynccontextmanager
@@ -139,10 +172,17 @@ def _web_client(slack: SlackSettings, token: str, session: aiohttp.ClientSession
     )
 
 
-async def _ledger(stack: AsyncExitStack, settings: Settings) -> Ledger:
-    """Open the ledger until the stack is left."""
+async def _ledger(
+    stack: AsyncExitStack, settings: Settings, observers: Observers, *told: Told
+) -> Ledger:
+    """Open the ledger until the stack is left; each of `told` hears of its events."""
     try:
-        ledger = Ledger.open(settings.database_url, secrets.token_hex(8))
+        ledger = Ledger.open(
+            settings.database_url,
+            secrets.token_hex(8),
+            told=all_told(*told),
+            transacted=observers.transacted,
+        )
     except CannotOpenError as error:
         raise CannotStartError((str(error),), wrong_setup=True) from error
     stack.push_async_callback(ledger.close)
@@ -152,24 +192,3 @@ async def _ledger(stack: AsyncExitStack, settings: Settings) -> Ledger:
         problem = f"The ledger takes nothing ({error}). Check DATABASE_URL and the disk, then start again."
         raise CannotStartError((problem,), wrong_setup=False) from error
     return ledger
-
-
-async def _listen(stack: AsyncExitStack, server: web.Application, settings: Settings) -> str:
-    """Serve HTTP until the stack is left; return the address."""
-    runner = web.AppRunner(
-        server,
-        access_log=None,
-        auto_decompress=False,  # neither Slack nor WeChat packs what it sends
-        shutdown_timeout=_LAST_ACKS,
-    )
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
-    except OSError as error:
-        problem = (
-            f"HOST {settings.host} and PORT {settings.port} cannot be used ({error.strerror}). "
-            "Choose others, or stop what uses them."
-        )
-        raise CannotStartError((problem,), wrong_setup=True) from error
-    return f"http://{settings.host}:{settings.port}"

@@ -54,10 +54,17 @@ class Batches:
     now: Callable[[], float]
     tick: float = 1.0
     """Seconds between two edits of a message; Slack wants no more."""
+    _runs: "set[_Run]" = field(default_factory=set)
+
+    @property
+    def waiting(self) -> int:
+        """How many items of the batches under way here have not begun."""
+        return sum(len(run.todo) for run in self._runs)
 
     async def run(self, batch: Entry, place: Place) -> Finished | None:
         """Run what is left of a batch to its end and return what came of it; None once somebody else holds it."""
         run = _Run(self, batch, place)
+        self._runs.add(run)
         showing = asyncio.create_task(run.show())
         try:
             async with asyncio.TaskGroup() as group:
@@ -72,6 +79,7 @@ class Batches:
             lost = False
         finally:
             showing.cancel()
+            self._runs.remove(run)
         return None if lost else await self.finished(batch.request)
 
     async def give_up(self, batch: Entry, outcome: Outcome) -> Finished | None:
@@ -86,7 +94,7 @@ class Batches:
         return Finished(tally_of([outcome for _, outcome in ended]), groups_of(ended))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Run:
     """One batch under way on this replica."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 from slack_bolt.async_app import AsyncApp
@@ -21,6 +21,7 @@ from bot.inforce import InForce
 from bot.ledger import Ledger
 from bot.messages.words import Tongues
 from bot.nature import Nature
+from bot.observers import Observers
 from bot.ports import Ports
 from bot.settings import Settings
 from bot.sharing import Sharing
@@ -57,6 +58,7 @@ class Outside:
     ledger: Ledger
     source: Source
     start: Callable[[Coroutine[None, None, None]], None]
+    observers: Observers = field(default_factory=Observers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def _carrying(
         clock=nature.clock,
         sleep=nature.sleep,
         jitter=nature.jitter,
+        called=outside.observers.called_wechat,
     )
     holding = Holding(outside.ledger, nature.sleep)
     approvals = Approvals(posts, outside.in_force, spoken, places.link)
@@ -140,7 +143,7 @@ def _carrying(
 def _forms(stack: AsyncExitStack, outside: Outside, submitting: Submitting, ports: Ports) -> Forms:
     settings = outside.settings
     tokens, timeout = outside.source.tokens, settings.wechat_timeout
-    envs = Envs(outside.http, settings.wechat_url, tokens, timeout)
+    envs = Envs(outside.http, settings.wechat_url, tokens, timeout, outside.observers.called_wechat)
     owned = Remembered(envs.of, outside.nature.clock)
     stack.callback(owned.close)
     return Forms(outside.api, Forming(submitting, ports, owned), outside.start)

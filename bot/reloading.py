@@ -6,10 +6,11 @@ renamed into place, or by a symbolic link, as Kubernetes does.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bot.inforce import InForce
+from bot.observers import nobody
 from bot.policy import Policy
 from bot.policy_settings import Content, content_of
 from bot.settings import Settings, policy_of
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class Reloading:
-    """Looks at the policy file; `asked` is set by whoever wants that at once."""
+    """Looks at the policy file; `asked` is set by whoever wants that at once, and `told` hears whether one was taken."""
 
     def __init__(
         self,
@@ -30,11 +31,13 @@ class Reloading:
         asked: asyncio.Event,
         *,
         every: float = _LOOK_EVERY,
+        told: Callable[[bool], None] = nobody,
     ) -> None:
         self._in_force = in_force
         self._settings = settings
         self._asked = asked
         self._every = every
+        self._told = told
         self._seen: Content | None = None
         self._judged: Content | None = None
 
@@ -74,10 +77,12 @@ class Reloading:
         if same and asked:
             _log.info("policy unchanged")
         elif not (same and silent):
+            self._told(True)  # noqa: FBT003  # it has no name there
             _log.info("policy in force", extra={"rules": len(policy.rules)})
 
     def _refuse(self, problems: Sequence[str]) -> None:
         self._in_force.refuse(problems)
+        self._told(False)  # noqa: FBT003  # likewise
         more = len(problems) - _MOST_LINES
         for problem in problems[:_MOST_LINES]:
             _log.error("policy refused, the old one stays in force", extra={"reason": problem})

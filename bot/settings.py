@@ -12,7 +12,13 @@ from bot.language import Language, language_of
 from bot.policy import Policy
 from bot.policy.file import Tested
 from bot.policy_settings import Content, file_of, read_content, read_rules
-from bot.token_settings import TokenSettings, check_owners, read_tokens, secrets_of
+from bot.token_settings import (
+    PlatformSettings,
+    TokenSettings,
+    check_owners,
+    read_tokens,
+    secrets_of,
+)
 
 DEFAULT_DATABASE = "sqlite:///share-env.db"
 NAMES = (
@@ -74,6 +80,13 @@ class Settings:
     log_level: str
     log_format: str | None
     shutdown_grace: float
+    port_is_set: bool
+
+    @property
+    def listens(self) -> bool:
+        """Whether there is an HTTP listener: something needs it, or PORT asks for it."""
+        needed = not self.slack.app_token or isinstance(self.tokens, PlatformSettings)
+        return needed or self.port_is_set
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret among the settings, so that logs can be kept clean of them."""
@@ -165,6 +178,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             level,
             log_format,
             grace,
+            read.text("PORT") is not None,
         )
     return Parts(slack, usable, tested, database_url, safe_url, tuple(read.problems), whole)
 

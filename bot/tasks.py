@@ -17,6 +17,10 @@ class Tasks:
         self._running: set[asyncio.Task[None]] = set()
         self._over = False
 
+    def __len__(self) -> int:
+        """Return how many pieces of work are under way."""
+        return len(self._running)
+
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Run `work` once the ack that it follows has gone out; what goes wrong in it is logged.
 

@@ -1,7 +1,7 @@
 """Put the token source together that the settings name; a room of the composition root, beside `app`."""
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -11,8 +11,9 @@ from aiohttp import web
 from bot.inforce import InForce
 from bot.ledger import Ledger
 from bot.ledger.seal import seal_of
-from bot.link import LinkState
+from bot.link import Link, LinkState
 from bot.nature import Nature
+from bot.observers import Observers
 from bot.settings import Settings
 from bot.token_settings import FixedTokenSettings, PlatformSettings, TokenServerSettings
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
@@ -45,6 +46,8 @@ class Source:
     keep: Callable[[], Coroutine[None, None, None]] = _nothing
     stop: Callable[[], None] = lambda: None
     """Lets nothing be tried again that would hold the stop."""
+    left: Callable[[], Mapping[Link, Sequence[float]]] | None = None
+    """For how many seconds each token of a link is good yet; None where the bot does not keep them."""
 
 
 def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to join
@@ -55,15 +58,19 @@ def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to 
     http: httpx.AsyncClient,
     ledger: Ledger,
     start: Callable[[Coroutine[None, None, None]], None],
+    observers: Observers,
 ) -> Source:
     """Return the source of the settings; what it has under way is finished when the stack is left."""
     match settings.tokens:
         case FixedTokenSettings(owner, token):
             return Source(FixedToken(owner, token))
         case TokenServerSettings(url, authorization):
-            return Source(TokenServer(http, url, authorization, nature.clock))
+            renewed = observers.renewed
+            return Source(TokenServer(http, url, authorization, nature.clock, renewed=renewed))
         case PlatformSettings() as platform:
-            return _chain(stack, settings, platform, in_force, nature, http, ledger, start)
+            return _chain(
+                stack, settings, platform, in_force, nature, http, ledger, start, observers
+            )
 
 
 def _chain(  # noqa: PLR0913, PLR0917  # likewise
@@ -75,6 +82,7 @@ def _chain(  # noqa: PLR0913, PLR0917  # likewise
     http: httpx.AsyncClient,
     ledger: Ledger,
     start: Callable[[Coroutine[None, None, None]], None],
+    observers: Observers,
 ) -> Source:
     # Imported here: the other sources need no cryptography, which is large.
     from bot.wechat.callback import Callback  # noqa: PLC0415
@@ -98,10 +106,11 @@ def _chain(  # noqa: PLR0913, PLR0917  # likewise
         platform.appsecret,
         settings.wechat_timeout,
         nature.sleep,
+        observers.called_wechat,
     )
     default = in_force.policy.default_owner  # a setting, whatever the file says
     seeds = {default: platform.refresh_token} if default and platform.refresh_token else {}
-    chain = Chain(component, tokens, seeds, clock=nature.clock)
+    chain = Chain(component, tokens, seeds, clock=nature.clock, renewed=observers.renewed)
     stack.push_async_callback(chain.close, _LAST_RENEWALS)
     upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, nature.jitter)
     in_force.hear(lambda _: upkeep.wake())
@@ -110,4 +119,4 @@ def _chain(  # noqa: PLR0913, PLR0917  # likewise
     keys = [key for key in map(key_of, platform.encoding_aes_keys) if key]
     known = Platform(platform.appid, platform.message_token, keys)
     pushes = Callback(known, heard, nature.now, nature.sleep, start).answer
-    return Source(chain, upkeep.states, pushes, upkeep.keep, exchanges.stop)
+    return Source(chain, upkeep.states, pushes, upkeep.keep, exchanges.stop, upkeep.left)

@@ -23,6 +23,7 @@ from bot.policy import Policy
 from bot.policy.file import read_policy
 from bot.settings import NAMES, load
 from bot.slack.scopes import SCOPES
+from tests.ops.counted import exercised, labels_of, own
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -143,6 +144,32 @@ def test_the_readme_lists_every_check_of_the_doctor() -> None:
     assert listed == list(CHECKS)
 
 
+def test_the_readme_lists_every_metric_with_its_type_and_labels() -> None:
+    table = README.split("<!-- metrics -->\n")[1].split("<!-- /metrics -->")[0]
+    found = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\| \w", table, re.MULTILINE)
+    listed = [(name, kind, _code(labels)) for name, kind, labels in found]
+    kinds = {"info": "gauge"}  # as Prometheus sees it
+    assert listed == sorted(
+        (name, kinds.get(metric.type, metric.type), labels_of(metric))
+        for name, metric in own(exercised()).items()
+    )
+    assert table.count("\n") == len(listed)
+
+
+def test_the_readmes_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
+    (alerts,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    rules = yaml.safe_load(alerts)["groups"][0]["rules"]
+    families = own(exercised()).values()
+    samples = {sample.name: sample.labels for family in families for sample in family.samples}
+    assert len(rules) == 3
+    for rule in rules:
+        asked = re.findall(r"(share_env_\w+)(?:\{(.*?)\})?", rule["expr"])
+        assert asked
+        for name, matchers in asked:
+            assert name in samples
+            assert set(re.findall(r"(\w+)=", matchers)) <= samples[name].keys()
+
+
 def test_the_readmes_policy_is_one_that_the_bot_accepts() -> None:
     (sample,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     assert isinstance(read_policy(sample, None), Policy)
@@ -185,6 +212,7 @@ PURE = {
 }
 FLOORS = (
     {"__init__", *PURE},
+    {"observers"},
     {"catalogues", "changes", "environ", "inforce", "ledger", "nature", "once", "tasks"},
     {"holding", "policy_settings", "ports", "token_settings"},
     {"asking", "settling"},
@@ -194,6 +222,7 @@ FLOORS = (
     {"slack", "wechat"},
     {"ops", "reloading", "token_source"},
     {"furnish"},
+    {"serving"},
     {"app"},
     {"playground"},
     {"cli"},

@@ -120,7 +120,27 @@ def test_what_is_not_set_has_its_default() -> None:
         log_level="INFO",
         log_format=None,
         shutdown_grace=10,
+        port_is_set=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("environ", "listens"),
+    [
+        pytest.param(GOOD, False, id="Socket Mode and a fixed token"),
+        pytest.param(by_server(EACH), False, id="Socket Mode and a token server"),
+        pytest.param(changed(PORT=" "), False, id="an empty PORT"),
+        pytest.param(changed(PORT="3000"), True, id="PORT, be it the default"),
+        pytest.param(by_platform(), True, id="the platform's chain"),
+        pytest.param(
+            changed(SLACK_APP_TOKEN="", SLACK_SIGNING_SECRET=SIGNING), True, id="HTTP mode"
+        ),
+    ],
+)
+def test_there_is_a_listener_where_one_is_needed_or_port_is_set(
+    environ: dict[str, str], listens: bool
+) -> None:
+    assert settings(environ).listens is listens
 
 
 def test_empty_values_count_as_not_set() -> None:

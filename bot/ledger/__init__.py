@@ -42,6 +42,7 @@ from bot.ledger.seal import Seal
 from bot.ledger.statements import Statements, history_of, past_envs
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
+from bot.observers import Transacted, nobody
 from bot.outcome import Outcome, Step
 from bot.request import Origin, Request, Retry, State
 
@@ -70,20 +71,35 @@ class Ledger:
     """
 
     def __init__(
-        self, opened: Opened, holder: str, lease: float = LEASE, told: Told = untold
+        self,
+        opened: Opened,
+        holder: str,
+        lease: float = LEASE,
+        told: Told = untold,
+        transacted: Transacted = nobody,
     ) -> None:
         self._opened = opened
         self._holder = holder
         self._say = Statements(opened.engine.dialect.name, lease)
-        self._writer = Writer(opened.engine, told=told)
+        self._writer = Writer(opened.engine, told=told, transacted=transacted)
+        self._beaten: float | None = (
+            None  # by time.monotonic(); None while the last beat was not taken
+        )
         self._lease = Lease(math.inf if opened.exclusive else lease)
         self.clicks = Clicks(self._writer, self._say, self._lease, holder)
         self.batches = Batches(self._writer, self._say)
 
     @classmethod
-    def open(cls, url: str, holder: str, lease: float = LEASE, told: Told = untold) -> "Ledger":
+    def open(
+        cls,
+        url: str,
+        holder: str,
+        lease: float = LEASE,
+        told: Told = untold,
+        transacted: Transacted = nobody,
+    ) -> "Ledger":
         """Return the ledger at `url`; raises CannotOpenError. `told` hears of each event once it is recorded."""
-        return cls(open_database(url), holder, lease, told)
+        return cls(open_database(url), holder, lease, told, transacted)
 
     def tokens(self, platform: str, seal: Seal) -> Tokens:
         """Return the tokens of a third-party platform, given its component appid."""
@@ -110,8 +126,28 @@ class Ledger:
     async def beat(self) -> None:
         """Hold this replica's requests for another lease."""
         began = time.monotonic()
-        await self._writer.run(self._beat)
+        try:
+            await self._writer.run(self._beat)
+        except LedgerDownError:
+            self._beaten = None
+            raise
+        self._beaten = time.monotonic()
         self._lease.renewed(began)
+
+    @property
+    def writable(self) -> bool:
+        """Whether it took this replica's last beat, and lately: known without asking the database."""
+        return self._beaten is not None and time.monotonic() - self._beaten < LEASE
+
+    @property
+    def queued(self) -> int:
+        """How many pieces of work wait for the database."""
+        return self._writer.queued
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread that talks to the database still runs."""
+        return self._writer.alive
 
     async def hold(self, entry: Entry) -> bool:
         """Tell whether this replica holds a request; asks the database only if its lease ran out since it took it."""

@@ -1,5 +1,6 @@
 """The events: what happened, to which request, and who did it; only ever more of them."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from bot.ledger.statements import Statements
 from bot.request import Origin
 
 _UNTOLD = "events"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,19 @@ Told = Callable[[Event], None]
 
 def untold(_: Event) -> None:
     """Tell nobody."""
+
+
+def all_told(*listeners: Told) -> Told:
+    """Return what tells each of them; an error of one is logged, since it would end the ledger's thread."""
+
+    def tell(event: Event) -> None:
+        for listener in listeners:
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001  # likewise
+                _log.exception("unforeseen error", extra={"kind": event.kind})
+
+    return tell
 
 
 def record(

@@ -6,6 +6,7 @@ Synchronous SQLAlchemy in a thread was measured faster than the asynchronous dri
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.ledger.events import Told, recorded, untold
 from bot.ledger.opening import reason_of
+from bot.observers import Transacted, nobody
 
 T = TypeVar("T")
 
@@ -49,8 +51,15 @@ class _Job(Generic[T]):
 class Writer:
     """Runs pieces of work in transactions, in the order in which they come; `told` hears of the events in them."""
 
-    def __init__(self, engine: Engine, patience: float = PATIENCE, told: Told = untold) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        patience: float = PATIENCE,
+        told: Told = untold,
+        transacted: Transacted = nobody,
+    ) -> None:
         self._engine = engine
+        self._transacted = transacted
         self._patience = patience
         self._told = told
         self._closed = False
@@ -70,11 +79,17 @@ class Writer:
         done: asyncio.Future[T] = loop.create_future()
         late = LedgerDownError(f"no answer within {self._patience:g} s")
         timer = loop.call_later(self._patience, _fail, done, late)
+        began = time.monotonic()
         self._jobs.put(_Job(work, done))
         try:
-            return await done
+            result = await done
+        except LedgerDownError:
+            self._transacted(time.monotonic() - began, False)  # noqa: FBT003  # what it hears has no names
+            raise
         finally:
             timer.cancel()
+        self._transacted(time.monotonic() - began, True)  # noqa: FBT003  # likewise
+        return result
 
     def later(self, work: Callable[[Connection], object]) -> None:
         """Run `work` after what is queued, without waiting for it; if it fails, again before what comes next."""
@@ -88,6 +103,16 @@ class Writer:
         except (asyncio.CancelledError, LedgerDownError):
             self.later(undo)
             raise
+
+    @property
+    def queued(self) -> int:
+        """How many pieces of work have not begun."""
+        return self._jobs.qsize()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still runs."""
+        return self._thread.is_alive()
 
     async def close(self) -> None:
         """Finish what is queued, then close the connections."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -10,7 +11,13 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
+from bot.observers import CalledSlack, nobody
+
 NOT_SENT = "not sent"
+RESPONSE_URL = "response_url"
+"""What stands for a method where there is none."""
+RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
+"""How calls end, for whoever counts them."""
 
 _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
 # "Some aspect of the operation may have succeeded", says the method reference of fatal_error.
@@ -51,35 +58,42 @@ class SlackApi:
     `client` must have no retry handlers: the SDK's own repeats chat.postMessage after a dropped connection.
     """
 
-    def __init__(self, client: AsyncWebClient, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        sleep: Callable[[float], Awaitable[None]],
+        called: CalledSlack = nobody,
+    ) -> None:
         self._client = client
         self._sleep = sleep
+        self._called = called
 
     async def read(
         self, method: str, patience: float = 0.0, **arguments: str | int | bool
     ) -> Result:
         """Return what a reading method answers, waiting up to `patience` seconds for a rate limit."""
         query = {name: _as_query(value) for name, value in arguments.items()}
-        return await self._patiently(
-            lambda: self._client.api_call(method, http_verb="GET", params=query), patience
-        )
+        call = partial(self._client.api_call, method, http_verb="GET", params=query)
+        return await self._patiently(method, call, patience)
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
         """Return what a writing method answers, waiting up to `patience` seconds for a rate limit."""
-        return await self._patiently(
-            lambda: self._client.api_call(method, json=arguments), patience
-        )
+        call = partial(self._client.api_call, method, json=arguments)
+        return await self._patiently(method, call, patience)
 
     async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
         """Return what a response_url answers; it has no body to speak of."""
         webhook = AsyncWebhookClient(
             url, session=self._client.session, logger=self._client.logger, retry_handlers=[]
         )
-        return await self._patiently(lambda: webhook.send_dict(body), patience)
+        return await self._patiently(RESPONSE_URL, partial(webhook.send_dict, body), patience)
 
-    async def _patiently(self, call: Callable[[], Awaitable[_Response]], patience: float) -> Result:
+    async def _patiently(
+        self, method: str, call: Callable[[], Awaitable[_Response]], patience: float
+    ) -> Result:
         while True:
             result = await _once(call)
+            self._called(method, _named(result))
             wait = retry_after(result)
             if wait is None or wait > patience:
                 return result
@@ -113,6 +127,19 @@ class _Limited(Refused):
 def retry_after(result: Result) -> float | None:
     """Return how long Slack asks to wait, if that is what it answered."""
     return result.retry_after if isinstance(result, _Limited) else None
+
+
+def _named(result: Result) -> str:
+    """Return which of RESULTS a result is."""
+    match result:
+        case Answered():
+            return "ok"
+        case _Limited():
+            return "ratelimited"
+        case Refused(error):
+            return NOT_SENT if error == NOT_SENT else "refused"
+        case Doubtful():
+            return "doubtful"
 
 
 def _as_query(value: object) -> str:

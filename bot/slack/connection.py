@@ -1,13 +1,20 @@
 """The bot's line to Slack: both tokens checked before anything else, one Socket Mode connection kept alive."""
 
 import asyncio
+import json
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aiohttp import WSMessage
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 
+from bot.observers import Acked, Observers
+from bot.slack.acks import kind_of
 from bot.slack.api import NOT_SENT, Answered, Refused, Result, SlackApi, retry_after
 
 _PATIENCE = 5.0
@@ -106,6 +113,20 @@ def _unreachable(result: Result) -> str:
             return "Slack cannot be reached. Check the network, the proxy and SLACK_API_URL, then start again."
 
 
+class _Handler(AsyncSocketModeHandler):
+    """Bolt's handler, which also tells how long Slack waited for each ack."""
+
+    def __init__(self, app: AsyncApp, app_token: str, ping_every: float, acked: Acked) -> None:
+        super().__init__(app, app_token, ping_interval=ping_every)
+        self._acked = acked
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as Bolt has it
+        """Answer one envelope."""
+        began = time.monotonic()
+        await super().handle(client, req)
+        self._acked(kind_of(req.payload), time.monotonic() - began)
+
+
 class SocketMode:
     """One Socket Mode connection: opened with the preflight's address, watched, and closed."""
 
@@ -117,11 +138,14 @@ class SocketMode:
         check_every: float = 5.0,
         ping_every: float = 10.0,
         connect_within: float = 30.0,
+        observers: Observers = Observers(),  # noqa: B008  # frozen, and tells nobody
     ) -> None:
         self._check_every = check_every
         self._connect_within = connect_within
-        self._handler = AsyncSocketModeHandler(app, app_token, ping_interval=ping_every)
+        self._observers = observers
+        self._handler = _Handler(app, app_token, ping_every, observers.acked)
         self._client = self._handler.client
+        self._client.on_message_listeners.append(self._heard)
         if url is not None:
             self._client.wss_uri = url
         self._watch: asyncio.Task[None] | None = None
@@ -141,6 +165,34 @@ class SocketMode:
         if self._watch is not None:
             self._watch.cancel()
         await self._handler.close_async()  # type: ignore[no-untyped-call]  # Bolt's
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection stands, as far as is known here: pings find a silent one within half a minute."""
+        session = self._client.current_session
+        return session is not None and not session.closed and not self._client.stale
+
+    @property
+    def alive(self) -> bool:
+        """Whether what reads envelopes, and what watches over the connection, still runs."""
+        watch = self._watch
+        return not self._client.message_processor.done() and not (watch and watch.done())
+
+    async def _heard(self, message: WSMessage) -> None:
+        """Tell of the greeting and the farewell of a connection; all else has an envelope, and is Bolt's."""
+        if '"envelope_id"' in message.data:
+            return
+        try:
+            told = json.loads(message.data)
+        except ValueError:
+            return
+        match told:
+            case {"type": "hello"}:
+                self._observers.connected()
+            case {"type": "disconnect"}:
+                self._observers.parted(str(told.get("reason")))
+            case _:
+                pass
 
     async def _watch_over(self) -> None:
         """Help the SDK back on its feet whenever the connection is down for two checks in a row.

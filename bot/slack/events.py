@@ -1,7 +1,9 @@
 """HTTP mode: `POST /slack/events`, for teams that do not use Socket Mode."""
 
 import re
+import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -9,6 +11,9 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_internals import build_async_context
 from slack_bolt.request.async_request import AsyncBoltRequest
+
+from bot.observers import Acked, nobody
+from bot.slack.acks import kind_of
 
 PATH = "/slack/events"
 BODY_LIMIT = 1024 * 1024
@@ -18,10 +23,13 @@ _HEADERS = {
 }
 
 
-def slack_events(app: AsyncApp) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return the handler that hands Slack's signed requests to Bolt."""
+def slack_events(
+    app: AsyncApp, acked: Acked = nobody
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the handler that hands Slack's signed requests to Bolt; `acked` hears of those that get their ack."""
 
     async def events(request: web.Request) -> web.Response:
+        began = time.monotonic()
         if not _may_be_signed(request):
             return web.Response(status=401, text="no good signature")
         raw = await request.read()
@@ -29,7 +37,11 @@ def slack_events(app: AsyncApp) -> Callable[[web.Request], Awaitable[web.Respons
             bolt_request = AsyncBoltRequest(body=raw.decode(), headers=dict(request.headers))
         except Exception:  # noqa: BLE001  # Bolt reads it before it looks at the signature
             return web.Response(status=400, text="the body is not what Slack sends")
-        return await to_aiohttp_response(await app.async_dispatch(_mended(bolt_request)))
+        mended = _mended(bolt_request)
+        response = await app.async_dispatch(mended)
+        if response.status == HTTPStatus.OK:
+            acked(kind_of(mended.body), time.monotonic() - began)
+        return await to_aiohttp_response(response)
 
     return events
 

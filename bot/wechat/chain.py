@@ -14,11 +14,12 @@ from bot.guidance import Trouble, by_key, for_trouble
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, Kept, Tokens
 from bot.link import Link
+from bot.observers import Renewed, nobody
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Component
 from bot.wechat.component_api import Issued
 from bot.wechat.flights import Flights
 from bot.wechat.kept import KeptTokens
-from bot.wechat.tokens import NoToken
+from bot.wechat.tokens import RENEWED, NoToken
 
 LONGEST = 20.0
 """Seconds after which whoever waits for a token is told that there is none."""
@@ -39,7 +40,7 @@ T = TypeVar("T")
 class Chain:
     """Gives the owners' tokens; `seeds` are refresh tokens to begin with, by owner."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # its clock and its sleep are passed in, and whoever counts
         self,
         component: Component,
         tokens: Tokens,
@@ -47,6 +48,7 @@ class Chain:
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        renewed: Renewed = nobody,
     ) -> None:
         self._component = component
         self._tokens = tokens
@@ -54,6 +56,7 @@ class Chain:
         self._seeds = seeds
         self._clock = clock
         self._flights: Flights[str | NoToken] = Flights()
+        self._observe = renewed
         self._failed: dict[str, tuple[NoToken, float]] = {}
 
     async def token(self, owner: str) -> str | NoToken:
@@ -118,7 +121,8 @@ class Chain:
         except LedgerDownError as error:
             _log.error("no tokens", extra={"reason": str(error)})  # no trace
             trouble = Trouble.TOKENS_NOT_KEPT
-        link = Link.PLATFORM if name == COMPONENT else Link.OWNER
+        link = _link_of(name)
+        self._observe(link.value, trouble.value)
         return NoToken(for_trouble(trouble), link=link)
 
     def _told(self, name: str, got: str | NoToken) -> str | NoToken:
@@ -129,8 +133,10 @@ class Chain:
             broke = got.link.value if got.link else None
             facts = {"token": name, "link": broke, "reason": got.guidance.key, **said}
             _log.warning("token not renewed", extra=facts)
+            self._observe(_link_of(name).value, got.guidance.key)
         else:
             _log.info("token renewed", extra={"token": name})
+            self._observe(_link_of(name).value, RENEWED)
         return got
 
     async def _renewed(self, owner: str, refused: str | None) -> str | NoToken:
@@ -177,6 +183,10 @@ class Chain:
         if others is None or others == tried:
             return listed if isinstance(listed, NoToken) else got or NoToken(by_key("61023"))
         return _kept_with(await self._component.authorizer_token(platform, owner, others), others)
+
+
+def _link_of(name: str) -> Link:
+    return Link.PLATFORM if name == COMPONENT else Link.OWNER
 
 
 def _is_lost(got: Issued | NoToken) -> bool:

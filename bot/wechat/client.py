@@ -9,6 +9,7 @@ import aiohttp
 import httpx
 
 from bot.guidance import Retry
+from bot.observers import CalledWeChat, nobody
 from bot.outcome import Called, Failed, Shared, Step, Unknown
 from bot.wechat import api
 from bot.wechat.tokens import NoToken, TokenSource
@@ -47,6 +48,7 @@ class WeChat:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         jitter: Callable[[], float] = random.random,
+        called: CalledWeChat = nobody,
     ) -> None:
         self._http = http
         self._url = url
@@ -55,6 +57,7 @@ class WeChat:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
+        self._called = called
 
     async def share(
         self, owner: str, env: str, appid: str, told: Callable[[Step], None] = lambda _: None
@@ -75,7 +78,7 @@ class WeChat:
             tries += 1
             began = self._clock()
             call, seconds = api.share_env(token, env, appid), min(self._timeout, end - began)
-            answer = await post(self._http, self._url, call, seconds, api.read)
+            answer = await post(self._http, self._url, call, seconds, api.read, self._called)
             took = self._clock() - began
             if isinstance(answer, api.Done):
                 told(Step("call", took, "done"))

@@ -9,6 +9,7 @@ import httpx
 
 from bot.guidance import Guidance, Trouble, for_code, for_trouble
 from bot.link import Link
+from bot.observers import CalledWeChat, nobody
 from bot.outcome import Said
 from bot.wechat import component_api as api
 from bot.wechat.api import Call, Refused, Troubled
@@ -42,6 +43,7 @@ class Component:
         appsecret: str,
         timeout: float,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        called: CalledWeChat = nobody,
     ) -> None:
         self._http = http
         self._url = url
@@ -49,6 +51,7 @@ class Component:
         self._appsecret = appsecret
         self._seconds = min(timeout, MOST_SECONDS)
         self._sleep = sleep
+        self._called = called
 
     async def token(self, ticket: str) -> Issued | NoToken:
         """Return the platform's new access token."""
@@ -91,7 +94,7 @@ class Component:
     async def _ask(
         self, link: Link, call: Call, read: Callable[[int, bytes], T | Refused | Troubled]
     ) -> T | NoToken:
-        once = partial(post, self._http, self._url, call, self._seconds, read)
+        once = partial(post, self._http, self._url, call, self._seconds, read, self._called)
         answer = await once()
         if isinstance(answer, Refused | Troubled) and _passes_by_itself(answer):
             await self._sleep(_PAUSE)

@@ -11,6 +11,7 @@ import httpx
 
 from bot.command import is_env
 from bot.guidance import Trouble
+from bot.observers import CalledWeChat, nobody
 from bot.wechat.api import Call, Refused, Troubled, guidance_for, read_object
 from bot.wechat.tokens import NoToken, TokenSource
 from bot.wechat.transport import post
@@ -44,12 +45,18 @@ class Envs:
     """Reads the envs of owners; one try each, since nobody waits for it long. `timeout` in seconds."""
 
     def __init__(
-        self, http: httpx.AsyncClient, url: str, tokens: TokenSource, timeout: float
+        self,
+        http: httpx.AsyncClient,
+        url: str,
+        tokens: TokenSource,
+        timeout: float,
+        called: CalledWeChat = nobody,
     ) -> None:
         self._http = http
         self._url = url
         self._tokens = tokens
         self._timeout = timeout
+        self._called = called
 
     async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
         """Return the owner's envs, none where WeChat does not tell, and for how many seconds to believe it."""
@@ -65,7 +72,7 @@ class Envs:
         if isinstance(token, NoToken):
             return token.guidance.key
         call = get_env_info(token)
-        envs = await post(self._http, self._url, call, self._timeout, read_envs)
+        envs = await post(self._http, self._url, call, self._timeout, read_envs, self._called)
         if isinstance(envs, Refused | Troubled):
             guidance, _ = guidance_for(envs)
             return guidance.key

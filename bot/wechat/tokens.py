@@ -16,8 +16,15 @@ import httpx
 
 from bot.guidance import Guidance, Trouble, for_trouble
 from bot.link import Link
+from bot.observers import Renewed, nobody
 from bot.outcome import Said
 from bot.wechat.transport import exchange, limits
+
+TOKEN_SERVER = "token server"  # noqa: S105  # a label
+"""What stands for a link of the chain where the token server is read."""
+
+RENEWED = "renewed"
+"""How a renewal, or a reading, ends well."""
 
 _READ_AGAIN_AFTER = 60.0
 _MARGIN = 0.9
@@ -68,19 +75,21 @@ class FixedToken:
 class TokenServer:
     """Token source 2: read from the company's token server, each token for at most a minute."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
         self,
         http: httpx.AsyncClient,
         url: str,
         authorization: str | None,
         clock: Callable[[], float],
         timeout: float = _TIMEOUT,
+        renewed: Renewed = nobody,
     ) -> None:
         self._http = http
         self._url = url
         self._headers = {"Authorization": authorization} if authorization else {}
         self._clock = clock
         self._timeout = timeout
+        self._renewed = renewed
         self._kept: dict[str, tuple[str, float]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -100,9 +109,11 @@ class TokenServer:
                 if kept and (kept != refused if refused else self._clock() < until):
                     return kept
                 token = await self._read(owner)
-                return Trouble.TOKEN_SERVER_STALE if token == refused else token
+                read = Trouble.TOKEN_SERVER_STALE if token == refused else token
         except TimeoutError:
-            return Trouble.TOKEN_SERVER_SLOW
+            read = Trouble.TOKEN_SERVER_SLOW
+        self._renewed(TOKEN_SERVER, read.value if isinstance(read, Trouble) else RENEWED)
+        return read
 
     async def _read(self, owner: str) -> str | Trouble:
         url = self._url.replace("{appid}", owner)

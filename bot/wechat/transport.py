@@ -1,6 +1,7 @@
 """Send one HTTP request and receive a bounded answer, or say which trouble kept it from coming."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,7 +11,11 @@ import httpx
 from httpx_aiohttp.transport import AiohttpResponseStream
 
 from bot.guidance import Trouble
+from bot.observers import CalledWeChat, nobody
 from bot.wechat.api import BODY_LIMIT, Call, Refused, Troubled
+
+CUT_SHORT = "cut short"
+"""What stands for the answer where whoever asked has stopped waiting."""
 
 _LONGEST_CONNECT = 5.0
 _SERVER_ERROR = 500
@@ -62,14 +67,42 @@ def limits(seconds: float) -> httpx.Timeout:
     return httpx.Timeout(seconds, connect=connect, pool=connect)
 
 
-async def post(
+async def post(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
+    http: httpx.AsyncClient,
+    url: str,
+    call: Call,
+    seconds: float,
+    read: Callable[[int, bytes], T | Refused | Troubled],
+    called: CalledWeChat = nobody,
+) -> T | Refused | Troubled:
+    """Return what `read` makes of WeChat's answer to a call, or what kept it from coming; `url` is the API's base."""
+    began, answer = time.monotonic(), CUT_SHORT
+    try:
+        answered = await _post(http, url, call, seconds, read)
+        answer = _named(answered)
+    finally:
+        called(call.path.rpartition("/")[2], answer, time.monotonic() - began)
+    return answered
+
+
+def _named(answer: object) -> str:
+    """Return an answer's errcode, or the trouble that stands in for one."""
+    match answer:
+        case Refused(said):
+            return str(said.errcode)
+        case Troubled(trouble):
+            return trouble.value
+        case _:
+            return "0"
+
+
+async def _post(
     http: httpx.AsyncClient,
     url: str,
     call: Call,
     seconds: float,
     read: Callable[[int, bytes], T | Refused | Troubled],
 ) -> T | Refused | Troubled:
-    """Return what `read` makes of WeChat's answer to a call, or what kept it from coming; `url` is the API's base."""
     request = http.build_request(
         "POST",
         url + call.path,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
@@ -40,6 +41,9 @@ class Upkeep:
         self._jitter = jitter
         self._every = every
         self._woken = asyncio.Event()
+        self._left: dict[Link, list[float]] = {}
+        self._seen = 0.0  # by time.monotonic()
+        self._renewals = 0  # since then
         self._failures: Counter[str] = Counter()
         self._skipping: Counter[str] = Counter()
 
@@ -55,6 +59,8 @@ class Upkeep:
             self._woken.clear()
             try:
                 await self._look()
+                if self._renewals:
+                    self._note(await self._tokens.all())
             except LedgerDownError as error:
                 _log.warning("the ledger is down", extra={"reason": str(error)})
             except Exception:  # noqa: BLE001  # without it every token would be renewed too late
@@ -69,8 +75,24 @@ class Upkeep:
         """Return how the ticket, the platform's token and each owner's token stand."""
         return link_states(await self._tokens.all(), self._owners())
 
+    def left(self) -> Mapping[Link, Sequence[float]]:
+        """Return for how many seconds each token of a link is good yet, as the last look found it; nothing before the first."""
+        passed = time.monotonic() - self._seen
+        return {
+            link: [max(0.0, left - passed) for left in each] for link, each in self._left.items()
+        }
+
+    def _note(self, kept: Mapping[str, Kept]) -> None:
+        self._seen, self._renewals = time.monotonic(), 0
+        self._left = {link: [] for link in Link}
+        for name in (TICKET, COMPONENT, *self._owners()):
+            found = kept.get(name)
+            good = found.left if found and found.value is not None else 0.0
+            self._left[_LINKS.get(name, Link.OWNER)].append(good)
+
     async def _look(self) -> None:
         kept = await self._tokens.all()
+        self._note(kept)
         if not await self._renewed(COMPONENT, kept.get(COMPONENT)):
             return  # no owner's token can be made without it
         turns = asyncio.Semaphore(_AT_ONCE)
@@ -93,6 +115,7 @@ class Upkeep:
             self._skipping[name] = min(2 ** self._failures[name] - 2, _MOST_SKIPPED)
             return False
         del self._failures[name]
+        self._renewals += 1
         return True
 
     def _is_due(self, kept: Kept | None) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Connection
 
 from bot.ledger import Event, Ledger, LedgerDownError
-from bot.ledger.events import record
+from bot.ledger.events import all_told, record
 from bot.ledger.statements import Statements
 from bot.ledger.writer import Writer
 from bot.outcome import Shared
@@ -62,3 +62,19 @@ async def test_what_is_no_request_is_told_too(sqlite: Database, kind: str) -> No
     ledger: Ledger = sqlite.ledger("a", told=told.append)
     await ledger.note(kind, ORIGIN, {"env": "prod-1"})
     assert [(event.kind, event.facts["env"]) for event in told] == [(kind, "prod-1")]
+
+
+async def test_a_listener_that_fails_keeps_nobody_from_hearing_and_the_ledger_from_nothing(
+    sqlite: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+
+    def fails(_: Event) -> None:
+        raise RuntimeError("made up")
+
+    hear = all_told(fails, lambda event: told.append(event.kind))
+    ledger = sqlite.ledger("a", told=hear)
+    for kind in ("denied", "mistake"):
+        await ledger.note(kind, ORIGIN, {})
+    assert told == ["denied", "mistake"]
+    assert caplog.messages == ["unforeseen error"] * 2

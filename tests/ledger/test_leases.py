@@ -485,3 +485,18 @@ async def test_a_move_that_was_recorded_but_not_told_is_told_at_the_next_try(
     assert await ledger.place(entry, "C1/1.5")
     assert on_postgresql.kinds() == ["accepted", "placed"]
     await ledger.close()
+
+
+async def test_it_is_writable_while_the_last_beat_was_taken(
+    database: Database, ledger: Ledger
+) -> None:
+    assert not ledger.writable  # nobody knows yet
+    await ledger.beat()
+    assert ledger.writable
+    with database.locked(), pytest.raises(LedgerDownError):
+        await ledger.beat()
+    assert not ledger.writable
+    await ledger.beat()
+    assert ledger.writable
+    assert ledger.alive
+    assert ledger.queued == 0

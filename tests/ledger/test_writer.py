@@ -408,3 +408,31 @@ async def test_a_server_that_does_not_answer_is_reported_and_works_again(
         os.kill(pid, signal.SIGCONT)
     assert await writer.run(add("next")) == "next"
     await writer.close()
+
+
+async def test_it_tells_of_each_piece_of_work_how_long_it_took_and_whether_it_was_taken(
+    database: Database,
+) -> None:
+    told: list[tuple[float, bool]] = []
+    writer = Writer(
+        database.open().engine, transacted=lambda seconds, taken: told.append((seconds, taken))
+    )
+    await writer.run(add("same"))
+    with pytest.raises(LedgerDownError):
+        await writer.run(add("same"))
+    await writer.close()
+    assert [taken for _, taken in told] == [True, False]
+    assert all(0 < seconds < SOON for seconds, _ in told)
+
+
+async def test_it_knows_how_much_waits_and_whether_its_thread_runs(
+    writer: Writer, gate: Gate
+) -> None:
+    tasks = await queued(writer, add("a"), add("b"))
+    assert writer.queued == 2
+    gate.opened.set()
+    await asyncio.gather(*tasks)
+    assert writer.queued == 0
+    assert writer.alive
+    await writer.close()
+    assert not writer.alive

@@ -1,8 +1,11 @@
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bot.ledger.opening import open_database
+from tests.conftest import free_port
+from tests.ops.served import Served
 
 
 @pytest.fixture
@@ -12,3 +15,15 @@ def ledger(environ: dict[str, str], database: Path) -> Path:
     opened.engine.dispose()
     opened.release()
     return database
+
+
+@pytest.fixture
+def served(http: aiohttp.ClientSession) -> Served:
+    """Return where a bot will listen."""
+    return Served(http, free_port())
+
+
+@pytest.fixture
+def listening(environ: dict[str, str], served: Served) -> dict[str, str]:
+    """Return the environment of a bot over Socket Mode that listens too."""
+    return environ | {"PORT": str(served.port)}

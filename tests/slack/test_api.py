@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import pytest
 from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.loopback import Handler, cut
 from bot.playground.slack import (
@@ -13,7 +14,16 @@ from bot.playground.slack import (
     Refuses,
     ServerError,
 )
-from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, Result, SlackApi, retry_after
+from bot.slack.api import (
+    NOT_SENT,
+    RESULTS,
+    Answered,
+    Doubtful,
+    Refused,
+    Result,
+    SlackApi,
+    retry_after,
+)
 from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, served, use_up, web_client
 
 HELLO: dict[str, object] = {"channel": RELEASES, "text": "hello"}
@@ -271,3 +281,25 @@ async def test_no_result_shows_a_token_or_an_address(
             shown = repr(await asked(http, sleep, handler, ask))
             assert "xoxb" not in shown
             assert "http:" not in shown
+
+
+async def test_each_call_is_told_with_how_it_ended(
+    slack: LocalSlack, client: AsyncWebClient, sleep: Sleep
+) -> None:
+    told: list[tuple[str, str]] = []
+    api = SlackApi(client, sleep, lambda method, result: told.append((method, result)))
+    slack.fail(
+        "chat.postMessage", RateLimited(1), ServerError(), Refuses("msg_too_long"), Dropped()
+    )
+    for _ in range(3):
+        await api.write("chat.postMessage", 5.0, **HELLO)
+    nowhere = f"http://127.0.0.1:{free_port()}/commands/1"
+    await api.respond(nowhere, 0.0, {"text": "hello"})
+    await api.read("auth.test")
+    results = ("ratelimited", "doubtful", "refused", "doubtful")
+    assert told == [
+        *(("chat.postMessage", result) for result in results),
+        ("response_url", "not sent"),
+        ("auth.test", "ok"),
+    ]
+    assert {result for _, result in told} == set(RESULTS)

@@ -7,6 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages import Message
 from bot.messages.blocks import message
+from bot.observers import Observers
 from bot.playground.slack import Dropped, Fault, LocalSlack, RateLimited, Refuses, ServerError
 from bot.playground.stage import APPID
 from bot.request import Origin
@@ -14,11 +15,12 @@ from bot.slack.api import SlackApi
 from bot.slack.commands import Commands
 from bot.slack.connection import Ready, SocketMode, Unusable, preflight
 from bot.slack.listeners import bolt_app
-from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, web_client
+from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, soon, web_client
 from tests.languages import ENGLISH
 
 SOON = 0.05
 OPEN = "apps.connections.open"
+TELLS_NOBODY = Observers()
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
 
 BAD_BOT = "SLACK_BOT_TOKEN is not accepted by Slack"
@@ -166,11 +168,16 @@ async def test_a_slack_that_cannot_be_reached_is_one_problem_not_two(
 
 @asynccontextmanager
 async def connected(
-    slack: LocalSlack, client: AsyncWebClient, url: str | None = None
+    slack: LocalSlack,
+    client: AsyncWebClient,
+    url: str | None = None,
+    observers: Observers = TELLS_NOBODY,
 ) -> AsyncIterator[SocketMode]:
     """Connect a bot that echoes, with a watch that need not be waited for."""
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    socket = SocketMode(app, slack.world.app_token, url, check_every=SOON, ping_every=SOON)
+    socket = SocketMode(
+        app, slack.world.app_token, url, check_every=SOON, ping_every=SOON, observers=observers
+    )
     try:
         assert await socket.open()
         yield socket
@@ -212,6 +219,43 @@ async def test_a_socket_that_does_not_open_in_time_is_given_up(
     socket = SocketMode(app, slack.world.app_token, nowhere, ping_every=SOON, connect_within=0.2)
     assert not await socket.open()
     await socket.close()
+
+
+async def test_it_knows_whether_it_is_connected(slack: LocalSlack, client: AsyncWebClient) -> None:
+    async with connected(slack, client) as socket:
+        assert socket.connected
+        slack.fail(OPEN, Refuses("internal_error"))
+        slack.drop_sockets()
+        await soon(lambda: not socket.connected)
+        await soon(lambda: socket.connected)
+        assert await answers(slack)
+        assert socket.alive
+    assert not socket.connected
+    assert not socket.alive
+
+
+async def test_it_tells_how_each_connection_begins_and_why_slack_ended_it(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    told: list[str] = []
+    observers = Observers(connected=lambda: told.append("connected"), parted=told.append)
+    async with connected(slack, client, observers=observers):
+        await soon(lambda: told == ["connected"])
+        await slack.disconnect("warning")
+        await soon(lambda: told[:3] == ["connected", "warning", "connected"])
+
+
+async def test_it_tells_how_long_slack_waited_for_which_kind_of_ack(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    told: list[tuple[str, float]] = []
+    observers = Observers(acked=lambda kind, seconds: told.append((kind, seconds)))
+    async with connected(slack, client, observers=observers):
+        assert await answers(slack)
+        await soon(lambda: told)
+    ((kind, seconds),) = told
+    assert kind == "command"
+    assert 0 < seconds < 3
 
 
 async def test_a_socket_that_was_never_opened_can_be_closed(

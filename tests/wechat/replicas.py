@@ -54,6 +54,8 @@ class Replica:
     heard: Heard
     woken: list[None]
     tasks: Tasks
+    renewals: list[tuple[str, str]]
+    """What was told of renewals: link and result."""
 
     async def kept(self, name: str) -> Kept:
         """Return what the ledger has of this name, which must be there."""
@@ -95,7 +97,15 @@ class Replicas:
         component = Component(
             self.http, self.wechat.url, platform.component_appid, secret, 3.0, briefly
         )
-        chain = Chain(component, tokens, seeds or {}, clock=clock or self.clock, sleep=briefly)
+        renewals: list[tuple[str, str]] = []
+        chain = Chain(
+            component,
+            tokens,
+            seeds or {},
+            clock=clock or self.clock,
+            sleep=briefly,
+            renewed=lambda link, result: renewals.append((link, result)),
+        )
         upkeep = Upkeep(chain, tokens, lambda: owners, jitter)
         woken: list[None] = []
 
@@ -107,7 +117,9 @@ class Replicas:
         exchanges = Exchanges(component, chain, tokens, time.time, briefly)
         heard = Heard(exchanges, chain, tokens, wake, tasks.start)
         self.made.append(
-            Replica(ledger, tokens, component, chain, upkeep, exchanges, heard, woken, tasks)
+            Replica(
+                ledger, tokens, component, chain, upkeep, exchanges, heard, woken, tasks, renewals
+            )
         )
         return self.made[-1]
 

@@ -5,6 +5,7 @@ import httpx
 import pytest
 
 from bot.guidance import Trouble, for_code, for_trouble
+from bot.ledger.tokens import TICKET_LIFE
 from bot.link import Link
 from bot.outcome import Failed, Outcome, Shared
 from bot.playground.wechat import Answer, Code, Drop, Hang, LocalWeChat, Status
@@ -334,3 +335,20 @@ async def test_no_answer_to_a_renewal_never_speaks_of_a_share_that_may_have_happ
     assert isinstance(outcome, Failed)
     assert outcome.guidance == for_trouble(Trouble.NO_TOKEN_ANSWER)
     assert not outcome.guidance.in_doubt
+
+
+async def test_each_renewal_is_told_with_its_link_and_how_it_ended(
+    replicas: Replicas, replica: Replica, wechat: LocalWeChat
+) -> None:
+    await replica.token()
+    assert replica.renewals == [("platform", "renewed"), ("owner", "renewed")]
+    without_ticket = replicas.make()
+    replicas.run_out("component", OWNER)
+    replicas.later(TICKET_LIFE, "ticket")
+    assert isinstance(await without_ticket.chain.token(OWNER), NoToken)
+    assert without_ticket.renewals == [("platform", "no-ticket"), ("owner", "no-ticket")]
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 2.0)
+    wechat.platform.next("api_component_token", Code(61004))
+    late = replicas.make()
+    assert isinstance(await late.chain.token(OWNER), NoToken)
+    assert late.renewals == [("platform", "61004"), ("owner", "61004")]

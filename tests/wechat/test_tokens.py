@@ -328,3 +328,24 @@ def test_a_token_is_found_in_what_token_servers_answer(
 def test_reading_a_token_never_raises(body: bytes) -> None:
     found = read_token(body)
     assert found is None or (found[0].isascii() and found[0].isprintable() and " " not in found[0])
+
+
+async def test_each_reading_is_told_with_how_it_ended_and_what_is_remembered_is_not(
+    http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock
+) -> None:
+    told: list[tuple[str, str]] = []
+    server = TokenServer(
+        http,
+        wechat.token_url,
+        wechat.authorization,
+        clock,
+        renewed=lambda link, result: told.append((link, result)),
+    )
+    token = await server.token(OWNER)
+    assert isinstance(token, str)
+    assert await server.token(OWNER) == token
+    assert told == [("token server", "renewed")]
+    wechat.next_token(Status(503))
+    clock.now += 61
+    await server.token(OWNER)
+    assert told[1:] == [("token server", "token-server-answer")]

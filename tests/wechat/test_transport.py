@@ -7,7 +7,8 @@ import pytest
 
 from bot.guidance import Trouble
 from bot.playground.wechat import Answer, Drip, Drop, GzipBomb, Hang, Huge, LocalWeChat, Truncated
-from bot.wechat.transport import Received, exchange, limits
+from bot.wechat.api import read, share_env
+from bot.wechat.transport import Received, exchange, limits, post
 from tests.wechat.conftest import answers, closes, http_answer, mute, wire
 
 SECRET = "t0k3n"
@@ -308,3 +309,38 @@ async def test_the_request_that_libraries_see_does_not_hold_the_query(
 @pytest.mark.parametrize(("seconds", "connect"), [(60.0, 5.0), (10.0, 5.0), (5.0, 2.5), (0.2, 0.1)])
 def test_connecting_ends_well_before_the_whole_is_late(seconds: float, connect: float) -> None:
     assert limits(seconds) == httpx.Timeout(seconds, connect=connect, pool=connect)
+
+
+@pytest.mark.parametrize(
+    ("wired", "answer"),
+    [
+        (http_answer(b'{"errcode":0}'), "0"),
+        (http_answer(b'{"errcode":85088,"errmsg":"no qbase privilege"}'), "85088"),
+        (http_answer(b"no", "502 Bad Gateway"), "gateway-broken"),
+        (b"", "timeout"),
+    ],
+    ids=["yes", "no", "trouble", "silence"],
+)
+async def test_each_call_is_told_with_its_answer_and_without_its_secrets(
+    http: httpx.AsyncClient, wired: bytes, answer: str
+) -> None:
+    told: list[tuple[str, str, float]] = []
+    async with answers(wired) as wechat:
+        call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")
+        await post(http, wechat.url, call, 0.5, read, lambda *heard: told.append(heard))
+    ((api, heard, seconds),) = told
+    assert (api, heard) == ("shareenv", answer)
+    assert 0 < seconds < 5
+
+
+async def test_a_call_that_nobody_waits_for_any_more_is_told_too(http: httpx.AsyncClient) -> None:
+    told: list[str] = []
+    async with mute() as wechat:
+        call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")
+        calling = asyncio.create_task(
+            post(http, wechat.url, call, 5.0, read, lambda _, answer, __: told.append(answer))
+        )
+        await wechat.arrived.acquire()
+        calling.cancel()
+        await asyncio.wait([calling])
+    assert told == ["cut short"]

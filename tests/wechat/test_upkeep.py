@@ -11,6 +11,7 @@ from bot.ledger.tokens import Kept
 from bot.link import Link, LinkState
 from bot.playground.wechat import Code, Hang, LocalWeChat
 from bot.wechat.upkeep import Upkeep, link_states
+from tests.conftest import soon
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints, serving
 
@@ -282,3 +283,31 @@ def test_the_links_stand_in_the_order_of_the_chain_and_owners_that_are_not_set_a
         (Link.OWNER, OWNER),
         (Link.OWNER, OTHER),
     ]
+
+
+async def test_it_knows_for_how_long_the_tokens_are_good_as_of_its_last_look(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    replica = await two_owners(replicas, wechat, 0.5)
+    left = replica.upkeep.left
+    assert left() == {}  # nobody has looked yet
+    replicas.run_out(OTHER)
+    wechat.platform.always("api_authorizer_token", Code(50002))
+    async with keeping(replica):
+        await soon(left)
+        (owner, other), (platform,) = left()[Link.OWNER], left()[Link.PLATFORM]
+        assert LIFE - 60 < owner <= LIFE
+        assert LIFE - 60 < platform <= LIFE
+        assert other == 0.0
+        assert 11 * 3600 < left()[Link.TICKET][0] <= 12 * 3600
+
+
+async def test_it_knows_of_what_it_has_renewed_without_looking_again(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    replica = await two_owners(replicas, wechat, 0.5)
+    replicas.run_out(OWNER, OTHER)
+    async with keeping(replica):
+        await soon(
+            lambda: all(left > LIFE - 60 for left in replica.upkeep.left().get(Link.OWNER, [0]))
+        )

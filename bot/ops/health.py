@@ -1,0 +1,109 @@
+"""Whether the bot is well, part by part: known from what it does anyway, so that asking costs nothing and never waits."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.link import Link
+
+Trouble = Callable[[], str | None]
+"""Tells in a few words what is wrong with a part, without names and secrets; None if nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How one part is, and for how many seconds it has been well or not."""
+
+    why: str | None
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return self.why is None
+
+    @property
+    def json(self) -> dict[str, object]:
+        """The part as operators see it."""
+        wrong = {} if self.ok else {"why": self.why}
+        return {"ok": self.ok, **wrong, "for_seconds": round(self.seconds, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How all parts are; `ok` if those are that matter."""
+
+    ok: bool
+    parts: Mapping[str, Part]
+
+    @property
+    def json(self) -> dict[str, object]:
+        """The report as operators see it."""
+        return {"ok": self.ok, "parts": {name: part.json for name, part in self.parts.items()}}
+
+
+class Health:
+    """Looks at the parts; of `minor` ones it tells too, but they take nothing away."""
+
+    def __init__(
+        self,
+        parts: Mapping[str, Trouble],
+        clock: Callable[[], float],
+        *,
+        minor: Mapping[str, Trouble] | None = None,
+    ) -> None:
+        self._major = frozenset(parts)
+        self._troubles = {**parts, **(minor or {})}
+        self._clock = clock
+        self._since = dict.fromkeys(self._troubles, (True, clock()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all parts."""
+        return tuple(self._troubles)
+
+    def look(self) -> Report:
+        """Return how the parts are now; what is looked at every second knows when it has changed."""
+        parts = {name: self._part(name, trouble()) for name, trouble in self._troubles.items()}
+        return Report(all(parts[name].ok for name in self._major), parts)
+
+    def _part(self, name: str, why: str | None) -> Part:
+        now, ok = self._clock(), why is None
+        was, since = self._since[name]
+        if was is not ok:
+            self._since[name] = ok, now
+            since = now
+        return Part(why, now - since)
+
+
+def unless(fine: Callable[[], bool], why: str) -> Trouble:
+    """Return the trouble `why` of a part that is not fine."""
+    return lambda: None if fine() else why
+
+
+def chain_trouble(left: Mapping[Link, Sequence[float]]) -> str | None:
+    """Return why nobody's env can be shared, given for how long the tokens of each link are good.
+
+    One owner of several who withdrew the authorisation takes the envs of the others no service away.
+    """
+    if not left:
+        return "the tokens have not been looked at yet"
+    if not any(left[Link.PLATFORM]):
+        return "the platform's token is not good"
+    return None if any(left[Link.OWNER]) else "no owner's token is good"
+
+
+def ticket_trouble(left: Mapping[Link, Sequence[float]]) -> str | None:
+    """Return why the tokens there are cannot be renewed."""
+    return None if any(left.get(Link.TICKET, ())) else "there is no good ticket from WeChat"
+
+
+def refusal(refused: Sequence[str] | None) -> str | None:
+    """Return that a newer policy file was refused; what is wrong with it may name people, so the log has that."""
+    return f"a newer file was refused, see the log for what is wrong with it" if refused else None
+
+
+def ended(tasks: Sequence[asyncio.Task[None]]) -> str | None:
+    """Return that something has died which must go on until the stop."""
+    died = any(task.done() and not task.cancelled() and task.exception() for task in tasks)
+    return "a task that must go on has died" if died else None

@@ -1,0 +1,47 @@
+"""The closed sets that labels are taken from: nothing that comes from outside can make another series."""
+
+from collections.abc import Collection
+from typing import Final, get_args
+
+from bot.command.mistake import Mistake
+from bot.guidance import CODES, Trouble, all_guidance
+from bot.link import Link
+from bot.policy.kinds import Denial
+from bot.slack.api import RESPONSE_URL
+from bot.wechat.tokens import RENEWED, TOKEN_SERVER
+from bot.wechat.transport import CUT_SHORT
+
+OTHER: Final = "other"
+"""What is not known here."""
+
+COMMANDS: Final = (
+    *("accepted", "withdrawn", "under way", "shared before", "dry run", "asked"),
+    *("denied", "no owner", "mistake"),
+)
+"""The ledger's events that tell what came of what somebody asked for."""
+
+OUTCOMES: Final = (
+    *("shared", "failed", "unknown", "denied", "rejected", "cancelled", "expired"),
+    *("skipped", "finished"),
+)
+DELIVERIES: Final = ("delivered", "not delivered", "nowhere to answer", "given up")
+DENIALS: Final = (*(kind.__name__ for kind in get_args(Denial)), "SeveralRules", "NoApprover")
+MISTAKES: Final = tuple(kind.__name__ for kind in get_args(Mistake))
+METHODS: Final = (
+    *("apps.connections.open", "auth.test", "users.info", "usergroups.users.list"),
+    *("chat.postEphemeral", "chat.postMessage", "chat.update", "views.open", "views.publish"),
+    *("conversations.history", "conversations.info", "conversations.replies", RESPONSE_URL),
+)
+FAREWELLS: Final = ("warning", "refresh_requested", "link_disabled", "too_many_websockets")
+WECHAT_CALLS: Final = (
+    *("shareenv", "getenvinfo", "api_component_token", "api_authorizer_token"),
+    *("api_query_auth", "api_get_authorizer_list", "api_start_push_ticket"),
+)
+ANSWERS: Final = frozenset({"0", *map(str, CODES), *(each.value for each in Trouble), CUT_SHORT})
+LINKS: Final = (Link.PLATFORM.value, Link.OWNER.value, TOKEN_SERVER)
+RENEWALS: Final = frozenset({RENEWED, *(guidance.key for guidance in all_guidance())})
+
+
+def known(value: object, values: Collection[str]) -> str:
+    """Return `value` if it is one of `values`, else OTHER."""
+    return value if isinstance(value, str) and value in values else OTHER

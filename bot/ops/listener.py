@@ -1,0 +1,73 @@
+"""The HTTP listener: what Slack and WeChat post, and what operators and their machines ask."""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from http import HTTPStatus
+
+from aiohttp import web
+
+from bot.ops.health import Health
+from bot.slack.events import BODY_LIMIT
+
+HEALTHZ, READYZ, METRICS = "/healthz", "/readyz", "/metrics"
+
+_LONGEST_HOST = 60  # characters, in a sentence
+_LAST_ACKS = 3.0  # seconds for HTTP requests under way; Slack does not wait longer
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class CannotListenError(Exception):
+    """HOST and PORT cannot be used; the text says so in a sentence with the fix."""
+
+
+async def listen(
+    stack: AsyncExitStack,
+    host: str,
+    port: int,
+    posts: Mapping[str, Handler],
+    gets: Mapping[str, Handler],
+) -> str:
+    """Serve HTTP until the stack is left, POST and GET by path; return the address, or raise CannotListenError."""
+    server = web.Application(client_max_size=BODY_LIMIT)
+    for path, handler in posts.items():
+        server.router.add_post(path, handler)
+    for path, handler in gets.items():
+        server.router.add_get(path, handler)
+    runner = web.AppRunner(
+        server,
+        access_log=None,
+        auto_decompress=False,  # neither Slack nor WeChat packs what it sends
+        shutdown_timeout=_LAST_ACKS,
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        # asyncio's own words say the address once more; the DNS's errors have numbers below nought.
+        known = error.errno is not None and error.errno > 0
+        why = os.strerror(error.errno or 0) if known else error.strerror
+        raise _unusable(host, port, why or type(error).__name__) from error
+    except ValueError as error:  # a name that is too long, or not one that the DNS could hold
+        raise _unusable(host, port, "this is no host's name") from error
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _unusable(host: str, port: int, why: str) -> CannotListenError:
+    shown = host if len(host) <= _LONGEST_HOST else f"{host[:_LONGEST_HOST]}…"
+    return CannotListenError(
+        f"HOST {shown} and PORT {port} cannot be used ({why}). Choose others, or stop what uses them."
+    )
+
+
+def answering(health: Health) -> Handler:
+    """Return the handler that tells how the parts are: 200 if those are well that matter, else 503."""
+
+    async def answer(_: web.Request) -> web.Response:
+        report = health.look()
+        status = HTTPStatus.OK if report.ok else HTTPStatus.SERVICE_UNAVAILABLE
+        return web.json_response(report.json, status=status, headers={"Cache-Control": "no-store"})
+
+    return answer

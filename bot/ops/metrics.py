@@ -1,0 +1,182 @@
+"""Count what the rooms tell, for Prometheus: names that stay, and labels from closed sets alone."""
+
+import platform
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+
+from aiohttp import hdrs, web
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    ProcessCollector,
+)
+from prometheus_client.exposition import choose_encoder
+
+from bot.ledger import Event
+from bot.link import Link
+from bot.observers import Observers
+from bot.ops import labels
+from bot.ops.health import Health
+from bot.ops.labels import known
+from bot.slack.acks import KINDS
+from bot.slack.api import RESULTS
+
+_ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)  # Slack gives up after three
+_CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LEDGER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
+_LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 3)
+_DEPTHS = {
+    "work_under_way": "Requests, clicks and forms that are worked on",
+    "batch_items_waiting": "Items of batches that have not begun",
+    "ledger_queue": "Work that waits for the ledger",
+}
+
+
+class Metrics:
+    """All that is counted, in a registry of its own; `observers` are whom the rooms tell."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        build = Info("share_env_build", "The version that runs", registry=self.registry)
+        build.info({"version": version, "python": platform.python_version()})
+        self._of_events()
+        self._calls = self._counter("wechat_calls", "Calls to WeChat", "api", "answer")
+        self._call_seconds = self._histogram(
+            "wechat_call_seconds", "Calls to WeChat", _CALL_BUCKETS, "outcome"
+        )
+        self._ledger = self._histogram("ledger_seconds", "Work of the ledger", _LEDGER_BUCKETS)
+        self._failures = self._counter("ledger_failures", "Work that the ledger did not take")
+        self._reloads = self._counter("policy_reloads", "Newer policy files", "result")
+        acks = self._histogram("ack_seconds", "Acks to Slack", _ACK_BUCKETS, "kind")
+        slack = self._counter("slack_calls", "Calls of Slack's Web API", "method", "result")
+        farewells = self._counter("slack_disconnects", "Connections that Slack ended", "reason")
+        renewals = self._counter("renewals", "Renewals of tokens", "link", "result")
+        self.observers = Observers(
+            acked=lambda kind, seconds: acks.labels(known(kind, KINDS)).observe(seconds),
+            called_slack=_counting(slack, labels.METHODS, RESULTS),
+            connected=self._counter("slack_connections", "Connections opened").inc,
+            parted=_counting(farewells, labels.FAREWELLS),
+            called_wechat=self._called_wechat,
+            renewed=_counting(renewals, labels.LINKS, labels.RENEWALS),
+            transacted=self._transacted,
+            reloaded=lambda taken: self._reloads.labels("taken" if taken else "refused").inc(),
+            lagged=self._histogram("loop_lag_seconds", "How late", _LAG_BUCKETS).observe,
+        )
+        _from_nought(farewells, labels.FAREWELLS)
+        _from_nought(self._reloads, ("taken", "refused"))
+
+    def _of_events(self) -> None:
+        self._commands = self._counter("commands", "What was asked for", "outcome")
+        self._denials = self._counter("denials", "Why the policy said no", "reason")
+        self._mistakes = self._counter("mistakes", "What was mistyped", "mistake")
+        self._requests = self._counter("requests", "How requests ended", "outcome")
+        self._deliveries = self._counter("deliveries", "Answers", "result")
+        self._taken_over = self._counter("taken_over", "Requests that others had begun")
+        _from_nought(self._commands, labels.COMMANDS)
+        _from_nought(self._denials, labels.DENIALS)
+        _from_nought(self._requests, labels.OUTCOMES)
+        _from_nought(self._deliveries, labels.DELIVERIES)
+
+    def told(self, event: Event) -> None:
+        """Count one event of the ledger's, in whichever thread."""
+        detail, outcome = event.facts.get("detail"), event.facts.get("outcome")
+        of_request = event.facts.get("request") is not None
+        if of_request and outcome:
+            self._requests.labels(known(outcome, labels.OUTCOMES)).inc()
+        elif event.kind in labels.COMMANDS:
+            self._commands.labels(event.kind).inc()
+        match event.kind:
+            case "denied" if not of_request:
+                self._denials.labels(known(detail, labels.DENIALS)).inc()
+            case "mistake":
+                for mistake in str(detail).split():  # a form can have several
+                    self._mistakes.labels(known(mistake, labels.MISTAKES)).inc()
+            case "left out":
+                self._requests.labels("skipped").inc()
+            case "taken over":
+                self._taken_over.inc()
+            case kind if kind in labels.DELIVERIES:
+                self._deliveries.labels(kind).inc()
+            case _:
+                pass
+
+    def look_at(
+        self,
+        ready: Health,
+        depths: Mapping[str, Callable[[], int]],
+        left: Callable[[], Mapping[Link, Sequence[float]]] | None,
+    ) -> None:
+        """Ask anew at each scrape: how the parts of `ready` are, what is under way by name, how long tokens are good."""
+        whole = self._gauge("ready", "Whether all parts are well that matter")
+        whole.set_function(lambda: ready.look().ok)
+        parts = self._gauge("part_ok", "Whether a part is well", "part")
+        for name in ready.names:
+            parts.labels(name).set_function(partial(_is_well, ready, name))
+        for name, depth in depths.items():
+            self._gauge(name, _DEPTHS[name]).set_function(depth)
+        good = self._gauge("token_good_seconds", "How long the worst token is good", "link")
+        if left is None:
+            return
+        for link in Link:
+            good.labels(link.value).set_function(partial(_worst, left, link))
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer a scrape, in the form that whoever asks prefers."""
+        preferred = ",".join(request.headers.getall(hdrs.ACCEPT, []))
+        try:
+            encode, content_type = choose_encoder(preferred)
+        except (TypeError, ValueError):  # how it stumbles over a version that is none
+            encode, content_type = choose_encoder("")
+        headers = {hdrs.CONTENT_TYPE: content_type}
+        response = web.Response(body=encode(self.registry), headers=headers)
+        response.enable_compression()
+        return response
+
+    def _called_wechat(self, api: str, answer: str, seconds: float) -> None:
+        self._calls.labels(known(api, labels.WECHAT_CALLS), known(answer, labels.ANSWERS)).inc()
+        errcode = answer.removeprefix("-").isdecimal()
+        outcome = "ok" if answer == "0" else "refused" if errcode else "no answer"
+        self._call_seconds.labels(outcome).observe(seconds)
+
+    def _transacted(self, seconds: float, taken: bool) -> None:
+        self._ledger.observe(seconds)
+        if not taken:
+            self._failures.inc()
+
+    def _counter(self, name: str, meaning: str, *of: str) -> Counter:
+        return Counter(f"share_env_{name}", meaning, of, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, *of: str) -> Gauge:
+        return Gauge(f"share_env_{name}", meaning, of, registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: Sequence[float], *of: str) -> Histogram:
+        return Histogram(f"share_env_{name}", meaning, of, buckets=buckets, registry=self.registry)
+
+
+def _from_nought(counter: Counter, values: Collection[str]) -> None:
+    """Show what has not happened yet as nought, so that the first time is a rise."""
+    for value in values:
+        counter.labels(value)
+
+
+def _counting(counter: Counter, *closed: Collection[str]) -> Callable[..., None]:
+    """Return what counts by labels from closed sets."""
+
+    def count(*values: str) -> None:
+        counter.labels(*map(known, values, closed)).inc()
+
+    return count
+
+
+def _is_well(health: Health, name: str) -> bool:
+    return health.look().parts[name].ok
+
+
+def _worst(left: Callable[[], Mapping[Link, Sequence[float]]], link: Link) -> float:
+    return min(left().get(link, ()), default=0.0)

@@ -1,0 +1,79 @@
+"""Metrics after everything has happened once, and a way to read them."""
+
+from collections.abc import Mapping
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot.ledger import Event
+from bot.link import Link
+from bot.ops.health import Health
+from bot.ops.metrics import Metrics
+
+_SUFFIXES = {"counter": "_total", "info": "_info"}
+
+
+def event(kind: str, **facts: object) -> Event:
+    """Return an event of the ledger's."""
+    return Event(kind, {"team": "T0", "user": "U0", "channel": "C0", "env": "prod-1", **facts})
+
+
+def exercised() -> Metrics:
+    """Return metrics that have counted everything at least once."""
+    metrics = Metrics("1.2.3")
+    observers = metrics.observers
+    observers.acked("command", 0.01)
+    observers.called_slack("auth.test", "ok")
+    observers.connected()
+    observers.parted("warning")
+    observers.called_wechat("shareenv", "0", 0.1)
+    observers.renewed("owner", "renewed")
+    observers.transacted(0.01, False)  # noqa: FBT003  # what it hears has no names
+    observers.reloaded(True)  # noqa: FBT003  # likewise
+    observers.lagged(0.0)
+    for told in (
+        event("accepted", request="r1"),
+        event("denied", outcome="denied", detail="NoRule"),
+        event("mistake", outcome="mistake", detail="Swapped"),
+        event("answered", request="r1", outcome="shared"),
+        event("delivered", request="r1"),
+        event("taken over", request="r1"),
+    ):
+        metrics.told(told)
+    ready = Health({"ledger": lambda: None}, lambda: 0.0)
+    depths = dict.fromkeys(("work_under_way", "batch_items_waiting", "ledger_queue"), lambda: 0)
+    metrics.look_at(ready, depths, lambda: {link: [1.0] for link in Link})
+    return metrics
+
+
+def own(metrics: Metrics) -> dict[str, Metric]:
+    """Return the bot's own metrics by the name that queries use."""
+    found = {
+        metric.name + _SUFFIXES.get(metric.type, ""): metric
+        for metric in metrics.registry.collect()
+    }
+    return {name: metric for name, metric in found.items() if name.startswith("share_env_")}
+
+
+def labels_of(metric: Metric) -> list[str]:
+    """Return the names of a metric's labels."""
+    names = {label for sample in metric.samples for label in sample.labels}
+    return sorted(names - {"le"})
+
+
+class Counts(dict[str, float]):
+    """What a text for Prometheus says, by `name{label="value"}`; what is not there is nought."""
+
+    def __init__(self, text: str) -> None:
+        families = text_string_to_metric_families(text)
+        samples = [sample for family in families for sample in family.samples]
+        super().__init__({_written(s.name, s.labels): s.value for s in samples})
+
+    def __missing__(self, _: str) -> float:
+        """Return nought."""
+        return 0.0
+
+
+def _written(name: str, labels: Mapping[str, str]) -> str:
+    pairs = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+    return f"{name}{{{pairs}}}" if pairs else name

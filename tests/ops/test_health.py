@@ -1,0 +1,300 @@
+import asyncio
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from bot.app import running
+from bot.link import Link
+from bot.nature import Nature
+from bot.ops.health import (
+    Health,
+    Trouble,
+    chain_trouble,
+    ended,
+    refusal,
+    ticket_trouble,
+)
+from bot.ops.watch import Watch
+from bot.playground.slack import Hangs, LocalSlack
+from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
+from bot.playground.wechat import Hang, LocalWeChat
+from tests.conftest import ASK, ENV, RELEASES, REQUESTER, Clock, locked, settings_of
+from tests.conftest import ended as answered
+from tests.ops.served import PATHS, Served
+from tests.scenes import ALLOW, CONFIRM
+
+SILENT = {"ledger": "it did not take the last sign of life"}
+APART = {"slack": "Socket Mode is not connected"}
+FIRST_TRY = 'share_env_renewals_total{link="platform",result="no-ticket"}'
+NO_TICKET = {"ticket": "there is no good ticket from WeChat"}
+
+
+# The parts.
+
+
+def links(ticket: float, platform: float, *owners: float) -> dict[Link, Sequence[float]]:
+    """Return for how long the tokens of each link are good."""
+    return {Link.TICKET: [ticket], Link.PLATFORM: [platform], Link.OWNER: owners}
+
+
+@pytest.mark.parametrize(
+    ("left", "why"),
+    [
+        ({}, "the tokens have not been looked at yet"),
+        (links(9, 9, 9), None),
+        (links(9, 0, 9), "the platform's token is not good"),
+        (links(9, 9, 0), "no owner's token is good"),
+        (links(9, 9, 0, 0), "no owner's token is good"),
+        (links(9, 9, 0, 9), None),
+        (links(0, 9, 9), None),
+    ],
+    ids=[
+        *("not looked at", "good", "no platform's", "no owner's", "none of two", "one of two"),
+        "no ticket, but tokens",
+    ],
+)
+def test_the_chain_is_fresh_while_somebodys_env_can_be_shared(
+    left: Mapping[Link, Sequence[float]], why: str | None
+) -> None:
+    assert chain_trouble(left) == why
+
+
+@pytest.mark.parametrize(
+    ("left", "fine"),
+    [({}, False), ({Link.TICKET: [0]}, False), ({Link.TICKET: [1]}, True)],
+    ids=str,
+)
+def test_without_a_ticket_nothing_can_be_renewed(
+    left: Mapping[Link, Sequence[float]], fine: bool
+) -> None:
+    assert (ticket_trouble(left) is None) is fine
+
+
+def test_of_a_refused_policy_nothing_is_told_that_could_name_somebody() -> None:
+    assert refusal(None) is None
+    told = refusal(["policy.toml: test 1: U012ABCDEF may share prod-1.", "another"])
+    assert told == "a newer file was refused, see the log for what is wrong with it"
+
+
+async def test_a_task_has_died_only_if_it_ended_with_an_error() -> None:
+    async def fails() -> None:
+        raise RuntimeError("made up")
+
+    async def goes_on() -> None:
+        await asyncio.Event().wait()
+
+    tasks = [asyncio.create_task(goes_on()), asyncio.create_task(asyncio.sleep(0))]
+    assert ended([]) is None
+    await asyncio.wait(tasks[1:])
+    assert ended(tasks) is None
+    tasks[0].cancel()
+    await asyncio.wait(tasks)
+    assert ended(tasks) is None  # at a stop
+    tasks.append(asyncio.create_task(fails()))
+    await asyncio.wait(tasks)
+    assert ended(tasks) == "a task that must go on has died"
+
+
+def test_a_report_tells_each_part_and_since_when_it_is_so() -> None:
+    clock, wrong = Clock(), dict[str, str]()
+
+    def part(name: str) -> Trouble:
+        return lambda: wrong.get(name)
+
+    health = Health({"ledger": part("ledger")}, clock, minor={"policy": part("policy")})
+    clock.now += 5
+    assert health.look().json == {
+        "ok": True,
+        "parts": {
+            "ledger": {"ok": True, "for_seconds": 5.0},
+            "policy": {"ok": True, "for_seconds": 5.0},
+        },
+    }
+    wrong["policy"] = "refused"
+    assert health.look().ok  # it takes nothing away
+    wrong["ledger"] = "down"
+    assert not health.look().ok
+    clock.now += 2.25
+    wrong["ledger"] = "still down"  # which is no news
+    assert health.look().json == {
+        "ok": False,
+        "parts": {
+            "ledger": {"ok": False, "why": "still down", "for_seconds": 2.2},
+            "policy": {"ok": False, "why": "refused", "for_seconds": 2.2},
+        },
+    }
+    del wrong["ledger"]
+    health.look()
+    clock.now += 1
+    assert health.look().parts["ledger"].seconds == 1.0
+
+
+# The loop.
+
+
+@pytest.mark.parametrize(
+    ("lags", "ill"),
+    [
+        ([0, 0, 0, 0], False),
+        ([3600, 0, 0], False),
+        ([5, 5], False),
+        ([0, 4, 4, 4], True),
+        ([4, 4, 3, 4, 4], False),
+        ([9, 9, 9, 0], False),
+    ],
+    ids=["never late", "frozen once", "only twice", "late again and again", "up and down", "over"],
+)
+async def test_the_loop_is_ill_if_it_is_late_again_and_again(lags: list[float], ill: bool) -> None:
+    clock, coming, told = Clock(), iter(lags), list[float]()
+
+    async def sleep(seconds: float) -> None:
+        lag = next(coming, math.nan)
+        if math.isnan(lag):
+            raise asyncio.CancelledError
+        clock.now += seconds + lag
+
+    looks = list[bool]()
+    watch = Watch(told.append, clock, sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await watch.keep(lambda: looks.append(True))
+    assert told == lags
+    assert len(looks) == len(lags)
+    assert watch.trouble() == ("the loop does not keep up" if ill else None)
+
+
+# A running bot.
+
+
+async def test_it_is_not_ready_without_slack_and_ready_again_afterwards(
+    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack
+) -> None:
+    async with running(settings_of(listening), nature):
+        await served.becomes(200, {})
+        slack.fail("apps.connections.open", Hangs(0.5))
+        await slack.disconnect()
+        await served.becomes(503, APART)
+        assert await served.look("/healthz") == (200, {})
+        await served.becomes(200, {})
+
+
+async def test_it_is_not_ready_without_its_ledger_and_nobody_who_asks_waits_for_it(
+    listening: dict[str, str], nature: Nature, served: Served, database: Path
+) -> None:
+    async with running(settings_of(listening), nature):
+        await served.becomes(200, {})
+        with locked(database):
+            await served.becomes(503, SILENT)
+            assert await served.look("/healthz") == (200, {})
+            assert "share_env_ready 0.0" in (await served.get("/metrics"))[1]
+        await served.becomes(200, {})
+
+
+async def test_it_stays_ready_under_the_old_policy_and_tells_that_a_newer_one_was_refused(
+    listening: dict[str, str], nature: Nature, served: Served, tmp_path: Path
+) -> None:
+    path, asked = tmp_path / "policy.toml", asyncio.Event()
+    path.write_text(ALLOW, encoding="utf-8")
+    kept = {name: value for name, value in listening.items() if "ALLOWED" not in name}
+    async with running(settings_of(kept | {"POLICY_FILE": str(path)}), nature, asked):
+        await served.becomes(200, {})
+        path.write_text(f"{ALLOW}no_such_key = 1", encoding="utf-8")
+        asked.set()
+        await served.becomes(
+            200, {"policy": "a newer file was refused, see the log for what is wrong with it"}
+        )
+        path.write_text(CONFIRM, encoding="utf-8")
+        asked.set()
+        await served.becomes(200, {})
+        counted = (await served.get("/metrics"))[1]
+        for result in ("taken", "refused"):
+            assert f'share_env_policy_reloads_total{{result="{result}"}} 1.0' in counted
+
+
+@pytest.fixture
+def keeping(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], served: Served
+) -> dict[str, str]:
+    """Return the environment of a bot that keeps the token chain."""
+    kept = {name: environ[name] for name in ("DATABASE_URL", "SHARE_ENV_ALLOWED_GROUPS")}
+    chain = chain_environment(wechat, served.port)
+    return slack_environment(slack) | chain | kept | {"WECHAT_AUTHORIZER_APPID": OWNER}
+
+
+async def test_it_is_not_ready_before_the_chain_is_fresh(
+    keeping: dict[str, str], nature: Nature, served: Served, wechat: LocalWeChat
+) -> None:
+    callback, wechat.platform.callback = wechat.platform.callback, None
+    async with running(settings_of(keeping), nature):
+        await served.becomes(503, {"tokens": "the platform's token is not good"} | NO_TICKET)
+        assert await served.look("/healthz") == (200, {})
+        await served.counts(FIRST_TRY)  # or its failure would stand
+        wechat.platform.callback = callback
+        await wechat.platform.push_ticket()
+        await served.becomes(200, {})
+        await wechat.platform.push_unauthorized(OWNER)
+        await served.becomes(503, {"tokens": "no owner's token is good"})
+
+
+async def test_the_readme_explains_every_part(
+    keeping: dict[str, str], nature: Nature, served: Served
+) -> None:
+    async with running(settings_of(keeping), nature):
+        parts = json.loads((await served.get("/readyz"))[1])["parts"]
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+    table = readme.split("| Part | What is wrong when it is not ok |")[1].split("\n\n")[0]
+    assert sorted(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == sorted(parts)
+    (example,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+    shown = json.loads(example)
+    assert shown["parts"].keys() <= parts.keys()
+    assert shown["parts"]["ledger"]["why"] == SILENT["ledger"]
+
+
+async def test_while_it_stops_it_is_not_ready_but_alive(
+    listening: dict[str, str],
+    nature: Nature,
+    served: Served,
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+) -> None:
+    wechat.next(Hang(0.7, after_effect=True))
+    going = asyncio.Event()
+
+    async def run() -> None:
+        async with running(settings_of(listening), nature):
+            await served.becomes(200, {})
+            await slack.command(REQUESTER, RELEASES, ASK)
+            await wechat.until(lambda wechat: bool(wechat.calls))
+            going.set()
+
+    bot = asyncio.create_task(run())
+    await going.wait()
+    await served.becomes(503, {"commands": "the bot is stopping"})
+    assert await served.look("/healthz") == (200, {})
+    await bot
+
+
+async def test_nothing_it_tells_is_secret_or_names_anybody(
+    keeping: dict[str, str],
+    nature: Nature,
+    served: Served,
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+) -> None:
+    settings = settings_of(keeping)
+    async with running(settings, nature):
+        await served.becomes(200, {})
+        await slack.command(REQUESTER, RELEASES, ASK)
+        await slack.until(answered)
+        for text in (f"{APPID} {ENV} --reason s3cret", f"{APPID[:-1]} s3cret", "s3cret", ""):
+            await slack.command(REQUESTER, RELEASES, text)
+        await slack.command("U0STRANGER", "C0SECRET", ASK)
+        told = "".join([(await served.get(path))[1] for path in PATHS])
+    assert "share_env_denials" in told
+    tokens = [call.token for call in wechat.calls]
+    names = [APPID, OWNER, ENV, REQUESTER, "STRANGER", "C0", "S0", "T0", "s3cret", "request1"]
+    for word in (*settings.secrets(), *tokens, *names, "made-up", "wx", "127.0.0.1"):
+        assert word not in told, word

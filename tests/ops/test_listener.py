@@ -1,0 +1,151 @@
+import asyncio
+import gc
+import socket
+import subprocess
+import sys
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from bot.app import CannotStartError, running
+from bot.nature import Nature
+from bot.ops.listener import CannotListenError, listen
+from bot.playground.slack import LocalSlack
+from bot.playground.stage import OWNER
+from bot.playground.wechat import LocalWeChat
+from bot.slack.events import PATH
+from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, settings_of
+from tests.end_to_end.conftest import finished
+from tests.ops.served import PATHS, Served
+
+
+@pytest.fixture(params=["a fixed token", "a token server", "HTTP mode"])
+def any_bot(
+    request: pytest.FixtureRequest,
+    listening: dict[str, str],
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+) -> dict[str, str]:
+    """Return the environment of a bot with PORT set, in each way but the chain's."""
+    match request.param:
+        case "a fixed token":
+            del listening["WECHAT_TOKEN_SERVER_URL"], listening["WECHAT_TOKEN_SERVER_AUTHORIZATION"]
+            return listening | {"WECHAT_AUTHORIZER_ACCESS_TOKEN": wechat.issue(OWNER)}
+        case "HTTP mode":
+            del listening["SLACK_APP_TOKEN"]
+            return listening | {"SLACK_SIGNING_SECRET": slack.world.signing_secret}
+        case _:
+            return listening
+
+
+async def test_where_port_is_set_the_bot_listens_and_tells_how_it_is(
+    any_bot: dict[str, str], nature: Nature, served: Served
+) -> None:
+    async with running(settings_of(any_bot), nature) as line:
+        assert line.endswith(f"at {served.origin}.")
+        assert [(await served.get(path))[0] for path in PATHS[:1]] == [200]
+        await served.becomes(200, {})
+        assert (await served.get("/metrics"))[0] == 200
+        assert ("over Socket Mode" in line) is ("SLACK_APP_TOKEN" in any_bot)
+        posted = 401 if "SLACK_SIGNING_SECRET" in any_bot else 404
+        async with served.http.post(f"{served.origin}{PATH}") as answer:
+            assert answer.status == posted
+    with pytest.raises(OSError, match="Cannot connect"):
+        await served.get("/healthz")
+
+
+async def test_without_it_nothing_listens(
+    environ: dict[str, str], nature: Nature, served: Served
+) -> None:
+    async with running(settings_of(environ), nature) as line:
+        assert line.endswith("over Socket Mode.")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", served.port))
+
+
+def test_a_bot_that_does_not_listen_does_not_load_what_counts() -> None:
+    look = "import bot.app, bot.cli, sys; print([m for m in sys.modules if 'prometheus' in m])"
+    seen = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    assert seen.stdout.strip() == "[]"
+
+
+async def test_each_path_takes_get_and_head_and_nothing_else(
+    listening: dict[str, str], nature: Nature, served: Served
+) -> None:
+    async with running(settings_of(listening), nature):
+        await served.becomes(200, {})
+        for path in PATHS:
+            async with served.http.head(served.origin + path) as answer:
+                assert (answer.status, await answer.read()) == (200, b"")
+                assert int(answer.headers["Content-Length"]) > 0
+            for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
+                async with served.http.request(method, served.origin + path) as answer:
+                    assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")
+        assert (await served.get("/"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        pytest.param("192.0.2.1", "address", id="another machine's"),
+        pytest.param("a" * 300, "this is no host's name", id="too long"),
+        pytest.param("a..b", "this is no host's name", id="an empty part"),
+    ],
+)
+async def test_a_host_that_cannot_be_listened_on_is_one_sentence_with_the_fix(
+    listening: dict[str, str], nature: Nature, host: str, reason: str
+) -> None:
+    with pytest.raises(CannotStartError) as caught:
+        async with running(settings_of(listening | {"HOST": host}), nature):
+            pass
+    assert caught.value.wrong_setup
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"HOST {host[:60]}")
+    assert reason in problem
+    assert problem.endswith("Choose others, or stop what uses them.")
+    assert len(problem) < 200
+
+
+async def test_a_port_in_use_ends_the_start_with_one_sentence_and_exit_code_2(
+    listening: dict[str, str], served: Served, tmp_path: Path
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", served.port))):
+        code, out, err = await finished(listening | {"LOG_LEVEL": "INFO"}, tmp_path)
+    assert (code, out) == (2, "")
+    said = [line for line in err.splitlines() if not line.startswith("{")]  # no log line
+    where = f"HOST 127.0.0.1 and PORT {served.port}"
+    fix = "Choose others, or stop what uses them."
+    assert said == [f"{where} cannot be used (Address already in use). {fix}"]
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+async def test_an_address_of_ipv6_is_told_as_it_is_typed() -> None:
+    port = free_port()
+    async with AsyncExitStack() as stack:
+        try:
+            where = await listen(stack, "::1", port, {}, {})
+        except CannotListenError as error:
+            pytest.skip(str(error))
+        assert where == f"http://[::1]:{port}"
+
+
+async def test_those_who_read_slowly_or_not_at_all_hold_neither_others_nor_the_stop(
+    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack
+) -> None:
+    async with running(settings_of(listening), nature):
+        asked = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 200
+        writers = []
+        for said in (asked, asked, asked[:20], b""):
+            _, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1)
+            writer.write(said)
+            writers.append(writer)
+        await served.becomes(200, {})
+        await slack.command(REQUESTER, RELEASES, ASK)
+        await slack.until(ended)
+        assert (await served.get("/metrics"))[0] == 200
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 5
+    for writer in writers:
+        writer.close()
+    gc.collect()

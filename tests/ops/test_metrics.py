@@ -1,0 +1,367 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import generate_latest
+from prometheus_client.openmetrics import parser as openmetrics
+
+from bot.app import running
+from bot.nature import Nature
+from bot.ops import labels
+from bot.ops.metrics import Metrics
+from bot.playground.slack import LocalSlack, RateLimited, Refuses
+from bot.playground.stage import APPID
+from bot.playground.wechat import Code, LocalWeChat, Status
+from bot.slack.events import PATH
+from tests.conftest import (
+    RELEASES,
+    REQUESTER,
+    ledger_down,
+    settings_of,
+    soon,
+    states,
+)
+from tests.ops.counted import Counts, event, exercised, labels_of, own
+from tests.ops.served import Served
+from tests.scenes import CONFIRM, Scene
+
+ROOT = Path(__file__).parent.parent.parent
+WORD = st.text(max_size=30)
+DETAIL = st.none() | WORD
+
+
+def counts(metrics: Metrics) -> Counts:
+    return Counts(generate_latest(metrics.registry).decode())
+
+
+async def scraped(served: Served) -> Counts:
+    status, text = await served.get("/metrics")
+    assert status == 200
+    return Counts(text)
+
+
+def over(database: Path, requests: int) -> Callable[[], bool]:
+    """Return what tells whether so many requests have been recorded, and all have ended."""
+    return lambda: states(database) == ["ended"] * requests
+
+
+# Names and labels.
+
+
+def test_each_metric_moves() -> None:
+    for name, metric in own(exercised()).items():
+        moved = [sample for sample in metric.samples if sample.value]
+        assert moved or name in {
+            *("share_env_work_under_way", "share_env_batch_items_waiting"),
+            "share_env_ledger_queue",
+        }, name
+
+
+def test_two_bots_in_one_process_count_apart() -> None:
+    one, other = Metrics("1"), Metrics("1")
+    one.observers.connected()
+    assert counts(one)["share_env_slack_connections_total"] == 1
+    assert counts(other)["share_env_slack_connections_total"] == 0
+
+
+@given(words=st.lists(st.tuples(WORD, WORD, WORD, DETAIL, DETAIL), max_size=20))
+def test_nothing_from_outside_becomes_a_label(
+    words: list[tuple[str, str, str, str | None, str | None]],
+) -> None:
+    metrics = Metrics("1")
+    tell = metrics.observers
+    for one, other, kind, detail, outcome in words:
+        tell.acked(one, 0.1)
+        tell.called_slack(one, other)
+        tell.parted(one)
+        tell.called_wechat(one, other, 0.1)
+        tell.renewed(one, other)
+        for known in (kind, "denied", "mistake", "answered"):
+            metrics.told(event(known, detail=detail, outcome=outcome))
+            metrics.told(event(known, detail=detail, outcome=outcome, request="r1"))
+    closed = {
+        *(*labels.COMMANDS, *labels.OUTCOMES, *labels.DELIVERIES, *labels.DENIALS, labels.OTHER),
+        *(*labels.MISTAKES, *labels.FAREWELLS, *labels.METHODS, *labels.WECHAT_CALLS, "command"),
+        *(*labels.ANSWERS, *labels.LINKS, *labels.RENEWALS, "ok", "refused", "no answer"),
+        *("click", "event", "form", "options", "shortcut", "taken", "doubtful", "ratelimited"),
+    }
+    found = {
+        value
+        for name, metric in own(metrics).items()
+        for sample in metric.samples
+        for label, value in sample.labels.items()
+        if label != "le" and name != "share_env_build_info"
+    }
+    assert found <= closed
+
+
+def test_every_method_that_is_called_is_counted_by_its_name() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bot/slack").glob("*.py")]
+    quoted = {word for source in sources for word in re.findall(r'"([a-z]+\.[a-zA-Z.]+)"', source)}
+    methods = {word for word in quoted if word.partition(".")[0] in {"auth", "apps", "chat"}}
+    methods |= {word for word in quoted if re.match(r"(users|usergroups|views|conv\w+)\.", word)}
+    assert methods | {"response_url"} == set(labels.METHODS)
+
+
+def test_every_refusal_is_counted_by_its_reason() -> None:
+    rooms = ("bot/ruling.py", "bot/submitting.py")
+    sources = "".join((ROOT / room).read_text(encoding="utf-8") for room in rooms)
+    assert set(re.findall(r'Refusal\("denied", .*"(\w+)"\)', sources)) <= set(labels.DENIALS)
+    assert {"NoRule", "NotEntitled", "PersonUnreadable"} <= set(labels.DENIALS)
+
+
+# What is counted of the ledger's events.
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "series"),
+    [
+        ("accepted", {"request": "r1"}, {'commands_total{outcome="accepted"}'}),
+        ("asked", {"detail": "whoami"}, {'commands_total{outcome="asked"}'}),
+        ("dry run", {}, {'commands_total{outcome="dry run"}'}),
+        ("shared before", {"request": "r1"}, {'commands_total{outcome="shared before"}'}),
+        ("no owner", {"outcome": "denied"}, {'commands_total{outcome="no owner"}'}),
+        (
+            "denied",
+            {"outcome": "denied", "detail": "NotEntitled"},
+            {'commands_total{outcome="denied"}', 'denials_total{reason="NotEntitled"}'},
+        ),
+        (
+            "mistake",
+            {"outcome": "mistake", "detail": "MissingEnv ReasonTooLong"},
+            {
+                'commands_total{outcome="mistake"}',
+                'mistakes_total{mistake="MissingEnv"}',
+                'mistakes_total{mistake="ReasonTooLong"}',
+            },
+        ),
+        (
+            "answered",
+            {"request": "r1", "outcome": "unknown", "detail": "timeout"},
+            {'requests_total{outcome="unknown"}'},
+        ),
+        (
+            "denied",
+            {"request": "r1", "outcome": "denied"},
+            {'requests_total{outcome="denied"}'},
+        ),
+        (
+            "cancelled",
+            {"request": "r1", "outcome": "cancelled"},
+            {'requests_total{outcome="cancelled"}'},
+        ),
+        ("cancelled", {"request": "r1", "outcome": None, "detail": "3 items"}, set()),
+        ("left out", {"request": "r1"}, {'requests_total{outcome="skipped"}'}),
+        ("not delivered", {"request": "r1"}, {'deliveries_total{result="not delivered"}'}),
+        ("taken over", {"request": "r1"}, {"taken_over_total"}),
+        ("call", {"request": "r1", "detail": "done"}, set()),
+    ],
+)
+def test_each_event_counts_once_where_it_belongs(
+    kind: str, facts: dict[str, object], series: set[str]
+) -> None:
+    metrics = Metrics("1")
+    before = counts(metrics)
+    metrics.told(event(kind, **facts))
+    after = counts(metrics)
+    risen = {name for name, value in after.items() if value != before[name]}
+    mine = {name for name in risen if name.startswith("share_env_") and "_created" not in name}
+    assert mine == {f"share_env_{name}" for name in series}
+    assert all(after[name] == 1 for name in mine)
+
+
+# A running bot.
+
+
+async def test_what_comes_of_commands_is_counted(  # noqa: PLR0913, PLR0917  # its stage
+    listening: dict[str, str],
+    nature: Nature,
+    served: Served,
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+) -> None:
+    wechat.next(Code(-1), Code(85088), Status(502))
+    slack.fail("chat.postMessage", RateLimited(1))
+    async with running(settings_of(listening), nature):
+        for number in (1, 2):
+            await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
+            await soon(over(database, number))
+        for user, text in (
+            (REQUESTER, "whoami"),
+            (REQUESTER, f"{APPID} prod-2 --dry-run"),
+            (REQUESTER, f"{APPID[:-1]} prod-2"),
+            ("U0STRANGER", f"{APPID} prod-2"),
+        ):
+            await slack.command(user, RELEASES, text)
+        now = await scraped(served)
+    expected = {
+        'commands_total{outcome="accepted"}': 2,
+        'commands_total{outcome="asked"}': 1,
+        'commands_total{outcome="dry run"}': 1,
+        'commands_total{outcome="denied"}': 1,
+        'commands_total{outcome="mistake"}': 1,
+        'denials_total{reason="NoRule"}': 1,
+        'mistakes_total{mistake="NotAnAppid"}': 1,
+        'requests_total{outcome="unknown"}': 2,  # in the first case it was the first try
+        'deliveries_total{result="delivered"}': 2,
+        'ack_seconds_count{kind="command"}': 6,
+        'wechat_calls_total{answer="gateway-broken",api="shareenv"}': 1,
+        'wechat_calls_total{answer="-1",api="shareenv"}': 1,
+        'wechat_calls_total{answer="85088",api="shareenv"}': 1,
+        'wechat_call_seconds_count{outcome="no answer"}': 1,
+        'wechat_call_seconds_count{outcome="refused"}': 2,
+        'renewals_total{link="token server",result="renewed"}': 1,
+        'slack_calls_total{method="chat.postMessage",result="ratelimited"}': 1,
+        "slack_connections_total": 1,
+        "ledger_failures_total": 0,
+        "ready": 1,
+    }
+    assert {name: now[f"share_env_{name}"] for name in expected} == expected
+    assert now["share_env_ledger_seconds_count"] > 8
+
+
+async def test_in_http_mode_acks_are_counted_and_what_is_not_slacks_is_not(
+    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack
+) -> None:
+    del listening["SLACK_APP_TOKEN"]
+    listening["SLACK_SIGNING_SECRET"] = slack.world.signing_secret
+    slack.request_url = served.origin + PATH
+    async with running(settings_of(listening), nature):
+        await slack.command(REQUESTER, RELEASES, "whoami")
+        forged = {"X-Slack-Request-Timestamp": "1", "X-Slack-Signature": f"v0={'0' * 64}"}
+        async with served.http.post(slack.request_url, headers=forged) as answer:
+            assert answer.status == 401
+        now = await scraped(served)
+    acks = {name: n for name, n in now.items() if name.startswith("share_env_ack_seconds_count")}
+    assert acks == {'share_env_ack_seconds_count{kind="command"}': 1}
+
+
+async def test_a_new_connection_is_counted_and_why_the_old_one_ended(
+    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack
+) -> None:
+    async with running(settings_of(listening), nature):
+        await served.becomes(200, {})
+        await slack.disconnect("link_disabled")
+        await slack.until(lambda slack: slack.connections == 1)
+        await served.becomes(200, {})
+        now = await scraped(served)
+    assert now['share_env_slack_disconnects_total{reason="link_disabled"}'] == 1
+    assert now["share_env_slack_connections_total"] >= 2
+
+
+async def test_clicks_and_how_requests_end_by_them_are_counted(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    listening: dict[str, str],
+    nature: Nature,
+    served: Served,
+) -> None:
+    scene = Scene(slack, wechat, database, listening, nature)
+    async with scene.bot(CONFIRM):
+        await scene.ask()
+        await scene.click(REQUESTER, scene.shown(), "cancel")
+        now = await scraped(served)
+    assert now['share_env_ack_seconds_count{kind="click"}'] == 1
+    assert now['share_env_requests_total{outcome="cancelled"}'] == 1
+
+
+async def test_the_items_of_a_batch_are_counted_and_how_many_wait(  # noqa: PLR0913, PLR0917  # likewise
+    listening: dict[str, str],
+    nature: Nature,
+    served: Served,
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+) -> None:
+    wechat.latency = 0.2
+    appids = " ".join(f"wx{number:016x}" for number in range(60))
+    async with running(settings_of(listening), nature):
+        await slack.command(REQUESTER, RELEASES, f"{appids} prod-1")
+        during = await served.counts("share_env_batch_items_waiting")
+        await soon(over(database, 61))
+        after = await scraped(served)
+    assert during["share_env_batch_items_waiting"] <= 60
+    assert during["share_env_work_under_way"] >= 1
+    assert after["share_env_batch_items_waiting"] == 0
+    assert after['share_env_requests_total{outcome="shared"}'] == 60
+    assert after['share_env_requests_total{outcome="finished"}'] == 1
+
+
+async def test_a_ledger_that_takes_nothing_shows(
+    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack, database: Path
+) -> None:
+    async with running(settings_of(listening), nature):
+        with ledger_down(database):
+            await slack.command(REQUESTER, RELEASES, "whoami")
+            now = await scraped(served)
+    assert now["share_env_ledger_failures_total"] >= 1
+
+
+async def test_a_storm_of_odd_commands_and_answers_makes_no_more_series_than_a_breeze(  # noqa: PLR0913, PLR0917  # likewise
+    listening: dict[str, str],
+    nature: Nature,
+    served: Served,
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+) -> None:
+    def odd(number: int) -> str:
+        return f"odd{number} {APPID} --what{number} “x{number}"
+
+    async with running(settings_of(listening), nature):
+        wechat.next(Code(70000), Code(70000))
+        slack.fail("chat.postMessage", Refuses("odd_0"))
+        for number in range(2):
+            await slack.command(REQUESTER, RELEASES, odd(number))
+            await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
+        await soon(over(database, 2))
+        before = set(await scraped(served))
+        wechat.next(*map(Code, range(70001, 70021)))
+        slack.fail("chat.postMessage", *[Refuses(f"odd_{number}") for number in range(5)])
+        for number in range(2, 22):
+            await slack.command(REQUESTER, RELEASES, odd(number))
+            await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
+        await soon(over(database, 22))
+        assert set(await scraped(served)) == before
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text; version=1.0.0",
+        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3",
+        "application/openmetrics-text",
+    ],
+)
+async def test_who_prefers_openmetrics_gets_it(
+    listening: dict[str, str], nature: Nature, served: Served, accept: str
+) -> None:
+    async with running(settings_of(listening), nature):
+        status, text = await served.get("/metrics", Accept=accept)
+    assert status == 200
+    families = openmetrics.text_string_to_metric_families(text)  # type: ignore[no-untyped-call]  # the library's
+    assert {"share_env_ready", "share_env_commands"} <= {family.name for family in families}
+
+
+@pytest.mark.parametrize(
+    "accept",
+    ["", "text/html", "text/plain; version=odd", "application/openmetrics-text; version=x"],
+)
+async def test_whatever_is_accepted_something_comes_that_can_be_read(
+    listening: dict[str, str], nature: Nature, served: Served, accept: str
+) -> None:
+    async with running(settings_of(listening), nature):
+        status, text = await served.get("/metrics", Accept=accept)
+        assert status == 200
+        assert Counts(text)["share_env_ready"] in {0.0, 1.0}
+
+
+def test_the_labels_of_a_metric_are_those_that_it_is_made_with() -> None:
+    found = own(exercised())
+    assert labels_of(found["share_env_renewals_total"]) == ["link", "result"]
+    assert labels_of(found["share_env_ack_seconds"]) == ["kind"]
