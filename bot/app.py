@@ -13,6 +13,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
+from bot.bodies import BODY_LIMIT
+from bot.door import Door, room
 from bot.furnish import Outside, furnish
 from bot.ledger import Ledger, LedgerDownError
 from bot.ledger.opening import CannotOpenError
@@ -20,8 +22,8 @@ from bot.nature import Nature
 from bot.settings import Settings, SlackSettings
 from bot.slack.api import SlackApi
 from bot.slack.connection import SocketMode, Unusable, preflight
-from bot.slack.events import BODY_LIMIT, slack_events
 from bot.slack.events import PATH as EVENTS
+from bot.slack.events import slack_events
 from bot.tasks import Tasks
 from bot.token_source import PUSHES, Handler, token_source
 from bot.wechat.client import http_client
@@ -147,16 +149,9 @@ async def _ledger(stack: AsyncExitStack, settings: Settings) -> Ledger:
 
 async def _listen(stack: AsyncExitStack, server: web.Application, settings: Settings) -> str:
     """Serve HTTP until the stack is left; return the address."""
-    runner = web.AppRunner(
-        server,
-        access_log=None,
-        auto_decompress=False,  # neither Slack nor WeChat packs what it sends
-        shutdown_timeout=_LAST_ACKS,
-    )
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        door = Door(room())
+        await door.open(stack, server, settings.host, settings.port, _LAST_ACKS)
     except OSError as error:
         problem = (
             f"HOST {settings.host} and PORT {settings.port} cannot be used ({error.strerror}). "
