@@ -4,6 +4,8 @@ aiohttp waits an hour for the head of a request and lets in as many as come, unt
 """
 
 import asyncio
+import os
+import socket
 from contextlib import AsyncExitStack
 from resource import RLIMIT_NOFILE, getrlimit
 
@@ -11,10 +13,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 _CROWD = 256  # connections at most; and at most a quarter of the files that this process may open
-_SILENCE = (
-    300.0  # seconds; longer than reverse proxies keep a connection for later: nginx 60, Caddy 120
-)
+_SILENCE = 300.0  # seconds; reverse proxies keep a connection for later for less: nginx 60
 _LINGERING = 1.0  # seconds for whoever is refused to stop sending and read why
+_WAITING = 128  # connections that the system holds until they are let in
 
 
 def room() -> int:
@@ -55,8 +56,13 @@ class Door:
             self._make_room(server)
             return server()
 
-        listening = await asyncio.get_running_loop().create_server(let_in, host, port)
+        # One at a time: asyncio lets in as many at once as may wait, and where no file is left it logs as many errors.
+        loop = asyncio.get_running_loop()
+        listening = await loop.create_server(let_in, host, port, backlog=1)
         stack.callback(listening.close)
+        for each in listening.sockets:
+            with socket.socket(fileno=os.dup(each.fileno())) as same:
+                same.listen(_WAITING)
 
     def _make_room(self, server: web.Server) -> None:
         inside = [each for each in server.connections if each.transport is not None]

@@ -52,6 +52,12 @@ class Bot:
         """Return everything that was logged so far."""
         return self._log.read_text(encoding="utf-8")
 
+    @property
+    def pid(self) -> int:
+        """The process that was started last."""
+        assert self._process
+        return self._process.pid
+
     def logged(self, event: str) -> set[str]:
         """Return the ids of the requests that were logged with this event."""
         lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
