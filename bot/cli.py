@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import gc
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from bot import __version__
@@ -76,12 +78,12 @@ def _run() -> int:
     async def serve() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(sign, stop.set)
+        _at_first_signal(lambda: loop.call_soon_threadsafe(stop.set))
         async with running(settings) as line:
             gc.collect()
             gc.freeze()  # what is here now stays, so there is no use in looking through it again
-            print(line, flush=True)
+            with suppress(OSError):  # it is ready, whether anybody hears it or not
+                print(line, flush=True)
             await stop.wait()
 
     try:
@@ -89,7 +91,35 @@ def _run() -> int:
     except CannotStartError as error:
         _complain(error.problems)
         return _WRONG_SETUP if error.wrong_setup else _FAILED
+    finally:
+        _drop_what_nobody_reads()
     return _FINE
+
+
+def _at_first_signal(stop: Callable[[], object]) -> None:
+    """Call `stop` at the first SIGTERM or SIGINT; no other changes anything, until the process has ended.
+
+    With asyncio's own handlers, a second one would kill the process in its last moments, with another exit code.
+    """
+    signs = (signal.SIGTERM, signal.SIGINT)
+
+    def first(_sign: int, _frame: object) -> None:
+        for sign in signs:
+            signal.signal(sign, signal.SIG_IGN)
+        with suppress(RuntimeError):  # the loop has closed: it could not start
+            stop()
+
+    for sign in signs:
+        signal.signal(sign, first)
+
+
+def _drop_what_nobody_reads() -> None:
+    """Drop output that cannot be written, or Python ends with code 120 for it."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # either may be closed from the beginning
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _complain(problems: Sequence[str]) -> int:
