@@ -10,13 +10,8 @@ from urllib.parse import urlencode
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack import LocalSlack
-from bot.playground.stage import OWNER, chain_environment
-from bot.playground.wechat import LocalWeChat
 from bot.playground.wechat_push import Push
-from bot.playground.world import seed
-from tests.conftest import free_port
-from tests.faults.bots import Bot, environ
+from tests.faults.chained import chained
 from tests.faults.fire import Fire
 from tests.faults.strangers import LONG, measured, request, said
 from tests.faults.table import Fault
@@ -129,17 +124,8 @@ FAULTS = tuple(FIRES)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pushing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pushing]:
     """Run a bot that keeps the token chain, and that has a token."""
-    port, folder = free_port(), tmp_path_factory.mktemp("callback")
-    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
-        database = f"sqlite:///{folder}/ledger.db"
-        settings = environ(slack, wechat, database) | {"WECHAT_TOKEN_SERVER_URL": ""}
-        bot = Bot(settings | chain_environment(wechat, port), folder)
-        await bot.start()
-        try:
-            await wechat.until(lambda _: any(call.owner == OWNER for call in wechat.platform.calls))
-            yield Pushing(Fire(slack, wechat, bot, database), port)
-        finally:
-            await bot.end()
+    async with chained(tmp_path_factory.mktemp("callback")) as (burning, port):
+        yield Pushing(burning, port)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
