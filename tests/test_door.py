@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -104,6 +105,14 @@ async def test_whoever_does_not_come_to_the_end_of_the_head_is_shown_out_after_a
     async with opened(2, silence=0.1) as house:
         guest = await house.guest(NOT_YET)
         assert await guest.answer() == b""
+
+
+async def test_many_who_come_at_once_wait_to_be_let_in() -> None:
+    async with opened(100) as house:
+        address = "127.0.0.1", house.port
+        # In one breath, so that nobody is let in meanwhile.
+        for each in [socket.create_connection(address, timeout=0.5) for _ in range(100)]:
+            each.close()
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ FIRES = rows_of(
     ("a body that never comes", LATE, lambda p: p.piecemeal({LENGTH: "99"})),
     ("a body that drips", LATE, lambda p: p.piecemeal({LENGTH: "99"}, *DRIPS, pause=0.2)),
     ("a body that breaks off", "no answer", hang_up),
-)  # fmt: skip
+)  # fmt: skip  # a line for each row
 FAULTS = tuple(FIRES)
 
 
@@ -138,7 +138,7 @@ async def heard(pushing: Pushing) -> dict[Fault, asyncio.Task[str]]:
 async def test_whatever_is_pushed_whoever_pushes_it_is_told_the_truth(
     fault: Fault, heard: dict[Fault, asyncio.Task[str]]
 ) -> None:
-    assert fault.told in await heard[fault]
+    assert (await heard[fault]).startswith(fault.told)
 
 
 async def test_after_all_of_it_the_chain_goes_on(
