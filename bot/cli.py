@@ -6,7 +6,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from bot import __version__
@@ -68,6 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     # slack_sdk asks for a home when it is imported, and a container's user may have none.
     os.environ.setdefault("HOME", "/")
+    try:
+        return _carry_out(given)
+    except BrokenPipeError:  # such as `| head`
+        return _FINE
+    finally:
+        _drop_what_nobody_reads()
+
+
+def _carry_out(given: argparse.Namespace) -> int:
     match given.command:
         case "audit":
             return _audit(given)
@@ -95,13 +105,13 @@ def _run() -> int:
     async def serve() -> None:
         stop, reload = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(sign, stop.set)
+        _at_first_signal(lambda: loop.call_soon_threadsafe(stop.set))
         loop.add_signal_handler(signal.SIGHUP, reload.set)
         async with running(settings, reload=reload) as line:
             gc.collect()
             gc.freeze()  # what is here now stays, so there is no use in looking through it again
-            print(line, flush=True)
+            with suppress(OSError):  # it is ready, whether anybody hears it or not
+                print(line, flush=True)
             await stop.wait()
 
     try:
@@ -110,6 +120,32 @@ def _run() -> int:
         _complain(error.problems)
         return _WRONG_SETUP if error.wrong_setup else _FAILED
     return _FINE
+
+
+def _at_first_signal(stop: Callable[[], object]) -> None:
+    """Call `stop` at the first SIGTERM or SIGINT; no other changes anything, until the process has ended.
+
+    With asyncio's own handlers, a second one would kill the process in its last moments, with another exit code.
+    """
+    signs = (signal.SIGTERM, signal.SIGINT)
+
+    def first(_sign: int, _frame: object) -> None:
+        for sign in signs:
+            signal.signal(sign, signal.SIG_IGN)
+        with suppress(RuntimeError):  # the loop has closed: it could not start
+            stop()
+
+    for sign in signs:
+        signal.signal(sign, first)
+
+
+def _drop_what_nobody_reads() -> None:
+    """Drop output that cannot be written, or Python ends with code 120 for it."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # either may be closed from the beginning
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _complain(problems: Sequence[str]) -> int:
@@ -143,8 +179,6 @@ def _audit(given: argparse.Namespace) -> int:
             write_rows(read(engine, wanted), given.format)
     except CannotOpenError as error:
         return _complain([str(error)])
-    except BrokenPipeError:  # such as `| head`
-        sys.stderr.close()
     return _FINE
 
 

@@ -212,7 +212,7 @@ PURE = {
 }
 FLOORS = (
     {"__init__", *PURE},
-    {"observers"},
+    {"bodies", "door", "observers"},
     {"catalogues", "changes", "environ", "inforce", "ledger", "nature", "once", "tasks"},
     {"holding", "policy_settings", "ports", "token_settings"},
     {"asking", "settling"},

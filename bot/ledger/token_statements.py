@@ -42,10 +42,12 @@ class TokenStatements:
         self.all = select(tokens, now.label("now")).where(compared(_t.platform))
         self.one = select(tokens, now.label("now")).where(one)
         self.make = upsert(tokens).on_conflict_do_nothing()
+        until = now + bindparam("seconds", type_=Float)
+        # A claim that holds for longer than any was made before the clock was set back.
         self.claim = (
             update(tokens)
-            .where(one, _t.lease_until <= now)
-            .values(fence=_t.fence + 1, lease_until=now + bindparam("seconds", type_=Float))
+            .where(one, or_(_t.lease_until <= now, _t.lease_until > until))
+            .values(fence=_t.fence + 1, lease_until=until)
             .returning(tokens, now.label("now"))
         )
         self.save = update(tokens).where(mine).values(lease_until=0.0, **fresh)

@@ -100,7 +100,7 @@ def ticket_trouble(left: Mapping[Link, Sequence[float]]) -> str | None:
 
 def refusal(refused: Sequence[str] | None) -> str | None:
     """Return that a newer policy file was refused; what is wrong with it may name people, so the log has that."""
-    return f"a newer file was refused, see the log for what is wrong with it" if refused else None
+    return "a newer file was refused, see the log for what is wrong with it" if refused else None
 
 
 def ended(tasks: Sequence[asyncio.Task[None]]) -> str | None:

@@ -7,8 +7,9 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from bot.bodies import BODY_LIMIT
+from bot.door import Door, room
 from bot.ops.health import Health
-from bot.slack.events import BODY_LIMIT
 
 HEALTHZ, READYZ, METRICS = "/healthz", "/readyz", "/metrics"
 
@@ -35,16 +36,8 @@ async def listen(
         server.router.add_post(path, handler)
     for path, handler in gets.items():
         server.router.add_get(path, handler)
-    runner = web.AppRunner(
-        server,
-        access_log=None,
-        auto_decompress=False,  # neither Slack nor WeChat packs what it sends
-        shutdown_timeout=_LAST_ACKS,
-    )
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
     try:
-        await web.TCPSite(runner, host, port).start()
+        await Door(room()).open(stack, server, host, port, _LAST_ACKS)
     except OSError as error:
         # asyncio's own words say the address once more; the DNS's errors have numbers below nought.
         known = error.errno is not None and error.errno > 0

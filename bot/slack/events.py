@@ -12,11 +12,11 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_internals import build_async_context
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from bot.bodies import Unread, read_body
 from bot.observers import Acked, nobody
 from bot.slack.acks import kind_of
 
 PATH = "/slack/events"
-BODY_LIMIT = 1024 * 1024
 _HEADERS = {
     "X-Slack-Request-Timestamp": re.compile(r"[0-9]{1,12}"),
     "X-Slack-Signature": re.compile(r"v0=[0-9a-f]{64}"),
@@ -32,7 +32,9 @@ def slack_events(
         began = time.monotonic()
         if not _may_be_signed(request):
             return web.Response(status=401, text="no good signature")
-        raw = await request.read()
+        raw = await read_body(request)
+        if isinstance(raw, Unread):
+            return web.Response(status=raw.status, text=raw.value)
         try:
             bolt_request = AsyncBoltRequest(body=raw.decode(), headers=dict(request.headers))
         except Exception:  # noqa: BLE001  # Bolt reads it before it looks at the signature

@@ -7,6 +7,7 @@ from typing import Protocol, assert_never
 
 from aiohttp import web
 
+from bot.bodies import Unread, read_body
 from bot.ledger import LedgerDownError
 from bot.wechat.push import (
     Authorized,
@@ -20,7 +21,6 @@ from bot.wechat.push import (
 )
 
 _SUCCESS = "success"
-_BODY_SECONDS = 5.0
 _IN_TIME = 0.8  # seconds; WeChat raises an alarm after five, and the house rule is one
 _BROKEN = frozenset({Refusal.NOT_XML, Refusal.INCOMPLETE})
 _TRIES, _PAUSE = 3, 1.0
@@ -61,15 +61,9 @@ class Callback:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one push: `success` to every genuine one, 4xx to all else."""
-        try:
-            async with asyncio.timeout(_BODY_SECONDS):
-                body = await request.read()
-        except TimeoutError:
-            return _refused(408, "its body came too slowly")
-        except web.HTTPRequestEntityTooLarge:
-            return _refused(413, "its body is longer than a mebibyte")
-        except (web.RequestPayloadError, ConnectionError):
-            return _refused(400, "its body is broken off or wrongly packed")
+        body = await read_body(request)
+        if isinstance(body, Unread):
+            return _refused(body.status, body.value)
         push = read_push(self._platform, request.query, body, self._now())
         if isinstance(push, Refusal):
             return _refused(400 if push in _BROKEN else 403, push.value)

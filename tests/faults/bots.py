@@ -52,6 +52,12 @@ class Bot:
         """Return everything that was logged so far."""
         return self._log.read_text(encoding="utf-8")
 
+    @property
+    def pid(self) -> int:
+        """The process that was started last."""
+        assert self._process
+        return self._process.pid
+
     def logged(self, event: str) -> set[str]:
         """Return the ids of the requests that were logged with this event."""
         lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
@@ -65,16 +71,18 @@ class Bot:
         ready = await asyncio.wait_for(self._process.stdout.readline(), 30)
         assert ready, self.log[-2000:]
 
-    async def launch(self) -> None:
-        """Start it."""
+    async def launch(
+        self, stdout: int = asyncio.subprocess.PIPE, stderr: int | None = None
+    ) -> None:
+        """Start it; what it writes is heard and kept, unless it goes elsewhere."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "bot"),
                 cwd=self._folder,
                 env=self._environ,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
+                stdout=stdout,
+                stderr=log if stderr is None else stderr,
             )
 
     def send(self, sign: signal.Signals) -> None:
@@ -98,7 +106,9 @@ class Load:
     `pause` is in seconds, after each command. What they see is kept up to date as it changes.
     """
 
-    def __init__(self, slack: LocalSlack, people: int = 4, pause: float = 0.05) -> None:
+    def __init__(
+        self, slack: LocalSlack, people: int = 4, pause: float = 0.05, env: str = "prod"
+    ) -> None:
         self.taken: set[str] = set()
         self.refused: list[Ack] = []
         self.unheard: list[Ack] = []
@@ -106,7 +116,7 @@ class Load:
         """When each request came to its end, for everybody to see: seconds of time.monotonic()."""
         self._open: set[str] = set()
         self._slack = slack
-        self._people, self._pause = people, pause
+        self._people, self._pause, self._env = people, pause, env
         self._numbers = count(1)
         self._over = False
         self._typing: list[asyncio.Task[None]] = []
@@ -134,7 +144,7 @@ class Load:
     async def ask(self) -> bool:
         """Type one command; tell whether the bot took it on."""
         user = "U0REQUESTER"
-        ack = await self._slack.command(user, CHANNEL, f"{APPID} prod-{next(self._numbers)}")
+        ack = await self._slack.command(user, CHANNEL, f"{APPID} {self._env}-{next(self._numbers)}")
         said = str((ack.payload or {}).get("text", ""))
         id_ = request_of(ack)
         if id_:

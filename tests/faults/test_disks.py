@@ -22,9 +22,15 @@ from tests.faults.bots import (
     environ,
     rows,
 )
+from tests.faults.table import Fault
 
 DISK = "8m"
 LEDGER = "ledger.db"
+
+NOT_BEGUN = "I could not write this down, so I did not begin. Nothing was done."
+FULL = Fault("The bot itself", "the disk is full", NOT_BEGUN)
+READ_ONLY = Fault("The bot itself", "the ledger turns read-only", NOT_BEGUN)
+FAULTS = (FULL, READ_ONLY)
 
 
 def run(*command: str | Path) -> None:
@@ -90,7 +96,11 @@ def read_only(folder: Path) -> Iterator[None]:
 
 
 async def starve(
-    database: str, tmp_path: Path, trouble: AbstractContextManager[None], longer: float = 0
+    fault: Fault,
+    database: str,
+    tmp_path: Path,
+    trouble: AbstractContextManager[None],
+    longer: float,
 ) -> None:
     """Make trouble for a ledger under load; check that nothing accepted is lost, and that it gets over it."""
     async with LocalSlack(seed()) as slack, LocalWeChat(latency=0.3) as wechat:
@@ -111,6 +121,7 @@ async def starve(
             await bot.end()
         # Slack itself says so to whoever is not answered within three seconds.
         assert load.unheard == []
+        assert all(fault.told in str(ack.payload) for ack in load.refused)
         assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
         assert_answered_once(slack, load.taken)
         assert_recorded_once(database, load.taken)
@@ -120,12 +131,12 @@ async def starve(
 async def test_a_ledger_gets_over_a_disk_that_fills(
     disk: Path, tmp_path: Path, longer: float
 ) -> None:
-    await starve(f"sqlite:///{disk / LEDGER}", tmp_path, full(disk), longer)
+    await starve(FULL, f"sqlite:///{disk / LEDGER}", tmp_path, full(disk), longer)
 
 
 @pytest.mark.parametrize("longer", [0, 30], ids=["shortly", "until-all-are-answered"])
 async def test_a_ledger_gets_over_a_file_that_turns_read_only(folder: Path, longer: float) -> None:
-    await starve(f"sqlite:///{folder / LEDGER}", folder, read_only(folder), longer)
+    await starve(READ_ONLY, f"sqlite:///{folder / LEDGER}", folder, read_only(folder), longer)
 
 
 def by_backup(ledger: Path, copy: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bot.playground.slack import LocalSlack
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
-from tests.databases import PostgreSQL
+from tests.databases import Database, PostgreSQL
 from tests.faults.bots import (
     Bot,
     Load,
@@ -17,9 +17,16 @@ from tests.faults.bots import (
     env_of,
     environ,
 )
+from tests.faults.fire import fire
 from tests.faults.kills import survive
+from tests.faults.table import Fault
 
 KILLS = 30
+
+NOT_BEGUN = "I could not write this down, so I did not begin. Nothing was done."
+STOPPED = Fault("The bot itself", "PostgreSQL is stopped", NOT_BEGUN)
+LOCKED = Fault("The bot itself", "PostgreSQL's tables are locked", NOT_BEGUN)
+FAULTS = (STOPPED, LOCKED)
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
@@ -46,9 +53,21 @@ async def test_what_was_accepted_outlives_a_server_that_is_stopped_and_started_u
             await asyncio.to_thread(postgresql.start)
         # Slack itself says so to whoever is not answered within three seconds.
         assert load.unheard == []
+        assert all(STOPPED.told in str(ack.payload) for ack in load.refused)
         assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
         assert_answered_once(slack, load.taken)
         assert_recorded_once(database, load.taken)
+
+
+async def test_while_somebody_locks_its_tables_nothing_is_begun(
+    on_postgresql: Database, tmp_path: Path
+) -> None:
+    async with fire(tmp_path, DATABASE_URL=on_postgresql.url) as burning:
+        await burning.stands()
+        with on_postgresql.locked():
+            assert LOCKED.told in await burning.answer()
+        await burning.stands()
+        await burning.bot.end(SIGTERM)
 
 
 @pytest.mark.timeout(300)

@@ -169,6 +169,15 @@ async def test_a_claim_holds_as_long_as_it_says_by_the_databases_clock(
     assert before + LEASE - 0.01 <= row["lease_until"] <= database.now() + LEASE + 0.01
 
 
+async def test_a_claim_that_was_made_before_the_clock_was_set_back_holds_nobody_off(
+    database: Database, tokens: Tokens, others: Tokens
+) -> None:
+    first = await claimed(tokens)
+    database.execute("UPDATE tokens SET lease_until = :ahead", ahead=database.now() + 2 * LEASE)
+    assert (await claimed(others)).fence == first.fence + 1
+    assert await tokens.claim(OWNER, LEASE) is None
+
+
 async def test_whoever_died_in_a_renewal_holds_others_off_no_longer_than_its_claim(
     database: Database, tokens: Tokens, others: Tokens
 ) -> None:

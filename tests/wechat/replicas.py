@@ -12,13 +12,13 @@ from aiohttp import web
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
+from bot.bodies import BODY_LIMIT
 from bot.ledger import Ledger
 from bot.ledger.seal import seal_of
 from bot.ledger.tokens import Kept, Tokens
 from bot.playground.wechat import LocalWeChat
 from bot.playground.wechat_owners import FIRST_OWNER as OWNER
 from bot.playground.wechat_push import Push, Stamp, event, sealed
-from bot.slack.events import BODY_LIMIT
 from bot.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.chain import Chain

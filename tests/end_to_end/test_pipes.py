@@ -1,0 +1,32 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import ROOT
+
+
+@pytest.mark.parametrize("command", [("policy",), ("policy", "--json"), ("audit",)], ids=" ".join)
+def test_who_reads_no_further_gets_no_traceback(command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text('[[rule]]\nusers = ["*"]\neffect = "allow"\n')
+    made = (
+        "from bot.ledger.opening import open_database as o; o('sqlite:///share-env.db').release()"
+    )
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", made], cwd=tmp_path, env=environ, check=True)
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", *command],
+            cwd=tmp_path,
+            env=environ,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,0 +1,66 @@
+"""Whoever speaks HTTP to the bot by hand: wrongly, slowly, or not to the end."""
+
+import asyncio
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+
+LONG = 10 << 20  # bytes
+_PATIENCE = 20.0  # seconds
+
+
+def request(
+    line: str, headers: Mapping[str, str] | Iterable[tuple[str, str]] = (), body: bytes = b""
+) -> bytes:
+    """Return a request that asks for the connection to be closed; how long it is, the headers have to say."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    lines = [line, "Host: bot", "Connection: close", *(f"{name}: {value}" for name, value in pairs)]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def measured(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    """Return the headers with the body's length."""
+    return {**headers, "Content-Length": str(len(body))}
+
+
+async def said(port: int, *pieces: bytes, pause: float = 0.0, hangs_up: bool = False) -> str:
+    """Say this piece by piece, `pause` seconds apart; return each answer's status and words, a line for each."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+    async def say() -> None:
+        with suppress(ConnectionError):  # an answer may come before the end
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(pause)
+            if hangs_up:
+                writer.close()
+
+    saying = asyncio.create_task(say())
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            heard = await _all(reader)
+    finally:
+        saying.cancel()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+    return "\n".join(_answers(heard)) or "no answer"
+
+
+async def _all(reader: asyncio.StreamReader) -> bytes:
+    heard = bytearray()
+    with suppress(ConnectionError):
+        while piece := await reader.read(1 << 16):
+            heard += piece
+    return bytes(heard)
+
+
+def _answers(heard: bytes) -> Iterator[str]:
+    while heard:
+        head, _, rest = heard.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\ncontent-length: *(\d+)", head)
+        interim = head.startswith(b"HTTP/1.1 1")
+        body = b"" if interim else rest[: int(length[1]) if length else None]
+        yield f"{head[9:12].decode()} {body.decode()}".rstrip()
+        heard = rest[len(body) :]

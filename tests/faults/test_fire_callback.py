@@ -1,0 +1,152 @@
+"""`/wechat/events` under fire: everything is lit at once, and no stranger learns more than that it was refused."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from time import time
+from urllib.parse import urlencode
+
+import pytest
+import pytest_asyncio
+
+from bot.playground.wechat_push import Push
+from tests.faults.chained import chained
+from tests.faults.fire import Fire
+from tests.faults.strangers import LONG, measured, request, said
+from tests.faults.table import Fault
+from tests.wechat.replicas import pushed
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+XML = {"Content-Type": "text/xml"}
+LENGTH = "Content-Length"
+PIECES = [b"x" * (LONG // 64)] * 64
+CHUNKS = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in PIECES]
+DRIPS = [b"<"] * 60
+ENTITIES = (
+    b"<!DOCTYPE x [<!ENTITY a 'made-up'><!ENTITY b '&a;&a;'>]><xml><Encrypt>&b;</Encrypt></xml>"
+)
+
+
+@dataclass(frozen=True)
+class Pushing:
+    """A bot that keeps the token chain, and who pushes to it."""
+
+    burning: Fire
+    port: int
+
+    @property
+    def ticket(self) -> Push:
+        """A genuine push of a ticket that is older than the one that the bot has."""
+        more = {"ComponentVerifyTicket": "ticket@@@made-up"}
+        return pushed(self.burning.wechat, "component_verify_ticket", time() - 9, **more)
+
+    def head(self, push: Push, headers: dict[str, str], method: str = "POST") -> bytes:
+        """Return a push without its body."""
+        return request(f"{method} /wechat/events?{urlencode(push.query)} HTTP/1.1", headers)
+
+    async def say(self, *pieces: bytes, pause: float = 0.0, hangs_up: bool = False) -> str:
+        """Say something by hand."""
+        return await said(self.port, *pieces, pause=pause, hangs_up=hangs_up)
+
+    async def whole(
+        self,
+        body: bytes | None = None,
+        method: str = "POST",
+        more: Mapping[str, str] = XML,
+        **query: str,
+    ) -> str:
+        """Push a whole ticket, with something else in it."""
+        push = self.ticket
+        body = push.body if body is None else body
+        push.query.update(query)
+        return await self.say(self.head(push, measured(more, body), method), body)
+
+    async def piecemeal(self, headers: dict[str, str], *pieces: bytes, pause: float = 0.0) -> str:
+        """Push a ticket whose body is something else, piece by piece."""
+        return await self.say(self.head(self.ticket, headers), *pieces, pause=pause)
+
+    async def replay(self) -> str:
+        """Push a ticket four times."""
+        push = self.ticket
+        told = [
+            await self.say(self.head(push, measured(XML, push.body)), push.body) for _ in range(4)
+        ]
+        assert told == told[:1] * 4
+        return told[0]
+
+
+Act = Callable[[Pushing], Coroutine[None, None, str]]
+
+
+async def hang_up(post: Pushing) -> str:
+    """Break off within the body."""
+    return await post.say(post.head(post.ticket, {LENGTH: "999"}), b"<xml>", hangs_up=True)
+
+
+def ago(seconds: float) -> str:
+    """Return a timestamp."""
+    return str(int(time() - seconds))
+
+
+def rows_of(*told: tuple[str, str, Act]) -> dict[Fault, Act]:
+    """Return the rows, with what lights each of them."""
+    return {Fault("`/wechat/events`", what, words): act for what, words, act in told}
+
+
+NOT_XML, NOT_WECHATS = "400 not understood", "403 not understood"
+LATE, TOO_LONG = "408 not understood", "413 not understood"
+FIRES = rows_of(
+    ("a forged signature", NOT_WECHATS, lambda p: p.whole(msg_signature="f" * 40)),
+    ("no signature", NOT_WECHATS, lambda p: p.whole(msg_signature="")),
+    ("another nonce", NOT_WECHATS, lambda p: p.whole(nonce="made-up")),
+    ("a push of six minutes ago", NOT_WECHATS, lambda p: p.whole(timestamp=ago(360))),
+    ("a push of six minutes to come", NOT_WECHATS, lambda p: p.whole(timestamp=ago(-360))),
+    ("a ticket pushed four times", "200 success", Pushing.replay),
+    ("GET", "405", lambda p: p.whole(method="GET")),
+    ("10 MB, announced", TOO_LONG, lambda p: p.piecemeal({LENGTH: str(LONG)}, *PIECES)),
+    ("10 MB, announced, and nothing comes", TOO_LONG, lambda p: p.piecemeal({LENGTH: str(LONG)})),
+    ("10 MB in chunks", TOO_LONG, lambda p: p.piecemeal({"Transfer-Encoding": "chunked"}, *CHUNKS)),
+    ("an empty body", NOT_XML, lambda p: p.whole(b"")),
+    ("a body of JSON", NOT_XML, lambda p: p.whole(b'{"Encrypt": "made-up"}')),
+    ("a body with entities", NOT_XML, lambda p: p.whole(ENTITIES)),
+    ("a body that is not UTF-8", NOT_XML, lambda p: p.whole("<xml>秘密</xml>".encode("gb18030"))),
+    ("a packed body", NOT_XML, lambda p: p.whole(gzip.compress(b"<xml>"), more={**XML, "Content-Encoding": "gzip"})),
+    ("a push as text/plain", "200 success", lambda p: p.whole(more={"Content-Type": "text/plain; charset=made-up"})),
+    ("a body that never comes", LATE, lambda p: p.piecemeal({LENGTH: "99"})),
+    ("a body that drips", LATE, lambda p: p.piecemeal({LENGTH: "99"}, *DRIPS, pause=0.2)),
+    ("a body that breaks off", "no answer", hang_up),
+)  # fmt: skip  # a line for each row
+FAULTS = tuple(FIRES)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pushing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pushing]:
+    """Run a bot that keeps the token chain, and that has a token."""
+    async with chained(tmp_path_factory.mktemp("callback")) as (burning, port):
+        yield Pushing(burning, port)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def heard(pushing: Pushing) -> dict[Fault, asyncio.Task[str]]:
+    """Light everything at once."""
+    return {fault: asyncio.create_task(act(pushing)) for fault, act in FIRES.items()}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_whatever_is_pushed_whoever_pushes_it_is_told_the_truth(
+    fault: Fault, heard: dict[Fault, asyncio.Task[str]]
+) -> None:
+    assert (await heard[fault]).startswith(fault.told)
+
+
+async def test_after_all_of_it_the_chain_goes_on(
+    pushing: Pushing, heard: dict[Fault, asyncio.Task[str]]
+) -> None:
+    await asyncio.wait(heard.values())
+    wechat = pushing.burning.wechat
+    assert await wechat.platform.push_ticket() == (200, "success")
+    await pushing.burning.stands()
+    wechat.expire(wechat.calls[-1].token)
+    await pushing.burning.stands()

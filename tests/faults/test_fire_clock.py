@@ -1,0 +1,216 @@
+"""A clock that jumps: what is waited for by counting goes on, and what goes by the time of day says so."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.playground.stage import APPID
+from bot.playground.wechat_faults import Hang
+from bot.playground.world import seed
+from tests.conftest import free_port
+from tests.faults.bots import CHANNEL, ROOT
+from tests.faults.chained import chained
+from tests.faults.fire import REQUESTER, Fire, fire
+from tests.faults.table import Fault
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HOUR = 3600.0
+RULES = """
+[[rule]]
+name = "sure"
+users = ["U0REQUESTER"]
+envs = ["live-*"]
+effect = "allow"
+confirm = true
+
+[[rule]]
+name = "four eyes"
+users = ["U0REQUESTER"]
+envs = ["core-*"]
+effect = "approve"
+approvers = { groups = ["S0APPROVERS"], channel = "C0APPROVALS", expires = "2h" }
+
+[[rule]]
+name = "rest"
+users = ["U0REQUESTER"]
+effect = "allow"
+"""
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """A bot whose clock can be moved."""
+
+    burning: Fire
+    clock: Path
+
+    def shift(self, hours: float) -> None:
+        """Let its clock be so many hours off."""
+        new = self.clock.with_suffix(".new")
+        new.write_text(str(hours * HOUR), encoding="ascii")
+        new.replace(self.clock)
+
+    async def ask(self, kind: str) -> None:
+        """Ask for something that waits for people."""
+        command = f"{APPID} {kind}-{next(_numbers)}"
+        ack = await self.burning.slack.command(REQUESTER, CHANNEL, command)
+        assert ack.error is None
+
+    async def told(self, words: str) -> str:
+        """Return what is said with these words, once it is."""
+        slack = self.burning.slack
+        await slack.until(lambda _: any(words in m.text for m in slack.messages))
+        return next(m.text for m in slack.messages if words in m.text)
+
+
+Act = Callable[[Shifted], Coroutine[None, None, str]]
+
+
+def asked(hours: float) -> Act:
+    """Return an act that asks while the clock is so many hours off."""
+
+    async def act(it: Shifted) -> str:
+        it.shift(hours)
+        return await it.burning.answer()
+
+    return act
+
+
+def renewed(hours: float) -> Act:
+    """Return an act that asks while the clock is off and WeChat takes the token no more."""
+
+    async def act(it: Shifted) -> str:
+        await it.burning.stands()
+        it.shift(hours)
+        it.burning.wechat.expire(it.burning.wechat.calls[-1].token)
+        return await it.burning.answer()
+
+    return act
+
+
+def jumped(hours: float) -> Act:
+    """Return an act whose clock jumps while WeChat is asked, and which is then delivered again."""
+
+    async def act(it: Shifted) -> str:
+        slack, wechat = it.burning.slack, it.burning.wechat
+        wechat.next(Hang(0.5, after_effect=True))
+        asked = len(wechat.calls)
+        ack = await slack.command(REQUESTER, CHANNEL, it.burning.command())
+        await wechat.until(lambda wechat: len(wechat.calls) > asked)
+        it.shift(hours)
+        assert (await slack.redeliver(ack)).payload == ack.payload
+        env = str(ack.request["text"]).split()[-1]
+        told = await it.told(f"shared `{env}` with")
+        assert len(wechat.calls) == asked + 1
+        return told
+
+    return act
+
+
+async def pushed(it: Shifted) -> str:
+    """Let WeChat push while the clock is off."""
+    it.shift(48)
+    status, words = await it.burning.wechat.platform.push_ticket()
+    it.shift(0)
+    assert await it.burning.wechat.platform.push_ticket() == (200, "success")
+    return f"{status} {words}"
+
+
+async def unconfirmed(it: Shifted) -> str:
+    """Let the clock jump ahead while a confirmation is waited for."""
+    await it.ask("live")
+    it.shift(1)
+    return await it.told("You did not confirm")
+
+
+async def confirmed(it: Shifted) -> str:
+    """Let the clock jump back while a confirmation is waited for, and confirm."""
+    await it.ask("live")
+    question = it.burning.slack.shown_to(REQUESTER)[-1]
+    it.shift(-48)
+    assert (await it.burning.slack.click(REQUESTER, question, "Share it")).error is None
+    return await it.told("shared `live-")
+
+
+async def undecided(it: Shifted) -> str:
+    """Let the clock jump ahead while an approval is waited for."""
+    await it.ask("core")
+    await it.told("This env was never shared before.")
+    it.shift(3)
+    return await it.told("No approver decided")
+
+
+def rows_of(*told: tuple[str, str, Act]) -> dict[Fault, Act]:
+    """Return the rows, with what lights each of them."""
+    return {Fault("The clock", what, words): act for what, words, act in told}
+
+
+SHARED = "✅ *Shared.*"
+FIRES = rows_of(
+    ("two days ahead", SHARED, asked(48)),
+    ("two days behind", SHARED, asked(-48)),
+    ("two days ahead, and the token is dead", SHARED, renewed(48)),
+    ("two days behind, and the token is dead", SHARED, renewed(-48)),
+    ("jumps two days ahead while WeChat is asked", "✅", jumped(48)),
+    ("jumps two days back while WeChat is asked", "✅", jumped(-48)),
+    ("two days ahead, and WeChat pushes a ticket", "403 not understood", pushed),
+    ("jumps an hour ahead before a confirmation", "You did not confirm in time.", unconfirmed),
+    ("jumps two days back before a confirmation", "✅", confirmed),
+    ("jumps three hours ahead before an approval", "No approver decided in time.", undecided),
+)
+OVER_HTTP = rows_of(
+    ("six minutes ahead, in HTTP mode", "http_client_error", asked(0.1)),
+    ("six minutes behind, in HTTP mode", "http_client_error", asked(-0.1)),
+)
+FAULTS = (*FIRES, *OVER_HTTP)
+
+
+def settings(clock: Path) -> dict[str, str]:
+    """Return what lets a bot go by this clock."""
+    clock.write_text("0", encoding="ascii")
+    return {"CLOCK": str(clock), "PYTHONPATH": f"{ROOT}/tests/faults/shifted:{ROOT}"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shifted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shifted]:
+    """Run a bot that keeps the token chain, and where some requests wait for people."""
+    folder = tmp_path_factory.mktemp("clock")
+    (folder / "policy.toml").write_text(RULES, encoding="utf-8")
+    more = {"SHARE_ENV_ALLOWED_USERS": "", **settings(folder / "clock")}
+    async with chained(folder, **more) as (burning, _):
+        yield Shifted(burning, folder / "clock")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def over_http(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shifted]:
+    """Run a bot in HTTP mode."""
+    folder, port = tmp_path_factory.mktemp("clock"), free_port()
+    mode = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": seed().signing_secret}
+    more = {**mode, "PORT": str(port), **settings(folder / "clock")}
+    async with fire(folder, **more) as burning:
+        burning.slack.request_url = f"http://127.0.0.1:{port}/slack/events"
+        yield Shifted(burning, folder / "clock")
+
+
+@pytest.mark.parametrize("fault", FIRES, ids=str)
+async def test_whatever_the_clock_does_the_requester_is_told_the_truth(
+    fault: Fault, shifted: Shifted
+) -> None:
+    assert fault.told in await FIRES[fault](shifted)
+    shifted.shift(0)
+    await shifted.burning.stands()
+
+
+@pytest.mark.parametrize("fault", OVER_HTTP, ids=str)
+async def test_a_signature_that_is_too_old_by_a_wrong_clock_is_refused(
+    fault: Fault, over_http: Shifted
+) -> None:
+    assert fault.told in await OVER_HTTP[fault](over_http)
+    over_http.shift(0)
+    await over_http.burning.stands()

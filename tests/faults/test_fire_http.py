@@ -1,0 +1,224 @@
+"""HTTP mode under fire: everything is lit at once, and each stranger is told the truth."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from resource import RLIMIT_NOFILE, prlimit
+from signal import SIGTERM
+from time import time
+from urllib.parse import urlencode
+
+import pytest
+import pytest_asyncio
+
+from bot.playground.slack_requests import signature
+from bot.playground.world import seed
+from tests.conftest import free_port
+from tests.faults.bots import CHANNEL, request_of, rows
+from tests.faults.fire import REQUESTER, Fire, fire
+from tests.faults.strangers import LONG, measured, request, said
+from tests.faults.table import Fault
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SECRET = seed().signing_secret
+LINE = "POST /slack/events HTTP/1.1"
+FORM = "application/x-www-form-urlencoded"
+LENGTH, TIME = "Content-Length", "X-Slack-Request-Timestamp"
+CROWD, FILES = 600, 512  # connections, and the files that the bot may open
+DRIPS = [b"x"] * 60
+
+
+@dataclass(frozen=True)
+class Post:
+    """A bot in HTTP mode, and who posts to it."""
+
+    burning: Fire
+    port: int
+
+    async def say(self, *pieces: bytes, pause: float = 0.0, hangs_up: bool = False) -> str:
+        """Say something by hand."""
+        return await said(self.port, *pieces, pause=pause, hangs_up=hangs_up)
+
+    async def whole(
+        self, headers: dict[str, str], body: bytes | None = None, line: str = LINE
+    ) -> str:
+        """Say a whole request: without a body, a command's."""
+        body = HELP if body is None else body
+        return await self.say(request(line, measured(headers, body), body))
+
+    async def replay(self) -> str:
+        """Send a signed command four times."""
+        slack = self.burning.slack
+        ack = await slack.command(REQUESTER, CHANNEL, self.burning.command())
+        again = [await slack.redeliver(ack) for _ in range(3)]
+        assert [each.payload for each in again] == [ack.payload] * 3
+        return str((ack.payload or {})["text"])
+
+
+Act = Callable[[Post], Coroutine[None, None, str]]
+
+
+def signed(body: bytes | None = None, kind: str = FORM, age: int = 0) -> dict[str, str]:
+    """Return the headers that Slack would send with this body."""
+    then, body = str(int(time()) - age), HELP if body is None else body
+    return {
+        "Content-Type": kind,
+        "X-Slack-Request-Timestamp": then,
+        "X-Slack-Signature": signature(SECRET, then, body.decode("latin-1")),
+    }
+
+
+HELP = urlencode(
+    {
+        "team_id": seed().team_id,
+        "channel_id": CHANNEL,
+        "user_id": REQUESTER,
+        "command": "/share-env",
+        "text": "help",
+        "trigger_id": "1.1.made-up",
+        "response_url": "http://127.0.0.1/commands/made-up",
+    }
+).encode()
+FORGED = {**signed(), "X-Slack-Signature": "v0=" + "0" * 64}
+UNSIGNED = {"Content-Type": FORM}
+CHUNKED = {"Transfer-Encoding": "chunked"}
+PIECES = [b"x" * (LONG // 64)] * 64
+CHUNKS = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in PIECES]
+
+
+def announced(length: int, body: bytes = b"") -> bytes:
+    """Return a signed request that says that its body has this length."""
+    return request(LINE, {**signed(), "Content-Length": str(length)}, body)
+
+
+async def twice(post: Post) -> str:
+    """Send a forged signature before the good one."""
+    forged = ("X-Slack-Signature", FORGED["X-Slack-Signature"])
+    return await post.say(request(LINE, [forged, *measured(signed(), HELP).items()], HELP))
+
+
+async def piped(post: Post) -> str:
+    """Send two requests, one behind the other, and the second of them forged."""
+    good, bad = (request(LINE, measured(h, HELP), HELP) for h in (signed(), FORGED))
+    good = good.replace(b"Connection: close\r\n", b"")
+    first, second = (await post.say(good + bad)).splitlines()
+    return f"{first[:3]}, then {second}"
+
+
+def crowd(says: bytes) -> Act:
+    """Return an act that opens more connections than the bot lets in, says this on each, and one more for a command."""
+
+    async def act(post: Post) -> str:
+        async with AsyncExitStack() as stack:
+            for _ in range(CROWD):
+                _, writer = await asyncio.open_connection("127.0.0.1", post.port)
+                stack.callback(writer.close)
+                writer.write(says)
+            return await post.whole(signed())
+
+    return act
+
+
+def rows_of(*told: tuple[str, str, Act]) -> dict[Fault, Act]:
+    """Return the rows, with what lights each of them."""
+    return {Fault("HTTP mode", what, words): act for what, words, act in told}
+
+
+NOT_SIGNED = "401 no good signature"
+WRONG = '401 {"error": "invalid request"}'
+LATE, TOO_LONG = "408 its body came too slowly", "413 its body is longer than a mebibyte"
+NOT_SLACKS = "400 the body is not what Slack sends"
+
+FIRES = rows_of(
+    ("a forged signature", WRONG, lambda p: p.whole(FORGED)),
+    ("a forged signature before the good one", WRONG, twice),
+    ("a forged signature behind a good one", f"200, then {WRONG}", piped),
+    ("no signature", NOT_SIGNED, lambda p: p.whole(UNSIGNED)),
+    ("a timestamp that is no number", NOT_SIGNED, lambda p: p.whole({**signed(), TIME: "٣"})),
+    ("a signature of six minutes ago", WRONG, lambda p: p.whole(signed(age=360))),
+    ("a signature of six minutes to come", WRONG, lambda p: p.whole(signed(age=-360))),
+    ("a signed command sent four times", "On it", Post.replay),
+    ("10 MB, not signed", NOT_SIGNED, lambda p: p.say(request(LINE, {LENGTH: str(LONG)}), *PIECES)),
+    ("10 MB, announced", TOO_LONG, lambda p: p.say(announced(LONG), *PIECES)),
+    ("10 MB, announced, and nothing comes", TOO_LONG, lambda p: p.say(announced(LONG))),
+    ("10 MB in chunks", TOO_LONG, lambda p: p.say(request(LINE, signed() | CHUNKED), *CHUNKS)),
+    ("more than was announced", "400 Data after", lambda p: p.say(announced(4, HELP))),
+    ("less than was announced", LATE, lambda p: p.say(announced(999, HELP))),
+    ("two lengths", "400 Duplicate Content-Length", lambda p: p.whole({**signed(), LENGTH.lower(): "4"})),
+    ("a length and chunks", "400 Content-Length", lambda p: p.whole(signed() | CHUNKED)),
+    ("a body that never comes", LATE, lambda p: p.say(announced(len(HELP)))),
+    ("a body that drips", LATE, lambda p: p.say(announced(len(DRIPS) + 1), *DRIPS, pause=0.2)),
+    ("a body that breaks off", "no answer", lambda p: p.say(announced(999, HELP), hangs_up=True)),
+    ("a broken chunk", "400 Invalid character", lambda p: p.say(request(LINE, signed() | CHUNKED, b"zz\r\n"))),
+    ("no body", "404", lambda p: p.whole(signed(b""), b"")),
+    ("a command as text/plain", "200", lambda p: p.whole(signed(kind="text/plain"))),
+    ("a command as application/json", NOT_SLACKS, lambda p: p.whole(signed(kind="application/json"))),
+    ("a body that is not UTF-8", NOT_SLACKS, lambda p: p.whole(signed(b"\xff"), b"\xff")),
+    ("a charset that nobody knows", "200", lambda p: p.whole(signed(kind=f"{FORM}; charset=made-up"))),
+    ("a packed body", NOT_SLACKS, lambda p: p.whole(signed() | {"Content-Encoding": "gzip"}, gzip.compress(HELP))),
+    ("GET", "405", lambda p: p.whole(signed(), line=LINE.replace("POST", "GET"))),
+    ("a method that nobody knows", "400 Invalid method", lambda p: p.whole(signed(), line=LINE.replace("POST", "BREW"))),
+    ("another path", "404", lambda p: p.whole(signed(), line=LINE.replace("events", "event"))),
+    ("HTTP/1.0", "200", lambda p: p.whole(signed(), line=LINE.replace("1.1", "1.0"))),
+    ("HTTP/2", "400", lambda p: p.say(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")),
+    ("TLS", "400 Received HTTPS traffic", lambda p: p.say(b"\x16\x03\x01\0\xc8\x01\0\0\xc4\x03\x03" + bytes(200))),
+    ("no HTTP at all", "400 Invalid method", lambda p: p.say(b"\0\xff made-up\r\n\r\n")),
+    ("a head of 20,000 characters", "400 Got more than 8190 bytes", lambda p: p.whole(signed() | {"X-Long": "x" * 20_000})),
+)  # fmt: skip  # a line for each row
+FLOODS = rows_of(
+    (f"{CROWD} connections without a word", "200", crowd(b"")),
+    (f"{CROWD} connections whose heads never end", "200", crowd(LINE.encode())),
+    (f"{CROWD} connections whose bodies never come", "200", crowd(announced(999))),
+)
+FAULTS = (*FIRES, *FLOODS)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def post(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Post]:
+    """Run a bot in HTTP mode."""
+    port, folder = free_port(), tmp_path_factory.mktemp("http")
+    mode = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": SECRET, "PORT": str(port)}
+    async with fire(folder, **mode) as burning:
+        prlimit(burning.bot.pid, RLIMIT_NOFILE, (FILES, FILES))
+        burning.slack.request_url = f"http://127.0.0.1:{port}/slack/events"
+        yield Post(burning, port)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def heard(post: Post) -> dict[Fault, asyncio.Task[str]]:
+    """Light everything at once."""
+    return {fault: asyncio.create_task(act(post)) for fault, act in FIRES.items()}
+
+
+@pytest.mark.parametrize("fault", FIRES, ids=str)
+async def test_whatever_is_posted_whoever_posts_it_is_told_the_truth(
+    fault: Fault, heard: dict[Fault, asyncio.Task[str]]
+) -> None:
+    assert (await heard[fault]).startswith(fault.told)
+
+
+@pytest.mark.parametrize("fault", FLOODS, ids=str)
+async def test_whoever_only_stands_in_the_door_keeps_no_command_out(
+    fault: Fault, post: Post, heard: dict[Fault, asyncio.Task[str]]
+) -> None:
+    await asyncio.wait(heard.values())
+    assert (await FLOODS[fault](post)).startswith(fault.told)
+
+
+async def test_after_all_of_it_the_next_command_works_and_an_old_one_is_not_begun_again(
+    post: Post, heard: dict[Fault, asyncio.Task[str]]
+) -> None:
+    await asyncio.wait(heard.values())
+    burning, slack = post.burning, post.burning.slack
+    await burning.stands()
+    ack = await slack.command(REQUESTER, CHANNEL, burning.command())
+    count = "SELECT count(*) FROM requests"
+    before = rows(burning.database, count)
+    assert await burning.bot.end(SIGTERM) == 0
+    await burning.bot.start()
+    assert request_of(await slack.redeliver(ack)) == request_of(ack) is not None
+    assert rows(burning.database, count) == before
+    await burning.stands()

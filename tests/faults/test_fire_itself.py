@@ -1,0 +1,214 @@
+"""The bot itself under fire: signals, no files, no memory, a slow ledger."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from resource import RLIMIT_AS, RLIMIT_NOFILE, prlimit
+from signal import SIGCONT, SIGINT, SIGSTOP, SIGTERM, Signals
+from urllib.parse import urlsplit
+
+import pytest
+
+from bot.playground.slack import LocalSlack
+from bot.playground.wechat_faults import Hang, Huge
+from bot.playground.world import seed
+from tests.conftest import free_port, let_hang, locked, rows, soon
+from tests.faults.bots import CHANNEL, Load, assert_answered_once, assert_recorded_once
+from tests.faults.endings import Act, ends, survives
+from tests.faults.fire import Fire, fire
+from tests.faults.strangers import request, said
+from tests.faults.table import Fault
+
+MANY = 40
+OPEN = "SELECT 1 FROM requests WHERE state <> 'ended'"
+
+
+def ledger(burning: Fire) -> Path:
+    """Return where the bot keeps its ledger."""
+    return Path(burning.database.removeprefix("sqlite:///"))
+
+
+def is_shared(slack: LocalSlack) -> bool:
+    """Tell whether what was asked last is shared, for everybody to see."""
+    return any(parent.text.startswith("✅") for parent in slack.parents(CHANNEL)[-1:])
+
+
+@contextmanager
+def limited(burning: Fire, what: int, to: int) -> Iterator[None]:
+    """Let the process have no more than so much of something."""
+    before = prlimit(burning.bot.pid, what)
+    prlimit(burning.bot.pid, what, (to, before[1]))
+    try:
+        yield
+    finally:
+        prlimit(burning.bot.pid, what, before)
+
+
+@contextmanager
+def no_more_files(burning: Fire) -> Iterator[None]:
+    """Let the process open no file beside those that it has."""
+    files = Path(f"/proc/{burning.bot.pid}/fd").iterdir()
+    with limited(burning, RLIMIT_NOFILE, 1 + max(int(each.name) for each in files)):
+        yield
+
+
+def memory(burning: Fire) -> int:
+    """Return how many bytes the process has mapped."""
+    status = Path(f"/proc/{burning.bot.pid}/status").read_text(encoding="ascii")
+    return int(status.split("VmSize:")[1].split()[0]) << 10
+
+
+async def without_files(burning: Fire) -> str:
+    """Type a command while no file can be opened."""
+    with no_more_files(burning):
+        return await burning.answer()
+
+
+async def without_files_over_http(burning: Fire) -> str:
+    """Type a command that cannot come in; once it can, it is carried out."""
+    with no_more_files(burning):
+        told = await burning.answer()
+    await burning.slack.until(is_shared)
+    assert burning.bot.log.count("out of system resource") < 10
+    return told
+
+
+async def without_memory(burning: Fire) -> str:
+    """Let WeChat send 100 MB to a process that may have 16 MB more than it has."""
+    burning.wechat.next(Huge(100 << 20))
+    with limited(burning, RLIMIT_AS, memory(burning) + (16 << 20)):
+        return await burning.answer()
+
+
+async def with_a_lock(burning: Fire) -> str:
+    """Type a command while another program holds the ledger."""
+    with locked(ledger(burning)):
+        return await burning.answer()
+
+
+async def with_a_slow_ledger(burning: Fire) -> str:
+    """Let it take seconds to write a request down; what was refused does not happen after all."""
+    let_hang(ledger(burning), "requests")
+    told = await burning.answer()
+    await soon(lambda: rows(ledger(burning), "SELECT 1 FROM events WHERE kind = 'withdrawn'"))
+    assert rows(ledger(burning), OPEN) == []
+    assert burning.wechat.calls == []
+    rows(ledger(burning), "DROP TRIGGER slow")
+    return told
+
+
+async def frozen(burning: Fire) -> str:
+    """Stop the process for longer than Slack waits; then what was typed is carried out."""
+    burning.bot.send(SIGSTOP)
+    told = await burning.answer()
+    burning.bot.send(SIGCONT)
+    await burning.slack.until(is_shared)
+    return told
+
+
+def signalled(*signs: Signals) -> Act:
+    """Return an act that sends signals while a call is under way, until the process has ended."""
+
+    async def act(burning: Fire) -> str:
+        burning.wechat.next(Hang(1, after_effect=True))
+        asked = asyncio.create_task(burning.answer())
+        await burning.wechat.until(lambda wechat: bool(wechat.calls))
+        await ends(burning, *signs)
+        await burning.bot.start()
+        return await asked
+
+    return act
+
+
+async def under_load(burning: Fire) -> str:
+    """Stop the process while people type on and calls are under way; nothing is lost."""
+    burning.wechat.next(*[Hang(1, after_effect=True)] * MANY)
+    async with Load(burning.slack, env="load") as load:
+        await load.more(MANY)
+        assert load.under_way()
+        burning.bot.send(SIGTERM)
+        await ends(burning)
+        finished = set(load.finals)
+        assert load.taken <= finished
+        await burning.bot.start()
+        await load.more(1)
+    await load.all_answered(20)
+    await soon(lambda: not rows(ledger(burning), OPEN))
+    assert_answered_once(burning.slack, load.taken)
+    assert_recorded_once(burning.database, load.taken)
+    return burning.slack.parents(CHANNEL)[0].text
+
+
+async def beyond_the_grace(burning: Fire) -> str:
+    """Stop the process while a call hangs for longer than it may stay; the next one finishes it."""
+    burning.wechat.next(Hang(60))
+    asked = asyncio.create_task(burning.answer())
+    await burning.wechat.until(lambda wechat: bool(wechat.calls))
+    burning.bot.send(SIGTERM)
+    await ends(burning)
+    await burning.bot.start()
+    return await asked
+
+
+async def with_a_body_to_come(burning: Fire) -> str:
+    """Stop the process while it waits for a body."""
+    port = urlsplit(burning.slack.request_url).port or 0
+    head = {"X-Slack-Request-Timestamp": "1", "X-Slack-Signature": "v0=" + "0" * 64}
+    line = "POST /slack/events HTTP/1.1"
+    asked = asyncio.create_task(said(port, request(line, head | {"Content-Length": "9"})))
+    await burning.answer()
+    burning.bot.send(SIGTERM)
+    await ends(burning)
+    await burning.bot.start()
+    return await asked
+
+
+def rows_of(*told: tuple[str, str, Act]) -> dict[Fault, Act]:
+    """Return the rows, with what lights each of them."""
+    return {Fault("The bot itself", what, words): act for what, words, act in told}
+
+
+SHARED, AGAIN = "✅ *Shared.*", "I was restarted while this was under way"
+NOT_BEGUN = "I could not write this down, so I did not begin. Nothing was done."
+FIRES = rows_of(
+    ("SIGTERM, again and again", SHARED, signalled(SIGTERM)),
+    ("SIGINT and SIGTERM, again and again", SHARED, signalled(SIGINT, SIGTERM)),
+    ("SIGTERM under load", "✅", under_load),
+    ("no file can be opened", "The bot could not reach the central token server", without_files),
+    ("no memory for an answer of 100 MB", "The answer was not WeChat's", without_memory),
+    ("the ledger is locked by another program", NOT_BEGUN, with_a_lock),
+    ("the ledger takes seconds to write", NOT_BEGUN, with_a_slow_ledger),
+    ("the process stands still", "operation_timeout", frozen),
+)
+HURRIED = rows_of(("SIGTERM, and a call outlasts the grace", AGAIN, beyond_the_grace))
+OVER_HTTP = rows_of(
+    ("no file can be opened, in HTTP mode", "operation_timeout", without_files_over_http),
+    ("SIGTERM while a body is awaited", "no answer", with_a_body_to_come),
+)
+FAULTS = (*FIRES, *HURRIED, *OVER_HTTP)
+
+
+@pytest.mark.parametrize("fault", FIRES, ids=str)
+async def test_whatever_happens_to_the_bot_the_requester_is_told_the_truth(
+    fault: Fault, tmp_path: Path
+) -> None:
+    async with fire(tmp_path) as burning:
+        await survives(burning, fault, FIRES[fault])
+
+
+@pytest.mark.parametrize("fault", HURRIED, ids=str)
+async def test_whatever_the_grace_does_not_suffice_for_is_told_by_the_next_process(
+    fault: Fault, tmp_path: Path
+) -> None:
+    async with fire(tmp_path, SHUTDOWN_GRACE="1") as burning:
+        await survives(burning, fault, HURRIED[fault])
+
+
+@pytest.mark.parametrize("fault", OVER_HTTP, ids=str)
+async def test_in_http_mode_likewise(fault: Fault, tmp_path: Path) -> None:
+    port, secret = free_port(), seed().signing_secret
+    mode = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
+    async with fire(tmp_path, **mode) as burning:
+        burning.slack.request_url = f"http://127.0.0.1:{port}/slack/events"
+        await survives(burning, fault, OVER_HTTP[fault])

@@ -1,0 +1,41 @@
+"""A bot whose words nobody reads."""
+
+import os
+from pathlib import Path
+from signal import SIGTERM
+
+import pytest
+
+from tests.faults.endings import survives
+from tests.faults.fire import fire
+from tests.faults.table import Fault
+
+SHARED = "✅ *Shared.*"
+UNHEARD = {
+    Fault("The bot itself", "standard output is closed", SHARED): ("stdout", None),
+    Fault("The bot itself", "standard output is full", SHARED): ("stdout", "/dev/full"),
+    Fault("The bot itself", "the log is closed", SHARED): ("stderr", None),
+    Fault("The bot itself", "the log is full", SHARED): ("stderr", "/dev/full"),
+}
+FAULTS = tuple(UNHEARD)
+
+
+@pytest.mark.parametrize("fault", UNHEARD, ids=str)
+async def test_whatever_becomes_of_its_words_the_bot_goes_on(fault: Fault, tmp_path: Path) -> None:
+    which, path = UNHEARD[fault]
+    async with fire(tmp_path) as burning:
+        await burning.bot.end(SIGTERM)
+        end = os.open(path, os.O_WRONLY) if path else closed_pipe()
+        try:
+            await burning.bot.launch(**{which: end})
+        finally:
+            os.close(end)
+        await burning.slack.until(lambda slack: slack.connections > 0)
+        await survives(burning, fault, lambda burning: burning.answer())
+
+
+def closed_pipe() -> int:
+    """Return the writing end of a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
