@@ -16,6 +16,8 @@ BODY_LIMIT = 1024 * 1024
 _ERRMSG_LIMIT = 300
 _LONGEST_ERRCODE = 10  # digits; WeChat's are up to seven, and whoever reads one here may print it
 _ERRCODE = re.compile(rf"\s*-?[0-9]{{1,{_LONGEST_ERRCODE}}}\s*")  # int() takes more for a zero
+# WeChat's tokens are longer than this, and whatever answers in its place may repeat one in its text.
+_SECRET = re.compile(r"[\w@=+-]{32,}", re.ASCII)
 _RID = re.compile(r" ?\brid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
 _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 
@@ -117,4 +119,5 @@ def _whole_number(value: object) -> int | None:
 def _said(errcode: int, errmsg: str) -> Said:
     words = " ".join("".join(c if c.isprintable() else " " for c in errmsg).split())
     rid = _RID.search(words)
-    return Said(errcode, _RID.sub("", words)[:_ERRMSG_LIMIT].strip(), rid[1] if rid else None)
+    words = _SECRET.sub("[hidden]", _RID.sub("", words))
+    return Said(errcode, words[:_ERRMSG_LIMIT].strip(), rid[1] if rid else None)
