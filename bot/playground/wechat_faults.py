@@ -25,7 +25,10 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """These bytes in place of an answer, then the end of the connection; with `after_effect` what was asked is done."""
+    """These bytes in place of an answer, then the end of the connection; with `after_effect` what was asked is done.
+
+    A whole answer should announce the end (Connection: close), else the next call may use a connection that is dead.
+    """
 
     sent: bytes
     after_effect: bool = False

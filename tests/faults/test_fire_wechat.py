@@ -40,7 +40,7 @@ def fires(elsewhere: str) -> Mapping[Fault, Sequence[Answer]]:
     """Return every fault, and the answers that are this fault; `elsewhere` is where redirects lead."""
     early, switched = (
         b"HTTP/1.1 103 Early Hints\r\n\r\n",
-        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: close\r\n\r\n",
     )
     answer = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13\r\n\r\n{"errcode":0}'
     moved = f"{NO} The address of WeChat points somewhere else"

@@ -44,7 +44,7 @@ OF_SERVER: Mapping[Fault, Sequence[Answer]] = {
     ),
     Fault(SERVER, "any other HTTP status, or a redirect, which is not followed", UNUSABLE): (
         *(Status(204, b""), Status(404), Status(429), Status(500), Status(503), NOWHERE),
-        Raw(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"),
+        Raw(b"HTTP/1.1 101 Switching Protocols\r\nConnection: close\r\n\r\n"),
     ),
     Fault(SERVER, "a web page, truncated JSON, or JSON without a token", UNUSABLE): (
         *(Status(200), json(""), json('{"access_token":"made-up'), json("[]"), json("NaN")),
