@@ -142,6 +142,14 @@ class LocalWeChat(Watched):
         """Let every call of /tcb/shareenv that no queued answer meets be answered so."""
         self._faults.always(standing)
 
+    def about(self, name: str, *answers: Answer) -> None:
+        """Let the shares of an env or the readings of an owner's token be answered so, the last answer for good.
+
+        Without answers it is as usual again.
+        """
+        self._faults.about(name, *answers)
+        self._token_faults.about(name, *answers)
+
     def transcript(self) -> str:
         """Return the calls and pushes so far, without their tokens."""
         return "\n".join(self._lines) or "(no call)"
@@ -177,7 +185,7 @@ class LocalWeChat(Watched):
         asked = Asked(request.method, token, await request.read())
         return await self._answering.answer(
             request,
-            self._faults.take(),
+            self._faults.take(asked.argument("env")),
             normal=lambda: self._answering.coded(self._share(asked)),
             nothing=lambda errcode: self._record(asked, errcode),
         )
@@ -224,7 +232,7 @@ class LocalWeChat(Watched):
         self.changed()
         return await self._answering.answer(
             request,
-            self._token_faults.take(),
+            self._token_faults.take(owner),
             normal=lambda: self._handed_out(request, owner),
             nothing=lambda _: None,
         )

@@ -20,6 +20,7 @@ class Faults:
     def __init__(self) -> None:
         self._queue: deque[Answer] = deque()
         self._standing: Answer | None = None
+        self._about: dict[str, deque[Answer]] = {}
 
     def next(self, *answers: Answer) -> None:
         """Let the next calls be answered so, one after the other."""
@@ -29,8 +30,15 @@ class Faults:
         """Let every call that no queued answer meets be answered so."""
         self._standing = standing
 
-    def take(self) -> Answer | None:
-        """Return what meets the call at hand, None for the usual answer."""
+    def about(self, name: str, *answers: Answer) -> None:
+        """Let the calls about one env or owner be answered so, the last answer for good; without any, as usual."""
+        self._about[name] = deque(answers)
+
+    def take(self, name: str = "") -> Answer | None:
+        """Return what meets the call at hand, which is about `name`; None for the usual answer."""
+        own = self._about.get(name)
+        if own:
+            return own.popleft() if len(own) > 1 else own[0]
         return self._queue.popleft() if self._queue else self._standing
 
 

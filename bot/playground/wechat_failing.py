@@ -1,6 +1,8 @@
 """How the stand-in WeChat carries out a fault, on the wire."""
 
 import gzip
+import socket
+import struct
 from collections.abc import Callable
 from typing import assert_never
 
@@ -14,13 +16,16 @@ from bot.playground.wechat_faults import (
     GzipBomb,
     Hang,
     Huge,
+    Raw,
     Redirect,
+    Reset,
     Status,
     Truncated,
 )
 
 BOMB_BYTES = 16 << 20
 PIECE = 1 << 16
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: nothing is waited for, so that a close is a reset
 
 
 async def failed(
@@ -37,11 +42,19 @@ async def failed(
         case Drop(after_effect):
             _effect(after_effect, normal, nothing)
             return cut(request)
+        case Reset(after_effect, part):
+            return await _reset(request, _effect(after_effect or part > 0, normal, nothing), part)
+        case Raw(sent, after_effect):
+            _effect(after_effect, normal, nothing)
+            return _sent(request, sent)
         case Truncated():
             return await _cut_off(request, normal())
         case Drip(seconds_per_byte):
             return await _dripped(request, loopback, normal(), seconds_per_byte)
-        case Status() | Redirect() | Huge() | GzipBomb():
+        case Status(code, body, content_type, after_effect):
+            _effect(after_effect, normal, nothing)
+            return web.Response(status=code, body=body, content_type=content_type)
+        case Redirect() | Huge() | GzipBomb():
             nothing()
             return await _foreign(request, fault)
         case _:
@@ -62,6 +75,27 @@ async def _late(
 ) -> web.Response:
     stayed = await loopback.hold(seconds)
     return answer if stayed and answer is not None else cut(request)
+
+
+async def _reset(
+    request: web.BaseRequest, answer: web.Response | None, part: float
+) -> web.StreamResponse:
+    response: web.StreamResponse = web.Response()
+    if part and answer is not None and isinstance(answer.body, bytes):
+        response = await _begun(request, answer, len(answer.body))
+        await response.write(answer.body[: round(len(answer.body) * part)])
+    if request.transport is not None:
+        connection: socket.socket = request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        request.transport.abort()
+    return response
+
+
+def _sent(request: web.BaseRequest, sent: bytes) -> web.Response:
+    if request.transport is not None:
+        request.transport.write(sent)
+        request.transport.close()
+    return web.Response()
 
 
 async def _cut_off(request: web.BaseRequest, whole: web.Response) -> web.StreamResponse:
@@ -93,14 +127,12 @@ async def _begun(request: web.BaseRequest, whole: web.Response, length: int) -> 
 
 
 async def _foreign(
-    request: web.BaseRequest, fault: Status | Redirect | Huge | GzipBomb
+    request: web.BaseRequest, fault: Redirect | Huge | GzipBomb
 ) -> web.StreamResponse:
     """Answer as something between the bot and WeChat would."""
     match fault:
-        case Status(code, body, content_type):
-            return web.Response(status=code, body=body, content_type=content_type)
-        case Redirect(to):
-            return web.Response(status=302, headers={"Location": to})
+        case Redirect(to, status):
+            return web.Response(status=status, headers={"Location": to})
         case GzipBomb():
             packed = gzip.compress(bytes(BOMB_BYTES), compresslevel=1)
             return web.Response(body=packed, headers={"Content-Encoding": "gzip"})

@@ -15,11 +15,23 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Any HTTP answer, as a gateway or a proxy gives it; nothing is done."""
+    """Any HTTP answer, as a gateway or a proxy gives it; with `after_effect` what was asked is done."""
 
     code: int
     body: bytes = b"<html><body>Bad Gateway</body></html>"
     content_type: str = "text/html"
+    after_effect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """These bytes in place of an answer, then the end of the connection; with `after_effect` what was asked is done.
+
+    A whole answer should announce the end (Connection: close), else the next call may use a connection that is dead.
+    """
+
+    sent: bytes
+    after_effect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +54,22 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class Reset:
+    """The connection is reset (RST) after so much of the usual answer, from 0 to 1.
+
+    What was asked is done with `after_effect`, and wherever a part of the answer is sent.
+    """
+
+    after_effect: bool = False
+    part: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Redirect:
-    """HTTP 302; nothing is done."""
+    """A redirect; nothing is done."""
 
     to: str
+    status: int = 302
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +96,7 @@ class Drip:
     seconds_per_byte: float
 
 
-Failure: TypeAlias = Status | Hang | Drop | Redirect | Truncated | Huge | GzipBomb | Drip
+Failure: TypeAlias = (
+    Status | Raw | Hang | Drop | Reset | Redirect | Truncated | Huge | GzipBomb | Drip
+)
 Answer: TypeAlias = Code | Failure

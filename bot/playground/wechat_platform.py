@@ -64,6 +64,10 @@ class Platform(Pushes):
         """Let every call of an endpoint that no queued answer meets be answered so."""
         self._faults[endpoint.removeprefix(PREFIX)].always(standing)
 
+    def about(self, endpoint: str, owner: str, *answers: Answer) -> None:
+        """Let an endpoint's calls for an owner be answered so, the last answer for good; without any, as usual."""
+        self._faults[endpoint.removeprefix(PREFIX)].about(owner, *answers)
+
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a call of one of the endpoints."""
         endpoint = request.path.removeprefix(PREFIX)
@@ -75,7 +79,7 @@ class Platform(Pushes):
         owner = self._owner(asked)
         return await self._answering.answer(
             request,
-            self._faults[endpoint].take(),
+            self._faults[endpoint].take(owner),
             normal=lambda: self._answered(endpoint, owner, asked),
             nothing=lambda errcode: self._record(endpoint, owner, errcode),
         )

@@ -15,6 +15,9 @@ from bot.outcome import Said
 BODY_LIMIT = 1024 * 1024
 _ERRMSG_LIMIT = 300
 _LONGEST_ERRCODE = 10  # digits; WeChat's are up to seven, and whoever reads one here may print it
+_ERRCODE = re.compile(rf"\s*-?[0-9]{{1,{_LONGEST_ERRCODE}}}\s*")  # int() takes more for a zero
+# WeChat's tokens are longer than this, and whatever answers in its place may repeat one in its text.
+_SECRET = re.compile(r"[\w@=+-]{32,}", re.ASCII)
 _RID = re.compile(r" ?\brid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
 _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 
@@ -77,7 +80,8 @@ def read_object(status: int, body: bytes) -> Mapping[str, object] | Refused | Tr
         return Troubled(_trouble_of(status))
     try:
         # WeChat's texts have held raw control characters and broken UTF-8.
-        answer = json.loads(body.decode("utf-8-sig", "replace"), strict=False)
+        text = body.decode("utf-8-sig", "replace")
+        answer = json.loads(text, strict=False, object_pairs_hook=_members)
     except (ValueError, RecursionError):
         return Troubled(Trouble.NOT_JSON)
     if not isinstance(answer, dict):
@@ -96,17 +100,24 @@ def _trouble_of(status: int) -> Trouble:
     return Trouble.REDIRECTED if status >= _REDIRECT else Trouble.NOT_JSON
 
 
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object; where it has two errcodes, which Python would take the last of, it has none to read."""
+    members = dict(pairs)
+    if [name for name, _ in pairs].count("errcode") > 1:
+        members["errcode"] = None
+    return members
+
+
 def _whole_number(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    if isinstance(value, str):
+        return int(value) if _ERRCODE.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, int):
         return None
-    try:
-        number = int(value)
-    except ValueError:
-        return None
-    return number if abs(number) < 10**_LONGEST_ERRCODE else None
+    return value if abs(value) < 10**_LONGEST_ERRCODE else None
 
 
 def _said(errcode: int, errmsg: str) -> Said:
     words = " ".join("".join(c if c.isprintable() else " " for c in errmsg).split())
     rid = _RID.search(words)
-    return Said(errcode, _RID.sub("", words)[:_ERRMSG_LIMIT].strip(), rid[1] if rid else None)
+    words = _SECRET.sub("[hidden]", _RID.sub("", words))
+    return Said(errcode, words[:_ERRMSG_LIMIT].strip(), rid[1] if rid else None)

@@ -1,28 +1,64 @@
-"""A bot under fire that keeps the platform's token chain."""
+"""A bot that keeps the platform's token chain itself, and many owners whose tokens die at once."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+
 from bot.playground.slack import LocalSlack
-from bot.playground.stage import OWNER, chain_environment
+from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
-from tests.conftest import free_port
-from tests.faults.bots import Bot, environ
+from tests.faults.bots import Bot
+from tests.faults.burning import owner_of, policy
 from tests.faults.fire import Fire
+from tests.wechat.replicas import pushed
+
+LIFETIME = 7200.0
 
 
 @asynccontextmanager
-async def chained(folder: Path, **more: str) -> AsyncIterator[tuple[Fire, int]]:
-    """Start a bot, and give it and its port once it has a token; `more` are settings of its own."""
+async def chained(folder: Path, port: int, owners: int = 0, **more: str) -> AsyncIterator[Fire]:
+    """Start a bot for the default owner and so many others, to which WeChat pushes at `port`."""
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
-        port, database = free_port(), f"sqlite:///{folder}/ledger.db"
-        chain = {"WECHAT_TOKEN_SERVER_URL": "", **chain_environment(wechat, port)}
-        bot = Bot(environ(slack, wechat, database) | chain | more, folder)
+        for number in range(owners):
+            wechat.platform.authorize(owner_of(number))
+        file = folder / "policy.toml"
+        file.write_text(policy(range(owners)), encoding="utf-8")
+        database = f"sqlite:///{folder}/ledger.db"
+        settings = {
+            "WECHAT_AUTHORIZER_APPID": OWNER,
+            "POLICY_FILE": str(file),
+            "DATABASE_URL": database,
+            "TOKEN_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+        }
+        chain = chain_environment(wechat, port)
+        bot = Bot(slack_environment(slack) | chain | settings | more, folder)
         await bot.start()
         try:
-            await wechat.until(lambda _: any(call.owner == OWNER for call in wechat.platform.calls))
-            yield Fire(slack, wechat, bot, database), port
+            yield Fire(slack, wechat, bot, database)
         finally:
             await bot.end()
+
+
+async def renewed(scene: Fire, owners: int) -> None:
+    """Wait until the bot has a token of each owner."""
+    calls = scene.wechat.platform.calls
+    await scene.wechat.until(
+        lambda _: len({call.owner for call in calls if call.owner and not call.errcode}) > owners
+    )
+
+
+def let_all_tokens_die(scene: Fire) -> None:
+    """Let two hours pass at WeChat alone: it calls every token dead that the bot believes to be good."""
+    scene.wechat.advance(LIFETIME)
+
+
+async def push_ticket(scene: Fire) -> None:
+    """Push a ticket of a second that no other ticket is of: it ends the seconds for which a failure stands."""
+    wechat = scene.wechat
+    ticket, created = wechat.platform.new_ticket(), time.time() + len(wechat.platform.pushes)
+    push = pushed(wechat, "component_verify_ticket", created, ComponentVerifyTicket=ticket)
+    assert await wechat.platform.deliver(push) == (200, "success")

@@ -1,6 +1,7 @@
 """A bot under fire: a process, its Slack and its WeChat, and what must be true whatever goes wrong."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -13,6 +14,9 @@ from bot.playground.world import seed
 from tests.faults.bots import CHANNEL, FINAL, Bot, environ, request_of
 
 REQUESTER = "U0REQUESTER"
+AT_ONCE = 20
+"""How many commands are typed without waiting for the first one's ack."""
+
 MADE_UP = "made-up"
 """What every secret of the playground has in it, and nothing else."""
 
@@ -39,6 +43,21 @@ class Fire:
             return said
         await self.slack.until(lambda _: self._has_ended(id_), within)
         return "\n".join([said, *self._about(id_)])
+
+    async def answers(self, commands: Sequence[str], within: float = 60.0) -> list[str]:
+        """Type commands, some at a time; return what the requester is told about each, once all have come to their end."""
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def typed(command: str) -> tuple[str | None, str]:
+            async with turns:
+                ack = await self.slack.command(REQUESTER, CHANNEL, command)
+            return request_of(ack), str((ack.payload or {}).get("text") or ack.error)
+
+        acks = await asyncio.gather(*map(typed, commands))
+        await self.slack.until(
+            lambda _: all(self._has_ended(id_) for id_, _ in acks if id_), within
+        )
+        return ["\n".join([said, *(self._about(id_) if id_ else ())]) for id_, said in acks]
 
     async def stands(self) -> None:
         """Check that the process lives, that the next command works, and that no secret got out."""

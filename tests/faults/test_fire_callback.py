@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from bot.playground.wechat_push import Push
-from tests.faults.chained import chained
+from tests.conftest import free_port
+from tests.faults.chained import chained, renewed
 from tests.faults.fire import Fire
 from tests.faults.strangers import LONG, measured, request, said
 from tests.faults.table import Fault
@@ -124,7 +125,9 @@ FAULTS = tuple(FIRES)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pushing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pushing]:
     """Run a bot that keeps the token chain, and that has a token."""
-    async with chained(tmp_path_factory.mktemp("callback")) as (burning, port):
+    port = free_port()
+    async with chained(tmp_path_factory.mktemp("callback"), port) as burning:
+        await renewed(burning, 0)
         yield Pushing(burning, port)
 
 

@@ -1,24 +1,162 @@
+"""What WeChat, or whatever stands before it, can answer."""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from bot.playground.wechat_faults import Answer, Status
-from tests.faults.fire import fire
+from bot.guidance import CODES, Retry
+from bot.playground.loopback import Loopback
+from bot.playground.wechat_faults import Answer, Code, GzipBomb, Huge, Raw, Redirect, Status
+from tests.faults.burning import MAYBE, NO, Lit, burning, each_twice, hold_true, light, plain
 from tests.faults.table import Fault
 
-FIRES: dict[Fault, tuple[Answer, ...]] = {
-    Fault("WeChat", "HTTP 403", "Something between the bot and WeChat refused the call"): (
-        Status(403),
-    ),
-}
-FAULTS = tuple(FIRES)
+WECHAT = "WeChat"
+NOT_WECHATS = f"{MAYBE} The answer was not WeChat's"
+NEITHER = f"{MAYBE} WeChat's answer did not say whether it worked"
+BROKEN = f"{MAYBE} A gateway answered with an error page instead of WeChat"
+LOST = f"{MAYBE} The connection broke before WeChat answered"
+YES = "✅ Shared"
+EVERY_CODE = Fault(
+    WECHAT, "every code of the table of errors", "its own title, with WeChat's code, text and rid"
+)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_whatever_wechat_does_the_requester_is_told_the_truth(
-    fault: Fault, tmp_path: Path
+def body(content: str | bytes) -> Status:
+    """Return a body to a share that was done, whatever it says."""
+    sent = content if isinstance(content, bytes) else content.encode()
+    return Status(200, sent, "application/json", after_effect=True)
+
+
+def bodies(*contents: str | bytes) -> tuple[Status, ...]:
+    return tuple(map(body, contents))
+
+
+def statuses(*codes: int, after_effect: bool = False) -> tuple[Status, ...]:
+    return tuple(Status(code, after_effect=after_effect) for code in codes)
+
+
+def fires(elsewhere: str) -> Mapping[Fault, Sequence[Answer]]:
+    """Return every fault, and the answers that are this fault; `elsewhere` is where redirects lead."""
+    early, switched = (
+        b"HTTP/1.1 103 Early Hints\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: close\r\n\r\n",
+    )
+    answer = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13\r\n\r\n{"errcode":0}'
+    moved = f"{NO} The address of WeChat points somewhere else"
+    return {
+        Fault(WECHAT, "HTTP 100 or 103, and no more", LOST): (
+            Raw(b"HTTP/1.1 100 Continue\r\n\r\n"),
+            Raw(early, after_effect=True),
+        ),
+        Fault(WECHAT, "HTTP 103, then the answer", YES): (Raw(early + answer, after_effect=True),),
+        Fault(WECHAT, "HTTP 101", NOT_WECHATS): (Raw(switched, after_effect=True),),
+        Fault(WECHAT, "HTTP 201, 204 or 206, done or not", NOT_WECHATS): (
+            *(Status(201, b'{"errcode":0}'), Status(204, b"", after_effect=True)),
+            *statuses(206, after_effect=True),
+        ),
+        Fault(
+            WECHAT, "HTTP 301, 302, 303, 307 or 308; the token follows none of them", moved
+        ): tuple(
+            Redirect(f"{elsewhere}/tcb/shareenv", status) for status in (301, 302, 303, 307, 308)
+        ),
+        Fault(WECHAT, "HTTP 300 or 304", moved): (Status(300), Status(304, b"")),
+        Fault(
+            WECHAT,
+            "HTTP 400, 401, 403, 404, 407, 408, 412, 413, 429 or 451",
+            f"{NO} Something between the bot and WeChat refused the call",
+        ): statuses(400, 401, 403, 404, 407, 408, 412, 413, 429, 451),
+        Fault(WECHAT, "HTTP 500, 502, 503, 504 or 599, done or not", BROKEN): (
+            *statuses(500, 502, 503, 504, 599),
+            *statuses(500, 504, after_effect=True),
+            Status(502, b'{"errcode":0}', "application/json"),
+        ),
+        Fault(WECHAT, "a web page", NOT_WECHATS): (Status(200),),
+        Fault(WECHAT, "an empty or truncated body, with HTTP 200", NOT_WECHATS): bodies(
+            *("", " ", "{", '{"errcode":0', '{"errcode":0,"errmsg":"ok', '{"errcode":0}}'),
+        ),
+        Fault(WECHAT, "JSON that is a list, a number, a text, true or null", NOT_WECHATS): bodies(
+            *("[]", '[{"errcode":0}]', "0", '"ok"', "true", "null", "NaN"),
+        ),
+        Fault(WECHAT, "JSON that is nested too deeply, or a number too long", NOT_WECHATS): bodies(
+            *("[" * 100_000, '{"errcode":' + "9" * 5000 + "}"),
+        ),
+        Fault(WECHAT, "an object without errcode, or with one that is no number", NEITHER): bodies(
+            *("{}", '{"errmsg":"ok"}', '{"Errcode":0}', '{"result":{"errcode":0}}'),
+            *('{"errcode":null}', '{"errcode":false}', '{"errcode":0.0}', '{"errcode":NaN}'),
+            *('{"errcode":1e400}', '{"errcode":[0]}', '{"errcode":{"errcode":0}}'),
+            *('{"errcode":""}', '{"errcode":"ok"}', '{"errcode":"0x0"}', '{"errcode":"０"}'),
+        ),
+        Fault(WECHAT, "errcode twice, once yes and once no", NEITHER): bodies(
+            *('{"errcode":40097,"errcode":0}', '{"errcode":0,"errcode":40097}'),
+        ),
+        Fault(WECHAT, "errcode as a text, or more members than documented", YES): bodies(
+            *('{"errcode":"0"}', '{"errcode":0,"more":[{"errcode":1}],"NaN":NaN}'),
+        ),
+        Fault(WECHAT, "a yes in GBK, with a byte order mark, or in broken UTF-8", YES): bodies(
+            '{"errcode":0,"errmsg":"成功"}'.encode("gbk"),
+            b'\xef\xbb\xbf{"errcode":0}',
+            b'{"errcode":0,"errmsg":"\xff\xfe\xed\xa0\x80"}',
+        ),
+        Fault(WECHAT, "a no in GBK", f"{NO} CloudBase is not enabled for the owner"): (
+            Status(200, '{"errcode":85088,"errmsg":"未开通"}'.encode("gbk"), "application/json"),
+        ),
+        Fault(
+            WECHAT,
+            "a no that repeats the token",
+            "❌ WeChat does not accept this appid or this env",
+        ): (Code(40097, "invalid args made-up-token-1-of-wx0123456789abcdef"),),
+        Fault(WECHAT, "an answer in UTF-16", NOT_WECHATS): bodies('{"errcode":0}'.encode("utf-16")),
+        Fault(WECHAT, "a gzip bomb", NOT_WECHATS): (GzipBomb(),),
+        Fault(WECHAT, "a body of 100 MB", NOT_WECHATS): (Huge(100_000_000),),
+        Fault(WECHAT, "an answer that is no HTTP", LOST): (
+            Raw(b"220 mail.example.org ESMTP\r\n"),
+            Raw(b"\x16\x03\x01\x02\x00", after_effect=True),
+        ),
+    }
+
+
+FAULTS = (*fires(""), EVERY_CODE)
+
+
+async def test_whatever_wechat_answers_the_requester_is_told_the_truth(
+    tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    async with fire(tmp_path) as burning:
-        burning.wechat.next(*FIRES[fault])
-        assert fault.told in await burning.answer()
-        await burning.stands()
+    elsewhere, came = Loopback(), list[str]()
+
+    async def note(request: object) -> None:  # whoever is sent there must not come
+        came.append(repr(request))
+
+    await elsewhere.start(note)  # type: ignore[arg-type]
+    try:
+        async with burning(tmp_path) as scene:
+            await hold_true(scene, each_twice(fires(elsewhere.origin)), subtests)
+    finally:
+        await elsewhere.stop()
+    assert came == []
+
+
+async def test_each_code_of_wechats_is_told_with_its_own_title_its_text_and_its_rid(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    lit = [
+        # A code that asks for a newer token is told only if that one does no better.
+        Lit(EVERY_CODE, number, (Code(code, f"no for {code}"),), expiring=expiring)
+        for number, (code, expiring) in enumerate(
+            (code, expiring)
+            for code, guidance in CODES.items()
+            for expiring in (False, True)
+            if expiring or guidance.retry is not Retry.RENEW
+        )
+    ]
+    async with burning(tmp_path) as scene:
+        for one, text in zip(lit, await light(scene, lit), strict=True):
+            (answer,) = one.answers
+            assert isinstance(answer, Code)
+            guidance = CODES[answer.errcode]
+            with subtests.test(str(one)):
+                mark = MAYBE if guidance.in_doubt else NO
+                assert f"\n{mark} {guidance.title}." in plain(text)
+                assert f"WeChat said {answer.errcode} no for {answer.errcode} · rid " in plain(text)
+        assert scene.wechat.shared == []
+        await scene.stands()

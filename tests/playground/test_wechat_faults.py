@@ -17,6 +17,7 @@ from bot.playground.wechat import (
     Status,
     Truncated,
 )
+from bot.playground.wechat_faults import Raw, Reset
 from tests.playground.test_wechat import APPID, BODY, ENV, OWNER, share, token_of
 
 
@@ -62,7 +63,13 @@ async def test_a_gateways_answer_comes_as_it_is(
         (Drop(after_effect=True), True),
         (Hang(0.01), False),
         (Truncated(), True),
+        (Reset(), False),
+        (Reset(after_effect=True), True),
+        (Reset(part=0.5), True),
+        (Raw(b"HTTP/1.1 100 Continue\r\n\r\n"), False),
+        (Raw(b"", after_effect=True), True),
     ],
+    ids=repr,
 )
 async def test_a_lost_answer_tells_nothing_of_whether_the_env_was_shared(
     wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Answer, shared: bool
@@ -72,6 +79,46 @@ async def test_a_lost_answer_tells_nothing_of_whether_the_env_was_shared(
     with pytest.raises(aiohttp.ClientError):
         await share(http, wechat, token)
     assert bool(wechat.shared) is shared
+
+
+async def test_a_reset_comes_at_once_and_as_a_reset(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    wechat.next(Reset(after_effect=True))
+    with pytest.raises(aiohttp.ClientOSError, match="reset"):
+        await share(http, wechat, wechat.issue(OWNER))
+
+
+async def test_a_page_of_a_gateways_can_come_although_it_was_done(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    token = wechat.issue(OWNER)
+    wechat.next(Status(200, b'{"errcode":1}', after_effect=True))
+    assert (await share(http, wechat, token))["errcode"] == 1
+    assert len(wechat.shared) == 1
+
+
+async def test_what_is_about_one_env_meets_its_calls_alone_and_the_last_for_good(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    token = wechat.issue(OWNER)
+    wechat.about(ENV, Code(-1), Code(85088))
+    wechat.next(Code(61007))
+    codes = [(await share(http, wechat, token))["errcode"] for _ in range(3)]
+    other = await share(http, wechat, token, {**BODY, "env": "another"})
+    wechat.about(ENV)
+    assert [*codes, other["errcode"]] == [-1, 85088, 85088, 61007]
+    assert (await share(http, wechat, token))["errcode"] == 0
+
+
+async def test_what_is_about_one_owner_meets_the_readings_of_its_token_alone(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    wechat.about("wxfedcba9876543210", Status(503))
+    assert await token_of(http, wechat)
+    wechat.about(OWNER, Status(503))
+    async with http.get(wechat.token_url.replace("{appid}", OWNER)) as response:
+        assert response.status == 503
 
 
 @pytest.mark.parametrize("fault", [Hang(0.01, after_effect=True), Drip(0.0001)])

@@ -50,11 +50,12 @@ def test_whatever_is_asked_for_arrives_as_it_is(env: str, appid: str) -> None:
         b'{"errcode":0,"errmsg":"a\x01\tb"}',
         b'{"errcode":0,"errmsg":null}',
         b'{"errmsg":[1],"errcode":0,"more":{"a":1}}',
+        b'{"errcode":0,"more":{"errcode":1,"errcode":2}}',
     ],
     ids=[
         *("as documented", "without a text", "code as text", "code as text with blanks"),
         *("minus zero", "byte order mark", "blanks around", "broken UTF-8"),
-        *("raw control characters", "text null", "more than documented"),
+        *("raw control characters", "text null", "more than documented", "others further in"),
     ],
 )
 def test_errcode_zero_is_a_yes_in_every_form(body: bytes) -> None:
@@ -85,11 +86,14 @@ def test_another_errcode_is_a_no_as_number_or_as_text(errcode: str, number: int)
         *('"errcode":"0.0"', '"errcode":[0]', '"errcode":{"errcode":0}', '"errmsg":"ok"'),
         *('"errcode":NaN', '"errcode":Infinity', '"Errcode":0', '"errcode":10000000000'),
         *(f'"errcode":{"9" * 4000}', f'"errcode":"{"9" * 5000}"'),
+        *('"errcode":"０"', '"errcode":"٠"', '"errcode":"0_0"', '"errcode":"+0"'),
+        *('"errcode":0,"errcode":40097', '"errcode":40097,"errcode":0', '"errcode":0,"errcode":0'),
+        r'"errcode":40097,"\u0065rrcode":0',
     ],
     ids=lambda member: member[:24],
 )
 def test_an_object_without_a_readable_errcode_is_neither_yes_nor_no(member: str) -> None:
-    assert read(200, b"{%s}" % member.encode()) == Troubled(Trouble.NO_ERRCODE)
+    assert read(200, f"{{{member}}}".encode()) == Troubled(Trouble.NO_ERRCODE)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,17 @@ def test_any_other_status_than_200_is_not_wechats_whatever_the_body_says(
         (f"grid: {RID}", f"grid: {RID}", None),
         ("rid: 686cab53", "rid: 686cab53", None),
         (f"no rid: {RID.upper()}", f"no rid: {RID.upper()}", None),
-        (f"{'x' * 900} rid: {RID}", "x" * 300, RID),
+        (f"{'x ' * 900} rid: {RID}", ("x " * 150).strip(), RID),
+        (f"no access_token: {'x' * 32}, hint", "no access_token: [hidden], hint", None),
+        (f"access_token={'x' * 512}", "[hidden]", None),
+        (f"{'x ' * 145}{'y' * 157}", f"{'x ' * 145}[hidden]", None),
+        (f"ticket@@@{'x_-=' * 8} rid: {RID}", "[hidden]", RID),
+        (
+            f"{'x' * 31} [FailedOperation.{'x' * 31}]",
+            f"{'x' * 31} [FailedOperation.{'x' * 31}]",
+            None,
+        ),
+        ("https://developers.weixin.qq.com/x/", "https://developers.weixin.qq.com/x/", None),
         ("", "", None),
         (None, "", None),
         (0, "", None),

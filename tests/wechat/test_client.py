@@ -1,10 +1,13 @@
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Callable
 
+import aiohttp
 import httpx
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.guidance import Guidance, Retry, Trouble, all_guidance, for_code, for_trouble
 from bot.outcome import Called, Failed, Said, Shared, Step, Unknown
@@ -22,8 +25,8 @@ from bot.playground.wechat import (
     Status,
     Truncated,
 )
-from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
-from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
+from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat, http_client
+from bot.wechat.tokens import FixedToken, NoToken, TokenServer, TokenSource
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Clock, Pauses, mute
 
 SHORT = 0.4  # seconds, half of which is for connecting; enough for this machine when it is busy
@@ -319,6 +322,52 @@ async def test_a_host_that_nobody_knows_leaves_no_doubt(bot: Maker) -> None:
     url = "http://nowhere.invalid"
     ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t"), timeout=2))
     assert ended == Failed(for_trouble(Trouble.NOT_SENT_CONNECT), None, 4)
+
+
+class Forgetful(AbstractResolver):
+    """A DNS that knows this machine by any name until a token is renewed; it is the token source too."""
+
+    def __init__(self, wechat: LocalWeChat) -> None:
+        self._wechat = wechat
+        self._forgets = False
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return where this machine is."""
+        if self._forgets:
+            raise OSError(socket.EAI_NONAME, "Name or service not known")
+        here = ResolveResult(
+            hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0
+        )
+        return [here]
+
+    async def close(self) -> None:
+        """Leave nothing behind."""
+
+    async def token(self, owner: str) -> str | NoToken:
+        """Return a token that has just expired."""
+        token = self._wechat.issue(owner)
+        self._wechat.expire(token)
+        return token
+
+    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # the port's
+        """Return a good token, and know no name from now on."""
+        self._forgets = True
+        return self._wechat.issue(owner)
+
+
+async def test_a_host_that_is_forgotten_while_a_token_expires_leaves_no_doubt(
+    wechat: LocalWeChat, clock: Clock, pauses: Pauses
+) -> None:
+    dns = Forgetful(wechat)
+    connector = aiohttp.TCPConnector(resolver=dns, use_dns_cache=False, force_close=True)
+    url = wechat.url.replace("127.0.0.1", "wechat.invalid")
+    async with aiohttp.ClientSession(connector=connector) as session, http_client(session) as http:
+        client = WeChat(http, url, dns, timeout=5, clock=clock, sleep=pauses)
+        ended = await share(client)
+    assert ended == Failed(for_trouble(Trouble.NOT_SENT_CONNECT), None, 5)
+    assert [call.errcode for call in wechat.calls] == [42001]
 
 
 async def test_a_port_without_tls_leaves_no_doubt(bot: Maker, wechat: LocalWeChat) -> None:

@@ -1,0 +1,150 @@
+"""Many faults in one bot at once: each burns for an owner and an env of its own, and again while a token expires."""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.playground.stage import APPID
+from bot.playground.wechat_faults import Answer, Code, Status
+from tests.faults.bots import FINAL
+from tests.faults.fire import REQUESTER, Fire, fire
+from tests.faults.table import Fault
+
+YES, NO, MAYBE = FINAL
+OWNERS = 400
+_RULE = f"""
+[[rule]]
+name = "whoever asks"
+users = ["{REQUESTER}"]
+effect = "allow"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Lit:
+    """One fault for one owner: what WeChat answers to its share, and what its token server answers, each the last for good.
+
+    With `expiring` the token that the bot has read is dead, so the answers meet the call after its renewal.
+    """
+
+    fault: Fault
+    number: int
+    answers: tuple[Answer, ...] = ()
+    token_answers: tuple[Answer, ...] = ()
+    expiring: bool = False
+
+    @property
+    def owner(self) -> str:
+        """Who owns the env."""
+        return owner_of(self.number)
+
+    @property
+    def env(self) -> str:
+        """What is to be shared while it burns."""
+        return f"burning-{self.number}-1"
+
+    def command(self, time: int = 1) -> str:
+        """Return what is typed, the first time or a later one."""
+        return f"{APPID} burning-{self.number}-{time}"
+
+    def __str__(self) -> str:
+        when = " while a token expires" if self.expiring else ""
+        return f"{self.fault}{when}: {[*self.answers, *self.token_answers]!s:.200}"
+
+
+def owner_of(number: int) -> str:
+    """Return the owner of the envs with this number."""
+    return f"wx{number:016x}"
+
+
+def giving(token: str) -> Status:
+    """Return a token server's answer with this token."""
+    body = {"authorizer_access_token": token, "expires_in": 7200}
+    return Status(200, json.dumps(body).encode(), "application/json")
+
+
+def policy(numbers: Iterable[int]) -> str:
+    """Return a policy under which each of these owners has the envs with its number."""
+    owned = (f'[[owner]]\nappid = "{owner_of(n)}"\nenvs = ["burning-{n}-*"]\n' for n in numbers)
+    return "\n".join(owned) + _RULE
+
+
+@asynccontextmanager
+async def burning(folder: Path, owners: int = OWNERS, **more: str) -> AsyncIterator[Fire]:
+    """Start a bot for so many owners."""
+    file = folder / "policy.toml"
+    file.write_text(policy(range(owners)), encoding="utf-8")
+    settings = {"POLICY_FILE": str(file), "SHARE_ENV_ALLOWED_USERS": ""}
+    async with fire(folder, **settings | more) as burning:
+        yield burning
+
+
+def each_twice(
+    fires: Mapping[Fault, Sequence[Answer]], *, of_tokens: bool = False, first: int = 0
+) -> list[Lit]:
+    """Return each answer of each fault, at once and in the call after a token has expired; `first` is the first number.
+
+    They are WeChat's to the share or, with `of_tokens`, the token server's.
+    """
+    answers = [(fault, answer) for fault, answers in fires.items() for answer in answers]
+    met = [(*each, expiring) for each in answers for expiring in (False, True)]
+    return [
+        Lit(fault, number, (), (answer,), expiring=expiring)
+        if of_tokens
+        else Lit(fault, number, (answer,), expiring=expiring)
+        for number, (fault, answer, expiring) in enumerate(met, first)
+    ]
+
+
+async def light(burning: Fire, lit: Sequence[Lit]) -> list[str]:
+    """Light all of these at once; return what whoever asked is told about each."""
+    for one in lit:
+        _prepare(burning, one)
+    return await burning.answers([one.command() for one in lit])
+
+
+async def hold_true(burning: Fire, lit: Sequence[Lit], subtests: pytest.Subtests) -> None:
+    """Light all of these, and check for each what was told, that it was true, and that the next command works."""
+    told = await light(burning, lit)
+    happened = {env for _, env, _ in burning.wechat.shared}
+    for one in lit:
+        put_out(burning, one)
+    afterwards = await burning.answers([one.command(2) for one in lit])
+    for one, text, after in zip(lit, told, afterwards, strict=True):
+        with subtests.test(str(one)):
+            assert one.fault.told in plain(text), text
+            assert marks(text) == {one.fault.told[0]}, text
+            assert marks(text) != {NO if one.env in happened else YES}, "untrue"
+            assert marks(after) == {YES}, after
+    await burning.stands()
+
+
+def put_out(burning: Fire, one: Lit) -> None:
+    """Let WeChat and the token server answer as usual again."""
+    burning.wechat.about(one.env)
+    burning.wechat.about(one.owner)
+
+
+def marks(text: str) -> set[str]:
+    """Return how the messages about a request begin: with a yes, a no, or a doubt."""
+    return {line[0] for line in text.splitlines() if line.startswith(FINAL)}
+
+
+def plain(text: str) -> str:
+    """Return a text without its markup."""
+    return text.replace("*", "").replace("`", "")
+
+
+def _prepare(burning: Fire, one: Lit) -> None:
+    wechat, answers, token_answers = burning.wechat, one.answers, one.token_answers
+    if one.expiring:
+        old = wechat.issue(one.owner)
+        (wechat.expire if one.number % 4 < 2 else wechat.supersede)(old)  # half of those
+        answers = (Code(0), *answers)  # the first call is judged as usual, and finds the token dead
+        token_answers = (giving(old), *(token_answers or (Code(0),)))
+    wechat.about(one.env, *answers)
+    wechat.about(one.owner, *token_answers)

@@ -1,0 +1,154 @@
+"""The way to WeChat, which can be closed or spoilt while a bot uses it."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import re
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import Enum
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.faults.fire import Fire
+
+HOST = "127.0.0.1"
+HANDSHAKE = b"\x16"  # how TLS begins
+
+
+class State(Enum):
+    """What whoever comes to the gate finds."""
+
+    TRUSTED = "WeChat behind a certificate that the bot trusts"
+    UNTRUSTED = "WeChat behind another certificate, which nobody has signed"
+    PLAIN = "WeChat without TLS"
+    REFUSING = "nobody"
+
+
+class Gate:
+    """One port, with one connection for each exchange; `leads_to` is the WeChat behind it, `trusted` its certificate."""
+
+    def __init__(self, folder: Path) -> None:
+        self.leads_to = ""
+        self.trusted = folder / "trusted.pem"
+        self.became = asyncio.Event()
+        self.port = 0
+        self.state = State.REFUSING
+        self._then: State | None = None
+        self._server: asyncio.Server | None = None
+        self._contexts = {
+            State.TRUSTED: _certified(self.trusted),
+            State.UNTRUSTED: _certified(folder / "untrusted.pem"),
+        }
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Return the settings of a bot that goes through the gate as it is, and trusts its certificate."""
+        scheme = "http" if self.state is State.PLAIN else "https"
+        url = f"{scheme}://{HOST}:{self.port}"
+        return {"WECHAT_API_URL": url, "SSL_CERT_FILE": str(self.trusted)}
+
+    def then(self, state: State) -> None:
+        """Be in another state once WeChat has answered the next call, and before anybody hears of it."""
+        self.became.clear()
+        self._then = state
+
+    async def become(self, state: State) -> None:
+        """Be in this state from now on."""
+        self.close()
+        self.state = state
+        if state is not State.REFUSING:
+            context = self._contexts.get(state)
+            self._server = await asyncio.start_server(self._pass, HOST, self.port, ssl=context)
+            self.port = self._server.sockets[0].getsockname()[1]
+        self.became.set()
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        if self._server:
+            self._server.close()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hand one call on to WeChat, and its answer back."""
+        # Whatever happens to the connection, the test looks at what the bot made of it.
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            writer.write(await self._answered(reader))
+            await writer.drain()
+        writer.close()
+
+    async def _answered(self, reader: asyncio.StreamReader) -> bytes:
+        first = await reader.readexactly(1)
+        if first == HANDSHAKE:
+            return b"HTTP/1.1 400 Bad Request\r\n\r\n"
+        head = first + await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        body = await reader.readexactly(int(length[1]) if length else 0)
+        inward, onward = await asyncio.open_connection(HOST, self.leads_to.rsplit(":", 1)[1])
+        onward.write(head[:-2] + b"Connection: close\r\n\r\n" + body)
+        answer = await inward.read()
+        onward.close()
+        if self._then:
+            state, self._then = self._then, None
+            await self.become(state)
+        return answer
+
+
+async def spoilt(scene: Fire, way: Gate, then: State) -> list[str]:
+    """Spoil the way right after WeChat has called a token dead; return what is told then, and to the next one who asks.
+
+    Before it is spoilt and once it is mended, commands work.
+    """
+    way.leads_to = scene.wechat.url
+    usual = way.state
+    await scene.stands()
+    scene.wechat.expire(scene.wechat.calls[0].token)
+    way.then(then)
+
+    async def next_one() -> str:
+        await way.became.wait()
+        return await scene.answer()
+
+    told = [*await asyncio.gather(scene.answer(), next_one())]
+    assert [call.errcode for call in scene.wechat.calls] == [0, 42001]
+    await way.become(usual)
+    return told
+
+
+@asynccontextmanager
+async def gate(folder: Path, state: State) -> AsyncIterator[Gate]:
+    """Open a gate in this state."""
+    opened = Gate(folder)
+    await opened.become(state)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _certified(file: Path) -> ssl.SSLContext:
+    """Write a new certificate for this host, signed by itself, and return what a server shows it with."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    now, day = dt.datetime.now(dt.UTC), dt.timedelta(days=1)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(HOST))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    file.write_bytes(private + certificate.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context

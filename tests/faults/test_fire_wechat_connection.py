@@ -1,0 +1,99 @@
+"""What can happen to the connection to WeChat."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from bot.playground.wechat_faults import Answer, Code, Drip, Drop, Hang, Reset, Truncated
+from tests.faults.burning import MAYBE, NO, Lit, burning, each_twice, hold_true, marks, plain
+from tests.faults.fire import fire
+from tests.faults.gate import State, gate, spoilt
+from tests.faults.table import Fault
+
+WECHAT = "WeChat"
+LOST = f"{MAYBE} The connection broke before WeChat answered"
+LATE = f"{MAYBE} WeChat did not answer in time"
+YES = "✅ Shared"
+
+BROKEN: Mapping[Fault, Sequence[Answer]] = {
+    Fault(WECHAT, "the connection closed or reset before the answer, done or not", LOST): (
+        *(Drop(), Drop(after_effect=True), Reset(), Reset(after_effect=True)),
+    ),
+    Fault(WECHAT, "the connection closed or reset within the body, which is done", LOST): (
+        *(Truncated(), Reset(part=0.5)),
+    ),
+}
+WHOLE = {Fault(WECHAT, "the connection reset after the body", YES): (Reset(part=1.0),)}
+SLOW: Mapping[Fault, Sequence[Answer]] = {
+    Fault(WECHAT, "accept and hang, done or not", LATE): (Hang(60), Hang(60, after_effect=True)),
+    Fault(WECHAT, "a slow drip, which is done", LATE): (Drip(0.1),),
+}
+AFTERWARDS = Fault(WECHAT, "one of these once, and a yes to the next try", YES)
+UNTRUSTED = f"{NO} The bot could not trust the connection to WeChat"
+UNREACHED = f"{NO} The bot could not reach WeChat"
+GATES: Mapping[Fault, tuple[State, State]] = {
+    Fault(WECHAT, "a certificate that nobody trusts", UNTRUSTED): (State.TRUSTED, State.UNTRUSTED),
+    Fault(WECHAT, "no TLS where the bot expects it", UNTRUSTED): (State.TRUSTED, State.PLAIN),
+    Fault(WECHAT, "TLS where the bot does not expect it", LOST): (State.PLAIN, State.UNTRUSTED),
+    Fault(WECHAT, "connection refused", UNREACHED): (State.TRUSTED, State.REFUSING),
+}
+NO_NAME = Fault(WECHAT, "a host that DNS does not know", UNREACHED)
+EXPIRING = Fault(WECHAT, "any of the above in the call after a token has expired", "the same")
+FAULTS = (*BROKEN, *WHOLE, *SLOW, AFTERWARDS, *GATES, EXPIRING, NO_NAME)
+
+
+async def test_a_connection_that_breaks_leaves_a_doubt(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    once = [*(each for answers in BROKEN.values() for each in answers), Code(-1), Code(-1000)]
+    lit = each_twice(BROKEN)
+    lit += [
+        Lit(AFTERWARDS, len(lit) + 2 * number + expiring, (answer, Code(0)), expiring=expiring)
+        for number, answer in enumerate(once)
+        for expiring in (False, True)
+    ]
+    async with burning(tmp_path) as scene:
+        await hold_true(scene, lit, subtests)
+        tries = [call.env for call in scene.wechat.calls]
+        for one in lit:
+            if one.fault is AFTERWARDS:
+                assert tries.count(one.env) == len(one.answers) + one.expiring
+        # By themselves, since whoever uses such a connection next learns of its end too late.
+        await hold_true(scene, each_twice(WHOLE, first=len(lit)), subtests)
+
+
+async def test_what_takes_too_long_leaves_a_doubt(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    async with burning(tmp_path, WECHAT_TIMEOUT="1") as scene:
+        await hold_true(scene, each_twice(SLOW), subtests)
+
+
+async def test_what_never_got_through_is_told_so(
+    tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
+) -> None:
+    folders = [tmp_path_factory.mktemp("gate") for _ in GATES]
+    told = await asyncio.gather(*(burnt(*GATES[f], d) for f, d in zip(GATES, folders, strict=True)))
+    for fault, texts in zip(GATES, told, strict=True):
+        for text in texts:
+            with subtests.test(str(fault)):
+                assert fault.told in plain(text)
+                assert marks(text) == {fault.told[0]}
+
+
+async def burnt(usual: State, then: State, folder: Path) -> list[str]:
+    """Spoil the way to WeChat, and check that the bot stands afterwards; return what was told."""
+    async with gate(folder, usual) as way, fire(folder, **way.settings) as scene:
+        told = await spoilt(scene, way, then)
+        await scene.stands()
+        return told
+
+
+async def test_a_host_without_a_name_is_told_so_each_time(tmp_path: Path) -> None:
+    async with fire(tmp_path, WECHAT_API_URL="https://wechat.invalid") as scene:
+        for text in await scene.answers([scene.command(), scene.command()]):
+            assert NO_NAME.told in plain(text)
+            assert marks(text) == {NO}
+        scene.keeps_secrets()

@@ -1,0 +1,225 @@
+"""What can go wrong where tokens come from: a token server, or the platform's own chain."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from bot.playground.wechat_faults import (
+    Answer,
+    Code,
+    Drip,
+    Drop,
+    GzipBomb,
+    Hang,
+    Huge,
+    Raw,
+    Redirect,
+    Reset,
+    Status,
+    Truncated,
+)
+from tests.faults.burning import NO, YES, Lit, burning, each_twice, giving, hold_true, marks, plain
+from tests.faults.chained import chained, let_all_tokens_die, push_ticket, renewed
+from tests.faults.fire import Fire, fire
+from tests.faults.gate import State, gate, spoilt
+from tests.faults.table import Fault
+
+SERVER, CHAIN = "Token server", "Token chain"
+DOWN = f"{NO} The bot could not reach the central token server"
+UNUSABLE = f"{NO} The central token server gave no usable token"
+NO_TOKEN = f"{NO} WeChat gave the bot no token"
+UNREACHED = f"{NO} The bot could not reach WeChat"
+
+
+def json(content: str) -> Status:
+    return Status(200, content.encode(), "application/json")
+
+
+NOWHERE = Redirect("http://127.0.0.1:1/")
+OF_SERVER: Mapping[Fault, Sequence[Answer]] = {
+    Fault(SERVER, "HTTP 401 or 403", f"{NO} The central token server does not let the bot in"): (
+        *(Status(401), Status(403)),
+    ),
+    Fault(SERVER, "any other HTTP status, or a redirect, which is not followed", UNUSABLE): (
+        *(Status(204, b""), Status(404), Status(429), Status(500), Status(503), NOWHERE),
+        Raw(b"HTTP/1.1 101 Switching Protocols\r\nConnection: close\r\n\r\n"),
+    ),
+    Fault(SERVER, "a web page, truncated JSON, or JSON without a token", UNUSABLE): (
+        *(Status(200), json(""), json('{"access_token":"made-up'), json("[]"), json("NaN")),
+        *(json("{}"), json('{"access_token":17}'), json('{"access_token":"秘密"}')),
+        *(json('{"access_token":"a","expires_in":"2h"}'), json("[" * 60_000)),
+    ),
+    Fault(SERVER, "a gzip bomb, or a body of 100 MB", UNUSABLE): (GzipBomb(), Huge(100_000_000)),
+    Fault(SERVER, "the connection closed or reset, before or within the body", DOWN): (
+        *(Drop(), Reset(), Reset(part=0.5), Truncated(), Raw(b"220 mail.example.org\r\n")),
+    ),
+    Fault(
+        SERVER,
+        "accept and hang, or a slow drip",
+        f"{NO} The central token server did not answer in time",
+    ): (*(Hang(60), Drip(0.3)),),
+}
+STALE = Fault(
+    SERVER,
+    "a dead token again and again",
+    f"{NO} The central token server keeps giving out a dead token",
+)
+NOT_THERE = Fault(SERVER, "connection refused, no TLS, or a host that DNS does not know", DOWN)
+
+OF_CHAIN: Mapping[Fault, Sequence[Answer]] = {
+    Fault(
+        CHAIN, "HTTP 403 or 407", f"{NO} Something between the bot and WeChat refused the call"
+    ): (*(Status(403), Status(407)),),
+    Fault(
+        CHAIN,
+        "a redirect, which is not followed",
+        f"{NO} The address of WeChat points somewhere else",
+    ): (NOWHERE,),
+    Fault(CHAIN, "HTTP 204 or 5xx, a web page, wrong JSON, a gzip bomb, 100 MB", NO_TOKEN): (
+        *(Status(502), GzipBomb(), json('{"errcode":null}'), Huge(100_000_000), Status(204, b"")),
+        *(Status(500), Status(200), json(""), json("[]"), json("{}"), json("[" * 60_000)),
+        *(json('{"errcode":0,"errcode":1}'), json('{"authorizer_access_token":7,"expires_in":9}')),
+    ),
+    Fault(CHAIN, "the connection closed or reset, before or within the body", NO_TOKEN): (
+        *(Drop(), Drop(after_effect=True), Reset(), Reset(after_effect=True), Reset(part=0.5)),
+        Truncated(),
+    ),
+    Fault(CHAIN, "accept and hang, or a slow drip", NO_TOKEN): (Hang(60), Drip(0.3)),
+    Fault(CHAIN, "WeChat is too busy (-1)", NO_TOKEN): (Code(-1),),
+    Fault(
+        CHAIN,
+        "the bot's address is not on the platform's list (61004)",
+        f"{NO} The bot's network address is not on the platform's list",
+    ): (Code(61004),),
+}
+GATES: Mapping[Fault, State] = {
+    Fault(CHAIN, "connection refused", UNREACHED): State.REFUSING,
+    Fault(
+        CHAIN,
+        "a certificate that nobody trusts",
+        f"{NO} The bot could not trust the connection to WeChat",
+    ): State.UNTRUSTED,
+}
+FEW = 3
+NO_NAME = Fault(CHAIN, "a host that DNS does not know", UNREACHED)
+FAULTS = (*OF_SERVER, STALE, NOT_THERE, *OF_CHAIN, *GATES, NO_NAME)
+
+
+async def test_whatever_the_token_server_does_nothing_is_shared_and_that_is_told(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    lit = each_twice(OF_SERVER, of_tokens=True)
+    never_issued = giving("made-up-token-that-nobody-issued")
+    lit.append(Lit(STALE, len(lit), token_answers=(never_issued,)))
+    async with burning(tmp_path) as scene:
+        await hold_true(scene, lit, subtests)
+
+
+async def test_a_token_server_that_is_not_there_is_told_so(
+    tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests, unused_tcp_port: int
+) -> None:
+    async def answers(url: str) -> list[str]:
+        async with fire(tmp_path_factory.mktemp("fire"), WECHAT_TOKEN_SERVER_URL=url) as scene:
+            told = await scene.answers([scene.command(), scene.command()])
+            scene.keeps_secrets()
+            return told
+
+    async with gate(tmp_path_factory.mktemp("gate"), State.PLAIN) as plain_one:
+        ports = (unused_tcp_port, plain_one.port)
+        urls = [*(f"https://127.0.0.1:{port}" for port in ports), "https://tokens.invalid/{appid}"]
+        for url, texts in zip(urls, await asyncio.gather(*map(answers, urls)), strict=True):
+            for text in texts:
+                with subtests.test(url):
+                    assert NOT_THERE.told in plain(text)
+                    assert marks(text) == {NO}
+
+
+async def test_whatever_wechat_does_when_an_owners_token_is_renewed_nothing_is_shared_and_that_is_told(
+    tmp_path: Path, subtests: pytest.Subtests, unused_tcp_port: int
+) -> None:
+    lit = [one for one in each_twice(OF_CHAIN) if one.expiring]
+    owners = max(one.number for one in lit) + 1
+    async with chained(tmp_path, unused_tcp_port, owners, WECHAT_TIMEOUT="2") as scene:
+        platform = scene.wechat.platform
+        await renewed(scene, owners)
+        for one in lit:
+            platform.about("api_authorizer_token", one.owner, *one.answers)
+        let_all_tokens_die(scene)
+        told = await scene.answers([one.command() for one in lit])
+        assert scene.wechat.shared == []
+        for one in lit:
+            platform.about("api_authorizer_token", one.owner)
+        await push_ticket(scene)
+        afterwards = await scene.answers([one.command(2) for one in lit])
+        for one, text, after in zip(lit, told, afterwards, strict=True):
+            with subtests.test(str(one)):
+                assert one.fault.told in plain(text), text
+                assert (marks(text), marks(after)) == ({NO}, {YES})
+        await scene.stands()
+
+
+async def test_whatever_wechat_does_when_the_platforms_token_is_renewed_nothing_is_shared_and_that_is_told(
+    tmp_path: Path, subtests: pytest.Subtests, unused_tcp_port: int
+) -> None:
+    async with chained(tmp_path, unused_tcp_port, 0, WECHAT_TIMEOUT="1") as scene:
+        await renewed(scene, 0)
+        # One after the other, since all owners' tokens hang on this one; what is told is read in the same way.
+        few = ((fault, answer) for fault, answers in OF_CHAIN.items() for answer in answers[:FEW])
+        for fault, answer in few:
+            with subtests.test(f"{fault}: {answer!r:.100}"):
+                text, shared, after = await _without_the_platforms_token(scene, answer)
+                assert fault.told in plain(text), text
+                assert "What broke: the platform's own token" in plain(text)
+                assert (marks(text), shared, marks(after)) == ({NO}, False, {YES})
+        await scene.stands()
+
+
+async def _without_the_platforms_token(scene: Fire, answer: Answer) -> tuple[str, bool, str]:
+    """Return what was told, whether it was shared all the same, and what is told once all is well again."""
+    platform, before = scene.wechat.platform, len(scene.wechat.shared)
+    let_all_tokens_die(scene)
+    platform.always("api_component_token", answer)
+    told = await scene.answer()
+    shared = len(scene.wechat.shared) > before
+    platform.always("api_component_token", None)
+    await push_ticket(scene)
+    return told, shared, await scene.answer()
+
+
+async def test_a_renewal_that_never_gets_through_is_told_so(
+    tmp_path_factory: pytest.TempPathFactory,
+    subtests: pytest.Subtests,
+    unused_tcp_port_factory: Callable[[], int],
+) -> None:
+    async def burnt(then: State) -> list[str]:
+        folder = tmp_path_factory.mktemp("gate")
+        async with (
+            gate(folder, State.TRUSTED) as way,
+            chained(folder, unused_tcp_port_factory(), 0, **way.settings) as scene,
+        ):
+            way.leads_to = scene.wechat.url
+            await renewed(scene, 0)
+            told = await spoilt(scene, way, then)
+            await push_ticket(scene)
+            await scene.stands()
+            return told
+
+    for fault, texts in zip(GATES, await asyncio.gather(*map(burnt, GATES.values())), strict=True):
+        for text in texts:
+            with subtests.test(str(fault)):
+                assert fault.told in plain(text)
+                assert marks(text) == {NO}
+
+
+async def test_a_chain_that_leads_to_no_known_host_is_told_so_each_time(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    async with chained(
+        tmp_path, unused_tcp_port, 0, WECHAT_API_URL="https://wechat.invalid"
+    ) as scene:
+        for text in await scene.answers([scene.command(), scene.command()]):
+            assert NO_NAME.told in plain(text)
+            assert marks(text) == {NO}
+        scene.keeps_secrets()

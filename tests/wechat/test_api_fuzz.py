@@ -1,0 +1,142 @@
+"""Whatever comes in place of an answer is read as one of a closed set, and shows nothing of a token."""
+
+import json
+import string
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.command import is_env
+from bot.wechat import component_api
+from bot.wechat.api import Done, Refused, Troubled, read
+from bot.wechat.component_api import Authorized, Issued, Listed
+from bot.wechat.envs import read_envs
+from bot.wechat.tokens import read_token
+from tests.wechat.conftest import OWNER
+
+Reader = Callable[[int, bytes], object]
+
+OFTEN = settings(max_examples=100, deadline=None)
+TOKEN = "72_made-up-token-of-an-owner-that-is-as-long-as-wechats-are"
+NEW_TOKEN = {"access_token": TOKEN, "authorizer_access_token": TOKEN, "expires_in": 7200}
+OWNED = {**NEW_TOKEN, "authorizer_appid": OWNER, "authorizer_refresh_token": f"refresh@@@{TOKEN}"}
+GOOD: dict[str, object] = {
+    "errcode": 0,
+    "errmsg": "ok",
+    "component_access_token": TOKEN,
+    **OWNED,
+    "authorization_info": OWNED,
+    "total_count": 1,
+    "list": [{"authorizer_appid": OWNER, "refresh_token": f"refresh@@@{TOKEN}"}],
+    "info_list": [{"env": "prod-1", "status": "NORMAL"}],
+}
+"""An answer in which every reader finds what it looks for."""
+READERS: tuple[tuple[Reader, tuple[type, ...]], ...] = (
+    (read, (Done,)),
+    (read_envs, (tuple,)),
+    (component_api.read_component_token, (Issued,)),
+    (component_api.read_authorizer_token, (Issued,)),
+    (component_api.read_query_auth, (Authorized,)),
+    (component_api.read_authorizer_list, (Listed,)),
+    (component_api.read_done, (type(None),)),
+    (lambda _, body: read_token(body), (tuple, type(None))),
+)
+
+texts = st.text() | st.text(st.characters(categories=["Cs", "Cc", "Nd", "Zs"])) | st.just(TOKEN)
+numbers = (
+    st.integers() | st.sampled_from([0, -0.0, 10**400, -(10**400), 2**63, 1e308]) | st.floats()
+)
+anything = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from([*GOOD, "env"]) | st.text(), inner)
+    ),
+    max_leaves=8,
+)
+codes = st.sampled_from([0, "0", " 00 ", 40097, "０", "٠", "0_0", "+0", 0.0, False]) | anything
+encodings = st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-32", "gbk"])
+
+
+@st.composite
+def objects(draw: st.DrawFn) -> object:
+    """Draw a good answer from which some members are missing, and others are of a wrong type or not documented."""
+    missing = draw(st.sets(st.sampled_from([*GOOD])))
+    changed = draw(st.dictionaries(st.sampled_from([*GOOD]) | st.text(), anything, max_size=3))
+    code = {"errcode": draw(codes)} if draw(st.booleans()) else {}
+    return {name: GOOD[name] for name in GOOD if name not in missing} | changed | code
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    """Draw what can come: JSON of any shape in any encoding, perhaps with something wrong in its bytes."""
+    value = draw(objects() | anything)
+    if isinstance(value, dict) and draw(st.booleans()):
+        twice = ", ".join(f'"errcode":{json.dumps(draw(codes))}' for _ in range(2))
+        text = f"{{{twice}}}"
+    else:
+        text = json.dumps(value, ensure_ascii=draw(st.booleans()))
+    deep = draw(st.sampled_from([0, 0, 0, 1, 500, 990, 20_000]))
+    text = '{"errcode":' * deep + text + "}" * deep
+    encoding = draw(encodings)
+    errors = "surrogatepass" if encoding.startswith("utf") else "replace"
+    body = bytearray(text.encode(encoding, errors))
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 3]))):
+        at = draw(st.integers(0, len(body)))
+        body[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    return bytes(body[: draw(st.none() | st.integers(0, len(body)))])
+
+
+@pytest.mark.parametrize(("reader", "found"), READERS)
+@given(st.just(200) | st.integers(-1, 999), bodies() | st.binary())
+@OFTEN
+def test_each_reader_finds_what_it_looks_for_or_says_that_it_is_not_there(
+    reader: Reader, found: tuple[type, ...], status: int, body: bytes
+) -> None:
+    answer = reader(status, body)
+    assert isinstance(answer, (*found, Refused, Troubled))
+    assert TOKEN not in repr(answer) or found == (tuple, type(None))
+    match answer:
+        case Issued(token, life) | Authorized(_, Issued(token, life)) | (str(token), float(life)):
+            assert token.isascii()
+            assert token.isprintable()
+            assert life <= 7200
+        case tuple():
+            assert all(is_env(env) for env in answer)
+        case _:
+            pass
+
+
+@pytest.mark.parametrize("reader", [reader for reader, _ in READERS])
+def test_each_reader_finds_something_in_a_good_answer(reader: Reader) -> None:
+    assert not isinstance(reader(200, json.dumps(GOOD).encode()), Refused | Troubled)
+
+
+@given(bodies())
+@settings(OFTEN, max_examples=300)
+def test_nothing_is_called_shared_but_an_object_with_one_errcode_that_is_zero(body: bytes) -> None:
+    if read(200, body) != Done():
+        return
+    members = json.loads(body.decode("utf-8-sig", "replace"), strict=False, object_pairs_hook=list)
+    (errcode,) = [value for name, value in members if name == "errcode"]
+    if isinstance(errcode, str):
+        assert errcode.isascii()
+        assert set(errcode.strip()) <= {"0", "-"}
+    else:
+        assert (type(errcode), errcode) == (int, 0)
+
+
+secrets = st.text(string.ascii_letters + string.digits + "_-@=", min_size=40, max_size=512)
+
+
+@given(secrets, st.text(max_size=400), st.text(max_size=400), st.booleans())
+@settings(OFTEN, max_examples=300)
+def test_no_part_of_a_token_that_an_answer_repeats_is_shown(
+    secret: str, before: str, after: str, sure: bool
+) -> None:
+    errmsg = before + secret + after
+    body = json.dumps({"errcode": 40097, "errmsg": errmsg if sure else {"hint": [errmsg]}})
+    shown = repr(read(200, body.encode()))
+    parts = {secret[at : at + 32] for at in range(len(secret) - 31)}
+    assert not any(part in shown for part in parts if part not in before + after)
