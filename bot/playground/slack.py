@@ -64,7 +64,7 @@ class LocalSlack(Forms, Shortcuts):
         self.request_url: str | None = None
         self._ack_timeout = ack_timeout
         self._loopback = Loopback()
-        self._sockets = Sockets(self)
+        self._sockets = Sockets(self, self._loopback)
         self._response_urls = ResponseUrls(self, clock)
         link = Method(self._open_connection, APP_SCOPE, "app")
         self._api = WebApi(self, self._loopback, {**METHODS, "apps.connections.open": link})
@@ -108,8 +108,12 @@ class LocalSlack(Forms, Shortcuts):
         self._sockets.expire_tickets()
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Send Slack's `disconnect` on every connection, and close it."""
+        """Send Slack's `disconnect` on every connection, and close it unless it is only warned."""
         await self._sockets.disconnect(reason)
+
+    def silence_sockets(self, connections: int) -> None:
+        """Let so many next connections wait for their handshake in vain."""
+        self._sockets.silent += connections
 
     def drop_sockets(self) -> None:
         """Cut every connection without a frame."""

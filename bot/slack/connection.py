@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.slack.api import NOT_SENT, Answered, Refused, Result, SlackApi, retry_after
+from bot.slack.socket_client import SocketClient
 
 _PATIENCE = 5.0
 _BAD_TOKEN = {
@@ -114,24 +118,28 @@ class SocketMode:
         app: AsyncApp,
         app_token: str,
         url: str | None,
-        check_every: float = 5.0,
+        check_every: float = 2.0,
         ping_every: float = 10.0,
+        one_try: float = 5.0,
         connect_within: float = 30.0,
     ) -> None:
+        self._app = app
         self._check_every = check_every
         self._connect_within = connect_within
-        self._handler = AsyncSocketModeHandler(app, app_token, ping_interval=ping_every)
-        self._client = self._handler.client
-        if url is not None:
-            self._client.wss_uri = url
+        self._client = SocketClient(
+            app_token, app.client, app.logger, ping_interval=ping_every, one_try=one_try
+        )
+        self._client.wss_uri = url
+        self._client.socket_mode_request_listeners.append(self._take)
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> bool:
         """Connect; False if that did not work in time."""
         self._watch = asyncio.create_task(self._watch_over())
         try:
-            connecting = self._handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt's
-            await asyncio.wait_for(connecting, self._connect_within)
+            await asyncio.wait_for(
+                self._client.connect_to_new_endpoint(force=True), self._connect_within
+            )
         except TimeoutError:
             return False
         return True
@@ -140,28 +148,22 @@ class SocketMode:
         """Take no more commands."""
         if self._watch is not None:
             self._watch.cancel()
-        await self._handler.close_async()  # type: ignore[no-untyped-call]  # Bolt's
+        await self._client.close()  # type: ignore[no-untyped-call]  # the SDK's
+
+    async def _take(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+        """Hand an envelope to Bolt, and send the ack."""
+        response = await run_async_bolt_app(self._app, request)
+        await send_async_response(client, request, response, time.time())
 
     async def _watch_over(self) -> None:
-        """Help the SDK back on its feet whenever the connection is down for two checks in a row.
+        """Connect anew whenever the connection is down for two checks in a row.
 
-        Its loop tries the same address for ever, also once the ticket in it has expired; without an address it
-        asks for a new one.
+        The SDK looks only once in `ping_every`, and not at all after an attempt that was cut short.
         """
         down = 0
         while True:
             await asyncio.sleep(self._check_every)
             down = 0 if await self._client.is_connected() else down + 1
             if down > 1:
-                _log.warning("not connected to Slack; asking for a new address")
-                self._client.wss_uri = None  # how the SDK says "none yet"
-                if self._client.current_session_monitor is not None:  # else `open` is still at it
-                    await self._reconnect()
-
-    async def _reconnect(self) -> None:
-        """Connect once more, unless the SDK is doing so; bounded, as this loop too ends only with success."""
-        try:
-            again = self._client.connect_to_new_endpoint()
-            await asyncio.wait_for(again, self._connect_within)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the watch goes on
-            _log.warning("no new connection to Slack yet", extra={"error": type(error).__name__})
+                _log.warning("not connected to Slack; connecting anew")
+                await self._client.connect_to_new_endpoint()
