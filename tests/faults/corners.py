@@ -62,7 +62,7 @@ class Workspace:
         while True:
             self.ended = set(rows(self.fire.database, ENDED))
             self.slack.changed()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.05)
 
 
 @dataclass(frozen=True)
