@@ -54,7 +54,7 @@ __all__ = [
 
 ACK_TIMEOUT = 3.0
 HTTP_SERVER_ERROR = 500
-WITH_RESPONSE = {"view_submission", "block_suggestion"}
+WITH_RESPONSE = ("view_submission", "block_suggestion")
 
 
 class LocalSlack(Forms, Shortcuts):

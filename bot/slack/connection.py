@@ -151,8 +151,14 @@ class SocketMode:
         await self._client.close()  # type: ignore[no-untyped-call]  # the SDK's
 
     async def _take(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
-        """Hand an envelope to Bolt, and send the ack."""
-        response = await run_async_bolt_app(self._app, request)
+        """Hand an envelope to Bolt, and send the ack; what Bolt cannot read is answered as what it says it is."""
+        try:
+            response = await run_async_bolt_app(self._app, request)
+        except Exception:  # noqa: BLE001  # whoever waits for the ack is not to wait in vain
+            _log.exception("unforeseen error")
+            said = ((name, request.payload.get(name)) for name in ("type", "command"))
+            request.payload = {name: value for name, value in said if isinstance(value, str)}
+            response = await run_async_bolt_app(self._app, request)
         await send_async_response(client, request, response, time.time())
 
     async def _watch_over(self) -> None:
