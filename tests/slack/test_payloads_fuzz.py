@@ -3,6 +3,7 @@
 import copy
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ from bot.playground.slack_views import shown
 from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import TEAM, seed
-from tests.conftest import RELEASES, settings_of
+from tests.conftest import RELEASES, rows, settings_of
 from tests.scenes import APPROVALS, APPROVER
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -63,6 +64,10 @@ KINDS = (
     "home",
 )
 
+WHO_ASKED = 'SELECT DISTINCT "user" FROM requests'
+WHAT_WAITS = "SELECT env, state FROM requests WHERE env IN ('sure-1', 'core-1') ORDER BY env"
+"""What is to be confirmed and approved by others than those who try."""
+
 ODD = st.one_of(
     st.none(),
     st.booleans(),
@@ -87,6 +92,7 @@ class Stage:
 
     slack: LocalSlack
     wechat: LocalWeChat
+    database: Path
     payloads: dict[str, tuple[str, JsonObject]] = field(default_factory=dict)
 
     def keep(self, name: str, ack: Ack, by: str | None = None) -> None:
@@ -183,7 +189,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         kept = {"DATABASE_URL": f"sqlite:///{folder}/ledger.db"}
         environ = environment(slack, wechat) | kept | {"POLICY_FILE": f"{folder}/policy.toml"}
         async with running(settings_of(environ | {"WECHAT_AUTHORIZER_APPID": OWNER})):
-            stage = Stage(slack, wechat)
+            stage = Stage(slack, wechat, folder / "ledger.db")
             await stage.collect()
             yield stage
 
@@ -197,6 +203,8 @@ async def test_whatever_is_sent_is_acked_and_shares_nothing_more(
     kind, payload = stage.payloads[name]
     fresh = payload | {"trigger_id": stage.slack.next_trigger()}
     await stage.send(kind, bent(fresh, bends))
-    assert all(env.startswith("test-") for _, env, _ in stage.wechat.shared)
     ack = await stage.slack.command(REQUESTER, RELEASES, "whoami")
     assert "You are" in str(ack.payload)
+    assert all(env.startswith("test-") for _, env, _ in stage.wechat.shared)
+    assert rows(stage.database, WHO_ASKED) == [(REQUESTER,)]
+    assert rows(stage.database, WHAT_WAITS) == [("core-1", "waiting"), ("sure-1", "confirming")]
