@@ -79,7 +79,10 @@ def cannot_tell_who(words: Words) -> Message:
 def not_opened(words: Words) -> Message:
     """Say that Slack may not have shown what a decision is made in."""
     return message(
-        words("Slack did not show the form in time, so nothing was done. Please click again.")
+        words(
+            "Slack did not confirm that the form opened. If you do not see it, please click again; "
+            "nothing was done so far."
+        )
     )
 
 

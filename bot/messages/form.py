@@ -123,7 +123,7 @@ def not_opened(words: Words) -> Message:
     """Say that Slack may not have shown the form, and what does without."""
     return message(
         words(
-            "Slack did not show the form in time. Please try again, or type {line}.",
+            "Slack did not confirm that the form opened. If you do not see it, please try again, or type {line}.",
             line=code("/share-env <appid> <env>"),
         )
     )

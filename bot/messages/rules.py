@@ -22,7 +22,7 @@ UNREADABLE = {
     Unreadable.PAID_PLAN: msgid("user groups need a paid Slack plan"),
     Unreadable.RATE_LIMITED: msgid("Slack asked me to slow down; try again in a minute"),
     Unreadable.NOT_FOUND: msgid("Slack does not know this id"),
-    Unreadable.SLACK_DOWN: msgid("Slack did not answer in time; try again in a minute"),
+    Unreadable.SLACK_DOWN: msgid("Slack did not tell me; try again in a minute"),
 }
 _NAME_LIMIT = 80
 

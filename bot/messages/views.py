@@ -3,6 +3,7 @@
 from bot.click import Act
 from bot.messages.asked import asks
 from bot.messages.blocks import Block, message, plain
+from bot.messages.notices import broken
 from bot.messages.words import Words
 from bot.request import Request
 
@@ -41,4 +42,14 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
                 },
             },
         ],
+    }
+
+
+def trouble(words: Words, reference: str) -> Block:
+    """Replace a modal that the bot could not take: it failed in a way nobody foresaw."""
+    return {
+        "type": "modal",
+        "title": plain(words("Share an env")),
+        "close": plain(words("Back")),
+        "blocks": broken(words, reference).blocks,
     }

@@ -11,10 +11,19 @@ from aiohttp import ClientError, ClientSession, web
 from bot.playground.loopback import Json, JsonObject, Loopback
 from bot.playground.slack_acting import Kind
 from bot.playground.slack_blocks import block_errors
-from bot.playground.slack_faults import Dropped, Fault, Hangs, RateLimited, Refuses, ServerError
+from bot.playground.slack_faults import (
+    Answers,
+    Dropped,
+    Fault,
+    Hangs,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
 from bot.playground.slack_forms import Forms
 from bot.playground.slack_refused import ImpossibleError
 from bot.playground.slack_requests import RefusedByAppError, post, signed_request
+from bot.playground.slack_responses import NAME as RESPONSE_URL
 from bot.playground.slack_responses import ResponseUrls, show_ack, show_failure
 from bot.playground.slack_rules import APP_SCOPE
 from bot.playground.slack_shortcuts import Shortcuts
@@ -28,6 +37,7 @@ from bot.playground.world import World
 
 __all__ = [
     "Ack",
+    "Answers",
     "Call",
     "Dropped",
     "Fault",
@@ -44,7 +54,7 @@ __all__ = [
 
 ACK_TIMEOUT = 3.0
 HTTP_SERVER_ERROR = 500
-WITH_RESPONSE = {"view_submission", "block_suggestion"}
+WITH_RESPONSE = ("view_submission", "block_suggestion")
 
 
 class LocalSlack(Forms, Shortcuts):
@@ -64,8 +74,8 @@ class LocalSlack(Forms, Shortcuts):
         self.request_url: str | None = None
         self._ack_timeout = ack_timeout
         self._loopback = Loopback()
-        self._sockets = Sockets(self)
-        self._response_urls = ResponseUrls(self, clock)
+        self._sockets = Sockets(self, self._loopback)
+        self._response_urls = ResponseUrls(self, self._loopback, clock)
         link = Method(self._open_connection, APP_SCOPE, "app")
         self._api = WebApi(self, self._loopback, {**METHODS, "apps.connections.open": link})
         self._session: ClientSession | None = None
@@ -97,19 +107,30 @@ class LocalSlack(Forms, Shortcuts):
         """Return how many Socket Mode connections are open."""
         return self._sockets.connections
 
-    def fail(self, method: str, *faults: Fault) -> None:
-        """Let the next calls of a method go wrong, one fault for each call."""
-        if method not in self._api.methods:
+    def fail(self, method: str, *faults: Fault, **only: str) -> None:
+        """Let the next calls of a method go wrong, one fault for each call.
+
+        With `only`, the next calls with these arguments. “response_url” is a method too; its only
+        argument is the `user` who got it.
+        """
+        if method == RESPONSE_URL:
+            self._response_urls.faults.add(method, faults, only)
+        elif method in self._api.methods:
+            self._api.faults.add(method, faults, only)
+        else:
             raise ValueError(f"there is no method {method}")
-        self._api.faults[method].extend(faults)
 
     def expire_tickets(self) -> None:
         """Make every URL of apps.connections.open that was not used yet worthless."""
         self._sockets.expire_tickets()
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Send Slack's `disconnect` on every connection, and close it."""
+        """Send Slack's `disconnect` on every connection, and close it unless it is only warned."""
         await self._sockets.disconnect(reason)
+
+    def silence_sockets(self, connections: int) -> None:
+        """Let so many next connections wait for their handshake in vain."""
+        self._sockets.silent += connections
 
     def drop_sockets(self) -> None:
         """Cut every connection without a frame."""
@@ -217,7 +238,7 @@ class LocalSlack(Forms, Shortcuts):
         if request.path.startswith("/api/"):
             return await self._api.answer(request, request.path.removeprefix("/api/"))
         if request.path.startswith(("/commands/", "/actions/")):
-            return self._response_urls.use(request.path, await request.read())
+            return await self._response_urls.use(request)
         if request.path == "/link":
             return await self._sockets.serve(request)
         return web.Response(status=404)

@@ -1,7 +1,11 @@
 """The ways in which a call of the stand-in Slack can be made to go wrong."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from bot.playground.loopback import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +47,32 @@ class Refuses:
     error: str
 
 
-Fault: TypeAlias = RateLimited | ServerError | Dropped | Hangs | Refuses
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """HTTP 200 with a body that Slack would not send; nothing is done."""
+
+    body: bytes
+    content_type: str = "application/json"
+
+
+Fault: TypeAlias = RateLimited | ServerError | Dropped | Hangs | Refuses | Answers
+
+
+class Waiting:
+    """The faults that wait for their calls, by method; each meets one call."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[str, list[tuple[Fault, Mapping[str, str]]]] = defaultdict(list)
+
+    def add(self, method: str, faults: tuple[Fault, ...], only: Mapping[str, str]) -> None:
+        """Let the next calls of a method go wrong, or the next with these arguments."""
+        self._waiting[method].extend((fault, only) for fault in faults)
+
+    def meet(self, method: str, args: Mapping[str, Json]) -> Fault | None:
+        """Return the fault that this call meets, which waits no more."""
+        waiting = self._waiting.get(method, [])
+        for at, (fault, only) in enumerate(waiting):
+            if all(args.get(name) == value for name, value in only.items()):
+                del waiting[at]
+                return fault
+        return None

@@ -3,15 +3,27 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from aiohttp import web
 
-from bot.playground.loopback import JsonObject
+from bot.playground.loopback import JsonObject, Loopback, cut
+from bot.playground.slack_faults import (
+    Answers,
+    Dropped,
+    Fault,
+    Hangs,
+    RateLimited,
+    Refuses,
+    ServerError,
+    Waiting,
+)
 from bot.playground.slack_refused import RefusedError
 from bot.playground.slack_rules import content, flag_argument, text_argument
 from bot.playground.slack_transcript import Call, Message, Via
 from bot.playground.slack_workspace import Workspace
 
+NAME = "response_url"
 MAX_USES = 5
 LIFETIME = 30 * 60
 MAX_TEXT = 40_000
@@ -87,8 +99,12 @@ class ResponseUrls:
     channel, and answers with a plain `ok` that holds no timestamp.
     """
 
-    def __init__(self, workspace: Workspace, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, workspace: Workspace, loopback: Loopback, clock: Callable[[], float]
+    ) -> None:
+        self.faults = Waiting()
         self._workspace = workspace
+        self._loopback = loopback
         self._clock = clock
         self._hooks: dict[str, _Hook] = {}
 
@@ -102,20 +118,59 @@ class ResponseUrls:
         self._hooks[path] = _Hook(channel, user, self._clock() + LIFETIME, original)
         return path
 
-    def use(self, path: str, raw: bytes) -> web.Response:
-        """Show what was posted to a response_url."""
+    async def use(self, request: web.BaseRequest) -> web.Response:
+        """Show what was posted to a response_url, unless a fault waits for its person."""
+        raw, hook = await request.read(), self._hooks.get(request.path)
+        fault = self.faults.meet(NAME, {"user": hook.user} if hook else {})
+        if fault is not None:
+            return await self._failed(request, raw, fault)
+        return self._used(request.path, raw)
+
+    async def _failed(self, request: web.BaseRequest, raw: bytes, fault: Fault) -> web.Response:
+        match fault:
+            case Hangs(seconds):
+                self._record("hangs", 0)
+                stayed = await self._loopback.hold(seconds)
+                return self._used(request.path, raw) if stayed else cut(request)
+            case RateLimited(retry_after):
+                response = self._refused("ratelimited", 429)
+                response.headers["Retry-After"] = str(retry_after)
+                return response
+            case Refuses(error):
+                return self._refused(error, 404)
+            case ServerError(status, after_effect):
+                if after_effect:
+                    self._used(request.path, raw)
+                self._record("server_error", status)
+                return web.Response(status=status)
+            case Dropped(after_effect):
+                if after_effect:
+                    self._used(request.path, raw)
+                self._record("dropped", 0)
+                return cut(request)
+            case Answers(body, content_type):
+                self._record("not an answer", 200)
+                return web.Response(body=body, content_type=content_type)
+            case _:
+                assert_never(fault)
+
+    def _used(self, path: str, raw: bytes) -> web.Response:
         args: JsonObject = {}
         try:
             args = _body(raw)
             self._use(path, args)
         except RefusedError as refused:
-            status = (
-                404 if refused.error in {"used_url", "expired_url", "message_not_found"} else 400
-            )
-            self._workspace.record(Call("response_url", args, refused.error, status))
-            return web.json_response({"ok": False, "error": refused.error}, status=status)
-        self._workspace.record(Call("response_url", args, None))
+            gone = refused.error in {"used_url", "expired_url", "message_not_found"}
+            return self._refused(refused.error, 404 if gone else 400, args)
+        self._record(None, 200, args)
         return web.Response(text="ok")
+
+    def _refused(self, error: str, status: int, args: JsonObject | None = None) -> web.Response:
+        self._record(error, status, args)
+        return web.json_response({"ok": False, "error": error}, status=status)
+
+    def _record(self, error: str | None, status: int, args: JsonObject | None = None) -> None:
+        self._workspace.record(Call(NAME, args or {}, error, status))
 
     def _use(self, path: str, args: JsonObject) -> None:
         hook = self._hooks.get(path)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from aiohttp import WSMsgType, web
 
-from bot.playground.loopback import Json, JsonObject
+from bot.playground.loopback import Json, JsonObject, Loopback, cut
 from bot.playground.slack_workspace import Workspace
 
 TICKET_LIFETIME = 30.0
 MAX_CONNECTIONS = 10
 CLOSE_TIMEOUT = 0.5
+SILENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,13 +28,15 @@ class _Connection:
 class Sockets:
     """The open connections of the app; each envelope goes to one of them, in turn."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, loopback: Loopback) -> None:
         self._workspace = workspace
+        self._loopback = loopback
         self._tickets: dict[str, float] = {}
         self._issued = 0
         self._sent = 0
         self._open: list[_Connection] = []
         self._pending: dict[str, asyncio.Future[Json]] = {}
+        self.silent = 0
 
     @property
     def connections(self) -> int:
@@ -52,7 +55,14 @@ class Sockets:
         self._tickets.clear()
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Hold one connection until either side closes it; without a good ticket, HTTP 401."""
+        """Hold one connection until either side closes it; without a good ticket, HTTP 401.
+
+        As many as `silent` says are not even greeted.
+        """
+        if self.silent:
+            self.silent -= 1
+            await self._loopback.hold(SILENCE)
+            return cut(request)
         expires = self._tickets.pop(request.query.get("ticket", ""), 0.0)
         if self._workspace.clock() >= expires or len(self._open) >= MAX_CONNECTIONS:
             return web.Response(status=401, text="invalid ticket")
@@ -119,13 +129,16 @@ class Sockets:
         raise ConnectionError("no connection is open")
 
     async def disconnect(self, reason: str) -> None:
-        """Announce the end on every connection, and close it."""
-        leaving, self._open = self._open, []
+        """Announce the end on every connection, and close it; one that is only warned stays open."""
+        leaving = [*self._open]
+        if reason != "warning":
+            self._open = []
         farewell = {"type": "disconnect", "reason": reason, "debug_info": {"host": "playground"}}
         for connection in leaving:
             with contextlib.suppress(ConnectionError):
                 await connection.socket.send_json(farewell)
-            await connection.socket.close()
+            if reason != "warning":
+                await connection.socket.close()
 
     def drop(self) -> None:
         """Cut every connection without a frame, as a broken network does."""

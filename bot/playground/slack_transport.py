@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import assert_never
 from urllib.parse import parse_qsl
@@ -10,7 +9,16 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from bot.playground.loopback import JsonObject, Loopback, cut
-from bot.playground.slack_faults import Dropped, Fault, Hangs, RateLimited, Refuses, ServerError
+from bot.playground.slack_faults import (
+    Answers,
+    Dropped,
+    Fault,
+    Hangs,
+    RateLimited,
+    Refuses,
+    ServerError,
+    Waiting,
+)
 from bot.playground.slack_refused import RefusedError
 from bot.playground.slack_rules import granted, token_kind
 from bot.playground.slack_transcript import Call
@@ -34,7 +42,7 @@ class WebApi:
     def __init__(
         self, workspace: Workspace, loopback: Loopback, methods: dict[str, Method]
     ) -> None:
-        self.faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self.faults = Waiting()
         self.methods = methods
         self._workspace = workspace
         self._loopback = loopback
@@ -42,7 +50,7 @@ class WebApi:
     async def answer(self, request: web.BaseRequest, name: str) -> web.Response:
         """Answer a call, with the next fault that is queued for its method."""
         asked = await _asked(request, name)
-        fault = self.faults[name].popleft() if self.faults.get(name) else None
+        fault = self.faults.meet(name, asked.args)
         if fault is None:
             return self._answered(asked)
         return await self._failed(request, asked, fault)
@@ -73,6 +81,9 @@ class WebApi:
             case Dropped(after_effect):
                 self._lost(asked, "dropped", 0, after_effect)
                 return cut(request)
+            case Answers(body, content_type):
+                self._record(asked, "not an answer")
+                return web.Response(body=body, content_type=content_type)
             case _:
                 assert_never(fault)
 

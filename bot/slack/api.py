@@ -1,5 +1,6 @@
 """Call one method of Slack's Web API, and tell a no from a maybe."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -161,12 +162,25 @@ def _read_error(error: SlackApiError) -> Result:
 
 def _read_webhook(response: WebhookResponse) -> Result:
     if response.status_code == _OK:
-        return Answered({})
+        return _read_ok(response.body.strip())
     if response.status_code == _TOO_MANY:
         return _Limited("ratelimited", _seconds(response.headers.get("Retry-After")))
     if response.status_code >= _SERVER_ERROR:
         return Doubtful(f"HTTP {response.status_code}")
     return Refused(response.body[:80] or f"HTTP {response.status_code}")
+
+
+def _read_ok(body: str) -> Result:
+    """Read the body of a 200, a plain “ok”; a page of whoever stands between is no answer of Slack's."""
+    if body in {"", "ok"}:
+        return Answered({})
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        return Doubtful(_NOT_SLACKS)
+    return Answered(data) if data.get("ok") else Refused(str(data.get("error") or _NOT_SLACKS))
 
 
 def _seconds(header: str | None) -> float:

@@ -18,6 +18,7 @@ from bot.once import Once
 from bot.retrying import Retrying
 from bot.slack.alone import Alone
 from bot.slack.api import Answered, SlackApi
+from bot.slack.payload import word, word_if_any
 
 _log = logging.getLogger(__name__)
 
@@ -110,25 +111,25 @@ class Clicks:
 
 def click_of(body: Body) -> Click:
     """Read block_actions; a button on the App Home has no channel and no message."""
-    channel, message = body.get("channel") or {}, body.get("message") or {}
-    container = body.get("container") or {}
-    action = body["actions"][0]
+    ephemeral = (body.get("container") or {}).get("is_ephemeral")
+    thread_ts = word_if_any(body, "message", "thread_ts")
     return Click(
         team_id=team_of(body),
-        user_id=body["user"]["id"],
-        channel_id=channel.get("id") or container.get("channel_id") or "",
-        channel_name=channel.get("name") or "",
-        trigger_id=body["trigger_id"],
-        request_id=str(action.get("value") or ""),
-        response_url=body.get("response_url") or "",
-        thread_ts=message.get("thread_ts") or container.get("thread_ts") or "",
-        message_ts="" if container.get("is_ephemeral") else message.get("ts") or "",
+        user_id=word(body, "user", "id"),
+        channel_id=word_if_any(body, "channel", "id")
+        or word_if_any(body, "container", "channel_id"),
+        channel_name=word_if_any(body, "channel", "name"),
+        trigger_id=word(body, "trigger_id"),
+        request_id=word_if_any(body["actions"][0], "value"),
+        response_url=word_if_any(body, "response_url"),
+        thread_ts=thread_ts or word_if_any(body, "container", "thread_ts"),
+        message_ts="" if ephemeral else word_if_any(body, "message", "ts"),
     )
 
 
 def team_of(body: Body) -> str:
     """Return the clicker's own workspace; in a shared channel that is not always where the message is."""
-    return str(body["user"].get("team_id") or (body.get("team") or {}).get("id") or "")
+    return word_if_any(body, "user", "team_id") or word_if_any(body, "team", "id")
 
 
 def _packed(click: Click) -> str:
@@ -138,10 +139,11 @@ def _packed(click: Click) -> str:
 
 
 def _unpacked(body: Body) -> Click:
-    request_id, channel_id, thread_ts, message_ts = json.loads(body["view"]["private_metadata"])
+    packed = json.loads(word(body, "view", "private_metadata"))
+    request_id, channel_id, thread_ts, message_ts = map(str, packed)
     return Click(
         team_id=team_of(body),
-        user_id=body["user"]["id"],
+        user_id=word(body, "user", "id"),
         channel_id=channel_id,
         channel_name="",
         trigger_id=f"{body['view']['id']} {body['view'].get('hash', '')}",

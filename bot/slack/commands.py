@@ -8,6 +8,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.command import SLASH_COMMAND, OpenForm
 from bot.messages import Message
 from bot.request import Origin
+from bot.slack.payload import word, word_if_any
 from bot.slack.posts import as_response
 
 
@@ -38,7 +39,7 @@ class Commands:
 
     async def _command(self, ack: AsyncAck, body: dict[str, str]) -> None:
         origin = _origin(body)
-        answer = await self._sharing.command(origin, body.get("text", ""))
+        answer = await self._sharing.command(origin, word_if_any(body, "text"))
         if isinstance(answer, OpenForm):
             await ack()
             await self._forms.open(origin)
@@ -48,10 +49,10 @@ class Commands:
 
 def _origin(body: Mapping[str, str]) -> Origin:
     return Origin(
-        team_id=body["team_id"],
-        user_id=body["user_id"],
-        channel_id=body["channel_id"],
-        channel_name=body.get("channel_name", ""),
-        trigger_id=body["trigger_id"],
-        response_url=body["response_url"],
+        team_id=word(body, "team_id"),
+        user_id=word(body, "user_id"),
+        channel_id=word(body, "channel_id"),
+        channel_name=word_if_any(body, "channel_name"),
+        trigger_id=word(body, "trigger_id"),
+        response_url=word(body, "response_url"),
     )

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import WSMessage
-from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.observers import Acked, Observers
+from bot.observers import Observers
 from bot.slack.acks import kind_of
 from bot.slack.api import NOT_SENT, Answered, Refused, Result, SlackApi, retry_after
+from bot.slack.socket_client import SocketClient
 
 _PATIENCE = 5.0
 _BAD_TOKEN = {
@@ -113,20 +114,6 @@ def _unreachable(result: Result) -> str:
             return "Slack cannot be reached. Check the network, the proxy and SLACK_API_URL, then start again."
 
 
-class _Handler(AsyncSocketModeHandler):
-    """Bolt's handler, which also tells how long Slack waited for each ack."""
-
-    def __init__(self, app: AsyncApp, app_token: str, ping_every: float, acked: Acked) -> None:
-        super().__init__(app, app_token, ping_interval=ping_every)
-        self._acked = acked
-
-    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as Bolt has it
-        """Answer one envelope."""
-        began = time.monotonic()
-        await super().handle(client, req)
-        self._acked(kind_of(req.payload), time.monotonic() - began)
-
-
 class SocketMode:
     """One Socket Mode connection: opened with the preflight's address, watched, and closed."""
 
@@ -135,27 +122,31 @@ class SocketMode:
         app: AsyncApp,
         app_token: str,
         url: str | None,
-        check_every: float = 5.0,
+        check_every: float = 2.0,
         ping_every: float = 10.0,
+        one_try: float = 5.0,
         connect_within: float = 30.0,
         observers: Observers = Observers(),  # noqa: B008  # frozen, and tells nobody
     ) -> None:
+        self._app = app
         self._check_every = check_every
         self._connect_within = connect_within
         self._observers = observers
-        self._handler = _Handler(app, app_token, ping_every, observers.acked)
-        self._client = self._handler.client
+        self._client = SocketClient(
+            app_token, app.client, app.logger, ping_interval=ping_every, one_try=one_try
+        )
+        self._client.wss_uri = url
+        self._client.socket_mode_request_listeners.append(self._take)
         self._client.on_message_listeners.append(self._heard)
-        if url is not None:
-            self._client.wss_uri = url
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> bool:
         """Connect; False if that did not work in time."""
         self._watch = asyncio.create_task(self._watch_over())
         try:
-            connecting = self._handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt's
-            await asyncio.wait_for(connecting, self._connect_within)
+            await asyncio.wait_for(
+                self._client.connect_to_new_endpoint(force=True), self._connect_within
+            )
         except TimeoutError:
             return False
         return True
@@ -164,7 +155,20 @@ class SocketMode:
         """Take no more commands."""
         if self._watch is not None:
             self._watch.cancel()
-        await self._handler.close_async()  # type: ignore[no-untyped-call]  # Bolt's
+        await self._client.close()  # type: ignore[no-untyped-call]  # the SDK's
+
+    async def _take(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+        """Hand an envelope to Bolt, and send the ack; what Bolt cannot read is answered as what it says it is."""
+        began, kind = time.monotonic(), kind_of(request.payload)
+        try:
+            response = await run_async_bolt_app(self._app, request)
+        except Exception:  # noqa: BLE001  # whoever waits for the ack is not to wait in vain
+            _log.exception("unforeseen error")
+            said = ((name, request.payload.get(name)) for name in ("type", "command"))
+            request.payload = {name: value for name, value in said if isinstance(value, str)}
+            response = await run_async_bolt_app(self._app, request)
+        await send_async_response(client, request, response, time.time())
+        self._observers.acked(kind, time.monotonic() - began)
 
     @property
     def connected(self) -> bool:
@@ -195,25 +199,14 @@ class SocketMode:
                 pass
 
     async def _watch_over(self) -> None:
-        """Help the SDK back on its feet whenever the connection is down for two checks in a row.
+        """Connect anew whenever the connection is down for two checks in a row.
 
-        Its loop tries the same address for ever, also once the ticket in it has expired; without an address it
-        asks for a new one.
+        The SDK looks only once in `ping_every`, and not at all after an attempt that was cut short.
         """
         down = 0
         while True:
             await asyncio.sleep(self._check_every)
             down = 0 if await self._client.is_connected() else down + 1
             if down > 1:
-                _log.warning("not connected to Slack; asking for a new address")
-                self._client.wss_uri = None  # how the SDK says "none yet"
-                if self._client.current_session_monitor is not None:  # else `open` is still at it
-                    await self._reconnect()
-
-    async def _reconnect(self) -> None:
-        """Connect once more, unless the SDK is doing so; bounded, as this loop too ends only with success."""
-        try:
-            again = self._client.connect_to_new_endpoint()
-            await asyncio.wait_for(again, self._connect_within)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the watch goes on
-            _log.warning("no new connection to Slack yet", extra={"error": type(error).__name__})
+                _log.warning("not connected to Slack; connecting anew")
+                await self._client.connect_to_new_endpoint()

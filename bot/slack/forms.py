@@ -19,6 +19,7 @@ from bot.request import Origin
 from bot.slack.alone import Alone
 from bot.slack.api import Answered, SlackApi
 from bot.slack.clicks import team_of
+from bot.slack.payload import word, word_if_any
 
 SHORTCUT, MESSAGE_SHORTCUT = "share_env", "share_env_from_message"
 """The callback_ids of the manifest."""
@@ -108,15 +109,16 @@ async def _end_of(task: asyncio.Task[None]) -> None:
 
 def _origin(body: Body) -> Origin:
     """Read a shortcut; one on a message is answered in that message's thread, one on nothing directly."""
-    user, message, channel = body["user"]["id"], body.get("message") or {}, body.get("channel")
+    user = word(body, "user", "id")
+    thread_ts = word_if_any(body, "message", "thread_ts") or word_if_any(body, "message", "ts")
     return Origin(
         team_id=team_of(body),
         user_id=user,
-        channel_id=channel["id"] if channel else user,
-        channel_name=str(channel.get("name") or "") if channel else "",
-        trigger_id=body["trigger_id"],
-        response_url=str(body.get("response_url") or ""),
-        thread_ts=str(message.get("thread_ts") or message.get("ts") or ""),
+        channel_id=word_if_any(body, "channel", "id") or user,
+        channel_name=word_if_any(body, "channel", "name"),
+        trigger_id=word(body, "trigger_id"),
+        response_url=word_if_any(body, "response_url"),
+        thread_ts=thread_ts,
     )
 
 
@@ -135,7 +137,7 @@ def _sent_from(body: Body, fields: Fields | None = None) -> Origin:
     """
     view = body.get("view") or {}
     words = hashlib.sha256(repr(fields).encode("utf-8", "replace")).hexdigest()[:16]
-    user = body["user"]["id"]
+    user = word(body, "user", "id")
     origin = Origin(
         team_of(body), user, user, "", f"{view.get('id')} {view.get('hash', '')} {words}", ""
     )

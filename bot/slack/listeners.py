@@ -2,15 +2,18 @@
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages.notices import broken
+from bot.messages.views import trouble
 from bot.messages.words import Words
 from bot.slack.posts import as_response
 
@@ -22,6 +25,19 @@ class Room(Protocol):
 
     def listen(self, app: AsyncApp) -> None:
         """Add them to Bolt's app."""
+
+
+class _App(AsyncApp):
+    """Bolt's app, which is no match for some payloads: over them its own handling of errors breaks as well."""
+
+    unforeseen: Callable[[Exception, AsyncBoltRequest], Awaitable[BoltResponse]]
+
+    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
+        """Return the ack, whatever the payload is like."""
+        try:
+            return await super().async_dispatch(req)
+        except Exception as error:  # noqa: BLE001  # whoever waits for the ack is not to wait in vain
+            return await self.unforeseen(error, req)
 
 
 def bolt_app(
@@ -47,21 +63,39 @@ def bolt_app(
     logger = logging.getLogger("slack_bolt")
     level = logger.level
     logger.setLevel(logging.ERROR)  # Bolt warns of the tokens that it does not use, as meant here
-    app = AsyncApp(
+    app = _App(
         client=client,
         authorize=authorize,
         signing_secret=signing_secret or "",
         process_before_response=True,
+        raise_error_for_unhandled_request=True,
         logger=logger,
     )
     logger.setLevel(level)
 
-    async def unforeseen(error: Exception) -> BoltResponse:
+    async def unforeseen(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
         reference = secrets.token_hex(4)
-        _log.error("unforeseen error", exc_info=error, extra={"reference": reference})
-        return BoltResponse(status=200, body=as_response(broken(words, reference)))
+        if isinstance(error, BoltUnhandledRequestError):
+            _log.warning("nobody listens to this", extra={"reference": reference})
+        else:
+            _log.error("unforeseen error", exc_info=error, extra={"reference": reference})
+        return BoltResponse(status=200, body=_apology(request.body, words, reference))
 
     app.error(unforeseen)
+    app.unforeseen = unforeseen
     for room in rooms:
         room.listen(app)
     return app
+
+
+def _apology(body: Mapping[str, object], words: Words, reference: str) -> dict[str, object] | str:
+    """Return what the ack says of an error, where one can: a click and an event have no room for words."""
+    if "command" in body:
+        return as_response(broken(words, reference))
+    match body.get("type"):
+        case "view_submission":
+            return {"response_action": "update", "view": trouble(words, reference)}
+        case "block_suggestion":
+            return {"options": []}
+        case _:
+            return ""

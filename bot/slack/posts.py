@@ -71,8 +71,9 @@ class Posts:
         for attempt in range(1, _TRIES + 1):
             result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
             if isinstance(result, Answered):
-                data = result.data
-                return Posted(str(data.get("channel") or channel), str(data.get("ts") or ""))
+                if posted := _posted(result.data, channel):
+                    return posted
+                result = Doubtful("it does not say where the message stands")
             last = result
             if isinstance(result, Refused) and result.error != NOT_SENT:
                 break
@@ -152,6 +153,12 @@ class Posts:
                 return None
             query["cursor"] = str(cursor)
         return Doubtful("cannot look at everything")
+
+
+def _posted(data: Mapping[str, object], channel: str) -> Posted | None:
+    """Read where a message stands, which may be in another channel: for a person's id, the direct message."""
+    there, ts = data.get("channel") or channel, data.get("ts")
+    return Posted(there, ts) if isinstance(there, str) and isinstance(ts, str) and ts else None
 
 
 def _is_marked(message: Mapping[str, object], mark: str) -> bool:

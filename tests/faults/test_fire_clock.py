@@ -12,8 +12,8 @@ from bot.playground.stage import APPID
 from bot.playground.wechat_faults import Hang
 from bot.playground.world import seed
 from tests.conftest import free_port
+from tests.faults import chained
 from tests.faults.bots import CHANNEL, ROOT
-from tests.faults.chained import chained, renewed
 from tests.faults.fire import REQUESTER, Fire, fire
 from tests.faults.table import Fault
 
@@ -183,8 +183,8 @@ async def shifted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shi
     folder = tmp_path_factory.mktemp("clock")
     (folder / "policy.toml").write_text(RULES, encoding="utf-8")
     more = {"SHARE_ENV_ALLOWED_USERS": "", **settings(folder / "clock")}
-    async with chained(folder, free_port(), **more) as burning:
-        await renewed(burning, 0)
+    async with chained.chained(folder, free_port(), owners=0, **more) as burning:
+        await chained.renewed(burning, 0)
         yield Shifted(burning, folder / "clock")
 
 

@@ -7,7 +7,15 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.slack import Dropped, Hangs, LocalSlack, RateLimited, Refuses, ServerError
+from bot.playground.slack import (
+    Answers,
+    Dropped,
+    Hangs,
+    LocalSlack,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
 from tests.playground.conftest import error_of
 
 RELEASES = "C0RELEASES"
@@ -98,6 +106,25 @@ async def test_faults_come_in_turn_and_for_their_method_only(
     assert errors == ["fatal_error", "is_archived"]
     with pytest.raises(ValueError, match=r"no method chat\.shout"):
         slack.fail("chat.shout", Refuses("x"))
+
+
+async def test_a_fault_may_wait_for_certain_arguments(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.fail("users.info", Refuses("fatal_error"), user="U0SECOND")
+    await api.users_info(user="U0REQUESTER")
+    assert await error_of(api.users_info(user="U0SECOND")) == "fatal_error"
+    await api.users_info(user="U0SECOND")
+
+
+async def test_an_answer_may_be_none_that_slack_would_give(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.fail("chat.postMessage", Answers(b"{}", "text/html"))
+    with pytest.raises(SlackApiError):
+        await api.chat_postMessage(channel=RELEASES, text="x")
+    assert slack.messages == []
+    assert slack.calls[-1].error == "not an answer"
 
 
 @pytest.mark.parametrize("after_effect", [True, False])

@@ -8,7 +8,16 @@ from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
 from bot.playground.loopback import Json, Loopback
-from bot.playground.slack import LocalSlack
+from bot.playground.slack import (
+    Answers,
+    Dropped,
+    Fault,
+    Hangs,
+    LocalSlack,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
 from tests.playground.conftest import Clock
 
 RELEASES = "C0RELEASES"
@@ -28,6 +37,40 @@ async def test_a_response_url_is_good_for_five_answers(
     status, body = await respond(http, url, {"text": "hello"})
     assert (status, json.loads(body)["error"]) == (404, "used_url")
     assert [each.via for each in slack.shown_to("U0REQUESTER")] == ["response_url"] * 5
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "shown"),
+    [
+        (RateLimited(7), 429, 0),
+        (Refuses("expired_url"), 404, 0),
+        (ServerError(503), 503, 0),
+        (ServerError(500, after_effect=True), 500, 1),
+        (Answers(b"hello", "text/html"), 200, 0),
+        (Hangs(0.05), 200, 1),
+    ],
+)
+async def test_a_response_url_may_fail_for_one_person(
+    slack: LocalSlack, http: aiohttp.ClientSession, fault: Fault, status: int, shown: int
+) -> None:
+    slack.fail("response_url", fault, user="U0REQUESTER")
+    other = slack.response_url("U0SECOND", RELEASES)
+    assert await respond(http, other, {"text": "hello"}) == (200, "ok")
+    url = slack.response_url("U0REQUESTER", RELEASES)
+    assert (await respond(http, url, {"text": "hello"}))[0] == status
+    assert len(slack.shown_to("U0REQUESTER")) == shown
+    assert await respond(http, url, {"text": "hello"}) == (200, "ok")
+
+
+@pytest.mark.parametrize("after_effect", [True, False])
+async def test_a_response_url_may_drop_the_connection(
+    slack: LocalSlack, http: aiohttp.ClientSession, after_effect: bool
+) -> None:
+    slack.fail("response_url", Dropped(after_effect=after_effect))
+    url = slack.response_url("U0REQUESTER", RELEASES)
+    with pytest.raises(aiohttp.ClientError):
+        await respond(http, url, {"text": "hello"})
+    assert bool(slack.shown_to("U0REQUESTER")) is after_effect
 
 
 async def test_a_response_url_is_good_for_thirty_minutes(

@@ -249,6 +249,11 @@ async def test_a_rate_limit_is_known_in_any_form(
     ("status", "body", "result"),
     [
         pytest.param(200, b"ok", Answered({}), id="200"),
+        pytest.param(200, b"", Answered({}), id="200 without a word"),
+        pytest.param(200, b'{"ok": true}', Answered({"ok": True}), id="200 in JSON"),
+        pytest.param(200, b'{"ok": false, "error": "x"}', Refused("x"), id="no in JSON"),
+        pytest.param(200, b"<html>Log in</html>", Doubtful("not Slack's answer"), id="a page"),
+        pytest.param(200, b"[]", Doubtful("not Slack's answer"), id="no object"),
         pytest.param(404, b"used_url", Refused("used_url"), id="404"),
         pytest.param(404, b"", Refused("HTTP 404"), id="404 without a word"),
         pytest.param(500, b"oops", Doubtful("HTTP 500"), id="500"),

@@ -102,7 +102,7 @@ async def test_who_gets_no_modal_is_told_to_click_again(
         await scene.ask()
         question = await scene.question()
         scene.slack.fail("views.open", fault)
-        assert "Please click again" in await scene.click(APPROVER, question, "approve")
+        assert "please click again" in await scene.click(APPROVER, question, "approve")
         await scene.decide(APPROVER, "approve")
         await scene.over()
 

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -8,7 +9,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.messages import Message
 from bot.messages.blocks import message
 from bot.observers import Observers
-from bot.playground.slack import Dropped, Fault, LocalSlack, RateLimited, Refuses, ServerError
+from bot.playground.slack import (
+    Dropped,
+    Fault,
+    Hangs,
+    LocalSlack,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
 from bot.playground.stage import APPID
 from bot.request import Origin
 from bot.slack.api import SlackApi
@@ -19,6 +28,7 @@ from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, soon, web_clie
 from tests.languages import ENGLISH
 
 SOON = 0.05
+ONE_TRY = 0.3
 OPEN = "apps.connections.open"
 TELLS_NOBODY = Observers()
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
@@ -176,7 +186,13 @@ async def connected(
     """Connect a bot that echoes, with a watch that need not be waited for."""
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
     socket = SocketMode(
-        app, slack.world.app_token, url, check_every=SOON, ping_every=SOON, observers=observers
+        app,
+        slack.world.app_token,
+        url,
+        check_every=SOON,
+        ping_every=SOON,
+        one_try=ONE_TRY,
+        observers=observers,
     )
     try:
         assert await socket.open()
@@ -309,6 +325,16 @@ async def drop_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
     slack.expire_tickets()
 
 
+async def disconnect_for_want_of_socket_mode(slack: LocalSlack) -> None:
+    slack.fail(OPEN, Refuses("link_disabled"), Refuses("link_disabled"))
+    await slack.disconnect("link_disabled")
+
+
+async def drop_and_answer_no_handshake(slack: LocalSlack) -> None:
+    slack.silence_sockets(2)
+    slack.drop_sockets()
+
+
 async def disconnect_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
     asked = len(slack.calls)
     await slack.disconnect()
@@ -323,6 +349,8 @@ async def disconnect_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
         drop_again_and_again,
         disconnect,
         disconnect_with_a_warning,
+        disconnect_for_want_of_socket_mode,
+        drop_and_answer_no_handshake,
         drop_while_slack_is_down,
         drop_and_let_the_next_ticket_expire,
         disconnect_and_let_the_next_ticket_expire,
@@ -337,3 +365,60 @@ async def test_the_bot_comes_back(
         await slack.until(lambda slack: slack.connections == 1)
         await happens(slack)
         assert await answers(slack)
+
+
+# What is left behind.
+
+
+async def test_many_reconnects_leave_nothing_behind(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    async with connected(slack, client) as socket:
+        assert await answers(slack)
+        before = tasks_of_the_sdk()
+        for number in range(20):
+            asked = calls_of(slack, OPEN)
+            if number % 2:
+                slack.drop_sockets()
+            else:
+                await slack.disconnect()
+            await slack.until(lambda slack, asked=asked: calls_of(slack, OPEN) > asked)  # type: ignore[misc]  # a default binds it
+            assert await answers(slack)
+        await soon(lambda: tasks_of_the_sdk() == before)
+        assert watched(socket)
+
+
+async def test_two_farewells_while_slack_is_slow_end_with_one_connection(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    async with connected(slack, client) as socket:
+        assert await answers(slack)
+        asked, before = calls_of(slack, OPEN), socket._client.current_session  # noqa: SLF001  # public there
+        slack.fail(OPEN, Hangs(0.5))
+        await slack.disconnect("warning")
+        await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
+        await slack.disconnect("warning")
+        await soon(lambda: socket._client.current_session is not before)  # noqa: SLF001  # likewise
+        for _ in range(5):
+            assert await answers(slack)
+        assert watched(socket)
+        assert calls_of(slack, OPEN) == asked + 2  # the silence, and the answer after it
+
+
+def calls_of(slack: LocalSlack, method: str) -> int:
+    return sum(call.method == method for call in slack.calls)
+
+
+def watched(socket: SocketMode) -> bool:
+    """Tell whether somebody listens on the connection, and looks after it."""
+    client = socket._client  # noqa: SLF001  # the SDK's, and public there
+    return not (
+        client.message_receiver is None
+        or client.message_receiver.done()
+        or client.current_session_monitor is None
+        or client.current_session_monitor.done()
+    )
+
+
+def tasks_of_the_sdk() -> int:
+    return sum("SocketClient" in repr(t) or "SocketMode" in repr(t) for t in asyncio.all_tasks())

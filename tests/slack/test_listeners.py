@@ -10,6 +10,7 @@ from bot.messages import Message
 from bot.messages.blocks import message
 from bot.messages.notices import broken
 from bot.nature import Nature
+from bot.playground.loopback import JsonObject
 from bot.playground.slack import LocalSlack
 from bot.request import Origin
 from bot.slack.commands import Commands
@@ -19,6 +20,11 @@ from tests.conftest import ASK, RELEASES, REQUESTER, ended, settings_of
 from tests.languages import CHINESE
 
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
+BREAKS_BOLT: tuple[JsonObject, ...] = (
+    {"type": "block_actions", "actions": {}},
+    {"type": "block_actions", "user": [], "event": 1.5},
+    {"type": "block_actions", "team": 1.5, "user": 1.5, "view": 1.5},
+)
 ANSWER = message("*hello*", "from the use case")
 
 
@@ -155,3 +161,31 @@ async def test_oauth_settings_in_the_environment_change_nothing(
 
 def test_the_command_is_the_manifests() -> None:
     assert SLASH_COMMAND == "/share-env"
+
+
+@pytest.mark.usefixtures("use_case")
+async def test_what_nobody_listens_to_is_acked_as_its_kind_lets_one(slack: LocalSlack) -> None:
+    view: JsonObject = {"type": "modal", "callback_id": "of_long_ago"}
+    click: JsonObject = {"action_id": "of_long_ago", "block_id": "b", "type": "button"}
+    who: JsonObject = {"user": {"id": REQUESTER, "team_id": "T0PLAYGROUND"}}
+    command = await slack.command(REQUESTER, RELEASES, "", command="/of-long-ago")
+    clicked = await slack.deliver(
+        "interactive", {**who, "type": "block_actions", "actions": [click]}
+    )
+    offered = await slack.deliver("interactive", {**who, **click, "type": "block_suggestion"})
+    sent = await slack.deliver("interactive", {**who, "type": "view_submission", "view": view})
+    assert command.payload is not None
+    [reference] = re.findall(r"`([0-9a-f]{8})`", str(command.payload["text"]))
+    assert command.payload["text"] == broken(CHINESE, reference).text
+    assert (clicked.error, clicked.payload) == (None, None)
+    assert offered.payload == {"options": []}
+    assert sent.payload is not None
+    assert sent.payload["response_action"] == "update"
+    assert slack.violations == []
+
+
+@pytest.mark.usefixtures("use_case")
+async def test_a_payload_over_which_bolt_breaks_is_acked_all_the_same(slack: LocalSlack) -> None:
+    for odd in BREAKS_BOLT:
+        ack = await slack.deliver("interactive", odd)
+        assert (ack.error, ack.payload) == (None, None)

@@ -5,6 +5,7 @@ import pytest
 
 from bot.messages.blocks import message
 from bot.playground.slack import (
+    Answers,
     Dropped,
     Fault,
     LocalSlack,
@@ -41,9 +42,12 @@ LOST: list[Fault] = [
     Dropped(after_effect=False),
     Dropped(after_effect=True),
     Refuses("fatal_error"),
+    Answers(b'{"ok": true, "channel": 7, "ts": 1.5}'),
 ]
 EVERY_LOSS = pytest.mark.parametrize(
-    "fault", LOST, ids=["5xx", "5xx, posted", "dropped", "dropped, posted", "fatal_error"]
+    "fault",
+    LOST,
+    ids=["5xx", "5xx, posted", "dropped", "dropped, posted", "fatal_error", "no place"],
 )
 
 

@@ -1,0 +1,187 @@
+"""Envelopes that come twice or in another order than they were sent in, and groups that Slack does not tell of at a click."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+
+from bot.playground.slack import Fault as Trouble
+from bot.playground.slack import Message
+from bot.playground.stage import APPID
+from tests.faults.bots import request_of
+from tests.faults.corners import RULES, SHARED, Corner, Workspace, workspace
+from tests.faults.fire import REQUESTER
+from tests.faults.slack_scenes import twice
+from tests.faults.table import Fault
+from tests.faults.test_fire_slack import LATER, READING
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CLICKS = """
+[[rule]]
+name = "ask first"
+users = ["*"]
+envs = ["sure-*"]
+effect = "allow"
+confirm = true
+
+[[rule]]
+name = "the group"
+groups = ["S0PLATFORM"]
+envs = ["group-*"]
+effect = "allow"
+confirm = true
+
+[[rule]]
+name = "nobody else"
+envs = ["group-*"]
+effect = "deny"
+"""
+
+
+async def ask_first(corner: Corner, env: str = "sure") -> Message:
+    """Ask for what has to be confirmed, and return the question."""
+    number = corner.new_env().removeprefix("prod-")
+    await corner.command(f"{APPID} {env}-{number}")
+    return corner.slack.shown_to(corner.user)[-1]
+
+
+async def ended(corner: Corner, question: Message) -> str:
+    """Return all that stands about a request at its end, and what its requester was told."""
+    (id_,) = [word for word in question.text.split("`") if len(word) == 8 and word.isalnum()]
+    await corner.slack.until(lambda _: id_ in corner.workspace.ended, 30)
+    about = [m.text for m in corner.slack.messages if id_ in m.text]
+    return "\n".join([corner.told, *about])
+
+
+async def command_twice(corner: Corner) -> str:
+    ack = await corner.command(f"{APPID} {corner.new_env()}")
+    again = await corner.slack.redeliver(ack)
+    assert request_of(again) == request_of(ack)
+    said = await corner.answer(ack)
+    assert request_of(await corner.slack.redeliver(ack)) == request_of(ack)
+    return said
+
+
+async def click_twice(corner: Corner) -> str:
+    question = await ask_first(corner)
+    await corner.slack.redeliver(await corner.slack.click(corner.user, question, "confirm"))
+    return await ended(corner, question)
+
+
+async def commands_swapped(corner: Corner) -> str:
+    earlier, later = corner.slack.next_trigger(), corner.slack.next_trigger()
+    second = await corner.command(f"{APPID} {corner.new_env()}", later)
+    first = await corner.command(f"{APPID} {corner.new_env()}", earlier)
+    said = await corner.answer(first)
+    assert SHARED in await corner.answer(second)
+    return said
+
+
+async def cancel_before_confirm(corner: Corner) -> str:
+    question = await ask_first(corner)
+    await corner.slack.click(corner.user, question, "cancel")
+    await corner.hears("was not shared with")
+    await corner.slack.click(corner.user, question, "confirm")
+    return await corner.hears("That came too late")
+
+
+async def confirm_before_cancel(corner: Corner) -> str:
+    question = await ask_first(corner)
+    await corner.slack.click(corner.user, question, "confirm")
+    await ended(corner, question)
+    await corner.slack.click(corner.user, question, "cancel")
+    return await corner.hears("That came too late")
+
+
+async def click_before_its_request(corner: Corner) -> str:
+    question = await ask_first(corner)
+    (buttons,) = [block for block in question.blocks if block["type"] == "actions"]
+    elements = buttons["elements"]
+    assert isinstance(elements, list)
+    unheard = [e | {"value": "unheard0"} for e in elements if isinstance(e, dict)]
+    forged = replace(question, blocks=({**buttons, "elements": [*unheard]},))
+    await corner.slack.click(corner.user, forged, "confirm")
+    return await corner.hears("I do not know this request here")
+
+
+async def form_twice(corner: Corner) -> str:
+    trigger = corner.slack.next_trigger()
+    ack = await corner.command("", trigger)
+    await corner.slack.redeliver(ack)
+    await corner.slack.until(lambda slack: bool(slack.views(corner.user)))
+    (view,) = corner.slack.views(corner.user)
+    (env,) = await corner.slack.options(corner.user, view, "env", corner.new_env())
+    filled = corner.slack.fill(corner.user, view, {"env": env["value"], "appids": APPID})
+    await corner.slack.redeliver(await corner.slack.submit(corner.user, filled))
+    said = await corner.hears("On it")
+    id_ = said.split("Request `")[-1].split("`")[0]
+    await corner.slack.until(lambda _: id_ in corner.workspace.ended, 30)
+    assert said.count("On it") == 1
+    return "\n".join(m.text for m in corner.slack.messages if id_ in m.text)
+
+
+Scene = Callable[[Corner], Awaitable[str]]
+ORDERS: dict[Fault, Scene] = {
+    Fault("Slack", "the same command twice", SHARED): command_twice,
+    Fault("Slack", "the same click twice", SHARED): click_twice,
+    Fault("Slack", "the same form twice", SHARED): form_twice,
+    Fault("Slack", "the later of two commands comes first", SHARED): commands_swapped,
+    Fault("Slack", "a click on “Cancel”, then one on “Share it”", "cancelled it."): (
+        cancel_before_confirm
+    ),
+    Fault("Slack", "a click on “Share it”, then one on “Cancel”", "it was shared."): (
+        confirm_before_cancel
+    ),
+    Fault(
+        "Slack",
+        "a click on a request that nobody has heard of",
+        "I do not know this request here. Nothing was done.",
+    ): click_before_its_request,
+}
+AT_A_CLICK = "`usergroups.users.list` at a click:"
+SILENCE = Fault("Slack", f"{AT_A_CLICK} silence", "I could not find out from Slack who you are")
+SAID = {LATER: "Slack asked me to slow down"}
+GROUPS: dict[Fault, Trouble] = {
+    **{
+        Fault("Slack", f"{AT_A_CLICK} {kind}", SAID.get(kind, "Slack did not tell me")): trouble
+        for kind, trouble in READING.items()
+        if kind != "silence"
+    },
+    SILENCE: READING["silence"],  # the last, as nobody can click while it lasts
+}
+FAULTS = (*ORDERS, *GROUPS)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def burning(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workspace]:
+    async with workspace(tmp_path_factory.mktemp("fire"), CLICKS + RULES) as space:
+        yield space
+
+
+@pytest.mark.parametrize("fault", ORDERS, ids=str)
+async def test_what_comes_twice_or_out_of_order_is_done_once(
+    fault: Fault, burning: Workspace
+) -> None:
+    said = await ORDERS[fault](burning.corner())
+    assert fault.told in said, said
+    assert said.count("may now use") <= 1, said
+    assert SHARED in await burning.corner().ask()
+
+
+@pytest.mark.parametrize("fault", GROUPS, ids=str)
+async def test_a_group_that_slack_does_not_tell_of_lets_nobody_click(
+    fault: Fault, burning: Workspace
+) -> None:
+    corner = replace(burning.corner(), user=REQUESTER)
+    slack, shared = corner.slack, len(burning.fire.wechat.shared)
+    question = await ask_first(corner, "group")
+    before = len(corner.told)
+    slack.fail("usergroups.users.list", *twice(GROUPS[fault]))
+    await slack.click(corner.user, question, "confirm")
+    await slack.until(lambda _: fault.told in corner.told[before:])
+    assert len(burning.fire.wechat.shared) == shared
+    if fault is not SILENCE:
+        await slack.click(corner.user, question, "confirm")
+        assert SHARED in await ended(corner, question)

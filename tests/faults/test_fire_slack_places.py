@@ -1,0 +1,102 @@
+"""What happens to the place of an answer between the parent and the reply."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+
+from bot.playground.slack import Message, Refuses
+from tests.faults.corners import SHARED, Corner, Workspace, workspace
+from tests.faults.table import Fault
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SPEAKING = ("chat.postMessage", "chat.update", "chat.postEphemeral")
+
+
+def archived(corner: Corner, _: Message) -> None:
+    corner.slack.archive(corner.channel)
+
+
+def deleted(corner: Corner, parent: Message) -> None:
+    corner.slack.delete(parent)
+
+
+def removed(corner: Corner, _: Message) -> None:
+    corner.slack.remove_bot(corner.channel)
+
+
+def revoked(corner: Corner, _: Message) -> None:
+    for method in SPEAKING:
+        corner.slack.fail(method, *[Refuses("token_revoked")] * 9, channel=corner.channel)
+
+
+def used_up(corner: Corner) -> None:
+    corner.slack.fail("response_url", *[Refuses("used_url")] * 5, user=corner.user)
+
+
+async def between(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
+    """Let something happen as soon as the parent stands; return all that is told in the end."""
+    corner.workspace.on_message(corner.channel, lambda parent: what(corner, parent))
+    return await corner.ask()
+
+
+async def alone(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
+    """Return what the requester was told alone."""
+    await between(corner, what)
+    return corner.told
+
+
+async def directly(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
+    """Let the response_url be used up as well; return what the requester was told directly."""
+    used_up(corner)
+    return await alone(corner, what)
+
+
+async def nowhere(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
+    """Let nothing reach the requester; return what their history tells."""
+    for method in SPEAKING:
+        corner.slack.fail(method, *[Refuses("messages_tab_disabled")] * 9, channel=corner.user)
+    assert SHARED not in await directly(corner, what)
+    ack = await corner.command("history")
+    return str((ack.payload or {}).get("text"))
+
+
+Scene = Callable[[Corner, Callable[[Corner, Message], None]], Awaitable[str]]
+EVENTS: dict[str, Callable[[Corner, Message], None]] = {
+    "the channel is archived": archived,
+    "the parent is deleted": deleted,
+    "the bot is removed from the channel": removed,
+    "the bot's token is revoked": revoked,
+}
+SCENES: dict[str, Scene] = {
+    "": alone,
+    ", and the response_url is used up": directly,
+    ", and nothing else goes either": nowhere,
+}
+TOLD: dict[Scene, str] = {alone: SHARED, directly: SHARED, nowhere: "✅"}
+FIRES = {
+    Fault("Slack", f"between parent and reply {event}{more}", TOLD[scene]): (scene, what)
+    for event, what in EVENTS.items()
+    for more, scene in SCENES.items()
+}
+FAULTS = tuple(FIRES)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def burning(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workspace]:
+    async with workspace(tmp_path_factory.mktemp("fire")) as space:
+        yield space
+
+
+@pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_whatever_becomes_of_the_place_the_answer_arrives_once(
+    fault: Fault, burning: Workspace, private: bool
+) -> None:
+    scene, what = FIRES[fault]
+    corner = burning.corner("private" if private else "public")
+    said = await scene(corner, what)
+    assert fault.told in said, said
+    assert said.count("may now use") == (scene is not nowhere), said
+    assert SHARED in await burning.corner().ask()

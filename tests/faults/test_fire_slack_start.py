@@ -1,0 +1,46 @@
+"""A start while Slack does not let the bot in: it ends cleanly and says why."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.playground.slack import Answers, LocalSlack, RateLimited, Refuses, ServerError
+from bot.playground.slack import Fault as Trouble
+from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
+from tests.faults.bots import Bot, environ
+from tests.faults.fire import MADE_UP
+from tests.faults.table import Fault
+
+AUTH, OPEN = "auth.test", "apps.connections.open"
+UNREACHABLE = "Slack cannot be reached."
+PAGE = Answers(b"<html>Welcome</html>", "text/html")
+FIRES: dict[Fault, tuple[str, Trouble, int]] = {
+    Fault("Slack, at the start", f"`{method}`: {what}", told): (method, trouble, code)
+    for method, name in ((AUTH, "SLACK_BOT_TOKEN"), (OPEN, "SLACK_APP_TOKEN"))
+    for what, trouble, told, code in (
+        (
+            "HTTP 429 with a long Retry-After",
+            RateLimited(60),
+            "Slack asks the bot to slow down.",
+            1,
+        ),
+        ("HTTP 503", ServerError(503), UNREACHABLE, 1),
+        ("a page of HTML", PAGE, UNREACHABLE, 1),
+        ("`token_revoked`", Refuses("token_revoked"), f"{name} is not accepted by Slack", 2),
+        ("an error that nobody knows", Refuses("some_new_error"), "Slack says no", 2),
+    )
+}
+FAULTS = tuple(FIRES)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_a_start_without_slack_ends_and_says_why(fault: Fault, tmp_path: Path) -> None:
+    method, trouble, code = FIRES[fault]
+    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
+        slack.fail(method, trouble)
+        bot = Bot(environ(slack, wechat, f"sqlite:///{tmp_path}/ledger.db"), tmp_path)
+        await bot.launch()
+        assert await bot.ended() == code
+        assert fault.told in bot.log
+        assert MADE_UP not in bot.log

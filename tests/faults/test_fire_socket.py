@@ -1,0 +1,149 @@
+"""The socket to Slack: how it can end, and what can keep the bot from opening the next one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+
+from bot.playground.slack import (
+    Answers,
+    Dropped,
+    Hangs,
+    LocalSlack,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
+from bot.playground.slack import Fault as Trouble
+from tests.faults.corners import SHARED, Workspace, workspace
+from tests.faults.table import Fault
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OPEN = "apps.connections.open"
+REVOKED = Refuses("token_revoked")
+Event = Callable[[LocalSlack], Awaitable[None]]
+
+
+def disconnect(reason: str, *troubles: Trouble) -> Event:
+    """Return the end of a connection that Slack announces, and what the bot meets as it asks for the next."""
+
+    async def happen(slack: LocalSlack) -> None:
+        slack.fail(OPEN, *troubles)
+        await slack.disconnect(reason)
+
+    return happen
+
+
+async def drop(slack: LocalSlack) -> None:
+    slack.drop_sockets()
+
+
+async def expire(slack: LocalSlack) -> None:
+    asked = opened(slack)
+    slack.drop_sockets()
+    await slack.until(lambda slack: opened(slack) > asked)
+    slack.expire_tickets()
+
+
+async def hold_the_handshake(slack: LocalSlack) -> None:
+    slack.silence_sockets(1)
+    await slack.disconnect()
+
+
+def asking(what: str, trouble: Trouble) -> tuple[Fault, Event]:
+    """Return what goes wrong as the bot asks for an address."""
+    event = disconnect("refresh_requested", trouble)
+    return Fault("Socket Mode", f"`{OPEN}` after a disconnect: {what}", SHARED), event
+
+
+def ending(what: str, event: Event, told: str = SHARED) -> tuple[Fault, Event]:
+    """Return how a connection ends."""
+    return Fault("Socket Mode", what, told), event
+
+
+CHAINS: tuple[dict[Fault, Event], ...] = (
+    dict(
+        [
+            ending("`disconnect`: `warning`", disconnect("warning")),
+            ending("`disconnect`: `refresh_requested`", disconnect("refresh_requested")),
+            ending("the socket closes without a frame", drop),
+            asking("HTTP 429 with Retry-After", RateLimited(1)),
+            asking("the connection drops", Dropped()),
+        ]
+    ),
+    dict(
+        [
+            ending("the ticket has expired at the reconnect", expire),
+            ending("the next socket stays silent", hold_the_handshake),
+            asking("HTTP 503", ServerError(503)),
+        ]
+    ),
+    dict(
+        [
+            ending(
+                "`disconnect`: `link_disabled`, Socket Mode is off for a while",
+                disconnect("link_disabled", Refuses("link_disabled"), Refuses("link_disabled")),
+            ),
+            asking("an error that nobody knows", Refuses("some_new_error")),
+        ]
+    ),
+    dict(
+        [
+            asking("`token_revoked`, until it is given back", REVOKED),
+            asking("a page of HTML", Answers(b"<html>Welcome</html>", "text/html")),
+            asking("JSON that is no object", Answers(b"[]")),
+        ]
+    ),
+    dict(
+        [
+            asking("JSON without an address", Answers(b'{"ok": true}')),
+            asking("an address of a wrong type", Answers(b'{"ok": true, "url": [7]}')),
+            asking("an address that is none", Answers(b'{"ok": true, "url": "nonsense"}')),
+        ]
+    ),
+    dict([asking("silence", Hangs(90))]),
+)
+"""Each is lit in a process of its own, one fault after the other, all processes at once."""
+FAULTS = tuple(fault for chain in CHAINS for fault in chain)
+
+
+def opened(slack: LocalSlack) -> int:
+    """Return how many addresses were given out."""
+    return sum(call.method == OPEN and call.error is None for call in slack.calls)
+
+
+async def told(burning: Workspace, event: Event) -> str:
+    """Let it happen, wait until the bot is back, and return what comes of a command."""
+    asked = opened(burning.slack)
+    await event(burning.slack)
+    await burning.slack.until(
+        lambda slack: opened(slack) > asked and slack.connections == 1, within := 60
+    )
+    return await burning.corner().ask(within)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def heard(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[dict[Fault, asyncio.Future[str]]]:
+    results = {fault: asyncio.get_running_loop().create_future() for fault in FAULTS}
+
+    async def light(chain: dict[Fault, Event]) -> None:
+        async with workspace(tmp_path_factory.mktemp("fire")) as burning:
+            for fault, event in chain.items():
+                results[fault].set_result(await told(burning, event))
+
+    lit = [asyncio.create_task(light(chain)) for chain in CHAINS]
+    yield results
+    await asyncio.gather(*lit)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_the_bot_comes_back_and_answers(
+    fault: Fault, heard: dict[Fault, asyncio.Future[str]]
+) -> None:
+    said = await heard[fault]
+    assert fault.told in said
+    assert said.count("may now use") == 1
