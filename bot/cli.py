@@ -64,12 +64,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run() -> int:
+    from bot.ops.logs import set_up  # noqa: PLC0415  # the other commands log nothing
+    from bot.ops.redaction import Redactor  # noqa: PLC0415  # likewise
+    from bot.ops.uncaught import log_uncaught  # noqa: PLC0415  # likewise
+
+    set_up("INFO", None, ())  # for what goes wrong before the settings are known
+    log_uncaught()
     settings = load(environment())
     if not isinstance(settings, Settings):
         return _complain(settings)
     # Imported here: a wrong setup need not wait for Slack's libraries to load.
     from bot.app import CannotStartError, running  # noqa: PLC0415
-    from bot.ops.logs import set_up  # noqa: PLC0415
 
     set_up(settings.log_level, settings.log_format, settings.secrets())
 
@@ -87,7 +92,7 @@ def _run() -> int:
     try:
         asyncio.run(serve())
     except CannotStartError as error:
-        _complain(error.problems)
+        _complain([*map(Redactor(settings.secrets()).clean, error.problems)])  # a driver's words
         return _WRONG_SETUP if error.wrong_setup else _FAILED
     return _FINE
 

@@ -185,7 +185,7 @@ PURE = {
 }
 FLOORS = (
     {"__init__", *PURE},
-    {"catalogues", "changes", "environ", "ledger", "nature", "once", "tasks"},
+    {"about", "catalogues", "changes", "environ", "ledger", "nature", "once", "tasks"},
     {"holding", "policy_settings", "ports", "token_settings"},
     {"asking", "settling"},
     {"batches", "settings", "submitting", "waiting"},
