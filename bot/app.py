@@ -17,6 +17,7 @@ from bot.furnish import Outside, furnish
 from bot.ledger import Ledger, LedgerDownError
 from bot.ledger.opening import CannotOpenError
 from bot.nature import Nature
+from bot.ops.event_log import log_event
 from bot.settings import Settings, SlackSettings
 from bot.slack.api import SlackApi
 from bot.slack.connection import SocketMode, Unusable, preflight
@@ -133,7 +134,7 @@ def _web_client(slack: SlackSettings, token: str, session: aiohttp.ClientSession
 async def _ledger(stack: AsyncExitStack, settings: Settings) -> Ledger:
     """Open the ledger until the stack is left."""
     try:
-        ledger = Ledger.open(settings.database_url, secrets.token_hex(8))
+        ledger = Ledger.open(settings.database_url, secrets.token_hex(8), told=log_event)
     except CannotOpenError as error:
         raise CannotStartError((str(error),), wrong_setup=True) from error
     stack.push_async_callback(ledger.close)

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from bot.answering import Answering, Reply
+from bot.answering import PATIENCE, Answering, Reply
 from bot.click import Click
 from bot.ledger import Entry, LedgerDownError
+from bot.ledger.entries import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.words import Words
@@ -12,7 +13,7 @@ from bot.outcome import Denied, Outcome, Rejected
 from bot.policy import Decision, Deny, NeedsApproval, Person, Rule, Unreadable, may_approve
 from bot.request import State
 from bot.ruling import in_doubt, strictest
-from bot.submitting import log_event
+from bot.submitting import within
 
 _Course = tuple[State, str, Outcome | None]
 """Where a decision takes a request, the kind of its event, and how it ends by it."""
@@ -56,7 +57,7 @@ class Deciding:
         if not self._no_approver(words, entry, decision, approver):
             return entry
         approver = await self._by.person(click, anew=True)
-        return self._no_approver(words, entry, decision, approver) or entry
+        return await self._refused(words, click, entry, decision, approver) or entry
 
     async def _decide(self, click: Click, comment: str | None, *, approved: bool) -> Reply:
         approver = await self._by.person(click, anew=True)
@@ -70,8 +71,7 @@ class Deciding:
             asked_by = entry.request.origin.user_id
             requester = await self._by.ports.people.person(click.team_id, asked_by, anew=True)
             _, decision = strictest(self._by.decisions(entry, requester))
-            if no := self._no_approver(words, entry, decision, approver):
-                log_event("not an approver", entry.request.origin, {"clicked_by": click.user_id})
+            if no := await self._refused(words, click, entry, decision, approver):
                 return Reply(no)
             if approved and in_doubt(decision):
                 return Reply(say.cannot_tell_who(words))
@@ -113,6 +113,22 @@ class Deciding:
             return decision.rule
         rule = self._by.submitting.policy.rule(entry.request.rule)
         return rule if rule and rule.approvers else None
+
+    async def _refused(
+        self,
+        words: Words,
+        click: Click,
+        entry: Entry,
+        decision: Decision,
+        person: Person | Unreadable,
+    ) -> Message | None:
+        """Return why this person may not decide, having recorded it where that is for sure; None if they may."""
+        no = self._no_approver(words, entry, decision, person)
+        if no and no != say.cannot_tell_who(words):
+            who = {"user": click.user_id, "channel": click.channel_id}
+            said, origin = {**facts_of(entry.request), **who}, entry.request.origin
+            await self._by.submitting.note("not an approver", origin, said, within(PATIENCE))
+        return no
 
     def _no_approver(
         self, words: Words, entry: Entry, decision: Decision, person: Person | Unreadable

@@ -116,7 +116,9 @@ class Chain:
         except TimeoutError:
             trouble = Trouble.RENEWAL_SLOW
         except LedgerDownError as error:
-            _log.error("no tokens", extra={"reason": str(error)})  # no trace
+            _log.error(
+                "the ledger does not tell or keep tokens", extra={"reason": str(error)}
+            )  # no trace
             trouble = Trouble.TOKENS_NOT_KEPT
         link = Link.PLATFORM if name == COMPONENT else Link.OWNER
         return NoToken(for_trouble(trouble), link=link)
@@ -127,10 +129,10 @@ class Chain:
             self._failed[name] = got, self._clock() + _FAILED_FOR
             said = {"errcode": got.said.errcode, "rid": got.said.rid} if got.said else {}
             broke = got.link.value if got.link else None
-            facts = {"token": name, "link": broke, "reason": got.guidance.key, **said}
+            facts = {"whose": name, "link": broke, "reason": got.guidance.key, **said}
             _log.warning("token not renewed", extra=facts)
         else:
-            _log.info("token renewed", extra={"token": name})
+            _log.info("token renewed", extra={"whose": name})
         return got
 
     async def _renewed(self, owner: str, refused: str | None) -> str | NoToken:
