@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 
 from bot import __version__
 from bot.environ import environment
+from bot.ops.logs import set_up
+from bot.ops.redaction import Redactor
+from bot.ops.uncaught import log_uncaught
 from bot.settings import DEFAULT_DATABASE, Settings, load
 
 _FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
@@ -52,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "line", nargs="?", metavar="LINE", help="one command, such as '/share-env help'"
     )
     given = parser.parse_args(arguments)
+    set_up("INFO", None, ())  # for what goes wrong before the settings are known
+    log_uncaught()
     match given.command:
         case "audit":
             return _audit(given)
@@ -64,12 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run() -> int:
-    from bot.ops.logs import set_up  # noqa: PLC0415  # the other commands log nothing
-    from bot.ops.redaction import Redactor  # noqa: PLC0415  # likewise
-    from bot.ops.uncaught import log_uncaught  # noqa: PLC0415  # likewise
-
-    set_up("INFO", None, ())  # for what goes wrong before the settings are known
-    log_uncaught()
     settings = load(environment())
     if not isinstance(settings, Settings):
         return _complain(settings)
@@ -138,7 +137,7 @@ def _doctor(given: argparse.Namespace) -> int:
 
     from bot.ops.doctor import doctor  # noqa: PLC0415
 
-    logging.disable()  # what libraries say on the way is not what the doctor found
+    logging.disable(logging.ERROR)  # what libraries say on the way is not what the doctor found
     return _FINE if doctor(environment(), as_json=given.json) else _FAILED
 
 

@@ -51,7 +51,12 @@ def lines_of(process: Process) -> list[dict[str, Any]]:
 def about(process: Process, request_id: str) -> list[str]:
     """Return the events of a request as whoever has its id finds them."""
     own = [line for line in lines_of(process) if line["logger"] == "bot.events"]
-    return [line["event"] for line in own if line.get("request") == request_id]
+    return [line["event"] for line in own if by(line, request_id)]
+
+
+def by(line: dict[str, Any], request_id: str) -> bool:
+    """Tell whether a line was written for a request."""
+    return bool(line.get("request") == request_id)
 
 
 async def final(slack: LocalSlack, request_id: str) -> Message:
@@ -118,10 +123,16 @@ async def test_at_debug_the_passwords_of_a_database_are_not_seen(
         asked = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1"))
         assert asked
         await final(slack, asked)
+        many = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} {OWNER} prod-9"))
+        assert many
+        await final(slack, many)
         on_postgresql.execute("ALTER TABLE events RENAME TO elsewhere")
         await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-2")
         await process.stop(signal.SIGTERM)
     assert MADE_UP not in "".join(process.log)
+    for item in (f"{many}-1", f"{many}-2"):
+        assert about(process, item) == ["call", "answered"]
+        assert "httpx" in {line["logger"] for line in lines_of(process) if by(line, item)}
     [line] = [line for line in lines_of(process) if line["event"] == "not recorded"]
     assert (line["what"], line["env"]) == ("accepted", "prod-2")
     assert "events" in line["reason"]

@@ -63,3 +63,21 @@ def test_what_a_library_says_in_a_thread_of_its_own_is_clean() -> None:
     run = [sys.executable, "-c", f"{SET_UP}{code}; thread.start(); thread.join()"]
     ended = subprocess.run(run, check=True, capture_output=True, text=True)
     assert json.loads(ended.stderr)["event"] == "[hidden], access_token=[hidden], [hidden]"
+
+
+@pytest.mark.parametrize("command", ["run", "audit", "doctor", "demo"])
+def test_a_mistake_of_the_bots_own_ends_no_command_with_a_secret_on_the_terminal(
+    command: str,
+) -> None:
+    code = f"""
+import bot.cli, bot.playground.demo
+def fail():
+    raise ValueError("postgresql://bot:made-up@db.example xoxb-made-up")
+bot.cli.environment = bot.playground.demo.environment = fail
+bot.cli.main(["{command}"])
+"""
+    run = [sys.executable, "-c", code]
+    ended = subprocess.run(run, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert json.loads(ended.stderr)["event"] == "an error that nobody caught ends the bot"
+    assert "made-up" not in ended.stderr
