@@ -78,5 +78,5 @@ class Answering:
     def down(self, words: Words, click: Click, error: LedgerDownError) -> Reply:
         """Say that the ledger did not take it."""
         told = {"request": click.request_id, "reason": str(error)}
-        _log.error("a click was not recorded", extra=told)  # no trace
+        _log.error("the ledger does not take a click", extra=told)  # no trace
         return Reply(say.click_not_recorded(words))

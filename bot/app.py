@@ -19,6 +19,7 @@ from bot.ledger.events import Told, all_told
 from bot.ledger.opening import CannotOpenError
 from bot.nature import Nature
 from bot.observers import Observers
+from bot.ops.event_log import log_event
 from bot.ops.listener import CannotListenError
 from bot.reloading import Reloading
 from bot.settings import Settings, SlackSettings
@@ -68,7 +69,7 @@ async def running(
         checked = await preflight(api, SlackApi(app_client, nature.sleep) if app_client else None)
         if isinstance(checked, Unusable):
             raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
-        told = (metrics.told,) if metrics else ()
+        told = (log_event, metrics.told) if metrics else (log_event,)
         ledger = await _ledger(stack, settings, observers, *told)
         tasks, in_force = Tasks(), InForce(settings.policy, nature.now)
         source = token_source(

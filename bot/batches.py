@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from bot.about import about
 from bot.asking import ask
 from bot.guidance import by_key
 from bot.holding import Holding, LostError
@@ -22,6 +23,7 @@ from bot.outcome import (
     Failed,
     Finished,
     Outcome,
+    Said,
     Step,
     Tally,
     Unknown,
@@ -170,17 +172,18 @@ class _Run:
     async def _call(self, item: Entry) -> Answered | None:
         """Ask WeChat; None if it wants to be left alone, and the item is to be asked for later."""
         request, steps, began = item.request, list[Step](), time.monotonic()
-        outcome = await ask(self.by.owners, request, steps.append)
+        with about(request.id):
+            outcome = await ask(self.by.owners, request, steps.append)
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
-        if errcode := _limit(outcome):
-            await self._put_back(replace(item, begun=doubtful), errcode)
+        if limit := _limit(outcome):
+            await self._put_back(replace(item, begun=doubtful), limit)
             return None
         if doubtful:
             outcome = doubted(outcome)
         self.outcomes[request.id] = outcome
         return Answered(request, outcome, round(time.monotonic() - began, 3), steps)
 
-    async def _put_back(self, item: Entry, errcode: int) -> None:
+    async def _put_back(self, item: Entry, limit: Said) -> None:
         """Let an item wait; whoever is the first to hear of a limit lets nothing begin for as long as that lasts."""
         first = self.running.is_set()
         self.running.clear()
@@ -190,15 +193,18 @@ class _Run:
             raise LostError
         self.todo.append(item)
         if first:
-            await self._pause(errcode)
+            await self._pause(limit)
 
-    async def _pause(self, errcode: int) -> None:
+    async def _pause(self, limit: Said) -> None:
         """Wait until WeChat takes calls again, or nothing is left to do."""
         batches, insist = self.by.holding.ledger.batches, self.by.holding.insist
-        until = self.by.now() + _MINUTE if errcode == _PER_MINUTE else _tomorrow(self.by.now())
+        daily = limit.errcode == _PER_DAY
+        until = _tomorrow(self.by.now()) if daily else self.by.now() + _MINUTE
         self.paused_until = until
-        _log.warning("a batch pauses", extra={"request": self.batch.request.id, "errcode": errcode})
-        if errcode == _PER_DAY:
+        why = {"errcode": limit.errcode, "rid": limit.rid, "seconds": round(until - self.by.now())}
+        told = {"request": self.batch.request.id, **why}
+        _log.warning("a batch pauses: WeChat takes no more calls for now", extra=told)
+        if daily:
             await insist(partial(batches.leave_lane, self.batch))
         while (left := until - self.by.now()) > 0:
             await self.by.holding.sleep(min(left, _LOOK_AGAIN))
@@ -217,10 +223,10 @@ class _Run:
                 shown = now
 
 
-def _limit(outcome: Outcome) -> int | None:
-    """Return the code by which WeChat asked to be left alone for a while."""
+def _limit(outcome: Outcome) -> Said | None:
+    """Return the words by which WeChat asked to be left alone for a while."""
     said = outcome.said if isinstance(outcome, Failed | Unknown) else None
-    return said.errcode if said and said.errcode in {_PER_MINUTE, _PER_DAY} else None
+    return said if said and said.errcode in {_PER_MINUTE, _PER_DAY} else None
 
 
 def _tomorrow(now: float) -> float:

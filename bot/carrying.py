@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
 
+from bot.about import about
 from bot.asking import ask
 from bot.batches import Batches
 from bot.changes import Changed, unheard
@@ -51,6 +52,10 @@ class Carrying:
 
         After an exception that nobody foresaw it goes on from the state that was reached, as after a take-over.
         """
+        with about(entry.request.id):
+            await self._carry(entry)
+
+    async def _carry(self, entry: Entry) -> None:
         owed = list[Write]()
         called_again = entry.taken_over > 0 and entry.state is State.PLACED
         while True:
@@ -59,7 +64,7 @@ class Carrying:
             except LostError:
                 return
             except Exception:  # noqa: BLE001  # nobody else would take it on while this replica lives
-                _log.exception("unforeseen error", extra={"request": entry.request.id})
+                _log.exception("unforeseen error")
                 if entry.taken_over > MOST_TAKE_OVERS:
                     await self.holding.end(entry, owed, "given up")
                     self.changed(entry.request)
@@ -102,11 +107,9 @@ class Carrying:
         )
         if entry.asked:
             await self.waiting.approvals.settle(entry)
-        _log.log(
-            logging.INFO if delivered else logging.ERROR,
-            "delivered" if delivered else "not delivered",
-            extra={"request": request.id, "outcome": type(outcome).__name__.lower()},
-        )
+        if not delivered:
+            told = {"request": request.id, "outcome": type(outcome).__name__.lower()}
+            _log.error("Slack took the answer nowhere", extra=told)
         await self.holding.end(entry, owed, "delivered" if delivered else "not delivered")
 
     async def _settle(self, entry: Entry, owed: list[Write]) -> Entry | None:
@@ -167,7 +170,6 @@ class Carrying:
         while True:
             taken = await self.holding.ledger.take_over(_TAKEN_AT_ONCE)
             for entry in taken:
-                _log.info("taken over", extra={"request": entry.request.id})
                 self.start(self.carry(entry))
             if len(taken) < _TAKEN_AT_ONCE:
                 return

@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 
 from bot import __version__
 from bot.environ import environment
+from bot.ops.logs import set_up
+from bot.ops.redaction import Redactor
+from bot.ops.uncaught import log_uncaught
 from bot.settings import DEFAULT_DATABASE, Settings, load
 
 _FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
@@ -69,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     # slack_sdk asks for a home when it is imported, and a container's user may have none.
     os.environ.setdefault("HOME", "/")
+    set_up("INFO", None, ())  # for what goes wrong before the settings are known
+    log_uncaught()
     try:
         return _carry_out(given)
     except BrokenPipeError:  # such as `| head`
@@ -98,7 +103,6 @@ def _run() -> int:
         return _complain(settings)
     # Imported here: a wrong setup need not wait for Slack's libraries to load.
     from bot.app import CannotStartError, running  # noqa: PLC0415
-    from bot.ops.logs import set_up  # noqa: PLC0415
 
     set_up(settings.log_level, settings.log_format, settings.secrets())
 
@@ -117,7 +121,7 @@ def _run() -> int:
     try:
         asyncio.run(serve())
     except CannotStartError as error:
-        _complain(error.problems)
+        _complain([*map(Redactor(settings.secrets()).clean, error.problems)])  # a driver's words
         return _WRONG_SETUP if error.wrong_setup else _FAILED
     return _FINE
 
@@ -187,7 +191,7 @@ def _doctor(given: argparse.Namespace) -> int:
 
     from bot.ops.doctor import doctor  # noqa: PLC0415
 
-    logging.disable()  # what libraries say on the way is not what the doctor found
+    logging.disable(logging.ERROR)  # what libraries say on the way is not what the doctor found
     return _FINE if doctor(environment(), as_json=given.json) else _FAILED
 
 

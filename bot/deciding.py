@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from bot.answering import Answering, Reply
+from bot.answering import PATIENCE, Answering, Reply
 from bot.click import Click
 from bot.ledger import Entry, LedgerDownError
+from bot.ledger.entries import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.words import Words
@@ -21,7 +22,7 @@ from bot.policy import (
 )
 from bot.request import State
 from bot.ruling import in_doubt, strictest
-from bot.submitting import log_event
+from bot.submitting import within
 
 _Course = tuple[State, str, Outcome | None]
 """Where a decision takes a request, the kind of its event, and how it ends by it."""
@@ -69,7 +70,7 @@ class Deciding:
         if not _no_approver(words, rule, decision, entry, approver):
             return entry
         approver = await self._by.person(click, policy, anew=True)
-        return _no_approver(words, rule, decision, entry, approver) or entry
+        return await self._refused(words, click, rule, decision, entry, approver) or entry
 
     async def _decide(self, click: Click, comment: str | None, *, approved: bool) -> Reply:
         policy = self._by.submitting.policy
@@ -87,8 +88,8 @@ class Deciding:
             )
             _, decision = strictest(self._by.decisions(policy, entry, requester))
             rule = _rule(policy, entry, decision)
-            if no := _no_approver(words, rule, decision, entry, approver):
-                log_event("not an approver", entry.request.origin, {"clicked_by": click.user_id})
+            no = await self._refused(words, click, rule, decision, entry, approver)
+            if no:
                 return Reply(no)
             if approved and in_doubt(decision):
                 return Reply(say.cannot_tell_who(words))
@@ -122,6 +123,23 @@ class Deciding:
         if isinstance(outcome, Denied):
             return Reply(say.allowed_no_more(words, entry.request))
         return Reply(say.decision_taken(words, entry.request, approved=outcome is None))
+
+    async def _refused(  # noqa: PLR0913, PLR0917  # as _no_approver, and who clicked
+        self,
+        words: Words,
+        click: Click,
+        rule: Rule | None,
+        decision: Decision,
+        entry: Entry,
+        person: Person | Unreadable,
+    ) -> Message | None:
+        """Return why this person may not decide, having recorded it where that is for sure; None if they may."""
+        no = _no_approver(words, rule, decision, entry, person)
+        if no and no != say.cannot_tell_who(words):
+            who = {"user": click.user_id, "channel": click.channel_id}
+            said, origin = {**facts_of(entry.request), **who}, entry.request.origin
+            await self._by.submitting.note("not an approver", origin, said, within(PATIENCE))
+        return no
 
 
 def _rule(policy: Policy, entry: Entry, decision: Decision) -> Rule | None:

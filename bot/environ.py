@@ -72,13 +72,20 @@ class Reader:
             self.problems.append(f"{name} is “{word}”. Set it to one of {', '.join(known)}.")
         return found
 
-    def url(self, name: str, default: str = "") -> str:
-        """Return a web address; only one on this machine may be unprotected."""
+    def url(self, name: str, default: str = "", instead: str = "") -> str:
+        """Return a web address; only one on this machine may be unprotected.
+
+        None may hold a password, which would show wherever the address does; `instead` says what to do with it.
+        """
         word = self.text(name) or default
         scheme, host = _scheme_and_host(word)
         if word and (scheme not in {"http", "https"} or not host):
             self.problems.append(
                 f"{name} is not a web address. Set it to one that begins with https://."
+            )
+        elif "@" in urlsplit(word).netloc:
+            self.problems.append(
+                f"{name} holds a user or a password. Take it out of the address{instead}."
             )
         elif scheme == "http" and not _is_loopback(host):
             self.problems.append(

@@ -110,7 +110,9 @@ class Forming:
             async with in_time():
                 return await self._ports.ledger.envs(_PAST)
         except (TimeoutError, LedgerDownError) as error:
-            _log.error("no past envs", extra={"reason": str(error)})  # no trace
+            _log.error(
+                "the ledger does not tell past envs", extra={"reason": str(error)}
+            )  # no trace
             return []
 
     async def _envs_of(self, owner: str) -> tuple[str, ...]:

@@ -59,7 +59,10 @@ class Home:
                 waiting = await self._waiting(policy, person)
                 links = await self._ports.token_states()
         except (TimeoutError, LedgerDownError) as error:
-            _log.warning("an App Home without records", extra={"reason": str(error)})  # no trace
+            _log.warning(
+                "an App Home without records: the ledger does not tell them",
+                extra={"reason": str(error)},
+            )  # no trace
             return None
         return Records([line_of(entry, link) for entry in past], waiting, links)
 

@@ -10,7 +10,7 @@ from bot.messages import clicks as say
 from bot.outcome import Failed, Unknown, may_help_again
 from bot.policy import Unreadable, may_approve
 from bot.request import Origin, Retry
-from bot.submitting import log_event, within
+from bot.submitting import within
 
 
 class Retrying:
@@ -59,7 +59,6 @@ class Retrying:
             within(PATIENCE),
             retry=Retry(entry.request.id, click.user_id),
         )
-        log_event("retried", clicked, {"request": entry.request.id, "clicked_by": click.user_id})
         return Reply(told)
 
     async def _what_failed(self, entry: Entry) -> Share | ShareMany | None:

@@ -17,6 +17,9 @@ async def settle(
         entry, lambda since: places.open(entry.request, look_since=since, waiting=waiting)
     )
     if place is None:
-        _log.error("nowhere to answer", extra={"request": entry.request.id})
+        _log.error(
+            "Slack leaves nowhere to answer, so the request ends",
+            extra={"request": entry.request.id},
+        )
         await holding.end(entry, owed, "nowhere to answer")
     return place

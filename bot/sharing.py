@@ -100,7 +100,9 @@ class Sharing:
             async with in_time(until):
                 found = await self._ports.ledger.history(mine, about, _LOOKED_THROUGH)
         except (TimeoutError, LedgerDownError) as error:
-            _log.error("no history", extra={"reason": str(error)})  # no trace
+            _log.error(
+                "the ledger does not tell the history", extra={"reason": str(error)}
+            )  # no trace
             return no_history(words)
         seen = [entry for entry in found if may_see(entry)]
         return history(words, [line_of(entry, self._ports.link) for entry in seen], about)
@@ -111,7 +113,9 @@ class Sharing:
             async with in_time(until):
                 return await self._ports.token_states()
         except (TimeoutError, LedgerDownError) as error:
-            _log.error("no token states", extra={"reason": str(error)})  # no trace
+            _log.error(
+                "the ledger does not tell how the tokens stand", extra={"reason": str(error)}
+            )  # no trace
             return ()
 
 

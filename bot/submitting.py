@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import assert_never
 
+from bot.about import about
 from bot.command import Share, ShareMany
 from bot.inforce import InForce
 from bot.ledger import (
@@ -20,6 +21,8 @@ from bot.ledger import (
     SharedBefore,
     UnderWay,
 )
+from bot.ledger.entries import facts_of
+from bot.ledger.events import who_of
 from bot.messages import Message
 from bot.messages.answers import accepted
 from bot.messages.asked import how_many
@@ -122,7 +125,8 @@ class Submitting:
             again=share.again,
         )
         first = first_state(ruled, sure=retry is not None and retry.by != origin.user_id)
-        return await self._record(words, request, first, until, retry)
+        with about(request.id):
+            return await self._record(words, request, first, until, retry)
 
     async def _reachable(
         self, words: Words, policy: Policy, ruled: NeedsApproval, origin: Origin
@@ -148,12 +152,10 @@ class Submitting:
                     request, state, patience=patience, retry=retry
                 )
         except (TimeoutError, LedgerDownError) as error:
-            told = {"request": request.id, "reason": str(error)}
-            _log.error("not recorded", extra=told)  # no trace
+            _not_recorded("accepted", request.origin, facts_of(request), error)
             return not_recorded(words)
         match found:
             case Accepted(entry):
-                log_event("accepted", request.origin, facts_of(request))
                 self._ports.changed(request)
                 if state is not State.CONFIRMING:
                     self._ports.start(self._ports.carry(entry))
@@ -178,12 +180,11 @@ class Submitting:
         self, what: str, origin: Origin, facts: Mapping[str, object], until: float
     ) -> None:
         """Record what is no request; an answer does not fail for want of its record."""
-        log_event(what, origin, facts)
         try:
             async with in_time(until):
                 await self._ports.ledger.note(what, origin, facts)
         except (TimeoutError, LedgerDownError) as error:
-            _log.error("not recorded", extra={"reason": str(error)})  # no trace
+            _not_recorded(what, origin, facts, error)
 
 
 def _taken_on(words: Words, entry: Entry) -> Message:
@@ -206,17 +207,7 @@ def in_time(until: float = math.inf) -> asyncio.Timeout:
     return asyncio.timeout_at(min(until, within(_LEDGER_SECONDS)))
 
 
-def facts_of(request: Request) -> dict[str, object]:
-    """Return the columns of an event, or the words of a log line, that say which request it is about."""
-    return {
-        "request": request.id,
-        "env": request.env,
-        "appid": request.appid or None,
-        "rule": request.rule,
-    }
-
-
-def log_event(what: str, origin: Origin, facts: Mapping[str, object]) -> None:
-    """Write one log line for one event, with who and where."""
-    who = {"team": origin.team_id, "user": origin.user_id, "channel": origin.channel_id}
-    _log.info(what, extra={**who, **facts})
+def _not_recorded(what: str, origin: Origin, facts: Mapping[str, object], error: Exception) -> None:
+    """Log what the ledger has not taken, so that it stands somewhere; without a trace, which would say no more."""
+    reason = str(error) or "no answer in time"
+    _log.error("not recorded", extra={"what": what, **who_of(origin), **facts, "reason": reason})

@@ -12,6 +12,10 @@ from bot.policy import Policy
 
 _ENCODING_AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 _FERNET_KEY_BYTES = 32
+_INSTEAD = (
+    ", and set WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and user:password in Base64: "
+    "printf %s 'user:password' | base64"
+)
 _NO_OWNER = (
     "No mini program is known to own any env. Set WECHAT_AUTHORIZER_APPID, or add "
     "[[owner]] to the policy file."
@@ -62,7 +66,7 @@ def secrets_of(tokens: TokenSettings) -> list[str | None]:
             # Part by part, because the part with {appid} looks different in each call.
             query = re.findall("[?&][^&]+", f"?{parts.query}")
             keys = [part for part in query if "{appid}" not in part]
-            return [header, *(header or "").split()[-1:], parts.password, *keys]
+            return [header, *(header or "").split()[-1:], *keys]
         case PlatformSettings():
             keys = [*tokens.encoding_aes_keys, *tokens.encryption_keys]
             return [tokens.appsecret, tokens.message_token, tokens.refresh_token, *keys]
@@ -106,7 +110,7 @@ def _fixed(read: Reader, owner: str | None) -> FixedTokenSettings:
 
 
 def _token_server(read: Reader, owner: str | None) -> TokenServerSettings:
-    server = read.url("WECHAT_TOKEN_SERVER_URL")
+    server = read.url("WECHAT_TOKEN_SERVER_URL", instead=_INSTEAD)
     if "{appid}" not in server and not owner:
         read.problems.append(
             "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid whose token the token server "

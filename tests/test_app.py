@@ -14,7 +14,8 @@ from bot.app import CannotStartError, running
 from bot.messages.endings import answer
 from bot.messages.notices import stopping
 from bot.nature import Nature, new_id
-from bot.ops.logs import Redactor, set_up
+from bot.ops.logs import set_up
+from bot.ops.redaction import Redactor
 from bot.outcome import Shared
 from bot.playground.slack import Dropped, Hangs, LocalSlack
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment

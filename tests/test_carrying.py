@@ -419,7 +419,7 @@ async def test_where_nobody_would_hear_the_answer_it_ends_without_a_call(  # noq
     assert wechat.calls == []
     assert kinds(database) == ["accepted", "nowhere to answer"]
     assert states(database) == ["ended"]
-    assert "nowhere to answer" in caplog.messages
+    assert "Slack leaves nowhere to answer, so the request ends" in caplog.messages
 
 
 # The ledger down on the way.

@@ -213,7 +213,10 @@ PURE = {
 FLOORS = (
     {"__init__", *PURE},
     {"bodies", "door", "observers"},
-    {"catalogues", "changes", "environ", "inforce", "ledger", "nature", "once", "tasks"},
+    {
+        *("about", "catalogues", "changes", "environ", "inforce", "ledger", "nature", "once"),
+        "tasks",
+    },
     {"holding", "policy_settings", "ports", "token_settings"},
     {"asking", "settling"},
     {"batches", "settings", "submitting", "waiting"},

@@ -254,6 +254,9 @@ async def test_who_may_not_decide_is_told_so(
         assert scene.slack.views(user) == []
         assert states(scene.database) == ["waiting"]
         assert has_button(await scene.question(), button)
+    [(asked,)] = rows(scene.database, "SELECT id FROM requests")
+    refused = "SELECT request, user, channel, rule FROM events WHERE kind = 'not an approver'"
+    assert rows(scene.database, refused) == [(asked, user, APPROVALS, "four eyes")]
 
 
 async def test_who_asks_may_approve_where_the_rule_lets_them(scene: Scene) -> None:

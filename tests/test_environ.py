@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.environ import Reader, environment
 
 NO_ADDRESS = "X is not a web address. Set it to one that begins with https://."
+WITH_A_PASSWORD = "X holds a user or a password. Take it out of the address."
 UNPROTECTED = "X begins with http://, which would send tokens unprotected. Use https://."
 
 
@@ -169,7 +170,7 @@ def test_another_choice_is_a_problem_that_names_the_possible_ones() -> None:
     "word",
     [
         *("https://a.example", "https://a.example:8443/b?c={appid}", "https://{appid}.example/"),
-        *("HTTPS://A.example", "https://u:p@a.example/"),
+        *("HTTPS://A.example", "https://a.example/@b?c=@"),
         *("http://localhost", "http://localhost:80/x", "http://LOCALHOST:1"),
         *("http://127.0.0.1:8080", "http://127.9.9.9", "http://[::1]:8080/"),
     ],
@@ -187,7 +188,9 @@ def test_a_protected_address_or_one_on_this_machine_is_read_as_it_is(word: str) 
         ("http://10.0.0.1", UNPROTECTED),
         ("http://localhost.example", UNPROTECTED),
         ("http://127.0.0.1.example", UNPROTECTED),
-        ("http://localhost@a.example", UNPROTECTED),
+        ("http://localhost@a.example", WITH_A_PASSWORD),
+        ("https://u:made-up@a.example/", WITH_A_PASSWORD),
+        ("https://made-up@a.example/", WITH_A_PASSWORD),
         ("HTTP://a.example", UNPROTECTED),
         ("a.example", NO_ADDRESS),
         ("localhost:80", NO_ADDRESS),
@@ -255,7 +258,7 @@ def test_any_value_is_read_or_has_a_problem(word: str) -> None:
 def test_any_address_is_read_or_has_a_problem(word: str) -> None:
     read = Reader({"X": word})
     read.url("X")
-    assert set(read.problems) <= {NO_ADDRESS, UNPROTECTED}
+    assert set(read.problems) <= {NO_ADDRESS, UNPROTECTED, WITH_A_PASSWORD}
 
 
 @pytest.mark.parametrize("value", ["Bearer ключ", "Bearer a\nX-More: b", "Bearer a\x00b"])

@@ -149,6 +149,9 @@ async def test_an_approver_tries_again_on_behalf_of_the_requester(scene: Scene) 
         (REQUESTER, APPROVER),
         (REQUESTER, None),
     ]
+    [(earlier,), (later,)] = rows(scene.database, "SELECT id FROM requests ORDER BY created")
+    retried = "SELECT request, user, detail FROM events WHERE kind = 'retried'"
+    assert rows(scene.database, retried) == [(earlier, APPROVER, later)]
 
 
 async def test_an_approver_need_not_confirm_for_the_requester(scene: Scene) -> None:

@@ -514,14 +514,14 @@ def test_every_secret_is_known_to_be_one(
 
 
 def test_settings_never_show_a_secret() -> None:
-    url = "https://me:pass-word@tokens.example/{appid}?key=k-12345"
+    url = "https://tokens.example/{appid}?key=k-12345"
     database = "postgresql+psycopg://bot:pass-phrase@db.example/ledger"
     fixed = settings(changed(SLACK_SIGNING_SECRET=SIGNING, DATABASE_URL=database))
     served = settings(by_server(url, WECHAT_TOKEN_SERVER_AUTHORIZATION=HEADER))
     platform = settings(by_platform())
     shown = " ".join(f"{each!r} {each}" for each in (fixed, served, platform))
     hidden = (
-        *(BOT, APP, SIGNING, TOKEN, HEADER, "server-key", "pass-word", "pass-phrase", "k-12345"),
+        *(BOT, APP, SIGNING, TOKEN, HEADER, "server-key", "pass-phrase", "k-12345"),
         *PLATFORM_SECRETS,
     )
     assert [secret for secret in hidden if secret in shown] == []

@@ -109,7 +109,7 @@ def said(ack: Ack) -> str:
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
-    rooms = {"bot.sharing", "bot.submitting", "bot.settling", "bot.carrying"}
+    rooms = {"bot.events", "bot.submitting", "bot.settling", "bot.carrying"}
     return [record.getMessage() for record in caplog.records if record.name in rooms]
 
 
@@ -447,7 +447,7 @@ async def test_where_nobody_would_hear_the_answer_wechat_is_not_called(
     slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
     await command_with_a_dead_response_url(slack, "C0SECRET")
     await soon(lambda: states(database) == ["ended"])
-    assert "nowhere to answer" in events(caplog)
+    assert "Slack leaves nowhere to answer, so the request ends" in events(caplog)
     assert kinds(database, "request1") == ["accepted", "nowhere to answer"]
     assert (wechat.calls, wechat.token_calls) == ([], [])
 
@@ -463,7 +463,7 @@ async def test_an_answer_that_slack_takes_nowhere_is_at_least_in_the_log(
     slack.archive(RELEASES)
     slack.fail("chat.postMessage", Refuses("is_archived"), Refuses("messages_tab_disabled"))
     await soon(lambda: "not delivered" in events(caplog))
-    assert events(caplog)[-1] == "not delivered"
+    assert "Slack took the answer nowhere" in events(caplog)
     await soon(lambda: kinds(database, "request1")[-1] == "not delivered")
     assert len(wechat.shared) == 1
 
@@ -496,7 +496,11 @@ async def test_the_log_has_a_line_for_the_beginning_and_one_for_the_end(
     who = {"team": TEAM, "user": REQUESTER, "channel": RELEASES}
     what = {"request": "request1", "env": ENV, "appid": APPID, "rule": "SHARE_ENV_ALLOWED settings"}
     assert (who | what).items() <= lines["accepted"].items()
-    assert {"request": "request1", "outcome": outcome}.items() <= lines["delivered"].items()
+    assert (what | {"outcome": outcome}).items() <= lines["answered"].items()
+    assert (who | what).items() <= lines["delivered"].items()
+    of_request = [r.getMessage() for r in caplog.records if vars(r).get("request") == "request1"]
+    steps = ["call"] * len(answers or [None])
+    assert of_request == ["accepted", "placed", *steps, "answered", "delivered"]
 
 
 # What is recorded of what is no request.
@@ -601,15 +605,20 @@ async def test_what_takes_the_ledger_too_long_is_never_begun_not_even_later(
 
 
 @pytest.mark.usefixtures("bot")
-@pytest.mark.parametrize("text", ["help", "oops", f"{ASK} --dry-run"])
+@pytest.mark.parametrize(
+    ("text", "what"), [("help", "asked"), ("oops", "mistake"), (f"{ASK} --dry-run", "dry run")]
+)
 async def test_what_is_no_request_is_answered_also_without_its_record(
-    slack: LocalSlack, database: Path, caplog: pytest.LogCaptureFixture, text: str
+    slack: LocalSlack, database: Path, caplog: pytest.LogCaptureFixture, text: str, what: str
 ) -> None:
     with ledger_down(database):
         ack = await slack.command(REQUESTER, RELEASES, text)
     assert ack.error is None
     assert said(ack) != not_recorded(ENGLISH).text
-    assert "not recorded" in events(caplog)
+    [line] = [vars(r) for r in caplog.records if r.getMessage() == "not recorded"]
+    who = {"team": TEAM, "user": REQUESTER, "channel": RELEASES}
+    assert (who | {"what": what}).items() <= line.items()
+    assert line["reason"]
     assert kinds(database) == []
 
 

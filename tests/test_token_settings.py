@@ -161,6 +161,17 @@ PROBLEMS: dict[str, tuple[dict[str, str], str | None, list[str]]] = {
             )
         ],
     ),
+    "a token server with a password in its address": (
+        {"WECHAT_TOKEN_SERVER_URL": "https://me:made-up@tokens.example/{appid}"},
+        A,
+        [
+            (
+                "WECHAT_TOKEN_SERVER_URL holds a user or a password. Take it out of the address, and set "
+                "WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and user:password in Base64: "
+                "printf %s 'user:password' | base64."
+            )
+        ],
+    ),
     "a token server that is none": (
         {"WECHAT_TOKEN_SERVER_URL": "tokens.example/{appid}"},
         A,
@@ -392,10 +403,10 @@ def test_each_owner_needs_a_way_to_its_token(
         pytest.param(SERVER, set(), id="a token server without secrets"),
         pytest.param(
             {
-                "WECHAT_TOKEN_SERVER_URL": "https://me:pass@tokens.example/?appid={appid}&key=k-1&v=2",
+                "WECHAT_TOKEN_SERVER_URL": "https://tokens.example/?appid={appid}&key=k-1&v=2",
                 "WECHAT_TOKEN_SERVER_AUTHORIZATION": HEADER,
             },
-            {HEADER, "server-key", "pass", "&key=k-1", "&v=2"},
+            {HEADER, "server-key", "&key=k-1", "&v=2"},
             id="a token server with keys in its address and its header",
         ),
         pytest.param(CHAIN, {APPSECRET, MESSAGE_TOKEN, AES_KEY}, id="a platform"),

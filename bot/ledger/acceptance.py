@@ -88,6 +88,9 @@ def accept(say: Statements, new: New, on: Connection) -> Acceptance:
         created = on.scalar(say.accept, {**fill, **find})
         if created is not None:
             record(on, say, "accepted", new.request.origin, facts_of(new.request))
+            if new.retry:
+                asked = {"request": new.retry.of, "user": new.retry.by, "detail": new.request.id}
+                record(on, say, "retried", new.request.origin, {**facts_of(new.request), **asked})
             until = None if new.patience is None else created + new.patience
             entry = Entry(new.request, new.state, 1, created, at=created, until=until)
             return Accepted(entry)

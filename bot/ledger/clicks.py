@@ -89,8 +89,8 @@ class Clicks:
             if row is None:
                 return None
             moved = entry_of(row)
-            said = {"detail": comment, "outcome": row["outcome"], "user": by}
-            self._record(on, kind, moved, said)
+            said = {"outcome": row["outcome"], "user": by}
+            self._record(on, kind, moved, said, comment)
             made.append(moved)
             return moved
 
@@ -120,9 +120,16 @@ class Clicks:
         if on.execute(update(requests).where(*mine).values(as_before)).rowcount:
             self._record(on, "taken back", entry, {"user": by})
 
-    def _record(self, on: Connection, kind: str, entry: Entry, said: Mapping[str, object]) -> None:
+    def _record(
+        self,
+        on: Connection,
+        kind: str,
+        entry: Entry,
+        said: Mapping[str, object],
+        comment: str | None = None,
+    ) -> None:
         request = entry.request
-        record(on, self._say, kind, request.origin, {**facts_of(request), **said})
+        record(on, self._say, kind, request.origin, {**facts_of(request), **said}, comment)
 
     async def _read(self, query: Select[Any]) -> list[Entry]:
         def work(on: Connection) -> list[Entry]:

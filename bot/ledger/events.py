@@ -16,7 +16,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as it is written; `facts` are its columns besides its kind and time, None where there is nothing."""
+    """One event; `facts` are its columns besides its kind and time, None where there is nothing.
+
+    What somebody typed is written, but not told.
+    """
 
     kind: str
     facts: Mapping[str, object]
@@ -43,13 +46,23 @@ def all_told(*listeners: Told) -> Told:
     return tell
 
 
-def record(
-    on: Connection, say: Statements, kind: str, origin: Origin, facts: Mapping[str, object]
+def who_of(origin: Origin) -> dict[str, object]:
+    """Return the columns of an event, or the words of a log line, that say who did it and where."""
+    return {"team": origin.team_id, "user": origin.user_id, "channel": origin.channel_id}
+
+
+def record(  # noqa: PLR0913, PLR0917  # what an event is made of
+    on: Connection,
+    say: Statements,
+    kind: str,
+    origin: Origin,
+    facts: Mapping[str, object],
+    typed: str | None = None,
 ) -> None:
-    """Write one event; what `facts` says of who did it counts more than the origin."""
-    who = {"team": origin.team_id, "user": origin.user_id, "channel": origin.channel_id}
-    event = Event(kind, {**who, **facts})
-    on.execute(say.event, {"kind": event.kind, **event.facts})
+    """Write one event; what `facts` says of who did it counts more than the origin. `typed` becomes its detail."""
+    event = Event(kind, {**who_of(origin), **facts})
+    detail = {"detail": typed} if typed else {}
+    on.execute(say.event, {"kind": event.kind, **event.facts, **detail})
     on.info.setdefault(_UNTOLD, []).append(event)
 
 

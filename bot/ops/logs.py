@@ -1,7 +1,7 @@
-"""Logs: one line for each event, as text or JSON, and no secret in any of them, whoever wrote the line.
+"""Logs: one line for each event, as text or JSON, with the request that it is about, and no secret in any of them.
 
-The token of WeChat's API sits in the URL and Slack's response_urls are keys, so what libraries log is cleaned
-too: messages, arguments, extras and tracebacks, all at once in the finished line.
+Each part of a line is cleaned before the line is put together, so that nothing that is hidden, and nothing that anybody
+has typed, can change where a field or a line ends.
 """
 
 import json
@@ -12,103 +12,102 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from traceback import walk_tb
-from urllib.parse import quote
 
-_HIDDEN = "[hidden]"
-# What a secret is called where it travels: in queries, JSON, Python reprs and headers.
-_NAMES = (
-    r"(?:component_|authorizer_)?(?:access|refresh)_token|component_verify_ticket|ComponentVerifyTicket|"
-    r"component_(?:app)?secret|appsecret|authorization_code|AuthorizationCode|pre_auth_code|PreAuthCode|"
-    r"authorization|ticket|secret|token"
-)
-# JSON escapes slashes if it likes, and quotes when it stands in other JSON; such a quote's backslash is not hidden.
-_SLASH = r"\\*/"
-_BACKSLASH = r"\\+(?![\"'\\])"
-_REST = rf"(?:[^\s\"'<>\\]|{_BACKSLASH})+"
-_VALUE = rf"(?![\[{{])(?:[^\s\"'<>&,;)}}\]\\]|{_BACKSLASH})+"
-_QUOTES = r"(?:[\"'\\]|%22)*+"
-_IS = r"(?:[=:]|%3[DA]|>(?:<!\[CDATA\[)?|(?<=authorization[\"']),)"
-_HINTS = ("token", "secret", "ticket", "auth")  # one of them is in each of the names
-_PATTERNS = (
-    re.compile(r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-)[\w-]+"),
-    re.compile(rf"(https?:{_SLASH}{_REST}?{_SLASH})(?:commands|actions|response){_SLASH}{_REST}"),
-    re.compile(rf"(wss?:{_SLASH}[^\s\"'<>?]+)\?{_REST}"),
-    re.compile(rf"(\w:{_SLASH}{{2}}[^\s:/@\"']*:)[^\s/\"']+(?=@)"),
-)
-_NAMED = re.compile(
-    rf"(?i)((?:{_NAMES}){_QUOTES}\s*{_IS}\s*(?:b(?=[\"']))?+{_QUOTES}(?:(?:Bearer|Basic|Token)\s+)?+){_VALUE}"
-)
+from bot.about import request_in_hand
+from bot.ops.redaction import Redactor
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# What ends a line somewhere, moves a terminal's cursor, turns text around, or is half a letter.
+_UNSAFE = re.compile(r"[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-
-class Redactor:
-    """Replaces what is or looks like a secret."""
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        longest_first = sorted(filter(None, secrets), key=len, reverse=True)
-        shapes = [shape for secret in longest_first for shape in _shapes(secret)]
-        self._known = re.compile("|".join(shapes)) if shapes else None
-
-    def clean(self, line: str) -> str:
-        """Return `line` with every secret hidden."""
-        if self._known:
-            line = self._known.sub(_HIDDEN, line)
-        for pattern in _PATTERNS:
-            line = pattern.sub(rf"\1{_HIDDEN}" if pattern.groups else _HIDDEN, line)
-        lowered = line.lower()  # the search by name is slow, and few lines have a name in them
-        if any(hint in lowered for hint in _HINTS):
-            line = _NAMED.sub(rf"\1{_HIDDEN}", line)
-        return line
-
-
-def _shapes(secret: str) -> tuple[str, str]:
-    """Return patterns for a secret as JSON and Python write it, however often, and as it is in an address."""
-    quoted = {"\\": r"\\+", **{char: rf"\\*{char}" for char in "\"'/"}}
-    written = "".join(quoted.get(char) or re.escape(char) for char in secret)
-    return written, re.escape(quote(secret, safe="", errors="replace"))
+_Fields = dict[str, object]
 
 
 class _Formatter(logging.Formatter):
+    """Writes lines; whatever a record holds, it never raises."""
+
     def __init__(self, redactor: Redactor, *, as_json: bool) -> None:
         super().__init__()
         self._redactor = redactor
         self._as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
+        fields = self._fields(record)
+        if self._redactor.suspects(_json(fields)):  # faster than part by part, and mostly not so
+            clean = self._redactor.clean_fact
+            fields = {name: clean(name, value) for name, value in fields.items()}
+        return _json(fields) if self._as_json else _text(record, fields)
+
+    def _fields(self, record: logging.LogRecord) -> _Fields:
         facts = {k: v for k, v in vars(record).items() if k not in _STANDARD and v is not None}
-        line = self._json(record, facts) if self._as_json else self._text(record, facts)
-        return self._redactor.clean(line)
-
-    def _text(self, record: logging.LogRecord, facts: dict[str, object]) -> str:
-        when = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        pairs = "".join(f" {name}={_quoted(value)}" for name, value in facts.items())
-        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return f"{when} {record.levelname:<7} {_message(record)}{pairs}{trace}"
-
-    def _json(self, record: logging.LogRecord, facts: dict[str, object]) -> str:
-        fields: dict[str, object] = {
+        fields: _Fields = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": _message(record),
-            **facts,
         }
-        if record.exc_info:
+        if request := facts.pop("request", None) or request_in_hand():
+            fields["request"] = request
+        fields |= {name: _plain(fact) for name, fact in facts.items() if name not in fields}
+        if record.exc_info and record.exc_info[0]:
             fields["exception"] = self.formatException(record.exc_info)
-        return json.dumps(fields, ensure_ascii=False, default=str)
+        if record.stack_info:
+            fields["stack"] = self.formatStack(record.stack_info)
+        return fields
+
+
+def _plain(fact: object) -> object:
+    """Return a fact as JSON can hold it."""
+    if isinstance(fact, str | int | float):
+        return fact
+    try:
+        return str(fact)
+    except Exception as error:  # noqa: BLE001  # it is anybody's object
+        return f"a {type(fact).__name__} that does not say what it is ({type(error).__name__})"
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (KeyError, TypeError, ValueError):
+    except Exception:  # noqa: BLE001  # likewise
         # Arguments that do not fit: logging would write them to standard error as they are.
-        return f"{record.msg} {record.args}"
+        return f"{_plain(record.msg)} {_plain(record.args)}"
+
+
+def _json(fields: _Fields) -> str:
+    line = json.dumps(fields, ensure_ascii=False)
+    if line.isascii() and "\x7f" not in line:
+        return line
+    return _UNSAFE.sub(lambda found: rf"\u{ord(found[0]):04x}", line)
+
+
+def _text(record: logging.LogRecord, fields: _Fields) -> str:
+    """Return the line and, each further in, the lines of a traceback, so that none looks like one of its own."""
+    when = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+    more = "\n".join(str(fields.pop(name)) for name in ("exception", "stack") if name in fields)
+    _, _, _, event, *facts = fields.items()
+    pairs = "".join(f" {name}={_quoted(value)}" for name, value in facts)
+    line = f"{when} {record.levelname:<7} {_visible(str(event[1]))}{_visible(pairs)}"
+    return "\n    ".join([line, *map(_visible, more.split("\n") if more else ())])
+
+
+def _visible(text: str) -> str:
+    """Return text as one line, with escapes for what a terminal would act upon."""
+    if text.isprintable():
+        return text
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _quoted(value: object) -> str:
     text = str(value)
     return json.dumps(text, ensure_ascii=False) if re.search(r"[\s\"=]", text) else text
+
+
+class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # it is generic for mypy alone
+    """Writes to standard error; what that does not take is lost."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own name
+        """Say nothing: it would go to standard error too, with the record as it is."""
 
 
 def _untraced(record: logging.LogRecord) -> bool:
@@ -124,7 +123,7 @@ def _untraced(record: logging.LogRecord) -> bool:
 def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     """Send every log line of the process to standard error, cleaned; text on a terminal, else JSON."""
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
-    handler = logging.StreamHandler()
+    handler = _Handler()
     handler.setFormatter(_Formatter(Redactor(secrets), as_json=as_json))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("aiohttp.server").addFilter(_untraced)

@@ -47,7 +47,7 @@ class Placed:
 def identified(blocks: Sequence[Json]) -> list[JsonObject]:
     """Return blocks with the block_ids and action_ids that Slack makes up where none are given."""
     return [
-        _with_ids(block, f"made-up-{index}")
+        _with_ids(block, f"block-{index}")
         for index, block in enumerate(blocks)
         if isinstance(block, dict)
     ]

@@ -60,4 +60,7 @@ class Alone:
                 return
         said = await self._api.write("chat.postMessage", _PATIENCE, channel=whom.user_id, **told)
         if not isinstance(said, Answered):
-            _log.error("nobody could be told", extra={"user": whom.user_id, "request": about})
+            _log.error(
+                "Slack took nowhere what one person was to be told",
+                extra={"user": whom.user_id, "request": about},
+            )

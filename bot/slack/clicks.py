@@ -7,6 +7,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.about import about
 from bot.answering import Answering, Reply
 from bot.click import Act, Click
 from bot.confirming import Confirming
@@ -90,9 +91,14 @@ class Clicks:
         self._start(self._once(key, work))
 
     async def _answer(self, click: Click, answer: Callable[[Click], Awaitable[Reply]]) -> None:
-        await self.tell(click, await answer(click))
+        with about(click.request_id):
+            await self.tell(click, await answer(click))
 
     async def _ask(self, click: Click, act: Act) -> None:
+        with about(click.request_id):
+            await self._open(click, act)
+
+    async def _open(self, click: Click, act: Act) -> None:
         found = await self._deciding.question(click)
         if isinstance(found, Message):
             await self.tell(click, Reply(found))

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncApp
 
+from bot.about import about
 from bot.home import Page
 from bot.messages.home import view
 from bot.policy import Person, Unreadable
@@ -102,7 +103,8 @@ class Homes:
                 viewer.stale = stale = True
         if stale and not self._refreshing:
             self._refreshing = True
-            self._start(self._refresh())
+            with about(""):  # the pages are of many requests
+                self._start(self._refresh())
 
     def close(self) -> None:
         """Show nothing more."""

@@ -119,7 +119,9 @@ class Chain:
         except TimeoutError:
             trouble = Trouble.RENEWAL_SLOW
         except LedgerDownError as error:
-            _log.error("no tokens", extra={"reason": str(error)})  # no trace
+            _log.error(
+                "the ledger does not tell or keep tokens", extra={"reason": str(error)}
+            )  # no trace
             trouble = Trouble.TOKENS_NOT_KEPT
         link = _link_of(name)
         self._observe(link.value, trouble.value)
@@ -131,11 +133,11 @@ class Chain:
             self._failed[name] = got, self._clock() + _FAILED_FOR
             said = {"errcode": got.said.errcode, "rid": got.said.rid} if got.said else {}
             broke = got.link.value if got.link else None
-            facts = {"token": name, "link": broke, "reason": got.guidance.key, **said}
+            facts = {"whose": name, "link": broke, "reason": got.guidance.key, **said}
             _log.warning("token not renewed", extra=facts)
             self._observe(_link_of(name).value, got.guidance.key)
         else:
-            _log.info("token renewed", extra={"token": name})
+            _log.info("token renewed", extra={"whose": name})
             self._observe(_link_of(name).value, RENEWED)
         return got
 

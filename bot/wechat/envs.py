@@ -63,17 +63,18 @@ class Envs:
         found = await self._read(owner)
         if isinstance(found, tuple):
             return found, _GOOD_FOR
-        _log.warning("envs not listed", extra={"owner": owner, "reason": found})
+        said = {"errcode": found.said.errcode, "rid": found.said.rid} if found.said else {}
+        why = {"owner": owner, "reason": found.guidance.key, **said}
+        _log.warning("WeChat does not list the envs of an owner", extra=why)
         return (), _BAD_FOR
 
-    async def _read(self, owner: str) -> tuple[str, ...] | str:
-        """Return the envs, or the key of the guidance that says why there are none."""
+    async def _read(self, owner: str) -> tuple[str, ...] | NoToken:
+        """Return the envs, or why there are none."""
         token = await self._tokens.token(owner)
         if isinstance(token, NoToken):
-            return token.guidance.key
+            return token
         call = get_env_info(token)
         envs = await post(self._http, self._url, call, self._timeout, read_envs, self._called)
         if isinstance(envs, Refused | Troubled):
-            guidance, _ = guidance_for(envs)
-            return guidance.key
+            return NoToken(*guidance_for(envs))
         return envs

@@ -1,16 +1,17 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection
 
-from bot.ledger import Event, Ledger, LedgerDownError
+from bot.ledger import Accepted, Event, Ledger, LedgerDownError
 from bot.ledger.events import all_told, record
 from bot.ledger.statements import Statements
 from bot.ledger.writer import Writer
 from bot.outcome import Shared
-from bot.request import Origin
+from bot.request import Origin, State
 from tests.databases import Database
-from tests.ledger.conftest import accepted
+from tests.ledger.conftest import accepted, new_request
 
 ORIGIN = Origin("T1", "U1", "C1", "releases", "1.2", "")
 
@@ -54,6 +55,22 @@ async def test_what_is_written_down_in_vain_is_not_told(database: Database) -> N
     assert [type(outcome) for outcome in outcomes] == [LedgerDownError, type(None), LedgerDownError]
     assert [event.kind for event in told] == ["done"]
     assert told[0].facts == {"team": "T1", "user": "U1", "channel": "C1", "request": "r1"}
+
+
+async def test_what_people_type_is_recorded_and_not_told(sqlite: Database) -> None:
+    told: list[Event] = []
+    ledger = sqlite.ledger("a", told=told.append)
+    await ledger.start()
+    request = replace(new_request(), reason="a reason of theirs")
+    found = await ledger.accept(request, State.WAITING, patience=60.0)
+    assert isinstance(found, Accepted)
+    comment = "a comment of theirs"
+    await ledger.clicks.move(found.entry, State.ACCEPTED, "U2", "approved", comment=comment)
+    assert [event.kind for event in told] == ["accepted", "approved"]
+    assert "theirs" not in repr(told)
+    assert told[1].facts["user"] == "U2"
+    [row] = sqlite.rows("SELECT detail FROM events WHERE kind = 'approved'")
+    assert row["detail"] == comment
 
 
 @pytest.mark.parametrize("kind", ["denied", "dry run"])

@@ -84,7 +84,7 @@ async def test_no_secret_is_logged_or_shown_whatever_happens(
     for secret in secrets_of(wechat):
         assert secret not in logged
         assert [each for each in shown if secret in each] == []
-    for told in ("token renewed", "token not renewed", "no tokens", "authorisation withdrawn"):
+    for told in ("token renewed", "token not renewed", "keep tokens", "authorisation withdrawn"):
         assert told in logged
 
 

@@ -1,4 +1,5 @@
 import logging
+import re
 from collections.abc import Callable
 
 import httpx
@@ -90,9 +91,11 @@ async def test_what_wechat_does_not_tell_is_no_env_and_one_line(
     wechat.next_envs(answer)
     assert await make(timeout=0.4).of(OWNER) == ((), BAD)
     [line] = [r for r in caplog.records if r.levelno >= logging.WARNING]
-    assert line.getMessage() == "envs not listed"
+    assert line.getMessage() == "WeChat does not list the envs of an owner"
     assert vars(line)["owner"] == OWNER
     assert vars(line)["reason"] == reason
+    if isinstance(answer, Code):
+        assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{8}){2}", vars(line)["rid"])
     assert "token-" not in caplog.text
 
 

@@ -129,7 +129,7 @@ async def test_without_the_platforms_token_no_owners_token_is_tried_for(
 ) -> None:
     def not_renewed() -> list[str]:
         lines = [line for line in caplog.records if line.getMessage() == "token not renewed"]
-        return [str(vars(line)["token"]) for line in lines]
+        return [str(vars(line)["whose"]) for line in lines]
 
     replica = replicas.make()
     async with keeping(replica):

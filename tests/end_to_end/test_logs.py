@@ -1,0 +1,165 @@
+"""The whole log of a bot at DEBUG: every line is JSON, none holds a secret, and a request's id finds all of them."""
+
+import json
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.playground.slack import LocalSlack, Message, ServerError
+from bot.playground.stage import APPID, OWNER, chain_environment, environment, slack_environment
+from bot.playground.wechat import Code, Hang, LocalWeChat
+from tests.databases import Database
+from tests.end_to_end.conftest import Process, bot, finished
+from tests.faults.bots import FINAL, request_in, request_of
+
+CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
+MADE_UP = "made-up"
+"""What every secret of the playground, and of these tests, has in it."""
+
+SOURCES = ("token server", "platform")
+
+
+@pytest.fixture(params=SOURCES)
+def environ(
+    request: pytest.FixtureRequest,
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    unused_tcp_port: int,
+) -> dict[str, str]:
+    """Return what a bot is told that logs everything."""
+    if request.param == "platform":
+        told = slack_environment(slack) | chain_environment(wechat, unused_tcp_port)
+    else:
+        told = environment(slack, wechat)
+    return {
+        **told,
+        "WECHAT_AUTHORIZER_APPID": OWNER,
+        "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM",
+        "LOG_LEVEL": "DEBUG",
+        "LOG_FORMAT": "json",
+    }
+
+
+def lines_of(process: Process) -> list[dict[str, Any]]:
+    """Return the lines of a log, each of which is JSON and one line."""
+    return [json.loads(line) for line in process.log]
+
+
+def about(process: Process, request_id: str) -> list[str]:
+    """Return the events of a request as whoever has its id finds them."""
+    own = [line for line in lines_of(process) if line["logger"] == "bot.events"]
+    return [line["event"] for line in own if by(line, request_id)]
+
+
+def by(line: dict[str, Any], request_id: str) -> bool:
+    """Tell whether a line was written for a request."""
+    return bool(line.get("request") == request_id)
+
+
+async def final(slack: LocalSlack, request_id: str) -> Message:
+    """Return the parent of a request once it is over."""
+
+    def found() -> list[Message]:
+        parents = slack.parents(CHANNEL)
+        return [m for m in parents if m.text.startswith(FINAL) and request_in(m) == request_id]
+
+    await slack.until(lambda _: bool(found()), 30)
+    return found()[0]
+
+
+async def test_at_debug_each_request_is_found_by_its_id_and_no_secret_is(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
+) -> None:
+    async with bot(environ, tmp_path) as process:
+        if "WECHAT_COMPONENT_APPID" in environ:
+            await wechat.until(lambda wechat: any(c.owner == OWNER for c in wechat.platform.calls))
+        wechat.next(Code(85088))
+        slack.fail("chat.update", ServerError())
+        failed = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1"))
+        assert failed
+        parent = await final(slack, failed)
+        [answer] = slack.thread(CHANNEL, parent.ts)
+        await slack.click(REQUESTER, answer, "retry")
+        await slack.until(lambda slack: len(slack.parents(CHANNEL)) + len(wechat.shared) >= 2, 30)
+        await slack.command("U0STRANGER", CHANNEL, f"{APPID} prod-2")
+        wechat.next(Hang(60))
+        hanging = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-3"))
+        assert hanging
+        await wechat.until(lambda wechat: wechat.calls[-1].env == "prod-3")
+        await process.stop(signal.SIGKILL)
+    async with bot(environ, tmp_path) as successor:
+        await final(slack, hanging)
+        await successor.stop(signal.SIGTERM)
+    log = "".join([*process.log, *successor.log])
+    assert re.findall(rf".{{60}}{MADE_UP}.{{20}}|.{{60}}/commands/.{{20}}", log) == []
+    assert about(process, failed)[:5] == ["accepted", "placed", "call", "answered", "delivered"]
+    assert about(successor, hanging)[0] == "taken over"
+    assert about(successor, hanging)[-2:] == ["answered", "delivered"]
+    lines = lines_of(process)
+    ends = [line for line in lines if line.get("errcode") == 85088]
+    assert [line["event"] for line in ends] == ["call", "answered"]
+    for line in ends:
+        assert line["request"] == failed
+        assert line["rid"] in answer.text
+    by_libraries = {line["logger"] for line in lines if line.get("request") == failed}
+    assert {"bot.events", "httpx", "slack_sdk"} <= by_libraries
+    [denied] = [line for line in lines if line["event"] == "denied"]
+    assert (denied["user"], denied["env"], denied["outcome"]) == ("U0STRANGER", "prod-2", "denied")
+    [retried] = [line for line in lines if line["event"] == "retried"]
+    assert (retried["request"], retried["user"]) == (failed, REQUESTER)
+    assert about(process, retried["detail"])[:2] == ["accepted", "placed"]
+
+
+@pytest.mark.parametrize("environ", ["token server"], indirect=True)
+async def test_at_debug_the_passwords_of_a_database_are_not_seen(
+    slack: LocalSlack, environ: dict[str, str], tmp_path: Path, on_postgresql: Database
+) -> None:
+    assert "?" in on_postgresql.url
+    passwords = f"&password={MADE_UP}%2Fword&sslpassword={MADE_UP}-of-tls"
+    async with bot(environ | {"DATABASE_URL": on_postgresql.url + passwords}, tmp_path) as process:
+        asked = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1"))
+        assert asked
+        await final(slack, asked)
+        many = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} {OWNER} prod-9"))
+        assert many
+        await final(slack, many)
+        on_postgresql.execute("ALTER TABLE events RENAME TO elsewhere")
+        await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-2")
+        await process.stop(signal.SIGTERM)
+    assert MADE_UP not in "".join(process.log)
+    for item in (f"{many}-1", f"{many}-2"):
+        assert about(process, item) == ["call", "answered"]
+        assert "httpx" in {line["logger"] for line in lines_of(process) if by(line, item)}
+    [line] = [line for line in lines_of(process) if line["event"] == "not recorded"]
+    assert (line["what"], line["env"]) == ("accepted", "prod-2")
+    assert "events" in line["reason"]
+    assert line["request"]
+
+
+@pytest.mark.parametrize(
+    "database",
+    [
+        f"postgresql://bot:{MADE_UP}@127.0.0.1:1/ledger",
+        f"postgresql://bot@127.0.0.1:1/ledger?password={MADE_UP}",
+        f"postgresql://bot:{MADE_UP}/{MADE_UP}@127.0.0.1:1/ledger",
+        f"postgresql://bot:{MADE_UP}@[::1/ledger",
+        f"postgresql://bot@127.0.0.1/ledger?options={MADE_UP}-word&password={MADE_UP}-word&port=x",
+        f"sqlite:////nowhere/{MADE_UP}-word/ledger?password={MADE_UP}-word",
+    ],
+)
+async def test_a_database_that_cannot_be_opened_shows_no_password(
+    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path, database: str
+) -> None:
+    told = environment(slack, wechat) | {
+        "WECHAT_AUTHORIZER_APPID": OWNER,
+        "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM",
+        "DATABASE_URL": database,
+        "LOG_LEVEL": "DEBUG",
+    }
+    code, out, err = await finished(told, tmp_path)
+    assert (code, out) == (2, "")
+    assert MADE_UP not in err
+    assert "DATABASE_URL" in err.splitlines()[-1]
