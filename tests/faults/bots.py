@@ -52,6 +52,11 @@ class Bot:
         """Return everything that was logged so far."""
         return self._log.read_text(encoding="utf-8")
 
+    @property
+    def pid(self) -> int:
+        """Return the process id of the newest one; 0 before the first start."""
+        return self._process.pid if self._process else 0
+
     def logged(self, event: str) -> set[str]:
         """Return the ids of the requests that were logged with this event."""
         lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
