@@ -18,6 +18,7 @@ from tests.benchmarks.grown import Grown, grown
 from tests.benchmarks.measure import QUICK, Figures, Plan, measure
 from tests.benchmarks.processes import Variant
 from tests.benchmarks.report import bars, batch_bars, ledger_bars, show, show_bars, show_batched
+from tests.benchmarks.soak import soak, soak_bars
 from tests.benchmarks.standins import WrongResultError
 
 _LONGEST = 1_800.0
@@ -28,18 +29,31 @@ def main() -> int:
     """Return the exit code: 0 every bar is cleared, 1 one is missed, 2 it could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke run, which no bar can fail")
-    quick = parser.parse_args().quick
-    plan = QUICK if quick else Plan()
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="mixed commands with faults")
+    given = parser.parse_args()
     console = Console(width=_WIDTH, highlight=False)
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     console.print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load average {load}")
     try:
-        figures, ledger, batches = asyncio.run(_measure(plan))
+        if given.soak:
+            return _soak(console, given.soak)
+        return _compare(console, QUICK if given.quick else Plan(), quick=given.quick)
     except WrongResultError as error:
         print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)  # noqa: T201  # as it is, unwrapped
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 2
+
+
+def _soak(console: Console, minutes: float) -> int:
+    progress = Console(stderr=True, width=_WIDTH, highlight=False, style="dim")
+    verdicts = soak_bars(asyncio.run(soak(minutes, progress.print)))
+    show_bars(console, verdicts)
+    return 0 if all(bar.met for bar in verdicts) else 1
+
+
+def _compare(console: Console, plan: Plan, *, quick: bool) -> int:
+    figures, ledger, batches = asyncio.run(_measure(plan))
     verdicts = bars(figures, plan) + ledger_bars(figures, ledger, plan) + batch_bars(batches)
     show(console, figures, plan)
     console.print()

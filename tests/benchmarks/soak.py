@@ -1,0 +1,166 @@
+"""How the bot stands hours of mixed commands with faults: what it holds on to must not grow."""
+
+import asyncio
+import re
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import aiohttp
+from sqlalchemy import NullPool, create_engine, text
+
+from bot.playground.slack import LocalSlack
+from bot.playground.stage import POLICY, chain_environment, slack_environment
+from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
+from tests.benchmarks.report import Bar
+from tests.benchmarks.standins import WrongResultError
+from tests.benchmarks.storm import Storm
+from tests.conftest import free_port
+from tests.faults.bots import Bot
+
+LOOKS = 13
+"""How often the bot is looked at, at rest; the first time is before it is warm, and does not count."""
+
+_REST_WITHIN = 60.0
+_SETTLE = 1.0
+_SEED = 20261126
+_OPEN = "SELECT count(*) FROM requests WHERE state NOT IN ('ended', 'confirming', 'waiting')"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The bot at rest after a stretch: bytes, counts, and the mean milliseconds of a transaction in that stretch."""
+
+    minutes: float
+    answered: int
+    memory: int
+    tasks: int
+    descriptors: int
+    ledger: float
+
+
+async def soak(minutes: float, tell: Callable[[str], None]) -> list[Look]:
+    """Let a storm blow for so many minutes, with a rest after each stretch; return what was seen at each."""
+    looks: list[Look] = []
+    stretch = 60 * minutes / LOOKS
+    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, _bot(slack, wechat) as running:
+        storm = Storm(slack, wechat, _SEED)
+        before = await running.ledger()
+        for number in range(1, LOOKS + 1):
+            await storm.blow(stretch)
+            await running.rest(slack)
+            now = await running.ledger()
+            took = (now[0] - before[0]) / max(now[1] - before[1], 1)
+            before = now
+            looks.append(
+                Look(
+                    number * stretch / 60,
+                    storm.answered,
+                    running.memory(),
+                    await running.tasks(),
+                    running.descriptors(),
+                    1000 * took,
+                )
+            )
+            tell(f"{number} of {LOOKS}: {_said(looks[-1])}")
+        if code := await running.bot.end(signal.SIGTERM):
+            raise WrongResultError(f"The bot ended with {code} on SIGTERM.")
+    return looks
+
+
+def soak_bars(looks: Sequence[Look]) -> list[Bar]:
+    """Return the bars of a soak: the last third against the first, without the very first look."""
+    warm = looks[1:]
+    third = max(len(warm) // 3, 1)
+
+    def ends(figure: Callable[[Look], float]) -> tuple[float, float]:
+        return median(map(figure, warm[:third])), median(map(figure, warm[-third:]))
+
+    memory, ledger = ends(lambda look: look.memory), ends(lambda look: look.ledger)
+    tasks, files = ends(lambda look: look.tasks), ends(lambda look: look.descriptors)
+    growth, slower = memory[1] / memory[0] - 1, ledger[1] / ledger[0]
+    return [
+        Bar("memory", f"{growth:+.1%}", "≤ +5 %", growth <= 0.05),
+        Bar("tasks", f"{tasks[1] - tasks[0]:+.0f}", "≤ +2", tasks[1] - tasks[0] <= 2),
+        Bar("file descriptors", f"{files[1] - files[0]:+.0f}", "≤ +3", files[1] - files[0] <= 3),
+        Bar("ledger, mean of a transaction", f"{slower:.2f} ×", "≤ 1.25 ×", slower <= 1.25),
+    ]
+
+
+def _said(look: Look) -> str:
+    return (
+        f"{look.answered:,} answered, {look.memory / 1e6:.1f} MB, {look.tasks} tasks, "
+        f"{look.descriptors} descriptors, {look.ledger:.2f} ms a transaction"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """The bot's process, from outside."""
+
+    bot: Bot
+    database: str
+    metrics_url: str
+
+    def memory(self) -> int:
+        """Return the resident bytes."""
+        status = Path(f"/proc/{self.bot.pid}/status").read_text(encoding="ascii")
+        (kilobytes,) = re.findall(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)
+        return int(kilobytes) * 1024
+
+    def descriptors(self) -> int:
+        """Return how many files and sockets it has open."""
+        return len(list(Path(f"/proc/{self.bot.pid}/fd").iterdir()))
+
+    async def tasks(self) -> int:
+        """Return how many tasks its loop has."""
+        return int(await self._metric("share_env_tasks"))
+
+    async def ledger(self) -> tuple[float, float]:
+        """Return the seconds that all transactions took so far, and how many there were."""
+        name = "share_env_ledger_seconds"
+        return await self._metric(f"{name}_sum"), await self._metric(f"{name}_count")
+
+    async def rest(self, slack: LocalSlack) -> None:
+        """Return once nothing is under way any more."""
+        engine = create_engine(self.database, poolclass=NullPool)
+        async with asyncio.timeout(_REST_WITHIN):
+            while True:
+                with engine.connect() as connection:
+                    left = connection.scalar(text(_OPEN))
+                if not left and slack.connections:
+                    break
+                await asyncio.sleep(0.25)
+        await asyncio.sleep(_SETTLE)
+
+    async def _metric(self, name: str) -> float:
+        async with aiohttp.ClientSession() as http, http.get(self.metrics_url) as answer:
+            said = await answer.text()
+        values = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", said, re.MULTILINE)
+        return sum(map(float, values))
+
+
+@asynccontextmanager
+async def _bot(slack: LocalSlack, wechat: LocalWeChat) -> AsyncIterator[_Running]:
+    """Run the bot as a process that keeps the platform's chain, under the demo's policy."""
+    with TemporaryDirectory() as directory:
+        folder, port = Path(directory), free_port()
+        policy, database = folder / "policy.toml", f"sqlite:///{folder}/ledger.db"
+        policy.write_text(POLICY, encoding="utf-8")
+        environ = {
+            **slack_environment(slack),
+            **chain_environment(wechat, port),
+            "POLICY_FILE": str(policy),
+            "DATABASE_URL": database,
+        }
+        bot = Bot(environ, folder)
+        await bot.start()
+        try:
+            yield _Running(bot, database, f"http://127.0.0.1:{port}/metrics")
+        finally:
+            await bot.end()

@@ -1,0 +1,153 @@
+"""A storm: people who do all that one can do with the bot, while Slack and WeChat keep failing.
+
+Everything about it is bounded: so many people, one thing at a time each, until the context is left.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from contextlib import suppress
+from itertools import count
+
+from bot.playground.slack import Ack, LocalSlack, Message
+from bot.playground.slack_faults import Dropped, RateLimited, ServerError
+from bot.playground.slack_refused import ImpossibleError
+from bot.playground.slack_transcript import Change
+from bot.playground.stage import APPID, PLACES, ROLES
+from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat_faults import Code, Drop, GzipBomb, Hang, Status, Truncated
+
+PEOPLE = 6
+_PAUSE = 0.05  # seconds between two things that one person does
+_FAULT_EVERY = 12  # things done
+_PATIENCE = 30.0
+_ENDED = ("✅", "❌", "❔", "🚫", "⌛", "⚪", "🛑")
+_ANSWERS = (
+    Code(-1),
+    Code(85088),
+    Code(40001),
+    Status(502),
+    Status(403),
+    Drop(),
+    Drop(after_effect=True),
+    Truncated(),
+    GzipBomb(),
+    Hang(1.0, after_effect=True),
+)
+_FAILURES = (ServerError(), Dropped(), Dropped(after_effect=True), RateLimited(1))
+_METHODS = ("chat.postMessage", "chat.update", "views.publish", "users.info")
+
+
+class Storm:
+    """People and faults; `answered` counts the requests that came to an end which people can see."""
+
+    def __init__(self, slack: LocalSlack, wechat: LocalWeChat, seed: int) -> None:
+        self.answered = 0
+        self.done: Counter[str] = Counter()
+        self._slack = slack
+        self._wechat = wechat
+        self._dice = random.Random(seed)  # noqa: S311  # which fault comes next is no secret
+        self._numbers = count(1)
+        self._questions: dict[str, Message] = {}
+        self._approver = asyncio.Lock()
+        self._acts = {
+            "share": self._share,
+            "again": self._again,
+            "batch": self._batch,
+            "confirm": self._confirm,
+            "approve": self._approve,
+            "words": self._words,
+            "denied": self._denied,
+            "home": self._home,
+        }
+        slack.on_change = self._saw
+
+    async def blow(self, seconds: float) -> None:
+        """Let everybody do things for so many seconds; return when each has finished the last one."""
+        until = asyncio.get_running_loop().time() + seconds
+        await asyncio.gather(*(self._person(until) for _ in range(PEOPLE)))
+
+    async def _person(self, until: float) -> None:
+        while asyncio.get_running_loop().time() < until:
+            if not self._slack.connections:
+                await asyncio.sleep(_PAUSE)
+                continue
+            name = self._dice.choices(list(self._acts), (8, 2, 1, 2, 1, 4, 2, 1))[0]
+            if self._dice.randrange(_FAULT_EVERY) == 0:
+                await self._fail()
+            # A fault may have hit what a person waits to see.
+            with suppress(TimeoutError, ImpossibleError, LookupError):
+                async with asyncio.timeout(_PATIENCE):
+                    await self._acts[name]()
+            self.done[name] += 1
+            await asyncio.sleep(_PAUSE)
+
+    async def _fail(self) -> None:
+        """Let one thing go wrong, most often at WeChat, seldom with the socket."""
+        roll = self._dice.random()
+        if roll < 0.6:
+            self._wechat.next(self._dice.choice(_ANSWERS))
+        elif roll < 0.9:
+            self._slack.fail(self._dice.choice(_METHODS), self._dice.choice(_FAILURES))
+        elif roll < 0.95:
+            self._slack.drop_sockets()
+        else:
+            await self._slack.disconnect()
+
+    async def _share(self) -> None:
+        await self._type(f'{APPID} prod-{next(self._numbers)} --reason "a soak"')
+
+    async def _again(self) -> None:
+        await self._type(f"{APPID} prod-{self._dice.randint(1, next(self._numbers))} --again")
+
+    async def _batch(self) -> None:
+        first = next(self._numbers)
+        appids = " ".join(f"wx{number:016x}" for number in range(first, first + 10))
+        await self._type(f"{appids} prod-1")
+
+    async def _confirm(self) -> None:
+        env = f"live-{next(self._numbers)}"
+        await self._type(f"{APPID} {env}")
+        requester, button = ROLES["requester"], self._dice.choice(("confirm", "cancel"))
+        shown = [message for message in self._slack.shown_to(requester) if env in message.text]
+        await self._slack.click(requester, shown[-1], button)
+
+    async def _approve(self) -> None:
+        env = f"core-{next(self._numbers)}"
+        await self._type(f"{APPID} {env}")
+        await self._slack.until(lambda _: env in self._questions, _PATIENCE)
+        approver, button = ROLES["approver"], self._dice.choice(("approve", "reject"))
+        async with self._approver:
+            await self._slack.click(approver, self._questions.pop(env), button)
+            await self._slack.until(lambda slack: bool(slack.views(approver)))
+            await self._slack.submit(approver, self._slack.views(approver)[-1], {"comment": "fine"})
+
+    async def _words(self) -> None:
+        asked = (
+            "help",
+            "whoami",
+            "history",
+            "history prod-1",
+            f"why {APPID} prod-1",
+            "prod-1 oops",
+        )
+        await self._type(self._dice.choice((*asked, f"{APPID} prod-1 --dry-run")))
+
+    async def _denied(self) -> None:
+        await self._type(f"{APPID} prod-{next(self._numbers)}", "second")
+
+    async def _home(self) -> None:
+        await self._slack.open_home(ROLES["requester"])
+
+    async def _type(self, text: str, role: str = "requester") -> Ack:
+        return await self._slack.command(ROLES[role], PLACES["public"], text)
+
+    def _saw(self, message: Message, change: Change) -> None:
+        if message.thread_ts or change == "deleted":
+            return
+        if message.channel == PLACES["approvals"]:
+            if change == "posted" and "core-" in message.text:
+                env = message.text.partition("core-")[2].split()[0].strip("`*.")
+                self._questions[f"core-{env}"] = message
+        elif message.text.startswith(_ENDED) and not message.ephemeral_to:
+            self.answered += 1
