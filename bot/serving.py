@@ -79,6 +79,7 @@ async def serve(stack: AsyncExitStack, running: Running, metrics: Metrics) -> st
             "work_under_way": running.tasks.__len__,
             "batch_items_waiting": lambda: rooms.carrying.batches.waiting,
             "ledger_queue": lambda: outside.ledger.queued,
+            "loop_tasks": lambda: len(asyncio.all_tasks()),
         },
         source.left,
     )

@@ -16,7 +16,7 @@ OTHER: Final = "other"
 
 COMMANDS: Final = (
     *("accepted", "withdrawn", "under way", "shared before", "dry run", "asked"),
-    *("denied", "no owner", "mistake"),
+    *("denied", "no owner", "not an approver", "mistake"),
 )
 """The ledger's events that tell what came of what somebody asked for."""
 

@@ -33,6 +33,7 @@ _DEPTHS = {
     "work_under_way": "Requests, clicks and forms that are worked on",
     "batch_items_waiting": "Items of batches that have not begun",
     "ledger_queue": "Work that waits for the ledger",
+    "loop_tasks": "Tasks of the event loop",
 }
 
 

@@ -27,7 +27,7 @@ LOOKS = 13
 """How often the bot is looked at, at rest; the first time is before it is warm, and does not count."""
 
 _REST_WITHIN = 60.0
-_SETTLE = 1.0
+_SETTLE = 16.0  # seconds: aiohttp keeps idle connections for fifteen
 _SEED = 20261126
 _OPEN = "SELECT count(*) FROM requests WHERE state NOT IN ('ended', 'confirming', 'waiting')"
 
@@ -119,7 +119,7 @@ class _Running:
 
     async def tasks(self) -> int:
         """Return how many tasks its loop has."""
-        return int(await self._metric("share_env_tasks"))
+        return int(await self._metric("share_env_loop_tasks"))
 
     async def ledger(self) -> tuple[float, float]:
         """Return the seconds that all transactions took so far, and how many there were."""

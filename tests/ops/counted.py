@@ -41,7 +41,9 @@ def exercised() -> Metrics:
     ):
         metrics.told(told)
     ready = Health({"ledger": lambda: None}, lambda: 0.0)
-    depths = dict.fromkeys(("work_under_way", "batch_items_waiting", "ledger_queue"), lambda: 0)
+    depths = dict.fromkeys(
+        ("work_under_way", "batch_items_waiting", "ledger_queue", "loop_tasks"), lambda: 0
+    )
     metrics.look_at(ready, depths, lambda: {link: [1.0] for link in Link})
     return metrics
 

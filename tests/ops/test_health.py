@@ -247,7 +247,8 @@ async def test_the_readme_explains_every_part(
     readme = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
     table = readme.split("| Part | What is wrong when it is not ok |")[1].split("\n\n")[0]
     assert sorted(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == sorted(parts)
-    (example,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+    section = readme.split("### Watch it")[1]
+    example = re.findall(r"```json\n(.*?)```", section, re.DOTALL)[0]
     shown = json.loads(example)
     assert shown["parts"].keys() <= parts.keys()
     assert shown["parts"]["ledger"]["why"] == SILENT["ledger"]
