@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import hypothesis
@@ -28,6 +28,9 @@ from bot.request import Origin, Request
 from bot.settings import Settings, load
 from bot.slack.api import SlackApi
 from tests.databases import Database, PostgreSQL
+
+if TYPE_CHECKING:
+    from tests.scenes import Scene
 
 RELEASES = "C0RELEASES"
 REQUESTER = "U0REQUESTER"
@@ -134,6 +137,20 @@ def environ(slack: LocalSlack, wechat: LocalWeChat, database: Path) -> dict[str,
         "WECHAT_AUTHORIZER_APPID": OWNER,
         "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM",
     }
+
+
+@pytest.fixture
+def scene(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> "Scene":
+    """Return the people and the servers around a bot that is yet to be started."""
+    from tests.scenes import Scene  # noqa: PLC0415  # it is made of what is here
+
+    return Scene(slack, wechat, database, environ, nature)
 
 
 @pytest.fixture

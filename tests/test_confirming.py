@@ -1,13 +1,9 @@
 """What a rule with `confirm = true` asks of whoever asked, and what becomes of it."""
 
-from pathlib import Path
-
 import pytest
 
-from bot.nature import Nature
-from bot.playground.slack import LocalSlack, ServerError
+from bot.playground.slack import ServerError
 from bot.playground.stage import APPID, OWNER
-from bot.playground.wechat import LocalWeChat
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states
 from tests.scenes import (
     ALLOW,
@@ -23,17 +19,6 @@ from tests.scenes import (
 
 TEN_MINUTES = 600.0
 SECRET = "C0SECRET"
-
-
-@pytest.fixture
-def scene(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
-    environ: dict[str, str],
-    nature: Nature,
-) -> Scene:
-    return Scene(slack, wechat, database, environ, nature)
 
 
 async def test_before_anything_happens_the_requester_is_shown_what_will(scene: Scene) -> None:

@@ -2,15 +2,13 @@
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 import aiohttp
 import pytest
 
-from bot.nature import Nature
-from bot.playground.slack import Hangs, LocalSlack, ServerError
+from bot.playground.slack import Hangs, ServerError
 from bot.playground.stage import APPID, OWNER
-from bot.playground.wechat import Code, Hang, LocalWeChat
+from bot.playground.wechat import Code, Hang
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
 from tests.scenes import (
     ALLOW,
@@ -29,17 +27,6 @@ EVERYBODY = APPROVE.replace('groups = ["S0APPROVERS"]', 'users = ["*"]')
 NOBODY = APPROVE.replace('groups = ["S0APPROVERS"]', 'users = ["U0GONE", "U0GUEST"]')
 UNINVITED = APPROVE.replace(APPROVALS, "C0LOUNGE")
 DECISIONS = pytest.mark.parametrize("button", ["approve", "reject"])
-
-
-@pytest.fixture
-def scene(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
-    environ: dict[str, str],
-    nature: Nature,
-) -> Scene:
-    return Scene(slack, wechat, database, environ, nature)
 
 
 async def settled(scene: Scene) -> str:

@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import cycle
-from pathlib import Path
 
 import pytest
 
-from bot.nature import Nature
 from bot.playground.slack import Hangs, LocalSlack, ServerError
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat import Hang, LocalWeChat
@@ -28,17 +26,6 @@ OPEN = '[[rule]]\nname = "open"\nusers = ["*"]\neffect = "allow"\n'
 FREEZE = f'[[rule]]\nname = "freeze"\ngroups = ["S0PLATFORM"]\neffect = "deny"\n{OPEN}'
 
 Change = Callable[[str], Awaitable[None]]
-
-
-@pytest.fixture
-def scene(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
-    environ: dict[str, str],
-    nature: Nature,
-) -> Scene:
-    return Scene(slack, wechat, database, environ, nature)
 
 
 @pytest.fixture

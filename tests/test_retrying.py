@@ -2,14 +2,12 @@
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from bot.nature import Nature
-from bot.playground.slack import LocalSlack, Message, ServerError
+from bot.playground.slack import Message, ServerError
 from bot.playground.stage import APPID, OWNER
-from bot.playground.wechat import Code, Hang, LocalWeChat
+from bot.playground.wechat import Code, Hang
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, states
 from tests.languages import CHINESE
 from tests.scenes import (
@@ -26,17 +24,6 @@ from tests.scenes import (
 
 SECRET = "C0SECRET"
 NO_HELP, HELP = 99999, 85088
-
-
-@pytest.fixture
-def scene(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
-    environ: dict[str, str],
-    nature: Nature,
-) -> Scene:
-    return Scene(slack, wechat, database, environ, nature)
 
 
 def answers(scene: Scene) -> list[Message]:

@@ -2,17 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
 from bot.holding import Holding
 from bot.ledger import Accepted, Entry
-from bot.nature import Nature
 from bot.outcome import Rejected
-from bot.playground.slack import Dropped, LocalSlack, Message, Refuses, ServerError
-from bot.playground.wechat import LocalWeChat
+from bot.playground.slack import Dropped, Message, Refuses, ServerError
 from bot.request import Origin, Request, State
 from bot.waiting import Waiting
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
@@ -20,17 +17,6 @@ from tests.databases import Database
 from tests.scenes import APPROVALS, APPROVE, APPROVER, Scene, has_button
 
 TWO_HOURS, SECRET = 7200.0, "C0SECRET"
-
-
-@pytest.fixture
-def scene(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
-    environ: dict[str, str],
-    nature: Nature,
-) -> Scene:
-    return Scene(slack, wechat, database, environ, nature)
 
 
 def below(scene: Scene) -> list[str]:

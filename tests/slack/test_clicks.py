@@ -1,14 +1,11 @@
 """Clicks as they come from Slack: acked at once, read wherever the button stood, answered in some way."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.nature import Nature
-from bot.playground.slack import Hangs, LocalSlack, Refuses, ServerError
+from bot.playground.slack import Hangs, Refuses, ServerError
 from bot.playground.stage import APPID
-from bot.playground.wechat import LocalWeChat
 from bot.slack.clicks import click_of
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, soon, states
 from tests.languages import CHINESE
@@ -16,17 +13,6 @@ from tests.scenes import APPROVALS, APPROVE, APPROVER, CONFIRM, Scene, has_butto
 
 UNKNOWN = "I do not know this request here"
 SLOW = 5.0  # seconds; longer than Slack waits
-
-
-@pytest.fixture
-def scene(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
-    environ: dict[str, str],
-    nature: Nature,
-) -> Scene:
-    return Scene(slack, wechat, database, environ, nature)
 
 
 # The ack.
