@@ -110,7 +110,7 @@ def _run() -> int:
         stop, reload = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         _at_first_signal(lambda: loop.call_soon_threadsafe(stop.set))
-        loop.add_signal_handler(signal.SIGHUP, reload.set)
+        signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(reload.set))
         async with running(settings, reload=reload) as line:
             gc.collect()
             gc.freeze()  # what is here now stays, so there is no use in looking through it again
@@ -123,6 +123,8 @@ def _run() -> int:
     except CannotStartError as error:
         _complain([*map(Redactor(settings.secrets()).clean, error.problems)])  # a driver's words
         return _WRONG_SETUP if error.wrong_setup else _FAILED
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     return _FINE
 
 

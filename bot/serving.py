@@ -84,8 +84,8 @@ async def serve(stack: AsyncExitStack, running: Running, metrics: Metrics) -> st
         source.left,
     )
     posts = {PUSHES: source.pushes} if source.pushes else {}
-    if running.socket is None:
-        posts[EVENTS] = slack_events(rooms.app, observers.acked)
+    if secret := settings.slack.signing_secret if running.socket is None else None:
+        posts[EVENTS] = slack_events(rooms.app, secret, observers.acked)
     gets = {
         HEALTHZ: answering(alive),
         READYZ: answering(ready),

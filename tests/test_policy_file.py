@@ -32,6 +32,7 @@ expect = "deny"
 """
 RULE = '[[rule]]\nusers = ["U012ABCDEF"]\neffect = "allow"\n'
 APPROVE = '[[rule]]\nusers = ["U012ABCDEF"]\neffect = "approve"\n'
+NAMED = f'{APPROVE}name = "x"\n'
 
 
 def policy(text: str) -> Policy:
@@ -104,13 +105,13 @@ def test_a_denial_need_not_name_anybody() -> None:
     ],
 )
 def test_approvals_expire_after_a_span_in_words(span: str, expected: timedelta) -> None:
-    text = APPROVE + f'approvers = {{ users = ["U1X"], channel = "C1X", expires = "{span}" }}\n'
+    text = NAMED + f'approvers = {{ users = ["U1X"], channel = "C1X", expires = "{span}" }}\n'
     approvers = policy(text).rules[0].approvers
     assert approvers == Approvers(frozenset({"U1X"}), frozenset(), "C1X", expected)
 
 
 def test_approvals_expire_after_a_day_unless_the_file_says_otherwise() -> None:
-    text = APPROVE + 'approvers = { groups = ["S1X"], channel = "C1X" }\n'
+    text = NAMED + 'approvers = { groups = ["S1X"], channel = "C1X" }\n'
     assert policy(text).rules[0].approvers == Approvers(
         frozenset(), frozenset({"S1X"}), "C1X", timedelta(hours=24)
     )
@@ -118,7 +119,7 @@ def test_approvals_expire_after_a_day_unless_the_file_says_otherwise() -> None:
 
 @pytest.mark.parametrize(("line", "expected"), [("", False), ("true", True), ("false", False)])
 def test_nobody_approves_their_own_unless_the_file_says_so(line: str, expected: bool) -> None:
-    text = APPROVE + 'approvers = { users = ["U1X"], channel = "C1X" }\n'
+    text = NAMED + 'approvers = { users = ["U1X"], channel = "C1X" }\n'
     text += f"self_approval = {line}\n" if line else ""
     assert policy(text).rules[0].self_approval is expected
 
@@ -127,7 +128,7 @@ def test_nobody_approves_their_own_unless_the_file_says_so(line: str, expected: 
     "span", ['"24"', '"0h"', '"1w"', '"h"', '"1.5h"', '"99999d"', '" 1h"', '"٢h"', '""', "24"]
 )
 def test_a_span_that_is_none_is_refused(span: str) -> None:
-    text = APPROVE + f'approvers = {{ users = ["U1X"], channel = "C1X", expires = {span} }}\n'
+    text = NAMED + f'approvers = {{ users = ["U1X"], channel = "C1X", expires = {span} }}\n'
     shown = span.strip('"')
     assert problems(text) == [
         (
@@ -260,10 +261,17 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         APPROVE + 'approvers = { users = ["U1X"], channel = "ops" }\n',
         f"rule 1, approvers, channel: “ops” {NO_CHANNEL}",
     ),
-    "an approval without approvers": (APPROVE, f"rule 1: {NO_APPROVERS}"),
+    "an approval without approvers": (
+        NAMED,
+        f"rule 1 (“x”): {NO_APPROVERS}",
+    ),
     "an approval that nobody can give": (
-        APPROVE + 'approvers = { users = [], channel = "C1X" }\n',
-        f"rule 1: {NO_APPROVERS}",
+        NAMED + 'approvers = { users = [], channel = "C1X" }\n',
+        f"rule 1 (“x”): {NO_APPROVERS}",
+    ),
+    "an approval by a rule without a name": (
+        APPROVE + 'approvers = { users = ["U1X"], channel = "C1X" }\n',
+        'rule 1: what waits for an approval is known by its rule\'s name. Add name = "…".',
     ),
     "approvers without an approval": (
         RULE + 'name = "x"\napprovers = { users = ["U1X"], channel = "C1X" }\n',
@@ -378,10 +386,10 @@ def test_all_problems_of_the_fields_are_told_at_once() -> None:
 
 
 def test_all_problems_between_the_fields_are_told_at_once() -> None:
-    text = '[[rule]]\neffect = "allow"\n' + APPROVE + '[[rule]]\neffect = "deny"\nguests = true\n'
+    text = '[[rule]]\neffect = "allow"\n' + NAMED + '[[rule]]\neffect = "deny"\nguests = true\n'
     assert problems(text) == [
         f"rule 1: {NOBODY}",
-        f"rule 2: {NO_APPROVERS}",
+        f"rule 2 (“x”): {NO_APPROVERS}",
         'rule 3: confirm and guests mean nothing with effect = "deny". Remove them.',
     ]
 

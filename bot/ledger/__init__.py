@@ -122,6 +122,7 @@ class Ledger:
         began = time.monotonic()
         await self._writer.run(work)
         self._lease.renewed(began)
+        self._beaten = time.monotonic()
 
     async def beat(self) -> None:
         """Hold this replica's requests for another lease."""

@@ -147,6 +147,8 @@ def _rule_problems(file: File) -> Iterator[str]:
             rule.approvers and (rule.approvers.users or rule.approvers.groups)
         ):
             yield f"{place}: it asks for approval, but nobody can give it. Add approvers with users or groups."
+        if rule.effect == "approve" and not rule.name:
+            yield f'{place}: what waits for an approval is known by its rule\'s name. Add name = "…".'
         if rule.effect != "approve" and rule.approvers:
             yield f'{place}: approvers go with effect = "approve" only. Change the effect or remove them.'
         if rule.effect != "approve" and rule.self_approval:

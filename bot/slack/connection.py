@@ -133,7 +133,12 @@ class SocketMode:
         self._connect_within = connect_within
         self._observers = observers
         self._client = SocketClient(
-            app_token, app.client, app.logger, ping_interval=ping_every, one_try=one_try
+            app_token,
+            app.client,
+            app.logger,
+            ping_interval=ping_every,
+            one_try=one_try,
+            called=observers.called_slack,
         )
         self._client.wss_uri = url
         self._client.socket_mode_request_listeners.append(self._take)

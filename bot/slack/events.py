@@ -11,6 +11,7 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_internals import build_async_context
 from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_sdk.signature import SignatureVerifier
 
 from bot.bodies import Unread, read_body
 from bot.observers import Acked, nobody
@@ -24,20 +25,30 @@ _HEADERS = {
 
 
 def slack_events(
-    app: AsyncApp, acked: Acked = nobody
+    app: AsyncApp, signing_secret: str, acked: Acked = nobody
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return the handler that hands Slack's signed requests to Bolt; `acked` hears of those that get their ack."""
+    """Return the handler that hands Slack's signed requests to Bolt; `acked` hears of those that get their ack.
+
+    Bolt reads a body before it looks at the signature, and a long one takes its time, so it is looked at here.
+    """
+    verifier = SignatureVerifier(signing_secret)
 
     async def events(request: web.Request) -> web.Response:
         began = time.monotonic()
         if not _may_be_signed(request):
-            return web.Response(status=401, text="no good signature")
+            return _unsigned()
         raw = await read_body(request)
         if isinstance(raw, Unread):
             return web.Response(status=raw.status, text=raw.value)
         try:
-            bolt_request = AsyncBoltRequest(body=raw.decode(), headers=dict(request.headers))
-        except Exception:  # noqa: BLE001  # Bolt reads it before it looks at the signature
+            body = raw.decode()
+        except UnicodeDecodeError:
+            return web.Response(status=400, text="the body is not what Slack sends")
+        if not verifier.is_valid_request(body, request.headers):
+            return _unsigned()
+        try:
+            bolt_request = AsyncBoltRequest(body=body, headers=dict(request.headers))
+        except Exception:  # noqa: BLE001  # whatever Bolt cannot read
             return web.Response(status=400, text="the body is not what Slack sends")
         mended = _mended(bolt_request)
         response = await app.async_dispatch(mended)
@@ -48,12 +59,16 @@ def slack_events(
     return events
 
 
+def _unsigned() -> web.Response:
+    return web.Response(status=401, text="no good signature")
+
+
 def _may_be_signed(request: web.Request) -> bool:
-    """Tell whether the headers have the form of a signature; over others Bolt breaks, and answers 200."""
+    """Tell whether there is one signature, in its form; over another form Bolt breaks, and answers 200."""
     return all(
-        form.fullmatch(value)
+        len(values) == 1 and form.fullmatch(values[0])
         for name, form in _HEADERS.items()
-        for value in request.headers.getall(name, [""])
+        for values in [request.headers.getall(name, [])]
     )
 
 

@@ -6,17 +6,22 @@ loses the connection of one, to which Slack goes on sending commands. Source: sl
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.observers import CalledSlack, nobody
+
+_FAREWELL = 1.0  # seconds; aiohttp would wait ten for the other side to close
 
 _log = logging.getLogger(__name__)
 
 
 class SocketClient(SocketModeClient):
-    """Connects until it is connected; a try takes at most `one_try` seconds."""
+    """Connects until it is connected; a try takes at most `one_try` seconds, and `called` hears of each call."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # as the SDK's
         self,
         app_token: str,
         web_client: AsyncWebClient,
@@ -24,9 +29,11 @@ class SocketClient(SocketModeClient):
         *,
         ping_interval: float,
         one_try: float,
+        called: CalledSlack = nobody,
     ) -> None:
         super().__init__(app_token, logger, web_client, ping_interval=ping_interval)
         self._one_try = one_try
+        self._called = called
 
     async def connect(self) -> None:
         """Connect, however many tries it takes, unless the client is closed."""
@@ -44,6 +51,22 @@ class SocketClient(SocketModeClient):
                 return
             finally:
                 self.wss_uri = None  # the ticket in it is good for one try
+
+    async def issue_new_wss_url(self) -> str:
+        """Ask for a new address, and tell how that ended."""
+        how = "refused"
+        try:
+            url = await super().issue_new_wss_url()
+            how = "ok"
+        finally:
+            self._called("apps.connections.open", how)
+        return url
+
+    async def disconnect(self) -> None:
+        """Say goodbye, without waiting long for a Slack that does not."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                await super().disconnect()  # type: ignore[no-untyped-call]  # the SDK's
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
         """Replace the connection that there is, unless that is done while this waits its turn.

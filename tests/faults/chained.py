@@ -25,7 +25,7 @@ async def chained(folder: Path, port: int, owners: int = 0, **more: str) -> Asyn
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
         for number in range(owners):
             wechat.platform.authorize(owner_of(number))
-        file = folder / "policy.toml"
+        file = folder / "owners.toml"
         file.write_text(policy(range(owners)), encoding="utf-8")
         database = f"sqlite:///{folder}/ledger.db"
         settings = {

@@ -181,8 +181,9 @@ def settings(clock: Path) -> dict[str, str]:
 async def shifted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shifted]:
     """Run a bot that keeps the token chain, and where some requests wait for people."""
     folder = tmp_path_factory.mktemp("clock")
-    (folder / "policy.toml").write_text(RULES, encoding="utf-8")
-    more = {"SHARE_ENV_ALLOWED_USERS": "", **settings(folder / "clock")}
+    rules = folder / "policy.toml"
+    rules.write_text(RULES, encoding="utf-8")
+    more = {"POLICY_FILE": str(rules), **settings(folder / "clock")}
     async with chained.chained(folder, free_port(), owners=0, **more) as burning:
         await chained.renewed(burning, 0)
         yield Shifted(burning, folder / "clock")

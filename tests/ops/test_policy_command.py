@@ -149,15 +149,15 @@ def test_a_test_that_fails_says_what_happens_instead_and_by_which_rule(run: Run)
         ),
         pytest.param(
             ALLOW.replace("allow", "approve")
-            + 'approvers = { users = ["U0BOB", "U0BOB"], channel = "C0X" }\n',
-            "⚠️ policy-file: rule 1, approvers, users: “U0BOB” stands there more than once",
+            + 'name = "x"\napprovers = { users = ["U0BOB", "U0BOB"], channel = "C0X" }\n',
+            "⚠️ policy-file: rule 1 (“x”), approvers, users: “U0BOB” stands there more than once",
             0,
             id="an approver who stands there twice",
         ),
         pytest.param(
             ALLOW.replace("allow", "approve")
-            + 'approvers = { users = ["U0ANN"], channel = "C0X" }\n',
-            "❌ policy-approvers: nobody can approve what “rule 1” asks for",
+            + 'name = "x"\napprovers = { users = ["U0ANN"], channel = "C0X" }\n',
+            "❌ policy-approvers: nobody can approve what “x” asks for",
             1,
             id="a rule that nobody can approve",
         ),

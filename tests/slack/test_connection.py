@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages import Message
@@ -24,7 +25,7 @@ from bot.slack.api import SlackApi
 from bot.slack.commands import Commands
 from bot.slack.connection import Ready, SocketMode, Unusable, preflight
 from bot.slack.listeners import bolt_app
-from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, soon, web_client
+from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, served, soon, web_client
 from tests.languages import ENGLISH
 
 SOON = 0.05
@@ -422,3 +423,23 @@ def watched(socket: SocketMode) -> bool:
 
 def tasks_of_the_sdk() -> int:
     return sum("SocketClient" in repr(t) or "SocketMode" in repr(t) for t in asyncio.all_tasks())
+
+
+async def test_it_says_goodbye_without_waiting_for_a_slack_that_does_not(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    async def mute(request: web.BaseRequest) -> web.WebSocketResponse:
+        """Take the handshake, and then read nothing at all."""
+        socket = web.WebSocketResponse(autoping=False, autoclose=False)
+        await socket.prepare(request)
+        await over.wait()
+        return socket
+
+    over = asyncio.Event()
+    async with served(mute) as origin:
+        app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
+        socket = SocketMode(app, slack.world.app_token, origin.replace("http", "ws"))
+        assert await socket.open()
+        async with asyncio.timeout(5):  # aiohttp alone would wait for ten
+            await socket.close()
+        over.set()
