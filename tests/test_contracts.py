@@ -18,6 +18,7 @@ from packaging.version import Version
 from bot.command import FIRST_WORDS, OPTIONS, SLASH_COMMAND
 from bot.guidance import CODES, all_guidance
 from bot.ops.check import CHECKS
+from bot.ops.labels import DENIALS
 from bot.playground.slack_web import METHODS
 from bot.policy import Policy
 from bot.policy.file import read_policy
@@ -157,18 +158,23 @@ def test_the_readme_lists_every_metric_with_its_type_and_labels() -> None:
     assert table.count("\n| `") == len(listed)
 
 
+def test_the_readme_explains_every_reason_of_a_denial() -> None:
+    table = README.split("| Reason | What it says |")[1].split("\n\n")[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \| \w", table, re.MULTILINE)) == DENIALS
+
+
 def test_the_readmes_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
     (alerts,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     rules = yaml.safe_load(alerts)["groups"][0]["rules"]
     families = own(exercised()).values()
     samples = {sample.name: sample.labels for family in families for sample in family.samples}
-    assert len(rules) == 3
+    assert len(rules) == 6
     for rule in rules:
         asked = re.findall(r"(share_env_\w+)(?:\{(.*?)\})?", rule["expr"])
         assert asked
         for name, matchers in asked:
             assert name in samples
-            assert set(re.findall(r"(\w+)=", matchers)) <= samples[name].keys()
+            assert set(re.findall(r"(\w+)!?=", matchers)) <= samples[name].keys()
 
 
 def test_the_readmes_policy_is_one_that_the_bot_accepts() -> None:
