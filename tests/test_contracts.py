@@ -18,6 +18,7 @@ from packaging.version import Version
 from bot.command import FIRST_WORDS, OPTIONS, SLASH_COMMAND
 from bot.guidance import CODES, all_guidance
 from bot.ops.check import CHECKS
+from bot.ops.labels import DENIALS
 from bot.playground.slack_web import METHODS
 from bot.policy import Policy
 from bot.policy.file import read_policy
@@ -124,8 +125,9 @@ def test_the_readme_lists_every_command_and_option() -> None:
 
 
 def test_the_readme_has_a_row_for_each_guidance() -> None:
-    table = README.split("<!-- guidance -->\n")[1].split("<!-- /guidance -->")[0]
-    assert table == "".join(guidance_rows())
+    part = README.split("<!-- guidance -->\n")[1].split("<!-- /guidance -->")[0]
+    table = part.partition("|---|---|---|---|\n")[2].partition("\n\n")[0]
+    assert f"{table}\n" == "".join(guidance_rows())
 
 
 def guidance_rows() -> Iterator[str]:
@@ -153,7 +155,12 @@ def test_the_readme_lists_every_metric_with_its_type_and_labels() -> None:
         (name, kinds.get(metric.type, metric.type), labels_of(metric))
         for name, metric in own(exercised()).items()
     )
-    assert table.count("\n") == len(listed)
+    assert table.count("\n| `") == len(listed)
+
+
+def test_the_readme_explains_every_reason_of_a_denial() -> None:
+    table = README.split("| Reason | What it says |")[1].split("\n\n")[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \| \w", table, re.MULTILINE)) == DENIALS
 
 
 def test_the_readmes_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
@@ -161,13 +168,13 @@ def test_the_readmes_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
     rules = yaml.safe_load(alerts)["groups"][0]["rules"]
     families = own(exercised()).values()
     samples = {sample.name: sample.labels for family in families for sample in family.samples}
-    assert len(rules) == 3
+    assert len(rules) == 6
     for rule in rules:
         asked = re.findall(r"(share_env_\w+)(?:\{(.*?)\})?", rule["expr"])
         assert asked
         for name, matchers in asked:
             assert name in samples
-            assert set(re.findall(r"(\w+)=", matchers)) <= samples[name].keys()
+            assert set(re.findall(r"(\w+)!?=", matchers)) <= samples[name].keys()
 
 
 def test_the_readmes_policy_is_one_that_the_bot_accepts() -> None:

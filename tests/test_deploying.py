@@ -92,6 +92,16 @@ def test_the_unit_starts_the_bot_and_waits_until_it_has_ended(environ: dict[str,
     assert unit["WorkingDirectory"] == f"/var/lib/{unit['StateDirectory']}"
 
 
+def test_the_doctor_beside_the_unit_is_the_same_user_with_the_same_settings_and_ledger() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^systemd-run .*$", readme, re.MULTILINE)
+    assert command.endswith(f" {PROGRAM} doctor")
+    unit = service()["Service"]
+    given = dict(re.findall(r"-p (\w+)=(\S+)", command))
+    assert given == {name: unit[name] for name in given}
+    assert {"DynamicUser", "User", "StateDirectory", "EnvironmentFile"} <= given.keys()
+
+
 @pytest.fixture
 def hadolint() -> str:
     """Return the linter that the lock brings."""

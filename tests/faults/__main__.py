@@ -1,5 +1,5 @@
-"""Print README's table of faults: `python -m tests.faults`."""
+"""Print README's tables of faults: `python -m tests.faults`."""
 
-from tests.faults.table import table
+from tests.faults.table import faults, tables
 
-print(table(), end="")  # noqa: T201  # that is what it is for
+print(tables(faults()), end="")  # noqa: T201  # that is what it is for

@@ -1,20 +1,37 @@
-"""The table of faults in README: each row is a fault that a test lights, and the words that the test hears.
+"""The tables of faults in README: each is a fault that a test causes, and the words that the test hears.
 
 A module of this folder that has some names them FAULTS, and its tests take them as parameters.
 """
 
 import importlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-HEAD = "| Where | What goes wrong | What comes of it |\n|---|---|---|\n"
+PLACES = (
+    "WeChat",
+    "Token server",
+    "Token chain",
+    "Slack",
+    "Slack, at the start",
+    "Socket Mode",
+    "HTTP mode",
+    "`/wechat/events`",
+    "The bot itself",
+    "The clock",
+)
+HEAD = "| What goes wrong | What comes of it |\n|---|---|\n"
+WORKED = "✅ *Shared.*"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One row: `where` it burns, `what` goes wrong, and what whoever asked is `told`, word for word."""
+    """One fault: `where` it burns, `what` goes wrong, and what whoever asked is `told`, word for word.
+
+    Where `what` is `method: trouble`, all troubles of a method that end alike stand in one row.
+    """
 
     where: str
     what: str
@@ -25,12 +42,31 @@ class Fault:
 
 
 def faults() -> Iterator[Fault]:
-    """Yield all rows, in the order of the table."""
+    """Yield all faults, in the order of the tests."""
     for path in sorted(FOLDER.glob("test_*.py")):
         yield from getattr(importlib.import_module(f"tests.faults.{path.stem}"), "FAULTS", ())
 
 
-def table() -> str:
-    """Return the table as README has it."""
-    rows = (f"| {fault.where} | {fault.what} | {fault.told} |\n" for fault in faults())
-    return HEAD + "".join(rows)
+def tables(some: Iterable[Fault]) -> str:
+    """Return the tables as README has them: one for each place, folded, with the number of its faults."""
+    places: dict[str, list[Fault]] = {}
+    for fault in some:
+        places.setdefault(fault.where, []).append(fault)
+    return "".join(_folded(place, places[place]) for place in sorted(places, key=PLACES.index))
+
+
+def _folded(place: str, some: list[Fault]) -> str:
+    name = re.sub(r"`(.+?)`", r"<code>\1</code>", place)  # a summary is HTML
+    return f"<details><summary>{name}: {len(some)}</summary>\n\n{HEAD}{_rows(some)}\n</details>\n\n"
+
+
+def _rows(some: list[Fault]) -> str:
+    alike: dict[tuple[str, str], list[str]] = {}
+    for fault in some:
+        what, _, trouble = fault.what.partition(": ")
+        told = WORKED if fault.told.startswith("✅") else fault.told
+        alike.setdefault((what, told), []).extend([trouble] if trouble else [])
+    return "".join(
+        f"| {': '.join(filter(None, (what, '; '.join(troubles))))} | {told} |\n"
+        for (what, told), troubles in alike.items()
+    )

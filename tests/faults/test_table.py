@@ -1,15 +1,42 @@
 import re
 
+import pytest
+
 from tests.faults.bots import ROOT
-from tests.faults.table import faults, table
+from tests.faults.table import Fault, faults, tables
 
 
-def test_the_readme_has_the_table_of_all_faults() -> None:
+def test_the_readme_has_the_tables_of_all_faults() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (written,) = re.findall(r"<!-- faults -->\n(.*?)<!-- /faults -->", readme, re.DOTALL)
-    assert written == table(), "python -m tests.faults prints it anew"
+    assert written == tables(faults()), "python -m tests.faults prints them anew"
 
 
-def test_no_fault_stands_twice_in_the_table() -> None:
+def test_no_fault_stands_twice_in_the_tables() -> None:
     rows = [(fault.where, fault.what) for fault in faults()]
     assert len(rows) == len(set(rows))
+
+
+def test_each_place_has_its_table_and_troubles_that_end_alike_share_a_row() -> None:
+    some = [
+        Fault("`/wechat/events`", "GET", "405"),
+        Fault("Slack", "`chat.update`: silence", "✅"),
+        Fault("Slack", "`chat.update`: `is_archived`", "It is archived."),
+        Fault("Slack", "`chat.update`: HTTP 503", "✅ *Shared.*"),
+    ]
+    assert tables(some) == (
+        "<details><summary>Slack: 3</summary>\n\n"
+        "| What goes wrong | What comes of it |\n|---|---|\n"
+        "| `chat.update`: silence; HTTP 503 | ✅ *Shared.* |\n"
+        "| `chat.update`: `is_archived` | It is archived. |\n"
+        "\n</details>\n\n"
+        "<details><summary><code>/wechat/events</code>: 1</summary>\n\n"
+        "| What goes wrong | What comes of it |\n|---|---|\n"
+        "| GET | 405 |\n"
+        "\n</details>\n\n"
+    )
+
+
+def test_a_place_without_an_order_is_refused() -> None:
+    with pytest.raises(ValueError, match="not in tuple"):
+        tables([Fault("Nowhere", "silence", "no answer")])
