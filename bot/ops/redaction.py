@@ -35,7 +35,7 @@ _SHAPES = tuple(
         # WeChat's tickets, refresh tokens and codes
         rf"()(?:ticket|refreshtoken|queryauthcode|preauthcode)(?:@|{_ENCODED}40){{3}}{_BARE}",
         # the password in an address; a database's may hold a slash
-        rf"(\w:{_SLASH}{{2}}[^\s:/@\"'<>\\]{{0,255}}:)[^\s/\"'<>]+(?=@)",
+        rf"(\w:{_SLASH}{{2}}[^\s:/@\"'<>\\]{{0,255}}:)[^\s/\"'<>]{{1,255}}(?=@)",
         rf"(postgres[\w+]{{0,20}}:{_SLASH}{{2}}[^\s:/@\"'<>\\]{{0,255}}:)[^\s\"'<>]{{1,255}}(?=@)",
         rf"(\w{_ENCODED}3a(?:{_ENCODED}2f){{2}}[^\s%\"'<>&]{{0,255}}{_ENCODED}3a)[^\s\"'<>&]{{1,255}}(?={_ENCODED}40)",
     )
@@ -116,8 +116,10 @@ def _end_of_quoted(text: str, named: re.Match[str]) -> int:
 def _end_of_bare(text: str, named: re.Match[str]) -> int:
     """Return where a value without quotes ends; it has none where a sentence or something nested goes on."""
     start = named.end()
+    if text[start : start + 1] in {"[", "{"}:  # asked first: the value might go on to the end
+        return start
     value = _UNQUOTED.match(text, start)
-    if value is None or text[start] in "[{" or value[0] in _NOTHING:
+    if value is None or value[0] in _NOTHING:
         return start
     if named["word"] and named["is"] == ":" and named["blank"] and not named["scheme"]:
         return start if _PLAIN.fullmatch(value[0]) else value.end()

@@ -446,6 +446,7 @@ PIECES = (
     *("https://a.example/x/", "http:", "wss://", "https://a.example/x?token=", "\\", "\"'", " "),
     *("token='", 'token=\\"', "token: ", "token \t", "token\\", "authorization", "xox", "%25"),
     *("postgres://a:", "x://a:", "@", "%3a", "a%3a%2f%2fb%3a", "hooks.slack.com/", "commands/T1/"),
+    *("token=[", "token={", "a:%2f%2fx:", "postgres:%2f%2fa:"),
 )
 
 
