@@ -27,8 +27,10 @@ _HOOKS = "commands|actions|services|workflows|triggers"
 _SHAPES = tuple(
     re.compile(f"(?i){shape}")
     for shape in (
-        # Slack's tokens
-        rf"()(?:xox[a-z](?:(?:\.|{_ENCODED}2e)xox[a-z])?|xapp){_DASH}(?:\w|{_DASH})+",
+        # Slack's tokens; a cookie's is escaped
+        rf"()(?:xox[a-z](?:(?:\.|{_ENCODED}2e)xox[a-z])?|xapp){_DASH}(?:\w|{_DASH}|{_ENCODED}(?:2[bf]|3d))+",
+        # what somebody bears, if it is no word of a sentence
+        r"(bearer(?:[ \t]|%20){1,9})(?=[\w.~+/-]{0,64}\d)[\w.~+/=-]{16,}",
         # Slack's response_urls and webhooks
         rf"(hooks\.slack[\w.-]{{1,20}}{_SLASH})(?!\[){_BARE}",
         rf"(?<=[/f])()(?:{_HOOKS}){_SLASH}[TE]\w{{1,32}}{_SLASH}{_BARE}",
@@ -42,7 +44,7 @@ _SHAPES = tuple(
 )
 _NAMES = (
     r"(?P<name>(?:access|refresh)_?token|verify_?ticket|app_?secret|authorization_?code|pre_?auth_?code|"
-    r"encryption_?key|aes_?key(?:_previous)?|trigger_?id|authorization)|(?P<word>ticket|secret|token|password|passwd|pwd)"
+    r"encryption_?key|aes_?key(?:_previous)?|trigger_?id|authorization)|(?P<word>ticket|secret|token|api[_-]?key|password|passwd|pwd)"
 )
 _NAMED = re.compile(
     rf"(?i)(?:{_NAMES}){_QUOTE}?[ \t]*"
@@ -58,7 +60,7 @@ _SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES})\Z")
 # One of them is in whatever a shape or a name finds; looking for them is fast, and few lines have one.
 _HINTS = (
     *("xox", "xapp", "token", "secret", "ticket", "auth", "passw", "pwd", "key", "%25", "@", "%40"),
-    *("trigger", "hooks.slack", *_HOOKS.split("|")),
+    *("bearer", "trigger", "hooks.slack", *_HOOKS.split("|")),
 )
 
 
