@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import gc
+import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +20,8 @@ from bot.ops.uncaught import log_uncaught
 from bot.settings import DEFAULT_DATABASE, Settings, load
 
 _FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
+
+_log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,11 +116,14 @@ def _run() -> int:
         _at_first_signal(lambda: loop.call_soon_threadsafe(stop.set))
         signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(reload.set))
         async with running(settings, reload=reload) as line:
+            _log.info("started", extra=_about(settings))
             gc.collect()
             gc.freeze()  # what is here now stays, so there is no use in looking through it again
             with suppress(OSError):  # it is ready, whether anybody hears it or not
                 print(line, flush=True)
             await stop.wait()
+            _log.info("stopping")
+        _log.info("stopped")
 
     try:
         asyncio.run(serve())
@@ -126,6 +133,13 @@ def _run() -> int:
     finally:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     return _FINE
+
+
+def _about(settings: Settings) -> dict[str, object]:
+    """Return what tells one bot's log from another's."""
+    how = "socket mode" if settings.slack.app_token else "http"
+    kind, *_ = re.split("[+:]", settings.database_url)  # the rest is an address
+    return {"version": __version__, "how": how, "database": kind}
 
 
 def _at_first_signal(stop: Callable[[], object]) -> None:
@@ -189,8 +203,6 @@ def _audit(given: argparse.Namespace) -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
-    import logging  # noqa: PLC0415
-
     from bot.ops.doctor import doctor  # noqa: PLC0415
 
     logging.disable(logging.ERROR)  # what libraries say on the way is not what the doctor found

@@ -1,5 +1,6 @@
 """The settings that say who may share what: a policy file, or three lists for a small team."""
 
+import os
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,18 +57,30 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
 def content_of(path: Path) -> Content:
     """Return what is in a policy file just now, or why it cannot be read."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return NoText("it is not a file")  # a pipe could be waited for forever
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+        content = _bytes_of(path)
     except OSError as error:
         return NoText(error.strerror or type(error).__name__)
+    if content is None:
+        return NoText("it is not a file")
     if len(content) > _MOST_BYTES:
         return NoText("it has more than a million bytes")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return NoText("it is not UTF-8 text")
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    """Return the bytes of a file, and of a longer one than may be some; None if it is no file."""
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe could be waited for forever
+    try:
+        # Asked of what is open, since another may stand at the path by now.
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            return None
+        with os.fdopen(opened, "rb", closefd=False) as file:
+            return file.read(_MOST_BYTES + 1)
+    finally:
+        os.close(opened)
 
 
 def read_content(path: Path, content: Content, default_owner: str | None) -> Tested | list[str]:

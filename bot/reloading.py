@@ -6,16 +6,18 @@ renamed into place, or by a symbolic link, as Kubernetes does.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from bot.inforce import InForce
 from bot.observers import nobody
 from bot.policy import Policy
-from bot.policy_settings import Content, content_of
+from bot.policy_settings import Content, NoText, content_of
 from bot.settings import Settings, policy_of
 
 _LOOK_EVERY = 2.0  # seconds
+_APART = 0.1  # seconds between the two readings for whoever asks
+_WITHIN = 10.0  # seconds for one reading; a network's disk may take forever
 _MOST_LINES = 20  # of one file's mistakes; the others come once these are put right
 
 _log = logging.getLogger(__name__)
@@ -24,20 +26,25 @@ _log = logging.getLogger(__name__)
 class Reloading:
     """Looks at the policy file; `asked` is set by whoever wants that at once, and `told` hears whether one was taken."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what tests bring their own of
         self,
         in_force: InForce,
         settings: Settings,
         asked: asyncio.Event,
         *,
         every: float = _LOOK_EVERY,
+        within: float = _WITHIN,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         told: Callable[[bool], None] = nobody,
     ) -> None:
         self._in_force = in_force
         self._settings = settings
         self._asked = asked
         self._every = every
+        self._within = within
+        self._sleep = sleep
         self._told = told
+        self._reading: asyncio.Task[Content] | None = None
         self._seen: Content | None = None
         self._judged: Content | None = None
 
@@ -49,26 +56,42 @@ class Reloading:
             if path is None:
                 _log.warning("there is no policy file to read again; settings are read at a start")
                 continue
+            before = self._in_force.trouble
             try:
                 await self.look(path, at_once=at_once)
             except Exception:  # noqa: BLE001  # nobody would look any more
-                _log.exception("unforeseen error")
-                self._refuse([f"{path} cannot be read, by a mistake of the bot's own."])
+                self._judged = None  # it may pass, so the next look judges whatever it finds
+                mistake = (f"{path} cannot be read, by a mistake of the bot's own.",)
+                if at_once or before != mistake:
+                    _log.exception("unforeseen error")
+                    self._refuse(mistake)
+                else:
+                    self._in_force.refuse(mistake)
 
     async def look(self, path: Path, *, at_once: bool = False) -> None:
-        """Read the file and, once two looks have found the same, judge it; `at_once`, whatever was found before.
+        """Read the file and, once two looks have found the same, judge it; `at_once`, by two looks of its own.
 
         Half a file, or none for a moment, is what one look finds of somebody who is writing it.
         """
-        found = await asyncio.to_thread(content_of, path)
+        if at_once:
+            self._seen = await self._read(path)
+            await self._sleep(_APART)
+        found = await self._read(path)
         settled, self._seen = found == self._seen, found
-        if at_once or (settled and found != self._judged):
+        if settled and (at_once or found != self._judged):
             first, self._judged = self._judged is None, found
             judged = await asyncio.to_thread(policy_of, self._settings, path, found)
             if isinstance(judged, Policy):
                 self._accept(judged, silent=first, asked=at_once)
             else:
                 self._refuse(judged)
+
+    async def _read(self, path: Path) -> Content:
+        """Return what is in the file; a reading that takes too long is waited for by the next look, not begun again."""
+        reading = self._reading or asyncio.create_task(asyncio.to_thread(content_of, path))
+        done, _ = await asyncio.wait([reading], timeout=self._within)
+        self._reading = None if done else reading
+        return reading.result() if done else NoText("it cannot be read in time")
 
     def _accept(self, policy: Policy, *, silent: bool, asked: bool) -> None:
         """Put it into force; `silent` where it is the one of the start."""

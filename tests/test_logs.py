@@ -155,6 +155,40 @@ def test_what_cannot_be_written_costs_no_line_and_shows_nothing(
     assert BOT not in text
 
 
+ODD_FACTS: dict[str, tuple[dict[object, object], str]] = {
+    "a request that is no text": ({"request": {BOT}}, "[hidden]"),
+    "a request that cannot be written": ({"request": Broken()}, "does not say what it is"),
+    "a number of 5000 digits": ({"a": 10**5000}, "does not say what it is"),
+    "no number": ({"a": float("nan")}, "nan"),
+    "more than any number": ({"a": float("-inf")}, "-inf"),
+    "a time of no calendar": ({"created": 1e20, "a": 1}, "1"),
+    "no time": ({"created": None}, "it happened"),
+    "a name that is no text": ({1: BOT}, "TypeError"),
+    "a stack that is no text": ({"stack_info": Broken()}, "TypeError"),
+    "a level that is no text": ({"levelname": 20}, "20"),
+    "an error that is none": ({"exc_info": (Broken(), BOT, 1)}, "unwritten"),
+}
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize(("facts", "seen"), ODD_FACTS.values(), ids=list(ODD_FACTS))
+def test_whatever_a_record_holds_its_line_is_written(
+    capsys: pytest.CaptureFixture[str], log_format: str, facts: dict[object, object], seen: str
+) -> None:
+    set_up("INFO", log_format, ())
+    record = logging.LogRecord("bot", logging.INFO, "", 0, "it happened", None, None)
+    vars(record).update(facts)  # type: ignore[arg-type]  # anybody can
+    logging.getLogger("bot").handle(record)
+    line = written(capsys)
+    assert "it happened" in line
+    assert seen in line
+    assert BOT not in line
+    assert "made-up" not in line
+    if log_format == "json":
+        fields = json.loads(line, parse_constant=pytest.fail)
+        assert (fields["logger"], fields["event"]) == ("bot", "it happened")
+
+
 def test_a_log_that_takes_nothing_stops_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("INFO", "json", ())
     [handler] = logging.getLogger().handlers

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -43,7 +44,18 @@ class Stage:
         self.settings = settings_of(ENVIRON | {"POLICY_FILE": str(path)})
         self.in_force = InForce(self.settings.policy, clock or Clock())
         self.asked = asyncio.Event()
-        self.reloading = Reloading(self.in_force, self.settings, self.asked, every=0.001)
+        self.meanwhile: Callable[[], object] = list  # between the two readings for whoever asks
+        self.reloading = self.anew()
+
+    def anew(self, every: float = 0.001, within: float = 10) -> Reloading:
+        """Return another that looks at the same."""
+
+        async def sleep(_seconds: float) -> None:
+            self.meanwhile()
+
+        return Reloading(
+            self.in_force, self.settings, self.asked, every=every, within=within, sleep=sleep
+        )
 
     async def looks(self, times: int = 2) -> None:
         """Look at the file so many times, as time passes."""
@@ -339,6 +351,19 @@ async def test_when_somebody_asks_the_file_is_read_at_once(
     ]
 
 
+async def test_half_a_file_is_not_judged_when_somebody_asks_either(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    both = SECOND + rule("third")
+    stage.path.write_text(SECOND, encoding="utf-8")  # half of it would do as well
+    stage.meanwhile = lambda: stage.path.write_text(both, encoding="utf-8")
+    await stage.reloading.look(stage.path, at_once=True)
+    assert (stage.rules, lines(log)) == (["first"], [])
+    await stage.looks(1)
+    assert stage.rules == ["second", "third"]
+    assert lines(log) == ["INFO policy in force 2"]
+
+
 async def test_where_nothing_has_changed_since_the_start_that_is_said(
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
@@ -371,7 +396,7 @@ async def test_it_looks_by_itself_and_when_it_is_asked(stage: Stage) -> None:
     async with keeping(stage):
         stage.path.write_text(SECOND, encoding="utf-8")
         await soon(lambda: stage.rules == ["second"])
-    stage.reloading = Reloading(stage.in_force, stage.settings, stage.asked, every=3600)
+    stage.reloading = stage.anew(every=3600)
     async with keeping(stage):
         stage.path.write_text(FIRST, encoding="utf-8")
         stage.asked.set()
@@ -381,24 +406,68 @@ async def test_it_looks_by_itself_and_when_it_is_asked(stage: Stage) -> None:
         await soon(lambda: stage.rules == ["second"])
 
 
-async def test_what_nobody_foresaw_is_a_refusal_and_not_the_end_of_looking(
+def followed(stage: Stage, opening: Callable[[], object]) -> list[object]:
+    """Call `opening` at each opening of the file, before it is opened, and return what fills with what it said."""
+    said = list[object]()
+
+    class Followed(type(stage.path)):  # type: ignore[misc]  # the class of this machine's paths
+        def __fspath__(self) -> str:
+            said.append(opening())
+            return str(self)
+
+    object.__setattr__(stage.settings, "policy_file", Followed(stage.path))
+    return said
+
+
+async def test_what_nobody_foresaw_is_told_once_and_over_when_it_has_passed(
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
-    broken = [True]
+    broken, fell = list[str](), list[bool]()
 
-    class Odd(type(stage.path)):  # type: ignore[misc]  # the class of this machine's paths
-        def stat(self, **_: bool) -> os.stat_result:
-            if broken:
-                raise RuntimeError(broken.pop())
-            return os.stat(str(self))  # noqa: PTH116  # what this replaces
+    def opening() -> None:
+        if broken:
+            fell.append(True)
+            raise RuntimeError(broken[0])
 
-    object.__setattr__(stage.settings, "policy_file", Odd(stage.path))
-    stage.path.write_text(SECOND, encoding="utf-8")
+    looks = followed(stage, opening)
     async with keeping(stage):
-        await soon(lambda: stage.rules == ["second"])
-    mistake = f"{stage.path} cannot be read, by a mistake of the bot's own."
-    assert lines(log)[:2] == ["ERROR unforeseen error", f"{REFUSED} {mistake}"]
-    assert stage.in_force.trouble is None
+        await soon(lambda: len(looks) > 3)
+        broken.append("made up")
+        await soon(lambda: len(fell) > 5)
+        assert stage.trouble == (f"{stage.path} cannot be read, by a mistake of the bot's own.",)
+        stage.asked.set()
+        await soon(lambda: len(lines(log)) == 4)
+        broken.clear()
+        await soon(lambda: stage.trouble is None)
+    mistake = f"{REFUSED} {stage.path} cannot be read, by a mistake of the bot's own."
+    told = ["ERROR unforeseen error", mistake]
+    assert lines(log) == [*told, *told, "INFO policy in force 1"]
+
+
+async def test_a_file_that_cannot_be_read_in_time_is_refused_and_not_opened_again_meanwhile(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    answers = threading.Event()
+    stage.reloading = stage.anew(within=0.01)
+    opened = list[bool]()
+
+    def opening() -> None:
+        opened.append(True)
+        answers.wait()
+
+    followed(stage, opening)
+    try:
+        async with keeping(stage):
+            await soon(lambda: stage.trouble is not None)
+            stage.asked.set()
+            await soon(lambda: len(lines(log)) == 2)
+            assert len(opened) == 1
+            answers.set()
+            await soon(lambda: stage.trouble is None)
+    finally:
+        answers.set()
+    late = f"POLICY_FILE {stage.path} cannot be read: it cannot be read in time. Put it there, or correct the path."
+    assert lines(log) == [*[f"{REFUSED} {late}"] * 2, "INFO policy in force 1"]
 
 
 # Whatever happens to it, in whatever order.

@@ -99,8 +99,9 @@ def ticket_trouble(left: Mapping[Link, Sequence[float]]) -> str | None:
 
 
 def refusal(refused: Sequence[str] | None) -> str | None:
-    """Return that a newer policy file was refused; what is wrong with it may name people, so the log has that."""
-    return "a newer file was refused, see the log for what is wrong with it" if refused else None
+    """Return that the policy file was refused; what is wrong with it may name people, so the log has that."""
+    why = "the policy file is gone or has a mistake; the old policy is in force, see the log"
+    return why if refused else None
 
 
 def ended(tasks: Sequence[asyncio.Task[None]]) -> str | None:

@@ -20,6 +20,8 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 # What ends a line somewhere, moves a terminal's cursor, turns text around, or is half a letter.
 _UNSAFE = re.compile(r"[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_HUGE = 1e300  # what is no less is none of JSON's numbers, or none that every reader takes
+
 _Fields = dict[str, object]
 
 
@@ -32,22 +34,23 @@ class _Formatter(logging.Formatter):
         self._as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = self._fields(record)
+        try:
+            return self._line(self._fields(record))
+        except Exception as error:  # noqa: BLE001  # it holds anybody's objects
+            # Without its facts, of which one cannot be written.
+            return self._line(_least(record) | {"unwritten": type(error).__name__})
+
+    def _line(self, fields: _Fields) -> str:
         if self._redactor.suspects(_json(fields)):  # faster than part by part, and mostly not so
             clean = self._redactor.clean_fact
             fields = {name: clean(name, value) for name, value in fields.items()}
-        return _json(fields) if self._as_json else _text(record, fields)
+        return _json(fields) if self._as_json else _text(fields)
 
     def _fields(self, record: logging.LogRecord) -> _Fields:
         facts = {k: v for k, v in vars(record).items() if k not in _STANDARD and v is not None}
-        fields: _Fields = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": _message(record),
-        }
+        fields = _least(record)
         if request := facts.pop("request", None) or request_in_hand():
-            fields["request"] = request
+            fields["request"] = _plain(request)
         fields |= {name: _plain(fact) for name, fact in facts.items() if name not in fields}
         if record.exc_info and record.exc_info[0]:
             fields["exception"] = self.formatException(record.exc_info)
@@ -56,9 +59,28 @@ class _Formatter(logging.Formatter):
         return fields
 
 
+def _least(record: logging.LogRecord) -> _Fields:
+    """Return what every line has, whatever else its record holds."""
+    return {
+        "time": _when(record).isoformat(timespec="milliseconds"),
+        "level": str(_plain(record.levelname)).lower(),
+        "logger": _plain(record.name),
+        "event": _message(record),
+    }
+
+
+def _when(record: logging.LogRecord) -> datetime:
+    try:
+        return datetime.fromtimestamp(record.created, UTC)
+    except (OverflowError, OSError, TypeError, ValueError):  # it is no time of this calendar
+        return datetime.now(UTC)
+
+
 def _plain(fact: object) -> object:
     """Return a fact as JSON can hold it."""
-    if isinstance(fact, str | int | float):
+    if isinstance(fact, str):
+        return fact
+    if isinstance(fact, int | float) and -_HUGE < fact < _HUGE:
         return fact
     try:
         return str(fact)
@@ -81,13 +103,13 @@ def _json(fields: _Fields) -> str:
     return _UNSAFE.sub(lambda found: rf"\u{ord(found[0]):04x}", line)
 
 
-def _text(record: logging.LogRecord, fields: _Fields) -> str:
+def _text(fields: _Fields) -> str:
     """Return the line and, each further in, the lines of a traceback, so that none looks like one of its own."""
-    when = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
     more = "\n".join(str(fields.pop(name)) for name in ("exception", "stack") if name in fields)
-    _, _, _, event, *facts = fields.items()
+    (_, when), (_, level), _, (_, event), *facts = fields.items()
     pairs = "".join(f" {name}={_quoted(value)}" for name, value in facts)
-    line = f"{when} {record.levelname:<7} {_visible(str(event[1]))}{_visible(pairs)}"
+    time = datetime.fromisoformat(str(when)).strftime("%H:%M:%S")
+    line = f"{time} {str(level).upper():<7} {_visible(str(event))}{_visible(pairs)}"
     return "\n    ".join([line, *map(_visible, more.split("\n") if more else ())])
 
 

@@ -53,7 +53,7 @@ class Metrics:
         )
         self._ledger = self._histogram("ledger_seconds", "Work of the ledger", _LEDGER_BUCKETS)
         self._failures = self._counter("ledger_failures", "Work that the ledger did not take")
-        self._reloads = self._counter("policy_reloads", "Newer policy files", "result")
+        self._reloads = self._counter("policy_reloads", "Changes of the policy file", "result")
         acks = self._histogram("ack_seconds", "Acks to Slack", _ACK_BUCKETS, "kind")
         slack = self._counter("slack_calls", "Calls of Slack's Web API", "method", "result")
         farewells = self._counter("slack_disconnects", "Connections that Slack ended", "reason")

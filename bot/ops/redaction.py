@@ -27,22 +27,24 @@ _HOOKS = "commands|actions|services|workflows|triggers"
 _SHAPES = tuple(
     re.compile(f"(?i){shape}")
     for shape in (
-        # Slack's tokens
-        rf"()(?:xox[a-z](?:(?:\.|{_ENCODED}2e)xox[a-z])?|xapp){_DASH}(?:\w|{_DASH})+",
+        # Slack's tokens; a cookie's is escaped
+        rf"()(?:xox[a-z](?:(?:\.|{_ENCODED}2e)xox[a-z])?|xapp){_DASH}(?:\w|{_DASH}|{_ENCODED}(?:2[bf]|3d))+",
+        # what somebody bears, if it is no word of a sentence
+        r"(bearer(?:[ \t]|%20){1,9})(?=[\w.~+/-]{0,64}\d)[\w.~+/=-]{16,}",
         # Slack's response_urls and webhooks
         rf"(hooks\.slack[\w.-]{{1,20}}{_SLASH})(?!\[){_BARE}",
         rf"(?<=[/f])()(?:{_HOOKS}){_SLASH}[TE]\w{{1,32}}{_SLASH}{_BARE}",
         # WeChat's tickets, refresh tokens and codes
         rf"()(?:ticket|refreshtoken|queryauthcode|preauthcode)(?:@|{_ENCODED}40){{3}}{_BARE}",
         # the password in an address; a database's may hold a slash
-        rf"(\w:{_SLASH}{{2}}[^\s:/@\"'<>\\]{{0,255}}:)[^\s/\"'<>]+(?=@)",
+        rf"(\w:{_SLASH}{{2}}[^\s:/@\"'<>\\]{{0,255}}:)[^\s/\"'<>]{{1,255}}(?=@)",
         rf"(postgres[\w+]{{0,20}}:{_SLASH}{{2}}[^\s:/@\"'<>\\]{{0,255}}:)[^\s\"'<>]{{1,255}}(?=@)",
         rf"(\w{_ENCODED}3a(?:{_ENCODED}2f){{2}}[^\s%\"'<>&]{{0,255}}{_ENCODED}3a)[^\s\"'<>&]{{1,255}}(?={_ENCODED}40)",
     )
 )
 _NAMES = (
     r"(?P<name>(?:access|refresh)_?token|verify_?ticket|app_?secret|authorization_?code|pre_?auth_?code|"
-    r"encryption_?key|aes_?key(?:_previous)?|trigger_?id|authorization)|(?P<word>ticket|secret|token|password|passwd|pwd)"
+    r"encryption_?key|aes_?key(?:_previous)?|trigger_?id|authorization)|(?P<word>ticket|secret|token|api[_-]?key|password|passwd|pwd)"
 )
 _NAMED = re.compile(
     rf"(?i)(?:{_NAMES}){_QUOTE}?[ \t]*"
@@ -58,7 +60,7 @@ _SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES})\Z")
 # One of them is in whatever a shape or a name finds; looking for them is fast, and few lines have one.
 _HINTS = (
     *("xox", "xapp", "token", "secret", "ticket", "auth", "passw", "pwd", "key", "%25", "@", "%40"),
-    *("trigger", "hooks.slack", *_HOOKS.split("|")),
+    *("bearer", "trigger", "hooks.slack", *_HOOKS.split("|")),
 )
 
 
@@ -116,8 +118,10 @@ def _end_of_quoted(text: str, named: re.Match[str]) -> int:
 def _end_of_bare(text: str, named: re.Match[str]) -> int:
     """Return where a value without quotes ends; it has none where a sentence or something nested goes on."""
     start = named.end()
+    if text[start : start + 1] in {"[", "{"}:  # asked first: the value might go on to the end
+        return start
     value = _UNQUOTED.match(text, start)
-    if value is None or text[start] in "[{" or value[0] in _NOTHING:
+    if value is None or value[0] in _NOTHING:
         return start
     if named["word"] and named["is"] == ":" and named["blank"] and not named["scheme"]:
         return start if _PLAIN.fullmatch(value[0]) else value.end()

@@ -1,13 +1,17 @@
 """Watch the loop: how late it comes to what is due."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 _EVERY = 1.0
 _TOO_LATE = 3.0  # seconds; by then Slack has given up on the ack
 _IN_A_ROW = 3  # a process that was frozen once, or a machine that slept, is not ill
+
+_log = logging.getLogger(__name__)
 
 
 class Watch:
@@ -31,9 +35,12 @@ class Watch:
             await self._sleep(_EVERY)
             lag = max(0.0, self._clock() - due)
             self._lags.append(lag)
-            self._lagged(lag)
-            for look in looks:
-                look()
+            due_now: tuple[Callable[[], object], ...] = (partial(self._lagged, lag), *looks)
+            for look in due_now:
+                try:
+                    look()
+                except Exception:  # noqa: BLE001  # nobody would watch any more
+                    _log.exception("unforeseen error")
 
     def trouble(self) -> str | None:
         """Return that the loop was too late several times in a row."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot import __version__
 from bot.playground.slack import LocalSlack, Message, ServerError
 from bot.playground.stage import APPID, OWNER, chain_environment, environment, slack_environment
 from bot.playground.wechat import Code, Hang, LocalWeChat
@@ -111,6 +112,35 @@ async def test_at_debug_each_request_is_found_by_its_id_and_no_secret_is(
     [retried] = [line for line in lines if line["event"] == "retried"]
     assert (retried["request"], retried["user"]) == (failed, REQUESTER)
     assert about(process, retried["detail"])[:2] == ["accepted", "placed"]
+
+
+@pytest.mark.parametrize("how", ["socket mode", "http"])
+@pytest.mark.parametrize("environ", ["token server"], indirect=True)
+async def test_a_run_begins_and_ends_in_the_log(
+    slack: LocalSlack,
+    environ: dict[str, str],
+    tmp_path: Path,
+    unused_tcp_port: int,
+    how: str,
+) -> None:
+    if how == "http":
+        del environ["SLACK_APP_TOKEN"]
+        environ["SLACK_SIGNING_SECRET"] = slack.world.signing_secret
+        environ["PORT"] = str(unused_tcp_port)
+    async with bot(environ | {"LOG_LEVEL": "INFO"}, tmp_path) as process:
+        await process.stop(signal.SIGTERM)
+    started, *_, stopping, stopped = [
+        line for line in lines_of(process) if line["logger"] == "bot.cli"
+    ]
+    facts = {name: started.get(name) for name in ("event", "level", "version", "how", "database")}
+    assert facts == {
+        "event": "started",
+        "level": "info",
+        "version": __version__,
+        "how": how,
+        "database": "sqlite",
+    }
+    assert [stopping["event"], stopped["event"]] == ["stopping", "stopped"]
 
 
 @pytest.mark.parametrize("environ", ["token server"], indirect=True)

@@ -30,6 +30,9 @@ from tests.scenes import ALLOW, CONFIRM
 SILENT = {"ledger": "it did not take the last sign of life"}
 APART = {"slack": "Socket Mode is not connected"}
 FIRST_TRY = 'share_env_renewals_total{link="platform",result="no-ticket"}'
+OLD_POLICY = {
+    "policy": "the policy file is gone or has a mistake; the old policy is in force, see the log"
+}
 NO_TICKET = {"ticket": "there is no good ticket from WeChat"}
 
 
@@ -77,7 +80,7 @@ def test_without_a_ticket_nothing_can_be_renewed(
 def test_of_a_refused_policy_nothing_is_told_that_could_name_somebody() -> None:
     assert refusal(None) is None
     told = refusal(["policy.toml: test 1: U012ABCDEF may share prod-1.", "another"])
-    assert told == "a newer file was refused, see the log for what is wrong with it"
+    assert told == OLD_POLICY["policy"]
 
 
 async def test_a_task_has_died_only_if_it_ended_with_an_error() -> None:
@@ -166,6 +169,28 @@ async def test_the_loop_is_ill_if_it_is_late_again_and_again(lags: list[float], 
     assert watch.trouble() == ("the loop does not keep up" if ill else None)
 
 
+async def test_whoever_looks_and_fails_keeps_nobody_else_from_looking(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock, slept, looks = Clock(), list[float](), list[bool]()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock.now += 9
+        if len(slept) > 3:
+            raise asyncio.CancelledError
+
+    def fails(*_: float) -> None:
+        raise RuntimeError("made up")
+
+    watch = Watch(fails, clock, sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await watch.keep(fails, lambda: looks.append(True))
+    assert looks == [True] * 3
+    assert [record.message for record in caplog.records] == ["unforeseen error"] * 6
+    assert watch.trouble() == "the loop does not keep up"
+
+
 # A running bot.
 
 
@@ -193,7 +218,7 @@ async def test_it_is_not_ready_without_its_ledger_and_nobody_who_asks_waits_for_
         await served.becomes(200, {})
 
 
-async def test_it_stays_ready_under_the_old_policy_and_tells_that_a_newer_one_was_refused(
+async def test_it_stays_ready_under_the_old_policy_and_tells_that_the_file_is_not_in_force(
     listening: dict[str, str], nature: Nature, served: Served, tmp_path: Path
 ) -> None:
     path, asked = tmp_path / "policy.toml", asyncio.Event()
@@ -203,9 +228,7 @@ async def test_it_stays_ready_under_the_old_policy_and_tells_that_a_newer_one_wa
         await served.becomes(200, {})
         path.write_text(f"{ALLOW}no_such_key = 1", encoding="utf-8")
         asked.set()
-        await served.becomes(
-            200, {"policy": "a newer file was refused, see the log for what is wrong with it"}
-        )
+        await served.becomes(200, OLD_POLICY)
         path.write_text(CONFIRM, encoding="utf-8")
         asked.set()
         await served.becomes(200, {})

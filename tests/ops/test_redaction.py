@@ -84,6 +84,17 @@ SECRETS: dict[str, tuple[str, str]] = {
         f"{{'Authorization': 'Bearer {BOT}'}}",
         "{'Authorization': 'Bearer [hidden]'}",
     ),
+    "token-that-somebody-bears": (
+        "curl -H 'X-Sent: Bearer abc.def-0123456789' said 401",
+        "curl -H 'X-Sent: Bearer [hidden]' said 401",
+    ),
+    "token-that-somebody-bears-in-an-address": (
+        "?a=Bearer%20abcdefghijklmno0&b=c",
+        "?a=Bearer%20[hidden]&b=c",
+    ),
+    "header-with-a-token": ("X-Auth-Token: abc-like, a: 1", "X-Auth-Token: [hidden], a: 1"),
+    "header-with-a-key": ("x-api-key: abc-like", "x-api-key: [hidden]"),
+    "key-in-json": ('{"apiKey": "a b", "c": 1}', '{"apiKey": "[hidden]", "c": 1}'),
     "header-in-a-list": ("[('Authorization', 'abc')]", "[('Authorization', '[hidden]')]"),
     "header-in-a-list-of-bytes": (
         "[(b'authorization', b'Bearer abc')]",
@@ -130,6 +141,10 @@ SECRETS: dict[str, tuple[str, str]] = {
         r'{"url":"wss:\/\/wss-primary.slack.com\/link\/?ticket=[hidden]"}',
     ),
     "token-of-slack-in-an-address": ("?t=xoxb%2D1%2d2%252d3&a=b", "?t=[hidden]&a=b"),
+    "token-of-slack-in-a-cookie": (
+        "Cookie: d=xoxd-abc%2Fdef%2bg%3D%253D; b=1",
+        "Cookie: d=[hidden]; b=1",
+    ),
     "token-of-slack-with-escapes": (r'"xoxb\u002d1-AbC"', '"[hidden]"'),
     "value-with-blanks-and-commas": (
         '{"access_token": "one two, three; four", "a": 1}',
@@ -205,6 +220,7 @@ def test_what_is_clean_stays_as_it_is(line: str, expected: str) -> None:
         "env=prod-token-1 appid=wx5fe6bb43205e9e70 request=7kq2mhx4",
         '{"env": "prod-token", "appid": "wx5fe6bb43205e9e70"}',
         '{"env": "my-secret", "who": "U012ABCDEF"}',
+        '{"env": "an-api-key", "who": "U012ABCDEF"}',
         "invalid credential, access_token is invalid or not latest, rid: 5f3a1c2b-1a2b3c4d-5e6f",
         "errcode 40001, errmsg: invalid credential",
         "POST https://api.weixin.qq.com/tcb/shareenv said 200",
@@ -213,6 +229,7 @@ def test_what_is_clean_stays_as_it_is(line: str, expected: str) -> None:
         "GET https://tokens.example:8443/one, ask ann@example.com",
         "postgresql+psycopg://h/db and sqlite:///share-env.db",
         "authorization was refused",
+        "a bearer must be asked; Bearer authentication-is-required, bearer tokens expire in 7200",
         "token renewed",
         "no ticket: WeChat is asked to push one",
         "password authentication failed for user bot",
@@ -446,6 +463,8 @@ PIECES = (
     *("https://a.example/x/", "http:", "wss://", "https://a.example/x?token=", "\\", "\"'", " "),
     *("token='", 'token=\\"', "token: ", "token \t", "token\\", "authorization", "xox", "%25"),
     *("postgres://a:", "x://a:", "@", "%3a", "a%3a%2f%2fb%3a", "hooks.slack.com/", "commands/T1/"),
+    *("token=[", "token={", "a:%2f%2fx:", "postgres:%2f%2fa:"),
+    *("Bearer ", "Bearer%20", "Bearer+a1", "xoxd-%2", "x-api-key: "),
 )
 
 
