@@ -9,7 +9,7 @@ CHECKS = (
     *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
     *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
     *("ledger", "ledger-write", "disk", "callback", "ticket", "platform-token", "owner-token"),
-    *("encryption", "wechat", "clock", "proxies"),
+    *("encryption", "wechat", "listener", "clock", "proxies"),
 )
 """The names that a finding can have, in the order in which they are told; programs rely on them."""
 

@@ -10,6 +10,7 @@ from bot.nature import Nature
 from bot.ops.check import Finding, unchecked, wrong
 from bot.ops.check_chain import check_chain
 from bot.ops.check_ledger import Looked, check_ledger
+from bot.ops.check_listener import check_listener
 from bot.ops.check_machine import check_clock, check_proxies
 from bot.ops.check_policy import check_policy
 from bot.ops.check_settings import check_settings
@@ -38,8 +39,8 @@ async def examine(environ: Mapping[str, str], nature: Nature | None = None) -> l
     heard = Heard(nature.now)
     async with session(heard) as http:
         looking = asyncio.create_task(_ledger(parts))
-        (told, of_slack), of_wechat = await asyncio.gather(
-            _slack(parts, http, heard), _wechat(parts, http, looking, nature)
+        (told, of_slack), of_wechat, of_listener = await asyncio.gather(
+            _slack(parts, http, heard), _wechat(parts, http, looking, nature), _listener(parts)
         )
         looked = await looking
     policy = parts.policy.policy if parts.policy else None
@@ -51,6 +52,7 @@ async def examine(environ: Mapping[str, str], nature: Nature | None = None) -> l
         *looked.findings,
         *_surely("callback", lambda: _chain(parts, looked)),
         *of_wechat,
+        *of_listener,
         *_surely("clock", lambda: [check_clock(parts, heard.ahead)]),
         *_surely("proxies", lambda: check_proxies(environ)),
     ]
@@ -91,6 +93,13 @@ async def _wechat(
             return await check_wechat(client, parts.wechat_url, owners, read)
     except Exception as error:  # noqa: BLE001  # likewise
         return [_broken("wechat", error)]
+
+
+async def _listener(parts: Parts) -> list[Finding]:
+    try:
+        return await check_listener(parts.listener)
+    except Exception as error:  # noqa: BLE001  # likewise
+        return [_broken("listener", error)]
 
 
 def _chain(parts: Parts, looked: Looked) -> Iterable[Finding]:
