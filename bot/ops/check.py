@@ -41,13 +41,11 @@ def wrong(name: str, found: str, fix: str) -> Finding:
     return Finding(name, "wrong", found, fix)
 
 
-def unchecked(name: str, why: str) -> Finding:
-    """Return that a check could not be made, because of what another check reports."""
-    return warning(
-        name,
-        f"not checked: {why}",
-        "See to what another line says is wrong, then run the doctor again.",
-    )
+def unchecked(name: str, why: str, *first: str) -> Finding:
+    """Return that a check could not be made, because of what the checks `first` report."""
+    lines = " and ".join(f"`{check}`" for check in first)
+    fix = f"Correct {lines} first, then run the doctor again."
+    return warning(name, f"not checked: {why}", fix)
 
 
 def wrong_by(name: str, sentence: str) -> Finding:

@@ -13,7 +13,7 @@ from bot.slack.api import Answered, Refused
 def check_policy(tested: Tested | None, told: SlackAnswers) -> Iterator[Finding]:
     """Yield what is wrong with the policy; who is there and active is what Slack told."""
     if tested is None:
-        yield unchecked("policy-tests", "there is no policy that can be read")
+        yield unchecked("policy-tests", "there is no policy that can be read", "settings")
         return
     policy = tested.policy
     yield from _tests(tested)

@@ -23,6 +23,7 @@ from bot.settings import Parts, read_parts
 from bot.token_settings import PlatformSettings
 from bot.wechat.client import http_client
 
+_INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
 _HIDDEN = "[hidden]"
 _SHORTEST = 6  # letters of a secret that is looked for
 
@@ -82,7 +83,7 @@ async def _wechat(
     parts: Parts, http: aiohttp.ClientSession, looking: asyncio.Task[Looked], nature: Nature
 ) -> list[Finding]:
     if parts.tokens is None or parts.wechat_url is None or parts.policy is None:
-        return [unchecked("wechat", "the settings say not which token of whom, or not where")]
+        return [unchecked("wechat", _INCOMPLETE, "settings")]
     owners = parts.policy.policy.all_owners
     try:
         async with http_client(http) as client:
@@ -90,7 +91,8 @@ async def _wechat(
             in_ledger = isinstance(parts.tokens, PlatformSettings)
             kept = (await looking).kept if in_ledger else None
             read = reader(client, parts.tokens, kept, nature)
-            return await check_wechat(client, parts.wechat_url, owners, read)
+            lacking = "ledger" if in_ledger and kept is None else "owner-token"
+            return await check_wechat(client, parts.wechat_url, owners, read, lacking)
     except Exception as error:  # noqa: BLE001  # likewise
         return [_broken("wechat", error)]
 
