@@ -48,6 +48,9 @@ def examine(path: str | None, tested: Tested | None, problems: Sequence[str]) ->
     for problem in problems:
         yield wrong_by("policy-file", problem)
     if tested is None:
+        others = "policy-reach, policy-approvers and policy-owners"
+        fix = "Correct the lines above, then run it again."
+        yield warning("policy-tests", f"not checked, nor are {others}", fix)
         return
     if not problems:
         yield ok("policy-file", f"{path or 'the settings'}: rules: {len(tested.policy.rules)}")

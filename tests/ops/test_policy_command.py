@@ -111,6 +111,8 @@ def test_every_mistake_of_a_file_is_told_with_its_place_and_its_fix(run: Run) ->
             "   → Copy it from the person's Slack profile: U….\n"
             "❌ policy-file: policy.toml: rule 1, effect: “yes” is not possible here\n"
             "   → Write allow, approve or deny.\n"
+            "⚠️ policy-tests: not checked, nor are policy-reach, policy-approvers and policy-owners\n"
+            "   → Correct the lines above, then run it again.\n"
         ),
     )
 
@@ -215,6 +217,15 @@ def test_two_policies_at_once_are_wrong(run: Run) -> None:
     code, out, _ = run(ALLOW, {"SHARE_ENV_ALLOWED_USERS": "U0BOB"})
     assert code == 1
     assert "❌ policy-file: There is a policy file (policy.toml) and there are SHARE_ENV" in out
+
+
+def test_a_folder_in_place_of_a_file_is_named_with_what_is_to_be_done(run: Run) -> None:
+    code, out, _ = run(file=".")
+    assert code == 1
+    assert out.startswith(
+        "❌ policy-file: The policy file “.” cannot be read: it is not a file\n"
+        "   → Correct the path: it has to name the file itself.\n"
+    )
 
 
 @pytest.mark.parametrize("file", [None, "nowhere.toml", f"{'x' * 5000}.toml"])
@@ -349,7 +360,7 @@ def test_an_answer_by_a_policy_that_the_bot_would_refuse_says_so_first(run: Run)
     assert out.startswith("❌ policy-tests: test 1: ")
     assert "Decision: confirm first" in out
     code, out, _ = run("rule = 1", **about("test-1"))
-    assert (code, out.count("\n")) == (1, 2)
+    assert (code, out.count("\n")) == (1, 4)
     assert out.startswith("❌ policy-file: policy.toml: rule: it must be a list")
 
 
