@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.policy import Policy
 from bot.policy.lint import Remark
 
 CHECKS = (
@@ -57,6 +58,12 @@ def wrong_by(name: str, sentence: str) -> Finding:
 def remarked(remark: Remark) -> Finding:
     """Return what the policy alone tells about itself."""
     return Finding(remark.name, "wrong" if remark.wrong else "warning", remark.found, remark.fix)
+
+
+def owned(policy: Policy) -> str:
+    """Return who owns the envs of a policy in which none is without."""
+    known = listed(list(policy.all_owners))
+    return f"{known}; every env that rules name has an owner" if known else "no rule needs one"
 
 
 def listed(words: list[str], most: int = 10) -> str:
