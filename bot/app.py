@@ -127,7 +127,7 @@ async def _reachable(  # noqa: PLR0913, PLR0917  # what is opened to the outside
         try:
             how.append(f"at {await serve(stack, running, metrics)}")
         except CannotListenError as error:
-            raise CannotStartError((str(error),), wrong_setup=True) from error
+            raise CannotStartError((str(error),), wrong_setup=not error.taken) from error
     if socket:
         if not await socket.open():
             problem = (
@@ -186,7 +186,7 @@ async def _ledger(
             transacted=observers.transacted,
         )
     except CannotOpenError as error:
-        raise CannotStartError((str(error),), wrong_setup=True) from error
+        raise CannotStartError((str(error),), wrong_setup=not error.passing) from error
     stack.push_async_callback(ledger.close)
     try:
         await ledger.start()

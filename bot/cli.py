@@ -11,13 +11,15 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import chain
 
 from bot import __version__
 from bot.environ import environment
 from bot.ops.logs import set_up
 from bot.ops.redaction import Redactor
 from bot.ops.uncaught import log_uncaught
-from bot.settings import DEFAULT_DATABASE, Settings, load
+from bot.outcome import OUTCOMES
+from bot.settings import DEFAULT_DATABASE, Settings, load, read_parts
 
 _FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
 
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     audit.add_argument("--user", metavar="ID", help="of this Slack user, such as U012ABCDEF")
     audit.add_argument("--env", help="about this env")
     audit.add_argument("--appid", help="about this appid")
-    audit.add_argument("--outcome", help="shared, failed, unknown, denied or mistake")
+    audit.add_argument("--outcome", choices=(*OUTCOMES, "mistake"), help="that ended so")
     audit.add_argument("--format", choices=("table", "csv", "jsonl"), default="table")
     audit.add_argument(
         "--delete-before",
@@ -187,8 +189,9 @@ def _audit(given: argparse.Namespace) -> int:
     from bot.ledger.opening import CannotOpenError  # noqa: PLC0415
     from bot.ops.tables import write_rows  # noqa: PLC0415
 
+    environ = environment()
     try:
-        engine = open_for_audit(environment().get("DATABASE_URL") or DEFAULT_DATABASE)
+        engine = open_for_audit(environ.get("DATABASE_URL") or DEFAULT_DATABASE)
         if given.delete_before:
             requests, events = delete_before(engine, given.delete_before)
             print(
@@ -196,9 +199,13 @@ def _audit(given: argparse.Namespace) -> int:
             )
         else:
             wanted = Wanted(given.since, given.user, given.env, given.appid, given.outcome)
-            write_rows(read(engine, wanted), given.format)
+            rows = read(engine, wanted)
+            if (first := next(rows, None)) is None:
+                print("No events match.", file=sys.stderr)
+            else:
+                write_rows(chain([first], rows), given.format)
     except CannotOpenError as error:
-        return _complain([str(error)])
+        return _complain([Redactor(read_parts(environ).secrets()).clean(str(error))])
     return _FINE
 
 

@@ -3,19 +3,22 @@
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from dotenv.parser import Original, parse_stream
 
 
 def environment() -> dict[str, str]:
     """Return the process's environment on top of the `.env` in the working directory.
 
-    A `.env` that is there and cannot be read ends the process with a sentence and exit code 2, a wrong setup's.
+    A `.env` that is there and cannot be read, or a line of it, ends the process with a sentence and exit code 2, a
+    wrong setup's: a line that is passed over might be the one that says from where people may share.
     """
     path = Path(".env")
     try:
@@ -23,10 +26,23 @@ def environment() -> dict[str, str]:
         text = path.read_text("utf-8-sig", errors="replace") if path.is_file() else ""
     except OSError as error:
         fix = "Let the bot's user read it, or take it away."
-        sys.stderr.write(f".env cannot be read: {error.strerror}. {fix}\n")
-        raise SystemExit(2) from None
+        _end([f".env cannot be read: {error.strerror}. {fix}"])
+    bad = [_number(found.original) for found in parse_stream(StringIO(text)) if found.error]
+    if bad:
+        _end([f".env, line {number}, is not NAME=value. Correct it." for number in bad])
     file = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
     return {**file, **os.environ}
+
+
+def _number(original: Original) -> int:
+    """Return a line's number; blank lines before it belong to it."""
+    blank = len(original.string) - len(original.string.lstrip())
+    return original.line + original.string[:blank].count("\n")
+
+
+def _end(problems: Sequence[str]) -> NoReturn:
+    sys.stderr.writelines(f"{problem}\n" for problem in problems)
+    raise SystemExit(2)
 
 
 class Reader:

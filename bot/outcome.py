@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import Literal, get_args
 
 from bot.guidance import Again, Guidance
 from bot.link import Link
@@ -131,6 +131,9 @@ Called = Shared | Failed | Unknown
 """How a request ended that was to be carried out."""
 
 Outcome = Called | Rejected | Cancelled | Expired | Denied | Skipped | Finished
+
+OUTCOMES = tuple(kind.__name__.lower() for kind in get_args(Outcome))
+"""What each is called in the ledger."""
 
 
 def doubted(outcome: Called) -> Called:

@@ -14,9 +14,10 @@ _MOST_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class NoText:
-    """Why there is nothing to read in a policy file."""
+    """Why there is nothing to read in a policy file, and the fix."""
 
     why: str
+    fix: str
 
 
 Content = str | NoText
@@ -59,15 +60,16 @@ def content_of(path: Path) -> Content:
     try:
         content = _bytes_of(path)
     except OSError as error:
-        return NoText(error.strerror or type(error).__name__)
+        why = error.strerror or type(error).__name__
+        return NoText(why, "Put it there, let the bot's user read it, or correct the path.")
     if content is None:
-        return NoText("it is not a file")
+        return NoText("it is not a file", "Correct the path: it has to name the file itself.")
     if len(content) > _MOST_BYTES:
-        return NoText("it has more than a million bytes")
+        return NoText("it has more than a million bytes", "Make it shorter.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return NoText("it is not UTF-8 text")
+        return NoText("it is not UTF-8 text", "Save it as UTF-8.")
 
 
 def _bytes_of(path: Path) -> bytes | None:
@@ -86,8 +88,7 @@ def _bytes_of(path: Path) -> bytes | None:
 def read_content(path: Path, content: Content, default_owner: str | None) -> Tested | list[str]:
     """Return the policy in a file's content, also where its own tests fail, or one sentence for each mistake."""
     if isinstance(content, NoText):
-        fix = "Put it there, or correct the path."
-        return [f"POLICY_FILE {path} cannot be read: {content.why}. {fix}"]
+        return [f"The policy file “{path}” cannot be read: {content.why}. {content.fix}"]
     tested = read_and_test(content, default_owner)
     if isinstance(tested, Tested):
         return replace(tested, failed=tuple(f"{path}: {failure}" for failure in tested.failed))

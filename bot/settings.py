@@ -114,6 +114,14 @@ def _passwords(database_url: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where the bot listens for HTTP."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """The settings part by part, for whoever looks into what is wrong; None for what cannot be used.
 
@@ -125,6 +133,7 @@ class Parts:
     policy: Tested | None
     database_url: str = field(repr=False)
     wechat_url: str | None
+    listener: Address | None
     problems: tuple[str, ...]
     whole: Settings | None
 
@@ -158,7 +167,11 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     timeout = read.number("WECHAT_TIMEOUT", 10, 0.1, 60)
     language = _language(read)
     host = read.text("HOST") or "127.0.0.1"
+    before = len(read.problems)
     port = int(read.number("PORT", 3000, 1, 65535, whole=True))
+    port_is_set = read.text("PORT") is not None
+    listens = port_is_set or isinstance(tokens, PlatformSettings) or (slack and not slack.app_token)
+    listener = Address(host, port) if listens and len(read.problems) == before else None
     level = read.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR") or "INFO"
     log_format = read.choice("LOG_FORMAT", "text", "json")
     grace = read.number("SHUTDOWN_GRACE", 10, 0, 600)
@@ -178,9 +191,10 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             level,
             log_format,
             grace,
-            read.text("PORT") is not None,
+            port_is_set,
         )
-    return Parts(slack, usable, tested, database_url, safe_url, tuple(read.problems), whole)
+    problems = tuple(read.problems)
+    return Parts(slack, usable, tested, database_url, safe_url, listener, problems, whole)
 
 
 def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list[str]:

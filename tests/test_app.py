@@ -198,9 +198,10 @@ async def test_a_second_bot_on_the_same_file_does_not_start(
     environ: dict[str, str], nature: Nature
 ) -> None:
     async with running(settings_of(environ), nature):
-        with pytest.raises(CannotStartError, match="Another share-env-bot already uses"):
+        with pytest.raises(CannotStartError, match="Another share-env-bot already uses") as caught:
             async with running(settings_of(environ), nature):
                 pass
+    assert not caught.value.wrong_setup
 
 
 async def test_a_port_in_use_is_named_with_the_fix(
@@ -215,7 +216,7 @@ async def test_a_port_in_use_is_named_with_the_fix(
             with pytest.raises(CannotStartError, match=r"PORT .* Choose others") as caught:
                 async with running(settings, nature):
                     pass
-    assert caught.value.wrong_setup
+    assert not caught.value.wrong_setup
 
 
 # Leaving.

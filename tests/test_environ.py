@@ -89,6 +89,23 @@ def test_a_file_that_cannot_be_read_ends_the_process_with_a_sentence(
     assert (said.out, said.err) == ("", f".env cannot be read: {reason}. {fix}\n")
 
 
+def test_a_line_that_says_nothing_ends_the_process_with_a_sentence_and_shows_no_value(
+    dotenv: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dotenv.write_text("# mine\nSLACK_BOT_TOKEN xoxb-1\n\nA_ONE='xoxb-2\nexport A_TWO=z\nA_THREE\n")
+    with pytest.raises(SystemExit) as caught:
+        environment()
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.splitlines()) == (
+        "",
+        [
+            ".env, line 2, is not NAME=value. Correct it.",
+            ".env, line 4, is not NAME=value. Correct it.",
+        ],
+    )
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_file_of_somebody_else_ends_the_process_with_a_sentence(dotenv: Path) -> None:
     dotenv.write_text("SLACK_BOT_TOKEN=xoxb-1\n")

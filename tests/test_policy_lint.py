@@ -24,7 +24,7 @@ from bot.policy import (
     owner_of,
 )
 from bot.policy.globs import can_match_appid, can_match_env
-from bot.policy.lint import Remark, approvals, ownerless, owners, reach, untested
+from bot.policy.lint import Remark, approvals, ownerless, owners, reach, unowned, untested
 from bot.policy.reach import shadowed
 from bot.policy.trials import Trial
 from tests.test_policy import GROUPS, HERE, IDS, JUST_ANN, POLICIES, RULES, THERE, ask, users
@@ -175,6 +175,48 @@ def test_envs_named_in_whole_that_no_owner_owns_are_named() -> None:
     assert ownerless(replace(policy, default_owner=B)) == []
 
 
+def lets(name: str, globs: str) -> tuple[str, bool]:
+    what = f"{globs}, which “{name}” lets people share"
+    return f"no [[owner]] has {what}, and WECHAT_AUTHORIZER_APPID is not set here", False
+
+
+@pytest.mark.parametrize(
+    ("rules", "owned", "found"),
+    [
+        pytest.param((rule(envs=("prod-*",)),), ("prod-*",), [], id="the same glob"),
+        pytest.param((rule(envs=("prod-*",)),), ("*",), [], id="a wider one"),
+        pytest.param((rule(),), ("prod-*",), [], id="a narrower one"),
+        pytest.param((rule(envs=("prod-*",)),), ("prod-1",), [], id="one env of it"),
+        pytest.param((rule(envs=("*-eu", "p[a-c]?")),), ("prod-*",), [], id="one that may overlap"),
+        pytest.param((rule(),), (), [lets("r", "*")], id="no owner at all"),
+        pytest.param(
+            (rule("a", envs=("live-*", "prod-*", "test-?")), rule("b", envs=("live-*",))),
+            ("prod-*",),
+            [lets("a", "live-*, test-?"), lets("b", "live-*")],
+            id="others by their beginnings",
+        ),
+        pytest.param(
+            (rule(envs=("*-live", "*-prod")),),
+            ("*-prod",),
+            [lets("r", "*-live")],
+            id="by their ends",
+        ),
+        pytest.param(
+            (rule(envs=("live-*",)),), ("prod-1", "lives"), [lets("r", "live-*")], id="single envs"
+        ),
+        pytest.param((Rule("r", Effect.DENY),), (), [], id="a denial"),
+        pytest.param((rule(envs=("live_*",)),), (), [], id="what can match no env"),
+        pytest.param((rule(envs=("live-1",)),), (), [], id="an env named in whole"),
+    ],
+)
+def test_globs_of_envs_that_no_owner_has_are_named_with_their_rules(
+    rules: tuple[Rule, ...], owned: tuple[str, ...], found: list[tuple[str, bool]]
+) -> None:
+    policy = Policy(rules, tuple(Owner(A, (env,)) for env in owned))
+    assert told(unowned(policy)) == found
+    assert told(unowned(replace(policy, default_owner=B))) == []
+
+
 def test_rules_that_decide_in_no_test_are_told_but_for_denials() -> None:
     tried, other = rule("tried", users("U0ANN"), envs=("prod-*",)), rule("other")
     policy = Policy((Rule("no live", Effect.DENY, envs=("live-*",)), tried, other))
@@ -274,6 +316,17 @@ def test_a_glob_that_something_fits_is_never_called_impossible(
     assert can_match_env(other) or not fnmatchcase(env, other)
 
 
+@given(globs_of(ENVS), globs_of(ENVS))
+@example(("a-1", "a-*"), ("a-2", "*-2"))
+def test_an_env_that_is_said_to_have_no_owner_has_none(
+    of_rule: tuple[str, str], of_owner: tuple[str, str]
+) -> None:
+    policy = Policy((rule(envs=(of_rule[1],)),), (Owner(A, (of_owner[1],)),))
+    fitting = [env for env in (of_rule[0], of_owner[0]) if fnmatchcase(env, of_rule[1])]
+    if list(unowned(policy)):
+        assert {owner_of(policy, env) for env in fitting} <= {None}
+
+
 @given(st.text(max_size=300))
 def test_any_text_is_a_possible_glob_or_not(glob: str) -> None:
     assert not is_appid(glob) or can_match_appid(glob)
@@ -297,7 +350,7 @@ def test_any_policy_is_looked_at_and_told_about_in_sentences(
     policy: Policy, owned: tuple[Owner, ...], default: str | None
 ) -> None:
     whole = replace(policy, owners=owned, default_owner=default)
-    for remark in [*reach(whole), *approvals(whole), *owners(whole)]:
+    for remark in [*reach(whole), *approvals(whole), *owners(whole), *unowned(whole)]:
         assert remark.found
         assert not remark.found.endswith(".")
         assert re.fullmatch(r"[A-Z].*\.", remark.fix)

@@ -243,7 +243,14 @@ def unreadable(path: Path) -> None:
     path.symlink_to("/proc/self/mem")  # which even root cannot read at its beginning
 
 
-CANNOT = "POLICY_FILE {path} cannot be read: {why}. Put it there, or correct the path."
+NOT_THERE = "Put it there, let the bot's user read it, or correct the path."
+NO_FILE = "Correct the path: it has to name the file itself."
+
+
+def cannot(why: str, fix: str = NOT_THERE) -> list[str]:
+    return [f"The policy file “{{path}}” cannot be read: {why}. {fix}"]
+
+
 BAD: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "no TOML": (
         write(b"[[rule"),
@@ -280,21 +287,21 @@ BAD: dict[str, tuple[Callable[[Path], None], list[str]]] = {
             )
         ],
     ),
-    "removed": (Path.unlink, [CANNOT.replace("{why}", "No such file or directory")]),
-    "a folder": (a_folder, [CANNOT.replace("{why}", "it is not a file")]),
-    "a pipe that nobody writes to": (a_pipe, [CANNOT.replace("{why}", "it is not a file")]),
+    "removed": (Path.unlink, cannot("No such file or directory")),
+    "a folder": (a_folder, cannot("it is not a file", NO_FILE)),
+    "a pipe that nobody writes to": (a_pipe, cannot("it is not a file", NO_FILE)),
     "a link to itself": (
         a_link_to_itself,
-        [CANNOT.replace("{why}", "Too many levels of symbolic links")],
+        cannot("Too many levels of symbolic links"),
     ),
-    "unreadable": (unreadable, [CANNOT.replace("{why}", "Input/output error")]),
+    "unreadable": (unreadable, cannot("Input/output error")),
     "too big": (
         write(FIRST.encode() + b"#" * 1_000_000),
-        [CANNOT.replace("{why}", "it has more than a million bytes")],
+        cannot("it has more than a million bytes", "Make it shorter."),
     ),
     "in another encoding": (
         write(b"# caf\xe9\n" + SECOND.encode()),
-        [CANNOT.replace("{why}", "it is not UTF-8 text")],
+        cannot("it is not UTF-8 text", "Save it as UTF-8."),
     ),
 }
 

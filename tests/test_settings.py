@@ -324,22 +324,27 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
         without_people(POLICY_FILE="no.toml"),
         [
             (
-                "POLICY_FILE no.toml cannot be read: No such file or directory. "
-                "Put it there, or correct the path."
+                "The policy file “no.toml” cannot be read: No such file or directory. "
+                "Put it there, let the bot's user read it, or correct the path."
             )
         ],
     ),
     "a policy file that is a directory": (
         without_people(POLICY_FILE="."),
-        ["POLICY_FILE . cannot be read: it is not a file. Put it there, or correct the path."],
+        [
+            (
+                "The policy file “.” cannot be read: it is not a file. "
+                "Correct the path: it has to name the file itself."
+            )
+        ],
     ),
     "a policy in both ways": (
         changed(POLICY_FILE="no.toml"),
         [
             f"There is a policy file (no.toml) {ONE_WAY}",
             (
-                "POLICY_FILE no.toml cannot be read: No such file or directory. "
-                "Put it there, or correct the path."
+                "The policy file “no.toml” cannot be read: No such file or directory. "
+                "Put it there, let the bot's user read it, or correct the path."
             ),
         ],
     ),
@@ -409,12 +414,7 @@ IN_FILE: dict[str, tuple[dict[str, str], bytes, list[str]]] = {
     "another encoding": (
         without_people(),
         b"# caf\xe9\n" + RULE.encode(),
-        [
-            (
-                "POLICY_FILE policy.toml cannot be read: it is not UTF-8 text. "
-                "Put it there, or correct the path."
-            )
-        ],
+        [("The policy file “policy.toml” cannot be read: it is not UTF-8 text. Save it as UTF-8.")],
     ),
     "problems in the file, each with its name": (
         without_people(LOG_FORMAT="xml"),

@@ -5,19 +5,24 @@ postgresql.org, "Advisory Locks", "Client Connection Defaults", "Database Connec
 """
 
 import fcntl
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, delete, event, false, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from bot.ledger.schema import HEAD, metadata, replicas
 
 _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
 _BUSY_SECONDS = 1.5
+_PASSING = ("08", "53", "57")  # no connection, not enough of something, somebody's intervention
+_WRONG_ADDRESS = re.compile(
+    r"authentication failed|does not exist|pg_hba\.conf|no password supplied|invalid "
+)
 
 # Milliseconds. A lock is waited for shortly, because others wait behind whoever waits; a replica that froze within
 # a transaction loses it.
@@ -37,7 +42,14 @@ _TCP = {
 
 
 class CannotOpenError(Exception):
-    """The database cannot be used; the text is a sentence with the fix."""
+    """The database cannot be used; the text is a sentence with the fix.
+
+    `passing` if it may be otherwise in a moment though nobody corrects a setting.
+    """
+
+    def __init__(self, sentence: str, *, passing: bool = False) -> None:
+        super().__init__(sentence)
+        self.passing = passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,8 @@ def open_database(url: str) -> Opened:
     except (SQLAlchemyError, ValueError) as error:
         release()
         raise CannotOpenError(
-            f"DATABASE_URL cannot be opened ({reason_of(error)}). Check the address, the database and its rights."
+            f"DATABASE_URL cannot be opened ({reason_of(error)}). Check the address, the database and its rights.",
+            passing=_passes(error),
         ) from error
     return Opened(engine, engine.dialect.name == "sqlite", release)
 
@@ -110,6 +123,20 @@ def reason_of(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def _passes(error: Exception) -> bool:
+    """Tell whether the server is not there, not yet, or busy, rather than the address wrong; in doubt, yes.
+
+    Before there is a connection libpq gives no code, only words: the server's own, or its own about the way there.
+    """
+    if not isinstance(error, OperationalError):
+        return False
+    if name := getattr(error.orig, "sqlite_errorname", None):
+        return str(name).startswith(("SQLITE_BUSY", "SQLITE_FULL"))
+    if state := getattr(error.orig, "sqlstate", None):
+        return str(state).startswith(_PASSING)
+    return not _WRONG_ADDRESS.search(str(error.orig))
+
+
 def _is_memory(url: URL) -> bool:
     return url.database in {None, "", ":memory:"}
 
@@ -130,7 +157,8 @@ def _lock_file(url: URL) -> Callable[[], None]:
     except BlockingIOError as error:
         lock.close()
         raise CannotOpenError(
-            f"Another share-env-bot already uses {url.database}. Stop it, or use PostgreSQL for several replicas."
+            f"Another share-env-bot already uses {url.database}. Stop it, or use PostgreSQL for several replicas.",
+            passing=True,
         ) from error
     return lock.close
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.policy import Policy
 from bot.policy.lint import Remark
 
 CHECKS = (
     *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
     *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
     *("ledger", "ledger-write", "disk", "callback", "ticket", "platform-token", "owner-token"),
-    *("encryption", "wechat", "clock", "proxies"),
+    *("encryption", "wechat", "listener", "clock", "proxies"),
 )
 """The names that a finding can have, in the order in which they are told; programs rely on them."""
 
@@ -41,13 +42,11 @@ def wrong(name: str, found: str, fix: str) -> Finding:
     return Finding(name, "wrong", found, fix)
 
 
-def unchecked(name: str, why: str) -> Finding:
-    """Return that a check could not be made, because of what another check reports."""
-    return warning(
-        name,
-        f"not checked: {why}",
-        "See to what another line says is wrong, then run the doctor again.",
-    )
+def unchecked(name: str, why: str, *first: str) -> Finding:
+    """Return that a check could not be made, because of what the checks `first` report."""
+    lines = " and ".join(f"`{check}`" for check in first)
+    fix = f"Correct {lines} first, then run the doctor again."
+    return warning(name, f"not checked: {why}", fix)
 
 
 def wrong_by(name: str, sentence: str) -> Finding:
@@ -59,6 +58,12 @@ def wrong_by(name: str, sentence: str) -> Finding:
 def remarked(remark: Remark) -> Finding:
     """Return what the policy alone tells about itself."""
     return Finding(remark.name, "wrong" if remark.wrong else "warning", remark.found, remark.fix)
+
+
+def owned(policy: Policy) -> str:
+    """Return who owns the envs of a policy in which none is without."""
+    known = listed(list(policy.all_owners))
+    return f"{known}; every env that rules name has an owner" if known else "no rule needs one"
 
 
 def listed(words: list[str], most: int = 10) -> str:

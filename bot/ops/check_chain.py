@@ -17,7 +17,7 @@ _SEEN_LATELY = 30 * 60.0  # seconds; WeChat pushes a ticket every ten minutes
 def check_chain(kept: KeptTokens | None, owners: Sequence[str]) -> Iterator[Finding]:
     """Yield how each link of the chain stands."""
     if kept is None:
-        yield unchecked("callback", "the ledger cannot be read, or is not there yet")
+        yield unchecked("callback", "the ledger cannot be read, or is not there yet", "ledger")
         return
     yield _callback(kept[TICKET][0] if TICKET in kept else None)
     states = link_states({name: each for name, (each, _) in kept.items()}, owners)

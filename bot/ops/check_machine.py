@@ -22,7 +22,7 @@ def check_clock(parts: Parts, ahead: Mapping[str, float]) -> Finding:
         if url and f"{url}/".startswith(f"{origin}/")
     }
     if not told:
-        return unchecked("clock", "no server told the time")
+        return unchecked("clock", "no server told the time", "slack-bot", "wechat")
     found = "this machine's against " + ", ".join(
         f"{name}'s: {off:+.0f} s" for name, off in told.items()
     )
@@ -59,10 +59,12 @@ def _problems(proxies: Mapping[str, str], environ: Mapping[str, str]) -> Iterato
             f"{', '.join(sorted(proxies))} set, and HTTPS_PROXY not: WeChat is called past the proxy",
             fix,
         )
-    secure = proxies.get("https", "http://")
-    if urlsplit(secure).scheme != "http":
+    secure = proxies.get("https", "http://").lower()
+    if not secure.startswith("http://"):
+        # aiohttp passes over the first kind, and makes no connection with any other.
+        what = "is called without it" if secure.startswith("https://") else "cannot be called"
         fix = "Give the proxy's address as http://host:port; what passes through it is encrypted all the same."
-        yield f"HTTPS_PROXY {_host(secure)} is no http:// address, and not used for WeChat", fix
+        yield f"HTTPS_PROXY does not begin with http://, so WeChat {what}", fix
     if proxies and getproxies().get("no"):
         fix = "Let the proxy reach Slack."
         yield "NO_PROXY is set: Slack's library ignores it, and calls Slack through the proxy", fix

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 
-from bot.ops.check import Finding, listed, ok, remarked, unchecked, warning, wrong, wrong_by
+from bot.ops.check import Finding, listed, ok, owned, remarked, unchecked, warning, wrong, wrong_by
 from bot.ops.slack_answers import SlackAnswers
 from bot.policy import ANYONE, Approvers, Effect, Policy, Rule, Standing, Unreadable
 from bot.policy.file import Tested
-from bot.policy.lint import approval, ownerless, owners, reach
+from bot.policy.lint import approval, ownerless, owners, reach, unowned
 from bot.slack.api import Answered, Refused
 
 
 def check_policy(tested: Tested | None, told: SlackAnswers) -> Iterator[Finding]:
     """Yield what is wrong with the policy; who is there and active is what Slack told."""
     if tested is None:
-        yield unchecked("policy-tests", "there is no policy that can be read")
+        yield unchecked("policy-tests", "there is no policy that can be read", "settings")
         return
     policy = tested.policy
     yield from _tests(tested)
@@ -113,11 +113,10 @@ def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[
 
 
 def _owners(policy: Policy) -> Iterator[Finding]:
-    name, remarks, lost = "policy-owners", [*owners(policy)], ownerless(policy)
+    name, remarks, lost = "policy-owners", [*owners(policy), *unowned(policy)], ownerless(policy)
     yield from map(remarked, remarks)
     if lost:
         fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID."
         yield wrong(name, f"no mini program is known to own {listed(lost)}", fix)
     elif not remarks:
-        known = f"{listed(list(policy.all_owners))}; " if policy.all_owners else ""
-        yield ok(name, f"{known}no named env is without")
+        yield ok(name, owned(policy))

@@ -1,12 +1,14 @@
 """Check the settings: each that is missing or wrong, which kinds of token they hold, and which two are swapped."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from itertools import combinations
 
 from bot.environ import Reader
 from bot.ops.check import Finding, ok, warning, wrong, wrong_by
-from bot.settings import Parts
+from bot.settings import NAMES, Parts
 from bot.token_settings import FixedTokenSettings, TokenServerSettings, TokenSettings
 
 _NAME = "settings"
@@ -16,6 +18,8 @@ _KINDS = (
     (re.compile(r"[0-9a-f]{32}\Z"), "SLACK_SIGNING_SECRET"),
 )
 _ROTATES = "xoxe."
+_OURS = ("SLACK_", "WECHAT_", "SHARE_ENV_")
+_CLOSE = 0.85  # of 1, which is the same
 
 
 def check_settings(environ: Mapping[str, str], parts: Parts) -> list[Finding]:
@@ -28,7 +32,17 @@ def check_settings(environ: Mapping[str, str], parts: Parts) -> list[Finding]:
             "SLACK_BOT_TOKEN holds a bot token that rotates (xoxe.xoxb-…): it ends after 12 hours"
         )
         found.append(warning(_NAME, held, fix))
+    found += _unknown(environ)
     return found or [ok(_NAME, _held(parts))]
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the names in `.env` that look like settings and are none; the process's environment serves others too."""
+    for name in sorted(set(environ) - set(os.environ) - set(NAMES)):
+        close = get_close_matches(name, NAMES, 1, _CLOSE)
+        if close or name.startswith(_OURS):
+            fix = f"Did you mean {close[0]}?" if close else "Take it out."
+            yield warning(_NAME, f"{name} in .env is not a setting", fix)
 
 
 def _wrong(environ: Mapping[str, str], problems: tuple[str, ...]) -> Iterator[Finding]:

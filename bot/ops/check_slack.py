@@ -35,24 +35,34 @@ def check_slack(
         yield _app(told)
         yield _connections(told, replicas)
     if policy:
-        yield _groups(policy, told.groups)
+        yield _groups(policy, told)
         yield _people(told)
 
 
 def _bot(told: SlackAnswers) -> Finding:
     if told.bot is None:
-        return unchecked("slack-bot", "SLACK_BOT_TOKEN or SLACK_API_URL is not usable")
+        return unchecked("slack-bot", "SLACK_BOT_TOKEN or SLACK_API_URL is not usable", "settings")
     if problem := problem_of_bot(told.bot):
-        return wrong_by("slack-bot", problem)
+        return wrong_by("slack-bot", _to_the_doctor(problem))
     identity = told.bot.data if isinstance(told.bot, Answered) else {}
     return ok(
         "slack-bot", f"auth.test: {identity.get('user')} in the workspace {identity.get('team')}"
     )
 
 
+def _to_the_doctor(problem: str) -> str:
+    """Return what the bot says as it ends, for whoever has not started it."""
+    return problem.replace("then start again.", "then run the doctor again.")
+
+
+def _first(told: SlackAnswers) -> str:
+    """Return the check that says why the bot token was of no use."""
+    return "settings" if told.bot is None else "slack-bot"
+
+
 def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
     if told.scopes is None:
-        return unchecked("slack-scopes", "Slack did not say which are granted")
+        return unchecked("slack-scopes", "Slack did not say which are granted", _first(told))
     missing = [scope for scope in SCOPES if scope.name not in told.scopes]
     if not missing:
         return ok("slack-scopes", f"all {len(SCOPES)} are granted")
@@ -64,16 +74,17 @@ def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
 
 def _app(told: SlackAnswers) -> Finding:
     if told.app is None:
-        return unchecked("slack-app", "SLACK_APP_TOKEN or SLACK_API_URL is not usable")
+        return unchecked("slack-app", "SLACK_APP_TOKEN or SLACK_API_URL is not usable", "settings")
     if problem := problem_of_app(told.app):
-        return wrong_by("slack-app", problem)
+        return wrong_by("slack-app", _to_the_doctor(problem))
     return ok("slack-app", "apps.connections.open: Slack gives a socket")
 
 
 def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
     name = "slack-connections"
     if not isinstance(told.app, Answered):
-        return unchecked(name, "Slack gave no socket")
+        first = "settings" if told.app is None else "slack-app"
+        return unchecked(name, "Slack could not be asked for a connection", first)
     if told.connections is None:
         fix = "Check that the network and the proxy let wss:// through."
         return wrong(name, "Slack's socket does not open, or greets nobody", fix)
@@ -92,12 +103,12 @@ def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
     return ok(name, f"{held}{known}")
 
 
-def _groups(policy: Policy, told: Mapping[str, Group] | Unreadable | None) -> Finding:
-    name, named = "slack-groups", sorted(policy.groups)
+def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
+    name, named, told = "slack-groups", sorted(policy.groups), answers.groups
     if not named:
         return ok(name, "the policy names none")
     if told is None:
-        return unchecked(name, "Slack could not be asked")
+        return unchecked(name, "Slack could not be asked", _first(answers))
     if isinstance(told, Unreadable):
         why, fix = _READABLE.get(told, _LATER)
         return wrong(name, f"cannot be read: {why}", fix)
@@ -121,7 +132,7 @@ def _called(group: str, told: Mapping[str, Group]) -> str:
 def _people(told: SlackAnswers) -> Finding:
     name = "slack-people"
     if not isinstance(told.bot, Answered):
-        return unchecked(name, "Slack could not be asked")
+        return unchecked(name, "Slack could not be asked", _first(told))
     by: dict[Standing | Unreadable, list[str]] = {}
     for user_id, standing in told.people.items():
         by.setdefault(standing, []).append(user_id)

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import httpx
 
-from bot.guidance import Guidance
+from bot.guidance import Guidance, Trouble
 from bot.nature import Nature
 from bot.ops.check import Finding, ok, unchecked, wrong
 from bot.ops.check_ledger import KeptTokens
@@ -24,6 +25,8 @@ from bot.wechat.transport import post
 
 _NAME = "wechat"
 _AT_ONCE = 5
+_ON_THE_WAY = {Trouble.NOT_SENT_CONNECT, Trouble.TIMEOUT, Trouble.LOST, Trouble.GATEWAY_BROKEN}
+_CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 
 Read = Callable[[str], Awaitable[str | NoToken | None]]
 
@@ -47,16 +50,19 @@ def reader(
 
 
 async def check_wechat(
-    http: httpx.AsyncClient, url: str, owners: Sequence[str], read: Read
+    http: httpx.AsyncClient, url: str, owners: Sequence[str], read: Read, lacking: str
 ) -> list[Finding]:
-    """Return for each owner whether WeChat takes its token; reading and trying it have a deadline each."""
+    """Return for each owner whether WeChat takes its token; reading and trying it have a deadline each.
+
+    `lacking` is the check that says why the ledger has no token.
+    """
     turns = asyncio.Semaphore(_AT_ONCE)
 
     async def one(owner: str) -> Finding:
         async with turns:
             token = await read(owner)
             if token is None:
-                return unchecked(_NAME, f"{owner} has no good token in the ledger")
+                return unchecked(_NAME, f"{owner} has no good token in the ledger", lacking)
             if isinstance(token, NoToken):
                 return _failed(owner, token.guidance, token.said)
             return await _tried(http, url, owner, token)
@@ -67,7 +73,9 @@ async def check_wechat(
 async def _tried(http: httpx.AsyncClient, url: str, owner: str, token: str) -> Finding:
     envs = await post(http, url, get_env_info(token), DEADLINE, read_envs)
     if isinstance(envs, Refused | Troubled):
-        return _failed(owner, *guidance_for(envs))
+        failed = _failed(owner, *guidance_for(envs))
+        on_the_way = isinstance(envs, Troubled) and envs.trouble in _ON_THE_WAY
+        return replace(failed, fix=_CHECK_THE_WAY) if on_the_way else failed
     return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
 
 

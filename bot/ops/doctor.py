@@ -10,6 +10,7 @@ from bot.nature import Nature
 from bot.ops.check import Finding, unchecked, wrong
 from bot.ops.check_chain import check_chain
 from bot.ops.check_ledger import Looked, check_ledger
+from bot.ops.check_listener import check_listener
 from bot.ops.check_machine import check_clock, check_proxies
 from bot.ops.check_policy import check_policy
 from bot.ops.check_settings import check_settings
@@ -22,6 +23,7 @@ from bot.settings import Parts, read_parts
 from bot.token_settings import PlatformSettings
 from bot.wechat.client import http_client
 
+_INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
 _HIDDEN = "[hidden]"
 _SHORTEST = 6  # letters of a secret that is looked for
 
@@ -38,8 +40,8 @@ async def examine(environ: Mapping[str, str], nature: Nature | None = None) -> l
     heard = Heard(nature.now)
     async with session(heard) as http:
         looking = asyncio.create_task(_ledger(parts))
-        (told, of_slack), of_wechat = await asyncio.gather(
-            _slack(parts, http, heard), _wechat(parts, http, looking, nature)
+        (told, of_slack), of_wechat, of_listener = await asyncio.gather(
+            _slack(parts, http, heard), _wechat(parts, http, looking, nature), _listener(parts)
         )
         looked = await looking
     policy = parts.policy.policy if parts.policy else None
@@ -51,6 +53,7 @@ async def examine(environ: Mapping[str, str], nature: Nature | None = None) -> l
         *looked.findings,
         *_surely("callback", lambda: _chain(parts, looked)),
         *of_wechat,
+        *of_listener,
         *_surely("clock", lambda: [check_clock(parts, heard.ahead)]),
         *_surely("proxies", lambda: check_proxies(environ)),
     ]
@@ -80,7 +83,7 @@ async def _wechat(
     parts: Parts, http: aiohttp.ClientSession, looking: asyncio.Task[Looked], nature: Nature
 ) -> list[Finding]:
     if parts.tokens is None or parts.wechat_url is None or parts.policy is None:
-        return [unchecked("wechat", "the settings say not which token of whom, or not where")]
+        return [unchecked("wechat", _INCOMPLETE, "settings")]
     owners = parts.policy.policy.all_owners
     try:
         async with http_client(http) as client:
@@ -88,9 +91,17 @@ async def _wechat(
             in_ledger = isinstance(parts.tokens, PlatformSettings)
             kept = (await looking).kept if in_ledger else None
             read = reader(client, parts.tokens, kept, nature)
-            return await check_wechat(client, parts.wechat_url, owners, read)
+            lacking = "ledger" if in_ledger and kept is None else "owner-token"
+            return await check_wechat(client, parts.wechat_url, owners, read, lacking)
     except Exception as error:  # noqa: BLE001  # likewise
         return [_broken("wechat", error)]
+
+
+async def _listener(parts: Parts) -> list[Finding]:
+    try:
+        return await check_listener(parts.listener)
+    except Exception as error:  # noqa: BLE001  # likewise
+        return [_broken("listener", error)]
 
 
 def _chain(parts: Parts, looked: Looked) -> Iterable[Finding]:

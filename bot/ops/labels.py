@@ -20,10 +20,6 @@ COMMANDS: Final = (
 )
 """The ledger's events that tell what came of what somebody asked for."""
 
-OUTCOMES: Final = (
-    *("shared", "failed", "unknown", "denied", "rejected", "cancelled", "expired"),
-    *("skipped", "finished"),
-)
 DELIVERIES: Final = ("delivered", "not delivered", "nowhere to answer", "given up")
 DENIALS: Final = (*(kind.__name__ for kind in get_args(Denial)), "SeveralRules", "NoApprover")
 MISTAKES: Final = tuple(kind.__name__ for kind in get_args(Mistake))

@@ -1,5 +1,6 @@
 """The HTTP listener: what Slack and WeChat post, and what operators and their machines ask."""
 
+import errno
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -20,7 +21,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class CannotListenError(Exception):
-    """HOST and PORT cannot be used; the text says so in a sentence with the fix."""
+    """HOST and PORT cannot be used; the text says so in a sentence with the fix.
+
+    `taken` if that is only because another program listens there.
+    """
+
+    def __init__(self, sentence: str, *, taken: bool) -> None:
+        super().__init__(sentence)
+        self.taken = taken
 
 
 async def listen(
@@ -38,21 +46,32 @@ async def listen(
         server.router.add_get(path, handler)
     try:
         await Door(room()).open(stack, server, host, port, _LAST_ACKS)
-    except OSError as error:
-        # asyncio's own words say the address once more; the DNS's errors have numbers below nought.
-        known = error.errno is not None and error.errno > 0
-        why = os.strerror(error.errno or 0) if known else error.strerror
-        raise _unusable(host, port, why or type(error).__name__) from error
-    except ValueError as error:  # a name that is too long, or not one that the DNS could hold
-        raise _unusable(host, port, "this is no host's name") from error
+    except (OSError, ValueError) as error:
+        raise unusable(host, port, error) from error
+    return origin(host, port)
+
+
+def origin(host: str, port: int) -> str:
+    """Return the address of what listens there."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _unusable(host: str, port: int, why: str) -> CannotListenError:
+def unusable(host: str, port: int, error: OSError | ValueError) -> CannotListenError:
+    """Return what an error means that the system, or the look for the name, gave for the two."""
     shown = host if len(host) <= _LONGEST_HOST else f"{host[:_LONGEST_HOST]}…"
     return CannotListenError(
-        f"HOST {shown} and PORT {port} cannot be used ({why}). Choose others, or stop what uses them."
+        f"HOST {shown} and PORT {port} cannot be used ({_why(error)}). Choose others, or stop what uses them.",
+        taken=isinstance(error, OSError) and error.errno == errno.EADDRINUSE,
     )
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, ValueError):  # a name that is too long, or not one that the DNS could hold
+        return "this is no host's name"
+    # asyncio's own words say the address once more; the DNS's errors have numbers below nought.
+    known = error.errno is not None and error.errno > 0
+    why = os.strerror(error.errno or 0) if known else error.strerror
+    return why or type(error).__name__
 
 
 def answering(health: Health) -> Handler:

@@ -22,6 +22,7 @@ from bot.observers import Observers
 from bot.ops import labels
 from bot.ops.health import Health
 from bot.ops.labels import known
+from bot.outcome import OUTCOMES
 from bot.slack.acks import KINDS
 from bot.slack.api import RESULTS
 
@@ -81,7 +82,7 @@ class Metrics:
         self._taken_over = self._counter("taken_over", "Requests that others had begun")
         _from_nought(self._commands, labels.COMMANDS)
         _from_nought(self._denials, labels.DENIALS)
-        _from_nought(self._requests, labels.OUTCOMES)
+        _from_nought(self._requests, OUTCOMES)
         _from_nought(self._deliveries, labels.DELIVERIES)
 
     def told(self, event: Event) -> None:
@@ -89,7 +90,7 @@ class Metrics:
         detail, outcome = event.facts.get("detail"), event.facts.get("outcome")
         of_request = event.facts.get("request") is not None
         if of_request and outcome:
-            self._requests.labels(known(outcome, labels.OUTCOMES)).inc()
+            self._requests.labels(known(outcome, OUTCOMES)).inc()
         elif event.kind in labels.COMMANDS:
             self._commands.labels(event.kind).inc()
         match event.kind:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from bot.command import is_appid
 from bot.environ import Reader
-from bot.ops.check import Finding, listed, ok, remarked, warning, wrong_by
+from bot.ops.check import Finding, listed, ok, owned, remarked, warning, wrong_by
 from bot.ops.findings import tell
 from bot.ops.reasoning import Reasoning, Rights
 from bot.policy import Policy
 from bot.policy.file import Tested, read_question
-from bot.policy.lint import approvals, ownerless, owners, reach, untested
+from bot.policy.lint import approvals, ownerless, owners, reach, unowned, untested
 from bot.policy.shapes import Asker, Question
 from bot.policy_settings import file_of, read_rules
 
@@ -48,6 +48,9 @@ def examine(path: str | None, tested: Tested | None, problems: Sequence[str]) ->
     for problem in problems:
         yield wrong_by("policy-file", problem)
     if tested is None:
+        others = "policy-reach, policy-approvers and policy-owners"
+        fix = "Correct the lines above, then run it again."
+        yield warning("policy-tests", f"not checked, nor are {others}", fix)
         return
     if not problems:
         yield ok("policy-file", f"{path or 'the settings'}: rules: {len(tested.policy.rules)}")
@@ -75,13 +78,13 @@ def _tests(tested: Tested) -> Iterator[Finding]:
 
 
 def _owners(rules: Policy) -> Iterator[Finding]:
-    name, found = "policy-owners", [*map(remarked, owners(rules))]
+    name, found = "policy-owners", [*map(remarked, (*owners(rules), *unowned(rules)))]
     yield from found
     if lost := ownerless(rules):
         why = f"no [[owner]] has {listed(lost)}, and WECHAT_AUTHORIZER_APPID is not set here"
         yield warning(name, why, "Add an [[owner]], or see that it is set where the bot runs.")
     elif not found:
-        yield ok(name, f"{listed(list(rules.all_owners)) or 'none'}; no named env is without")
+        yield ok(name, owned(rules))
 
 
 def _answer(

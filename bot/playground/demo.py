@@ -65,9 +65,10 @@ def demo(role: str | None, place: str | None, line: str | None, *, script: bool)
 def _problem(role: str, place: str, line: str | None, *, script: bool) -> str | None:
     found = [name for name in _REAL if environment().get(name)]
     if found:
+        are, them = ("is", "it") if len(found) == 1 else ("are", "them")
         return (
-            f"{', '.join(found)} is set, here or in .env. The demo has no use for real tokens: "
-            "unset it, or start the demo in another folder."
+            f"{', '.join(found)} {are} set, here or in .env. The demo has no use for real tokens: "
+            f"unset {them}, or start the demo in another folder."
         )
     if role not in ROLES:
         return f"There is no role “{role}”. Use one of {', '.join(ROLES)}."

@@ -73,6 +73,9 @@ appid = "{APPID}"
 env = "prod-1"
 expect = "deny"
 """
+ASKS_APPROVERS = ("Sharing `", "将环境 `")
+"""How the ack of a command begins that needs an approval, in each language."""
+
 _FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 _LONGEST = 40.0
 
@@ -90,7 +93,7 @@ class Stage:
         said = str((ack.payload or {}).get("text", ""))
         if said.startswith(("On it", "正在处理")):
             await self.ended(_request_in(said))
-        elif "needs an approval" in said:
+        elif said.startswith(ASKS_APPROVERS):
             await self.slack.until(lambda slack: any(_asks(m, said) for m in slack.messages))
         return ack
 

@@ -3,6 +3,7 @@
 Whoever knows more, such as who is in a group, can say so.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -98,6 +99,21 @@ def ownerless(policy: Policy) -> list[str]:
     return [env for env in named_envs(policy) if owner_of(policy, env) is None]
 
 
+def unowned(policy: Policy) -> Iterator[Remark]:
+    """Yield the rules that let somebody share envs, given by globs, of which no mini program is known to own any."""
+    if policy.default_owner:
+        return
+    owned = [env for owner in policy.owners for env in owner.envs]
+    for rule in policy.rules:
+        globs = filter(_is_glob, dict.fromkeys(rule.envs))
+        lost = [glob for glob in globs if all(_apart(glob, env) for env in owned)]
+        if lost and rule.effect is not Effect.DENY:
+            what = f"{', '.join(lost)}, which {_named(rule)} lets people share"
+            why = f"no [[owner]] has {what}, and WECHAT_AUTHORIZER_APPID is not set here"
+            fix = "Add them to an [[owner]], or see that it is set where the bot runs."
+            yield Remark("policy-owners", why, fix)
+
+
 def untested(policy: Policy, results: Sequence[Result]) -> list[Rule]:
     """Return the rules that let somebody share something and decide in none of the tests."""
     deciding = [deciding_rule(result.decision) for result in results]
@@ -112,6 +128,24 @@ def _no_appid(glob: str) -> bool:
 
 def _no_env(glob: str) -> bool:
     return not can_match_env(glob)
+
+
+def _is_glob(env: str) -> bool:
+    return bool(set(env) & set("*?[")) and can_match_env(env)
+
+
+def _apart(one: str, other: str) -> bool:
+    """Tell whether no env fits both globs, as their beginnings or their ends show."""
+    (head, tail), (its_head, its_tail) = _ends(one), _ends(other)
+    heads = head.startswith(its_head) or its_head.startswith(head)
+    tails = tail.endswith(its_tail) or its_tail.endswith(tail)
+    return not (heads and tails)
+
+
+def _ends(glob: str) -> tuple[str, str]:
+    """Return what each word that fits begins and ends with."""
+    pieces = re.split(r"[*?\[\]]", glob)
+    return pieces[0], pieces[-1]
 
 
 def _any(globs: Sequence[str], glob: str) -> bool:

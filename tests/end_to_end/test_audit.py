@@ -61,14 +61,33 @@ async def test_only_an_explicit_delete_removes_what_is_old(
     assert (code, out) == (0, "Deleted 0 requests and 0 events from before 2000-01-01.\n")
     _, out, _ = await finished(asked, tmp_path, "audit", "--delete-before", "2999-01-01")
     assert out == "Deleted 1 requests and 7 events from before 2999-01-01.\n"
-    _, out, _ = await finished(asked, tmp_path, "audit", "--format", "jsonl")
-    assert out == ""
+    code, out, err = await finished(asked, tmp_path, "audit", "--format", "jsonl")
+    assert (code, out, err) == (0, "", "No events match.\n")
+
+
+async def test_an_audit_that_finds_nothing_says_so_beside_the_rows(
+    asked: dict[str, str], tmp_path: Path
+) -> None:
+    for outcome in ("shared", "mistake", "expired"):
+        code, out, err = await finished(asked, tmp_path, "audit", "--outcome", outcome)
+        assert (code, bool(out)) == (0, outcome != "expired")
+        assert err == ("" if out else "No events match.\n")
+
+
+async def test_an_audit_shows_no_password_that_a_driver_repeats(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://bot:made-up-word@/x?host=/nowhere/made-up-word"
+    code, out, err = await finished({"DATABASE_URL": url}, tmp_path, "audit")
+    assert (code, out) == (2, "")
+    assert err.startswith("The ledger cannot be read (")
+    assert "/nowhere/[hidden]" in err
+    assert "made-up-word" not in err
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ([], "DATABASE_URL: there is no ledger at share-env.db. Start the bot once."),
+        (["--outcome", "nonsense"], "invalid choice: 'nonsense' (choose from 'shared', 'failed', "),
         (["--since", "yesterday"], "“yesterday” is not a day. Write it as 2026-11-25"),
     ],
 )

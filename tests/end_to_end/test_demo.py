@@ -57,6 +57,26 @@ async def test_one_line_can_be_run_in_a_role_and_a_place(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("role", "line", "said"),
+    [
+        ("requester", "/share-env help", "core-* (needs an approval)"),
+        (
+            "requester",
+            "/share-env wx5fe6bb43205e9e70 core-1",
+            "🕓 @share-approvers: @requester asks",
+        ),
+        ("mei", "/share-env wx5fe6bb43205e9e70 prod-1", "✅ 已共享。"),
+    ],
+)
+async def test_one_line_ends_once_all_that_follows_from_it_is_shown(
+    tmp_path: Path, role: str, line: str, said: str
+) -> None:
+    code, out, err = await finished({}, tmp_path, "demo", "--as", role, line)
+    assert (code, err) == (0, "")
+    assert said in out
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--as", "boss", "/share-env"], "There is no role “boss”."),
@@ -73,10 +93,24 @@ async def test_the_demo_says_what_is_wrong_with_its_words(
     assert err.startswith(sentence)
 
 
-async def test_the_demo_refuses_real_tokens(tmp_path: Path) -> None:
-    code, out, err = await finished({"SLACK_BOT_TOKEN": "xoxb-made-up"}, tmp_path, "demo")
+@pytest.mark.parametrize(
+    ("names", "beginning", "fix"),
+    [
+        (["SLACK_BOT_TOKEN"], "SLACK_BOT_TOKEN is set", "unset it,"),
+        (
+            ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"],
+            "SLACK_BOT_TOKEN, SLACK_APP_TOKEN are set",
+            "unset them,",
+        ),
+    ],
+)
+async def test_the_demo_refuses_real_tokens(
+    tmp_path: Path, names: list[str], beginning: str, fix: str
+) -> None:
+    code, out, err = await finished(dict.fromkeys(names, "made-up"), tmp_path, "demo")
     assert (code, out) == (2, "")
-    assert err.startswith("SLACK_BOT_TOKEN is set")
+    assert err.startswith(beginning)
+    assert fix in err
 
 
 async def test_on_a_terminal_the_demo_takes_commands_until_it_is_told_to_quit(

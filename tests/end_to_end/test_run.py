@@ -135,7 +135,7 @@ async def test_a_second_process_on_the_same_file_is_refused_with_one_sentence(
     environ["LOG_LEVEL"] = "INFO"
     async with bot(environ, tmp_path):
         code, _, err = await finished(environ, tmp_path)
-    assert code == 2
+    assert code == 1
     assert err.startswith("Another share-env-bot already uses share-env.db.")
     assert len(err.splitlines()) == 1
 

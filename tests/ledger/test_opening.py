@@ -1,8 +1,12 @@
 import asyncio
 import os
+import re
+import socket
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -367,8 +371,9 @@ async def test_a_second_process_on_the_same_file_is_refused(sqlite: Database) ->
 async def test_a_file_is_free_once_its_process(sqlite: Database, ending: str) -> None:
     process, said = await another_process(sqlite)
     assert said == "open"
-    with pytest.raises(CannotOpenError, match="already uses"):
+    with pytest.raises(CannotOpenError, match="already uses") as caught:
         sqlite.open()
+    assert caught.value.passing
     if ending == "is killed":
         process.kill()
     await process.communicate(b"")
@@ -428,6 +433,53 @@ def test_a_wrong_address_is_refused_in_one_sentence(
         open_database(url)
     assert str(caught.value).startswith("DATABASE_URL ")
     assert "\n" not in str(caught.value)
+    assert caught.value.passing is ("refused" in sentence)
+
+
+@pytest.mark.parametrize(
+    ("words", "passing"),
+    [
+        ("the database system is starting up", True),
+        ("sorry, too many clients already", True),
+        ("das Datenbanksystem startet", True),
+        ('password authentication failed for user "bot"', False),
+        ('database "ledger" does not exist', False),
+        ('no pg_hba.conf entry for host "127.0.0.1"', False),
+    ],
+)
+def test_what_a_server_says_tells_whether_it_passes(words: str, passing: bool) -> None:
+    with refusing(words) as port, pytest.raises(CannotOpenError, match=re.escape(words)) as caught:
+        open_database(
+            f"postgresql://bot@127.0.0.1:{port}/ledger?sslmode=disable&gssencmode=disable"
+        )
+    assert caught.value.passing is passing
+
+
+@contextmanager
+def refusing(words: str) -> Iterator[int]:
+    """Be a PostgreSQL that lets nobody in; gives the port. Source: postgresql.org, "Message Formats"."""
+    said = b"".join(
+        f"{part}\0".encode() for part in ("SFATAL", "VFATAL", "C00000", f"M{words}", "")
+    )
+
+    def answer(server: socket.socket) -> None:
+        with server.accept()[0] as connection:
+            connection.recv(1000)
+            connection.sendall(b"E" + (len(said) + 4).to_bytes(4, "big") + said)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join()
+
+
+def test_a_file_that_another_program_holds_is_free_again_some_time(sqlite: Database) -> None:
+    sqlite.open()
+    sqlite.let_go()
+    with sqlite.locked(), pytest.raises(CannotOpenError, match="database is locked") as caught:
+        open_database(sqlite.url)
+    assert caught.value.passing
 
 
 def test_a_password_is_not_told(postgresql: PostgreSQL) -> None:
@@ -435,6 +487,7 @@ def test_a_password_is_not_told(postgresql: PostgreSQL) -> None:
     with pytest.raises(CannotOpenError, match='database "nowhere" does not exist') as caught:
         open_database(url)
     assert "hunter2" not in str(caught.value)
+    assert not caught.value.passing
 
 
 def test_a_folder_that_may_not_be_written_to_is_named(as_nobody: Path) -> None:
@@ -456,8 +509,9 @@ def test_a_file_that_may_only_be_read_is_refused(as_nobody: Path) -> None:
     path.chmod(0o444)
     as_nobody.chmod(0o777)
     become_nobody()
-    with pytest.raises(CannotOpenError, match="readonly database"):
+    with pytest.raises(CannotOpenError, match="readonly database") as caught:
         open_database(database.url)
+    assert not caught.value.passing
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ from bot.outcome import (
 )
 from bot.playground.slack_blocks import block_errors
 from bot.playground.slack_view_rules import completed
+from bot.playground.stage import ASKS_APPROVERS
 from bot.policy import Approvers, Effect, Policy, Rule
 from bot.request import Approval, Origin, Request
 from tests.languages import CHINESE, ENGLISH
@@ -79,6 +80,14 @@ CALLED: dict[str, Outcome] = {
 LANGUAGES = pytest.mark.parametrize(
     "words", [ENGLISH, CHINESE], ids=lambda words: words.language.value
 )
+
+
+@LANGUAGES
+@pytest.mark.parametrize("request_", [ONE, MANY], ids=["one", "many"])
+def test_the_playground_knows_by_its_beginning_that_approvers_are_asked(
+    words: Words, request_: Request
+) -> None:
+    assert sent_to_approvers(words, request_).text.startswith(ASKS_APPROVERS)
 
 
 def messages(words: Words, request: Request) -> dict[str, Message]:

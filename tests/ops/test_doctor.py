@@ -14,7 +14,7 @@ from tests.conftest import free_port, rows, served, settings_of
 from tests.ops.doctors import contents
 
 CHAIN = {"callback", "ticket", "platform-token", "owner-token", "encryption"}
-ORDER = [name for name in CHECKS if name not in CHAIN]
+ORDER = [name for name in CHECKS if name not in {*CHAIN, "listener"}]
 READING = {
     *("auth.test", "apps.connections.open", "usergroups.list"),
     *("users.info", "conversations.info"),
@@ -69,10 +69,22 @@ async def test_with_everything_down_each_check_says_so_at_once(environ: dict[str
         "WECHAT_TOKEN_SERVER_URL": f"{nowhere}/{{appid}}",
         "DATABASE_URL": f"postgresql+psycopg://bot:pass-word@127.0.0.1:{free_port()}/x",
     }
-    levels = {finding.name: finding.level for finding in await examine(environ | down)}
+    findings = await examine(environ | down)
+    levels = {finding.name: finding.level for finding in findings}
     bad = [name for name, level in levels.items() if level == "wrong"]
     assert bad == ["slack-bot", "slack-app", "ledger", "wechat"]
-    assert levels["slack-connections"] == levels["clock"] == "warning"
+    fixes = {finding.name: finding.fix for finding in findings}
+    check = "Check the network, the proxy and {}, then run the doctor again."
+    assert fixes["slack-bot"] == fixes["slack-app"] == check.format("SLACK_API_URL")
+    first = "Correct {} first, then run the doctor again."
+    later = {name: fixes[name] for name in levels if levels[name] == "warning"}
+    assert later == {
+        "slack-scopes": first.format("`slack-bot`"),
+        "slack-connections": first.format("`slack-app`"),
+        "slack-groups": first.format("`slack-bot`"),
+        "slack-people": first.format("`slack-bot`"),
+        "clock": first.format("`slack-bot` and `wechat`"),
+    }
 
 
 async def test_with_everybody_silent_it_still_ends(
@@ -107,6 +119,11 @@ async def test_nonsense_from_everybody_is_no_crash(environ: dict[str, str]) -> N
 async def test_the_checks_that_can_be_made_are_made_where_the_settings_are_empty() -> None:
     findings = await examine({"DATABASE_URL": "nonsense"})
     names = [finding.name for finding in findings]
+    unchecked = [f for f in findings if f.found.startswith("not checked: ") and f.name != "clock"]
+    assert len(unchecked) == 6
+    assert {f.fix for f in unchecked} == {
+        "Correct `settings` first, then run the doctor again.",
+    }
     assert names.count("settings") == 4
     assert names[4:] == [
         *("slack-bot", "slack-scopes", "slack-app", "slack-connections", "policy-tests"),

@@ -38,6 +38,32 @@ async def test_each_problem_is_a_line_with_its_fix(environ: dict[str, str]) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("SLACK_BOT_TOEKN", "Did you mean SLACK_BOT_TOKEN?"),
+        ("DATABSE_URL", "Did you mean DATABASE_URL?"),
+        ("SHARE_ENV_ADMINS", "Take it out."),
+        ("WECHAT_X", "Take it out."),
+        ("EDITOR", None),
+    ],
+)
+async def test_a_name_in_the_env_file_that_is_no_setting_is_told(
+    environ: dict[str, str], name: str, fix: str | None
+) -> None:
+    found = await one(environ | {name: "hush"}, "settings")
+    assert found.fix == fix
+    assert (found.level, "hush" in found.found) == ("warning" if fix else "ok", False)
+    assert (found.found == f"{name} in .env is not a setting") is bool(fix)
+
+
+async def test_the_process_may_hold_names_of_others(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_CLIENT_ID", "made-up")
+    assert await level(environ | {"SLACK_CLIENT_ID": "made-up"}, "settings") == "ok"
+
+
 async def test_a_token_that_rotates_is_warned_of(environ: dict[str, str]) -> None:
     assert await level(environ | {"SLACK_BOT_TOKEN": "xoxe.xoxb-1-a"}, "settings") == "warning"
 

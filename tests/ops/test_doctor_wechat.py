@@ -62,6 +62,14 @@ async def test_whatever_else_wechat_says_is_told_with_its_guidance(
     assert await level(fixed, "wechat") == "wrong"
 
 
+async def test_a_way_to_wechat_that_is_shut_is_to_be_checked(fixed: dict[str, str]) -> None:
+    found = await one(fixed | {"WECHAT_API_URL": f"http://127.0.0.1:{free_port()}"}, "wechat")
+    assert (found.level, found.fix) == (
+        "wrong",
+        "Check the network, the proxy and WECHAT_API_URL, then run the doctor again.",
+    )
+
+
 async def test_each_owner_has_a_line_by_its_own_token(
     environ: dict[str, str], wechat: LocalWeChat, tmp_path: Path
 ) -> None:
@@ -101,6 +109,7 @@ async def test_a_token_that_ran_out_is_not_tried(
         "warning",
         f"not checked: {OWNER} has no good token in the ledger",
     )
+    assert found.fix == "Correct `owner-token` first, then run the doctor again."
     (link,) = await asked(chain, "owner-token")
     assert link.level == "wrong"
     assert "refresh token is no longer valid" in link.found
@@ -132,7 +141,9 @@ async def test_without_a_ledger_the_chain_cannot_be_looked_at(
     chain: dict[str, str], tmp_path: Path
 ) -> None:
     chain["DATABASE_URL"] = f"sqlite:///{tmp_path}/other.db"
-    assert await level(chain, "callback") == await level(chain, "wechat") == "warning"
+    told = [await one(chain, "callback"), await one(chain, "wechat")]
+    assert [found.level for found in told] == ["warning", "warning"]
+    assert {found.fix for found in told} == {"Correct `ledger` first, then run the doctor again."}
     assert not await asked(chain, "ticket")
 
 

@@ -107,12 +107,12 @@ async def test_a_host_that_cannot_be_listened_on_is_one_sentence_with_the_fix(
     assert len(problem) < 200
 
 
-async def test_a_port_in_use_ends_the_start_with_one_sentence_and_exit_code_2(
+async def test_a_port_in_use_ends_the_start_with_one_sentence_and_exit_code_1(
     listening: dict[str, str], served: Served, tmp_path: Path
 ) -> None:
     with closing(socket.create_server(("127.0.0.1", served.port))):
         code, out, err = await finished(listening | {"LOG_LEVEL": "INFO"}, tmp_path)
-    assert (code, out) == (2, "")
+    assert (code, out) == (1, "")
     said = [line for line in err.splitlines() if not line.startswith("{")]  # no log line
     where = f"HOST 127.0.0.1 and PORT {served.port}"
     fix = "Choose others, or stop what uses them."

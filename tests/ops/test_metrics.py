@@ -12,6 +12,7 @@ from bot.app import running
 from bot.nature import Nature
 from bot.ops import labels
 from bot.ops.metrics import Metrics
+from bot.outcome import OUTCOMES
 from bot.playground.slack import LocalSlack, RateLimited, Refuses
 from bot.playground.stage import APPID
 from bot.playground.wechat import Code, LocalWeChat, Status
@@ -84,7 +85,7 @@ def test_nothing_from_outside_becomes_a_label(
             metrics.told(event(known, detail=detail, outcome=outcome))
             metrics.told(event(known, detail=detail, outcome=outcome, request="r1"))
     closed = {
-        *(*labels.COMMANDS, *labels.OUTCOMES, *labels.DELIVERIES, *labels.DENIALS, labels.OTHER),
+        *(*labels.COMMANDS, *OUTCOMES, *labels.DELIVERIES, *labels.DENIALS, labels.OTHER),
         *(*labels.MISTAKES, *labels.FAREWELLS, *labels.METHODS, *labels.WECHAT_CALLS, "command"),
         *(*labels.ANSWERS, *labels.LINKS, *labels.RENEWALS, "ok", "refused", "no answer"),
         *("click", "event", "form", "options", "shortcut", "taken", "doubtful", "ratelimited"),
