@@ -93,7 +93,11 @@ async def running(
         kept = list[asyncio.Task[None]]()
         how = await _reachable(stack, outside, rooms, tasks, kept, metrics)
         reloading = Reloading(
-            in_force, settings, reload or asyncio.Event(), told=observers.reloaded
+            in_force,
+            settings,
+            reload or asyncio.Event(),
+            sleep=nature.sleep,
+            told=observers.reloaded,
         )
         carry = rooms.carrying.keep(lambda: not rooms.submitting.stopping)
         # Held until the drain is over, or another replica would begin what this one still works on.
