@@ -91,11 +91,8 @@ class Reloading:
         reading = self._reading or asyncio.create_task(asyncio.to_thread(content_of, path))
         done, _ = await asyncio.wait([reading], timeout=self._within)
         self._reading = None if done else reading
-        return (
-            reading.result()
-            if done
-            else NoText("it cannot be read in time", "Look at the disk it is on.")
-        )
+        late = NoText("it takes too long", "Look at the disk it is on.")
+        return reading.result() if done else late
 
     def _accept(self, policy: Policy, *, silent: bool, asked: bool) -> None:
         """Put it into force; `silent` where it is the one of the start."""

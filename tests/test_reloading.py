@@ -473,7 +473,7 @@ async def test_a_file_that_cannot_be_read_in_time_is_refused_and_not_opened_agai
             await soon(lambda: stage.trouble is None)
     finally:
         answers.set()
-    late = f"POLICY_FILE {stage.path} cannot be read: it cannot be read in time. Put it there, or correct the path."
+    late = f"The policy file “{stage.path}” cannot be read: it takes too long. Look at the disk it is on."
     assert lines(log) == [*[f"{REFUSED} {late}"] * 2, "INFO policy in force 1"]
 
 

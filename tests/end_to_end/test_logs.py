@@ -190,6 +190,7 @@ async def test_a_database_that_cannot_be_opened_shows_no_password(
         "LOG_LEVEL": "DEBUG",
     }
     code, out, err = await finished(told, tmp_path)
-    assert (code, out) == (2, "")
+    assert code in {1, 2}
+    assert out == ""
     assert MADE_UP not in err
     assert "DATABASE_URL" in err.splitlines()[-1]
