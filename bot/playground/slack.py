@@ -107,6 +107,11 @@ class LocalSlack(Forms, Shortcuts):
         """Return how many Socket Mode connections are open."""
         return self._sockets.connections
 
+    @property
+    def greeted(self) -> int:
+        """Return how many Socket Mode connections there ever were."""
+        return self._sockets.greeted
+
     def fail(self, method: str, *faults: Fault, **only: str) -> None:
         """Let the next calls of a method go wrong, one fault for each call.
 

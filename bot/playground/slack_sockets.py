@@ -35,6 +35,8 @@ class Sockets:
         self._issued = 0
         self._sent = 0
         self._open: list[_Connection] = []
+        self.greeted = 0
+        """How many connections there ever were that Slack said hello to."""
         self._pending: dict[str, asyncio.Future[Json]] = {}
         self.silent = 0
 
@@ -71,6 +73,7 @@ class Sockets:
         self._open.append(connection)
         try:
             await connection.socket.send_json(self._hello())
+            self.greeted += 1
             self._workspace.changed()
             async for message in connection.socket:
                 if message.type is WSMsgType.TEXT:

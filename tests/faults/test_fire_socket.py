@@ -116,10 +116,11 @@ def opened(slack: LocalSlack) -> int:
 
 async def told(burning: Workspace, event: Event) -> str:
     """Let it happen, wait until the bot is back, and return what comes of a command."""
-    asked = opened(burning.slack)
+    greeted = burning.slack.greeted
     await event(burning.slack)
+    # After a warning the old connection stands beside the new one for a moment.
     await burning.slack.until(
-        lambda slack: opened(slack) > asked and slack.connections == 1, within := 60
+        lambda slack: slack.greeted > greeted and slack.connections == 1, within := 60
     )
     return await burning.corner().ask(within)
 

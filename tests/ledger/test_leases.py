@@ -490,7 +490,7 @@ async def test_a_move_that_was_recorded_but_not_told_is_told_at_the_next_try(
 async def test_it_is_writable_while_the_last_beat_was_taken(
     database: Database, ledger: Ledger
 ) -> None:
-    assert not ledger.writable  # nobody knows yet
+    assert ledger.writable  # its start was written down
     await ledger.beat()
     assert ledger.writable
     with database.locked(), pytest.raises(LedgerDownError):
