@@ -229,6 +229,8 @@ async def test_cancelling_in_a_pause_ends_the_batch_at_once_and_only_the_request
 ) -> None:
     async with scene.bot(ALLOW):
         await at_a_limit(scene, 60, code)
+        begun = "SELECT 1 FROM requests WHERE batch IS NOT NULL AND begun"
+        await soon(lambda: rows(scene.database, begun) == [])  # all are put back
         assert f"^{until}^" in first(scene).text
         calls = len(wechat.calls)
         assert "Nothing was done" in await scene.click("U0SECOND", first(scene), "cancel")
