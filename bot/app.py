@@ -65,9 +65,11 @@ async def running(
         slack = settings.slack
         client = _web_client(slack, slack.bot_token, session)
         api = SlackApi(client, nature.sleep, observers.called_slack)
-        app_client = slack.app_token and _web_client(slack, slack.app_token, session)
-        app_api = app_client and SlackApi(app_client, nature.sleep, observers.called_slack)
-        checked = await preflight(api, app_api or None)
+        app_api = None
+        if slack.app_token:
+            app_client = _web_client(slack, slack.app_token, session)
+            app_api = SlackApi(app_client, nature.sleep, observers.called_slack)
+        checked = await preflight(api, app_api)
         if isinstance(checked, Unusable):
             raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
         told = (log_event, metrics.told) if metrics else (log_event,)

@@ -115,8 +115,8 @@ def _run() -> int:
     async def serve() -> None:
         stop, reload = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
-        _at_first_signal(lambda: loop.call_soon_threadsafe(stop.set))
-        signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(reload.set))
+        _at_first_signal(_setting(stop, loop))
+        signal.signal(signal.SIGHUP, lambda *_: _setting(reload, loop)())
         async with running(settings, reload=reload) as line:
             _log.info("started", extra=_about(settings))
             gc.collect()
@@ -144,6 +144,16 @@ def _about(settings: Settings) -> dict[str, object]:
     return {"version": __version__, "how": how, "database": kind}
 
 
+def _setting(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+    """Return what sets an event of the loop from a signal, for as long as the loop is there."""
+
+    def set_it() -> None:
+        with suppress(RuntimeError):  # the loop has closed
+            loop.call_soon_threadsafe(event.set)
+
+    return set_it
+
+
 def _at_first_signal(stop: Callable[[], object]) -> None:
     """Call `stop` at the first SIGTERM or SIGINT; no other changes anything, until the process has ended.
 
@@ -154,8 +164,7 @@ def _at_first_signal(stop: Callable[[], object]) -> None:
     def first(_sign: int, _frame: object) -> None:
         for sign in signs:
             signal.signal(sign, signal.SIG_IGN)
-        with suppress(RuntimeError):  # the loop has closed: it could not start
-            stop()
+        stop()
 
     for sign in signs:
         signal.signal(sign, first)
