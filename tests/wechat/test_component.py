@@ -157,7 +157,7 @@ async def test_what_is_no_answer_is_asked_for_twice_and_never_said_to_have_share
 ) -> None:
     link, call = CALLS[endpoint]
     wechat.platform.always(endpoint, failure)
-    got = await call(make(0.05 if isinstance(failure, Hang | Drip) else 3.0))
+    got = await call(make(0.5 if isinstance(failure, Hang | Drip) else 3.0))
     assert isinstance(got, NoToken)
     assert (got.guidance, got.link) == (for_trouble(trouble), link)
     assert not got.guidance.in_doubt
