@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.link import Link, LinkState
-from bot.messages.asked import asks
+from bot.messages.approvals import choice, details, limits
+from bot.messages.asked import appids, asks
 from bot.messages.blocks import Block, Message, code, message, shortened, small
 from bot.messages.chain import is_well
-from bot.messages.decisions import appids, choice, details, limits
 from bot.messages.history import Line, history, no_history
 from bot.messages.lists import listed
 from bot.messages.people import may_share

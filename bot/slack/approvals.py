@@ -9,7 +9,7 @@ from bot.inforce import InForce
 from bot.ledger import Entry
 from bot.messages import Message
 from bot.messages.answers import replacing
-from bot.messages.decisions import decided, question, reminder
+from bot.messages.approvals import decided, question, reminder
 from bot.messages.words import Tongues
 from bot.policy import ANYONE, Rule
 from bot.request import Request

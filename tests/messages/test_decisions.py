@@ -14,13 +14,11 @@ from bot.guidance import all_guidance
 from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
+from bot.messages.approvals import decided, question, reminder
 from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, as_typed
 from bot.messages.decisions import (
     confirmation,
-    decided,
     no_approver,
-    question,
-    reminder,
     sent_to_approvers,
     waiting,
 )
