@@ -1,4 +1,4 @@
-"""The two messages about any request: the parent in the channel, and the answer below it."""
+"""The messages about any request: the parent in the channel, as it begins and ends, and the answer below it."""
 
 from typing import assert_never
 
@@ -16,10 +16,20 @@ from bot.outcome import (
     Rejected,
     Shared,
     Skipped,
+    Tally,
     Unknown,
     may_help_again,
 )
 from bot.request import Request
+
+
+def begun(words: Words, request: Request, *, waiting: bool) -> Message:
+    """Say what is under way or, of a request that is `waiting`, that it needs an approval first."""
+    if waiting:
+        return decisions.waiting(words, request)
+    if request.is_batch:
+        return batches.progress(words, request, Tally(len(request.appids)), None)
+    return parent(words, request, None)
 
 
 def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:

@@ -1,0 +1,144 @@
+"""The two places for an answer: a thread under the bot's own message, and the requester alone.
+
+Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in half an hour).
+"""
+
+from bot.messages import Message
+from bot.messages.answers import NoThread, elsewhere, only_you, replacing, unconfirmed
+from bot.messages.batches import progress
+from bot.messages.endings import answer, begun, parent
+from bot.messages.words import Tongues, Words
+from bot.outcome import Outcome, Tally
+from bot.request import Request
+from bot.slack.api import Answered, Doubtful, SlackApi
+from bot.slack.posts import PATIENCE, Posted, Posts, as_response
+
+_DIRECT = ("D", "U", "W")  # a user's id stands for the conversation with the bot
+
+
+class Thread:
+    """A parent message of the bot's, and the replies under it; `root` is the thread that the parent stands in."""
+
+    def __init__(
+        self, posts: Posts, at: Posted, tongues: Tongues, otherwise: "Private", root: str = ""
+    ) -> None:
+        self._posts = posts
+        self._at = at
+        self._tongues = tongues
+        self._otherwise = otherwise
+        self._root = root
+
+    @property
+    def ref(self) -> str:
+        """The parent's place and, where it stands in another thread, that thread."""
+        return f"thread {self._at.channel} {self._at.ts} {self._root}".rstrip()
+
+    async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
+        """Show in the parent how far a batch has come."""
+        words = words_in(self._at.channel, request, self._tongues)
+        now = progress(words, request, tally, paused_until)
+        await self._posts.edit(self._at, now)
+
+    async def close(
+        self,
+        request: Request,
+        outcome: Outcome,
+        *,
+        look_since: float | None = None,
+        called_again: bool = False,
+    ) -> bool:
+        """Reply with the answer, then bring the parent to its final state."""
+        words = self._tongues.of(request.language)
+        whole = answer(words, request, outcome, called_again=called_again)
+        mark = f"{request.id}-answer" if self._root else request.id
+        thread = self._root or self._at.ts
+        reply = await self._posts.post(self._at.channel, whole, mark, thread, look_since=look_since)
+        if called_again and isinstance(reply, Posted) and reply.found:
+            # It stood already without having been recorded, and the second call may have ended otherwise.
+            await self._posts.edit(reply, whole)
+        final = parent(words_in(self._at.channel, request, self._tongues), request, outcome)
+        if isinstance(reply, Doubtful):
+            # Nobody can see whether the reply stands, but an edit can be repeated until it does.
+            final += unconfirmed(words, whole)
+        edited = await self._posts.edit(self._at, final)
+        delivered = isinstance(reply, Posted) or (isinstance(reply, Doubtful) and edited)
+        return delivered or await self._otherwise.close(
+            request, outcome, look_since=look_since, called_again=called_again
+        )
+
+
+class Private:
+    """The requester alone: through the command's response_url, else in a direct message."""
+
+    def __init__(self, api: SlackApi, posts: Posts, tongues: Tongues, words: Words) -> None:
+        self._api = api
+        self._posts = posts
+        self._tongues = tongues
+        self._words = words
+
+    async def begin(
+        self, request: Request, why: NoThread, *, look_since: float | None, waiting: bool
+    ) -> "Thread | Private | None":
+        """Say what is under way and why there is no thread; return the place where that worked.
+
+        With `look_since` it may have been said already; nobody can look, so it says that this replaces it.
+        """
+        said = begun(self._words, request, waiting=waiting)
+        start, direct = only_you(self._words, said, why), elsewhere(self._words, said)
+        if look_since is not None:
+            start, direct = replacing(self._words, start), replacing(self._words, direct)
+        if await self._respond(request, start):
+            return self
+        user = request.origin.user_id
+        posted = await self._posts.insist(user, direct, direct, request.id)
+        if not isinstance(posted, Posted):
+            return None
+        return Thread(self._posts, posted, self._tongues, self)
+
+    @property
+    def ref(self) -> str:
+        """Nothing more than that: the request knows its response_url."""
+        return "private"
+
+    async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
+        """Show nothing: a response_url has only five uses."""
+
+    async def close(
+        self,
+        request: Request,
+        outcome: Outcome,
+        *,
+        look_since: float | None = None,
+        called_again: bool = False,
+    ) -> bool:
+        """Tell the requester how the request ended; there is nothing to look at first."""
+        whole = answer(self._words, request, outcome, called_again=called_again)
+        whole = unconfirmed(self._words, whole) if look_since is not None else whole
+        if await self._respond(request, whole):
+            return True
+        direct = parent(self._words, request, outcome) + whole
+        again = unconfirmed(self._words, direct)
+        posted = await self._posts.insist(request.origin.user_id, direct, again, request.id)
+        return isinstance(posted, Posted)
+
+    async def _respond(self, request: Request, message: Message) -> bool:
+        url = request.origin.response_url
+        if not url:
+            return False
+        thread = request.origin.thread_ts
+        there = {"thread_ts": thread} if thread else {}
+        result = await self._api.respond(url, PATIENCE, as_response(message) | there)
+        if isinstance(result, Doubtful):
+            again = as_response(unconfirmed(self._words, message)) | there
+            result = await self._api.respond(url, PATIENCE, again)
+        return isinstance(result, Answered)
+
+
+def is_direct(channel: str) -> bool:
+    """Tell whether it is a direct message, with the bot or between people."""
+    return channel.startswith(_DIRECT)
+
+
+def words_in(channel: str, request: Request, tongues: Tongues) -> Words:
+    """Return the words for all who read there: in a direct message that is the requester alone."""
+    return tongues.of(request.language) if is_direct(channel) else tongues.channel
