@@ -22,9 +22,10 @@ from bot.observers import Observers
 from bot.ops.event_log import log_event
 from bot.ops.listener import CannotListenError
 from bot.reloading import Reloading
-from bot.settings import Settings, SlackSettings
+from bot.settings import Settings
 from bot.slack.api import SlackApi
 from bot.slack.connection import SocketMode, Unusable, preflight
+from bot.slack_settings import SlackSettings
 from bot.tasks import Tasks
 from bot.token_source import token_source
 from bot.wechat.client import http_client

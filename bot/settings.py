@@ -12,6 +12,7 @@ from bot.language import Language, language_of
 from bot.policy import Policy
 from bot.policy.file import Tested
 from bot.policy_settings import Content, file_of, read_content, read_rules
+from bot.slack_settings import SlackSettings, read_slack
 from bot.token_settings import (
     PlatformSettings,
     TokenSettings,
@@ -54,16 +55,6 @@ NAMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class SlackSettings:
-    """How to reach Slack: by Socket Mode with an app token, else by HTTP with a signing secret."""
-
-    bot_token: str = field(repr=False)
-    app_token: str | None = field(repr=False)
-    signing_secret: str | None = field(repr=False)
-    api_url: str
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the bot is told from outside; times in seconds."""
 
@@ -96,7 +87,7 @@ class Settings:
 def _secrets(
     slack: SlackSettings | None, tokens: TokenSettings | None, database_url: str
 ) -> tuple[str, ...]:
-    of_slack = [slack.bot_token, slack.app_token, slack.signing_secret] if slack else []
+    of_slack = slack.secrets() if slack else []
     of_tokens = secrets_of(tokens) if tokens else []
     return tuple(filter(None, [*of_slack, *_passwords(database_url), *of_tokens]))
 
@@ -152,7 +143,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     """Return what of the settings can be used, and what is wrong with the rest."""
     read = Reader(environ)
     default_owner = _default_owner(read)
-    slack = _slack(read)
+    slack = read_slack(read)
     before = len(read.problems)
     tokens = read_tokens(read, default_owner)
     usable = tokens if len(read.problems) == before else None
@@ -224,44 +215,3 @@ def _default_owner(read: Reader) -> str | None:
             "Set it to wx and 16 digits or letters a to f."
         )
     return appid
-
-
-def _slack(read: Reader) -> SlackSettings | None:
-    bot, app = read.text("SLACK_BOT_TOKEN"), read.text("SLACK_APP_TOKEN")
-    secret = read.text("SLACK_SIGNING_SECRET")
-    if not bot:
-        read.problems.append(
-            "SLACK_BOT_TOKEN is missing. Copy the bot token (xoxb-…) from your Slack app's page "
-            "“OAuth & Permissions”."
-        )
-    elif not bot.startswith(("xoxb-", "xoxe.xoxb-")):
-        read.problems.append(
-            f"SLACK_BOT_TOKEN holds {_kind(bot)}. Put the bot token (xoxb-…) there; it is on your "
-            "Slack app's page “OAuth & Permissions”."
-        )
-    if app and not app.startswith("xapp-"):
-        read.problems.append(
-            f"SLACK_APP_TOKEN holds {_kind(app)}. Put the app-level token (xapp-…) there; it is on your "
-            "Slack app's page “Basic Information”."
-        )
-    if not app and not secret:
-        read.problems.append(
-            "SLACK_APP_TOKEN is missing. Set it to an app-level token (xapp-…) for Socket Mode, or set "
-            "SLACK_SIGNING_SECRET for HTTP mode; both are on your Slack app's page “Basic Information”."
-        )
-    if secret and secret.startswith(("xox", "xapp-")):
-        read.problems.append(
-            f"SLACK_SIGNING_SECRET holds {_kind(secret)}. Copy the signing secret from your Slack app's "
-            "page “Basic Information”."
-        )
-    before = len(read.problems)
-    api_url = read.url("SLACK_API_URL", "https://slack.com/api/").rstrip("/") + "/"
-    safe = len(read.problems) == before  # no token goes to a wrong address
-    return SlackSettings(bot, app, secret, api_url) if bot and safe else None
-
-
-def _kind(token: str) -> str:
-    kinds = {"xoxb-": "a bot token", "xoxp-": "a user token", "xapp-": "an app-level token"}
-    return next(
-        (kind for start, kind in kinds.items() if token.startswith(start)), "something else"
-    )

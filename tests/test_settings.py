@@ -5,7 +5,8 @@ import pytest
 
 from bot.language import Language
 from bot.policy import Allow, Ask, Deny, Effect, Owner, Person, Policy, Rule, decide, owner_of
-from bot.settings import NAMES, Settings, SlackSettings, load
+from bot.settings import NAMES, Settings, load
+from bot.slack_settings import SlackSettings
 from bot.token_settings import FixedTokenSettings, TokenServerSettings
 
 A, B, C = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "wxaaaaaaaaaaaaaaaa"

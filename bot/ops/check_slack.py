@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from bot.ops.check import Finding, listed, ok, unchecked, warning, wrong, wrong_by
 from bot.ops.slack_answers import Group, SlackAnswers
 from bot.policy import Policy, Standing, Unreadable
-from bot.settings import SlackSettings
 from bot.slack.api import Answered
 from bot.slack.connection import problem_of_app, problem_of_bot
 from bot.slack.scopes import SCOPES
+from bot.slack_settings import SlackSettings
 
 _REINSTALL = (
     "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml again), "

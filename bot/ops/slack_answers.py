@@ -12,9 +12,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import __version__
 from bot.ops.heard import DEADLINE, Heard
 from bot.policy import ANYONE, Policy, Standing, Unreadable
-from bot.settings import SlackSettings
 from bot.slack.api import Answered, Doubtful, Result, SlackApi
 from bot.slack.directory import standing_of, trouble_of
+from bot.slack_settings import SlackSettings
 
 _AT_ONCE = 10
 _PATIENCE = 3.0  # seconds that a rate limit may take
