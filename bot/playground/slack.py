@@ -1,16 +1,17 @@
 """A local Slack: the Web API, Socket Mode, commands, clicks and forms, and all that can go wrong."""
 
 from collections.abc import Callable
-from time import perf_counter, time
+from time import time
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from aiohttp import ClientError, ClientSession, web
+from aiohttp import web
 
-from bot.playground.loopback import Json, JsonObject, Loopback
+from bot.playground.loopback import JsonObject, Loopback
 from bot.playground.slack_acting import Kind
 from bot.playground.slack_blocks import block_errors
+from bot.playground.slack_delivery import Delivery
 from bot.playground.slack_faults import (
     Answers,
     Dropped,
@@ -22,14 +23,13 @@ from bot.playground.slack_faults import (
 )
 from bot.playground.slack_forms import Forms
 from bot.playground.slack_refused import ImpossibleError
-from bot.playground.slack_requests import RefusedByAppError, post, signed_request
 from bot.playground.slack_responses import NAME as RESPONSE_URL
-from bot.playground.slack_responses import ResponseUrls, show_ack, show_failure
+from bot.playground.slack_responses import ResponseUrls
 from bot.playground.slack_rules import APP_SCOPE
 from bot.playground.slack_shortcuts import Shortcuts
 from bot.playground.slack_sockets import Sockets
 from bot.playground.slack_surfaces import View
-from bot.playground.slack_transcript import Ack, AckError, Call, Message
+from bot.playground.slack_transcript import Ack, Call, Message
 from bot.playground.slack_transport import WebApi
 from bot.playground.slack_web import METHODS, Method
 from bot.playground.slack_workspace import Workspace
@@ -53,8 +53,6 @@ __all__ = [
 ]
 
 ACK_TIMEOUT = 3.0
-HTTP_SERVER_ERROR = 500
-WITH_RESPONSE = ("view_submission", "block_suggestion")
 
 
 class LocalSlack(Forms, Shortcuts):
@@ -72,18 +70,17 @@ class LocalSlack(Forms, Shortcuts):
     ) -> None:
         super().__init__(world, clock)
         self.request_url: str | None = None
-        self._ack_timeout = ack_timeout
         self._loopback = Loopback()
         self._sockets = Sockets(self, self._loopback)
+        self._delivery = Delivery(self, self._sockets, ack_timeout)
         self._response_urls = ResponseUrls(self, self._loopback, clock)
         link = Method(self._open_connection, APP_SCOPE, "app")
         self._api = WebApi(self, self._loopback, {**METHODS, "apps.connections.open": link})
-        self._session: ClientSession | None = None
         self._triggers = 0
 
     async def __aenter__(self) -> Self:
         await self._loopback.start(self._serve)
-        self._session = ClientSession()
+        await self._delivery.start()
         return self
 
     async def __aexit__(
@@ -93,8 +90,7 @@ class LocalSlack(Forms, Shortcuts):
         trace: TracebackType | None,
     ) -> None:
         self._sockets.drop()
-        if self._session is not None:
-            await self._session.close()
+        await self._delivery.stop()
         await self._loopback.stop()
 
     @property
@@ -171,11 +167,13 @@ class LocalSlack(Forms, Shortcuts):
     async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:
         """Send any payload, a click or an event as well as a command, and return the ack."""
         self._note_trigger(payload)
-        return await self._deliver(kind, payload, str(UUID(int=self.next_number())))
+        envelope_id = str(UUID(int=self.next_number()))
+        return await self._delivery.deliver(kind, payload, envelope_id, self.request_url)
 
     async def redeliver(self, ack: Ack) -> Ack:
         """Send again what was acked before: the same payload, envelope_id and trigger_id."""
-        return await self._deliver(ack.kind, ack.request, ack.envelope_id)
+        same = ack.kind, ack.request, ack.envelope_id
+        return await self._delivery.deliver(*same, self.request_url)
 
     def response_url(self, user_id: str, channel_id: str, original: Message | None = None) -> str:
         """Return a new response_url, which may replace or delete the original."""
@@ -198,43 +196,6 @@ class LocalSlack(Forms, Shortcuts):
         if trigger_id := payload.get("trigger_id"):
             self.triggers.note(str(trigger_id), str(user_id), str(view_id))
 
-    async def _deliver(self, kind: str, payload: JsonObject, envelope_id: str) -> Ack:
-        body: Json = None
-        error: AckError | None = None
-        begun = perf_counter()
-        try:
-            body = await self._send(kind, payload, envelope_id)
-        except TimeoutError:
-            error = "operation_timeout"
-        except RefusedByAppError as refused:
-            server = refused.status >= HTTP_SERVER_ERROR
-            error = "http_service_error" if server else "http_client_error"
-        except (ConnectionError, ClientError):
-            error = "dispatch_failed"
-        seconds = perf_counter() - begun
-        trigger = str(payload.get("trigger_id", ""))
-        answer = body if isinstance(body, dict) else None
-        if body is not None and (answer is None or not _accepts_response(kind, payload)):
-            self.violations.append(f"ack: {kind} takes no such payload: {body!r}")
-        if kind == "slash_commands" and error is not None:
-            show_failure(self, error, payload)
-        elif kind == "slash_commands" and answer is not None:
-            show_ack(self, answer, payload)
-        return Ack(answer, seconds, trigger, envelope_id, kind, payload, error)
-
-    async def _send(self, kind: str, payload: JsonObject, envelope_id: str) -> Json:
-        if self.request_url is not None and self._session is not None:
-            secret, now = self.world.signing_secret, int(self.clock())
-            body, headers = signed_request(kind, payload, secret, now)
-            return await post(self._session, self.request_url, body, headers, self._ack_timeout)
-        envelope: JsonObject = {
-            "envelope_id": envelope_id,
-            "type": kind,
-            "accepts_response_payload": _accepts_response(kind, payload),
-            "payload": payload,
-        }
-        return await self._sockets.deliver(envelope, self._ack_timeout)
-
     def _open_connection(self, _workspace: Workspace, _args: JsonObject) -> JsonObject:
         ticket = self._sockets.ticket()
         return {"url": f"ws://127.0.0.1:{self._loopback.port}/link?ticket={ticket}"}
@@ -247,7 +208,3 @@ class LocalSlack(Forms, Shortcuts):
         if request.path == "/link":
             return await self._sockets.serve(request)
         return web.Response(status=404)
-
-
-def _accepts_response(kind: str, payload: JsonObject) -> bool:
-    return kind == "slash_commands" or payload.get("type") in WITH_RESPONSE
