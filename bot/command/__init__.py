@@ -3,7 +3,7 @@
 Pure: no I/O, no clock, no environment. A likely correction is offered as a line to copy, never acted upon.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.command.corrected import (
@@ -11,7 +11,6 @@ from bot.command.corrected import (
     BLANK_ENV,
     BLANK_REASON,
     FIRST_WORDS,
-    FLAGS,
     OPTIONS,
     REASON_LIMIT,
     SLASH_COMMAND,
@@ -42,21 +41,18 @@ from bot.command.mistake import (
     Misread,
     MissingAppid,
     MissingEnv,
-    Mistake,
+    MistakeError,
     NotAnAppid,
     NotAnEnv,
     OptionNotHere,
-    OptionTwice,
-    OptionWithoutValue,
-    ReasonTooLong,
     SeveralAppids,
     Swapped,
     TooManyAppids,
     UnclosedQuote,
-    UnknownOption,
     UnknownWord,
 )
-from bot.command.typed import Word, loose_words, words_of
+from bot.command.options import split
+from bot.command.typed import loose_words, words_of
 
 __all__ = [
     "FIRST_WORDS",
@@ -82,15 +78,6 @@ RECEIVED_LIMIT = 300
 _HELP_OPTIONS = {"-h", "--help"}
 
 
-class _WrongError(Exception):
-    """Carries a mistake and its corrected line from where it is seen to `parse`."""
-
-    def __init__(self, mistake: Mistake, instead: str) -> None:
-        super().__init__()
-        self.mistake = mistake
-        self.instead = instead
-
-
 def parse(text: str) -> Command | Misread:
     """Return what `text` asks for, or the Misread that says what is wrong with it; never raises."""
     try:
@@ -99,56 +86,12 @@ def parse(text: str) -> Command | Misread:
             loose = loose_words(text)
             guess = Options(BLANK_REASON, "--dry-run" in loose, "--again" in loose)
             right = line([word.text for word in words], guess)
-            raise _WrongError(UnclosedQuote(), right)  # noqa: TRY301  # mistakes leave by one door
+            raise MistakeError(UnclosedQuote(), right)  # noqa: TRY301  # mistakes leave by one door
         if len(words) == 1 and words[0].text.lower() in _HELP_OPTIONS:
             return Help()
-        return _read(*_split(words))
-    except _WrongError as wrong:
+        return _read(*split(words))
+    except MistakeError as wrong:
         return Misread(wrong.mistake, text.strip()[:RECEIVED_LIMIT], wrong.instead)
-
-
-def _split(words: Sequence[Word]) -> tuple[list[str], Options]:
-    """Part the plain words from the options."""
-    plain = [word.text for word in words]  # for corrections, until the options are taken out
-    options = Options()
-    rest = iter(words)
-    found: list[str] = []
-    for word in rest:
-        if word.quoted or not word.text.startswith("-"):
-            found.append(word.text)
-            continue
-        name, _, value = word.text.partition("=")
-        if name not in OPTIONS or (name in FLAGS and value):
-            near = nearest(name.lower().lstrip("-"), [known.lstrip("-") for known in OPTIONS])
-            guess = Options(
-                BLANK_REASON if near == "reason" else options.reason,
-                near == "dry-run",
-                near == "again",
-            )
-            raise _WrongError(UnknownOption(word.text, near and f"--{near}"), line(plain, guess))
-        if name in options.given():
-            raise _WrongError(OptionTwice(name), line(plain, options))
-        if name == "--dry-run":
-            options = replace(options, dry_run=True)
-        elif name == "--again":
-            options = replace(options, again=True)
-        else:
-            options = replace(options, reason=value or _value_of_reason(rest, plain, options))
-    if options.reason is not None and len(options.reason) > REASON_LIMIT:
-        raise _WrongError(ReasonTooLong(len(options.reason), REASON_LIMIT), line(found, options))
-    return found, options
-
-
-def _value_of_reason(rest: Iterator[Word], plain: list[str], options: Options) -> str:
-    following = next(rest, None)
-    if (
-        following is None
-        or not following.text
-        or (following.text in OPTIONS and not following.quoted)
-    ):
-        guess = replace(options, reason=BLANK_REASON)
-        raise _WrongError(OptionWithoutValue("--reason"), line(plain, guess))
-    return following.text
 
 
 def _read(words: list[str], options: Options) -> Command:
@@ -159,7 +102,7 @@ def _read(words: list[str], options: Options) -> Command:
         return _read_first_word(first, words[1:], options)
     if len(words) == 1 and not is_appid(first) and (near := nearest(first, FIRST_WORDS)):
         blanks = f" {BLANK_APPID} {BLANK_ENV}" if near == "why" else ""
-        raise _WrongError(UnknownWord(words[0], near), f"{SLASH_COMMAND} {near}{blanks}")
+        raise MistakeError(UnknownWord(words[0], near), f"{SLASH_COMMAND} {near}{blanks}")
     if _are_several(words):
         return _many(words, options)
     appid, env = _pair(words, options)
@@ -178,34 +121,34 @@ def _many(words: list[str], options: Options) -> Share | ShareMany:
     appids = tuple(dict.fromkeys(word for word in words if is_appid(word)))
     others = [word for word in words if not is_appid(word)]
     if damaged := next((word for word in others if meant_as_appid(bare(word))), None):
-        raise _WrongError(NotAnAppid(damaged, fault_of(damaged)), right)
+        raise MistakeError(NotAnAppid(damaged, fault_of(damaged)), right)
     if len(appids) > MOST_APPIDS:
-        raise _WrongError(TooManyAppids(len(appids), MOST_APPIDS), right)
+        raise MistakeError(TooManyAppids(len(appids), MOST_APPIDS), right)
     match others:
         case []:
-            raise _WrongError(MissingEnv(), right)
+            raise MistakeError(MissingEnv(), right)
         case [word] if not is_env(word):
-            raise _WrongError(NotAnEnv(word, blank=is_placeholder(word)), right)
+            raise MistakeError(NotAnEnv(word, blank=is_placeholder(word)), right)
         case [_] if is_appid(words[-1]):
-            raise _WrongError(Swapped(), right)
+            raise MistakeError(Swapped(), right)
         case [word]:
             several = len(appids) > 1
             more = options.reason, options.dry_run, options.again
             return ShareMany(appids, word, *more) if several else Share(appids[0], word, *more)
         case _:
             _, env = named_in(words)
-            raise _WrongError(ExtraWords(tuple(word for word in others if word != env)), right)
+            raise MistakeError(ExtraWords(tuple(word for word in others if word != env)), right)
 
 
 def _read_first_word(first: str, rest: list[str], options: Options) -> Command:
     if options.given():
-        raise _WrongError(OptionNotHere(options.given()[0], first), line([first, *rest]))
+        raise MistakeError(OptionNotHere(options.given()[0], first), line([first, *rest]))
     if first == "why":
         return Why(*_pair(rest, options, verb=first))
     if first == "history":
         return _history(rest)
     if rest:
-        raise _WrongError(ExtraWords(tuple(rest)), line([first]))
+        raise MistakeError(ExtraWords(tuple(rest)), line([first]))
     return Help() if first == "help" else Whoami()
 
 
@@ -217,15 +160,15 @@ def _history(words: list[str]) -> History:
         case [about] if is_appid(about):
             return History(about)
         case [about] if meant_as_appid(about):
-            raise _WrongError(NotAnAppid(about, fault_of(about)), right)
+            raise MistakeError(NotAnAppid(about, fault_of(about)), right)
         case [about] if about.lower() != "history":
             if is_env(about):
                 return History(about)
-            raise _WrongError(NotAnEnv(about, blank=is_placeholder(about)), right)
+            raise MistakeError(NotAnEnv(about, blank=is_placeholder(about)), right)
         case _:
             kept = right.split()[2:]
             extra = [word for word in words if word not in kept and word.lower() not in kept]
-            raise _WrongError(ExtraWords(tuple(extra or words[1:])), right)
+            raise MistakeError(ExtraWords(tuple(extra or words[1:])), right)
 
 
 def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]:
@@ -236,20 +179,20 @@ def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]
         case [appid, env] if is_appid(appid) and is_env(env):
             return appid, env
         case _ if len(appids) > 1:
-            raise _WrongError(SeveralAppids(len(appids)), right)
+            raise MistakeError(SeveralAppids(len(appids)), right)
         case [] | [_] if all(is_env(word) and not meant_as_appid(word) for word in words):
-            raise _WrongError(MissingAppid(), right)
+            raise MistakeError(MissingAppid(), right)
         case [appid] if is_appid(appid):
-            raise _WrongError(MissingEnv(), right)
+            raise MistakeError(MissingEnv(), right)
         case [env, appid] if is_env(env) and appids:
-            raise _WrongError(Swapped(), right)
+            raise MistakeError(Swapped(), right)
         case [appid, env, *extra] if extra and is_appid(appid) and is_env(env):
             # Words that are too many are often a reason without quotes.
             reason = " ".join([options.reason or "", *extra]).strip()
             guess = replace(options, reason=reason or None)
-            raise _WrongError(ExtraWords(tuple(extra)), line([verb, appid, env], guess))
+            raise MistakeError(ExtraWords(tuple(extra)), line([verb, appid, env], guess))
         case [appid, *_] if not is_appid(appid):
-            raise _WrongError(NotAnAppid(appid, fault_of(appid)), right)
+            raise MistakeError(NotAnAppid(appid, fault_of(appid)), right)
         case _:
             blank = is_placeholder(words[1])
-            raise _WrongError(NotAnEnv(words[1], blank=blank), right)
+            raise MistakeError(NotAnEnv(words[1], blank=blank), right)

@@ -144,3 +144,12 @@ class Misread:
     mistake: Mistake
     received: str
     instead: str
+
+
+class MistakeError(Exception):
+    """Carries a mistake and its corrected line from where it is seen to `parse`, which never raises it."""
+
+    def __init__(self, mistake: Mistake, instead: str) -> None:
+        super().__init__()
+        self.mistake = mistake
+        self.instead = instead
