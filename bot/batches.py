@@ -118,7 +118,7 @@ class _Run:
         """Let the items run once no other batch does, or if none is left; raises LostError once somebody else holds it."""
         ledger, insist = self.by.holding.ledger, self.by.holding.insist
         while not await insist(partial(ledger.batches.take_lane, self.batch)):
-            if not await insist(partial(ledger.hold, self.batch)):
+            if not await insist(partial(ledger.replica.hold, self.batch)):
                 raise LostError
             if not await insist(partial(ledger.batches.are_left, self.batch.request)):
                 break

@@ -154,7 +154,7 @@ class Carrying:
         healthy_since = -math.inf
         while True:
             try:
-                await self.holding.ledger.beat()
+                await self.holding.ledger.replica.beat()
                 if may_take() and time.monotonic() - healthy_since >= self.lease:
                     await self._take_over()
             except LedgerDownError as error:
@@ -168,7 +168,7 @@ class Carrying:
     async def _take_over(self) -> None:
         """Take over all that nobody holds, some at a time, so that other replicas get their share."""
         while True:
-            taken = await self.holding.ledger.take_over(_TAKEN_AT_ONCE)
+            taken = await self.holding.ledger.replica.take_over(_TAKEN_AT_ONCE)
             for entry in taken:
                 self.start(self.carry(entry))
             if len(taken) < _TAKEN_AT_ONCE:

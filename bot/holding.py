@@ -36,9 +36,9 @@ class Holding:
         A replica that was frozen wakes up in the midst of it, long after somebody else has said it.
         """
         since = entry.created if entry.taken_over else None
-        while await self.surely([], partial(self.ledger.hold, entry)):
+        while await self.surely([], partial(self.ledger.replica.hold, entry)):
             try:
-                async with self.ledger.lease() as lease:
+                async with self.ledger.replica.lease() as lease:
                     return await say(since)
             except TimeoutError:
                 if not lease.expired():

@@ -43,7 +43,8 @@ class Running:
         parts: dict[str, Trouble] = {
             "commands": unless(lambda: not self.rooms.submitting.stopping, "the bot is stopping"),
             "ledger": unless(
-                lambda: self.outside.ledger.writable, "it did not take the last sign of life"
+                lambda: self.outside.ledger.replica.writable,
+                "it did not take the last sign of life",
             ),
         }
         in_force = self.outside.in_force

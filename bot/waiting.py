@@ -40,7 +40,7 @@ class Waiting:
         if entry.wake is not None:
             await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
             _log.info("reminded", extra={"request": entry.request.id})
-        await self.holding.insist(partial(self.holding.ledger.rest, entry))
+        await self.holding.insist(partial(self.holding.ledger.replica.rest, entry))
         return None
 
     async def _settle(self, entry: Entry, owed: list[Write]) -> Entry | None:

@@ -231,7 +231,7 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
 ) -> None:
     ledger, other = either.ledger("a"), either.ledger("b")
     await ledger.start()
-    await other.beat()
+    await other.replica.beat()
     origin = Origin("T1", "U1", "C1", "releases", "1.1", "")
     request = Request("r1", origin, "wx5fe6bb43205e9e70", "e", "wx0123456789abcdef", "four eyes")
     found = await ledger.accept(request, State.WAITING, patience=100)
@@ -250,7 +250,7 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
         while entry:
             entry = await Waiting(Holding(ledger, sleep), quiet, quiet).step(entry, [])
         either.execute("UPDATE requests SET wake = 1")
-        (entry,) = await ledger.take_over(9)
+        (entry,) = await ledger.replica.take_over(9)
     steps = 0
     while entry:
         entry = await waiting.step(entry, [])

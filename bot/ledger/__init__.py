@@ -4,11 +4,9 @@ Requests change state; events only ever grow in number. A replica holds the requ
 whoever takes one over raises its fence, so that the former holder can no longer write.
 """
 
-import asyncio
 import math
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from functools import partial
 
 from sqlalchemy import Connection, update
@@ -35,8 +33,9 @@ from bot.ledger.entries import (
     key_of,
 )
 from bot.ledger.events import Event, Told, record, untold
-from bot.ledger.lease import Lease
+from bot.ledger.lease import LEASE, Lease
 from bot.ledger.opening import Opened, open_database
+from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
 from bot.ledger.statements import Statements, history_of, past_envs
@@ -60,9 +59,6 @@ __all__ = [
     "UnderWay",
 ]
 
-LEASE = 12.0
-"""Seconds for which a replica holds its requests after its last beat."""
-
 
 class Ledger:
     """One replica's way to the ledger; every method raises LedgerDownError if the database does not take it.
@@ -82,10 +78,8 @@ class Ledger:
         self._holder = holder
         self._say = Statements(opened.engine.dialect.name, lease)
         self._writer = Writer(opened.engine, told=told, transacted=transacted)
-        self._beaten: float | None = (
-            None  # by time.monotonic(); None while the last beat was not taken
-        )
         self._lease = Lease(math.inf if opened.exclusive else lease)
+        self.replica = Replica(self._writer, self._say, self._lease, holder, alone=opened.exclusive)
         self.clicks = Clicks(self._writer, self._say, self._lease, holder)
         self.batches = Batches(self._writer, self._say)
 
@@ -112,33 +106,7 @@ class Ledger:
 
     async def start(self) -> None:
         """Begin to hold requests; free what this replica held before or, where nobody else can be, all."""
-
-        def work(on: Connection) -> None:
-            self._let_go(on)
-            if self.exclusive:
-                on.execute(self._say.everybody_is_gone)
-            self._beat(on)
-
-        began = time.monotonic()
-        await self._writer.run(work)
-        self._lease.renewed(began)
-        self._beaten = time.monotonic()
-
-    async def beat(self) -> None:
-        """Hold this replica's requests for another lease."""
-        began = time.monotonic()
-        try:
-            await self._writer.run(self._beat)
-        except LedgerDownError:
-            self._beaten = None
-            raise
-        self._beaten = time.monotonic()
-        self._lease.renewed(began)
-
-    @property
-    def writable(self) -> bool:
-        """Whether it took this replica's last beat, and lately: known without asking the database."""
-        return self._beaten is not None and time.monotonic() - self._beaten < LEASE
+        await self.replica.start()
 
     @property
     def queued(self) -> int:
@@ -150,31 +118,10 @@ class Ledger:
         """Whether the thread that talks to the database still runs."""
         return self._writer.alive
 
-    async def hold(self, entry: Entry) -> bool:
-        """Tell whether this replica holds a request; asks the database only if its lease ran out since it took it."""
-        if self.exclusive or self._lease.covers(entry):
-            return True
-        stands = self._say.stands.with_for_update()  # so that nobody is just taking it over
-
-        def work(on: Connection) -> bool:
-            self._beat(on)
-            return on.scalar(stands, {**key_of(entry), "the_state": entry.state.value}) is not None
-
-        began = time.monotonic()
-        held = await self._writer.run(work)
-        self._lease.renewed(began)
-        if held:
-            self._lease.took(entry)
-        return held
-
-    def lease(self) -> AbstractAsyncContextManager[asyncio.Timeout]:
-        """Cut short, with TimeoutError, what is done in this context once the lease has run out."""
-        return self._lease.running()
-
     async def close(self) -> None:
         """Hand everything back and close."""
         with suppress(LedgerDownError):  # the leases run out by themselves
-            await self._writer.run(self._let_go)
+            await self.replica.stop()
         await self._writer.close()
         self._opened.release()
 
@@ -209,12 +156,6 @@ class Ledger:
         """Record where the approvers are asked; False if somebody else holds the request now."""
         return await self._write(entry, {"asked": where})
 
-    async def rest(self, entry: Entry) -> bool:
-        """Let go of a request that waits for its approvers, until half of the time that is left or, then, all; once."""
-        await self._writer.run(lambda on: on.execute(self._say.rest, key_of(entry)))
-        self._lease.lost(entry)
-        return True
-
     async def answer(
         self, entry: Entry, outcome: Outcome, seconds: float, steps: Sequence[Step]
     ) -> bool:
@@ -230,30 +171,6 @@ class Ledger:
     async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
         """Record something that happened and is no request's move."""
         await self._writer.run(lambda on: record(on, self._say, kind, origin, facts))
-
-    async def take_over(self, limit: int) -> list[Entry]:
-        """Take up to `limit` requests that nobody holds any more; the oldest first."""
-        taken: list[Entry] = []
-
-        def work(on: Connection) -> list[Entry]:
-            rows = on.execute(
-                self._say.take_over, {"me": self._holder, "most": max(limit, 0)}
-            ).mappings()
-            taken[:] = sorted(map(entry_of, rows.all()), key=lambda entry: entry.created)
-            for entry in taken:
-                facts = {**facts_of(entry.request), "detail": f"number {entry.taken_over}"}
-                record(on, self._say, "taken over", entry.request.origin, facts)
-            return taken
-
-        def put_back(on: Connection) -> None:
-            for entry in taken:
-                on.execute(self._say.let_go, {**key_of(entry), "the_holder": self._holder})
-
-        with self._writer.or_else(put_back):
-            await self._writer.run(work)
-        for entry in taken:
-            self._lease.took(entry)
-        return taken
 
     async def history(self, mine: tuple[str, str], about: str | None, limit: int) -> list[Entry]:
         """Return the newest requests of (team, user) or, with `about`, anybody's about this env or appid."""
@@ -300,10 +217,3 @@ class Ledger:
         if not moved or to is State.ENDED:
             self._lease.lost(entry)
         return moved
-
-    def _beat(self, on: Connection) -> None:
-        on.execute(self._say.beat, {"id": self._holder})
-
-    def _let_go(self, on: Connection) -> None:
-        on.execute(self._say.let_all_go, {"the_holder": self._holder})
-        on.execute(self._say.gone, {"the_id": self._holder})

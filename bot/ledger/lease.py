@@ -11,6 +11,9 @@ from contextlib import asynccontextmanager
 
 from bot.ledger.entries import Entry
 
+LEASE = 12.0
+"""Seconds for which a replica holds its requests after its last beat."""
+
 
 class Lease:
     """A time for which nobody else takes over, renewed with each beat; `seconds` may be infinite."""

@@ -60,7 +60,7 @@ def answered(item: Request, outcome: Outcome | None = None) -> Answered:
 async def taken_over(database: Database, ledger: Ledger, holder: str) -> None:
     """Let another replica take over what a holder has, whose lease has run out."""
     database.execute("UPDATE replicas SET lease_until = 0 WHERE id = :id", id=holder)
-    assert await ledger.take_over(99)
+    assert await ledger.replica.take_over(99)
 
 
 async def ends(ledger: Ledger, batch: Entry) -> list[Outcome | None]:
@@ -160,10 +160,10 @@ async def test_batches_of_one_env_do_not_stand_in_each_other_s_way(ledger: Ledge
 
 async def test_items_are_not_taken_over_by_themselves(database: Database, ledger: Ledger) -> None:
     gone = database.ledger("gone", SHORT)
-    await gone.beat()
+    await gone.replica.beat()
     batch = await queued(gone, 3)
     await database.lease_over("gone")
-    (taken,) = await ledger.take_over(99)
+    (taken,) = await ledger.replica.take_over(99)
     assert taken.request == batch.request
 
 

@@ -33,7 +33,7 @@ async def asked(ledger: Ledger, request: Request | None = None) -> Entry:
     entry = await begun(ledger, State.WAITING, request)
     assert await ledger.place(entry, "thread C1 1.5")
     assert await ledger.asked(entry, "C2 1.6")
-    assert await ledger.rest(entry)
+    assert await ledger.replica.rest(entry)
     return await stands(ledger, entry)
 
 
@@ -204,7 +204,7 @@ async def test_who_held_it_before_the_click_writes_nothing_any_more(
     assert not await ledger.place(entry, "elsewhere")
     assert not await ledger.asked(entry, "elsewhere")
     assert not await ledger.answer(entry, Expired("approval"), 0.0, ())
-    await ledger.rest(entry)
+    await ledger.replica.rest(entry)
     assert not await ledger.end(entry, "delivered")
     assert moved == replace(await stands(ledger, entry), at=moved.at)
     assert only(database, "holder, wake") == {"holder": "b", "wake": None}
@@ -216,10 +216,10 @@ async def test_a_click_after_a_take_over_counts_and_ends_what_was_taken(
 ) -> None:
     entry = await asked(ledger)
     database.execute("UPDATE requests SET wake = 1")
-    (taken,) = await other.take_over(9)
+    (taken,) = await other.replica.take_over(9)
     assert await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
     assert not await other.answer(taken, Expired("approval"), 0.0, ())
-    await other.rest(taken)
+    await other.replica.rest(taken)
     assert only(database, "holder, state") == {"holder": "a", "state": "placed"}
 
 
@@ -235,12 +235,12 @@ async def test_what_waits_for_a_confirmation_is_nobody_s_until_its_time_is_over(
     assert found.wake == pytest.approx(found.until, abs=0.1)
     assert entry.until == pytest.approx(found.until)
     assert only(database, "holder") == {"holder": None}
-    assert await ledger.take_over(9) == await other.take_over(9) == []
+    assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
     database.execute("UPDATE requests SET wake = 1, until = 1")
-    (taken,) = await other.take_over(9)
+    (taken,) = await other.replica.take_over(9)
     assert (taken.state, taken.taken_over, taken.until) == (State.CONFIRMING, 0, 1)
     assert taken.at == pytest.approx(database.now(), abs=2)
-    assert await ledger.take_over(9) == []
+    assert await ledger.replica.take_over(9) == []
 
 
 async def test_what_waits_for_approvers_is_held_until_they_are_asked(
@@ -249,7 +249,7 @@ async def test_what_waits_for_approvers_is_held_until_they_are_asked(
     entry = await begun(ledger, State.WAITING)
     assert entry.until == pytest.approx(database.now() + PATIENCE, abs=2)
     assert only(database, "holder, wake") == {"holder": "a", "wake": None}
-    assert await other.take_over(9) == []
+    assert await other.replica.take_over(9) == []
 
 
 async def test_it_rests_for_half_of_what_is_left_and_then_for_all(
@@ -257,21 +257,21 @@ async def test_it_rests_for_half_of_what_is_left_and_then_for_all(
 ) -> None:
     entry = await asked(ledger)
     assert entry.wake == pytest.approx(database.now() + PATIENCE / 2, abs=2)
-    assert await other.take_over(9) == []
+    assert await other.replica.take_over(9) == []
     for at in (ledger, other):
         database.execute("UPDATE requests SET wake = 1")
-        (taken,) = await at.take_over(9)
+        (taken,) = await at.replica.take_over(9)
         assert taken.taken_over == 0
-        await at.rest(taken)
+        await at.replica.rest(taken)
         assert (await stands(at, taken)).wake == entry.until
-    assert await ledger.take_over(9) == await other.take_over(9) == []
+    assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
 
 
 async def test_who_says_twice_that_it_rests_loses_no_reminder(ledger: Ledger) -> None:
     entry = await begun(ledger, State.WAITING)
-    await ledger.rest(entry)
+    await ledger.replica.rest(entry)
     first = await stands(ledger, entry)
-    await ledger.rest(entry)
+    await ledger.replica.rest(entry)
     assert (await stands(ledger, entry)).wake == first.wake
 
 
@@ -280,9 +280,9 @@ async def test_who_does_not_hold_it_lets_nobody_rest(
 ) -> None:
     entry = await begun(ledger, State.WAITING)
     await ledger.close()
-    (taken,) = await other.take_over(9)
+    (taken,) = await other.replica.take_over(9)
     assert taken.taken_over == 1
-    await other.rest(replace(entry, fence=entry.fence))
+    await other.replica.rest(replace(entry, fence=entry.fence))
     assert only(database, "holder, wake") == {"holder": "b", "wake": None}
 
 
@@ -291,7 +291,7 @@ async def test_a_request_that_rests_survives_its_replica(
 ) -> None:
     entry = await asked(ledger)
     await ledger.close()
-    assert await other.take_over(9) == []
+    assert await other.replica.take_over(9) == []
     assert await other.clicks.move(entry, State.PLACED, "U2", "approved")
     assert only(database, "taken_over") == {"taken_over": 0}
 
@@ -373,13 +373,13 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
         clicking.cancel()
         await asyncio.wait([clicking])
         assert clicking.cancelled()
-    await ledger.beat()
+    await ledger.replica.beat()
     after = only(database)
     assert database.kinds()[-2:] == ["decided", "taken back"]
     assert after.pop("fence") == entry.fence + 1
     assert before.pop("fence") == entry.fence
     assert after == before
-    assert await ledger.take_over(9) == []
+    assert await ledger.replica.take_over(9) == []
     again = await stands(ledger, entry)
     assert await ledger.clicks.move(again, to, "U2", "decided", outcome=outcome)
 
@@ -397,7 +397,7 @@ async def test_a_click_that_came_too_late_takes_nothing_back(
         await soon(started.is_set)
         clicking.cancel()
         await asyncio.wait([clicking])
-    await ledger.beat()
+    await ledger.replica.beat()
     assert moved == await stands(ledger, entry)
     assert "taken back" not in database.kinds()
 
@@ -408,7 +408,7 @@ async def test_what_the_ledger_does_not_take_in_time_is_not_done(
     entry = await asked(ledger)
     with database.locked(), pytest.raises(LedgerDownError):
         await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
-    await ledger.beat()
+    await ledger.replica.beat()
     assert (await stands(ledger, entry)).state is State.WAITING
 
 
@@ -470,6 +470,6 @@ async def test_a_retry_whose_person_hears_nothing_is_given_back(
         await soon(started.is_set)
         asking.cancel()
         await asyncio.wait([asking])
-    await ledger.beat()
+    await ledger.replica.beat()
     assert database.kinds()[-1] == "withdrawn"
     assert (await stands(ledger, first)).retried_by is None

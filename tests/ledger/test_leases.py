@@ -25,7 +25,7 @@ async def gone(database: Database, ledger: Ledger) -> Ledger:
     """Return the ledger of a replica that beats once and never again."""
     del ledger  # it comes first
     gone = database.ledger("gone", SHORT)
-    await gone.beat()
+    await gone.replica.beat()
     return gone
 
 
@@ -34,10 +34,10 @@ async def test_a_replica_that_beats_keeps_its_requests(
 ) -> None:
     await accepted(gone)
     await database.lease_over("gone")
-    await gone.beat()
+    await gone.replica.beat()
     lasting = database.ledger("gone")  # the same replica, with a lease that lasts
-    await lasting.beat()
-    assert await ledger.take_over(9) == []
+    await lasting.replica.beat()
+    assert await ledger.replica.take_over(9) == []
 
 
 async def test_requests_are_taken_over_only_when_the_lease_is_over(
@@ -47,9 +47,9 @@ async def test_requests_are_taken_over_only_when_the_lease_is_over(
     await accepted(other)
     entry = await accepted(gone)
     await database.lease_over("gone")
-    taken = await ledger.take_over(9)
+    taken = await ledger.replica.take_over(9)
     assert taken == [replace(entry, fence=2, taken_over=1)]
-    assert await ledger.take_over(9) == await other.take_over(9) == []
+    assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
     assert database.kinds() == ["accepted"] * 3 + ["taken over"]
     (event,) = database.rows("SELECT request, env, detail FROM events WHERE kind = 'taken over'")
     assert [*event.values()] == [entry.request.id, entry.request.env, "number 1"]
@@ -66,10 +66,10 @@ async def test_the_oldest_are_taken_over_first_and_no_more_than_asked(
         )
     entries.reverse()
     await database.lease_over("gone")
-    assert await ledger.take_over(0) == await ledger.take_over(-1) == []
-    assert ids(await ledger.take_over(3)) == ids(entries[:3])
-    assert ids(await ledger.take_over(3)) == ids(entries[3:6])
-    assert ids(await ledger.take_over(3)) == ids(entries[6:])
+    assert await ledger.replica.take_over(0) == await ledger.replica.take_over(-1) == []
+    assert ids(await ledger.replica.take_over(3)) == ids(entries[:3])
+    assert ids(await ledger.replica.take_over(3)) == ids(entries[3:6])
+    assert ids(await ledger.replica.take_over(3)) == ids(entries[6:])
 
 
 async def test_what_has_ended_is_not_taken_over(
@@ -80,7 +80,7 @@ async def test_what_has_ended_is_not_taken_over(
     await gone.place(answered, "C1/1.5")
     await gone.answer(answered, Shared(2), 1.5, [])
     await database.lease_over("gone")
-    (entry,) = await ledger.take_over(9)
+    (entry,) = await ledger.replica.take_over(9)
     assert entry == replace(
         answered,
         state=State.ANSWERED,
@@ -96,8 +96,8 @@ async def test_take_overs_are_counted(database: Database, gone: Ledger) -> None:
     await database.lease_over("gone")
     for count in range(1, 8):
         taker = database.ledger(f"taker-{count}", SHORT)
-        await taker.beat()
-        (entry,) = await taker.take_over(9)
+        await taker.replica.beat()
+        (entry,) = await taker.replica.take_over(9)
         assert (entry.taken_over, entry.fence) == (count, count + 1)
         await database.lease_over(f"taker-{count}")
 
@@ -105,7 +105,7 @@ async def test_take_overs_are_counted(database: Database, gone: Ledger) -> None:
 async def test_nobody_takes_over_its_own(database: Database, gone: Ledger) -> None:
     entry = await accepted(gone)
     await database.lease_over("gone")
-    assert await gone.take_over(9) == []
+    assert await gone.replica.take_over(9) == []
     assert await gone.place(entry, "C1/1.5")
 
 
@@ -114,7 +114,7 @@ async def test_two_that_take_over_at_once_get_different_requests(
 ) -> None:
     entries = [await accepted(gone) for _ in range(40)]
     await database.lease_over("gone")
-    taken = await asyncio.gather(*(at.take_over(7) for at in [ledger, other] * 4))
+    taken = await asyncio.gather(*(at.replica.take_over(7) for at in [ledger, other] * 4))
     assert sorted(each for some in taken for each in ids(some)) == sorted(ids(entries))
 
 
@@ -130,8 +130,8 @@ async def test_nobody_waits_for_a_request_that_somebody_else_is_taking(
         connection.execute(
             text("SELECT id FROM requests WHERE id = :id FOR UPDATE"), {"id": first.request.id}
         )
-        assert ids(await ledger.take_over(9)) == ids([second])
-    assert ids(await ledger.take_over(9)) == ids([first])
+        assert ids(await ledger.replica.take_over(9)) == ids([second])
+    assert ids(await ledger.replica.take_over(9)) == ids([first])
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ async def test_whoever_lost_a_request_changes_nothing(
     if state is State.ANSWERED:
         await gone.answer(old, Shared(), 1.5, [])
     await database.lease_over("gone")
-    (entry,) = await ledger.take_over(9)
+    (entry,) = await ledger.replica.take_over(9)
     assert entry.state is state
     kinds = database.kinds()
     assert not await gone.place(old, "elsewhere")
@@ -169,38 +169,38 @@ async def test_what_is_to_be_confirmed_is_held_by_nobody_until_its_time_is_over(
     (row,) = database.rows("SELECT holder, until, wake, created FROM requests")
     at = pytest.approx(row["created"] + 60, abs=0.01)
     assert (row["holder"], row["until"], row["wake"]) == (None, at, at)
-    assert await ledger.take_over(9) == await other.take_over(9) == []
+    assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
     database.execute("UPDATE requests SET until = 1, wake = 1")
-    (taken,) = await ledger.take_over(9)
+    (taken,) = await ledger.replica.take_over(9)
     assert taken == replace(entry, fence=2, until=1, wake=1)  # and nobody has crashed
     assert taken.at > taken.created
-    assert await other.take_over(9) == []
+    assert await other.replica.take_over(9) == []
 
 
 async def test_what_waits_for_an_approval_is_let_go_until_half_its_time_and_then_to_the_end(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=60)
-    assert await other.take_over(9) == []
-    assert await ledger.rest(entry)
+    assert await other.replica.take_over(9) == []
+    assert await ledger.replica.rest(entry)
     (row,) = database.rows("SELECT holder, until, wake, created FROM requests")
     assert row["wake"] == pytest.approx(row["created"] + 30, abs=2)
     assert row["holder"] is None
-    assert await other.take_over(9) == []
+    assert await other.replica.take_over(9) == []
     database.execute("UPDATE requests SET wake = 1")
-    (woken,) = await other.take_over(9)
+    (woken,) = await other.replica.take_over(9)
     assert woken == replace(await stands(ledger, entry), taken_over=0, wake=1)
-    await other.rest(woken)
+    await other.replica.rest(woken)
     (row,) = database.rows("SELECT holder, until, wake FROM requests")
     assert (row["holder"], row["wake"]) == (None, row["until"])
-    assert await ledger.take_over(9) == []
+    assert await ledger.replica.take_over(9) == []
 
 
 async def test_whoever_rests_twice_rests_once(database: Database, ledger: Ledger) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=60)
-    await ledger.rest(entry)
+    await ledger.replica.rest(entry)
     once = database.rows("SELECT * FROM requests")
-    await ledger.rest(entry)
+    await ledger.replica.rest(entry)
     assert database.rows("SELECT * FROM requests") == once
 
 
@@ -209,12 +209,12 @@ async def test_whoever_crashes_while_something_waits_is_followed_at_once(
 ) -> None:
     entry = await accepted(gone, state=State.WAITING, patience=60)
     await database.lease_over("gone")
-    (taken,) = await ledger.take_over(9)
+    (taken,) = await ledger.replica.take_over(9)
     assert taken == replace(entry, fence=2, taken_over=1, until=taken.until)
     kept = database.rows("SELECT * FROM requests")
     assert not await gone.place(entry, "C1/1.5")
     assert not await gone.asked(entry, "C2 1.5")
-    await gone.rest(entry)
+    await gone.replica.rest(entry)
     assert database.rows("SELECT * FROM requests") == kept
     assert await ledger.place(taken, "C1/1.5")
     assert await ledger.asked(taken, "C2 1.5")
@@ -229,7 +229,7 @@ async def test_no_item_of_a_batch_is_taken_over_by_itself(
     item = replace(new_request(), env=batch.request.env, batch=batch.request.id)
     await accepted(gone, item, State.QUEUED)
     await database.lease_over("gone")
-    assert ids(await ledger.take_over(9)) == ids([batch])
+    assert ids(await ledger.replica.take_over(9)) == ids([batch])
 
 
 async def test_a_late_replica_may_finish_what_nobody_took(database: Database, gone: Ledger) -> None:
@@ -243,7 +243,7 @@ async def test_what_is_surely_held_is_not_asked_of_the_database(
 ) -> None:
     entry = await accepted(ledger)
     database.statements.clear()
-    assert await ledger.hold(entry)
+    assert await ledger.replica.hold(entry)
     assert database.statements == []
 
 
@@ -256,9 +256,9 @@ async def test_after_a_gap_in_the_lease_the_database_says_who_holds(
     kept, lost = await accepted(gone), await accepted(gone)
     await on_postgresql.lease_over("gone")
     await gone.end(kept, "withdrawn")
-    assert ids(await ledger.take_over(9)) == ids([lost])
-    assert not await gone.hold(lost)
-    assert await gone.hold(replace(kept, state=State.ENDED))
+    assert ids(await ledger.replica.take_over(9)) == ids([lost])
+    assert not await gone.replica.hold(lost)
+    assert await gone.replica.hold(replace(kept, state=State.ENDED))
 
 
 async def test_who_asks_whether_it_holds_a_request_keeps_it(on_postgresql: Database) -> None:
@@ -268,10 +268,10 @@ async def test_who_asks_whether_it_holds_a_request_keeps_it(on_postgresql: Datab
     entry = await accepted(gone)
     await on_postgresql.lease_over("gone")
     awake = on_postgresql.ledger("gone")  # the same replica, with a lease that lasts
-    assert await awake.hold(entry)
-    assert await ledger.take_over(9) == []
+    assert await awake.replica.hold(entry)
+    assert await ledger.replica.take_over(9) == []
     on_postgresql.statements.clear()
-    assert await awake.hold(entry)
+    assert await awake.replica.hold(entry)
     assert on_postgresql.statements == []
 
 
@@ -279,7 +279,7 @@ async def test_what_is_begun_under_a_lease_is_cut_short_with_it(on_postgresql: D
     gone = on_postgresql.ledger("gone", SHORT)
     await gone.start()
     with within(SOON), pytest.raises(TimeoutError):
-        async with gone.lease() as lease:
+        async with gone.replica.lease() as lease:
             await asyncio.Event().wait()
     assert lease.expired()
 
@@ -287,9 +287,9 @@ async def test_what_is_begun_under_a_lease_is_cut_short_with_it(on_postgresql: D
 async def test_a_beat_lengthens_what_is_under_way(on_postgresql: Database) -> None:
     gone = on_postgresql.ledger("gone", 0.3)
     await gone.start()
-    async with gone.lease() as lease:
+    async with gone.replica.lease() as lease:
         before = lease.when()
-        await gone.beat()
+        await gone.replica.beat()
         after = lease.when()
     assert before is not None
     assert after is not None
@@ -301,9 +301,9 @@ async def test_alone_no_lease_ever_ends(sqlite: Database) -> None:
     await ledger.start()
     entry = await accepted(ledger)
     await sqlite.lease_over("a")
-    async with ledger.lease() as lease:
+    async with ledger.replica.lease() as lease:
         assert lease.when() == float("inf")
-    assert await ledger.hold(entry)
+    assert await ledger.replica.hold(entry)
 
 
 async def test_who_closes_hands_everything_back_at_once(
@@ -316,7 +316,7 @@ async def test_who_closes_hands_everything_back_at_once(
     assert [
         row["holder"] for row in database.rows("SELECT holder FROM requests ORDER BY id")
     ].count(None) == 1
-    assert ids(await ledger.take_over(9)) == ids([entry])
+    assert ids(await ledger.replica.take_over(9)) == ids([entry])
 
 
 async def test_who_starts_takes_up_what_it_left_under_the_same_name(
@@ -325,7 +325,7 @@ async def test_who_starts_takes_up_what_it_left_under_the_same_name(
     entry = await accepted(ledger)
     again = database.ledger("a")  # after a crash: nothing was handed back, and the lease is on
     await again.start()
-    assert ids(await again.take_over(9)) == ids([entry])
+    assert ids(await again.replica.take_over(9)) == ids([entry])
 
 
 async def test_who_starts_frees_what_others_held_only_if_it_is_alone(
@@ -334,11 +334,11 @@ async def test_who_starts_frees_what_others_held_only_if_it_is_alone(
     entry = await accepted(ledger)
     next_one = database.ledger("b")
     await next_one.start()
-    assert ids(await next_one.take_over(9)) == (ids([entry]) if database.is_sqlite else [])
+    assert ids(await next_one.replica.take_over(9)) == (ids([entry]) if database.is_sqlite else [])
 
 
 async def test_a_beat_holds_for_one_lease(database: Database, ledger: Ledger) -> None:
-    await ledger.beat()
+    await ledger.replica.beat()
     (lease,) = database.rows("SELECT lease_until FROM replicas WHERE id = 'a'")
     assert lease["lease_until"] == pytest.approx(database.now() + 12, abs=1)
 
@@ -363,7 +363,7 @@ async def test_a_request_whose_requester_is_gone_does_not_stay_open(
         asking.cancel()
         await asyncio.wait([asking])
         assert asking.cancelled()
-    await ledger.beat()
+    await ledger.replica.beat()
     (entry,) = await everything(ledger)
     assert (entry.state, entry.request.origin.response_url) == (State.ENDED, "")
     assert entry.ended is not None
@@ -383,7 +383,7 @@ async def test_a_retry_whose_requester_is_gone_can_be_asked_for_again(
         await soon(started.is_set)
         asking.cancel()
         await asyncio.wait([asking])
-    await ledger.beat()
+    await ledger.replica.beat()
     assert (await stands(ledger, earlier)).retried_by is None
     once_more = Retry(earlier.request.id, "U1")
     more = await ledger.accept(new_request(env=retry.env), retry=once_more)
@@ -395,14 +395,14 @@ async def test_a_request_that_was_taken_back_in_time_was_never_there(
 ) -> None:
     started = begun(database)
     with database.locked():
-        beating = asyncio.create_task(ledger.beat())
+        beating = asyncio.create_task(ledger.replica.beat())
         await soon(started.is_set)
         asking = asyncio.create_task(ledger.accept(new_request()))
         await asyncio.sleep(0)
         asking.cancel()
         await asyncio.wait([asking])
     await beating
-    await ledger.beat()
+    await ledger.replica.beat()
     assert await everything(ledger) == []
     assert database.kinds() == []
 
@@ -415,7 +415,7 @@ async def test_a_request_that_goes_on_is_not_withdrawn(ledger: Ledger) -> None:
         await asyncio.sleep(0)
         asking.cancel()
         await asyncio.wait([asking])
-    await ledger.beat()
+    await ledger.replica.beat()
     assert (await stands(ledger, entry)).state is State.PLACED
 
 
@@ -425,12 +425,12 @@ async def test_what_was_taken_over_for_nobody_is_put_back(
     entry, started = await accepted(gone), begun(database)
     await database.lease_over("gone")
     with database.locked():
-        taking = asyncio.create_task(ledger.take_over(9))
+        taking = asyncio.create_task(ledger.replica.take_over(9))
         await soon(started.is_set)
         taking.cancel()
         await asyncio.wait([taking])
-    await ledger.beat()
-    assert [(taken.request.id, taken.taken_over) for taken in await other.take_over(9)] == [
+    await ledger.replica.beat()
+    assert [(taken.request.id, taken.taken_over) for taken in await other.replica.take_over(9)] == [
         (entry.request.id, 2)
     ]
 
@@ -449,7 +449,7 @@ async def test_a_server_that_comes_back_finds_everything_in_order(
             with pytest.raises(LedgerDownError):
                 await ledger.place(entry, "C1/1.5")
             with pytest.raises(LedgerDownError):
-                await ledger.take_over(9)
+                await ledger.replica.take_over(9)
     finally:
         await asyncio.to_thread(postgresql.start)
     assert await ledger.place(entry, "C1/1.5")
@@ -490,13 +490,13 @@ async def test_a_move_that_was_recorded_but_not_told_is_told_at_the_next_try(
 async def test_it_is_writable_while_the_last_beat_was_taken(
     database: Database, ledger: Ledger
 ) -> None:
-    assert ledger.writable  # its start was written down
-    await ledger.beat()
-    assert ledger.writable
+    assert ledger.replica.writable  # its start was written down
+    await ledger.replica.beat()
+    assert ledger.replica.writable
     with database.locked(), pytest.raises(LedgerDownError):
-        await ledger.beat()
-    assert not ledger.writable
-    await ledger.beat()
-    assert ledger.writable
+        await ledger.replica.beat()
+    assert not ledger.replica.writable
+    await ledger.replica.beat()
+    assert ledger.replica.writable
     assert ledger.alive
     assert ledger.queued == 0

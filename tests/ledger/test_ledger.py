@@ -403,8 +403,8 @@ async def test_the_key_to_the_conversation_is_gone_at_the_end(
 async def test_no_time_comes_from_the_replica_s_clock(database: Database, ledger: Ledger) -> None:
     await live(ledger, new_request(), FAILED)
     await ledger.note("denied", new_request().origin, {})
-    await ledger.beat()
-    await ledger.take_over(9)
+    await ledger.replica.beat()
+    await ledger.replica.take_over(9)
     numbers = [
         value
         for _, parameters in database.statements
@@ -423,7 +423,7 @@ async def test_an_event_is_never_changed(database: Database, ledger: Ledger, oth
     await live(ledger, new_request(), Shared())
     held = await accepted(other)
     await other.close()
-    (entry,) = await ledger.take_over(9)
+    (entry,) = await ledger.replica.take_over(9)
     assert entry.request.id == held.request.id
     await asyncio.gather(asyncio.create_task(ledger.note("denied", held.request.origin, {})))
     await ledger.start()

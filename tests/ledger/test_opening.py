@@ -213,7 +213,7 @@ async def test_a_ledger_of_an_earlier_version_keeps_its_requests(
     failed, shared, under_way = await everything(ledger)
     assert [entry.request for entry in (under_way, shared, failed)] == asked
     assert (failed.outcome, shared.outcome) == (Failed(by_key("61003"), None, 0), Shared(0))
-    assert await ledger.take_over(9) == [replace(under_way, fence=2, taken_over=1)]
+    assert await ledger.replica.take_over(9) == [replace(under_way, fence=2, taken_over=1)]
     found = await ledger.accept(new_request(env=shared.request.env))
     assert found == SharedBefore(shared)
     found = await ledger.accept(new_request(env=under_way.request.env))
