@@ -38,7 +38,7 @@ class Holding:
         since = entry.created if entry.taken_over else None
         while await self.surely([], partial(self.ledger.replica.hold, entry)):
             try:
-                async with self.ledger.replica.lease() as lease:
+                async with self.ledger.replica.lease.running() as lease:
                     return await say(since)
             except TimeoutError:
                 if not lease.expired():

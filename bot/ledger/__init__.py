@@ -1,10 +1,8 @@
 """The ledger: what was asked and what became of it, durable before anybody is told.
 
-Requests change state; events only ever grow in number. A replica holds the requests it works on through a lease;
-whoever takes one over raises its fence, so that the former holder can no longer write.
+Requests change state; events only ever grow in number.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -33,7 +31,7 @@ from bot.ledger.entries import (
     key_of,
 )
 from bot.ledger.events import Event, Told, record, untold
-from bot.ledger.lease import LEASE, Lease
+from bot.ledger.lease import LEASE
 from bot.ledger.opening import Opened, open_database
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
@@ -76,11 +74,10 @@ class Ledger:
     ) -> None:
         self._opened = opened
         self._holder = holder
-        self._say = Statements(opened.engine.dialect.name, lease)
+        self._say = Statements(opened.engine.dialect.name)
         self._writer = Writer(opened.engine, told=told, transacted=transacted)
-        self._lease = Lease(math.inf if opened.exclusive else lease)
-        self.replica = Replica(self._writer, self._say, self._lease, holder, alone=opened.exclusive)
-        self.clicks = Clicks(self._writer, self._say, self._lease, holder)
+        self.replica = Replica(self._writer, self._say, holder, lease, alone=opened.exclusive)
+        self.clicks = Clicks(self._writer, self._say, self.replica.lease, holder)
         self.batches = Batches(self._writer, self._say)
 
     @classmethod
@@ -143,7 +140,7 @@ class Ledger:
         with self._writer.or_else(partial(withdraw, self._say, new)):
             found = await self._writer.run(partial(accept, self._say, new))
         if isinstance(found, Accepted) and holder:
-            self._lease.took(found.entry)
+            self.replica.lease.took(found.entry)
         return found
 
     async def place(self, entry: Entry, place: str) -> bool:
@@ -215,5 +212,5 @@ class Ledger:
 
         moved = await self._writer.run(work)
         if not moved or to is State.ENDED:
-            self._lease.lost(entry)
+            self.replica.lease.lost(entry)
         return moved

@@ -1,27 +1,78 @@
-"""This replica among the others: it beats while it lives, holds what it works on, and takes over what nobody holds."""
+"""This replica among the others: it beats while it lives, holds what it works on, and takes over what nobody holds.
 
-import asyncio
+Whoever takes a request over raises its fence, so that the former holder can no longer write.
+"""
+
+import math
 import time
-from contextlib import AbstractAsyncContextManager
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, and_, bindparam, case, delete, exists, or_, select, update
 
 from bot.ledger.entries import Entry, entry_of, facts_of, key_of
 from bot.ledger.events import record
 from bot.ledger.lease import LEASE, Lease
-from bot.ledger.statements import Statements
+from bot.ledger.schema import OPEN, replicas, requests
+from bot.ledger.statements import Statements, compared
 from bot.ledger.writer import LedgerDownError, Writer
+from bot.request import State
+
+_r = requests.c
+
+
+class _Sayings:
+    """The statements about leases of so many seconds, built once: building one costs more than running it."""
+
+    def __init__(self, say: Statements, seconds: float) -> None:
+        now, mine = say.now, and_(compared(_r.id), compared(_r.fence))
+        self.stands = say.stands.with_for_update()  # so that nobody is just taking it over
+        self.rest = (
+            update(requests)
+            .where(mine, _r.state == State.WAITING.value, _r.holder.is_not(None))
+            .values(
+                holder=None, wake=case((_r.wake.is_(None), (now + _r.until) / 2), else_=_r.until)
+            )
+        )
+
+        until = now + seconds
+        self.beat = (
+            say.upsert(replicas)
+            .values(lease_until=until)
+            .on_conflict_do_update(index_elements=["id"], set_={"lease_until": until})
+        )
+        self.everybody_is_gone = delete(replicas)
+        self.gone = delete(replicas).where(compared(replicas.c.id))
+        me = bindparam("me", type_=_r.holder.type)
+        alive = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > now)
+        crashed = case((_r.wake.is_(None), 1), else_=0)  # else its time has come
+        free = (
+            select(_r.id)
+            .where(OPEN, _r.batch.is_(None), or_(_r.wake.is_(None), _r.wake <= now))
+            .where(or_(_r.holder.is_(None), _r.holder != me), ~alive)
+            .order_by(_r.created)
+            .limit(bindparam("most"))
+            .with_for_update(skip_locked=True, of=requests)
+            .cte("free")
+        )
+        self.take_over = (
+            update(requests)
+            .where(_r.id.in_(select(free.c.id)))
+            .values(holder=me, fence=_r.fence + 1, taken_over=_r.taken_over + crashed)
+            .returning(requests, say.read_at)
+        )
+        self.let_go = update(requests).where(mine, compared(_r.holder)).values(holder=None)
+        self.let_all_go = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
 
 
 class Replica:
-    """Holds requests for as long as its lease runs; `alone` where no other process can be on the ledger."""
+    """Holds requests for leases of so many seconds; `alone` where no other process can be on the ledger."""
 
     def __init__(
-        self, writer: Writer, say: Statements, lease: Lease, holder: str, *, alone: bool
+        self, writer: Writer, say: Statements, holder: str, seconds: float, *, alone: bool
     ) -> None:
         self._writer = writer
         self._say = say
-        self._lease = lease
+        self._own = _Sayings(say, seconds)
+        self.lease = Lease(math.inf if alone else seconds)
         self._holder = holder
         self._alone = alone
         self._beaten: float | None = None
@@ -33,12 +84,12 @@ class Replica:
         def work(on: Connection) -> None:
             self._let_go(on)
             if self._alone:
-                on.execute(self._say.everybody_is_gone)
+                on.execute(self._own.everybody_is_gone)
             self._beat(on)
 
         began = time.monotonic()
         await self._writer.run(work)
-        self._lease.renewed(began)
+        self.lease.renewed(began)
         self._beaten = time.monotonic()
 
     async def stop(self) -> None:
@@ -54,38 +105,34 @@ class Replica:
             self._beaten = None
             raise
         self._beaten = time.monotonic()
-        self._lease.renewed(began)
+        self.lease.renewed(began)
 
     @property
     def writable(self) -> bool:
-        """Whether it took this replica's last beat, and lately: known without asking the database."""
+        """Whether the ledger took this replica's last beat, and lately: known without asking the database."""
         return self._beaten is not None and time.monotonic() - self._beaten < LEASE
 
     async def hold(self, entry: Entry) -> bool:
         """Tell whether this replica holds a request; asks the database only if its lease ran out since it took it."""
-        if self._alone or self._lease.covers(entry):
+        if self._alone or self.lease.covers(entry):
             return True
-        stands = self._say.stands.with_for_update()  # so that nobody is just taking it over
 
         def work(on: Connection) -> bool:
             self._beat(on)
-            return on.scalar(stands, {**key_of(entry), "the_state": entry.state.value}) is not None
+            stands = {**key_of(entry), "the_state": entry.state.value}
+            return on.scalar(self._own.stands, stands) is not None
 
         began = time.monotonic()
         held = await self._writer.run(work)
-        self._lease.renewed(began)
+        self.lease.renewed(began)
         if held:
-            self._lease.took(entry)
+            self.lease.took(entry)
         return held
-
-    def lease(self) -> AbstractAsyncContextManager[asyncio.Timeout]:
-        """Cut short, with TimeoutError, what is done in this context once the lease has run out."""
-        return self._lease.running()
 
     async def rest(self, entry: Entry) -> bool:
         """Let go of a request that waits for its approvers, until half of the time that is left or, then, all; once."""
-        await self._writer.run(lambda on: on.execute(self._say.rest, key_of(entry)))
-        self._lease.lost(entry)
+        await self._writer.run(lambda on: on.execute(self._own.rest, key_of(entry)))
+        self.lease.lost(entry)
         return True
 
     async def take_over(self, limit: int) -> list[Entry]:
@@ -94,7 +141,7 @@ class Replica:
 
         def work(on: Connection) -> list[Entry]:
             rows = on.execute(
-                self._say.take_over, {"me": self._holder, "most": max(limit, 0)}
+                self._own.take_over, {"me": self._holder, "most": max(limit, 0)}
             ).mappings()
             taken[:] = sorted(map(entry_of, rows.all()), key=lambda entry: entry.created)
             for entry in taken:
@@ -104,17 +151,17 @@ class Replica:
 
         def put_back(on: Connection) -> None:
             for entry in taken:
-                on.execute(self._say.let_go, {**key_of(entry), "the_holder": self._holder})
+                on.execute(self._own.let_go, {**key_of(entry), "the_holder": self._holder})
 
         with self._writer.or_else(put_back):
             await self._writer.run(work)
         for entry in taken:
-            self._lease.took(entry)
+            self.lease.took(entry)
         return taken
 
     def _beat(self, on: Connection) -> None:
-        on.execute(self._say.beat, {"id": self._holder})
+        on.execute(self._own.beat, {"id": self._holder})
 
     def _let_go(self, on: Connection) -> None:
-        on.execute(self._say.let_all_go, {"the_holder": self._holder})
-        on.execute(self._say.gone, {"the_id": self._holder})
+        on.execute(self._own.let_all_go, {"the_holder": self._holder})
+        on.execute(self._own.gone, {"the_id": self._holder})

@@ -13,8 +13,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
-    delete,
     exists,
     func,
     insert,
@@ -27,7 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.command import is_appid
 from bot.ledger.entries import NEW_COLUMNS
-from bot.ledger.schema import OPEN, PAIR_OPEN, SHARED, events, replicas, requests
+from bot.ledger.schema import PAIR_OPEN, SHARED, events, requests
 from bot.request import State, before
 
 _r = requests.c
@@ -52,10 +50,10 @@ def _literal(state: State) -> ColumnElement[str]:
 
 
 class Statements:
-    """What a replica says to its database; `lease` is in seconds."""
+    """What is said to the database about any request."""
 
-    def __init__(self, dialect: str, lease: float) -> None:
-        upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    def __init__(self, dialect: str) -> None:
+        self.upsert = upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
         self.now = now = clock(dialect)
         pair, mine = (
             and_(compared(_r.env), compared(_r.appid)),
@@ -105,43 +103,7 @@ class Statements:
         self.not_retried = (
             update(requests).where(_r.id == bindparam("earlier")).values(retried_by=None)
         )
-        self.rest = (
-            update(requests)
-            .where(mine, _r.state == _literal(State.WAITING), _r.holder.is_not(None))
-            .values(
-                holder=None, wake=case((_r.wake.is_(None), (now + _r.until) / 2), else_=_r.until)
-            )
-        )
         self.event = insert(events).values(at=now).inline()
-
-        until = now + lease
-        self.beat = (
-            upsert(replicas)
-            .values(lease_until=until)
-            .on_conflict_do_update(index_elements=["id"], set_={"lease_until": until})
-        )
-        self.everybody_is_gone = delete(replicas)
-        self.gone = delete(replicas).where(compared(replicas.c.id))
-        me = bindparam("me", type_=_r.holder.type)
-        alive = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > now)
-        crashed = case((_r.wake.is_(None), 1), else_=0)  # else its time has come
-        free = (
-            select(_r.id)
-            .where(OPEN, _r.batch.is_(None), or_(_r.wake.is_(None), _r.wake <= now))
-            .where(or_(_r.holder.is_(None), _r.holder != me), ~alive)
-            .order_by(_r.created)
-            .limit(bindparam("most"))
-            .with_for_update(skip_locked=True, of=requests)
-            .cte("free")
-        )
-        self.take_over = (
-            update(requests)
-            .where(_r.id.in_(select(free.c.id)))
-            .values(holder=me, fence=_r.fence + 1, taken_over=_r.taken_over + crashed)
-            .returning(requests, self.read_at)
-        )
-        self.let_go = update(requests).where(mine, compared(_r.holder)).values(holder=None)
-        self.let_all_go = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
 
 
 def history_of(mine: tuple[str, str], about: str | None) -> Select[Any]:

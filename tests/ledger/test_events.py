@@ -37,7 +37,7 @@ async def test_each_event_is_told_once_it_is_recorded_and_in_that_order(database
 async def test_what_is_written_down_in_vain_is_not_told(database: Database) -> None:
     told: list[Event] = []
     engine = database.open().engine
-    say = Statements(engine.dialect.name, 12.0)
+    say = Statements(engine.dialect.name)
     writer = Writer(engine, told=told.append)
 
     def spoiled(on: Connection) -> None:

@@ -279,7 +279,7 @@ async def test_what_is_begun_under_a_lease_is_cut_short_with_it(on_postgresql: D
     gone = on_postgresql.ledger("gone", SHORT)
     await gone.start()
     with within(SOON), pytest.raises(TimeoutError):
-        async with gone.replica.lease() as lease:
+        async with gone.replica.lease.running() as lease:
             await asyncio.Event().wait()
     assert lease.expired()
 
@@ -287,7 +287,7 @@ async def test_what_is_begun_under_a_lease_is_cut_short_with_it(on_postgresql: D
 async def test_a_beat_lengthens_what_is_under_way(on_postgresql: Database) -> None:
     gone = on_postgresql.ledger("gone", 0.3)
     await gone.start()
-    async with gone.replica.lease() as lease:
+    async with gone.replica.lease.running() as lease:
         before = lease.when()
         await gone.replica.beat()
         after = lease.when()
@@ -301,7 +301,7 @@ async def test_alone_no_lease_ever_ends(sqlite: Database) -> None:
     await ledger.start()
     entry = await accepted(ledger)
     await sqlite.lease_over("a")
-    async with ledger.replica.lease() as lease:
+    async with ledger.replica.lease.running() as lease:
         assert lease.when() == float("inf")
     assert await ledger.replica.hold(entry)
 
