@@ -24,7 +24,7 @@ from bot.ops.listener import CannotListenError
 from bot.reloading import Reloading
 from bot.settings import Settings
 from bot.slack.api import SlackApi
-from bot.slack.connection import SocketMode, Unusable, preflight
+from bot.slack.connection import Ready, SocketMode, Unusable, preflight
 from bot.slack_settings import SlackSettings
 from bot.tasks import Tasks
 from bot.token_source import token_source
@@ -63,16 +63,7 @@ async def running(
         observers = metrics.observers if metrics else Observers()
         session = await stack.enter_async_context(_session())
         http = await stack.enter_async_context(http_client(session))
-        slack = settings.slack
-        client = _web_client(slack, slack.bot_token, session)
-        api = SlackApi(client, nature.sleep, observers.called_slack)
-        app_api = None
-        if slack.app_token:
-            app_client = _web_client(slack, slack.app_token, session)
-            app_api = SlackApi(app_client, nature.sleep, observers.called_slack)
-        checked = await preflight(api, app_api)
-        if isinstance(checked, Unusable):
-            raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
+        client, api, checked = await _slack(settings.slack, session, nature, observers)
         told = (log_event, metrics.told) if metrics else (log_event,)
         ledger = await _ledger(stack, settings, observers, *told)
         tasks, in_force = Tasks(), InForce(settings.policy, nature.now)
@@ -165,6 +156,22 @@ async def _session() -> AsyncIterator[aiohttp.ClientSession]:
         trust_env=proxied,
     ) as session:
         yield session
+
+
+async def _slack(
+    slack: SlackSettings, session: aiohttp.ClientSession, nature: Nature, observers: Observers
+) -> tuple[AsyncWebClient, SlackApi, Ready]:
+    """Return two ways to call Slack, and what it says of the bot once its tokens are known to be good."""
+    client = _web_client(slack, slack.bot_token, session)
+    api = SlackApi(client, nature.sleep, observers.called_slack)
+    app_api = None
+    if slack.app_token:
+        app_client = _web_client(slack, slack.app_token, session)
+        app_api = SlackApi(app_client, nature.sleep, observers.called_slack)
+    checked = await preflight(api, app_api)
+    if isinstance(checked, Unusable):
+        raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
+    return client, api, checked
 
 
 def _web_client(slack: SlackSettings, token: str, session: aiohttp.ClientSession) -> AsyncWebClient:

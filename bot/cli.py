@@ -28,6 +28,20 @@ _log = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 fine, 1 failed, 2 wrong setup or wrong usage."""
+    given = _parser().parse_args(arguments)
+    # slack_sdk asks for a home when it is imported, and a container's user may have none.
+    os.environ.setdefault("HOME", "/")
+    set_up("INFO", None, ())  # for what goes wrong before the settings are known
+    log_uncaught()
+    try:
+        return _carry_out(given)
+    except BrokenPipeError:  # such as `| head`
+        return _FINE
+    finally:
+        _drop_what_nobody_reads()
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="share-env-bot", description="Share WeChat cloud environments from Slack."
     )
@@ -75,17 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument(
         "line", nargs="?", metavar="LINE", help="one command, such as '/share-env help'"
     )
-    given = parser.parse_args(arguments)
-    # slack_sdk asks for a home when it is imported, and a container's user may have none.
-    os.environ.setdefault("HOME", "/")
-    set_up("INFO", None, ())  # for what goes wrong before the settings are known
-    log_uncaught()
-    try:
-        return _carry_out(given)
-    except BrokenPipeError:  # such as `| head`
-        return _FINE
-    finally:
-        _drop_what_nobody_reads()
+    return parser
 
 
 def _carry_out(given: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Select, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.ledger.entries import Entry, columns_of_outcome, entry_of, facts_of
 from bot.ledger.events import record
@@ -80,7 +81,15 @@ class Clicks:
             .values(columns)
             .returning(requests, self._say.read_at)
         )
+        moved = await self._change(entry, change, kind, by, comment)
+        if moved and to is not State.ENDED:
+            self._lease.took(moved)
+        return moved
 
+    async def _change(
+        self, entry: Entry, change: ReturningUpdate[Any], kind: str, by: str, comment: str | None
+    ) -> Entry | None:
+        """Return a request as `change` left it, or None if it changed nothing."""
         made: list[Entry] = []
 
         def work(on: Connection) -> Entry | None:
@@ -100,10 +109,7 @@ class Clicks:
 
         # Whoever clicked is told that nothing was done, and may click again.
         with self._writer.or_else(undo):
-            moved = await self._writer.run(work)
-        if moved and to is not State.ENDED:
-            self._lease.took(moved)
-        return moved
+            return await self._writer.run(work)
 
     def _undo(self, on: Connection, entry: Entry, moved: Entry, by: str) -> None:
         """Let a request wait again as it did, for whoever looks at it next."""
