@@ -61,6 +61,16 @@ def only(database: Database, columns: str = "*") -> dict[str, object]:
 # A decision.
 
 
+async def test_what_a_click_takes_on_is_held_without_asking_the_database(
+    database: Database, ledger: Ledger
+) -> None:
+    moved = await ledger.clicks.move(await asked(ledger), State.PLACED, "U2", "approved")
+    assert moved
+    database.statements.clear()
+    assert await ledger.replica.hold(moved)
+    assert database.statements == []
+
+
 async def test_an_approval_is_recorded_with_who_when_and_what_they_said(
     database: Database, ledger: Ledger
 ) -> None:
