@@ -13,15 +13,13 @@ from bot.outcome import Denied, Outcome, Rejected
 from bot.policy import (
     Decision,
     Deny,
-    NeedsApproval,
     Person,
-    Policy,
     Rule,
     Unreadable,
     may_approve,
 )
 from bot.request import State
-from bot.ruling import in_doubt, strictest
+from bot.ruling import approving_rule, in_doubt, strictest
 from bot.submitting import within
 
 _Course = tuple[State, str, Outcome | None]
@@ -66,7 +64,7 @@ class Deciding:
             click.team_id, entry.request.origin.user_id, policy.groups
         )
         _, decision = strictest(self._by.decisions(policy, entry, requester))
-        rule = _rule(policy, entry, decision)
+        rule = approving_rule(policy, entry.request, decision)
         if not _no_approver(words, rule, decision, entry, approver):
             return entry
         approver = await self._by.person(click, policy, anew=True)
@@ -87,7 +85,7 @@ class Deciding:
                 click.team_id, asked_by, policy.groups, anew=True
             )
             _, decision = strictest(self._by.decisions(policy, entry, requester))
-            rule = _rule(policy, entry, decision)
+            rule = approving_rule(policy, entry.request, decision)
             no = await self._refused(words, click, rule, decision, entry, approver)
             if no:
                 return Reply(no)
@@ -140,14 +138,6 @@ class Deciding:
             said, origin = {**facts_of(entry.request), **who}, entry.request.origin
             await self._by.submitting.note("not an approver", origin, said, within(PATIENCE))
         return no
-
-
-def _rule(policy: Policy, entry: Entry, decision: Decision) -> Rule | None:
-    """Return the rule whose approvers decide: the one that now asks for it, else the one that did, if it still does."""
-    if isinstance(decision, NeedsApproval):
-        return decision.rule
-    rule = policy.rule(entry.request.rule)
-    return rule if rule and rule.approvers else None
 
 
 def _no_approver(

@@ -10,6 +10,7 @@ from bot.messages import clicks as say
 from bot.outcome import Failed, Unknown, may_help_again
 from bot.policy import Unreadable, may_approve
 from bot.request import Origin, Retry
+from bot.ruling import approving_rule
 from bot.submitting import within
 
 
@@ -34,7 +35,7 @@ class Retrying:
             own = click.user_id == origin.user_id
             if isinstance(person, Unreadable):
                 return Reply(say.cannot_tell_who(words))
-            rule = policy.rule(entry.request.rule)
+            rule = approving_rule(policy, entry.request)
             if not own and not (rule and may_approve(rule, person, origin.user_id)):
                 return Reply(say.not_for_retry(words, entry.request))
             share = await self._what_failed(entry)

@@ -13,6 +13,7 @@ from bot.messages.decisions import decided, question, reminder
 from bot.messages.words import Tongues
 from bot.policy import ANYONE, Rule
 from bot.request import Request
+from bot.ruling import approving_rule
 from bot.slack.api import Doubtful, Refused
 from bot.slack.posts import Posted, Posts
 
@@ -46,7 +47,7 @@ class Approvals:
         until: float,
     ) -> str | None:
         """Return where the approvers were asked, or None if that is not possible."""
-        rule = self._in_force.policy.rule(request.rule)
+        rule = approving_rule(self._in_force.policy, request)
         if rule is None or rule.approvers is None:
             return None
         before = [(e.request, e.ended or e.created, self._link(e.place)) for e in past]
@@ -61,7 +62,7 @@ class Approvals:
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers, below the question, unless somebody did who has died."""
         channel, ts = ref.split()
-        rule = self._in_force.policy.rule(request.rule)
+        rule = approving_rule(self._in_force.policy, request)
         reminded = reminder(self._tongues.channel, request, until, _who(rule, request))
         mark = f"{request.id}-reminder"
         await self._post(channel, reminded, mark, ts, look_since=float(ts))
