@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.answering import PATIENCE, Answering, Reply
+from bot.answering import Answering, Reply
 from bot.click import Click
 from bot.ledger import Entry, LedgerDownError
 from bot.ledger.entries import facts_of
@@ -10,6 +10,7 @@ from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.words import Words
 from bot.outcome import Denied, Outcome, Rejected
+from bot.patience import PATIENCE, within
 from bot.policy import (
     Decision,
     Deny,
@@ -20,7 +21,6 @@ from bot.policy import (
 )
 from bot.request import State
 from bot.ruling import approving_rule, in_doubt, strictest
-from bot.submitting import within
 
 _Course = tuple[State, str, Outcome | None]
 """Where a decision takes a request, the kind of its event, and how it ends by it."""

@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from bot.answering import PATIENCE, Answering, Reply
+from bot.answering import Answering, Reply
 from bot.click import Click
 from bot.command import Share, ShareMany
 from bot.ledger import Entry, LedgerDownError
 from bot.messages import clicks as say
 from bot.outcome import Failed, Unknown, may_help_again
+from bot.patience import PATIENCE, within
 from bot.policy import Unreadable, may_approve
 from bot.request import Origin, Retry
 from bot.ruling import approving_rule
-from bot.submitting import within
 
 
 class Retrying:
