@@ -19,7 +19,8 @@ class Act(Enum):
 class Click:
     """One click, by somebody known only by (team_id, user_id).
 
-    `thread_ts` is the thread that the clicked message is in, and `message_ts` the message itself.
+    `thread_ts` is the thread that the clicked message is in. `place` and `question` are that message as the place of
+    an answer and as the question to the approvers, in the words of those ports; None where no others can see it.
     """
 
     team_id: str
@@ -30,4 +31,5 @@ class Click:
     request_id: str
     response_url: str = field(default="", repr=False)
     thread_ts: str = ""
-    message_ts: str = ""
+    place: str | None = None
+    question: str | None = None

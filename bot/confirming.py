@@ -85,8 +85,9 @@ class Confirming:
             confirming = entry.state is State.CONFIRMING
             to = State.ENDED if confirming else State.ANSWERED
             outcome = Cancelled(click.user_id)
-            move, place = self._by.ports.ledger.clicks.move, _place_of(click)
-            moved = await move(entry, to, click.user_id, "cancelled", outcome=outcome, place=place)
+            moved = await self._by.ports.ledger.clicks.move(
+                entry, to, click.user_id, "cancelled", outcome=outcome, place=click.place
+            )
             if moved is None:
                 return await self._by.too_late(words, click)
         except LedgerDownError as error:
@@ -103,12 +104,6 @@ class Confirming:
         if entry.request.origin.user_id != click.user_id:
             return Reply(say.not_yours(words, entry.request))
         if entry.state not in states:
-            settles = State.CONFIRMING in states and not click.message_ts
+            settles = State.CONFIRMING in states and click.place is None
             return Reply(say.too_late(words, entry.request, entry.outcome), settles=settles)
         return None
-
-
-def _place_of(click: Click) -> str | None:
-    """Return the clicked message as a place; None if nobody but whoever clicked can see it."""
-    at = f"thread {click.channel_id} {click.message_ts} {click.thread_ts}".rstrip()
-    return at if click.message_ts else None

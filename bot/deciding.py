@@ -105,7 +105,6 @@ class Deciding:
         self, words: Words, click: Click, entry: Entry, comment: str | None, course: _Course
     ) -> Reply:
         to, kind, outcome = course
-        where = f"{click.channel_id} {click.message_ts}" if click.message_ts else None
         moved = await self._by.ports.ledger.clicks.move(
             entry,
             to,
@@ -113,7 +112,7 @@ class Deciding:
             kind,
             comment=comment,
             outcome=outcome,
-            asked=where,
+            asked=click.question,
         )
         if moved is None:
             return await self._by.too_late(words, click)
