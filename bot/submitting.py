@@ -17,7 +17,7 @@ from bot.ledger import (
     SharedBefore,
     UnderWay,
 )
-from bot.ledger.entries import facts_of
+from bot.ledger.entries import facts_asked, facts_of
 from bot.ledger.events import who_of
 from bot.messages import Message
 from bot.messages.answers import accepted
@@ -87,11 +87,7 @@ class Submitting:
         ask, decision = decisions[0]
         owner = owner_of(policy, share.env)
         decided_by = deciding_rule(decision)
-        facts: dict[str, object] = {
-            "env": share.env,
-            "appid": ask.appid if len(appids) == 1 else None,
-            "rule": decided_by.name if decided_by else None,
-        }
+        facts = facts_asked(appids, share.env, decided_by.name if decided_by else None)
         ruled = ruling(words, policy, decisions, owner)
         if share.dry_run:
             await self.note("dry run", origin, facts, until)
