@@ -81,7 +81,7 @@ class Retrying:
                 return ShareMany(failed, request.env, *more)
 
     async def again(self, click: Click) -> Reply:
-        """Ask for what was shared before, all the same."""
+        """Ask for what was shared before, all the same: for the reason given now, else for one's own of before."""
         policy = self._by.submitting.policy
         person = await self._by.person(click, policy, anew=True)
         words = self._by.submitting.words(person)
@@ -91,7 +91,10 @@ class Retrying:
             return self._by.down(words, click, error)
         if entry is None or entry.request.is_batch:
             return Reply(say.no_such_request(words))
-        share = Share(entry.request.appid, entry.request.env, again=True)
+        request = entry.request
+        own = click.user_id == request.origin.user_id
+        reason = click.reason or (request.reason if own else None)
+        share = Share(request.appid, request.env, reason, again=True)
         told = await self._by.submitting.submit(
             policy, _origin(click), share, person, within(PATIENCE)
         )

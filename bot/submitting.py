@@ -158,7 +158,8 @@ class Submitting:
             case SharedBefore(entry):
                 await self.note("shared before", request.origin, facts, until)
                 link = self._ports.link(entry.place)
-                return shared_before(words, entry.request, entry.ended or entry.created, link)
+                ended = entry.ended or entry.created
+                return shared_before(words, entry.request, ended, link, request.reason)
             case Retried():
                 return retried_already(words)
             case _:

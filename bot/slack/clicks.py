@@ -9,10 +9,11 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.about import about
 from bot.answering import Answering, Reply
-from bot.click import Act, Click
+from bot.click import Act, Click, read_value
 from bot.confirming import Confirming
 from bot.deciding import Deciding
 from bot.messages import Message
+from bot.messages.blocks import as_typed
 from bot.messages.clicks import not_opened
 from bot.messages.views import COMMENT, decision
 from bot.once import Once
@@ -124,17 +125,20 @@ def click_of(body: Body) -> Click:
     root = word_if_any(body, "message", "thread_ts") or word_if_any(body, "container", "thread_ts")
     ts = "" if ephemeral else word_if_any(body, "message", "ts")
     clicked = Posted(channel_id, ts) if ts else None
+    # Slack hands a message's texts back escaped (bolt-python, issue 513), and does not say whether a value is one.
+    request_id, reason = read_value(as_typed(word_if_any(body["actions"][0], "value")))
     return Click(
         team_id=team_of(body),
         user_id=word(body, "user", "id"),
         channel_id=channel_id,
         channel_name=word_if_any(body, "channel", "name"),
         trigger_id=word(body, "trigger_id"),
-        request_id=word_if_any(body["actions"][0], "value"),
+        request_id=request_id,
         response_url=word_if_any(body, "response_url"),
         thread_ts=root,
         place=place_ref(clicked, root) if clicked else None,
         question=question_ref(clicked) if clicked else None,
+        reason=reason,
     )
 
 

@@ -229,6 +229,17 @@ BODY: dict[str, Any] = {
         ),
         pytest.param({"user": {"id": "U1"}}, {"team_id": "T1"}, id="no team of their own"),
         pytest.param({"actions": [{"action_id": "approve"}]}, {"request_id": ""}, id="no value"),
+        pytest.param({}, {"request_id": "r1", "reason": None}, id="no reason"),
+        pytest.param(
+            {"actions": [{"action_id": "again", "value": "r1 a <b> & c"}]},
+            {"request_id": "r1", "reason": "a <b> & c"},
+            id="a reason",
+        ),
+        pytest.param(
+            {"actions": [{"action_id": "again", "value": "r1 a &lt;b&gt; &amp; c"}]},
+            {"request_id": "r1", "reason": "a <b> & c"},
+            id="a reason, escaped",
+        ),
     ],
 )
 def test_a_click_is_read_wherever_the_button_stood(
