@@ -17,9 +17,6 @@ from bot.request import State
 from bot.ruling import Decided, decide_all
 from bot.submitting import Submitting
 
-PATIENCE = 20.0
-"""Seconds for what goes on behind an ack: a click, a form."""
-
 _log = logging.getLogger(__name__)
 
 

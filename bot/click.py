@@ -17,9 +17,10 @@ class Act(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """One click, by somebody known only by (team_id, user_id).
+    """One click, by somebody known only by (team_id, user_id); `reason` is the one that its button was given.
 
-    `thread_ts` is the thread that the clicked message is in, and `message_ts` the message itself.
+    `thread_ts` is the thread that the clicked message is in. `place` and `question` are that message as the place of
+    an answer and as the question to the approvers, in the words of those ports; None where no others can see it.
     """
 
     team_id: str
@@ -30,4 +31,17 @@ class Click:
     request_id: str
     response_url: str = field(default="", repr=False)
     thread_ts: str = ""
-    message_ts: str = ""
+    place: str | None = None
+    question: str | None = None
+    reason: str | None = None
+
+
+def value_of(request_id: str, reason: str | None) -> str:
+    """Return what a button carries: which request it is about and, where it asks for one, why."""
+    return f"{request_id} {reason}" if reason else request_id
+
+
+def read_value(value: str) -> tuple[str, str | None]:
+    """Return the request and the reason that a button carries."""
+    request_id, _, reason = value.partition(" ")
+    return request_id, reason or None

@@ -3,6 +3,7 @@
 from bot.answering import Answering, Reply
 from bot.click import Click
 from bot.ledger import Entry, LedgerDownError
+from bot.ledger.clicks import Move
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
 from bot.messages.decisions import sent_to_approvers
@@ -39,29 +40,28 @@ class Confirming:
     async def _confirmed(
         self, words: Words, policy: Policy, click: Click, entry: Entry, person: Person
     ) -> Reply:
-        request, move = entry.request, self._by.ports.ledger.clicks.move
+        request, by, url = entry.request, click.user_id, click.response_url
         ask, decision = strictest(self._by.decisions(policy, entry, person))
         if isinstance(decision, Deny):
             told = denied(words, decision, ask, policy)
             if in_doubt(decision):
                 return Reply(told)
-            moved = await move(entry, State.ENDED, click.user_id, "denied", outcome=Denied())
+            move = Move(State.ENDED, by, "denied", outcome=Denied())
         elif isinstance(decision, NeedsApproval) and decision.rule.approvers:
             patience = decision.rule.approvers.expires.total_seconds()
-            moved = await move(
-                entry,
+            move = Move(
                 State.WAITING,
-                click.user_id,
+                by,
                 "confirmed",
-                response_url=click.response_url,
+                response_url=url,
                 patience=patience,
                 rule=decision.rule.name,
             )
             told = sent_to_approvers(words, request)
         else:
-            url = click.response_url
-            moved = await move(entry, State.ACCEPTED, click.user_id, "confirmed", response_url=url)
+            move = Move(State.ACCEPTED, by, "confirmed", response_url=url)
             told = accepted(words, request)
+        moved = await self._by.ports.ledger.clicks.move(entry, move)
         if moved is None:
             return await self._by.too_late(words, click)
         self._by.go_on(moved)
@@ -84,9 +84,9 @@ class Confirming:
                 return Reply(say.rest_cancelled(words, count))
             confirming = entry.state is State.CONFIRMING
             to = State.ENDED if confirming else State.ANSWERED
-            outcome = Cancelled(click.user_id)
-            move, place = self._by.ports.ledger.clicks.move, _place_of(click)
-            moved = await move(entry, to, click.user_id, "cancelled", outcome=outcome, place=place)
+            by = click.user_id
+            move = Move(to, by, "cancelled", outcome=Cancelled(by), place=click.place)
+            moved = await self._by.ports.ledger.clicks.move(entry, move)
             if moved is None:
                 return await self._by.too_late(words, click)
         except LedgerDownError as error:
@@ -103,12 +103,6 @@ class Confirming:
         if entry.request.origin.user_id != click.user_id:
             return Reply(say.not_yours(words, entry.request))
         if entry.state not in states:
-            settles = State.CONFIRMING in states and not click.message_ts
+            settles = State.CONFIRMING in states and click.place is None
             return Reply(say.too_late(words, entry.request, entry.outcome), settles=settles)
         return None
-
-
-def _place_of(click: Click) -> str | None:
-    """Return the clicked message as a place; None if nobody but whoever clicked can see it."""
-    at = f"thread {click.channel_id} {click.message_ts} {click.thread_ts}".rstrip()
-    return at if click.message_ts else None

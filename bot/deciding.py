@@ -2,30 +2,26 @@
 
 from dataclasses import replace
 
-from bot.answering import PATIENCE, Answering, Reply
+from bot.answering import Answering, Reply
 from bot.click import Click
 from bot.ledger import Entry, LedgerDownError
+from bot.ledger.clicks import Move
 from bot.ledger.entries import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.words import Words
-from bot.outcome import Denied, Outcome, Rejected
+from bot.outcome import Denied, Rejected
+from bot.patience import PATIENCE, within
 from bot.policy import (
     Decision,
     Deny,
-    NeedsApproval,
     Person,
-    Policy,
     Rule,
     Unreadable,
     may_approve,
 )
 from bot.request import State
-from bot.ruling import in_doubt, strictest
-from bot.submitting import within
-
-_Course = tuple[State, str, Outcome | None]
-"""Where a decision takes a request, the kind of its event, and how it ends by it."""
+from bot.ruling import approving_rule, in_doubt, strictest
 
 
 class Deciding:
@@ -66,7 +62,7 @@ class Deciding:
             click.team_id, entry.request.origin.user_id, policy.groups
         )
         _, decision = strictest(self._by.decisions(policy, entry, requester))
-        rule = _rule(policy, entry, decision)
+        rule = approving_rule(policy, entry.request, decision)
         if not _no_approver(words, rule, decision, entry, approver):
             return entry
         approver = await self._by.person(click, policy, anew=True)
@@ -87,42 +83,32 @@ class Deciding:
                 click.team_id, asked_by, policy.groups, anew=True
             )
             _, decision = strictest(self._by.decisions(policy, entry, requester))
-            rule = _rule(policy, entry, decision)
+            rule = approving_rule(policy, entry.request, decision)
             no = await self._refused(words, click, rule, decision, entry, approver)
             if no:
                 return Reply(no)
             if approved and in_doubt(decision):
                 return Reply(say.cannot_tell_who(words))
+            by = click.user_id
             if isinstance(decision, Deny) and (approved or rule is None):
-                course: _Course = State.ANSWERED, "denied", Denied()
+                move = Move(State.ANSWERED, by, "denied", outcome=Denied())
             elif not approved:
-                course = State.ANSWERED, "rejected", Rejected(click.user_id, comment)
+                move = Move(State.ANSWERED, by, "rejected", outcome=Rejected(by, comment))
             else:
-                course = State.PLACED if entry.place else State.ACCEPTED, "approved", None
-            return await self._decided(words, click, entry, comment, course)
+                move = Move(State.PLACED if entry.place else State.ACCEPTED, by, "approved")
+            move = replace(move, comment=comment, asked=click.question)
+            return await self._decided(words, click, entry, move)
         except LedgerDownError as error:
             return self._by.down(words, click, error)
 
-    async def _decided(
-        self, words: Words, click: Click, entry: Entry, comment: str | None, course: _Course
-    ) -> Reply:
-        to, kind, outcome = course
-        where = f"{click.channel_id} {click.message_ts}" if click.message_ts else None
-        moved = await self._by.ports.ledger.clicks.move(
-            entry,
-            to,
-            click.user_id,
-            kind,
-            comment=comment,
-            outcome=outcome,
-            asked=where,
-        )
+    async def _decided(self, words: Words, click: Click, entry: Entry, move: Move) -> Reply:
+        moved = await self._by.ports.ledger.clicks.move(entry, move)
         if moved is None:
             return await self._by.too_late(words, click)
         self._by.go_on(moved)
-        if isinstance(outcome, Denied):
+        if isinstance(move.outcome, Denied):
             return Reply(say.allowed_no_more(words, entry.request))
-        return Reply(say.decision_taken(words, entry.request, approved=outcome is None))
+        return Reply(say.decision_taken(words, entry.request, approved=move.outcome is None))
 
     async def _refused(  # noqa: PLR0913, PLR0917  # as _no_approver, and who clicked
         self,
@@ -140,14 +126,6 @@ class Deciding:
             said, origin = {**facts_of(entry.request), **who}, entry.request.origin
             await self._by.submitting.note("not an approver", origin, said, within(PATIENCE))
         return no
-
-
-def _rule(policy: Policy, entry: Entry, decision: Decision) -> Rule | None:
-    """Return the rule whose approvers decide: the one that now asks for it, else the one that did, if it still does."""
-    if isinstance(decision, NeedsApproval):
-        return decision.rule
-    rule = policy.rule(entry.request.rule)
-    return rule if rule and rule.approvers else None
 
 
 def _no_approver(

@@ -4,27 +4,23 @@ Knows ports, not Slack and not WeChat. The policy is asked when the form is sent
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable
 from typing import Protocol
 
 from bot.command import Share, ShareMany
 from bot.command.form import Mistakes, env_in
-from bot.ledger import LedgerDownError
 from bot.messages import Message
 from bot.messages.words import Words
+from bot.patience import PATIENCE, in_time, within
 from bot.policy import Person, Policy, Unreadable, may_share_env, named_envs, owner_of
 from bot.ports import Ports
 from bot.request import Origin
-from bot.submitting import Submitting, in_time, within
+from bot.submitting import Submitting
 
 _WORDS_SECONDS = 0.5  # of the three for which a trigger is good
 _WECHAT_SECONDS = 1.5  # of the three that Slack waits for options
-_PATIENCE = 20.0  # seconds for one form, which is acked in time whatever it takes
 _PAST = 200
 _MOST_OWNERS = 20  # who are asked for their envs; each asking counts against an owner's own quota
-
-_log = logging.getLogger(__name__)
 
 
 class Owned(Protocol):
@@ -91,7 +87,7 @@ class Forming:
 
     async def submit(self, origin: Origin, share: Share | ShareMany) -> Message:
         """Return what to tell whoever sent the form; the policy decides by who they are now."""
-        until, policy = within(_PATIENCE), self._submitting.policy
+        until, policy = within(PATIENCE), self._submitting.policy
         person = await self._person(origin, policy)
         return await self._submitting.submit(policy, origin, share, person, until)
 
@@ -99,21 +95,15 @@ class Forming:
         """Record that a form was sent that asks for nothing that can be done."""
         kinds = dict.fromkeys(type(mistake).__name__ for mistake in mistakes.all)
         wrong = {"outcome": "mistake", "detail": " ".join(kinds)}
-        await self._submitting.note("mistake", origin, wrong, within(_PATIENCE))
+        await self._submitting.note("mistake", origin, wrong, within(PATIENCE))
 
     async def _person(self, origin: Origin, policy: Policy) -> Person | Unreadable:
         people = self._ports.people
         return await people.person(origin.team_id, origin.user_id, policy.groups)
 
     async def _past(self) -> list[str]:
-        try:
-            async with in_time():
-                return await self._ports.ledger.envs(_PAST)
-        except (TimeoutError, LedgerDownError) as error:
-            _log.error(
-                "the ledger does not tell past envs", extra={"reason": str(error)}
-            )  # no trace
-            return []
+        asking = self._ports.ledger.envs(_PAST)
+        return await in_time(asking, "the ledger does not tell past envs") or []
 
     async def _envs_of(self, owner: str) -> tuple[str, ...]:
         """Return an owner's envs, or none for now; what comes later is there for the next who asks."""

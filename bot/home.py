@@ -11,6 +11,7 @@ from bot.messages.home import LISTED, Records, home
 from bot.policy import Person, Policy, Unreadable, may_approve, rights
 from bot.ports import Ports
 from bot.request import Request
+from bot.ruling import approving_rule
 from bot.sharing import line_of
 from bot.submitting import Submitting
 
@@ -81,7 +82,7 @@ class Home:
 def _concerns(policy: Policy, request: Request, viewer: Person | Unreadable) -> bool:
     if isinstance(viewer, Unreadable) or request.origin.team_id != viewer.team_id:
         return False
-    rule = policy.rule(request.rule)
+    rule = approving_rule(policy, request)
     return rule is not None and may_approve(rule, viewer, request.origin.user_id)
 
 

@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
-from bot.answering import PATIENCE, Answering, Reply
+from bot.answering import Answering, Reply
 from bot.click import Click
 from bot.command import Share, ShareMany
 from bot.ledger import Entry, LedgerDownError
 from bot.messages import clicks as say
 from bot.outcome import Failed, Unknown, may_help_again
+from bot.patience import PATIENCE, within
 from bot.policy import Unreadable, may_approve
 from bot.request import Origin, Retry
-from bot.submitting import within
+from bot.ruling import approving_rule
 
 
 class Retrying:
@@ -34,7 +35,7 @@ class Retrying:
             own = click.user_id == origin.user_id
             if isinstance(person, Unreadable):
                 return Reply(say.cannot_tell_who(words))
-            rule = policy.rule(entry.request.rule)
+            rule = approving_rule(policy, entry.request)
             if not own and not (rule and may_approve(rule, person, origin.user_id)):
                 return Reply(say.not_for_retry(words, entry.request))
             share = await self._what_failed(entry)
@@ -80,7 +81,7 @@ class Retrying:
                 return ShareMany(failed, request.env, *more)
 
     async def again(self, click: Click) -> Reply:
-        """Ask for what was shared before, all the same."""
+        """Ask for what was shared before, all the same: for the reason given now, else for one's own of before."""
         policy = self._by.submitting.policy
         person = await self._by.person(click, policy, anew=True)
         words = self._by.submitting.words(person)
@@ -90,7 +91,10 @@ class Retrying:
             return self._by.down(words, click, error)
         if entry is None or entry.request.is_batch:
             return Reply(say.no_such_request(words))
-        share = Share(entry.request.appid, entry.request.env, again=True)
+        request = entry.request
+        own = click.user_id == request.origin.user_id
+        reason = click.reason or (request.reason if own else None)
+        share = Share(request.appid, request.env, reason, again=True)
         told = await self._by.submitting.submit(
             policy, _origin(click), share, person, within(PATIENCE)
         )

@@ -18,10 +18,11 @@ from bot.policy import (
     Person,
     PersonUnreadable,
     Policy,
+    Rule,
     Unreadable,
     decide,
 )
-from bot.request import Origin, State
+from bot.request import Origin, Request, State
 
 CONFIRM_SECONDS = 600
 
@@ -64,6 +65,19 @@ def strictest(decisions: Sequence[Decided]) -> Decided:
         return {Deny: 0, NeedsApproval: 1}.get(type(decided[1]), 2)
 
     return min(decisions, key=rank)
+
+
+def approving_rule(
+    policy: Policy, request: Request, decision: Decision | None = None
+) -> Rule | None:
+    """Return the rule whose approvers decide about a request; None if there are none.
+
+    The one that the `decision` of now asks them by, where it is known; else the one that let it through, if it still does.
+    """
+    if isinstance(decision, NeedsApproval):
+        return decision.rule
+    rule = policy.rule(request.rule)
+    return rule if rule and rule.approvers else None
 
 
 def ruling(

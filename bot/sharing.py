@@ -3,7 +3,6 @@
 Knows ports, not Slack and not HTTP. One walk: parse, who is it, may they, record; `carrying` does the rest.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import assert_never
@@ -20,7 +19,7 @@ from bot.command import (
     parse,
 )
 from bot.command.mistake import Misread
-from bot.ledger import Entry, LedgerDownError
+from bot.ledger import Entry
 from bot.link import LinkState
 from bot.messages import Message
 from bot.messages.history import Line, history, no_history
@@ -29,16 +28,15 @@ from bot.messages.people import help_, whoami
 from bot.messages.permissions import why
 from bot.messages.words import Words
 from bot.once import Once
+from bot.patience import in_time, within
 from bot.policy import Person, Policy, Unreadable, explain, may_see, rights
 from bot.ports import Ports
 from bot.request import Origin, State
 from bot.ruling import decide_all
-from bot.submitting import Submitting, in_time, within
+from bot.submitting import Submitting
 
 _LOOKED_THROUGH = 50  # requests, of which those that may be seen are shown
 _ACK_SECONDS = 2.6  # for everything together; Slack waits three for the ack
-
-_log = logging.getLogger(__name__)
 
 
 class Sharing:
@@ -96,27 +94,17 @@ class Sharing:
     ) -> Message:
         """List what this requester asked for or, with `about`, what they may also share themselves."""
         mine = (origin.team_id, origin.user_id)
-        try:
-            async with in_time(until):
-                found = await self._ports.ledger.history(mine, about, _LOOKED_THROUGH)
-        except (TimeoutError, LedgerDownError) as error:
-            _log.error(
-                "the ledger does not tell the history", extra={"reason": str(error)}
-            )  # no trace
+        asking = self._ports.ledger.history(mine, about, _LOOKED_THROUGH)
+        found = await in_time(asking, "the ledger does not tell the history", until=until)
+        if found is None:
             return no_history(words)
         seen = [entry for entry in found if may_see(entry)]
         return history(words, [line_of(entry, self._ports.link) for entry in seen], about)
 
     async def _token_states(self, until: float) -> Sequence[LinkState]:
         """Return how the tokens stand; nothing while the ledger does not tell."""
-        try:
-            async with in_time(until):
-                return await self._ports.token_states()
-        except (TimeoutError, LedgerDownError) as error:
-            _log.error(
-                "the ledger does not tell how the tokens stand", extra={"reason": str(error)}
-            )  # no trace
-            return ()
+        missing = "the ledger does not tell how the tokens stand"
+        return await in_time(self._ports.token_states(), missing, until=until) or ()
 
 
 def _may_see(policy: Policy, person: Person | Unreadable, origin: Origin, entry: Entry) -> bool:

@@ -3,11 +3,8 @@
 Commands, forms and buttons all go through here.
 """
 
-import asyncio
-import logging
-import math
-from collections.abc import Mapping
-from typing import assert_never
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar, assert_never
 
 from bot.about import about
 from bot.command import Share, ShareMany
@@ -16,12 +13,11 @@ from bot.ledger import (
     Accepted,
     Entry,
     Known,
-    LedgerDownError,
     Retried,
     SharedBefore,
     UnderWay,
 )
-from bot.ledger.entries import facts_of
+from bot.ledger.entries import facts_asked, facts_of
 from bot.ledger.events import who_of
 from bot.messages import Message
 from bot.messages.answers import accepted
@@ -32,6 +28,7 @@ from bot.messages.history import not_recorded, shared_before, under_way
 from bot.messages.notices import stopping
 from bot.messages.permissions import as_dry_run, dry_run
 from bot.messages.words import Words
+from bot.patience import in_time
 from bot.policy import (
     NeedsApproval,
     Person,
@@ -44,9 +41,7 @@ from bot.ports import Ports
 from bot.request import Origin, Request, Retry, State
 from bot.ruling import CONFIRM_SECONDS, Refusal, decide_all, first_state, ruling
 
-_LEDGER_SECONDS = 2.0
-
-_log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 
 
 class Submitting:
@@ -92,11 +87,7 @@ class Submitting:
         ask, decision = decisions[0]
         owner = owner_of(policy, share.env)
         decided_by = deciding_rule(decision)
-        facts: dict[str, object] = {
-            "env": share.env,
-            "appid": ask.appid if len(appids) == 1 else None,
-            "rule": decided_by.name if decided_by else None,
-        }
+        facts = facts_asked(appids, share.env, decided_by.name if decided_by else None)
         ruled = ruling(words, policy, decisions, owner)
         if share.dry_run:
             await self.note("dry run", origin, facts, until)
@@ -146,15 +137,12 @@ class Submitting:
     ) -> Message:
         """Put the request into the ledger and say so; what the ledger does not take does not happen."""
         state, patience = first
-        try:
-            async with in_time(until):
-                found = await self._ports.ledger.accept(
-                    request, state, patience=patience, retry=retry
-                )
-        except (TimeoutError, LedgerDownError) as error:
-            _not_recorded("accepted", request.origin, facts_of(request), error)
-            return not_recorded(words)
+        accepting = self._ports.ledger.accept(request, state, patience=patience, retry=retry)
+        facts = facts_of(request)
+        found = await _recorded(accepting, "accepted", request.origin, facts, until)
         match found:
+            case None:
+                return not_recorded(words)
             case Accepted(entry):
                 self._ports.changed(request)
                 if state is not State.CONFIRMING:
@@ -165,12 +153,13 @@ class Submitting:
             case Known(entry):
                 return _taken_on(words, entry)
             case UnderWay(entry):
-                await self.note("under way", request.origin, facts_of(request), until)
+                await self.note("under way", request.origin, facts, until)
                 return under_way(words, entry.request, self._ports.link(entry.place))
             case SharedBefore(entry):
-                await self.note("shared before", request.origin, facts_of(request), until)
+                await self.note("shared before", request.origin, facts, until)
                 link = self._ports.link(entry.place)
-                return shared_before(words, entry.request, entry.ended or entry.created, link)
+                ended = entry.ended or entry.created
+                return shared_before(words, entry.request, ended, link, request.reason)
             case Retried():
                 return retried_already(words)
             case _:
@@ -180,11 +169,8 @@ class Submitting:
         self, what: str, origin: Origin, facts: Mapping[str, object], until: float
     ) -> None:
         """Record what is no request; an answer does not fail for want of its record."""
-        try:
-            async with in_time(until):
-                await self._ports.ledger.note(what, origin, facts)
-        except (TimeoutError, LedgerDownError) as error:
-            _not_recorded(what, origin, facts, error)
+        noting = self._ports.ledger.note(what, origin, facts)
+        await _recorded(noting, what, origin, facts, until)
 
 
 def _taken_on(words: Words, entry: Entry) -> Message:
@@ -197,17 +183,13 @@ def _taken_on(words: Words, entry: Entry) -> Message:
             return accepted(words, entry.request)
 
 
-def within(seconds: float) -> float:
-    """Return when an answer has to be there that may take so long from now, by the loop's clock."""
-    return asyncio.get_running_loop().time() + seconds
-
-
-def in_time(until: float = math.inf) -> asyncio.Timeout:
-    """Return the limit for the ledger, in an answer that has to be there by `until` of the loop's clock."""
-    return asyncio.timeout_at(min(until, within(_LEDGER_SECONDS)))
-
-
-def _not_recorded(what: str, origin: Origin, facts: Mapping[str, object], error: Exception) -> None:
-    """Log what the ledger has not taken, so that it stands somewhere; without a trace, which would say no more."""
-    reason = str(error) or "no answer in time"
-    _log.error("not recorded", extra={"what": what, **who_of(origin), **facts, "reason": reason})
+async def _recorded(
+    recording: Awaitable[_Answer],
+    what: str,
+    origin: Origin,
+    facts: Mapping[str, object],
+    until: float,
+) -> _Answer | None:
+    """Return what the ledger answers to a record; what it does not take is logged, so that it stands somewhere."""
+    told = {"what": what, **who_of(origin), **facts}
+    return await in_time(recording, "not recorded", told, until=until)

@@ -338,6 +338,22 @@ async def test_history_shows_a_batch_as_one_line_and_an_item_where_its_appid_is_
     assert "✅ shared" in about
 
 
+async def test_the_events_of_a_batch_name_no_appid_whatever_came_of_it(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask(line(2, "--dry-run"))
+        await scene.ask(line(2))
+        await through(scene)
+    async with scene.bot(DENY):
+        await scene.ask(line(2))
+    query = (
+        "SELECT DISTINCT kind, appid FROM events WHERE request IS NULL OR request NOT LIKE '%-%'"
+    )
+    found = rows(scene.database, query)
+    kinds = {"dry run", "accepted", "placed", "answered", "delivered", "denied"}
+    assert kinds <= {kind for kind, _ in found}
+    assert {appid for _, appid in found} == {None}
+
+
 async def test_a_batch_under_a_denying_rule_does_not_begin(scene: Scene) -> None:
     async with scene.bot(DENY + ALLOW):
         said = await scene.ask(f"{line(2)}")

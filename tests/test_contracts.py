@@ -224,7 +224,7 @@ FLOORS = (
         *("about", "catalogues", "changes", "environ", "inforce", "ledger", "nature", "once"),
         "tasks",
     },
-    {"holding", "policy_settings", "ports", "slack_settings", "token_settings"},
+    {"holding", "patience", "policy_settings", "ports", "slack_settings", "token_settings"},
     {"asking", "settling"},
     {"batches", "settings", "submitting", "waiting"},
     {"answering", "carrying", "forming", "sharing"},

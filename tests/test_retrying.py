@@ -309,6 +309,29 @@ async def test_what_was_shared_before_is_shared_again_for_whoever_clicks(scene: 
     assert not has_button(scene.slack.sought(shown.ts) or shown, "again")
 
 
+@pytest.mark.parametrize(
+    ("user", "typed", "reason"),
+    [
+        pytest.param(
+            "U0SECOND", " --reason \"a <b> & 'c' 中文\"", "a <b> & 'c' 中文", id="another's"
+        ),
+        pytest.param("U0SECOND", "", None, id="another's, without one"),
+        pytest.param(REQUESTER, ' --reason "once more"', "once more", id="a new one of one's own"),
+        pytest.param(REQUESTER, "", "at first", id="one's own of before"),
+    ],
+)
+async def test_sharing_again_is_for_the_reason_given_now_and_never_for_somebody_else_s(
+    scene: Scene, user: str, typed: str, reason: str | None
+) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask(f'{APPID} {ENV} --reason "at first"')
+        await scene.over()
+        await scene.ask(f"{APPID} {ENV}{typed}", user)
+        await scene.click(user, scene.shown(user), "again")
+        await scene.over(2)
+    assert (scene.column("user"), scene.column("reason")) == (user, reason)
+
+
 async def test_sharing_again_takes_what_sharing_takes(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         shown = await shared_before(scene)

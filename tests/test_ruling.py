@@ -1,5 +1,6 @@
 """From decisions about each appid to one ruling about all of them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,8 +26,17 @@ from bot.policy import (
     Standing,
     Unreadable,
 )
-from bot.request import Origin, State
-from bot.ruling import Decided, Refusal, decide_all, first_state, in_doubt, ruling, strictest
+from bot.request import Origin, Request, State
+from bot.ruling import (
+    Decided,
+    Refusal,
+    approving_rule,
+    decide_all,
+    first_state,
+    in_doubt,
+    ruling,
+    strictest,
+)
 from tests.languages import ENGLISH
 
 OWNER = "wx0123456789abcdef"
@@ -143,3 +153,22 @@ def test_a_request_begins_where_its_rule_says(
     first: tuple[State, float | None],
 ) -> None:
     assert first_state(passed, sure=sure) == first
+
+
+@pytest.mark.parametrize(
+    ("rules", "decision", "approving"),
+    [
+        pytest.param((FOUR,), None, FOUR, id="its own"),
+        pytest.param((FOUR,), NeedsApproval(FOUR), FOUR, id="its own, as ever"),
+        pytest.param((BOTH, FOUR), NeedsApproval(BOTH), BOTH, id="another by now"),
+        pytest.param((PLAIN, FOUR), Allow(PLAIN), FOUR, id="allowed by now"),
+        pytest.param((NO, FOUR), Deny(DeniedByRule(NO)), FOUR, id="denied by now"),
+        pytest.param((PLAIN,), Allow(PLAIN), None, id="gone"),
+        pytest.param((replace(FOUR, approvers=None),), None, None, id="without approvers"),
+    ],
+)
+def test_those_decide_whom_the_policy_asks_now_else_those_who_were_asked(
+    rules: tuple[Rule, ...], decision: Decision | None, approving: Rule | None
+) -> None:
+    request = Request("r1", ORIGIN, "wx0123456789abcdef", "e", OWNER, FOUR.name)
+    assert approving_rule(Policy(rules), request, decision) == approving

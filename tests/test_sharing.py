@@ -109,7 +109,7 @@ def said(ack: Ack) -> str:
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
-    rooms = {"bot.events", "bot.submitting", "bot.settling", "bot.carrying"}
+    rooms = {"bot.events", "bot.patience", "bot.settling", "bot.carrying"}
     return [record.getMessage() for record in caplog.records if record.name in rooms]
 
 

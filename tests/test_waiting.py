@@ -8,6 +8,7 @@ import pytest
 
 from bot.holding import Holding
 from bot.ledger import Accepted, Entry
+from bot.ledger.clicks import Move
 from bot.outcome import Rejected
 from bot.playground.slack import Dropped, Message, Refuses, ServerError
 from bot.request import Origin, Request, State
@@ -240,7 +241,9 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
     async def click() -> None:
         entry = await other.clicks.find("r1")
         assert entry
-        assert await other.clicks.move(entry, State.ANSWERED, "U2", "x", outcome=Rejected("U2"))
+        assert await other.clicks.move(
+            entry, Move(State.ANSWERED, "U2", "x", outcome=Rejected("U2"))
+        )
 
     midst: Any = Midst(click, at)
     waiting = Waiting(Holding(ledger, sleep), midst, midst)

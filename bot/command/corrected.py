@@ -56,6 +56,11 @@ def line(words: Sequence[str], options: Options = _NO_OPTIONS) -> str:
     return " ".join(part for part in parts if part)
 
 
+def once_more(appid: str, env: str, reason: str | None) -> str:
+    """Return the whole line that asks for what was shared before, all the same."""
+    return " ".join([SLASH_COMMAND, appid, env, *_as_typed(Options(reason), ["--again"])])
+
+
 def _as_typed(options: Options, flags: Sequence[str]) -> list[str]:
     parts: list[str] = []
     if options.reason is not None:

@@ -1,10 +1,10 @@
 """What people's clicks change in the ledger: one of them decides, however many click at once."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Select, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.ledger.entries import Entry, columns_of_outcome, entry_of, facts_of
 from bot.ledger.events import record
@@ -17,6 +17,26 @@ from bot.request import State
 
 _r = requests.c
 _MOST_WAITING = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a click comes to: where it takes a request, who clicked, and the kind of its event.
+
+    With `patience` it waits on, for so many seconds, by `rule`. `asked` is where the approvers were asked, and `place`
+    where the answer goes, if whoever settled that could not record it.
+    """
+
+    to: State
+    by: str
+    kind: str
+    comment: str | None = None
+    outcome: Outcome | None = None
+    response_url: str | None = field(default=None, repr=False)
+    patience: float | None = None
+    rule: str | None = None
+    asked: str | None = None
+    place: str | None = None
 
 
 class Clicks:
@@ -38,58 +58,14 @@ class Clicks:
         states = select(requests).where(_r.state == State.WAITING.value, _r.asked.is_not(None))
         return await self._read(states.order_by(_r.created).limit(_MOST_WAITING))
 
-    async def move(  # noqa: PLR0913  # what a click tells
-        self,
-        entry: Entry,
-        to: State,
-        by: str,
-        kind: str,
-        *,
-        comment: str | None = None,
-        outcome: Outcome | None = None,
-        response_url: str | None = None,
-        patience: float | None = None,
-        rule: str | None = None,
-        asked: str | None = None,
-        place: str | None = None,
-    ) -> Entry | None:
-        """Move a request that waits, and take it on; None if it does not wait like that any more.
-
-        `by` is the user who clicked, and `kind` names the event. With `patience` it waits on, for so many seconds,
-        by `rule`. `asked` is where the approvers were asked, and `place` where the answer goes, if whoever settled
-        that could not record it.
-        """
-        columns: dict[str, Any] = {
-            "state": to.value,
-            "holder": self._holder,
-            "fence": _r.fence + 1,
-            "wake": None,
-            "until": None if patience is None else self._say.now + patience,
-            **(columns_of_outcome(outcome) if outcome else {}),
-        }
-        if to is not State.WAITING:
-            columns |= {"decided_by": by, "comment": comment, "decided": self._say.now}
-        if to is State.ENDED:
-            columns |= {"ended": self._say.now, "response_url": None}
-        elif response_url:
-            columns["response_url"] = response_url
-        columns |= {"rule": rule} if rule else {}
-        columns |= _missing(entry, asked=asked, place=place)
+    async def move(self, entry: Entry, move: Move) -> Entry | None:
+        """Move a request that waits, and take it on; None if it does not wait like that any more."""
         change = (
             update(requests)
             .where(_r.id == entry.request.id, _r.state == entry.state.value)
-            .values(columns)
+            .values(self._columns(entry, move))
             .returning(requests, self._say.read_at)
         )
-        moved = await self._change(entry, change, kind, by, comment)
-        if moved and to is not State.ENDED:
-            self._lease.took(moved)
-        return moved
-
-    async def _change(
-        self, entry: Entry, change: ReturningUpdate[Any], kind: str, by: str, comment: str | None
-    ) -> Entry | None:
-        """Return a request as `change` left it, or None if it changed nothing."""
         made: list[Entry] = []
 
         def work(on: Connection) -> Entry | None:
@@ -98,18 +74,40 @@ class Clicks:
             if row is None:
                 return None
             moved = entry_of(row)
-            said = {"outcome": row["outcome"], "user": by}
-            self._record(on, kind, moved, said, comment)
+            said = {"outcome": row["outcome"], "user": move.by}
+            self._record(on, move.kind, moved, said, move.comment)
             made.append(moved)
             return moved
 
         def undo(on: Connection) -> None:
             for moved in made:
-                self._undo(on, entry, moved, by)
+                self._undo(on, entry, moved, move.by)
 
         # Whoever clicked is told that nothing was done, and may click again.
         with self._writer.or_else(undo):
-            return await self._writer.run(work)
+            moved = await self._writer.run(work)
+        if moved and move.to is not State.ENDED:
+            self._lease.took(moved)
+        return moved
+
+    def _columns(self, entry: Entry, move: Move) -> dict[str, Any]:
+        """Return what a move changes in the row of a request."""
+        columns: dict[str, Any] = {
+            "state": move.to.value,
+            "holder": self._holder,
+            "fence": _r.fence + 1,
+            "wake": None,
+            "until": None if move.patience is None else self._say.now + move.patience,
+            **(columns_of_outcome(move.outcome) if move.outcome else {}),
+        }
+        if move.to is not State.WAITING:
+            columns |= {"decided_by": move.by, "comment": move.comment, "decided": self._say.now}
+        if move.to is State.ENDED:
+            columns |= {"ended": self._say.now, "response_url": None}
+        elif move.response_url:
+            columns["response_url"] = move.response_url
+        columns |= {"rule": move.rule} if move.rule else {}
+        return columns | _missing(entry, asked=move.asked, place=move.place)
 
     def _undo(self, on: Connection, entry: Entry, moved: Entry, by: str) -> None:
         """Let a request wait again as it did, for whoever looks at it next."""

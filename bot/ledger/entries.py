@@ -177,12 +177,12 @@ def key_of(entry: Entry) -> dict[str, object]:
 
 def facts_of(request: Request) -> dict[str, object]:
     """Return the columns of an event that say which request it is about."""
-    return {
-        "request": request.id,
-        "env": request.env,
-        "appid": request.appid,
-        "rule": request.rule,
-    }
+    return {"request": request.id, **facts_asked(request.receivers, request.env, request.rule)}
+
+
+def facts_asked(appids: Sequence[str], env: str, rule: str | None) -> dict[str, object]:
+    """Return the columns of an event that say what is asked for, by which rule; several appids stand in none."""
+    return {"env": env, "appid": appids[0] if len(appids) == 1 else None, "rule": rule}
 
 
 def answer_events(

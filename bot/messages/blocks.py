@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from bot.click import Act
+from bot.click import Act, value_of
 
 Block = dict[str, object]
 
@@ -37,12 +37,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One button: what stands on it, what it does, and to which request."""
+    """One button: what stands on it, what it does, and to which request; `reason` where it asks for a new one."""
 
     label: str
     act: Act
     request_id: str
     style: Literal["primary", "danger"] | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Buttons:
                 "type": "button",
                 "action_id": button.act.value,
                 "text": plain(shortened(button.label, _LABEL_LIMIT)),
-                "value": button.request_id,
+                "value": value_of(button.request_id, button.reason),
                 **({"style": button.style} if button.style else {}),
             }
             for button in self.row

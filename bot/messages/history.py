@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import assert_never
 
 from bot.click import Act
+from bot.command.corrected import once_more
 from bot.messages.asked import receivers
 from bot.messages.batches import counts
 from bot.messages.blocks import Button, Message, bullets, buttons, code, message, small, when
@@ -25,6 +26,7 @@ from bot.outcome import (
 from bot.request import Request
 
 _LISTED = 15
+_COPIED_LIMIT = 500  # more than a command can have with an env and a reason as long as they may be
 _LIST_ROOM = 2700  # characters of one section's 3000
 
 
@@ -58,9 +60,11 @@ def under_way(words: Words, running: Request, link: str | None) -> Message:
     )
 
 
-def shared_before(words: Words, earlier: Request, ended: float, link: str | None) -> Message:
-    """Say that the same thing was done before, by whom and when, and how to do it again."""
-    line = code(f"/share-env {earlier.appid} {earlier.env} --again")
+def shared_before(
+    words: Words, earlier: Request, ended: float, link: str | None, reason: str | None = None
+) -> Message:
+    """Say that the same thing was done before, by whom and when, and how to do it again, for the `reason` given now."""
+    line = code(once_more(earlier.appid, earlier.env, reason), _COPIED_LIMIT)
     return message(
         words(
             "{who} shared {env} with {appid} before, {date}. Nothing was done.",
@@ -77,7 +81,7 @@ def shared_before(words: Words, earlier: Request, ended: float, link: str | None
         if link
         else words("The answer went to them alone. Request {id}.", id=code(earlier.id)),
         words("To do it all the same:\n{line}", line=line),
-        buttons(Button(words("Share it again"), Act.AGAIN, earlier.id)),
+        buttons(Button(words("Share it again"), Act.AGAIN, earlier.id, reason=reason)),
     )
 
 

@@ -13,8 +13,10 @@ from bot.messages.approvals import decided, question, reminder
 from bot.messages.words import Tongues
 from bot.policy import ANYONE, Rule
 from bot.request import Request
+from bot.ruling import approving_rule
 from bot.slack.api import Doubtful, Refused
 from bot.slack.posts import Posted, Posts
+from bot.slack.refs import question_ref, read_question
 
 _NAMED = 5
 
@@ -46,7 +48,7 @@ class Approvals:
         until: float,
     ) -> str | None:
         """Return where the approvers were asked, or None if that is not possible."""
-        rule = self._in_force.policy.rule(request.rule)
+        rule = approving_rule(self._in_force.policy, request)
         if rule is None or rule.approvers is None:
             return None
         before = [(e.request, e.ended or e.created, self._link(e.place)) for e in past]
@@ -54,25 +56,25 @@ class Approvals:
         where, mark = rule.approvers.channel, f"{request.id}-question"
         posted = await self._post(where, asked, mark, look_since=look_since)
         if isinstance(posted, Posted):
-            return f"{posted.channel} {posted.ts}"
+            return question_ref(posted)
         _log.error("the approvers cannot be asked", extra={"request": request.id})
         return None
 
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers, below the question, unless somebody did who has died."""
-        channel, ts = ref.split()
-        rule = self._in_force.policy.rule(request.rule)
+        asked = read_question(ref)
+        rule = approving_rule(self._in_force.policy, request)
         reminded = reminder(self._tongues.channel, request, until, _who(rule, request))
         mark = f"{request.id}-reminder"
-        await self._post(channel, reminded, mark, ts, look_since=float(ts))
+        await self._post(asked.channel, reminded, mark, asked.ts, look_since=float(asked.ts))
 
     async def settle(self, entry: Entry) -> None:
         """Replace the question by who decided, when, and how it ended; one edit after the other, so that the last stays."""
-        channel, ts = (entry.asked or "").split()
+        asked = read_question(entry.asked or "")
         at = entry.decided or entry.at or entry.created
         shown = decided(self._tongues.channel, entry.request, entry.outcome, at)
-        async with self._editing.setdefault(ts, asyncio.Lock()):
-            await self._posts.edit(Posted(channel, ts), shown)
+        async with self._editing.setdefault(asked.ts, asyncio.Lock()):
+            await self._posts.edit(asked, shown)
 
     async def _post(
         self,

@@ -9,10 +9,11 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.about import about
 from bot.answering import Answering, Reply
-from bot.click import Act, Click
+from bot.click import Act, Click, read_value
 from bot.confirming import Confirming
 from bot.deciding import Deciding
 from bot.messages import Message
+from bot.messages.blocks import as_typed
 from bot.messages.clicks import not_opened
 from bot.messages.views import COMMENT, decision
 from bot.once import Once
@@ -20,6 +21,8 @@ from bot.retrying import Retrying
 from bot.slack.alone import Alone
 from bot.slack.api import Answered, SlackApi
 from bot.slack.payload import word, word_if_any
+from bot.slack.posts import Posted
+from bot.slack.refs import place_ref, question_ref
 
 _log = logging.getLogger(__name__)
 
@@ -118,18 +121,24 @@ class Clicks:
 def click_of(body: Body) -> Click:
     """Read block_actions; a button on the App Home has no channel and no message."""
     ephemeral = (body.get("container") or {}).get("is_ephemeral")
-    thread_ts = word_if_any(body, "message", "thread_ts")
+    channel_id = word_if_any(body, "channel", "id") or word_if_any(body, "container", "channel_id")
+    root = word_if_any(body, "message", "thread_ts") or word_if_any(body, "container", "thread_ts")
+    ts = "" if ephemeral else word_if_any(body, "message", "ts")
+    clicked = Posted(channel_id, ts) if ts else None
+    # Slack hands a message's texts back escaped (bolt-python, issue 513), and does not say whether a value is one.
+    request_id, reason = read_value(as_typed(word_if_any(body["actions"][0], "value")))
     return Click(
         team_id=team_of(body),
         user_id=word(body, "user", "id"),
-        channel_id=word_if_any(body, "channel", "id")
-        or word_if_any(body, "container", "channel_id"),
+        channel_id=channel_id,
         channel_name=word_if_any(body, "channel", "name"),
         trigger_id=word(body, "trigger_id"),
-        request_id=word_if_any(body["actions"][0], "value"),
+        request_id=request_id,
         response_url=word_if_any(body, "response_url"),
-        thread_ts=thread_ts or word_if_any(body, "container", "thread_ts"),
-        message_ts="" if ephemeral else word_if_any(body, "message", "ts"),
+        thread_ts=root,
+        place=place_ref(clicked, root) if clicked else None,
+        question=question_ref(clicked) if clicked else None,
+        reason=reason,
     )
 
 
@@ -140,13 +149,13 @@ def team_of(body: Body) -> str:
 
 def _packed(click: Click) -> str:
     """Return what a modal has to remember of the click that opened it."""
-    where = [click.request_id, click.channel_id, click.thread_ts, click.message_ts]
+    where = [click.request_id, click.channel_id, click.thread_ts, click.question or ""]
     return json.dumps(where)
 
 
 def _unpacked(body: Body) -> Click:
     packed = json.loads(word(body, "view", "private_metadata"))
-    request_id, channel_id, thread_ts, message_ts = map(str, packed)
+    request_id, channel_id, thread_ts, question = map(str, packed)
     return Click(
         team_id=team_of(body),
         user_id=word(body, "user", "id"),
@@ -155,5 +164,5 @@ def _unpacked(body: Body) -> Click:
         trigger_id=f"{body['view']['id']} {body['view'].get('hash', '')}",
         request_id=request_id,
         thread_ts=thread_ts,
-        message_ts=message_ts,
+        question=question or None,
     )

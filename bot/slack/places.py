@@ -12,6 +12,7 @@ from bot.outcome import Outcome, Tally
 from bot.request import Request
 from bot.slack.api import Answered, Doubtful, SlackApi
 from bot.slack.posts import PATIENCE, Posted, Posts, as_response
+from bot.slack.refs import place_ref
 
 _DIRECT = ("D", "U", "W")  # a user's id stands for the conversation with the bot
 
@@ -31,7 +32,7 @@ class Thread:
     @property
     def ref(self) -> str:
         """The parent's place and, where it stands in another thread, that thread."""
-        return f"thread {self._at.channel} {self._at.ts} {self._root}".rstrip()
+        return place_ref(self._at, self._root)
 
     async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
         """Show in the parent how far a batch has come."""

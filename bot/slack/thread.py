@@ -13,6 +13,7 @@ from bot.request import Request
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.places import Private, Thread, is_direct, words_in
 from bot.slack.posts import PATIENCE, Posted, Posts
+from bot.slack.refs import read_place
 from bot.slack.remembered import Remembered
 
 _CHANNEL_GOOD_FOR = 60.0
@@ -38,19 +39,17 @@ class Threads:
 
     def reopen(self, request: Request, ref: str | None) -> Thread | Private:
         """Return a place that was settled before or, without one, the requester's own."""
-        private = self._private(request)
-        kind, *at = (ref or "private").split()
-        if kind != "thread":
-            return private
-        return Thread(self._posts, Posted(at[0], at[1]), self._tongues, private, *at[2:])
+        private, place = self._private(request), read_place(ref)
+        return Thread(self._posts, place[0], self._tongues, private, place[1]) if place else private
 
     def link(self, ref: str | None) -> str | None:
         """Return the address of a thread in Slack; a private place has none."""
-        kind, *at = (ref or "none").split()
-        if kind != "thread":
+        place = read_place(ref)
+        if place is None:
             return None
-        inside = f"?thread_ts={at[2]}&cid={at[0]}" if at[2:] else ""
-        return f"{self._workspace_url}archives/{at[0]}/p{at[1].replace('.', '')}{inside}"
+        at, root = place
+        inside = f"?thread_ts={root}&cid={at.channel}" if root else ""
+        return f"{self._workspace_url}archives/{at.channel}/p{at.ts.replace('.', '')}{inside}"
 
     async def open(
         self, request: Request, *, look_since: float | None = None, waiting: bool = False
@@ -69,8 +68,7 @@ class Threads:
             return await private.begin(request, why, look_since=look_since, waiting=waiting)
         posted = await self._parent(request, look_since=look_since, waiting=waiting)
         if isinstance(posted, Posted):
-            root = request.origin.thread_ts
-            return Thread(self._posts, posted, self._tongues, private, *filter(None, [root]))
+            return Thread(self._posts, posted, self._tongues, private, request.origin.thread_ts)
         why = _no_thread(posted, request)
         return await private.begin(request, why, look_since=look_since, waiting=waiting)
 

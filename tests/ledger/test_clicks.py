@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from bot.guidance import all_guidance
 from bot.ledger import Accepted, Entry, Ledger, LedgerDownError, Retried, UnderWay
+from bot.ledger.clicks import Move
 from bot.outcome import Cancelled, Denied, Expired, Failed, Outcome, Rejected, Shared, Unknown
 from bot.request import Approval, Request, Retry, State
 from tests.databases import Database
@@ -64,7 +65,7 @@ def only(database: Database, columns: str = "*") -> dict[str, object]:
 async def test_what_a_click_takes_on_is_held_without_asking_the_database(
     database: Database, ledger: Ledger
 ) -> None:
-    moved = await ledger.clicks.move(await asked(ledger), State.PLACED, "U2", "approved")
+    moved = await ledger.clicks.move(await asked(ledger), Move(State.PLACED, "U2", "approved"))
     assert moved
     database.statements.clear()
     assert await ledger.replica.hold(moved)
@@ -75,7 +76,7 @@ async def test_an_approval_is_recorded_with_who_when_and_what_they_said(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await asked(ledger)
-    moved = await ledger.clicks.move(entry, State.PLACED, "U2", "approved", comment="go on")
+    moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved", comment="go on"))
     assert moved == await stands(ledger, entry)
     assert (moved.state, moved.fence) == (State.PLACED, entry.fence + 1)
     assert moved.request.approval == Approval("U2", "go on")
@@ -101,7 +102,7 @@ async def test_a_decision_against_it_is_its_outcome(
     entry = await asked(ledger)
     comment = outcome.comment if isinstance(outcome, Rejected) else None
     moved = await ledger.clicks.move(
-        entry, State.ANSWERED, "U2", kind, comment=comment, outcome=outcome
+        entry, Move(State.ANSWERED, "U2", kind, comment=comment, outcome=outcome)
     )
     assert moved
     assert (moved.state, moved.outcome, moved.request.approval) == (State.ANSWERED, outcome, None)
@@ -115,7 +116,7 @@ async def test_what_ends_by_a_click_forgets_the_key_to_the_conversation(
 ) -> None:
     entry = await begun(ledger, State.CONFIRMING)
     cancelled = Cancelled("U1")
-    moved = await ledger.clicks.move(entry, State.ENDED, "U1", "cancelled", outcome=cancelled)
+    moved = await ledger.clicks.move(entry, Move(State.ENDED, "U1", "cancelled", outcome=cancelled))
     assert moved
     assert moved.ended == pytest.approx(database.now(), abs=2)
     assert only(database, "response_url, state") == {"response_url": None, "state": "ended"}
@@ -125,7 +126,7 @@ async def test_what_ends_by_a_click_forgets_the_key_to_the_conversation(
 async def test_what_is_confirmed_answers_where_it_was_confirmed(ledger: Ledger) -> None:
     entry = await begun(ledger, State.CONFIRMING)
     moved = await ledger.clicks.move(
-        entry, State.ACCEPTED, "U1", "confirmed", response_url="https://hooks.example/newer"
+        entry, Move(State.ACCEPTED, "U1", "confirmed", response_url="https://hooks.example/newer")
     )
     assert moved
     assert moved.request.origin.response_url == "https://hooks.example/newer"
@@ -137,7 +138,7 @@ async def test_what_is_confirmed_may_wait_on_by_another_rule(
 ) -> None:
     entry = await begun(ledger, State.CONFIRMING)
     moved = await ledger.clicks.move(
-        entry, State.WAITING, "U1", "confirmed", patience=50.0, rule="four eyes"
+        entry, Move(State.WAITING, "U1", "confirmed", patience=50.0, rule="four eyes")
     )
     assert moved
     assert (moved.state, moved.wake, moved.request.rule) == (State.WAITING, None, "four eyes")
@@ -151,7 +152,7 @@ async def test_a_click_tells_only_what_was_not_known(ledger: Ledger) -> None:
         (await begun(ledger, State.WAITING), "thread C9 9.9", "C8 8.8"),
     ):
         moved = await ledger.clicks.move(
-            entry, State.ACCEPTED, "U2", "approved", asked="C8 8.8", place="thread C9 9.9"
+            entry, Move(State.ACCEPTED, "U2", "approved", asked="C8 8.8", place="thread C9 9.9")
         )
         assert moved
         assert (moved.place, moved.asked) == (place, where)
@@ -167,7 +168,7 @@ async def test_an_end_in_time_is_no_decision_of_anybody_s(ledger: Ledger) -> Non
 @pytest.mark.parametrize("outcome", [Shared(), FAILED, Unknown(all_guidance()[0])])
 async def test_who_approved_is_known_however_it_ended(ledger: Ledger, outcome: Outcome) -> None:
     entry = await asked(ledger)
-    moved = await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
+    moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert moved
     assert await ledger.answer(moved, outcome, 0.1, ())
     found = await stands(ledger, entry)
@@ -184,7 +185,7 @@ async def test_of_all_who_click_at_once_at_two_replicas_one_decides(
         entry = await asked(ledger)
         moved = await asyncio.gather(
             *(
-                at.clicks.move(entry, State.PLACED, f"U{number}", "approved")
+                at.clicks.move(entry, Move(State.PLACED, f"U{number}", "approved"))
                 for number, at in enumerate([ledger, other] * 5)
             )
         )
@@ -198,9 +199,9 @@ async def test_what_does_not_wait_any_more_is_not_moved(
     database: Database, ledger: Ledger, other: Ledger, state: State
 ) -> None:
     entry = await begun(ledger, state)
-    first = await ledger.clicks.move(entry, State.ACCEPTED, "U1", "first")
+    first = await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "first"))
     for to in (State.ACCEPTED, State.WAITING, State.ANSWERED, State.ENDED):
-        assert await other.clicks.move(entry, to, "U2", "second") is None
+        assert await other.clicks.move(entry, Move(to, "U2", "second")) is None
     assert first == await stands(ledger, entry)
     assert "second" not in database.kinds()
 
@@ -209,7 +210,7 @@ async def test_who_held_it_before_the_click_writes_nothing_any_more(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await begun(ledger, State.WAITING)
-    moved = await other.clicks.move(entry, State.PLACED, "U2", "approved", asked="C2 1.6")
+    moved = await other.clicks.move(entry, Move(State.PLACED, "U2", "approved", asked="C2 1.6"))
     assert moved
     assert not await ledger.place(entry, "elsewhere")
     assert not await ledger.asked(entry, "elsewhere")
@@ -227,7 +228,7 @@ async def test_a_click_after_a_take_over_counts_and_ends_what_was_taken(
     entry = await asked(ledger)
     database.execute("UPDATE requests SET wake = 1")
     (taken,) = await other.replica.take_over(9)
-    assert await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
+    assert await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert not await other.answer(taken, Expired("approval"), 0.0, ())
     await other.replica.rest(taken)
     assert only(database, "holder, state") == {"holder": "a", "state": "placed"}
@@ -302,7 +303,7 @@ async def test_a_request_that_rests_survives_its_replica(
     entry = await asked(ledger)
     await ledger.close()
     assert await other.replica.take_over(9) == []
-    assert await other.clicks.move(entry, State.PLACED, "U2", "approved")
+    assert await other.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert only(database, "taken_over") == {"taken_over": 0}
 
 
@@ -312,7 +313,7 @@ async def test_what_is_asked_by_now_is_listed_for_the_approvers(ledger: Ledger) 
     await begun(ledger, State.CONFIRMING)
     second = await asked(ledger)
     gone = await asked(ledger)
-    await ledger.clicks.move(gone, State.PLACED, "U2", "approved")
+    await ledger.clicks.move(gone, Move(State.PLACED, "U2", "approved"))
     listed = [entry.request.id for entry in await ledger.clicks.waiting()]
     assert listed == [first.request.id, second.request.id]
 
@@ -321,14 +322,14 @@ async def test_what_is_not_there_is_not_found(ledger: Ledger) -> None:
     assert await ledger.clicks.find("nothing") is None
     entry = await begun(ledger, State.WAITING)
     unknown = replace(entry, request=replace(entry.request, id="nothing"))
-    assert await ledger.clicks.move(unknown, State.PLACED, "U2", "approved") is None
+    assert await ledger.clicks.move(unknown, Move(State.PLACED, "U2", "approved")) is None
 
 
 async def test_no_time_of_a_click_comes_from_the_replica_s_clock(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await asked(ledger)
-    await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
+    await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     numbers = [
         value
         for _, parameters in database.statements
@@ -369,14 +370,16 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
         clicking = asyncio.create_task(
             ledger.clicks.move(
                 entry,
-                to,
-                "U2",
-                "decided",
-                comment="no",
-                outcome=outcome,
-                response_url="https://hooks.example/newer",
-                patience=5.0,
-                rule="another",
+                Move(
+                    to,
+                    "U2",
+                    "decided",
+                    comment="no",
+                    outcome=outcome,
+                    response_url="https://hooks.example/newer",
+                    patience=5.0,
+                    rule="another",
+                ),
             )
         )
         await soon(started.is_set)
@@ -391,18 +394,18 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
     assert after == before
     assert await ledger.replica.take_over(9) == []
     again = await stands(ledger, entry)
-    assert await ledger.clicks.move(again, to, "U2", "decided", outcome=outcome)
+    assert await ledger.clicks.move(again, Move(to, "U2", "decided", outcome=outcome))
 
 
 async def test_a_click_that_came_too_late_takes_nothing_back(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await asked(ledger)
-    moved = await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
+    moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     started = reached(database)
     with database.locked():
         clicking = asyncio.create_task(
-            ledger.clicks.move(entry, State.PLACED, "U2", "approved")  # likewise, at once
+            ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))  # likewise, at once
         )
         await soon(started.is_set)
         clicking.cancel()
@@ -417,7 +420,7 @@ async def test_what_the_ledger_does_not_take_in_time_is_not_done(
 ) -> None:
     entry = await asked(ledger)
     with database.locked(), pytest.raises(LedgerDownError):
-        await ledger.clicks.move(entry, State.PLACED, "U2", "approved")
+        await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     await ledger.replica.beat()
     assert (await stands(ledger, entry)).state is State.WAITING
 

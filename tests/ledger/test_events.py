@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import Connection
 
 from bot.ledger import Accepted, Event, Ledger, LedgerDownError
+from bot.ledger.clicks import Move
 from bot.ledger.events import all_told, record
 from bot.ledger.statements import Statements
 from bot.ledger.writer import Writer
@@ -65,7 +66,7 @@ async def test_what_people_type_is_recorded_and_not_told(sqlite: Database) -> No
     found = await ledger.accept(request, State.WAITING, patience=60.0)
     assert isinstance(found, Accepted)
     comment = "a comment of theirs"
-    await ledger.clicks.move(found.entry, State.ACCEPTED, "U2", "approved", comment=comment)
+    await ledger.clicks.move(found.entry, Move(State.ACCEPTED, "U2", "approved", comment=comment))
     assert [event.kind for event in told] == ["accepted", "approved"]
     assert "theirs" not in repr(told)
     assert told[1].facts["user"] == "U2"

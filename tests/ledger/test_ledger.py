@@ -12,6 +12,7 @@ from sqlalchemy import event, text
 from bot.guidance import Trouble, all_guidance, for_trouble
 from bot.language import Language
 from bot.ledger import Acceptance, Accepted, Entry, Known, Ledger, Retried, SharedBefore, UnderWay
+from bot.ledger.clicks import Move
 from bot.link import Link
 from bot.outcome import (
     Cancelled,
@@ -542,7 +543,7 @@ async def test_who_has_approved_is_known_of_what_was_asked_and_went_on(
 ) -> None:
     entry = await bring(ledger, State.WAITING)
     await ledger.asked(entry, "C2 2.5")
-    moved = await ledger.clicks.move(entry, State.ACCEPTED, "U7", "approved", comment="fine")
+    moved = await ledger.clicks.move(entry, Move(State.ACCEPTED, "U7", "approved", comment="fine"))
     assert moved is not None
     assert moved.request == replace(entry.request, approval=Approval("U7", "fine"))
     name = outcome and outcome.__name__.lower()
@@ -553,7 +554,7 @@ async def test_who_has_approved_is_known_of_what_was_asked_and_went_on(
 
 async def test_whoever_was_sure_has_approved_nothing(ledger: Ledger) -> None:
     entry = await bring(ledger, State.CONFIRMING)
-    moved = await ledger.clicks.move(entry, State.ACCEPTED, "U1", "confirmed")
+    moved = await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "confirmed"))
     assert moved is not None
     assert moved.request == entry.request
 

@@ -8,6 +8,7 @@ from typing import cast
 
 from hypothesis import strategies as st
 
+from bot.command import REASON_LIMIT
 from bot.command.mistake import (
     AppidFault,
     ExtraWords,
@@ -496,6 +497,9 @@ SPEAKERS: dict[str, Callable[[Words, str], Message]] = {
     ),
     "reason, replacing": lambda words, text: replacing(words, parent(words, request(text), None)),
     "under way": lambda words, word: under_way(words, _known(word), LINK),
+    "reason, shared before": lambda words, text: shared_before(
+        words, request(), NOW, None, text[:REASON_LIMIT]
+    ),
     "shared before": lambda words, word: shared_before(words, _known(word), NOW, None),
     "history": lambda words, word: history(words, [Line(_known(word), None, NOW, LINK)] * 20, word),
     "history, none": lambda words, word: history(words, [], word),

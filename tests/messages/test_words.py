@@ -184,6 +184,14 @@ def test_what_was_shared_before_can_be_done_again_with_one_line() -> None:
     assert parse(line[1]) == Share(APPID, ENV, again=True)
 
 
+def test_that_line_is_whole_and_keeps_the_reason() -> None:
+    earlier, reason = replace(request(), env=f"prod-{'x' * 59}"), "w" * 300
+    text = shared_before(ENGLISH, earlier, NOW, LINK, reason).text
+    line = re.search(r"`/share-env (.+)`\Z", text)
+    assert line
+    assert parse(line[1]) == Share(APPID, earlier.env, reason, again=True)
+
+
 def test_a_date_is_the_readers_own_and_utc_for_those_who_cannot_see_it() -> None:
     told = "<!date^1764028800^{date_short_pretty} {time}|2025-11-25 00:00 UTC>"
     assert told in shared_before(ENGLISH, request(), NOW, LINK).text

@@ -185,10 +185,14 @@ BODY: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("changes", "read"),
     [
-        pytest.param({}, {"message_ts": "1.5", "thread_ts": "", "team_id": "T1"}, id="message"),
+        pytest.param(
+            {},
+            {"place": "thread C1 1.5", "question": "C1 1.5", "thread_ts": "", "team_id": "T1"},
+            id="message",
+        ),
         pytest.param(
             {"message": {"ts": "1.7", "thread_ts": "1.5"}},
-            {"message_ts": "1.7", "thread_ts": "1.5"},
+            {"place": "thread C1 1.7 1.5", "question": "C1 1.7", "thread_ts": "1.5"},
             id="in a thread",
         ),
         pytest.param(
@@ -196,12 +200,12 @@ BODY: dict[str, Any] = {
                 "message": None,
                 "container": {"is_ephemeral": True, "channel_id": "C1", "thread_ts": "1.5"},
             },
-            {"message_ts": "", "thread_ts": "1.5", "channel_id": "C1"},
+            {"place": None, "question": None, "thread_ts": "1.5", "channel_id": "C1"},
             id="ephemeral",
         ),
         pytest.param(
             {"container": {"is_ephemeral": True, "channel_id": "C1"}},
-            {"message_ts": ""},
+            {"place": None, "question": None},
             id="ephemeral, with its message",
         ),
         pytest.param(
@@ -211,7 +215,13 @@ BODY: dict[str, Any] = {
                 "response_url": None,
                 "container": {"type": "view", "view_id": "V1"},
             },
-            {"channel_id": "", "channel_name": "", "message_ts": "", "response_url": ""},
+            {
+                "channel_id": "",
+                "channel_name": "",
+                "place": None,
+                "question": None,
+                "response_url": "",
+            },
             id="App Home",
         ),
         pytest.param(
@@ -219,10 +229,21 @@ BODY: dict[str, Any] = {
         ),
         pytest.param({"user": {"id": "U1"}}, {"team_id": "T1"}, id="no team of their own"),
         pytest.param({"actions": [{"action_id": "approve"}]}, {"request_id": ""}, id="no value"),
+        pytest.param({}, {"request_id": "r1", "reason": None}, id="no reason"),
+        pytest.param(
+            {"actions": [{"action_id": "again", "value": "r1 a <b> & c"}]},
+            {"request_id": "r1", "reason": "a <b> & c"},
+            id="a reason",
+        ),
+        pytest.param(
+            {"actions": [{"action_id": "again", "value": "r1 a &lt;b&gt; &amp; c"}]},
+            {"request_id": "r1", "reason": "a <b> & c"},
+            id="a reason, escaped",
+        ),
     ],
 )
 def test_a_click_is_read_wherever_the_button_stood(
-    changes: dict[str, Any], read: dict[str, str]
+    changes: dict[str, Any], read: dict[str, str | None]
 ) -> None:
     click = click_of({**BODY, **changes})
     assert {name: getattr(click, name) for name in read} == read

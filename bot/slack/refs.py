@@ -1,0 +1,28 @@
+"""How the ledger spells where messages stand: the place of an answer, and the question to the approvers. Pure."""
+
+from bot.slack.posts import Posted
+
+
+def place_ref(at: Posted, root: str = "") -> str:
+    """Return the words for an answer's place: its parent and, where that stands in another thread, the `root` of it."""
+    return f"thread {at.channel} {at.ts} {root}".rstrip()
+
+
+def read_place(ref: str | None) -> tuple[Posted, str] | None:
+    """Return the parent that the words of a place name, and its root; None for a place without a parent, or none."""
+    kind, *words = (ref or "none").split()
+    if kind != "thread":
+        return None
+    channel, ts, *root = words
+    return Posted(channel, ts), "".join(root)
+
+
+def question_ref(at: Posted) -> str:
+    """Return the words for where the approvers were asked."""
+    return f"{at.channel} {at.ts}"
+
+
+def read_question(ref: str) -> Posted:
+    """Return the question that these words name."""
+    channel, ts = ref.split()
+    return Posted(channel, ts)

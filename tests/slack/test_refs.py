@@ -1,0 +1,26 @@
+"""The words for where messages stand, which the ledger keeps: they are read as they were written."""
+
+import pytest
+
+from bot.slack.posts import Posted
+from bot.slack.refs import place_ref, question_ref, read_place, read_question
+
+AT = Posted("C1", "1.5")
+
+
+@pytest.mark.parametrize(
+    ("root", "ref"), [("", "thread C1 1.5"), ("1.2", "thread C1 1.5 1.2")], ids=["alone", "inside"]
+)
+def test_a_place_is_read_as_it_was_written(root: str, ref: str) -> None:
+    assert place_ref(AT, root) == ref
+    assert read_place(ref) == (AT, root)
+
+
+@pytest.mark.parametrize("ref", [None, "", "private"])
+def test_a_place_without_a_parent_has_none(ref: str | None) -> None:
+    assert read_place(ref) is None
+
+
+def test_a_question_is_read_as_it_was_written() -> None:
+    assert question_ref(AT) == "C1 1.5"
+    assert read_question("C1 1.5") == AT
