@@ -193,7 +193,7 @@ class Ledger:
         holder = None if state is State.CONFIRMING else self._holder
         new = New(request, state, holder, patience, retry)
         # Whoever asked is told that nothing was done, so nothing may come of it.
-        with self._writer.or_else(partial(withdraw, self._say, new)):
+        with self._writer.or_else(partial(withdraw, self._say, new), request=request.id):
             found = await self._writer.run(partial(accept, self._say, new))
         if isinstance(found, Accepted) and holder:
             self._lease.took(found.entry)
@@ -249,7 +249,7 @@ class Ledger:
             for entry in taken:
                 on.execute(self._say.let_go, {**key_of(entry), "the_holder": self._holder})
 
-        with self._writer.or_else(put_back):
+        with self._writer.or_else(put_back, kind="taken over"):
             await self._writer.run(work)
         for entry in taken:
             self._lease.took(entry)

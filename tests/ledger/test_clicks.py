@@ -384,6 +384,31 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
     assert await ledger.clicks.move(again, to, "U2", "decided", outcome=outcome)
 
 
+async def test_a_click_is_not_taken_back_where_the_same_has_been_asked_for_since(
+    database: Database, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry, started = await begun(ledger, State.CONFIRMING), reached(database)
+    with database.locked():
+        cancelled = Cancelled("U1")
+        clicking = asyncio.create_task(
+            ledger.clicks.move(entry, State.ENDED, "U1", "cancelled", outcome=cancelled)
+        )
+        await soon(started.is_set)
+        asking = asyncio.create_task(ledger.accept(new_request(env=entry.request.env)))
+        await asyncio.sleep(0)  # it has taken its first step, which is to queue
+        clicking.cancel()
+        await asyncio.wait([clicking])
+    found = await asking
+    assert isinstance(found, Accepted)
+    await ledger.beat()
+    (said,) = caplog.records
+    assert (said.levelname, vars(said)["request"]) == ("ERROR", entry.request.id)
+    assert await ledger.end(found.entry, "withdrawn")
+    await ledger.beat()
+    assert (await stands(ledger, entry)).outcome == cancelled
+    assert database.kinds().count("taken back") == 0
+
+
 async def test_a_click_that_came_too_late_takes_nothing_back(
     database: Database, ledger: Ledger
 ) -> None:
