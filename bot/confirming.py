@@ -5,6 +5,7 @@ from bot.click import Click
 from bot.ledger import Entry, LedgerDownError
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
+from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.permissions import denied
 from bot.messages.words import Words
@@ -46,6 +47,10 @@ class Confirming:
             if in_doubt(decision):
                 return Reply(told)
             moved = await move(entry, State.ENDED, click.user_id, "denied", outcome=Denied())
+        elif self._by.other_owner(policy, entry):
+            changed = Denied(other_owner=True)
+            moved = await move(entry, State.ENDED, click.user_id, "denied", outcome=changed)
+            told = ended(words, request, changed)
         elif isinstance(decision, NeedsApproval) and decision.rule.approvers:
             patience = decision.rule.approvers.expires.total_seconds()
             moved = await move(

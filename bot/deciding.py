@@ -97,6 +97,8 @@ class Deciding:
                 course: _Course = State.ANSWERED, "denied", Denied()
             elif not approved:
                 course = State.ANSWERED, "rejected", Rejected(click.user_id, comment)
+            elif self._by.other_owner(policy, entry):
+                course = State.ANSWERED, "denied", Denied(other_owner=True)
             else:
                 course = State.PLACED if entry.place else State.ACCEPTED, "approved", None
             return await self._decided(words, click, entry, comment, course)
@@ -121,7 +123,8 @@ class Deciding:
             return await self._by.too_late(words, click)
         self._by.go_on(moved)
         if isinstance(outcome, Denied):
-            return Reply(say.allowed_no_more(words, entry.request))
+            no_more = say.owner_changed if outcome.other_owner else say.allowed_no_more
+            return Reply(no_more(words, entry.request))
         return Reply(say.decision_taken(words, entry.request, approved=outcome is None))
 
     async def _refused(  # noqa: PLR0913, PLR0917  # as _no_approver, and who clicked

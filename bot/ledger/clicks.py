@@ -109,7 +109,8 @@ class Clicks:
         """Let a request wait again as it did, for whoever looks at it next."""
         origin = entry.request.origin
         as_before = {
-            **dict.fromkeys(("holder", "outcome", "decided_by", "comment", "decided", "ended")),
+            **dict.fromkeys(("holder", "outcome", "guidance", "decided_by", "comment")),
+            **dict.fromkeys(("decided", "ended")),
             "state": entry.state.value,
             "wake": entry.wake,
             "until": entry.until,
