@@ -6,6 +6,7 @@ from bot.ledger import Entry, LedgerDownError
 from bot.ledger.clicks import Move
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
+from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.permissions import denied
 from bot.messages.words import Words
@@ -47,6 +48,10 @@ class Confirming:
             if in_doubt(decision):
                 return Reply(told)
             move = Move(State.ENDED, by, "denied", outcome=Denied())
+        elif self._by.other_owner(policy, entry):
+            changed = Denied(other_owner=True)
+            move = Move(State.ENDED, by, "denied", outcome=changed)
+            told = ended(words, request, changed)
         elif isinstance(decision, NeedsApproval) and decision.rule.approvers:
             patience = decision.rule.approvers.expires.total_seconds()
             move = Move(

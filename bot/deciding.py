@@ -94,6 +94,8 @@ class Deciding:
                 move = Move(State.ANSWERED, by, "denied", outcome=Denied())
             elif not approved:
                 move = Move(State.ANSWERED, by, "rejected", outcome=Rejected(by, comment))
+            elif self._by.other_owner(policy, entry):
+                move = Move(State.ANSWERED, by, "denied", outcome=Denied(other_owner=True))
             else:
                 move = Move(State.PLACED if entry.place else State.ACCEPTED, by, "approved")
             move = replace(move, comment=comment, asked=click.question)
@@ -107,7 +109,8 @@ class Deciding:
             return await self._by.too_late(words, click)
         self._by.go_on(moved)
         if isinstance(move.outcome, Denied):
-            return Reply(say.allowed_no_more(words, entry.request))
+            no_more = say.owner_changed if move.outcome.other_owner else say.allowed_no_more
+            return Reply(no_more(words, entry.request))
         return Reply(say.decision_taken(words, entry.request, approved=move.outcome is None))
 
     async def _refused(  # noqa: PLR0913, PLR0917  # as _no_approver, and who clicked

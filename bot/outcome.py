@@ -71,7 +71,12 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The policy, asked again at a click, did not allow it any more."""
+    """The policy, asked again at a click, did not allow it any more.
+
+    `other_owner` if only because it names another owner of the env than the question that was clicked.
+    """
+
+    other_owner: bool = False
 
 
 class Why(Enum):

@@ -6,7 +6,9 @@ renamed into place, or by a symbolic link, as Kubernetes does.
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from bot.inforce import InForce
@@ -44,7 +46,7 @@ class Reloading:
         self._within = within
         self._sleep = sleep
         self._told = told
-        self._reading: asyncio.Task[Content] | None = None
+        self._reading: asyncio.Future[Content] | None = None
         self._seen: Content | None = None
         self._judged: Content | None = None
 
@@ -88,7 +90,7 @@ class Reloading:
 
     async def _read(self, path: Path) -> Content:
         """Return what is in the file; a reading that takes too long is waited for by the next look, not begun again."""
-        reading = self._reading or asyncio.create_task(asyncio.to_thread(content_of, path))
+        reading = self._reading or _reading(path)
         done, _ = await asyncio.wait([reading], timeout=self._within)
         self._reading = None if done else reading
         late = NoText("it takes too long", "Look at the disk it is on.")
@@ -122,3 +124,18 @@ class Reloading:
             return False
         self._asked.clear()
         return True
+
+
+def _reading(path: Path) -> asyncio.Future[Content]:
+    """Begin to read, in a thread that may hang for good: Python would wait at its end for one of asyncio's own."""
+    read = Future[Content]()
+    read.set_running_or_notify_cancel()  # whoever waits may leave; the thread goes on
+
+    def work() -> None:
+        try:
+            read.set_result(content_of(path))
+        except Exception as error:  # noqa: BLE001  # it belongs to whoever asked
+            read.set_exception(error)
+
+    threading.Thread(target=work, name="policy file", daemon=True).start()
+    return asyncio.wrap_future(read)

@@ -163,6 +163,7 @@ def test_asking_again_helps_where_the_guidance_says_so(
         (Rejected("U1"), False),
         (Cancelled("U1"), False),
         (Denied(), False),
+        (Denied(other_owner=True), False),
         (BEFORE, False),
         (UNDER_WAY, False),
         (Expired("approval"), True),

@@ -25,6 +25,9 @@ BY_ANOTHER = APPROVE.replace('groups = ["S0APPROVERS"]', f'users = ["{SECOND_APP
 OPEN = '[[rule]]\nname = "open"\nusers = ["*"]\neffect = "allow"\n'
 FREEZE = f'[[rule]]\nname = "freeze"\ngroups = ["S0PLATFORM"]\neffect = "deny"\n{OPEN}'
 
+OTHER_APPID = "wx00000000000000aa"
+THEIRS = f'[[owner]]\nappid = "{OTHER_APPID}"\nenvs = ["{ENV}"]\n'
+
 Change = Callable[[str], Awaitable[None]]
 
 
@@ -96,6 +99,61 @@ async def test_a_confirmation_counts_for_nothing_once_the_rule_has_gone(
         await scene.over()
     assert scene.column("outcome") == "denied"
     assert scene.wechat.calls == []
+
+
+@pytest.mark.parametrize("asked", [f"{APPID} {ENV}", f"{APPID} {OTHER_APPID} {ENV}"])
+async def test_an_approval_counts_for_nothing_once_the_env_has_another_owner_than_the_question_says(
+    scene: Scene, change: Change, asked: str
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask(asked)
+        assert OWNER in (await scene.question()).text
+        view = await scene.open(APPROVER, "approve")
+        await change(f"{APPROVE}{THEIRS}")
+        said = await scene.send(APPROVER, view)
+        assert f"does not name `{OWNER}` as the owner" in said
+        await scene.over()
+        assert "has another owner by now" in scene.replies()[-1]
+        assert "send the command again" in scene.replies()[-1]
+    assert (scene.column("outcome"), scene.column("kind", "events")) == ("denied", "delivered")
+    assert scene.wechat.calls == []
+
+
+async def test_a_confirmation_counts_for_nothing_once_the_env_has_another_owner_than_the_question_says(
+    scene: Scene, change: Change
+) -> None:
+    async with scene.bot(CONFIRM):
+        await scene.ask()
+        assert OWNER in scene.shown().text
+        await change(f"{CONFIRM}{THEIRS}")
+        said = await scene.click(REQUESTER, scene.shown(), "confirm")
+        assert "has another owner by now" in said
+        assert "send the command again" in said
+        await scene.over()
+        assert scene.column("outcome") == "denied"
+        assert scene.wechat.calls == []
+        await scene.ask()
+        assert OTHER_APPID in scene.shown().text
+
+
+async def test_another_owner_is_nothing_to_whoever_says_no(scene: Scene, change: Change) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        view = await scene.open(APPROVER, "reject")
+        await change(f"{APPROVE}{THEIRS}")
+        assert "You rejected" in await scene.send(APPROVER, view)
+        await scene.over()
+    assert scene.column("outcome") == "rejected"
+
+
+async def test_another_owner_of_another_env_is_in_nobodys_way(scene: Scene, change: Change) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        view = await scene.open(APPROVER, "approve")
+        await change(APPROVE + THEIRS.replace(ENV, "other-*"))
+        assert "You approved" in await scene.send(APPROVER, view)
+        await scene.over()
+    assert scene.wechat.shared == [(OWNER, ENV, APPID)]
 
 
 async def test_a_confirmation_goes_to_the_approvers_of_a_new_rule(

@@ -44,7 +44,7 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         "With 412, check that no proxy removes the Content-Length header or sends the call in chunks.",
         "With 404 or another status, check that WECHAT_API_URL names the right host, without a path."),
     row(Trouble.GATEWAY_BROKEN.value, Fixer.NOBODY, Again.LATER, "A gateway answered with an error page instead of WeChat",
-        f"The answer has an HTTP status from 500 up: a gateway or proxy on the way is in trouble. {_MAYBE}",
+        f"The answer has an HTTP status from 500 up, or 408, 424 or 499: a gateway or proxy on the way is in trouble. {_MAYBE}",
         "Wait about five minutes.",
         ASK_AGAIN,
         "If it keeps happening, ask the people who run this bot to check the proxy, if there is one, and WECHAT_API_URL.",

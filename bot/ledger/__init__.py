@@ -137,7 +137,7 @@ class Ledger:
         holder = None if state is State.CONFIRMING else self._holder
         new = New(request, state, holder, patience, retry)
         # Whoever asked is told that nothing was done, so nothing may come of it.
-        with self._writer.or_else(partial(withdraw, self._say, new)):
+        with self._writer.or_else(partial(withdraw, self._say, new), request=request.id):
             found = await self._writer.run(partial(accept, self._say, new))
         if isinstance(found, Accepted) and holder:
             self.replica.lease.took(found.entry)

@@ -84,7 +84,7 @@ class Clicks:
                 self._undo(on, entry, moved, move.by)
 
         # Whoever clicked is told that nothing was done, and may click again.
-        with self._writer.or_else(undo):
+        with self._writer.or_else(undo, request=entry.request.id):
             moved = await self._writer.run(work)
         if moved and move.to is not State.ENDED:
             self._lease.took(moved)
@@ -113,7 +113,8 @@ class Clicks:
         """Let a request wait again as it did, for whoever looks at it next."""
         origin = entry.request.origin
         as_before = {
-            **dict.fromkeys(("holder", "outcome", "decided_by", "comment", "decided", "ended")),
+            **dict.fromkeys(("holder", "outcome", "guidance", "decided_by", "comment")),
+            **dict.fromkeys(("decided", "ended")),
             "state": entry.state.value,
             "wake": entry.wake,
             "until": entry.until,

@@ -109,6 +109,7 @@ NEW_COLUMNS = (
     *("batch", "again", "state", "holder"),
 )
 
+_OTHER_OWNER = "other owner"
 _NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}
 
 
@@ -156,8 +157,8 @@ def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
             return {"outcome": name, "decided_by": by}
         case Expired(waited_for):
             return {"outcome": name, "guidance": waited_for}
-        case Denied():
-            return {"outcome": name}
+        case Denied(other_owner):
+            return {"outcome": name, "guidance": _OTHER_OWNER if other_owner else None}
         case Skipped(why):
             return {"outcome": name, "guidance": why.value}
         case Finished(tally):
@@ -222,7 +223,7 @@ def outcome_of(row: RowMapping) -> Outcome | None:
         case "expired":
             return Expired("approval" if row["guidance"] == "approval" else "confirmation")
         case "denied":
-            return Denied()
+            return Denied(row["guidance"] == _OTHER_OWNER)
         case "skipped":
             return Skipped(Why(row["guidance"]))
         case "finished":

@@ -153,7 +153,7 @@ class Replica:
             for entry in taken:
                 on.execute(self._own.let_go, {**key_of(entry), "the_holder": self._holder})
 
-        with self._writer.or_else(put_back):
+        with self._writer.or_else(put_back, kind="taken over"):
             await self._writer.run(work)
         for entry in taken:
             self.lease.took(entry)

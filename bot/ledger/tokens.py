@@ -97,7 +97,7 @@ class Tokens:
         def work(on: Connection) -> bool:
             return on.execute(self._say.save, {**self._held(claim), **sealed}).rowcount == 1
 
-        return await self._surely(work)
+        return await self._surely(work, claim.name)
 
     async def failed(self, claim: Kept, error: str, *, free: bool = True) -> bool:
         """Keep why a renewal failed; end the claim, unless it is to hold others off (`free`).
@@ -114,7 +114,8 @@ class Tokens:
 
     def let_go(self, claim: Kept) -> None:
         """End a claim without waiting for it, for whoever is cut short in a renewal."""
-        self._writer.later(lambda on: on.execute(self._say.release, self._held(claim)))
+        fill = self._held(claim)
+        self._writer.later(lambda on: on.execute(self._say.release, fill), token=claim.name)
 
     async def ticket(self, value: str, created: float) -> bool:
         """Keep the newest ticket; False if a push of then or later counted before."""
@@ -143,7 +144,11 @@ class Tokens:
         False if something was heard of the owner after that.
         """
         fill = {**self._news(news), **self._sealed(value, refresh_token, life)}
-        return await self._surely(lambda on: self._changes(on, news.owner, self._say.replace, fill))
+
+        def work(on: Connection) -> bool:
+            return self._changes(on, news.owner, self._say.replace, fill)
+
+        return await self._surely(work, news.owner)
 
     async def forget(self, news: News, error: str) -> bool:
         """Drop an owner's tokens, whatever renewal is under way with them; False as for `hear`."""
@@ -156,11 +161,11 @@ class Tokens:
         self._make(on, name)
         return on.execute(say, fill).rowcount == 1
 
-    async def _surely(self, work: Callable[[Connection], T]) -> T:
+    async def _surely(self, work: Callable[[Connection], T], name: str) -> T:
         try:
             return await self._writer.run(work)
         except (asyncio.CancelledError, LedgerDownError):
-            self._writer.later(work)
+            self._writer.later(work, token=name)
             raise
 
     def _make(self, on: Connection, name: str) -> None:

@@ -4,16 +4,17 @@ Synchronous SQLAlchemy in a thread was measured faster than the asynchronous dri
 """
 
 import asyncio
+import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from bot.ledger.events import Told, recorded, untold
 from bot.ledger.opening import reason_of
@@ -26,6 +27,11 @@ PATIENCE = 2.0
 
 _TOGETHER = 100
 _FAREWELL = 2 * PATIENCE
+# What stands in the ledger, or the value itself, is in the way: such as another request for the same, accepted since.
+# Anything else may be put right: a server that is away, a full disk, a right or a table that is missing.
+_FOR_GOOD = (IntegrityError, DataError)
+
+_log = logging.getLogger(__name__)
 
 
 class LedgerDownError(Exception):
@@ -37,6 +43,8 @@ class _Job(Generic[T]):
     work: Callable[[Connection], T]
     done: asyncio.Future[T] | None
     """Who waits; None if nobody does but it must happen."""
+    about: Mapping[str, object] = field(default_factory=dict)
+    """What the log says of it if it is given up."""
 
     @property
     def unwanted(self) -> bool:
@@ -91,17 +99,20 @@ class Writer:
         self._transacted(time.monotonic() - began, True)  # noqa: FBT003  # likewise
         return result
 
-    def later(self, work: Callable[[Connection], object]) -> None:
-        """Run `work` after what is queued, without waiting for it; if it fails, again before what comes next."""
-        self._jobs.put(_Job(work, None))
+    def later(self, work: Callable[[Connection], object], **about: object) -> None:
+        """Run `work` after what is queued, without waiting for it; if the database fails, again before what comes next.
+
+        What can never be done is given up, and logged with what it is `about`.
+        """
+        self._jobs.put(_Job(work, None, about))
 
     @contextmanager
-    def or_else(self, undo: Callable[[Connection], object]) -> Iterator[None]:
-        """Undo what may have been written if whoever asked has gone or is told that it was not."""
+    def or_else(self, undo: Callable[[Connection], object], **about: object) -> Iterator[None]:
+        """Undo what may have been written if whoever asked has gone or is told that it was not; `about` as in `later`."""
         try:
             yield
         except (asyncio.CancelledError, LedgerDownError):
-            self.later(undo)
+            self.later(undo, **about)
             raise
 
     @property
@@ -148,15 +159,27 @@ class Writer:
             lost = getattr(error, "connection_invalidated", False)
             if begun and not lost and len(wanted) > 1:
                 return [failed for job in wanted for failed in self._carry_out([job])]
-            down, words = isinstance(error, SQLAlchemyError), reason_of(error)
+            down = isinstance(error, SQLAlchemyError)
             for job in wanted:
-                job.tell(_fail, LedgerDownError(words) if down else error)
-            return wanted if down else []
+                job.tell(_fail, LedgerDownError(reason_of(error)) if down else error)
+            if down and not isinstance(error, _FOR_GOOD):
+                return wanted
+            for job in wanted:
+                if job.done is None:
+                    _give_up(job, error)
+            return []
         for event in events:
             self._told(event)
         for job, result in zip(wanted, results, strict=True):
             job.tell(_succeed, result)
         return []
+
+
+def _give_up(job: _Job[Any], error: Exception) -> None:
+    """Say so once; of the database's errors only the driver's words, of the bot's own mistakes also where."""
+    own = None if isinstance(error, SQLAlchemyError) else error
+    said = {**job.about, "reason": reason_of(error)}
+    _log.error("the ledger gives up what it cannot do", extra=said, exc_info=own)
 
 
 def _succeed(done: asyncio.Future[Any], result: object) -> None:

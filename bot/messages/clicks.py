@@ -110,6 +110,8 @@ def _end(words: Words, request: Request, outcome: Outcome | None) -> str:
             return words("<@{by}> cancelled it.", by=by)
         case Expired():
             return words("its time is over, and nothing was shared.")
+        case Denied(other_owner=True):
+            return words("its env has another owner by now, and nothing was shared.")
         case Denied():
             return words("the policy does not allow it any more.")
         case Shared():
@@ -169,5 +171,17 @@ def allowed_no_more(words: Words, request: Request) -> Message:
             user=request.origin.user_id,
             env=code(request.env),
             receivers=receivers(words, request),
+        )
+    )
+
+
+def owner_changed(words: Words, request: Request) -> Message:
+    """Say to an approver that the policy names another owner than the question does."""
+    return message(
+        words(
+            "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. <@{user}> is told to ask again.",
+            owner=code(request.owner),
+            env=code(request.env),
+            user=request.origin.user_id,
         )
     )

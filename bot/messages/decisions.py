@@ -118,6 +118,12 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
         case Expired():
             line = words("⌛ *No approver decided in time.* Nothing was shared.")
             return line, words("Talk to an approver, then send the command again.")
+        case Denied(other_owner=True):
+            line = words("🚫 *The env has another owner by now.* Nothing was shared.")
+            return line, words(
+                "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again.",
+                owner=code(request.owner),
+            )
         case Denied():
             line = words("🚫 *The policy does not allow this any more.* Nothing was shared.")
             return line, words(

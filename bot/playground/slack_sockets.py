@@ -6,7 +6,7 @@ Source: docs.slack.dev, apis/events-api/using-socket-mode.
 import asyncio
 import contextlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
@@ -25,6 +25,12 @@ class _Connection:
     socket: web.WebSocketResponse
 
 
+@dataclass(slots=True)
+class _Pending:
+    ack: asyncio.Future[Json]
+    sent_by: list[_Connection] = field(default_factory=list)
+
+
 class Sockets:
     """The open connections of the app; each envelope goes to one of them, in turn."""
 
@@ -35,9 +41,10 @@ class Sockets:
         self._issued = 0
         self._sent = 0
         self._open: list[_Connection] = []
+        self._warned: list[_Connection] = []
         self.greeted = 0
         """How many connections there ever were that Slack said hello to."""
-        self._pending: dict[str, asyncio.Future[Json]] = {}
+        self._pending: dict[str, _Pending] = {}
         self.silent = 0
 
     @property
@@ -77,12 +84,13 @@ class Sockets:
             self._workspace.changed()
             async for message in connection.socket:
                 if message.type is WSMsgType.TEXT:
-                    self._acknowledged(message.data)
+                    self._acknowledged(message.data, connection)
         except ConnectionError:
             pass  # the client went away while it was greeted
         finally:
-            if connection in self._open:
-                self._open.remove(connection)
+            for kept in (self._open, self._warned):
+                if connection in kept:
+                    kept.remove(connection)
             self._workspace.changed()
         return connection.socket
 
@@ -94,7 +102,7 @@ class Sockets:
             "connection_info": {"app_id": self._workspace.world.app_id},
         }
 
-    def _acknowledged(self, text: str) -> None:
+    def _acknowledged(self, text: str, connection: _Connection) -> None:
         try:
             answer = json.loads(text)
         except ValueError:
@@ -103,8 +111,14 @@ class Sockets:
         if not isinstance(answer, dict):
             return
         pending = self._pending.get(str(answer.get("envelope_id")))
-        if pending is not None and not pending.done():
-            pending.set_result(answer.get("payload"))
+        if pending is None or pending.ack.done():
+            return
+        if connection not in pending.sent_by and any(
+            each in self._open for each in pending.sent_by
+        ):
+            # Slack's documentation does not say that this would do.
+            self._workspace.violations.append("socket: an ack by another connection")
+        pending.ack.set_result(answer.get("payload"))
 
     async def deliver(self, envelope: JsonObject, timeout: float) -> Json:  # noqa: ASYNC109 - Slack's three seconds
         """Send an envelope and return its ack's payload.
@@ -113,17 +127,18 @@ class Sockets:
         """
         envelope_id = str(envelope["envelope_id"])
         future = asyncio.get_running_loop().create_future()
-        pending = self._pending.setdefault(envelope_id, future)
+        pending = self._pending.setdefault(envelope_id, _Pending(future))
         try:
-            await self._send(json.dumps(envelope))
-            return await asyncio.wait_for(asyncio.shield(pending), timeout)
+            await self._send(json.dumps(envelope), pending)
+            return await asyncio.wait_for(asyncio.shield(pending.ack), timeout)
         finally:
             self._pending.pop(envelope_id, None)
 
-    async def _send(self, text: str) -> None:
+    async def _send(self, text: str, pending: _Pending) -> None:
         for _ in range(len(self._open)):
             connection = self._open[self._sent % len(self._open)]
             self._sent += 1
+            pending.sent_by.append(connection)
             try:
                 await connection.socket.send_str(text)
             except ConnectionError:
@@ -132,10 +147,17 @@ class Sockets:
         raise ConnectionError("no connection is open")
 
     async def disconnect(self, reason: str) -> None:
-        """Announce the end on every connection, and close it; one that is only warned stays open."""
+        """Announce the end on every connection, and close it; one that is only warned stays open.
+
+        A refresh ends those that were warned of it, where there are any.
+        """
         leaving = [*self._open]
-        if reason != "warning":
-            self._open = []
+        if reason == "warning":
+            self._warned = [*leaving]
+        else:
+            if reason == "refresh_requested":
+                leaving = [*(self._warned or leaving)]
+            self._open = [connection for connection in self._open if connection not in leaving]
         farewell = {"type": "disconnect", "reason": reason, "debug_info": {"host": "playground"}}
         for connection in leaving:
             with contextlib.suppress(ConnectionError):

@@ -126,6 +126,7 @@ class SocketMode:
         ping_every: float = 10.0,
         one_try: float = 5.0,
         connect_within: float = 30.0,
+        linger: float = 15.0,
         observers: Observers = Observers(),  # noqa: B008  # frozen, and tells nobody
     ) -> None:
         self._app = app
@@ -138,6 +139,7 @@ class SocketMode:
             app.logger,
             ping_interval=ping_every,
             one_try=one_try,
+            linger=linger,
             called=observers.called_slack,
         )
         self._client.wss_uri = url
@@ -179,7 +181,8 @@ class SocketMode:
     def connected(self) -> bool:
         """Whether a connection stands, as far as is known here: pings find a silent one within half a minute."""
         session = self._client.current_session
-        return session is not None and not session.closed and not self._client.stale
+        newest = session is not None and not session.closed and not self._client.stale
+        return newest or self._client.moving
 
     @property
     def alive(self) -> bool:
@@ -211,7 +214,8 @@ class SocketMode:
         down = 0
         while True:
             await asyncio.sleep(self._check_every)
-            down = 0 if await self._client.is_connected() else down + 1
+            up = self._client.moving or await self._client.is_connected()
+            down = 0 if up else down + 1
             if down > 1:
                 _log.warning("not connected to Slack; connecting anew")
                 await self._client.connect_to_new_endpoint()

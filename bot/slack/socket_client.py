@@ -1,13 +1,20 @@
-"""The SDK's Socket Mode client with two rules more: one attempt at a time, and a new address for each try.
+"""The SDK's Socket Mode client with three rules more: one attempt at a time, a new address for each try, no gap.
 
-On its own it tries one address for ever, also once the ticket in it has expired; and of two attempts that overlap it
-loses the connection of one, to which Slack goes on sending commands. Source: slack_sdk 3.48, socket_mode/aiohttp.
+On its own it tries one address for ever, also once the ticket in it has expired; of two attempts that overlap it
+loses the connection of one, to which Slack goes on sending commands; and it closes the connection that Slack warns of
+before there is another, though Slack sends commands over it for some ten seconds more. Sources: slack_sdk 3.48,
+socket_mode/aiohttp; docs.slack.dev, apis/events-api/using-socket-mode.
 """
 
 import asyncio
+import json
 import logging
+from collections.abc import Coroutine
 from contextlib import suppress
+from contextvars import ContextVar
+from weakref import ReferenceType, ref
 
+from aiohttp import ClientWebSocketResponse, WSMsgType
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -15,11 +22,20 @@ from bot.observers import CalledSlack, nobody
 
 _FAREWELL = 1.0  # seconds; aiohttp would wait ten for the other side to close
 
+_came_by: ContextVar[ReferenceType[ClientWebSocketResponse]] = ContextVar("_came_by")
+"""The connection that brought the envelope in hand: its ack goes back over it.
+
+It must not live on with the context, which its own timers hold.
+"""
+
 _log = logging.getLogger(__name__)
 
 
 class SocketClient(SocketModeClient):
-    """Connects until it is connected; a try takes at most `one_try` seconds, and `called` hears of each call."""
+    """Connects until it is connected; a try takes at most `one_try` seconds, and `called` hears of each call.
+
+    A connection that Slack warned of is left to Slack to close for `linger` seconds once there is another.
+    """
 
     def __init__(  # noqa: PLR0913  # as the SDK's
         self,
@@ -29,11 +45,20 @@ class SocketClient(SocketModeClient):
         *,
         ping_interval: float,
         one_try: float,
+        linger: float,
         called: CalledSlack = nobody,
     ) -> None:
         super().__init__(app_token, logger, web_client, ping_interval=ping_interval)
         self._one_try = one_try
+        self._linger = linger
         self._called = called
+        self._leaving: set[ClientWebSocketResponse] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def moving(self) -> bool:
+        """Whether the next connection is being made while the one that Slack warned of goes on."""
+        return self.current_session is None and any(not each.closed for each in self._leaving)
 
     async def connect(self) -> None:
         """Connect, however many tries it takes, unless the client is closed."""
@@ -64,9 +89,8 @@ class SocketClient(SocketModeClient):
 
     async def disconnect(self) -> None:
         """Say goodbye, without waiting long for a Slack that does not."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_FAREWELL):
-                await super().disconnect()  # type: ignore[no-untyped-call]  # the SDK's
+        if self.current_session is not None:
+            await _part(self.current_session)
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
         """Replace the connection that there is, unless that is done while this waits its turn.
@@ -77,3 +101,84 @@ class SocketClient(SocketModeClient):
         async with self.connect_operation_lock:
             if self.current_session is before and (force or not await self.is_connected()):
                 await self.connect()
+
+    async def receive_messages(self) -> None:
+        """Read the newest connection."""
+        if self.current_session is not None:
+            _came_by.set(ref(self.current_session))
+        await super().receive_messages()
+
+    async def enqueue_message(self, message: str) -> None:
+        """Keep what has come, with the connection it came by."""
+        await self.message_queue.put((_came_by.get(), message))
+
+    async def process_message(self) -> None:
+        """Take up what came next, beside what is in hand."""
+        came_by, text = await self.message_queue.get()
+        message = json.loads(text) if text.startswith("{") else {}
+        _came_by.set(came_by)
+        if message.get("type") == "disconnect":
+            self._start(self._parted(came_by(), message.get("reason")))
+        else:
+            self._start(self.run_message_listeners(message, text))
+
+    async def send_message(self, message: str) -> None:
+        """Send by the connection that brought what this answers; once that is closed, by the newest."""
+        session = _came_by.get()()
+        if session is None or session not in self._leaving:
+            await super().send_message(message)
+            return
+        try:
+            await session.send_str(message)
+        except ConnectionError:
+            async with self.connect_operation_lock:
+                pass  # there is another one now
+            await super().send_message(message)
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _parted(self, session: ClientWebSocketResponse | None, reason: object) -> None:
+        """Follow what Slack says of the end of a connection, unless it is the newest no more."""
+        if session is not None and session is self.current_session:
+            if reason == "warning":
+                await self._move_on(session)
+            else:
+                await self.connect_to_new_endpoint(force=True)
+
+    async def _move_on(self, session: ClientWebSocketResponse) -> None:
+        """Open the next connection while this one goes on, and close this one unless Slack has."""
+        async with self.connect_operation_lock:
+            if session is not self.current_session or session.closed:
+                return
+            self._leaving.add(session)
+            reading = asyncio.create_task(self._read_on(session, self.message_receiver))
+            self.current_session = self.message_receiver = None  # or the SDK would end them
+            await self.connect()
+        try:
+            await asyncio.wait([reading], timeout=self._linger)
+            await _part(session)
+        finally:
+            self._leaving.discard(session)
+
+    async def _read_on(
+        self, session: ClientWebSocketResponse, receiver: asyncio.Future[None] | None
+    ) -> None:
+        """Read a connection to its end, in the place of what read it as the newest."""
+        if receiver is not None:
+            receiver.cancel()
+            await asyncio.wait([receiver])
+        _came_by.set(ref(session))
+        async for message in session:
+            if message.type is WSMsgType.TEXT:
+                await self.enqueue_message(message.data)
+            elif message.type is WSMsgType.PING:
+                await session.pong(message.data)
+
+
+async def _part(session: ClientWebSocketResponse) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FAREWELL):
+            await session.close()

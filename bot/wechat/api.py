@@ -20,6 +20,9 @@ _ERRCODE = re.compile(rf"\s*-?[0-9]{{1,{_LONGEST_ERRCODE}}}\s*")  # int() takes 
 _SECRET = re.compile(r"[\w@=+-]{32,}", re.ASCII)
 _RID = re.compile(r" ?\brid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
 _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
+_SEE_OTHER = 303  # "it is done, and what came of it is elsewhere" (RFC 9110, 15.4.4)
+# By these a gateway says that a call it has passed on took too long, fell through, or was given up.
+_PASSED_ON = frozenset({408, 424, 499})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,18 @@ def read_object(status: int, body: bytes) -> Mapping[str, object] | Refused | Tr
 
 
 def _trouble_of(status: int) -> Trouble:
+    """Return what a status other than 200 means, which is never WeChat's own: may the call have reached WeChat?
+
+    Any other 4xx or 3xx stands for a call that was turned away: it is about what the bot sent, and a gateway that
+    is at odds with the answer to a call it has passed on owes a 5xx (RFC 9110, 15.5 and 15.6). A filter could still
+    block answers with 403 or a redirect; but it would have to be trusted to open the bot's TLS, and to block even
+    `{"errcode":0}`, and so every answer of WeChat's: those to the doctor and, where the bot fetches its tokens itself,
+    to all that comes before a share. That one setup is not worth a doubt at each call that a proxy does not let out.
+    """
+    if status in _PASSED_ON:
+        return Trouble.GATEWAY_BROKEN
+    if status == _SEE_OTHER:
+        return Trouble.NOT_JSON
     if status >= _SERVER_ERROR:
         return Trouble.GATEWAY_BROKEN
     if status >= _CLIENT_ERROR:

@@ -1,6 +1,7 @@
 """Another policy for a bot that runs: by itself, on SIGHUP, and not where it is a bad one."""
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from bot.playground.slack import LocalSlack
 from bot.playground.stage import APPID
 from tests.conftest import soon
-from tests.end_to_end.conftest import Process, bot
+from tests.end_to_end.conftest import ROOT, Process, bot
 
 NOBODY = '[[rule]]\nname = "freeze"\nusers = ["*"]\neffect = "deny"\n'
 EVERYBODY = '[[rule]]\nname = "thaw"\nusers = ["*"]\neffect = "allow"\n'
@@ -60,6 +61,40 @@ async def test_a_changed_file_counts_without_a_restart_and_a_bad_one_does_not(
         await soon(lambda: len(events(process, "policy in force")) == 2)
         assert "“freeze”" in await says(slack)
         assert await process.stop(signal.SIGTERM) == 0
+
+
+DISK = """
+import os, pathlib, select
+
+opened = os.open
+
+def hang(path, *rest, **more):
+    if os.fspath(path) == "policy.toml" and os.path.exists("hangs"):
+        pathlib.Path("begun").touch()
+        select.select([], [], [])
+    return opened(path, *rest, **more)
+
+os.open = hang
+"""
+"""What Python runs before the bot: a disk that hangs for good once there is a file `hangs`."""
+
+
+async def test_a_policy_file_on_a_disk_that_hangs_for_good_does_not_hold_up_the_end(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    del environ["SHARE_ENV_ALLOWED_GROUPS"]
+    (tmp_path / "policy.toml").write_text(EVERYBODY, encoding="utf-8")
+    (tmp_path / "sitecustomize.py").write_text(DISK, encoding="utf-8")
+    environ["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(ROOT)])
+    async with bot(environ, tmp_path) as process:
+        (tmp_path / "hangs").touch()
+        await soon((tmp_path / "begun").exists)
+        try:
+            assert await process.stop(signal.SIGTERM) == 0
+        finally:
+            if process.process.returncode is None:
+                process.process.kill()
+        assert not events(process, "unforeseen error")
 
 
 async def test_sighup_without_a_policy_file_does_no_harm(

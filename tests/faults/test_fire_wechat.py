@@ -55,20 +55,21 @@ def fires(elsewhere: str) -> Mapping[Fault, Sequence[Answer]]:
             *(Status(201, b'{"errcode":0}'), Status(204, b"", after_effect=True)),
             *statuses(206, after_effect=True),
         ),
-        Fault(
-            WECHAT, "HTTP 301, 302, 303, 307 or 308; the token follows none of them", moved
-        ): tuple(
-            Redirect(f"{elsewhere}/tcb/shareenv", status) for status in (301, 302, 303, 307, 308)
+        Fault(WECHAT, "HTTP 301, 302, 307 or 308; the token follows none of them", moved): tuple(
+            Redirect(f"{elsewhere}/tcb/shareenv", status) for status in (301, 302, 307, 308)
+        ),
+        Fault(WECHAT, "HTTP 303; the token does not follow it", NOT_WECHATS): (
+            Redirect(f"{elsewhere}/tcb/shareenv", 303),
         ),
         Fault(WECHAT, "HTTP 300 or 304", moved): (Status(300), Status(304, b"")),
         Fault(
             WECHAT,
-            "HTTP 400, 401, 403, 404, 407, 408, 412, 413, 429 or 451",
+            "HTTP 400, 401, 403, 404, 407, 412, 413, 429 or 451",
             f"{NO} Something between the bot and WeChat refused the call",
-        ): statuses(400, 401, 403, 404, 407, 408, 412, 413, 429, 451),
-        Fault(WECHAT, "HTTP 500, 502, 503, 504 or 599, done or not", BROKEN): (
-            *statuses(500, 502, 503, 504, 599),
-            *statuses(500, 504, after_effect=True),
+        ): statuses(400, 401, 403, 404, 407, 412, 413, 429, 451),
+        Fault(WECHAT, "HTTP 408, 424, 499, 500, 502, 503, 504 or 599, done or not", BROKEN): (
+            *statuses(408, 424, 499, 500, 502, 503, 504, 599),
+            *statuses(408, 500, 504, after_effect=True),
             Status(502, b'{"errcode":0}', "application/json"),
         ),
         Fault(WECHAT, "a web page", NOT_WECHATS): (Status(200),),

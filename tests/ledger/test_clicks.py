@@ -94,6 +94,7 @@ async def test_an_approval_is_recorded_with_who_when_and_what_they_said(
         ("rejected", Rejected("U2", "no")),
         ("cancelled", Cancelled("U2")),
         ("denied", Denied()),
+        ("denied", Denied(other_owner=True)),
     ],
 )
 async def test_a_decision_against_it_is_its_outcome(
@@ -356,6 +357,7 @@ def reached(database: Database) -> threading.Event:
     [
         (State.WAITING, State.PLACED, None),
         (State.WAITING, State.ANSWERED, Rejected("U2", "no")),
+        (State.WAITING, State.ANSWERED, Denied(other_owner=True)),
         (State.CONFIRMING, State.ENDED, Cancelled("U2")),
         (State.CONFIRMING, State.WAITING, None),
     ],
@@ -395,6 +397,31 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
     assert await ledger.replica.take_over(9) == []
     again = await stands(ledger, entry)
     assert await ledger.clicks.move(again, Move(to, "U2", "decided", outcome=outcome))
+
+
+async def test_a_click_is_not_taken_back_where_the_same_has_been_asked_for_since(
+    database: Database, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry, started = await begun(ledger, State.CONFIRMING), reached(database)
+    with database.locked():
+        cancelled = Cancelled("U1")
+        clicking = asyncio.create_task(
+            ledger.clicks.move(entry, Move(State.ENDED, "U1", "cancelled", outcome=cancelled))
+        )
+        await soon(started.is_set)
+        asking = asyncio.create_task(ledger.accept(new_request(env=entry.request.env)))
+        await asyncio.sleep(0)  # it has taken its first step, which is to queue
+        clicking.cancel()
+        await asyncio.wait([clicking])
+    found = await asking
+    assert isinstance(found, Accepted)
+    await ledger.replica.beat()
+    (said,) = caplog.records
+    assert (said.levelname, vars(said)["request"]) == ("ERROR", entry.request.id)
+    assert await ledger.end(found.entry, "withdrawn")
+    await ledger.replica.beat()
+    assert (await stands(ledger, entry)).outcome == cancelled
+    assert database.kinds().count("taken back") == 0
 
 
 async def test_a_click_that_came_too_late_takes_nothing_back(

@@ -491,7 +491,7 @@ OUTCOMES = st.one_of(
     st.builds(Rejected, USERS, st.none() | STORABLE),
     st.builds(Cancelled, USERS),
     st.builds(Expired, st.sampled_from(["confirmation", "approval"])),
-    st.just(Denied()),
+    st.builds(Denied, st.booleans()),
     st.builds(Skipped, st.sampled_from(Why)),
     st.builds(Finished, st.builds(Tally, *[st.integers(0, 500)] * len(Tally.__slots__))),
 )

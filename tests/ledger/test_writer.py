@@ -7,7 +7,13 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import Connection, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from bot.ledger.schema import replicas
 from bot.ledger.writer import PATIENCE, LedgerDownError, Writer
@@ -224,20 +230,56 @@ async def test_work_for_later_is_tried_again_until_it_is_committed_once(
     assert len(tries) == 4
 
 
-async def test_work_for_later_with_a_mistake_is_not_tried_again(
-    database: Database, writer: Writer
+@pytest.mark.parametrize(
+    ("mistake", "traced"), [(stumble, True), (twice, False)], ids=["own", "what stands there"]
+)
+async def test_work_for_later_that_can_never_be_done_is_given_up_and_that_is_said_once(
+    database: Database,
+    writer: Writer,
+    caplog: pytest.LogCaptureFixture,
+    mistake: Callable[[Connection], str],
+    traced: bool,
 ) -> None:
     tries = list[str]()
 
-    def work(_: Connection) -> None:
+    def work(on: Connection) -> None:
         tries.append("")
-        raise LookupError
+        mistake(on)
+
+    writer.later(work, request="request-1")
+    for name in "abc":
+        await writer.run(add(name))
+    assert names(database) == ["a", "b", "c"]
+    assert len(tries) <= 2  # with others, then alone
+    (said,) = caplog.records
+    assert (said.levelname, vars(said)["request"]) == ("ERROR", "request-1")
+    assert said.message == "the ledger gives up what it cannot do"
+    assert bool(said.exc_info) is traced
+
+
+@pytest.mark.parametrize(
+    "kind", [OperationalError, InterfaceError, InternalError, ProgrammingError]
+)
+async def test_work_for_later_is_not_given_up_for_what_somebody_may_put_right(
+    database: Database,
+    writer: Writer,
+    caplog: pytest.LogCaptureFixture,
+    kind: type[DBAPIError],
+) -> None:
+    away = [True]
+
+    def work(on: Connection) -> None:
+        if away:
+            raise kind("UPDATE", {}, Exception("made up"))
+        add("later")(on)
 
     writer.later(work)
     for name in "ab":
         await writer.run(add(name))
-    assert names(database) == ["a", "b"]
-    assert len(tries) <= 2  # with others, then alone
+    away.clear()
+    await writer.run(add("c"))
+    assert names(database) == ["a", "b", "c", "later"]
+    assert caplog.records == []
 
 
 async def test_closing_finishes_what_is_queued(

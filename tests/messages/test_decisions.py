@@ -68,6 +68,7 @@ UNDECIDED: dict[str, Outcome] = {
     "not confirmed": Expired("confirmation"),
     "not decided": Expired("approval"),
     "denied": Denied(),
+    "another owner": Denied(other_owner=True),
 }
 CALLED: dict[str, Outcome] = {
     "shared": Shared(),
@@ -121,6 +122,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "approved": say.decision_taken(words, request, approved=True),
         "rejected": say.decision_taken(words, request, approved=False),
         "allowed no more": say.allowed_no_more(words, request),
+        "owner changed": say.owner_changed(words, request),
     }
 
 

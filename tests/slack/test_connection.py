@@ -178,14 +178,16 @@ async def test_a_slack_that_cannot_be_reached_is_one_problem_not_two(
 
 
 @asynccontextmanager
-async def connected(
+async def connected(  # noqa: PLR0913, PLR0917  # what tests bring their own of
     slack: LocalSlack,
     client: AsyncWebClient,
     url: str | None = None,
     observers: Observers = TELLS_NOBODY,
+    linger: float = SOON,
+    echo: Echo | None = None,
 ) -> AsyncIterator[SocketMode]:
     """Connect a bot that echoes, with a watch that need not be waited for."""
-    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
+    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(echo or Echo(), Echo()))
     socket = SocketMode(
         app,
         slack.world.app_token,
@@ -193,6 +195,7 @@ async def connected(
         check_every=SOON,
         ping_every=SOON,
         one_try=ONE_TRY,
+        linger=linger,
         observers=observers,
     )
     try:
@@ -204,6 +207,11 @@ async def connected(
 
 async def answers(slack: LocalSlack) -> bool:
     await slack.until(lambda slack: slack.connections == 1)
+    return await acks(slack)
+
+
+async def acks(slack: LocalSlack) -> bool:
+    """Tell whether a command gets its ack and its answer by whichever connection Slack sends it."""
     ack = await slack.command(REQUESTER, RELEASES, APPID)
     return ack.payload is not None and f"typed {APPID}" in str(ack.payload["text"])
 
@@ -368,6 +376,91 @@ async def test_the_bot_comes_back(
         assert await answers(slack)
 
 
+# After a warning Slack sends commands over the old connection too, until it closes that.
+
+A_WHILE = 3600.0
+
+
+class SlowEcho(Echo):
+    """It answers once it may."""
+
+    def __init__(self) -> None:
+        self.asked, self.may = asyncio.Event(), asyncio.Event()
+
+    async def command(self, origin: Origin, text: str) -> Message:
+        """Return the text, later."""
+        self.asked.set()
+        await self.may.wait()
+        return await super().command(origin, text)
+
+
+async def test_while_the_next_connection_is_made_commands_are_answered_over_the_old_one(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    async with connected(slack, client) as socket:
+        assert await answers(slack)
+        asked = calls_of(slack, OPEN)
+        slack.silence_sockets(1)
+        await slack.disconnect("warning")
+        while calls_of(slack, OPEN) < asked + 2:  # the silence, and the connection after it
+            assert await acks(slack)
+            assert socket.connected
+        await slack.until(lambda slack: slack.greeted == 2)
+        assert await answers(slack)
+        assert watched(socket)
+    assert slack.violations == []
+
+
+async def test_a_command_that_the_old_connection_brought_gets_its_ack_over_it_after_the_move(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    echo = SlowEcho()
+    async with connected(slack, client, linger=A_WHILE, echo=echo):
+        await slack.until(lambda slack: slack.connections == 1)
+        command = asyncio.create_task(acks(slack))
+        await echo.asked.wait()
+        await slack.disconnect("warning")
+        await slack.until(lambda slack: slack.greeted == 2)
+        echo.may.set()
+        assert await command
+    assert slack.violations == []
+
+
+async def test_a_command_whose_connection_is_gone_gets_its_ack_over_the_next(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    echo = SlowEcho()
+    async with connected(slack, client, linger=A_WHILE, echo=echo):
+        await slack.until(lambda slack: slack.connections == 1)
+        command = asyncio.create_task(acks(slack))
+        await echo.asked.wait()
+        slack.silence_sockets(1)
+        await slack.disconnect("warning")
+        await slack.disconnect()  # at once, as it seldom is
+        echo.may.set()
+        assert await command
+
+
+async def test_after_the_move_both_connections_are_read_until_slack_closes_the_old_one(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    async with connected(slack, client, linger=A_WHILE) as socket:
+        await slack.until(lambda slack: slack.connections == 1)
+        await slack.disconnect("warning")
+        await slack.until(lambda slack: slack.greeted == 2)
+        assert slack.connections == 2
+        assert [await acks(slack) for _ in range(4)] == [True] * 4
+        asked = calls_of(slack, OPEN)
+        await slack.disconnect("refresh_requested")
+        assert await answers(slack)
+        assert calls_of(slack, OPEN) == asked
+        assert watched(socket)
+        await slack.disconnect("warning")
+        await slack.until(lambda slack: slack.greeted == 3)
+    assert slack.violations == []
+    await slack.until(lambda slack: slack.connections == 0)
+
+
 # What is left behind.
 
 
@@ -394,12 +487,12 @@ async def test_two_farewells_while_slack_is_slow_end_with_one_connection(
 ) -> None:
     async with connected(slack, client) as socket:
         assert await answers(slack)
-        asked, before = calls_of(slack, OPEN), socket._client.current_session  # noqa: SLF001  # public there
+        asked = calls_of(slack, OPEN)
         slack.fail(OPEN, Hangs(0.5))
         await slack.disconnect("warning")
         await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
         await slack.disconnect("warning")
-        await soon(lambda: socket._client.current_session is not before)  # noqa: SLF001  # likewise
+        await slack.until(lambda slack: slack.greeted == 2)
         for _ in range(5):
             assert await answers(slack)
         assert watched(socket)

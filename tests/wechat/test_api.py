@@ -116,9 +116,15 @@ def test_what_is_no_json_object_is_no_answer_of_wechats(body: bytes) -> None:
     [
         *((100, Trouble.NOT_JSON), (201, Trouble.NOT_JSON), (204, Trouble.NOT_JSON)),
         *((299, Trouble.NOT_JSON), (300, Trouble.REDIRECTED), (302, Trouble.REDIRECTED)),
+        *((301, Trouble.REDIRECTED), (303, Trouble.NOT_JSON), (307, Trouble.REDIRECTED)),
+        *((408, Trouble.GATEWAY_BROKEN), (424, Trouble.GATEWAY_BROKEN)),
         *((304, Trouble.REDIRECTED), (399, Trouble.REDIRECTED), (400, Trouble.GATEWAY_REFUSED)),
         *((403, Trouble.GATEWAY_REFUSED), (412, Trouble.GATEWAY_REFUSED)),
-        *((499, Trouble.GATEWAY_REFUSED), (500, Trouble.GATEWAY_BROKEN)),
+        *(
+            (498, Trouble.GATEWAY_REFUSED),
+            (499, Trouble.GATEWAY_BROKEN),
+            (500, Trouble.GATEWAY_BROKEN),
+        ),
         *((502, Trouble.GATEWAY_BROKEN), (599, Trouble.GATEWAY_BROKEN)),
         *((999, Trouble.GATEWAY_BROKEN), (0, Trouble.NOT_JSON)),
     ],

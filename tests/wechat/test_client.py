@@ -280,6 +280,8 @@ async def test_a_try_in_doubt_leaves_a_doubt_that_only_a_yes_ends(
     [
         (Status(502), Trouble.GATEWAY_BROKEN, Unknown, 1),
         (Status(504, b'{"errcode":0}'), Trouble.GATEWAY_BROKEN, Unknown, 1),
+        (Status(408), Trouble.GATEWAY_BROKEN, Unknown, 1),
+        (Redirect("http://127.0.0.1:1/", 303), Trouble.NOT_JSON, Unknown, 1),
         (Status(407), Trouble.GATEWAY_REFUSED, Failed, 1),
         (Status(412), Trouble.GATEWAY_REFUSED, Failed, 1),
         (Redirect("http://127.0.0.1:1/"), Trouble.REDIRECTED, Failed, 1),
