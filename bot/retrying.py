@@ -7,7 +7,7 @@ from bot.click import Click
 from bot.command import Share, ShareMany
 from bot.ledger import Entry, LedgerDownError
 from bot.messages import clicks as say
-from bot.outcome import Failed, Unknown, may_help_again
+from bot.outcome import Failed, Finished, Unknown, may_help_again
 from bot.patience import PATIENCE, within
 from bot.policy import Unreadable, may_approve
 from bot.request import Origin, Retry
@@ -67,10 +67,12 @@ class Retrying:
         request = entry.request
         if not request.is_batch:
             return Share(request.appid, request.env, request.reason, again=request.again)
-        outcomes = await self._by.ports.ledger.batches.outcomes(request.id)
-        failed = tuple(
-            appid for appid, outcome in outcomes if isinstance(outcome, Failed | Unknown)
-        )
+        failed = request.appids  # a batch that ended otherwise did so before any of its items began
+        if isinstance(entry.outcome, Finished):
+            outcomes = await self._by.ports.ledger.batches.outcomes(request.id)
+            failed = tuple(
+                appid for appid, outcome in outcomes if isinstance(outcome, Failed | Unknown)
+            )
         more = request.reason, False, request.again
         match failed:
             case ():

@@ -252,6 +252,20 @@ async def test_what_expired_is_asked_for_once_more(scene: Scene, user: str) -> N
     assert len(scene.slack.parents(RELEASES)) == 1
 
 
+async def test_a_batch_that_expired_is_asked_for_once_more_as_a_whole(scene: Scene) -> None:
+    appids = {APPID, "wx00000000000000a1"}
+    async with scene.bot(APPROVE):
+        await scene.ask(f"{' '.join(appids)} {ENV}")
+        await scene.question()
+        scene.pass_time(7200)
+    async with scene.bot(APPROVE):
+        await scene.over()
+        await scene.click(REQUESTER, answers(scene)[-1], "retry")
+        await scene.decide(APPROVER, "approve")
+        await scene.over(4)  # two batches, and the items of the second
+    assert {appid for _, _, appid in scene.wechat.shared} == appids
+
+
 @pytest.mark.parametrize("outcome", ["reject", "cancel"])
 async def test_what_people_ended_has_no_such_button(scene: Scene, outcome: str) -> None:
     async with scene.bot(APPROVE):
