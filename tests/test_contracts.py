@@ -222,7 +222,7 @@ FLOORS = (
     {"bodies", "door", "observers"},
     {
         *("about", "catalogues", "changes", "environ", "inforce", "ledger", "nature", "once"),
-        "tasks",
+        *("signals", "tasks"),
     },
     {"holding", "policy_settings", "ports", "slack_settings", "token_settings"},
     {"asking", "settling"},

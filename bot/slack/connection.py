@@ -52,17 +52,23 @@ class Unusable:
 
 
 async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
-    """Check the bot token and, with Socket Mode, the app token; return what they open or what is wrong.
+    """Check the bot token and, with Socket Mode, the app token, at once; return what they open or what is wrong.
 
     Bolt would find a bad bot token at the first command, and try a bad app token for ever.
     """
-    identity = await bot.read("auth.test", _PATIENCE)
-    opened = await app.write("apps.connections.open", _PATIENCE) if app else Answered({})
+    identity, opened = await asyncio.gather(
+        bot.read("auth.test", _PATIENCE),
+        app.write("apps.connections.open", _PATIENCE) if app else _unasked(),
+    )
     if isinstance(identity, Answered) and isinstance(opened, Answered):
         url = opened.data.get("url")
         return Ready(identity.data, url if isinstance(url, str) else None)
     problems = filter(None, (problem_of_bot(identity), problem_of_app(opened)))
     return Unusable(tuple(dict.fromkeys(problems)), _is_no(identity) or _is_no(opened))
+
+
+async def _unasked() -> Result:
+    return Answered({})
 
 
 def _is_no(result: Result) -> bool:
