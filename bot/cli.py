@@ -22,13 +22,13 @@ from bot.outcome import OUTCOMES
 from bot.settings import DEFAULT_DATABASE, Settings, load, read_parts
 from bot.signals import at_first_signal, setting, unless
 
-_FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
+_FINE, _FAILED, _WRONG_SETUP, _INTERRUPTED = 0, 1, 2, 130
 
 _log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code: 0 fine, 1 failed, 2 wrong setup or wrong usage."""
+    """Run the command line and return the exit code: 0 fine, 1 failed, 2 wrong setup or wrong usage, 130 Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="share-env-bot", description="Share WeChat cloud environments from Slack."
     )
@@ -85,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _carry_out(given)
     except BrokenPipeError:  # such as `| head`
         return _FINE
+    except KeyboardInterrupt:  # whoever pressed it knows
+        return _INTERRUPTED
     finally:
         _drop_what_nobody_reads()
 
@@ -104,6 +106,8 @@ def _carry_out(given: argparse.Namespace) -> int:
 
 
 def _run() -> int:
+    stop, reload = asyncio.Event(), asyncio.Event()
+    at_first_signal(stop.set)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
     settings = load(environment())
     if not isinstance(settings, Settings):
@@ -114,9 +118,8 @@ def _run() -> int:
     set_up(settings.log_level, settings.log_format, settings.secrets())
 
     async def serve() -> None:
-        stop, reload = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
-        at_first_signal(setting(stop, loop))
+        at_first_signal(setting(stop, loop))  # from here on, the loop may have to be woken
         signal.signal(signal.SIGHUP, lambda *_: setting(reload, loop)())
         async with AsyncExitStack() as stack:
             starting = stack.enter_async_context(running(settings, reload=reload))
