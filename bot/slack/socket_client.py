@@ -7,12 +7,15 @@ loses the connection of one, to which Slack goes on sending commands. Source: sl
 import asyncio
 import logging
 from contextlib import suppress
+from copy import copy
 
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.observers import CalledSlack, nobody
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 
+_PATIENCE = 3600.0  # seconds that a rate limit may take: there is nothing else to do
 _FAREWELL = 1.0  # seconds; aiohttp would wait ten for the other side to close
 
 _log = logging.getLogger(__name__)
@@ -33,7 +36,9 @@ class SocketClient(SocketModeClient):
     ) -> None:
         super().__init__(app_token, logger, web_client, ping_interval=ping_interval)
         self._one_try = one_try
-        self._called = called
+        client = copy(web_client)  # the same way to Slack, with the other token
+        client.token = app_token
+        self._api = SlackApi(client, asyncio.sleep, called)
 
     async def connect(self) -> None:
         """Connect, however many tries it takes, unless the client is closed."""
@@ -45,7 +50,7 @@ class SocketClient(SocketModeClient):
             except TimeoutError:
                 _log.warning("no connection to Slack yet; asking for a new address")
             except Exception as error:  # noqa: BLE001  # whatever Slack answers, there is a next try
-                _log.warning("no address from Slack yet", extra={"error": type(error).__name__})
+                _log.warning("no address from Slack yet", extra={"error": repr(error)})
                 await asyncio.sleep(self._one_try)
             else:
                 return
@@ -53,14 +58,14 @@ class SocketClient(SocketModeClient):
                 self.wss_uri = None  # the ticket in it is good for one try
 
     async def issue_new_wss_url(self) -> str:
-        """Ask for a new address, and tell how that ended."""
-        how = "refused"
-        try:
-            url = await super().issue_new_wss_url()
-            how = "ok"
-        finally:
-            self._called("apps.connections.open", how)
-        return url
+        """Return a new address; raises ConnectionError with what Slack said instead."""
+        match await self._api.write("apps.connections.open", _PATIENCE):
+            case Answered({"url": str(url)}):
+                return url
+            case Answered():
+                raise ConnectionError("an answer without an address")
+            case Refused(why) | Doubtful(why):
+                raise ConnectionError(why)
 
     async def disconnect(self) -> None:
         """Say goodbye, without waiting long for a Slack that does not."""
