@@ -29,6 +29,19 @@ def file_of(url: URL) -> Path | None:
     return Path(url.database or "").resolve()
 
 
+def in_the_way(path: Path) -> tuple[str, str] | None:
+    """Return why there can be no ledger at a path, and the fix; None where one is, or could be made."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except PermissionError as error:
+        return f"{path}: {error.strerror}", "Run it as the bot's user."
+    except OSError as error:  # such as a name that is too long
+        return f"{path}: {error.strerror}", "Correct DATABASE_URL."
+    return None
+
+
 @contextmanager
 def looking(url: URL) -> Iterator[Engine]:
     """Give an engine that only reads; the engine's use raises SQLAlchemyError.

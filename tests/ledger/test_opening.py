@@ -29,7 +29,7 @@ from bot.ledger.seal import Seal
 from bot.outcome import Failed, Shared
 from bot.request import State
 from tests.databases import Database, PostgreSQL
-from tests.ledger.conftest import SOON, everything, new_request, soon, within
+from tests.ledger.conftest import SOON, become_nobody, everything, new_request, soon, within
 
 ROOT = Path(__file__).parent.parent.parent
 MIGRATIONS = ROOT / "bot/ledger/migrations"
@@ -542,9 +542,3 @@ def test_every_connection_is_set_up(sqlite: Database) -> None:
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
     assert len(fresh) == 1
-
-
-def become_nobody() -> None:
-    """Have no more rights than anybody; the fixture `as_nobody` gives them back."""
-    if os.geteuid() == 0:
-        os.seteuid(65534)
