@@ -4,6 +4,7 @@ Source: sqlite.org, "Write-Ahead Logging" (read-only databases), "URI Filenames"
 """
 
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,9 @@ def file_of(url: URL) -> Path | None:
 def in_the_way(path: Path) -> tuple[str, str] | None:
     """Return why there can be no ledger at a path, and the fix; None where one is, or could be made."""
     try:
-        path.stat()
+        if not stat.S_ISREG(path.stat().st_mode):
+            fix = "Let DATABASE_URL name a file, such as sqlite:///share-env.db."
+            return f"{path} is no file", fix
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:

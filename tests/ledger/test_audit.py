@@ -219,6 +219,11 @@ def test_a_ledger_in_a_folder_of_somebody_else_is_said_to_be_theirs(as_nobody: P
     )
 
 
+def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
+    with pytest.raises(CannotOpenError, match=r"is no file\. Let DATABASE_URL name a file"):
+        open_for_audit(f"sqlite:///{tmp_path}")
+
+
 def test_a_name_that_is_too_long_for_a_ledger_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(CannotOpenError, match=r"File name too long\. Correct DATABASE_URL\.$"):
         open_for_audit(f"sqlite:///{tmp_path}/{LONG}")
