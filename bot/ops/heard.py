@@ -1,15 +1,19 @@
-"""The doctor's way out, and what the servers' headers tell beside their answers: the time, and granted scopes."""
+"""The doctor's way out, for a few at once and not for long; and what the servers' headers tell beside their answers: the time, and granted scopes."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
+from typing import TypeVar
 from urllib.request import getproxies
 
 import aiohttp
 
 DEADLINE = 5.0
 """Seconds for each check that asks somebody."""
+
+T = TypeVar("T")
 
 _TIMEOUT = aiohttp.ClientTimeout(total=DEADLINE, connect=DEADLINE * 0.8)
 
@@ -54,3 +58,23 @@ async def session(heard: Heard) -> AsyncIterator[aiohttp.ClientSession]:
         trace_configs=[trace],
     ) as opened:
         yield opened
+
+
+async def each(
+    ids: Iterable[str],
+    ask: Callable[[str], Awaitable[T]],
+    at_once: int,
+    within: float = DEADLINE,
+) -> dict[str, T]:
+    """Return the answers that came within so many seconds, asking for a few at once."""
+    turns = asyncio.Semaphore(at_once)
+    found: dict[str, T] = {}
+
+    async def in_turn(each: str) -> None:
+        async with turns:
+            found[each] = await ask(each)
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            await asyncio.gather(*map(in_turn, ids))
+    return found
