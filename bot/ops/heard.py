@@ -9,6 +9,7 @@ from typing import TypeVar
 from urllib.request import getproxies
 
 import aiohttp
+import httpx
 
 DEADLINE = 5.0
 """Seconds for each check that asks somebody."""
@@ -18,8 +19,15 @@ T = TypeVar("T")
 _TIMEOUT = aiohttp.ClientTimeout(total=DEADLINE, connect=DEADLINE * 0.8)
 
 
+def origin_of(url: str) -> str:
+    """Return the server that an address names, the same however it is written."""
+    parts = httpx.URL(url)  # which writes every host as the DNS does
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{parts.scheme}://{parts.raw_host.decode()}:{port}"
+
+
 class Heard:
-    """What headers told; `ahead` has how many seconds each server's clock is ahead of this machine's."""
+    """What headers told; `ahead` has how many seconds each server's clock is ahead of this machine's, by origin."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -41,7 +49,7 @@ class Heard:
         except ValueError:
             return
         ahead = told + 0.5 - self._now()  # the header has whole seconds
-        origin = str(request.url.origin())
+        origin = origin_of(str(request.url))
         # An answer that took long looks like a clock that is behind, so the best one counts.
         self.ahead[origin] = min(ahead, self.ahead.get(origin, ahead), key=abs)
 
