@@ -215,7 +215,7 @@ def _code(text: str) -> list[str]:
 
 PURE = {
     *("click", "command", "guidance", "language", "link", "messages", "outcome", "policy"),
-    *("request", "ruling"),
+    *("problem", "request", "ruling"),
 }
 FLOORS = (
     {"__init__", *PURE},

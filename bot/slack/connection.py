@@ -14,6 +14,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.observers import Observers
+from bot.problem import Problem
 from bot.slack.acks import kind_of
 from bot.slack.api import NOT_SENT, Answered, Refused, Result, SlackApi, retry_after
 from bot.slack.socket_client import SocketClient
@@ -115,7 +116,9 @@ def _unreachable(result: Result) -> str:
         case Refused() if retry_after(result):
             return "Slack asks the bot to slow down. Wait a minute, then start again."
         case Refused(error) if error != NOT_SENT:
-            return f"Slack says no ({error}). Check the app's settings and SLACK_API_URL."
+            return Problem(
+                f"Slack says no ({error})", "Check the app's settings and SLACK_API_URL."
+            )
         case _:
             return "Slack cannot be reached. Check the network, the proxy and SLACK_API_URL, then start again."
 
