@@ -3,6 +3,7 @@
 Source: sqlite.org, "Write-Ahead Logging" (read-only databases), "URI Filenames" (immutable).
 """
 
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -27,7 +28,9 @@ def file_of(url: URL) -> Path | None:
     """Return the file of a SQLite database; None for PostgreSQL and for one in memory."""
     if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
         return None
-    return Path(url.database or "").resolve()
+    return Path(
+        os.path.realpath(url.database or "")
+    )  # `resolve` has an error of its own for links in a ring
 
 
 def in_the_way(path: Path) -> tuple[str, str] | None:

@@ -224,6 +224,12 @@ def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
         open_for_audit(f"sqlite:///{tmp_path}")
 
 
+def test_links_in_a_ring_are_no_ledger(tmp_path: Path) -> None:
+    (tmp_path / "ring.db").symlink_to("ring.db")
+    with pytest.raises(CannotOpenError, match=r"symbolic links\. Correct DATABASE_URL\.$"):
+        open_for_audit(f"sqlite:///{tmp_path}/ring.db")
+
+
 def test_a_name_that_is_too_long_for_a_ledger_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(CannotOpenError, match=r"File name too long\. Correct DATABASE_URL\.$"):
         open_for_audit(f"sqlite:///{tmp_path}/{LONG}")

@@ -519,6 +519,12 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path}")
 
 
+def test_links_in_a_ring_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "ring.db").symlink_to("ring.db")
+    with pytest.raises(CannotOpenError, match="unable to open database file"):
+        open_database(f"sqlite:///{tmp_path}/ring.db")
+
+
 def test_a_file_of_something_else_is_refused(sqlite: Database) -> None:
     Path(sqlite.url.removeprefix("sqlite:///")).write_text("This is a letter, not a database." * 99)
     with pytest.raises(CannotOpenError, match="file is not a database"):
