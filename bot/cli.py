@@ -8,8 +8,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -20,14 +20,15 @@ from bot.ops.redaction import Redactor
 from bot.ops.uncaught import log_uncaught
 from bot.outcome import OUTCOMES
 from bot.settings import DEFAULT_DATABASE, Settings, load, read_parts
+from bot.signals import at_first_signal, setting, unless
 
-_FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
+_FINE, _FAILED, _WRONG_SETUP, _INTERRUPTED = 0, 1, 2, 130
 
 _log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code: 0 fine, 1 failed, 2 wrong setup or wrong usage."""
+    """Run the command line and return the exit code: 0 fine, 1 failed, 2 wrong setup or wrong usage, 130 Ctrl-C."""
     given = _parser().parse_args(arguments)
     # slack_sdk asks for a home when it is imported, and a container's user may have none.
     os.environ.setdefault("HOME", "/")
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _carry_out(given)
     except BrokenPipeError:  # such as `| head`
         return _FINE
+    except KeyboardInterrupt:  # whoever pressed it knows
+        return _INTERRUPTED
     finally:
         _drop_what_nobody_reads()
 
@@ -107,6 +110,8 @@ def _carry_out(given: argparse.Namespace) -> int:
 
 
 def _run() -> int:
+    stop, reload = asyncio.Event(), asyncio.Event()
+    at_first_signal(stop.set)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
     settings = load(environment())
     if not isinstance(settings, Settings):
@@ -117,18 +122,15 @@ def _run() -> int:
     set_up(settings.log_level, settings.log_format, settings.secrets())
 
     async def serve() -> None:
-        stop, reload = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
-        _at_first_signal(_setting(stop, loop))
-        signal.signal(signal.SIGHUP, lambda *_: _setting(reload, loop)())
-        async with running(settings, reload=reload) as line:
-            _log.info("started", extra=_about(settings))
-            gc.collect()
-            gc.freeze()  # what is here now stays, so there is no use in looking through it again
-            with suppress(OSError):  # it is ready, whether anybody hears it or not
-                print(line, flush=True)
-            await stop.wait()
-            _log.info("stopping")
+        at_first_signal(setting(stop, loop))  # from here on, the loop may have to be woken
+        signal.signal(signal.SIGHUP, lambda *_: setting(reload, loop)())
+        async with AsyncExitStack() as stack:
+            starting = stack.enter_async_context(running(settings, reload=reload))
+            if line := await unless(stop, starting):
+                _ready(settings, line)
+                await stop.wait()
+                _log.info("stopping")
         _log.info("stopped")
 
     try:
@@ -141,37 +143,19 @@ def _run() -> int:
     return _FINE
 
 
+def _ready(settings: Settings, line: str) -> None:
+    _log.info("started", extra=_about(settings))
+    gc.collect()
+    gc.freeze()  # what is here now stays, so there is no use in looking through it again
+    with suppress(OSError):  # it is ready, whether anybody hears it or not
+        print(line, flush=True)
+
+
 def _about(settings: Settings) -> dict[str, object]:
     """Return what tells one bot's log from another's."""
     how = "socket mode" if settings.slack.app_token else "http"
     kind, *_ = re.split("[+:]", settings.database_url)  # the rest is an address
     return {"version": __version__, "how": how, "database": kind}
-
-
-def _setting(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
-    """Return what sets an event of the loop from a signal, for as long as the loop is there."""
-
-    def set_it() -> None:
-        with suppress(RuntimeError):  # the loop has closed
-            loop.call_soon_threadsafe(event.set)
-
-    return set_it
-
-
-def _at_first_signal(stop: Callable[[], object]) -> None:
-    """Call `stop` at the first SIGTERM or SIGINT; no other changes anything, until the process has ended.
-
-    With asyncio's own handlers, a second one would kill the process in its last moments, with another exit code.
-    """
-    signs = (signal.SIGTERM, signal.SIGINT)
-
-    def first(_sign: int, _frame: object) -> None:
-        for sign in signs:
-            signal.signal(sign, signal.SIG_IGN)
-        stop()
-
-    for sign in signs:
-        signal.signal(sign, first)
 
 
 def _drop_what_nobody_reads() -> None:

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from dotenv.parser import Original, parse_stream
 
+from bot.problem import Problem
+
 
 def environment() -> dict[str, str]:
     """Return the process's environment on top of the `.env` in the working directory.
@@ -77,7 +79,8 @@ class Reader:
         good = least <= value <= most and (value.is_integer() or not whole)
         if not good:
             kind = "a whole number" if whole else "a number"
-            self.problems.append(f"{name} is “{word}”. Set it to {kind} from {least} to {most}.")
+            fix = f"Set it to {kind} from {least} to {most}."
+            self.problems.append(Problem(f"{name} is “{word}”", fix))
         return value if good else default
 
     def choice(self, name: str, *known: str) -> str | None:
@@ -85,7 +88,8 @@ class Reader:
         word = self.text(name)
         found = next((choice for choice in known if word and choice.lower() == word.lower()), None)
         if word and not found:
-            self.problems.append(f"{name} is “{word}”. Set it to one of {', '.join(known)}.")
+            fix = f"Set it to one of {', '.join(known)}."
+            self.problems.append(Problem(f"{name} is “{word}”", fix))
         return found
 
     def url(self, name: str, default: str = "", instead: str = "") -> str:
@@ -114,9 +118,8 @@ class Reader:
         words = frozenset((self.text(name) or "").replace(",", " ").split())
         for word in sorted(words):
             if not pattern.fullmatch(word):
-                self.problems.append(
-                    f"{name}: “{word}” is not an id. Use ids such as {example}, separated by commas."
-                )
+                fix = f"Use ids such as {example}, separated by commas."
+                self.problems.append(Problem(f"{name}: “{word}” is not an id", fix))
         return words
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from bot.environ import Reader
 from bot.policy.file import Tested, read_and_test, simple_policy
 from bot.policy.shapes import CHANNEL_ID, GROUP_ID, USER_ID
+from bot.problem import Problem
 
 _MOST_BYTES = 1_000_000
 
@@ -37,10 +38,9 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
     channels = read.ids("SHARE_ENV_ALLOWED_CHANNELS", CHANNEL_ID, "C012ABCDEF")
     if path:
         if users or groups or channels:
-            read.problems.append(
-                f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings. Keep one way: "
-                "move what they say into the file, or remove the file."
-            )
+            found = f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings"
+            fix = "Keep one way: move what they say into the file, or remove the file."
+            read.problems.append(Problem(found, fix))
         tested = read_content(path, content_of(path), default_owner)
         if isinstance(tested, Tested):
             return tested
@@ -85,11 +85,11 @@ def _bytes_of(path: Path) -> bytes | None:
         os.close(opened)
 
 
-def read_content(path: Path, content: Content, default_owner: str | None) -> Tested | list[str]:
+def read_content(path: Path, content: Content, default_owner: str | None) -> Tested | list[Problem]:
     """Return the policy in a file's content, also where its own tests fail, or one sentence for each mistake."""
     if isinstance(content, NoText):
-        return [f"The policy file “{path}” cannot be read: {content.why}. {content.fix}"]
+        return [Problem(f"The policy file “{path}” cannot be read: {content.why}", content.fix)]
     tested = read_and_test(content, default_owner)
     if isinstance(tested, Tested):
-        return replace(tested, failed=tuple(f"{path}: {failure}" for failure in tested.failed))
-    return [f"{path}: {problem}" for problem in tested]
+        return replace(tested, failed=tuple(failure.at(str(path)) for failure in tested.failed))
+    return [problem.at(str(path)) for problem in tested]

@@ -12,6 +12,7 @@ from bot.language import Language, language_of
 from bot.policy import Policy
 from bot.policy.file import Tested
 from bot.policy_settings import Content, file_of, read_content, read_rules
+from bot.problem import Problem
 from bot.slack_settings import SlackSettings, read_slack
 from bot.token_settings import (
     PlatformSettings,
@@ -192,7 +193,7 @@ def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list
     """Return the policy in what is in its file now, held to all that `load` holds it to, or a sentence for each thing wrong."""
     tested = read_content(path, content, settings.policy.default_owner)
     if isinstance(tested, list):
-        return tested
+        return [*tested]
     read = Reader({})
     check_owners(read, tested.policy, settings.tokens)
     return [*read.problems, *tested.failed] or tested.policy
@@ -210,8 +211,6 @@ def _language(read: Reader) -> Language:
 def _default_owner(read: Reader) -> str | None:
     appid = read.text("WECHAT_AUTHORIZER_APPID")
     if appid and not is_appid(appid):
-        read.problems.append(
-            f"WECHAT_AUTHORIZER_APPID is “{appid}”, which is not an appid. "
-            "Set it to wx and 16 digits or letters a to f."
-        )
+        found = f"WECHAT_AUTHORIZER_APPID is “{appid}”, which is not an appid"
+        read.problems.append(Problem(found, "Set it to wx and 16 digits or letters a to f."))
     return appid

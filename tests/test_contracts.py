@@ -215,14 +215,14 @@ def _code(text: str) -> list[str]:
 
 PURE = {
     *("click", "command", "guidance", "language", "link", "messages", "outcome", "policy"),
-    *("request", "ruling"),
+    *("problem", "request", "ruling"),
 }
 FLOORS = (
     {"__init__", *PURE},
     {"bodies", "door", "observers"},
     {
         *("about", "catalogues", "changes", "environ", "inforce", "ledger", "nature", "once"),
-        "tasks",
+        *("signals", "tasks"),
     },
     {"holding", "patience", "policy_settings", "ports", "slack_settings", "token_settings"},
     {"asking", "settling"},

@@ -4,12 +4,12 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Engine, create_engine, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.ledger.looking import file_of, in_the_way
 from bot.ledger.opening import CannotOpenError, parse, reason_of
 from bot.ledger.schema import OPEN, events, requests
 from bot.request import State
@@ -40,8 +40,11 @@ class Wanted:
 def open_for_audit(url: str) -> Engine:
     """Return the ledger of a bot that may be running; raises CannotOpenError if there is none."""
     parsed = parse(url)
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
-        where = f"at {parsed.database}" if parsed.database else "in memory"
+    path = file_of(parsed)
+    if path and (trouble := in_the_way(path)):
+        raise CannotOpenError(f"DATABASE_URL: {'. '.join(trouble)}")
+    if parsed.get_backend_name() == "sqlite" and not (path and path.is_file()):
+        where = f"at {parsed.database}" if path else "in memory"
         raise CannotOpenError(f"DATABASE_URL: there is no ledger {where}. Start the bot once.")
     return create_engine(parsed, hide_parameters=True)
 

@@ -3,7 +3,9 @@
 Source: sqlite.org, "Write-Ahead Logging" (read-only databases), "URI Filenames" (immutable).
 """
 
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +28,24 @@ def file_of(url: URL) -> Path | None:
     """Return the file of a SQLite database; None for PostgreSQL and for one in memory."""
     if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
         return None
-    return Path(url.database or "").resolve()
+    return Path(
+        os.path.realpath(url.database or "")
+    )  # `resolve` has an error of its own for links in a ring
+
+
+def in_the_way(path: Path) -> tuple[str, str] | None:
+    """Return why there can be no ledger at a path, and the fix; None where one is, or could be made."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            fix = "Let DATABASE_URL name a file, such as sqlite:///share-env.db."
+            return f"{path} is no file", fix
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except PermissionError as error:
+        return f"{path}: {error.strerror}", "Run it as the bot's user."
+    except OSError as error:  # such as a name that is too long
+        return f"{path}: {error.strerror}", "Correct DATABASE_URL."
+    return None
 
 
 @contextmanager

@@ -5,6 +5,7 @@ postgresql.org, "Advisory Locks", "Client Connection Defaults", "Database Connec
 """
 
 import fcntl
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def _lock_file(url: URL) -> Callable[[], None]:
     """Keep a second process from the same SQLite file, for as long as this one lives."""
     if url.get_backend_name() != "sqlite" or _is_memory(url):
         return lambda: None
-    path = Path(f"{Path(url.database or '').resolve()}.lock")
+    path = Path(f"{os.path.realpath(url.database or '')}.lock")  # see `looking.file_of`
     try:
         lock = path.open("a")
     except OSError as error:

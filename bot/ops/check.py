@@ -5,6 +5,7 @@ from typing import Literal
 
 from bot.policy import Policy
 from bot.policy.lint import Remark
+from bot.problem import Problem
 
 CHECKS = (
     *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
@@ -50,7 +51,9 @@ def unchecked(name: str, why: str, *first: str) -> Finding:
 
 
 def wrong_by(name: str, sentence: str) -> Finding:
-    """Return what one of the bot's own sentences says: what is wrong, then the fix."""
+    """Return what one of the bot's own sentences says; one that is no Problem holds nobody else's words."""
+    if isinstance(sentence, Problem):
+        return Finding(name, "wrong", sentence.found, sentence.fix or None)
     found, _, fix = sentence.partition(". ")
     return Finding(name, "wrong", found.removesuffix("."), fix or None)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.ledger.looking import file_of, live_replicas, looking, schema_of, try_to_write
+from bot.ledger.looking import file_of, in_the_way, live_replicas, looking, schema_of, try_to_write
 from bot.ledger.opening import CannotOpenError, parse, reason_of
 from bot.ledger.schema import HEAD
 from bot.ledger.seal import Sealed, seal_of
@@ -39,6 +39,8 @@ def check_ledger(database_url: str, tokens: TokenSettings | None) -> Looked:
         return Looked((wrong_by("ledger", str(error)),))
     path = file_of(url)
     disk = (_disk(path.parent),) if path else ()
+    if path and (trouble := in_the_way(path)):
+        return Looked((wrong("ledger", *trouble), *disk))
     if path and not path.is_file():
         return Looked((_none_yet(path), *disk))
     if path is None and url.get_backend_name() == "sqlite":

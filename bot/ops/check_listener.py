@@ -26,7 +26,7 @@ async def check_listener(address: Address | None) -> list[Finding]:
             place = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
     except (OSError, ValueError) as error:
         problem = unusable(host, port, error)
-        return [await _taken(host, port) if problem.taken else wrong_by(_NAME, str(problem))]
+        return [await _taken(host, port) if problem.taken else wrong_by(_NAME, problem.problem)]
     place.close()
     return [ok(_NAME, f"{_shown(host, port)} can be used")]
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from bot.ops.check import Finding, ok, unchecked, warning, wrong
+from bot.ops.heard import origin_of
 from bot.settings import Parts
 from bot.wechat.push import STALE_AFTER
 
@@ -15,12 +16,8 @@ _NOTICEABLE = 30.0  # seconds
 def check_clock(parts: Parts, ahead: Mapping[str, float]) -> Finding:
     """Return how far this clock is off; `ahead` are the servers' clocks, by origin, in seconds."""
     servers = {"Slack": parts.slack.api_url if parts.slack else None, "WeChat": parts.wechat_url}
-    told = {
-        name: -by
-        for name, url in servers.items()
-        for origin, by in ahead.items()
-        if url and f"{url}/".startswith(f"{origin}/")
-    }
+    origins = {name: origin_of(url) for name, url in servers.items() if url}
+    told = {name: -ahead[origin] for name, origin in origins.items() if origin in ahead}
     if not told:
         return unchecked("clock", "no server told the time", "slack-bot", "wechat")
     found = "this machine's against " + ", ".join(

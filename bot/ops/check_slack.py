@@ -1,6 +1,7 @@
 """Judge what Slack answered: the tokens, the granted scopes, the other connections, and who the policy names."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from bot.ops.check import Finding, listed, ok, unchecked, warning, wrong, wrong_by
 from bot.ops.slack_answers import Group, SlackAnswers
@@ -43,16 +44,17 @@ def _bot(told: SlackAnswers) -> Finding:
     if told.bot is None:
         return unchecked("slack-bot", "SLACK_BOT_TOKEN or SLACK_API_URL is not usable", "settings")
     if problem := problem_of_bot(told.bot):
-        return wrong_by("slack-bot", _to_the_doctor(problem))
+        return _to_the_doctor(wrong_by("slack-bot", problem))
     identity = told.bot.data if isinstance(told.bot, Answered) else {}
     return ok(
         "slack-bot", f"auth.test: {identity.get('user')} in the workspace {identity.get('team')}"
     )
 
 
-def _to_the_doctor(problem: str) -> str:
+def _to_the_doctor(finding: Finding) -> Finding:
     """Return what the bot says as it ends, for whoever has not started it."""
-    return problem.replace("then start again.", "then run the doctor again.")
+    fix = (finding.fix or "").replace("then start again.", "then run the doctor again.")
+    return replace(finding, fix=fix)
 
 
 def _first(told: SlackAnswers) -> str:
@@ -76,7 +78,7 @@ def _app(told: SlackAnswers) -> Finding:
     if told.app is None:
         return unchecked("slack-app", "SLACK_APP_TOKEN or SLACK_API_URL is not usable", "settings")
     if problem := problem_of_app(told.app):
-        return wrong_by("slack-app", _to_the_doctor(problem))
+        return _to_the_doctor(wrong_by("slack-app", problem))
     return ok("slack-app", "apps.connections.open: Slack gives a socket")
 
 

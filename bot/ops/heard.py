@@ -1,21 +1,33 @@
-"""The doctor's way out, and what the servers' headers tell beside their answers: the time, and granted scopes."""
+"""The doctor's way out, for a few at once and not for long; and what the servers' headers tell beside their answers: the time, and granted scopes."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
+from typing import TypeVar
 from urllib.request import getproxies
 
 import aiohttp
+import httpx
 
 DEADLINE = 5.0
 """Seconds for each check that asks somebody."""
 
+T = TypeVar("T")
+
 _TIMEOUT = aiohttp.ClientTimeout(total=DEADLINE, connect=DEADLINE * 0.8)
 
 
+def origin_of(url: str) -> str:
+    """Return the server that an address names, the same however it is written."""
+    parts = httpx.URL(url)  # which writes every host as the DNS does
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{parts.scheme}://{parts.raw_host.decode()}:{port}"
+
+
 class Heard:
-    """What headers told; `ahead` has how many seconds each server's clock is ahead of this machine's."""
+    """What headers told; `ahead` has how many seconds each server's clock is ahead of this machine's, by origin."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -37,7 +49,7 @@ class Heard:
         except ValueError:
             return
         ahead = told + 0.5 - self._now()  # the header has whole seconds
-        origin = str(request.url.origin())
+        origin = origin_of(str(request.url))
         # An answer that took long looks like a clock that is behind, so the best one counts.
         self.ahead[origin] = min(ahead, self.ahead.get(origin, ahead), key=abs)
 
@@ -54,3 +66,23 @@ async def session(heard: Heard) -> AsyncIterator[aiohttp.ClientSession]:
         trace_configs=[trace],
     ) as opened:
         yield opened
+
+
+async def each(
+    ids: Iterable[str],
+    ask: Callable[[str], Awaitable[T]],
+    at_once: int,
+    within: float = DEADLINE,
+) -> dict[str, T]:
+    """Return the answers that came within so many seconds, asking for a few at once."""
+    turns = asyncio.Semaphore(at_once)
+    found: dict[str, T] = {}
+
+    async def in_turn(each: str) -> None:
+        async with turns:
+            found[each] = await ask(each)
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            await asyncio.gather(*map(in_turn, ids))
+    return found

@@ -11,6 +11,7 @@ from aiohttp import web
 from bot.bodies import BODY_LIMIT
 from bot.door import Door, room
 from bot.ops.health import Health
+from bot.problem import Problem
 
 HEALTHZ, READYZ, METRICS = "/healthz", "/readyz", "/metrics"
 
@@ -21,13 +22,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class CannotListenError(Exception):
-    """HOST and PORT cannot be used; the text says so in a sentence with the fix.
+    """HOST and PORT cannot be used; the text is `problem`, which says why, with the fix.
 
     `taken` if that is only because another program listens there.
     """
 
-    def __init__(self, sentence: str, *, taken: bool) -> None:
-        super().__init__(sentence)
+    def __init__(self, problem: Problem, *, taken: bool) -> None:
+        super().__init__(problem)
+        self.problem = problem
         self.taken = taken
 
 
@@ -59,8 +61,9 @@ def origin(host: str, port: int) -> str:
 def unusable(host: str, port: int, error: OSError | ValueError) -> CannotListenError:
     """Return what an error means that the system, or the look for the name, gave for the two."""
     shown = host if len(host) <= _LONGEST_HOST else f"{host[:_LONGEST_HOST]}…"
+    found = f"HOST {shown} and PORT {port} cannot be used ({_why(error)})"
     return CannotListenError(
-        f"HOST {shown} and PORT {port} cannot be used ({_why(error)}). Choose others, or stop what uses them.",
+        Problem(found, "Choose others, or stop what uses them."),
         taken=isinstance(error, OSError) and error.errno == errno.EADDRINUSE,
     )
 

@@ -70,7 +70,7 @@ def examine(path: str | None, tested: Tested | None, problems: Sequence[str]) ->
 def _tests(tested: Tested) -> Iterator[Finding]:
     name = "policy-tests"
     for result in tested.results:
-        finding = wrong_by(name, result.sentence())
+        finding = wrong_by(name, result.told())
         yield replace(finding, level="ok") if result.passed else finding
     if silent := untested(tested.policy, tested.results):
         names = listed([f"“{rule.name}”" for rule in silent])

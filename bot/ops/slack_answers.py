@@ -2,15 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
-from bot.ops.heard import DEADLINE, Heard
+from bot.ops.heard import DEADLINE, Heard, each
 from bot.policy import ANYONE, Policy, Standing, Unreadable
 from bot.slack.api import Answered, Doubtful, Result, SlackApi
 from bot.slack.directory import standing_of, trouble_of
@@ -19,8 +18,6 @@ from bot.slack_settings import SlackSettings
 _AT_ONCE = 10
 _PATIENCE = 3.0  # seconds that a rate limit may take
 _CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,30 +107,17 @@ async def _people(
         user = result.data.get("user") if isinstance(result, Answered) else None
         return standing_of(user, team_id) if isinstance(user, dict) else trouble_of(result)[0]
 
-    found = await _each(ids, one)
+    found = await each(ids, one, _AT_ONCE)
     return {user_id: found.get(user_id, Unreadable.SLACK_DOWN) for user_id in ids}
 
 
 async def _channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
     ids = sorted({rule.approvers.channel for rule in policy.rules if rule.approvers})
-    return await _each(ids, lambda c: api.read("conversations.info", _PATIENCE, channel=c))
 
+    async def one(channel: str) -> Result:
+        return await api.read("conversations.info", _PATIENCE, channel=channel)
 
-async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[T]]) -> dict[str, T]:
-    """Return the answers that came within the deadline, asking for a few at once."""
-    turns = asyncio.Semaphore(_AT_ONCE)
-    found: dict[str, T] = {}
-
-    async def in_turn(each: str) -> None:
-        async with turns:
-            found[each] = await ask(each)
-
-    try:
-        async with asyncio.timeout(DEADLINE):
-            await asyncio.gather(*map(in_turn, ids))
-    except TimeoutError:
-        pass
-    return found
+    return await each(ids, one, _AT_ONCE)
 
 
 async def _with_app_token(

@@ -1,28 +1,30 @@
 """Word what pydantic finds wrong with the policy file: the place, what is wrong, and the fix. Pure."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pydantic_core import ErrorDetails
 
-_PLAIN = {
-    "missing": "it is missing. Add it.",
-    "too_short": "it is empty. Fill it in, or leave the key out.",
-    "string_too_short": "it is empty. Fill it in, or leave the key out.",
-    "string_too_long": "it is too long. Use at most 200 characters.",
-    "list_type": "it must be a list. Put it in square brackets: […].",
-    "string_type": "it must be text. Put it in quotes.",
-    "string_unicode": "it holds half a character. Type it again.",
-    "bool_type": "it must be true or false, without quotes.",
-    "model_type": "it must be a table. Write it as in the README's example.",
+from bot.problem import Problem
+
+_PLAIN: Mapping[str, tuple[str, ...]] = {
+    "missing": ("it is missing", "Add it."),
+    "too_short": ("it is empty", "Fill it in, or leave the key out."),
+    "string_too_short": ("it is empty", "Fill it in, or leave the key out."),
+    "string_too_long": ("it is too long", "Use at most 200 characters."),
+    "list_type": ("it must be a list", "Put it in square brackets: […]."),
+    "string_type": ("it must be text", "Put it in quotes."),
+    "string_unicode": ("it holds half a character", "Type it again."),
+    "bool_type": ("it must be true or false, without quotes",),
+    "model_type": ("it must be a table", "Write it as in the README's example."),
 }
 
 
-def sentence(detail: ErrorDetails, keys: Callable[[Sequence[int | str]], list[str]]) -> str:
+def sentence(detail: ErrorDetails, keys: Callable[[Sequence[int | str]], list[str]]) -> Problem:
     """Return one error of pydantic as a sentence; `keys` tells which keys are known at a location."""
     path = [str(part + 1) if isinstance(part, int) else shown(part) for part in detail["loc"]]
     place = ", ".join([" ".join(path[:2]), *path[2:]])
-    return f"{place}: {what(detail, keys)}"
+    return what(detail, keys).at(place)
 
 
 def quoted(value: object) -> str:
@@ -39,19 +41,20 @@ def shown(text: str, most: int = 80) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in start)
 
 
-def what(detail: ErrorDetails, keys: Callable[[Sequence[int | str]], list[str]]) -> str:
+def what(detail: ErrorDetails, keys: Callable[[Sequence[int | str]], list[str]]) -> Problem:
     """Return what is wrong and the fix, without the place."""
     kind, loc = detail["type"], detail["loc"]
-    if kind == "value_error":
-        return f"{detail['ctx']['error']}."
+    if kind == "value_error":  # the shapes' own
+        return Problem(*map(str, detail["ctx"]["error"].args))
     if kind == "literal_error":
         expected = str(detail["ctx"]["expected"]).replace("'", "")
-        return f"{quoted(detail['input'])} is not possible here. Write {expected}."
+        return Problem(f"{quoted(detail['input'])} is not possible here", f"Write {expected}.")
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(str(loc[-1]), keys(loc), n=1)
-        return "there is no such key. " + (f"Did you mean {near[0]}?" if near else "Remove it.")
+        return Problem("there is no such key", f"Did you mean {near[0]}?" if near else "Remove it.")
     if kind == "list_type" and loc[-1] in {"owner", "rule", "test"}:
-        return f"it must be a list. Write [[{loc[-1]}]] above each, with two brackets."
+        fix = f"Write [[{loc[-1]}]] above each, with two brackets."
+        return Problem("it must be a list", fix)
     if kind == "missing" and loc == ("rule",):
-        return "there is no rule, so nobody could share anything. Add a [[rule]]."
-    return _PLAIN.get(kind, f"{detail['msg']}.")
+        return Problem("there is no rule, so nobody could share anything", "Add a [[rule]].")
+    return Problem(*_PLAIN.get(kind, (detail["msg"],)))

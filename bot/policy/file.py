@@ -24,6 +24,9 @@ from bot.policy.shapes import (
     TrialEntry,
 )
 from bot.policy.trials import Result, Trial
+from bot.problem import Problem
+
+_RIGHT_FIRST = "Put that line right first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +38,29 @@ class Tested:
 
     policy: Policy
     results: tuple[Result, ...] = ()
-    failed: tuple[str, ...] = ()
-    twice: tuple[str, ...] = ()
+    failed: tuple[Problem, ...] = ()
+    twice: tuple[Problem, ...] = ()
 
 
 def read_policy(text: str, default_owner: str | None) -> Policy | list[str]:
     """Return the Policy that the TOML `text` describes, or one sentence for each problem with it."""
     read = read_and_test(text, default_owner)
     if isinstance(read, list):
-        return read
-    return list(read.failed) or read.policy
+        return [*read]
+    return [*read.failed] or read.policy
 
 
-def read_and_test(text: str, default_owner: str | None) -> Tested | list[str]:
+def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem]:
     """Return the policy also where its own tests fail, or one sentence for each mistake in the file."""
     try:
         file = File.model_validate(tomllib.loads(text))
     except ValidationError as error:
         return [sentence(detail, _keys) for detail in error.errors()]
     except tomllib.TOMLDecodeError as error:
-        return [f"It is not valid TOML: {shown(str(error), 300)}. Put that line right first."]
+        return [Problem(f"It is not valid TOML: {shown(str(error), 300)}", _RIGHT_FIRST)]
     except (ValueError, RecursionError):  # Python's limits
         why = "a number is too long, or too many brackets stand in each other"
-        return [f"It is not valid TOML: {why}. Put that line right first."]
+        return [Problem(f"It is not valid TOML: {why}", _RIGHT_FIRST)]
     if problems := list(_rule_problems(file)):
         return problems
     policy = Policy(
@@ -71,7 +74,7 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[str]:
         for number, entry in enumerate(file.test, 1)
     )
     results = tuple(trial.run(policy) for trial in trials)
-    failed = tuple(result.sentence() for result in results if not result.passed)
+    failed = tuple(result.told() for result in results if not result.passed)
     return Tested(policy, results, failed, tuple(_twice(file)))
 
 
@@ -133,7 +136,7 @@ def _keys(loc: Sequence[int | str]) -> list[str]:
     return list((ApproversEntry if "approvers" in loc[:-1] else model).model_fields)
 
 
-def _rule_problems(file: File) -> Iterator[str]:
+def _rule_problems(file: File) -> Iterator[Problem]:
     """Yield what no single field shows: who is missing, what contradicts, names used twice."""
     names: set[str] = set()
     for number, rule in enumerate(file.rule, 1):
@@ -142,21 +145,28 @@ def _rule_problems(file: File) -> Iterator[str]:
         if not people and (
             rule.effect != "deny" or rule.users is not None or rule.groups is not None
         ):
-            yield f'{place}: nobody is named. Add users or groups, or users = ["*"] for everyone.'
+            fix = 'Add users or groups, or users = ["*"] for everyone.'
+            yield Problem(f"{place}: nobody is named", fix)
         if rule.effect == "approve" and not (
             rule.approvers and (rule.approvers.users or rule.approvers.groups)
         ):
-            yield f"{place}: it asks for approval, but nobody can give it. Add approvers with users or groups."
+            found = f"{place}: it asks for approval, but nobody can give it"
+            yield Problem(found, "Add approvers with users or groups.")
         if rule.effect == "approve" and not rule.name:
-            yield f'{place}: what waits for an approval is known by its rule\'s name. Add name = "…".'
+            found = f"{place}: what waits for an approval is known by its rule's name"
+            yield Problem(found, 'Add name = "…".')
         if rule.effect != "approve" and rule.approvers:
-            yield f'{place}: approvers go with effect = "approve" only. Change the effect or remove them.'
+            found = f'{place}: approvers go with effect = "approve" only'
+            yield Problem(found, "Change the effect or remove them.")
         if rule.effect != "approve" and rule.self_approval:
-            yield f'{place}: self_approval goes with effect = "approve" only. Change the effect or remove it.'
+            found = f'{place}: self_approval goes with effect = "approve" only'
+            yield Problem(found, "Change the effect or remove it.")
         if rule.effect == "deny" and (rule.confirm or rule.guests):
-            yield f'{place}: confirm and guests mean nothing with effect = "deny". Remove them.'
+            found = f'{place}: confirm and guests mean nothing with effect = "deny"'
+            yield Problem(found, "Remove them.")
         if _name(number, rule) in names:
-            yield f"{place}: another rule has this name. Give each rule its own, so that answers are clear."
+            fix = "Give each rule its own, so that answers are clear."
+            yield Problem(f"{place}: another rule has this name", fix)
         names.add(_name(number, rule))
 
 
@@ -164,11 +174,12 @@ def _place_of_rule(number: int, name: str | None) -> str:
     return f"rule {number} ({quoted(name)})" if name else f"rule {number}"
 
 
-def _twice(file: File) -> Iterator[str]:
+def _twice(file: File) -> Iterator[Problem]:
     """Yield a sentence for each word that stands more than once in one list."""
     for place, words in _lists(file):
         for word in (word for word, times in Counter(words).items() if times > 1):
-            yield f"{place}: {quoted(word)} stands there more than once. Once is enough."
+            found = f"{place}: {quoted(word)} stands there more than once"
+            yield Problem(found, "Once is enough.")
 
 
 def _lists(file: File) -> Iterator[tuple[str, list[str]]]:

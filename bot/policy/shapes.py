@@ -19,44 +19,44 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 def _user(word: str) -> str:
     if word != ANYONE and not USER_ID.fullmatch(word):
-        fix = "Copy it from the person's Slack profile: U…"
-        raise ValueError(f"{quoted(word)} is not a user id. {fix}")
+        fix = "Copy it from the person's Slack profile: U…."
+        raise ValueError(f"{quoted(word)} is not a user id", fix)
     return word
 
 
 def _group(word: str) -> str:
     if not GROUP_ID.fullmatch(word):
-        fix = "Copy it from the group's address: S…"
-        raise ValueError(f"{quoted(word)} is not a user group id. {fix}")
+        fix = "Copy it from the group's address: S…."
+        raise ValueError(f"{quoted(word)} is not a user group id", fix)
     return word
 
 
 def _channel(word: str) -> str:
     if not CHANNEL_ID.fullmatch(word):
-        fix = "Copy it from the channel's details: C…"
-        raise ValueError(f"{quoted(word)} is not a channel id. {fix}")
+        fix = "Copy it from the channel's details: C…."
+        raise ValueError(f"{quoted(word)} is not a channel id", fix)
     return word
 
 
 def _appid(word: str) -> str:
     if not is_appid(word):
-        fix = "Write wx and 16 digits or letters a to f"
-        raise ValueError(f"{quoted(word)} is not an appid. {fix}")
+        fix = "Write wx and 16 digits or letters a to f."
+        raise ValueError(f"{quoted(word)} is not an appid", fix)
     return word
 
 
 def _env(word: str) -> str:
     if not is_env(word):
-        fix = "Write its id: letters, digits and dashes, 64 at most"
-        raise ValueError(f"{quoted(word)} cannot be an env. {fix}")
+        fix = "Write its id: letters, digits and dashes, 64 at most."
+        raise ValueError(f"{quoted(word)} cannot be an env", fix)
     return word
 
 
 def _duration(word: object) -> timedelta:
     match = _DURATION.fullmatch(word) if isinstance(word, str) else None
     if not match or not int(match[1]):
-        fix = "Write a number and m, h or d, such as 24h"
-        raise ValueError(f"{quoted(word)} is not a time span. {fix}")
+        fix = "Write a number and m, h or d, such as 24h."
+        raise ValueError(f"{quoted(word)} is not a time span", fix)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 

@@ -16,6 +16,7 @@ from bot.policy import (
     deciding_rule,
 )
 from bot.policy.errors import shown
+from bot.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,16 @@ class Result:
         """Tell whether the policy does what the file's author expects."""
         return effect_of(self.decision) is self.trial.expect
 
-    def sentence(self) -> str:
+    def told(self) -> Problem:
         """Return what was asked, what came of it and by which rule; with the fix if that is not as it should be."""
         ask, got = self.trial.ask, effect_of(self.decision).value
         place = f"test {self.trial.number}: {ask.person.user_id} with {ask.appid} and {ask.env}"
         rule = deciding_rule(self.decision)
         why = shown(rule.name) if rule else "no rule matches"
         if self.passed:
-            return f"{place} gets “{got}”, as it should ({why})."
-        return (
-            f"{place} should get “{self.trial.expect.value}” but gets “{got}” ({why}). "
-            "Put the rules or the test right."
-        )
+            return Problem(f"{place} gets “{got}”, as it should ({why})")
+        found = f"{place} should get “{self.trial.expect.value}” but gets “{got}” ({why})"
+        return Problem(found, "Put the rules or the test right.")
 
 
 def effect_of(decision: Decision) -> Effect:

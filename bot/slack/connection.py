@@ -14,6 +14,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.observers import Observers
+from bot.problem import Problem
 from bot.slack.acks import kind_of
 from bot.slack.api import NOT_SENT, Answered, Refused, Result, SlackApi, retry_after
 from bot.slack.socket_client import SocketClient
@@ -52,17 +53,23 @@ class Unusable:
 
 
 async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
-    """Check the bot token and, with Socket Mode, the app token; return what they open or what is wrong.
+    """Check the bot token and, with Socket Mode, the app token, at once; return what they open or what is wrong.
 
     Bolt would find a bad bot token at the first command, and try a bad app token for ever.
     """
-    identity = await bot.read("auth.test", _PATIENCE)
-    opened = await app.write("apps.connections.open", _PATIENCE) if app else Answered({})
+    identity, opened = await asyncio.gather(
+        bot.read("auth.test", _PATIENCE),
+        app.write("apps.connections.open", _PATIENCE) if app else _unasked(),
+    )
     if isinstance(identity, Answered) and isinstance(opened, Answered):
         url = opened.data.get("url")
         return Ready(identity.data, url if isinstance(url, str) else None)
     problems = filter(None, (problem_of_bot(identity), problem_of_app(opened)))
     return Unusable(tuple(dict.fromkeys(problems)), _is_no(identity) or _is_no(opened))
+
+
+async def _unasked() -> Result:
+    return Answered({})
 
 
 def _is_no(result: Result) -> bool:
@@ -109,7 +116,9 @@ def _unreachable(result: Result) -> str:
         case Refused() if retry_after(result):
             return "Slack asks the bot to slow down. Wait a minute, then start again."
         case Refused(error) if error != NOT_SENT:
-            return f"Slack says no ({error}). Check the app's settings and SLACK_API_URL."
+            return Problem(
+                f"Slack says no ({error})", "Check the app's settings and SLACK_API_URL."
+            )
         case _:
             return "Slack cannot be reached. Check the network, the proxy and SLACK_API_URL, then start again."
 

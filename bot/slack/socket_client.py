@@ -12,6 +12,7 @@ import logging
 from collections.abc import Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
+from copy import copy
 from weakref import ReferenceType, ref
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
@@ -19,7 +20,9 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.observers import CalledSlack, nobody
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 
+_PATIENCE = 3600.0  # seconds that a rate limit may take: there is nothing else to do
 _FAREWELL = 1.0  # seconds; aiohttp would wait ten for the other side to close
 
 _came_by: ContextVar[ReferenceType[ClientWebSocketResponse]] = ContextVar("_came_by")
@@ -51,7 +54,9 @@ class SocketClient(SocketModeClient):
         super().__init__(app_token, logger, web_client, ping_interval=ping_interval)
         self._one_try = one_try
         self._linger = linger
-        self._called = called
+        client = copy(web_client)  # the same way to Slack, with the other token
+        client.token = app_token
+        self._api = SlackApi(client, asyncio.sleep, called)
         self._leaving: set[ClientWebSocketResponse] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -70,7 +75,7 @@ class SocketClient(SocketModeClient):
             except TimeoutError:
                 _log.warning("no connection to Slack yet; asking for a new address")
             except Exception as error:  # noqa: BLE001  # whatever Slack answers, there is a next try
-                _log.warning("no address from Slack yet", extra={"error": type(error).__name__})
+                _log.warning("no address from Slack yet", extra={"error": repr(error)})
                 await asyncio.sleep(self._one_try)
             else:
                 return
@@ -78,14 +83,14 @@ class SocketClient(SocketModeClient):
                 self.wss_uri = None  # the ticket in it is good for one try
 
     async def issue_new_wss_url(self) -> str:
-        """Ask for a new address, and tell how that ended."""
-        how = "refused"
-        try:
-            url = await super().issue_new_wss_url()
-            how = "ok"
-        finally:
-            self._called("apps.connections.open", how)
-        return url
+        """Return a new address; raises ConnectionError with what Slack said instead."""
+        match await self._api.write("apps.connections.open", _PATIENCE):
+            case Answered({"url": str(url)}):
+                return url
+            case Answered():
+                raise ConnectionError("an answer without an address")
+            case Refused(why) | Doubtful(why):
+                raise ConnectionError(why)
 
     async def disconnect(self) -> None:
         """Say goodbye, without waiting long for a Slack that does not."""

@@ -57,13 +57,16 @@ def environ(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
 
 
 async def spawn(
-    environ: Mapping[str, str], folder: Path, *arguments: str
+    environ: Mapping[str, str],
+    folder: Path,
+    *arguments: str,
+    program: tuple[str, str] = ("-m", "bot"),
 ) -> asyncio.subprocess.Process:
-    """Start `python -m bot` with this environment and no other."""
+    """Start `python -m bot`, or another program, with this environment and no other."""
     kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG"} or "COV" in k}
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-X", "dev", "-W", "error", "-m", "bot", *arguments),
+        *("-X", "dev", "-W", "error", *program, *arguments),
         cwd=folder,
         env={**kept, "PYTHONPATH": str(ROOT), **environ},
         stdin=asyncio.subprocess.DEVNULL,

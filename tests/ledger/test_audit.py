@@ -13,10 +13,11 @@ from bot.ledger.audit import COLUMNS, Wanted, delete_before, open_for_audit, rea
 from bot.ledger.opening import CannotOpenError
 from bot.outcome import Failed, Shared
 from tests.databases import Database, PostgreSQL
-from tests.ledger.conftest import SOON, accepted, new_request, within
+from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
 
 APPID = "wx00000000000000aa"
 EVERYTHING = Wanted()
+LONG = "x" * 300
 
 
 @pytest.fixture
@@ -204,6 +205,34 @@ def test_a_ledger_that_is_not_there_is_said_to_be_missing(
         open_for_audit(url)
     assert str(caught.value).startswith(sentence)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ledger_in_a_folder_of_somebody_else_is_said_to_be_theirs(as_nobody: Path) -> None:
+    theirs = as_nobody / "theirs"
+    theirs.mkdir()
+    theirs.chmod(0)
+    become_nobody()
+    with pytest.raises(CannotOpenError) as caught:
+        open_for_audit(f"sqlite:///{theirs}/ledger.db")
+    assert str(caught.value) == (
+        f"DATABASE_URL: {theirs}/ledger.db: Permission denied. Run it as the bot's user."
+    )
+
+
+def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
+    with pytest.raises(CannotOpenError, match=r"is no file\. Let DATABASE_URL name a file"):
+        open_for_audit(f"sqlite:///{tmp_path}")
+
+
+def test_links_in_a_ring_are_no_ledger(tmp_path: Path) -> None:
+    (tmp_path / "ring.db").symlink_to("ring.db")
+    with pytest.raises(CannotOpenError, match=r"symbolic links\. Correct DATABASE_URL\.$"):
+        open_for_audit(f"sqlite:///{tmp_path}/ring.db")
+
+
+def test_a_name_that_is_too_long_for_a_ledger_is_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(CannotOpenError, match=r"File name too long\. Correct DATABASE_URL\.$"):
+        open_for_audit(f"sqlite:///{tmp_path}/{LONG}")
 
 
 def test_a_database_without_a_ledger_is_reported_in_one_sentence(database: Database) -> None:

@@ -29,7 +29,7 @@ from bot.ledger.seal import Seal
 from bot.outcome import Failed, Shared
 from bot.request import State
 from tests.databases import Database, PostgreSQL
-from tests.ledger.conftest import SOON, everything, new_request, soon, within
+from tests.ledger.conftest import SOON, become_nobody, everything, new_request, soon, within
 
 ROOT = Path(__file__).parent.parent.parent
 MIGRATIONS = ROOT / "bot/ledger/migrations"
@@ -519,6 +519,12 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path}")
 
 
+def test_links_in_a_ring_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "ring.db").symlink_to("ring.db")
+    with pytest.raises(CannotOpenError, match="unable to open database file"):
+        open_database(f"sqlite:///{tmp_path}/ring.db")
+
+
 def test_a_file_of_something_else_is_refused(sqlite: Database) -> None:
     Path(sqlite.url.removeprefix("sqlite:///")).write_text("This is a letter, not a database." * 99)
     with pytest.raises(CannotOpenError, match="file is not a database"):
@@ -542,9 +548,3 @@ def test_every_connection_is_set_up(sqlite: Database) -> None:
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
     assert len(fresh) == 1
-
-
-def become_nobody() -> None:
-    """Have no more rights than anybody; the fixture `as_nobody` gives them back."""
-    if os.geteuid() == 0:
-        os.seteuid(65534)

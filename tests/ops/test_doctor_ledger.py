@@ -13,6 +13,7 @@ from tests.databases import Database, PostgreSQL
 from tests.ops.doctors import asked, contents, level, one
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil's
+LONG = "x" * 300
 
 
 def killed_while_writing(ledger: Path) -> None:
@@ -41,6 +42,8 @@ async def test_a_ledger_that_is_not_there_yet_is_no_mistake_and_is_not_made(
     ("url", "found"),
     [
         ("sqlite:////nowhere/at/all.db", "there is no folder /nowhere/at"),
+        ("sqlite:////dev", "/dev is no file"),
+        (f"sqlite:////{LONG}", f"/{LONG}: File name too long"),
         ("sqlite://", "it is in memory, and lost at each stop"),
         ("mysql://x", "DATABASE_URL names another database than SQLite or PostgreSQL"),
     ],

@@ -61,7 +61,12 @@ async def test_another_program_that_does_not_speak_http_is_no_bot(environ: dict[
 
 
 @pytest.mark.parametrize(
-    ("host", "why"), [("192.0.2.1", "Cannot assign requested address"), ("a" * 64, "no host's")]
+    ("host", "why"),
+    [
+        ("192.0.2.1", "Cannot assign requested address"),
+        ("a" * 64, "no host's"),
+        ("not. a host", ""),
+    ],
 )
 async def test_a_host_that_is_not_this_machines_is_wrong(
     listening: dict[str, str], host: str, why: str
@@ -70,6 +75,7 @@ async def test_a_host_that_is_not_this_machines_is_wrong(
     assert found.level == "wrong"
     assert found.found.startswith(f"HOST {host[:60]}")
     assert why in found.found
+    assert found.fix == "Choose others, or stop what uses them."
 
 
 async def test_where_nothing_listens_or_the_port_is_none_there_is_nothing_to_check(

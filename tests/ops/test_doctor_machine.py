@@ -3,6 +3,7 @@ import time
 import pytest
 
 from bot.nature import Nature
+from bot.ops.heard import origin_of
 from tests.ops.doctors import asked, level, one
 
 
@@ -17,6 +18,18 @@ async def test_a_clock_that_is_off_is_seen_by_what_the_servers_say(
     if off:
         assert found.found.startswith(f"this machine's against Slack's: {'-' if off < 0 else '+'}")
         assert "WeChat's: " in found.found
+
+
+async def test_a_clock_is_seen_however_its_servers_address_is_written(
+    environ: dict[str, str],
+) -> None:
+    for name in ("SLACK_API_URL", "WECHAT_API_URL"):
+        environ[name] = environ[name].replace("127.0.0.1", "LocalHost")
+    found = await one(environ, "clock")
+    assert "Slack's: " in found.found
+    assert "WeChat's: " in found.found
+    assert origin_of("HTTPS://API.example:443/x") == origin_of("https://api.example")
+    assert origin_of("https://api.example:8443") != origin_of("https://api.example")
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,13 @@ async def test_the_policys_failing_tests_are_named_and_the_other_checks_go_on(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     good, bad = TEST.format(appid=B, env="prod-1"), TEST.format(appid=B, env="other")
-    failing = with_policy(environ, tmp_path, rule() + good + bad)
+    denied = "[[rule]]\nname = 'Dr. House team'\nenvs = ['other']\neffect = 'deny'\n"
+    failing = with_policy(environ, tmp_path, rule() + denied + good + bad)
     found = await one(failing, "policy-tests")
     assert found.level == "wrong"
     assert "test 2: U0REQUESTER" in found.found
+    assert found.found.endswith("gets “deny” (Dr. House team)")
+    assert found.fix == "Put the rules or the test right."
     assert await level(failing, "slack-people") == await level(failing, "wechat") == "ok"
     assert await level(failing, "settings") == "ok"
     passing = with_policy(environ, tmp_path, rule() + good)

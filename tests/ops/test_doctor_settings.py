@@ -30,11 +30,11 @@ async def test_two_that_are_swapped_are_named(
 
 
 async def test_each_problem_is_a_line_with_its_fix(environ: dict[str, str]) -> None:
-    wrong = environ | {"SLACK_BOT_TOKEN": "xoxp-1", "PORT": "0", "LOG_LEVEL": "loud"}
+    wrong = environ | {"SLACK_BOT_TOKEN": "xoxp-1", "PORT": "0", "LOG_LEVEL": "loud. Very"}
     assert [(f.found, (f.fix or "")[:6]) for f in await asked(wrong, "settings")] == [
         ("SLACK_BOT_TOKEN holds a user token", "Put th"),
         ("PORT is “0”", "Set it"),
-        ("LOG_LEVEL is “loud”", "Set it"),
+        ("LOG_LEVEL is “loud. Very”", "Set it"),
     ]
 
 

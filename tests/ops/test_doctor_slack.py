@@ -28,6 +28,17 @@ async def test_a_bot_token_that_slack_refuses(environ: dict[str, str], slack: Lo
     )
 
 
+async def test_an_answer_of_whoever_stands_between_is_not_cut_in_two(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
+    slack.fail("auth.test", Refuses("Blocked. Ask IT"))
+    found = await one(environ, "slack-bot")
+    assert (found.found, found.fix) == (
+        "Slack says no (Blocked. Ask IT)",
+        "Check the app's settings and SLACK_API_URL.",
+    )
+
+
 @pytest.mark.parametrize("scope", [scope.name for scope in SCOPES])
 async def test_a_scope_that_is_not_granted_is_named_with_what_it_is_for(
     environ: dict[str, str], slack: LocalSlack, scope: str

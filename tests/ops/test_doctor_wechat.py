@@ -1,11 +1,14 @@
+import asyncio
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography.fernet import Fernet
 
 from bot.app import running
 from bot.nature import Nature
+from bot.ops.check_wechat import check_wechat
 from bot.playground.slack import LocalSlack
 from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat import Code, LocalWeChat, Status
@@ -165,3 +168,18 @@ async def test_keys_that_changed_or_are_lost_are_told(
     assert await level(chain | {"TOKEN_ENCRYPTION_KEY": f"{new},{old}"}, "encryption") == "warning"
     assert await level(chain | {"TOKEN_ENCRYPTION_KEY": new}, "encryption") == "wrong"
     assert await level(chain | {"TOKEN_ENCRYPTION_KEY": new}, "wechat") == "warning"
+
+
+async def test_owners_that_have_no_turn_in_time_are_not_checked() -> None:
+    async def read(owner: str) -> None:
+        if owner != B:
+            await asyncio.Event().wait()
+
+    owners = [B, *(f"wx{number:016x}" for number in range(12))]
+    async with httpx.AsyncClient() as http:
+        first, rest = await check_wechat(http, "", owners, read, "owner-token", within=0.2)
+    assert first.found == f"not checked: {B} has no good token in the ledger"
+    assert (rest.level, rest.found) == (
+        "warning",
+        f"not checked, for want of time: {', '.join(owners[1:11])} and 2 more",
+    )

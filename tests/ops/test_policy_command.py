@@ -389,6 +389,68 @@ def test_json_has_the_findings(run: Run) -> None:
     }
 
 
+HOUSE = """
+[[rule]]
+name = "Dr. House team"
+users = ["U0ANN"]
+envs = ["a-*"]
+effect = "allow"
+"""
+TEST = f'[[test]]\nuser = "U0ANN"\nappid = "{A}"\nenv = "a-1"\nexpect = '
+ASKED = f"test 1: U0ANN with {A} and a-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "fix"),
+    [
+        (
+            f'{HOUSE}{TEST}"allow"',
+            f"{ASKED} gets “allow”, as it should (Dr. House team)",
+            None,
+        ),
+        (
+            f'{HOUSE}{TEST}"deny"',
+            f"{ASKED} should get “deny” but gets “allow” (Dr. House team)",
+            "Put the rules or the test right.",
+        ),
+        (
+            HOUSE.replace('"a-*"', '"a-*", "a-*"'),
+            "rule 1 (“Dr. House team”), envs: “a-*” stands there more than once",
+            "Once is enough.",
+        ),
+        (
+            f"{HOUSE}self_approval = true",
+            'policy.toml: rule 1 (“Dr. House team”): self_approval goes with effect = "approve" only',
+            "Change the effect or remove it.",
+        ),
+        (
+            HOUSE.replace("U0ANN", "Mrs. Ann"),
+            "policy.toml: rule 1, users, 1: “Mrs. Ann” is not a user id",
+            "Copy it from the person's Slack profile: U….",
+        ),
+        (
+            f'{HOUSE}"St. Ann" = 1',
+            "policy.toml: rule 1, St. Ann: there is no such key",
+            "Remove it.",
+        ),
+    ],
+)
+def test_a_full_stop_in_somebodys_words_is_not_where_the_fix_begins(
+    run: Run, text: str, found: str, fix: str | None
+) -> None:
+    _, out, _ = run(text, as_json=True)
+    told = {finding["found"]: finding["fix"] for finding in json.loads(out)}
+    assert told.get(found, "not told") == fix
+
+
+def test_nor_is_one_in_the_files_path(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "v. 2").mkdir()
+    (tmp_path / "v. 2" / "policy.toml").write_text("nothing = 1", encoding="utf-8")
+    _, out, _ = run(file="v. 2/policy.toml", as_json=True)
+    told = {finding["found"]: finding["fix"] for finding in json.loads(out)}
+    assert told["v. 2/policy.toml: nothing: there is no such key"] == "Remove it."
+
+
 def test_json_has_the_answer(run: Run) -> None:
     _, out, _ = run(FILE, as_json=True, **about("prod-1", channel="C0OPS"))
     told = json.loads(out)

@@ -11,6 +11,7 @@ from bot.messages import Message
 from bot.messages.blocks import message
 from bot.observers import Observers
 from bot.playground.slack import (
+    Answers,
     Dropped,
     Fault,
     Hangs,
@@ -281,6 +282,49 @@ async def test_it_tells_how_long_slack_waited_for_which_kind_of_ack(
     ((kind, seconds),) = told
     assert kind == "command"
     assert 0 < seconds < 3
+
+
+async def test_it_tells_how_each_call_for_an_address_ended(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    told: list[tuple[str, str]] = []
+    observers = Observers(called_slack=lambda method, how: told.append((method, how)))
+    slack.fail(OPEN, RateLimited(1), ServerError(), Refuses("link_disabled"), Answers(b"{}"))
+    async with connected(slack, client, observers=observers):
+        assert await answers(slack)
+    assert [method for method, _ in told] == [OPEN] * 5
+    assert [how for _, how in told] == ["ratelimited", "doubtful", "refused", "doubtful", "ok"]
+
+
+async def test_a_call_for_an_address_that_did_not_leave_was_not_sent(
+    client: AsyncWebClient,
+) -> None:
+    told: list[str] = []
+    observers = Observers(called_slack=lambda _, how: told.append(how))
+    client.base_url = f"http://127.0.0.1:{free_port()}/api/"
+    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
+    socket = SocketMode(app, "xapp-1", None, observers=observers)
+    opening = asyncio.create_task(socket.open())
+    await soon(lambda: told)
+    opening.cancel()
+    await socket.close()
+    assert told == ["not sent"]
+
+
+async def test_a_call_for_an_address_that_is_given_up_is_not_counted(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    told: list[str] = []
+    observers = Observers(called_slack=lambda _, how: told.append(how))
+    slack.fail(OPEN, Hangs(60))
+    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
+    socket = SocketMode(app, slack.world.app_token, None, observers=observers)
+    opening = asyncio.create_task(socket.open())
+    await slack.until(lambda slack: bool(slack.calls))
+    opening.cancel()
+    await asyncio.wait([opening])
+    await socket.close()
+    assert told == []
 
 
 async def test_a_socket_that_was_never_opened_can_be_closed(
