@@ -254,6 +254,10 @@ def test_without_any_policy_it_ends_with_2(run: Run, file: str | None) -> None:
     [
         ({"env": "prod-1"}, ["--user: it is missing. Add it.", "--appid: it is missing. Add it."]),
         ({"channel": "C0OPS"}, ["--user: it is missing. Add it."]),
+        (
+            {"user": "*"},
+            ["--user: “*” is not a user id. Copy it from the person's Slack profile: U…."],
+        ),
         ({"user": "U0ANN", "env": "prod-1"}, ["--appid: it is missing. Add it."]),
         ({"user": "U0ANN", "appid": A}, ["--env: it is missing. Add it."]),
         (
