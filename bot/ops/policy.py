@@ -94,7 +94,7 @@ def _answer(
     reasoned = (
         Reasoning(rules, question.ask())
         if isinstance(question, Question)
-        else Rights(rules, question.person())
+        else Rights(rules, question.person(), question.channel)
     )
     bad = [finding for finding in findings if finding.level == "wrong"]
     if as_json:

@@ -371,6 +371,27 @@ def test_without_appid_and_env_it_says_what_somebody_may_share(run: Run) -> None
     assert out == "U0EVE may not share any env. Who can grant it: Ann.\n"
 
 
+def test_what_somebody_may_share_is_what_they_may_share_in_the_channel_that_is_named(
+    run: Run,
+) -> None:
+    elsewhere = FILE.replace('users = ["U0ANN"]', 'users = ["U0ANN"]\nchannels = ["C0CORE"]')
+    _, out, _ = run(elsewhere, user="U0ANN", channel="C0OPS")
+    assert lines(out)[:4] == [
+        "U0ANN may share in C0OPS:",
+        "• test-* (needs a confirmation), by rule “tests”",
+        "Who is in a group cannot be read here; --group says which ones hold the person.",
+        "If U0ANN is in S0OPS: prod-* in C0OPS, by rule “ops”",
+    ]
+    _, out, _ = run(elsewhere, user="U0ANN", channel="C0CORE")
+    assert "“core”" in out
+    assert "If " not in out
+    _, out, _ = run(elsewhere, as_json=True, user="U0ANN", channel="C0OTHERS")
+    told = json.loads(out)
+    assert (told["channel"], [rule["rule"] for rule in told["rights"]]) == ("C0OTHERS", ["tests"])
+    _, out, _ = run(ALLOW + 'channels = ["C0OPS"]\n', user="U0ANN", channel="C0OTHERS")
+    assert out.startswith("U0ANN may not share any env in C0OTHERS. Who can grant it: ")
+
+
 def test_an_answer_by_a_policy_that_the_bot_would_refuse_says_so_first(run: Run) -> None:
     test = f'[[test]]\nuser = "U0ANN"\nappid = "{A}"\nenv = "live-1"\nexpect = "allow"\n'
     code, out, _ = run(FILE + test, **about("test-1"))
