@@ -28,6 +28,8 @@ def policy(
 
     0 is fine, 1 something is wrong, 2 a question that is none, or no policy.
     """
+    if file is not None and not file.strip():
+        return _complain(["FILE is empty. Name the policy file, or leave FILE out."])
     question = read_question(asked) if asked else None
     if isinstance(question, list):
         return _complain(question)

@@ -227,6 +227,12 @@ def test_a_file_that_is_named_takes_the_place_of_what_is_in_force(run: Run, tmp_
     assert (code, out.splitlines()[0]) == (0, "✅ policy-file: new.toml: rules: 1")
 
 
+@pytest.mark.parametrize("file", ["", " "])
+def test_a_file_without_a_name_is_refused_and_no_other_taken_for_it(run: Run, file: str) -> None:
+    said = "FILE is empty. Name the policy file, or leave FILE out.\n"
+    assert run(ALLOW, {"SHARE_ENV_ALLOWED_USERS": "U0BOB"}, file=file) == (2, "", said)
+
+
 def test_two_policies_at_once_are_wrong(run: Run) -> None:
     code, out, _ = run(ALLOW, {"SHARE_ENV_ALLOWED_USERS": "U0BOB"})
     assert code == 1
