@@ -471,6 +471,15 @@ def test_json_has_the_answer(run: Run) -> None:
     assert json.loads(out)["decision"] == "confirm"
 
 
+@pytest.mark.parametrize("asked", [about("prod-1"), {"user": "U0ANN"}])
+def test_json_is_one_object_also_where_the_policy_cannot_be_asked(
+    run: Run, asked: dict[str, object]
+) -> None:
+    code, out, err = run("rule = 1", as_json=True, **asked)
+    assert (code, err) == (1, "")
+    assert json.loads(out) == {"wrong": ["policy.toml: rule: it must be a list"]}
+
+
 def test_json_has_what_somebody_may_share(run: Run) -> None:
     _, out, _ = run(FILE, as_json=True, user="U0EVE")
     told = json.loads(out)
