@@ -95,10 +95,12 @@ def _secrets(
 def _passwords(database_url: str) -> list[str]:
     """Return the passwords in a database's address, as written and as the driver reads them.
 
-    SQLAlchemy takes all up to the `@`, where `urlsplit` would stop at a slash or raise; libpq takes one in the query.
+    SQLAlchemy takes all up to the first `@`, where `urlsplit` would stop at a slash or raise; whoever left one in the
+    password meant all up to the last. libpq takes one in the query.
     """
     found = [
         *re.findall(r"\A[\w+]+://[^:/]*:([^@]*)@", database_url),
+        *re.findall(r"\A[\w+]+://[^:/]*:(.*)@", database_url),
         *re.findall(r"[?&]password=([^&]*)", database_url),
     ]
     return [*dict.fromkeys([*found, *map(unquote, found), *map(unquote_plus, found)])]

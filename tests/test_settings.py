@@ -497,6 +497,11 @@ def test_a_policy_file_that_does_not_fit_has_a_sentence_for_each_reason(
             id="a database whose password looks like another part of the address",
         ),
         pytest.param(
+            changed(DATABASE_URL="postgresql+psycopg://bot:S3cr@tPart2@127.0.0.1:5/db"),
+            (BOT, APP, "S3cr", "S3cr@tPart2", TOKEN),
+            id="a database whose password holds the sign that ends it",
+        ),
+        pytest.param(
             changed(DATABASE_URL="postgresql+psycopg:///ledger?host=/tmp&password=pass-word"),
             (BOT, APP, "pass-word", TOKEN),
             id="a database with a password in the query",
