@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from bot.ops.named import HIDDEN, is_secret, without_named
-from bot.ops.written import BARE, ENCODED, core_of, pattern_of
+from bot.ops.written import BARE, ENCODED, core_of, is_word, pattern_of
 
 _SHORTEST = (
     6  # letters; a shorter secret would be found within words, and is hidden only where its name is
@@ -43,28 +43,44 @@ _HINTS = (
 )
 
 
+class _Known:
+    """A secret that is known by its value."""
+
+    def __init__(self, secret: str) -> None:
+        self.core = core_of(secret)
+        self._pattern = re.compile(pattern_of(secret))
+
+    def hidden_in(self, text: str) -> str:
+        return self._pattern.sub(HIDDEN, text) if self.core in text else text
+
+
 class Redactor:
     """Replaces what is or looks like a secret; `secrets` are those that are known."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         known = sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True)
-        self._known = [(core_of(secret), re.compile(pattern_of(secret))) for secret in known]
+        self._words = [_Known(secret) for secret in known if is_word(secret)]
+        self._others = [_Known(secret) for secret in known if not is_word(secret)]
 
     def suspects(self, text: str) -> bool:
         """Tell, fast, whether `text` may hold a secret; if not, cleaning would leave it as it is."""
         lowered = text.lower()
-        return any(core in text for core, _ in self._known) or any(h in lowered for h in _HINTS)
+        return any(secret.core in text for secret in (*self._others, *self._words)) or any(
+            h in lowered for h in _HINTS
+        )
 
     def clean(self, text: str) -> str:
         """Return `text` with every secret hidden."""
         if not self.suspects(text):
             return text
-        for core, pattern in self._known:
-            if core in text:
-                text = pattern.sub(HIDDEN, text)
+        for secret in self._others:
+            text = secret.hidden_in(text)
         for pattern in _SHAPES:
             text = pattern.sub(rf"\1{HIDDEN}", text)
-        return without_named(text)
+        text = without_named(text)
+        for secret in self._words:  # last, since one may be a name, such as “secret”
+            text = secret.hidden_in(text)
+        return text
 
     def clean_fact(self, name: str, value: object) -> object:
         """Return a value with every secret hidden: all of it where its name says that it is one."""

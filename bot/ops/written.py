@@ -8,6 +8,18 @@ ENCODED = (
 BARE = r"(?:[^\s\"'<>&,;)}\]\\]|\\+(?![\"'\\]))+"  # a backslash before a quote belongs to the quote
 QUOTE = rf"(?:\\*[\"']|{ENCODED}22)"
 
+_WORD = re.compile(r"(?:[A-Za-z][a-z]*|[A-Z]+|[0-9]+)\Z")
+_LONGEST_WORD = 15  # letters
+_BEFORE_WORD = (  # no letter and no digit, but for those of an escape
+    r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[abfnrtv0])|"
+    r"(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
+)
+
+
+def is_word(secret: str) -> bool:
+    """Tell whether a secret could be a part of other words, as a password like “postgres” is."""
+    return len(secret) <= _LONGEST_WORD and _WORD.match(secret) is not None
+
 
 def core_of(secret: str) -> str:
     """Return the longest part of a secret that is written the same everywhere."""
@@ -15,7 +27,9 @@ def core_of(secret: str) -> str:
 
 
 def pattern_of(secret: str) -> str:
-    """Return a pattern for a secret as JSON, Python and addresses write it, however often."""
+    """Return a pattern for a secret as JSON, Python and addresses write it, however often; for a word, where it stands alone."""
+    if is_word(secret):
+        return rf"{_BEFORE_WORD}{secret}(?![A-Za-z0-9])"
     return "".join(map(_shape_of, re.findall(r"\\+|[^\\]", secret, re.DOTALL)))
 
 
