@@ -5,7 +5,9 @@ import re
 ENCODED = (
     r"%(?:25)*"  # what begins an escape of an address, also where the address stands in another one
 )
-BARE = r"(?:[^\s\"'<>&,;)}\]\\]|\\+(?![\"'\\]))+"  # a backslash before a quote belongs to the quote
+# A backslash before a quote belongs to the quote.
+BARE_SIGN = r"(?:[^\s\"'<>&,;)}\]\\]|\\+(?![\"'\\]))"
+BARE = f"{BARE_SIGN}+"
 QUOTE = rf"(?:\\*[\"']|{ENCODED}22)"
 
 _WORD = re.compile(r"(?:[A-Za-z][a-z]*|[A-Z]+|[0-9]+)\Z")

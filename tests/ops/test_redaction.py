@@ -101,6 +101,65 @@ SECRETS: dict[str, tuple[str, str]] = {
         "[(b'authorization', b'Bearer abc')]",
         "[(b'authorization', b'Bearer [hidden]')]",
     ),
+    "token-in-a-list": (
+        '{"access_token": ["a", "b]"], "expires_in": ["7200"]}',
+        '{"access_token": [hidden], "expires_in": ["7200"]}',
+    ),
+    "token-in-a-list-of-many-lines": (
+        '{"access_token": [\n  "abc"\n], "a": 1}',
+        '{"access_token": [hidden], "a": 1}',
+    ),
+    "token-in-a-list-in-json-within-json": (
+        r'"{\"access_token\": [\"abc\"], \"a\": 1}"',
+        r'"{\"access_token\": [hidden], \"a\": 1}"',
+    ),
+    "token-in-a-list-that-is-cut-off": ("{'token': ['abc', 'd", "{'token': [hidden]"),
+    "token-in-a-tuple": (
+        "{'access_token': ('abc',), 'a': 1}",
+        "{'access_token': [hidden], 'a': 1}",
+    ),
+    "token-in-a-table": (
+        "{'access_token': {'value': ['abc']}, 'a': 1}",
+        "{'access_token': [hidden], 'a': 1}",
+    ),
+    "token-in-an-object": (
+        "Kept(token=Token('abc', [7200]), a=1)",
+        "Kept(token=[hidden], a=1)",
+    ),
+    "token-in-a-line-of-source": (
+        "    token = ask(\n            ^^^^\nKeyError: 'a'",
+        "    token = [hidden]\n            ^^^^\nKeyError: 'a'",
+    ),
+    "header-in-a-list-of-its-values": (
+        "{'authorization': ['Basic dXNl'], 'host': ['a']}",
+        "{'authorization': [hidden], 'host': ['a']}",
+    ),
+    "header-with-a-list": ("Authorization: ['Basic dXNl'] sent", "Authorization: [hidden]"),
+    "name-and-value": (
+        '{"name": "access_token", "value": "abc"}',
+        '{"name": "access_token", "value": "[hidden]"}',
+    ),
+    "name-and-value-of-a-word": (
+        "{'name': 'token',\n 'value': 'abc'}",
+        "{'name': 'token',\n 'value': '[hidden]'}",
+    ),
+    "pair": ("[('ticket', 'abc'), ('a', 'b')]", "[('ticket', '[hidden]'), ('a', 'b')]"),
+    "pair-of-bytes": ("(b'x-api-key', b'abc')", "(b'x-api-key', b'[hidden]')"),
+    "pair-in-json": ('[["password", "abc"]]', '[["password", "[hidden]"]]'),
+    "pair-with-a-comma-behind": ("('password', 'abc',)", "('password', '[hidden]',)"),
+    "header-with-another-scheme": ("Authorization: ApiKey abc", "Authorization: [hidden]"),
+    "header-with-a-digest": (
+        'Authorization: Digest username="a", response="b", qop=auth\nHost: a',
+        "Authorization: [hidden]\nHost: a",
+    ),
+    "header-with-a-digest-in-json": (
+        r'{"sent": "Authorization: Digest a=\"b\", c=\"d\"\r\nHost: e", "f": 1}',
+        r'{"sent": "Authorization: [hidden]\r\nHost: e", "f": 1}',
+    ),
+    "header-in-a-command": (
+        "curl -H 'Authorization: HMAC id:abc' https://a.example",
+        "curl -H 'Authorization: [hidden]' https://a.example",
+    ),
     "response-url-of-a-command": (
         "https://hooks.slack.com/commands/T1/22/AbC said 200",
         "https://hooks.slack.com/[hidden] said 200",
@@ -239,6 +298,8 @@ def test_what_is_clean_stays_as_it_is(line: str, expected: str) -> None:
         "access_token missing hint: [abc-1] rid: 686cabaf-0000005c-2e40eeb7",
         "{'token': None, 'secret': null, 'rid': '686cabaf-0000005c-2e40eeb7'}",
         '["ticket", "component", "secret", "token"]',
+        '["secret", "token", "ticket"] and {"token", "ticket"}',
+        "{'authorization': None, 'a': [1]}",
         "https://console.example/services/one and /commands/help",
         '{"token": {"kind": "component"}, "tokens": 3}',
         "secret",
@@ -384,6 +445,10 @@ WAYS: dict[str, Callable[[str, str], str]] = {
     "words": lambda name, value: f"{name}={value} was refused",
     "a header": lambda name, value: f"{{'Authorization': 'Bearer {value}', 'X-{name}': '{value}'}}",
     "parameters": lambda name, value: repr([(name, value), ("lang", "zh")]),
+    "parsed parameters": lambda name, value: repr({name: [value], "lang": ["zh"]}),
+    "tuple": lambda name, value: repr({name: (value,), "lang": "zh"}),
+    "table": lambda name, value: json.dumps([{"name": name, "value": value}, {"a": 1}]),
+    "lines": lambda name, value: json.dumps({name: [value, 1], "b": 2}, indent=2),
     "xml": lambda name, value: f"<{name}><![CDATA[{value}]]></{name}>",
 }
 NAMES = (
@@ -494,6 +559,16 @@ PIECES = (
     *("token='", 'token=\\"', "token: ", "token \t", "token\\", "authorization", "xox", "%25"),
     *("postgres://a:", "x://a:", "@", "%3a", "a%3a%2f%2fb%3a", "hooks.slack.com/", "commands/T1/"),
     *("token=[", "token={", "a:%2f%2fx:", "postgres:%2f%2fa:"),
+    *("token:(", "token=a(", "token:['", "access_token={", '"token",', "('token',", "('token','"),
+    *(
+        "[[",
+        '["token","',
+        '"token","value":',
+        "authorization:",
+        'authorization:="',
+        "authorization:\\",
+    ),
+    *('"token",\n', "token: [a", "('a-", "[hidden]", "token=[hidden]"),
     *("Bearer ", "Bearer%20", "Bearer+a1", "xoxd-%2", "x-api-key: "),
 )
 
