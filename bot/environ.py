@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from dotenv.parser import Original, parse_stream
 
+from bot.pasted import kind_of, may_be_shown, told
+
 
 def environment() -> dict[str, str]:
     """Return the process's environment on top of the `.env` in the working directory.
@@ -46,7 +48,7 @@ def _end(problems: Sequence[str]) -> NoReturn:
 
 
 class Reader:
-    """Reads single settings, and keeps a sentence for each that is wrong."""
+    """Reads single settings, and keeps a sentence for each that is wrong; none shows what may be a secret."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -77,7 +79,7 @@ class Reader:
         good = least <= value <= most and (value.is_integer() or not whole)
         if not good:
             kind = "a whole number" if whole else "a number"
-            self.problems.append(f"{name} is “{word}”. Set it to {kind} from {least} to {most}.")
+            self.problems.append(f"{name} {told(word)}. Set it to {kind} from {least} to {most}.")
         return value if good else default
 
     def choice(self, name: str, *known: str) -> str | None:
@@ -85,7 +87,7 @@ class Reader:
         word = self.text(name)
         found = next((choice for choice in known if word and choice.lower() == word.lower()), None)
         if word and not found:
-            self.problems.append(f"{name} is “{word}”. Set it to one of {', '.join(known)}.")
+            self.problems.append(f"{name} {told(word)}. Set it to one of {', '.join(known)}.")
         return found
 
     def url(self, name: str, default: str = "", instead: str = "") -> str:
@@ -114,8 +116,11 @@ class Reader:
         words = frozenset((self.text(name) or "").replace(",", " ").split())
         for word in sorted(words):
             if not pattern.fullmatch(word):
+                wrong = (
+                    f": “{word}” is not an id" if may_be_shown(word) else f" holds {kind_of(word)}"
+                )
                 self.problems.append(
-                    f"{name}: “{word}” is not an id. Use ids such as {example}, separated by commas."
+                    f"{name}{wrong}. Use ids such as {example}, separated by commas."
                 )
         return words
 
