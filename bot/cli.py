@@ -113,9 +113,10 @@ def _run() -> int:
     stop, reload = asyncio.Event(), asyncio.Event()
     at_first_signal(stop.set)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
-    settings = load(environment())
+    environ = environment()
+    settings = load(environ)
     if not isinstance(settings, Settings):
-        return _complain(settings)
+        return _complain(settings, read_parts(environ).secrets)
     # Imported here: a wrong setup need not wait for Slack's libraries to load.
     from bot.app import CannotStartError, running  # noqa: PLC0415
 
@@ -136,7 +137,7 @@ def _run() -> int:
     try:
         asyncio.run(serve())
     except CannotStartError as error:
-        _complain([*map(Redactor(settings.secrets()).clean, error.problems)])  # a driver's words
+        _complain(error.problems, settings.secrets())
         return _WRONG_SETUP if error.wrong_setup else _FAILED
     finally:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -167,8 +168,9 @@ def _drop_what_nobody_reads() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _complain(problems: Sequence[str]) -> int:
-    for problem in problems:
+def _complain(problems: Sequence[str], secrets: Sequence[str]) -> int:
+    """Print what is wrong; a driver may have said a secret, or somebody may have put one into the policy file."""
+    for problem in map(Redactor(secrets).clean, problems):
         print(problem, file=sys.stderr)
     return _WRONG_SETUP
 
@@ -202,7 +204,7 @@ def _audit(given: argparse.Namespace) -> int:
             else:
                 write_rows(chain([first], rows), given.format)
     except CannotOpenError as error:
-        return _complain([Redactor(read_parts(environ).secrets()).clean(str(error))])
+        return _complain([str(error)], read_parts(environ).secrets)
     return _FINE
 
 

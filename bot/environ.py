@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from dotenv.parser import Original, parse_stream
 
+from bot.pasted import kind_of, may_be_shown, told
 from bot.problem import Problem
 
 
@@ -48,7 +49,7 @@ def _end(problems: Sequence[str]) -> NoReturn:
 
 
 class Reader:
-    """Reads single settings, and keeps a sentence for each that is wrong."""
+    """Reads single settings, and keeps a sentence for each that is wrong; none shows what may be a secret."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -80,7 +81,7 @@ class Reader:
         if not good:
             kind = "a whole number" if whole else "a number"
             fix = f"Set it to {kind} from {least} to {most}."
-            self.problems.append(Problem(f"{name} is “{word}”", fix))
+            self.problems.append(Problem(f"{name} {told(word)}", fix))
         return value if good else default
 
     def choice(self, name: str, *known: str) -> str | None:
@@ -89,7 +90,7 @@ class Reader:
         found = next((choice for choice in known if word and choice.lower() == word.lower()), None)
         if word and not found:
             fix = f"Set it to one of {', '.join(known)}."
-            self.problems.append(Problem(f"{name} is “{word}”", fix))
+            self.problems.append(Problem(f"{name} {told(word)}", fix))
         return found
 
     def url(self, name: str, default: str = "", instead: str = "") -> str:
@@ -118,8 +119,11 @@ class Reader:
         words = frozenset((self.text(name) or "").replace(",", " ").split())
         for word in sorted(words):
             if not pattern.fullmatch(word):
+                wrong = (
+                    f": “{word}” is not an id" if may_be_shown(word) else f" holds {kind_of(word)}"
+                )
                 fix = f"Use ids such as {example}, separated by commas."
-                self.problems.append(Problem(f"{name}: “{word}” is not an id", fix))
+                self.problems.append(Problem(f"{name}{wrong}", fix))
         return words
 
 

@@ -1,7 +1,7 @@
 """Read the environment into Settings, or into one sentence for each thing wrong: the setting and the fix."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, unquote_plus
@@ -9,6 +9,7 @@ from urllib.parse import unquote, unquote_plus
 from bot.command import is_appid
 from bot.environ import Reader
 from bot.language import Language, language_of
+from bot.pasted import belongs, told
 from bot.policy import Policy
 from bot.policy.file import Tested
 from bot.policy_settings import Content, file_of, read_content, read_rules
@@ -53,6 +54,12 @@ NAMES = (
     "LOG_FORMAT",
     "SHUTDOWN_GRACE",
 )
+_SECRETS = (
+    *("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
+    *("WECHAT_AUTHORIZER_ACCESS_TOKEN", "WECHAT_AUTHORIZER_REFRESH_TOKEN"),
+    *("WECHAT_TOKEN_SERVER_AUTHORIZATION", "WECHAT_COMPONENT_APPSECRET", "WECHAT_MESSAGE_TOKEN"),
+    *("WECHAT_ENCODING_AES_KEY", "WECHAT_ENCODING_AES_KEY_PREVIOUS", "TOKEN_ENCRYPTION_KEY"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +100,23 @@ def _secrets(
     return tuple(filter(None, [*of_slack, *_passwords(database_url), *of_tokens]))
 
 
+def _pasted(read: Reader) -> Iterator[str]:
+    """Yield what the settings for secrets hold, if it is no appid, and what looks like a secret in any other."""
+    for name in NAMES:
+        value = read.text(name)
+        if value and not is_appid(value) and (name in _SECRETS or belongs(value)):
+            yield value
+
+
 def _passwords(database_url: str) -> list[str]:
     """Return the passwords in a database's address, as written and as the driver reads them.
 
-    SQLAlchemy takes all up to the `@`, where `urlsplit` would stop at a slash or raise; libpq takes one in the query.
+    SQLAlchemy takes all up to the first `@`, where `urlsplit` would stop at a slash or raise; whoever left one in the
+    password meant all up to the last. libpq takes one in the query.
     """
     found = [
         *re.findall(r"\A[\w+]+://[^:/]*:([^@]*)@", database_url),
+        *re.findall(r"\A[\w+]+://[^:/]*:(.*)@", database_url),
         *re.findall(r"[?&]password=([^&]*)", database_url),
     ]
     return [*dict.fromkeys([*found, *map(unquote, found), *map(unquote_plus, found)])]
@@ -128,10 +145,8 @@ class Parts:
     listener: Address | None
     problems: tuple[str, ...]
     whole: Settings | None
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return every secret in the parts that can be used."""
-        return _secrets(self.slack, self.tokens, self.database_url)
+    secrets: tuple[str, ...] = field(repr=False)
+    """Every secret, also of what cannot be used, and what looks like one in a setting for something else."""
 
 
 def load(environ: Mapping[str, str]) -> Settings | list[str]:
@@ -143,14 +158,14 @@ def load(environ: Mapping[str, str]) -> Settings | list[str]:
 def read_parts(environ: Mapping[str, str]) -> Parts:
     """Return what of the settings can be used, and what is wrong with the rest."""
     read = Reader(environ)
-    default_owner = _default_owner(read)
     slack = read_slack(read)
     before = len(read.problems)
+    default_owner = _default_owner(read)
     tokens = read_tokens(read, default_owner)
     usable = tokens if len(read.problems) == before else None
     policy_file = file_of(read)
     tested = read_rules(read, policy_file, default_owner)
-    if tested and tokens:
+    if tested and tokens and (default_owner or not read.text("WECHAT_AUTHORIZER_APPID")):
         check_owners(read, tested.policy, tokens)
     database_url = read.text("DATABASE_URL") or DEFAULT_DATABASE
     before = len(read.problems)
@@ -186,7 +201,8 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             port_is_set,
         )
     problems = tuple(read.problems)
-    return Parts(slack, usable, tested, database_url, safe_url, listener, problems, whole)
+    secrets = (*_secrets(slack, tokens, database_url), *_pasted(read))
+    return Parts(slack, usable, tested, database_url, safe_url, listener, problems, whole, secrets)
 
 
 def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list[str]:
@@ -210,7 +226,8 @@ def _language(read: Reader) -> Language:
 
 def _default_owner(read: Reader) -> str | None:
     appid = read.text("WECHAT_AUTHORIZER_APPID")
-    if appid and not is_appid(appid):
-        found = f"WECHAT_AUTHORIZER_APPID is “{appid}”, which is not an appid"
-        read.problems.append(Problem(found, "Set it to wx and 16 digits or letters a to f."))
-    return appid
+    if appid is None or is_appid(appid):
+        return appid
+    found = f"WECHAT_AUTHORIZER_APPID {told(appid)}, which is not an appid"
+    read.problems.append(Problem(found, "Set it to wx and 16 digits or letters a to f."))
+    return None

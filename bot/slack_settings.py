@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from bot.environ import Reader
+from bot.pasted import kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,12 @@ def read_slack(read: Reader) -> SlackSettings | None:
         )
     elif not bot.startswith(("xoxb-", "xoxe.xoxb-")):
         read.problems.append(
-            f"SLACK_BOT_TOKEN holds {_kind(bot)}. Put the bot token (xoxb-…) there; it is on your "
+            f"SLACK_BOT_TOKEN holds {kind_of(bot)}. Put the bot token (xoxb-…) there; it is on your "
             "Slack app's page “OAuth & Permissions”."
         )
     if app and not app.startswith("xapp-"):
         read.problems.append(
-            f"SLACK_APP_TOKEN holds {_kind(app)}. Put the app-level token (xapp-…) there; it is on your "
+            f"SLACK_APP_TOKEN holds {kind_of(app)}. Put the app-level token (xapp-…) there; it is on your "
             "Slack app's page “Basic Information”."
         )
     if not app and not secret:
@@ -45,17 +46,10 @@ def read_slack(read: Reader) -> SlackSettings | None:
         )
     if secret and secret.startswith(("xox", "xapp-")):
         read.problems.append(
-            f"SLACK_SIGNING_SECRET holds {_kind(secret)}. Copy the signing secret from your Slack app's "
+            f"SLACK_SIGNING_SECRET holds {kind_of(secret)}. Copy the signing secret from your Slack app's "
             "page “Basic Information”."
         )
     before = len(read.problems)
     api_url = read.url("SLACK_API_URL", "https://slack.com/api/").rstrip("/") + "/"
     safe = len(read.problems) == before
     return SlackSettings(bot, app, secret, api_url) if bot and safe else None
-
-
-def _kind(token: str) -> str:
-    kinds = {"xoxb-": "a bot token", "xoxp-": "a user token", "xapp-": "an app-level token"}
-    return next(
-        (kind for start, kind in kinds.items() if token.startswith(start)), "something else"
-    )

@@ -86,9 +86,9 @@ def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:
         read.problems.append(f"{' and '.join(found)} are set together. Keep one of them.")
     match found[:1]:
         case ["WECHAT_COMPONENT_APPID"]:
-            return _platform(read, owner)
+            return _platform(read)
         case ["WECHAT_TOKEN_SERVER_URL"]:
-            return _token_server(read, owner)
+            return _token_server(read)
         case ["WECHAT_AUTHORIZER_ACCESS_TOKEN"]:
             return _fixed(read, owner)
         case _:
@@ -101,36 +101,30 @@ def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:
 
 
 def _fixed(read: Reader, owner: str | None) -> FixedTokenSettings:
-    if not owner:
-        read.problems.append(
-            "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid that WECHAT_AUTHORIZER_ACCESS_TOKEN "
-            "belongs to."
-        )
+    _need_owner(read, "that WECHAT_AUTHORIZER_ACCESS_TOKEN belongs to")
+    _refuse_appid(read, "WECHAT_AUTHORIZER_ACCESS_TOKEN")
     return FixedTokenSettings(owner or "", read.text("WECHAT_AUTHORIZER_ACCESS_TOKEN") or "")
 
 
-def _token_server(read: Reader, owner: str | None) -> TokenServerSettings:
+def _token_server(read: Reader) -> TokenServerSettings:
     server = read.url("WECHAT_TOKEN_SERVER_URL", instead=_INSTEAD)
-    if "{appid}" not in server and not owner:
-        read.problems.append(
-            "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid whose token the token server "
-            "gives, or put {appid} into WECHAT_TOKEN_SERVER_URL."
-        )
+    if "{appid}" not in server:
+        into = "put {appid} into WECHAT_TOKEN_SERVER_URL"
+        _need_owner(read, f"whose token the token server gives, or {into}")
     return TokenServerSettings(server, read.header("WECHAT_TOKEN_SERVER_AUTHORIZATION"))
 
 
-def _platform(read: Reader, owner: str | None) -> PlatformSettings:
+def _platform(read: Reader) -> PlatformSettings:
     appid = read.text("WECHAT_COMPONENT_APPID") or ""
     if not is_appid(appid):
         read.problems.append(
             "WECHAT_COMPONENT_APPID is not an appid. Copy the platform's AppID from open.weixin.qq.com."
         )
+    _refuse_appid(read, "WECHAT_COMPONENT_APPSECRET")
     seed = read.text("WECHAT_AUTHORIZER_REFRESH_TOKEN")
-    if seed and not owner:
-        read.problems.append(
-            "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid that WECHAT_AUTHORIZER_REFRESH_TOKEN "
-            "belongs to."
-        )
+    if seed:
+        _need_owner(read, "that WECHAT_AUTHORIZER_REFRESH_TOKEN belongs to")
+        _refuse_appid(read, "WECHAT_AUTHORIZER_REFRESH_TOKEN")
     return PlatformSettings(
         appid,
         _needed(read, "WECHAT_COMPONENT_APPSECRET", "AppSecret"),
@@ -148,6 +142,20 @@ def _needed(read: Reader, name: str, there: str) -> str:
             f"{name} is missing. Copy the platform's {there} from open.weixin.qq.com."
         )
     return value or ""
+
+
+def _need_owner(read: Reader, which: str) -> None:
+    """Note that the default owner is missing; a wrong one is a problem already."""
+    if not read.text("WECHAT_AUTHORIZER_APPID"):
+        read.problems.append(f"WECHAT_AUTHORIZER_APPID is missing. Set it to the appid {which}.")
+
+
+def _refuse_appid(read: Reader, name: str) -> None:
+    """Note that an appid stands where a secret belongs, as where two settings are swapped."""
+    if is_appid(read.text(name) or ""):
+        read.problems.append(
+            f"{name} holds an appid. Put the secret there that goes with the appid."
+        )
 
 
 def _encoding_aes_keys(read: Reader) -> tuple[str, ...]:

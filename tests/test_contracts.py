@@ -214,8 +214,8 @@ def _code(text: str) -> list[str]:
 
 
 PURE = {
-    *("click", "command", "guidance", "language", "link", "messages", "outcome", "policy"),
-    *("problem", "request", "ruling"),
+    *("click", "command", "guidance", "language", "link", "messages", "outcome", "pasted"),
+    *("policy", "problem", "request", "ruling"),
 }
 FLOORS = (
     {"__init__", *PURE},

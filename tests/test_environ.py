@@ -177,6 +177,30 @@ def test_a_choice_is_read_whatever_its_case(word: str, expected: str | None) -> 
     assert read.problems == []
 
 
+@pytest.mark.parametrize(
+    ("word", "held"),
+    [
+        ("xoxb-1-AbC", "a bot token"),
+        ("xoxe.xoxb-1-MzA", "a bot token"),
+        ("xoxp-1", "a user token"),
+        ("xoxe-1-My0x", "another token of Slack"),
+        ("xapp-1-A2-3-def", "an app-level token"),
+        ("0123456789abcdef" * 2, "an AppSecret or a signing secret"),
+        ("54_SECRETTOKEN-1", "a WeChat token"),
+        ("refreshtoken@@@a", "a refresh token of WeChat"),
+        ("correct horse battery", "something else"),
+    ],
+)
+def test_what_may_be_a_secret_is_named_and_not_shown(word: str, held: str) -> None:
+    read = Reader({"X": word})
+    read.number("X", 7, 1, 60)
+    read.choice("X", "text", "json")
+    read.ids("X", re.compile("U[0-9]"), "U7")
+    assert {problem.partition(". ")[0] for problem in read.problems} == {f"X holds {held}"} | (
+        {f"X: “{part}” is not an id" for part in word.split()} if " " in word else set()
+    )
+
+
 def test_another_choice_is_a_problem_that_names_the_possible_ones() -> None:
     read = Reader({"X": "xml"})
     assert read.choice("X", "text", "json") is None

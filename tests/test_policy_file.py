@@ -223,6 +223,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         f"rule 1, groups, 1: “U1X” {NO_GROUP}",
     ),
     "a star among the groups": (RULE + 'groups = ["*"]\n', f"rule 1, groups, 1: “*” {NO_GROUP}"),
+    "a test about everyone, which would say nothing of those whom rules name": (
+        RULE + f'[[test]]\nuser = "*"\nappid = "{A}"\nenv = "prod-1"\nexpect = "deny"\n',
+        f"test 1, user: “*” {NO_USER}",
+    ),
     "a channel by name": (
         RULE + 'channels = ["#ops"]\n',
         f"rule 1, channels, 1: “#ops” {NO_CHANNEL}",

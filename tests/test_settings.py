@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from bot.language import Language
+from bot.ops.redaction import Redactor
 from bot.policy import Allow, Ask, Deny, Effect, Owner, Person, Policy, Rule, decide, owner_of
-from bot.settings import NAMES, Settings, load
+from bot.settings import NAMES, Settings, load, read_parts
 from bot.slack_settings import SlackSettings
 from bot.token_settings import FixedTokenSettings, TokenServerSettings
 
@@ -304,6 +305,47 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
             )
         ],
     ),
+    "a token for an owner": (
+        changed(WECHAT_AUTHORIZER_APPID=TOKEN),
+        [
+            (
+                "WECHAT_AUTHORIZER_APPID holds a WeChat token, which is not an appid. "
+                "Set it to wx and 16 digits or letters a to f."
+            )
+        ],
+    ),
+    "an owner for a token": (
+        changed(WECHAT_AUTHORIZER_ACCESS_TOKEN=A),
+        [
+            (
+                "WECHAT_AUTHORIZER_ACCESS_TOKEN holds an appid. "
+                "Put the secret there that goes with the appid."
+            )
+        ],
+    ),
+    "appids for the platform's secrets": (
+        by_platform(WECHAT_COMPONENT_APPSECRET=A, WECHAT_AUTHORIZER_REFRESH_TOKEN=A),
+        [
+            f"{name} holds an appid. Put the secret there that goes with the appid."
+            for name in ("WECHAT_COMPONENT_APPSECRET", "WECHAT_AUTHORIZER_REFRESH_TOKEN")
+        ],
+    ),
+    "secrets everywhere": (
+        by_server(EACH, WECHAT_AUTHORIZER_APPID="0123456789abcdef" * 2)
+        | {"PORT": BOT, "LOG_LEVEL": APP, "SHARE_ENV_ALLOWED_USERS": f"U1X,{BOT}"},
+        [
+            (
+                "WECHAT_AUTHORIZER_APPID holds an AppSecret or a signing secret, which is not an appid. "
+                "Set it to wx and 16 digits or letters a to f."
+            ),
+            (
+                "SHARE_ENV_ALLOWED_USERS holds a bot token. "
+                "Use ids such as U012ABCDEF, separated by commas."
+            ),
+            "PORT holds a bot token. Set it to a whole number from 1 to 65535.",
+            "LOG_LEVEL holds an app-level token. Set it to one of DEBUG, INFO, WARNING, ERROR.",
+        ],
+    ),
     "no token": (changed(WECHAT_AUTHORIZER_ACCESS_TOKEN=""), [NO_TOKEN]),
     "nobody who may": (without_people(), [NOBODY]),
     "channels and nobody who may": (without_people(SHARE_ENV_ALLOWED_CHANNELS="C1X"), [NOBODY]),
@@ -401,6 +443,30 @@ def test_each_thing_wrong_has_one_sentence_with_the_fix(
     assert load(environ) == problems
 
 
+@pytest.mark.parametrize(("environ", "problems"), PROBLEMS.values(), ids=list(PROBLEMS))
+def test_no_sentence_looks_as_if_it_held_a_secret(
+    environ: dict[str, str], problems: list[str]
+) -> None:
+    clean = Redactor(read_parts(environ).secrets).clean
+    assert [*map(clean, problems)] == problems
+
+
+def test_the_secrets_of_what_cannot_be_used_are_known_too_and_an_appid_is_none() -> None:
+    given = by_platform(
+        SLACK_BOT_TOKEN="",
+        SLACK_API_URL="http://slack.example",
+        SLACK_SIGNING_SECRET=SIGNING,
+        WECHAT_AUTHORIZER_ACCESS_TOKEN=A,
+        WECHAT_TOKEN_SERVER_AUTHORIZATION=HEADER,
+        POLICY_FILE="54_pasted-here",
+        DATABASE_URL="postgresql://bot:pass-phrase@[",
+    )
+    known = read_parts(given).secrets
+    expected = (APP, SIGNING, HEADER, *PLATFORM_SECRETS, "54_pasted-here", "pass-phrase")
+    assert set(expected) <= set(known)
+    assert A not in known
+
+
 IN_FILE: dict[str, tuple[dict[str, str], bytes, list[str]]] = {
     "settings for people besides the file": (
         GOOD,
@@ -495,6 +561,11 @@ def test_a_policy_file_that_does_not_fit_has_a_sentence_for_each_reason(
             changed(DATABASE_URL="postgresql+psycopg://bot:a/b#c?d[e@db.example/ledger"),
             (BOT, APP, "a/b#c?d[e", TOKEN),
             id="a database whose password looks like another part of the address",
+        ),
+        pytest.param(
+            changed(DATABASE_URL="postgresql+psycopg://bot:S3cr@tPart2@127.0.0.1:5/db"),
+            (BOT, APP, "S3cr", "S3cr@tPart2", TOKEN),
+            id="a database whose password holds the sign that ends it",
         ),
         pytest.param(
             changed(DATABASE_URL="postgresql+psycopg:///ledger?host=/tmp&password=pass-word"),

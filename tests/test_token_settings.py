@@ -75,8 +75,12 @@ NO_FERNET_KEY = (
 )
 
 
+def reader_of(environ: Mapping[str, str], owner: str | None) -> Reader:
+    return Reader({"WECHAT_AUTHORIZER_APPID": owner or ""} | dict(environ))
+
+
 def read(environ: Mapping[str, str], owner: str | None = A) -> TokenSettings:
-    reader = Reader(environ)
+    reader = reader_of(environ, owner)
     tokens = read_tokens(reader, owner)
     assert reader.problems == []
     assert tokens is not None
@@ -84,7 +88,7 @@ def read(environ: Mapping[str, str], owner: str | None = A) -> TokenSettings:
 
 
 def problems(environ: Mapping[str, str], owner: str | None = A) -> list[str]:
-    reader = Reader(environ)
+    reader = reader_of(environ, owner)
     read_tokens(reader, owner)
     return reader.problems
 

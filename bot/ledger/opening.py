@@ -90,6 +90,11 @@ def open_database(url: str) -> Opened:
 
 def parse(url: str) -> URL:
     """Return the parts of a database's address; raises CannotOpenError."""
+    if url.startswith("postgres") and url.count("@") > 1:
+        # The driver would take the rest of the password for the host's name, and say it.
+        raise CannotOpenError(
+            "DATABASE_URL has more than one @. Write %40 for the @ in the password, and keep the one before the host."
+        )
     try:
         parsed = make_url(url)
     except (SQLAlchemyError, ValueError) as error:

@@ -1,22 +1,17 @@
 """Check the settings: each that is missing or wrong, which kinds of token they hold, and which two are swapped."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from itertools import combinations
 
 from bot.environ import Reader
 from bot.ops.check import Finding, ok, warning, wrong, wrong_by
+from bot.pasted import belongs
 from bot.settings import NAMES, Parts
 from bot.token_settings import FixedTokenSettings, TokenServerSettings, TokenSettings
 
 _NAME = "settings"
-_KINDS = (
-    (re.compile(r"xoxb-|xoxe\.xoxb-"), "SLACK_BOT_TOKEN"),
-    (re.compile(r"xapp-"), "SLACK_APP_TOKEN"),
-    (re.compile(r"[0-9a-f]{32}\Z"), "SLACK_SIGNING_SECRET"),
-)
 _ROTATES = "xoxe."
 _OURS = ("SLACK_", "WECHAT_", "SHARE_ENV_")
 _CLOSE = 0.85  # of 1, which is the same
@@ -49,23 +44,21 @@ def _wrong(environ: Mapping[str, str], problems: tuple[str, ...]) -> Iterator[Fi
     swapped = _swapped(environ)
     for one, other in swapped:
         yield wrong(_NAME, f"{one} and {other} are swapped", "Exchange the two values.")
-    named = {f"{name} holds" for pair in swapped for name in pair}
+    named = {f"{name} {word}" for pair in swapped for name in pair for word in ("holds ", "is ")}
     for problem in problems:
         if not problem.startswith(tuple(named)):
             yield wrong_by(_NAME, problem)
 
 
 def _swapped(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the pairs of Slack's settings of which each holds what belongs into the other."""
+    """Return the pairs of settings of which each holds what belongs into the other."""
     read = Reader(environ)
-    values = {name: read.text(name) or "" for _, name in _KINDS}
-    belongs = {name: _setting_for(value) for name, value in values.items()}
-    pairs = combinations(values, 2)
-    return [(a, b) for a, b in pairs if belongs[a] == b and belongs[b] == a]
-
-
-def _setting_for(value: str) -> str | None:
-    return next((name for kind, name in _KINDS if kind.match(value)), None)
+    astray = {
+        name: settings
+        for name in NAMES
+        if (settings := belongs(read.text(name) or "")) and name not in settings
+    }
+    return [(a, b) for a, b in combinations(astray, 2) if b in astray[a] and a in astray[b]]
 
 
 def _held(parts: Parts) -> str:

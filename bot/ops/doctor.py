@@ -18,14 +18,13 @@ from bot.ops.check_slack import check_slack
 from bot.ops.check_wechat import check_wechat, reader
 from bot.ops.findings import tell
 from bot.ops.heard import Heard, session
+from bot.ops.redaction import Redactor
 from bot.ops.slack_answers import SlackAnswers, ask_slack
 from bot.settings import Parts, read_parts
 from bot.token_settings import PlatformSettings
 from bot.wechat.client import http_client
 
 _INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
-_HIDDEN = "[hidden]"
-_SHORTEST = 6  # letters of a secret that is looked for
 
 
 def doctor(environ: Mapping[str, str], *, as_json: bool) -> bool:
@@ -57,7 +56,8 @@ async def examine(environ: Mapping[str, str], nature: Nature | None = None) -> l
         *_surely("clock", lambda: [check_clock(parts, heard.ahead)]),
         *_surely("proxies", lambda: check_proxies(environ)),
     ]
-    return [_clean(finding, parts.secrets()) for finding in findings]
+    clean = Redactor(parts.secrets).clean  # a server or a driver may have said one
+    return [_clean(finding, clean) for finding in findings]
 
 
 async def _ledger(parts: Parts) -> Looked:
@@ -123,10 +123,6 @@ def _broken(name: str, error: Exception) -> Finding:
     return wrong(name, f"this check itself failed ({type(error).__name__})", fix)
 
 
-def _clean(finding: Finding, secrets: Iterable[str]) -> Finding:
-    """Hide every secret of the settings, should a server or a driver have said it."""
-    found = finding.found
-    # Shorter ones would be found within words; no server tells one.
-    for secret in sorted((s for s in secrets if len(s) >= _SHORTEST), key=len, reverse=True):
-        found = found.replace(secret, _HIDDEN)
-    return replace(finding, found=found)
+def _clean(finding: Finding, clean: Callable[[str], str]) -> Finding:
+    fix = finding.fix and clean(finding.fix)
+    return replace(finding, found=clean(finding.found), fix=fix)

@@ -28,6 +28,8 @@ def policy(
 
     0 is fine, 1 something is wrong, 2 a question that is none, or no policy.
     """
+    if file is not None and not file.strip():
+        return _complain(["FILE is empty. Name the policy file, or leave FILE out."])
     question = read_question(asked) if asked else None
     if isinstance(question, list):
         return _complain(question)
@@ -38,8 +40,10 @@ def policy(
     if tested is None and (path is None or not _is_there(path)):
         return _complain(read.problems)
     findings = [*examine(str(path) if path else None, tested, read.problems)]
-    if question is None or tested is None:
+    if question is None:
         return _FINE if tell(findings, as_json=as_json) else _WRONG
+    if tested is None:
+        return _no_answer(findings, as_json=as_json)
     return _answer(tested.policy, question, findings, as_json=as_json)
 
 
@@ -94,16 +98,36 @@ def _answer(
     reasoned = (
         Reasoning(rules, question.ask())
         if isinstance(question, Question)
-        else Rights(rules, question.person())
+        else Rights(rules, question.person(), question.channel)
     )
-    bad = [finding for finding in findings if finding.level == "wrong"]
+    bad = _bad(findings)
     if as_json:
-        facts = {**reasoned.facts(), "wrong": [finding.found for finding in bad]}
-        print(json.dumps(facts, ensure_ascii=False, indent=2))
+        _print_json({**reasoned.facts(), **_wrong_facts(bad)})
     else:
         tell(bad, as_json=False)
         print(*reasoned.lines(), sep="\n", flush=True)
     return _WRONG if bad else _FINE
+
+
+def _no_answer(findings: Sequence[Finding], *, as_json: bool) -> int:
+    """Print why the policy cannot be asked; with JSON as one object, as an answer is."""
+    if as_json:
+        _print_json(_wrong_facts(_bad(findings)))
+    else:
+        tell(findings, as_json=False)
+    return _WRONG
+
+
+def _bad(findings: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.level == "wrong"]
+
+
+def _wrong_facts(bad: Sequence[Finding]) -> dict[str, object]:
+    return {"wrong": [finding.found for finding in bad]}
+
+
+def _print_json(facts: Mapping[str, object]) -> None:
+    print(json.dumps(facts, ensure_ascii=False, indent=2))
 
 
 def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:

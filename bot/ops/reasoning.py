@@ -111,29 +111,41 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What one person may share, wherever they ask."""
+    """What one person may share: in one channel, or wherever they ask."""
 
     policy: Policy
     person: Person
+    channel: str | None
+
+    @property
+    def known(self) -> tuple[Rule, ...]:
+        """The rules that let the person share something there."""
+        return self._rights(self.person)
 
     @property
     def perhaps(self) -> tuple[Rule, ...]:
-        """The rules that let the person share something if they are in a group; none where groups were named."""
-        known = rights(self.policy, self.person)
+        """The rules that do so if the person is in a group; none where groups were named."""
         if self.person.groups:
             return ()
         all_groups = replace(self.person, groups=self.policy.groups)
-        return tuple(rule for rule in rights(self.policy, all_groups) if rule not in known)
+        return tuple(rule for rule in self._rights(all_groups) if rule not in self.known)
+
+    def _rights(self, person: Person) -> tuple[Rule, ...]:
+        everywhere = rights(self.policy, person)
+        if self.channel is None:
+            return everywhere
+        return tuple(r for r in everywhere if not r.channels or self.channel in r.channels)
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each rule that lets the person share something, or who can grant it."""
-        words, known = tongues(Language.ENGLISH).channel, rights(self.policy, self.person)
+        words, known = tongues(Language.ENGLISH).channel, self.known
+        there = f" in {self.channel}" if self.channel else ""
         if known:
-            yield f"{_who(self.person)} may share:"
+            yield f"{_who(self.person)} may share{there}:"
             yield from (f"  • {_plain(right(words, rule))}" for rule in known)
         else:
             whom = _plain(contact(words, self.policy))
-            yield f"{_who(self.person)} may not share any env. Who can grant it: {whom}."
+            yield f"{_who(self.person)} may not share any env{there}. Who can grant it: {whom}."
         if self.perhaps:
             yield _NO_GROUPS
         for rule in self.perhaps:
@@ -146,7 +158,8 @@ class Rights:
         """Return the same as JSON has it."""
         return {
             **_person_facts(self.person),
-            "rights": [_rule_facts(rule) for rule in rights(self.policy, self.person)],
+            "channel": self.channel,
+            "rights": [_rule_facts(rule) for rule in self.known],
             "if": [{"groups": sorted(rule.groups), **_rule_facts(rule)} for rule in self.perhaps],
             "contact": self.policy.contact,
         }

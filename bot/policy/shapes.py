@@ -18,10 +18,14 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def _user(word: str) -> str:
-    if word != ANYONE and not USER_ID.fullmatch(word):
+    if not USER_ID.fullmatch(word):
         fix = "Copy it from the person's Slack profile: U…."
         raise ValueError(f"{quoted(word)} is not a user id", fix)
     return word
+
+
+def _user_or_anyone(word: str) -> str:
+    return word if word == ANYONE else _user(word)
 
 
 def _group(word: str) -> str:
@@ -61,6 +65,7 @@ def _duration(word: object) -> timedelta:
 
 
 UserId = Annotated[str, AfterValidator(_user)]
+UserIdOrAnyone = Annotated[str, AfterValidator(_user_or_anyone)]
 GroupId = Annotated[str, AfterValidator(_group)]
 ChannelId = Annotated[str, AfterValidator(_channel)]
 AppId = Annotated[str, AfterValidator(_appid)]
@@ -77,7 +82,7 @@ class Entry(BaseModel):
 class ApproversEntry(Entry):
     """The approvers of a rule."""
 
-    users: list[UserId] = []
+    users: list[UserIdOrAnyone] = []
     groups: list[GroupId] = []
     channel: ChannelId
     expires: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=24)
@@ -87,7 +92,7 @@ class RuleEntry(Entry):
     """A `[[rule]]`."""
 
     name: str | None = None
-    users: list[UserId] | None = None
+    users: list[UserIdOrAnyone] | None = None
     groups: list[GroupId] | None = None
     channels: Annotated[list[ChannelId], Field(min_length=1)] | None = None
     appids: Annotated[list[Glob], Field(min_length=1)] = [ANYONE]
@@ -107,7 +112,7 @@ class OwnerEntry(Entry):
 
 
 class Asker(Entry):
-    """Who asks, and where; the groups are those that hold them."""
+    """Who asks, and where: one person, never everyone; the groups are those that hold them."""
 
     user: UserId
     groups: list[GroupId] = []

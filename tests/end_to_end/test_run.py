@@ -185,3 +185,14 @@ async def test_a_dotenv_file_in_the_working_directory_is_read(
     async with bot({}, tmp_path):
         ack = await slack.command("U0REQUESTER", "C0RELEASES", "whoami")
         assert "a full member of this workspace" in str(ack.payload)
+
+
+async def test_what_is_said_of_a_wrong_setup_shows_no_secret(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ |= {"WECHAT_AUTHORIZER_APPID": "54_SECRETTOKEN-1", "POLICY_FILE": "54_SECRETTOKEN-1"}
+    code, out, err = await finished(environ, tmp_path, "run")
+    assert (code, out) == (2, "")
+    assert "WECHAT_AUTHORIZER_APPID holds a WeChat token, which is not an appid. Set it to" in err
+    assert "The policy file “[hidden]” cannot be read: " in err
+    assert "SECRETTOKEN" not in err

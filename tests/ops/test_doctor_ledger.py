@@ -45,6 +45,7 @@ async def test_a_ledger_that_is_not_there_yet_is_no_mistake_and_is_not_made(
         ("sqlite:////dev", "/dev is no file"),
         (f"sqlite:////{LONG}", f"/{LONG}: File name too long"),
         ("sqlite://", "it is in memory, and lost at each stop"),
+        ("postgresql+psycopg://bot:S3cr@tPart2@127.0.0.1:5/db", "DATABASE_URL has more than one @"),
         ("mysql://x", "DATABASE_URL names another database than SQLite or PostgreSQL"),
     ],
 )

@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import pytest
 
-from tests.ops.doctors import asked, level, one
+from bot.ops.doctor import examine
+from tests.conftest import free_port
+from tests.ops.doctors import asked, level, one, rule, with_policy
 
 
 async def test_good_settings_are_told_by_their_kinds(environ: dict[str, str]) -> None:
@@ -27,6 +31,39 @@ async def test_two_that_are_swapped_are_named(
     environ[one_setting], environ[other] = environ[other], environ[one_setting]
     found = await one(environ, "settings")
     assert (found.level, found.found) == ("wrong", f"{one_setting} and {other} are swapped")
+
+
+APPID, APPSECRET, TOKEN = "wx0123456789abcdef", "0123456789abcdef" * 2, "54_SECRETTOKEN-abc"
+
+
+@pytest.mark.parametrize(
+    ("one_setting", "other", "secret"),
+    [
+        ("WECHAT_AUTHORIZER_APPID", "WECHAT_AUTHORIZER_ACCESS_TOKEN", TOKEN),
+        ("WECHAT_COMPONENT_APPID", "WECHAT_COMPONENT_APPSECRET", APPSECRET),
+    ],
+)
+async def test_an_appid_and_its_secret_that_are_swapped_are_named_and_the_secret_is_not_shown(
+    environ: dict[str, str], tmp_path: Path, one_setting: str, other: str, secret: str
+) -> None:
+    del environ["WECHAT_TOKEN_SERVER_URL"]
+    owner = '[[owner]]\nappid = "wxaaaaaaaaaaaaaaaa"\nenvs = ["prod-*"]\n'
+    wrong = with_policy(environ, tmp_path, owner + rule()) | {one_setting: secret, other: APPID}
+    findings = await examine(wrong)
+    swapped, *others = [finding for finding in findings if finding.name == "settings"]
+    assert swapped.found == f"{one_setting} and {other} are swapped"
+    assert [f.found for f in others if f.found.startswith((one_setting, other))] == []
+    assert secret not in str(findings)
+
+
+@pytest.mark.parametrize("name", ["PORT", "HOST", "POLICY_FILE", "LOG_LEVEL", "WECHAT_API_URL"])
+@pytest.mark.parametrize("secret", ["xoxb-1-AbC-dEf", "xapp-1-A2-3-def", APPSECRET, TOKEN])
+async def test_a_secret_in_the_wrong_setting_is_shown_by_no_check(
+    environ: dict[str, str], name: str, secret: str
+) -> None:
+    findings = await examine(environ | {"PORT": str(free_port()), name: secret})
+    assert {finding.level for finding in findings} > {"wrong"}
+    assert secret not in str(findings)
 
 
 async def test_each_problem_is_a_line_with_its_fix(environ: dict[str, str]) -> None:

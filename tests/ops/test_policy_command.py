@@ -227,6 +227,12 @@ def test_a_file_that_is_named_takes_the_place_of_what_is_in_force(run: Run, tmp_
     assert (code, out.splitlines()[0]) == (0, "✅ policy-file: new.toml: rules: 1")
 
 
+@pytest.mark.parametrize("file", ["", " "])
+def test_a_file_without_a_name_is_refused_and_no_other_taken_for_it(run: Run, file: str) -> None:
+    said = "FILE is empty. Name the policy file, or leave FILE out.\n"
+    assert run(ALLOW, {"SHARE_ENV_ALLOWED_USERS": "U0BOB"}, file=file) == (2, "", said)
+
+
 def test_two_policies_at_once_are_wrong(run: Run) -> None:
     code, out, _ = run(ALLOW, {"SHARE_ENV_ALLOWED_USERS": "U0BOB"})
     assert code == 1
@@ -254,6 +260,10 @@ def test_without_any_policy_it_ends_with_2(run: Run, file: str | None) -> None:
     [
         ({"env": "prod-1"}, ["--user: it is missing. Add it.", "--appid: it is missing. Add it."]),
         ({"channel": "C0OPS"}, ["--user: it is missing. Add it."]),
+        (
+            {"user": "*"},
+            ["--user: “*” is not a user id. Copy it from the person's Slack profile: U…."],
+        ),
         ({"user": "U0ANN", "env": "prod-1"}, ["--appid: it is missing. Add it."]),
         ({"user": "U0ANN", "appid": A}, ["--env: it is missing. Add it."]),
         (
@@ -365,6 +375,27 @@ def test_without_appid_and_env_it_says_what_somebody_may_share(run: Run) -> None
     assert "If " not in out
     _, out, _ = run('contact = "Ann."\n' + ALLOW, user="U0EVE")
     assert out == "U0EVE may not share any env. Who can grant it: Ann.\n"
+
+
+def test_what_somebody_may_share_is_what_they_may_share_in_the_channel_that_is_named(
+    run: Run,
+) -> None:
+    elsewhere = FILE.replace('users = ["U0ANN"]', 'users = ["U0ANN"]\nchannels = ["C0CORE"]')
+    _, out, _ = run(elsewhere, user="U0ANN", channel="C0OPS")
+    assert lines(out)[:4] == [
+        "U0ANN may share in C0OPS:",
+        "• test-* (needs a confirmation), by rule “tests”",
+        "Who is in a group cannot be read here; --group says which ones hold the person.",
+        "If U0ANN is in S0OPS: prod-* in C0OPS, by rule “ops”",
+    ]
+    _, out, _ = run(elsewhere, user="U0ANN", channel="C0CORE")
+    assert "“core”" in out
+    assert "If " not in out
+    _, out, _ = run(elsewhere, as_json=True, user="U0ANN", channel="C0OTHERS")
+    told = json.loads(out)
+    assert (told["channel"], [rule["rule"] for rule in told["rights"]]) == ("C0OTHERS", ["tests"])
+    _, out, _ = run(ALLOW + 'channels = ["C0OPS"]\n', user="U0ANN", channel="C0OTHERS")
+    assert out.startswith("U0ANN may not share any env in C0OTHERS. Who can grant it: ")
 
 
 def test_an_answer_by_a_policy_that_the_bot_would_refuse_says_so_first(run: Run) -> None:
@@ -500,6 +531,15 @@ def test_json_has_the_answer(run: Run) -> None:
     }
     _, out, _ = run(FILE, as_json=True, **about("test-1"))
     assert json.loads(out)["decision"] == "confirm"
+
+
+@pytest.mark.parametrize("asked", [about("prod-1"), {"user": "U0ANN"}])
+def test_json_is_one_object_also_where_the_policy_cannot_be_asked(
+    run: Run, asked: dict[str, object]
+) -> None:
+    code, out, err = run("rule = 1", as_json=True, **asked)
+    assert (code, err) == (1, "")
+    assert json.loads(out) == {"wrong": ["policy.toml: rule: it must be a list"]}
 
 
 def test_json_has_what_somebody_may_share(run: Run) -> None:

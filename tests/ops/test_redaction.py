@@ -9,6 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bot.ops.redaction import Redactor
+from bot.ops.written import is_word
 
 BOT, APP = "xoxb-11-22-AbC", "xapp-1-A2-33-dEf"
 ROTATED, REFRESH = "xoxe.xoxb-1-MzA", "xoxe-1-My0x"
@@ -99,6 +100,65 @@ SECRETS: dict[str, tuple[str, str]] = {
     "header-in-a-list-of-bytes": (
         "[(b'authorization', b'Bearer abc')]",
         "[(b'authorization', b'Bearer [hidden]')]",
+    ),
+    "token-in-a-list": (
+        '{"access_token": ["a", "b]"], "expires_in": ["7200"]}',
+        '{"access_token": [hidden], "expires_in": ["7200"]}',
+    ),
+    "token-in-a-list-of-many-lines": (
+        '{"access_token": [\n  "abc"\n], "a": 1}',
+        '{"access_token": [hidden], "a": 1}',
+    ),
+    "token-in-a-list-in-json-within-json": (
+        r'"{\"access_token\": [\"abc\"], \"a\": 1}"',
+        r'"{\"access_token\": [hidden], \"a\": 1}"',
+    ),
+    "token-in-a-list-that-is-cut-off": ("{'token': ['abc', 'd", "{'token': [hidden]"),
+    "token-in-a-tuple": (
+        "{'access_token': ('abc',), 'a': 1}",
+        "{'access_token': [hidden], 'a': 1}",
+    ),
+    "token-in-a-table": (
+        "{'access_token': {'value': ['abc']}, 'a': 1}",
+        "{'access_token': [hidden], 'a': 1}",
+    ),
+    "token-in-an-object": (
+        "Kept(token=Token('abc', [7200]), a=1)",
+        "Kept(token=[hidden], a=1)",
+    ),
+    "token-in-a-line-of-source": (
+        "    token = ask(\n            ^^^^\nKeyError: 'a'",
+        "    token = [hidden]\n            ^^^^\nKeyError: 'a'",
+    ),
+    "header-in-a-list-of-its-values": (
+        "{'authorization': ['Basic dXNl'], 'host': ['a']}",
+        "{'authorization': [hidden], 'host': ['a']}",
+    ),
+    "header-with-a-list": ("Authorization: ['Basic dXNl'] sent", "Authorization: [hidden]"),
+    "name-and-value": (
+        '{"name": "access_token", "value": "abc"}',
+        '{"name": "access_token", "value": "[hidden]"}',
+    ),
+    "name-and-value-of-a-word": (
+        "{'name': 'token',\n 'value': 'abc'}",
+        "{'name': 'token',\n 'value': '[hidden]'}",
+    ),
+    "pair": ("[('ticket', 'abc'), ('a', 'b')]", "[('ticket', '[hidden]'), ('a', 'b')]"),
+    "pair-of-bytes": ("(b'x-api-key', b'abc')", "(b'x-api-key', b'[hidden]')"),
+    "pair-in-json": ('[["password", "abc"]]', '[["password", "[hidden]"]]'),
+    "pair-with-a-comma-behind": ("('password', 'abc',)", "('password', '[hidden]',)"),
+    "header-with-another-scheme": ("Authorization: ApiKey abc", "Authorization: [hidden]"),
+    "header-with-a-digest": (
+        'Authorization: Digest username="a", response="b", qop=auth\nHost: a',
+        "Authorization: [hidden]\nHost: a",
+    ),
+    "header-with-a-digest-in-json": (
+        r'{"sent": "Authorization: Digest a=\"b\", c=\"d\"\r\nHost: e", "f": 1}',
+        r'{"sent": "Authorization: [hidden]\r\nHost: e", "f": 1}',
+    ),
+    "header-in-a-command": (
+        "curl -H 'Authorization: HMAC id:abc' https://a.example",
+        "curl -H 'Authorization: [hidden]' https://a.example",
     ),
     "response-url-of-a-command": (
         "https://hooks.slack.com/commands/T1/22/AbC said 200",
@@ -238,6 +298,8 @@ def test_what_is_clean_stays_as_it_is(line: str, expected: str) -> None:
         "access_token missing hint: [abc-1] rid: 686cabaf-0000005c-2e40eeb7",
         "{'token': None, 'secret': null, 'rid': '686cabaf-0000005c-2e40eeb7'}",
         '["ticket", "component", "secret", "token"]',
+        '["secret", "token", "ticket"] and {"token", "ticket"}',
+        "{'authorization': None, 'a': [1]}",
         "https://console.example/services/one and /commands/help",
         '{"token": {"kind": "component"}, "tokens": 3}',
         "secret",
@@ -254,8 +316,8 @@ def test_what_is_no_secret_is_left_alone(redactor: Redactor, line: str) -> None:
     [
         pytest.param((KNOWN,), f"a {KNOWN}, b", "a [hidden], b", id="with a blank"),
         pytest.param(("a.c+def",), "a.c+def abc+def", "[hidden] abc+def", id="with odd letters"),
-        pytest.param(("abcdef", "abcdefgh"), "abcdefgh", "[hidden]", id="the longest first"),
-        pytest.param(("abcdef",), "abcdefabcdef", "[hidden][hidden]", id="twice"),
+        pytest.param(("abcde1", "abcde1fg"), "abcde1fg", "[hidden]", id="the longest first"),
+        pytest.param(("abcde1",), "abcde1abcde1", "[hidden][hidden]", id="twice"),
         pytest.param(("密钥密钥密钥",), "密钥密钥密钥", "[hidden]", id="in any script"),
         pytest.param(
             ("密钥密钥密钥",), json.dumps("密钥密钥密钥"), '"[hidden]"', id="in JSON's escapes"
@@ -292,9 +354,38 @@ def test_a_known_secret_of_any_shape_is_hidden(
     assert Redactor(secrets).clean(line) == expected
 
 
+WORD = "postgres"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('{"database": "postgresql"}', '{"database": "postgresql"}'),
+        ("postgresql+psycopg and Postgres", "postgresql+psycopg and Postgres"),
+        ("role “postgres” is refused", "role “[hidden]” is refused"),
+        ("bot_postgres, postgres_1", "bot_[hidden], [hidden]_1"),
+        ("a=postgres&b=1 postgres.", "a=[hidden]&b=1 [hidden]."),
+        ("?to=a%3Dpostgres%26b", "?to=a%3D[hidden]%26b"),
+        (r'"a\npostgres\tb" b\'\x00postgres\' "\u0026postgres"', None),
+        ("口令postgres错误", "口令[hidden]错误"),
+        (f"postgresql://bot:{WORD}@h/db", "postgresql://bot:[hidden]@h/db"),
+    ],
+)
+def test_a_known_secret_that_is_a_word_is_hidden_where_it_stands_alone(
+    line: str, expected: str | None
+) -> None:
+    # Within another word, what is missing would give it away.
+    expected = expected or line.replace(WORD, "[hidden]")
+    assert Redactor((WORD,)).clean(line) == expected
+
+
+def test_a_known_secret_that_is_another_ones_name_does_not_hide_the_name() -> None:
+    assert Redactor(("secret",)).clean("client_secret=abc") == "client_[hidden]=[hidden]"
+
+
 # A bracket could make a new secret of "[hidden]" and what stands beside it; no token has one.
 LETTERS = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="[]")
-SHAPES = st.text(LETTERS, min_size=8, max_size=40)
+SHAPES = st.text(LETTERS, min_size=8, max_size=40).filter(lambda text: not is_word(text))
 # Nor does one end with a backslash, which could as well belong to the quote behind it.
 PRINTABLE = st.text(
     st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="[]"),
@@ -354,6 +445,10 @@ WAYS: dict[str, Callable[[str, str], str]] = {
     "words": lambda name, value: f"{name}={value} was refused",
     "a header": lambda name, value: f"{{'Authorization': 'Bearer {value}', 'X-{name}': '{value}'}}",
     "parameters": lambda name, value: repr([(name, value), ("lang", "zh")]),
+    "parsed parameters": lambda name, value: repr({name: [value], "lang": ["zh"]}),
+    "tuple": lambda name, value: repr({name: (value,), "lang": "zh"}),
+    "table": lambda name, value: json.dumps([{"name": name, "value": value}, {"a": 1}]),
+    "lines": lambda name, value: json.dumps({name: [value, 1], "b": 2}, indent=2),
     "xml": lambda name, value: f"<{name}><![CDATA[{value}]]></{name}>",
 }
 NAMES = (
@@ -464,6 +559,16 @@ PIECES = (
     *("token='", 'token=\\"', "token: ", "token \t", "token\\", "authorization", "xox", "%25"),
     *("postgres://a:", "x://a:", "@", "%3a", "a%3a%2f%2fb%3a", "hooks.slack.com/", "commands/T1/"),
     *("token=[", "token={", "a:%2f%2fx:", "postgres:%2f%2fa:"),
+    *("token:(", "token=a(", "token:['", "access_token={", '"token",', "('token',", "('token','"),
+    *(
+        "[[",
+        '["token","',
+        '"token","value":',
+        "authorization:",
+        'authorization:="',
+        "authorization:\\",
+    ),
+    *('"token",\n', "token: [a", "('a-", "[hidden]", "token=[hidden]"),
     *("Bearer ", "Bearer%20", "Bearer+a1", "xoxd-%2", "x-api-key: "),
 )
 
