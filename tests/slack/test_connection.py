@@ -29,7 +29,7 @@ from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, served, soon, 
 from tests.languages import ENGLISH
 
 SOON = 0.05
-ONE_TRY = 0.3
+ONE_TRY = 1.0
 OPEN = "apps.connections.open"
 TELLS_NOBODY = Observers()
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
@@ -191,7 +191,7 @@ async def connected(
         slack.world.app_token,
         url,
         check_every=SOON,
-        ping_every=SOON,
+        ping_every=1.0,
         one_try=ONE_TRY,
         observers=observers,
     )
@@ -395,7 +395,7 @@ async def test_two_farewells_while_slack_is_slow_end_with_one_connection(
     async with connected(slack, client) as socket:
         assert await answers(slack)
         asked, before = calls_of(slack, OPEN), socket._client.current_session  # noqa: SLF001  # public there
-        slack.fail(OPEN, Hangs(0.5))
+        slack.fail(OPEN, Hangs(ONE_TRY + 0.5))
         await slack.disconnect("warning")
         await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
         await slack.disconnect("warning")
