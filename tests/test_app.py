@@ -62,9 +62,7 @@ async def nothing_left(slack: LocalSlack) -> AsyncIterator[None]:
     before = tasks_of_the_bot()
     yield
     await slack.until(lambda slack: slack.connections == 0)
-    for _ in range(5):  # for cancelled tasks to come to their end
-        await asyncio.sleep(0)
-    assert tasks_of_the_bot() == before
+    await soon(lambda: tasks_of_the_bot() == before)  # what is cancelled takes some turns
     gc.collect()  # an unclosed session or socket warns now, and a warning is an error
 
 
@@ -280,7 +278,7 @@ async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_st
             await slack.command(REQUESTER, RELEASES, ASK)
             await wechat.until(lambda wechat: bool(wechat.calls))
             began = asyncio.get_running_loop().time()
-        assert asyncio.get_running_loop().time() - began < 2
+        assert asyncio.get_running_loop().time() - began < 10
     assert replies(slack) == []
     assert not ended(slack)
     assert rows(database, "SELECT state, holder, fence FROM requests") == [("placed", None, 1)]
@@ -341,7 +339,7 @@ async def test_a_ledger_that_is_down_does_not_hold_the_stop(
             rows(database, "ALTER TABLE requests RENAME TO elsewhere")
             await slack.until(ended)
             began = asyncio.get_running_loop().time()
-        assert asyncio.get_running_loop().time() - began < 2
+        assert asyncio.get_running_loop().time() - began < 10
     rows(database, "ALTER TABLE elsewhere RENAME TO requests")
     assert len(states(database)) == 1
     async with running(settings_of(environ), nature):
@@ -377,7 +375,7 @@ async def test_commands_during_the_stop_are_told_so(
     if mode == "http":
         environ = over_http(slack, environ, port)
         slack.request_url = f"http://127.0.0.1:{port}{PATH}"
-    wechat.next(Hang(0.5, after_effect=True))
+    wechat.next(Hang(1.5, after_effect=True))
     stop = asyncio.Event()
 
     async def run() -> None:

@@ -169,7 +169,7 @@ async def test_how_it_ended_stays_however_late_slack_takes_who_decided(scene: Sc
 async def test_the_approvers_see_how_it_ended(scene: Scene, code: int | None, says: str) -> None:
     if code == -1:
         scene.wechat.next(*[Hang(30)] * 5)
-        scene.environ["WECHAT_TIMEOUT"] = "0.1"
+        scene.environ["WECHAT_TIMEOUT"] = "0.5"
     elif code:
         scene.wechat.next(Code(code))
     async with scene.bot(APPROVE):
@@ -416,7 +416,7 @@ async def test_who_comes_after_a_decision_is_told_of_it(
 
 
 async def test_who_comes_while_wechat_is_asked_is_told_who_approved(scene: Scene) -> None:
-    scene.wechat.next(Hang(0.5, after_effect=True))
+    scene.wechat.next(Hang(1.5, after_effect=True))
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()

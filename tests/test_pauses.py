@@ -299,11 +299,11 @@ async def test_while_the_ledger_is_down_nothing_is_asked_that_is_not_recorded(
 async def stopped_in_the_midst(scene: Scene) -> tuple[list[str], list[str]]:
     """Stop a bot in the midst of a hundred, without any grace; return what had begun, and all that is left."""
     scene.environ["SHUTDOWN_GRACE"] = "0"
-    scene.wechat.latency = 0.2
+    scene.wechat.latency = 0.5
+    done = "SELECT 1 FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
     async with scene.bot(ALLOW):
         await scene.ask(line(100))
-        await soon(lambda: len(scene.wechat.calls) >= AT_ONCE)
-        await soon(lambda: scene.wechat.in_flight == AT_ONCE)
+        await soon(lambda: rows(scene.database, done) and scene.wechat.in_flight)
     await soon(lambda: scene.wechat.in_flight == 0)
     scene.wechat.latency = 0
     begun = [appid for (appid,) in rows(scene.database, f"{QUEUED} AND begun")]

@@ -455,7 +455,7 @@ async def test_a_file_that_cannot_be_read_in_time_is_refused_and_not_opened_agai
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
     answers = threading.Event()
-    stage.reloading = stage.anew(within=0.01)
+    stage.reloading = stage.anew(within=0.5)
     opened = list[bool]()
 
     def opening() -> None:

@@ -207,7 +207,7 @@ async def test_a_retry_asks_for_a_confirmation_where_the_rule_does(scene: Scene)
 async def test_a_retry_of_what_is_under_way_is_not_used_up(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
-        scene.wechat.next(Hang(0.5), Code(NO_HELP))
+        scene.wechat.next(Hang(1.5), Code(NO_HELP))
         await scene.ask()
         await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
         assert "already" in await scene.click(REQUESTER, answer, "retry")
@@ -369,7 +369,7 @@ async def test_sharing_again_asks_the_approvers(scene: Scene) -> None:
 async def test_of_two_clicks_to_share_again_the_second_is_told_of_the_first(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         shown = await shared_before(scene)
-        scene.wechat.next(Hang(0.5, after_effect=True))
+        scene.wechat.next(Hang(1.5, after_effect=True))
         await scene.click("U0SECOND", shown, "again")
         await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
         assert "already" in await scene.click("U0SECOND", shown, "again")

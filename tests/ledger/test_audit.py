@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from bot.guidance import all_guidance
 from bot.ledger import Ledger
@@ -159,16 +159,13 @@ async def test_deleting_a_great_many_does_not_keep_the_bot_waiting(
     database: Database, ledger: Ledger, engine: Engine
 ) -> None:
     events_at(database, *range(9000))
+    turns = list[object]()
+    event.listen(engine, "commit", turns.append)  # after each, a bot that runs has its own
     deleting = asyncio.create_task(asyncio.to_thread(delete_before, engine, moment(9000)))
-    waits = list[float]()
-    loop = asyncio.get_running_loop()
     while not deleting.done():
-        began = loop.time()
         await accepted(ledger)
-        waits.append(loop.time() - began)
     assert await deleting == (0, 9000)
-    assert len(waits) > 3
-    assert max(waits) < 1
+    assert len(turns) > 4
     assert set(database.kinds()) == {"accepted"}
 
 

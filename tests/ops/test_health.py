@@ -199,7 +199,7 @@ async def test_it_is_not_ready_without_slack_and_ready_again_afterwards(
 ) -> None:
     async with running(settings_of(listening), nature):
         await served.becomes(200, {})
-        slack.fail("apps.connections.open", Hangs(0.5))
+        slack.fail("apps.connections.open", Hangs(1.5))
         await slack.disconnect()
         await served.becomes(503, APART)
         assert await served.look("/healthz") == (200, {})
@@ -284,7 +284,7 @@ async def test_while_it_stops_it_is_not_ready_but_alive(
     slack: LocalSlack,
     wechat: LocalWeChat,
 ) -> None:
-    wechat.next(Hang(0.7, after_effect=True))
+    wechat.next(Hang(1.5, after_effect=True))
     going = asyncio.Event()
 
     async def run() -> None:

@@ -46,8 +46,18 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def slack(clock: Clock) -> AsyncIterator[LocalSlack]:
-    async with LocalSlack(seed(), clock, ack_timeout=0.2) as slack:
+def ack_timeout() -> float:
+    """Return longer than a busy machine takes to ack."""
+    return 10.0
+
+
+impatient = pytest.mark.parametrize("ack_timeout", [0.2])
+"""For a test in which Slack waits for an ack in vain."""
+
+
+@pytest.fixture
+async def slack(clock: Clock, ack_timeout: float) -> AsyncIterator[LocalSlack]:
+    async with LocalSlack(seed(), clock, ack_timeout=ack_timeout) as slack:
         yield slack
 
 

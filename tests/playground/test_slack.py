@@ -165,7 +165,7 @@ async def test_the_end_does_not_wait_for_a_call_that_hangs(
     await slack.until(lambda slack: len(slack.calls) == 1)
     begun = time.perf_counter()
     await slack.__aexit__(None, None, None)
-    assert time.perf_counter() - begun < 0.5
+    assert time.perf_counter() - begun < 1.5  # a server that is not woken waits for 2 s
     with pytest.raises(aiohttp.ClientError):
         await calling
 

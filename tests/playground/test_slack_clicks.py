@@ -18,6 +18,7 @@ from tests.playground.conftest import (
     buttons,
     error_of,
     home,
+    impatient,
     line,
     modal,
     option,
@@ -107,6 +108,7 @@ async def http_app(slack: LocalSlack, api: AsyncWebClient, clock: Clock) -> Asyn
     await loopback.stop()
 
 
+@impatient
 async def test_a_click_without_an_ack_is_one_that_timed_out(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:

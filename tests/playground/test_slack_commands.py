@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground.loopback import JsonObject
 from bot.playground.slack import LocalSlack
 from bot.playground.world import Channel
-from tests.playground.conftest import Clock
+from tests.playground.conftest import Clock, impatient
 
 RELEASES = "C0RELEASES"
 CLICK: JsonObject = {"type": "block_actions", "trigger_id": "1.2.mine"}
@@ -43,7 +43,7 @@ def acked_with(payload: dict[str, object]) -> Callable[[SocketModeRequest], Sock
 
 @pytest.fixture
 async def app(slack: LocalSlack, api: AsyncWebClient) -> AsyncIterator[App]:
-    client = SocketModeClient(app_token=slack.world.app_token, web_client=api, ping_interval=0.1)
+    client = SocketModeClient(app_token=slack.world.app_token, web_client=api, ping_interval=2.0)
     await client.connect()  # type: ignore[no-untyped-call]
     await slack.until(lambda slack: slack.connections == 1)
     yield App(client)
@@ -64,7 +64,6 @@ async def test_a_command_carries_what_slack_sends(slack: LocalSlack, app: App) -
     assert payload["command"] == "/share-env"
     assert payload["is_enterprise_install"] == "false"
     assert not {"enterprise_id", "thread_ts", "ts"} & payload.keys()
-    assert ack.seconds < 0.2
     assert (ack.payload, ack.error, slack.messages) == (None, None, [])
 
 
@@ -131,6 +130,7 @@ async def test_an_invalid_ack_is_a_violation_and_not_shown(
     assert "violation" in slack.transcript()
 
 
+@impatient
 async def test_without_an_ack_the_user_sees_a_timeout(slack: LocalSlack, app: App) -> None:
     app.answer = lambda _: None
     ack = await slack.command("U0REQUESTER", RELEASES, "")

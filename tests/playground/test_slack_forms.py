@@ -5,7 +5,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.slack import ImpossibleError, LocalSlack, View
-from tests.playground.conftest import App, a_trigger, asks, line, modal, option
+from tests.playground.conftest import App, a_trigger, asks, impatient, line, modal, option
 
 WHO = "U0SECOND"
 ENV = {"type": "static_select", "action_id": "env", "options": [option("prod"), option("test")]}
@@ -107,6 +107,7 @@ async def test_an_answer_that_slack_does_not_know_is_a_violation_and_the_form_st
     assert len(slack.violations) == 1
 
 
+@impatient
 async def test_without_an_ack_the_form_stays_as_it_was_filled_in(
     slack: LocalSlack, app: App, form: View
 ) -> None:

@@ -168,7 +168,7 @@ async def test_the_end_does_not_wait_for_a_hanging_answer(http: aiohttp.ClientSe
         calling = asyncio.create_task(share(http, wechat, wechat.issue(OWNER)))
         await wechat.until(lambda wechat: len(wechat.calls) == 1)
         begun = time.perf_counter()
-    assert time.perf_counter() - begun < 0.5
+    assert time.perf_counter() - begun < 1.5  # a server that is not woken waits for 2 s
     with pytest.raises(aiohttp.ClientError):
         await calling
 

@@ -30,7 +30,7 @@ from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, served, soon, 
 from tests.languages import ENGLISH
 
 SOON = 0.05
-ONE_TRY = 0.3
+ONE_TRY = 1.0
 OPEN = "apps.connections.open"
 TELLS_NOBODY = Observers()
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
@@ -194,7 +194,7 @@ async def connected(  # noqa: PLR0913, PLR0917  # what tests bring their own of
         slack.world.app_token,
         url,
         check_every=SOON,
-        ping_every=SOON,
+        ping_every=1.0,
         one_try=ONE_TRY,
         linger=linger,
         observers=observers,
@@ -532,7 +532,7 @@ async def test_two_farewells_while_slack_is_slow_end_with_one_connection(
     async with connected(slack, client) as socket:
         assert await answers(slack)
         asked = calls_of(slack, OPEN)
-        slack.fail(OPEN, Hangs(0.5))
+        slack.fail(OPEN, Hangs(ONE_TRY + 0.5))
         await slack.disconnect("warning")
         await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
         await slack.disconnect("warning")

@@ -72,7 +72,6 @@ async def test_the_ack_is_the_answer(slack: LocalSlack) -> None:
     [shown] = slack.messages
     assert (shown.via, shown.ephemeral_to, shown.text) == ("ack", REQUESTER, ANSWER.text)
     assert slack.violations == []
-    assert ack.seconds < 1
 
 
 @pytest.mark.usefixtures("use_case")

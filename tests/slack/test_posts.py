@@ -168,9 +168,10 @@ async def test_an_edit_is_repeated_as_needed(
     assert slack.parents(RELEASES)[0].text == (changed if edited else HELLO).text
 
 
-async def test_a_message_is_edited_a_second_after_its_last_edit_and_others_do_not_wait(
-    posts: Posts, sleep: Sleep
+async def test_a_message_is_edited_some_time_after_its_last_edit_and_others_do_not_wait(
+    posts: Posts, sleep: Sleep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bot.slack.posts._EDITS_APART", 60.0)
     one, other = [await posts.post(RELEASES, HELLO, mark) for mark in ("one", "other")]
     assert isinstance(one, Posted)
     assert isinstance(other, Posted)
@@ -179,10 +180,13 @@ async def test_a_message_is_edited_a_second_after_its_last_edit_and_others_do_no
     assert sleep.naps == []
     assert await posts.edit(one, HELLO)
     (nap,) = sleep.naps
-    assert 0 < nap <= 1
+    assert 0 < nap <= 60
 
 
-async def test_an_edit_that_was_cut_short_counts_as_one(posts: Posts, sleep: Sleep) -> None:
+async def test_an_edit_that_was_cut_short_counts_as_one(
+    posts: Posts, sleep: Sleep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.slack.posts._EDITS_APART", 60.0)
     at = await posts.post(RELEASES, HELLO, MARK)
     assert isinstance(at, Posted)
     editing = asyncio.create_task(posts.edit(at, HELLO))

@@ -162,9 +162,8 @@ async def test_the_answer_comes_at_once_and_a_code_is_tried_again_while_wechat_i
     wechat.platform.next("api_query_auth", *[Status(502)] * 6)
     async with serving(wechat, replica) as url:
         wechat.platform.callback = url
-        began = time.monotonic()
         assert await wechat.platform.push_updateauthorized(OTHER) == SUCCESS
-        assert time.monotonic() - began < 1
+        assert endpoints(wechat).count("query_auth") < 7
         await wechat.until(lambda _: endpoints(wechat).count("query_auth") == 7)
     async with asyncio.timeout(5):
         while (await replica.kept(OTHER)).value is None:  # noqa: ASYNC110  # it is kept by itself

@@ -15,7 +15,6 @@ from bot.playground.wechat import (
     Answer,
     Call,
     Code,
-    Drip,
     Drop,
     GzipBomb,
     Hang,
@@ -29,7 +28,7 @@ from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat, http_client
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, TokenSource
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Clock, Pauses, mute
 
-SHORT = 0.4  # seconds, half of which is for connecting; enough for this machine when it is busy
+SHORT = 1.0  # seconds, half of which is for connecting; enough for a busy machine
 
 Maker = Callable[..., WeChat]
 
@@ -293,7 +292,6 @@ async def test_a_try_in_doubt_leaves_a_doubt_that_only_a_yes_ends(
         (Drop(), Trouble.LOST, Unknown, 4),
         (Hang(0.01), Trouble.LOST, Unknown, 4),
         (Hang(60), Trouble.TIMEOUT, Unknown, 4),
-        (Drip(0.05), Trouble.TIMEOUT, Unknown, 4),
     ],
     ids=lambda value: repr(value)[:40] if isinstance(value, Answer) else "",
 )

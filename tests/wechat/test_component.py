@@ -9,7 +9,6 @@ from bot.link import Link
 from bot.playground.wechat import (
     Answer,
     Code,
-    Drip,
     Drop,
     GzipBomb,
     Hang,
@@ -146,7 +145,6 @@ FAILURES: list[tuple[Answer, Trouble]] = [
     (Huge(2_000_000), Trouble.NO_TOKEN_ANSWER),
     (GzipBomb(), Trouble.NO_TOKEN_ANSWER),
     (Hang(60), Trouble.NO_TOKEN_ANSWER),
-    (Drip(0.1), Trouble.NO_TOKEN_ANSWER),
 ]
 
 
@@ -157,7 +155,7 @@ async def test_what_is_no_answer_is_asked_for_twice_and_never_said_to_have_share
 ) -> None:
     link, call = CALLS[endpoint]
     wechat.platform.always(endpoint, failure)
-    got = await call(make(0.5 if isinstance(failure, Hang | Drip) else 3.0))
+    got = await call(make(1.0 if isinstance(failure, Hang) else 3.0))
     assert isinstance(got, NoToken)
     assert (got.guidance, got.link) == (for_trouble(trouble), link)
     assert not got.guidance.in_doubt

@@ -174,7 +174,7 @@ async def test_a_dead_platforms_token_is_renewed_for_an_exchange(
 async def under_way(replica: Replica, wechat: LocalWeChat) -> "asyncio.Task[str | NoToken]":
     """Begin the renewal of the owner's token, and return it when WeChat has made it and not yet answered."""
     await replica.chain.with_platform_token(_just)
-    wechat.platform.next("api_authorizer_token", Hang(1.0, after_effect=True))
+    wechat.platform.next("api_authorizer_token", Hang(1.5, after_effect=True))
     renewal = asyncio.create_task(replica.chain.token(OWNER))
     await wechat.until(lambda _: endpoints(wechat)[-1] == "authorizer_token")
     return renewal
@@ -210,8 +210,11 @@ async def test_a_renewal_under_way_does_not_bring_back_what_was_withdrawn(
 
 
 async def test_pushes_that_are_sent_again_to_the_letter_change_nothing(
-    replica: Replica, replicas: Replicas, wechat: LocalWeChat
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(
+        "bot.wechat.callback._IN_TIME", 4.0
+    )  # each is done with when it is answered
     platform, now = wechat.platform, time.time()
     of_owner = {"AuthorizerAppid": OTHER}
     pushes = [

@@ -142,10 +142,10 @@ async def test_one_owners_slow_reading_holds_up_no_other(
 
 async def test_fifty_requests_wait_for_a_hanging_server_together(server: Maker) -> None:
     async with mute() as hanging:
-        tokens = server(hanging.url, timeout=0.2)
+        tokens = server(hanging.url, timeout=1.0)
         began = time.perf_counter()
         got = await asyncio.gather(*(tokens.token(OWNER) for _ in range(50)))
-        assert time.perf_counter() - began < 5
+        assert time.perf_counter() - began < 30
     assert set(got) == {no_token(Trouble.TOKEN_SERVER_SLOW)}
 
 
@@ -229,7 +229,7 @@ async def test_each_way_to_fail_has_its_trouble(
     server: Maker, wechat: LocalWeChat, fault: Answer, trouble: Trouble
 ) -> None:
     wechat.next_token(fault)
-    timeout = 0.4 if trouble is Trouble.TOKEN_SERVER_SLOW else 5
+    timeout = 1.0 if trouble is Trouble.TOKEN_SERVER_SLOW else 5
     assert await server(timeout=timeout).token(OWNER) == no_token(trouble)
     assert len(wechat.token_calls) == 1
 

@@ -111,8 +111,8 @@ async def test_what_takes_too_long_is_late_even_if_it_never_falls_silent(
 ) -> None:
     wechat.next(fault)
     began = time.perf_counter()
-    assert await sent(http, wechat.url, seconds=0.4) is Trouble.TIMEOUT
-    assert time.perf_counter() - began < 5
+    assert await sent(http, wechat.url, seconds=1.0) is Trouble.TIMEOUT
+    assert time.perf_counter() - began < 30
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ async def test_a_port_that_speaks_no_tls_was_not_sent(
 async def test_a_port_that_says_nothing_at_all_to_tls_was_not_sent(http: httpx.AsyncClient) -> None:
     async with mute() as server:
         url = server.url.replace("http://", "https://")
-        assert await sent(http, url, seconds=0.4) is Trouble.NOT_SENT_CONNECT
+        assert await sent(http, url, seconds=2.0) is Trouble.NOT_SENT_CONNECT
 
 
 @pytest.mark.parametrize(
@@ -327,10 +327,12 @@ async def test_each_call_is_told_with_its_answer_and_without_its_secrets(
     told: list[tuple[str, str, float]] = []
     async with answers(wired) as wechat:
         call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")
-        await post(http, wechat.url, call, 0.5, read, lambda *heard: told.append(heard))
+        await post(
+            http, wechat.url, call, 5.0 if wired else 2.0, read, lambda *heard: told.append(heard)
+        )
     ((api, heard, seconds),) = told
     assert (api, heard) == ("shareenv", answer)
-    assert 0 < seconds < 5
+    assert 0 < seconds < 30
 
 
 async def test_a_call_that_nobody_waits_for_any_more_is_told_too(http: httpx.AsyncClient) -> None:

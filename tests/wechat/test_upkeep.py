@@ -66,7 +66,7 @@ async def test_meanwhile_whoever_needs_it_uses_the_token_that_is_still_good(
     replica = await two_owners(replicas, wechat, 0.5)
     old = await replica.token()
     replicas.later(LIFE * 0.95, OWNER)
-    wechat.platform.next("api_authorizer_token", Hang(0.5, after_effect=True))
+    wechat.platform.next("api_authorizer_token", Hang(1.5, after_effect=True))
     async with keeping(replica):
         await wechat.until(lambda wechat: bool(wechat.platform.calls))
         assert await replica.token() == old
