@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -88,7 +89,9 @@ class Bot:
     def send(self, sign: signal.Signals) -> None:
         """Send a signal, if it still runs."""
         if self._process and self._process.returncode is None:
-            self._process.send_signal(sign)
+            # Not send_signal(): that asks how the process ended, and then asyncio cannot learn it any more.
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, sign)
 
     async def end(self, sign: signal.Signals = signal.SIGKILL) -> int | None:
         """Send a signal and return the exit code."""
