@@ -91,7 +91,7 @@ async def with_a_slow_ledger(burning: Fire) -> str:
     """Let it take seconds to write a request down; what was refused does not happen after all."""
     let_hang(ledger(burning), "requests")
     told = await burning.answer()
-    await soon(lambda: rows(ledger(burning), "SELECT 1 FROM events WHERE kind = 'withdrawn'"))
+    await soon(lambda: rows(ledger(burning), "SELECT 1 FROM events WHERE kind = 'withdrawn'"), 60)
     assert rows(ledger(burning), OPEN) == []
     assert burning.wechat.calls == []
     rows(ledger(burning), "DROP TRIGGER slow")
