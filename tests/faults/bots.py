@@ -59,6 +59,11 @@ class Bot:
         assert self._process
         return self._process.pid
 
+    @property
+    def grace(self) -> float:
+        """Seconds that it has at a stop for what is under way: the default where nobody sets them."""
+        return float(self._environ.get("SHUTDOWN_GRACE", "10"))
+
     def logged(self, event: str) -> set[str]:
         """Return the ids of the requests that were logged with this event."""
         lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
