@@ -26,7 +26,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SECRET = seed().signing_secret
 LINE = "POST /slack/events HTTP/1.1"
 FORM = "application/x-www-form-urlencoded"
-LENGTH, TIME = "Content-Length", "X-Slack-Request-Timestamp"
+LENGTH = "Content-Length"
+TIME, SIGNATURE = "X-Slack-Request-Timestamp", "X-Slack-Signature"
 CROWD, FILES = 600, 512  # connections, and the files that the bot may open
 DRIPS = [b"x"] * 60
 
@@ -66,8 +67,8 @@ def signed(body: bytes | None = None, kind: str = FORM, age: int = 0) -> dict[st
     then, body = str(int(time()) - age), HELP if body is None else body
     return {
         "Content-Type": kind,
-        "X-Slack-Request-Timestamp": then,
-        "X-Slack-Signature": signature(SECRET, then, body.decode("latin-1")),
+        TIME: then,
+        SIGNATURE: signature(SECRET, then, body.decode("latin-1")),
     }
 
 
@@ -82,11 +83,16 @@ HELP = urlencode(
         "response_url": "http://127.0.0.1/commands/made-up",
     }
 ).encode()
-FORGED = {**signed(), "X-Slack-Signature": "v0=" + "0" * 64}
+NO_SIGNATURE_OF_SLACKS = "v0=" + "0" * 64
 UNSIGNED = {"Content-Type": FORM}
 CHUNKED = {"Transfer-Encoding": "chunked"}
 PIECES = [b"x" * (LONG // 64)] * 64
 CHUNKS = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in PIECES]
+
+
+def forged() -> dict[str, str]:
+    """Return headers of now, with which nothing is wrong but the signature."""
+    return {**signed(), SIGNATURE: NO_SIGNATURE_OF_SLACKS}
 
 
 def announced(length: int, body: bytes = b"") -> bytes:
@@ -96,13 +102,13 @@ def announced(length: int, body: bytes = b"") -> bytes:
 
 async def twice(post: Post) -> str:
     """Send a forged signature before the good one."""
-    forged = ("X-Slack-Signature", FORGED["X-Slack-Signature"])
-    return await post.say(request(LINE, [forged, *measured(signed(), HELP).items()], HELP))
+    first = (SIGNATURE, NO_SIGNATURE_OF_SLACKS)
+    return await post.say(request(LINE, [first, *measured(signed(), HELP).items()], HELP))
 
 
 async def piped(post: Post) -> str:
     """Send two requests, one behind the other, and the second of them forged."""
-    good, bad = (request(LINE, measured(h, HELP), HELP) for h in (signed(), FORGED))
+    good, bad = (request(LINE, measured(h, HELP), HELP) for h in (signed(), forged()))
     good = good.replace(b"Connection: close\r\n", b"")
     first, second = (await post.say(good + bad)).splitlines()
     return f"{first[:3]}, then {second}"
@@ -132,7 +138,7 @@ LATE, TOO_LONG = "408 its body came too slowly", "413 its body is longer than a 
 NOT_SLACKS = "400 the body is not what Slack sends"
 
 FIRES = rows_of(
-    ("a forged signature", NOT_SIGNED, lambda p: p.whole(FORGED)),
+    ("a forged signature", NOT_SIGNED, lambda p: p.whole(forged())),
     ("a forged signature before the good one", NOT_SIGNED, twice),
     ("a forged signature behind a good one", f"200, then {NOT_SIGNED}", piped),
     ("no signature", NOT_SIGNED, lambda p: p.whole(UNSIGNED)),
