@@ -42,7 +42,7 @@ class Pushing:
     def ticket(self, age: float = 0.0) -> Push:
         """Return a push, signed `age` seconds ago, of a ticket that is older than the one that the bot has."""
         more = {"ComponentVerifyTicket": "ticket@@@made-up"}
-        return pushed(self.burning.wechat, "component_verify_ticket", time() - 9, age=age, **more)
+        return pushed(self.burning.wechat, "component_verify_ticket", time() - 9, age, **more)
 
     def head(self, push: Push, headers: dict[str, str], method: str = "POST") -> bytes:
         """Return a push without its body."""

@@ -190,7 +190,7 @@ def endpoints(wechat: LocalWeChat) -> list[str]:
 
 
 def pushed(
-    wechat: LocalWeChat, info_type: str, created: float, *, age: float = 0.0, **more: str
+    wechat: LocalWeChat, info_type: str, created: float, age: float = 0.0, /, **more: str
 ) -> Push:
     """Return a push, signed `age` seconds ago, that tells of what happened at `created`."""
     platform = wechat.platform
