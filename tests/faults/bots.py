@@ -26,6 +26,9 @@ ROOT = Path(__file__).parent.parent.parent
 CHANNEL = "C0RELEASES"
 FINAL = ("✅", "❌", "❔")
 
+MADE_UP = "made-up"
+"""What every secret of the playground has in it, and nothing else."""
+
 
 def environ(slack: LocalSlack, wechat: LocalWeChat, database: str) -> dict[str, str]:
     """Return the environment of a bot beside these two servers."""
@@ -226,6 +229,18 @@ def assert_recorded_once(database: str, ids: set[str]) -> None:
             f"SELECT request FROM events WHERE kind = '{kind}' GROUP BY request HAVING count(*) > 1"  # noqa: S608  # the words above
         )
         assert rows(database, twice) == [], kind
+
+
+def assert_keeps_secrets(bot: Bot, slack: LocalSlack) -> None:
+    """Check that no secret is in a log line, or in a message, a modal or an App Home that people have before them."""
+    assert MADE_UP not in bot.log
+    assert "/commands/" not in bot.log, "a response_url"
+    assert "/actions/" not in bot.log, "likewise"
+    for person in slack.people:
+        for view in filter(None, (*slack.views(person), slack.home(person))):
+            assert MADE_UP not in str(view.blocks)
+    for message in slack.messages:
+        assert MADE_UP not in str(message)
 
 
 def request_of(ack: Ack) -> str | None:

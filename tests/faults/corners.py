@@ -10,7 +10,7 @@ from bot.playground.slack import Ack, LocalSlack, Message
 from bot.playground.slack_transcript import Change
 from bot.playground.stage import APPID
 from bot.playground.world import BOT, Channel, ChannelKind, Person
-from tests.faults.bots import request_of, rows
+from tests.faults.bots import assert_keeps_secrets, request_of, rows
 from tests.faults.fire import Fire, fire
 
 RULES = """
@@ -126,7 +126,7 @@ async def workspace(folder: Path, rules: str = RULES, **more: str) -> AsyncItera
         try:
             yield space
             assert SHARED in await space.corner().ask()
-            burning.keeps_secrets()
+            assert_keeps_secrets(burning.bot, burning.slack)
             assert burning.slack.violations == []
         finally:
             looking.cancel()

@@ -17,6 +17,7 @@ from tests.faults.bots import (
     Bot,
     Load,
     assert_answered_once,
+    assert_keeps_secrets,
     assert_recorded_once,
     env_of,
     environ,
@@ -125,6 +126,7 @@ async def starve(
         assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
         assert_answered_once(slack, load.taken)
         assert_recorded_once(database, load.taken)
+        assert_keeps_secrets(bot, slack)
 
 
 @pytest.mark.parametrize("longer", [0, 30], ids=["shortly", "until-all-are-answered"])

@@ -13,6 +13,7 @@ from tests.faults.bots import (
     Bot,
     Load,
     assert_answered_once,
+    assert_keeps_secrets,
     assert_recorded_once,
     env_of,
     environ,
@@ -57,6 +58,7 @@ async def test_what_was_accepted_outlives_a_server_that_is_stopped_and_started_u
         assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
         assert_answered_once(slack, load.taken)
         assert_recorded_once(database, load.taken)
+        assert_keeps_secrets(bot, slack)
 
 
 async def test_while_somebody_locks_its_tables_nothing_is_begun(
