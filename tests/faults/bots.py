@@ -21,6 +21,7 @@ from bot.playground.slack import Ack, LocalSlack, Message
 from bot.playground.slack_transcript import Change
 from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
 
 ROOT = Path(__file__).parent.parent.parent
 CHANNEL = "C0RELEASES"
@@ -39,6 +40,17 @@ def environ(slack: LocalSlack, wechat: LocalWeChat, database: str) -> dict[str, 
         "DATABASE_URL": database,
         "SHUTDOWN_GRACE": "10",
     }
+
+
+def over_http(port: int) -> dict[str, str]:
+    """Return the settings of a bot that hears Slack over HTTP, at `address_at(port)`."""
+    secret = seed().signing_secret
+    return {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
+
+
+def address_at(port: int) -> str:
+    """Return where Slack sends everything to a bot in HTTP mode."""
+    return f"http://127.0.0.1:{port}/slack/events"
 
 
 class Bot:
@@ -218,6 +230,19 @@ def rows(database: str, query: str) -> list[Any]:
     engine = create_engine(database, poolclass=NullPool)
     with engine.connect() as connection:
         return list(connection.scalars(text(query)))
+
+
+async def all_ended(database: str, within: float) -> None:
+    """Wait until all requests have ended, within some seconds."""
+    await until_none(database, "state <> 'ended'", within)
+
+
+async def until_none(database: str, where: str, within: float) -> None:
+    """Wait until there are no such requests, within some seconds."""
+    query = f"SELECT id FROM requests WHERE {where}"  # noqa: S608  # words of ours
+    async with asyncio.timeout(within):
+        while await asyncio.to_thread(rows, database, query):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)  # a database rings no bell
 
 
 def assert_recorded_once(database: str, ids: set[str]) -> None:

@@ -23,12 +23,11 @@ from tests.faults.bots import (
     environ,
     rows,
 )
-from tests.faults.table import Fault
+from tests.faults.table import NOT_BEGUN, Fault
 
 DISK = "8m"
 LEDGER = "ledger.db"
 
-NOT_BEGUN = "I could not write this down, so I did not begin. Nothing was done."
 FULL = Fault("The bot itself", "the disk is full", NOT_BEGUN)
 READ_ONLY = Fault("The bot itself", "the ledger turns read-only", NOT_BEGUN)
 FAULTS = (FULL, READ_ONLY)

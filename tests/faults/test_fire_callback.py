@@ -16,16 +16,14 @@ from bot.playground.wechat_push import Push
 from tests.conftest import free_port
 from tests.faults.chained import chained, let_all_tokens_die, renewed
 from tests.faults.fire import Fire
-from tests.faults.strangers import LONG, measured, request, said
-from tests.faults.table import Fault
+from tests.faults.strangers import CHUNKS, LONG, PIECES, measured, request, said
+from tests.faults.table import Fault, rows_of
 from tests.wechat.replicas import pushed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 XML = {"Content-Type": "text/xml"}
 LENGTH = "Content-Length"
-PIECES = [b"x" * (LONG // 64)] * 64
-CHUNKS = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in PIECES]
 DRIPS = [b"<"] * 60
 ENTITIES = (
     b"<!DOCTYPE x [<!ENTITY a 'made-up'><!ENTITY b '&a;&a;'>]><xml><Encrypt>&b;</Encrypt></xml>"
@@ -99,14 +97,10 @@ async def hang_up(post: Pushing) -> str:
     return await post.say(post.head(post.ticket(), {LENGTH: "999"}), b"<xml>", hangs_up=True)
 
 
-def rows_of(*told: tuple[str, str, Act]) -> dict[Fault, Act]:
-    """Return the rows, with what lights each of them."""
-    return {Fault("`/wechat/events`", what, words): act for what, words, act in told}
-
-
 NOT_XML, NOT_WECHATS = "400 not understood", "403 not understood"
 LATE, TOO_LONG = "408 not understood", "413 not understood"
-FIRES = rows_of(
+FIRES: dict[Fault, Act] = rows_of(
+    "`/wechat/events`",
     ("a forged signature", NOT_WECHATS, lambda p: p.whole(msg_signature="f" * 40)),
     ("no signature", NOT_WECHATS, lambda p: p.whole(msg_signature="")),
     ("another nonce", NOT_WECHATS, lambda p: p.whole(nonce="made-up")),

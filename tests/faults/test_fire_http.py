@@ -16,10 +16,10 @@ import pytest_asyncio
 from bot.playground.slack_requests import signature
 from bot.playground.world import seed
 from tests.conftest import free_port
-from tests.faults.bots import CHANNEL, request_of, rows
+from tests.faults.bots import CHANNEL, address_at, over_http, request_of, rows
 from tests.faults.fire import REQUESTER, Fire, fire
-from tests.faults.strangers import LONG, measured, request, said
-from tests.faults.table import Fault
+from tests.faults.strangers import CHUNKS, LONG, PIECES, measured, request, said
+from tests.faults.table import Fault, rows_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -86,8 +86,6 @@ HELP = urlencode(
 NO_SIGNATURE_OF_SLACKS = "v0=" + "0" * 64
 UNSIGNED = {"Content-Type": FORM}
 CHUNKED = {"Transfer-Encoding": "chunked"}
-PIECES = [b"x" * (LONG // 64)] * 64
-CHUNKS = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in PIECES]
 
 
 def forged() -> dict[str, str]:
@@ -128,16 +126,12 @@ def crowd(says: bytes) -> Act:
     return act
 
 
-def rows_of(*told: tuple[str, str, Act]) -> dict[Fault, Act]:
-    """Return the rows, with what lights each of them."""
-    return {Fault("HTTP mode", what, words): act for what, words, act in told}
-
-
 NOT_SIGNED = "401 no good signature"
 LATE, TOO_LONG = "408 its body came too slowly", "413 its body is longer than a mebibyte"
 NOT_SLACKS = "400 the body is not what Slack sends"
 
-FIRES = rows_of(
+FIRES: dict[Fault, Act] = rows_of(
+    "HTTP mode",
     ("a forged signature", NOT_SIGNED, lambda p: p.whole(forged())),
     ("a forged signature before the good one", NOT_SIGNED, twice),
     ("a forged signature behind a good one", f"200, then {NOT_SIGNED}", piped),
@@ -173,7 +167,8 @@ FIRES = rows_of(
     ("no HTTP at all", "400 Invalid method", lambda p: p.say(b"\0\xff made-up\r\n\r\n")),
     ("a head of 20,000 characters", "400 Got more than 8190 bytes", lambda p: p.whole(signed() | {"X-Long": "x" * 20_000})),
 )  # fmt: skip  # a line for each row
-FLOODS = rows_of(
+FLOODS: dict[Fault, Act] = rows_of(
+    "HTTP mode",
     (f"{CROWD} connections without a word", "200", crowd(b"")),
     (f"{CROWD} connections whose heads never end", "200", crowd(LINE.encode())),
     (f"{CROWD} connections whose bodies never come", "200", crowd(announced(999))),
@@ -185,10 +180,9 @@ FAULTS = (*FIRES, *FLOODS)
 async def post(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Post]:
     """Run a bot in HTTP mode."""
     port, folder = free_port(), tmp_path_factory.mktemp("http")
-    mode = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": SECRET, "PORT": str(port)}
-    async with fire(folder, **mode) as burning:
+    async with fire(folder, **over_http(port)) as burning:
         prlimit(burning.bot.pid, RLIMIT_NOFILE, (FILES, FILES))
-        burning.slack.request_url = f"http://127.0.0.1:{port}/slack/events"
+        burning.slack.request_url = address_at(port)
         yield Post(burning, port)
 
 

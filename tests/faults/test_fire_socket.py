@@ -17,8 +17,8 @@ from bot.playground.slack import (
     ServerError,
 )
 from bot.playground.slack import Fault as Trouble
-from tests.faults.corners import SHARED, Workspace, workspace
-from tests.faults.table import Fault
+from tests.faults.corners import Workspace, workspace
+from tests.faults.table import WORKED, Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -64,10 +64,10 @@ async def hold_the_handshake(slack: LocalSlack) -> None:
 def asking(what: str, trouble: Trouble) -> tuple[Fault, Event]:
     """Return what goes wrong as the bot asks for an address."""
     event = disconnect("refresh_requested", trouble)
-    return Fault("Socket Mode", f"`{OPEN}` after a disconnect: {what}", SHARED), event
+    return Fault("Socket Mode", f"`{OPEN}` after a disconnect: {what}", WORKED), event
 
 
-def ending(what: str, event: Event, told: str = SHARED) -> tuple[Fault, Event]:
+def ending(what: str, event: Event, told: str = WORKED) -> tuple[Fault, Event]:
     """Return how a connection ends."""
     return Fault("Socket Mode", what, told), event
 

@@ -21,11 +21,10 @@ from tests.faults.bots import (
 )
 from tests.faults.fire import fire
 from tests.faults.kills import survive
-from tests.faults.table import Fault
+from tests.faults.table import NOT_BEGUN, Fault
 
 KILLS = 30
 
-NOT_BEGUN = "I could not write this down, so I did not begin. Nothing was done."
 STOPPED = Fault("The bot itself", "PostgreSQL is stopped", NOT_BEGUN)
 LOCKED = Fault("The bot itself", "PostgreSQL's tables are locked", NOT_BEGUN)
 SLOW = Fault("The bot itself", "PostgreSQL takes seconds to write", NOT_BEGUN)
