@@ -6,6 +6,7 @@ import shutil
 import socket
 import sqlite3
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from itertools import count
@@ -284,10 +285,16 @@ def locked(database: Path) -> Iterator[None]:
 
 
 def let_hang(database: Path, table: str) -> None:
-    """Let each insert into a table take longer than anybody waits for it."""
-    numbers = "WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM n WHERE x < 20000000)"
-    slowly = f"SELECT count(*) FROM ({numbers} SELECT x FROM n)"  # noqa: S608  # likewise
+    """Let each insert into a table take some four seconds, on a fast machine too: longer than anybody waits for it."""
+    million, began = 1_000_000, time.thread_time()
+    rows(database, _count_to(million))
+    slowly = _count_to(round(4.0 * million / (time.thread_time() - began)))
     rows(database, f"CREATE TRIGGER slow BEFORE INSERT ON {table} BEGIN {slowly}; END")
+
+
+def _count_to(end: int) -> str:
+    numbers = f"WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM n WHERE x < {end})"  # noqa: S608  # words of ours
+    return f"SELECT count(*) FROM ({numbers} SELECT x FROM n)"  # noqa: S608  # likewise
 
 
 async def soon(condition: Callable[[], object], seconds: float = 10.0) -> None:

@@ -133,6 +133,11 @@ class LocalSlack(Forms, Shortcuts):
         """Let so many next connections wait for their handshake in vain."""
         self._sockets.silent += connections
 
+    @property
+    def sockets_to_silence(self) -> int:
+        """Return how many next connections will wait for their handshake in vain."""
+        return self._sockets.silent
+
     def drop_sockets(self) -> None:
         """Cut every connection without a frame."""
         self._sockets.drop()

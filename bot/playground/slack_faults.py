@@ -1,7 +1,7 @@
 """The ways in which a call of the stand-in Slack can be made to go wrong."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,7 +10,7 @@ from bot.playground.loopback import Json
 
 @dataclass(frozen=True, slots=True)
 class RateLimited:
-    """HTTP 429 with Retry-After, in seconds; nothing is done."""
+    """HTTP 429 with Retry-After, in seconds; nothing is done, and to call again before they are over is a violation."""
 
     retry_after: int
 
@@ -58,11 +58,23 @@ class Answers:
 Fault: TypeAlias = RateLimited | ServerError | Dropped | Hangs | Refuses | Answers
 
 
-class Waiting:
-    """The faults that wait for their calls, by method; each meets one call."""
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    only: Mapping[str, str]
+    until: float
 
-    def __init__(self) -> None:
+
+class Waiting:
+    """The faults that wait for their calls, by method; each meets one call.
+
+    `violated` is told of each call that Slack had asked to come later; `clock` returns seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float], violated: Callable[[str], None]) -> None:
         self._waiting: defaultdict[str, list[tuple[Fault, Mapping[str, str]]]] = defaultdict(list)
+        self._limits: defaultdict[str, list[_Limit]] = defaultdict(list)
+        self._clock = clock
+        self._violated = violated
 
     def add(self, method: str, faults: tuple[Fault, ...], only: Mapping[str, str]) -> None:
         """Let the next calls of a method go wrong, or the next with these arguments."""
@@ -70,9 +82,18 @@ class Waiting:
 
     def meet(self, method: str, args: Mapping[str, Json]) -> Fault | None:
         """Return the fault that this call meets, which waits no more."""
+        now = self._clock()
+        if any(limit.until > now for limit in self._limits[method] if _fits(limit.only, args)):
+            self._violated(f"{method}: called again before Slack's Retry-After was over")
         waiting = self._waiting.get(method, [])
         for at, (fault, only) in enumerate(waiting):
-            if all(args.get(name) == value for name, value in only.items()):
+            if _fits(only, args):
                 del waiting[at]
+                if isinstance(fault, RateLimited):
+                    self._limits[method].append(_Limit(only, now + fault.retry_after))
                 return fault
         return None
+
+
+def _fits(only: Mapping[str, str], args: Mapping[str, Json]) -> bool:
+    return all(args.get(name) == value for name, value in only.items())

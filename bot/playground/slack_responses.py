@@ -102,7 +102,7 @@ class ResponseUrls:
     def __init__(
         self, workspace: Workspace, loopback: Loopback, clock: Callable[[], float]
     ) -> None:
-        self.faults = Waiting()
+        self.faults = Waiting(clock, workspace.violations.append)
         self._workspace = workspace
         self._loopback = loopback
         self._clock = clock

@@ -42,7 +42,7 @@ class WebApi:
     def __init__(
         self, workspace: Workspace, loopback: Loopback, methods: dict[str, Method]
     ) -> None:
-        self.faults = Waiting()
+        self.faults = Waiting(workspace.clock, workspace.violations.append)
         self.methods = methods
         self._workspace = workspace
         self._loopback = loopback

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -20,10 +21,14 @@ from bot.playground.slack import Ack, LocalSlack, Message
 from bot.playground.slack_transcript import Change
 from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat import LocalWeChat
+from bot.playground.world import seed
 
 ROOT = Path(__file__).parent.parent.parent
 CHANNEL = "C0RELEASES"
 FINAL = ("✅", "❌", "❔")
+
+MADE_UP = "made-up"
+"""What every secret of the playground has in it, and nothing else."""
 
 
 def environ(slack: LocalSlack, wechat: LocalWeChat, database: str) -> dict[str, str]:
@@ -35,6 +40,17 @@ def environ(slack: LocalSlack, wechat: LocalWeChat, database: str) -> dict[str, 
         "DATABASE_URL": database,
         "SHUTDOWN_GRACE": "10",
     }
+
+
+def over_http(port: int) -> dict[str, str]:
+    """Return the settings of a bot that hears Slack over HTTP, at `address_at(port)`."""
+    secret = seed().signing_secret
+    return {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
+
+
+def address_at(port: int) -> str:
+    """Return where Slack sends everything to a bot in HTTP mode."""
+    return f"http://127.0.0.1:{port}/slack/events"
 
 
 class Bot:
@@ -57,6 +73,11 @@ class Bot:
         """The process that was started last."""
         assert self._process
         return self._process.pid
+
+    @property
+    def grace(self) -> float:
+        """Seconds that it has at a stop for what is under way: the default where nobody sets them."""
+        return float(self._environ.get("SHUTDOWN_GRACE", "10"))
 
     def logged(self, event: str) -> set[str]:
         """Return the ids of the requests that were logged with this event."""
@@ -88,7 +109,9 @@ class Bot:
     def send(self, sign: signal.Signals) -> None:
         """Send a signal, if it still runs."""
         if self._process and self._process.returncode is None:
-            self._process.send_signal(sign)
+            # Not send_signal(): that asks how the process ended, and then asyncio cannot learn it any more.
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, sign)
 
     async def end(self, sign: signal.Signals = signal.SIGKILL) -> int | None:
         """Send a signal and return the exit code."""
@@ -209,6 +232,19 @@ def rows(database: str, query: str) -> list[Any]:
         return list(connection.scalars(text(query)))
 
 
+async def all_ended(database: str, within: float) -> None:
+    """Wait until all requests have ended, within some seconds."""
+    await until_none(database, "state <> 'ended'", within)
+
+
+async def until_none(database: str, where: str, within: float) -> None:
+    """Wait until there are no such requests, within some seconds."""
+    query = f"SELECT id FROM requests WHERE {where}"  # noqa: S608  # words of ours
+    async with asyncio.timeout(within):
+        while await asyncio.to_thread(rows, database, query):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)  # a database rings no bell
+
+
 def assert_recorded_once(database: str, ids: set[str]) -> None:
     """Check that the ledger knows these requests, that all are over, and that none was answered twice."""
     assert ids <= set(rows(database, "SELECT id FROM requests"))
@@ -218,6 +254,18 @@ def assert_recorded_once(database: str, ids: set[str]) -> None:
             f"SELECT request FROM events WHERE kind = '{kind}' GROUP BY request HAVING count(*) > 1"  # noqa: S608  # the words above
         )
         assert rows(database, twice) == [], kind
+
+
+def assert_keeps_secrets(bot: Bot, slack: LocalSlack) -> None:
+    """Check that no secret is in a log line, or in a message, a modal or an App Home that people have before them."""
+    assert MADE_UP not in bot.log
+    assert "/commands/" not in bot.log, "a response_url"
+    assert "/actions/" not in bot.log, "likewise"
+    for person in slack.people:
+        for view in filter(None, (*slack.views(person), slack.home(person))):
+            assert MADE_UP not in str(view.blocks)
+    for message in slack.messages:
+        assert MADE_UP not in str(message)
 
 
 def request_of(ack: Ack) -> str | None:

@@ -10,8 +10,9 @@ from bot.playground.slack import Ack, LocalSlack, Message
 from bot.playground.slack_transcript import Change
 from bot.playground.stage import APPID
 from bot.playground.world import BOT, Channel, ChannelKind, Person
-from tests.faults.bots import request_of, rows
+from tests.faults.bots import assert_keeps_secrets, request_of, rows
 from tests.faults.fire import Fire, fire
+from tests.faults.table import WORKED
 
 RULES = """
 [[rule]]
@@ -22,7 +23,6 @@ effect = "allow"
 ENDED = (
     "SELECT request FROM events WHERE kind IN ('delivered', 'not delivered', 'nowhere to answer')"
 )
-SHARED = "✅ *Shared.*"
 
 
 @dataclass
@@ -125,8 +125,8 @@ async def workspace(folder: Path, rules: str = RULES, **more: str) -> AsyncItera
         looking = asyncio.create_task(space.look())
         try:
             yield space
-            assert SHARED in await space.corner().ask()
-            burning.keeps_secrets()
+            assert WORKED in await space.corner().ask()
+            assert_keeps_secrets(burning.bot, burning.slack)
             assert burning.slack.violations == []
         finally:
             looking.cancel()

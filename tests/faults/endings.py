@@ -9,14 +9,13 @@ from tests.faults.table import Fault
 
 Act = Callable[[Fire], Coroutine[None, None, str]]
 
-GRACE = 10.0  # seconds
 AFTERWARDS = 4.0  # seconds that README allows the process beyond its grace
 BUSY = 3.0  # seconds more on a busy machine
 
 
 async def ends(burning: Fire, *signs: Signals) -> None:
     """Send signals until the process has ended, with code 0 and within its time."""
-    async with asyncio.timeout(GRACE + AFTERWARDS + BUSY):
+    async with asyncio.timeout(burning.bot.grace + AFTERWARDS + BUSY):
         ended = asyncio.create_task(burning.bot.ended())
         while not ended.done():
             for sign in signs:

@@ -11,14 +11,11 @@ from bot.playground.slack import LocalSlack
 from bot.playground.stage import APPID
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
-from tests.faults.bots import CHANNEL, FINAL, Bot, environ, request_of
+from tests.faults.bots import CHANNEL, FINAL, Bot, assert_keeps_secrets, environ, request_of
 
 REQUESTER = "U0REQUESTER"
 AT_ONCE = 20
 """How many commands are typed without waiting for the first one's ack."""
-
-MADE_UP = "made-up"
-"""What every secret of the playground has in it, and nothing else."""
 
 
 @dataclass
@@ -63,13 +60,7 @@ class Fire:
         """Check that the process lives, that the next command works, and that no secret got out."""
         told = await self.answer()
         assert "✅" in told, told
-        self.keeps_secrets()
-
-    def keeps_secrets(self) -> None:
-        """Check that no secret is in a log line or in anything that people can see."""
-        assert MADE_UP not in self.bot.log
-        assert "/commands/" not in self.bot.log, "a response_url"
-        assert not any(MADE_UP in message.text for message in self.slack.messages)
+        assert_keeps_secrets(self.bot, self.slack)
 
     def _has_ended(self, id_: str) -> bool:
         return any(

@@ -8,7 +8,6 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum
-from ipaddress import IPv4Address
 from pathlib import Path
 
 from cryptography import x509
@@ -16,9 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.faults.bots import ROOT
 from tests.faults.fire import Fire
 
-HOST = "127.0.0.1"
+HOST, NAME = "127.0.0.1", "localhost"
 HANDSHAKE = b"\x16"  # how TLS begins
 
 
@@ -29,6 +29,7 @@ class State(Enum):
     UNTRUSTED = "WeChat behind another certificate, which nobody has signed"
     PLAIN = "WeChat without TLS"
     REFUSING = "nobody"
+    NAMELESS = "WeChat without TLS, under a name that DNS does not know"
 
 
 class Gate:
@@ -40,6 +41,7 @@ class Gate:
         self.became = asyncio.Event()
         self.port = 0
         self.state = State.REFUSING
+        self._nameless = folder / "nameless"
         self._then: State | None = None
         self._server: asyncio.Server | None = None
         self._contexts = {
@@ -48,11 +50,19 @@ class Gate:
         }
 
     @property
-    def settings(self) -> dict[str, str]:
-        """Return the settings of a bot that goes through the gate as it is, and trusts its certificate."""
+    def url(self) -> str:
+        """Return where it is for whoever comes to the gate as it is."""
         scheme = "http" if self.state is State.PLAIN else "https"
-        url = f"{scheme}://{HOST}:{self.port}"
-        return {"WECHAT_API_URL": url, "SSL_CERT_FILE": str(self.trusted)}
+        return f"{scheme}://{NAME}:{self.port}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Return what lets a bot trust the gate's certificate, and know no name while the gate has none."""
+        return {
+            "SSL_CERT_FILE": str(self.trusted),
+            "NAMELESS": str(self._nameless),
+            "PYTHONPATH": f"{ROOT}/tests/faults/nameless:{ROOT}",
+        }
 
     def then(self, state: State) -> None:
         """Be in another state once WeChat has answered the next call, and before anybody hears of it."""
@@ -63,6 +73,9 @@ class Gate:
         """Be in this state from now on."""
         self.close()
         self.state = state
+        self._nameless.unlink(missing_ok=True)
+        if state is State.NAMELESS:
+            self._nameless.touch()
         if state is not State.REFUSING:
             context = self._contexts.get(state)
             self._server = await asyncio.start_server(self._pass, HOST, self.port, ssl=context)
@@ -134,15 +147,13 @@ async def gate(folder: Path, state: State) -> AsyncIterator[Gate]:
 def _certified(file: Path) -> ssl.SSLContext:
     """Write a new certificate for this host, signed by itself, and return what a server shows it with."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
     now, day = dt.datetime.now(dt.UTC), dt.timedelta(days=1)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - day)
         .not_valid_after(now + day)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(HOST))]), critical=False
-        )
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 LONG = 10 << 20  # bytes
+PIECES = [b"x" * (LONG // 64)] * 64
+CHUNKS = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in PIECES]
 _PATIENCE = 20.0  # seconds
 
 

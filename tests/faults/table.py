@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 FOLDER = Path(__file__).parent
 PLACES = (
@@ -24,6 +25,8 @@ PLACES = (
 )
 HEAD = "| What goes wrong | What comes of it |\n|---|---|\n"
 WORKED = "✅ *Shared.*"
+NOT_BEGUN = "I could not write this down, so I did not begin. Nothing was done."
+Lit = TypeVar("Lit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,11 @@ class Fault:
 
     def __str__(self) -> str:
         return self.what
+
+
+def rows_of(where: str, *rows: tuple[str, str, Lit]) -> dict[Fault, Lit]:
+    """Return the faults of a place, each with what lights it: `rows` are what goes wrong, what is told, and that."""
+    return {Fault(where, what, told): lit for what, told, lit in rows}
 
 
 def faults() -> Iterator[Fault]:

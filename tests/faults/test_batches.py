@@ -1,6 +1,5 @@
 """Batches in whose midst bots are killed or stopped: each item ends, and what was answered is not asked for again."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,9 +14,13 @@ from tests.databases import PostgreSQL
 from tests.faults.bots import (
     CHANNEL,
     Bot,
+    address_at,
+    all_ended,
     assert_answered_once,
+    assert_keeps_secrets,
     assert_recorded_once,
     environ,
+    over_http,
     request_of,
     rows,
 )
@@ -56,9 +59,7 @@ class Town:
 
     async def listening(self, name: str, port: int) -> tuple[Bot, str]:
         """Start a bot that hears Slack over HTTP; return it and its address."""
-        http = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": self.slack.world.signing_secret}
-        bot = await self.bot(name, PORT=str(port), **http)
-        return bot, f"http://127.0.0.1:{port}/slack/events"
+        return await self.bot(name, **over_http(port)), address_at(port)
 
     async def ask(self, env: str = "prod-1", appids: list[str] = APPIDS, at: str = "") -> str:
         """Ask for a batch and return its id."""
@@ -82,10 +83,7 @@ class Town:
 
     async def all_ended(self) -> None:
         """Wait until all requests have ended."""
-        query = "SELECT id FROM requests WHERE state <> 'ended'"
-        async with asyncio.timeout(WITHIN):
-            while await asyncio.to_thread(rows, self.database, query):  # noqa: ASYNC110
-                await asyncio.sleep(0.1)  # a database rings no bell
+        await all_ended(self.database, WITHIN)
 
     def assert_finished(self, batch: str, left: Left) -> None:
         """Check that the rest was asked for once, and that people have all of it in one answer."""
@@ -108,16 +106,12 @@ class Town:
             assert reply.startswith(f"✅ *{count} shared*, of {count}."), reply
 
     def assert_clean(self, *bots: Bot) -> None:
-        """Check that the logs hold no secret, and nothing that nobody foresaw."""
-        world, tokens = self.slack.world, {call.token for call in self.wechat.calls}
-        secrets = {world.bot_token, world.app_token, world.signing_secret, *tokens}
+        """Check that no secret is out, and that the logs hold nothing that nobody foresaw."""
         for bot in bots:
             assert bot.log
             assert "unforeseen" not in bot.log
             assert "Traceback" not in bot.log
-            for secret in secrets | {self.wechat.authorization}:
-                assert secret
-                assert secret not in bot.log
+            assert_keeps_secrets(bot, self.slack)
 
 
 @asynccontextmanager

@@ -17,15 +17,14 @@ from bot.playground.slack import LocalSlack
 from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat import Hang, LocalWeChat
 from bot.playground.world import seed
-from tests.conftest import soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     CHANNEL,
     Bot,
     Load,
+    all_ended,
     assert_answered_once,
     assert_recorded_once,
-    rows,
 )
 
 LIFETIME = 7200.0
@@ -89,8 +88,7 @@ class Replicas:
         taken = self.load.taken
         assert_answered_once(self.slack, taken)
         # People have the last answer a moment before its end is recorded.
-        still_open = "SELECT id FROM requests WHERE state <> 'ended'"
-        await soon(lambda: not rows(self.database, still_open))
+        await all_ended(self.database, 10)
         assert_recorded_once(self.database, taken)
         assert {parent.text[0] for parent in self.slack.parents(CHANNEL)} == {"✅"}
         assert len({env for _, env, _ in self.wechat.shared}) == len(taken)

@@ -15,7 +15,17 @@ from bot.playground.stage import APPID
 from bot.playground.wechat import Hang, LocalWeChat
 from bot.playground.world import seed
 from tests.databases import PostgreSQL
-from tests.faults.bots import CHANNEL, Bot, assert_recorded_once, environ, rows
+from tests.faults.bots import (
+    CHANNEL,
+    Bot,
+    address_at,
+    all_ended,
+    assert_recorded_once,
+    environ,
+    over_http,
+    rows,
+    until_none,
+)
 
 REQUESTER, APPROVER, SECOND_APPROVER = "U0REQUESTER", "U0APPROVER", "U0APPROVER2"
 APPROVALS = "C0APPROVALS"
@@ -72,17 +82,11 @@ class Pair:
 
     async def all_ended(self) -> None:
         """Wait until all requests have ended."""
-        await self._until_none("state <> 'ended'")
+        await all_ended(self.database, WITHIN)
 
     async def rests(self) -> None:
         """Wait until what waits is nobody's."""
-        await self._until_none("holder IS NOT NULL OR wake IS NULL")
-
-    async def _until_none(self, where: str) -> None:
-        query = f"SELECT id FROM requests WHERE {where}"  # noqa: S608  # words of ours
-        async with asyncio.timeout(WITHIN):
-            while await asyncio.to_thread(rows, self.database, query):  # noqa: ASYNC110
-                await asyncio.sleep(0.1)  # a database rings no bell
+        await until_none(self.database, "holder IS NOT NULL OR wake IS NULL", WITHIN)
 
     def events(self, kind: str) -> int:
         """Return how many events of a kind are recorded."""
@@ -107,20 +111,16 @@ async def pair(
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY, encoding="utf-8")
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, AsyncExitStack() as stack:
-        both = environ(slack, wechat, database) | {
-            "SLACK_APP_TOKEN": "",
-            "SLACK_SIGNING_SECRET": slack.world.signing_secret,
-            "POLICY_FILE": str(policy),
-        }
+        both = environ(slack, wechat, database) | {"POLICY_FILE": str(policy)}
         del both["SHARE_ENV_ALLOWED_USERS"]
         pair = Pair(slack, wechat, database, [], [])
         for name in ("one", "other"):
             port = unused_tcp_port_factory()
-            bot = Bot(both | {"PORT": str(port)}, tmp_path, name)
+            bot = Bot(both | over_http(port), tmp_path, name)
             stack.push_async_callback(bot.end)
             await bot.start()
             pair.bots.append(bot)
-            pair.addresses.append(f"http://127.0.0.1:{port}/slack/events")
+            pair.addresses.append(address_at(port))
         yield pair
 
 

@@ -17,17 +17,17 @@ from tests.faults.bots import (
     Bot,
     Load,
     assert_answered_once,
+    assert_keeps_secrets,
     assert_recorded_once,
     env_of,
     environ,
     rows,
 )
-from tests.faults.table import Fault
+from tests.faults.table import NOT_BEGUN, Fault
 
 DISK = "8m"
 LEDGER = "ledger.db"
 
-NOT_BEGUN = "I could not write this down, so I did not begin. Nothing was done."
 FULL = Fault("The bot itself", "the disk is full", NOT_BEGUN)
 READ_ONLY = Fault("The bot itself", "the ledger turns read-only", NOT_BEGUN)
 FAULTS = (FULL, READ_ONLY)
@@ -125,6 +125,7 @@ async def starve(
         assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
         assert_answered_once(slack, load.taken)
         assert_recorded_once(database, load.taken)
+        assert_keeps_secrets(bot, slack)
 
 
 @pytest.mark.parametrize("longer", [0, 30], ids=["shortly", "until-all-are-answered"])

@@ -10,20 +10,20 @@ from urllib.parse import urlencode
 import pytest
 import pytest_asyncio
 
+from bot.playground.stage import OWNER
+from bot.playground.wechat_platform import PlatformCall
 from bot.playground.wechat_push import Push
 from tests.conftest import free_port
-from tests.faults.chained import chained, renewed
+from tests.faults.chained import chained, let_all_tokens_die, renewed
 from tests.faults.fire import Fire
-from tests.faults.strangers import LONG, measured, request, said
-from tests.faults.table import Fault
+from tests.faults.strangers import CHUNKS, LONG, PIECES, measured, request, said
+from tests.faults.table import Fault, rows_of
 from tests.wechat.replicas import pushed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 XML = {"Content-Type": "text/xml"}
 LENGTH = "Content-Length"
-PIECES = [b"x" * (LONG // 64)] * 64
-CHUNKS = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in PIECES]
 DRIPS = [b"<"] * 60
 ENTITIES = (
     b"<!DOCTYPE x [<!ENTITY a 'made-up'><!ENTITY b '&a;&a;'>]><xml><Encrypt>&b;</Encrypt></xml>"
@@ -37,11 +37,10 @@ class Pushing:
     burning: Fire
     port: int
 
-    @property
-    def ticket(self) -> Push:
-        """A genuine push of a ticket that is older than the one that the bot has."""
+    def ticket(self, age: float = 0.0) -> Push:
+        """Return a push, signed `age` seconds ago, of a ticket that is older than the one that the bot has."""
         more = {"ComponentVerifyTicket": "ticket@@@made-up"}
-        return pushed(self.burning.wechat, "component_verify_ticket", time() - 9, **more)
+        return pushed(self.burning.wechat, "component_verify_ticket", time() - 9, age, **more)
 
     def head(self, push: Push, headers: dict[str, str], method: str = "POST") -> bytes:
         """Return a push without its body."""
@@ -59,23 +58,35 @@ class Pushing:
         **query: str,
     ) -> str:
         """Push a whole ticket, with something else in it."""
-        push = self.ticket
+        push = self.ticket()
         body = push.body if body is None else body
         push.query.update(query)
         return await self.say(self.head(push, measured(more, body), method), body)
 
     async def piecemeal(self, headers: dict[str, str], *pieces: bytes, pause: float = 0.0) -> str:
         """Push a ticket whose body is something else, piece by piece."""
-        return await self.say(self.head(self.ticket, headers), *pieces, pause=pause)
+        return await self.say(self.head(self.ticket(), headers), *pieces, pause=pause)
+
+    async def push(self, push: Push) -> str:
+        """Push something as it is."""
+        return await self.say(self.head(push, measured(XML, push.body)), push.body)
 
     async def replay(self) -> str:
         """Push a ticket four times."""
-        push = self.ticket
-        told = [
-            await self.say(self.head(push, measured(XML, push.body)), push.body) for _ in range(4)
-        ]
+        push = self.ticket()
+        told = [await self.push(push) for _ in range(4)]
         assert told == told[:1] * 4
         return told[0]
+
+    async def overtaken(self) -> str:
+        """Push that an owner has withdrawn everything, and again once they have authorised the platform anew."""
+        wechat = self.burning.wechat
+        withdrawn = pushed(wechat, "unauthorized", time() - 9, AuthorizerAppid=OWNER)
+        assert await self.push(withdrawn) == "200 success"
+        assert await wechat.platform.push_updateauthorized(OWNER) == (200, "success")
+        exchanged = PlatformCall("api_query_auth", OWNER, 0)
+        await wechat.until(lambda _: exchanged in wechat.platform.calls)
+        return await self.push(withdrawn)
 
 
 Act = Callable[[Pushing], Coroutine[None, None, str]]
@@ -83,28 +94,20 @@ Act = Callable[[Pushing], Coroutine[None, None, str]]
 
 async def hang_up(post: Pushing) -> str:
     """Break off within the body."""
-    return await post.say(post.head(post.ticket, {LENGTH: "999"}), b"<xml>", hangs_up=True)
-
-
-def ago(seconds: float) -> str:
-    """Return a timestamp."""
-    return str(int(time() - seconds))
-
-
-def rows_of(*told: tuple[str, str, Act]) -> dict[Fault, Act]:
-    """Return the rows, with what lights each of them."""
-    return {Fault("`/wechat/events`", what, words): act for what, words, act in told}
+    return await post.say(post.head(post.ticket(), {LENGTH: "999"}), b"<xml>", hangs_up=True)
 
 
 NOT_XML, NOT_WECHATS = "400 not understood", "403 not understood"
 LATE, TOO_LONG = "408 not understood", "413 not understood"
-FIRES = rows_of(
+FIRES: dict[Fault, Act] = rows_of(
+    "`/wechat/events`",
     ("a forged signature", NOT_WECHATS, lambda p: p.whole(msg_signature="f" * 40)),
     ("no signature", NOT_WECHATS, lambda p: p.whole(msg_signature="")),
     ("another nonce", NOT_WECHATS, lambda p: p.whole(nonce="made-up")),
-    ("a push of six minutes ago", NOT_WECHATS, lambda p: p.whole(timestamp=ago(360))),
-    ("a push of six minutes to come", NOT_WECHATS, lambda p: p.whole(timestamp=ago(-360))),
+    ("a push of six minutes ago", NOT_WECHATS, lambda p: p.push(p.ticket(age=360))),
+    ("a push of six minutes to come", NOT_WECHATS, lambda p: p.push(p.ticket(age=-360))),
     ("a ticket pushed four times", "200 success", Pushing.replay),
+    ("`unauthorized`, pushed again after a new authorisation", "200 success", Pushing.overtaken),
     ("GET", "405", lambda p: p.whole(method="GET")),
     ("10 MB, announced", TOO_LONG, lambda p: p.piecemeal({LENGTH: str(LONG)}, *PIECES)),
     ("10 MB, announced, and nothing comes", TOO_LONG, lambda p: p.piecemeal({LENGTH: str(LONG)})),
@@ -149,6 +152,10 @@ async def test_after_all_of_it_the_chain_goes_on(
 ) -> None:
     await asyncio.wait(heard.values())
     wechat = pushing.burning.wechat
+    # By the ticket and the refresh token that it had before: it has taken nothing of what is older.
+    let_all_tokens_die(pushing.burning)
+    await pushing.burning.stands()
+    assert pushing.burning.bot.log.count("authorisation withdrawn") == 1
     assert await wechat.platform.push_ticket() == (200, "success")
     await pushing.burning.stands()
     wechat.expire(wechat.calls[-1].token)

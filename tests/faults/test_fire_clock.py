@@ -10,12 +10,11 @@ import pytest_asyncio
 
 from bot.playground.stage import APPID
 from bot.playground.wechat_faults import Hang
-from bot.playground.world import seed
 from tests.conftest import free_port
-from tests.faults import chained
+from tests.faults import bots, chained
 from tests.faults.bots import CHANNEL, ROOT
 from tests.faults.fire import REQUESTER, Fire, fire
-from tests.faults.table import Fault
+from tests.faults.table import WORKED, Fault, rows_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -146,17 +145,12 @@ async def undecided(it: Shifted) -> str:
     return await it.told("No approver decided")
 
 
-def rows_of(*told: tuple[str, str, Act]) -> dict[Fault, Act]:
-    """Return the rows, with what lights each of them."""
-    return {Fault("The clock", what, words): act for what, words, act in told}
-
-
-SHARED = "✅ *Shared.*"
-FIRES = rows_of(
-    ("two days ahead", SHARED, asked(48)),
-    ("two days behind", SHARED, asked(-48)),
-    ("two days ahead, and the token is dead", SHARED, renewed(48)),
-    ("two days behind, and the token is dead", SHARED, renewed(-48)),
+FIRES: dict[Fault, Act] = rows_of(
+    "The clock",
+    ("two days ahead", WORKED, asked(48)),
+    ("two days behind", WORKED, asked(-48)),
+    ("two days ahead, and the token is dead", WORKED, renewed(48)),
+    ("two days behind, and the token is dead", WORKED, renewed(-48)),
     ("jumps two days ahead while WeChat is asked", "✅", jumped(48)),
     ("jumps two days back while WeChat is asked", "✅", jumped(-48)),
     ("two days ahead, and WeChat pushes a ticket", "403 not understood", pushed),
@@ -164,7 +158,8 @@ FIRES = rows_of(
     ("jumps two days back before a confirmation", "✅", confirmed),
     ("jumps three hours ahead before an approval", "No approver decided in time.", undecided),
 )
-OVER_HTTP = rows_of(
+OVER_HTTP: dict[Fault, Act] = rows_of(
+    "The clock",
     ("six minutes ahead, in HTTP mode", "http_client_error", asked(0.1)),
     ("six minutes behind, in HTTP mode", "http_client_error", asked(-0.1)),
 )
@@ -193,10 +188,8 @@ async def shifted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shi
 async def over_http(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shifted]:
     """Run a bot in HTTP mode."""
     folder, port = tmp_path_factory.mktemp("clock"), free_port()
-    mode = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": seed().signing_secret}
-    more = {**mode, "PORT": str(port), **settings(folder / "clock")}
-    async with fire(folder, **more) as burning:
-        burning.slack.request_url = f"http://127.0.0.1:{port}/slack/events"
+    async with fire(folder, **bots.over_http(port), **settings(folder / "clock")) as burning:
+        burning.slack.request_url = bots.address_at(port)
         yield Shifted(burning, folder / "clock")
 
 

@@ -16,17 +16,18 @@ import pytest_asyncio
 from bot.playground.slack_requests import signature
 from bot.playground.world import seed
 from tests.conftest import free_port
-from tests.faults.bots import CHANNEL, request_of, rows
+from tests.faults.bots import CHANNEL, address_at, over_http, request_of, rows
 from tests.faults.fire import REQUESTER, Fire, fire
-from tests.faults.strangers import LONG, measured, request, said
-from tests.faults.table import Fault
+from tests.faults.strangers import CHUNKS, LONG, PIECES, measured, request, said
+from tests.faults.table import Fault, rows_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SECRET = seed().signing_secret
 LINE = "POST /slack/events HTTP/1.1"
 FORM = "application/x-www-form-urlencoded"
-LENGTH, TIME = "Content-Length", "X-Slack-Request-Timestamp"
+LENGTH = "Content-Length"
+TIME, SIGNATURE = "X-Slack-Request-Timestamp", "X-Slack-Signature"
 CROWD, FILES = 600, 512  # connections, and the files that the bot may open
 DRIPS = [b"x"] * 60
 
@@ -66,8 +67,8 @@ def signed(body: bytes | None = None, kind: str = FORM, age: int = 0) -> dict[st
     then, body = str(int(time()) - age), HELP if body is None else body
     return {
         "Content-Type": kind,
-        "X-Slack-Request-Timestamp": then,
-        "X-Slack-Signature": signature(SECRET, then, body.decode("latin-1")),
+        TIME: then,
+        SIGNATURE: signature(SECRET, then, body.decode("latin-1")),
     }
 
 
@@ -82,11 +83,14 @@ HELP = urlencode(
         "response_url": "http://127.0.0.1/commands/made-up",
     }
 ).encode()
-FORGED = {**signed(), "X-Slack-Signature": "v0=" + "0" * 64}
+NO_SIGNATURE_OF_SLACKS = "v0=" + "0" * 64
 UNSIGNED = {"Content-Type": FORM}
 CHUNKED = {"Transfer-Encoding": "chunked"}
-PIECES = [b"x" * (LONG // 64)] * 64
-CHUNKS = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in PIECES]
+
+
+def forged() -> dict[str, str]:
+    """Return headers of now, with which nothing is wrong but the signature."""
+    return {**signed(), SIGNATURE: NO_SIGNATURE_OF_SLACKS}
 
 
 def announced(length: int, body: bytes = b"") -> bytes:
@@ -96,13 +100,13 @@ def announced(length: int, body: bytes = b"") -> bytes:
 
 async def twice(post: Post) -> str:
     """Send a forged signature before the good one."""
-    forged = ("X-Slack-Signature", FORGED["X-Slack-Signature"])
-    return await post.say(request(LINE, [forged, *measured(signed(), HELP).items()], HELP))
+    first = (SIGNATURE, NO_SIGNATURE_OF_SLACKS)
+    return await post.say(request(LINE, [first, *measured(signed(), HELP).items()], HELP))
 
 
 async def piped(post: Post) -> str:
     """Send two requests, one behind the other, and the second of them forged."""
-    good, bad = (request(LINE, measured(h, HELP), HELP) for h in (signed(), FORGED))
+    good, bad = (request(LINE, measured(h, HELP), HELP) for h in (signed(), forged()))
     good = good.replace(b"Connection: close\r\n", b"")
     first, second = (await post.say(good + bad)).splitlines()
     return f"{first[:3]}, then {second}"
@@ -122,17 +126,13 @@ def crowd(says: bytes) -> Act:
     return act
 
 
-def rows_of(*told: tuple[str, str, Act]) -> dict[Fault, Act]:
-    """Return the rows, with what lights each of them."""
-    return {Fault("HTTP mode", what, words): act for what, words, act in told}
-
-
 NOT_SIGNED = "401 no good signature"
 LATE, TOO_LONG = "408 its body came too slowly", "413 its body is longer than a mebibyte"
 NOT_SLACKS = "400 the body is not what Slack sends"
 
-FIRES = rows_of(
-    ("a forged signature", NOT_SIGNED, lambda p: p.whole(FORGED)),
+FIRES: dict[Fault, Act] = rows_of(
+    "HTTP mode",
+    ("a forged signature", NOT_SIGNED, lambda p: p.whole(forged())),
     ("a forged signature before the good one", NOT_SIGNED, twice),
     ("a forged signature behind a good one", f"200, then {NOT_SIGNED}", piped),
     ("no signature", NOT_SIGNED, lambda p: p.whole(UNSIGNED)),
@@ -167,7 +167,8 @@ FIRES = rows_of(
     ("no HTTP at all", "400 Invalid method", lambda p: p.say(b"\0\xff made-up\r\n\r\n")),
     ("a head of 20,000 characters", "400 Got more than 8190 bytes", lambda p: p.whole(signed() | {"X-Long": "x" * 20_000})),
 )  # fmt: skip  # a line for each row
-FLOODS = rows_of(
+FLOODS: dict[Fault, Act] = rows_of(
+    "HTTP mode",
     (f"{CROWD} connections without a word", "200", crowd(b"")),
     (f"{CROWD} connections whose heads never end", "200", crowd(LINE.encode())),
     (f"{CROWD} connections whose bodies never come", "200", crowd(announced(999))),
@@ -179,10 +180,9 @@ FAULTS = (*FIRES, *FLOODS)
 async def post(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Post]:
     """Run a bot in HTTP mode."""
     port, folder = free_port(), tmp_path_factory.mktemp("http")
-    mode = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": SECRET, "PORT": str(port)}
-    async with fire(folder, **mode) as burning:
+    async with fire(folder, **over_http(port)) as burning:
         prlimit(burning.bot.pid, RLIMIT_NOFILE, (FILES, FILES))
-        burning.slack.request_url = f"http://127.0.0.1:{port}/slack/events"
+        burning.slack.request_url = address_at(port)
         yield Post(burning, port)
 
 

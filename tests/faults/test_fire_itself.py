@@ -12,13 +12,20 @@ import pytest
 
 from bot.playground.slack import LocalSlack
 from bot.playground.wechat_faults import Hang, Huge
-from bot.playground.world import seed
 from tests.conftest import free_port, let_hang, locked, rows, soon
-from tests.faults.bots import CHANNEL, Load, assert_answered_once, assert_recorded_once
+from tests.faults.bots import (
+    CHANNEL,
+    Load,
+    address_at,
+    all_ended,
+    assert_answered_once,
+    assert_recorded_once,
+    over_http,
+)
 from tests.faults.endings import Act, ends, survives
 from tests.faults.fire import Fire, fire
 from tests.faults.strangers import request, said
-from tests.faults.table import Fault
+from tests.faults.table import NOT_BEGUN, WORKED, Fault, rows_of
 
 MANY = 40
 OPEN = "SELECT 1 FROM requests WHERE state <> 'ended'"
@@ -91,7 +98,7 @@ async def with_a_slow_ledger(burning: Fire) -> str:
     """Let it take seconds to write a request down; what was refused does not happen after all."""
     let_hang(ledger(burning), "requests")
     told = await burning.answer()
-    await soon(lambda: rows(ledger(burning), "SELECT 1 FROM events WHERE kind = 'withdrawn'"))
+    await soon(lambda: rows(ledger(burning), "SELECT 1 FROM events WHERE kind = 'withdrawn'"), 60)
     assert rows(ledger(burning), OPEN) == []
     assert burning.wechat.calls == []
     rows(ledger(burning), "DROP TRIGGER slow")
@@ -134,7 +141,7 @@ async def under_load(burning: Fire) -> str:
         await burning.bot.start()
         await load.more(1)
     await load.all_answered(20)
-    await soon(lambda: not rows(ledger(burning), OPEN))
+    await all_ended(burning.database, 10)
     assert_answered_once(burning.slack, load.taken)
     assert_recorded_once(burning.database, load.taken)
     return burning.slack.parents(CHANNEL)[0].text
@@ -164,16 +171,11 @@ async def with_a_body_to_come(burning: Fire) -> str:
     return await asked
 
 
-def rows_of(*told: tuple[str, str, Act]) -> dict[Fault, Act]:
-    """Return the rows, with what lights each of them."""
-    return {Fault("The bot itself", what, words): act for what, words, act in told}
-
-
-SHARED, AGAIN = "✅ *Shared.*", "I was restarted while this was under way"
-NOT_BEGUN = "I could not write this down, so I did not begin. Nothing was done."
-FIRES = rows_of(
-    ("SIGTERM, again and again", SHARED, signalled(SIGTERM)),
-    ("SIGINT and SIGTERM, again and again", SHARED, signalled(SIGINT, SIGTERM)),
+AGAIN = "I was restarted while this was under way"
+FIRES: dict[Fault, Act] = rows_of(
+    "The bot itself",
+    ("SIGTERM, again and again", WORKED, signalled(SIGTERM)),
+    ("SIGINT and SIGTERM, again and again", WORKED, signalled(SIGINT, SIGTERM)),
     ("SIGTERM under load", "✅", under_load),
     ("no file can be opened", "The bot could not reach the central token server", without_files),
     ("no memory for an answer of 100 MB", "The answer was not WeChat's", without_memory),
@@ -181,8 +183,11 @@ FIRES = rows_of(
     ("the ledger takes seconds to write", NOT_BEGUN, with_a_slow_ledger),
     ("the process stands still", "operation_timeout", frozen),
 )
-HURRIED = rows_of(("SIGTERM, and a call outlasts the grace", AGAIN, beyond_the_grace))
-OVER_HTTP = rows_of(
+HURRIED: dict[Fault, Act] = rows_of(
+    "The bot itself", ("SIGTERM, and a call outlasts the grace", AGAIN, beyond_the_grace)
+)
+OVER_HTTP: dict[Fault, Act] = rows_of(
+    "The bot itself",
     ("no file can be opened, in HTTP mode", "operation_timeout", without_files_over_http),
     ("SIGTERM while a body is awaited", "no answer", with_a_body_to_come),
 )
@@ -207,8 +212,7 @@ async def test_whatever_the_grace_does_not_suffice_for_is_told_by_the_next_proce
 
 @pytest.mark.parametrize("fault", OVER_HTTP, ids=str)
 async def test_in_http_mode_likewise(fault: Fault, tmp_path: Path) -> None:
-    port, secret = free_port(), seed().signing_secret
-    mode = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
-    async with fire(tmp_path, **mode) as burning:
-        burning.slack.request_url = f"http://127.0.0.1:{port}/slack/events"
+    port = free_port()
+    async with fire(tmp_path, **over_http(port)) as burning:
+        burning.slack.request_url = address_at(port)
         await survives(burning, fault, OVER_HTTP[fault])

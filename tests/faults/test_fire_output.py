@@ -8,14 +8,13 @@ import pytest
 
 from tests.faults.endings import survives
 from tests.faults.fire import fire
-from tests.faults.table import Fault
+from tests.faults.table import WORKED, Fault
 
-SHARED = "✅ *Shared.*"
 UNHEARD = {
-    Fault("The bot itself", "standard output is closed", SHARED): ("stdout", None),
-    Fault("The bot itself", "standard output is full", SHARED): ("stdout", "/dev/full"),
-    Fault("The bot itself", "the log is closed", SHARED): ("stderr", None),
-    Fault("The bot itself", "the log is full", SHARED): ("stderr", "/dev/full"),
+    Fault("The bot itself", "standard output is closed", WORKED): ("stdout", None),
+    Fault("The bot itself", "standard output is full", WORKED): ("stdout", "/dev/full"),
+    Fault("The bot itself", "the log is closed", WORKED): ("stderr", None),
+    Fault("The bot itself", "the log is full", WORKED): ("stderr", "/dev/full"),
 }
 FAULTS = tuple(UNHEARD)
 

@@ -9,9 +9,9 @@ import pytest_asyncio
 from bot.playground.slack import Answers, Dropped, Hangs, RateLimited, Refuses, ServerError
 from bot.playground.slack import Fault as Trouble
 from tests.faults import slack_scenes as scenes
-from tests.faults.corners import SHARED, Workspace, workspace
+from tests.faults.corners import Workspace, workspace
 from tests.faults.slack_scenes import Scene
-from tests.faults.table import Fault
+from tests.faults.table import WORKED, Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -69,33 +69,33 @@ OUTSIDE = dict.fromkeys(SAID_NO, TROUBLE) | {
 FIRES: dict[Fault, tuple[Scene, Trouble]] = dict(
     [
         *fires("`users.info`", scenes.asking_who, READING, NOT_TOLD, {LATER: SLOW_DOWN}),
-        *fires("`conversations.info`", scenes.asking_where, READING, CANNOT_TELL, {LATER: SHARED}),
+        *fires("`conversations.info`", scenes.asking_where, READING, CANNOT_TELL, {LATER: WORKED}),
         *fires(
-            "`chat.postMessage`, the parent", scenes.posting_the_parent, POSTING, SHARED, OUTSIDE
+            "`chat.postMessage`, the parent", scenes.posting_the_parent, POSTING, WORKED, OUTSIDE
         ),
-        *fires("`chat.postMessage`, the reply", scenes.replying, POSTING, SHARED),
-        *fires("`chat.update`", scenes.editing, WRITING, SHARED),
+        *fires("`chat.postMessage`, the reply", scenes.replying, POSTING, WORKED),
+        *fires("`chat.update`", scenes.editing, WRITING, WORKED),
         *fires(
             "`conversations.history`, to find the parent",
             scenes.looking_for_the_parent,
             READING,
-            SHARED,
+            WORKED,
         ),
         *fires(
             "`conversations.replies`, to find the reply",
             scenes.looking_for_the_reply,
             READING,
             TWICE,
-            {LATER: SHARED},
+            {LATER: WORKED},
         ),
         *fires(
             "`response_url`, at first",
             scenes.responding,
             WRITING,
             NOT_INVITED,
-            dict.fromkeys(SAID_NO, SHARED),
+            dict.fromkeys(SAID_NO, WORKED),
         ),
-        *fires("`response_url`, at the end", scenes.responding_at_the_end, WRITING, SHARED),
+        *fires("`response_url`, at the end", scenes.responding_at_the_end, WRITING, WORKED),
         *fires("`views.open`", scenes.opening_the_form, WRITING, NO_FORM),
         *fires("`chat.postEphemeral`", scenes.telling_alone, WRITING, NO_FORM),
         *fires("`views.publish`", scenes.showing_the_home, WRITING, PAGE),
@@ -116,7 +116,7 @@ async def heard(burning: Workspace) -> AsyncIterator[dict[Fault, asyncio.Task[st
 
     async def light(scene: Scene, trouble: Trouble) -> str:
         said = await scene(burning.corner(), trouble)
-        assert SHARED in await burning.corner().ask(), "the next command"
+        assert WORKED in await burning.corner().ask(), "the next command"
         return said
 
     lit = {fault: asyncio.create_task(light(*lighting)) for fault, lighting in FIRES.items()}

@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 
 from bot.playground.slack import Message, Refuses
-from tests.faults.corners import SHARED, Corner, Workspace, workspace
-from tests.faults.table import Fault
+from tests.faults.corners import Corner, Workspace, workspace
+from tests.faults.table import WORKED, Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -57,7 +57,7 @@ async def nowhere(corner: Corner, what: Callable[[Corner, Message], None]) -> st
     """Let nothing reach the requester; return what their history tells."""
     for method in SPEAKING:
         corner.slack.fail(method, *[Refuses("messages_tab_disabled")] * 9, channel=corner.user)
-    assert SHARED not in await directly(corner, what)
+    assert WORKED not in await directly(corner, what)
     ack = await corner.command("history")
     return str((ack.payload or {}).get("text"))
 
@@ -74,7 +74,7 @@ SCENES: dict[str, Scene] = {
     ", and the response_url is used up": directly,
     ", and nothing else goes either": nowhere,
 }
-TOLD: dict[Scene, str] = {alone: SHARED, directly: SHARED, nowhere: "✅"}
+TOLD: dict[Scene, str] = {alone: WORKED, directly: WORKED, nowhere: "✅"}
 FIRES = {
     Fault("Slack", f"between parent and reply {event}{more}", TOLD[scene]): (scene, what)
     for event, what in EVENTS.items()
@@ -99,4 +99,4 @@ async def test_whatever_becomes_of_the_place_the_answer_arrives_once(
     said = await scene(corner, what)
     assert fault.told in said, said
     assert said.count("may now use") == (scene is not nowhere), said
-    assert SHARED in await burning.corner().ask()
+    assert WORKED in await burning.corner().ask()

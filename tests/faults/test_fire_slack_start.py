@@ -8,8 +8,7 @@ from bot.playground.slack import Answers, LocalSlack, RateLimited, Refuses, Serv
 from bot.playground.slack import Fault as Trouble
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
-from tests.faults.bots import Bot, environ
-from tests.faults.fire import MADE_UP
+from tests.faults.bots import Bot, assert_keeps_secrets, environ
 from tests.faults.table import Fault
 
 AUTH, OPEN = "auth.test", "apps.connections.open"
@@ -43,4 +42,4 @@ async def test_a_start_without_slack_ends_and_says_why(fault: Fault, tmp_path: P
         await bot.launch()
         assert await bot.ended() == code
         assert fault.told in bot.log
-        assert MADE_UP not in bot.log
+        assert_keeps_secrets(bot, slack)

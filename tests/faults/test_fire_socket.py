@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
@@ -16,8 +17,8 @@ from bot.playground.slack import (
     ServerError,
 )
 from bot.playground.slack import Fault as Trouble
-from tests.faults.corners import SHARED, Workspace, workspace
-from tests.faults.table import Fault
+from tests.faults.corners import Workspace, workspace
+from tests.faults.table import WORKED, Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -41,24 +42,32 @@ async def drop(slack: LocalSlack) -> None:
 
 
 async def expire(slack: LocalSlack) -> None:
-    asked = opened(slack)
+    asked, in_vain = opened(slack), opened(slack) - slack.greeted
     slack.drop_sockets()
     await slack.until(lambda slack: opened(slack) > asked)
     slack.expire_tickets()
+    # One address leads nowhere, and the bot asks for the next.
+    await slack.until(
+        lambda slack: opened(slack) > asked + 1 and opened(slack) - slack.greeted > in_vain, 60
+    )
 
 
 async def hold_the_handshake(slack: LocalSlack) -> None:
     slack.silence_sockets(1)
+    assert slack.sockets_to_silence == 1
+    greeted = slack.greeted
     await slack.disconnect()
+    await slack.until(lambda slack: slack.greeted > greeted, 60)
+    assert slack.sockets_to_silence == 0
 
 
 def asking(what: str, trouble: Trouble) -> tuple[Fault, Event]:
     """Return what goes wrong as the bot asks for an address."""
     event = disconnect("refresh_requested", trouble)
-    return Fault("Socket Mode", f"`{OPEN}` after a disconnect: {what}", SHARED), event
+    return Fault("Socket Mode", f"`{OPEN}` after a disconnect: {what}", WORKED), event
 
 
-def ending(what: str, event: Event, told: str = SHARED) -> tuple[Fault, Event]:
+def ending(what: str, event: Event, told: str = WORKED) -> tuple[Fault, Event]:
     """Return how a connection ends."""
     return Fault("Socket Mode", what, told), event
 
@@ -128,22 +137,25 @@ async def told(burning: Workspace, event: Event) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def heard(
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[dict[Fault, asyncio.Future[str]]]:
-    results = {fault: asyncio.get_running_loop().create_future() for fault in FAULTS}
+) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
+    async def light(burning: Workspace, turn: asyncio.Lock, event: Event) -> str:
+        async with turn:  # in the order in which they came
+            return await told(burning, event)
 
-    async def light(chain: dict[Fault, Event]) -> None:
-        async with workspace(tmp_path_factory.mktemp("fire")) as burning:
+    lit: dict[Fault, asyncio.Task[str]] = {}
+    async with AsyncExitStack() as stack:
+        for chain in CHAINS:
+            space = workspace(tmp_path_factory.mktemp("fire"))
+            burning, turn = await stack.enter_async_context(space), asyncio.Lock()
             for fault, event in chain.items():
-                results[fault].set_result(await told(burning, event))
-
-    lit = [asyncio.create_task(light(chain)) for chain in CHAINS]
-    yield results
-    await asyncio.gather(*lit)
+                lit[fault] = asyncio.create_task(light(burning, turn, event))
+        yield lit
+        await asyncio.wait(lit.values())
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_the_bot_comes_back_and_answers(
-    fault: Fault, heard: dict[Fault, asyncio.Future[str]]
+    fault: Fault, heard: dict[Fault, asyncio.Task[str]]
 ) -> None:
     said = await heard[fault]
     assert fault.told in said

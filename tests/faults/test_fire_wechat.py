@@ -8,7 +8,18 @@ import pytest
 from bot.guidance import CODES, Retry
 from bot.playground.loopback import Loopback
 from bot.playground.wechat_faults import Answer, Code, GzipBomb, Huge, Raw, Redirect, Status
-from tests.faults.burning import MAYBE, NO, Lit, burning, each_twice, hold_true, light, plain
+from tests.faults.burning import (
+    MAYBE,
+    NO,
+    Lit,
+    burning,
+    each_twice,
+    hold_true,
+    light,
+    marks,
+    plain,
+    put_out,
+)
 from tests.faults.table import Fault
 
 WECHAT = "WeChat"
@@ -151,7 +162,12 @@ async def test_each_code_of_wechats_is_told_with_its_own_title_its_text_and_its_
         )
     ]
     async with burning(tmp_path) as scene:
-        for one, text in zip(lit, await light(scene, lit), strict=True):
+        told = await light(scene, lit)
+        assert scene.wechat.shared == []
+        for one in lit:
+            put_out(scene, one)
+        afterwards = await scene.answers([one.command(2) for one in lit])
+        for one, text, after in zip(lit, told, afterwards, strict=True):
             (answer,) = one.answers
             assert isinstance(answer, Code)
             guidance = CODES[answer.errcode]
@@ -159,5 +175,5 @@ async def test_each_code_of_wechats_is_told_with_its_own_title_its_text_and_its_
                 mark = MAYBE if guidance.in_doubt else NO
                 assert f"\n{mark} {guidance.title}." in plain(text)
                 assert f"WeChat said {answer.errcode} no for {answer.errcode} · rid " in plain(text)
-        assert scene.wechat.shared == []
+                assert marks(after) == {"✅"}, after
         await scene.stands()

@@ -8,25 +8,33 @@ import pytest
 from bot.playground.slack import LocalSlack
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
+from tests.conftest import soon
 from tests.databases import Database, PostgreSQL
 from tests.faults.bots import (
     Bot,
     Load,
     assert_answered_once,
+    assert_keeps_secrets,
     assert_recorded_once,
     env_of,
     environ,
 )
 from tests.faults.fire import fire
 from tests.faults.kills import survive
-from tests.faults.table import Fault
+from tests.faults.table import NOT_BEGUN, Fault
 
 KILLS = 30
 
-NOT_BEGUN = "I could not write this down, so I did not begin. Nothing was done."
 STOPPED = Fault("The bot itself", "PostgreSQL is stopped", NOT_BEGUN)
 LOCKED = Fault("The bot itself", "PostgreSQL's tables are locked", NOT_BEGUN)
-FAULTS = (STOPPED, LOCKED)
+SLOW = Fault("The bot itself", "PostgreSQL takes seconds to write", NOT_BEGUN)
+FAULTS = (STOPPED, LOCKED, SLOW)
+
+SLOWLY = """
+CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_sleep(4); RETURN NEW; END $$;
+CREATE TRIGGER slow BEFORE INSERT ON requests FOR EACH ROW EXECUTE FUNCTION slowly();
+"""
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
@@ -57,6 +65,7 @@ async def test_what_was_accepted_outlives_a_server_that_is_stopped_and_started_u
         assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
         assert_answered_once(slack, load.taken)
         assert_recorded_once(database, load.taken)
+        assert_keeps_secrets(bot, slack)
 
 
 async def test_while_somebody_locks_its_tables_nothing_is_begun(
@@ -66,6 +75,20 @@ async def test_while_somebody_locks_its_tables_nothing_is_begun(
         await burning.stands()
         with on_postgresql.locked():
             assert LOCKED.told in await burning.answer()
+        await burning.stands()
+        await burning.bot.end(SIGTERM)
+
+
+async def test_what_takes_the_server_too_long_is_not_begun_not_even_later(
+    on_postgresql: Database, tmp_path: Path
+) -> None:
+    async with fire(tmp_path, DATABASE_URL=on_postgresql.url) as burning:
+        on_postgresql.execute(SLOWLY)
+        assert SLOW.told in await burning.answer()
+        # Done as soon as nobody writes any more.
+        await asyncio.to_thread(on_postgresql.execute, "DROP TRIGGER slow ON requests")
+        await soon(lambda: not on_postgresql.rows("SELECT 1 FROM requests WHERE state <> 'ended'"))
+        assert burning.wechat.calls == []
         await burning.stands()
         await burning.bot.end(SIGTERM)
 

@@ -10,20 +10,25 @@ from bot.playground.slack import LocalSlack
 from bot.playground.stage import APPID
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
-from tests.conftest import soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,
     Load,
+    address_at,
+    all_ended,
     assert_answered_once,
     assert_recorded_once,
     environ,
+    over_http,
     rows,
 )
 
 TAKEN_OVER_WITHIN = 20.0  # seconds
 FROZEN = 2 * LEASE + 2  # seconds
-AT_ONCE = 10.0  # seconds; less than any lease takes to run out
+LONG, SHORT = (
+    10.0,
+    0.5,
+)  # seconds for which WeChat thinks: so that much is under way, and then that it ends
 MANY = 200  # more than are taken over in one go
 
 
@@ -32,7 +37,7 @@ async def replicas(
     slack: LocalSlack, wechat: LocalWeChat, database: str, folder: Path, **more: str
 ) -> AsyncIterator[tuple[Bot, Bot]]:
     """Run two bots on one database."""
-    both = environ(slack, wechat, database) | more
+    both = environ(slack, wechat, database) | {"WECHAT_TIMEOUT": "30"} | more
     async with AsyncExitStack() as stack:
         bots = Bot(both, folder, "one"), Bot(both, folder, "other")
         for bot in bots:
@@ -47,22 +52,19 @@ async def test_what_a_killed_replica_had_under_way_is_finished_by_the_other_with
     database = postgresql.new()
     async with (
         LocalSlack(seed()) as slack,
-        LocalWeChat(latency=2.0) as wechat,
+        LocalWeChat(latency=LONG) as wechat,
         replicas(slack, wechat, database, tmp_path) as (one, other),
     ):
         async with Load(slack) as load:
             await load.more(40)
             await asyncio.gather(*(load.ask() for _ in range(MANY)))
             await one.end(SIGKILL)
-            killed = time.monotonic()
+            wechat.latency = SHORT
             orphans = one.logged("accepted") & load.under_way()
             assert len(orphans) > MANY / 3
             await slack.until(lambda _: orphans <= load.finals.keys(), TAKEN_OVER_WITHIN)
-            took = max(load.finals[id_] for id_ in orphans) - killed
-            print(f"{len(orphans)} were taken over, all were finished after {took:.1f} s")  # noqa: T201  # pytest shows it when the test fails
         await load.all_answered(10)
         assert await other.end(SIGTERM) == 0
-        assert took <= TAKEN_OVER_WITHIN
         assert orphans <= other.logged("taken over")
         assert_answered_once(slack, load.taken)
         assert_recorded_once(database, load.taken)
@@ -74,7 +76,7 @@ async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_no
     database = postgresql.new()
     async with (
         LocalSlack(seed()) as slack,
-        LocalWeChat(latency=2.0) as wechat,
+        LocalWeChat(latency=LONG) as wechat,
         replicas(slack, wechat, database, tmp_path) as (one, other),
     ):
         load = Load(slack)
@@ -82,6 +84,7 @@ async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_no
         # Frozen while WeChat is asked: in the midst of posting it could not know that it should not, whatever it does.
         await slack.until(lambda _: load.taken <= load.shown)
         one.send(SIGSTOP)
+        wechat.latency = SHORT
         frozen = time.monotonic()
         orphans = one.logged("accepted") & load.under_way()
         assert len(orphans) > 5
@@ -106,7 +109,7 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
     database = postgresql.new()
     async with (
         LocalSlack(seed()) as slack,
-        LocalWeChat(latency=2.0) as wechat,
+        LocalWeChat(latency=LONG) as wechat,
         replicas(slack, wechat, database, tmp_path, SHUTDOWN_GRACE="0") as (one, other),
     ):
         async with Load(slack) as load:
@@ -115,15 +118,14 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
             codes = await asyncio.gather(one.end(SIGTERM), other.end(SIGTERM))
             assert set(codes) == {0}
             assert len(load.under_way()) > MANY / 2
-        began = time.monotonic()
+        # Nobody has to wait until a lease has run out.
+        assert rows(database, "SELECT id FROM replicas") == []
+        wechat.latency = SHORT
         await other.start()
-        await load.all_answered(15)
-        took = time.monotonic() - began
-        print(f"the rest was finished after {took:.1f} s")  # noqa: T201  # pytest shows it when the test fails
+        await load.all_answered(30)
         # People have the last answer a moment before its end is recorded, and without any grace a stop cuts that off.
-        await soon(lambda: not rows(database, "SELECT id FROM requests WHERE state <> 'ended'"))
+        await all_ended(database, 10)
         assert await other.end(SIGTERM) == 0
-        assert took < AT_ONCE
         assert_answered_once(slack, load.taken)
         assert_recorded_once(database, load.taken)
 
@@ -132,17 +134,14 @@ async def test_over_http_a_command_that_reaches_both_replicas_is_one_request(
     postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
 ) -> None:
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, AsyncExitStack() as stack:
-        both = environ(slack, wechat, postgresql.new()) | {
-            "SLACK_APP_TOKEN": "",
-            "SLACK_SIGNING_SECRET": slack.world.signing_secret,
-        }
+        both = environ(slack, wechat, postgresql.new())
         addresses = []
         for name in ("one", "other"):
             port = unused_tcp_port_factory()
-            bot = Bot(both | {"PORT": str(port)}, tmp_path, name)
+            bot = Bot(both | over_http(port), tmp_path, name)
             stack.push_async_callback(bot.end)
             await bot.start()
-            addresses.append(f"http://127.0.0.1:{port}/slack/events")
+            addresses.append(address_at(port))
         for number in range(20):
             slack.request_url = addresses[number % 2]
             ack = await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} http-{number}")

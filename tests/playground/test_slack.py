@@ -91,7 +91,29 @@ async def test_a_rate_limit_says_when_to_come_back(slack: LocalSlack, api: Async
     assert caught.value.response.status_code == 429
     assert caught.value.response["error"] == "ratelimited"
     assert caught.value.response.headers["Retry-After"] == "7"
+
+
+async def test_whoever_calls_again_before_slack_lets_them_breaks_a_rule(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.fail("chat.postMessage", RateLimited(7), channel=RELEASES)
+    assert await error_of(api.chat_postMessage(channel=RELEASES, text="x")) == "ratelimited"
+    await api.chat_postMessage(channel="C0APPROVALS", text="another place")
+    await api.users_info(user="U0SECOND")
+    assert slack.violations == []
     await api.chat_postMessage(channel=RELEASES, text="x")
+    assert slack.violations == [
+        "chat.postMessage: called again before Slack's Retry-After was over"
+    ]
+
+
+async def test_whoever_waits_as_long_as_slack_asks_breaks_none(
+    api: AsyncWebClient, slack: LocalSlack
+) -> None:
+    slack.fail("chat.postMessage", RateLimited(0))
+    assert await error_of(api.chat_postMessage(channel=RELEASES, text="x")) == "ratelimited"
+    await api.chat_postMessage(channel=RELEASES, text="x")
+    assert slack.violations == []
 
 
 async def test_faults_come_in_turn_and_for_their_method_only(

@@ -189,13 +189,15 @@ def endpoints(wechat: LocalWeChat) -> list[str]:
     return [call.endpoint.removeprefix("api_") for call in wechat.platform.calls]
 
 
-def pushed(wechat: LocalWeChat, info_type: str, created: float, **more: str) -> Push:
-    """Return a push of now that tells of what happened at `created`."""
+def pushed(
+    wechat: LocalWeChat, info_type: str, created: float, age: float = 0.0, /, **more: str
+) -> Push:
+    """Return a push, signed `age` seconds ago, that tells of what happened at `created`."""
     platform = wechat.platform
     fields = event(platform.component_appid, info_type, int(created), **more)
     number = next(_numbers)
     stamp = Stamp(
-        int(time.time()), f"{1_000_000_000 + number}", number.to_bytes(RANDOM_BYTES, "big")
+        int(time.time() - age), f"{1_000_000_000 + number}", number.to_bytes(RANDOM_BYTES, "big")
     )
     return sealed(fields, platform.seal, stamp)
 

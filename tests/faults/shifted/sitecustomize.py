@@ -1,6 +1,7 @@
 """Shift the wall clock of any Python process that has this folder on its path: CLOCK names a file with the seconds.
 
-SQLite asks the system for the time itself, so its function is shifted, too. Clocks that only count go on as they do.
+SQLite asks the system for the time itself, so its function is shifted, too. Clocks that only count go on as they do,
+and so does `datetime.now`, which the bot asks only for a log line that has no time of its own.
 """
 
 import os
