@@ -84,7 +84,7 @@ async def test_at_debug_each_request_is_found_by_its_id_and_no_secret_is(
         parent = await final(slack, failed)
         [answer] = slack.thread(CHANNEL, parent.ts)
         await slack.click(REQUESTER, answer, "retry")
-        await slack.until(lambda slack: len(slack.parents(CHANNEL)) + len(wechat.shared) >= 2, 30)
+        await wechat.until(lambda wechat: len(wechat.shared) == 1, 30)
         await slack.command("U0STRANGER", CHANNEL, f"{APPID} prod-2")
         wechat.next(Hang(60))
         hanging = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-3"))
