@@ -15,7 +15,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GATE = (ROOT / ".ci/run").read_text(encoding="utf-8")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, BUILT_WITH = PYPROJECT["project"], PYPROJECT["build-system"]["requires"]
+EXTRAS = PROJECT["optional-dependencies"]
+TO_RUN = [*PROJECT["dependencies"], *EXTRAS["postgres"]]
 LOCKS = (".requirements.lock", ".requirements.run.lock")
 MACHINES = (
     {"sys_platform": "linux", "os_name": "posix", "platform_system": "Linux"},
@@ -79,8 +82,23 @@ def test_the_lock_for_running_is_what_the_bot_and_its_extra_come_to(
 ) -> None:
     here = cast("dict[str, str]", default_environment())
     there = {**here, **machine, "python_version": python, "python_full_version": f"{python}.0"}
-    asked = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["postgres"]]
-    assert locked(".requirements.run.lock", there) == needed(asked, there)
+    assert locked(".requirements.run.lock", there) == needed(TO_RUN, there)
+
+
+@pytest.mark.parametrize(
+    ("lock", "asked"),
+    [
+        (".requirements.lock", [*TO_RUN, *EXTRAS["dev"], *BUILT_WITH]),
+        (".requirements.run.lock", TO_RUN),
+    ],
+)
+def test_a_lock_has_a_version_of_all_that_is_asked_for_that_will_do(
+    lock: str, asked: list[str]
+) -> None:
+    versions = {name: entry.split()[0].split("==")[1] for name, entry in entries(lock).items()}
+    for requirement in map(Requirement, asked):
+        version = versions[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), f"{requirement}: {version} is locked"
 
 
 def test_the_lock_for_running_is_a_part_of_the_whole_one_to_the_hash() -> None:
@@ -113,15 +131,13 @@ def test_wherever_a_lock_is_installed_wheels_are_taken_and_hashes_checked() -> N
 
 
 def test_the_extra_for_postgresql_brings_the_driver_that_is_tested() -> None:
-    extras = PROJECT["optional-dependencies"]
-    (driver,) = extras["postgres"]
+    (driver,) = EXTRAS["postgres"]
     assert Requirement(driver).name == "psycopg"
-    assert driver in extras["dev"]
+    assert driver in EXTRAS["dev"]
     assert "psycopg-binary" in entries(".requirements.run.lock")
 
 
 def test_what_builds_the_bot_is_locked_too() -> None:
-    backend = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
-    assert [Requirement(line).name for line in backend["requires"]] == ["hatchling"]
+    assert [Requirement(line).name for line in BUILT_WITH] == ["hatchling"]
     assert "hatchling" in entries(".requirements.lock")
     assert "--no-build-isolation" in GATE

@@ -111,8 +111,8 @@ async def _once(call: Callable[[], Awaitable[_Response]]) -> Result:
         return Refused(NOT_SENT)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Doubtful(type(error).__name__)
-    except (AttributeError, ValueError):
-        # How the SDK stumbles over a body that is not a JSON object, or not UTF-8.
+    except (AttributeError, RecursionError, ValueError):
+        # How the SDK stumbles over a body that is not a JSON object, too deep a one, or not UTF-8.
         return Doubtful(_NOT_SLACKS)
     if isinstance(response, WebhookResponse):
         return _read_webhook(response)

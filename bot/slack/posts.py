@@ -141,12 +141,12 @@ class Posts:
         for _ in range(_PAGES):
             result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
             messages = result.data.get("messages") if isinstance(result, Answered) else None
-            if not isinstance(messages, list):
+            if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
                 return Doubtful("cannot look")
             for message in messages:
-                own = message.get("user") == self._bot_user_id and message.get("ts") != thread_ts
-                if own and _is_marked(message, mark):
-                    return Posted(channel, str(message["ts"]), found=True)
+                ts, own = message.get("ts"), message.get("user") == self._bot_user_id
+                if own and isinstance(ts, str) and ts != thread_ts and _is_marked(message, mark):
+                    return Posted(channel, ts, found=True)
             more = result.data.get("response_metadata") if isinstance(result, Answered) else None
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
             if not cursor or since is None:

@@ -6,7 +6,7 @@ Everything about it is bounded: so many people, one thing at a time each, until 
 import asyncio
 import random
 from collections import Counter
-from contextlib import suppress
+from dataclasses import dataclass, fields
 from itertools import count
 
 from bot.playground.slack import Ack, LocalSlack, Message
@@ -21,6 +21,7 @@ PEOPLE = 6
 _PAUSE = 0.05  # seconds between two things that one person does
 _FAULT_EVERY = 12  # things done
 _PATIENCE = 30.0
+_ASK = {"share", "again", "batch", "confirm", "approve"}
 _ENDED = ("✅", "❌", "❔", "🚫", "⌛", "⚪", "🛑")
 _ANSWERS = (
     Code(-1),
@@ -38,12 +39,29 @@ _FAILURES = (ServerError(), Dropped(), Dropped(after_effect=True), RateLimited(1
 _METHODS = ("chat.postMessage", "chat.update", "views.publish", "users.info")
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What people did and could not do, the requests among it and their ends, the single shares among those and all that is shared."""
+
+    done: int
+    left: int
+    asked: int
+    answered: int
+    wanted: int
+    shared: int
+
+    def since(self, before: "Tally") -> "Tally":
+        """Return what came of it after `before`."""
+        return Tally(*(getattr(self, f.name) - getattr(before, f.name) for f in fields(self)))
+
+
 class Storm:
-    """People and faults; `answered` counts the requests that came to an end which people can see."""
+    """People and faults; `answered` counts the ends of requests that people can see, `left` the things that people could not do."""
 
     def __init__(self, slack: LocalSlack, wechat: LocalWeChat, seed: int) -> None:
         self.answered = 0
         self.done: Counter[str] = Counter()
+        self.left = 0
         self._slack = slack
         self._wechat = wechat
         self._dice = random.Random(seed)  # noqa: S311  # which fault comes next is no secret
@@ -67,6 +85,12 @@ class Storm:
         until = asyncio.get_running_loop().time() + seconds
         await asyncio.gather(*(self._person(until) for _ in range(PEOPLE)))
 
+    def tally(self) -> "Tally":
+        """Return what came of it so far."""
+        done, shared = self.done, len(self._wechat.shared)
+        asked = sum(done[name] for name in _ASK)
+        return Tally(done.total(), self.left, asked, self.answered, done["share"], shared)
+
     async def _person(self, until: float) -> None:
         while asyncio.get_running_loop().time() < until:
             if not self._slack.connections:
@@ -75,11 +99,13 @@ class Storm:
             name = self._dice.choices(list(self._acts), (8, 2, 1, 2, 1, 4, 2, 1))[0]
             if self._dice.randrange(_FAULT_EVERY) == 0:
                 await self._fail()
-            # A fault may have hit what a person waits to see.
-            with suppress(TimeoutError, ImpossibleError, LookupError):
+            try:
                 async with asyncio.timeout(_PATIENCE):
                     await self._acts[name]()
-            self.done[name] += 1
+            except (TimeoutError, ImpossibleError, LookupError):
+                self.left += 1  # a fault may have hit what a person waits to see
+            else:
+                self.done[name] += 1
             await asyncio.sleep(_PAUSE)
 
     async def _fail(self) -> None:
@@ -140,7 +166,10 @@ class Storm:
         await self._slack.open_home(ROLES["requester"])
 
     async def _type(self, text: str, role: str = "requester") -> Ack:
-        return await self._slack.command(ROLES[role], PLACES["public"], text)
+        ack = await self._slack.command(ROLES[role], PLACES["public"], text)
+        if ack.error is not None:
+            raise TimeoutError(ack.error)
+        return ack
 
     def _saw(self, message: Message, change: Change) -> None:
         if message.thread_ts or change == "deleted":

@@ -13,7 +13,6 @@ import pytest
 from bot.playground.slack import LocalSlack
 from bot.playground.stage import OWNER, environment
 from bot.playground.wechat import LocalWeChat
-from bot.playground.world import seed
 
 STARTUP = 20.0
 ROOT = Path(__file__).parent.parent.parent
@@ -31,18 +30,6 @@ class Process:
         """Send a signal and return the exit code."""
         self.process.send_signal(sign)
         return await asyncio.wait_for(self.process.wait(), STARTUP)
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[LocalSlack]:
-    async with LocalSlack(seed()) as slack:
-        yield slack
-
-
-@pytest.fixture
-async def wechat() -> AsyncIterator[LocalWeChat]:
-    async with LocalWeChat() as wechat:
-        yield wechat
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from bot.playground.slack import LocalSlack
 from bot.playground.stage import APPID
+from tests.conftest import kinds, soon
 from tests.end_to_end.conftest import bot, finished
 
 
@@ -16,7 +17,7 @@ async def asked(slack: LocalSlack, environ: dict[str, str], tmp_path: Path) -> d
     """Return the environment of a bot that was asked three things and has ended."""
     async with bot(environ, tmp_path) as process:
         await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} prod-1")
-        await slack.until(lambda slack: any(m.edits for m in slack.parents("C0RELEASES")))
+        await soon(lambda: "delivered" in kinds(tmp_path / "share-env.db"), 30)
         await slack.command("U0STRANGER", "C0RELEASES", f"{APPID} prod-2")
         await slack.command("U0SECOND", "C0RELEASES", "wx123 prod-3")
         await process.stop(signal.SIGTERM)

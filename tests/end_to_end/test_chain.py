@@ -1,11 +1,9 @@
 """The bot as a process that keeps the platform's token chain itself, beside WeChat with its pushes."""
 
 import signal
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -13,6 +11,7 @@ from cryptography.fernet import Fernet
 from bot.playground.slack import LocalSlack, Message
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat import Hang, LocalWeChat
+from tests.conftest import rows
 from tests.end_to_end.conftest import Process, bot, finished
 
 CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
@@ -79,15 +78,9 @@ async def whoami(slack: LocalSlack) -> str:
     return str((ack.payload or {})["text"])
 
 
-def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
-    """Return what a query finds in the ledger; what it changes is committed."""
-    with closing(sqlite3.connect(folder / LEDGER, isolation_level=None)) as connection:
-        return connection.execute(query).fetchall()
-
-
 def refresh_token(folder: Path) -> str:
     """Return the owner's refresh token as the ledger has it."""
-    ((stored,),) = rows(folder, f"SELECT refresh_token FROM tokens WHERE name = '{OWNER}'")  # noqa: S608  # as above
+    ((stored,),) = rows(folder / LEDGER, f"SELECT refresh_token FROM tokens WHERE name = '{OWNER}'")  # noqa: S608  # no stranger's words
     return str(stored).removeprefix("plain:")
 
 
@@ -145,7 +138,7 @@ async def test_a_restart_with_an_hour_old_ticket_needs_no_new_push(
 
     platform.callback = None  # nobody pushes any more, asked or not
     wechat.advance(3600)
-    rows(tmp_path, "UPDATE tokens SET issued = issued - 3600, expires = expires - 3600")
+    rows(tmp_path / LEDGER, "UPDATE tokens SET issued = issued - 3600, expires = expires - 3600")
     async with bot(environ, tmp_path):
         assert (await answered(slack)).startswith("✅ *Shared.*")
         assert chain(wechat)[len(before) :] == [
@@ -186,7 +179,7 @@ async def test_with_a_key_nothing_readable_is_in_the_ledger_and_nobody_warns(
         await process.stop(signal.SIGTERM)
     assert NOT_ENCRYPTED not in "".join(process.log)
     assert readable(tmp_path) == set()
-    assert rows(tmp_path, "SELECT count(*) FROM tokens WHERE value IS NOT NULL") == [(3,)]
+    assert rows(tmp_path / LEDGER, "SELECT count(*) FROM tokens WHERE value IS NOT NULL") == [(3,)]
 
     environ["TOKEN_ENCRYPTION_KEY"] = f"{NEW_KEY},{KEY}"
     before = chain(wechat)

@@ -3,6 +3,7 @@ import os
 import pty
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,15 @@ async def test_the_demo_refuses_real_tokens(
     assert fix in err
 
 
+def read_to_the_end(terminal: int) -> str:
+    """Return all that is written to a pseudo-terminal, whose end Linux tells by EIO."""
+    shown = b""
+    with suppress(OSError):
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    return shown.decode()
+
+
 async def test_on_a_terminal_the_demo_takes_commands_until_it_is_told_to_quit(
     tmp_path: Path,
 ) -> None:
@@ -140,15 +150,14 @@ async def test_on_a_terminal_the_demo_takes_commands_until_it_is_told_to_quit(
         ":quit",
     ]
     os.write(ours, ("\n".join(typed) + "\n").encode())
-    assert await asyncio.wait_for(process.wait(), 30) == 0
-    shown = b""
+    reading = asyncio.create_task(asyncio.to_thread(read_to_the_end, ours))
     try:
-        while chunk := os.read(ours, 65536):
-            shown += chunk
-    except OSError:  # Linux tells the end of a pseudo-terminal by EIO
-        pass
-    os.close(ours)
-    text = shown.decode()
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+        text = await reading
+        os.close(ours)
     for said in (
         "You are second.",
         "You are in archived.",

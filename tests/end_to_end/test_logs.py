@@ -12,6 +12,7 @@ from bot import __version__
 from bot.playground.slack import LocalSlack, Message, ServerError
 from bot.playground.stage import APPID, OWNER, chain_environment, environment, slack_environment
 from bot.playground.wechat import Code, Hang, LocalWeChat
+from tests.conftest import soon
 from tests.databases import Database
 from tests.end_to_end.conftest import Process, bot, finished
 from tests.faults.bots import FINAL, request_in, request_of
@@ -83,8 +84,9 @@ async def test_at_debug_each_request_is_found_by_its_id_and_no_secret_is(
         assert failed
         parent = await final(slack, failed)
         [answer] = slack.thread(CHANNEL, parent.ts)
+        await soon(lambda: "delivered" in about(process, failed))
         await slack.click(REQUESTER, answer, "retry")
-        await slack.until(lambda slack: len(slack.parents(CHANNEL)) + len(wechat.shared) >= 2, 30)
+        await wechat.until(lambda wechat: len(wechat.shared) == 1, 30)
         await slack.command("U0STRANGER", CHANNEL, f"{APPID} prod-2")
         wechat.next(Hang(60))
         hanging = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-3"))

@@ -12,8 +12,9 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from bot.playground.slack import LocalSlack
-from bot.playground.stage import APPID
+from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat import Code, LocalWeChat
+from tests.databases import Database
 from tests.end_to_end.conftest import ROOT, bot, finished
 from tests.watching import Seen, watched
 
@@ -31,8 +32,8 @@ def environ(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
 
 
 def named(environ: dict[str, str]) -> set[tuple[str, int]]:
-    """Return the addresses that the settings name."""
-    urls = [urlsplit(value) for name, value in environ.items() if name.endswith("_URL")]
+    """Return the addresses that the settings name, but for the database's, which a library in C calls."""
+    urls = [urlsplit(value) for value in environ.values() if value.startswith("http://")]
     return {(url.hostname or "", url.port or 0) for url in urls}
 
 
@@ -52,6 +53,35 @@ async def test_a_running_bot_talks_to_whom_its_settings_name(
     assert seen.peers == named(environ)
     assert seen.names <= {HERE}
     assert seen.programs == []
+
+
+async def test_so_does_one_over_http_that_keeps_the_chain_itself_and_its_ledger_on_postgresql(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    on_postgresql: Database,
+    tmp_path: Path,
+    unused_tcp_port: int,
+) -> None:
+    environ = {
+        **slack_environment(slack),
+        **chain_environment(wechat, unused_tcp_port),
+        **watched(tmp_path),
+        "SLACK_SIGNING_SECRET": slack.world.signing_secret,
+        "WECHAT_AUTHORIZER_APPID": OWNER,
+        "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM",
+        "DATABASE_URL": on_postgresql.url,
+    }
+    del environ["SLACK_APP_TOKEN"]
+    slack.request_url = f"http://{HERE}:{unused_tcp_port}/slack/events"
+    async with bot(environ, tmp_path) as process:
+        await wechat.until(lambda wechat: any(c.owner == OWNER for c in wechat.platform.calls))
+        await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1")
+        await slack.until(lambda _: len(wechat.shared) == 1)
+        assert await process.stop(signal.SIGTERM) == 0
+    seen = Seen(environ)
+    assert len(seen.peers) == 2
+    assert seen.peers == named(environ)
+    assert (seen.names - {HERE}, seen.programs) == (set(), [])
 
 
 async def test_the_doctor_talks_to_whom_the_settings_name(

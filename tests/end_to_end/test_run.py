@@ -98,7 +98,7 @@ async def test_a_call_under_way_is_finished_before_the_process_ends(
 async def test_a_call_that_outlasts_the_grace_is_finished_by_the_next_process(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    wechat.next(Hang(60))
+    wechat.next(Hang(5, after_effect=True))  # which the usual grace would let finish
     environ["SHUTDOWN_GRACE"] = "0.5"
     async with bot(environ, tmp_path) as process:
         await slack.command("U0REQUESTER", "C0RELEASES", SHARE)

@@ -1,0 +1,74 @@
+"""What a soak calls a leak, and what it calls a bot that does not do its work."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.benchmarks.soak import LOOKS, Look, soak_bars, wrongs
+from tests.benchmarks.storm import Tally
+
+STEADY = Look(minutes=1.0, answered=100, memory=80_000_000, tasks=40, descriptors=30, ledger=1.0)
+LEAKS = {
+    "memory": replace(STEADY, memory=85_000_000),
+    "tasks": replace(STEADY, tasks=43),
+    "file descriptors": replace(STEADY, descriptors=34),
+    "ledger, mean of a transaction": replace(STEADY, ledger=1.3),
+}
+GOOD = Tally(done=100, left=5, asked=60, answered=55, wanted=40, shared=38)
+
+
+def missed(looks: list[Look]) -> list[str]:
+    return [bar.what for bar in soak_bars(looks) if not bar.met]
+
+
+@pytest.mark.parametrize("what", LEAKS)
+@pytest.mark.parametrize("begins", [6, 9, 10, 11])
+def test_what_grows_and_stays_is_a_leak_however_late_it_begins(what: str, begins: int) -> None:
+    assert missed([STEADY] * begins + [LEAKS[what]] * (LOOKS - begins)) == [what]
+
+
+@pytest.mark.parametrize("what", LEAKS)
+@pytest.mark.parametrize("at", range(LOOKS))
+def test_what_is_seen_once_is_none_since_the_machine_only_adds(what: str, at: int) -> None:
+    looks = [STEADY] * LOOKS
+    looks[at] = LEAKS[what]
+    assert missed(looks) == []
+
+
+@pytest.mark.parametrize("what", LEAKS)
+def test_before_the_bot_is_warm_it_may_have_less(what: str) -> None:
+    assert missed([STEADY] + [LEAKS[what]] * (LOOKS - 1)) == []
+
+
+def test_a_bot_that_does_its_work_under_faults_has_nothing_wrong() -> None:
+    assert wrongs(GOOD, [], "a log\n") == []
+
+
+@pytest.mark.parametrize(
+    ("came", "violations", "log", "sentence"),
+    [
+        (replace(GOOD, shared=0), [], "", "Of 40 shares only 0 were made."),
+        (replace(GOOD, answered=20), [], "", "Of 60 requests only 20 were answered."),
+        (
+            replace(GOOD, left=60),
+            [],
+            "",
+            "People did 100 things, and 60 they could not do.",
+        ),
+        (GOOD, ["ack: no such payload"], "", "Slack's rules were broken: ack: no such payload."),
+        (GOOD, [], "xoxb-made-up-token\n", "A secret is in the log."),
+    ],
+)
+def test_a_bot_that_says_only_no_or_nothing_or_too_much_is_found(
+    came: Tally, violations: list[str], log: str, sentence: str
+) -> None:
+    assert wrongs(came, violations, log) == [sentence]
+
+
+def test_a_bot_with_which_nobody_could_do_anything_is_found() -> None:
+    nothing = Tally(done=0, left=0, asked=0, answered=0, wanted=0, shared=0)
+    assert len(wrongs(nothing, [], "")) == 2
+
+
+def test_a_tally_is_of_what_came_after_another() -> None:
+    assert GOOD.since(replace(GOOD, done=90, shared=30)) == Tally(10, 0, 0, 0, 0, 8)
