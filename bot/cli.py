@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         "--delete-before",
         type=_day,
         metavar="DATE",
-        help="delete what ended before this day, for good",
+        help="delete what ended before this day, of everybody and for good",
     )
     doctor = commands.add_parser(
         "doctor", help="check everything the bot needs, and name the fix for what is wrong"
@@ -188,6 +188,8 @@ def _audit(given: argparse.Namespace) -> int:
     from bot.ledger.opening import CannotOpenError  # noqa: PLC0415
     from bot.ops.tables import write_rows  # noqa: PLC0415
 
+    if problem := _wrong_deletion(given):
+        return _complain([problem], ())
     environ = environment()
     try:
         engine = open_for_audit(environ.get("DATABASE_URL") or DEFAULT_DATABASE)
@@ -206,6 +208,18 @@ def _audit(given: argparse.Namespace) -> int:
     except CannotOpenError as error:
         return _complain([str(error)], read_parts(environ).secrets)
     return _FINE
+
+
+def _wrong_deletion(given: argparse.Namespace) -> str | None:
+    """Return what is wrong with the day, or with words that seem to narrow what cannot be narrowed."""
+    names = ("since", "user", "env", "appid", "outcome")
+    if not given.delete_before:
+        return None
+    if found := [f"--{name}" for name in names if getattr(given, name) is not None]:
+        return f"--delete-before deletes for everybody. Leave out {' and '.join(found)}."
+    if given.delete_before > datetime.now(UTC):
+        return f"{given.delete_before:%Y-%m-%d} has not begun yet, in UTC. Name an earlier day."
+    return None
 
 
 def _doctor(given: argparse.Namespace) -> int:

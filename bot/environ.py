@@ -30,7 +30,8 @@ def environment() -> dict[str, str]:
     except OSError as error:
         fix = "Let the bot's user read it, or take it away."
         _end([f".env cannot be read: {error.strerror}. {fix}"])
-    bad = [_number(found.original) for found in parse_stream(StringIO(text)) if found.error]
+    lines = [line for line in parse_stream(StringIO(text)) if line.error or line.key]
+    bad = [_number(line.original) for line in lines if line.error or line.value is None]
     if bad:
         _end([f".env, line {number}, is not NAME=value. Correct it." for number in bad])
     file = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}

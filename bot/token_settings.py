@@ -1,6 +1,7 @@
 """The settings of the three token sources: a fixed token, the company's token server, the platform's own chain."""
 
 import re
+import sys
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -180,8 +181,8 @@ def encryption_keys(read: Reader) -> tuple[str, ...]:
         if not _is_fernet_key(key):
             which = f" (number {number})" if len(keys) > 1 else ""
             read.problems.append(
-                f"TOKEN_ENCRYPTION_KEY{which} is no Fernet key. Make one with: python -c 'from cryptography.fernet "
-                "import Fernet; print(Fernet.generate_key().decode())'"
+                f"TOKEN_ENCRYPTION_KEY{which} is no Fernet key. Make one with: {sys.executable} -c 'from "
+                "cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
             )
     return keys
 

@@ -1,4 +1,5 @@
 import re
+import sys
 from collections.abc import Mapping
 
 import pytest
@@ -70,7 +71,7 @@ NO_OWNER = (
 IS_MISSING = "is missing. Copy the platform's {} from open.weixin.qq.com."
 NO_AES_KEY = "is no EncodingAESKey: it has 43 letters and digits. Copy 消息加解密Key from open.weixin.qq.com."
 NO_FERNET_KEY = (
-    "is no Fernet key. Make one with: python -c 'from cryptography.fernet import Fernet; "
+    f"is no Fernet key. Make one with: {sys.executable} -c 'from cryptography.fernet import Fernet; "
     "print(Fernet.generate_key().decode())'"
 )
 

@@ -191,8 +191,11 @@ def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]
             reason = " ".join([options.reason or "", *extra]).strip()
             guess = replace(options, reason=reason or None)
             raise MistakeError(ExtraWords(tuple(extra)), line([verb, appid, env], guess))
-        case [appid, *_] if not is_appid(appid):
-            raise MistakeError(NotAnAppid(appid, fault_of(appid)), right)
+        case [appid, *rest] if not is_appid(appid):
+            known, _ = named_in(words)
+            # A word that is blamed as an appid is not offered as the env.
+            instead = right if known else line([verb, *rest], options)
+            raise MistakeError(NotAnAppid(appid, fault_of(appid)), instead)
         case _:
             blank = is_placeholder(words[1])
             raise MistakeError(NotAnEnv(words[1], blank=blank), right)

@@ -39,12 +39,18 @@ _WHERE = (
     "The real bot, with a Slack and a WeChat made up on this machine. Nothing leaves it. "
     "The bot keeps the platform's tokens itself."
 )
+_PEOPLE = (
+    "requester (platform team), second (test envs only), outsider, guest, approver, "
+    "mei (reads Chinese)"
+)
+_CONVERSATIONS = "public, private (without the bot), dm (between two people), archived, approvals (the approvers')"
 _HELP = f"""\
 /share-env <appid> <env>   ask as in Slack; an appid to try: {APPID}
-:as ROLE                   {", ".join(ROLES)}
-:in PLACE                  public, private (without the bot), dm (between two people), archived
+:as ROLE                   {_PEOPLE}
+:in PLACE                  {_CONVERSATIONS}
 :wechat TROUBLE            for the next call: an errcode such as 85088, or {", ".join(_TROUBLES)}
-:help, :quit"""
+:help, :quit
+Buttons and forms cannot be clicked here; `demo --script` shows what comes of them."""
 
 
 def demo(role: str | None, place: str | None, line: str | None, *, script: bool) -> int:
@@ -118,6 +124,8 @@ class _Prompt:
         while True:
             print(f"\n{self._role} in {self._place}> ", end="", flush=True)
             typed = await keys.readline()
+            if not typed:
+                print()  # Ctrl-D leaves the cursor behind the prompt
             line = typed.decode(errors="replace")
             words = line.split()
             if not typed or words[:1] in ([":quit"], [":q"], [":exit"]):
@@ -130,12 +138,18 @@ class _Prompt:
     def _order(self, order: str, value: str) -> str:
         """Follow an order to the playground and return what to say about it."""
         match order:
+            case ":as" if value in ROLES:
+                self._role = value
+                return f"You are {value}."
             case ":as":
-                self._role = value if value in ROLES else self._role
-                return f"You are {self._role}. The roles: {', '.join(ROLES)}."
+                no = f"There is no role “{value}”. " if value else ""
+                return f"{no}You are still {self._role}. The roles: {_PEOPLE}."
+            case ":in" if value in PLACES:
+                self._place = value
+                return f"You are in {value}."
             case ":in":
-                self._place = value if value in PLACES else self._place
-                return f"You are in {self._place}. The places: {', '.join(PLACES)}."
+                no = f"There is no place “{value}”. " if value else ""
+                return f"{no}You are still in {self._place}. The places: {_CONVERSATIONS}."
             case ":wechat":
                 return self._wechat(value)
             case ":help":

@@ -17,6 +17,12 @@ _MARKUP = re.compile(
 )
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """End the process well: whoever reads no further, such as `head`, has seen enough."""
+        raise SystemExit(0)
+
+
 class Screen:
     """Prints what is typed and what Slack shows; `observe` is meant for LocalSlack.on_change.
 
@@ -24,7 +30,7 @@ class Screen:
     """
 
     def __init__(self, world: World, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or _Console(highlight=False)
         if not self.console.is_terminal:
             self.console.width = _WIDTH
         self._names = {
@@ -40,7 +46,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Say something that is not part of the conversation."""
-        self.console.print(Text(text, "dim"), soft_wrap=True)
+        self.console.print(Text(text, "dim"), soft_wrap=not self.console.is_terminal)
 
     def typed(self, user: str, channel: str, line: str) -> None:
         """Show what somebody types."""

@@ -89,12 +89,15 @@ class Stage:
 
     async def type(self, user: str, channel: str, text: str) -> Ack:
         """Send a command and return its ack once everything that follows from it is there."""
+        open_before = self.slack.views(user)
         ack = await self.slack.command(user, channel, text)
         said = str((ack.payload or {}).get("text", ""))
         if said.startswith(("On it", "正在处理")):
             await self.ended(_request_in(said))
         elif said.startswith(ASKS_APPROVERS):
             await self.slack.until(lambda slack: any(_asks(m, said) for m in slack.messages))
+        elif not text and not said:
+            await self.slack.until(lambda slack: slack.views(user) != open_before)
         return ack
 
     async def ended(self, request: str) -> None:

@@ -2,6 +2,9 @@ import csv
 import io
 import json
 import signal
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -60,10 +63,40 @@ async def test_only_an_explicit_delete_removes_what_is_old(
 ) -> None:
     code, out, _ = await finished(asked, tmp_path, "audit", "--delete-before", "2000-01-01")
     assert (code, out) == (0, "Deleted 0 requests and 0 events from before 2000-01-01.\n")
-    _, out, _ = await finished(asked, tmp_path, "audit", "--delete-before", "2999-01-01")
-    assert out == "Deleted 1 requests and 7 events from before 2999-01-01.\n"
+    with closing(sqlite3.connect(tmp_path / "share-env.db")) as ledger, ledger:
+        ledger.execute("UPDATE events SET at = at - 86400")
+        ledger.execute("UPDATE requests SET ended = ended - 86400")
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    _, out, _ = await finished(asked, tmp_path, "audit", "--delete-before", today)
+    assert out == f"Deleted 1 requests and 7 events from before {today}.\n"
     code, out, err = await finished(asked, tmp_path, "audit", "--format", "jsonl")
     assert (code, out, err) == (0, "", "No events match.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["2000-01-01", "--user", "U0STRANGER"],
+            "--delete-before deletes for everybody. Leave out --user.",
+        ),
+        (
+            ["2000-01-01", "--outcome", "denied", "--since", "1999-01-01"],
+            "--delete-before deletes for everybody. Leave out --since and --outcome.",
+        ),
+        (["2000-01-01", "--env", ""], "--delete-before deletes for everybody. Leave out --env."),
+        (
+            ["2000-01-01", "--appid", APPID],
+            "--delete-before deletes for everybody. Leave out --appid.",
+        ),
+        (["2999-01-01"], "2999-01-01 has not begun yet, in UTC. Name an earlier day."),
+    ],
+)
+async def test_a_delete_that_is_narrowed_or_of_days_to_come_is_refused(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    code, out, err = await finished({}, tmp_path, "audit", "--delete-before", *arguments)
+    assert (code, out, err) == (2, "", f"{sentence}\n")
 
 
 async def test_an_audit_that_finds_nothing_says_so_beside_the_rows(

@@ -141,12 +141,14 @@ async def test_on_a_terminal_the_demo_takes_commands_until_it_is_told_to_quit(
         ":as second",
         ":as nobody",
         ":in archived",
+        ":in nowhere",
         ":wechat 85088",
         ":wechat busy",
         ":wechat weather",
         "hello",
         "",
         "/share-env whoami",
+        "/share-env",
         ":quit",
     ]
     os.write(ours, ("\n".join(typed) + "\n").encode())
@@ -156,15 +158,19 @@ async def test_on_a_terminal_the_demo_takes_commands_until_it_is_told_to_quit(
     finally:
         if process.returncode is None:
             process.kill()
-        text = await reading
+        text = " ".join((await reading).split())  # wherever the terminal breaks its lines
         os.close(ours)
     for said in (
+        "Buttons and forms cannot be clicked here;",
         "You are second.",
+        "There is no role “nobody”. You are still second. The roles: requester (platform team),",
         "You are in archived.",
+        "There is no place “nowhere”. You are still in archived. The places: public, private",
         "The next call to WeChat meets errcode 85088.",
         "The next call to WeChat meets: busy.",
         "Use an errcode such as 85088, or one of",
         "Type /share-env … as in Slack, or :help.",
         "“testers”",
+        "modal of @second · opened",
     ):
         assert said in text

@@ -9,7 +9,9 @@ from tests.end_to_end.conftest import ROOT
 
 
 @pytest.mark.parametrize(
-    "command", [("policy",), ("policy", "--json"), ("audit", "--format", "csv")], ids=" ".join
+    "command",
+    [("policy",), ("policy", "--json"), ("audit", "--format", "csv"), ("demo", "--script")],
+    ids=" ".join,
 )
 def test_who_reads_no_further_gets_no_traceback(command: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text('[[rule]]\nusers = ["*"]\neffect = "allow"\n')
