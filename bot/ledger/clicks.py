@@ -122,7 +122,12 @@ class Clicks:
             "response_url": origin.response_url,
         }
         mine = _r.id == moved.request.id, _r.fence == moved.fence, _r.holder == self._holder
-        if on.execute(update(requests).where(*mine).values(as_before)).rowcount:
+        # If that move was rolled back, another click may have got its fence and its holder, but not its times.
+        then = (
+            _r.decided.is_not_distinct_from(moved.decided),
+            _r.until.is_not_distinct_from(moved.until),
+        )
+        if on.execute(update(requests).where(*mine, *then).values(as_before)).rowcount:
             self._record(on, "taken back", entry, {"user": by})
 
     def _record(
