@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, or_, select, update
 
 from bot.ledger.entries import Entry, columns_of_outcome, entry_of, facts_of
 from bot.ledger.events import record
@@ -59,10 +59,11 @@ class Clicks:
         return await self._read(states.order_by(_r.created).limit(_MOST_WAITING))
 
     async def move(self, entry: Entry, move: Move) -> Entry | None:
-        """Move a request that waits, and take it on; None if it does not wait like that any more."""
+        """Move a request that waits, and take it on; None if it does not wait like that any more, or its time is over."""
+        in_time = or_(_r.until.is_(None), _r.until > self._say.now)
         change = (
             update(requests)
-            .where(_r.id == entry.request.id, _r.state == entry.state.value)
+            .where(_r.id == entry.request.id, _r.state == entry.state.value, in_time)
             .values(self._columns(entry, move))
             .returning(requests, self._say.read_at)
         )

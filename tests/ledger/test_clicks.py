@@ -207,6 +207,17 @@ async def test_what_does_not_wait_any_more_is_not_moved(
     assert "second" not in database.kinds()
 
 
+@pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
+async def test_what_is_clicked_in_time_but_reaches_the_ledger_after_it_is_not_moved(
+    database: Database, ledger: Ledger, state: State
+) -> None:
+    entry = await begun(ledger, state)
+    database.execute("UPDATE requests SET until = 1")
+    assert await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "late")) is None
+    assert (await stands(ledger, entry)).state is state
+    assert "late" not in database.kinds()
+
+
 async def test_who_held_it_before_the_click_writes_nothing_any_more(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
