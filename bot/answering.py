@@ -4,18 +4,26 @@ Whoever clicks is known by the click alone; who they are, and who is in which gr
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from bot.click import Click
 from bot.ledger import Entry, LedgerDownError
 from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.words import Words
+from bot.outcome import Expired
 from bot.policy import Person, Policy, Unreadable, owner_of
 from bot.ports import Ports
 from bot.request import State
 from bot.ruling import Decided, decide_all
 from bot.submitting import Submitting
+
+_WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
+    State.CONFIRMING: "confirmation",
+    State.WAITING: "approval",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -48,10 +56,16 @@ class Answering:
         return self.submitting.words(await self.person(click, self.submitting.policy))
 
     async def find(self, click: Click) -> Entry | None:
-        """Return the request of a button; a button of another workspace is of no request here."""
+        """Return the request of a button; a button of another workspace is of no request here.
+
+        What waits but whose time is over counts as expired, also before that is recorded.
+        """
         entry = await self.ports.ledger.clicks.find(click.request_id)
-        here = entry is not None and entry.request.origin.team_id == click.team_id
-        return entry if here else None
+        if entry is None or entry.request.origin.team_id != click.team_id:
+            return None
+        if entry.state not in _WAITED_FOR or not entry.overdue:
+            return entry
+        return replace(entry, state=State.ANSWERED, outcome=Expired(_WAITED_FOR[entry.state]))
 
     @staticmethod
     def decisions(policy: Policy, entry: Entry, requester: Person | Unreadable) -> list[Decided]:

@@ -118,9 +118,8 @@ class Carrying:
         if place is None:
             return None
         placed = replace(entry, state=State.PLACED, place=place.ref)
-        settled = await self.holding.surely(
-            owed, partial(self.holding.ledger.place, entry, place.ref)
-        )
+        # Not owed, like an answer: after a crash nobody would know that WeChat may have been asked.
+        settled = await self.holding.insist(partial(self.holding.ledger.place, entry, place.ref))
         return placed if settled else None
 
     async def _call(self, entry: Entry, owed: list[Write], *, called_again: bool) -> Entry | None:

@@ -31,7 +31,7 @@ class Waiting:
         """Take a waiting request on by one state; None once there is nothing to do but to wait."""
         if entry.state is State.CONFIRMING:
             return await self._over(entry, owed, Expired("confirmation"))
-        if entry.until is not None and entry.at >= entry.until:
+        if entry.overdue:
             return await self._over(entry, owed, Expired("approval"))
         if entry.place is None:
             return await self._settle(entry, owed)

@@ -156,6 +156,10 @@ class Scene:
         change = f"UPDATE requests SET until = until - {seconds}, wake = wake - {seconds}"  # noqa: S608  # a number of ours
         rows(self.database, change)
 
+    def let_expire(self) -> None:
+        """Let the time be over of all that waits for people, before any bot looks at it."""
+        rows(self.database, "UPDATE requests SET until = 1")
+
     def _saw(self, message: Message, change: Change) -> None:
         if change == "deleted":
             return

@@ -2,7 +2,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -425,17 +425,34 @@ async def test_where_nobody_would_hear_the_answer_it_ends_without_a_call(  # noq
 # The ledger down on the way.
 
 
+class During:
+    """Owners, during whose call something happens once."""
+
+    def __init__(self, owners: Owners, happens: Callable[[], object]) -> None:
+        self._owners = owners
+        self._happens = [happens]
+
+    async def share(self, owner: str, env: str, appid: str, told: Callable[[Step], None]) -> Called:
+        """Share, and let it happen before anybody knows."""
+        called = await self._owners.share(owner, env, appid, told)
+        while self._happens:
+            self._happens.pop()()
+        return called
+
+
 async def test_alone_an_answer_is_not_kept_back_for_its_record_which_follows(  # noqa: PLR0913, PLR0917  # likewise
     slack: LocalSlack,
     wechat: LocalWeChat,
+    owners: WeChat,
     ledger: Ledger,
     make: Make,
     database: Path,
     tasks: Tasks,
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
-    with ledger_down(database):
-        tasks.start(make(ledger).carry(entry))
+    with ExitStack() as stack:
+        down = During(owners, lambda: stack.enter_context(ledger_down(database)))
+        tasks.start(make(ledger, owners=down).carry(entry))
         await slack.until(ended)
     await soon(lambda: states(database) == ["ended"])
     assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
@@ -444,22 +461,29 @@ async def test_alone_an_answer_is_not_kept_back_for_its_record_which_follows(  #
 
 
 async def test_the_patience_alone_is_spent_once_and_not_at_each_step(  # noqa: PLR0913, PLR0917  # likewise
-    slack: LocalSlack, ledger: Ledger, make: Make, database: Path, sleep: Sleep, tasks: Tasks
+    slack: LocalSlack,
+    owners: WeChat,
+    ledger: Ledger,
+    make: Make,
+    database: Path,
+    sleep: Sleep,
+    tasks: Tasks,
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
     naps: list[float] = []
     slack.on_change = lambda *_: naps.append(sum(sleep.naps))
-    with ledger_down(database):
-        tasks.start(make(ledger).carry(entry))
+    with ExitStack() as stack:
+        down = During(owners, lambda: stack.enter_context(ledger_down(database)))
+        tasks.start(make(ledger, owners=down).carry(entry))
         await slack.until(ended)
     _parent_posted, reply_posted, *_ = naps
     assert 0 < reply_posted < 8
     await soon(lambda: states(database) == ["ended"])
 
 
-async def test_among_others_a_step_waits_for_its_record(  # noqa: PLR0913, PLR0917  # likewise
+async def test_among_others_an_answer_waits_for_its_record(  # noqa: PLR0913, PLR0917  # likewise
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    owners: WeChat,
     opened: Opened,
     make: Make,
     database: Path,
@@ -467,6 +491,29 @@ async def test_among_others_a_step_waits_for_its_record(  # noqa: PLR0913, PLR09
     tasks: Tasks,
 ) -> None:
     async with held(replace(opened, exclusive=False)) as ledger:
+        entry = await accepted(ledger, request_of(slack))
+        with ExitStack() as stack:
+            down = During(owners, lambda: stack.enter_context(ledger_down(database)))
+            tasks.start(make(ledger, owners=down).carry(entry))
+            await soon(lambda: sum(sleep.naps) > 60)
+            assert replies(slack, RELEASES) == []
+        await slack.until(ended)
+        await soon(lambda: states(database) == ["ended"])
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
+async def test_wechat_is_not_asked_before_it_is_recorded_that_it_may_have_been(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    opened: Opened,
+    make: Make,
+    database: Path,
+    sleep: Sleep,
+    tasks: Tasks,
+    alone: bool,
+) -> None:
+    async with held(replace(opened, exclusive=alone)) as ledger:
         entry = await accepted(ledger, request_of(slack))
         with ledger_down(database):
             tasks.start(make(ledger).carry(entry))

@@ -102,6 +102,17 @@ async def test_nobody_else_can_click_for_the_requester(scene: Scene, button: str
     assert scene.wechat.calls == []
 
 
+async def test_a_confirmation_after_its_time_counts_no_more_though_nobody_has_ended_it_yet(
+    scene: Scene,
+) -> None:
+    async with scene.bot(CONFIRM):
+        await scene.ask()
+        scene.let_expire()
+        assert "its time is over" in await scene.click(REQUESTER, scene.shown(), "confirm")
+    assert states(scene.database) == ["confirming"]
+    assert scene.wechat.calls == []
+
+
 async def test_who_does_not_confirm_within_ten_minutes_is_told_and_it_is_over(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()

@@ -84,6 +84,27 @@ async def test_a_modal_that_is_sent_after_its_time_decides_nothing(scene: Scene)
     assert scene.wechat.calls == []
 
 
+@pytest.mark.parametrize("button", ["approve", "reject"])
+async def test_a_decision_after_its_time_counts_no_more_though_nobody_has_ended_it_yet(
+    scene: Scene, button: str
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        view = await scene.open(APPROVER, button)
+        scene.let_expire()
+        assert "its time is over" in await scene.send(APPROVER, view)
+        assert "its time is over" in await scene.click(APPROVER, await scene.question(), button)
+        assert "its time is over" in await scene.click(REQUESTER, waiting(scene), "cancel")
+    assert states(scene.database) == ["waiting"]
+    assert scene.wechat.calls == []
+
+
+def waiting(scene: Scene) -> Message:
+    """Return the message that says what is waited for."""
+    (parent,) = scene.slack.parents(RELEASES)
+    return parent
+
+
 async def test_an_expiry_in_private_is_told_there(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask(channel=SECRET)

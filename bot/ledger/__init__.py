@@ -187,8 +187,11 @@ class Ledger:
         """Fill columns of a request that waits; False if somebody else holds it now or it waits no more."""
         change = update(requests).where(requests.c.state == State.WAITING.value)
         mine = requests.c.id == entry.request.id, requests.c.fence == entry.fence
-        written = change.where(*mine).values(**columns)
-        return await self._writer.run(lambda on: on.execute(written).rowcount == 1)
+        filled = change.where(*mine).values(**columns)
+        written = await self._writer.run(lambda on: on.execute(filled).rowcount == 1)
+        if not written:
+            self.replica.lease.lost(entry)
+        return written
 
     async def _move(
         self,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, or_, select, update
 
 from bot.ledger.entries import Entry, columns_of_outcome, entry_of, facts_of
 from bot.ledger.events import record
@@ -59,10 +59,11 @@ class Clicks:
         return await self._read(states.order_by(_r.created).limit(_MOST_WAITING))
 
     async def move(self, entry: Entry, move: Move) -> Entry | None:
-        """Move a request that waits, and take it on; None if it does not wait like that any more."""
+        """Move a request that waits, and take it on; None if it does not wait like that any more, or its time is over."""
+        in_time = or_(_r.until.is_(None), _r.until > self._say.now)
         change = (
             update(requests)
-            .where(_r.id == entry.request.id, _r.state == entry.state.value)
+            .where(_r.id == entry.request.id, _r.state == entry.state.value, in_time)
             .values(self._columns(entry, move))
             .returning(requests, self._say.read_at)
         )
@@ -122,7 +123,12 @@ class Clicks:
             "response_url": origin.response_url,
         }
         mine = _r.id == moved.request.id, _r.fence == moved.fence, _r.holder == self._holder
-        if on.execute(update(requests).where(*mine).values(as_before)).rowcount:
+        # If that move was rolled back, another click may have got its fence and its holder, but not its times.
+        then = (
+            _r.decided.is_not_distinct_from(moved.decided),
+            _r.until.is_not_distinct_from(moved.until),
+        )
+        if on.execute(update(requests).where(*mine, *then).values(as_before)).rowcount:
             self._record(on, "taken back", entry, {"user": by})
 
     def _record(

@@ -54,6 +54,11 @@ class Entry:
     retried_by: str | None = None
     begun: bool = False
 
+    @property
+    def overdue(self) -> bool:
+        """Whether the time of those it waited for was over when this was read."""
+        return self.until is not None and self.at >= self.until
+
 
 def entry_of(row: RowMapping) -> Entry:
     """Return the Entry that a row of `requests` holds."""

@@ -59,7 +59,9 @@ class _Sayings:
             .values(holder=me, fence=_r.fence + 1, taken_over=_r.taken_over + crashed)
             .returning(requests, say.read_at)
         )
-        self.let_go = update(requests).where(mine, compared(_r.holder)).values(holder=None)
+        # If that was rolled back, a click may have the same fence and holder; it leaves another state.
+        still = compared(_r.holder), compared(_r.state)
+        self.let_go = update(requests).where(mine, *still).values(holder=None)
         self.let_all_go = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
 
 
@@ -151,7 +153,8 @@ class Replica:
 
         def put_back(on: Connection) -> None:
             for entry in taken:
-                on.execute(self._own.let_go, {**key_of(entry), "the_holder": self._holder})
+                still = {"the_holder": self._holder, "the_state": entry.state.value}
+                on.execute(self._own.let_go, {**key_of(entry), **still})
 
         with self._writer.or_else(put_back, kind="taken over"):
             await self._writer.run(work)

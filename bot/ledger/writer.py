@@ -141,6 +141,8 @@ class Writer:
             stopping = None in jobs
             failed = self._carry_out([job for job in jobs if job is not None])
             owed = [job for job in failed if job.done is None]
+        for job in owed:
+            _log.error("the ledger stops and leaves this undone", extra=dict(job.about))
 
     def _carry_out(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
         """Run jobs together or, where one of them spoils it, one by one; return those the database did not take."""

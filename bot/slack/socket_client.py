@@ -130,15 +130,14 @@ class SocketClient(SocketModeClient):
     async def send_message(self, message: str) -> None:
         """Send by the connection that brought what this answers; once that is closed, by the newest."""
         session = _came_by.get()()
-        if session is None or session not in self._leaving:
-            await super().send_message(message)
-            return
-        try:
-            await session.send_str(message)
-        except ConnectionError:
+        if session is not None and session in self._leaving:
+            with suppress(ConnectionError):
+                await session.send_str(message)
+                return
+        if self.current_session is None:
             async with self.connect_operation_lock:
                 pass  # there is another one now
-            await super().send_message(message)
+        await super().send_message(message)
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)

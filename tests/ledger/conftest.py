@@ -3,6 +3,7 @@
 import asyncio
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
 
 from bot.ledger import Accepted, Entry, Ledger
 from bot.request import Origin, Request, State
@@ -94,6 +97,27 @@ async def soon(condition: Callable[[], object]) -> None:
     """Wait until something holds that will."""
     while not condition():  # noqa: ASYNC110  # another thread or process makes it true
         await asyncio.sleep(0.005)
+
+
+class FullOnce:
+    """A disk that is full at the next commit, as soon as it may be."""
+
+    def __init__(self, database: Database) -> None:
+        self.reached, self.may = threading.Event(), threading.Event()
+        event.listen(database.opened[0].engine, "commit", self._commit, once=True)
+
+    def _commit(self, _: Connection) -> None:
+        self.reached.set()
+        self.may.wait()
+        raise OperationalError("COMMIT", {}, Exception("the disk is full"))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let it be full at the end, whatever happens."""
+        try:
+            yield
+        finally:
+            self.may.set()
 
 
 @contextmanager

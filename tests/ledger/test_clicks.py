@@ -13,7 +13,7 @@ from bot.ledger.clicks import Move
 from bot.outcome import Cancelled, Denied, Expired, Failed, Outcome, Rejected, Shared, Unknown
 from bot.request import Approval, Request, Retry, State
 from tests.databases import Database
-from tests.ledger.conftest import new_request, soon
+from tests.ledger.conftest import FullOnce, new_request, soon
 
 PATIENCE = 1000.0
 FAILED = Failed(all_guidance()[0])
@@ -205,6 +205,17 @@ async def test_what_does_not_wait_any_more_is_not_moved(
         assert await other.clicks.move(entry, Move(to, "U2", "second")) is None
     assert first == await stands(ledger, entry)
     assert "second" not in database.kinds()
+
+
+@pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
+async def test_what_is_clicked_in_time_but_reaches_the_ledger_after_it_is_not_moved(
+    database: Database, ledger: Ledger, state: State
+) -> None:
+    entry = await begun(ledger, state)
+    database.execute("UPDATE requests SET until = 1")
+    assert await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "late")) is None
+    assert (await stands(ledger, entry)).state is state
+    assert "late" not in database.kinds()
 
 
 async def test_who_held_it_before_the_click_writes_nothing_any_more(
@@ -440,6 +451,57 @@ async def test_a_click_that_came_too_late_takes_nothing_back(
     await ledger.replica.beat()
     assert moved == await stands(ledger, entry)
     assert "taken back" not in database.kinds()
+
+
+@pytest.mark.parametrize(
+    ("state", "to"),
+    [
+        (State.WAITING, State.PLACED),
+        (State.WAITING, State.ANSWERED),
+        (State.CONFIRMING, State.WAITING),
+    ],
+)
+async def test_a_click_that_was_rolled_back_takes_back_no_other(
+    database: Database, ledger: Ledger, state: State, to: State
+) -> None:
+    entry, full = await begun(ledger, state), FullOnce(database)
+    with full.held():
+        first = asyncio.create_task(
+            ledger.clicks.move(entry, Move(to, "U2", "decided", patience=PATIENCE))
+        )
+        await soon(full.reached.is_set)
+        second = asyncio.create_task(
+            ledger.clicks.move(entry, Move(to, "U3", "decided", patience=PATIENCE))
+        )
+        await asyncio.sleep(0)  # it has taken its first step, which is to queue
+        first.cancel()
+        await asyncio.wait([first])
+        before = database.now()
+        await soon(lambda: database.now() > before + 0.001)  # SQLite counts in milliseconds
+    moved = await second
+    await ledger.replica.beat()
+    assert moved == await stands(ledger, entry)
+    assert "taken back" not in database.kinds()
+
+
+async def test_a_take_over_that_was_rolled_back_lets_go_of_no_click(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await asked(ledger)
+    database.execute("UPDATE requests SET wake = 1")
+    full = FullOnce(database)
+    with full.held():
+        taking = asyncio.create_task(ledger.replica.take_over(9))
+        await soon(full.reached.is_set)
+        clicking = asyncio.create_task(
+            ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
+        )
+        await asyncio.sleep(0)  # likewise
+        taking.cancel()
+        await asyncio.wait([taking])
+    assert await clicking
+    await ledger.replica.beat()
+    assert only(database, "holder") == {"holder": "a"}
 
 
 async def test_what_the_ledger_does_not_take_in_time_is_not_done(

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy import event, text
 
 from bot.guidance import all_guidance
 from bot.ledger import Accepted, Entry, Ledger, LedgerDownError
+from bot.ledger.clicks import Move
 from bot.outcome import Failed, Shared
 from bot.request import Retry, State
 from tests.databases import Database, PostgreSQL
@@ -245,6 +247,20 @@ async def test_what_is_surely_held_is_not_asked_of_the_database(
     database.statements.clear()
     assert await ledger.replica.hold(entry)
     assert database.statements == []
+
+
+@pytest.mark.parametrize("fill", [Ledger.place, Ledger.asked], ids=["place", "asked"])
+async def test_what_waits_no_more_is_not_counted_among_what_is_held(
+    ledger: Ledger, fill: Callable[[Ledger, Entry, str], Awaitable[bool]]
+) -> None:
+    entry = await accepted(ledger, state=State.WAITING, patience=1000.0)
+    assert await fill(ledger, entry, "C2 1.6")
+    assert ledger.replica.lease.covers(entry)
+    moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
+    assert moved
+    assert not await fill(ledger, entry, "C2 1.6")
+    assert not ledger.replica.lease.covers(entry)
+    assert ledger.replica.lease.covers(moved)
 
 
 async def test_after_a_gap_in_the_lease_the_database_says_who_holds(

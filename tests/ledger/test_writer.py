@@ -294,6 +294,22 @@ async def test_closing_finishes_what_is_queued(
     assert len(names(database)) == 150
 
 
+async def test_closing_says_what_is_left_undone(
+    database: Database, writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(_: Connection) -> None:
+        raise OperationalError("INSERT", {}, Exception("the disk is full"))
+
+    writer.later(add("done"), request="request-1")
+    writer.later(work, request="request-2")
+    writer.later(work, request="request-3")
+    await writer.close()
+    assert names(database) == ["done"]
+    said = [(each.levelname, each.message, vars(each)["request"]) for each in caplog.records]
+    undone = "the ledger stops and leaves this undone"
+    assert said == [("ERROR", undone, f"request-{number}") for number in (2, 3)]
+
+
 async def test_a_closed_writer_says_so_and_may_be_closed_again(writer: Writer) -> None:
     await writer.close()
     with pytest.raises(LedgerDownError, match="closed"):

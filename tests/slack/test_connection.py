@@ -485,6 +485,24 @@ async def test_a_command_whose_connection_is_gone_gets_its_ack_over_the_next(
         assert await command
 
 
+async def test_a_command_of_an_earlier_connection_gets_its_ack_once_the_next_is_made(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    echo = SlowEcho()
+    async with connected(slack, client, linger=A_WHILE, echo=echo):
+        await slack.until(lambda slack: slack.connections == 1)
+        command = asyncio.create_task(acks(slack))
+        await echo.asked.wait()
+        slack.drop_sockets()
+        await slack.until(lambda slack: slack.greeted == 2)
+        asked = calls_of(slack, OPEN)
+        slack.silence_sockets(1)
+        await slack.disconnect("warning")
+        await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
+        echo.may.set()
+        assert await command
+
+
 async def test_after_the_move_both_connections_are_read_until_slack_closes_the_old_one(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
