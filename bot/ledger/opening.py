@@ -7,6 +7,7 @@ postgresql.org, "Advisory Locks", "Client Connection Defaults", "Database Connec
 import fcntl
 import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,7 @@ def _load_driver() -> None:
     except ImportError as error:  # it is not there, or finds no libpq
         raise CannotOpenError(
             "DATABASE_URL names PostgreSQL, whose driver is not installed. "
-            'Run pip install "share-env-bot[postgres]".'
+            f'Run {sys.executable} -m pip install "share-env-bot[postgres]".'
         ) from error
 
 

@@ -1,6 +1,7 @@
 """The bot where something is missing: PostgreSQL's driver, or a home, as a container's user may have none."""
 
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,7 +24,7 @@ pwd.getpwuid = unknown
 """
 SENTENCE = (
     "DATABASE_URL names PostgreSQL, whose driver is not installed. "
-    'Run pip install "share-env-bot[postgres]".'
+    f'Run {sys.executable} -m pip install "share-env-bot[postgres]".'
 )
 
 
