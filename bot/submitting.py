@@ -3,6 +3,7 @@
 Commands, forms and buttons all go through here.
 """
 
+import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import TypeVar, assert_never
 
@@ -40,6 +41,8 @@ from bot.policy import (
 from bot.ports import Ports
 from bot.request import Origin, Request, Retry, State
 from bot.ruling import CONFIRM_SECONDS, Refusal, decide_all, first_state, ruling
+
+_RECORDING_SECONDS = 0.5  # of those until an answer has to be there, kept for the ledger
 
 _Answer = TypeVar("_Answer")
 
@@ -96,7 +99,7 @@ class Submitting:
             many = how_many(words, appids)
             return dry_run(words, ruled, ask, many, owner or "")
         if isinstance(ruled, NeedsApproval):
-            ruled = await self._reachable(words, policy, ruled, origin)
+            ruled = await self._reachable(words, policy, ruled, origin, until)
         if isinstance(ruled, Refusal):
             why_not = {"outcome": "denied", "detail": ruled.detail}
             await self.note(ruled.kind, origin, facts | why_not, until)
@@ -120,10 +123,14 @@ class Submitting:
             return await self._record(words, request, first, until, retry)
 
     async def _reachable(
-        self, words: Words, policy: Policy, ruled: NeedsApproval, origin: Origin
+        self, words: Words, policy: Policy, ruled: NeedsApproval, origin: Origin, until: float
     ) -> Refusal | NeedsApproval:
-        """Return the ruling, or a refusal at once if nobody can give the approval."""
-        if await self._ports.people.has_approver(ruled.rule, origin.user_id):
+        """Return the ruling, or a refusal at once if nobody can give the approval; not known in time, somebody can."""
+        try:
+            async with asyncio.timeout_at(until - _RECORDING_SECONDS):
+                if await self._ports.people.has_approver(ruled.rule, origin.user_id):
+                    return ruled
+        except TimeoutError:
             return ruled
         return Refusal("denied", no_approver(words, ruled.rule, policy), "NoApprover")
 
