@@ -59,6 +59,7 @@ class Retrying:
             requester,
             within(PATIENCE),
             retry=Retry(entry.request.id, click.user_id),
+            words=words,
         )
         return Reply(told)
 

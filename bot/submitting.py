@@ -78,20 +78,23 @@ class Submitting:
         until: float,
         *,
         retry: Retry | None = None,
+        words: Words | None = None,
     ) -> Message:
         """Record a request and start it, or say why there is none; `until` is by the loop's clock.
 
-        `policy` decides, and `person` was read with its groups.
+        `policy` decides, and `person` was read with its groups. `words` are those of whoever clicked, where somebody did.
         Nobody confirms for somebody else, so what an approver tries again goes straight to the approvers.
         """
-        words = self.words(person)
+        own = retry is None or retry.by == origin.user_id
+        theirs = self.words(person)
+        words = words or theirs
         appids = share.appids if isinstance(share, ShareMany) else (share.appid,)
         decisions = decide_all(policy, origin, person, appids, share.env)
         ask, decision = decisions[0]
         owner = owner_of(policy, share.env)
         decided_by = deciding_rule(decision)
         facts = facts_asked(appids, share.env, decided_by.name if decided_by else None)
-        ruled = ruling(words, policy, decisions, owner)
+        ruled = ruling(words, policy, decisions, owner, own=own)
         if share.dry_run:
             await self.note("dry run", origin, facts, until)
             if isinstance(ruled, Refusal):
@@ -114,11 +117,11 @@ class Submitting:
             owner or "",
             ruled.rule.name,
             share.reason,
-            words.language,
+            theirs.language,
             appids if len(appids) > 1 else (),
             again=share.again,
         )
-        first = first_state(ruled, sure=retry is not None and retry.by != origin.user_id)
+        first = first_state(ruled, sure=not own)
         with about(request.id):
             return await self._record(words, request, first, until, retry)
 

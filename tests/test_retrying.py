@@ -14,6 +14,7 @@ from tests.scenes import (
     ALLOW,
     APPROVE,
     APPROVER,
+    ASK,
     BOTH,
     CONFIRM,
     DENY,
@@ -139,6 +140,51 @@ async def test_an_approver_tries_again_on_behalf_of_the_requester(scene: Scene) 
     [(earlier,), (later,)] = rows(scene.database, "SELECT id FROM requests ORDER BY created")
     retried = "SELECT request, user, detail FROM events WHERE kind = 'retried'"
     assert rows(scene.database, retried) == [(earlier, APPROVER, later)]
+
+
+async def expired(scene: Scene, text: str = ASK) -> Message:
+    """Let a request wait in vain for its approvers, and return its answer."""
+    async with scene.bot(APPROVE):
+        await scene.ask(text)
+        await scene.question()
+        scene.pass_time(7200)
+    async with scene.bot(APPROVE):
+        await scene.over()
+    return answers(scene)[-1]
+
+
+async def test_an_approver_who_tries_again_is_told_in_their_own_language(scene: Scene) -> None:
+    scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
+    answer = await expired(scene)
+    async with scene.bot(APPROVE):
+        assert "needs an approval" in await scene.click(APPROVER, answer, "retry")
+        await scene.question()
+    assert scene.column("language") == "zh-CN"
+
+
+@pytest.mark.parametrize("appids", [APPID, f"{APPID} wx00000000000000a1"])
+async def test_an_approver_is_told_that_it_is_the_requester_who_may_not_any_more(
+    scene: Scene, appids: str
+) -> None:
+    answer = await expired(scene, f"{appids} {ENV}")
+    asked_by = scene.slack.people[REQUESTER]
+    scene.slack.people[REQUESTER] = replace(asked_by, deleted=True, locale="zh-CN")
+    async with scene.bot(APPROVE):
+        told = await scene.click(APPROVER, answer, "retry")
+    assert f"The policy does not let <@{REQUESTER}> share `{ENV}` with" in told
+    assert f"They can type `/share-env why {APPID} {ENV}`" in told
+    assert "You" not in told
+    assert states(scene.database) == ["ended"]
+
+
+async def test_while_slack_does_not_tell_who_the_requester_is_an_approver_is_told_that(
+    scene: Scene,
+) -> None:
+    answer = await expired(scene)
+    async with scene.bot(APPROVE):
+        scene.slack.fail("users.info", ServerError(), user=REQUESTER)
+        told = await scene.click(APPROVER, answer, "retry")
+    assert f"who <@{REQUESTER}> is, so I did nothing" in told
 
 
 async def test_an_approver_need_not_confirm_for_the_requester(scene: Scene) -> None:
