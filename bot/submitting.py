@@ -85,7 +85,7 @@ class Submitting:
         `policy` decides, and `person` was read with its groups. `words` are those of whoever clicked, where somebody did.
         Nobody confirms for somebody else, so what an approver tries again goes straight to the approvers.
         """
-        own = retry is None or retry.by == origin.user_id
+        own = _own(retry, origin)
         theirs = self.words(person)
         words = words or theirs
         appids = share.appids if isinstance(share, ShareMany) else (share.appid,)
@@ -169,7 +169,8 @@ class Submitting:
                 await self.note("shared before", request.origin, facts, until)
                 link = self._ports.link(entry.place)
                 ended = entry.ended or entry.created
-                return shared_before(words, entry.request, ended, link, request.reason)
+                reason = request.reason if _own(retry, request.origin) else None
+                return shared_before(words, entry.request, ended, link, reason)
             case Retried():
                 return retried_already(words)
             case _:
@@ -181,6 +182,11 @@ class Submitting:
         """Record what is no request; an answer does not fail for want of its record."""
         noting = self._ports.ledger.note(what, origin, facts)
         await _recorded(noting, what, origin, facts, until)
+
+
+def _own(retry: Retry | None, origin: Origin) -> bool:
+    """Tell whether it is the requester who asks, and nobody for them."""
+    return retry is None or retry.by == origin.user_id
 
 
 def _taken_on(words: Words, entry: Entry) -> Message:

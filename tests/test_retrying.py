@@ -392,6 +392,23 @@ async def test_sharing_again_is_for_the_reason_given_now_and_never_for_somebody_
     assert (scene.column("user"), scene.column("reason")) == (user, reason)
 
 
+@pytest.mark.parametrize(("user", "reason"), [(APPROVER, None), (REQUESTER, "at first")])
+async def test_what_is_shared_again_after_a_retry_is_never_for_somebody_else_s_reason(
+    scene: Scene, user: str, reason: str | None
+) -> None:
+    answer = await expired(scene, f'{ASK} --reason "at first"')
+    async with scene.bot(ALLOW):
+        await scene.ask(user="U0SECOND")
+        await scene.over(2)
+    async with scene.bot(APPROVE):
+        told = await scene.click(user, answer, "retry")
+        assert "<@U0SECOND> shared" in told
+        assert ("at first" in told) == (reason is not None)
+        await scene.click(user, scene.shown(user), "again")
+        await scene.question()
+    assert (scene.column("user"), scene.column("reason")) == (user, reason)
+
+
 async def test_sharing_again_takes_what_sharing_takes(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         shown = await shared_before(scene)
