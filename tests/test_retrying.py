@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.playground.slack import Message, ServerError
+from bot.playground.slack import Message, Refuses, ServerError
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat import Code, Hang
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, states
@@ -334,6 +334,28 @@ async def test_a_retry_in_private_is_answered_there(scene: Scene) -> None:
         await scene.over(2)
     assert "*Shared.*" in scene.shown().text
     assert scene.slack.parents(SECRET) == []
+
+
+async def test_a_retry_in_the_direct_messages_is_answered_in_the_channel_once_the_bot_is_in_it(
+    scene: Scene,
+) -> None:
+    async with scene.bot(ALLOW):
+        scene.wechat.next(Code(HELP))
+        scene.slack.fail("response_url", *[Refuses("expired_url")] * 4)
+        await scene.ask(channel=SECRET)
+        await scene.over()
+    direct = scene.slack.direct_message(REQUESTER)
+    assert direct
+    (parent,) = scene.slack.parents(direct.id)
+    (answer,) = scene.slack.thread(direct.id, parent.ts)
+    secret, bot = scene.slack.channels[SECRET], scene.slack.world.bot_user_id
+    scene.slack.channels[SECRET] = replace(secret, members=secret.members | {bot})
+    async with scene.bot(ALLOW):
+        await scene.click(REQUESTER, answer, "retry")
+        await scene.over(2)
+    assert scene.parent(SECRET).startswith("✅")
+    assert "*Shared.*" in scene.replies(SECRET)[-1]
+    assert scene.slack.thread(direct.id, parent.ts) == [answer]
 
 
 async def test_a_button_of_another_workspace_or_of_nothing_tries_nothing(scene: Scene) -> None:
