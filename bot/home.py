@@ -70,11 +70,11 @@ class Home:
     async def _waiting(
         self, policy: Policy, person: Person | Unreadable
     ) -> Sequence[tuple[Request, float]]:
-        if not _approves(policy, person):
+        if isinstance(person, Unreadable) or not _approves(policy, person):
             return ()
         return [
             (entry.request, entry.until or entry.created)
-            for entry in await self._ports.ledger.clicks.waiting()
+            for entry in await self._ports.ledger.clicks.waiting(person.team_id)
             if _concerns(policy, entry.request, person)
         ]
 
@@ -86,8 +86,6 @@ def _concerns(policy: Policy, request: Request, viewer: Person | Unreadable) -> 
     return rule is not None and may_approve(rule, viewer, request.origin.user_id)
 
 
-def _approves(policy: Policy, person: Person | Unreadable) -> bool:
+def _approves(policy: Policy, person: Person) -> bool:
     """Tell whether there is any rule by which this person decides about others."""
-    return isinstance(person, Person) and any(
-        may_approve(rule, person, "") for rule in policy.rules
-    )
+    return any(may_approve(rule, person, "") for rule in policy.rules)

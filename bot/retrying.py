@@ -46,11 +46,12 @@ class Retrying:
         requester = await self._by.ports.people.person(
             origin.team_id, origin.user_id, policy.groups, anew=True
         )
+        here = click.channel_id == origin.channel_id  # and not where they were told alone
         clicked = replace(
             origin,
             trigger_id=click.trigger_id,
             response_url=click.response_url if own else "",
-            thread_ts=click.thread_ts,
+            thread_ts=click.thread_ts if here else origin.thread_ts,
         )
         told = await self._by.submitting.submit(
             policy,
@@ -59,6 +60,7 @@ class Retrying:
             requester,
             within(PATIENCE),
             retry=Retry(entry.request.id, click.user_id),
+            words=words,
         )
         return Reply(told)
 

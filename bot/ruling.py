@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bot.messages import Message
 from bot.messages.batches import denied_some, several_rules
+from bot.messages.clicks import cannot_tell_requester, denied_for_them
 from bot.messages.permissions import denied, no_owner
 from bot.messages.words import Words
 from bot.policy import (
@@ -81,13 +82,26 @@ def approving_rule(
 
 
 def ruling(
-    words: Words, policy: Policy, decisions: Sequence[Decided], owner: str | None
+    words: Words,
+    policy: Policy,
+    decisions: Sequence[Decided],
+    owner: str | None,
+    *,
+    own: bool = True,
 ) -> Refusal | Passed:
-    """Return the one decision about all of it, or why it does not begin; a batch needs one rule for all."""
+    """Return the one decision about all of it, or why it does not begin; a batch needs one rule for all.
+
+    Told to the requester or, where it is not their `own` click, to whoever tries again for them.
+    """
     by_rule: dict[str, list[str]] = {}
     for ask, decision in decisions:
         if isinstance(decision, Deny):
-            return _denied(words, policy, decisions, ask, decision)
+            told = (
+                _denied(words, policy, decisions, ask, decision)
+                if own
+                else _denied_for_them(words, decisions, ask, decision)
+            )
+            return Refusal("denied", told, type(decision.because).__name__)
         by_rule.setdefault(decision.rule.name, []).append(ask.appid)
         passed = decision
     if len(by_rule) > 1:
@@ -99,12 +113,21 @@ def ruling(
 
 def _denied(
     words: Words, policy: Policy, decisions: Sequence[Decided], ask: Ask, no: Deny
-) -> Refusal:
+) -> Message:
     told = denied(words, no, ask, policy)
     if len(decisions) > 1:
-        others = [asked.appid for asked, decided in decisions if isinstance(decided, Deny)]
-        told = denied_some(words, others, len(decisions)) + told
-    return Refusal("denied", told, type(no.because).__name__)
+        told = denied_some(words, _appids_denied(decisions), len(decisions)) + told
+    return told
+
+
+def _denied_for_them(words: Words, decisions: Sequence[Decided], ask: Ask, no: Deny) -> Message:
+    if in_doubt(no):
+        return cannot_tell_requester(words, ask.person.user_id)
+    return denied_for_them(words, ask, _appids_denied(decisions))
+
+
+def _appids_denied(decisions: Sequence[Decided]) -> list[str]:
+    return [asked.appid for asked, decided in decisions if isinstance(decided, Deny)]
 
 
 def first_state(passed: Passed, *, sure: bool = False) -> tuple[State, float | None]:

@@ -3,6 +3,7 @@
 Commands, forms and buttons all go through here.
 """
 
+import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import TypeVar, assert_never
 
@@ -41,6 +42,8 @@ from bot.ports import Ports
 from bot.request import Origin, Request, Retry, State
 from bot.ruling import CONFIRM_SECONDS, Refusal, decide_all, first_state, ruling
 
+_RECORDING_SECONDS = 0.5  # of those until an answer has to be there, kept for the ledger
+
 _Answer = TypeVar("_Answer")
 
 
@@ -75,20 +78,23 @@ class Submitting:
         until: float,
         *,
         retry: Retry | None = None,
+        words: Words | None = None,
     ) -> Message:
         """Record a request and start it, or say why there is none; `until` is by the loop's clock.
 
-        `policy` decides, and `person` was read with its groups.
+        `policy` decides, and `person` was read with its groups. `words` are those of whoever clicked, where somebody did.
         Nobody confirms for somebody else, so what an approver tries again goes straight to the approvers.
         """
-        words = self.words(person)
+        own = _own(retry, origin)
+        theirs = self.words(person)
+        words = words or theirs
         appids = share.appids if isinstance(share, ShareMany) else (share.appid,)
         decisions = decide_all(policy, origin, person, appids, share.env)
         ask, decision = decisions[0]
         owner = owner_of(policy, share.env)
         decided_by = deciding_rule(decision)
         facts = facts_asked(appids, share.env, decided_by.name if decided_by else None)
-        ruled = ruling(words, policy, decisions, owner)
+        ruled = ruling(words, policy, decisions, owner, own=own)
         if share.dry_run:
             await self.note("dry run", origin, facts, until)
             if isinstance(ruled, Refusal):
@@ -96,7 +102,7 @@ class Submitting:
             many = how_many(words, appids)
             return dry_run(words, ruled, ask, many, owner or "")
         if isinstance(ruled, NeedsApproval):
-            ruled = await self._reachable(words, policy, ruled, origin)
+            ruled = await self._reachable(words, policy, ruled, origin, until)
         if isinstance(ruled, Refusal):
             why_not = {"outcome": "denied", "detail": ruled.detail}
             await self.note(ruled.kind, origin, facts | why_not, until)
@@ -111,19 +117,23 @@ class Submitting:
             owner or "",
             ruled.rule.name,
             share.reason,
-            words.language,
+            theirs.language,
             appids if len(appids) > 1 else (),
             again=share.again,
         )
-        first = first_state(ruled, sure=retry is not None and retry.by != origin.user_id)
+        first = first_state(ruled, sure=not own)
         with about(request.id):
             return await self._record(words, request, first, until, retry)
 
     async def _reachable(
-        self, words: Words, policy: Policy, ruled: NeedsApproval, origin: Origin
+        self, words: Words, policy: Policy, ruled: NeedsApproval, origin: Origin, until: float
     ) -> Refusal | NeedsApproval:
-        """Return the ruling, or a refusal at once if nobody can give the approval."""
-        if await self._ports.people.has_approver(ruled.rule, origin.user_id):
+        """Return the ruling, or a refusal at once if nobody can give the approval; not known in time, somebody can."""
+        try:
+            async with asyncio.timeout_at(until - _RECORDING_SECONDS):
+                if await self._ports.people.has_approver(ruled.rule, origin.user_id):
+                    return ruled
+        except TimeoutError:
             return ruled
         return Refusal("denied", no_approver(words, ruled.rule, policy), "NoApprover")
 
@@ -159,7 +169,8 @@ class Submitting:
                 await self.note("shared before", request.origin, facts, until)
                 link = self._ports.link(entry.place)
                 ended = entry.ended or entry.created
-                return shared_before(words, entry.request, ended, link, request.reason)
+                reason = request.reason if _own(retry, request.origin) else None
+                return shared_before(words, entry.request, ended, link, reason)
             case Retried():
                 return retried_already(words)
             case _:
@@ -171,6 +182,11 @@ class Submitting:
         """Record what is no request; an answer does not fail for want of its record."""
         noting = self._ports.ledger.note(what, origin, facts)
         await _recorded(noting, what, origin, facts, until)
+
+
+def _own(retry: Retry | None, origin: Origin) -> bool:
+    """Tell whether it is the requester who asks, and nobody for them."""
+    return retry is None or retry.by == origin.user_id
 
 
 def _taken_on(words: Words, entry: Entry) -> Message:

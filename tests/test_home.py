@@ -99,6 +99,24 @@ def waits_not(slack: LocalSlack, user: str) -> bool:
     return not waits(slack, user)
 
 
+def crowd(database: Path, many: int, **other: str) -> None:
+    """Let so many requests wait for longer than the only one, like it but for these columns."""
+    own = {
+        "id": "id || n",
+        "trigger_id": "trigger_id || n",
+        "env": "env || n",
+        "created": "created - n",
+        **{name: f"'{value}'" for name, value in other.items()},
+    }
+    columns = [name for _, name, *_ in rows(database, "PRAGMA table_info(requests)")]
+    values = ", ".join(own.get(name, f'"{name}"') for name in columns)
+    numbers = f"numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {many})"  # noqa: S608  # a number of ours
+    rows(
+        database,
+        f"WITH RECURSIVE {numbers} INSERT INTO requests SELECT {values} FROM requests, numbers",  # noqa: S608  # words of ours
+    )
+
+
 def challenge() -> JsonObject:
     """Return what Slack sends to an address for events that was just set."""
     return {"type": "url_verification", "token": "made-up", "challenge": "made up"}
@@ -202,6 +220,28 @@ async def test_an_approver_decides_on_the_page_and_it_is_gone_from_every_page(
         direct = slack.direct_message(APPROVER)
         assert direct
         assert any("approved" in said.text for said in slack.messages if said.channel == direct.id)
+
+
+@pytest.mark.parametrize(
+    ("many", "other"),
+    [
+        pytest.param(150, {"rule": "of others"}, id="by another rule"),
+        pytest.param(1500, {"team": "T0ELSEWHERE"}, id="of another workspace"),
+    ],
+)
+async def test_what_waits_for_others_leaves_room_on_the_page(  # noqa: PLR0913, PLR0917  # its stage
+    slack: LocalSlack,
+    ruled: dict[str, str],
+    nature: Nature,
+    database: Path,
+    many: int,
+    other: dict[str, str],
+) -> None:
+    async with waiting(slack, ruled, nature):
+        crowd(database, many, **other)
+        said = await opened(slack, APPROVER)
+    assert said.count("asks to share") == 1
+    assert "release 4" in said
 
 
 async def test_an_approver_rejects_on_the_page(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.playground.slack import Message, ServerError
+from bot.playground.slack import Message, Refuses, ServerError
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat import Code, Hang
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, states
@@ -14,6 +14,7 @@ from tests.scenes import (
     ALLOW,
     APPROVE,
     APPROVER,
+    ASK,
     BOTH,
     CONFIRM,
     DENY,
@@ -139,6 +140,51 @@ async def test_an_approver_tries_again_on_behalf_of_the_requester(scene: Scene) 
     [(earlier,), (later,)] = rows(scene.database, "SELECT id FROM requests ORDER BY created")
     retried = "SELECT request, user, detail FROM events WHERE kind = 'retried'"
     assert rows(scene.database, retried) == [(earlier, APPROVER, later)]
+
+
+async def expired(scene: Scene, text: str = ASK) -> Message:
+    """Let a request wait in vain for its approvers, and return its answer."""
+    async with scene.bot(APPROVE):
+        await scene.ask(text)
+        await scene.question()
+        scene.pass_time(7200)
+    async with scene.bot(APPROVE):
+        await scene.over()
+    return answers(scene)[-1]
+
+
+async def test_an_approver_who_tries_again_is_told_in_their_own_language(scene: Scene) -> None:
+    scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
+    answer = await expired(scene)
+    async with scene.bot(APPROVE):
+        assert "needs an approval" in await scene.click(APPROVER, answer, "retry")
+        await scene.question()
+    assert scene.column("language") == "zh-CN"
+
+
+@pytest.mark.parametrize("appids", [APPID, f"{APPID} wx00000000000000a1"])
+async def test_an_approver_is_told_that_it_is_the_requester_who_may_not_any_more(
+    scene: Scene, appids: str
+) -> None:
+    answer = await expired(scene, f"{appids} {ENV}")
+    asked_by = scene.slack.people[REQUESTER]
+    scene.slack.people[REQUESTER] = replace(asked_by, deleted=True, locale="zh-CN")
+    async with scene.bot(APPROVE):
+        told = await scene.click(APPROVER, answer, "retry")
+    assert f"The policy does not let <@{REQUESTER}> share `{ENV}` with" in told
+    assert f"They can type `/share-env why {APPID} {ENV}`" in told
+    assert "You" not in told
+    assert states(scene.database) == ["ended"]
+
+
+async def test_while_slack_does_not_tell_who_the_requester_is_an_approver_is_told_that(
+    scene: Scene,
+) -> None:
+    answer = await expired(scene)
+    async with scene.bot(APPROVE):
+        scene.slack.fail("users.info", ServerError(), user=REQUESTER)
+        told = await scene.click(APPROVER, answer, "retry")
+    assert f"who <@{REQUESTER}> is, so I did nothing" in told
 
 
 async def test_an_approver_need_not_confirm_for_the_requester(scene: Scene) -> None:
@@ -290,6 +336,28 @@ async def test_a_retry_in_private_is_answered_there(scene: Scene) -> None:
     assert scene.slack.parents(SECRET) == []
 
 
+async def test_a_retry_in_the_direct_messages_is_answered_in_the_channel_once_the_bot_is_in_it(
+    scene: Scene,
+) -> None:
+    async with scene.bot(ALLOW):
+        scene.wechat.next(Code(HELP))
+        scene.slack.fail("response_url", *[Refuses("expired_url")] * 4)
+        await scene.ask(channel=SECRET)
+        await scene.over()
+    direct = scene.slack.direct_message(REQUESTER)
+    assert direct
+    (parent,) = scene.slack.parents(direct.id)
+    (answer,) = scene.slack.thread(direct.id, parent.ts)
+    secret, bot = scene.slack.channels[SECRET], scene.slack.world.bot_user_id
+    scene.slack.channels[SECRET] = replace(secret, members=secret.members | {bot})
+    async with scene.bot(ALLOW):
+        await scene.click(REQUESTER, answer, "retry")
+        await scene.over(2)
+    assert scene.parent(SECRET).startswith("✅")
+    assert "*Shared.*" in scene.replies(SECRET)[-1]
+    assert scene.slack.thread(direct.id, parent.ts) == [answer]
+
+
 async def test_a_button_of_another_workspace_or_of_nothing_tries_nothing(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
@@ -343,6 +411,23 @@ async def test_sharing_again_is_for_the_reason_given_now_and_never_for_somebody_
         await scene.ask(f"{APPID} {ENV}{typed}", user)
         await scene.click(user, scene.shown(user), "again")
         await scene.over(2)
+    assert (scene.column("user"), scene.column("reason")) == (user, reason)
+
+
+@pytest.mark.parametrize(("user", "reason"), [(APPROVER, None), (REQUESTER, "at first")])
+async def test_what_is_shared_again_after_a_retry_is_never_for_somebody_else_s_reason(
+    scene: Scene, user: str, reason: str | None
+) -> None:
+    answer = await expired(scene, f'{ASK} --reason "at first"')
+    async with scene.bot(ALLOW):
+        await scene.ask(user="U0SECOND")
+        await scene.over(2)
+    async with scene.bot(APPROVE):
+        told = await scene.click(user, answer, "retry")
+        assert "<@U0SECOND> shared" in told
+        assert ("at first" in told) == (reason is not None)
+        await scene.click(user, scene.shown(user), "again")
+        await scene.question()
     assert (scene.column("user"), scene.column("reason")) == (user, reason)
 
 

@@ -3,13 +3,14 @@ import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot import once
 from bot.app import running
-from bot.command import OpenForm
+from bot.command import OpenForm, Share
 from bot.inforce import InForce
 from bot.ledger import Entry, Ledger
 from bot.link import LinkState
@@ -21,13 +22,14 @@ from bot.messages.notices import stopping
 from bot.messages.words import Words
 from bot.nature import Nature
 from bot.outcome import Shared
+from bot.patience import within
 from bot.playground.slack import Ack, Hangs, LocalSlack, Refuses, ServerError
-from bot.playground.stage import APPID, OWNER
+from bot.playground.stage import APPID, ASKS_APPROVERS, OWNER
 from bot.playground.wechat import Code, Drop, Hang, LocalWeChat
 from bot.playground.world import TEAM
-from bot.policy import Effect, Person, Policy, Rule
+from bot.policy import Approvers, Effect, Person, Policy, Rule
 from bot.ports import Ports
-from bot.request import Origin
+from bot.request import Origin, State
 from bot.sharing import Sharing
 from bot.submitting import Submitting
 from bot.tasks import Tasks
@@ -728,6 +730,15 @@ class Everybody:
         return bool(rule.name and requester_id)
 
 
+class Unhurried(Everybody):
+    """Knows everybody, and never comes to an end with who may decide."""
+
+    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
+        """Go on for ever."""
+        await asyncio.Event().wait()
+        return await super().has_approver(rule, requester_id)
+
+
 class Carried:
     """Remembers what it should have carried."""
 
@@ -800,3 +811,17 @@ async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
     assert stopping(ENGLISH) not in answers[2:]
     assert carried.entries == []
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
+
+
+async def test_while_slack_is_slow_to_tell_who_may_approve_the_request_is_taken_on_in_time(
+    slack: LocalSlack, carried: Carried, ports: Ports, tasks: Tasks
+) -> None:
+    approvers = Approvers(frozenset({"U0APPROVER"}), frozenset(), "C0APPROVALS", timedelta(hours=2))
+    policy = Policy((Rule("ask", Effect.APPROVE, approvers=approvers),), default_owner=OWNER)
+    submitting = Submitting(InForce(policy), replace(ports, people=Unhurried()))
+    origin, me = request_of(slack).origin, Person(TEAM, REQUESTER)
+    async with asyncio.timeout(5):
+        told = await submitting.submit(policy, origin, Share(APPID, ENV), me, within(1.0))
+    await tasks.drain(5)
+    assert told.text.startswith(ASKS_APPROVERS)
+    assert [entry.state for entry in carried.entries] == [State.WAITING]

@@ -16,7 +16,7 @@ from bot.outcome import Outcome
 from bot.request import State
 
 _r = requests.c
-_MOST_WAITING = 100
+_MOST_WAITING = 1000  # of one workspace, by all rules: each approver sees those of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,11 @@ class Clicks:
         found = await self._read(select(requests).where(_r.id == request_id))
         return found[0] if found else None
 
-    async def waiting(self) -> list[Entry]:
-        """Return what waits for an approval, oldest first."""
-        states = select(requests).where(_r.state == State.WAITING.value, _r.asked.is_not(None))
-        return await self._read(states.order_by(_r.created).limit(_MOST_WAITING))
+    async def waiting(self, team_id: str) -> list[Entry]:
+        """Return what waits for an approval in a workspace, oldest first."""
+        asked = _r.team == team_id, _r.state == State.WAITING.value, _r.asked.is_not(None)
+        oldest = select(requests).where(*asked).order_by(_r.created)
+        return await self._read(oldest.limit(_MOST_WAITING))
 
     async def move(self, entry: Entry, move: Move) -> Entry | None:
         """Move a request that waits, and take it on; None if it does not wait like that any more, or its time is over."""

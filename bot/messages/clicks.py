@@ -1,8 +1,9 @@
 """What somebody is told, alone, whose click does not do what it says; and what one does."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
-from bot.messages.asked import receivers
+from bot.messages.asked import how_many, receivers
 from bot.messages.blocks import Message, code, message
 from bot.messages.words import Words
 from bot.outcome import (
@@ -17,6 +18,7 @@ from bot.outcome import (
     Skipped,
     Unknown,
 )
+from bot.policy import Ask
 from bot.request import Request
 
 
@@ -64,6 +66,32 @@ def retried_already(words: Words) -> Message:
     """Say that the button was used."""
     return message(
         words("This was tried again already. Look below for the answer, or send the command again.")
+    )
+
+
+def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
+    """Say to whoever tries again for the requester that the policy says no to these appids; nothing was done."""
+    return message(
+        words(
+            "🚫 The policy does not let <@{user}> share {env} with {receivers} any more. Nothing was done.",
+            user=ask.person.user_id,
+            env=code(ask.env),
+            receivers=how_many(words, appids),
+        ),
+        words(
+            "They can type {command} to read what it takes now.",
+            command=code(f"/share-env why {appids[0]} {ask.env}", 120),
+        ),
+    )
+
+
+def cannot_tell_requester(words: Words, user_id: str) -> Message:
+    """Say that Slack did not tell who asked for what is tried again, or who is in a group."""
+    return message(
+        words(
+            "I could not find out from Slack who <@{user}> is, so I did nothing. Please click again in a minute.",
+            user=user_id,
+        )
     )
 
 

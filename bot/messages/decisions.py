@@ -63,7 +63,7 @@ def no_approver(words: Words, rule: Rule, policy: Policy) -> Message:
             rule=escape(rule.name),
         ),
         words(
-            "None of its approvers is an active member of this workspace who may decide about your request."
+            "None of its approvers is an active member of this workspace who may decide about this request."
         ),
         words("*Who can fix it:* {who}.", who=contact(words, policy)),
     )

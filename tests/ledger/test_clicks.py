@@ -326,8 +326,9 @@ async def test_what_is_asked_by_now_is_listed_for_the_approvers(ledger: Ledger) 
     second = await asked(ledger)
     gone = await asked(ledger)
     await ledger.clicks.move(gone, Move(State.PLACED, "U2", "approved"))
-    listed = [entry.request.id for entry in await ledger.clicks.waiting()]
+    listed = [entry.request.id for entry in await ledger.clicks.waiting("T1")]
     assert listed == [first.request.id, second.request.id]
+    assert await ledger.clicks.waiting("T2") == []
 
 
 async def test_what_is_not_there_is_not_found(ledger: Ledger) -> None:

@@ -41,7 +41,7 @@ from bot.outcome import (
 from bot.playground.slack_blocks import block_errors
 from bot.playground.slack_view_rules import completed
 from bot.playground.stage import ASKS_APPROVERS
-from bot.policy import Approvers, Effect, Policy, Rule
+from bot.policy import Approvers, Ask, Effect, Person, Policy, Rule
 from bot.request import Approval, Origin, Request
 from tests.languages import CHINESE, ENGLISH
 
@@ -60,6 +60,7 @@ RULE = Rule(
     Effect.APPROVE,
     approvers=Approvers(frozenset({"U2"}), frozenset(), "C2", timedelta(hours=2)),
 )
+ASKED = Ask(Person("T1", "U1REQUESTER"), "C1RELEASES", APPID, "prod-1")
 POLICY = Policy((RULE,), contact="the platform team")
 UNDECIDED: dict[str, Outcome] = {
     "rejected": Rejected("U2APPROVER"),
@@ -122,6 +123,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "approved": say.decision_taken(words, request, approved=True),
         "rejected": say.decision_taken(words, request, approved=False),
         "allowed no more": say.allowed_no_more(words, request),
+        "denied to the requester": say.denied_for_them(words, ASKED, request.receivers),
         "owner changed": say.owner_changed(words, request),
     }
 
@@ -148,6 +150,7 @@ def of_nobody(words: Words) -> dict[str, Message]:
         "own request": say.not_an_approver(words, own=True),
         "retried already": say.retried_already(words),
         "cannot tell who": say.cannot_tell_who(words),
+        "cannot tell the requester": say.cannot_tell_requester(words, "U1REQUESTER"),
         "not recorded": say.click_not_recorded(words),
         "not opened": say.not_opened(words),
         "rest cancelled": say.rest_cancelled(words, 1),
