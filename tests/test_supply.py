@@ -20,6 +20,7 @@ PROJECT, BUILT_WITH = PYPROJECT["project"], PYPROJECT["build-system"]["requires"
 EXTRAS = PROJECT["optional-dependencies"]
 TO_RUN = [*PROJECT["dependencies"], *EXTRAS["postgres"]]
 LOCKS = (".requirements.lock", ".requirements.run.lock")
+ASKED = [*zip(LOCKS, ([*TO_RUN, *EXTRAS["dev"], *BUILT_WITH], TO_RUN), strict=True)]
 MACHINES = (
     {"sys_platform": "linux", "os_name": "posix", "platform_system": "Linux"},
     {"sys_platform": "darwin", "os_name": "posix", "platform_system": "Darwin"},
@@ -32,7 +33,7 @@ def entries(lock: str) -> dict[str, str]:
     """Return each package's whole entry: version, marker and hashes."""
     text = (ROOT / lock).read_text(encoding="utf-8")
     found = re.findall(r"^\S+==.*(?:\n    .*)*", text, re.MULTILINE)
-    return {canonicalize_name(entry.split("==")[0]): entry for entry in found}
+    return {canonicalize_name(re.split(r"\[|==", entry)[0]): entry for entry in found}
 
 
 def locked(lock: str, environment: Mapping[str, str]) -> set[str]:
@@ -42,8 +43,8 @@ def locked(lock: str, environment: Mapping[str, str]) -> set[str]:
     return {name for name, marker in markers.items() if holds(marker, environment)}
 
 
-def needed(lines: Iterable[str], environment: Mapping[str, str]) -> set[str]:
-    """Return the packages that requirements come to there, by what the installed packages say of themselves."""
+def needed(lines: Iterable[str], environment: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Return the packages and extras that requirements come to there, by what the installed packages say."""
     found: set[tuple[str, str]] = set()
     ahead = [*wanted(lines, "", environment)]
     while ahead:
@@ -51,7 +52,7 @@ def needed(lines: Iterable[str], environment: Mapping[str, str]) -> set[str]:
         if package not in found:
             found.add(package)
             ahead += wanted(requires(package[0]), package[1], environment)
-    return {name for name, _ in found}
+    return found
 
 
 def wanted(
@@ -82,16 +83,10 @@ def test_the_lock_for_running_is_what_the_bot_and_its_extra_come_to(
 ) -> None:
     here = cast("dict[str, str]", default_environment())
     there = {**here, **machine, "python_version": python, "python_full_version": f"{python}.0"}
-    assert locked(".requirements.run.lock", there) == needed(TO_RUN, there)
+    assert locked(".requirements.run.lock", there) == {name for name, _ in needed(TO_RUN, there)}
 
 
-@pytest.mark.parametrize(
-    ("lock", "asked"),
-    [
-        (".requirements.lock", [*TO_RUN, *EXTRAS["dev"], *BUILT_WITH]),
-        (".requirements.run.lock", TO_RUN),
-    ],
-)
+@pytest.mark.parametrize(("lock", "asked"), ASKED)
 def test_a_lock_has_a_version_of_all_that_is_asked_for_that_will_do(
     lock: str, asked: list[str]
 ) -> None:
@@ -99,6 +94,17 @@ def test_a_lock_has_a_version_of_all_that_is_asked_for_that_will_do(
     for requirement in map(Requirement, asked):
         version = versions[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{requirement}: {version} is locked"
+
+
+@pytest.mark.parametrize(("lock", "asked"), ASKED)
+def test_a_lock_names_the_extras_too_or_an_older_pip_takes_their_newest_version(
+    lock: str, asked: list[str]
+) -> None:
+    here = cast("dict[str, str]", default_environment())
+    with_extra = [(name, extra) for name, extra in needed(asked, here) if extra]
+    assert with_extra
+    for name, extra in with_extra:
+        assert extra in Requirement(entries(lock)[name].split()[0]).extras
 
 
 def test_the_lock_for_running_is_a_part_of_the_whole_one_to_the_hash() -> None:
