@@ -331,11 +331,17 @@ async def test_a_request_that_is_cut_short_before_it_began_begins_at_the_next_st
 
 
 async def test_a_ledger_that_is_down_does_not_hold_the_stop(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature, database: Path
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    nature: Nature,
+    database: Path,
 ) -> None:
+    wechat.next(Hang(1.5, after_effect=True))
     async with nothing_left(slack):
         async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), nature):
             await slack.command(REQUESTER, RELEASES, ASK)
+            await wechat.until(lambda wechat: bool(wechat.calls))
             rows(database, "ALTER TABLE requests RENAME TO elsewhere")
             await slack.until(ended)
             began = asyncio.get_running_loop().time()
