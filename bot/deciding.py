@@ -88,7 +88,7 @@ class Deciding:
             if no:
                 return Reply(no)
             if approved and in_doubt(decision):
-                return Reply(say.cannot_tell_who(words))
+                return Reply(say.cannot_tell_requester(words, asked_by))
             by = click.user_id
             if isinstance(decision, Deny) and (approved or rule is None):
                 move = Move(State.ANSWERED, by, "denied", outcome=Denied())

@@ -357,7 +357,7 @@ async def test_a_requester_whose_group_cannot_be_read_is_not_denied_for_it(scene
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
         del scene.slack.groups["S0PLATFORM"]
-        assert "could not find out from Slack" in await scene.send(APPROVER, view)
+        assert f"find out from Slack who <@{REQUESTER}> is" in await scene.send(APPROVER, view)
     assert states(scene.database) == ["waiting"]
 
 

@@ -86,7 +86,7 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
 
 
 def cannot_tell_requester(words: Words, user_id: str) -> Message:
-    """Say that Slack did not tell who asked for what is tried again, or who is in a group."""
+    """Say that Slack did not tell who asked for what somebody else clicked on, or who is in a group."""
     return message(
         words(
             "I could not find out from Slack who <@{user}> is, so I did nothing. Please click again in a minute.",
