@@ -25,6 +25,7 @@ from tests.faults.bots import Bot
 LOOKS = 13
 """How often the bot is looked at, at rest; the first time is before it is warm, and does not count."""
 
+_TOGETHER = 4  # stretches of which it is judged what came of them
 _REST_WITHIN = 60.0
 _SETTLE = 16.0  # seconds: aiohttp keeps idle connections for fifteen
 _SECRET = "made-up"  # what every secret of the playground has in it
@@ -50,14 +51,15 @@ async def soak(minutes: float, tell: Callable[[str], None]) -> list[Look]:
     stretch = 60 * minutes / LOOKS
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, _bot(slack, wechat) as running:
         storm = Storm(slack, wechat, _SEED)
-        before = await running.ledger()
+        before, tallies = await running.ledger(), [storm.tally()]
         for number in range(1, LOOKS + 1):
-            began = storm.tally()
             await storm.blow(stretch)
             await running.rest(slack)
-            came = storm.tally().since(began)
-            if wrong := wrongs(came, slack.violations, running.bot.log):
-                raise WrongResultError(f"After stretch {number}: {' '.join(wrong)}")
+            tallies.append(storm.tally())
+            # One failing users.info has all that is asked denied for five seconds, which a short stretch may not outlast.
+            came = tallies[-1].since(tallies[max(number - _TOGETHER, 0)])
+            if number >= _TOGETHER and (wrong := wrongs(came, slack.violations, running.bot.log)):
+                raise WrongResultError(f"Up to stretch {number}: {' '.join(wrong)}")
             now = await running.ledger()
             took = (now[0] - before[0]) / max(now[1] - before[1], 1)
             before = now
@@ -72,7 +74,7 @@ async def soak(minutes: float, tell: Callable[[str], None]) -> list[Look]:
                 )
             )
             tell(
-                f"{number} of {LOOKS}: {_said(looks[-1])}; {came.left} of {came.done} left, {came.shared} shared"
+                f"{number} of {LOOKS}: {_said(looks[-1])}; {came.done} done of late, {came.left} not, {came.shared} shared"
             )
         if code := await running.bot.end(signal.SIGTERM):
             raise WrongResultError(f"The bot ended with {code} on SIGTERM.")
