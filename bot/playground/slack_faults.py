@@ -10,7 +10,7 @@ from bot.playground.loopback import Json
 
 @dataclass(frozen=True, slots=True)
 class RateLimited:
-    """HTTP 429 with Retry-After, in seconds; nothing is done, and the same call before they are over is a violation."""
+    """HTTP 429 with Retry-After, in seconds; nothing is done, and to write the same before they are over is a violation."""
 
     retry_after: int
 
@@ -60,15 +60,15 @@ Fault: TypeAlias = RateLimited | ServerError | Dropped | Hangs | Refuses | Answe
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    args: Mapping[str, Json]
+    body: bytes
     until: float
 
 
 class Waiting:
     """The faults that wait for their calls, by method; each meets one call.
 
-    `violated` is told of each call that is made again earlier than Slack asked; another call of the same method is
-    none of these, since whoever makes it may know of no limit. `clock` returns seconds.
+    `violated` is told of each call with the same body that comes earlier than Slack asked; another one's maker may know
+    of no limit, and what is only read, without a body, somebody else may have asked for. `clock` returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float], violated: Callable[[str], None]) -> None:
@@ -81,17 +81,17 @@ class Waiting:
         """Let the next calls of a method go wrong, or the next with these arguments."""
         self._waiting[method].extend((fault, only) for fault in faults)
 
-    def meet(self, method: str, args: Mapping[str, Json]) -> Fault | None:
+    def meet(self, method: str, args: Mapping[str, Json], body: bytes) -> Fault | None:
         """Return the fault that this call meets, which waits no more."""
         now = self._clock()
         limits = self._limits[method] = [each for each in self._limits[method] if each.until > now]
-        if any(limit.args == args for limit in limits):
+        if body and any(limit.body == body for limit in limits):
             self._violated(f"{method}: called again before Slack's Retry-After was over")
         waiting = self._waiting.get(method, [])
         for at, (fault, only) in enumerate(waiting):
             if all(args.get(name) == value for name, value in only.items()):
                 del waiting[at]
                 if isinstance(fault, RateLimited):
-                    self._limits[method].append(_Limit(args, now + fault.retry_after))
+                    self._limits[method].append(_Limit(body, now + fault.retry_after))
                 return fault
         return None

@@ -121,7 +121,8 @@ class ResponseUrls:
     async def use(self, request: web.BaseRequest) -> web.Response:
         """Show what was posted to a response_url, unless a fault waits for its person."""
         raw, hook = await request.read(), self._hooks.get(request.path)
-        fault = self.faults.meet(NAME, {"user": hook.user} if hook else {})
+        only, body = {"user": hook.user} if hook else {}, request.path.encode() + raw
+        fault = self.faults.meet(NAME, only, body)
         if fault is not None:
             return await self._failed(request, raw, fault)
         return self._used(request.path, raw)

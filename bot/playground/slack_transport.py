@@ -50,7 +50,7 @@ class WebApi:
     async def answer(self, request: web.BaseRequest, name: str) -> web.Response:
         """Answer a call, with the next fault that is queued for its method."""
         asked = await _asked(request, name)
-        fault = self.faults.meet(name, asked.args)
+        fault = self.faults.meet(name, asked.args, await request.read())
         if fault is None:
             return self._answered(asked)
         return await self._failed(request, asked, fault)
