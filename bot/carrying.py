@@ -118,7 +118,7 @@ class Carrying:
         if place is None:
             return None
         placed = replace(entry, state=State.PLACED, place=place.ref)
-        # Not owed, like an answer: after a crash nobody would know that WeChat may have been asked.
+        # Never owed, as an answer may be: after a crash nobody would know that WeChat may have been asked.
         settled = await self.holding.insist(partial(self.holding.ledger.place, entry, place.ref))
         return placed if settled else None
 

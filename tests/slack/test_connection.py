@@ -438,6 +438,14 @@ class SlowEcho(Echo):
         return await super().command(origin, text)
 
 
+async def in_hand(slack: LocalSlack, echo: SlowEcho) -> asyncio.Task[bool]:
+    """Send a command by the only connection; return whether it gets its ack, once it is being answered."""
+    await slack.until(lambda slack: slack.connections == 1)
+    command = asyncio.create_task(acks(slack))
+    await echo.asked.wait()
+    return command
+
+
 async def test_while_the_next_connection_is_made_commands_are_answered_over_the_old_one(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
@@ -460,9 +468,7 @@ async def test_a_command_that_the_old_connection_brought_gets_its_ack_over_it_af
 ) -> None:
     echo = SlowEcho()
     async with connected(slack, client, linger=A_WHILE, echo=echo):
-        await slack.until(lambda slack: slack.connections == 1)
-        command = asyncio.create_task(acks(slack))
-        await echo.asked.wait()
+        command = await in_hand(slack, echo)
         await slack.disconnect("warning")
         await slack.until(lambda slack: slack.greeted == 2)
         echo.may.set()
@@ -475,9 +481,7 @@ async def test_a_command_whose_connection_is_gone_gets_its_ack_over_the_next(
 ) -> None:
     echo = SlowEcho()
     async with connected(slack, client, linger=A_WHILE, echo=echo):
-        await slack.until(lambda slack: slack.connections == 1)
-        command = asyncio.create_task(acks(slack))
-        await echo.asked.wait()
+        command = await in_hand(slack, echo)
         slack.silence_sockets(1)
         await slack.disconnect("warning")
         await slack.disconnect()  # at once, as it seldom is
@@ -490,9 +494,7 @@ async def test_a_command_of_an_earlier_connection_gets_its_ack_once_the_next_is_
 ) -> None:
     echo = SlowEcho()
     async with connected(slack, client, linger=A_WHILE, echo=echo):
-        await slack.until(lambda slack: slack.connections == 1)
-        command = asyncio.create_task(acks(slack))
-        await echo.asked.wait()
+        command = await in_hand(slack, echo)
         slack.drop_sockets()
         await slack.until(lambda slack: slack.greeted == 2)
         asked = calls_of(slack, OPEN)
