@@ -104,7 +104,9 @@ class Clicks:
         }
         if move.to is not State.WAITING:
             columns |= {"decided_by": move.by, "comment": move.comment, "decided": self._say.now}
-        if move.to is State.ENDED:
+        if move.to is State.ANSWERED:
+            columns |= {"answered": self._say.now}
+        elif move.to is State.ENDED:
             columns |= {"ended": self._say.now, "response_url": None}
         elif move.response_url:
             columns["response_url"] = move.response_url
@@ -116,7 +118,7 @@ class Clicks:
         origin = entry.request.origin
         as_before = {
             **dict.fromkeys(("holder", "outcome", "guidance", "decided_by", "comment")),
-            **dict.fromkeys(("decided", "ended")),
+            **dict.fromkeys(("answered", "decided", "ended")),
             "state": entry.state.value,
             "wake": entry.wake,
             "until": entry.until,

@@ -35,7 +35,8 @@ class Entry:
 
     `place` is where its answer goes, and `asked` where its approvers are asked, in the words of whoever settled it.
     `fence` grows with each take-over, and only who knows the newest may write. `at` is when this was read, where
-    that matters; `until` and `wake` are when waiting for people ends and when to look at it next.
+    that matters; `until` and `wake` are when waiting for people ends and when to look at it next. `called_again` if WeChat
+    was asked twice, since somebody died who had asked.
     """
 
     request: Request
@@ -53,6 +54,8 @@ class Entry:
     decided: float | None = None
     retried_by: str | None = None
     begun: bool = False
+    answered: float | None = field(default=None, compare=False)
+    called_again: bool = False
 
     @property
     def overdue(self) -> bool:
@@ -78,6 +81,8 @@ def entry_of(row: RowMapping) -> Entry:
         row["decided"],
         row["retried_by"],
         row["begun"],
+        row["answered"],
+        row["called_again"],
     )
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest step in `migrations/versions`."""
 
 # Written out in queries too, not bound: only so does a database see that a partial index serves.
@@ -90,6 +90,8 @@ requests = Table(
     Column("begun", Boolean, nullable=False, server_default=false()),
     Column("lane", String(16)),  # held by the one batch that runs
     Column("tally", Text),
+    Column("answered", Float),  # when its outcome was recorded
+    Column("called_again", Boolean, nullable=False, server_default=false()),  # WeChat, after a crash
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),

@@ -88,6 +88,7 @@ class Statements:
         }
         over = {"ended": now, "response_url": None}
         self.move[State.ENDED] = self.move[State.ENDED].values(over)
+        self.move[State.ANSWERED] = self.move[State.ANSWERED].values(answered=now)
         self.stands = select(_r.id).where(mine, compared(_r.state))
         new_born = [_literal(state) for state in (State.ACCEPTED, State.CONFIRMING, State.WAITING)]
         self.withdraw = (
