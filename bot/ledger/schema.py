@@ -91,7 +91,9 @@ requests = Table(
     Column("lane", String(16)),  # held by the one batch that runs
     Column("tally", Text),
     Column("answered", Float),  # when its outcome was recorded
-    Column("called_again", Boolean, nullable=False, server_default=false()),  # WeChat, after a crash
+    Column(
+        "called_again", Boolean, nullable=False, server_default=false()
+    ),  # WeChat, after a crash
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),
