@@ -9,6 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -31,7 +32,7 @@ from bot.outcome import (
     groups_of,
     tally_of,
 )
-from bot.ports import Owners, Place
+from bot.ports import AwayError, Owners, Place
 from bot.request import Request, State, items_of
 
 AT_ONCE = 20
@@ -219,8 +220,9 @@ class _Run:
             await self.by.holding.sleep(self.by.tick)
             now = self.tally, self.paused_until
             if now != shown and now[0].total:
-                await self.place.progress(self.batch.request, *now)
-                shown = now
+                with suppress(AwayError):  # else with the next look
+                    await self.place.progress(self.batch.request, *now)
+                    shown = now
 
 
 def _limit(outcome: Outcome) -> Said | None:

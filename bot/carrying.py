@@ -8,6 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,9 +18,9 @@ from bot.batches import Batches
 from bot.changes import Changed, unheard
 from bot.guidance import Trouble, for_trouble
 from bot.holding import Holding, LostError, Write
-from bot.ledger import LEASE, Entry, LedgerDownError
+from bot.ledger import LEASE, Entry, LedgerDownError, answered
 from bot.outcome import Called, Finished, Outcome, Step, Unknown, doubted
-from bot.ports import Owners, Places
+from bot.ports import AwayError, Owners, Places
 from bot.request import State
 from bot.settling import settle
 from bot.waiting import Waiting
@@ -28,6 +29,7 @@ MOST_TAKE_OVERS = 5
 _BEATS_PER_LEASE = 4
 _TAKEN_AT_ONCE = 50
 _PAUSE = 3.0  # seconds, after something that nobody foresaw
+_OWED_AT_MOST = 7 * 86_400.0  # seconds
 
 _GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
 
@@ -56,17 +58,20 @@ class Carrying:
             await self._carry(entry)
 
     async def _carry(self, entry: Entry) -> None:
-        owed = list[Write]()
-        called_again = entry.taken_over > 0 and entry.state is State.PLACED
+        backlog = list[Write]()
+        called_again = entry.called_again or (entry.taken_over > 0 and entry.state is State.PLACED)
         while True:
             try:
-                reached = await self._step(entry, owed, called_again=called_again)
+                reached = await self._step(entry, backlog, called_again=called_again)
             except LostError:
+                return
+            except AwayError as away:
+                await self.holding.owe(entry, backlog, away)
                 return
             except Exception:  # noqa: BLE001  # nobody else would take it on while this replica lives
                 _log.exception("unforeseen error")
                 if entry.taken_over > MOST_TAKE_OVERS:
-                    await self.holding.end(entry, owed, "given up")
+                    await self.holding.end(entry, backlog, "given up")
                     self.changed(entry.request)
                     return
                 await self.holding.sleep(_PAUSE)
@@ -77,52 +82,66 @@ class Carrying:
                 return
             entry = reached
 
-    async def _step(self, entry: Entry, owed: list[Write], *, called_again: bool) -> Entry | None:
+    async def _step(
+        self, entry: Entry, backlog: list[Write], *, called_again: bool
+    ) -> Entry | None:
         """Take a request on by one state; None once there is nothing more to do."""
         if entry.state in {State.CONFIRMING, State.WAITING}:
-            return await self.waiting.step(entry, owed)
+            return await self.waiting.step(entry, backlog)
+        if entry.owed is not None and entry.at - entry.owed > _OWED_AT_MOST:
+            await self.holding.end(entry, backlog, "not delivered", "too late")
+            return None
         if entry.outcome is not None:
-            await self._deliver(entry, entry.outcome, owed, called_again=called_again)
+            await self._deliver(entry, entry.outcome, backlog, called_again=called_again)
             return None
         if entry.place is None:
-            return await self._settle(entry, owed)
+            return await self._settle(entry, backlog)
         if entry.asked:
-            self.start(self.waiting.approvals.settle(entry))
+            self.start(self._show_decided(entry))
         if entry.request.is_batch:
-            return await self._run(entry, entry.place, owed)
-        return await self._call(entry, owed, called_again=called_again)
+            return await self._run(entry, entry.place, backlog)
+        return await self._call(entry, backlog, called_again=called_again)
 
     async def _deliver(
-        self, entry: Entry, outcome: Outcome, owed: list[Write], *, called_again: bool
+        self, entry: Entry, outcome: Outcome, backlog: list[Write], *, called_again: bool
     ) -> None:
-        """Tell everybody how it ended."""
+        """Tell everybody how it ended; the approvers first, since that can be said twice."""
         request = entry.request
         if isinstance(outcome, Finished) and outcome.lacks_groups:
             outcome = await self.batches.finished(request)
+        if entry.asked:
+            await self.waiting.approvals.settle(replace(entry, outcome=outcome))
         place = self.places.reopen(request, entry.place)
         again = called_again and outcome != _GIVEN_UP
         delivered = await self.holding.while_held(
             entry,
             lambda since: place.close(request, outcome, look_since=since, called_again=again),
         )
-        if entry.asked:
-            await self.waiting.approvals.settle(entry)
-        if not delivered:
-            told = {"request": request.id, "outcome": type(outcome).__name__.lower()}
-            _log.error("Slack took the answer nowhere", extra=told)
-        await self.holding.end(entry, owed, "delivered" if delivered else "not delivered")
+        if delivered:
+            await self.holding.end(entry, backlog, "delivered")
+            return
+        told = {"request": request.id, "outcome": type(outcome).__name__.lower()}
+        _log.error("Slack takes the answer nowhere", extra=told)
+        await self.holding.end(entry, backlog, "not delivered", "refused")
 
-    async def _settle(self, entry: Entry, owed: list[Write]) -> Entry | None:
+    async def _show_decided(self, entry: Entry) -> None:
+        """Show the approvers that it is decided; how it ended is shown later in any case."""
+        with suppress(AwayError):
+            await self.waiting.approvals.settle(entry)
+
+    async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         """Settle where the answer goes, and record it."""
-        place = await settle(self.holding, self.places, entry, owed, waiting=False)
+        place = await settle(self.holding, self.places, entry, backlog, waiting=False)
         if place is None:
             return None
-        placed = replace(entry, state=State.PLACED, place=place.ref)
-        # Never owed, as an answer may be: after a crash nobody would know that WeChat may have been asked.
+        placed = replace(entry, state=State.PLACED, place=place.ref, owed=None, wake=None)
+        # Never in the backlog, where an answer may be: after a crash nobody would know that WeChat may have been asked.
         settled = await self.holding.insist(partial(self.holding.ledger.place, entry, place.ref))
         return placed if settled else None
 
-    async def _call(self, entry: Entry, owed: list[Write], *, called_again: bool) -> Entry | None:
+    async def _call(
+        self, entry: Entry, backlog: list[Write], *, called_again: bool
+    ) -> Entry | None:
         """Ask WeChat, and record what came of it."""
         began, steps = time.monotonic(), list[Step]()
         if entry.taken_over > MOST_TAKE_OVERS:
@@ -132,11 +151,13 @@ class Carrying:
         if called_again:
             outcome = doubted(outcome)  # nobody knows what came of the call before this one
         seconds = round(time.monotonic() - began, 3)
-        write = partial(self.holding.ledger.answer, entry, outcome, seconds, steps)
-        answered = replace(entry, state=State.ANSWERED, outcome=outcome)
-        return answered if await self.holding.surely(owed, write) else None
+        write = partial(
+            self.holding.ledger.answer, entry, outcome, seconds, steps, called_again=called_again
+        )
+        written = await self.holding.surely(backlog, write)
+        return answered(entry, outcome, called_again=called_again) if written else None
 
-    async def _run(self, entry: Entry, where: str, owed: list[Write]) -> Entry | None:
+    async def _run(self, entry: Entry, where: str, backlog: list[Write]) -> Entry | None:
         """Run a batch, and record that it is through."""
         if entry.taken_over > MOST_TAKE_OVERS:
             outcome = await self.batches.give_up(entry, _GIVEN_UP)
@@ -144,9 +165,10 @@ class Carrying:
             outcome = await self.batches.run(entry, self.places.reopen(entry.request, where))
         if outcome is None:
             return None
-        write = partial(self.holding.ledger.answer, entry, outcome, 0.0, ())
-        answered = replace(entry, state=State.ANSWERED, outcome=outcome)
-        return answered if await self.holding.surely(owed, write) else None
+        written = await self.holding.surely(
+            backlog, partial(self.holding.ledger.answer, entry, outcome)
+        )
+        return answered(entry, outcome) if written else None
 
     async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
         """Hold this replica's requests and, while it may, take over what nobody holds; runs until cancelled."""

@@ -10,7 +10,7 @@ from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.permissions import denied
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Denied
+from bot.outcome import Cancelled, Denied, Skipped
 from bot.policy import Deny, NeedsApproval, Person, Policy, Unreadable
 from bot.request import State
 from bot.ruling import in_doubt, strictest
@@ -70,6 +70,8 @@ class Confirming:
         if moved is None:
             return await self._by.too_late(words, click)
         self._by.go_on(moved)
+        if isinstance(moved.outcome, Skipped):
+            told = say.skipped(words, request, moved.outcome.why)
         return Reply(told, settles=True)
 
     async def cancel(self, click: Click) -> Reply:

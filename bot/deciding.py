@@ -10,7 +10,7 @@ from bot.ledger.entries import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.words import Words
-from bot.outcome import Denied, Rejected
+from bot.outcome import Denied, Rejected, Skipped
 from bot.patience import PATIENCE, within
 from bot.policy import (
     Decision,
@@ -108,6 +108,8 @@ class Deciding:
         if moved is None:
             return await self._by.too_late(words, click)
         self._by.go_on(moved)
+        if isinstance(moved.outcome, Skipped):
+            return Reply(say.skipped(words, entry.request, moved.outcome.why))
         if isinstance(move.outcome, Denied):
             no_more = say.owner_changed if move.outcome.other_owner else say.allowed_no_more
             return Reply(no_more(words, entry.request))

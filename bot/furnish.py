@@ -108,7 +108,7 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
         Commands(Sharing(submitting, ports), forms),
         forms,
         homes,
-        Clicks(api, Answering(submitting, ports)),
+        Clicks(api, Answering(submitting, ports), nature.sleep),
     )
     return Rooms(app, carrying, submitting)
 
@@ -146,4 +146,5 @@ def _forms(stack: AsyncExitStack, outside: Outside, submitting: Submitting, port
     envs = Envs(outside.http, settings.wechat_url, tokens, timeout, outside.observers.called_wechat)
     owned = Remembered(envs.of, outside.nature.clock)
     stack.callback(owned.close)
-    return Forms(outside.api, Forming(submitting, ports, owned), outside.start)
+    forming = Forming(submitting, ports, owned)
+    return Forms(outside.api, forming, outside.start, outside.nature.sleep)

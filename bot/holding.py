@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from bot.ledger import Entry, Ledger, LedgerDownError
+from bot.ports import AwayError
 
 _LONGEST_PAUSE = 2.0
 _PATIENCE_ALONE = 5.0
@@ -31,11 +32,12 @@ class Holding:
     sleep: Callable[[float], Awaitable[None]]
 
     async def while_held(self, entry: Entry, say: Callable[[float | None], Awaitable[T]]) -> T:
-        """Return what `say` returns, which looks back if it may have been said; raises LostError.
+        """Return what `say` returns, which looks back if it may have been said; raises LostError and AwayError.
 
         A replica that was frozen wakes up in the midst of it, long after somebody else has said it.
         """
-        since = entry.created if entry.taken_over else None
+        said_before = entry.taken_over or entry.owed is not None
+        since = entry.created if said_before else None
         while await self.surely([], partial(self.ledger.replica.hold, entry)):
             try:
                 async with self.ledger.replica.lease.running() as lease:
@@ -46,29 +48,38 @@ class Holding:
                 since = entry.created
         raise LostError
 
-    async def end(self, entry: Entry, owed: list[Write], how: str) -> None:
-        """Record the end, with all the time it takes: until then the same pair counts as under way."""
-        await self.surely(owed, partial(self.ledger.end, entry, how), patience=math.inf)
+    async def end(
+        self, entry: Entry, backlog: list[Write], how: str, why: str | None = None
+    ) -> None:
+        """Record the end, with all the time it takes: until then somebody may tell it once more."""
+        await self.surely(backlog, partial(self.ledger.end, entry, how, why), patience=math.inf)
+
+    async def owe(self, entry: Entry, backlog: list[Write], away: AwayError) -> None:
+        """Let go of a request whose next words Slack does not take; whoever takes it over later says them."""
+        told = {"request": entry.request.id, "reason": str(away)}
+        _log.warning("Slack does not take it now, so it is owed", extra=told)
+        owe = partial(self.ledger.replica.owe, entry, str(away), away.after)
+        await self.surely(backlog, owe, patience=math.inf)
 
     async def surely(
-        self, owed: list[Write], write: Write, patience: float = _PATIENCE_ALONE
+        self, backlog: list[Write], write: Write, patience: float = _PATIENCE_ALONE
     ) -> bool:
-        """Write what is owed and then `write`, however often it takes; False if somebody else holds the request.
+        """Write the backlog and then `write`, however often it takes; False if somebody else holds the request.
 
         Where nobody else can take the request over, an answer is worth more than its record: after `patience`
-        seconds it goes on, owing it.
+        seconds it goes on, with a longer backlog.
         """
-        pause, waited = 0.1, _PATIENCE_ALONE if owed else 0.0
-        owed.append(write)
-        while owed:
-            began, oldest = time.monotonic(), owed.pop(0)
+        pause, waited = 0.1, _PATIENCE_ALONE if backlog else 0.0
+        backlog.append(write)
+        while backlog:
+            began, oldest = time.monotonic(), backlog.pop(0)
             try:
                 if not await oldest():
                     return False
                 continue
             except LedgerDownError as error:
                 _log.warning("the ledger does not take a step", extra={"reason": str(error)})
-                owed.insert(0, oldest)
+                backlog.insert(0, oldest)
             if self.ledger.exclusive and waited >= patience:
                 return True
             await self.sleep(pause)

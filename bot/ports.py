@@ -13,8 +13,19 @@ from bot.policy import Person, Rule, Unreadable
 from bot.request import Request
 
 
+class AwayError(Exception):
+    """Slack takes nothing for now: what was to be said is owed, and said later; `after` is how long Slack asks to wait.
+
+    Whoever says it then looks first, since it may stand all the same.
+    """
+
+    def __init__(self, why: str, after: float = 0.0) -> None:
+        super().__init__(why)
+        self.after = after
+
+
 class Place(Protocol):
-    """Where the answer to one request goes."""
+    """Where the answer to one request goes; every method raises AwayError."""
 
     @property
     def ref(self) -> str:
@@ -26,14 +37,14 @@ class Place(Protocol):
     async def close(
         self, request: Request, outcome: Outcome, *, look_since: float | None, called_again: bool
     ) -> bool:
-        """Deliver how the request ended; False when it got nowhere.
+        """Deliver how the request ended; False where every way is closed for good.
 
         With `look_since` the answer may stand already, if no longer than since then; with `called_again` it says that WeChat was asked twice.
         """
 
 
 class Places(Protocol):
-    """Settles where answers go."""
+    """Settles where answers go; `open` raises AwayError."""
 
     async def open(
         self, request: Request, *, look_since: float | None, waiting: bool
@@ -45,7 +56,7 @@ class Places(Protocol):
 
 
 class Approvals(Protocol):
-    """Asks those who may approve."""
+    """Asks those who may approve; every method raises AwayError."""
 
     async def ask(
         self, request: Request, past: Sequence[Entry], *, look_since: float | None, until: float

@@ -10,7 +10,7 @@ _log = logging.getLogger(__name__)
 
 
 async def settle(
-    holding: Holding, places: Places, entry: Entry, owed: list[Write], *, waiting: bool
+    holding: Holding, places: Places, entry: Entry, backlog: list[Write], *, waiting: bool
 ) -> Place | None:
     """Return the place, having said there what is under way or waited for; None if the request has ended for want of one."""
     place = await holding.while_held(
@@ -21,5 +21,5 @@ async def settle(
             "Slack leaves nowhere to answer, so the request ends",
             extra={"request": entry.request.id},
         )
-        await holding.end(entry, owed, "nowhere to answer")
+        await holding.end(entry, backlog, "nowhere to answer")
     return place

@@ -17,6 +17,7 @@ from bot.ledger import (
     Retried,
     SharedBefore,
     UnderWay,
+    Untold,
 )
 from bot.ledger.entries import facts_asked, facts_of
 from bot.ledger.events import who_of
@@ -25,7 +26,8 @@ from bot.messages.answers import accepted
 from bot.messages.asked import how_many
 from bot.messages.clicks import retried_already
 from bot.messages.decisions import confirmation, no_approver, sent_to_approvers
-from bot.messages.history import not_recorded, shared_before, under_way
+from bot.messages.endings import answer
+from bot.messages.history import not_recorded, shared_before, under_way, untold
 from bot.messages.notices import stopping
 from bot.messages.permissions import as_dry_run, dry_run
 from bot.messages.words import Words
@@ -165,6 +167,9 @@ class Submitting:
             case UnderWay(entry):
                 await self.note("under way", request.origin, facts, until)
                 return under_way(words, entry.request, self._ports.link(entry.place))
+            case Untold(entry):
+                await self.note("under way", request.origin, facts, until)
+                return untold(words, entry.request, _answer(words, entry))
             case SharedBefore(entry):
                 await self.note("shared before", request.origin, facts, until)
                 link = self._ports.link(entry.place)
@@ -197,6 +202,12 @@ def _taken_on(words: Words, entry: Entry) -> Message:
             return sent_to_approvers(words, entry.request)
         case _:
             return accepted(words, entry.request)
+
+
+def _answer(words: Words, entry: Entry) -> Message:
+    """Return the answer to a request that has ended."""
+    assert entry.outcome is not None  # noqa: S101  # it is recorded with the state
+    return answer(words, entry.request, entry.outcome, called_again=entry.called_again)
 
 
 async def _recorded(

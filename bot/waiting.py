@@ -1,4 +1,7 @@
-"""Requests that wait for their approvers: ask, remind once at half time, give up when the time is over."""
+"""Requests that wait for their approvers: ask, remind once at half time, give up when the time is over.
+
+What Slack does not take for now raises AwayError.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -7,7 +10,7 @@ from functools import partial
 
 from bot.guidance import Trouble, for_trouble
 from bot.holding import Holding, Write
-from bot.ledger import Entry
+from bot.ledger import Entry, answered
 from bot.outcome import Expired, Failed, Outcome, Shared
 from bot.ports import Approvals, Places
 from bot.request import State
@@ -27,31 +30,31 @@ class Waiting:
     places: Places
     approvals: Approvals
 
-    async def step(self, entry: Entry, owed: list[Write]) -> Entry | None:
+    async def step(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         """Take a waiting request on by one state; None once there is nothing to do but to wait."""
         if entry.state is State.CONFIRMING:
-            return await self._over(entry, owed, Expired("confirmation"))
+            return await self._over(entry, backlog, Expired("confirmation"))
         if entry.overdue:
-            return await self._over(entry, owed, Expired("approval"))
+            return await self._over(entry, backlog, Expired("approval"))
         if entry.place is None:
-            return await self._settle(entry, owed)
+            return await self._settle(entry, backlog)
         if entry.asked is None:
-            return await self._ask(entry, owed)
+            return await self._ask(entry, backlog)
         if entry.wake is not None:
             await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
             _log.info("reminded", extra={"request": entry.request.id})
         await self.holding.insist(partial(self.holding.ledger.replica.rest, entry))
         return None
 
-    async def _settle(self, entry: Entry, owed: list[Write]) -> Entry | None:
-        place = await settle(self.holding, self.places, entry, owed, waiting=True)
+    async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
+        place = await settle(self.holding, self.places, entry, backlog, waiting=True)
         if place is None:
             return None
         write = partial(self.holding.ledger.place, entry, place.ref)
         held = await self.holding.insist(write)
-        return replace(entry, place=place.ref) if held else None
+        return replace(entry, place=place.ref, owed=None, wake=None) if held else None
 
-    async def _ask(self, entry: Entry, owed: list[Write]) -> Entry | None:
+    async def _ask(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         past = await self._past(entry)
         asked = await self.holding.while_held(
             entry,
@@ -60,9 +63,9 @@ class Waiting:
             ),
         )
         if asked is None:
-            return await self._over(entry, owed, _NO_APPROVER)
+            return await self._over(entry, backlog, _NO_APPROVER)
         held = await self.holding.insist(partial(self.holding.ledger.asked, entry, asked))
-        return replace(entry, asked=asked) if held else None
+        return replace(entry, asked=asked, owed=None, wake=None) if held else None
 
     async def _past(self, entry: Entry) -> Sequence[Entry]:
         """Return the last shares of the env, newest first."""
@@ -71,7 +74,7 @@ class Waiting:
         found = await self.holding.insist(partial(history, mine, request.env, _PAST))
         return [earlier for earlier in found if isinstance(earlier.outcome, Shared)]
 
-    async def _over(self, entry: Entry, owed: list[Write], outcome: Outcome) -> Entry | None:
-        write = partial(self.holding.ledger.answer, entry, outcome, 0.0, ())
-        written = await self.holding.surely(owed, write)
-        return replace(entry, state=State.ANSWERED, outcome=outcome) if written else None
+    async def _over(self, entry: Entry, backlog: list[Write], outcome: Outcome) -> Entry | None:
+        write = partial(self.holding.ledger.answer, entry, outcome)
+        written = await self.holding.surely(backlog, write)
+        return answered(entry, outcome) if written else None

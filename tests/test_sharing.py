@@ -466,7 +466,7 @@ async def test_an_answer_that_slack_takes_nowhere_is_at_least_in_the_log(
     slack.archive(RELEASES)
     slack.fail("chat.postMessage", Refuses("is_archived"), Refuses("messages_tab_disabled"))
     await soon(lambda: "not delivered" in events(caplog))
-    assert "Slack took the answer nowhere" in events(caplog)
+    assert "Slack takes the answer nowhere" in events(caplog)
     await soon(lambda: kinds(database, "request1")[-1] == "not delivered")
     assert len(wechat.shared) == 1
 

@@ -17,6 +17,7 @@ from bot.ledger.acceptance import (
     Retried,
     SharedBefore,
     UnderWay,
+    Untold,
     accept,
     withdraw,
 )
@@ -25,6 +26,7 @@ from bot.ledger.clicks import Clicks
 from bot.ledger.entries import (
     Entry,
     answer_events,
+    answered,
     columns_of_outcome,
     entry_of,
     facts_of,
@@ -36,7 +38,7 @@ from bot.ledger.opening import Opened, open_database
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
-from bot.ledger.statements import Statements, history_of, past_envs
+from bot.ledger.statements import NOTHING_OWED, Statements, history_of, past_envs
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.observers import Transacted, nobody
@@ -55,6 +57,8 @@ __all__ = [
     "Retried",
     "SharedBefore",
     "UnderWay",
+    "Untold",
+    "answered",
 ]
 
 
@@ -154,16 +158,25 @@ class Ledger:
         return await self._write(entry, {"asked": where})
 
     async def answer(
-        self, entry: Entry, outcome: Outcome, seconds: float, steps: Sequence[Step]
+        self,
+        entry: Entry,
+        outcome: Outcome,
+        seconds: float = 0.0,
+        steps: Sequence[Step] = (),
+        *,
+        called_again: bool = False,
     ) -> bool:
-        """Record how the call ended and what was done for it; False if somebody else holds the request now."""
-        columns = columns_of_outcome(outcome)
+        """Record how the call ended and what was done for it; False if somebody else holds the request now.
+
+        `called_again` if WeChat was asked twice, since somebody died who had asked.
+        """
+        columns = {**columns_of_outcome(outcome), "called_again": called_again}
         happened = answer_events(columns, seconds, steps)
         return await self._move(entry, State.ANSWERED, happened, columns)
 
-    async def end(self, entry: Entry, how: str) -> bool:
-        """Record that the request is over: `how` is delivered, undelivered, withdrawn or the like."""
-        return await self._move(entry, State.ENDED, [(how, {})], {})
+    async def end(self, entry: Entry, how: str, why: str | None = None) -> bool:
+        """Record that the request is over: `how` is delivered, not delivered or the like, and `why` not."""
+        return await self._move(entry, State.ENDED, [(how, {"detail": why})], {})
 
     async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
         """Record something that happened and is no request's move."""
@@ -187,7 +200,7 @@ class Ledger:
         """Fill columns of a request that waits; False if somebody else holds it now or it waits no more."""
         change = update(requests).where(requests.c.state == State.WAITING.value)
         mine = requests.c.id == entry.request.id, requests.c.fence == entry.fence
-        filled = change.where(*mine).values(**columns)
+        filled = change.where(*mine).values(**columns, **NOTHING_OWED)
         written = await self._writer.run(lambda on: on.execute(filled).rowcount == 1)
         if not written:
             self.replica.lease.lost(entry)

@@ -32,6 +32,7 @@ class New:
         return {
             **columns_of(request, self.state, self.holder),
             "regardless": request.again or request.is_batch,
+            "anew": request.again or self.retry is not None or request.batch is not None,
             "patience": self.patience,
             "nap": self.patience if confirming else None,
         }
@@ -58,7 +59,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """The same env is being shared with the same appid."""
+    """The same env is being shared with the same appid, or the same requester waits for just that."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """The same was asked for and has ended, and Slack has not taken the answer yet."""
 
     entry: Entry
 
@@ -75,7 +83,7 @@ class Retried:
     """The earlier request was tried again already: once is enough."""
 
 
-Acceptance = Accepted | Known | UnderWay | SharedBefore | Retried
+Acceptance = Accepted | Known | UnderWay | Untold | SharedBefore | Retried
 
 
 def accept(say: Statements, new: New, on: Connection) -> Acceptance:
@@ -83,7 +91,7 @@ def accept(say: Statements, new: New, on: Connection) -> Acceptance:
     fill = new.columns
     find = finding(fill)
     if new.retry and not on.execute(say.retried, new.retried).rowcount:
-        return standing_in_the_way(on, say, find, again=True) or Retried()
+        return standing_in_the_way(on, say, find, again=True, anew=True) or Retried()
     while True:
         created = on.scalar(say.accept, {**fill, **find})
         if created is not None:
@@ -94,7 +102,8 @@ def accept(say: Statements, new: New, on: Connection) -> Acceptance:
             until = None if new.patience is None else created + new.patience
             entry = Entry(new.request, new.state, 1, created, at=created, until=until)
             return Accepted(entry)
-        standing = standing_in_the_way(on, say, find, again=new.request.again)
+        again, anew = new.request.again, bool(fill["anew"])
+        standing = standing_in_the_way(on, say, find, again=again, anew=anew)
         if standing is not None:
             if new.retry:
                 on.execute(say.not_retried, new.retried)
@@ -112,13 +121,17 @@ def withdraw(say: Statements, new: New, on: Connection) -> None:
 
 def finding(columns: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters by which what stands in the way of a new request is found."""
-    return {f"the_{name}": columns[name] for name in ("id", "trigger_id", "env", "appid")}
+    names = ("id", "trigger_id", "team", "user", "env", "appid")
+    return {f"the_{name}": columns[name] for name in names}
 
 
 def standing_in_the_way(
-    on: Connection, say: Statements, find: Mapping[str, object], *, again: bool
-) -> Known | UnderWay | SharedBefore | None:
-    """Return why a new request was not recorded; None if that has passed."""
+    on: Connection, say: Statements, find: Mapping[str, object], *, again: bool, anew: bool
+) -> Known | UnderWay | Untold | SharedBefore | None:
+    """Return why a new request was not recorded; None if that has passed.
+
+    With `again` it does also what was done before; with `anew` also what has an answer that Slack has not taken.
+    """
 
     def first(statement: Select[Any]) -> Entry | None:
         row = on.execute(statement, find).mappings().first()
@@ -128,5 +141,8 @@ def standing_in_the_way(
         return Known(known)
     if under_way := first(say.under_way):
         return UnderWay(under_way)
+    untold = None if anew else first(say.untold)
+    if untold:
+        return Untold(untold)
     shared = None if again else first(say.shared)
     return SharedBefore(shared) if shared else None

@@ -97,7 +97,7 @@ class Batches:
         find = finding(fill)
         if on.scalar(self._say.accept, {**fill, **find}) is not None:
             return
-        match standing_in_the_way(on, self._say, find, again=item.again):
+        match standing_in_the_way(on, self._say, find, again=item.again, anew=True):
             case UnderWay():
                 why = Why.UNDER_WAY
             case SharedBefore():

@@ -1,21 +1,23 @@
 """What people's clicks change in the ledger: one of them decides, however many click at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from bot.ledger.entries import Entry, columns_of_outcome, entry_of, facts_of
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
-from bot.ledger.schema import requests
-from bot.ledger.statements import Statements
+from bot.ledger.schema import CARRIED, SHARED, requests
+from bot.ledger.statements import NOTHING_OWED, Statements
 from bot.ledger.writer import Writer
-from bot.outcome import Outcome
+from bot.outcome import Outcome, Skipped, Why
 from bot.request import State
 
 _r = requests.c
+_CARRIED = {State.ACCEPTED, State.PLACED}
 _MOST_WAITING = 1000  # of one workspace, by all rules: each approver sees those of their own
 
 
@@ -60,19 +62,15 @@ class Clicks:
         return await self._read(oldest.limit(_MOST_WAITING))
 
     async def move(self, entry: Entry, move: Move) -> Entry | None:
-        """Move a request that waits, and take it on; None if it does not wait like that any more, or its time is over."""
-        in_time = or_(_r.until.is_(None), _r.until > self._say.now)
-        change = (
-            update(requests)
-            .where(_r.id == entry.request.id, _r.state == entry.state.value, in_time)
-            .values(self._columns(entry, move))
-            .returning(requests, self._say.read_at)
-        )
+        """Move a request that waits, and take it on; None if it does not wait like that any more, or its time is over.
+
+        What is to be carried out, but was shared meanwhile or is being shared, ends as Skipped instead.
+        """
         made: list[Entry] = []
 
         def work(on: Connection) -> Entry | None:
             made.clear()
-            row = on.execute(change).mappings().first()
+            row = self._change(on, entry, move)
             if row is None:
                 return None
             moved = entry_of(row)
@@ -92,21 +90,56 @@ class Clicks:
             self._lease.took(moved)
         return moved
 
+    def _change(self, on: Connection, entry: Entry, move: Move) -> RowMapping | None:
+        """Write a move, or that there is nothing left to do; return the row, or None if it cannot be moved any more."""
+        in_time = or_(_r.until.is_(None), _r.until > self._say.now)
+        change = (
+            update(requests)
+            .where(_r.id == entry.request.id, _r.state == entry.state.value, in_time)
+            .returning(requests, self._say.read_at)
+        )
+        why = self._done_meanwhile(on, entry) if move.to in _CARRIED else None
+        if why is None:
+            try:
+                with on.begin_nested():
+                    made = on.execute(change.values(self._columns(entry, move)))
+                    return made.mappings().first()
+            except IntegrityError:  # another replica was faster
+                why = Why.UNDER_WAY
+        skipped = replace(move, to=State.ANSWERED, outcome=Skipped(why))
+        return on.execute(change.values(self._columns(entry, skipped))).mappings().first()
+
+    @staticmethod
+    def _done_meanwhile(on: Connection, entry: Entry) -> Why | None:
+        """Return why there is nothing left to do for a request that waited; of a batch each item is asked about later."""
+        request = entry.request
+        if request.is_batch:
+            return None
+        others = _r.env == request.env, _r.appid == request.appid, _r.id != request.id
+        own = requests.alias()
+        asked = select(own.c.created).where(own.c.id == request.id).scalar_subquery()
+        since = or_(_r.ended.is_(None), _r.ended > asked)
+        for why, stands in (
+            (Why.SHARED_BEFORE, select(_r.id).where(*others, SHARED, since)),
+            (Why.UNDER_WAY, select(_r.id).where(*others, CARRIED)),
+        ):
+            if on.scalar(stands.limit(1)) is not None:
+                return why
+        return None
+
     def _columns(self, entry: Entry, move: Move) -> dict[str, Any]:
         """Return what a move changes in the row of a request."""
         columns: dict[str, Any] = {
             "state": move.to.value,
             "holder": self._holder,
             "fence": _r.fence + 1,
-            "wake": None,
+            **NOTHING_OWED,
             "until": None if move.patience is None else self._say.now + move.patience,
             **(columns_of_outcome(move.outcome) if move.outcome else {}),
         }
         if move.to is not State.WAITING:
             columns |= {"decided_by": move.by, "comment": move.comment, "decided": self._say.now}
-        if move.to is State.ANSWERED:
-            columns |= {"answered": self._say.now}
-        elif move.to is State.ENDED:
+        if move.to is State.ENDED:
             columns |= {"ended": self._say.now, "response_url": None}
         elif move.response_url:
             columns["response_url"] = move.response_url
@@ -118,9 +151,10 @@ class Clicks:
         origin = entry.request.origin
         as_before = {
             **dict.fromkeys(("holder", "outcome", "guidance", "decided_by", "comment")),
-            **dict.fromkeys(("answered", "decided", "ended")),
+            **dict.fromkeys(("decided", "ended")),
             "state": entry.state.value,
             "wake": entry.wake,
+            "owed": entry.owed,
             "until": entry.until,
             "rule": entry.request.rule,
             "response_url": origin.response_url,

@@ -1,7 +1,7 @@
 """What the ledger says of a request, and how that stands in a row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import RowMapping
 
@@ -35,8 +35,8 @@ class Entry:
 
     `place` is where its answer goes, and `asked` where its approvers are asked, in the words of whoever settled it.
     `fence` grows with each take-over, and only who knows the newest may write. `at` is when this was read, where
-    that matters; `until` and `wake` are when waiting for people ends and when to look at it next. `called_again` if WeChat
-    was asked twice, since somebody died who had asked.
+    that matters; `until` and `wake` are when waiting for people ends and when to look at it next. `owed` is since when Slack
+    has not taken what is to be said next. `called_again` if WeChat was asked twice, since somebody died who had asked.
     """
 
     request: Request
@@ -54,13 +54,25 @@ class Entry:
     decided: float | None = None
     retried_by: str | None = None
     begun: bool = False
-    answered: float | None = field(default=None, compare=False)
+    owed: float | None = None
     called_again: bool = False
 
     @property
     def overdue(self) -> bool:
         """Whether the time of those it waited for was over when this was read."""
         return self.until is not None and self.at >= self.until
+
+
+def answered(entry: Entry, outcome: Outcome, *, called_again: bool = False) -> Entry:
+    """Return the entry as it stands once its outcome is recorded."""
+    return replace(
+        entry,
+        state=State.ANSWERED,
+        outcome=outcome,
+        called_again=called_again,
+        owed=None,
+        wake=None,
+    )
 
 
 def entry_of(row: RowMapping) -> Entry:
@@ -81,7 +93,7 @@ def entry_of(row: RowMapping) -> Entry:
         row["decided"],
         row["retried_by"],
         row["begun"],
-        row["answered"],
+        row["owed"],
         row["called_again"],
     )
 

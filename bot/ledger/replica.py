@@ -6,7 +6,19 @@ Whoever takes a request over raises its fence, so that the former holder can no 
 import math
 import time
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, exists, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from bot.ledger.entries import Entry, entry_of, facts_of, key_of
 from bot.ledger.events import record
@@ -15,6 +27,8 @@ from bot.ledger.schema import OPEN, replicas, requests
 from bot.ledger.statements import Statements, compared
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.request import State
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before what is owed is said again
 
 _r = requests.c
 
@@ -29,7 +43,27 @@ class _Sayings:
             update(requests)
             .where(mine, _r.state == State.WAITING.value, _r.holder.is_not(None))
             .values(
-                holder=None, wake=case((_r.wake.is_(None), (now + _r.until) / 2), else_=_r.until)
+                holder=None,
+                owed=None,
+                wake=case((_r.wake.is_(None), (now + _r.until) / 2), else_=_r.until),
+            )
+        )
+        pause, at_least = (
+            (now - func.coalesce(_r.owed, now)) / 3,
+            bindparam("at_least", type_=Float),
+        )
+        longer = case(
+            (pause > _LONGEST_PAUSE, _LONGEST_PAUSE),
+            (pause < _FIRST_PAUSE, _FIRST_PAUSE),
+            else_=pause,
+        )
+        self.owe = (
+            update(requests)
+            .where(mine, compared(_r.state))
+            .values(
+                holder=None,
+                owed=func.coalesce(_r.owed, now),
+                wake=now + case((longer < at_least, at_least), else_=longer),
             )
         )
 
@@ -134,6 +168,22 @@ class Replica:
     async def rest(self, entry: Entry) -> bool:
         """Let go of a request that waits for its approvers, until half of the time that is left or, then, all; once."""
         await self._writer.run(lambda on: on.execute(self._own.rest, key_of(entry)))
+        self.lease.lost(entry)
+        return True
+
+    async def owe(self, entry: Entry, why: str, at_least: float = 0.0) -> bool:
+        """Let go of a request whose next words Slack does not take, because of `why`; in seconds.
+
+        For a third of the time that it has not, within limits; whichever replica is there then says them.
+        """
+        owing = {**key_of(entry), "the_state": entry.state.value, "at_least": at_least}
+
+        def work(on: Connection) -> None:
+            if on.execute(self._own.owe, owing).rowcount and entry.owed is None:
+                facts = {**facts_of(entry.request), "detail": why}
+                record(on, self._say, "owed", entry.request.origin, facts)
+
+        await self._writer.run(work)
         self.lease.lost(entry)
         return True
 

@@ -25,7 +25,7 @@ HEAD = "0004"
 
 # Written out in queries too, not bound: only so does a database see that a partial index serves.
 OPEN = text("state <> 'ended'")
-PAIR_OPEN = text("state <> 'ended' and appid <> ''")
+CARRIED = text("state in ('accepted', 'queued', 'placed') and appid <> ''")
 SHARED = text("outcome = 'shared'")
 ITEM = text("batch is not null")
 
@@ -90,7 +90,7 @@ requests = Table(
     Column("begun", Boolean, nullable=False, server_default=false()),
     Column("lane", String(16)),  # held by the one batch that runs
     Column("tally", Text),
-    Column("answered", Float),  # when its outcome was recorded
+    Column("owed", Float),  # since when Slack has not taken what is to be said next
     Column(
         "called_again", Boolean, nullable=False, server_default=false()
     ),  # WeChat, after a crash
@@ -102,8 +102,8 @@ requests = Table(
         "one_under_way",
         *("env", "appid"),
         unique=True,
-        sqlite_where=PAIR_OPEN,
-        postgresql_where=PAIR_OPEN,
+        sqlite_where=CARRIED,
+        postgresql_where=CARRIED,
     ),
     Index("requests_by_batch", "batch", sqlite_where=ITEM, postgresql_where=ITEM),
     Index("requests_lane", "lane", unique=True),

@@ -3,6 +3,7 @@
 Parameters that a condition compares are named `the_…`; the others are the columns that they fill.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -25,8 +26,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.command import is_appid
 from bot.ledger.entries import NEW_COLUMNS
-from bot.ledger.schema import PAIR_OPEN, SHARED, events, requests
+from bot.ledger.schema import CARRIED, SHARED, events, requests
 from bot.request import State, before
+
+NOTHING_OWED: Mapping[str, None] = {"wake": None, "owed": None}
+"""The columns of a request once it has moved on, so that nothing is owed of what was to be said before."""
 
 _r = requests.c
 
@@ -60,9 +64,17 @@ class Statements:
             and_(compared(_r.id), compared(_r.fence)),
         )
 
-        # Whether it was shared before is asked in the statement that inserts, so nothing comes between.
+        # What stands in the way is asked in the statement that inserts, so nothing comes between.
         new = [bindparam(name, type_=_r[name].type) for name in NEW_COLUMNS]
-        wanted = or_(bindparam("regardless", type_=Boolean), ~exists().where(pair, SHARED))
+        single = and_(pair, _r.appid != "")
+        untold = and_(single, _r.state == _literal(State.ANSWERED))
+        own = compared(_r.team), compared(_r.user)
+        waits = and_(single, _r.state == _literal(State.WAITING), *own)
+        wanted = and_(
+            ~exists().where(waits),
+            or_(bindparam("anew", type_=Boolean), ~exists().where(untold)),
+            or_(bindparam("regardless", type_=Boolean), ~exists().where(pair, SHARED)),
+        )
         patience = now + bindparam("patience", type_=Float)  # NULL where nobody is waited for
         wake = now + bindparam("nap", type_=Float)
         self.accept = (
@@ -76,19 +88,19 @@ class Statements:
         )
         self.read_at = now.label("read_at")
         self.same = select(requests).where(or_(compared(_r.trigger_id), compared(_r.id)))
-        self.under_way = select(requests).where(pair, PAIR_OPEN)
+        self.under_way = select(requests).where(or_(and_(pair, CARRIED), waits))
+        self.untold = select(requests).where(untold).order_by(_r.created.desc()).limit(1)
         self.shared = select(requests).where(pair, SHARED).order_by(_r.ended.desc()).limit(1)
 
         self.move = {
             to: update(requests)
             .where(mine, _r.state.in_([_literal(state) for state in before(to)]))
-            .values(state=to.value)
+            .values(state=to.value, **NOTHING_OWED)
             for to in State
             if before(to)
         }
         over = {"ended": now, "response_url": None}
         self.move[State.ENDED] = self.move[State.ENDED].values(over)
-        self.move[State.ANSWERED] = self.move[State.ANSWERED].values(answered=now)
         self.stands = select(_r.id).where(mine, compared(_r.state))
         new_born = [_literal(state) for state in (State.ACCEPTED, State.CONFIRMING, State.WAITING)]
         self.withdraw = (

@@ -19,7 +19,7 @@ from bot.messages.blocks import (
 )
 from bot.messages.lists import sentences
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Expired, Finished, Outcome, Rejected, Shared, Unknown
+from bot.outcome import Cancelled, Expired, Finished, Outcome, Rejected, Shared, Skipped, Unknown
 from bot.request import Request
 
 _PAST = 3
@@ -157,6 +157,8 @@ def _end(words: Words, outcome: Outcome) -> str:
             return words("It was shared.")
         case Finished():
             return words("The batch is through.")
+        case Skipped():
+            return words("Another request shared it, or is sharing it.")
         case Unknown():
             return words("It may or may not have been shared; the requester knows more.")
         case _:

@@ -17,6 +17,7 @@ from bot.outcome import (
     Shared,
     Skipped,
     Unknown,
+    Why,
 )
 from bot.policy import Ask
 from bot.request import Request
@@ -126,7 +127,7 @@ def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message
     return message(words("That came too late: {end}", end=_end(words, request, outcome)))
 
 
-def _end(words: Words, request: Request, outcome: Outcome | None) -> str:
+def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noqa: C901  # one case each
     match outcome:
         case None if request.approval:
             return words("<@{by}> approved it already.", by=request.approval.by)
@@ -144,7 +145,11 @@ def _end(words: Words, request: Request, outcome: Outcome | None) -> str:
             return words("the policy does not allow it any more.")
         case Shared():
             return words("it was shared.")
-        case Failed() | Unknown() | Finished() | Skipped():
+        case Skipped(Why.SHARED_BEFORE):
+            return words("another request shared it meanwhile.")
+        case Skipped():
+            return words("another request is sharing it just now.")
+        case Failed() | Unknown() | Finished():
             return words("it has ended; the answer is in its thread.")
         case _:
             assert_never(outcome)
@@ -158,6 +163,26 @@ def cancelled(words: Words, request: Request) -> Message:
             env=code(request.env),
             receivers=receivers(words, request),
             id=code(request.id),
+        )
+    )
+
+
+def skipped(words: Words, request: Request, why: Why) -> Message:
+    """Say at a click that there is nothing left to do, since another request does it or has done it."""
+    env, many = code(request.env), receivers(words, request)
+    if why is Why.SHARED_BEFORE:
+        return message(
+            words(
+                "Another request shared {env} with {receivers} meanwhile, so I did nothing more.",
+                env=env,
+                receivers=many,
+            )
+        )
+    return message(
+        words(
+            "Another request is sharing {env} with {receivers} just now, so this one did nothing.",
+            env=env,
+            receivers=many,
         )
     )
 

@@ -7,11 +7,11 @@ from bot.messages.asked import appids, name, reason, receivers
 from bot.messages.blocks import Button, Message, buttons, code, escape, message, small
 from bot.messages.rules import contact
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Denied, Expired, Rejected
+from bot.outcome import Cancelled, Denied, Expired, Rejected, Skipped, Why
 from bot.policy import Policy, Rule
 from bot.request import Request
 
-Undecided = Rejected | Cancelled | Expired | Denied
+Undecided = Rejected | Cancelled | Expired | Denied | Skipped
 """How a request can end before WeChat is asked."""
 
 
@@ -86,14 +86,22 @@ def waiting(words: Words, request: Request) -> Message:
 
 def parent(words: Words, request: Request, outcome: Undecided) -> Message:
     """Say in the channel how it ended before WeChat was asked."""
-    mark = "⌛" if isinstance(outcome, Expired) else "🚫"
-    line = words(
-        "{mark} {who} asked to share {env} with {receivers}. It was not shared.",
-        mark=mark,
-        who=f"<@{request.origin.user_id}>",
-        env=code(request.env),
-        receivers=receivers(words, request),
-    )
+    who, env, many = f"<@{request.origin.user_id}>", code(request.env), receivers(words, request)
+    if outcome == Skipped(Why.SHARED_BEFORE):
+        line = words(
+            "✅ {who} asked to share {env} with {receivers}. Another request shared it meanwhile.",
+            who=who,
+            env=env,
+            receivers=many,
+        )
+    else:
+        line = words(
+            "{mark} {who} asked to share {env} with {receivers}. It was not shared.",
+            mark="⌛" if isinstance(outcome, Expired) else "🚫",
+            who=who,
+            env=env,
+            receivers=many,
+        )
     return message(line, reason(words, request), name(words, request))
 
 
@@ -130,5 +138,24 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
                 "{command} says what it takes now.",
                 command=code(f"/share-env why {request.receivers[0]} {request.env}", 120),
             )
+        case Skipped(why):
+            return _skipped(words, request, why)
         case _:
             assert_never(outcome)
+
+
+def _skipped(words: Words, request: Request, why: Why) -> tuple[str, str]:
+    match why:
+        case Why.SHARED_BEFORE:
+            line = words(
+                "✅ *Another request shared it* while this one waited, so I did nothing more."
+            )
+            return line, words("To share it once more, send the command with `--again`.")
+        case Why.UNDER_WAY:
+            line = words("🚫 *Another request is sharing it just now*, so this one did nothing.")
+            return line, words(
+                "{command} tells how that one ends. If it fails, send the command again.",
+                command=code(f"/share-env history {request.appid}"),
+            )
+        case _:
+            assert_never(why)

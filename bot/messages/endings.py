@@ -37,12 +37,10 @@ def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
     match outcome:
         case None | Shared() | Failed() | Unknown():
             return answers.parent(words, request, outcome)
-        case Rejected() | Cancelled() | Expired() | Denied():
+        case Rejected() | Cancelled() | Expired() | Denied() | Skipped():
             return decisions.parent(words, request, outcome)
         case Finished():
             return batches.parent(words, request, outcome)
-        case Skipped():
-            raise ValueError("an item of a batch has no message of its own")
         case _:
             assert_never(outcome)
 
@@ -54,12 +52,10 @@ def answer(
     match outcome:
         case Shared() | Failed() | Unknown():
             whole = answers.answer(words, request, outcome, called_again=called_again)
-        case Rejected() | Cancelled() | Expired() | Denied():
+        case Rejected() | Cancelled() | Expired() | Denied() | Skipped():
             whole = decisions.answer(words, request, outcome)
         case Finished():
             whole = batches.answer(words, request, outcome)
-        case Skipped():
-            raise ValueError("an item of a batch has no message of its own")
         case _:
             assert_never(outcome)
     return whole + message(_approved(words, request), _retry(words, request, outcome))

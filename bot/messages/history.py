@@ -22,6 +22,7 @@ from bot.outcome import (
     Shared,
     Skipped,
     Unknown,
+    Why,
 )
 from bot.request import Request
 
@@ -57,6 +58,20 @@ def under_way(words: Words, running: Request, link: str | None) -> Message:
         )
         if link
         else words("The answer comes to them. Request {id}.", id=code(running.id)),
+    )
+
+
+def untold(words: Words, earlier: Request, answer: Message) -> Message:
+    """Give the answer to an earlier request that Slack has not taken yet."""
+    who = f"<@{earlier.origin.user_id}>"
+    return (
+        message(
+            words(
+                "{who} asked for this already. Slack has not taken the answer so far, so here it is:",
+                who=who,
+            )
+        )
+        + answer
     )
 
 
@@ -156,7 +171,7 @@ def _line(words: Words, line: Line) -> str:
     return " · ".join(filter(None, told))
 
 
-def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # noqa: C901  # one case each
+def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # noqa: C901, PLR0912  # one case each
     match outcome:
         case None if waiting:
             return words("🕓 waits for people")
@@ -176,8 +191,10 @@ def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # n
             return words("🚫 denied")
         case Expired():
             return words("⌛ expired")
+        case Skipped(Why.SHARED_BEFORE):
+            return words("✅ shared by another request")
         case Skipped():
-            return words("left out of a batch")
+            return words("🚫 left to another request")
         case Finished(tally):
             return counts(words, tally)
         case _:

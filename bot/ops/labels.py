@@ -20,13 +20,14 @@ COMMANDS: Final = (
 )
 """The ledger's events that tell what came of what somebody asked for."""
 
-DELIVERIES: Final = ("delivered", "not delivered", "nowhere to answer", "given up")
+DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
 DENIALS: Final = (*(kind.__name__ for kind in get_args(Denial)), "SeveralRules", "NoApprover")
 MISTAKES: Final = tuple(kind.__name__ for kind in get_args(Mistake))
 METHODS: Final = (
     *("apps.connections.open", "auth.test", "users.info", "usergroups.users.list"),
     *("chat.postEphemeral", "chat.postMessage", "chat.update", "views.open", "views.publish"),
-    *("conversations.history", "conversations.info", "conversations.replies", RESPONSE_URL),
+    RESPONSE_URL,
+    *("conversations.history", "conversations.info", "conversations.open", "conversations.replies"),
 )
 FAREWELLS: Final = ("warning", "refresh_requested", "link_disabled", "too_many_websockets")
 WECHAT_CALLS: Final = (

@@ -103,6 +103,8 @@ class Metrics:
                 self._requests.labels("skipped").inc()
             case "taken over":
                 self._taken_over.inc()
+            case "not delivered":
+                self._deliveries.labels(known(detail, labels.DELIVERIES)).inc()
             case kind if kind in labels.DELIVERIES:
                 self._deliveries.labels(kind).inc()
             case _:

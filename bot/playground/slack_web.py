@@ -156,6 +156,17 @@ def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
     return {"message_ts": message.ts}
 
 
+def open_conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Return the direct messages with a person.
+
+    Source: docs.slack.dev, conversations.open (users, return_im).
+    """
+    channel = workspace.direct_message(text_argument(args, "users", required=True))
+    if channel is None:
+        raise RefusedError("user_not_found")
+    return {"channel": {"id": channel.id}}
+
+
 def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Describe a person, with the flags that tell guests, bots and strangers."""
     person = workspace.people.get(text_argument(args, "user", required=True))
@@ -210,6 +221,7 @@ METHODS: dict[str, Method] = {
     "chat.update": Method(update, "chat:write"),
     "conversations.history": Method(history, None),
     "conversations.info": Method(conversation, None),
+    "conversations.open": Method(open_conversation, "im:write"),
     "conversations.replies": Method(replies, None),
     "usergroups.list": Method(usergroups, "usergroups:read"),
     "usergroups.users.list": Method(usergroup_users, "usergroups:read"),

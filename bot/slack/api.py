@@ -13,6 +13,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from bot.observers import CalledSlack, nobody
+from bot.ports import AwayError
 
 NOT_SENT = "not sent"
 RESPONSE_URL = "response_url"
@@ -50,6 +51,15 @@ class Doubtful:
 
 
 Result = Answered | Refused | Doubtful
+BAD_TOKEN = {
+    "invalid_auth",
+    "not_authed",
+    "account_inactive",
+    "token_revoked",
+    "token_expired",
+    "not_allowed_token_type",
+}
+"""What Slack refuses because of the token, whatever it is asked."""
 _Response = AsyncSlackResponse | WebhookResponse
 
 
@@ -128,6 +138,17 @@ class _Limited(Refused):
 def retry_after(result: Result) -> float | None:
     """Return how long Slack asks to wait, if that is what it answered."""
     return result.retry_after if isinstance(result, _Limited) else None
+
+
+def passes(no: Refused | Doubtful) -> bool:
+    """Tell whether Slack may take the same later, since it was away or is busy."""
+    return isinstance(no, Doubtful) or no.error == NOT_SENT or retry_after(no) is not None
+
+
+def away(no: Refused | Doubtful) -> AwayError:
+    """Return the error that says so."""
+    why = no.why if isinstance(no, Doubtful) else no.error
+    return AwayError(why, retry_after(no) or 0.0)
 
 
 def _named(result: Result) -> str:

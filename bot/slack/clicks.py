@@ -32,9 +32,11 @@ Body = Mapping[str, Any]
 class Clicks:
     """Hands clicks to the use cases; the same click twice is one, and is answered once."""
 
-    def __init__(self, api: SlackApi, answering: Answering) -> None:
+    def __init__(
+        self, api: SlackApi, answering: Answering, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
         self._api = api
-        self._alone = Alone(api)
+        self._alone = Alone(api, sleep)
         self._start = answering.ports.start
         self._once = Once[None]()
         self._confirming = Confirming(answering)

@@ -16,18 +16,18 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from bot.observers import Observers
 from bot.problem import Problem
 from bot.slack.acks import kind_of
-from bot.slack.api import NOT_SENT, Answered, Refused, Result, SlackApi, retry_after
+from bot.slack.api import (
+    BAD_TOKEN,
+    NOT_SENT,
+    Answered,
+    Refused,
+    Result,
+    SlackApi,
+    retry_after,
+)
 from bot.slack.socket_client import SocketClient
 
 _PATIENCE = 5.0
-_BAD_TOKEN = {
-    "invalid_auth",
-    "not_authed",
-    "account_inactive",
-    "token_revoked",
-    "token_expired",
-    "not_allowed_token_type",
-}
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def problem_of_bot(result: Result) -> str | None:
     match result:
         case Answered():
             return None
-        case Refused(error) if error in _BAD_TOKEN:
+        case Refused(error) if error in BAD_TOKEN:
             return (
                 f"SLACK_BOT_TOKEN is not accepted by Slack ({error}). Copy the bot token again from your Slack "
                 "app's page “OAuth & Permissions”, or install the app again there."
@@ -102,7 +102,7 @@ def problem_of_app(result: Result) -> str | None:
                 "SLACK_APP_TOKEN lacks the scope connections:write. Make a new app-level token with it on your "
                 "Slack app's page “Basic Information”."
             )
-        case Refused(error) if error in _BAD_TOKEN:
+        case Refused(error) if error in BAD_TOKEN:
             return (
                 f"SLACK_APP_TOKEN is not accepted by Slack ({error}). Make a new app-level token with the scope "
                 "connections:write on your Slack app's page “Basic Information”, and turn on Socket Mode."

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -41,9 +41,10 @@ class Forms:
         api: SlackApi,
         forming: Forming,
         start: Callable[[Coroutine[None, None, None]], None],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._api = api
-        self._alone = Alone(api)
+        self._alone = Alone(api, sleep)
         self._forming = forming
         self._start = start
         self._opened = Once[None]()

@@ -3,6 +3,8 @@
 Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in half an hour).
 """
 
+from typing import TypeVar
+
 from bot.messages import Message
 from bot.messages.answers import NoThread, elsewhere, only_you, replacing, unconfirmed
 from bot.messages.batches import progress
@@ -10,9 +12,11 @@ from bot.messages.endings import answer, begun, parent
 from bot.messages.words import Tongues, Words
 from bot.outcome import Outcome, Tally
 from bot.request import Request
-from bot.slack.api import Answered, Doubtful, SlackApi
+from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, SlackApi, away
 from bot.slack.posts import PATIENCE, Posted, Posts, as_response
 from bot.slack.refs import place_ref
+
+T = TypeVar("T")
 
 _DIRECT = ("D", "U", "W")  # a user's id stands for the conversation with the bot
 
@@ -91,9 +95,9 @@ class Private:
         if await self._respond(request, start):
             return self
         user = request.origin.user_id
-        posted = await self._posts.insist(user, direct, direct, request.id)
+        posted = await self._posts.insist(user, direct, direct, request.id, look_since=look_since)
         if not isinstance(posted, Posted):
-            return None
+            return _closed(posted, None)
         return Thread(self._posts, posted, self._tongues, self)
 
     @property
@@ -112,15 +116,23 @@ class Private:
         look_since: float | None = None,
         called_again: bool = False,
     ) -> bool:
-        """Tell the requester how the request ended; there is nothing to look at first."""
+        """Tell the requester how the request ended.
+
+        With `look_since` directly rather than where it was asked: only there one can look whether it stands.
+        """
         whole = answer(self._words, request, outcome, called_again=called_again)
-        whole = unconfirmed(self._words, whole) if look_since is not None else whole
-        if await self._respond(request, whole):
+        if look_since is None and await self._respond(request, whole):
             return True
         direct = parent(self._words, request, outcome) + whole
         again = unconfirmed(self._words, direct)
-        posted = await self._posts.insist(request.origin.user_id, direct, again, request.id)
-        return isinstance(posted, Posted)
+        direct = again if look_since is not None else direct
+        mark, user = f"{request.id}-answer", request.origin.user_id
+        posted = await self._posts.insist(user, direct, again, mark, look_since=look_since)
+        if isinstance(posted, Posted):
+            return True
+        if look_since is not None and await self._respond(request, again):
+            return True
+        return _closed(posted, False)  # noqa: FBT003  # what it came to
 
     async def _respond(self, request: Request, message: Message) -> bool:
         url = request.origin.response_url
@@ -133,6 +145,13 @@ class Private:
             again = as_response(unconfirmed(self._words, message)) | there
             result = await self._api.respond(url, PATIENCE, again)
         return isinstance(result, Answered)
+
+
+def _closed(no: Refused | Doubtful, so: T) -> T:
+    """Return what follows from the last way being closed; raises AwayError where an operator may open it again."""
+    if isinstance(no, Refused) and no.error in BAD_TOKEN:
+        raise away(no)
+    return so
 
 
 def is_direct(channel: str) -> bool:

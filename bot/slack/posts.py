@@ -1,7 +1,7 @@
 """Post a message exactly once, also when Slack leaves it open whether the first attempt arrived.
 
 A doubtful message is looked for in the conversation before it is posted again; every message carries its
-request's id, in its metadata and in its text. Sources: docs.slack.dev, chat.postMessage, conversations.history, .replies,
+request's id, in its metadata and in its text. What Slack does not take for now raises AwayError. Sources: docs.slack.dev, chat.postMessage, conversations.history, .replies,
 "Message metadata".
 """
 
@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.messages import Message
-from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, SlackApi
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes, retry_after
+from bot.slack.payload import word_if_any
 
 PATIENCE = 120.0  # seconds that one message may wait for Slack's rate limits, in all
 _EVENT = "share_env_request"
@@ -55,7 +56,7 @@ class Posts:
         *,
         look_since: float | None = None,
     ) -> Posted | Refused | Doubtful:
-        """Return where the message stands, or the refusal; Doubtful only where looking was not possible.
+        """Return where the message stands, or a refusal for good; Doubtful where it may stand and nobody can look.
 
         `mark` is a word of the message that no other message of the bot in this conversation has. With
         `look_since`, in Unix seconds, it may stand already, posted after that by somebody who has died.
@@ -67,22 +68,25 @@ class Posts:
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         marked = {"event_type": _EVENT, "event_payload": {"request": mark}}
         arguments = {"channel": channel, **thread, **as_arguments(message), "metadata": marked}
-        last: Refused | Doubtful = Doubtful("not tried")
+        no: Refused | Doubtful = Doubtful("not tried")
         for attempt in range(1, _TRIES + 1):
             result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
             if isinstance(result, Answered):
                 if posted := _posted(result.data, channel):
                     return posted
-                result = Doubtful("it does not say where the message stands")
-            last = result
-            if isinstance(result, Refused) and result.error != NOT_SENT:
+                no = Doubtful("it does not say where the message stands")
+            else:
+                no = result
+            if not passes(no):
+                return no
+            if retry_after(no) is not None:
                 break
             await self._sleep(_PAUSE * attempt)
-            if isinstance(result, Doubtful):
+            if isinstance(no, Doubtful):
                 found = await self._find(channel, mark, thread_ts)
                 if found is not None:
                     return found
-        return last
+        raise away(no)
 
     async def insist(  # noqa: PLR0913  # as `post`
         self,
@@ -101,7 +105,10 @@ class Posts:
         return posted
 
     async def edit(self, at: Posted, message: Message) -> bool:
-        """Replace a message, a second after its last edit; repeated as needed, since editing twice is editing once."""
+        """Replace a message, a second after its last edit; False where Slack refuses that for good.
+
+        Repeated as needed, since editing twice is editing once.
+        """
         if left := self._too_soon(at):
             await self._sleep(left)
         try:
@@ -118,21 +125,25 @@ class Posts:
         return self._edited[at] + _EDITS_APART - now if at in self._edited else 0.0
 
     async def _replace(self, at: Posted, message: Message) -> bool:
+        no: Refused | Doubtful = Doubtful("not tried")
         for attempt in range(1, _TRIES + 1):
             result = await self._api.write(
                 "chat.update", PATIENCE, channel=at.channel, ts=at.ts, **as_arguments(message)
             )
             if isinstance(result, Answered):
                 return True
-            if isinstance(result, Refused) and result.error != NOT_SENT:
+            if not passes(no := result):
                 return False
+            if retry_after(no) is not None:
+                break
             await self._sleep(_PAUSE * attempt)
-        return False
+        raise away(no)
 
     async def _find(
         self, channel: str, mark: str, thread_ts: str | None, since: float | None = None
     ) -> Posted | Doubtful | None:
-        """Look for the bot's own message with `mark`: where it stands, None if it does not, Doubtful if unseen."""
+        """Look for the bot's own message with `mark`: where it stands, None if it does not, Doubtful where one cannot look."""
+        channel = await self._conversation(channel)
         method = "conversations.replies" if thread_ts else "conversations.history"
         query: dict[str, str | bool] = {"include_all_metadata": True}
         query |= {"ts": thread_ts} if thread_ts else {}
@@ -140,6 +151,8 @@ class Posts:
             query["oldest"] = f"{since - _CLOCKS_DIFFER:.6f}"
         for _ in range(_PAGES):
             result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
+            if isinstance(result, Refused | Doubtful) and passes(result):
+                raise away(result)
             messages = result.data.get("messages") if isinstance(result, Answered) else None
             if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
                 return Doubtful("cannot look")
@@ -153,6 +166,20 @@ class Posts:
                 return None
             query["cursor"] = str(cursor)
         return Doubtful("cannot look at everything")
+
+    async def _conversation(self, channel: str) -> str:
+        """Return the id under which a conversation can be read: to post, a person's id is enough.
+
+        Source: docs.slack.dev, conversations.open.
+        """
+        if not channel.startswith(("U", "W")):
+            return channel
+        opened = await self._api.write("conversations.open", PATIENCE, users=channel)
+        if isinstance(opened, Answered):
+            return word_if_any(opened.data, "channel", "id") or channel
+        if passes(opened):
+            raise away(opened)
+        return channel
 
 
 def _posted(data: Mapping[str, object], channel: str) -> Posted | None:

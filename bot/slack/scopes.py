@@ -22,5 +22,6 @@ SCOPES = (
     Scope("channels:history", "to see whether an answer already stands in its thread"),
     Scope("groups:history", "the same, in private channels"),
     Scope("im:history", "the same, in direct messages"),
+    Scope("im:write", "to find the direct messages where an answer may stand"),
 )
 """In the order in which they matter."""

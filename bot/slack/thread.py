@@ -10,7 +10,7 @@ from bot.messages.answers import NoThread, replacing
 from bot.messages.endings import begun
 from bot.messages.words import Tongues
 from bot.request import Request
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
 from bot.slack.places import Private, Thread, is_direct, words_in
 from bot.slack.posts import PATIENCE, Posted, Posts
 from bot.slack.refs import read_place
@@ -62,6 +62,8 @@ class Threads:
         channel = request.origin.channel_id
         private = self._private(request)
         why = None if is_direct(channel) else await self._channels.get(channel)
+        if isinstance(why, Refused | Doubtful):
+            raise away(why)
         if why is NoThread.NOT_INVITED:
             why = _no_thread(Refused("channel_not_found"), request)
         if why is not None:
@@ -95,8 +97,13 @@ class Threads:
         """Give up what is being read."""
         self._channels.close()
 
-    async def _read_channel(self, channel: str) -> tuple[NoThread | None, float]:
-        """Return why details may not be posted in `channel`, or None; what cannot be read counts against it."""
+    async def _read_channel(
+        self, channel: str
+    ) -> tuple[NoThread | Refused | Doubtful | None, float]:
+        """Return why details may not be posted in `channel`, or None; what can never be read counts against it.
+
+        Where Slack is away, what it said instead.
+        """
         result = await self._api.read("conversations.info", PATIENCE, channel=channel)
         match result:
             case Answered(data):
@@ -108,6 +115,8 @@ class Threads:
                 return NoThread.SHARED_OUTSIDE if outside else None, _CHANNEL_GOOD_FOR
             case Refused("channel_not_found"):
                 return NoThread.NOT_INVITED, _CHANNEL_BAD_FOR
+            case Refused() | Doubtful() if passes(result):
+                return result, 0.0
             case Refused() | Doubtful():
                 return NoThread.CANNOT_TELL, _CHANNEL_BAD_FOR
 

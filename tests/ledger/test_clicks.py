@@ -10,7 +10,18 @@ from sqlalchemy import event
 from bot.guidance import all_guidance
 from bot.ledger import Accepted, Entry, Ledger, LedgerDownError, Retried, UnderWay
 from bot.ledger.clicks import Move
-from bot.outcome import Cancelled, Denied, Expired, Failed, Outcome, Rejected, Shared, Unknown
+from bot.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Outcome,
+    Rejected,
+    Shared,
+    Skipped,
+    Unknown,
+    Why,
+)
 from bot.request import Approval, Request, Retry, State
 from tests.databases import Database
 from tests.ledger.conftest import FullOnce, new_request, soon
@@ -411,8 +422,8 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
     assert await ledger.clicks.move(again, Move(to, "U2", "decided", outcome=outcome))
 
 
-async def test_a_click_is_not_taken_back_where_the_same_has_been_asked_for_since(
-    database: Database, ledger: Ledger, caplog: pytest.LogCaptureFixture
+async def test_a_click_is_taken_back_also_where_the_same_has_been_asked_for_since(
+    database: Database, ledger: Ledger
 ) -> None:
     entry, started = await begun(ledger, State.CONFIRMING), reached(database)
     with database.locked():
@@ -428,12 +439,68 @@ async def test_a_click_is_not_taken_back_where_the_same_has_been_asked_for_since
     found = await asking
     assert isinstance(found, Accepted)
     await ledger.replica.beat()
-    (said,) = caplog.records
-    assert (said.levelname, vars(said)["request"]) == ("ERROR", entry.request.id)
-    assert await ledger.end(found.entry, "withdrawn")
-    await ledger.replica.beat()
-    assert (await stands(ledger, entry)).outcome == cancelled
-    assert database.kinds().count("taken back") == 0
+    now = await stands(ledger, entry)
+    assert (now.state, now.outcome) == (State.CONFIRMING, None)
+    assert database.kinds().count("taken back") == 1
+
+
+@pytest.mark.parametrize("to", [State.ACCEPTED, State.PLACED])
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    ("ends", "why"),
+    [
+        (None, Why.UNDER_WAY),
+        (Shared(), Why.SHARED_BEFORE),
+        (FAILED, None),
+    ],
+    ids=["it is under way", "it was shared", "it was not shared"],
+)
+async def test_what_waited_is_carried_out_unless_somebody_does_it_or_has_done_it_meanwhile(  # noqa: PLR0913, PLR0917  # what is drawn
+    database: Database,
+    ledger: Ledger,
+    to: State,
+    again: bool,
+    ends: Outcome | None,
+    why: Why | None,
+) -> None:
+    first = await over(ledger, new_request(), Shared()) if again else None
+    env = first.request.env if first else "prod-1"
+    entry = await asked(ledger, new_request(env=env, again=again))
+    other = theirs(env=env, again=again)
+    if ends:
+        await over(ledger, other, ends)
+    else:
+        await begun(ledger, State.ACCEPTED, other)
+    moved = await ledger.clicks.move(entry, Move(to, "U2", "approved"))
+    assert moved
+    assert moved.outcome == (Skipped(why) if why else None)
+    assert moved.state is (State.ANSWERED if why else to)
+    (said,) = database.rows("SELECT outcome FROM events WHERE kind = 'approved'")
+    assert said["outcome"] == ("skipped" if why else None)
+
+
+async def test_of_two_that_are_approved_at_once_one_is_carried_out(
+    ledger: Ledger, other: Ledger
+) -> None:
+    for number in range(10):
+        env = f"both-{number}"
+        waiting = [
+            await asked(ledger, request) for request in (new_request(env=env), theirs(env=env))
+        ]
+        moved = await asyncio.gather(
+            *(
+                at.clicks.move(entry, Move(State.PLACED, "U3", "approved"))
+                for at, entry in zip((ledger, other), waiting, strict=True)
+            )
+        )
+        outcomes = [entry.outcome for entry in moved if entry]
+        assert sorted(map(str, outcomes)) == sorted(map(str, (None, Skipped(Why.UNDER_WAY))))
+
+
+def theirs(**changes: object) -> Request:
+    """Return a request of somebody else's."""
+    request = new_request(**changes)
+    return replace(request, origin=replace(request.origin, user_id="U9"))
 
 
 async def test_a_click_that_came_too_late_takes_nothing_back(

@@ -11,7 +11,17 @@ from sqlalchemy import event, text
 
 from bot.guidance import Trouble, all_guidance, for_trouble
 from bot.language import Language
-from bot.ledger import Acceptance, Accepted, Entry, Known, Ledger, Retried, SharedBefore, UnderWay
+from bot.ledger import (
+    Acceptance,
+    Accepted,
+    Entry,
+    Known,
+    Ledger,
+    Retried,
+    SharedBefore,
+    UnderWay,
+    Untold,
+)
 from bot.ledger.clicks import Move
 from bot.link import Link
 from bot.outcome import (
@@ -188,11 +198,24 @@ async def test_what_is_being_shared_again_is_under_way(ledger: Ledger) -> None:
     assert found == UnderWay(second)
 
 
-async def test_what_is_shared_but_not_yet_told_is_under_way(ledger: Ledger) -> None:
+@pytest.mark.parametrize("outcome", [Shared(), FAILED], ids=["shared", "failed"])
+async def test_what_has_ended_but_is_not_yet_told_is_told_to_whoever_asks(
+    ledger: Ledger, outcome: Outcome
+) -> None:
     entry = await accepted(ledger)
-    await move(ledger, entry, State.ANSWERED, Shared())
+    await move(ledger, entry, State.ANSWERED, outcome)
     found = await ledger.accept(new_request(env=entry.request.env))
-    assert found == UnderWay(await stands(ledger, entry))
+    assert found == Untold(await stands(ledger, entry))
+
+
+async def test_what_has_ended_but_is_not_yet_told_may_be_asked_for_again(ledger: Ledger) -> None:
+    entry = await accepted(ledger)
+    await move(ledger, entry, State.ANSWERED, FAILED)
+    again = new_request(env=entry.request.env)
+    found = await ledger.accept(again, retry=Retry(entry.request.id, "U1"))
+    assert isinstance(found, Accepted)
+    await move(ledger, found.entry, State.ANSWERED, FAILED)
+    await accepted(ledger, new_request(env=entry.request.env, again=True))
 
 
 @pytest.mark.parametrize("outcome", [FAILED, Unknown(all_guidance()[0])], ids=["failed", "unknown"])
@@ -293,12 +316,24 @@ async def test_what_waits_for_people_has_its_time_by_the_databases_clock(
     assert now.at == pytest.approx(database.now(), abs=5)
 
 
+def by(user_id: str, **changes: Any) -> Request:
+    """Return a request of somebody else's."""
+    request = new_request(**changes)
+    return replace(request, origin=replace(request.origin, user_id=user_id))
+
+
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
-async def test_what_waits_for_people_is_under_way(ledger: Ledger, state: State) -> None:
+async def test_what_waits_for_people_holds_nobody_else_up(ledger: Ledger, state: State) -> None:
     entry = await accepted(ledger, state=state, patience=90)
+    await accepted(ledger, by("U2", env=entry.request.env))
+
+
+async def test_whoever_waits_for_the_approvers_does_not_ask_them_twice(ledger: Ledger) -> None:
+    entry = await accepted(ledger, state=State.WAITING, patience=90)
     found = await ledger.accept(new_request(env=entry.request.env, again=True))
     assert isinstance(found, UnderWay)
     assert found.entry.request == entry.request
+    await accepted(ledger, new_request(appid="", env=entry.request.env, appids=("wx1", "wx2")))
 
 
 async def test_a_request_is_tried_again_once(database: Database, ledger: Ledger) -> None:

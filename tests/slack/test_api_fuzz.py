@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bot.messages.blocks import message
 from bot.playground.world import BOT, TEAM
 from bot.policy import Person, Standing, Unreadable
+from bot.ports import AwayError
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.connection import Ready, Unusable, preflight
 from bot.slack.directory import Directory
@@ -155,7 +156,10 @@ async def test_each_reader_finds_what_it_looks_for_or_says_that_it_is_not_there(
     retry_after: str,
 ) -> None:
     stage.status, stage.body, stage.retry_after = status, body, retry_after
-    told = await ask(stage)
+    try:
+        told = await ask(stage)
+    except AwayError as away:
+        told = Doubtful(str(away))
     said = object_in(body)
     good = status == 200 and (bool(said.get("ok")) or body.strip() in {b"", b"ok"})
     match told:

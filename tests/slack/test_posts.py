@@ -15,6 +15,7 @@ from bot.playground.slack import (
     ServerError,
 )
 from bot.playground.world import BOT
+from bot.ports import AwayError
 from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
 from bot.slack.posts import Posted, Posts, as_response
 from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, web_client
@@ -34,6 +35,10 @@ def without_history(slack: LocalSlack) -> None:
 
 def calls(slack: LocalSlack, method: str) -> int:
     return sum(call.method == method for call in slack.calls)
+
+
+def texts(slack: LocalSlack) -> list[str]:
+    return [message.text for message in slack.parents(RELEASES)]
 
 
 LOST: list[Fault] = [
@@ -106,13 +111,37 @@ async def test_what_others_say_is_not_taken_for_the_message(
     assert [m.text for m in slack.parents(RELEASES)[1:]] == ["another request", HELLO.text]
 
 
-async def test_a_message_that_three_tries_do_not_bring_is_doubtful(
+async def test_a_message_that_three_tries_do_not_bring_is_owed_and_looked_for_later(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    slack.fail("chat.postMessage", *[ServerError()] * 2, ServerError(after_effect=True))
+    slack.fail("conversations.history", ServerError(), ServerError())
+    with pytest.raises(AwayError):
+        await posts.post(RELEASES, HELLO, MARK)
+    with pytest.raises(AwayError):
+        await posts.post(RELEASES, HELLO, MARK, look_since=0.0)
+    later = await posts.post(RELEASES, HELLO, MARK, look_since=0.0)
+    assert isinstance(later, Posted)
+    assert texts(slack) == [HELLO.text]
+
+
+async def test_a_message_that_stands_after_all_three_tries_is_found(
     slack: LocalSlack, posts: Posts, sleep: Sleep
 ) -> None:
-    slack.fail("chat.postMessage", *[ServerError()] * 3)
-    assert isinstance(await posts.post(RELEASES, HELLO, MARK), Doubtful)
+    slack.fail("chat.postMessage", *[ServerError()] * 2, ServerError(after_effect=True))
+    assert isinstance(await posts.post(RELEASES, HELLO, MARK), Posted)
     assert calls(slack, "chat.postMessage") == 3
     assert sleep.naps == [1.0, 2.0, 3.0]
+
+
+async def test_a_rate_limit_beyond_all_patience_is_owed_for_as_long_as_slack_asks(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    slack.fail("chat.postMessage", RateLimited(500))
+    with pytest.raises(AwayError) as raised:
+        await posts.post(RELEASES, HELLO, MARK)
+    assert raised.value.after == 500
+    assert calls(slack, "chat.postMessage") == 1
 
 
 @EVERY_LOSS
@@ -130,7 +159,8 @@ async def test_what_was_never_sent_is_sent_again_without_looking(
 ) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}/api/"
     posts = Posts(SlackApi(web_client("xoxb-1", nowhere, http), sleep), BOT, sleep)
-    assert await posts.post(RELEASES, HELLO, MARK) == Refused(NOT_SENT)
+    with pytest.raises(AwayError, match=NOT_SENT):
+        await posts.post(RELEASES, HELLO, MARK)
     assert sleep.naps == [1.0, 2.0, 3.0]
     assert slack.calls == []
 
@@ -153,7 +183,6 @@ async def test_a_rate_limit_is_waited_for(slack: LocalSlack, posts: Posts, sleep
         pytest.param([ServerError(), Dropped()], True, id="on the third try"),
         pytest.param([ServerError(after_effect=True)], True, id="twice is once"),
         pytest.param([RateLimited(9)], True, id="after a rate limit"),
-        pytest.param([ServerError()] * 3, False, id="not in three tries"),
         pytest.param([Refuses("cant_update_message")], False, id="refused"),
     ],
 )
@@ -198,12 +227,15 @@ async def test_an_edit_that_was_cut_short_counts_as_one(
     assert len(sleep.naps) == 1
 
 
-async def test_an_edit_that_cannot_be_sent_is_none(
-    http: aiohttp.ClientSession, sleep: Sleep
+@pytest.mark.parametrize("fault", [ServerError(), RateLimited(500)], ids=["5xx", "rate limit"])
+async def test_an_edit_that_slack_does_not_take_now_is_owed(
+    slack: LocalSlack, posts: Posts, fault: Fault
 ) -> None:
-    nowhere = f"http://127.0.0.1:{free_port()}/api/"
-    posts = Posts(SlackApi(web_client("xoxb-1", nowhere, http), sleep), BOT, sleep)
-    assert not await posts.edit(Posted(RELEASES, "1.2"), HELLO)
+    at = await posts.post(RELEASES, HELLO, MARK)
+    assert isinstance(at, Posted)
+    slack.fail("chat.update", *[fault] * 3)
+    with pytest.raises(AwayError):
+        await posts.edit(at, HELLO)
 
 
 def test_an_ack_is_for_the_requester_alone() -> None:

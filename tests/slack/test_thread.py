@@ -15,6 +15,7 @@ from bot.messages.endings import answer, parent
 from bot.outcome import Cancelled, Expired, Outcome, Rejected, Shared, Tally, Unknown
 from bot.playground.loopback import Handler, cut
 from bot.playground.slack import (
+    Answers,
     Dropped,
     Fault,
     LocalSlack,
@@ -24,6 +25,7 @@ from bot.playground.slack import (
     ServerError,
 )
 from bot.playground.world import BOT, Channel
+from bot.ports import AwayError
 from bot.request import Request
 from bot.slack.api import SlackApi
 from bot.slack.posts import Posts
@@ -34,6 +36,11 @@ from tests.languages import CHINESE, ENGLISH, TONGUES
 GROUP = Channel("G0GROUP", "", "mpim", frozenset({REQUESTER, "U0SECOND", BOT}))
 STRANGERS = Channel("G0STRANGERS", "", "mpim", frozenset({REQUESTER, "U0SECOND"}))
 ENDS = Shared()
+AWAY: dict[str, Fault] = {
+    "5xx": ServerError(),
+    "dropped": Dropped(),
+    "a rate limit beyond all patience": RateLimited(500),
+}
 
 
 @pytest.fixture
@@ -133,40 +140,16 @@ async def test_a_no_to_the_parent_has_its_reason(
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
 
 
-@pytest.mark.parametrize(
-    ("spoil", "why"),
-    [
-        pytest.param(
-            lambda slack: slack.fail("conversations.info", *[ServerError()] * 2),
-            NoThread.CANNOT_TELL,
-            id="a server error",
-        ),
-        pytest.param(
-            lambda slack: slack.fail("conversations.info", *[Dropped()] * 2),
-            NoThread.CANNOT_TELL,
-            id="a dropped connection",
-        ),
-        pytest.param(
-            lambda slack: slack.scopes.discard("channels:read"),
-            NoThread.CANNOT_TELL,
-            id="a missing scope",
-        ),
-        pytest.param(
-            lambda slack: slack.fail("conversations.info", RateLimited(500)),
-            NoThread.CANNOT_TELL,
-            id="a rate limit beyond all patience",
-        ),
-    ],
-)
-async def test_a_channel_that_cannot_be_looked_up_counts_as_shared_outside(
-    slack: LocalSlack, threads: Threads, spoil: Callable[[LocalSlack], None], why: NoThread
+async def test_a_channel_that_can_never_be_looked_up_counts_as_shared_outside(
+    slack: LocalSlack, threads: Threads
 ) -> None:
-    spoil(slack)
+    slack.scopes.discard("channels:read")
     request = request_of(slack)
     place = await threads.open(request)
     assert place is not None
     assert slack.parents(RELEASES) == []
-    assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
+    start = private_start(request, NoThread.CANNOT_TELL)
+    assert texts(slack.shown_to(REQUESTER)) == [start.text]
 
 
 @pytest.mark.parametrize(
@@ -280,13 +263,14 @@ async def test_a_parent_that_nobody_can_look_for_is_posted_once_more(
     assert calls(slack, "chat.postMessage") == 3
 
 
-async def test_a_reply_that_never_arrives_stands_in_the_parent(
+async def test_a_reply_that_nobody_can_see_stands_in_the_parent(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack)
     place = await threads.open(request)
     assert place is not None
-    slack.fail("chat.postMessage", *[ServerError()] * 3)
+    without_history(slack)
+    slack.fail("chat.postMessage", ServerError())
     assert await place.close(request, ENDS)
     [shown] = slack.parents(RELEASES)
     assert answer(ENGLISH, request, ENDS).text in shown.text
@@ -299,24 +283,66 @@ async def test_a_reply_in_doubt_and_no_edit_tells_the_requester(
     request = request_of(slack)
     place = await threads.open(request)
     assert place is not None
-    slack.fail("chat.postMessage", *[ServerError()] * 3)
+    without_history(slack)
+    slack.fail("chat.postMessage", ServerError())
     slack.fail("chat.update", Refuses("edit_window_closed"))
     assert await place.close(request, ENDS)
     assert texts(slack.shown_to(REQUESTER)) == [answer(ENGLISH, request, ENDS).text]
 
 
-async def test_a_parent_that_never_arrives_leaves_the_requester_alone_with_it(
-    slack: LocalSlack, threads: Threads
+@pytest.mark.parametrize(
+    "method", ["conversations.info", "chat.postMessage"], ids=["before the parent", "the parent"]
+)
+@pytest.mark.parametrize("fault", AWAY.values(), ids=AWAY.keys())
+async def test_a_parent_that_slack_does_not_take_now_is_owed(
+    slack: LocalSlack, threads: Threads, fault: Fault, method: str
 ) -> None:
     request = request_of(slack)
-    slack.fail("chat.postMessage", *[ServerError()] * 6)
+    slack.fail(method, *[fault] * 3)
+    with pytest.raises(AwayError):
+        await threads.open(request)
+    assert slack.shown_to(REQUESTER) == []
+
+
+@pytest.mark.parametrize("fault", AWAY.values(), ids=AWAY.keys())
+async def test_an_answer_that_slack_does_not_take_now_is_owed_and_then_stands_once(
+    slack: LocalSlack, threads: Threads, fault: Fault
+) -> None:
+    request = request_of(slack)
     place = await threads.open(request)
     assert place is not None
-    assert await place.close(request, ENDS)
-    assert texts(slack.shown_to(REQUESTER)) == [
-        private_start(request, NoThread.SLACK_TROUBLE).text,
-        answer(ENGLISH, request, ENDS).text,
-    ]
+    times = 1 if isinstance(fault, RateLimited) else 3
+    slack.fail("chat.postMessage", *[fault] * times)
+    with pytest.raises(AwayError):
+        await place.close(request, ENDS)
+    slack.fail("chat.update", *[fault] * times)
+    with pytest.raises(AwayError):
+        await place.close(request, ENDS, look_since=0)
+    assert await place.close(request, ENDS, look_since=0)
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == parent(ENGLISH, request, ENDS).text
+    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
+    assert slack.shown_to(REQUESTER) == []
+
+
+async def test_what_was_to_be_told_in_private_while_slack_was_away_is_told_directly_once(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    place = await threads.open(request)
+    assert place is not None
+    slack.fail("response_url", ServerError(), ServerError())
+    slack.fail("chat.postMessage", *[ServerError()] * 3)
+    with pytest.raises(AwayError):
+        await place.close(request, ENDS)
+    slack.fail("chat.postMessage", ServerError(after_effect=True))
+    slack.fail("conversations.history", Answers(b'{"ok": true, "messages": []}'), ServerError())
+    with pytest.raises(AwayError):
+        await place.close(request, ENDS, look_since=0)
+    assert await place.close(request, ENDS, look_since=0)
+    [told] = [m for m in slack.messages if not m.ephemeral_to]
+    assert answer(ENGLISH, request, ENDS).text in told.text
+    assert "you may see it twice" in told.text
 
 
 # What changes between the parent and the reply.
@@ -412,9 +438,25 @@ async def use_up_the_rest(http: aiohttp.ClientSession, url: str) -> None:
             status = response.status
 
 
-async def test_a_direct_message_in_doubt_is_sent_again(
-    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
+@pytest.mark.parametrize("after_effect", [False, True], ids=["lost", "it stands"])
+async def test_a_direct_message_in_doubt_is_looked_for(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, after_effect: bool
 ) -> None:
+    request = request_of(slack, "C0SECRET")
+    place = await threads.open(request)
+    assert place is not None
+    await use_up_the_rest(http, request.origin.response_url)
+    slack.fail("chat.postMessage", ServerError(after_effect=after_effect))
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents("D0BOT")
+    assert shown.text == (parent(ENGLISH, request, ENDS) + answer(ENGLISH, request, ENDS)).text
+
+
+@pytest.mark.parametrize("scope", ["im:history", "im:write"])
+async def test_a_direct_message_in_doubt_that_nobody_can_look_for_is_sent_again(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, scope: str
+) -> None:
+    slack.scopes.discard(scope)
     request = request_of(slack, "C0SECRET")
     place = await threads.open(request)
     assert place is not None
@@ -439,20 +481,25 @@ async def test_a_direct_message_to_begin_with_is_sent_again_too(
     assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
 
 
-@pytest.mark.parametrize(
-    "faults",
-    [
-        pytest.param([Refuses("messages_tab_disabled")], id="refused"),
-        pytest.param([ServerError()] * 2, id="in doubt twice"),
-    ],
-)
 async def test_where_nobody_would_hear_the_answer_nothing_begins(
-    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, faults: list[Fault]
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = request_of(slack, "C0SECRET")
     await use_up(http, request.origin.response_url)
-    slack.fail("chat.postMessage", *faults)
+    slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
     assert await threads.open(request) is None
+
+
+async def test_without_a_good_token_the_last_way_is_owed(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    await use_up(http, request.origin.response_url)
+    slack.fail("chat.postMessage", *[Refuses("token_revoked")] * 2)
+    with pytest.raises(AwayError):
+        await threads.open(request)
+    with pytest.raises(AwayError):
+        await threads.reopen(request, "private").close(request, ENDS)
 
 
 async def test_an_answer_that_gets_nowhere_is_not_called_delivered(
@@ -462,7 +509,7 @@ async def test_an_answer_that_gets_nowhere_is_not_called_delivered(
     place = await threads.open(request)
     assert place is not None
     await use_up_the_rest(http, request.origin.response_url)
-    slack.fail("chat.postMessage", *[ServerError()] * 2)
+    slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
     assert not await place.close(request, ENDS)
 
 
@@ -613,13 +660,17 @@ async def test_a_reply_that_stands_already_learns_of_a_second_call(
     ]
 
 
-async def test_an_answer_in_private_that_may_stand_already_says_so(
+async def test_an_answer_in_private_that_may_stand_already_is_told_directly_and_says_so(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
     place = await threads.open(request)
     assert place is not None
     assert await place.close(request, ENDS, look_since=0)
+    [told] = [m for m in slack.messages if not m.ephemeral_to]
+    assert "you may see it twice" in told.text
+    slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+    assert await place.close(replace(request, id="another"), ENDS, look_since=0)
     assert "you may see it twice" in slack.shown_to(REQUESTER)[-1].text
 
 

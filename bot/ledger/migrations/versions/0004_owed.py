@@ -8,9 +8,19 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add when a request was answered, and whether WeChat was asked twice for it."""
+    """Add since when something is owed, and let what waits for people hold nobody else up."""
     for column in (
-        sa.Column("answered", sa.Float),
+        sa.Column("owed", sa.Float),
         sa.Column("called_again", sa.Boolean, nullable=False, server_default=sa.false()),
     ):
         op.add_column("requests", column)
+    carried = sa.text("state in ('accepted', 'queued', 'placed') and appid <> ''")
+    op.drop_index("one_under_way", "requests")
+    op.create_index(
+        "one_under_way",
+        "requests",
+        ["env", "appid"],
+        unique=True,
+        sqlite_where=carried,
+        postgresql_where=carried,
+    )

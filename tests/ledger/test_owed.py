@@ -1,0 +1,85 @@
+"""What Slack does not take is owed: it rests in the ledger until some replica says it."""
+
+import pytest
+
+from bot.ledger import Entry, Ledger
+from bot.ledger.replica import _FIRST_PAUSE, _LONGEST_PAUSE
+from bot.outcome import Shared
+from bot.request import State
+from tests.databases import Database
+from tests.ledger.conftest import accepted, stands
+
+
+async def answered(ledger: Ledger) -> Entry:
+    entry = await accepted(ledger)
+    assert await ledger.place(entry, "thread C1 1.5")
+    assert await ledger.answer(await stands(ledger, entry), Shared(), 0.1, ())
+    return await stands(ledger, entry)
+
+
+def pause(database: Database) -> float:
+    """Return for how long what is owed rests."""
+    (row,) = database.rows("SELECT wake FROM requests")
+    return float(row["wake"]) - database.now()
+
+
+async def test_what_is_owed_is_nobody_s_until_its_time_and_then_whoever_comes_first_says_it(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await answered(ledger)
+    assert await ledger.replica.owe(entry, "HTTP 503")
+    assert await other.replica.take_over(9) == await ledger.replica.take_over(9) == []
+    database.execute("UPDATE requests SET wake = 1")
+    (taken,) = await other.replica.take_over(9)
+    assert (taken.state, taken.outcome) == (State.ANSWERED, Shared())
+    assert taken.owed == pytest.approx(database.now(), abs=5)
+    assert taken.taken_over == 0  # nobody has crashed
+    assert await other.end(taken, "delivered")
+
+
+async def test_the_pauses_grow_within_limits_and_are_as_long_as_slack_asks(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await answered(ledger)
+    for since, at_least, wanted in (
+        (0.0, 0.0, _FIRST_PAUSE),
+        (60.0, 0.0, 20.0),
+        (60.0, 500.0, 500.0),
+        (1e6, 0.0, _LONGEST_PAUSE),
+    ):
+        database.execute("UPDATE requests SET owed = :at", at=database.now() - since)
+        assert await ledger.replica.owe(await stands(ledger, entry), "HTTP 503", at_least)
+        assert pause(database) == pytest.approx(wanted, abs=1.5)
+
+
+async def test_it_is_recorded_once_why_something_is_owed(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await answered(ledger)
+    assert await ledger.replica.owe(entry, "not sent")
+    assert await ledger.replica.owe(await stands(ledger, entry), "HTTP 503")
+    (said,) = database.rows("SELECT request, detail FROM events WHERE kind = 'owed'")
+    assert said == {"request": entry.request.id, "detail": "not sent"}
+
+
+async def test_nothing_is_owed_of_what_was_said_before_once_a_request_moves_on(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger)
+    assert await ledger.replica.owe(entry, "HTTP 503")
+    database.execute("UPDATE requests SET wake = 1")
+    (taken,) = await ledger.replica.take_over(9)
+    assert await ledger.place(taken, "thread C1 1.5")
+    now = await stands(ledger, entry)
+    assert (now.state, now.owed, now.wake) == (State.PLACED, None, None)
+
+
+async def test_who_has_lost_a_request_cannot_owe_it(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await answered(ledger)
+    database.execute("UPDATE requests SET holder = NULL")
+    (taken,) = await other.replica.take_over(9)
+    assert await ledger.replica.owe(entry, "HTTP 503")
+    assert database.kinds().count("owed") == 0
+    assert await other.end(taken, "delivered")
