@@ -18,8 +18,6 @@ from bot.messages.blocks import (
     small,
     steps,
 )
-from bot.messages.lists import listed
-from tests.languages import ENGLISH
 
 HOSTILE = st.text(st.sampled_from("<>&;!@#|`*_~ \n\tahtp:/amp") | st.characters(), max_size=80)
 UNESCAPED = re.compile(r"[<>]|&(?!amp;|lt;|gt;)")
@@ -91,22 +89,6 @@ def test_lines_are_numbered_or_get_bullets() -> None:
     assert steps(["a", "b"]) == "1. a\n2. b"
     assert bullets(["a", "b"]) == "• a\n• b"
     assert steps([]) == bullets([]) == ""
-
-
-@pytest.mark.parametrize(
-    ("words", "most", "line"),
-    [
-        ([], 5, ""),
-        (["a"], 5, "a"),
-        (["a", "b"], 5, "a and b"),
-        (["a", "b", "c"], 5, "a, b and c"),
-        (["a", "b", "c"], 3, "a, b and c"),
-        (["a", "b", "c"], 2, "a, b and 1 more"),
-        (["a", "b", "c", "d"], 1, "a and 3 more"),
-    ],
-)
-def test_words_are_listed_as_in_a_sentence(words: list[str], most: int, line: str) -> None:
-    assert listed(ENGLISH, words, most) == line
 
 
 def test_a_message_leaves_out_what_is_empty() -> None:

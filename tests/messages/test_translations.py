@@ -2,14 +2,12 @@
 
 import re
 import shutil
-from collections.abc import Callable
 from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
-from hypothesis import given
 from syrupy.assertion import SnapshotAssertion
 
 from bot.catalogues import LOCALES, tongues
@@ -17,30 +15,17 @@ from bot.guidance import all_guidance
 from bot.language import Language
 from bot.messages import Message
 from bot.messages.rules import contact
-from bot.messages.words import Words, msgid
-from bot.playground.slack_blocks import block_errors
+from bot.messages.words import msgid
 from bot.policy import Policy
+from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
-from tests.messages.samples import (
-    CONTACT,
-    HOSTILE,
-    OWN_MARKUP,
-    REASON,
-    SPEAKERS,
-    blocks,
-    messages,
-    mrkdwn,
-    texts,
-    unescaped,
-    whole,
-)
+from tests.messages.checks import IN_CHINESE
+from tests.messages.samples import messages, whole
 from tests.sentences import Sentence, all_misuses, all_sentences, said_in
 from tests.translations import TRANSLATED, compiled, faults, main, path_of, read, renewed, written
 
 EVERY_LANGUAGE = pytest.mark.parametrize("language", TRANSLATED, ids=lambda each: each.value)
-IN_CHINESE = messages(CHINESE)
-EVERY = pytest.mark.parametrize("said", IN_CHINESE.values(), ids=IN_CHINESE.keys())
-SPEAK = pytest.mark.parametrize("speak", SPEAKERS.values(), ids=SPEAKERS.keys())
+ENGLISH_MESSAGES, CHINESE_MESSAGES = messages(ENGLISH), messages(CHINESE)
 GOLDEN = re.compile(
     r"accepted|parent: |answer: (shared|40097|61005|timeout|unknown|hostile words|no ticket|in doubt)"
     r"|private: NOT_INVITED|mistake: |denied: |dry run: |why: |whoami: |help: |history: |under way|broken"
@@ -250,95 +235,31 @@ def test_only_the_contact_that_nobody_set_is_translated() -> None:
 # All that is said in Chinese.
 
 
-def prose(said: Message) -> str:
-    """Return the bot's own words: without code, dates, links, mentions, and names in quotation marks."""
-    text = said.text.replace("’", "'")
-    for others in (CONTACT, REASON.replace("&", "&amp;").replace("<", "&lt;")):
-        text = text.replace(others, "乙")
-    text = re.sub(r"“[^”]*”", "“甲”", OWN_MARKUP.sub("`x`", text))
-    return re.sub(r"`[^`\n]+`|<[@#!][^>]+>", "`x`", text)
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in IN_CHINESE if GOLDEN.match(name)], ids=lambda name: name
-)
+@pytest.mark.parametrize("name", CHINESE_MESSAGES)
 def test_the_message_is_worded_in_chinese_as_agreed(name: str, snapshot: SnapshotAssertion) -> None:
-    assert whole(IN_CHINESE[name]) == snapshot
+    said = CHINESE_MESSAGES[name]
+    with checks() as check:
+        for each in IN_CHINESE:
+            with check(each.__name__):
+                each(said)
+        if "many" not in name:
+            with check("the_message_has_the_parts_and_the_code_of_the_english_one"):
+                english = ENGLISH_MESSAGES[name]
+                assert [type(part) for part in said.parts] == [type(part) for part in english.parts]
+                assert codes(said) == codes(english)
+        if GOLDEN.match(name):
+            with check("the_message_is_worded_as_agreed"):
+                assert whole(said) == snapshot
 
 
-@EVERY
-def test_slack_takes_the_message(said: Message) -> None:
-    assert block_errors(blocks(said)) == []
-    assert 0 < len(said.text) <= 4000
-    assert said.text == "\n".join(texts(said))
-    assert all(each["verbatim"] is True for each in mrkdwn(blocks(said)))
-    assert not unescaped(said.text)
+def codes(said: Message) -> list[str]:
+    return sorted(re.findall(r"`[^`\n]+`|<[@#!][^>]+>", said.text))
 
 
-@pytest.mark.parametrize("name", [name for name in IN_CHINESE if "many" not in name])
-def test_the_message_has_the_parts_and_the_code_of_the_english_one(name: str) -> None:
-    english, chinese = messages(ENGLISH)[name], IN_CHINESE[name]
-    assert [type(part) for part in chinese.parts] == [type(part) for part in english.parts]
-    codes = [
-        sorted(re.findall(r"`[^`\n]+`|<[@#!][^>]+>", said.text)) for said in (english, chinese)
-    ]
-    assert codes[0] == codes[1]
-
-
-@EVERY
-def test_no_english_sentence_is_left(said: Message) -> None:
-    left = re.findall(r"\b[A-Za-z']{2,} [a-z']{2,} [a-z']{2,}", prose(said))
-    assert set(left) <= {"env not exists"}  # as CloudBase words it
-
-
-@EVERY
-def test_the_message_is_set_as_chinese_is(said: Message) -> None:
-    text = prose(said)
-    han = r"[\u4e00-\u9fff]"
-    assert not re.search(r"  | $|^ | \n", text, re.MULTILINE)
-    assert not re.search(rf"{han}[,.;:?!()]|[,;?!]{han}", text)  # signs of another width
-    assert not re.search(r" [，。；：？！、）]|[，。；：？！、（] (?!\*)", text)
-    assert not re.search(rf"{han}[A-Za-z0-9]|[A-Za-z0-9]{han}", text)
-    assert not re.search(r"。。|，，|：：|、、|；；|。，|，。|：。", text)
-    assert not re.search(r"您|贵|亲", text)  # it says 你, as WeChat's own tools do
-    for opening, closing in ("“”", "（）"):
-        assert text.count(opening) == text.count(closing)
-
-
-@EVERY
-def test_slack_sees_where_code_and_bold_text_begin_and_end(said: Message) -> None:
-    # Between letters, and Chinese ones are letters, Slack takes ` and * as they are.
-    text = OWN_MARKUP.sub("then", said.text)
-    for span in re.finditer(r"(?<!\S)\*[^*\n]+\*(?!\S)|`[^`\n]+`|\*", text):
-        before, after = text[: span.start()][-1:], text[span.end() :][:1]
-        assert span[0] != "*"
-        assert not any(each.isalnum() for each in (before, after))
-
-
-@SPEAK
-@given(words=HOSTILE)
-def test_words_of_others_do_nothing_and_fit(
-    speak: Callable[[Words, str], Message], words: str
-) -> None:
-    said = speak(CHINESE, words)
-    assert block_errors(blocks(said)) == []
-    assert len(said.text) <= 4000
-    for text in (said.text, *texts(said)):
-        assert unescaped(text) == []
-
-
-@SPEAK
-def test_words_of_an_ordinary_length_are_shown_in_full(
-    speak: Callable[[Words, str], Message],
-) -> None:
-    said = speak(CHINESE, "x" * 60)
-    assert "x" * 60 in said.text
-    assert said.text == "\n".join(texts(said))
-    assert not said.text.endswith("…")
-
-
-@pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)
-def test_a_title_is_short_and_without_a_full_stop(row: object) -> None:
-    title = CHINESE(getattr(row, "title", ""))
-    assert 0 < len(title) <= 40
-    assert title[-1] not in "。.！"
+def test_a_title_is_short_and_without_a_full_stop() -> None:
+    with checks() as check:
+        for row in all_guidance():
+            with check(row.key):
+                title = CHINESE(row.title)
+                assert 0 < len(title) <= 40
+                assert title[-1] not in "。.！"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from typing import get_args
 
 import pytest
@@ -14,7 +15,7 @@ from bot.command import Share, parse
 from bot.command.mistake import (
     Mistake,
 )
-from bot.guidance import Guidance, all_guidance, for_code
+from bot.guidance import all_guidance, for_code
 from bot.link import Link, LinkState
 from bot.messages import Message
 from bot.messages.answers import (
@@ -42,7 +43,9 @@ from bot.policy import (
     explain,
 )
 from bot.request import Request
-from tests.languages import ENGLISH
+from tests.checking import checks
+from tests.languages import CHINESE, ENGLISH
+from tests.messages.checks import IN_ENGLISH
 from tests.messages.samples import (
     APPID,
     ASK,
@@ -69,7 +72,6 @@ from tests.messages.samples import (
     line_of,
     messages,
     mistakes,
-    mrkdwn,
     request,
     texts,
     unescaped,
@@ -77,64 +79,22 @@ from tests.messages.samples import (
 )
 
 MESSAGES = messages(ENGLISH)
-EVERY = pytest.mark.parametrize("said", MESSAGES.values(), ids=MESSAGES.keys())
+SPEAK = pytest.mark.parametrize("speak", SPEAKERS.values(), ids=SPEAKERS.keys())
 
 
-@EVERY
+def those(names: str) -> dict[str, Message]:
+    """Return the messages whose names begin as the pattern says."""
+    return {name: said for name, said in MESSAGES.items() if re.match(names, name)}
+
+
+@pytest.mark.parametrize("said", MESSAGES.values(), ids=MESSAGES.keys())
 def test_the_message_is_worded_as_agreed(said: Message, snapshot: SnapshotAssertion) -> None:
-    assert whole(said) == snapshot
-
-
-@EVERY
-def test_slack_takes_the_message(said: Message) -> None:
-    assert block_errors(blocks(said)) == []
-    assert 0 < len(said.text) <= 4000
-
-
-@EVERY
-def test_the_text_says_all_that_the_blocks_say(said: Message) -> None:
-    assert said.text == "\n".join(texts(said))
-
-
-@EVERY
-def test_slack_makes_no_links_and_mentions_of_words(said: Message) -> None:
-    assert all(each["verbatim"] is True for each in mrkdwn(blocks(said)))
-
-
-@EVERY
-def test_only_the_bots_own_mentions_are_markup(said: Message) -> None:
-    assert not unescaped(said.text)
-
-
-@EVERY
-def test_the_message_reads_as_written_by_a_person(said: Message) -> None:
-    text = OWN_MARKUP.sub("then", re.sub(r"`[^`\n]+`", "`x`", said.text))
-    wrong = r"  | $|^ |\bNone\b|\bTrue\b|\bFalse\b| [.,;:?)]|\.\.|,,|::|\( |“”|\*\*|``"
-    assert not re.search(wrong, text, re.MULTILINE)
-    assert not re.search(r"\b(\w+) \1\b", text)
-    assert not re.search(
-        r"(?i)\b(a [aeio]\w+|an [bcdfgjklmpqrstvwz]\w+)", text.replace("a one", "")
-    )
-    assert text.count("“") == text.count("”")
-    assert text.count("(") == text.count(")")
-    assert text.count("*") % 2 == text.count("`") % 2 == 0
-
-
-@EVERY
-def test_each_paragraph_ends_like_one(said: Message) -> None:
-    for part in filter(lambda part: part.text, said.parts):
-        last = part.text.split("\n")[-1]
-        item = last.startswith("• ")
-        assert item or part.text.startswith("Reason: ") or last[-1] in ".?:`"
-    assert said.text[-1] not in ":,;· "
-
-
-@EVERY
-def test_the_message_blames_nobody_and_sends_nobody_to_read_logs(said: Message) -> None:
-    words = (
-        r"(?i)\b(invalid input|illegal|simply|just|obviously|your fault|see the logs?|traceback)\b"
-    )
-    assert not re.search(words, re.sub(r"`[^`]+`", "", said.text))
+    with checks() as check:
+        for each in IN_ENGLISH:
+            with check(each.__name__):
+                each(said)
+        with check("the_message_is_worded_as_agreed"):
+            assert whole(said) == snapshot
 
 
 def test_every_kind_of_mistake_is_worded() -> None:
@@ -145,37 +105,41 @@ def test_every_kind_of_denial_is_worded() -> None:
     assert {type(no.because) for *_, no in denials()} == set(get_args(Denial))
 
 
-@pytest.mark.parametrize("name", [name for name in MESSAGES if name.startswith("mistake")])
-def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy(name: str) -> None:
-    assert "Nothing was done." in MESSAGES[name].text
-    assert re.search(r"Try this instead:\n`/share-env[^`]*`", MESSAGES[name].text)
+def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy() -> None:
+    with checks() as check:
+        for name, said in those("mistake").items():
+            with check(name):
+                assert "Nothing was done." in said.text
+                assert re.search(r"Try this instead:\n`/share-env[^`]*`", said.text)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in MESSAGES if re.match(r"denied|needs|no owner", name)]
-)
-def test_a_refusal_says_that_nothing_was_done_and_who_can_help(name: str) -> None:
-    text = MESSAGES[name].text
-    assert "Nothing was done." in text
-    assert re.search(r"\*Who can (grant|fix) it:\* ", text) or "may never share" in text
+def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:
+    with checks() as check:
+        for name, said in those("denied|needs|no owner").items():
+            with check(name):
+                assert "Nothing was done." in said.text
+                helps = re.search(r"\*Who can (grant|fix) it:\* ", said.text)
+                assert helps or "may never share" in said.text
 
 
-@pytest.mark.parametrize("name", [name for name in MESSAGES if name.startswith("dry run")])
-def test_a_dry_run_never_looks_like_a_success(name: str) -> None:
-    first = MESSAGES[name].text.split("\n")[0]
-    assert "Dry run" in first
-    assert "✅" not in MESSAGES[name].text
+def test_a_dry_run_never_looks_like_a_success() -> None:
+    with checks() as check:
+        for name, said in those("dry run").items():
+            with check(name):
+                assert "Dry run" in said.text.split("\n")[0]
+                assert "✅" not in said.text
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in MESSAGES if re.match(r"under way|shared before|not recorded", n)]
-)
-def test_what_does_not_begin_says_so_and_where_to_look_or_what_to_do(name: str) -> None:
-    text = MESSAGES[name].text
-    assert re.search(r"Nothing (more )?was done\.", text)
-    assert "✅" not in text
-    assert ("Request `7kq2m9xc`" in text) != ("send the command again" in text)
-    assert (f"<{LINK}|this thread>" in text) == name.endswith("in a thread")
+def test_what_does_not_begin_says_so_and_where_to_look_or_what_to_do() -> None:
+    with checks() as check:
+        for name, said in those("under way|shared before|not recorded").items():
+            with check(name):
+                assert re.search(r"Nothing (more )?was done\.", said.text)
+                assert "✅" not in said.text
+                assert ("Request `7kq2m9xc`" in said.text) != (
+                    "send the command again" in said.text
+                )
+                assert (f"<{LINK}|this thread>" in said.text) == name.endswith("in a thread")
 
 
 def test_what_was_shared_before_can_be_done_again_with_one_line() -> None:
@@ -198,10 +162,12 @@ def test_a_date_is_the_readers_own_and_utc_for_those_who_cannot_see_it() -> None
     assert told in history(ENGLISH, [line_of(0, None)], None).text
 
 
-@pytest.mark.parametrize("name", [name for name in MESSAGES if name.startswith("called again")])
-def test_an_answer_says_that_wechat_was_asked_again_exactly_when_it_was(name: str) -> None:
-    told = "I asked WeChat once more" in MESSAGES[name].text
-    assert told == (name.split(": ")[1] in {"shared", "failed", "unknown"})
+def test_an_answer_says_that_wechat_was_asked_again_exactly_when_it_was() -> None:
+    with checks() as check:
+        for name, said in those("called again").items():
+            with check(name):
+                told = "I asked WeChat once more" in said.text
+                assert told == (name.split(": ")[1] in {"shared", "failed", "unknown"})
 
 
 @pytest.mark.parametrize("ending", [Shared(), Failed(for_code(85088)), Unknown(for_code(-1))])
@@ -214,23 +180,24 @@ def test_an_answer_after_a_restart_is_the_same_answer_and_a_note(ending: Called)
 
 
 @pytest.mark.parametrize("about", [None, ENV, APPID])
-@pytest.mark.parametrize("length", [1, 6, 32, 64])
-@pytest.mark.parametrize("count", [1, 5, 15, 16, 200])
 def test_a_history_shows_the_newest_as_many_as_fit_and_says_when_there_are_older_ones(
-    about: str | None, length: int, count: int
+    about: str | None,
 ) -> None:
-    lines = [
-        replace(line, request=replace(line.request, env="e" * length))
-        for line in (line_of(n, Shared()) for n in range(count))
-    ]
-    said = history(ENGLISH, lines, about)
-    shown = re.findall(r"`7kq2m9x(\d+)`", said.text)
-    assert shown == [str(n) for n in range(len(shown))]
-    assert len(shown) >= min(count, 8)
-    assert ("There are older ones." in said.text) == (len(shown) < count)
-    assert said.text == "\n".join(texts(said))
-    assert "…" not in said.text
-    assert block_errors(blocks(said)) == []
+    with checks() as check:
+        for length, count in product([1, 6, 32, 64], [1, 5, 15, 16, 200]):
+            with check(f"{count} of {length}"):
+                lines = [
+                    replace(line, request=replace(line.request, env="e" * length))
+                    for line in (line_of(n, Shared()) for n in range(count))
+                ]
+                said = history(ENGLISH, lines, about)
+                shown = re.findall(r"`7kq2m9x(\d+)`", said.text)
+                assert shown == [str(n) for n in range(len(shown))]
+                assert len(shown) >= min(count, 8)
+                assert ("There are older ones." in said.text) == (len(shown) < count)
+                assert said.text == "\n".join(texts(said))
+                assert "…" not in said.text
+                assert block_errors(blocks(said)) == []
 
 
 @given(words=st.lists(st.text(max_size=100), max_size=20), about=st.none() | st.text())
@@ -248,48 +215,53 @@ def test_a_history_of_anything_fits_and_shows_whole_lines(
     assert all(line.endswith("|thread>") for line in said.text.split("\n") if line[0] == "•")
 
 
-@pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)
 @pytest.mark.parametrize("ending", [Failed, Unknown])
 @pytest.mark.parametrize("words", [None, "invalid args", "&" * 300], ids=["none", "some", "most"])
-def test_an_answer_has_all_that_helps(
-    row: Guidance, ending: type[Failed | Unknown], words: str | None
-) -> None:
-    text = answer(
-        ENGLISH, request(), ending(row, Said(40097, words, RID) if words else None, 2)
-    ).text
-    assert len(text) < 4000
-    for part in (row.title, row.meaning, row.fixer.value, row.again.value, *row.steps):
-        assert part in text
-    assert text.endswith("2 tries · request `7kq2m9xc`")
-    assert ("40097" in text and RID in text) if words else "WeChat said" not in text.split("\n")[-1]
-    claim = "was not shared with" if ending is Failed else "may or may not have been shared"
-    assert claim in text.split("\n")[0]
-    doubt = "An earlier try got no clear answer" in text
-    assert doubt is (ending is Unknown and not row.in_doubt)
+def test_an_answer_has_all_that_helps(ending: type[Failed | Unknown], words: str | None) -> None:
+    said = Said(40097, words, RID) if words else None
+    with checks() as check:
+        for row in all_guidance():
+            with check(row.key):
+                text = answer(ENGLISH, request(), ending(row, said, 2)).text
+                assert len(text) < 4000
+                for part in (row.title, row.meaning, row.fixer.value, row.again.value, *row.steps):
+                    assert part in text
+                *_, last = text.split("\n")
+                assert last.endswith("2 tries · request `7kq2m9xc`")
+                assert ("40097" in text and RID in text) if words else "WeChat said" not in last
+                claim = (
+                    "was not shared with" if ending is Failed else "may or may not have been shared"
+                )
+                assert claim in text.split("\n")[0]
+                doubt = "An earlier try got no clear answer" in text
+                assert doubt is (ending is Unknown and not row.in_doubt)
 
 
-@pytest.mark.parametrize("speak", SPEAKERS.values(), ids=SPEAKERS.keys())
+@SPEAK
 @given(words=HOSTILE)
 def test_words_of_others_do_nothing_and_fit(
     speak: Callable[[Words, str], Message], words: str
 ) -> None:
-    said = speak(ENGLISH, words)
-    assert block_errors(blocks(said)) == []
-    assert len(said.text) <= 4000
-    for text in (said.text, *texts(said)):
-        assert unescaped(text) == []
-    others = OWN_MARKUP.sub("", said.text)
-    assert not re.search(r"<(?:!(?!subteam\^S0)|@(?!U0)|#(?!C0)|http)", others)
+    for said in (speak(ENGLISH, words), speak(CHINESE, words)):
+        assert block_errors(blocks(said)) == []
+        assert len(said.text) <= 4000
+        for text in (said.text, *texts(said)):
+            assert unescaped(text) == []
+        others = OWN_MARKUP.sub("", said.text)
+        assert not re.search(r"<(?:!(?!subteam\^S0)|@(?!U0)|#(?!C0)|http)", others)
 
 
-@pytest.mark.parametrize("speak", SPEAKERS.values(), ids=SPEAKERS.keys())
+@SPEAK
 def test_words_of_an_ordinary_length_are_shown_in_full(
     speak: Callable[[Words, str], Message],
 ) -> None:
-    said = speak(ENGLISH, "x" * 60)
-    assert "x" * 60 in said.text
-    assert said.text == "\n".join(texts(said))
-    assert not said.text.endswith("…")
+    with checks() as check:
+        for language in (ENGLISH, CHINESE):
+            with check(language.language.value):
+                said = speak(language, "x" * 60)
+                assert "x" * 60 in said.text
+                assert said.text == "\n".join(texts(said))
+                assert not said.text.endswith("…")
 
 
 @pytest.mark.parametrize("contact", ["Ann.", "Ann"])
@@ -306,18 +278,21 @@ def test_long_lists_end_with_a_count() -> None:
 
 
 @pytest.mark.parametrize("link", [None, *Link])
-@pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)
-def test_an_answer_says_which_link_broke_exactly_when_one_did(
-    row: Guidance, link: Link | None
-) -> None:
-    text = answer(ENGLISH, request(), Failed(row, None, 0, link)).text
+def test_an_answer_says_which_link_broke_exactly_when_one_did(link: Link | None) -> None:
     names = {
         Link.TICKET: "component_verify_ticket",
         Link.PLATFORM: "component_access_token",
         Link.OWNER: "authorizer_access_token",
     }
-    (*_, broke) = [None, *re.findall(r"^\*What broke:\* .*`(\w+)`\.$", text, re.MULTILINE)]
-    assert broke == (link and names[link])
+    with checks() as check:
+        for row in all_guidance():
+            with check(row.key):
+                text = answer(ENGLISH, request(), Failed(row, None, 0, link)).text
+                (*_, broke) = [
+                    None,
+                    *re.findall(r"^\*What broke:\* .*`(\w+)`\.$", text, re.MULTILINE),
+                ]
+                assert broke == (link and names[link])
 
 
 def test_every_link_is_told_in_other_words() -> None:
