@@ -66,10 +66,11 @@ OUTSIDE = dict.fromkeys(SAID_NO, TROUBLE) | {
     "`channel_not_found`": NOT_INVITED,
     "`is_archived`": ARCHIVED,
 }
+ANSWERED_NO_GOOD = dict.fromkeys((UNKNOWN, "`token_revoked`", TYPES), CANNOT_TELL)
 FIRES: dict[Fault, tuple[Scene, Trouble]] = dict(
     [
         *fires("`users.info`", scenes.asking_who, READING, NOT_TOLD, {LATER: SLOW_DOWN}),
-        *fires("`conversations.info`", scenes.asking_where, READING, CANNOT_TELL, {LATER: WORKED}),
+        *fires("`conversations.info`", scenes.asking_where, READING, WORKED, ANSWERED_NO_GOOD),
         *fires(
             "`chat.postMessage`, the parent", scenes.posting_the_parent, POSTING, WORKED, OUTSIDE
         ),
@@ -85,8 +86,8 @@ FIRES: dict[Fault, tuple[Scene, Trouble]] = dict(
             "`conversations.replies`, to find the reply",
             scenes.looking_for_the_reply,
             READING,
-            TWICE,
-            {LATER: WORKED},
+            WORKED,
+            dict.fromkeys(ANSWERED_NO_GOOD, TWICE),
         ),
         *fires(
             "`response_url`, at first",

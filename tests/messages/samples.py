@@ -43,6 +43,7 @@ from bot.messages.answers import (
     replacing,
     unconfirmed,
 )
+from bot.messages.endings import answer as ending
 from bot.messages.history import (
     Line,
     history,
@@ -50,6 +51,7 @@ from bot.messages.history import (
     not_recorded,
     shared_before,
     under_way,
+    untold,
 )
 from bot.messages.mistakes import misread
 from bot.messages.notices import broken, stopping
@@ -359,6 +361,8 @@ def _histories(words: Words) -> Iterator[tuple[str, Message]]:
     for name, link in (("in a thread", LINK), ("in private", None)):
         yield f"under way: {name}", under_way(words, request(REASON), link)
         yield f"shared before: {name}", shared_before(words, request(REASON), NOW, link)
+    told = ending(words, request(REASON), failed)
+    yield "untold", untold(words, request(REASON), told)
 
 
 def messages(words: Words) -> dict[str, Message]:

@@ -34,8 +34,10 @@ from bot.outcome import (
     Rejected,
     Said,
     Shared,
+    Skipped,
     Tally,
     Unknown,
+    Why,
     may_help_again,
 )
 from bot.playground.slack_blocks import block_errors
@@ -70,6 +72,8 @@ UNDECIDED: dict[str, Outcome] = {
     "not decided": Expired("approval"),
     "denied": Denied(),
     "another owner": Denied(other_owner=True),
+    "shared by another": Skipped(Why.SHARED_BEFORE),
+    "being shared by another": Skipped(Why.UNDER_WAY),
 }
 CALLED: dict[str, Outcome] = {
     "shared": Shared(),
@@ -125,6 +129,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "allowed no more": say.allowed_no_more(words, request),
         "denied to the requester": say.denied_for_them(words, ASKED, request.receivers),
         "owner changed": say.owner_changed(words, request),
+        **{f"click: {why.value}": say.skipped(words, request, why) for why in Why},
     }
 
 
@@ -136,6 +141,7 @@ def of_approved(words: Words, request: Request) -> dict[str, Message]:
             f"decided: {name}": decided(words, request, outcome, AT)
             for name, outcome in CALLED.items()
         },
+        "decided: left to another": decided(words, request, Skipped(Why.UNDER_WAY), AT),
         "answer: shared": endings.answer(words, request, CALLED["shared"]),
         "too late: under way": say.too_late(words, request, None),
     }

@@ -3,7 +3,6 @@
 import pytest
 
 from bot.guidance import for_code
-from bot.messages import endings
 from bot.messages.history import Line, history
 from bot.outcome import (
     Cancelled,
@@ -39,7 +38,8 @@ FAILED = for_code(85088)
         (Cancelled("U1"), False, "🚫 cancelled"),
         (Denied(), False, "🚫 denied"),
         (Expired("approval"), False, "⌛ expired"),
-        (Skipped(Why.SHARED_BEFORE), False, "left out of a batch"),
+        (Skipped(Why.SHARED_BEFORE), False, "✅ shared by another request"),
+        (Skipped(Why.UNDER_WAY), False, "🚫 left to another request"),
         (Finished(Tally(3, shared=2, failed=1)), False, "2 shared, 1 not shared"),
     ],
 )
@@ -48,11 +48,3 @@ def test_each_end_is_told_in_its_own_words(
 ) -> None:
     told = history(ENGLISH, [Line(REQUEST, outcome, 1_800_000_000.0, None, waiting)], None)
     assert f" · {said} · " in told.text
-
-
-def test_an_item_of_a_batch_has_no_message_of_its_own() -> None:
-    left_out = Skipped(Why.UNDER_WAY)
-    with pytest.raises(ValueError, match="no message of its own"):
-        endings.parent(ENGLISH, REQUEST, left_out)
-    with pytest.raises(ValueError, match="no message of its own"):
-        endings.answer(ENGLISH, REQUEST, left_out)
