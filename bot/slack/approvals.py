@@ -15,6 +15,7 @@ from bot.policy import ANYONE, Rule
 from bot.request import Request
 from bot.ruling import approving_rule
 from bot.slack.api import Doubtful, Refused
+from bot.slack.appids import list_appids
 from bot.slack.posts import Posted, Posts
 from bot.slack.refs import question_ref, read_question
 
@@ -55,10 +56,15 @@ class Approvals:
         asked = question(self._tongues.channel, request, before, until, _who(rule, request))
         where, mark = rule.approvers.channel, f"{request.id}-question"
         posted = await self._post(where, asked, mark, look_since=look_since)
-        if isinstance(posted, Posted):
+        if isinstance(posted, Posted) and await self._list(request, posted, look_since):
             return question_ref(posted)
         _log.error("the approvers cannot be asked", extra={"request": request.id})
         return None
+
+    async def _list(self, request: Request, below: Posted, look_since: float | None) -> bool:
+        """List the appids of a long batch below the question; False where some are missing that Slack may yet take."""
+        words = self._tongues.channel
+        return await list_appids(self._posts, words, request, below, look_since=look_since)
 
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers, below the question, unless somebody did who has died."""
