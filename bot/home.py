@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.ledger import LedgerDownError
 from bot.messages import Message
-from bot.messages.home import LISTED, Records, home
+from bot.messages.home import LISTED, Records, ToDecide, home
 from bot.policy import Person, Policy, Unreadable, may_approve, rights
 from bot.ports import Ports
 from bot.request import Request
@@ -67,13 +67,11 @@ class Home:
             return None
         return Records([line_of(entry, link) for entry in past], waiting, links)
 
-    async def _waiting(
-        self, policy: Policy, person: Person | Unreadable
-    ) -> Sequence[tuple[Request, float]]:
+    async def _waiting(self, policy: Policy, person: Person | Unreadable) -> Sequence[ToDecide]:
         if isinstance(person, Unreadable) or not _approves(policy, person):
             return ()
         return [
-            (entry.request, entry.until or entry.created)
+            (entry.request, entry.until or entry.created, self._ports.link(entry.asked))
             for entry in await self._ports.ledger.clicks.waiting(person.team_id)
             if _concerns(policy, entry.request, person)
         ]

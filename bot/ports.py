@@ -101,6 +101,7 @@ class Ports:
     ledger: Ledger
     carry: Callable[[Entry], Coroutine[None, None, None]]
     link: Callable[[str | None], str | None]
+    """Returns the address of an entry's `place` or of what it has `asked`."""
     token_states: Callable[[], Awaitable[Sequence[LinkState]]]
     new_id: Callable[[], str]
     start: Callable[[Coroutine[None, None, None]], None]

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from bot.click import Act
-from bot.messages.asked import appids, name, reason, receivers
+from bot.messages.appids import appids
+from bot.messages.asked import name, reason, receivers
 from bot.messages.blocks import (
     Button,
     Buttons,
@@ -43,12 +44,16 @@ def question(
             env=code(request.env),
             receivers=receivers(words, request),
         ),
-        appids(request),
+        _appids(words, request),
         details(words, request),
         _before(words, past),
         choice(words, request),
         limits(words, request, until),
     )
+
+
+def _appids(words: Words, request: Request) -> str:
+    return appids(request, words("All of them are listed in the thread below."))
 
 
 def limits(words: Words, request: Request, until: float) -> Part:
@@ -126,7 +131,11 @@ def decided(words: Words, request: Request, outcome: Outcome | None, at: float) 
         receivers=receivers(words, request),
     )
     return message(
-        _verdict(words, request, outcome, at), asked, reason(words, request), name(words, request)
+        _verdict(words, request, outcome, at),
+        asked,
+        _appids(words, request),
+        reason(words, request),
+        name(words, request),
     )
 
 

@@ -6,8 +6,6 @@ from bot.messages.blocks import Part, code, escape, small
 from bot.messages.words import Words
 from bot.request import Request
 
-_LISTED_APPIDS = 10
-
 
 def receivers(words: Words, request: Request) -> str:
     """Return who is to receive access: the appid or, of a batch, how many there are."""
@@ -19,14 +17,6 @@ def how_many(words: Words, appids: Sequence[str]) -> str:
     if len(appids) == 1:
         return code(appids[0])
     return words.count("{count} mini program", "{count} mini programs", len(appids))
-
-
-def appids(request: Request) -> str | None:
-    """Return the first appids of a batch."""
-    if not request.is_batch:
-        return None
-    shown = [code(appid) for appid in request.appids[:_LISTED_APPIDS]]
-    return " ".join([*shown, *(["…"] if len(request.appids) > _LISTED_APPIDS else [])])
 
 
 def asks(words: Words, request: Request) -> str:

@@ -6,6 +6,7 @@ from typing import assert_never
 from bot.click import Act
 from bot.guidance import AFTER_SUCCESS, Guidance
 from bot.messages.answers import fix
+from bot.messages.appids import appids
 from bot.messages.asked import name, reason, receivers
 from bot.messages.blocks import Button, Message, buttons, code, escape, message, small, steps, when
 from bot.messages.words import Words
@@ -31,6 +32,7 @@ def progress(words: Words, request: Request, tally: Tally, paused_until: float |
         ),
         f"`{_bar(tally)}` {words('{done} of {total}', done=tally.done, total=tally.total)}",
         pause or None,
+        appids(request),
         reason(words, request),
         buttons(Button(words("Cancel the rest"), Act.CANCEL, request.id)),
         name(words, request),
@@ -54,6 +56,7 @@ def parent(words: Words, request: Request, finished: Finished) -> Message:
             receivers=receivers(words, request),
             counts=counts(words, finished.tally),
         ),
+        appids(request),
         reason(words, request),
         name(words, request),
     )

@@ -22,17 +22,18 @@ _WORD_LIMIT = 64  # as long as an env can be
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One paragraph of Slack's mrkdwn; a small one is set as context."""
+    """One paragraph of Slack's mrkdwn; a small one is set as context, a whole one without Slack's “see more”."""
 
     text: str
     small: bool = False
+    whole: bool = False
 
     def block(self) -> Block:
         """Return the part as Block Kit; `verbatim` keeps Slack from making mentions and links of words."""
         text = {"type": "mrkdwn", "text": _cut(self.text, SECTION_LIMIT), "verbatim": True}
         if self.small:
             return {"type": "context", "elements": [text]}
-        return {"type": "section", "text": text}
+        return {"type": "section", "text": text, **({"expand": True} if self.whole else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,12 @@ def buttons(*row: Button | None) -> Buttons | None:
 def small(text: str) -> Part:
     """Return a paragraph in small print."""
     return Part(text, small=True)
+
+
+def listing(title: str, lines: Iterable[str]) -> Part:
+    """Return lines of code below a title, to be read one by one."""
+    shown = "\n".join(escape(line).replace("`", "ˋ") for line in lines)
+    return Part(f"{title}\n```\n{shown}\n```", whole=True)
 
 
 def plain(text: str) -> Block:

@@ -3,7 +3,8 @@
 from typing import assert_never
 
 from bot.click import Act
-from bot.messages.asked import appids, name, reason, receivers
+from bot.messages.appids import all_appids, appids
+from bot.messages.asked import name, reason, receivers
 from bot.messages.blocks import Button, Message, buttons, code, escape, message, small
 from bot.messages.rules import contact
 from bot.messages.words import Words
@@ -24,7 +25,7 @@ def confirmation(words: Words, request: Request, minutes: int) -> Message:
             owner=code(request.owner),
             receivers=receivers(words, request),
         ),
-        appids(request),
+        appids(request, words("All of them are listed below.")),
         words("It cannot be undone through WeChat's API. Nothing happens until you confirm."),
         reason(words, request),
         buttons(
@@ -39,6 +40,7 @@ def confirmation(words: Words, request: Request, minutes: int) -> Message:
                 id=code(request.id),
             )
         ),
+        *all_appids(words, request),
     )
 
 
@@ -78,6 +80,7 @@ def waiting(words: Words, request: Request) -> Message:
             env=code(request.env),
             receivers=receivers(words, request),
         ),
+        appids(request),
         reason(words, request),
         buttons(Button(words("Cancel the request"), Act.CANCEL, request.id)),
         name(words, request),
@@ -102,7 +105,7 @@ def parent(words: Words, request: Request, outcome: Undecided) -> Message:
             env=env,
             receivers=many,
         )
-    return message(line, reason(words, request), name(words, request))
+    return message(line, appids(request), reason(words, request), name(words, request))
 
 
 def answer(words: Words, request: Request, outcome: Undecided) -> Message:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.link import Link, LinkState
+from bot.messages.appids import appids
 from bot.messages.approvals import choice, details, limits
-from bot.messages.asked import appids, asks
+from bot.messages.asked import asks
 from bot.messages.blocks import Block, Message, code, message, shortened, small
 from bot.messages.chain import is_well
 from bot.messages.history import Line, history, no_history
@@ -26,12 +27,16 @@ _BROKEN = {
 }
 
 
+ToDecide = tuple[Request, float, str | None]
+"""A request that waits for a decision: its end in Unix seconds, and the address of the question."""
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What the ledger says: requests, what waits for this person with its end in Unix seconds, and the tokens."""
+    """What the ledger says: requests, what waits for this person, and the tokens."""
 
     lines: Sequence[Line]
-    waiting: Sequence[tuple[Request, float]]
+    waiting: Sequence[ToDecide]
     links: Sequence[LinkState] = ()
 
 
@@ -67,22 +72,23 @@ def _how(words: Words) -> str:
     )
 
 
-def _waiting(words: Words, waiting: Sequence[tuple[Request, float]]) -> Message:
+def _waiting(words: Words, waiting: Sequence[ToDecide]) -> Message:
     """List what waits for this person's decision, with buttons; nothing if nothing does."""
     if not waiting:
         return message()
     page = message(words("*Waiting for your decision*"))
-    for request, until in waiting[:LISTED]:
-        page += _undecided(words, request, until)
+    for request, until, link in waiting[:LISTED]:
+        page += _undecided(words, request, until, link)
     more = len(waiting) - LISTED
     return page + message(small(words("and {count} more", count=more)) if more > 0 else None)
 
 
-def _undecided(words: Words, request: Request, until: float) -> Message:
+def _undecided(words: Words, request: Request, until: float, link: str | None) -> Message:
+    where = words("All of them are listed in <{link}|this thread>.", link=link) if link else ""
     brief = replace(request, reason=shortened(request.reason or "", _REASON_LIMIT))
     return message(
         asks(words, request),
-        appids(request),
+        appids(request, where),
         details(words, brief),
         choice(words, request),
         limits(words, request, until),

@@ -1,6 +1,7 @@
 """Modals: what an approver is asked before a decision."""
 
 from bot.click import Act
+from bot.messages.appids import all_appids, appids
 from bot.messages.asked import asks
 from bot.messages.blocks import Block, message, plain
 from bot.messages.notices import broken
@@ -18,6 +19,7 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
     approving = act is Act.APPROVE
     told = message(
         asks(words, request),
+        appids(request, words("All of them are listed below.")),
         words("It cannot be undone through WeChat's API.") if approving else None,
     )
     return {
@@ -41,6 +43,7 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
                     "max_length": _COMMENT_LIMIT,
                 },
             },
+            *message(*all_appids(words, request)).blocks,
         ],
     }
 

@@ -15,6 +15,8 @@ _MARKUP = re.compile(
     r"\*(?P<bold>[^*\n]+)\*|`(?P<code>[^`\n]+)`|<@(?P<user>\w+)>|<#(?P<channel>\w+)>|"
     r"<!subteam\^(?P<group>\w+)>|<!date\^[^|>]*\|(?P<date>[^>]+)>|<https?://[^|>]+\|(?P<link>[^>]+)>"
 )
+_FENCE = re.compile(r"```\n|\n```")
+_LONG = re.compile(r"(?<=```\n)((?:[^`\n]+\n){2})(?:[^`\n]+\n)+(?=[^`\n]+\n```)")
 
 
 class _Console(Console):
@@ -75,7 +77,7 @@ class Screen:
         indent = "      " if message.thread_ts else "  "
         self.console.print(Text(f"{indent}{title}", "yellow"))
         gone = change == "deleted"
-        self._lines(indent, "" if gone else message.text)
+        self._lines(indent, "" if gone else _without_rows(message.text))
         for line in () if gone else message_lines(message.blocks):
             self._lines(indent, line)
 
@@ -120,6 +122,11 @@ def place_name(channel: Channel) -> str:
     if channel.kind == "im":
         return "a direct message"
     return f"#{channel.name}"
+
+
+def _without_rows(text: str) -> str:
+    """Return a text whose long listings are shown by their first and last rows, and none as code."""
+    return _FENCE.sub("", _LONG.sub(r"\1…\n", text))
 
 
 def _plain(text: str) -> str:

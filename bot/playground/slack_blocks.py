@@ -24,6 +24,7 @@ from bot.playground.slack_shapes import (
 
 MAX_BLOCKS = 50
 MAX_VIEW_BLOCKS = 100
+_MAX_CHARACTERS, _EACH_BLOCK = 12_000, 100
 
 
 def block_errors(blocks: Json) -> list[str]:
@@ -32,6 +33,25 @@ def block_errors(blocks: Json) -> list[str]:
     An error names its place as a JSON pointer: `[ERROR] … [json-pointer:/blocks/0/text]`.
     """
     return [*array(_block, MAX_BLOCKS, least=0)(blocks, "/blocks"), *_repeated_ids(blocks, "")]
+
+
+def too_long(blocks: Json) -> bool:
+    """Tell whether a message's blocks say too much together, each within its own limits.
+
+    No page tells the limit. Reports put it at 12,000 characters and some more for each block, or less: bolt-js, issues
+    2509 and 2867. The second one says that a response_url takes more; not here, to be on the safe side.
+    """
+    many = len(blocks) if isinstance(blocks, list) else 0
+    return _characters(blocks) + many * _EACH_BLOCK > _MAX_CHARACTERS
+
+
+def _characters(found: Json) -> int:
+    """Return how many characters of text stand in blocks."""
+    if isinstance(found, dict):
+        text = found.get("text")
+        own = len(text) if isinstance(text, str) else 0
+        return own + sum(map(_characters, found.values()))
+    return sum(map(_characters, found)) if isinstance(found, list) else 0
 
 
 def view_block_errors(blocks: Json) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack_blocks import block_errors
+from bot.playground.slack_blocks import block_errors, too_long
 from bot.playground.slack_refused import RefusedError, invalid_arguments
 from bot.playground.slack_transcript import Message
 from bot.playground.slack_workspace import Workspace
@@ -100,6 +100,8 @@ def content(args: JsonObject) -> Content:
     errors = block_errors(given or [])
     if errors:
         raise RefusedError("invalid_blocks", {"response_metadata": {"messages": [*errors]}})
+    if too_long(given):
+        raise RefusedError("msg_blocks_too_long")
     text = text_argument(args, "text")
     if not text and not given:
         raise RefusedError("no_text")

@@ -15,6 +15,7 @@ from bot.policy import ANYONE, Rule
 from bot.request import Request
 from bot.ruling import approving_rule
 from bot.slack.api import Doubtful, Refused
+from bot.slack.appids import list_appids
 from bot.slack.posts import Posted, Posts
 from bot.slack.refs import question_ref, read_question
 
@@ -56,6 +57,8 @@ class Approvals:
         where, mark = rule.approvers.channel, f"{request.id}-question"
         posted = await self._post(where, asked, mark, look_since=look_since)
         if isinstance(posted, Posted):
+            words = self._tongues.channel
+            await list_appids(self._posts, words, request, posted, look_since=look_since)
             return question_ref(posted)
         _log.error("the approvers cannot be asked", extra={"request": request.id})
         return None

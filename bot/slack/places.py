@@ -13,6 +13,7 @@ from bot.messages.words import Tongues, Words
 from bot.outcome import Outcome, Tally
 from bot.request import Request
 from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, SlackApi, away
+from bot.slack.appids import list_appids
 from bot.slack.posts import PATIENCE, Posted, Posts, as_response
 from bot.slack.refs import place_ref
 
@@ -37,6 +38,12 @@ class Thread:
     def ref(self) -> str:
         """The parent's place and, where it stands in another thread, that thread."""
         return place_ref(self._at, self._root)
+
+    async def list_appids(self, request: Request, look_since: float | None) -> None:
+        """List the appids of a long batch."""
+        words = self._tongues.of(request.language)
+        thread = Posted(self._at.channel, self._root or self._at.ts)
+        await list_appids(self._posts, words, request, thread, look_since=look_since)
 
     async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
         """Show in the parent how far a batch has come."""

@@ -26,3 +26,9 @@ def read_question(ref: str) -> Posted:
     """Return the question that these words name."""
     channel, ts = ref.split()
     return Posted(channel, ts)
+
+
+def read_either(ref: str | None) -> tuple[Posted, str] | None:
+    """Return the message that the words of a place or of a question name, and its root; None where there is none."""
+    channel, *ts = (ref or "none").split()
+    return (Posted(channel, ts[0]), "") if len(ts) == 1 else read_place(ref)

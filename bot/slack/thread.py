@@ -13,7 +13,7 @@ from bot.request import Request
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
 from bot.slack.places import Private, Thread, is_direct, words_in
 from bot.slack.posts import PATIENCE, Posted, Posts
-from bot.slack.refs import read_place
+from bot.slack.refs import read_either, read_place
 from bot.slack.remembered import Remembered
 
 _CHANNEL_GOOD_FOR = 60.0
@@ -43,8 +43,8 @@ class Threads:
         return Thread(self._posts, place[0], self._tongues, private, place[1]) if place else private
 
     def link(self, ref: str | None) -> str | None:
-        """Return the address of a thread in Slack; a private place has none."""
-        place = read_place(ref)
+        """Return the address of a thread in Slack, that of an answer or of a question; a private place has none."""
+        place = read_either(ref)
         if place is None:
             return None
         at, root = place
@@ -59,6 +59,14 @@ class Threads:
         With `look_since`, in Unix seconds, a parent may stand already, posted by somebody who has died. While
         `waiting` for an approval it says so.
         """
+        place = await self._open(request, look_since=look_since, waiting=waiting)
+        if isinstance(place, Thread):
+            await place.list_appids(request, look_since)
+        return place
+
+    async def _open(
+        self, request: Request, *, look_since: float | None, waiting: bool
+    ) -> Thread | Private | None:
         channel = request.origin.channel_id
         private = self._private(request)
         why = None if is_direct(channel) else await self._channels.get(channel)

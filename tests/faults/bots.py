@@ -279,6 +279,11 @@ def request_in(message: Message) -> str:
     return str(re.findall(r"Request `(\w+)`", message.text)[-1])
 
 
+def lists(message: Message) -> bool:
+    """Tell whether a reply lists the appids of a batch."""
+    return "```" in message.text
+
+
 def assert_answered_once(slack: LocalSlack, ids: set[str], *, only: bool = False) -> None:
     """Check that each request has one parent in its final state, and one reply; with `only`, no others."""
     parents = slack.parents(CHANNEL)
@@ -288,7 +293,7 @@ def assert_answered_once(slack: LocalSlack, ids: set[str], *, only: bool = False
         id_ = request_in(parent)
         if only and id_ not in ids:
             continue
-        replies = slack.thread(CHANNEL, parent.ts)
+        replies = [reply for reply in slack.thread(CHANNEL, parent.ts) if not lists(reply)]
         about = f"{id_}: {parent.text}\n" + "\n".join(reply.text for reply in replies)
         assert shown[id_] == 1, about
         assert parent.text.startswith(FINAL), about

@@ -20,6 +20,7 @@ from tests.faults.bots import (
     assert_keeps_secrets,
     assert_recorded_once,
     environ,
+    lists,
     over_http,
     request_of,
     rows,
@@ -27,6 +28,7 @@ from tests.faults.bots import (
 
 REQUESTER = "U0REQUESTER"
 MANY = 120
+FEW = 10  # appids that stand in the message itself
 MIDST = 40  # answers of WeChat
 WITHIN = 40.0  # seconds; a lease, and all that is left to do
 APPIDS = [f"wx{number:016x}" for number in range(1, MANY + 1)]
@@ -100,10 +102,14 @@ class Town:
         assert_recorded_once(self.database, set(batches))
         assert_answered_once(self.slack, set(batches), only=True)
         replies = [
-            self.slack.thread(CHANNEL, parent.ts)[0].text for parent in self.slack.parents(CHANNEL)
+            self.slack.thread(CHANNEL, parent.ts)[-1].text for parent in self.slack.parents(CHANNEL)
         ]
         for reply, count in zip(replies, batches.values(), strict=True):
             assert reply.startswith(f"✅ *{count} shared*, of {count}."), reply
+        for parent, count in zip(self.slack.parents(CHANNEL), batches.values(), strict=True):
+            lists_ = filter(lists, self.slack.thread(CHANNEL, parent.ts))
+            listed = [row for each in lists_ for row in each.text.split("\n") if row[:2] == "wx"]
+            assert len(listed) == len(set(listed)) == (count if count > FEW else 0)
 
     def assert_clean(self, *bots: Bot) -> None:
         """Check that no secret is out, and that the logs hold nothing that nobody foresaw."""

@@ -50,7 +50,7 @@ PAST = [
     line_of(4, Failed(for_code(85088))),
     line_of(6, Unknown(for_code(-1)), None),
 ]
-WAITING = [(request('release 12 & "hotfix" <3'), NOW), (request(), NOW + 3600)]
+WAITING = [(request('release 12 & "hotfix" <3'), NOW, LINK), (request(), NOW + 3600, None)]
 ALL = Records(PAST, WAITING, CHAINS["fresh"])
 
 
@@ -72,14 +72,18 @@ def shown(page: Message) -> JsonObject:
     return cast("JsonObject", view(page))
 
 
-def batch(n: int) -> Request:
-    return replace(request(), id=f"batch{n}", appid="", appids=("wx5fe6bb43205e9e70",) * 50)
+def batch(many: int) -> Request:
+    return replace(request(), id=f"batch{many}", appid="", appids=("wx5fe6bb43205e9e70",) * many)
 
 
 PAGES = {
     "all there is": page(records=ALL),
     "nothing yet": page(),
-    "a batch waits": page(records=Records((), [(batch(1), NOW)])),
+    "batches wait": page(
+        records=Records(
+            (), [(batch(10), NOW, LINK), (batch(11), NOW, LINK), (batch(12), NOW, None)]
+        )
+    ),
     "no rights": page(STRANGER, ()),
     "an approver without rights": page(STRANGER, (), Records((), WAITING)),
     "rights after an approval": page(rules=(APPROVAL,)),
@@ -88,7 +92,9 @@ PAGES = {
 }
 
 
-FULL = page(records=Records([line_of(2 * n, Shared()) for n in range(11)], [(request(), NOW)] * 12))
+FULL = page(
+    records=Records([line_of(2 * n, Shared()) for n in range(11)], [(request(), NOW, LINK)] * 12)
+)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -148,7 +154,9 @@ def test_hostile_words_stay_words_and_fit(words: Words, text: str) -> None:
     asked = Request("7kq2m9xc", ORIGIN, text, text, text, text, text)
     many = replace(asked, appid="", appids=(text,) * 50)
     records = Records(
-        [Line(asked, None, NOW, LINK)] * 11, [(asked, NOW), (many, NOW)] * 20, CHAINS["many owners"]
+        [Line(asked, None, NOW, LINK)] * 11,
+        [(asked, NOW, LINK), (many, NOW, LINK)] * 20,
+        CHAINS["many owners"],
     )
     for rules in ((rule,) * 12, ()):
         said = home(words, MEMBER, rules, policy, records, "1.2.3")

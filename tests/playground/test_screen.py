@@ -54,6 +54,18 @@ async def test_a_messages_buttons_stand_below_its_text(api: AsyncWebClient, scre
     ]
 
 
+@pytest.mark.parametrize(
+    ("many", "shown"),
+    [(1, ["1"]), (3, ["1", "2", "3"]), (4, ["1", "2", "…", "4"]), (99, ["1", "2", "…", "99"])],
+)
+async def test_of_a_long_listing_the_ends_are_shown(
+    api: AsyncWebClient, screen: Screen, many: int, shown: list[str]
+) -> None:
+    lines = "\n".join(str(number) for number in range(1, many + 1))
+    await api.chat_postMessage(channel="C0RELEASES", text=f"*all*\n```\n{lines}\n```\nend")
+    assert printed(screen)[1:] == [f"  │ {line}" for line in ("all", *shown, "end")]
+
+
 async def test_a_form_is_shown_with_what_is_typed_and_what_is_wrong(
     slack: LocalSlack, api: AsyncWebClient, app: App, screen: Screen
 ) -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -130,6 +132,20 @@ async def test_the_place_of_a_wrong_block_is_named(api: AsyncWebClient) -> None:
     assert caught.value.response["response_metadata"]["messages"] == [
         "[ERROR] must be less than 151 characters [json-pointer:/blocks/0/text/text]"
     ]
+
+
+async def test_blocks_that_say_too_much_together_are_refused(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    full: list[dict[str, Any]] = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2900}}
+    ] * 4
+    more = [*full, {"type": "divider"}]
+    answer = await api.chat_postMessage(channel=RELEASES, text="x", blocks=full)
+    posting = api.chat_postMessage(channel=RELEASES, text="x", blocks=more)
+    editing = api.chat_update(channel=RELEASES, text="x", blocks=more, ts=answer["ts"])
+    assert await error_of(posting) == await error_of(editing) == "msg_blocks_too_long"
+    assert len(slack.messages) == 1
 
 
 async def test_a_very_long_text_is_cut_off_when_posted_and_refused_when_edited(

@@ -1,6 +1,7 @@
 """The question to the approvers in Slack: asked once, reminded of once, and edited in place."""
 
 import asyncio
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from bot.playground.slack import Dropped, Hangs, LocalSlack, RateLimited, Refuse
 from bot.playground.world import BOT
 from bot.policy import Approvers as Named
 from bot.policy import Effect, Policy, Rule
+from bot.ports import AwayError
 from bot.request import Approval, Request, State
 from bot.slack.api import SlackApi
 from bot.slack.approvals import Approvals
@@ -23,6 +25,7 @@ from tests.scenes import APPROVALS, APPROVER, has_button
 
 UNTIL = 1_800_000_000.0
 NAMED = Named(frozenset(), frozenset({"S0APPROVERS"}), APPROVALS, timedelta(hours=2))
+MANY = tuple(f"wx{number:016x}" for number in range(500))
 RULE = Rule("four eyes", Effect.APPROVE, approvers=NAMED)
 
 
@@ -150,6 +153,68 @@ async def test_a_question_that_may_stand_unseen_is_asked_again_and_says_so(
     again = await asking.ask(request_, [], look_since=slack.clock(), until=UNTIL)
     assert again not in {None, first}
     assert ["this one replaces it" in text for text in asked_with(slack)] == [False, True]
+
+
+def listed_under(slack: LocalSlack) -> list[str]:
+    """Return the appids that are listed below the only question, each as often as it stands there."""
+    (question,) = slack.parents(APPROVALS)
+    below = "\n".join(reply.text for reply in slack.thread(APPROVALS, question.ts))
+    return re.findall(r"^wx[0-9a-f]{16}$", below, re.MULTILINE)
+
+
+@pytest.mark.parametrize("standing", [1, 2, 3, 4], ids=["none", "some", "most", "all"])
+async def test_a_list_that_somebody_began_who_has_died_is_brought_to_its_end(
+    slack: LocalSlack, posts: Posts, request_: Request, standing: int
+) -> None:
+    many, asking = replace(request_, appid="", appids=MANY), approvals(posts)
+    await asking.ask(many, [], until=UNTIL)
+    for message in slack.messages[standing:]:
+        slack.delete(message)
+    ref = await asking.ask(many, [], look_since=slack.clock(), until=UNTIL)
+    assert ref == f"{APPROVALS} {slack.parents(APPROVALS)[0].ts}"
+    assert listed_under(slack) == [*MANY]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Dropped(), Dropped(after_effect=True), ServerError(after_effect=True), RateLimited(1)],
+    ids=["lost", "answer lost", "error after all", "too many"],
+)
+async def test_whatever_slack_does_each_appid_is_listed_once(
+    slack: LocalSlack, posts: Posts, request_: Request, fault: Dropped | ServerError | RateLimited
+) -> None:
+    many, asking = replace(request_, appid="", appids=MANY[:10]), approvals(posts)
+    await asking.ask(many, [], until=UNTIL)
+    (question,) = slack.parents(APPROVALS)
+    slack.fail("chat.postMessage", fault, thread_ts=question.ts)
+    await asking.ask(replace(many, appids=MANY), [], look_since=slack.clock(), until=UNTIL)
+    assert listed_under(slack) == [*MANY]
+
+
+async def test_the_approvers_are_asked_without_a_list_that_slack_refuses(
+    slack: LocalSlack, posts: Posts, request_: Request
+) -> None:
+    fault = Refuses("restricted_action_non_threadable_channel")
+    many, asking = replace(request_, appid="", appids=MANY[:10]), approvals(posts)
+    await asking.ask(many, [], until=UNTIL)
+    (question,) = slack.parents(APPROVALS)
+    slack.fail("chat.postMessage", *[fault] * 9, thread_ts=question.ts)
+    assert await asking.ask(replace(many, appids=MANY), [], look_since=slack.clock(), until=UNTIL)
+    assert listed_under(slack) == []
+
+
+async def test_nobody_counts_as_asked_while_the_list_is_owed(
+    slack: LocalSlack, posts: Posts, request_: Request
+) -> None:
+    many, asking = replace(request_, appid="", appids=MANY[:10]), approvals(posts)
+    await asking.ask(many, [], until=UNTIL)
+    (question,) = slack.parents(APPROVALS)
+    slack.fail("chat.postMessage", *[ServerError()] * 3, thread_ts=question.ts)
+    whole = replace(many, appids=MANY)
+    with pytest.raises(AwayError):
+        await asking.ask(whole, [], look_since=slack.clock(), until=UNTIL)
+    assert await asking.ask(whole, [], look_since=slack.clock(), until=UNTIL)
+    assert listed_under(slack) == [*MANY]
 
 
 async def test_a_reminder_is_given_once_below_the_question(

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.slack.posts import Posted
-from bot.slack.refs import place_ref, question_ref, read_place, read_question
+from bot.slack.refs import place_ref, question_ref, read_either, read_place, read_question
 
 AT = Posted("C1", "1.5")
 
@@ -24,3 +24,17 @@ def test_a_place_without_a_parent_has_none(ref: str | None) -> None:
 def test_a_question_is_read_as_it_was_written() -> None:
     assert question_ref(AT) == "C1 1.5"
     assert read_question("C1 1.5") == AT
+
+
+@pytest.mark.parametrize(
+    ("ref", "found"),
+    [
+        (place_ref(AT), (AT, "")),
+        (place_ref(AT, "1.2"), (AT, "1.2")),
+        (question_ref(AT), (AT, "")),
+        ("private", None),
+        (None, None),
+    ],
+)
+def test_both_are_told_apart(ref: str | None, found: tuple[Posted, str] | None) -> None:
+    assert read_either(ref) == found

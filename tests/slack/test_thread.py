@@ -9,6 +9,7 @@ from bot.guidance import Trouble, for_trouble
 from bot.language import Language
 from bot.messages import Message as Text
 from bot.messages.answers import NoThread, elsewhere, only_you, replacing
+from bot.messages.appids import replies
 from bot.messages.batches import progress
 from bot.messages.decisions import waiting
 from bot.messages.endings import answer, parent
@@ -587,12 +588,15 @@ async def test_a_place_is_found_again_by_its_words(
     assert last[-1].text == answer(ENGLISH, request, ENDS).text
 
 
-def test_only_a_thread_has_a_link(api: SlackApi, sleep: Sleep, clock: Clock) -> None:
+def test_only_a_thread_and_a_question_have_a_link(
+    api: SlackApi, sleep: Sleep, clock: Clock
+) -> None:
     threads = Threads(api, Posts(api, BOT, sleep), clock, TONGUES, "https://playground.slack.com/")
     link = threads.link("thread C0RELEASES 1700000000.000100")
     assert link == "https://playground.slack.com/archives/C0RELEASES/p1700000000000100"
     inside = threads.link("thread C0RELEASES 1700000000.000100 1690000000.000200")
     assert inside == f"{link}?thread_ts=1690000000.000200&cid=C0RELEASES"
+    assert threads.link("C0RELEASES 1700000000.000100") == link
     assert threads.link("private") is None
     assert threads.link(None) is None
 
@@ -852,6 +856,62 @@ async def test_in_private_nobody_is_shown_how_far_a_batch_has_come(
     before = len(slack.calls), len(slack.messages)
     await place.progress(request, HALF, None)
     assert (len(slack.calls), len(slack.messages)) == before
+
+
+MANY = tuple(f"wx{number:016x}" for number in range(11))
+
+
+@pytest.mark.parametrize("of_others", [False, True])
+async def test_the_appids_of_a_long_batch_are_listed_once_where_its_answer_will_come(
+    slack: LocalSlack, threads: Threads, of_others: bool
+) -> None:
+    asked = inside(slack) if of_others else request_of(slack)
+    request = replace(asked, appid="", appids=MANY, language=Language.CHINESE)
+    for _ in range(2):  # whoever listed them first may have died before recording it
+        place = await threads.open(request, look_since=slack.clock())
+        assert place is not None
+    root = asked.origin.thread_ts or slack.parents(RELEASES)[0].ts
+    *_, listed = slack.thread(RELEASES, root)
+    assert listed.text == replies(CHINESE, request)[0].text
+    assert calls(slack, "chat.postMessage") == 2
+
+
+async def test_a_batch_goes_on_without_a_list_that_slack_refuses(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    fault = Refuses("restricted_action_thread_locked")
+    request = replace(request_of(slack), appid="", appids=MANY)
+    started = await threads.open(replace(request, appids=MANY[:10]))
+    assert started is not None
+    slack.fail("chat.postMessage", *[fault] * 9, thread_ts=slack.parents(RELEASES)[0].ts)
+    place = await threads.open(request, look_since=slack.clock())
+    assert place is not None
+    assert place.ref == started.ref
+    assert slack.thread(RELEASES, slack.parents(RELEASES)[0].ts) == []
+
+
+async def test_the_list_of_a_batch_is_owed_while_slack_is_away(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = replace(request_of(slack), appid="", appids=MANY)
+    started = await threads.open(replace(request, appids=MANY[:10]))
+    assert started is not None
+    root = slack.parents(RELEASES)[0].ts
+    slack.fail("chat.postMessage", *[ServerError()] * 3, thread_ts=root)
+    with pytest.raises(AwayError):
+        await threads.open(request, look_since=slack.clock())
+    place = await threads.open(request, look_since=slack.clock())
+    assert place is not None
+    assert place.ref == started.ref
+    assert texts(slack.thread(RELEASES, root)) == [replies(ENGLISH, request)[0].text]
+
+
+async def test_in_private_the_appids_of_a_long_batch_are_not_listed(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    await threads.open(replace(request_of(slack, "C0SECRET"), appid="", appids=MANY))
+    assert calls(slack, "chat.postMessage") == 0
+    assert len(slack.shown_to(REQUESTER)) == 1
 
 
 # Languages.

@@ -1,0 +1,34 @@
+"""The appids of a batch: all of them can be read where somebody decides, five hundred as well as two."""
+
+from bot.messages.blocks import Message, Part, code, listing, message
+from bot.messages.words import Words
+from bot.request import Request
+
+_FEW = 10
+_IN_SECTION = 100  # of 19 characters each; a section has room for 3,000
+_IN_REPLY = 2  # sections, so that all of them fit into the text as well
+
+
+def appids(request: Request, many: str = "") -> str:
+    """Return the appids of a batch in one line; of more than ten `many`, which says where they are listed."""
+    return many if len(request.appids) > _FEW else " ".join(map(code, request.appids))
+
+
+def all_appids(words: Words, request: Request) -> tuple[Part, ...]:
+    """Return the appids of a batch of more than ten, in the order of the command: one a line, as a phone has room for."""
+    total = len(request.appids)
+    starts = range(0, total, _IN_SECTION) if total > _FEW else ()
+    return tuple(_section(words, request.appids, start) for start in starts)
+
+
+def _section(words: Words, listed: tuple[str, ...], start: int) -> Part:
+    shown = listed[start : start + _IN_SECTION]
+    end = start + len(shown)
+    span = f"{start + 1}–{end}" if len(shown) > 1 else f"{end}"
+    return listing(words("*{span} of {total}*", span=span, total=len(listed)), shown)
+
+
+def replies(words: Words, request: Request) -> list[Message]:
+    """Return the same as messages of a thread; none for a batch of no more than ten."""
+    parts = all_appids(words, request)
+    return [message(*parts[at : at + _IN_REPLY]) for at in range(0, len(parts), _IN_REPLY)]

@@ -1,0 +1,124 @@
+"""The appids of a batch in messages: every one, in order, within what Slack takes."""
+
+import re
+from dataclasses import replace
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.click import Act
+from bot.command.kinds import MOST_APPIDS
+from bot.messages.answers import replacing
+from bot.messages.appids import all_appids, appids, replies
+from bot.messages.approvals import decided, question
+from bot.messages.blocks import TEXT_LIMIT
+from bot.messages.decisions import confirmation
+from bot.messages.views import decision
+from bot.messages.words import Words
+from bot.outcome import Expired
+from bot.playground.loopback import Json
+from bot.playground.slack_blocks import block_errors, too_long
+from bot.request import Request
+from tests.languages import CHINESE, ENGLISH
+from tests.messages.samples import HOSTILE, NOW, OWNER, blocks, mrkdwn, request, unescaped
+
+LANGUAGES = pytest.mark.parametrize(
+    "words", [ENGLISH, CHINESE], ids=lambda words: words.language.value
+)
+SIZES = st.integers(2, MOST_APPIDS)
+LONGEST = "w" * 300
+
+
+def batch(many: int) -> Request:
+    whom = tuple(f"wx{number * 7919 % 16**9:016x}" for number in range(many))
+    return replace(request(LONGEST), env="e" * 64, appid="", appids=whom)
+
+
+def found(text: str) -> tuple[str, ...]:
+    """Return the appids that are listed in a text, other than the env's owner."""
+    every = re.findall(r"^`?(wx[0-9a-f]{16})`?$", text.replace(" ", "\n"), re.MULTILINE)
+    return tuple(appid for appid in every if appid != OWNER)
+
+
+def in_blocks(shown: Json) -> tuple[str, ...]:
+    return found("\n".join(str(each["text"]) for each in mrkdwn(shown)))
+
+
+@LANGUAGES
+@given(many=SIZES)
+def test_each_appid_stands_once_and_in_order_where_somebody_decides(
+    words: Words, many: int
+) -> None:
+    asked = batch(many)
+    asking = question(words, asked, [], NOW, "")
+    assert in_blocks([blocks(each) for each in (asking, *replies(words, asked))]) == asked.appids
+    assert in_blocks(blocks(confirmation(words, asked, 10))) == asked.appids
+    for act in (Act.APPROVE, Act.REJECT):
+        view = cast("Json", decision(words, asked, act, ""))
+        assert in_blocks(view) == asked.appids
+
+
+@LANGUAGES
+@given(many=SIZES)
+def test_slack_takes_however_many_there_are(words: Words, many: int) -> None:
+    asked = batch(many)
+    for said in (
+        confirmation(words, asked, 10),
+        question(words, asked, [], NOW, ""),
+        *(replacing(words, reply) for reply in replies(words, asked)),
+    ):
+        assert block_errors(blocks(said)) == []
+        assert not too_long(blocks(said))
+        assert len(said.text) <= TEXT_LIMIT
+
+
+@LANGUAGES
+@given(many=SIZES)
+def test_whoever_has_only_the_text_of_the_replies_has_all_appids(words: Words, many: int) -> None:
+    asked = batch(many)
+    told = "\n".join(replacing(words, reply).text for reply in replies(words, asked))
+    assert found(told) == (asked.appids if many > 10 else ())
+
+
+def test_a_confirmation_says_what_is_to_be_done_before_its_text_is_cut() -> None:
+    text = confirmation(ENGLISH, batch(500), 10).text
+    assert text.index("You have 10 minutes.") < text.index("*1–100 of 500*")
+    assert text.endswith("…")
+
+
+def test_few_stand_in_the_question_and_for_many_it_says_where_they_are() -> None:
+    few, many = batch(10), batch(11)
+    assert appids(few, "elsewhere") == " ".join(f"`{appid}`" for appid in few.appids)
+    assert appids(many, "elsewhere") == "elsewhere"
+    assert appids(request()) == ""
+    assert replies(ENGLISH, few) == replies(ENGLISH, request()) == []
+    for said in (
+        question(ENGLISH, many, [], NOW, ""),
+        decided(ENGLISH, many, Expired("approval"), NOW),
+    ):
+        assert "All of them are listed in the thread below." in said.text
+
+
+@pytest.mark.parametrize(
+    ("many", "titles"),
+    [
+        (11, ["*1–11 of 11*"]),
+        (100, ["*1–100 of 100*"]),
+        (101, ["*1–100 of 101*", "*101 of 101*"]),
+        (202, ["*1–100 of 202*", "*101–200 of 202*", "*201–202 of 202*"]),
+    ],
+)
+def test_each_part_says_which_of_how_many_it_holds(many: int, titles: list[str]) -> None:
+    parts = all_appids(ENGLISH, batch(many))
+    assert [part.text.split("\n")[0] for part in parts] == titles
+    assert all(part.block()["expand"] is True for part in parts)
+
+
+@given(HOSTILE)
+def test_hostile_words_in_a_list_stay_words_and_fit(text: str) -> None:
+    (reply,) = replies(ENGLISH, replace(request(), appid="", appids=(text,) * 20))
+    assert unescaped(reply.text) == []
+    assert reply.text.count("`") <= 6
+    assert block_errors(blocks(reply)) == []
