@@ -1,9 +1,9 @@
 import re
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 
 import pytest
-from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +28,10 @@ APPSECRET, MESSAGE_TOKEN = "5f1e" * 8, "made-up-message-token"
 AES_KEY = "MadeUpEncodingAESKeyOfTheLocalWeChat0000004"
 OLD_AES_KEY = "MadeUpEncodingAESKeyOfTheLocalWeChat+/00008"
 SEED = "refreshtoken@@@made-up"
-NEW_KEY, OLD_KEY = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+NEW_KEY, OLD_KEY = (
+    urlsafe_b64encode(f"a made-up key, the {age} of both".encode()).decode()
+    for age in ("newer", "older")
+)
 
 FIXED = {"WECHAT_AUTHORIZER_ACCESS_TOKEN": TOKEN}
 SERVER = {"WECHAT_TOKEN_SERVER_URL": ONE}

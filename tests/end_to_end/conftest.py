@@ -52,7 +52,8 @@ async def spawn(
     """Start `python -m bot`, or another program, with this environment and no other."""
     kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG"} or "COV" in k}
     return await asyncio.create_subprocess_exec(
-        sys.executable,
+        # A process inherits what its parent ignores, as the tests do when nohup or a shell script starts them.
+        *("env", "--default-signal=INT,HUP", sys.executable),
         *("-X", "dev", "-W", "error", *program, *arguments),
         cwd=folder,
         env={**kept, "PYTHONPATH": str(ROOT), **environ},

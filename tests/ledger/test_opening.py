@@ -399,10 +399,9 @@ async def test_several_processes_share_a_postgresql(on_postgresql: Database) -> 
 
 def test_letting_go_twice_does_no_harm(sqlite: Database) -> None:
     opened = sqlite.open()
-    opened.engine.dispose()
+    sqlite.let_go()
     opened.release()
-    opened.release()
-    open_database(sqlite.url).release()
+    sqlite.open()
 
 
 @pytest.mark.parametrize(
