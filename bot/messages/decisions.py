@@ -7,7 +7,7 @@ from bot.messages.asked import appids, name, reason, receivers
 from bot.messages.blocks import Button, Message, buttons, code, escape, message, small
 from bot.messages.rules import contact
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Denied, Expired, Rejected
+from bot.outcome import Cancelled, Denied, Expired, Ground, Rejected
 from bot.policy import Policy, Rule
 from bot.request import Request
 
@@ -118,7 +118,15 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
         case Expired():
             line = words("⌛ *No approver decided in time.* Nothing was shared.")
             return line, words("Talk to an approver, then send the command again.")
-        case Denied(other_owner=True):
+        case Denied(Ground.SEVERAL_RULES):
+            line = words(
+                "🚫 *Different rules decide about these mini programs by now.* Nothing was shared."
+            )
+            return line, words(
+                "One rule decided about all of them when you asked. Send one command for each rule: {command} says which one decides.",
+                command=code(f"/share-env why {request.receivers[0]} {request.env}", 120),
+            )
+        case Denied(Ground.OTHER_OWNER):
             line = words("🚫 *The env has another owner by now.* Nothing was shared.")
             return line, words(
                 "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again.",

@@ -10,7 +10,17 @@ from sqlalchemy import event
 from bot.guidance import all_guidance
 from bot.ledger import Accepted, Entry, Ledger, LedgerDownError, Retried, UnderWay
 from bot.ledger.clicks import Move
-from bot.outcome import Cancelled, Denied, Expired, Failed, Outcome, Rejected, Shared, Unknown
+from bot.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Ground,
+    Outcome,
+    Rejected,
+    Shared,
+    Unknown,
+)
 from bot.request import Approval, Request, Retry, State
 from tests.databases import Database
 from tests.ledger.conftest import FullOnce, new_request, soon
@@ -94,7 +104,8 @@ async def test_an_approval_is_recorded_with_who_when_and_what_they_said(
         ("rejected", Rejected("U2", "no")),
         ("cancelled", Cancelled("U2")),
         ("denied", Denied()),
-        ("denied", Denied(other_owner=True)),
+        ("denied", Denied(Ground.SEVERAL_RULES)),
+        ("denied", Denied(Ground.OTHER_OWNER)),
     ],
 )
 async def test_a_decision_against_it_is_its_outcome(
@@ -369,7 +380,7 @@ def reached(database: Database) -> threading.Event:
     [
         (State.WAITING, State.PLACED, None),
         (State.WAITING, State.ANSWERED, Rejected("U2", "no")),
-        (State.WAITING, State.ANSWERED, Denied(other_owner=True)),
+        (State.WAITING, State.ANSWERED, Denied(Ground.OTHER_OWNER)),
         (State.CONFIRMING, State.ENDED, Cancelled("U2")),
         (State.CONFIRMING, State.WAITING, None),
     ],

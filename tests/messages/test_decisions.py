@@ -30,6 +30,7 @@ from bot.outcome import (
     Expired,
     Failed,
     Finished,
+    Ground,
     Outcome,
     Rejected,
     Said,
@@ -69,7 +70,8 @@ UNDECIDED: dict[str, Outcome] = {
     "not confirmed": Expired("confirmation"),
     "not decided": Expired("approval"),
     "denied": Denied(),
-    "another owner": Denied(other_owner=True),
+    "several rules": Denied(Ground.SEVERAL_RULES),
+    "another owner": Denied(Ground.OTHER_OWNER),
 }
 CALLED: dict[str, Outcome] = {
     "shared": Shared(),
@@ -122,9 +124,11 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "cancelled": say.cancelled(words, request),
         "approved": say.decision_taken(words, request, approved=True),
         "rejected": say.decision_taken(words, request, approved=False),
-        "allowed no more": say.allowed_no_more(words, request),
+        **{
+            f"over by policy: {ground.value}": say.over_by_policy(words, request, ground)
+            for ground in Ground
+        },
         "denied to the requester": say.denied_for_them(words, ASKED, request.receivers),
-        "owner changed": say.owner_changed(words, request),
     }
 
 
