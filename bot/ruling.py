@@ -154,15 +154,12 @@ def _appids_denied(decisions: Sequence[Decided]) -> list[str]:
     return [asked.appid for asked, decided in decisions if isinstance(decided, Deny)]
 
 
-def first_state(passed: Passed, *, sure: bool = False) -> tuple[State, float | None]:
-    """Return the state in which a request begins, and for how many seconds it may stay there.
-
-    `sure` where its approvers are asked without a confirmation.
-    """
+def first_state(passed: Passed) -> tuple[State, float | None]:
+    """Return the state in which a request begins, and for how many seconds it may stay there."""
     match passed:
         case Allow():
             return State.ACCEPTED, None
-        case NeedsApproval(rule) if rule.approvers and (sure or not rule.confirm):
+        case NeedsApproval(rule) if rule.approvers and not rule.confirm:
             return State.WAITING, rule.approvers.expires.total_seconds()
         case _:
             return State.CONFIRMING, CONFIRM_SECONDS

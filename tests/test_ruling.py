@@ -160,23 +160,18 @@ def test_only_a_no_for_want_of_an_answer_is_in_doubt(decision: Decision) -> None
 
 
 @pytest.mark.parametrize(
-    ("passed", "sure", "first"),
+    ("passed", "first"),
     [
-        (Allow(PLAIN), False, (State.ACCEPTED, None)),
-        (NeedsConfirmation(SURE), False, (State.CONFIRMING, 600)),
-        (NeedsApproval(FOUR), False, (State.WAITING, 3 * 3600)),
-        (NeedsApproval(BOTH), False, (State.CONFIRMING, 600)),
-        (NeedsApproval(BOTH), True, (State.WAITING, 3 * 3600)),
-        # Who could confirm it is not the one who is sure.
-        (NeedsConfirmation(SURE), True, (State.CONFIRMING, 600)),
+        (Allow(PLAIN), (State.ACCEPTED, None)),
+        (NeedsConfirmation(SURE), (State.CONFIRMING, 600)),
+        (NeedsApproval(FOUR), (State.WAITING, 3 * 3600)),
+        (NeedsApproval(BOTH), (State.CONFIRMING, 600)),
     ],
 )
 def test_a_request_begins_where_its_rule_says(
-    passed: Allow | NeedsConfirmation | NeedsApproval,
-    sure: bool,  # a table
-    first: tuple[State, float | None],
+    passed: Allow | NeedsConfirmation | NeedsApproval, first: tuple[State, float | None]
 ) -> None:
-    assert first_state(passed, sure=sure) == first
+    assert first_state(passed) == first
 
 
 @pytest.mark.parametrize(

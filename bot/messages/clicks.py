@@ -70,6 +70,19 @@ def retried_already(words: Words) -> Message:
     )
 
 
+def requester_asked(words: Words, request: Request, minutes: int) -> Message:
+    """Say to whoever tries again for the requester that these have to confirm it first."""
+    return message(
+        words.count(
+            "The rule wants <@{user}> to confirm this first, so I asked them. They have {count} minute. Request {id}.",
+            "The rule wants <@{user}> to confirm this first, so I asked them. They have {count} minutes. Request {id}.",
+            minutes,
+            user=request.origin.user_id,
+            id=code(request.id),
+        )
+    )
+
+
 def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
     """Say to whoever tries again for the requester that the policy says no to these appids; nothing was done."""
     return message(

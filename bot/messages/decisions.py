@@ -15,9 +15,14 @@ Undecided = Rejected | Cancelled | Expired | Denied
 """How a request can end before WeChat is asked."""
 
 
-def confirmation(words: Words, request: Request, minutes: int) -> Message:
-    """Ask the requester, alone, whether they are sure."""
+def confirmation(
+    words: Words, request: Request, minutes: int, again_by: str | None = None
+) -> Message:
+    """Ask the requester, alone, whether they are sure; `again_by` is who tries it again for them."""
     return message(
+        words("<@{by}> tries this again for you, and you have to confirm it.", by=again_by)
+        if again_by
+        else None,
         words(
             "Share {env}, which {owner} owns, with {receivers}?",
             env=code(request.env),

@@ -97,6 +97,8 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
     every = {**UNDECIDED, **CALLED}
     return {
         "confirmation": confirmation(words, request, 10),
+        "confirmation of a retry": confirmation(words, request, 10, "U2APPROVER"),
+        "requester asked": say.requester_asked(words, request, 10),
         "sent to the approvers": sent_to_approvers(words, request),
         "waiting": waiting(words, request),
         "question": question(words, request, [], UNTIL, "<!subteam^S1>"),
