@@ -14,7 +14,7 @@ from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.words import Words
 from bot.outcome import Expired
-from bot.policy import Person, Policy, Unreadable, owner_of
+from bot.policy import Person, Policy, Unreadable
 from bot.ports import Ports
 from bot.request import State
 from bot.ruling import Decided, decide_all
@@ -72,11 +72,6 @@ class Answering:
         """Return what the policy says now to what was asked then."""
         request = entry.request
         return decide_all(policy, request.origin, requester, request.receivers, request.env)
-
-    @staticmethod
-    def other_owner(policy: Policy, entry: Entry) -> bool:
-        """Tell whether the policy names another owner of the env than the question did."""
-        return owner_of(policy, entry.request.env) != entry.request.owner
 
     def go_on(self, moved: Entry) -> None:
         """Carry on what a click has moved."""

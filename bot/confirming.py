@@ -13,7 +13,7 @@ from bot.messages.words import Words
 from bot.outcome import Cancelled, Denied, Skipped
 from bot.policy import Deny, NeedsApproval, Person, Policy, Unreadable
 from bot.request import State
-from bot.ruling import in_doubt, strictest
+from bot.ruling import ground_against, in_doubt, strictest
 
 
 class Confirming:
@@ -42,16 +42,16 @@ class Confirming:
         self, words: Words, policy: Policy, click: Click, entry: Entry, person: Person
     ) -> Reply:
         request, by, url = entry.request, click.user_id, click.response_url
-        ask, decision = strictest(self._by.decisions(policy, entry, person))
-        if isinstance(decision, Deny):
-            told = denied(words, decision, ask, policy)
-            if in_doubt(decision):
-                return Reply(told)
-            move = Move(State.ENDED, by, "denied", outcome=Denied())
-        elif self._by.other_owner(policy, entry):
-            changed = Denied(other_owner=True)
-            move = Move(State.ENDED, by, "denied", outcome=changed)
-            told = ended(words, request, changed)
+        decisions = self._by.decisions(policy, entry, person)
+        ask, decision = strictest(decisions)
+        if isinstance(decision, Deny) and in_doubt(decision):
+            return Reply(denied(words, decision, ask, policy))
+        if ground := ground_against(policy, request, decisions):
+            over = Denied(ground)
+            move = Move(State.ENDED, by, "denied", outcome=over)
+            told = ended(words, request, over)
+            if isinstance(decision, Deny):
+                told = denied(words, decision, ask, policy)
         elif isinstance(decision, NeedsApproval) and decision.rule.approvers:
             patience = decision.rule.approvers.expires.total_seconds()
             move = Move(

@@ -1,6 +1,6 @@
 """The use cases of the approvers: approve or reject what waits for them. The policy is asked anew."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bot.answering import Answering, Reply
 from bot.click import Click
@@ -10,18 +10,11 @@ from bot.ledger.entries import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.words import Words
-from bot.outcome import Denied, Rejected, Skipped
+from bot.outcome import Denied, Ground, Rejected, Skipped
 from bot.patience import PATIENCE, within
-from bot.policy import (
-    Decision,
-    Deny,
-    Person,
-    Rule,
-    Unreadable,
-    may_approve,
-)
+from bot.policy import Person, Policy, Rule, Unreadable, may_approve
 from bot.request import State
-from bot.ruling import approving_rule, in_doubt, strictest
+from bot.ruling import deciding_rules, ground_against, in_doubt, strictest
 
 
 class Deciding:
@@ -52,21 +45,21 @@ class Deciding:
         words = self._by.submitting.words(approver)
         try:
             entry = await self._by.find(click)
-        except LedgerDownError:
-            return say.click_not_recorded(words)
-        if entry is None:
-            return say.no_such_request(words)
-        if entry.state is not State.WAITING:
-            return say.too_late(words, entry.request, entry.outcome)
-        requester = await self._by.ports.people.person(
-            click.team_id, entry.request.origin.user_id, policy.groups
-        )
-        _, decision = strictest(self._by.decisions(policy, entry, requester))
-        rule = approving_rule(policy, entry.request, decision)
-        if not _no_approver(words, rule, decision, entry, approver):
-            return entry
-        approver = await self._by.person(click, policy, anew=True)
-        return await self._refused(words, click, rule, decision, entry, approver) or entry
+            if entry is None:
+                return say.no_such_request(words)
+            if entry.state is not State.WAITING:
+                return say.too_late(words, entry.request, entry.outcome)
+            stands = await self._stands(click, policy, entry)
+            if not stands.is_several and not _no_approver(words, stands, entry, approver):
+                return entry
+            approver = await self._by.person(click, policy, anew=True)
+            stands = await self._stands(click, policy, entry, anew=True)
+            if no := await self._refused(words, click, stands, entry, approver):
+                return no
+            over = stands.is_several
+            return await self._over(words, click, entry, stands) if over else entry
+        except LedgerDownError as error:
+            return self._by.down(words, click, error).message
 
     async def _decide(self, click: Click, comment: str | None, *, approved: bool) -> Reply:
         policy = self._by.submitting.policy
@@ -78,54 +71,76 @@ class Deciding:
                 return Reply(say.no_such_request(words))
             if entry.state is not State.WAITING:
                 return Reply(say.too_late(words, entry.request, entry.outcome))
-            asked_by = entry.request.origin.user_id
-            requester = await self._by.ports.people.person(
-                click.team_id, asked_by, policy.groups, anew=True
-            )
-            _, decision = strictest(self._by.decisions(policy, entry, requester))
-            rule = approving_rule(policy, entry.request, decision)
-            no = await self._refused(words, click, rule, decision, entry, approver)
-            if no:
+            stands = await self._stands(click, policy, entry, anew=True)
+            if no := await self._refused(words, click, stands, entry, approver):
                 return Reply(no)
-            if approved and in_doubt(decision):
-                return Reply(say.cannot_tell_requester(words, asked_by))
-            by = click.user_id
-            if isinstance(decision, Deny) and (approved or rule is None):
-                move = Move(State.ANSWERED, by, "denied", outcome=Denied())
-            elif not approved:
-                move = Move(State.ANSWERED, by, "rejected", outcome=Rejected(by, comment))
-            elif self._by.other_owner(policy, entry):
-                move = Move(State.ANSWERED, by, "denied", outcome=Denied(other_owner=True))
-            else:
-                move = Move(State.PLACED if entry.place else State.ACCEPTED, by, "approved")
-            move = replace(move, comment=comment, asked=click.question)
-            return await self._decided(words, click, entry, move)
+            if approved and stands.in_doubt:
+                return Reply(say.cannot_tell_requester(words, entry.request.origin.user_id))
+            if stands.ground and (approved or not stands.may_be_rejected):
+                return Reply(await self._over(words, click, entry, stands, comment))
+            move = Move(State.PLACED if entry.place else State.ACCEPTED, click.user_id, "approved")
+            if not approved:
+                end = Rejected(click.user_id, comment)
+                move = Move(State.ANSWERED, click.user_id, "rejected", outcome=end)
+            told = say.decision_taken(words, entry.request, approved=approved)
+            return Reply(await self._moved(words, click, entry, move, comment, told))
         except LedgerDownError as error:
             return self._by.down(words, click, error)
 
-    async def _decided(self, words: Words, click: Click, entry: Entry, move: Move) -> Reply:
-        moved = await self._by.ports.ledger.clicks.move(entry, move)
-        if moved is None:
-            return await self._by.too_late(words, click)
-        self._by.go_on(moved)
-        if isinstance(moved.outcome, Skipped):
-            return Reply(say.skipped(words, entry.request, moved.outcome.why))
-        if isinstance(move.outcome, Denied):
-            no_more = say.owner_changed if move.outcome.other_owner else say.allowed_no_more
-            return Reply(no_more(words, entry.request))
-        return Reply(say.decision_taken(words, entry.request, approved=move.outcome is None))
+    async def _stands(
+        self, click: Click, policy: Policy, entry: Entry, *, anew: bool = False
+    ) -> "_Standing":
+        asked_by, people = entry.request.origin.user_id, self._by.ports.people
+        requester = await people.person(click.team_id, asked_by, policy.groups, anew=anew)
+        decisions = self._by.decisions(policy, entry, requester)
+        return _Standing(
+            deciding_rules(policy, entry.request, decisions),
+            ground_against(policy, entry.request, decisions),
+            in_doubt(strictest(decisions)[1]),
+        )
 
-    async def _refused(  # noqa: PLR0913, PLR0917  # as _no_approver, and who clicked
+    async def _over(
         self,
         words: Words,
         click: Click,
-        rule: Rule | None,
-        decision: Decision,
+        entry: Entry,
+        stands: "_Standing",
+        comment: str | None = None,
+    ) -> Message:
+        """End what the policy of now does not let go on."""
+        ground = stands.ground or Ground.NOT_ALLOWED
+        move = Move(State.ANSWERED, click.user_id, "denied", outcome=Denied(ground))
+        told = say.over_by_policy(words, entry.request, ground)
+        return await self._moved(words, click, entry, move, comment, told)
+
+    async def _moved(  # noqa: PLR0913, PLR0917  # what moves, by whom, and what they are told then
+        self,
+        words: Words,
+        click: Click,
+        entry: Entry,
+        move: Move,
+        comment: str | None,
+        told: Message,
+    ) -> Message:
+        move = replace(move, comment=comment, asked=click.question)
+        moved = await self._by.ports.ledger.clicks.move(entry, move)
+        if moved is None:
+            return (await self._by.too_late(words, click)).message
+        self._by.go_on(moved)
+        if isinstance(moved.outcome, Skipped):
+            return say.skipped(words, entry.request, moved.outcome.why)
+        return told
+
+    async def _refused(
+        self,
+        words: Words,
+        click: Click,
+        stands: "_Standing",
         entry: Entry,
         person: Person | Unreadable,
     ) -> Message | None:
         """Return why this person may not decide, having recorded it where that is for sure; None if they may."""
-        no = _no_approver(words, rule, decision, entry, person)
+        no = _no_approver(words, stands, entry, person)
         if no and no != say.cannot_tell_who(words):
             who = {"user": click.user_id, "channel": click.channel_id}
             said, origin = {**facts_of(entry.request), **who}, entry.request.origin
@@ -133,22 +148,43 @@ class Deciding:
         return no
 
 
-def _no_approver(
-    words: Words, rule: Rule | None, decision: Decision, entry: Entry, person: Person | Unreadable
-) -> Message | None:
-    """Return why this person may not decide, by `rule`; None if they may.
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How a request stands by the policy of now: by which rules its approvers click, and why it cannot go on."""
 
-    Anybody may where no approvers are left and the policy says no: then there is nothing to decide.
+    rules: tuple[Rule, ...]
+    ground: Ground | None
+    in_doubt: bool
+
+    @property
+    def is_several(self) -> bool:
+        """Whether nobody can speak for all of it, not even to say no."""
+        return self.ground is Ground.SEVERAL_RULES
+
+    @property
+    def may_be_rejected(self) -> bool:
+        """Whether somebody can say no to all of it."""
+        return bool(self.rules) and not self.is_several
+
+
+def _no_approver(
+    words: Words, stands: _Standing, entry: Entry, person: Person | Unreadable
+) -> Message | None:
+    """Return why this person may not decide; None if they may.
+
+    Anybody may where no approvers are left and the policy does not let it go on: then there is nothing to decide.
     """
     if isinstance(person, Unreadable):
         return say.cannot_tell_who(words)
-    if rule is None or rule.approvers is None:
-        over = isinstance(decision, Deny) and not in_doubt(decision)
-        return None if over else say.not_an_approver(words, own=False)
-    asked_by = entry.request.origin.user_id
-    if may_approve(rule, person, asked_by):
+    if not stands.rules and stands.ground and not stands.in_doubt:
         return None
-    if rule.approvers.groups & set(person.unreadable):
+    asked_by = entry.request.origin.user_id
+    if any(may_approve(rule, person, asked_by) for rule in stands.rules):
+        return None
+    if any(
+        rule.approvers and rule.approvers.groups & set(person.unreadable) for rule in stands.rules
+    ):
         return say.cannot_tell_who(words)
-    own = may_approve(replace(rule, self_approval=True), person, asked_by)
+    alone = (replace(rule, self_approval=True) for rule in stands.rules)
+    own = any(may_approve(rule, person, asked_by) for rule in alone)
     return say.not_an_approver(words, own=own)

@@ -25,6 +25,7 @@ from bot.observers import Observers
 from bot.ports import Ports
 from bot.settings import Settings
 from bot.sharing import Sharing
+from bot.slack.alone import Alone
 from bot.slack.api import SlackApi
 from bot.slack.approvals import Approvals
 from bot.slack.clicks import Clicks
@@ -92,6 +93,7 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
         nature.new_id,
         outside.start,
         spoken,
+        Alone(api, nature.sleep).tell,
         changes.tell,
     )
     submitting = Submitting(in_force, ports)

@@ -69,14 +69,21 @@ class Expired:
     waited_for: Literal["confirmation", "approval"]
 
 
+class Ground(Enum):
+    """What in the policy of now ends a request that waited for a click."""
+
+    NOT_ALLOWED = "not allowed"
+    SEVERAL_RULES = "several rules"
+    """Each appid of the batch may be shared with, but not by one rule."""
+    OTHER_OWNER = "other owner"
+    """Another mini program owns the env than the one that was asked about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The policy, asked again at a click, did not allow it any more.
+    """The policy, asked again at a click, did not let it go on."""
 
-    `other_owner` if only because it names another owner of the env than the question that was clicked.
-    """
-
-    other_owner: bool = False
+    ground: Ground = Ground.NOT_ALLOWED
 
 
 class Why(Enum):

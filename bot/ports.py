@@ -7,10 +7,11 @@ from typing import Protocol
 from bot.changes import Changed, unheard
 from bot.ledger import Entry, Ledger
 from bot.link import LinkState
+from bot.messages import Message
 from bot.messages.words import Tongues
 from bot.outcome import Called, Outcome, Step, Tally
 from bot.policy import Person, Rule, Unreadable
-from bot.request import Request
+from bot.request import Origin, Request
 
 
 class AwayError(Exception):
@@ -106,5 +107,7 @@ class Ports:
     new_id: Callable[[], str]
     start: Callable[[Coroutine[None, None, None]], None]
     tongues: Tongues
+    tell_alone: Callable[[Origin, Message], Awaitable[None]]
+    """Tells whoever asked, alone, where they asked."""
     changed: Changed = unheard
     """Hears of each move of a request, once it is recorded."""

@@ -8,6 +8,7 @@ from bot.messages.batches import denied_some, several_rules
 from bot.messages.clicks import cannot_tell_requester, denied_for_them
 from bot.messages.permissions import denied, no_owner
 from bot.messages.words import Words
+from bot.outcome import Ground
 from bot.policy import (
     Allow,
     Ask,
@@ -22,6 +23,8 @@ from bot.policy import (
     Rule,
     Unreadable,
     decide,
+    deciding_rule,
+    owner_of,
 )
 from bot.request import Origin, Request, State
 
@@ -60,25 +63,46 @@ def in_doubt(decision: Decision) -> bool:
 
 
 def strictest(decisions: Sequence[Decided]) -> Decided:
-    """Return what decides about a batch: the first that says no, else the first that asks for an approval."""
+    """Return what decides about a batch: the first sure no, else the first in doubt, else the first approval."""
 
     def rank(decided: Decided) -> int:
-        return {Deny: 0, NeedsApproval: 1}.get(type(decided[1]), 2)
+        if isinstance(decided[1], Deny):
+            return 1 if in_doubt(decided[1]) else 0
+        return 2 if isinstance(decided[1], NeedsApproval) else 3
 
     return min(decisions, key=rank)
 
 
-def approving_rule(
-    policy: Policy, request: Request, decision: Decision | None = None
-) -> Rule | None:
-    """Return the rule whose approvers decide about a request; None if there are none.
+def ground_against(policy: Policy, request: Request, decisions: Sequence[Decided]) -> Ground | None:
+    """Return why a recorded request cannot go on by the `decisions` of now; None if one rule and its owner let it."""
+    if any(isinstance(decision, Deny) for _, decision in decisions):
+        return Ground.NOT_ALLOWED
+    if len({deciding_rule(decision) for _, decision in decisions}) > 1:
+        return Ground.SEVERAL_RULES
+    if owner_of(policy, request.env) != request.owner:
+        return Ground.OTHER_OWNER
+    return None
 
-    The one that the `decision` of now asks them by, where it is known; else the one that let it through, if it still does.
-    """
-    if isinstance(decision, NeedsApproval):
-        return decision.rule
+
+def approving_rule(policy: Policy, request: Request) -> Rule | None:
+    """Return the rule that let a request through, if it still asks for an approval."""
     rule = policy.rule(request.rule)
     return rule if rule and rule.approvers else None
+
+
+def deciding_rules(
+    policy: Policy, request: Request, decisions: Sequence[Decided]
+) -> tuple[Rule, ...]:
+    """Return the rules whose approvers may click: the one that asks for an approval of all by the `decisions` of now.
+
+    Where there is no such one rule, nobody can approve it, and each approver by any of them, or by the rule that let it
+    through, can end it.
+    """
+    asking = {each.rule: None for _, each in decisions if isinstance(each, NeedsApproval)}
+    if len(asking) == 1 and all(isinstance(decision, NeedsApproval) for _, decision in decisions):
+        return tuple(asking)
+    before = approving_rule(policy, request)
+    return tuple(dict.fromkeys([*asking, *([before] if before else [])]))
 
 
 def ruling(
@@ -130,15 +154,12 @@ def _appids_denied(decisions: Sequence[Decided]) -> list[str]:
     return [asked.appid for asked, decided in decisions if isinstance(decided, Deny)]
 
 
-def first_state(passed: Passed, *, sure: bool = False) -> tuple[State, float | None]:
-    """Return the state in which a request begins, and for how many seconds it may stay there.
-
-    `sure` where its approvers are asked without a confirmation.
-    """
+def first_state(passed: Passed) -> tuple[State, float | None]:
+    """Return the state in which a request begins, and for how many seconds it may stay there."""
     match passed:
         case Allow():
             return State.ACCEPTED, None
-        case NeedsApproval(rule) if rule.approvers and (sure or not rule.confirm):
+        case NeedsApproval(rule) if rule.approvers and not rule.confirm:
             return State.WAITING, rule.approvers.expires.total_seconds()
         case _:
             return State.CONFIRMING, CONFIRM_SECONDS

@@ -24,7 +24,7 @@ from bot.ledger.events import who_of
 from bot.messages import Message
 from bot.messages.answers import accepted
 from bot.messages.asked import how_many
-from bot.messages.clicks import retried_already
+from bot.messages.clicks import requester_asked, retried_already
 from bot.messages.decisions import confirmation, no_approver, sent_to_approvers
 from bot.messages.endings import answer
 from bot.messages.history import not_recorded, shared_before, under_way, untold
@@ -85,7 +85,7 @@ class Submitting:
         """Record a request and start it, or say why there is none; `until` is by the loop's clock.
 
         `policy` decides, and `person` was read with its groups. `words` are those of whoever clicked, where somebody did.
-        Nobody confirms for somebody else, so what an approver tries again goes straight to the approvers.
+        Nobody confirms for somebody else, so what an approver tries again is asked of the requester.
         """
         own = _own(retry, origin)
         theirs = self.words(person)
@@ -123,9 +123,8 @@ class Submitting:
             appids if len(appids) > 1 else (),
             again=share.again,
         )
-        first = first_state(ruled, sure=not own)
         with about(request.id):
-            return await self._record(words, request, first, until, retry)
+            return await self._record(words, request, first_state(ruled), until, retry)
 
     async def _reachable(
         self, words: Words, policy: Policy, ruled: NeedsApproval, origin: Origin, until: float
@@ -149,6 +148,7 @@ class Submitting:
     ) -> Message:
         """Put the request into the ledger and say so; what the ledger does not take does not happen."""
         state, patience = first
+        own = _own(retry, request.origin)
         accepting = self._ports.ledger.accept(request, state, patience=patience, retry=retry)
         facts = facts_of(request)
         found = await _recorded(accepting, "accepted", request.origin, facts, until)
@@ -159,27 +159,43 @@ class Submitting:
                 self._ports.changed(request)
                 if state is not State.CONFIRMING:
                     self._ports.start(self._ports.carry(entry))
-                return _taken_on(words, entry)
+                elif retry and not own:
+                    self._ports.start(self._ask_requester(request, retry.by))
+                return _taken_on(words, entry, own=own)
             case Known(Entry(state=State.ENDED, outcome=None)):
                 return not_recorded(words)  # it was withdrawn, and whoever asked was told so
             case Known(entry):
-                return _taken_on(words, entry)
-            case UnderWay(entry):
-                await self.note("under way", request.origin, facts, until)
-                return under_way(words, entry.request, self._ports.link(entry.place))
-            case Untold(entry):
-                await self.note("under way", request.origin, facts, until)
-                return untold(words, entry.request, _answer(words, entry))
-            case SharedBefore(entry):
-                await self.note("shared before", request.origin, facts, until)
-                link = self._ports.link(entry.place)
-                ended = entry.ended or entry.created
-                reason = request.reason if _own(retry, request.origin) else None
-                return shared_before(words, entry.request, ended, link, reason)
+                return _taken_on(words, entry, own=own)
+            case UnderWay() | Untold() | SharedBefore():
+                kind = "shared before" if isinstance(found, SharedBefore) else "under way"
+                await self.note(kind, request.origin, facts, until)
+                return self._in_the_way(words, found, request.reason if own else None)
             case Retried():
                 return retried_already(words)
             case _:
                 assert_never(found)
+
+    def _in_the_way(
+        self, words: Words, found: UnderWay | Untold | SharedBefore, reason: str | None
+    ) -> Message:
+        entry = found.entry
+        earlier, link = entry.request, self._ports.link(entry.place)
+        match found:
+            case UnderWay():
+                return under_way(words, earlier, link)
+            case Untold():
+                return untold(words, earlier, _answer(words, entry))
+            case SharedBefore():
+                ended = entry.ended or entry.created
+                return shared_before(words, earlier, ended, link, reason)
+            case _:
+                assert_never(found)
+
+    async def _ask_requester(self, request: Request, by: str) -> None:
+        """Ask the requester whether they are sure of what somebody else tries again for them."""
+        words = self._ports.tongues.of(request.language)
+        asked = confirmation(words, request, CONFIRM_SECONDS // 60, by)
+        await self._ports.tell_alone(request.origin, asked)
 
     async def note(
         self, what: str, origin: Origin, facts: Mapping[str, object], until: float
@@ -194,8 +210,10 @@ def _own(retry: Retry | None, origin: Origin) -> bool:
     return retry is None or retry.by == origin.user_id
 
 
-def _taken_on(words: Words, entry: Entry) -> Message:
+def _taken_on(words: Words, entry: Entry, *, own: bool) -> Message:
     match entry.state:
+        case State.CONFIRMING if not own:
+            return requester_asked(words, entry.request, CONFIRM_SECONDS // 60)
         case State.CONFIRMING:
             return confirmation(words, entry.request, CONFIRM_SECONDS // 60)
         case State.WAITING:

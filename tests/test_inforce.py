@@ -101,6 +101,10 @@ async def no_states() -> list[LinkState]:
     return []
 
 
+async def untold(_: object, __: object) -> None:
+    """Tell nobody."""
+
+
 async def carried(_: object) -> None:
     """Carry nothing."""
 
@@ -114,7 +118,15 @@ async def ports() -> AsyncIterator[Ports]:
         return f"request{next(numbers)}"
 
     yield Ports(
-        Members(), ledger, carried, lambda ref: ref, no_states, new_id, tasks.start, TONGUES
+        Members(),
+        ledger,
+        carried,
+        lambda ref: ref,
+        no_states,
+        new_id,
+        tasks.start,
+        TONGUES,
+        untold,
     )
     await tasks.drain(5)
     await ledger.close()

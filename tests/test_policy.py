@@ -108,6 +108,26 @@ DECISIONS: dict[str, tuple[tuple[Rule, ...], Ask, Decision]] = {
         ask(env="test-1"),
         Allow(ANN_MAY),
     ),
+    "a denial holds whatever the case of an env's letters": (
+        (NO_PROD, ANN_MAY),
+        ask(env="PRoD-1"),
+        Deny(DeniedByRule(NO_PROD)),
+    ),
+    "a denial written in another case holds": (
+        (replace(NO_PROD, envs=("LIVE-[a-c]*",)), ANN_MAY),
+        ask(env="live-B2"),
+        Deny(DeniedByRule(replace(NO_PROD, envs=("LIVE-[a-c]*",)))),
+    ),
+    "who must ask must do so whatever the case of an env's letters": (
+        (replace(ANN_MUST_ASK, envs=("prod-*",)), ANN_MAY),
+        ask(env="Prod-1"),
+        NeedsApproval(replace(ANN_MUST_ASK, envs=("prod-*",))),
+    ),
+    "a permission is for an env with just these letters": (
+        (TESTS_ONLY,),
+        ask(env="Test-1"),
+        no_rule(),
+    ),
     "a denial that names nobody is for everybody": (
         (NOBODY_MAY, ANN_MAY),
         ask(),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from itertools import cycle
 
 import pytest
@@ -134,6 +135,93 @@ async def test_a_confirmation_counts_for_nothing_once_the_env_has_another_owner_
         assert scene.wechat.calls == []
         await scene.ask()
         assert OTHER_APPID in scene.shown().text
+
+
+BATCH = f"{APPID} {OTHER_APPID} {ENV}"
+OTHERS = """
+[[rule]]
+name = "others"
+users = ["U0REQUESTER"]
+appids = ["wx00000000000000aa"]
+"""
+BY_OTHERS = f'{OTHERS}effect = "approve"\napprovers = {{ users = ["{SECOND_APPROVER}"], channel = "C0APPROVALS" }}\n'
+OF_OTHERS = f'{OTHERS}effect = "allow"\n'
+
+
+@pytest.mark.parametrize("user", [APPROVER, SECOND_APPROVER])
+@pytest.mark.parametrize("button", ["approve", "reject"])
+async def test_a_batch_of_several_rules_by_now_ends_when_an_approver_by_any_of_them_decides(
+    scene: Scene, change: Change, user: str, button: str
+) -> None:
+    first = APPROVE.replace('groups = ["S0APPROVERS"]', f'users = ["{APPROVER}"]')
+    async with scene.bot(BY_ANOTHER.replace(SECOND_APPROVER, user)):
+        await scene.ask(BATCH)
+        view = await scene.open(user, button)
+        await change(f"{BY_OTHERS}{first}")
+        assert "different rules decide about these" in await scene.send(user, view)
+        await scene.over()
+        assert "*Different rules decide about these mini programs by now.*" in scene.replies()[-1]
+        assert "one command for each rule" in scene.replies()[-1]
+    assert scene.column("outcome") == "denied"
+    assert scene.wechat.calls == []
+
+
+@pytest.mark.parametrize("button", ["approve", "reject"])
+async def test_a_batch_of_several_rules_by_now_ends_without_a_modal(
+    scene: Scene, change: Change, button: str
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask(BATCH)
+        question = await scene.question()
+        await change(f"{BY_OTHERS}{APPROVE}")
+        assert "Only the approvers" in await scene.click("U0SECOND", question, button)
+        assert "different rules" in await scene.click(APPROVER, question, button)
+        assert scene.slack.views(APPROVER) == []
+        await scene.over()
+        assert "different rules" in await scene.click(SECOND_APPROVER, question, button)
+    assert scene.column("outcome") == "denied"
+    assert scene.wechat.calls == []
+
+
+async def test_a_batch_of_several_rules_by_now_that_ask_nobody_is_ended_by_anybody(
+    scene: Scene, change: Change
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask(BATCH)
+        question = await scene.question()
+        await change(f"{OF_OTHERS}{ALLOW}")
+        assert "different rules" in await scene.click("U0SECOND", question, "approve")
+        await scene.over()
+    assert scene.column("outcome") == "denied"
+
+
+async def test_a_batch_is_of_several_rules_once_the_requester_has_left_a_group(
+    scene: Scene,
+) -> None:
+    people = 'users = ["U0REQUESTER", "U0SECOND", "U0CHINESE", "U0APPROVER"]'
+    team = APPROVE.replace("four eyes", "team").replace(people, 'groups = ["S0PLATFORM"]')
+    rules = f"{team}{OF_OTHERS}{APPROVE}"
+    async with scene.bot(rules):
+        await scene.ask(BATCH)
+        view = await scene.open(APPROVER, "approve")
+        group = scene.slack.groups["S0PLATFORM"]
+        scene.slack.groups["S0PLATFORM"] = replace(group, members=frozenset())
+        assert "different rules decide" in await scene.send(APPROVER, view)
+        await scene.over()
+    assert scene.wechat.calls == []
+
+
+async def test_a_batch_of_several_rules_by_now_cannot_be_confirmed(
+    scene: Scene, change: Change
+) -> None:
+    async with scene.bot(CONFIRM):
+        await scene.ask(BATCH)
+        await change(f"{BY_OTHERS}{CONFIRM}")
+        told = await scene.click(REQUESTER, scene.shown(), "confirm")
+        assert "*Different rules decide about these mini programs by now.*" in told
+    assert (scene.column("state"), scene.column("outcome")) == ("ended", "denied")
+    assert scene.slack.parents("C0APPROVALS") == []
+    assert scene.wechat.calls == []
 
 
 async def test_another_owner_is_nothing_to_whoever_says_no(scene: Scene, change: Change) -> None:

@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from itertools import product
 
 import pytest
 from hypothesis import example, given
@@ -23,7 +24,7 @@ from bot.policy import (
     deciding_rule,
     owner_of,
 )
-from bot.policy.globs import can_match_appid, can_match_env
+from bot.policy.globs import can_match_appid, can_match_env, fits_any_case
 from bot.policy.lint import Remark, approvals, ownerless, owners, reach, unowned, untested
 from bot.policy.reach import shadowed
 from bot.policy.trials import Trial
@@ -316,15 +317,40 @@ def test_a_glob_that_something_fits_is_never_called_impossible(
     assert can_match_env(other) or not fnmatchcase(env, other)
 
 
-@given(globs_of(ENVS), globs_of(ENVS))
-@example(("a-1", "a-*"), ("a-2", "*-2"))
+@given(globs_of(ENVS), globs_of(ENVS), st.sampled_from((Effect.ALLOW, Effect.APPROVE)))
+@example(("a-1", "a-*"), ("a-2", "*-2"), Effect.ALLOW)
+@example(("a-1", "a-*"), ("A-2", "A-*"), Effect.APPROVE)
 def test_an_env_that_is_said_to_have_no_owner_has_none(
-    of_rule: tuple[str, str], of_owner: tuple[str, str]
+    of_rule: tuple[str, str], of_owner: tuple[str, str], effect: Effect
 ) -> None:
-    policy = Policy((rule(envs=(of_rule[1],)),), (Owner(A, (of_owner[1],)),))
-    fitting = [env for env in (of_rule[0], of_owner[0]) if fnmatchcase(env, of_rule[1])]
+    policy = Policy(
+        (replace(rule(envs=(of_rule[1],)), effect=effect),), (Owner(A, (of_owner[1],)),)
+    )
+    fits = fnmatchcase if effect is Effect.ALLOW else fits_any_case
+    fitting = [env for env in (of_rule[0], of_owner[0]) if fits(env, of_rule[1])]
     if list(unowned(policy)):
         assert {owner_of(policy, env) for env in fitting} <= {None}
+
+
+@given(globs_of(ENVS))
+def test_whatever_the_case_of_letters_is_as_if_each_case_of_them_was_tried(
+    drawn: tuple[str, str],
+) -> None:
+    env, glob = drawn[0][:6], drawn[1]
+    cases = map("".join, product(*({letter.lower(), letter.upper()} for letter in env)))
+    assert fits_any_case(env, glob) is any(fnmatchcase(case, glob) for case in cases)
+
+
+@given(globs_of(ENVS), st.sampled_from((Effect.APPROVE, Effect.DENY)))
+def test_no_env_gets_past_a_rule_that_holds_it_back_by_another_case(
+    drawn: tuple[str, str], effect: Effect
+) -> None:
+    env, glob = drawn
+    held = Policy((Rule("held", effect, envs=(glob,)), rule(people=ALL)))
+    for case in (env, env.swapcase(), env.upper(), env.lower()):
+        decided = deciding_rule(decide(held, ask(env=case)))
+        assert decided
+        assert decided.name == "held" or not fnmatchcase(env, glob)
 
 
 @given(st.text(max_size=300))
@@ -383,5 +409,5 @@ ASKED = [
     for groups in ((), (GROUPS[0],), GROUPS)
     for channel in (HERE, THERE)
     for appid in (A, B)
-    for env in ("prod-1", "prod-2", "test-1")
+    for env in ("prod-1", "prod-2", "test-1", "PROD-1", "tesT-1")
 ]

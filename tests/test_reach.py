@@ -25,6 +25,9 @@ def rule(name: str, users: frozenset[str] = ME, **facts: object) -> Rule:
         (rule("a", envs=("*-?x",)), rule("b", envs=("prod-1x",))),
         (rule("a", appids=("wx*",)), rule("b", appids=("wx1*",))),
         (Rule("a", Effect.DENY), rule("b", guests=True)),
+        (Rule("a", Effect.DENY, envs=("PROD-*",)), rule("b", envs=("prod-1", "Prod-x-*"))),
+        (Rule("a", Effect.DENY, envs=("PROD-[!2]",)), Rule("b", Effect.DENY, envs=("prod-1",))),
+        (rule("a", envs=("*-1",)), Rule("b", Effect.APPROVE, ME, envs=("prod-1",))),
     ],
 )
 def test_a_rule_that_another_always_precedes_never_decides(earlier: Rule, later: Rule) -> None:
@@ -45,6 +48,8 @@ def test_a_rule_that_another_always_precedes_never_decides(earlier: Rule, later:
         (rule("a", envs=("prod-*",)), rule("b", envs=("prod-*", "test-*"))),
         (rule("a"), rule("b", guests=True)),
         (rule("a"), Rule("b", Effect.DENY, ME)),
+        (rule("a", envs=("prod-*",)), Rule("b", Effect.APPROVE, ME, envs=("prod-*",))),
+        (rule("a", envs=("PROD-*",)), rule("b", envs=("prod-1",))),
     ],
 )
 def test_a_rule_that_decides_for_somebody_or_something_more_is_reached(

@@ -8,7 +8,7 @@ import pytest
 from bot.playground.slack import Message, Refuses, ServerError
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat import Code, Hang
-from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, states
+from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, soon, states
 from tests.languages import CHINESE
 from tests.scenes import (
     ALLOW,
@@ -187,16 +187,63 @@ async def test_while_slack_does_not_tell_who_the_requester_is_an_approver_is_tol
     assert f"who <@{REQUESTER}> is, so I did nothing" in told
 
 
-async def test_an_approver_need_not_confirm_for_the_requester(scene: Scene) -> None:
-    async with scene.bot(BOTH):
-        scene.wechat.next(Code(HELP))
-        await scene.ask()
+SURE = ALLOW.replace("platform team", "sure") + "confirm = true\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "becomes"),
+    [pytest.param(BOTH, "waiting", id="both"), pytest.param(SURE + APPROVE, "ended", id="allowed")],
+)
+async def test_what_an_approver_tries_again_is_confirmed_by_the_requester_where_the_rule_wants_that(
+    scene: Scene, rules: str, becomes: str
+) -> None:
+    scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
+    answer = await expired(scene)
+    async with scene.bot(rules):
+        ack = await scene.slack.click(APPROVER, answer, "retry")
+        await soon(lambda: has_button(scene.shown(), "confirm"))
+        asked = CHINESE(
+            "<@{by}> tries this again for you, and you have to confirm it.", by=APPROVER
+        )
+        assert asked in scene.shown().text
+        assert f"The rule wants <@{REQUESTER}> to confirm this first" in scene.shown(APPROVER).text
+        assert not has_button(scene.shown(APPROVER), "confirm")
+        await scene.slack.redeliver(ack)
         await scene.click(REQUESTER, scene.shown(), "confirm")
-        await scene.decide(APPROVER, "approve")
-        await scene.over()
-        await scene.click(APPROVER, answers(scene)[-1], "retry")
+        if becomes == "waiting":
+            await scene.question()
+        await soon(lambda: states(scene.database) == ["ended", becomes])
+    assert sum(asked in text for text in scene.heard[REQUESTER]) == 1
+
+
+async def test_who_left_the_channel_is_asked_directly_to_confirm_what_an_approver_tries_again(
+    scene: Scene,
+) -> None:
+    answer = await expired(scene)
+    releases = scene.slack.channels[RELEASES]
+    left = replace(releases, members=releases.members - {REQUESTER})
+    scene.slack.channels[RELEASES] = left
+    async with scene.bot(BOTH):
+        await scene.click(APPROVER, answer, "retry")
+        direct = scene.slack.direct_message(REQUESTER)
+        assert direct
+        await soon(lambda: scene.slack.parents(direct.id))
+        (asked,) = scene.slack.parents(direct.id)
+        await scene.click(REQUESTER, asked, "confirm")
         await scene.question()
     assert states(scene.database) == ["ended", "waiting"]
+
+
+async def test_what_the_requester_does_not_confirm_of_what_an_approver_tries_again_is_told_to_them(
+    scene: Scene,
+) -> None:
+    answer = await expired(scene)
+    async with scene.bot(BOTH):
+        await scene.click(APPROVER, answer, "retry")
+        scene.pass_time(600)
+    async with scene.bot(BOTH):
+        await scene.over(2)
+    assert "You did not confirm in time" in scene.heard[REQUESTER][-1]
 
 
 @pytest.mark.parametrize("user", ["U0SECOND", "U0GUEST", APPROVER])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.outcome import Ground
 from bot.policy import (
     Allow,
     Approvers,
@@ -30,9 +31,10 @@ from bot.request import Origin, Request, State
 from bot.ruling import (
     Decided,
     Refusal,
-    approving_rule,
     decide_all,
+    deciding_rules,
     first_state,
+    ground_against,
     in_doubt,
     ruling,
     strictest,
@@ -123,11 +125,33 @@ def test_what_is_asked_is_asked_from_where_the_request_comes() -> None:
 
 
 @given(DECISIONS)
-def test_the_strictest_is_a_no_if_there_is_one_else_an_approval(decisions: list[Decision]) -> None:
+def test_the_strictest_is_a_sure_no_else_one_in_doubt_else_an_approval(
+    decisions: list[Decision],
+) -> None:
     _, found = strictest(decided(decisions))
-    kinds = [Deny, NeedsApproval, object]
-    wanted = next(kind for kind in kinds if any(isinstance(each, kind) for each in decisions))
-    assert found == next(each for each in decisions if isinstance(each, wanted))
+
+    def rank(each: Decision) -> int:
+        return [each in DENIALS[:3], each in DENIALS[3:], isinstance(each, NeedsApproval), 1].index(
+            1
+        )
+
+    assert found == min(decisions, key=rank)
+
+
+@given(DECISIONS, st.sampled_from([OWNER, "wx00000000000000aa", None]))
+def test_what_waits_goes_on_by_one_rule_and_its_owner_or_it_is_said_what_is_against_it(
+    decisions: list[Decision], owner: str | None
+) -> None:
+    request = Request("r1", ORIGIN, "", "e", OWNER, FOUR.name, appids=("wx1", "wx2"))
+    policy = replace(POLICY, default_owner=owner)
+    rules = {each.rule.name for each in decisions if not isinstance(each, Deny)}
+    ground = ground_against(policy, request, decided(decisions))
+    if any(isinstance(each, Deny) for each in decisions):
+        assert ground is Ground.NOT_ALLOWED
+    elif len(rules) > 1:
+        assert ground is Ground.SEVERAL_RULES
+    else:
+        assert ground is (None if owner == OWNER else Ground.OTHER_OWNER)
 
 
 @pytest.mark.parametrize("decision", [*PASSED, *DENIALS])
@@ -136,39 +160,42 @@ def test_only_a_no_for_want_of_an_answer_is_in_doubt(decision: Decision) -> None
 
 
 @pytest.mark.parametrize(
-    ("passed", "sure", "first"),
+    ("passed", "first"),
     [
-        (Allow(PLAIN), False, (State.ACCEPTED, None)),
-        (NeedsConfirmation(SURE), False, (State.CONFIRMING, 600)),
-        (NeedsApproval(FOUR), False, (State.WAITING, 3 * 3600)),
-        (NeedsApproval(BOTH), False, (State.CONFIRMING, 600)),
-        (NeedsApproval(BOTH), True, (State.WAITING, 3 * 3600)),
-        # Who could confirm it is not the one who is sure.
-        (NeedsConfirmation(SURE), True, (State.CONFIRMING, 600)),
+        (Allow(PLAIN), (State.ACCEPTED, None)),
+        (NeedsConfirmation(SURE), (State.CONFIRMING, 600)),
+        (NeedsApproval(FOUR), (State.WAITING, 3 * 3600)),
+        (NeedsApproval(BOTH), (State.CONFIRMING, 600)),
     ],
 )
 def test_a_request_begins_where_its_rule_says(
-    passed: Allow | NeedsConfirmation | NeedsApproval,
-    sure: bool,  # a table
-    first: tuple[State, float | None],
+    passed: Allow | NeedsConfirmation | NeedsApproval, first: tuple[State, float | None]
 ) -> None:
-    assert first_state(passed, sure=sure) == first
+    assert first_state(passed) == first
 
 
 @pytest.mark.parametrize(
-    ("rules", "decision", "approving"),
+    ("rules", "decisions", "deciding"),
     [
-        pytest.param((FOUR,), None, FOUR, id="its own"),
-        pytest.param((FOUR,), NeedsApproval(FOUR), FOUR, id="its own, as ever"),
-        pytest.param((BOTH, FOUR), NeedsApproval(BOTH), BOTH, id="another by now"),
-        pytest.param((PLAIN, FOUR), Allow(PLAIN), FOUR, id="allowed by now"),
-        pytest.param((NO, FOUR), Deny(DeniedByRule(NO)), FOUR, id="denied by now"),
-        pytest.param((PLAIN,), Allow(PLAIN), None, id="gone"),
-        pytest.param((replace(FOUR, approvers=None),), None, None, id="without approvers"),
+        pytest.param((FOUR,), [NeedsApproval(FOUR)], [FOUR], id="its own, as ever"),
+        pytest.param((BOTH, FOUR), [NeedsApproval(BOTH)] * 2, [BOTH], id="another by now"),
+        pytest.param((PLAIN, FOUR), [Allow(PLAIN)], [FOUR], id="allowed by now"),
+        pytest.param((NO, FOUR), [Deny(DeniedByRule(NO))], [FOUR], id="denied by now"),
+        pytest.param(
+            (BOTH, FOUR), [NeedsApproval(FOUR), NeedsApproval(BOTH)], [FOUR, BOTH], id="several"
+        ),
+        pytest.param(
+            (BOTH, FOUR, PLAIN),
+            [NeedsApproval(BOTH), Allow(PLAIN)],
+            [BOTH, FOUR],
+            id="one that asks for some, and its own",
+        ),
+        pytest.param((PLAIN,), [Allow(PLAIN)], [], id="gone"),
+        pytest.param((replace(FOUR, approvers=None),), [Allow(PLAIN)], [], id="without approvers"),
     ],
 )
-def test_those_decide_whom_the_policy_asks_now_else_those_who_were_asked(
-    rules: tuple[Rule, ...], decision: Decision | None, approving: Rule | None
+def test_those_decide_whom_one_rule_asks_now_else_each_who_might_have_can_end_it(
+    rules: tuple[Rule, ...], decisions: list[Decision], deciding: list[Rule]
 ) -> None:
     request = Request("r1", ORIGIN, "wx0123456789abcdef", "e", OWNER, FOUR.name)
-    assert approving_rule(Policy(rules), request, decision) == approving
+    assert [*deciding_rules(Policy(rules), request, decided(decisions))] == deciding

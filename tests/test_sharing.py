@@ -750,6 +750,10 @@ class Carried:
         self.entries.append(entry)
 
 
+async def untold(_: object, __: object) -> None:
+    """Tell nobody."""
+
+
 async def no_states() -> Sequence[LinkState]:
     return ()
 
@@ -776,7 +780,9 @@ def ports(
     people: Everybody, ledger: Ledger, carried: Carried, nature: Nature, tasks: Tasks
 ) -> Ports:
     start, new_id = tasks.start, nature.new_id
-    return Ports(people, ledger, carried, lambda ref: ref, no_states, new_id, start, TONGUES)
+    return Ports(
+        people, ledger, carried, lambda ref: ref, no_states, new_id, start, TONGUES, untold
+    )
 
 
 async def test_only_so_many_commands_are_remembered(people: Everybody, ports: Ports) -> None:

@@ -14,6 +14,7 @@ from bot.outcome import (
     Expired,
     Failed,
     Finished,
+    Ground,
     Outcome,
     Rejected,
     Said,
@@ -131,7 +132,6 @@ NEW_COLUMNS = (
     *("batch", "again", "state", "holder"),
 )
 
-_OTHER_OWNER = "other owner"
 _NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}
 
 
@@ -179,8 +179,8 @@ def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
             return {"outcome": name, "decided_by": by}
         case Expired(waited_for):
             return {"outcome": name, "guidance": waited_for}
-        case Denied(other_owner):
-            return {"outcome": name, "guidance": _OTHER_OWNER if other_owner else None}
+        case Denied(ground):
+            return {"outcome": name, "guidance": ground.value}
         case Skipped(why):
             return {"outcome": name, "guidance": why.value}
         case Finished(tally):
@@ -245,7 +245,7 @@ def outcome_of(row: RowMapping) -> Outcome | None:
         case "expired":
             return Expired("approval" if row["guidance"] == "approval" else "confirmation")
         case "denied":
-            return Denied(row["guidance"] == _OTHER_OWNER)
+            return Denied(_ground_of(row))
         case "skipped":
             return Skipped(Why(row["guidance"]))
         case "finished":
@@ -257,6 +257,12 @@ def outcome_of(row: RowMapping) -> Outcome | None:
 
 def _guidance_of(row: RowMapping) -> Guidance:
     return by_key(row["guidance"])
+
+
+def _ground_of(row: RowMapping) -> Ground:
+    """Return what in the policy ended it; that it is not allowed where an earlier version wrote nothing."""
+    known = (ground for ground in Ground if ground.value == row["guidance"])
+    return next(known, Ground.NOT_ALLOWED)
 
 
 def _link_of(row: RowMapping) -> Link | None:

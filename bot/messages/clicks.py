@@ -12,6 +12,7 @@ from bot.outcome import (
     Expired,
     Failed,
     Finished,
+    Ground,
     Outcome,
     Rejected,
     Shared,
@@ -67,6 +68,19 @@ def retried_already(words: Words) -> Message:
     """Say that the button was used."""
     return message(
         words("This was tried again already. Look below for the answer, or send the command again.")
+    )
+
+
+def requester_asked(words: Words, request: Request, minutes: int) -> Message:
+    """Say to whoever tries again for the requester that these have to confirm it first."""
+    return message(
+        words.count(
+            "The rule wants <@{user}> to confirm this first, so I asked them. They have {count} minute. Request {id}.",
+            "The rule wants <@{user}> to confirm this first, so I asked them. They have {count} minutes. Request {id}.",
+            minutes,
+            user=request.origin.user_id,
+            id=code(request.id),
+        )
     )
 
 
@@ -139,10 +153,8 @@ def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noq
             return words("<@{by}> cancelled it.", by=by)
         case Expired():
             return words("its time is over, and nothing was shared.")
-        case Denied(other_owner=True):
-            return words("its env has another owner by now, and nothing was shared.")
-        case Denied():
-            return words("the policy does not allow it any more.")
+        case Denied(ground):
+            return _ended_by_policy(words, ground)
         case Shared():
             return words("it was shared.")
         case Skipped(Why.SHARED_BEFORE):
@@ -153,6 +165,18 @@ def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noq
             return words("it has ended; the answer is in its thread.")
         case _:
             assert_never(outcome)
+
+
+def _ended_by_policy(words: Words, ground: Ground) -> str:
+    match ground:
+        case Ground.NOT_ALLOWED:
+            return words("the policy does not allow it any more.")
+        case Ground.SEVERAL_RULES:
+            return words("different rules decide about it by now, and nothing was shared.")
+        case Ground.OTHER_OWNER:
+            return words("its env has another owner by now, and nothing was shared.")
+        case _:
+            assert_never(ground)
 
 
 def cancelled(words: Words, request: Request) -> Message:
@@ -216,25 +240,29 @@ def decision_taken(words: Words, request: Request, *, approved: bool) -> Message
     return message(line)
 
 
-def allowed_no_more(words: Words, request: Request) -> Message:
-    """Say at a click that the policy, asked again, says no."""
-    return message(
-        words(
-            "The policy does not let <@{user}> share {env} with {receivers} any more, so nothing was shared. They are told.",
-            user=request.origin.user_id,
-            env=code(request.env),
-            receivers=receivers(words, request),
-        )
-    )
-
-
-def owner_changed(words: Words, request: Request) -> Message:
-    """Say to an approver that the policy names another owner than the question does."""
-    return message(
-        words(
-            "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. <@{user}> is told to ask again.",
-            owner=code(request.owner),
-            env=code(request.env),
-            user=request.origin.user_id,
-        )
-    )
+def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
+    """Say to an approver why there is nothing to decide by the policy of now."""
+    user, env = request.origin.user_id, code(request.env)
+    match ground:
+        case Ground.NOT_ALLOWED:
+            line = words(
+                "The policy does not let <@{user}> share {env} with {receivers} any more, so nothing was shared. They are told.",
+                user=user,
+                env=env,
+                receivers=receivers(words, request),
+            )
+        case Ground.SEVERAL_RULES:
+            line = words(
+                "By now different rules decide about these mini programs, so nobody can decide about all of them, and nothing was shared. <@{user}> is told to ask again, once for each rule.",
+                user=user,
+            )
+        case Ground.OTHER_OWNER:
+            line = words(
+                "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. <@{user}> is told to ask again.",
+                owner=code(request.owner),
+                env=env,
+                user=user,
+            )
+        case _:
+            assert_never(ground)
+    return message(line)

@@ -8,7 +8,7 @@ from bot.messages.asked import name, reason, receivers
 from bot.messages.blocks import Button, Message, buttons, code, escape, message, small
 from bot.messages.rules import contact
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Denied, Expired, Rejected, Skipped, Why
+from bot.outcome import Cancelled, Denied, Expired, Ground, Rejected, Skipped, Why
 from bot.policy import Policy, Rule
 from bot.request import Request
 
@@ -16,9 +16,14 @@ Undecided = Rejected | Cancelled | Expired | Denied | Skipped
 """How a request can end before WeChat is asked."""
 
 
-def confirmation(words: Words, request: Request, minutes: int) -> Message:
-    """Ask the requester, alone, whether they are sure."""
+def confirmation(
+    words: Words, request: Request, minutes: int, again_by: str | None = None
+) -> Message:
+    """Ask the requester, alone, whether they are sure; `again_by` is who tries it again for them."""
     return message(
+        words("<@{by}> tries this again for you, and you have to confirm it.", by=again_by)
+        if again_by
+        else None,
         words(
             "Share {env}, which {owner} owns, with {receivers}?",
             env=code(request.env),
@@ -129,7 +134,15 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
         case Expired():
             line = words("⌛ *No approver decided in time.* Nothing was shared.")
             return line, words("Talk to an approver, then send the command again.")
-        case Denied(other_owner=True):
+        case Denied(Ground.SEVERAL_RULES):
+            line = words(
+                "🚫 *Different rules decide about these mini programs by now.* Nothing was shared."
+            )
+            return line, words(
+                "One rule decided about all of them when you asked. Send one command for each rule: {command} says which one decides.",
+                command=code(f"/share-env why {request.receivers[0]} {request.env}", 120),
+            )
+        case Denied(Ground.OTHER_OWNER):
             line = words("🚫 *The env has another owner by now.* Nothing was shared.")
             return line, words(
                 "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again.",

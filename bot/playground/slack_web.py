@@ -168,7 +168,10 @@ def open_conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Describe a person, with the flags that tell guests, bots and strangers."""
+    """Describe a person, with the flags that tell guests, bots and strangers.
+
+    Everybody here has authorised the app, which `is_app_user` says. Source: docs.slack.dev, "User object".
+    """
     person = workspace.people.get(text_argument(args, "user", required=True))
     if person is None:
         raise RefusedError("user_not_found")
@@ -179,7 +182,7 @@ def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
         "real_name": person.name,
         "deleted": person.deleted,
         "is_bot": person.is_bot,
-        "is_app_user": False,
+        "is_app_user": not person.is_bot,
     }
     if person.is_stranger:
         user["is_stranger"] = True

@@ -6,6 +6,7 @@ Fails closed: no rule, no permission; a group that cannot be read never lets any
 from fnmatch import fnmatchcase
 from typing import assert_never
 
+from bot.policy.globs import fits_any_case
 from bot.policy.kinds import (
     ANYONE,
     Allow,
@@ -151,7 +152,7 @@ def may_share_env(policy: Policy, person: Person, env: str) -> bool:
     shut: list[Rule] = []  # rules that come first and say no, or might
     for rule in policy.rules:
         misses, _ = _judge_who(rule, person)
-        if not _fits(env, rule.envs) or misses - {Miss.UNREADABLE}:
+        if not _fits_env(env, rule) or misses - {Miss.UNREADABLE}:
             continue
         if misses or rule.effect is Effect.DENY:
             if misses and rule.effect is Effect.ALLOW and not rule.confirm:
@@ -192,7 +193,7 @@ def _judge(rule: Rule, ask: Ask) -> Verdict:
         misses.add(Miss.CHANNEL)
     if not _fits(ask.appid, rule.appids):
         misses.add(Miss.APPID)
-    if not _fits(ask.env, rule.envs):
+    if not _fits_env(ask.env, rule):
         misses.add(Miss.ENV)
     return Verdict(rule, frozenset(misses), unreadable)
 
@@ -211,6 +212,11 @@ def _judge_who(rule: Rule, person: Person) -> tuple[set[Miss], tuple[tuple[str, 
 
 def _fits(word: str, globs: tuple[str, ...]) -> bool:
     return any(fnmatchcase(word, glob) for glob in globs)
+
+
+def _fits_env(env: str, rule: Rule) -> bool:
+    fits = fits_any_case if rule.any_case else fnmatchcase
+    return any(fits(env, glob) for glob in rule.envs)
 
 
 def _covers(wider: Rule, rule: Rule) -> bool:

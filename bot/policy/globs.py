@@ -1,4 +1,4 @@
-"""Whether a glob of the policy can match any appid or any env at all. Pure.
+"""Whether a glob of the policy matches whatever the case of letters, and whether it can match anything at all. Pure.
 
 A glob is what fnmatch takes: `*`, `?`, `[abc]` and `[!abc]`. It is walked beside all words of the form at once.
 """
@@ -6,6 +6,7 @@ A glob is what fnmatch takes: `*`, `?`, `[abc]` and `[!abc]`. It is walked besid
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from string import ascii_letters, digits
 
 from bot.command import is_env
@@ -18,6 +19,22 @@ _ENV_END = digits + ascii_letters
 _ENV_MIDDLE = f"{_ENV_END}-"
 _LONGEST_ENV = 64
 _LONGEST_GLOB = 1000  # one that is longer is not looked at
+
+
+def fits_any_case(word: str, glob: str) -> bool:
+    """Tell whether `word` fits `glob` with some of its letters in the other case."""
+    if "[" not in glob:
+        return fnmatchcase(word.lower(), glob.lower())
+    return _walks_through(word, glob)  # such as [!A-Z] and [Z-a], which no change of case can spell
+
+
+@lru_cache(maxsize=1000)
+def _walks_through(word: str, glob: str) -> bool:
+    pieces = _pieces(glob)
+    at = _past_stars(pieces, {0})
+    for letter in word:
+        at = _step(pieces, at, {letter.lower(), letter.upper()})
+    return len(pieces) in at
 
 
 def can_match_appid(glob: str) -> bool:
@@ -51,7 +68,7 @@ def _pieces(glob: str) -> list[str]:
     return _PIECE.findall(re.sub(r"\*+", _STAR, glob))
 
 
-def _step(pieces: list[str], at: Iterable[int], letters: str) -> set[int]:
+def _step(pieces: list[str], at: Iterable[int], letters: Iterable[str]) -> set[int]:
     """Return where in the glob one can be after one more of `letters`, having been somewhere `at`."""
     on: set[int] = set()
     for here in at:

@@ -76,6 +76,11 @@ class Rule:
     approvers: Approvers | None = None
     self_approval: bool = False
 
+    @property
+    def any_case(self) -> bool:
+        """Whether its envs match whatever the case of letters, so that nobody gets past what holds back by another case."""
+        return self.effect is not Effect.ALLOW
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:

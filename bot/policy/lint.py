@@ -106,7 +106,7 @@ def unowned(policy: Policy) -> Iterator[Remark]:
     owned = [env for owner in policy.owners for env in owner.envs]
     for rule in policy.rules:
         globs = filter(_is_glob, dict.fromkeys(rule.envs))
-        lost = [glob for glob in globs if all(_apart(glob, env) for env in owned)]
+        lost = [glob for glob in globs if all(_apart(rule, glob, env) for env in owned)]
         if lost and rule.effect is not Effect.DENY:
             what = f"{', '.join(lost)}, which {_named(rule)} lets people share"
             why = f"no [[owner]] has {what}, and WECHAT_AUTHORIZER_APPID is not set here"
@@ -134,8 +134,9 @@ def _is_glob(env: str) -> bool:
     return bool(set(env) & set("*?[")) and can_match_env(env)
 
 
-def _apart(one: str, other: str) -> bool:
-    """Tell whether no env fits both globs, as their beginnings or their ends show."""
+def _apart(rule: Rule, glob: str, owned: str) -> bool:
+    """Tell whether no env fits both the rule's glob and an owner's, as their beginnings or their ends show."""
+    one, other = (glob.lower(), owned.lower()) if rule.any_case else (glob, owned)
     (head, tail), (its_head, its_tail) = _ends(one), _ends(other)
     heads = head.startswith(its_head) or its_head.startswith(head)
     tails = tail.endswith(its_tail) or its_tail.endswith(tail)

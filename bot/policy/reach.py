@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from bot.policy.globs import fits_any_case
 from bot.policy.kinds import ANYONE, Effect, Policy, Rule
 
 
@@ -20,7 +21,10 @@ def _always_first(earlier: Rule, rule: Rule) -> bool:
         _all_people(earlier, rule)
         and (not earlier.channels or bool(rule.channels and rule.channels <= earlier.channels))
         and _all_words(earlier.appids, rule.appids)
-        and _all_words(earlier.envs, rule.envs)
+        and all(
+            any(_covers_env(earlier, wider, rule, env) for wider in earlier.envs)
+            for env in rule.envs
+        )
     )
 
 
@@ -45,6 +49,14 @@ def _all_words(earlier: tuple[str, ...], globs: tuple[str, ...]) -> bool:
     return all(any(covers(wider, glob) for wider in earlier) for glob in globs)
 
 
+def _covers_env(earlier: Rule, wider: str, rule: Rule, env: str) -> bool:
+    if not earlier.any_case:
+        return covers(wider, env) and (not rule.any_case or wider.lower() == wider.upper())
+    return covers(wider, env) or (
+        covers(wider.lower(), env.lower()) if _is_glob(env) else fits_any_case(env, wider)
+    )
+
+
 def covers(wider: str, glob: str) -> bool:
     """Tell whether `wider` matches every word that `glob` matches; no where that is hard to say.
 
@@ -52,6 +64,10 @@ def covers(wider: str, glob: str) -> bool:
     """
     if wider in {glob, ANYONE}:
         return True
-    if set(glob) & set("*?["):
+    if _is_glob(glob):
         return not (set(wider) & set("?[") or "[" in glob) and fnmatchcase(glob, wider)
     return fnmatchcase(glob, wider)
+
+
+def _is_glob(env: str) -> bool:
+    return bool(set(env) & set("*?["))

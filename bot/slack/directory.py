@@ -144,10 +144,13 @@ def _with_groups(
 
 
 def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
-    """Return how a user of users.info belongs to the workspace; absent is_stranger does not mean internal, so the team counts too."""
+    """Return how a user of users.info belongs to the workspace; absent is_stranger does not mean internal, so the team counts too.
+
+    `is_app_user` is whoever has authorised this app, and Slackbot is no `is_bot`. Source: docs.slack.dev, "User object".
+    """
     if user.get("deleted"):
         return Standing.DEACTIVATED
-    if user.get("is_bot") or user.get("is_app_user"):
+    if user.get("is_bot") or user.get("id") == "USLACKBOT":
         return Standing.BOT
     grid = user.get("enterprise_user")
     teams = grid.get("teams") if isinstance(grid, dict) else None

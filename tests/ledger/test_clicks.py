@@ -15,6 +15,7 @@ from bot.outcome import (
     Denied,
     Expired,
     Failed,
+    Ground,
     Outcome,
     Rejected,
     Shared,
@@ -105,7 +106,8 @@ async def test_an_approval_is_recorded_with_who_when_and_what_they_said(
         ("rejected", Rejected("U2", "no")),
         ("cancelled", Cancelled("U2")),
         ("denied", Denied()),
-        ("denied", Denied(other_owner=True)),
+        ("denied", Denied(Ground.SEVERAL_RULES)),
+        ("denied", Denied(Ground.OTHER_OWNER)),
     ],
 )
 async def test_a_decision_against_it_is_its_outcome(
@@ -380,7 +382,7 @@ def reached(database: Database) -> threading.Event:
     [
         (State.WAITING, State.PLACED, None),
         (State.WAITING, State.ANSWERED, Rejected("U2", "no")),
-        (State.WAITING, State.ANSWERED, Denied(other_owner=True)),
+        (State.WAITING, State.ANSWERED, Denied(Ground.OTHER_OWNER)),
         (State.CONFIRMING, State.ENDED, Cancelled("U2")),
         (State.CONFIRMING, State.WAITING, None),
     ],

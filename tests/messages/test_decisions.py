@@ -30,6 +30,7 @@ from bot.outcome import (
     Expired,
     Failed,
     Finished,
+    Ground,
     Outcome,
     Rejected,
     Said,
@@ -71,7 +72,8 @@ UNDECIDED: dict[str, Outcome] = {
     "not confirmed": Expired("confirmation"),
     "not decided": Expired("approval"),
     "denied": Denied(),
-    "another owner": Denied(other_owner=True),
+    "several rules": Denied(Ground.SEVERAL_RULES),
+    "another owner": Denied(Ground.OTHER_OWNER),
     "shared by another": Skipped(Why.SHARED_BEFORE),
     "being shared by another": Skipped(Why.UNDER_WAY),
 }
@@ -99,6 +101,8 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
     every = {**UNDECIDED, **CALLED}
     return {
         "confirmation": confirmation(words, request, 10),
+        "confirmation of a retry": confirmation(words, request, 10, "U2APPROVER"),
+        "requester asked": say.requester_asked(words, request, 10),
         "sent to the approvers": sent_to_approvers(words, request),
         "waiting": waiting(words, request),
         "question": question(words, request, [], UNTIL, "<!subteam^S1>"),
@@ -126,9 +130,11 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "cancelled": say.cancelled(words, request),
         "approved": say.decision_taken(words, request, approved=True),
         "rejected": say.decision_taken(words, request, approved=False),
-        "allowed no more": say.allowed_no_more(words, request),
+        **{
+            f"over by policy: {ground.value}": say.over_by_policy(words, request, ground)
+            for ground in Ground
+        },
         "denied to the requester": say.denied_for_them(words, ASKED, request.receivers),
-        "owner changed": say.owner_changed(words, request),
         **{f"click: {why.value}": say.skipped(words, request, why) for why in Why},
     }
 

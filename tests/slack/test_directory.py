@@ -116,7 +116,12 @@ class Told:
             id="a guest of ours",
         ),
         pytest.param({"team_id": "T0HOME", "enterprise_user": {}}, Standing.OUTSIDER, id="no list"),
-        pytest.param({"team_id": TEAM, "is_app_user": True}, Standing.BOT, id="an app"),
+        pytest.param(
+            {"team_id": TEAM, "is_app_user": True}, Standing.MEMBER, id="authorised the app"
+        ),
+        pytest.param(
+            {"id": "USLACKBOT", "team_id": TEAM, "is_bot": False}, Standing.BOT, id="Slackbot"
+        ),
         pytest.param({}, Standing.OUTSIDER, id="without a team"),
     ],
 )
