@@ -157,7 +157,16 @@ def test_every_refusal_is_counted_by_its_reason() -> None:
         ),
         ("cancelled", {"request": "r1", "outcome": None, "detail": "3 items"}, set()),
         ("left out", {"request": "r1"}, {'requests_total{outcome="skipped"}'}),
-        ("not delivered", {"request": "r1"}, {'deliveries_total{result="not delivered"}'}),
+        (
+            "not delivered",
+            {"request": "r1", "detail": "refused"},
+            {'deliveries_total{result="refused"}'},
+        ),
+        (
+            "not delivered",
+            {"request": "r1", "detail": "too late"},
+            {'deliveries_total{result="too late"}'},
+        ),
         ("taken over", {"request": "r1"}, {"taken_over_total"}),
         ("call", {"request": "r1", "detail": "done"}, set()),
     ],

@@ -1,0 +1,143 @@
+"""Slack's Web API and its response_urls, away for a while; what Slack sends over its sockets still comes."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum
+
+from bot.playground.slack import LocalSlack, Message
+from bot.playground.world import seed
+
+HOST = "127.0.0.1"
+_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_AT_ONCE = struct.pack("ii", 1, 0)  # linger for no time: the other side gets a reset
+
+
+class How(Enum):
+    """What whoever calls Slack meets meanwhile."""
+
+    REFUSED = "refused"
+    RESET = "reset"
+    UNAVAILABLE = "503"
+    HANGING = "hanging"
+
+
+@dataclass
+class Way:
+    """One port that leads to Slack, or does not."""
+
+    away: How | None = None
+    port: int = 0
+    _to: int = 0
+    _server: asyncio.Server | None = None
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    async def begin(self, to: int) -> None:
+        """Lead to a port of this machine."""
+        self._to = to
+        await self._listen()
+
+    async def lose(self, how: How) -> None:
+        """Lead nowhere from now on; what was open is cut off, or falls silent."""
+        self.away = how
+        if how is How.REFUSED:
+            self._shut()
+        if how is not How.HANGING:
+            for writer in self._open:
+                writer.transport.abort()
+
+    async def find(self) -> None:
+        """Lead to Slack again."""
+        how, self.away = self.away, None
+        for writer in self._open:
+            writer.transport.abort()
+        if how is How.REFUSED:
+            await self._listen()
+
+    def close(self) -> None:
+        """Lead nowhere, for good."""
+        self._shut()
+        for writer in self._open:
+            writer.transport.abort()
+
+    def _shut(self) -> None:
+        if self._server:
+            self._server.close()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._pass, HOST, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await self._lead(reader, writer)
+        self._open.discard(writer)
+        writer.close()
+
+    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.away is How.RESET:
+            writer.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE
+            )
+            return
+        if self.away is How.UNAVAILABLE:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(_UNAVAILABLE)
+            await writer.drain()
+            return
+        inward, onward = await asyncio.open_connection(HOST, self._to)
+        self._open.add(onward)
+        back = asyncio.create_task(self._copy(inward, writer))
+        try:
+            await self._copy(reader, onward)
+        finally:
+            back.cancel()
+            self._open.discard(onward)
+            onward.close()
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                if self.away is None:
+                    writer.write(data)
+                    await writer.drain()
+            writer.close()
+
+
+class Behind(LocalSlack):
+    """A Slack whose Web API and response_urls are reached by a way that can be lost."""
+
+    def __init__(self, way: Way) -> None:
+        super().__init__(seed())
+        self._way = way
+
+    @property
+    def api_url(self) -> str:
+        """Return the base of the Web API, behind the way."""
+        return f"http://{HOST}:{self._way.port}/api/"
+
+    def response_url(self, user_id: str, channel_id: str, original: Message | None = None) -> str:
+        """Return a new response_url, behind the way."""
+        path = super().response_url(user_id, channel_id, original).removeprefix(self.origin)
+        return f"http://{HOST}:{self._way.port}{path}"
+
+    @property
+    def origin(self) -> str:
+        """Where Slack is without the way."""
+        return super().api_url.removesuffix("/api/")
+
+
+@asynccontextmanager
+async def slack_behind_a_way() -> AsyncIterator[tuple[Behind, Way]]:
+    """Give a Slack and the way to it."""
+    way = Way()
+    async with Behind(way) as slack:
+        await way.begin(int(slack.origin.rsplit(":", 1)[1]))
+        try:
+            yield slack, way
+        finally:
+            way.close()

@@ -1,0 +1,203 @@
+"""Slack is away in the midst of everything: once it is back, every thread says how it ended, once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from bot.playground.slack import Message
+from bot.playground.stage import APPID
+from bot.playground.wechat import LocalWeChat
+from tests.databases import PostgreSQL
+from tests.faults.bots import (
+    CHANNEL,
+    Bot,
+    all_ended,
+    assert_keeps_secrets,
+    assert_recorded_once,
+    environ,
+    request_in,
+    rows,
+)
+from tests.faults.outage import Behind, How, Way, slack_behind_a_way
+from tests.faults.table import WORKED, Fault
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+REQUESTER, APPROVER, APPROVALS = "U0REQUESTER", "U0APPROVER", "C0APPROVALS"
+THINKS = 3.0  # seconds, WeChat
+MIDST = 1.5  # seconds from the commands to the moment in which Slack goes away
+BATCH = [f"wx{number:016x}" for number in range(1, 51)]
+FINAL = ("✅", "❌", "❔", "🚫", "⌛")
+POLICY = """
+[[rule]]
+name = "four eyes"
+users = ["U0REQUESTER"]
+envs = ["four-*"]
+effect = "approve"
+approvers = { users = ["U0APPROVER"], channel = "C0APPROVALS" }
+
+[[rule]]
+name = "platform team"
+users = ["U0REQUESTER"]
+effect = "allow"
+"""
+
+
+@dataclass(frozen=True)
+class Outage:
+    """How Slack goes away, for how many seconds, and what else happens meanwhile."""
+
+    how: How
+    seconds: float
+    killed: bool = False
+    replicas: bool = False
+
+    def __str__(self) -> str:
+        more = (", killed" if self.killed else "") + (", replicas" if self.replicas else "")
+        return f"{self.how.value} for {self.seconds:g} s{more}"
+
+    @property
+    def within(self) -> float:
+        """Seconds from Slack's return until every thread says how it ended."""
+        return 60.0 if self.seconds > 60 else 30.0
+
+
+OUTAGES = (
+    *(Outage(how, seconds) for seconds in (5.0, 30.0, 120.0) for how in How),
+    *(Outage(how, 30.0, killed=True) for how in How),
+    *(Outage(how, 30.0, replicas=True) for how in (How.REFUSED, How.HANGING)),
+    *(Outage(how, 30.0, killed=True, replicas=True) for how in (How.RESET, How.UNAVAILABLE)),
+)
+FIRES = {Fault("Slack", f"the Web API and response_urls are away: {o}", WORKED): o for o in OUTAGES}
+FAULTS = tuple(FIRES)
+
+
+@dataclass
+class Scene:
+    """One workspace with its own bots, in which Slack goes away once."""
+
+    slack: Behind
+    way: Way
+    bots: list[Bot]
+    database: str
+
+    async def ask(self, env: str, *appids: str) -> None:
+        """Ask for a share, or for a batch."""
+        ack = await self.slack.command(REQUESTER, CHANNEL, f"{' '.join(appids or [APPID])} {env}")
+        assert ack.error is None
+        assert "`" in str(ack.payload), ack.payload
+
+    async def approve(self, question: Message) -> None:
+        """Send the decision; the modal was opened before."""
+        ack = await self.slack.submit(APPROVER, self.slack.views(APPROVER)[-1])
+        assert ack.error is None, question
+
+    async def goes_through(self, outage: Outage) -> None:
+        """Let requests be in every state when Slack goes away, and one begin meanwhile."""
+        await self.ask("four-eyes")
+        await self.slack.until(lambda slack: bool(slack.parents(APPROVALS)))
+        (question,) = self.slack.parents(APPROVALS)
+        await self.slack.click(APPROVER, question.ts, "approve")
+        await self.slack.until(lambda slack: bool(slack.views(APPROVER)))
+        await asyncio.gather(self.ask("batch", *BATCH), self.ask("one"), self.approve(question))
+        await asyncio.sleep(MIDST)  # WeChat thinks longer than that
+        await self.way.lose(outage.how)
+        await asyncio.gather(self.ask("meanwhile"), self.ask("four-meanwhile"))
+        await asyncio.sleep(outage.seconds / 2)
+        if outage.killed:
+            await self.bots[0].end(SIGKILL)
+        await asyncio.sleep(outage.seconds / 2)
+        await self.way.find()
+        if outage.killed:
+            await self.bots[0].start()
+        await self.slack.until(lambda _: self.is_over, outage.within)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every thread says how it ended, and the approvers have been asked what they are to decide."""
+        parents = self.slack.parents(CHANNEL)
+        ended = [m for m in parents if m.text.startswith(FINAL)]
+        asked = self.slack.parents(APPROVALS)
+        told = all(self.slack.thread(CHANNEL, m.ts) for m in ended)
+        settled = sum("approved this" in m.text and "shared" in m.text for m in asked)
+        return len(ended) == len(parents) - 1 == 4 and told and len(asked) == 2 and settled == 1
+
+    async def assert_once(self) -> None:
+        """Check that nothing stands twice, and that nothing is left."""
+        (waiting,) = [m for m in self.slack.parents(CHANNEL) if not m.text.startswith(FINAL)]
+        assert waiting.text.startswith("🕓"), waiting.text
+        for parent in self.slack.parents(CHANNEL):
+            replies = self.slack.thread(CHANNEL, parent.ts)
+            answers = [m for m in replies if m.text.startswith(FINAL)]
+            assert len(answers) == (0 if parent is waiting else 1), parent.text
+        assert len({request_in(m) for m in self.slack.parents(CHANNEL)}) == 5
+        assert self.slack.shown_to(REQUESTER) == [
+            m for m in self.slack.shown_to(REQUESTER) if m.via == "ack"
+        ]
+        await self.slack.click(REQUESTER, waiting.ts, "cancel")
+        await all_ended(self.database, 30.0)
+        assert_recorded_once(self.database, set(rows(self.database, "SELECT id FROM requests")))
+        assert self.slack.violations == []
+        for bot in self.bots:
+            assert "unforeseen" not in bot.log
+            assert_keeps_secrets(bot, self.slack)
+
+
+async def through(outage: Outage, database: str, folder: Path) -> str:
+    """Play one outage; return all that was said of it."""
+    policy = folder / "policy.toml"
+    async with (
+        AsyncExitStack() as stack,
+        slack_behind_a_way() as (slack, way),
+        LocalWeChat(latency=THINKS) as wechat,
+    ):
+        settings = environ(slack, wechat, database)
+        settings |= {"POLICY_FILE": str(policy), "SHARE_ENV_ALLOWED_USERS": ""}
+        bots = [Bot(settings, folder, f"bot-{n}") for n in range(2 if outage.replicas else 1)]
+        for bot in bots:
+            stack.push_async_callback(bot.end)
+            await bot.start()
+        scene = Scene(slack, way, bots, database)
+        await scene.goes_through(outage)
+        await scene.assert_once()
+        owed = rows(database, "SELECT request FROM events WHERE kind = 'owed'")
+        assert owed or outage.seconds < 30 or outage.how is How.HANGING  # a silence is waited out
+        return "\n".join(message.text for message in slack.messages)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def played(
+    postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
+    """Play all outages side by side, since they are made of waiting."""
+    folder = tmp_path_factory.mktemp("outages")
+
+    def play(number: int, outage: Outage) -> Coroutine[Any, Any, str]:
+        here = folder / str(number)
+        here.mkdir()
+        (here / "policy.toml").write_text(POLICY, encoding="utf-8")
+        database = postgresql.new() if outage.replicas else f"sqlite:///{here}/ledger.db"
+        return through(outage, database, here)
+
+    tasks = {
+        fault: asyncio.create_task(play(number, outage))
+        for number, (fault, outage) in enumerate(FIRES.items())
+    }
+    yield tasks
+    for task in tasks.values():
+        task.cancel()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_once_slack_is_back_every_thread_says_how_it_ended_once(
+    fault: Fault, played: dict[Fault, asyncio.Task[str]]
+) -> None:
+    assert fault.told in await played[fault]
