@@ -459,16 +459,6 @@ async def test_a_requester_takes_back_what_waits(scene: Scene) -> None:
     assert scene.wechat.calls == []
 
 
-@pytest.mark.parametrize("user", ["U0SECOND", APPROVER])
-async def test_nobody_else_takes_it_back(scene: Scene, user: str) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-        (waiting,) = scene.slack.parents(RELEASES)
-        assert f"Only <@{REQUESTER}>" in await scene.click(user, waiting, "cancel")
-    assert states(scene.database) == ["waiting"]
-
-
 # Private places, and what is gone.
 
 

@@ -2,9 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 
-from bot.ops.check import Finding, listed, ok, owned, remarked, unchecked, warning, wrong, wrong_by
+from bot.ops.check import (
+    Finding,
+    counted,
+    listed,
+    ok,
+    owned,
+    remarked,
+    unchecked,
+    warning,
+    wrong,
+    wrong_by,
+)
 from bot.ops.slack_answers import SlackAnswers
-from bot.policy import ANYONE, Approvers, Effect, Policy, Rule, Standing, Unreadable
+from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
 from bot.policy.file import Tested
 from bot.policy.lint import approval, ownerless, owners, reach, unowned
 from bot.slack.api import Answered, Refused
@@ -20,6 +31,7 @@ def check_policy(tested: Tested | None, told: SlackAnswers) -> Iterator[Finding]
     yield from _reach(policy, told)
     yield from _approvers(policy, told)
     yield from _owners(policy)
+    yield from _operators(policy, told)
 
 
 def _tests(tested: Tested) -> Iterator[Finding]:
@@ -120,3 +132,15 @@ def _owners(policy: Policy) -> Iterator[Finding]:
         yield wrong(name, f"no mini program is known to own {listed(lost)}", fix)
     elif not remarks:
         yield ok(name, owned(policy))
+
+
+def _operators(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
+    name, operators = "policy-operators", policy.operators
+    able = _who(operators.users, operators.groups, told, guests=False)
+    if operators == Operators():
+        yield ok(name, "none are named; whoever asked and whoever may approve can cancel")
+    elif able == frozenset():
+        why = "none of the operators exists and is an active full member"
+        yield wrong(name, f"{why}, so nobody can cancel for others", "Name people who are there.")
+    else:
+        yield ok(name, counted(operators))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bot.command import is_appid
 from bot.environ import Reader
-from bot.ops.check import Finding, listed, ok, owned, remarked, warning, wrong_by
+from bot.ops.check import Finding, counted, listed, ok, owned, remarked, warning, wrong_by
 from bot.ops.findings import tell
 from bot.ops.reasoning import Reasoning, Rights
-from bot.policy import Policy
+from bot.policy import Operators, Policy
 from bot.policy.file import Tested, read_question
 from bot.policy.lint import approvals, ownerless, owners, reach, unowned, untested
 from bot.policy.shapes import Asker, Question
@@ -69,6 +69,8 @@ def examine(path: str | None, tested: Tested | None, problems: Sequence[str]) ->
         ok("policy-approvers", f"rules that ask for approval: {asking}")
     ]
     yield from _owners(rules)
+    if rules.operators != Operators():
+        yield ok("policy-operators", counted(rules.operators))
 
 
 def _tests(tested: Tested) -> Iterator[Finding]:

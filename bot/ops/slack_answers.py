@@ -79,7 +79,8 @@ async def _with_bot_token(
 def people_of(policy: Policy) -> list[str]:
     """Return everybody whom the policy calls by their id, once and in order."""
     asked = (rule.approvers.users for rule in policy.rules if rule.approvers)
-    return sorted(frozenset().union(*(rule.users for rule in policy.rules), *asked) - {ANYONE})
+    named = policy.operators.users.union(*(rule.users for rule in policy.rules), *asked)
+    return sorted(named - {ANYONE})
 
 
 async def _groups(api: SlackApi) -> Mapping[str, Group] | Unreadable:

@@ -117,6 +117,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             for name, outcome in UNDECIDED.items()
         },
         "not yours": say.not_yours(words, request),
+        "not for cancel": say.not_for_cancel(words, request),
         "not for retry": say.not_for_retry(words, request),
         **{
             f"too late: {name}": say.too_late(words, request, outcome)

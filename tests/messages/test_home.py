@@ -80,6 +80,9 @@ PAGES = {
     "all there is": page(records=ALL),
     "nothing yet": page(),
     "a batch waits": page(records=Records((), [(batch(1), NOW)])),
+    "what an operator can cancel": page(
+        STRANGER, (), Records((), (), (), [line_of(0, None), line_of(2, None, None)])
+    ),
     "no rights": page(STRANGER, ()),
     "an approver without rights": page(STRANGER, (), Records((), WAITING)),
     "rights after an approval": page(rules=(APPROVAL,)),
@@ -88,7 +91,13 @@ PAGES = {
 }
 
 
-FULL = page(records=Records([line_of(2 * n, Shared()) for n in range(11)], [(request(), NOW)] * 12))
+FULL = page(
+    records=Records(
+        [line_of(2 * n, Shared()) for n in range(11)],
+        [(request(), NOW)] * 12,
+        stoppable=[line_of(2 * n, None) for n in range(12)],
+    )
+)
 
 
 @pytest.mark.parametrize("name", PAGES)

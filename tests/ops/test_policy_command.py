@@ -199,6 +199,14 @@ def test_what_does_not_look_right_is_told_and_what_cannot_be_meant_is_wrong(
     assert code == expected
 
 
+def test_operators_are_counted(run: Run) -> None:
+    code, out, _ = run(f'operators = {{ users = ["U0ANN"] }}\n{FILE + TESTS}')
+    assert (code, out.splitlines()[-1]) == (
+        0,
+        "✅ policy-operators: users: 1, groups: 0; they may cancel any request",
+    )
+
+
 def test_no_other_setting_matters(run: Run) -> None:
     bad = {"WECHAT_AUTHORIZER_APPID": "nonsense", "SLACK_BOT_TOKEN": "x", "PORT": "many"}
     assert run(FILE + TESTS, bad) == run(FILE + TESTS)
