@@ -18,7 +18,8 @@ from bot.ops.slack_answers import SlackAnswers
 from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
 from bot.policy.file import Tested
 from bot.policy.lint import approval, ownerless, owners, reach, unowned
-from bot.slack.api import Answered, Refused
+from bot.slack.api import Answered, Refused, Result
+from bot.slack.thread import is_shared_outside
 
 
 def check_policy(tested: Tested | None, told: SlackAnswers) -> Iterator[Finding]:
@@ -109,6 +110,7 @@ def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[
             f"the approvers' channel {channel} does not exist, or is private and without the bot",
             "Correct the id, or type /invite @share-env in it.",
         )
+    yield from shared_outside(channel, answer)
     shown = answer.data.get("channel") if isinstance(answer, Answered) else None
     if isinstance(shown, dict) and shown.get("is_archived"):
         yield wrong(
@@ -122,6 +124,14 @@ def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[
             f"the bot is not in the approvers' channel {channel}",
             "Type /invite @share-env in it.",
         )
+
+
+def shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:
+    """Yield that others can read along in an approvers' channel, if they can."""
+    shown = answer.data.get("channel") if isinstance(answer, Answered) else None
+    if isinstance(shown, dict) and is_shared_outside(shown):
+        found = f"the approvers' channel {channel} is shared with another organisation, or about to be, so approvers are asked directly"
+        yield wrong("policy-approvers", found, "Name a channel of your own organisation alone.")
 
 
 def _owners(policy: Policy) -> Iterator[Finding]:

@@ -112,6 +112,13 @@ async def _people(
     return {user_id: found.get(user_id, Unreadable.SLACK_DOWN) for user_id in ids}
 
 
+async def ask_channels(
+    slack: SlackSettings, policy: Policy, http: aiohttp.ClientSession
+) -> Mapping[str, Result]:
+    """Return what Slack tells of the approvers' channels alone, by id."""
+    return await _channels(_api(slack, slack.bot_token, http), policy)
+
+
 async def _channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
     ids = sorted({rule.approvers.channel for rule in policy.rules if rule.approvers})
 

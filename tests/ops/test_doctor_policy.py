@@ -81,6 +81,10 @@ async def test_where_slack_does_not_tell_no_rule_is_called_out_of_reach(
         (approve('groups = ["S0NONE"]'), "none of its approvers exists"),
         (approve('users = ["U0REQUESTER"]'), "its only approver is the only one who may ask"),
         (approve(channel="C0SECRET"), "the approvers' channel C0SECRET does not exist, or"),
+        (
+            approve(channel="C0PARTNERS"),
+            "the approvers' channel C0PARTNERS is shared with another organisation",
+        ),
         (approve(channel="C0ARCHIVED"), "the approvers' channel C0ARCHIVED is archived"),
         (approve(channel="C0LOUNGE"), "the bot is not in the approvers' channel C0LOUNGE"),
     ],
