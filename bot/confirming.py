@@ -1,4 +1,4 @@
-"""The use cases of whoever asked: confirm what they are sure of, cancel what has not begun."""
+"""The use case of whoever asked: confirm what they are sure of."""
 
 from bot.answering import Answering, Reply
 from bot.click import Click
@@ -10,14 +10,14 @@ from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.permissions import denied
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Denied, Skipped
+from bot.outcome import Denied, Skipped
 from bot.policy import Deny, NeedsApproval, Person, Policy, Unreadable
 from bot.request import State
 from bot.ruling import ground_against, in_doubt, strictest
 
 
 class Confirming:
-    """Answers the requester's clicks."""
+    """Answers the requester's click."""
 
     def __init__(self, answering: Answering) -> None:
         self._by = answering
@@ -29,7 +29,7 @@ class Confirming:
         words = self._by.submitting.words(person)
         try:
             entry = await self._by.find(click)
-            if wrong := self._not_mine(words, click, entry, State.CONFIRMING):
+            if wrong := self._not_mine(words, click, entry):
                 return wrong
             assert entry is not None  # noqa: S101  # what is missing was answered above
             if isinstance(person, Unreadable):
@@ -74,42 +74,13 @@ class Confirming:
             told = say.skipped(words, request, moved.outcome.why)
         return Reply(told, settles=True)
 
-    async def cancel(self, click: Click) -> Reply:
-        """Take back what has not begun."""
-        words = await self._by.words(click)
-        try:
-            entry = await self._by.find(click)
-            states = State.CONFIRMING, State.WAITING, State.ACCEPTED, State.PLACED
-            if wrong := self._not_mine(words, click, entry, *states):
-                return wrong
-            assert entry is not None  # noqa: S101  # what is missing was answered above
-            request = entry.request
-            if entry.state in {State.ACCEPTED, State.PLACED}:
-                if not request.is_batch:
-                    return Reply(say.too_late(words, request, entry.outcome))
-                count = await self._by.ports.ledger.batches.cancel(request, click.user_id)
-                return Reply(say.rest_cancelled(words, count))
-            confirming = entry.state is State.CONFIRMING
-            to = State.ENDED if confirming else State.ANSWERED
-            by = click.user_id
-            move = Move(to, by, "cancelled", outcome=Cancelled(by), place=click.place)
-            moved = await self._by.ports.ledger.clicks.move(entry, move)
-            if moved is None:
-                return await self._by.too_late(words, click)
-        except LedgerDownError as error:
-            return self._by.down(words, click, error)
-        self._by.go_on(moved)
-        return Reply(say.cancelled(words, request), settles=confirming)
-
-    def _not_mine(
-        self, words: Words, click: Click, entry: Entry | None, *states: State
-    ) -> Reply | None:
+    def _not_mine(self, words: Words, click: Click, entry: Entry | None) -> Reply | None:
         """Return why this is not for whoever clicked, or not any more."""
         if entry is None:
             return Reply(say.no_such_request(words))
         if entry.request.origin.user_id != click.user_id:
             return Reply(say.not_yours(words, entry.request))
-        if entry.state not in states:
-            settles = State.CONFIRMING in states and click.place is None
+        if entry.state is not State.CONFIRMING:
+            settles = click.place is None
             return Reply(say.too_late(words, entry.request, entry.outcome), settles=settles)
         return None

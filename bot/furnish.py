@@ -19,7 +19,6 @@ from bot.holding import Holding
 from bot.home import Home
 from bot.inforce import InForce
 from bot.ledger import Ledger
-from bot.messages.words import Tongues
 from bot.nature import Nature
 from bot.observers import Observers
 from bot.ports import Ports
@@ -28,6 +27,7 @@ from bot.sharing import Sharing
 from bot.slack.alone import Alone
 from bot.slack.api import SlackApi
 from bot.slack.approvals import Approvals
+from bot.slack.audience import Audience
 from bot.slack.clicks import Clicks
 from bot.slack.commands import Commands
 from bot.slack.connection import Ready
@@ -79,9 +79,11 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
     posts = Posts(api, outside.slack.told("user_id"), nature.sleep)
     places = Threads(api, posts, nature.clock, spoken, outside.slack.told("url"))
     stack.callback(places.close)
-    carrying = _carrying(outside, places, posts, spoken, changes)
     people = Directory(api, outside.slack.told("team_id"), nature.clock)
     stack.callback(people.close)
+    where = Audience(places.why_private, people).where
+    approvals = Approvals(posts, in_force, spoken, places.link, where)
+    carrying = _carrying(outside, places, approvals, changes)
     people.ahead(in_force.policy.groups)
     in_force.hear(lambda policy: people.ahead(policy.groups))
     ports = Ports(
@@ -116,7 +118,7 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
 
 
 def _carrying(
-    outside: Outside, places: Threads, posts: Posts, spoken: Tongues, changes: Changes
+    outside: Outside, places: Threads, approvals: Approvals, changes: Changes
 ) -> Carrying:
     nature, settings = outside.nature, outside.settings
     owners = WeChat(
@@ -130,7 +132,6 @@ def _carrying(
         called=outside.observers.called_wechat,
     )
     holding = Holding(outside.ledger, nature.sleep)
-    approvals = Approvals(posts, outside.in_force, spoken, places.link)
     return Carrying(
         holding,
         places,

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.ledger import LedgerDownError
+from bot.ledger import Entry, LedgerDownError
 from bot.messages import Message
 from bot.messages.home import LISTED, Records, ToDecide, home
-from bot.policy import Person, Policy, Unreadable, may_approve, rights
+from bot.policy import Person, Policy, Unreadable, is_operator, may_approve, rights
 from bot.ports import Ports
-from bot.request import Request
+from bot.request import Request, State
 from bot.ruling import approving_rule
 from bot.sharing import line_of
 from bot.submitting import Submitting
@@ -58,6 +58,7 @@ class Home:
             async with asyncio.timeout(_LEDGER_SECONDS):
                 past = await ledger.history(who, None, LISTED + 1)
                 waiting = await self._waiting(policy, person)
+                stoppable = await self._stoppable(policy, person)
                 links = await self._ports.token_states()
         except (TimeoutError, LedgerDownError) as error:
             _log.warning(
@@ -65,7 +66,8 @@ class Home:
                 extra={"reason": str(error)},
             )  # no trace
             return None
-        return Records([line_of(entry, link) for entry in past], waiting, links)
+        lines, stop = ([line_of(entry, link) for entry in some] for some in (past, stoppable))
+        return Records(lines, waiting, links, stop)
 
     async def _waiting(self, policy: Policy, person: Person | Unreadable) -> Sequence[ToDecide]:
         if isinstance(person, Unreadable) or not _approves(policy, person):
@@ -73,13 +75,34 @@ class Home:
         return [
             (entry.request, entry.until or entry.created, self._ports.link(entry.asked))
             for entry in await self._ports.ledger.clicks.waiting(person.team_id)
-            if _concerns(policy, entry.request, person)
+            if _decides(policy, entry.request, person)
         ]
+
+    async def _stoppable(self, policy: Policy, person: Person | Unreadable) -> Sequence[Entry]:
+        """Return what this person may cancel: an operator all, an approver the batches under way that they may approve."""
+        if isinstance(person, Unreadable):
+            return ()
+        operator = is_operator(policy, person)
+        if not operator and not _approves(policy, person):
+            return ()
+        return [
+            entry
+            for entry in await self._ports.ledger.clicks.stoppable(person.team_id)
+            if operator or (_begun(entry) and _decides(policy, entry.request, person))
+        ]
+
+
+def _begun(entry: Entry) -> bool:
+    return entry.state not in {State.CONFIRMING, State.WAITING}
 
 
 def _concerns(policy: Policy, request: Request, viewer: Person | Unreadable) -> bool:
     if isinstance(viewer, Unreadable) or request.origin.team_id != viewer.team_id:
         return False
+    return is_operator(policy, viewer) or _decides(policy, request, viewer)
+
+
+def _decides(policy: Policy, request: Request, viewer: Person) -> bool:
     rule = approving_rule(policy, request)
     return rule is not None and may_approve(rule, viewer, request.origin.user_id)
 

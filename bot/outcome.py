@@ -121,7 +121,7 @@ class Tally:
 class Group:
     """The items of a batch that ended in the same way; `said` is what WeChat said to the first of them."""
 
-    outcome: Failed | Unknown | Skipped
+    outcome: Failed | Unknown | Skipped | Cancelled
     appids: tuple[str, ...]
 
 
@@ -135,7 +135,8 @@ class Finished:
     @property
     def lacks_groups(self) -> bool:
         """Whether its items have more to tell, which the ledger does not keep with the batch."""
-        told = self.tally.failed + self.tally.unknown + self.tally.skipped
+        tally = self.tally
+        told = tally.failed + tally.unknown + tally.skipped + tally.cancelled
         return not self.groups and told > 0
 
 
@@ -164,19 +165,22 @@ def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
 
 def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
     """Group the appids of what was not shared by what there is to say about it, the largest first."""
-    found: dict[str, tuple[Failed | Unknown | Skipped, list[str]]] = {}
+    found: dict[str, tuple[Failed | Unknown | Skipped | Cancelled, list[str]]] = {}
     for appid, outcome in items:
         match outcome:
             case Failed(guidance) | Unknown(guidance):
                 key = f"{type(outcome).__name__} {guidance.key}"
             case Skipped(why):
                 key = why.value
+            case Cancelled(by):
+                key = f"cancelled {by}"
             case _:
                 continue
         found.setdefault(key, (outcome, []))[1].append(appid)
     groups = [Group(outcome, tuple(appids)) for outcome, appids in found.values()]
+    meant = Skipped | Cancelled
     return tuple(
-        sorted(groups, key=lambda group: (isinstance(group.outcome, Skipped), -len(group.appids)))
+        sorted(groups, key=lambda group: (isinstance(group.outcome, meant), -len(group.appids)))
     )
 
 

@@ -7,7 +7,7 @@ import socket
 import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -25,6 +25,7 @@ from bot.playground.slack import ACK_TIMEOUT, LocalSlack
 from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
+from bot.policy import Rule
 from bot.request import Origin, Request
 from bot.settings import Settings, load
 from bot.slack.api import SlackApi
@@ -213,6 +214,11 @@ async def served(handler: Handler) -> AsyncIterator[str]:
 
 def web_client(token: str, api_url: str, http: aiohttp.ClientSession) -> AsyncWebClient:
     return AsyncWebClient(token=token, base_url=api_url, session=http, retry_handlers=[])
+
+
+async def in_their_channel(rule: Rule, _: str) -> Sequence[str]:
+    """Return where a rule's approvers are asked, as if nobody else could read along there."""
+    return [rule.approvers.channel] if rule.approvers else []
 
 
 def settings_of(environ: dict[str, str]) -> Settings:

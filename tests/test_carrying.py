@@ -41,6 +41,7 @@ from tests.conftest import (
     Clock,
     Sleep,
     ended,
+    in_their_channel,
     kinds,
     ledger_down,
     request_of,
@@ -97,7 +98,8 @@ Make = Callable[..., Carrying]
 def make(api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks) -> Make:
     """Makes what carries a ledger's requests, over the stand-ins unless told otherwise."""
     policy = Policy((Rule("all", Effect.ALLOW),))
-    approvals = Approvals(Posts(api, BOT, sleep), InForce(policy), TONGUES, places.link)
+    posts = Posts(api, BOT, sleep)
+    approvals = Approvals(posts, InForce(policy), TONGUES, places.link, in_their_channel)
 
     def make(
         ledger: Ledger, lease: float = 12.0, places: Places = places, owners: Owners = owners

@@ -208,7 +208,7 @@ FLOORS = (
     {"settling"},
     {"batches", "settings", "submitting", "waiting"},
     {"answering", "carrying", "forming", "sharing"},
-    {"confirming", "deciding", "home", "retrying"},
+    {"cancelling", "confirming", "deciding", "home", "retrying"},
     {"slack", "wechat"},
     {"ops", "reloading", "token_source"},
     {"furnish"},

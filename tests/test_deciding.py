@@ -6,7 +6,7 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from bot.playground.slack import Hangs, ServerError
+from bot.playground.slack import Hangs, Message, Refuses, ServerError
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat import Code, Hang
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
@@ -125,6 +125,99 @@ async def test_where_the_approvers_cannot_be_asked_the_requester_is_told_in_the_
     assert "/invite" in reply
     assert (scene.column("outcome"), scene.column("guidance")) == ("failed", "no-approver")
     assert scene.wechat.calls == []
+
+
+# Where others read along.
+
+
+@pytest.fixture
+def shared(scene: Scene) -> Scene:
+    """Share the approvers' channel with another organisation."""
+    channel = scene.slack.channels[APPROVALS]
+    scene.slack.channels[APPROVALS] = replace(channel, ext_shared=True)
+    return scene
+
+
+def asked_directly(scene: Scene, user: str) -> list[Message]:
+    """Return the questions to one approver."""
+    direct = scene.slack.direct_message(user)
+    assert direct
+    return [each for each in scene.slack.parents(direct.id) if "ask each approver" in each.text]
+
+
+async def resting(scene: Scene) -> None:
+    await soon(lambda: scene.column("wake") is not None and scene.column("holder") is None)
+
+
+@DECISIONS
+async def test_approvers_whose_channel_others_read_are_asked_directly_and_one_decides_for_all(
+    shared: Scene, button: str
+) -> None:
+    async with shared.bot(APPROVE):
+        assert "needs an approval" in await shared.ask()
+        await resting(shared)
+        for user in (APPROVER, SECOND_APPROVER):
+            (question,) = asked_directly(shared, user)
+            assert question.text.startswith(f"🕓 <@{user}>: <@{REQUESTER}> asks to share `{ENV}`")
+        view = await shared.open(SECOND_APPROVER, button, question)
+        await shared.slack.submit(SECOND_APPROVER, view)
+        await shared.over()
+        for user in (APPROVER, SECOND_APPROVER):
+            assert asked_directly(shared, user) == []
+            direct = shared.slack.direct_message(user)
+            assert direct
+            (settled,) = shared.slack.parents(direct.id)
+            assert f"<@{SECOND_APPROVER}> {button}" in settled.text
+            assert not has_button(settled, button)
+    assert shared.slack.parents(APPROVALS) == []
+    assert shared.column("decided_by") == SECOND_APPROVER
+    assert len(shared.wechat.calls) == (button == "approve")
+
+
+async def test_who_is_asked_directly_is_reminded_there(shared: Scene) -> None:
+    async with shared.bot(APPROVE):
+        await shared.ask()
+        await resting(shared)
+        questions = [asked_directly(shared, user)[0] for user in (APPROVER, SECOND_APPROVER)]
+        shared.pass_time(3600)
+    async with shared.bot(APPROVE):
+        for at in questions:
+            await soon(lambda at=at: shared.slack.thread(at.channel, at.ts))  # type: ignore[misc]  # its default
+            (reminder,) = shared.slack.thread(at.channel, at.ts)
+            assert "still waits for a decision" in reminder.text
+
+
+async def test_who_is_no_full_member_or_asked_themselves_is_not_asked_directly(
+    shared: Scene,
+) -> None:
+    named = f'users = ["{REQUESTER}", "U0GUEST", "U0GONE", "U0ELSEWHERE", "{APPROVER}"]'
+    async with shared.bot(APPROVE.replace('groups = ["S0APPROVERS"]', named)):
+        await shared.ask()
+        await resting(shared)
+        assert len(asked_directly(shared, APPROVER)) == 1
+    assert str(shared.column("asked")).count(".") == 1
+
+
+async def test_where_nobody_can_be_asked_directly_the_requester_is_told_in_the_thread(
+    shared: Scene,
+) -> None:
+    async with shared.bot(EVERYBODY):
+        await shared.ask()
+        await shared.over()
+    assert "Nobody who could approve this can be asked" in shared.replies()[-1]
+    assert shared.slack.parents(APPROVALS) == []
+    assert shared.wechat.calls == []
+
+
+async def test_while_slack_does_not_tell_whether_others_read_the_channel_they_are_asked_directly(
+    scene: Scene,
+) -> None:
+    scene.slack.fail("conversations.info", Refuses("missing_scope"), channel=APPROVALS)
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await resting(scene)
+        assert len(asked_directly(scene, APPROVER)) == 1
+    assert scene.slack.parents(APPROVALS) == []
 
 
 # The decision.
@@ -457,16 +550,6 @@ async def test_a_requester_takes_back_what_waits(scene: Scene) -> None:
     assert scene.parent().startswith("🚫")
     assert not has_button(scene.slack.parents(RELEASES)[0], "cancel")
     assert scene.wechat.calls == []
-
-
-@pytest.mark.parametrize("user", ["U0SECOND", APPROVER])
-async def test_nobody_else_takes_it_back(scene: Scene, user: str) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-        (waiting,) = scene.slack.parents(RELEASES)
-        assert f"Only <@{REQUESTER}>" in await scene.click(user, waiting, "cancel")
-    assert states(scene.database) == ["waiting"]
 
 
 # Private places, and what is gone.

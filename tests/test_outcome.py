@@ -115,13 +115,26 @@ def test_each_item_that_was_not_shared_is_in_one_group_in_its_order(
 ) -> None:
     groups, tally = groups_of(items), tally_of([end for _, end in items])
     grouped = Counter(appid for group in groups for appid in group.appids)
-    wanted = [appid for appid, end in items if isinstance(end, Failed | Unknown | Skipped)]
-    assert grouped == Counter(wanted)
-    assert sum(grouped.values()) == tally.failed + tally.unknown + tally.skipped
+    told = Failed | Unknown | Skipped | Cancelled
+    assert grouped == Counter(appid for appid, end in items if isinstance(end, told))
+    counted = tally.failed + tally.unknown + tally.skipped + tally.cancelled
+    assert sum(grouped.values()) == counted
     order = [appid for appid, _ in items]
     for group in groups:
         assert list(group.appids) == sorted(group.appids, key=order.index)
         assert group.outcome == dict(items)[group.appids[0]]
+
+
+def said_of(outcome: Outcome) -> tuple[type, object]:
+    match outcome:
+        case Skipped(why):
+            return Skipped, why
+        case Cancelled(by):
+            return Cancelled, by
+        case Failed(guidance) | Unknown(guidance):
+            return type(outcome), guidance.key
+        case _:
+            raise AssertionError(outcome)
 
 
 @given(batches)
@@ -129,14 +142,9 @@ def test_groups_are_told_apart_by_what_is_said_about_them(
     items: list[tuple[str, Outcome | None]],
 ) -> None:
     groups = groups_of(items)
-    said = [
-        (type(group.outcome), group.outcome.why)
-        if isinstance(group.outcome, Skipped)
-        else (type(group.outcome), group.outcome.guidance.key)
-        for group in groups
-    ]
+    said = [said_of(group.outcome) for group in groups]
     assert len(set(said)) == len(said)
-    ranks = [(isinstance(g.outcome, Skipped), -len(g.appids)) for g in groups]
+    ranks = [(isinstance(g.outcome, Skipped | Cancelled), -len(g.appids)) for g in groups]
     assert ranks == sorted(ranks)
 
 

@@ -20,6 +20,7 @@ from bot.policy import (
     NeedsConfirmation,
     NoRule,
     NotEntitled,
+    Operators,
     Owner,
     Person,
     Policy,
@@ -30,6 +31,7 @@ from bot.policy import (
     decide,
     deciding_rule,
     explain,
+    is_operator,
     may_approve,
     may_see,
     nearest,
@@ -444,6 +446,28 @@ def test_a_policy_knows_every_group_that_a_rule_names() -> None:
 def test_a_policy_knows_the_groups_of_its_approvers_too() -> None:
     asking = replace(OPS_MUST_ASK, approvers=Approvers(users(BOB), users(QA, "S0X"), THERE, HOUR))
     assert Policy((ANN_MAY, asking)).groups == users(OPS, QA, "S0X")
+
+
+def test_a_policy_knows_the_groups_of_its_operators_too() -> None:
+    assert Policy((OPS_MAY,), operators=Operators(users(BOB), users(QA))).groups == users(OPS, QA)
+
+
+@pytest.mark.parametrize("standing", Standing)
+@pytest.mark.parametrize(
+    ("operators", "person"),
+    [
+        (Operators(users(ANN)), JUST_ANN),
+        (Operators(groups=users(OPS, QA)), OPS_ANN),
+        (Operators(users(BOB), users(OPS)), OPS_ANN),
+    ],
+)
+def test_operators_are_named_or_in_a_group_and_full_members(
+    operators: Operators, person: Person, standing: Standing
+) -> None:
+    policy = Policy((), operators=operators)
+    assert is_operator(policy, replace(person, standing=standing)) is (standing is Standing.MEMBER)
+    assert not is_operator(Policy((OPS_MAY, ANN_MAY)), person)
+    assert not is_operator(policy, Person("T1", "U0EVE", unreadable={OPS: PLAN}))
 
 
 def test_a_rule_is_found_by_its_name() -> None:

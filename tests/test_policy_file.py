@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.policy import Approvers, Effect, Owner, Policy, Rule
-from bot.policy.file import read_policy, simple_policy
+from bot.policy import Approvers, Effect, Operators, Owner, Policy, Rule
+from bot.policy.file import read_and_test, read_policy, simple_policy
 
 A = "wx5fe6bb43205e9e70"
 OWNER = "wx0123456789abcdef"
@@ -470,3 +470,34 @@ def test_the_policy_of_the_settings_is_one_rule() -> None:
     people, groups, where = frozenset({"U1X"}), frozenset({"S1X"}), frozenset({"C1X"})
     rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, people, groups, where)
     assert simple_policy(people, groups, where, A) == Policy((rule,), (), A)
+
+
+def test_operators_stand_above_the_tables() -> None:
+    named = policy(f'operators = {{ users = ["U0ANN"], groups = ["S0OPS"] }}\n{RULE}').operators
+    assert named == Operators(frozenset({"U0ANN"}), frozenset({"S0OPS"}))
+    assert policy(f'operators = {{ groups = ["S0OPS"] }}\n{RULE}').operators.users == frozenset()
+    assert policy(RULE).operators == Operators()
+
+
+@pytest.mark.parametrize(
+    ("operators", "told"),
+    [
+        (
+            '{ users = ["U0ANN", "*"] }',
+            "operators, users, 2: “*” is not a user id. Copy it from the person's Slack profile: U….",
+        ),
+        ("{ user = [] }", "operators, user: there is no such key. Did you mean users?"),
+        ("{ groups = 1 }", "operators, groups: it must be a list. Put it in square brackets: […]."),
+        ("[]", "operators: it must be a table. Write it as in the README's example."),
+    ],
+)
+def test_mistakes_among_the_operators_are_told(operators: str, told: str) -> None:
+    assert read_policy(f"operators = {operators}\n{RULE}", None) == [told]
+
+
+def test_an_operator_who_is_named_twice_is_told() -> None:
+    read = read_and_test(f'operators = {{ users = ["U0ANN", "U0ANN"] }}\n{RULE}', None)
+    assert not isinstance(read, list)
+    assert [str(told) for told in read.twice] == [
+        "operators, users: “U0ANN” stands there more than once. Once is enough."
+    ]

@@ -21,7 +21,7 @@ from bot.policy_settings import read_rules
 from tests.checking import checks
 
 A = "wx5fe6bb43205e9e70"
-PLACES = ("contact", "owner", "rule", "test")
+PLACES = ("contact", "operators", "owner", "rule", "test")
 LONGEST = 600  # characters of a sentence
 
 Table = dict[str, object]
@@ -63,7 +63,18 @@ WORDS = st.sampled_from(
 ) | st.text(st.characters(codec="utf-8"), max_size=5)
 KEYS = st.sampled_from(
     (
-        *("rule", "owner", "test", "contact", "name", "users", "groups", "channels", "appids"),
+        *(
+            "rule",
+            "owner",
+            "test",
+            "contact",
+            "operators",
+            "name",
+            "users",
+            "groups",
+            "channels",
+            "appids",
+        ),
         *("envs", "effect", "confirm", "guests", "approvers", "channel", "expires", "user"),
         *("guest", "appid", "env", "expect"),
     )
@@ -113,6 +124,7 @@ LIKELY_FILES = st.fixed_dictionaries(
 )
 GOOD: Table = {
     "contact": "Ann",
+    "operators": {"users": ["U012ABCDEF"], "groups": ["S012ABCDEF"]},
     "owner": [{"appid": A, "envs": ["prod-*"]}],
     "rule": [
         {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.ledger.entries import Entry, columns_of_outcome, entry_of, facts_of
@@ -59,6 +59,16 @@ class Clicks:
         """Return what waits for an approval in a workspace, oldest first."""
         asked = _r.team == team_id, _r.state == State.WAITING.value, _r.asked.is_not(None)
         oldest = select(requests).where(*asked).order_by(_r.created)
+        return await self._read(oldest.limit(_MOST_WAITING))
+
+    async def stoppable(self, team_id: str) -> list[Entry]:
+        """Return what can be cancelled in a workspace, oldest first: what waits for people, and batches under way."""
+        asked = and_(_r.state == State.WAITING.value, _r.asked.is_not(None))
+        begun = and_(
+            _r.state.in_([State.ACCEPTED.value, State.PLACED.value]), _r.appids.is_not(None)
+        )
+        open_ = _r.team == team_id, or_(_r.state == State.CONFIRMING.value, asked, begun)
+        oldest = select(requests).where(*open_).order_by(_r.created)
         return await self._read(oldest.limit(_MOST_WAITING))
 
     async def move(self, entry: Entry, move: Move) -> Entry | None:

@@ -56,6 +56,17 @@ def _appids(words: Words, request: Request) -> str:
     return appids(request, words("All of them are listed in the thread below."))
 
 
+def asked_directly(words: Words) -> Message:
+    """Say why somebody is asked alone, below the question."""
+    return message(
+        small(
+            words(
+                "I ask each approver directly, since your channel may be read by another organisation. The first decision counts for all."
+            )
+        )
+    )
+
+
 def limits(words: Words, request: Request, until: float) -> Part:
     """Return what a decision cannot undo, and when it comes too late."""
     return small(

@@ -10,7 +10,7 @@ from bot.messages.appids import appids
 from bot.messages.asked import name, reason, receivers
 from bot.messages.blocks import Button, Message, buttons, code, escape, message, small, steps, when
 from bot.messages.words import Words
-from bot.outcome import Failed, Finished, Group, Skipped, Tally, Unknown, Why
+from bot.outcome import Cancelled, Failed, Finished, Group, Skipped, Tally, Unknown, Why
 from bot.request import Request
 
 _BAR = 20  # characters
@@ -106,6 +106,8 @@ def _group(words: Words, group: Group) -> str:
             title, advice = f"❔ *{words(guidance.title)}*", _advice(words, guidance)
         case Skipped(why):
             title, advice = _left_out(words, why)
+        case Cancelled(by):
+            title, advice = _cancelled(words, by), ""
         case _:
             assert_never(group.outcome)
     listed = _some(words, group.appids)
@@ -121,6 +123,10 @@ def _left_out(words: Words, why: Why) -> tuple[str, str]:
             return words("*Being shared by another request, so left out*"), ""
         case _:
             assert_never(why)
+
+
+def _cancelled(words: Words, by: str) -> str:
+    return words("🚫 *Cancelled* by <@{by}>", by=by) if by else words("🚫 *Cancelled*")
 
 
 def _advice(words: Words, guidance: Guidance) -> str:

@@ -54,6 +54,16 @@ def not_an_approver(words: Words, *, own: bool) -> Message:
     )
 
 
+def not_for_cancel(words: Words, request: Request) -> Message:
+    """Say who can cancel."""
+    return message(
+        words(
+            "Only <@{user}>, who asked for it, an approver or an operator can cancel it. Nothing was done.",
+            user=request.origin.user_id,
+        )
+    )
+
+
 def not_for_retry(words: Words, request: Request) -> Message:
     """Say who can try again."""
     return message(

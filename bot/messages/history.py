@@ -104,7 +104,7 @@ def history(words: Words, lines: Sequence[Line], about: str | None, most: int = 
     """List past requests, the newest first; `about` is the env or appid that was asked for."""
     if not lines:
         return message(_none(words, about))
-    shown = _as_many_as_fit([_line(words, line) for line in lines[:most]])
+    shown = _as_many_as_fit([in_a_line(words, line) for line in lines[:most]])
     title = (
         words("*Requests about {about}, the newest first*", about=code(about))
         if about
@@ -154,7 +154,8 @@ def _as_many_as_fit(lines: list[str]) -> list[str]:
     return [line for line, end in zip(lines, ends, strict=True) if end <= _LIST_ROOM]
 
 
-def _line(words: Words, line: Line) -> str:
+def in_a_line(words: Words, line: Line) -> str:
+    """Return when and by whom what was asked for, how it stands, and where its thread is."""
     request, link = line.request, line.link
     asked = words(
         "{env} with {receivers}", env=code(request.env), receivers=receivers(words, request)

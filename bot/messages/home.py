@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot.click import Act
 from bot.link import Link, LinkState
 from bot.messages.appids import appids
 from bot.messages.approvals import choice, details, limits
 from bot.messages.asked import asks
-from bot.messages.blocks import Block, Message, code, message, shortened, small
+from bot.messages.blocks import Block, Button, Message, buttons, code, message, shortened, small
 from bot.messages.chain import is_well
-from bot.messages.history import Line, history, no_history
+from bot.messages.history import Line, history, in_a_line, no_history
 from bot.messages.lists import listed
 from bot.messages.people import may_share
 from bot.messages.rules import UNREADABLE
@@ -33,11 +34,15 @@ ToDecide = tuple[Request, float, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What the ledger says: requests, what waits for this person, and the tokens."""
+    """What the ledger says: requests, what waits for this person, and the tokens.
+
+    `stoppable` is what they may cancel of what others asked for.
+    """
 
     lines: Sequence[Line]
     waiting: Sequence[ToDecide]
     links: Sequence[LinkState] = ()
+    stoppable: Sequence[Line] = ()
 
 
 def home(  # noqa: PLR0913, PLR0917 - all that is known for one person
@@ -56,7 +61,8 @@ def home(  # noqa: PLR0913, PLR0917 - all that is known for one person
         page += message(_how(words))
     if records is None:
         return page + no_history(words)
-    return page + _waiting(words, records.waiting) + history(words, records.lines, None, LISTED)
+    page += _waiting(words, records.waiting) + _stoppable(words, records.stoppable)
+    return page + history(words, records.lines, None, LISTED)
 
 
 def view(page: Message) -> Block:
@@ -79,8 +85,23 @@ def _waiting(words: Words, waiting: Sequence[ToDecide]) -> Message:
     page = message(words("*Waiting for your decision*"))
     for request, until, link in waiting[:LISTED]:
         page += _undecided(words, request, until, link)
-    more = len(waiting) - LISTED
-    return page + message(small(words("and {count} more", count=more)) if more > 0 else None)
+    return page + _more(words, waiting)
+
+
+def _stoppable(words: Words, lines: Sequence[Line]) -> Message:
+    """List what this person may cancel, with a button each; nothing if there is nothing."""
+    if not lines:
+        return message()
+    page = message(words("*What you can cancel*"))
+    for line in lines[:LISTED]:
+        cancel = Button(words("Cancel"), Act.CANCEL, line.request.id)
+        page += message(in_a_line(words, line), buttons(cancel))
+    return page + _more(words, lines)
+
+
+def _more(words: Words, listed: Sequence[object]) -> Message:
+    more = len(listed) - LISTED
+    return message(small(words("and {count} more", count=more)) if more > 0 else None)
 
 
 def _undecided(words: Words, request: Request, until: float, link: str | None) -> Message:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.policy import Policy
+from bot.policy import Operators, Policy
 from bot.policy.lint import Remark
 from bot.problem import Problem
 
 CHECKS = (
     *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
     *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
+    "policy-operators",
     *("ledger", "ledger-write", "disk", "callback", "ticket", "platform-token", "owner-token"),
     *("encryption", "wechat", "listener", "clock", "proxies"),
 )
@@ -67,6 +68,11 @@ def owned(policy: Policy) -> str:
     """Return who owns the envs of a policy in which none is without."""
     known = listed(list(policy.all_owners))
     return f"{known}; every env that rules name has an owner" if known else "no rule needs one"
+
+
+def counted(operators: Operators) -> str:
+    """Return how many are named to cancel for others."""
+    return f"users: {len(operators.users)}, groups: {len(operators.groups)}; they may cancel any request"
 
 
 def listed(words: list[str], most: int = 10) -> str:

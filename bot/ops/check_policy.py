@@ -2,12 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 
-from bot.ops.check import Finding, listed, ok, owned, remarked, unchecked, warning, wrong, wrong_by
+from bot.ops.check import (
+    Finding,
+    counted,
+    listed,
+    ok,
+    owned,
+    remarked,
+    unchecked,
+    warning,
+    wrong,
+    wrong_by,
+)
 from bot.ops.slack_answers import SlackAnswers
-from bot.policy import ANYONE, Approvers, Effect, Policy, Rule, Standing, Unreadable
+from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
 from bot.policy.file import Tested
 from bot.policy.lint import approval, ownerless, owners, reach, unowned
-from bot.slack.api import Answered, Refused
+from bot.slack.api import Answered, Refused, Result
+from bot.slack.thread import is_shared_outside
 
 
 def check_policy(tested: Tested | None, told: SlackAnswers) -> Iterator[Finding]:
@@ -20,6 +32,7 @@ def check_policy(tested: Tested | None, told: SlackAnswers) -> Iterator[Finding]
     yield from _reach(policy, told)
     yield from _approvers(policy, told)
     yield from _owners(policy)
+    yield from _operators(policy, told)
 
 
 def _tests(tested: Tested) -> Iterator[Finding]:
@@ -97,6 +110,7 @@ def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[
             f"the approvers' channel {channel} does not exist, or is private and without the bot",
             "Correct the id, or type /invite @share-env in it.",
         )
+    yield from shared_outside(channel, answer)
     shown = answer.data.get("channel") if isinstance(answer, Answered) else None
     if isinstance(shown, dict) and shown.get("is_archived"):
         yield wrong(
@@ -112,6 +126,14 @@ def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[
         )
 
 
+def shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:
+    """Yield that others can read along in an approvers' channel, if they can."""
+    shown = answer.data.get("channel") if isinstance(answer, Answered) else None
+    if isinstance(shown, dict) and is_shared_outside(shown):
+        found = f"the approvers' channel {channel} is shared with another organisation, or about to be, so approvers are asked directly"
+        yield wrong("policy-approvers", found, "Name a channel of your own organisation alone.")
+
+
 def _owners(policy: Policy) -> Iterator[Finding]:
     name, remarks, lost = "policy-owners", [*owners(policy), *unowned(policy)], ownerless(policy)
     yield from map(remarked, remarks)
@@ -120,3 +142,15 @@ def _owners(policy: Policy) -> Iterator[Finding]:
         yield wrong(name, f"no mini program is known to own {listed(lost)}", fix)
     elif not remarks:
         yield ok(name, owned(policy))
+
+
+def _operators(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
+    name, operators = "policy-operators", policy.operators
+    able = _who(operators.users, operators.groups, told, guests=False)
+    if operators == Operators():
+        yield ok(name, "none are named; whoever asked and whoever may approve can cancel")
+    elif able == frozenset():
+        why = "none of the operators exists and is an active full member"
+        yield wrong(name, f"{why}, so nobody can cancel for others", "Name people who are there.")
+    else:
+        yield ok(name, counted(operators))

@@ -1,21 +1,24 @@
 """`share-env-bot policy`: look at the policy alone, with no tokens and nothing else set up, or ask it one question."""
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from bot.command import is_appid
 from bot.environ import Reader
-from bot.ops.check import Finding, listed, ok, owned, remarked, warning, wrong_by
+from bot.ops.check import Finding, counted, listed, ok, owned, remarked, warning, wrong_by
 from bot.ops.findings import tell
 from bot.ops.reasoning import Reasoning, Rights
-from bot.policy import Policy
+from bot.policy import Operators, Policy
 from bot.policy.file import Tested, read_question
 from bot.policy.lint import approvals, ownerless, owners, reach, unowned, untested
 from bot.policy.shapes import Asker, Question
 from bot.policy_settings import file_of, read_rules
+from bot.slack_settings import read_slack
 
 _FINE, _WRONG, _UNUSABLE = 0, 1, 2
 _LISTS = "SHARE_ENV_ALLOWED_"
@@ -39,7 +42,8 @@ def policy(
     tested = read_rules(read, path, owner if is_appid(owner) else None)
     if tested is None and (path is None or not _is_there(path)):
         return _complain(read.problems)
-    findings = [*examine(str(path) if path else None, tested, read.problems)]
+    told = _channels(environ, tested.policy) if tested and question is None else None
+    findings = [*examine(str(path) if path else None, tested, read.problems, told)]
     if question is None:
         return _FINE if tell(findings, as_json=as_json) else _WRONG
     if tested is None:
@@ -47,8 +51,16 @@ def policy(
     return _answer(tested.policy, question, findings, as_json=as_json)
 
 
-def examine(path: str | None, tested: Tested | None, problems: Sequence[str]) -> Iterator[Finding]:
-    """Yield what is wrong with the policy and what does not look right, else that all is well; `path` is its file."""
+def examine(
+    path: str | None,
+    tested: Tested | None,
+    problems: Sequence[str],
+    channels: Mapping[str, Sequence[Finding]] | None = None,
+) -> Iterator[Finding]:
+    """Yield what is wrong with the policy and what does not look right, else that all is well; `path` is its file.
+
+    `channels` has what is found in the approvers' channels, as far as Slack told.
+    """
     for problem in problems:
         yield wrong_by("policy-file", problem)
     if tested is None:
@@ -64,11 +76,10 @@ def examine(path: str | None, tested: Tested | None, problems: Sequence[str]) ->
         yield from _tests(tested)
     rules = tested.policy
     yield from [*map(remarked, reach(rules))] or [ok("policy-reach", "each rule can be reached")]
-    asking = sum(rule.approvers is not None for rule in rules.rules)
-    yield from [*map(remarked, approvals(rules))] or [
-        ok("policy-approvers", f"rules that ask for approval: {asking}")
-    ]
+    yield from _approvers(rules, channels or {})
     yield from _owners(rules)
+    if rules.operators != Operators():
+        yield ok("policy-operators", counted(rules.operators))
 
 
 def _tests(tested: Tested) -> Iterator[Finding]:
@@ -79,6 +90,28 @@ def _tests(tested: Tested) -> Iterator[Finding]:
     if silent := untested(tested.policy, tested.results):
         names = listed([f"“{rule.name}”" for rule in silent])
         yield warning(name, f"no test reaches {names}", "Add a [[test]] for each.")
+
+
+def _approvers(rules: Policy, channels: Mapping[str, Sequence[Finding]]) -> Iterator[Finding]:
+    found = [*map(remarked, approvals(rules)), *chain.from_iterable(channels.values())]
+    yield from found
+    named = [rule.approvers.channel for rule in rules.rules if rule.approvers]
+    if not found:
+        unknown = listed(sorted({channel for channel in named if channel not in channels}))
+        beyond = f"; whether {unknown} is shared with another organisation, only Slack can tell"
+        told = f"rules that ask for approval: {len(named)}"
+        yield ok("policy-approvers", f"{told}{beyond if unknown else ''}")
+
+
+def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequence[Finding]]:
+    """Return what is found in the approvers' channels; nothing about those that Slack does not tell of here."""
+    slack = read_slack(Reader(environ))
+    asking = any(rule.approvers for rule in rules.rules)
+    if not asking or slack is None or not slack.bot_token.startswith(("xoxb-", "xoxe.xoxb-")):
+        return {}
+    from bot.ops.shared_channels import look  # noqa: PLC0415  # the rest needs nothing of Slack's
+
+    return asyncio.run(look(slack, rules))
 
 
 def _owners(rules: Policy) -> Iterator[Finding]:

@@ -79,7 +79,8 @@ async def _with_bot_token(
 def people_of(policy: Policy) -> list[str]:
     """Return everybody whom the policy calls by their id, once and in order."""
     asked = (rule.approvers.users for rule in policy.rules if rule.approvers)
-    return sorted(frozenset().union(*(rule.users for rule in policy.rules), *asked) - {ANYONE})
+    named = policy.operators.users.union(*(rule.users for rule in policy.rules), *asked)
+    return sorted(named - {ANYONE})
 
 
 async def _groups(api: SlackApi) -> Mapping[str, Group] | Unreadable:
@@ -109,6 +110,13 @@ async def _people(
 
     found = await each(ids, one, _AT_ONCE)
     return {user_id: found.get(user_id, Unreadable.SLACK_DOWN) for user_id in ids}
+
+
+async def ask_channels(
+    slack: SlackSettings, policy: Policy, http: aiohttp.ClientSession
+) -> Mapping[str, Result]:
+    """Return what Slack tells of the approvers' channels alone, by id."""
+    return await _channels(_api(slack, slack.bot_token, http), policy)
 
 
 async def _channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:

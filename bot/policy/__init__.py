@@ -23,6 +23,7 @@ from bot.policy.kinds import (
     NeedsConfirmation,
     NoRule,
     NotEntitled,
+    Operators,
     Owner,
     Person,
     PersonUnreadable,
@@ -49,6 +50,7 @@ __all__ = [
     "NeedsConfirmation",
     "NoRule",
     "NotEntitled",
+    "Operators",
     "Owner",
     "Person",
     "PersonUnreadable",
@@ -60,6 +62,7 @@ __all__ = [
     "decide",
     "deciding_rule",
     "explain",
+    "is_operator",
     "may_approve",
     "may_see",
     "may_share_env",
@@ -179,6 +182,13 @@ def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
         return False
     named = approver.user_id in rule.approvers.users or ANYONE in rule.approvers.users
     return named or bool(approver.groups & rule.approvers.groups)
+
+
+def is_operator(policy: Policy, person: Person) -> bool:
+    """Tell whether `person` may cancel what anybody asked for."""
+    operators = policy.operators
+    named = person.user_id in operators.users or bool(person.groups & operators.groups)
+    return named and person.standing is Standing.MEMBER
 
 
 def owner_of(policy: Policy, env: str) -> str | None:

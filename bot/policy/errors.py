@@ -23,7 +23,8 @@ _PLAIN: Mapping[str, tuple[str, ...]] = {
 def sentence(detail: ErrorDetails, keys: Callable[[Sequence[int | str]], list[str]]) -> Problem:
     """Return one error of pydantic as a sentence; `keys` tells which keys are known at a location."""
     path = [str(part + 1) if isinstance(part, int) else shown(part) for part in detail["loc"]]
-    place = ", ".join([" ".join(path[:2]), *path[2:]])
+    counted = len(path) > 1 and isinstance(detail["loc"][1], int)  # one of several tables
+    place = ", ".join([" ".join(path[:2]), *path[2:]] if counted else path)
     return what(detail, keys).at(place)
 
 

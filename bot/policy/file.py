@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from bot.policy import Approvers, Effect, Owner, Policy, Rule
+from bot.policy import Approvers, Effect, Operators, Owner, Policy, Rule
 from bot.policy.errors import quoted, sentence, shown, what
 from bot.policy.shapes import (
     ApproversEntry,
     Asker,
     Entry,
     File,
+    OperatorsEntry,
     OwnerEntry,
     Question,
     RuleEntry,
@@ -68,6 +69,7 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
         tuple(Owner(entry.appid, tuple(entry.envs)) for entry in file.owner),
         default_owner,
         file.contact,
+        Operators(frozenset(file.operators.users), frozenset(file.operators.groups)),
     )
     trials = (
         Trial(number, entry.ask(), Effect(entry.expect))
@@ -131,7 +133,12 @@ def _approvers(entry: ApproversEntry) -> Approvers:
 
 def _keys(loc: Sequence[int | str]) -> list[str]:
     """Return the keys that the table at `loc` (a pydantic location) may have."""
-    tables: dict[str, type[Entry]] = {"owner": OwnerEntry, "rule": RuleEntry, "test": TrialEntry}
+    tables: dict[str, type[Entry]] = {
+        "operators": OperatorsEntry,
+        "owner": OwnerEntry,
+        "rule": RuleEntry,
+        "test": TrialEntry,
+    }
     model = tables.get(str(loc[0]), File) if len(loc) > 1 else File
     return list((ApproversEntry if "approvers" in loc[:-1] else model).model_fields)
 
@@ -183,6 +190,8 @@ def _twice(file: File) -> Iterator[Problem]:
 
 
 def _lists(file: File) -> Iterator[tuple[str, list[str]]]:
+    yield "operators, users", file.operators.users
+    yield "operators, groups", file.operators.groups
     for number, owner in enumerate(file.owner, 1):
         yield f"owner {number}, envs", owner.envs
     for number, rule in enumerate(file.rule, 1):

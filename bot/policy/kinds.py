@@ -91,19 +91,28 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Operators:
+    """Who may cancel any request, and nothing else."""
+
+    users: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules and owners in order, and whom people should ask for more rights."""
+    """The rules and owners in order, whom people should ask for more rights, and who may cancel."""
 
     rules: tuple[Rule, ...]
     owners: tuple[Owner, ...] = ()
     default_owner: str | None = None
     contact: str = "the people who run this bot"
+    operators: Operators = Operators()
 
     @property
     def groups(self) -> frozenset[str]:
-        """Every user group that a rule names, also for its approvers."""
+        """Every user group that is named: by a rule, for its approvers, among the operators."""
         asked = (rule.approvers.groups for rule in self.rules if rule.approvers)
-        return frozenset().union(*(rule.groups for rule in self.rules), *asked)
+        return self.operators.groups.union(*(rule.groups for rule in self.rules), *asked)
 
     def rule(self, name: str) -> Rule | None:
         """Return the rule of this name."""

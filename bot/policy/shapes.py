@@ -88,6 +88,13 @@ class ApproversEntry(Entry):
     expires: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=24)
 
 
+class OperatorsEntry(Entry):
+    """The operators: people by their names, never everyone."""
+
+    users: list[UserId] = []
+    groups: list[GroupId] = []
+
+
 class RuleEntry(Entry):
     """A `[[rule]]`."""
 
@@ -146,6 +153,7 @@ class File(Entry):
     """The whole file."""
 
     contact: Annotated[str, Field(min_length=1, max_length=200)] = "the people who run this bot"
+    operators: OperatorsEntry = OperatorsEntry()
     owner: list[OwnerEntry] = []
     rule: Annotated[list[RuleEntry], Field(min_length=1)]
     test: list[TrialEntry] = []

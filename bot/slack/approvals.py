@@ -1,15 +1,16 @@
-"""The question to the approvers: asked in their channel, reminded of once, edited in place when it is decided."""
+"""The question to the approvers: asked in their channel or directly, reminded of once, edited in place when it is decided."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakValueDictionary
 
 from bot.inforce import InForce
 from bot.ledger import Entry
 from bot.messages import Message
 from bot.messages.answers import replacing
-from bot.messages.approvals import decided, question, reminder
+from bot.messages.approvals import asked_directly, decided, question, reminder
+from bot.messages.blocks import message
 from bot.messages.words import Tongues
 from bot.policy import ANYONE, Rule
 from bot.request import Request
@@ -17,7 +18,7 @@ from bot.ruling import approving_rule
 from bot.slack.api import Doubtful, Refused
 from bot.slack.appids import list_appids
 from bot.slack.posts import Posted, Posts
-from bot.slack.refs import question_ref, read_question
+from bot.slack.refs import question_ref, read_questions
 
 _NAMED = 5
 
@@ -25,7 +26,11 @@ _log = logging.getLogger(__name__)
 
 
 class Approvals:
-    """Talks to the approvers of a request's rule; `link` gives the address of an earlier request's thread."""
+    """Talks to the approvers of a request's rule.
+
+    `link` gives the address of an earlier request's thread, and `where` the conversations in which a rule's approvers
+    are asked about a request of this requester's.
+    """
 
     def __init__(
         self,
@@ -33,11 +38,13 @@ class Approvals:
         in_force: InForce,
         tongues: Tongues,
         link: Callable[[str | None], str | None],
+        where: Callable[[Rule, str], Awaitable[Sequence[str]]],
     ) -> None:
         self._posts = posts
         self._in_force = in_force
         self._tongues = tongues
         self._link = link
+        self._where = where
         self._editing = WeakValueDictionary[str, asyncio.Lock]()
 
     async def ask(
@@ -53,31 +60,37 @@ class Approvals:
         if rule is None or rule.approvers is None:
             return None
         before = [(e.request, e.ended or e.created, self._link(e.place)) for e in past]
-        asked = question(self._tongues.channel, request, before, until, _who(rule, request))
-        where, mark = rule.approvers.channel, f"{request.id}-question"
-        posted = await self._post(where, asked, mark, look_since=look_since)
-        if isinstance(posted, Posted):
-            words = self._tongues.channel
-            await list_appids(self._posts, words, request, posted, look_since=look_since)
-            return question_ref(posted)
+        words, stand = self._tongues.channel, list[Posted]()
+        for conversation in await self._where(rule, request.origin.user_id):
+            direct = conversation != rule.approvers.channel
+            who = f"<@{conversation}>" if direct else _who(rule, request)
+            asked = question(words, request, before, until, who)
+            asked += asked_directly(words) if direct else message()
+            mark = f"{request.id}-question"
+            posted = await self._post(conversation, asked, mark, look_since=look_since)
+            if isinstance(posted, Posted):
+                await list_appids(self._posts, words, request, posted, look_since=look_since)
+                stand.append(posted)
+        if stand:
+            return question_ref(*stand)
         _log.error("the approvers cannot be asked", extra={"request": request.id})
         return None
 
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers, below the question, unless somebody did who has died."""
-        asked = read_question(ref)
         rule = approving_rule(self._in_force.policy, request)
         reminded = reminder(self._tongues.channel, request, until, _who(rule, request))
         mark = f"{request.id}-reminder"
-        await self._post(asked.channel, reminded, mark, asked.ts, look_since=float(asked.ts))
+        for asked in read_questions(ref):
+            await self._post(asked.channel, reminded, mark, asked.ts, look_since=float(asked.ts))
 
     async def settle(self, entry: Entry) -> None:
         """Replace the question by who decided, when, and how it ended; one edit after the other, so that the last stays."""
-        asked = read_question(entry.asked or "")
         at = entry.decided or entry.at or entry.created
         shown = decided(self._tongues.channel, entry.request, entry.outcome, at)
-        async with self._editing.setdefault(asked.ts, asyncio.Lock()):
-            await self._posts.edit(asked, shown)
+        for asked in read_questions(entry.asked or ""):
+            async with self._editing.setdefault(asked.ts, asyncio.Lock()):
+                await self._posts.edit(asked, shown)
 
     async def _post(
         self,

@@ -9,6 +9,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.about import about
 from bot.answering import Answering, Reply
+from bot.cancelling import Cancelling
 from bot.click import Act, Click, read_value
 from bot.confirming import Confirming
 from bot.deciding import Deciding
@@ -40,6 +41,7 @@ class Clicks:
         self._start = answering.ports.start
         self._once = Once[None]()
         self._confirming = Confirming(answering)
+        self._cancelling = Cancelling(answering)
         self._deciding = Deciding(answering)
         self._retrying = Retrying(answering)
 
@@ -47,7 +49,7 @@ class Clicks:
         """Add the listeners for every button, and for the modals of a decision."""
         for act, answer in (
             (Act.CONFIRM, self._confirming.confirm),
-            (Act.CANCEL, self._confirming.cancel),
+            (Act.CANCEL, self._cancelling.cancel),
             (Act.RETRY, self._retrying.retry),
             (Act.AGAIN, self._retrying.again),
         ):

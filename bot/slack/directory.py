@@ -77,12 +77,32 @@ class Directory:
         except TimeoutError:
             return True
 
-    async def _has_approver(self, rule: Rule, approvers: Approvers, requester_id: str) -> bool:
+    async def approvers(self, rule: Rule, requester_id: str, most: int) -> list[str]:
+        """Return up to `most` who may decide about a request of this requester's; in doubt, also whom Slack does not tell about."""
+        able = list[str]()
+        named = (await self._named(rule, rule.approvers, requester_id))[0] if rule.approvers else []
+        for user_id in named:
+            found = await self._people.get(user_id)
+            in_doubt = isinstance(found, Unreadable) and found is not Unreadable.NOT_FOUND
+            if in_doubt or (not isinstance(found, Unreadable) and found[0] is Standing.MEMBER):
+                able.append(user_id)
+            if len(able) == most:
+                break
+        return able
+
+    async def _named(
+        self, rule: Rule, approvers: Approvers, requester_id: str
+    ) -> tuple[list[str], bool]:
+        """Return whom a rule names as approvers of a request, and whether there may be others."""
         members = await asyncio.gather(*map(self._members.get, sorted(approvers.groups)))
         in_doubt = ANYONE in approvers.users or any(isinstance(m, Unreadable) for m in members)
         named = set(approvers.users).union(*(m for m in members if not isinstance(m, Unreadable)))
         named -= set() if rule.self_approval else {requester_id}
-        for user_id in sorted(named - {ANYONE}):
+        return sorted(named - {ANYONE}), in_doubt
+
+    async def _has_approver(self, rule: Rule, approvers: Approvers, requester_id: str) -> bool:
+        named, in_doubt = await self._named(rule, approvers, requester_id)
+        for user_id in named:
             found = await self._people.get(user_id)
             if isinstance(found, Unreadable):
                 in_doubt = in_doubt or found is not Unreadable.NOT_FOUND

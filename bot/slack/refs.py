@@ -17,18 +17,18 @@ def read_place(ref: str | None) -> tuple[Posted, str] | None:
     return Posted(channel, ts), "".join(root)
 
 
-def question_ref(at: Posted) -> str:
-    """Return the words for where the approvers were asked."""
-    return f"{at.channel} {at.ts}"
+def question_ref(*asked: Posted) -> str:
+    """Return the words for where the approvers were asked: in one message, or each in one of their own."""
+    return " ".join(f"{at.channel} {at.ts}" for at in asked)
 
 
-def read_question(ref: str) -> Posted:
-    """Return the question that these words name."""
-    channel, ts = ref.split()
-    return Posted(channel, ts)
+def read_questions(ref: str) -> list[Posted]:
+    """Return the questions that these words name."""
+    words = ref.split()
+    return [Posted(channel, ts) for channel, ts in zip(words[::2], words[1::2], strict=True)]
 
 
 def read_either(ref: str | None) -> tuple[Posted, str] | None:
-    """Return the message that the words of a place or of a question name, and its root; None where there is none."""
+    """Return the one message that the words of a place or of a question name, and its root; None where there is none."""
     channel, *ts = (ref or "none").split()
     return (Posted(channel, ts[0]), "") if len(ts) == 1 else read_place(ref)

@@ -4,7 +4,7 @@ A slash command has no message to reply to, so the bot posts a parent first; a b
 from a thread, and then the parent stands there. Source: docs.slack.dev, chat.postMessage (errors).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bot.messages.answers import NoThread, replacing
 from bot.messages.endings import begun
@@ -69,9 +69,7 @@ class Threads:
     ) -> Thread | Private | None:
         channel = request.origin.channel_id
         private = self._private(request)
-        why = None if is_direct(channel) else await self._channels.get(channel)
-        if isinstance(why, Refused | Doubtful):
-            raise away(why)
+        why = None if is_direct(channel) else await self.why_private(channel)
         if why is NoThread.NOT_INVITED:
             why = _no_thread(Refused("channel_not_found"), request)
         if why is not None:
@@ -81,6 +79,16 @@ class Threads:
             return Thread(self._posts, posted, self._tongues, private, request.origin.thread_ts)
         why = _no_thread(posted, request)
         return await private.begin(request, why, look_since=look_since, waiting=waiting)
+
+    async def why_private(self, channel: str) -> NoThread | None:
+        """Return why details may not be posted in `channel`, as far as that is known before it is tried; None if they may.
+
+        Raises AwayError.
+        """
+        why = await self._channels.get(channel)
+        if isinstance(why, Refused | Doubtful):
+            raise away(why)
+        return why
 
     async def _parent(
         self, request: Request, *, look_since: float | None, waiting: bool
@@ -116,10 +124,9 @@ class Threads:
         match result:
             case Answered(data):
                 info = data.get("channel")
-                flags = ("is_ext_shared", "is_pending_ext_shared")
                 if not isinstance(info, dict):
                     return NoThread.CANNOT_TELL, _CHANNEL_BAD_FOR
-                outside = any(info.get(flag) for flag in flags)
+                outside = is_shared_outside(info)
                 return NoThread.SHARED_OUTSIDE if outside else None, _CHANNEL_GOOD_FOR
             case Refused("channel_not_found"):
                 return NoThread.NOT_INVITED, _CHANNEL_BAD_FOR
@@ -127,6 +134,11 @@ class Threads:
                 return result, 0.0
             case Refused() | Doubtful():
                 return NoThread.CANNOT_TELL, _CHANNEL_BAD_FOR
+
+
+def is_shared_outside(channel: Mapping[str, object]) -> bool:
+    """Tell whether another organisation reads a channel of conversations.info, or is invited to."""
+    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
 
 
 def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:

@@ -23,7 +23,7 @@ from bot.outcome import (
     Unknown,
     Why,
 )
-from bot.request import Approval, Request, Retry, State
+from bot.request import Approval, Request, Retry, State, items_of
 from tests.databases import Database
 from tests.ledger.conftest import FullOnce, new_request, soon
 
@@ -342,6 +342,21 @@ async def test_what_is_asked_by_now_is_listed_for_the_approvers(ledger: Ledger) 
     listed = [entry.request.id for entry in await ledger.clicks.waiting("T1")]
     assert listed == [first.request.id, second.request.id]
     assert await ledger.clicks.waiting("T2") == []
+
+
+async def test_what_can_be_cancelled_is_listed_for_the_operators(ledger: Ledger) -> None:
+    confirming = await begun(ledger, State.CONFIRMING)
+    waiting = await asked(ledger)
+    await begun(ledger, State.WAITING)  # its approvers are yet to be asked
+    await begun(ledger, State.ACCEPTED)  # over in a moment
+    many = new_request(appid="", appids=("wx1", "wx2"))
+    batch = await begun(ledger, State.ACCEPTED, many)
+    assert await ledger.place(batch, "thread C1 1.7")
+    await ledger.batches.queue(batch, items_of(many))
+    await over(ledger, new_request(), Shared())
+    listed = [entry.request.id for entry in await ledger.clicks.stoppable("T1")]
+    assert listed == [entry.request.id for entry in (confirming, waiting, batch)]
+    assert await ledger.clicks.stoppable("T2") == []
 
 
 async def test_what_is_not_there_is_not_found(ledger: Ledger) -> None:

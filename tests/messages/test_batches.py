@@ -72,6 +72,10 @@ FINISHED = {
     "all shared": finished(Shared()),
     "all cancelled": finished(Cancelled("U1REQUESTER")),
     "every way": finished(*EVERY_WAY),
+    "cancelled by two": Finished(
+        Tally(4, shared=1, cancelled=3),
+        (Group(Cancelled("U0OPERATOR"), APPIDS[1:3]), Group(Cancelled(""), APPIDS[3:4])),
+    ),
     "one failed": Finished(Tally(2, shared=1, failed=1), (Group(Failed(BUSY), APPIDS[:1]),)),
     "many kinds": finished(*(Failed(row) for row in all_guidance()[:7])),
 }

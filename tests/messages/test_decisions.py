@@ -14,7 +14,7 @@ from bot.guidance import all_guidance
 from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
-from bot.messages.approvals import decided, question, reminder
+from bot.messages.approvals import asked_directly, decided, question, reminder
 from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, as_typed
 from bot.messages.decisions import (
     confirmation,
@@ -121,6 +121,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             for name, outcome in UNDECIDED.items()
         },
         "not yours": say.not_yours(words, request),
+        "not for cancel": say.not_for_cancel(words, request),
         "not for retry": say.not_for_retry(words, request),
         **{
             f"too late: {name}": say.too_late(words, request, outcome)
@@ -157,6 +158,7 @@ def of_nobody(words: Words) -> dict[str, Message]:
     """Return what is said about no request."""
     return {
         "no approver": no_approver(words, RULE, POLICY),
+        "asked directly": asked_directly(words),
         "no such request": say.no_such_request(words),
         "no approver of this": say.not_an_approver(words, own=False),
         "own request": say.not_an_approver(words, own=True),

@@ -84,6 +84,9 @@ PAGES = {
             (), [(batch(10), NOW, LINK), (batch(11), NOW, LINK), (batch(12), NOW, None)]
         )
     ),
+    "what an operator can cancel": page(
+        STRANGER, (), Records((), (), (), [line_of(0, None), line_of(2, None, None)])
+    ),
     "no rights": page(STRANGER, ()),
     "an approver without rights": page(STRANGER, (), Records((), WAITING)),
     "rights after an approval": page(rules=(APPROVAL,)),
@@ -93,7 +96,11 @@ PAGES = {
 
 
 FULL = page(
-    records=Records([line_of(2 * n, Shared()) for n in range(11)], [(request(), NOW, LINK)] * 12)
+    records=Records(
+        [line_of(2 * n, Shared()) for n in range(11)],
+        [(request(), NOW, LINK)] * 12,
+        stoppable=[line_of(2 * n, None) for n in range(12)],
+    )
 )
 
 

@@ -81,6 +81,10 @@ async def test_where_slack_does_not_tell_no_rule_is_called_out_of_reach(
         (approve('groups = ["S0NONE"]'), "none of its approvers exists"),
         (approve('users = ["U0REQUESTER"]'), "its only approver is the only one who may ask"),
         (approve(channel="C0SECRET"), "the approvers' channel C0SECRET does not exist, or"),
+        (
+            approve(channel="C0PARTNERS"),
+            "the approvers' channel C0PARTNERS is shared with another organisation",
+        ),
         (approve(channel="C0ARCHIVED"), "the approvers' channel C0ARCHIVED is archived"),
         (approve(channel="C0LOUNGE"), "the bot is not in the approvers' channel C0LOUNGE"),
     ],
@@ -117,3 +121,34 @@ async def test_an_env_that_nobody_owns_is_named(environ: dict[str, str], tmp_pat
     globs, named = await asked(without_default, "policy-owners")
     assert (globs.level, globs.found[:27]) == ("warning", "no [[owner]] has glob-*, wh")
     assert (named.level, named.found) == ("wrong", "no mini program is known to own lost-1")
+
+
+@pytest.mark.parametrize(
+    ("operators", "judged", "found"),
+    [
+        ("{}", "ok", "none are named; whoever asked and whoever may approve can cancel"),
+        (
+            '{ users = ["U0SECOND"], groups = ["S0PLATFORM"] }',
+            "ok",
+            "users: 1, groups: 1; they may cancel any request",
+        ),
+        (
+            '{ users = ["U0GONE", "U0GUEST"] }',
+            "wrong",
+            "none of the operators exists and is an active full member, so nobody can cancel for others",
+        ),
+    ],
+)
+async def test_it_is_told_whether_anybody_can_cancel_for_others(
+    environ: dict[str, str], tmp_path: Path, operators: str, judged: str, found: str
+) -> None:
+    text = f"operators = {operators}\n{rule()}"
+    told = await one(with_policy(environ, tmp_path, text), "policy-operators")
+    assert (told.level, told.found) == (judged, found)
+
+
+async def test_operators_who_are_gone_are_named(environ: dict[str, str], tmp_path: Path) -> None:
+    text = f'operators = {{ users = ["U0GONE"], groups = ["S0NONE"] }}\n{rule()}'
+    gone = with_policy(environ, tmp_path, text)
+    assert "U0GONE" in (await one(gone, "slack-people")).found
+    assert "S0NONE" in (await one(gone, "slack-groups")).found

@@ -1,11 +1,15 @@
+import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bot.ops.policy import policy
+from bot.playground.slack import LocalSlack
+from bot.playground.stage import slack_environment
 from tests.end_to_end.conftest import finished
 
 A, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
@@ -95,7 +99,8 @@ def test_a_policy_without_a_fault_is_told_thing_by_thing(run: Run) -> None:
             f"✅ policy-tests: test 3: U0ANN with {A} and core-1 gets “approve”, as it should (core)\n"
             f"✅ policy-tests: test 4: U0ANN with {A} and test-1 gets “allow”, as it should (tests)\n"
             "✅ policy-reach: each rule can be reached\n"
-            "✅ policy-approvers: rules that ask for approval: 1\n"
+            "✅ policy-approvers: rules that ask for approval: 1; whether C0LEADS is shared with another "
+            "organisation, only Slack can tell\n"
             f"✅ policy-owners: {OWNER}; every env that rules name has an owner\n"
         ),
         "",
@@ -197,6 +202,38 @@ def test_what_does_not_look_right_is_told_and_what_cannot_be_meant_is_wrong(
     code, out, _ = run(text)
     assert told in out
     assert code == expected
+
+
+OUTSIDE = "is shared with another organisation"
+UNTOLD = "rules that ask for approval: 1; whether {} is shared with another organisation, only Slack can tell"
+
+
+@pytest.mark.parametrize(
+    ("channel", "token", "told"),
+    [
+        ("C0APPROVALS", "", "✅ policy-approvers: rules that ask for approval: 1\n"),
+        ("C0PARTNERS", "", f"❌ policy-approvers: the approvers' channel C0PARTNERS {OUTSIDE}, or"),
+        ("C0SECRET", "", f"✅ policy-approvers: {UNTOLD.format('C0SECRET')}\n"),
+        ("C0PARTNERS", "xoxb-revoked", f"✅ policy-approvers: {UNTOLD.format('C0PARTNERS')}\n"),
+    ],
+)
+async def test_with_slacks_token_it_is_told_whether_others_read_the_approvers_channel(
+    run: Run, slack: LocalSlack, channel: str, token: str, told: str
+) -> None:
+    environ = slack_environment(slack) | ({"SLACK_BOT_TOKEN": token} if token else {})
+    asked = partial(run, (FILE + TESTS).replace("C0LEADS", channel), environ)
+    code, out, _ = await asyncio.to_thread(asked)
+    assert told in out
+    assert code == told.startswith("❌")
+    assert [call.method for call in slack.calls] == ["conversations.info"]
+
+
+def test_operators_are_counted(run: Run) -> None:
+    code, out, _ = run(f'operators = {{ users = ["U0ANN"] }}\n{FILE + TESTS}')
+    assert (code, out.splitlines()[-1]) == (
+        0,
+        "✅ policy-operators: users: 1, groups: 0; they may cancel any request",
+    )
 
 
 def test_no_other_setting_matters(run: Run) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.slack.posts import Posted
-from bot.slack.refs import place_ref, question_ref, read_either, read_place, read_question
+from bot.slack.refs import place_ref, question_ref, read_either, read_place, read_questions
 
 AT = Posted("C1", "1.5")
 
@@ -21,9 +21,12 @@ def test_a_place_without_a_parent_has_none(ref: str | None) -> None:
     assert read_place(ref) is None
 
 
-def test_a_question_is_read_as_it_was_written() -> None:
-    assert question_ref(AT) == "C1 1.5"
-    assert read_question("C1 1.5") == AT
+@pytest.mark.parametrize(
+    ("asked", "ref"), [([AT], "C1 1.5"), ([AT, Posted("D2", "1.6")], "C1 1.5 D2 1.6")]
+)
+def test_questions_are_read_as_they_were_written(asked: list[Posted], ref: str) -> None:
+    assert question_ref(*asked) == ref
+    assert read_questions(ref) == asked
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,7 @@ def test_a_question_is_read_as_it_was_written() -> None:
         (place_ref(AT, "1.2"), (AT, "1.2")),
         (question_ref(AT), (AT, "")),
         ("private", None),
+        (question_ref(AT, AT), None),
         (None, None),
     ],
 )
