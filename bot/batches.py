@@ -32,11 +32,10 @@ from bot.outcome import (
     tally_of,
 )
 from bot.ports import Owners, Place
-from bot.request import Request, State, items_of
+from bot.request import Request, State
 
 AT_ONCE = 20
-_RECORDED_AT_ONCE = 25  # items in one transaction, so that single requests need not wait for long
-_TURNS = 2  # answers in one transaction, likewise
+_TURNS = 2  # answers in one transaction, so that single requests need not wait for long
 _APART = 0.005  # seconds between the first items, so that they do not march in step
 _PER_MINUTE, _PER_DAY = 45011, 45009
 _MINUTE, _DAY = 60.0, 86_400.0
@@ -117,7 +116,7 @@ class _Run:
     async def begin(self) -> None:
         """Let the items run once no other batch does, or if none is left; raises LostError once somebody else holds it."""
         ledger, insist = self.by.holding.ledger, self.by.holding.insist
-        while not await insist(partial(ledger.batches.take_lane, self.batch)):
+        while not await insist(partial(ledger.lane.take, self.batch)):
             if not await insist(partial(ledger.replica.hold, self.batch)):
                 raise LostError
             if not await insist(partial(ledger.batches.are_left, self.batch.request)):
@@ -129,11 +128,8 @@ class _Run:
     async def queue(self) -> None:
         """Record the items, and take up those that have not ended."""
         batches, insist = self.by.holding.ledger.batches, self.by.holding.insist
-        items = items_of(self.batch.request)
-        for start in range(0, len(items), _RECORDED_AT_ONCE):
-            some = items[start : start + _RECORDED_AT_ONCE]
-            if not await insist(partial(batches.queue, self.batch, some)):
-                raise LostError
+        if not await insist(partial(batches.queue, self.batch)):
+            raise LostError
         for item in await insist(partial(batches.items, self.batch.request.id)):
             self.outcomes[item.request.id] = item.outcome
             if item.state is State.QUEUED:
@@ -205,7 +201,7 @@ class _Run:
         told = {"request": self.batch.request.id, **why}
         _log.warning("a batch pauses: WeChat takes no more calls for now", extra=told)
         if daily:
-            await insist(partial(batches.leave_lane, self.batch))
+            await insist(partial(self.by.holding.ledger.lane.leave, self.batch))
         while (left := until - self.by.now()) > 0:
             await self.by.holding.sleep(min(left, _LOOK_AGAIN))
             if not await insist(partial(batches.are_left, self.batch.request)):
