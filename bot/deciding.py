@@ -97,7 +97,10 @@ class Deciding:
             elif self._by.other_owner(policy, entry):
                 move = Move(State.ANSWERED, by, "denied", outcome=Denied(other_owner=True))
             else:
-                move = Move(State.PLACED if entry.place else State.ACCEPTED, by, "approved")
+                by_rule = rule.name if rule else None
+                move = Move(
+                    State.PLACED if entry.place else State.ACCEPTED, by, "approved", rule=by_rule
+                )
             move = replace(move, comment=comment, asked=click.question)
             return await self._decided(words, click, entry, move)
         except LedgerDownError as error:

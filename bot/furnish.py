@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import __version__
 from bot.answering import Answering
 from bot.batches import Batches
+from bot.brake import Brake
 from bot.carrying import Carrying
 from bot.catalogues import tongues
 from bot.changes import Changes
@@ -78,11 +79,12 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
     posts = Posts(api, outside.slack.told("user_id"), nature.sleep)
     places = Threads(api, posts, nature.clock, spoken, outside.slack.told("url"))
     stack.callback(places.close)
-    carrying = _carrying(outside, places, posts, spoken, changes)
     people = Directory(api, outside.slack.told("team_id"), nature.clock)
     stack.callback(people.close)
     people.ahead(in_force.policy.groups)
     in_force.hear(lambda policy: people.ahead(policy.groups))
+    brake = Brake(in_force, people, nature.now, nature.brake)
+    carrying = _carrying(outside, places, posts, spoken, changes, brake)
     ports = Ports(
         people,
         outside.ledger,
@@ -113,8 +115,13 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
     return Rooms(app, carrying, submitting)
 
 
-def _carrying(
-    outside: Outside, places: Threads, posts: Posts, spoken: Tongues, changes: Changes
+def _carrying(  # noqa: PLR0913, PLR0917  # the rooms that it leads to
+    outside: Outside,
+    places: Threads,
+    posts: Posts,
+    spoken: Tongues,
+    changes: Changes,
+    brake: Brake,
 ) -> Carrying:
     nature, settings = outside.nature, outside.settings
     owners = WeChat(
@@ -134,7 +141,8 @@ def _carrying(
         places,
         owners,
         Waiting(holding, places, approvals),
-        Batches(holding, owners, nature.now),
+        Batches(holding, owners, brake, nature.now),
+        brake,
         outside.start,
         changed=changes.tell,
     )

@@ -79,6 +79,11 @@ class Denied:
     other_owner: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The policy, asked again before it was carried out, did not allow it any more."""
+
+
 class Why(Enum):
     """Why an item of a batch was left out."""
 
@@ -103,18 +108,24 @@ class Tally:
     failed: int = 0
     unknown: int = 0
     cancelled: int = 0
+    stopped: int = 0
 
     @property
     def done(self) -> int:
         """How many need nothing more."""
-        return self.shared + self.skipped + self.failed + self.unknown + self.cancelled
+        ended = self.shared + self.skipped + self.failed + self.unknown
+        return ended + self.cancelled + self.stopped
+
+
+Grouped = Failed | Unknown | Skipped | Stopped
+"""How an item can end so that there is something to say about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """The items of a batch that ended in the same way; `said` is what WeChat said to the first of them."""
 
-    outcome: Failed | Unknown | Skipped
+    outcome: Grouped
     appids: tuple[str, ...]
 
 
@@ -128,14 +139,15 @@ class Finished:
     @property
     def lacks_groups(self) -> bool:
         """Whether its items have more to tell, which the ledger does not keep with the batch."""
-        told = self.tally.failed + self.tally.unknown + self.tally.skipped
+        tally = self.tally
+        told = tally.failed + tally.unknown + tally.skipped + tally.stopped
         return not self.groups and told > 0
 
 
 Called = Shared | Failed | Unknown
 """How a request ended that was to be carried out."""
 
-Outcome = Called | Rejected | Cancelled | Expired | Denied | Skipped | Finished
+Outcome = Called | Rejected | Cancelled | Expired | Denied | Stopped | Skipped | Finished
 
 OUTCOMES = tuple(kind.__name__.lower() for kind in get_args(Outcome))
 """What each is called in the ledger."""
@@ -156,21 +168,27 @@ def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
 
 
 def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
-    """Group the appids of what was not shared by what there is to say about it, the largest first."""
-    found: dict[str, tuple[Failed | Unknown | Skipped, list[str]]] = {}
+    """Group the appids of what was not shared by what there is to say about it, the largest of a kind first."""
+    found: dict[str, tuple[Grouped, list[str]]] = {}
     for appid, outcome in items:
         match outcome:
             case Failed(guidance) | Unknown(guidance):
                 key = f"{type(outcome).__name__} {guidance.key}"
             case Skipped(why):
                 key = why.value
+            case Stopped():
+                key = "stopped"
             case _:
                 continue
         found.setdefault(key, (outcome, []))[1].append(appid)
     groups = [Group(outcome, tuple(appids)) for outcome, appids in found.values()]
-    return tuple(
-        sorted(groups, key=lambda group: (isinstance(group.outcome, Skipped), -len(group.appids)))
-    )
+    return tuple(sorted(groups, key=_place_of))
+
+
+def _place_of(group: Group) -> tuple[int, int]:
+    """Return what decides about a group's place: what the policy stopped comes first, what was left out last."""
+    rank = {Stopped: 0, Skipped: 2}.get(type(group.outcome), 1)
+    return rank, -len(group.appids)
 
 
 def may_help_again(outcome: Outcome) -> bool:

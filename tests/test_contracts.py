@@ -195,7 +195,7 @@ def _code(text: str) -> list[str]:
 
 PURE = {
     *("click", "command", "guidance", "language", "link", "messages", "outcome", "pasted"),
-    *("policy", "problem", "request", "ruling"),
+    *("pause", "policy", "problem", "request", "ruling"),
 }
 FLOORS = (
     {"__init__", *PURE},
@@ -205,7 +205,8 @@ FLOORS = (
         *("signals", "tasks"),
     },
     {"holding", "patience", "policy_settings", "ports", "slack_settings", "token_settings"},
-    {"asking", "settling"},
+    {"asking", "brake", "settling"},
+    {"gate"},
     {"batches", "settings", "submitting", "waiting"},
     {"answering", "carrying", "forming", "sharing"},
     {"confirming", "deciding", "home", "retrying"},

@@ -20,6 +20,7 @@ from bot.outcome import (
     Said,
     Shared,
     Skipped,
+    Stopped,
     Tally,
     Unknown,
     Why,
@@ -40,6 +41,7 @@ endings: st.SearchStrategy[Outcome | None] = st.one_of(
     st.builds(Unknown, guidance),
     st.builds(Cancelled, st.just("U1")),
     st.builds(Skipped, st.sampled_from(Why)),
+    st.builds(Stopped),
 )
 batches = st.lists(endings).map(lambda all_: [(f"wx{at}", end) for at, end in enumerate(all_)])
 
@@ -47,11 +49,11 @@ batches = st.lists(endings).map(lambda all_: [(f"wx{at}", end) for at, end in en
 def test_items_are_counted_by_how_they_ended_and_the_open_ones_in_the_total_only() -> None:
     outcomes = [
         *(Shared(), Shared(3), Failed(BUSY), Unknown(SLOW), Cancelled("U1")),
-        *(BEFORE, UNDER_WAY, None, None),
+        *(BEFORE, UNDER_WAY, Stopped(), None, None),
     ]
     tally = tally_of(outcomes)
-    assert tally == Tally(9, shared=2, skipped=2, failed=1, unknown=1, cancelled=1)
-    assert tally.done == 7
+    assert tally == Tally(10, shared=2, skipped=2, failed=1, unknown=1, cancelled=1, stopped=1)
+    assert tally.done == 8
 
 
 def test_a_batch_without_items_counts_nothing() -> None:
@@ -114,9 +116,11 @@ def test_each_item_that_was_not_shared_is_in_one_group_in_its_order(
 ) -> None:
     groups, tally = groups_of(items), tally_of([end for _, end in items])
     grouped = Counter(appid for group in groups for appid in group.appids)
-    wanted = [appid for appid, end in items if isinstance(end, Failed | Unknown | Skipped)]
+    wanted = [
+        appid for appid, end in items if isinstance(end, Failed | Unknown | Skipped | Stopped)
+    ]
     assert grouped == Counter(wanted)
-    assert sum(grouped.values()) == tally.failed + tally.unknown + tally.skipped
+    assert sum(grouped.values()) == tally.failed + tally.unknown + tally.skipped + tally.stopped
     order = [appid for appid, _ in items]
     for group in groups:
         assert list(group.appids) == sorted(group.appids, key=order.index)
@@ -129,13 +133,14 @@ def test_groups_are_told_apart_by_what_is_said_about_them(
 ) -> None:
     groups = groups_of(items)
     said = [
-        (type(group.outcome), group.outcome.why)
-        if isinstance(group.outcome, Skipped)
-        else (type(group.outcome), group.outcome.guidance.key)
+        (type(group.outcome), group.outcome.guidance.key)
+        if isinstance(group.outcome, Failed | Unknown)
+        else group.outcome
         for group in groups
     ]
     assert len(set(said)) == len(said)
-    ranks = [(isinstance(g.outcome, Skipped), -len(g.appids)) for g in groups]
+    kinds = {Stopped: 0, Failed: 1, Unknown: 1, Skipped: 2}  # what the policy stopped comes first
+    ranks = [(kinds[type(group.outcome)], -len(group.appids)) for group in groups]
     assert ranks == sorted(ranks)
 
 
@@ -164,11 +169,12 @@ def test_asking_again_helps_where_the_guidance_says_so(
         (Cancelled("U1"), False),
         (Denied(), False),
         (Denied(other_owner=True), False),
+        (Stopped(), False),
         (BEFORE, False),
         (UNDER_WAY, False),
         (Expired("approval"), True),
         (Expired("confirmation"), True),
-        (Finished(Tally(9, shared=5, skipped=2, cancelled=2)), False),
+        (Finished(Tally(9, shared=4, skipped=2, cancelled=2, stopped=1)), False),
         (Finished(Tally(2, shared=1, failed=1)), True),
         (Finished(Tally(2, shared=1, unknown=1)), True),
         (Finished(Tally(0)), False),
@@ -181,5 +187,7 @@ def test_asking_again_helps_only_where_something_is_left_to_gain(
 
 
 def test_the_counts_are_all_the_ways_in_which_an_item_can_end() -> None:
-    ways = {kind.__name__.lower() for kind in (Shared, Skipped, Failed, Unknown, Cancelled)}
+    ways = {
+        kind.__name__.lower() for kind in (Shared, Skipped, Failed, Unknown, Cancelled, Stopped)
+    }
     assert {field.name for field in fields(Tally)} == {"total"} | ways

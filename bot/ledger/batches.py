@@ -21,7 +21,7 @@ from bot.ledger.entries import (
 from bot.ledger.events import record, record_each
 from bot.ledger.statements import Statements
 from bot.ledger.writer import Writer
-from bot.outcome import Cancelled, Outcome, Step
+from bot.outcome import Cancelled, Outcome, Step, Stopped
 from bot.request import Request, State, items_of, number_of
 
 
@@ -162,12 +162,38 @@ class Batches:
             if not self._holds(on, batch):
                 return False
             self._queue(on, batch.request)
-            left = self._end_all(on, batch.request, self._own.end_left, outcome)
-            ((kind, told),) = answer_events(columns_of_outcome(outcome), 0.0, ())
-            record_each(on, self._say, kind, left, told)
+            self._answer_all(on, batch.request, self._own.end_left, outcome)
             return True
 
         return await self._writer.run(work)
+
+    async def stop(self, batch: Entry, midway: Sequence[Answered]) -> bool:
+        """End as stopped all items that have not begun, and as they say those of somebody who died.
+
+        False if somebody else holds the batch.
+        """
+
+        def work(on: Connection) -> bool:
+            if not self._holds(on, batch):
+                return False
+            for done in midway:
+                self._answer(on, done)
+            left = self._answer_all(on, batch.request, self._own.end_not_begun, Stopped())
+            if left or midway:
+                said = {**facts_of(batch.request), "detail": f"{len(left) + len(midway)} items"}
+                record(on, self._say, "stopped", batch.request.origin, said)
+            return True
+
+        return await self._writer.run(work)
+
+    def _answer_all(
+        self, on: Connection, batch: Request, which: ReturningUpdate[Any], outcome: Outcome
+    ) -> list[Request]:
+        """End items with the same outcome, record that of each, and return them."""
+        ended = self._end_all(on, batch, which, outcome)
+        ((kind, told),) = answer_events(columns_of_outcome(outcome), 0.0, ())
+        record_each(on, self._say, kind, ended, told)
+        return ended
 
     def _end_all(
         self, on: Connection, batch: Request, which: ReturningUpdate[Any], outcome: Outcome

@@ -20,6 +20,7 @@ from bot.outcome import (
     Shared,
     Skipped,
     Step,
+    Stopped,
     Tally,
     Unknown,
     Why,
@@ -169,6 +170,8 @@ def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
             return {"outcome": name, "guidance": waited_for}
         case Denied(other_owner):
             return {"outcome": name, "guidance": _OTHER_OWNER if other_owner else None}
+        case Stopped():
+            return {"outcome": name}
         case Skipped(why):
             return {"outcome": name, "guidance": why.value}
         case Finished(tally):
@@ -216,7 +219,7 @@ OUTCOME_COLUMNS = (
 )
 
 
-def outcome_of(row: RowMapping) -> Outcome | None:
+def outcome_of(row: RowMapping) -> Outcome | None:  # noqa: C901  # one case each
     """Return the outcome that stands in the OUTCOME_COLUMNS of a row."""
     said = None if row["errcode"] is None else Said(row["errcode"], row["errmsg"], row["rid"])
     match row["outcome"]:
@@ -234,6 +237,8 @@ def outcome_of(row: RowMapping) -> Outcome | None:
             return Expired("approval" if row["guidance"] == "approval" else "confirmation")
         case "denied":
             return Denied(row["guidance"] == _OTHER_OWNER)
+        case "stopped":
+            return Stopped()
         case "skipped":
             return Skipped(Why(row["guidance"]))
         case "finished":

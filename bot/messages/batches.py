@@ -8,8 +8,10 @@ from bot.guidance import AFTER_SUCCESS, Guidance
 from bot.messages.answers import fix
 from bot.messages.asked import name, reason, receivers
 from bot.messages.blocks import Button, Message, buttons, code, escape, message, small, steps, when
+from bot.messages.decisions import what_it_takes_now
 from bot.messages.words import Words
-from bot.outcome import Failed, Finished, Group, Skipped, Tally, Unknown, Why
+from bot.outcome import Failed, Finished, Group, Skipped, Stopped, Tally, Unknown, Why
+from bot.pause import AtLimit, InDoubt, Pause
 from bot.request import Request
 
 _BAR = 20  # characters
@@ -17,11 +19,8 @@ _GROUPS = 4
 _APPIDS = 20
 
 
-def progress(words: Words, request: Request, tally: Tally, paused_until: float | None) -> Message:
-    """Say in the channel how far the batch has come, or until when WeChat makes it wait."""
-    pause = paused_until and words(
-        "WeChat's limit is reached. It goes on by itself {when}.", when=when(paused_until)
-    )
+def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) -> Message:
+    """Say in the channel how far the batch has come, and why it pauses."""
     return message(
         words(
             "⏳ {who} is sharing {env} with {receivers}.",
@@ -30,11 +29,25 @@ def progress(words: Words, request: Request, tally: Tally, paused_until: float |
             receivers=receivers(words, request),
         ),
         f"`{_bar(tally)}` {words('{done} of {total}', done=tally.done, total=tally.total)}",
-        pause or None,
+        _pause(words, pause) if pause else None,
         reason(words, request),
         buttons(Button(words("Cancel the rest"), Act.CANCEL, request.id)),
         name(words, request),
     )
+
+
+def _pause(words: Words, pause: Pause) -> str:
+    match pause:
+        case AtLimit(until):
+            return words(
+                "WeChat's limit is reached. It goes on by itself {when}.", when=when(until)
+            )
+        case InDoubt():
+            return words(
+                "I cannot find out from Slack whether the policy still allows this, so it pauses. It goes on by itself."
+            )
+        case _:
+            assert_never(pause)
 
 
 def _bar(tally: Tally) -> str:
@@ -67,6 +80,7 @@ def counts(words: Words, tally: Tally) -> str:
         (tally.failed, words("{count} not shared", count=tally.failed)),
         (tally.unknown, words("{count} unknown", count=tally.unknown)),
         (tally.cancelled, words("{count} cancelled", count=tally.cancelled)),
+        (tally.stopped, words("{count} stopped by the policy", count=tally.stopped)),
     )
     return ", ".join(text for count, text in told if count) or words("nothing was done")
 
@@ -75,7 +89,7 @@ def answer(words: Words, request: Request, finished: Finished) -> Message:
     """Say how the batch ended: counts, and for each kind of failure what it means and what to do."""
     tally, groups = finished.tally, finished.groups
     line = words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
-    told = [_group(words, group) for group in groups[:_GROUPS]]
+    told = [_group(words, request, group) for group in groups[:_GROUPS]]
     more = words(
         "There are other kinds; `/share-env history &lt;appid&gt;` tells how one of them ended."
     )
@@ -95,7 +109,7 @@ def _what_is_left(words: Words) -> str:
     return f"{words('*What is left to do, for each that was shared*')}\n{after}"
 
 
-def _group(words: Words, group: Group) -> str:
+def _group(words: Words, request: Request, group: Group) -> str:
     match group.outcome:
         case Failed(guidance):
             title, advice = f"❌ *{words(guidance.title)}*", _advice(words, guidance)
@@ -103,6 +117,9 @@ def _group(words: Words, group: Group) -> str:
             title, advice = f"❔ *{words(guidance.title)}*", _advice(words, guidance)
         case Skipped(why):
             title, advice = _left_out(words, why)
+        case Stopped():
+            title = words("🚫 *Stopped by the policy*")
+            advice = what_it_takes_now(words, group.appids[0], request.env)
         case _:
             assert_never(group.outcome)
     listed = _some(words, group.appids)
@@ -157,4 +174,4 @@ def _some(words: Words, appids: Sequence[str]) -> str:
 
 
 def _is_good(tally: Tally) -> bool:
-    return not (tally.failed or tally.unknown or tally.cancelled)
+    return not (tally.failed or tally.unknown or tally.cancelled or tally.stopped)

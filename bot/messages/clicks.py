@@ -16,6 +16,7 @@ from bot.outcome import (
     Rejected,
     Shared,
     Skipped,
+    Stopped,
     Unknown,
 )
 from bot.policy import Ask
@@ -126,7 +127,7 @@ def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message
     return message(words("That came too late: {end}", end=_end(words, request, outcome)))
 
 
-def _end(words: Words, request: Request, outcome: Outcome | None) -> str:
+def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noqa: C901  # one case each
     match outcome:
         case None if request.approval:
             return words("<@{by}> approved it already.", by=request.approval.by)
@@ -142,6 +143,8 @@ def _end(words: Words, request: Request, outcome: Outcome | None) -> str:
             return words("its env has another owner by now, and nothing was shared.")
         case Denied():
             return words("the policy does not allow it any more.")
+        case Stopped():
+            return words("the policy stopped it, and nothing was shared.")
         case Shared():
             return words("it was shared.")
         case Failed() | Unknown() | Finished() | Skipped():

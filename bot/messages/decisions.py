@@ -7,11 +7,11 @@ from bot.messages.asked import appids, name, reason, receivers
 from bot.messages.blocks import Button, Message, buttons, code, escape, message, small
 from bot.messages.rules import contact
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Denied, Expired, Rejected
+from bot.outcome import Cancelled, Denied, Expired, Rejected, Stopped
 from bot.policy import Policy, Rule
 from bot.request import Request
 
-Undecided = Rejected | Cancelled | Expired | Denied
+Undecided = Rejected | Cancelled | Expired | Denied | Stopped
 """How a request can end before WeChat is asked."""
 
 
@@ -130,5 +130,16 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
                 "{command} says what it takes now.",
                 command=code(f"/share-env why {request.receivers[0]} {request.env}", 120),
             )
+        case Stopped():
+            line = words("🚫 *Stopped by the policy.* Nothing was shared.")
+            return line, what_it_takes_now(words, request.receivers[0], request.env)
         case _:
             assert_never(outcome)
+
+
+def what_it_takes_now(words: Words, appid: str, env: str) -> str:
+    """Return what to do where the policy stopped something."""
+    return words(
+        "The policy allowed this when you asked, and does not any more. {command} says what it takes now.",
+        command=code(f"/share-env why {appid} {env}", 120),
+    )

@@ -21,6 +21,7 @@ from bot.outcome import (
     Rejected,
     Shared,
     Skipped,
+    Stopped,
     Unknown,
 )
 from bot.request import Request
@@ -156,7 +157,7 @@ def _line(words: Words, line: Line) -> str:
     return " · ".join(filter(None, told))
 
 
-def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # noqa: C901  # one case each
+def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # noqa: C901, PLR0912  # one case each
     match outcome:
         case None if waiting:
             return words("🕓 waits for people")
@@ -174,6 +175,8 @@ def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # n
             return words("🚫 cancelled")
         case Denied():
             return words("🚫 denied")
+        case Stopped():
+            return words("🚫 stopped by the policy")
         case Expired():
             return words("⌛ expired")
         case Skipped():

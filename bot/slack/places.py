@@ -9,6 +9,7 @@ from bot.messages.batches import progress
 from bot.messages.endings import answer, begun, parent
 from bot.messages.words import Tongues, Words
 from bot.outcome import Outcome, Tally
+from bot.pause import Pause
 from bot.request import Request
 from bot.slack.api import Answered, Doubtful, SlackApi
 from bot.slack.posts import PATIENCE, Posted, Posts, as_response
@@ -34,10 +35,10 @@ class Thread:
         """The parent's place and, where it stands in another thread, that thread."""
         return place_ref(self._at, self._root)
 
-    async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
+    async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
         """Show in the parent how far a batch has come."""
         words = words_in(self._at.channel, request, self._tongues)
-        now = progress(words, request, tally, paused_until)
+        now = progress(words, request, tally, pause)
         await self._posts.edit(self._at, now)
 
     async def close(
@@ -101,7 +102,7 @@ class Private:
         """Nothing more than that: the request knows its response_url."""
         return "private"
 
-    async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
+    async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
         """Show nothing: a response_url has only five uses."""
 
     async def close(

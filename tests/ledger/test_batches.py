@@ -18,6 +18,7 @@ from bot.outcome import (
     Shared,
     Skipped,
     Step,
+    Stopped,
     Tally,
     Unknown,
     Why,
@@ -231,7 +232,14 @@ async def test_an_answer_is_recorded_once_however_often_it_is_told(
 
 @pytest.mark.parametrize(
     "outcome",
-    [Shared(3), FAILED, Unknown(for_code(-1), None, 4), Cancelled("U2"), Skipped(Why.UNDER_WAY)],
+    [
+        Shared(3),
+        FAILED,
+        Unknown(for_code(-1), None, 4),
+        Cancelled("U2"),
+        Skipped(Why.UNDER_WAY),
+        Stopped(),
+    ],
     ids=lambda outcome: type(outcome).__name__,
 )
 async def test_how_an_item_ended_comes_back_as_it_was(ledger: Ledger, outcome: Outcome) -> None:
@@ -310,6 +318,7 @@ async def test_nobody_writes_who_does_not_hold_the_batch_any_more(
     assert await ledger.batches.advance(batch, None, two) is None
     assert await ledger.batches.queue(batch) is False
     assert await ledger.batches.give_up(batch, GIVEN_UP) is False
+    assert await ledger.batches.stop(batch, [answered(two)]) is False
     assert await ledger.lane.take(batch) is False
     await ledger.lane.leave(batch)
     assert (database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()) == before
@@ -395,6 +404,27 @@ async def test_giving_up_ends_what_has_not_ended_with_the_same_outcome(
     assert Counter(database.kinds())["answered"] == 4
     again = await ledger.accept(new_request(env=items[1].env, appid=items[1].appid))
     assert isinstance(again, Accepted)
+
+
+async def test_the_policy_stops_what_has_not_begun_and_says_so_of_each(
+    database: Database, ledger: Ledger
+) -> None:
+    batch = await queued(ledger, 4)
+    one, two, three, four = items_of(batch.request)
+    await ledger.batches.advance(batch, None, one)
+    await ledger.batches.advance(batch, answered(one), two)
+    await ledger.batches.advance(batch, None, three)  # by somebody who died
+    assert await ledger.batches.stop(batch, [Answered(three, GIVEN_UP, 0.0, ())])
+    assert await ends(ledger, batch) == [Shared(), None, GIVEN_UP, Stopped()]
+    told = "SELECT kind, request, outcome, detail FROM events ORDER BY id"
+    assert [tuple(row.values()) for row in database.rows(told)][-3:] == [
+        ("answered", three.id, "unknown", GIVEN_UP.guidance.key),
+        ("answered", four.id, "stopped", None),
+        ("stopped", batch.request.id, None, "2 items"),
+    ]
+    before = database.kinds()
+    assert await ledger.batches.stop(batch, [])
+    assert database.kinds() == before
 
 
 # The lane.

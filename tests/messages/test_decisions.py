@@ -34,6 +34,7 @@ from bot.outcome import (
     Rejected,
     Said,
     Shared,
+    Stopped,
     Tally,
     Unknown,
     may_help_again,
@@ -70,12 +71,15 @@ UNDECIDED: dict[str, Outcome] = {
     "not decided": Expired("approval"),
     "denied": Denied(),
     "another owner": Denied(other_owner=True),
+    "stopped": Stopped(),
 }
 CALLED: dict[str, Outcome] = {
     "shared": Shared(),
     "failed": Failed(GUIDANCE, Said(40097, "invalid args", "rid-1")),
     "unknown": Unknown(GUIDANCE),
     "finished": Finished(Tally(3, shared=2, failed=1)),
+    "stopped": Stopped(),
+    "stopped midway": Finished(Tally(3, shared=1, stopped=2)),
 }
 LANGUAGES = pytest.mark.parametrize(
     "words", [ENGLISH, CHINESE], ids=lambda words: words.language.value
