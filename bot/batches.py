@@ -92,9 +92,10 @@ class Batches:
 
     async def finished(self, request: Request) -> Finished:
         """Return what came of a batch, from its items."""
-        outcomes = self.holding.ledger.batches.outcomes
-        ended = await self.holding.insist(partial(outcomes, request.id))
-        return Finished(tally_of([outcome for _, outcome in ended]), groups_of(ended))
+        batches, insist = self.holding.ledger.batches, self.holding.insist
+        ended = await insist(partial(batches.outcomes, request.id))
+        again = await insist(partial(batches.called_again, request.id))
+        return Finished(tally_of([outcome for _, outcome in ended]), groups_of(ended), tuple(again))
 
 
 @dataclass(slots=True, eq=False)
@@ -106,6 +107,8 @@ class _Run:
     place: Place
     todo: deque[Entry] = field(default_factory=deque)
     outcomes: dict[str, Outcome | None] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
+    """The items for which somebody who died may have asked WeChat."""
     gate: Gate = field(init=False)
     turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
     stopped: bool = False
@@ -144,6 +147,7 @@ class _Run:
             self.outcomes[item.request.id] = item.outcome
             if item.state is State.QUEUED:
                 self.todo.append(item)
+                self.begun |= {item.request.id} if item.begun else set()
 
     async def work(self) -> None:
         """Take one item after the other; raises LostError once somebody else holds the batch."""
@@ -187,7 +191,9 @@ class _Run:
         if doubtful:
             outcome = doubted(outcome)
         self.outcomes[request.id] = outcome
-        return Answered(request, outcome, round(time.monotonic() - began, 3), steps)
+        seconds = round(time.monotonic() - began, 3)
+        again = request.id in self.begun and outcome.tries > 0
+        return Answered(request, outcome, seconds, steps, called_again=again)
 
     async def _put_back(self, item: Entry, limit: Said) -> None:
         """Let an item wait for as long as WeChat wants to be left alone; whoever is the first to hear of it waits for all."""

@@ -131,17 +131,19 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A batch is through; each of its items has an outcome of its own."""
+    """A batch is through; each of its items has an outcome of its own.
+
+    `called_again` are the appids for which WeChat was asked twice, since somebody died who had asked.
+    """
 
     tally: Tally
     groups: tuple[Group, ...] = ()
+    called_again: tuple[str, ...] = ()
 
     @property
     def lacks_groups(self) -> bool:
-        """Whether its items have more to tell, which the ledger does not keep with the batch."""
-        tally = self.tally
-        told = tally.failed + tally.unknown + tally.skipped + tally.stopped
-        return not self.groups and told > 0
+        """Whether its items may have more to tell, which the ledger does not keep with the batch."""
+        return not (self.groups or self.called_again)
 
 
 Called = Shared | Failed | Unknown

@@ -40,6 +40,7 @@ class BatchStatements:
         self.items = select(requests).where(of_batch)
         ends = [_r[name] for name in ("id", "appid", *OUTCOME_COLUMNS)]
         self.outcomes = select(*ends).where(of_batch)
+        self.called_again = select(_r.id, _r.appid).where(of_batch, _r.called_again)
         self.are_left = select(_r.id).where(of_batch, open_).limit(1)
         self.begin = update(requests).where(compared(_r.id), open_).values(begun=True)
         self.put_back = (

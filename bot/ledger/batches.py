@@ -27,12 +27,16 @@ from bot.request import Request, State, items_of, number_of
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How one item ended, after `seconds` and what was done for it."""
+    """How one item ended, after `seconds` and what was done for it.
+
+    `called_again` if WeChat was asked twice, since somebody died who had asked.
+    """
 
     item: Request
     outcome: Outcome
     seconds: float
     steps: Sequence[Step]
+    called_again: bool = False
 
 
 class Batches:
@@ -96,6 +100,15 @@ class Batches:
 
         return await self._writer.run(work)
 
+    async def called_again(self, batch_id: str) -> list[str]:
+        """Return the appids for which WeChat was asked twice, in the order in which they were asked for."""
+
+        def work(on: Connection) -> list[str]:
+            rows = on.execute(self._own.called_again, {"the_batch": batch_id}).mappings()
+            return [row["appid"] for row in sorted(rows, key=lambda row: number_of(row["id"]))]
+
+        return await self._writer.run(work)
+
     async def advance(
         self, batch: Entry, done: Answered | None, following: Request | None
     ) -> bool | None:
@@ -116,7 +129,7 @@ class Batches:
         return await self._writer.run(work)
 
     def _answer(self, on: Connection, done: Answered) -> None:
-        columns = columns_of_outcome(done.outcome)
+        columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
         if not self._end(on, done.item, columns):
             return  # recorded already, by a try that was never told so
         for kind, told in answer_events(columns, done.seconds, done.steps):

@@ -7,7 +7,18 @@ from bot.click import Act
 from bot.guidance import AFTER_SUCCESS, Guidance
 from bot.messages.answers import fix
 from bot.messages.asked import name, reason, receivers
-from bot.messages.blocks import Button, Message, buttons, code, escape, message, small, steps, when
+from bot.messages.blocks import (
+    Button,
+    Message,
+    Part,
+    buttons,
+    code,
+    escape,
+    message,
+    small,
+    steps,
+    when,
+)
 from bot.messages.decisions import what_it_takes_now
 from bot.messages.words import Words
 from bot.outcome import Failed, Finished, Group, Skipped, Stopped, Tally, Unknown, Why
@@ -96,11 +107,24 @@ def answer(words: Words, request: Request, finished: Finished) -> Message:
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
         f"{'✅' if _is_good(tally) else '❌'} {line}",
+        _called_again(words, finished.called_again),
         *told,
         _what_is_left(words) if tally.shared else None,
         small(more) if len(groups) > _GROUPS else None,
         buttons(retry) if tally.failed + tally.unknown else None,
         name(words, request),
+    )
+
+
+def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
+    """Return for which appids WeChat was asked twice: all of them, some twenty for each crash at most."""
+    if not appids:
+        return None
+    return small(
+        words(
+            "I was restarted while this was under way, so I asked WeChat once more about {appids}.",
+            appids=" ".join(map(code, appids)),
+        )
     )
 
 

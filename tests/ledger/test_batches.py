@@ -250,6 +250,15 @@ async def test_how_an_item_ended_comes_back_as_it_was(ledger: Ledger, outcome: O
     assert (await ledger.batches.items(batch.request.id))[0].outcome == outcome
 
 
+async def test_the_items_are_known_for_which_wechat_was_asked_twice(ledger: Ledger) -> None:
+    batch = await queued(ledger, 12)
+    for number, item in reversed([*enumerate(items_of(batch.request))]):
+        twice = number in {1, 2, 10}
+        await ledger.batches.advance(batch, replace(answered(item), called_again=twice), None)
+    found = await ledger.batches.called_again(batch.request.id)
+    assert found == [appids(12)[number] for number in (1, 2, 10)]
+
+
 async def test_outcomes_come_in_the_order_in_which_they_were_asked_for(ledger: Ledger) -> None:
     rows = all_guidance()[:12]
     batch = await queued(ledger, 12)

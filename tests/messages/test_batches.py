@@ -80,6 +80,7 @@ FINISHED = {
         Tally(100, shared=40, stopped=60), groups_of([(appid, Stopped()) for appid in APPIDS[:60]])
     ),
     "one failed": Finished(Tally(2, shared=1, failed=1), (Group(Failed(BUSY), APPIDS[:1]),)),
+    "called again": replace(finished(Shared()), called_again=APPIDS[:20]),
     "many kinds": finished(*(Failed(row) for row in all_guidance()[:7])),
 }
 
