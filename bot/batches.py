@@ -15,35 +15,31 @@ from functools import partial
 
 from bot.about import about
 from bot.asking import ask
+from bot.brake import STOPPED_MIDWAY, Brake, stopped
+from bot.gate import Gate
 from bot.guidance import by_key
 from bot.holding import Holding, LostError
 from bot.ledger import Entry
 from bot.ledger.batches import Answered
 from bot.outcome import (
     Cancelled,
-    Failed,
     Finished,
     Outcome,
     Said,
     Step,
+    Stopped,
     Tally,
-    Unknown,
     doubted,
     groups_of,
     tally_of,
 )
+from bot.pause import Pause, limit_in
 from bot.ports import AwayError, Owners, Place
-from bot.request import Request, State, items_of
+from bot.request import Request, State
 
 AT_ONCE = 20
-_RECORDED_AT_ONCE = 25  # items in one transaction, so that single requests need not wait for long
-_TURNS = 2  # answers in one transaction, likewise
+_TURNS = 2  # answers in one transaction, so that single requests need not wait for long
 _APART = 0.005  # seconds between the first items, so that they do not march in step
-_PER_MINUTE, _PER_DAY = 45011, 45009
-_MINUTE, _DAY = 60.0, 86_400.0
-_CHINA = 8 * 3600.0  # WeChat's days begin at midnight in China
-_GRACE = 300.0  # after midnight, since clocks differ
-_LOOK_AGAIN = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +50,7 @@ class Batches:
 
     holding: Holding
     owners: Owners
+    brake: Brake
     now: Callable[[], float]
     tick: float = 1.0
     """Seconds between two edits of a message; Slack wants no more."""
@@ -72,10 +69,14 @@ class Batches:
         try:
             async with asyncio.TaskGroup() as group:
                 await run.queue()
-                await run.begin()
-                for _ in range(AT_ONCE):
-                    group.create_task(run.work())
-                    await self.holding.sleep(_APART)
+                await run.gate.open()
+                watching = group.create_task(run.gate.watch())
+                async with asyncio.TaskGroup() as workers:
+                    for _ in range(AT_ONCE):
+                        workers.create_task(run.work())
+                        await self.holding.sleep(_APART)
+                async with run.gate.looking:
+                    watching.cancel()
         except* LostError:
             lost = True
         else:
@@ -92,9 +93,10 @@ class Batches:
 
     async def finished(self, request: Request) -> Finished:
         """Return what came of a batch, from its items."""
-        outcomes = self.holding.ledger.batches.outcomes
-        ended = await self.holding.insist(partial(outcomes, request.id))
-        return Finished(tally_of([outcome for _, outcome in ended]), groups_of(ended))
+        batches, insist = self.holding.ledger.batches, self.holding.insist
+        ended = await insist(partial(batches.outcomes, request.id))
+        again = await insist(partial(batches.called_again, request.id))
+        return Finished(tally_of([outcome for _, outcome in ended]), groups_of(ended), tuple(again))
 
 
 @dataclass(slots=True, eq=False)
@@ -106,48 +108,56 @@ class _Run:
     place: Place
     todo: deque[Entry] = field(default_factory=deque)
     outcomes: dict[str, Outcome | None] = field(default_factory=dict)
-    running: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: set[str] = field(default_factory=set)
+    """The items for which somebody who died may have asked WeChat."""
+    gate: Gate = field(init=False)
     turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
-    paused_until: float | None = None
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        by = self.by
+        self.gate = Gate(self.batch, by.holding, by.brake, by.now, self.left, self._stop)
 
     @property
     def tally(self) -> Tally:
         """How far it has come."""
         return tally_of([*self.outcomes.values()])
 
-    async def begin(self) -> None:
-        """Let the items run once no other batch does, or if none is left; raises LostError once somebody else holds it."""
-        ledger, insist = self.by.holding.ledger, self.by.holding.insist
-        while not await insist(partial(ledger.batches.take_lane, self.batch)):
-            if not await insist(partial(ledger.replica.hold, self.batch)):
-                raise LostError
-            if not await insist(partial(ledger.batches.are_left, self.batch.request)):
-                break
-            await self.by.holding.sleep(_LOOK_AGAIN)
-        self.paused_until = None
-        self.running.set()
+    def left(self) -> list[str]:
+        """Return the appids that have not begun."""
+        return [item.request.appid for item in self.todo]
+
+    async def _stop(self) -> None:
+        """End what has not begun, since the policy does not allow it any more; what is under way comes to its end."""
+        left = [*self.todo]
+        self.todo.clear()
+        self.stopped = True
+        midway = [Answered(item.request, STOPPED_MIDWAY, 0.0, ()) for item in left if item.begun]
+        stop = partial(self.by.holding.ledger.batches.stop, self.batch, midway)
+        if not await self.by.holding.insist(stop):
+            raise LostError
+        self.outcomes |= {item.request.id: stopped(begun=item.begun) for item in left}
+        _log.warning("the policy stops a batch", extra={"items": len(left)})
 
     async def queue(self) -> None:
         """Record the items, and take up those that have not ended."""
         batches, insist = self.by.holding.ledger.batches, self.by.holding.insist
-        items = items_of(self.batch.request)
-        for start in range(0, len(items), _RECORDED_AT_ONCE):
-            some = items[start : start + _RECORDED_AT_ONCE]
-            if not await insist(partial(batches.queue, self.batch, some)):
-                raise LostError
+        if not await insist(partial(batches.queue, self.batch)):
+            raise LostError
         for item in await insist(partial(batches.items, self.batch.request.id)):
             self.outcomes[item.request.id] = item.outcome
             if item.state is State.QUEUED:
                 self.todo.append(item)
+                self.begun |= {item.request.id} if item.begun else set()
 
     async def work(self) -> None:
         """Take one item after the other; raises LostError once somebody else holds the batch."""
         done: Answered | None = None
         while True:
-            if not self.running.is_set():
+            if not self.gate.is_open.is_set():
                 await self._advance(done, None)  # a pause may be long
                 done = None
-                await self.running.wait()
+                await self.gate.is_open.wait()
             item = self.todo.popleft() if self.todo else None
             may = await self._advance(done, item)
             done = None
@@ -156,7 +166,7 @@ class _Run:
             if may:
                 done = await self._call(item)
             else:
-                self.outcomes[item.request.id] = Cancelled("")
+                self.outcomes[item.request.id] = Stopped() if self.stopped else Cancelled("")
 
     async def _advance(self, done: Answered | None, item: Entry | None) -> bool:
         """Record an answer and begin the next item; False if there is none or it was cancelled."""
@@ -176,61 +186,34 @@ class _Run:
         with about(request.id):
             outcome = await ask(self.by.owners, request, steps.append)
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
-        if limit := _limit(outcome):
+        if limit := limit_in(outcome):
             await self._put_back(replace(item, begun=doubtful), limit)
             return None
         if doubtful:
             outcome = doubted(outcome)
         self.outcomes[request.id] = outcome
-        return Answered(request, outcome, round(time.monotonic() - began, 3), steps)
+        seconds = round(time.monotonic() - began, 3)
+        again = request.id in self.begun and outcome.tries > 0
+        return Answered(request, outcome, seconds, steps, called_again=again)
 
     async def _put_back(self, item: Entry, limit: Said) -> None:
-        """Let an item wait; whoever is the first to hear of a limit lets nothing begin for as long as that lasts."""
-        first = self.running.is_set()
-        self.running.clear()
+        """Let an item wait for as long as WeChat wants to be left alone; whoever is the first to hear of it waits for all."""
+        first = self.gate.shut(limit)
         put_back = self.by.holding.ledger.batches.put_back
         put = partial(put_back, self.batch, item.request, begun=item.begun)
         if not await self.by.holding.insist(put):
             raise LostError
         self.todo.append(item)
         if first:
-            await self._pause(limit)
-
-    async def _pause(self, limit: Said) -> None:
-        """Wait until WeChat takes calls again, or nothing is left to do."""
-        batches, insist = self.by.holding.ledger.batches, self.by.holding.insist
-        daily = limit.errcode == _PER_DAY
-        until = _tomorrow(self.by.now()) if daily else self.by.now() + _MINUTE
-        self.paused_until = until
-        why = {"errcode": limit.errcode, "rid": limit.rid, "seconds": round(until - self.by.now())}
-        told = {"request": self.batch.request.id, **why}
-        _log.warning("a batch pauses: WeChat takes no more calls for now", extra=told)
-        if daily:
-            await insist(partial(batches.leave_lane, self.batch))
-        while (left := until - self.by.now()) > 0:
-            await self.by.holding.sleep(min(left, _LOOK_AGAIN))
-            if not await insist(partial(batches.are_left, self.batch.request)):
-                break
-        await self.begin()
+            await self.gate.wait(limit)
 
     async def show(self) -> None:
         """Show how far it has come, until cancelled; no more often than Slack wants."""
-        shown: tuple[Tally, float | None] | None = None
+        shown: tuple[Tally, Pause | None] | None = None
         while True:
             await self.by.holding.sleep(self.by.tick)
-            now = self.tally, self.paused_until
+            now = self.tally, self.gate.pause
             if now != shown and now[0].total:
                 with suppress(AwayError):  # else with the next look
                     await self.place.progress(self.batch.request, *now)
                     shown = now
-
-
-def _limit(outcome: Outcome) -> Said | None:
-    """Return the words by which WeChat asked to be left alone for a while."""
-    said = outcome.said if isinstance(outcome, Failed | Unknown) else None
-    return said if said and said.errcode in {_PER_MINUTE, _PER_DAY} else None
-
-
-def _tomorrow(now: float) -> float:
-    """Return when WeChat's next day has begun, in Unix seconds."""
-    return now - (now + _CHINA) % _DAY + _DAY + _GRACE

@@ -15,11 +15,12 @@ from functools import partial
 from bot.about import about
 from bot.asking import ask
 from bot.batches import Batches
+from bot.brake import Brake, Verdict, stopped
 from bot.changes import Changed, unheard
 from bot.guidance import Trouble, for_trouble
 from bot.holding import Holding, LostError, Write
 from bot.ledger import LEASE, Entry, LedgerDownError, answered
-from bot.outcome import Called, Finished, Outcome, Step, Unknown, doubted
+from bot.outcome import Finished, Outcome, Step, Unknown, doubted
 from bot.ports import AwayError, Owners, Places
 from bot.request import State
 from bot.settling import settle
@@ -29,6 +30,7 @@ MOST_TAKE_OVERS = 5
 _BEATS_PER_LEASE = 4
 _TAKEN_AT_ONCE = 50
 _PAUSE = 3.0  # seconds, after something that nobody foresaw
+_LOOK_AGAIN = 1.0
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
 _GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
@@ -45,6 +47,7 @@ class Carrying:
     owners: Owners
     waiting: Waiting
     batches: Batches
+    brake: Brake
     start: Callable[[Coroutine[None, None, None]], None]
     lease: float = LEASE
     changed: Changed = unheard
@@ -144,18 +147,35 @@ class Carrying:
     ) -> Entry | None:
         """Ask WeChat, and record what came of it."""
         began, steps = time.monotonic(), list[Step]()
-        if entry.taken_over > MOST_TAKE_OVERS:
-            outcome: Called = _GIVEN_UP
-        else:
-            outcome = await ask(self.owners, entry.request, steps.append)
-        if called_again:
-            outcome = doubted(outcome)  # nobody knows what came of the call before this one
+        outcome = await self._outcome(entry, steps, called_again=called_again)
         seconds = round(time.monotonic() - began, 3)
         write = partial(
             self.holding.ledger.answer, entry, outcome, seconds, steps, called_again=called_again
         )
         written = await self.holding.surely(backlog, write)
         return answered(entry, outcome, called_again=called_again) if written else None
+
+    async def _outcome(self, entry: Entry, steps: list[Step], *, called_again: bool) -> Outcome:
+        """Ask WeChat, if that is still to be done."""
+        if entry.taken_over > MOST_TAKE_OVERS:
+            return _GIVEN_UP
+        if self.brake.is_due(entry) and not await self._is_allowed(entry):
+            return stopped(begun=called_again)
+        outcome = await ask(self.owners, entry.request, steps.append)
+        # Nobody knows what came of the call before this one.
+        return doubted(outcome) if called_again else outcome
+
+    async def _is_allowed(self, entry: Entry) -> bool:
+        """Tell whether the policy of now still allows a request, once Slack tells; raises LostError."""
+        anew = True
+        while (verdict := await self.brake.look(entry, anew=anew)) is Verdict.IN_DOUBT:
+            if anew:
+                _log.warning("a request waits: Slack does not tell whether it is still allowed")
+            await self.holding.sleep(_LOOK_AGAIN)
+            if not await self.holding.insist(partial(self.holding.ledger.replica.hold, entry)):
+                raise LostError
+            anew = False
+        return verdict is Verdict.GO
 
     async def _run(self, entry: Entry, where: str, backlog: list[Write]) -> Entry | None:
         """Run a batch, and record that it is through."""

@@ -78,7 +78,9 @@ class Deciding:
                 return Reply(say.cannot_tell_requester(words, entry.request.origin.user_id))
             if stands.ground and (approved or not stands.may_be_rejected):
                 return Reply(await self._over(words, click, entry, stands, comment))
-            move = Move(State.PLACED if entry.place else State.ACCEPTED, click.user_id, "approved")
+            to = State.PLACED if entry.place else State.ACCEPTED
+            rule = stands.rules[0].name if stands.rules else None
+            move = Move(to, click.user_id, "approved", rule=rule)
             if not approved:
                 end = Rejected(click.user_id, comment)
                 move = Move(State.ANSWERED, click.user_id, "rejected", outcome=end)

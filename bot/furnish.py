@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import __version__
 from bot.answering import Answering
 from bot.batches import Batches
+from bot.brake import Brake
 from bot.carrying import Carrying
 from bot.catalogues import tongues
 from bot.changes import Changes
@@ -83,9 +84,10 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
     stack.callback(people.close)
     where = Audience(places.why_private, people).where
     approvals = Approvals(posts, in_force, spoken, places.link, where)
-    carrying = _carrying(outside, places, approvals, changes)
     people.ahead(in_force.policy.groups)
     in_force.hear(lambda policy: people.ahead(policy.groups))
+    brake = Brake(in_force, people, nature.now, nature.brake)
+    carrying = _carrying(outside, places, approvals, changes, brake)
     ports = Ports(
         people,
         outside.ledger,
@@ -118,7 +120,7 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
 
 
 def _carrying(
-    outside: Outside, places: Threads, approvals: Approvals, changes: Changes
+    outside: Outside, places: Threads, approvals: Approvals, changes: Changes, brake: Brake
 ) -> Carrying:
     nature, settings = outside.nature, outside.settings
     owners = WeChat(
@@ -137,7 +139,8 @@ def _carrying(
         places,
         owners,
         Waiting(holding, places, approvals),
-        Batches(holding, owners, nature.now),
+        Batches(holding, owners, brake, nature.now),
+        brake,
         outside.start,
         changed=changes.tell,
     )

@@ -23,4 +23,6 @@ class Nature:
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
+    brake: float = 5.0
+    """Seconds between two looks at the policy while a batch runs."""
     new_id: Callable[[], str] = new_id

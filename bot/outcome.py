@@ -86,6 +86,11 @@ class Denied:
     ground: Ground = Ground.NOT_ALLOWED
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The policy, asked again before it was carried out, did not allow it any more."""
+
+
 class Why(Enum):
     """Why an item of a batch was left out."""
 
@@ -110,40 +115,48 @@ class Tally:
     failed: int = 0
     unknown: int = 0
     cancelled: int = 0
+    stopped: int = 0
 
     @property
     def done(self) -> int:
         """How many need nothing more."""
-        return self.shared + self.skipped + self.failed + self.unknown + self.cancelled
+        ended = self.shared + self.skipped + self.failed + self.unknown
+        return ended + self.cancelled + self.stopped
+
+
+Grouped = Failed | Unknown | Skipped | Stopped | Cancelled
+"""How an item can end so that there is something to say about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """The items of a batch that ended in the same way; `said` is what WeChat said to the first of them."""
 
-    outcome: Failed | Unknown | Skipped | Cancelled
+    outcome: Grouped
     appids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A batch is through; each of its items has an outcome of its own."""
+    """A batch is through; each of its items has an outcome of its own.
+
+    `called_again` are the appids for which WeChat was asked twice, since somebody died who had asked.
+    """
 
     tally: Tally
     groups: tuple[Group, ...] = ()
+    called_again: tuple[str, ...] = ()
 
     @property
     def lacks_groups(self) -> bool:
-        """Whether its items have more to tell, which the ledger does not keep with the batch."""
-        tally = self.tally
-        told = tally.failed + tally.unknown + tally.skipped + tally.cancelled
-        return not self.groups and told > 0
+        """Whether its items may have more to tell, which the ledger does not keep with the batch."""
+        return not (self.groups or self.called_again)
 
 
 Called = Shared | Failed | Unknown
 """How a request ended that was to be carried out."""
 
-Outcome = Called | Rejected | Cancelled | Expired | Denied | Skipped | Finished
+Outcome = Called | Rejected | Cancelled | Expired | Denied | Stopped | Skipped | Finished
 
 OUTCOMES = tuple(kind.__name__.lower() for kind in get_args(Outcome))
 """What each is called in the ledger."""
@@ -164,8 +177,8 @@ def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
 
 
 def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
-    """Group the appids of what was not shared by what there is to say about it, the largest first."""
-    found: dict[str, tuple[Failed | Unknown | Skipped | Cancelled, list[str]]] = {}
+    """Group the appids of what was not shared by what there is to say about it, the largest of a kind first."""
+    found: dict[str, tuple[Grouped, list[str]]] = {}
     for appid, outcome in items:
         match outcome:
             case Failed(guidance) | Unknown(guidance):
@@ -174,14 +187,19 @@ def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
                 key = why.value
             case Cancelled(by):
                 key = f"cancelled {by}"
+            case Stopped():
+                key = "stopped"
             case _:
                 continue
         found.setdefault(key, (outcome, []))[1].append(appid)
     groups = [Group(outcome, tuple(appids)) for outcome, appids in found.values()]
-    meant = Skipped | Cancelled
-    return tuple(
-        sorted(groups, key=lambda group: (isinstance(group.outcome, meant), -len(group.appids)))
-    )
+    return tuple(sorted(groups, key=_place_of))
+
+
+def _place_of(group: Group) -> tuple[int, int]:
+    """Return what decides about a group's place: what the policy stopped comes first, what was left out last."""
+    rank = {Stopped: 0, Cancelled: 2, Skipped: 2}.get(type(group.outcome), 1)
+    return rank, -len(group.appids)
 
 
 def may_help_again(outcome: Outcome) -> bool:

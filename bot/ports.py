@@ -10,6 +10,7 @@ from bot.link import LinkState
 from bot.messages import Message
 from bot.messages.words import Tongues
 from bot.outcome import Called, Outcome, Step, Tally
+from bot.pause import Pause
 from bot.policy import Person, Rule, Unreadable
 from bot.request import Origin, Request
 
@@ -32,8 +33,8 @@ class Place(Protocol):
     def ref(self) -> str:
         """The place in words that `Places.reopen` understands."""
 
-    async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
-        """Show how far a batch has come; `paused_until` in Unix seconds, where WeChat wants it to wait."""
+    async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
+        """Show how far a batch has come, and why it pauses."""
 
     async def close(
         self, request: Request, outcome: Outcome, *, look_since: float | None, called_again: bool

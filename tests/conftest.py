@@ -7,7 +7,7 @@ import socket
 import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -38,6 +38,7 @@ RELEASES = "C0RELEASES"
 REQUESTER = "U0REQUESTER"
 ENV = "prod-1"
 ASK = f"{APPID} {ENV}"
+Change = Callable[[str], Awaitable[None]]
 FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 
 _NOT_IN_TESTS = ("SLACK_", "WECHAT_", "SHARE_ENV_", "DATABASE_URL")
@@ -163,6 +164,23 @@ def scene(
     from tests.scenes import Scene  # noqa: PLC0415  # it is made of what is here
 
     return Scene(slack, wechat, database, environ, nature)
+
+
+@pytest.fixture
+def change(scene: "Scene", caplog: pytest.LogCaptureFixture) -> Change:
+    """Returns what puts other rules into force while the bot runs."""
+    caplog.set_level("INFO", logger="bot")
+
+    def told() -> int:
+        return sum(record.message == "policy in force" for record in caplog.records)
+
+    async def change(rules: str) -> None:
+        before = told()
+        scene.write(rules)
+        scene.reload.set()
+        await soon(lambda: told() > before)
+
+    return change
 
 
 @pytest.fixture

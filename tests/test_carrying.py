@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from bot.app import running
 from bot.batches import Batches
+from bot.brake import Brake
 from bot.carrying import Carrying
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.holding import Holding
@@ -22,6 +23,7 @@ from bot.messages.endings import answer, parent
 from bot.nature import Nature
 from bot.outcome import Called, Failed, Outcome, Shared, Step, Unknown
 from bot.playground.slack import Hangs, LocalSlack, Refuses
+from bot.playground.stage import OWNER
 from bot.playground.wechat import Code, Hang, LocalWeChat
 from bot.playground.world import BOT
 from bot.policy import Effect, Policy, Rule
@@ -29,6 +31,7 @@ from bot.ports import Owners, Place, Places
 from bot.request import Request
 from bot.slack.api import SlackApi
 from bot.slack.approvals import Approvals
+from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
 from bot.tasks import Tasks
@@ -95,19 +98,22 @@ Make = Callable[..., Carrying]
 
 
 @pytest.fixture
-def make(api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks) -> Make:
+def make(  # noqa: PLR0913, PLR0917  # the stand-ins
+    slack: LocalSlack, api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks
+) -> Make:
     """Makes what carries a ledger's requests, over the stand-ins unless told otherwise."""
-    policy = Policy((Rule("all", Effect.ALLOW),))
+    in_force = InForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
     posts = Posts(api, BOT, sleep)
-    approvals = Approvals(posts, InForce(policy), TONGUES, places.link, in_their_channel)
+    approvals = Approvals(posts, in_force, TONGUES, places.link, in_their_channel)
+    brake = Brake(in_force, Directory(api, slack.world.team_id, time.monotonic), time.time)
 
     def make(
         ledger: Ledger, lease: float = 12.0, places: Places = places, owners: Owners = owners
     ) -> Carrying:
         holding = Holding(ledger, sleep)
         waiting = Waiting(holding, places, approvals)
-        batches = Batches(holding, owners, time.time)
-        return Carrying(holding, places, owners, waiting, batches, tasks.start, lease)
+        batches = Batches(holding, owners, brake, time.time)
+        return Carrying(holding, places, owners, waiting, batches, brake, tasks.start, lease)
 
     return make
 

@@ -194,7 +194,7 @@ def _code(text: str) -> list[str]:
 
 PURE = {
     *("click", "command", "guidance", "language", "link", "messages", "outcome", "pasted"),
-    *("policy", "problem", "request", "ruling"),
+    *("pause", "policy", "problem", "request", "ruling"),
 }
 FLOORS = (
     {"__init__", *PURE},
@@ -204,8 +204,8 @@ FLOORS = (
         *("signals", "tasks"),
     },
     {"patience", "policy_settings", "ports", "slack_settings", "token_settings"},
-    {"asking", "holding"},
-    {"settling"},
+    {"asking", "brake", "holding"},
+    {"gate", "settling"},
     {"batches", "settings", "submitting", "waiting"},
     {"answering", "carrying", "forming", "sharing"},
     {"cancelling", "confirming", "deciding", "home", "retrying"},

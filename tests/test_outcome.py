@@ -21,6 +21,7 @@ from bot.outcome import (
     Said,
     Shared,
     Skipped,
+    Stopped,
     Tally,
     Unknown,
     Why,
@@ -41,6 +42,7 @@ endings: st.SearchStrategy[Outcome | None] = st.one_of(
     st.builds(Unknown, guidance),
     st.builds(Cancelled, st.just("U1")),
     st.builds(Skipped, st.sampled_from(Why)),
+    st.builds(Stopped),
 )
 batches = st.lists(endings).map(lambda all_: [(f"wx{at}", end) for at, end in enumerate(all_)])
 
@@ -48,11 +50,11 @@ batches = st.lists(endings).map(lambda all_: [(f"wx{at}", end) for at, end in en
 def test_items_are_counted_by_how_they_ended_and_the_open_ones_in_the_total_only() -> None:
     outcomes = [
         *(Shared(), Shared(3), Failed(BUSY), Unknown(SLOW), Cancelled("U1")),
-        *(BEFORE, UNDER_WAY, None, None),
+        *(BEFORE, UNDER_WAY, Stopped(), None, None),
     ]
     tally = tally_of(outcomes)
-    assert tally == Tally(9, shared=2, skipped=2, failed=1, unknown=1, cancelled=1)
-    assert tally.done == 7
+    assert tally == Tally(10, shared=2, skipped=2, failed=1, unknown=1, cancelled=1, stopped=1)
+    assert tally.done == 8
 
 
 def test_a_batch_without_items_counts_nothing() -> None:
@@ -115,9 +117,9 @@ def test_each_item_that_was_not_shared_is_in_one_group_in_its_order(
 ) -> None:
     groups, tally = groups_of(items), tally_of([end for _, end in items])
     grouped = Counter(appid for group in groups for appid in group.appids)
-    told = Failed | Unknown | Skipped | Cancelled
+    told = Failed | Unknown | Skipped | Stopped | Cancelled
     assert grouped == Counter(appid for appid, end in items if isinstance(end, told))
-    counted = tally.failed + tally.unknown + tally.skipped + tally.cancelled
+    counted = tally.failed + tally.unknown + tally.skipped + tally.stopped + tally.cancelled
     assert sum(grouped.values()) == counted
     order = [appid for appid, _ in items]
     for group in groups:
@@ -131,6 +133,8 @@ def said_of(outcome: Outcome) -> tuple[type, object]:
             return Skipped, why
         case Cancelled(by):
             return Cancelled, by
+        case Stopped():
+            return Stopped, None
         case Failed(guidance) | Unknown(guidance):
             return type(outcome), guidance.key
         case _:
@@ -144,17 +148,19 @@ def test_groups_are_told_apart_by_what_is_said_about_them(
     groups = groups_of(items)
     said = [said_of(group.outcome) for group in groups]
     assert len(set(said)) == len(said)
-    ranks = [(isinstance(g.outcome, Skipped | Cancelled), -len(g.appids)) for g in groups]
+    kinds = {Stopped: 0, Cancelled: 2, Skipped: 2}  # what the policy stopped comes first
+    ranks = [(kinds.get(type(group.outcome), 1), -len(group.appids)) for group in groups]
     assert ranks == sorted(ranks)
 
 
 @given(batches)
-def test_a_batch_lacks_its_groups_exactly_if_it_has_some(
+def test_a_batch_lacks_what_its_items_have_to_tell_until_some_is_known(
     items: list[tuple[str, Outcome | None]],
 ) -> None:
     groups, tally = groups_of(items), tally_of([end for _, end in items])
-    assert Finished(tally).lacks_groups is bool(groups)
-    assert not Finished(tally, groups).lacks_groups
+    assert Finished(tally).lacks_groups
+    assert Finished(tally, groups).lacks_groups is not bool(groups)
+    assert not Finished(tally, called_again=("wx1",)).lacks_groups
 
 
 @pytest.mark.parametrize("kind", [Failed, Unknown])
@@ -171,11 +177,12 @@ def test_asking_again_helps_where_the_guidance_says_so(kind: type[Failed | Unkno
         (Cancelled("U1"), False),
         (Denied(), False),
         (Denied(Ground.OTHER_OWNER), False),
+        (Stopped(), False),
         (BEFORE, False),
         (UNDER_WAY, False),
         (Expired("approval"), True),
         (Expired("confirmation"), True),
-        (Finished(Tally(9, shared=5, skipped=2, cancelled=2)), False),
+        (Finished(Tally(9, shared=4, skipped=2, cancelled=2, stopped=1)), False),
         (Finished(Tally(2, shared=1, failed=1)), True),
         (Finished(Tally(2, shared=1, unknown=1)), True),
         (Finished(Tally(0)), False),
@@ -188,5 +195,7 @@ def test_asking_again_helps_only_where_something_is_left_to_gain(
 
 
 def test_the_counts_are_all_the_ways_in_which_an_item_can_end() -> None:
-    ways = {kind.__name__.lower() for kind in (Shared, Skipped, Failed, Unknown, Cancelled)}
+    ways = {
+        kind.__name__.lower() for kind in (Shared, Skipped, Failed, Unknown, Cancelled, Stopped)
+    }
     assert {field.name for field in fields(Tally)} == {"total"} | ways

@@ -21,6 +21,7 @@ IN_A_MINUTE, THE_NEXT_DAY = 1_800_000_060, 1_800_029_100
 LIMITS = pytest.mark.parametrize(
     ("code", "until"), [(PER_MINUTE, IN_A_MINUTE), (PER_DAY, THE_NEXT_DAY)], ids=["minute", "day"]
 )
+BEGUN = "SELECT 1 FROM requests WHERE batch IS NOT NULL AND begun"
 QUEUED = "SELECT appid FROM requests WHERE batch IS NOT NULL AND state = 'queued'"
 
 
@@ -87,6 +88,7 @@ async def at_a_limit(scene: Scene, size: int, code: int = PER_MINUTE) -> None:
     scene.wechat.always(Code(code))
     await scene.ask(line(size))
     await paused(scene, IN_A_MINUTE if code == PER_MINUTE else THE_NEXT_DAY)
+    await soon(lambda: rows(scene.database, BEGUN) == [])  # all are put back
     scene.wechat.always(None)
 
 
@@ -229,8 +231,6 @@ async def test_cancelling_in_a_pause_ends_the_batch_at_once_and_only_the_request
 ) -> None:
     async with scene.bot(ALLOW):
         await at_a_limit(scene, 60, code)
-        begun = "SELECT 1 FROM requests WHERE batch IS NOT NULL AND begun"
-        await soon(lambda: rows(scene.database, begun) == [])  # all are put back
         assert f"^{until}^" in first(scene).text
         calls = len(wechat.calls)
         assert "Nothing was done" in await scene.click("U0SECOND", first(scene), "cancel")

@@ -1,7 +1,7 @@
 """What another policy means for those who ask, wait, decide and look on while it comes into force."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import replace
 from itertools import cycle
 
@@ -10,7 +10,7 @@ import pytest
 from bot.playground.slack import Hangs, LocalSlack, ServerError
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat import Hang, LocalWeChat
-from tests.conftest import ENV, REQUESTER, free_port, soon
+from tests.conftest import ENV, REQUESTER, Change, free_port, soon
 from tests.scenes import (
     ALLOW,
     APPROVE,
@@ -28,25 +28,6 @@ FREEZE = f'[[rule]]\nname = "freeze"\ngroups = ["S0PLATFORM"]\neffect = "deny"\n
 
 OTHER_APPID = "wx00000000000000aa"
 THEIRS = f'[[owner]]\nappid = "{OTHER_APPID}"\nenvs = ["{ENV}"]\n'
-
-Change = Callable[[str], Awaitable[None]]
-
-
-@pytest.fixture
-def change(scene: Scene, caplog: pytest.LogCaptureFixture) -> Change:
-    """Returns what puts other rules into force while the bot runs."""
-    caplog.set_level("INFO", logger="bot")
-
-    def told() -> int:
-        return sum(record.message == "policy in force" for record in caplog.records)
-
-    async def change(rules: str) -> None:
-        before = told()
-        scene.write(rules)
-        scene.reload.set()
-        await soon(lambda: told() > before)
-
-    return change
 
 
 async def test_what_was_denied_is_allowed_from_then_on_and_the_other_way_round(

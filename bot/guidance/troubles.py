@@ -119,6 +119,11 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         "The rule names approvers and a channel for them. Either none of the approvers is an active member who may decide about your request, or the bot cannot post in that channel.",
         "In the policy file, check the rule's approvers: at least one besides the requester, and user groups that are not empty.",
         "Add the bot to the approvers' channel with Slack's command /invite."),
+    row(Trouble.STOPPED.value, Fixer.OPERATOR, Again.AFTER_FIX, "The policy stopped this midway",
+        f"The bot was restarted while it asked WeChat; by then the policy did not allow this any more, so it did not ask once more. {_MAYBE}",
+        "Type /share-env why with the appid and the env: it says what the policy takes now, and who can grant it.",
+        ASK_AGAIN,
+        in_doubt=True),
     # In the bot.
     row(Trouble.GIVEN_UP.value, Fixer.OPERATOR, Again.AFTER_FIX, "The bot was stopped too often during this request",
         f"It began again each time it was started, and has now given up. {_MAYBE}",

@@ -80,6 +80,8 @@ class Trouble(Enum):
     """The ledger did not say which tokens there are, or did not take a new one."""
     NO_APPROVER = "no-approver"
     """Nobody who may approve can be asked."""
+    STOPPED = "stopped-midway"
+    """The policy did not allow it any more when it was to be asked for once more, after a crash."""
     GIVEN_UP = "given-up"
     """The bot was stopped during this request so often that it gave up."""
     BUG = "bug"

@@ -33,6 +33,7 @@ from bot.ledger.entries import (
     key_of,
 )
 from bot.ledger.events import Event, Told, record, untold
+from bot.ledger.lane import Lane
 from bot.ledger.lease import LEASE
 from bot.ledger.opening import Opened, open_database
 from bot.ledger.replica import Replica
@@ -78,11 +79,13 @@ class Ledger:
     ) -> None:
         self._opened = opened
         self._holder = holder
-        self._say = Statements(opened.engine.dialect.name)
+        dialect = opened.engine.dialect.name
+        self._say = Statements(dialect)
         self._writer = Writer(opened.engine, told=told, transacted=transacted)
         self.replica = Replica(self._writer, self._say, holder, lease, alone=opened.exclusive)
         self.clicks = Clicks(self._writer, self._say, self.replica.lease, holder)
-        self.batches = Batches(self._writer, self._say)
+        self.batches = Batches(self._writer, self._say, dialect)
+        self.lane = Lane(self._writer)
 
     @classmethod
     def open(

@@ -1,114 +1,85 @@
-"""The items of batches: queued, begun, answered or cancelled, one commit for each; and the one lane they run in."""
+"""The items of batches: queued, begun, answered or cancelled."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from bot.ledger.acceptance import New, SharedBefore, UnderWay, finding, standing_in_the_way
+from bot.ledger.batch_statements import BatchStatements
 from bot.ledger.entries import (
-    OUTCOME_COLUMNS,
     Entry,
     answer_events,
+    columns_of,
     columns_of_outcome,
     entry_of,
     facts_of,
     key_of,
     outcome_of,
 )
-from bot.ledger.events import record
-from bot.ledger.schema import requests
-from bot.ledger.statements import Statements, compared
+from bot.ledger.events import record, record_each
+from bot.ledger.statements import Statements
 from bot.ledger.writer import Writer
-from bot.outcome import Cancelled, Outcome, Skipped, Step, Why
+from bot.outcome import Cancelled, Outcome, Step, Stopped
 from bot.request import Request, State, items_of, number_of
-
-_LANE = "batches"
-_r = requests.c
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How one item ended, after `seconds` and what was done for it."""
+    """How one item ended, after `seconds` and what was done for it.
+
+    `called_again` if WeChat was asked twice, since somebody died who had asked.
+    """
 
     item: Request
     outcome: Outcome
     seconds: float
     steps: Sequence[Step]
-
-
-class _Sayings:
-    """The statements about batches, built once: building one costs more than running it."""
-
-    def __init__(self, say: Statements) -> None:
-        mine = and_(compared(_r.id), compared(_r.fence))
-        open_ = _r.state == State.QUEUED.value
-        of_batch = compared(_r.batch)
-        self.stands = say.stands.with_for_update()  # so that nobody is just taking it over
-        runs = _r.state.in_([State.ACCEPTED.value, State.PLACED.value])
-        self.runs = select(_r.id).where(compared(_r.id), runs).with_for_update()
-        self.recorded = select(_r.id).where(of_batch)
-        self.items = select(requests).where(of_batch)
-        ends = [_r[name] for name in ("id", "appid", *OUTCOME_COLUMNS)]
-        self.outcomes = select(*ends).where(of_batch)
-        self.are_left = select(_r.id).where(of_batch, open_).limit(1)
-        self.not_begun = select(requests).where(of_batch, open_, ~_r.begun).with_for_update()
-        self.left = select(requests).where(of_batch, open_)
-        self.begin = update(requests).where(compared(_r.id), open_).values(begun=True)
-        self.put_back = (
-            update(requests).where(compared(_r.id), open_).values(begun=bindparam("may_be_shared"))
-        )
-        over = {"state": State.ENDED.value, "ended": say.now}
-        self.end = update(requests).where(compared(_r.id), _r.ended.is_(None)).values(over)
-        other = requests.alias()
-        taken = exists().where(other.c.lane == _LANE, other.c.id != bindparam("the_id"))
-        self.take_lane = update(requests).where(mine, ~taken).values(lane=_LANE)
-        self.leave_lane = update(requests).where(mine).values(lane=None)
+    called_again: bool = False
 
 
 class Batches:
     """Writes for the replica that holds a batch; nothing is written once another holds it."""
 
-    def __init__(self, writer: Writer, say: Statements) -> None:
+    def __init__(self, writer: Writer, say: Statements, dialect: str) -> None:
         self._writer = writer
         self._say = say
-        self._own = _Sayings(say)
+        self._own = BatchStatements(say, dialect)
 
-    async def queue(self, batch: Entry, items: Sequence[Request]) -> bool:
-        """Record items, those first that are left out with the reason; what is recorded stays as it is."""
+    async def queue(self, batch: Entry) -> bool:
+        """Record the items, those first that are left out with the reason; what is recorded stays as it is."""
 
         def work(on: Connection) -> bool:
             if not self._holds(on, batch):
                 return False
-            self._queue(on, batch.request, items)
+            self._queue(on, batch.request)
             return True
 
         return await self._writer.run(work)
 
-    def _queue(self, on: Connection, batch: Request, items: Sequence[Request]) -> None:
+    def _queue(self, on: Connection, batch: Request) -> None:
         recorded = set(on.scalars(self._own.recorded, {"the_batch": batch.id}))
-        for item in items:
-            if item.id not in recorded:
-                self._queue_one(on, item)
+        missing = {item.id: item for item in items_of(batch) if item.id not in recorded}
+        while missing:
+            some = next(iter(missing.values()))
+            its = {"the_items": {item.id: item.appid for item in missing.values()}}
+            new = {**columns_of(some, State.QUEUED, None), **its}
+            for id_ in on.scalars(self._own.queue, new).all():
+                del missing[id_]
+            if missing:
+                self._leave_out(on, missing, new)
+            # What stood in the way of the others has ended since, so once more.
 
-    def _queue_one(self, on: Connection, item: Request) -> None:
-        fill = New(item, State.QUEUED, None).columns
-        find = finding(fill)
-        if on.scalar(self._say.accept, {**fill, **find}) is not None:
-            return
-        match standing_in_the_way(on, self._say, find, again=item.again, anew=True):
-            case UnderWay():
-                why = Why.UNDER_WAY
-            case SharedBefore():
-                why = Why.SHARED_BEFORE
-            case _:
-                return  # it is recorded
-        on.scalar(
-            self._say.accept, {**fill, **find, "state": State.ENDED.value, "regardless": True}
-        )
-        self._end(on, item, columns_of_outcome(Skipped(why)))
-        record(on, self._say, "left out", item.origin, {**facts_of(item), "detail": why.value})
+    def _leave_out(
+        self, on: Connection, missing: dict[str, Request], new: Mapping[str, object]
+    ) -> None:
+        left_out: dict[str, list[Request]] = {}
+        ended = {**new, "state": State.ENDED.value}
+        for id_, why in on.execute(self._own.leave_out, ended):
+            left_out.setdefault(why, []).append(missing.pop(id_))
+        for why, items in left_out.items():
+            record_each(on, self._say, "left out", items, {"detail": why})
 
     async def items(self, batch_id: str) -> list[Entry]:
         """Return all items that are recorded, in the order in which they were asked for."""
@@ -126,6 +97,15 @@ class Batches:
             rows = on.execute(self._own.outcomes, {"the_batch": batch_id}).mappings()
             ordered = sorted(rows, key=lambda row: number_of(row["id"]))
             return [(row["appid"], outcome_of(row)) for row in ordered]
+
+        return await self._writer.run(work)
+
+    async def called_again(self, batch_id: str) -> list[str]:
+        """Return the appids for which WeChat was asked twice, in the order in which they were asked for."""
+
+        def work(on: Connection) -> list[str]:
+            rows = on.execute(self._own.called_again, {"the_batch": batch_id}).mappings()
+            return [row["appid"] for row in sorted(rows, key=lambda row: number_of(row["id"]))]
 
         return await self._writer.run(work)
 
@@ -149,7 +129,7 @@ class Batches:
         return await self._writer.run(work)
 
     def _answer(self, on: Connection, done: Answered) -> None:
-        columns = columns_of_outcome(done.outcome)
+        columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
         if not self._end(on, done.item, columns):
             return  # recorded already, by a try that was never told so
         for kind, told in answer_events(columns, done.seconds, done.steps):
@@ -180,11 +160,8 @@ class Batches:
         def work(on: Connection) -> int:
             if on.scalar(self._own.runs, {"the_id": batch.id}) is None:
                 return 0
-            self._queue(on, batch, items_of(batch))
-            rows = on.execute(self._own.not_begun, {"the_batch": batch.id}).mappings()
-            waiting = [entry_of(row).request for row in rows]
-            for item in waiting:
-                self._end(on, item, columns_of_outcome(Cancelled(by)))
+            self._queue(on, batch)
+            waiting = self._end_all(on, batch, self._own.end_not_begun, Cancelled(by))
             said = {**facts_of(batch), "detail": f"{len(waiting)} items", "user": by}
             record(on, self._say, "cancelled", batch.origin, said)
             return len(waiting)
@@ -197,32 +174,46 @@ class Batches:
         def work(on: Connection) -> bool:
             if not self._holds(on, batch):
                 return False
-            self._queue(on, batch.request, items_of(batch.request))
-            rows = on.execute(self._own.left, {"the_batch": batch.request.id}).mappings()
-            for item in [entry_of(row).request for row in rows]:
-                self._answer(on, Answered(item, outcome, 0.0, ()))
+            self._queue(on, batch.request)
+            self._answer_all(on, batch.request, self._own.end_left, outcome)
             return True
 
         return await self._writer.run(work)
 
-    async def take_lane(self, batch: Entry) -> bool:
-        """Take the one lane in which a batch runs, across replicas; False while another batch has it.
+    async def stop(self, batch: Entry, midway: Sequence[Answered]) -> bool:
+        """End as stopped all items that have not begun, and as they say those of somebody who died.
 
-        It is left when the batch is answered.
+        False if somebody else holds the batch.
         """
 
         def work(on: Connection) -> bool:
-            try:
-                with on.begin_nested():
-                    return on.execute(self._own.take_lane, key_of(batch)).rowcount == 1
-            except IntegrityError:  # another replica was faster
+            if not self._holds(on, batch):
                 return False
+            for done in midway:
+                self._answer(on, done)
+            left = self._answer_all(on, batch.request, self._own.end_not_begun, Stopped())
+            if left or midway:
+                said = {**facts_of(batch.request), "detail": f"{len(left) + len(midway)} items"}
+                record(on, self._say, "stopped", batch.request.origin, said)
+            return True
 
         return await self._writer.run(work)
 
-    async def leave_lane(self, batch: Entry) -> None:
-        """Let other batches run."""
-        await self._writer.run(lambda on: on.execute(self._own.leave_lane, key_of(batch)))
+    def _answer_all(
+        self, on: Connection, batch: Request, which: ReturningUpdate[Any], outcome: Outcome
+    ) -> list[Request]:
+        """End items with the same outcome, record that of each, and return them."""
+        ended = self._end_all(on, batch, which, outcome)
+        ((kind, told),) = answer_events(columns_of_outcome(outcome), 0.0, ())
+        record_each(on, self._say, kind, ended, told)
+        return ended
+
+    def _end_all(
+        self, on: Connection, batch: Request, which: ReturningUpdate[Any], outcome: Outcome
+    ) -> list[Request]:
+        """End items with the same outcome, and return them."""
+        ended = set(on.scalars(which, {**columns_of_outcome(outcome), "the_batch": batch.id}))
+        return [item for item in items_of(batch) if item.id in ended]
 
     def _end(self, on: Connection, item: Request, columns: Mapping[str, object]) -> bool:
         return on.execute(self._own.end, {**columns, "the_id": item.id}).rowcount == 1

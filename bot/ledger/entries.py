@@ -21,6 +21,7 @@ from bot.outcome import (
     Shared,
     Skipped,
     Step,
+    Stopped,
     Tally,
     Unknown,
     Why,
@@ -181,6 +182,8 @@ def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
             return {"outcome": name, "guidance": waited_for}
         case Denied(ground):
             return {"outcome": name, "guidance": ground.value}
+        case Stopped():
+            return {"outcome": name}
         case Skipped(why):
             return {"outcome": name, "guidance": why.value}
         case Finished(tally):
@@ -228,7 +231,7 @@ OUTCOME_COLUMNS = (
 )
 
 
-def outcome_of(row: RowMapping) -> Outcome | None:
+def outcome_of(row: RowMapping) -> Outcome | None:  # noqa: C901  # one case each
     """Return the outcome that stands in the OUTCOME_COLUMNS of a row."""
     said = None if row["errcode"] is None else Said(row["errcode"], row["errmsg"], row["rid"])
     match row["outcome"]:
@@ -246,6 +249,8 @@ def outcome_of(row: RowMapping) -> Outcome | None:
             return Expired("approval" if row["guidance"] == "approval" else "confirmation")
         case "denied":
             return Denied(_ground_of(row))
+        case "stopped":
+            return Stopped()
         case "skipped":
             return Skipped(Why(row["guidance"]))
         case "finished":

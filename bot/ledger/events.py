@@ -1,13 +1,14 @@
 """The events: what happened, to which request, and who did it; only ever more of them."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from bot.ledger.statements import Statements
-from bot.request import Origin
+from bot.ledger.entries import facts_of
+from bot.ledger.statements import SAME_FOR_EACH, Statements
+from bot.request import Origin, Request
 
 _UNTOLD = "events"
 
@@ -64,6 +65,25 @@ def record(  # noqa: PLR0913, PLR0917  # what an event is made of
     detail = {"detail": typed} if typed else {}
     on.execute(say.event, {"kind": event.kind, **event.facts, **detail})
     on.info.setdefault(_UNTOLD, []).append(event)
+
+
+def record_each(
+    on: Connection,
+    say: Statements,
+    kind: str,
+    requests: Sequence[Request],
+    facts: Mapping[str, object],
+) -> None:
+    """Write the same event for each of several requests, which are recorded."""
+    if not requests:
+        return
+    same = dict.fromkeys(SAME_FOR_EACH)
+    ids = [request.id for request in requests]
+    on.execute(say.event_of_each, {**same, "kind": kind, **facts, "the_ids": ids})
+    on.info.setdefault(_UNTOLD, []).extend(
+        Event(kind, {**who_of(request.origin), **facts_of(request), **facts})
+        for request in requests
+    )
 
 
 def recorded(on: Connection) -> list[Event]:

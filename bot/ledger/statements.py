@@ -32,6 +32,10 @@ from bot.request import State, before
 NOTHING_OWED: Mapping[str, None] = {"wake": None, "owed": None}
 """The columns of a request once it has moved on, so that nothing is owed of what was to be said before."""
 
+SAME_FOR_EACH = ("kind", "outcome", "errcode", "rid", "seconds", "detail")
+_OWN_OF_EACH = ("request", "team", "user", "channel", "env", "appid", "rule")
+"""The columns of an event that several requests have in common, and those that they do not."""
+
 _r = requests.c
 
 
@@ -117,6 +121,12 @@ class Statements:
             update(requests).where(_r.id == bindparam("earlier")).values(retried_by=None)
         )
         self.event = insert(events).values(at=now).inline()
+        same = [bindparam(name, type_=events.c[name].type) for name in SAME_FOR_EACH]
+        theirs = [_r["id" if name == "request" else name] for name in _OWN_OF_EACH]
+        which = _r.id.in_(bindparam("the_ids", expanding=True))
+        self.event_of_each = insert(events).from_select(
+            ["at", *SAME_FOR_EACH, *_OWN_OF_EACH], select(now, *same, *theirs).where(which)
+        )
 
 
 def history_of(mine: tuple[str, str], about: str | None) -> Select[Any]:

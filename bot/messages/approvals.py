@@ -20,7 +20,17 @@ from bot.messages.blocks import (
 )
 from bot.messages.lists import sentences
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Expired, Finished, Outcome, Rejected, Shared, Skipped, Unknown
+from bot.outcome import (
+    Cancelled,
+    Expired,
+    Finished,
+    Outcome,
+    Rejected,
+    Shared,
+    Skipped,
+    Stopped,
+    Unknown,
+)
 from bot.request import Request
 
 _PAST = 3
@@ -175,6 +185,12 @@ def _end(words: Words, outcome: Outcome) -> str:
     match outcome:
         case Shared():
             return words("It was shared.")
+        case Stopped():
+            return words("The policy stopped it, and nothing was shared.")
+        case Finished(tally) if tally.stopped:
+            return words(
+                "The policy stopped {count} of {total}.", count=tally.stopped, total=tally.total
+            )
         case Finished():
             return words("The batch is through.")
         case Skipped():

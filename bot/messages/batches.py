@@ -8,9 +8,22 @@ from bot.guidance import AFTER_SUCCESS, Guidance
 from bot.messages.answers import fix
 from bot.messages.appids import appids
 from bot.messages.asked import name, reason, receivers
-from bot.messages.blocks import Button, Message, buttons, code, escape, message, small, steps, when
+from bot.messages.blocks import (
+    Button,
+    Message,
+    Part,
+    buttons,
+    code,
+    escape,
+    message,
+    small,
+    steps,
+    when,
+)
+from bot.messages.decisions import what_it_takes_now
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Failed, Finished, Group, Skipped, Tally, Unknown, Why
+from bot.outcome import Cancelled, Failed, Finished, Group, Skipped, Stopped, Tally, Unknown, Why
+from bot.pause import AtLimit, InDoubt, Pause
 from bot.request import Request
 
 _BAR = 20  # characters
@@ -18,11 +31,8 @@ _GROUPS = 4
 _APPIDS = 20
 
 
-def progress(words: Words, request: Request, tally: Tally, paused_until: float | None) -> Message:
-    """Say in the channel how far the batch has come, or until when WeChat makes it wait."""
-    pause = paused_until and words(
-        "WeChat's limit is reached. It goes on by itself {when}.", when=when(paused_until)
-    )
+def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) -> Message:
+    """Say in the channel how far the batch has come, and why it pauses."""
     return message(
         words(
             "⏳ {who} is sharing {env} with {receivers}.",
@@ -31,12 +41,26 @@ def progress(words: Words, request: Request, tally: Tally, paused_until: float |
             receivers=receivers(words, request),
         ),
         f"`{_bar(tally)}` {words('{done} of {total}', done=tally.done, total=tally.total)}",
-        pause or None,
+        _pause(words, pause) if pause else None,
         appids(request),
         reason(words, request),
         buttons(Button(words("Cancel the rest"), Act.CANCEL, request.id)),
         name(words, request),
     )
+
+
+def _pause(words: Words, pause: Pause) -> str:
+    match pause:
+        case AtLimit(until):
+            return words(
+                "WeChat's limit is reached. It goes on by itself {when}.", when=when(until)
+            )
+        case InDoubt():
+            return words(
+                "I cannot find out from Slack whether the policy still allows this, so it pauses. It goes on by itself."
+            )
+        case _:
+            assert_never(pause)
 
 
 def _bar(tally: Tally) -> str:
@@ -70,6 +94,7 @@ def counts(words: Words, tally: Tally) -> str:
         (tally.failed, words("{count} not shared", count=tally.failed)),
         (tally.unknown, words("{count} unknown", count=tally.unknown)),
         (tally.cancelled, words("{count} cancelled", count=tally.cancelled)),
+        (tally.stopped, words("{count} stopped by the policy", count=tally.stopped)),
     )
     return ", ".join(text for count, text in told if count) or words("nothing was done")
 
@@ -78,13 +103,14 @@ def answer(words: Words, request: Request, finished: Finished) -> Message:
     """Say how the batch ended: counts, and for each kind of failure what it means and what to do."""
     tally, groups = finished.tally, finished.groups
     line = words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
-    told = [_group(words, group) for group in groups[:_GROUPS]]
+    told = [_group(words, request, group) for group in groups[:_GROUPS]]
     more = words(
         "There are other kinds; `/share-env history &lt;appid&gt;` tells how one of them ended."
     )
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
         f"{'✅' if _is_good(tally) else '❌'} {line}",
+        _called_again(words, finished.called_again),
         *told,
         _what_is_left(words) if tally.shared else None,
         small(more) if len(groups) > _GROUPS else None,
@@ -93,12 +119,24 @@ def answer(words: Words, request: Request, finished: Finished) -> Message:
     )
 
 
+def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
+    """Return for which appids WeChat was asked twice: all of them, some twenty for each crash at most."""
+    if not appids:
+        return None
+    return small(
+        words(
+            "I was restarted while this was under way, so I asked WeChat once more about {appids}.",
+            appids=" ".join(map(code, appids)),
+        )
+    )
+
+
 def _what_is_left(words: Words) -> str:
     after = steps(escape(words(step)) for step in AFTER_SUCCESS)
     return f"{words('*What is left to do, for each that was shared*')}\n{after}"
 
 
-def _group(words: Words, group: Group) -> str:
+def _group(words: Words, request: Request, group: Group) -> str:
     match group.outcome:
         case Failed(guidance):
             title, advice = f"❌ *{words(guidance.title)}*", _advice(words, guidance)
@@ -108,6 +146,9 @@ def _group(words: Words, group: Group) -> str:
             title, advice = _left_out(words, why)
         case Cancelled(by):
             title, advice = _cancelled(words, by), ""
+        case Stopped():
+            title = words("🚫 *Stopped by the policy*")
+            advice = what_it_takes_now(words, group.appids[0], request.env)
         case _:
             assert_never(group.outcome)
     listed = _some(words, group.appids)
@@ -166,4 +207,4 @@ def _some(words: Words, appids: Sequence[str]) -> str:
 
 
 def _is_good(tally: Tally) -> bool:
-    return not (tally.failed or tally.unknown or tally.cancelled)
+    return not (tally.failed or tally.unknown or tally.cancelled or tally.stopped)

@@ -17,6 +17,7 @@ from bot.outcome import (
     Rejected,
     Shared,
     Skipped,
+    Stopped,
     Unknown,
     Why,
 )
@@ -165,6 +166,8 @@ def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noq
             return words("its time is over, and nothing was shared.")
         case Denied(ground):
             return _ended_by_policy(words, ground)
+        case Stopped():
+            return words("the policy stopped it, and nothing was shared.")
         case Shared():
             return words("it was shared.")
         case Skipped(Why.SHARED_BEFORE):

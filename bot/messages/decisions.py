@@ -8,11 +8,11 @@ from bot.messages.asked import name, reason, receivers
 from bot.messages.blocks import Button, Message, buttons, code, escape, message, small
 from bot.messages.rules import contact
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Denied, Expired, Ground, Rejected, Skipped, Why
+from bot.outcome import Cancelled, Denied, Expired, Ground, Rejected, Skipped, Stopped, Why
 from bot.policy import Policy, Rule
 from bot.request import Request
 
-Undecided = Rejected | Cancelled | Expired | Denied | Skipped
+Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
 """How a request can end before WeChat is asked."""
 
 
@@ -156,6 +156,9 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
             )
         case Skipped(why):
             return _skipped(words, request, why)
+        case Stopped():
+            line = words("🚫 *Stopped by the policy.* Nothing was shared.")
+            return line, what_it_takes_now(words, request.receivers[0], request.env)
         case _:
             assert_never(outcome)
 
@@ -175,3 +178,11 @@ def _skipped(words: Words, request: Request, why: Why) -> tuple[str, str]:
             )
         case _:
             assert_never(why)
+
+
+def what_it_takes_now(words: Words, appid: str, env: str) -> str:
+    """Return what to do where the policy stopped something."""
+    return words(
+        "The policy allowed this when you asked, and does not any more. {command} says what it takes now.",
+        command=code(f"/share-env why {appid} {env}", 120),
+    )

@@ -16,6 +16,7 @@ from bot.outcome import (
     Rejected,
     Shared,
     Skipped,
+    Stopped,
     Tally,
     Unknown,
     may_help_again,
@@ -37,7 +38,7 @@ def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
     match outcome:
         case None | Shared() | Failed() | Unknown():
             return answers.parent(words, request, outcome)
-        case Rejected() | Cancelled() | Expired() | Denied() | Skipped():
+        case Rejected() | Cancelled() | Expired() | Denied() | Skipped() | Stopped():
             return decisions.parent(words, request, outcome)
         case Finished():
             return batches.parent(words, request, outcome)
@@ -52,7 +53,7 @@ def answer(
     match outcome:
         case Shared() | Failed() | Unknown():
             whole = answers.answer(words, request, outcome, called_again=called_again)
-        case Rejected() | Cancelled() | Expired() | Denied() | Skipped():
+        case Rejected() | Cancelled() | Expired() | Denied() | Skipped() | Stopped():
             whole = decisions.answer(words, request, outcome)
         case Finished():
             whole = batches.answer(words, request, outcome)

@@ -21,6 +21,7 @@ from bot.outcome import (
     Rejected,
     Shared,
     Skipped,
+    Stopped,
     Unknown,
     Why,
 )
@@ -190,6 +191,8 @@ def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # n
             return words("🚫 cancelled")
         case Denied():
             return words("🚫 denied")
+        case Stopped():
+            return words("🚫 stopped by the policy")
         case Expired():
             return words("⌛ expired")
         case Skipped(Why.SHARED_BEFORE):

@@ -11,6 +11,7 @@ from bot.messages.batches import progress
 from bot.messages.endings import answer, begun, parent
 from bot.messages.words import Tongues, Words
 from bot.outcome import Outcome, Tally
+from bot.pause import Pause
 from bot.request import Request
 from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, SlackApi, away
 from bot.slack.appids import list_appids
@@ -45,10 +46,10 @@ class Thread:
         thread = Posted(self._at.channel, self._root or self._at.ts)
         await list_appids(self._posts, words, request, thread, look_since=look_since)
 
-    async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
+    async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
         """Show in the parent how far a batch has come."""
         words = words_in(self._at.channel, request, self._tongues)
-        now = progress(words, request, tally, paused_until)
+        now = progress(words, request, tally, pause)
         await self._posts.edit(self._at, now)
 
     async def close(
@@ -112,7 +113,7 @@ class Private:
         """Nothing more than that: the request knows its response_url."""
         return "private"
 
-    async def progress(self, request: Request, tally: Tally, paused_until: float | None) -> None:
+    async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
         """Show nothing: a response_url has only five uses."""
 
     async def close(

@@ -1,5 +1,7 @@
 """Batches in whose midst bots are killed or stopped: each item ends, and what was answered is not asked for again."""
 
+import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ MANY = 120
 FEW = 10  # appids that stand in the message itself
 MIDST = 40  # answers of WeChat
 WITHIN = 40.0  # seconds; a lease, and all that is left to do
+RESTARTED = "I was restarted while this was under way, so I asked WeChat once more about"
 APPIDS = [f"wx{number:016x}" for number in range(1, MANY + 1)]
 
 
@@ -39,6 +42,7 @@ class Left:
     """What the ledger and WeChat knew when nobody carried the batch."""
 
     ended: set[str]
+    begun: set[str]
     calls: int
 
 
@@ -81,7 +85,8 @@ class Town:
         query = "SELECT appid FROM requests WHERE batch IS NOT NULL AND state = 'ended'"
         ended = set(rows(self.database, query))
         assert 0 < len(ended) < MANY
-        return Left(ended, len(self.wechat.calls))
+        query = "SELECT appid FROM requests WHERE state = 'queued' AND begun"
+        return Left(ended, set(rows(self.database, query)), len(self.wechat.calls))
 
     async def all_ended(self) -> None:
         """Wait until all requests have ended."""
@@ -94,6 +99,13 @@ class Town:
         assert sorted(again) == sorted(set(APPIDS) - left.ended)
         assert {appid for _, _, appid in self.wechat.shared} == set(APPIDS)
         self.assert_through({batch: MANY})
+        (parent,) = self.slack.parents(CHANNEL)
+        (reply,) = self.slack.thread(CHANNEL, parent.ts)
+        (twice,) = [line for line in reply.text.splitlines() if line.startswith(RESTARTED)]
+        said = set(re.findall(r"wx[0-9a-f]{16}", twice))
+        calls = Counter(call.appid for call in self.wechat.calls)
+        assert {appid for appid, count in calls.items() if count > 1} <= said
+        assert left.begun <= said
 
     def assert_through(self, batches: dict[str, int]) -> None:
         """Check that each batch of so many items has one answer, which tells that all were shared."""

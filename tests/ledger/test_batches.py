@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.guidance import Trouble, all_guidance, for_code, for_trouble
-from bot.ledger import Accepted, Entry, Known, Ledger, SharedBefore, UnderWay
+from bot.ledger import Accepted, Entry, Event, Known, Ledger, SharedBefore, UnderWay
 from bot.ledger.batches import Answered
 from bot.outcome import (
     Cancelled,
@@ -18,6 +18,7 @@ from bot.outcome import (
     Shared,
     Skipped,
     Step,
+    Stopped,
     Tally,
     Unknown,
     Why,
@@ -49,7 +50,7 @@ async def placed(ledger: Ledger, request: Request) -> Entry:
 async def queued(ledger: Ledger, count: int = 3, **changes: object) -> Entry:
     """Return a batch whose items wait."""
     batch = await placed(ledger, new_batch(count, **changes))
-    assert await ledger.batches.queue(batch, items_of(batch.request))
+    assert await ledger.batches.queue(batch)
     return batch
 
 
@@ -93,10 +94,10 @@ async def test_an_item_holds_no_key_to_the_conversation_and_belongs_to_nobody(
 async def test_items_that_are_recorded_stay_as_they_are(ledger: Ledger) -> None:
     batch = await placed(ledger, new_batch(4))
     items = items_of(batch.request)
-    await ledger.batches.queue(batch, items[:2])
+    await ledger.batches.queue(batch)
     await ledger.batches.advance(batch, None, items[0])
     await ledger.batches.advance(batch, answered(items[0]), items[1])
-    await ledger.batches.queue(batch, items)
+    assert await ledger.batches.queue(batch)
     found = await ledger.batches.items(batch.request.id)
     assert [(entry.outcome, entry.begun) for entry in found] == [
         (Shared(), True),
@@ -231,7 +232,14 @@ async def test_an_answer_is_recorded_once_however_often_it_is_told(
 
 @pytest.mark.parametrize(
     "outcome",
-    [Shared(3), FAILED, Unknown(for_code(-1), None, 4), Cancelled("U2"), Skipped(Why.UNDER_WAY)],
+    [
+        Shared(3),
+        FAILED,
+        Unknown(for_code(-1), None, 4),
+        Cancelled("U2"),
+        Skipped(Why.UNDER_WAY),
+        Stopped(),
+    ],
     ids=lambda outcome: type(outcome).__name__,
 )
 async def test_how_an_item_ended_comes_back_as_it_was(ledger: Ledger, outcome: Outcome) -> None:
@@ -240,6 +248,15 @@ async def test_how_an_item_ended_comes_back_as_it_was(ledger: Ledger, outcome: O
     await ledger.batches.advance(batch, answered(item, outcome), None)
     assert await ends(ledger, batch) == [outcome, None]
     assert (await ledger.batches.items(batch.request.id))[0].outcome == outcome
+
+
+async def test_the_items_are_known_for_which_wechat_was_asked_twice(ledger: Ledger) -> None:
+    batch = await queued(ledger, 12)
+    for number, item in reversed([*enumerate(items_of(batch.request))]):
+        twice = number in {1, 2, 10}
+        await ledger.batches.advance(batch, replace(answered(item), called_again=twice), None)
+    found = await ledger.batches.called_again(batch.request.id)
+    assert found == [appids(12)[number] for number in (1, 2, 10)]
 
 
 async def test_outcomes_come_in_the_order_in_which_they_were_asked_for(ledger: Ledger) -> None:
@@ -290,9 +307,8 @@ async def test_what_ended_does_not_wait_again(ledger: Ledger) -> None:
 async def test_items_are_left_until_the_last_has_ended(ledger: Ledger) -> None:
     batch = await placed(ledger, new_batch(2))
     assert not await ledger.batches.are_left(batch.request)
-    items = items_of(batch.request)
-    await ledger.batches.queue(batch, items)
-    for item in items:
+    await ledger.batches.queue(batch)
+    for item in items_of(batch.request):
         assert await ledger.batches.are_left(batch.request)
         await ledger.batches.advance(batch, answered(item), None)
     assert not await ledger.batches.are_left(batch.request)
@@ -304,15 +320,16 @@ async def test_nobody_writes_who_does_not_hold_the_batch_any_more(
     batch = await queued(ledger)
     one, two, _ = items_of(batch.request)
     await ledger.batches.advance(batch, None, one)
-    assert await ledger.batches.take_lane(batch)
+    assert await ledger.lane.take(batch)
     await taken_over(database, other, "a")
     before = database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()
     assert await ledger.batches.advance(batch, answered(one), two) is None
     assert await ledger.batches.advance(batch, None, two) is None
-    assert await ledger.batches.queue(batch, items_of(batch.request)) is False
+    assert await ledger.batches.queue(batch) is False
     assert await ledger.batches.give_up(batch, GIVEN_UP) is False
-    assert await ledger.batches.take_lane(batch) is False
-    await ledger.batches.leave_lane(batch)
+    assert await ledger.batches.stop(batch, [answered(two)]) is False
+    assert await ledger.lane.take(batch) is False
+    await ledger.lane.leave(batch)
     assert (database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()) == before
 
 
@@ -341,13 +358,15 @@ async def test_cancelling_twice_cancels_once(ledger: Ledger) -> None:
     assert await ledger.batches.cancel(batch.request, "U1") == 0
 
 
-@pytest.mark.parametrize("recorded", [0, 2])
-async def test_cancelling_ends_also_what_is_not_recorded_yet(ledger: Ledger, recorded: int) -> None:
+@pytest.mark.parametrize("recorded", [False, True])
+async def test_cancelling_ends_also_what_is_not_recorded_yet(
+    ledger: Ledger, recorded: bool
+) -> None:
     batch = await placed(ledger, new_batch(4))
-    items = items_of(batch.request)
-    await ledger.batches.queue(batch, items[:recorded])
+    if recorded:
+        await ledger.batches.queue(batch)
     assert await ledger.batches.cancel(batch.request, "U1") == 4
-    assert await ledger.batches.queue(batch, items) is True
+    assert await ledger.batches.queue(batch) is True
     assert await ends(ledger, batch) == [Cancelled("U1")] * 4
 
 
@@ -378,14 +397,14 @@ async def test_whoever_cancels_and_whoever_begins_settle_each_item_between_them(
         assert [entry.outcome is None for entry in found] == begun
 
 
-@pytest.mark.parametrize("recorded", [0, 4])
+@pytest.mark.parametrize("recorded", [False, True])
 async def test_giving_up_ends_what_has_not_ended_with_the_same_outcome(
-    database: Database, ledger: Ledger, recorded: int
+    database: Database, ledger: Ledger, recorded: bool
 ) -> None:
     batch = await placed(ledger, new_batch(4))
     items = items_of(batch.request)
-    await ledger.batches.queue(batch, items[:recorded])
     if recorded:
+        await ledger.batches.queue(batch)
         await ledger.batches.advance(batch, None, items[0])
         await ledger.batches.advance(batch, answered(items[0]), items[1])
     assert await ledger.batches.give_up(batch, GIVEN_UP) is True
@@ -396,43 +415,64 @@ async def test_giving_up_ends_what_has_not_ended_with_the_same_outcome(
     assert isinstance(again, Accepted)
 
 
+async def test_the_policy_stops_what_has_not_begun_and_says_so_of_each(
+    database: Database, ledger: Ledger
+) -> None:
+    batch = await queued(ledger, 4)
+    one, two, three, four = items_of(batch.request)
+    await ledger.batches.advance(batch, None, one)
+    await ledger.batches.advance(batch, answered(one), two)
+    await ledger.batches.advance(batch, None, three)  # by somebody who died
+    assert await ledger.batches.stop(batch, [Answered(three, GIVEN_UP, 0.0, ())])
+    assert await ends(ledger, batch) == [Shared(), None, GIVEN_UP, Stopped()]
+    told = "SELECT kind, request, outcome, detail FROM events ORDER BY id"
+    assert [tuple(row.values()) for row in database.rows(told)][-3:] == [
+        ("answered", three.id, "unknown", GIVEN_UP.guidance.key),
+        ("answered", four.id, "stopped", None),
+        ("stopped", batch.request.id, None, "2 items"),
+    ]
+    before = database.kinds()
+    assert await ledger.batches.stop(batch, [])
+    assert database.kinds() == before
+
+
 # The lane.
 
 
 async def test_one_batch_has_the_lane_and_keeps_it(ledger: Ledger, other: Ledger) -> None:
     one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-    assert await ledger.batches.take_lane(one)
-    assert await ledger.batches.take_lane(one)
-    assert not await other.batches.take_lane(two)
-    assert not await other.batches.take_lane(two)
+    assert await ledger.lane.take(one)
+    assert await ledger.lane.take(one)
+    assert not await other.lane.take(two)
+    assert not await other.lane.take(two)
 
 
 async def test_the_lane_is_free_once_the_batch_is_answered(ledger: Ledger, other: Ledger) -> None:
     one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-    assert await ledger.batches.take_lane(one)
+    assert await ledger.lane.take(one)
     await ledger.answer(one, Finished(Tally(3, shared=3)), 0.0, ())
-    assert await other.batches.take_lane(two)
+    assert await other.lane.take(two)
 
 
 async def test_the_lane_is_free_once_its_batch_leaves_it(ledger: Ledger, other: Ledger) -> None:
     one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-    assert await ledger.batches.take_lane(one)
-    await ledger.batches.leave_lane(one)
-    assert await other.batches.take_lane(two)
-    assert not await ledger.batches.take_lane(one)
+    assert await ledger.lane.take(one)
+    await ledger.lane.leave(one)
+    assert await other.lane.take(two)
+    assert not await ledger.lane.take(one)
 
 
 async def test_whoever_takes_a_batch_over_has_its_lane(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-    assert await ledger.batches.take_lane(one)
+    assert await ledger.lane.take(one)
     await taken_over(database, other, "a")
-    assert not await other.batches.take_lane(two)
+    assert not await other.lane.take(two)
     taken = await stands(other, one)
-    assert await other.batches.take_lane(taken)
+    assert await other.lane.take(taken)
     await other.answer(taken, Finished(Tally(3, shared=3)), 0.0, ())
-    assert await other.batches.take_lane(two)
+    assert await other.lane.take(two)
 
 
 async def test_of_those_that_want_the_lane_at_once_one_gets_it(
@@ -440,10 +480,65 @@ async def test_of_those_that_want_the_lane_at_once_one_gets_it(
 ) -> None:
     for _ in range(10):
         one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-        got = await asyncio.gather(ledger.batches.take_lane(one), other.batches.take_lane(two))
+        got = await asyncio.gather(ledger.lane.take(one), other.lane.take(two))
         assert sorted(got) == [False, True]
         for replica, entry in ((ledger, one), (other, two)):
             await replica.answer(entry, Finished(Tally(3)), 0.0, ())
+
+
+async def test_all_items_are_queued_left_out_ended_and_given_up_in_one_statement_each(
+    database: Database, ledger: Ledger
+) -> None:
+    def said() -> list[str]:
+        done = [said for said, _ in database.statements if "BEGIN" not in said]
+        database.statements.clear()
+        return done
+
+    first = await placed(ledger, new_batch(20, env="env"))
+    said()
+    await ledger.batches.queue(first)
+    assert len(said()) == 3  # whether it is held, which are recorded, the others
+    await ledger.batches.advance(first, answered(items_of(first.request)[0]), None)
+    second = await placed(ledger, new_batch(40, env="env"))
+    said()
+    await ledger.batches.queue(second)
+    assert len(said()) == 6  # also who is left out, and an event for each by the reason
+    assert Counter(await ends(ledger, second)) == {
+        None: 20,
+        Skipped(Why.UNDER_WAY): 19,
+        Skipped(Why.SHARED_BEFORE): 1,
+    }
+    said()
+    assert await ledger.batches.cancel(first.request, "U1") == 19
+    assert len(said()) == 4  # whether it runs, which are recorded, their end, the event
+    assert await ledger.batches.give_up(second, GIVEN_UP)
+    assert len(said()) == 4  # whether it is held, which are recorded, their end, the events
+    assert Counter(await ends(ledger, second))[GIVEN_UP] == 20
+
+
+async def test_whoever_listens_hears_of_each_item_that_is_left_out_or_given_up(
+    database: Database, ledger: Ledger
+) -> None:
+    heard: list[Event] = []
+    listening = database.ledger("b", told=heard.append)
+    await listening.replica.beat()
+    await accepted(ledger, new_request(env="env", appid=appids(1)[0]))
+    batch = await placed(listening, new_batch(3, env="env"))
+    heard.clear()
+    await listening.batches.queue(batch)
+    await listening.batches.give_up(batch, GIVEN_UP)
+    items = items_of(batch.request)
+    told = [(e.kind, e.facts["request"], e.facts["appid"], e.facts["detail"]) for e in heard]
+    assert told == [
+        ("left out", items[0].id, items[0].appid, "under-way"),
+        *(("answered", item.id, item.appid, GIVEN_UP.guidance.key) for item in items[1:]),
+    ]
+    columns = 'kind, request, team, "user", channel, env, appid, rule, outcome, detail'
+    written = database.rows(f"SELECT {columns} FROM events ORDER BY id")[-3:]  # noqa: S608  # words of ours
+    assert written == [
+        {name: {"kind": e.kind, **e.facts}.get(name) for name in row}
+        for e, row in zip(heard, written, strict=True)
+    ]
 
 
 async def test_an_answer_and_the_next_begin_are_five_statements(

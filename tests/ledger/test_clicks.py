@@ -23,7 +23,7 @@ from bot.outcome import (
     Unknown,
     Why,
 )
-from bot.request import Approval, Request, Retry, State, items_of
+from bot.request import Approval, Request, Retry, State
 from tests.databases import Database
 from tests.ledger.conftest import FullOnce, new_request, soon
 
@@ -352,7 +352,7 @@ async def test_what_can_be_cancelled_is_listed_for_the_operators(ledger: Ledger)
     many = new_request(appid="", appids=("wx1", "wx2"))
     batch = await begun(ledger, State.ACCEPTED, many)
     assert await ledger.place(batch, "thread C1 1.7")
-    await ledger.batches.queue(batch, items_of(many))
+    await ledger.batches.queue(batch)
     await over(ledger, new_request(), Shared())
     listed = [entry.request.id for entry in await ledger.clicks.stoppable("T1")]
     assert listed == [entry.request.id for entry in (confirming, waiting, batch)]

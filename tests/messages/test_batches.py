@@ -28,12 +28,14 @@ from bot.outcome import (
     Said,
     Shared,
     Skipped,
+    Stopped,
     Tally,
     Unknown,
     Why,
     groups_of,
     tally_of,
 )
+from bot.pause import AtLimit, InDoubt
 from bot.playground.slack_blocks import block_errors
 from bot.request import Origin, Request
 from tests.languages import CHINESE, ENGLISH
@@ -46,6 +48,7 @@ BATCH = Request(
     appids=APPIDS,
 )
 MIDNIGHT = 1_764_086_700.0
+PAUSED = AtLimit(MIDNIGHT)
 BUSY, NOT_ENABLED = for_code(-1), for_code(85088)
 LOST = for_trouble(Trouble.LOST)
 BEFORE, UNDER_WAY = Skipped(Why.SHARED_BEFORE), Skipped(Why.UNDER_WAY)
@@ -56,6 +59,7 @@ EVERY_WAY: list[Outcome] = [
     BEFORE,
     UNDER_WAY,
     Cancelled("U1REQUESTER"),
+    Stopped(),
 ]
 LANGUAGES = pytest.mark.parametrize(
     "words", [ENGLISH, CHINESE], ids=lambda words: words.language.value
@@ -76,7 +80,11 @@ FINISHED = {
         Tally(4, shared=1, cancelled=3),
         (Group(Cancelled("U0OPERATOR"), APPIDS[1:3]), Group(Cancelled(""), APPIDS[3:4])),
     ),
+    "stopped midway": Finished(
+        Tally(100, shared=40, stopped=60), groups_of([(appid, Stopped()) for appid in APPIDS[:60]])
+    ),
     "one failed": Finished(Tally(2, shared=1, failed=1), (Group(Failed(BUSY), APPIDS[:1]),)),
+    "called again": replace(finished(Shared()), called_again=APPIDS[:20]),
     "many kinds": finished(*(Failed(row) for row in all_guidance()[:7])),
 }
 
@@ -89,7 +97,8 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "begun": endings.parent(words, request, None),
         "at 0": progress(words, request, Tally(500), None),
         "half way": progress(words, request, Tally(500, shared=240, failed=10), None),
-        "paused": progress(words, request, Tally(500, shared=240), MIDNIGHT),
+        "paused": progress(words, request, Tally(500, shared=240), PAUSED),
+        "in doubt": progress(words, request, Tally(500, shared=240), InDoubt()),
         **{
             f"parent: {name}": endings.parent(words, request, end) for name, end in FINISHED.items()
         },
@@ -241,7 +250,7 @@ def test_the_bar_of_nothing_is_empty() -> None:
 @LANGUAGES
 def test_a_batch_under_way_can_be_cancelled_and_one_that_is_through_cannot(words: Words) -> None:
     assert acts(progress(words, BATCH, Tally(500), None)) == [Act.CANCEL.value]
-    assert acts(progress(words, BATCH, Tally(500), MIDNIGHT)) == [Act.CANCEL.value]
+    assert acts(progress(words, BATCH, Tally(500), PAUSED)) == [Act.CANCEL.value]
     for end in FINISHED.values():
         assert acts(endings.parent(words, BATCH, end)) == []
 
@@ -253,6 +262,7 @@ def test_a_batch_under_way_can_be_cancelled_and_one_that_is_through_cannot(words
         ([Shared()], False),
         ([Shared(), BEFORE, UNDER_WAY], False),
         ([Shared(), Cancelled("U1")], False),
+        ([Shared(), Stopped()], False),
         ([Shared(), Failed(NOT_ENABLED)], True),
         ([Shared(), Unknown(LOST)], True),
     ],
@@ -278,7 +288,8 @@ def test_counts_name_what_occurred_and_nothing_else(words: Words) -> None:
 @LANGUAGES
 def test_only_what_succeeded_throughout_is_marked_as_good(words: Words) -> None:
     for end in FINISHED.values():
-        good = not (end.tally.failed or end.tally.unknown or end.tally.cancelled)
+        tally = end.tally
+        good = not (tally.failed or tally.unknown or tally.cancelled or tally.stopped)
         for said in (endings.parent(words, BATCH, end), endings.answer(words, BATCH, end)):
             assert said.text.startswith("✅" if good else "❌")
 

@@ -36,6 +36,7 @@ from bot.outcome import (
     Said,
     Shared,
     Skipped,
+    Stopped,
     Tally,
     Unknown,
     Why,
@@ -76,12 +77,15 @@ UNDECIDED: dict[str, Outcome] = {
     "another owner": Denied(Ground.OTHER_OWNER),
     "shared by another": Skipped(Why.SHARED_BEFORE),
     "being shared by another": Skipped(Why.UNDER_WAY),
+    "stopped": Stopped(),
 }
 CALLED: dict[str, Outcome] = {
     "shared": Shared(),
     "failed": Failed(GUIDANCE, Said(40097, "invalid args", "rid-1")),
     "unknown": Unknown(GUIDANCE),
     "finished": Finished(Tally(3, shared=2, failed=1)),
+    "stopped": Stopped(),
+    "stopped midway": Finished(Tally(3, shared=1, stopped=2)),
 }
 LANGUAGES = pytest.mark.parametrize(
     "words", [ENGLISH, CHINESE], ids=lambda words: words.language.value
