@@ -51,7 +51,9 @@ class Clicks:
         self._holder = holder
 
     async def find(self, request_id: str) -> Entry | None:
-        """Return a request as it stands."""
+        """Return a request as it stands; what no id can be is not asked for, since databases refuse some of it."""
+        if not (request_id.isascii() and request_id.isprintable()):
+            return None
         found = await self._read(select(requests).where(_r.id == request_id))
         return found[0] if found else None
 

@@ -30,8 +30,8 @@ class Audience:
         channel = rule.approvers.channel
         why = None if is_direct(channel) else await self._why_private(channel)
         # Without the bot in it a channel refuses the question by itself.
-        if why in {None, NoThread.NOT_INVITED}:
+        if why is None or why is NoThread.NOT_INVITED:
             return (channel,)
-        told = {"channel": channel, "reason": "shared" if why is NoThread.SHARED_OUTSIDE else "?"}
+        told = {"channel": channel, "reason": why.name.lower()}
         _log.warning("approvers are asked directly, and not in their channel", extra=told)
         return await self._people.approvers(rule, requester_id, MOST)

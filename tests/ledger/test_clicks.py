@@ -359,8 +359,12 @@ async def test_what_can_be_cancelled_is_listed_for_the_operators(ledger: Ledger)
     assert await ledger.clicks.stoppable("T2") == []
 
 
-async def test_what_is_not_there_is_not_found(ledger: Ledger) -> None:
-    assert await ledger.clicks.find("nothing") is None
+@pytest.mark.parametrize("no_id", ["nothing", "", "\ud800", "\0", "请求"])
+async def test_what_no_request_is_called_is_not_found(ledger: Ledger, no_id: str) -> None:
+    assert await ledger.clicks.find(no_id) is None
+
+
+async def test_what_is_not_there_is_not_moved(ledger: Ledger) -> None:
     entry = await begun(ledger, State.WAITING)
     unknown = replace(entry, request=replace(entry.request, id="nothing"))
     assert await ledger.clicks.move(unknown, Move(State.PLACED, "U2", "approved")) is None
