@@ -1,5 +1,7 @@
 """What Slack does not take is owed until it stands, and told to whoever asks meanwhile."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.playground.slack import Refuses, ServerError
@@ -187,3 +189,26 @@ async def test_of_two_that_wait_for_the_same_the_second_approval_finds_it_done(
         assert told.startswith("Another request")
         await scene.over(2)
     assert len(scene.wechat.calls) == 1
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["midway", "who they are"])
+async def test_what_approvers_are_asked_directly_is_owed_and_asked_once(
+    scene: Scene, told: bool
+) -> None:
+    approvals = scene.slack.channels[APPROVALS]
+    scene.slack.channels[APPROVALS] = replace(approvals, ext_shared=True)
+    if told:
+        scene.slack.fail("chat.postMessage", *AWAY, channel=SECOND_APPROVER)
+    else:
+        scene.slack.fail("usergroups.users.list", *AWAY, usergroup="S0APPROVERS")
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await owed(scene)
+        due(scene)
+        await soon(lambda: scene.column("asked") is not None, 20.0)
+        await soon(lambda: scene.column("holder") is None)
+        for user in (APPROVER, SECOND_APPROVER):
+            direct = scene.slack.direct_message(user)
+            assert direct
+            assert len(scene.slack.parents(direct.id)) == 1
+    assert scene.wechat.calls == []

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from bot.language import Language, language_of
 from bot.policy import ANYONE, Approvers, Person, Rule, Standing, Unreadable
+from bot.ports import AwayError
 from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, retry_after
 from bot.slack.remembered import Remembered
 
@@ -25,6 +26,8 @@ _ERRORS = {
     "user_not_found": Unreadable.NOT_FOUND,
     "user_not_visible": Unreadable.NOT_FOUND,
 }
+
+_AWAY = (Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN)
 
 
 class Directory:
@@ -78,9 +81,17 @@ class Directory:
             return True
 
     async def approvers(self, rule: Rule, requester_id: str, most: int) -> list[str]:
-        """Return up to `most` who may decide about a request of this requester's; in doubt, also whom Slack does not tell about."""
+        """Return up to `most` who may decide about a request of this requester's; in doubt, also whom Slack does not tell about.
+
+        Raises AwayError while Slack does not tell who is in their groups.
+        """
+        if rule.approvers is None:
+            return []
         able = list[str]()
-        named = (await self._named(rule, rule.approvers, requester_id))[0] if rule.approvers else []
+        for group in sorted(rule.approvers.groups):
+            if await self._members.get(group) in _AWAY:
+                raise AwayError(f"the members of {group} are not told")
+        named, _ = await self._named(rule, rule.approvers, requester_id)
         for user_id in named:
             found = await self._people.get(user_id)
             in_doubt = isinstance(found, Unreadable) and found is not Unreadable.NOT_FOUND
