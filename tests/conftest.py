@@ -44,6 +44,11 @@ FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 _NOT_IN_TESTS = ("SLACK_", "WECHAT_", "SHARE_ENV_", "DATABASE_URL")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let whoever has time kill more often."""
+    parser.addoption("--kills", type=int, default=30, help="how often test_killed.py kills a bot")
+
+
 def pytest_configure() -> None:
     """Let no property fail for want of time: a busy machine takes longer."""
     hypothesis.settings.register_profile("patient", deadline=None)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
+import pytest
+
 from bot.batches import AT_ONCE
 from bot.playground.slack import LocalSlack
 from bot.playground.wechat import LocalWeChat
@@ -27,6 +29,8 @@ from tests.faults.bots import (
     request_of,
     rows,
 )
+
+pytestmark = pytest.mark.slow
 
 REQUESTER = "U0REQUESTER"
 MANY = 120

@@ -27,6 +27,8 @@ from tests.faults.bots import (
     assert_recorded_once,
 )
 
+pytestmark = pytest.mark.slow
+
 LIFETIME = 7200.0
 RENEWED_WITHIN = 15.0  # seconds after whoever renewed has died
 TAKEN_OVER_WITHIN = 20.0  # likewise, for requests

@@ -27,6 +27,8 @@ from tests.faults.bots import (
     until_none,
 )
 
+pytestmark = pytest.mark.slow
+
 REQUESTER, APPROVER, SECOND_APPROVER = "U0REQUESTER", "U0APPROVER", "U0APPROVER2"
 APPROVALS = "C0APPROVALS"
 WITHIN = 30.0  # seconds; a lease, and some

@@ -25,6 +25,8 @@ from tests.faults.bots import (
 )
 from tests.faults.table import NOT_BEGUN, Fault
 
+pytestmark = pytest.mark.slow
+
 DISK = "8m"
 LEDGER = "ledger.db"
 

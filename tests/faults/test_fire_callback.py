@@ -20,7 +20,7 @@ from tests.faults.strangers import CHUNKS, LONG, PIECES, measured, request, said
 from tests.faults.table import Fault, rows_of
 from tests.wechat.replicas import pushed
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 XML = {"Content-Type": "text/xml"}
 LENGTH = "Content-Length"

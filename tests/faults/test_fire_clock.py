@@ -16,7 +16,7 @@ from tests.faults.bots import CHANNEL, ROOT
 from tests.faults.fire import REQUESTER, Fire, fire
 from tests.faults.table import WORKED, Fault, rows_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 HOUR = 3600.0
 RULES = """

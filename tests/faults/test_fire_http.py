@@ -21,7 +21,7 @@ from tests.faults.fire import REQUESTER, Fire, fire
 from tests.faults.strangers import CHUNKS, LONG, PIECES, measured, request, said
 from tests.faults.table import Fault, rows_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 SECRET = seed().signing_secret
 LINE = "POST /slack/events HTTP/1.1"

@@ -27,6 +27,8 @@ from tests.faults.fire import Fire, fire
 from tests.faults.strangers import request, said
 from tests.faults.table import NOT_BEGUN, WORKED, Fault, rows_of
 
+pytestmark = pytest.mark.slow
+
 MANY = 40
 OPEN = "SELECT 1 FROM requests WHERE state <> 'ended'"
 

@@ -10,6 +10,8 @@ from tests.faults.endings import survives
 from tests.faults.fire import fire
 from tests.faults.table import WORKED, Fault
 
+pytestmark = pytest.mark.slow
+
 UNHEARD = {
     Fault("The bot itself", "standard output is closed", WORKED): ("stdout", None),
     Fault("The bot itself", "standard output is full", WORKED): ("stdout", "/dev/full"),

@@ -13,7 +13,7 @@ from tests.faults.corners import Workspace, workspace
 from tests.faults.slack_scenes import Scene
 from tests.faults.table import WORKED, Fault
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 LATER, UNKNOWN = "HTTP 429 with Retry-After", "an error that nobody knows"
 TYPES = "JSON with wrong types in it"

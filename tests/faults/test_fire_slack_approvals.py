@@ -16,7 +16,7 @@ from tests.faults.slack_scenes import POST
 from tests.faults.table import WORKED, Fault
 from tests.faults.test_fire_slack import LATER, WRITING
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 OPEN = "views.open"
 KINDS = (

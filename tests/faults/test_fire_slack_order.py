@@ -17,7 +17,7 @@ from tests.faults.slack_scenes import twice
 from tests.faults.table import WORKED, Fault
 from tests.faults.test_fire_slack import LATER, READING
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 CLICKS = """
 [[rule]]

@@ -9,7 +9,7 @@ from bot.playground.slack import Message, Refuses
 from tests.faults.corners import Corner, Workspace, workspace
 from tests.faults.table import WORKED, Fault
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 SPEAKING = ("chat.postMessage", "chat.update", "chat.postEphemeral")
 

@@ -11,6 +11,8 @@ from bot.playground.world import seed
 from tests.faults.bots import Bot, assert_keeps_secrets, environ
 from tests.faults.table import Fault
 
+pytestmark = pytest.mark.slow
+
 AUTH, OPEN = "auth.test", "apps.connections.open"
 UNREACHABLE = "Slack cannot be reached."
 PAGE = Answers(b"<html>Welcome</html>", "text/html")

@@ -20,7 +20,7 @@ from bot.playground.slack import Fault as Trouble
 from tests.faults.corners import Workspace, workspace
 from tests.faults.table import WORKED, Fault
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 OPEN = "apps.connections.open"
 REVOKED = Refuses("token_revoked")

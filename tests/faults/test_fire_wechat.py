@@ -22,6 +22,8 @@ from tests.faults.burning import (
 )
 from tests.faults.table import Fault
 
+pytestmark = pytest.mark.slow
+
 WECHAT = "WeChat"
 NOT_WECHATS = f"{MAYBE} The answer was not WeChat's"
 NEITHER = f"{MAYBE} WeChat's answer did not say whether it worked"

@@ -12,6 +12,8 @@ from tests.faults.fire import fire
 from tests.faults.gate import State, gate, spoilt
 from tests.faults.table import Fault
 
+pytestmark = pytest.mark.slow
+
 WECHAT = "WeChat"
 LOST = f"{MAYBE} The connection broke before WeChat answered"
 LATE = f"{MAYBE} WeChat did not answer in time"

@@ -26,6 +26,8 @@ from tests.faults.fire import Fire, fire
 from tests.faults.gate import State, gate, spoilt
 from tests.faults.table import Fault
 
+pytestmark = pytest.mark.slow
+
 SERVER, CHAIN = "Token server", "Token chain"
 DOWN = f"{NO} The bot could not reach the central token server"
 UNUSABLE = f"{NO} The central token server gave no usable token"

@@ -4,11 +4,11 @@ import pytest
 
 from tests.faults.kills import survive
 
-KILLS = 200
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.timeout(900)
-async def test_after_200_kills_nothing_is_lost_and_nothing_is_answered_twice(
-    tmp_path: Path,
+async def test_after_many_kills_nothing_is_lost_and_nothing_is_answered_twice(
+    tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    await survive(KILLS, "sqlite:///ledger.db", tmp_path)
+    await survive(pytestconfig.getoption("--kills"), "sqlite:///ledger.db", tmp_path)

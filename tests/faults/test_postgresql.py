@@ -23,6 +23,8 @@ from tests.faults.fire import fire
 from tests.faults.kills import survive
 from tests.faults.table import NOT_BEGUN, Fault
 
+pytestmark = pytest.mark.slow
+
 KILLS = 30
 
 STOPPED = Fault("The bot itself", "PostgreSQL is stopped", NOT_BEGUN)

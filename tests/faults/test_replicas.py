@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
+import pytest
+
 from bot.ledger import LEASE
 from bot.playground.slack import LocalSlack
 from bot.playground.stage import APPID
@@ -22,6 +24,8 @@ from tests.faults.bots import (
     over_http,
     rows,
 )
+
+pytestmark = pytest.mark.slow
 
 TAKEN_OVER_WITHIN = 20.0  # seconds
 FROZEN = 2 * LEASE + 2  # seconds
