@@ -25,7 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.command import is_appid
 from bot.ledger.entries import NEW_COLUMNS
-from bot.ledger.schema import PAIR_OPEN, SHARED, events, requests
+from bot.ledger.schema import OPEN, PAIR_OPEN, SHARED, events, requests
 from bot.request import State, before
 
 SAME_FOR_EACH = ("kind", "outcome", "errcode", "rid", "seconds", "detail")
@@ -82,6 +82,14 @@ class Statements:
         self.same = select(requests).where(or_(compared(_r.trigger_id), compared(_r.id)))
         self.under_way = select(requests).where(pair, PAIR_OPEN)
         self.shared = select(requests).where(pair, SHARED).order_by(_r.ended.desc()).limit(1)
+
+        waits = [State.CONFIRMING, State.WAITING, State.ACCEPTED, State.PLACED]
+        self.waiting_batches = (
+            select(func.count())
+            .select_from(requests)
+            .where(compared(_r.team), compared(_r.user), OPEN, _r.appids.is_not(None))
+            .where(_r.state.in_([_literal(state) for state in waits]), _r.lane.is_(None))
+        )
 
         self.move = {
             to: update(requests)

@@ -11,7 +11,17 @@ from sqlalchemy import event, text
 
 from bot.guidance import Trouble, all_guidance, for_trouble
 from bot.language import Language
-from bot.ledger import Acceptance, Accepted, Entry, Known, Ledger, Retried, SharedBefore, UnderWay
+from bot.ledger import (
+    Acceptance,
+    Accepted,
+    Entry,
+    Known,
+    Ledger,
+    Retried,
+    SharedBefore,
+    TooMany,
+    UnderWay,
+)
 from bot.ledger.clicks import Move
 from bot.link import Link
 from bot.outcome import (
@@ -26,6 +36,7 @@ from bot.outcome import (
     Shared,
     Skipped,
     Step,
+    Stopped,
     Tally,
     Unknown,
     Why,
@@ -63,7 +74,7 @@ async def live(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
 
 
 def entry_in(found: Acceptance) -> Entry:
-    assert not isinstance(found, Retried)
+    assert not isinstance(found, Retried | TooMany)
     return found.entry
 
 
@@ -492,6 +503,7 @@ OUTCOMES = st.one_of(
     st.builds(Cancelled, USERS),
     st.builds(Expired, st.sampled_from(["confirmation", "approval"])),
     st.builds(Denied, st.booleans()),
+    st.builds(Stopped),
     st.builds(Skipped, st.sampled_from(Why)),
     st.builds(Finished, st.builds(Tally, *[st.integers(0, 500)] * len(Tally.__slots__))),
 )
@@ -533,6 +545,7 @@ def test_every_kind_of_outcome_is_tried(kind: type[Outcome]) -> None:
 @given(request=REQUESTS)
 async def test_a_request_comes_back_as_it_was(ledger: Ledger, request: Request) -> None:
     request = replace(request, appid="" if request.appids else request.appid)
+    request = replace(request, origin=replace(request.origin, user_id=request.id))
     entry = await accepted(ledger, request)
     assert await stands(ledger, entry) == entry
 
@@ -548,7 +561,7 @@ async def test_who_has_approved_is_known_of_what_was_asked_and_went_on(
     assert moved.request == replace(entry.request, approval=Approval("U7", "fine"))
     name = outcome and outcome.__name__.lower()
     database.execute("UPDATE requests SET outcome = :name, guidance = 'under-way'", name=name)
-    approved = outcome in {None, Shared, Failed, Unknown, Skipped, Finished}
+    approved = outcome in {None, Shared, Failed, Unknown, Stopped, Skipped, Finished}
     assert ((await stands(ledger, entry)).request.approval is not None) is approved
 
 
