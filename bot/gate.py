@@ -42,15 +42,21 @@ class Gate:
         return self._at_limit or self._in_doubt
 
     async def open(self) -> None:
-        """Open once no other batch runs, or if nothing is left; the policy is asked anew, since it may be long since it was."""
+        """Open in the batch's turn, or if nothing is left; the policy is asked anew, since it may be long since it was."""
+        await self._take_lane()
+        await self._look(anew=True)
+        self._at_limit = None
+        self._go_on()
+
+    async def _take_lane(self) -> None:
         take = partial(self.holding.ledger.lane.take, self.batch)
         while not await self.holding.insist(take):
             if not await self._is_left():
                 break
             await self.holding.sleep(_LOOK_AGAIN)
-        await self._look(anew=True)
-        self._at_limit = None
-        self._go_on()
+
+    async def _leave_lane(self) -> None:
+        await self.holding.insist(partial(self.holding.ledger.lane.leave, self.batch))
 
     async def watch(self) -> None:
         """Ask the policy every few seconds, until cancelled."""
@@ -73,7 +79,7 @@ class Gate:
     async def wait(self, limit: Said) -> None:
         """Wait until WeChat takes calls again, or nothing is left to do, and open; by the day, let others run meanwhile."""
         if is_daily(limit):
-            await self.holding.insist(partial(self.holding.ledger.lane.leave, self.batch))
+            await self._leave_lane()
         while (left := self._seconds_left()) > 0:
             await self.holding.sleep(min(left, _LOOK_AGAIN))
             if not await self._is_left():
@@ -88,23 +94,32 @@ class Gate:
             self.is_open.set()
 
     async def _look(self, *, anew: bool = False) -> None:
-        """Stop what the policy does not allow any more; let nothing begin for as long as Slack does not tell."""
+        """Stop what the policy does not allow any more; while Slack does not tell, let other batches run."""
         async with self.looking:
             verdict = await self.brake.look(self.batch, self.left(), anew=anew)
             while verdict is Verdict.IN_DOUBT:
-                if not self._in_doubt:
-                    told = {"request": self.batch.request.id}
-                    _log.warning("a batch pauses: Slack does not tell who asked", extra=told)
-                self._in_doubt = InDoubt()
-                self.is_open.clear()
-                if not await self._is_left():
+                verdict = await self._until_known()
+                if verdict is not Verdict.GO:
                     break
-                await self.holding.sleep(_LOOK_AGAIN)
+                await self._take_lane()
                 verdict = await self.brake.look(self.batch, self.left())
             if verdict is Verdict.STOP:
                 await self.stop()
-            self._in_doubt = None
         self._go_on()
+
+    async def _until_known(self) -> Verdict:
+        """Return what comes out once Slack tells; in doubt still, if nothing is left to do."""
+        told = {"request": self.batch.request.id}
+        _log.warning("a batch pauses: Slack does not tell who asked for it", extra=told)
+        self._in_doubt = InDoubt()
+        self.is_open.clear()
+        await self._leave_lane()
+        verdict = Verdict.IN_DOUBT
+        while verdict is Verdict.IN_DOUBT and await self._is_left():
+            await self.holding.sleep(_LOOK_AGAIN)
+            verdict = await self.brake.look(self.batch, self.left())
+        self._in_doubt = None
+        return verdict
 
     async def _is_left(self) -> bool:
         """Tell whether anything is left to do."""

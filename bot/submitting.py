@@ -16,14 +16,17 @@ from bot.ledger import (
     Known,
     Retried,
     SharedBefore,
+    TooMany,
     UnderWay,
     Untold,
 )
+from bot.ledger.acceptance import MOST_WAITING
 from bot.ledger.entries import facts_asked, facts_of
 from bot.ledger.events import who_of
 from bot.messages import Message
 from bot.messages.answers import accepted
 from bot.messages.asked import how_many
+from bot.messages.batches import too_many_batches
 from bot.messages.clicks import requester_asked, retried_already
 from bot.messages.decisions import confirmation, no_approver, sent_to_approvers
 from bot.messages.endings import answer
@@ -172,6 +175,10 @@ class Submitting:
                 return self._in_the_way(words, found, request.reason if own else None)
             case Retried():
                 return retried_already(words)
+            case TooMany():
+                too_many = {"outcome": "denied", "detail": "TooManyBatches"}
+                await self.note("denied", request.origin, facts | too_many, until)
+                return too_many_batches(words, request, MOST_WAITING)
             case _:
                 assert_never(found)
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.messages.form import APPIDS, ENV
 from bot.nature import Nature
-from bot.playground.slack import LocalSlack, Message
+from bot.playground.slack import Hangs, LocalSlack, Message
 from bot.playground.stage import APPID
 from bot.playground.wechat import Code, LocalWeChat
 from tests.conftest import RELEASES, REQUESTER, rows, soon
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, Scene, has_button
+from tests.test_forming import offered, opened
 
 NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
 MIXED = f"""
@@ -305,6 +307,49 @@ async def test_never_more_than_twenty_are_asked_at_once_and_one_batch_after_the_
     envs = [call.env for call in wechat.calls]
     changes = sum(one != other for one, other in pairwise(envs))
     assert changes == 1
+
+
+async def test_batches_run_in_the_order_in_which_they_were_asked_for_whoever_has_a_place_first(
+    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        slack.fail("chat.postMessage", Hangs(0.5))
+        await scene.ask(line(20))
+        await scene.ask(line(20).replace("prod-1", "prod-2"), "U0SECOND")
+        await through(scene)
+    assert [call.env for call in wechat.calls] == ["prod-1"] * 20 + ["prod-2"] * 20
+
+
+async def test_a_person_s_second_batch_runs_after_somebody_else_s_first(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    wechat.latency = 0.5
+    async with scene.bot(ALLOW):
+        await scene.ask(line(20))
+        await soon(lambda: wechat.in_flight)
+        await scene.ask(line(2).replace("prod-1", "prod-2"))
+        await scene.ask(line(2).replace("prod-1", "prod-3"), "U0SECOND")
+        await through(scene)
+    envs = [call.env for call in wechat.calls]
+    assert envs == ["prod-1"] * 20 + ["prod-3"] * 2 + ["prod-2"] * 2
+
+
+async def test_the_sixth_batch_that_would_wait_is_refused_by_command_and_form(
+    scene: Scene, slack: LocalSlack
+) -> None:
+    refused = "SELECT count(*) FROM events WHERE kind = 'denied' AND detail = 'TooManyBatches'"
+    async with scene.bot(APPROVE):
+        for number in range(5):
+            assert "needs an approval" in await scene.ask(line(2).replace("prod-1", f"e-{number}"))
+        said = await scene.ask(line(2))
+        assert f"5 batches of <@{REQUESTER}> wait already" in said
+        assert "cancel one" in said
+        view = await opened(slack)
+        assert "e-1" in await offered(slack, view)
+        await slack.submit(REQUESTER, view, {ENV: "e-1", APPIDS: "\n".join(appids(2))})
+        await soon(lambda: rows(scene.database, refused) == [(2,)])
+        assert "wait already" in scene.shown().text
+        assert "needs an approval" in await scene.ask(f"{appids(1)[0]} prod-1")  # it is no batch
 
 
 async def test_the_progress_is_edited_at_most_once_a_second(

@@ -186,22 +186,39 @@ async def test_a_batch_is_stopped_at_its_turn_if_the_requester_has_left_the_grou
     assert len(wechat.calls) == 40
 
 
+async def in_doubt(scene: Scene, count: int, reads: int = 1) -> None:
+    """Ask for a batch at whose turn Slack does not tell who is in the group."""
+    await scene.ask("whoami")  # who is in the group is known
+    scene.slack.fail("usergroups.users.list", *[ServerError()] * reads)
+    await scene.ask(line(count))
+    await soon(lambda: scene.slack.parents(RELEASES) and "find out from Slack" in scene.parent())
+
+
 async def test_while_slack_does_not_tell_who_is_in_a_group_a_batch_pauses_and_says_so(
-    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+    scene: Scene, wechat: LocalWeChat
 ) -> None:
     clock = Clock()
     scene.nature = replace(scene.nature, clock=clock)
     async with scene.bot(BY_GROUP):
-        await scene.ask("whoami")  # who is in the group is known
-        slack.fail("usergroups.users.list", ServerError())
-        await scene.ask(line(5))
-        await soon(
-            lambda: slack.parents(RELEASES) and "cannot find out from Slack" in scene.parent()
-        )
+        await in_doubt(scene, 5)
         assert wechat.calls == []
         clock.now += 60  # what Slack did not tell is forgotten
         answer = await through(scene)
     assert answer.text.startswith("✅ *5 shared*, of 5.")
+
+
+async def test_others_run_while_slack_does_not_tell_whether_a_batch_is_allowed(
+    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    theirs = '[[rule]]\nname = "theirs"\nusers = ["U0SECOND"]\neffect = "allow"\n'
+    scene.nature = replace(scene.nature, clock=Clock())  # it stays so
+    async with scene.bot(BY_GROUP + theirs):
+        await in_doubt(scene, 3, reads=9)
+        await scene.ask(line(3).replace("prod-1", "test-1"), "U0SECOND")
+        await soon(lambda: "3 shared" in slack.parents(RELEASES)[-1].text)
+        assert {env for _, env, _ in wechat.shared} == {"test-1"}
+        await scene.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
+        await soon(lambda: "3 cancelled" in slack.parents(RELEASES)[0].text)
 
 
 async def test_a_restart_under_a_rule_that_says_no_stops_all_that_is_left_and_asks_for_nothing(

@@ -16,6 +16,7 @@ from bot.ledger.acceptance import (
     New,
     Retried,
     SharedBefore,
+    TooMany,
     UnderWay,
     Untold,
     accept,
@@ -57,6 +58,7 @@ __all__ = [
     "LedgerDownError",
     "Retried",
     "SharedBefore",
+    "TooMany",
     "UnderWay",
     "Untold",
     "answered",
@@ -85,7 +87,7 @@ class Ledger:
         self.replica = Replica(self._writer, self._say, holder, lease, alone=opened.exclusive)
         self.clicks = Clicks(self._writer, self._say, self.replica.lease, holder)
         self.batches = Batches(self._writer, self._say, dialect)
-        self.lane = Lane(self._writer)
+        self.lane = Lane(self._writer, self._say)
 
     @classmethod
     def open(
@@ -220,6 +222,8 @@ class Ledger:
         mine = key_of(entry)
 
         def work(on: Connection) -> bool:
+            if to is State.ANSWERED and entry.request.is_batch:
+                self.lane.pass_on(on, entry)
             if on.execute(self._say.move[to], {**columns, **mine}).rowcount != 1:
                 # Recorded already, by a try that was never told so?
                 return on.scalar(self._say.stands, {**mine, "the_state": to.value}) is not None

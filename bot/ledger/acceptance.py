@@ -11,6 +11,9 @@ from bot.ledger.events import record
 from bot.ledger.statements import Statements
 from bot.request import Request, Retry, State
 
+MOST_WAITING = 5
+"""Batches of one person that may wait, for people or for their turn, besides one that runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class New:
@@ -83,13 +86,20 @@ class Retried:
     """The earlier request was tried again already: once is enough."""
 
 
-Acceptance = Accepted | Known | UnderWay | Untold | SharedBefore | Retried
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """As many batches of this person wait as may."""
+
+
+Acceptance = Accepted | Known | UnderWay | Untold | SharedBefore | Retried | TooMany
 
 
 def accept(say: Statements, new: New, on: Connection) -> Acceptance:
     """Record a new request, unless something stands in its way."""
     fill = new.columns
     find = finding(fill)
+    if new.request.is_batch and _has_too_many(on, say, fill):
+        return standing_in_the_way(on, say, find, again=True, anew=True) or TooMany()
     if new.retry and not on.execute(say.retried, new.retried).rowcount:
         return standing_in_the_way(on, say, find, again=True, anew=True) or Retried()
     while True:
@@ -123,6 +133,11 @@ def finding(columns: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters by which what stands in the way of a new request is found."""
     names = ("id", "trigger_id", "team", "user", "env", "appid")
     return {f"the_{name}": columns[name] for name in names}
+
+
+def _has_too_many(on: Connection, say: Statements, columns: Mapping[str, object]) -> bool:
+    whose = {f"the_{name}": columns[name] for name in ("team", "user")}
+    return (on.scalar(say.waiting_batches, whose) or 0) >= MOST_WAITING
 
 
 def standing_in_the_way(

@@ -94,6 +94,8 @@ requests = Table(
     Column(
         "called_again", Boolean, nullable=False, server_default=false()
     ),  # WeChat, after a crash
+    Column("paused", Boolean, nullable=False, server_default=false()),  # and wants no lane
+    Column("turn", Float),  # since when it waits, where another batch of this person ran meanwhile
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),

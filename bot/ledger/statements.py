@@ -26,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.command import is_appid
 from bot.ledger.entries import NEW_COLUMNS
-from bot.ledger.schema import CARRIED, SHARED, events, requests
+from bot.ledger.schema import CARRIED, OPEN, SHARED, events, requests
 from bot.request import State, before
 
 NOTHING_OWED: Mapping[str, None] = {"wake": None, "owed": None}
@@ -95,6 +95,14 @@ class Statements:
         self.under_way = select(requests).where(or_(and_(pair, CARRIED), waits))
         self.untold = select(requests).where(untold).order_by(_r.created.desc()).limit(1)
         self.shared = select(requests).where(pair, SHARED).order_by(_r.ended.desc()).limit(1)
+
+        before_the_end = [State.CONFIRMING, State.WAITING, State.ACCEPTED, State.PLACED]
+        self.waiting_batches = (
+            select(func.count())
+            .select_from(requests)
+            .where(compared(_r.team), compared(_r.user), OPEN, _r.appids.is_not(None))
+            .where(_r.state.in_([_literal(state) for state in before_the_end]), _r.lane.is_(None))
+        )
 
         self.move = {
             to: update(requests)

@@ -200,6 +200,21 @@ def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message
     )
 
 
+def too_many_batches(words: Words, request: Request, most: int) -> Message:
+    """Say that a batch does not begin because as many of this person's wait as may."""
+    return message(
+        words(
+            "🚫 {count} batches of <@{user}> wait already, and no more may. Nothing was done.",
+            count=most,
+            user=request.origin.user_id,
+        ),
+        words(
+            "Send the command again once one of them has begun, or cancel one: the button is on its message. "
+            "`/share-env history` lists them."
+        ),
+    )
+
+
 def _some(words: Words, appids: Sequence[str]) -> str:
     shown = [code(appid) for appid in appids[:_APPIDS]]
     rest = len(appids) - len(shown)

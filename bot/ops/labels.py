@@ -21,7 +21,10 @@ COMMANDS: Final = (
 """The ledger's events that tell what came of what somebody asked for."""
 
 DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
-DENIALS: Final = (*(kind.__name__ for kind in get_args(Denial)), "SeveralRules", "NoApprover")
+DENIALS: Final = (
+    *(kind.__name__ for kind in get_args(Denial)),
+    *("SeveralRules", "NoApprover", "TooManyBatches"),
+)
 MISTAKES: Final = tuple(kind.__name__ for kind in get_args(Mistake))
 METHODS: Final = (
     *("apps.connections.open", "auth.test", "users.info", "usergroups.users.list"),

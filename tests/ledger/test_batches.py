@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from bot.guidance import Trouble, all_guidance, for_code, for_trouble
-from bot.ledger import Accepted, Entry, Event, Known, Ledger, SharedBefore, UnderWay
+from bot.ledger import Accepted, Entry, Event, Known, Ledger, SharedBefore, TooMany, UnderWay
 from bot.ledger.batches import Answered
+from bot.ledger.clicks import Move
 from bot.outcome import (
     Cancelled,
     Failed,
@@ -23,7 +25,7 @@ from bot.outcome import (
     Unknown,
     Why,
 )
-from bot.request import Request, State, items_of
+from bot.request import Request, Retry, State, items_of
 from tests.databases import Database
 from tests.ledger.conftest import accepted, everything, new_request, stands
 
@@ -473,6 +475,132 @@ async def test_whoever_takes_a_batch_over_has_its_lane(
     assert await other.lane.take(taken)
     await other.answer(taken, Finished(Tally(3, shared=3)), 0.0, ())
     assert await other.lane.take(two)
+
+
+def by(user: str) -> Request:
+    """Return a batch of somebody."""
+    request = new_batch()
+    return replace(request, origin=replace(request.origin, user_id=user))
+
+
+async def order(batches: Sequence[tuple[Ledger, Entry]]) -> list[int]:
+    """Return in which order batches run, all of which want to, the last one first."""
+    left, ran = dict(enumerate(batches)), list[int]()
+    while left:
+        got = [at for at in reversed(left) if await left[at][0].lane.take(left[at][1])]
+        assert len(got) == 1
+        ledger, batch = left.pop(got[0])
+        ran += got
+        await ledger.answer(batch, Finished(Tally(3, shared=3)), 0.0, ())
+    return ran
+
+
+async def test_batches_run_in_the_order_in_which_they_were_asked_for_across_replicas(
+    ledger: Ledger, other: Ledger
+) -> None:
+    replicas = [ledger, other, other, ledger]
+    found = [(each, await placed(each, by(f"U{at}"))) for at, each in enumerate(replicas)]
+    assert await order(found) == [0, 1, 2, 3]
+
+
+async def test_a_batch_that_is_asked_for_first_is_waited_for_until_it_has_its_place(
+    ledger: Ledger, other: Ledger
+) -> None:
+    first = await accepted(ledger, by("U1"))
+    second = await placed(other, by("U2"))
+    assert not await other.lane.take(second)
+    assert await ledger.place(first, "thread C1 1.1")
+    assert await ledger.lane.take(replace(first, state=State.PLACED))
+
+
+async def test_a_person_s_second_batch_comes_after_everybody_s_first(ledger: Ledger) -> None:
+    asked = ["U1", "U1", "U1", "U2", "U3", "U2"]
+    found = [(ledger, await placed(ledger, by(user))) for user in asked]
+    assert await order(found) == [0, 3, 4, 1, 5, 2]
+
+
+async def test_the_batch_that_runs_counts_for_its_person(ledger: Ledger) -> None:
+    runs, second = await placed(ledger, by("U1")), await placed(ledger, by("U1"))
+    assert await ledger.lane.take(runs)
+    theirs = await placed(ledger, by("U2"))
+    assert not await ledger.lane.take(theirs)
+    await ledger.answer(runs, Finished(Tally(3, shared=3)), 0.0, ())
+    later = await placed(ledger, by("U3"))
+    assert await order([(ledger, second), (ledger, theirs), (ledger, later)]) == [1, 0, 2]
+
+
+async def test_a_batch_that_ended_in_the_queue_puts_no_other_back(ledger: Ledger) -> None:
+    cancelled, second = await placed(ledger, by("U1")), await placed(ledger, by("U1"))
+    theirs = await placed(ledger, by("U2"))
+    await ledger.answer(cancelled, Finished(Tally(3, cancelled=3)), 0.0, ())
+    assert await order([(ledger, second), (ledger, theirs)]) == [0, 1]
+
+
+async def test_a_batch_that_pauses_stands_in_nobody_s_way_and_comes_back_in_its_turn(
+    ledger: Ledger,
+) -> None:
+    first, second, third = [await placed(ledger, by(f"U{at}")) for at in range(3)]
+    assert await ledger.lane.take(first)
+    await ledger.lane.leave(first)
+    assert await ledger.lane.take(second)
+    assert not await ledger.lane.take(first)
+    await ledger.answer(second, Finished(Tally(3, shared=3)), 0.0, ())
+    assert not await ledger.lane.take(third)
+    assert await ledger.lane.take(first)
+
+
+async def test_what_a_replica_held_that_is_gone_stands_in_nobody_s_way_until_it_is_taken_over(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    first, second = await placed(ledger, by("U1")), await placed(other, by("U2"))
+    assert not await other.lane.take(second)
+    database.execute("UPDATE replicas SET lease_until = 0 WHERE id = 'a'")
+    assert await other.replica.take_over(99)
+    assert not await other.lane.take(second)
+    database.execute("UPDATE requests SET holder = 'a' WHERE id = :id", id=first.request.id)
+    assert await other.lane.take(second)
+
+
+@pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
+async def test_a_batch_that_waits_for_people_stands_in_nobody_s_way(
+    ledger: Ledger, state: State
+) -> None:
+    await accepted(ledger, by("U1"), state, patience=60.0)
+    assert await ledger.lane.take(await placed(ledger, by("U1")))
+
+
+async def test_five_batches_of_one_person_may_wait_besides_one_that_runs(
+    ledger: Ledger, other: Ledger
+) -> None:
+    assert await ledger.lane.take(await placed(ledger, by("U1")))
+    waits = [await placed(each, by("U1")) for each in (ledger, other, ledger)]
+    await accepted(ledger, by("U1"), State.WAITING, patience=60.0)
+    known = by("U1")
+    confirming = await accepted(ledger, known, State.CONFIRMING, patience=60.0)
+    single = new_request()
+    assert await other.accept(by("U1")) == TooMany()
+    assert isinstance(await ledger.accept(known), Known)  # the same command, delivered twice
+    await accepted(ledger, by("U2"))
+    await accepted(ledger, replace(single, origin=replace(single.origin, user_id="U1")))
+    await other.answer(waits[1], Finished(Tally(3, shared=3)), 0.0, ())
+    await accepted(other, by("U1"))
+    assert await ledger.accept(by("U1")) == TooMany()
+    await ledger.clicks.move(confirming, Move(State.ENDED, "U1", "cancelled"))
+    await accepted(ledger, by("U1"))
+
+
+async def test_one_batch_too_many_does_not_use_up_the_retry_of_an_earlier_one(
+    ledger: Ledger,
+) -> None:
+    earlier = await placed(ledger, by("U1"))
+    await ledger.answer(earlier, Finished(Tally(3, failed=3)), 0.0, ())
+    for _ in range(5):
+        waits = await placed(ledger, by("U1"))
+    retry = Retry(earlier.request.id, "U1")
+    assert await ledger.accept(by("U1"), retry=retry) == TooMany()
+    assert (await stands(ledger, earlier)).retried_by is None
+    await ledger.answer(waits, Finished(Tally(3)), 0.0, ())
+    assert isinstance(await ledger.accept(by("U1"), retry=retry), Accepted)
 
 
 async def test_of_those_that_want_the_lane_at_once_one_gets_it(

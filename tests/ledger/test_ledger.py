@@ -19,6 +19,7 @@ from bot.ledger import (
     Ledger,
     Retried,
     SharedBefore,
+    TooMany,
     UnderWay,
     Untold,
 )
@@ -30,12 +31,14 @@ from bot.outcome import (
     Expired,
     Failed,
     Finished,
+    Ground,
     Outcome,
     Rejected,
     Said,
     Shared,
     Skipped,
     Step,
+    Stopped,
     Tally,
     Unknown,
     Why,
@@ -73,7 +76,7 @@ async def live(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
 
 
 def entry_in(found: Acceptance) -> Entry:
-    assert not isinstance(found, Retried)
+    assert not isinstance(found, Retried | TooMany)
     return found.entry
 
 
@@ -526,7 +529,8 @@ OUTCOMES = st.one_of(
     st.builds(Rejected, USERS, st.none() | STORABLE),
     st.builds(Cancelled, USERS),
     st.builds(Expired, st.sampled_from(["confirmation", "approval"])),
-    st.builds(Denied, st.booleans()),
+    st.builds(Denied, st.sampled_from(Ground)),
+    st.builds(Stopped),
     st.builds(Skipped, st.sampled_from(Why)),
     st.builds(Finished, st.builds(Tally, *[st.integers(0, 500)] * len(Tally.__slots__))),
 )
@@ -568,6 +572,7 @@ def test_every_kind_of_outcome_is_tried(kind: type[Outcome]) -> None:
 @given(request=REQUESTS)
 async def test_a_request_comes_back_as_it_was(ledger: Ledger, request: Request) -> None:
     request = replace(request, appid="" if request.appids else request.appid)
+    request = replace(request, origin=replace(request.origin, user_id=request.id))
     entry = await accepted(ledger, request)
     assert await stands(ledger, entry) == entry
 
@@ -583,7 +588,7 @@ async def test_who_has_approved_is_known_of_what_was_asked_and_went_on(
     assert moved.request == replace(entry.request, approval=Approval("U7", "fine"))
     name = outcome and outcome.__name__.lower()
     database.execute("UPDATE requests SET outcome = :name, guidance = 'under-way'", name=name)
-    approved = outcome in {None, Shared, Failed, Unknown, Skipped, Finished}
+    approved = outcome in {None, Shared, Failed, Unknown, Stopped, Skipped, Finished}
     assert ((await stands(ledger, entry)).request.approval is not None) is approved
 
 

@@ -175,7 +175,7 @@ SINCE: dict[str, dict[str, object]] = {
         **dict.fromkeys(("until", "wake", "asked", "decided", "decided_by", "comment")),
         **dict.fromkeys(("retried_by", "appids", "batch", "lane", "tally")),
     },
-    "0003": {"owed": None, "called_again": False},
+    "0003": {"owed": None, "called_again": False, "paused": False, "turn": None},
 }
 """What the columns hold, in requests of this version, that a later one has added."""
 

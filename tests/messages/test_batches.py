@@ -14,7 +14,7 @@ from bot.guidance import Guidance, Trouble, all_guidance, for_code, for_trouble
 from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
-from bot.messages.batches import counts, denied_some, progress, several_rules
+from bot.messages.batches import counts, denied_some, progress, several_rules, too_many_batches
 from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT
 from bot.messages.decisions import confirmation
 from bot.messages.history import Line, history
@@ -107,6 +107,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         },
         "denied": denied_some(words, APPIDS[:21], 500),
         "denied, one": denied_some(words, APPIDS[:1], 2),
+        "too many": too_many_batches(words, request, 5),
         "several rules": several_rules(words, {"ones": APPIDS[:30], "others": APPIDS[30:32]}),
         "rest cancelled": say.rest_cancelled(words, 230),
         "history": history(

@@ -8,10 +8,12 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add since when something is owed, and let what waits for people hold nobody else up."""
+    """Add since when something is owed and how batches take turns; let what waits for people hold nobody else up."""
     for column in (
         sa.Column("owed", sa.Float),
         sa.Column("called_again", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.Column("paused", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.Column("turn", sa.Float),
     ):
         op.add_column("requests", column)
     carried = sa.text("state in ('accepted', 'queued', 'placed') and appid <> ''")
