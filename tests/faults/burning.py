@@ -79,7 +79,8 @@ async def burning(folder: Path, owners: int = OWNERS, **more: str) -> AsyncItera
     file = folder / "policy.toml"
     file.write_text(policy(range(owners)), encoding="utf-8")
     settings = {"POLICY_FILE": str(file), "SHARE_ENV_ALLOWED_USERS": ""}
-    async with fire(folder, **settings | more) as burning:
+    # So many at once take their time on a busy machine, and what is asked here is what comes of them.
+    async with fire(folder, ack_timeout=20.0, **settings | more) as burning:
         yield burning
 
 
