@@ -75,7 +75,9 @@ class Fire:
 
 
 @asynccontextmanager
-async def fire(folder: Path, ack_timeout: float = ACK_TIMEOUT, **more: str) -> AsyncIterator[Fire]:
+async def fire(
+    folder: Path, ack_timeout: float = ACK_TIMEOUT, /, **more: str
+) -> AsyncIterator[Fire]:
     """Start a bot that reads its tokens from a token server; `more` are settings of its own."""
     async with LocalSlack(seed(), ack_timeout=ack_timeout) as slack, LocalWeChat() as wechat:
         database = f"sqlite:///{folder}/ledger.db"
