@@ -34,7 +34,16 @@ class Loopback:
     async def start(self, handler: Handler) -> None:
         """Listen on a port that the system picks."""
         self._stopping.clear()
-        server = web.Server(handler, access_log=None)
+
+        async def answer(request: web.BaseRequest) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except ConnectionError:
+                if request.transport is not None:
+                    raise
+                return web.Response()  # whoever asked has gone, and nobody hears it
+
+        server = web.Server(answer, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)

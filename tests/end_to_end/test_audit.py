@@ -14,6 +14,8 @@ from bot.playground.stage import APPID
 from tests.conftest import kinds, soon
 from tests.end_to_end.conftest import bot, finished
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def asked(slack: LocalSlack, environ: dict[str, str], tmp_path: Path) -> dict[str, str]:

@@ -14,6 +14,8 @@ from bot.playground.wechat import Hang, LocalWeChat
 from tests.conftest import rows
 from tests.end_to_end.conftest import Process, bot, finished
 
+pytestmark = pytest.mark.slow
+
 CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
 SHARE = f"{APPID} prod-1"
 LEDGER = "share-env.db"

@@ -10,6 +10,8 @@ import pytest
 
 from tests.end_to_end.conftest import finished
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 
 

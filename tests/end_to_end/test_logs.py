@@ -17,6 +17,8 @@ from tests.databases import Database
 from tests.end_to_end.conftest import Process, bot, finished
 from tests.faults.bots import FINAL, request_in, request_of
 
+pytestmark = pytest.mark.slow
+
 CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
 MADE_UP = "made-up"
 """What every secret of the playground, and of these tests, has in it."""

@@ -99,6 +99,7 @@ async def test_an_audit_talks_to_nobody(environ: dict[str, str], tmp_path: Path)
     assert (seen.peers, seen.names, seen.programs) == (set(), set(), [])
 
 
+@pytest.mark.slow
 async def test_the_demo_stays_on_this_machine(environ: dict[str, str], tmp_path: Path) -> None:
     alone = {name: environ[name] for name in ("PYTHONPATH", "WATCHING_REPORT")}
     assert (await finished(alone, tmp_path, "demo", "--script"))[0] == 0

@@ -16,6 +16,7 @@ from tests.faults.table import Fault
 
 YES, NO, MAYBE = FINAL
 OWNERS = 400
+PATIENCE = 20.0  # seconds for an ack: on a busy machine twenty at once take their time
 _RULE = f"""
 [[rule]]
 name = "whoever asks"
@@ -79,7 +80,7 @@ async def burning(folder: Path, owners: int = OWNERS, **more: str) -> AsyncItera
     file = folder / "policy.toml"
     file.write_text(policy(range(owners)), encoding="utf-8")
     settings = {"POLICY_FILE": str(file), "SHARE_ENV_ALLOWED_USERS": ""}
-    async with fire(folder, **settings | more) as burning:
+    async with fire(folder, PATIENCE, **settings | more) as burning:
         yield burning
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from bot.playground.slack import LocalSlack
+from bot.playground.slack import ACK_TIMEOUT, LocalSlack
 from bot.playground.stage import APPID
 from bot.playground.wechat import LocalWeChat
 from bot.playground.world import seed
@@ -75,9 +75,11 @@ class Fire:
 
 
 @asynccontextmanager
-async def fire(folder: Path, **more: str) -> AsyncIterator[Fire]:
+async def fire(
+    folder: Path, ack_timeout: float = ACK_TIMEOUT, /, **more: str
+) -> AsyncIterator[Fire]:
     """Start a bot that reads its tokens from a token server; `more` are settings of its own."""
-    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(seed(), ack_timeout=ack_timeout) as slack, LocalWeChat() as wechat:
         database = f"sqlite:///{folder}/ledger.db"
         bot = Bot(environ(slack, wechat, database) | more, folder)
         await bot.start()

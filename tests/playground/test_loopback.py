@@ -1,0 +1,37 @@
+import asyncio
+import socket
+import struct
+
+import pytest
+from aiohttp import web
+
+from tests.conftest import served, soon
+
+HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n"
+
+
+async def test_whoever_asks_and_goes_away_is_no_error_of_the_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    arrived, errors = asyncio.Event(), list[Exception]()
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        arrived.set()
+        try:
+            return web.Response(body=await request.read())
+        except Exception as error:
+            errors.append(error)
+            raise
+
+    async with served(handler) as origin:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(origin.rsplit(":")[-1]))
+        del reader
+        writer.write(HEAD)
+        await arrived.wait()
+        raw = writer.get_extra_info("socket")
+        # It goes with a reset, not with a farewell.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        await soon(lambda: errors)
+    assert isinstance(errors[0], ConnectionError)
+    assert caplog.records == []
