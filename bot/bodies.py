@@ -77,7 +77,9 @@ class Bodies:
         except TimeoutError:
             return Unread.SLOW
         except (web.RequestPayloadError, ConnectionError) as error:
-            error.__traceback__ = None  # aiohttp holds on to the error, and so to all that these frames hold
+            error.__traceback__ = (
+                None  # aiohttp holds on to the error, and so to all that these frames hold
+            )
             return Unread.BROKEN if body in self._reading else Unread.CROWDED
         finally:
             self._reading.pop(body, None)
