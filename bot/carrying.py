@@ -128,7 +128,8 @@ class Carrying:
         if entry.taken_over > MOST_TAKE_OVERS:
             outcome: Called = _GIVEN_UP
         else:
-            outcome = await ask(self.owners, entry.request, steps.append)
+            holds = partial(self.holding.holds, entry)
+            outcome = await ask(self.owners, entry.request, steps.append, holds)
         if called_again:
             outcome = doubted(outcome)  # nobody knows what came of the call before this one
         seconds = round(time.monotonic() - began, 3)

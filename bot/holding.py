@@ -46,6 +46,10 @@ class Holding:
                 since = entry.created
         raise LostError
 
+    async def holds(self, entry: Entry) -> bool:
+        """Tell whether this replica still holds a request, however long it takes to find out."""
+        return await self.insist(partial(self.ledger.replica.hold, entry))
+
     async def end(self, entry: Entry, owed: list[Write], how: str) -> None:
         """Record the end, with all the time it takes: until then the same pair counts as under way."""
         await self.surely(owed, partial(self.ledger.end, entry, how), patience=math.inf)
