@@ -183,8 +183,9 @@ class _Run:
     async def _call(self, item: Entry) -> Answered | None:
         """Ask WeChat; None if it wants to be left alone, and the item is to be asked for later."""
         request, steps, began = item.request, list[Step](), time.monotonic()
+        holds = partial(self.by.holding.holds, self.batch)
         with about(request.id):
-            outcome = await ask(self.by.owners, request, steps.append)
+            outcome = await ask(self.by.owners, request, steps.append, holds)
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
         if limit := limit_in(outcome):
             await self._put_back(replace(item, begun=doubtful), limit)

@@ -1,22 +1,23 @@
-"""Read what anybody may post: whole, within a mebibyte and five seconds, or say what is wrong with it."""
+"""Read what anybody may post: whole, in five seconds, and all of it together within a few mebibytes."""
 
 import asyncio
+from dataclasses import dataclass, field
 from enum import Enum
+from sys import getsizeof
 
 from aiohttp import web
 
-BODY_LIMIT = 1 << 20
-"""Bytes; to be an application's `client_max_size`, too."""
-
 _SECONDS = 5.0
+_TOGETHER = 4 << 20  # bytes of memory
 
 
 class Unread(Enum):
     """Why a body was not read; the value is for the log."""
 
     SLOW = "its body came too slowly"
-    LONG = "its body is longer than a mebibyte"
+    LONG = "its body is too long"
     BROKEN = "its body is broken off or wrongly packed"
+    CROWDED = "its body was not complete, and others needed the room"
 
     @property
     def status(self) -> int:
@@ -28,18 +29,77 @@ class Unread(Enum):
                 return 413
             case Unread.BROKEN:
                 return 400
+            case Unread.CROWDED:
+                return 503
 
 
-async def read_body(request: web.Request) -> bytes | Unread:
-    """Return the body of a request, or why there is none; one that is announced as too long is not waited for."""
-    if (request.content_length or 0) > BODY_LIMIT:
-        return Unread.LONG
-    try:
-        async with asyncio.timeout(_SECONDS):
-            return await request.read()
-    except TimeoutError:
-        return Unread.SLOW
-    except web.HTTPRequestEntityTooLarge:
-        return Unread.LONG
-    except (web.RequestPayloadError, ConnectionError):
-        return Unread.BROKEN
+@dataclass(slots=True, eq=False)
+class _Body:
+    """What has come of a body, and whose it is; `held` is what that takes of memory."""
+
+    guest: web.RequestHandler
+    pieces: list[bytes] = field(default_factory=list)
+    length: int = 0
+    held: int = 0
+
+
+class Bodies:
+    """The bodies that are being read, which together hold `most` bytes at most.
+
+    One byte more shows out whoever began first: what Slack and WeChat send comes in one go, so who has been at it
+    for longest is one that stalls.
+    """
+
+    def __init__(self, most: int = _TOGETHER) -> None:
+        self._most = most
+        self._reading: dict[_Body, None] = {}  # in the order in which they began
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory are taken by bodies that are not complete."""
+        return sum(body.held for body in self._reading)
+
+    async def read(self, request: web.Request, limit: int) -> bytes | Unread:
+        """Return the body of a request, or why there is none; one that is announced as longer is not waited for."""
+        if (request.content_length or 0) > limit:
+            return Unread.LONG
+        body = _Body(request.protocol)
+        self._reading[body] = None
+        try:
+            async with asyncio.timeout(_SECONDS):
+                while piece := await request.content.readany():
+                    body.length += len(piece)
+                    if body.length > limit:
+                        return Unread.LONG
+                    if not self._keep(body, piece):
+                        return Unread.CROWDED
+                return b"".join(body.pieces) if body in self._reading else Unread.CROWDED
+        except TimeoutError:
+            return Unread.SLOW
+        except (web.RequestPayloadError, ConnectionError) as error:
+            error.__traceback__ = (
+                None  # aiohttp holds on to the error, and so to all that these frames hold
+            )
+            return Unread.BROKEN if body in self._reading else Unread.CROWDED
+        finally:
+            self._reading.pop(body, None)
+
+    def _keep(self, body: _Body, piece: bytes) -> bool:
+        """Keep a piece, and tell whether the body is still among those that are read."""
+        body.pieces.append(piece)
+        body.held += getsizeof(piece)  # one that comes byte by byte takes far more than its length
+        while self.held > self._most:
+            oldest = next(iter(self._reading))
+            del self._reading[oldest]
+            oldest.pieces.clear()
+            oldest.guest.force_close()
+        return body in self._reading
+
+
+BODIES = web.AppKey("BODIES", Bodies)
+"""Where an application has its bodies."""
+
+
+async def read_body(request: web.Request, limit: int) -> bytes | Unread:
+    """Return the body of a request, of `limit` bytes at most, or why there is none."""
+    return await request.app[BODIES].read(request, limit)

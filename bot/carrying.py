@@ -161,7 +161,8 @@ class Carrying:
             return _GIVEN_UP
         if self.brake.is_due(entry) and not await self._is_allowed(entry):
             return stopped(begun=called_again)
-        outcome = await ask(self.owners, entry.request, steps.append)
+        holds = partial(self.holding.holds, entry)
+        outcome = await ask(self.owners, entry.request, steps.append, holds)
         # Nobody knows what came of the call before this one.
         return doubted(outcome) if called_again else outcome
 
@@ -172,7 +173,7 @@ class Carrying:
             if anew:
                 _log.warning("a request waits: Slack does not tell whether it is still allowed")
             await self.holding.sleep(_LOOK_AGAIN)
-            if not await self.holding.insist(partial(self.holding.ledger.replica.hold, entry)):
+            if not await self.holding.holds(entry):
                 raise LostError
             anew = False
         return verdict is Verdict.GO

@@ -1,15 +1,18 @@
 """The door for HTTP: strangers who only stand in it must not keep out whoever has something to say.
 
-aiohttp waits an hour for the head of a request and lets in as many as come, until no file descriptor is left.
+aiohttp waits an hour for the head of a request, takes in a mebibyte of it, and lets in as many as come, until no
+file descriptor is left.
 """
 
 import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack
+from functools import partial
 from resource import RLIMIT_NOFILE, getrlimit
+from typing import Any
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.typedefs import Handler, Middleware
 
 _CROWD = 256  # connections at most; and at most a quarter of the files that this process may open
@@ -17,10 +20,40 @@ _SILENCE = 300.0  # seconds; reverse proxies keep a connection for later for les
 _LINGERING = 1.0  # seconds for whoever is refused to stop sending and read why
 _WAITING = 128  # connections that the system holds until they are let in
 
+# Bytes of one connection. asyncio takes all at once that the system has for it, and aiohttp as much before anybody has
+# looked at the head; of a mebibyte that is announced, 256 KiB.
+_HELD_BY_SYSTEM = 8 << 10  # Linux takes that twice, see socket(7)
+_HELD_AHEAD = 4 << 10
+_HEAD = (
+    32 << 10
+)  # more than what is above together, since the beginning of a body may be counted in
+
 
 def room() -> int:
     """Return how many connections this process can let in and still reach Slack, WeChat and its ledger."""
     return min(_CROWD, getrlimit(RLIMIT_NOFILE)[0] // 4)
+
+
+class _Guest(web.RequestHandler):
+    """One connection; it is closed over a head that is too long."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._body: StreamReader | None = None
+        self._unheard = 0
+
+    def asks(self, request: web.Request) -> None:
+        """Note that a head is complete."""
+        self._body, self._unheard = request.content, 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what has come."""
+        if self._body is None or self._body.is_eof():
+            self._unheard += len(data)
+        if self._unheard > _HEAD:
+            self.force_close()
+        else:
+            super().data_received(data)
 
 
 class Door:
@@ -39,29 +72,34 @@ class Door:
         Raises OSError where host and port cannot be used.
         """
         app.middlewares.append(self._while_asking())
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            auto_decompress=False,  # neither Slack nor WeChat packs what it sends
-            keepalive_timeout=self._silence,
-            lingering_time=_LINGERING,
-            shutdown_timeout=last_acks,
-        )
+        runner = web.AppRunner(app, shutdown_timeout=last_acks)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         server = runner.server
         assert server is not None  # noqa: S101  # it was just set up
 
+        loop = asyncio.get_running_loop()
+        guest = partial(
+            _Guest,
+            server,
+            loop=loop,
+            access_log=None,
+            auto_decompress=False,  # neither Slack nor WeChat packs what it sends
+            keepalive_timeout=self._silence,
+            lingering_time=_LINGERING,
+            read_bufsize=_HELD_AHEAD,
+        )
+
         def let_in() -> web.RequestHandler:
             self._make_room(server)
-            return server()
+            return guest()
 
         # One at a time: asyncio lets in as many at once as may wait, and where no file is left it logs as many errors.
-        loop = asyncio.get_running_loop()
         listening = await loop.create_server(let_in, host, port, backlog=1)
         stack.callback(listening.close)
         for each in listening.sockets:
             with socket.socket(fileno=os.dup(each.fileno())) as same:
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _HELD_BY_SYSTEM)
                 same.listen(_WAITING)
 
     def _make_room(self, server: web.Server) -> None:
@@ -73,10 +111,13 @@ class Door:
     def _while_asking(self) -> Middleware:
         @web.middleware
         async def while_asking(request: web.Request, handler: Handler) -> web.StreamResponse:
-            self._asking.add(request.protocol)
+            guest = request.protocol
+            assert isinstance(guest, _Guest)  # noqa: S101  # it was let in here
+            guest.asks(request)
+            self._asking.add(guest)
             try:
                 return await handler(request)
             finally:
-                self._asking.discard(request.protocol)
+                self._asking.discard(guest)
 
         return while_asking

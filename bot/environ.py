@@ -16,6 +16,9 @@ from dotenv.parser import Original, parse_stream
 from bot.pasted import kind_of, may_be_shown, told
 from bot.problem import Problem
 
+DOTENV = Path(".env")
+"""The file in the working directory."""
+
 
 def environment() -> dict[str, str]:
     """Return the process's environment on top of the `.env` in the working directory.
@@ -23,10 +26,9 @@ def environment() -> dict[str, str]:
     A `.env` that is there and cannot be read, or a line of it, ends the process with a sentence and exit code 2, a
     wrong setup's: a line that is passed over might be the one that says from where people may share.
     """
-    path = Path(".env")
     try:
         # A comment in another encoding is no reason to stop.
-        text = path.read_text("utf-8-sig", errors="replace") if path.is_file() else ""
+        text = DOTENV.read_text("utf-8-sig", errors="replace") if DOTENV.is_file() else ""
     except OSError as error:
         fix = "Let the bot's user read it, or take it away."
         _end([f".env cannot be read: {error.strerror}. {fix}"])

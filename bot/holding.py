@@ -48,6 +48,10 @@ class Holding:
                 since = entry.created
         raise LostError
 
+    async def holds(self, entry: Entry) -> bool:
+        """Tell whether this replica still holds a request, however long it takes to find out."""
+        return await self.insist(partial(self.ledger.replica.hold, entry))
+
     async def end(
         self, entry: Entry, backlog: list[Write], how: str, why: str | None = None
     ) -> None:

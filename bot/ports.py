@@ -75,8 +75,18 @@ class Approvals(Protocol):
 class Owners(Protocol):
     """Shares the envs of their owners."""
 
-    async def share(self, owner: str, env: str, appid: str, told: Callable[[Step], None]) -> Called:
-        """Return how sharing the owner's `env` with `appid` ended; `told` hears of each step, and what it raises ends it."""
+    async def share(
+        self,
+        owner: str,
+        env: str,
+        appid: str,
+        told: Callable[[Step], None],
+        may_again: Callable[[], Awaitable[bool]],
+    ) -> Called:
+        """Return how sharing the owner's `env` with `appid` ended; `told` hears of each step, and what it raises ends it.
+
+        Without the leave of `may_again` there is no further try.
+        """
 
 
 class People(Protocol):

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 
 from bot.ledger import LEASE, Ledger
 from bot.ledger.events import Told, untold
+from bot.ledger.lease import since_boot
 from bot.ledger.opening import Opened, open_database
 from bot.ledger.schema import metadata
 
@@ -103,9 +104,16 @@ class Database:
             self.opened.append(opened)
         return self.opened[-1]
 
-    def ledger(self, holder: str, lease: float = LEASE, told: Told = untold) -> Ledger:
+    def ledger(
+        self,
+        holder: str,
+        lease: float = LEASE,
+        told: Told = untold,
+        *,
+        clock: Callable[[], float] = since_boot,
+    ) -> Ledger:
         """Return a replica's ledger."""
-        self.ledgers.append(Ledger(self.open(), holder, lease, told))
+        self.ledgers.append(Ledger(self.open(), holder, lease, told, clock=clock))
         return self.ledgers[-1]
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from bot.guidance import Trouble, for_code, for_trouble
 from bot.holding import Holding
 from bot.inforce import InForce
 from bot.ledger import Accepted, Entry, Ledger
+from bot.ledger.lease import since_boot
 from bot.ledger.opening import Opened, open_database
 from bot.messages.endings import answer, parent
 from bot.nature import Nature
@@ -60,6 +61,8 @@ THREADS = pytest.mark.parametrize("channel", [RELEASES, "D0BOT"], ids=["channel"
 RESTARTED = "I was restarted"
 TWICE = "you may see it twice"
 REPLACES = "this one replaces it"
+Told = Callable[[Step], None]
+May = Callable[[], Awaitable[bool]]
 BUG = Unknown(for_trouble(Trouble.BUG))
 GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
 
@@ -119,9 +122,14 @@ def make(  # noqa: PLR0913, PLR0917  # the stand-ins
 
 
 @asynccontextmanager
-async def held(opened: Opened, holder: str = "a", lease: float = 12.0) -> AsyncIterator[Ledger]:
+async def held(
+    opened: Opened,
+    holder: str = "a",
+    lease: float = 12.0,
+    clock: Callable[[], float] = since_boot,
+) -> AsyncIterator[Ledger]:
     """Give the ledger of one replica, which has started; closing it leaves the database to others."""
-    ledger = Ledger(replace(opened, release=lambda: None), holder, lease)
+    ledger = Ledger(replace(opened, release=lambda: None), holder, lease, clock=clock)
     await ledger.start()
     yield ledger
     await ledger.close()
@@ -442,9 +450,9 @@ class During:
         self._owners = owners
         self._happens = [happens]
 
-    async def share(self, owner: str, env: str, appid: str, told: Callable[[Step], None]) -> Called:
+    async def share(self, owner: str, env: str, appid: str, told: Told, may_again: May) -> Called:
         """Share, and let it happen before anybody knows."""
-        called = await self._owners.share(owner, env, appid, told)
+        called = await self._owners.share(owner, env, appid, told, may_again)
         while self._happens:
             self._happens.pop()()
         return called
@@ -725,9 +733,9 @@ async def test_a_timeout_that_is_not_the_leases_is_like_any_other_stumble(
 class Broken:
     """An owner whose call breaks."""
 
-    async def share(self, owner: str, env: str, appid: str, told: Callable[[Step], None]) -> Called:
+    async def share(self, owner: str, env: str, appid: str, told: Told, may_again: May) -> Called:
         """Break."""
-        raise RuntimeError(f"{owner} {env} {appid} {told}")
+        raise RuntimeError(f"{owner} {env} {appid} {told} {may_again}")
 
 
 async def test_a_call_that_breaks_leaves_the_outcome_unknown_and_is_told(
@@ -741,6 +749,57 @@ async def test_a_call_that_breaks_leaves_the_outcome_unknown_and_is_told(
 
 
 # Holding on, and taking over.
+
+
+class Between:
+    """Owners, between whose first and second try something happens."""
+
+    def __init__(self, owners: Owners, happens: Callable[[], object]) -> None:
+        self._owners = owners
+        self._happens = happens
+
+    async def share(self, owner: str, env: str, appid: str, told: Told, may_again: May) -> Called:
+        """Share, and let it happen once the first try is over."""
+
+        def hear(step: Step) -> None:
+            told(step)
+            if step.result != "done":
+                self._happens()
+
+        return await self._owners.share(owner, env, appid, hear, may_again)
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken over", "left alone"])
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+async def test_after_the_machine_was_suspended_wechat_is_tried_again_only_by_whoever_holds_the_request(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    owners: WeChat,
+    opened: Opened,
+    make: Make,
+    database: Path,
+    *,
+    batch: bool,
+    taken: bool,
+) -> None:
+    clock, request = Clock(), request_of(slack)
+    if batch:
+        request = replace(request, appid="", appids=(request.appid,))
+
+    def suspended() -> None:
+        clock.now += 60
+        if taken:
+            somebody = "SET holder = 'b', fence = fence + 1 WHERE batch IS NULL"
+            rows(database, f"UPDATE requests {somebody}")  # the words above
+
+    wechat.next(Code(-1))
+    several = replace(opened, exclusive=False)
+    async with held(several, clock=clock) as ledger:
+        entry = await accepted(ledger, request)
+        await make(ledger, owners=Between(owners, suspended)).carry(entry)
+    assert len(wechat.calls) == (1 if taken else 2)
+    assert ("answered" in kinds(database)) != taken
+    assert ("delivered" in kinds(database)) != taken
 
 
 def lease_until(database: Path, holder: str) -> float:

@@ -1,7 +1,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
@@ -105,6 +105,29 @@ async def test_whoever_does_not_come_to_the_end_of_the_head_is_shown_out_after_a
     async with opened(2, silence=0.1) as house:
         guest = await house.guest(NOT_YET)
         assert await guest.answer() == b""
+
+
+@pytest.mark.parametrize("before", [b"", ASK], ids=["at once", "after a whole request"])
+async def test_whoever_sends_a_head_without_end_is_shown_out(before: bytes) -> None:
+    async with opened(2) as house:
+        house.may_answer.set()
+        lines = b"".join(b"X-%d: %b\r\n" % (number, b"x" * 8000) for number in range(9))
+        guest = await house.guest(before + NOT_YET + lines)
+        if before:
+            assert await guest.answer() == b"HTTP/1.1 200 OK\r\n"
+        with suppress(ConnectionError):
+            async with asyncio.timeout(5):
+                assert b"HTTP" not in await guest.reader.read()
+
+
+async def test_a_long_body_is_no_long_head() -> None:
+    async with opened(1) as house:
+        house.may_answer.set()
+        length = b"Content-Length: 100000\r\n\r\n"
+        guest = await house.guest(ASK.removesuffix(b"\r\n") + length + bytes(100_000) + ASK)
+        async with asyncio.timeout(5):
+            for _ in range(2):
+                await guest.reader.readuntil(b"HTTP/1.1 200 OK\r\n")
 
 
 async def test_many_who_come_at_once_wait_to_be_let_in() -> None:

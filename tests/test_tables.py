@@ -1,3 +1,7 @@
+import csv
+import json
+from io import StringIO
+
 import pytest
 
 from bot.ops.tables import write_rows
@@ -41,3 +45,39 @@ def test_a_table_leaves_out_empty_columns_and_lines_up_the_others(
 def test_no_rows_are_nothing(capsys: pytest.CaptureFixture[str], shape: str) -> None:
     write_rows([], shape)
     assert capsys.readouterr().out == ""
+
+
+FORGED = "fine\n2026-11-25  U2\x1b[2K\r\x9b1A\u202elive\u2066-1\u200b\u2028\ufeff\x7f"
+
+
+def test_a_table_shows_what_would_forge_a_row_as_escapes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_rows([{"at": "now", "comment": FORGED}, {"at": "later", "comment": "很好 é 👍"}], "table")
+    assert capsys.readouterr().out.split("\n") == [
+        "at     comment",
+        r"now    fine\n2026-11-25  U2\x1b[2K\r\x9b1A\u202elive\u2066-1\u200b\u2028\ufeff\x7f",
+        "later  很好 é 👍",
+        "",
+    ]
+
+
+def test_a_line_of_json_shows_it_as_escapes_and_says_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_rows([{"comment": f"{FORGED}\U000e0041"}], "jsonl")
+    (line,) = capsys.readouterr().out.split("\n")[:-1]
+    assert line.isprintable()
+    assert json.loads(line) == {"comment": f"{FORGED}\U000e0041"}
+
+
+@pytest.mark.parametrize(
+    "before", ["", " ", "\n", "\r\n", " \t", "\xa0", "\u3000", "\ufeff", "\x0b\x0c"]
+)
+@pytest.mark.parametrize("sign", [*"=+-@＝＋－＠"])  # these are meant
+def test_csv_protects_a_formula_behind_blanks_and_breaks(
+    capsys: pytest.CaptureFixture[str], before: str, sign: str
+) -> None:
+    write_rows([{"comment": f"{before}{sign}1+1"}, {"comment": f"a{sign}1"}], "csv")
+    _, cell, plain = csv.reader(StringIO(capsys.readouterr().out, newline=""))
+    assert (cell, plain) == ([f"'{before}{sign}1+1"], [f"a{sign}1"])

@@ -3,7 +3,7 @@
 Requests change state; events only ever grow in number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -35,7 +35,7 @@ from bot.ledger.entries import (
 )
 from bot.ledger.events import Event, Told, record, untold
 from bot.ledger.lane import Lane
-from bot.ledger.lease import LEASE
+from bot.ledger.lease import LEASE, since_boot
 from bot.ledger.opening import Opened, open_database
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
@@ -71,20 +71,23 @@ class Ledger:
     What raised may be tried again: a move that was recorded after all is not recorded twice.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # a test may bring its own clock
         self,
         opened: Opened,
         holder: str,
         lease: float = LEASE,
         told: Told = untold,
         transacted: Transacted = nobody,
+        *,
+        clock: Callable[[], float] = since_boot,
     ) -> None:
         self._opened = opened
         self._holder = holder
         dialect = opened.engine.dialect.name
         self._say = Statements(dialect)
         self._writer = Writer(opened.engine, told=told, transacted=transacted)
-        self.replica = Replica(self._writer, self._say, holder, lease, alone=opened.exclusive)
+        alone = opened.exclusive
+        self.replica = Replica(self._writer, self._say, holder, lease, alone=alone, clock=clock)
         self.clicks = Clicks(self._writer, self._say, self.replica.lease, holder)
         self.batches = Batches(self._writer, self._say, dialect)
         self.lane = Lane(self._writer, self._say)

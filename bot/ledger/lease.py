@@ -1,12 +1,14 @@
 """Whether this replica still holds what it took on, without asking the database.
 
-A process that was frozen knows nothing of it when it wakes up; its clock does.
+A process that was frozen, or whose machine was suspended, knows nothing of it when it wakes up; its clock does, if
+it goes on in between. That of asyncio's loop stands still while the machine is suspended, see clock_gettime(2).
 """
 
 import asyncio
 import math
+import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from bot.ledger.entries import Entry
@@ -14,24 +16,33 @@ from bot.ledger.entries import Entry
 LEASE = 12.0
 """Seconds for which a replica holds its requests after its last beat."""
 
+_LOOK_AGAIN = 0.1  # seconds of the loop's clock: for so long something may go on after the machine has woken up
+
+
+def since_boot() -> float:
+    """Return the seconds since the machine was started, those in which it was suspended among them, where it counts them."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
 
 class Lease:
-    """A time for which nobody else takes over, renewed with each beat; `seconds` may be infinite."""
+    """A time by `clock` for which nobody else takes over, renewed with each beat; `seconds` may be infinite."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, clock: Callable[[], float] = since_boot) -> None:
         self._seconds = seconds
-        self._until = -math.inf  # by time.monotonic(), which is the loop's clock too
+        self._clock = clock
+        self._until = -math.inf
         self._sure: set[tuple[str, int]] = set()
         self._running: set[asyncio.Timeout] = set()
+        self._looking: asyncio.TimerHandle | None = None
 
     def renewed(self, began: float) -> None:
         """Count from `began`, when the beat was sent; what was held before a gap is not sure any more."""
         if began >= self._until:
             self._sure.clear()
         self._until = began + self._seconds
-        for timeout in self._running:
-            if not timeout.expired():
-                timeout.reschedule(self._until)
+        self._reschedule()
 
     def took(self, entry: Entry) -> None:
         """Note that this replica holds a request."""
@@ -43,20 +54,38 @@ class Lease:
 
     def covers(self, entry: Entry) -> bool:
         """Tell whether nobody can have taken a request over."""
-        return time.monotonic() < self._until and _key(entry) in self._sure
+        return self._clock() < self._until and _key(entry) in self._sure
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Timeout]:
         """Cut the body short once the lease is over: raises TimeoutError.
 
-        On waking up the loop looks at its clock before anything goes on.
+        On waking up the loop looks at its clock before anything goes on; at the lease's soon after.
         """
-        async with asyncio.timeout_at(self._until) as timeout:
+        async with asyncio.timeout_at(self._when()) as timeout:
             self._running.add(timeout)
+            if self._looking is None:
+                self._look()
             try:
                 yield timeout
             finally:
                 self._running.discard(timeout)
+
+    def _look(self) -> None:
+        """See from time to time whether the two clocks still agree, as long as anything is running."""
+        self._reschedule()
+        on = self._running and self._until < math.inf
+        later = asyncio.get_running_loop().call_later
+        self._looking = later(_LOOK_AGAIN, self._look) if on else None
+
+    def _reschedule(self) -> None:
+        for timeout in self._running:
+            if not timeout.expired():
+                timeout.reschedule(self._when())
+
+    def _when(self) -> float:
+        """Return when the lease is over by the loop's clock."""
+        return asyncio.get_running_loop().time() + self._until - self._clock()
 
 
 def _key(entry: Entry) -> tuple[str, int]:

@@ -5,10 +5,10 @@ postgresql.org, "Advisory Locks", "Client Connection Defaults", "Database Connec
 """
 
 import fcntl
-import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
+from bot.ledger.looking import file_of
+from bot.ledger.rights import beside, close_to_others, make
 from bot.ledger.schema import HEAD, metadata, replicas
 
 _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
@@ -144,17 +146,15 @@ def _passes(error: Exception) -> bool:
     return not _WRONG_ADDRESS.search(str(error.orig))
 
 
-def _is_memory(url: URL) -> bool:
-    return url.database in {None, "", ":memory:"}
-
-
 def _lock_file(url: URL) -> Callable[[], None]:
-    """Keep a second process from the same SQLite file, for as long as this one lives."""
-    if url.get_backend_name() != "sqlite" or _is_memory(url):
+    """Keep a second process from the same SQLite file, for as long as this one lives; and other people for good."""
+    path = file_of(url)
+    if path is None:
         return lambda: None
-    path = Path(f"{os.path.realpath(url.database or '')}.lock")  # see `looking.file_of`
+    guard = Path(f"{path}.lock")
     try:
-        lock = path.open("a")
+        make(guard)
+        lock = guard.open("a")
     except OSError as error:
         raise CannotOpenError(
             f"DATABASE_URL cannot be opened ({error.strerror}: {path.parent}). Choose a folder the bot may write to."
@@ -167,6 +167,9 @@ def _lock_file(url: URL) -> Callable[[], None]:
             f"Another share-env-bot already uses {url.database}. Stop it, or use PostgreSQL for several replicas.",
             passing=True,
         ) from error
+    with suppress(OSError):  # SQLite says better what is wrong
+        make(path)
+    close_to_others(path, guard, *beside(path))
     return lock.close
 
 
@@ -182,7 +185,8 @@ def _engine(url: URL) -> Engine:
             pool_pre_ping=True,
             connect_args={"connect_timeout": 2, "options": options, **_TCP},
         )
-    pool = {"poolclass": StaticPool} if _is_memory(url) else {"pool_size": 1, "max_overflow": 0}
+    in_memory = file_of(url) is None
+    pool = {"poolclass": StaticPool} if in_memory else {"pool_size": 1, "max_overflow": 0}
     engine = create_engine(
         url,
         hide_parameters=True,

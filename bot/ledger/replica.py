@@ -4,7 +4,7 @@ Whoever takes a request over raises its fence, so that the former holder can no 
 """
 
 import math
-import time
+from collections.abc import Callable
 
 from sqlalchemy import (
     Connection,
@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from bot.ledger.entries import Entry, entry_of, facts_of, key_of
 from bot.ledger.events import record
-from bot.ledger.lease import LEASE, Lease
+from bot.ledger.lease import LEASE, Lease, since_boot
 from bot.ledger.schema import OPEN, replicas, requests
 from bot.ledger.statements import Statements, compared
 from bot.ledger.writer import LedgerDownError, Writer
@@ -102,17 +102,25 @@ class _Sayings:
 class Replica:
     """Holds requests for leases of so many seconds; `alone` where no other process can be on the ledger."""
 
-    def __init__(
-        self, writer: Writer, say: Statements, holder: str, seconds: float, *, alone: bool
+    def __init__(  # noqa: PLR0913  # a test may bring its own clock
+        self,
+        writer: Writer,
+        say: Statements,
+        holder: str,
+        seconds: float,
+        *,
+        alone: bool,
+        clock: Callable[[], float] = since_boot,
     ) -> None:
         self._writer = writer
         self._say = say
         self._own = _Sayings(say, seconds)
-        self.lease = Lease(math.inf if alone else seconds)
+        self._clock = clock
+        self.lease = Lease(math.inf if alone else seconds, clock)
         self._holder = holder
         self._alone = alone
         self._beaten: float | None = None
-        """By time.monotonic(); None while the last beat was not taken."""
+        """By `clock`; None while the last beat was not taken."""
 
     async def start(self) -> None:
         """Begin to hold requests; free what this replica held before or, if it is alone, all."""
@@ -123,10 +131,10 @@ class Replica:
                 on.execute(self._own.everybody_is_gone)
             self._beat(on)
 
-        began = time.monotonic()
+        began = self._clock()
         await self._writer.run(work)
         self.lease.renewed(began)
-        self._beaten = time.monotonic()
+        self._beaten = self._clock()
 
     async def stop(self) -> None:
         """Hand everything back."""
@@ -134,19 +142,19 @@ class Replica:
 
     async def beat(self) -> None:
         """Hold this replica's requests for another lease."""
-        began = time.monotonic()
+        began = self._clock()
         try:
             await self._writer.run(self._beat)
         except LedgerDownError:
             self._beaten = None
             raise
-        self._beaten = time.monotonic()
+        self._beaten = self._clock()
         self.lease.renewed(began)
 
     @property
     def writable(self) -> bool:
         """Whether the ledger took this replica's last beat, and lately: known without asking the database."""
-        return self._beaten is not None and time.monotonic() - self._beaten < LEASE
+        return self._beaten is not None and self._clock() - self._beaten < LEASE
 
     async def hold(self, entry: Entry) -> bool:
         """Tell whether this replica holds a request; asks the database only if its lease ran out since it took it."""
@@ -158,7 +166,7 @@ class Replica:
             stands = {**key_of(entry), "the_state": entry.state.value}
             return on.scalar(self._own.stands, stands) is not None
 
-        began = time.monotonic()
+        began = self._clock()
         held = await self._writer.run(work)
         self.lease.renewed(began)
         if held:

@@ -1,6 +1,8 @@
 """What a check of `doctor` finds, and the fix."""
 
+import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from bot.policy import Operators, Policy
@@ -15,6 +17,8 @@ CHECKS = (
     *("encryption", "wechat", "listener", "clock", "proxies"),
 )
 """The names that a finding can have, in the order in which they are told; programs rely on them."""
+
+_READERS = stat.S_IRGRP | stat.S_IROTH
 
 Level = Literal["ok", "warning", "wrong"]
 
@@ -73,6 +77,14 @@ def owned(policy: Policy) -> str:
 def counted(operators: Operators) -> str:
     """Return how many are named to cancel for others."""
     return f"users: {len(operators.users)}, groups: {len(operators.groups)}; they may cancel any request"
+
+
+def others_may_read(path: Path) -> bool:
+    """Tell whether somebody may read a file who is not its owner; one that is not there, nobody may."""
+    try:
+        return bool(path.stat().st_mode & _READERS)
+    except OSError:
+        return False
 
 
 def listed(words: list[str], most: int = 10) -> str:

@@ -1,7 +1,7 @@
 """Check the ledger without changing it: schema, whether a bot could write to it, free disk."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +9,20 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.ledger.looking import file_of, in_the_way, live_replicas, looking, schema_of, try_to_write
+from bot.ledger.looking import (
+    file_of,
+    in_the_way,
+    live_replicas,
+    looking,
+    schema_of,
+    try_to_write,
+)
 from bot.ledger.opening import CannotOpenError, parse, reason_of
+from bot.ledger.rights import beside
 from bot.ledger.schema import HEAD
 from bot.ledger.seal import Sealed, seal_of
 from bot.ledger.tokens import Kept, at_rest
-from bot.ops.check import Finding, ok, warning, wrong, wrong_by
+from bot.ops.check import Finding, listed, ok, others_may_read, warning, wrong, wrong_by
 from bot.token_settings import PlatformSettings, TokenSettings
 
 _LEAST_FREE = 100 * 1000 * 1000  # bytes
@@ -48,11 +56,11 @@ def check_ledger(database_url: str, tokens: TokenSettings | None) -> Looked:
         return Looked((wrong("ledger", "it is in memory, and lost at each stop", fix),))
     try:
         with looking(url) as engine:
-            schema = _schema(engine)
-            if schema.level != "ok":
-                return Looked((schema, *disk))
+            first = (_schema(engine), *_open_to_others(path))
+            if first[0].level != "ok":
+                return Looked((*first, *disk))
             # While the reader is open: see `looking`.
-            findings = (schema, _write(url), *disk)
+            findings = (*first, _write(url), *disk)
             return Looked(findings, _kept(engine, tokens), live_replicas(engine))
     except SQLAlchemyError as error:
         fix = "Check DATABASE_URL, and that the database runs and lets the bot in."
@@ -79,6 +87,14 @@ def _schema(engine: Engine) -> Finding:
         fix = "Bring the ledger back from a backup."
         return wrong("ledger", f"no table {', '.join(missing)}", fix)
     return ok("ledger", f"schema {HEAD}, {engine.dialect.name}")
+
+
+def _open_to_others(path: Path | None) -> Iterator[Finding]:
+    """Yield that others may read what people asked for, and tokens."""
+    files = [str(each) for each in (path, *beside(path)) if others_may_read(each)] if path else []
+    if files:
+        fix = f"Run chmod 600 {' '.join(files)}."
+        yield warning("ledger", f"others may read {listed(files)}", fix)
 
 
 def _write(url: URL) -> Finding:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from itertools import combinations
 
-from bot.environ import Reader
-from bot.ops.check import Finding, ok, warning, wrong, wrong_by
+from bot.environ import DOTENV, Reader
+from bot.ops.check import Finding, ok, others_may_read, warning, wrong, wrong_by
 from bot.pasted import belongs
 from bot.settings import NAMES, Parts
 from bot.token_settings import FixedTokenSettings, TokenServerSettings, TokenSettings
@@ -27,6 +27,8 @@ def check_settings(environ: Mapping[str, str], parts: Parts) -> list[Finding]:
             "SLACK_BOT_TOKEN holds a bot token that rotates (xoxe.xoxb-…): it ends after 12 hours"
         )
         found.append(warning(_NAME, held, fix))
+    if others_may_read(DOTENV):
+        found.append(warning(_NAME, f"others may read {DOTENV}", f"Run chmod 600 {DOTENV}."))
     found += _unknown(environ)
     return found or [ok(_NAME, _held(parts))]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from bot.ops.check import Finding
+from bot.ops.visible import visible
 
 _MARKS = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
 
@@ -17,8 +18,8 @@ def tell(findings: Iterable[Finding], *, as_json: bool) -> bool:
         print(json.dumps([asdict(finding) for finding in found], ensure_ascii=False, indent=2))
     else:
         for finding in found:
-            print(f"{_MARKS[finding.level]} {finding.name}: {finding.found}")
+            print(f"{_MARKS[finding.level]} {finding.name}: {visible(finding.found)}")
             if finding.fix:
-                print(f"   → {finding.fix}")
+                print(f"   → {visible(finding.fix)}")
     sys.stdout.flush()
     return all(finding.level != "wrong" for finding in found)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from bot.bodies import BODY_LIMIT
+from bot.bodies import BODIES, Bodies
 from bot.door import Door, room
 from bot.ops.health import Health
 from bot.problem import Problem
@@ -41,7 +41,8 @@ async def listen(
     gets: Mapping[str, Handler],
 ) -> str:
     """Serve HTTP until the stack is left, POST and GET by path; return the address, or raise CannotListenError."""
-    server = web.Application(client_max_size=BODY_LIMIT)
+    server = web.Application()
+    server[BODIES] = Bodies()
     for path, handler in posts.items():
         server.router.add_post(path, handler)
     for path, handler in gets.items():

@@ -15,11 +15,9 @@ from traceback import walk_tb
 
 from bot.about import request_in_hand
 from bot.ops.redaction import Redactor
+from bot.ops.visible import json_line, visible
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# What ends a line somewhere, moves a terminal's cursor, turns text around, or is half a letter.
-_UNSAFE = re.compile(r"[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
 _HUGE = 1e300  # what is no less is none of JSON's numbers, or none that every reader takes
 
 _Fields = dict[str, object]
@@ -41,10 +39,12 @@ class _Formatter(logging.Formatter):
             return self._line(_least(record) | {"unwritten": type(error).__name__})
 
     def _line(self, fields: _Fields) -> str:
-        if self._redactor.suspects(_json(fields)):  # faster than part by part, and mostly not so
+        if self._redactor.suspects(
+            json_line(fields)
+        ):  # faster than part by part, and mostly not so
             clean = self._redactor.clean_fact
             fields = {name: clean(name, value) for name, value in fields.items()}
-        return _json(fields) if self._as_json else _text(fields)
+        return json_line(fields) if self._as_json else _text(fields)
 
     def _fields(self, record: logging.LogRecord) -> _Fields:
         facts = {k: v for k, v in vars(record).items() if k not in _STANDARD and v is not None}
@@ -96,28 +96,14 @@ def _message(record: logging.LogRecord) -> str:
         return f"{_plain(record.msg)} {_plain(record.args)}"
 
 
-def _json(fields: _Fields) -> str:
-    line = json.dumps(fields, ensure_ascii=False)
-    if line.isascii() and "\x7f" not in line:
-        return line
-    return _UNSAFE.sub(lambda found: rf"\u{ord(found[0]):04x}", line)
-
-
 def _text(fields: _Fields) -> str:
     """Return the line and, each further in, the lines of a traceback, so that none looks like one of its own."""
     more = "\n".join(str(fields.pop(name)) for name in ("exception", "stack") if name in fields)
     (_, when), (_, level), _, (_, event), *facts = fields.items()
     pairs = "".join(f" {name}={_quoted(value)}" for name, value in facts)
     time = datetime.fromisoformat(str(when)).strftime("%H:%M:%S")
-    line = f"{time} {str(level).upper():<7} {_visible(str(event))}{_visible(pairs)}"
-    return "\n    ".join([line, *map(_visible, more.split("\n") if more else ())])
-
-
-def _visible(text: str) -> str:
-    """Return text as one line, with escapes for what a terminal would act upon."""
-    if text.isprintable():
-        return text
-    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    line = f"{time} {str(level).upper():<7} {visible(str(event))}{visible(pairs)}"
+    return "\n    ".join([line, *map(visible, more.split("\n") if more else ())])
 
 
 def _quoted(value: object) -> str:

@@ -13,6 +13,7 @@ from bot.environ import Reader
 from bot.ops.check import Finding, counted, listed, ok, owned, remarked, warning, wrong_by
 from bot.ops.findings import tell
 from bot.ops.reasoning import Reasoning, Rights
+from bot.ops.visible import visible
 from bot.policy import Operators, Policy
 from bot.policy.file import Tested, read_question
 from bot.policy.lint import approvals, ownerless, owners, reach, unowned, untested
@@ -138,7 +139,7 @@ def _answer(
         _print_json({**reasoned.facts(), **_wrong_facts(bad)})
     else:
         tell(bad, as_json=False)
-        print(*reasoned.lines(), sep="\n", flush=True)
+        print(*map(visible, reasoned.lines()), sep="\n", flush=True)
     return _WRONG if bad else _FINE
 
 

@@ -1,11 +1,15 @@
 """Write rows to standard output: as a table for people, as CSV or JSON lines for programs."""
 
 import csv
-import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
+from bot.ops.visible import UNSAFE, json_line, visible
+
+# A spreadsheet looks past blanks, and reads the full-width signs too.
+_FORMULA = re.compile(rf"(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n]")  # these are meant
 _IN_A_TABLE = 1000  # rows in one table, whose columns are as wide as the widest of them
 
 
@@ -14,7 +18,7 @@ def write_rows(rows: Iterable[Mapping[str, object]], shape: str) -> None:
     match shape:
         case "jsonl":
             for row in rows:
-                print(json.dumps(dict(row), ensure_ascii=False))
+                print(json_line(dict(row)))
         case "csv":
             _write_csv(rows)
         case _:
@@ -31,7 +35,7 @@ def _write_csv(rows: Iterable[Mapping[str, object]]) -> None:
 
 def _safe(value: object) -> object:
     """Keep a spreadsheet from taking people's words for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def _write_tables(rows: Iterator[Mapping[str, object]]) -> None:
@@ -39,7 +43,7 @@ def _write_tables(rows: Iterator[Mapping[str, object]]) -> None:
     while page := list(islice(rows, _IN_A_TABLE)):
         used = [name for name in page[0] if any(row[name] is not None for row in page)]
         lines = [used] + [
-            ["" if row[name] is None else str(row[name]) for name in used] for row in page
+            ["" if row[name] is None else visible(str(row[name])) for name in used] for row in page
         ]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for line in lines:

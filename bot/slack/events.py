@@ -18,6 +18,9 @@ from bot.observers import Acked, nobody
 from bot.slack.acks import kind_of
 
 PATH = "/slack/events"
+BODY_LIMIT = 1 << 20
+"""Bytes; a click brings the whole message along that it was made on."""
+
 _HEADERS = {
     "X-Slack-Request-Timestamp": re.compile(r"[0-9]{1,12}"),
     "X-Slack-Signature": re.compile(r"v0=[0-9a-f]{64}"),
@@ -37,7 +40,7 @@ def slack_events(
         began = time.monotonic()
         if not _may_be_signed(request):
             return _unsigned()
-        raw = await read_body(request)
+        raw = await read_body(request, BODY_LIMIT)
         if isinstance(raw, Unread):
             return web.Response(status=raw.status, text=raw.value)
         try:

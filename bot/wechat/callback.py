@@ -20,6 +20,9 @@ from bot.wechat.push import (
     read_push,
 )
 
+BODY_LIMIT = 64 << 10
+"""Bytes; WeChat's pushes have one or two thousand."""
+
 _SUCCESS = "success"
 _IN_TIME = 0.8  # seconds; WeChat raises an alarm after five, and the house rule is one
 _BROKEN = frozenset({Refusal.NOT_XML, Refusal.INCOMPLETE})
@@ -61,7 +64,7 @@ class Callback:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one push: `success` to every genuine one, 4xx to all else."""
-        body = await read_body(request)
+        body = await read_body(request, BODY_LIMIT)
         if isinstance(body, Unread):
             return _refused(body.status, body.value)
         push = read_push(self._platform, request.query, body, self._now())

@@ -35,6 +35,10 @@ def http_client(session: aiohttp.ClientSession) -> httpx.AsyncClient:
     )
 
 
+async def _always() -> bool:
+    return True
+
+
 class WeChat:
     """The share call of WeChat's API; times in seconds."""
 
@@ -60,11 +64,17 @@ class WeChat:
         self._called = called
 
     async def share(
-        self, owner: str, env: str, appid: str, told: Callable[[Step], None] = lambda _: None
+        self,
+        owner: str,
+        env: str,
+        appid: str,
+        told: Callable[[Step], None] = lambda _: None,
+        may_again: Callable[[], Awaitable[bool]] = _always,
     ) -> Called:
         """Return how sharing the owner's `env` with `appid` ended, after at most TOTAL_SECONDS and two readings of a token.
 
-        A try without an answer leaves the outcome Unknown, unless a later one gets a yes. `told` hears of each step.
+        A try without an answer leaves the outcome Unknown, unless a later one gets a yes. `told` hears of each step;
+        `may_again` is asked before each try but the first.
         """
         token = await self._tokens.token(owner)
         if isinstance(token, NoToken):
@@ -103,6 +113,8 @@ class WeChat:
             if self._clock() + pause + _LEAST_SECONDS > end:
                 break
             await self._sleep(pause)
+            if not await may_again() or self._clock() + _LEAST_SECONDS > end:
+                break
         if in_doubt:
             return Unknown(guidance, said, tries)
         return Failed(guidance, said, tries, link)

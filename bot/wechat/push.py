@@ -1,7 +1,7 @@
 """Read what WeChat pushes to the platform: verify, decrypt, understand. Pure; never raises.
 
 Source: developers.weixin.qq.com, oplatform, "component_verify_ticket", "authorize_event", "message_push". Anybody may
-post here, so nothing counts before its signature is verified, and no entity is ever expanded.
+post here, so nothing is parsed before its signature is verified, and no entity is ever expanded.
 """
 
 import hmac
@@ -92,14 +92,27 @@ def read_push(
         return Refusal.STALE
     if abs(now - int(timestamp)) > STALE_AFTER:
         return Refusal.STALE
-    encrypted = _members(body).get("Encrypt")
+    encrypted = _encrypted(body)
     if not encrypted:
         return Refusal.NOT_XML
     wanted = signature(platform.message_token, timestamp, query.get("nonce", ""), encrypted)
     given = query.get("msg_signature", "")
     if not hmac.compare_digest(wanted.encode(), given.encode(errors="replace")):
         return Refusal.SIGNATURE
+    if _members(body).get("Encrypt") != encrypted:  # the signature is not about what is around it
+        return Refusal.NOT_XML
     return _decrypted(platform, encrypted)
+
+
+def _encrypted(body: bytes) -> str:
+    """Return what stands between the first two tags of that name; this takes no longer than the body is long."""
+    _, _, rest = body.partition(b"<Encrypt>")
+    inside, end, _ = rest.partition(b"</Encrypt>")
+    if not end:
+        return ""
+    text = inside.decode(errors="replace").strip()
+    text = text.removeprefix("<![CDATA[").removesuffix("]]>").strip()
+    return "" if "<" in text or "&" in text else text
 
 
 def _decrypted(platform: Platform, encrypted: str) -> Push | Refusal:

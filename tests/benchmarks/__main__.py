@@ -14,10 +14,19 @@ import sys
 from rich.console import Console
 
 from tests.benchmarks.batches import Batched, batched
+from tests.benchmarks.floods import flood_bars, floods
 from tests.benchmarks.grown import Grown, grown
 from tests.benchmarks.measure import QUICK, Figures, Plan, measure
 from tests.benchmarks.processes import Variant
-from tests.benchmarks.report import bars, batch_bars, ledger_bars, show, show_bars, show_batched
+from tests.benchmarks.report import (
+    Bar,
+    bars,
+    batch_bars,
+    ledger_bars,
+    show,
+    show_bars,
+    show_batched,
+)
 from tests.benchmarks.soak import soak, soak_bars
 from tests.benchmarks.standins import WrongResultError
 
@@ -30,6 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke run, which no bar can fail")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="mixed commands with faults")
+    parser.add_argument("--floods", action="store_true", help="strangers who lean on the door")
     given = parser.parse_args()
     console = Console(width=_WIDTH, highlight=False)
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
@@ -37,6 +47,8 @@ def main() -> int:
     try:
         if given.soak:
             return _soak(console, given.soak)
+        if given.floods:
+            return _judge(console, flood_bars(asyncio.run(floods(_progress().print))))
         return _compare(console, QUICK if given.quick else Plan(), quick=given.quick)
     except WrongResultError as error:
         print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)  # noqa: T201  # as it is, unwrapped
@@ -46,10 +58,16 @@ def main() -> int:
 
 
 def _soak(console: Console, minutes: float) -> int:
-    progress = Console(stderr=True, width=_WIDTH, highlight=False, style="dim")
-    verdicts = soak_bars(asyncio.run(soak(minutes, progress.print)))
+    return _judge(console, soak_bars(asyncio.run(soak(minutes, _progress().print))))
+
+
+def _judge(console: Console, verdicts: list[Bar]) -> int:
     show_bars(console, verdicts)
     return 0 if all(bar.met for bar in verdicts) else 1
+
+
+def _progress() -> Console:
+    return Console(stderr=True, width=_WIDTH, highlight=False, style="dim")
 
 
 def _compare(console: Console, plan: Plan, *, quick: bool) -> int:
@@ -65,7 +83,7 @@ def _compare(console: Console, plan: Plan, *, quick: bool) -> int:
 
 async def _measure(plan: Plan) -> tuple[dict[Variant, Figures], Grown, Batched]:
     """Measure within half an hour; SIGTERM, like SIGINT, ends the bots first."""
-    progress = Console(stderr=True, width=_WIDTH, highlight=False, style="dim")
+    progress = _progress()
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

@@ -134,9 +134,7 @@ class _Running:
 
     def memory(self) -> int:
         """Return the resident bytes."""
-        status = Path(f"/proc/{self.bot.pid}/status").read_text(encoding="ascii")
-        (kilobytes,) = re.findall(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)
-        return int(kilobytes) * 1024
+        return self.bot.memory()
 
     def descriptors(self) -> int:
         """Return how many files and sockets it has open."""

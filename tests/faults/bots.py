@@ -106,6 +106,16 @@ class Bot:
                 stderr=log if stderr is None else stderr,
             )
 
+    def memory(self, what: str = "VmRSS") -> int:
+        """Return the resident bytes; with `VmHWM` the most there were since `forget_peak`."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        (kilobytes,) = re.findall(rf"^{what}:\s+(\d+)", status, re.MULTILINE)
+        return int(kilobytes) * 1024
+
+    def forget_peak(self) -> None:
+        """Count the most memory from now on."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")  # proc(5)
+
     def send(self, sign: signal.Signals) -> None:
         """Send a signal, if it still runs."""
         if self._process and self._process.returncode is None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 LONG = 10 << 20  # bytes
 PIECES = [b"x" * (LONG // 64)] * 64
@@ -48,6 +48,20 @@ async def said(port: int, *pieces: bytes, pause: float = 0.0, hangs_up: bool = F
         with suppress(ConnectionError):
             await writer.wait_closed()
     return "\n".join(_answers(heard)) or "no answer"
+
+
+@asynccontextmanager
+async def crowd(port: int, number: int, says: bytes) -> AsyncIterator[None]:
+    """Let so many stand in the door who have said this, or as much of it as the bot took."""
+    async with AsyncExitStack() as stack:
+        async with asyncio.timeout(_PATIENCE):
+            for _ in range(number):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                stack.callback(writer.close)
+                writer.write(says)
+                with suppress(ConnectionError):
+                    await writer.drain()
+        yield
 
 
 async def _all(reader: asyncio.StreamReader) -> bytes:

@@ -16,7 +16,7 @@ from bot.playground.wechat_push import Push
 from tests.conftest import free_port
 from tests.faults.chained import chained, let_all_tokens_die, renewed
 from tests.faults.fire import Fire
-from tests.faults.strangers import CHUNKS, LONG, PIECES, measured, request, said
+from tests.faults.strangers import CHUNKS, LONG, PIECES, crowd, measured, request, said
 from tests.faults.table import Fault, rows_of
 from tests.wechat.replicas import pushed
 
@@ -25,6 +25,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 XML = {"Content-Type": "text/xml"}
 LENGTH = "Content-Length"
 DRIPS = [b"<"] * 60
+STALLED, MOST = 250, 32 << 20  # connections, and the bytes that they may cost
+LIMIT = 64 << 10
 ENTITIES = (
     b"<!DOCTYPE x [<!ENTITY a 'made-up'><!ENTITY b '&a;&a;'>]><xml><Encrypt>&b;</Encrypt></xml>"
 )
@@ -97,6 +99,17 @@ async def hang_up(post: Pushing) -> str:
     return await post.say(post.head(post.ticket(), {LENGTH: "999"}), b"<xml>", hangs_up=True)
 
 
+async def stalled(post: Pushing) -> str:
+    """Let so many stand in the door whose bodies lack the last byte, which costs the bot little, and push meanwhile."""
+    bot, head = post.burning.bot, post.head(post.ticket(), {LENGTH: str(LIMIT)})
+    before = bot.memory()
+    bot.forget_peak()
+    async with crowd(post.port, STALLED, head + bytes(LIMIT - 1)):
+        told = await post.push(post.ticket())
+    assert bot.memory("VmHWM") - before < MOST
+    return told
+
+
 NOT_XML, NOT_WECHATS = "400 not understood", "403 not understood"
 LATE, TOO_LONG = "408 not understood", "413 not understood"
 FIRES: dict[Fault, Act] = rows_of(
@@ -122,7 +135,10 @@ FIRES: dict[Fault, Act] = rows_of(
     ("a body that drips", LATE, lambda p: p.piecemeal({LENGTH: "99"}, *DRIPS, pause=0.2)),
     ("a body that breaks off", "no answer", hang_up),
 )  # fmt: skip  # a line for each row
-FAULTS = tuple(FIRES)
+STALL = Fault(
+    "`/wechat/events`", f"{STALLED} bodies of which the last byte never comes", "200 success"
+)
+FAULTS = (*FIRES, STALL)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -140,11 +156,18 @@ async def heard(pushing: Pushing) -> dict[Fault, asyncio.Task[str]]:
     return {fault: asyncio.create_task(act(pushing)) for fault, act in FIRES.items()}
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("fault", FIRES, ids=str)
 async def test_whatever_is_pushed_whoever_pushes_it_is_told_the_truth(
     fault: Fault, heard: dict[Fault, asyncio.Task[str]]
 ) -> None:
     assert (await heard[fault]).startswith(fault.told)
+
+
+async def test_bodies_that_stall_keep_no_push_out(
+    pushing: Pushing, heard: dict[Fault, asyncio.Task[str]]
+) -> None:
+    await asyncio.wait(heard.values())
+    assert await stalled(pushing) == STALL.told
 
 
 async def test_after_all_of_it_the_chain_goes_on(

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from resource import RLIMIT_NOFILE, prlimit
 from signal import SIGTERM
@@ -18,7 +17,7 @@ from bot.playground.world import seed
 from tests.conftest import free_port
 from tests.faults.bots import CHANNEL, address_at, over_http, request_of, rows
 from tests.faults.fire import REQUESTER, Fire, fire
-from tests.faults.strangers import CHUNKS, LONG, PIECES, measured, request, said
+from tests.faults.strangers import CHUNKS, LONG, PIECES, crowd, measured, request, said
 from tests.faults.table import Fault, rows_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -29,6 +28,7 @@ FORM = "application/x-www-form-urlencoded"
 LENGTH = "Content-Length"
 TIME, SIGNATURE = "X-Slack-Request-Timestamp", "X-Slack-Signature"
 CROWD, FILES = 600, 512  # connections, and the files that the bot may open
+STALLED, MOST = 250, 32 << 20  # connections, and the bytes that they may cost
 DRIPS = [b"x"] * 60
 
 
@@ -86,6 +86,8 @@ HELP = urlencode(
 NO_SIGNATURE_OF_SLACKS = "v0=" + "0" * 64
 UNSIGNED = {"Content-Type": FORM}
 CHUNKED = {"Transfer-Encoding": "chunked"}
+MEBIBYTE = 1 << 20
+HEAD = "\r\n".join([LINE, *(f"X-{number}: {'x' * 8000}" for number in range(120))]).encode()
 
 
 def forged() -> dict[str, str]:
@@ -112,22 +114,33 @@ async def piped(post: Post) -> str:
     return f"{first[:3]}, then {second}"
 
 
-def crowd(says: bytes) -> Act:
+def crowded(says: bytes) -> Act:
     """Return an act that opens more connections than the bot lets in, says this on each, and one more for a command."""
 
     async def act(post: Post) -> str:
-        async with AsyncExitStack() as stack:
-            for _ in range(CROWD):
-                _, writer = await asyncio.open_connection("127.0.0.1", post.port)
-                stack.callback(writer.close)
-                writer.write(says)
+        async with crowd(post.port, CROWD, says):
             return await post.whole(signed())
 
     return act
 
 
+def stalled(says: bytes) -> Act:
+    """Return an act in which so many say this and no more, which costs the bot little, and a command is typed meanwhile."""
+
+    async def act(post: Post) -> str:
+        bot = post.burning.bot
+        before = bot.memory()
+        bot.forget_peak()
+        async with crowd(post.port, STALLED, says):
+            told = await post.whole(signed())
+        assert bot.memory("VmHWM") - before < MOST
+        return told
+
+    return act
+
+
 NOT_SIGNED = "401 no good signature"
-LATE, TOO_LONG = "408 its body came too slowly", "413 its body is longer than a mebibyte"
+LATE, TOO_LONG = "408 its body came too slowly", "413 its body is too long"
 NOT_SLACKS = "400 the body is not what Slack sends"
 
 FIRES: dict[Fault, Act] = rows_of(
@@ -169,10 +182,12 @@ FIRES: dict[Fault, Act] = rows_of(
 )  # fmt: skip  # a line for each row
 FLOODS: dict[Fault, Act] = rows_of(
     "HTTP mode",
-    (f"{CROWD} connections without a word", "200", crowd(b"")),
-    (f"{CROWD} connections whose heads never end", "200", crowd(LINE.encode())),
-    (f"{CROWD} connections whose bodies never come", "200", crowd(announced(999))),
-)
+    (f"{CROWD} connections without a word", "200", crowded(b"")),
+    (f"{CROWD} connections whose heads never end", "200", crowded(LINE.encode())),
+    (f"{CROWD} connections whose bodies never come", "200", crowded(announced(999))),
+    (f"{STALLED} bodies of which the last byte never comes", "200", stalled(announced(MEBIBYTE, bytes(MEBIBYTE - 1)))),
+    (f"{STALLED} heads of which the last line never comes", "200", stalled(HEAD)),
+)  # fmt: skip  # likewise
 FAULTS = (*FIRES, *FLOODS)
 
 

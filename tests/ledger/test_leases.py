@@ -1,7 +1,9 @@
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from time import CLOCK_BOOTTIME, clock_gettime
 
 import pytest
 from sqlalchemy import event, text
@@ -9,6 +11,7 @@ from sqlalchemy import event, text
 from bot.guidance import all_guidance
 from bot.ledger import Accepted, Entry, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
+from bot.ledger.lease import since_boot
 from bot.outcome import Failed, Shared
 from bot.request import Retry, State
 from tests.databases import Database, PostgreSQL
@@ -310,6 +313,73 @@ async def test_a_beat_lengthens_what_is_under_way(on_postgresql: Database) -> No
     assert before is not None
     assert after is not None
     assert after > before
+
+
+class BootTime:
+    """A clock that goes on while the machine is suspended, as that of the loop does not."""
+
+    def __init__(self) -> None:
+        self.suspended = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return since_boot() + self.suspended
+
+
+async def test_a_machine_that_was_suspended_does_not_believe_its_lease(
+    on_postgresql: Database,
+) -> None:
+    clock = BootTime()
+    ledger, woken = on_postgresql.ledger("a"), on_postgresql.ledger("woken", 60, clock=clock)
+    await ledger.start()
+    await woken.start()
+    entry = await accepted(woken)
+    assert woken.replica.lease.covers(entry)
+    assert woken.replica.writable
+    clock.suspended = 61
+    on_postgresql.execute("UPDATE replicas SET lease_until = 0 WHERE id = 'woken'")
+    assert ids(await ledger.replica.take_over(9)) == ids([entry])
+    assert not woken.replica.lease.covers(entry)
+    assert not woken.replica.writable
+    assert not await woken.replica.hold(entry)
+    assert not woken.replica.lease.covers(entry)
+
+
+async def test_what_is_under_way_when_the_machine_is_suspended_is_cut_short_soon_after(
+    on_postgresql: Database,
+) -> None:
+    clock = BootTime()
+    woken = on_postgresql.ledger("woken", 60, clock=clock)
+    await woken.start()
+    leases = list[asyncio.Timeout]()
+
+    async def say() -> None:
+        async with woken.replica.lease.running() as lease:
+            leases.append(lease)
+            clock.suspended = 61
+            await asyncio.Event().wait()
+
+    said = await asyncio.gather(say(), say(), return_exceptions=True)
+    assert [type(error) for error in said] == [TimeoutError, TimeoutError]
+    assert all(lease.expired() for lease in leases)
+
+
+async def test_what_is_under_way_has_what_is_left_of_its_time(on_postgresql: Database) -> None:
+    clock = BootTime()
+    woken = on_postgresql.ledger("woken", 60, clock=clock)
+    await woken.start()
+    async with woken.replica.lease.running() as lease:
+        clock.suspended = 50
+        with within(SOON):
+            while (lease.when() or 0) > asyncio.get_running_loop().time() + 10:  # noqa: ASYNC110  # it comes by itself
+                await asyncio.sleep(0)
+    assert not lease.expired()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system has this clock")
+def test_the_time_since_boot_goes_on_while_the_machine_is_suspended() -> None:
+    before = clock_gettime(CLOCK_BOOTTIME)
+    assert before <= since_boot() <= clock_gettime(CLOCK_BOOTTIME)
 
 
 async def test_alone_no_lease_ever_ends(sqlite: Database) -> None:

@@ -517,6 +517,55 @@ def test_a_file_that_may_only_be_read_is_refused(as_nobody: Path) -> None:
     assert not caught.value.passing
 
 
+@pytest.fixture
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let what is made have the rights that this umask leaves."""
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+def modes(folder: Path) -> dict[str, str]:
+    """Return the rights on each file of a folder."""
+    return {path.name: f"{path.stat().st_mode & 0o777:o}" for path in folder.iterdir()}
+
+
+OWNERS = dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.lock"), "600")
+
+
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize("umask", [0, 0o022, 0o277], indirect=True, ids=oct)
+def test_a_ledger_is_its_owners_alone_whatever_the_umask(sqlite: Database) -> None:
+    folder = Path(sqlite.url.removeprefix("sqlite:///")).parent
+    sqlite.open()
+    sqlite.execute("INSERT INTO replicas VALUES ('a', 0)")
+    assert modes(folder).items() >= OWNERS.items()
+
+
+def test_an_older_ledger_becomes_its_owners_alone(sqlite: Database) -> None:
+    folder = Path(sqlite.url.removeprefix("sqlite:///")).parent
+    sqlite.open()
+    sqlite.execute("INSERT INTO replicas VALUES ('a', 0)")
+    for name in OWNERS:
+        (folder / name).chmod(0o644)
+    sqlite.let_go()
+    sqlite.open()
+    assert modes(folder).items() >= OWNERS.items()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_ledger_of_somebody_else_is_opened_as_it_is(as_nobody: Path) -> None:
+    database = Database(f"sqlite:///{as_nobody}/ledger.db")
+    database.open()
+    database.let_go()
+    for path in (as_nobody, *as_nobody.iterdir()):
+        path.chmod(0o777)
+    become_nobody()
+    database.open()
+    database.let_go()
+    assert modes(as_nobody)["ledger.db"] == "777"
+
+
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CannotOpenError, match="unable to open database file"):
         open_database(f"sqlite:///{tmp_path}")

@@ -74,6 +74,19 @@ async def test_another_schema_is_told_and_left_alone(
     assert contents(ledger.parent) == before
 
 
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644], ids=oct)
+async def test_a_ledger_that_others_may_read_is_told(
+    ledger: Path, environ: dict[str, str], mode: int
+) -> None:
+    ledger.chmod(mode)  # noqa: ASYNC240  # a moment
+    fine, told = await asked(environ, "ledger")
+    assert (fine.level, told.level, told.found) == (
+        *("ok", "warning"),
+        f"others may read {ledger}",
+    )
+    assert told.fix == f"Run chmod 600 {ledger}."
+
+
 async def test_a_missing_table_is_named(ledger: Path, environ: dict[str, str]) -> None:
     rows(ledger, "DROP TABLE events")
     found = await one(environ, "ledger")

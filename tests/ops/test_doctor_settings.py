@@ -33,6 +33,19 @@ async def test_two_that_are_swapped_are_named(
     assert (found.level, found.found) == ("wrong", f"{one_setting} and {other} are swapped")
 
 
+async def test_a_dotenv_that_others_may_read_is_told(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dotenv = tmp_path / ".env"
+    dotenv.touch(0o600)
+    assert await level(environ, "settings") == "ok"
+    dotenv.chmod(0o644)
+    told = await one(environ, "settings")
+    assert (told.level, told.found) == ("warning", "others may read .env")
+    assert told.fix == "Run chmod 600 .env."
+
+
 APPID, APPSECRET, TOKEN = "wx0123456789abcdef", "0123456789abcdef" * 2, "54_SECRETTOKEN-abc"
 
 

@@ -617,3 +617,11 @@ async def test_the_readme_shows_what_it_prints(tmp_path: Path) -> None:
         command, _, expected = block.partition("\n")
         _, out, err = await finished({}, tmp_path, *command.split())
         assert (out.strip(), err) == (expected.strip(), "")
+
+
+@pytest.mark.parametrize("asked", [{}, {"user": "U0ANN", "appid": A, "env": "prod-1"}])
+def test_nothing_in_the_file_acts_upon_the_terminal(run: Run, asked: dict[str, str]) -> None:
+    name = r'name = "x\u001b[2K\u202ey\u200b"'
+    _, out, _ = run(f"{ALLOW}{name}\n", {"WECHAT_AUTHORIZER_APPID": OWNER}, **asked)
+    assert r"“x\x1b[2K\u202ey\u200b”" in out
+    assert all(line.replace("\ufe0f", "").isprintable() for line in out.splitlines())

@@ -8,14 +8,13 @@ import aiohttp
 import pytest
 
 from bot.app import running
-from bot.bodies import BODY_LIMIT
 from bot.nature import Nature
 from bot.playground.loopback import JsonObject
 from bot.playground.slack import LocalSlack
 from bot.playground.slack_requests import signature, signed_request
 from bot.playground.stage import APPID
 from bot.playground.wechat import LocalWeChat
-from bot.slack.events import PATH
+from bot.slack.events import BODY_LIMIT, PATH
 from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, settings_of
 
 FORM = "application/x-www-form-urlencoded"

@@ -12,7 +12,7 @@ from aiohttp import web
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from bot.bodies import BODY_LIMIT
+from bot.bodies import BODIES, Bodies
 from bot.ledger import Ledger
 from bot.ledger.seal import seal_of
 from bot.ledger.tokens import Kept, Tokens
@@ -218,7 +218,8 @@ async def serving(wechat: LocalWeChat, replica: Replica) -> AsyncIterator[str]:
 @asynccontextmanager
 async def served(callback: Callback) -> AsyncIterator[str]:
     """Serve any callback."""
-    server = web.Application(client_max_size=BODY_LIMIT)
+    server = web.Application()
+    server[BODIES] = Bodies()
     server.router.add_post("/wechat/events", callback.answer)
     runner = web.AppRunner(server, access_log=None, auto_decompress=False, shutdown_timeout=1.0)
     await runner.setup()

@@ -19,7 +19,7 @@ from bot.wechat.push import Authorized, Platform, Ticket, Unauthorized
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, briefly, endpoints, pushed, served, serving
 
-MEBIBYTE = 1 << 20
+LIMIT = 64 << 10
 SUCCESS = (200, "success")
 
 
@@ -228,7 +228,7 @@ async def test_a_forged_push_is_refused_and_one_line_says_why_and_nothing_of_it(
         b"\xff\xfe\0",
         b"<xml>s3cret",
         b"<!DOCTYPE xml [<!ENTITY e 's3cret'>]><xml><Encrypt>&e;</Encrypt></xml>",
-        b"a" * MEBIBYTE,
+        b"a" * LIMIT,
     ],
     ids=lambda body: repr(body[:20]),
 )
@@ -246,7 +246,7 @@ async def test_a_broken_push_is_refused_and_one_line_says_so(
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_push_of_more_than_a_mebibyte_is_too_large(
+async def test_a_push_of_more_than_64_kibibytes_is_too_large(
     url: str,
     wechat: LocalWeChat,
     stranger: aiohttp.ClientSession,
@@ -256,12 +256,12 @@ async def test_a_push_of_more_than_a_mebibyte_is_too_large(
 ) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(17):
-            yield b"a" * (MEBIBYTE // 16)
+            yield b"a" * (LIMIT // 16)
 
-    body = pieces() if chunked else BytesIO(b"a" * (MEBIBYTE + 1))
+    body = pieces() if chunked else BytesIO(b"a" * (LIMIT + 1))
     async with stranger.post(url, params=genuine(wechat).query, data=body) as response:
         assert response.status == 413
-    assert refusals(caplog) == ["its body is longer than a mebibyte"]
+    assert refusals(caplog) == ["its body is too long"]
 
 
 async def test_a_packed_body_is_not_unpacked_but_refused(

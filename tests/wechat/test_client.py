@@ -474,6 +474,25 @@ async def steps(bot: WeChat) -> list[Step]:
     return told
 
 
+@pytest.mark.parametrize("tries", [0, 1, 2])
+async def test_a_further_try_is_made_only_with_leave(
+    bot: Maker, wechat: LocalWeChat, tries: int
+) -> None:
+    asked = list[int]()
+
+    async def may_again() -> bool:
+        asked.append(len(wechat.calls))
+        return len(asked) <= tries
+
+    wechat.next(Code(85088), Drop(), Drop(), Drop(), Drop())
+    assert isinstance(await bot().share(OWNER, ENV, APPID, may_again=may_again), Failed)
+    assert asked == []
+    outcome = await bot().share(OWNER, ENV, APPID, may_again=may_again)
+    assert isinstance(outcome, Unknown)
+    assert asked == [*range(2, tries + 3)]
+    assert outcome.tries == tries + 1 == len(wechat.calls) - 1
+
+
 async def test_a_yes_is_one_step(bot: Maker, wechat: LocalWeChat, clock: Clock) -> None:
     wechat.calls = Ticking(clock, 0.25)
     assert await steps(bot()) == [Step("call", 0.25, "done")]

@@ -308,6 +308,20 @@ def test_a_body_in_another_encoding_is_refused_or_says_the_same(encoding: str) -
     assert found in {Ticket(NOW, TICKET), Refusal.NOT_XML, Refusal.SIGNATURE}
 
 
+@pytest.mark.parametrize("oddity", ODD_XML)
+def test_no_xml_is_parsed_before_its_signature_is_verified(oddity: str) -> None:
+    posted = signed("", ODD_XML[oddity] % b"x")
+    sees_encrypted = b"<Encrypt>x" in posted.body
+    assert read(posted) is (Refusal.SIGNATURE if sees_encrypted else Refusal.NOT_XML)
+
+
+@pytest.mark.parametrize("piece", [b"<Encrypt>", b"</Encrypt>", b"<Encrypt></Encrypt>"])
+def test_what_is_encrypted_is_looked_for_once(piece: bytes) -> None:
+    body = piece * 7000
+    assert read(Posted("", TICKET_PUSH.query, body)) is Refusal.NOT_XML
+    assert read(Posted("", TICKET_PUSH.query, body + TICKET_PUSH.body)) in {*Refusal}
+
+
 @pytest.mark.parametrize("nesting", [b"<a>" * 340_000, b"<a>" * 140_000 + b"</a>" * 140_000])
 def test_a_mebibyte_of_nested_elements_is_refused(nesting: bytes) -> None:
     assert read(Posted("", TICKET_PUSH.query, nesting)) is Refusal.NOT_XML

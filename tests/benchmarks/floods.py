@@ -1,0 +1,77 @@
+"""How a bot that listens to Slack and to WeChat acks its commands while strangers lean on its door."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks.report import Bar
+from tests.benchmarks.strangers import FLOODS
+from tests.conftest import free_port
+from tests.faults.bots import CHANNEL, address_at, over_http, request_of
+from tests.faults.chained import chained, renewed
+from tests.faults.fire import REQUESTER, Fire
+
+_SECONDS = 10.0
+_PAUSE = 0.05
+_WARM = 40  # commands
+_SLOWEST = 0.1  # seconds
+_MEMORY = 20e6  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Leaned:
+    """What a flood did: seconds of the slowest ack, and by how many bytes the bot grew at the most."""
+
+    flood: str
+    slowest: float
+    grown: int
+
+
+async def floods(tell: Callable[[str], None], seconds: float = _SECONDS) -> list[Leaned]:
+    """Let each flood come to a bot of its own."""
+    found = []
+    for name in FLOODS:
+        with TemporaryDirectory() as folder:
+            found.append(await _leaned(name, Path(folder), seconds))
+        tell(f"{name}: {1000 * found[-1].slowest:.0f} ms, {found[-1].grown / 1e6:+.1f} MB")
+    return found
+
+
+def flood_bars(found: list[Leaned]) -> list[Bar]:
+    """Return the bars: of all floods, the slowest ack and the most memory."""
+    slowest, grown = max(each.slowest for each in found), max(each.grown for each in found)
+    return [
+        Bar("flood, slowest ack", f"{1000 * slowest:.0f} ms", "< 100 ms", slowest < _SLOWEST),
+        Bar("flood, memory", f"{grown / 1e6:+.1f} MB", "≤ +20 MB", grown <= _MEMORY),
+    ]
+
+
+async def _leaned(name: str, folder: Path, seconds: float) -> Leaned:
+    port = free_port()
+    async with chained(folder, port, 0, **over_http(port)) as scene:
+        scene.slack.request_url = address_at(port)
+        await renewed(scene, 0)
+        for _ in range(_WARM):
+            await _acked(scene)
+        before = scene.bot.memory()
+        scene.bot.forget_peak()
+        strangers = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.benchmarks.strangers", name, str(port), str(seconds)
+        )
+        over = asyncio.create_task(strangers.wait())
+        acks = [0.0]
+        while not over.done():
+            acks.append(await _acked(scene))
+            await asyncio.sleep(_PAUSE)
+        return Leaned(name, max(acks), scene.bot.memory("VmHWM") - before)
+
+
+async def _acked(scene: Fire) -> float:
+    began = time.perf_counter()
+    ack = await scene.slack.command(REQUESTER, CHANNEL, scene.command())
+    took = time.perf_counter() - began
+    return took if request_of(ack) else float("inf")

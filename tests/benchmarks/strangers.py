@@ -1,0 +1,105 @@
+"""python -m tests.benchmarks.strangers FLOOD PORT SECONDS: lean on a bot's door, without any secret of it.
+
+A process of its own, so that whoever measures the bot meanwhile is not slowed down by it.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+_PIECE = 64 << 10
+_RATE = 3_000_000.0  # bytes a second, over all connections
+_PUSH_LIMIT, _SLACK_LIMIT = 64 << 10, 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """What `connections` strangers send over and over: a head, and a body of which the last `lacking` bytes never come.
+
+    `rate` is in bytes a second, over all of them; 0 is as fast as it goes.
+    """
+
+    head: Callable[[], list[str]]
+    body: bytes
+    connections: int = 8
+    lacking: int = 0
+    rate: float = _RATE
+
+
+def _push() -> list[str]:
+    query = {"timestamp": int(time.time()), "nonce": "1", "msg_signature": "f" * 40}
+    return [f"POST /wechat/events?{urlencode(query)} HTTP/1.1", "Content-Type: text/xml"]
+
+
+def _command() -> list[str]:
+    signature = ["X-Slack-Signature: v0=" + "0" * 64]
+    return [
+        "POST /slack/events HTTP/1.1",
+        "Content-Type: application/x-www-form-urlencoded",
+        f"X-Slack-Request-Timestamp: {int(time.time())}",
+        *signature,
+    ]
+
+
+def _endless() -> list[str]:
+    return ["POST /slack/events HTTP/1.1", *(f"X-{n}: {'x' * 8000}" for n in range(120))]
+
+
+def _xml(size: int) -> bytes:
+    return (b"<xml><Encrypt>x</Encrypt>" + b"<a/>" * (size // 4))[:size]
+
+
+FLOODS = {
+    "nobody": Flood(_push, b"", 0),
+    "pushes of a mebibyte of XML": Flood(_push, _xml(_SLACK_LIMIT)),
+    "pushes of 64 KiB of XML": Flood(_push, _xml(_PUSH_LIMIT)),
+    "pushes of 64 KiB, as fast as it goes": Flood(_push, _xml(_PUSH_LIMIT), rate=0),
+    "250 pushes that stall": Flood(_push, _xml(_PUSH_LIMIT), 250, lacking=1, rate=0),
+    "250 pushes that stall at a mebibyte": Flood(_push, _xml(_SLACK_LIMIT), 250, lacking=1, rate=0),
+    "commands of a mebibyte": Flood(_command, b"x" * _SLACK_LIMIT),
+    "commands of a mebibyte, as fast as it goes": Flood(_command, b"x" * _SLACK_LIMIT, rate=0),
+    "250 commands that stall": Flood(_command, b"x" * _SLACK_LIMIT, 250, lacking=1, rate=0),
+    "250 heads that stall": Flood(_endless, b"", 250, rate=0),
+}
+
+
+async def lean(flood: Flood, port: int, seconds: float) -> None:
+    """Send a flood for so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as strangers:
+            for _ in range(flood.connections):
+                strangers.create_task(_stranger(flood, port))
+
+
+async def _stranger(flood: Flood, port: int) -> None:
+    while True:
+        with suppress(OSError):
+            await _once(flood, port)
+        await asyncio.sleep(
+            0.01
+        )  # else whoever is shown out at once would do nothing but come again
+
+
+async def _once(flood: Flood, port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        lines = [*flood.head(), "Host: bot", "Connection: close"]
+        ending = [f"Content-Length: {len(flood.body)}", "", ""] if flood.body else [""]
+        writer.write("\r\n".join([*lines, *ending]).encode())
+        body = memoryview(flood.body)[: len(flood.body) - flood.lacking]
+        for start in range(0, len(body), _PIECE):
+            writer.write(body[start : start + _PIECE])
+            await writer.drain()
+            if flood.rate:
+                await asyncio.sleep(_PIECE * flood.connections / flood.rate)
+        await reader.read()
+    finally:
+        writer.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(lean(FLOODS[sys.argv[1]], int(sys.argv[2]), float(sys.argv[3])))
