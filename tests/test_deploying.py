@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from configparser import RawConfigParser
 from pathlib import Path
 
@@ -132,7 +133,10 @@ def test_each_stage_stands_on_the_same_slim_python_by_tag() -> None:
     image = r"docker\.io/library/python:(3\.\d+)-slim-\w+"
     (version,) = re.findall(f"^{image}$", last)
     assert first == f"{last} AS packages"
-    assert version == f"{sys.version_info.major}.{sys.version_info.minor}"  # as it is tested
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert (
+        about["project"]["requires-python"] == f">={version}"
+    )  # as it is tested, on whatever else too
 
 
 def test_the_container_runs_the_bot_as_nobody_in_particular_and_ends_it_kindly() -> None:

@@ -50,6 +50,7 @@ class Seen:
         """Read the report of a process that had this environment."""
         lines = Path(environ[_REPORT]).read_text(encoding="utf-8").splitlines()
         events = [(str(event), about) for event, about in map(json.loads, lines)]
-        self.peers = {tuple(about or ()) for event, about in events if event in _PEER}
+        # Without an address it goes over a connection, which was heard when it was made.
+        self.peers = {tuple(about) for event, about in events if event in _PEER and about}
         self.names = {str(about[0]) for event, about in events if event in _NAME}
         self.programs = [about for event, about in events if event in _PROGRAM]

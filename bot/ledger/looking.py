@@ -72,7 +72,11 @@ def _of_file(path: Path, how: str) -> Engine:
     def connect() -> sqlite3.Connection:
         address = f"file:{quote(str(path))}?{how}"
         return sqlite3.connect(
-            address, _BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True
+            address,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=True,
         )
 
     return create_engine("sqlite://", creator=connect, hide_parameters=True, poolclass=StaticPool)

@@ -72,9 +72,12 @@ def unusable(host: str, port: int, error: OSError | ValueError) -> CannotListenE
 def _why(error: OSError | ValueError) -> str:
     if isinstance(error, ValueError):  # a name that is too long, or not one that the DNS could hold
         return "this is no host's name"
+    if (
+        error.errno is None
+    ):  # how asyncio says, from Python 3.13 on, that no address of it is this machine's
+        return os.strerror(errno.EADDRNOTAVAIL)
     # asyncio's own words say the address once more; the DNS's errors have numbers below nought.
-    known = error.errno is not None and error.errno > 0
-    why = os.strerror(error.errno or 0) if known else error.strerror
+    why = os.strerror(error.errno) if error.errno > 0 else error.strerror
     return why or type(error).__name__
 
 
