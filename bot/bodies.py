@@ -62,7 +62,7 @@ class Bodies:
     async def read(self, request: web.Request, limit: int) -> bytes | Unread:
         """Return the body of a request, or why there is none; one that is announced as longer is not waited for."""
         if (request.content_length or 0) > limit:
-            return Unread.LONG
+            return _too_long(request)
         body = _Body(request.protocol)
         self._reading[body] = None
         try:
@@ -70,7 +70,7 @@ class Bodies:
                 while piece := await request.content.readany():
                     body.length += len(piece)
                     if body.length > limit:
-                        return Unread.LONG
+                        return _too_long(request)
                     if not self._keep(body, piece):
                         return Unread.CROWDED
                 return b"".join(body.pieces) if body in self._reading else Unread.CROWDED
@@ -94,6 +94,11 @@ class Bodies:
             oldest.pieces.clear()
             oldest.guest.force_close()
         return body in self._reading
+
+
+def _too_long(request: web.Request) -> Unread:
+    request.protocol.close()  # once it is answered; until then aiohttp drops what comes, and does not parse it
+    return Unread.LONG
 
 
 BODIES = web.AppKey("BODIES", Bodies)

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 _PIECE = 64 << 10
 _RATE = 3_000_000.0  # bytes a second, over all connections
+_COMES_AGAIN = 0.5  # seconds, after being shown out
 _PUSH_LIMIT, _SLACK_LIMIT = 64 << 10, 1 << 20
 
 
@@ -79,9 +80,7 @@ async def _stranger(flood: Flood, port: int) -> None:
     while True:
         with suppress(OSError):
             await _once(flood, port)
-        await asyncio.sleep(
-            0.01
-        )  # else whoever is shown out at once would do nothing but come again
+        await asyncio.sleep(_COMES_AGAIN)
 
 
 async def _once(flood: Flood, port: int) -> None:
