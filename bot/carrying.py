@@ -108,7 +108,7 @@ class Carrying:
     async def _deliver(
         self, entry: Entry, outcome: Outcome, backlog: list[Write], *, called_again: bool
     ) -> None:
-        """Tell everybody how it ended, whoever asked first; what stands already is found or said once more."""
+        """Tell the requester how it ended, and then the approvers."""
         request = entry.request
         if isinstance(outcome, Finished) and outcome.lacks_groups:
             outcome = await self.batches.finished(request)
