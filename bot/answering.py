@@ -12,6 +12,7 @@ from bot.click import Click
 from bot.ledger import Entry, LedgerDownError
 from bot.messages import Message
 from bot.messages import clicks as say
+from bot.messages.too_late import too_late
 from bot.messages.words import Words
 from bot.outcome import Expired
 from bot.policy import Person, Policy, Unreadable
@@ -84,7 +85,7 @@ class Answering:
         entry = await self.find(click)
         if entry is None:
             return Reply(say.no_such_request(words))
-        return Reply(say.too_late(words, entry.request, entry.outcome))
+        return Reply(too_late(words, entry.request, entry.outcome))
 
     def down(self, words: Words, click: Click, error: LedgerDownError) -> Reply:
         """Say that the ledger did not take it."""

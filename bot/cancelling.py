@@ -6,6 +6,7 @@ from bot.ledger import Entry, LedgerDownError
 from bot.ledger.clicks import Move
 from bot.messages import Message
 from bot.messages import clicks as say
+from bot.messages.too_late import too_late
 from bot.messages.words import Words
 from bot.outcome import Cancelled
 from bot.policy import Policy, Rule, Unreadable, is_operator, may_approve
@@ -41,7 +42,7 @@ class Cancelling:
             count = await self._by.ports.ledger.batches.cancel(request, by)
             return Reply(say.rest_cancelled(words, count))
         if entry.state not in {State.CONFIRMING, State.WAITING}:
-            late = say.too_late(words, request, entry.outcome)
+            late = too_late(words, request, entry.outcome)
             return Reply(late, settles=own and not begun and click.place is None)
         # Whoever takes back what they are asked to confirm knows it; of anything else somebody is to be told.
         silent = own and entry.state is State.CONFIRMING

@@ -108,18 +108,18 @@ class Carrying:
     async def _deliver(
         self, entry: Entry, outcome: Outcome, backlog: list[Write], *, called_again: bool
     ) -> None:
-        """Tell everybody how it ended; the approvers first, since that can be said twice."""
+        """Tell the requester how it ended, and then the approvers."""
         request = entry.request
         if isinstance(outcome, Finished) and outcome.lacks_groups:
             outcome = await self.batches.finished(request)
-        if entry.asked:
-            await self.waiting.approvals.settle(replace(entry, outcome=outcome))
         place = self.places.reopen(request, entry.place)
         again = called_again and outcome != _GIVEN_UP
         delivered = await self.holding.while_held(
             entry,
             lambda since: place.close(request, outcome, look_since=since, called_again=again),
         )
+        if entry.asked:
+            await self.waiting.approvals.settle(replace(entry, outcome=outcome))
         if delivered:
             await self.holding.end(entry, backlog, "delivered")
             return

@@ -9,6 +9,7 @@ from bot.messages.answers import accepted
 from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.permissions import denied
+from bot.messages.too_late import too_late
 from bot.messages.words import Words
 from bot.outcome import Denied, Skipped
 from bot.policy import Deny, NeedsApproval, Person, Policy, Unreadable
@@ -82,5 +83,5 @@ class Confirming:
             return Reply(say.not_yours(words, entry.request))
         if entry.state is not State.CONFIRMING:
             settles = click.place is None
-            return Reply(say.too_late(words, entry.request, entry.outcome), settles=settles)
+            return Reply(too_late(words, entry.request, entry.outcome), settles=settles)
         return None

@@ -9,6 +9,7 @@ from bot.ledger.clicks import Move
 from bot.ledger.entries import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
+from bot.messages.too_late import too_late
 from bot.messages.words import Words
 from bot.outcome import Denied, Ground, Rejected, Skipped
 from bot.patience import PATIENCE, within
@@ -48,7 +49,7 @@ class Deciding:
             if entry is None:
                 return say.no_such_request(words)
             if entry.state is not State.WAITING:
-                return say.too_late(words, entry.request, entry.outcome)
+                return too_late(words, entry.request, entry.outcome)
             stands = await self._stands(click, policy, entry)
             if not stands.is_several and not _no_approver(words, stands, entry, approver):
                 return entry
@@ -70,7 +71,7 @@ class Deciding:
             if entry is None:
                 return Reply(say.no_such_request(words))
             if entry.state is not State.WAITING:
-                return Reply(say.too_late(words, entry.request, entry.outcome))
+                return Reply(too_late(words, entry.request, entry.outcome))
             stands = await self._stands(click, policy, entry, anew=True)
             if no := await self._refused(words, click, stands, entry, approver):
                 return Reply(no)

@@ -24,19 +24,12 @@ from bot.ledger.acceptance import (
 )
 from bot.ledger.batches import Batches
 from bot.ledger.clicks import Clicks
-from bot.ledger.entries import (
-    Entry,
-    answer_events,
-    answered,
-    columns_of_outcome,
-    entry_of,
-    facts_of,
-    key_of,
-)
+from bot.ledger.entries import Entry, answered, entry_of, facts_of, key_of
 from bot.ledger.events import Event, Told, record, untold
 from bot.ledger.lane import Lane
 from bot.ledger.lease import LEASE, since_boot
 from bot.ledger.opening import Opened, open_database
+from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
 from bot.ledger.seal import Seal

@@ -18,7 +18,8 @@ from sqlalchemy import (
     update,
 )
 
-from bot.ledger.entries import NEW_COLUMNS, OUTCOME_COLUMNS
+from bot.ledger.entries import NEW_COLUMNS
+from bot.ledger.outcomes import OUTCOME_COLUMNS
 from bot.ledger.schema import CARRIED, SHARED, requests
 from bot.ledger.statements import Statements, compared
 from bot.outcome import Why

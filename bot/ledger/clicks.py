@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from bot.ledger.entries import Entry, columns_of_outcome, entry_of, facts_of
+from bot.ledger.entries import Entry, entry_of, facts_of
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
+from bot.ledger.outcomes import columns_of_outcome
 from bot.ledger.schema import CARRIED, SHARED, requests
 from bot.ledger.statements import NOTHING_OWED, Statements
 from bot.ledger.writer import Writer

@@ -7,18 +7,7 @@ from bot.messages.asked import how_many, receivers
 from bot.messages.blocks import Message, code, message
 from bot.messages.words import Words
 from bot.outcome import (
-    Cancelled,
-    Denied,
-    Expired,
-    Failed,
-    Finished,
     Ground,
-    Outcome,
-    Rejected,
-    Shared,
-    Skipped,
-    Stopped,
-    Unknown,
     Why,
 )
 from bot.policy import Ask
@@ -145,51 +134,6 @@ def click_not_recorded(words: Words) -> Message:
     return message(
         words("I could not write this down, so nothing was done. Please click again in a minute.")
     )
-
-
-def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:
-    """Say that somebody, or the time, was faster, and what became of the request."""
-    return message(words("That came too late: {end}", end=_end(words, request, outcome)))
-
-
-def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noqa: C901  # one case each
-    match outcome:
-        case None if request.approval:
-            return words("<@{by}> approved it already.", by=request.approval.by)
-        case None:
-            return words("it is under way already.")
-        case Rejected(by):
-            return words("<@{by}> rejected it already.", by=by)
-        case Cancelled(by):
-            return words("<@{by}> cancelled it.", by=by)
-        case Expired():
-            return words("its time is over, and nothing was shared.")
-        case Denied(ground):
-            return _ended_by_policy(words, ground)
-        case Stopped():
-            return words("the policy stopped it, and nothing was shared.")
-        case Shared():
-            return words("it was shared.")
-        case Skipped(Why.SHARED_BEFORE):
-            return words("another request shared it meanwhile.")
-        case Skipped():
-            return words("another request is sharing it just now.")
-        case Failed() | Unknown() | Finished():
-            return words("it has ended; the answer is in its thread.")
-        case _:
-            assert_never(outcome)
-
-
-def _ended_by_policy(words: Words, ground: Ground) -> str:
-    match ground:
-        case Ground.NOT_ALLOWED:
-            return words("the policy does not allow it any more.")
-        case Ground.SEVERAL_RULES:
-            return words("different rules decide about it by now, and nothing was shared.")
-        case Ground.OTHER_OWNER:
-            return words("its env has another owner by now, and nothing was shared.")
-        case _:
-            assert_never(ground)
 
 
 def cancelled(words: Words, request: Request) -> Message:

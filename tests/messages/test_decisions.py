@@ -22,6 +22,7 @@ from bot.messages.decisions import (
     sent_to_approvers,
     waiting,
 )
+from bot.messages.too_late import too_late
 from bot.messages.views import decision
 from bot.messages.words import Words
 from bot.outcome import (
@@ -128,7 +129,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "not for cancel": say.not_for_cancel(words, request),
         "not for retry": say.not_for_retry(words, request),
         **{
-            f"too late: {name}": say.too_late(words, request, outcome)
+            f"too late: {name}": too_late(words, request, outcome)
             for name, outcome in [("under way", None), *every.items()]
         },
         "confirmed": accepted(words, request),
@@ -154,7 +155,7 @@ def of_approved(words: Words, request: Request) -> dict[str, Message]:
         },
         "decided: left to another": decided(words, request, Skipped(Why.UNDER_WAY), AT),
         "answer: shared": endings.answer(words, request, CALLED["shared"]),
-        "too late: under way": say.too_late(words, request, None),
+        "too late: under way": too_late(words, request, None),
     }
 
 
