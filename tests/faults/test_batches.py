@@ -104,7 +104,7 @@ class Town:
         assert {appid for _, _, appid in self.wechat.shared} == set(APPIDS)
         self.assert_through({batch: MANY})
         (parent,) = self.slack.parents(CHANNEL)
-        (reply,) = self.slack.thread(CHANNEL, parent.ts)
+        (reply,) = (m for m in self.slack.thread(CHANNEL, parent.ts) if not lists(m))
         (twice,) = [line for line in reply.text.splitlines() if line.startswith(RESTARTED)]
         said = set(re.findall(r"wx[0-9a-f]{16}", twice))
         calls = Counter(call.appid for call in self.wechat.calls)
