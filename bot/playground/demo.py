@@ -27,7 +27,7 @@ _REAL = (
     "WECHAT_COMPONENT_APPSECRET",
     "WECHAT_AUTHORIZER_REFRESH_TOKEN",
 )
-_TIMEOUT = "0.5"  # seconds; the real default of ten would make a demo of patience
+_TIMEOUT = "1"  # seconds; the real default of ten would make a demo of patience
 _TROUBLES: Mapping[str, tuple[Answer, ...]] = {
     "ok": (),
     "busy": (Code(-1), Code(-1)),
