@@ -111,4 +111,4 @@ async def test_what_is_over_holds_nothing(reading: Reading, body: bytes) -> None
 
 async def test_a_body_that_is_longer_than_it_may_be_is_not_waited_for(reading: Reading) -> None:
     refused = await reading.sends(LIMIT + 1, b"")
-    assert await refused.readline() == b"HTTP/1.1 413 Request Entity Too Large\r\n"
+    assert (await refused.readline()).startswith(b"HTTP/1.1 413 ")  # the words are Python's
