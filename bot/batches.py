@@ -109,7 +109,7 @@ class _Run:
     todo: deque[Entry] = field(default_factory=deque)
     outcomes: dict[str, Outcome | None] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
-    """The items for which somebody who died may have asked WeChat."""
+    """The items for which a replica that stopped may have asked WeChat."""
     gate: Gate = field(init=False)
     turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
     stopped: bool = False

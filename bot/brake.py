@@ -25,7 +25,7 @@ from bot.ruling import Decided, decide_all, in_doubt
 _LATE = 60.0  # seconds
 
 STOPPED_MIDWAY = Unknown(for_trouble(Trouble.STOPPED), tries=0)
-"""How it ends where somebody who died may have asked WeChat, and the policy does not let anybody ask once more."""
+"""How it ends where an earlier call may have shared it, and the policy allows no further one."""
 
 
 class Verdict(Enum):
@@ -106,5 +106,5 @@ def _is_covered(entry: Entry, decision: Decision) -> bool:
 
 
 def stopped(*, begun: bool) -> Stopped | Unknown:
-    """Return how it ends where the brake stops it; `begun` where somebody who died may have asked WeChat."""
+    """Return how it ends where the brake stops it; `begun` where an earlier call may have shared it."""
     return STOPPED_MIDWAY if begun else Stopped()

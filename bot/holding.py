@@ -55,13 +55,13 @@ class Holding:
     async def end(
         self, entry: Entry, backlog: list[Write], how: str, why: str | None = None
     ) -> None:
-        """Record the end, with all the time it takes: until then somebody may tell it once more."""
+        """Record the end, however long that takes; until then another replica may deliver the answer again."""
         await self.surely(backlog, partial(self.ledger.end, entry, how, why), patience=math.inf)
 
     async def owe(self, entry: Entry, backlog: list[Write], away: AwayError) -> None:
         """Let go of a request whose next words Slack does not take; whoever takes it over later says them."""
         told = {"request": entry.request.id, "reason": str(away)}
-        _log.warning("Slack does not take it now, so it is owed", extra=told)
+        _log.warning("Slack takes no message for now, so it is owed", extra=told)
         owe = partial(self.ledger.replica.owe, entry, str(away), away.after)
         await self.surely(backlog, owe, patience=math.inf)
 

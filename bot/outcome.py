@@ -70,13 +70,13 @@ class Expired:
 
 
 class Ground(Enum):
-    """What in the policy of now ends a request that waited for a click."""
+    """Why the policy, asked again at a click, ends a request that waited."""
 
     NOT_ALLOWED = "not allowed"
     SEVERAL_RULES = "several rules"
-    """Each appid of the batch may be shared with, but not by one rule."""
+    """Every appid is allowed, but not all by the same rule."""
     OTHER_OWNER = "other owner"
-    """Another mini program owns the env than the one that was asked about."""
+    """The policy names another owner of the env than the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Stopped:
 
 
 class Why(Enum):
-    """Why an item of a batch was left out."""
+    """Why a request, or an item of a batch, had nothing left to do."""
 
     SHARED_BEFORE = "shared-before"
     UNDER_WAY = "under-way"
@@ -100,7 +100,7 @@ class Why(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Left out of a batch: it is done already, or being done."""
+    """Not carried out: another request has done it, or is doing it."""
 
     why: Why
 
@@ -140,7 +140,7 @@ class Group:
 class Finished:
     """A batch is through; each of its items has an outcome of its own.
 
-    `called_again` are the appids for which WeChat was asked twice, since somebody died who had asked.
+    `called_again` are the appids for which WeChat was asked once more, since a replica stopped before it recorded the answer.
     """
 
     tally: Tally

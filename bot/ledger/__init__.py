@@ -169,7 +169,7 @@ class Ledger:
     ) -> bool:
         """Record how the call ended and what was done for it; False if somebody else holds the request now.
 
-        `called_again` if WeChat was asked twice, since somebody died who had asked.
+        `called_again` if WeChat was asked once more, since a replica stopped before it recorded the answer.
         """
         columns = {**columns_of_outcome(outcome), "called_again": called_again}
         happened = answer_events(columns, seconds, steps)

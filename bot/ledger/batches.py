@@ -21,7 +21,7 @@ from bot.request import Request, State, items_of, number_of
 class Answered:
     """How one item ended, after `seconds` and what was done for it.
 
-    `called_again` if WeChat was asked twice, since somebody died who had asked.
+    `called_again` if WeChat was asked once more, since a replica stopped before it recorded the answer.
     """
 
     item: Request

@@ -18,7 +18,8 @@ class Entry:
     `place` is where its answer goes, and `asked` where its approvers are asked, in the words of whoever settled it.
     `fence` grows with each take-over, and only who knows the newest may write. `at` is when this was read, where
     that matters; `until` and `wake` are when waiting for people ends and when to look at it next. `owed` is since when Slack
-    has not taken what is to be said next. `called_again` if WeChat was asked twice, since somebody died who had asked.
+    has not taken what is to be said next. `called_again` if WeChat was asked once more, since a
+    replica stopped before it recorded the answer.
     """
 
     request: Request

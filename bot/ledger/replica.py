@@ -180,9 +180,10 @@ class Replica:
         return True
 
     async def owe(self, entry: Entry, why: str, at_least: float = 0.0) -> bool:
-        """Let go of a request whose next words Slack does not take, because of `why`; in seconds.
+        """Let go of a request whose message Slack does not take for now, because of `why`.
 
-        For a third of the time that it has not, within limits; whichever replica is there then says them.
+        It is due again after a third of the time that it has been owed, 2 to 300 seconds, or `at_least` seconds; any
+        replica may then take it.
         """
         owing = {**key_of(entry), "the_state": entry.state.value, "at_least": at_least}
 

@@ -30,6 +30,7 @@ from bot.outcome import (
     Skipped,
     Stopped,
     Unknown,
+    Why,
 )
 from bot.request import Request
 
@@ -71,7 +72,7 @@ def asked_directly(words: Words) -> Message:
     return message(
         small(
             words(
-                "I ask each approver directly, since your channel may be read by another organisation. The first decision counts for all."
+                "I ask approvers directly, since another organisation may be able to read their channel. The first decision counts."
             )
         )
     )
@@ -193,8 +194,10 @@ def _end(words: Words, outcome: Outcome) -> str:
             )
         case Finished():
             return words("The batch is through.")
+        case Skipped(Why.SHARED_BEFORE):
+            return words("Another request shared it meanwhile.")
         case Skipped():
-            return words("Another request shared it, or is sharing it.")
+            return words("Another request is sharing it just now.")
         case Unknown():
             return words("It may or may not have been shared; the requester knows more.")
         case _:

@@ -57,7 +57,7 @@ def _pause(words: Words, pause: Pause) -> str:
             )
         case InDoubt():
             return words(
-                "I cannot find out from Slack whether the policy still allows this, so it pauses. It goes on by itself."
+                "Slack does not tell me who asked for this, so the batch pauses. Once it does, the batch goes on by itself, if the policy still allows it."
             )
         case _:
             assert_never(pause)
@@ -209,7 +209,7 @@ def too_many_batches(words: Words, request: Request, most: int) -> Message:
             user=request.origin.user_id,
         ),
         words(
-            "Send the command again once one of them has begun, or cancel one: the button is on its message. "
+            "Send the command again once fewer wait, or cancel one: the button is on its message. "
             "`/share-env history` lists them."
         ),
     )

@@ -48,7 +48,7 @@ def not_for_cancel(words: Words, request: Request) -> Message:
     """Say who can cancel."""
     return message(
         words(
-            "Only <@{user}>, who asked for it, an approver or an operator can cancel it. Nothing was done.",
+            "Only <@{user}>, who asked for it, and approvers or operators named in the policy can cancel it. Nothing was done. Ask one of them.",
             user=request.origin.user_id,
         )
     )

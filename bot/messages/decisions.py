@@ -102,6 +102,13 @@ def parent(words: Words, request: Request, outcome: Undecided) -> Message:
             env=env,
             receivers=many,
         )
+    elif isinstance(outcome, Skipped):
+        line = words(
+            "🚫 {who} asked to share {env} with {receivers}. Another request is sharing it just now.",
+            who=who,
+            env=env,
+            receivers=many,
+        )
     else:
         line = words(
             "{mark} {who} asked to share {env} with {receivers}. It was not shared.",
@@ -139,7 +146,7 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
                 "🚫 *Different rules decide about these mini programs by now.* Nothing was shared."
             )
             return line, words(
-                "One rule decided about all of them when you asked. Send one command for each rule: {command} says which one decides.",
+                "One rule decided about all of them when you asked. Send one command for each rule now. {command} tells the rule for one appid; ask the same about the others.",
                 command=code(f"/share-env why {request.receivers[0]} {request.env}", 120),
             )
         case Denied(Ground.OTHER_OWNER):

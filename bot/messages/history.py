@@ -68,7 +68,7 @@ def untold(words: Words, earlier: Request, answer: Message) -> Message:
     return (
         message(
             words(
-                "{who} asked for this already. Slack has not taken the answer so far, so here it is:",
+                "{who} asked for this already. The answer has not reached Slack yet, so here it is:",
                 who=who,
             )
         )

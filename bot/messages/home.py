@@ -36,7 +36,7 @@ ToDecide = tuple[Request, float, str | None]
 class Records:
     """What the ledger says: requests, what waits for this person, and the tokens.
 
-    `stoppable` is what they may cancel of what others asked for.
+    `stoppable` is what they may cancel as an operator or an approver.
     """
 
     lines: Sequence[Line]

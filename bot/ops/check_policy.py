@@ -131,7 +131,9 @@ def shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:
     shown = answer.data.get("channel") if isinstance(answer, Answered) else None
     if isinstance(shown, dict) and is_shared_outside(shown):
         found = f"the approvers' channel {channel} is shared with another organisation, or about to be, so approvers are asked directly"
-        yield wrong("policy-approvers", found, "Name a channel of your own organisation alone.")
+        yield wrong(
+            "policy-approvers", found, "Name a channel that only your own organisation reads."
+        )
 
 
 def _owners(policy: Policy) -> Iterator[Finding]:
@@ -151,6 +153,7 @@ def _operators(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
         yield ok(name, "none are named; whoever asked and whoever may approve can cancel")
     elif able == frozenset():
         why = "none of the operators exists and is an active full member"
-        yield wrong(name, f"{why}, so nobody can cancel for others", "Name people who are there.")
+        fix = "In the policy file, name operators who are active full members."
+        yield wrong(name, f"{why}, so only whoever asked and approvers can cancel", fix)
     else:
         yield ok(name, counted(operators))
