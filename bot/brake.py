@@ -13,14 +13,17 @@ from bot.policy import (
     Allow,
     Decision,
     Deny,
+    GroupUnreadable,
     NeedsApproval,
     NeedsConfirmation,
+    PersonUnreadable,
     Policy,
+    Unreadable,
     deciding_rule,
     owner_of,
 )
 from bot.ports import People
-from bot.ruling import Decided, decide_all, in_doubt
+from bot.ruling import Decided, decide_all
 
 _LATE = 60.0  # seconds
 
@@ -75,7 +78,7 @@ def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> Verdi
     """Return what the `decisions` of now mean for a request as it was accepted; one rule and one owner for all of it."""
     found = [decision for _, decision in decisions]
     denied = [decision for decision in found if isinstance(decision, Deny)]
-    if any(not in_doubt(decision) for decision in denied):
+    if any(not _passes(decision) for decision in denied):
         return Verdict.STOP
     if owner_of(policy, entry.request.env) != entry.request.owner:
         return Verdict.STOP
@@ -84,6 +87,15 @@ def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> Verdi
     one_rule = len({deciding_rule(decision) for decision in found}) <= 1
     covered = all(_is_covered(entry, decision) for decision in found)
     return Verdict.GO if one_rule and covered else Verdict.STOP
+
+
+def _passes(denied: Deny) -> bool:
+    """Tell whether it is a no only for as long as Slack is away or busy; a group that is gone stays gone."""
+    match denied.because:
+        case PersonUnreadable(trouble) | GroupUnreadable(trouble=trouble):
+            return trouble in {Unreadable.SLACK_DOWN, Unreadable.RATE_LIMITED}
+        case _:
+            return False
 
 
 def _is_covered(entry: Entry, decision: Decision) -> bool:

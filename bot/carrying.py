@@ -52,17 +52,19 @@ class Carrying:
     lease: float = LEASE
     changed: Changed = unheard
 
-    async def carry(self, entry: Entry) -> None:
+    async def carry(self, entry: Entry, *, taken: bool = False) -> None:
         """Take a request on from its state to its end; stop silently once somebody else holds it.
 
-        After an exception that nobody foresaw it goes on from the state that was reached, as after a take-over.
+        After an exception that nobody foresaw it goes on from the state that was reached, as after a take-over. `taken`
+        where it was just taken over, so that whoever held it may have asked WeChat.
         """
         with about(entry.request.id):
-            await self._carry(entry)
+            await self._carry(entry, taken=taken)
 
-    async def _carry(self, entry: Entry) -> None:
+    async def _carry(self, entry: Entry, *, taken: bool) -> None:
         backlog = list[Write]()
-        called_again = entry.called_again or (entry.taken_over > 0 and entry.state is State.PLACED)
+        begun = taken and entry.taken_over > 0 and entry.state is State.PLACED
+        called_again = entry.called_again or begun
         while True:
             try:
                 reached = await self._step(entry, backlog, called_again=called_again)
@@ -212,6 +214,6 @@ class Carrying:
         while True:
             taken = await self.holding.ledger.replica.take_over(_TAKEN_AT_ONCE)
             for entry in taken:
-                self.start(self.carry(entry))
+                self.start(self.carry(entry, taken=True))
             if len(taken) < _TAKEN_AT_ONCE:
                 return

@@ -101,7 +101,8 @@ class Gate:
                 verdict = await self._until_known()
                 if verdict is not Verdict.GO:
                     break
-                await self._take_lane()
+                if not self._at_limit:  # else once that is over
+                    await self._take_lane()
                 verdict = await self.brake.look(self.batch, self.left())
             if verdict is Verdict.STOP:
                 await self.stop()

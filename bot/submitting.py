@@ -5,6 +5,7 @@ Commands, forms and buttons all go through here.
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from typing import TypeVar, assert_never
 
 from bot.about import about
@@ -202,7 +203,9 @@ class Submitting:
         """Ask the requester whether they are sure of what somebody else tries again for them."""
         words = self._ports.tongues.of(request.language)
         asked = confirmation(words, request, CONFIRM_SECONDS // 60, by)
-        await self._ports.tell_alone(request.origin, asked)
+        # Directly: where it was clicked, Slack shows it to nobody who is not looking.
+        directly = replace(request.origin, channel_id=request.origin.user_id, thread_ts="")
+        await self._ports.tell_alone(directly, asked)
 
     async def note(
         self, what: str, origin: Origin, facts: Mapping[str, object], until: float

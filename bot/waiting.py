@@ -65,7 +65,13 @@ class Waiting:
         if asked is None:
             return await self._over(entry, backlog, _NO_APPROVER)
         held = await self.holding.insist(partial(self.holding.ledger.asked, entry, asked))
-        return replace(entry, asked=asked, owed=None, wake=None) if held else None
+        if held:
+            return replace(entry, asked=asked, owed=None, wake=None)
+        # Somebody clicked on one question before the others stood, and those are to show it too.
+        find = partial(self.holding.ledger.clicks.find, entry.request.id)
+        if moved := await self.holding.insist(find):
+            await self.approvals.settle(replace(moved, asked=asked))
+        return None
 
     async def _past(self, entry: Entry) -> Sequence[Entry]:
         """Return the last shares of the env, newest first."""

@@ -8,11 +8,23 @@ import pytest
 from bot.brake import Verdict, verdict
 from bot.ledger import Accepted, Entry, Ledger
 from bot.playground.slack import Hangs, LocalSlack, ServerError
+from bot.playground.stage import APPID
 from bot.playground.wechat import LocalWeChat
-from bot.policy import Approvers, Effect, Owner, Person, Policy, Rule, Unreadable
+from bot.policy import (
+    Approvers,
+    Ask,
+    Deny,
+    Effect,
+    GroupUnreadable,
+    Owner,
+    Person,
+    Policy,
+    Rule,
+    Unreadable,
+)
 from bot.request import Approval, Origin, Request, State
 from bot.ruling import decide_all
-from tests.conftest import RELEASES, REQUESTER, Change, Clock, request_of, rows, soon
+from tests.conftest import ENV, RELEASES, REQUESTER, Change, Clock, request_of, rows, soon
 from tests.scenes import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, Scene
 from tests.test_batches import line, shared, through
 
@@ -191,7 +203,7 @@ async def in_doubt(scene: Scene, count: int, reads: int = 1) -> None:
     await scene.ask("whoami")  # who is in the group is known
     scene.slack.fail("usergroups.users.list", *[ServerError()] * reads)
     await scene.ask(line(count))
-    await soon(lambda: scene.slack.parents(RELEASES) and "find out from Slack" in scene.parent())
+    await soon(lambda: scene.slack.parents(RELEASES) and "Slack does not tell me" in scene.parent())
 
 
 async def test_while_slack_does_not_tell_who_is_in_a_group_a_batch_pauses_and_says_so(
@@ -323,3 +335,18 @@ async def test_an_approval_counts_for_the_rule_by_which_it_was_given(
         assert "You approved" in await scene.send(APPROVER, view)
         await through(scene)
     assert len(wechat.calls) == 3
+
+
+@pytest.mark.parametrize("trouble", Unreadable)
+def test_a_group_that_is_gone_stops_it_and_one_that_slack_does_not_tell_of_just_now_does_not(
+    trouble: Unreadable,
+) -> None:
+    rule = Rule("platform team", Effect.ALLOW, groups=frozenset({"S0PLATFORM"}))
+    origin = Origin("T1", "U1", "C1", "releases", "1.1", "")
+    request = Request("r1", origin, APPID, ENV, OWNER, rule.name)
+    entry = Entry(request, State.PLACED, 1, 0.0)
+    ask = Ask(Person("T1", "U1"), "C1", APPID, ENV)
+    denied = Deny(GroupUnreadable(rule, "S0PLATFORM", trouble))
+    passing = trouble in {Unreadable.SLACK_DOWN, Unreadable.RATE_LIMITED}
+    found = verdict(Policy((rule,), default_owner=OWNER), entry, [(ask, denied)])
+    assert found is (Verdict.IN_DOUBT if passing else Verdict.STOP)

@@ -265,3 +265,17 @@ async def test_a_group_that_cannot_be_read_at_the_click_ends_nothing(scene: Scen
         await scene.click(REQUESTER, shown, "confirm")
         await scene.over()
     assert len(scene.wechat.calls) == 1
+
+
+async def test_who_confirms_what_was_shared_meanwhile_is_told_so_once(scene: Scene) -> None:
+    async with scene.bot(CONFIRM):
+        await scene.ask()
+        mine = scene.shown()
+        await scene.ask(user="U0SECOND")
+        await scene.click("U0SECOND", scene.shown("U0SECOND"), "confirm")
+        await soon(lambda: scene.column("state") == "ended")
+        before = len(scene.heard[REQUESTER])
+        assert "Another request shared" in await scene.click(REQUESTER, mine, "confirm")
+        await scene.over(2)
+    assert len(scene.heard[REQUESTER]) == before + 1
+    assert len(scene.wechat.calls) == 1

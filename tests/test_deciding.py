@@ -142,7 +142,9 @@ def asked_directly(scene: Scene, user: str) -> list[Message]:
     """Return the questions to one approver."""
     direct = scene.slack.direct_message(user)
     assert direct
-    return [each for each in scene.slack.parents(direct.id) if "ask each approver" in each.text]
+    return [
+        each for each in scene.slack.parents(direct.id) if "I ask approvers directly" in each.text
+    ]
 
 
 async def resting(scene: Scene) -> None:
@@ -639,3 +641,16 @@ async def test_a_decision_that_the_ledger_does_not_take_is_not_taken(
         assert states(scene.database) == ["waiting"]
         await scene.decide(APPROVER, button)
         await soon(lambda: states(scene.database) == ["ended"])
+
+
+async def test_a_crash_while_the_approvers_were_asked_is_no_crash_while_wechat_was(
+    scene: Scene,
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        question = await scene.question()
+        rows(scene.database, "UPDATE requests SET taken_over = 1")
+        await scene.decide(APPROVER, "approve", where=question)
+        await scene.over()
+    assert "once more" not in scene.replies()[-1]
+    assert len(scene.wechat.calls) == 1

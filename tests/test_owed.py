@@ -114,7 +114,7 @@ async def test_whoever_asks_again_meanwhile_is_told_the_answer_itself(
     async with scene.bot(ALLOW):
         await ask_while_the_answer_is_lost(scene)
         said = await scene.ask(user=user)
-        assert "Slack has not taken the answer so far" in said
+        assert "The answer has not reached Slack yet" in said
         assert ANSWER in said
     assert len(scene.wechat.calls) == 1
 

@@ -201,15 +201,18 @@ async def test_what_an_approver_tries_again_is_confirmed_by_the_requester_where_
     answer = await expired(scene)
     async with scene.bot(rules):
         ack = await scene.slack.click(APPROVER, answer, "retry")
-        await soon(lambda: has_button(scene.shown(), "confirm"))
+        direct = scene.slack.direct_message(REQUESTER)
+        assert direct
+        await soon(lambda: scene.slack.parents(direct.id))
+        (question,) = scene.slack.parents(direct.id)
         asked = CHINESE(
             "<@{by}> tries this again for you, and you have to confirm it.", by=APPROVER
         )
-        assert asked in scene.shown().text
+        assert asked in question.text
         assert f"The rule wants <@{REQUESTER}> to confirm this first" in scene.shown(APPROVER).text
         assert not has_button(scene.shown(APPROVER), "confirm")
         await scene.slack.redeliver(ack)
-        await scene.click(REQUESTER, scene.shown(), "confirm")
+        await scene.click(REQUESTER, question, "confirm")
         if becomes == "waiting":
             await scene.question()
         await soon(lambda: states(scene.database) == ["ended", becomes])

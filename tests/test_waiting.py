@@ -235,6 +235,9 @@ class Midst:
         """Remind them."""
         await self._come_to("remind")
 
+    async def settle(self, *_: object) -> None:
+        """Show what has become of it."""
+
     async def _come_to(self, what: str) -> None:
         if self.at == what:
             await self.click()

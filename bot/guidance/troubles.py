@@ -116,10 +116,10 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         "Then ask again."),
     # Among people.
     row(Trouble.NO_APPROVER.value, Fixer.OPERATOR, Again.AFTER_FIX, "Nobody who could approve this can be asked",
-        "The rule names approvers and a channel for them. Either none of the approvers is an active member who may decide about your request, or the bot cannot ask them: it cannot post in that channel, or the channel may be read by another organisation and the rule names nobody but *.",
+        "The rule names approvers and a channel for them. Either none of the approvers is an active member who may decide about your request, or the bot cannot ask them: it cannot post in that channel, or the channel may be read by another organisation and the rule lets everybody approve.",
         "In the policy file, check the rule's approvers: at least one besides the requester, and user groups that are not empty.",
         "Add the bot to the approvers' channel with Slack's command /invite.",
-        "If the rule names nobody but *, name approvers, or a channel that only your own organisation reads."),
+        "If the rule lets everybody approve, name approvers, or a channel that only your own organisation reads."),
     row(Trouble.STOPPED.value, Fixer.OPERATOR, Again.AFTER_FIX, "The policy stopped this midway",
         f"The bot was restarted, or got no clear answer, while it asked WeChat; by then the policy did not allow this any more, so it did not ask once more. {_MAYBE}",
         "Type /share-env why with the appid and the env: it says what it takes now, and who can grant it.",

@@ -119,7 +119,9 @@ class Clicks:
                     return made.mappings().first()
             except IntegrityError:  # another replica was faster
                 why = Why.UNDER_WAY
-        skipped = replace(move, to=State.ANSWERED, outcome=Skipped(why))
+        # Whoever confirmed it is told by the answer to that click.
+        to = State.ENDED if entry.state is State.CONFIRMING else State.ANSWERED
+        skipped = replace(move, to=to, outcome=Skipped(why))
         return on.execute(change.values(self._columns(entry, skipped))).mappings().first()
 
     @staticmethod
@@ -131,10 +133,11 @@ class Clicks:
         others = _r.env == request.env, _r.appid == request.appid, _r.id != request.id
         own = requests.alias()
         asked = select(own.c.created).where(own.c.id == request.id).scalar_subquery()
-        since = or_(_r.ended.is_(None), _r.ended > asked)
+        since = or_(and_(_r.ended.is_(None), _r.created > asked), _r.ended > asked)
+        # In this order: what is not carried out any more when the second is asked has been shared by then, or not at all.
         for why, stands in (
-            (Why.SHARED_BEFORE, select(_r.id).where(*others, SHARED, since)),
             (Why.UNDER_WAY, select(_r.id).where(*others, CARRIED)),
+            (Why.SHARED_BEFORE, select(_r.id).where(*others, SHARED, since)),
         ):
             if on.scalar(stands.limit(1)) is not None:
                 return why

@@ -71,10 +71,12 @@ class Statements:
         # What stands in the way is asked in the statement that inserts, so nothing comes between.
         new = [bindparam(name, type_=_r[name].type) for name in NEW_COLUMNS]
         single = and_(pair, _r.appid != "")
-        untold = and_(single, _r.state == _literal(State.ANSWERED))
         own = compared(_r.team), compared(_r.user)
+        done = _r.outcome.in_([literal_column("'shared'"), literal_column("'unknown'")])
+        untold = and_(single, _r.state == _literal(State.ANSWERED), or_(done, and_(*own)))
         waits = and_(single, _r.state == _literal(State.WAITING), *own)
         wanted = and_(
+            ~exists().where(pair, CARRIED),
             ~exists().where(waits),
             or_(bindparam("anew", type_=Boolean), ~exists().where(untold)),
             or_(bindparam("regardless", type_=Boolean), ~exists().where(pair, SHARED)),

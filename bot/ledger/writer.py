@@ -29,7 +29,7 @@ _TOGETHER = 100
 _FAREWELL = 2 * PATIENCE
 # What stands in the ledger, or the value itself, is in the way: such as another request for the same, accepted since.
 # Anything else may be put right: a server that is away, a full disk, a right or a table that is missing.
-_FOR_GOOD = (IntegrityError, DataError)
+_FOR_GOOD = (IntegrityError, DataError, UnicodeEncodeError)
 
 _log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class Writer:
             lost = getattr(error, "connection_invalidated", False)
             if begun and not lost and len(wanted) > 1:
                 return [failed for job in wanted for failed in self._carry_out([job])]
-            down = isinstance(error, SQLAlchemyError)
+            down = isinstance(error, SQLAlchemyError | UnicodeEncodeError)
             for job in wanted:
                 job.tell(_fail, LedgerDownError(reason_of(error)) if down else error)
             if down and not isinstance(error, _FOR_GOOD):

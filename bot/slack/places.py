@@ -3,6 +3,7 @@
 Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in half an hour).
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from bot.messages import Message
@@ -13,7 +14,7 @@ from bot.messages.words import Tongues, Words
 from bot.outcome import Outcome, Tally
 from bot.pause import Pause
 from bot.request import Request
-from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, SlackApi, away
+from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, Result, SlackApi, away, passes
 from bot.slack.appids import list_appids
 from bot.slack.posts import PATIENCE, Posted, Posts, as_response
 from bot.slack.refs import place_ref
@@ -100,12 +101,13 @@ class Private:
         start, direct = only_you(self._words, said, why), elsewhere(self._words, said)
         if look_since is not None:
             start, direct = replacing(self._words, start), replacing(self._words, direct)
-        if await self._respond(request, start):
+        responded = await self._respond(request, start)
+        if isinstance(responded, Answered):
             return self
         user = request.origin.user_id
         posted = await self._posts.insist(user, direct, direct, request.id, look_since=look_since)
         if not isinstance(posted, Posted):
-            return _closed(posted, None)
+            return _closed((posted, responded), None)
         return Thread(self._posts, posted, self._tongues, self)
 
     @property
@@ -129,8 +131,11 @@ class Private:
         With `look_since` directly rather than where it was asked: only there one can look whether it stands.
         """
         whole = answer(self._words, request, outcome, called_again=called_again)
-        if look_since is None and await self._respond(request, whole):
-            return True
+        ways = list[Result]()
+        if look_since is None:
+            ways.append(await self._respond(request, whole))
+            if isinstance(ways[-1], Answered):
+                return True
         direct = parent(self._words, request, outcome) + whole
         again = unconfirmed(self._words, direct)
         direct = again if look_since is not None else direct
@@ -138,28 +143,35 @@ class Private:
         posted = await self._posts.insist(user, direct, again, mark, look_since=look_since)
         if isinstance(posted, Posted):
             return True
-        if look_since is not None and await self._respond(request, again):
-            return True
-        return _closed(posted, False)  # noqa: FBT003  # what it came to
+        if look_since is not None:
+            ways.append(await self._respond(request, again))
+            if isinstance(ways[-1], Answered):
+                return True
+        return _closed((posted, *ways), False)  # noqa: FBT003  # what it came to
 
-    async def _respond(self, request: Request, message: Message) -> bool:
+    async def _respond(self, request: Request, message: Message) -> Result:
         url = request.origin.response_url
         if not url:
-            return False
+            return Refused("no response_url")
         thread = request.origin.thread_ts
         there = {"thread_ts": thread} if thread else {}
         result = await self._api.respond(url, PATIENCE, as_response(message) | there)
         if isinstance(result, Doubtful):
             again = as_response(unconfirmed(self._words, message)) | there
             result = await self._api.respond(url, PATIENCE, again)
-        return isinstance(result, Answered)
+        return result
 
 
-def _closed(no: Refused | Doubtful, so: T) -> T:
-    """Return what follows from the last way being closed; raises AwayError where an operator may open it again."""
-    if isinstance(no, Refused) and no.error in BAD_TOKEN:
-        raise away(no)
+def _closed(ways: Sequence[Result], so: T) -> T:
+    """Return what follows where all ways are closed; raises AwayError if one may open again, by itself or by an operator."""
+    for no in ways:
+        if isinstance(no, Refused | Doubtful) and (passes(no) or _of_the_token(no)):
+            raise away(no)
     return so
+
+
+def _of_the_token(no: Refused | Doubtful) -> bool:
+    return isinstance(no, Refused) and no.error in BAD_TOKEN
 
 
 def is_direct(channel: str) -> bool:

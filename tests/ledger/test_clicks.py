@@ -500,6 +500,17 @@ async def test_what_waited_is_carried_out_unless_somebody_does_it_or_has_done_it
     assert said["outcome"] == ("skipped" if why else None)
 
 
+async def test_an_older_share_that_is_not_told_yet_keeps_nobody_from_sharing_again(
+    ledger: Ledger,
+) -> None:
+    older = await begun(ledger, State.ACCEPTED, theirs(env="prod-1"))
+    assert await ledger.answer(older, Shared(), 0.1, ())
+    entry = await asked(ledger, new_request(env="prod-1", again=True))
+    moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
+    assert moved
+    assert (moved.state, moved.outcome) == (State.PLACED, None)
+
+
 async def test_of_two_that_are_approved_at_once_one_is_carried_out(
     ledger: Ledger, other: Ledger
 ) -> None:

@@ -331,6 +331,24 @@ async def test_what_waits_for_people_holds_nobody_else_up(ledger: Ledger, state:
     await accepted(ledger, by("U2", env=entry.request.env))
 
 
+@pytest.mark.parametrize("outcome", [Rejected("U9", "no"), FAILED], ids=["rejected", "failed"])
+async def test_what_somebody_else_was_not_told_yet_holds_nobody_up(
+    ledger: Ledger, outcome: Outcome
+) -> None:
+    entry = await accepted(ledger)
+    await move(ledger, entry, State.ANSWERED, outcome)
+    await accepted(ledger, by("U2", env=entry.request.env))
+
+
+@pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
+async def test_nobody_is_asked_about_what_is_being_carried_out(
+    ledger: Ledger, state: State
+) -> None:
+    entry = await accepted(ledger)
+    found = await ledger.accept(by("U2", env=entry.request.env), state, patience=90)
+    assert isinstance(found, UnderWay)
+
+
 async def test_whoever_waits_for_the_approvers_does_not_ask_them_twice(ledger: Ledger) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=90)
     found = await ledger.accept(new_request(env=entry.request.env, again=True))

@@ -491,6 +491,18 @@ async def test_where_nobody_would_hear_the_answer_nothing_begins(
     assert await threads.open(request) is None
 
 
+async def test_where_only_the_response_url_may_open_again_it_is_owed(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    slack.fail("response_url", *[ServerError()] * 4)
+    slack.fail("chat.postMessage", *[Refuses("messages_tab_disabled")] * 2)
+    with pytest.raises(AwayError):
+        await threads.open(request)
+    with pytest.raises(AwayError):
+        await threads.reopen(request, "private").close(request, ENDS)
+
+
 async def test_without_a_good_token_the_last_way_is_owed(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
