@@ -135,7 +135,7 @@ async def test_an_env_that_nobody_owns_is_named(environ: dict[str, str], tmp_pat
         (
             '{ users = ["U0GONE", "U0GUEST"] }',
             "wrong",
-            "none of the operators exists and is an active full member, so nobody can cancel for others",
+            "none of the operators exists and is an active full member, so only whoever asked and approvers can cancel",
         ),
     ],
 )

@@ -99,8 +99,8 @@ def test_a_policy_without_a_fault_is_told_thing_by_thing(run: Run) -> None:
             f"✅ policy-tests: test 3: U0ANN with {A} and core-1 gets “approve”, as it should (core)\n"
             f"✅ policy-tests: test 4: U0ANN with {A} and test-1 gets “allow”, as it should (tests)\n"
             "✅ policy-reach: each rule can be reached\n"
-            "✅ policy-approvers: rules that ask for approval: 1; whether C0LEADS is shared with another "
-            "organisation, only Slack can tell\n"
+            "✅ policy-approvers: rules that ask for approval: 1; not checked, since Slack did not tell: "
+            "whether C0LEADS is shared with another organisation\n"
             f"✅ policy-owners: {OWNER}; every env that rules name has an owner\n"
         ),
         "",
@@ -205,7 +205,10 @@ def test_what_does_not_look_right_is_told_and_what_cannot_be_meant_is_wrong(
 
 
 OUTSIDE = "is shared with another organisation"
-UNTOLD = "rules that ask for approval: 1; whether {} is shared with another organisation, only Slack can tell"
+UNTOLD = (
+    "rules that ask for approval: 1; not checked, since Slack did not tell: "
+    "whether {} is shared with another organisation"
+)
 
 
 @pytest.mark.parametrize(
