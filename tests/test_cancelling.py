@@ -92,7 +92,10 @@ async def test_operators_and_approvers_cancel_what_waits_and_all_are_told_who_di
 async def test_nobody_else_cancels(scene: Scene, user: str) -> None:
     async with scene.bot(OPERATORS + APPROVE):
         told = await scene.click(user, await waiting(scene), "cancel")
-        assert f"Only <@{REQUESTER}>, who asked for it, and approvers or operators named in the policy" in told
+        assert (
+            f"Only <@{REQUESTER}>, who asked for it, and approvers or operators named in the policy"
+            in told
+        )
     assert states(scene.database) == ["waiting"]
 
 
