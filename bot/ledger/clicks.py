@@ -99,7 +99,7 @@ class Clicks:
         # Whoever clicked is told that nothing was done, and may click again.
         with self._writer.or_else(undo, request=entry.request.id):
             moved = await self._writer.run(work)
-        if moved and move.to is not State.ENDED:
+        if moved and moved.state is not State.ENDED:
             self._lease.took(moved)
         return moved
 

@@ -1,7 +1,8 @@
 """The one lane in which batches run, across replicas: one at a time, in the order in which they were asked for.
 
-A person's second batch comes after everybody's first: it waits as if it had been asked for when the one before it was through. What waits for people, or pauses, stands in nobody's way; neither does
-what a replica held that is gone, until another one has taken it over.
+A person's second batch comes after everybody's first: it waits as if it had been asked for when the one before it was
+through. What waits for people, or pauses, stands in nobody's way; neither does what a replica held that is gone, until
+another one has taken it over.
 """
 
 from typing import Any

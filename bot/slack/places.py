@@ -3,9 +3,6 @@
 Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in half an hour).
 """
 
-from collections.abc import Sequence
-from typing import TypeVar
-
 from bot.messages import Message
 from bot.messages.answers import NoThread, elsewhere, only_you, replacing, unconfirmed
 from bot.messages.batches import progress
@@ -18,8 +15,6 @@ from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, Result, SlackA
 from bot.slack.appids import list_appids
 from bot.slack.posts import PATIENCE, Posted, Posts, as_response
 from bot.slack.refs import place_ref
-
-T = TypeVar("T")
 
 _DIRECT = ("D", "U", "W")  # a user's id stands for the conversation with the bot
 
@@ -107,7 +102,8 @@ class Private:
         user = request.origin.user_id
         posted = await self._posts.insist(user, direct, direct, request.id, look_since=look_since)
         if not isinstance(posted, Posted):
-            return _closed((posted, responded), None)
+            _owe_if_open(posted, responded)
+            return None
         return Thread(self._posts, posted, self._tongues, self)
 
     @property
@@ -147,7 +143,8 @@ class Private:
             ways.append(await self._respond(request, again))
             if isinstance(ways[-1], Answered):
                 return True
-        return _closed((posted, *ways), False)  # noqa: FBT003  # what it came to
+        _owe_if_open(posted, *ways)
+        return False
 
     async def _respond(self, request: Request, message: Message) -> Result:
         url = request.origin.response_url
@@ -162,16 +159,13 @@ class Private:
         return result
 
 
-def _closed(ways: Sequence[Result], so: T) -> T:
-    """Return what follows where all ways are closed; raises AwayError if one may open again, by itself or by an operator."""
+def _owe_if_open(*ways: Result) -> None:
+    """Raise AwayError if one of the ways that were refused may open again, by itself or by an operator."""
     for no in ways:
-        if isinstance(no, Refused | Doubtful) and (passes(no) or _of_the_token(no)):
+        if isinstance(no, Doubtful) or (
+            isinstance(no, Refused) and (passes(no) or no.error in BAD_TOKEN)
+        ):
             raise away(no)
-    return so
-
-
-def _of_the_token(no: Refused | Doubtful) -> bool:
-    return isinstance(no, Refused) and no.error in BAD_TOKEN
 
 
 def is_direct(channel: str) -> bool:
