@@ -155,30 +155,31 @@ class _Run:
         done: Answered | None = None
         while True:
             if not self.gate.is_open.is_set():
-                await self._advance(done, None)  # a pause may be long
+                await self._advance(done)  # a pause may be long
                 done = None
                 await self.gate.is_open.wait()
-            item = self.todo.popleft() if self.todo else None
-            may = await self._advance(done, item)
+            item, may = await self._advance(done)
             done = None
             if item is None:
-                return
-            if may:
+                if self.gate.is_open.is_set():
+                    return
+            elif may:
                 done = await self._call(item)
             else:
                 self.outcomes[item.request.id] = Stopped() if self.stopped else Cancelled("")
 
-    async def _advance(self, done: Answered | None, item: Entry | None) -> bool:
-        """Record an answer and begin the next item; False if there is none or it was cancelled."""
-        if done is None and item is None:
-            return False
+    async def _advance(self, done: Answered | None) -> tuple[Entry | None, bool]:
+        """Record an answer and begin the next item, if there is one and the gate is open; False if it was cancelled."""
         advance = self.by.holding.ledger.batches.advance
-        following = item.request if item else None
         async with self.turns:
+            item = self.todo.popleft() if self.todo and self.gate.is_open.is_set() else None
+            if done is None and item is None:
+                return None, False
+            following = item.request if item else None
             may = await self.by.holding.insist(partial(advance, self.batch, done, following))
         if may is None:
             raise LostError
-        return may
+        return item, may
 
     async def _call(self, item: Entry) -> Answered | None:
         """Ask WeChat; None if it wants to be left alone, and the item is to be asked for later."""

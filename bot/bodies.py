@@ -1,6 +1,7 @@
 """Read what anybody may post: whole, in five seconds, and all of it together within a few mebibytes."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from sys import getsizeof
@@ -9,6 +10,8 @@ from aiohttp import web
 
 _SECONDS = 5.0
 _TOGETHER = 4 << 20  # bytes of memory
+_AT_ONCE = 64 << 10  # bytes read as they come: all of a push, and of nearly all commands and clicks
+_PACE = 4 << 20  # bytes a second of all that is longer, to leave time for others
 
 
 class Unread(Enum):
@@ -50,8 +53,12 @@ class Bodies:
     for longest is one that stalls.
     """
 
-    def __init__(self, most: int = _TOGETHER) -> None:
+    def __init__(
+        self, most: int = _TOGETHER, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._most = most
+        self._sleep = sleep
+        self._next = 0.0  # when the loop's clock lets the next piece of a long body be read
         self._reading: dict[_Body, None] = {}  # in the order in which they began
 
     @property
@@ -73,16 +80,22 @@ class Bodies:
                         return _too_long(request)
                     if not self._keep(body, piece):
                         return Unread.CROWDED
+                    if body.length > _AT_ONCE:
+                        await self._pause(len(piece))
                 return b"".join(body.pieces) if body in self._reading else Unread.CROWDED
         except TimeoutError:
             return Unread.SLOW
         except (web.RequestPayloadError, ConnectionError) as error:
-            error.__traceback__ = (
-                None  # aiohttp holds on to the error, and so to all that these frames hold
-            )
+            error.__traceback__ = None  # aiohttp keeps the error, and so what these frames hold
             return Unread.BROKEN if body in self._reading else Unread.CROWDED
         finally:
             self._reading.pop(body, None)
+
+    async def _pause(self, length: int) -> None:
+        """Wait for the turn of a piece of this length among those of all long bodies."""
+        now = asyncio.get_running_loop().time()
+        self._next = max(now, self._next) + length / _PACE
+        await self._sleep(self._next - now)
 
     def _keep(self, body: _Body, piece: bytes) -> bool:
         """Keep a piece, and tell whether the body is still among those that are read."""

@@ -24,9 +24,8 @@ _WAITING = 128  # connections that the system holds until they are let in
 # looked at the head; of a mebibyte that is announced, 256 KiB.
 _HELD_BY_SYSTEM = 8 << 10  # Linux takes that twice, see socket(7)
 _HELD_AHEAD = 4 << 10
-_HEAD = (
-    32 << 10
-)  # more than what is above together, since the beginning of a body may be counted in
+# More than these together, since the beginning of a body may be counted in.
+_HEAD = 32 << 10
 
 
 def room() -> int:

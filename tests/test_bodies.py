@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bot.bodies import BODIES, Bodies, Unread, read_body
 from bot.door import Door
-from tests.conftest import free_port
+from tests.conftest import Sleep, free_port
 
 LIMIT = 1 << 16  # bytes, of one body
 TOGETHER = 1 << 18
@@ -19,7 +19,9 @@ STRANGERS = 20
 class Reading:
     """A server that reads bodies, and the connections of those who send them."""
 
-    bodies: Bodies = field(default_factory=lambda: Bodies(TOGETHER))
+    sleep: Sleep = field(default_factory=Sleep)
+    bodies: Bodies = field(init=False)
+    limit: int = LIMIT
     port: int = field(default_factory=free_port)
     begun: int = 0
     most: int = 0
@@ -27,10 +29,13 @@ class Reading:
     unread: list[Unread] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.bodies = Bodies(TOGETHER, self.sleep)
+
     async def answer(self, request: web.Request) -> web.Response:
         """Answer with the length of the body."""
         self.begun += 1
-        body = await read_body(request, LIMIT)
+        body = await read_body(request, self.limit)
         self.look()
         if isinstance(body, Unread):
             self.unread.append(body)
@@ -112,3 +117,14 @@ async def test_what_is_over_holds_nothing(reading: Reading, body: bytes) -> None
 async def test_a_body_that_is_longer_than_it_may_be_is_not_waited_for(reading: Reading) -> None:
     refused = await reading.sends(LIMIT + 1, b"")
     assert (await refused.readline()).startswith(b"HTTP/1.1 413 ")  # the words are Python's
+
+
+async def test_long_bodies_are_read_at_a_pace_that_leaves_time_for_others(reading: Reading) -> None:
+    reading.limit = TOGETHER
+    short = await reading.sends(LIMIT, bytes(LIMIT))
+    assert await short.readline() == b"HTTP/1.1 200 OK\r\n"
+    assert reading.sleep.naps == []
+    for _ in range(3):
+        long = await reading.sends(TOGETHER // 2, bytes(TOGETHER // 2))
+        assert await long.readline() == b"HTTP/1.1 200 OK\r\n"
+    assert sum(reading.sleep.naps) >= 3 * (TOGETHER // 2 - LIMIT) / (4 << 20)

@@ -108,6 +108,7 @@ async def test_at_a_limit_nothing_begins_until_it_is_over_and_nothing_is_burnt(
     async with scene.bot(ALLOW):
         await scene.ask(line(60))
         await paused(scene, until)
+        await soon(lambda: rows(scene.database, f"{QUEUED} AND begun") == [])
         calls = len(wechat.calls)
         assert calls <= 2 * AT_ONCE
         await standing.turns()
