@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from sys import getsizeof
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 _SECONDS = 5.0
 _TOGETHER = 4 << 20  # bytes of memory
 _AT_ONCE = 64 << 10  # bytes read as they come: all of a push, and of nearly all commands and clicks
-_PACE = 4 << 20  # bytes a second of all that is longer, to leave time for others
+_LONG = (
+    8  # bodies longer than that; all of them together are read at a pace, to leave time for others
+)
+_PACE = 4 << 20  # bytes a second
 
 
 class Unread(Enum):
@@ -38,12 +40,12 @@ class Unread(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Body:
-    """What has come of a body, and whose it is; `held` is what that takes of memory."""
+    """What was read of a body, and whose it is; `content` knows what else has come."""
 
     guest: web.RequestHandler
-    pieces: list[bytes] = field(default_factory=list)
-    length: int = 0
-    held: int = 0
+    content: StreamReader
+    patience: asyncio.Timeout
+    read: bytearray = field(default_factory=bytearray)
 
 
 class Bodies:
@@ -60,36 +62,46 @@ class Bodies:
         self._sleep = sleep
         self._next = 0.0  # when the loop's clock lets the next piece of a long body be read
         self._reading: dict[_Body, None] = {}  # in the order in which they began
+        self._long: dict[_Body, None] = {}
 
     @property
     def held(self) -> int:
-        """How many bytes of memory are taken by bodies that are not complete."""
-        return sum(body.held for body in self._reading)
+        """How many bytes have come of bodies that are not complete."""
+        return sum(body.content.total_bytes for body in self._reading)
 
     async def read(self, request: web.Request, limit: int) -> bytes | Unread:
         """Return the body of a request, or why there is none; one that is announced as longer is not waited for."""
         if (request.content_length or 0) > limit:
             return _too_long(request)
-        body = _Body(request.protocol)
+        body = _Body(request.protocol, request.content, asyncio.timeout(_SECONDS))
         self._reading[body] = None
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with body.patience:
                 while piece := await request.content.readany():
-                    body.length += len(piece)
-                    if body.length > limit:
+                    if len(body.read) + len(piece) > limit:
                         return _too_long(request)
-                    if not self._keep(body, piece):
+                    if not await self._keep(body, piece):
                         return Unread.CROWDED
-                    if body.length > _AT_ONCE:
-                        await self._pause(len(piece))
-                return b"".join(body.pieces) if body in self._reading else Unread.CROWDED
+                return bytes(body.read) if body in self._reading else Unread.CROWDED
         except TimeoutError:
-            return Unread.SLOW
+            return Unread.SLOW if body in self._reading else Unread.CROWDED
         except (web.RequestPayloadError, ConnectionError) as error:
             error.__traceback__ = None  # aiohttp keeps the error, and so what these frames hold
             return Unread.BROKEN if body in self._reading else Unread.CROWDED
         finally:
-            self._reading.pop(body, None)
+            self._forget(body)
+
+    async def _keep(self, body: _Body, piece: bytes) -> bool:
+        """Keep a piece, and tell whether the body is still among those that are read."""
+        body.read += piece
+        while self.held > self._most:
+            self._show_out(self._reading)
+        if len(body.read) > _AT_ONCE and body in self._reading:
+            self._long[body] = None
+            if len(self._long) > _LONG:
+                self._show_out(self._long)
+            await self._pause(len(piece))
+        return body in self._reading
 
     async def _pause(self, length: int) -> None:
         """Wait for the turn of a piece of this length among those of all long bodies."""
@@ -97,16 +109,18 @@ class Bodies:
         self._next = max(now, self._next) + length / _PACE
         await self._sleep(self._next - now)
 
-    def _keep(self, body: _Body, piece: bytes) -> bool:
-        """Keep a piece, and tell whether the body is still among those that are read."""
-        body.pieces.append(piece)
-        body.held += getsizeof(piece)  # one that comes byte by byte takes far more than its length
-        while self.held > self._most:
-            oldest = next(iter(self._reading))
-            del self._reading[oldest]
-            oldest.pieces.clear()
-            oldest.guest.force_close()
-        return body in self._reading
+    def _show_out(self, bodies: dict[_Body, None]) -> None:
+        """Close the connection of the first of them."""
+        oldest = next(iter(bodies))
+        self._forget(oldest)
+        oldest.read.clear()
+        oldest.guest.force_close()
+        if not oldest.patience.expired():
+            oldest.patience.reschedule(asyncio.get_running_loop().time())
+
+    def _forget(self, body: _Body) -> None:
+        self._reading.pop(body, None)
+        self._long.pop(body, None)
 
 
 def _too_long(request: web.Request) -> Unread:

@@ -34,12 +34,18 @@ def room() -> int:
 
 
 class _Guest(web.RequestHandler):
-    """One connection; it is closed over a head that is too long."""
+    """One connection; it is closed over a head that is too long, and nothing is read once it is to be closed."""
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         self._body: StreamReader | None = None
         self._unheard = 0
+        self._closing = False
+
+    def close(self) -> None:
+        """Close once the request under way is answered."""
+        self._closing = True
+        super().close()
 
     def asks(self, request: web.Request) -> None:
         """Note that a head is complete."""
@@ -47,6 +53,9 @@ class _Guest(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take in what has come."""
+        if self._closing and self.transport is not None:
+            self.transport.pause_reading()  # aiohttp would read on, and drop it
+            return
         if self._body is None or self._body.is_eof():
             self._unheard += len(data)
         if self._unheard > _HEAD:
