@@ -161,7 +161,7 @@ class _Run:
             item, may = await self._advance(done)
             done = None
             if item is None:
-                if self.gate.is_open.is_set():
+                if self.gate.is_open.is_set() and not self.todo:
                     return
             elif may:
                 done = await self._call(item)

@@ -21,6 +21,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import running
+from bot.ledger.opening import open_database
 from bot.nature import Nature
 from bot.playground.loopback import Handler, Loopback
 from bot.playground.slack import ACK_TIMEOUT, LocalSlack
@@ -158,10 +159,20 @@ def api(client: AsyncWebClient, sleep: Sleep) -> SlackApi:
     return SlackApi(client, sleep)
 
 
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite file with the schema and nothing else: copying it is far cheaper than making another."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    opened = open_database(f"sqlite:///{path}")
+    opened.engine.dispose()
+    opened.release()
+    return path
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
+def database(tmp_path: Path, empty_ledger: Path) -> Path:
     """Return where the bot keeps its ledger."""
-    return tmp_path / "ledger.db"
+    return shutil.copyfile(empty_ledger, tmp_path / "ledger.db")
 
 
 @pytest.fixture
@@ -227,8 +238,8 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture
-async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/ledger.db")
+async def sqlite(tmp_path: Path, empty_ledger: Path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite:///{shutil.copyfile(empty_ledger, tmp_path / 'ledger.db')}")
     yield database
     await database.close()
 
@@ -331,10 +342,10 @@ def locked(database: Path) -> Iterator[None]:
 
 
 def let_hang(database: Path, table: str) -> None:
-    """Let each insert into a table take some four seconds, on a fast machine too: longer than anybody waits for it."""
+    """Let each insert into a table take some three seconds, on a fast machine too: longer than anybody waits for it."""
     million, began = 1_000_000, time.thread_time()
     rows(database, _count_to(million))
-    slowly = _count_to(round(4.0 * million / (time.thread_time() - began)))
+    slowly = _count_to(round(3.0 * million / (time.thread_time() - began)))
     rows(database, f"CREATE TRIGGER slow BEFORE INSERT ON {table} BEGIN {slowly}; END")
 
 

@@ -269,7 +269,7 @@ async def test_cancelling_stops_what_has_not_begun_and_only_the_requester_can(
 ) -> None:
     wechat.latency = 1.0
     async with scene.bot(ALLOW):
-        await scene.ask(line(80))
+        await scene.ask(line(40))
         await soon(lambda: wechat.in_flight == 20)
         parent = slack.parents(RELEASES)[0]
         said = await scene.click("U0SECOND", parent, "cancel")
@@ -278,7 +278,7 @@ async def test_cancelling_stops_what_has_not_begun_and_only_the_requester_can(
         assert said.startswith("Cancelled ")
         answer = await through(scene)
     assert "cancelled" in answer.text
-    assert len(wechat.calls) < 80
+    assert len(wechat.calls) < 40
     assert len(shared(scene)) == len(wechat.calls)
 
 
@@ -287,12 +287,12 @@ async def test_a_single_command_for_an_item_is_told_that_it_is_under_way(
 ) -> None:
     wechat.latency = 0.3
     async with scene.bot(ALLOW):
-        await scene.ask(line(60))
-        await soon(lambda: rows(scene.database, "SELECT 1 FROM requests WHERE id LIKE '%-60'"))
-        said = await scene.ask(f"{appids(60)[-1]} prod-1")
+        await scene.ask(line(30))
+        await soon(lambda: rows(scene.database, "SELECT 1 FROM requests WHERE id LIKE '%-30'"))
+        said = await scene.ask(f"{appids(30)[-1]} prod-1")
         await through(scene)
     assert "already" in said
-    assert len(wechat.calls) == 60
+    assert len(wechat.calls) == 30
 
 
 async def test_never_more_than_twenty_are_asked_at_once_and_one_batch_after_the_other(
@@ -300,9 +300,9 @@ async def test_never_more_than_twenty_are_asked_at_once_and_one_batch_after_the_
 ) -> None:
     wechat.latency = 0.5
     async with scene.bot(ALLOW):
-        await asyncio.gather(scene.ask(line(40)), scene.ask(line(40).replace("prod-1", "prod-2")))
+        await asyncio.gather(scene.ask(line(25)), scene.ask(line(25).replace("prod-1", "prod-2")))
         await through(scene)
-    assert len(wechat.shared) == 80
+    assert len(wechat.shared) == 50
     assert 1 < wechat.most_at_once <= 20
     envs = [call.env for call in wechat.calls]
     changes = sum(one != other for one, other in pairwise(envs))

@@ -14,6 +14,8 @@ from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Scene, ha
 
 OPERATOR, ON_CALL, STRANGER = "U0CHINESE", "U0SECOND", "U0STRANGER"
 OPERATORS = f'operators = {{ users = ["{OPERATOR}", "U0GUEST"], groups = ["S0ONCALL"] }}\n'
+SIZE = 40
+"""How many appids a batch has: more than are asked for at once."""
 BATCH = f"{APPID} wx00000000000000a1 {ENV}"
 
 
@@ -40,7 +42,7 @@ async def waiting(scene: Scene) -> Message:
 async def under_way(scene: Scene, rules: str) -> AsyncIterator[Message]:
     """Run a batch of eighty of which twenty have begun, and give what stands in the channel."""
     scene.wechat.latency = 1.0
-    appids = " ".join(f"wx{number:016x}" for number in range(80))
+    appids = " ".join(f"wx{number:016x}" for number in range(SIZE))
     async with scene.bot(rules):
         await scene.ask(f"{appids} {ENV}")
         if "approve" in rules:
@@ -137,13 +139,13 @@ async def test_what_has_not_begun_of_a_batch_is_cancelled_and_its_answer_says_by
     async with under_way(scene, rules) as parent:
         assert (await scene.click(user, parent, "cancel")).startswith("Cancelled ")
     assert f"*Cancelled* by <@{user}>" in scene.replies()[-1]
-    assert len(scene.wechat.calls) < 80
+    assert len(scene.wechat.calls) < SIZE
 
 
 async def test_whoever_may_approve_nothing_of_it_does_not_cancel_a_batch(scene: Scene) -> None:
     async with under_way(scene, ALLOW) as parent:
         assert "Nothing was done" in await scene.click(APPROVER, parent, "cancel")
-    assert len(scene.wechat.calls) == 80
+    assert len(scene.wechat.calls) == SIZE
 
 
 async def test_an_operator_sees_all_that_is_open_and_cancels_it_there(scene: Scene) -> None:
@@ -166,7 +168,7 @@ async def test_a_batch_under_way_is_cancelled_from_the_page_of_whoever_may(
         assert "⏳ under way" in await home(scene, user)
         assert "What you can cancel" not in await home(scene, STRANGER)
         assert (await cancel_at_home(scene, user)).startswith("Cancelled ")
-    assert len(scene.wechat.calls) < 80
+    assert len(scene.wechat.calls) < SIZE
 
 
 async def test_what_is_to_be_confirmed_is_cancelled_by_an_operator_and_the_requester_is_told(

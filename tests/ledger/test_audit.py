@@ -233,8 +233,10 @@ def test_a_name_that_is_too_long_for_a_ledger_is_said_to_be(tmp_path: Path) -> N
 
 
 def test_a_database_without_a_ledger_is_reported_in_one_sentence(database: Database) -> None:
+    database.open()
+    database.let_go()
     with database.engine.begin() as connection:
-        connection.execute(text("CREATE TABLE something_else (id INTEGER)"))
+        connection.execute(text("DROP TABLE events"))
     engine = open_for_audit(database.url)
     for attempt in (
         lambda: list(read(engine, EVERYTHING)),

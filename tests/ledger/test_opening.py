@@ -284,6 +284,7 @@ async def test_whoever_comes_second_waits_for_a_long_migration(on_postgresql: Da
 
 
 def test_a_step_that_breaks_off_leaves_nothing_behind(sqlite: Database) -> None:
+    file_of(sqlite).unlink()
     with sqlite.engine.begin() as connection:
         connection.execute(text("CREATE TABLE tokens (id TEXT)"))  # in the way of the last table
     with pytest.raises(CannotOpenError, match="table tokens already exists"):
@@ -525,6 +526,10 @@ def umask(request: pytest.FixtureRequest) -> Iterator[None]:
     os.umask(before)
 
 
+def file_of(sqlite: Database) -> Path:
+    return Path(sqlite.url.removeprefix("sqlite:///"))
+
+
 def modes(folder: Path) -> dict[str, str]:
     """Return the rights on each file of a folder."""
     return {path.name: f"{path.stat().st_mode & 0o777:o}" for path in folder.iterdir()}
@@ -536,14 +541,15 @@ OWNERS = dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.d
 @pytest.mark.usefixtures("umask")
 @pytest.mark.parametrize("umask", [0, 0o022, 0o277], indirect=True, ids=oct)
 def test_a_ledger_is_its_owners_alone_whatever_the_umask(sqlite: Database) -> None:
-    folder = Path(sqlite.url.removeprefix("sqlite:///")).parent
+    file_of(sqlite).unlink()
+    folder = file_of(sqlite).parent
     sqlite.open()
     sqlite.execute("INSERT INTO replicas VALUES ('a', 0)")
     assert modes(folder).items() >= OWNERS.items()
 
 
 def test_an_older_ledger_becomes_its_owners_alone(sqlite: Database) -> None:
-    folder = Path(sqlite.url.removeprefix("sqlite:///")).parent
+    folder = file_of(sqlite).parent
     sqlite.open()
     sqlite.execute("INSERT INTO replicas VALUES ('a', 0)")
     for name in OWNERS:

@@ -32,8 +32,9 @@ async def test_a_ledger_of_the_bots_schema_is_fine(ledger: Path, environ: dict[s
 
 
 async def test_a_ledger_that_is_not_there_yet_is_no_mistake_and_is_not_made(
-    environ: dict[str, str], tmp_path: Path
+    environ: dict[str, str], database: Path, tmp_path: Path
 ) -> None:
+    database.unlink()  # noqa: ASYNC240  # nothing runs yet
     assert await level(environ, "ledger") == "warning"
     assert contents(tmp_path) == {}
 
