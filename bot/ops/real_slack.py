@@ -97,7 +97,7 @@ async def _reply(channel: Channel, parent: str, tell: Tell) -> bool:
 async def _show(channel: Channel, user: str, parent: str, tell: Tell, looks: Asked | None) -> None:
     tries = (
         ("ephemeral", _EPHEMERAL, None, "in the channel"),
-        ("ephemeral-in-thread", _IN_THREAD, parent, "in the thread of the one before"),
+        ("ephemeral-in-thread", _IN_THREAD, parent, "in the message's thread"),
     )
     for name, words, thread_ts, where in tries:
         result = await channel.show(user, words, thread_ts)

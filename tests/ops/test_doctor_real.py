@@ -19,6 +19,7 @@ from bot.playground.slack import (
     Fault,
     Hangs,
     LocalSlack,
+    Message,
     RateLimited,
     Refuses,
     ServerError,
@@ -388,6 +389,22 @@ async def test_ctrl_c_in_the_middle_deletes_what_was_posted(
     out, err = await asyncio.wait_for(process.communicate(), STARTUP)
     assert (process.returncode, err) == (130, b"")
     assert "What it had posted is deleted." in out.decode()
+    assert len(slack.messages) == 1
+    assert left(slack) == []
+
+
+async def test_ctrl_c_before_slack_has_answered_deletes_what_was_posted_all_the_same(
+    attempt: Try, slack: LocalSlack
+) -> None:
+    trying = asyncio.ensure_future(attempt())
+
+    def cancel(_message: Message, _change: str) -> None:
+        slack.on_change = None
+        trying.cancel()
+
+    slack.on_change = cancel
+    with pytest.raises(asyncio.CancelledError):
+        await trying
     assert len(slack.messages) == 1
     assert left(slack) == []
 
