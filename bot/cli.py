@@ -68,10 +68,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DATE",
         help="delete what ended before this day, of everybody and for good",
     )
-    doctor = commands.add_parser(
-        "doctor", help="check everything the bot needs, and name the fix for what is wrong"
-    )
-    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor = commands.add_parser("doctor", help="check all that the bot needs, and name the fixes")
+    either = doctor.add_mutually_exclusive_group()
+    either.add_argument("--json", action="store_true", help="print JSON")
+    either.add_argument("--real", action="store_true", help="try the real Slack and WeChat")
+    doctor.add_argument("--channel", metavar="ID", help="with --real: where it may post")
+    doctor.add_argument("--user", metavar="ID", help="with --real: you, who are in that channel")
+    doctor.add_argument("--yes", action="store_true", help="with --real: do not ask first")
     policy = commands.add_parser(
         "policy", help="look for mistakes in the policy, run its tests, or ask it a question"
     )
@@ -224,8 +227,11 @@ def _wrong_deletion(given: argparse.Namespace) -> str | None:
 
 def _doctor(given: argparse.Namespace) -> int:
     from bot.ops.doctor import doctor  # noqa: PLC0415
+    from bot.ops.real import real  # noqa: PLC0415
 
     logging.disable(logging.ERROR)  # what libraries say on the way is not what the doctor found
+    if given.real or given.channel or given.user or given.yes:
+        return real(environment(), given.real and given.channel, given.user, unasked=given.yes)
     return _FINE if doctor(environment(), as_json=given.json) else _FAILED
 
 

@@ -64,7 +64,7 @@ async def _with_bot_token(
 ]:
     if not slack.bot_token.startswith(("xoxb-", "xoxe.xoxb-")):
         return None, None, {}, {}
-    api = _api(slack, slack.bot_token, http)
+    api = web_api(slack, slack.bot_token, http)
     told = await _in_time(api.read("auth.test", _PATIENCE))
     if not isinstance(told, Answered) or policy is None:
         return told, None, {}, {}
@@ -116,7 +116,7 @@ async def ask_channels(
     slack: SlackSettings, policy: Policy, http: aiohttp.ClientSession
 ) -> Mapping[str, Result]:
     """Return what Slack tells of the approvers' channels alone, by id."""
-    return await _channels(_api(slack, slack.bot_token, http), policy)
+    return await _channels(web_api(slack, slack.bot_token, http), policy)
 
 
 async def _channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
@@ -133,7 +133,7 @@ async def _with_app_token(
 ) -> tuple[Result | None, int | None]:
     if not (slack.app_token or "").startswith("xapp-"):
         return None, None
-    api = _api(slack, slack.app_token or "", http)
+    api = web_api(slack, slack.app_token or "", http)
     opened = await _in_time(api.write("apps.connections.open", _PATIENCE))
     url = opened.data.get("url") if isinstance(opened, Answered) else None
     if not isinstance(url, str):
@@ -177,7 +177,8 @@ class _Api(SlackApi):
         self.proxy = client.proxy
 
 
-def _api(slack: SlackSettings, token: str, http: aiohttp.ClientSession) -> _Api:
+def web_api(slack: SlackSettings, token: str, http: aiohttp.ClientSession) -> _Api:
+    """Return the Web API with one of the two tokens."""
     return _Api(
         AsyncWebClient(
             token=token,

@@ -1,4 +1,4 @@
-"""A local WeChat: /tcb/shareenv and getenvinfo, the platform's token chain, and a central token server beside it."""
+"""A local WeChat: /tcb/shareenv and what it tells of envs, the platform's token chain, and a central token server beside it."""
 
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -8,6 +8,7 @@ from aiohttp import web
 from bot.playground.loopback import Loopback, cut
 from bot.playground.watched import Watched
 from bot.playground.wechat_answering import Answering, Faults
+from bot.playground.wechat_envs import OwnersEnvs
 from bot.playground.wechat_faults import (
     Answer,
     Code,
@@ -20,9 +21,8 @@ from bot.playground.wechat_faults import (
     Status,
     Truncated,
 )
-from bot.playground.wechat_owners import FIRST_OWNER
 from bot.playground.wechat_platform import PREFIX, Platform, PlatformCall
-from bot.playground.wechat_rules import Asked, env_info, judge, judge_listing
+from bot.playground.wechat_rules import Asked, judge
 from bot.playground.wechat_tokens import LIFETIME, Clock, Tokens
 
 __all__ = [
@@ -43,10 +43,6 @@ __all__ = [
 ]
 
 
-ENVS = ("prod-1", "test-1")
-"""What the first owner has at the start."""
-
-
 class Call(NamedTuple):
     """One call of /tcb/shareenv and WeChat's verdict, None where it never came to one."""
 
@@ -62,8 +58,9 @@ class LocalWeChat(Watched):
     `url` is the bot's WECHAT_API_URL, `token_url` its WECHAT_TOKEN_SERVER_URL, `authorization`
     its WECHAT_TOKEN_SERVER_AUTHORIZATION, `platform` the third-party platform that the bot can
     speak for instead. `latency`, in seconds, delays each answer. `envs` are the owners' envs and
-    their states, for /tcb/getenvinfo. `in_flight` is how many calls of /tcb/shareenv have come and
-    not been answered, `most_at_once` the most there ever were.
+    their states, for /tcb/getenvinfo, and `functions` those of each env, for /tcb/listfunctions.
+    `in_flight` is how many calls of /tcb/shareenv have come and not been answered, `most_at_once`
+    the most there ever were.
     """
 
     def __init__(self, latency: float = 0.0) -> None:
@@ -81,9 +78,9 @@ class LocalWeChat(Watched):
         self._tokens = Tokens("made-up-token", self._clock)
         self._faults = Faults()
         self._token_faults = Faults()
-        self._env_faults = Faults()
-        self.envs: dict[str, dict[str, str]] = {FIRST_OWNER: dict.fromkeys(ENVS, "NORMAL")}
         self._lines: list[str] = []
+        self._owners_envs = OwnersEnvs(self._tokens, self._answering, self._note)
+        self.envs, self.functions = self._owners_envs.envs, self._owners_envs.functions
         self.platform = Platform(self._clock, self._tokens, self._answering, self._note)
 
     async def __aenter__(self) -> Self:
@@ -136,7 +133,11 @@ class LocalWeChat(Watched):
 
     def next_envs(self, *answers: Answer) -> None:
         """Let the next calls of /tcb/getenvinfo be answered so, one after the other."""
-        self._env_faults.next(*answers)
+        self._owners_envs.faults["/tcb/getenvinfo"].next(*answers)
+
+    def next_functions(self, *answers: Answer) -> None:
+        """Let the next calls of /tcb/listfunctions be answered so, one after the other."""
+        self._owners_envs.faults["/tcb/listfunctions"].next(*answers)
 
     def always(self, standing: Answer | None) -> None:
         """Let every call of /tcb/shareenv that no queued answer meets be answered so."""
@@ -174,8 +175,8 @@ class LocalWeChat(Watched):
             return web.Response(status=412)  # a gateway in front of WeChat wants the length
         if request.path == "/tcb/shareenv":
             return await self._share_env(request)
-        if request.path == "/tcb/getenvinfo":
-            return await self._env_info(request)
+        if request.path in self._owners_envs:
+            return await self._owners_envs.serve(request)
         if request.path.startswith(PREFIX):
             return await self.platform.serve(request)
         return self._answering.coded(40066)
@@ -189,25 +190,6 @@ class LocalWeChat(Watched):
             normal=lambda: self._answering.coded(self._share(asked)),
             nothing=lambda errcode: self._record(asked, errcode),
         )
-
-    async def _env_info(self, request: web.BaseRequest) -> web.StreamResponse:
-        token = request.query.get("access_token", "")
-        asked = Asked(request.method, token, await request.read())
-        return await self._answering.answer(
-            request,
-            self._env_faults.take(),
-            normal=lambda: self._listed(asked),
-            nothing=lambda errcode: self._note(f"getenvinfo: {errcode}"),
-        )
-
-    def _listed(self, asked: Asked) -> web.Response:
-        token = self._tokens.seen(asked.token)
-        errcode = judge_listing(asked, token)
-        owner = token.owner if token else ""
-        self._note(f"getenvinfo of {owner or 'nobody'}: {errcode}")
-        if errcode:
-            return self._answering.coded(errcode)
-        return self._answering.granted(env_info(self.envs.get(owner, {}), asked.argument("env")))
 
     def _share(self, asked: Asked) -> int:
         token = self._tokens.seen(asked.token)

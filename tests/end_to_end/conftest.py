@@ -48,6 +48,7 @@ async def spawn(
     folder: Path,
     *arguments: str,
     program: tuple[str, str] = ("-m", "bot"),
+    stdin: int = asyncio.subprocess.DEVNULL,
 ) -> asyncio.subprocess.Process:
     """Start `python -m bot`, or another program, with this environment and no other."""
     kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG"} or "COV" in k}
@@ -57,7 +58,7 @@ async def spawn(
         *("-X", "dev", "-W", "error", *program, *arguments),
         cwd=folder,
         env={**kept, "PYTHONPATH": str(ROOT), **environ},
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         limit=1 << 24,

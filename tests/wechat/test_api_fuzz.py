@@ -13,6 +13,7 @@ from bot.wechat import component_api
 from bot.wechat.api import Done, Refused, Troubled, read
 from bot.wechat.component_api import Authorized, Issued, Listed
 from bot.wechat.envs import read_envs
+from bot.wechat.functions import Functions, read_functions
 from bot.wechat.tokens import read_token
 from tests.wechat.conftest import OWNER
 
@@ -31,11 +32,13 @@ GOOD: dict[str, object] = {
     "total_count": 1,
     "list": [{"authorizer_appid": OWNER, "refresh_token": f"refresh@@@{TOKEN}"}],
     "info_list": [{"env": "prod-1", "status": "NORMAL"}],
+    "functions": [{"name": "login", "status": "Active"}],
 }
 """An answer in which every reader finds what it looks for."""
 READERS: tuple[tuple[Reader, tuple[type, ...]], ...] = (
     (read, (Done,)),
     (read_envs, (tuple,)),
+    (read_functions, (Functions,)),
     (component_api.read_component_token, (Issued,)),
     (component_api.read_authorizer_token, (Issued,)),
     (component_api.read_query_auth, (Authorized,)),

@@ -1,0 +1,124 @@
+"""The messages of one check in the channel that the operator named: each is marked, found again, and deleted at the end."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, passes
+
+BEGINNING = "share-env-bot doctor:"
+"""How each message begins, for whoever has to delete one by hand."""
+
+_EVENT = "share_env_doctor"
+_PATIENCE = 30.0  # seconds that a rate limit may take
+_PAGE = 100
+_LOOKS = 3
+_TRIES = 3
+_PAUSE = 1.0
+
+Shown = Mapping[str, object]
+
+
+class Channel:
+    """A channel, and what this check has posted there; `mark` is a word that no other check has."""
+
+    def __init__(
+        self, api: SlackApi, channel: str, mark: str, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._api = api
+        self._channel = channel
+        self._mark = mark
+        self._sleep = sleep
+        self._posted: dict[str, bool] = {}  # and whether it still stands
+        self._lost = False  # whether one may stand that nobody knows of
+
+    async def post(self, words: str, thread_ts: str | None = None) -> Result:
+        """Post a message, with metadata that has the mark."""
+        thread = {"thread_ts": thread_ts} if thread_ts else {}
+        metadata = {"event_type": _EVENT, "event_payload": {"mark": self._mark}}
+        before, self._lost = self._lost, True  # until it is answered, also where Ctrl-C comes first
+        result = await self._write(
+            "chat.postMessage", text=f"{BEGINNING} {words}", metadata=metadata, **thread
+        )
+        ts = ts_of(result)
+        self._lost = before or not (ts or isinstance(result, Refused))
+        if ts:
+            self._posted[ts] = True
+        return result
+
+    async def edit(self, ts: str, words: str) -> Result:
+        """Give a message another text, and leave out its metadata."""
+        return await self._write("chat.update", ts=ts, text=f"{BEGINNING} {words}")
+
+    async def show(self, user: str, words: str, thread_ts: str | None = None) -> Result:
+        """Show one person a message that nobody can delete, and that is gone once they load Slack anew."""
+        thread = {"thread_ts": thread_ts} if thread_ts else {}
+        text = f"{BEGINNING} {words}"
+        return await self._write("chat.postEphemeral", user=user, text=text, **thread)
+
+    async def delete(self, ts: str) -> Result:
+        """Delete a message."""
+        result = await self._write("chat.delete", ts=ts)
+        gone = isinstance(result, Answered) or result == Refused("message_not_found")
+        self._posted[ts] = not gone
+        return result
+
+    async def look(self, thread_ts: str | None = None) -> list[Shown] | Refused | Doubtful:
+        """Return what this check has posted and can be read back: in the channel, or in a thread with its parent."""
+        method = "conversations.replies" if thread_ts else "conversations.history"
+        where: dict[str, str | int | bool] = {"channel": self._channel, "limit": _PAGE}
+        if thread_ts:
+            where["ts"] = thread_ts
+        result = await self._api.read(method, _PATIENCE, **where, include_all_metadata=True)
+        return [*self._marked(result.data)] if isinstance(result, Answered) else result
+
+    async def look_until(
+        self, seen: Callable[[list[Shown]], bool], thread_ts: str | None = None
+    ) -> list[Shown] | Refused | Doubtful:
+        """Look as `look` does, and again for some seconds if it is not seen yet."""
+        for _ in range(_LOOKS - 1):
+            found = await self.look(thread_ts)
+            if not isinstance(found, list) or seen(found):
+                return found
+            await self._sleep(_PAUSE)
+        return await self.look(thread_ts)
+
+    async def clear(self) -> int:
+        """Delete what stands; return how many messages may still stand, as far as anybody can tell."""
+        unknown = int(self._lost and not await self._find_lost())
+        standing = [ts for ts, stands in self._posted.items() if stands]
+        left = [ts for ts in reversed(standing) if not await self._deleted(ts)]
+        return len(left) + unknown
+
+    async def _find_lost(self) -> bool:
+        """Take up what was posted without an answer; False where nobody could look."""
+        for thread_ts in (None, *list(self._posted)):
+            found = await self.look(thread_ts)
+            if isinstance(found, list):
+                self._posted |= {str(each.get("ts")): True for each in found}
+            elif thread_ts is None or found != Refused("thread_not_found"):
+                return False
+        return True
+
+    async def _deleted(self, ts: str) -> bool:
+        for _ in range(_TRIES):
+            result = await self.delete(ts)
+            if isinstance(result, Answered) or not passes(result):
+                break
+            await self._sleep(_PAUSE)
+        return not self._posted[ts]
+
+    async def _write(self, method: str, **arguments: object) -> Result:
+        return await self._api.write(method, _PATIENCE, channel=self._channel, **arguments)
+
+    def _marked(self, data: Mapping[str, object]) -> Iterator[Shown]:
+        listed = data.get("messages")
+        for each in listed if isinstance(listed, list) else []:
+            metadata = each.get("metadata") if isinstance(each, dict) else None
+            payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
+            if isinstance(payload, dict) and payload.get("mark") == self._mark:
+                yield each
+
+
+def ts_of(result: Result) -> str | None:
+    """Return where a message stands, if Slack says so."""
+    ts = result.data.get("ts") if isinstance(result, Answered) else None
+    return ts if isinstance(ts, str) else None
