@@ -3,9 +3,10 @@
 The owner's admin often cannot open the CloudBase console, because the platform holds permission sets 49 and 18
 (cloudbase/common/problem); the platform's operators can read an env's state all the same (api_getenvinfo).
 
-Sources: errcode of wxcloud; api_createclouduser for -601xxx.
+Sources: errcode of wxcloud (minigame/dev/wxcloud/reference/errcode); api_createclouduser for -601026, -601048, -601049.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from bot.guidance.types import (
@@ -19,6 +20,18 @@ from bot.guidance.types import (
     Guidance,
     row,
 )
+
+CLOUDBASE_SAME_ADVICE: Final[Mapping[int, int]] = {
+    -601001: -501001,
+    -601003: -501001,  # the network within CloudBase
+    -601008: -501002,
+    -604102: -501002,
+    -604103: -501002,
+    -601026: -601009,
+    -601048: -601009,
+    -601049: -601009,
+}
+"""A code -> the code whose row serves it too."""
 
 # Unformatted, so that a row reads as one block.
 # fmt: off
@@ -65,12 +78,22 @@ CLOUDBASE_ROWS: Final[tuple[Guidance, ...]] = (
         "The mini program whose token was used has no right to do this with the env; only the env's own owner may share it, not one who received it.",
         RIGHT_OWNER,
         "Ask the owner's admin to authorise the platform again with permission sets 49 (CloudBase management) and 18 ticked."),
+    row("-601009", Fixer.ADMIN, Again.AFTER_FIX, "The owner's CloudBase account is not ready",
+        "Its admin has not agreed to CloudBase yet, or WeChat knows no phone number of the account.",
+        "Ask the owner's admin to look for a message from WeChat about 云开发 (CloudBase) and to agree to it.",
+        "If the account has no phone number, ask its admin to add one in WeChat.",
+        "If there is no message, ask the people who run this bot to make WeChat's call /tcb/createclouduser, which sends one at most every 24 hours."),
+    row("-601012", Fixer.OPERATOR, Again.AFTER_FIX, "The owner has no right to this env",
+        "The mini program whose token was used does not own the env; one that it received from another mini program cannot be passed on.",
+        "Compare the env with where you got it, character by character.",
+        RIGHT_OWNER,
+        ENV_STATE),
+    row("-601013", Fixer.OPERATOR, Again.AFTER_FIX, "CloudBase does not allow this from one account to the other",
+        "The owner has no right across accounts: the env, or the mini program that is to receive access, may belong to somebody else.",
+        SAME_COMPANY,
+        RIGHT_OWNER,
+        POST_RID),
 )
-CLOUDBASE_ACCOUNT: Final = row("cloudbase-601", Fixer.ADMIN, Again.AFTER_FIX, "The owner's CloudBase account is not ready",
-    "Codes that begin with -601 are about the mini program's account with CloudBase: for example, its admin has not agreed yet, or it has no phone number.",
-    "Read WeChat's own text: it says what is missing.",
-    "Ask the owner's admin to look for a message from WeChat about 云开发 (CloudBase) and to agree to it.",
-    "If there is no message, ask the people who run this bot to make WeChat's call /tcb/createclouduser, which sends one at most every 24 hours.")
 CLOUDBASE: Final = row("cloudbase", Fixer.OPERATOR, Again.AFTER_FIX, "CloudBase refused, with a code that the bot does not know",
     "Negative codes of six digits come from CloudBase, WeChat's cloud service; the reason is in WeChat's own text.",
     "Read WeChat's own text; env not exists, for example, means that the env is misspelt or another mini program's.",

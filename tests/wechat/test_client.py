@@ -102,6 +102,16 @@ async def test_each_error_gets_as_many_tries_as_its_guidance_grants(  # noqa: PL
     assert tries == 1 + MOST_TRIES[retry]
 
 
+@pytest.mark.parametrize("code", [-601001, -601003, -601008, -604102, -604103])
+async def test_cloudbases_own_troubles_leave_open_what_happened(
+    bot: Maker, wechat: LocalWeChat, code: int
+) -> None:
+    wechat.next(Code(code))
+    ended = await share(bot())
+    assert isinstance(ended, Unknown)
+    assert (advice(ended).in_doubt, ended.tries) == (True, 1)
+
+
 async def test_a_renewed_token_gets_one_more_try_at_once(
     bot: Maker, wechat: LocalWeChat, pauses: Pauses
 ) -> None:
