@@ -50,8 +50,8 @@ CLOUDBASE_ROWS: Final[tuple[Guidance, ...]] = (
         in_doubt=True),
     row("-501003", Fixer.ADMIN, Again.AFTER_FIX, "The env has used up what its package allows",
         "CloudBase counts what an env uses, and a quota is exhausted.",
-        "Read WeChat's own text: it may say which quota.",
-        "Ask the owner's admin to move the env to a larger package, or to wait until the quota starts afresh."),
+        "Ask the owner's admin to move the env to a larger package, or to wait until the quota starts afresh.",
+        read="Read WeChat's own text: it may say which quota."),
     row("-501004", Fixer.NOBODY, Again.LATER, "The env is handling too many calls at once",
         "CloudBase limits how many calls run at the same time.",
         "Wait a minute, then ask again.",
@@ -95,9 +95,9 @@ CLOUDBASE_ROWS: Final[tuple[Guidance, ...]] = (
         POST_RID),
 )
 CLOUDBASE: Final = row("cloudbase", Fixer.OPERATOR, Again.AFTER_FIX, "CloudBase refused, with a code that the bot does not know",
-    "Negative codes of six digits come from CloudBase, WeChat's cloud service; the reason is in WeChat's own text.",
-    "Read WeChat's own text; env not exists, for example, means that the env is misspelt or another mini program's.",
+    "Negative codes of six digits come from CloudBase, WeChat's cloud service.",
     "Check that the env belongs to the owner (WECHAT_AUTHORIZER_APPID, or POLICY_FILE) and that WeChat's call /tcb/getenvinfo shows it as NORMAL.",
     "Look the code up among CloudBase's error codes (云开发错误码) at developers.weixin.qq.com.",
-    "If that does not help, post the code and the rid in WeChat's forum for service providers (服务商专区 there).")
+    "If that does not help, post the code and the rid in WeChat's forum for service providers (服务商专区 there).",
+    read="Read WeChat's own text; env not exists, for example, means that the env is misspelt or another mini program's.")
 # fmt: on

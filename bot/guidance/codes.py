@@ -132,13 +132,14 @@ ROWS: Final[tuple[Guidance, ...]] = (
         "To see the state from outside, the people who run this bot can make WeChat's call api_get_authorizer_info: account_status is 1 when all is well."),
     row("40164", Fixer.OPERATOR, Again.AFTER_FIX, "WeChat does not accept calls from the bot's network address",
         "A list of permitted IP addresses is in force, and the address that called is not on it.",
-        "Read the IP address in WeChat's own text; if there is none, look up the address from which the bot reaches the internet.",
+        "Look up the address from which the bot reaches the internet, if WeChat does not name it.",
         "Add it to the platform's 白名单IP at open.weixin.qq.com, through 修改.",
-        "If it is there already, add it to the list of the account that the token was made for (IP白名单 at mp.weixin.qq.com)."),
+        "If it is there already, add it to the list of the account that the token was made for (IP白名单 at mp.weixin.qq.com).",
+        read="Read WeChat's own text: it may name the address that the bot calls from."),
 )
 UNKNOWN: Final = row("unknown", Fixer.OPERATOR, Again.NO, "WeChat said no, with a code that the bot does not know",
-    "The code is not in the bot's table, so WeChat's own text is the best there is.",
-    "Read WeChat's own text: it often names the value or the setting that is wrong.",
+    "The code is not in the bot's table.",
     "Look the code up among WeChat's global error codes (全局返回码) at developers.weixin.qq.com.",
-    "If that does not help, post the code and the rid in WeChat's forum for service providers (服务商专区 at developers.weixin.qq.com).")
+    "If that does not help, post the code and the rid in WeChat's forum for service providers (服务商专区 at developers.weixin.qq.com).",
+    read="Read WeChat's own text: it often names the value or the setting that is wrong.")
 # fmt: on

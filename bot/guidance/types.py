@@ -105,6 +105,12 @@ class Guidance:
     again: Again
     in_doubt: bool = False
     """True when the share may have happened all the same."""
+    read: str | None = None
+    """A first step about WeChat's own text, for where there is one."""
+
+    def steps_with(self, errmsg: str) -> tuple[str, ...]:
+        """Return the steps for whoever sees WeChat's own text beside them, or that there is none."""
+        return (self.read, *self.steps) if self.read and errmsg else self.steps
 
 
 ASK_AGAIN: Final = (
@@ -137,6 +143,7 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     *steps: str,
     retry: Retry = Retry.NEVER,
     in_doubt: bool = False,
+    read: str | None = None,
 ) -> Guidance:
     """Build one row in the order the tables are read: the verdict, the words, the exceptions."""
-    return Guidance(key, title, meaning, fixer, steps, retry, again, in_doubt)
+    return Guidance(key, title, meaning, fixer, steps, retry, again, in_doubt, read)

@@ -33,7 +33,7 @@ MESSAGES = {
     44002: "empty post data",
     45009: "reach max api daily quota limit",
     47001: "data format error",
-    48001: "api unauthorized",
+    48001: "api unauthorized,",
     61003: "component is not authorized by this account",
     61004: "access clientip is not registered",
     61005: "component ticket is expired",
@@ -48,6 +48,7 @@ MESSAGES = {
 
 _APPID = re.compile(r"wx[0-9a-f]{16}")
 _FIRST_RID = 0x686CAB53
+_CLOUDBASE = range(-999_999, -99_999)  # negative, six digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,18 @@ def rid(number: int) -> str:
     return f"{_FIRST_RID + number:08x}-{number:08x}-{0x2E40EEEB ^ number:08x}"
 
 
+def _message(errcode: int) -> str:
+    """Return the text for an errcode; CloudBase's own may have none but the id of a log."""
+    return (
+        "hint: [MadeUpLog-AAAAA]"
+        if errcode in _CLOUDBASE
+        else MESSAGES.get(errcode, "unknown error")
+    )
+
+
 def answer(errcode: int, number: int, errmsg: str | None = None, *, as_string: bool) -> bytes:
     """Return the body for an errcode; every failure names the call's rid."""
-    text = MESSAGES.get(errcode, "unknown error") if errmsg is None else errmsg
+    text = _message(errcode) if errmsg is None else errmsg
     if errcode != 0 and "rid:" not in text:
         text = f"{text} rid: {rid(number)}"
     body: JsonObject = {"errcode": str(errcode) if as_string else errcode, "errmsg": text}
