@@ -18,7 +18,8 @@ TokenState: TypeAlias = Literal["current"] | TokenEnd
 MESSAGES = {
     -1: "system error",
     0: "ok",
-    40001: "invalid credential, access_token is invalid or not latest",
+    40001: "invalid credential, access_token is invalid or not latest, could get access_token by "
+    "getStableAccessToken, more details at https://mmbizurl.cn/s/MadeUp00r",
     40014: "invalid access_token",
     40066: "invalid url",
     40097: "invalid args",

@@ -137,6 +137,17 @@ async def test_a_token_is_renewed_once_and_no_more(
     assert [call.token for call in wechat.calls] == ["token-0", "token-1"]
 
 
+async def test_wechats_advice_that_is_not_for_platforms_is_not_passed_on(
+    bot: Maker, wechat: LocalWeChat
+) -> None:
+    wechat.always(Code(40001))
+    ended = await share(bot(tokens=WithNumbers()))
+    assert isinstance(ended, Failed)
+    assert ended.said
+    words = "invalid credential, access_token is invalid or not latest"
+    assert (ended.said.errmsg, ended.said.rid is None) == (words, False)
+
+
 class WithNumbers:
     """A token source that always has another token, and may take its time."""
 
