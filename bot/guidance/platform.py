@@ -16,6 +16,7 @@ PLATFORM_SAME_ADVICE: Final[Mapping[int, int]] = {
     61006: 61005,
     61010: 61009,
     61015: 61014,
+    86000: 61014,  # "should be called only from third party"
     61017: 61016,
 }
 """A code -> the code whose row serves it too."""

@@ -45,6 +45,7 @@ MESSAGES = {
     61011: "invalid component",
     61023: "refresh_token is invalid",
     85088: "no qbase privilege",
+    86000: "should be called only from third party",
 }
 
 _APPID = re.compile(r"wx[0-9a-f]{16}")
