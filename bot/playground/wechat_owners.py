@@ -23,7 +23,8 @@ class Owners:
     `expires_in` is how many seconds new tokens are good for. With `rotate_refresh_tokens`, each
     renewal gives a new refresh token, and the one before is good for five more minutes. While
     `previous_encoding_aes_key` is set, pushes still come under it, as for a while after a change.
-    `authorized` are the owners and since when, in Unix seconds.
+    `authorized` are the owners and since when, in Unix seconds; `not_authorised` is what a call for the tokens of anybody
+    else answers: 40013 or 61003, since both are told of.
     """
 
     def __init__(self, clock: Callable[[], float], access_tokens: Tokens) -> None:
@@ -35,6 +36,7 @@ class Owners:
         self.expires_in = LIFETIME
         self.rotate_refresh_tokens = False
         self.authorized: dict[str, int] = {}
+        self.not_authorised = 40013
         self._access_tokens = access_tokens
         self._tickets = Tokens("ticket@@@made-up", clock)
         self._component_tokens = Tokens("made-up-component-token", clock)

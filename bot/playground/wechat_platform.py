@@ -118,7 +118,7 @@ class Platform(Pushes):
         refresh_token = self._refresh_tokens.seen(asked.argument("authorizer_refresh_token"))
         return (
             self._judge_token(asked)
-            or judge_refresh(asked, self.authorized, refresh_token)
+            or judge_refresh(asked, self.authorized, self.not_authorised, refresh_token)
             or self._renewed(asked.argument("authorizer_appid"))
         )
 

@@ -45,13 +45,15 @@ def judge_component_token(asked: Asked, token: Token | None) -> int:
     return 40001 if token is None else _TOKEN[token.state]
 
 
-def judge_refresh(asked: Asked, authorized: Container[str], token: Token | None) -> int:
-    """Judge an owner's refresh token, after whether the owner has authorised at all."""
+def judge_refresh(
+    asked: Asked, authorized: Container[str], not_authorised: int, token: Token | None
+) -> int:
+    """Judge an owner's refresh token, after whether the owner has authorised at all; `not_authorised` if not."""
     owner = asked.argument("authorizer_appid")
     if not owner:
         return 41002
     if owner not in authorized:
-        return 61003
+        return not_authorised
     return 0 if token == Token(owner) else 61023
 
 

@@ -20,6 +20,7 @@ MESSAGES = {
     0: "ok",
     40001: "invalid credential, access_token is invalid or not latest, could get access_token by "
     "getStableAccessToken, more details at https://mmbizurl.cn/s/MadeUp00r",
+    40013: "invalid appid",
     40014: "invalid access_token",
     40066: "invalid url",
     40097: "invalid args",

@@ -28,6 +28,8 @@ DEAD_TICKET = frozenset({61005, 61006})
 _PAUSE = 0.3
 _MOST_PAGES = 100
 _WRONG_SECRET = 40125
+_UNKNOWN_APPID = 40013
+_NOT_AUTHORISED, _NO_PLATFORM = 61003, 61011
 
 T = TypeVar("T")
 
@@ -114,6 +116,10 @@ def _meaning(said: Said, link: Link) -> Guidance:
     """Return the guidance for a code; for the platform's own calls some mean other things than for a share."""
     if said.errcode in DEAD_TOKEN:
         return for_code(_WRONG_SECRET if link is Link.PLATFORM else 42006)
+    if (
+        said.errcode == _UNKNOWN_APPID
+    ):  # the owner's or the platform's own: no requester's appid is in these calls
+        return for_code(_NOT_AUTHORISED if link is Link.OWNER else _NO_PLATFORM)
     return _without_doubt(for_code(said.errcode))
 
 

@@ -128,6 +128,21 @@ async def test_an_owner_that_is_not_listed_has_not_authorised_the_platform(
     assert endpoints(wechat) == ["component_token", "get_authorizer_list"]
 
 
+@pytest.mark.parametrize("not_authorised", [40013, 61003])
+async def test_an_owner_that_withdrew_has_not_authorised_the_platform_whichever_way_wechat_says_it(
+    replica: Replica, wechat: LocalWeChat, expire: Expire, not_authorised: int
+) -> None:
+    wechat.platform.not_authorised = not_authorised
+    await replica.token()
+    wechat.platform.revoke(OWNER)
+    expire(OWNER)
+    got = await replica.chain.token(OWNER)
+    assert isinstance(got, NoToken)
+    assert (got.guidance, got.link) == (for_code(61003), Link.OWNER)
+    assert got.said
+    assert got.said.errcode == not_authorised
+
+
 async def test_an_owner_that_is_listed_without_a_refresh_token_has_lost_it(
     replica: Replica, wechat: LocalWeChat
 ) -> None:

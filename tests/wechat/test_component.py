@@ -122,6 +122,18 @@ async def test_a_dead_platforms_token_is_the_platforms_fault(
     assert (got.guidance, got.link) == (for_code(42006), Link.PLATFORM)
 
 
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_an_appid_that_wechat_does_not_know_is_the_owners_or_the_platforms(
+    component: Component, wechat: LocalWeChat, endpoint: str
+) -> None:
+    link, call = CALLS[endpoint]
+    wechat.platform.always(endpoint, Code(40013))
+    got = await call(component)
+    assert isinstance(got, NoToken)
+    meant = for_code(61003 if link is Link.OWNER else 61011)
+    assert (got.guidance, got.link, got.said and got.said.errcode) == (meant, link, 40013)
+
+
 async def test_no_credential_where_only_the_secret_counts_is_a_wrong_secret(
     component: Component, wechat: LocalWeChat
 ) -> None:
