@@ -214,6 +214,12 @@ def no_row_points_at_a_text_of_wechats_that_is_not_there(row: Guidance) -> None:
     assert row.read is None or "own text" in row.read
 
 
+def whoever_is_to_authorise_again_learns_that_something_has_to_change(row: Guidance) -> None:
+    for step in row.steps:
+        if re.search(r"authoris\w+ .*(again|once more|anew)", step):
+            assert "withdraw" in step
+
+
 def no_row_claims_that_the_share_is_done_or_not_done(row: Guidance) -> None:
     claims = r"\b(done|shared it|was shared|is shared|not shared|nothing was|succeeded|success)\b"
     allowed = row.key == "61005"  # "success" is the word that answers WeChat's ticket push
@@ -266,6 +272,7 @@ def test_a_row_is_as_a_row_should_be(row: Guidance) -> None:
             a_row_tells_of_the_bots_own_retries_exactly_when_it_makes_them,
             doubt_is_said_when_there_is_doubt_and_only_then,
             no_row_points_at_a_text_of_wechats_that_is_not_there,
+            whoever_is_to_authorise_again_learns_that_something_has_to_change,
             no_row_claims_that_the_share_is_done_or_not_done,
             no_row_blames_or_sends_people_to_read_logs,
             what_passes_by_itself_is_never_waiting_for_a_fix,

@@ -11,6 +11,7 @@ from typing import Final
 
 from bot.guidance.types import (
     ASK_AGAIN,
+    AUTHORISE_ANEW,
     ENV_STATE,
     POST_RID,
     RIGHT_OWNER,
@@ -77,7 +78,7 @@ CLOUDBASE_ROWS: Final[tuple[Guidance, ...]] = (
     row("-501019", Fixer.ADMIN, Again.AFTER_FIX, "CloudBase does not let this owner share the env",
         "The mini program whose token was used has no right to do this with the env; only the env's own owner may share it, not one who received it.",
         RIGHT_OWNER,
-        "Ask the owner's admin to authorise the platform again with permission sets 49 (CloudBase management) and 18 ticked."),
+        AUTHORISE_ANEW),
     row("-601009", Fixer.ADMIN, Again.AFTER_FIX, "The owner's CloudBase account is not ready",
         "Its admin has not agreed to CloudBase yet, or WeChat knows no phone number of the account.",
         "Ask the owner's admin to look for a message from WeChat about 云开发 (CloudBase) and to agree to it.",

@@ -127,6 +127,15 @@ RIGHT_OWNER: Final = (
     "Check with the people who run this bot that it uses the right owner for this env "
     "(WECHAT_AUTHORIZER_APPID, or POLICY_FILE)."
 )
+SETS_TICKED: Final = (
+    "On 微信开发者平台 (我的业务, 第三方平台, 权限集), the people who run this bot check that the platform has permission sets "
+    "49 (CloudBase management) and 18 ticked; a change there counts at once, without 全网发布."
+)
+AUTHORISE_ANEW: Final = (
+    "Ask the owner's admin to go through the platform's authorisation link again with sets 49 and 18 ticked. Where nothing "
+    "changes, WeChat tells the platform nothing: so change one set, or withdraw at mp.weixin.qq.com (设置, 第三方设置, 管理授权) "
+    "and authorise anew."
+)
 SAME_COMPANY: Final = "Check that both mini programs are registered to the same legal entity (主体): envs are shared only within one."
 ENV_STATE: Final = (
     "Ask the people who run this bot to make WeChat's call /tcb/getenvinfo for the owner: "

@@ -23,7 +23,7 @@ class Owners:
     `expires_in` is how many seconds new tokens are good for. With `rotate_refresh_tokens`, each
     renewal gives a new refresh token, and the one before is good for five more minutes. While
     `previous_encoding_aes_key` is set, pushes still come under it, as for a while after a change.
-    `authorized` are the owners and since when, in Unix seconds; `not_authorised` is what a call for the tokens of anybody
+    `authorized` are the owners and since when, in Unix seconds; `granted` are their permission sets; `not_authorised` is what a call for the tokens of anybody
     else answers: 40013 or 61003, since both are told of.
     """
 
@@ -36,6 +36,7 @@ class Owners:
         self.expires_in = LIFETIME
         self.rotate_refresh_tokens = False
         self.authorized: dict[str, int] = {}
+        self.granted: dict[str, tuple[int, ...]] = {}
         self.not_authorised = 40013
         self._access_tokens = access_tokens
         self._tickets = Tokens("ticket@@@made-up", clock)
@@ -49,9 +50,10 @@ class Owners:
         """Return a new component_verify_ticket, without pushing it."""
         return self._tickets.issue(self.component_appid, TICKET_LIFETIME)
 
-    def authorize(self, owner: str) -> str:
+    def authorize(self, owner: str, sets: tuple[int, ...] = PERMISSIONS) -> str:
         """Let an owner authorise, for the first time or anew, and return its authorization code."""
         self.authorized[owner] = int(time.time())
+        self.granted[owner] = sets
         self._refresh_tokens.renew(owner, overlap=0)
         return self._codes.issue(owner, CODE_LIFETIME)
 
@@ -89,7 +91,9 @@ class Owners:
         """Give an owner's tokens for its authorization code, which is good for one exchange."""
         self._codes.end(code, "superseded")
         self._unlisted.discard(owner)
-        functions: list[Json] = [{"funcscope_category": {"id": each}} for each in PERMISSIONS]
+        functions: list[Json] = [
+            {"funcscope_category": {"id": each}} for each in self.granted[owner]
+        ]
         owned: JsonObject = {"authorizer_appid": owner, **self._new_tokens(owner)}
         return {"authorization_info": {**owned, "func_info": functions}}
 
