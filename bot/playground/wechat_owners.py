@@ -107,7 +107,7 @@ class Owners:
     def _listed(self, offset: int, count: int) -> JsonObject:
         owners = list(self.authorized)[offset : offset + count]
         listed: list[Json] = [self._listing(owner) for owner in owners]
-        return {"total_count": len(self.authorized), "list": listed}
+        return {"total_count": len(self.authorized), **({"list": listed} if listed else {})}
 
     def _listing(self, owner: str) -> JsonObject:
         known = {} if owner in self._unlisted else {"refresh_token": self.refresh_token(owner)}

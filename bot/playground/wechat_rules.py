@@ -94,7 +94,7 @@ def judge_listing(asked: Asked, token: Token | None) -> int:
 
 
 def env_info(envs: Mapping[str, str], only: str = "") -> JsonObject:
-    """Return what getenvinfo tells of envs and their states, or of one of them."""
+    """Return what getenvinfo tells of envs and their states, or of one of them; a list without any is left out."""
     told = {"create_time": "2026-01-05 10:00:00", "update_time": "2026-01-05 10:00:00"}
     package = {"package_id": "basic", "package_name": "basic"}
     listed: list[Json] = [
@@ -102,7 +102,7 @@ def env_info(envs: Mapping[str, str], only: str = "") -> JsonObject:
         for env, status in envs.items()
         if only in {"", env}
     ]
-    return {"errcode": 0, "errmsg": "ok", "info_list": listed}
+    return {"errcode": 0, "errmsg": "ok", **({"info_list": listed} if listed else {})}
 
 
 def judge_method(asked: Asked) -> int:

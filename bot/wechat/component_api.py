@@ -101,6 +101,8 @@ def read_authorizer_list(status: int, body: bytes) -> Listed | Refused | Trouble
     if isinstance(answer, Refused | Troubled):
         return answer
     total, page = answer.get("total_count"), answer.get("list")
+    if total == 0 and page is None:
+        page = []  # left out where nothing is in it
     if not isinstance(total, int) or not isinstance(page, list):
         return Troubled(Trouble.NOT_JSON)
     return Listed(total, len(page), dict(_refresh_tokens(page)))

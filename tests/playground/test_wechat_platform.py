@@ -272,12 +272,13 @@ async def test_the_list_comes_in_pages_of_at_most_five_hundred(
     for owner in owners:
         wechat.platform.authorize(owner)
     listed: list[str] = []
-    for offset in (0, 500, 1000):
+    for offset in (0, 500):
         page = await listing(http, wechat, token, offset, 500)
         assert page["total_count"] == 601
         assert isinstance(page["list"], list)
         listed += [each["authorizer_appid"] for each in page["list"]]
     assert listed == owners
+    assert await listing(http, wechat, token, 1000, 500) == {"total_count": 601}
     codes = [
         (await listing(http, wechat, token, offset, count))["errcode"]
         for offset, count in ((0, 501), (0, 0), (-1, 1), (0, None), ("0", 1))
@@ -341,7 +342,7 @@ async def test_all_tokens_of_an_owner_die_when_it_revokes(
     assert wechat.platform.authorized == {}
     assert (await renew(http, wechat, token, known))["errcode"] == 40013
     assert (await share(http, wechat, access_token))["errcode"] == 61003
-    assert await listing(http, wechat, token, 0, 500) == {"total_count": 0, "list": []}
+    assert await listing(http, wechat, token, 0, 500) == {"total_count": 0}
     wechat.platform.authorize(OWNER)
     assert (await renew(http, wechat, token, known))["errcode"] == 61023
     assert (await share(http, wechat, access_token))["errcode"] == 61003

@@ -164,7 +164,10 @@ def test_what_a_code_was_worth_is_read_or_it_is_said_why_not(
         (of(total_count=0, list=[]), Listed(0, 0, {})),
         (of(total_count="0", list=[]), NOT_JSON),
         (of(total_count=0, list={}), NOT_JSON),
-        (of(total_count=0), NOT_JSON),
+        (of(total_count=0), Listed(0, 0, {})),
+        (of(total_count=0, list=None), Listed(0, 0, {})),
+        (of(total_count=1), NOT_JSON),
+        (of(errcode=0), NOT_JSON),
         (of(errcode=42001), Refused(Said(42001, "", None))),
     ],
 )
