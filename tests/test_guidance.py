@@ -316,7 +316,7 @@ def test_the_right_people_are_asked(key: str, fixer: Fixer, again: Again) -> Non
         (45011, "a full minute"),
         (45009, "the owner's own quota"),
         (61005, "api_start_push_ticket"),
-        (61023, "api_get_authorizer_list"),
+        (61023, "api_get_authorizer_info"),
         (40097, "主体"),
         (-601012, "the right owner"),
         (-601013, "主体"),

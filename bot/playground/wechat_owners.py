@@ -1,7 +1,7 @@
 """The platform as it is registered with the stand-in WeChat, and the owners that authorised it.
 
 Source: developers.weixin.qq.com, oplatform: api_authorizer_token, api_query_auth,
-api_get_authorizer_list; a refresh token is good until its owner authorises anew or revokes.
+api_get_authorizer_info, api_get_authorizer_list; a refresh token is good until its owner authorises anew or revokes.
 """
 
 import time
@@ -68,7 +68,7 @@ class Owners:
         self._refresh_tokens.renew(owner, overlap=0)
 
     def unlisted(self, owner: str) -> None:
-        """Let the list of owners lack this one's refresh token, until a code of it is exchanged."""
+        """Let what is told of an owner lack its refresh token, until a code of it is exchanged."""
         self._unlisted.add(owner)
 
     def refresh_token(self, owner: str) -> str:
@@ -91,17 +91,27 @@ class Owners:
         """Give an owner's tokens for its authorization code, which is good for one exchange."""
         self._codes.end(code, "superseded")
         self._unlisted.discard(owner)
-        functions: list[Json] = [
-            {"funcscope_category": {"id": each}} for each in self.granted[owner]
-        ]
         owned: JsonObject = {"authorizer_appid": owner, **self._new_tokens(owner)}
-        return {"authorization_info": {**owned, "func_info": functions}}
+        return {"authorization_info": {**owned, "func_info": self._functions(owner)}}
+
+    def _informed(self, owner: str) -> JsonObject:
+        """Tell what is known of an owner: its account, its permission sets, and its refresh token."""
+        account: JsonObject = {"nick_name": owner, "principal_name": "made-up", "account_status": 1}
+        known = {} if owner in self._unlisted else self._refresh(owner)
+        info: JsonObject = {"authorizer_appid": owner, **known, "func_info": self._functions(owner)}
+        return {"authorizer_info": account, "authorization_info": info}
+
+    def _functions(self, owner: str) -> list[Json]:
+        return [{"funcscope_category": {"id": each}} for each in self.granted[owner]]
+
+    def _refresh(self, owner: str) -> JsonObject:
+        return {"authorizer_refresh_token": self.refresh_token(owner)}
 
     def _new_tokens(self, owner: str) -> JsonObject:
         return {
             "authorizer_access_token": self._access_tokens.renew(owner, self.expires_in),
             "expires_in": self.expires_in,
-            "authorizer_refresh_token": self.refresh_token(owner),
+            **self._refresh(owner),
         }
 
     def _listed(self, offset: int, count: int) -> JsonObject:

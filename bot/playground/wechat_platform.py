@@ -12,6 +12,7 @@ from bot.playground.wechat_platform_rules import (
     judge_code,
     judge_component,
     judge_component_token,
+    judge_owner,
     judge_page,
     judge_refresh,
     judge_secret,
@@ -52,6 +53,7 @@ class Platform(Pushes):
             "api_component_token": self._component_token,
             "api_authorizer_token": self._authorizer_token,
             "api_query_auth": self._query_auth,
+            "api_get_authorizer_info": self._get_authorizer_info,
             "api_get_authorizer_list": self._get_authorizer_list,
         }
         self._faults = {endpoint: Faults() for endpoint in self._endpoints}
@@ -118,7 +120,8 @@ class Platform(Pushes):
         refresh_token = self._refresh_tokens.seen(asked.argument("authorizer_refresh_token"))
         return (
             self._judge_token(asked)
-            or judge_refresh(asked, self.authorized, self.not_authorised, refresh_token)
+            or judge_owner(asked, self.authorized, self.not_authorised)
+            or judge_refresh(asked, refresh_token)
             or self._renewed(asked.argument("authorizer_appid"))
         )
 
@@ -128,6 +131,13 @@ class Platform(Pushes):
             self._judge_token(asked)
             or judge_code(self._codes.seen(code))
             or self._exchanged(code, self._owner(asked))
+        )
+
+    def _get_authorizer_info(self, asked: Asked) -> Verdict:
+        return (
+            self._judge_token(asked)
+            or judge_owner(asked, self.authorized, self.not_authorised)
+            or self._informed(asked.argument("authorizer_appid"))
         )
 
     def _get_authorizer_list(self, asked: Asked) -> Verdict:

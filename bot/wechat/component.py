@@ -73,7 +73,19 @@ class Component:
         return await self._ask(Link.OWNER, call, api.read_query_auth)
 
     async def refresh_token(self, token: str, owner: str) -> str | NoToken:
-        """Return an owner's current refresh token, from WeChat's list of those who authorised the platform."""
+        """Return an owner's current refresh token: WeChat's own word about the owner, else from the list of all owners."""
+        told = await self.info(token, owner)
+        if isinstance(told, NoToken):
+            return await self.listed(token, owner) if told.said else told
+        return told.refresh_token or await self.listed(token, owner)
+
+    async def info(self, token: str, owner: str) -> api.Informed | NoToken:
+        """Return what WeChat knows of an owner."""
+        call = api.authorizer_info(token, self.appid, owner)
+        return await self._ask(Link.OWNER, call, api.read_authorizer_info)
+
+    async def listed(self, token: str, owner: str) -> str | NoToken:
+        """Return an owner's refresh token from the list of those who authorised the platform, page by page."""
         seen = 0
         for _ in range(_MOST_PAGES):
             call = api.authorizer_list(token, self.appid, seen)
