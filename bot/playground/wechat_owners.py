@@ -22,7 +22,7 @@ class Owners:
 
     `expires_in` is how many seconds new tokens are good for. With `rotate_refresh_tokens`, each
     renewal gives a new refresh token, and the one before is good for five more minutes. While
-    `previous_encoding_aes_key` is set, pushes still come under it, as for a while after a change.
+    `previous_encoding_aes_key` is set, pushes still come under it, as for a while after a change; `previous_message_token` likewise.
     `authorized` are the owners and since when, in Unix seconds; `granted` are their permission sets; `not_authorised` is what a call for the tokens of anybody
     else answers: 40013 or 61003, since both are told of.
     """
@@ -33,6 +33,7 @@ class Owners:
         self.message_token = "made-up-message-token"
         self.encoding_aes_key = "MadeUpEncodingAESKeyOfTheLocalWeChat0000004"
         self.previous_encoding_aes_key: str | None = None
+        self.previous_message_token: str | None = None
         self.expires_in = LIFETIME
         self.rotate_refresh_tokens = False
         self.authorized: dict[str, int] = {}

@@ -67,7 +67,8 @@ class Pushes(Owners):
     def seal(self) -> Seal:
         """Return what pushes are encrypted and signed with at present."""
         key = self.previous_encoding_aes_key or self.encoding_aes_key
-        return Seal(self.component_appid, self.message_token, key)
+        token = self.previous_message_token or self.message_token
+        return Seal(self.component_appid, token, key)
 
     async def push_ticket(self) -> tuple[int, str]:
         """Push a new component_verify_ticket."""

@@ -172,6 +172,15 @@ async def test_any_other_event_can_be_pushed(wechat: LocalWeChat, callback: Call
     assert opened(callback, wechat)["InfoType"] == "notify_third_fasteregister"
 
 
+async def test_pushes_come_under_the_previous_message_token_while_there_is_one(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    platform = wechat.platform
+    platform.previous_message_token = "the-one-before"
+    await platform.push_ticket()
+    assert callback.opened(platform.encoding_aes_key, "the-one-before")
+
+
 async def test_pushes_come_under_the_previous_key_while_there_is_one(
     wechat: LocalWeChat, callback: Callback
 ) -> None:

@@ -63,7 +63,7 @@ async def url(wechat: LocalWeChat, ear: Ear) -> AsyncIterator[str]:
     """Serve a callback that tells the ear, to which WeChat pushes."""
     platform, tasks = wechat.platform, Tasks()
     keys = [key_of(platform.encoding_aes_key) or b""]
-    known = Platform(platform.component_appid, platform.message_token, keys)
+    known = Platform(platform.component_appid, [platform.message_token], keys)
     callback = Callback(known, ear, time.time, briefly, tasks.start)
     async with served(callback) as url:
         platform.callback = url
@@ -337,18 +337,25 @@ async def test_no_query_is_too_odd_to_be_refused(
             assert response.status == 403, name
 
 
-async def test_pushes_come_under_the_previous_key_while_it_is_changed(
+async def test_pushes_come_under_the_previous_key_and_message_token_while_they_are_changed(
     wechat: LocalWeChat, ear: Ear
 ) -> None:
     platform, tasks = wechat.platform, Tasks()
-    older = "AnOlderEncodingAESKeyOfTheLocalWeChat000004"
+    tokens, older = (
+        [platform.message_token, "an-older-made-up-message-token"],
+        "AnOlderEncodingAESKeyOfTheLocalWeChat000004",
+    )
     keys = [key_of(key) or b"" for key in (platform.encoding_aes_key, older)]
-    known = Platform(platform.component_appid, platform.message_token, keys)
+    known = Platform(platform.component_appid, tokens, keys)
     callback = Callback(known, ear, time.time, briefly, tasks.start)
     async with served(callback) as platform.callback:
         platform.previous_encoding_aes_key = older
         assert await platform.push_ticket() == SUCCESS
+        platform.previous_message_token = tokens[1]
+        assert await platform.push_ticket() == SUCCESS
         platform.previous_encoding_aes_key = None
         assert await platform.push_ticket() == SUCCESS
+        platform.previous_message_token = None
+        assert await platform.push_ticket() == SUCCESS
     await tasks.drain(0)
-    assert len(ear.heard) == 2
+    assert len(ear.heard) == 4
