@@ -109,7 +109,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
         "Check that the proxy between the bot and WeChat goes on over https."),
     row("45009", Fixer.OPERATOR, Again.LATER, "Today's quota for this call is used up",
         "WeChat allows each mini program a number of calls a day; calls made for the owner count against the owner's own quota.",
-        "Ask again tomorrow.",
+        "Ask again in some hours: WeChat does not say when a new day's calls begin.",
         "See what is left with WeChat's call /cgi-bin/openapi/quota/get, with /tcb/shareenv as cgi_path.",
         "If it cannot wait, reset the quota with WeChat's call /cgi-bin/component/clear_quota/v2; there are ten resets a month."),
     row("45011", Fixer.NOBODY, Again.LATER, "Too many calls in one minute",
