@@ -8,10 +8,11 @@ from bot.guidance.cloudbase import CLOUDBASE, CLOUDBASE_ROWS, CLOUDBASE_SAME_ADV
 from bot.guidance.codes import ROWS, SAME_ADVICE, UNKNOWN
 from bot.guidance.platform import PLATFORM_ROWS, PLATFORM_SAME_ADVICE
 from bot.guidance.troubles import TROUBLE_ROWS
-from bot.guidance.types import Again, Fixer, Guidance, Retry, Trouble
+from bot.guidance.types import AUTHORISE_ANEW, Again, Fixer, Guidance, Retry, Trouble
 
 __all__ = [
     "AFTER_SUCCESS",
+    "AUTHORISE_ANEW",
     "CODES",
     "Again",
     "Fixer",

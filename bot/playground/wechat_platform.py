@@ -34,6 +34,11 @@ class PlatformCall(NamedTuple):
     owner: str
     errcode: int | None
 
+    @property
+    def gave_token(self) -> bool:
+        """Whether an owner's token was given."""
+        return self.endpoint == "api_authorizer_token" and self.errcode == 0
+
 
 class Platform(Pushes):
     """A third-party platform as WeChat knows it: what it may ask for, and what it is told."""
