@@ -28,7 +28,7 @@ class Refusal(Enum):
     """Why a push is not believed; the value is what the log says, which is all it says."""
 
     STALE = "its timestamp is more than five minutes off: check the clock, if this goes on"
-    NOT_XML = "it is not an encrypted message in XML"
+    NOT_XML = "it is not an encrypted message in XML: check that the platform is in 传统模式, if this goes on"
     SIGNATURE = "its signature is not WeChat's: check WECHAT_MESSAGE_TOKEN, if this goes on"
     DECRYPTION = "no key decrypts it: check WECHAT_ENCODING_AES_KEY, if this goes on"
     OTHER_PLATFORM = "it is for another platform than WECHAT_COMPONENT_APPID"
