@@ -10,7 +10,7 @@ from bot.brake import Brake, Verdict
 from bot.holding import Holding, LostError
 from bot.ledger import Entry
 from bot.outcome import Said
-from bot.pause import AtLimit, InDoubt, Pause, is_daily, over_at
+from bot.pause import AtLimit, InDoubt, Pause, again_at, is_daily
 
 _LOOK_AGAIN = 1.0
 
@@ -70,14 +70,14 @@ class Gate:
         self.is_open.clear()
         if self._at_limit:
             return False
-        self._at_limit = AtLimit(over_at(limit, self.now()))
+        self._at_limit = AtLimit(again_at(limit, self.now()))
         why = {"errcode": limit.errcode, "rid": limit.rid}
         told = {"request": self.batch.request.id, **why, "seconds": round(self._seconds_left())}
         _log.warning("a batch pauses: WeChat takes no more calls for now", extra=told)
         return True
 
     async def wait(self, limit: Said) -> None:
-        """Wait until WeChat takes calls again, or nothing is left to do, and open; by the day, let others run meanwhile."""
+        """Wait until WeChat may take calls again, or nothing is left to do, and open; at the daily limit, let others run meanwhile."""
         if is_daily(limit):
             await self._leave_lane()
         while (left := self._seconds_left()) > 0:

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from bot.outcome import Failed, Outcome, Said, Unknown
 
 _PER_MINUTE, _PER_DAY = 45011, 45009
-_MINUTE, _DAY = 60.0, 86_400.0
-_CHINA = 8 * 3600.0  # WeChat's days begin at midnight in China
-_GRACE = 300.0  # after midnight, since clocks differ
+_MINUTE, _HOUR = 60.0, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class AtLimit:
-    """WeChat takes no more calls until then, in Unix seconds."""
+    """WeChat takes no more calls for now; it is tried again then, in Unix seconds."""
 
     until: float
 
@@ -32,10 +30,10 @@ def limit_in(outcome: Outcome) -> Said | None:
 
 
 def is_daily(limit: Said) -> bool:
-    """Tell whether WeChat takes calls again on the next day only."""
+    """Tell whether the calls of a day are used up."""
     return limit.errcode == _PER_DAY
 
 
-def over_at(limit: Said, now: float) -> float:
-    """Return when WeChat takes calls again, in Unix seconds."""
-    return now - (now + _CHINA) % _DAY + _DAY + _GRACE if is_daily(limit) else now + _MINUTE
+def again_at(limit: Said, now: float) -> float:
+    """Return when to try again, in Unix seconds; where WeChat's days begin is documented nowhere."""
+    return now + (_HOUR if is_daily(limit) else _MINUTE)

@@ -43,12 +43,12 @@ class TokenServerSettings:
 class PlatformSettings:
     """Token source 3: the third-party platform whose token chain the bot keeps.
 
-    The EncodingAESKeys and the keys that encrypt the ledger's tokens are in the order in which they are tried.
+    The 消息校验Tokens, the EncodingAESKeys and the keys that encrypt the ledger's tokens are in the order in which they are tried.
     """
 
     appid: str
     appsecret: str = field(repr=False)
-    message_token: str = field(repr=False)
+    message_tokens: tuple[str, ...] = field(repr=False)
     encoding_aes_keys: tuple[str, ...] = field(repr=False)
     refresh_token: str | None = field(repr=False)
     encryption_keys: tuple[str, ...] = field(repr=False)
@@ -70,7 +70,7 @@ def secrets_of(tokens: TokenSettings) -> list[str | None]:
             return [header, *(header or "").split()[-1:], *keys]
         case PlatformSettings():
             keys = [*tokens.encoding_aes_keys, *tokens.encryption_keys]
-            return [tokens.appsecret, tokens.message_token, tokens.refresh_token, *keys]
+            return [tokens.appsecret, *tokens.message_tokens, tokens.refresh_token, *keys]
         case _:
             assert_never(tokens)
 
@@ -129,7 +129,7 @@ def _platform(read: Reader) -> PlatformSettings:
     return PlatformSettings(
         appid,
         _needed(read, "WECHAT_COMPONENT_APPSECRET", "AppSecret"),
-        _needed(read, "WECHAT_MESSAGE_TOKEN", "消息校验Token"),
+        _message_tokens(read),
         _encoding_aes_keys(read),
         seed,
         encryption_keys(read),
@@ -157,6 +157,11 @@ def _refuse_appid(read: Reader, name: str) -> None:
         read.problems.append(
             f"{name} holds an appid. Put the secret there that goes with the appid."
         )
+
+
+def _message_tokens(read: Reader) -> tuple[str, ...]:
+    current = _needed(read, "WECHAT_MESSAGE_TOKEN", "消息校验Token")
+    return tuple(filter(None, (current, read.text("WECHAT_MESSAGE_TOKEN_PREVIOUS"))))
 
 
 def _encoding_aes_keys(read: Reader) -> tuple[str, ...]:

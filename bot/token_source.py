@@ -117,6 +117,6 @@ def _chain(  # noqa: PLR0913, PLR0917  # likewise
     exchanges = Exchanges(component, chain, tokens, nature.now, nature.sleep)
     heard = Heard(exchanges, chain, tokens, upkeep.wake, start)
     keys = [key for key in map(key_of, platform.encoding_aes_keys) if key]
-    known = Platform(platform.appid, platform.message_token, keys)
+    known = Platform(platform.appid, platform.message_tokens, keys)
     pushes = Callback(known, heard, nature.now, nature.sleep, start).answer
     return Source(chain, upkeep.states, pushes, upkeep.keep, exchanges.stop, upkeep.left)

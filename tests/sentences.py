@@ -111,7 +111,7 @@ def _misfits(call: ast.Call, texts: list[str], *, counted: bool) -> Iterator[str
 
 def _guidance() -> Iterator[str]:
     for row in all_guidance():
-        yield from (row.title, row.meaning, *row.steps)
+        yield from (row.title, row.meaning, *row.steps_with("as WeChat words it"))
     yield from AFTER_SUCCESS
     for choice in (*Fixer, *Again):
         yield choice.value

@@ -16,10 +16,10 @@ from tests.scenes import ALLOW, Scene
 from tests.test_batches import appids, line, shared, through
 
 NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
-NOW = 1_800_000_000.0  # four in the afternoon in China
-IN_A_MINUTE, THE_NEXT_DAY = 1_800_000_060, 1_800_029_100
+NOW = 1_800_000_000.0
+IN_A_MINUTE, IN_AN_HOUR = 1_800_000_060, 1_800_003_600
 LIMITS = pytest.mark.parametrize(
-    ("code", "until"), [(PER_MINUTE, IN_A_MINUTE), (PER_DAY, THE_NEXT_DAY)], ids=["minute", "day"]
+    ("code", "until"), [(PER_MINUTE, IN_A_MINUTE), (PER_DAY, IN_AN_HOUR)], ids=["minute", "day"]
 )
 BEGUN = "SELECT 1 FROM requests WHERE batch IS NOT NULL AND begun"
 QUEUED = "SELECT appid FROM requests WHERE batch IS NOT NULL AND state = 'queued'"
@@ -78,7 +78,7 @@ def last(scene: Scene) -> Message:
 
 async def paused(scene: Scene, until: int) -> None:
     """Wait until the first batch is said to pause until then, and nothing is asked any more."""
-    said = f"WeChat's limit is reached. It goes on by itself <!date^{until}^"
+    said = f"WeChat's limit is reached. It tries again by itself <!date^{until}^"
     await soon(lambda: scene.slack.parents(RELEASES) and said in first(scene).text)
     await soon(lambda: scene.wechat.in_flight == 0)
 
@@ -87,7 +87,7 @@ async def at_a_limit(scene: Scene, size: int, code: int = PER_MINUTE) -> None:
     """Ask for a batch that WeChat makes wait, and nobody else."""
     scene.wechat.always(Code(code))
     await scene.ask(line(size))
-    await paused(scene, IN_A_MINUTE if code == PER_MINUTE else THE_NEXT_DAY)
+    await paused(scene, IN_A_MINUTE if code == PER_MINUTE else IN_AN_HOUR)
     await soon(lambda: rows(scene.database, BEGUN) == [])  # all are put back
     scene.wechat.always(None)
 
@@ -148,6 +148,23 @@ async def test_a_limit_that_holds_for_another_minute_pauses_once_more(
     assert answer.text.startswith("✅ *3 shared*, of 3.")
 
 
+async def test_at_the_daily_limit_a_batch_tries_once_an_hour(
+    scene: Scene, standing: Standing, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 2, PER_DAY)
+        for hour in range(1, 4):
+            calls = len(wechat.calls)
+            wechat.always(Code(PER_DAY))
+            standing.now = NOW + hour * 3600
+            await paused(scene, int(NOW) + (hour + 1) * 3600)
+            assert calls < len(wechat.calls) <= calls + 2
+        wechat.always(None)
+        standing.now = NOW + 4 * 3600
+        answer = await through(scene)
+    assert answer.text.startswith("✅ *2 shared*, of 2.")
+
+
 async def test_the_pause_is_not_shown_any_more_once_it_is_over(
     scene: Scene, standing: Standing, wechat: LocalWeChat
 ) -> None:
@@ -155,7 +172,7 @@ async def test_the_pause_is_not_shown_any_more_once_it_is_over(
         await at_a_limit(scene, 60)
         wechat.latency = 0.2
         standing.now = IN_A_MINUTE
-        await soon(lambda: "It goes on by itself" not in first(scene).text)
+        await soon(lambda: "It tries again by itself" not in first(scene).text)
         assert first(scene).text.startswith("⏳")
         await through(scene)
 
@@ -180,7 +197,7 @@ async def test_what_was_answered_when_a_pause_began_is_recorded_before_it_is_ove
 # One batch after the other.
 
 
-async def test_others_run_while_a_batch_waits_for_the_next_day(
+async def test_others_run_while_a_batch_is_at_the_daily_limit(
     scene: Scene, standing: Standing, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -189,7 +206,7 @@ async def test_others_run_while_a_batch_waits_for_the_next_day(
         await scene.ask(f"{appids(1)[0]} test-2")
         await soon(lambda: len(wechat.shared) == 31)
         assert "prod-1" not in {env for _, env, _ in wechat.shared}
-        standing.now = THE_NEXT_DAY
+        standing.now = IN_AN_HOUR
         await through(scene)
     assert Counter(env for _, env, _ in wechat.shared) == {"prod-1": 3, "test-1": 30, "test-2": 1}
 
@@ -218,7 +235,7 @@ async def test_what_waits_in_one_batch_is_left_out_of_the_next(
         assert "already" in said
         await scene.ask(line(3, "--again"))
         await soon(lambda: "1 shared, 2 left out" in last(scene).text)
-        standing.now = THE_NEXT_DAY
+        standing.now = IN_AN_HOUR
         await through(scene)
     assert shared(scene) == appids(3)
 

@@ -312,7 +312,7 @@ async def test_the_owner_of_a_new_policy_has_a_token_before_anybody_asks(
     slack: LocalSlack, wechat: LocalWeChat, scene: Scene, change: Change
 ) -> None:
     def has_a_token(owner: str) -> bool:
-        return any(c.owner == owner and c.errcode == 0 for c in wechat.platform.calls)
+        return any(c.owner == owner and c.gave_token for c in wechat.platform.calls)
 
     wechat.platform.authorize(APPID)
     chain = slack_environment(slack) | chain_environment(wechat, free_port())

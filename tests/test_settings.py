@@ -25,6 +25,7 @@ PLATFORM = {
     "WECHAT_COMPONENT_APPID": "wxc0de00000000c0de",
     "WECHAT_COMPONENT_APPSECRET": "made-up-appsecret",
     "WECHAT_MESSAGE_TOKEN": "made-up-message-token",
+    "WECHAT_MESSAGE_TOKEN_PREVIOUS": "made-up-older-message-token",
     "WECHAT_ENCODING_AES_KEY": "MadeUpEncodingAESKeyOfTheLocalWeChat0000004",
     "WECHAT_ENCODING_AES_KEY_PREVIOUS": "MadeUpEncodingAESKeyOfTheLocalWeChat0000008",
     "WECHAT_AUTHORIZER_REFRESH_TOKEN": "refreshtoken@@@made-up",
@@ -33,6 +34,7 @@ PLATFORM = {
 PLATFORM_SECRETS = (
     "made-up-appsecret",
     "made-up-message-token",
+    "made-up-older-message-token",
     "refreshtoken@@@made-up",
     "MadeUpEncodingAESKeyOfTheLocalWeChat0000004",
     "MadeUpEncodingAESKeyOfTheLocalWeChat0000008",

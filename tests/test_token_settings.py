@@ -25,6 +25,7 @@ PLATFORM = "wxc0de00000000c0de"
 TOKEN, HEADER = "80_wechat-token", "Bearer server-key"
 ONE, EACH = "https://tokens.example/one", "https://tokens.example/{appid}"
 APPSECRET, MESSAGE_TOKEN = "5f1e" * 8, "made-up-message-token"
+OLD_MESSAGE_TOKEN = "made-up-and-older"
 AES_KEY = "MadeUpEncodingAESKeyOfTheLocalWeChat0000004"
 OLD_AES_KEY = "MadeUpEncodingAESKeyOfTheLocalWeChat+/00008"
 SEED = "refreshtoken@@@made-up"
@@ -42,6 +43,7 @@ CHAIN = {
     "WECHAT_ENCODING_AES_KEY": AES_KEY,
 }
 ALL_OF_IT = CHAIN | {
+    "WECHAT_MESSAGE_TOKEN_PREVIOUS": OLD_MESSAGE_TOKEN,
     "WECHAT_ENCODING_AES_KEY_PREVIOUS": OLD_AES_KEY,
     "WECHAT_AUTHORIZER_REFRESH_TOKEN": SEED,
     "TOKEN_ENCRYPTION_KEY": f"{NEW_KEY},{OLD_KEY}",
@@ -109,7 +111,7 @@ def problems(environ: Mapping[str, str], owner: str | None = A) -> list[str]:
         ),
         pytest.param(
             CHAIN,
-            PlatformSettings(PLATFORM, APPSECRET, MESSAGE_TOKEN, (AES_KEY,), None, ()),
+            PlatformSettings(PLATFORM, APPSECRET, (MESSAGE_TOKEN,), (AES_KEY,), None, ()),
             id="a platform",
         ),
         pytest.param(
@@ -117,7 +119,7 @@ def problems(environ: Mapping[str, str], owner: str | None = A) -> list[str]:
             PlatformSettings(
                 PLATFORM,
                 APPSECRET,
-                MESSAGE_TOKEN,
+                (MESSAGE_TOKEN, OLD_MESSAGE_TOKEN),
                 (AES_KEY, OLD_AES_KEY),
                 SEED,
                 (NEW_KEY, OLD_KEY),
@@ -332,7 +334,17 @@ def test_each_thing_wrong_has_one_sentence_with_the_fix(
 
 
 @pytest.mark.parametrize(
-    "word", [APPSECRET, MESSAGE_TOKEN, AES_KEY, f"{OLD_AES_KEY}x", SEED, NEW_KEY, f"{OLD_KEY}x"]
+    "word",
+    [
+        APPSECRET,
+        MESSAGE_TOKEN,
+        f"{OLD_MESSAGE_TOKEN}x",
+        AES_KEY,
+        f"{OLD_AES_KEY}x",
+        SEED,
+        NEW_KEY,
+        f"{OLD_KEY}x",
+    ],
 )
 def test_no_problem_shows_what_stands_in_the_wrong_place(word: str) -> None:
     told = [sentence for name in ALL_OF_IT for sentence in problems(ALL_OF_IT | {name: word}, None)]
@@ -420,7 +432,16 @@ def test_each_owner_needs_a_way_to_its_token(
         pytest.param(CHAIN, {APPSECRET, MESSAGE_TOKEN, AES_KEY}, id="a platform"),
         pytest.param(
             ALL_OF_IT,
-            {APPSECRET, MESSAGE_TOKEN, AES_KEY, OLD_AES_KEY, SEED, NEW_KEY, OLD_KEY},
+            {
+                APPSECRET,
+                MESSAGE_TOKEN,
+                OLD_MESSAGE_TOKEN,
+                AES_KEY,
+                OLD_AES_KEY,
+                SEED,
+                NEW_KEY,
+                OLD_KEY,
+            },
             id="a platform with all that it can have",
         ),
     ],

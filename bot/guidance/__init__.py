@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bot.guidance.cloudbase import CLOUDBASE, CLOUDBASE_ACCOUNT, CLOUDBASE_ROWS
+from bot.guidance.cloudbase import CLOUDBASE, CLOUDBASE_ROWS, CLOUDBASE_SAME_ADVICE
 from bot.guidance.codes import ROWS, SAME_ADVICE, UNKNOWN
 from bot.guidance.platform import PLATFORM_ROWS, PLATFORM_SAME_ADVICE
 from bot.guidance.troubles import TROUBLE_ROWS
-from bot.guidance.types import Again, Fixer, Guidance, Retry, Trouble
+from bot.guidance.types import AUTHORISE_ANEW, Again, Fixer, Guidance, Retry, Trouble
 
 __all__ = [
     "AFTER_SUCCESS",
+    "AUTHORISE_ANEW",
     "CODES",
     "Again",
     "Fixer",
@@ -32,12 +33,11 @@ AFTER_SUCCESS: Final = (
 """What is left to do after a share (source: the page resource-sharing/guidance of wxcloud)."""
 
 _CLOUDBASE_CODES = range(-999_999, -99_999)  # negative, six digits
-_CLOUDBASE_ACCOUNT_CODES = range(-601_999, -600_999)
 
 
 def _by_code() -> Mapping[int, Guidance]:
     first = {int(row.key): row for row in (*ROWS, *PLATFORM_ROWS, *CLOUDBASE_ROWS)}
-    also = {**SAME_ADVICE, **PLATFORM_SAME_ADVICE}
+    also = {**SAME_ADVICE, **PLATFORM_SAME_ADVICE, **CLOUDBASE_SAME_ADVICE}
     return MappingProxyType(first | {code: first[same] for code, same in also.items()})
 
 
@@ -54,8 +54,6 @@ def for_code(errcode: int) -> Guidance:
     """
     if errcode in CODES:
         return CODES[errcode]
-    if errcode in _CLOUDBASE_ACCOUNT_CODES:
-        return CLOUDBASE_ACCOUNT
     return CLOUDBASE if errcode in _CLOUDBASE_CODES else UNKNOWN
 
 
@@ -66,15 +64,7 @@ def for_trouble(trouble: Trouble) -> Guidance:
 
 def all_guidance() -> tuple[Guidance, ...]:
     """Return each row once: WeChat's codes, CloudBase's, the unknown code, then the troubles."""
-    return (
-        *ROWS,
-        *PLATFORM_ROWS,
-        *CLOUDBASE_ROWS,
-        CLOUDBASE_ACCOUNT,
-        CLOUDBASE,
-        UNKNOWN,
-        *TROUBLE_ROWS,
-    )
+    return (*ROWS, *PLATFORM_ROWS, *CLOUDBASE_ROWS, CLOUDBASE, UNKNOWN, *TROUBLE_ROWS)
 
 
 def by_key(key: str) -> Guidance:

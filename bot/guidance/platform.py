@@ -9,13 +9,23 @@ Sources: third_party_authority_instructions_troubleshooting; component_verify_ti
 from collections.abc import Mapping
 from typing import Final
 
-from bot.guidance.types import RIGHT_OWNER, Again, Fixer, Guidance, Retry, row
+from bot.guidance.types import (
+    AUTHORISE_ANEW,
+    RIGHT_OWNER,
+    SETS_TICKED,
+    Again,
+    Fixer,
+    Guidance,
+    Retry,
+    row,
+)
 
 PLATFORM_SAME_ADVICE: Final[Mapping[int, int]] = {
     41018: 41002,
     61006: 61005,
     61010: 61009,
     61015: 61014,
+    86000: 61014,  # "should be called only from third party"
     61017: 61016,
 }
 """A code -> the code whose row serves it too."""
@@ -50,10 +60,11 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "Ask the owner's admin to authorise the platform through its authorisation link, leaving permission sets 49 and 18 ticked.",
         "Check that whatever keeps the platform's tokens has taken in the new authorisation and dropped the old tokens."),
     row("61004", Fixer.OPERATOR, Again.AFTER_FIX, "The bot's network address is not on the platform's list",
-        "WeChat answers a third-party platform only when it calls from an IP address on the platform's list. WeChat's own text names the address that called.",
-        "At open.weixin.qq.com, open the platform and add that address to 白名单IP through 修改; what is entered through 编辑 counts only after 全网发布.",
+        "WeChat answers a third-party platform only when it calls from an IP address on the platform's list.",
+        "At open.weixin.qq.com, open the platform and add the address that the bot calls from to 白名单IP through 修改; what is entered through 编辑 counts only after 全网发布.",
         "Check that it is the right platform: its AppID is the one that the owner authorised.",
-        "Let the bot reach the internet from a fixed address, so that this does not come back."),
+        "Let the bot reach the internet from a fixed address, so that this does not come back.",
+        read="Read WeChat's own text: it names the address that the bot calls from."),
     row("61005", Fixer.OPERATOR, Again.LATER, "The platform's ticket has expired or is not valid",
         "WeChat pushes a ticket (component_verify_ticket) to the platform every ten minutes; without a good one the platform gets no tokens.",
         "Wait ten minutes for the platform's next ticket push, then ask again.",
@@ -62,12 +73,12 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "Check that the ticket, the appid and the secret are one platform's (WECHAT_COMPONENT_APPID, WECHAT_COMPONENT_APPSECRET, or the central token server)."),
     row("61007", Fixer.ADMIN, Again.AFTER_FIX, "The owner has not given the platform the CloudBase permission",
         "Sharing needs permission set 49 (CloudBase management), ticked together with 18. A mini program can give set 49 to one platform only, so another platform may hold it.",
-        "Ask the people who run this bot to check at open.weixin.qq.com that the platform has sets 49 and 18 and is published with them.",
+        SETS_TICKED,
         "Ask the owner's admin whether another platform holds set 49, and to withdraw it there if so.",
-        "Ask the owner's admin to authorise the platform again with sets 49 and 18 ticked."),
+        AUTHORISE_ANEW),
     row("61009", Fixer.ADMIN, Again.AFTER_FIX, "The owner's authorisation was not completed",
         "The code that WeChat gave for the authorisation is not valid or has expired before it was used.",
-        "Ask the owner's admin to go through the platform's authorisation link once more.",
+        AUTHORISE_ANEW,
         "Check that whatever keeps the platform's tokens is running while the admin does so: the code must be used soon."),
     row("61011", Fixer.OPERATOR, Again.AFTER_FIX, "WeChat does not know this third-party platform",
         "The appid or secret used is not the platform's, but perhaps a mini program's, or the platform's ticket is empty.",
@@ -80,13 +91,13 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "If the bot keeps the platform's tokens itself, tell whoever maintains its code, with the rid and the request's id."),
     row("61016", Fixer.OPERATOR, Again.AFTER_FIX, "A permission still waits to be confirmed or granted",
         "The platform has not confirmed the permission set that the call needs, or the owner has not granted it.",
-        "Check at open.weixin.qq.com that permission sets 49 (CloudBase management) and 18 are ticked and confirmed for the platform.",
-        "Ask the owner's admin to authorise the platform again with both sets ticked."),
+        SETS_TICKED,
+        AUTHORISE_ANEW),
     row("61023", Fixer.OPERATOR, Again.AFTER_FIX, "The owner's refresh token is no longer valid",
         "New access tokens are made from it. It is another mini program's, or the owner has authorised the platform anew since, or it was lost; a bot that keeps the tokens has asked WeChat for the current one, and got none.",
-        "Look up the owner's current refresh token with WeChat's call api_get_authorizer_list.",
+        "Look up the owner's current refresh token with WeChat's call api_get_authorizer_info.",
         "Give it to whatever keeps the platform's tokens; in this bot, WECHAT_AUTHORIZER_REFRESH_TOKEN is the default owner's.",
-        "If WeChat lists none, ask the owner's admin to authorise the platform again."),
+        "If WeChat tells none, ask the owner's admin to withdraw the authorisation and to authorise the platform anew."),
     row("61028", Fixer.OPERATOR, Again.AFTER_FIX, "The platform is not published yet",
         "Before it is published, a third-party platform can serve only its test accounts (授权测试账号).",
         "Publish the platform at open.weixin.qq.com (全网发布).",

@@ -105,6 +105,12 @@ class Guidance:
     again: Again
     in_doubt: bool = False
     """True when the share may have happened all the same."""
+    read: str | None = None
+    """A first step about WeChat's own text, for where there is one."""
+
+    def steps_with(self, errmsg: str) -> tuple[str, ...]:
+        """Return the steps for whoever sees WeChat's own text beside them, or that there is none."""
+        return (self.read, *self.steps) if self.read and errmsg else self.steps
 
 
 ASK_AGAIN: Final = (
@@ -120,6 +126,15 @@ POST_RID: Final = (
 RIGHT_OWNER: Final = (
     "Check with the people who run this bot that it uses the right owner for this env "
     "(WECHAT_AUTHORIZER_APPID, or POLICY_FILE)."
+)
+SETS_TICKED: Final = (
+    "On 微信开发者平台 (我的业务, 第三方平台, 权限集), the people who run this bot check that the platform has permission sets "
+    "49 (CloudBase management) and 18 ticked; a change there counts at once, without 全网发布."
+)
+AUTHORISE_ANEW: Final = (
+    "Ask the owner's admin to go through the platform's authorisation link again with sets 49 and 18 ticked. Where nothing "
+    "changes, WeChat tells the platform nothing: so change one set, or withdraw at mp.weixin.qq.com (设置, 第三方设置, 管理授权) "
+    "and authorise anew."
 )
 SAME_COMPANY: Final = "Check that both mini programs are registered to the same legal entity (主体): envs are shared only within one."
 ENV_STATE: Final = (
@@ -137,6 +152,7 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     *steps: str,
     retry: Retry = Retry.NEVER,
     in_doubt: bool = False,
+    read: str | None = None,
 ) -> Guidance:
     """Build one row in the order the tables are read: the verdict, the words, the exceptions."""
-    return Guidance(key, title, meaning, fixer, steps, retry, again, in_doubt)
+    return Guidance(key, title, meaning, fixer, steps, retry, again, in_doubt, read)

@@ -146,21 +146,22 @@ def _answer(words: Words, request: Request, outcome: Called) -> Message:
         headline,
         sentences(words, escape(words(guidance.meaning)), doubt),
         link and where_it_broke(words, link),
-        _next_steps(words, guidance),
+        _next_steps(words, guidance, said),
         _footer(words, request, said, tries),
     )
 
 
-def _next_steps(words: Words, guidance: Guidance) -> str:
+def _next_steps(words: Words, guidance: Guidance, said: Said | None) -> str:
     """Return who can fix it, how, and whether asking again helps."""
     again = words("*Does asking again help?* {answer}", answer=escape(words(guidance.again.value)))
-    return f"{fix(words, guidance)}\n{again}"
+    return f"{fix(words, guidance, said)}\n{again}"
 
 
-def fix(words: Words, guidance: Guidance) -> str:
-    """Return who can fix it, and how."""
+def fix(words: Words, guidance: Guidance, said: Said | None = None) -> str:
+    """Return who can fix it, and how; `said` is what WeChat said, if people see it here."""
     fixer = words("*Who can fix it:* {who}.", who=escape(words(guidance.fixer.value)))
-    return f"{fixer}\n{steps(escape(words(step)) for step in guidance.steps)}"
+    how = guidance.steps_with(said.errmsg if said else "")
+    return f"{fixer}\n{steps(escape(words(step)) for step in how)}"
 
 
 def _footer(words: Words, request: Request, said: Said | None, tries: int) -> Part:

@@ -53,7 +53,7 @@ def _pause(words: Words, pause: Pause) -> str:
     match pause:
         case AtLimit(until):
             return words(
-                "WeChat's limit is reached. It goes on by itself {when}.", when=when(until)
+                "WeChat's limit is reached. It tries again by itself {when}.", when=when(until)
             )
         case InDoubt():
             return words(

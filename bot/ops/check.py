@@ -14,7 +14,7 @@ CHECKS = (
     *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
     "policy-operators",
     *("ledger", "ledger-write", "disk", "callback", "ticket", "platform-token", "owner-token"),
-    *("encryption", "wechat", "listener", "clock", "proxies"),
+    *("encryption", "wechat", "permissions", "listener", "clock", "proxies"),
 )
 """The names that a finding can have, in the order in which they are told; programs rely on them."""
 

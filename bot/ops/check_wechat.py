@@ -23,7 +23,7 @@ from bot.wechat.tokens import FixedToken, NoToken, TokenServer
 from bot.wechat.transport import post
 
 _NAME = "wechat"
-_AT_ONCE = 5
+AT_ONCE = 5
 _ON_THE_WAY = {Trouble.NOT_SENT_CONNECT, Trouble.TIMEOUT, Trouble.LOST, Trouble.GATEWAY_BROKEN}
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 
@@ -67,30 +67,32 @@ async def check_wechat(  # noqa: PLR0913, PLR0917  # a test need not wait for th
         if token is None:
             return unchecked(_NAME, f"{owner} has no good token in the ledger", lacking)
         if isinstance(token, NoToken):
-            return _failed(owner, token.guidance, token.said)
+            return failed(_NAME, owner, token.guidance, token.said)
         return await _tried(http, url, owner, token)
 
-    found = await each(owners, one, _AT_ONCE, within)
-    late = [owner for owner in owners if owner not in found]
-    return [*(found[owner] for owner in owners if owner in found), *_late(late)]
+    found = await each(owners, one, AT_ONCE, within)
+    unasked = [owner for owner in owners if owner not in found]
+    return [*(found[owner] for owner in owners if owner in found), *late(_NAME, unasked)]
 
 
-def _late(owners: list[str]) -> list[Finding]:
+def late(name: str, owners: list[str]) -> list[Finding]:
+    """Return the owners for whom there was no time."""
     if not owners:
         return []
     fix = "Check the network, the proxy and the addresses of WeChat and of the token server, then run the doctor again."
-    return [warning(_NAME, f"not checked, for want of time: {listed(owners)}", fix)]
+    return [warning(name, f"not checked, for want of time: {listed(owners)}", fix)]
 
 
 async def _tried(http: httpx.AsyncClient, url: str, owner: str, token: str) -> Finding:
     envs = await post(http, url, get_env_info(token), DEADLINE, read_envs)
     if isinstance(envs, Refused | Troubled):
-        failed = _failed(owner, *guidance_for(envs))
+        found = failed(_NAME, owner, *guidance_for(envs))
         on_the_way = isinstance(envs, Troubled) and envs.trouble in _ON_THE_WAY
-        return replace(failed, fix=_CHECK_THE_WAY) if on_the_way else failed
+        return replace(found, fix=_CHECK_THE_WAY) if on_the_way else found
     return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
 
 
-def _failed(owner: str, guidance: Guidance, said: Said | None = None) -> Finding:
+def failed(name: str, owner: str, guidance: Guidance, said: Said | None = None) -> Finding:
+    """Return what WeChat said in place of what it was asked for."""
     code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
-    return wrong(_NAME, f"{owner}: {guidance.title}{code}", guidance.steps[0])
+    return wrong(name, f"{owner}: {guidance.title}{code}", guidance.steps[0])

@@ -1,17 +1,19 @@
 """`share-env-bot doctor`: look at everything the bot needs, change nothing, and name the fix for what is wrong."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import aiohttp
+import httpx
 
 from bot.nature import Nature
 from bot.ops.check import Finding, unchecked, wrong
 from bot.ops.check_chain import check_chain
-from bot.ops.check_ledger import Looked, check_ledger
+from bot.ops.check_ledger import KeptTokens, Looked, check_ledger
 from bot.ops.check_listener import check_listener
 from bot.ops.check_machine import check_clock, check_proxies
+from bot.ops.check_permissions import check_permissions
 from bot.ops.check_policy import check_policy
 from bot.ops.check_settings import check_settings
 from bot.ops.check_slack import check_slack
@@ -92,9 +94,24 @@ async def _wechat(
             kept = (await looking).kept if in_ledger else None
             read = reader(client, parts.tokens, kept, nature)
             lacking = "ledger" if in_ledger and kept is None else "owner-token"
-            return await check_wechat(client, parts.wechat_url, owners, read, lacking)
+            tried, granted = await asyncio.gather(
+                check_wechat(client, parts.wechat_url, owners, read, lacking),
+                _permissions(client, parts, kept, owners),
+            )
+            return [*tried, *granted]
     except Exception as error:  # noqa: BLE001  # likewise
         return [_broken("wechat", error)]
+
+
+async def _permissions(
+    client: httpx.AsyncClient, parts: Parts, kept: KeptTokens | None, owners: Sequence[str]
+) -> list[Finding]:
+    if not isinstance(parts.tokens, PlatformSettings) or parts.wechat_url is None:
+        return []
+    try:
+        return await check_permissions(client, parts.wechat_url, parts.tokens, kept, owners)
+    except Exception as error:  # noqa: BLE001  # likewise
+        return [_broken("permissions", error)]
 
 
 async def _listener(parts: Parts) -> list[Finding]:

@@ -12,6 +12,7 @@ from bot.playground.wechat_platform_rules import (
     judge_code,
     judge_component,
     judge_component_token,
+    judge_owner,
     judge_page,
     judge_refresh,
     judge_secret,
@@ -33,6 +34,11 @@ class PlatformCall(NamedTuple):
     owner: str
     errcode: int | None
 
+    @property
+    def gave_token(self) -> bool:
+        """Whether an owner's token was given."""
+        return self.endpoint == "api_authorizer_token" and self.errcode == 0
+
 
 class Platform(Pushes):
     """A third-party platform as WeChat knows it: what it may ask for, and what it is told."""
@@ -52,6 +58,7 @@ class Platform(Pushes):
             "api_component_token": self._component_token,
             "api_authorizer_token": self._authorizer_token,
             "api_query_auth": self._query_auth,
+            "api_get_authorizer_info": self._get_authorizer_info,
             "api_get_authorizer_list": self._get_authorizer_list,
         }
         self._faults = {endpoint: Faults() for endpoint in self._endpoints}
@@ -118,7 +125,8 @@ class Platform(Pushes):
         refresh_token = self._refresh_tokens.seen(asked.argument("authorizer_refresh_token"))
         return (
             self._judge_token(asked)
-            or judge_refresh(asked, self.authorized, refresh_token)
+            or judge_owner(asked, self.authorized, self.not_authorised)
+            or judge_refresh(asked, refresh_token)
             or self._renewed(asked.argument("authorizer_appid"))
         )
 
@@ -128,6 +136,13 @@ class Platform(Pushes):
             self._judge_token(asked)
             or judge_code(self._codes.seen(code))
             or self._exchanged(code, self._owner(asked))
+        )
+
+    def _get_authorizer_info(self, asked: Asked) -> Verdict:
+        return (
+            self._judge_token(asked)
+            or judge_owner(asked, self.authorized, self.not_authorised)
+            or self._informed(asked.argument("authorizer_appid"))
         )
 
     def _get_authorizer_list(self, asked: Asked) -> Verdict:

@@ -1,7 +1,7 @@
 """What the stand-in WeChat checks in a platform's calls, and the errcode it answers; 0 goes on.
 
 Source: developers.weixin.qq.com, oplatform: api_component_token, api_authorizer_token,
-api_query_auth, api_get_authorizer_list, and the global return codes.
+api_query_auth, api_get_authorizer_info, api_get_authorizer_list, and the global return codes.
 """
 
 from collections.abc import Container
@@ -45,14 +45,17 @@ def judge_component_token(asked: Asked, token: Token | None) -> int:
     return 40001 if token is None else _TOKEN[token.state]
 
 
-def judge_refresh(asked: Asked, authorized: Container[str], token: Token | None) -> int:
-    """Judge an owner's refresh token, after whether the owner has authorised at all."""
+def judge_owner(asked: Asked, authorized: Container[str], not_authorised: int) -> int:
+    """Judge whom a call is about; `not_authorised` is the errcode where that one has not authorised the platform."""
     owner = asked.argument("authorizer_appid")
     if not owner:
         return 41002
-    if owner not in authorized:
-        return 61003
-    return 0 if token == Token(owner) else 61023
+    return 0 if owner in authorized else not_authorised
+
+
+def judge_refresh(asked: Asked, token: Token | None) -> int:
+    """Judge an owner's refresh token."""
+    return 0 if token == Token(asked.argument("authorizer_appid")) else 61023
 
 
 def judge_code(code: Token | None) -> int:

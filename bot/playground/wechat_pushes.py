@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from bot.playground.wechat_owners import CODE_LIFETIME, Owners
+from bot.playground.wechat_owners import CODE_LIFETIME, PERMISSIONS, Owners
 from bot.playground.wechat_push import CONTENT_TYPE, Push, Seal, Stamp, event, sealed
 from bot.playground.wechat_tokens import Tokens
 from bot.wechat.encryption import RANDOM_BYTES
 
 PUSH_INTERVAL = 600.0
 PUSH_TIMEOUT = 5.0
+_ANOTHER = 17  # a permission set that has nothing to do with cloud environments
 
 
 class Pushed(NamedTuple):
@@ -66,7 +67,8 @@ class Pushes(Owners):
     def seal(self) -> Seal:
         """Return what pushes are encrypted and signed with at present."""
         key = self.previous_encoding_aes_key or self.encoding_aes_key
-        return Seal(self.component_appid, self.message_token, key)
+        token = self.previous_message_token or self.message_token
+        return Seal(self.component_appid, token, key)
 
     async def push_ticket(self) -> tuple[int, str]:
         """Push a new component_verify_ticket."""
@@ -74,11 +76,20 @@ class Pushes(Owners):
 
     async def push_authorized(self, owner: str) -> tuple[int, str]:
         """Let an owner authorise the platform for the first time, and push that."""
-        return await self._tell_of_code("authorized", owner)
+        return await self._tell_of_code("authorized", owner, PERMISSIONS)
 
     async def push_updateauthorized(self, owner: str) -> tuple[int, str]:
-        """Let an owner authorise the platform anew, and push that."""
-        return await self._tell_of_code("updateauthorized", owner)
+        """Let an owner authorise the platform anew, with a set more or less than before, and push that."""
+        changed = _ANOTHER in self.granted.get(owner, ())
+        sets = PERMISSIONS if changed else (*PERMISSIONS, _ANOTHER)
+        return await self._tell_of_code("updateauthorized", owner, sets)
+
+    async def reauthorize(self, owner: str, *sets: int) -> bool:
+        """Let an owner go through the authorisation link again; False if it changes nothing, and nothing is pushed."""
+        if set(sets) == set(self.granted[owner]):
+            return False
+        await self._tell_of_code("updateauthorized", owner, sets)
+        return True
 
     async def push_unauthorized(self, owner: str) -> tuple[int, str]:
         """Let an owner revoke, and push that."""
@@ -112,8 +123,10 @@ class Pushes(Owners):
         except (ClientError, TimeoutError) as error:
             return 0, type(error).__name__
 
-    async def _tell_of_code(self, info_type: str, owner: str) -> tuple[int, str]:
-        code = self.authorize(owner)
+    async def _tell_of_code(
+        self, info_type: str, owner: str, sets: tuple[int, ...]
+    ) -> tuple[int, str]:
+        code = self.authorize(owner, sets)
         return await self._tell(
             info_type,
             AuthorizerAppid=owner,

@@ -18,7 +18,9 @@ TokenState: TypeAlias = Literal["current"] | TokenEnd
 MESSAGES = {
     -1: "system error",
     0: "ok",
-    40001: "invalid credential, access_token is invalid or not latest",
+    40001: "invalid credential, access_token is invalid or not latest, could get access_token by "
+    "getStableAccessToken, more details at https://mmbizurl.cn/s/MadeUp00r",
+    40013: "invalid appid",
     40014: "invalid access_token",
     40066: "invalid url",
     40097: "invalid args",
@@ -33,7 +35,7 @@ MESSAGES = {
     44002: "empty post data",
     45009: "reach max api daily quota limit",
     47001: "data format error",
-    48001: "api unauthorized",
+    48001: "api unauthorized,",
     61003: "component is not authorized by this account",
     61004: "access clientip is not registered",
     61005: "component ticket is expired",
@@ -44,10 +46,12 @@ MESSAGES = {
     61011: "invalid component",
     61023: "refresh_token is invalid",
     85088: "no qbase privilege",
+    86000: "should be called only from third party",
 }
 
 _APPID = re.compile(r"wx[0-9a-f]{16}")
 _FIRST_RID = 0x686CAB53
+_CLOUDBASE = range(-999_999, -99_999)  # negative, six digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def judge_listing(asked: Asked, token: Token | None) -> int:
 
 
 def env_info(envs: Mapping[str, str], only: str = "") -> JsonObject:
-    """Return what getenvinfo tells of envs and their states, or of one of them."""
+    """Return what getenvinfo tells of envs and their states, or of one of them; a list without any is left out."""
     told = {"create_time": "2026-01-05 10:00:00", "update_time": "2026-01-05 10:00:00"}
     package = {"package_id": "basic", "package_name": "basic"}
     listed: list[Json] = [
@@ -98,7 +102,7 @@ def env_info(envs: Mapping[str, str], only: str = "") -> JsonObject:
         for env, status in envs.items()
         if only in {"", env}
     ]
-    return {"errcode": 0, "errmsg": "ok", "info_list": listed}
+    return {"errcode": 0, "errmsg": "ok", **({"info_list": listed} if listed else {})}
 
 
 def judge_method(asked: Asked) -> int:
@@ -143,9 +147,18 @@ def rid(number: int) -> str:
     return f"{_FIRST_RID + number:08x}-{number:08x}-{0x2E40EEEB ^ number:08x}"
 
 
+def _message(errcode: int) -> str:
+    """Return the text for an errcode; CloudBase's own may have none but the id of a log."""
+    return (
+        "hint: [MadeUpLog-AAAAA]"
+        if errcode in _CLOUDBASE
+        else MESSAGES.get(errcode, "unknown error")
+    )
+
+
 def answer(errcode: int, number: int, errmsg: str | None = None, *, as_string: bool) -> bytes:
     """Return the body for an errcode; every failure names the call's rid."""
-    text = MESSAGES.get(errcode, "unknown error") if errmsg is None else errmsg
+    text = _message(errcode) if errmsg is None else errmsg
     if errcode != 0 and "rid:" not in text:
         text = f"{text} rid: {rid(number)}"
     body: JsonObject = {"errcode": str(errcode) if as_string else errcode, "errmsg": text}

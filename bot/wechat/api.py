@@ -19,6 +19,9 @@ _ERRCODE = re.compile(rf"\s*-?[0-9]{{1,{_LONGEST_ERRCODE}}}\s*")  # int() takes 
 # WeChat's tokens are longer than this, and whatever answers in its place may repeat one in its text.
 _SECRET = re.compile(r"[\w@=+-]{32,}", re.ASCII)
 _RID = re.compile(r" ?\brid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
+_HINT = re.compile(r" ?\bhint: ?\[[^\]]*\]")  # the id of a log at WeChat, and often all there is
+# The advice in the text of 40001, up to the text's end: that call is not for platforms (page getStableAccessToken).
+_STABLE = re.compile(r",? ?could get access_token by getStableAccessToken.*")
 _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 _SEE_OTHER = 303  # "it is done, and what came of it is elsewhere" (RFC 9110, 15.4.4)
 # By these a gateway says that a call it has passed on took too long, fell through, or was given up.
@@ -134,5 +137,8 @@ def _whole_number(value: object) -> int | None:
 def _said(errcode: int, errmsg: str) -> Said:
     words = " ".join("".join(c if c.isprintable() else " " for c in errmsg).split())
     rid = _RID.search(words)
-    words = _SECRET.sub("[hidden]", _RID.sub("", words))
+    for pattern in (_RID, _HINT, _STABLE):
+        words = pattern.sub("", words)
+    words = words.strip().rstrip(",")
+    words = _SECRET.sub("[hidden]", words)
     return Said(errcode, words[:_ERRMSG_LIMIT].strip(), rid[1] if rid else None)

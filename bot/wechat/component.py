@@ -28,6 +28,8 @@ DEAD_TICKET = frozenset({61005, 61006})
 _PAUSE = 0.3
 _MOST_PAGES = 100
 _WRONG_SECRET = 40125
+_UNKNOWN_APPID = 40013
+_NOT_AUTHORISED, _NO_PLATFORM = 61003, 61011
 
 T = TypeVar("T")
 
@@ -71,7 +73,19 @@ class Component:
         return await self._ask(Link.OWNER, call, api.read_query_auth)
 
     async def refresh_token(self, token: str, owner: str) -> str | NoToken:
-        """Return an owner's current refresh token, from WeChat's list of those who authorised the platform."""
+        """Return an owner's current refresh token: WeChat's own word about the owner, else from the list of all owners."""
+        told = await self.info(token, owner)
+        if isinstance(told, NoToken):
+            return await self.listed(token, owner) if told.said else told
+        return told.refresh_token or await self.listed(token, owner)
+
+    async def info(self, token: str, owner: str) -> api.Informed | NoToken:
+        """Return what WeChat knows of an owner."""
+        call = api.authorizer_info(token, self.appid, owner)
+        return await self._ask(Link.OWNER, call, api.read_authorizer_info)
+
+    async def listed(self, token: str, owner: str) -> str | NoToken:
+        """Return an owner's refresh token from the list of those who authorised the platform, page by page."""
         seen = 0
         for _ in range(_MOST_PAGES):
             call = api.authorizer_list(token, self.appid, seen)
@@ -114,6 +128,10 @@ def _meaning(said: Said, link: Link) -> Guidance:
     """Return the guidance for a code; for the platform's own calls some mean other things than for a share."""
     if said.errcode in DEAD_TOKEN:
         return for_code(_WRONG_SECRET if link is Link.PLATFORM else 42006)
+    if (
+        said.errcode == _UNKNOWN_APPID
+    ):  # the owner's or the platform's own: no requester's appid is in these calls
+        return for_code(_NOT_AUTHORISED if link is Link.OWNER else _NO_PLATFORM)
     return _without_doubt(for_code(said.errcode))
 
 

@@ -1,7 +1,7 @@
 """Build the platform's own calls and read their answers: the token chain's wire, sans I/O.
 
 Source: developers.weixin.qq.com, oplatform, "Third-party platform: tokens" (api_component_token, api_authorizer_token,
-api_query_auth, api_get_authorizer_list, api_start_push_ticket). "Component" is WeChat's name for the platform.
+api_query_auth, api_get_authorizer_info, api_get_authorizer_list, api_start_push_ticket). "Component" is WeChat's name for the platform.
 """
 
 import json
@@ -35,6 +35,14 @@ class Authorized:
 
 
 @dataclass(frozen=True, slots=True)
+class Informed:
+    """What WeChat tells of an owner: the permission sets that it granted, and its refresh token."""
+
+    granted: frozenset[int]
+    refresh_token: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """One page of those who authorised the platform: how many there are, and refresh tokens by owner."""
 
@@ -58,6 +66,11 @@ def authorizer_token(token: str, appid: str, owner: str, refresh_token: str) -> 
 def query_auth(token: str, appid: str, code: str) -> Call:
     """Return the call that exchanges an authorization code for an owner's tokens."""
     return _call("api_query_auth", appid, {"authorization_code": code}, token)
+
+
+def authorizer_info(token: str, appid: str, owner: str) -> Call:
+    """Return the call for what WeChat knows of an owner."""
+    return _call("api_get_authorizer_info", appid, {"authorizer_appid": owner}, token)
 
 
 def authorizer_list(token: str, appid: str, offset: int) -> Call:
@@ -95,12 +108,27 @@ def read_query_auth(status: int, body: bytes) -> Authorized | Refused | Troubled
     return Troubled(Trouble.NOT_JSON)
 
 
+def read_authorizer_info(status: int, body: bytes) -> Informed | Refused | Troubled:
+    """Return what WeChat knows of an owner."""
+    answer = read_object(status, body)
+    if isinstance(answer, Refused | Troubled):
+        return answer
+    told = answer.get("authorization_info")
+    if not isinstance(told, dict):
+        return Troubled(Trouble.NOT_JSON)
+    return Informed(
+        frozenset(_sets(told.get("func_info"))), _text(told.get("authorizer_refresh_token"))
+    )
+
+
 def read_authorizer_list(status: int, body: bytes) -> Listed | Refused | Troubled:
     """Return a page of those who authorised the platform."""
     answer = read_object(status, body)
     if isinstance(answer, Refused | Troubled):
         return answer
     total, page = answer.get("total_count"), answer.get("list")
+    if total == 0 and page is None:
+        page = []  # left out where nothing is in it
     if not isinstance(total, int) or not isinstance(page, list):
         return Troubled(Trouble.NOT_JSON)
     return Listed(total, len(page), dict(_refresh_tokens(page)))
@@ -136,6 +164,14 @@ def _refresh_tokens(page: list[object]) -> Iterator[tuple[str, str | None]]:
         owner = each.get("authorizer_appid") if isinstance(each, dict) else None
         if isinstance(each, dict) and isinstance(owner, str):
             yield owner, _text(each.get("refresh_token"))
+
+
+def _sets(functions: object) -> Iterator[int]:
+    for each in functions if isinstance(functions, list) else ():
+        category = each.get("funcscope_category") if isinstance(each, dict) else None
+        number = category.get("id") if isinstance(category, dict) else None
+        if isinstance(number, int):
+            yield number
 
 
 def _text(value: object) -> str | None:

@@ -34,6 +34,8 @@ def read_envs(status: int, body: bytes) -> tuple[str, ...] | Refused | Troubled:
     if isinstance(answer, Refused | Troubled):
         return answer
     listed = answer.get("info_list")
+    if listed is None and "errcode" in answer:
+        return ()  # a yes that leaves out a list without anything in it
     if not isinstance(listed, list):
         return Troubled(Trouble.NOT_JSON)
     infos = [info for info in listed if isinstance(info, dict)]

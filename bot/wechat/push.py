@@ -28,7 +28,7 @@ class Refusal(Enum):
     """Why a push is not believed; the value is what the log says, which is all it says."""
 
     STALE = "its timestamp is more than five minutes off: check the clock, if this goes on"
-    NOT_XML = "it is not an encrypted message in XML"
+    NOT_XML = "it is not an encrypted message in XML: check that the platform is in 传统模式, if this goes on"
     SIGNATURE = "its signature is not WeChat's: check WECHAT_MESSAGE_TOKEN, if this goes on"
     DECRYPTION = "no key decrypts it: check WECHAT_ENCODING_AES_KEY, if this goes on"
     OTHER_PLATFORM = "it is for another platform than WECHAT_COMPONENT_APPID"
@@ -76,10 +76,10 @@ Push = Ticket | Authorized | Unauthorized | Other
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """How WeChat and the platform know each other: as set at open.weixin.qq.com; `keys` are 32 bytes, newest first."""
+    """How WeChat and the platform know each other: as set at open.weixin.qq.com; tokens and keys (32 bytes) newest first."""
 
     component_appid: str
-    message_token: str = field(repr=False)
+    message_tokens: Sequence[str] = field(repr=False)
     keys: Sequence[bytes] = field(repr=False)
 
 
@@ -95,9 +95,12 @@ def read_push(
     encrypted = _encrypted(body)
     if not encrypted:
         return Refusal.NOT_XML
-    wanted = signature(platform.message_token, timestamp, query.get("nonce", ""), encrypted)
-    given = query.get("msg_signature", "")
-    if not hmac.compare_digest(wanted.encode(), given.encode(errors="replace")):
+    given = query.get("msg_signature", "").encode(errors="replace")
+    signed = [
+        signature(token, timestamp, query.get("nonce", ""), encrypted)
+        for token in platform.message_tokens
+    ]
+    if not any(hmac.compare_digest(wanted.encode(), given) for wanted in signed):
         return Refusal.SIGNATURE
     if _members(body).get("Encrypt") != encrypted:  # the signature is not about what is around it
         return Refusal.NOT_XML

@@ -79,7 +79,7 @@ async def test_at_debug_each_request_is_found_by_its_id_and_no_secret_is(
 ) -> None:
     async with bot(environ, tmp_path) as process:
         if "WECHAT_COMPONENT_APPID" in environ:
-            await wechat.until(lambda wechat: any(c.owner == OWNER for c in wechat.platform.calls))
+            await wechat.until(lambda wechat: any(c.gave_token for c in wechat.platform.calls))
         wechat.next(Code(85088))
         slack.fail("chat.update", ServerError())
         failed = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1"))

@@ -74,7 +74,7 @@ async def test_so_does_one_over_http_that_keeps_the_chain_itself_and_its_ledger_
     del environ["SLACK_APP_TOKEN"]
     slack.request_url = f"http://{HERE}:{unused_tcp_port}/slack/events"
     async with bot(environ, tmp_path) as process:
-        await wechat.until(lambda wechat: any(c.owner == OWNER for c in wechat.platform.calls))
+        await wechat.until(lambda wechat: any(c.gave_token for c in wechat.platform.calls))
         await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1")
         await slack.until(lambda _: len(wechat.shared) == 1)
         assert await process.stop(signal.SIGTERM) == 0

@@ -47,7 +47,7 @@ async def renewed(scene: Fire, owners: int) -> None:
     """Wait until the bot has a token of each owner."""
     calls = scene.wechat.platform.calls
     await scene.wechat.until(
-        lambda _: len({call.owner for call in calls if call.owner and not call.errcode}) > owners
+        lambda _: len({call.owner for call in calls if call.gave_token}) > owners
     )
 
 

@@ -193,10 +193,10 @@ async def test_a_renewal_whose_replica_is_lost_is_made_by_the_other_and_nothing_
     assert replicas.kept().refresh_token == platform.refresh_token(OWNER)
 
     # What stands in the ledger is good for the next renewal, so nobody has to ask for the list.
-    listed = replicas.calls("api_get_authorizer_list")
+    asked = replicas.calls("api_get_authorizer_info")
     wechat.expire(wechat.calls[-1].token)
     await replicas.ask(10)
     assert replicas.renewals == 4
-    assert replicas.calls("api_get_authorizer_list") == listed == 1
+    assert replicas.calls("api_get_authorizer_info") == asked == 1
     assert replicas.kept().refresh_token == platform.refresh_token(OWNER)
     await replicas.assert_all_shared()

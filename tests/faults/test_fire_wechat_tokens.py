@@ -101,6 +101,20 @@ OF_CHAIN: Mapping[Fault, Sequence[Answer]] = {
         f"{NO} The bot's network address is not on the platform's list",
     ): (Code(61004),),
 }
+OF_OWNER: Mapping[Fault, Sequence[Answer]] = {
+    Fault(
+        CHAIN,
+        "an owner that authorised no platform (40013)",
+        f"{NO} The owner has not authorised the platform",
+    ): (Code(40013),),
+}
+OF_PLATFORM: Mapping[Fault, Sequence[Answer]] = {
+    Fault(
+        CHAIN,
+        "a platform that WeChat does not know (40013)",
+        f"{NO} WeChat does not know this third-party platform",
+    ): (Code(40013),),
+}
 GATES: Mapping[Fault, tuple[State, State]] = {
     Fault(CHAIN, "connection refused", UNREACHED): (State.TRUSTED, State.REFUSING),
     Fault(
@@ -111,7 +125,7 @@ GATES: Mapping[Fault, tuple[State, State]] = {
     Fault(CHAIN, "a host that DNS does not know", UNREACHED): (State.PLAIN, State.NAMELESS),
 }
 FEW = 3
-FAULTS = (*OF_SERVER, STALE, NOT_THERE, *OF_CHAIN, *GATES)
+FAULTS = (*OF_SERVER, STALE, NOT_THERE, *OF_CHAIN, *OF_OWNER, *OF_PLATFORM, *GATES)
 
 
 async def test_whatever_the_token_server_does_nothing_is_shared_and_that_is_told(
@@ -159,7 +173,7 @@ async def _without_a_token_server(usual: State, then: State, folder: Path) -> li
 async def test_whatever_wechat_does_when_an_owners_token_is_renewed_nothing_is_shared_and_that_is_told(
     tmp_path: Path, subtests: pytest.Subtests, unused_tcp_port: int
 ) -> None:
-    lit = [one for one in each_twice(OF_CHAIN) if one.expiring]
+    lit = [one for one in each_twice({**OF_CHAIN, **OF_OWNER}) if one.expiring]
     owners = max(one.number for one in lit) + 1
     async with chained(tmp_path, unused_tcp_port, owners, WECHAT_TIMEOUT="2") as scene:
         platform = scene.wechat.platform
@@ -186,7 +200,8 @@ async def test_whatever_wechat_does_when_the_platforms_token_is_renewed_nothing_
     async with chained(tmp_path, unused_tcp_port, 0, WECHAT_TIMEOUT="1") as scene:
         await renewed(scene, 0)
         # One after the other, since all owners' tokens hang on this one; what is told is read in the same way.
-        few = ((fault, answer) for fault, answers in OF_CHAIN.items() for answer in answers[:FEW])
+        every = {**OF_CHAIN, **OF_PLATFORM}.items()
+        few = ((fault, answer) for fault, answers in every for answer in answers[:FEW])
         for fault, answer in few:
             with subtests.test(f"{fault}: {answer!r:.100}"):
                 text, shared, after = await _without_the_platforms_token(scene, answer)

@@ -224,8 +224,10 @@ def test_an_answer_has_all_that_helps(ending: type[Failed | Unknown], words: str
             with check(row.key):
                 text = answer(ENGLISH, request(), ending(row, said, 2)).text
                 assert len(text) < 4000
-                for part in (row.title, row.meaning, row.fixer.value, row.again.value, *row.steps):
+                how = row.steps_with(words or "")
+                for part in (row.title, row.meaning, row.fixer.value, row.again.value, *how):
                     assert part in text
+                assert ("own text" in text) == bool(row.read and words)
                 *_, last = text.split("\n")
                 assert last.endswith("2 tries · request `7kq2m9xc`")
                 assert ("40097" in text and RID in text) if words else "WeChat said" not in last

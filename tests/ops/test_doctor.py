@@ -13,7 +13,9 @@ from bot.playground.wechat import LocalWeChat
 from tests.conftest import free_port, rows, served, settings_of
 from tests.ops.doctors import contents
 
-CHAIN = {"callback", "ticket", "platform-token", "owner-token", "encryption"}
+CHAIN = {
+    *("callback", "ticket", "platform-token", "owner-token", "encryption", "permissions"),
+}
 ORDER = [name for name in CHECKS if name not in {*CHAIN, "listener"}]
 READING = {
     *("auth.test", "apps.connections.open", "usergroups.list"),
@@ -35,7 +37,7 @@ async def test_the_chain_adds_its_links(
     chain = chain_environment(wechat, free_port())
     environ = {k: v for k, v in environ.items() if not k.startswith("WECHAT_TOKEN")} | chain
     async with running(settings_of(environ), nature):
-        await wechat.until(lambda w: any(c.owner and c.errcode == 0 for c in w.platform.calls))
+        await wechat.until(lambda w: any(c.gave_token for c in w.platform.calls))
         names = [finding.name for finding in await examine(environ)]
     assert names == list(CHECKS)
 

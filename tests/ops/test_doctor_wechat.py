@@ -36,7 +36,7 @@ async def chain(
         "DATABASE_URL": f"sqlite:///{database}",
     }
     async with running(settings_of(environ), nature):
-        await wechat.until(lambda w: any(c.owner and c.errcode == 0 for c in w.platform.calls))
+        await wechat.until(lambda w: any(c.gave_token for c in w.platform.calls))
     return environ
 
 
@@ -98,8 +98,53 @@ async def test_the_chains_token_is_read_from_the_ledger_and_nothing_is_renewed(
     names = ("callback", "ticket", "platform-token", "owner-token")
     assert [await level(chain, name) for name in names] == ["ok"] * 4
     assert (await one(chain, "owner-token")).found.startswith(f"{OWNER}: good until ")
-    assert wechat.platform.calls == calls
+    asked_since = {call.endpoint for call in wechat.platform.calls[len(calls) :]}
+    assert asked_since == {"api_get_authorizer_info"}
     assert rows(database, "SELECT * FROM tokens") == kept
+
+
+async def test_an_owner_that_granted_set_49_is_told_so(chain: dict[str, str]) -> None:
+    found = await one(chain, "permissions")
+    granted = f"{OWNER}: permission set 49 (CloudBase management) is granted"
+    assert (found.level, found.found) == ("ok", granted)
+
+
+async def test_an_owner_that_did_not_grant_set_49_is_told_with_the_fix(
+    chain: dict[str, str], wechat: LocalWeChat
+) -> None:
+    await wechat.platform.reauthorize(OWNER, 18)
+    found = await one(chain, "permissions")
+    assert (found.level, "is not granted" in found.found) == ("wrong", True)
+    assert "change one set" in (found.fix or "")
+
+
+@pytest.mark.parametrize("not_authorised", [40013, 61003])
+async def test_an_owner_that_withdrew_granted_nothing(
+    chain: dict[str, str], wechat: LocalWeChat, not_authorised: int
+) -> None:
+    wechat.platform.not_authorised = not_authorised
+    wechat.platform.revoke(OWNER)
+    found = await one(chain, "permissions")
+    assert found.level == "wrong"
+    said = f"{OWNER}: The owner has not authorised the platform ({not_authorised}, rid "
+    assert found.found.startswith(said)
+
+
+async def test_what_an_owner_granted_is_not_looked_up_without_the_platforms_token(
+    chain: dict[str, str], wechat: LocalWeChat, database: Path
+) -> None:
+    calls = list(wechat.platform.calls)
+    rows(database, "UPDATE tokens SET expires = 1 WHERE name = 'component'")
+    found = await one(chain, "permissions")
+    assert found.level == "warning"
+    assert found.fix == "Correct `platform-token` first, then run the doctor again."
+    assert wechat.platform.calls == calls
+
+
+async def test_what_an_owner_granted_cannot_be_looked_up_with_other_token_sources(
+    fixed: dict[str, str],
+) -> None:
+    assert not await asked(fixed, "permissions")
 
 
 async def test_a_token_that_ran_out_is_not_tried(
@@ -116,7 +161,8 @@ async def test_a_token_that_ran_out_is_not_tried(
     (link,) = await asked(chain, "owner-token")
     assert link.level == "wrong"
     assert "refresh token is no longer valid" in link.found
-    assert wechat.platform.calls == calls
+    asked_since = {call.endpoint for call in wechat.platform.calls[len(calls) :]}
+    assert asked_since == {"api_get_authorizer_info"}
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(29, "ok"), (31, "warning")])
@@ -161,9 +207,7 @@ async def test_keys_that_changed_or_are_lost_are_told(
     chain |= {"TOKEN_ENCRYPTION_KEY": old, "DATABASE_URL": f"sqlite:///{tmp_path}/sealed.db"}
     calls = len(wechat.platform.calls)
     async with running(settings_of(chain), nature):
-        await wechat.until(
-            lambda w: any(c.owner and c.errcode == 0 for c in w.platform.calls[calls:])
-        )
+        await wechat.until(lambda w: any(c.gave_token for c in w.platform.calls[calls:]))
     assert await level(chain, "encryption") == "ok"
     assert await level(chain | {"TOKEN_ENCRYPTION_KEY": f"{new},{old}"}, "encryption") == "warning"
     assert await level(chain | {"TOKEN_ENCRYPTION_KEY": new}, "encryption") == "wrong"

@@ -148,6 +148,16 @@ async def test_authorising_anew_changes_the_refresh_token(
     assert len(callback.came) == 1
 
 
+async def test_authorising_again_without_a_change_is_not_pushed(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    before = wechat.platform.refresh_token(OWNER)
+    assert not await wechat.platform.reauthorize(OWNER, 49, 18)
+    assert (wechat.platform.refresh_token(OWNER), callback.came) == (before, [])
+    assert await wechat.platform.reauthorize(OWNER, 18)
+    assert opened(callback, wechat)["InfoType"] == "updateauthorized"
+
+
 async def test_who_revokes_is_no_owner_any_more_when_that_is_pushed(
     wechat: LocalWeChat, callback: Callback
 ) -> None:
@@ -160,6 +170,15 @@ async def test_who_revokes_is_no_owner_any_more_when_that_is_pushed(
 async def test_any_other_event_can_be_pushed(wechat: LocalWeChat, callback: Callback) -> None:
     assert await wechat.platform.push_other("notify_third_fasteregister") == (200, "success")
     assert opened(callback, wechat)["InfoType"] == "notify_third_fasteregister"
+
+
+async def test_pushes_come_under_the_previous_message_token_while_there_is_one(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    platform = wechat.platform
+    platform.previous_message_token = "the-one-before"
+    await platform.push_ticket()
+    assert callback.opened(platform.encoding_aes_key, "the-one-before")
 
 
 async def test_pushes_come_under_the_previous_key_while_there_is_one(

@@ -207,7 +207,7 @@ async def serving(wechat: LocalWeChat, replica: Replica) -> AsyncIterator[str]:
     """Serve the replica's callback as `bot.app` does, and give its address."""
     platform = wechat.platform
     keys = [key_of(platform.encoding_aes_key) or b""]
-    known = Platform(platform.component_appid, platform.message_token, keys)
+    known = Platform(platform.component_appid, [platform.message_token], keys)
     tasks = Tasks()
     callback = Callback(known, replica.heard, time.time, briefly, tasks.start)
     async with served(callback) as url:

@@ -10,6 +10,7 @@ from bot.wechat.api import Done, Refused, Troubled, read, share_env
 from tests.wechat.conftest import APPID, ENV
 
 RID = "686cab53-686d2226-2e40eeeb"
+STABLE = "could get access_token by getStableAccessToken"
 
 
 def said(errmsg: object, errcode: object = 40097) -> Said:
@@ -141,7 +142,19 @@ def test_any_other_status_than_200_is_not_wechats_whatever_the_body_says(
         (f"invalid args rid: {RID}", "invalid args", RID),
         (f"invalid args rid:{RID}", "invalid args", RID),
         (f"rid: {RID}", "", RID),
-        (f"invalid rid: {RID} hint: [a]", "invalid hint: [a]", RID),
+        (f"invalid rid: {RID} hint: [a]", "invalid", RID),
+        (f"hint: [OEkDjOLoRa-JqqnuA] rid: {RID}", "", RID),
+        ("hint: [OEkDjOLoRa-JqqnuA]", "", None),
+        (f"env not exists hint: [a] rid: {RID}", "env not exists", RID),
+        (f"api unauthorized, rid: {RID}", "api unauthorized", RID),
+        ("a, b,", "a, b", None),
+        (
+            f"not latest, {STABLE}, more details at https://mmbizurl.cn/s/M rid: {RID}",
+            "not latest",
+            RID,
+        ),
+        (f"not latest, {STABLE}", "not latest", None),
+        ("hint: [", "hint: [", None),
         (f"no \t\n rid: \r\n {RID}", "no", RID),
         (f"a rid: {RID} b rid: {RID}", "a b", RID),
         ("invalid args", "invalid args", None),

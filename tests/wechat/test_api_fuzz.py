@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.command import is_env
 from bot.wechat import component_api
 from bot.wechat.api import Done, Refused, Troubled, read
-from bot.wechat.component_api import Authorized, Issued, Listed
+from bot.wechat.component_api import Authorized, Informed, Issued, Listed
 from bot.wechat.envs import read_envs
 from bot.wechat.functions import Functions, read_functions
 from bot.wechat.tokens import read_token
@@ -42,6 +42,7 @@ READERS: tuple[tuple[Reader, tuple[type, ...]], ...] = (
     (component_api.read_component_token, (Issued,)),
     (component_api.read_authorizer_token, (Issued,)),
     (component_api.read_query_auth, (Authorized,)),
+    (component_api.read_authorizer_info, (Informed,)),
     (component_api.read_authorizer_list, (Listed,)),
     (component_api.read_done, (type(None),)),
     (lambda _, body: read_token(body), (tuple, type(None))),

@@ -15,7 +15,7 @@ from bot.playground.wechat_push import Push, Stamp, sealed
 from bot.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.encryption import RANDOM_BYTES, key_of
-from bot.wechat.push import Authorized, Platform, Ticket, Unauthorized
+from bot.wechat.push import Authorized, Platform, Refusal, Ticket, Unauthorized
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, briefly, endpoints, pushed, served, serving
 
@@ -63,7 +63,7 @@ async def url(wechat: LocalWeChat, ear: Ear) -> AsyncIterator[str]:
     """Serve a callback that tells the ear, to which WeChat pushes."""
     platform, tasks = wechat.platform, Tasks()
     keys = [key_of(platform.encoding_aes_key) or b""]
-    known = Platform(platform.component_appid, platform.message_token, keys)
+    known = Platform(platform.component_appid, [platform.message_token], keys)
     callback = Callback(known, ear, time.time, briefly, tasks.start)
     async with served(callback) as url:
         platform.callback = url
@@ -241,7 +241,7 @@ async def test_a_broken_push_is_refused_and_one_line_says_so(
 ) -> None:
     async with stranger.post(url, params=genuine(wechat).query, data=body) as response:
         assert response.status == 400
-    assert refusals(caplog) == ["it is not an encrypted message in XML"]
+    assert refusals(caplog) == [Refusal.NOT_XML.value]
     assert "s3cret" not in caplog.text
 
 
@@ -274,7 +274,7 @@ async def test_a_packed_body_is_not_unpacked_but_refused(
     for body in (gzip.compress(push.body), b"s3cret"):
         async with stranger.post(url, params=push.query, data=body, headers=packed) as response:
             assert response.status == 400
-    assert refusals(caplog) == ["it is not an encrypted message in XML"] * 2
+    assert refusals(caplog) == [Refusal.NOT_XML.value] * 2
     assert "s3cret" not in caplog.text
 
 
@@ -337,18 +337,42 @@ async def test_no_query_is_too_odd_to_be_refused(
             assert response.status == 403, name
 
 
-async def test_pushes_come_under_the_previous_key_while_it_is_changed(
+async def test_what_a_platform_in_another_mode_is_pushed_is_refused_and_the_log_says_which_mode(
+    wechat: LocalWeChat, ear: Ear, stranger: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = Platform(wechat.platform.component_appid, [wechat.platform.message_token], [])
+    callback = Callback(known, ear, time.time, briefly, Tasks().start)
+    push = {"InfoType": "component_verify_ticket", "ComponentVerifyTicket": "ticket@@@made-up"}
+    now = {"timestamp": str(int(time.time()))}
+    async with (
+        served(callback) as url,
+        stranger.post(url, params=now, json=push, headers={"X-WX-SOURCE": "other"}) as response,
+    ):
+        assert response.status == 400
+    assert ear.heard == []
+    (reason,) = refusals(caplog)
+    assert "传统模式" in reason
+
+
+async def test_pushes_come_under_the_previous_key_and_message_token_while_they_are_changed(
     wechat: LocalWeChat, ear: Ear
 ) -> None:
     platform, tasks = wechat.platform, Tasks()
-    older = "AnOlderEncodingAESKeyOfTheLocalWeChat000004"
+    tokens, older = (
+        [platform.message_token, "an-older-made-up-message-token"],
+        "AnOlderEncodingAESKeyOfTheLocalWeChat000004",
+    )
     keys = [key_of(key) or b"" for key in (platform.encoding_aes_key, older)]
-    known = Platform(platform.component_appid, platform.message_token, keys)
+    known = Platform(platform.component_appid, tokens, keys)
     callback = Callback(known, ear, time.time, briefly, tasks.start)
     async with served(callback) as platform.callback:
         platform.previous_encoding_aes_key = older
         assert await platform.push_ticket() == SUCCESS
+        platform.previous_message_token = tokens[1]
+        assert await platform.push_ticket() == SUCCESS
         platform.previous_encoding_aes_key = None
         assert await platform.push_ticket() == SUCCESS
+        platform.previous_message_token = None
+        assert await platform.push_ticket() == SUCCESS
     await tasks.drain(0)
-    assert len(ear.heard) == 2
+    assert len(ear.heard) == 4

@@ -46,7 +46,7 @@ async def test_a_ticket_becomes_a_token_that_shares_and_serves_again(
     assert await share() == Shared(1)
     assert await share() == Shared(1)
     assert wechat.shared == [(OWNER, ENV, APPID)] * 2
-    assert endpoints(wechat) == ["component_token", "get_authorizer_list", "authorizer_token"]
+    assert endpoints(wechat) == ["component_token", "get_authorizer_info", "authorizer_token"]
 
 
 async def test_token_and_refresh_token_are_kept_before_the_token_is_used(
@@ -87,7 +87,7 @@ async def test_a_rotated_refresh_token_is_the_next_to_be_used(
         wechat.advance(LIFE)  # the refresh token before is dead by now
         tokens.add(await replica.token())
     assert len(tokens) == 4
-    assert endpoints(wechat).count("get_authorizer_list") == 1  # at the beginning
+    assert endpoints(wechat).count("get_authorizer_info") == 1  # at the beginning
     assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
 
 
@@ -97,6 +97,22 @@ async def test_a_refresh_token_that_wechat_does_not_repeat_is_kept(
     answer = b'{"authorizer_access_token":"t","expires_in":7200}'
     wechat.platform.next("api_authorizer_token", Status(200, answer))
     assert await replica.token() == "t"
+    assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
+
+
+async def test_a_lost_refresh_token_is_asked_for_by_its_owner(
+    replica: Replica, wechat: LocalWeChat, expire: Expire
+) -> None:
+    await replica.token()
+    wechat.platform.calls.clear()
+    wechat.platform.lose(OWNER)
+    expire(OWNER)
+    await replica.token()
+    assert [(call.endpoint[4:], call.errcode) for call in wechat.platform.calls] == [
+        ("authorizer_token", 61023),
+        ("get_authorizer_info", 0),
+        ("authorizer_token", 0),
+    ]
     assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
 
 
@@ -110,11 +126,13 @@ async def test_a_lost_refresh_token_is_fetched_again_even_from_the_lists_second_
     await replica.token(OTHER)
     wechat.platform.calls.clear()
     wechat.platform.lose(OTHER)
+    wechat.platform.always("api_get_authorizer_info", Code(48001))
     expire(OTHER)
     await replica.token(OTHER)
     pages = 2 if others else 1
     assert [(call.endpoint[4:], call.errcode) for call in wechat.platform.calls] == [
         ("authorizer_token", 61023),
+        ("get_authorizer_info", 48001),
         *[("get_authorizer_list", 0)] * pages,
         ("authorizer_token", 0),
     ]
@@ -125,7 +143,22 @@ async def test_an_owner_that_is_not_listed_has_not_authorised_the_platform(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     assert await replica.chain.token(OTHER) == NoToken(for_code(61003), link=Link.OWNER)
-    assert endpoints(wechat) == ["component_token", "get_authorizer_list"]
+    assert endpoints(wechat) == ["component_token", "get_authorizer_info", "get_authorizer_list"]
+
+
+@pytest.mark.parametrize("not_authorised", [40013, 61003])
+async def test_an_owner_that_withdrew_has_not_authorised_the_platform_whichever_way_wechat_says_it(
+    replica: Replica, wechat: LocalWeChat, expire: Expire, not_authorised: int
+) -> None:
+    wechat.platform.not_authorised = not_authorised
+    await replica.token()
+    wechat.platform.revoke(OWNER)
+    expire(OWNER)
+    got = await replica.chain.token(OWNER)
+    assert isinstance(got, NoToken)
+    assert (got.guidance, got.link) == (for_code(61003), Link.OWNER)
+    assert got.said
+    assert got.said.errcode == not_authorised
 
 
 async def test_an_owner_that_is_listed_without_a_refresh_token_has_lost_it(
@@ -133,7 +166,7 @@ async def test_an_owner_that_is_listed_without_a_refresh_token_has_lost_it(
 ) -> None:
     wechat.platform.unlisted(OWNER)
     assert await replica.chain.token(OWNER) == NoToken(for_code(61023), link=Link.OWNER)
-    assert endpoints(wechat) == ["component_token", "get_authorizer_list"]
+    assert endpoints(wechat) == ["component_token", "get_authorizer_info", "get_authorizer_list"]
 
 
 async def test_a_refresh_token_of_the_settings_is_where_an_owner_begins(
@@ -154,7 +187,9 @@ async def test_a_dead_refresh_token_of_the_settings_is_replaced_from_the_list(
     wechat.platform.unlisted(OWNER)
     got = await replica.chain.token(OWNER)
     assert got == NoToken(for_code(61023), link=Link.OWNER)
-    assert endpoints(wechat)[1:] == ["authorizer_token", "get_authorizer_list"]
+    assert endpoints(wechat)[1:] == [
+        *("authorizer_token", "get_authorizer_info", "get_authorizer_list"),
+    ]
     wechat.platform.authorize(OTHER)
     wechat.platform.next("api_get_authorizer_list", Status(200, listing(wechat)))
     clock.now += 5
@@ -313,6 +348,8 @@ async def test_the_requester_learns_which_link_broke_and_why(
 ) -> None:
     endpoint, errcode, link = refusal
     wechat.platform.always(endpoint, Code(errcode))
+    if endpoint == "api_get_authorizer_list":  # which is asked only then
+        wechat.platform.always("api_get_authorizer_info", Code(errcode))
     outcome = await share()
     assert isinstance(outcome, Failed)
     assert (outcome.guidance, outcome.link, outcome.tries) == (for_code(errcode), link, 0)

@@ -101,7 +101,7 @@ async def test_fifty_owners_at_once_need_one_platforms_token(
     assert Counter(endpoints(wechat)) == {
         "component_token": 1,
         "authorizer_token": 50,
-        "get_authorizer_list": 50,
+        "get_authorizer_info": 50,
     }
 
 
@@ -140,7 +140,7 @@ async def test_two_replicas_that_start_together_make_one_chain(
     await first.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     both = await asyncio.gather(first.token(), second.token())
     assert set(both) == {await first.token()}
-    assert Counter(endpoints(wechat)) == {**ONE_RENEWAL, "get_authorizer_list": 1}
+    assert Counter(endpoints(wechat)) == {**ONE_RENEWAL, "get_authorizer_info": 1}
 
 
 async def test_a_holder_that_dies_while_it_renews_delays_the_others_no_longer_than_its_lease(

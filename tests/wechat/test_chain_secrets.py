@@ -45,7 +45,7 @@ async def everything(replica: Replica, replicas: Replicas, wechat: LocalWeChat) 
         await platform.push_ticket()
         await platform.push_authorized(OTHER)
         token = await replica.token()
-        for endpoint in ("api_component_token", "api_authorizer_token", "api_get_authorizer_list"):
+        for endpoint in ("api_component_token", "api_authorizer_token", "api_get_authorizer_info"):
             for failure in FAILURES:
                 platform.next(endpoint, failure, failure)
                 replicas.run_out("component", OWNER)

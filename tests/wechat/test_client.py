@@ -102,6 +102,16 @@ async def test_each_error_gets_as_many_tries_as_its_guidance_grants(  # noqa: PL
     assert tries == 1 + MOST_TRIES[retry]
 
 
+@pytest.mark.parametrize("code", [-601001, -601003, -601008, -604102, -604103])
+async def test_cloudbases_own_troubles_leave_open_what_happened(
+    bot: Maker, wechat: LocalWeChat, code: int
+) -> None:
+    wechat.next(Code(code))
+    ended = await share(bot())
+    assert isinstance(ended, Unknown)
+    assert (advice(ended).in_doubt, ended.tries) == (True, 1)
+
+
 async def test_a_renewed_token_gets_one_more_try_at_once(
     bot: Maker, wechat: LocalWeChat, pauses: Pauses
 ) -> None:
@@ -125,6 +135,17 @@ async def test_a_token_is_renewed_once_and_no_more(
     assert await share(bot(tokens=fresh)) == Failed(for_code(code), said, 2)
     assert fresh.refused == ["token-0"]
     assert [call.token for call in wechat.calls] == ["token-0", "token-1"]
+
+
+async def test_wechats_advice_that_is_not_for_platforms_is_not_passed_on(
+    bot: Maker, wechat: LocalWeChat
+) -> None:
+    wechat.always(Code(40001))
+    ended = await share(bot(tokens=WithNumbers()))
+    assert isinstance(ended, Failed)
+    assert ended.said
+    words = "invalid credential, access_token is invalid or not latest"
+    assert (ended.said.errmsg, ended.said.rid is None) == (words, False)
 
 
 class WithNumbers:

@@ -19,9 +19,11 @@ from bot.playground.wechat import (
     Truncated,
 )
 from bot.wechat.component import MOST_SECONDS, Component
+from bot.wechat.component_api import Informed
 from bot.wechat.kept import LEASE, RENEWAL
 from bot.wechat.tokens import NoToken
 from tests.wechat.conftest import OTHER, OWNER, Pauses
+from tests.wechat.replicas import endpoints
 
 Call = Callable[[Component], Awaitable[object]]
 Maker = Callable[[float], Component]
@@ -30,7 +32,8 @@ CALLS: dict[str, tuple[Link, Call]] = {
     "api_component_token": (Link.PLATFORM, lambda at: at.token("ticket")),
     "api_authorizer_token": (Link.OWNER, lambda at: at.authorizer_token("c", OWNER, "r")),
     "api_query_auth": (Link.OWNER, lambda at: at.query_auth("c", "code")),
-    "api_get_authorizer_list": (Link.OWNER, lambda at: at.refresh_token("c", OWNER)),
+    "api_get_authorizer_info": (Link.OWNER, lambda at: at.info("c", OWNER)),
+    "api_get_authorizer_list": (Link.OWNER, lambda at: at.listed("c", OWNER)),
     "api_start_push_ticket": (Link.TICKET, lambda at: at.start_push()),
 }
 """Each call of the platform's, and the link of the chain that breaks with it."""
@@ -122,6 +125,18 @@ async def test_a_dead_platforms_token_is_the_platforms_fault(
     assert (got.guidance, got.link) == (for_code(42006), Link.PLATFORM)
 
 
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_an_appid_that_wechat_does_not_know_is_the_owners_or_the_platforms(
+    component: Component, wechat: LocalWeChat, endpoint: str
+) -> None:
+    link, call = CALLS[endpoint]
+    wechat.platform.always(endpoint, Code(40013))
+    got = await call(component)
+    assert isinstance(got, NoToken)
+    meant = for_code(61003 if link is Link.OWNER else 61011)
+    assert (got.guidance, got.link, got.said and got.said.errcode) == (meant, link, 40013)
+
+
 async def test_no_credential_where_only_the_secret_counts_is_a_wrong_secret(
     component: Component, wechat: LocalWeChat
 ) -> None:
@@ -183,6 +198,42 @@ async def test_where_nobody_listens_the_network_is_to_blame(
     assert got == NoToken(for_trouble(Trouble.NOT_SENT_CONNECT), None, Link.PLATFORM)
 
 
+async def test_a_refresh_token_is_asked_for_by_its_owner_alone(
+    component: Component, wechat: LocalWeChat, token: str
+) -> None:
+    wechat.platform.calls.clear()
+    assert await component.refresh_token(token, OWNER) == wechat.platform.refresh_token(OWNER)
+    assert endpoints(wechat) == ["get_authorizer_info"]
+
+
+@pytest.mark.parametrize(
+    "lacking", [Code(48001), Code(-1), Status(200, b'{"authorization_info":{}}')]
+)
+async def test_where_that_does_not_tell_it_the_list_is_asked(
+    component: Component, wechat: LocalWeChat, token: str, lacking: Answer
+) -> None:
+    wechat.platform.always("api_get_authorizer_info", lacking)
+    assert await component.refresh_token(token, OWNER) == wechat.platform.refresh_token(OWNER)
+    assert endpoints(wechat)[-1] == "get_authorizer_list"
+
+
+async def test_where_nobody_answers_the_list_is_not_asked_too(
+    component: Component, wechat: LocalWeChat, token: str
+) -> None:
+    wechat.platform.always("api_get_authorizer_info", Drop())
+    got = await component.refresh_token(token, OWNER)
+    assert got == NoToken(for_trouble(Trouble.NO_TOKEN_ANSWER), None, Link.OWNER)
+    assert "get_authorizer_list" not in endpoints(wechat)
+
+
+async def test_what_an_owner_granted_is_told(
+    component: Component, wechat: LocalWeChat, token: str
+) -> None:
+    wechat.platform.authorize(OTHER, (17, 18))
+    told = await component.info(token, OTHER)
+    assert told == Informed(frozenset({17, 18}), wechat.platform.refresh_token(OTHER))
+
+
 async def test_a_refresh_token_is_found_on_the_second_page_of_the_list(
     component: Component, wechat: LocalWeChat, token: str
 ) -> None:
@@ -191,10 +242,10 @@ async def test_a_refresh_token_is_found_on_the_second_page_of_the_list(
         wechat.platform.authorize(each)
     wechat.platform.calls.clear()
     last = others[-1]
-    assert await component.refresh_token(token, last) == wechat.platform.refresh_token(last)
+    assert await component.listed(token, last) == wechat.platform.refresh_token(last)
     assert len(wechat.platform.calls) == 2
     first = others[0]
-    assert await component.refresh_token(token, first) == wechat.platform.refresh_token(first)
+    assert await component.listed(token, first) == wechat.platform.refresh_token(first)
     assert len(wechat.platform.calls) == 3
 
 
@@ -204,7 +255,7 @@ async def test_an_owner_on_no_page_has_not_authorised_the_platform(
     for number in range(500):
         wechat.platform.authorize(f"wx{number:016x}")
     wechat.platform.calls.clear()
-    got = await component.refresh_token(token, OTHER)
+    got = await component.listed(token, OTHER)
     assert got == NoToken(for_code(61003), link=Link.OWNER)
     assert len(wechat.platform.calls) == 2
 
@@ -213,7 +264,7 @@ async def test_an_owner_listed_without_a_refresh_token_has_lost_it(
     component: Component, wechat: LocalWeChat, token: str
 ) -> None:
     wechat.platform.unlisted(OWNER)
-    got = await component.refresh_token(token, OWNER)
+    got = await component.listed(token, OWNER)
     assert got == NoToken(for_code(61023), link=Link.OWNER)
 
 
@@ -225,7 +276,7 @@ async def test_a_list_that_never_ends_is_given_up(
 ) -> None:
     wechat.platform.always("api_get_authorizer_list", Status(200, page))
     async with asyncio.timeout(30):
-        got = await component.refresh_token("c", OWNER)
+        got = await component.listed("c", OWNER)
     assert got == NoToken(for_code(61003), link=Link.OWNER)
     assert len(wechat.platform.calls) <= 100
 

@@ -43,6 +43,12 @@ def of(**members: object) -> bytes:
             {"authorization_code": "code"},
         ),
         (
+            api.authorizer_info("c", COMPONENT, OWNER),
+            "api_get_authorizer_info",
+            {"component_access_token": "c"},
+            {"authorizer_appid": OWNER},
+        ),
+        (
             api.authorizer_list("c", COMPONENT, 500),
             "api_get_authorizer_list",
             {"component_access_token": "c"},
@@ -145,6 +151,39 @@ def test_what_a_code_was_worth_is_read_or_it_is_said_why_not(
     assert api.read_query_auth(200, answer) == found
 
 
+SET_49: list[object] = [{"funcscope_category": {"id": 49}}]
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        (
+            {"func_info": SET_49, "authorizer_refresh_token": "r"},
+            api.Informed(frozenset({49}), "r"),
+        ),
+        ({"func_info": SET_49}, api.Informed(frozenset({49}), None)),
+        ({"authorizer_refresh_token": 17}, api.Informed(frozenset(), None)),
+        ({"func_info": None}, api.Informed(frozenset(), None)),
+        (
+            {
+                "func_info": [
+                    {},
+                    49,
+                    {"funcscope_category": 49},
+                    {"funcscope_category": {"id": "49"}},
+                ]
+            },
+            api.Informed(frozenset(), None),
+        ),
+        ([], NOT_JSON),
+        (None, NOT_JSON),
+    ],
+)
+def test_what_an_owner_granted_is_read_or_it_is_said_why_not(told: object, found: object) -> None:
+    assert api.read_authorizer_info(200, of(authorization_info=told)) == found
+    assert api.read_authorizer_info(200, of(errcode=61003)) == Refused(Said(61003, "", None))
+
+
 @pytest.mark.parametrize(
     ("answer", "found"),
     [
@@ -164,7 +203,10 @@ def test_what_a_code_was_worth_is_read_or_it_is_said_why_not(
         (of(total_count=0, list=[]), Listed(0, 0, {})),
         (of(total_count="0", list=[]), NOT_JSON),
         (of(total_count=0, list={}), NOT_JSON),
-        (of(total_count=0), NOT_JSON),
+        (of(total_count=0), Listed(0, 0, {})),
+        (of(total_count=0, list=None), Listed(0, 0, {})),
+        (of(total_count=1), NOT_JSON),
+        (of(errcode=0), NOT_JSON),
         (of(errcode=42001), Refused(Said(42001, "", None))),
     ],
 )
@@ -184,6 +226,7 @@ READERS: tuple[Callable[[int, bytes], object], ...] = (
     api.read_component_token,
     api.read_authorizer_token,
     api.read_query_auth,
+    api.read_authorizer_info,
     api.read_authorizer_list,
     api.read_done,
 )

@@ -248,7 +248,7 @@ async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_
             await asyncio.sleep(0.01)
     keeping.cancel()
     assert (await after.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
-    assert endpoints(wechat)[-2:] == ["get_authorizer_list", "authorizer_token"]
+    assert endpoints(wechat)[-2:] == ["get_authorizer_info", "authorizer_token"]
 
 
 def test_pauses_grow_to_five_minutes_and_fit() -> None:

@@ -149,7 +149,7 @@ async def test_where_the_code_is_worth_nothing_the_list_helps(
     assert (vars(line)["owner"], vars(line)["reason"]) == (OTHER, "61009")
     assert len(replica.woken) == 1
     assert OTHER in await replica.token(OTHER)
-    assert endpoints(wechat)[-2:] == ["get_authorizer_list", "authorizer_token"]
+    assert endpoints(wechat)[-2:] == ["get_authorizer_info", "authorizer_token"]
 
 
 async def test_a_code_that_brings_somebody_elses_tokens_is_not_believed(

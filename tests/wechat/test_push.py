@@ -29,7 +29,7 @@ ANOTHER = "wxc0de00000000beef"
 SEAL = Seal(COMPONENT, "m3ss4get0ken", "MadeUpEncodingAESKeyOfTheLocalWeChat0000004")
 OLDER_KEY = "AnOlderEncodingAESKeyOfTheLocalWeChat000004"
 KEY = key_of(SEAL.encoding_aes_key) or b""
-PLATFORM = Platform(COMPONENT, SEAL.message_token, [KEY])
+PLATFORM = Platform(COMPONENT, [SEAL.message_token], [KEY])
 NOW = 1_715_943_329
 TICKET = "ticket@@@made-up"
 OF_OWNER: dict[str, str | int] = {"AuthorizerAppid": OWNER}
@@ -140,7 +140,7 @@ def test_the_official_push_is_verified_and_decrypted_and_is_no_event_of_the_plat
     _, timestamp, nonce, encrypted, sign = SIGNED["V1"]
     query = {"timestamp": timestamp, "nonce": nonce, "msg_signature": sign}
     posted = Posted("", query, xml({"ToUserName": "gh_97417a04a28d", "Encrypt": encrypted}))
-    platform = Platform(V1.appid, "AAAAA", [key_of(V1.key) or b""])
+    platform = Platform(V1.appid, ["AAAAA"], [key_of(V1.key) or b""])
     assert read(posted, platform) is Refusal.OTHER_PLATFORM
     unverified = {**query, "msg_signature": SIGNED["V1-without-a-message"].signature}
     assert read_push(platform, unverified, posted.body, NOW) is Refusal.SIGNATURE
@@ -232,7 +232,13 @@ def test_the_signature_that_leaves_the_message_out_counts_for_nothing() -> None:
 
 
 def test_another_message_token_is_refused() -> None:
-    assert read(TICKET_PUSH, Platform(COMPONENT, "other", [KEY])) is Refusal.SIGNATURE
+    assert read(TICKET_PUSH, Platform(COMPONENT, ["other"], [KEY])) is Refusal.SIGNATURE
+    assert read(TICKET_PUSH, Platform(COMPONENT, [], [KEY])) is Refusal.SIGNATURE
+
+
+def test_a_push_under_the_previous_message_token_is_believed() -> None:
+    both = Platform(COMPONENT, ["newer", SEAL.message_token], [KEY])
+    assert read(TICKET_PUSH, both) == Ticket(NOW, TICKET)
 
 
 def test_a_push_under_the_previous_key_is_read_and_one_under_no_known_key_is_not() -> None:
@@ -241,11 +247,11 @@ def test_a_push_under_the_previous_key_is_read_and_one_under_no_known_key_is_not
         event(COMPONENT, "unauthorized", NOW, **OF_OWNER),
         Seal(COMPONENT, SEAL.message_token, OLDER_KEY),
     )
-    both = Platform(COMPONENT, SEAL.message_token, [KEY, older])
+    both = Platform(COMPONENT, [SEAL.message_token], [KEY, older])
     assert read(under_older, both) == Unauthorized(NOW, OWNER)
     assert read(TICKET_PUSH, both) == Ticket(NOW, TICKET)
     assert read(under_older) is Refusal.DECRYPTION
-    assert read(TICKET_PUSH, Platform(COMPONENT, SEAL.message_token, [])) is Refusal.DECRYPTION
+    assert read(TICKET_PUSH, Platform(COMPONENT, [SEAL.message_token], [])) is Refusal.DECRYPTION
 
 
 @pytest.mark.parametrize("encrypted", ["abc", "秘密", "====", "QUJD", "A" * 64], ids=ascii)

@@ -121,7 +121,7 @@ async def test_without_a_ticket_one_is_asked_for_and_all_else_waits_for_it(
         wechat.platform.callback = url  # so that what is asked for comes
         await wechat.until(lambda _: endpoints(wechat)[-1:] == ["authorizer_token"])
     assert endpoints(wechat)[:2] == ["start_push_ticket", "component_token"]
-    assert endpoints(wechat)[2:] == ["get_authorizer_list", "authorizer_token"]
+    assert endpoints(wechat)[2:] == ["get_authorizer_info", "authorizer_token"]
 
 
 async def test_without_the_platforms_token_no_owners_token_is_tried_for(
@@ -189,7 +189,7 @@ async def test_one_owners_trouble_keeps_no_other_from_its_token(
             lambda wechat: ("api_authorizer_token", OTHER, 0) in wechat.platform.calls
         )
     await replica.chain.close(5)
-    assert ("api_authorizer_token", OWNER, 61003) in wechat.platform.calls
+    assert ("api_authorizer_token", OWNER, 40013) in wechat.platform.calls
 
 
 async def test_a_token_that_cannot_be_renewed_yet_keeps_its_place(
