@@ -26,6 +26,7 @@ from bot.command import (
     is_env,
     parse,
 )
+from bot.command.corrected import first_word
 from bot.command.mistake import (
     AppidFault,
     ExtraWords,
@@ -35,6 +36,7 @@ from bot.command.mistake import (
     Mistake,
     NotAnAppid,
     NotAnEnv,
+    OnlyShares,
     OptionNotHere,
     OptionTwice,
     OptionWithoutValue,
@@ -42,10 +44,13 @@ from bot.command.mistake import (
     SeveralAppids,
     Swapped,
     TooManyAppids,
+    UnclearReceiver,
     UnclosedQuote,
     UnknownOption,
     UnknownWord,
+    WhichEnv,
 )
+from bot.command.vocabulary import sense
 
 A = "wx5fe6bb43205e9e70"
 B = "wx0123456789abcdef"
@@ -56,7 +61,9 @@ WHY = '--reason "why it is needed"'
 LONG = "long " * 70
 
 APPIDS = st.from_regex(r"wx[0-9a-f]{16}", fullmatch=True)
-ENVS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", fullmatch=True).filter(is_env)
+ENVS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", fullmatch=True).filter(
+    lambda word: is_env(word) and not sense(word)  # an everyday word is none in a command
+)
 REASONS = (
     st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=REASON_LIMIT)
     .map(lambda text: " ".join(re.sub('["“”„<>&]', "", text).split()))
@@ -81,6 +88,7 @@ DECORATED = ('"', "“", "'", '""', "“a b”", "<@U1|ann>", "<http://a.b|a.b>"
 PIECES = st.sampled_from(
     (
         *(A, B, "prod-1", "test", *FIRST_WORDS, "wy", "hlep", "HELP", "who", "env", *OPTIONS),
+        *("list", "unshare", "not", "please", "to", "from", "and", "取消", "给", "的"),
         *(*DAMAGED, *DASHED, *DECORATED, "\n", "\u200b", LONG, f'"{LONG}"'),
     )
 )
@@ -97,9 +105,9 @@ def rendered(command: Share | ShareMany) -> str:
     return " ".join([*appids, command.env, *reason, *flags])
 
 
-def sent_by_slack(line: str) -> str:
-    """Return what arrives when a corrected line is copied and sent."""
-    text = line.removeprefix("/share-env").strip()
+def sent_by_slack(line: str | None) -> str:
+    """Return what arrives when a corrected line is copied and sent; without one, nothing."""
+    text = (line or "").removeprefix("/share-env").strip()
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -128,6 +136,11 @@ def sent_by_slack(line: str) -> str:
         (f"ｈｉｓｔｏｒｙ　`{A}`", History(A)),
         ("history “prod-1”", History("prod-1")),
         ("history help", History("help")),
+        ("list", History()),
+        ("Status", History()),
+        ("列表", History()),
+        ("list prod-1", History("prod-1")),
+        (f"status {A}", History(A)),
         (f"{A} prod-1", Share(A, "prod-1")),
         (f"  {A}\n\nprod-1  ", Share(A, "prod-1")),
         (f"{A},prod-1", Share(A, "prod-1")),
@@ -190,7 +203,7 @@ def test_what_people_paste_is_read_as_what_they_meant(text: str, expected: Comma
     assert parse(text) == expected
 
 
-MISTAKES: Sequence[tuple[str, Mistake, str]] = [
+MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f'{A} prod-1 --reason "for QA', UnclosedQuote(), f"{A} prod-1 {WHY}"),
     (f'{A} --reason "for testing prod-1', UnclosedQuote(), f"{A} <env> {WHY}"),
     (f'{A} prod-1 --reason "QA --dry-run', UnclosedQuote(), f"{A} prod-1 {WHY} --dry-run"),
@@ -215,7 +228,7 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
     ("&lt;appid&gt; prod-1", NotAnAppid("<appid>", AppidFault.BLANK), "<appid> prod-1"),
     ("appid", NotAnAppid("appid", AppidFault.BLANK), "<appid> <env>"),
     ("AppID prod-1", NotAnAppid("AppID", AppidFault.BLANK), "<appid> prod-1"),
-    ("env", NotAnAppid("env", AppidFault.BLANK), "<appid> <env>"),
+    ("env", MissingAppid(), "<appid> <env>"),
     ("&lt;env&gt; prod-1", NotAnAppid("<env>", AppidFault.BLANK), "<appid> prod-1"),
     ("history appid", NotAnAppid("appid", AppidFault.BLANK), "history"),
     ("history &lt;appid&gt;", NotAnAppid("<appid>", AppidFault.BLANK), "history"),
@@ -233,10 +246,10 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
         "<appid> prod-1 --dry-run",
     ),
     ("why wx123 prod", NotAnAppid("wx123", AppidFault.LENGTH), "why <appid> prod"),
-    (f"/share-env {A} prod-1", NotAnAppid("/share-env", AppidFault.PREFIX), f"{A} prod-1"),
+    (f"/share-env {A} prod-1", ExtraWords(("/share-env",)), f"{A} prod-1"),
     (f"&lt;{A}&gt; [prod-1]", NotAnAppid(f"<{A}>", AppidFault.PREFIX), f"{A} prod-1"),
     (f"*{A}* _prod-1_", NotAnAppid(f"*{A}*", AppidFault.PREFIX), f"{A} prod-1"),
-    (f"share {A} prod-1", NotAnAppid("share", AppidFault.PREFIX), f"{A} prod-1"),
+    (f"share {A} prod-1", ExtraWords(("share",)), f"{A} prod-1"),
     (A[:-1], NotAnAppid(A[:-1], AppidFault.LENGTH), "<appid> <env>"),
     (f"{A}0 prod-1", NotAnAppid(f"{A}0", AppidFault.LENGTH), "<appid> prod-1"),
     (UPPER[:-2], NotAnAppid(UPPER[:-2], AppidFault.LENGTH), "<appid> <env>"),
@@ -244,13 +257,15 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
     (f"why {UPPER} prod-1", NotAnAppid(UPPER, AppidFault.CASE), f"why {A} prod-1"),
     (f"<@U1> {A}", NotAnAppid("@U1", AppidFault.PREFIX), f"{A} <env>"),
     (f"{A} prod_1", NotAnEnv("prod_1"), f"{A} <env>"),
-    (f"{A} 环境", NotAnEnv("环境"), f"{A} <env>"),
+    (f"{A} 环境", MissingEnv(), f"{A} <env>"),
+    (f"{A} 测试", NotAnEnv("测试"), f"{A} <env>"),
     (f"{A} &lt;env&gt;", NotAnEnv("<env>", blank=True), f"{A} <env>"),
-    (f"{A} env", NotAnEnv("env", blank=True), f"{A} <env>"),
-    (f"{A} ENV --again", NotAnEnv("ENV", blank=True), f"{A} <env> --again"),
-    (f"{A} env prod-1", NotAnEnv("env", blank=True), f"{A} prod-1"),
-    (f"why {A} env", NotAnEnv("env", blank=True), f"why {A} <env>"),
-    ("history env", NotAnEnv("env", blank=True), "history"),
+    (f"{A} env", MissingEnv(), f"{A} <env>"),
+    (f"{A} ENV --again", MissingEnv(), f"{A} <env> --again"),
+    (f"{A} env prod-1", ExtraWords(("env",)), f"{A} prod-1"),
+    (f"why {A} env", MissingEnv(), f"why {A} <env>"),
+    (f"why {A} &lt;env&gt;", NotAnEnv("<env>", blank=True), f"why {A} <env>"),
+    ("history env", ExtraWords(("env",)), "history"),
     ("history &lt;env&gt;", NotAnEnv("<env>", blank=True), "history"),
     ("history prod_1", NotAnEnv("prod_1"), "history"),
     ("history [prod-1]", NotAnEnv("[prod-1]"), "history prod-1"),
@@ -285,27 +300,32 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
     (f"{A} prod-1 --reason for QA", ExtraWords(("QA",)), f'{A} prod-1 --reason "for QA"'),
     (f'{A} prod-1 say"yes"', ExtraWords(('say"yes"',)), f"{A} prod-1 --reason \"say'yes'\""),
     (f'{A} prod-1 ""', ExtraWords(("",)), f"{A} prod-1"),
-    (f"{A} test not-now", ExtraWords(("not-now",)), f'{A} test --reason "not-now"'),
+    (f"{A} test not-now", OnlyShares("not-now"), None),
+    (f"{A} prod-1 quick", ExtraWords(("quick",)), f'{A} prod-1 --reason "quick"'),
     (f"why {A} prod-1 now", ExtraWords(("now",)), f"why {A} prod-1"),
     ("help me now", ExtraWords(("me", "now")), "help"),
     ("WHOAMI really", ExtraWords(("really",)), "whoami"),
-    (f"{A} prod-1 now --again", ExtraWords(("now",)), f'{A} prod-1 --reason "now" --again'),
+    (f"{A} prod-1 now --again", ExtraWords(("now",)), f"{A} prod-1 --again"),
     ("history history", ExtraWords(("history",)), "history"),
     ("history HISTORY prod-1", ExtraWords(("HISTORY",)), "history prod-1"),
     (f"history prod-1 {A}", ExtraWords(("prod-1",)), f"history {A}"),
     (f"history {UPPER} prod-1", ExtraWords(("prod-1",)), f"history {A}"),
     ("history prod-1 test", ExtraWords(("test",)), "history prod-1"),
     ("history prod-1 prod-1", ExtraWords(("prod-1",)), "history prod-1"),
-    ("history of prod_1", ExtraWords(("prod_1",)), "history of"),
+    ("history of prod_1", NotAnEnv("prod_1"), "history"),
+    ("history of prod-1", ExtraWords(("of",)), "history prod-1"),
+    ("history prod-1 prod-2", WhichEnv(("prod-1", "prod-2")), "history"),
+    (f"prod-1 is shared with {A}", UnknownWord("is", "history"), f"history {A}"),
+    (f"share prod-1 from {A} to {B}", UnclearReceiver(), "<appid> prod-1"),
     (f"{A} {B}", MissingEnv(), f"{A} {B} <env>"),
     (f"{A} {B} --dry-run", MissingEnv(), f"{A} {B} <env> --dry-run"),
     (f"{A} {B} prod_1", NotAnEnv("prod_1"), f"{A} {B} <env>"),
-    (f"{A} {B} env", NotAnEnv("env", blank=True), f"{A} {B} <env>"),
+    (f"{A} {B} env", MissingEnv(), f"{A} {B} <env>"),
     (f"{A} {B} [prod-1]", NotAnEnv("[prod-1]"), f"{A} {B} prod-1"),
     (f"prod-1 {A} {B}", Swapped(), f"{A} {B} prod-1"),
     (f"{A} prod-1 {B} {A} --again", Swapped(), f"{A} {B} prod-1 --again"),
     (f"{A} {B} prod-1 for QA", ExtraWords(("for", "QA")), f"{A} {B} prod-1"),
-    (f"{A} {B} prod-1 prod-2", ExtraWords(("prod-2",)), f"{A} {B} prod-1"),
+    (f"{A} {B} prod-1 prod-2", WhichEnv(("prod-1", "prod-2")), f"{A} {B} <env>"),
     (f"share {A} {B} prod-1", ExtraWords(("share",)), f"{A} {B} prod-1"),
     (f"{A} {B} a_b c_d", ExtraWords(("a_b", "c_d")), f"{A} {B} <env>"),
     (f"{B} {UPPER}", NotAnAppid(UPPER, AppidFault.CASE), f"{B} {A} <env>"),
@@ -442,9 +462,9 @@ MISTAKES: Sequence[tuple[str, Mistake, str]] = [
 
 
 @pytest.mark.parametrize(("text", "mistake", "instead"), MISTAKES)
-def test_a_mistake_is_named_and_put_right(text: str, mistake: Mistake, instead: str) -> None:
+def test_a_mistake_is_named_and_put_right(text: str, mistake: Mistake, instead: str | None) -> None:
     received = text.strip()[:RECEIVED_LIMIT]
-    assert parse(text) == Misread(mistake, received, f"/share-env {instead}")
+    assert parse(text) == Misread(mistake, received, instead and f"/share-env {instead}")
 
 
 def test_the_table_of_mistakes_holds_every_kind() -> None:
@@ -580,8 +600,9 @@ def check_form(read: Command | Misread) -> None:
 @example(f"{A} prod-1 “&amp;quot;")
 def test_a_corrected_line_is_right_once_its_blanks_are_filled(text: str) -> None:
     wrong = parse(text)
-    assume(isinstance(wrong, Misread))
+    assume(isinstance(wrong, Misread) and wrong.instead)
     assert isinstance(wrong, Misread)
+    assert wrong.instead
     assert wrong.instead.split()[0] == "/share-env"
     again = parse(sent_by_slack(wrong.instead))
     line, *reason = wrong.instead.partition(" --reason ")  # a reason may hold anything
@@ -598,7 +619,7 @@ def test_a_dry_run_is_never_corrected_into_a_real_one(text: str, option: str) ->
     if isinstance(wrong, Misread) and isinstance(
         parse(sent_by_slack(wrong.instead)), Share | ShareMany
     ):
-        assert re.search(" --dry-run( --again)?$", wrong.instead)
+        assert re.search(" --dry-run( --again)?$", wrong.instead or "")
     else:
         assert not isinstance(wrong, Share | ShareMany) or wrong.dry_run
 
@@ -609,7 +630,7 @@ def test_a_correction_keeps_again(text: str, option: str) -> None:
     if isinstance(wrong, Misread) and isinstance(
         parse(sent_by_slack(wrong.instead)), Share | ShareMany
     ):
-        assert wrong.instead.endswith(" --again")
+        assert (wrong.instead or "").endswith(" --again")
     else:
         assert not isinstance(wrong, Share | ShareMany) or wrong.again
 
@@ -619,7 +640,7 @@ def test_a_correction_never_adds_again_of_its_own(text: str) -> None:
     wrong = parse(text)
     assume(isinstance(wrong, Misread))
     assert isinstance(wrong, Misread)
-    if wrong.instead.endswith(" --again"):
+    if wrong.instead and wrong.instead.endswith(" --again"):
         near = isinstance(wrong.mistake, UnknownOption) and wrong.mistake.nearest == "--again"
         assert near or "again" in unicodedata.normalize("NFKC", text)
 
@@ -636,7 +657,7 @@ def test_a_quote_that_does_not_close_swallows_no_dry_run(
         assert not isinstance(corrected, Share | ShareMany) or corrected.dry_run
 
 
-@given(st.sampled_from(FIRST_WORDS), TEXTS)
+@given(st.sampled_from([*FIRST_WORDS, "list", "status"]), TEXTS)
 def test_a_question_is_never_corrected_into_a_share(first: str, text: str) -> None:
     wrong = parse(f"{first} {text}")
     assert not isinstance(wrong, Share | ShareMany)
@@ -722,7 +743,7 @@ def test_one_damaged_appid_among_good_ones_is_named_and_the_good_ones_stay(
     assert isinstance(wrong, Misread)
     assert isinstance(wrong.mistake, NotAnAppid)
     assert wrong.mistake.word == damaged
-    known = [A] if A in wrong.instead else []  # what it was meant to be can be told
+    known = [A] if A in (wrong.instead or "") else []  # what it was meant to be can be told
     right = (*batch.appids[:at], *known, *batch.appids[at:])
     assert parse(sent_by_slack(wrong.instead)) == replace(batch, appids=right)
 
@@ -739,7 +760,7 @@ def test_a_correction_loses_no_appid_that_was_right(
     wrong = parse(" ".join(words))
     if isinstance(wrong, Misread):
         readable = " ".join(words).partition('"')[0].split()
-        named = [word for word in wrong.instead.split() if is_appid(word)]
+        named = [word for word in sent_by_slack(wrong.instead).split() if is_appid(word)]
         assert named == [word for word in readable if word in appids]
 
 
@@ -748,7 +769,7 @@ def test_a_batch_in_another_order_is_never_read_but_put_right(
     appids: list[str], env: str, order: list[int]
 ) -> None:
     assume(order[-1] != 2 and not re.match("(?i)appid$|wx[^-]{10}", env))
-    assume(env.lower() not in FIRST_WORDS)
+    assume(not first_word(env))
     parts = [appids[0], " ".join(appids[1:]), env]
     wrong = parse(" ".join(parts[place] for place in order))
     assert isinstance(wrong, Misread)

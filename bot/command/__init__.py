@@ -6,6 +6,7 @@ Pure: no I/O, no clock, no environment. A likely correction is offered as a line
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.command import wish
 from bot.command.corrected import (
     BLANK_APPID,
     BLANK_ENV,
@@ -16,11 +17,14 @@ from bot.command.corrected import (
     SLASH_COMMAND,
     Options,
     bare,
+    envs_in,
     fault_of,
+    first_word,
     line,
     meant_as_appid,
     named_in,
     nearest,
+    without_fillers,
 )
 from bot.command.kinds import (
     MOST_APPIDS,
@@ -50,9 +54,11 @@ from bot.command.mistake import (
     TooManyAppids,
     UnclosedQuote,
     UnknownWord,
+    WhichEnv,
 )
 from bot.command.options import split
 from bot.command.typed import loose_words, words_of
+from bot.command.vocabulary import Sense, parted, sense
 
 __all__ = [
     "FIRST_WORDS",
@@ -80,8 +86,11 @@ _HELP_OPTIONS = {"-h", "--help"}
 
 def parse(text: str) -> Command | Misread:
     """Return what `text` asks for, or the Misread that says what is wrong with it; never raises."""
+    words, closed = words_of(text)
+    said = wish.said_in([word.text for word in words])
     try:
-        words, closed = words_of(text)
+        # What a quote that never closes has swallowed is heard too, unless it is a reason.
+        wish.check(said, said if closed else wish.before_reason(loose_words(text)))
         if not closed:
             loose = loose_words(text)
             guess = Options(BLANK_REASON, "--dry-run" in loose, "--again" in loose)
@@ -91,18 +100,37 @@ def parse(text: str) -> Command | Misread:
             return Help()
         return _read(*split(words))
     except MistakeError as wrong:
+        wrong = wish.misspelt(said) or wrong
         return Misread(wrong.mistake, text.strip()[:RECEIVED_LIMIT], wrong.instead)
 
 
 def _read(words: list[str], options: Options) -> Command:
-    first = words[0].lower() if words else ""
+    """Return what plain words ask for; with words of a sentence among them, they are put right but never obeyed."""
     if not words and not options.given():
         return OpenForm()
-    if first in FIRST_WORDS:
-        return _read_first_word(first, words[1:], options)
-    if len(words) == 1 and not is_appid(first) and (near := nearest(first, FIRST_WORDS)):
+    said = without_fillers(words)
+    # Words behind a whole command are often a reason without quotes, which stays as it was typed.
+    if said == words or (said[:2] == words[:2] and is_appid(words[0]) and not _are_several(words)):
+        return _command(words, options)
+    try:
+        _command(said, options)
+    except MistakeError as wrong:
+        if not isinstance(wrong.mistake, ExtraWords):
+            raise
+    right = line(said, options)
+    kept = right.split()
+    more = [word for word in parted(words) if word not in said or bare(word).lower() not in kept]
+    raise MistakeError(ExtraWords(tuple(more)), right)
+
+
+def _command(words: list[str], options: Options) -> Command:
+    first = words[0].lower() if words else ""
+    alone = len(words) == 1 and first not in FIRST_WORDS and not is_appid(first)
+    if alone and (near := nearest(first, FIRST_WORDS)):
         blanks = f" {BLANK_APPID} {BLANK_ENV}" if near == "why" else ""
         raise MistakeError(UnknownWord(words[0], near), f"{SLASH_COMMAND} {near}{blanks}")
+    if verb := first_word(first):
+        return _read_first_word(verb, words[1:], options)
     if _are_several(words):
         return _many(words, options)
     appid, env = _pair(words, options)
@@ -135,9 +163,10 @@ def _many(words: list[str], options: Options) -> Share | ShareMany:
             several = len(appids) > 1
             more = options.reason, options.dry_run, options.again
             return ShareMany(appids, word, *more) if several else Share(appids[0], word, *more)
+        case _ if len(envs := envs_in(others)) > 1:
+            raise MistakeError(WhichEnv(tuple(envs)), right)
         case _:
-            _, env = named_in(words)
-            raise MistakeError(ExtraWords(tuple(word for word in others if word != env)), right)
+            raise MistakeError(ExtraWords(tuple(w for w in others if w not in envs)), right)
 
 
 def _read_first_word(first: str, rest: list[str], options: Options) -> Command:
@@ -165,6 +194,8 @@ def _history(words: list[str]) -> History:
             if is_env(about):
                 return History(about)
             raise MistakeError(NotAnEnv(about, blank=is_placeholder(about)), right)
+        case _ if len(envs := envs_in(words)) > 1 and not any(map(is_appid, words)):
+            raise MistakeError(WhichEnv(tuple(envs)), right)
         case _:
             kept = right.split()[2:]
             extra = [word for word in words if word not in kept and word.lower() not in kept]
@@ -175,22 +206,28 @@ def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]
     """Return (appid, env) from exactly these two words, in this order."""
     right = line([verb, *words], options)
     appids = [word for word in words if is_appid(word.lower())]
+    envs = envs_in(words)
     match words:
         case [appid, env] if is_appid(appid) and is_env(env):
             return appid, env
         case _ if len(appids) > 1:
             raise MistakeError(SeveralAppids(len(appids)), right)
+        case _ if appids and len(envs) > 1:
+            raise MistakeError(WhichEnv(tuple(envs)), right)
         case [] | [_] if all(is_env(word) and not meant_as_appid(word) for word in words):
             raise MistakeError(MissingAppid(), right)
         case [appid] if is_appid(appid):
             raise MistakeError(MissingEnv(), right)
-        case [env, appid] if is_env(env) and appids:
+        case [env, appid, *_] if envs == [env] and is_appid(bare(appid).lower()):
             raise MistakeError(Swapped(), right)
-        case [appid, env, *extra] if extra and is_appid(appid) and is_env(env):
+        case [appid, env, *extra] if extra and is_appid(appid) and envs == [env]:
             # Words that are too many are often a reason without quotes.
-            reason = " ".join([options.reason or "", *extra]).strip()
+            meant = any(sense(word) is not Sense.FILLER for word in extra)
+            reason = " ".join([options.reason or "", *(extra if meant else [])]).strip()
             guess = replace(options, reason=reason or None)
             raise MistakeError(ExtraWords(tuple(extra)), line([verb, appid, env], guess))
+        case [appid, env, _, *_] if is_appid(appid) and is_env(env):
+            raise MistakeError(ExtraWords(tuple(w for w in words[1:] if w not in envs)), right)
         case [appid, *rest] if not is_appid(appid):
             known, _ = named_in(words)
             # A word that is blamed as an appid is not offered as the env.

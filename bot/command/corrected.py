@@ -4,10 +4,10 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from bot.command.kinds import MOST_APPIDS, is_appid, is_env, is_placeholder
 from bot.command.mistake import AppidFault
+from bot.command.vocabulary import Sense, parted, sense, without_reasons
 
 SLASH_COMMAND = "/share-env"
 FIRST_WORDS = ("help", "whoami", "why", "history")
@@ -41,13 +41,14 @@ def line(words: Sequence[str], options: Options = _NO_OPTIONS) -> str:
 
     What was to be a question or a dry run stays one, wherever it says so; `--again` stays too.
     """
-    verb = next((word.lower() for word in words[:1] if word.lower() in FIRST_WORDS), "")
+    said = without_fillers(without_reasons(words))
+    verb = first_word(said[0]) if said else ""
     if verb in {"help", "whoami"}:
         return f"{SLASH_COMMAND} {verb}"
     if verb == "history":
-        appids, env = named_in([word for word in words if word.lower() != verb])
+        appids, env = named_in([word for word in said[1:] if word.lower() != verb])
         return " ".join([SLASH_COMMAND, verb, *[*appids, *([env] if env else [])][:1]])
-    appids, env = named_in(words[bool(verb) :])
+    appids, env = named_in(said[bool(verb) :])
     named = appids[: 1 if verb else MOST_APPIDS] or [BLANK_APPID]
     parts = [SLASH_COMMAND, verb, *named, env or BLANK_ENV]
     if not verb:
@@ -71,21 +72,39 @@ def _as_typed(options: Options, flags: Sequence[str]) -> list[str]:
     return [*parts, *flags]
 
 
+def first_word(word: str) -> str:
+    """Return which of FIRST_WORDS `word` is or stands for, else nothing."""
+    if word.lower() in FIRST_WORDS:
+        return word.lower()
+    return "history" if sense(word) is Sense.LOOK else ""
+
+
+def without_fillers(words: Sequence[str]) -> list[str]:
+    """Return what of `words` can be more than grammar and politeness."""
+    return [word for word in parted(words) if sense(word) is not Sense.FILLER]
+
+
 def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:
-    """Return the appids and the likeliest env among `words`."""
-    # What stands behind --reason, however that is spelt, is no env; brackets and stars are no part of one.
-    kept = [word for before, word in pairwise(["", *words]) if not before.startswith("--r")]
-    plain = [word if is_placeholder(word) else bare(word) for word in kept]
-    appids = [word.lower() for word in plain if is_appid(word.lower())]
-    at = next((i for i, word in enumerate(plain) if is_appid(word.lower())), len(plain))
-    likely = plain[at + 1 :] + plain[:at]
-    env = next((w for w in likely if is_env(w) and not meant_as_appid(w)), None)
-    return list(dict.fromkeys(appids)), env
+    """Return the appids among `words`, and the env where only one word can be it."""
+    appids = [word.lower() for word in _names(words) if is_appid(word.lower())]
+    envs = envs_in(words)
+    return list(dict.fromkeys(appids)), envs[0] if len(envs) == 1 else None
+
+
+def envs_in(words: Sequence[str]) -> list[str]:
+    """Return the words that can be the env: those with a dash, which envs have as a rule, before all others."""
+    found = [w for w in _names(words) if is_env(w) and not meant_as_appid(w) and sense(w) is None]
+    return list(dict.fromkeys([word for word in found if "-" in word] or found))
+
+
+def _names(words: Sequence[str]) -> list[str]:
+    # Brackets and stars are no part of a name.
+    return [word if is_placeholder(word) else bare(word) for word in words]
 
 
 def bare(word: str) -> str:
-    """Return `word` without brackets and stars around it."""
-    return word.strip("<>()[]*_~")
+    """Return `word` without brackets, stars and marks around it."""
+    return word.strip("<>()[]*_~!?:")
 
 
 def meant_as_appid(word: str) -> bool:

@@ -58,6 +58,25 @@ class ExtraWords:
 
 
 @dataclass(frozen=True, slots=True)
+class WhichEnv:
+    """Several words that can be the env."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnclearReceiver:
+    """An appid that may be the owner's, or not meant to receive access."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyShares:
+    """`word` asks for the opposite of a share, or for none."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class SeveralAppids:
     """More than one appid where only one can be asked about."""
 
@@ -126,6 +145,9 @@ Mistake = (
     | MissingAppid
     | MissingEnv
     | ExtraWords
+    | WhichEnv
+    | UnclearReceiver
+    | OnlyShares
     | SeveralAppids
     | TooManyAppids
     | UnknownWord
@@ -139,17 +161,17 @@ Mistake = (
 
 @dataclass(frozen=True, slots=True)
 class Misread:
-    """A Mistake, the text as it came, and one corrected line to copy."""
+    """A Mistake, the text as it came, and one corrected line to copy, where one does what was meant."""
 
     mistake: Mistake
     received: str
-    instead: str
+    instead: str | None
 
 
 class MistakeError(Exception):
     """Carries a mistake and its corrected line from where it is seen to `parse`, which never raises it."""
 
-    def __init__(self, mistake: Mistake, instead: str) -> None:
+    def __init__(self, mistake: Mistake, instead: str | None) -> None:
         super().__init__()
         self.mistake = mistake
         self.instead = instead

@@ -11,6 +11,7 @@ from bot.command.mistake import (
     Mistake,
     NotAnAppid,
     NotAnEnv,
+    OnlyShares,
     OptionNotHere,
     OptionTwice,
     OptionWithoutValue,
@@ -18,9 +19,11 @@ from bot.command.mistake import (
     SeveralAppids,
     Swapped,
     TooManyAppids,
+    UnclearReceiver,
     UnclosedQuote,
     UnknownOption,
     UnknownWord,
+    WhichEnv,
 )
 from bot.messages.blocks import SECTION_LIMIT, Message, as_typed, code, escape, message, small
 from bot.messages.lists import listed, sentences
@@ -31,19 +34,27 @@ _COPIED_LIMIT = SECTION_LIMIT - 100
 
 
 def misread(words: Words, wrong: Misread) -> Message:
-    """Say what is wrong, what arrived, and a line to copy, if all of it fits; nothing was done."""
+    """Say what is wrong, what arrived, and a line to copy or who can do what no line does; nothing was done."""
     received = code(f"/share-env {as_typed(wrong.received)}", _LINE_LIMIT)
     return message(
         sentences(words, sentence(words, wrong.mistake), words("Nothing was done.")),
-        words("Try this instead:\n{line}", line=code(wrong.instead, _COPIED_LIMIT))
-        if len(escape(wrong.instead)) <= _COPIED_LIMIT
-        else None,
+        _way_on(words, wrong.instead),
         small(
             words(
                 "You typed {received} · `/share-env help` shows what you may do.", received=received
             )
         ),
     )
+
+
+def _way_on(words: Words, instead: str | None) -> str | None:
+    """Return the line to copy, if all of it fits; without one, who can take access away and what can be cancelled."""
+    if instead is None:
+        return words(
+            "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet you can cancel in my App Home."
+        )
+    whole = len(escape(instead)) <= _COPIED_LIMIT
+    return words("Try this instead:\n{line}", line=code(instead, _COPIED_LIMIT)) if whole else None
 
 
 def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # one case for each mistake
@@ -74,6 +85,18 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
         case ExtraWords(extra):
             there = listed(words, [code(word) for word in extra])
             return words("There is more here than I need: {words}.", words=there)
+        case WhichEnv(envs):
+            found = listed(words, [code(word) for word in envs])
+            return words(
+                "One command takes one env, and here {words} can be it. Which one is meant?",
+                words=found,
+            )
+        case UnclearReceiver():
+            return words(
+                "I cannot tell which mini program is to receive access. Put only its appid there."
+            )
+        case OnlyShares(word):
+            return words("I can only share, and {word} asks for something else.", word=code(word))
         case SeveralAppids(count):
             return words(
                 "I take one appid at a time, and there are {count}. Send one line for each.",

@@ -18,6 +18,7 @@ from bot.command.mistake import (
     Mistake,
     NotAnAppid,
     NotAnEnv,
+    OnlyShares,
     OptionNotHere,
     OptionTwice,
     OptionWithoutValue,
@@ -25,9 +26,11 @@ from bot.command.mistake import (
     SeveralAppids,
     Swapped,
     TooManyAppids,
+    UnclearReceiver,
     UnclosedQuote,
     UnknownOption,
     UnknownWord,
+    WhichEnv,
 )
 from bot.guidance import all_guidance, for_code, for_trouble
 from bot.guidance.types import Trouble
@@ -146,7 +149,7 @@ def request(reason: str | None = None) -> Request:
     return Request("7kq2m9xc", ORIGIN, APPID, ENV, OWNER, "platform team", reason)
 
 
-def mistakes() -> Iterator[tuple[str, Mistake, str, str]]:
+def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     usage, fixed = "/share-env <appid> <env>", f"/share-env {APPID} {ENV}"
     yield "unclosed quote", UnclosedQuote(), f'{APPID} {ENV} --reason "go', f'{fixed} --reason "go"'
     words = {
@@ -171,6 +174,11 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str]]:
     yield "extra words", extra, f"{APPID} {ENV} for the release", line
     many = ExtraWords(tuple("abcdefgh"))
     yield "many extra words", many, f"{APPID} {ENV} a b c d e f g h", fixed
+    two = WhichEnv(("prod-1", "prod-2"))
+    yield "which env", two, f"{APPID} prod-1 prod-2", f"/share-env {APPID} <env>"
+    from_to = f"share {ENV} from {OWNER} to {APPID}"
+    yield "unclear receiver", UnclearReceiver(), from_to, f"/share-env <appid> {ENV}"
+    yield "only shares", OnlyShares("unshare"), f"unshare {APPID} {ENV}", None
     yield "several appids", SeveralAppids(2), f"{APPID} {OWNER} {ENV}", fixed
     yield "too many appids", TooManyAppids(60, 50), f"{APPID} {OWNER} … {ENV}", fixed
     yield "unknown word", UnknownWord("hlep", "help"), "hlep", "/share-env help"
@@ -512,6 +520,8 @@ SPEAKERS: dict[str, Callable[[Words, str], Message]] = {
     "word for an appid": _misread(lambda word: NotAnAppid(word, AppidFault.LENGTH)),
     "word for an env": _misread(NotAnEnv),
     "word for an env, blank": _misread(lambda word: NotAnEnv(word, blank=True)),
+    "words for an env": _misread(lambda word: WhichEnv((word,) * 9)),
+    "word for the opposite": _misread(OnlyShares),
     "extra words": _misread(lambda word: ExtraWords((word,) * 9)),
     "unknown word": _misread(lambda word: UnknownWord(word, "help")),
     "unknown option": _misread(lambda word: UnknownOption(word, None)),

@@ -105,12 +105,15 @@ def test_every_kind_of_denial_is_worded() -> None:
     assert {type(no.because) for *_, no in denials()} == set(get_args(Denial))
 
 
-def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy() -> None:
+def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy_or_who_can_do_it() -> None:
     with checks() as check:
         for name, said in those("mistake").items():
             with check(name):
                 assert "Nothing was done." in said.text
-                assert re.search(r"Try this instead:\n`/share-env[^`]*`", said.text)
+                line = re.search(r"Try this instead:\n`/share-env[^`]*`", said.text)
+                who = "the admin of the env's owner opens 云开发" in said.text
+                assert bool(line) != who
+                assert who == (name == "mistake: only shares")
 
 
 def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:

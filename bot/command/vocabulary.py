@@ -1,0 +1,106 @@
+"""What everyday words say around an appid and an env: one table. Pure; it decides what is never offered as a line."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from enum import Enum
+from itertools import pairwise
+
+
+class Sense(Enum):
+    """What a word of everyday language does to a command."""
+
+    REVERSE = "asks for the opposite of a share, or for none"
+    LOOK = "asks what was shared: `history`"
+    FILLER = "neither an env nor a reason"
+
+
+_WORDS = {
+    Sense.REVERSE: """
+        unshare unshared unsharing un undo undoing undone unlink unlinked unlinking unbind revoke revoked revoking
+        remove removed removing removal delete deleted deleting deletion rm del stop stopped stopping
+        cancel canceled cancelled canceling cancelling withdraw withdrawn withdrawing retract recall rescind
+        detach disconnect disable disabled deny block ban forbid reject refuse prevent avoid drop kill end abort
+        terminate take reverse revert rollback erase purge close lock without except instead never not no
+        dont doesnt didnt cannot cant wont shouldnt mustnt neednt isnt arent
+        取消 撤销 撤回 撤 收回 删除 删 移除 去掉 停止 停用 停 终止 中止 解除 解绑 关闭 断开 禁止 拒绝 不 别 勿 没 无需 除了
+        撤銷 刪除 關閉 終止 斷開 別 無需
+    """,
+    Sense.LOOK: """
+        list lists listing status show check query find is are was were has does did shared already whether
+        who whom whose what when where which how
+        列表 列出 状态 历史 记录 查询 查看 查 是否 有没有 吗 谁 哪 什么 多少 已 狀態 歷史 記錄 查詢 嗎 誰
+    """,
+    Sense.FILLER: """
+        a an the this that these those it its i we you me us our your my their
+        to with for from of by in on at into onto via as and or also plus
+        please pls plz kindly thanks thank hi hey hello ok okay yes now asap today just so
+        share shares sharing share-env give gives grant grants add allow let make do use access
+        can could would will shall may must should want wants need needs like
+        env envs environment environments cloud app apps mini program programs receiver receivers owner
+        请 麻烦 帮 帮忙 一下 谢谢 谢 你好 我 我们 你 它 这个 这 那个 那 把 将 给 向 到 对 从 由 来自 的 和 与 及 以及 或 用 使用
+        让 要 想 需要 可以 能 能不能 可不可以 能否 共享 分享 授权 访问 权限 环境 云环境 云开发 小程序 应用 現在 现在 马上 吧 了 個 个
+        請 麻煩 幫 謝謝 我們 這個 將 給 從 與 共用 環境
+    """,
+}
+SENSES = {word: sense for sense, words in _WORDS.items() for word in words.split()}
+_MISSPELT = ("unshare", "revoke", "remove", "delete", "cancel", "unlink", "withdraw", "stop")
+_SHORTEST_MISSPELT = 5
+
+JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
+_OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
+
+# Chinese is written without blanks: its words are found in a run of characters, the longest first.
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+_RUNS = re.compile(f"[{_HAN}]+|[^{_HAN}]+")
+_HAN_WORDS = re.compile("|".join([*sorted(SENSES, key=len, reverse=True), f"[{_HAN}]"]))
+
+
+def sense(word: str) -> Sense | None:
+    """Return what an everyday word says, whatever its case, dashes and signs; None of any other word."""
+    if word and not any(char.isalnum() for char in word):
+        return Sense.FILLER
+    plain = re.sub(r"[^\w<>-]|_", "", word.lower()).strip("-")
+    if plain in SENSES:
+        return SENSES[plain]
+    if re.fullmatch(f"[{_HAN}]+", plain):
+        said = {SENSES.get(part) for part in _HAN_WORDS.findall(plain)}
+        return next(
+            (each for each in (Sense.REVERSE, Sense.LOOK, None) if each in said), Sense.FILLER
+        )
+    parts = {SENSES.get(part) for part in plain.split("-")}
+    return Sense.REVERSE if Sense.REVERSE in parts and None not in parts else None
+
+
+def nearly_reverse(word: str) -> bool:
+    """Tell whether a word may be a misspelt one of the opposite of a share."""
+    long = len(word) >= _SHORTEST_MISSPELT and word.isalpha() and sense(word) is None
+    return long and bool(difflib.get_close_matches(word.lower(), _MISSPELT, n=1, cutoff=0.82))
+
+
+def names_an_owner(before: str, after: str) -> bool:
+    """Tell whether an appid between these two words is where an env comes from, not where it goes to."""
+    comes_from = sense(before) is Sense.FILLER and before.lower().strip(":").endswith(_OWNING)
+    return comes_from or after.startswith("的")
+
+
+def parted(words: Iterable[str]) -> list[str]:
+    """Return `words` with Chinese ones parted from what is written onto them."""
+    return [run for word in words for run in _RUNS.findall(word) or [word]]
+
+
+def names_reason(word: str) -> bool:
+    """Tell whether `word` is the option `--reason`, however that is spelt."""
+    return word.startswith("--r") and sense(word) is not Sense.REVERSE
+
+
+def without_reasons(words: Iterable[str]) -> list[str]:
+    """Return `words` without what stands behind `--reason`."""
+    pairs = pairwise(["", *words])
+    return [word for before, word in pairs if not names_reason(before) or "=" in before[:-1]]
+
+
+def spoken(words: Iterable[str]) -> list[str]:
+    """Return each single word that is said, also in quotes, but for a reason's."""
+    kept = [word for word in without_reasons(words) if not names_reason(word)]
+    return parted(part for word in kept for part in word.split())

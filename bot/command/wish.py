@@ -1,0 +1,72 @@
+"""Tell whether what was typed can be the wish for a share at all, and for which mini programs. Pure."""
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from bot.command.corrected import FIRST_WORDS, bare, envs_in, line, named_in, without_fillers
+from bot.command.kinds import is_appid
+from bot.command.mistake import MistakeError, OnlyShares, UnclearReceiver, UnknownWord
+from bot.command.vocabulary import (
+    JOINING,
+    Sense,
+    names_an_owner,
+    names_reason,
+    nearly_reverse,
+    sense,
+    spoken,
+)
+
+
+def said_in(words: Sequence[str]) -> list[str]:
+    """Return what is said but for a reason: behind a whole command, all that follows `--reason` is one."""
+    before = before_reason(words)
+    whole = all(named_in(without_fillers(before)))
+    options = [word for word in words if word.startswith("-") and not names_reason(word)]
+    return [*before, *spoken(options)] if whole else spoken(words)
+
+
+def before_reason(words: Sequence[str]) -> list[str]:
+    """Return what is said in front of `--reason`."""
+    return spoken(takewhile(lambda word: not names_reason(word), words))
+
+
+def check(said: Sequence[str], heard: Sequence[str]) -> None:
+    """Raise MistakeError where everyday words say that no share is wanted, or that an appid may be no receiver's.
+
+    `heard` is what may take a share back; a question is none, whatever it is about.
+    """
+    if _asks(said):
+        return
+    if opposite := next((word for word in heard if sense(word) is Sense.REVERSE), None):
+        raise MistakeError(OnlyShares(opposite), None)
+    looks = [word for word in said if sense(word) is Sense.LOOK]
+    if looks and (len(looks) > 1 or looks != without_fillers(said)[:1]):
+        raise MistakeError(UnknownWord(looks[0], "history"), line(["history", *said]))
+    if _unclear_receiver(said):
+        right = line([word for word in said if not is_appid(bare(word).lower())])
+        raise MistakeError(UnclearReceiver(), right)
+
+
+def misspelt(said: Sequence[str]) -> MistakeError | None:
+    """Return the mistake of words, wrong anyway, one of which may be a misspelt one for the opposite of a share."""
+    word = next(filter(nearly_reverse, said), None)
+    return MistakeError(OnlyShares(word), None) if word and not _asks(said) else None
+
+
+def _asks(said: Sequence[str]) -> bool:
+    return any(word.lower() in FIRST_WORDS for word in without_fillers(said)[:1])
+
+
+def _unclear_receiver(words: Sequence[str]) -> bool:
+    """Tell whether an appid among `words` may be no receiver: an owner's, or one that another takes the place of."""
+    names = [bare(word) for word in words]
+    at = [place for place, word in enumerate(names) if is_appid(word.lower())]
+    if any(names_an_owner(*["", *names, ""][place : place + 3 : 2]) for place in at):
+        return True
+    known = {*JOINING, *map(str.lower, envs_in(words))}
+    between = names[at[0] : at[-1]] if at else []
+    return any(
+        word.lower() not in known and (word.isalpha() or sense(word) is Sense.FILLER)
+        for word in between
+        if not is_appid(word.lower())
+    )

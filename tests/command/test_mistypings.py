@@ -1,0 +1,331 @@
+"""What people type by mistake, and what each gets: never a share, and a line to copy only where it does what was meant."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.command import Command, Share, ShareMany, parse
+from bot.command.mistake import Misread, OnlyShares
+from bot.command.vocabulary import SENSES, Sense, nearly_reverse, sense
+
+A = "wx5fe6bb43205e9e70"
+B = "wx0123456789abcdef"
+
+# A and B stand for two appids. What is offered is the line behind `/share-env`; `nothing` where no line does what was meant.
+MISTYPINGS = """
+typed                                      | offered                    | said
+
+-- the opposite of a share
+unshare A prod-1                           | nothing                    | OnlyShares
+un-share A prod-1                          | nothing                    | OnlyShares
+un share A prod-1                          | nothing                    | OnlyShares
+UNSHARE A prod-1                           | nothing                    | OnlyShares
+unshared A prod-1                          | nothing                    | OnlyShares
+unsahre A prod-1                           | nothing                    | OnlyShares
+unshre A prod-1                            | nothing                    | OnlyShares
+undo A prod-1                              | nothing                    | OnlyShares
+undo                                       | nothing                    | OnlyShares
+revoke A prod-1                            | nothing                    | OnlyShares
+revok A prod-1                             | nothing                    | OnlyShares
+remove A prod-1                            | nothing                    | OnlyShares
+remvoe A prod-1                            | nothing                    | OnlyShares
+remove A from prod-1                       | nothing                    | OnlyShares
+delete A prod-1                            | nothing                    | OnlyShares
+delte A prod-1                             | nothing                    | OnlyShares
+rm A prod-1                                | nothing                    | OnlyShares
+stop A prod-1                              | nothing                    | OnlyShares
+stop: A, prod-1                            | nothing                    | OnlyShares
+stop sharing prod-1 with A                 | nothing                    | OnlyShares
+stop-sharing A prod-1                      | nothing                    | OnlyShares
+stopp A prod-1                             | nothing                    | OnlyShares
+unlink A prod-1                            | nothing                    | OnlyShares
+cancel A prod-1                            | nothing                    | OnlyShares
+cancle A prod-1                            | nothing                    | OnlyShares
+cancel                                     | nothing                    | OnlyShares
+withdraw A prod-1                          | nothing                    | OnlyShares
+disable A prod-1                           | nothing                    | OnlyShares
+take prod-1 from A                         | nothing                    | OnlyShares
+don't share prod-1 with A                  | nothing                    | OnlyShares
+don’t share prod-1 with A                  | nothing                    | OnlyShares
+dont share A prod-1                        | nothing                    | OnlyShares
+do not share A prod-1                      | nothing                    | OnlyShares
+please do not share A prod-1               | nothing                    | OnlyShares
+never share prod-1 with A                  | nothing                    | OnlyShares
+A prod-1 no                                | nothing                    | OnlyShares
+A prod-1 not-now                           | nothing                    | OnlyShares
+A delete                                   | nothing                    | OnlyShares
+A prod-1 undo                              | nothing                    | OnlyShares
+A undo prod-1                              | nothing                    | OnlyShares
+A prod-1 --undo                            | nothing                    | OnlyShares
+A prod-1 --remove                          | nothing                    | OnlyShares
+A prod-1 --reason QA --unshare             | nothing                    | OnlyShares
+--delete A prod-1                          | nothing                    | OnlyShares
+unshare A B prod-1                         | nothing                    | OnlyShares
+unshare A prod-1 --dry-run                 | nothing                    | OnlyShares
+unshare A prod-1 --foo                     | nothing                    | OnlyShares
+unshare A prod-1 --reason "QA              | nothing                    | OnlyShares
+"unshare" A prod-1                         | nothing                    | OnlyShares
+"do not share" A prod-1                    | nothing                    | OnlyShares
+"unshare A prod-1                          | nothing                    | OnlyShares
+A prod-1 "not yet                          | nothing                    | OnlyShares
+share prod-1 with A but not with B         | nothing                    | OnlyShares
+show how to unshare A prod-1               | nothing                    | OnlyShares
+取消共享 A prod-1                          | nothing                    | OnlyShares
+取消 A prod-1                              | nothing                    | OnlyShares
+撤销 A prod-1                              | nothing                    | OnlyShares
+撤回共享 A prod-1                          | nothing                    | OnlyShares
+删除 A prod-1                              | nothing                    | OnlyShares
+停止共享 A prod-1                          | nothing                    | OnlyShares
+移除 prod-1 A                              | nothing                    | OnlyShares
+解除 A prod-1                              | nothing                    | OnlyShares
+不要共享 A prod-1                          | nothing                    | OnlyShares
+不要把 prod-1 共享给 A                     | nothing                    | OnlyShares
+不要把prod-1共享给A                        | nothing                    | OnlyShares
+请勿把prod-1共享给A                        | nothing                    | OnlyShares
+别把prod-1给A                              | nothing                    | OnlyShares
+請不要將prod-1給A                          | nothing                    | OnlyShares
+A 不共享 prod-1                            | nothing                    | OnlyShares
+
+-- sentences
+share A prod-1                             | A prod-1                   | ExtraWords
+please share A prod-1                      | A prod-1                   | ExtraWords
+share prod-1 with A                        | A prod-1                   | Swapped
+please share prod-1 with A                 | A prod-1                   | Swapped
+Please, share prod-1 with A, thanks!       | A prod-1                   | Swapped
+share prod-1 to A                          | A prod-1                   | Swapped
+share prod-1 with A!                       | A prod-1                   | Swapped
+could you share the env prod-1 with A      | A prod-1                   | Swapped
+give A access to prod-1                    | A prod-1                   | ExtraWords
+A to prod-1                                | A prod-1                   | ExtraWords
+A with prod-1                              | A prod-1                   | ExtraWords
+A and prod-1                               | A prod-1                   | ExtraWords
+A env prod-1                               | A prod-1                   | ExtraWords
+A the env prod-1                           | A prod-1                   | ExtraWords
+A -> prod-1                                | A prod-1                   | UnknownOption
+A → prod-1                                 | A prod-1                   | ExtraWords
+/share-env A prod-1                        | A prod-1                   | ExtraWords
+prod-1 A please                            | A prod-1                   | Swapped
+share prod-1 with A --dry-run              | A prod-1 --dry-run         | Swapped
+share prod-1 with A --dryrun               | A prod-1 --dry-run         | UnknownOption
+share prod-1 with A --reason QA            | A prod-1 --reason "QA"     | Swapped
+share prod-1 with A and B                  | A B prod-1                 | Swapped
+share prod-1 with A, B                     | A B prod-1                 | Swapped
+A and B prod-1                             | A B prod-1                 | ExtraWords
+share A & B prod-1                         | A B prod-1                 | ExtraWords
+请共享 A prod-1                            | A prod-1                   | ExtraWords
+把 prod-1 共享给 A                         | A prod-1                   | Swapped
+请把prod-1共享给A                          | A prod-1                   | Swapped
+请把环境prod-1共享给小程序A，谢谢          | A prod-1                   | Swapped
+能不能把prod-1共享给A                      | A prod-1                   | Swapped
+把prod-1共享给A和B                         | A B prod-1                 | Swapped
+请将 prod-1 分享给 A。                     | A prod-1                   | Swapped
+請將prod-1共用給A                          | A prod-1                   | Swapped
+
+-- words that are no env and no reason
+A please                                   | A <env>                    | MissingEnv
+A to                                       | A <env>                    | MissingEnv
+A with the env                             | A <env>                    | MissingEnv
+A env                                      | A <env>                    | MissingEnv
+share A                                    | A <env>                    | MissingEnv
+把环境共享给A                              | A <env>                    | MissingEnv
+please                                     | <appid> <env>              | MissingAppid
+share prod-1                               | <appid> prod-1             | MissingAppid
+A prod-1 please                            | A prod-1                   | ExtraWords
+A prod-1 now                               | A prod-1                   | ExtraWords
+A prod-1 谢谢                              | A prod-1                   | ExtraWords
+A prod-1 for QA                            | A prod-1 --reason "for QA" | ExtraWords
+A prod-1 给测试用                          | A prod-1 --reason "给测试用" | ExtraWords
+A prod-1 --reason it is not ready          | A prod-1 --reason "it is not ready" | ExtraWords
+
+-- which env
+A prod-1 prod-2                            | A <env>                    | WhichEnv
+prod-1 A prod-2                            | A <env>                    | WhichEnv
+A prod-1 or prod-2                         | A <env>                    | WhichEnv
+share prod-1 and prod-2 with A             | A <env>                    | WhichEnv
+A B prod-1 prod-2                          | A B <env>                  | WhichEnv
+A test staging                             | A <env>                    | WhichEnv
+why A prod-1 prod-2                        | why A <env>                | WhichEnv
+A nice prod-1                              | A prod-1                   | ExtraWords
+A prod-1 nice                              | A prod-1 --reason "nice"   | ExtraWords
+A prod-1 prod-1                            | A prod-1 --reason "prod-1" | ExtraWords
+
+-- which appid
+share prod-1 from A                        | <appid> prod-1             | UnclearReceiver
+share prod-1 from A to B                   | <appid> prod-1             | UnclearReceiver
+share A's prod-1 with B                    | B prod-1                   | NotAnAppid
+A to B prod-1                              | <appid> prod-1             | UnclearReceiver
+replace A with B prod-1                    | <appid> prod-1             | UnclearReceiver
+A replaces B prod-1                        | <appid> prod-1             | UnclearReceiver
+owner: A env: prod-1 receiver: B           | <appid> prod-1             | UnclearReceiver
+把A的prod-1共享给B                         | <appid> prod-1             | UnclearReceiver
+从A共享prod-1                              | <appid> prod-1             | UnclearReceiver
+
+-- questions about what was shared
+list A prod-1                              | history A                  | ExtraWords
+list the envs                              | history                    | ExtraWords
+status of prod-1                           | history prod-1             | ExtraWords
+show status of A                           | history A                  | UnknownWord
+list prod-1 --all                          | history prod-1             | UnknownOption
+A status                                   | history A                  | UnknownWord
+is prod-1 shared with A                    | history A                  | UnknownWord
+who shared prod-1                          | history prod-1             | UnknownWord
+prod-1已经共享给A了吗                      | history A                  | UnknownWord
+please help                                | help                       | ExtraWords
+"""
+
+
+def rows() -> Iterator[tuple[str, str, str]]:
+    for line in MISTYPINGS.split("\n")[3:]:
+        if line and not line.startswith("-- "):
+            typed, offered, said = (cell.strip() for cell in line.split("|"))
+            yield typed, offered, said
+
+
+def with_appids(text: str) -> str:
+    """Return `text` with A and B put where they stand alone, or among Chinese characters."""
+    return re.sub(
+        r"(?<![\w-])[AB](?![\w-])", lambda found: {"A": A, "B": B}[found[0]], text, flags=re.ASCII
+    )
+
+
+@pytest.mark.parametrize(("typed", "offered", "said"), [*rows()])
+def test_what_is_mistyped_gets(typed: str, offered: str, said: str) -> None:
+    wrong = parse(with_appids(typed))
+    assert isinstance(wrong, Misread)
+    line = None if offered == "nothing" else with_appids(f"/share-env {offered}")
+    assert (wrong.instead, type(wrong.mistake).__name__) == (line, said)
+
+
+def test_the_table_is_long_enough_to_mean_something() -> None:
+    assert len({typed for typed, *_ in rows()}) >= 120
+
+
+# Sentences.
+
+APPIDS = st.from_regex(r"wx[0-9a-f]{16}", fullmatch=True)
+ENVS = st.from_regex(r"[a-z]{2,9}-[a-z0-9]{1,16}|[a-z]{4,9}[0-9]?", fullmatch=True).filter(
+    lambda word: not sense(word) and not nearly_reverse(word) and not word.startswith("wx")
+)
+POLITE = st.sampled_from(["", "please ", "Please, ", "could you ", "hi, I want to ", "we need to "])
+SHARING = st.sampled_from(
+    ["share {X} with {Y}", "share {X} to {Y}", "share env {X} with the app {Y}"]
+)
+REVERSED = st.sampled_from(
+    ["share with {Y} the env {X}", "give {Y} access to {X}", "{Y} to {X}", "share {Y}, {X}"]
+)
+CHINESE = st.sampled_from(
+    [
+        "请把{X}共享给{Y}",
+        "把 {X} 分享给 {Y}",
+        "麻烦将环境{X}共享给小程序{Y}",
+        "给{Y}共享{X}",
+        "请给 {Y} 授权，{X}",
+    ]
+)
+ENDS = st.sampled_from(["", " please", ", thanks!", "，谢谢", "。", " now"])
+WISHES = st.builds("{}{}{}".format, POLITE, SHARING | REVERSED, ENDS) | st.builds(
+    "{}{}".format, CHINESE, ENDS
+)
+AND = st.sampled_from([" and ", ", ", ",", " ", "、", " & ", "和"])
+NEGATED = (
+    *(
+        "don't share",
+        "don’t share",
+        "do not share",
+        "never share",
+        "stop sharing",
+        "please don't give",
+    ),
+    *(
+        "unshare",
+        "undo",
+        "revoke",
+        "remove",
+        "不要共享",
+        "不要把",
+        "取消共享",
+        "请勿共享",
+        "停止共享",
+        "别给",
+    ),
+)
+EVERYDAY = st.sampled_from(sorted(SENSES))
+
+
+def shared_by(line: str | None) -> tuple[tuple[str, ...], str] | None:
+    """Return which appids and env a line shares; None where it shares nothing as it stands."""
+    read = parse((line or "").removeprefix("/share-env"))
+    match read:
+        case Share(appid, env):
+            return (appid,), env
+        case ShareMany(appids, env):
+            return appids, env
+        case _:
+            return None
+
+
+@given(WISHES, ENVS, st.lists(APPIDS, min_size=1, max_size=3, unique=True), AND)
+def test_a_sentence_is_no_share_and_its_line_shares_what_it_says(
+    wish: str, env: str, appids: list[str], joint: str
+) -> None:
+    said = parse(wish.format(X=env, Y=joint.join(appids)))
+    assert isinstance(said, Misread)
+    assert shared_by(said.instead) == (tuple(appids), env)
+
+
+@given(st.sampled_from(NEGATED), WISHES, ENVS, APPIDS, st.booleans())
+def test_a_sentence_that_wants_no_share_gets_no_line(
+    negated: str, wish: str, env: str, appid: str, in_front: bool
+) -> None:
+    whole = wish.format(X=env, Y=appid)
+    said = parse(f"{negated} {whole}" if in_front else f"{whole} {negated}")
+    assert isinstance(said, Misread)
+    assert isinstance(said.mistake, OnlyShares)
+    assert said.instead is None
+
+
+@given(st.sampled_from(NEGATED), ENVS, APPIDS, st.permutations(range(3)))
+def test_a_negation_anywhere_among_appid_and_env_gets_no_line(
+    negated: str, env: str, appid: str, order: list[int]
+) -> None:
+    parts = [negated, env, appid]
+    said = parse(" ".join(parts[place] for place in order))
+    assert isinstance(said, Misread)
+    assert isinstance(said.mistake, OnlyShares)
+    assert said.instead is None
+
+
+@pytest.mark.parametrize(
+    "wish", ["share {X} from {Z} with {Y}", "把{Z}的{X}共享给{Y}", "从{Z}把{X}共享给{Y}"]
+)
+@given(env=ENVS, owner=APPIDS, appid=APPIDS)
+def test_no_line_shares_with_an_owner(wish: str, env: str, owner: str, appid: str) -> None:
+    said = parse(wish.format(X=env, Y=appid, Z=owner))
+    assert isinstance(said, Misread)
+    assert shared_by(said.instead) is None
+
+
+@given(st.lists(ENVS, min_size=2, max_size=3, unique=True), APPIDS, WISHES)
+def test_of_several_envs_none_is_chosen_but_the_one_with_a_dash(
+    envs: list[str], appid: str, wish: str
+) -> None:
+    said = parse(wish.format(X=" ".join(envs), Y=appid))
+    assert isinstance(said, Misread)
+    dashed = [env for env in envs if "-" in env]
+    only = dashed[0] if len(dashed) == 1 else None
+    assert shared_by(said.instead) == (only and ((appid,), only))
+
+
+@given(st.lists(EVERYDAY, min_size=1, max_size=5), ENVS, APPIDS, st.data())
+def test_everyday_words_never_make_a_share_an_env_or_a_reason(
+    everyday: list[str], env: str, appid: str, data: st.DataObject
+) -> None:
+    said: Command | Misread = parse(" ".join(data.draw(st.permutations([env, appid, *everyday]))))
+    assert not isinstance(said, Share | ShareMany)
+    if isinstance(said, Misread) and (shared := shared_by(said.instead)):
+        assert shared == ((appid,), env)
+        assert {sense(word) for word in everyday} == {Sense.FILLER}
+        assert "--reason" not in str(said.instead)
