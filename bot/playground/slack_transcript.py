@@ -157,6 +157,11 @@ class Transcript(Watched):
         message = None if index is None else self.messages[index]
         return None if message is None or message.deleted else message
 
+    def is_deleted(self, channel: str, ts: str) -> bool:
+        """Return whether a message stood there that is gone."""
+        index = self._where.get((channel, ts))
+        return index is not None and self.messages[index].deleted
+
     def parents(self, channel: str) -> list[Message]:
         """Return what stands in a channel outside of threads, for everybody to see, oldest first."""
         return self._shelved("parents", channel)

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 from time import time
-from typing import assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from bot.playground.slack_surfaces import Surfaces
 from bot.playground.slack_transcript import Transcript
 from bot.playground.slack_triggers import Triggers
 from bot.playground.world import Channel, Group, Person, World
+
+Orphans: TypeAlias = Literal["refused", "top level"]
 
 
 class Workspace(Transcript):
@@ -24,6 +26,8 @@ class Workspace(Transcript):
         self.scopes: set[str] = set(world.scopes)
         self.surfaces = Surfaces(clock, self.view_changed)
         self.triggers = Triggers(clock)
+        self.orphans: Orphans = "top level"
+        """What becomes of a reply whose parent is gone."""
         self._last_ts = 0
 
     def next_ts(self) -> str:

@@ -19,6 +19,12 @@ def archived(corner: Corner, _: Message) -> None:
 
 
 def deleted(corner: Corner, parent: Message) -> None:
+    corner.slack.orphans = "refused"
+    corner.slack.delete(parent)
+
+
+def deleted_unsaid(corner: Corner, parent: Message) -> None:
+    corner.slack.orphans = "top level"
     corner.slack.delete(parent)
 
 
@@ -65,7 +71,8 @@ async def nowhere(corner: Corner, what: Callable[[Corner, Message], None]) -> st
 Scene = Callable[[Corner, Callable[[Corner, Message], None]], Awaitable[str]]
 EVENTS: dict[str, Callable[[Corner, Message], None]] = {
     "the channel is archived": archived,
-    "the parent is deleted": deleted,
+    "the parent is deleted, and Slack says so": deleted,
+    "the parent is deleted, and Slack posts the reply beside": deleted_unsaid,
     "the bot is removed from the channel": removed,
     "the bot's token is revoked": revoked,
 }

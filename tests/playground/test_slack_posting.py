@@ -93,7 +93,19 @@ async def test_a_reply_stands_in_its_thread(slack: LocalSlack, api: AsyncWebClie
     for ts in (reply["ts"], "1.000001", "nonsense"):
         call = api.chat_postMessage(channel=RELEASES, text="x", thread_ts=ts)
         assert await error_of(call) == "thread_not_found"
+
+
+async def test_a_reply_to_a_message_that_is_gone_is_refused_or_stands_in_the_channel(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
+    reply = await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=parent)
+    assert reply["message"]["thread_ts"] == parent
     slack.delete_message(parent)
+    orphan = await api.chat_postMessage(channel=RELEASES, text="x", thread_ts=parent)
+    assert "thread_ts" not in orphan["message"]
+    assert [each.text for each in slack.parents(RELEASES)] == ["x"]
+    slack.orphans = "refused"
     call = api.chat_postMessage(channel=RELEASES, text="x", thread_ts=parent)
     assert await error_of(call) == "thread_not_found"
 
