@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from bot.playground.loopback import Json, JsonObject
+from bot.playground.slack_arguments import check_arguments
 from bot.playground.slack_reading import conversation, history, rendered, replies
 from bot.playground.slack_refused import RefusedError
 from bot.playground.slack_rules import (
@@ -48,6 +49,7 @@ def call(
         raise RefusedError("not_allowed_token_type")
     if method.scope is not None:
         require_scope(workspace.scopes, kind, method.scope)
+    check_arguments(name, args)
     return {"ok": True, **method.run(workspace, args)}
 
 

@@ -71,7 +71,7 @@ class Posts:
                 return found
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         marked = {"event_type": _EVENT, "event_payload": {"request": mark}}
-        arguments = {"channel": channel, **thread, **as_arguments(message), "metadata": marked}
+        arguments = {"channel": channel, **thread, **as_post(message), "metadata": marked}
         no: Refused | Doubtful = Doubtful("not tried")
         for attempt in range(1, _TRIES + 1):
             result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
@@ -227,14 +227,13 @@ def _is_marked(message: Mapping[str, object], mark: str) -> bool:
 
 
 def as_arguments(message: Message) -> dict[str, object]:
-    """Return a message as arguments of chat.postMessage and chat.update, with nothing unfurled or linked."""
-    return {
-        "text": message.text,
-        "blocks": message.blocks,
-        "parse": "none",
-        "unfurl_links": False,
-        "unfurl_media": False,
-    }
+    """Return a message as arguments of chat.update and chat.postEphemeral, with nothing linked."""
+    return {"text": message.text, "blocks": message.blocks, "parse": "none"}
+
+
+def as_post(message: Message) -> dict[str, object]:
+    """Return a message as arguments of chat.postMessage, which alone can unfurl, and is not to."""
+    return as_arguments(message) | {"unfurl_links": False, "unfurl_media": False}
 
 
 def as_response(message: Message) -> dict[str, object]:

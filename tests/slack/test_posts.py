@@ -63,6 +63,8 @@ async def test_a_message_links_and_mentions_nothing_by_itself(
     await posts.post(RELEASES, HELLO, MARK)
     sent = slack.calls[-1].args
     assert (sent["parse"], sent["unfurl_links"], sent["unfurl_media"]) == ("none", False, False)
+    await posts.edit(Posted(RELEASES, slack.parents(RELEASES)[0].ts), HELLO)
+    assert slack.calls[-1].args["parse"] == "none"
 
 
 async def test_a_posted_message_is_known_by_its_place(slack: LocalSlack, posts: Posts) -> None:
