@@ -40,7 +40,7 @@ class NoThread(Enum):
     )
     CANNOT_TELL = msgid(
         "I could not find out whether this channel is shared with another organisation, so the details stay "
-        "with you. The people who run this bot can check its scopes channels:read and groups:read."
+        "with you. The people who run this bot can check its scopes channels:read, groups:read and mpim:read."
     )
     SLACK_TROUBLE = msgid(
         "Slack did not let me open a thread here, so only you can see this. If it happens again, tell the "
