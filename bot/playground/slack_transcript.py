@@ -99,6 +99,14 @@ class Transcript(Watched):
         self.messages.append(message)
         self._tell(message, "posted")
 
+    def whisper(self, message: Message) -> None:
+        """Show an ephemeral message, unless it is for a thread without replies, where nobody sees it.
+
+        Source: docs.slack.dev, chat.postEphemeral: “only shown if there is already an active thread”.
+        """
+        if message.thread_ts is None or self.thread(message.channel, message.thread_ts):
+            self.post(message)
+
     def edit(self, message: Message) -> None:
         """Put this message in the place of the one with its channel and ts."""
         self.messages[self._where[message.channel, message.ts]] = message

@@ -136,12 +136,11 @@ def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Show something to one member of the channel."""
+    """Show something to one member of the channel; what is for a thread that is not active is answered alike."""
     channel = postable(workspace, text_argument(args, "channel", required=True))
     user = text_argument(args, "user", required=True)
     if user not in channel.members:
         raise RefusedError("user_not_in_channel")
-    thread_ts = thread_parent(workspace, channel, args)
     said = content(args)
     if len(said.text) > MAX_TEXT:
         raise RefusedError("msg_too_long")
@@ -151,10 +150,10 @@ def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
         user=workspace.world.bot_user_id,
         text=said.text,
         blocks=said.blocks or (),
-        thread_ts=thread_ts,
+        thread_ts=text_argument(args, "thread_ts") or None,
         ephemeral_to=user,
     )
-    workspace.post(message)
+    workspace.whisper(message)
     return {"message_ts": message.ts}
 
 

@@ -32,8 +32,8 @@ class Addressee(Protocol):
         """The conversation; empty where there is none."""
 
     @property
-    def thread_ts(self) -> str:
-        """The thread in it; empty where there is none."""
+    def active_thread(self) -> str:
+        """The thread in it where Slack shows what is for one person; empty where there is none."""
 
     @property
     def response_url(self) -> str:
@@ -70,7 +70,7 @@ class Alone:
         self, whom: Addressee, message: Message, *, settles: bool
     ) -> Refused | Doubtful | None:
         """Try each way once; return the last refusal, or None once it is said."""
-        thread = {"thread_ts": whom.thread_ts} if whom.thread_ts else {}
+        thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
         if whom.response_url:
             body = as_response(message) | {"replace_original": settles}
             body |= {} if settles else thread

@@ -150,11 +150,9 @@ class Private:
         url = request.origin.response_url
         if not url:
             return Refused("no response_url")
-        thread = request.origin.thread_ts
-        there = {"thread_ts": thread} if thread else {}
-        result = await self._api.respond(url, PATIENCE, as_response(message) | there)
+        result = await self._api.respond(url, PATIENCE, as_response(message))
         if isinstance(result, Doubtful):
-            again = as_response(unconfirmed(self._words, message)) | there
+            again = as_response(unconfirmed(self._words, message))
             result = await self._api.respond(url, PATIENCE, again)
         return result
 

@@ -212,3 +212,15 @@ async def test_an_ephemeral_message_is_seen_by_one_member(
     assert await error_of(absent) == "user_not_in_channel"
     long = api.chat_postEphemeral(channel=RELEASES, user="U0SECOND", text="x" * 40_001)
     assert await error_of(long) == "msg_too_long"
+
+
+async def test_an_ephemeral_message_is_seen_in_an_active_thread_alone(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
+    psst = {"channel": RELEASES, "user": "U0SECOND", "text": "psst", "thread_ts": parent}
+    assert (await api.chat_postEphemeral(**psst))["message_ts"]
+    assert slack.shown_to("U0SECOND") == []
+    await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=parent)
+    await api.chat_postEphemeral(**psst)
+    assert [each.thread_ts for each in slack.shown_to("U0SECOND")] == [parent]
