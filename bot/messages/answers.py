@@ -181,8 +181,9 @@ def _told(words: Words, said: Said | None) -> str | None:
 
 
 def only_you(words: Words, begun: Message, why: NoThread) -> Message:
-    """Return what is under way, for the requester alone, saying why there is no thread."""
-    return begun + message(small(words(why.value)))
+    """Return what is under way, for the requester alone, saying why there is no thread, and where the answer comes."""
+    there = words("{why} The answer comes by direct message.", why=words(why.value))
+    return begun + message(small(there))
 
 
 def elsewhere(words: Words, begun: Message) -> Message:

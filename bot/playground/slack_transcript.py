@@ -85,6 +85,8 @@ class Transcript(Watched):
         self.messages: list[Message] = []
         self.calls: list[Call] = []
         self.violations: list[str] = []
+        self.absent: set[str] = set()
+        """Who has Slack not open: no ephemeral message reaches them, however it is answered."""
         self.on_change: Observer | None = None
         self.on_view: ViewObserver | None = None
         self._where: dict[tuple[str, str], int] = {}
@@ -100,11 +102,13 @@ class Transcript(Watched):
         self._tell(message, "posted")
 
     def whisper(self, message: Message) -> None:
-        """Show an ephemeral message, unless it is for a thread without replies, where nobody sees it.
+        """Show an ephemeral message, unless whom it is for is absent, or its thread has no replies.
 
-        Source: docs.slack.dev, chat.postEphemeral: “only shown if there is already an active thread”.
+        Source: docs.slack.dev, chat.postEphemeral: “only shown if there is already an active thread”, and not
+        delivered for certain, since “the user must be currently active”.
         """
-        if message.thread_ts is None or self.thread(message.channel, message.thread_ts):
+        active = message.thread_ts is None or self.thread(message.channel, message.thread_ts)
+        if active and message.ephemeral_to not in self.absent:
             self.post(message)
 
     def edit(self, message: Message) -> None:

@@ -219,8 +219,18 @@ async def test_an_ephemeral_message_is_seen_in_an_active_thread_alone(
 ) -> None:
     parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
     psst = {"channel": RELEASES, "user": "U0SECOND", "text": "psst", "thread_ts": parent}
-    assert (await api.chat_postEphemeral(**psst))["message_ts"]
+    assert (await api.api_call("chat.postEphemeral", json=psst))["message_ts"]
     assert slack.shown_to("U0SECOND") == []
     await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=parent)
-    await api.chat_postEphemeral(**psst)
+    await api.api_call("chat.postEphemeral", json=psst)
     assert [each.thread_ts for each in slack.shown_to("U0SECOND")] == [parent]
+
+
+async def test_an_ephemeral_message_to_somebody_absent_is_answered_and_never_seen(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.absent.add("U0SECOND")
+    psst = {"channel": RELEASES, "user": "U0SECOND", "text": "psst"}
+    assert (await api.api_call("chat.postEphemeral", json=psst))["message_ts"]
+    slack.absent.clear()
+    assert slack.shown_to("U0SECOND") == []

@@ -156,7 +156,7 @@ async def test_from_a_thread_that_the_bot_cannot_see_the_answer_is_for_the_reque
     there = Message(slack.next_ts(), SECRET, REQUESTER, "prod-1?", via="slack")
     slack.post(there)
     await sent(slack, await by_message(slack, there))
-    await slack.until(lambda slack: any("may now use" in m.text for m in slack.shown_to(REQUESTER)))
+    await slack.until(lambda slack: any("may now use" in m.text for m in slack.parents("D0BOT")))
     assert {(m.channel, m.thread_ts) for m in slack.shown_to(REQUESTER)} == {(SECRET, None)}
 
 
