@@ -35,6 +35,11 @@ class Click:
     question: str | None = None
     reason: str | None = None
 
+    @property
+    def active_thread(self) -> str:
+        """The same thread: whatever stands in one makes it active."""
+        return self.thread_ts
+
 
 def value_of(request_id: str, reason: str | None) -> str:
     """Return what a button carries: which request it is about and, where it asks for one, why."""

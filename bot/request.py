@@ -10,7 +10,8 @@ from bot.language import Language
 class Origin:
     """Who asked, where, and how an answer can get back there.
 
-    `thread_ts` is the thread in which it was asked, by a shortcut or a button; a command knows of none.
+    `thread_ts` is the thread in which it was asked, by a shortcut or a button; a command knows of none. It is the
+    `active_thread` as well where it had replies: Slack shows ephemeral messages in no other. The ledger does not keep that.
     """
 
     team_id: str
@@ -20,6 +21,7 @@ class Origin:
     trigger_id: str
     response_url: str = field(repr=False)
     thread_ts: str = ""
+    active_thread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

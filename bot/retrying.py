@@ -114,4 +114,5 @@ def _origin(click: Click) -> Origin:
         click.trigger_id,
         click.response_url,
         click.thread_ts,
+        click.active_thread,
     )

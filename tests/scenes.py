@@ -90,6 +90,12 @@ class Scene:
         """Return what a person was shown last, alone."""
         return self.slack.shown_to(user)[-1]
 
+    def told_directly(self, user: str = REQUESTER) -> Message:
+        """Return what the bot wrote to a person last."""
+        conversation = self.slack.direct_message(user)
+        assert conversation is not None
+        return self.slack.parents(conversation.id)[-1]
+
     async def click(self, user: str, where: Where, button: str, team: str | None = None) -> str:
         """Click a button, and return what whoever clicked is told, alone."""
         before = len(self.heard[user])

@@ -122,8 +122,8 @@ async def test_who_does_not_confirm_within_ten_minutes_is_told_and_it_is_over(sc
         assert states(scene.database) == ["confirming"]
         scene.pass_time(30)
         await scene.over()
-        assert "You did not confirm in time" in scene.shown().text
-        assert has_button(scene.shown(), "retry")
+        assert "You did not confirm in time" in scene.told_directly().text
+        assert has_button(scene.told_directly(), "retry")
         assert "its time is over" in await scene.click(REQUESTER, shown, "confirm")
         await soon(lambda: not has_button(scene.slack.sought(shown.ts) or shown, "confirm"))
     assert scene.column("outcome") == "expired"
@@ -201,17 +201,18 @@ async def test_the_time_of_the_approvers_begins_with_the_confirmation(scene: Sce
     assert left == pytest.approx(7200, abs=60)
 
 
-async def test_a_confirmation_in_a_private_place_is_answered_there(scene: Scene) -> None:
+async def test_a_confirmation_in_a_private_place_is_answered_directly(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask(channel=SECRET)
         await scene.click(REQUESTER, scene.shown(), "confirm")
         await scene.over()
     shown = [message.text for message in scene.slack.shown_to(REQUESTER)]
-    assert [text.split(" ")[0] for text in shown] == ["On", "⏳", "✅"]
+    assert [text.split(" ")[0] for text in shown] == ["On", "⏳"]
+    assert "*Shared.*" in scene.told_directly().text
     assert scene.slack.parents(SECRET) == []
 
 
-async def test_a_cancellation_from_a_private_place_is_told_there(scene: Scene) -> None:
+async def test_a_cancellation_from_a_private_place_is_told_directly(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask(channel=SECRET)
         await scene.question()
@@ -219,7 +220,7 @@ async def test_a_cancellation_from_a_private_place_is_told_there(scene: Scene) -
         assert "waits for an approval" in waiting.text
         assert (await scene.click(REQUESTER, waiting, "cancel")).startswith("Cancelled")
         await scene.over()
-    assert "*Cancelled*" in scene.shown().text
+    assert "*Cancelled*" in scene.told_directly().text
     assert f"<@{REQUESTER}> cancelled this" in scene.slack.parents(APPROVALS)[0].text
 
 

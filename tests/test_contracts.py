@@ -16,7 +16,9 @@ from bot.command import FIRST_WORDS, OPTIONS, SLASH_COMMAND
 from bot.guidance import CODES, all_guidance
 from bot.ops.check import CHECKS
 from bot.ops.labels import DENIALS
+from bot.playground.slack_rules import APP_SCOPE
 from bot.playground.slack_web import METHODS
+from bot.playground.world import SCOPES as GRANTED
 from bot.policy import Policy
 from bot.policy.file import read_policy
 from bot.settings import NAMES, load
@@ -67,20 +69,24 @@ def test_the_manifest_asks_for_the_scopes_that_the_calls_need_and_no_others() ->
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bot/slack").glob("*.py")]
     called = {m for source in sources for m in re.findall(r'"([a-z]+\.[a-zA-Z.]+)"', source)}
     called &= METHODS.keys()
-    kinds = {"channels:read": ("channels:read", "groups:read")}  # never read of direct messages
-    history = ("channels:history", "groups:history", "im:history")
+    info = ("channels:read", "groups:read", "mpim:read")  # never asked of direct messages
+    history = ("channels:history", "groups:history", "im:history", "mpim:history")
     needed = {"commands"}
     for method in called:
         scope = METHODS[method].scope
         if method in {"conversations.history", "conversations.replies"}:
             needed |= set(history)
         elif method == "conversations.info":
-            needed |= set(kinds["channels:read"])
+            needed |= set(info)
         elif scope:
             needed.add(scope)
     assert {"chat.postMessage", "chat.update", "users.info", "conversations.replies"} <= called
     assert set(MANIFEST["oauth_config"]["scopes"]["bot"]) == needed
     assert {scope.name for scope in SCOPES} == needed
+
+
+def test_the_stand_in_grants_what_the_manifest_asks_for_and_no_more() -> None:
+    assert {*MANIFEST["oauth_config"]["scopes"]["bot"], APP_SCOPE} == GRANTED
 
 
 def test_the_readme_explains_every_scope() -> None:

@@ -563,8 +563,8 @@ async def test_a_private_requester_is_told_in_private(scene: Scene) -> None:
         assert "*From:* <#C0SECRET>" in (await scene.question()).text
         await scene.decide(APPROVER, "reject", "not today")
         await settled(scene)
-    assert "*Rejected*" in scene.shown().text
-    assert "“not today”" in scene.shown().text
+    assert "*Rejected*" in scene.told_directly().text
+    assert "“not today”" in scene.told_directly().text
     assert scene.slack.parents(SECRET) == []
 
 

@@ -375,14 +375,14 @@ async def test_what_people_ended_has_no_such_button(scene: Scene, outcome: str) 
     assert not has_button(answers(scene)[-1], "retry")
 
 
-async def test_a_retry_in_private_is_answered_there(scene: Scene) -> None:
+async def test_a_retry_in_private_is_answered_directly(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         scene.wechat.next(Code(HELP))
         await scene.ask(channel=SECRET)
         await scene.over()
-        await scene.click(REQUESTER, scene.shown(), "retry")
+        await scene.click(REQUESTER, scene.told_directly(), "retry")
         await scene.over(2)
-    assert "*Shared.*" in scene.shown().text
+    assert "*Shared.*" in scene.told_directly().text
     assert scene.slack.parents(SECRET) == []
 
 

@@ -105,15 +105,15 @@ def waiting(scene: Scene) -> Message:
     return parent
 
 
-async def test_an_expiry_in_private_is_told_there(scene: Scene) -> None:
+async def test_an_expiry_in_private_is_told_directly(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask(channel=SECRET)
         await scene.question()
         scene.pass_time(TWO_HOURS)
     async with scene.bot(APPROVE):
         await scene.over()
-    assert "No approver decided in time" in scene.shown().text
-    assert has_button(scene.shown(), "retry")
+    assert "No approver decided in time" in scene.told_directly().text
+    assert has_button(scene.told_directly(), "retry")
     assert scene.slack.parents(SECRET) == []
 
 

@@ -40,7 +40,7 @@ class NoThread(Enum):
     )
     CANNOT_TELL = msgid(
         "I could not find out whether this channel is shared with another organisation, so the details stay "
-        "with you. The people who run this bot can check its scopes channels:read and groups:read."
+        "with you. The people who run this bot can check its scopes channels:read, groups:read and mpim:read."
     )
     SLACK_TROUBLE = msgid(
         "Slack did not let me open a thread here, so only you can see this. If it happens again, tell the "
@@ -182,8 +182,9 @@ def _told(words: Words, said: Said | None) -> str | None:
 
 
 def only_you(words: Words, begun: Message, why: NoThread) -> Message:
-    """Return what is under way, for the requester alone, saying why there is no thread."""
-    return begun + message(small(words(why.value)))
+    """Return what is under way, for the requester alone, saying why there is no thread, and where the answer comes."""
+    there = words("{why} The answer comes by direct message.", why=words(why.value))
+    return begun + message(small(there))
 
 
 def elsewhere(words: Words, begun: Message) -> Message:

@@ -53,6 +53,8 @@ class Delivery:
         except (ConnectionError, ClientError):
             error = "dispatch_failed"
         seconds = perf_counter() - begun
+        if body == {}:
+            body = None  # Slack's SDK for Node sends it where it has nothing to say
         trigger = str(payload.get("trigger_id", ""))
         answer = body if isinstance(body, dict) else None
         if body is not None and (answer is None or not _accepts_response(kind, payload)):

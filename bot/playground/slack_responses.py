@@ -35,19 +35,21 @@ def show(workspace: Workspace, body: JsonObject, channel: str, ephemeral_to: str
     if len(said.text) > MAX_TEXT:
         raise RefusedError("msg_too_long")
     in_channel = body.get("response_type") == "in_channel"
-    workspace.post(
-        Message(
-            ts=workspace.next_ts(),
-            channel=channel,
-            user=workspace.world.bot_user_id,
-            text=said.text,
-            blocks=said.blocks or (),
-            thread_ts=text_argument(body, "thread_ts") or None,
-            ephemeral_to=None if in_channel else ephemeral_to,
-            via=via,
-            metadata=said.metadata,
-        )
+    message = Message(
+        ts=workspace.next_ts(),
+        channel=channel,
+        user=workspace.world.bot_user_id,
+        text=said.text,
+        blocks=said.blocks or (),
+        thread_ts=text_argument(body, "thread_ts") or None,
+        ephemeral_to=None if in_channel else ephemeral_to,
+        via=via,
+        metadata=said.metadata,
     )
+    if in_channel:
+        workspace.post(message)
+    else:
+        workspace.whisper(message)
 
 
 def show_ack(workspace: Workspace, body: JsonObject, command: JsonObject) -> None:

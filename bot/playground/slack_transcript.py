@@ -85,6 +85,8 @@ class Transcript(Watched):
         self.messages: list[Message] = []
         self.calls: list[Call] = []
         self.violations: list[str] = []
+        self.absent: set[str] = set()
+        """Who has Slack not open: no ephemeral message reaches them, however it is answered."""
         self.on_change: Observer | None = None
         self.on_view: ViewObserver | None = None
         self._where: dict[tuple[str, str], int] = {}
@@ -98,6 +100,16 @@ class Transcript(Watched):
         self._index[_shelf(message)].append(at)
         self.messages.append(message)
         self._tell(message, "posted")
+
+    def whisper(self, message: Message) -> None:
+        """Show an ephemeral message, unless whom it is for is absent, or its thread has no replies.
+
+        Source: docs.slack.dev, chat.postEphemeral: “only shown if there is already an active thread”, and not
+        delivered for certain, since “the user must be currently active”.
+        """
+        active = message.thread_ts is None or self.thread(message.channel, message.thread_ts)
+        if active and message.ephemeral_to not in self.absent:
+            self.post(message)
 
     def edit(self, message: Message) -> None:
         """Put this message in the place of the one with its channel and ts."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from bot.playground.loopback import Json, JsonObject
+from bot.playground.slack_arguments import check_arguments
 from bot.playground.slack_reading import conversation, history, rendered, replies
 from bot.playground.slack_refused import RefusedError
 from bot.playground.slack_rules import (
@@ -48,6 +49,7 @@ def call(
         raise RefusedError("not_allowed_token_type")
     if method.scope is not None:
         require_scope(workspace.scopes, kind, method.scope)
+    check_arguments(name, args)
     return {"ok": True, **method.run(workspace, args)}
 
 
@@ -134,12 +136,11 @@ def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Show something to one member of the channel."""
+    """Show something to one member of the channel; what is for a thread that is not active is answered alike."""
     channel = postable(workspace, text_argument(args, "channel", required=True))
     user = text_argument(args, "user", required=True)
     if user not in channel.members:
         raise RefusedError("user_not_in_channel")
-    thread_ts = thread_parent(workspace, channel, args)
     said = content(args)
     if len(said.text) > MAX_TEXT:
         raise RefusedError("msg_too_long")
@@ -149,10 +150,10 @@ def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
         user=workspace.world.bot_user_id,
         text=said.text,
         blocks=said.blocks or (),
-        thread_ts=thread_ts,
+        thread_ts=text_argument(args, "thread_ts") or None,
         ephemeral_to=user,
     )
-    workspace.post(message)
+    workspace.whisper(message)
     return {"message_ts": message.ts}
 
 

@@ -26,7 +26,7 @@ class Workspace(Transcript):
         self.scopes: set[str] = set(world.scopes)
         self.surfaces = Surfaces(clock, self.view_changed)
         self.triggers = Triggers(clock)
-        self.orphans: Orphans = "refused"
+        self.orphans: Orphans = "top level"
         """What becomes of a reply whose parent is gone."""
         self._last_ts = 0
 

@@ -75,7 +75,6 @@ SCOPES = frozenset(
         "groups:history",
         "groups:read",
         "im:history",
-        "im:read",
         "im:write",
         "mpim:history",
         "mpim:read",
@@ -83,7 +82,7 @@ SCOPES = frozenset(
         "users:read",
     }
 )
-"""What is granted at the start; `connections:write` belongs to the app-level token."""
+"""What app-manifest.yml asks for, no more; `connections:write` belongs to the app-level token."""
 
 PEOPLE = (
     Person("U0REQUESTER", "requester"),

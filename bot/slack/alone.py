@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bot.messages import Message
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, passes, retry_after
-from bot.slack.posts import as_arguments, as_response
+from bot.slack.posts import as_arguments, as_post, as_response
 
 _PATIENCE = 30.0  # seconds that Slack's rate limits may take of it
 _PAUSES = (
@@ -32,8 +32,8 @@ class Addressee(Protocol):
         """The conversation; empty where there is none."""
 
     @property
-    def thread_ts(self) -> str:
-        """The thread in it; empty where there is none."""
+    def active_thread(self) -> str:
+        """The thread in it where Slack shows what is for one person; empty where there is none."""
 
     @property
     def response_url(self) -> str:
@@ -70,18 +70,20 @@ class Alone:
         self, whom: Addressee, message: Message, *, settles: bool
     ) -> Refused | Doubtful | None:
         """Try each way once; return the last refusal, or None once it is said."""
-        thread = {"thread_ts": whom.thread_ts} if whom.thread_ts else {}
+        thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
         if whom.response_url:
             body = as_response(message) | {"replace_original": settles}
             body |= {} if settles else thread
             answered = await self._api.respond(whom.response_url, _PATIENCE, body)
             if isinstance(answered, Answered):
                 return None
-        told = as_arguments(message)
         if whom.channel_id and whom.channel_id != whom.user_id:
             here = {"channel": whom.channel_id, "user": whom.user_id, **thread}
-            said = await self._api.write("chat.postEphemeral", _PATIENCE, **here, **told)
+            said = await self._api.write(
+                "chat.postEphemeral", _PATIENCE, **here, **as_arguments(message)
+            )
             if isinstance(said, Answered):
                 return None
-        said = await self._api.write("chat.postMessage", _PATIENCE, channel=whom.user_id, **told)
+        to = {"channel": whom.user_id}
+        said = await self._api.write("chat.postMessage", _PATIENCE, **to, **as_post(message))
         return None if isinstance(said, Answered) else said

@@ -26,7 +26,7 @@ SHORTCUT, MESSAGE_SHORTCUT = "share_env", "share_env_from_message"
 
 _ACK_SECONDS = 2.3  # for the request to be recorded before the ack; Slack waits three
 _METADATA_LIMIT = 3000
-_REMEMBERED = ("channel_id", "channel_name", "thread_ts", "response_url")
+_REMEMBERED = ("channel_id", "channel_name", "thread_ts", "active_thread", "response_url")
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ async def _end_of(task: asyncio.Task[None]) -> None:
 def _origin(body: Body) -> Origin:
     """Read a shortcut; one on a message is answered in that message's thread, one on nothing directly."""
     user = word(body, "user", "id")
-    thread_ts = word_if_any(body, "message", "thread_ts") or word_if_any(body, "message", "ts")
+    active = word_if_any(body, "message", "thread_ts")
     return Origin(
         team_id=team_of(body),
         user_id=user,
@@ -119,7 +119,8 @@ def _origin(body: Body) -> Origin:
         channel_name=word_if_any(body, "channel", "name"),
         trigger_id=word(body, "trigger_id"),
         response_url=word_if_any(body, "response_url"),
-        thread_ts=thread_ts,
+        thread_ts=active or word_if_any(body, "message", "ts"),
+        active_thread=active,
     )
 
 
@@ -128,7 +129,7 @@ def _packed(origin: Origin) -> str:
     packed = json.dumps([getattr(origin, name) for name in _REMEMBERED])
     if len(packed) <= _METADATA_LIMIT:
         return packed
-    return json.dumps([origin.channel_id, "", origin.thread_ts, ""])
+    return json.dumps([origin.channel_id, "", origin.thread_ts, origin.active_thread, ""])
 
 
 def _sent_from(body: Body, fields: Fields | None = None) -> Origin:

@@ -77,7 +77,7 @@ class Thread:
 
 
 class Private:
-    """The requester alone: through the command's response_url, else in a direct message."""
+    """The requester alone: what is under way through the command's response_url, the answer in a direct message."""
 
     def __init__(self, api: SlackApi, posts: Posts, tongues: Tongues, words: Words) -> None:
         self._api = api
@@ -122,39 +122,33 @@ class Private:
         look_since: float | None = None,
         called_again: bool = False,
     ) -> bool:
-        """Tell the requester how the request ended.
+        """Tell the requester how the request ended: directly, since what only they see may be seen by nobody.
 
-        With `look_since` directly rather than where it was asked: only there one can look whether it stands.
+        Slack shows an ephemeral message to whoever is there to look, and not once they load the page again
+        (docs.slack.dev, chat.postEphemeral).
         """
         whole = answer(self._words, request, outcome, called_again=called_again)
-        ways = list[Result]()
-        if look_since is None:
-            ways.append(await self._respond(request, whole))
-            if isinstance(ways[-1], Answered):
-                return True
         direct = parent(self._words, request, outcome) + whole
         again = unconfirmed(self._words, direct)
-        direct = again if look_since is not None else direct
         mark, user = f"{request.id}-answer", request.origin.user_id
         posted = await self._posts.insist(user, direct, again, mark, look_since=look_since)
         if isinstance(posted, Posted):
+            if called_again and posted.found:
+                await self._posts.edit(posted, direct)
             return True
-        if look_since is not None:
-            ways.append(await self._respond(request, again))
-            if isinstance(ways[-1], Answered):
-                return True
-        _owe_if_open(posted, *ways)
+        responded = await self._respond(request, whole if look_since is None else again)
+        if isinstance(responded, Answered):
+            return True
+        _owe_if_open(posted, responded)
         return False
 
     async def _respond(self, request: Request, message: Message) -> Result:
         url = request.origin.response_url
         if not url:
             return Refused("no response_url")
-        thread = request.origin.thread_ts
-        there = {"thread_ts": thread} if thread else {}
-        result = await self._api.respond(url, PATIENCE, as_response(message) | there)
+        result = await self._api.respond(url, PATIENCE, as_response(message))
         if isinstance(result, Doubtful):
-            again = as_response(unconfirmed(self._words, message)) | there
+            again = as_response(unconfirmed(self._words, message))
             result = await self._api.respond(url, PATIENCE, again)
         return result
 

@@ -6,6 +6,7 @@ request's id, in its metadata and in its text. What Slack does not take for now 
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ _PAGE = 200  # messages; without a time to look back to, one page must do
 _PAGES = 10
 _EDITS_APART = 1.0  # seconds between two edits of a message; Slack wants no more
 _CLOCKS_DIFFER = 120.0  # seconds, between Slack and whoever recorded the time
+_NO_THREAD = Refused("thread_not_found")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +71,13 @@ class Posts:
                 return found
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         marked = {"event_type": _EVENT, "event_payload": {"request": mark}}
-        arguments = {"channel": channel, **thread, **as_arguments(message), "metadata": marked}
+        arguments = {"channel": channel, **thread, **as_post(message), "metadata": marked}
         no: Refused | Doubtful = Doubtful("not tried")
         for attempt in range(1, _TRIES + 1):
             result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
             if isinstance(result, Answered):
                 if posted := _posted(result.data, channel):
-                    return posted
+                    return await self._in_its_thread(posted, result.data, thread_ts)
                 no = Doubtful("it does not say where the message stands")
             else:
                 no = result
@@ -87,6 +91,27 @@ class Posts:
                 if found is not None:
                     return found
         raise away(no)
+
+    async def _in_its_thread(
+        self, at: Posted, data: Mapping[str, object], thread_ts: str | None
+    ) -> Posted | Refused:
+        """Return where a new message stands; one that Slack put beside its thread is taken back.
+
+        A reply to a message that is gone is refused, or stands in the channel, and then only its answer lacks the
+        `thread_ts` (slack-go, issue 1571; bolt-js, issue 2307).
+        """
+        shown = data.get("message")
+        if thread_ts is None or not isinstance(shown, dict) or shown.get("thread_ts") == thread_ts:
+            return at
+        return await self._take_back(at)
+
+    async def _take_back(self, at: Posted) -> Refused:
+        """Delete a reply whose thread is gone."""
+        no = await self._surely("chat.delete", channel=at.channel, ts=at.ts)
+        if no not in {None, Refused("message_not_found")}:
+            told = {"channel": at.channel, "reason": str(no)}
+            _log.error("a reply stands outside of its thread", extra=told)
+        return _NO_THREAD
 
     async def insist(  # noqa: PLR0913  # as `post`
         self,
@@ -105,14 +130,13 @@ class Posts:
         return posted
 
     async def edit(self, at: Posted, message: Message) -> bool:
-        """Replace a message, a second after its last edit; False where Slack refuses that for good.
-
-        Repeated as needed, since editing twice is editing once.
-        """
+        """Replace a message, a second after its last edit; False where Slack refuses that for good."""
         if left := self._too_soon(at):
             await self._sleep(left)
         try:
-            return await self._replace(at, message)
+            arguments = as_arguments(message)
+            to = {"channel": at.channel, "ts": at.ts}
+            return await self._surely("chat.update", **to, **arguments) is None
         finally:
             self._edited[at] = asyncio.get_running_loop().time()
             self._edited.move_to_end(at)
@@ -124,16 +148,15 @@ class Posts:
             self._edited.popitem(last=False)
         return self._edited[at] + _EDITS_APART - now if at in self._edited else 0.0
 
-    async def _replace(self, at: Posted, message: Message) -> bool:
+    async def _surely(self, method: str, **arguments: object) -> Refused | Doubtful | None:
+        """Do what is the same done twice, repeated as needed; return the refusal where that is for good."""
         no: Refused | Doubtful = Doubtful("not tried")
         for attempt in range(1, _TRIES + 1):
-            result = await self._api.write(
-                "chat.update", PATIENCE, channel=at.channel, ts=at.ts, **as_arguments(message)
-            )
+            result = await self._api.write(method, PATIENCE, **arguments)
             if isinstance(result, Answered):
-                return True
+                return None
             if not passes(no := result):
-                return False
+                return no
             if retry_after(no) is not None:
                 break
             await self._sleep(_PAUSE * attempt)
@@ -141,8 +164,11 @@ class Posts:
 
     async def _find(
         self, channel: str, mark: str, thread_ts: str | None, since: float | None = None
-    ) -> Posted | Doubtful | None:
-        """Look for the bot's own message with `mark`: where it stands, None if it does not, Doubtful where one cannot look."""
+    ) -> Posted | Refused | Doubtful | None:
+        """Look for the bot's own message with `mark`: where it stands, None if it does not, Doubtful where one cannot look.
+
+        Refused where the thread is gone; what Slack has put beside it is taken back.
+        """
         channel = await self._conversation(channel)
         method = "conversations.replies" if thread_ts else "conversations.history"
         query: dict[str, str | bool] = {"include_all_metadata": True}
@@ -153,6 +179,9 @@ class Posts:
             result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
             if isinstance(result, Refused | Doubtful) and passes(result):
                 raise away(result)
+            if thread_ts and result == _NO_THREAD:
+                beside = await self._find(channel, mark, None, since)
+                return await self._take_back(beside) if isinstance(beside, Posted) else _NO_THREAD
             messages = result.data.get("messages") if isinstance(result, Answered) else None
             if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
                 return Doubtful("cannot look")
@@ -198,14 +227,13 @@ def _is_marked(message: Mapping[str, object], mark: str) -> bool:
 
 
 def as_arguments(message: Message) -> dict[str, object]:
-    """Return a message as arguments of chat.postMessage and chat.update, with nothing unfurled or linked."""
-    return {
-        "text": message.text,
-        "blocks": message.blocks,
-        "parse": "none",
-        "unfurl_links": False,
-        "unfurl_media": False,
-    }
+    """Return a message as arguments of chat.update and chat.postEphemeral, with nothing linked."""
+    return {"text": message.text, "blocks": message.blocks, "parse": "none"}
+
+
+def as_post(message: Message) -> dict[str, object]:
+    """Return a message as arguments of chat.postMessage, which alone can unfurl, and is not to."""
+    return as_arguments(message) | {"unfurl_links": False, "unfurl_media": False}
 
 
 def as_response(message: Message) -> dict[str, object]:

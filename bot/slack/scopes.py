@@ -19,8 +19,10 @@ SCOPES = (
     Scope("usergroups:read", "to know who is in the groups that rules name"),
     Scope("channels:read", "to keep details private in channels shared with others"),
     Scope("groups:read", "the same, in private channels"),
+    Scope("mpim:read", "the same, in group direct messages"),
     Scope("channels:history", "to see whether an answer already stands in its thread"),
     Scope("groups:history", "the same, in private channels"),
+    Scope("mpim:history", "the same, in group direct messages"),
     Scope("im:history", "the same, in direct messages"),
     Scope("im:write", "to find the direct messages where an answer may stand"),
 )

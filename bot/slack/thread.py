@@ -1,4 +1,4 @@
-"""Where an answer goes: a thread under the bot's own message or, where it may not post, to the requester alone.
+"""Where an answer goes: a thread under the bot's own message or, where it may not post, to the requester directly.
 
 A slash command has no message to reply to, so the bot posts a parent first; a button or a shortcut may have come
 from a thread, and then the parent stands there. Source: docs.slack.dev, chat.postMessage (errors).

@@ -63,10 +63,9 @@ async def responding(corner: Corner, trouble: Trouble) -> str:
     return await corner.ask()
 
 
-async def responding_at_the_end(corner: Corner, trouble: Trouble) -> str:
+async def telling_directly(corner: Corner, trouble: Trouble) -> str:
     corner.slack.remove_bot(corner.channel)
-    fail, user = corner.slack.fail, corner.user
-    corner.workspace.on_message(corner.channel, lambda _: fail(RESPOND, trouble, user=user))
+    corner.slack.fail(POST, trouble, channel=corner.user)
     return await corner.ask()
 
 

@@ -96,7 +96,12 @@ FIRES: dict[Fault, tuple[Scene, Trouble]] = dict(
             NOT_INVITED,
             dict.fromkeys(SAID_NO, WORKED),
         ),
-        *fires("`response_url`, at the end", scenes.responding_at_the_end, WRITING, WORKED),
+        *fires(
+            "`chat.postMessage`, the answer told directly",
+            scenes.telling_directly,
+            POSTING,
+            WORKED,
+        ),
         *fires("`views.open`", scenes.opening_the_form, WRITING, NO_FORM),
         *fires("`chat.postEphemeral`", scenes.telling_alone, WRITING, NO_FORM),
         *fires("`views.publish`", scenes.showing_the_home, WRITING, PAGE),

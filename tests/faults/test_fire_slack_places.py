@@ -19,6 +19,12 @@ def archived(corner: Corner, _: Message) -> None:
 
 
 def deleted(corner: Corner, parent: Message) -> None:
+    corner.slack.orphans = "refused"
+    corner.slack.delete(parent)
+
+
+def deleted_unsaid(corner: Corner, parent: Message) -> None:
+    corner.slack.orphans = "top level"
     corner.slack.delete(parent)
 
 
@@ -31,8 +37,9 @@ def revoked(corner: Corner, _: Message) -> None:
         corner.slack.fail(method, *[Refuses("token_revoked")] * 9, channel=corner.channel)
 
 
-def used_up(corner: Corner) -> None:
-    corner.slack.fail("response_url", *[Refuses("used_url")] * 5, user=corner.user)
+def not_directly(corner: Corner) -> None:
+    for method in SPEAKING:
+        corner.slack.fail(method, *[Refuses("messages_tab_disabled")] * 9, channel=corner.user)
 
 
 async def between(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
@@ -47,17 +54,16 @@ async def alone(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
     return corner.told
 
 
-async def directly(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
-    """Let the response_url be used up as well; return what the requester was told directly."""
-    used_up(corner)
+async def responded(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
+    """Let no direct message go either; return what the requester was told through the response_url."""
+    not_directly(corner)
     return await alone(corner, what)
 
 
 async def nowhere(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
     """Let nothing reach the requester; return what their history tells."""
-    for method in SPEAKING:
-        corner.slack.fail(method, *[Refuses("messages_tab_disabled")] * 9, channel=corner.user)
-    assert WORKED not in await directly(corner, what)
+    corner.slack.fail("response_url", *[Refuses("used_url")] * 5, user=corner.user)
+    assert WORKED not in await responded(corner, what)
     ack = await corner.command("history")
     return str((ack.payload or {}).get("text"))
 
@@ -65,16 +71,17 @@ async def nowhere(corner: Corner, what: Callable[[Corner, Message], None]) -> st
 Scene = Callable[[Corner, Callable[[Corner, Message], None]], Awaitable[str]]
 EVENTS: dict[str, Callable[[Corner, Message], None]] = {
     "the channel is archived": archived,
-    "the parent is deleted": deleted,
+    "the parent is deleted, and Slack says so": deleted,
+    "the parent is deleted, and Slack posts the reply beside": deleted_unsaid,
     "the bot is removed from the channel": removed,
     "the bot's token is revoked": revoked,
 }
 SCENES: dict[str, Scene] = {
     "": alone,
-    ", and the response_url is used up": directly,
+    ", and no direct message goes": responded,
     ", and nothing else goes either": nowhere,
 }
-TOLD: dict[Scene, str] = {alone: WORKED, directly: WORKED, nowhere: "✅"}
+TOLD: dict[Scene, str] = {alone: WORKED, responded: WORKED, nowhere: "✅"}
 FIRES = {
     Fault("Slack", f"between parent and reply {event}{more}", TOLD[scene]): (scene, what)
     for event, what in EVENTS.items()

@@ -16,6 +16,8 @@ from bot.playground.slack import (
     Refuses,
     ServerError,
 )
+from bot.playground.slack_arguments import ARGUMENTS
+from bot.playground.slack_web import METHODS
 from tests.playground.conftest import error_of
 
 RELEASES = "C0RELEASES"
@@ -64,6 +66,21 @@ async def test_a_missing_scope_is_named(slack: LocalSlack, api: AsyncWebClient) 
 
 async def test_an_unknown_method_is_said_to_be_one(api: AsyncWebClient) -> None:
     assert await error_of(api.api_call("chat.shout")) == "unknown_method"
+
+
+@pytest.mark.parametrize("method", ["chat.postEphemeral", "chat.update"])
+async def test_an_argument_that_a_method_does_not_have_is_refused(
+    slack: LocalSlack, api: AsyncWebClient, method: str
+) -> None:
+    said = {"channel": RELEASES, "text": "hello", "unfurl_links": False}
+    ts = (await api.api_call("chat.postMessage", json=said))["ts"]
+    call = api.api_call(method, json=said | {"ts": ts, "user": "U0SECOND"})
+    assert await error_of(call) == "invalid_arguments"
+    assert len(slack.messages) == 1
+
+
+async def test_the_arguments_of_every_method_are_known() -> None:
+    assert ARGUMENTS.keys() == {*METHODS, "apps.connections.open"}
 
 
 @pytest.mark.parametrize("by", ["query", "form", "json"])

@@ -93,7 +93,19 @@ async def test_a_reply_stands_in_its_thread(slack: LocalSlack, api: AsyncWebClie
     for ts in (reply["ts"], "1.000001", "nonsense"):
         call = api.chat_postMessage(channel=RELEASES, text="x", thread_ts=ts)
         assert await error_of(call) == "thread_not_found"
+
+
+async def test_a_reply_to_a_message_that_is_gone_is_refused_or_stands_in_the_channel(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
+    reply = await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=parent)
+    assert reply["message"]["thread_ts"] == parent
     slack.delete_message(parent)
+    orphan = await api.chat_postMessage(channel=RELEASES, text="x", thread_ts=parent)
+    assert "thread_ts" not in orphan["message"]
+    assert [each.text for each in slack.parents(RELEASES)] == ["x"]
+    slack.orphans = "refused"
     call = api.chat_postMessage(channel=RELEASES, text="x", thread_ts=parent)
     assert await error_of(call) == "thread_not_found"
 
@@ -200,3 +212,25 @@ async def test_an_ephemeral_message_is_seen_by_one_member(
     assert await error_of(absent) == "user_not_in_channel"
     long = api.chat_postEphemeral(channel=RELEASES, user="U0SECOND", text="x" * 40_001)
     assert await error_of(long) == "msg_too_long"
+
+
+async def test_an_ephemeral_message_is_seen_in_an_active_thread_alone(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
+    psst = {"channel": RELEASES, "user": "U0SECOND", "text": "psst", "thread_ts": parent}
+    assert (await api.api_call("chat.postEphemeral", json=psst))["message_ts"]
+    assert slack.shown_to("U0SECOND") == []
+    await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=parent)
+    await api.api_call("chat.postEphemeral", json=psst)
+    assert [each.thread_ts for each in slack.shown_to("U0SECOND")] == [parent]
+
+
+async def test_an_ephemeral_message_to_somebody_absent_is_answered_and_never_seen(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.absent.add("U0SECOND")
+    psst = {"channel": RELEASES, "user": "U0SECOND", "text": "psst"}
+    assert (await api.api_call("chat.postEphemeral", json=psst))["message_ts"]
+    slack.absent.clear()
+    assert slack.shown_to("U0SECOND") == []

@@ -30,6 +30,8 @@ async def test_a_conversation_is_described_if_the_bot_may_know_of_it(
 ) -> None:
     assert (await api.conversations_info(channel="C0PARTNERS"))["channel"]["is_ext_shared"] is True
     assert (await api.conversations_info(channel="C0LOUNGE"))["channel"]["is_member"] is False
+    assert await error_of(api.conversations_info(channel="D0BOT")) == "missing_scope"
+    slack.scopes.add("im:read")
     assert (await api.conversations_info(channel="D0BOT"))["channel"]["user"] == "U0REQUESTER"
     assert await error_of(api.conversations_info(channel="C0SECRET")) == "channel_not_found"
     slack.scopes.remove("channels:read")

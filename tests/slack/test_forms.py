@@ -125,9 +125,20 @@ async def test_a_shortcut_on_a_message_is_answered_in_its_thread(
     await sent(slack, view)
     parent = await done(slack)
     assert parent.thread_ts == said.ts
-    [alone] = slack.shown_to(REQUESTER)
-    assert (alone.text[:5], alone.thread_ts) == ("On it", said.ts)
     assert len(slack.parents(RELEASES)) == 1
+
+
+@pytest.mark.parametrize("active", [False, True], ids=["without replies", "with replies"])
+async def test_what_a_shortcut_on_a_message_says_to_one_person_is_seen(
+    slack: LocalSlack, said: Message, active: bool
+) -> None:
+    if active:
+        slack.post(Message(slack.next_ts(), RELEASES, REQUESTER, "yes", thread_ts=said.ts))
+    await sent(slack, await by_message(slack, said), **{DRY_RUN: [DRY_RUN]})
+    await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
+    [alone] = slack.shown_to(REQUESTER)
+    assert "would" in alone.text
+    assert alone.thread_ts == (said.ts if active else None)
 
 
 async def test_a_shortcut_on_a_reply_is_answered_beside_it(
@@ -139,14 +150,14 @@ async def test_a_shortcut_on_a_reply_is_answered_beside_it(
     assert (await done(slack)).thread_ts == said.ts
 
 
-async def test_in_a_thread_that_the_bot_cannot_see_the_answer_is_for_the_requester_there(
+async def test_from_a_thread_that_the_bot_cannot_see_the_answer_is_for_the_requester(
     slack: LocalSlack,
 ) -> None:
     there = Message(slack.next_ts(), SECRET, REQUESTER, "prod-1?", via="slack")
     slack.post(there)
     await sent(slack, await by_message(slack, there))
-    await slack.until(lambda slack: any("may now use" in m.text for m in slack.shown_to(REQUESTER)))
-    assert {m.thread_ts for m in slack.shown_to(REQUESTER)} == {there.ts}
+    await slack.until(lambda slack: any("may now use" in m.text for m in slack.parents("D0BOT")))
+    assert {(m.channel, m.thread_ts) for m in slack.shown_to(REQUESTER)} == {(SECRET, None)}
 
 
 async def test_the_global_shortcut_is_answered_directly(
@@ -165,7 +176,7 @@ async def test_the_global_shortcut_is_answered_directly(
 async def test_a_response_url_that_is_used_up_is_no_loss(slack: LocalSlack) -> None:
     view = await by_command(slack)
     known = json.loads(str(view.body["private_metadata"]))
-    used_up = json.dumps([*known[:3], f"{slack.api_url.removesuffix('api/')}commands/none"])
+    used_up = json.dumps([*known[:-1], f"{slack.api_url.removesuffix('api/')}commands/none"])
     slack.surfaces.put(replace(view, body={**view.body, "private_metadata": used_up}))
     await sent(slack, view)
     await done(slack)
@@ -298,7 +309,8 @@ async def test_a_form_that_is_closed_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize(
-    "metadata", ["", "{", "7", "[]", '["C0RELEASES"]', "[1,2,3,4]", '["","","",""]', "[" * 2000]
+    "metadata",
+    ["", "{", "7", "[]", '["C0RELEASES"]', "[1,2,3,4,5]", '["","","","",""]', "[" * 2000],
 )
 async def test_a_form_that_forgot_where_it_came_from_is_answered_directly(
     slack: LocalSlack, metadata: str
@@ -319,7 +331,7 @@ async def test_a_channel_with_a_long_name_and_address_is_remembered_all_the_same
         "slash_commands", {**payload, **long, "text": "", "trigger_id": slack.next_trigger()}
     )
     view = await opened(slack)
-    assert json.loads(str(view.body["private_metadata"])) == [RELEASES, "", "", ""]
+    assert json.loads(str(view.body["private_metadata"])) == [RELEASES, "", "", "", ""]
     await sent(slack, view)
     await done(slack)
 

@@ -14,6 +14,7 @@ from bot.playground.slack import (
     Refuses,
     ServerError,
 )
+from bot.playground.slack_workspace import Orphans
 from bot.playground.world import BOT
 from bot.ports import AwayError
 from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
@@ -62,6 +63,8 @@ async def test_a_message_links_and_mentions_nothing_by_itself(
     await posts.post(RELEASES, HELLO, MARK)
     sent = slack.calls[-1].args
     assert (sent["parse"], sent["unfurl_links"], sent["unfurl_media"]) == ("none", False, False)
+    await posts.edit(Posted(RELEASES, slack.parents(RELEASES)[0].ts), HELLO)
+    assert slack.calls[-1].args["parse"] == "none"
 
 
 async def test_a_posted_message_is_known_by_its_place(slack: LocalSlack, posts: Posts) -> None:
@@ -96,6 +99,42 @@ async def test_a_reply_is_posted_once_whatever_is_lost(
     [reply] = slack.thread(RELEASES, parent.ts)
     assert posted == Posted(RELEASES, reply.ts)
     assert len(slack.parents(RELEASES)) == 1
+
+
+ORPHANS = pytest.mark.parametrize("orphans", ["refused", "top level"])
+
+
+@ORPHANS
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "lost"])
+async def test_a_reply_to_a_message_that_is_gone_stands_nowhere(
+    slack: LocalSlack,
+    posts: Posts,
+    caplog: pytest.LogCaptureFixture,
+    orphans: Orphans,
+    lost: bool,
+) -> None:
+    slack.orphans = orphans
+    parent = await posts.post(RELEASES, HELLO, MARK)
+    assert isinstance(parent, Posted)
+    slack.delete_message(parent.ts)
+    slack.fail("chat.postMessage", *[Dropped(after_effect=True)] * lost)
+    slack.fail("chat.delete", RateLimited(1), Dropped(after_effect=True))
+    refused = Refused("thread_not_found")
+    assert await posts.post(RELEASES, HELLO, MARK, parent.ts) == refused
+    assert await posts.post(RELEASES, HELLO, MARK, parent.ts, look_since=0) == refused
+    assert texts(slack) == []
+    assert "outside of its thread" not in caplog.text
+
+
+async def test_a_reply_that_can_not_be_taken_back_is_told_of(
+    slack: LocalSlack, posts: Posts, caplog: pytest.LogCaptureFixture
+) -> None:
+    parent = await posts.post(RELEASES, HELLO, MARK)
+    assert isinstance(parent, Posted)
+    slack.delete_message(parent.ts)
+    slack.fail("chat.delete", Refuses("cant_delete_message"))
+    assert isinstance(await posts.post(RELEASES, HELLO, MARK, parent.ts), Refused)
+    assert "a reply stands outside of its thread" in caplog.text
 
 
 async def test_what_others_say_is_not_taken_for_the_message(

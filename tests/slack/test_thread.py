@@ -13,6 +13,7 @@ from bot.messages.appids import replies
 from bot.messages.batches import progress
 from bot.messages.decisions import waiting
 from bot.messages.endings import answer, parent
+from bot.messages.words import Words
 from bot.outcome import Cancelled, Expired, Outcome, Rejected, Shared, Tally, Unknown
 from bot.playground.loopback import Handler, cut
 from bot.playground.slack import (
@@ -60,6 +61,11 @@ def calls(slack: LocalSlack, method: str) -> int:
 
 def private_start(request: Request, why: NoThread) -> Text:
     return only_you(ENGLISH, parent(ENGLISH, request, None), why)
+
+
+def direct_answer(request: Request, outcome: Outcome, words: Words = ENGLISH) -> str:
+    """Return the answer as it is told where there is no thread."""
+    return (parent(words, request, outcome) + answer(words, request, outcome)).text
 
 
 def texts(messages: list[Message]) -> list[str]:
@@ -114,12 +120,9 @@ async def test_elsewhere_only_the_requester_sees_it_and_is_told_why(
     place = await threads.open(request)
     assert place is not None
     assert await place.close(request, ENDS)
-    assert texts(slack.shown_to(REQUESTER)) == [
-        private_start(request, why).text,
-        answer(ENGLISH, request, ENDS).text,
-    ]
-    assert {m.channel for m in slack.messages} == {channel}
-    assert all(m.ephemeral_to == REQUESTER for m in slack.messages)
+    assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
+    assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
+    assert slack.parents(channel) == []
 
 
 @pytest.mark.parametrize(
@@ -278,6 +281,17 @@ async def test_a_reply_that_nobody_can_see_stands_in_the_parent(
     assert slack.thread(RELEASES, shown.ts) == []
 
 
+async def test_who_looks_elsewhere_at_the_start_is_told_the_answer_all_the_same(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    slack.absent.add(REQUESTER)
+    request = request_of(slack, "C0SECRET")
+    place = await threads.open(request)
+    assert place is not None
+    assert await place.close(request, ENDS)
+    assert texts(slack.messages) == [direct_answer(request, ENDS)]
+
+
 async def test_a_reply_in_doubt_and_no_edit_tells_the_requester(
     slack: LocalSlack, threads: Threads
 ) -> None:
@@ -288,7 +302,7 @@ async def test_a_reply_in_doubt_and_no_edit_tells_the_requester(
     slack.fail("chat.postMessage", ServerError())
     slack.fail("chat.update", Refuses("edit_window_closed"))
     assert await place.close(request, ENDS)
-    assert texts(slack.shown_to(REQUESTER)) == [answer(ENGLISH, request, ENDS).text]
+    assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
 
 
 @pytest.mark.parametrize(
@@ -332,7 +346,6 @@ async def test_what_was_to_be_told_in_private_while_slack_was_away_is_told_direc
     request = request_of(slack, "C0SECRET")
     place = await threads.open(request)
     assert place is not None
-    slack.fail("response_url", ServerError(), ServerError())
     slack.fail("chat.postMessage", *[ServerError()] * 3)
     with pytest.raises(AwayError):
         await place.close(request, ENDS)
@@ -341,9 +354,7 @@ async def test_what_was_to_be_told_in_private_while_slack_was_away_is_told_direc
     with pytest.raises(AwayError):
         await place.close(request, ENDS, look_since=0)
     assert await place.close(request, ENDS, look_since=0)
-    [told] = [m for m in slack.messages if not m.ephemeral_to]
-    assert answer(ENGLISH, request, ENDS).text in told.text
-    assert "you may see it twice" in told.text
+    assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
 
 
 # What changes between the parent and the reply.
@@ -366,7 +377,7 @@ async def test_a_thread_that_is_gone_sends_the_answer_to_the_requester(
     assert place is not None
     meanwhile(slack)
     assert await place.close(request, ENDS)
-    assert texts(slack.shown_to(REQUESTER)) == [answer(ENGLISH, request, ENDS).text]
+    assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
     assert not any(m.thread_ts for m in slack.messages)
 
 
@@ -563,10 +574,10 @@ async def test_a_response_url_in_doubt_is_used_again_saying_so(
         place = await threads.open(request)
         assert place is not None
         assert await place.close(request, ENDS)
-    start, end = slack.shown_to(REQUESTER)
+    [start], [end] = slack.shown_to(REQUESTER), slack.parents("D0BOT")
     assert start.text.startswith(private_start(request, NoThread.NOT_INVITED).text)
     assert ("you may see it twice" in start.text) is doubt
-    assert end.text == answer(ENGLISH, request, ENDS).text
+    assert end.text == direct_answer(request, ENDS)
 
 
 async def test_an_outcome_in_doubt_is_told_as_such_everywhere(
@@ -580,7 +591,7 @@ async def test_an_outcome_in_doubt_is_told_as_such_everywhere(
         assert await place.close(request, unknown)
     [shown] = slack.parents(RELEASES)
     assert shown.text.startswith("❔")
-    assert slack.shown_to(REQUESTER)[-1].text == answer(ENGLISH, request, unknown).text
+    assert texts(slack.parents("D0BOT")) == [direct_answer(request, unknown)]
 
 
 # A place that was settled before, and what may stand there already.
@@ -596,8 +607,7 @@ async def test_a_place_is_found_again_by_its_words(
     again = threads.reopen(request, place.ref)
     assert again.ref == place.ref
     assert await again.close(request, ENDS)
-    last = slack.shown_to(REQUESTER) if channel == "C0SECRET" else slack.messages
-    assert last[-1].text == answer(ENGLISH, request, ENDS).text
+    assert slack.messages[-1].text.endswith(answer(ENGLISH, request, ENDS).text)
 
 
 def test_only_a_thread_and_a_question_have_a_link(
@@ -676,15 +686,27 @@ async def test_a_reply_that_stands_already_learns_of_a_second_call(
     ]
 
 
-async def test_an_answer_in_private_that_may_stand_already_is_told_directly_and_says_so(
+async def test_an_answer_in_private_that_stands_already_is_not_repeated(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
     place = await threads.open(request)
     assert place is not None
-    assert await place.close(request, ENDS, look_since=0)
-    [told] = [m for m in slack.messages if not m.ephemeral_to]
-    assert "you may see it twice" in told.text
+    for _ in range(2):
+        assert await place.close(request, ENDS, look_since=0)
+    [told] = slack.parents("D0BOT")
+    assert (told.text, told.edits) == (direct_answer(request, ENDS), 0)
+    assert await place.close(request, ENDS, look_since=0, called_again=True)
+    [told] = slack.parents("D0BOT")
+    assert answer(ENGLISH, request, ENDS, called_again=True).text in told.text
+
+
+async def test_an_answer_in_private_that_nobody_can_look_for_says_that_it_may_come_twice(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    place = await threads.open(request)
+    assert place is not None
     slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
     assert await place.close(replace(request, id="another"), ENDS, look_since=0)
     assert "you may see it twice" in slack.shown_to(REQUESTER)[-1].text
@@ -942,12 +964,12 @@ async def test_the_requester_is_answered_in_their_language_and_a_channel_told_in
     if shared:
         [shown] = slack.parents(channel)
         assert shown.text == parent(ENGLISH, request, ENDS).text
-        said = texts(slack.thread(channel, shown.ts))
+        assert texts(slack.thread(channel, shown.ts)) == [answer(CHINESE, request, ENDS).text]
     else:
-        start, *said = texts(slack.shown_to(REQUESTER))
+        [start], [told] = texts(slack.shown_to(REQUESTER)), texts(slack.parents("D0BOT"))
         begun = parent(CHINESE, request, None)
         assert start == only_you(CHINESE, begun, NoThread.NOT_INVITED).text
-    assert said == [answer(CHINESE, request, ENDS).text]
+        assert told == direct_answer(request, ENDS, CHINESE)
 
 
 @pytest.mark.parametrize("channel", ["D0BOT", "C0SECRET"], ids=["asked there", "as a way out"])
