@@ -17,6 +17,7 @@ from bot.playground.slack import LocalSlack, RateLimited, Refuses
 from bot.playground.stage import APPID
 from bot.playground.wechat import Code, LocalWeChat, Status
 from bot.slack.events import PATH
+from bot.wechat import component_api
 from tests.conftest import (
     RELEASES,
     REQUESTER,
@@ -67,6 +68,18 @@ def test_two_bots_in_one_process_count_apart() -> None:
     one.observers.connected()
     assert counts(one)["share_env_slack_connections_total"] == 1
     assert counts(other)["share_env_slack_connections_total"] == 0
+
+
+def test_each_of_the_chains_calls_is_counted_under_its_own_name() -> None:
+    calls = [
+        component_api.component_token("a", "s", "t"),
+        component_api.authorizer_token("t", "a", "o", "r"),
+        component_api.query_auth("t", "a", "c"),
+        component_api.authorizer_info("t", "a", "o"),
+        component_api.authorizer_list("t", "a", 0),
+        component_api.start_push_ticket("a", "s"),
+    ]
+    assert {call.path.rpartition("/")[2] for call in calls} <= set(labels.WECHAT_CALLS)
 
 
 @given(words=st.lists(st.tuples(WORD, WORD, WORD, DETAIL, DETAIL), max_size=20))
