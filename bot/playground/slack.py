@@ -121,6 +121,10 @@ class LocalSlack(Forms, Shortcuts):
         else:
             raise ValueError(f"there is no method {method}")
 
+    def limit_calls(self) -> None:
+        """Refuse from now on what is more than a method's tier allows in a minute of `clock`."""
+        self._api.tiers.on = True
+
     def expire_tickets(self) -> None:
         """Make every URL of apps.connections.open that was not used yet worthless."""
         self._sockets.expire_tickets()

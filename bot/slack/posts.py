@@ -11,7 +11,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.messages import Message
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes, retry_after
+from bot.ports import AwayError
+from bot.slack.api import (
+    Answered,
+    Doubtful,
+    Refused,
+    Result,
+    SlackApi,
+    away,
+    passes,
+    retry_after,
+)
 from bot.slack.payload import word_if_any
 
 PATIENCE = 120.0  # seconds that one message may wait for Slack's rate limits, in all
@@ -46,6 +56,7 @@ class Posts:
         self._bot_user_id = bot_user_id
         self._sleep = sleep
         self._edited = OrderedDict[Posted, float]()
+        self._lasting = 0  # edits under way that nothing replaces
 
     async def post(
         self,
@@ -109,13 +120,24 @@ class Posts:
 
         Repeated as needed, since editing twice is editing once.
         """
-        if left := self._too_soon(at):
-            await self._sleep(left)
+        self._lasting += 1
         try:
-            return await self._replace(at, message)
+            if left := self._too_soon(at):
+                await self._sleep(left)
+            return await self._insist_on_edit(at, message)
         finally:
-            self._edited[at] = asyncio.get_running_loop().time()
-            self._edited.move_to_end(at)
+            self._lasting -= 1
+
+    async def show(self, at: Posted, message: Message) -> None:
+        """Replace a message by what is soon out of date; raises AwayError where Slack is busy, or an edit that lasts comes first.
+
+        Slack counts the edits of all messages together. Source: docs.slack.dev, chat.update (tier 3).
+        """
+        if self._lasting:
+            raise AwayError("edits that last go first")
+        result = await self._edit(at, message, 0.0)
+        if not isinstance(result, Answered) and passes(result):
+            raise away(result)
 
     def _too_soon(self, at: Posted) -> float:
         """Return for how many seconds a message may not be edited again."""
@@ -124,12 +146,10 @@ class Posts:
             self._edited.popitem(last=False)
         return self._edited[at] + _EDITS_APART - now if at in self._edited else 0.0
 
-    async def _replace(self, at: Posted, message: Message) -> bool:
+    async def _insist_on_edit(self, at: Posted, message: Message) -> bool:
         no: Refused | Doubtful = Doubtful("not tried")
         for attempt in range(1, _TRIES + 1):
-            result = await self._api.write(
-                "chat.update", PATIENCE, channel=at.channel, ts=at.ts, **as_arguments(message)
-            )
+            result = await self._edit(at, message, PATIENCE)
             if isinstance(result, Answered):
                 return True
             if not passes(no := result):
@@ -138,6 +158,15 @@ class Posts:
                 break
             await self._sleep(_PAUSE * attempt)
         raise away(no)
+
+    async def _edit(self, at: Posted, message: Message, patience: float) -> Result:
+        try:
+            return await self._api.write(
+                "chat.update", patience, channel=at.channel, ts=at.ts, **as_arguments(message)
+            )
+        finally:
+            self._edited[at] = asyncio.get_running_loop().time()
+            self._edited.move_to_end(at)
 
     async def _find(
         self, channel: str, mark: str, thread_ts: str | None, since: float | None = None

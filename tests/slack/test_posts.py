@@ -2,6 +2,7 @@ import asyncio
 
 import aiohttp
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages.blocks import message
 from bot.playground.slack import (
@@ -236,6 +237,43 @@ async def test_an_edit_that_slack_does_not_take_now_is_owed(
     slack.fail("chat.update", *[fault] * 3)
     with pytest.raises(AwayError):
         await posts.edit(at, HELLO)
+
+
+async def test_progress_does_not_wait_for_a_rate_limit(
+    slack: LocalSlack, posts: Posts, sleep: Sleep
+) -> None:
+    at = await posts.post(RELEASES, HELLO, MARK)
+    assert isinstance(at, Posted)
+    slack.fail("chat.update", RateLimited(30))
+    with pytest.raises(AwayError) as raised:
+        await posts.show(at, message("half of it"))
+    assert (raised.value.after, sleep.naps) == (30, [])
+    await posts.show(at, message("most of it"))
+    assert slack.parents(RELEASES)[0].text == "most of it"
+
+
+async def test_progress_is_not_shown_while_an_edit_that_lasts_waits_for_slack(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    waiting, over = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        waiting.set()
+        await over.wait()
+
+    posts = Posts(SlackApi(client, sleep), BOT, sleep)
+    one, other = [await posts.post(RELEASES, HELLO, mark) for mark in ("one", "other")]
+    assert isinstance(one, Posted)
+    assert isinstance(other, Posted)
+    slack.fail("chat.update", RateLimited(30))
+    editing = asyncio.create_task(posts.edit(one, message("done")))
+    await waiting.wait()
+    with pytest.raises(AwayError, match="go first"):
+        await posts.show(other, message("half of it"))
+    over.set()
+    assert await editing
+    await posts.show(other, message("half of it"))
+    assert [m.text for m in slack.parents(RELEASES)] == ["done", "half of it"]
 
 
 def test_an_ack_is_for_the_requester_alone() -> None:
