@@ -16,7 +16,7 @@ from bot.messages.too_late import too_late
 from bot.messages.words import Words
 from bot.outcome import Expired
 from bot.policy import Person, Policy, Unreadable
-from bot.ports import Ports
+from bot.ports import Known, Ports
 from bot.request import State
 from bot.ruling import Decided, decide_all
 from bot.submitting import Submitting
@@ -44,17 +44,19 @@ class Answering:
     submitting: Submitting
     ports: Ports
 
-    async def person(
-        self, click: Click, policy: Policy, *, anew: bool = False
-    ) -> Person | Unreadable:
-        """Return who clicked, for `policy` to decide about; `anew` where the click decides."""
-        return await self.ports.people.person(
-            click.team_id, click.user_id, policy.groups, anew=anew
-        )
+    async def person(self, click: Click, policy: Policy, people: Known) -> Person | Unreadable:
+        """Return who clicked, for `policy` to decide about, as `people` know them."""
+        return await people.person(click.team_id, click.user_id, policy.groups)
+
+    def now(self) -> Known:
+        """Return who people are now, for one click that decides."""
+        return self.ports.people.now()
 
     async def words(self, click: Click) -> Words:
         """Return the words of whoever clicked."""
-        return self.submitting.words(await self.person(click, self.submitting.policy))
+        return self.submitting.words(
+            await self.person(click, self.submitting.policy, self.ports.people)
+        )
 
     async def find(self, click: Click) -> Entry | None:
         """Return the request of a button; a button of another workspace is of no request here.

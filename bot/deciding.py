@@ -14,6 +14,7 @@ from bot.messages.words import Words
 from bot.outcome import Denied, Ground, Rejected, Skipped
 from bot.patience import PATIENCE, within
 from bot.policy import Person, Policy, Rule, Unreadable, may_approve
+from bot.ports import Known
 from bot.request import State
 from bot.ruling import deciding_rules, ground_against, in_doubt, strictest
 
@@ -41,8 +42,8 @@ class Deciding:
 
         Read as it is remembered, since a modal has to open within three seconds; but nobody is refused by that.
         """
-        policy = self._by.submitting.policy
-        approver = await self._by.person(click, policy)
+        policy, people = self._by.submitting.policy, self._by.ports.people
+        approver = await self._by.person(click, policy, people)
         words = self._by.submitting.words(approver)
         try:
             entry = await self._by.find(click)
@@ -50,11 +51,12 @@ class Deciding:
                 return say.no_such_request(words)
             if entry.state is not State.WAITING:
                 return too_late(words, entry.request, entry.outcome)
-            stands = await self._stands(click, policy, entry)
+            stands = await self._stands(click, policy, entry, people)
             if not stands.is_several and not _no_approver(words, stands, entry, approver):
                 return entry
-            approver = await self._by.person(click, policy, anew=True)
-            stands = await self._stands(click, policy, entry, anew=True)
+            now = self._by.now()
+            approver = await self._by.person(click, policy, now)
+            stands = await self._stands(click, policy, entry, now)
             if no := await self._refused(words, click, stands, entry, approver):
                 return no
             over = stands.is_several
@@ -63,8 +65,8 @@ class Deciding:
             return self._by.down(words, click, error).message
 
     async def _decide(self, click: Click, comment: str | None, *, approved: bool) -> Reply:
-        policy = self._by.submitting.policy
-        approver = await self._by.person(click, policy, anew=True)
+        policy, now = self._by.submitting.policy, self._by.now()
+        approver = await self._by.person(click, policy, now)
         words = self._by.submitting.words(approver)
         try:
             entry = await self._by.find(click)
@@ -72,7 +74,7 @@ class Deciding:
                 return Reply(say.no_such_request(words))
             if entry.state is not State.WAITING:
                 return Reply(too_late(words, entry.request, entry.outcome))
-            stands = await self._stands(click, policy, entry, anew=True)
+            stands = await self._stands(click, policy, entry, now)
             if no := await self._refused(words, click, stands, entry, approver):
                 return Reply(no)
             if approved and stands.in_doubt:
@@ -91,10 +93,10 @@ class Deciding:
             return self._by.down(words, click, error)
 
     async def _stands(
-        self, click: Click, policy: Policy, entry: Entry, *, anew: bool = False
+        self, click: Click, policy: Policy, entry: Entry, people: Known
     ) -> "_Standing":
-        asked_by, people = entry.request.origin.user_id, self._by.ports.people
-        requester = await people.person(click.team_id, asked_by, policy.groups, anew=anew)
+        asked_by = entry.request.origin.user_id
+        requester = await people.person(click.team_id, asked_by, policy.groups)
         decisions = self._by.decisions(policy, entry, requester)
         return _Standing(
             deciding_rules(policy, entry.request, decisions),

@@ -259,7 +259,7 @@ async def test_a_group_that_cannot_be_read_at_the_click_ends_nothing(scene: Scen
     async with scene.bot(GROUP):
         await scene.ask()
         shown = scene.shown()
-        scene.slack.fail("usergroups.users.list", ServerError())
+        scene.slack.fail("usergroups.list", ServerError())
         assert "could not find out" in await scene.click(REQUESTER, shown, "confirm")
         assert states(scene.database) == ["confirming"]
         await scene.click(REQUESTER, shown, "confirm")

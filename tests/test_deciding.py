@@ -371,7 +371,7 @@ async def test_who_is_deactivated_meanwhile_decides_nothing(scene: Scene) -> Non
     assert states(scene.database) == ["waiting"]
 
 
-@pytest.mark.parametrize("method", ["users.info", "usergroups.users.list"])
+@pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
 @DECISIONS
 async def test_while_slack_does_not_tell_who_clicks_nothing_is_decided(
     scene: Scene, method: str, button: str
