@@ -108,6 +108,15 @@ class LocalSlack(Forms, Shortcuts):
         """Return how many Socket Mode connections there ever were."""
         return self._sockets.greeted
 
+    @property
+    def refused_sockets(self) -> int:
+        """Return how many Socket Mode connections were too many."""
+        return self._sockets.refused
+
+    def allow_sockets(self, connections: int) -> None:
+        """Let there be no more than so many connections at a time, as if the app had others elsewhere."""
+        self._sockets.most = connections
+
     def fail(self, method: str, *faults: Fault, **only: str) -> None:
         """Let the next calls of a method go wrong, one fault for each call.
 
