@@ -95,6 +95,7 @@ async def test_nobody_else_can_click_for_the_requester(scene: Scene, button: str
             ack,
             "U0SECOND",
             user={"id": "U0SECOND", "team_id": scene.slack.world.team_id},
+            team={"id": scene.slack.world.team_id},
             response_url=scene.slack.response_url("U0SECOND", RELEASES),
         )
     assert f"Only <@{REQUESTER}>" in told

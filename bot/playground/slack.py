@@ -167,7 +167,7 @@ class LocalSlack(Forms, Shortcuts):
         person, channel = self.people[user_id], self.channels[channel_id]
         payload: JsonObject = {
             "token": "made-up-verification-token",
-            "team_id": person.team_id,
+            "team_id": self.world.team_id,
             "team_domain": self.world.team_domain,
             "channel_id": channel.id,
             "channel_name": self.name_in_commands(channel),

@@ -23,6 +23,7 @@ from bot.playground.slack_workspace import Workspace
 
 Run: TypeAlias = Callable[[Workspace, JsonObject], JsonObject]
 
+ORG = "E0PLAYGROUND"
 MAX_TEXT = 40_000
 MAX_EDITED_TEXT = 4_000
 
@@ -186,6 +187,8 @@ def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
     }
     if person.is_stranger:
         user["is_stranger"] = True
+    if person.teams:
+        user["enterprise_user"] = {"id": person.id, "enterprise_id": ORG, "teams": [*person.teams]}
     if not person.deleted:
         user["is_restricted"] = person.is_restricted
         user["is_ultra_restricted"] = person.is_ultra_restricted

@@ -147,8 +147,12 @@ def click_of(body: Body) -> Click:
 
 
 def team_of(body: Body) -> str:
-    """Return the clicker's own workspace; in a shared channel that is not always where the message is."""
-    return word_if_any(body, "user", "team_id") or word_if_any(body, "team", "id")
+    """Return the workspace that the app is installed in, which on Enterprise Grid need not be that of whoever acts.
+
+    Who is of another organisation, users.info tells. Sources: bolt-python, extract_team_id; bolt-js, issue 1875.
+    """
+    ways = ("view", "app_installed_team_id"), ("team", "id"), ("user", "team_id")
+    return next(filter(None, (word_if_any(body, *way) for way in ways)), "")
 
 
 def _packed(click: Click) -> str:
