@@ -3,6 +3,7 @@
 Whoever clicks is known by the click alone; who they are, and who is in which group, is read again.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
     State.CONFIRMING: "confirmation",
     State.WAITING: "approval",
 }
+
+_WORDS_SECONDS = 0.5  # of the three for which a trigger opens a modal
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +60,14 @@ class Answering:
         return self.submitting.words(
             await self.person(click, self.submitting.policy, self.ports.people)
         )
+
+    async def words_soon(self, click: Click) -> Words:
+        """Return the words of whoever clicked or, where Slack is slow to tell who that is, the channel's."""
+        try:
+            async with asyncio.timeout(_WORDS_SECONDS):
+                return await self.words(click)
+        except TimeoutError:
+            return self.ports.tongues.channel
 
     async def find(self, click: Click) -> Entry | None:
         """Return the request of a button; a button of another workspace is of no request here.

@@ -25,10 +25,6 @@ class Deciding:
     def __init__(self, answering: Answering) -> None:
         self._by = answering
 
-    async def words(self, click: Click) -> Words:
-        """Return the words of whoever clicked."""
-        return await self._by.words(click)
-
     async def approve(self, click: Click, comment: str | None) -> Reply:
         """Let a request go on that an approver agrees to."""
         return await self._decide(click, comment, approved=True)
@@ -37,30 +33,41 @@ class Deciding:
         """End a request that an approver does not agree to."""
         return await self._decide(click, comment, approved=False)
 
-    async def question(self, click: Click) -> Entry | Message:
-        """Return the request that this person may decide about, or why they may not.
+    async def waiting(self, click: Click) -> tuple[Words, Entry | Message]:
+        """Return the request to be decided about, or why there is nothing to decide, and the words to ask in.
 
-        Read as it is remembered, since a modal has to open within three seconds; but nobody is refused by that.
+        Nobody's rights are looked at, which may take Slack longer than a modal may wait.
+        """
+        words = await self._by.words_soon(click)
+        try:
+            entry = await self._by.find(click)
+        except LedgerDownError as error:
+            return words, self._by.down(words, click, error).message
+        if entry is None:
+            return words, say.no_such_request(words)
+        if entry.state is not State.WAITING:
+            return words, too_late(words, entry.request, entry.outcome)
+        return words, entry
+
+    async def may_not(self, click: Click, entry: Entry) -> Message | None:
+        """Return why whoever clicked may not decide about a request; None if they may.
+
+        Read as it is remembered, since a decision reads it anew; but nobody is refused by that.
         """
         policy, people = self._by.submitting.policy, self._by.ports.people
         approver = await self._by.person(click, policy, people)
         words = self._by.submitting.words(approver)
+        stands = await self._stands(click, policy, entry, people)
+        if not stands.is_several and not _no_approver(words, stands, entry, approver):
+            return None
+        now = self._by.now()
+        approver = await self._by.person(click, policy, now)
+        stands = await self._stands(click, policy, entry, now)
         try:
-            entry = await self._by.find(click)
-            if entry is None:
-                return say.no_such_request(words)
-            if entry.state is not State.WAITING:
-                return too_late(words, entry.request, entry.outcome)
-            stands = await self._stands(click, policy, entry, people)
-            if not stands.is_several and not _no_approver(words, stands, entry, approver):
-                return entry
-            now = self._by.now()
-            approver = await self._by.person(click, policy, now)
-            stands = await self._stands(click, policy, entry, now)
             if no := await self._refused(words, click, stands, entry, approver):
                 return no
             over = stands.is_several
-            return await self._over(words, click, entry, stands) if over else entry
+            return await self._over(words, click, entry, stands) if over else None
         except LedgerDownError as error:
             return self._by.down(words, click, error).message
 

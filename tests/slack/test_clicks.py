@@ -11,9 +11,20 @@ from bot.playground.stage import APPID
 from bot.playground.world import TEAM
 from bot.slack.clicks import click_of
 from bot.slack.forms import MESSAGE_SHORTCUT
-from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, soon, states
+from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states
 from tests.languages import CHINESE
-from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, BOTH, CONFIRM, Scene, has_button
+from tests.scenes import (
+    ALLOW,
+    APPROVALS,
+    APPROVE,
+    APPROVER,
+    BOTH,
+    CONFIRM,
+    SECOND_APPROVER,
+    Scene,
+    has_button,
+    words_of,
+)
 
 UNKNOWN = "I do not know this request here"
 SLOW = 5.0  # seconds; longer than Slack waits
@@ -264,6 +275,61 @@ def test_a_click_is_read_wherever_the_button_stood(
     click = click_of({**BODY, **changes})
     assert {name: getattr(click, name) for name in read} == read
     assert (click.user_id, click.trigger_id) == ("U1", "1.2.x")
+
+
+# A trigger that expires sooner than after three seconds.
+
+
+@pytest.mark.parametrize("button", ["approve", "reject"])
+async def test_the_modal_opens_before_slack_tells_who_clicks(scene: Scene, button: str) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        question = await scene.question()
+        scene.slack.triggers.lifetime = 2.0
+        scene.slack.fail("users.info", Hangs(2.5), user=SECOND_APPROVER)
+        view = await scene.open(SECOND_APPROVER, button, question)
+        assert view.body["submit"]
+        await scene.slack.close(SECOND_APPROVER, view)
+        scene.slack.triggers.lifetime = 3.0
+        await scene.decide(SECOND_APPROVER, button)
+        await scene.over()
+
+
+async def test_who_may_not_decide_reads_why_in_the_modal_and_can_send_nothing(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        question = await scene.question()
+        scene.slack.triggers.lifetime = 2.0
+        scene.slack.fail("users.info", Hangs(1.5), user="U0SECOND")
+        told = await scene.click("U0SECOND", question, "approve")
+        [view] = scene.slack.views("U0SECOND")
+    assert told.startswith("Only the approvers")
+    assert words_of(view) == told
+    assert view.body["submit"] is None
+    assert kinds(scene.database).count("not an approver") == 1
+
+
+@pytest.mark.parametrize("method", ["views.open", "views.update"])
+async def test_who_may_not_decide_is_told_alone_where_the_modal_does_not_say_so(
+    scene: Scene, method: str
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        scene.slack.fail(method, Refuses("internal_error"))
+        told = await scene.click("U0SECOND", await scene.question(), "approve")
+        assert told.startswith("Only the approvers")
+        assert scene.shown("U0SECOND").text == told
+
+
+async def test_who_has_closed_the_modal_is_told_nothing_more(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        question = await scene.question()
+        scene.slack.fail("users.info", Hangs(1.5), user="U0SECOND")
+        view = await scene.open("U0SECOND", "approve", question)
+        await scene.slack.close("U0SECOND", view)
+        await scene.slack.until(lambda s: any(c.error == "not_found" for c in s.calls))
+    assert scene.heard["U0SECOND"] == []
 
 
 # On Enterprise Grid, where somebody's own workspace is not always the one where they click.
