@@ -1,14 +1,14 @@
 """Post a message exactly once, also when Slack leaves it open whether the first attempt arrived.
 
-A doubtful message is looked for in the conversation before it is posted again; every message carries its
-request's id, in its metadata and in its text. What Slack does not take for now raises AwayError. Sources: docs.slack.dev, chat.postMessage, conversations.history, .replies,
-"Message metadata".
+A doubtful message is looked for in the conversation before it is posted again; every message carries its request's id,
+in its metadata and in its text. What Slack does not take for now raises AwayError. Sources: docs.slack.dev,
+chat.postMessage, chat.update, "Message metadata".
 """
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 
 from bot.messages import Message
 from bot.ports import AwayError
@@ -22,39 +22,30 @@ from bot.slack.api import (
     passes,
     retry_after,
 )
-from bot.slack.payload import word_if_any
+from bot.slack.looking import PATIENCE, Looking, Posted
 
-PATIENCE = 120.0  # seconds that one message may wait for Slack's rate limits, in all
+__all__ = ["PATIENCE", "Posted", "Posts", "as_arguments", "as_response"]
+
 _EVENT = "share_env_request"
 _TRIES = 3
 _PAUSE = 1.0  # before looking: Slack may still be at it
-_PAGE = 200  # messages; without a time to look back to, one page must do
-_PAGES = 10
 _EDITS_APART = 1.0  # seconds between two edits of a message; Slack wants no more
-_CLOCKS_DIFFER = 120.0  # seconds, between Slack and whoever recorded the time
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A message that stands; `channel` is the id that Slack gave, also for a direct message.
-
-    `found` is one that was there before, and may say something else.
-    """
-
-    channel: str
-    ts: str
-    found: bool = field(default=False, compare=False)
 
 
 class Posts:
     """The bot's messages in conversations."""
 
     def __init__(
-        self, api: SlackApi, bot_user_id: str, sleep: Callable[[float], Awaitable[None]]
+        self,
+        api: SlackApi,
+        bot_user_id: str,
+        sleep: Callable[[float], Awaitable[None]],
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
-        self._bot_user_id = bot_user_id
+        self._looking = Looking(api, bot_user_id)
         self._sleep = sleep
+        self._now = now
         self._edited = OrderedDict[Posted, float]()
         self._lasting = 0  # edits under way that nothing replaces
 
@@ -73,17 +64,19 @@ class Posts:
         `look_since`, in Unix seconds, it may stand already, posted after that by somebody who has died.
         """
         if look_since is not None:
-            found = await self._find(channel, mark, thread_ts, look_since)
+            found = await self._looking.find(channel, mark, thread_ts, look_since)
             if found is not None:
                 return found
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         marked = {"event_type": _EVENT, "event_payload": {"request": mark}}
         arguments = {"channel": channel, **thread, **as_arguments(message), "metadata": marked}
         no: Refused | Doubtful = Doubtful("not tried")
+        began = self._now()
         for attempt in range(1, _TRIES + 1):
             result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
             if isinstance(result, Answered):
                 if posted := _posted(result.data, channel):
+                    self._looking.remember(channel, posted.channel)
                     return posted
                 no = Doubtful("it does not say where the message stands")
             else:
@@ -94,7 +87,7 @@ class Posts:
                 break
             await self._sleep(_PAUSE * attempt)
             if isinstance(no, Doubtful):
-                found = await self._find(channel, mark, thread_ts)
+                found = await self._looking.find(channel, mark, thread_ts, began)
                 if found is not None:
                     return found
         raise away(no)
@@ -168,62 +161,11 @@ class Posts:
             self._edited[at] = asyncio.get_running_loop().time()
             self._edited.move_to_end(at)
 
-    async def _find(
-        self, channel: str, mark: str, thread_ts: str | None, since: float | None = None
-    ) -> Posted | Doubtful | None:
-        """Look for the bot's own message with `mark`: where it stands, None if it does not, Doubtful where one cannot look."""
-        channel = await self._conversation(channel)
-        method = "conversations.replies" if thread_ts else "conversations.history"
-        query: dict[str, str | bool] = {"include_all_metadata": True}
-        query |= {"ts": thread_ts} if thread_ts else {}
-        if since is not None:
-            query["oldest"] = f"{since - _CLOCKS_DIFFER:.6f}"
-        for _ in range(_PAGES):
-            result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
-            if isinstance(result, Refused | Doubtful) and passes(result):
-                raise away(result)
-            messages = result.data.get("messages") if isinstance(result, Answered) else None
-            if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
-                return Doubtful("cannot look")
-            for message in messages:
-                ts, own = message.get("ts"), message.get("user") == self._bot_user_id
-                if own and isinstance(ts, str) and ts != thread_ts and _is_marked(message, mark):
-                    return Posted(channel, ts, found=True)
-            more = result.data.get("response_metadata") if isinstance(result, Answered) else None
-            cursor = more.get("next_cursor") if isinstance(more, dict) else None
-            if not cursor or since is None:
-                return None
-            query["cursor"] = str(cursor)
-        return Doubtful("cannot look at everything")
-
-    async def _conversation(self, channel: str) -> str:
-        """Return the id under which a conversation can be read: to post, a person's id is enough.
-
-        Source: docs.slack.dev, conversations.open.
-        """
-        if not channel.startswith(("U", "W")):
-            return channel
-        opened = await self._api.write("conversations.open", PATIENCE, users=channel)
-        if isinstance(opened, Answered):
-            return word_if_any(opened.data, "channel", "id") or channel
-        if passes(opened):
-            raise away(opened)
-        return channel
-
 
 def _posted(data: Mapping[str, object], channel: str) -> Posted | None:
     """Read where a message stands, which may be in another channel: for a person's id, the direct message."""
     there, ts = data.get("channel") or channel, data.get("ts")
     return Posted(there, ts) if isinstance(there, str) and isinstance(ts, str) and ts else None
-
-
-def _is_marked(message: Mapping[str, object], mark: str) -> bool:
-    """Tell whether a message is about `mark`, by its metadata or, where Slack keeps that back, by its text."""
-    metadata = message.get("metadata")
-    payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
-    if isinstance(payload, dict) and "request" in payload:
-        return bool(payload["request"] == mark)
-    return mark in str(message.get("text"))
 
 
 def as_arguments(message: Message) -> dict[str, object]:

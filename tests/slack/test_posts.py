@@ -280,6 +280,33 @@ def test_an_ack_is_for_the_requester_alone() -> None:
     assert as_response(HELLO)["response_type"] == "ephemeral"
 
 
+async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    parent = await posts.post(RELEASES, message("the parent"), "the parent")
+    assert isinstance(parent, Posted)
+    earlier = slack.clock() - 3600
+    for number in range(450):
+        ts = f"{earlier + number:.6f}"
+        slack.post(Message(ts, RELEASES, REQUESTER, f"chat {number}", thread_ts=parent.ts))
+    slack.fail("chat.postMessage", Dropped(after_effect=True))
+    posted = await posts.post(RELEASES, HELLO, MARK, parent.ts)
+    replies = [each for each in slack.thread(RELEASES, parent.ts) if each.text == HELLO.text]
+    assert [Posted(RELEASES, each.ts) for each in replies] == [posted]
+    assert calls(slack, "conversations.replies") == 1
+
+
+async def test_a_person_is_looked_up_once_to_look_for_what_they_were_told(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    assert isinstance(await posts.post(REQUESTER, message("before"), "before"), Posted)
+    for mark in ("one", "other"):
+        slack.fail("chat.postMessage", Dropped(after_effect=True))
+        assert isinstance(await posts.post(REQUESTER, message(mark), mark), Posted)
+    assert [m.text for m in slack.parents("D0BOT")] == ["before", "one", "other"]
+    assert calls(slack, "conversations.open") == 0
+
+
 # What somebody who has died may have posted.
 
 
