@@ -94,7 +94,10 @@ def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def update(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Change a message of the bot's own; blocks that are left out stay as they were."""
+    """Change a message of the bot's own; where blocks are left out, a text takes their place.
+
+    Source: docs.slack.dev, chat.update (blocks; is_inactive, where others say is_archived).
+    """
     channel = workspace.visible(text_argument(args, "channel", required=True))
     if channel is None:
         raise RefusedError("channel_not_found")
@@ -104,14 +107,14 @@ def update(workspace: Workspace, args: JsonObject) -> JsonObject:
     if message.user != workspace.world.bot_user_id:
         raise RefusedError("cant_update_message")
     if channel.archived:
-        raise RefusedError("is_archived")
+        raise RefusedError("is_inactive")
     said = content(args)
     if len(said.text) > MAX_EDITED_TEXT:
         raise RefusedError("msg_too_long")
     edited = replace(
         message,
         text=said.text,
-        blocks=message.blocks if said.blocks is None else said.blocks,
+        blocks=said.blocks or (),
         metadata=message.metadata if said.metadata is None else said.metadata,
         edits=message.edits + 1,
     )
