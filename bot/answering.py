@@ -3,6 +3,7 @@
 Whoever clicks is known by the click alone; who they are, and who is in which group, is read again.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from bot.messages.too_late import too_late
 from bot.messages.words import Words
 from bot.outcome import Expired
 from bot.policy import Person, Policy, Unreadable
-from bot.ports import Ports
+from bot.ports import Known, Ports
 from bot.request import State
 from bot.ruling import Decided, decide_all
 from bot.submitting import Submitting
@@ -25,6 +26,8 @@ _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
     State.CONFIRMING: "confirmation",
     State.WAITING: "approval",
 }
+
+_WORDS_SECONDS = 0.5  # of the three for which a trigger opens a modal
 
 _log = logging.getLogger(__name__)
 
@@ -44,17 +47,27 @@ class Answering:
     submitting: Submitting
     ports: Ports
 
-    async def person(
-        self, click: Click, policy: Policy, *, anew: bool = False
-    ) -> Person | Unreadable:
-        """Return who clicked, for `policy` to decide about; `anew` where the click decides."""
-        return await self.ports.people.person(
-            click.team_id, click.user_id, policy.groups, anew=anew
-        )
+    async def person(self, click: Click, policy: Policy, people: Known) -> Person | Unreadable:
+        """Return who clicked, for `policy` to decide about, as `people` know them."""
+        return await people.person(click.team_id, click.user_id, policy.groups)
+
+    def now(self) -> Known:
+        """Return who people are now, for one click that decides."""
+        return self.ports.people.now()
 
     async def words(self, click: Click) -> Words:
         """Return the words of whoever clicked."""
-        return self.submitting.words(await self.person(click, self.submitting.policy))
+        return self.submitting.words(
+            await self.person(click, self.submitting.policy, self.ports.people)
+        )
+
+    async def words_soon(self, click: Click) -> Words:
+        """Return the words of whoever clicked or, where Slack is slow to tell who that is, the channel's."""
+        try:
+            async with asyncio.timeout(_WORDS_SECONDS):
+                return await self.words(click)
+        except TimeoutError:
+            return self.ports.tongues.channel
 
     async def find(self, click: Click) -> Entry | None:
         """Return the request of a button; a button of another workspace is of no request here.

@@ -24,7 +24,7 @@ from bot.ops.listener import CannotListenError
 from bot.reloading import Reloading
 from bot.settings import Settings
 from bot.slack.api import SlackApi
-from bot.slack.connection import Ready, SocketMode, Unusable, preflight
+from bot.slack.connection import TOO_MANY_CONNECTIONS, Ready, SocketMode, Unusable, preflight
 from bot.slack_settings import SlackSettings
 from bot.tasks import Tasks
 from bot.token_source import token_source
@@ -129,7 +129,9 @@ async def _reachable(  # noqa: PLR0913, PLR0917  # what is opened to the outside
     if socket:
         if not await socket.open():
             problem = (
-                "Slack's socket does not open. Check the network and the proxy, then start again."
+                f"{TOO_MANY_CONNECTIONS}. Stop the other copies of the bot, then start again."
+                if socket.refused
+                else "Slack's socket does not open. Check the network and the proxy, then start again."
             )
             raise CannotStartError((problem,), wrong_setup=False)
         how.insert(0, "over Socket Mode")

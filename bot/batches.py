@@ -9,7 +9,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -52,8 +51,8 @@ class Batches:
     owners: Owners
     brake: Brake
     now: Callable[[], float]
-    tick: float = 1.0
-    """Seconds between two edits of a message; Slack wants no more."""
+    tick: float = 3.0
+    """Seconds between two edits that show progress: Slack takes some fifty edits a minute from the whole bot (chat.update, tier 3)."""
     _runs: "set[_Run]" = field(default_factory=set)
 
     @property
@@ -212,10 +211,13 @@ class _Run:
     async def show(self) -> None:
         """Show how far it has come, until cancelled; no more often than Slack wants."""
         shown: tuple[Tally, Pause | None] | None = None
+        pause = self.by.tick
         while True:
-            await self.by.holding.sleep(self.by.tick)
-            now = self.tally, self.gate.pause
+            await self.by.holding.sleep(pause)
+            pause, now = self.by.tick, (self.tally, self.gate.pause)
             if now != shown and now[0].total:
-                with suppress(AwayError):  # else with the next look
+                try:
                     await self.place.progress(self.batch.request, *now)
                     shown = now
+                except AwayError as away:  # shown with a later look
+                    pause = max(pause, away.after)

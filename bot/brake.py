@@ -69,7 +69,8 @@ class Brake:
         """
         policy, request = self.in_force.policy, entry.request
         origin = request.origin
-        person = await self.people.person(origin.team_id, origin.user_id, policy.groups, anew=anew)
+        people = self.people.now() if anew else self.people
+        person = await people.person(origin.team_id, origin.user_id, policy.groups)
         receivers = request.receivers if appids is None else appids
         return verdict(policy, entry, decide_all(policy, origin, person, receivers, request.env))
 

@@ -10,6 +10,7 @@ from bot.messages.too_late import too_late
 from bot.messages.words import Words
 from bot.outcome import Cancelled
 from bot.policy import Policy, Rule, Unreadable, is_operator, may_approve
+from bot.ports import Known
 from bot.request import State
 from bot.ruling import deciding_rules
 
@@ -58,12 +59,13 @@ class Cancelling:
         self, words: Words, policy: Policy, click: Click, entry: Entry
     ) -> Message | None:
         """Return why whoever clicked may not cancel what somebody else asked for; None if they may."""
-        person = await self._by.person(click, policy, anew=True)
+        people = self._by.now()
+        person = await self._by.person(click, policy, people)
         if isinstance(person, Unreadable):
             return say.cannot_tell_who(words)
         if is_operator(policy, person):
             return None
-        rules = await self._deciding(policy, click, entry)
+        rules = await self._deciding(policy, click, entry, people)
         asked_by = entry.request.origin.user_id
         if any(may_approve(rule, person, asked_by) for rule in rules):
             return None
@@ -72,8 +74,10 @@ class Cancelling:
             return say.cannot_tell_who(words)
         return say.not_for_cancel(words, entry.request)
 
-    async def _deciding(self, policy: Policy, click: Click, entry: Entry) -> tuple[Rule, ...]:
-        people, asked_by = self._by.ports.people, entry.request.origin.user_id
-        requester = await people.person(click.team_id, asked_by, policy.groups, anew=True)
+    async def _deciding(
+        self, policy: Policy, click: Click, entry: Entry, people: Known
+    ) -> tuple[Rule, ...]:
+        asked_by = entry.request.origin.user_id
+        requester = await people.person(click.team_id, asked_by, policy.groups)
         decisions = self._by.decisions(policy, entry, requester)
         return deciding_rules(policy, entry.request, decisions)

@@ -26,7 +26,7 @@ class Confirming:
     async def confirm(self, click: Click) -> Reply:
         """Let a request go on that its requester is sure of."""
         policy = self._by.submitting.policy
-        person = await self._by.person(click, policy, anew=True)
+        person = await self._by.person(click, policy, self._by.now())
         words = self._by.submitting.words(person)
         try:
             entry = await self._by.find(click)

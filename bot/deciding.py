@@ -14,6 +14,7 @@ from bot.messages.words import Words
 from bot.outcome import Denied, Ground, Rejected, Skipped
 from bot.patience import PATIENCE, within
 from bot.policy import Person, Policy, Rule, Unreadable, may_approve
+from bot.ports import Known
 from bot.request import State
 from bot.ruling import deciding_rules, ground_against, in_doubt, strictest
 
@@ -24,10 +25,6 @@ class Deciding:
     def __init__(self, answering: Answering) -> None:
         self._by = answering
 
-    async def words(self, click: Click) -> Words:
-        """Return the words of whoever clicked."""
-        return await self._by.words(click)
-
     async def approve(self, click: Click, comment: str | None) -> Reply:
         """Let a request go on that an approver agrees to."""
         return await self._decide(click, comment, approved=True)
@@ -36,35 +33,47 @@ class Deciding:
         """End a request that an approver does not agree to."""
         return await self._decide(click, comment, approved=False)
 
-    async def question(self, click: Click) -> Entry | Message:
-        """Return the request that this person may decide about, or why they may not.
+    async def waiting(self, click: Click) -> tuple[Words, Entry | Message]:
+        """Return the request to be decided about, or why there is nothing to decide, and the words to ask in.
 
-        Read as it is remembered, since a modal has to open within three seconds; but nobody is refused by that.
+        Nobody's rights are looked at, which may take Slack longer than a modal may wait.
         """
-        policy = self._by.submitting.policy
-        approver = await self._by.person(click, policy)
-        words = self._by.submitting.words(approver)
+        words = await self._by.words_soon(click)
         try:
             entry = await self._by.find(click)
-            if entry is None:
-                return say.no_such_request(words)
-            if entry.state is not State.WAITING:
-                return too_late(words, entry.request, entry.outcome)
-            stands = await self._stands(click, policy, entry)
-            if not stands.is_several and not _no_approver(words, stands, entry, approver):
-                return entry
-            approver = await self._by.person(click, policy, anew=True)
-            stands = await self._stands(click, policy, entry, anew=True)
+        except LedgerDownError as error:
+            return words, self._by.down(words, click, error).message
+        if entry is None:
+            return words, say.no_such_request(words)
+        if entry.state is not State.WAITING:
+            return words, too_late(words, entry.request, entry.outcome)
+        return words, entry
+
+    async def may_not(self, click: Click, entry: Entry) -> Message | None:
+        """Return why whoever clicked may not decide about a request; None if they may.
+
+        Read as it is remembered, since a decision reads it anew; but nobody is refused by that.
+        """
+        policy, people = self._by.submitting.policy, self._by.ports.people
+        approver = await self._by.person(click, policy, people)
+        words = self._by.submitting.words(approver)
+        stands = await self._stands(click, policy, entry, people)
+        if not stands.is_several and not _no_approver(words, stands, entry, approver):
+            return None
+        now = self._by.now()
+        approver = await self._by.person(click, policy, now)
+        stands = await self._stands(click, policy, entry, now)
+        try:
             if no := await self._refused(words, click, stands, entry, approver):
                 return no
             over = stands.is_several
-            return await self._over(words, click, entry, stands) if over else entry
+            return await self._over(words, click, entry, stands) if over else None
         except LedgerDownError as error:
             return self._by.down(words, click, error).message
 
     async def _decide(self, click: Click, comment: str | None, *, approved: bool) -> Reply:
-        policy = self._by.submitting.policy
-        approver = await self._by.person(click, policy, anew=True)
+        policy, now = self._by.submitting.policy, self._by.now()
+        approver = await self._by.person(click, policy, now)
         words = self._by.submitting.words(approver)
         try:
             entry = await self._by.find(click)
@@ -72,7 +81,7 @@ class Deciding:
                 return Reply(say.no_such_request(words))
             if entry.state is not State.WAITING:
                 return Reply(too_late(words, entry.request, entry.outcome))
-            stands = await self._stands(click, policy, entry, anew=True)
+            stands = await self._stands(click, policy, entry, now)
             if no := await self._refused(words, click, stands, entry, approver):
                 return Reply(no)
             if approved and stands.in_doubt:
@@ -91,10 +100,10 @@ class Deciding:
             return self._by.down(words, click, error)
 
     async def _stands(
-        self, click: Click, policy: Policy, entry: Entry, *, anew: bool = False
+        self, click: Click, policy: Policy, entry: Entry, people: Known
     ) -> "_Standing":
-        asked_by, people = entry.request.origin.user_id, self._by.ports.people
-        requester = await people.person(click.team_id, asked_by, policy.groups, anew=anew)
+        asked_by = entry.request.origin.user_id
+        requester = await people.person(click.team_id, asked_by, policy.groups)
         decisions = self._by.decisions(policy, entry, requester)
         return _Standing(
             deciding_rules(policy, entry.request, decisions),

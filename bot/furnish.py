@@ -77,7 +77,7 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
     settings, nature, api = outside.settings, outside.nature, outside.api
     in_force = outside.in_force
     spoken, changes = tongues(settings.language), Changes()
-    posts = Posts(api, outside.slack.told("user_id"), nature.sleep)
+    posts = Posts(api, outside.slack.told("user_id"), nature.sleep, nature.now)
     places = Threads(api, posts, nature.clock, spoken, outside.slack.told("url"))
     stack.callback(places.close)
     people = Directory(api, outside.slack.told("team_id"), nature.clock)

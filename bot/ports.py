@@ -89,17 +89,24 @@ class Owners(Protocol):
         """
 
 
-class People(Protocol):
+class Known(Protocol):
     """Tells who somebody is, in time for the ack."""
 
     async def person(
-        self, team_id: str, user_id: str, groups: frozenset[str], *, anew: bool = False
+        self, team_id: str, user_id: str, groups: frozenset[str]
     ) -> Person | Unreadable:
         """Return the person with those of `groups` that hold them, or why Slack did not tell.
 
-        `anew` reads past what is remembered. A group that was not asked about would count as one that does not hold
-        them, so `groups` are those of the policy that is to decide.
+        A group that was not asked about would count as one that does not hold them, so `groups` are those of the policy
+        that is to decide.
         """
+
+
+class People(Known, Protocol):
+    """Tells who somebody is as it is remembered."""
+
+    def now(self) -> Known:
+        """Return what tells who they are now, past what is remembered: for one decision, which reads the groups once."""
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
         """Tell whether anybody may decide about a request of this requester's; in doubt, yes."""

@@ -23,7 +23,8 @@ class Retrying:
     async def retry(self, click: Click) -> Reply:
         """Ask once more for what failed, on behalf of whoever asked; once."""
         policy = self._by.submitting.policy
-        person = await self._by.person(click, policy, anew=True)
+        people = self._by.now()
+        person = await self._by.person(click, policy, people)
         words = self._by.submitting.words(person)
         try:
             entry = await self._by.find(click)
@@ -43,9 +44,7 @@ class Retrying:
             return self._by.down(words, click, error)
         if share is None:
             return Reply(say.no_such_request(words))
-        requester = await self._by.ports.people.person(
-            origin.team_id, origin.user_id, policy.groups, anew=True
-        )
+        requester = await people.person(origin.team_id, origin.user_id, policy.groups)
         here = click.channel_id == origin.channel_id  # and not where they were told alone
         clicked = replace(
             origin,
@@ -87,7 +86,7 @@ class Retrying:
     async def again(self, click: Click) -> Reply:
         """Ask for what was shared before, all the same: for the reason given now, else for one's own of before."""
         policy = self._by.submitting.policy
-        person = await self._by.person(click, policy, anew=True)
+        person = await self._by.person(click, policy, self._by.now())
         words = self._by.submitting.words(person)
         try:
             entry = await self._by.find(click)

@@ -18,7 +18,7 @@ from bot.ops.health import (
 from bot.ops.listener import HEALTHZ, METRICS, READYZ, answering, listen
 from bot.ops.metrics import Metrics
 from bot.ops.watch import Watch
-from bot.slack.connection import SocketMode
+from bot.slack.connection import TOO_MANY_CONNECTIONS, SocketMode
 from bot.slack.events import PATH as EVENTS
 from bot.slack.events import slack_events
 from bot.tasks import Tasks
@@ -50,7 +50,7 @@ class Running:
         in_force = self.outside.in_force
         minor: dict[str, Trouble] = {"policy": lambda: refusal(in_force.trouble)}
         if socket := self.socket:
-            parts["slack"] = unless(lambda: socket.connected, "Socket Mode is not connected")
+            parts["slack"] = lambda: socket_trouble(socket)
         if left := self.outside.source.left:
             parts["tokens"] = lambda: chain_trouble(left())
             minor["ticket"] = lambda: ticket_trouble(left())
@@ -66,6 +66,13 @@ class Running:
         if socket := self.socket:
             parts["slack"] = unless(lambda: socket.alive, "what reads the socket has died")
         return Health(parts, self.outside.nature.clock)
+
+
+def socket_trouble(socket: SocketMode) -> str | None:
+    """Return why Slack sends nothing."""
+    if socket.connected:
+        return None
+    return TOO_MANY_CONNECTIONS if socket.refused else "Socket Mode is not connected"
 
 
 async def serve(stack: AsyncExitStack, running: Running, metrics: Metrics) -> str:

@@ -12,7 +12,7 @@ from bot.nature import Nature
 from bot.playground.loopback import Json
 from bot.playground.slack import Ack, LocalSlack, Message
 from bot.playground.slack_acting import Where
-from bot.playground.slack_surfaces import View
+from bot.playground.slack_surfaces import View, ViewChange
 from bot.playground.slack_transcript import Change
 from bot.playground.stage import APPID
 from bot.playground.wechat import LocalWeChat
@@ -62,6 +62,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.slack.on_change = self._saw
+        self.slack.on_view = self._saw_view
 
     @asynccontextmanager
     async def bot(self, rules: str) -> AsyncIterator[None]:
@@ -176,9 +177,19 @@ class Scene:
             for user in channel.members:
                 self.heard[user].append(message.text)
 
+    def _saw_view(self, view: View, change: ViewChange) -> None:
+        if change == "updated" and view.kind == "modal" and not view.body.get("submit"):
+            self.heard[view.user].append(words_of(view))
+
     async def _told(self, user: str, before: int) -> str:
         await self.slack.until(lambda _: len(self.heard[user]) > before)
         return self.heard[user][before]
+
+
+def words_of(view: View) -> str:
+    """Return what stands in the sections of a view."""
+    said = [block.get("text") for block in view.blocks if block["type"] == "section"]
+    return "\n".join(str(text["text"]) for text in said if isinstance(text, dict))
 
 
 def has_button(message: Message, button: str) -> bool:

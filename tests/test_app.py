@@ -127,7 +127,7 @@ async def test_the_groups_are_read_before_the_first_command(
 ) -> None:
     async with running(settings_of(environ), nature):
         await slack.until(
-            lambda slack: any(call.method == "usergroups.users.list" for call in slack.calls)
+            lambda slack: any(call.method == "usergroups.list" for call in slack.calls)
         )
 
 
@@ -205,7 +205,7 @@ async def test_a_second_bot_on_the_same_file_does_not_start(
 async def test_a_port_in_use_is_named_with_the_fix(
     slack: LocalSlack, environ: dict[str, str], nature: Nature
 ) -> None:
-    slack.fail("usergroups.users.list", Hangs(30))
+    slack.fail("usergroups.list", Hangs(30))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -4,14 +4,16 @@ import asyncio
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from bot.messages.form import APPIDS, ENV
 from bot.nature import Nature
 from bot.playground.slack import Hangs, LocalSlack, Message
-from bot.playground.stage import APPID
+from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat import Code, LocalWeChat
+from bot.playground.world import seed
 from tests.conftest import RELEASES, REQUESTER, rows, soon
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, Scene, has_button
 from tests.test_forming import offered, opened
@@ -352,10 +354,10 @@ async def test_the_sixth_batch_that_would_wait_is_refused_by_command_and_form(
         assert "needs an approval" in await scene.ask(f"{appids(1)[0]} prod-1")  # it is no batch
 
 
-async def test_the_progress_is_edited_at_most_once_a_second(
+async def test_the_progress_is_edited_at_most_every_three_seconds(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
-    scene.nature = replace(scene.nature, sleep=asyncio.sleep)
+    scene.nature = replace(scene.nature, sleep=lambda seconds: asyncio.sleep(seconds / 3))
     wechat.latency = 0.6
     async with scene.bot(ALLOW):
         await scene.ask(line(100))
@@ -363,10 +365,44 @@ async def test_the_progress_is_edited_at_most_once_a_second(
         await soon(lambda: "█" in slack.parents(RELEASES)[0].text, 10)
         bar = slack.parents(RELEASES)[0].text
         await through(scene)
-    edits = slack.edits(slack.parents(RELEASES)[0].ts)
-    assert len(edits) >= 3
+    *edits, _ = slack.edits(slack.parents(RELEASES)[0].ts)
+    assert len(edits) >= 2
     assert all(later - earlier >= 1 for earlier, later in pairwise(edits))
     assert "of 100" in bar
+
+
+class Hurry:
+    """Time that passes twenty times as fast, in Unix seconds."""
+
+    def __init__(self) -> None:
+        self.began = monotonic()
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return 1_800_000_000.0 + 20 * (monotonic() - self.began)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep by this time."""
+        await asyncio.sleep(seconds / 20)
+
+
+async def test_while_a_batch_shows_its_progress_slack_takes_the_edits_of_others(
+    wechat: LocalWeChat, database: Path, nature: Nature
+) -> None:
+    hurry = Hurry()
+    wechat.latency = 0.2
+    async with LocalSlack(seed(), hurry) as slack:
+        slack.limit_calls()
+        environ = environment(slack, wechat) | {"DATABASE_URL": f"sqlite:///{database}"}
+        timed = replace(nature, now=hurry, sleep=hurry.sleep)
+        scene = Scene(slack, wechat, database, environ | {"WECHAT_AUTHORIZER_APPID": OWNER}, timed)
+        async with scene.bot(ALLOW):
+            await scene.ask(line(340))
+            await soon(lambda: len(wechat.shared) >= 300)
+            for number in range(27):
+                await scene.ask(f"{APPID} env-{number}")
+            await through(scene)
+    assert [call.method for call in slack.calls if call.status == 429] == []
 
 
 async def test_history_shows_a_batch_as_one_line_and_an_item_where_its_appid_is_asked_about(

@@ -201,7 +201,7 @@ async def test_a_batch_is_stopped_at_its_turn_if_the_requester_has_left_the_grou
 async def in_doubt(scene: Scene, count: int, reads: int = 1) -> None:
     """Ask for a batch at whose turn Slack does not tell who is in the group."""
     await scene.ask("whoami")  # who is in the group is known
-    scene.slack.fail("usergroups.users.list", *[ServerError()] * reads)
+    scene.slack.fail("usergroups.list", *[ServerError()] * reads)
     await scene.ask(line(count))
     await soon(lambda: scene.slack.parents(RELEASES) and "Slack does not tell me" in scene.parent())
 

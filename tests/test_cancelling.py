@@ -107,7 +107,7 @@ async def test_without_operators_in_the_policy_there_are_none(scene: Scene) -> N
     assert states(scene.database) == ["waiting"]
 
 
-@pytest.mark.parametrize("method", ["users.info", "usergroups.users.list"])
+@pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
 async def test_while_slack_does_not_tell_who_clicks_nothing_is_cancelled(
     scene: Scene, method: str
 ) -> None:

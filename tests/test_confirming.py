@@ -95,6 +95,7 @@ async def test_nobody_else_can_click_for_the_requester(scene: Scene, button: str
             ack,
             "U0SECOND",
             user={"id": "U0SECOND", "team_id": scene.slack.world.team_id},
+            team={"id": scene.slack.world.team_id},
             response_url=scene.slack.response_url("U0SECOND", RELEASES),
         )
     assert f"Only <@{REQUESTER}>" in told
@@ -260,7 +261,7 @@ async def test_a_group_that_cannot_be_read_at_the_click_ends_nothing(scene: Scen
     async with scene.bot(GROUP):
         await scene.ask()
         shown = scene.shown()
-        scene.slack.fail("usergroups.users.list", ServerError())
+        scene.slack.fail("usergroups.list", ServerError())
         assert "could not find out" in await scene.click(REQUESTER, shown, "confirm")
         assert states(scene.database) == ["confirming"]
         await scene.click(REQUESTER, shown, "confirm")

@@ -200,7 +200,7 @@ async def test_what_approvers_are_asked_directly_is_owed_and_asked_once(
     if told:
         scene.slack.fail("chat.postMessage", *AWAY, channel=SECOND_APPROVER)
     else:
-        scene.slack.fail("usergroups.users.list", *AWAY, usergroup="S0APPROVERS")
+        scene.slack.fail("usergroups.list", *AWAY)
     async with scene.bot(APPROVE):
         await scene.ask()
         await owed(scene)

@@ -288,7 +288,7 @@ async def test_whoever_is_remembered_without_a_new_rules_group_is_not_let_past_i
 async def test_nor_while_slack_does_not_tell_of_that_group(scene: Scene, change: Change) -> None:
     async with scene.bot(OPEN):
         await scene.ask("whoami")
-        scene.slack.fail("usergroups.users.list", *[ServerError()] * 5)
+        scene.slack.fail("usergroups.list", *[ServerError()] * 5)
         await change(FREEZE)
         said = await scene.ask()
         assert said.startswith("🚫")

@@ -3,7 +3,7 @@
 from bot.click import Act
 from bot.messages.appids import all_appids, appids
 from bot.messages.asked import asks
-from bot.messages.blocks import Block, message, plain
+from bot.messages.blocks import Block, Message, message, plain
 from bot.messages.notices import broken
 from bot.messages.words import Words
 from bot.request import Request
@@ -45,6 +45,16 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
             },
             *message(*all_appids(words, request)).blocks,
         ],
+    }
+
+
+def refusal(words: Words, act: Act, why: Message) -> Block:
+    """Replace the modal of somebody who may not decide after all."""
+    return {
+        "type": "modal",
+        "title": plain(words("Approve") if act is Act.APPROVE else words("Reject")),
+        "close": plain(words("Back")),
+        "blocks": why.blocks,
     }
 
 

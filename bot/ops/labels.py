@@ -27,7 +27,7 @@ DENIALS: Final = (
 )
 MISTAKES: Final = tuple(kind.__name__ for kind in get_args(Mistake))
 METHODS: Final = (
-    *("apps.connections.open", "auth.test", "users.info", "usergroups.users.list"),
+    *("apps.connections.open", "auth.test", "users.info", "usergroups.list"),
     *("chat.delete", "chat.postEphemeral", "chat.postMessage", "chat.update"),
     *("views.open", "views.publish"),
     RESPONSE_URL,

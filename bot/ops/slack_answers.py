@@ -12,7 +12,7 @@ from bot import __version__
 from bot.ops.heard import DEADLINE, Heard, each
 from bot.policy import ANYONE, Policy, Standing, Unreadable
 from bot.slack.api import Answered, Doubtful, Result, SlackApi
-from bot.slack.directory import standing_of, trouble_of
+from bot.slack.told import standing_of, trouble_of
 from bot.slack_settings import SlackSettings
 
 _AT_ONCE = 10

@@ -108,6 +108,15 @@ class LocalSlack(Forms, Shortcuts):
         """Return how many Socket Mode connections there ever were."""
         return self._sockets.greeted
 
+    @property
+    def refused_sockets(self) -> int:
+        """Return how many Socket Mode connections were too many."""
+        return self._sockets.refused
+
+    def allow_sockets(self, connections: int) -> None:
+        """Let there be no more than so many connections at a time, as if the app had others elsewhere."""
+        self._sockets.most = connections
+
     def fail(self, method: str, *faults: Fault, **only: str) -> None:
         """Let the next calls of a method go wrong, one fault for each call.
 
@@ -120,6 +129,10 @@ class LocalSlack(Forms, Shortcuts):
             self._api.faults.add(method, faults, only)
         else:
             raise ValueError(f"there is no method {method}")
+
+    def limit_calls(self) -> None:
+        """Refuse from now on what is more than a method's tier allows in a minute of `clock`."""
+        self._api.tiers.on = True
 
     def expire_tickets(self) -> None:
         """Make every URL of apps.connections.open that was not used yet worthless."""
@@ -154,7 +167,7 @@ class LocalSlack(Forms, Shortcuts):
         person, channel = self.people[user_id], self.channels[channel_id]
         payload: JsonObject = {
             "token": "made-up-verification-token",
-            "team_id": person.team_id,
+            "team_id": self.world.team_id,
             "team_domain": self.world.team_domain,
             "channel_id": channel.id,
             "channel_name": self.name_in_commands(channel),

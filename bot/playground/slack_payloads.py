@@ -23,14 +23,20 @@ def interaction(
 ) -> JsonObject:
     """Return what every interaction tells: who did it, and for which app in which workspace.
 
-    With `team`, both the person and the workspace are said to be of that team.
+    With `team`, both the person and the workspace are said to be of that team. `user.team_id` is the person's own
+    workspace, and not the one where they act; a message shortcut has none. For a view, `team` is theirs too, and only
+    `view.app_installed_team_id` is that of the app. Sources: bolt-python, tests of extract_team_id; bolt-js, issue 1875;
+    java-slack-sdk, json-logs.
     """
     world, person = workspace.world, workspace.people[user_id]
     user: JsonObject = {"id": person.id, "username": person.name, "name": person.name}
+    if kind != "message_action":
+        user["team_id"] = team or person.team_id
+    own = person.team_id if kind in {"view_submission", "view_closed"} else world.team_id
     return {
         "type": kind,
-        "user": {**user, "team_id": team or person.team_id},
-        "team": {"id": team or world.team_id, "domain": world.team_domain},
+        "user": user,
+        "team": {"id": team or own, "domain": world.team_domain},
         "api_app_id": world.app_id,
         "token": TOKEN,
         "enterprise": None,

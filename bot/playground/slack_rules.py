@@ -141,13 +141,18 @@ def postable(workspace: Workspace, channel_id: str) -> Channel:
 
 
 def thread_parent(workspace: Workspace, channel: Channel, args: JsonObject) -> str | None:
-    """Return the thread to post in, or None for the channel; a thread_ts must be a parent's, not that of a reply."""
+    """Return the thread to post in, or None for the channel; a thread_ts must be a parent's, not that of a reply.
+
+    Of these errors chat.postMessage documents cannot_reply_to_message alone; bolt-js, issue 2307, has the other.
+    """
     ts = text_argument(args, "thread_ts")
     if not ts or (workspace.orphans == "top level" and workspace.is_deleted(channel.id, ts)):
         return None
     parent = workspace.find(channel.id, ts)
     if parent is None or is_reply(parent):
         raise RefusedError("thread_not_found")
+    if not parent.can_have_replies:
+        raise RefusedError("cannot_reply_to_message")
     return ts
 
 

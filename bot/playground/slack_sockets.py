@@ -44,6 +44,9 @@ class Sockets:
         self._warned: list[_Connection] = []
         self.greeted = 0
         """How many connections there ever were that Slack said hello to."""
+        self.refused = 0
+        """How many there were beyond `most`."""
+        self.most = MAX_CONNECTIONS
         self._pending: dict[str, _Pending] = {}
         self.silent = 0
 
@@ -66,17 +69,24 @@ class Sockets:
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Hold one connection until either side closes it; without a good ticket, HTTP 401.
 
-        As many as `silent` says are not even greeted.
+        As many as `silent` says are not even greeted. One more than there may be is opened to be told so, and closed.
+        Source: slackapi/bolt-js, issues 2225 and 2238.
         """
         if self.silent:
             self.silent -= 1
             await self._loopback.hold(SILENCE)
             return cut(request)
         expires = self._tickets.pop(request.query.get("ticket", ""), 0.0)
-        if self._workspace.clock() >= expires or len(self._open) >= MAX_CONNECTIONS:
+        if self._workspace.clock() >= expires:
             return web.Response(status=401, text="invalid ticket")
         connection = _Connection(request, web.WebSocketResponse(timeout=CLOSE_TIMEOUT))
         await connection.socket.prepare(request)
+        if len(self._open) >= self.most:
+            self.refused += 1
+            await connection.socket.send_json(_farewell("too_many_websockets"))
+            await connection.socket.close()
+            self._workspace.changed()
+            return connection.socket
         self._open.append(connection)
         try:
             await connection.socket.send_json(self._hello())
@@ -158,10 +168,9 @@ class Sockets:
             if reason == "refresh_requested":
                 leaving = [*(self._warned or leaving)]
             self._open = [connection for connection in self._open if connection not in leaving]
-        farewell = {"type": "disconnect", "reason": reason, "debug_info": {"host": "playground"}}
         for connection in leaving:
             with contextlib.suppress(ConnectionError):
-                await connection.socket.send_json(farewell)
+                await connection.socket.send_json(_farewell(reason))
             if reason != "warning":
                 await connection.socket.close()
 
@@ -171,3 +180,7 @@ class Sockets:
         for connection in leaving:
             if connection.request.transport is not None:
                 connection.request.transport.abort()
+
+
+def _farewell(reason: str) -> JsonObject:
+    return {"type": "disconnect", "reason": reason, "debug_info": {"host": "playground"}}

@@ -33,6 +33,7 @@ class Message:
     metadata: JsonObject | None = None
     reply_broadcast: bool = False
     deleted: bool = False
+    can_have_replies: bool = True
 
 
 @dataclass(frozen=True, slots=True)

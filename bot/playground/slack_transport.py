@@ -21,6 +21,7 @@ from bot.playground.slack_faults import (
 )
 from bot.playground.slack_refused import RefusedError
 from bot.playground.slack_rules import granted, token_kind
+from bot.playground.slack_tiers import Tiers
 from bot.playground.slack_transcript import Call
 from bot.playground.slack_web import Method, call
 from bot.playground.slack_workspace import Workspace
@@ -43,14 +44,16 @@ class WebApi:
         self, workspace: Workspace, loopback: Loopback, methods: dict[str, Method]
     ) -> None:
         self.faults = Waiting(workspace.clock, workspace.violations.append)
+        self.tiers = Tiers(workspace.clock)
         self.methods = methods
         self._workspace = workspace
         self._loopback = loopback
 
     async def answer(self, request: web.BaseRequest, name: str) -> web.Response:
-        """Answer a call, with the next fault that is queued for its method."""
+        """Answer a call, with the next fault that is queued for its method, unless it comes too early."""
         asked = await _asked(request, name)
         fault = self.faults.meet(name, asked.args, await request.read())
+        fault = fault or self.tiers.meet(name, asked.args)
         if fault is None:
             return self._answered(asked)
         return await self._failed(request, asked, fault)

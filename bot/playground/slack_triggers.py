@@ -1,6 +1,8 @@
 """The trigger_id of each interaction: it opens one view, within three seconds.
 
-Source: docs.slack.dev, interactivity/handling-user-interaction; reference/methods/views.open.
+Those are counted from the click, and some have passed once the app has it, so that it may expire sooner for the app:
+`lifetime` is what is left. Sources: docs.slack.dev, interactivity/handling-user-interaction; reference/methods/views.open;
+java-slack-sdk, issue 1439; bolt-js, issue 1662.
 """
 
 from collections.abc import Callable
@@ -25,6 +27,7 @@ class Triggers:
     """Every trigger_id that was sent to the app; `clock` returns Unix seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        self.lifetime = LIFETIME
         self._clock = clock
         self._sent: dict[str, Trigger] = {}
 
@@ -39,7 +42,7 @@ class Triggers:
             raise RefusedError("invalid_trigger_id")
         if trigger.exchanged:
             raise RefusedError("exchanged_trigger_id")
-        if self._clock() - trigger.at >= LIFETIME:
+        if self._clock() - trigger.at >= self.lifetime:
             raise RefusedError("expired_trigger_id")
         self._sent[trigger_id] = replace(trigger, exchanged=True)
         return trigger

@@ -24,6 +24,7 @@ from bot.playground.slack_workspace import Workspace
 
 Run: TypeAlias = Callable[[Workspace, JsonObject], JsonObject]
 
+ORG = "E0PLAYGROUND"
 MAX_TEXT = 40_000
 MAX_EDITED_TEXT = 4_000
 
@@ -95,7 +96,10 @@ def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def update(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Change a message of the bot's own; blocks that are left out stay as they were."""
+    """Change a message of the bot's own; where blocks are left out, a text takes their place.
+
+    Source: docs.slack.dev, chat.update (blocks; is_inactive, where others say is_archived).
+    """
     channel = workspace.visible(text_argument(args, "channel", required=True))
     if channel is None:
         raise RefusedError("channel_not_found")
@@ -105,14 +109,14 @@ def update(workspace: Workspace, args: JsonObject) -> JsonObject:
     if message.user != workspace.world.bot_user_id:
         raise RefusedError("cant_update_message")
     if channel.archived:
-        raise RefusedError("is_archived")
+        raise RefusedError("is_inactive")
     said = content(args)
     if len(said.text) > MAX_EDITED_TEXT:
         raise RefusedError("msg_too_long")
     edited = replace(
         message,
         text=said.text,
-        blocks=message.blocks if said.blocks is None else said.blocks,
+        blocks=said.blocks or (),
         metadata=message.metadata if said.metadata is None else said.metadata,
         edits=message.edits + 1,
     )
@@ -187,6 +191,8 @@ def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
     }
     if person.is_stranger:
         user["is_stranger"] = True
+    if person.teams:
+        user["enterprise_user"] = {"id": person.id, "enterprise_id": ORG, "teams": [*person.teams]}
     if not person.deleted:
         user["is_restricted"] = person.is_restricted
         user["is_ultra_restricted"] = person.is_ultra_restricted
@@ -196,9 +202,9 @@ def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def usergroup_users(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """List the members of a user group."""
+    """List the members of a user group, also of one that is disabled: no page says otherwise."""
     group = workspace.groups.get(text_argument(args, "usergroup", required=True))
-    if group is None or group.disabled:
+    if group is None:
         raise RefusedError("no_such_subteam")
     return {"users": [*sorted(group.members)]}
 

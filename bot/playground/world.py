@@ -11,7 +11,10 @@ BOT = "U0SHAREENV"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A member of the workspace, or a stranger from another one, with the flags of users.info."""
+    """A member of the workspace, or a stranger from another one, with the flags of users.info.
+
+    On Enterprise Grid `team_id` may be another workspace of the same organisation, and `teams` are all of theirs.
+    """
 
     id: str
     name: str
@@ -22,6 +25,7 @@ class Person:
     is_ultra_restricted: bool = False
     is_stranger: bool = False
     locale: str = "en-US"
+    teams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,18 @@ from bot.click import Act, Click, read_value
 from bot.confirming import Confirming
 from bot.deciding import Deciding
 from bot.messages import Message
-from bot.messages.blocks import as_typed
+from bot.messages.blocks import Block, as_typed
 from bot.messages.clicks import not_opened
-from bot.messages.views import COMMENT, decision
+from bot.messages.views import COMMENT, decision, refusal
 from bot.once import Once
 from bot.retrying import Retrying
 from bot.slack.alone import Alone
-from bot.slack.api import Answered, SlackApi
+from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.payload import word, word_if_any
 from bot.slack.posts import Posted
 from bot.slack.refs import place_ref, question_ref
+
+_PATIENCE = 5.0  # seconds
 
 _log = logging.getLogger(__name__)
 
@@ -106,16 +108,28 @@ class Clicks:
             await self._open(click, act)
 
     async def _open(self, click: Click, act: Act) -> None:
-        found = await self._deciding.question(click)
+        """Open the modal, and only then look whether this person may decide: its trigger may expire before that is told."""
+        words, found = await self._deciding.waiting(click)
         if isinstance(found, Message):
             await self.tell(click, Reply(found))
             return
-        words = await self._deciding.words(click)
         view = decision(words, found.request, act, _packed(click))
         opened = await self._api.write("views.open", 0.0, trigger_id=click.trigger_id, view=view)
         if not isinstance(opened, Answered):
             _log.warning("a modal did not open", extra={"reason": str(opened)})
+        if no := await self._deciding.may_not(click, found):
+            await self._refuse(click, opened, refusal(words, act, no), no)
+        elif not isinstance(opened, Answered):
             await self.tell(click, Reply(not_opened(words)))
+
+    async def _refuse(self, click: Click, opened: Result, view: Block, no: Message) -> None:
+        """Say in the modal, else alone, why somebody may not decide; nowhere once they have closed or sent it."""
+        replaced: Result = opened
+        if isinstance(opened, Answered):
+            view_id = word_if_any(opened.data, "view", "id")
+            replaced = await self._api.write("views.update", _PATIENCE, view_id=view_id, view=view)
+        if not isinstance(replaced, Answered) and replaced != Refused("not_found"):
+            await self.tell(click, Reply(no))
 
     async def tell(self, click: Click, reply: Reply) -> None:
         """Tell whoever clicked, alone."""
@@ -147,8 +161,12 @@ def click_of(body: Body) -> Click:
 
 
 def team_of(body: Body) -> str:
-    """Return the clicker's own workspace; in a shared channel that is not always where the message is."""
-    return word_if_any(body, "user", "team_id") or word_if_any(body, "team", "id")
+    """Return the workspace that the app is installed in, which on Enterprise Grid need not be that of whoever acts.
+
+    Who is of another organisation, users.info tells. Sources: bolt-python, extract_team_id; bolt-js, issue 1875.
+    """
+    ways = ("view", "app_installed_team_id"), ("team", "id"), ("user", "team_id")
+    return next(filter(None, (word_if_any(body, *way) for way in ways)), "")
 
 
 def _packed(click: Click) -> str:

@@ -27,6 +27,8 @@ from bot.slack.api import (
 )
 from bot.slack.socket_client import SocketClient
 
+TOO_MANY_CONNECTIONS = "Slack has too many connections of this app: it allows ten"
+_TOO_MANY = "too_many_websockets"
 _PATIENCE = 5.0
 
 _log = logging.getLogger(__name__)
@@ -157,12 +159,12 @@ class SocketMode:
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> bool:
-        """Connect; False if that did not work in time."""
+        """Connect; False if Slack did not greet in time."""
         self._watch = asyncio.create_task(self._watch_over())
         try:
-            await asyncio.wait_for(
-                self._client.connect_to_new_endpoint(force=True), self._connect_within
-            )
+            async with asyncio.timeout(self._connect_within):
+                await self._client.connect_to_new_endpoint(force=True)
+                await self._client.greeted.wait()
         except TimeoutError:
             return False
         return True
@@ -191,7 +193,12 @@ class SocketMode:
         """Whether a connection stands, as far as is known here: pings find a silent one within half a minute."""
         session = self._client.current_session
         newest = session is not None and not session.closed and not self._client.stale
-        return newest or self._client.moving
+        return (newest and not self.refused) or self._client.moving
+
+    @property
+    def refused(self) -> bool:
+        """Whether Slack has too many connections of this app to let it have this one."""
+        return self._client.back_off.refused
 
     @property
     def alive(self) -> bool:
@@ -209,9 +216,12 @@ class SocketMode:
             return
         match told:
             case {"type": "hello"}:
+                self._client.greet()
                 self._observers.connected()
-            case {"type": "disconnect"}:
-                self._observers.parted(str(told.get("reason")))
+            case {"type": "disconnect", "reason": reason}:
+                if reason == _TOO_MANY:
+                    self._client.refuse()
+                self._observers.parted(str(reason))
             case _:
                 pass
 

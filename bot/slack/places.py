@@ -46,7 +46,7 @@ class Thread:
         """Show in the parent how far a batch has come."""
         words = words_in(self._at.channel, request, self._tongues)
         now = progress(words, request, tally, pause)
-        await self._posts.edit(self._at, now)
+        await self._posts.show(self._at, now)
 
     async def close(
         self,

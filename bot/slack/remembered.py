@@ -9,15 +9,26 @@ V = TypeVar("V")
 _MOST = 10_000  # of one workspace's people or channels: a bound on memory, rarely met
 
 
+def _never(_: object) -> bool:
+    return False
+
+
 class Remembered(Generic[V]):
     """Values by key, each good for as long as `read` says; past half of that a newer one is fetched early."""
 
     def __init__(
-        self, read: Callable[[str], Awaitable[tuple[V, float]]], clock: Callable[[], float]
+        self,
+        read: Callable[[str], Awaitable[tuple[V, float]]],
+        clock: Callable[[], float],
+        says_nothing: Callable[[V], bool] = _never,
     ) -> None:
-        """Take `read`, which returns a value and for how many seconds it is good."""
+        """Take `read`, which returns a value and for how many seconds it is good.
+
+        A value that `says_nothing` does not take the place of one that is still good.
+        """
         self._read = read
         self._clock = clock
+        self._says_nothing = says_nothing
         self._kept: dict[str, tuple[V, float, float]] = {}
         self._reading: dict[str, asyncio.Task[V]] = {}
 
@@ -58,6 +69,10 @@ class Remembered(Generic[V]):
     async def _fetch(self, key: str) -> V:
         value, seconds = await self._read(key)
         now = self._clock()
+        before = self._kept.get(key)
+        if before and now < before[2] and self._says_nothing(value):
+            self._kept[key] = before[0], now + seconds / 2, before[2]
+            return value
         if len(self._kept) >= _MOST:
             self._kept.clear()
         self._kept[key] = value, now + seconds / 2, now + seconds

@@ -1,14 +1,16 @@
-"""The SDK's Socket Mode client with three rules more: one attempt at a time, a new address for each try, no gap.
+"""The SDK's Socket Mode client with four rules more: one attempt at a time, a new address for each try, no gap, no haste.
 
 On its own it tries one address for ever, also once the ticket in it has expired; of two attempts that overlap it
-loses the connection of one, to which Slack goes on sending commands; and it closes the connection that Slack warns of
-before there is another, though Slack sends commands over it for some ten seconds more. Sources: slack_sdk 3.48,
-socket_mode/aiohttp; docs.slack.dev, apis/events-api/using-socket-mode.
+loses the connection of one, to which Slack goes on sending commands; it closes the connection that Slack warns of
+before there is another, though Slack sends commands over it for some ten seconds more; and where Slack has ten
+connections of the app already, and opens another only to say so, it asks for the next at once. Sources: slack_sdk 3.48,
+socket_mode/aiohttp; docs.slack.dev, apis/events-api/using-socket-mode; slackapi/bolt-js, issues 2225 and 2238.
 """
 
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
@@ -21,6 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.observers import CalledSlack, nobody
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
+from bot.slack.back_off import BackOff
 
 _PATIENCE = 3600.0  # seconds that a rate limit may take: there is nothing else to do
 _FAREWELL = 1.0  # seconds; aiohttp would wait ten for the other side to close
@@ -57,6 +60,8 @@ class SocketClient(SocketModeClient):
         client = copy(web_client)  # the same way to Slack, with the other token
         client.token = app_token
         self._api = SlackApi(client, asyncio.sleep, called)
+        self.back_off = BackOff(time.monotonic)
+        self.greeted = asyncio.Event()
         self._leaving: set[ClientWebSocketResponse] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -68,6 +73,9 @@ class SocketClient(SocketModeClient):
     async def connect(self) -> None:
         """Connect, however many tries it takes, unless the client is closed."""
         while not self.closed:
+            if left := self.back_off.left:
+                await self.disconnect()  # first, as it counts among those that are too many
+                await asyncio.sleep(left)
             try:
                 self.wss_uri = self.wss_uri or await self.issue_new_wss_url()
                 async with asyncio.timeout(self._one_try):
@@ -81,6 +89,16 @@ class SocketClient(SocketModeClient):
                 return
             finally:
                 self.wss_uri = None  # the ticket in it is good for one try
+
+    def greet(self) -> None:
+        """Take note of Slack's hello."""
+        self.back_off.greet()
+        self.greeted.set()
+
+    def refuse(self) -> None:
+        """Take note that Slack has too many connections of this app."""
+        pause = self.back_off.refuse()
+        _log.warning("Slack has too many connections of this app", extra={"pause": pause})
 
     async def issue_new_wss_url(self) -> str:
         """Return a new address; raises ConnectionError with what Slack said instead."""

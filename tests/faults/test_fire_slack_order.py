@@ -141,7 +141,7 @@ ORDERS: dict[Fault, Scene] = {
         "I do not know this request here. Nothing was done.",
     ): click_before_its_request,
 }
-AT_A_CLICK = "`usergroups.users.list` at a click:"
+AT_A_CLICK = "`usergroups.list` at a click:"
 SILENCE = Fault("Slack", f"{AT_A_CLICK} silence", "I could not find out from Slack who you are")
 SAID = {LATER: "Slack asked me to slow down"}
 GROUPS: dict[Fault, Trouble] = {
@@ -179,7 +179,7 @@ async def test_a_group_that_slack_does_not_tell_of_lets_nobody_click(
     slack, shared = corner.slack, len(burning.fire.wechat.shared)
     question = await ask_first(corner, "group")
     before = len(corner.told)
-    slack.fail("usergroups.users.list", *twice(trouble))
+    slack.fail("usergroups.list", *twice(trouble))
     await slack.click(corner.user, question, "confirm")
     await slack.until(lambda _: fault.told in corner.told[before:])
     assert len(burning.fire.wechat.shared) == shared

@@ -52,6 +52,14 @@ async def expire(slack: LocalSlack) -> None:
     )
 
 
+async def crowd_out(slack: LocalSlack) -> None:
+    slack.allow_sockets(0)
+    refused = slack.refused_sockets
+    slack.drop_sockets()
+    await slack.until(lambda slack: slack.refused_sockets > refused, 60)
+    slack.allow_sockets(10)
+
+
 async def hold_the_handshake(slack: LocalSlack) -> None:
     slack.silence_sockets(1)
     assert slack.sockets_to_silence == 1
@@ -86,6 +94,7 @@ CHAINS: tuple[dict[Fault, Event], ...] = (
         [
             ending("the ticket has expired at the reconnect", expire),
             ending("the next socket stays silent", hold_the_handshake),
+            ending("the app has ten connections elsewhere for a while", crowd_out),
             asking("HTTP 503", ServerError(503)),
         ]
     ),

@@ -29,6 +29,7 @@ from tests.scenes import ALLOW, CONFIRM
 
 SILENT = {"ledger": "it did not take the last sign of life"}
 APART = {"slack": "Socket Mode is not connected"}
+TOO_MANY = {"slack": "Slack has too many connections of this app: it allows ten"}
 FIRST_TRY = 'share_env_renewals_total{link="platform",result="no-ticket"}'
 OLD_POLICY = {
     "policy": "the policy file is gone or has a mistake; the old policy is in force, see the log"
@@ -203,6 +204,19 @@ async def test_it_is_not_ready_without_slack_and_ready_again_afterwards(
         await slack.disconnect()
         await served.becomes(503, APART)
         assert await served.look("/healthz") == (200, {})
+        await served.becomes(200, {})
+
+
+async def test_it_is_not_ready_and_says_why_while_slack_has_too_many_connections_of_the_app(
+    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack
+) -> None:
+    async with running(settings_of(listening), nature):
+        await served.becomes(200, {})
+        slack.allow_sockets(0)
+        await slack.disconnect()
+        await served.becomes(503, TOO_MANY)
+        assert await served.look("/healthz") == (200, {})
+        slack.allow_sockets(10)
         await served.becomes(200, {})
 
 

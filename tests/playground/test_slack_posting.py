@@ -170,17 +170,18 @@ async def test_a_very_long_text_is_cut_off_when_posted_and_refused_when_edited(
     assert await error_of(edit) == "msg_too_long"
 
 
-async def test_an_edit_changes_the_text_and_keeps_blocks_that_are_left_out(
+async def test_an_edit_with_a_text_takes_away_blocks_that_are_left_out(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
-    ts = (await api.chat_postMessage(channel=RELEASES, text="a", blocks=[{"type": "divider"}]))[
-        "ts"
-    ]
-    await api.chat_update(channel=RELEASES, ts=ts, text="b")
-    assert (slack.messages[0].text, slack.messages[0].edits) == ("b", 1)
-    assert slack.messages[0].blocks == ({"type": "divider"},)
-    await api.chat_update(channel=RELEASES, ts=ts, text="c", blocks=[])
-    assert not slack.messages[0].blocks
+    line = {"type": "divider"}
+    ts = (await api.chat_postMessage(channel=RELEASES, text="a", blocks=[line]))["ts"]
+    shown = [slack.messages[0].blocks]
+    edits: list[dict[str, Any]] = [{}, {"blocks": [line]}, {"blocks": []}]
+    for more in edits:
+        await api.chat_update(channel=RELEASES, ts=ts, text="b", **more)
+        shown.append(slack.messages[0].blocks)
+    assert shown == [(line,), (), (line,), ()]
+    assert (slack.messages[0].text, slack.messages[0].edits) == ("b", 3)
 
 
 async def test_an_edit_needs_a_message_of_the_bots_own(
@@ -197,6 +198,9 @@ async def test_an_edit_needs_a_message_of_the_bots_own(
         assert await error_of(api.chat_update(channel=RELEASES, ts=ts, text="x")) == error
     hidden = api.chat_update(channel="C0SECRET", ts=mine, text="x")
     assert await error_of(hidden) == "channel_not_found"
+    slack.archive(RELEASES)
+    inactive = api.chat_update(channel=RELEASES, ts=mine, text="x")
+    assert await error_of(inactive) == "is_inactive"
     slack.delete_message(mine)
     gone = api.chat_update(channel=RELEASES, ts=mine, text="x")
     assert await error_of(gone) == "message_not_found"
@@ -234,3 +238,10 @@ async def test_an_ephemeral_message_to_somebody_absent_is_answered_and_never_see
     assert (await api.api_call("chat.postEphemeral", json=psst))["message_ts"]
     slack.absent.clear()
     assert slack.shown_to("U0SECOND") == []
+
+
+async def test_some_messages_can_have_no_replies(slack: LocalSlack, api: AsyncWebClient) -> None:
+    ts = slack.next_ts()
+    slack.post(Message(ts, RELEASES, "U0SECOND", "has joined", can_have_replies=False))
+    reply = api.chat_postMessage(channel=RELEASES, text="hi", thread_ts=ts)
+    assert await error_of(reply) == "cannot_reply_to_message"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -102,3 +104,25 @@ async def test_a_wrong_timestamp_is_refused_once_there_is_something_to_compare(
     await api.chat_postMessage(channel=RELEASES, text="x")
     call = api.conversations_history(channel=RELEASES, oldest="x")
     assert await error_of(call) == "invalid_ts_oldest"
+
+
+async def test_a_persons_id_is_no_conversation_to_read(api: AsyncWebClient) -> None:
+    said = await api.chat_postMessage(channel="U0REQUESTER", text="hi")
+    for call in (
+        api.conversations_history(channel="U0REQUESTER"),
+        api.conversations_replies(channel="U0REQUESTER", ts=said["ts"]),
+    ):
+        assert await error_of(call) == "channel_not_found"
+    read = await api.conversations_history(channel=said["channel"])
+    assert [each["text"] for each in read["messages"]] == ["hi"]
+
+
+async def test_who_was_in_a_disabled_group_is_told_with_the_time_when_it_was_disabled(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.groups["S0PLATFORM"] = replace(slack.groups["S0PLATFORM"], disabled=True)
+    told = await api.usergroups_users_list(usergroup="S0PLATFORM")
+    assert told["users"] == ["U0REQUESTER"]
+    listed = await api.usergroups_list(include_users=True, include_disabled=True)
+    gone = {each["id"]: each["date_delete"] for each in listed["usergroups"]}
+    assert (bool(gone["S0PLATFORM"]), gone["S0APPROVERS"]) == (True, 0)

@@ -1,15 +1,30 @@
 """Clicks as they come from Slack: acked at once, read wherever the button stood, answered in some way."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bot.playground.slack import Hangs, Refuses, ServerError
+from bot.messages import form
+from bot.playground.slack import Hangs, Message, Refuses, ServerError
 from bot.playground.stage import APPID
+from bot.playground.world import TEAM
 from bot.slack.clicks import click_of
-from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, soon, states
+from bot.slack.forms import MESSAGE_SHORTCUT
+from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states
 from tests.languages import CHINESE
-from tests.scenes import APPROVALS, APPROVE, APPROVER, CONFIRM, Scene, has_button
+from tests.scenes import (
+    ALLOW,
+    APPROVALS,
+    APPROVE,
+    APPROVER,
+    BOTH,
+    CONFIRM,
+    SECOND_APPROVER,
+    Scene,
+    has_button,
+    words_of,
+)
 
 UNKNOWN = "I do not know this request here"
 SLOW = 5.0  # seconds; longer than Slack waits
@@ -225,9 +240,21 @@ BODY: dict[str, Any] = {
             id="App Home",
         ),
         pytest.param(
-            {"user": {"id": "U1", "team_id": "T2"}}, {"team_id": "T2"}, id="shared channel"
+            {"user": {"id": "U1", "team_id": "T2"}},
+            {"team_id": "T1"},
+            id="another team of their own",
         ),
         pytest.param({"user": {"id": "U1"}}, {"team_id": "T1"}, id="no team of their own"),
+        pytest.param(
+            {"team": {"id": "T2"}, "view": {"app_installed_team_id": "T1"}},
+            {"team_id": "T1"},
+            id="a view opened from another workspace",
+        ),
+        pytest.param(
+            {"team": None, "user": {"id": "U1", "team_id": "T1"}},
+            {"team_id": "T1"},
+            id="no team but their own",
+        ),
         pytest.param({"actions": [{"action_id": "approve"}]}, {"request_id": ""}, id="no value"),
         pytest.param({}, {"request_id": "r1", "reason": None}, id="no reason"),
         pytest.param(
@@ -248,3 +275,112 @@ def test_a_click_is_read_wherever_the_button_stood(
     click = click_of({**BODY, **changes})
     assert {name: getattr(click, name) for name in read} == read
     assert (click.user_id, click.trigger_id) == ("U1", "1.2.x")
+
+
+# A trigger that expires sooner than after three seconds.
+
+
+@pytest.mark.parametrize("button", ["approve", "reject"])
+async def test_the_modal_opens_before_slack_tells_who_clicks(scene: Scene, button: str) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        question = await scene.question()
+        scene.slack.triggers.lifetime = 2.0
+        scene.slack.fail("users.info", Hangs(2.5), user=SECOND_APPROVER)
+        view = await scene.open(SECOND_APPROVER, button, question)
+        assert view.body["submit"]
+        await scene.slack.close(SECOND_APPROVER, view)
+        scene.slack.triggers.lifetime = 3.0
+        await scene.decide(SECOND_APPROVER, button)
+        await scene.over()
+
+
+async def test_who_may_not_decide_reads_why_in_the_modal_and_can_send_nothing(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        question = await scene.question()
+        scene.slack.triggers.lifetime = 2.0
+        scene.slack.fail("users.info", Hangs(1.5), user="U0SECOND")
+        told = await scene.click("U0SECOND", question, "approve")
+        [view] = scene.slack.views("U0SECOND")
+    assert told.startswith("Only the approvers")
+    assert words_of(view) == told
+    assert view.body["submit"] is None
+    assert kinds(scene.database).count("not an approver") == 1
+
+
+@pytest.mark.parametrize("method", ["views.open", "views.update"])
+async def test_who_may_not_decide_is_told_alone_where_the_modal_does_not_say_so(
+    scene: Scene, method: str
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        scene.slack.fail(method, Refuses("internal_error"))
+        told = await scene.click("U0SECOND", await scene.question(), "approve")
+        assert told.startswith("Only the approvers")
+        assert scene.shown("U0SECOND").text == told
+
+
+async def test_who_has_closed_the_modal_is_told_nothing_more(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        question = await scene.question()
+        scene.slack.fail("users.info", Hangs(1.5), user="U0SECOND")
+        view = await scene.open("U0SECOND", "approve", question)
+        await scene.slack.close("U0SECOND", view)
+        await scene.slack.until(lambda s: any(c.error == "not_found" for c in s.calls))
+    assert scene.heard["U0SECOND"] == []
+
+
+# On Enterprise Grid, where somebody's own workspace is not always the one where they click.
+
+
+def move_to_grid(scene: Scene, *users: str) -> None:
+    """Give people another workspace of the organisation as their own, beside this one."""
+    for user in users:
+        person = scene.slack.people[user]
+        scene.slack.people[user] = replace(person, team_id="T0HOME", teams=("T0HOME", TEAM))
+
+
+async def test_people_whose_own_workspace_is_another_click_and_send_like_anybody(
+    scene: Scene,
+) -> None:
+    move_to_grid(scene, REQUESTER, APPROVER)
+    async with scene.bot(BOTH):
+        await scene.ask()
+        await scene.click(REQUESTER, scene.shown(), "confirm")
+        told = await scene.decide(APPROVER, "approve")
+        await scene.over()
+    assert told.startswith("You approved")
+    assert scene.parent().startswith("✅")
+
+
+async def test_so_do_they_with_the_form_and_the_shortcuts(scene: Scene) -> None:
+    move_to_grid(scene, REQUESTER)
+    slack = scene.slack
+    async with scene.bot(ALLOW):
+        ts = slack.next_ts()
+        slack.post(Message(ts, RELEASES, REQUESTER, "chat"))
+        await slack.message_shortcut(REQUESTER, MESSAGE_SHORTCUT, ts)
+        await slack.until(lambda slack: bool(slack.views(REQUESTER)))
+        view = slack.views(REQUESTER)[0]
+        offered = await slack.options(REQUESTER, view, form.ENV, "")
+        assert ENV in [each["value"] for each in offered]
+        await slack.submit(REQUESTER, view, {form.ENV: ENV, form.APPIDS: APPID})
+        await scene.over()
+    assert len(scene.wechat.shared) == 1
+
+
+async def test_whoever_is_of_another_organisation_is_an_outsider_and_decides_nothing(
+    scene: Scene,
+) -> None:
+    rules = APPROVE.replace('groups = ["S0APPROVERS"]', 'users = ["*"]')
+    channel = scene.slack.channels[APPROVALS]
+    async with scene.bot(rules):
+        await scene.ask()
+        question = await scene.question()
+        members = channel.members | {"U0ELSEWHERE"}
+        scene.slack.channels[APPROVALS] = replace(channel, members=members)
+        told = await scene.click("U0ELSEWHERE", question, "approve")
+    assert told.startswith("Only the approvers")
+    assert states(scene.database) == ["waiting"]

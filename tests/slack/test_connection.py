@@ -600,3 +600,52 @@ async def test_it_says_goodbye_without_waiting_for_a_slack_that_does_not(
         async with asyncio.timeout(5):  # aiohttp alone would wait for ten
             await socket.close()
         over.set()
+
+
+# Where Slack has ten connections of the app already.
+
+
+async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_once(
+    slack: LocalSlack,
+    client: AsyncWebClient,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.slack.back_off.FIRST", A_WHILE)
+    async with connected(slack, client) as socket:
+        await slack.until(lambda slack: slack.connections == 1)
+        slack.allow_sockets(0)
+        slack.drop_sockets()
+        await slack.until(lambda slack: slack.refused_sockets == 1)
+        await soon(lambda: socket.refused and not socket.connected)
+        opened = calls_of(slack, OPEN)
+        await asyncio.sleep(20 * SOON)  # that many looks of the watch, and none opens anything
+        assert (slack.refused_sockets, calls_of(slack, OPEN)) == (1, opened)
+        assert socket.alive
+    assert "Slack has too many connections of this app" in caplog.messages
+
+
+async def test_once_slack_allows_it_the_bot_is_back_and_no_longer_refused(
+    slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.slack.back_off.FIRST", SOON)
+    async with connected(slack, client) as socket:
+        await slack.until(lambda slack: slack.connections == 1)
+        slack.allow_sockets(0)
+        slack.drop_sockets()
+        await slack.until(lambda slack: slack.refused_sockets == 2)
+        slack.allow_sockets(10)
+        assert await answers(slack)
+        assert socket.connected
+        assert not socket.refused
+
+
+async def test_a_bot_whose_first_connection_is_too_many_does_not_start(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
+    slack.allow_sockets(0)
+    socket = SocketMode(app, slack.world.app_token, None, ping_every=SOON, connect_within=0.5)
+    assert not await socket.open()
+    assert socket.refused
+    await socket.close()

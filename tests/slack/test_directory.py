@@ -17,7 +17,7 @@ from bot.playground.slack import (
     Refuses,
     ServerError,
 )
-from bot.playground.world import TEAM, Group, Person
+from bot.playground.world import TEAM, Group, Person, seed
 from bot.policy import Approvers, Effect, Rule, Standing, Unreadable
 from bot.policy import Person as Known
 from bot.slack.api import SlackApi
@@ -185,9 +185,7 @@ async def test_a_person_is_in_the_groups_that_hold_them(slack: LocalSlack, api: 
 async def test_a_group_that_cannot_be_read_holds_nobody_and_says_why(
     slack: LocalSlack, directory: Directory, fault: Fault, trouble: Unreadable
 ) -> None:
-    slack.fail(
-        "usergroups.users.list", fault, fault
-    )  # aiohttp repeats a GET that was dropped, once
+    slack.fail("usergroups.list", fault, fault)  # aiohttp repeats a GET that was dropped, once
     known = await directory.person(TEAM, REQUESTER, OURS)
     assert known == Known(TEAM, REQUESTER, unreadable={PLATFORM: trouble})
 
@@ -208,7 +206,7 @@ async def test_a_group_is_read_once_a_minute_however_many_ask(
 ) -> None:
     people = ["U0REQUESTER", "U0SECOND", "U0STRANGER"] * 5
     await asyncio.gather(*(directory.person(TEAM, person, OURS) for person in people))
-    assert calls(slack, "usergroups.users.list") == 1
+    assert calls(slack, "usergroups.list") == 1
     assert calls(slack, "users.info") == 3
 
 
@@ -232,7 +230,7 @@ async def test_who_was_deactivated_is_so_after_a_minute(
     assert known.standing is Standing.DEACTIVATED
 
 
-async def test_many_groups_stay_within_slacks_rate(
+async def test_a_snapshot_of_all_groups_is_one_call_however_many_the_policy_names(
     slack: LocalSlack, api: SlackApi, clock: Clock
 ) -> None:
     names = [f"S0GROUP{number}" for number in range(30)]
@@ -240,25 +238,80 @@ async def test_many_groups_stay_within_slacks_rate(
     directory, groups = Directory(api, TEAM, clock), frozenset(names)
     directory.ahead(groups)
     await directory.person(TEAM, REQUESTER, groups)
-    clock.now += 59
+    clock.now += 29
     await directory.person(TEAM, REQUESTER, groups)
     await time_passes(api)
-    assert calls(slack, "usergroups.users.list") == 30
+    assert calls(slack, "usergroups.list") == 1
+
+
+async def test_a_decision_reads_the_groups_once_however_many_people_it_is_about(
+    slack: LocalSlack, directory: Directory
+) -> None:
+    now = directory.now()
+    first = await now.person(TEAM, REQUESTER, OURS | {"S0APPROVERS"})
+    slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], members=frozenset())
+    again = await now.person(TEAM, REQUESTER, OURS | {"S0APPROVERS"})
+    assert first == again == Known(TEAM, REQUESTER, groups=OURS)
+    assert calls(slack, "usergroups.list") == 1
+    assert await directory.now().person(TEAM, REQUESTER, OURS) == Known(TEAM, REQUESTER)
+
+
+async def test_a_disabled_group_holds_nobody(slack: LocalSlack, directory: Directory) -> None:
+    slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], disabled=True)
+    known = await directory.person(TEAM, REQUESTER, OURS)
+    assert known == Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.NOT_FOUND})
+
+
+async def test_ten_groups_and_decisions_every_few_seconds_stay_within_slacks_rate(
+    http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    async with LocalSlack(seed(), clock) as slack:
+        slack.limit_calls()
+        names = frozenset(f"S0GROUP{number}" for number in range(10)) | OURS
+        slack.groups |= {name: Group(name, name.lower()) for name in names - OURS}
+        api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())
+        directory = Directory(api, TEAM, clock)
+        for _ in range(30):
+            now = directory.now()
+            for user in (REQUESTER, "U0APPROVER"):
+                known = await now.person(TEAM, user, names)
+                assert isinstance(known, Known)
+                assert not known.unreadable
+            clock.now += 4
+
+
+async def test_a_rate_limit_leaves_a_membership_good_for_as_long_as_it_was(
+    slack: LocalSlack, api: SlackApi, directory: Directory, clock: Clock
+) -> None:
+    ours = await directory.person(TEAM, REQUESTER, OURS)
+    clock.now += 30
+    slack.fail("usergroups.list", RateLimited(20))
+    assert await directory.person(TEAM, REQUESTER, OURS) == ours
+    await slack.until(lambda slack: calls(slack, "usergroups.list") == 2)
+    await time_passes(api)
+    assert await directory.person(TEAM, REQUESTER, OURS) == ours
+    now = await directory.now().person(TEAM, REQUESTER, OURS)
+    limited = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.RATE_LIMITED})
+    assert now == limited
+    slack.fail("usergroups.list", RateLimited(20))
+    clock.now += 30
+    assert await directory.person(TEAM, REQUESTER, OURS) == limited
 
 
 async def test_a_rate_limit_is_respected_to_its_end(
     slack: LocalSlack, api: SlackApi, directory: Directory, clock: Clock, sleep: Sleep
 ) -> None:
-    slack.fail("usergroups.users.list", RateLimited(30))
+    slack.fail("usergroups.list", RateLimited(30))
     await directory.person(TEAM, REQUESTER, OURS)
     clock.now += 29.9
-    known = await directory.person(TEAM, REQUESTER, OURS)
-    assert known == Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.RATE_LIMITED})
+    unknown = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.RATE_LIMITED})
+    assert await directory.person(TEAM, REQUESTER, OURS) == unknown
+    assert await directory.now().person(TEAM, REQUESTER, OURS) == unknown
     await time_passes(api)
-    assert calls(slack, "usergroups.users.list") == 1
+    assert calls(slack, "usergroups.list") == 1
     clock.now += 0.1
     await directory.person(TEAM, REQUESTER, OURS)
-    await slack.until(lambda slack: calls(slack, "usergroups.users.list") == 2)
+    await slack.until(lambda slack: calls(slack, "usergroups.list") == 2)
     assert sleep.naps == []  # an ack does not wait for a rate limit
 
 
@@ -271,7 +324,7 @@ async def test_a_trouble_is_soon_forgotten(
     assert isinstance(await directory.person(TEAM, REQUESTER, OURS), Known)
 
 
-@pytest.mark.parametrize("method", ["users.info", "usergroups.users.list"])
+@pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
 async def test_a_hanging_slack_is_not_waited_for_and_its_late_answer_is_used(
     slack: LocalSlack, api: SlackApi, clock: Clock, method: str
 ) -> None:
@@ -298,26 +351,28 @@ async def test_a_group_that_was_not_asked_about_before_is_read_and_not_taken_for
     assert calls(slack, "users.info") == 1
 
 
-async def test_a_new_group_that_cannot_be_read_in_time_is_in_doubt(
-    slack: LocalSlack, api: SlackApi, clock: Clock
-) -> None:
-    directory = Directory(api, TEAM, clock, deadline=2.0)
-    await directory.person(TEAM, REQUESTER, NONE)
-    slack.fail("usergroups.users.list", ServerError(), Hangs(30))
-    now = await directory.person(TEAM, REQUESTER, OURS)
-    assert now == Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.SLACK_DOWN})
-    assert await directory.person(TEAM, REQUESTER, OURS | {NOBODYS}) is Unreadable.SLACK_DOWN
-
-
-async def test_of_a_new_policy_only_the_groups_are_read_ahead_that_the_old_one_had_not(
+async def test_a_group_that_is_made_after_the_last_look_is_known_once_a_policy_names_it(
     slack: LocalSlack, api: SlackApi, directory: Directory
 ) -> None:
-    directory.ahead(OURS)
-    await slack.until(lambda slack: calls(slack, "usergroups.users.list") == 1)
-    directory.ahead(OURS | {"S0APPROVERS"})
+    await directory.person(TEAM, REQUESTER, OURS)
+    slack.groups["S0NEW"] = Group("S0NEW", "new", frozenset({REQUESTER}))
+    directory.ahead(OURS | {"S0NEW"})
+    await slack.until(lambda slack: calls(slack, "usergroups.list") == 2)
     await time_passes(api)
-    listed = (call.args for call in slack.calls if call.method == "usergroups.users.list")
-    assert [each["usergroup"] for each in listed] == [PLATFORM, "S0APPROVERS"]
+    known = await directory.person(TEAM, REQUESTER, OURS | {"S0NEW"})
+    assert known == Known(TEAM, REQUESTER, groups=OURS | {"S0NEW"})
+
+
+async def test_for_a_new_policy_the_groups_are_read_ahead_only_if_it_names_others(
+    slack: LocalSlack, api: SlackApi, directory: Directory
+) -> None:
+    directory.ahead(NONE)
+    await time_passes(api)
+    assert calls(slack, "usergroups.list") == 0
+    for named in (OURS, OURS, OURS | {"S0APPROVERS"}, OURS):
+        directory.ahead(named)
+        await time_passes(api)
+    assert calls(slack, "usergroups.list") == 2
 
 
 # In which language somebody wants to be spoken to.
@@ -357,18 +412,18 @@ async def test_what_is_wanted_anew_is_read_past_the_memory(
     slack.people[REQUESTER] = replace(slack.people[REQUESTER], is_restricted=True)
     remembered = await directory.person(TEAM, REQUESTER, OURS)
     assert remembered == Known(TEAM, REQUESTER, groups=frozenset({PLATFORM}))
-    now = await directory.person(TEAM, REQUESTER, OURS, anew=True)
+    now = await directory.now().person(TEAM, REQUESTER, OURS)
     assert now == Known(TEAM, REQUESTER, Standing.GUEST)
     assert await directory.person(TEAM, REQUESTER, OURS) == now
 
 
-@pytest.mark.parametrize("method", ["users.info", "usergroups.users.list"])
+@pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
 async def test_what_cannot_be_read_anew_is_not_taken_from_the_memory(
     slack: LocalSlack, directory: Directory, method: str
 ) -> None:
     await directory.person(TEAM, REQUESTER, OURS)
     slack.fail(method, ServerError())
-    now = await directory.person(TEAM, REQUESTER, OURS, anew=True)
+    now = await directory.now().person(TEAM, REQUESTER, OURS)
     unread = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.SLACK_DOWN})
     assert now == (Unreadable.SLACK_DOWN if method == "users.info" else unread)
 
@@ -416,7 +471,7 @@ async def test_whether_anybody_may_decide_about_a_request(
     ("method", "rule"),
     [
         pytest.param("users.info", asking(GONE), id="a person"),
-        pytest.param("usergroups.users.list", asking(groups=["S0EMPTY"]), id="a group"),
+        pytest.param("usergroups.list", asking(groups=["S0EMPTY"]), id="a group"),
     ],
 )
 @pytest.mark.parametrize("fault", [ServerError(), Refuses("missing_scope"), Hangs(30)])
@@ -432,7 +487,7 @@ async def test_in_doubt_somebody_may(  # noqa: PLR0913, PLR0917  # its stage
 async def test_one_member_is_enough_whatever_cannot_be_read(
     slack: LocalSlack, directory: Directory
 ) -> None:
-    slack.fail("usergroups.users.list", ServerError())
+    slack.fail("usergroups.list", ServerError())
     assert await directory.has_approver(asking(APPROVER, groups=["S0APPROVERS"]), REQUESTER)
     assert calls(slack, "users.info") == 1  # nobody asks about more than it takes
     assert await directory.has_approver(asking(APPROVER, APPROVER2), REQUESTER)

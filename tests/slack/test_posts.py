@@ -2,6 +2,7 @@ import asyncio
 
 import aiohttp
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages.blocks import message
 from bot.playground.slack import (
@@ -277,8 +278,72 @@ async def test_an_edit_that_slack_does_not_take_now_is_owed(
         await posts.edit(at, HELLO)
 
 
+async def test_progress_does_not_wait_for_a_rate_limit(
+    slack: LocalSlack, posts: Posts, sleep: Sleep
+) -> None:
+    at = await posts.post(RELEASES, HELLO, MARK)
+    assert isinstance(at, Posted)
+    slack.fail("chat.update", RateLimited(30))
+    with pytest.raises(AwayError) as raised:
+        await posts.show(at, message("half of it"))
+    assert (raised.value.after, sleep.naps) == (30, [])
+    await posts.show(at, message("most of it"))
+    assert slack.parents(RELEASES)[0].text == "most of it"
+
+
+async def test_progress_is_not_shown_while_an_edit_that_lasts_waits_for_slack(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    waiting, over = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        waiting.set()
+        await over.wait()
+
+    posts = Posts(SlackApi(client, sleep), BOT, sleep)
+    one, other = [await posts.post(RELEASES, HELLO, mark) for mark in ("one", "other")]
+    assert isinstance(one, Posted)
+    assert isinstance(other, Posted)
+    slack.fail("chat.update", RateLimited(30))
+    editing = asyncio.create_task(posts.edit(one, message("done")))
+    await waiting.wait()
+    with pytest.raises(AwayError, match="go first"):
+        await posts.show(other, message("half of it"))
+    over.set()
+    assert await editing
+    await posts.show(other, message("half of it"))
+    assert [m.text for m in slack.parents(RELEASES)] == ["done", "half of it"]
+
+
 def test_an_ack_is_for_the_requester_alone() -> None:
     assert as_response(HELLO)["response_type"] == "ephemeral"
+
+
+async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    parent = await posts.post(RELEASES, message("the parent"), "the parent")
+    assert isinstance(parent, Posted)
+    earlier = slack.clock() - 3600
+    for number in range(450):
+        ts = f"{earlier + number:.6f}"
+        slack.post(Message(ts, RELEASES, REQUESTER, f"chat {number}", thread_ts=parent.ts))
+    slack.fail("chat.postMessage", Dropped(after_effect=True))
+    posted = await posts.post(RELEASES, HELLO, MARK, parent.ts)
+    replies = [each for each in slack.thread(RELEASES, parent.ts) if each.text == HELLO.text]
+    assert [Posted(RELEASES, each.ts) for each in replies] == [posted]
+    assert calls(slack, "conversations.replies") == 1
+
+
+async def test_a_person_is_looked_up_once_to_look_for_what_they_were_told(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    assert isinstance(await posts.post(REQUESTER, message("before"), "before"), Posted)
+    for mark in ("one", "other"):
+        slack.fail("chat.postMessage", Dropped(after_effect=True))
+        assert isinstance(await posts.post(REQUESTER, message(mark), mark), Posted)
+    assert [m.text for m in slack.parents("D0BOT")] == ["before", "one", "other"]
+    assert calls(slack, "conversations.open") == 0
 
 
 # What somebody who has died may have posted.

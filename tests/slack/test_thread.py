@@ -723,6 +723,20 @@ def inside(slack: LocalSlack, channel: str = RELEASES) -> Request:
     return replace(request, origin=replace(request.origin, thread_ts=ts, response_url=""))
 
 
+async def test_what_was_asked_on_a_message_that_can_have_no_replies_is_answered_alone(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = inside(slack)
+    slack.edit(replace(slack.messages[-1], can_have_replies=False))
+    place = await threads.open(request)
+    assert place is not None
+    assert "cannot_reply_to_message" in [call.error for call in slack.calls]
+    assert await place.close(request, ENDS)
+    [shown] = slack.parents("D0BOT")
+    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
+    assert len(slack.parents(RELEASES)) == 1
+
+
 async def test_what_was_asked_in_a_thread_is_shown_and_answered_there(
     slack: LocalSlack, threads: Threads
 ) -> None:

@@ -1,0 +1,100 @@
+"""Look for a message of the bot's own that may stand: where it would be, and no further back than when it was sent.
+
+Sources: docs.slack.dev, conversations.history, conversations.replies (a thread's pages begin with its oldest), both of
+which take no person's id; conversations.open.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
+from bot.slack.payload import word_if_any
+
+PATIENCE = 120.0  # seconds that one message may wait for Slack's rate limits, in all
+_PAGE = 200  # messages
+_PAGES = 10
+NO_THREAD = Refused("thread_not_found")
+_PERSON = ("U", "W")  # how a person's id begins
+_CLOCKS_DIFFER = 120.0  # seconds, between Slack and whoever recorded the time
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message that stands; `channel` is the id that Slack gave, also for a direct message.
+
+    `found` is one that was there before, and may say something else.
+    """
+
+    channel: str
+    ts: str
+    found: bool = field(default=False, compare=False)
+
+
+class Looking:
+    """Finds the bot's messages; it remembers which conversation stands behind a person's id."""
+
+    def __init__(self, api: SlackApi, bot_user_id: str) -> None:
+        self._api = api
+        self._bot_user_id = bot_user_id
+        self._direct: dict[str, str] = {}
+
+    async def find(
+        self, channel: str, mark: str, thread_ts: str | None, since: float
+    ) -> Posted | Refused | Doubtful | None:
+        """Look for the bot's own message with `mark`: where it stands, None if it does not, Doubtful where one cannot look.
+
+        NO_THREAD where the thread is gone. Only at what was said `since` then, in Unix seconds: the pages of a thread begin with its oldest replies.
+        """
+        channel = await self._conversation(channel)
+        method = "conversations.replies" if thread_ts else "conversations.history"
+        query: dict[str, str | bool] = {"include_all_metadata": True}
+        query |= {"ts": thread_ts} if thread_ts else {}
+        query["oldest"] = f"{since - _CLOCKS_DIFFER:.6f}"
+        for _ in range(_PAGES):
+            result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
+            if isinstance(result, Refused | Doubtful) and passes(result):
+                raise away(result)
+            if thread_ts and result == NO_THREAD:
+                return NO_THREAD
+            messages = result.data.get("messages") if isinstance(result, Answered) else None
+            if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
+                return Doubtful("cannot look")
+            for message in messages:
+                ts, own = message.get("ts"), message.get("user") == self._bot_user_id
+                if own and isinstance(ts, str) and ts != thread_ts and _is_marked(message, mark):
+                    return Posted(channel, ts, found=True)
+            more = result.data.get("response_metadata") if isinstance(result, Answered) else None
+            cursor = more.get("next_cursor") if isinstance(more, dict) else None
+            if not cursor:
+                return None
+            query["cursor"] = str(cursor)
+        return Doubtful("cannot look at everything")
+
+    async def _conversation(self, channel: str) -> str:
+        """Return the id under which a conversation can be read: to post, a person's id is enough.
+
+        Source: docs.slack.dev, conversations.open.
+        """
+        if not channel.startswith(_PERSON) or channel in self._direct:
+            return self._direct.get(channel, channel)
+        opened = await self._api.write("conversations.open", PATIENCE, users=channel)
+        if isinstance(opened, Answered):
+            self.remember(channel, word_if_any(opened.data, "channel", "id"))
+            return self._direct.get(channel, channel)
+        if passes(opened):
+            raise away(opened)
+        return channel
+
+    def remember(self, channel: str, there: str) -> None:
+        """Remember the conversation that stands behind a person's id."""
+        if channel.startswith(_PERSON) and there:
+            self._direct[channel] = there
+
+
+def _is_marked(message: Mapping[str, object], mark: str) -> bool:
+    """Tell whether a message is about `mark`, by its metadata or, where Slack keeps that back, by its text."""
+    metadata = message.get("metadata")
+    payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
+    if isinstance(payload, dict) and "request" in payload:
+        return bool(payload["request"] == mark)
+    return mark in str(message.get("text"))

@@ -1,0 +1,39 @@
+import pytest
+
+from bot.slack.back_off import FIRST, HELD, LONGEST, BackOff
+from tests.conftest import Clock
+
+
+@pytest.fixture
+def back_off(clock: Clock) -> BackOff:
+    return BackOff(clock)
+
+
+def test_nothing_is_waited_for_before_a_refusal(back_off: BackOff) -> None:
+    assert (back_off.left, back_off.refused) == (0.0, False)
+
+
+def test_each_refusal_is_waited_for_twice_as_long_up_to_a_minute(
+    back_off: BackOff, clock: Clock
+) -> None:
+    pauses = []
+    for _ in range(8):
+        pauses.append(back_off.refuse())
+        assert back_off.left == pauses[-1]
+        clock.now += pauses[-1]
+        assert back_off.left == 0.0
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, LONGEST, LONGEST]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pause"), [(HELD - 1, 2 * FIRST), (HELD, FIRST)], ids=["briefly", "for a minute"]
+)
+def test_only_a_connection_that_has_held_ends_the_growing_of_pauses(
+    back_off: BackOff, clock: Clock, seconds: float, pause: float
+) -> None:
+    back_off.refuse()
+    back_off.greet()
+    assert not back_off.refused
+    clock.now += seconds
+    assert back_off.refuse() == pause
+    assert back_off.refused
