@@ -153,18 +153,15 @@ class _Run:
         """Take one item after the other; raises LostError once somebody else holds the batch."""
         done: Answered | None = None
         while True:
-            if not self.gate.is_open.is_set():
-                await self._advance(done)  # a pause may be long
-                done = None
-                await self.gate.is_open.wait()
             item, may = await self._advance(done)
             done = None
-            if item is None:
-                if self.gate.is_open.is_set() and not self.todo:
-                    return
-            elif may:
+            if item is None and not self.gate.is_open.is_set():
+                await self.gate.is_open.wait()
+            elif item is None and not self.todo:
+                return
+            elif item is not None and may:
                 done = await self._call(item)
-            else:
+            elif item is not None:
                 self.outcomes[item.request.id] = Stopped() if self.stopped else Cancelled("")
 
     async def _advance(self, done: Answered | None) -> tuple[Entry | None, bool]:
