@@ -34,6 +34,13 @@ name = "platform team"
 groups = ["S0PLATFORM"]
 effect = "allow"
 """
+ASKED = """
+[[rule]]
+name = "four eyes"
+groups = ["S0PLATFORM"]
+effect = "approve"
+approvers = { groups = ["S0APPROVERS"], channel = "C0APPROVALS", expires = "2h" }
+"""
 NAMED = """
 [[rule]]
 name = "named"
@@ -219,6 +226,22 @@ async def test_a_form_that_is_sent_to_a_bot_that_has_started_again_is_taken(
         await slack.submit(REQUESTER, view, {ENV: "prod-1", APPIDS: APPID})
         await slack.until(lambda slack: any(m.text.startswith("✅") for m in slack.messages))
     assert wechat.shared == [(OWNER, "prod-1", APPID)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "shown"), [(ANYTHING, "✅"), (ASKED, "🕓")], ids=["carried out", "waits"]
+)
+async def test_that_an_answer_follows_is_not_said_after_it(
+    slack: LocalSlack, wechat: LocalWeChat, bots: Bots, rules: str, shown: str
+) -> None:
+    del wechat
+    async with bots(rules):
+        view = await opened(slack)
+        await offered(slack, view)
+        slack.fail("response_url", Hangs(0.2), user=REQUESTER)
+        await slack.submit(REQUESTER, view, {ENV: "prod-1", APPIDS: APPID})
+        await slack.until(lambda slack: any(m.text.startswith(shown) for m in slack.messages))
+    assert [m.text for m in slack.messages if "follows here" in m.text] == []
 
 
 async def test_one_rule_must_let_all_appids_through(

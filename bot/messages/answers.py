@@ -5,7 +5,7 @@ from typing import assert_never
 
 from bot.guidance import AFTER_SUCCESS, Guidance
 from bot.messages.asked import name, reason, receivers
-from bot.messages.blocks import Message, Part, code, escape, message, small, steps
+from bot.messages.blocks import Announcement, Message, Part, code, escape, message, small, steps
 from bot.messages.chain import where_it_broke
 from bot.messages.lists import sentences
 from bot.messages.words import Words, msgid
@@ -48,16 +48,15 @@ class NoThread(Enum):
     )
 
 
-def accepted(words: Words, request: Request) -> Message:
+def accepted(words: Words, request: Request) -> Announcement:
     """Say at once, to the requester alone, that the request is on its way."""
-    return message(
-        words(
-            "On it: sharing {env} with {receivers}. The answer follows here. Request {id}.",
-            env=code(request.env),
-            receivers=receivers(words, request),
-            id=code(request.id),
-        )
+    said = words(
+        "On it: sharing {env} with {receivers}. The answer follows here. Request {id}.",
+        env=code(request.env),
+        receivers=receivers(words, request),
+        id=code(request.id),
     )
+    return Announcement(message(said).parts)
 
 
 def parent(words: Words, request: Request, outcome: Called | None) -> Message:

@@ -89,6 +89,11 @@ class Message:
         return Message(self.parts + other.parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement(Message):
+    """What says that an answer follows, and nothing else: not to be said after it."""
+
+
 def message(*parts: str | Part | Buttons | None) -> Message:
     """Return the Message of these paragraphs, leaving out what is None or empty."""
     whole = (Part(part) if isinstance(part, str) else part for part in parts)

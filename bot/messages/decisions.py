@@ -5,7 +5,7 @@ from typing import assert_never
 from bot.click import Act
 from bot.messages.appids import all_appids, appids
 from bot.messages.asked import name, reason, receivers
-from bot.messages.blocks import Button, Message, buttons, code, escape, message, small
+from bot.messages.blocks import Announcement, Button, Message, buttons, code, escape, message, small
 from bot.messages.rules import contact
 from bot.messages.words import Words
 from bot.outcome import Cancelled, Denied, Expired, Ground, Rejected, Skipped, Stopped, Why
@@ -49,17 +49,16 @@ def confirmation(
     )
 
 
-def sent_to_approvers(words: Words, request: Request) -> Message:
+def sent_to_approvers(words: Words, request: Request) -> Announcement:
     """Say at once, to the requester alone, that the approvers are being asked."""
-    return message(
-        words(
-            "Sharing {env} with {receivers} needs an approval, so I am asking the approvers. "
-            "The answer follows here. Request {id}.",
-            env=code(request.env),
-            receivers=receivers(words, request),
-            id=code(request.id),
-        )
+    said = words(
+        "Sharing {env} with {receivers} needs an approval, so I am asking the approvers. "
+        "The answer follows here. Request {id}.",
+        env=code(request.env),
+        receivers=receivers(words, request),
+        id=code(request.id),
     )
+    return Announcement(message(said).parts)
 
 
 def no_approver(words: Words, rule: Rule, policy: Policy) -> Message:

@@ -14,6 +14,7 @@ from bot.command import Share, ShareMany
 from bot.command.form import Fields, Mistakes, read
 from bot.forming import Forming
 from bot.messages import form as say
+from bot.messages.blocks import Announcement
 from bot.once import Once
 from bot.request import Origin
 from bot.slack.alone import Alone
@@ -101,7 +102,9 @@ class Forms:
 
     async def _submit(self, origin: Origin, asked: Share | ShareMany) -> None:
         told = await self._forming.submit(origin, asked)
-        self._start(self._alone.tell(origin, told))
+        # It has begun by now: what follows would be there first.
+        if not isinstance(told, Announcement):
+            self._start(self._alone.tell(origin, told))
 
 
 async def _end_of(task: asyncio.Task[None]) -> None:

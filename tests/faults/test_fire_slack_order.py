@@ -116,10 +116,10 @@ async def form_twice(corner: Corner) -> str:
     (env,) = await corner.slack.options(corner.user, view, "env", corner.new_env())
     filled = corner.slack.fill(corner.user, view, {"env": env["value"], "appids": APPID})
     await corner.slack.redeliver(await corner.slack.submit(corner.user, filled))
-    said = await corner.hears("On it")
-    id_ = said.split("Request `")[-1].split("`")[0]
+    await corner.slack.until(lambda slack: bool(slack.parents(corner.channel)), 30)
+    id_ = corner.slack.parents(corner.channel)[0].text.split("Request `")[-1].split("`")[0]
     await corner.slack.until(lambda _: id_ in corner.workspace.ended, 30)
-    assert said.count("On it") == 1
+    assert len(corner.slack.parents(corner.channel)) == 1
     return "\n".join(m.text for m in corner.slack.messages if id_ in m.text)
 
 
