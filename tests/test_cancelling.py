@@ -180,7 +180,7 @@ async def test_what_is_to_be_confirmed_is_cancelled_by_an_operator_and_the_reque
         await home(scene, OPERATOR)
         assert (await cancel_at_home(scene, OPERATOR)).startswith("Cancelled")
         await scene.over()
-        assert f"*Cancelled* by <@{OPERATOR}>" in scene.shown().text
+        assert f"*Cancelled* by <@{OPERATOR}>" in scene.told_directly().text
         assert "cancelled it" in await scene.click(REQUESTER, asked, "confirm")
     assert scene.wechat.calls == []
 
