@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from bot import __version__
-from bot.environ import environment
-from bot.ops.logs import set_up
-from bot.ops.redaction import Redactor
-from bot.ops.uncaught import log_uncaught
-from bot.outcome import OUTCOMES
-from bot.settings import DEFAULT_DATABASE, Settings, load, read_parts
-from bot.signals import at_first_signal, setting, unless
+from bot.domain.outcome import OUTCOMES
+from bot.ops.logs.redaction import Redactor
+from bot.ops.logs.setup import set_up
+from bot.ops.logs.uncaught import log_uncaught
+from bot.runtime.signals import at_first_signal, setting, unless
+from bot.settings.environ import environment
+from bot.settings.load import DEFAULT_DATABASE, Settings, load, read_parts
 
 _FINE, _FAILED, _WRONG_SETUP, _INTERRUPTED = 0, 1, 2, 130
 
@@ -121,7 +121,7 @@ def _run() -> int:
     if not isinstance(settings, Settings):
         return _complain(settings, read_parts(environ).secrets)
     # Imported here: a wrong setup need not wait for Slack's libraries to load.
-    from bot.app import CannotStartError, running  # noqa: PLC0415
+    from bot.app.running import CannotStartError, running  # noqa: PLC0415
 
     set_up(settings.log_level, settings.log_format, settings.secrets())
 
@@ -226,8 +226,8 @@ def _wrong_deletion(given: argparse.Namespace) -> str | None:
 
 
 def _doctor(given: argparse.Namespace) -> int:
-    from bot.ops.doctor import doctor  # noqa: PLC0415
-    from bot.ops.real import real  # noqa: PLC0415
+    from bot.ops.doctor.real import real  # noqa: PLC0415
+    from bot.ops.doctor.run import doctor  # noqa: PLC0415
 
     logging.disable(logging.ERROR)  # what libraries say on the way is not what the doctor found
     if given.real or given.channel or given.user or given.yes:
@@ -236,7 +236,7 @@ def _doctor(given: argparse.Namespace) -> int:
 
 
 def _policy(given: argparse.Namespace) -> int:
-    from bot.ops.policy import policy  # noqa: PLC0415
+    from bot.ops.policy_command import policy  # noqa: PLC0415
 
     names = ("user", "groups", "guest", "channel", "appid", "env")
     asked = {name: word for name in names if (word := getattr(given, name)) is not None}

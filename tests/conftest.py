@@ -20,17 +20,17 @@ import hypothesis
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import running
+from bot.app.running import running
+from bot.domain.request import Origin, Request
 from bot.ledger.opening import open_database
-from bot.nature import Nature
 from bot.playground.loopback import Handler, Loopback
-from bot.playground.slack import ACK_TIMEOUT, LocalSlack
+from bot.playground.slack.server import ACK_TIMEOUT, LocalSlack
 from bot.playground.stage import APPID, OWNER, environment
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from bot.policy import Rule
-from bot.request import Origin, Request
-from bot.settings import Settings, load
+from bot.runtime.clock import Nature
+from bot.settings.load import Settings, load
 from bot.slack.api import SlackApi
 from tests.databases import Database, PostgreSQL
 

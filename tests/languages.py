@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from bot.catalogues import tongues
-from bot.language import Language
+from bot.domain.language import Language
+from bot.locale import tongues
 from bot.messages.words import Tongues, Words
 
 TONGUES: Final[Tongues] = tongues(Language.ENGLISH)

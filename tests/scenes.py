@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.app import running
-from bot.nature import Nature
+from bot.app.running import running
 from bot.playground.loopback import Json
-from bot.playground.slack import Ack, LocalSlack, Message
-from bot.playground.slack_acting import Where
-from bot.playground.slack_surfaces import View, ViewChange
-from bot.playground.slack_transcript import Change
+from bot.playground.slack.acting import Where
+from bot.playground.slack.server import Ack, LocalSlack, Message
+from bot.playground.slack.surfaces import View, ViewChange
+from bot.playground.slack.transcript import Change
 from bot.playground.stage import APPID
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
+from bot.runtime.clock import Nature
 from tests.conftest import ENV, RELEASES, REQUESTER, rows, settings_of, soon, states
 
 ASK = f"{APPID} {ENV}"

@@ -14,14 +14,14 @@ from packaging.requirements import Requirement
 
 from bot.command import FIRST_WORDS, OPTIONS, SLASH_COMMAND
 from bot.guidance import CODES, all_guidance
-from bot.ops.check import CHECKS
+from bot.ops.doctor.check import CHECKS
 from bot.ops.labels import DENIALS
-from bot.playground.slack_rules import APP_SCOPE
-from bot.playground.slack_web import METHODS
+from bot.playground.slack.rules import APP_SCOPE
+from bot.playground.slack.web import METHODS
 from bot.playground.world import SCOPES as GRANTED
 from bot.policy import Policy
 from bot.policy.file import read_policy
-from bot.settings import NAMES, load
+from bot.settings.load import NAMES, load
 from bot.slack.scopes import SCOPES
 from tests.ops.counted import exercised, labels_of, own
 
@@ -198,34 +198,13 @@ def _code(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
 
 
-PURE = {
-    *("click", "command", "guidance", "language", "link", "messages", "outcome", "pasted"),
-    *("pause", "policy", "problem", "request", "ruling"),
-}
-FLOORS = (
-    {"__init__", *PURE},
-    {"bodies", "door", "observers"},
-    {
-        *("about", "catalogues", "changes", "environ", "inforce", "ledger", "nature", "once"),
-        *("signals", "tasks"),
-    },
-    {"patience", "policy_settings", "ports", "slack_settings", "token_settings"},
-    {"asking", "brake", "holding"},
-    {"gate", "settling"},
-    {"batches", "settings", "submitting", "waiting"},
-    {"answering", "carrying", "forming", "sharing"},
-    {"cancelling", "confirming", "deciding", "home", "retrying"},
-    {"slack", "wechat"},
-    {"ops", "reloading", "token_source"},
-    {"furnish"},
-    {"serving"},
-    {"app"},
-    {"playground"},
-    {"cli"},
-    {"__main__"},
+PURE = ("domain", "command", "policy", "guidance", "messages")
+ROOMS = (
+    *PURE,
+    *("runtime", "locale", "settings", "ledger", "workflow", "slack", "wechat", "ops", "app"),
+    *("playground", "cli", "__main__"),
 )
-"""The rooms of the bot: each uses those of the floors below, and the pure ones each other."""
-RANKS = {room: rank for rank, rooms in enumerate(FLOORS) for room in rooms}
+"""The rooms of the bot: each uses only those before it, and the pure ones nothing but each other."""
 
 
 def test_imports_run_downhill() -> None:
@@ -240,16 +219,15 @@ def _downhill(path: Path, module: str) -> bool:
     here, there = path.with_suffix("").parts[1], module.split(".")[1]
     if here in PURE:
         return there in PURE
-    if there == "playground":
-        return here in {"cli", "playground"}
-    return here == there or RANKS[here] > RANKS[there]
+    return ROOMS.index(there) <= ROOMS.index(here)
 
 
-def test_every_room_has_its_floor() -> None:
-    rooms = {path.stem for path in (ROOT / "bot").glob("*.py")}
-    rooms |= {path.parent.name for path in (ROOT / "bot").glob("*/__init__.py")}
-    assert rooms == set(RANKS)
-    assert len(RANKS) == sum(map(len, FLOORS))
+def test_every_room_has_its_place_and_a_sign() -> None:
+    signs = sorted((ROOT / "bot").glob("*/__init__.py"))
+    modules = {path.stem for path in (ROOT / "bot").glob("*.py")} - {"__init__"}
+    assert {path.parent.name for path in signs} | modules == set(ROOMS)
+    assert len(ROOMS) <= 17
+    assert all(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in signs)
 
 
 def _house_imports(path: Path) -> Iterator[str]:
@@ -259,6 +237,8 @@ def _house_imports(path: Path) -> Iterator[str]:
 
 
 def test_running_the_bot_never_loads_the_playground() -> None:
-    look = "import bot.app, bot.cli, sys; print([m for m in sys.modules if 'playground' in m])"
+    look = (
+        "import bot.app.running, bot.cli, sys; print([m for m in sys.modules if 'playground' in m])"
+    )
     seen = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
     assert seen.stdout.strip() == "[]"

@@ -14,8 +14,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from bot.catalogues import DOMAIN, LOCALES
-from bot.language import Language
+from bot.domain.language import Language
+from bot.locale import DOMAIN, LOCALES
 from tests.sentences import Sentence, all_misuses, all_sentences
 
 TRANSLATED = tuple(language for language in Language if language is not Language.ENGLISH)

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select
 
+from bot.domain.request import Request, Retry, State
 from bot.ledger.entries import Entry, columns_of, entry_of, facts_of
 from bot.ledger.events import record
 from bot.ledger.statements import Statements
-from bot.request import Request, Retry, State
 
 MOST_WAITING = 5
 """Batches of one person that may wait, for people or for their turn, besides one that runs."""

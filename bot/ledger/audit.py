@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Engine, create_engine, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.domain.request import State
 from bot.ledger.looking import file_of, in_the_way
 from bot.ledger.opening import CannotOpenError, parse, reason_of
 from bot.ledger.schema import OPEN, events, requests
-from bot.request import State
 
 COLUMNS = ("at", *(column.name for column in events.columns if column.name not in {"id", "at"}))
 

@@ -18,12 +18,12 @@ from sqlalchemy import (
     update,
 )
 
+from bot.domain.outcome import Why
+from bot.domain.request import State
 from bot.ledger.entries import NEW_COLUMNS
 from bot.ledger.outcomes import OUTCOME_COLUMNS
 from bot.ledger.schema import CARRIED, SHARED, requests
 from bot.ledger.statements import Statements, compared
-from bot.outcome import Why
-from bot.request import State
 
 _r = requests.c
 

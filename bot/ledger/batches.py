@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
+from bot.domain.request import Request, State, items_of, number_of
 from bot.ledger.batch_statements import BatchStatements
 from bot.ledger.entries import Entry, columns_of, entry_of, facts_of, key_of
 from bot.ledger.events import record, record_each
 from bot.ledger.outcomes import answer_events, columns_of_outcome, outcome_of
 from bot.ledger.statements import Statements
 from bot.ledger.writer import Writer
-from bot.outcome import Cancelled, Outcome, Step, Stopped
-from bot.request import Request, State, items_of, number_of
 
 
 @dataclass(frozen=True, slots=True)

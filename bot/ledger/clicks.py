@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from bot.domain.outcome import Outcome, Skipped, Why
+from bot.domain.request import State
 from bot.ledger.entries import Entry, entry_of, facts_of
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
@@ -14,8 +16,6 @@ from bot.ledger.outcomes import columns_of_outcome
 from bot.ledger.schema import CARRIED, SHARED, requests
 from bot.ledger.statements import NOTHING_OWED, Statements
 from bot.ledger.writer import Writer
-from bot.outcome import Outcome, Skipped, Why
-from bot.request import State
 
 _r = requests.c
 _CARRIED = {State.ACCEPTED, State.PLACED}

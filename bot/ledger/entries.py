@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import RowMapping
 
-from bot.language import Language
+from bot.domain.language import Language
+from bot.domain.outcome import Outcome
+from bot.domain.request import Approval, Origin, Request, State
 from bot.ledger.outcomes import outcome_of
-from bot.outcome import Outcome
-from bot.request import Approval, Origin, Request, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from bot.domain.request import Origin, Request
 from bot.ledger.entries import facts_of
 from bot.ledger.statements import SAME_FOR_EACH, Statements
-from bot.request import Origin, Request
 
 _UNTOLD = "events"
 

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from bot.domain.request import State
 from bot.ledger.entries import Entry, key_of
 from bot.ledger.schema import OPEN, replicas, requests
 from bot.ledger.statements import Statements, compared
 from bot.ledger.writer import Writer
-from bot.request import State
 
 _LANE = "batches"
 _CARRIED = (State.ACCEPTED.value, State.PLACED.value)

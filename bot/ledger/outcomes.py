@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import RowMapping
 
-from bot.guidance import Guidance, by_key
-from bot.link import Link
-from bot.outcome import (
+from bot.domain.link import Link
+from bot.domain.outcome import (
     Cancelled,
     Denied,
     Expired,
@@ -24,6 +23,7 @@ from bot.outcome import (
     Unknown,
     Why,
 )
+from bot.guidance import Guidance, by_key
 
 _MOST = 2**63 - 1
 

@@ -20,13 +20,13 @@ from sqlalchemy import (
     update,
 )
 
+from bot.domain.request import State
 from bot.ledger.entries import Entry, entry_of, facts_of, key_of
 from bot.ledger.events import record
 from bot.ledger.lease import LEASE, Lease, since_boot
 from bot.ledger.schema import OPEN, replicas, requests
 from bot.ledger.statements import Statements, compared
 from bot.ledger.writer import LedgerDownError, Writer
-from bot.request import State
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before what is owed is said again
 

@@ -25,9 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.command import is_appid
+from bot.domain.request import State, before
 from bot.ledger.entries import NEW_COLUMNS
 from bot.ledger.schema import CARRIED, OPEN, SHARED, events, requests
-from bot.request import State, before
 
 NOTHING_OWED: Mapping[str, None] = {"wake": None, "owed": None}
 """The columns of a request once it has moved on, so that nothing is owed of what was to be said before."""

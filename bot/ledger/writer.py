@@ -18,7 +18,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from bot.ledger.events import Told, recorded, untold
 from bot.ledger.opening import reason_of
-from bot.observers import Transacted, nobody
+from bot.runtime.observers import Transacted, nobody
 
 T = TypeVar("T")
 

@@ -3,14 +3,14 @@
 from enum import Enum
 from typing import assert_never
 
+from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
+from bot.domain.request import Request
 from bot.guidance import AFTER_SUCCESS, Guidance
 from bot.messages.asked import name, reason, receivers
 from bot.messages.blocks import Announcement, Message, Part, code, escape, message, small, steps
 from bot.messages.chain import where_it_broke
 from bot.messages.lists import sentences
 from bot.messages.words import Words, msgid
-from bot.outcome import Called, Failed, Said, Shared, Unknown
-from bot.request import Request
 
 _ERRMSG_LIMIT = 300
 

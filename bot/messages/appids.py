@@ -1,8 +1,8 @@
 """The appids of a batch: all of them can be read where somebody decides, five hundred as well as two."""
 
+from bot.domain.request import Request
 from bot.messages.blocks import Message, Part, code, listing, message
 from bot.messages.words import Words
-from bot.request import Request
 
 _FEW = 10
 _IN_SECTION = 100  # of 19 characters each; a section has room for 3,000

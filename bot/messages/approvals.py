@@ -2,7 +2,20 @@
 
 from collections.abc import Sequence
 
-from bot.click import Act
+from bot.domain.click import Act
+from bot.domain.outcome import (
+    Cancelled,
+    Expired,
+    Finished,
+    Outcome,
+    Rejected,
+    Shared,
+    Skipped,
+    Stopped,
+    Unknown,
+    Why,
+)
+from bot.domain.request import Request
 from bot.messages.appids import appids
 from bot.messages.asked import name, reason, receivers
 from bot.messages.blocks import (
@@ -20,19 +33,6 @@ from bot.messages.blocks import (
 )
 from bot.messages.lists import sentences
 from bot.messages.words import Words
-from bot.outcome import (
-    Cancelled,
-    Expired,
-    Finished,
-    Outcome,
-    Rejected,
-    Shared,
-    Skipped,
-    Stopped,
-    Unknown,
-    Why,
-)
-from bot.request import Request
 
 _PAST = 3
 

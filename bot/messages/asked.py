@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from bot.domain.request import Request
 from bot.messages.blocks import Part, code, escape, small
 from bot.messages.words import Words
-from bot.request import Request
 
 
 def receivers(words: Words, request: Request) -> str:

@@ -3,7 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from bot.click import Act
+from bot.domain.click import Act
+from bot.domain.outcome import (
+    Cancelled,
+    Failed,
+    Finished,
+    Group,
+    Skipped,
+    Stopped,
+    Tally,
+    Unknown,
+    Why,
+)
+from bot.domain.pause import AtLimit, InDoubt, Pause
+from bot.domain.request import Request
 from bot.guidance import AFTER_SUCCESS, Guidance
 from bot.messages.answers import fix
 from bot.messages.appids import appids
@@ -22,9 +35,6 @@ from bot.messages.blocks import (
 )
 from bot.messages.decisions import what_it_takes_now
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Failed, Finished, Group, Skipped, Stopped, Tally, Unknown, Why
-from bot.pause import AtLimit, InDoubt, Pause
-from bot.request import Request
 
 _BAR = 20  # characters
 _GROUPS = 4

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from bot.click import Act, value_of
+from bot.domain.click import Act, value_of
 
 Block = dict[str, object]
 

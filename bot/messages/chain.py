@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.link import Link, LinkState
+from bot.domain.link import Link, LinkState
 from bot.messages.blocks import Message, code, escape, message, when
 from bot.messages.lists import sentences, some
 from bot.messages.words import Words, msgid

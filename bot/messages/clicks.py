@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from bot.messages.asked import how_many, receivers
-from bot.messages.blocks import Message, code, message
-from bot.messages.words import Words
-from bot.outcome import (
+from bot.domain.outcome import (
     Ground,
     Why,
 )
+from bot.domain.request import Request
+from bot.messages.asked import how_many, receivers
+from bot.messages.blocks import Message, code, message
+from bot.messages.words import Words
 from bot.policy import Ask
-from bot.request import Request
 
 
 def no_such_request(words: Words) -> Message:

@@ -2,15 +2,15 @@
 
 from typing import assert_never
 
-from bot.click import Act
+from bot.domain.click import Act
+from bot.domain.outcome import Cancelled, Denied, Expired, Ground, Rejected, Skipped, Stopped, Why
+from bot.domain.request import Request
 from bot.messages.appids import all_appids, appids
 from bot.messages.asked import name, reason, receivers
 from bot.messages.blocks import Announcement, Button, Message, buttons, code, escape, message, small
 from bot.messages.rules import contact
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Denied, Expired, Ground, Rejected, Skipped, Stopped, Why
 from bot.policy import Policy, Rule
-from bot.request import Request
 
 Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
 """How a request can end before WeChat is asked."""

@@ -2,11 +2,8 @@
 
 from typing import assert_never
 
-from bot.click import Act
-from bot.messages import answers, batches, decisions
-from bot.messages.blocks import Button, Buttons, Message, Part, buttons, escape, message, small
-from bot.messages.words import Words
-from bot.outcome import (
+from bot.domain.click import Act
+from bot.domain.outcome import (
     Cancelled,
     Denied,
     Expired,
@@ -21,7 +18,10 @@ from bot.outcome import (
     Unknown,
     may_help_again,
 )
-from bot.request import Request
+from bot.domain.request import Request
+from bot.messages import answers, batches, decisions
+from bot.messages.blocks import Button, Buttons, Message, Part, buttons, escape, message, small
+from bot.messages.words import Words
 
 
 def begun(words: Words, request: Request, *, waiting: bool) -> Message:

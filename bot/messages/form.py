@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from bot.command import REASON_LIMIT
 from bot.command.form import Mistakes
 from bot.command.mistake import Mistake, TooManyAppids
+from bot.domain.request import Origin
 from bot.messages.blocks import Block, Message, as_typed, code, message, plain, small
 from bot.messages.lists import sentences
 from bot.messages.mistakes import sentence
 from bot.messages.words import Words
-from bot.request import Origin
 
 FORM = "share_env_form"
 """The callback_id of the modal."""

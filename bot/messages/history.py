@@ -5,13 +5,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import assert_never
 
-from bot.click import Act
 from bot.command.corrected import once_more
-from bot.messages.asked import receivers
-from bot.messages.batches import counts
-from bot.messages.blocks import Button, Message, bullets, buttons, code, message, small, when
-from bot.messages.words import Words
-from bot.outcome import (
+from bot.domain.click import Act
+from bot.domain.outcome import (
     Cancelled,
     Denied,
     Expired,
@@ -25,7 +21,11 @@ from bot.outcome import (
     Unknown,
     Why,
 )
-from bot.request import Request
+from bot.domain.request import Request
+from bot.messages.asked import receivers
+from bot.messages.batches import counts
+from bot.messages.blocks import Button, Message, bullets, buttons, code, message, small, when
+from bot.messages.words import Words
 
 _LISTED = 15
 _COPIED_LIMIT = 500  # more than a command can have with an env and a reason as long as they may be

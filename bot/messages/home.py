@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.click import Act
-from bot.link import Link, LinkState
+from bot.domain.click import Act
+from bot.domain.link import Link, LinkState
+from bot.domain.request import Request
 from bot.messages.appids import appids
 from bot.messages.approvals import choice, details, limits
 from bot.messages.asked import asks
@@ -16,7 +17,6 @@ from bot.messages.people import may_share
 from bot.messages.rules import UNREADABLE
 from bot.messages.words import Words, msgid
 from bot.policy import Person, Policy, Rule, Unreadable
-from bot.request import Request
 
 LISTED = 10
 """Requests on the page, and as many that wait for a decision: Slack takes 100 blocks."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.link import LinkState
+from bot.domain.link import LinkState
 from bot.messages.blocks import Message, bullets, code, message, small
 from bot.messages.chain import tokens
 from bot.messages.lists import listed, some

@@ -2,9 +2,7 @@
 
 from typing import assert_never
 
-from bot.messages.blocks import Message, message
-from bot.messages.words import Words
-from bot.outcome import (
+from bot.domain.outcome import (
     Cancelled,
     Denied,
     Expired,
@@ -19,7 +17,9 @@ from bot.outcome import (
     Unknown,
     Why,
 )
-from bot.request import Request
+from bot.domain.request import Request
+from bot.messages.blocks import Message, message
+from bot.messages.words import Words
 
 
 def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:

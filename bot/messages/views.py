@@ -1,12 +1,12 @@
 """Modals: what an approver is asked before a decision."""
 
-from bot.click import Act
+from bot.domain.click import Act
+from bot.domain.request import Request
 from bot.messages.appids import all_appids, appids
 from bot.messages.asked import asks
 from bot.messages.blocks import Block, Message, message, plain
 from bot.messages.notices import broken
 from bot.messages.words import Words
-from bot.request import Request
 
 COMMENT = "comment"
 """The block and the action of the comment."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.language import Language
+from bot.domain.language import Language
 
 
 def msgid(text: str) -> str:

@@ -9,11 +9,11 @@ import httpx
 
 from bot.guidance import AUTHORISE_ANEW
 from bot.ledger.tokens import COMPONENT
-from bot.ops.check import Finding, ok, unchecked, wrong
-from bot.ops.check_ledger import KeptTokens
-from bot.ops.check_wechat import AT_ONCE, failed, late
-from bot.ops.heard import DEADLINE, each
-from bot.token_settings import PlatformSettings
+from bot.ops.doctor.check import Finding, ok, unchecked, wrong
+from bot.ops.doctor.ledger import KeptTokens
+from bot.ops.doctor.transport import DEADLINE, each
+from bot.ops.doctor.wechat import AT_ONCE, failed, late
+from bot.settings.tokens import PlatformSettings
 from bot.wechat.component import Component
 from bot.wechat.tokens import NoToken
 

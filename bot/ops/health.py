@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.link import Link
+from bot.domain.link import Link
 
 Trouble = Callable[[], str | None]
 """Tells in a few words what is wrong with a part, without names and secrets; None if nothing is."""

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from typing import Final, get_args
 
 from bot.command.mistake import Mistake
+from bot.domain.link import Link
 from bot.guidance import CODES, Trouble, all_guidance
-from bot.link import Link
 from bot.policy.kinds import Denial
 from bot.slack.api import RESPONSE_URL
 from bot.wechat.tokens import RENEWED, TOKEN_SERVER

@@ -8,10 +8,10 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from bot.bodies import BODIES, Bodies
-from bot.door import Door, room
+from bot.domain.problem import Problem
 from bot.ops.health import Health
-from bot.problem import Problem
+from bot.runtime.bodies import BODIES, Bodies
+from bot.runtime.door import Door, room
 
 HEALTHZ, READYZ, METRICS = "/healthz", "/readyz", "/metrics"
 

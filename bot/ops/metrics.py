@@ -16,13 +16,13 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from bot.domain.link import Link
+from bot.domain.outcome import OUTCOMES
 from bot.ledger import Event
-from bot.link import Link
-from bot.observers import Observers
 from bot.ops import labels
 from bot.ops.health import Health
 from bot.ops.labels import known
-from bot.outcome import OUTCOMES
+from bot.runtime.observers import Observers
 from bot.slack.acks import KINDS
 from bot.slack.api import RESULTS
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 from itertools import count
 
 from bot.command import SLASH_COMMAND
-from bot.environ import environment
-from bot.nature import Nature
-from bot.ops.logs import set_up
+from bot.ops.logs.setup import set_up
 from bot.playground.scenario import play
 from bot.playground.screen import Screen
 from bot.playground.stage import APPID, PLACES, ROLES, Stage, stage
-from bot.playground.wechat import Answer, Code, Drop, Hang, Status
+from bot.playground.wechat.server import Answer, Code, Drop, Hang, Status
+from bot.runtime.clock import Nature
+from bot.settings.environ import environment
 
 _FINE, _WRONG_USAGE = 0, 2
 _REAL = (

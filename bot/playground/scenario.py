@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.playground.screen import Screen
-from bot.playground.slack import Message
+from bot.playground.slack.server import Message
 from bot.playground.stage import APPID, PLACES, ROLES, Stage
-from bot.playground.wechat import Code, Hang
+from bot.playground.wechat.server import Code, Hang
 
 _LONG = 20  # words
 SYSTEM_BUSY, NOT_ENABLED, NOT_ON_THE_LIST = -1, 85088, 61004

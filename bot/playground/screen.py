@@ -5,9 +5,9 @@ import re
 from rich.console import Console
 from rich.text import Text
 
-from bot.playground.slack_rendering import message_lines, view_lines, view_title
-from bot.playground.slack_surfaces import View, ViewChange
-from bot.playground.slack_transcript import Change, Message
+from bot.playground.slack.rendering import message_lines, view_lines, view_title
+from bot.playground.slack.surfaces import View, ViewChange
+from bot.playground.slack.transcript import Change, Message
 from bot.playground.world import Channel, World
 
 _WIDTH = 96

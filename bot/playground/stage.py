@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.app import running
-from bot.nature import Nature
-from bot.playground.slack import LocalSlack
-from bot.playground.slack_transcript import Ack, Message
-from bot.playground.wechat import LocalWeChat
+from bot.app.running import running
+from bot.playground.slack.server import LocalSlack
+from bot.playground.slack.transcript import Ack, Message
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
-from bot.settings import Settings, load
+from bot.runtime.clock import Nature
+from bot.settings.load import Settings, load
 
 OWNER = "wx0123456789abcdef"
 APPID = "wx5fe6bb43205e9e70"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pydantic_core import ErrorDetails
 
-from bot.problem import Problem
+from bot.domain.problem import Problem
 
 _PLAIN: Mapping[str, tuple[str, ...]] = {
     "missing": ("it is missing", "Add it."),

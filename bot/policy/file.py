@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from bot.domain.problem import Problem
 from bot.policy import Approvers, Effect, Operators, Owner, Policy, Rule
 from bot.policy.errors import quoted, sentence, shown, what
 from bot.policy.shapes import (
@@ -25,7 +26,6 @@ from bot.policy.shapes import (
     TrialEntry,
 )
 from bot.policy.trials import Result, Trial
-from bot.problem import Problem
 
 _RIGHT_FIRST = "Put that line right first."
 

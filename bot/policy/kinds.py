@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
 
-from bot.language import Language
+from bot.domain.language import Language
 
 ANYONE = "*"
 

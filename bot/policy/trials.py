@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import assert_never
 
+from bot.domain.problem import Problem
 from bot.policy import (
     Allow,
     Ask,
@@ -16,7 +17,6 @@ from bot.policy import (
     deciding_rule,
 )
 from bot.policy.errors import shown
-from bot.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)

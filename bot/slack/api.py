@@ -12,8 +12,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
-from bot.observers import CalledSlack, nobody
-from bot.ports import AwayError
+from bot.runtime.observers import CalledSlack, nobody
+from bot.workflow.ports import AwayError
 
 NOT_SENT = "not sent"
 RESPONSE_URL = "response_url"

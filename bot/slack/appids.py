@@ -2,10 +2,10 @@
 
 import logging
 
+from bot.domain.request import Request
 from bot.messages.answers import replacing
 from bot.messages.appids import replies
 from bot.messages.words import Words
-from bot.request import Request
 from bot.slack.posts import Posted, Posts
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakValueDictionary
 
-from bot.inforce import InForce
+from bot.domain.request import Request
 from bot.ledger import Entry
 from bot.messages import Message
 from bot.messages.answers import replacing
@@ -13,12 +13,12 @@ from bot.messages.approvals import asked_directly, decided, question, reminder
 from bot.messages.blocks import message
 from bot.messages.words import Tongues
 from bot.policy import ANYONE, Rule
-from bot.request import Request
-from bot.ruling import approving_rule
 from bot.slack.api import Doubtful, Refused
 from bot.slack.appids import list_appids
 from bot.slack.posts import Posted, Posts
 from bot.slack.refs import question_ref, read_questions
+from bot.workflow.policy_in_force import InForce
+from bot.workflow.ruling import approving_rule
 
 _NAMED = 5
 

@@ -7,23 +7,23 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.about import about
-from bot.answering import Answering, Reply
-from bot.cancelling import Cancelling
-from bot.click import Act, Click, read_value
-from bot.confirming import Confirming
-from bot.deciding import Deciding
+from bot.domain.click import Act, Click, read_value
 from bot.messages import Message
 from bot.messages.blocks import Block, as_typed
 from bot.messages.clicks import not_opened
 from bot.messages.views import COMMENT, decision, refusal
-from bot.once import Once
-from bot.retrying import Retrying
-from bot.slack.alone import Alone
+from bot.runtime.log_context import about
+from bot.runtime.once import Once
 from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.payload import word, word_if_any
 from bot.slack.posts import Posted
+from bot.slack.private import Alone
 from bot.slack.refs import place_ref, question_ref
+from bot.workflow.cancel import Cancelling
+from bot.workflow.clicks import Answering, Reply
+from bot.workflow.confirm import Confirming
+from bot.workflow.decide import Deciding
+from bot.workflow.retry import Retrying
 
 _PATIENCE = 5.0  # seconds
 

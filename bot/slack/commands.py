@@ -6,8 +6,8 @@ from typing import Protocol
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.command import SLASH_COMMAND, OpenForm
+from bot.domain.request import Origin
 from bot.messages import Message
-from bot.request import Origin
 from bot.slack.payload import word, word_if_any
 from bot.slack.posts import as_response
 

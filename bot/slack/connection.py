@@ -13,8 +13,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.observers import Observers
-from bot.problem import Problem
+from bot.domain.problem import Problem
+from bot.runtime.observers import Observers
 from bot.slack.acks import kind_of
 from bot.slack.api import (
     BAD_TOKEN,

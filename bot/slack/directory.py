@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from bot.language import Language, language_of
+from bot.domain.language import Language, language_of
 from bot.policy import ANYONE, Approvers, Person, Rule, Standing, Unreadable
-from bot.ports import AwayError
+from bot.runtime.cache import Remembered
 from bot.slack.api import Answered, SlackApi, retry_after
-from bot.slack.remembered import Remembered
 from bot.slack.told import AWAY, Groups, Members, active, members_of, standing_of, trouble_of
+from bot.workflow.ports import AwayError
 
 _GOOD_FOR = 60.0
 _ALL = "all groups"

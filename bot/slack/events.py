@@ -13,8 +13,8 @@ from slack_bolt.request.async_internals import build_async_context
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
-from bot.bodies import Unread, read_body
-from bot.observers import Acked, nobody
+from bot.runtime.bodies import Unread, read_body
+from bot.runtime.observers import Acked, nobody
 from bot.slack.acks import kind_of
 
 PATH = "/slack/events"

@@ -12,15 +12,15 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.command import Share, ShareMany
 from bot.command.form import Fields, Mistakes, read
-from bot.forming import Forming
+from bot.domain.request import Origin
 from bot.messages import form as say
 from bot.messages.blocks import Announcement
-from bot.once import Once
-from bot.request import Origin
-from bot.slack.alone import Alone
+from bot.runtime.once import Once
 from bot.slack.api import Answered, SlackApi
 from bot.slack.clicks import team_of
 from bot.slack.payload import word, word_if_any
+from bot.slack.private import Alone
+from bot.workflow.form import Forming
 
 SHORTCUT, MESSAGE_SHORTCUT = "share_env", "share_env_from_message"
 """The callback_ids of the manifest."""

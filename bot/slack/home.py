@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.about import about
-from bot.home import Page
+from bot.domain.request import Request
 from bot.messages.home import view
 from bot.policy import Person, Unreadable
-from bot.request import Request
+from bot.runtime.log_context import about
 from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
+from bot.workflow.home import Page
 
 LATELY = 3600.0
 """Seconds after its opening for which a page is kept up to date."""

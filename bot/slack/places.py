@@ -3,14 +3,14 @@
 Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in half an hour).
 """
 
+from bot.domain.outcome import Outcome, Tally
+from bot.domain.pause import Pause
+from bot.domain.request import Request
 from bot.messages import Message
 from bot.messages.answers import NoThread, elsewhere, only_you, replacing, unconfirmed
 from bot.messages.batches import progress
 from bot.messages.endings import answer, begun, parent
 from bot.messages.words import Tongues, Words
-from bot.outcome import Outcome, Tally
-from bot.pause import Pause
-from bot.request import Request
 from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, Result, SlackApi, away, passes
 from bot.slack.appids import list_appids
 from bot.slack.posts import PATIENCE, Posted, Posts, as_response

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.messages import Message
-from bot.ports import AwayError
 from bot.slack.api import (
     Answered,
     Doubtful,
@@ -23,6 +22,7 @@ from bot.slack.api import (
     retry_after,
 )
 from bot.slack.looking import NO_THREAD, PATIENCE, Looking, Posted
+from bot.workflow.ports import AwayError
 
 __all__ = ["PATIENCE", "Posted", "Posts", "as_arguments", "as_response"]
 

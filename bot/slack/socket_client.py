@@ -21,7 +21,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.observers import CalledSlack, nobody
+from bot.runtime.observers import CalledSlack, nobody
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.back_off import BackOff
 

@@ -6,15 +6,15 @@ from a thread, and then the parent stands there. Source: docs.slack.dev, chat.po
 
 from collections.abc import Callable, Mapping
 
+from bot.domain.request import Request
 from bot.messages.answers import NoThread, replacing
 from bot.messages.endings import begun
 from bot.messages.words import Tongues
-from bot.request import Request
+from bot.runtime.cache import Remembered
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
 from bot.slack.places import Private, Thread, is_direct, words_in
 from bot.slack.posts import PATIENCE, Posted, Posts
 from bot.slack.refs import read_either, read_place
-from bot.slack.remembered import Remembered
 
 _CHANNEL_GOOD_FOR = 60.0
 _CHANNEL_BAD_FOR = 5.0

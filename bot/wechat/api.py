@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble, for_code, for_trouble
-from bot.outcome import Said
 
 BODY_LIMIT = 1024 * 1024
 _ERRMSG_LIMIT = 300

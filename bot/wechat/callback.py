@@ -7,8 +7,8 @@ from typing import Protocol, assert_never
 
 from aiohttp import web
 
-from bot.bodies import Unread, read_body
 from bot.ledger import LedgerDownError
+from bot.runtime.bodies import Unread, read_body
 from bot.wechat.push import (
     Authorized,
     Other,

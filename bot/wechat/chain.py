@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
+from bot.domain.link import Link
 from bot.guidance import Trouble, by_key, for_trouble
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, Kept, Tokens
-from bot.link import Link
-from bot.observers import Renewed, nobody
+from bot.runtime.observers import Renewed, nobody
+from bot.runtime.single_flight import Flights
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Component
 from bot.wechat.component_api import Issued
-from bot.wechat.flights import Flights
 from bot.wechat.kept import KeptTokens
 from bot.wechat.tokens import RENEWED, NoToken
 

@@ -8,9 +8,9 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import aiohttp
 import httpx
 
+from bot.domain.outcome import Called, Failed, Shared, Step, Unknown
 from bot.guidance import Retry
-from bot.observers import CalledWeChat, nobody
-from bot.outcome import Called, Failed, Shared, Step, Unknown
+from bot.runtime.observers import CalledWeChat, nobody
 from bot.wechat import api
 from bot.wechat.tokens import NoToken, TokenSource
 from bot.wechat.transport import Transport, post

@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import httpx
 
+from bot.domain.link import Link
+from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble, for_code, for_trouble
-from bot.link import Link
-from bot.observers import CalledWeChat, nobody
-from bot.outcome import Said
+from bot.runtime.observers import CalledWeChat, nobody
 from bot.wechat import component_api as api
 from bot.wechat.api import Call, Refused, Troubled
 from bot.wechat.component_api import Authorized, Issued

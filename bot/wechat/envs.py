@@ -11,7 +11,7 @@ import httpx
 
 from bot.command import is_env
 from bot.guidance import Trouble
-from bot.observers import CalledWeChat, nobody
+from bot.runtime.observers import CalledWeChat, nobody
 from bot.wechat.api import Call, Refused, Troubled, guidance_for, read_object
 from bot.wechat.tokens import NoToken, TokenSource
 from bot.wechat.transport import post

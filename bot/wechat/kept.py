@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from bot.domain.link import Link
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import Kept, Tokens
-from bot.link import Link
 from bot.wechat.component_api import Issued
 from bot.wechat.tokens import NoToken
 

@@ -14,10 +14,10 @@ from typing import Protocol
 
 import httpx
 
+from bot.domain.link import Link
+from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble, for_trouble
-from bot.link import Link
-from bot.observers import Renewed, nobody
-from bot.outcome import Said
+from bot.runtime.observers import Renewed, nobody
 from bot.wechat.transport import exchange, limits
 
 TOKEN_SERVER = "token server"  # noqa: S105  # a label

@@ -11,7 +11,7 @@ import httpx
 from httpx_aiohttp.transport import AiohttpResponseStream
 
 from bot.guidance import Trouble
-from bot.observers import CalledWeChat, nobody
+from bot.runtime.observers import CalledWeChat, nobody
 from bot.wechat.api import BODY_LIMIT, Call, Refused, Troubled
 
 CUT_SHORT = "cut short"

@@ -6,10 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from bot.domain.link import Link, LinkState
 from bot.guidance import by_key
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, Kept, Tokens
-from bot.link import Link, LinkState
 from bot.wechat.chain import Chain
 from bot.wechat.tokens import NoToken
 

@@ -9,11 +9,11 @@ from time import perf_counter, time
 
 from sqlalchemy import insert
 
+from bot.domain.outcome import Shared
+from bot.domain.request import Origin, Request
 from bot.ledger import Accepted, Ledger
 from bot.ledger.opening import open_database
 from bot.ledger.schema import events, requests
-from bot.outcome import Shared
-from bot.request import Origin, Request
 
 _FEW = 100
 _AT_ONCE = 10_000

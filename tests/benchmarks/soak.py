@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 import aiohttp
 from sqlalchemy import NullPool, create_engine, text
 
-from bot.playground.slack import LocalSlack
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import POLICY, chain_environment, slack_environment
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from tests.benchmarks.report import Bar
 from tests.benchmarks.standins import WrongResultError

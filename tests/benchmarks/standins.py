@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from random import uniform
 from time import perf_counter
 
-from bot.playground.slack import LocalSlack, Message
-from bot.playground.slack_transcript import Change
-from bot.playground.wechat import LocalWeChat
+from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.transcript import Change
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 
 OWNER = "wx0123456789abcdef"

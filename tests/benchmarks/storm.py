@@ -9,13 +9,13 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from itertools import count
 
-from bot.playground.slack import Ack, LocalSlack, Message
-from bot.playground.slack_faults import Dropped, RateLimited, ServerError
-from bot.playground.slack_refused import ImpossibleError
-from bot.playground.slack_transcript import Change
+from bot.playground.slack.faults import Dropped, RateLimited, ServerError
+from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.server import Ack, LocalSlack, Message
+from bot.playground.slack.transcript import Change
 from bot.playground.stage import APPID, PLACES, ROLES
-from bot.playground.wechat import LocalWeChat
-from bot.playground.wechat_faults import Code, Drop, GzipBomb, Hang, Status, Truncated
+from bot.playground.wechat.faults import Code, Drop, GzipBomb, Hang, Status, Truncated
+from bot.playground.wechat.server import LocalWeChat
 
 PEOPLE = 6
 _PAUSE = 0.05  # seconds between two things that one person does

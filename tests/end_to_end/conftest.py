@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.slack import LocalSlack
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER, environment
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 
 STARTUP = 20.0
 ROOT = Path(__file__).parent.parent.parent

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.playground.slack import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, Message
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
-from bot.playground.wechat import Hang, LocalWeChat
+from bot.playground.wechat.server import Hang, LocalWeChat
 from tests.conftest import rows
 from tests.end_to_end.conftest import Process, bot, finished
 

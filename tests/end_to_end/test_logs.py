@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bot import __version__
-from bot.playground.slack import LocalSlack, Message, ServerError
+from bot.playground.slack.server import LocalSlack, Message, ServerError
 from bot.playground.stage import APPID, OWNER, chain_environment, environment, slack_environment
-from bot.playground.wechat import Code, Hang, LocalWeChat
+from bot.playground.wechat.server import Code, Hang, LocalWeChat
 from tests.conftest import soon
 from tests.databases import Database
 from tests.end_to_end.conftest import Process, bot, finished

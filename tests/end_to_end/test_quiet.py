@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 from packaging.utils import canonicalize_name
 
-from bot.playground.slack import LocalSlack
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
-from bot.playground.wechat import Code, LocalWeChat
+from bot.playground.wechat.server import Code, LocalWeChat
 from tests.databases import Database
 from tests.end_to_end.conftest import ROOT, bot, finished
 from tests.watching import Seen, watched

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.slack import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, Message
 from bot.playground.stage import APPID, OWNER
-from bot.playground.wechat import Code, Hang, LocalWeChat
+from bot.playground.wechat.server import Code, Hang, LocalWeChat
 from tests.end_to_end.conftest import bot, finished
 
 SHARE = f"{APPID} prod-1"

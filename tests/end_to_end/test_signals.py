@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.slack import Answers, Hangs, LocalSlack
+from bot.playground.slack.server import Answers, Hangs, LocalSlack
 from tests.end_to_end.conftest import STARTUP, spawn
 
 AUTH, OPEN = "auth.test", "apps.connections.open"

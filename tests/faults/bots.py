@@ -17,10 +17,10 @@ from typing import Any, Self
 
 from sqlalchemy import NullPool, create_engine, text
 
-from bot.playground.slack import Ack, LocalSlack, Message
-from bot.playground.slack_transcript import Change
+from bot.playground.slack.server import Ack, LocalSlack, Message
+from bot.playground.slack.transcript import Change
 from bot.playground.stage import APPID, OWNER, environment
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 
 ROOT = Path(__file__).parent.parent.parent

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.playground.stage import APPID
-from bot.playground.wechat_faults import Answer, Code, Status
+from bot.playground.wechat.faults import Answer, Code, Status
 from tests.faults.bots import FINAL
 from tests.faults.fire import REQUESTER, Fire, fire
 from tests.faults.table import Fault

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.playground.slack import Ack, LocalSlack, Message
-from bot.playground.slack_transcript import Change
+from bot.playground.slack.server import Ack, LocalSlack, Message
+from bot.playground.slack.transcript import Change
 from bot.playground.stage import APPID
 from bot.playground.world import BOT, Channel, ChannelKind, Person
 from tests.faults.bots import assert_keeps_secrets, request_of, rows

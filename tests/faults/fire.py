@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from bot.playground.slack import ACK_TIMEOUT, LocalSlack
+from bot.playground.slack.server import ACK_TIMEOUT, LocalSlack
 from bot.playground.stage import APPID
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from tests.faults.bots import CHANNEL, FINAL, Bot, assert_keeps_secrets, environ, request_of
 

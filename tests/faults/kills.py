@@ -4,8 +4,8 @@ import asyncio
 import random
 from pathlib import Path
 
-from bot.playground.slack import LocalSlack
-from bot.playground.wechat import LocalWeChat
+from bot.playground.slack.server import LocalSlack
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from tests.faults.bots import Bot, Load, assert_answered_once, environ
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Coroutine
 
-from bot.playground.slack import Dropped, Refuses
-from bot.playground.slack import Fault as Trouble
+from bot.playground.slack.server import Dropped, Refuses
+from bot.playground.slack.server import Fault as Trouble
 from tests.faults.corners import Corner
 
 Scene = Callable[[Corner, Trouble], Coroutine[None, None, str]]

@@ -10,10 +10,10 @@ from signal import SIGKILL, SIGTERM
 
 import pytest
 
-from bot.batches import AT_ONCE
-from bot.playground.slack import LocalSlack
-from bot.playground.wechat import LocalWeChat
+from bot.playground.slack.server import LocalSlack
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
+from bot.workflow.batches import AT_ONCE
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     CHANNEL,

@@ -13,9 +13,9 @@ from sqlalchemy import NullPool, create_engine, text
 
 from bot.ledger.seal import seal_of
 from bot.ledger.tokens import Kept, at_rest
-from bot.playground.slack import LocalSlack
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER, chain_environment, slack_environment
-from bot.playground.wechat import Hang, LocalWeChat
+from bot.playground.wechat.server import Hang, LocalWeChat
 from bot.playground.world import seed
 from tests.databases import PostgreSQL
 from tests.faults.bots import (

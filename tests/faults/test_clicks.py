@@ -9,10 +9,10 @@ from signal import SIGKILL, SIGTERM
 
 import pytest
 
-from bot.playground.slack import LocalSlack
-from bot.playground.slack_surfaces import View
+from bot.playground.slack.server import LocalSlack
+from bot.playground.slack.surfaces import View
 from bot.playground.stage import APPID
-from bot.playground.wechat import Hang, LocalWeChat
+from bot.playground.wechat.server import Hang, LocalWeChat
 from bot.playground.world import seed
 from tests.databases import PostgreSQL
 from tests.faults.bots import (

@@ -10,8 +10,8 @@ from signal import SIGCONT, SIGSTOP, SIGTERM
 
 import pytest
 
-from bot.playground.slack import LocalSlack
-from bot.playground.wechat import LocalWeChat
+from bot.playground.slack.server import LocalSlack
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from tests.faults.bots import (
     Bot,

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from bot.playground.stage import APPID
-from bot.playground.wechat_faults import Hang
+from bot.playground.wechat.faults import Hang
 from tests.conftest import free_port
 from tests.faults import bots, chained
 from tests.faults.bots import CHANNEL, ROOT

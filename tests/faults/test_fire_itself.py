@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.playground.slack import LocalSlack
-from bot.playground.wechat_faults import Hang, Huge
+from bot.playground.slack.server import LocalSlack
+from bot.playground.wechat.faults import Hang, Huge
 from tests.conftest import free_port, let_hang, locked, rows, soon
 from tests.faults.bots import (
     CHANNEL,

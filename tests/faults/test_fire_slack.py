@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack import Answers, Dropped, Hangs, RateLimited, Refuses, ServerError
-from bot.playground.slack import Fault as Trouble
+from bot.playground.slack.server import Answers, Dropped, Hangs, RateLimited, Refuses, ServerError
+from bot.playground.slack.server import Fault as Trouble
 from tests.faults import slack_scenes as scenes
 from tests.faults.corners import Workspace, workspace
 from tests.faults.slack_scenes import Scene

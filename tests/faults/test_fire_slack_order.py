@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack import Fault as Trouble
-from bot.playground.slack import Message, RateLimited
+from bot.playground.slack.server import Fault as Trouble
+from bot.playground.slack.server import Message, RateLimited
 from bot.playground.stage import APPID
 from tests.faults.bots import request_of
 from tests.faults.corners import RULES, Corner, Workspace, workspace

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack import Message, Refuses
+from bot.playground.slack.server import Message, Refuses
 from tests.faults.corners import Corner, Workspace, workspace
 from tests.faults.table import WORKED, Fault
 

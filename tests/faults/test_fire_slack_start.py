@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.slack import Answers, LocalSlack, RateLimited, Refuses, ServerError
-from bot.playground.slack import Fault as Trouble
-from bot.playground.wechat import LocalWeChat
+from bot.playground.slack.server import Answers, LocalSlack, RateLimited, Refuses, ServerError
+from bot.playground.slack.server import Fault as Trouble
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from tests.faults.bots import Bot, assert_keeps_secrets, environ
 from tests.faults.table import Fault

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack import (
+from bot.playground.slack.server import (
     Answers,
     Dropped,
     Hangs,
@@ -16,7 +16,7 @@ from bot.playground.slack import (
     Refuses,
     ServerError,
 )
-from bot.playground.slack import Fault as Trouble
+from bot.playground.slack.server import Fault as Trouble
 from tests.faults.corners import Workspace, workspace
 from tests.faults.table import WORKED, Fault
 

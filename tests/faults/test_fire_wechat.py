@@ -7,7 +7,7 @@ import pytest
 
 from bot.guidance import CODES, Retry
 from bot.playground.loopback import Loopback
-from bot.playground.wechat_faults import Answer, Code, GzipBomb, Huge, Raw, Redirect, Status
+from bot.playground.wechat.faults import Answer, Code, GzipBomb, Huge, Raw, Redirect, Status
 from tests.faults.burning import (
     MAYBE,
     NO,

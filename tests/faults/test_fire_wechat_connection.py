@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.wechat_faults import Answer, Code, Drip, Drop, Hang, Reset, Truncated
+from bot.playground.wechat.faults import Answer, Code, Drip, Drop, Hang, Reset, Truncated
 from tests.faults.burning import MAYBE, NO, Lit, burning, each_twice, hold_true, marks, plain
 from tests.faults.fire import fire
 from tests.faults.gate import State, gate, spoilt

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.wechat_faults import (
+from bot.playground.wechat.faults import (
     Answer,
     Code,
     Drip,

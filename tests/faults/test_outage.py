@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack import Message
+from bot.playground.slack.server import Message
 from bot.playground.stage import APPID
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     CHANNEL,

@@ -5,8 +5,8 @@ from typing import Literal
 
 import pytest
 
-from bot.playground.slack import LocalSlack
-from bot.playground.wechat import LocalWeChat
+from bot.playground.slack.server import LocalSlack
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from tests.conftest import soon
 from tests.databases import Database, PostgreSQL

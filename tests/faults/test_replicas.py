@@ -8,9 +8,9 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 import pytest
 
 from bot.ledger import LEASE
-from bot.playground.slack import LocalSlack
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from tests.databases import PostgreSQL
 from tests.faults.bots import (

@@ -16,8 +16,8 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 
+from bot.domain.request import Origin, Request, State
 from bot.ledger import Accepted, Entry, Ledger
-from bot.request import Origin, Request, State
 from tests.databases import Database
 
 SOON = 5.0

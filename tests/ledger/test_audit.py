@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, text
 
+from bot.domain.outcome import Failed, Shared
 from bot.guidance import all_guidance
 from bot.ledger import Ledger
 from bot.ledger.audit import COLUMNS, Wanted, delete_before, open_for_audit, read
 from bot.ledger.opening import CannotOpenError
-from bot.outcome import Failed, Shared
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
 

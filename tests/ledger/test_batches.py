@@ -7,11 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.guidance import Trouble, all_guidance, for_code, for_trouble
-from bot.ledger import Accepted, Entry, Event, Known, Ledger, SharedBefore, TooMany, UnderWay
-from bot.ledger.batches import Answered
-from bot.ledger.clicks import Move
-from bot.outcome import (
+from bot.domain.outcome import (
     Cancelled,
     Failed,
     Finished,
@@ -25,7 +21,11 @@ from bot.outcome import (
     Unknown,
     Why,
 )
-from bot.request import Request, Retry, State, items_of
+from bot.domain.request import Request, Retry, State, items_of
+from bot.guidance import Trouble, all_guidance, for_code, for_trouble
+from bot.ledger import Accepted, Entry, Event, Known, Ledger, SharedBefore, TooMany, UnderWay
+from bot.ledger.batches import Answered
+from bot.ledger.clicks import Move
 from tests.databases import Database
 from tests.ledger.conftest import accepted, everything, new_request, stands
 

@@ -7,10 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import event
 
-from bot.guidance import all_guidance
-from bot.ledger import Accepted, Entry, Ledger, LedgerDownError, Retried, UnderWay
-from bot.ledger.clicks import Move
-from bot.outcome import (
+from bot.domain.outcome import (
     Cancelled,
     Denied,
     Expired,
@@ -23,7 +20,10 @@ from bot.outcome import (
     Unknown,
     Why,
 )
-from bot.request import Approval, Request, Retry, State
+from bot.domain.request import Approval, Request, Retry, State
+from bot.guidance import all_guidance
+from bot.ledger import Accepted, Entry, Ledger, LedgerDownError, Retried, UnderWay
+from bot.ledger.clicks import Move
 from tests.databases import Database
 from tests.ledger.conftest import FullOnce, new_request, soon
 

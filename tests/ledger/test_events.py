@@ -4,13 +4,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection
 
+from bot.domain.outcome import Shared
+from bot.domain.request import Origin, State
 from bot.ledger import Accepted, Event, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
 from bot.ledger.events import all_told, record
 from bot.ledger.statements import Statements
 from bot.ledger.writer import Writer
-from bot.outcome import Shared
-from bot.request import Origin, State
 from tests.databases import Database
 from tests.ledger.conftest import accepted, new_request
 

@@ -8,12 +8,12 @@ from time import CLOCK_BOOTTIME, clock_gettime
 import pytest
 from sqlalchemy import event, text
 
+from bot.domain.outcome import Failed, Shared
+from bot.domain.request import Retry, State
 from bot.guidance import all_guidance
 from bot.ledger import Accepted, Entry, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
 from bot.ledger.lease import since_boot
-from bot.outcome import Failed, Shared
-from bot.request import Retry, State
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, accepted, everything, new_request, soon, stands, within
 

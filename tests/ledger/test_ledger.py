@@ -9,23 +9,9 @@ from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 
-from bot.guidance import Trouble, all_guidance, for_trouble
-from bot.language import Language
-from bot.ledger import (
-    Acceptance,
-    Accepted,
-    Entry,
-    Known,
-    Ledger,
-    Retried,
-    SharedBefore,
-    TooMany,
-    UnderWay,
-    Untold,
-)
-from bot.ledger.clicks import Move
-from bot.link import Link
-from bot.outcome import (
+from bot.domain.language import Language
+from bot.domain.link import Link
+from bot.domain.outcome import (
     Cancelled,
     Denied,
     Expired,
@@ -43,7 +29,21 @@ from bot.outcome import (
     Unknown,
     Why,
 )
-from bot.request import MOVES, Approval, Request, Retry, State
+from bot.domain.request import MOVES, Approval, Request, Retry, State
+from bot.guidance import Trouble, all_guidance, for_trouble
+from bot.ledger import (
+    Acceptance,
+    Accepted,
+    Entry,
+    Known,
+    Ledger,
+    Retried,
+    SharedBefore,
+    TooMany,
+    UnderWay,
+    Untold,
+)
+from bot.ledger.clicks import Move
 from tests.databases import Database
 from tests.ledger.conftest import accepted, everything, new_request, stands
 

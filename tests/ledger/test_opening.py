@@ -20,14 +20,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 from sqlalchemy.exc import OperationalError
 
+from bot.domain.outcome import Failed, Shared
+from bot.domain.request import State
 from bot.guidance import by_key
 from bot.ledger import Accepted, SharedBefore, UnderWay
 from bot.ledger.entries import columns_of
 from bot.ledger.opening import CannotOpenError, climb, open_database
 from bot.ledger.schema import HEAD, metadata
 from bot.ledger.seal import Seal
-from bot.outcome import Failed, Shared
-from bot.request import State
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, become_nobody, everything, new_request, soon, within
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from bot.domain.outcome import Shared
+from bot.domain.request import State
 from bot.ledger import Entry, Ledger
 from bot.ledger.replica import _FIRST_PAUSE, _LONGEST_PAUSE
-from bot.outcome import Shared
-from bot.request import State
 from tests.databases import Database
 from tests.ledger.conftest import accepted, stands
 

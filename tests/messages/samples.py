@@ -32,9 +32,11 @@ from bot.command.mistake import (
     UnknownWord,
     WhichEnv,
 )
+from bot.domain.link import Link, LinkState
+from bot.domain.outcome import Called, Failed, Outcome, Said, Shared, Unknown
+from bot.domain.request import Origin, Request
 from bot.guidance import all_guidance, for_code, for_trouble
 from bot.guidance.types import Trouble
-from bot.link import Link, LinkState
 from bot.messages import Message
 from bot.messages.answers import (
     NoThread,
@@ -61,7 +63,6 @@ from bot.messages.notices import broken, stopping
 from bot.messages.people import help_, whoami
 from bot.messages.permissions import as_dry_run, denied, dry_run, no_owner, why
 from bot.messages.words import Words
-from bot.outcome import Called, Failed, Outcome, Said, Shared, Unknown
 from bot.playground.loopback import Json
 from bot.policy import (
     Allow,
@@ -84,7 +85,6 @@ from bot.policy import (
     explain,
     nearest,
 )
-from bot.request import Origin, Request
 
 APPID, OWNER, ENV = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "prod-1"
 RID = "686cab53-686d2226-2e40eeeb"

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.click import Act
 from bot.command.kinds import MOST_APPIDS
+from bot.domain.click import Act
+from bot.domain.outcome import Expired
+from bot.domain.request import Request
 from bot.messages.answers import replacing
 from bot.messages.appids import all_appids, appids, replies
 from bot.messages.approvals import decided, question
@@ -17,10 +19,8 @@ from bot.messages.blocks import TEXT_LIMIT
 from bot.messages.decisions import confirmation
 from bot.messages.views import decision
 from bot.messages.words import Words
-from bot.outcome import Expired
 from bot.playground.loopback import Json
-from bot.playground.slack_blocks import block_errors, too_long
-from bot.request import Request
+from bot.playground.slack.blocks import block_errors, too_long
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.samples import HOSTILE, NOW, OWNER, blocks, mrkdwn, request, unescaped
 

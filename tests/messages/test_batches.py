@@ -9,17 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from bot.click import Act
-from bot.guidance import Guidance, Trouble, all_guidance, for_code, for_trouble
-from bot.messages import Message, endings
-from bot.messages import clicks as say
-from bot.messages.answers import accepted
-from bot.messages.batches import counts, denied_some, progress, several_rules, too_many_batches
-from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT
-from bot.messages.decisions import confirmation
-from bot.messages.history import Line, history
-from bot.messages.words import Words
-from bot.outcome import (
+from bot.domain.click import Act
+from bot.domain.outcome import (
     Cancelled,
     Failed,
     Finished,
@@ -35,9 +26,18 @@ from bot.outcome import (
     groups_of,
     tally_of,
 )
-from bot.pause import AtLimit, InDoubt
-from bot.playground.slack_blocks import block_errors
-from bot.request import Origin, Request
+from bot.domain.pause import AtLimit, InDoubt
+from bot.domain.request import Origin, Request
+from bot.guidance import Guidance, Trouble, all_guidance, for_code, for_trouble
+from bot.messages import Message, endings
+from bot.messages import clicks as say
+from bot.messages.answers import accepted
+from bot.messages.batches import counts, denied_some, progress, several_rules, too_many_batches
+from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT
+from bot.messages.decisions import confirmation
+from bot.messages.history import Line, history
+from bot.messages.words import Words
+from bot.playground.slack.blocks import block_errors
 from tests.languages import CHINESE, ENGLISH
 
 ORIGIN = Origin("T1", "U1REQUESTER", "C1RELEASES", "releases", "1.1", "")

@@ -9,23 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from bot.click import Act
-from bot.guidance import all_guidance
-from bot.messages import Message, endings
-from bot.messages import clicks as say
-from bot.messages.answers import accepted
-from bot.messages.approvals import asked_directly, decided, question, reminder
-from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, as_typed
-from bot.messages.decisions import (
-    confirmation,
-    no_approver,
-    sent_to_approvers,
-    waiting,
-)
-from bot.messages.too_late import too_late
-from bot.messages.views import decision
-from bot.messages.words import Words
-from bot.outcome import (
+from bot.domain.click import Act
+from bot.domain.outcome import (
     Cancelled,
     Denied,
     Expired,
@@ -43,11 +28,26 @@ from bot.outcome import (
     Why,
     may_help_again,
 )
-from bot.playground.slack_blocks import block_errors
-from bot.playground.slack_view_rules import completed
+from bot.domain.request import Approval, Origin, Request
+from bot.guidance import all_guidance
+from bot.messages import Message, endings
+from bot.messages import clicks as say
+from bot.messages.answers import accepted
+from bot.messages.approvals import asked_directly, decided, question, reminder
+from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, as_typed
+from bot.messages.decisions import (
+    confirmation,
+    no_approver,
+    sent_to_approvers,
+    waiting,
+)
+from bot.messages.too_late import too_late
+from bot.messages.views import decision
+from bot.messages.words import Words
+from bot.playground.slack.blocks import block_errors
+from bot.playground.slack.view_rules import completed
 from bot.playground.stage import ASKS_APPROVERS
 from bot.policy import Approvers, Ask, Effect, Person, Policy, Rule
-from bot.request import Approval, Origin, Request
 from tests.languages import CHINESE, ENGLISH
 
 APPID, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"

@@ -2,9 +2,7 @@
 
 import pytest
 
-from bot.guidance import for_code
-from bot.messages.history import Line, history
-from bot.outcome import (
+from bot.domain.outcome import (
     Cancelled,
     Denied,
     Expired,
@@ -19,7 +17,9 @@ from bot.outcome import (
     Unknown,
     Why,
 )
-from bot.request import Origin, Request
+from bot.domain.request import Origin, Request
+from bot.guidance import for_code
+from bot.messages.history import Line, history
 from tests.languages import ENGLISH
 
 ORIGIN = Origin("T0PLAYGROUND", "U0REQUESTER", "C0RELEASES", "releases", "1.1", "")

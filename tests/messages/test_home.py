@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from syrupy.assertion import SnapshotAssertion
 
+from bot.domain.language import Language
+from bot.domain.outcome import Failed, Shared, Unknown
+from bot.domain.request import Request
 from bot.guidance import for_code
-from bot.language import Language
 from bot.messages import Message
 from bot.messages.history import Line
 from bot.messages.home import LISTED, Records, home, view
 from bot.messages.words import Words
-from bot.outcome import Failed, Shared, Unknown
 from bot.playground.loopback import JsonObject
-from bot.playground.slack_view_rules import MAX_BYTES, view_errors
+from bot.playground.slack.view_rules import MAX_BYTES, view_errors
 from bot.policy import Person, Policy, Rule, Unreadable
-from bot.request import Request
 from tests.languages import CHINESE, ENGLISH, TONGUES
 from tests.messages.samples import (
     APPROVAL,

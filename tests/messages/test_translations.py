@@ -10,9 +10,9 @@ import pytest
 from babel.messages.catalog import Catalog
 from syrupy.assertion import SnapshotAssertion
 
-from bot.catalogues import LOCALES, tongues
+from bot.domain.language import Language
 from bot.guidance import all_guidance
-from bot.language import Language
+from bot.locale import LOCALES, tongues
 from bot.messages import Message
 from bot.messages.rules import contact
 from bot.messages.words import msgid

@@ -15,8 +15,10 @@ from bot.command import Share, parse
 from bot.command.mistake import (
     Mistake,
 )
+from bot.domain.link import Link, LinkState
+from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
+from bot.domain.request import Request
 from bot.guidance import all_guidance, for_code
-from bot.link import Link, LinkState
 from bot.messages import Message
 from bot.messages.answers import (
     answer,
@@ -30,8 +32,7 @@ from bot.messages.history import (
 from bot.messages.people import whoami
 from bot.messages.permissions import denied, why
 from bot.messages.words import Words
-from bot.outcome import Called, Failed, Said, Shared, Unknown
-from bot.playground.slack_blocks import block_errors
+from bot.playground.slack.blocks import block_errors
 from bot.policy import (
     Denial,
     Deny,
@@ -42,7 +43,6 @@ from bot.policy import (
     Unreadable,
     explain,
 )
-from bot.request import Request
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.checks import IN_ENGLISH

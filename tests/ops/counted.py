@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from bot.domain.link import Link
 from bot.ledger import Event
-from bot.link import Link
 from bot.ops.health import Health
 from bot.ops.metrics import Metrics
 

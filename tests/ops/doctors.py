@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.nature import Nature
-from bot.ops.check import Finding, Level
-from bot.ops.doctor import examine
+from bot.ops.doctor.check import Finding, Level
+from bot.ops.doctor.run import examine
+from bot.runtime.clock import Nature
 
 A, B = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
 

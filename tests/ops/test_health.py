@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import running
-from bot.link import Link
-from bot.nature import Nature
+from bot.app.running import running
+from bot.domain.link import Link
 from bot.ops.health import (
     Health,
     Trouble,
@@ -19,9 +18,10 @@ from bot.ops.health import (
     ticket_trouble,
 )
 from bot.ops.watch import Watch
-from bot.playground.slack import Hangs, LocalSlack
+from bot.playground.slack.server import Hangs, LocalSlack
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
-from bot.playground.wechat import Hang, LocalWeChat
+from bot.playground.wechat.server import Hang, LocalWeChat
+from bot.runtime.clock import Nature
 from tests.conftest import ASK, ENV, RELEASES, REQUESTER, Clock, locked, settings_of
 from tests.conftest import ended as answered
 from tests.ops.served import PATHS, Served

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import CannotStartError, running
-from bot.nature import Nature
+from bot.app.running import CannotStartError, running
 from bot.ops.listener import CannotListenError, listen
-from bot.playground.slack import LocalSlack
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
+from bot.runtime.clock import Nature
 from bot.slack.events import PATH
 from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, settings_of
 from tests.end_to_end.conftest import finished
@@ -65,7 +65,9 @@ async def test_without_it_nothing_listens(
 
 
 def test_a_bot_that_does_not_listen_does_not_load_what_counts() -> None:
-    look = "import bot.app, bot.cli, sys; print([m for m in sys.modules if 'prometheus' in m])"
+    look = (
+        "import bot.app.running, bot.cli, sys; print([m for m in sys.modules if 'prometheus' in m])"
+    )
     seen = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
     assert seen.stdout.strip() == "[]"
 

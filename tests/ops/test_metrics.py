@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics import parser as openmetrics
 
-from bot.app import running
-from bot.nature import Nature
+from bot.app.running import running
+from bot.domain.outcome import OUTCOMES
 from bot.ops import labels
 from bot.ops.metrics import Metrics
-from bot.outcome import OUTCOMES
-from bot.playground.slack import LocalSlack, RateLimited, Refuses
+from bot.playground.slack.server import LocalSlack, RateLimited, Refuses
 from bot.playground.stage import APPID
-from bot.playground.wechat import Code, LocalWeChat, Status
+from bot.playground.wechat.server import Code, LocalWeChat, Status
+from bot.runtime.clock import Nature
 from bot.slack.events import PATH
 from bot.wechat import component_api
 from tests.conftest import (

@@ -12,8 +12,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.playground.slack import LocalSlack
-from bot.playground.wechat import LocalWeChat
+from bot.playground.slack.server import LocalSlack
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.screen import Screen
-from bot.playground.slack import LocalSlack
+from bot.playground.slack.server import LocalSlack
 from tests.playground.conftest import (
     App,
     a_trigger,

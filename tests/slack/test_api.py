@@ -6,7 +6,7 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.loopback import Handler, cut
-from bot.playground.slack import (
+from bot.playground.slack.server import (
     Dropped,
     Fault,
     LocalSlack,

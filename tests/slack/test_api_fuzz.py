@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from bot.messages.blocks import message
 from bot.playground.world import BOT, TEAM
 from bot.policy import Person, Standing, Unreadable
-from bot.ports import AwayError
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.connection import Ready, Unusable, preflight
 from bot.slack.directory import Directory
 from bot.slack.posts import Posted, Posts
+from bot.workflow.ports import AwayError
 from tests.conftest import RELEASES, REQUESTER, Sleep, served, web_client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

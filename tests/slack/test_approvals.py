@@ -7,18 +7,25 @@ from datetime import timedelta
 
 import pytest
 
-from bot.inforce import InForce
+from bot.domain.outcome import Rejected, Shared
+from bot.domain.request import Approval, Request, State
 from bot.ledger import Entry
-from bot.outcome import Rejected, Shared
-from bot.playground.slack import Dropped, Hangs, LocalSlack, RateLimited, Refuses, ServerError
+from bot.playground.slack.server import (
+    Dropped,
+    Hangs,
+    LocalSlack,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
 from bot.playground.world import BOT
 from bot.policy import Approvers as Named
 from bot.policy import Effect, Policy, Rule
-from bot.ports import AwayError
-from bot.request import Approval, Request, State
 from bot.slack.api import SlackApi
 from bot.slack.approvals import Approvals
 from bot.slack.posts import Posts
+from bot.workflow.policy_in_force import InForce
+from bot.workflow.ports import AwayError
 from tests.conftest import Sleep, in_their_channel, request_of
 from tests.languages import TONGUES
 from tests.scenes import APPROVALS, APPROVER, has_button

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.messages import form
-from bot.playground.slack import Hangs, Message, Refuses, ServerError
+from bot.playground.slack.server import Hangs, Message, Refuses, ServerError
 from bot.playground.stage import APPID
 from bot.playground.world import TEAM
 from bot.slack.clicks import click_of

@@ -7,10 +7,10 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import message
-from bot.observers import Observers
-from bot.playground.slack import (
+from bot.playground.slack.server import (
     Answers,
     Dropped,
     Fault,
@@ -21,7 +21,7 @@ from bot.playground.slack import (
     ServerError,
 )
 from bot.playground.stage import APPID
-from bot.request import Origin
+from bot.runtime.observers import Observers
 from bot.slack.api import SlackApi
 from bot.slack.commands import Commands
 from bot.slack.connection import Ready, SocketMode, Unusable, preflight

@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.language import Language
-from bot.playground.slack import (
+from bot.domain.language import Language
+from bot.playground.slack.server import (
     Dropped,
     Fault,
     Hangs,

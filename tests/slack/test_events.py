@@ -7,13 +7,13 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
-from bot.app import running
-from bot.nature import Nature
+from bot.app.running import running
 from bot.playground.loopback import JsonObject
-from bot.playground.slack import LocalSlack
-from bot.playground.slack_requests import signature, signed_request
+from bot.playground.slack.requests import signature, signed_request
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
+from bot.runtime.clock import Nature
 from bot.slack.events import BODY_LIMIT, PATH
 from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, settings_of
 

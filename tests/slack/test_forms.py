@@ -10,7 +10,8 @@ import yaml
 
 from bot.messages.form import APPIDS, DRY_RUN, ENV, FORM, REASON
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack import (
+from bot.playground.slack.payloads import interaction
+from bot.playground.slack.server import (
     Ack,
     Dropped,
     Hangs,
@@ -20,10 +21,9 @@ from bot.playground.slack import (
     Refuses,
     View,
 )
-from bot.playground.slack_payloads import interaction
-from bot.playground.slack_views import shown
+from bot.playground.slack.views import shown
 from bot.playground.stage import APPID, OWNER
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
 from tests.conftest import kinds, ledger_down, let_hang, patient, rows, soon
 

@@ -10,10 +10,9 @@ import pytest
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.changes import Changes
-from bot.home import Page
+from bot.domain.request import Request
 from bot.messages.blocks import message
-from bot.playground.slack import (
+from bot.playground.slack.server import (
     Dropped,
     LocalSlack,
     RateLimited,
@@ -22,10 +21,11 @@ from bot.playground.slack import (
 )
 from bot.playground.world import TEAM
 from bot.policy import Person, Unreadable
-from bot.request import Request
 from bot.slack.api import SlackApi
 from bot.slack.home import LATELY, Homes
 from bot.slack.listeners import bolt_app
+from bot.workflow.changes import Changes
+from bot.workflow.home import Page
 from tests.conftest import REQUESTER, Clock, Sleep, request_of, soon
 from tests.languages import ENGLISH
 

@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import running
+from bot.app.running import running
 from bot.command import SLASH_COMMAND, OpenForm
+from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import message
 from bot.messages.notices import broken
-from bot.nature import Nature
 from bot.playground.loopback import JsonObject
-from bot.playground.slack import LocalSlack
-from bot.request import Origin
+from bot.playground.slack.server import LocalSlack
+from bot.runtime.clock import Nature
 from bot.slack.commands import Commands
 from bot.slack.connection import SocketMode
 from bot.slack.listeners import bolt_app

@@ -14,12 +14,12 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.app import running
+from bot.app.running import running
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack import Ack, LocalSlack
-from bot.playground.slack_views import shown
+from bot.playground.slack.server import Ack, LocalSlack
+from bot.playground.slack.views import shown
 from bot.playground.stage import APPID, OWNER, environment
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import TEAM, seed
 from tests.conftest import RELEASES, rows, settings_of
 from tests.scenes import APPROVALS, APPROVER

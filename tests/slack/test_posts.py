@@ -5,7 +5,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages.blocks import message
-from bot.playground.slack import (
+from bot.playground.slack.server import (
     Answers,
     Dropped,
     Fault,
@@ -15,11 +15,11 @@ from bot.playground.slack import (
     Refuses,
     ServerError,
 )
-from bot.playground.slack_workspace import Orphans
+from bot.playground.slack.workspace import Orphans
 from bot.playground.world import BOT
-from bot.ports import AwayError
 from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
 from bot.slack.posts import Posted, Posts, as_response
+from bot.workflow.ports import AwayError
 from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, web_client
 
 MARK = "request1"

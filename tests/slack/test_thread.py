@@ -5,8 +5,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bot.domain.language import Language
+from bot.domain.outcome import Cancelled, Expired, Outcome, Rejected, Shared, Tally, Unknown
+from bot.domain.request import Request
 from bot.guidance import Trouble, for_trouble
-from bot.language import Language
 from bot.messages import Message as Text
 from bot.messages.answers import NoThread, elsewhere, only_you, replacing
 from bot.messages.appids import replies
@@ -14,9 +16,8 @@ from bot.messages.batches import progress
 from bot.messages.decisions import waiting
 from bot.messages.endings import answer, parent
 from bot.messages.words import Words
-from bot.outcome import Cancelled, Expired, Outcome, Rejected, Shared, Tally, Unknown
 from bot.playground.loopback import Handler, cut
-from bot.playground.slack import (
+from bot.playground.slack.server import (
     Answers,
     Dropped,
     Fault,
@@ -27,11 +28,10 @@ from bot.playground.slack import (
     ServerError,
 )
 from bot.playground.world import BOT, Channel
-from bot.ports import AwayError
-from bot.request import Request
 from bot.slack.api import SlackApi
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
+from bot.workflow.ports import AwayError
 from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, request_of, served, use_up, web_client
 from tests.languages import CHINESE, ENGLISH, TONGUES
 

@@ -10,7 +10,7 @@ import aiohttp
 import httpx
 import pytest
 
-from bot.playground.wechat import LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.client import http_client
 from tests.databases import Database
 from tests.wechat.replicas import Replica, Replicas

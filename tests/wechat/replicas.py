@@ -12,14 +12,14 @@ from aiohttp import web
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from bot.bodies import BODIES, Bodies
 from bot.ledger import Ledger
 from bot.ledger.seal import seal_of
 from bot.ledger.tokens import Kept, Tokens
-from bot.playground.wechat import LocalWeChat
-from bot.playground.wechat_owners import FIRST_OWNER as OWNER
-from bot.playground.wechat_push import Push, Stamp, event, sealed
-from bot.tasks import Tasks
+from bot.playground.wechat.owners import FIRST_OWNER as OWNER
+from bot.playground.wechat.push import Push, Stamp, event, sealed
+from bot.playground.wechat.server import LocalWeChat
+from bot.runtime.bodies import BODIES, Bodies
+from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.chain import Chain
 from bot.wechat.component import Component
@@ -43,7 +43,7 @@ async def briefly(seconds: float) -> None:
 
 @dataclass
 class Replica:
-    """One replica of the bot, as `bot.token_source` puts it together."""
+    """One replica of the bot, as `bot.app.token_source` puts it together."""
 
     ledger: Ledger
     tokens: Tokens
@@ -204,7 +204,7 @@ def pushed(
 
 @asynccontextmanager
 async def serving(wechat: LocalWeChat, replica: Replica) -> AsyncIterator[str]:
-    """Serve the replica's callback as `bot.app` does, and give its address."""
+    """Serve the replica's callback as `bot.app.running` does, and give its address."""
     platform = wechat.platform
     keys = [key_of(platform.encoding_aes_key) or b""]
     known = Platform(platform.component_appid, [platform.message_token], keys)

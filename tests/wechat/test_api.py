@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.outcome import Said
 from bot.guidance import Trouble
-from bot.outcome import Said
 from bot.wechat.api import Done, Refused, Troubled, read, share_env
 from tests.wechat.conftest import APPID, ENV
 

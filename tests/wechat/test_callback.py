@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 
 from bot.ledger import LedgerDownError
-from bot.playground.wechat import Hang, LocalWeChat, Status
-from bot.playground.wechat_push import Push, Stamp, sealed
-from bot.tasks import Tasks
+from bot.playground.wechat.push import Push, Stamp, sealed
+from bot.playground.wechat.server import Hang, LocalWeChat, Status
+from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.encryption import RANDOM_BYTES, key_of
 from bot.wechat.push import Authorized, Platform, Refusal, Ticket, Unauthorized

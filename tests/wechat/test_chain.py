@@ -4,11 +4,11 @@ from collections.abc import Callable, Coroutine
 import httpx
 import pytest
 
+from bot.domain.link import Link
+from bot.domain.outcome import Failed, Outcome, Shared
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger.tokens import TICKET_LIFE
-from bot.link import Link
-from bot.outcome import Failed, Outcome, Shared
-from bot.playground.wechat import Answer, Code, Drop, Hang, LocalWeChat, Status
+from bot.playground.wechat.server import Answer, Code, Drop, Hang, LocalWeChat, Status
 from bot.wechat.chain import PUSH_EVERY
 from bot.wechat.client import WeChat
 from bot.wechat.tokens import NoToken

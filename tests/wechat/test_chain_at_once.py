@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
+from bot.domain.link import Link
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LedgerDownError
-from bot.link import Link
-from bot.playground.wechat import Hang, LocalWeChat
+from bot.playground.wechat.server import Hang, LocalWeChat
 from bot.wechat.kept import LEASE
 from bot.wechat.tokens import NoToken
 from tests.wechat.conftest import OTHER, OWNER, Clock

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.ops.logs import set_up
-from bot.playground.wechat import Answer, Code, Drop, Hang, LocalWeChat, Redirect, Status
+from bot.ops.logs.setup import set_up
+from bot.playground.wechat.server import Answer, Code, Drop, Hang, LocalWeChat, Redirect, Status
 from bot.wechat.tokens import NoToken
 from tests.wechat.conftest import OTHER, OWNER, Clock
 from tests.wechat.replicas import KEY, Replica, Replicas, pushed, serving

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from bot.domain.outcome import Called, Failed, Said, Shared, Step, Unknown
 from bot.guidance import Guidance, Retry, Trouble, all_guidance, for_code, for_trouble
-from bot.outcome import Called, Failed, Said, Shared, Step, Unknown
-from bot.playground.wechat import (
+from bot.playground.wechat.server import (
     Answer,
     Call,
     Code,

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
+from bot.domain.link import Link
 from bot.guidance import Trouble, for_code, for_trouble
-from bot.link import Link
-from bot.playground.wechat import (
+from bot.playground.wechat.server import (
     Answer,
     Code,
     Drop,

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.outcome import Said
 from bot.guidance import Trouble
-from bot.outcome import Said
 from bot.wechat import component_api as api
 from bot.wechat.api import Call, Refused, Troubled
 from bot.wechat.component_api import Authorized, Issued, Listed

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.outcome import Said
 from bot.guidance import Trouble
-from bot.outcome import Said
-from bot.playground.wechat import Answer, Code, Drip, Drop, Hang, Huge, LocalWeChat, Status
+from bot.playground.wechat.server import Answer, Code, Drip, Drop, Hang, Huge, LocalWeChat, Status
 from bot.wechat.api import Refused, Troubled
 from bot.wechat.envs import Envs, get_env_info, read_envs
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource

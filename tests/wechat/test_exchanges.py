@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.playground.wechat import Answer, Code, Drop, Hang, LocalWeChat, Status
+from bot.playground.wechat.server import Answer, Code, Drop, Hang, LocalWeChat, Status
 from bot.wechat.exchanges import LONGEST, Exchanges, pauses
 from bot.wechat.heard import Heard
 from bot.wechat.push import Authorized, Unauthorized

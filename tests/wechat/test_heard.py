@@ -3,9 +3,9 @@ import time
 
 import pytest
 
+from bot.domain.link import Link
 from bot.guidance import for_code
-from bot.link import Link
-from bot.playground.wechat import Code, Hang, LocalWeChat
+from bot.playground.wechat.server import Code, Hang, LocalWeChat
 from bot.wechat.push import Authorized, Ticket, Unauthorized
 from bot.wechat.tokens import NoToken
 from tests.wechat.conftest import OTHER, OWNER

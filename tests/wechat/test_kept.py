@@ -3,10 +3,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from bot.domain.link import Link
 from bot.guidance import for_code
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import Kept, News
-from bot.link import Link
 from bot.wechat.component_api import Issued
 from bot.wechat.kept import LEASE, KeptTokens
 from bot.wechat.tokens import NoToken

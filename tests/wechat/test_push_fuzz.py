@@ -10,9 +10,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from bot.command import is_appid
-from bot.playground.wechat_push import Push as Posted
-from bot.playground.wechat_push import Stamp, event, sealed, xml
-from bot.tasks import Tasks
+from bot.playground.wechat.push import Push as Posted
+from bot.playground.wechat.push import Stamp, event, sealed, xml
+from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.encryption import RANDOM_BYTES, encrypt
 from bot.wechat.push import Authorized, Other, Push, Refusal, Ticket, Unauthorized

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.guidance import Trouble, for_trouble
-from bot.playground.wechat import (
+from bot.playground.wechat.server import (
     Answer,
     Code,
     Drip,

@@ -6,7 +6,16 @@ import httpx
 import pytest
 
 from bot.guidance import Trouble
-from bot.playground.wechat import Answer, Drip, Drop, GzipBomb, Hang, Huge, LocalWeChat, Truncated
+from bot.playground.wechat.server import (
+    Answer,
+    Drip,
+    Drop,
+    GzipBomb,
+    Hang,
+    Huge,
+    LocalWeChat,
+    Truncated,
+)
 from bot.wechat.api import read, share_env
 from bot.wechat.transport import Received, exchange, limits, post
 from tests.wechat.conftest import answers, closes, http_answer, mute, wire

@@ -6,10 +6,10 @@ from itertools import count
 
 import pytest
 
+from bot.domain.link import Link, LinkState
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger.tokens import Kept
-from bot.link import Link, LinkState
-from bot.playground.wechat import Code, Hang, LocalWeChat
+from bot.playground.wechat.server import Code, Hang, LocalWeChat
 from bot.wechat.upkeep import Upkeep, link_states
 from tests.conftest import soon
 from tests.wechat.conftest import OTHER, OWNER

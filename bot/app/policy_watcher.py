@@ -1,0 +1,141 @@
+"""Put each new policy file into force while the bot runs; a bad one is refused, and the old one stays.
+
+The file is read every so often rather than watched, so that it does not matter how it is replaced: written in place,
+renamed into place, or by a symbolic link, as Kubernetes does.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from bot.policy import Policy
+from bot.runtime.observers import nobody
+from bot.settings.load import Settings, policy_of
+from bot.settings.policy import Content, NoText, content_of
+from bot.workflow.policy_in_force import InForce
+
+_LOOK_EVERY = 2.0  # seconds
+_APART = 0.1  # seconds between the two readings for whoever asks
+_WITHIN = 10.0  # seconds for one reading; a network's disk may take forever
+_MOST_LINES = 20  # of one file's mistakes; the others come once these are put right
+
+_log = logging.getLogger(__name__)
+
+
+class Reloading:
+    """Looks at the policy file; `asked` is set by whoever wants that at once, and `told` hears whether one was taken."""
+
+    def __init__(  # noqa: PLR0913  # what tests bring their own of
+        self,
+        in_force: InForce,
+        settings: Settings,
+        asked: asyncio.Event,
+        *,
+        every: float = _LOOK_EVERY,
+        within: float = _WITHIN,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        told: Callable[[bool], None] = nobody,
+    ) -> None:
+        self._in_force = in_force
+        self._settings = settings
+        self._asked = asked
+        self._every = every
+        self._within = within
+        self._sleep = sleep
+        self._told = told
+        self._reading: asyncio.Future[Content] | None = None
+        self._seen: Content | None = None
+        self._judged: Content | None = None
+
+    async def keep(self) -> None:
+        """Look over and over, or only say that there is no file to look at; runs until cancelled."""
+        path = self._settings.policy_file
+        while True:
+            at_once = await self._pause(self._every if path else None)
+            if path is None:
+                _log.warning("there is no policy file to read again; settings are read at a start")
+                continue
+            before = self._in_force.trouble
+            try:
+                await self.look(path, at_once=at_once)
+            except Exception:  # noqa: BLE001  # nobody would look any more
+                self._judged = None  # it may pass, so the next look judges whatever it finds
+                mistake = (f"{path} cannot be read, by a mistake of the bot's own.",)
+                if at_once or before != mistake:
+                    _log.exception("unforeseen error")
+                    self._refuse(mistake)
+                else:
+                    self._in_force.refuse(mistake)
+
+    async def look(self, path: Path, *, at_once: bool = False) -> None:
+        """Read the file and, once two looks have found the same, judge it; `at_once`, by two looks of its own.
+
+        Half a file, or none for a moment, is what one look finds of somebody who is writing it.
+        """
+        if at_once:
+            self._seen = await self._read(path)
+            await self._sleep(_APART)
+        found = await self._read(path)
+        settled, self._seen = found == self._seen, found
+        if settled and (at_once or found != self._judged):
+            first, self._judged = self._judged is None, found
+            judged = await asyncio.to_thread(policy_of, self._settings, path, found)
+            if isinstance(judged, Policy):
+                self._accept(judged, silent=first, asked=at_once)
+            else:
+                self._refuse(judged)
+
+    async def _read(self, path: Path) -> Content:
+        """Return what is in the file; a reading that takes too long is waited for by the next look, not begun again."""
+        reading = self._reading or _reading(path)
+        done, _ = await asyncio.wait([reading], timeout=self._within)
+        self._reading = None if done else reading
+        late = NoText("it takes too long", "Look at the disk it is on.")
+        return reading.result() if done else late
+
+    def _accept(self, policy: Policy, *, silent: bool, asked: bool) -> None:
+        """Put it into force; `silent` where it is the one of the start."""
+        same = policy == self._in_force.policy and not self._in_force.trouble
+        self._in_force.swap(policy)
+        if same and asked:
+            _log.info("policy unchanged")
+        elif not (same and silent):
+            self._told(True)  # noqa: FBT003  # it has no name there
+            _log.info("policy in force", extra={"rules": len(policy.rules)})
+
+    def _refuse(self, problems: Sequence[str]) -> None:
+        self._in_force.refuse(problems)
+        self._told(False)  # noqa: FBT003  # likewise
+        more = len(problems) - _MOST_LINES
+        for problem in problems[:_MOST_LINES]:
+            _log.error("policy refused, the old one stays in force", extra={"reason": problem})
+        if more > 0:
+            _log.error("policy refused, the old one stays in force", extra={"more": more})
+
+    async def _pause(self, seconds: float | None) -> bool:
+        """Wait until somebody asks, at most so long; tell whether somebody did."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
+        except TimeoutError:
+            return False
+        self._asked.clear()
+        return True
+
+
+def _reading(path: Path) -> asyncio.Future[Content]:
+    """Begin to read, in a thread that may hang for good: Python would wait at its end for one of asyncio's own."""
+    read = Future[Content]()
+    read.set_running_or_notify_cancel()  # whoever waits may leave; the thread goes on
+
+    def work() -> None:
+        try:
+            read.set_result(content_of(path))
+        except Exception as error:  # noqa: BLE001  # it belongs to whoever asked
+            read.set_exception(error)
+
+    threading.Thread(target=work, name="policy file", daemon=True).start()
+    return asyncio.wrap_future(read)

@@ -1,0 +1,122 @@
+"""Put the token source together that the settings name; a room of the composition root, beside `app`."""
+
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import httpx
+from aiohttp import web
+
+from bot.domain.link import Link, LinkState
+from bot.ledger import Ledger
+from bot.ledger.seal import seal_of
+from bot.runtime.clock import Nature
+from bot.runtime.observers import Observers
+from bot.settings.load import Settings
+from bot.settings.tokens import FixedTokenSettings, PlatformSettings, TokenServerSettings
+from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
+from bot.workflow.policy_in_force import InForce
+
+PUSHES = "/wechat/events"
+"""The path of WeChat's pushes."""
+
+_LAST_RENEWALS = 2.0  # seconds for renewals under way at a stop
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_log = logging.getLogger(__name__)
+
+
+async def _no_states() -> Sequence[LinkState]:
+    return ()
+
+
+async def _nothing() -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A token source, and what the platform's own chain needs besides: its state, its pushes, its upkeep."""
+
+    tokens: TokenSource
+    states: Callable[[], Awaitable[Sequence[LinkState]]] = _no_states
+    pushes: Handler | None = None
+    keep: Callable[[], Coroutine[None, None, None]] = _nothing
+    stop: Callable[[], None] = lambda: None
+    """Lets nothing be tried again that would hold the stop."""
+    left: Callable[[], Mapping[Link, Sequence[float]]] | None = None
+    """For how many seconds each token of a link is good yet; None where the bot does not keep them."""
+
+
+def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to join
+    stack: AsyncExitStack,
+    settings: Settings,
+    in_force: InForce,
+    nature: Nature,
+    http: httpx.AsyncClient,
+    ledger: Ledger,
+    start: Callable[[Coroutine[None, None, None]], None],
+    observers: Observers,
+) -> Source:
+    """Return the source of the settings; what it has under way is finished when the stack is left."""
+    match settings.tokens:
+        case FixedTokenSettings(owner, token):
+            return Source(FixedToken(owner, token))
+        case TokenServerSettings(url, authorization):
+            renewed = observers.renewed
+            return Source(TokenServer(http, url, authorization, nature.clock, renewed=renewed))
+        case PlatformSettings() as platform:
+            return _chain(
+                stack, settings, platform, in_force, nature, http, ledger, start, observers
+            )
+
+
+def _chain(  # noqa: PLR0913, PLR0917  # likewise
+    stack: AsyncExitStack,
+    settings: Settings,
+    platform: PlatformSettings,
+    in_force: InForce,
+    nature: Nature,
+    http: httpx.AsyncClient,
+    ledger: Ledger,
+    start: Callable[[Coroutine[None, None, None]], None],
+    observers: Observers,
+) -> Source:
+    # Imported here: the other sources need no cryptography, which is large.
+    from bot.wechat.callback import Callback  # noqa: PLC0415
+    from bot.wechat.chain import Chain  # noqa: PLC0415
+    from bot.wechat.component import Component  # noqa: PLC0415
+    from bot.wechat.encryption import key_of  # noqa: PLC0415
+    from bot.wechat.exchanges import Exchanges  # noqa: PLC0415
+    from bot.wechat.heard import Heard  # noqa: PLC0415
+    from bot.wechat.push import Platform  # noqa: PLC0415
+    from bot.wechat.upkeep import Upkeep  # noqa: PLC0415
+
+    if not platform.encryption_keys:
+        _log.warning(
+            "TOKEN_ENCRYPTION_KEY is not set: the ledger keeps tickets and tokens as they are, so guard it like a password"
+        )
+    tokens = ledger.tokens(platform.appid, seal_of(platform.encryption_keys))
+    component = Component(
+        http,
+        settings.wechat_url,
+        platform.appid,
+        platform.appsecret,
+        settings.wechat_timeout,
+        nature.sleep,
+        observers.called_wechat,
+    )
+    default = in_force.policy.default_owner  # a setting, whatever the file says
+    seeds = {default: platform.refresh_token} if default and platform.refresh_token else {}
+    chain = Chain(component, tokens, seeds, clock=nature.clock, renewed=observers.renewed)
+    stack.push_async_callback(chain.close, _LAST_RENEWALS)
+    upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, nature.jitter)
+    in_force.hear(lambda _: upkeep.wake())
+    exchanges = Exchanges(component, chain, tokens, nature.now, nature.sleep)
+    heard = Heard(exchanges, chain, tokens, upkeep.wake, start)
+    keys = [key for key in map(key_of, platform.encoding_aes_keys) if key]
+    known = Platform(platform.appid, platform.message_tokens, keys)
+    pushes = Callback(known, heard, nature.now, nature.sleep, start).answer
+    return Source(chain, upkeep.states, pushes, upkeep.keep, exchanges.stop, upkeep.left)

@@ -1,0 +1,156 @@
+"""Furnish the rooms between Slack, the ledger and WeChat, each with what it needs of the others."""
+
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import httpx
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import __version__
+from bot.app.token_source import Source
+from bot.ledger import Ledger
+from bot.locale import tongues
+from bot.runtime.cache import Remembered
+from bot.runtime.clock import Nature
+from bot.runtime.observers import Observers
+from bot.settings.load import Settings
+from bot.slack.api import SlackApi
+from bot.slack.approvals import Approvals
+from bot.slack.audience import Audience
+from bot.slack.clicks import Clicks
+from bot.slack.commands import Commands
+from bot.slack.connection import Ready
+from bot.slack.directory import Directory
+from bot.slack.forms import Forms
+from bot.slack.home import Homes
+from bot.slack.listeners import bolt_app
+from bot.slack.posts import Posts
+from bot.slack.private import Alone
+from bot.slack.thread import Threads
+from bot.wechat.client import WeChat
+from bot.wechat.envs import Envs
+from bot.workflow.approval import Waiting
+from bot.workflow.batches import Batches
+from bot.workflow.brake import Brake
+from bot.workflow.changes import Changes
+from bot.workflow.clicks import Answering
+from bot.workflow.form import Forming
+from bot.workflow.home import Home
+from bot.workflow.leased import Holding
+from bot.workflow.policy_in_force import InForce
+from bot.workflow.ports import Ports
+from bot.workflow.slash_command import Sharing
+from bot.workflow.submit import Submitting
+from bot.workflow.worker import Carrying
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What has been opened to the world, and `start` for work in the background."""
+
+    settings: Settings
+    in_force: InForce
+    nature: Nature
+    client: AsyncWebClient
+    api: SlackApi
+    slack: Ready
+    http: httpx.AsyncClient
+    ledger: Ledger
+    source: Source
+    start: Callable[[Coroutine[None, None, None]], None]
+    observers: Observers = field(default_factory=Observers)
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the composition root goes on to talk to."""
+
+    app: AsyncApp
+    carrying: Carrying
+    submitting: Submitting
+
+
+def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
+    """Return the rooms; what they are reading is given up when the stack is left."""
+    settings, nature, api = outside.settings, outside.nature, outside.api
+    in_force = outside.in_force
+    spoken, changes = tongues(settings.language), Changes()
+    posts = Posts(api, outside.slack.told("user_id"), nature.sleep, nature.now)
+    places = Threads(api, posts, nature.clock, spoken, outside.slack.told("url"))
+    stack.callback(places.close)
+    people = Directory(api, outside.slack.told("team_id"), nature.clock)
+    stack.callback(people.close)
+    where = Audience(places.why_private, people).where
+    approvals = Approvals(posts, in_force, spoken, places.link, where)
+    people.ahead(in_force.policy.groups)
+    in_force.hear(lambda policy: people.ahead(policy.groups))
+    brake = Brake(in_force, people, nature.now, nature.brake)
+    carrying = _carrying(outside, places, approvals, changes, brake)
+    ports = Ports(
+        people,
+        outside.ledger,
+        carrying.carry,
+        places.link,
+        outside.source.states,
+        nature.new_id,
+        outside.start,
+        spoken,
+        Alone(api, nature.sleep).tell,
+        changes.tell,
+    )
+    submitting = Submitting(in_force, ports)
+    homes = Homes(api, Home(submitting, ports, __version__), nature.clock, nature.sleep)
+    stack.callback(homes.close)
+    changes.hear(homes.changed)
+    in_force.hear(lambda _: homes.all_changed())
+    forms = _forms(stack, outside, submitting, ports)
+    app = bolt_app(
+        outside.client,
+        outside.slack.identity,
+        settings.slack.signing_secret,
+        spoken.channel,
+        Commands(Sharing(submitting, ports), forms),
+        forms,
+        homes,
+        Clicks(api, Answering(submitting, ports), nature.sleep),
+    )
+    return Rooms(app, carrying, submitting)
+
+
+def _carrying(
+    outside: Outside, places: Threads, approvals: Approvals, changes: Changes, brake: Brake
+) -> Carrying:
+    nature, settings = outside.nature, outside.settings
+    owners = WeChat(
+        outside.http,
+        settings.wechat_url,
+        outside.source.tokens,
+        timeout=settings.wechat_timeout,
+        clock=nature.clock,
+        sleep=nature.sleep,
+        jitter=nature.jitter,
+        called=outside.observers.called_wechat,
+    )
+    holding = Holding(outside.ledger, nature.sleep)
+    return Carrying(
+        holding,
+        places,
+        owners,
+        Waiting(holding, places, approvals),
+        Batches(holding, owners, brake, nature.now),
+        brake,
+        outside.start,
+        changed=changes.tell,
+    )
+
+
+def _forms(stack: AsyncExitStack, outside: Outside, submitting: Submitting, ports: Ports) -> Forms:
+    settings = outside.settings
+    tokens, timeout = outside.source.tokens, settings.wechat_timeout
+    envs = Envs(outside.http, settings.wechat_url, tokens, timeout, outside.observers.called_wechat)
+    owned = Remembered(envs.of, outside.nature.clock)
+    stack.callback(owned.close)
+    forming = Forming(submitting, ports, owned)
+    return Forms(outside.api, forming, outside.start, outside.nature.sleep)

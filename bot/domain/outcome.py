@@ -1,0 +1,225 @@
+"""How a request ended: a closed set, worded in `bot.messages`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, get_args
+
+from bot.domain.link import Link
+from bot.guidance import Again, Guidance
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """WeChat's own words about an error; `rid` is what its support asks for."""
+
+    errcode: int
+    errmsg: str
+    rid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """WeChat said yes."""
+
+    tries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It did not happen; the guidance says why and what to do.
+
+    `link` is what broke in the token chain, where that kept WeChat from being asked.
+    """
+
+    guidance: Guidance
+    said: Said | None = None
+    tries: int = 1
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have happened: no answer came, or none that settles it, on the last or an earlier try."""
+
+    guidance: Guidance
+    said: Said | None = None
+    tries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An approver said no."""
+
+    by: str
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Whoever may took it back before it began."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Nobody confirmed or decided in time."""
+
+    waited_for: Literal["confirmation", "approval"]
+
+
+class Ground(Enum):
+    """Why the policy, asked again at a click, ends a request that waited."""
+
+    NOT_ALLOWED = "not allowed"
+    SEVERAL_RULES = "several rules"
+    """Every appid is allowed, but not all by the same rule."""
+    OTHER_OWNER = "other owner"
+    """The policy names another owner of the env than the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The policy, asked again at a click, did not let it go on."""
+
+    ground: Ground = Ground.NOT_ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The policy, asked again before it was carried out, did not allow it any more."""
+
+
+class Why(Enum):
+    """Why a request, or an item of a batch, had nothing left to do."""
+
+    SHARED_BEFORE = "shared-before"
+    UNDER_WAY = "under-way"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Not carried out: another request has done it, or is doing it."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many items of a batch ended how, of `total`."""
+
+    total: int
+    shared: int = 0
+    skipped: int = 0
+    failed: int = 0
+    unknown: int = 0
+    cancelled: int = 0
+    stopped: int = 0
+
+    @property
+    def done(self) -> int:
+        """How many need nothing more."""
+        ended = self.shared + self.skipped + self.failed + self.unknown
+        return ended + self.cancelled + self.stopped
+
+
+Grouped = Failed | Unknown | Skipped | Stopped | Cancelled
+"""How an item can end so that there is something to say about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The items of a batch that ended in the same way; `said` is what WeChat said to the first of them."""
+
+    outcome: Grouped
+    appids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A batch is through; each of its items has an outcome of its own.
+
+    `called_again` are the appids for which WeChat was asked once more, since a replica stopped before it recorded the answer.
+    """
+
+    tally: Tally
+    groups: tuple[Group, ...] = ()
+    called_again: tuple[str, ...] = ()
+
+    @property
+    def lacks_groups(self) -> bool:
+        """Whether its items may have more to tell, which the ledger does not keep with the batch."""
+        return not (self.groups or self.called_again)
+
+
+Called = Shared | Failed | Unknown
+"""How a request ended that was to be carried out."""
+
+Outcome = Called | Rejected | Cancelled | Expired | Denied | Stopped | Skipped | Finished
+
+OUTCOMES = tuple(kind.__name__.lower() for kind in get_args(Outcome))
+"""What each is called in the ledger."""
+
+
+def doubted(outcome: Called) -> Called:
+    """Return how it ended where an earlier call may have done it all the same: what failed is unknown then."""
+    if isinstance(outcome, Failed):
+        return Unknown(outcome.guidance, outcome.said, outcome.tries)
+    return outcome
+
+
+def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
+    """Count the items of a batch; None is one that has not ended."""
+    names = [type(outcome).__name__.lower() for outcome in outcomes if outcome]
+    counted = {name: names.count(name) for name in set(names) & set(Tally.__slots__)}
+    return Tally(len(outcomes), **counted)
+
+
+def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
+    """Group the appids of what was not shared by what there is to say about it, the largest of a kind first."""
+    found: dict[str, tuple[Grouped, list[str]]] = {}
+    for appid, outcome in items:
+        match outcome:
+            case Failed(guidance) | Unknown(guidance):
+                key = f"{type(outcome).__name__} {guidance.key}"
+            case Skipped(why):
+                key = why.value
+            case Cancelled(by):
+                key = f"cancelled {by}"
+            case Stopped():
+                key = "stopped"
+            case _:
+                continue
+        found.setdefault(key, (outcome, []))[1].append(appid)
+    groups = [Group(outcome, tuple(appids)) for outcome, appids in found.values()]
+    return tuple(sorted(groups, key=_place_of))
+
+
+def _place_of(group: Group) -> tuple[int, int]:
+    """Return what decides about a group's place: what the policy stopped comes first, what was left out last."""
+    rank = {Stopped: 0, Cancelled: 2, Skipped: 2}.get(type(group.outcome), 1)
+    return rank, -len(group.appids)
+
+
+def may_help_again(outcome: Outcome) -> bool:
+    """Tell whether asking for the same once more can end otherwise."""
+    match outcome:
+        case Failed(guidance) | Unknown(guidance):
+            return guidance.again is not Again.NO
+        case Expired():
+            return True
+        case Finished(Tally(failed=failed, unknown=unknown)):
+            return failed + unknown > 0
+        case _:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing done towards an outcome: a call to WeChat or the renewal of a token, and its result."""
+
+    kind: Literal["call", "renewal"]
+    seconds: float
+    result: str
+    said: Said | None = None

@@ -1,0 +1,132 @@
+"""A request: one ask to share one env with one appid or, as a batch, with several; its states and lawful moves."""
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from bot.domain.language import Language
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asked, where, and how an answer can get back there.
+
+    `thread_ts` is the thread in which it was asked, by a shortcut or a button; a command knows of none. It is the
+    `active_thread` as well where it had replies: Slack shows ephemeral messages in no other. The ledger does not keep that.
+    """
+
+    team_id: str
+    user_id: str
+    channel_id: str
+    channel_name: str
+    trigger_id: str
+    response_url: str = field(repr=False)
+    thread_ts: str = ""
+    active_thread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Who agreed to a request, and what they said to it."""
+
+    by: str
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One ask that the policy has let through; `rule` is the name of the rule that did.
+
+    A batch has `appids` and no `appid`; its items are requests of their own, which name it in `batch`. With
+    `again` it does also what was done before.
+    """
+
+    id: str
+    origin: Origin
+    appid: str
+    env: str
+    owner: str
+    rule: str
+    reason: str | None = None
+    language: Language = Language.ENGLISH
+    appids: tuple[str, ...] = ()
+    batch: str | None = None
+    again: bool = False
+    approval: Approval | None = None
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether several appids are to receive access."""
+        return bool(self.appids)
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """Every appid that is to receive access."""
+        return self.appids or (self.appid,)
+
+
+def items_of(batch: Request) -> list[Request]:
+    """Return a batch's items, with ids that count; whoever takes it over makes the same."""
+    ids = [f"{batch.id}-{number}" for number in range(1, len(batch.appids) + 1)]
+    return [
+        replace(
+            batch,
+            id=item,
+            origin=replace(batch.origin, trigger_id=item, response_url=""),
+            appid=appid,
+            appids=(),
+            batch=batch.id,
+        )
+        for item, appid in zip(ids, batch.appids, strict=True)
+    ]
+
+
+def number_of(item_id: str) -> int:
+    """Return which item of its batch this is."""
+    return int(item_id.rpartition("-")[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The earlier request that is tried again, and the user who clicked."""
+
+    of: str
+    by: str
+
+
+class State(Enum):
+    """How far a request has come; what a crash leaves in one of them is taken up from there."""
+
+    CONFIRMING = "confirming"
+    """Recorded. The requester has been asked whether they are sure."""
+    WAITING = "waiting"
+    """Recorded. The approvers are asked, or about to be."""
+    ACCEPTED = "accepted"
+    """Recorded. The requester may have been told so; nothing was called."""
+    QUEUED = "queued"
+    """An item of a batch that waits for its turn or has it."""
+    PLACED = "placed"
+    """The place for the answer is settled. WeChat may have been called."""
+    ANSWERED = "answered"
+    """The outcome is recorded. The requester may have been told."""
+    ENDED = "ended"
+    """Over: told, or given up."""
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.CONFIRMING: frozenset({State.WAITING, State.ACCEPTED, State.ANSWERED, State.ENDED}),
+    State.WAITING: frozenset({State.ACCEPTED, State.PLACED, State.ANSWERED, State.ENDED}),
+    State.ACCEPTED: frozenset({State.PLACED, State.ANSWERED, State.ENDED}),
+    State.QUEUED: frozenset({State.ENDED}),
+    State.PLACED: frozenset({State.ANSWERED}),
+    State.ANSWERED: frozenset({State.ENDED}),
+    State.ENDED: frozenset(),
+}
+"""The lawful moves. From ACCEPTED: an end without a call, or giving up, which answers without one.
+
+From CONFIRMING straight to the end: the click that took it there was answered itself.
+"""
+
+
+def before(state: State) -> frozenset[State]:
+    """Return the states from which a request may move to `state`."""
+    return frozenset(origin for origin, targets in MOVES.items() if state in targets)

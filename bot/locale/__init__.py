@@ -1,0 +1,24 @@
+"""Load the bot's sentences in all its languages; `python -m tests.translations` keeps the catalogues."""
+
+from gettext import translation
+from pathlib import Path
+from types import MappingProxyType
+
+from bot.domain.language import Language
+from bot.messages.words import Tongues, Words
+
+LOCALES = Path(__file__).parent
+DOMAIN = "share_env_bot"
+
+
+def tongues(channel: Language) -> Tongues:
+    """Return all languages; a whole channel is spoken to in `channel`."""
+    spoken = {language: _words(language) for language in Language}
+    return Tongues(MappingProxyType(spoken), spoken[channel])
+
+
+def _words(language: Language) -> Words:
+    """Return one language. English has no catalogue: its sentences are the keys of the others."""
+    own = language is Language.ENGLISH
+    catalogue = translation(DOMAIN, LOCALES, [language.value.replace("-", "_")], fallback=own)
+    return Words(language, catalogue.gettext, catalogue.ngettext)

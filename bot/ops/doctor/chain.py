@@ -1,0 +1,79 @@
+"""Judge the platform's token chain as the ledger has it: WeChat's pushes, each link, and the encryption."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from bot.domain.link import Link, LinkState
+from bot.ledger.seal import Sealed
+from bot.ledger.tokens import TICKET, Kept
+from bot.ops.doctor.check import Finding, ok, unchecked, warning, wrong
+from bot.ops.doctor.ledger import KeptTokens
+from bot.wechat.upkeep import link_states
+
+_LINKS = {Link.TICKET: "ticket", Link.PLATFORM: "platform-token", Link.OWNER: "owner-token"}
+_SEEN_LATELY = 30 * 60.0  # seconds; WeChat pushes a ticket every ten minutes
+
+
+def check_chain(kept: KeptTokens | None, owners: Sequence[str]) -> Iterator[Finding]:
+    """Yield how each link of the chain stands."""
+    if kept is None:
+        yield unchecked("callback", "the ledger cannot be read, or is not there yet", "ledger")
+        return
+    yield _callback(kept[TICKET][0] if TICKET in kept else None)
+    states = link_states({name: each for name, (each, _) in kept.items()}, owners)
+    yield from map(_link, states)
+    by_state = {
+        state: sorted(name for name, (_, found) in kept.items() if state in found)
+        for state in Sealed
+    }
+    yield from (_sealed(state, names) for state, names in by_state.items() if names)
+
+
+def _callback(ticket: Kept | None) -> Finding:
+    fix = (
+        "At open.weixin.qq.com compare 授权事件接收URL with the bot's address; check the reverse proxy, HOST and PORT; "
+        "look for “push refused” in the bot's log."
+    )
+    if ticket is None or ticket.issued is None:
+        return warning("callback", "WeChat has pushed no ticket yet", fix)
+    age = ticket.life - ticket.left
+    found = f"WeChat's last ticket came {int(age // 60)} minutes ago"
+    return ok("callback", found) if age <= _SEEN_LATELY else warning("callback", found, fix)
+
+
+def _link(state: LinkState) -> Finding:
+    name = _LINKS[state.link]
+    whose = f"{state.owner}: " if state.owner else ""
+    fix = state.trouble.steps[0] if state.trouble else "Start the bot, and look at its log."
+    why = (
+        f"; the last try failed{_at(state.trouble_at)}: {state.trouble.title}"
+        if state.trouble
+        else ""
+    )
+    if state.good_until is None:
+        return wrong(name, f"{whose}there is no good one{why}", fix)
+    good = f"{whose}good until {_utc(state.good_until)}, renewed {_utc(state.renewed)}{why}"
+    return warning(name, good, fix) if why else ok(name, good)
+
+
+def _sealed(state: Sealed, names: Sequence[str]) -> Finding:
+    found = f"{state.value}: {', '.join(names)}"
+    match state:
+        case Sealed.NEWEST:
+            return ok("encryption", found)
+        case Sealed.OLDER:
+            fix = "Keep the older key in TOKEN_ENCRYPTION_KEY until each was renewed once, in two hours."
+            return warning("encryption", found, fix)
+        case Sealed.PLAIN:
+            return warning("encryption", found, "Set TOKEN_ENCRYPTION_KEY.")
+        case Sealed.LOST:
+            fix = "Put the key back, or let the bot get new tokens: it asks WeChat for the refresh tokens."
+            return wrong("encryption", found, fix)
+
+
+def _utc(at: float | None) -> str:
+    return datetime.fromtimestamp(at or 0, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _at(at: float | None) -> str:
+    return f" ({_utc(at)})" if at else ""

@@ -1,0 +1,124 @@
+"""Check the ledger without changing it: schema, whether a bot could write to it, free disk."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.ledger.looking import (
+    file_of,
+    in_the_way,
+    live_replicas,
+    looking,
+    schema_of,
+    try_to_write,
+)
+from bot.ledger.opening import CannotOpenError, parse, reason_of
+from bot.ledger.rights import beside
+from bot.ledger.schema import HEAD
+from bot.ledger.seal import Sealed, seal_of
+from bot.ledger.tokens import Kept, at_rest
+from bot.ops.doctor.check import Finding, listed, ok, others_may_read, warning, wrong, wrong_by
+from bot.settings.tokens import PlatformSettings, TokenSettings
+
+_LEAST_FREE = 100 * 1000 * 1000  # bytes
+
+KeptTokens = Mapping[str, tuple[Kept, set[Sealed]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look at the ledger found, and what other checks build on; None where it could not be read."""
+
+    findings: tuple[Finding, ...]
+    kept: KeptTokens | None = None
+    replicas: int | None = None
+
+
+def check_ledger(database_url: str, tokens: TokenSettings | None) -> Looked:
+    """Return how the ledger is, and the tokens in it."""
+    try:
+        url = parse(database_url)
+    except CannotOpenError as error:
+        return Looked((wrong_by("ledger", str(error)),))
+    path = file_of(url)
+    disk = (_disk(path.parent),) if path else ()
+    if path and (trouble := in_the_way(path)):
+        return Looked((wrong("ledger", *trouble), *disk))
+    if path and not path.is_file():
+        return Looked((_none_yet(path), *disk))
+    if path is None and url.get_backend_name() == "sqlite":
+        fix = "Name a file in DATABASE_URL, such as sqlite:///share-env.db."
+        return Looked((wrong("ledger", "it is in memory, and lost at each stop", fix),))
+    try:
+        with looking(url) as engine:
+            first = (_schema(engine), *_open_to_others(path))
+            if first[0].level != "ok":
+                return Looked((*first, *disk))
+            # While the reader is open: see `looking`.
+            findings = (*first, _write(url), *disk)
+            return Looked(findings, _kept(engine, tokens), live_replicas(engine))
+    except SQLAlchemyError as error:
+        fix = "Check DATABASE_URL, and that the database runs and lets the bot in."
+        return Looked((wrong("ledger", f"it cannot be read ({reason_of(error)})", fix), *disk))
+
+
+def _none_yet(path: Path) -> Finding:
+    if not path.parent.is_dir():
+        fix = "Make the folder, or correct DATABASE_URL."
+        return wrong("ledger", f"there is no folder {path.parent}", fix)
+    return warning("ledger", f"there is none yet at {path}", "Start the bot once: it makes it.")
+
+
+def _schema(engine: Engine) -> Finding:
+    step, missing = schema_of(engine)
+    if step is not None and step > HEAD:
+        fix = "Install the newer version of the bot that wrote it."
+        return wrong("ledger", f"schema {step}, and this bot knows {HEAD}", fix)
+    if step != HEAD:
+        found = f"schema {step}, and this bot needs {HEAD}" if step else "the database has none yet"
+        fix = "Start the bot once: it brings the schema up to date."
+        return warning("ledger", found, fix)
+    if missing:
+        fix = "Bring the ledger back from a backup."
+        return wrong("ledger", f"no table {', '.join(missing)}", fix)
+    return ok("ledger", f"schema {HEAD}, {engine.dialect.name}")
+
+
+def _open_to_others(path: Path | None) -> Iterator[Finding]:
+    """Yield that others may read what people asked for, and tokens."""
+    files = [str(each) for each in (path, *beside(path)) if others_may_read(each)] if path else []
+    if files:
+        fix = f"Run chmod 600 {' '.join(files)}."
+        yield warning("ledger", f"others may read {listed(files)}", fix)
+
+
+def _write(url: URL) -> Finding:
+    try:
+        try_to_write(url)
+    except SQLAlchemyError as error:
+        fix = "Check the rights on the database, and that no other program holds it."
+        return wrong("ledger-write", f"it takes nothing ({reason_of(error)})", fix)
+    return ok("ledger-write", "it can be written to (tried, and taken back)")
+
+
+def _disk(folder: Path) -> Finding:
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return warning("disk", f"{folder}: {error.strerror}", "Correct DATABASE_URL.")
+    left = f"{free // 1_000_000:,} MB free in {folder}"
+    if free < _LEAST_FREE:
+        fix = "Make room, or delete old events: share-env-bot audit --delete-before DATE."
+        return warning("disk", left, fix)
+    return ok("disk", left)
+
+
+def _kept(engine: Engine, tokens: TokenSettings | None) -> KeptTokens | None:
+    if not isinstance(tokens, PlatformSettings):
+        return None
+    return at_rest(engine, tokens.appid, seal_of(tokens.encryption_keys))

@@ -1,0 +1,77 @@
+"""Check the machine: its clock against Slack's and WeChat's, and the proxies in its environment."""
+
+import os
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from bot.ops.doctor.check import Finding, ok, unchecked, warning, wrong
+from bot.ops.doctor.transport import origin_of
+from bot.settings.load import Parts
+from bot.wechat.push import STALE_AFTER
+
+_NOTICEABLE = 30.0  # seconds
+
+
+def check_clock(parts: Parts, ahead: Mapping[str, float]) -> Finding:
+    """Return how far this clock is off; `ahead` are the servers' clocks, by origin, in seconds."""
+    servers = {"Slack": parts.slack.api_url if parts.slack else None, "WeChat": parts.wechat_url}
+    origins = {name: origin_of(url) for name, url in servers.items() if url}
+    told = {name: -ahead[origin] for name, origin in origins.items() if origin in ahead}
+    if not told:
+        return unchecked("clock", "no server told the time", "slack-bot", "wechat")
+    found = "this machine's against " + ", ".join(
+        f"{name}'s: {off:+.0f} s" for name, off in told.items()
+    )
+    most = max(map(abs, told.values()))
+    if most <= _NOTICEABLE:
+        return ok("clock", found)
+    fix = "Set the clock, and let NTP keep it (timedatectl set-ntp true)."
+    # Slack's signatures are refused after five minutes, and so are WeChat's pushes.
+    return wrong("clock", found, fix) if most > STALE_AFTER else warning("clock", found, fix)
+
+
+def check_proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield which proxies are used, and what of the environment is not what it looks like."""
+    proxies = {kind: url for kind, url in getproxies().items() if kind != "no" and url}
+    problems = [*_problems(proxies, environ)]
+    for found, fix in problems:
+        yield warning("proxies", found, fix)
+    if not problems:
+        used = ", ".join(f"{kind}: {_host(url)}" for kind, url in sorted(proxies.items()))
+        yield ok("proxies", used or "none")
+
+
+def _problems(proxies: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what is odd. Sources: aiohttp's `proxies_from_env`, slack_sdk's `proxy_env_variable_loader`."""
+    only_in_file = sorted(
+        name for name in environ if name.upper().endswith("_PROXY") and name not in os.environ
+    )
+    if only_in_file:
+        fix = "Set them in the environment of the process."
+        yield f"only in .env, where they are not used: {', '.join(only_in_file)}", fix
+    if proxies and "https" not in proxies:
+        fix = "Set HTTPS_PROXY."
+        yield (
+            f"{', '.join(sorted(proxies))} set, and HTTPS_PROXY not: WeChat is called past the proxy",
+            fix,
+        )
+    secure = proxies.get("https", "http://").lower()
+    if not secure.startswith("http://"):
+        # aiohttp passes over the first kind, and makes no connection with any other.
+        what = "is called without it" if secure.startswith("https://") else "cannot be called"
+        fix = "Give the proxy's address as http://host:port; what passes through it is encrypted all the same."
+        yield f"HTTPS_PROXY does not begin with http://, so WeChat {what}", fix
+    if proxies and getproxies().get("no"):
+        fix = "Let the proxy reach Slack."
+        yield "NO_PROXY is set: Slack's library ignores it, and calls Slack through the proxy", fix
+
+
+def _host(url: str) -> str:
+    """Return the scheme and the host of a proxy, without its password."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "(not an address)"
+    return f"{parts.scheme}://{parts.hostname}{port}"

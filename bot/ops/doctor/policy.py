@@ -1,0 +1,159 @@
+"""Judge the policy by what it says (`bot.policy.lint`) and by what Slack tells of whom it names. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from bot.ops.doctor.check import (
+    Finding,
+    counted,
+    listed,
+    ok,
+    owned,
+    remarked,
+    unchecked,
+    warning,
+    wrong,
+    wrong_by,
+)
+from bot.ops.doctor.slack_calls import SlackAnswers
+from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
+from bot.policy.file import Tested
+from bot.policy.lint import approval, ownerless, owners, reach, unowned
+from bot.slack.api import Answered, Refused, Result
+from bot.slack.thread import is_shared_outside
+
+
+def check_policy(tested: Tested | None, told: SlackAnswers) -> Iterator[Finding]:
+    """Yield what is wrong with the policy; who is there and active is what Slack told."""
+    if tested is None:
+        yield unchecked("policy-tests", "there is no policy that can be read", "settings")
+        return
+    policy = tested.policy
+    yield from _tests(tested)
+    yield from _reach(policy, told)
+    yield from _approvers(policy, told)
+    yield from _owners(policy)
+    yield from _operators(policy, told)
+
+
+def _tests(tested: Tested) -> Iterator[Finding]:
+    for failed in tested.failed:
+        yield wrong_by("policy-tests", failed)
+    if not tested.failed:
+        tests = len(tested.results)
+        yield ok("policy-tests", f"all pass: {tests}" if tests else "the policy has none")
+
+
+def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
+    name, found = "policy-reach", False
+    for remark in reach(policy):
+        found = True
+        yield remarked(remark)
+    for rule in policy.rules:
+        if rule.effect is not Effect.DENY and not _anybody(rule.users, rule.groups, told):
+            found = True
+            why = f"“{rule.name}” is for nobody: whom it names does not exist, is deactivated, or is in no group"
+            yield warning(name, why, "Name people who are there, or take the rule out.")
+    if not found:
+        yield ok(name, f"rules: {len(policy.rules)}; each can be reached")
+
+
+def _anybody(users: frozenset[str], groups: frozenset[str], told: SlackAnswers) -> bool:
+    """Tell whether somebody who may act is named; in doubt, yes."""
+    return ANYONE in users or not (users or groups) or _who(users, groups, told) != frozenset()
+
+
+def _who(
+    users: frozenset[str], groups: frozenset[str], told: SlackAnswers, *, guests: bool = True
+) -> frozenset[str] | None:
+    """Return who is meant and active; None where Slack did not tell enough to say."""
+    shut = {Standing.DEACTIVATED, Standing.BOT, Unreadable.NOT_FOUND}
+    shut |= set() if guests else {Standing.GUEST, Standing.OUTSIDER}
+    known = told.groups
+    if ANYONE in users or (groups and not isinstance(known, Mapping)):
+        return None
+    members = (
+        [known[g].members for g in groups if g in known and known[g].active]
+        if isinstance(known, Mapping)
+        else []
+    )
+    everybody = users.union(*members)
+    return frozenset(user for user in everybody if told.people.get(user) not in shut)
+
+
+def _approvers(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
+    name = "policy-approvers"
+    asking = [(rule, rule.approvers) for rule in policy.rules if rule.approvers]
+    findings = [finding for each in asking for finding in _approval(*each, told)]
+    yield from dict.fromkeys(findings)
+    if not findings:
+        yield ok(
+            name,
+            f"rules that ask for approval: {len(asking)}; each has approvers"
+            if asking
+            else "no rule asks for approval",
+        )
+
+
+def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[Finding]:
+    name = "policy-approvers"
+    able = _who(approvers.users, approvers.groups, told, guests=False)
+    if able == frozenset():
+        why = "none of its approvers exists and is an active full member"
+        found = f"nobody can approve what “{rule.name}” asks for: {why}"
+        yield wrong(name, found, "Name approvers who are there.")
+    asking = _who(rule.users, rule.groups, told)
+    yield from map(remarked, approval(rule, approvers, able, asking))
+    channel, answer = approvers.channel, told.channels.get(approvers.channel)
+    if isinstance(answer, Refused) and answer.error == "channel_not_found":
+        yield wrong(
+            name,
+            f"the approvers' channel {channel} does not exist, or is private and without the bot",
+            "Correct the id, or type /invite @share-env in it.",
+        )
+    yield from shared_outside(channel, answer)
+    shown = answer.data.get("channel") if isinstance(answer, Answered) else None
+    if isinstance(shown, dict) and shown.get("is_archived"):
+        yield wrong(
+            name,
+            f"the approvers' channel {channel} is archived",
+            "Bring it back, or name another channel.",
+        )
+    elif isinstance(shown, dict) and shown.get("is_member") is False:
+        yield wrong(
+            name,
+            f"the bot is not in the approvers' channel {channel}",
+            "Type /invite @share-env in it.",
+        )
+
+
+def shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:
+    """Yield that others can read along in an approvers' channel, if they can."""
+    shown = answer.data.get("channel") if isinstance(answer, Answered) else None
+    if isinstance(shown, dict) and is_shared_outside(shown):
+        found = f"the approvers' channel {channel} is shared with another organisation, or about to be, so approvers are asked directly"
+        yield wrong(
+            "policy-approvers", found, "Name a channel that only your own organisation reads."
+        )
+
+
+def _owners(policy: Policy) -> Iterator[Finding]:
+    name, remarks, lost = "policy-owners", [*owners(policy), *unowned(policy)], ownerless(policy)
+    yield from map(remarked, remarks)
+    if lost:
+        fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID."
+        yield wrong(name, f"no mini program is known to own {listed(lost)}", fix)
+    elif not remarks:
+        yield ok(name, owned(policy))
+
+
+def _operators(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
+    name, operators = "policy-operators", policy.operators
+    able = _who(operators.users, operators.groups, told, guests=False)
+    if operators == Operators():
+        yield ok(name, "none are named; whoever asked and whoever may approve can cancel")
+    elif able == frozenset():
+        why = "none of the operators exists and is an active full member"
+        fix = "In the policy file, name operators who are active full members."
+        yield wrong(name, f"{why}, so only whoever asked and approvers can cancel", fix)
+    else:
+        yield ok(name, counted(operators))

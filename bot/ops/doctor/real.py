@@ -1,0 +1,116 @@
+"""`share-env-bot doctor --real`: on the day the bot meets the real Slack and WeChat, try what it assumes of them."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import aiohttp
+
+from bot import __version__
+from bot.ops.doctor.ledger import check_ledger
+from bot.ops.doctor.real_channel import BEGINNING, Channel
+from bot.ops.doctor.real_slack import Asked, try_slack
+from bot.ops.doctor.real_tried import Tried, completed, table, verdict
+from bot.ops.doctor.real_wechat import try_wechat
+from bot.ops.doctor.slack_calls import web_api
+from bot.ops.doctor.transport import Heard, session
+from bot.ops.doctor.wechat import reader
+from bot.ops.logs.redaction import Redactor
+from bot.ops.visible import visible
+from bot.runtime.clock import Nature
+from bot.settings.load import Settings, load, read_parts
+from bot.settings.tokens import PlatformSettings
+from bot.wechat.client import http_client
+
+_FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
+_INTRODUCTION = (
+    "This posts some messages in the channel that you named, edits, answers and deletes them, shows you two that only "
+    "you see, and asks WeChat for each owner's envs and their functions. It shares nothing."
+)
+_NOTHING = "Nothing was done. Run it on a terminal and answer y, or add --yes."
+
+
+def real(
+    environ: Mapping[str, str], channel: str | None, user: str | None, *, unasked: bool
+) -> int:
+    """Print what came of each try, and return the exit code.
+
+    0 if all held and nothing is left in the channel, 1 if not, 2 where the settings or the arguments are wrong.
+    """
+    if not channel or not user:
+        return _complain(["Write it as doctor --real --channel C… --user U…."], ())
+    settings = load(environ)
+    if not isinstance(settings, Settings):
+        return _complain(settings, read_parts(environ).secrets)
+    asked = None if unasked else _asked
+    return _FINE if asyncio.run(try_all(settings, channel, user, asked)) else _FAILED
+
+
+def _complain(problems: Sequence[str], secrets: Sequence[str]) -> int:
+    for problem in map(Redactor(secrets).clean, problems):
+        print(visible(problem), file=sys.stderr)
+    return _WRONG_SETUP
+
+
+async def try_all(
+    settings: Settings, channel: str, user: str, asked: Asked | None, nature: Nature | None = None
+) -> bool:
+    """Print what came of each try; return whether all held and nothing is left in the channel.
+
+    `asked` says whether somebody who is asked says yes; it is None where nobody is.
+    """
+    print(_INTRODUCTION)
+    if asked and not await asked("Go on?"):
+        print(_NOTHING)
+        return False
+    nature = nature or Nature()
+    tried: list[Tried] = []
+    async with session(Heard(nature.now)) as http:
+        api = web_api(settings.slack, settings.slack.bot_token, http)
+        there = Channel(api, channel, nature.new_id(), nature.sleep)
+        try:
+            await try_slack(there, user, tried.append, asked)
+        finally:  # also after Ctrl-C
+            cleared = await _clear(there)
+        tried += await _wechat(settings, http, nature)
+    found = completed(tried)
+    lines = (f"\nshare-env-bot {__version__}, doctor --real\n", *table(found), "", verdict(found))
+    print(*lines, sep="\n")
+    return cleared and all(each.held for each in found)
+
+
+async def _clear(channel: Channel) -> bool:
+    left = await channel.clear()
+    if left:
+        print(
+            f"Messages that may still be in the channel: {left}. Delete those that begin with “{BEGINNING}”."
+        )
+    else:
+        print("What it had posted is deleted.")
+    return not left
+
+
+async def _wechat(settings: Settings, http: aiohttp.ClientSession, nature: Nature) -> list[Tried]:
+    kept = None
+    if isinstance(settings.tokens, PlatformSettings):
+        kept = (await asyncio.to_thread(check_ledger, settings.database_url, settings.tokens)).kept
+    async with http_client(http) as client:
+        read = reader(client, settings.tokens, kept, nature)
+        return await try_wechat(client, settings.wechat_url, settings.policy.all_owners, read)
+
+
+async def _asked(question: str) -> bool:
+    """Return whether somebody says yes; Ctrl-C ends the waiting, which it would not with `input`."""
+    print(f"{question} [y/N] ", end="", flush=True)
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(sys.stdin, ready.set)
+    except (OSError, ValueError):  # a file or nothing, where nobody sits
+        print()
+        return False
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+    return os.read(sys.stdin.fileno(), 1000).strip().lower() in {b"y", b"yes"}

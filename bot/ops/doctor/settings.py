@@ -1,0 +1,82 @@
+"""Check the settings: each that is missing or wrong, which kinds of token they hold, and which two are swapped."""
+
+import os
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from itertools import combinations
+
+from bot.ops.doctor.check import Finding, ok, others_may_read, warning, wrong, wrong_by
+from bot.settings.environ import DOTENV, Reader
+from bot.settings.load import NAMES, Parts
+from bot.settings.pasted import belongs
+from bot.settings.tokens import FixedTokenSettings, TokenServerSettings, TokenSettings
+
+_NAME = "settings"
+_ROTATES = "xoxe."
+_OURS = ("SLACK_", "WECHAT_", "SHARE_ENV_")
+_CLOSE = 0.85  # of 1, which is the same
+
+
+def check_settings(environ: Mapping[str, str], parts: Parts) -> list[Finding]:
+    """Return what is wrong with the settings, or in one line what they hold."""
+    found = [*_wrong(environ, parts.problems)]
+    if parts.slack and parts.slack.bot_token.startswith(_ROTATES):
+        # Source: docs.slack.dev, "Token rotation": twelve hours, and no way back.
+        fix = "Make a new app from app-manifest.yml, which has no rotation: an app's cannot be turned off again."
+        held = (
+            "SLACK_BOT_TOKEN holds a bot token that rotates (xoxe.xoxb-…): it ends after 12 hours"
+        )
+        found.append(warning(_NAME, held, fix))
+    if others_may_read(DOTENV):
+        found.append(warning(_NAME, f"others may read {DOTENV}", f"Run chmod 600 {DOTENV}."))
+    found += _unknown(environ)
+    return found or [ok(_NAME, _held(parts))]
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the names in `.env` that look like settings and are none; the process's environment serves others too."""
+    for name in sorted(set(environ) - set(os.environ) - set(NAMES)):
+        close = get_close_matches(name, NAMES, 1, _CLOSE)
+        if close or name.startswith(_OURS):
+            fix = f"Did you mean {close[0]}?" if close else "Take it out."
+            yield warning(_NAME, f"{name} in .env is not a setting", fix)
+
+
+def _wrong(environ: Mapping[str, str], problems: tuple[str, ...]) -> Iterator[Finding]:
+    swapped = _swapped(environ)
+    for one, other in swapped:
+        yield wrong(_NAME, f"{one} and {other} are swapped", "Exchange the two values.")
+    named = {f"{name} {word}" for pair in swapped for name in pair for word in ("holds ", "is ")}
+    for problem in problems:
+        if not problem.startswith(tuple(named)):
+            yield wrong_by(_NAME, problem)
+
+
+def _swapped(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the pairs of settings of which each holds what belongs into the other."""
+    read = Reader(environ)
+    astray = {
+        name: settings
+        for name in NAMES
+        if (settings := belongs(read.text(name) or "")) and name not in settings
+    }
+    return [(a, b) for a, b in combinations(astray, 2) if b in astray[a] and a in astray[b]]
+
+
+def _held(parts: Parts) -> str:
+    if parts.slack is None or parts.tokens is None:
+        return "all there"
+    way = "an app-level token (xapp-…), so Socket Mode"
+    if not parts.slack.app_token:
+        way = "a signing secret and no app-level token, so HTTP mode"
+    return f"a bot token (xoxb-…), {way}, {_source(parts.tokens)}"
+
+
+def _source(tokens: TokenSettings) -> str:
+    match tokens:
+        case FixedTokenSettings():
+            return "a fixed WeChat token"
+        case TokenServerSettings():
+            return "a token server"
+        case _:
+            return "the platform's own token chain"

@@ -1,0 +1,157 @@
+"""Judge what Slack answered: the tokens, the granted scopes, the other connections, and who the policy names."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong, wrong_by
+from bot.ops.doctor.slack_calls import Group, SlackAnswers
+from bot.policy import Policy, Standing, Unreadable
+from bot.settings.slack import SlackSettings
+from bot.slack.api import Answered
+from bot.slack.connection import problem_of_app, problem_of_bot
+from bot.slack.scopes import SCOPES
+
+_REINSTALL = (
+    "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml again), "
+    "then choose “Reinstall to Workspace”."
+)
+_READABLE = {
+    Unreadable.MISSING_SCOPE: ("a scope is missing", _REINSTALL),
+    Unreadable.PAID_PLAN: (
+        "this workspace's plan has no user groups",
+        "Name users instead of groups in the policy, or upgrade the plan.",
+    ),
+    Unreadable.RATE_LIMITED: ("Slack asks to slow down", "Run the doctor again in a minute."),
+}
+_LATER = ("Slack did not tell in time", "Run the doctor again.")
+
+
+def check_slack(
+    slack: SlackSettings | None, policy: Policy | None, told: SlackAnswers, replicas: int | None
+) -> Iterator[Finding]:
+    """Yield a finding for each check of Slack; `replicas` is how many bots the ledger knows to be running."""
+    yield _bot(told)
+    yield _scopes(policy, told)
+    if slack is None or slack.app_token:
+        yield _app(told)
+        yield _connections(told, replicas)
+    if policy:
+        yield _groups(policy, told)
+        yield _people(told)
+
+
+def _bot(told: SlackAnswers) -> Finding:
+    if told.bot is None:
+        return unchecked("slack-bot", "SLACK_BOT_TOKEN or SLACK_API_URL is not usable", "settings")
+    if problem := problem_of_bot(told.bot):
+        return _to_the_doctor(wrong_by("slack-bot", problem))
+    identity = told.bot.data if isinstance(told.bot, Answered) else {}
+    return ok(
+        "slack-bot", f"auth.test: {identity.get('user')} in the workspace {identity.get('team')}"
+    )
+
+
+def _to_the_doctor(finding: Finding) -> Finding:
+    """Return what the bot says as it ends, for whoever has not started it."""
+    fix = (finding.fix or "").replace("then start again.", "then run the doctor again.")
+    return replace(finding, fix=fix)
+
+
+def _first(told: SlackAnswers) -> str:
+    """Return the check that says why the bot token was of no use."""
+    return "settings" if told.bot is None else "slack-bot"
+
+
+def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
+    if told.scopes is None:
+        return unchecked("slack-scopes", "Slack did not say which are granted", _first(told))
+    missing = [scope for scope in SCOPES if scope.name not in told.scopes]
+    if not missing:
+        return ok("slack-scopes", f"all {len(SCOPES)} are granted")
+    needs_groups = bool(policy and policy.groups)
+    vital = any(s.vital or (s.name == "usergroups:read" and needs_groups) for s in missing)
+    found = "not granted: " + "; ".join(f"{s.name} ({s.purpose})" for s in missing)
+    return (wrong if vital else warning)("slack-scopes", found, _REINSTALL)
+
+
+def _app(told: SlackAnswers) -> Finding:
+    if told.app is None:
+        return unchecked("slack-app", "SLACK_APP_TOKEN or SLACK_API_URL is not usable", "settings")
+    if problem := problem_of_app(told.app):
+        return _to_the_doctor(wrong_by("slack-app", problem))
+    return ok("slack-app", "apps.connections.open: Slack gives a socket")
+
+
+def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
+    name = "slack-connections"
+    if not isinstance(told.app, Answered):
+        first = "settings" if told.app is None else "slack-app"
+        return unchecked(name, "Slack could not be asked for a connection", first)
+    if told.connections is None:
+        fix = "Check that the network and the proxy let wss:// through."
+        return wrong(name, "Slack's socket does not open, or greets nobody", fix)
+    others = max(0, told.connections - 1)
+    held = f"{others} besides the doctor's own"
+    known = "" if replicas is None else f"; bots that run on this ledger: {replicas}"
+    if others > (1 if replicas is None else replicas):
+        fix = (
+            "Another copy of the bot, on a laptop perhaps, takes some of the commands: stop it, or make a new "
+            "app-level token and revoke the old one on the page “Basic Information”."
+        )
+        return warning(name, f"{held}{known}", fix)
+    if replicas and others < replicas:
+        fix = "Look at the bot's log: it is not connected to Slack, or to another Slack app."
+        return warning(name, f"{held}{known}", fix)
+    return ok(name, f"{held}{known}")
+
+
+def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
+    name, named, told = "slack-groups", sorted(policy.groups), answers.groups
+    if not named:
+        return ok(name, "the policy names none")
+    if told is None:
+        return unchecked(name, "Slack could not be asked", _first(answers))
+    if isinstance(told, Unreadable):
+        why, fix = _READABLE.get(told, _LATER)
+        return wrong(name, f"cannot be read: {why}", fix)
+    missing = [group for group in named if group not in told]
+    gone = [group for group in named if group in told and not told[group].active]
+    empty = [g for g in named if g in told and told[g].active and not told[g].members]
+    if missing or gone:
+        found = _both(("do not exist", missing), ("deactivated", [_called(g, told) for g in gone]))
+        fix = "Correct the ids in the policy, or bring the groups back in Slack."
+        return wrong(name, found, fix)
+    if empty:
+        fix = "Add people in Slack, or take the group out of the policy."
+        return warning(name, f"without members: {listed([_called(g, told) for g in empty])}", fix)
+    return ok(name, listed([_called(group, told) for group in named]))
+
+
+def _called(group: str, told: Mapping[str, Group]) -> str:
+    return f"@{told[group].handle} ({group})" if told[group].handle else group
+
+
+def _people(told: SlackAnswers) -> Finding:
+    name = "slack-people"
+    if not isinstance(told.bot, Answered):
+        return unchecked(name, "Slack could not be asked", _first(told))
+    by: dict[Standing | Unreadable, list[str]] = {}
+    for user_id, standing in told.people.items():
+        by.setdefault(standing, []).append(user_id)
+    missing, gone = by.pop(Unreadable.NOT_FOUND, []), by.pop(Standing.DEACTIVATED, [])
+    bots = by.pop(Standing.BOT, [])
+    if missing or gone or bots:
+        found = _both(
+            ("do not exist", missing), ("deactivated", gone), ("bots, which may do nothing", bots)
+        )
+        return wrong(name, found, "Take them out of the policy, or correct the ids.")
+    unread = [(trouble, ids) for trouble, ids in by.items() if isinstance(trouble, Unreadable)]
+    if unread:
+        why, fix = _READABLE.get(unread[0][0], _LATER)
+        return warning(name, f"not looked up: {listed(unread[0][1])} ({why})", fix)
+    count = len(told.people)
+    return ok(name, f"named: {count}; all active" if count else "the policy names none")
+
+
+def _both(*kinds: tuple[str, list[str]]) -> str:
+    return "; ".join(f"{what}: {listed(ids)}" for what, ids in kinds if ids)

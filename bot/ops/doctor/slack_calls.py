@@ -1,0 +1,190 @@
+"""Ask Slack all that the doctor wants to know: both tokens, the socket's greeting, and who and what the policy names."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import __version__
+from bot.ops.doctor.transport import DEADLINE, Heard, each
+from bot.policy import ANYONE, Policy, Standing, Unreadable
+from bot.settings.slack import SlackSettings
+from bot.slack.api import Answered, Doubtful, Result, SlackApi
+from bot.slack.told import standing_of, trouble_of
+
+_AT_ONCE = 10
+_PATIENCE = 3.0  # seconds that a rate limit may take
+_CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A user group as Slack has it."""
+
+    handle: str
+    active: bool
+    members: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SlackAnswers:
+    """What Slack answered; None where it was not asked or did not tell."""
+
+    bot: Result | None = None
+    scopes: frozenset[str] | None = None
+    app: Result | None = None
+    connections: int | None = None
+    """How many this app has, the doctor's own included."""
+    groups: Mapping[str, Group] | Unreadable | None = None
+    people: Mapping[str, Standing | Unreadable] = field(default_factory=dict)
+    channels: Mapping[str, Result] = field(default_factory=dict)
+    """The approvers' channels, by id."""
+
+
+async def ask_slack(
+    slack: SlackSettings, policy: Policy | None, http: aiohttp.ClientSession, heard: Heard
+) -> SlackAnswers:
+    """Return what Slack tells within the deadlines; a token of the wrong kind is sent to nobody."""
+    (bot, groups, people, channels), (app, connections) = await asyncio.gather(
+        _with_bot_token(slack, policy, http), _with_app_token(slack, http)
+    )
+    return SlackAnswers(bot, heard.scopes, app, connections, groups, people, channels)
+
+
+async def _with_bot_token(
+    slack: SlackSettings, policy: Policy | None, http: aiohttp.ClientSession
+) -> tuple[
+    Result | None,
+    Mapping[str, Group] | Unreadable | None,
+    Mapping[str, Standing | Unreadable],
+    Mapping[str, Result],
+]:
+    if not slack.bot_token.startswith(("xoxb-", "xoxe.xoxb-")):
+        return None, None, {}, {}
+    api = web_api(slack, slack.bot_token, http)
+    told = await _in_time(api.read("auth.test", _PATIENCE))
+    if not isinstance(told, Answered) or policy is None:
+        return told, None, {}, {}
+    groups, people, channels = await asyncio.gather(
+        _groups(api),
+        _people(api, people_of(policy), str(told.data.get("team_id") or "")),
+        _channels(api, policy),
+    )
+    return told, groups, people, channels
+
+
+def people_of(policy: Policy) -> list[str]:
+    """Return everybody whom the policy calls by their id, once and in order."""
+    asked = (rule.approvers.users for rule in policy.rules if rule.approvers)
+    named = policy.operators.users.union(*(rule.users for rule in policy.rules), *asked)
+    return sorted(named - {ANYONE})
+
+
+async def _groups(api: SlackApi) -> Mapping[str, Group] | Unreadable:
+    """Return all user groups, by one call: usergroups.users.list may be made only twenty times a minute."""
+    result = await _in_time(
+        api.read("usergroups.list", _PATIENCE, include_disabled=True, include_users=True)
+    )
+    found = result.data.get("usergroups") if isinstance(result, Answered) else None
+    if not isinstance(found, list):
+        return trouble_of(result)[0]
+    return {str(g["id"]): _group(g) for g in found if isinstance(g, dict) and "id" in g}
+
+
+def _group(told: Mapping[str, object]) -> Group:
+    users = told.get("users")
+    members = frozenset(map(str, users)) if isinstance(users, list) else frozenset()
+    return Group(str(told.get("handle") or ""), not told.get("date_delete"), members)
+
+
+async def _people(
+    api: SlackApi, ids: Sequence[str], team_id: str
+) -> Mapping[str, Standing | Unreadable]:
+    async def one(user_id: str) -> Standing | Unreadable:
+        result = await api.read("users.info", _PATIENCE, user=user_id)
+        user = result.data.get("user") if isinstance(result, Answered) else None
+        return standing_of(user, team_id) if isinstance(user, dict) else trouble_of(result)[0]
+
+    found = await each(ids, one, _AT_ONCE)
+    return {user_id: found.get(user_id, Unreadable.SLACK_DOWN) for user_id in ids}
+
+
+async def ask_channels(
+    slack: SlackSettings, policy: Policy, http: aiohttp.ClientSession
+) -> Mapping[str, Result]:
+    """Return what Slack tells of the approvers' channels alone, by id."""
+    return await _channels(web_api(slack, slack.bot_token, http), policy)
+
+
+async def _channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
+    ids = sorted({rule.approvers.channel for rule in policy.rules if rule.approvers})
+
+    async def one(channel: str) -> Result:
+        return await api.read("conversations.info", _PATIENCE, channel=channel)
+
+    return await each(ids, one, _AT_ONCE)
+
+
+async def _with_app_token(
+    slack: SlackSettings, http: aiohttp.ClientSession
+) -> tuple[Result | None, int | None]:
+    if not (slack.app_token or "").startswith("xapp-"):
+        return None, None
+    api = web_api(slack, slack.app_token or "", http)
+    opened = await _in_time(api.write("apps.connections.open", _PATIENCE))
+    url = opened.data.get("url") if isinstance(opened, Answered) else None
+    if not isinstance(url, str):
+        return opened, None
+    try:
+        async with asyncio.timeout(DEADLINE):
+            return opened, await _greeting(url, http, api.proxy)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return opened, None
+
+
+async def _greeting(url: str, http: aiohttp.ClientSession, proxy: str | None) -> int | None:
+    """Return how many connections Slack's `hello` counts, which comes first on each socket; close at once.
+
+    For these milliseconds Slack may send a command here instead of to the bot. It is not acknowledged, so that Slack
+    knows it did not arrive: events are sent again, but of a command Slack promises no such thing, and whoever typed
+    it may see a timeout. Nothing was done then. Source: docs.slack.dev, "Using Socket Mode".
+    """
+    async with http.ws_connect(url, proxy=proxy, timeout=_CLOSING) as socket:
+        async for message in socket:
+            told = json.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
+            if isinstance(told, dict) and told.get("type") == "hello":
+                count = told.get("num_connections")
+                return count if isinstance(count, int) else None
+    return None
+
+
+async def _in_time(call: Awaitable[Result]) -> Result:
+    try:
+        async with asyncio.timeout(DEADLINE):
+            return await call
+    except TimeoutError:
+        return Doubtful("TimeoutError")
+
+
+class _Api(SlackApi):
+    """The Web API, and the proxy that the SDK takes from the environment, for the socket beside it."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        super().__init__(client, asyncio.sleep)
+        self.proxy = client.proxy
+
+
+def web_api(slack: SlackSettings, token: str, http: aiohttp.ClientSession) -> _Api:
+    """Return the Web API with one of the two tokens."""
+    return _Api(
+        AsyncWebClient(
+            token=token,
+            base_url=slack.api_url,
+            session=http,
+            retry_handlers=[],
+            user_agent_prefix=f"share-env-bot/{__version__}",
+        )
+    )

@@ -1,0 +1,1 @@
+"""Logs: one line for each event, without secrets."""

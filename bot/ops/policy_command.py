@@ -1,0 +1,182 @@
+"""`share-env-bot policy`: look at the policy alone, with no tokens and nothing else set up, or ask it one question."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+from bot.command import is_appid
+from bot.ops.doctor.check import Finding, counted, listed, ok, owned, remarked, warning, wrong_by
+from bot.ops.doctor.findings import tell
+from bot.ops.doctor.reasons import Reasoning, Rights
+from bot.ops.visible import visible
+from bot.policy import Operators, Policy
+from bot.policy.file import Tested, read_question
+from bot.policy.lint import approvals, ownerless, owners, reach, unowned, untested
+from bot.policy.shapes import Asker, Question
+from bot.settings.environ import Reader
+from bot.settings.policy import file_of, read_rules
+from bot.settings.slack import read_slack
+
+_FINE, _WRONG, _UNUSABLE = 0, 1, 2
+_LISTS = "SHARE_ENV_ALLOWED_"
+
+
+def policy(
+    environ: Mapping[str, str], file: str | None, asked: Mapping[str, object], *, as_json: bool
+) -> int:
+    """Print what is found in the policy, or what it says to a question; return the exit code.
+
+    0 is fine, 1 something is wrong, 2 a question that is none, or no policy.
+    """
+    if file is not None and not file.strip():
+        return _complain(["FILE is empty. Name the policy file, or leave FILE out."])
+    question = read_question(asked) if asked else None
+    if isinstance(question, list):
+        return _complain(question)
+    read = Reader(_with_file(environ, file) if file is not None else environ)
+    path = file_of(read)
+    owner = read.text("WECHAT_AUTHORIZER_APPID") or ""
+    tested = read_rules(read, path, owner if is_appid(owner) else None)
+    if tested is None and (path is None or not _is_there(path)):
+        return _complain(read.problems)
+    told = _channels(environ, tested.policy) if tested and question is None else None
+    findings = [*examine(str(path) if path else None, tested, read.problems, told)]
+    if question is None:
+        return _FINE if tell(findings, as_json=as_json) else _WRONG
+    if tested is None:
+        return _no_answer(findings, as_json=as_json)
+    return _answer(tested.policy, question, findings, as_json=as_json)
+
+
+def examine(
+    path: str | None,
+    tested: Tested | None,
+    problems: Sequence[str],
+    channels: Mapping[str, Sequence[Finding]] | None = None,
+) -> Iterator[Finding]:
+    """Yield what is wrong with the policy and what does not look right, else that all is well; `path` is its file.
+
+    `channels` has what is found in the approvers' channels, as far as Slack told.
+    """
+    for problem in problems:
+        yield wrong_by("policy-file", problem)
+    if tested is None:
+        others = "policy-reach, policy-approvers and policy-owners"
+        fix = "Correct the lines above, then run it again."
+        yield warning("policy-tests", f"not checked, nor are {others}", fix)
+        return
+    if not problems:
+        yield ok("policy-file", f"{path or 'the settings'}: rules: {len(tested.policy.rules)}")
+    for sentence in tested.twice:
+        yield replace(wrong_by("policy-file", sentence), level="warning")
+    if path:
+        yield from _tests(tested)
+    rules = tested.policy
+    yield from [*map(remarked, reach(rules))] or [ok("policy-reach", "each rule can be reached")]
+    yield from _approvers(rules, channels or {})
+    yield from _owners(rules)
+    if rules.operators != Operators():
+        yield ok("policy-operators", counted(rules.operators))
+
+
+def _tests(tested: Tested) -> Iterator[Finding]:
+    name = "policy-tests"
+    for result in tested.results:
+        finding = wrong_by(name, result.told())
+        yield replace(finding, level="ok") if result.passed else finding
+    if silent := untested(tested.policy, tested.results):
+        names = listed([f"“{rule.name}”" for rule in silent])
+        yield warning(name, f"no test reaches {names}", "Add a [[test]] for each.")
+
+
+def _approvers(rules: Policy, channels: Mapping[str, Sequence[Finding]]) -> Iterator[Finding]:
+    found = [*map(remarked, approvals(rules)), *chain.from_iterable(channels.values())]
+    yield from found
+    named = [rule.approvers.channel for rule in rules.rules if rule.approvers]
+    if not found:
+        unknown = listed(sorted({channel for channel in named if channel not in channels}))
+        beyond = f"; not checked, since Slack did not tell: whether {unknown} is shared with another organisation"
+        told = f"rules that ask for approval: {len(named)}"
+        yield ok("policy-approvers", f"{told}{beyond if unknown else ''}")
+
+
+def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequence[Finding]]:
+    """Return what is found in the approvers' channels; nothing about those that Slack does not tell of here."""
+    slack = read_slack(Reader(environ))
+    asking = any(rule.approvers for rule in rules.rules)
+    if not asking or slack is None or not slack.bot_token.startswith(("xoxb-", "xoxe.xoxb-")):
+        return {}
+    from bot.ops.doctor.shared_channels import look  # noqa: PLC0415  # the rest needs nothing of Slack's
+
+    return asyncio.run(look(slack, rules))
+
+
+def _owners(rules: Policy) -> Iterator[Finding]:
+    name, found = "policy-owners", [*map(remarked, (*owners(rules), *unowned(rules)))]
+    yield from found
+    if lost := ownerless(rules):
+        why = f"no [[owner]] has {listed(lost)}, and WECHAT_AUTHORIZER_APPID is not set here"
+        yield warning(name, why, "Add an [[owner]], or see that it is set where the bot runs.")
+    elif not found:
+        yield ok(name, owned(rules))
+
+
+def _answer(
+    rules: Policy, question: Question | Asker, findings: Sequence[Finding], *, as_json: bool
+) -> int:
+    """Print what the policy says; also what is wrong with it, since the bot would refuse it."""
+    reasoned = (
+        Reasoning(rules, question.ask())
+        if isinstance(question, Question)
+        else Rights(rules, question.person(), question.channel)
+    )
+    bad = _bad(findings)
+    if as_json:
+        _print_json({**reasoned.facts(), **_wrong_facts(bad)})
+    else:
+        tell(bad, as_json=False)
+        print(*map(visible, reasoned.lines()), sep="\n", flush=True)
+    return _WRONG if bad else _FINE
+
+
+def _no_answer(findings: Sequence[Finding], *, as_json: bool) -> int:
+    """Print why the policy cannot be asked; with JSON as one object, as an answer is."""
+    if as_json:
+        _print_json(_wrong_facts(_bad(findings)))
+    else:
+        tell(findings, as_json=False)
+    return _WRONG
+
+
+def _bad(findings: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.level == "wrong"]
+
+
+def _wrong_facts(bad: Sequence[Finding]) -> dict[str, object]:
+    return {"wrong": [finding.found for finding in bad]}
+
+
+def _print_json(facts: Mapping[str, object]) -> None:
+    print(json.dumps(facts, ensure_ascii=False, indent=2))
+
+
+def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
+    """Return the environment with this file and no other policy."""
+    others = {name: value for name, value in environ.items() if not name.startswith(_LISTS)}
+    return {**others, "POLICY_FILE": file}
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def _complain(problems: Sequence[str]) -> int:
+    print(*problems, sep="\n", file=sys.stderr)
+    return _UNUSABLE

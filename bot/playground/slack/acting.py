@@ -1,0 +1,94 @@
+"""What every act of a person in the stand-in Slack rests on: what they see, and how it is sent."""
+
+from abc import ABC, abstractmethod
+from typing import Literal, TypeAlias
+
+from bot.playground.loopback import JsonObject
+from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.surfaces import View
+from bot.playground.slack.transcript import Ack, Message
+from bot.playground.slack.workspace import Workspace
+
+Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
+Where: TypeAlias = Message | View | JsonObject | str
+
+
+class Acting(Workspace, ABC):
+    """A workspace whose people's acts reach the app."""
+
+    @abstractmethod
+    async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:
+        """Send a payload and return its ack."""
+
+    @abstractmethod
+    def response_url(self, user_id: str, channel_id: str, original: Message | None = None) -> str:
+        """Return a new response_url, which may replace or delete the original."""
+
+    @abstractmethod
+    def next_trigger(self) -> str:
+        """Return a new trigger_id."""
+
+    @abstractmethod
+    def next_number(self) -> int:
+        """Return a number that was not used before."""
+
+    def views(self, user: str) -> list[View]:
+        """Return the modals that a person has open, the one on top last."""
+        return self.surfaces.stack(user)
+
+    def home(self, user: str) -> View | None:
+        """Return what was last published to a person's App Home."""
+        return self.surfaces.home(user)
+
+    def open_view(self, user: str, view: View) -> View:
+        """Return the view as it now is, if this person has it before them."""
+        current = self.surfaces.find(view.id)
+        if current is None or current.user != user:
+            raise ImpossibleError(f"{user} has no such view open")
+        if current.kind == "modal" and current != self.views(user)[-1]:
+            raise ImpossibleError("another modal lies on top of this one")
+        return current
+
+    def on_screen(self, user: str, where: Where, channel: str | None = None) -> Message | View:
+        """Return what a person sees there.
+
+        A ts and a view mean what is there now. A message, as such or as the Web API's JSON with
+        its channel, means what it said then: a screen that has not heard of an edit or a deletion.
+        """
+        if isinstance(where, View):
+            return self.open_view(user, where)
+        if isinstance(where, dict):
+            where = self._remembered(where, channel)
+        if isinstance(where, str):
+            message = self.sought(where)
+            if message is None or message.deleted:
+                raise ImpossibleError(f"there is no message {where}")
+            where = message
+        if not self._sees(user, where):
+            raise ImpossibleError(f"{user} does not see the message {where.ts}")
+        return where
+
+    def _remembered(self, shown: JsonObject, channel: str | None) -> Message:
+        channel = channel or str(shown.get("channel", ""))
+        blocks, metadata = shown.get("blocks"), shown.get("metadata")
+        listed = blocks if isinstance(blocks, list) else []
+        thread = shown.get("thread_ts")
+        if channel not in self.channels:
+            raise ImpossibleError("say in which channel the message stood")
+        return Message(
+            ts=str(shown["ts"]),
+            channel=channel,
+            user=str(shown.get("user", "")),
+            text=str(shown.get("text", "")),
+            blocks=tuple(each for each in listed if isinstance(each, dict)),
+            thread_ts=str(thread) if thread else None,
+            metadata=metadata if isinstance(metadata, dict) else None,
+        )
+
+    def _sees(self, user: str, message: Message) -> bool:
+        """Return whether a person sees a message: guests and strangers only where they are members."""
+        if message.ephemeral_to is not None:
+            return message.ephemeral_to == user
+        channel, person = self.channels[message.channel], self.people[user]
+        outside = person.is_stranger or person.is_restricted or person.is_ultra_restricted
+        return user in channel.members or (channel.kind == "public" and not outside)

@@ -1,0 +1,124 @@
+"""Clicks in the stand-in Slack: buttons, selects, and the options that a select asks for."""
+
+from dataclasses import replace
+
+from bot.playground.loopback import Json, JsonObject
+from bot.playground.slack.acting import Acting, Where
+from bot.playground.slack.elements import OFFERED
+from bot.playground.slack.payloads import Place, interaction
+from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.surfaces import View
+from bot.playground.slack.transcript import Ack, Message
+from bot.playground.slack.values import EXTERNAL, Placed, chosen, option_list
+
+MIN_QUERY = 3
+
+
+class Clicks(Acting):
+    """What a person does with an element of a message, a modal or an App Home."""
+
+    async def click(  # noqa: PLR0913 - keywords for what is seldom said
+        self,
+        user: str,
+        where: Where,
+        button: str,
+        *,
+        block: str | None = None,
+        channel: str | None = None,
+        team: str | None = None,
+    ) -> Ack:
+        """Click a button, by its action_id or words, and say yes if it asks first.
+
+        `where` is a ts or a view, as it now is, or a message as it once was. Raises
+        ImpossibleError if there is no such button, or several: `block` is the block_id to look in.
+        """
+        place = Place(self, self.on_screen(user, where, channel))
+        found = place.element(button, block)
+        if found.kind != "button":
+            raise ImpossibleError(f"“{button}” is no button but a {found.kind}")
+        told = ("text", "value", "style", "url", "confirm")
+        action = {key: found.element[key] for key in told if key in found.element}
+        return await self._act(user, place, found, {"type": "button", **action}, team)
+
+    async def select(  # noqa: PLR0913 - likewise
+        self,
+        user: str,
+        where: Where,
+        action_id: str,
+        value: Json,
+        *,
+        block: str | None = None,
+        channel: str | None = None,
+        team: str | None = None,
+    ) -> Ack:
+        """Choose in a select, a menu or boxes, by an option's value or text (None for none).
+
+        Raises ImpossibleError where Slack would send nothing: in an input block without
+        `dispatch_action`, which `fill` is for.
+        """
+        place = Place(self, self.on_screen(user, where, channel))
+        found = place.element(action_id, block)
+        if found.block["type"] == "input" and not found.block.get("dispatch_action"):
+            raise ImpossibleError(f"“{action_id}” is sent with the form only")
+        now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
+        if isinstance(place.at, View) and found.kind != "overflow":
+            place = Place(self, self.typed(place.at, found, now))
+        return await self._act(user, place, found, now, team)
+
+    async def options(
+        self, user: str, where: Where, action_id: str, typed: str = "", *, block: str | None = None
+    ) -> list[JsonObject]:
+        """Type into an external select and return the options that the bot offers.
+
+        Nothing is asked before `min_query_length` characters. Raises ImpossibleError if none came.
+        """
+        place = Place(self, self.on_screen(user, where))
+        found = place.element(action_id, block)
+        if found.kind not in EXTERNAL:
+            raise ImpossibleError(f"“{action_id}” has its options in itself")
+        least = found.element.get("min_query_length", MIN_QUERY)
+        if isinstance(least, int) and len(typed) < least:
+            return []
+        payload: JsonObject = {
+            **interaction(self, "block_suggestion", user),
+            "action_id": found.action_id,
+            "block_id": found.block_id,
+            "value": typed,
+            **place.fields(found, None),
+        }
+        payload.pop("state", None)
+        ack = await self.deliver("interactive", payload)
+        return self._offered(found.action_id, ack)
+
+    def typed(self, view: View, found: Placed, value: JsonObject) -> View:
+        """Put a value into an element of a view, for all to see, and return the view."""
+        held = {**view.typed.get(found.block_id, {}), found.action_id: value}
+        changed = replace(view, typed={**view.typed, found.block_id: held})
+        self.surfaces.put(changed)
+        return changed
+
+    def _offered(self, action_id: str, ack: Ack) -> list[JsonObject]:
+        answer = ack.payload or {}
+        problems = [*OFFERED(answer, "")] if answer.get("options") != [] else []
+        if ack.error is None and problems:
+            self.violations.append(f"ack: block_suggestion: {'; '.join(problems)}")
+        if ack.error is not None or problems:
+            raise ImpossibleError(f"the options did not load: {ack.error or problems[0]}")
+        offered = option_list(answer)
+        self.surfaces.offered[action_id] = offered
+        return offered
+
+    async def _act(
+        self, user: str, place: Place, found: Placed, action: JsonObject, team: str | None
+    ) -> Ack:
+        ids: JsonObject = {"action_id": found.action_id, "block_id": found.block_id}
+        value = None if found.kind in {"button", "overflow"} else action
+        payload: JsonObject = {
+            **interaction(self, "block_actions", user, team),
+            "trigger_id": self.next_trigger(),
+            **place.fields(found, value),
+            "actions": [{**ids, **action, "action_ts": self.next_ts()}],
+        }
+        if isinstance(place.at, Message):
+            payload["response_url"] = self.response_url(user, place.at.channel, place.at)
+        return await self.deliver("interactive", payload)

@@ -1,0 +1,138 @@
+"""Forms in the stand-in Slack: filling in a modal, submitting it, closing it."""
+
+from collections.abc import Mapping
+
+from bot.playground.loopback import Json, JsonObject
+from bot.playground.slack.clicks import Clicks
+from bot.playground.slack.payloads import Place, interaction
+from bot.playground.slack.refused import ImpossibleError, RefusedError
+from bot.playground.slack.surfaces import MAX_STACK, View
+from bot.playground.slack.transcript import Ack
+from bot.playground.slack.values import Placed, chosen, placed, values
+from bot.playground.slack.view_rules import completed
+from bot.playground.slack.views import shown
+
+
+class Forms(Clicks):
+    """What a person does with a modal as a whole."""
+
+    def fill(self, user: str, view: View, entries: Mapping[str, Json]) -> View:
+        """Put values into a view without sending anything, and return the view.
+
+        The values stand by action_id, or by block_id and action_id: a text for an input, an
+        option's value or text for a select, a list of them for boxes, None to take it away.
+        """
+        current = self.open_view(user, view)
+        place = Place(self, current)
+        for found, value in _entries(place, current, entries):
+            now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
+            current = self.typed(current, found, now)
+        return current
+
+    async def submit(self, user: str, view: View, values: Mapping[str, Json] | None = None) -> Ack:
+        """Fill in a modal and submit it; `errors` of the ack hold what the bot said against it.
+
+        It closes, changes or stays as the ack says, and stays where no good ack came. Raises
+        ImpossibleError where Slack's own check of the form lets nothing be sent.
+        """
+        current = self.fill(user, view, values or {})
+        if not current.body["submit"]:
+            raise ImpossibleError("the modal has no button to submit it")
+        _check(current)
+        payload: JsonObject = {
+            **interaction(self, "view_submission", user),
+            "trigger_id": self.next_trigger(),
+            "view": shown(self, current),
+            "response_urls": [],
+        }
+        ack = await self.deliver("interactive", payload)
+        left = self.surfaces.find(current.id)
+        if ack.error is None and left is not None:
+            self._follow(left, ack.payload or {})
+        return ack
+
+    async def close(self, user: str, view: View, *, everything: bool = False) -> Ack | None:
+        """Close a modal; the bot hears of it, and its ack is returned, only if it asked to.
+
+        `everything` closes all that lie below as well, as the view's `clear_on_close` does.
+        """
+        current = self.open_view(user, view)
+        cleared = everything or current.body["clear_on_close"] is True
+        leaving = [*reversed(self.views(user))] if cleared else [current]
+        acks: list[Ack] = []
+        for each in leaving:
+            self.surfaces.close(each)
+        for each in leaving:
+            if each.body["notify_on_close"]:
+                told = interaction(self, "view_closed", user)
+                told |= {"view": shown(self, each), "is_cleared": cleared}
+                acks.append(await self.deliver("interactive", told))
+        return acks[0] if acks else None
+
+    def _follow(self, view: View, answer: JsonObject) -> None:
+        """Do with a submitted modal as the ack says; a wrong answer is a violation, and it stays."""
+        try:
+            self._do(view, answer)
+        except RefusedError as refused:
+            self.violations.append(f"ack: view_submission: {refused.error} {refused.details}")
+            self.changed()
+
+    def _do(self, view: View, answer: JsonObject) -> None:
+        match answer.get("response_action"):
+            case None:
+                self.surfaces.close(view)
+            case "clear":
+                self.surfaces.close(self.views(view.user)[0])
+            case "errors":
+                self.surfaces.refuse(view, _errors(view, answer.get("errors")))
+            case "update":
+                self.surfaces.update(view, completed(answer.get("view"), "modal"))
+            case "push":
+                self._push(view, answer)
+            case other:
+                raise RefusedError(f"there is no response_action {other}")
+
+    def _push(self, view: View, answer: JsonObject) -> None:
+        if len(self.views(view.user)) >= MAX_STACK:
+            raise RefusedError("push_limit_reached")
+        self.surfaces.push(view.user, completed(answer.get("view"), "modal"))
+
+
+def _entries(place: Place, view: View, entries: Mapping[str, Json]) -> list[tuple[Placed, Json]]:
+    blocks = {str(block["block_id"]) for block in view.blocks}
+    found: list[tuple[Placed, Json]] = []
+    for key, value in entries.items():
+        if key in blocks and isinstance(value, dict):
+            found += [(place.element(action, key), held) for action, held in value.items()]
+        else:
+            found.append((place.element(key), value))
+    return found
+
+
+def _errors(view: View, errors: Json) -> dict[str, str]:
+    """Return the errors to show; each must belong to an input block of the view."""
+    asking = {str(block["block_id"]) for block in view.blocks if block["type"] == "input"}
+    if not isinstance(errors, dict) or not errors or errors.keys() - asking:
+        raise RefusedError("invalid_errors", {"errors": errors, "input_blocks": [*sorted(asking)]})
+    return {block: str(said) for block, said in errors.items()}
+
+
+def _check(view: View) -> None:
+    """Raise ImpossibleError for a value that Slack itself would not let through."""
+    state = values(view.blocks, view.typed)
+    for each in placed(view.blocks):
+        held = state.get(each.block_id)
+        value = held.get(each.action_id) if isinstance(held, dict) else None
+        if each.block["type"] != "input" or not isinstance(value, dict):
+            continue
+        entered = next(part for key, part in value.items() if key != "type")
+        if not entered and not each.block.get("optional"):
+            raise ImpossibleError(f"{each.block_id}: please complete this required field")
+        if isinstance(entered, str):
+            _check_length(each, entered)
+
+
+def _check_length(each: Placed, text: str) -> None:
+    least, most = each.element.get("min_length", 0), each.element.get("max_length", 3000)
+    if isinstance(least, int) and isinstance(most, int) and not least <= len(text) <= most:
+        raise ImpossibleError(f"{each.block_id}: {least} to {most} characters, not {len(text)}")

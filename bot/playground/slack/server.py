@@ -1,0 +1,228 @@
+"""A local Slack: the Web API, Socket Mode, commands, clicks and forms, and all that can go wrong."""
+
+from collections.abc import Callable
+from time import time
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from aiohttp import web
+
+from bot.playground.loopback import JsonObject, Loopback
+from bot.playground.slack.acting import Kind
+from bot.playground.slack.blocks import block_errors
+from bot.playground.slack.delivery import Delivery
+from bot.playground.slack.faults import (
+    Answers,
+    Dropped,
+    Fault,
+    Hangs,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
+from bot.playground.slack.forms import Forms
+from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.responses import NAME as RESPONSE_URL
+from bot.playground.slack.responses import ResponseUrls
+from bot.playground.slack.rules import APP_SCOPE
+from bot.playground.slack.shortcuts import Shortcuts
+from bot.playground.slack.sockets import Sockets
+from bot.playground.slack.surfaces import View
+from bot.playground.slack.transcript import Ack, Call, Message
+from bot.playground.slack.transport import WebApi
+from bot.playground.slack.web import METHODS, Method
+from bot.playground.slack.workspace import Workspace
+from bot.playground.world import World
+
+__all__ = [
+    "Ack",
+    "Answers",
+    "Call",
+    "Dropped",
+    "Fault",
+    "Hangs",
+    "ImpossibleError",
+    "LocalSlack",
+    "Message",
+    "RateLimited",
+    "Refuses",
+    "ServerError",
+    "View",
+    "block_errors",
+]
+
+ACK_TIMEOUT = 3.0
+
+
+class LocalSlack(Forms, Shortcuts):
+    """Slack on 127.0.0.1, from `async with` to its end; no socket or task outlives it.
+
+    `api_url` is the bot's SLACK_API_URL. With `request_url` set, commands are posted there instead
+    of sent through Socket Mode. `clock` returns Unix seconds.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        clock: Callable[[], float] = time,
+        ack_timeout: float = ACK_TIMEOUT,
+    ) -> None:
+        super().__init__(world, clock)
+        self.request_url: str | None = None
+        self._loopback = Loopback()
+        self._sockets = Sockets(self, self._loopback)
+        self._delivery = Delivery(self, self._sockets, ack_timeout)
+        self._response_urls = ResponseUrls(self, self._loopback, clock)
+        link = Method(self._open_connection, APP_SCOPE, "app")
+        self._api = WebApi(self, self._loopback, {**METHODS, "apps.connections.open": link})
+        self._triggers = 0
+
+    async def __aenter__(self) -> Self:
+        await self._loopback.start(self._serve)
+        await self._delivery.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._sockets.drop()
+        await self._delivery.stop()
+        await self._loopback.stop()
+
+    @property
+    def api_url(self) -> str:
+        """Return the base of the Web API."""
+        return f"{self._loopback.origin}/api/"
+
+    @property
+    def connections(self) -> int:
+        """Return how many Socket Mode connections are open."""
+        return self._sockets.connections
+
+    @property
+    def greeted(self) -> int:
+        """Return how many Socket Mode connections there ever were."""
+        return self._sockets.greeted
+
+    @property
+    def refused_sockets(self) -> int:
+        """Return how many Socket Mode connections were too many."""
+        return self._sockets.refused
+
+    def allow_sockets(self, connections: int) -> None:
+        """Let there be no more than so many connections at a time, as if the app had others elsewhere."""
+        self._sockets.most = connections
+
+    def fail(self, method: str, *faults: Fault, **only: str) -> None:
+        """Let the next calls of a method go wrong, one fault for each call.
+
+        With `only`, the next calls with these arguments. “response_url” is a method too; its only
+        argument is the `user` who got it.
+        """
+        if method == RESPONSE_URL:
+            self._response_urls.faults.add(method, faults, only)
+        elif method in self._api.methods:
+            self._api.faults.add(method, faults, only)
+        else:
+            raise ValueError(f"there is no method {method}")
+
+    def limit_calls(self) -> None:
+        """Refuse from now on what is more than a method's tier allows in a minute of `clock`."""
+        self._api.tiers.on = True
+
+    def expire_tickets(self) -> None:
+        """Make every URL of apps.connections.open that was not used yet worthless."""
+        self._sockets.expire_tickets()
+
+    async def disconnect(self, reason: str = "refresh_requested") -> None:
+        """Send Slack's `disconnect` on every connection, and close it unless it is only warned."""
+        await self._sockets.disconnect(reason)
+
+    def silence_sockets(self, connections: int) -> None:
+        """Let so many next connections wait for their handshake in vain."""
+        self._sockets.silent += connections
+
+    @property
+    def sockets_to_silence(self) -> int:
+        """Return how many next connections will wait for their handshake in vain."""
+        return self._sockets.silent
+
+    def drop_sockets(self) -> None:
+        """Cut every connection without a frame."""
+        self._sockets.drop()
+
+    async def command(
+        self,
+        user_id: str,
+        channel_id: str,
+        text: str,
+        command: str = "/share-env",
+        trigger_id: str | None = None,
+    ) -> Ack:
+        """Type a slash command as a person does; returns when it was acked, or Slack gave up."""
+        person, channel = self.people[user_id], self.channels[channel_id]
+        payload: JsonObject = {
+            "token": "made-up-verification-token",
+            "team_id": self.world.team_id,
+            "team_domain": self.world.team_domain,
+            "channel_id": channel.id,
+            "channel_name": self.name_in_commands(channel),
+            "user_id": person.id,
+            "user_name": person.name,
+            "command": command,
+            "text": text,
+            "api_app_id": self.world.app_id,
+            "is_enterprise_install": "false",
+            "response_url": self.response_url(user_id, channel_id),
+            "trigger_id": trigger_id or self.next_trigger(),
+        }
+        return await self.deliver("slash_commands", payload)
+
+    async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:
+        """Send any payload, a click or an event as well as a command, and return the ack."""
+        self._note_trigger(payload)
+        envelope_id = str(UUID(int=self.next_number()))
+        return await self._delivery.deliver(kind, payload, envelope_id, self.request_url)
+
+    async def redeliver(self, ack: Ack) -> Ack:
+        """Send again what was acked before: the same payload, envelope_id and trigger_id."""
+        same = ack.kind, ack.request, ack.envelope_id
+        return await self._delivery.deliver(*same, self.request_url)
+
+    def response_url(self, user_id: str, channel_id: str, original: Message | None = None) -> str:
+        """Return a new response_url, which may replace or delete the original."""
+        return self._loopback.origin + self._response_urls.open(channel_id, user_id, original)
+
+    def next_trigger(self) -> str:
+        """Return a trigger_id that no other server had, even in an earlier run."""
+        return f"{int(self.clock() * 1_000_000)}.{self.next_number()}.made-up"
+
+    def next_number(self) -> int:
+        """Return a number that this server did not use before."""
+        self._triggers += 1
+        return self._triggers
+
+    def _note_trigger(self, payload: JsonObject) -> None:
+        """Let a payload's trigger_id open a view from now on."""
+        user, view = payload.get("user"), payload.get("view")
+        user_id = user.get("id") if isinstance(user, dict) else payload.get("user_id")
+        view_id = view.get("id") if isinstance(view, dict) else ""
+        if trigger_id := payload.get("trigger_id"):
+            self.triggers.note(str(trigger_id), str(user_id), str(view_id))
+
+    def _open_connection(self, _workspace: Workspace, _args: JsonObject) -> JsonObject:
+        ticket = self._sockets.ticket()
+        return {"url": f"ws://127.0.0.1:{self._loopback.port}/link?ticket={ticket}"}
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.startswith("/api/"):
+            return await self._api.answer(request, request.path.removeprefix("/api/"))
+        if request.path.startswith(("/commands/", "/actions/")):
+            return await self._response_urls.use(request)
+        if request.path == "/link":
+            return await self._sockets.serve(request)
+        return web.Response(status=404)

@@ -1,0 +1,186 @@
+"""Socket Mode: tickets in, envelopes out, acknowledgements back.
+
+Source: docs.slack.dev, apis/events-api/using-socket-mode.
+"""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass, field
+
+from aiohttp import WSMsgType, web
+
+from bot.playground.loopback import Json, JsonObject, Loopback, cut
+from bot.playground.slack.workspace import Workspace
+
+TICKET_LIFETIME = 30.0
+MAX_CONNECTIONS = 10
+CLOSE_TIMEOUT = 0.5
+SILENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Connection:
+    request: web.BaseRequest
+    socket: web.WebSocketResponse
+
+
+@dataclass(slots=True)
+class _Pending:
+    ack: asyncio.Future[Json]
+    sent_by: list[_Connection] = field(default_factory=list)
+
+
+class Sockets:
+    """The open connections of the app; each envelope goes to one of them, in turn."""
+
+    def __init__(self, workspace: Workspace, loopback: Loopback) -> None:
+        self._workspace = workspace
+        self._loopback = loopback
+        self._tickets: dict[str, float] = {}
+        self._issued = 0
+        self._sent = 0
+        self._open: list[_Connection] = []
+        self._warned: list[_Connection] = []
+        self.greeted = 0
+        """How many connections there ever were that Slack said hello to."""
+        self.refused = 0
+        """How many there were beyond `most`."""
+        self.most = MAX_CONNECTIONS
+        self._pending: dict[str, _Pending] = {}
+        self.silent = 0
+
+    @property
+    def connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self._open)
+
+    def ticket(self) -> str:
+        """Return a ticket for one connection, good for half a minute."""
+        self._issued += 1
+        ticket = f"made-up-{self._issued}"
+        self._tickets[ticket] = self._workspace.clock() + TICKET_LIFETIME
+        return ticket
+
+    def expire_tickets(self) -> None:
+        """Make every ticket that was not used yet worthless."""
+        self._tickets.clear()
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Hold one connection until either side closes it; without a good ticket, HTTP 401.
+
+        As many as `silent` says are not even greeted. One more than there may be is opened to be told so, and closed.
+        Source: slackapi/bolt-js, issues 2225 and 2238.
+        """
+        if self.silent:
+            self.silent -= 1
+            await self._loopback.hold(SILENCE)
+            return cut(request)
+        expires = self._tickets.pop(request.query.get("ticket", ""), 0.0)
+        if self._workspace.clock() >= expires:
+            return web.Response(status=401, text="invalid ticket")
+        connection = _Connection(request, web.WebSocketResponse(timeout=CLOSE_TIMEOUT))
+        await connection.socket.prepare(request)
+        if len(self._open) >= self.most:
+            self.refused += 1
+            await connection.socket.send_json(_farewell("too_many_websockets"))
+            await connection.socket.close()
+            self._workspace.changed()
+            return connection.socket
+        self._open.append(connection)
+        try:
+            await connection.socket.send_json(self._hello())
+            self.greeted += 1
+            self._workspace.changed()
+            async for message in connection.socket:
+                if message.type is WSMsgType.TEXT:
+                    self._acknowledged(message.data, connection)
+        except ConnectionError:
+            pass  # the client went away while it was greeted
+        finally:
+            for kept in (self._open, self._warned):
+                if connection in kept:
+                    kept.remove(connection)
+            self._workspace.changed()
+        return connection.socket
+
+    def _hello(self) -> JsonObject:
+        return {
+            "type": "hello",
+            "num_connections": len(self._open),
+            "debug_info": {"host": "playground", "approximate_connection_time": 18060},
+            "connection_info": {"app_id": self._workspace.world.app_id},
+        }
+
+    def _acknowledged(self, text: str, connection: _Connection) -> None:
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            self._workspace.violations.append(f"socket: not JSON: {text[:80]}")
+            return
+        if not isinstance(answer, dict):
+            return
+        pending = self._pending.get(str(answer.get("envelope_id")))
+        if pending is None or pending.ack.done():
+            return
+        if connection not in pending.sent_by and any(
+            each in self._open for each in pending.sent_by
+        ):
+            # Slack's documentation does not say that this would do.
+            self._workspace.violations.append("socket: an ack by another connection")
+        pending.ack.set_result(answer.get("payload"))
+
+    async def deliver(self, envelope: JsonObject, timeout: float) -> Json:  # noqa: ASYNC109 - Slack's three seconds
+        """Send an envelope and return its ack's payload.
+
+        Raises ConnectionError without a connection, TimeoutError without an ack in time.
+        """
+        envelope_id = str(envelope["envelope_id"])
+        future = asyncio.get_running_loop().create_future()
+        pending = self._pending.setdefault(envelope_id, _Pending(future))
+        try:
+            await self._send(json.dumps(envelope), pending)
+            return await asyncio.wait_for(asyncio.shield(pending.ack), timeout)
+        finally:
+            self._pending.pop(envelope_id, None)
+
+    async def _send(self, text: str, pending: _Pending) -> None:
+        for _ in range(len(self._open)):
+            connection = self._open[self._sent % len(self._open)]
+            self._sent += 1
+            pending.sent_by.append(connection)
+            try:
+                await connection.socket.send_str(text)
+            except ConnectionError:
+                continue
+            return
+        raise ConnectionError("no connection is open")
+
+    async def disconnect(self, reason: str) -> None:
+        """Announce the end on every connection, and close it; one that is only warned stays open.
+
+        A refresh ends those that were warned of it, where there are any.
+        """
+        leaving = [*self._open]
+        if reason == "warning":
+            self._warned = [*leaving]
+        else:
+            if reason == "refresh_requested":
+                leaving = [*(self._warned or leaving)]
+            self._open = [connection for connection in self._open if connection not in leaving]
+        for connection in leaving:
+            with contextlib.suppress(ConnectionError):
+                await connection.socket.send_json(_farewell(reason))
+            if reason != "warning":
+                await connection.socket.close()
+
+    def drop(self) -> None:
+        """Cut every connection without a frame, as a broken network does."""
+        leaving, self._open = self._open, []
+        for connection in leaving:
+            if connection.request.transport is not None:
+                connection.request.transport.abort()
+
+
+def _farewell(reason: str) -> JsonObject:
+    return {"type": "disconnect", "reason": reason, "debug_info": {"host": "playground"}}

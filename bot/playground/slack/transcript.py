@@ -1,0 +1,217 @@
+"""What happened in the stand-in Slack: every message, every call, and a way to wait for more."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Literal, TypeAlias
+
+from bot.playground.loopback import JsonObject
+from bot.playground.slack.surfaces import View, ViewChange
+from bot.playground.watched import Watched
+
+Via: TypeAlias = Literal["ack", "api", "response_url", "slack"]
+Change: TypeAlias = Literal["posted", "edited", "deleted"]
+AckError: TypeAlias = Literal[
+    "operation_timeout", "dispatch_failed", "http_client_error", "http_service_error"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it now stands; an edit or a deletion replaces it in the transcript."""
+
+    ts: str
+    channel: str
+    user: str
+    text: str
+    blocks: tuple[JsonObject, ...] = ()
+    thread_ts: str | None = None
+    ephemeral_to: str | None = None
+    edits: int = 0
+    via: Via = "api"
+    metadata: JsonObject | None = None
+    reply_broadcast: bool = False
+    deleted: bool = False
+    can_have_replies: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the Web API, without its token; `status` 0 is a connection that was closed."""
+
+    method: str
+    args: JsonObject
+    error: str | None
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """How the bot took what was sent to it: the answer's body, and the seconds it needed.
+
+    `error` is what Slack shows the user when no good answer came in time.
+    """
+
+    payload: JsonObject | None
+    seconds: float
+    trigger_id: str
+    envelope_id: str
+    kind: str
+    request: JsonObject
+    error: AckError | None = None
+
+    @property
+    def timed_out(self) -> bool:
+        """Return whether no answer came within Slack's three seconds."""
+        return self.error == "operation_timeout"
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Return what the bot said against the values of a form, by block_id."""
+        body = self.payload or {}
+        errors = body.get("errors") if body.get("response_action") == "errors" else None
+        return {k: str(v) for k, v in errors.items()} if isinstance(errors, dict) else {}
+
+
+Observer: TypeAlias = Callable[[Message, Change], None]
+ViewObserver: TypeAlias = Callable[[View, ViewChange], None]
+
+
+class Transcript(Watched):
+    """The messages and calls so far, in order; every change wakes those who wait in `until`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Message] = []
+        self.calls: list[Call] = []
+        self.violations: list[str] = []
+        self.absent: set[str] = set()
+        """Who has Slack not open: no ephemeral message reaches them, however it is answered."""
+        self.on_change: Observer | None = None
+        self.on_view: ViewObserver | None = None
+        self._where: dict[tuple[str, str], int] = {}
+        self._edited: defaultdict[str, list[float]] = defaultdict(list)
+        self._index: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+
+    def post(self, message: Message) -> None:
+        """Add a message."""
+        at = len(self.messages)
+        self._where[message.channel, message.ts] = at
+        self._index[_shelf(message)].append(at)
+        self.messages.append(message)
+        self._tell(message, "posted")
+
+    def whisper(self, message: Message) -> None:
+        """Show an ephemeral message, unless whom it is for is absent, or its thread has no replies.
+
+        Source: docs.slack.dev, chat.postEphemeral: “only shown if there is already an active thread”, and not
+        delivered for certain, since “the user must be currently active”.
+        """
+        active = message.thread_ts is None or self.thread(message.channel, message.thread_ts)
+        if active and message.ephemeral_to not in self.absent:
+            self.post(message)
+
+    def edit(self, message: Message) -> None:
+        """Put this message in the place of the one with its channel and ts."""
+        self.messages[self._where[message.channel, message.ts]] = message
+        self._tell(message, "edited")
+
+    def delete_message(self, ts: str) -> None:
+        """Delete a message, as a person would by hand; KeyError if there is none."""
+        message = self.sought(ts)
+        if message is None:
+            raise KeyError(ts)
+        gone = replace(message, deleted=True)
+        self.messages[self._where[message.channel, ts]] = gone
+        self._tell(gone, "deleted")
+
+    def delete(self, message: Message) -> None:
+        """Delete this message, as a person would by hand."""
+        self.delete_message(message.ts)
+
+    def sought(self, ts: str) -> Message | None:
+        """Return the message with this ts, wherever it is, even if it is deleted."""
+        return next((each for each in self.messages if each.ts == ts), None)
+
+    def updated(self, message: Message) -> None:
+        """Edit a message and note the time, as chat.update does."""
+        self._edited[message.ts].append(monotonic())
+        self.edit(message)
+
+    def edits(self, ts: str) -> list[float]:
+        """Return when chat.update changed this message, in seconds of the monotonic clock."""
+        return list(self._edited.get(ts, ()))
+
+    def record(self, call: Call) -> None:
+        """Add a call of the Web API."""
+        self.calls.append(call)
+        self.changed()
+
+    def view_changed(self, view: View, change: ViewChange) -> None:
+        """Tell those who watch that a view is another, or gone."""
+        if self.on_view is not None:
+            self.on_view(view, change)
+        self.changed()
+
+    def _tell(self, message: Message, change: Change) -> None:
+        if self.on_change is not None:
+            self.on_change(message, change)
+        self.changed()
+
+    def find(self, channel: str, ts: str) -> Message | None:
+        """Return the message that the Web API would find there: neither deleted nor ephemeral."""
+        message = self.at(channel, ts)
+        return None if message is None or message.ephemeral_to is not None else message
+
+    def at(self, channel: str, ts: str) -> Message | None:
+        """Return the message that somebody sees there: ephemeral or not, but not deleted."""
+        index = self._where.get((channel, ts))
+        message = None if index is None else self.messages[index]
+        return None if message is None or message.deleted else message
+
+    def is_deleted(self, channel: str, ts: str) -> bool:
+        """Return whether a message stood there that is gone."""
+        index = self._where.get((channel, ts))
+        return index is not None and self.messages[index].deleted
+
+    def parents(self, channel: str) -> list[Message]:
+        """Return what stands in a channel outside of threads, for everybody to see, oldest first."""
+        return self._shelved("parents", channel)
+
+    def thread(self, channel: str, ts: str) -> list[Message]:
+        """Return the replies under a message, oldest first, without the message itself."""
+        return self._shelved("thread", channel, ts)
+
+    def shown_to(self, user_id: str) -> list[Message]:
+        """Return the ephemeral messages that only this person sees, oldest first."""
+        return self._shelved("shown", user_id)
+
+    def _shelved(self, *shelf: str) -> list[Message]:
+        found = [self.messages[at] for at in self._index.get(shelf, ())]
+        return [each for each in found if not each.deleted]
+
+    def transcript(self) -> str:
+        """Return everything so far as text for a person to read."""
+        lines = [_line(message) for message in self.messages]
+        lines += [f"violation: {each}" for each in self.violations]
+        refused = [call for call in self.calls if call.error is not None]
+        lines += [f"refused: {call.method} {call.error}" for call in refused]
+        return "\n".join(lines) or "(nothing happened)"
+
+
+def _shelf(message: Message) -> tuple[str, ...]:
+    if message.ephemeral_to is not None:
+        return "shown", message.ephemeral_to
+    if message.thread_ts is not None:
+        return "thread", message.channel, message.thread_ts
+    return "parents", message.channel
+
+
+def _line(message: Message) -> str:
+    place = message.channel if message.thread_ts is None else f"{message.channel} ↳"
+    marks = [f"only {message.ephemeral_to}"] if message.ephemeral_to else []
+    marks += [f"edited {message.edits}×"] if message.edits else []
+    marks += ["deleted"] if message.deleted else []
+    note = f" ({', '.join(marks)})" if marks else ""
+    return f"{message.ts} {place} {message.user} by {message.via}{note}: {message.text}"

@@ -1,0 +1,157 @@
+"""What the elements of Block Kit hold: their ids, their values, and what a person puts in.
+
+Source: docs.slack.dev, reference/views and reference/block-kit/block-elements.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bot.playground.loopback import Json, JsonObject
+from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.surfaces import Typed
+
+ONE_OPTION = frozenset({"static_select", "external_select", "radio_buttons"})
+MANY_OPTIONS = frozenset({"checkboxes", "multi_static_select", "multi_external_select"})
+EXTERNAL = frozenset({"external_select", "multi_external_select"})
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An element and the block it stands in."""
+
+    block: JsonObject
+    element: JsonObject
+
+    @property
+    def block_id(self) -> str:
+        """Return the block's id."""
+        return str(self.block["block_id"])
+
+    @property
+    def action_id(self) -> str:
+        """Return the element's id."""
+        return str(self.element["action_id"])
+
+    @property
+    def kind(self) -> str:
+        """Return the element's type."""
+        return str(self.element["type"])
+
+    @property
+    def label(self) -> str:
+        """Return the words on a button, empty for anything else."""
+        text = self.element.get("text")
+        return str(text["text"]) if isinstance(text, dict) else ""
+
+
+def identified(blocks: Sequence[Json]) -> list[JsonObject]:
+    """Return blocks with the block_ids and action_ids that Slack makes up where none are given."""
+    return [
+        _with_ids(block, f"block-{index}")
+        for index, block in enumerate(blocks)
+        if isinstance(block, dict)
+    ]
+
+
+def _with_ids(block: JsonObject, name: str) -> JsonObject:
+    named: JsonObject = {"block_id": name, **block}
+    for key in ("accessory", "element"):
+        if key in named:
+            named[key] = _named(named[key], f"{name}-{key}")
+    elements = named.get("elements")
+    if block.get("type") == "actions" and isinstance(elements, list):
+        named["elements"] = [_named(each, f"{name}-{at}") for at, each in enumerate(elements)]
+    return named
+
+
+def _named(element: Json, name: str) -> Json:
+    if not isinstance(element, dict) or element.get("type") == "image":
+        return element
+    return {"action_id": name, **element}
+
+
+def placed(blocks: Sequence[JsonObject]) -> Iterator[Placed]:
+    """Yield every element that a person can act on; the blocks have their ids."""
+    for block in blocks:
+        elements = block.get("elements") if block.get("type") == "actions" else None
+        held = elements if isinstance(elements, list) else []
+        for element in (*held, block.get("accessory"), block.get("element")):
+            if isinstance(element, dict) and element.get("type") != "image":
+                yield Placed(block, element)
+
+
+def values(blocks: Sequence[JsonObject], typed: Typed) -> JsonObject:
+    """Return `state.values`: each element that keeps one, as typed or else as it began."""
+    state: dict[str, JsonObject] = {}
+    for each in placed(blocks):
+        began = initial(each.element)
+        if began is not None:
+            held = typed.get(each.block_id, {}).get(each.action_id, began)
+            kept = held if held["type"] == each.kind else began
+            state.setdefault(each.block_id, {})[each.action_id] = kept
+    return {**state}
+
+
+def initial(element: JsonObject) -> JsonObject | None:
+    """Return the value an element begins with; None for those that keep none."""
+    kind = element.get("type")
+    if kind == "plain_text_input":
+        return {"type": kind, "value": element.get("initial_value")}
+    if kind == "users_select":
+        return {"type": kind, "selected_user": element.get("initial_user")}
+    if kind in ONE_OPTION:
+        return {"type": kind, "selected_option": element.get("initial_option")}
+    if kind in MANY_OPTIONS:
+        return {"type": kind, "selected_options": element.get("initial_options") or []}
+    return None
+
+
+def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> JsonObject:
+    """Return the value an element has once a person put this in.
+
+    A text for an input, an option's value or text for a select, a list of those for checkboxes.
+    `offered` are the options that the bot gave to an external select.
+    """
+    kind = str(element["type"])
+    options = [*_options(element), *(offered if kind in EXTERNAL else ())]
+    if kind == "plain_text_input" and (value is None or isinstance(value, str)):
+        return {"type": kind, "value": value or None}
+    if kind == "users_select" and (value is None or isinstance(value, str)):
+        return {"type": kind, "selected_user": value}
+    if kind == "overflow":
+        return {"type": kind, "selected_option": _option(options, value)}
+    if kind in ONE_OPTION:
+        return {
+            "type": kind,
+            "selected_option": None if value is None else _option(options, value),
+        }
+    if kind in MANY_OPTIONS and isinstance(value, list):
+        return {"type": kind, "selected_options": [_option(options, each) for each in value]}
+    raise ImpossibleError(f"nobody can put {value!r} into a {kind}")
+
+
+def _options(element: JsonObject) -> list[JsonObject]:
+    """Return what can be chosen: what it lists, and what it began with."""
+    began = [element.get("initial_option"), *_listed(element.get("initial_options"))]
+    return [*option_list(element), *(each for each in began if isinstance(each, dict))]
+
+
+def option_list(holder: JsonObject) -> list[JsonObject]:
+    """Return the options of a select or of an answer to one, in the open or in groups."""
+    found = [*_listed(holder.get("options"))]
+    for group in _listed(holder.get("option_groups")):
+        found += _listed(group.get("options")) if isinstance(group, dict) else []
+    return [each for each in found if isinstance(each, dict)]
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _option(options: Sequence[JsonObject], value: Json) -> JsonObject:
+    for option in options:
+        text = option.get("text")
+        words = text.get("text") if isinstance(text, dict) else None
+        if value in (option, option.get("value"), words):
+            return option
+    raise ImpossibleError(f"{value!r} is not among the options")

@@ -1,0 +1,1 @@
+"""What any program needs: clock, tasks, cache, signals, log context, and a door for HTTP."""

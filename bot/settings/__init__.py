@@ -1,0 +1,1 @@
+"""The settings; nothing else reads the environment."""

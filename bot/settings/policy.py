@@ -1,0 +1,95 @@
+"""The settings that say who may share what: a policy file, or three lists for a small team."""
+
+import os
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot.domain.problem import Problem
+from bot.policy.file import Tested, read_and_test, simple_policy
+from bot.policy.shapes import CHANNEL_ID, GROUP_ID, USER_ID
+from bot.settings.environ import Reader
+
+_MOST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class NoText:
+    """Why there is nothing to read in a policy file, and the fix."""
+
+    why: str
+    fix: str
+
+
+Content = str | NoText
+
+
+def file_of(read: Reader) -> Path | None:
+    """Return where the policy file is, if there is one."""
+    named = read.text("POLICY_FILE")
+    path = Path(named or "policy.toml")
+    return path if named or path.is_file() else None
+
+
+def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Tested | None:
+    """Return the policy, also where its own tests fail; None if it cannot be read, or there is none."""
+    users = read.ids("SHARE_ENV_ALLOWED_USERS", USER_ID, "U012ABCDEF")
+    groups = read.ids("SHARE_ENV_ALLOWED_GROUPS", GROUP_ID, "S012ABCDEF")
+    channels = read.ids("SHARE_ENV_ALLOWED_CHANNELS", CHANNEL_ID, "C012ABCDEF")
+    if path:
+        if users or groups or channels:
+            found = f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings"
+            fix = "Keep one way: move what they say into the file, or remove the file."
+            read.problems.append(Problem(found, fix))
+        tested = read_content(path, content_of(path), default_owner)
+        if isinstance(tested, Tested):
+            return tested
+        read.problems += tested
+        return None
+    if not users and not groups:
+        read.problems.append(
+            "Nobody may share anything yet. Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or "
+            "SHARE_ENV_ALLOWED_GROUPS."
+        )
+        return None
+    return Tested(simple_policy(users, groups, channels, default_owner))
+
+
+def content_of(path: Path) -> Content:
+    """Return what is in a policy file just now, or why it cannot be read."""
+    try:
+        content = _bytes_of(path)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        return NoText(why, "Put it there, let the bot's user read it, or correct the path.")
+    if content is None:
+        return NoText("it is not a file", "Correct the path: it has to name the file itself.")
+    if len(content) > _MOST_BYTES:
+        return NoText("it has more than a million bytes", "Make it shorter.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return NoText("it is not UTF-8 text", "Save it as UTF-8.")
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    """Return the bytes of a file, and of a longer one than may be some; None if it is no file."""
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe could be waited for forever
+    try:
+        # Asked of what is open, since another may stand at the path by now.
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            return None
+        with os.fdopen(opened, "rb", closefd=False) as file:
+            return file.read(_MOST_BYTES + 1)
+    finally:
+        os.close(opened)
+
+
+def read_content(path: Path, content: Content, default_owner: str | None) -> Tested | list[Problem]:
+    """Return the policy in a file's content, also where its own tests fail, or one sentence for each mistake."""
+    if isinstance(content, NoText):
+        return [Problem(f"The policy file “{path}” cannot be read: {content.why}", content.fix)]
+    tested = read_and_test(content, default_owner)
+    if isinstance(tested, Tested):
+        return replace(tested, failed=tuple(failure.at(str(path)) for failure in tested.failed))
+    return [problem.at(str(path)) for problem in tested]

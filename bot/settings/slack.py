@@ -1,0 +1,55 @@
+"""The settings that say how to reach Slack: tokens of the right kinds, each in its own place."""
+
+from dataclasses import dataclass, field
+
+from bot.settings.environ import Reader
+from bot.settings.pasted import kind_of
+
+
+@dataclass(frozen=True, slots=True)
+class SlackSettings:
+    """How to reach Slack: by Socket Mode with an app token, else by HTTP with a signing secret."""
+
+    bot_token: str = field(repr=False)
+    app_token: str | None = field(repr=False)
+    signing_secret: str | None = field(repr=False)
+    api_url: str
+
+    def secrets(self) -> list[str | None]:
+        """Return the secrets among them."""
+        return [self.bot_token, self.app_token, self.signing_secret]
+
+
+def read_slack(read: Reader) -> SlackSettings | None:
+    """Return how to reach Slack; None without a bot token or with a wrong address, where no token may go."""
+    bot, app = read.text("SLACK_BOT_TOKEN"), read.text("SLACK_APP_TOKEN")
+    secret = read.text("SLACK_SIGNING_SECRET")
+    if not bot:
+        read.problems.append(
+            "SLACK_BOT_TOKEN is missing. Copy the bot token (xoxb-…) from your Slack app's page "
+            "“OAuth & Permissions”."
+        )
+    elif not bot.startswith(("xoxb-", "xoxe.xoxb-")):
+        read.problems.append(
+            f"SLACK_BOT_TOKEN holds {kind_of(bot)}. Put the bot token (xoxb-…) there; it is on your "
+            "Slack app's page “OAuth & Permissions”."
+        )
+    if app and not app.startswith("xapp-"):
+        read.problems.append(
+            f"SLACK_APP_TOKEN holds {kind_of(app)}. Put the app-level token (xapp-…) there; it is on your "
+            "Slack app's page “Basic Information”."
+        )
+    if not app and not secret:
+        read.problems.append(
+            "SLACK_APP_TOKEN is missing. Set it to an app-level token (xapp-…) for Socket Mode, or set "
+            "SLACK_SIGNING_SECRET for HTTP mode; both are on your Slack app's page “Basic Information”."
+        )
+    if secret and secret.startswith(("xox", "xapp-")):
+        read.problems.append(
+            f"SLACK_SIGNING_SECRET holds {kind_of(secret)}. Copy the signing secret from your Slack app's "
+            "page “Basic Information”."
+        )
+    before = len(read.problems)
+    api_url = read.url("SLACK_API_URL", "https://slack.com/api/").rstrip("/") + "/"
+    safe = len(read.problems) == before
+    return SlackSettings(bot, app, secret, api_url) if bot and safe else None

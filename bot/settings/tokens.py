@@ -1,0 +1,226 @@
+"""The settings of the three token sources: a fixed token, the company's token server, the platform's own chain."""
+
+import re
+import sys
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass, field
+from typing import assert_never
+from urllib.parse import urlsplit
+
+from bot.command import is_appid
+from bot.policy import Policy
+from bot.settings.environ import Reader
+
+_ENCODING_AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
+_FERNET_KEY_BYTES = 32
+_INSTEAD = (
+    ", and set WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and user:password in Base64: "
+    "printf %s 'user:password' | base64"
+)
+_NO_OWNER = (
+    "No mini program is known to own any env. Set WECHAT_AUTHORIZER_APPID, or add "
+    "[[owner]] to the policy file."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedTokenSettings:
+    """Token source 1: one token, of the default owner."""
+
+    owner: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenServerSettings:
+    """Token source 2: GET `url`, in which `{appid}` stands for the owner."""
+
+    url: str = field(repr=False)
+    authorization: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformSettings:
+    """Token source 3: the third-party platform whose token chain the bot keeps.
+
+    The 消息校验Tokens, the EncodingAESKeys and the keys that encrypt the ledger's tokens are in the order in which they are tried.
+    """
+
+    appid: str
+    appsecret: str = field(repr=False)
+    message_tokens: tuple[str, ...] = field(repr=False)
+    encoding_aes_keys: tuple[str, ...] = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    encryption_keys: tuple[str, ...] = field(repr=False)
+
+
+TokenSettings = FixedTokenSettings | TokenServerSettings | PlatformSettings
+
+
+def secrets_of(tokens: TokenSettings) -> list[str | None]:
+    """Return the secrets among the settings of a token source."""
+    match tokens:
+        case FixedTokenSettings(_, token):
+            return [token]
+        case TokenServerSettings(url, header):
+            parts = urlsplit(url)
+            # Part by part, because the part with {appid} looks different in each call.
+            query = re.findall("[?&][^&]+", f"?{parts.query}")
+            keys = [part for part in query if "{appid}" not in part]
+            return [header, *(header or "").split()[-1:], *keys]
+        case PlatformSettings():
+            keys = [*tokens.encoding_aes_keys, *tokens.encryption_keys]
+            return [tokens.appsecret, *tokens.message_tokens, tokens.refresh_token, *keys]
+        case _:
+            assert_never(tokens)
+
+
+def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:
+    """Return the one token source that is set; `owner` is the default one."""
+    sources = (
+        "WECHAT_COMPONENT_APPID",
+        "WECHAT_TOKEN_SERVER_URL",
+        "WECHAT_AUTHORIZER_ACCESS_TOKEN",
+    )
+    found = [name for name in sources if read.text(name)]
+    if len(found) > 1:
+        read.problems.append(f"{' and '.join(found)} are set together. Keep one of them.")
+    match found[:1]:
+        case ["WECHAT_COMPONENT_APPID"]:
+            return _platform(read)
+        case ["WECHAT_TOKEN_SERVER_URL"]:
+            return _token_server(read)
+        case ["WECHAT_AUTHORIZER_ACCESS_TOKEN"]:
+            return _fixed(read, owner)
+        case _:
+            read.problems.append(
+                "There is no source for WeChat tokens. Set WECHAT_COMPONENT_APPID to your third-party platform, "
+                "or WECHAT_TOKEN_SERVER_URL to your central token server or, to try things, "
+                "WECHAT_AUTHORIZER_ACCESS_TOKEN to a token."
+            )
+            return None
+
+
+def _fixed(read: Reader, owner: str | None) -> FixedTokenSettings:
+    _need_owner(read, "that WECHAT_AUTHORIZER_ACCESS_TOKEN belongs to")
+    _refuse_appid(read, "WECHAT_AUTHORIZER_ACCESS_TOKEN")
+    return FixedTokenSettings(owner or "", read.text("WECHAT_AUTHORIZER_ACCESS_TOKEN") or "")
+
+
+def _token_server(read: Reader) -> TokenServerSettings:
+    server = read.url("WECHAT_TOKEN_SERVER_URL", instead=_INSTEAD)
+    if "{appid}" not in server:
+        into = "put {appid} into WECHAT_TOKEN_SERVER_URL"
+        _need_owner(read, f"whose token the token server gives, or {into}")
+    return TokenServerSettings(server, read.header("WECHAT_TOKEN_SERVER_AUTHORIZATION"))
+
+
+def _platform(read: Reader) -> PlatformSettings:
+    appid = read.text("WECHAT_COMPONENT_APPID") or ""
+    if not is_appid(appid):
+        read.problems.append(
+            "WECHAT_COMPONENT_APPID is not an appid. Copy the platform's AppID from open.weixin.qq.com."
+        )
+    _refuse_appid(read, "WECHAT_COMPONENT_APPSECRET")
+    seed = read.text("WECHAT_AUTHORIZER_REFRESH_TOKEN")
+    if seed:
+        _need_owner(read, "that WECHAT_AUTHORIZER_REFRESH_TOKEN belongs to")
+        _refuse_appid(read, "WECHAT_AUTHORIZER_REFRESH_TOKEN")
+    return PlatformSettings(
+        appid,
+        _needed(read, "WECHAT_COMPONENT_APPSECRET", "AppSecret"),
+        _message_tokens(read),
+        _encoding_aes_keys(read),
+        seed,
+        encryption_keys(read),
+    )
+
+
+def _needed(read: Reader, name: str, there: str) -> str:
+    value = read.text(name)
+    if not value:
+        read.problems.append(
+            f"{name} is missing. Copy the platform's {there} from open.weixin.qq.com."
+        )
+    return value or ""
+
+
+def _need_owner(read: Reader, which: str) -> None:
+    """Note that the default owner is missing; a wrong one is a problem already."""
+    if not read.text("WECHAT_AUTHORIZER_APPID"):
+        read.problems.append(f"WECHAT_AUTHORIZER_APPID is missing. Set it to the appid {which}.")
+
+
+def _refuse_appid(read: Reader, name: str) -> None:
+    """Note that an appid stands where a secret belongs, as where two settings are swapped."""
+    if is_appid(read.text(name) or ""):
+        read.problems.append(
+            f"{name} holds an appid. Put the secret there that goes with the appid."
+        )
+
+
+def _message_tokens(read: Reader) -> tuple[str, ...]:
+    current = _needed(read, "WECHAT_MESSAGE_TOKEN", "消息校验Token")
+    return tuple(filter(None, (current, read.text("WECHAT_MESSAGE_TOKEN_PREVIOUS"))))
+
+
+def _encoding_aes_keys(read: Reader) -> tuple[str, ...]:
+    current = _needed(read, "WECHAT_ENCODING_AES_KEY", "消息加解密Key")
+    keys = {
+        "WECHAT_ENCODING_AES_KEY": current,
+        "WECHAT_ENCODING_AES_KEY_PREVIOUS": read.text("WECHAT_ENCODING_AES_KEY_PREVIOUS"),
+    }
+    for name, key in keys.items():
+        if key and not _ENCODING_AES_KEY.fullmatch(key):
+            read.problems.append(
+                f"{name} is no EncodingAESKey: it has 43 letters and digits. Copy 消息加解密Key from "
+                "open.weixin.qq.com."
+            )
+    return tuple(filter(None, keys.values()))
+
+
+def encryption_keys(read: Reader) -> tuple[str, ...]:
+    """Return the Fernet keys that encrypt the ledger's tokens, the newest first."""
+    keys = tuple((read.text("TOKEN_ENCRYPTION_KEY") or "").replace(",", " ").split())
+    for number, key in enumerate(keys, 1):
+        if not _is_fernet_key(key):
+            which = f" (number {number})" if len(keys) > 1 else ""
+            read.problems.append(
+                f"TOKEN_ENCRYPTION_KEY{which} is no Fernet key. Make one with: {sys.executable} -c 'from "
+                "cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+            )
+    return keys
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        return len(urlsafe_b64decode(key)) == _FERNET_KEY_BYTES
+    except ValueError:
+        return False
+
+
+def check_owners(read: Reader, policy: Policy, tokens: TokenSettings) -> None:
+    """Note what is wrong where an owner has no way to a token of its own."""
+    others = sorted({owner.appid for owner in policy.owners} - {policy.default_owner})
+    match tokens:
+        case PlatformSettings() if not policy.owners and not policy.default_owner:
+            read.problems.append(_NO_OWNER)
+        case PlatformSettings():
+            pass
+        case TokenServerSettings(url=url) if "{appid}" in url:
+            if not policy.owners and not policy.default_owner:
+                read.problems.append(_NO_OWNER)
+        case _ if not others or not policy.default_owner:
+            pass  # one owner; or whose token it is was never said, and that is a problem already
+        case TokenServerSettings():
+            read.problems.append(
+                "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners. Put "
+                "{appid} into the address where the owner's appid belongs."
+            )
+        case FixedTokenSettings(owner=owner):
+            read.problems.append(
+                f"WECHAT_AUTHORIZER_ACCESS_TOKEN serves {owner} only, but the policy file also names "
+                f"{', '.join(others)}. Use WECHAT_TOKEN_SERVER_URL for several owners."
+            )
+        case _:
+            assert_never(tokens)

@@ -1,0 +1,86 @@
+"""Requests that wait for their approvers: ask, remind once at half time, give up when the time is over.
+
+What Slack does not take for now raises AwayError.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from bot.domain.outcome import Expired, Failed, Outcome, Shared
+from bot.domain.request import State
+from bot.guidance import Trouble, for_trouble
+from bot.ledger import Entry, answered
+from bot.workflow.leased import Holding, Write
+from bot.workflow.place import settle
+from bot.workflow.ports import Approvals, Places
+
+_PAST = 50  # requests, among which the shares are
+_NO_APPROVER = Failed(for_trouble(Trouble.NO_APPROVER), tries=0)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Takes on what waits for people; a click, or its time, takes it further."""
+
+    holding: Holding
+    places: Places
+    approvals: Approvals
+
+    async def step(self, entry: Entry, backlog: list[Write]) -> Entry | None:
+        """Take a waiting request on by one state; None once there is nothing to do but to wait."""
+        if entry.state is State.CONFIRMING:
+            return await self._over(entry, backlog, Expired("confirmation"))
+        if entry.overdue:
+            return await self._over(entry, backlog, Expired("approval"))
+        if entry.place is None:
+            return await self._settle(entry, backlog)
+        if entry.asked is None:
+            return await self._ask(entry, backlog)
+        if entry.wake is not None:
+            await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
+            _log.info("reminded", extra={"request": entry.request.id})
+        await self.holding.insist(partial(self.holding.ledger.replica.rest, entry))
+        return None
+
+    async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
+        place = await settle(self.holding, self.places, entry, backlog, waiting=True)
+        if place is None:
+            return None
+        write = partial(self.holding.ledger.place, entry, place.ref)
+        held = await self.holding.insist(write)
+        return replace(entry, place=place.ref, owed=None, wake=None) if held else None
+
+    async def _ask(self, entry: Entry, backlog: list[Write]) -> Entry | None:
+        past = await self._past(entry)
+        asked = await self.holding.while_held(
+            entry,
+            lambda since: self.approvals.ask(
+                entry.request, past, look_since=since, until=entry.until or 0.0
+            ),
+        )
+        if asked is None:
+            return await self._over(entry, backlog, _NO_APPROVER)
+        held = await self.holding.insist(partial(self.holding.ledger.asked, entry, asked))
+        if held:
+            return replace(entry, asked=asked, owed=None, wake=None)
+        # Somebody clicked on one question before the others stood, and those are to show it too.
+        find = partial(self.holding.ledger.clicks.find, entry.request.id)
+        if moved := await self.holding.insist(find):
+            await self.approvals.settle(replace(moved, asked=asked))
+        return None
+
+    async def _past(self, entry: Entry) -> Sequence[Entry]:
+        """Return the last shares of the env, newest first."""
+        request, history = entry.request, self.holding.ledger.history
+        mine = request.origin.team_id, request.origin.user_id
+        found = await self.holding.insist(partial(history, mine, request.env, _PAST))
+        return [earlier for earlier in found if isinstance(earlier.outcome, Shared)]
+
+    async def _over(self, entry: Entry, backlog: list[Write], outcome: Outcome) -> Entry | None:
+        write = partial(self.holding.ledger.answer, entry, outcome)
+        written = await self.holding.surely(backlog, write)
+        return answered(entry, outcome) if written else None

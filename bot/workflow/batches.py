@@ -1,0 +1,220 @@
+"""Run the items of a batch: some at a time, in one lane for all batches, pausing where WeChat asks for it.
+
+Every answer is recorded before the next item begins, so whoever takes a batch over asks for nothing twice
+that was answered.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from bot.domain.outcome import (
+    Cancelled,
+    Finished,
+    Outcome,
+    Said,
+    Step,
+    Stopped,
+    Tally,
+    doubted,
+    groups_of,
+    tally_of,
+)
+from bot.domain.pause import Pause, limit_in
+from bot.domain.request import Request, State
+from bot.guidance import by_key
+from bot.ledger import Entry
+from bot.ledger.batches import Answered
+from bot.runtime.log_context import about
+from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
+from bot.workflow.call import ask
+from bot.workflow.gate import Gate
+from bot.workflow.leased import Holding, LostError
+from bot.workflow.ports import AwayError, Owners, Place
+
+AT_ONCE = 20
+_TURNS = 2  # answers in one transaction, so that single requests need not wait for long
+_APART = 0.005  # seconds between the first items, so that they do not march in step
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """What it takes to run batches; `now` in Unix seconds."""
+
+    holding: Holding
+    owners: Owners
+    brake: Brake
+    now: Callable[[], float]
+    tick: float = 3.0
+    """Seconds between two edits that show progress: Slack takes some fifty edits a minute from the whole bot (chat.update, tier 3)."""
+    _runs: "set[_Run]" = field(default_factory=set)
+
+    @property
+    def waiting(self) -> int:
+        """How many items of the batches under way here have not begun."""
+        return sum(len(run.todo) for run in self._runs)
+
+    async def run(self, batch: Entry, place: Place) -> Finished | None:
+        """Run what is left of a batch to its end and return what came of it; None once somebody else holds it."""
+        run = _Run(self, batch, place)
+        self._runs.add(run)
+        showing = asyncio.create_task(run.show())
+        try:
+            async with asyncio.TaskGroup() as group:
+                await run.queue()
+                await run.gate.open()
+                watching = group.create_task(run.gate.watch())
+                async with asyncio.TaskGroup() as workers:
+                    for _ in range(AT_ONCE):
+                        workers.create_task(run.work())
+                        await self.holding.sleep(_APART)
+                async with run.gate.looking:
+                    watching.cancel()
+        except* LostError:
+            lost = True
+        else:
+            lost = False
+        finally:
+            showing.cancel()
+            self._runs.remove(run)
+        return None if lost else await self.finished(batch.request)
+
+    async def give_up(self, batch: Entry, outcome: Outcome) -> Finished | None:
+        """End with `outcome` what has not ended; None if somebody else holds the batch."""
+        write = partial(self.holding.ledger.batches.give_up, batch, outcome)
+        return await self.finished(batch.request) if await self.holding.insist(write) else None
+
+    async def finished(self, request: Request) -> Finished:
+        """Return what came of a batch, from its items."""
+        batches, insist = self.holding.ledger.batches, self.holding.insist
+        ended = await insist(partial(batches.outcomes, request.id))
+        again = await insist(partial(batches.called_again, request.id))
+        return Finished(tally_of([outcome for _, outcome in ended]), groups_of(ended), tuple(again))
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """One batch under way on this replica."""
+
+    by: Batches
+    batch: Entry
+    place: Place
+    todo: deque[Entry] = field(default_factory=deque)
+    outcomes: dict[str, Outcome | None] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
+    """The items for which a replica that stopped may have asked WeChat."""
+    gate: Gate = field(init=False)
+    turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        by = self.by
+        self.gate = Gate(self.batch, by.holding, by.brake, by.now, self.left, self._stop)
+
+    @property
+    def tally(self) -> Tally:
+        """How far it has come."""
+        return tally_of([*self.outcomes.values()])
+
+    def left(self) -> list[str]:
+        """Return the appids that have not begun."""
+        return [item.request.appid for item in self.todo]
+
+    async def _stop(self) -> None:
+        """End what has not begun, since the policy does not allow it any more; what is under way comes to its end."""
+        left = [*self.todo]
+        self.todo.clear()
+        self.stopped = True
+        midway = [Answered(item.request, STOPPED_MIDWAY, 0.0, ()) for item in left if item.begun]
+        stop = partial(self.by.holding.ledger.batches.stop, self.batch, midway)
+        if not await self.by.holding.insist(stop):
+            raise LostError
+        self.outcomes |= {item.request.id: stopped(begun=item.begun) for item in left}
+        _log.warning("the policy stops a batch", extra={"items": len(left)})
+
+    async def queue(self) -> None:
+        """Record the items, and take up those that have not ended."""
+        batches, insist = self.by.holding.ledger.batches, self.by.holding.insist
+        if not await insist(partial(batches.queue, self.batch)):
+            raise LostError
+        for item in await insist(partial(batches.items, self.batch.request.id)):
+            self.outcomes[item.request.id] = item.outcome
+            if item.state is State.QUEUED:
+                self.todo.append(item)
+                self.begun |= {item.request.id} if item.begun else set()
+
+    async def work(self) -> None:
+        """Take one item after the other; raises LostError once somebody else holds the batch."""
+        done: Answered | None = None
+        while True:
+            item, may = await self._advance(done)
+            done = None
+            if item is None and not self.gate.is_open.is_set():
+                await self.gate.is_open.wait()
+            elif item is None and not self.todo:
+                return
+            elif item is not None and may:
+                done = await self._call(item)
+            elif item is not None:
+                self.outcomes[item.request.id] = Stopped() if self.stopped else Cancelled("")
+
+    async def _advance(self, done: Answered | None) -> tuple[Entry | None, bool]:
+        """Record an answer and begin the next item, if there is one and the gate is open; False if it was cancelled."""
+        advance = self.by.holding.ledger.batches.advance
+        async with self.turns:
+            item = self.todo.popleft() if self.todo and self.gate.is_open.is_set() else None
+            if done is None and item is None:
+                return None, False
+            following = item.request if item else None
+            may = await self.by.holding.insist(partial(advance, self.batch, done, following))
+        if may is None:
+            raise LostError
+        return item, may
+
+    async def _call(self, item: Entry) -> Answered | None:
+        """Ask WeChat; None if it wants to be left alone, and the item is to be asked for later."""
+        request, steps, began = item.request, list[Step](), time.monotonic()
+        holds = partial(self.by.holding.holds, self.batch)
+        with about(request.id):
+            outcome = await ask(self.by.owners, request, steps.append, holds)
+        doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
+        if limit := limit_in(outcome):
+            await self._put_back(replace(item, begun=doubtful), limit)
+            return None
+        if doubtful:
+            outcome = doubted(outcome)
+        self.outcomes[request.id] = outcome
+        seconds = round(time.monotonic() - began, 3)
+        again = request.id in self.begun and outcome.tries > 0
+        return Answered(request, outcome, seconds, steps, called_again=again)
+
+    async def _put_back(self, item: Entry, limit: Said) -> None:
+        """Let an item wait for as long as WeChat wants to be left alone; whoever is the first to hear of it waits for all."""
+        first = self.gate.shut(limit)
+        put_back = self.by.holding.ledger.batches.put_back
+        put = partial(put_back, self.batch, item.request, begun=item.begun)
+        if not await self.by.holding.insist(put):
+            raise LostError
+        self.todo.append(item)
+        if first:
+            await self.gate.wait(limit)
+
+    async def show(self) -> None:
+        """Show how far it has come, until cancelled; no more often than Slack wants."""
+        shown: tuple[Tally, Pause | None] | None = None
+        pause = self.by.tick
+        while True:
+            await self.by.holding.sleep(pause)
+            pause, now = self.by.tick, (self.tally, self.gate.pause)
+            if now != shown and now[0].total:
+                try:
+                    await self.place.progress(self.batch.request, *now)
+                    shown = now
+                except AwayError as away:  # shown with a later look
+                    pause = max(pause, away.after)

@@ -1,0 +1,130 @@
+"""When the items of a batch may begin: in its turn, while WeChat takes calls and the policy is known to allow it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from bot.domain.outcome import Said
+from bot.domain.pause import AtLimit, InDoubt, Pause, again_at, is_daily
+from bot.ledger import Entry
+from bot.workflow.brake import Brake, Verdict
+from bot.workflow.leased import Holding, LostError
+
+_LOOK_AGAIN = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Gate:
+    """Opens and shuts for one batch; `left` are the appids that have not begun, and `stop` ends those.
+
+    What waits here raises LostError once somebody else holds the batch.
+    """
+
+    batch: Entry
+    holding: Holding
+    brake: Brake
+    now: Callable[[], float]
+    left: Callable[[], Sequence[str]]
+    stop: Callable[[], Awaitable[None]]
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the policy is asked and what it stops is recorded."""
+    _at_limit: AtLimit | None = None
+    _in_doubt: InDoubt | None = None
+
+    @property
+    def pause(self) -> Pause | None:
+        """Why the batch pauses."""
+        return self._at_limit or self._in_doubt
+
+    async def open(self) -> None:
+        """Open in the batch's turn, or if nothing is left; the policy is asked anew, since it may be long since it was."""
+        await self._take_lane()
+        await self._look(anew=True)
+        self._at_limit = None
+        self._go_on()
+
+    async def _take_lane(self) -> None:
+        take = partial(self.holding.ledger.lane.take, self.batch)
+        while not await self.holding.insist(take):
+            if not await self._is_left():
+                break
+            await self.holding.sleep(_LOOK_AGAIN)
+
+    async def _leave_lane(self) -> None:
+        await self.holding.insist(partial(self.holding.ledger.lane.leave, self.batch))
+
+    async def watch(self) -> None:
+        """Ask the policy every few seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(self.brake.every)
+            if self.is_open.is_set():
+                await self._look()
+
+    def shut(self, limit: Said) -> bool:
+        """Let nothing begin for as long as WeChat wants to be left alone; False if that is known already."""
+        self.is_open.clear()
+        if self._at_limit:
+            return False
+        self._at_limit = AtLimit(again_at(limit, self.now()))
+        why = {"errcode": limit.errcode, "rid": limit.rid}
+        told = {"request": self.batch.request.id, **why, "seconds": round(self._seconds_left())}
+        _log.warning("a batch pauses: WeChat takes no more calls for now", extra=told)
+        return True
+
+    async def wait(self, limit: Said) -> None:
+        """Wait until WeChat may take calls again, or nothing is left to do, and open; at the daily limit, let others run meanwhile."""
+        if is_daily(limit):
+            await self._leave_lane()
+        while (left := self._seconds_left()) > 0:
+            await self.holding.sleep(min(left, _LOOK_AGAIN))
+            if not await self._is_left():
+                break
+        await self.open()
+
+    def _seconds_left(self) -> float:
+        return self._at_limit.until - self.now() if self._at_limit else 0.0
+
+    def _go_on(self) -> None:
+        if not self.pause:
+            self.is_open.set()
+
+    async def _look(self, *, anew: bool = False) -> None:
+        """Stop what the policy does not allow any more; while Slack does not tell, let other batches run."""
+        async with self.looking:
+            verdict = await self.brake.look(self.batch, self.left(), anew=anew)
+            while verdict is Verdict.IN_DOUBT:
+                verdict = await self._until_known()
+                if verdict is not Verdict.GO:
+                    break
+                if not self._at_limit:  # else once that is over
+                    await self._take_lane()
+                verdict = await self.brake.look(self.batch, self.left())
+            if verdict is Verdict.STOP:
+                await self.stop()
+        self._go_on()
+
+    async def _until_known(self) -> Verdict:
+        """Return what comes out once Slack tells; in doubt still, if nothing is left to do."""
+        told = {"request": self.batch.request.id}
+        _log.warning("a batch pauses: Slack does not tell who asked for it", extra=told)
+        self._in_doubt = InDoubt()
+        self.is_open.clear()
+        await self._leave_lane()
+        verdict = Verdict.IN_DOUBT
+        while verdict is Verdict.IN_DOUBT and await self._is_left():
+            await self.holding.sleep(_LOOK_AGAIN)
+            verdict = await self.brake.look(self.batch, self.left())
+        self._in_doubt = None
+        return verdict
+
+    async def _is_left(self) -> bool:
+        """Tell whether anything is left to do."""
+        ledger, insist = self.holding.ledger, self.holding.insist
+        if not await insist(partial(ledger.replica.hold, self.batch)):
+            raise LostError
+        return await insist(partial(ledger.batches.are_left, self.batch.request))

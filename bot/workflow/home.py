@@ -1,0 +1,112 @@
+"""The use case of the App Home: what one person's page says, and which changes it would show."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.request import Request, State
+from bot.ledger import Entry, LedgerDownError
+from bot.messages import Message
+from bot.messages.home import LISTED, Records, ToDecide, home
+from bot.policy import Person, Policy, Unreadable, is_operator, may_approve, rights
+from bot.workflow.ports import Ports
+from bot.workflow.ruling import approving_rule
+from bot.workflow.slash_command import line_of
+from bot.workflow.submit import Submitting
+
+_LEDGER_SECONDS = 5.0  # nobody waits for an ack, but somebody looks at the page
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What to show somebody, and whom they were taken for."""
+
+    message: Message
+    viewer: Person | Unreadable
+
+
+class Home:
+    """Makes pages."""
+
+    def __init__(self, submitting: Submitting, ports: Ports, version: str) -> None:
+        self._submitting = submitting
+        self._ports = ports
+        self._version = version
+
+    async def page(self, team_id: str, user_id: str) -> Page:
+        """Return somebody's page as of now; what cannot be found out is said so on it."""
+        policy = self._submitting.policy
+        person = await self._ports.people.person(team_id, user_id, policy.groups)
+        words = self._submitting.words(person)
+        mine = () if isinstance(person, Unreadable) else rights(policy, person)
+        records = await self._records((team_id, user_id), policy, person)
+        return Page(home(words, person, mine, policy, records, self._version), person)
+
+    def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
+        """Tell whether a request stands, stood or will stand on the page of somebody other than its requester."""
+        return _concerns(self._submitting.policy, request, viewer)
+
+    async def _records(
+        self, who: tuple[str, str], policy: Policy, person: Person | Unreadable
+    ) -> Records | None:
+        """Return what the ledger says; None while it does not."""
+        ledger, link = self._ports.ledger, self._ports.link
+        try:
+            async with asyncio.timeout(_LEDGER_SECONDS):
+                past = await ledger.history(who, None, LISTED + 1)
+                waiting = await self._waiting(policy, person)
+                stoppable = await self._stoppable(policy, person)
+                links = await self._ports.token_states()
+        except (TimeoutError, LedgerDownError) as error:
+            _log.warning(
+                "an App Home without records: the ledger does not tell them",
+                extra={"reason": str(error)},
+            )  # no trace
+            return None
+        lines, stop = ([line_of(entry, link) for entry in some] for some in (past, stoppable))
+        return Records(lines, waiting, links, stop)
+
+    async def _waiting(self, policy: Policy, person: Person | Unreadable) -> Sequence[ToDecide]:
+        if isinstance(person, Unreadable) or not _approves(policy, person):
+            return ()
+        return [
+            (entry.request, entry.until or entry.created, self._ports.link(entry.asked))
+            for entry in await self._ports.ledger.clicks.waiting(person.team_id)
+            if _decides(policy, entry.request, person)
+        ]
+
+    async def _stoppable(self, policy: Policy, person: Person | Unreadable) -> Sequence[Entry]:
+        """Return what this person may cancel: an operator all, an approver the batches under way that they may approve."""
+        if isinstance(person, Unreadable):
+            return ()
+        operator = is_operator(policy, person)
+        if not operator and not _approves(policy, person):
+            return ()
+        return [
+            entry
+            for entry in await self._ports.ledger.clicks.stoppable(person.team_id)
+            if operator or (_begun(entry) and _decides(policy, entry.request, person))
+        ]
+
+
+def _begun(entry: Entry) -> bool:
+    return entry.state not in {State.CONFIRMING, State.WAITING}
+
+
+def _concerns(policy: Policy, request: Request, viewer: Person | Unreadable) -> bool:
+    if isinstance(viewer, Unreadable) or request.origin.team_id != viewer.team_id:
+        return False
+    return is_operator(policy, viewer) or _decides(policy, request, viewer)
+
+
+def _decides(policy: Policy, request: Request, viewer: Person) -> bool:
+    rule = approving_rule(policy, request)
+    return rule is not None and may_approve(rule, viewer, request.origin.user_id)
+
+
+def _approves(policy: Policy, person: Person) -> bool:
+    """Tell whether there is any rule by which this person decides about others."""
+    return any(may_approve(rule, person, "") for rule in policy.rules)

@@ -1,0 +1,165 @@
+"""What the policy says to one ask or to all of a batch: a step to begin with, or a refusal in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.outcome import Ground
+from bot.domain.request import Origin, Request, State
+from bot.messages import Message
+from bot.messages.batches import denied_some, several_rules
+from bot.messages.clicks import cannot_tell_requester, denied_for_them
+from bot.messages.permissions import denied, no_owner
+from bot.messages.words import Words
+from bot.policy import (
+    Allow,
+    Ask,
+    Decision,
+    Deny,
+    GroupUnreadable,
+    NeedsApproval,
+    NeedsConfirmation,
+    Person,
+    PersonUnreadable,
+    Policy,
+    Rule,
+    Unreadable,
+    decide,
+    deciding_rule,
+    owner_of,
+)
+
+CONFIRM_SECONDS = 600
+
+Passed = Allow | NeedsConfirmation | NeedsApproval
+Decided = tuple[Ask, Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nothing begins: the kind of its event, what the requester is told, and a word for the record."""
+
+    kind: str
+    message: Message
+    detail: str | None = None
+
+
+def decide_all(
+    policy: Policy, origin: Origin, person: Person | Unreadable, appids: Sequence[str], env: str
+) -> list[Decided]:
+    """Return what was asked about each appid, and what the policy says; whoever is not known may nothing."""
+    if isinstance(person, Unreadable):
+        nobody = Person(origin.team_id, origin.user_id)
+        no = Deny(PersonUnreadable(person))
+        return [(Ask(nobody, origin.channel_id, appid, env), no) for appid in appids]
+    asks = [Ask(person, origin.channel_id, appid, env) for appid in appids]
+    return [(ask, decide(policy, ask)) for ask in asks]
+
+
+def in_doubt(decision: Decision) -> bool:
+    """Tell whether it is a no only because Slack did not tell who somebody is, or who is in a group."""
+    return isinstance(decision, Deny) and isinstance(
+        decision.because, PersonUnreadable | GroupUnreadable
+    )
+
+
+def strictest(decisions: Sequence[Decided]) -> Decided:
+    """Return what decides about a batch: the first sure no, else the first in doubt, else the first approval."""
+
+    def rank(decided: Decided) -> int:
+        if isinstance(decided[1], Deny):
+            return 1 if in_doubt(decided[1]) else 0
+        return 2 if isinstance(decided[1], NeedsApproval) else 3
+
+    return min(decisions, key=rank)
+
+
+def ground_against(policy: Policy, request: Request, decisions: Sequence[Decided]) -> Ground | None:
+    """Return why a recorded request cannot go on by the `decisions` of now; None if one rule and its owner let it."""
+    if any(isinstance(decision, Deny) for _, decision in decisions):
+        return Ground.NOT_ALLOWED
+    if len({deciding_rule(decision) for _, decision in decisions}) > 1:
+        return Ground.SEVERAL_RULES
+    if owner_of(policy, request.env) != request.owner:
+        return Ground.OTHER_OWNER
+    return None
+
+
+def approving_rule(policy: Policy, request: Request) -> Rule | None:
+    """Return the rule that let a request through, if it still asks for an approval."""
+    rule = policy.rule(request.rule)
+    return rule if rule and rule.approvers else None
+
+
+def deciding_rules(
+    policy: Policy, request: Request, decisions: Sequence[Decided]
+) -> tuple[Rule, ...]:
+    """Return the rules whose approvers may click: the one that asks for an approval of all by the `decisions` of now.
+
+    Where there is no such one rule, nobody can approve it, and each approver by any of them, or by the rule that let it
+    through, can end it.
+    """
+    asking = {each.rule: None for _, each in decisions if isinstance(each, NeedsApproval)}
+    if len(asking) == 1 and all(isinstance(decision, NeedsApproval) for _, decision in decisions):
+        return tuple(asking)
+    before = approving_rule(policy, request)
+    return tuple(dict.fromkeys([*asking, *([before] if before else [])]))
+
+
+def ruling(
+    words: Words,
+    policy: Policy,
+    decisions: Sequence[Decided],
+    owner: str | None,
+    *,
+    own: bool = True,
+) -> Refusal | Passed:
+    """Return the one decision about all of it, or why it does not begin; a batch needs one rule for all.
+
+    Told to the requester or, where it is not their `own` click, to whoever tries again for them.
+    """
+    by_rule: dict[str, list[str]] = {}
+    for ask, decision in decisions:
+        if isinstance(decision, Deny):
+            told = (
+                _denied(words, policy, decisions, ask, decision)
+                if own
+                else _denied_for_them(words, decisions, ask, decision)
+            )
+            return Refusal("denied", told, type(decision.because).__name__)
+        by_rule.setdefault(decision.rule.name, []).append(ask.appid)
+        passed = decision
+    if len(by_rule) > 1:
+        return Refusal("denied", several_rules(words, by_rule), "SeveralRules")
+    if owner is None:
+        return Refusal("no owner", no_owner(words, ask, policy))
+    return passed
+
+
+def _denied(
+    words: Words, policy: Policy, decisions: Sequence[Decided], ask: Ask, no: Deny
+) -> Message:
+    told = denied(words, no, ask, policy)
+    if len(decisions) > 1:
+        told = denied_some(words, _appids_denied(decisions), len(decisions)) + told
+    return told
+
+
+def _denied_for_them(words: Words, decisions: Sequence[Decided], ask: Ask, no: Deny) -> Message:
+    if in_doubt(no):
+        return cannot_tell_requester(words, ask.person.user_id)
+    return denied_for_them(words, ask, _appids_denied(decisions))
+
+
+def _appids_denied(decisions: Sequence[Decided]) -> list[str]:
+    return [asked.appid for asked, decided in decisions if isinstance(decided, Deny)]
+
+
+def first_state(passed: Passed) -> tuple[State, float | None]:
+    """Return the state in which a request begins, and for how many seconds it may stay there."""
+    match passed:
+        case Allow():
+            return State.ACCEPTED, None
+        case NeedsApproval(rule) if rule.approvers and not rule.confirm:
+            return State.WAITING, rule.approvers.expires.total_seconds()
+        case _:
+            return State.CONFIRMING, CONFIRM_SECONDS

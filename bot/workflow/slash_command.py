@@ -1,0 +1,122 @@
+"""The use case of the slash command: what to say to each, and which of them become requests.
+
+Knows ports, not Slack and not HTTP. One walk: parse, who is it, may they, record; `carrying` does the rest.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import assert_never
+
+from bot.command import (
+    Command,
+    Help,
+    History,
+    OpenForm,
+    Share,
+    ShareMany,
+    Whoami,
+    Why,
+    parse,
+)
+from bot.command.mistake import Misread
+from bot.domain.link import LinkState
+from bot.domain.request import Origin, State
+from bot.ledger import Entry
+from bot.messages import Message
+from bot.messages.history import Line, history, no_history
+from bot.messages.mistakes import misread
+from bot.messages.people import help_, whoami
+from bot.messages.permissions import why
+from bot.messages.words import Words
+from bot.policy import Person, Policy, Unreadable, explain, may_see, rights
+from bot.runtime.once import Once
+from bot.workflow.deadline import in_time, within
+from bot.workflow.ports import Ports
+from bot.workflow.ruling import decide_all
+from bot.workflow.submit import Submitting
+
+_LOOKED_THROUGH = 50  # requests, of which those that may be seen are shown
+_ACK_SECONDS = 2.6  # for everything together; Slack waits three for the ack
+
+
+class Sharing:
+    """Answers commands; what takes longer than an ack goes on in the background."""
+
+    def __init__(self, submitting: Submitting, ports: Ports) -> None:
+        self._submitting = submitting
+        self._ports = ports
+        self._once = Once[Message | OpenForm]()
+
+    async def command(self, origin: Origin, text: str) -> Message | OpenForm:
+        """Return what to say at once, to the requester alone, or that the form is wanted.
+
+        The same trigger twice is one command.
+        """
+        return await self._once(origin.trigger_id, lambda: self._answer(origin, parse(text)))
+
+    async def _answer(self, origin: Origin, command: Command | Misread) -> Message | OpenForm:
+        if isinstance(command, OpenForm):
+            return command
+        until, policy = within(_ACK_SECONDS), self._submitting.policy
+        person = await self._ports.people.person(origin.team_id, origin.user_id, policy.groups)
+        words = self._submitting.words(person)
+        if isinstance(command, Misread):
+            wrong = {"outcome": "mistake", "detail": type(command.mistake).__name__}
+            await self._submitting.note("mistake", origin, wrong, until)
+            return misread(words, command)
+        if isinstance(command, Share | ShareMany):
+            return await self._submitting.submit(policy, origin, command, person, until)
+        asked = {"detail": type(command).__name__.lower()}
+        await self._submitting.note("asked", origin, asked, until)
+        mine = () if isinstance(person, Unreadable) else rights(policy, person)
+        match command:
+            case Help():
+                return help_(words, person, mine, policy)
+            case Whoami():
+                links = await self._token_states(until) if mine else ()
+                return whoami(words, person, origin.user_id, origin.team_id, mine, links)
+            case Why(appid, env):
+                ((ask, decision),) = decide_all(policy, origin, person, (appid,), env)
+                return why(words, decision, ask, policy, explain(policy, ask))
+            case History(about):
+                may_see = partial(_may_see, policy, person, origin)
+                return await self._history(words, origin, about, may_see, until)
+            case _:
+                assert_never(command)
+
+    async def _history(
+        self,
+        words: Words,
+        origin: Origin,
+        about: str | None,
+        may_see: Callable[[Entry], bool],
+        until: float,
+    ) -> Message:
+        """List what this requester asked for or, with `about`, what they may also share themselves."""
+        mine = (origin.team_id, origin.user_id)
+        asking = self._ports.ledger.history(mine, about, _LOOKED_THROUGH)
+        found = await in_time(asking, "the ledger does not tell the history", until=until)
+        if found is None:
+            return no_history(words)
+        seen = [entry for entry in found if may_see(entry)]
+        return history(words, [line_of(entry, self._ports.link) for entry in seen], about)
+
+    async def _token_states(self, until: float) -> Sequence[LinkState]:
+        """Return how the tokens stand; nothing while the ledger does not tell."""
+        missing = "the ledger does not tell how the tokens stand"
+        return await in_time(self._ports.token_states(), missing, until=until) or ()
+
+
+def _may_see(policy: Policy, person: Person | Unreadable, origin: Origin, entry: Entry) -> bool:
+    request = entry.request
+    if (request.origin.team_id, request.origin.user_id) == (origin.team_id, origin.user_id):
+        return True
+    return isinstance(person, Person) and any(
+        may_see(policy, person, appid, request.env) for appid in request.receivers
+    )
+
+
+def line_of(entry: Entry, link: Callable[[str | None], str | None]) -> Line:
+    """Return an entry as a line of a list."""
+    waiting = entry.state in {State.CONFIRMING, State.WAITING}
+    return Line(entry.request, entry.outcome, entry.created, link(entry.place), waiting)

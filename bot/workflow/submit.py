@@ -1,0 +1,250 @@
+"""From what somebody asks for to a request in the ledger: decide, record, start; or say why not.
+
+Commands, forms and buttons all go through here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from typing import TypeVar, assert_never
+
+from bot.command import Share, ShareMany
+from bot.domain.request import Origin, Request, Retry, State
+from bot.ledger import (
+    Accepted,
+    Entry,
+    Known,
+    Retried,
+    SharedBefore,
+    TooMany,
+    UnderWay,
+    Untold,
+)
+from bot.ledger.acceptance import MOST_WAITING
+from bot.ledger.entries import facts_asked, facts_of
+from bot.ledger.events import who_of
+from bot.messages import Message
+from bot.messages.answers import accepted
+from bot.messages.asked import how_many
+from bot.messages.batches import too_many_batches
+from bot.messages.clicks import requester_asked, retried_already
+from bot.messages.decisions import confirmation, no_approver, sent_to_approvers
+from bot.messages.endings import answer
+from bot.messages.history import not_recorded, shared_before, under_way, untold
+from bot.messages.notices import stopping
+from bot.messages.permissions import as_dry_run, dry_run
+from bot.messages.words import Words
+from bot.policy import (
+    NeedsApproval,
+    Person,
+    Policy,
+    Unreadable,
+    deciding_rule,
+    owner_of,
+)
+from bot.runtime.log_context import about
+from bot.workflow.deadline import in_time
+from bot.workflow.policy_in_force import InForce
+from bot.workflow.ports import Ports
+from bot.workflow.ruling import CONFIRM_SECONDS, Refusal, decide_all, first_state, ruling
+
+_RECORDING_SECONDS = 0.5  # of those until an answer has to be there, kept for the ledger
+
+_Answer = TypeVar("_Answer")
+
+
+class Submitting:
+    """Takes requests on; `stop` lets no more begin."""
+
+    def __init__(self, in_force: InForce, ports: Ports) -> None:
+        self._in_force = in_force
+        self._ports = ports
+        self.stopping = False
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force: to be taken once for all that one command, form or click comes to."""
+        return self._in_force.policy
+
+    def stop(self) -> None:
+        """Take no more requests on; say so to whoever asks."""
+        self.stopping = True
+
+    def words(self, person: Person | Unreadable) -> Words:
+        """Return the words of a person's language; of the channel's where it is not known."""
+        tongues = self._ports.tongues
+        return tongues.of(person.language) if isinstance(person, Person) else tongues.channel
+
+    async def submit(  # noqa: PLR0913  # all that makes a request
+        self,
+        policy: Policy,
+        origin: Origin,
+        share: Share | ShareMany,
+        person: Person | Unreadable,
+        until: float,
+        *,
+        retry: Retry | None = None,
+        words: Words | None = None,
+    ) -> Message:
+        """Record a request and start it, or say why there is none; `until` is by the loop's clock.
+
+        `policy` decides, and `person` was read with its groups. `words` are those of whoever clicked, where somebody did.
+        Nobody confirms for somebody else, so what an approver tries again is asked of the requester.
+        """
+        own = _own(retry, origin)
+        theirs = self.words(person)
+        words = words or theirs
+        appids = share.appids if isinstance(share, ShareMany) else (share.appid,)
+        decisions = decide_all(policy, origin, person, appids, share.env)
+        ask, decision = decisions[0]
+        owner = owner_of(policy, share.env)
+        decided_by = deciding_rule(decision)
+        facts = facts_asked(appids, share.env, decided_by.name if decided_by else None)
+        ruled = ruling(words, policy, decisions, owner, own=own)
+        if share.dry_run:
+            await self.note("dry run", origin, facts, until)
+            if isinstance(ruled, Refusal):
+                return as_dry_run(words, ruled.message)
+            many = how_many(words, appids)
+            return dry_run(words, ruled, ask, many, owner or "")
+        if isinstance(ruled, NeedsApproval):
+            ruled = await self._reachable(words, policy, ruled, origin, until)
+        if isinstance(ruled, Refusal):
+            why_not = {"outcome": "denied", "detail": ruled.detail}
+            await self.note(ruled.kind, origin, facts | why_not, until)
+            return ruled.message
+        if self.stopping:
+            return stopping(words)
+        request = Request(
+            self._ports.new_id(),
+            origin,
+            appids[0] if len(appids) == 1 else "",
+            share.env,
+            owner or "",
+            ruled.rule.name,
+            share.reason,
+            theirs.language,
+            appids if len(appids) > 1 else (),
+            again=share.again,
+        )
+        with about(request.id):
+            return await self._record(words, request, first_state(ruled), until, retry)
+
+    async def _reachable(
+        self, words: Words, policy: Policy, ruled: NeedsApproval, origin: Origin, until: float
+    ) -> Refusal | NeedsApproval:
+        """Return the ruling, or a refusal at once if nobody can give the approval; not known in time, somebody can."""
+        try:
+            async with asyncio.timeout_at(until - _RECORDING_SECONDS):
+                if await self._ports.people.has_approver(ruled.rule, origin.user_id):
+                    return ruled
+        except TimeoutError:
+            return ruled
+        return Refusal("denied", no_approver(words, ruled.rule, policy), "NoApprover")
+
+    async def _record(
+        self,
+        words: Words,
+        request: Request,
+        first: tuple[State, float | None],
+        until: float,
+        retry: Retry | None,
+    ) -> Message:
+        """Put the request into the ledger and say so; what the ledger does not take does not happen."""
+        state, patience = first
+        own = _own(retry, request.origin)
+        accepting = self._ports.ledger.accept(request, state, patience=patience, retry=retry)
+        facts = facts_of(request)
+        found = await _recorded(accepting, "accepted", request.origin, facts, until)
+        match found:
+            case None:
+                return not_recorded(words)
+            case Accepted(entry):
+                self._ports.changed(request)
+                if state is not State.CONFIRMING:
+                    self._ports.start(self._ports.carry(entry))
+                elif retry and not own:
+                    self._ports.start(self._ask_requester(request, retry.by))
+                return _taken_on(words, entry, own=own)
+            case Known(Entry(state=State.ENDED, outcome=None)):
+                return not_recorded(words)  # it was withdrawn, and whoever asked was told so
+            case Known(entry):
+                return _taken_on(words, entry, own=own)
+            case UnderWay() | Untold() | SharedBefore():
+                kind = "shared before" if isinstance(found, SharedBefore) else "under way"
+                await self.note(kind, request.origin, facts, until)
+                return self._in_the_way(words, found, request.reason if own else None)
+            case Retried():
+                return retried_already(words)
+            case TooMany():
+                too_many = {"outcome": "denied", "detail": "TooManyBatches"}
+                await self.note("denied", request.origin, facts | too_many, until)
+                return too_many_batches(words, request, MOST_WAITING)
+            case _:
+                assert_never(found)
+
+    def _in_the_way(
+        self, words: Words, found: UnderWay | Untold | SharedBefore, reason: str | None
+    ) -> Message:
+        entry = found.entry
+        earlier, link = entry.request, self._ports.link(entry.place)
+        match found:
+            case UnderWay():
+                return under_way(words, earlier, link)
+            case Untold():
+                return untold(words, earlier, _answer(words, entry))
+            case SharedBefore():
+                ended = entry.ended or entry.created
+                return shared_before(words, earlier, ended, link, reason)
+            case _:
+                assert_never(found)
+
+    async def _ask_requester(self, request: Request, by: str) -> None:
+        """Ask the requester whether they are sure of what somebody else tries again for them."""
+        words = self._ports.tongues.of(request.language)
+        asked = confirmation(words, request, CONFIRM_SECONDS // 60, by)
+        # Directly: where it was clicked, Slack shows it to nobody who is not looking.
+        directly = replace(request.origin, channel_id=request.origin.user_id, thread_ts="")
+        await self._ports.tell_alone(directly, asked)
+
+    async def note(
+        self, what: str, origin: Origin, facts: Mapping[str, object], until: float
+    ) -> None:
+        """Record what is no request; an answer does not fail for want of its record."""
+        noting = self._ports.ledger.note(what, origin, facts)
+        await _recorded(noting, what, origin, facts, until)
+
+
+def _own(retry: Retry | None, origin: Origin) -> bool:
+    """Tell whether it is the requester who asks, and nobody for them."""
+    return retry is None or retry.by == origin.user_id
+
+
+def _taken_on(words: Words, entry: Entry, *, own: bool) -> Message:
+    match entry.state:
+        case State.CONFIRMING if not own:
+            return requester_asked(words, entry.request, CONFIRM_SECONDS // 60)
+        case State.CONFIRMING:
+            return confirmation(words, entry.request, CONFIRM_SECONDS // 60)
+        case State.WAITING:
+            return sent_to_approvers(words, entry.request)
+        case _:
+            return accepted(words, entry.request)
+
+
+def _answer(words: Words, entry: Entry) -> Message:
+    """Return the answer to a request that has ended."""
+    assert entry.outcome is not None  # noqa: S101  # it is recorded with the state
+    return answer(words, entry.request, entry.outcome, called_again=entry.called_again)
+
+
+async def _recorded(
+    recording: Awaitable[_Answer],
+    what: str,
+    origin: Origin,
+    facts: Mapping[str, object],
+    until: float,
+) -> _Answer | None:
+    """Return what the ledger answers to a record; what it does not take is logged, so that it stands somewhere."""
+    told = {"what": what, **who_of(origin), **facts}
+    return await in_time(recording, "not recorded", told, until=until)

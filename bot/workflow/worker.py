@@ -1,0 +1,219 @@
+"""Carry requests from the ledger to their end: settle the place, ask WeChat, deliver; also after a crash.
+
+Each step is recorded before the next one begins, so whoever takes a request over goes on from its state.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+from bot.domain.outcome import Finished, Outcome, Step, Unknown, doubted
+from bot.domain.request import State
+from bot.guidance import Trouble, for_trouble
+from bot.ledger import LEASE, Entry, LedgerDownError, answered
+from bot.runtime.log_context import about
+from bot.workflow.approval import Waiting
+from bot.workflow.batches import Batches
+from bot.workflow.brake import Brake, Verdict, stopped
+from bot.workflow.call import ask
+from bot.workflow.changes import Changed, unheard
+from bot.workflow.leased import Holding, LostError, Write
+from bot.workflow.place import settle
+from bot.workflow.ports import AwayError, Owners, Places
+
+MOST_TAKE_OVERS = 5
+_BEATS_PER_LEASE = 4
+_TAKEN_AT_ONCE = 50
+_PAUSE = 3.0  # seconds, after something that nobody foresaw
+_LOOK_AGAIN = 1.0
+_OWED_AT_MOST = 7 * 86_400.0  # seconds
+
+_GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """What it takes to carry requests; `lease` is in seconds."""
+
+    holding: Holding
+    places: Places
+    owners: Owners
+    waiting: Waiting
+    batches: Batches
+    brake: Brake
+    start: Callable[[Coroutine[None, None, None]], None]
+    lease: float = LEASE
+    changed: Changed = unheard
+
+    async def carry(self, entry: Entry, *, taken: bool = False) -> None:
+        """Take a request on from its state to its end; stop silently once somebody else holds it.
+
+        After an exception that nobody foresaw it goes on from the state that was reached, as after a take-over. `taken`
+        where it was just taken over, so that whoever held it may have asked WeChat.
+        """
+        with about(entry.request.id):
+            await self._carry(entry, taken=taken)
+
+    async def _carry(self, entry: Entry, *, taken: bool) -> None:
+        backlog = list[Write]()
+        begun = taken and entry.taken_over > 0 and entry.state is State.PLACED
+        called_again = entry.called_again or begun
+        while True:
+            try:
+                reached = await self._step(entry, backlog, called_again=called_again)
+            except LostError:
+                return
+            except AwayError as away:
+                await self.holding.owe(entry, backlog, away)
+                return
+            except Exception:  # noqa: BLE001  # nobody else would take it on while this replica lives
+                _log.exception("unforeseen error")
+                if entry.taken_over > MOST_TAKE_OVERS:
+                    await self.holding.end(entry, backlog, "given up")
+                    self.changed(entry.request)
+                    return
+                await self.holding.sleep(_PAUSE)
+                called_again = called_again or entry.state is State.PLACED
+                reached = replace(entry, taken_over=entry.taken_over + 1)
+            self.changed(entry.request)
+            if reached is None:
+                return
+            entry = reached
+
+    async def _step(
+        self, entry: Entry, backlog: list[Write], *, called_again: bool
+    ) -> Entry | None:
+        """Take a request on by one state; None once there is nothing more to do."""
+        if entry.state in {State.CONFIRMING, State.WAITING}:
+            return await self.waiting.step(entry, backlog)
+        if entry.owed is not None and entry.at - entry.owed > _OWED_AT_MOST:
+            await self.holding.end(entry, backlog, "not delivered", "too late")
+            return None
+        if entry.outcome is not None:
+            await self._deliver(entry, entry.outcome, backlog, called_again=called_again)
+            return None
+        if entry.place is None:
+            return await self._settle(entry, backlog)
+        if entry.asked:
+            self.start(self._show_decided(entry))
+        if entry.request.is_batch:
+            return await self._run(entry, entry.place, backlog)
+        return await self._call(entry, backlog, called_again=called_again)
+
+    async def _deliver(
+        self, entry: Entry, outcome: Outcome, backlog: list[Write], *, called_again: bool
+    ) -> None:
+        """Tell the requester how it ended, and then the approvers."""
+        request = entry.request
+        if isinstance(outcome, Finished) and outcome.lacks_groups:
+            outcome = await self.batches.finished(request)
+        place = self.places.reopen(request, entry.place)
+        again = called_again and outcome != _GIVEN_UP
+        delivered = await self.holding.while_held(
+            entry,
+            lambda since: place.close(request, outcome, look_since=since, called_again=again),
+        )
+        if entry.asked:
+            await self.waiting.approvals.settle(replace(entry, outcome=outcome))
+        if delivered:
+            await self.holding.end(entry, backlog, "delivered")
+            return
+        told = {"request": request.id, "outcome": type(outcome).__name__.lower()}
+        _log.error("Slack takes the answer nowhere", extra=told)
+        await self.holding.end(entry, backlog, "not delivered", "refused")
+
+    async def _show_decided(self, entry: Entry) -> None:
+        """Show the approvers that it is decided; how it ended is shown later in any case."""
+        with suppress(AwayError):
+            await self.waiting.approvals.settle(entry)
+
+    async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
+        """Settle where the answer goes, and record it."""
+        place = await settle(self.holding, self.places, entry, backlog, waiting=False)
+        if place is None:
+            return None
+        placed = replace(entry, state=State.PLACED, place=place.ref, owed=None, wake=None)
+        # Never in the backlog, where an answer may be: after a crash nobody would know that WeChat may have been asked.
+        settled = await self.holding.insist(partial(self.holding.ledger.place, entry, place.ref))
+        return placed if settled else None
+
+    async def _call(
+        self, entry: Entry, backlog: list[Write], *, called_again: bool
+    ) -> Entry | None:
+        """Ask WeChat, and record what came of it."""
+        began, steps = time.monotonic(), list[Step]()
+        outcome = await self._outcome(entry, steps, called_again=called_again)
+        seconds = round(time.monotonic() - began, 3)
+        write = partial(
+            self.holding.ledger.answer, entry, outcome, seconds, steps, called_again=called_again
+        )
+        written = await self.holding.surely(backlog, write)
+        return answered(entry, outcome, called_again=called_again) if written else None
+
+    async def _outcome(self, entry: Entry, steps: list[Step], *, called_again: bool) -> Outcome:
+        """Ask WeChat, if that is still to be done."""
+        if entry.taken_over > MOST_TAKE_OVERS:
+            return _GIVEN_UP
+        if self.brake.is_due(entry) and not await self._is_allowed(entry):
+            return stopped(begun=called_again)
+        holds = partial(self.holding.holds, entry)
+        outcome = await ask(self.owners, entry.request, steps.append, holds)
+        # Nobody knows what came of the call before this one.
+        return doubted(outcome) if called_again else outcome
+
+    async def _is_allowed(self, entry: Entry) -> bool:
+        """Tell whether the policy of now still allows a request, once Slack tells; raises LostError."""
+        anew = True
+        while (verdict := await self.brake.look(entry, anew=anew)) is Verdict.IN_DOUBT:
+            if anew:
+                _log.warning("a request waits: Slack does not tell whether it is still allowed")
+            await self.holding.sleep(_LOOK_AGAIN)
+            if not await self.holding.holds(entry):
+                raise LostError
+            anew = False
+        return verdict is Verdict.GO
+
+    async def _run(self, entry: Entry, where: str, backlog: list[Write]) -> Entry | None:
+        """Run a batch, and record that it is through."""
+        if entry.taken_over > MOST_TAKE_OVERS:
+            outcome = await self.batches.give_up(entry, _GIVEN_UP)
+        else:
+            outcome = await self.batches.run(entry, self.places.reopen(entry.request, where))
+        if outcome is None:
+            return None
+        written = await self.holding.surely(
+            backlog, partial(self.holding.ledger.answer, entry, outcome)
+        )
+        return answered(entry, outcome) if written else None
+
+    async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
+        """Hold this replica's requests and, while it may, take over what nobody holds; runs until cancelled."""
+        healthy_since = -math.inf
+        while True:
+            try:
+                await self.holding.ledger.replica.beat()
+                if may_take() and time.monotonic() - healthy_since >= self.lease:
+                    await self._take_over()
+            except LedgerDownError as error:
+                # Once it is back, every replica must have had the time to hold on to its own.
+                healthy_since = time.monotonic()
+                _log.warning("the ledger is down", extra={"reason": str(error)})
+            except Exception:  # noqa: BLE001  # without its beats a replica would lose everything
+                _log.exception("unforeseen error")
+            await asyncio.sleep(self.lease / _BEATS_PER_LEASE)
+
+    async def _take_over(self) -> None:
+        """Take over all that nobody holds, some at a time, so that other replicas get their share."""
+        while True:
+            taken = await self.holding.ledger.replica.take_over(_TAKEN_AT_ONCE)
+            for entry in taken:
+                self.start(self.carry(entry, taken=True))
+            if len(taken) < _TAKEN_AT_ONCE:
+                return

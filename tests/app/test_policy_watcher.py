@@ -1,0 +1,522 @@
+"""What becomes of the policy file while the bot runs, whatever state somebody leaves it in."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.app.policy_watcher import Reloading
+from bot.workflow.policy_in_force import InForce
+from tests.conftest import Clock, settings_of, soon
+
+APPID, OTHER = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
+ENVIRON = {
+    "SLACK_BOT_TOKEN": "xoxb-made-up",
+    "SLACK_APP_TOKEN": "xapp-made-up",
+    "WECHAT_AUTHORIZER_APPID": APPID,
+    "WECHAT_AUTHORIZER_ACCESS_TOKEN": "80_made-up",
+}
+
+
+def rule(name: str) -> str:
+    return f'[[rule]]\nname = "{name}"\nusers = ["U012ABCDEF"]\neffect = "allow"\n'
+
+
+FIRST, SECOND = rule("first"), rule("second")
+FAILING = (
+    f'{SECOND}[[test]]\nuser = "U012ABCDEF"\nappid = "{OTHER}"\nenv = "prod-1"\nexpect = "deny"\n'
+)
+TWO_OWNERS = f'{SECOND}[[owner]]\nappid = "{OTHER}"\nenvs = ["*"]\n'
+
+
+class Stage:
+    """A policy file, the policy in force, and what looks at the one for the other."""
+
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        self.path = path
+        self.path.write_text(FIRST, encoding="utf-8")
+        self.settings = settings_of(ENVIRON | {"POLICY_FILE": str(path)})
+        self.in_force = InForce(self.settings.policy, clock or Clock())
+        self.asked = asyncio.Event()
+        self.meanwhile: Callable[[], object] = list  # between the two readings for whoever asks
+        self.reloading = self.anew()
+
+    def anew(self, every: float = 0.001, within: float = 10) -> Reloading:
+        """Return another that looks at the same."""
+
+        async def sleep(_seconds: float) -> None:
+            self.meanwhile()
+
+        return Reloading(
+            self.in_force, self.settings, self.asked, every=every, within=within, sleep=sleep
+        )
+
+    async def looks(self, times: int = 2) -> None:
+        """Look at the file so many times, as time passes."""
+        for _ in range(times):
+            await self.reloading.look(self.path)
+
+    @property
+    def rules(self) -> list[str]:
+        """The names of the rules in force."""
+        return [each.name for each in self.in_force.policy.rules]
+
+    @property
+    def trouble(self) -> tuple[str, ...] | None:
+        """Why the newest file was refused."""
+        return self.in_force.trouble
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path / "policy.toml")
+
+
+@pytest.fixture(autouse=True)
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level("INFO", logger="bot")
+    return caplog
+
+
+def lines(log: pytest.LogCaptureFixture) -> list[str]:
+    """Return the log's lines, each with its reason."""
+    told = ((record, vars(record)) for record in log.records if record.name.startswith("bot."))
+    return [
+        " ".join([record.levelname, record.message, *map(str, filter(None, map(facts.get, FACTS)))])
+        for record, facts in told
+    ]
+
+
+FACTS = ("rules", "reason", "more")
+REFUSED = "ERROR policy refused, the old one stays in force"
+
+
+@asynccontextmanager
+async def keeping(stage: Stage) -> AsyncIterator[None]:
+    task = asyncio.create_task(stage.reloading.keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+# A good file.
+
+
+async def test_a_changed_file_is_in_force_once_two_looks_have_found_the_same(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    stage.path.write_text(SECOND + rule("third"), encoding="utf-8")
+    await stage.looks(1)
+    assert stage.rules == ["first"]
+    await stage.looks(1)
+    assert stage.rules == ["second", "third"]
+    await stage.looks(5)
+    assert lines(log) == ["INFO policy in force 2"]
+
+
+async def test_of_the_file_as_it_was_at_the_start_nothing_is_said(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    await stage.looks(5)
+    assert lines(log) == []
+
+
+async def test_half_a_file_is_never_judged(stage: Stage, log: pytest.LogCaptureFixture) -> None:
+    for end in range(1, len(SECOND), 7):
+        stage.path.write_text(SECOND[:end], encoding="utf-8")
+        await stage.looks(1)
+    stage.path.write_text(SECOND, encoding="utf-8")
+    await stage.looks()
+    assert stage.rules == ["second"]
+    assert lines(log) == ["INFO policy in force 1"]
+
+
+async def test_a_file_that_is_gone_for_a_moment_is_not_missed(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    stage.path.unlink()
+    await stage.looks(1)
+    stage.path.write_text(SECOND, encoding="utf-8")
+    await stage.looks()
+    assert (stage.rules, stage.trouble) == (["second"], None)
+    assert lines(log) == ["INFO policy in force 1"]
+
+
+def renamed(path: Path) -> None:
+    new = path.with_name(".new")
+    new.write_text(SECOND, encoding="utf-8")
+    new.replace(path)
+
+
+def in_place_with_its_old_times(path: Path) -> None:
+    before = path.stat()
+    path.write_text(FIRST.replace("first", "secon"), encoding="utf-8")
+    path.write_text(SECOND, encoding="utf-8")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def by_another_link(path: Path) -> None:
+    (path.parent / "other.toml").write_text(SECOND, encoding="utf-8")
+    path.unlink()
+    path.symlink_to("other.toml")
+
+
+def with_windows_line_ends(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbf" + SECOND.replace("\n", "\r\n").encode())
+
+
+@pytest.mark.parametrize(
+    "change", [renamed, in_place_with_its_old_times, by_another_link, with_windows_line_ends]
+)
+async def test_it_does_not_matter_how_a_file_is_replaced(
+    stage: Stage, change: Callable[[Path], None]
+) -> None:
+    await stage.looks()
+    change(stage.path)
+    await stage.looks()
+    assert stage.rules == ["second"]
+
+
+async def test_a_config_map_is_followed_as_kubernetes_swaps_it(tmp_path: Path) -> None:
+    for version, content in (("..1", FIRST), ("..2", SECOND)):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "policy.toml").write_text(content, encoding="utf-8")
+    data, new = tmp_path / "..data", tmp_path / "..data_tmp"
+    data.symlink_to("..1")
+    (tmp_path / "policy.toml").symlink_to("..data/policy.toml")
+    stage = Stage(tmp_path / "policy.toml")
+    await stage.looks()
+    new.symlink_to("..2")
+    new.replace(data)
+    (tmp_path / "..1" / "policy.toml").unlink()
+    await stage.looks()
+    assert stage.rules == ["second"]
+
+
+async def test_a_change_that_changes_no_rule_is_said_to_be_in_force_too(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    await stage.looks()
+    stage.path.write_text(f"# looked through in May\n{FIRST}", encoding="utf-8")
+    await stage.looks()
+    assert lines(log) == ["INFO policy in force 1"]
+
+
+# A bad one.
+
+
+def write(content: bytes) -> Callable[[Path], None]:
+    """Return what writes this into a file."""
+
+    def change(path: Path) -> None:
+        path.write_bytes(content)
+
+    return change
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_link_to_itself(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def unreadable(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/proc/self/mem")  # which even root cannot read at its beginning
+
+
+NOT_THERE = "Put it there, let the bot's user read it, or correct the path."
+NO_FILE = "Correct the path: it has to name the file itself."
+
+
+def cannot(why: str, fix: str = NOT_THERE) -> list[str]:
+    return [f"The policy file “{{path}}” cannot be read: {why}. {fix}"]
+
+
+BAD: dict[str, tuple[Callable[[Path], None], list[str]]] = {
+    "no TOML": (
+        write(b"[[rule"),
+        [
+            "{path}: It is not valid TOML: Expected ']]' at the end of an array declaration (at end of document). Put that line right first."
+        ],
+    ),
+    "nothing": (
+        write(b""),
+        ["{path}: rule: there is no rule, so nobody could share anything. Add a [[rule]]."],
+    ),
+    "a sentence for each mistake": (
+        write(b'contact = ""\n[[rule]]\neffect = "allow"\nuser = []\n'),
+        [
+            "{path}: contact: it is empty. Fill it in, or leave the key out.",
+            "{path}: rule 1, user: there is no such key. Did you mean users?",
+        ],
+    ),
+    "a test of its own that fails": (
+        write(FAILING.encode()),
+        [
+            (
+                f"{{path}}: test 1: U012ABCDEF with {OTHER} and prod-1 should get “deny” but gets “allow” (second). "
+                "Put the rules or the test right."
+            )
+        ],
+    ),
+    "an owner without a way to a token": (
+        write(TWO_OWNERS.encode()),
+        [
+            (
+                f"WECHAT_AUTHORIZER_ACCESS_TOKEN serves {APPID} only, but the policy file also names {OTHER}. "
+                "Use WECHAT_TOKEN_SERVER_URL for several owners."
+            )
+        ],
+    ),
+    "removed": (Path.unlink, cannot("No such file or directory")),
+    "a folder": (a_folder, cannot("it is not a file", NO_FILE)),
+    "a pipe that nobody writes to": (a_pipe, cannot("it is not a file", NO_FILE)),
+    "a link to itself": (
+        a_link_to_itself,
+        cannot("Too many levels of symbolic links"),
+    ),
+    "unreadable": (unreadable, cannot("Input/output error")),
+    "too big": (
+        write(FIRST.encode() + b"#" * 1_000_000),
+        cannot("it has more than a million bytes", "Make it shorter."),
+    ),
+    "in another encoding": (
+        write(b"# caf\xe9\n" + SECOND.encode()),
+        cannot("it is not UTF-8 text", "Save it as UTF-8."),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "problems"), BAD.values(), ids=list(BAD))
+async def test_a_bad_file_is_refused_once_and_the_old_policy_stays_until_a_good_one_comes(
+    stage: Stage,
+    log: pytest.LogCaptureFixture,
+    change: Callable[[Path], None],
+    problems: Sequence[str],
+) -> None:
+    expected = [problem.replace("{path}", str(stage.path)) for problem in problems]
+    await stage.looks()
+    change(stage.path)
+    await stage.looks(6)
+    assert (stage.rules, stage.trouble) == (["first"], tuple(expected))
+    assert lines(log) == [f"{REFUSED} {problem}" for problem in expected]
+    log.clear()
+    good = stage.path.with_name("good.toml")
+    good.write_text(FIRST, encoding="utf-8")
+    if stage.path.is_dir():
+        stage.path.rmdir()
+    good.replace(stage.path)
+    await stage.looks(6)
+    assert (stage.rules, stage.trouble) == (["first"], None)
+    assert lines(log) == ["INFO policy in force 1"]
+
+
+async def test_of_many_mistakes_the_first_are_told(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    stage.path.write_text("".join(f"key{n} = 1\n" for n in range(99)) + FIRST, encoding="utf-8")
+    await stage.looks()
+    assert len(lines(log)) == 21
+    assert lines(log)[-1] == f"{REFUSED} 79"
+    assert len(stage.in_force.trouble or ()) == 99
+
+
+# On SIGHUP.
+
+
+async def test_when_somebody_asks_the_file_is_read_at_once(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    for content in (SECOND, SECOND, "no TOML", "no TOML", SECOND):
+        stage.path.write_text(content, encoding="utf-8")
+        await stage.reloading.look(stage.path, at_once=True)
+    assert stage.rules == ["second"]
+    assert [line[:30] for line in lines(log)] == [
+        "INFO policy in force 1",
+        "INFO policy unchanged",
+        *[REFUSED[:30]] * 2,
+        "INFO policy in force 1",
+    ]
+
+
+async def test_half_a_file_is_not_judged_when_somebody_asks_either(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    both = SECOND + rule("third")
+    stage.path.write_text(SECOND, encoding="utf-8")  # half of it would do as well
+    stage.meanwhile = lambda: stage.path.write_text(both, encoding="utf-8")
+    await stage.reloading.look(stage.path, at_once=True)
+    assert (stage.rules, lines(log)) == (["first"], [])
+    await stage.looks(1)
+    assert stage.rules == ["second", "third"]
+    assert lines(log) == ["INFO policy in force 2"]
+
+
+async def test_where_nothing_has_changed_since_the_start_that_is_said(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    await stage.reloading.look(stage.path, at_once=True)
+    assert lines(log) == ["INFO policy unchanged"]
+
+
+async def test_where_there_is_no_file_that_is_said_each_time_and_no_more(
+    tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stage = Stage(tmp_path / "other.toml")
+    without = settings_of(ENVIRON | {"SHARE_ENV_ALLOWED_USERS": "U012ABCDEF"})
+    stage.in_force = InForce(without.policy)
+    stage.reloading = Reloading(stage.in_force, without, stage.asked, every=0.001)
+    async with keeping(stage):
+        stage.asked.set()
+        await soon(lambda: len(lines(log)) == 1)
+        stage.asked.set()
+        await soon(lambda: len(lines(log)) == 2)
+    said = "WARNING there is no policy file to read again; settings are read at a start"
+    assert lines(log) == [said] * 2
+    assert stage.in_force.policy == without.policy
+
+
+# Over and over.
+
+
+async def test_it_looks_by_itself_and_when_it_is_asked(stage: Stage) -> None:
+    async with keeping(stage):
+        stage.path.write_text(SECOND, encoding="utf-8")
+        await soon(lambda: stage.rules == ["second"])
+    stage.reloading = stage.anew(every=3600)
+    async with keeping(stage):
+        stage.path.write_text(FIRST, encoding="utf-8")
+        stage.asked.set()
+        await soon(lambda: stage.rules == ["first"])
+        stage.path.write_text(SECOND, encoding="utf-8")
+        stage.asked.set()
+        await soon(lambda: stage.rules == ["second"])
+
+
+def followed(stage: Stage, opening: Callable[[], object]) -> list[object]:
+    """Call `opening` at each opening of the file, before it is opened, and return what fills with what it said."""
+    said = list[object]()
+
+    class Followed(type(stage.path)):  # type: ignore[misc]  # the class of this machine's paths
+        def __fspath__(self) -> str:
+            said.append(opening())
+            return str(self)
+
+    object.__setattr__(stage.settings, "policy_file", Followed(stage.path))
+    return said
+
+
+async def test_what_nobody_foresaw_is_told_once_and_over_when_it_has_passed(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    broken, fell = list[str](), list[bool]()
+
+    def opening() -> None:
+        if broken:
+            fell.append(True)
+            raise RuntimeError(broken[0])
+
+    looks = followed(stage, opening)
+    async with keeping(stage):
+        await soon(lambda: len(looks) > 3)
+        broken.append("made up")
+        await soon(lambda: len(fell) > 5)
+        assert stage.trouble == (f"{stage.path} cannot be read, by a mistake of the bot's own.",)
+        stage.asked.set()
+        await soon(lambda: len(lines(log)) == 4)
+        broken.clear()
+        await soon(lambda: stage.trouble is None)
+    mistake = f"{REFUSED} {stage.path} cannot be read, by a mistake of the bot's own."
+    told = ["ERROR unforeseen error", mistake]
+    assert lines(log) == [*told, *told, "INFO policy in force 1"]
+
+
+async def test_a_file_that_cannot_be_read_in_time_is_refused_and_not_opened_again_meanwhile(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
+    answers = threading.Event()
+    stage.reloading = stage.anew(within=0.5)
+    opened = list[bool]()
+
+    def opening() -> None:
+        opened.append(True)
+        answers.wait()
+
+    followed(stage, opening)
+    try:
+        async with keeping(stage):
+            await soon(lambda: stage.trouble is not None)
+            stage.asked.set()
+            await soon(lambda: len(lines(log)) == 2)
+            assert len(opened) == 1
+            answers.set()
+            await soon(lambda: stage.trouble is None)
+    finally:
+        answers.set()
+    late = f"The policy file “{stage.path}” cannot be read: it takes too long. Look at the disk it is on."
+    assert lines(log) == [*[f"{REFUSED} {late}"] * 2, "INFO policy in force 1"]
+
+
+# Whatever happens to it, in whatever order.
+
+CONTENTS = {
+    "first": FIRST,
+    "second": SECOND,
+    "both": FIRST + SECOND,
+    "half": FIRST[:30],
+    "failing": FAILING,
+    "two owners": TWO_OWNERS,
+    "gone": None,
+}
+GOOD = {"first": ["first"], "second": ["second"], "both": ["first", "second"]}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(sorted(CONTENTS)), st.sampled_from(["no look", "look", "ask"]))
+    )
+)
+def test_in_force_is_always_the_last_good_file_that_was_judged(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
+) -> None:
+    async def play() -> None:
+        stage = Stage(tmp_path_factory.mktemp("policy") / "policy.toml")
+        in_force, refused = GOOD["first"], False
+        seen: str | None = None
+        for name, then in steps:
+            content = CONTENTS[name]
+            if content is None:
+                stage.path.unlink(missing_ok=True)
+            else:
+                stage.path.write_text(content, encoding="utf-8")
+            if then == "no look":
+                continue
+            await stage.reloading.look(stage.path, at_once=then == "ask")
+            if then == "ask" or seen == name:
+                in_force, refused = GOOD.get(name, in_force), name not in GOOD
+            seen = name
+            assert stage.rules == in_force
+            assert bool(stage.in_force.trouble) is refused
+
+    asyncio.run(play())

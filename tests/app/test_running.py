@@ -1,0 +1,566 @@
+import asyncio
+import gc
+import logging
+import re
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from bot import __version__
+from bot.app.running import CannotStartError, running
+from bot.domain.outcome import Shared
+from bot.messages.endings import answer
+from bot.messages.notices import stopping
+from bot.ops.logs.redaction import Redactor
+from bot.ops.logs.setup import set_up
+from bot.playground.slack.server import Dropped, Hangs, LocalSlack
+from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
+from bot.playground.wechat.server import Code, Hang, LocalWeChat
+from bot.runtime.clock import Nature, new_id
+from bot.runtime.tasks import Tasks
+from bot.slack.events import PATH
+from tests.conftest import (
+    ASK,
+    RELEASES,
+    REQUESTER,
+    ended,
+    free_port,
+    locked,
+    request_of,
+    rows,
+    settings_of,
+    soon,
+    states,
+)
+from tests.languages import ENGLISH
+
+
+def over_http(slack: LocalSlack, environ: dict[str, str], port: int) -> dict[str, str]:
+    """Return the environment of a bot in HTTP mode."""
+    others = {name: value for name, value in environ.items() if name != "SLACK_APP_TOKEN"}
+    return others | {"SLACK_SIGNING_SECRET": slack.world.signing_secret, "PORT": str(port)}
+
+
+def replies(slack: LocalSlack) -> list[str]:
+    """Return the replies under the only parent."""
+    [shown] = slack.parents(RELEASES)
+    return [reply.text for reply in slack.thread(RELEASES, shown.ts)]
+
+
+def tasks_of_the_bot() -> set[str]:
+    """Return the coroutines of all tasks but those of the stand-ins: one for each connection and silence."""
+    coroutines = {str(task.get_coro()) for task in asyncio.all_tasks()}
+    return {each for each in coroutines if not re.search(r"RequestHandler|Event\.wait", each)}
+
+
+@asynccontextmanager
+async def nothing_left(slack: LocalSlack) -> AsyncIterator[None]:
+    """Check that what was started within is gone at the end."""
+    before = tasks_of_the_bot()
+    yield
+    await slack.until(lambda slack: slack.connections == 0)
+    await soon(lambda: tasks_of_the_bot() == before)  # what is cancelled takes some turns
+    gc.collect()  # an unclosed session or socket warns now, and a warning is an error
+
+
+@contextmanager
+def logging_as_in_earnest(level: str) -> Iterator[None]:
+    """Log as the bot does, with a redactor that knows no secret by itself."""
+    root = logging.getLogger()
+    before, handlers = root.level, root.handlers[:]
+    set_up(level, "text", ())
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(before)
+
+
+# Starting.
+
+
+async def test_the_line_says_who_the_bot_is_and_how_it_listens(bot: str) -> None:
+    assert bot == (
+        f"share-env-bot {__version__} is ready: playground as share-env, over Socket Mode."
+    )
+
+
+async def test_in_http_mode_the_line_says_where(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature
+) -> None:
+    port = free_port()
+    async with running(settings_of(over_http(slack, environ, port)), nature) as line:
+        assert line.endswith(f"playground as share-env, at http://127.0.0.1:{port}.")
+
+
+async def test_without_a_nature_of_the_tests_it_is_the_real_one(
+    slack: LocalSlack, environ: dict[str, str]
+) -> None:
+    async with running(settings_of(environ)):
+        await slack.command(REQUESTER, RELEASES, ASK)
+        await slack.until(ended)
+
+
+def test_ids_are_short_and_differ() -> None:
+    ids = {new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert {len(each) for each in ids} == {8}
+
+
+async def test_a_fixed_token_is_enough_to_share(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], nature: Nature
+) -> None:
+    del environ["WECHAT_TOKEN_SERVER_URL"], environ["WECHAT_TOKEN_SERVER_AUTHORIZATION"]
+    environ["WECHAT_AUTHORIZER_ACCESS_TOKEN"] = wechat.issue(OWNER)
+    async with running(settings_of(environ), nature):
+        await slack.command(REQUESTER, RELEASES, ASK)
+        await slack.until(ended)
+    assert wechat.token_calls == []
+    assert len(wechat.shared) == 1
+
+
+async def test_the_groups_are_read_before_the_first_command(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature
+) -> None:
+    async with running(settings_of(environ), nature):
+        await slack.until(
+            lambda slack: any(call.method == "usergroups.list" for call in slack.calls)
+        )
+
+
+async def test_no_library_posts_again_by_itself_what_may_have_arrived(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature
+) -> None:
+    slack.fail("chat.postMessage", Dropped(after_effect=True))
+    async with running(settings_of(environ), nature):
+        await slack.command(REQUESTER, RELEASES, ASK)
+        await slack.until(ended)
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem", "wrong_setup"),
+    [
+        pytest.param({"SLACK_BOT_TOKEN": "xoxb-bad"}, "SLACK_BOT_TOKEN", True, id="bad bot token"),
+        pytest.param({"SLACK_APP_TOKEN": "xapp-bad"}, "SLACK_APP_TOKEN", True, id="bad app token"),
+        pytest.param({"SLACK_API_URL": "http://127.0.0.1:1"}, "reached", False, id="no Slack"),
+    ],
+)
+async def test_a_bot_that_cannot_start_says_why_and_leaves_nothing(  # noqa: PLR0913, PLR0917  # the table, and its stage
+    slack: LocalSlack,
+    environ: dict[str, str],
+    nature: Nature,
+    spoil: dict[str, str],
+    problem: str,
+    wrong_setup: bool,
+) -> None:
+    async with nothing_left(slack):
+        with pytest.raises(CannotStartError, match=problem) as caught:
+            async with running(settings_of(environ | spoil), nature):
+                pass
+    assert caught.value.wrong_setup is wrong_setup
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://x", "sqlite:////nowhere/at/all.db"], ids=["another kind", "no folder"]
+)
+async def test_a_ledger_that_cannot_be_opened_is_a_wrong_setup(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature, url: str
+) -> None:
+    async with nothing_left(slack):
+        with pytest.raises(CannotStartError, match="DATABASE_URL") as caught:
+            async with running(settings_of(environ | {"DATABASE_URL": url}), nature):
+                pass
+    assert caught.value.wrong_setup
+
+
+async def test_a_ledger_that_takes_nothing_ends_the_start(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature, database: Path
+) -> None:
+    async with running(settings_of(environ), nature):
+        pass
+    deny = "CREATE TRIGGER no BEFORE INSERT ON replicas BEGIN SELECT raise(ABORT, 'made up'); END"
+    rows(database, deny)
+    async with nothing_left(slack):
+        with pytest.raises(CannotStartError, match=r"takes nothing \(made up\)") as caught:
+            async with running(settings_of(environ), nature):
+                pass
+    assert not caught.value.wrong_setup
+
+
+async def test_a_second_bot_on_the_same_file_does_not_start(
+    environ: dict[str, str], nature: Nature
+) -> None:
+    async with running(settings_of(environ), nature):
+        with pytest.raises(CannotStartError, match="Another share-env-bot already uses") as caught:
+            async with running(settings_of(environ), nature):
+                pass
+    assert not caught.value.wrong_setup
+
+
+async def test_a_port_in_use_is_named_with_the_fix(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature
+) -> None:
+    slack.fail("usergroups.list", Hangs(30))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = settings_of(over_http(slack, environ, taken.getsockname()[1]))
+        async with nothing_left(slack):
+            with pytest.raises(CannotStartError, match=r"PORT .* Choose others") as caught:
+                async with running(settings, nature):
+                    pass
+    assert not caught.value.wrong_setup
+
+
+# Leaving.
+
+
+@pytest.mark.parametrize("text", ["help", ASK])
+async def test_no_task_and_no_connection_outlives_the_bot(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature, text: str
+) -> None:
+    async with nothing_left(slack), running(settings_of(environ), nature):
+        await slack.command(REQUESTER, RELEASES, text)
+
+
+async def test_a_command_that_waits_for_slack_outlives_the_bot_no_more_than_others(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack.fail("users.info", Hangs(30))
+    async with nothing_left(slack):
+        async with running(settings_of(environ), nature):
+            typed = asyncio.create_task(slack.command(REQUESTER, RELEASES, ASK))
+            await slack.until(lambda slack: slack.calls[-1].error == "hangs")
+        typed.cancel()
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_in_http_mode_nothing_outlives_the_bot_either(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature
+) -> None:
+    port = free_port()
+    slack.request_url = f"http://127.0.0.1:{port}{PATH}"
+    async with (
+        nothing_left(slack),
+        running(settings_of(over_http(slack, environ, port)), nature),
+    ):
+        await slack.command(REQUESTER, RELEASES, ASK)
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+
+
+async def test_a_call_under_way_is_finished_before_the_bot_leaves(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], nature: Nature
+) -> None:
+    wechat.next(Hang(0.3, after_effect=True))
+    async with running(settings_of(environ), nature):
+        await slack.command(REQUESTER, RELEASES, ASK)
+        await wechat.until(lambda wechat: bool(wechat.calls))
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+
+
+@pytest.mark.parametrize("grace", ["0", "0.1"])
+async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_start(  # noqa: PLR0913, PLR0917  # its stage
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    nature: Nature,
+    database: Path,
+    grace: str,
+) -> None:
+    wechat.next(Hang(30, after_effect=True))
+    async with nothing_left(slack):
+        async with running(settings_of(environ | {"SHUTDOWN_GRACE": grace}), nature):
+            await slack.command(REQUESTER, RELEASES, ASK)
+            await wechat.until(lambda wechat: bool(wechat.calls))
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 10
+    assert replies(slack) == []
+    assert not ended(slack)
+    assert rows(database, "SELECT state, holder, fence FROM requests") == [("placed", None, 1)]
+    async with running(settings_of(environ), nature):
+        await soon(lambda: states(database) == ["ended"])
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), called_again=True).text]
+    assert len(wechat.calls) == 2
+
+
+async def test_a_silent_slack_does_not_hold_the_stop_and_the_next_start_answers(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    nature: Nature,
+    database: Path,
+) -> None:
+    settings = settings_of(environ | {"SHUTDOWN_GRACE": "0"})
+    async with nothing_left(slack):
+        async with running(settings, nature):
+            wechat.latency = 0.1
+            await slack.command(REQUESTER, RELEASES, ASK)
+            await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
+            slack.fail("chat.postMessage", Hangs(30))
+            await slack.until(lambda slack: slack.calls[-1].error == "hangs")
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 5
+    assert states(database) == ["answered"]
+    async with running(settings_of(environ), nature):
+        await soon(lambda: states(database) == ["ended"])
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+    assert len(wechat.calls) == 1
+
+
+async def test_a_request_that_is_cut_short_before_it_began_begins_at_the_next_start(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    nature: Nature,
+    database: Path,
+) -> None:
+    slack.fail("chat.postMessage", Hangs(30))
+    async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0"}), nature):
+        await slack.command(REQUESTER, RELEASES, ASK)
+        await slack.until(lambda slack: any(call.error == "hangs" for call in slack.calls))
+    assert wechat.calls == []
+    assert states(database) == ["accepted"]
+    async with running(settings_of(environ), nature):
+        await soon(lambda: states(database) == ["ended"])
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+
+
+async def test_a_ledger_that_is_down_does_not_hold_the_stop(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    nature: Nature,
+    database: Path,
+) -> None:
+    wechat.next(Hang(1.5, after_effect=True))
+    async with nothing_left(slack):
+        async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), nature):
+            await slack.command(REQUESTER, RELEASES, ASK)
+            await wechat.until(lambda wechat: bool(wechat.calls))
+            rows(database, "ALTER TABLE requests RENAME TO elsewhere")
+            await slack.until(ended)
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 10
+    rows(database, "ALTER TABLE elsewhere RENAME TO requests")
+    assert len(states(database)) == 1
+    async with running(settings_of(environ), nature):
+        await soon(lambda: states(database) == ["ended"])
+    assert len(replies(slack)) == 1
+
+
+async def test_a_ledger_that_hangs_does_not_hold_the_stop_either(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature, database: Path
+) -> None:
+    async with nothing_left(slack):
+        async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), nature):
+            lock = locked(database)
+            lock.__enter__()
+            typed = asyncio.create_task(slack.command(REQUESTER, RELEASES, ASK))
+            await slack.until(lambda slack: slack.calls[-1].method == "users.info")
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 10
+        lock.__exit__(None, None, None)
+        typed.cancel()
+        await asyncio.wait([typed])
+
+
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_commands_during_the_stop_are_told_so(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    nature: Nature,
+    mode: str,
+) -> None:
+    port = free_port()
+    if mode == "http":
+        environ = over_http(slack, environ, port)
+        slack.request_url = f"http://127.0.0.1:{port}{PATH}"
+    wechat.next(Hang(1.5, after_effect=True))
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        async with running(settings_of(environ), nature):
+            await slack.command(REQUESTER, RELEASES, ASK)
+            await wechat.until(lambda wechat: bool(wechat.calls))
+            stop.set()
+
+    bot = asyncio.create_task(run())
+    await stop.wait()
+    ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert ack.payload is not None
+    assert ack.payload["text"] == stopping(ENGLISH).text
+    await bot
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+    assert len(wechat.calls) == 1
+
+
+async def test_a_sender_who_never_finishes_does_not_hold_the_stop(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature
+) -> None:
+    port = free_port()
+    async with running(settings_of(over_http(slack, environ, port)), nature):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+        sign = f"X-Slack-Request-Timestamp: 1\r\nX-Slack-Signature: v0={'0' * 64}\r\n\r\n"
+        writer.write((head + sign).encode())
+        await writer.drain()
+        await slack.until(lambda slack: bool(slack.calls))
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 5
+    writer.close()
+
+
+# The work in the background.
+
+
+async def test_work_that_fails_is_in_the_log_and_holds_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fails() -> None:
+        raise RuntimeError("made up")
+
+    tasks = Tasks()
+    tasks.start(fails())
+    await tasks.drain(5)
+    assert caplog.messages == ["unforeseen error"]
+
+
+async def test_after_the_stop_no_work_begins() -> None:
+    seen: list[str] = []
+
+    async def work() -> None:
+        seen.append("begun")
+
+    tasks = Tasks()
+    await tasks.drain(0)
+    tasks.start(work())
+    await tasks.drain(0)
+    assert seen == []
+
+
+async def test_work_that_comes_during_the_stop_is_waited_for_too() -> None:
+    seen: list[str] = []
+    tasks = Tasks()
+
+    async def work(more: int) -> None:
+        if more:
+            tasks.start(work(more - 1))
+        await asyncio.sleep(0.05)
+        seen.append(f"done {more}")
+
+    tasks.start(work(2))
+    await tasks.drain(5)
+    assert sorted(seen) == ["done 0", "done 1", "done 2"]
+
+
+async def test_no_work_is_cut_short_before_it_has_begun() -> None:
+    seen: list[str] = []
+
+    async def work() -> None:
+        try:
+            seen.append("begun")
+            await asyncio.sleep(30)
+        finally:
+            seen.append("cut short")
+
+    tasks = Tasks()
+    tasks.start(work())
+    await tasks.drain(0)
+    assert seen == ["begun", "cut short"]
+
+
+async def test_work_that_will_not_stop_is_left_behind_in_the_end() -> None:
+    going = asyncio.Event()
+
+    async def stubborn() -> None:
+        for _ in range(2):
+            try:
+                going.set()
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                continue
+
+    tasks = Tasks()
+    tasks.start(stubborn())
+    await going.wait()
+    began = asyncio.get_running_loop().time()
+    await tasks.drain(0)
+    assert asyncio.get_running_loop().time() - began < 5
+
+
+# Secrets.
+
+
+MALFORMED = {
+    "request line": b"GET /wechat/events?access_token=s3cret-1 HTTP/1.1 s3cret-2\r\nHost: x\r\n\r\n",
+    "method": b"s3cret-1 \x16\x03\x01 / HTTP/1.1\r\n\r\n",
+    "header": b"POST /wechat/events HTTP/1.1\r\nHost: x\r\ns3cret-1 s3cret-2\r\n\r\n",
+    "length": b"POST /wechat/events HTTP/1.1\r\nHost: x\r\nContent-Length: s3cret-1\r\n\r\n",
+    "address": b"POST http://[s3cret-1 HTTP/1.1\r\nHost: [s3cret-2\r\n\r\n",
+    "packed body": b"POST /wechat/events HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"
+    b"Connection: close\r\nContent-Length: 8\r\n\r\ns3cret-1",
+    "chunk": b"POST /wechat/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"s3cret-1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED.keys())
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+async def test_of_a_malformed_request_at_most_a_line_is_logged_and_nothing_of_what_it_said(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    nature: Nature,
+    capsys: pytest.CaptureFixture[str],
+    level: str,
+    malformed: bytes,
+) -> None:
+    port = free_port()
+    chain = slack_environment(slack) | chain_environment(wechat, port)
+    chain |= {name: environ[name] for name in ("DATABASE_URL", "SHARE_ENV_ALLOWED_GROUPS")}
+    with logging_as_in_earnest(level):
+        async with running(settings_of(chain | {"WECHAT_AUTHORIZER_APPID": OWNER}), nature):
+            await wechat.until(lambda wechat: bool(wechat.platform.calls))
+            capsys.readouterr()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(malformed)
+            answer = await reader.read()
+            writer.close()
+    assert re.match(rb"HTTP/1\.[01] 4\d\d ", answer)
+    log = capsys.readouterr().err
+    assert "s3cret" not in log
+    assert "Traceback" not in log
+    assert "wrongly packed" not in log  # nobody has tried to unpack it
+    assert len(re.findall("handling request|push refused", log)) <= 1
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
+async def test_no_log_line_shows_a_secret(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    nature: Nature,
+    caplog: pytest.LogCaptureFixture,
+    level: int,
+) -> None:
+    caplog.set_level(level)
+    for library in ("slack_sdk", "slack_bolt"):
+        caplog.set_level(level, library)
+    token = wechat.issue(OWNER)
+    settings = settings_of(environ)
+    wechat.next(Code(85088), Hang(0))
+    async with running(settings, nature):
+        for channel, env in ((RELEASES, "prod-1"), ("C0SECRET", "prod-2")):
+            ack = await slack.command(REQUESTER, channel, f"{APPID} {env}")
+        await slack.until(lambda slack: len(slack.shown_to(REQUESTER)) == 3)
+        await slack.until(lambda slack: bool(slack.parents("D0BOT")))
+        slack.expire_tickets()
+    secrets = [*settings.secrets(), token, str(ack.request["response_url"]), "ticket=made-up"]
+    log = caplog.text if level > logging.DEBUG else Redactor(settings.secrets()).clean(caplog.text)
+    assert [secret for secret in secrets if secret in log] == []

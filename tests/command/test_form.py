@@ -1,0 +1,328 @@
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.command import MOST_APPIDS, REASON_LIMIT, Share, ShareMany, is_appid, is_env
+from bot.command.form import Fields, Mistakes, env_in, read
+from bot.command.mistake import (
+    AppidFault,
+    MissingAppid,
+    MissingEnv,
+    NotAnAppid,
+    NotAnEnv,
+    ReasonTooLong,
+    TooManyAppids,
+)
+from bot.domain.language import Language
+from bot.domain.request import Origin
+from bot.locale import tongues
+from bot.messages.form import APPIDS, ENV, MOST_OPTIONS, REASON, errors, form, not_opened, options
+from bot.messages.words import Words
+from bot.playground.slack.elements import OFFERED
+from bot.playground.slack.server import block_errors
+from bot.playground.slack.view_rules import view_errors
+from bot.policy import (
+    Ask,
+    Deny,
+    Effect,
+    Owner,
+    Person,
+    Policy,
+    Rule,
+    Standing,
+    Unreadable,
+    decide,
+    may_share_env,
+    named_envs,
+)
+
+A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
+GOOD = Fields("prod-1", A)
+ORIGIN = Origin("T1", "U1", "C1", "releases", "trigger", "")
+TONGUES = tongues(Language.ENGLISH)
+ENGLISH = TONGUES.of(Language.ENGLISH)
+every_language = pytest.mark.parametrize(
+    "words", [TONGUES.of(language) for language in Language], ids=lambda w: w.language.value
+)
+
+
+def appids(count: int) -> list[str]:
+    return [f"wx{number:016x}" for number in range(count)]
+
+
+# Reading.
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        (GOOD, Share(A, "prod-1")),
+        (
+            replace(GOOD, reason=" because \n of\u200b it ", dry_run=True),
+            Share(A, "prod-1", "because of it", dry_run=True),
+        ),
+        (replace(GOOD, reason=" \n "), Share(A, "prod-1")),
+        (replace(GOOD, env=" prod-1 "), Share(A, "prod-1")),
+        (replace(GOOD, reason="r" * REASON_LIMIT), Share(A, "prod-1", "r" * REASON_LIMIT)),
+    ],
+)
+def test_a_form_without_mistakes_asks_for_a_share(fields: Fields, asked: Share) -> None:
+    assert read(fields) == asked
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "\n",
+        "\r\n",
+        " ",
+        "\t",
+        ",",
+        ", ",
+        ";\n",
+        "，",
+        "、",
+        "；",
+        "\u3000",
+        "\u00a0",
+        '"\n"',
+        "，\n\n",
+    ],
+)
+def test_appids_may_be_parted_by_whatever_parts_words(between: str) -> None:
+    assert read(replace(GOOD, appids=f"{between}{A}{between}{B}{between}")) == ShareMany(
+        (A, B), "prod-1"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０", f"\ufeff{A}\u200b", f"“{A}”", f"{A}."]
+)
+def test_what_only_looks_different_is_an_appid(text: str) -> None:
+    assert read(replace(GOOD, appids=text)) == Share(A, "prod-1")
+
+
+def test_an_appid_that_comes_twice_counts_once() -> None:
+    assert read(replace(GOOD, appids=f"{A}\n{B}\n{A}")) == ShareMany((A, B), "prod-1")
+    assert read(replace(GOOD, appids=f"{A} {A}")) == Share(A, "prod-1")
+    many = appids(MOST_APPIDS)
+    assert read(replace(GOOD, appids=" ".join(many * 2))) == ShareMany(tuple(many), "prod-1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "mistakes"),
+    [
+        (Fields(), Mistakes(MissingEnv(), (MissingAppid(),))),
+        (replace(GOOD, env="-a-"), Mistakes(NotAnEnv("-a-"))),
+        (replace(GOOD, env="env"), Mistakes(NotAnEnv("env", blank=True))),
+        (replace(GOOD, env=A), Mistakes(NotAnEnv(A))),
+        (replace(GOOD, appids=" ,,\n"), Mistakes(appids=(MissingAppid(),))),
+        (
+            replace(GOOD, appids=f"{A}\nwx12\n{B}\nprod-1"),
+            Mistakes(
+                appids=(
+                    NotAnAppid("wx12", AppidFault.LENGTH),
+                    NotAnAppid("prod-1", AppidFault.PREFIX),
+                )
+            ),
+        ),
+        (
+            replace(GOOD, appids=A.upper()),
+            Mistakes(appids=(NotAnAppid(A.upper(), AppidFault.CASE),)),
+        ),
+        (
+            replace(GOOD, appids="\n".join(appids(MOST_APPIDS + 1))),
+            Mistakes(appids=(TooManyAppids(501, 500),)),
+        ),
+        (replace(GOOD, reason="r" * 301), Mistakes(reason=ReasonTooLong(301, REASON_LIMIT))),
+    ],
+)
+def test_each_mistake_is_at_its_field(fields: Fields, mistakes: Mistakes) -> None:
+    assert read(fields) == mistakes
+
+
+@given(st.text(), st.text(), st.text(), st.booleans())
+def test_whatever_a_form_holds_it_is_good_or_says_what_is_not(
+    env: str, typed: str, reason: str, dry_run: bool
+) -> None:
+    match read(Fields(env, typed, reason, dry_run)):
+        case Mistakes() as mistakes:
+            assert mistakes.all
+            assert errors(ENGLISH, mistakes)
+        case Share() | ShareMany() as share:
+            receivers = share.appids if isinstance(share, ShareMany) else (share.appid,)
+            assert all(map(is_appid, receivers))
+            assert is_env(share.env)
+
+
+@pytest.mark.parametrize(
+    ("text", "env"),
+    [("prod-7", "prod-7"), (" prod-7， ", "prod-7"), ("", None), ("a b", None), ("prod-", None)],
+)
+def test_a_typed_env_is_read_as_in_a_command(text: str, env: str | None) -> None:
+    assert env_in(text) == env
+
+
+# Saying.
+
+PLACES = {
+    "channel": ORIGIN,
+    "thread": replace(ORIGIN, thread_ts="1.0"),
+    "nowhere": replace(ORIGIN, channel_id="U1"),
+}
+
+
+@every_language
+@pytest.mark.parametrize("origin", PLACES.values(), ids=PLACES.keys())
+def test_slack_takes_the_form(words: Words, origin: Origin) -> None:
+    view = form(words, origin, "kept")
+    assert view_errors(json.loads(json.dumps(view)), "modal") == []
+    assert view["private_metadata"] == "kept"
+
+
+def test_the_form_says_where_the_answer_comes_if_that_is_elsewhere() -> None:
+    channel, thread, nowhere = (str(form(ENGLISH, place, "")) for place in PLACES.values())
+    assert "The answer comes" not in channel
+    assert "thread of the message" in thread
+    assert "by direct message" in nowhere
+
+
+@every_language
+@given(
+    st.builds(
+        Mistakes,
+        st.none() | st.builds(NotAnEnv, st.text(min_size=1), st.booleans()),
+        st.lists(
+            st.builds(NotAnAppid, st.text(min_size=1), st.sampled_from(AppidFault)), max_size=9
+        ).map(tuple),
+        st.none() | st.just(ReasonTooLong(301, 300)),
+    )
+)
+def test_what_is_wrong_is_short_and_plain(words: Words, mistakes: Mistakes) -> None:
+    said = errors(words, mistakes)
+    assert set(said) <= {ENV, APPIDS, REASON}
+    assert all(0 < len(text) < 700 and "`" not in text for text in said.values())
+
+
+def test_what_is_wrong_names_the_word_as_it_was_typed() -> None:
+    bad = [NotAnAppid(word, AppidFault.PREFIX) for word in ("<a>&", "b", "c", "d", "e")]
+    said = errors(ENGLISH, Mistakes(MissingEnv(), tuple(bad)))
+    assert said[ENV] == "The env is missing: the id of the cloud environment to share."
+    assert said[APPIDS].startswith("“<a>&” is not an appid: an appid begins with “wx”. ")
+    assert said[APPIDS].endswith(" 2 more are none.")
+    one = errors(ENGLISH, Mistakes(appids=tuple(bad[:4])))
+    assert one[APPIDS].endswith(" One more is none.")
+    many = errors(ENGLISH, Mistakes(appids=(TooManyAppids(501, 500),)))
+    assert "Up to 500" in many[APPIDS]
+    assert "501" in many[APPIDS]
+
+
+@every_language
+def test_slack_takes_the_options_and_what_is_said_when_no_form_opens(words: Words) -> None:
+    envs = [f"{number:064}" for number in range(150)]
+    offered = options(words, envs, "t" * 64)
+    assert len(offered) == MOST_OPTIONS
+    assert offered[-1]["value"] == "t" * 64
+    assert [*OFFERED(json.loads(json.dumps({"options": offered})), "")] == []
+    assert block_errors(json.loads(json.dumps(not_opened(words).blocks))) == []
+
+
+def test_what_is_listed_is_not_offered_twice() -> None:
+    assert [option["value"] for option in options(ENGLISH, ["a", "b"], "a")] == ["a", "b"]
+    assert options(ENGLISH, [], None) == []
+
+
+# Who may share which env.
+
+WHO = Person("T1", "U1")
+
+
+def rule(name: str, effect: Effect = Effect.ALLOW, **more: object) -> Rule:
+    return Rule(name, effect, **more)  # type: ignore[arg-type]  # as the table says
+
+
+@pytest.mark.parametrize(
+    ("rules", "may"),
+    [
+        ([], False),
+        ([rule("all")], True),
+        ([rule("other env", envs=("test-*",))], False),
+        ([rule("other person", users=frozenset({"U2"}))], False),
+        ([rule("asks", Effect.APPROVE)], True),
+        ([rule("elsewhere", channels=frozenset({"C9"}))], True),
+        ([rule("no", Effect.DENY), rule("all")], False),
+        ([rule("all"), rule("no", Effect.DENY)], True),
+        ([rule("no", Effect.DENY, channels=frozenset({"C1"})), rule("all")], True),
+        ([rule("no", Effect.DENY, appids=(A,)), rule("all")], True),
+        ([rule("no", Effect.DENY, appids=(A,)), rule("one", appids=(A,))], False),
+        (
+            [
+                rule("no", Effect.DENY, channels=frozenset({"C1", "C2"})),
+                rule("there", channels=frozenset({"C1"})),
+            ],
+            False,
+        ),
+        ([rule("in doubt", groups=frozenset({"S1"}))], False),
+        ([rule("in doubt", groups=frozenset({"S1"})), rule("all")], True),
+        ([rule("in doubt", Effect.DENY, groups=frozenset({"S1"})), rule("all")], False),
+        ([rule("in doubt", confirm=True, groups=frozenset({"S1"})), rule("all")], False),
+    ],
+)
+def test_an_env_is_offered_if_some_rule_may_let_it_through(rules: list[Rule], may: bool) -> None:
+    person = replace(WHO, unreadable={"S1": Unreadable.SLACK_DOWN})
+    assert may_share_env(Policy(tuple(rules)), person, "prod-1") is may
+
+
+@pytest.mark.parametrize(
+    ("standing", "may"),
+    [
+        (Standing.MEMBER, True),
+        (Standing.GUEST, False),
+        (Standing.OUTSIDER, False),
+        (Standing.BOT, False),
+        (Standing.DEACTIVATED, False),
+    ],
+)
+def test_who_may_share_nothing_is_offered_nothing(standing: Standing, may: bool) -> None:
+    assert may_share_env(Policy((rule("all"),)), replace(WHO, standing=standing), "e") is may
+
+
+some_rules = st.builds(
+    Rule,
+    st.just("rule"),
+    st.sampled_from(Effect),
+    users=st.sampled_from([frozenset[str](), frozenset({"U1"}), frozenset({"U2"})]),
+    groups=st.sampled_from([frozenset[str](), frozenset({"S1"})]),
+    channels=st.sampled_from([frozenset[str](), frozenset({"C1"}), frozenset({"C1", "C2"})]),
+    appids=st.sampled_from([("*",), (A,), (B,), ("wx0*",)]),
+    envs=st.sampled_from([("*",), ("prod-1",), ("test-*",)]),
+    confirm=st.booleans(),
+)
+
+
+@given(
+    st.lists(some_rules, max_size=6).map(tuple),
+    st.sampled_from([WHO, replace(WHO, unreadable={"S1": Unreadable.SLACK_DOWN})]),
+    st.sampled_from(["C1", "C2", "U1"]),
+    st.sampled_from([A, B]),
+)
+def test_no_env_is_kept_from_somebody_who_may_share_it(
+    rules: tuple[Rule, ...], person: Person, channel: str, appid: str
+) -> None:
+    policy = Policy(rules)
+    if not isinstance(decide(policy, Ask(person, channel, appid, "prod-1")), Deny):
+        assert may_share_env(policy, person, "prod-1")
+
+
+def test_the_envs_that_a_policy_names_are_those_without_globs() -> None:
+    policy = Policy(
+        (
+            rule("one", envs=("prod-1", "test-*", "a?b", "[a]")),
+            rule("no", Effect.DENY, envs=("secret",)),
+        ),
+        (Owner(A, ("prod-2", "prod-1", "*")),),
+    )
+    assert named_envs(policy) == ("prod-1", "prod-2")

@@ -1,0 +1,201 @@
+"""What outcomes add up to: the counts of a batch, its groups, and whether asking once more can help."""
+
+from collections import Counter
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Finished,
+    Ground,
+    Group,
+    Outcome,
+    Rejected,
+    Said,
+    Shared,
+    Skipped,
+    Stopped,
+    Tally,
+    Unknown,
+    Why,
+    groups_of,
+    may_help_again,
+    tally_of,
+)
+from bot.guidance import Again, Trouble, all_guidance, for_code, for_trouble
+
+BUSY, NOT_ENABLED = for_code(-1), for_code(85088)
+SLOW = for_trouble(Trouble.TIMEOUT)
+BEFORE, UNDER_WAY = Skipped(Why.SHARED_BEFORE), Skipped(Why.UNDER_WAY)
+
+guidance = st.sampled_from(all_guidance())
+endings: st.SearchStrategy[Outcome | None] = st.one_of(
+    st.none(),
+    st.builds(Shared),
+    st.builds(Failed, guidance),
+    st.builds(Unknown, guidance),
+    st.builds(Cancelled, st.just("U1")),
+    st.builds(Skipped, st.sampled_from(Why)),
+    st.builds(Stopped),
+)
+batches = st.lists(endings).map(lambda all_: [(f"wx{at}", end) for at, end in enumerate(all_)])
+
+
+def test_items_are_counted_by_how_they_ended_and_the_open_ones_in_the_total_only() -> None:
+    outcomes = [
+        *(Shared(), Shared(3), Failed(BUSY), Unknown(SLOW), Cancelled("U1")),
+        *(BEFORE, UNDER_WAY, Stopped(), None, None),
+    ]
+    tally = tally_of(outcomes)
+    assert tally == Tally(10, shared=2, skipped=2, failed=1, unknown=1, cancelled=1, stopped=1)
+    assert tally.done == 8
+
+
+def test_a_batch_without_items_counts_nothing() -> None:
+    assert tally_of([]) == Tally(0)
+    assert groups_of([]) == ()
+
+
+@given(st.lists(endings))
+def test_every_item_that_ended_is_counted_once(outcomes: list[Outcome | None]) -> None:
+    tally = tally_of(outcomes)
+    assert tally.total == len(outcomes)
+    assert tally.done == sum(outcome is not None for outcome in outcomes)
+
+
+def test_what_ended_alike_is_one_group_whatever_wechat_added() -> None:
+    first, second = Said(85088, "no rid: a", "a"), Said(85088, "no rid: b", "b")
+    items: list[tuple[str, Outcome | None]] = [
+        ("wx1", Failed(NOT_ENABLED, first)),
+        ("wx2", Shared()),
+        ("wx3", Failed(NOT_ENABLED, second, tries=3)),
+    ]
+    assert groups_of(items) == (Group(Failed(NOT_ENABLED, first), ("wx1", "wx3")),)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(Failed(NOT_ENABLED), Failed(BUSY), id="other advice"),
+        pytest.param(Failed(SLOW), Unknown(SLOW), id="sure and unsure"),
+        pytest.param(BEFORE, UNDER_WAY, id="other reasons to be left out"),
+    ],
+)
+def test_what_there_is_something_else_to_say_about_is_another_group(
+    one: Outcome, other: Outcome
+) -> None:
+    assert [group.appids for group in groups_of([("wx1", one), ("wx2", other)])] == [
+        ("wx1",),
+        ("wx2",),
+    ]
+
+
+def test_the_largest_group_comes_first_and_what_was_left_out_comes_last() -> None:
+    items: list[tuple[str, Outcome | None]] = [
+        *((f"left{n}", BEFORE) for n in range(5)),
+        ("one", Failed(BUSY)),
+        *((f"two{n}", Unknown(SLOW)) for n in range(2)),
+    ]
+    assert [len(group.appids) for group in groups_of(items)] == [2, 1, 5]
+
+
+def test_groups_of_one_size_keep_the_order_in_which_they_were_asked_for() -> None:
+    ends: list[Outcome] = [Failed(BUSY), Failed(NOT_ENABLED), Unknown(SLOW)]
+    items = [(f"wx{at}", end) for at, end in enumerate(ends)]
+    assert [group.outcome for group in groups_of(items)] == ends
+
+
+@given(batches)
+def test_each_item_that_was_not_shared_is_in_one_group_in_its_order(
+    items: list[tuple[str, Outcome | None]],
+) -> None:
+    groups, tally = groups_of(items), tally_of([end for _, end in items])
+    grouped = Counter(appid for group in groups for appid in group.appids)
+    told = Failed | Unknown | Skipped | Stopped | Cancelled
+    assert grouped == Counter(appid for appid, end in items if isinstance(end, told))
+    counted = tally.failed + tally.unknown + tally.skipped + tally.stopped + tally.cancelled
+    assert sum(grouped.values()) == counted
+    order = [appid for appid, _ in items]
+    for group in groups:
+        assert list(group.appids) == sorted(group.appids, key=order.index)
+        assert group.outcome == dict(items)[group.appids[0]]
+
+
+def said_of(outcome: Outcome) -> tuple[type, object]:
+    match outcome:
+        case Skipped(why):
+            return Skipped, why
+        case Cancelled(by):
+            return Cancelled, by
+        case Stopped():
+            return Stopped, None
+        case Failed(guidance) | Unknown(guidance):
+            return type(outcome), guidance.key
+        case _:
+            raise AssertionError(outcome)
+
+
+@given(batches)
+def test_groups_are_told_apart_by_what_is_said_about_them(
+    items: list[tuple[str, Outcome | None]],
+) -> None:
+    groups = groups_of(items)
+    said = [said_of(group.outcome) for group in groups]
+    assert len(set(said)) == len(said)
+    kinds = {Stopped: 0, Cancelled: 2, Skipped: 2}  # what the policy stopped comes first
+    ranks = [(kinds.get(type(group.outcome), 1), -len(group.appids)) for group in groups]
+    assert ranks == sorted(ranks)
+
+
+@given(batches)
+def test_a_batch_lacks_what_its_items_have_to_tell_until_some_is_known(
+    items: list[tuple[str, Outcome | None]],
+) -> None:
+    groups, tally = groups_of(items), tally_of([end for _, end in items])
+    assert Finished(tally).lacks_groups
+    assert Finished(tally, groups).lacks_groups is not bool(groups)
+    assert not Finished(tally, called_again=("wx1",)).lacks_groups
+
+
+@pytest.mark.parametrize("kind", [Failed, Unknown])
+def test_asking_again_helps_where_the_guidance_says_so(kind: type[Failed | Unknown]) -> None:
+    helps = {row.key for row in all_guidance() if may_help_again(kind(row))}
+    assert helps == {row.key for row in all_guidance() if row.again is not Again.NO}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "helps"),
+    [
+        (Shared(), False),
+        (Rejected("U1"), False),
+        (Cancelled("U1"), False),
+        (Denied(), False),
+        (Denied(Ground.OTHER_OWNER), False),
+        (Stopped(), False),
+        (BEFORE, False),
+        (UNDER_WAY, False),
+        (Expired("approval"), True),
+        (Expired("confirmation"), True),
+        (Finished(Tally(9, shared=4, skipped=2, cancelled=2, stopped=1)), False),
+        (Finished(Tally(2, shared=1, failed=1)), True),
+        (Finished(Tally(2, shared=1, unknown=1)), True),
+        (Finished(Tally(0)), False),
+    ],
+)
+def test_asking_again_helps_only_where_something_is_left_to_gain(
+    outcome: Outcome, *, helps: bool
+) -> None:
+    assert may_help_again(outcome) is helps
+
+
+def test_the_counts_are_all_the_ways_in_which_an_item_can_end() -> None:
+    ways = {
+        kind.__name__.lower() for kind in (Shared, Skipped, Failed, Unknown, Cancelled, Stopped)
+    }
+    assert {field.name for field in fields(Tally)} == {"total"} | ways

@@ -1,0 +1,89 @@
+from bot.domain.request import MOVES, Origin, Request, State, before, items_of, number_of
+
+FIRST = {State.CONFIRMING, State.WAITING, State.ACCEPTED, State.QUEUED}
+"""Where requests begin: by what the policy asks for, and the items of a batch."""
+LAWFUL = {
+    (State.CONFIRMING, State.WAITING),
+    (State.CONFIRMING, State.ACCEPTED),
+    (State.CONFIRMING, State.ANSWERED),
+    (State.CONFIRMING, State.ENDED),
+    (State.WAITING, State.ACCEPTED),
+    (State.WAITING, State.PLACED),
+    (State.WAITING, State.ANSWERED),
+    (State.WAITING, State.ENDED),
+    (State.ACCEPTED, State.PLACED),
+    (State.ACCEPTED, State.ANSWERED),
+    (State.ACCEPTED, State.ENDED),
+    (State.QUEUED, State.ENDED),
+    (State.PLACED, State.ANSWERED),
+    (State.ANSWERED, State.ENDED),
+}
+
+
+def test_a_move_is_lawful_exactly_if_the_table_says_so() -> None:
+    assert {(start, target) for start in State for target in MOVES[start]} == LAWFUL
+
+
+def test_looking_back_agrees_with_looking_ahead() -> None:
+    assert {(start, target) for target in State for start in before(target)} == LAWFUL
+
+
+def test_every_state_says_where_it_leads() -> None:
+    assert set(MOVES) == set(State)
+
+
+def test_every_state_can_be_reached_from_those_in_which_requests_begin() -> None:
+    reached, ahead = set[State](), FIRST
+    while ahead:
+        reached |= ahead
+        ahead = {target for state in ahead for target in MOVES[state]} - reached
+    assert reached == set(State)
+
+
+def test_only_the_end_is_final() -> None:
+    assert [state for state in State if not MOVES[state]] == [State.ENDED]
+
+
+def test_no_way_leads_back() -> None:
+    order = list(State)
+    assert all(order.index(start) < order.index(target) for start, target in LAWFUL)
+
+
+def test_the_key_to_a_conversation_is_not_shown() -> None:
+    origin = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret")
+    assert "secret" not in repr(origin)
+
+
+def test_a_call_is_made_from_one_state_alone_and_nobody_decides_about_it_any_more() -> None:
+    assert MOVES[State.PLACED] == {State.ANSWERED}
+    assert State.PLACED not in MOVES[State.CONFIRMING]
+
+
+ORIGIN = Origin("T", "U", "C", "name", "trigger", "")
+
+
+def test_one_appid_is_no_batch() -> None:
+    request = Request("r", ORIGIN, "wx0", "env", "wx1", "rule")
+    assert not request.is_batch
+    assert request.receivers == ("wx0",)
+
+
+def test_a_batch_is_for_all_its_appids() -> None:
+    request = Request("r", ORIGIN, "", "env", "wx1", "rule", appids=("wx0", "wx2"))
+    assert request.is_batch
+    assert request.receivers == ("wx0", "wx2")
+
+
+def test_the_items_of_a_batch_are_the_same_whoever_makes_them_and_count_from_one() -> None:
+    origin = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret", "1.2")
+    appids = tuple(f"wx{number:016x}" for number in range(500))
+    batch = Request("k7m2p9qx", origin, "", "env", "owner", "rule", "why", appids=appids)
+    items = items_of(batch)
+    assert items == items_of(batch)
+    assert [item.appid for item in items] == list(appids)
+    assert [number_of(item.id) for item in items] == list(range(1, 501))
+    assert len({item.id for item in items} | {item.origin.trigger_id for item in items}) == 500
+    assert {(item.env, item.rule, item.reason, item.batch) for item in items} == {
+        ("env", "rule", "why", batch.id)
+    }
+    assert not any(item.is_batch or item.origin.response_url for item in items)

@@ -1,0 +1,160 @@
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from bot.app.running import running
+from bot.ledger.schema import HEAD
+from tests.conftest import locked, rows, settings_of
+from tests.databases import Database, PostgreSQL
+from tests.ops.doctors import asked, contents, level, one
+
+Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil's
+LONG = "x" * 300
+
+
+def killed_while_writing(ledger: Path) -> None:
+    """Leave behind what a process leaves that is killed after a commit."""
+    crash = (
+        "import os, sqlite3, sys; on = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        "on.execute(\"INSERT INTO replicas VALUES ('dead', 0)\"); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", crash, str(ledger)], check=True)
+
+
+async def test_a_ledger_of_the_bots_schema_is_fine(ledger: Path, environ: dict[str, str]) -> None:
+    assert ledger.name
+    assert (await one(environ, "ledger")).found == f"schema {HEAD}, sqlite"
+    assert await level(environ, "ledger-write") == "ok"
+
+
+async def test_a_ledger_that_is_not_there_yet_is_no_mistake_and_is_not_made(
+    environ: dict[str, str], database: Path, tmp_path: Path
+) -> None:
+    database.unlink()  # noqa: ASYNC240  # nothing runs yet
+    assert await level(environ, "ledger") == "warning"
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("sqlite:////nowhere/at/all.db", "there is no folder /nowhere/at"),
+        ("sqlite:////dev", "/dev is no file"),
+        (f"sqlite:////{LONG}", f"/{LONG}: File name too long"),
+        ("sqlite://", "it is in memory, and lost at each stop"),
+        ("postgresql+psycopg://bot:S3cr@tPart2@127.0.0.1:5/db", "DATABASE_URL has more than one @"),
+        ("mysql://x", "DATABASE_URL names another database than SQLite or PostgreSQL"),
+    ],
+)
+async def test_an_address_where_no_ledger_can_be(
+    environ: dict[str, str], url: str, found: str
+) -> None:
+    told = await one(environ | {"DATABASE_URL": url}, "ledger")
+    assert (told.level, told.found) == ("wrong", found)
+
+
+async def test_a_file_that_is_no_database(environ: dict[str, str], database: Path) -> None:
+    database.write_text("no database at all, but long enough to look at" * 30)  # noqa: ASYNC240  # a moment
+    found = await one(environ, "ledger")
+    assert found.level == "wrong"
+    assert found.found.startswith("it cannot be read (")
+
+
+@pytest.mark.parametrize(("step", "expected"), [("0001", "warning"), ("9999", "wrong")])
+async def test_another_schema_is_told_and_left_alone(
+    ledger: Path, environ: dict[str, str], step: str, expected: str
+) -> None:
+    rows(ledger, f"UPDATE alembic_version SET version_num = '{step}'")  # noqa: S608  # from the table above
+    before = contents(ledger.parent)
+    found = await one(environ, "ledger")
+    assert (found.level, found.found.split(",")[0]) == (expected, f"schema {step}")
+    assert contents(ledger.parent) == before
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644], ids=oct)
+async def test_a_ledger_that_others_may_read_is_told(
+    ledger: Path, environ: dict[str, str], mode: int
+) -> None:
+    ledger.chmod(mode)  # noqa: ASYNC240  # a moment
+    fine, told = await asked(environ, "ledger")
+    assert (fine.level, told.level, told.found) == (
+        *("ok", "warning"),
+        f"others may read {ledger}",
+    )
+    assert told.fix == f"Run chmod 600 {ledger}."
+
+
+async def test_a_missing_table_is_named(ledger: Path, environ: dict[str, str]) -> None:
+    rows(ledger, "DROP TABLE events")
+    found = await one(environ, "ledger")
+    assert (found.level, found.found) == ("wrong", "no table events")
+
+
+async def test_a_ledger_that_another_program_holds_takes_nothing(
+    ledger: Path, environ: dict[str, str]
+) -> None:
+    with locked(ledger):
+        found = await one(environ, "ledger-write")
+    assert (found.level, found.found) == ("wrong", "it takes nothing (database is locked)")
+
+
+async def test_a_bot_that_runs_is_no_other_program(environ: dict[str, str], database: Path) -> None:
+    async with running(settings_of(environ)):
+        assert await level(environ, "ledger-write") == "ok"
+        assert rows(database, "SELECT count(*) FROM replicas") == [(1,)]
+
+
+async def test_what_a_crash_left_stays_as_it_is_to_the_byte(
+    ledger: Path, environ: dict[str, str]
+) -> None:
+    killed_while_writing(ledger)
+    before = contents(ledger.parent)
+    assert before[f"{ledger.name}-wal"]
+    assert await level(environ, "ledger") == "ok"
+    assert contents(ledger.parent) == before
+    assert rows(ledger, "SELECT id FROM replicas") == [("dead",)]
+
+
+async def test_a_disk_that_is_almost_full_is_warned_of(
+    ledger: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ledger.name
+    assert await level(environ, "disk") == "ok"
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(1, 1, 99_000_000))
+    found = await one(environ, "disk")
+    assert (found.level, found.found[:10]) == ("warning", "99 MB free")
+
+
+async def test_postgresql_is_looked_at_and_left_alone(
+    on_postgresql: Database, environ: dict[str, str]
+) -> None:
+    environ["DATABASE_URL"] = on_postgresql.url
+    assert (await one(environ, "ledger")).found == "the database has none yet"
+    on_postgresql.open()
+    sequence = "SELECT last_value, is_called FROM events_id_seq"
+    before = on_postgresql.rows(sequence)
+    assert (await one(environ, "ledger")).found == f"schema {HEAD}, postgresql"
+    assert await level(environ, "ledger-write") == "ok"
+    assert on_postgresql.rows(sequence) == before
+    assert not await asked(environ, "disk")
+
+
+async def test_a_postgresql_that_may_only_be_read_is_told(
+    on_postgresql: Database, environ: dict[str, str]
+) -> None:
+    on_postgresql.open()
+    on_postgresql.let_go()
+    name = make_url(on_postgresql.url).database
+    say = f"ALTER DATABASE {name} SET default_transaction_read_only = "
+    PostgreSQL.execute(on_postgresql.url, f"{say}on")
+    try:
+        found = await one(environ | {"DATABASE_URL": on_postgresql.url}, "ledger-write")
+    finally:
+        off = ("SET default_transaction_read_only = off", f"{say}off")
+        PostgreSQL.execute(on_postgresql.url, *off)
+    assert found.level == "wrong"
+    assert "read-only transaction" in found.found

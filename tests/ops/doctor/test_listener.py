@@ -1,0 +1,85 @@
+import asyncio
+import socket
+
+import pytest
+from aiohttp import web
+
+from bot.app.running import running
+from bot.runtime.clock import Nature
+from tests.conftest import served as serving
+from tests.conftest import settings_of
+from tests.ops.doctors import asked, one
+from tests.ops.served import Served
+
+
+async def test_a_port_that_nobody_has_can_be_used_and_is_given_back_at_once(
+    listening: dict[str, str], served: Served
+) -> None:
+    found = await one(listening, "listener")
+    assert (found.level, found.found) == ("ok", f"127.0.0.1:{served.port} can be used")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", served.port))
+
+
+async def test_a_bot_that_runs_is_no_other_program(
+    listening: dict[str, str], served: Served, nature: Nature
+) -> None:
+    async with running(settings_of(listening), nature):
+        found = await one(listening, "listener")
+    assert (found.level, found.found) == (
+        "ok",
+        f"a bot that runs answers at 127.0.0.1:{served.port}",
+    )
+
+
+@pytest.mark.parametrize("said", ["It works!", "[]", '{"ok": true}', "[" * 9999])
+async def test_another_program_that_answers_is_named_with_its_place(
+    environ: dict[str, str], said: str
+) -> None:
+    async def other(_: web.BaseRequest) -> web.Response:
+        return web.Response(text=said)
+
+    async with serving(other) as origin:
+        place = origin.removeprefix("http://")
+        found = await one(environ | {"PORT": place.rpartition(":")[2]}, "listener")
+    assert (found.level, found.found) == ("wrong", f"{place} is taken by another program")
+    assert found.fix == "Stop it, or set another PORT."
+
+
+async def test_another_program_that_does_not_speak_http_is_no_bot(environ: dict[str, str]) -> None:
+    async def rude(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ready\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(rude, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = await one(environ | {"PORT": str(port)}, "listener")
+    assert (found.level, found.found) == (
+        "wrong",
+        f"127.0.0.1:{port} is taken by another program",
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("192.0.2.1", "Cannot assign requested address"),
+        ("a" * 64, "no host's"),
+        ("not. a host", ""),
+    ],
+)
+async def test_a_host_that_is_not_this_machines_is_wrong(
+    listening: dict[str, str], host: str, why: str
+) -> None:
+    found = await one(listening | {"HOST": host}, "listener")
+    assert found.level == "wrong"
+    assert found.found.startswith(f"HOST {host[:60]}")
+    assert why in found.found
+    assert found.fix == "Choose others, or stop what uses them."
+
+
+async def test_where_nothing_listens_or_the_port_is_none_there_is_nothing_to_check(
+    environ: dict[str, str],
+) -> None:
+    assert await asked(environ, "listener") == []
+    assert await asked(environ | {"PORT": "0"}, "listener") == []

@@ -1,0 +1,73 @@
+import time
+
+import pytest
+
+from bot.ops.doctor.transport import origin_of
+from bot.runtime.clock import Nature
+from tests.ops.doctors import asked, level, one
+
+
+@pytest.mark.parametrize(
+    ("off", "expected"), [(0, "ok"), (20, "ok"), (-60, "warning"), (60, "warning"), (400, "wrong")]
+)
+async def test_a_clock_that_is_off_is_seen_by_what_the_servers_say(
+    environ: dict[str, str], off: int, expected: str
+) -> None:
+    found = await one(environ, "clock", Nature(now=lambda: time.time() + off))
+    assert found.level == expected
+    if off:
+        assert found.found.startswith(f"this machine's against Slack's: {'-' if off < 0 else '+'}")
+        assert "WeChat's: " in found.found
+
+
+async def test_a_clock_is_seen_however_its_servers_address_is_written(
+    environ: dict[str, str],
+) -> None:
+    for name in ("SLACK_API_URL", "WECHAT_API_URL"):
+        environ[name] = environ[name].replace("127.0.0.1", "LocalHost")
+    found = await one(environ, "clock")
+    assert "Slack's: " in found.found
+    assert "WeChat's: " in found.found
+    assert origin_of("HTTPS://API.example:443/x") == origin_of("https://api.example")
+    assert origin_of("https://api.example:8443") != origin_of("https://api.example")
+
+
+@pytest.mark.parametrize(
+    ("variables", "found"),
+    [
+        ({}, "none"),
+        (
+            {"HTTPS_PROXY": "http://me:hush@proxy.example:3128"},
+            "https: http://proxy.example:3128",
+        ),
+        ({"HTTP_PROXY": "http://proxy.example"}, "HTTPS_PROXY not"),
+        (
+            {"HTTPS_PROXY": "https://me:hush@proxy.example"},
+            "http://, so WeChat is called without it",
+        ),
+        ({"HTTPS_PROXY": "hush"}, "HTTPS_PROXY does not begin with http://, so WeChat cannot be"),
+        ({"HTTPS_PROXY": "socks5://hush:1"}, "so WeChat cannot be called"),
+        ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "localhost"}, "NO_PROXY is set"),
+    ],
+)
+async def test_the_proxies_are_named_without_their_passwords(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], found: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    told = (await asked({}, "proxies"))[0]
+    assert found in told.found
+    assert "hush" not in told.found
+    assert (told.level == "ok") == ("none" in found or found.startswith("https: "))
+
+
+async def test_a_proxy_that_only_the_env_file_names_is_not_used() -> None:
+    (found,) = await asked({"https_proxy": "http://me:hush@proxy.example"}, "proxies")
+    assert (found.level, found.found) == (
+        "warning",
+        "only in .env, where they are not used: https_proxy",
+    )
+
+
+async def test_without_any_answer_the_clock_cannot_be_checked() -> None:
+    assert await level({}, "clock") == "warning"

@@ -1,0 +1,70 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.playground.slack.server import LocalSlack
+from bot.playground.stage import OWNER, chain_environment, environment
+from bot.playground.wechat.server import LocalWeChat
+from tests.conftest import free_port
+from tests.end_to_end.conftest import finished
+
+GROUP = {"WECHAT_AUTHORIZER_APPID": OWNER, "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM"}
+MARKS = ("✅ ", "⚠️ ", "❌ ", "   → ")
+
+
+async def test_where_nothing_is_wrong_it_ends_with_0_and_prints_a_line_for_each_check(
+    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
+) -> None:
+    code, out, err = await finished(environment(slack, wechat) | GROUP, tmp_path, "doctor")
+    assert (code, err) == (0, "")
+    assert all(line.startswith(MARKS) for line in out.splitlines())
+    assert "⚠️ ledger: there is none yet at " in out
+    assert "   → Start the bot once" in out
+
+
+async def test_where_something_is_wrong_it_ends_with_1(
+    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
+) -> None:
+    broken = environment(slack, wechat) | GROUP | {"SLACK_BOT_TOKEN": "xoxb-revoked"}
+    code, out, err = await finished(broken, tmp_path, "doctor")
+    assert (code, err) == (1, "")
+    assert "❌ slack-bot: SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth)" in out
+
+
+async def test_json_is_a_list_of_objects(
+    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
+) -> None:
+    _, out, _ = await finished(environment(slack, wechat) | GROUP, tmp_path, "doctor", "--json")
+    findings = json.loads(out)
+    assert all(list(finding) == ["name", "level", "found", "fix"] for finding in findings)
+    assert {finding["level"] for finding in findings} == {"ok", "warning"}
+    assert findings[0]["name"] == "settings"
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_no_secret_is_shown(
+    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path, broken: bool
+) -> None:
+    environ = environment(slack, wechat) | chain_environment(wechat, free_port()) | GROUP
+    del environ["WECHAT_TOKEN_SERVER_AUTHORIZATION"]
+    if not broken:
+        del environ["WECHAT_TOKEN_SERVER_URL"]
+    environ |= {
+        "WECHAT_AUTHORIZER_REFRESH_TOKEN": "refreshtoken@@@hush",
+        "SLACK_SIGNING_SECRET": "5" * 32,
+        "DATABASE_URL": f"postgresql+psycopg://bot:pass-word@127.0.0.1:{free_port()}/ledger",
+        "HTTPS_PROXY": f"http://someone:proxy-word@127.0.0.1:{free_port()}",
+    }
+    if broken:
+        secret = environ["WECHAT_ENCODING_AES_KEY"]
+        environ |= {"SLACK_APP_TOKEN": secret, "TOKEN_ENCRYPTION_KEY": "no-fernet-key"}
+    secrets = [
+        *(environ[name] for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")),
+        *(environ[name] for name in ("WECHAT_COMPONENT_APPSECRET", "WECHAT_MESSAGE_TOKEN")),
+        *(environ["WECHAT_ENCODING_AES_KEY"], "@@@hush", "pass-word", "proxy-word", "no-fernet"),
+    ]
+    for arguments in (["doctor"], ["doctor", "--json"]):
+        code, out, err = await finished(environ, tmp_path, *arguments)
+        assert code == 1
+        assert [secret for secret in secrets if secret in out + err] == []

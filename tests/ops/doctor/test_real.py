@@ -1,0 +1,426 @@
+"""The check for the first real day, against the stand-ins alone."""
+
+import asyncio
+import re
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bot.ops.doctor.real import try_all
+from bot.ops.doctor.real_slack import Asked
+from bot.ops.doctor.real_tried import BEHAVIOURS
+from bot.playground.slack.server import (
+    Answers,
+    Dropped,
+    Fault,
+    Hangs,
+    LocalSlack,
+    Message,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
+from bot.playground.slack.workspace import Orphans
+from bot.playground.stage import OWNER, chain_environment
+from bot.playground.wechat.server import Answer, Code, LocalWeChat, Status
+from bot.runtime.clock import Nature
+from tests.conftest import free_port, served, settings_of
+from tests.end_to_end.conftest import STARTUP, finished, spawn
+from tests.playground.sources import rows
+
+CHANNEL, USER = "C0RELEASES", "U0REQUESTER"
+REAL = ("doctor", "--real", "--channel", CHANNEL, "--user", USER)
+IDS = re.compile(r"[CDTUB]0|wx[0-9a-f]|xox|xapp|prod-1|test-1|made-up|\d{10}\.")
+LINE = re.compile(r"^\| `([a-z-]+)` \| (yes|no|not tried) \| (.*) \|$", re.MULTILINE)
+
+Try = Callable[..., Awaitable[bool]]
+Lines = list[tuple[str, str, str]]
+
+
+@pytest.fixture
+def attempt(environ: dict[str, str], nature: Nature) -> Try:
+    """Return what goes through all of it, with nobody to ask."""
+
+    async def attempt(channel: str = CHANNEL, user: str = USER, asked: Asked | None = None) -> bool:
+        return await try_all(settings_of(environ), channel, user, asked, nature)
+
+    return attempt
+
+
+def told(out: str) -> Lines:
+    """Return the table's lines, and make sure that it can be shown to anybody."""
+    assert IDS.search(out) is None, out
+    lines = LINE.findall(out)
+    assert {name for name, _, _ in lines} <= {row.name for row in rows()}
+    return lines
+
+
+def left(slack: LocalSlack) -> list[str]:
+    """Return what still stands for everybody to see."""
+    return [m.text for m in slack.messages if not m.deleted and m.ephemeral_to is None]
+
+
+def test_every_name_that_it_prints_is_a_row_of_the_stand_ins() -> None:
+    assert set(BEHAVIOURS) <= {row.name for row in rows()}
+
+
+async def test_on_the_stand_ins_all_holds_and_nothing_is_left_or_shared(
+    attempt: Try, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await attempt()
+    out = capsys.readouterr().out
+    lines = told(out)
+    assert {name for name, _, _ in lines} == set(BEHAVIOURS) - {"ephemeral-delivered"}
+    assert {held for _, held, _ in lines} == {"yes"}
+    assert f"All {len(lines)} held." in out
+    assert "What it had posted is deleted." in out
+    assert left(slack) == []
+    assert [m.thread_ts is None for m in slack.shown_to(USER)] == [True, False]
+    assert slack.violations == []
+    assert not any(call.method.startswith("views.") for call in slack.calls)
+    assert wechat.calls == []
+
+
+@pytest.mark.parametrize(
+    ("orphans", "seen"),
+    [
+        ("refused", "refused, thread_not_found"),
+        ("top level", "ok, and the reply stands top level"),
+    ],
+)
+async def test_which_way_slack_treats_a_reply_to_a_deleted_message_is_told(
+    attempt: Try,
+    slack: LocalSlack,
+    capsys: pytest.CaptureFixture[str],
+    orphans: Orphans,
+    seen: str,
+) -> None:
+    slack.orphans = orphans
+    assert await attempt()
+    lines = told(capsys.readouterr().out)
+    assert [line for line in lines if line[0] == "reply-to-deleted"] == [
+        ("reply-to-deleted", "yes", f"one that had a reply: {seen}"),
+        ("reply-to-deleted", "yes", f"one without replies: {seen}"),
+    ]
+    assert left(slack) == []
+
+
+@pytest.mark.parametrize("saw", [True, False])
+async def test_whoever_is_there_says_whether_they_see_what_only_they_can(
+    attempt: Try, capsys: pytest.CaptureFixture[str], *, saw: bool
+) -> None:
+    questions: list[str] = []
+
+    async def asked(question: str) -> bool:
+        questions.append(question)
+        return saw or len(questions) == 1
+
+    assert await attempt(asked=asked) is saw
+    out = capsys.readouterr().out
+    held = [held for name, held, _ in told(out) if name == "ephemeral-delivered"]
+    assert held == ["yes" if saw else "no"] * 2
+    assert ("Did not hold: ephemeral-delivered." in out) is not saw
+    assert len(questions) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "fault", "name", "line"),
+    [
+        ("chat.postMessage", Refuses("no_text"), "post-message", "refused: no_text"),
+        (
+            "chat.update",
+            Refuses("cant_update_message"),
+            "update-message",
+            "refused: cant_update_message",
+        ),
+        ("chat.postEphemeral", Answers(b'{"ok": true}'), "ephemeral", "ok, without message_ts"),
+        (
+            "chat.delete",
+            Refuses("Ask IT, xoxb-1"),
+            "delete-message",
+            "refused: with words that are none of Slack's",
+        ),
+    ],
+)
+async def test_what_slack_does_otherwise_is_told_as_not_held(  # noqa: PLR0913, PLR0917  # a table's row, and fixtures
+    attempt: Try,
+    slack: LocalSlack,
+    capsys: pytest.CaptureFixture[str],
+    method: str,
+    fault: Fault,
+    name: str,
+    line: str,
+) -> None:
+    slack.fail(method, fault)
+    assert not await attempt()
+    out = capsys.readouterr().out
+    assert (name, "no", line) in told(out)
+    assert f"Did not hold: {name}." in out
+    assert left(slack) == []
+
+
+async def test_metadata_that_cannot_be_read_back_is_told_and_all_is_deleted(
+    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = Answers(b'{"ok": true, "messages": [], "has_more": false}')
+    slack.fail("conversations.history", *(nothing,) * 3)
+    assert not await attempt()
+    lines = told(capsys.readouterr().out)
+    assert ("metadata-read-back", "no", "not found by conversations.history") in lines
+    assert left(slack) == []
+
+
+AWAY: tuple[Fault, ...] = (ServerError(), RateLimited(3600))
+CUT = (Dropped(), Dropped(after_effect=True))  # the HTTP client itself reads again after one
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "fault"),
+    [
+        *(("conversations.history", "metadata-read-back", fault) for fault in AWAY),
+        *(("conversations.replies", "reply-in-thread", fault) for fault in AWAY),
+        *(("chat.postMessage", "post-message", fault) for fault in (*AWAY, *CUT)),
+        *(("chat.update", "update-message", fault) for fault in (*AWAY, *CUT)),
+        *(("chat.postEphemeral", "ephemeral", fault) for fault in (*AWAY, *CUT)),
+        *(("chat.delete", "delete-message", fault) for fault in (*AWAY, *CUT)),
+    ],
+)
+async def test_slack_away_for_one_call_is_told_as_not_tried_and_all_is_deleted(  # noqa: PLR0913, PLR0917  # likewise
+    attempt: Try,
+    slack: LocalSlack,
+    capsys: pytest.CaptureFixture[str],
+    method: str,
+    name: str,
+    fault: Fault,
+) -> None:
+    slack.fail(method, fault)
+    assert not await attempt()
+    out = capsys.readouterr().out
+    assert (name, "not tried") in [line[:2] for line in told(out)]
+    assert name in out.partition("Could not be tried: ")[2]
+    assert "What it had posted is deleted." in out
+    assert left(slack) == []
+
+
+async def test_a_lost_reply_is_found_in_its_thread_and_deleted(
+    attempt: Try, slack: LocalSlack
+) -> None:
+    lost = Dropped(after_effect=True)
+    slack.fail("chat.postMessage", lost, text="share-env-bot doctor: a reply")
+    assert not await attempt()
+    assert len(slack.messages) > 1
+    assert left(slack) == []
+
+
+async def test_what_cannot_be_deleted_is_counted_and_how_to_know_it_is_said(
+    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slack.fail("chat.delete", *(ServerError(),) * 20)
+    assert not await attempt()
+    out = capsys.readouterr().out
+    told(out)
+    assert len(left(slack)) == 2
+    assert (
+        "Messages that may still be in the channel: 2. "
+        "Delete those that begin with “share-env-bot doctor:”."
+    ) in out
+
+
+async def test_a_post_that_was_lost_and_cannot_be_looked_for_is_counted_too(
+    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slack.fail("chat.postMessage", Dropped(after_effect=True))
+    slack.fail("conversations.history", ServerError())
+    assert not await attempt()
+    assert "Messages that may still be in the channel: 1. " in capsys.readouterr().out
+
+
+async def test_a_channel_without_the_bot_says_nothing_of_slack(
+    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not await attempt("C0LOUNGE")
+    lines = told(capsys.readouterr().out)
+    assert lines[0] == ("post-message", "not tried", "refused: not_in_channel")
+    assert ("reply-to-deleted", "not tried", "it never came to that") in lines
+    assert ("owner-envs", "yes", "owner 1: envs in service: 2") in lines
+    assert slack.messages == []
+
+
+async def test_a_user_who_is_not_in_the_channel_is_not_shown_anything(
+    attempt: Try, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not await attempt(user="U0ELSEWHERE")
+    lines = told(capsys.readouterr().out)
+    assert ("ephemeral", "not tried", "refused: user_not_in_channel") in lines
+
+
+async def test_nonsense_from_everybody_is_no_crash(
+    environ: dict[str, str], nature: Nature, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def nonsense(request: web.BaseRequest) -> web.Response:
+        odd = '{"ok": true, "ts": 7, "messages": [3, {"metadata": 7}], "info_list": 7, "functions": 7}'
+        strange = '{"ok": true, "ts": "7", "message": "yes", "messages": 7}'
+        return web.json_response(text=strange if "chat." in request.path else odd)
+
+    async with served(nonsense) as origin:
+        urls = {
+            "SLACK_API_URL": f"{origin}/api/",
+            "WECHAT_API_URL": origin,
+            "WECHAT_TOKEN_SERVER_URL": f"{origin}/{{appid}}",
+        }
+        assert not await try_all(settings_of(environ | urls), CHANNEL, USER, None, nature)
+    assert told(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("envs", "functions", "line"),
+    [
+        ((), (Code(40097),), ("owner-functions", "no", "owner 1: errcode 40097")),
+        ((), (Status(502),), ("owner-functions", "not tried", "owner 1: no answer of WeChat's (gateway-broken)")),
+        ((Code(47001),), (), ("owner-envs", "no", "owner 1: errcode 47001")),
+        ((Code(61007),), (), ("owner-envs", "not tried", "owner 1: errcode 61007")),
+    ],
+)  # fmt: skip
+async def test_what_wechat_says_instead_is_told(  # noqa: PLR0913, PLR0917  # likewise
+    attempt: Try,
+    wechat: LocalWeChat,
+    capsys: pytest.CaptureFixture[str],
+    envs: tuple[Answer, ...],
+    functions: tuple[Answer, ...],
+    line: tuple[str, str, str],
+) -> None:
+    wechat.next_envs(*envs)
+    wechat.next_functions(*functions)
+    assert not await attempt()
+    assert line in told(capsys.readouterr().out)
+
+
+async def test_an_env_without_the_function_that_others_need_is_counted(
+    attempt: Try, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wechat.functions["test-1"] = {}
+    assert await attempt()
+    seen = "owner 1: functions of 2 envs: 2; `cloudbase_auth` in 1 of them"
+    assert ("owner-functions", "yes", seen) in told(capsys.readouterr().out)
+
+
+async def test_an_owner_without_envs_and_one_without_a_token_cannot_be_tried(
+    environ: dict[str, str],
+    wechat: LocalWeChat,
+    nature: Nature,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wechat.envs[OWNER] = {"old": "HALTED"}
+    wrong = environ | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer no"}
+    chain = {k: v for k, v in environ.items() if not k.startswith("WECHAT_TOKEN")}
+    chain |= chain_environment(wechat, free_port())
+    seen = []
+    for each in (environ, wrong, chain):
+        assert not await try_all(settings_of(each), CHANNEL, USER, None, nature)
+        seen += [line[2] for line in told(capsys.readouterr().out) if line[1] == "not tried"]
+    assert seen == [
+        "owner 1: no env in service",
+        "owner 1: no token (token-server-refused)",
+        "it never came to that",
+        "owner 1: no good token in the ledger",
+        "it never came to that",
+    ]
+
+
+async def test_as_a_command_it_ends_with_0_where_all_held_and_with_1_where_not(
+    environ: dict[str, str], slack: LocalSlack, tmp_path: Path
+) -> None:
+    code, out, err = await finished(environ, tmp_path, *REAL, "--yes")
+    assert (code, err) == (0, "")
+    assert told(out)
+    slack.fail("chat.update", Refuses("update_failed"))
+    code, out, err = await finished(environ, tmp_path, *REAL, "--yes")
+    assert (code, err) == (1, "")
+    assert told(out)
+
+
+async def test_where_nobody_can_be_asked_nothing_is_done(
+    environ: dict[str, str], slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
+) -> None:
+    code, out, err = await finished(environ, tmp_path, *REAL)
+    assert (code, err) == (1, "")
+    assert out.splitlines()[-1].startswith("Nothing was done. ")
+    assert slack.calls == []
+    assert wechat.token_calls == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--real",),
+        ("--real", "--channel", CHANNEL),
+        ("--channel", CHANNEL, "--user", USER),
+        ("--yes",),
+    ],
+)
+async def test_without_a_place_and_a_person_it_says_how_to_write_it(
+    environ: dict[str, str], slack: LocalSlack, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    code, out, err = await finished(environ, tmp_path, "doctor", *arguments)
+    assert (code, out) == (2, "")
+    assert err == "Write it as doctor --real --channel C… --user U….\n"
+    assert slack.calls == []
+
+
+async def test_wrong_settings_are_told_first(
+    environ: dict[str, str], slack: LocalSlack, tmp_path: Path
+) -> None:
+    code, out, err = await finished(environ | {"PORT": "no"}, tmp_path, *REAL, "--yes")
+    assert (code, out) == (2, "")
+    assert err.startswith("PORT ")
+    assert slack.calls == []
+
+
+async def test_ctrl_c_in_the_middle_deletes_what_was_posted(
+    environ: dict[str, str], slack: LocalSlack, tmp_path: Path
+) -> None:
+    slack.fail("chat.update", Hangs(60))
+    process = await spawn(environ, tmp_path, *REAL, "--yes")
+    await slack.until(lambda s: any(c.method == "chat.update" for c in s.calls), STARTUP)
+    process.send_signal(signal.SIGINT)
+    out, err = await asyncio.wait_for(process.communicate(), STARTUP)
+    assert (process.returncode, err) == (130, b"")
+    assert "What it had posted is deleted." in out.decode()
+    assert len(slack.messages) == 1
+    assert left(slack) == []
+
+
+async def test_ctrl_c_before_slack_has_answered_deletes_what_was_posted_all_the_same(
+    attempt: Try, slack: LocalSlack
+) -> None:
+    trying = asyncio.ensure_future(attempt())
+
+    def cancel(_message: Message, _change: str) -> None:
+        slack.on_change = None
+        trying.cancel()
+
+    slack.on_change = cancel
+    with pytest.raises(asyncio.CancelledError):
+        await trying
+    assert len(slack.messages) == 1
+    assert left(slack) == []
+
+
+async def test_ctrl_c_ends_the_waiting_for_an_answer_too(
+    environ: dict[str, str], slack: LocalSlack, tmp_path: Path
+) -> None:
+    process = await spawn(environ, tmp_path, *REAL, stdin=asyncio.subprocess.PIPE)
+    assert process.stdin
+    assert process.stdout
+    for question in (b"Go on? [y/N] ", b"in the channel\xe2\x80\x9d? [y/N] "):
+        await asyncio.wait_for(process.stdout.readuntil(question), STARTUP)
+        if question.startswith(b"Go"):
+            process.stdin.write(b"y\n")
+    process.send_signal(signal.SIGINT)
+    out, err = await asyncio.wait_for(process.communicate(), STARTUP)
+    assert (process.returncode, err) == (130, b"")
+    assert "What it had posted is deleted." in out.decode()
+    assert left(slack) == []

@@ -1,0 +1,145 @@
+import time
+from pathlib import Path
+
+from aiohttp import web
+
+from bot.app.running import running
+from bot.ops.doctor.check import CHECKS
+from bot.ops.doctor.run import examine
+from bot.playground.slack.server import Hangs, LocalSlack
+from bot.playground.stage import chain_environment
+from bot.playground.wechat.server import LocalWeChat
+from bot.runtime.clock import Nature
+from tests.conftest import free_port, rows, served, settings_of
+from tests.ops.doctors import contents
+
+CHAIN = {
+    *("callback", "ticket", "platform-token", "owner-token", "encryption", "permissions"),
+}
+ORDER = [name for name in CHECKS if name not in {*CHAIN, "listener"}]
+READING = {
+    *("auth.test", "apps.connections.open", "usergroups.list"),
+    *("users.info", "conversations.info"),
+}
+
+
+async def test_a_bot_that_runs_well_has_a_line_for_each_check_and_all_are_fine(
+    bot: str, environ: dict[str, str]
+) -> None:
+    assert bot
+    findings = await examine(environ)
+    assert [(finding.name, finding.level) for finding in findings] == [(n, "ok") for n in ORDER]
+
+
+async def test_the_chain_adds_its_links(
+    environ: dict[str, str], wechat: LocalWeChat, nature: Nature
+) -> None:
+    chain = chain_environment(wechat, free_port())
+    environ = {k: v for k, v in environ.items() if not k.startswith("WECHAT_TOKEN")} | chain
+    async with running(settings_of(environ), nature):
+        await wechat.until(lambda w: any(c.gave_token for c in w.platform.calls))
+        names = [finding.name for finding in await examine(environ)]
+    assert names == list(CHECKS)
+
+
+async def test_nothing_is_changed(
+    environ: dict[str, str], slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path, database: Path
+) -> None:
+    async with running(settings_of(environ)):
+        await slack.command("U0REQUESTER", "C0RELEASES", "wx5fe6bb43205e9e70 prod-1")
+        await slack.until(lambda slack: any(m.edits for m in slack.parents("C0RELEASES")))
+    kept, calls, messages = contents(tmp_path), len(slack.calls), list(slack.messages)
+    shared, violations = list(wechat.calls), list(slack.violations)
+    requests = rows(database, "SELECT * FROM requests")
+    assert {finding.level for finding in await examine(environ)} == {"ok"}
+    assert contents(tmp_path) == kept
+    assert rows(database, "SELECT * FROM requests") == requests != []
+    assert {call.method for call in slack.calls[calls:]} <= READING
+    assert slack.messages == messages
+    assert slack.violations == violations
+    assert wechat.calls == shared
+    assert wechat.transcript().splitlines()[len(shared) :] == [
+        "getenvinfo of wx0123456789abcdef: 0"
+    ]
+
+
+async def test_with_everything_down_each_check_says_so_at_once(environ: dict[str, str]) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    down = {
+        "SLACK_API_URL": f"{nowhere}/api/",
+        "WECHAT_API_URL": nowhere,
+        "WECHAT_TOKEN_SERVER_URL": f"{nowhere}/{{appid}}",
+        "DATABASE_URL": f"postgresql+psycopg://bot:pass-word@127.0.0.1:{free_port()}/x",
+    }
+    findings = await examine(environ | down)
+    levels = {finding.name: finding.level for finding in findings}
+    bad = [name for name, level in levels.items() if level == "wrong"]
+    assert bad == ["slack-bot", "slack-app", "ledger", "wechat"]
+    fixes = {finding.name: finding.fix for finding in findings}
+    check = "Check the network, the proxy and {}, then run the doctor again."
+    assert fixes["slack-bot"] == fixes["slack-app"] == check.format("SLACK_API_URL")
+    first = "Correct {} first, then run the doctor again."
+    later = {name: fixes[name] for name in levels if levels[name] == "warning"}
+    assert later == {
+        "slack-scopes": first.format("`slack-bot`"),
+        "slack-connections": first.format("`slack-app`"),
+        "slack-groups": first.format("`slack-bot`"),
+        "slack-people": first.format("`slack-bot`"),
+        "clock": first.format("`slack-bot` and `wechat`"),
+    }
+
+
+async def test_with_everybody_silent_it_still_ends(
+    environ: dict[str, str], slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    slack.fail("auth.test", Hangs(60))
+    slack.fail("apps.connections.open", Hangs(60))
+    wechat.latency = 60
+    begun = time.monotonic()
+    findings = await examine(environ)
+    assert time.monotonic() - begun < 10  # and not five seconds for each in turn
+    assert {f.name for f in findings if f.level == "wrong"} == {"slack-bot", "slack-app", "wechat"}
+
+
+async def test_nonsense_from_everybody_is_no_crash(environ: dict[str, str]) -> None:
+    async def nonsense(request: web.BaseRequest) -> web.Response:
+        answers = {"auth.test": '{"ok": true}', "usergroups.list": '{"ok": true, "usergroups": 7}'}
+        text = answers.get(request.path.rpartition("/")[2], '["\\u0000"]')
+        headers = {"Date": "never", "Content-Type": "application/json"}
+        return web.Response(text=text, headers=headers)
+
+    async with served(nonsense) as origin:
+        strange = {
+            "SLACK_API_URL": f"{origin}/api/",
+            "WECHAT_API_URL": origin,
+            "WECHAT_TOKEN_SERVER_URL": f"{origin}/{{appid}}",
+        }
+        findings = await examine(environ | strange)
+    assert [finding.found for finding in findings if "itself failed" in finding.found] == []
+
+
+async def test_the_checks_that_can_be_made_are_made_where_the_settings_are_empty() -> None:
+    findings = await examine({"DATABASE_URL": "nonsense"})
+    names = [finding.name for finding in findings]
+    unchecked = [f for f in findings if f.found.startswith("not checked: ") and f.name != "clock"]
+    assert len(unchecked) == 6
+    assert {f.fix for f in unchecked} == {
+        "Correct `settings` first, then run the doctor again.",
+    }
+    assert names.count("settings") == 4
+    assert names[4:] == [
+        *("slack-bot", "slack-scopes", "slack-app", "slack-connections", "policy-tests"),
+        *("ledger", "wechat", "clock", "proxies"),
+    ]
+
+
+async def test_a_check_that_fails_itself_keeps_no_other_from_running(
+    environ: dict[str, str],
+) -> None:
+    def broken() -> float:
+        raise RuntimeError("no clock")
+
+    findings = await examine(environ, Nature(now=broken))
+    failed = [f.name for f in findings if f.found == "this check itself failed (RuntimeError)"]
+    assert failed == ["slack-bot", "wechat"]
+    assert {"ledger", "policy-tests", "proxies"} <= {finding.name for finding in findings}

@@ -1,0 +1,134 @@
+from pathlib import Path
+
+import pytest
+
+from bot.ops.doctor.run import examine
+from tests.conftest import free_port
+from tests.ops.doctors import asked, level, one, rule, with_policy
+
+
+async def test_good_settings_are_told_by_their_kinds(environ: dict[str, str]) -> None:
+    assert (await one(environ, "settings")).found == (
+        "a bot token (xoxb-…), an app-level token (xapp-…), so Socket Mode, a token server"
+    )
+    del environ["SLACK_APP_TOKEN"]
+    environ["SLACK_SIGNING_SECRET"] = "5" * 32
+    assert "HTTP mode" in (await one(environ, "settings")).found
+
+
+@pytest.mark.parametrize(
+    ("one_setting", "other"),
+    [
+        ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"),
+        ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
+        ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"),
+    ],
+)
+async def test_two_that_are_swapped_are_named(
+    environ: dict[str, str], one_setting: str, other: str
+) -> None:
+    environ["SLACK_SIGNING_SECRET"] = "0123456789abcdef" * 2
+    environ[one_setting], environ[other] = environ[other], environ[one_setting]
+    found = await one(environ, "settings")
+    assert (found.level, found.found) == ("wrong", f"{one_setting} and {other} are swapped")
+
+
+async def test_a_dotenv_that_others_may_read_is_told(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dotenv = tmp_path / ".env"
+    dotenv.touch(0o600)
+    assert await level(environ, "settings") == "ok"
+    dotenv.chmod(0o644)
+    told = await one(environ, "settings")
+    assert (told.level, told.found) == ("warning", "others may read .env")
+    assert told.fix == "Run chmod 600 .env."
+
+
+APPID, APPSECRET, TOKEN = "wx0123456789abcdef", "0123456789abcdef" * 2, "54_SECRETTOKEN-abc"
+
+
+@pytest.mark.parametrize(
+    ("one_setting", "other", "secret"),
+    [
+        ("WECHAT_AUTHORIZER_APPID", "WECHAT_AUTHORIZER_ACCESS_TOKEN", TOKEN),
+        ("WECHAT_COMPONENT_APPID", "WECHAT_COMPONENT_APPSECRET", APPSECRET),
+    ],
+)
+async def test_an_appid_and_its_secret_that_are_swapped_are_named_and_the_secret_is_not_shown(
+    environ: dict[str, str], tmp_path: Path, one_setting: str, other: str, secret: str
+) -> None:
+    del environ["WECHAT_TOKEN_SERVER_URL"]
+    owner = '[[owner]]\nappid = "wxaaaaaaaaaaaaaaaa"\nenvs = ["prod-*"]\n'
+    wrong = with_policy(environ, tmp_path, owner + rule()) | {one_setting: secret, other: APPID}
+    findings = await examine(wrong)
+    swapped, *others = [finding for finding in findings if finding.name == "settings"]
+    assert swapped.found == f"{one_setting} and {other} are swapped"
+    assert [f.found for f in others if f.found.startswith((one_setting, other))] == []
+    assert secret not in str(findings)
+
+
+@pytest.mark.parametrize("name", ["PORT", "HOST", "POLICY_FILE", "LOG_LEVEL", "WECHAT_API_URL"])
+@pytest.mark.parametrize("secret", ["xoxb-1-AbC-dEf", "xapp-1-A2-3-def", APPSECRET, TOKEN])
+async def test_a_secret_in_the_wrong_setting_is_shown_by_no_check(
+    environ: dict[str, str], name: str, secret: str
+) -> None:
+    findings = await examine(environ | {"PORT": str(free_port()), name: secret})
+    assert {finding.level for finding in findings} > {"wrong"}
+    assert secret not in str(findings)
+
+
+async def test_each_problem_is_a_line_with_its_fix(environ: dict[str, str]) -> None:
+    wrong = environ | {"SLACK_BOT_TOKEN": "xoxp-1", "PORT": "0", "LOG_LEVEL": "loud. Very"}
+    assert [(f.found, (f.fix or "")[:6]) for f in await asked(wrong, "settings")] == [
+        ("SLACK_BOT_TOKEN holds a user token", "Put th"),
+        ("PORT is “0”", "Set it"),
+        ("LOG_LEVEL is “loud. Very”", "Set it"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("SLACK_BOT_TOEKN", "Did you mean SLACK_BOT_TOKEN?"),
+        ("DATABSE_URL", "Did you mean DATABASE_URL?"),
+        ("SHARE_ENV_ADMINS", "Take it out."),
+        ("WECHAT_X", "Take it out."),
+        ("EDITOR", None),
+    ],
+)
+async def test_a_name_in_the_env_file_that_is_no_setting_is_told(
+    environ: dict[str, str], name: str, fix: str | None
+) -> None:
+    found = await one(environ | {name: "hush"}, "settings")
+    assert found.fix == fix
+    assert (found.level, "hush" in found.found) == ("warning" if fix else "ok", False)
+    assert (found.found == f"{name} in .env is not a setting") is bool(fix)
+
+
+async def test_the_process_may_hold_names_of_others(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_CLIENT_ID", "made-up")
+    assert await level(environ | {"SLACK_CLIENT_ID": "made-up"}, "settings") == "ok"
+
+
+async def test_a_token_that_rotates_is_warned_of(environ: dict[str, str]) -> None:
+    assert await level(environ | {"SLACK_BOT_TOKEN": "xoxe.xoxb-1-a"}, "settings") == "warning"
+
+
+@pytest.mark.parametrize(
+    ("changes", "checked"),
+    [
+        ({"SLACK_APP_TOKEN": "xoxb-x"}, {"slack-bot": "ok", "slack-app": "warning"}),
+        ({"SLACK_BOT_TOKEN": "xapp-x"}, {"slack-bot": "warning", "slack-app": "ok"}),
+        ({"SLACK_API_URL": "http://slack.example"}, {"slack-bot": "warning", "wechat": "ok"}),
+        ({"WECHAT_API_URL": "http://wechat.example"}, {"slack-bot": "ok", "wechat": "warning"}),
+        ({"WECHAT_TOKEN_SERVER_URL": "http://tokens.example"}, {"wechat": "warning"}),
+    ],
+)
+async def test_what_one_wrong_setting_leaves_is_checked_and_no_token_goes_astray(
+    environ: dict[str, str], changes: dict[str, str], checked: dict[str, str]
+) -> None:
+    assert {name: await level(environ | changes, name) for name in checked} == checked

@@ -1,0 +1,196 @@
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bot.app.running import running
+from bot.playground.slack.server import Hangs, LocalSlack, RateLimited, Refuses
+from bot.playground.world import Group
+from bot.slack.scopes import SCOPES
+from tests.conftest import rows, served, settings_of, soon
+from tests.ops.doctors import asked, level, one
+
+
+async def test_the_bots_name_and_workspace_are_told(environ: dict[str, str]) -> None:
+    assert (
+        await one(environ, "slack-bot")
+    ).found == "auth.test: share-env in the workspace playground"
+
+
+async def test_a_bot_token_that_slack_refuses(environ: dict[str, str], slack: LocalSlack) -> None:
+    slack.fail("auth.test", Refuses("token_revoked"))
+    found = await one(environ, "slack-bot")
+    assert (found.level, found.found) == (
+        "wrong",
+        "SLACK_BOT_TOKEN is not accepted by Slack (token_revoked)",
+    )
+
+
+async def test_an_answer_of_whoever_stands_between_is_not_cut_in_two(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
+    slack.fail("auth.test", Refuses("Blocked. Ask IT"))
+    found = await one(environ, "slack-bot")
+    assert (found.found, found.fix) == (
+        "Slack says no (Blocked. Ask IT)",
+        "Check the app's settings and SLACK_API_URL.",
+    )
+
+
+@pytest.mark.parametrize("scope", [scope.name for scope in SCOPES])
+async def test_a_scope_that_is_not_granted_is_named_with_what_it_is_for(
+    environ: dict[str, str], slack: LocalSlack, scope: str
+) -> None:
+    slack.scopes.remove(scope)
+    found = await one(environ, "slack-scopes")
+    assert found.found.startswith(f"not granted: {scope} (")
+    vital = {"commands", "chat:write", "users:read", "usergroups:read"}
+    assert found.level == ("wrong" if scope in vital else "warning")
+
+
+async def test_groups_need_no_scope_where_the_policy_names_none(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
+    slack.scopes.remove("usergroups:read")
+    people = environ | {"SHARE_ENV_ALLOWED_GROUPS": "", "SHARE_ENV_ALLOWED_USERS": "U0REQUESTER"}
+    assert await level(people, "slack-scopes") == "warning"
+    assert await level(people, "slack-groups") == "ok"
+
+
+@pytest.mark.parametrize("error", ["invalid_auth", "missing_scope"])
+async def test_an_app_token_that_slack_refuses(
+    environ: dict[str, str], slack: LocalSlack, error: str
+) -> None:
+    slack.fail("apps.connections.open", Refuses(error))
+    found = await one(environ, "slack-app")
+    assert found.level == "wrong"
+    assert found.found.startswith("SLACK_APP_TOKEN ")
+
+
+async def test_without_an_app_token_there_is_no_socket_to_check(environ: dict[str, str]) -> None:
+    del environ["SLACK_APP_TOKEN"]
+    environ["SLACK_SIGNING_SECRET"] = "5" * 32
+    assert not await asked(environ, "slack-app")
+    assert not await asked(environ, "slack-connections")
+
+
+async def test_a_forgotten_copy_of_the_bot_is_seen(
+    bot: str, environ: dict[str, str], slack: LocalSlack
+) -> None:
+    assert bot
+    assert await level(environ, "slack-connections") == "ok"
+    laptop = environ | {"DATABASE_URL": "sqlite://"}
+    async with running(settings_of(laptop)):
+        found = await one(environ, "slack-connections")
+        assert (found.level, found.found) == (
+            "warning",
+            "2 besides the doctor's own; bots that run on this ledger: 1",
+        )
+    await soon(lambda: slack.connections == 1)
+
+
+async def test_a_bot_that_runs_without_a_connection_is_seen(
+    ledger: Path, environ: dict[str, str]
+) -> None:
+    rows(ledger, f"INSERT INTO replicas VALUES ('offline', {time.time() + 60})")  # noqa: S608  # a number
+    found = await one(environ, "slack-connections")
+    assert (found.level, found.found) == (
+        "warning",
+        "0 besides the doctor's own; bots that run on this ledger: 1",
+    )
+
+
+async def test_the_socket_is_closed_at_once_and_no_command_is_acknowledged() -> None:
+    said: list[str] = []
+    closed: list[bool] = []
+
+    async def slack(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/link":
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            await socket.send_json({"type": "hello", "num_connections": 2})
+            await socket.send_json({"type": "slash_commands", "envelope_id": "e1", "payload": {}})
+            said.extend([str(message.data) async for message in socket])
+            closed.append(True)
+            return socket
+        url = f"ws://{request.host}/link?ticket=hush"
+        return web.json_response({"ok": True, "url": url})
+
+    async with served(slack) as origin:
+        environ = {
+            "SLACK_BOT_TOKEN": "xoxb-1",
+            "SLACK_APP_TOKEN": "xapp-1",
+            "SLACK_API_URL": f"{origin}/api/",
+        }
+        found = await one(environ, "slack-connections")
+        await soon(lambda: closed)
+    assert (found.level, found.found) == ("ok", "1 besides the doctor's own")
+    assert said == []
+
+
+async def test_a_socket_that_does_not_open_is_wrong(environ: dict[str, str]) -> None:
+    async def slack(request: web.BaseRequest) -> web.StreamResponse:
+        url = f"ws://{request.host}/link?ticket=hush"
+        status = 401 if request.path == "/link" else 200
+        return web.json_response({"ok": True, "url": url}, status=status)
+
+    async with served(slack) as origin:
+        found = await one(environ | {"SLACK_API_URL": f"{origin}/api/"}, "slack-connections")
+    assert found.level == "wrong"
+
+
+async def test_a_group_that_is_missing_or_deactivated_is_named(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
+    slack.groups["S0OLD"] = Group("S0OLD", "old", disabled=True)
+    environ["SHARE_ENV_ALLOWED_GROUPS"] = "S0PLATFORM, S0NONE, S0OLD"
+    found = await one(environ, "slack-groups")
+    assert (found.level, found.found) == (
+        "wrong",
+        "do not exist: S0NONE; deactivated: @old (S0OLD)",
+    )
+
+
+async def test_a_group_without_members_is_warned_of(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
+    slack.groups["S0PLATFORM"] = replace(slack.groups["S0PLATFORM"], members=frozenset())
+    found = await one(environ, "slack-groups")
+    assert (found.level, found.found) == ("warning", "without members: @platform (S0PLATFORM)")
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        ("missing_scope", "a scope is missing"),
+        ("plan_upgrade_required", "this workspace's plan has no user groups"),
+        ("fatal_error", "Slack did not tell in time"),
+    ],
+)
+async def test_groups_that_cannot_be_read_say_why(
+    environ: dict[str, str], slack: LocalSlack, error: str, why: str
+) -> None:
+    slack.fail("usergroups.list", Refuses(error))
+    found = await one(environ, "slack-groups")
+    assert (found.level, found.found) == ("wrong", f"cannot be read: {why}")
+
+
+async def test_people_who_are_missing_or_gone_are_named(environ: dict[str, str]) -> None:
+    environ["SHARE_ENV_ALLOWED_USERS"] = "U0REQUESTER, U0GONE, U0NOBODY, U0SHAREENV"
+    found = await one(environ, "slack-people")
+    assert (found.level, found.found) == (
+        "wrong",
+        "do not exist: U0NOBODY; deactivated: U0GONE; bots, which may do nothing: U0SHAREENV",
+    )
+
+
+@pytest.mark.parametrize("fault", [RateLimited(60), Hangs(60)])
+async def test_people_who_could_not_be_looked_up_are_no_mistake(
+    environ: dict[str, str], slack: LocalSlack, fault: RateLimited | Hangs
+) -> None:
+    environ["SHARE_ENV_ALLOWED_USERS"] = "U0REQUESTER"
+    slack.fail("users.info", fault)
+    found = await one(environ, "slack-people")
+    assert (found.level, found.found[:27]) == ("warning", "not looked up: U0REQUESTER ")

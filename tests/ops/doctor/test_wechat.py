@@ -1,0 +1,229 @@
+import asyncio
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+
+from bot.app.running import running
+from bot.ops.doctor.wechat import check_wechat
+from bot.playground.slack.server import LocalSlack
+from bot.playground.stage import OWNER, chain_environment, slack_environment
+from bot.playground.wechat.server import Code, LocalWeChat, Status
+from bot.runtime.clock import Nature
+from tests.conftest import free_port, rows, settings_of
+from tests.ops.doctors import B, asked, level, one, rule, with_policy
+
+
+@pytest.fixture
+def fixed(environ: dict[str, str], wechat: LocalWeChat) -> dict[str, str]:
+    """Return the environment of a bot with a fixed token."""
+    others = {k: v for k, v in environ.items() if not k.startswith("WECHAT_TOKEN_SERVER")}
+    return {**others, "WECHAT_AUTHORIZER_ACCESS_TOKEN": wechat.issue(OWNER)}
+
+
+@pytest.fixture
+async def chain(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, nature: Nature
+) -> dict[str, str]:
+    """Return the environment of a bot that keeps the chain, has run, and has a token."""
+    environ = {
+        **slack_environment(slack),
+        **chain_environment(wechat, free_port()),
+        "WECHAT_AUTHORIZER_APPID": OWNER,
+        "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM",
+        "DATABASE_URL": f"sqlite:///{database}",
+    }
+    async with running(settings_of(environ), nature):
+        await wechat.until(lambda w: any(c.gave_token for c in w.platform.calls))
+    return environ
+
+
+async def test_a_token_that_wechat_takes(fixed: dict[str, str]) -> None:
+    found = await one(fixed, "wechat")
+    assert (found.level, found.found) == (
+        "ok",
+        f"{OWNER}: WeChat takes its token; envs in service: 2",
+    )
+
+
+async def test_a_fixed_token_that_is_dead(fixed: dict[str, str], wechat: LocalWeChat) -> None:
+    wechat.expire(fixed["WECHAT_AUTHORIZER_ACCESS_TOKEN"])
+    found = await one(fixed, "wechat")
+    assert found.level == "wrong"
+    assert re.fullmatch(
+        rf"{OWNER}: The owner's access token has expired \(42001, rid .+\)", found.found
+    )
+
+
+@pytest.mark.parametrize("answer", [Code(85088), Status(502)])
+async def test_whatever_else_wechat_says_is_told_with_its_guidance(
+    fixed: dict[str, str], wechat: LocalWeChat, answer: Code | Status
+) -> None:
+    wechat.next_envs(answer)
+    assert await level(fixed, "wechat") == "wrong"
+
+
+async def test_a_way_to_wechat_that_is_shut_is_to_be_checked(fixed: dict[str, str]) -> None:
+    found = await one(fixed | {"WECHAT_API_URL": f"http://127.0.0.1:{free_port()}"}, "wechat")
+    assert (found.level, found.fix) == (
+        "wrong",
+        "Check the network, the proxy and WECHAT_API_URL, then run the doctor again.",
+    )
+
+
+async def test_each_owner_has_a_line_by_its_own_token(
+    environ: dict[str, str], wechat: LocalWeChat, tmp_path: Path
+) -> None:
+    text = f'[[owner]]\nappid = "{B}"\nenvs = ["b-*"]\n' + rule()
+    found = await asked(with_policy(environ, tmp_path, text), "wechat")
+    assert [f.found.partition(":")[0] for f in found] == [B, OWNER]
+    assert sorted(wechat.token_calls) == sorted([B, OWNER])
+
+
+async def test_a_token_server_that_refuses(environ: dict[str, str]) -> None:
+    found = await one(environ | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer no"}, "wechat")
+    assert (found.level, found.found) == (
+        "wrong",
+        f"{OWNER}: The central token server does not let the bot in",
+    )
+
+
+async def test_the_chains_token_is_read_from_the_ledger_and_nothing_is_renewed(
+    chain: dict[str, str], wechat: LocalWeChat, database: Path
+) -> None:
+    calls, kept = list(wechat.platform.calls), rows(database, "SELECT * FROM tokens")
+    assert await level(chain, "wechat") == "ok"
+    names = ("callback", "ticket", "platform-token", "owner-token")
+    assert [await level(chain, name) for name in names] == ["ok"] * 4
+    assert (await one(chain, "owner-token")).found.startswith(f"{OWNER}: good until ")
+    asked_since = {call.endpoint for call in wechat.platform.calls[len(calls) :]}
+    assert asked_since == {"api_get_authorizer_info"}
+    assert rows(database, "SELECT * FROM tokens") == kept
+
+
+async def test_an_owner_that_granted_set_49_is_told_so(chain: dict[str, str]) -> None:
+    found = await one(chain, "permissions")
+    granted = f"{OWNER}: permission set 49 (CloudBase management) is granted"
+    assert (found.level, found.found) == ("ok", granted)
+
+
+async def test_an_owner_that_did_not_grant_set_49_is_told_with_the_fix(
+    chain: dict[str, str], wechat: LocalWeChat
+) -> None:
+    await wechat.platform.reauthorize(OWNER, 18)
+    found = await one(chain, "permissions")
+    assert (found.level, "is not granted" in found.found) == ("wrong", True)
+    assert "change one set" in (found.fix or "")
+
+
+@pytest.mark.parametrize("not_authorised", [40013, 61003])
+async def test_an_owner_that_withdrew_granted_nothing(
+    chain: dict[str, str], wechat: LocalWeChat, not_authorised: int
+) -> None:
+    wechat.platform.not_authorised = not_authorised
+    wechat.platform.revoke(OWNER)
+    found = await one(chain, "permissions")
+    assert found.level == "wrong"
+    said = f"{OWNER}: The owner has not authorised the platform ({not_authorised}, rid "
+    assert found.found.startswith(said)
+
+
+async def test_what_an_owner_granted_is_not_looked_up_without_the_platforms_token(
+    chain: dict[str, str], wechat: LocalWeChat, database: Path
+) -> None:
+    calls = list(wechat.platform.calls)
+    rows(database, "UPDATE tokens SET expires = 1 WHERE name = 'component'")
+    found = await one(chain, "permissions")
+    assert found.level == "warning"
+    assert found.fix == "Correct `platform-token` first, then run the doctor again."
+    assert wechat.platform.calls == calls
+
+
+async def test_what_an_owner_granted_cannot_be_looked_up_with_other_token_sources(
+    fixed: dict[str, str],
+) -> None:
+    assert not await asked(fixed, "permissions")
+
+
+async def test_a_token_that_ran_out_is_not_tried(
+    chain: dict[str, str], wechat: LocalWeChat, database: Path
+) -> None:
+    calls = list(wechat.platform.calls)
+    rows(database, "UPDATE tokens SET expires = 1, error = '61023' WHERE name LIKE 'wx%'")
+    found = await one(chain, "wechat")
+    assert (found.level, found.found) == (
+        "warning",
+        f"not checked: {OWNER} has no good token in the ledger",
+    )
+    assert found.fix == "Correct `owner-token` first, then run the doctor again."
+    (link,) = await asked(chain, "owner-token")
+    assert link.level == "wrong"
+    assert "refresh token is no longer valid" in link.found
+    asked_since = {call.endpoint for call in wechat.platform.calls[len(calls) :]}
+    assert asked_since == {"api_get_authorizer_info"}
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(29, "ok"), (31, "warning")])
+async def test_wechats_callback_has_to_be_seen_lately(
+    chain: dict[str, str], database: Path, minutes: int, expected: str
+) -> None:
+    ago = f"issued - {minutes} * 60, expires = expires - {minutes} * 60"
+    rows(database, f"UPDATE tokens SET issued = {ago} WHERE name = 'ticket'")  # noqa: S608  # a number
+    found = await one(chain, "callback")
+    assert (found.level, found.found) == (
+        expected,
+        f"WeChat's last ticket came {minutes} minutes ago",
+    )
+
+
+async def test_a_callback_that_never_came_is_warned_of(
+    chain: dict[str, str], database: Path
+) -> None:
+    rows(database, "DELETE FROM tokens")
+    assert await level(chain, "callback") == "warning"
+    assert [await level(chain, name) for name in ("ticket", "owner-token")] == ["wrong"] * 2
+
+
+async def test_without_a_ledger_the_chain_cannot_be_looked_at(
+    chain: dict[str, str], tmp_path: Path
+) -> None:
+    chain["DATABASE_URL"] = f"sqlite:///{tmp_path}/other.db"
+    told = [await one(chain, "callback"), await one(chain, "wechat")]
+    assert [found.level for found in told] == ["warning", "warning"]
+    assert {found.fix for found in told} == {"Correct `ledger` first, then run the doctor again."}
+    assert not await asked(chain, "ticket")
+
+
+async def test_how_the_tokens_are_protected_is_told(chain: dict[str, str]) -> None:
+    assert (await one(chain, "encryption")).found == f"not encrypted: component, ticket, {OWNER}"
+
+
+async def test_keys_that_changed_or_are_lost_are_told(
+    chain: dict[str, str], wechat: LocalWeChat, nature: Nature, tmp_path: Path
+) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    chain |= {"TOKEN_ENCRYPTION_KEY": old, "DATABASE_URL": f"sqlite:///{tmp_path}/sealed.db"}
+    calls = len(wechat.platform.calls)
+    async with running(settings_of(chain), nature):
+        await wechat.until(lambda w: any(c.gave_token for c in w.platform.calls[calls:]))
+    assert await level(chain, "encryption") == "ok"
+    assert await level(chain | {"TOKEN_ENCRYPTION_KEY": f"{new},{old}"}, "encryption") == "warning"
+    assert await level(chain | {"TOKEN_ENCRYPTION_KEY": new}, "encryption") == "wrong"
+    assert await level(chain | {"TOKEN_ENCRYPTION_KEY": new}, "wechat") == "warning"
+
+
+async def test_owners_that_have_no_turn_in_time_are_not_checked() -> None:
+    async def read(owner: str) -> None:
+        if owner != B:
+            await asyncio.Event().wait()
+
+    owners = [B, *(f"wx{number:016x}" for number in range(12))]
+    async with httpx.AsyncClient() as http:
+        first, rest = await check_wechat(http, "", owners, read, "owner-token", within=0.2)
+    assert first.found == f"not checked: {B} has no good token in the ledger"
+    assert (rest.level, rest.found) == (
+        "warning",
+        f"not checked, for want of time: {', '.join(owners[1:11])} and 2 more",
+    )

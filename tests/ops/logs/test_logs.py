@@ -1,0 +1,367 @@
+import asyncio
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.ops.logs.setup import set_up
+from bot.runtime.log_context import about
+
+BOT, APP = "xoxb-11-22-AbC", "xapp-1-A2-33-dEf"
+ROTATED, REFRESH = "xoxe.xoxb-1-MzA", "xoxe-1-My0x"
+WECHAT = "80_aBc-DeF_123"
+KNOWN = "correct horse"
+NOISY = ("httpx", "slack_bolt", "slack_sdk", "aiohttp.access")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    levels = {name: logging.getLogger(name).level for name in NOISY}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what was logged, which goes to standard error alone."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err
+
+
+def in_json(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    """Return the only line that was logged."""
+    fields = json.loads(written(capsys))
+    assert isinstance(fields, dict)
+    return fields
+
+
+def by_library(message: str, *arguments: object, level: int = logging.INFO) -> None:
+    logging.getLogger("some.library").log(level, message, *arguments)
+
+
+def test_text_has_the_time_the_level_the_message_and_the_facts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up("INFO", "text", ())
+    facts = {"env": "prod-1", "why": 'he said "no"', "took": 0.5, "rid": None, "empty": "a=b"}
+    logging.getLogger("bot").warning("shared %s", "it", extra=facts)
+    line = written(capsys)
+    assert re.match(r"\d\d:\d\d:\d\d WARNING shared it ", line)
+    assert line[17:] == 'shared it env=prod-1 why="he said \\"no\\"" took=0.5 empty="a=b"\n'
+
+
+def test_json_has_the_same_in_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("INFO", "json", ())
+    facts = {"env": "测试-1", "took": 0.5, "rid": None, "what": {1}}
+    logging.getLogger("bot").warning("shared %s", "it", extra=facts)
+    fields = in_json(capsys)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", str(fields.pop("time")))
+    assert fields == {
+        "level": "warning",
+        "logger": "bot",
+        "event": "shared it",
+        "env": "测试-1",
+        "took": 0.5,
+        "what": "{1}",
+    }
+
+
+def fail(word: str) -> None:
+    raise KeyError(word)
+
+
+def fail_twice() -> None:
+    try:
+        fail(f"https://a.example/?access_token={WECHAT}")
+    except KeyError as error:
+        raise ValueError(f"{KNOWN} {BOT}") from error
+
+
+def test_a_traceback_is_part_of_the_text_and_clean(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("INFO", "text", (KNOWN,))
+    try:
+        fail_twice()
+    except ValueError:
+        logging.getLogger("bot").exception("unforeseen error")
+    lines = written(capsys).splitlines()
+    assert lines[0][9:] == "ERROR   unforeseen error"
+    assert lines[1] == "    Traceback (most recent call last):"
+    assert "    KeyError: 'https://a.example/?access_token=[hidden]'" in lines
+    assert lines[-1] == "    ValueError: [hidden] [hidden]"
+    assert all(line.startswith("    ") for line in lines[1:])
+
+
+FORGED = "x\n12:00:00 INFO    shared it request=forged"
+ODD = "a\rb\x1b[2Jc\x85d\u2028e\u202ef\ud800g\x9bh\x00i"
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("typed", [FORGED, ODD, f"access_token=made-up {FORGED} {ODD}"])
+def test_what_anybody_types_is_one_line_and_moves_no_cursor(
+    capsys: pytest.CaptureFixture[str], log_format: str, typed: str
+) -> None:
+    set_up("INFO", log_format, ())
+    try:
+        fail_with(typed)
+    except ValueError:
+        logging.getLogger("bot").exception("%s", typed, extra={"env": typed, typed: 1})
+    text = written(capsys)
+    assert text.isascii()
+    first, *others = text.splitlines()
+    assert all(line.startswith("    ") for line in others)
+    assert log_format == "text" or others == []
+    assert text.replace("\n", "").isprintable()
+    assert re.match(r"\d\d:\d\d:\d\d ERROR|\{", first)
+
+
+def fail_with(words: str) -> None:
+    raise ValueError(words)
+
+
+class Broken:
+    """What cannot be written."""
+
+    def __str__(self) -> str:
+        raise RuntimeError(f"made-up {BOT}")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_what_cannot_be_written_costs_no_line_and_shows_nothing(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    set_up("INFO", log_format, ())
+    by_library("got %s", Broken())
+    by_library("got %s %s", BOT)
+    logging.getLogger("bot").info("read", extra={"what": Broken()})
+    logging.getLogger("bot").info(Broken())
+    text = written(capsys)
+    assert len(text.splitlines()) == 4
+    assert "does not say what it is" in text
+    assert "made-up" not in text
+    assert BOT not in text
+
+
+ODD_FACTS: dict[str, tuple[dict[object, object], str]] = {
+    "a request that is no text": ({"request": {BOT}}, "[hidden]"),
+    "a request that cannot be written": ({"request": Broken()}, "does not say what it is"),
+    "a number of 5000 digits": ({"a": 10**5000}, "does not say what it is"),
+    "no number": ({"a": float("nan")}, "nan"),
+    "more than any number": ({"a": float("-inf")}, "-inf"),
+    "a time of no calendar": ({"created": 1e20, "a": 1}, "1"),
+    "no time": ({"created": None}, "it happened"),
+    "a name that is no text": ({1: BOT}, "TypeError"),
+    "a stack that is no text": ({"stack_info": Broken()}, "TypeError"),
+    "a level that is no text": ({"levelname": 20}, "20"),
+    "an error that is none": ({"exc_info": (Broken(), BOT, 1)}, "unwritten"),
+}
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize(("facts", "seen"), ODD_FACTS.values(), ids=list(ODD_FACTS))
+def test_whatever_a_record_holds_its_line_is_written(
+    capsys: pytest.CaptureFixture[str], log_format: str, facts: dict[object, object], seen: str
+) -> None:
+    set_up("INFO", log_format, ())
+    record = logging.LogRecord("bot", logging.INFO, "", 0, "it happened", None, None)
+    vars(record).update(facts)  # type: ignore[arg-type]  # anybody can
+    logging.getLogger("bot").handle(record)
+    line = written(capsys)
+    assert "it happened" in line
+    assert seen in line
+    assert BOT not in line
+    assert "made-up" not in line
+    if log_format == "json":
+        fields = json.loads(line, parse_constant=pytest.fail)
+        assert (fields["logger"], fields["event"]) == ("bot", "it happened")
+
+
+def test_a_log_that_takes_nothing_stops_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("INFO", "json", ())
+    [handler] = logging.getLogger().handlers
+    assert isinstance(handler, logging.StreamHandler)
+    with Path("/dev/full").open("w", encoding="utf-8") as handler.stream:
+        by_library("using %s", BOT)
+        with suppress(OSError):
+            handler.stream.close()
+    assert written(capsys) == ""
+
+
+def test_a_stack_is_part_of_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("INFO", "json", ())
+    logging.getLogger("bot").info("here", stack_info=True)
+    assert str(in_json(capsys)["stack"]).startswith("Stack (most recent call last):")
+
+
+def test_a_fact_of_a_librarys_changes_no_field(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("INFO", "json", ())
+    logging.getLogger("bot").info("it", extra={"event": "another", "level": "none", "a": 1})
+    fields = in_json(capsys)
+    assert (fields["event"], fields["level"], fields["a"]) == ("it", "info", 1)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+async def test_whatever_is_logged_while_a_request_is_worked_on_names_it(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    async def work(request_id: str) -> None:
+        with about(request_id):
+            await asyncio.sleep(0)
+            by_library("connected")
+            await asyncio.create_task(inner())
+        by_library("after")
+
+    async def inner() -> None:
+        by_library("within")
+        logging.getLogger("bot").info("own", extra={"request": "another"})
+
+    set_up("INFO", log_format, ())
+    await asyncio.gather(work("r-one"), work("r-two"))
+    lines = written(capsys).splitlines()
+    assert len(lines) == 8
+    for request_id in ("r-one", "r-two"):
+        named = [line for line in lines if request_id in line]
+        assert ["connected" in named[0], "within" in named[1]] == [True, True]
+        assert len(named) == 2
+    assert sum("another" in line for line in lines) == 2
+    assert sum("request" in line for line in lines) == 6
+
+
+def test_a_traceback_is_a_field_of_the_json_and_clean(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("INFO", "json", (KNOWN,))
+    try:
+        fail_twice()
+    except ValueError:
+        logging.getLogger("bot").exception("unforeseen error")
+    lines = str(in_json(capsys)["exception"]).splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert "KeyError: 'https://a.example/?access_token=[hidden]'" in lines
+    assert lines[-1] == "ValueError: [hidden] [hidden]"
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize(
+    "secret",
+    [BOT, APP, ROTATED, KNOWN, 'quo"ted\\horse-shoe', "it's/horse-shoe"],
+    ids=["bot", "app", "rotated", "blank", "quote-and-backslash", "apostrophe-and-slash"],
+)
+def test_a_secret_shows_nowhere_in_a_line_of_a_library_even_for_debugging(
+    capsys: pytest.CaptureFixture[str], log_format: str, secret: str
+) -> None:
+    set_up("DEBUG", log_format, (KNOWN, 'quo"ted\\horse-shoe', "it's/horse-shoe"))
+    logger = logging.getLogger("httpx")
+    try:
+        fail(secret)
+    except KeyError:
+        logger.debug("Request %s %r", secret, {"a": [secret]}, exc_info=True, extra={"got": secret})
+    line = written(capsys)
+    assert line.count("[hidden]") >= 4
+    parts = [part for part in re.split(r"[^A-Za-z0-9-]", secret) if len(part) > 4]
+    assert [part for part in parts if part in line] == []
+
+
+BODY = f'{{"access_token":"{WECHAT}","url":"https:\\/\\/hooks.slack.com\\/actions\\/T1\\/AbC"}}'
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (BODY, r'{"access_token":"[hidden]","url":"https:\/\/hooks.slack.com\/[hidden]"}'),
+        ('{"u":"wss://a.example/?ticket=1"}', '{"u":"wss://a.example/?ticket=[hidden]"}'),
+        ("a\naccess_token: abc\nb", "a\naccess_token: [hidden]\nb"),
+        ('a "token": "abc', 'a "token": "[hidden]'),
+        (f"a\n{BOT}\nb", "a\n[hidden]\nb"),
+    ],
+)
+def test_a_line_of_json_stays_one_when_a_secret_is_taken_out_of_it(
+    capsys: pytest.CaptureFixture[str], message: str, expected: str
+) -> None:
+    set_up("INFO", "json", ())
+    by_library("%s", message)
+    assert in_json(capsys)["event"] == expected
+
+
+def test_a_fact_is_hidden_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("INFO", "json", ())
+    logging.getLogger("bot").info("read", extra={"access_token": "short", "env": "prod-1"})
+    fields = in_json(capsys)
+    assert (fields["access_token"], fields["env"]) == ("[hidden]", "prod-1")
+
+
+@pytest.mark.parametrize("message", ["%s and %s", "%d", "%(a)s", "100 %"])
+def test_arguments_that_do_not_fit_their_message_are_logged_and_clean(
+    capsys: pytest.CaptureFixture[str], message: str
+) -> None:
+    set_up("INFO", "json", ())
+    by_library(message, {"token": BOT})
+    expected = f"{message} {{'token': '[hidden]'}}"
+    assert in_json(capsys)["event"] == expected
+
+
+@pytest.mark.parametrize("name", NOISY)
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        ("DEBUG", ["debug", "info", "warning", "error"]),
+        ("INFO", ["warning", "error"]),
+        ("WARNING", ["warning", "error"]),
+        ("ERROR", ["error"]),
+    ],
+)
+def test_libraries_that_talk_much_are_heard_in_full_only_for_debugging(
+    capsys: pytest.CaptureFixture[str], name: str, level: str, expected: list[str]
+) -> None:
+    set_up(level, "json", ())
+    for word in ("debug", "info", "warning", "error"):
+        logging.getLogger(f"{name}.part").log(logging.getLevelNamesMapping()[word.upper()], word)
+    lines = written(capsys).splitlines()
+    assert [json.loads(line)["event"] for line in lines] == expected
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [("DEBUG", 4), ("INFO", 3), ("WARNING", 2), ("ERROR", 1)],
+)
+def test_other_lines_are_heard_from_the_level_on(
+    capsys: pytest.CaptureFixture[str], level: str, expected: int
+) -> None:
+    set_up(level, "text", ())
+    for number in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+        by_library("line", level=number)
+    assert len(written(capsys).splitlines()) == expected
+
+
+def test_without_a_terminal_the_format_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not sys.stderr.isatty()
+    set_up("INFO", None, ())
+    by_library("hello")
+    assert in_json(capsys)["event"] == "hello"
+
+
+def test_setting_up_again_replaces_what_was_before(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("DEBUG", "json", ())
+    set_up("INFO", "text", (KNOWN,))
+    by_library("once %s", KNOWN)
+    assert written(capsys)[17:] == "once [hidden]\n"
+
+
+@given(st.text(), st.text(max_size=5))
+def test_any_message_makes_one_line_of_json(message: str, fact: str) -> None:
+    record = logging.makeLogRecord({"msg": "%s", "args": (message,), "fact": fact})
+    set_up("INFO", "json", ())
+    line = logging.getLogger().handlers[0].format(record)
+    assert "\n" not in line
+    assert isinstance(json.loads(line), dict)

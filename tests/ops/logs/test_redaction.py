@@ -1,0 +1,588 @@
+"""What is or looks like a secret is hidden in any text, and what is none stays."""
+
+import json
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus, urlencode
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from bot.ops.logs.redaction import Redactor
+from bot.ops.logs.written import is_word
+
+BOT, APP = "xoxb-11-22-AbC", "xapp-1-A2-33-dEf"
+ROTATED, REFRESH = "xoxe.xoxb-1-MzA", "xoxe-1-My0x"
+WECHAT = "80_aBc-DeF_123"
+KNOWN = "correct horse"
+CLEAN = Redactor(()).clean
+
+
+SECRETS: dict[str, tuple[str, str]] = {
+    "bot-token": (f"using {BOT} now", "using [hidden] now"),
+    "app-token": (f"using {APP}, fine", "using [hidden], fine"),
+    "rotated-bot-token": (f"({ROTATED})", "([hidden])"),
+    "refresh-token-of-slack": (f"[{REFRESH}]", "[[hidden]]"),
+    "user-token": ("xoxp-1-2", "[hidden]"),
+    "token-behind-an-escaped-line-break": (r"a\nxoxb-1-2", r"a\n[hidden]"),
+    "token-in-an-encoded-form": (f"a=%22{BOT}%22", "a=%22[hidden]%22"),
+    "address-as-httpx-logs-it": (
+        (
+            "HTTP Request: POST https://api.weixin.qq.com/tcb/shareenv?access_token="
+            f'{WECHAT} "HTTP/1.1 200 OK"'
+        ),
+        (
+            "HTTP Request: POST https://api.weixin.qq.com/tcb/shareenv?access_token=[hidden] "
+            '"HTTP/1.1 200 OK"'
+        ),
+    ),
+    "address-with-more-behind-the-token": (
+        f"/cgi?component_access_token={WECHAT}&lang=zh",
+        "/cgi?component_access_token=[hidden]&lang=zh",
+    ),
+    "encoded-address": (f"to=a%3Faccess_token%3D{WECHAT}", "to=a%3Faccess_token%3D[hidden]"),
+    "encoded-json": (
+        f"%22access_token%22%3A%22{WECHAT}%22",
+        "%22access_token%22%3A%22[hidden]",
+    ),
+    "json": (
+        f'{{"authorizer_access_token": "{WECHAT}", "expires_in": 7200}}',
+        '{"authorizer_access_token": "[hidden]", "expires_in": 7200}',
+    ),
+    "json-without-blanks": (
+        f'{{"access_token":"{WECHAT}","expires_in":7200}}',
+        '{"access_token":"[hidden]","expires_in":7200}',
+    ),
+    "json-within-json": (
+        rf'{{"body": "{{\"access_token\": \"{WECHAT}\"}}"}}',
+        r'{"body": "{\"access_token\": \"[hidden]\"}"}',
+    ),
+    "json-within-json-within-json": (
+        rf"{{\\\"access_token\\\": \\\"{WECHAT}\\\"}}",
+        r"{\\\"access_token\\\": \\\"[hidden]\\\"}",
+    ),
+    "json-with-escaped-slashes": (
+        r'{"refresh_token": "ab\/cd\u0026ef", "a": 1}',
+        '{"refresh_token": "[hidden]", "a": 1}',
+    ),
+    "repr": (f"{{'access_token': '{WECHAT}'}}", "{'access_token': '[hidden]'}"),
+    "repr-of-bytes": (f"{{b'access_token': b'{WECHAT}'}}", "{b'access_token': b'[hidden]'}"),
+    "dataclass": (f"Token(token='{WECHAT}')", "Token(token='[hidden]')"),
+    "camel-case": ('{"accessToken":"abc"}', '{"accessToken":"[hidden]"}'),
+    "name-behind-an-escaped-line-break": (r"a\naccess_token=abc", r"a\naccess_token=[hidden]"),
+    "already-hidden": ("access_token=[hidden]&a=b", "access_token=[hidden]&a=b"),
+    "setting": ("SLACK_SIGNING_SECRET=0123abc", "SLACK_SIGNING_SECRET=[hidden]"),
+    "secret-of-the-platform": ("component_appsecret: 0123abc", "component_appsecret: [hidden]"),
+    "code-of-the-platform": ("auth: pre_auth_code=a@@b", "auth: pre_auth_code=[hidden]"),
+    "ticket-as-xml": (
+        "<ComponentVerifyTicket><![CDATA[ticket@@@ab-c]]></ComponentVerifyTicket>",
+        "<ComponentVerifyTicket><![CDATA[[hidden]]]></ComponentVerifyTicket>",
+    ),
+    "header": ("Authorization: Bearer abc.def", "Authorization: Bearer [hidden]"),
+    "basic-header": ("authorization: Basic dTpw", "authorization: Basic [hidden]"),
+    "header-without-a-scheme": ("Authorization: abc", "Authorization: [hidden]"),
+    "header-with-a-token-of-slack": (
+        f"{{'Authorization': 'Bearer {BOT}'}}",
+        "{'Authorization': 'Bearer [hidden]'}",
+    ),
+    "token-that-somebody-bears": (
+        "curl -H 'X-Sent: Bearer abc.def-0123456789' said 401",
+        "curl -H 'X-Sent: Bearer [hidden]' said 401",
+    ),
+    "token-that-somebody-bears-in-an-address": (
+        "?a=Bearer%20abcdefghijklmno0&b=c",
+        "?a=Bearer%20[hidden]&b=c",
+    ),
+    "header-with-a-token": ("X-Auth-Token: abc-like, a: 1", "X-Auth-Token: [hidden], a: 1"),
+    "header-with-a-key": ("x-api-key: abc-like", "x-api-key: [hidden]"),
+    "key-in-json": ('{"apiKey": "a b", "c": 1}', '{"apiKey": "[hidden]", "c": 1}'),
+    "header-in-a-list": ("[('Authorization', 'abc')]", "[('Authorization', '[hidden]')]"),
+    "header-in-a-list-of-bytes": (
+        "[(b'authorization', b'Bearer abc')]",
+        "[(b'authorization', b'Bearer [hidden]')]",
+    ),
+    "token-in-a-list": (
+        '{"access_token": ["a", "b]"], "expires_in": ["7200"]}',
+        '{"access_token": [hidden], "expires_in": ["7200"]}',
+    ),
+    "token-in-a-list-of-many-lines": (
+        '{"access_token": [\n  "abc"\n], "a": 1}',
+        '{"access_token": [hidden], "a": 1}',
+    ),
+    "token-in-a-list-in-json-within-json": (
+        r'"{\"access_token\": [\"abc\"], \"a\": 1}"',
+        r'"{\"access_token\": [hidden], \"a\": 1}"',
+    ),
+    "token-in-a-list-that-is-cut-off": ("{'token': ['abc', 'd", "{'token': [hidden]"),
+    "token-in-a-tuple": (
+        "{'access_token': ('abc',), 'a': 1}",
+        "{'access_token': [hidden], 'a': 1}",
+    ),
+    "token-in-a-table": (
+        "{'access_token': {'value': ['abc']}, 'a': 1}",
+        "{'access_token': [hidden], 'a': 1}",
+    ),
+    "token-in-an-object": (
+        "Kept(token=Token('abc', [7200]), a=1)",
+        "Kept(token=[hidden], a=1)",
+    ),
+    "token-in-a-line-of-source": (
+        "    token = ask(\n            ^^^^\nKeyError: 'a'",
+        "    token = [hidden]\n            ^^^^\nKeyError: 'a'",
+    ),
+    "header-in-a-list-of-its-values": (
+        "{'authorization': ['Basic dXNl'], 'host': ['a']}",
+        "{'authorization': [hidden], 'host': ['a']}",
+    ),
+    "header-with-a-list": ("Authorization: ['Basic dXNl'] sent", "Authorization: [hidden]"),
+    "name-and-value": (
+        '{"name": "access_token", "value": "abc"}',
+        '{"name": "access_token", "value": "[hidden]"}',
+    ),
+    "name-and-value-of-a-word": (
+        "{'name': 'token',\n 'value': 'abc'}",
+        "{'name': 'token',\n 'value': '[hidden]'}",
+    ),
+    "pair": ("[('ticket', 'abc'), ('a', 'b')]", "[('ticket', '[hidden]'), ('a', 'b')]"),
+    "pair-of-bytes": ("(b'x-api-key', b'abc')", "(b'x-api-key', b'[hidden]')"),
+    "pair-in-json": ('[["password", "abc"]]', '[["password", "[hidden]"]]'),
+    "pair-with-a-comma-behind": ("('password', 'abc',)", "('password', '[hidden]',)"),
+    "header-with-another-scheme": ("Authorization: ApiKey abc", "Authorization: [hidden]"),
+    "header-with-a-digest": (
+        'Authorization: Digest username="a", response="b", qop=auth\nHost: a',
+        "Authorization: [hidden]\nHost: a",
+    ),
+    "header-with-a-digest-in-json": (
+        r'{"sent": "Authorization: Digest a=\"b\", c=\"d\"\r\nHost: e", "f": 1}',
+        r'{"sent": "Authorization: [hidden]\r\nHost: e", "f": 1}',
+    ),
+    "header-in-a-command": (
+        "curl -H 'Authorization: HMAC id:abc' https://a.example",
+        "curl -H 'Authorization: [hidden]' https://a.example",
+    ),
+    "response-url-of-a-command": (
+        "https://hooks.slack.com/commands/T1/22/AbC said 200",
+        "https://hooks.slack.com/[hidden] said 200",
+    ),
+    "response-url-of-a-click": (
+        '"response_url":"https://hooks.slack.com/actions/T1/22/AbC","a":1',
+        '"response_url":"https://hooks.slack.com/[hidden]","a":1',
+    ),
+    "response-url-with-escaped-slashes": (
+        r'"https:\/\/hooks.slack.com\/commands\/T1\/22\/AbC"',
+        r'"https:\/\/hooks.slack.com\/[hidden]"',
+    ),
+    "response-url-in-json-within-json": (
+        r'"{\"u\":\"https:\\/\\/hooks.slack.com\\/actions\\/T1\\/AbC\"}"',
+        r'"{\"u\":\"https:\\/\\/hooks.slack.com\\/[hidden]\"}"',
+    ),
+    "response-url-of-the-playground": (
+        "http://127.0.0.1:4000/commands/T0PLAYGROUND/1/made-up",
+        "http://127.0.0.1:4000/[hidden]",
+    ),
+    "response-url-without-its-server": (
+        '"POST /actions/T1/22/AbC HTTP/1.1" 200',
+        '"POST /[hidden] HTTP/1.1" 200',
+    ),
+    "response-url-in-an-address": (
+        "?to=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1%2F22%2FAbC&a=b",
+        "?to=https%3A%2F%2Fhooks.slack.com%2F[hidden]&a=b",
+    ),
+    "webhook": (
+        "https://hooks.slack.com/services/T1/B2/AbC",
+        "https://hooks.slack.com/[hidden]",
+    ),
+    "ticket-of-a-socket": (
+        "wss://wss-primary.slack.com/link/?ticket=ab-1&app_id=2 opened",
+        "wss://wss-primary.slack.com/link/?ticket=[hidden]&app_id=2 opened",
+    ),
+    "ticket-of-a-socket-with-escaped-slashes": (
+        r'{"url":"wss:\/\/wss-primary.slack.com\/link\/?ticket=ab-1\u0026app_id=2"}',
+        r'{"url":"wss:\/\/wss-primary.slack.com\/link\/?ticket=[hidden]"}',
+    ),
+    "token-of-slack-in-an-address": ("?t=xoxb%2D1%2d2%252d3&a=b", "?t=[hidden]&a=b"),
+    "token-of-slack-in-a-cookie": (
+        "Cookie: d=xoxd-abc%2Fdef%2bg%3D%253D; b=1",
+        "Cookie: d=[hidden]; b=1",
+    ),
+    "token-of-slack-with-escapes": (r'"xoxb\u002d1-AbC"', '"[hidden]"'),
+    "value-with-blanks-and-commas": (
+        '{"access_token": "one two, three; four", "a": 1}',
+        '{"access_token": "[hidden]", "a": 1}',
+    ),
+    "value-with-a-quote": (r'{"appsecret": "a\"b c", "a": 1}', '{"appsecret": "[hidden]", "a": 1}'),
+    "value-with-a-quote-in-json-within-json": (
+        r'"{\"secret\": \"it\'s a\\\"b c\", \"a\": 1}"',
+        r'"{\"secret\": \"[hidden]\", \"a\": 1}"',
+    ),
+    "value-that-is-cut-off": ("{'secret': 'abc def\nnext", "{'secret': '[hidden]\nnext"),
+    "value-cut-off-in-json-within-json": (
+        r'{"body": "{\"token\": \"abc def", "a": 1}',
+        r'{"body": "{\"token\": \"[hidden]", "a": 1}',
+    ),
+    "parameters-in-a-list": (
+        "[('access_token', 'abc, d'), ('lang', 'zh')]",
+        "[('access_token', '[hidden]'), ('lang', 'zh')]",
+    ),
+    "ticket-by-its-shape": ("got ticket@@@AbC-1.", "got [hidden]"),
+    "refresh-token-by-its-shape": ("%22refreshtoken%40%40%40AbC%22", "%22[hidden]"),
+    "connection-string": (
+        "host=h user=u password=p@ss-word dbname=d",
+        "host=h user=u password=[hidden] dbname=d",
+    ),
+    "quoted-connection-string": (
+        "host=h password='p a\\'ss, word' dbname=d",
+        "host=h password='[hidden]' dbname=d",
+    ),
+    "password-with-slashes": (
+        "postgresql://bot:p/a/ss@h/db",
+        "postgresql://bot:[hidden]@h/db",
+    ),
+    "password-in-an-encoded-address": (
+        "?d=postgresql%3A%2F%2Fbot%3Ap%2Fa%40ss%40h%2Fdb",
+        "?d=postgresql%3A%2F%2Fbot%3A[hidden]%40h%2Fdb",
+    ),
+    "password-in-the-query": (
+        "postgresql://h/db?password=abc&a=b",
+        "postgresql://h/db?password=[hidden]&a=b",
+    ),
+    "password-of-a-database": (
+        "postgresql+psycopg://u:p@h/db",
+        "postgresql+psycopg://u:[hidden]@h/db",
+    ),
+    "password-with-odd-letters": (
+        "cannot open postgresql+psycopg://bot:p@s%s:w0rd@db.example:5432/share (timeout)",
+        "cannot open postgresql+psycopg://bot:[hidden]@db.example:5432/share (timeout)",
+    ),
+    "password-in-a-web-address": (
+        "https://me:pass@tokens.example/a",
+        "https://me:[hidden]@tokens.example/a",
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "expected"), SECRETS.values(), ids=list(SECRETS))
+def test_what_looks_like_a_secret_is_hidden_and_the_rest_stays(line: str, expected: str) -> None:
+    assert CLEAN(line) == expected
+
+
+@pytest.mark.parametrize(("line", "expected"), SECRETS.values(), ids=list(SECRETS))
+def test_what_is_clean_stays_as_it_is(line: str, expected: str) -> None:
+    assert CLEAN(CLEAN(line)) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SLACK_BOT_TOKEN is missing. Copy the bot token (xoxb-…) from your Slack app's page.",
+        "the token server did not answer",
+        "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners.",
+        "env=prod-token-1 appid=wx5fe6bb43205e9e70 request=7kq2mhx4",
+        '{"env": "prod-token", "appid": "wx5fe6bb43205e9e70"}',
+        '{"env": "my-secret", "who": "U012ABCDEF"}',
+        '{"env": "an-api-key", "who": "U012ABCDEF"}',
+        "invalid credential, access_token is invalid or not latest, rid: 5f3a1c2b-1a2b3c4d-5e6f",
+        "errcode 40001, errmsg: invalid credential",
+        "POST https://api.weixin.qq.com/tcb/shareenv said 200",
+        "at http://127.0.0.1:3000/slack/events",
+        "https://slack.com/api/chat.postMessage",
+        "GET https://tokens.example:8443/one, ask ann@example.com",
+        "postgresql+psycopg://h/db and sqlite:///share-env.db",
+        "authorization was refused",
+        "a bearer must be asked; Bearer authentication-is-required, bearer tokens expire in 7200",
+        "token renewed",
+        "no ticket: WeChat is asked to push one",
+        "password authentication failed for user bot",
+        "password: authentication failed",
+        "component access_token expired rid: 686cabaf-0000005c-2e40eeb7",
+        "access_token missing hint: [abc-1] rid: 686cabaf-0000005c-2e40eeb7",
+        "{'token': None, 'secret': null, 'rid': '686cabaf-0000005c-2e40eeb7'}",
+        '["ticket", "component", "secret", "token"]',
+        '["secret", "token", "ticket"] and {"token", "ticket"}',
+        "{'authorization': None, 'a': [1]}",
+        "https://console.example/services/one and /commands/help",
+        '{"token": {"kind": "component"}, "tokens": 3}',
+        "secret",
+        "",
+    ],
+)
+@pytest.mark.parametrize("redactor", [Redactor(()), Redactor((BOT, KNOWN, ""))])
+def test_what_is_no_secret_is_left_alone(redactor: Redactor, line: str) -> None:
+    assert redactor.clean(line) == line
+
+
+@pytest.mark.parametrize(
+    ("secrets", "line", "expected"),
+    [
+        pytest.param((KNOWN,), f"a {KNOWN}, b", "a [hidden], b", id="with a blank"),
+        pytest.param(("a.c+def",), "a.c+def abc+def", "[hidden] abc+def", id="with odd letters"),
+        pytest.param(("abcde1", "abcde1fg"), "abcde1fg", "[hidden]", id="the longest first"),
+        pytest.param(("abcde1",), "abcde1abcde1", "[hidden][hidden]", id="twice"),
+        pytest.param(("密钥密钥密钥",), "密钥密钥密钥", "[hidden]", id="in any script"),
+        pytest.param(
+            ("密钥密钥密钥",), json.dumps("密钥密钥密钥"), '"[hidden]"', id="in JSON's escapes"
+        ),
+        pytest.param((KNOWN,), "?k=correct%20horse", "?k=[hidden]", id="in an address"),
+        pytest.param((KNOWN,), "?k=correct+horse", "?k=[hidden]", id="in a form"),
+        pytest.param(("abc/de-f",), "?k=abc%2fde%2Df", "?k=[hidden]", id="in small letters"),
+        pytest.param(
+            ("abc/def",),
+            "?u=%3Fk%3Dabc%252Fdef",
+            "?u=%3Fk%3D[hidden]",
+            id="in an address in an address",
+        ),
+        pytest.param(("abc/def",), r'"abc\/def"', '"[hidden]"', id="with a slash in JSON"),
+        pytest.param(('abc"def',), r'"abc\"def"', '"[hidden]"', id="with a quote in JSON"),
+        pytest.param(("abc&def",), r'"abc\u0026def"', '"[hidden]"', id="with an escape in JSON"),
+        pytest.param(("abc\\def",), r'"abc\\def"', '"[hidden]"', id="with a backslash in JSON"),
+        pytest.param(("abcdeä",), repr("abcdeä".encode()), "b'[hidden]'", id="as bytes"),
+        pytest.param(("\ud800abcdef",), "\ud800abcdef", "[hidden]", id="no text at all"),
+        pytest.param(
+            ("prod",), "prod-1 password=prod", "prod-1 password=[hidden]", id="too short for a find"
+        ),
+        pytest.param(
+            ("Bearer abc",),
+            "authorization: Bearer abc",
+            "authorization: [hidden]",
+            id="in a header",
+        ),
+    ],
+)
+def test_a_known_secret_of_any_shape_is_hidden(
+    secrets: tuple[str, ...], line: str, expected: str
+) -> None:
+    assert Redactor(secrets).clean(line) == expected
+
+
+WORD = "postgres"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('{"database": "postgresql"}', '{"database": "postgresql"}'),
+        ("postgresql+psycopg and Postgres", "postgresql+psycopg and Postgres"),
+        ("role “postgres” is refused", "role “[hidden]” is refused"),
+        ("bot_postgres, postgres_1", "bot_[hidden], [hidden]_1"),
+        ("a=postgres&b=1 postgres.", "a=[hidden]&b=1 [hidden]."),
+        ("?to=a%3Dpostgres%26b", "?to=a%3D[hidden]%26b"),
+        (r'"a\npostgres\tb" b\'\x00postgres\' "\u0026postgres"', None),
+        ("口令postgres错误", "口令[hidden]错误"),
+        (f"postgresql://bot:{WORD}@h/db", "postgresql://bot:[hidden]@h/db"),
+    ],
+)
+def test_a_known_secret_that_is_a_word_is_hidden_where_it_stands_alone(
+    line: str, expected: str | None
+) -> None:
+    # Within another word, what is missing would give it away.
+    expected = expected or line.replace(WORD, "[hidden]")
+    assert Redactor((WORD,)).clean(line) == expected
+
+
+def test_a_known_secret_that_is_another_ones_name_does_not_hide_the_name() -> None:
+    assert Redactor(("secret",)).clean("client_secret=abc") == "client_[hidden]=[hidden]"
+
+
+# A bracket could make a new secret of "[hidden]" and what stands beside it; no token has one.
+LETTERS = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="[]")
+SHAPES = st.text(LETTERS, min_size=8, max_size=40).filter(lambda text: not is_word(text))
+# Nor does one end with a backslash, which could as well belong to the quote behind it.
+PRINTABLE = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="[]"),
+    min_size=8,
+    max_size=40,
+).filter(lambda text: not text.endswith("\\"))
+
+
+@given(SHAPES, st.text(), st.text())
+@example("access_token=abc", "", "def")
+def test_a_line_that_holds_a_known_secret_never_comes_out_with_it(
+    secret: str, before: str, after: str
+) -> None:
+    assert secret not in Redactor((secret,)).clean(before + secret + after)
+
+
+@given(st.lists(SHAPES, min_size=1, max_size=4), st.data())
+def test_of_several_known_secrets_none_comes_out(secrets: list[str], data: st.DataObject) -> None:
+    words = data.draw(st.lists(st.sampled_from(secrets) | st.text(max_size=5)))
+    cleaned = Redactor(secrets).clean(" ".join(words))
+    assert [secret for secret in secrets if secret in cleaned] == []
+
+
+@given(PRINTABLE)
+@example("a\"b\\c/d'e")
+def test_a_known_secret_is_found_as_json_and_python_write_it(secret: str) -> None:
+    clean = Redactor((secret,)).clean
+    once = json.dumps({"a": secret})
+    assert json.loads(clean(once)) == {"a": "[hidden]"}
+    assert json.loads(json.loads(clean(json.dumps(once)))) == {"a": "[hidden]"}
+    assert clean(repr(secret))[1:-1] == "[hidden]"
+
+
+SECRETS_OF_WECHAT = st.from_regex(r"[A-Za-z0-9_@-]{10,60}", fullmatch=True)
+LETTERS_OF_URLS = st.from_regex(r"[A-Za-z0-9]{8,24}", fullmatch=True)
+PASSWORDS = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="@/:\"'<>%#?&[]{}\\,;()"),
+    min_size=8,
+    max_size=30,
+)
+
+
+def in_a_query(name: str, value: str) -> str:
+    return f"https://a.example/x?{urlencode({name: value})}&lang=zh"
+
+
+WAYS: dict[str, Callable[[str, str], str]] = {
+    "query": in_a_query,
+    "address in an address": lambda name, value: quote(in_a_query(name, value), safe=""),
+    "json": lambda name, value: json.dumps({"a": 1, name: value, "b": 2}),
+    "json in json": lambda name, value: json.dumps({"body": json.dumps({name: value})}),
+    "json in json in json": lambda name, value: json.dumps(json.dumps(json.dumps({name: value}))),
+    "repr": lambda name, value: repr({name: value}),
+    "repr of bytes": lambda name, value: repr({name.encode(): value.encode()}),
+    "repr of json": lambda name, value: repr(json.dumps({name: value}).encode()),
+    "dataclass": lambda name, value: f"Token({name}={value!r}, life=7200)",
+    "words": lambda name, value: f"{name}={value} was refused",
+    "a header": lambda name, value: f"{{'Authorization': 'Bearer {value}', 'X-{name}': '{value}'}}",
+    "parameters": lambda name, value: repr([(name, value), ("lang", "zh")]),
+    "parsed parameters": lambda name, value: repr({name: [value], "lang": ["zh"]}),
+    "tuple": lambda name, value: repr({name: (value,), "lang": "zh"}),
+    "table": lambda name, value: json.dumps([{"name": name, "value": value}, {"a": 1}]),
+    "lines": lambda name, value: json.dumps({name: [value, 1], "b": 2}, indent=2),
+    "xml": lambda name, value: f"<{name}><![CDATA[{value}]]></{name}>",
+}
+NAMES = (
+    *("access_token", "component_access_token", "authorizer_access_token"),
+    *("refresh_token", "authorizer_refresh_token", "component_appsecret", "appsecret"),
+    *("component_verify_ticket", "ComponentVerifyTicket", "authorization_code", "pre_auth_code"),
+)
+
+
+def shown_of(secret: str, text: str) -> list[str]:
+    """Return the parts of a secret, of six letters or more, that can be seen in a text."""
+    return [part for at in range(len(secret) - 5) if (part := secret[at : at + 6]) in text]
+
+
+def assert_unseen(secret: str, line: str) -> None:
+    """Check that no more is seen of a secret than stands there by chance."""
+    around = line.replace(secret, "\0")
+    assert [part for part in shown_of(secret, CLEAN(line)) if part not in around] == [], line
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(list(WAYS)),
+    st.sampled_from(NAMES),
+    SECRETS_OF_WECHAT,
+    st.text(max_size=20),
+    st.text(max_size=20),
+)
+def test_of_what_has_a_secrets_name_nothing_is_seen_however_it_travels(
+    way: str, name: str, secret: str, before: str, after: str
+) -> None:
+    assert_unseen(secret, f"{before} {WAYS[way](name, secret)} {after}")
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(list(WAYS)),
+    st.sampled_from(("xoxb", "xoxp", "xapp", "xoxe.xoxb")),
+    LETTERS_OF_URLS,
+    st.text(max_size=20),
+)
+def test_of_slacks_tokens_nothing_is_seen_wherever_they_stand(
+    way: str, kind: str, letters: str, before: str
+) -> None:
+    assert_unseen(letters, before + WAYS[way]("text", f"{kind}-1-{letters}"))
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(list(WAYS)),
+    st.sampled_from(("commands", "actions", "services")),
+    LETTERS_OF_URLS,
+    st.text(max_size=20),
+)
+def test_of_response_urls_nothing_is_seen_wherever_they_stand(
+    way: str, kind: str, letters: str, before: str
+) -> None:
+    url = f"https://hooks.slack.com/{kind}/T012ABC/345/{letters}"
+    assert_unseen(letters, f"{before} {WAYS[way]('response_url', url)}")
+
+
+@given(PASSWORDS, st.text(max_size=20))
+def test_of_a_databases_password_nothing_is_seen(password: str, before: str) -> None:
+    assume(password not in before)
+    for line in (
+        f"{before} postgresql+psycopg://bot:{password}@db.example/ledger refused",
+        f"{before} {quote(f'postgresql://bot:{password}@db.example/ledger', safe='')}",
+        f"{before} host=h password={password} dbname=d",
+        f"{before} host=h password='{password}, and {password}' dbname=d",
+    ):
+        assert_unseen(password, line)
+
+
+@given(PRINTABLE, st.sampled_from([json.dumps, repr, quote, quote_plus, str]), st.text(max_size=20))
+def test_of_a_known_secret_nothing_is_seen_however_it_is_written(
+    secret: str, write: Callable[[str], str], before: str
+) -> None:
+    cleaned = Redactor((secret,)).clean(f"{before} {write(write(secret))}.")
+    assert write(write(secret)).strip("\"'") not in cleaned
+    assert [part for part in shown_of(secret, cleaned) if part not in before] == []
+
+
+ID = st.text("23456789abcdefghjkmnpqrstvwxyz", min_size=8, max_size=8)
+RID = st.from_regex(r"[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}", fullmatch=True)
+ENV = st.from_regex(r"[a-z][a-z0-9-]{0,30}[a-z0-9]", fullmatch=True)
+
+
+@given(
+    ID, RID, ENV, st.from_regex(r"wx[0-9a-f]{16}", fullmatch=True), st.integers(-600_000, 99_999)
+)
+def test_what_people_search_the_log_for_is_never_hidden(
+    request: str, rid: str, env: str, appid: str, errcode: int
+) -> None:
+    facts = {"request": request, "env": env, "appid": appid, "errcode": errcode, "rid": rid}
+    for line in (
+        json.dumps(facts),
+        repr(facts),
+        f"request={request} env={env} appid={appid} errcode={errcode} rid={rid}",
+        f"invalid credential, access_token is invalid or not latest rid: {rid}",
+        f"https://a.example/tcb/shareenv?env={env}&appid={appid}",
+    ):
+        assert CLEAN(line) == line
+
+
+# Each of them once made the time grow with the square of the length, or could.
+PIECES = (
+    *("https://a.example/x/", "http:", "wss://", "https://a.example/x?token=", "\\", "\"'", " "),
+    *("token='", 'token=\\"', "token: ", "token \t", "token\\", "authorization", "xox", "%25"),
+    *("postgres://a:", "x://a:", "@", "%3a", "a%3a%2f%2fb%3a", "hooks.slack.com/", "commands/T1/"),
+    *("token=[", "token={", "a:%2f%2fx:", "postgres:%2f%2fa:"),
+    *("token:(", "token=a(", "token:['", "access_token={", '"token",', "('token',", "('token','"),
+    *(
+        "[[",
+        '["token","',
+        '"token","value":',
+        "authorization:",
+        'authorization:="',
+        "authorization:\\",
+    ),
+    *('"token",\n', "token: [a", "('a-", "[hidden]", "token=[hidden]"),
+    *("Bearer ", "Bearer%20", "Bearer+a1", "xoxd-%2", "x-api-key: "),
+)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_line_of_any_length_takes_time_in_proportion(piece: str) -> None:
+    # With the square of its length this would take hours, so the limit above tells the two apart.
+    line = piece * (300_000 // len(piece)) + " access_token=made-up"
+    assert CLEAN(line).endswith("[hidden]")
+    assert "made-up" not in CLEAN(line)
+
+
+@pytest.mark.timeout(30)
+def test_a_line_of_megabytes_is_cleaned() -> None:
+    line = "https://a.example/x?access_token=made-up " * 50_000
+    assert CLEAN(line) == line.replace("made-up", "[hidden]")

@@ -1,0 +1,247 @@
+from typing import Any
+
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.slack.server import LocalSlack, Message
+from tests.playground.conftest import error_of
+
+RELEASES = "C0RELEASES"
+
+
+async def test_a_message_is_posted_for_all_to_see(slack: LocalSlack, api: AsyncWebClient) -> None:
+    metadata = {"event_type": "share_requested", "event_payload": {"id": "r1"}}
+    answer = await api.chat_postMessage(
+        channel=RELEASES, text="hello", metadata=metadata, blocks=[{"type": "divider"}]
+    )
+    assert slack.parents(RELEASES) == [
+        Message(
+            ts=answer["ts"],
+            channel=RELEASES,
+            user="U0SHAREENV",
+            text="hello",
+            blocks=({"type": "divider"},),
+            metadata={"event_type": "share_requested", "event_payload": {"id": "r1"}},
+        )
+    ]
+
+
+async def test_timestamps_grow_even_while_the_clock_stands_still(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    for _ in range(3):
+        await api.chat_postMessage(channel=RELEASES, text="hello")
+    stamps = [each.ts for each in slack.parents(RELEASES)]
+    assert stamps == sorted(set(stamps))
+
+
+@pytest.mark.parametrize(
+    ("channel", "error"),
+    [
+        ("C0SECRET", "channel_not_found"),
+        ("D0DIRECT", "channel_not_found"),
+        ("C0NOWHERE", "channel_not_found"),
+        ("U0NOBODY", "channel_not_found"),
+        ("U0GONE", "channel_not_found"),
+        ("C0LOUNGE", "not_in_channel"),
+        ("C0ARCHIVED", "is_archived"),
+        ("C0ANNOUNCE", "restricted_action_read_only_channel"),
+    ],
+)
+async def test_the_bot_can_not_post_everywhere(
+    slack: LocalSlack, api: AsyncWebClient, channel: str, error: str
+) -> None:
+    assert await error_of(api.chat_postMessage(channel=channel, text="hello")) == error
+    assert slack.messages == []
+    assert (slack.calls[-1].method, slack.calls[-1].error) == ("chat.postMessage", error)
+
+
+async def test_a_channel_can_open_up_and_close(slack: LocalSlack, api: AsyncWebClient) -> None:
+    slack.invite_bot("C0SECRET")
+    await api.chat_postMessage(channel="C0SECRET", text="hello")
+    slack.remove_bot("C0SECRET")
+    assert await error_of(api.chat_postMessage(channel="C0SECRET", text="x")) == "channel_not_found"
+    slack.archive(RELEASES)
+    assert await error_of(api.chat_postMessage(channel=RELEASES, text="x")) == "is_archived"
+
+
+async def test_a_scope_lets_the_bot_post_in_any_public_channel(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.scopes.add("chat:write.public")
+    await api.chat_postMessage(channel="C0LOUNGE", text="hello")
+    assert await error_of(api.chat_postMessage(channel="C0SECRET", text="x")) == "channel_not_found"
+
+
+async def test_a_persons_id_stands_for_their_direct_message(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    known = await api.chat_postMessage(channel="U0REQUESTER", text="hello")
+    opened = await api.chat_postMessage(channel="U0SECOND", text="hello")
+    again = await api.chat_postMessage(channel="U0SECOND", text="hello")
+    assert known["channel"] == "D0BOT"
+    assert opened["channel"] == again["channel"] == "D0SECOND"
+    assert len(slack.parents("D0SECOND")) == 2
+
+
+async def test_a_reply_stands_in_its_thread(slack: LocalSlack, api: AsyncWebClient) -> None:
+    parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
+    reply = await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=parent)
+    assert [each.text for each in slack.thread(RELEASES, parent)] == ["done"]
+    assert [each.text for each in slack.parents(RELEASES)] == ["asked"]
+    for ts in (reply["ts"], "1.000001", "nonsense"):
+        call = api.chat_postMessage(channel=RELEASES, text="x", thread_ts=ts)
+        assert await error_of(call) == "thread_not_found"
+
+
+async def test_a_reply_to_a_message_that_is_gone_is_refused_or_stands_in_the_channel(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
+    reply = await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=parent)
+    assert reply["message"]["thread_ts"] == parent
+    slack.delete_message(parent)
+    orphan = await api.chat_postMessage(channel=RELEASES, text="x", thread_ts=parent)
+    assert "thread_ts" not in orphan["message"]
+    assert [each.text for each in slack.parents(RELEASES)] == ["x"]
+    slack.orphans = "refused"
+    call = api.chat_postMessage(channel=RELEASES, text="x", thread_ts=parent)
+    assert await error_of(call) == "thread_not_found"
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        ({}, "no_text"),
+        ({"text": ""}, "no_text"),
+        ({"text": "x", "blocks": [{"type": "marquee"}]}, "invalid_blocks"),
+        ({"text": "x", "blocks": "["}, "invalid_blocks_format"),
+        ({"text": "x", "blocks": {"type": "divider"}}, "invalid_blocks_format"),
+        ({"text": "x", "metadata": "["}, "invalid_metadata_format"),
+        ({"text": "x", "metadata": [1]}, "invalid_metadata_format"),
+        ({"text": "x", "metadata": {"event_type": "a"}}, "invalid_metadata_schema"),
+        (
+            {"text": "x", "metadata": {"event_type": "a", "event_payload": {"a": "x" * 9000}}},
+            "metadata_too_large",
+        ),
+        ({"text": "x", "channel": ""}, "invalid_arguments"),
+        ({"text": ["x"]}, "invalid_arguments"),
+    ],
+)
+async def test_a_message_slack_can_not_show_is_refused(
+    slack: LocalSlack, api: AsyncWebClient, args: dict[str, object], error: str
+) -> None:
+    call = api.api_call("chat.postMessage", json={"channel": RELEASES, **args})
+    assert await error_of(call) == error
+    assert slack.messages == []
+
+
+async def test_the_place_of_a_wrong_block_is_named(api: AsyncWebClient) -> None:
+    blocks = [{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}]
+    with pytest.raises(SlackApiError) as caught:
+        await api.chat_postMessage(channel=RELEASES, text="x", blocks=blocks)
+    assert caught.value.response["response_metadata"]["messages"] == [
+        "[ERROR] must be less than 151 characters [json-pointer:/blocks/0/text/text]"
+    ]
+
+
+async def test_blocks_that_say_too_much_together_are_refused(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    full: list[dict[str, Any]] = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2900}}
+    ] * 4
+    more = [*full, {"type": "divider"}]
+    answer = await api.chat_postMessage(channel=RELEASES, text="x", blocks=full)
+    posting = api.chat_postMessage(channel=RELEASES, text="x", blocks=more)
+    editing = api.chat_update(channel=RELEASES, text="x", blocks=more, ts=answer["ts"])
+    assert await error_of(posting) == await error_of(editing) == "msg_blocks_too_long"
+    assert len(slack.messages) == 1
+
+
+async def test_a_very_long_text_is_cut_off_when_posted_and_refused_when_edited(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    answer = await api.chat_postMessage(channel=RELEASES, text="x" * 40_001)
+    assert answer["warning"] == "message_truncated"
+    assert len(slack.messages[0].text) == 40_000
+    edit = api.chat_update(channel=RELEASES, ts=answer["ts"], text="x" * 4_001)
+    assert await error_of(edit) == "msg_too_long"
+
+
+async def test_an_edit_with_a_text_takes_away_blocks_that_are_left_out(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    line = {"type": "divider"}
+    ts = (await api.chat_postMessage(channel=RELEASES, text="a", blocks=[line]))["ts"]
+    shown = [slack.messages[0].blocks]
+    edits: list[dict[str, Any]] = [{}, {"blocks": [line]}, {"blocks": []}]
+    for more in edits:
+        await api.chat_update(channel=RELEASES, ts=ts, text="b", **more)
+        shown.append(slack.messages[0].blocks)
+    assert shown == [(line,), (), (line,), ()]
+    assert (slack.messages[0].text, slack.messages[0].edits) == ("b", 3)
+
+
+async def test_an_edit_needs_a_message_of_the_bots_own(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    theirs = slack.next_ts()
+    slack.post(Message(theirs, RELEASES, "U0SECOND", "hello", via="slack"))
+    mine = (await api.chat_postMessage(channel=RELEASES, text="mine"))["ts"]
+    cases = {
+        theirs: "cant_update_message",
+        "1.000001": "message_not_found",
+    }
+    for ts, error in cases.items():
+        assert await error_of(api.chat_update(channel=RELEASES, ts=ts, text="x")) == error
+    hidden = api.chat_update(channel="C0SECRET", ts=mine, text="x")
+    assert await error_of(hidden) == "channel_not_found"
+    slack.archive(RELEASES)
+    inactive = api.chat_update(channel=RELEASES, ts=mine, text="x")
+    assert await error_of(inactive) == "is_inactive"
+    slack.delete_message(mine)
+    gone = api.chat_update(channel=RELEASES, ts=mine, text="x")
+    assert await error_of(gone) == "message_not_found"
+
+
+async def test_an_ephemeral_message_is_seen_by_one_member(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    await api.chat_postEphemeral(channel=RELEASES, user="U0SECOND", text="psst")
+    assert [each.text for each in slack.shown_to("U0SECOND")] == ["psst"]
+    assert slack.parents(RELEASES) == []
+    absent = api.chat_postEphemeral(channel=RELEASES, user="U0ELSEWHERE", text="psst")
+    assert await error_of(absent) == "user_not_in_channel"
+    long = api.chat_postEphemeral(channel=RELEASES, user="U0SECOND", text="x" * 40_001)
+    assert await error_of(long) == "msg_too_long"
+
+
+async def test_an_ephemeral_message_is_seen_in_an_active_thread_alone(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
+    psst = {"channel": RELEASES, "user": "U0SECOND", "text": "psst", "thread_ts": parent}
+    assert (await api.api_call("chat.postEphemeral", json=psst))["message_ts"]
+    assert slack.shown_to("U0SECOND") == []
+    await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=parent)
+    await api.api_call("chat.postEphemeral", json=psst)
+    assert [each.thread_ts for each in slack.shown_to("U0SECOND")] == [parent]
+
+
+async def test_an_ephemeral_message_to_somebody_absent_is_answered_and_never_seen(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.absent.add("U0SECOND")
+    psst = {"channel": RELEASES, "user": "U0SECOND", "text": "psst"}
+    assert (await api.api_call("chat.postEphemeral", json=psst))["message_ts"]
+    slack.absent.clear()
+    assert slack.shown_to("U0SECOND") == []
+
+
+async def test_some_messages_can_have_no_replies(slack: LocalSlack, api: AsyncWebClient) -> None:
+    ts = slack.next_ts()
+    slack.post(Message(ts, RELEASES, "U0SECOND", "has joined", can_have_replies=False))
+    reply = api.chat_postMessage(channel=RELEASES, text="hi", thread_ts=ts)
+    assert await error_of(reply) == "cannot_reply_to_message"

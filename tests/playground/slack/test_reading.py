@@ -1,0 +1,128 @@
+from dataclasses import replace
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.slack.server import LocalSlack
+from tests.playground.conftest import error_of
+
+RELEASES = "C0RELEASES"
+
+
+@pytest.mark.parametrize(
+    ("user", "flag"),
+    [("U0GUEST", "is_restricted"), ("U0GONE", "deleted"), ("U0ELSEWHERE", "is_stranger")],
+)
+async def test_people_carry_their_flags(api: AsyncWebClient, user: str, flag: str) -> None:
+    assert (await api.users_info(user=user))["user"][flag] is True
+    assert not (await api.users_info(user="U0REQUESTER"))["user"].get(flag, False)
+
+
+async def test_nobody_and_no_group_are_not_found(api: AsyncWebClient) -> None:
+    assert await error_of(api.users_info(user="U0NOBODY")) == "user_not_found"
+    assert await error_of(api.usergroups_users_list(usergroup="S0NONE")) == "no_such_subteam"
+
+
+async def test_a_group_lists_its_members(api: AsyncWebClient) -> None:
+    assert (await api.usergroups_users_list(usergroup="S0PLATFORM"))["users"] == ["U0REQUESTER"]
+
+
+async def test_a_conversation_is_described_if_the_bot_may_know_of_it(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    assert (await api.conversations_info(channel="C0PARTNERS"))["channel"]["is_ext_shared"] is True
+    assert (await api.conversations_info(channel="C0LOUNGE"))["channel"]["is_member"] is False
+    assert await error_of(api.conversations_info(channel="D0BOT")) == "missing_scope"
+    slack.scopes.add("im:read")
+    assert (await api.conversations_info(channel="D0BOT"))["channel"]["user"] == "U0REQUESTER"
+    assert await error_of(api.conversations_info(channel="C0SECRET")) == "channel_not_found"
+    slack.scopes.remove("channels:read")
+    assert await error_of(api.conversations_info(channel="C0LOUNGE")) == "missing_scope"
+
+
+async def test_history_pages_from_the_newest_and_leaves_replies_out(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    for text in "abc":
+        await api.chat_postMessage(channel=RELEASES, text=text)
+    first = slack.messages[0].ts
+    await api.chat_postMessage(channel=RELEASES, text="reply", thread_ts=first)
+    await api.chat_postMessage(channel=RELEASES, text="loud", thread_ts=first, reply_broadcast=True)
+    await api.chat_postEphemeral(channel=RELEASES, user="U0SECOND", text="psst")
+    page = await api.conversations_history(channel=RELEASES, limit=2)
+    assert [each["text"] for each in page["messages"]] == ["loud", "c"]
+    assert page["has_more"] is True
+    cursor = page["response_metadata"]["next_cursor"]
+    rest = await api.conversations_history(channel=RELEASES, limit=2, cursor=cursor)
+    assert [each["text"] for each in rest["messages"]] == ["b", "a"]
+    assert rest["messages"][1]["reply_count"] == 2
+    since = await api.conversations_history(channel=RELEASES, oldest=first, latest="1900000000")
+    assert [each["text"] for each in since["messages"]] == ["loud", "c", "b"]
+    with_first = await api.conversations_history(channel=RELEASES, oldest=first, inclusive=True)
+    assert len(with_first["messages"]) == 4
+
+
+async def test_metadata_is_read_back_when_it_is_asked_for(api: AsyncWebClient) -> None:
+    metadata = {"event_type": "asked", "event_payload": {"id": "r1"}}
+    await api.chat_postMessage(channel=RELEASES, text="x", metadata=metadata)
+    plain = await api.conversations_history(channel=RELEASES)
+    full = await api.conversations_history(channel=RELEASES, include_all_metadata=True)
+    assert "metadata" not in plain["messages"][0]
+    assert full["messages"][0]["metadata"] == metadata
+
+
+async def test_a_thread_is_read_back_with_its_parent_first(api: AsyncWebClient) -> None:
+    ts = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
+    reply = (await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=ts))["ts"]
+    thread = await api.conversations_replies(channel=RELEASES, ts=ts)
+    assert [each["text"] for each in thread["messages"]] == ["asked", "done"]
+    alone = await api.conversations_replies(channel=RELEASES, ts=reply)
+    assert [each["text"] for each in alone["messages"]] == ["done"]
+    unknown = api.conversations_replies(channel=RELEASES, ts="1.000001")
+    assert await error_of(unknown) == "thread_not_found"
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        ({"limit": "0"}, "invalid_limit"),
+        ({"cursor": "x"}, "invalid_cursor"),
+        ({"channel": "C0LOUNGE"}, "not_in_channel"),
+        ({"channel": "C0SECRET"}, "channel_not_found"),
+    ],
+)
+async def test_history_refuses_what_it_can_not_page(
+    api: AsyncWebClient, args: dict[str, object], error: str
+) -> None:
+    call = api.api_call("conversations.history", params={"channel": RELEASES, **args})
+    assert await error_of(call) == error
+
+
+async def test_a_wrong_timestamp_is_refused_once_there_is_something_to_compare(
+    api: AsyncWebClient,
+) -> None:
+    await api.chat_postMessage(channel=RELEASES, text="x")
+    call = api.conversations_history(channel=RELEASES, oldest="x")
+    assert await error_of(call) == "invalid_ts_oldest"
+
+
+async def test_a_persons_id_is_no_conversation_to_read(api: AsyncWebClient) -> None:
+    said = await api.chat_postMessage(channel="U0REQUESTER", text="hi")
+    for call in (
+        api.conversations_history(channel="U0REQUESTER"),
+        api.conversations_replies(channel="U0REQUESTER", ts=said["ts"]),
+    ):
+        assert await error_of(call) == "channel_not_found"
+    read = await api.conversations_history(channel=said["channel"])
+    assert [each["text"] for each in read["messages"]] == ["hi"]
+
+
+async def test_who_was_in_a_disabled_group_is_told_with_the_time_when_it_was_disabled(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.groups["S0PLATFORM"] = replace(slack.groups["S0PLATFORM"], disabled=True)
+    told = await api.usergroups_users_list(usergroup="S0PLATFORM")
+    assert told["users"] == ["U0REQUESTER"]
+    listed = await api.usergroups_list(include_users=True, include_disabled=True)
+    gone = {each["id"]: each["date_delete"] for each in listed["usergroups"]}
+    assert (bool(gone["S0PLATFORM"]), gone["S0APPROVERS"]) == (True, 0)

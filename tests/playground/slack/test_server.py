@@ -1,0 +1,263 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.slack.arguments import ARGUMENTS
+from bot.playground.slack.server import (
+    Answers,
+    Dropped,
+    Hangs,
+    LocalSlack,
+    RateLimited,
+    Refuses,
+    ServerError,
+)
+from bot.playground.slack.web import METHODS
+from tests.playground.conftest import error_of
+
+RELEASES = "C0RELEASES"
+
+
+async def test_auth_test_tells_the_team_and_the_bot(api: AsyncWebClient) -> None:
+    answer = await api.auth_test()
+    assert (answer["team_id"], answer["user_id"]) == ("T0PLAYGROUND", "U0SHAREENV")
+    assert "chat:write" in answer.headers["x-oauth-scopes"].split(",")
+
+
+@pytest.mark.parametrize(
+    ("token", "error"),
+    [
+        ("", "not_authed"),
+        ("xoxb-unknown", "invalid_auth"),
+        ("xapp-playground-made-up", "not_allowed_token_type"),
+    ],
+)
+async def test_a_method_wants_the_bots_token(
+    slack: LocalSlack, http: aiohttp.ClientSession, token: str, error: str
+) -> None:
+    url = slack.api_url + "auth.test"
+    async with http.post(url, headers={"Authorization": f"Bearer {token}"}) as response:
+        assert (await response.json())["error"] == error
+
+
+async def test_only_the_app_token_opens_a_connection(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    opening = api.apps_connections_open(app_token=slack.world.bot_token)
+    assert await error_of(opening) == "not_allowed_token_type"
+    answer = await api.apps_connections_open(app_token=slack.world.app_token)
+    assert answer["url"].startswith("ws://127.0.0.1:")
+
+
+async def test_a_missing_scope_is_named(slack: LocalSlack, api: AsyncWebClient) -> None:
+    slack.scopes.remove("chat:write")
+    with pytest.raises(SlackApiError) as caught:
+        await api.chat_postMessage(channel=RELEASES, text="hello")
+    answer = caught.value.response
+    assert (answer["error"], answer["needed"]) == ("missing_scope", "chat:write")
+    assert "users:read" in answer["provided"].split(",")
+    assert "connections:write" not in answer["provided"]
+
+
+async def test_an_unknown_method_is_said_to_be_one(api: AsyncWebClient) -> None:
+    assert await error_of(api.api_call("chat.shout")) == "unknown_method"
+
+
+@pytest.mark.parametrize("method", ["chat.postEphemeral", "chat.update"])
+async def test_an_argument_that_a_method_does_not_have_is_refused(
+    slack: LocalSlack, api: AsyncWebClient, method: str
+) -> None:
+    said = {"channel": RELEASES, "text": "hello", "unfurl_links": False}
+    ts = (await api.api_call("chat.postMessage", json=said))["ts"]
+    call = api.api_call(method, json=said | {"ts": ts, "user": "U0SECOND"})
+    assert await error_of(call) == "invalid_arguments"
+    assert len(slack.messages) == 1
+
+
+async def test_the_arguments_of_every_method_are_known() -> None:
+    assert ARGUMENTS.keys() == {*METHODS, "apps.connections.open"}
+
+
+@pytest.mark.parametrize("by", ["query", "form", "json"])
+async def test_arguments_come_as_query_form_or_json(
+    slack: LocalSlack, http: aiohttp.ClientSession, by: str
+) -> None:
+    url, headers = slack.api_url + "users.info", {"Authorization": "Bearer xoxb-playground-made-up"}
+    args = {"user": "U0GUEST"}
+    calls = {
+        "query": http.get(url, params=args, headers=headers),
+        "form": http.post(url, data={**args, "token": "xoxb-playground-made-up"}),
+        "json": http.post(url, json=args, headers=headers),
+    }
+    async with await calls.pop(by) as response:
+        assert (await response.json())["user"]["is_restricted"] is True
+    for unused in calls.values():
+        unused.close()
+    assert slack.calls[-1].args == args
+
+
+async def test_a_rate_limit_says_when_to_come_back(slack: LocalSlack, api: AsyncWebClient) -> None:
+    slack.fail("chat.postMessage", RateLimited(7))
+    with pytest.raises(SlackApiError) as caught:
+        await api.chat_postMessage(channel=RELEASES, text="x")
+    assert caught.value.response.status_code == 429
+    assert caught.value.response["error"] == "ratelimited"
+    assert caught.value.response.headers["Retry-After"] == "7"
+
+
+async def test_whoever_calls_again_before_slack_lets_them_breaks_a_rule(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.fail("chat.postMessage", RateLimited(7), channel=RELEASES)
+    assert await error_of(api.chat_postMessage(channel=RELEASES, text="x")) == "ratelimited"
+    await api.chat_postMessage(channel="C0APPROVALS", text="x")
+    await api.chat_postMessage(channel=RELEASES, text="of another request")
+    assert slack.violations == []
+    await api.chat_postMessage(channel=RELEASES, text="x")
+    assert slack.violations == [
+        "chat.postMessage: called again before Slack's Retry-After was over"
+    ]
+
+
+async def test_whoever_waits_as_long_as_slack_asks_breaks_none(
+    api: AsyncWebClient, slack: LocalSlack
+) -> None:
+    slack.fail("chat.postMessage", RateLimited(0))
+    assert await error_of(api.chat_postMessage(channel=RELEASES, text="x")) == "ratelimited"
+    await api.chat_postMessage(channel=RELEASES, text="x")
+    assert slack.violations == []
+
+
+async def test_faults_come_in_turn_and_for_their_method_only(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.fail("chat.postMessage", Refuses("fatal_error"), Refuses("is_archived"))
+    await api.users_info(user="U0SECOND")
+    errors = [
+        await error_of(api.chat_postMessage(channel=RELEASES, text="x")),
+        await error_of(api.chat_postMessage(channel=RELEASES, text="x")),
+    ]
+    assert errors == ["fatal_error", "is_archived"]
+    with pytest.raises(ValueError, match=r"no method chat\.shout"):
+        slack.fail("chat.shout", Refuses("x"))
+
+
+async def test_a_fault_may_wait_for_certain_arguments(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.fail("users.info", Refuses("fatal_error"), user="U0SECOND")
+    await api.users_info(user="U0REQUESTER")
+    assert await error_of(api.users_info(user="U0SECOND")) == "fatal_error"
+    await api.users_info(user="U0SECOND")
+
+
+async def test_an_answer_may_be_none_that_slack_would_give(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.fail("chat.postMessage", Answers(b"{}", "text/html"))
+    with pytest.raises(SlackApiError):
+        await api.chat_postMessage(channel=RELEASES, text="x")
+    assert slack.messages == []
+    assert slack.calls[-1].error == "not an answer"
+
+
+@pytest.mark.parametrize("after_effect", [True, False])
+async def test_a_server_error_may_come_after_the_effect(
+    slack: LocalSlack, api: AsyncWebClient, after_effect: bool
+) -> None:
+    slack.fail("chat.postMessage", ServerError(503, after_effect=after_effect))
+    with pytest.raises(SlackApiError) as caught:
+        await api.chat_postMessage(channel=RELEASES, text="x")
+    assert caught.value.response.status_code == 503
+    assert bool(slack.messages) is after_effect
+    assert slack.calls[-1].status == 503
+
+
+@pytest.mark.parametrize("after_effect", [True, False])
+async def test_a_dropped_answer_may_come_after_the_effect(
+    slack: LocalSlack, api: AsyncWebClient, after_effect: bool
+) -> None:
+    slack.fail("chat.postMessage", Dropped(after_effect=after_effect))
+    with pytest.raises(aiohttp.ClientError):
+        await api.chat_postMessage(channel=RELEASES, text="x")
+    assert bool(slack.messages) is after_effect
+
+
+async def test_a_call_that_hangs_is_answered_late(slack: LocalSlack, api: AsyncWebClient) -> None:
+    slack.fail("chat.postMessage", Hangs(0.05))
+    begun = time.perf_counter()
+    await api.chat_postMessage(channel=RELEASES, text="x")
+    assert time.perf_counter() - begun >= 0.05
+    assert [call.error for call in slack.calls] == ["hangs", None]
+
+
+async def test_the_end_does_not_wait_for_a_call_that_hangs(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.fail("auth.test", Hangs(60))
+    calling = asyncio.create_task(api.auth_test())
+    await slack.until(lambda slack: len(slack.calls) == 1)
+    begun = time.perf_counter()
+    await slack.__aexit__(None, None, None)
+    assert time.perf_counter() - begun < 1.5  # a server that is not woken waits for 2 s
+    with pytest.raises(aiohttp.ClientError):
+        await calling
+
+
+async def test_no_call_shows_its_token(slack: LocalSlack, http: aiohttp.ClientSession) -> None:
+    token = slack.world.bot_token
+    async with http.post(slack.api_url + "auth.test", data={"token": token}) as response:
+        assert (await response.json())["ok"] is True
+    assert token not in repr(slack.calls)
+
+
+async def test_waiting_ends_with_the_change_that_was_waited_for(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    waiting = asyncio.create_task(slack.until(lambda slack: len(slack.parents(RELEASES)) == 2))
+    await api.chat_postMessage(channel=RELEASES, text="a")
+    assert not waiting.done()
+    await api.chat_postMessage(channel=RELEASES, text="b")
+    await waiting
+
+
+async def test_waiting_in_vain_shows_the_transcript(slack: LocalSlack, api: AsyncWebClient) -> None:
+    with pytest.raises(TimeoutError, match="nothing happened"):
+        await slack.until(lambda _: False, timeout=0.01)
+    ts = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
+    await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=ts)
+    await api.chat_update(channel=RELEASES, ts=ts, text="finished")
+    await api.chat_postEphemeral(channel=RELEASES, user="U0SECOND", text="psst")
+    await error_of(api.chat_postMessage(channel="C0SECRET", text="x"))
+    with pytest.raises(TimeoutError) as caught:
+        await slack.until(lambda _: False, timeout=0.01)
+    for shown in ("finished", "edited 1×", "↳", "only U0SECOND", "channel_not_found"):
+        assert shown in str(caught.value)
+
+
+async def test_an_observer_sees_each_change(slack: LocalSlack, api: AsyncWebClient) -> None:
+    seen: list[tuple[str, str]] = []
+    slack.on_change = lambda message, change: seen.append((message.text, change))
+    ts = (await api.chat_postMessage(channel=RELEASES, text="a"))["ts"]
+    await api.chat_update(channel=RELEASES, ts=ts, text="b")
+    slack.delete_message(ts)
+    assert seen == [("a", "posted"), ("b", "edited"), ("b", "deleted")]
+    assert slack.parents(RELEASES) == []
+    with pytest.raises(KeyError):
+        slack.delete_message("1.000001")
+
+
+@pytest.fixture
+async def raw(slack: LocalSlack) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(slack.api_url.removesuffix("api/")) as raw:
+        yield raw
+
+
+async def test_anything_else_is_not_found(raw: aiohttp.ClientSession) -> None:
+    async with raw.get("elsewhere") as response:
+        assert response.status == 404

@@ -1,0 +1,55 @@
+import aiohttp
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.slack.server import LocalSlack
+from bot.playground.slack.tiers import TIERS
+from bot.playground.slack.web import METHODS
+from bot.playground.world import seed
+from bot.slack.api import Answered, SlackApi, retry_after
+from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, web_client
+
+
+async def test_a_method_is_refused_once_its_tier_is_used_up_and_for_as_long_as_it_says(
+    http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    async with LocalSlack(seed(), clock) as slack:
+        api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())
+        slack.limit_calls()
+        for _ in range(20):
+            clock.now += 1
+            assert isinstance(await api.read("usergroups.list"), Answered)
+        refused = await api.read("usergroups.list")
+        assert retry_after(refused) == 41
+        assert isinstance(await api.read("users.info", user=REQUESTER), Answered)
+        clock.now += 41
+        assert isinstance(await api.read("usergroups.list"), Answered)
+        assert retry_after(await api.read("usergroups.list")) == 1
+
+
+async def test_messages_are_limited_for_each_channel(
+    http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    async with LocalSlack(seed(), clock) as slack:
+        api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())
+        slack.limit_calls()
+        said = [
+            await api.write("chat.postMessage", 0.0, channel=RELEASES, text="hi") for _ in range(61)
+        ]
+        assert [retry_after(each) for each in said] == [None] * 60 + [60]
+        other = await api.write("chat.postMessage", 0.0, channel="C0APPROVALS", text="hi")
+        assert isinstance(other, Answered)
+
+
+async def test_nothing_is_limited_until_it_is_asked_for(api: AsyncWebClient) -> None:
+    told = [await api.usergroups_list() for _ in range(25)]
+    assert all(each["ok"] for each in told)
+
+
+def test_every_method_has_a_tier_but_the_one_that_allows_hundreds() -> None:
+    assert {*METHODS} - {*TIERS} == {"auth.test"}
+
+
+@pytest.mark.parametrize("method", ["usergroups.list", "usergroups.users.list"])
+def test_groups_may_be_read_twenty_times_a_minute(method: str) -> None:
+    assert TIERS[method] == 20

@@ -1,0 +1,197 @@
+from typing import Any
+
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.slack.server import LocalSlack
+from tests.playground.conftest import (
+    App,
+    Clock,
+    a_trigger,
+    asks,
+    buttons,
+    error_of,
+    home,
+    line,
+    modal,
+    plain,
+)
+
+DIVIDER = {"type": "divider"}
+
+
+async def opened(slack: LocalSlack, api: AsyncWebClient, view: dict[str, Any]) -> dict[str, Any]:
+    answer = await api.views_open(trigger_id=a_trigger(slack), view=view)
+    return dict(answer["view"])
+
+
+async def test_a_modal_opens_for_the_person_behind_the_trigger(
+    slack: LocalSlack, api: AsyncWebClient, app: App
+) -> None:
+    app.acks("ask")
+    ack = await slack.shortcut("U0SECOND", "ask")
+    shown = (await api.views_open(trigger_id=ack.trigger_id, view=modal(DIVIDER)))["view"]
+    [view] = slack.views("U0SECOND")
+    assert slack.views("U0REQUESTER") == []
+    assert (shown["id"], shown["hash"]) == (view.id, view.hash)
+    assert (shown["root_view_id"], shown["previous_view_id"]) == (view.id, None)
+    assert (shown["private_metadata"], shown["notify_on_close"]) == ("", False)
+    assert (view.kind, view.callback_id) == ("modal", "form")
+    assert view.blocks[0]["block_id"]
+
+
+async def test_a_trigger_is_good_once_and_for_three_seconds(
+    slack: LocalSlack, api: AsyncWebClient, clock: Clock
+) -> None:
+    used, late, last = a_trigger(slack), a_trigger(slack), a_trigger(slack)
+    await api.views_open(trigger_id=used, view=modal())
+    clock.now += 2.9
+    await api.views_open(trigger_id=last, view=modal())
+    clock.now += 0.1
+    errors = {used: "exchanged_trigger_id", late: "expired_trigger_id"}
+    errors |= {"1.2.unknown": "invalid_trigger_id", "": "invalid_arguments"}
+    for trigger, error in errors.items():
+        assert await error_of(api.views_open(trigger_id=trigger, view=modal())) == error
+
+
+async def test_a_commands_trigger_opens_a_modal(slack: LocalSlack, api: AsyncWebClient) -> None:
+    ack = await slack.command("U0SECOND", "C0RELEASES", "")
+    await api.views_open(trigger_id=ack.trigger_id, view=modal())
+    assert len(slack.views("U0SECOND")) == 1
+
+
+@pytest.mark.parametrize(
+    ("view", "problem", "at"),
+    [
+        (modal(title=plain("x" * 25)), "less than 25", "/view/title/text"),
+        (modal(submit=plain("x" * 25)), "less than 25", "/view/submit/text"),
+        (modal(close=plain("x" * 25)), "less than 25", "/view/close/text"),
+        (modal(private_metadata="x" * 3001), "less than 3001", "/view/private_metadata"),
+        (modal(callback_id="x" * 256), "less than 256", "/view/callback_id"),
+        (modal(*[DIVIDER] * 101), "more than 100 items", "/view/blocks"),
+        (modal(type="home"), "valid enum value (modal)", "/view/type"),
+        (modal(notify_on_close="yes"), "a boolean", "/view/notify_on_close"),
+        (modal({"type": "marquee"}), "unsupported type", "/view/blocks/0/type"),
+        (modal(*buttons("a"), *buttons("b")), "'b' already exists", "/view/blocks/1/block_id"),
+        (
+            {k: v for k, v in modal(asks("name", line("n"))).items() if k != "submit"},
+            "must define `submit`",
+            "/view",
+        ),
+        ({"type": "modal", "blocks": []}, "missing required field: title", "/view"),
+        (modal(asks("name", buttons("a")[0]["elements"][0])), "type: button", "/element/type"),
+        (modal(asks("name", line("n", max_length=3001))), "1 and 3000", "/element/max_length"),
+        (modal(asks("name", line("n", min_length=-1))), "0 and 3000", "/element/min_length"),
+        (modal(asks("name", line("n", min_length="1"))), "an integer", "/element/min_length"),
+    ],
+)
+async def test_a_modal_that_slack_can_not_show_is_refused(
+    slack: LocalSlack, api: AsyncWebClient, view: dict[str, Any], problem: str, at: str
+) -> None:
+    with pytest.raises(SlackApiError) as caught:
+        await opened(slack, api, view)
+    answer = caught.value.response
+    [message] = answer["response_metadata"]["messages"]
+    assert answer["error"] == "invalid_arguments"
+    assert problem in message
+    assert message.endswith(f"{at}]")
+    assert slack.views("U0SECOND") == []
+
+
+async def test_a_view_must_be_given_and_not_be_huge(slack: LocalSlack, api: AsyncWebClient) -> None:
+    none = api.api_call("views.open", json={"trigger_id": a_trigger(slack)})
+    assert await error_of(none) == "invalid_arguments"
+    sections = [{"type": "section", "text": plain("x" * 3000)} for _ in range(90)]
+    huge = api.views_open(trigger_id=a_trigger(slack), view=modal(*sections))
+    assert await error_of(huge) == "view_too_large"
+
+
+async def test_a_view_is_pushed_on_the_one_the_trigger_comes_from(
+    slack: LocalSlack, api: AsyncWebClient, app: App
+) -> None:
+    app.acks("more")
+    await opened(slack, api, modal(*buttons("more")))
+    for depth in (2, 3):
+        ack = await slack.click("U0SECOND", slack.views("U0SECOND")[-1], "more")
+        await api.views_push(trigger_id=ack.trigger_id, view=modal(*buttons("more")))
+        assert len(slack.views("U0SECOND")) == depth
+    root, second, third = slack.views("U0SECOND")
+    assert (third.root, third.previous, second.previous) == (root.id, second.id, root.id)
+    ack = await slack.click("U0SECOND", third, "more")
+    deep = api.views_push(trigger_id=ack.trigger_id, view=modal())
+    assert await error_of(deep) == "push_limit_reached"
+    nowhere = api.views_push(trigger_id=a_trigger(slack), view=modal())
+    assert await error_of(nowhere) == "not_found"
+
+
+async def test_an_update_keeps_what_was_typed_where_the_ids_stay(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    shown = await opened(slack, api, modal(asks("a", line("a")), asks("b", line("b"))))
+    slack.fill("U0SECOND", slack.views("U0SECOND")[0], {"a": "kept", "b": "lost"})
+    view = modal(asks("a", line("a")), asks("c", line("b")))
+    updated = (await api.views_update(view_id=shown["id"], view=view))["view"]
+    values = updated["state"]["values"]
+    assert (values["a"]["a"]["value"], values["c"]["b"]["value"]) == ("kept", None)
+    assert updated["hash"] != shown["hash"]
+
+
+async def test_an_update_is_refused_if_the_view_is_another_by_now(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    shown = await opened(slack, api, modal(external_id="mine"))
+    await api.views_update(external_id="mine", hash=shown["hash"], view=modal(external_id="mine"))
+    late = api.views_update(view_id=shown["id"], hash=shown["hash"], view=modal())
+    assert await error_of(late) == "hash_conflict"
+    assert await error_of(api.views_update(view_id="V1", view=modal())) == "not_found"
+    neither = api.api_call("views.update", json={"view": modal()})
+    assert await error_of(neither) == "invalid_arguments"
+    twice = api.views_open(
+        trigger_id=a_trigger(slack, "U0REQUESTER"), view=modal(external_id="mine")
+    )
+    assert await error_of(twice) == "duplicate_external_id"
+    await slack.close("U0SECOND", slack.views("U0SECOND")[0])
+    assert await error_of(api.views_update(view_id=shown["id"], view=modal())) == "not_found"
+
+
+async def test_a_home_is_published_for_one_person(slack: LocalSlack, api: AsyncWebClient) -> None:
+    first = (await api.views_publish(user_id="U0CHINESE", view=home(DIVIDER)))["view"]
+    second = (await api.views_publish(user_id="U0CHINESE", view=home(), hash=first["hash"]))["view"]
+    view = slack.home("U0CHINESE")
+    assert view is not None
+    assert (view.id, view.hash, view.blocks) == (first["id"], second["hash"], [])
+    assert slack.home("U0SECOND") is None
+    late = api.views_publish(user_id="U0CHINESE", view=home(), hash=first["hash"])
+    assert await error_of(late) == "hash_conflict"
+    await api.views_update(view_id=first["id"], view=home(DIVIDER))
+    for user, wrong in (("U0GONE", home()), ("U0SECOND", modal())):
+        call = api.views_publish(user_id=user, view=wrong)
+        assert await error_of(call) == "invalid_arguments"
+
+
+async def test_input_is_for_views_only(api: AsyncWebClient) -> None:
+    blocks = [asks("name", line("name"))]
+    call = api.chat_postMessage(channel="C0RELEASES", text="x", blocks=blocks)
+    assert await error_of(call) == "invalid_blocks"
+    await api.views_publish(user_id="U0SECOND", view=home(*blocks))
+
+
+async def test_an_observer_sees_each_change_of_a_view(
+    slack: LocalSlack, api: AsyncWebClient, app: App
+) -> None:
+    seen: list[str] = []
+    slack.on_view = lambda view, change: seen.append(f"{view.kind} {change}")
+    app.acks("form", response_action="errors", errors={"a": "no"})
+    shown = await opened(slack, api, modal(asks("a", line("a"))))
+    await slack.submit("U0SECOND", slack.views("U0SECOND")[0], {"a": "x"})
+    await api.views_update(view_id=shown["id"], view=modal())
+    await slack.close("U0SECOND", slack.views("U0SECOND")[0])
+    await api.views_publish(user_id="U0SECOND", view=home())
+    assert seen == [
+        "modal opened",
+        "modal refused",
+        "modal updated",
+        "modal closed",
+        "home published",
+    ]

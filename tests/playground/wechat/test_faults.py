@@ -1,0 +1,190 @@
+import asyncio
+import time
+
+import aiohttp
+import pytest
+
+from bot.playground.wechat.faults import Raw, Reset
+from bot.playground.wechat.server import (
+    Answer,
+    Code,
+    Drip,
+    Drop,
+    GzipBomb,
+    Hang,
+    Huge,
+    LocalWeChat,
+    Redirect,
+    Status,
+    Truncated,
+)
+from tests.playground.wechat.test_server import APPID, BODY, ENV, OWNER, share, token_of
+
+
+async def test_queued_answers_come_in_turn_and_then_the_usual_ones(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    token = wechat.issue(OWNER)
+    wechat.next(Code(-1), Code(61007, as_string=True), Code(0))
+    answers = [await share(http, wechat, token) for _ in range(4)]
+    assert [each["errcode"] for each in answers] == [-1, "61007", 0, 0]
+    assert [call.errcode for call in wechat.calls] == [-1, 61007, 0, 0]
+    assert len(wechat.shared) == 2
+
+
+async def test_a_standing_answer_lasts_until_it_is_taken_away(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    token = wechat.issue(OWNER)
+    wechat.always(Code(85088))
+    wechat.next(Code(-1))
+    codes = [(await share(http, wechat, token))["errcode"] for _ in range(3)]
+    wechat.always(None)
+    assert [*codes, (await share(http, wechat, token))["errcode"]] == [-1, 85088, 85088, 0]
+
+
+async def test_a_gateways_answer_comes_as_it_is(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    wechat.next(Status(502), Redirect("http://127.0.0.1:1/elsewhere"))
+    url = f"{wechat.url}/tcb/shareenv"
+    async with http.post(url, json=BODY) as response:
+        assert (response.status, response.content_type) == (502, "text/html")
+    async with http.post(url, json=BODY, allow_redirects=False) as response:
+        assert response.status == 302
+        assert response.headers["Location"] == "http://127.0.0.1:1/elsewhere"
+    assert [call.errcode for call in wechat.calls] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("fault", "shared"),
+    [
+        (Drop(), False),
+        (Drop(after_effect=True), True),
+        (Hang(0.01), False),
+        (Truncated(), True),
+        (Reset(), False),
+        (Reset(after_effect=True), True),
+        (Reset(part=0.5), True),
+        (Raw(b"HTTP/1.1 100 Continue\r\n\r\n"), False),
+        (Raw(b"", after_effect=True), True),
+    ],
+    ids=repr,
+)
+async def test_a_lost_answer_tells_nothing_of_whether_the_env_was_shared(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Answer, shared: bool
+) -> None:
+    token = wechat.issue(OWNER)
+    wechat.next(fault)
+    with pytest.raises(aiohttp.ClientError):
+        await share(http, wechat, token)
+    assert bool(wechat.shared) is shared
+
+
+async def test_a_reset_comes_at_once_and_as_a_reset(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    wechat.next(Reset(after_effect=True))
+    with pytest.raises(aiohttp.ClientOSError, match="reset"):
+        await share(http, wechat, wechat.issue(OWNER))
+
+
+async def test_a_page_of_a_gateways_can_come_although_it_was_done(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    token = wechat.issue(OWNER)
+    wechat.next(Status(200, b'{"errcode":1}', after_effect=True))
+    assert (await share(http, wechat, token))["errcode"] == 1
+    assert len(wechat.shared) == 1
+
+
+async def test_what_is_about_one_env_meets_its_calls_alone_and_the_last_for_good(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    token = wechat.issue(OWNER)
+    wechat.about(ENV, Code(-1), Code(85088))
+    wechat.next(Code(61007))
+    codes = [(await share(http, wechat, token))["errcode"] for _ in range(3)]
+    other = await share(http, wechat, token, {**BODY, "env": "another"})
+    wechat.about(ENV)
+    assert [*codes, other["errcode"]] == [-1, 85088, 85088, 61007]
+    assert (await share(http, wechat, token))["errcode"] == 0
+
+
+async def test_what_is_about_one_owner_meets_the_readings_of_its_token_alone(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    wechat.about("wxfedcba9876543210", Status(503))
+    assert await token_of(http, wechat)
+    wechat.about(OWNER, Status(503))
+    async with http.get(wechat.token_url.replace("{appid}", OWNER)) as response:
+        assert response.status == 503
+
+
+@pytest.mark.parametrize("fault", [Hang(0.01, after_effect=True), Drip(0.0001)])
+async def test_a_slow_answer_is_the_usual_one(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Answer
+) -> None:
+    wechat.next(fault)
+    assert (await share(http, wechat, wechat.issue(OWNER)))["errcode"] == 0
+
+
+async def test_a_body_can_be_huge_or_grow(wechat: LocalWeChat, http: aiohttp.ClientSession) -> None:
+    wechat.next(Huge(200_000), GzipBomb())
+    url = f"{wechat.url}/tcb/shareenv"
+    async with http.post(url, json=BODY) as response:
+        assert len(await response.read()) == 200_000
+    async with http.post(url, json=BODY) as response:
+        assert int(response.headers["Content-Length"]) < 200_000
+        assert len(await response.read()) == 16 << 20
+
+
+async def test_the_token_server_fails_on_demand(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    twice = (Drop(), Drop())  # aiohttp repeats a GET once by itself
+    wechat.next_token(Status(503), Code(61023), *twice)
+    url = wechat.token_url.replace("{appid}", OWNER)
+    headers = {"Authorization": wechat.authorization}
+    async with http.get(url, headers=headers) as response:
+        assert response.status == 503
+    async with http.get(url, headers=headers) as response:
+        assert (await response.json(content_type=None))["errcode"] == 61023
+    with pytest.raises(aiohttp.ClientError):
+        await http.get(url, headers=headers)
+    assert await token_of(http, wechat)
+
+
+async def test_latency_delays_an_answer(http: aiohttp.ClientSession) -> None:
+    async with LocalWeChat(latency=0.05) as wechat:
+        begun = time.perf_counter()
+        await share(http, wechat, "unknown")
+        assert time.perf_counter() - begun >= 0.05
+
+
+async def test_the_end_does_not_wait_for_a_hanging_answer(http: aiohttp.ClientSession) -> None:
+    async with LocalWeChat() as wechat:
+        wechat.always(Hang(60))
+        calling = asyncio.create_task(share(http, wechat, wechat.issue(OWNER)))
+        await wechat.until(lambda wechat: len(wechat.calls) == 1)
+        begun = time.perf_counter()
+    assert time.perf_counter() - begun < 1.5  # a server that is not woken waits for 2 s
+    with pytest.raises(aiohttp.ClientError):
+        await calling
+
+
+async def test_waiting_in_vain_shows_the_calls_without_their_tokens(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    token = wechat.issue(OWNER)
+    await share(http, wechat, token)
+    with pytest.raises(TimeoutError, match=f"shareenv {ENV} {APPID}: 0") as caught:
+        await wechat.until(lambda wechat: len(wechat.calls) == 2, timeout=0.01)
+    assert token not in str(caught.value)
+
+
+async def test_rids_differ_from_call_to_call(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    answers = [await share(http, wechat, "unknown") for _ in range(3)]
+    assert len({each["errmsg"] for each in answers}) == 3

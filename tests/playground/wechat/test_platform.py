@@ -1,0 +1,449 @@
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from bot.playground.wechat.server import Answer, Code, Drop, Hang, LocalWeChat, Status
+from tests.playground.wechat.test_server import OWNER, RID, share
+
+OTHER = "wxfedcba9876543210"
+TWO_HOURS = 7200
+FIVE_MINUTES = 300
+TWELVE_HOURS = 43200
+
+Body = dict[str, object]
+
+
+async def call(
+    http: aiohttp.ClientSession, wechat: LocalWeChat, endpoint: str, more: Body, token: str = ""
+) -> Body:
+    """Call an endpoint as the platform; an argument that is None is left out."""
+    given = {"component_appid": wechat.platform.component_appid, **more}
+    body = {name: value for name, value in given.items() if value is not None}
+    url = f"{wechat.url}/cgi-bin/component/{endpoint}"
+    async with http.post(url, params={"component_access_token": token}, json=body) as response:
+        assert response.status == 200
+        decoded: Body = await response.json(content_type=None)
+        return decoded
+
+
+def proof_of(wechat: LocalWeChat) -> Body:
+    """Return what proves that it is the platform that calls, with a new ticket."""
+    ticket = wechat.platform.new_ticket()
+    return {
+        "component_appsecret": wechat.platform.appsecret,
+        "component_verify_ticket": ticket,
+    }
+
+
+async def renew_component(http: aiohttp.ClientSession, wechat: LocalWeChat) -> str:
+    answer = await call(http, wechat, "api_component_token", proof_of(wechat))
+    return str(answer["component_access_token"])
+
+
+async def renew(
+    http: aiohttp.ClientSession,
+    wechat: LocalWeChat,
+    token: str,
+    refresh_token: str | None = None,
+    owner: str = OWNER,
+) -> Body:
+    known = refresh_token or wechat.platform.refresh_token(owner)
+    proof: Body = {"authorizer_appid": owner, "authorizer_refresh_token": known}
+    return await call(http, wechat, "api_authorizer_token", proof, token)
+
+
+async def listing(
+    http: aiohttp.ClientSession, wechat: LocalWeChat, token: str, offset: object, count: object
+) -> Body:
+    page: Body = {"offset": offset, "count": count}
+    return await call(http, wechat, "api_get_authorizer_list", page, token)
+
+
+async def exchange(
+    http: aiohttp.ClientSession, wechat: LocalWeChat, token: str, code: str | None
+) -> Body:
+    return await call(http, wechat, "api_query_auth", {"authorization_code": code}, token)
+
+
+@pytest.fixture
+async def token(http: aiohttp.ClientSession, wechat: LocalWeChat) -> str:
+    """Return a component_access_token."""
+    return await renew_component(http, wechat)
+
+
+async def test_a_ticket_makes_a_token_that_makes_a_token_that_shares(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    first = await call(http, wechat, "api_component_token", proof_of(wechat))
+    assert first.keys() == {"component_access_token", "expires_in"}
+    second = await renew(http, wechat, str(first["component_access_token"]))
+    known = wechat.platform.refresh_token(OWNER)
+    assert second == {
+        "authorizer_access_token": second["authorizer_access_token"],
+        "expires_in": TWO_HOURS,
+        "authorizer_refresh_token": known,
+    }
+    assert (await share(http, wechat, str(second["authorizer_access_token"])))["errcode"] == 0
+    assert [owner for owner, _, _ in wechat.shared] == [OWNER]
+    assert wechat.platform.calls == [
+        ("api_component_token", "", 0),
+        ("api_authorizer_token", OWNER, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "errcode"),
+    [
+        ({"component_appid": None}, 41018),
+        ({"component_appid": OWNER}, 61011),
+        ({"component_appsecret": None}, 41004),
+        ({"component_appsecret": "wrong"}, 40125),
+        ({"component_verify_ticket": None}, 61011),
+        ({"component_verify_ticket": "unknown"}, 61006),
+    ],
+)
+async def test_each_wrong_part_of_the_platforms_proof_has_its_code(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, changed: Body, errcode: int
+) -> None:
+    answer = await call(http, wechat, "api_component_token", proof_of(wechat) | changed)
+    assert answer["errcode"] == errcode
+    assert re.search(RID, str(answer["errmsg"]))
+
+
+@pytest.mark.parametrize(
+    ("given", "errcode"),
+    [
+        ({"component_secret": "made-up-component-secret"}, 0),
+        ({"component_appsecret": "made-up-component-secret"}, 41004),
+        ({"component_secret": "wrong"}, 40125),
+    ],
+)
+async def test_the_secret_has_another_name_where_pushes_are_started(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, given: Body, errcode: int
+) -> None:
+    assert (await call(http, wechat, "api_start_push_ticket", given))["errcode"] == errcode
+
+
+async def test_a_ticket_is_good_for_twelve_hours_whatever_comes_after_it(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    proof = proof_of(wechat)
+    wechat.platform.new_ticket()
+    wechat.advance(TWELVE_HOURS - 60)
+    assert "errcode" not in await call(http, wechat, "api_component_token", proof)
+    wechat.advance(60)
+    assert (await call(http, wechat, "api_component_token", proof))["errcode"] == 61005
+
+
+async def test_a_component_token_dies_after_two_hours_or_five_minutes_after_the_next(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    newer = await renew_component(http, wechat)
+    wechat.advance(FIVE_MINUTES - 60)
+    assert "errcode" not in await renew(http, wechat, token)
+    wechat.advance(60)
+    assert (await renew(http, wechat, token))["errcode"] == 40001
+    assert "errcode" not in await renew(http, wechat, newer)
+    wechat.advance(TWO_HOURS - FIVE_MINUTES)
+    assert (await renew(http, wechat, newer))["errcode"] == 42001
+
+
+async def test_an_access_token_dies_after_two_hours_or_five_minutes_after_the_next(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    issued = wechat.issue(OWNER)
+    older, newer = [
+        str((await renew(http, wechat, token))["authorizer_access_token"]) for _ in range(2)
+    ]
+    assert (await share(http, wechat, older))["errcode"] == 0
+    wechat.advance(FIVE_MINUTES)
+    assert [(await share(http, wechat, each))["errcode"] for each in (issued, older, newer)] == [
+        40001,
+        40001,
+        0,
+    ]
+    wechat.advance(TWO_HOURS - FIVE_MINUTES)
+    assert (await share(http, wechat, newer))["errcode"] == 42001
+
+
+async def test_new_tokens_live_as_long_as_they_say(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    wechat.platform.expires_in = 60
+    answer = await renew(http, wechat, token)
+    assert answer["expires_in"] == 60
+    wechat.advance(60)
+    assert (await share(http, wechat, str(answer["authorizer_access_token"])))["errcode"] == 42001
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["api_authorizer_token", "api_query_auth", "api_get_authorizer_list"]
+)
+async def test_a_component_token_must_be_there_and_known(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, endpoint: str
+) -> None:
+    codes = [
+        (await call(http, wechat, endpoint, {}, token))["errcode"]
+        for token in ("", "unknown", wechat.issue(OWNER))
+    ]
+    assert codes == [41001, 40001, 40001]
+
+
+async def test_the_component_token_may_have_the_newer_documents_name(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    url = f"{wechat.url}/cgi-bin/component/api_get_authorizer_list?access_token={token}"
+    body = {"component_appid": wechat.platform.component_appid, "offset": 0, "count": 500}
+    async with http.post(url, json=body) as response:
+        assert (await response.json(content_type=None))["total_count"] == 1
+
+
+@pytest.mark.parametrize("not_authorised", [40013, 61003])
+async def test_each_wrong_part_of_an_owners_proof_has_its_code(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str, not_authorised: int
+) -> None:
+    wechat.platform.not_authorised = not_authorised
+    codes = [
+        (await renew(http, wechat, token, "unknown", owner))["errcode"]
+        for owner in ("", OTHER, OWNER)
+    ]
+    assert codes == [41002, not_authorised, 61023]
+
+
+async def test_who_never_authorised_has_no_refresh_token(wechat: LocalWeChat) -> None:
+    assert list(wechat.platform.authorized) == [OWNER]
+    with pytest.raises(KeyError, match=OTHER):
+        wechat.platform.refresh_token(OTHER)
+
+
+async def test_an_owners_refresh_token_is_no_other_owners(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    wechat.platform.authorize(OTHER)
+    others = wechat.platform.refresh_token(OTHER)
+    assert (await renew(http, wechat, token, others, OWNER))["errcode"] == 61023
+    assert "errcode" not in await renew(http, wechat, token, others, OTHER)
+
+
+async def test_a_refresh_token_stays_unless_it_is_rotated_and_then_overlaps(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    first = wechat.platform.refresh_token(OWNER)
+    assert (await renew(http, wechat, token, first))["authorizer_refresh_token"] == first
+    wechat.platform.rotate_refresh_tokens = True
+    second = str((await renew(http, wechat, token, first))["authorizer_refresh_token"])
+    wechat.advance(FIVE_MINUTES - 60)
+    third = str((await renew(http, wechat, token, first))["authorizer_refresh_token"])
+    assert len({first, second, third}) == 3
+    wechat.advance(60)
+    assert (await renew(http, wechat, token, first))["errcode"] == 61023
+    assert "errcode" not in await renew(http, wechat, token, third)
+
+
+async def test_a_lost_refresh_token_is_found_again_in_the_list(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    known = wechat.platform.refresh_token(OWNER)
+    wechat.platform.lose(OWNER)
+    assert (await renew(http, wechat, token, known))["errcode"] == 61023
+    answer = await listing(http, wechat, token, 0, 500)
+    current = wechat.platform.refresh_token(OWNER)
+    assert current != known
+    assert answer == {
+        "total_count": 1,
+        "list": [
+            {
+                "authorizer_appid": OWNER,
+                "refresh_token": current,
+                "auth_time": wechat.platform.authorized[OWNER],
+            }
+        ],
+    }
+    assert "errcode" not in await renew(http, wechat, token, current)
+
+
+async def test_the_list_comes_in_pages_of_at_most_five_hundred(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    owners = [OWNER, *(f"wx{number:016x}" for number in range(600))]
+    for owner in owners:
+        wechat.platform.authorize(owner)
+    listed: list[str] = []
+    for offset in (0, 500):
+        page = await listing(http, wechat, token, offset, 500)
+        assert page["total_count"] == 601
+        assert isinstance(page["list"], list)
+        listed += [each["authorizer_appid"] for each in page["list"]]
+    assert listed == owners
+    assert await listing(http, wechat, token, 1000, 500) == {"total_count": 601}
+    codes = [
+        (await listing(http, wechat, token, offset, count))["errcode"]
+        for offset, count in ((0, 501), (0, 0), (-1, 1), (0, None), ("0", 1))
+    ]
+    assert codes == [40097, 40097, 40097, 40101, 40101]
+
+
+async def test_the_list_can_lack_a_refresh_token_until_a_code_is_exchanged(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    code = wechat.platform.authorize(OWNER)
+    wechat.platform.unlisted(OWNER)
+    auth_time = wechat.platform.authorized[OWNER]
+    lacking = {"authorizer_appid": OWNER, "auth_time": auth_time}
+    assert (await listing(http, wechat, token, 0, 1))["list"] == [lacking]
+    await exchange(http, wechat, token, code)
+    whole = {**lacking, "refresh_token": wechat.platform.refresh_token(OWNER)}
+    assert (await listing(http, wechat, token, 0, 1))["list"] == [whole]
+
+
+async def test_an_authorization_code_is_exchanged_once_for_an_owners_tokens(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    code = wechat.platform.authorize(OTHER)
+    answer = await exchange(http, wechat, token, code)
+    assert answer.keys() == {"authorization_info"}
+    info = answer["authorization_info"]
+    assert isinstance(info, dict)
+    assert info == {
+        "authorizer_appid": OTHER,
+        "authorizer_access_token": info["authorizer_access_token"],
+        "expires_in": TWO_HOURS,
+        "authorizer_refresh_token": wechat.platform.refresh_token(OTHER),
+        "func_info": [{"funcscope_category": {"id": 18}}, {"funcscope_category": {"id": 49}}],
+    }
+    assert (await share(http, wechat, info["authorizer_access_token"]))["errcode"] == 0
+    assert (await exchange(http, wechat, token, code))["errcode"] == 61009
+    assert [each.owner for each in wechat.platform.calls] == ["", OTHER, OTHER]
+
+
+async def test_an_unknown_an_old_and_a_revoked_owners_code_are_told_apart(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    old = wechat.platform.authorize(OWNER)
+    wechat.advance(3600)
+    revoked = wechat.platform.authorize(OTHER)
+    wechat.platform.revoke(OTHER)
+    codes = [
+        (await exchange(http, wechat, token, code))["errcode"]
+        for code in (None, "unknown", old, revoked)
+    ]
+    assert codes == [61009, 61009, 61010, 61003]
+
+
+async def test_all_tokens_of_an_owner_die_when_it_revokes(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    known = wechat.platform.refresh_token(OWNER)
+    access_token = str((await renew(http, wechat, token))["authorizer_access_token"])
+    wechat.platform.revoke(OWNER)
+    assert wechat.platform.authorized == {}
+    assert (await renew(http, wechat, token, known))["errcode"] == 40013
+    assert (await share(http, wechat, access_token))["errcode"] == 61003
+    assert await listing(http, wechat, token, 0, 500) == {"total_count": 0}
+    wechat.platform.authorize(OWNER)
+    assert (await renew(http, wechat, token, known))["errcode"] == 61023
+    assert (await share(http, wechat, access_token))["errcode"] == 61003
+    assert "errcode" not in await renew(http, wechat, token)
+
+
+async def test_get_an_empty_body_and_bad_json_are_told_apart_here_too(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    codes = []
+    for endpoint in ("api_component_token", "api_authorizer_token"):
+        url = f"{wechat.url}/cgi-bin/component/{endpoint}?component_access_token={token}"
+        for method, data in (("GET", None), ("POST", b""), ("POST", b"{"), ("POST", b"[]")):
+            async with http.request(method, url, data=data) as response:
+                codes.append((await response.json(content_type=None))["errcode"])
+    assert codes == [43002, 44002, 47001, 47001] * 2
+
+
+async def test_a_body_without_its_length_is_refused_before_it_is_a_call(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"{}"
+
+    url = f"{wechat.url}/cgi-bin/component/api_component_token"
+    async with http.post(url, data=pieces()) as response:
+        assert response.status == 412
+    assert wechat.platform.calls == []
+
+
+async def test_an_unknown_endpoint_is_an_invalid_url(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    assert (await call(http, wechat, "api_componenttoken", {}))["errcode"] == 40066
+    with pytest.raises(KeyError):
+        wechat.platform.next("api_componenttoken", Code(-1))
+
+
+async def test_successful_answers_lie_about_their_type_every_second_time(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    url = f"{wechat.url}/cgi-bin/component/api_get_authorizer_list"
+    body = {"component_appid": wechat.platform.component_appid, "offset": 0, "count": 1}
+    kinds = set()
+    for _ in range(2):
+        query = {"component_access_token": token}
+        async with http.post(url, params=query, json=body) as response:
+            kinds.add(response.content_type)
+    assert kinds == {"text/plain", "application/json"}
+
+
+async def test_one_endpoint_fails_on_demand_and_the_others_do_not(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+) -> None:
+    wechat.platform.next("/cgi-bin/component/api_authorizer_token", Code(-1), Code(0))
+    wechat.platform.always("api_authorizer_token", Code(45009, as_string=True))
+    codes = [(await renew(http, wechat, token)).get("errcode") for _ in range(4)]
+    assert codes == [-1, None, "45009", "45009"]
+    assert (await listing(http, wechat, token, 0, 1))["total_count"] == 1
+    assert (await share(http, wechat, wechat.issue(OWNER)))["errcode"] == 0
+    wechat.platform.always("api_authorizer_token", None)
+    assert "errcode" not in await renew(http, wechat, token)
+    assert [each.errcode for each in wechat.platform.calls] == [0, -1, 0, 45009, 45009, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "renewed"),
+    [(Drop(), False), (Drop(after_effect=True), True), (Hang(0.01), False)],
+)
+async def test_a_lost_answer_tells_nothing_of_whether_a_token_was_renewed(
+    wechat: LocalWeChat,
+    http: aiohttp.ClientSession,
+    token: str,
+    fault: Answer,
+    renewed: bool,
+) -> None:
+    older = str((await renew(http, wechat, token))["authorizer_access_token"])
+    wechat.platform.next("api_authorizer_token", fault)
+    with pytest.raises(aiohttp.ClientError):
+        await renew(http, wechat, token)
+    assert wechat.platform.calls[-1].errcode == (0 if renewed else None)
+    wechat.advance(FIVE_MINUTES)
+    assert (await share(http, wechat, older))["errcode"] == (40001 if renewed else 0)
+
+
+async def test_a_gateways_answer_comes_as_it_is_here_too(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    wechat.platform.next("api_component_token", Status(502))
+    async with http.post(f"{wechat.url}/cgi-bin/component/api_component_token") as response:
+        assert (response.status, response.content_type) == (502, "text/html")
+    assert wechat.platform.calls == [("api_component_token", "", None)]
+
+
+async def test_a_call_wakes_those_who_wait_and_shows_in_the_transcript_without_secrets(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    waiting = asyncio.create_task(wechat.until(lambda wechat: len(wechat.platform.calls) == 2))
+    answer = await renew(http, wechat, await renew_component(http, wechat))
+    await waiting
+    transcript = wechat.transcript()
+    assert transcript == f"api_component_token: 0\napi_authorizer_token {OWNER}: 0"
+    for secret in (*answer.values(), wechat.platform.appsecret):
+        assert str(secret) not in transcript

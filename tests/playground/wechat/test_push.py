@@ -1,0 +1,302 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from hashlib import sha1
+from xml.etree import ElementTree as ET
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from bot.playground.wechat.push import Seal, Stamp, event, sealed, xml
+from bot.playground.wechat.server import LocalWeChat
+from bot.wechat.encryption import decrypt, key_of, signature
+from tests.conftest import served
+from tests.playground.wechat.test_platform import (
+    OTHER,
+    Body,
+    call,
+    exchange,
+    proof_of,
+    renew_component,
+)
+from tests.playground.wechat.test_server import OWNER
+
+STAMP = Stamp(1715943329, "1590219412", b"1205899eaf019bbd")
+
+
+@dataclass
+class Callback:
+    """The platform's end of the pushes: it keeps what came, and answers as it is told to."""
+
+    came: list[tuple[dict[str, str], str, bytes]] = field(default_factory=list)
+    status: int = 200
+    text: str = "success"
+    arrived: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Take one push."""
+        self.came.append((dict(request.query), request.content_type, await request.read()))
+        self.arrived.release()
+        await self.answering.wait()
+        return web.Response(status=self.status, text=self.text)
+
+    def opened(self, encoding_aes_key: str, token: str) -> dict[str, str]:
+        """Return the fields of the last push, whose signature and appids must be right."""
+        query, kind, body = self.came[-1]
+        assert kind == "text/xml"
+        outer = fields_of(body)
+        encrypted = outer["Encrypt"]
+        expected = signature(token, query["timestamp"], query["nonce"], encrypted)
+        assert query["msg_signature"] == expected
+        key = key_of(encoding_aes_key)
+        assert key is not None
+        inner = decrypt(key, encrypted)
+        assert inner is not None
+        fields = fields_of(inner.message)
+        assert inner.appid == outer["AppId"] == fields["AppId"]
+        return fields
+
+
+def fields_of(body: bytes) -> dict[str, str]:
+    return {each.tag: each.text or "" for each in ET.fromstring(body)}  # noqa: S314 - this test's own server wrote it
+
+
+@pytest.fixture
+async def callback(wechat: LocalWeChat) -> AsyncIterator[Callback]:
+    callback = Callback()
+    callback.answering.set()
+    async with served(callback.serve) as origin:
+        wechat.platform.callback = f"{origin}/wechat/events"
+        yield callback
+        callback.answering.set()
+
+
+def opened(callback: Callback, wechat: LocalWeChat) -> dict[str, str]:
+    return callback.opened(wechat.platform.encoding_aes_key, wechat.platform.message_token)
+
+
+async def start_push_ticket(http: aiohttp.ClientSession, wechat: LocalWeChat) -> object:
+    secret = wechat.platform.appsecret
+    answer = await call(http, wechat, "api_start_push_ticket", {"component_secret": secret})
+    assert answer["errcode"] == 0
+    return answer["errmsg"]
+
+
+async def test_a_pushed_ticket_makes_a_component_token(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback
+) -> None:
+    before = int(time.time())
+    assert await wechat.platform.push_ticket() == (200, "success")
+    fields = opened(callback, wechat)
+    assert fields.keys() == {"AppId", "CreateTime", "InfoType", "ComponentVerifyTicket"}
+    assert fields["AppId"] == wechat.platform.component_appid
+    assert fields["InfoType"] == "component_verify_ticket"
+    assert before <= int(fields["CreateTime"]) <= time.time()
+    pushed: Body = {"component_verify_ticket": fields["ComponentVerifyTicket"]}
+    answer = await call(http, wechat, "api_component_token", proof_of(wechat) | pushed)
+    assert "component_access_token" in answer
+
+
+async def test_a_push_has_two_signatures_and_one_of_them_leaves_the_body_out(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    await wechat.platform.push_ticket()
+    query = callback.came[-1][0]
+    assert list(query) == ["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"]
+    assert query["encrypt_type"] == "aes"
+    parts = sorted([wechat.platform.message_token, query["timestamp"], query["nonce"]])
+    assert query["signature"] == sha1("".join(parts).encode(), usedforsecurity=False).hexdigest()
+    assert query["signature"] != query["msg_signature"]
+
+
+async def test_no_two_pushes_are_the_same(wechat: LocalWeChat, callback: Callback) -> None:
+    for _ in range(5):
+        await wechat.platform.push_ticket()
+    assert len({body for _, _, body in callback.came}) == 5
+    assert len({query["nonce"] for query, _, _ in callback.came}) == 5
+
+
+@pytest.mark.parametrize("info_type", ["authorized", "updateauthorized"])
+async def test_an_authorisation_is_pushed_with_a_code_to_exchange(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback, info_type: str
+) -> None:
+    platform = wechat.platform
+    owner, push = {
+        "authorized": (OTHER, platform.push_authorized),
+        "updateauthorized": (OWNER, platform.push_updateauthorized),
+    }[info_type]
+    assert await push(owner) == (200, "success")
+    fields = opened(callback, wechat)
+    assert (fields["InfoType"], fields["AuthorizerAppid"]) == (info_type, owner)
+    assert 3590 < int(fields["AuthorizationCodeExpiredTime"]) - time.time() <= 3600
+    assert fields["PreAuthCode"]
+    token = await renew_component(http, wechat)
+    answer = await exchange(http, wechat, token, fields["AuthorizationCode"])
+    assert "authorization_info" in answer
+    assert owner in platform.authorized
+
+
+async def test_authorising_anew_changes_the_refresh_token(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    before = wechat.platform.refresh_token(OWNER)
+    await wechat.platform.push_updateauthorized(OWNER)
+    assert wechat.platform.refresh_token(OWNER) != before
+    assert len(callback.came) == 1
+
+
+async def test_authorising_again_without_a_change_is_not_pushed(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    before = wechat.platform.refresh_token(OWNER)
+    assert not await wechat.platform.reauthorize(OWNER, 49, 18)
+    assert (wechat.platform.refresh_token(OWNER), callback.came) == (before, [])
+    assert await wechat.platform.reauthorize(OWNER, 18)
+    assert opened(callback, wechat)["InfoType"] == "updateauthorized"
+
+
+async def test_who_revokes_is_no_owner_any_more_when_that_is_pushed(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    assert await wechat.platform.push_unauthorized(OWNER) == (200, "success")
+    fields = opened(callback, wechat)
+    assert (fields["InfoType"], fields["AuthorizerAppid"]) == ("unauthorized", OWNER)
+    assert wechat.platform.authorized == {}
+
+
+async def test_any_other_event_can_be_pushed(wechat: LocalWeChat, callback: Callback) -> None:
+    assert await wechat.platform.push_other("notify_third_fasteregister") == (200, "success")
+    assert opened(callback, wechat)["InfoType"] == "notify_third_fasteregister"
+
+
+async def test_pushes_come_under_the_previous_message_token_while_there_is_one(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    platform = wechat.platform
+    platform.previous_message_token = "the-one-before"
+    await platform.push_ticket()
+    assert callback.opened(platform.encoding_aes_key, "the-one-before")
+
+
+async def test_pushes_come_under_the_previous_key_while_there_is_one(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    platform = wechat.platform
+    platform.previous_encoding_aes_key = "TheKeyBeforeOfTheLocalWeChatAlsoMadeUp00000"
+    await platform.push_ticket()
+    assert callback.opened(platform.previous_encoding_aes_key, platform.message_token)
+    platform.previous_encoding_aes_key = None
+    await platform.push_ticket()
+    assert opened(callback, wechat)
+
+
+async def test_what_the_bot_answers_is_kept_and_shown_without_the_ticket(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    callback.status, callback.text = 503, "not now"
+    assert await wechat.platform.push_ticket() == (503, "not now")
+    callback.status, callback.text = 302, ""
+    assert await wechat.platform.push_other("x") == (302, "")
+    pushes = [("component_verify_ticket", 503, "not now"), ("x", 302, "")]
+    assert wechat.platform.pushes == pushes
+    assert wechat.transcript() == "push component_verify_ticket: 503\npush x: 302"
+
+
+async def test_an_answer_that_is_late_or_never_comes_is_status_0(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    callback.answering.clear()
+    wechat.platform.push_timeout = 0.05
+    assert await wechat.platform.push_other("late") == (0, "TimeoutError")
+    wechat.platform.push_timeout = 5.0
+    wechat.platform.callback = "http://127.0.0.1:1/nobody-listens"
+    assert await wechat.platform.push_other("refused") == (0, "ClientConnectorError")
+    assert [status for _, status, _ in wechat.platform.pushes] == [0, 0]
+
+
+async def test_without_a_callback_there_is_nowhere_to_push_to(wechat: LocalWeChat) -> None:
+    with pytest.raises(ValueError, match="nowhere to push to"):
+        await wechat.platform.push_ticket()
+
+
+async def test_a_push_can_be_forged_altered_replayed_and_old(
+    wechat: LocalWeChat, callback: Callback
+) -> None:
+    platform = wechat.platform
+    fields = event(platform.component_appid, "component_verify_ticket", STAMP.timestamp)
+    genuine = sealed(fields, platform.seal, STAMP)
+    forged = sealed(fields, replace(platform.seal, message_token="guessed"), STAMP)
+    foreign = sealed(fields, replace(platform.seal, appid=OWNER), STAMP)
+    altered = replace(genuine, body=genuine.body.replace(b"<![CDATA[", b"<![CDATA[x"))
+    for push in (genuine, genuine, forged, foreign, altered):
+        assert await platform.deliver(push) == (200, "success")
+    first, replayed, *others = callback.came
+    assert first == replayed == (genuine.query, "text/xml", genuine.body)
+    assert [body for _, _, body in others] == [forged.body, foreign.body, altered.body]
+    assert first[0]["timestamp"] == "1715943329"
+    assert first[0]["msg_signature"] != others[0][0]["msg_signature"]
+
+
+def test_a_push_is_signed_as_in_the_documents() -> None:
+    # source: oplatform, message_push; the message there is no platform's event, so its other one differs
+    seal = Seal("wx134c8103faa5a59e", "AAAAA", "A" * 43)
+    push = sealed({"InfoType": "x"}, seal, STAMP)
+    assert push.query["signature"] == "cc0c594499c1634947d5b502f158ee518947db27"
+    assert push == sealed({"InfoType": "x"}, seal, STAMP)
+
+
+def test_text_is_cdata_and_numbers_are_bare() -> None:
+    written = xml({"AppId": "a<b&c", "CreateTime": 5})
+    assert written == b"<xml>\n<AppId><![CDATA[a<b&c]]></AppId>\n<CreateTime>5</CreateTime>\n</xml>"
+
+
+def test_a_key_that_is_none_seals_nothing() -> None:
+    with pytest.raises(ValueError, match="43 characters"):
+        sealed({}, Seal("wx134c8103faa5a59e", "AAAAA", "short"), STAMP)
+
+
+async def test_tickets_come_at_once_and_regularly_when_they_are_asked_for(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback
+) -> None:
+    wechat.platform.push_interval = 0.01
+    assert await start_push_ticket(http, wechat) == "ok"
+    await wechat.until(lambda wechat: len(wechat.platform.pushes) >= 3)
+    assert set(wechat.platform.pushes) == {("component_verify_ticket", 200, "success")}
+    assert len({body for _, _, body in callback.came}) == len(callback.came)
+
+
+async def test_asking_again_brings_another_ticket_at_once(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback
+) -> None:
+    assert await start_push_ticket(http, wechat) == "ok"
+    await wechat.until(lambda wechat: len(wechat.platform.pushes) == 1)
+    assert await start_push_ticket(http, wechat) == "in a normal state"
+    await wechat.until(lambda wechat: len(wechat.platform.pushes) == 2)
+    assert len(callback.came) == 2
+
+
+async def test_without_a_callback_asking_for_tickets_is_fine_and_brings_none(
+    wechat: LocalWeChat, http: aiohttp.ClientSession
+) -> None:
+    assert await start_push_ticket(http, wechat) == "ok"
+    assert wechat.platform.pushes == []
+
+
+async def test_the_end_does_not_wait_for_a_push_that_is_not_answered(
+    http: aiohttp.ClientSession,
+) -> None:
+    callback = Callback()
+    async with served(callback.serve) as origin:
+        async with LocalWeChat() as wechat:
+            wechat.platform.callback = f"{origin}/wechat/events"
+            await start_push_ticket(http, wechat)
+            await callback.arrived.acquire()
+            tasks = len(asyncio.all_tasks())
+            begun = time.perf_counter()
+        assert time.perf_counter() - begun < wechat.platform.push_timeout - 1
+        assert len(asyncio.all_tasks()) < tasks
+        callback.answering.set()
+    assert wechat.platform.pushes == []

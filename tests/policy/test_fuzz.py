@@ -1,0 +1,339 @@
+"""Whatever stands in a policy file, it is read as a policy, or each mistake is told in a sentence."""
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bot.policy import Effect, Policy
+from bot.policy.file import read_policy, read_question
+from bot.policy.shapes import Asker, Question
+from bot.settings.environ import Reader
+from bot.settings.policy import read_rules
+from tests.checking import checks
+
+A = "wx5fe6bb43205e9e70"
+PLACES = ("contact", "operators", "owner", "rule", "test")
+LONGEST = 600  # characters of a sentence
+
+Table = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A value as TOML has it, which Python could not write."""
+
+    text: str
+
+
+ENDLESS = Raw("0x" + "f" * 5000)
+
+
+def toml(value: object) -> str:
+    """Return `value` as an inline value of TOML."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{toml(k)} = {toml(v)}" for k, v in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(toml, value)) + "]"
+        case date():
+            return value.isoformat()
+        case Raw():
+            return value.text
+        case (
+            _
+        ):  # The rest reads as in JSON, which has no letter 0x7f and writes others in two halves.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def file_of(tables: Mapping[str, object]) -> str:
+    return "".join(f"{toml(key)} = {toml(value)}\n" for key, value in tables.items())
+
+
+WORDS = st.sampled_from(
+    ("U012ABCDEF", "S1X", "C1X", "*", A, "allow", "approve", "deny", "24h", "", "test-*", "[!")
+) | st.text(st.characters(codec="utf-8"), max_size=5)
+KEYS = st.sampled_from(
+    (
+        *(
+            "rule",
+            "owner",
+            "test",
+            "contact",
+            "operators",
+            "name",
+            "users",
+            "groups",
+            "channels",
+            "appids",
+        ),
+        *("envs", "effect", "confirm", "guests", "approvers", "channel", "expires", "user"),
+        *("guest", "appid", "env", "expect"),
+    )
+)
+HUGE: tuple[object, ...] = (
+    "x" * 10_000,
+    "\n" * 500,
+    ENDLESS,
+    1e300,
+    ["U1X"] * 500,
+    {"a" * 500: 1},
+)
+LEAVES = (
+    *(WORDS, st.booleans(), st.integers(), st.dates(), st.sampled_from(HUGE)),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+VALUES = st.recursive(
+    st.one_of(*LEAVES),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | WORDS, inner, max_size=6),
+    max_leaves=20,
+)
+IDS = {"users": ["U012ABCDEF", "*"], "groups": ["S1X"], "channels": ["C1X"]}
+LIKELY_RULES = st.fixed_dictionaries(
+    {"effect": st.sampled_from(("allow", "approve", "deny"))},
+    optional={
+        **{key: st.lists(st.sampled_from(ids), max_size=2) for key, ids in IDS.items()},
+        "envs": st.lists(WORDS, max_size=2),
+        "confirm": st.booleans(),
+        "guests": st.booleans(),
+        "self_approval": st.booleans(),
+        "name": WORDS,
+        "approvers": st.just({"users": ["U1X"], "channel": "C1X"}),
+        "chanel": st.one_of(*LEAVES),
+    },
+)
+LIKELY_TESTS = st.fixed_dictionaries(
+    {
+        "user": st.just("U012ABCDEF"),
+        "appid": st.just(A),
+        "env": WORDS,
+        "expect": st.sampled_from(("allow", "approve", "deny")),
+    }
+)
+LIKELY_FILES = st.fixed_dictionaries(
+    {"rule": st.lists(LIKELY_RULES, max_size=4)},
+    optional={"test": st.lists(LIKELY_TESTS, max_size=2), "contact": WORDS},
+)
+GOOD: Table = {
+    "contact": "Ann",
+    "operators": {"users": ["U012ABCDEF"], "groups": ["S012ABCDEF"]},
+    "owner": [{"appid": A, "envs": ["prod-*"]}],
+    "rule": [
+        {
+            "name": "core",
+            "users": ["U012ABCDEF"],
+            "groups": ["S012ABCDEF"],
+            "channels": ["C012ABCDEF"],
+            "appids": ["wx*"],
+            "envs": ["prod-*"],
+            "effect": "approve",
+            "confirm": True,
+            "guests": False,
+            "self_approval": True,
+            "approvers": {"users": ["U1X"], "groups": ["S1X"], "channel": "C1X", "expires": "24h"},
+        },
+        {"effect": "deny"},
+    ],
+    "test": [
+        {
+            "user": "U012ABCDEF",
+            "groups": ["S012ABCDEF"],
+            "channel": "C012ABCDEF",
+            "guest": False,
+            "appid": A,
+            "env": "prod-1",
+            "expect": "approve",
+        }
+    ],
+}
+
+
+def check(read: Policy | list[str]) -> None:
+    """Make sure that this is a Policy with rules, or problems in sentences with places."""
+    if isinstance(read, Policy):
+        assert len(read.rules) > 0
+        return
+    assert read
+    for told in read:
+        assert told.endswith((".", "?"))
+        assert told.isprintable()
+        assert len(told) <= LONGEST
+        assert not re.search(
+            "pydantic|Input should|Traceback|validation|recursion|int_|Error", told
+        )
+        assert is_placed(told)
+
+
+def is_placed(told: str) -> bool:
+    """Tell whether a sentence begins with a place that this file has."""
+    place = rf"({'|'.join(PLACES)})( \d+)?( \(“.*”\))?(, .+)?: "
+    return bool(re.match(rf"{place}|It is not valid TOML: |.*: there is no such key\. ", told))
+
+
+@given(st.text())
+@example("a = 1979-13-01")
+@example('a = "\ud800"')
+@example('[[rule]]\neffect = "\ud800"')
+@example("a = " + "1" * 5000)
+@example("a = " + "[" * 5000)
+def test_any_text_is_a_policy_or_has_problems(text: str) -> None:
+    check(read_policy(text, None))
+
+
+@given(st.dictionaries(KEYS | WORDS, VALUES, max_size=4) | LIKELY_FILES)
+@example({"rule": [{"effect": ENDLESS}]})
+@example({"rule": [{"effect": "allow\n", "users": ["U1X\n"]}]})
+def test_any_tables_are_a_policy_or_have_problems(tables: Table) -> None:
+    read = read_policy(file_of(tables), None)
+    check(read)
+    assert isinstance(read, Policy) or "It is not valid TOML" not in read[0]
+
+
+@pytest.mark.parametrize(
+    "key", ["effect", "users", "approvers", "approvers.expires", "approvers.users", "other"]
+)
+@pytest.mark.parametrize("value", ["1", '"\\n"', "[[[[{}]]]]", "0x" + "f" * 5000])
+def test_tables_within_a_thousand_tables_have_problems(key: str, value: str) -> None:
+    read = read_policy(f"[[rule]]\n{key}{'.a' * 1000} = {value}\n", None)
+    assert isinstance(read, list)
+    check(read)
+
+
+def spots(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the way to each value within `value`."""
+    if path:
+        yield path
+    if isinstance(value, dict | list):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, each in inner:
+            yield from spots(each, (*path, key))
+
+
+def changed(tables: Table, path: tuple[str | int, ...], change: object) -> Table:
+    """Return a copy with another value at `path`; without it, if that is to be None."""
+    whole: Table = deepcopy(tables)
+    within: object = whole
+    for key in path[:-1]:
+        within = within[key]  # type: ignore[index]  # the way leads through tables and lists
+    if change is None:
+        del within[path[-1]]  # type: ignore[attr-defined]  # likewise
+    else:
+        within[path[-1]] = change  # type: ignore[index]  # likewise
+    return whole
+
+
+def test_the_good_file_is_good() -> None:
+    assert isinstance(read_policy(file_of(GOOD), None), Policy)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        None,
+        True,
+        1,
+        -0.5,
+        "",
+        "x" * 1000,
+        "a\nb",
+        ENDLESS,
+        [],
+        [[]],
+        {},
+        {"a": {}},
+        date(2026, 1, 1),
+    ],
+    ids=lambda change: repr(change)[:8],
+)
+def test_one_wrong_value_anywhere_is_told_in_sentences(change: object) -> None:
+    with checks() as at:
+        for path in spots(GOOD):
+            with at(str(path)):
+                check(read_policy(file_of(changed(GOOD, path, change)), None))
+
+
+def test_one_key_too_many_anywhere_is_named() -> None:
+    with checks() as at:
+        for path in spots(GOOD):
+            if isinstance(path[-1], str):
+                extra = (*path[:-1], f"{path[-1]}x")
+                with at(str(extra)):
+                    (told,) = as_problems(read_policy(file_of(changed(GOOD, extra, 1)), None))
+                    assert told.endswith(
+                        f"{extra[-1]}: there is no such key. Did you mean {path[-1]}?"
+                    )
+
+
+def as_problems(read: Policy | list[str]) -> list[str]:
+    check(read)
+    assert isinstance(read, list)
+    return read
+
+
+@given(st.data())
+def test_a_file_that_was_damaged_in_places_is_a_policy_or_has_problems(data: st.DataObject) -> None:
+    text = file_of(GOOD)
+    for _ in range(data.draw(st.integers(1, 3))):
+        at, to = sorted(data.draw(st.tuples(*(st.integers(0, len(text)),) * 2)))
+        text = text[:at] + data.draw(WORDS | st.just("[") | st.just("=")) + text[min(to, at + 9) :]
+    check(read_policy(text, None))
+
+
+@settings(deadline=None)  # the disk has none
+@given(
+    st.binary() | st.builds(lambda a, b: a + file_of(GOOD).encode() + b, st.binary(), st.binary())
+)
+@example(b"\xff\xfe")
+@example(b"\xef\xbb\xbf" + file_of(GOOD).encode())
+def test_a_file_of_any_bytes_is_a_policy_or_has_problems(content: bytes) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        read = Reader({"POLICY_FILE": file.name})
+        tested = read_rules(read, Path(file.name), None)
+        assert (tested is None) == bool(read.problems)
+        for told in read.problems:
+            assert file.name in told
+            if "UTF-8" not in told:
+                check([told.removeprefix(f"{file.name}: ")])
+
+
+@given(st.lists(LIKELY_RULES, min_size=1, max_size=4))
+def test_rules_that_are_let_in_name_somebody_unless_they_deny(rules: list[object]) -> None:
+    read = read_policy(f"rule = {toml(rules)}", None)
+    if isinstance(read, Policy):
+        assert [
+            rule
+            for rule in read.rules
+            if rule.effect is not Effect.DENY and not rule.users | rule.groups
+        ] == []
+
+
+@given(st.lists(LIKELY_RULES, min_size=1, max_size=6))
+def test_rules_that_are_let_in_have_a_name_each(rules: list[object]) -> None:
+    read = read_policy(f"rule = {toml(rules)}", None)
+    if isinstance(read, Policy):
+        assert len({rule.name for rule in read.rules}) == len(read.rules)
+
+
+ASKED = ("user", "groups", "guest", "channel", "appid", "env")
+
+
+@given(st.dictionaries(st.sampled_from(ASKED), VALUES, min_size=1))
+def test_a_question_of_anything_is_one_or_has_problems(asked: Table) -> None:
+    read = read_question(asked)
+    if isinstance(read, list):
+        assert read
+        for told in read:
+            assert re.match(r"--(user|group|guest|channel|appid|env): .+\.\Z", told)
+            assert told.isprintable()
+    else:
+        assert isinstance(read, Question if {"appid", "env"} & asked.keys() else Asker)

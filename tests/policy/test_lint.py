@@ -1,0 +1,413 @@
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from itertools import product
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.command import is_appid, is_env
+from bot.policy import (
+    ANYONE,
+    Approvers,
+    Ask,
+    Effect,
+    Owner,
+    Person,
+    Policy,
+    Rule,
+    Standing,
+    decide,
+    deciding_rule,
+    owner_of,
+)
+from bot.policy.globs import can_match_appid, can_match_env, fits_any_case
+from bot.policy.lint import Remark, approvals, ownerless, owners, reach, unowned, untested
+from bot.policy.reach import shadowed
+from bot.policy.trials import Trial
+from tests.policy.test_decide import GROUPS, HERE, IDS, JUST_ANN, POLICIES, RULES, THERE, ask, users
+
+A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
+ME, YOU, US = users("U1"), users("U2"), users("U1", "U2")
+ALL = users(ANYONE)
+OPS = users("S0OPS")
+HOUR = timedelta(hours=1)
+
+
+def rule(name: str = "r", people: frozenset[str] = ME, **facts: object) -> Rule:
+    return Rule(name, Effect.ALLOW, people, **facts)  # type: ignore[arg-type]  # as the table says
+
+
+def asking(
+    people: frozenset[str], approvers: frozenset[str], groups: frozenset[str] = frozenset()
+) -> Rule:
+    by = Approvers(approvers, groups, "C0APPROVALS", HOUR)
+    return Rule("r", Effect.APPROVE, people, approvers=by)
+
+
+def told(remarks: Iterator[Remark]) -> list[tuple[str, bool]]:
+    return [(remark.found, remark.wrong) for remark in remarks]
+
+
+FINE = [
+    pytest.param((rule(appids=("wx*", "*e70", A)),), id="globs that match appids"),
+    pytest.param((rule(envs=("prod-*", "?", "[a-c]*")),), id="globs that match envs"),
+    pytest.param((rule(people=ALL),), id="everyone and nobody else"),
+    pytest.param((rule(people=frozenset(), groups=OPS),), id="a group and nobody else"),
+    pytest.param((rule("a", US), rule("b", ALL)), id="a wider rule behind a narrow one"),
+    pytest.param((Rule("deny", Effect.DENY),), id="a denial for everyone"),
+]
+UNREACHED = [
+    pytest.param(
+        (rule("all", ALL), rule("b")),
+        ("“b” never decides: “all”, which comes first, always does", False),
+        id="a rule behind one that always decides",
+    ),
+    pytest.param(
+        (rule(appids=(A.upper(), "*")),),
+        (f"“r”, appids: “{A.upper()}” can match no appid", True),
+        id="an appid in capitals",
+    ),
+    pytest.param(
+        (rule(envs=("test-*", "prod_*")),),
+        ("“r”, envs: “prod_*” can match no env", True),
+        id="an env with an underscore",
+    ),
+    pytest.param(
+        (Rule("r", Effect.DENY, envs=("prod 1",)),),
+        ("“r”, envs: “prod 1” can match no env", True),
+        id="a denial of what nobody can ask for",
+    ),
+    pytest.param(
+        (rule(people=users(ANYONE, "U1")),),
+        ("“r” is for everyone: “*” makes the others whom it names mean nothing", False),
+        id="everyone and somebody",
+    ),
+    pytest.param(
+        (rule(people=ALL, groups=OPS),),
+        ("“r” is for everyone: “*” makes the others whom it names mean nothing", False),
+        id="everyone and a group",
+    ),
+]
+
+
+@pytest.mark.parametrize("rules", FINE)
+def test_rules_that_decide_are_fine(rules: tuple[Rule, ...]) -> None:
+    assert told(reach(Policy(rules))) == []
+
+
+@pytest.mark.parametrize(("rules", "found"), UNREACHED)
+def test_a_rule_or_a_word_without_effect_is_named(
+    rules: tuple[Rule, ...], found: tuple[str, bool]
+) -> None:
+    assert told(reach(Policy(rules))) == [found]
+
+
+def test_a_word_that_stands_there_twice_is_named_once() -> None:
+    assert len(told(reach(Policy((rule(envs=("a_b", "a_b")),))))) == 1
+
+
+ALONE = (
+    "nobody can approve what “r” asks for: its only approver is the only one who may ask",
+    True,
+)
+NEVER = (
+    "U1 can never approve what “r” asks for: nobody else may ask, and self_approval is not set",
+    False,
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        pytest.param(asking(ME, ME), [ALONE], id="one who asks themself"),
+        pytest.param(replace(asking(ME, ME), self_approval=True), [], id="unless they may"),
+        pytest.param(asking(ME, US), [NEVER], id="one of two approvers asks themself"),
+        pytest.param(replace(asking(ME, US), self_approval=True), [], id="unless they may too"),
+        pytest.param(asking(ME, YOU), [], id="somebody else approves"),
+        pytest.param(asking(US, ME), [], id="somebody else asks too"),
+        pytest.param(asking(ALL, ME), [], id="everyone asks"),
+        pytest.param(asking(ME, ALL), [], id="everyone approves"),
+        pytest.param(asking(ME, ME, OPS), [], id="a group approves too"),
+        pytest.param(replace(asking(ME, ME), groups=OPS), [], id="a group asks too"),
+        pytest.param(rule(), [], id="no approval"),
+    ],
+)
+def test_a_rule_that_nobody_can_approve_is_named(
+    asked: Rule, found: list[tuple[str, bool]]
+) -> None:
+    assert told(approvals(Policy((asked,)))) == found
+
+
+@pytest.mark.parametrize(
+    ("owned", "found"),
+    [
+        pytest.param((Owner(A, ("prod-*",)), Owner(B, ("*",))), [], id="the wider one behind"),
+        pytest.param(
+            (Owner(A, ("*",)), Owner(B, ("prod-*", "live"))),
+            [
+                (f"owner 2 ({B}) never owns “prod-*”: owner 1, which comes first, does", False),
+                (f"owner 2 ({B}) never owns “live”: owner 1, which comes first, does", False),
+            ],
+            id="the wider one first",
+        ),
+        pytest.param(
+            (Owner(A, ("prod-*",)), Owner(A, ("prod-1",))), [], id="the same owner, to name an env"
+        ),
+        pytest.param(
+            (Owner(A, ("prod_1",)),),
+            [(f"owner 1 ({A}), envs: “prod_1” can match no env", True)],
+            id="no env",
+        ),
+    ],
+)
+def test_owners_without_effect_are_named(
+    owned: tuple[Owner, ...], found: list[tuple[str, bool]]
+) -> None:
+    assert told(owners(Policy((rule(),), owned))) == found
+
+
+def test_envs_named_in_whole_that_no_owner_owns_are_named() -> None:
+    policy = Policy((rule(envs=("prod-1", "lost-1", "glob-*")),), (Owner(A, ("prod-*",)),))
+    assert ownerless(policy) == ["lost-1"]
+    assert ownerless(replace(policy, default_owner=B)) == []
+
+
+def lets(name: str, globs: str) -> tuple[str, bool]:
+    what = f"{globs}, which “{name}” lets people share"
+    return f"no [[owner]] has {what}, and WECHAT_AUTHORIZER_APPID is not set here", False
+
+
+@pytest.mark.parametrize(
+    ("rules", "owned", "found"),
+    [
+        pytest.param((rule(envs=("prod-*",)),), ("prod-*",), [], id="the same glob"),
+        pytest.param((rule(envs=("prod-*",)),), ("*",), [], id="a wider one"),
+        pytest.param((rule(),), ("prod-*",), [], id="a narrower one"),
+        pytest.param((rule(envs=("prod-*",)),), ("prod-1",), [], id="one env of it"),
+        pytest.param((rule(envs=("*-eu", "p[a-c]?")),), ("prod-*",), [], id="one that may overlap"),
+        pytest.param((rule(),), (), [lets("r", "*")], id="no owner at all"),
+        pytest.param(
+            (rule("a", envs=("live-*", "prod-*", "test-?")), rule("b", envs=("live-*",))),
+            ("prod-*",),
+            [lets("a", "live-*, test-?"), lets("b", "live-*")],
+            id="others by their beginnings",
+        ),
+        pytest.param(
+            (rule(envs=("*-live", "*-prod")),),
+            ("*-prod",),
+            [lets("r", "*-live")],
+            id="by their ends",
+        ),
+        pytest.param(
+            (rule(envs=("live-*",)),), ("prod-1", "lives"), [lets("r", "live-*")], id="single envs"
+        ),
+        pytest.param((Rule("r", Effect.DENY),), (), [], id="a denial"),
+        pytest.param((rule(envs=("live_*",)),), (), [], id="what can match no env"),
+        pytest.param((rule(envs=("live-1",)),), (), [], id="an env named in whole"),
+    ],
+)
+def test_globs_of_envs_that_no_owner_has_are_named_with_their_rules(
+    rules: tuple[Rule, ...], owned: tuple[str, ...], found: list[tuple[str, bool]]
+) -> None:
+    policy = Policy(rules, tuple(Owner(A, (env,)) for env in owned))
+    assert told(unowned(policy)) == found
+    assert told(unowned(replace(policy, default_owner=B))) == []
+
+
+def test_rules_that_decide_in_no_test_are_told_but_for_denials() -> None:
+    tried, other = rule("tried", users("U0ANN"), envs=("prod-*",)), rule("other")
+    policy = Policy((Rule("no live", Effect.DENY, envs=("live-*",)), tried, other))
+    results = [Trial(1, ask(JUST_ANN), Effect.ALLOW).run(policy)]
+    assert untested(policy, results) == [other]
+    assert untested(policy, []) == [tried, other]
+
+
+@pytest.mark.parametrize(
+    ("glob", "possible"),
+    [
+        ("*", True),
+        ("wx*", True),
+        ("WX*", False),
+        (A, True),
+        (A.upper(), False),
+        (A[:-1], False),
+        (f"{A}0", False),
+        (f"{A}*", True),
+        (f"{A}?", False),
+        (f"{A[:-1]}[!0-9a-f]", False),
+        (f"{A[:-1]}[a-z]", True),
+        ("?" * 18, True),
+        ("?" * 17, False),
+        ("?" * 40, False),
+        ("*g*", False),
+        ("*x*x*", False),
+        ("**" * 400, True),
+        ("*a" * 400, False),
+        ("g" * 1001, True),
+        ("[w]x*", True),
+        ("[!w]x*", False),
+        ("[]w]x*", True),
+        ("[!]x*", False),
+        ("wx[*", False),
+        ("wx*\n", False),
+        ("", False),
+    ],
+)
+def test_a_glob_of_appids_is_possible_if_some_appid_fits(glob: str, possible: bool) -> None:
+    assert can_match_appid(glob) is possible
+
+
+@pytest.mark.parametrize(
+    ("glob", "possible"),
+    [
+        ("*", True),
+        ("prod-*", True),
+        ("*-", False),
+        ("-*", False),
+        ("?-?", True),
+        ("prod-1", True),
+        ("prod_1", False),
+        ("env", False),
+        (A, False),
+        ("PROD-*", True),
+        ("* *", False),
+        ("生产*", False),
+        ("e" * 64 + "*", True),
+        ("e" * 65 + "*", False),
+        ("?" * 200, False),
+        ("*a" * 400, False),
+        ("_*" * 501, True),
+        ("*?" * 64, True),
+        ("*?" * 64 + "?", False),
+        ("[_.]*", False),
+        ("[", False),
+    ],
+)
+def test_a_glob_of_envs_is_possible_if_some_env_fits(glob: str, possible: bool) -> None:
+    assert can_match_env(glob) is possible
+
+
+LETTERS = st.text("wx0123456789abcdef[]!?*-_", max_size=24)
+BEGUN = st.builds(lambda word, end: f"wx{word}{end}", st.text("[]!a*?-0", max_size=8), LETTERS)
+APPIDS = st.from_regex(r"wx[0-9a-f]{16}", fullmatch=True)
+ENVS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", fullmatch=True).filter(is_env)
+
+
+@st.composite
+def globs_of(draw: st.DrawFn, words: st.SearchStrategy[str]) -> tuple[str, str]:
+    """Return a word, and a glob made of it by putting wildcards in."""
+    word = draw(words)
+    cut, to = sorted((draw(st.integers(0, len(word))), draw(st.integers(0, len(word)))))
+    wild = draw(st.sampled_from(("*", "**", "?" * (to - cut), f"[{word[cut:to]}]", "[!_]")))
+    return word, f"{word[:cut]}{wild}{word[to:]}"
+
+
+@given(globs_of(APPIDS) | st.tuples(APPIDS, LETTERS | BEGUN), globs_of(ENVS))
+@example((A, "[!]*"), ("a", "[]a]"))
+def test_a_glob_that_something_fits_is_never_called_impossible(
+    of_appid: tuple[str, str], of_env: tuple[str, str]
+) -> None:
+    appid, glob = of_appid
+    assert can_match_appid(glob) or not fnmatchcase(appid, glob)
+    env, other = of_env
+    assert can_match_env(other) or not fnmatchcase(env, other)
+
+
+@given(globs_of(ENVS), globs_of(ENVS), st.sampled_from((Effect.ALLOW, Effect.APPROVE)))
+@example(("a-1", "a-*"), ("a-2", "*-2"), Effect.ALLOW)
+@example(("a-1", "a-*"), ("A-2", "A-*"), Effect.APPROVE)
+def test_an_env_that_is_said_to_have_no_owner_has_none(
+    of_rule: tuple[str, str], of_owner: tuple[str, str], effect: Effect
+) -> None:
+    policy = Policy(
+        (replace(rule(envs=(of_rule[1],)), effect=effect),), (Owner(A, (of_owner[1],)),)
+    )
+    fits = fnmatchcase if effect is Effect.ALLOW else fits_any_case
+    fitting = [env for env in (of_rule[0], of_owner[0]) if fits(env, of_rule[1])]
+    if list(unowned(policy)):
+        assert {owner_of(policy, env) for env in fitting} <= {None}
+
+
+@given(globs_of(ENVS))
+def test_whatever_the_case_of_letters_is_as_if_each_case_of_them_was_tried(
+    drawn: tuple[str, str],
+) -> None:
+    env, glob = drawn[0][:6], drawn[1]
+    cases = map("".join, product(*({letter.lower(), letter.upper()} for letter in env)))
+    assert fits_any_case(env, glob) is any(fnmatchcase(case, glob) for case in cases)
+
+
+@given(globs_of(ENVS), st.sampled_from((Effect.APPROVE, Effect.DENY)))
+def test_no_env_gets_past_a_rule_that_holds_it_back_by_another_case(
+    drawn: tuple[str, str], effect: Effect
+) -> None:
+    env, glob = drawn
+    held = Policy((Rule("held", effect, envs=(glob,)), rule(people=ALL)))
+    for case in (env, env.swapcase(), env.upper(), env.lower()):
+        decided = deciding_rule(decide(held, ask(env=case)))
+        assert decided
+        assert decided.name == "held" or not fnmatchcase(env, glob)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_possible_glob_or_not(glob: str) -> None:
+    assert not is_appid(glob) or can_match_appid(glob)
+    assert not is_env(glob) or can_match_env(glob)
+    can_match_appid(glob)
+    can_match_env(f"{glob}*")
+
+
+OWNERS = st.lists(
+    st.builds(
+        Owner,
+        st.sampled_from((A, B)),
+        st.sampled_from((("prod-*",), ("*",), ("prod-1", "a_b"), ("test-?", "prod-1"))),
+    ),
+    max_size=3,
+).map(tuple)
+
+
+@given(POLICIES, OWNERS, st.sampled_from((None, A)))
+def test_any_policy_is_looked_at_and_told_about_in_sentences(
+    policy: Policy, owned: tuple[Owner, ...], default: str | None
+) -> None:
+    whole = replace(policy, owners=owned, default_owner=default)
+    for remark in [*reach(whole), *approvals(whole), *owners(whole), *unowned(whole)]:
+        assert remark.found
+        assert not remark.found.endswith(".")
+        assert re.fullmatch(r"[A-Z].*\.", remark.fix)
+    assert {owner_of(whole, env) for env in ownerless(whole)} <= {None}
+    named = {env for rule in whole.rules for env in rule.envs} | {e for o in owned for e in o.envs}
+    assert set(ownerless(whole)) <= named
+
+
+FIELDS = ("users", "groups", "channels", "appids", "envs", "guests", "effect")
+
+
+@given(RULES, RULES, st.sets(st.sampled_from(FIELDS), min_size=4))
+def test_a_rule_that_is_said_never_to_decide_never_does(
+    earlier: Rule, later: Rule, alike: set[str]
+) -> None:
+    same = {field: getattr(earlier, field) for field in alike}
+    policy = Policy((earlier, replace(later, name="later", **same)))
+    if list(shadowed(policy)):
+        assert "later" not in {deciding.name for deciding in map(deciding_in(policy), ASKED)}
+
+
+def deciding_in(policy: Policy) -> Callable[[Ask], Rule]:
+    return lambda asked: deciding_rule(decide(policy, asked)) or policy.rules[0]
+
+
+ASKED = [
+    Ask(Person("T1", user, standing, users(*groups)), channel, appid, env)
+    for user in IDS
+    for standing in (Standing.MEMBER, Standing.GUEST)
+    for groups in ((), (GROUPS[0],), GROUPS)
+    for channel in (HERE, THERE)
+    for appid in (A, B)
+    for env in ("prod-1", "prod-2", "test-1", "PROD-1", "tesT-1")
+]

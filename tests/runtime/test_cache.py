@@ -1,0 +1,170 @@
+import asyncio
+
+import pytest
+
+from bot.playground.watched import Watched
+from bot.runtime import cache as remembered
+from bot.runtime.cache import Remembered
+from tests.conftest import Clock
+
+
+class Source(Watched):
+    """What is read: each reading counts, waits at the gate, and is good for ten seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readings: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, key: str) -> tuple[str, float]:
+        """Return the key and the number of the reading."""
+        self.readings.append(key)
+        number = len(self.readings)
+        self.changed()
+        await self.gate.wait()
+        return f"{key}{number}", 10.0
+
+    def transcript(self) -> str:
+        """Return what was read."""
+        return " ".join(self.readings)
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def memory(source: Source, clock: Clock) -> Remembered[str]:
+    return Remembered(source, clock)
+
+
+async def test_a_fresh_value_is_not_read_again(
+    memory: Remembered[str], source: Source, clock: Clock
+) -> None:
+    assert await memory.get("a") == "a1"
+    clock.now += 4.9
+    assert await memory.get("a") == "a1"
+    assert source.readings == ["a"]
+
+
+async def test_past_half_its_time_a_value_is_read_again_and_nobody_waits(
+    memory: Remembered[str], source: Source, clock: Clock
+) -> None:
+    await memory.get("a")
+    clock.now += 5
+    source.gate.clear()
+    assert await memory.get("a") == "a1"
+    assert await memory.get("a") == "a1"
+    await source.until(lambda source: source.readings == ["a", "a"])
+    source.gate.set()
+    clock.now += 5  # now the old value is of no use, and the reading under way is waited for
+    assert await memory.get("a") == "a2"
+    clock.now += 4.9
+    assert await memory.get("a") == "a2"
+    assert source.readings == ["a", "a"]
+
+
+async def test_a_value_is_never_older_than_it_is_good_for(
+    memory: Remembered[str], clock: Clock
+) -> None:
+    await memory.get("a")
+    clock.now += 10
+    assert await memory.get("a") == "a2"
+
+
+async def test_however_many_ask_it_is_read_once(memory: Remembered[str], source: Source) -> None:
+    source.gate.clear()
+    asking = asyncio.gather(*(memory.get("a") for _ in range(20)), memory.get("b"))
+    await source.until(lambda source: len(source.readings) == 2)
+    source.gate.set()
+    assert await asking == ["a1"] * 20 + ["b2"]
+    assert source.readings == ["a", "b"]
+
+
+async def test_a_reader_that_gives_up_leaves_the_value_for_the_next(
+    memory: Remembered[str], source: Source
+) -> None:
+    source.gate.clear()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(memory.get("a"), 0.01)
+    second = asyncio.create_task(memory.get("a"))
+    await asyncio.sleep(0)
+    source.gate.set()
+    assert await second == "a1"
+    assert source.readings == ["a"]
+
+
+async def test_a_failed_reading_is_told_and_not_remembered(clock: Clock) -> None:
+    broken = [True, False]
+
+    async def read(_key: str) -> tuple[str, float]:
+        if broken.pop(0):
+            raise ValueError("broken")
+        return "fine", 10.0
+
+    memory = Remembered(read, clock)
+    with pytest.raises(ValueError, match="broken"):
+        await memory.get("a")
+    assert await memory.get("a") == "fine"
+
+
+async def test_what_is_wanted_anew_is_read_however_fresh_the_memory_is(
+    memory: Remembered[str], source: Source
+) -> None:
+    await memory.get("a")
+    assert await memory.anew("a") == "a2"
+    assert await memory.get("a") == "a2"  # and is remembered
+    assert source.readings == ["a", "a"]
+
+
+async def test_what_is_wanted_anew_was_begun_to_be_read_after_it_was_wanted(
+    memory: Remembered[str], source: Source
+) -> None:
+    source.gate.clear()
+    early = asyncio.create_task(memory.get("a"))
+    await source.until(lambda source: source.readings == ["a"])
+    wanted = asyncio.gather(*(memory.anew("a") for _ in range(20)))
+    await asyncio.sleep(0)
+    source.gate.set()
+    assert await early == "a1"
+    assert await wanted == ["a2"] * 20  # one reading for all of them
+    assert source.readings == ["a", "a"]
+
+
+async def test_what_failed_while_something_newer_was_wanted_fails_nobody_else(
+    clock: Clock,
+) -> None:
+    gate, broken = asyncio.Event(), [True, False]
+
+    async def read(_key: str) -> tuple[str, float]:
+        await gate.wait()
+        if broken.pop(0):
+            raise ValueError("broken")
+        return "fine", 10.0
+
+    memory = Remembered(read, clock)
+    early = asyncio.create_task(memory.get("a"))
+    await asyncio.sleep(0)
+    wanted = asyncio.create_task(memory.anew("a"))
+    await asyncio.sleep(0)
+    gate.set()
+    assert await wanted == "fine"
+    with pytest.raises(ValueError, match="broken"):
+        await early
+
+
+async def test_memory_has_a_bound(clock: Clock) -> None:
+    readings: list[str] = []
+
+    async def read(key: str) -> tuple[str, float]:
+        readings.append(key)
+        return key, 10.0
+
+    memory = Remembered(read, clock)
+    most = remembered._MOST  # noqa: SLF001  # the bound itself
+    for number in range(most + 1):
+        await memory.get(str(number))
+    await memory.get("0")
+    assert len(readings) == most + 2

@@ -1,0 +1,318 @@
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.settings.environ import Reader, environment
+
+NO_ADDRESS = "X is not a web address. Set it to one that begins with https://."
+WITH_A_PASSWORD = "X holds a user or a password. Take it out of the address."
+UNPROTECTED = "X begins with http://, which would send tokens unprotected. Use https://."
+
+
+@pytest.fixture
+def dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the place of the `.env` in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
+    monkeypatch.setenv("PORT", "4000")
+    return tmp_path / ".env"
+
+
+def test_without_a_file_the_environment_is_that_of_the_process(dotenv: Path) -> None:
+    assert not dotenv.exists()
+    found = environment()
+    assert found["PORT"] == "4000"
+    assert "SLACK_BOT_TOKEN" not in found
+
+
+def test_a_file_adds_what_the_process_does_not_say(dotenv: Path) -> None:
+    dotenv.write_text("SLACK_BOT_TOKEN=xoxb-1\n")
+    assert environment()["SLACK_BOT_TOKEN"] == "xoxb-1"
+
+
+def test_what_the_process_says_wins_over_the_file(dotenv: Path) -> None:
+    dotenv.write_text("PORT=5000\n")
+    assert environment()["PORT"] == "4000"
+
+
+def test_an_empty_value_of_the_process_wins_too(
+    dotenv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "")
+    dotenv.write_text("PORT=5000\n")
+    assert environment()["PORT"] == ""
+
+
+def test_an_empty_value_in_the_file_is_not_set(dotenv: Path) -> None:
+    dotenv.write_text("SLACK_BOT_TOKEN=\n")
+    assert "SLACK_BOT_TOKEN" not in environment()
+
+
+def test_the_file_may_hold_comments_quotes_and_exports(dotenv: Path) -> None:
+    dotenv.write_text("# mine\nexport A_ONE='x y' # note\nA_TWO=\"z\"\n")
+    found = environment()
+    assert (found["A_ONE"], found["A_TWO"]) == ("x y", "z")
+
+
+def test_a_mark_at_the_start_of_the_file_hides_no_setting(dotenv: Path) -> None:
+    dotenv.write_bytes(b"\xef\xbb\xbfSLACK_BOT_TOKEN=xoxb-1\r\nA_ONE=x\r\n")
+    assert (environment()["SLACK_BOT_TOKEN"], environment()["A_ONE"]) == ("xoxb-1", "x")
+
+
+def test_letters_in_another_encoding_do_not_stop_the_rest(dotenv: Path) -> None:
+    dotenv.write_bytes("# café\nSLACK_BOT_TOKEN=xoxb-1\n".encode("latin-1"))
+    assert environment()["SLACK_BOT_TOKEN"] == "xoxb-1"
+
+
+def test_a_directory_of_that_name_is_no_file(dotenv: Path) -> None:
+    dotenv.mkdir()
+    assert environment()["PORT"] == "4000"
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [("/proc/self/mem", "Input/output error"), ("x" * 300, "File name too long")],
+)
+def test_a_file_that_cannot_be_read_ends_the_process_with_a_sentence(
+    dotenv: Path, capsys: pytest.CaptureFixture[str], target: str, reason: str
+) -> None:
+    dotenv.symlink_to(target)
+    with pytest.raises(SystemExit) as caught:
+        environment()
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    fix = "Let the bot's user read it, or take it away."
+    assert (said.out, said.err) == ("", f".env cannot be read: {reason}. {fix}\n")
+
+
+def test_a_line_that_says_nothing_ends_the_process_with_a_sentence_and_shows_no_value(
+    dotenv: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dotenv.write_text(
+        "# mine\nSLACK_BOT_TOKEN xoxb-1\n\nA_ONE='xoxb-2\nexport A_TWO=z\nA_THREE\n\nexport A_FOUR # all\n"
+    )
+    with pytest.raises(SystemExit) as caught:
+        environment()
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.splitlines()) == (
+        "",
+        [
+            ".env, line 2, is not NAME=value. Correct it.",
+            *(f".env, line {n}, is not NAME=value. Correct it." for n in (4, 6, 8)),
+        ],
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_file_of_somebody_else_ends_the_process_with_a_sentence(dotenv: Path) -> None:
+    dotenv.write_text("SLACK_BOT_TOKEN=xoxb-1\n")
+    dotenv.chmod(0o600)
+    nobody = 65534
+    child = os.fork()
+    if not child:  # as somebody else, it may do nothing but exit
+        os.setuid(nobody)
+        try:
+            environment()
+        except SystemExit as ended:
+            os._exit(int(ended.code or 0))
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 2
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"X": "a"}, "a"),
+        ({"X": "  a b\n"}, "a b"),
+        ({"X": ""}, None),
+        ({"X": " \t"}, None),
+        ({}, None),
+    ],
+)
+def test_an_empty_value_counts_as_not_set(environ: dict[str, str], expected: str | None) -> None:
+    assert Reader(environ).text("X") == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("5", 5), (" 0.5 ", 0.5), ("1e1", 10), ("60", 60), ("", 7)]
+)
+def test_a_number_within_bounds_is_read_and_none_is_the_default(word: str, expected: float) -> None:
+    read = Reader({"X": word})
+    assert read.number("X", 7, 0.5, 60) == expected
+    assert read.problems == []
+
+
+@pytest.mark.parametrize("word", ["ten", "0.4", "61", "-1", "nan", "inf", "1,5", "0x5", "5s"])
+def test_a_number_that_is_none_or_out_of_bounds_is_a_problem(word: str) -> None:
+    read = Reader({"X": word})
+    assert read.number("X", 7, 0.5, 60) == 7
+    assert read.problems == [f"X is “{word}”. Set it to a number from 0.5 to 60."]
+
+
+@pytest.mark.parametrize(("word", "expected"), [("5", 5), ("5.0", 5), ("6e1", 60), ("", 7)])
+def test_a_whole_number_is_read(word: str, expected: int) -> None:
+    read = Reader({"X": word})
+    assert read.number("X", 7, 1, 60, whole=True) == expected
+    assert read.problems == []
+
+
+@pytest.mark.parametrize("word", ["5.5", "0", "61", "nan", "inf", "five"])
+def test_a_number_that_is_not_whole_is_a_problem_where_it_must_be(word: str) -> None:
+    read = Reader({"X": word})
+    assert read.number("X", 7, 1, 60, whole=True) == 7
+    assert read.problems == [f"X is “{word}”. Set it to a whole number from 1 to 60."]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("text", "text"), ("JSON", "json"), (" Json ", "json"), ("", None)]
+)
+def test_a_choice_is_read_whatever_its_case(word: str, expected: str | None) -> None:
+    read = Reader({"X": word})
+    assert read.choice("X", "text", "json") == expected
+    assert read.problems == []
+
+
+@pytest.mark.parametrize(
+    ("word", "held"),
+    [
+        ("xoxb-1-AbC", "a bot token"),
+        ("xoxe.xoxb-1-MzA", "a bot token"),
+        ("xoxp-1", "a user token"),
+        ("xoxe-1-My0x", "another token of Slack"),
+        ("xapp-1-A2-3-def", "an app-level token"),
+        ("0123456789abcdef" * 2, "an AppSecret or a signing secret"),
+        ("54_SECRETTOKEN-1", "a WeChat token"),
+        ("refreshtoken@@@a", "a refresh token of WeChat"),
+        ("correct horse battery", "something else"),
+    ],
+)
+def test_what_may_be_a_secret_is_named_and_not_shown(word: str, held: str) -> None:
+    read = Reader({"X": word})
+    read.number("X", 7, 1, 60)
+    read.choice("X", "text", "json")
+    read.ids("X", re.compile("U[0-9]"), "U7")
+    assert {problem.partition(". ")[0] for problem in read.problems} == {f"X holds {held}"} | (
+        {f"X: “{part}” is not an id" for part in word.split()} if " " in word else set()
+    )
+
+
+def test_another_choice_is_a_problem_that_names_the_possible_ones() -> None:
+    read = Reader({"X": "xml"})
+    assert read.choice("X", "text", "json") is None
+    assert read.problems == ["X is “xml”. Set it to one of text, json."]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("https://a.example", "https://a.example:8443/b?c={appid}", "https://{appid}.example/"),
+        *("HTTPS://A.example", "https://a.example/@b?c=@"),
+        *("http://localhost", "http://localhost:80/x", "http://LOCALHOST:1"),
+        *("http://127.0.0.1:8080", "http://127.9.9.9", "http://[::1]:8080/"),
+    ],
+)
+def test_a_protected_address_or_one_on_this_machine_is_read_as_it_is(word: str) -> None:
+    read = Reader({"X": word})
+    assert read.url("X") == word
+    assert read.problems == []
+
+
+@pytest.mark.parametrize(
+    ("word", "problem"),
+    [
+        ("http://a.example", UNPROTECTED),
+        ("http://10.0.0.1", UNPROTECTED),
+        ("http://localhost.example", UNPROTECTED),
+        ("http://127.0.0.1.example", UNPROTECTED),
+        ("http://localhost@a.example", WITH_A_PASSWORD),
+        ("https://u:made-up@a.example/", WITH_A_PASSWORD),
+        ("https://made-up@a.example/", WITH_A_PASSWORD),
+        ("HTTP://a.example", UNPROTECTED),
+        ("a.example", NO_ADDRESS),
+        ("localhost:80", NO_ADDRESS),
+        ("https://", NO_ADDRESS),
+        ("http:///x", NO_ADDRESS),
+        ("ftp://a.example", NO_ADDRESS),
+        ("https://[::1", NO_ADDRESS),
+        ("https://[a]/", NO_ADDRESS),
+        ("https://a.example:99999", NO_ADDRESS),
+        ("https://a.example:http", NO_ADDRESS),
+        ("https://a.example:0", NO_ADDRESS),
+        ("//a.example", NO_ADDRESS),
+    ],
+)
+def test_an_address_that_is_none_or_unprotected_is_a_problem(word: str, problem: str) -> None:
+    read = Reader({"X": word})
+    read.url("X")
+    assert read.problems == [problem]
+
+
+def test_an_address_that_is_not_set_is_the_default() -> None:
+    read = Reader({})
+    assert (read.url("X"), read.url("X", "https://a.example")) == ("", "https://a.example")
+    assert read.problems == []
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("U1,U2", {"U1", "U2"}),
+        (" U1 , U2\nU1 ,", {"U1", "U2"}),
+        ("U1 U2", {"U1", "U2"}),
+        ("", set()),
+        (",", set()),
+    ],
+)
+def test_ids_are_separated_by_commas_or_blanks(word: str, expected: set[str]) -> None:
+    read = Reader({"X": word})
+    assert read.ids("X", re.compile("U[0-9]"), "U7") == expected
+    assert read.problems == []
+
+
+def test_each_id_that_is_none_is_a_problem_of_its_own() -> None:
+    read = Reader({"X": "bob, U1, *, @ann"})
+    read.ids("X", re.compile("U[0-9]"), "U7")
+    assert read.problems == [
+        f"X: “{word}” is not an id. Use ids such as U7, separated by commas."
+        for word in ("*", "@ann", "bob")
+    ]
+
+
+@given(st.text())
+def test_any_value_is_read_or_has_a_problem(word: str) -> None:
+    read = Reader({"X": word})
+    number = read.number("X", 7, 0.5, 60)
+    assert 0.5 <= number <= 60
+    read.choice("X", "text", "json")
+    read.ids("X", re.compile("U[0-9]"), "U7")
+    address = read.url("X")
+    assert all(problem.startswith("X") and problem.endswith(".") for problem in read.problems)
+    assert not address or read.problems
+
+
+@given(st.from_regex(r"(https?|ftp)://[\[\]a-z0-9.:@/?#{}%-]{0,20}", fullmatch=True))
+def test_any_address_is_read_or_has_a_problem(word: str) -> None:
+    read = Reader({"X": word})
+    read.url("X")
+    assert set(read.problems) <= {NO_ADDRESS, UNPROTECTED, WITH_A_PASSWORD}
+
+
+@pytest.mark.parametrize("value", ["Bearer ключ", "Bearer a\nX-More: b", "Bearer a\x00b"])
+def test_a_header_takes_no_characters_that_would_break_it(value: str) -> None:
+    read = Reader({"NAME": value})
+    read.header("NAME")
+    (problem,) = read.problems
+    assert problem.startswith("NAME holds characters that no header may have.")
+
+
+def test_a_header_may_be_any_line_of_ascii() -> None:
+    read = Reader({"NAME": " Bearer made-up_token=/+ "})
+    assert read.header("NAME") == "Bearer made-up_token=/+"
+    assert read.problems == []

@@ -1,0 +1,456 @@
+import re
+import sys
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.ledger.seal import seal_of
+from bot.policy import Owner, Policy
+from bot.settings.environ import Reader
+from bot.settings.tokens import (
+    FixedTokenSettings,
+    PlatformSettings,
+    TokenServerSettings,
+    TokenSettings,
+    check_owners,
+    read_tokens,
+    secrets_of,
+)
+
+A, B, C = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "wxaaaaaaaaaaaaaaaa"
+PLATFORM = "wxc0de00000000c0de"
+TOKEN, HEADER = "80_wechat-token", "Bearer server-key"
+ONE, EACH = "https://tokens.example/one", "https://tokens.example/{appid}"
+APPSECRET, MESSAGE_TOKEN = "5f1e" * 8, "made-up-message-token"
+OLD_MESSAGE_TOKEN = "made-up-and-older"
+AES_KEY = "MadeUpEncodingAESKeyOfTheLocalWeChat0000004"
+OLD_AES_KEY = "MadeUpEncodingAESKeyOfTheLocalWeChat+/00008"
+SEED = "refreshtoken@@@made-up"
+NEW_KEY, OLD_KEY = (
+    urlsafe_b64encode(f"a made-up key, the {age} of both".encode()).decode()
+    for age in ("newer", "older")
+)
+
+FIXED = {"WECHAT_AUTHORIZER_ACCESS_TOKEN": TOKEN}
+SERVER = {"WECHAT_TOKEN_SERVER_URL": ONE}
+CHAIN = {
+    "WECHAT_COMPONENT_APPID": PLATFORM,
+    "WECHAT_COMPONENT_APPSECRET": APPSECRET,
+    "WECHAT_MESSAGE_TOKEN": MESSAGE_TOKEN,
+    "WECHAT_ENCODING_AES_KEY": AES_KEY,
+}
+ALL_OF_IT = CHAIN | {
+    "WECHAT_MESSAGE_TOKEN_PREVIOUS": OLD_MESSAGE_TOKEN,
+    "WECHAT_ENCODING_AES_KEY_PREVIOUS": OLD_AES_KEY,
+    "WECHAT_AUTHORIZER_REFRESH_TOKEN": SEED,
+    "TOKEN_ENCRYPTION_KEY": f"{NEW_KEY},{OLD_KEY}",
+}
+
+NO_SOURCE = (
+    "There is no source for WeChat tokens. Set WECHAT_COMPONENT_APPID to your third-party platform, "
+    "or WECHAT_TOKEN_SERVER_URL to your central token server or, to try things, "
+    "WECHAT_AUTHORIZER_ACCESS_TOKEN to a token."
+)
+NOT_WHOSE = (
+    "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid that WECHAT_AUTHORIZER_ACCESS_TOKEN "
+    "belongs to."
+)
+NOT_WHICH = (
+    "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid whose token the token server gives, "
+    "or put {appid} into WECHAT_TOKEN_SERVER_URL."
+)
+NOT_WHOSE_SEED = (
+    "WECHAT_AUTHORIZER_APPID is missing. Set it to the appid that WECHAT_AUTHORIZER_REFRESH_TOKEN "
+    "belongs to."
+)
+NO_PLATFORM = (
+    "WECHAT_COMPONENT_APPID is not an appid. Copy the platform's AppID from open.weixin.qq.com."
+)
+NO_OWNER = (
+    "No mini program is known to own any env. Set WECHAT_AUTHORIZER_APPID, or add [[owner]] to the "
+    "policy file."
+)
+IS_MISSING = "is missing. Copy the platform's {} from open.weixin.qq.com."
+NO_AES_KEY = "is no EncodingAESKey: it has 43 letters and digits. Copy 消息加解密Key from open.weixin.qq.com."
+NO_FERNET_KEY = (
+    f"is no Fernet key. Make one with: {sys.executable} -c 'from cryptography.fernet import Fernet; "
+    "print(Fernet.generate_key().decode())'"
+)
+
+
+def reader_of(environ: Mapping[str, str], owner: str | None) -> Reader:
+    return Reader({"WECHAT_AUTHORIZER_APPID": owner or ""} | dict(environ))
+
+
+def read(environ: Mapping[str, str], owner: str | None = A) -> TokenSettings:
+    reader = reader_of(environ, owner)
+    tokens = read_tokens(reader, owner)
+    assert reader.problems == []
+    assert tokens is not None
+    return tokens
+
+
+def problems(environ: Mapping[str, str], owner: str | None = A) -> list[str]:
+    reader = reader_of(environ, owner)
+    read_tokens(reader, owner)
+    return reader.problems
+
+
+@pytest.mark.parametrize(
+    ("environ", "tokens"),
+    [
+        pytest.param(FIXED, FixedTokenSettings(A, TOKEN), id="a fixed token"),
+        pytest.param(SERVER, TokenServerSettings(ONE, None), id="a token server"),
+        pytest.param(
+            SERVER | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": HEADER},
+            TokenServerSettings(ONE, HEADER),
+            id="a token server with a key",
+        ),
+        pytest.param(
+            CHAIN,
+            PlatformSettings(PLATFORM, APPSECRET, (MESSAGE_TOKEN,), (AES_KEY,), None, ()),
+            id="a platform",
+        ),
+        pytest.param(
+            ALL_OF_IT,
+            PlatformSettings(
+                PLATFORM,
+                APPSECRET,
+                (MESSAGE_TOKEN, OLD_MESSAGE_TOKEN),
+                (AES_KEY, OLD_AES_KEY),
+                SEED,
+                (NEW_KEY, OLD_KEY),
+            ),
+            id="a platform with all that it can have",
+        ),
+    ],
+)
+def test_each_source_is_read(environ: dict[str, str], tokens: TokenSettings) -> None:
+    assert read(environ) == tokens
+
+
+def test_a_platform_and_a_server_for_each_owner_need_no_default_owner() -> None:
+    assert isinstance(read(CHAIN, None), PlatformSettings)
+    assert isinstance(read({"WECHAT_TOKEN_SERVER_URL": EACH}, None), TokenServerSettings)
+
+
+@pytest.mark.parametrize("between", [",", " , ", " ", "\n", ",,"])
+def test_keys_are_separated_by_commas_or_blanks_and_keep_their_order(between: str) -> None:
+    tokens = read(CHAIN | {"TOKEN_ENCRYPTION_KEY": f"{NEW_KEY}{between}{OLD_KEY}"})
+    assert isinstance(tokens, PlatformSettings)
+    assert tokens.encryption_keys == (NEW_KEY, OLD_KEY)
+
+
+def chain_with(**changes: str) -> dict[str, str]:
+    return CHAIN | changes
+
+
+PROBLEMS: dict[str, tuple[dict[str, str], str | None, list[str]]] = {
+    "nothing": ({}, A, [NO_SOURCE]),
+    "only what goes with a token server": (
+        {"WECHAT_TOKEN_SERVER_AUTHORIZATION": HEADER},
+        A,
+        [NO_SOURCE],
+    ),
+    "only what goes with a platform": (
+        ALL_OF_IT | {"WECHAT_COMPONENT_APPID": ""},
+        A,
+        [NO_SOURCE],
+    ),
+    "a fixed token of nobody": (FIXED, None, [NOT_WHOSE]),
+    "an unprotected token server": (
+        {"WECHAT_TOKEN_SERVER_URL": "http://tokens.example/{appid}"},
+        A,
+        [
+            (
+                "WECHAT_TOKEN_SERVER_URL begins with http://, which would send tokens unprotected. "
+                "Use https://."
+            )
+        ],
+    ),
+    "a token server with a password in its address": (
+        {"WECHAT_TOKEN_SERVER_URL": "https://me:made-up@tokens.example/{appid}"},
+        A,
+        [
+            (
+                "WECHAT_TOKEN_SERVER_URL holds a user or a password. Take it out of the address, and set "
+                "WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and user:password in Base64: "
+                "printf %s 'user:password' | base64."
+            )
+        ],
+    ),
+    "a token server that is none": (
+        {"WECHAT_TOKEN_SERVER_URL": "tokens.example/{appid}"},
+        A,
+        ["WECHAT_TOKEN_SERVER_URL is not a web address. Set it to one that begins with https://."],
+    ),
+    "a token server for nobody": (SERVER, None, [NOT_WHICH]),
+    "a key for a token server that no header may hold": (
+        SERVER | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer “key”"},
+        A,
+        [
+            (
+                "WECHAT_TOKEN_SERVER_AUTHORIZATION holds characters that no header may have. "
+                "Copy it again, as one line of plain letters."
+            )
+        ],
+    ),
+    "a server and a fixed token": (
+        SERVER | FIXED,
+        A,
+        [
+            (
+                "WECHAT_TOKEN_SERVER_URL and WECHAT_AUTHORIZER_ACCESS_TOKEN are set together. "
+                "Keep one of them."
+            )
+        ],
+    ),
+    "a platform and a fixed token": (
+        CHAIN | FIXED,
+        A,
+        [
+            (
+                "WECHAT_COMPONENT_APPID and WECHAT_AUTHORIZER_ACCESS_TOKEN are set together. "
+                "Keep one of them."
+            )
+        ],
+    ),
+    "a platform and a server": (
+        CHAIN | SERVER,
+        A,
+        ["WECHAT_COMPONENT_APPID and WECHAT_TOKEN_SERVER_URL are set together. Keep one of them."],
+    ),
+    "all three sources": (
+        CHAIN | SERVER | FIXED,
+        A,
+        [
+            (
+                "WECHAT_COMPONENT_APPID and WECHAT_TOKEN_SERVER_URL and "
+                "WECHAT_AUTHORIZER_ACCESS_TOKEN are set together. Keep one of them."
+            )
+        ],
+    ),
+    "a platform by another name": (
+        chain_with(WECHAT_COMPONENT_APPID="wxC0DE00000000C0DE"),
+        A,
+        [NO_PLATFORM],
+    ),
+    "the secret where the appid belongs": (
+        chain_with(WECHAT_COMPONENT_APPID=APPSECRET),
+        A,
+        [NO_PLATFORM],
+    ),
+    "no secret": (
+        chain_with(WECHAT_COMPONENT_APPSECRET=" "),
+        A,
+        [f"WECHAT_COMPONENT_APPSECRET {IS_MISSING.format('AppSecret')}"],
+    ),
+    "no message token": (
+        chain_with(WECHAT_MESSAGE_TOKEN=""),
+        A,
+        [f"WECHAT_MESSAGE_TOKEN {IS_MISSING.format('消息校验Token')}"],
+    ),
+    "no AES key": (
+        chain_with(WECHAT_ENCODING_AES_KEY=""),
+        A,
+        [f"WECHAT_ENCODING_AES_KEY {IS_MISSING.format('消息加解密Key')}"],
+    ),
+    "no AES key but the one before": (
+        chain_with(WECHAT_ENCODING_AES_KEY="", WECHAT_ENCODING_AES_KEY_PREVIOUS=OLD_AES_KEY),
+        A,
+        [f"WECHAT_ENCODING_AES_KEY {IS_MISSING.format('消息加解密Key')}"],
+    ),
+    "an AES key that is too short": (
+        chain_with(WECHAT_ENCODING_AES_KEY=AES_KEY[:-1]),
+        A,
+        [f"WECHAT_ENCODING_AES_KEY {NO_AES_KEY}"],
+    ),
+    "an AES key that is too long": (
+        chain_with(WECHAT_ENCODING_AES_KEY=f"{AES_KEY}="),
+        A,
+        [f"WECHAT_ENCODING_AES_KEY {NO_AES_KEY}"],
+    ),
+    "an AES key with other signs": (
+        chain_with(WECHAT_ENCODING_AES_KEY=AES_KEY.replace("M", "-")),
+        A,
+        [f"WECHAT_ENCODING_AES_KEY {NO_AES_KEY}"],
+    ),
+    "two AES keys that are none": (
+        chain_with(WECHAT_ENCODING_AES_KEY="k", WECHAT_ENCODING_AES_KEY_PREVIOUS="k"),
+        A,
+        [
+            f"WECHAT_ENCODING_AES_KEY {NO_AES_KEY}",
+            f"WECHAT_ENCODING_AES_KEY_PREVIOUS {NO_AES_KEY}",
+        ],
+    ),
+    "a refresh token of nobody": (
+        chain_with(WECHAT_AUTHORIZER_REFRESH_TOKEN=SEED),
+        None,
+        [NOT_WHOSE_SEED],
+    ),
+    "one key that is no Fernet key": (
+        chain_with(TOKEN_ENCRYPTION_KEY="password"),
+        A,
+        [f"TOKEN_ENCRYPTION_KEY {NO_FERNET_KEY}"],
+    ),
+    "a Fernet key that was cut short": (
+        chain_with(TOKEN_ENCRYPTION_KEY=NEW_KEY[:-2]),
+        A,
+        [f"TOKEN_ENCRYPTION_KEY {NO_FERNET_KEY}"],
+    ),
+    "a Fernet key with a letter of another alphabet": (
+        chain_with(TOKEN_ENCRYPTION_KEY=f"{NEW_KEY}é"),
+        A,
+        [f"TOKEN_ENCRYPTION_KEY {NO_FERNET_KEY}"],
+    ),
+    "several keys, some of them no Fernet keys": (
+        chain_with(TOKEN_ENCRYPTION_KEY=f"{NEW_KEY},second,{OLD_KEY},fourth"),
+        A,
+        [
+            f"TOKEN_ENCRYPTION_KEY (number 2) {NO_FERNET_KEY}",
+            f"TOKEN_ENCRYPTION_KEY (number 4) {NO_FERNET_KEY}",
+        ],
+    ),
+    "nothing but the platform's appid": (
+        {"WECHAT_COMPONENT_APPID": PLATFORM},
+        A,
+        [
+            f"WECHAT_COMPONENT_APPSECRET {IS_MISSING.format('AppSecret')}",
+            f"WECHAT_MESSAGE_TOKEN {IS_MISSING.format('消息校验Token')}",
+            f"WECHAT_ENCODING_AES_KEY {IS_MISSING.format('消息加解密Key')}",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("environ", "owner", "expected"), PROBLEMS.values(), ids=PROBLEMS.keys())
+def test_each_thing_wrong_has_one_sentence_with_the_fix(
+    environ: dict[str, str], owner: str | None, expected: list[str]
+) -> None:
+    assert problems(environ, owner) == expected
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        APPSECRET,
+        MESSAGE_TOKEN,
+        f"{OLD_MESSAGE_TOKEN}x",
+        AES_KEY,
+        f"{OLD_AES_KEY}x",
+        SEED,
+        NEW_KEY,
+        f"{OLD_KEY}x",
+    ],
+)
+def test_no_problem_shows_what_stands_in_the_wrong_place(word: str) -> None:
+    told = [sentence for name in ALL_OF_IT for sentence in problems(ALL_OF_IT | {name: word}, None)]
+    assert told
+    assert [sentence for sentence in told if word in sentence] == []
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])) | st.text("AZaz09-_=+/", min_size=40))
+def test_every_key_that_is_taken_encrypts(word: str) -> None:
+    environ = CHAIN | {"TOKEN_ENCRYPTION_KEY": word}
+    if not problems(environ):
+        tokens = read(environ)
+        assert isinstance(tokens, PlatformSettings)
+        seal = seal_of(tokens.encryption_keys)
+        assert seal.open(seal.close(SEED)) == SEED
+
+
+def owners(*appids: str, default: str | None = A) -> Policy:
+    return Policy((), tuple(Owner(appid, ("*",)) for appid in appids), default)
+
+
+SEVERAL = (
+    "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners. Put "
+    "{appid} into the address where the owner's appid belongs."
+)
+SERVES = (
+    f"WECHAT_AUTHORIZER_ACCESS_TOKEN serves {A} only, but the policy file also names {B}, {C}. "
+    "Use WECHAT_TOKEN_SERVER_URL for several owners."
+)
+FIXED_TOKEN, ONE_TOKEN = FixedTokenSettings(A, TOKEN), TokenServerSettings(ONE, None)
+A_TOKEN_EACH, PLATFORMS = TokenServerSettings(EACH, None), read(CHAIN)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "policy", "expected"),
+    [
+        pytest.param(FIXED_TOKEN, owners(), [], id="a fixed token of the default owner"),
+        pytest.param(FIXED_TOKEN, owners(A), [], id="a fixed token of the only owner"),
+        pytest.param(FIXED_TOKEN, owners(C, A, B, B), [SERVES], id="a fixed token for several"),
+        pytest.param(
+            FixedTokenSettings("", TOKEN),
+            owners(B, default=None),
+            [],
+            id="a fixed token of nobody, which was told already",
+        ),
+        pytest.param(ONE_TOKEN, owners(), [], id="a token server for the default owner"),
+        pytest.param(ONE_TOKEN, owners(A), [], id="a token server for the only owner"),
+        pytest.param(ONE_TOKEN, owners(B), [SEVERAL], id="a token server with one token"),
+        pytest.param(
+            ONE_TOKEN,
+            owners(B, default=None),
+            [],
+            id="a token server for nobody, which was told already",
+        ),
+        pytest.param(A_TOKEN_EACH, owners(B, C), [], id="a token server for each"),
+        pytest.param(A_TOKEN_EACH, owners(), [], id="a token server for each, the default owner"),
+        pytest.param(A_TOKEN_EACH, owners(default=None), [NO_OWNER], id="a server and no owner"),
+        pytest.param(PLATFORMS, owners(), [], id="a platform with the default owner"),
+        pytest.param(PLATFORMS, owners(B, C), [], id="a platform with many owners"),
+        pytest.param(PLATFORMS, owners(B, default=None), [], id="a platform without a default"),
+        pytest.param(PLATFORMS, owners(default=None), [NO_OWNER], id="a platform and no owner"),
+    ],
+)
+def test_each_owner_needs_a_way_to_its_token(
+    tokens: TokenSettings, policy: Policy, expected: list[str]
+) -> None:
+    reader = Reader({})
+    check_owners(reader, policy, tokens)
+    assert reader.problems == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        pytest.param(FIXED, {TOKEN}, id="a fixed token"),
+        pytest.param(SERVER, set(), id="a token server without secrets"),
+        pytest.param(
+            {
+                "WECHAT_TOKEN_SERVER_URL": "https://tokens.example/?appid={appid}&key=k-1&v=2",
+                "WECHAT_TOKEN_SERVER_AUTHORIZATION": HEADER,
+            },
+            {HEADER, "server-key", "&key=k-1", "&v=2"},
+            id="a token server with keys in its address and its header",
+        ),
+        pytest.param(CHAIN, {APPSECRET, MESSAGE_TOKEN, AES_KEY}, id="a platform"),
+        pytest.param(
+            ALL_OF_IT,
+            {
+                APPSECRET,
+                MESSAGE_TOKEN,
+                OLD_MESSAGE_TOKEN,
+                AES_KEY,
+                OLD_AES_KEY,
+                SEED,
+                NEW_KEY,
+                OLD_KEY,
+            },
+            id="a platform with all that it can have",
+        ),
+    ],
+)
+def test_every_secret_is_known_to_be_one_and_shown_nowhere(
+    environ: dict[str, str], expected: set[str]
+) -> None:
+    tokens = read(environ)
+    known = {secret for secret in secrets_of(tokens) if secret}
+    assert known == expected
+    words = {word for secret in known for word in re.split(r"[?&=\s]+", secret) if len(word) > 2}
+    assert [word for word in words if word in f"{tokens!r} {tokens}"] == []

@@ -1,0 +1,339 @@
+"""Requests that wait for their approvers: asked once, reminded of once, over when their time is."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pytest
+
+from bot.domain.outcome import Rejected
+from bot.domain.request import Origin, Request, State
+from bot.ledger import Accepted, Entry
+from bot.ledger.clicks import Move
+from bot.playground.slack.server import Dropped, Message, Refuses, ServerError
+from bot.workflow.approval import Waiting
+from bot.workflow.leased import Holding
+from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
+from tests.databases import Database
+from tests.scenes import APPROVALS, APPROVE, APPROVER, Scene, has_button
+
+TWO_HOURS, SECRET = 7200.0, "C0SECRET"
+
+
+def below(scene: Scene) -> list[str]:
+    """Return what stands below the only question."""
+    (question,) = scene.slack.parents(APPROVALS)
+    return [reply.text for reply in scene.slack.thread(APPROVALS, question.ts)]
+
+
+async def looked_at(scene: Scene) -> None:
+    """Wait until the request, whose time had come, rests again."""
+    await soon(lambda: scene.column("wake") == scene.column("until"))
+    assert scene.column("holder") is None
+
+
+# Time passes.
+
+
+async def test_at_half_of_its_time_the_approvers_are_reminded_once(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await scene.question()
+        assert below(scene) == []
+        scene.pass_time(TWO_HOURS / 2 - 60)
+    async with scene.bot(APPROVE):
+        assert below(scene) == []
+        scene.pass_time(60)
+        await looked_at(scene)
+        (reminder,) = below(scene)
+        assert "<!subteam^S0APPROVERS>: this still waits" in reminder
+        scene.pass_time(TWO_HOURS / 2 - 120)
+    async with scene.bot(APPROVE):
+        assert len(below(scene)) == 1
+        assert states(scene.database) == ["waiting"]
+        assert scene.column("taken_over") == 0
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_after_its_time_it_is_over_and_all_are_told(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        question = await scene.question()
+        scene.pass_time(TWO_HOURS)
+        await scene.over()
+        assert "its time is over" in await scene.click(APPROVER, question, "approve")
+    (question,) = scene.slack.parents(APPROVALS)
+    assert "Nobody decided in time" in question.text
+    assert not has_button(question, "approve")
+    assert scene.parent().startswith("⌛")
+    assert "No approver decided in time" in scene.replies()[0]
+    assert scene.column("outcome") == "expired"
+    assert below(scene) == []
+    assert scene.wechat.calls == []
+
+
+async def test_a_modal_that_is_sent_after_its_time_decides_nothing(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        view = await scene.open(APPROVER, "approve")
+        scene.pass_time(TWO_HOURS)
+        await scene.over()
+        assert "its time is over" in await scene.send(APPROVER, view)
+    assert scene.wechat.calls == []
+
+
+@pytest.mark.parametrize("button", ["approve", "reject"])
+async def test_a_decision_after_its_time_counts_no_more_though_nobody_has_ended_it_yet(
+    scene: Scene, button: str
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        view = await scene.open(APPROVER, button)
+        scene.let_expire()
+        assert "its time is over" in await scene.send(APPROVER, view)
+        assert "its time is over" in await scene.click(APPROVER, await scene.question(), button)
+        assert "its time is over" in await scene.click(REQUESTER, waiting(scene), "cancel")
+    assert states(scene.database) == ["waiting"]
+    assert scene.wechat.calls == []
+
+
+def waiting(scene: Scene) -> Message:
+    """Return the message that says what is waited for."""
+    (parent,) = scene.slack.parents(RELEASES)
+    return parent
+
+
+async def test_an_expiry_in_private_is_told_directly(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask(channel=SECRET)
+        await scene.question()
+        scene.pass_time(TWO_HOURS)
+    async with scene.bot(APPROVE):
+        await scene.over()
+    assert "No approver decided in time" in scene.told_directly().text
+    assert has_button(scene.told_directly(), "retry")
+    assert scene.slack.parents(SECRET) == []
+
+
+async def test_a_decision_just_before_the_end_counts(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await scene.question()
+        scene.pass_time(TWO_HOURS / 2)
+        await looked_at(scene)
+        scene.pass_time(TWO_HOURS / 2 - 30)
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+    assert scene.parent().startswith("✅")
+
+
+# What a crash leaves. The first bot stops where its ledger takes nothing more.
+
+
+def leave(scene: Scene, **columns: str | float | None) -> None:
+    """Leave the request as a bot does that is killed before it has recorded these columns."""
+    for name, value in {"holder": "dead", **columns}.items():
+        said = "NULL" if value is None else repr(value)
+        rows(scene.database, f"UPDATE requests SET {name} = {said}")  # noqa: S608  # words of ours
+
+
+def counted(scene: Scene) -> tuple[int, int]:
+    """Return how many messages stand where it was asked, and how many before the approvers."""
+    return len(scene.slack.parents(RELEASES)), len(scene.slack.parents(APPROVALS))
+
+
+LEFT: dict[str, dict[str, None]] = {
+    "parent posted": {"place": None, "asked": None, "wake": None},
+    "question posted": {"asked": None, "wake": None},
+    "asked": {"wake": None},
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+async def test_whatever_a_crash_leaves_is_asked_once(scene: Scene, left: str) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await scene.question()
+    leave(scene, **LEFT[left])
+    if left == "parent posted":
+        scene.slack.delete(scene.slack.parents(APPROVALS)[0])
+    async with scene.bot(APPROVE):
+        await scene.question()
+        assert counted(scene) == (1, 1)
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+    assert counted(scene) == (1, 1)
+    assert len(scene.wechat.calls) == 1
+    assert f"<@{APPROVER}> approved" in scene.slack.parents(APPROVALS)[0].text
+    assert f"Approved by <@{APPROVER}>" in scene.replies()[0]
+
+
+async def test_a_crash_after_the_reminder_reminds_nobody_again(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await scene.question()
+        scene.pass_time(TWO_HOURS / 2)
+        await looked_at(scene)
+    half = float(str(scene.column("until"))) - 1800
+    leave(scene, wake=half - 3600)
+    async with scene.bot(APPROVE):
+        await looked_at(scene)
+    assert len(below(scene)) == 1
+
+
+@pytest.mark.parametrize("button", ["approve", "reject"])
+async def test_a_click_on_a_question_that_nobody_recorded_decides(
+    scene: Scene, button: str
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        view = await scene.open(APPROVER, button)
+        # Whoever asked was killed before it could say where; the other replica hears the click first.
+        leave(scene, asked=None, holder=None)
+        await scene.send(APPROVER, view)
+        await scene.over()
+    assert f"<@{APPROVER}> {button}" in scene.slack.parents(APPROVALS)[0].text
+    assert f"<@{APPROVER}>" in scene.replies()[0]
+
+
+async def test_a_cancellation_before_the_place_was_recorded_is_told_there(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await scene.question()
+        leave(scene, place=None, asked=None, holder=None)
+        (waiting,) = scene.slack.parents(RELEASES)
+        await scene.click(REQUESTER, waiting, "cancel")
+        await scene.over()
+    assert "*Cancelled*" in scene.replies()[0]
+    assert scene.parent().startswith("🚫")
+
+
+# A click that comes in between.
+
+
+@dataclass
+class Midst:
+    """A place and approvers, in the midst of whose work somebody clicks; `ref` is the place in words."""
+
+    click: Callable[[], Awaitable[None]]
+    at: str
+    ref: str = "thread C1 1.5"
+
+    async def open(self, *_: object, **__: object) -> Self:
+        """Settle a place."""
+        await self._come_to("open")
+        return self
+
+    async def ask(self, *_: object, **__: object) -> str:
+        """Ask the approvers."""
+        await self._come_to("ask")
+        return "C2 1.6"
+
+    async def remind(self, *_: object) -> None:
+        """Remind them."""
+        await self._come_to("remind")
+
+    async def settle(self, *_: object) -> None:
+        """Show what has become of it."""
+
+    async def _come_to(self, what: str) -> None:
+        if self.at == what:
+            await self.click()
+
+
+@pytest.fixture(params=["sqlite", "on_postgresql"], ids=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest) -> Database:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Database)
+    return found
+
+
+@pytest.mark.parametrize("at", ["open", "ask", "remind"])
+async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
+    either: Database, sleep: Sleep, at: str
+) -> None:
+    ledger, other = either.ledger("a"), either.ledger("b")
+    await ledger.start()
+    await other.replica.beat()
+    origin = Origin("T1", "U1", "C1", "releases", "1.1", "")
+    request = Request("r1", origin, "wx5fe6bb43205e9e70", "e", "wx0123456789abcdef", "four eyes")
+    found = await ledger.accept(request, State.WAITING, patience=100)
+    assert isinstance(found, Accepted)
+
+    async def click() -> None:
+        entry = await other.clicks.find("r1")
+        assert entry
+        assert await other.clicks.move(
+            entry, Move(State.ANSWERED, "U2", "x", outcome=Rejected("U2"))
+        )
+
+    midst: Any = Midst(click, at)
+    waiting = Waiting(Holding(ledger, sleep), midst, midst)
+    entry: Entry | None = found.entry
+    if at == "remind":
+        quiet: Any = Midst(click, "never")
+        while entry:
+            entry = await Waiting(Holding(ledger, sleep), quiet, quiet).step(entry, [])
+        either.execute("UPDATE requests SET wake = 1")
+        (entry,) = await ledger.replica.take_over(9)
+    steps = 0
+    while entry:
+        entry = await waiting.step(entry, [])
+        steps += 1
+    (row,) = either.rows("SELECT state, holder, wake, place, asked FROM requests")
+    assert (row["state"], row["holder"], row["wake"]) == ("answered", "b", None)
+    assert (row["place"] is None, row["asked"] is None) == (at == "open", at != "remind")
+    assert steps == {"open": 1, "ask": 2, "remind": 1}[at]
+
+
+# Slack in trouble.
+
+
+@pytest.mark.parametrize("fault", [Dropped(after_effect=True), ServerError(after_effect=True)])
+async def test_a_question_whose_answer_is_lost_is_found_again(
+    scene: Scene, fault: Dropped | ServerError
+) -> None:
+    def saw(message: Message, _: object) -> None:
+        if message.channel == RELEASES and not message.ephemeral_to:
+            scene.slack.fail("chat.postMessage", fault)
+
+    async with scene.bot(APPROVE):
+        scene.slack.on_change = saw
+        await scene.ask()
+        await scene.question()
+    assert counted(scene) == (1, 1)
+    assert "chat.postMessage" in {call.method for call in scene.slack.calls if call.error}
+
+
+async def test_a_question_that_nobody_can_look_for_is_asked_again_and_says_so(
+    scene: Scene,
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await scene.question()
+    leave(scene, asked=None, wake=None)
+    scene.slack.scopes.discard("channels:history")
+    async with scene.bot(APPROVE):
+        await scene.question()
+        _, second = scene.slack.parents(APPROVALS)
+        assert "this one replaces it" in second.text
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_where_nobody_would_hear_the_answer_nobody_is_asked(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        scene.slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+        asked = await scene.slack.command(REQUESTER, SECRET, "help")
+        ask = {
+            "text": "wx5fe6bb43205e9e70 prod-1",
+            "trigger_id": scene.slack.next_trigger(),
+            "response_url": f"{asked.request['response_url']}-no-more",
+        }
+        await scene.slack.deliver("slash_commands", {**asked.request, **ask})
+        await scene.over()
+    assert scene.slack.parents(APPROVALS) == []
+    assert kinds(scene.database)[-1] == "nowhere to answer"

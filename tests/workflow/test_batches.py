@@ -1,0 +1,443 @@
+"""Batches as people see them: asked for at once, run side by side, paused, cancelled, tried again."""
+
+import asyncio
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from bot.messages.form import APPIDS, ENV
+from bot.playground.slack.server import Hangs, LocalSlack, Message
+from bot.playground.stage import APPID, OWNER, environment
+from bot.playground.wechat.server import Code, LocalWeChat
+from bot.playground.world import seed
+from bot.runtime.clock import Nature
+from tests.conftest import RELEASES, REQUESTER, rows, soon
+from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, Scene, has_button
+from tests.workflow.test_form import offered, opened
+
+NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
+MIXED = f"""
+[[rule]]
+name = "ones"
+users = ["{REQUESTER}"]
+appids = ["wx00000000000000*1"]
+effect = "allow"
+
+[[rule]]
+name = "others"
+users = ["{REQUESTER}"]
+appids = ["wx00000000000000*2"]
+effect = "allow"
+"""
+
+
+def appids(count: int) -> list[str]:
+    return [f"wx{number:016x}" for number in range(1, count + 1)]
+
+
+def line(count: int, more: str = "") -> str:
+    return f"{' '.join(appids(count))} prod-1 {more}".strip()
+
+
+class Time:
+    """A clock in Unix seconds that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+        self.naps: list[float] = []
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Move the clock, and give the others a turn."""
+        self.naps.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def scene(  # noqa: PLR0913, PLR0917  # pytest's fixtures
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+    time: Time,
+) -> Scene:
+    timed = replace(nature, now=time, sleep=time.sleep)
+    return Scene(slack, wechat, database, environ, timed)
+
+
+async def through(scene: Scene) -> Message:
+    """Wait until every request of the ledger has ended; return the last answer in the channel's thread."""
+    query = "SELECT count(*) FROM requests WHERE state <> 'ended'"
+    await soon(
+        lambda: (
+            rows(scene.database, "SELECT 1 FROM requests") and rows(scene.database, query) == [(0,)]
+        ),
+        30,
+    )
+    parent = scene.slack.parents(RELEASES)[0]
+    return scene.slack.thread(RELEASES, parent.ts)[-1]
+
+
+def shared(scene: Scene) -> list[str]:
+    return sorted(appid for _, _, appid in scene.wechat.shared)
+
+
+async def test_one_command_shares_with_all_of_its_appids_under_one_message(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        said = await scene.ask(line(30, '--reason "launch"'))
+        answer = await through(scene)
+    assert said.startswith("On it: sharing `prod-1` with 30 mini programs.")
+    assert shared(scene) == appids(30)
+    assert "30 shared." in scene.parent()
+    assert "Reason: launch" in scene.parent()
+    assert answer.text.startswith("✅ *30 shared*, of 30.")
+    assert not has_button(answer, "retry")
+
+
+async def test_an_appid_that_comes_twice_is_shared_with_once(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask(f"{appids(2)[0]} {line(2)}")
+        await through(scene)
+    assert [call.appid for call in sorted(scene.wechat.calls, key=lambda c: c.appid)] == appids(2)
+
+
+async def test_five_hundred_are_taken_and_one_more_is_refused(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        refused = await scene.ask(line(501))
+        assert "500" in refused
+        assert scene.wechat.calls == []
+        await scene.ask(line(500))
+        await through(scene)
+    assert shared(scene) == appids(500)
+
+
+async def test_one_appid_that_is_damaged_stops_all_and_is_named(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        said = await scene.ask(f"{appids(3)[0]} wx00000000000000zz {appids(3)[2]} prod-1")
+        assert "`wx00000000000000zz` is not an appid" in said
+    assert scene.wechat.calls == []
+
+
+async def test_one_appid_that_the_policy_denies_stops_all_and_is_named(scene: Scene) -> None:
+    rules = ALLOW.replace('effect = "allow"', 'appids = ["wx00000000000000*1"]\neffect = "allow"')
+    async with scene.bot(rules):
+        said = await scene.ask(line(2))
+    assert "1 of these 2 mini programs, so I did not begin" in said
+    assert f"`{appids(2)[1]}`" in said
+    assert scene.wechat.calls == []
+
+
+async def test_appids_under_different_rules_need_a_command_each(scene: Scene) -> None:
+    async with scene.bot(MIXED):
+        said = await scene.ask(line(2))
+    assert "Different rules decide" in said
+    assert "“ones”" in said
+    assert "“others”" in said
+    assert scene.wechat.calls == []
+
+
+async def test_a_dry_run_of_a_batch_does_nothing(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        said = await scene.ask(line(3, "--dry-run"))
+    assert "nothing was shared" in said
+    assert "3 mini programs" in said
+    assert scene.wechat.calls == []
+
+
+async def test_a_confirmation_is_for_the_whole_batch(scene: Scene) -> None:
+    async with scene.bot(CONFIRM):
+        said = await scene.ask(line(3))
+        assert "with 3 mini programs?" in said
+        assert scene.wechat.calls == []
+        await scene.click(REQUESTER, scene.shown(), "confirm")
+        await through(scene)
+    assert shared(scene) == appids(3)
+
+
+async def test_an_approval_is_for_the_whole_batch(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask(line(3))
+        await scene.decide(APPROVER, "approve")
+        answer = await through(scene)
+    assert "3 mini programs" in scene.slack.parents(APPROVALS)[-1].text
+    assert "3 shared" in answer.text
+    assert f"Approved by <@{APPROVER}>" in answer.text
+
+
+async def test_failures_are_grouped_and_only_they_are_tried_again_once(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        scene.wechat.next(Code(NOT_ENABLED), Code(NOT_ENABLED))
+        await scene.ask(line(10))
+        answer = await through(scene)
+        assert "8 shared, 2 not shared" in scene.parent()
+        assert answer.text.count("CloudBase is not enabled for the owner") == 1
+        before = len(scene.wechat.calls)
+        assert (await scene.click(REQUESTER, answer, "retry")).startswith("On it")
+        await through(scene)
+        assert len(scene.wechat.calls) == before + 2
+        assert shared(scene) == appids(10)
+        assert "tried again already" in await scene.click(REQUESTER, answer, "retry")
+    assert len(scene.wechat.calls) == before + 2
+
+
+async def test_what_failed_and_what_is_unknown_are_tried_again_alike_and_nothing_else(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask(f"{appids(4)[3]} prod-1")
+        await scene.over()
+        wechat.always(Code(-1))
+        wechat.next(Code(NOT_ENABLED))
+        await scene.ask(line(4))
+        await soon(lambda: "left out" in scene.slack.parents(RELEASES)[-1].text)
+        await through(scene)
+        wechat.always(None)
+        parent = scene.slack.parents(RELEASES)[-1]
+        assert "1 left out, 1 not shared, 2 unknown" in parent.text
+        before = len(wechat.calls)
+        await scene.click(REQUESTER, scene.slack.thread(RELEASES, parent.ts)[-1], "retry")
+        await soon(lambda: len(wechat.shared) == 4)
+        await through(scene)
+    assert sorted(call.appid for call in wechat.calls[before:]) == appids(3)
+
+
+async def test_a_single_failure_is_tried_again_as_a_single_share(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        scene.wechat.next(Code(NOT_ENABLED))
+        await scene.ask(line(5))
+        answer = await through(scene)
+        (failed,) = set(appids(5)) - set(shared(scene))
+        said = await scene.click(REQUESTER, answer, "retry")
+        assert said.startswith(f"On it: sharing `prod-1` with `{failed}`.")
+        await through(scene)
+    assert shared(scene) == appids(5)
+
+
+async def test_what_was_shared_before_is_left_out_unless_it_is_asked_for_again(
+    scene: Scene,
+) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask(f"{appids(1)[0]} prod-1")
+        await scene.over()
+        await scene.ask(line(3))
+        await soon(lambda: "left out" in scene.slack.parents(RELEASES)[-1].text)
+        assert "2 shared, 1 left out" in scene.slack.parents(RELEASES)[-1].text
+        assert len(scene.wechat.calls) == 3
+        await scene.ask(line(3, "--again"))
+        await soon(lambda: len(scene.wechat.calls) == 6)
+
+
+async def test_a_limit_per_minute_pauses_the_batch_and_burns_nothing(
+    scene: Scene, time: Time
+) -> None:
+    async with scene.bot(ALLOW):
+        scene.wechat.next(*[Code(PER_MINUTE)] * 3)
+        began = time.now
+        await scene.ask(line(40))
+        answer = await through(scene)
+    assert "40 shared" in answer.text
+    assert shared(scene) == appids(40)
+    assert time.now - began >= 60
+    assert len(scene.wechat.calls) <= 40 + 20
+
+
+async def test_the_daily_limit_pauses_the_batch_until_the_next_day_in_china(
+    scene: Scene, time: Time
+) -> None:
+    async with scene.bot(ALLOW):
+        scene.wechat.next(Code(PER_DAY))
+        await scene.ask(line(5))
+        answer = await through(scene)
+    assert "5 shared" in answer.text
+    china = time.now + 8 * 3600
+    assert china % 86400 >= 300
+
+
+async def test_cancelling_stops_what_has_not_begun_and_only_the_requester_can(
+    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    wechat.latency = 1.0
+    async with scene.bot(ALLOW):
+        await scene.ask(line(40))
+        await soon(lambda: wechat.in_flight == 20)
+        parent = slack.parents(RELEASES)[0]
+        said = await scene.click("U0SECOND", parent, "cancel")
+        assert "Nothing was done" in said
+        said = await scene.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
+        assert said.startswith("Cancelled ")
+        answer = await through(scene)
+    assert "cancelled" in answer.text
+    assert len(wechat.calls) < 40
+    assert len(shared(scene)) == len(wechat.calls)
+
+
+async def test_a_single_command_for_an_item_is_told_that_it_is_under_way(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    wechat.latency = 0.3
+    async with scene.bot(ALLOW):
+        await scene.ask(line(30))
+        await soon(lambda: rows(scene.database, "SELECT 1 FROM requests WHERE id LIKE '%-30'"))
+        said = await scene.ask(f"{appids(30)[-1]} prod-1")
+        await through(scene)
+    assert "already" in said
+    assert len(wechat.calls) == 30
+
+
+async def test_never_more_than_twenty_are_asked_at_once_and_one_batch_after_the_other(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    wechat.latency = 0.5
+    async with scene.bot(ALLOW):
+        await asyncio.gather(scene.ask(line(25)), scene.ask(line(25).replace("prod-1", "prod-2")))
+        await through(scene)
+    assert len(wechat.shared) == 50
+    assert 1 < wechat.most_at_once <= 20
+    envs = [call.env for call in wechat.calls]
+    changes = sum(one != other for one, other in pairwise(envs))
+    assert changes == 1
+
+
+async def test_batches_run_in_the_order_in_which_they_were_asked_for_whoever_has_a_place_first(
+    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        slack.fail("chat.postMessage", Hangs(0.5))
+        await scene.ask(line(20))
+        await scene.ask(line(20).replace("prod-1", "prod-2"), "U0SECOND")
+        await through(scene)
+    assert [call.env for call in wechat.calls] == ["prod-1"] * 20 + ["prod-2"] * 20
+
+
+async def test_a_person_s_second_batch_runs_after_somebody_else_s_first(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    wechat.latency = 0.5
+    async with scene.bot(ALLOW):
+        await scene.ask(line(20))
+        await soon(lambda: wechat.in_flight)
+        await scene.ask(line(2).replace("prod-1", "prod-2"))
+        await scene.ask(line(2).replace("prod-1", "prod-3"), "U0SECOND")
+        await through(scene)
+    envs = [call.env for call in wechat.calls]
+    assert envs == ["prod-1"] * 20 + ["prod-3"] * 2 + ["prod-2"] * 2
+
+
+async def test_the_sixth_batch_that_would_wait_is_refused_by_command_and_form(
+    scene: Scene, slack: LocalSlack
+) -> None:
+    refused = "SELECT count(*) FROM events WHERE kind = 'denied' AND detail = 'TooManyBatches'"
+    async with scene.bot(APPROVE):
+        for number in range(5):
+            assert "needs an approval" in await scene.ask(line(2).replace("prod-1", f"e-{number}"))
+        said = await scene.ask(line(2))
+        assert f"5 batches of <@{REQUESTER}> wait already" in said
+        assert "cancel one" in said
+        view = await opened(slack)
+        assert "e-1" in await offered(slack, view)
+        await slack.submit(REQUESTER, view, {ENV: "e-1", APPIDS: "\n".join(appids(2))})
+        await soon(lambda: rows(scene.database, refused) == [(2,)])
+        assert "wait already" in scene.shown().text
+        assert "needs an approval" in await scene.ask(f"{appids(1)[0]} prod-1")  # it is no batch
+
+
+async def test_the_progress_is_edited_at_most_every_three_seconds(
+    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    scene.nature = replace(scene.nature, sleep=lambda seconds: asyncio.sleep(seconds / 3))
+    wechat.latency = 0.6
+    async with scene.bot(ALLOW):
+        await scene.ask(line(100))
+        await soon(lambda: slack.parents(RELEASES))
+        await soon(lambda: "█" in slack.parents(RELEASES)[0].text, 10)
+        bar = slack.parents(RELEASES)[0].text
+        await through(scene)
+    *edits, _ = slack.edits(slack.parents(RELEASES)[0].ts)
+    assert len(edits) >= 2
+    assert all(later - earlier >= 1 for earlier, later in pairwise(edits))
+    assert "of 100" in bar
+
+
+class Hurry:
+    """Time that passes twenty times as fast, in Unix seconds."""
+
+    def __init__(self) -> None:
+        self.began = monotonic()
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return 1_800_000_000.0 + 20 * (monotonic() - self.began)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep by this time."""
+        await asyncio.sleep(seconds / 20)
+
+
+async def test_while_a_batch_shows_its_progress_slack_takes_the_edits_of_others(
+    wechat: LocalWeChat, database: Path, nature: Nature
+) -> None:
+    hurry = Hurry()
+    wechat.latency = 0.2
+    async with LocalSlack(seed(), hurry) as slack:
+        slack.limit_calls()
+        environ = environment(slack, wechat) | {"DATABASE_URL": f"sqlite:///{database}"}
+        timed = replace(nature, now=hurry, sleep=hurry.sleep)
+        scene = Scene(slack, wechat, database, environ | {"WECHAT_AUTHORIZER_APPID": OWNER}, timed)
+        async with scene.bot(ALLOW):
+            await scene.ask(line(340))
+            await soon(lambda: len(wechat.shared) >= 300)
+            for number in range(27):
+                await scene.ask(f"{APPID} env-{number}")
+            await through(scene)
+    assert [call.method for call in slack.calls if call.status == 429] == []
+
+
+async def test_history_shows_a_batch_as_one_line_and_an_item_where_its_appid_is_asked_about(
+    scene: Scene,
+) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask(line(3))
+        await through(scene)
+        mine = await scene.ask("history")
+        about = await scene.ask(f"history {appids(3)[1]}")
+    assert mine.count("prod-1") == 1
+    assert "3 shared" in mine
+    assert "3 mini programs" in mine
+    assert "✅ shared" in about
+
+
+async def test_the_events_of_a_batch_name_no_appid_whatever_came_of_it(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask(line(2, "--dry-run"))
+        await scene.ask(line(2))
+        await through(scene)
+    async with scene.bot(DENY):
+        await scene.ask(line(2))
+    query = (
+        "SELECT DISTINCT kind, appid FROM events WHERE request IS NULL OR request NOT LIKE '%-%'"
+    )
+    found = rows(scene.database, query)
+    kinds = {"dry run", "accepted", "placed", "answered", "delivered", "denied"}
+    assert kinds <= {kind for kind, _ in found}
+    assert {appid for _, appid in found} == {None}
+
+
+async def test_a_batch_under_a_denying_rule_does_not_begin(scene: Scene) -> None:
+    async with scene.bot(DENY + ALLOW):
+        said = await scene.ask(f"{line(2)}")
+    assert "2 of these 2" in said
+    assert APPID not in said
+    assert scene.wechat.calls == []

@@ -1,0 +1,352 @@
+"""The brake: what was accepted goes on only as far as the policy of now allows it; also after a pause and a restart."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.request import Approval, Origin, Request, State
+from bot.ledger import Accepted, Entry, Ledger
+from bot.playground.slack.server import Hangs, LocalSlack, ServerError
+from bot.playground.stage import APPID
+from bot.playground.wechat.server import LocalWeChat
+from bot.policy import (
+    Approvers,
+    Ask,
+    Deny,
+    Effect,
+    GroupUnreadable,
+    Owner,
+    Person,
+    Policy,
+    Rule,
+    Unreadable,
+)
+from bot.workflow.brake import Verdict, verdict
+from bot.workflow.ruling import decide_all
+from tests.conftest import ENV, RELEASES, REQUESTER, Change, Clock, request_of, rows, soon
+from tests.scenes import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, Scene
+from tests.workflow.test_batches import line, shared, through
+
+BY_OTHERS = APPROVE.replace("four eyes", "six eyes")
+BY_GROUP = ALLOW.replace(
+    'users = ["U0REQUESTER", "U0SECOND", "U0CHINESE"]', 'groups = ["S0PLATFORM"]'
+)
+BEGUN = "SELECT appid FROM requests WHERE batch IS NOT NULL AND begun AND state = 'queued'"
+
+# The decision.
+
+OWNER = "wx0123456789abcdef"
+ONE, TWO = "wx0000000000000001", "wx0000000000000002"
+APPROVERS = Approvers(frozenset({"U2"}), frozenset(), "C2", timedelta(hours=3))
+PLAIN = Rule("plain", Effect.ALLOW)
+SURE = Rule("sure", Effect.ALLOW, confirm=True)
+FOUR = Rule("four eyes", Effect.APPROVE, approvers=APPROVERS)
+SIX = replace(FOUR, name="six eyes")
+NO = Rule("no", Effect.DENY)
+FOR_ONE = replace(PLAIN, name="one", appids=(ONE,))
+NOT_ONE = replace(NO, appids=(ONE,))
+BY_GROUP_ONLY = replace(PLAIN, groups=frozenset({"S1"}))
+REQUEST = Request(
+    "r1", Origin("T1", "U1", "C1", "x", "1.1", ""), "", "prod-1", OWNER, "plain", appids=(ONE, TWO)
+)
+ASKED = Entry(REQUEST, State.PLACED, 1, 0.0)
+CONFIRMED = replace(ASKED, decided=1.0)
+APPROVED = replace(CONFIRMED, request=replace(REQUEST, rule="four eyes", approval=Approval("U2")))
+KNOWN = Person("T1", "U1")
+IN_DOUBT = Person("T1", "U1", unreadable={"S1": Unreadable.RATE_LIMITED})
+
+
+@pytest.mark.parametrize(
+    ("entry", "rules", "person", "expected"),
+    [
+        (ASKED, [PLAIN], KNOWN, Verdict.GO),
+        (ASKED, [NO, PLAIN], KNOWN, Verdict.STOP),
+        (ASKED, [], KNOWN, Verdict.STOP),
+        (ASKED, [NOT_ONE, PLAIN], KNOWN, Verdict.STOP),
+        (ASKED, [FOR_ONE, PLAIN], KNOWN, Verdict.STOP),  # two rules by now
+        (ASKED, [SURE], KNOWN, Verdict.STOP),
+        (CONFIRMED, [SURE], KNOWN, Verdict.GO),
+        (APPROVED, [SURE], KNOWN, Verdict.GO),
+        (ASKED, [FOUR], KNOWN, Verdict.STOP),
+        (CONFIRMED, [FOUR], KNOWN, Verdict.STOP),
+        (APPROVED, [FOUR], KNOWN, Verdict.GO),
+        (APPROVED, [PLAIN], KNOWN, Verdict.GO),
+        (APPROVED, [SIX], KNOWN, Verdict.STOP),  # others should have approved it
+        (APPROVED, [NO], KNOWN, Verdict.STOP),
+        (ASKED, [PLAIN], Unreadable.SLACK_DOWN, Verdict.IN_DOUBT),
+        (ASKED, [BY_GROUP_ONLY], IN_DOUBT, Verdict.IN_DOUBT),
+        (ASKED, [NOT_ONE, BY_GROUP_ONLY], IN_DOUBT, Verdict.STOP),  # of one there is no doubt
+    ],
+)
+def test_what_people_said_then_counts_for_what_the_policy_asks_for_now(
+    entry: Entry, rules: list[Rule], person: Person | Unreadable, expected: Verdict
+) -> None:
+    policy = Policy(tuple(rules), default_owner=OWNER)
+    request = entry.request
+    decisions = decide_all(policy, request.origin, person, request.appids, request.env)
+    assert verdict(policy, entry, decisions) is expected
+
+
+@pytest.mark.parametrize("person", [KNOWN, Unreadable.SLACK_DOWN])
+def test_another_owner_of_the_env_stops_it(person: Person | Unreadable) -> None:
+    policy = Policy((PLAIN,), (Owner("wx00000000000000ff", ("prod-*",)),), default_owner=OWNER)
+    decisions = decide_all(policy, REQUEST.origin, person, REQUEST.appids, REQUEST.env)
+    assert verdict(policy, ASKED, decisions) is Verdict.STOP
+
+
+def test_where_nothing_is_left_there_is_nothing_to_stop() -> None:
+    assert verdict(Policy((NO,), default_owner=OWNER), ASKED, []) is Verdict.GO
+
+
+# Batches.
+
+
+async def running(scene: Scene, wechat: LocalWeChat, count: int = 100) -> None:
+    """Ask for a batch, and wait until it runs."""
+    wechat.latency = 0.3
+    await scene.ask(line(count))
+    await soon(lambda: wechat.in_flight >= 10)
+
+
+async def test_a_rule_that_says_no_stops_a_batch_that_runs(
+    scene: Scene, change: Change, wechat: LocalWeChat
+) -> None:
+    scene.nature = replace(scene.nature, brake=0.05)
+    async with scene.bot(ALLOW):
+        await running(scene, wechat)
+        await change(DENY)
+        answer = await through(scene)
+        told = await scene.ask("history")
+    done = len(wechat.calls)
+    assert 10 <= done < 100
+    assert sorted(call.appid for call in wechat.calls) == shared(scene)
+    assert f"{done} shared, {100 - done} stopped by the policy" in scene.parent()
+    assert answer.text.startswith(
+        f"❌ *{done} shared, {100 - done} stopped by the policy*, of 100."
+    )
+    assert "`/share-env why wx" in answer.text
+    assert f"{100 - done} stopped by the policy" in told
+    outcomes = rows(scene.database, "SELECT outcome FROM requests WHERE batch IS NOT NULL")
+    assert sorted(outcomes) == [("shared",)] * done + [("stopped",)] * (100 - done)
+    events = "SELECT count(*), count(DISTINCT appid) FROM events WHERE outcome = 'stopped'"
+    assert rows(scene.database, events) == [(100 - done, 100 - done)]
+    kind = "SELECT detail FROM events WHERE kind = 'stopped'"
+    assert rows(scene.database, kind) == [(f"{100 - done} items",)]
+
+
+@pytest.mark.parametrize("rules", [APPROVE, CONFIRM], ids=["approval", "confirmation"])
+async def test_a_batch_for_which_nobody_was_asked_is_stopped_where_somebody_is_to_be_asked_by_now(
+    scene: Scene, change: Change, wechat: LocalWeChat, rules: str
+) -> None:
+    scene.nature = replace(scene.nature, brake=0.05)
+    async with scene.bot(ALLOW):
+        await running(scene, wechat)
+        await change(rules)
+        answer = await through(scene)
+    assert "stopped by the policy" in answer.text
+
+
+async def test_an_approved_batch_goes_on_while_its_rule_asks_for_that_approval(
+    scene: Scene, change: Change, wechat: LocalWeChat
+) -> None:
+    scene.nature = replace(scene.nature, brake=0.05)
+    wechat.latency = 0.3
+    async with scene.bot(APPROVE):
+        await scene.ask(line(60))
+        await scene.decide(APPROVER, "approve")
+        await soon(lambda: wechat.in_flight >= 10)
+        await change(f"{APPROVE}confirm = true\n")
+        answer = await through(scene)
+    assert answer.text.startswith("✅ *60 shared*, of 60.")
+
+
+async def test_the_approvers_see_that_the_policy_stopped_what_they_approved(
+    scene: Scene, change: Change, wechat: LocalWeChat
+) -> None:
+    scene.nature = replace(scene.nature, brake=0.05)
+    wechat.latency = 0.3
+    async with scene.bot(APPROVE):
+        await scene.ask(line(60))
+        await scene.decide(APPROVER, "approve")
+        await soon(lambda: wechat.in_flight >= 10)
+        await change(DENY)
+        await through(scene)
+        left = 60 - len(wechat.calls)
+        await soon(lambda: f"The policy stopped {left} of 60." in question(scene.slack))
+
+
+def question(slack: LocalSlack) -> str:
+    return slack.parents("C0APPROVALS")[-1].text
+
+
+async def test_a_batch_is_stopped_at_its_turn_if_the_requester_has_left_the_group(
+    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    wechat.latency = 0.3
+    async with scene.bot(BY_GROUP):
+        await scene.ask(line(40))
+        await soon(lambda: wechat.in_flight >= 10)
+        await scene.ask(line(3).replace("prod-1", "test-1"))
+        group = slack.groups["S0PLATFORM"]
+        slack.groups["S0PLATFORM"] = replace(group, members=group.members - {REQUESTER})
+        await through(scene)
+        assert (
+            "*3 stopped by the policy*, of 3."
+            in slack.thread(RELEASES, slack.parents(RELEASES)[-1].ts)[-1].text
+        )
+    assert len(wechat.calls) == 40
+
+
+async def in_doubt(scene: Scene, count: int, reads: int = 1) -> None:
+    """Ask for a batch at whose turn Slack does not tell who is in the group."""
+    await scene.ask("whoami")  # who is in the group is known
+    scene.slack.fail("usergroups.list", *[ServerError()] * reads)
+    await scene.ask(line(count))
+    await soon(lambda: scene.slack.parents(RELEASES) and "Slack does not tell me" in scene.parent())
+
+
+async def test_while_slack_does_not_tell_who_is_in_a_group_a_batch_pauses_and_says_so(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    clock = Clock()
+    scene.nature = replace(scene.nature, clock=clock)
+    async with scene.bot(BY_GROUP):
+        await in_doubt(scene, 5)
+        assert wechat.calls == []
+        clock.now += 60  # what Slack did not tell is forgotten
+        answer = await through(scene)
+    assert answer.text.startswith("✅ *5 shared*, of 5.")
+
+
+async def test_others_run_while_slack_does_not_tell_whether_a_batch_is_allowed(
+    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    theirs = '[[rule]]\nname = "theirs"\nusers = ["U0SECOND"]\neffect = "allow"\n'
+    scene.nature = replace(scene.nature, clock=Clock())  # it stays so
+    async with scene.bot(BY_GROUP + theirs):
+        await in_doubt(scene, 3, reads=9)
+        await scene.ask(line(3).replace("prod-1", "test-1"), "U0SECOND")
+        await soon(lambda: "3 shared" in slack.parents(RELEASES)[-1].text)
+        assert {env for _, env, _ in wechat.shared} == {"test-1"}
+        await scene.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
+        await soon(lambda: "3 cancelled" in slack.parents(RELEASES)[0].text)
+
+
+async def test_a_restart_under_a_rule_that_says_no_stops_all_that_is_left_and_asks_for_nothing(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    scene.environ["SHUTDOWN_GRACE"] = "0"
+    wechat.latency = 0.5
+    done = "SELECT 1 FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
+    async with scene.bot(ALLOW):
+        await scene.ask(line(100))
+        await soon(lambda: rows(scene.database, done) and wechat.in_flight)
+    await soon(lambda: wechat.in_flight == 0)
+    begun, calls = len(rows(scene.database, BEGUN)), len(wechat.calls)
+    answered = len(rows(scene.database, done))
+    assert begun
+    async with scene.bot(DENY):
+        answer = await through(scene)
+    assert len(wechat.calls) == calls
+    left = 100 - answered - begun
+    counts = f"{answered} shared, {begun} unknown, {left} stopped by the policy"
+    assert counts in answer.text
+    assert "The policy stopped this midway" in answer.text
+
+
+# Single requests.
+
+
+async def left_behind(scene: Scene, *, placed: bool) -> Request:
+    """Leave a request in the ledger as a bot does that is killed."""
+    request = request_of(scene.slack)
+    ledger = Ledger.open(f"sqlite:///{scene.database}", "dead")
+    await ledger.start()
+    found = await ledger.accept(request)
+    assert isinstance(found, Accepted)
+    if placed:
+        assert await ledger.place(found.entry, "private")
+    await ledger.close()
+    return request
+
+
+async def test_a_request_that_was_taken_over_is_stopped_if_the_policy_says_no_by_now(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    await left_behind(scene, placed=False)
+    async with scene.bot(DENY):
+        await scene.over()
+        (told,) = scene.replies()
+    assert wechat.calls == []
+    assert scene.column("outcome") == "stopped"
+    assert told.startswith("🚫 *Stopped by the policy.* Nothing was shared.")
+    assert "`/share-env why" in told
+
+
+async def test_a_request_that_may_have_been_asked_for_is_not_said_to_be_stopped_in_time(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    await left_behind(scene, placed=True)
+    async with scene.bot(DENY):
+        await scene.over()
+    assert wechat.calls == []
+    assert scene.column("outcome") == "unknown"
+    assert "The policy stopped this midway" in scene.heard[REQUESTER][-1]
+    assert "asked WeChat once more" not in scene.heard[REQUESTER][-1]
+
+
+async def test_a_request_is_stopped_that_is_carried_out_long_after_it_was_asked(
+    scene: Scene, change: Change, wechat: LocalWeChat
+) -> None:
+    now = scene.nature.now
+    scene.nature = replace(scene.nature, now=lambda: now() + 61)
+    scene.slack.fail("chat.postMessage", Hangs(0.5))
+    async with scene.bot(ALLOW):
+        await scene.ask()
+        await change(DENY)
+        await scene.over()
+    assert wechat.calls == []
+
+
+async def test_a_request_waits_while_slack_does_not_tell_who_asked(
+    scene: Scene, slack: LocalSlack, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    await left_behind(scene, placed=False)
+    clock = Clock()
+    scene.nature = replace(scene.nature, clock=clock)
+    slack.fail("users.info", ServerError())
+    async with scene.bot(ALLOW):
+        await soon(lambda: "a request waits: " in caplog.text)
+        assert wechat.calls == []
+        clock.now += 60  # what Slack did not tell is forgotten
+        await scene.over()
+    assert scene.column("outcome") == "shared"
+    assert len(wechat.calls) == 1
+
+
+async def test_an_approval_counts_for_the_rule_by_which_it_was_given(
+    scene: Scene, change: Change, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask(line(3))
+        view = await scene.open(APPROVER, "approve")
+        await change(BY_OTHERS)
+        assert "You approved" in await scene.send(APPROVER, view)
+        await through(scene)
+    assert len(wechat.calls) == 3
+
+
+@pytest.mark.parametrize("trouble", Unreadable)
+def test_a_group_that_is_gone_stops_it_and_one_that_slack_does_not_tell_of_just_now_does_not(
+    trouble: Unreadable,
+) -> None:
+    rule = Rule("platform team", Effect.ALLOW, groups=frozenset({"S0PLATFORM"}))
+    origin = Origin("T1", "U1", "C1", "releases", "1.1", "")
+    request = Request("r1", origin, APPID, ENV, OWNER, rule.name)
+    entry = Entry(request, State.PLACED, 1, 0.0)
+    ask = Ask(Person("T1", "U1"), "C1", APPID, ENV)
+    denied = Deny(GroupUnreadable(rule, "S0PLATFORM", trouble))
+    passing = trouble in {Unreadable.SLACK_DOWN, Unreadable.RATE_LIMITED}
+    found = verdict(Policy((rule,), default_owner=OWNER), entry, [(ask, denied)])
+    assert found is (Verdict.IN_DOUBT if passing else Verdict.STOP)

@@ -1,0 +1,217 @@
+"""Who may stop what somebody asked for, from where, and who hears of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from bot.playground.slack.server import Message, ServerError
+from bot.playground.stage import APPID
+from bot.playground.wechat.server import Hang
+from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
+from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Scene, has_button
+
+OPERATOR, ON_CALL, STRANGER = "U0CHINESE", "U0SECOND", "U0STRANGER"
+OPERATORS = f'operators = {{ users = ["{OPERATOR}", "U0GUEST"], groups = ["S0ONCALL"] }}\n'
+SIZE = 40
+"""How many appids a batch has: more than are asked for at once."""
+BATCH = f"{APPID} wx00000000000000a1 {ENV}"
+
+
+@pytest.fixture(autouse=True)
+def people(scene: Scene) -> None:
+    """Let everybody speak English, and the second be on call."""
+    slack = scene.slack
+    slack.people[OPERATOR] = replace(slack.people[OPERATOR], locale="en-US")
+    members = frozenset({ON_CALL})
+    slack.groups["S0ONCALL"] = replace(slack.groups["S0PLATFORM"], id="S0ONCALL", members=members)
+    channel = slack.channels[RELEASES]
+    slack.channels[RELEASES] = replace(channel, members=channel.members | {*slack.people})
+
+
+async def waiting(scene: Scene) -> Message:
+    """Ask for what needs an approval, and return what stands in the channel."""
+    await scene.ask()
+    await scene.question()
+    (waits,) = scene.slack.parents(RELEASES)
+    return waits
+
+
+@asynccontextmanager
+async def under_way(scene: Scene, rules: str) -> AsyncIterator[Message]:
+    """Run a batch of eighty of which twenty have begun, and give what stands in the channel."""
+    scene.wechat.latency = 1.0
+    appids = " ".join(f"wx{number:016x}" for number in range(SIZE))
+    async with scene.bot(rules):
+        await scene.ask(f"{appids} {ENV}")
+        if "approve" in rules:
+            await scene.decide(APPROVER, "approve")
+        await soon(lambda: scene.wechat.in_flight == 20)
+        (parent,) = scene.slack.parents(RELEASES)
+        yield parent
+        await soon(lambda: "ended" in states(scene.database)[:1], 30)
+
+
+async def home(scene: Scene, user: str) -> str:
+    """Open somebody's page, and return what stands on it."""
+    before = sum(call.method == "views.publish" for call in scene.slack.calls)
+    await scene.slack.open_home(user)
+    await scene.slack.until(
+        lambda slack: sum(call.method == "views.publish" for call in slack.calls) > before
+    )
+    await soon(lambda: scene.slack.home(user))
+    page = scene.slack.home(user)
+    assert page
+    return str(page.blocks)
+
+
+async def cancel_at_home(scene: Scene, user: str) -> str:
+    """Click the first Cancel on somebody's page, and return what they are told, alone."""
+    page = scene.slack.home(user)
+    assert page
+    before = len(scene.heard[user])
+    await scene.slack.click(user, page, "cancel")
+    await soon(lambda: len(scene.heard[user]) > before)
+    return scene.heard[user][before]
+
+
+@pytest.mark.parametrize("user", [OPERATOR, ON_CALL, APPROVER])
+async def test_operators_and_approvers_cancel_what_waits_and_all_are_told_who_did(
+    scene: Scene, user: str
+) -> None:
+    async with scene.bot(OPERATORS + APPROVE):
+        told = await scene.click(user, await waiting(scene), "cancel")
+        assert told.startswith("Cancelled")
+        await scene.over()
+    assert f"*Cancelled* by <@{user}>" in scene.replies()[-1]
+    assert f"<@{user}> cancelled this" in scene.slack.parents(APPROVALS)[0].text
+    assert rows(scene.database, "SELECT user FROM events WHERE kind = 'cancelled'") == [(user,)]
+    assert scene.wechat.calls == []
+
+
+@pytest.mark.parametrize("user", [STRANGER, "U0GUEST"])
+async def test_nobody_else_cancels(scene: Scene, user: str) -> None:
+    async with scene.bot(OPERATORS + APPROVE):
+        told = await scene.click(user, await waiting(scene), "cancel")
+        assert (
+            f"Only <@{REQUESTER}>, who asked for it, and approvers or operators named in the policy"
+            in told
+        )
+    assert states(scene.database) == ["waiting"]
+
+
+async def test_without_operators_in_the_policy_there_are_none(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        assert "Nothing was done" in await scene.click(OPERATOR, await waiting(scene), "cancel")
+    assert states(scene.database) == ["waiting"]
+
+
+@pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
+async def test_while_slack_does_not_tell_who_clicks_nothing_is_cancelled(
+    scene: Scene, method: str
+) -> None:
+    async with scene.bot(OPERATORS + APPROVE):
+        waits = await waiting(scene)
+        scene.slack.fail(method, *[ServerError()] * 3)
+        assert "could not find out from Slack" in await scene.click(ON_CALL, waits, "cancel")
+    assert states(scene.database) == ["waiting"]
+
+
+async def test_the_approvers_of_the_rule_that_asks_by_now_cancel(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        waits = await waiting(scene)
+    by_now = APPROVE.replace("four eyes", "six eyes")
+    by_now = by_now.replace('groups = ["S0APPROVERS"]', f'users = ["{STRANGER}"]')
+    async with scene.bot(by_now):
+        assert "Nothing was done" in await scene.click(APPROVER, waits, "cancel")
+        assert (await scene.click(STRANGER, waits, "cancel")).startswith("Cancelled")
+        await scene.over()
+
+
+@pytest.mark.parametrize(
+    ("user", "rules"),
+    [(OPERATOR, OPERATORS + ALLOW), (REQUESTER, ALLOW), (APPROVER, APPROVE)],
+)
+async def test_what_has_not_begun_of_a_batch_is_cancelled_and_its_answer_says_by_whom(
+    scene: Scene, user: str, rules: str
+) -> None:
+    async with under_way(scene, rules) as parent:
+        assert (await scene.click(user, parent, "cancel")).startswith("Cancelled ")
+    assert f"*Cancelled* by <@{user}>" in scene.replies()[-1]
+    assert len(scene.wechat.calls) < SIZE
+
+
+async def test_whoever_may_approve_nothing_of_it_does_not_cancel_a_batch(scene: Scene) -> None:
+    async with under_way(scene, ALLOW) as parent:
+        assert "Nothing was done" in await scene.click(APPROVER, parent, "cancel")
+    assert len(scene.wechat.calls) == SIZE
+
+
+async def test_an_operator_sees_all_that_is_open_and_cancels_it_there(scene: Scene) -> None:
+    async with scene.bot(OPERATORS + APPROVE):
+        assert "What you can cancel" not in await home(scene, OPERATOR)
+        await waiting(scene)
+        await soon(lambda: "waits for people" in str(scene.slack.home(OPERATOR)))
+        assert "What you can cancel" not in await home(scene, APPROVER)
+        assert (await cancel_at_home(scene, OPERATOR)).startswith("Cancelled")
+        await scene.over()
+        await soon(lambda: "What you can cancel" not in str(scene.slack.home(OPERATOR)))
+    assert f"*Cancelled* by <@{OPERATOR}>" in scene.replies()[-1]
+
+
+@pytest.mark.parametrize(("user", "rules"), [(OPERATOR, OPERATORS + ALLOW), (APPROVER, APPROVE)])
+async def test_a_batch_under_way_is_cancelled_from_the_page_of_whoever_may(
+    scene: Scene, user: str, rules: str
+) -> None:
+    async with under_way(scene, rules):
+        assert "⏳ under way" in await home(scene, user)
+        assert "What you can cancel" not in await home(scene, STRANGER)
+        assert (await cancel_at_home(scene, user)).startswith("Cancelled ")
+    assert len(scene.wechat.calls) < SIZE
+
+
+async def test_what_is_to_be_confirmed_is_cancelled_by_an_operator_and_the_requester_is_told(
+    scene: Scene,
+) -> None:
+    async with scene.bot(OPERATORS + CONFIRM):
+        await scene.ask()
+        asked = scene.shown()
+        await home(scene, OPERATOR)
+        assert (await cancel_at_home(scene, OPERATOR)).startswith("Cancelled")
+        await scene.over()
+        assert f"*Cancelled* by <@{OPERATOR}>" in scene.told_directly().text
+        assert "cancelled it" in await scene.click(REQUESTER, asked, "confirm")
+    assert scene.wechat.calls == []
+
+
+async def test_operators_do_nothing_but_cancel(scene: Scene) -> None:
+    async with scene.bot(OPERATORS + APPROVE.replace(f'"{OPERATOR}", ', "")):
+        assert (await scene.ask(user=OPERATOR)).startswith("🚫")
+        await waiting(scene)
+        question = await scene.question()
+        assert "Only the approvers" in await scene.click(OPERATOR, question, "approve")
+        assert "Only the approvers" in await scene.click(OPERATOR, question, "reject")
+    assert states(scene.database) == ["waiting"]
+
+
+async def test_what_wechat_is_asked_already_cannot_be_cancelled(scene: Scene) -> None:
+    async with scene.bot(OPERATORS + APPROVE):
+        waits = await waiting(scene)
+        scene.wechat.next(Hang(1.5, after_effect=True))
+        await scene.decide(APPROVER, "approve")
+        await scene.wechat.until(lambda wechat: bool(wechat.calls))
+        assert "approved it already" in await scene.click(OPERATOR, waits, "cancel")
+        await scene.over()
+        assert "it was shared" in await scene.click(OPERATOR, waits, "cancel")
+    assert "cancelled" not in kinds(scene.database)
+
+
+async def test_a_cancellation_that_the_ledger_does_not_take_is_none(scene: Scene) -> None:
+    async with scene.bot(OPERATORS + APPROVE):
+        waits = await waiting(scene)
+        with ledger_down(scene.database):
+            assert "nothing was done" in await scene.click(OPERATOR, waits, "cancel")
+        assert has_button(scene.slack.parents(RELEASES)[0], "cancel")
+        await scene.click(OPERATOR, waits, "cancel")
+        await scene.over()

@@ -1,0 +1,283 @@
+"""What the form offers, and what becomes of it when things have changed since it opened; over real sockets."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from bot.app.running import running
+from bot.ledger import Ledger
+from bot.messages.form import APPIDS, ENV
+from bot.playground.slack.server import Hangs, LocalSlack, View
+from bot.playground.stage import APPID, OWNER, environment
+from bot.playground.wechat.server import Code, Hang, LocalWeChat
+from bot.runtime.clock import Nature
+from tests.conftest import Clock, kinds, ledger_down, request_of, rows, settings_of
+from tests.databases import Database
+
+RELEASES, REQUESTER = "C0RELEASES", "U0REQUESTER"
+OTHER_OWNER = "wxfedcba9876543210"
+OWNERS = f"""
+[[owner]]
+appid = "{OTHER_OWNER}"
+envs = ["theirs-*", "named-2"]
+[[owner]]
+appid = "{OWNER}"
+envs = ["*"]
+"""
+ANYTHING = """
+[[rule]]
+name = "platform team"
+groups = ["S0PLATFORM"]
+effect = "allow"
+"""
+ASKED = """
+[[rule]]
+name = "four eyes"
+groups = ["S0PLATFORM"]
+effect = "approve"
+approvers = { groups = ["S0APPROVERS"], channel = "C0APPROVALS", expires = "2h" }
+"""
+NAMED = """
+[[rule]]
+name = "named"
+users = ["U0REQUESTER"]
+envs = ["named-1", "test-*"]
+effect = "allow"
+"""
+NOTHING = """
+[[rule]]
+name = "frozen"
+effect = "deny"
+"""
+
+
+class Bots:
+    """Starts bots with one policy or another, on the same ledger."""
+
+    def __init__(self, environ: dict[str, str], folder: Path) -> None:
+        self._environ = environ
+        self._folder = folder
+        self._numbers = count(1)
+        self.clock = Clock()
+
+    def __call__(self, *rules: str) -> AbstractAsyncContextManager[str]:
+        """Run a bot whose policy has these rules."""
+        policy = self._folder / f"policy{next(self._numbers)}.toml"
+        policy.write_text("\n".join([OWNERS, *rules]), encoding="utf-8")
+        nature = Nature(clock=self.clock, new_id=lambda: f"request{next(self._numbers)}")
+        return running(settings_of(self._environ | {"POLICY_FILE": str(policy)}), nature)
+
+
+@pytest.fixture
+def bots(slack: LocalSlack, wechat: LocalWeChat, database: Path, tmp_path: Path) -> Bots:
+    environ = environment(slack, wechat) | {"DATABASE_URL": f"sqlite:///{database}"}
+    return Bots(environ, tmp_path)
+
+
+async def opened(slack: LocalSlack, user: str = REQUESTER) -> View:
+    await slack.command(user, RELEASES, "")
+    await slack.until(lambda slack: bool(slack.views(user)))
+    return slack.views(user)[0]
+
+
+async def offered(slack: LocalSlack, view: View, typed: str = "") -> list[str]:
+    return [str(each["value"]) for each in await slack.options(view.user, view, ENV, typed)]
+
+
+@asynccontextmanager
+async def ledger_at(database: Path) -> AsyncIterator[Ledger]:
+    """Open the ledger before any bot does."""
+    ledger = Ledger.open(f"sqlite:///{database}", "before")
+    await ledger.start()
+    yield ledger
+    await ledger.close()
+
+
+# What is offered.
+
+
+async def test_it_offers_the_policys_envs_then_past_ones_then_the_owners(
+    slack: LocalSlack, wechat: LocalWeChat, bots: Bots, database: Path
+) -> None:
+    wechat.envs[OTHER_OWNER] = {"theirs-1": "NORMAL", "halted": "HALTED", "not-theirs": "NORMAL"}
+    async with ledger_at(database) as ledger:
+        for number, env in enumerate(["old-1", "old-2", "old-1"]):
+            request = replace(request_of(slack), id=f"past{number}", env=env, again=True)
+            await ledger.accept(replace(request, appid=f"wx{number:016x}"))
+            rows(database, "UPDATE requests SET state = 'ended', created = substr(id, 5)")
+    async with bots(ANYTHING, NAMED):
+        view = await opened(slack)
+        assert await offered(slack, view) == [
+            *("named-1", "named-2", "old-1", "old-2"),
+            *("theirs-1", "prod-1", "test-1"),
+        ]
+        assert await offered(slack, view, "LD-2") == ["old-2", "LD-2"]
+        assert await offered(slack, view, "old-1") == ["old-1"]
+
+
+async def test_it_offers_only_what_this_person_may_share(
+    slack: LocalSlack, wechat: LocalWeChat, bots: Bots
+) -> None:
+    del wechat
+    async with bots(NAMED):
+        view = await opened(slack)
+        assert await offered(slack, view) == ["named-1", "test-1"]
+        assert await offered(slack, view, "test-77") == ["test-77"]
+        assert await offered(slack, view, "prod-1") == []
+        other = await opened(slack, "U0SECOND")
+        assert await offered(slack, other) == []
+
+
+async def test_what_was_typed_is_marked_so(slack: LocalSlack, bots: Bots) -> None:
+    async with bots(ANYTHING):
+        view = await opened(slack)
+        options = await slack.options(REQUESTER, view, ENV, " prod-7，")
+        assert [(o["value"], "description" in o) for o in options] == [("prod-7", True)]
+        assert await offered(slack, view, "no env!") == []
+        assert await offered(slack, view, "prod-1") == ["prod-1"]
+
+
+async def test_wechats_silence_costs_its_envs_only(
+    slack: LocalSlack, wechat: LocalWeChat, bots: Bots
+) -> None:
+    wechat.next_envs(Hang(8), Code(61007))
+    async with bots(ANYTHING, NAMED):
+        view = await opened(slack)
+        assert await offered(slack, view) == ["named-1", "named-2"]
+
+
+async def test_owners_are_asked_once_in_a_while(
+    slack: LocalSlack, wechat: LocalWeChat, bots: Bots
+) -> None:
+    async with bots(ANYTHING):
+        view = await opened(slack)
+        for typed in ("", "p", "pr"):
+            await offered(slack, view, typed)
+        assert wechat.transcript().count(f"getenvinfo of {OWNER}") == 1
+        wechat.envs[OWNER]["prod-2"] = "NORMAL"
+        bots.clock.now += 301
+        assert "prod-2" in await offered(slack, view)
+
+
+async def test_the_ledgers_silence_costs_its_envs_only(
+    slack: LocalSlack, bots: Bots, database: Path
+) -> None:
+    async with bots(ANYTHING):
+        view = await opened(slack)
+        with ledger_down(database):
+            assert await offered(slack, view) == ["named-2", "prod-1", "test-1"]
+
+
+async def test_whom_slack_does_not_know_just_now_may_type_an_env(
+    slack: LocalSlack, bots: Bots
+) -> None:
+    async with bots(ANYTHING):
+        slack.fail("users.info", *[Hangs(8)] * 4)
+        view = await opened(slack)
+        assert await offered(slack, view) == []
+        assert await offered(slack, view, "prod-1") == ["prod-1"]
+
+
+# The policy is asked when the form is sent.
+
+
+async def test_a_form_that_is_sent_after_the_policy_changed_is_judged_by_the_new_one(
+    slack: LocalSlack, wechat: LocalWeChat, bots: Bots, database: Path
+) -> None:
+    async with bots(ANYTHING):
+        view = await opened(slack)
+        assert "prod-1" in await offered(slack, view)
+    async with bots(NOTHING, ANYTHING):
+        ack = await slack.submit(REQUESTER, view, {ENV: "prod-1", APPIDS: APPID})
+        assert (ack.error, ack.errors, slack.views(REQUESTER)) == (None, {}, [])
+        await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
+        told = slack.shown_to(REQUESTER)[0].text
+        assert "You may not share `prod-1`" in told
+        assert "frozen" in told
+    assert wechat.calls == []
+    assert kinds(database) == ["denied"]
+
+
+async def test_who_left_the_group_since_it_opened_is_refused(
+    slack: LocalSlack, wechat: LocalWeChat, bots: Bots
+) -> None:
+    async with bots(ANYTHING):
+        view = await opened(slack)
+        await offered(slack, view)
+        slack.groups["S0PLATFORM"] = replace(slack.groups["S0PLATFORM"], members=frozenset())
+        bots.clock.now += 61
+        await slack.submit(REQUESTER, view, {ENV: "prod-1", APPIDS: APPID})
+        await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
+        assert "You may not share `prod-1`" in slack.shown_to(REQUESTER)[0].text
+    assert wechat.calls == []
+
+
+async def test_a_form_that_is_sent_to_a_bot_that_has_started_again_is_taken(
+    slack: LocalSlack, wechat: LocalWeChat, bots: Bots
+) -> None:
+    async with bots(ANYTHING):
+        view = await opened(slack)
+        await offered(slack, view)
+    async with bots(ANYTHING):
+        await slack.submit(REQUESTER, view, {ENV: "prod-1", APPIDS: APPID})
+        await slack.until(lambda slack: any(m.text.startswith("✅") for m in slack.messages))
+    assert wechat.shared == [(OWNER, "prod-1", APPID)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "shown"), [(ANYTHING, "✅"), (ASKED, "🕓")], ids=["carried out", "waits"]
+)
+async def test_that_an_answer_follows_is_not_said_after_it(
+    slack: LocalSlack, wechat: LocalWeChat, bots: Bots, rules: str, shown: str
+) -> None:
+    del wechat
+    async with bots(rules):
+        view = await opened(slack)
+        await offered(slack, view)
+        slack.fail("response_url", Hangs(0.2), user=REQUESTER)
+        await slack.submit(REQUESTER, view, {ENV: "prod-1", APPIDS: APPID})
+        await slack.until(lambda slack: any(m.text.startswith(shown) for m in slack.messages))
+    assert [m.text for m in slack.messages if "follows here" in m.text] == []
+
+
+async def test_one_rule_must_let_all_appids_through(
+    slack: LocalSlack, wechat: LocalWeChat, bots: Bots
+) -> None:
+    one = '[[rule]]\nname = "one"\nappids = ["wx0000000000000001"]\neffect = "deny"\n'
+    async with bots(one, ANYTHING):
+        view = await opened(slack)
+        await offered(slack, view)
+        entered = {ENV: "prod-1", APPIDS: f"{APPID}\nwx0000000000000001"}
+        await slack.submit(REQUESTER, view, {**entered})
+        await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
+        assert "wx0000000000000001" in slack.shown_to(REQUESTER)[0].text
+    assert wechat.calls == []
+
+
+async def check_past_envs(slack: LocalSlack, database: Database) -> None:
+    ledger = database.ledger("me")
+    await ledger.start()
+    for number, env in enumerate(["a", "b", "c", "a"]):
+        past = replace(request_of(slack), id=f"past{number}", env=env, appid=f"wx{number:016x}")
+        await ledger.accept(past)
+        # Two in one millisecond would have no order.
+        when = {"at": 1_000.0 + number, "id": past.id}
+        database.execute("UPDATE requests SET created = :at WHERE id = :id", **when)
+    assert await ledger.envs(9) == ["a", "c", "b"]
+    assert await ledger.envs(2) == ["a", "c"]
+
+
+async def test_past_envs_are_each_there_once_and_the_last_one_first(
+    slack: LocalSlack, sqlite: Database
+) -> None:
+    await check_past_envs(slack, sqlite)
+
+
+async def test_past_envs_on_postgresql_are_the_same(
+    slack: LocalSlack, on_postgresql: Database
+) -> None:
+    await check_past_envs(slack, on_postgresql)

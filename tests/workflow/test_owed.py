@@ -1,0 +1,214 @@
+"""What Slack does not take is owed until it stands, and told to whoever asks meanwhile."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.playground.slack.server import Refuses, ServerError
+from bot.playground.wechat.server import Code
+from tests.conftest import RELEASES, REQUESTER, rows, soon
+from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, SECOND_APPROVER, Scene, has_button
+
+AWAY = [ServerError()] * 3  # as often as one message is tried
+ANSWER = "✅ *Shared.*"
+ONE_OF_TWO = f"""
+[[rule]]
+name = "the second"
+users = ["U0SECOND"]
+effect = "allow"
+{APPROVE}"""
+
+
+async def owed(scene: Scene) -> None:
+    """Wait until something is owed and rests."""
+    await soon(lambda: scene.column("owed") is not None and scene.column("holder") is None)
+
+
+def due(scene: Scene, *, after: float = 0.0) -> None:
+    """Let the pause be over, and so many seconds since Slack went away."""
+    rows(scene.database, f"UPDATE requests SET wake = 1, owed = owed - {after}")  # noqa: S608  # a number of ours
+
+
+def kinds(scene: Scene) -> list[str]:
+    return [kind for (kind,) in rows(scene.database, "SELECT kind FROM events ORDER BY id")]
+
+
+async def ask_while_the_answer_is_lost(scene: Scene) -> None:
+    """Ask for a share whose answer Slack does not take."""
+    scene.wechat.latency = 0.2
+    await scene.ask()
+    await scene.slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
+    scene.slack.fail("chat.postMessage", *AWAY)
+    await owed(scene)
+
+
+async def test_an_answer_is_owed_across_a_restart_and_then_stands_once(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        await ask_while_the_answer_is_lost(scene)
+    assert scene.parent().startswith("⏳")
+    due(scene)
+    async with scene.bot(ALLOW):
+        await scene.over()
+    assert scene.parent().startswith("✅")
+    (reply,) = scene.replies()
+    assert reply.startswith(ANSWER)
+    assert kinds(scene)[-4:] == ["answered", "owed", "taken over", "delivered"]
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_a_parent_is_owed_and_nothing_is_called_before_it_stands(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        scene.slack.fail("chat.postMessage", *AWAY)
+        await scene.ask()
+        await owed(scene)
+        assert scene.wechat.calls == []
+        due(scene)
+        await scene.over()
+    assert scene.parent().startswith("✅")
+    assert len(scene.replies()) == len(scene.wechat.calls) == 1
+
+
+async def test_an_edit_of_the_parent_is_owed_and_the_answer_is_not_said_twice(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        scene.slack.fail("chat.update", *AWAY)
+        await scene.ask()
+        await owed(scene)
+        assert scene.parent().startswith("⏳")
+        due(scene)
+        await scene.over()
+    assert scene.parent().startswith("✅")
+    assert len(scene.replies()) == 1
+
+
+async def test_the_question_to_the_approvers_and_its_reminder_are_owed(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        scene.slack.fail("chat.postMessage", *AWAY, channel=APPROVALS)
+        await scene.ask()
+        await owed(scene)
+        due(scene)
+        await scene.slack.until(lambda slack: bool(slack.parents(APPROVALS)))
+        question = await scene.question()
+        scene.slack.fail("chat.postMessage", *AWAY, channel=APPROVALS)
+        rows(scene.database, "UPDATE requests SET wake = 1")
+        await owed(scene)
+        due(scene)
+        await soon(lambda: bool(scene.slack.thread(APPROVALS, question.ts)))
+        await soon(lambda: scene.column("owed") is None)
+        (reminder,) = scene.slack.thread(APPROVALS, question.ts)
+        assert "still waits" in reminder.text
+        scene.slack.fail("chat.update", *AWAY, channel=APPROVALS)
+        scene.slack.fail("chat.update", *AWAY, channel=APPROVALS)
+        await scene.decide(APPROVER, "approve", where=question)
+        await owed(scene)
+        due(scene)
+        await scene.over()
+    (settled,) = scene.slack.parents(APPROVALS)
+    assert not has_button(settled, "Approve")
+    assert len(scene.replies()) == 1
+
+
+@pytest.mark.parametrize("user", [REQUESTER, "U0SECOND"])
+async def test_whoever_asks_again_meanwhile_is_told_the_answer_itself(
+    scene: Scene, user: str
+) -> None:
+    async with scene.bot(ALLOW):
+        await ask_while_the_answer_is_lost(scene)
+        said = await scene.ask(user=user)
+        assert "The answer has not reached Slack yet" in said
+        assert ANSWER in said
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_what_failed_and_was_not_told_can_be_tried_again(scene: Scene) -> None:
+    scene.wechat.next(Code(85088))
+    async with scene.bot(ALLOW):
+        await ask_while_the_answer_is_lost(scene)
+        assert "CloudBase is not enabled" in await scene.ask()
+        assert "On it" in await scene.click(REQUESTER, scene.shown(), "retry")
+        await soon(lambda: len(scene.wechat.calls) == 2)
+        due(scene)
+        await scene.over(2)
+
+
+@pytest.mark.parametrize(("days", "why"), [(6.9, None), (7.1, "too late")])
+async def test_an_answer_is_owed_for_seven_days(scene: Scene, days: float, why: str | None) -> None:
+    async with scene.bot(ALLOW):
+        await ask_while_the_answer_is_lost(scene)
+        due(scene, after=days * 86_400)
+        await scene.over()
+    last = rows(scene.database, "SELECT kind, detail FROM events ORDER BY id")[-1]
+    assert last == (("not delivered", why) if why else ("delivered", None))
+    assert len(scene.replies()) == (0 if why else 1)
+
+
+async def test_an_answer_that_slack_refuses_on_every_way_is_not_owed(scene: Scene) -> None:
+    scene.wechat.latency = 0.2
+    async with scene.bot(ALLOW):
+        await scene.ask()
+        await scene.slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
+        scene.slack.fail("response_url", Refuses("used_url"))
+        scene.slack.fail("chat.postMessage", Refuses("is_archived"))
+        scene.slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+        await scene.over()
+    last = rows(scene.database, "SELECT kind, detail FROM events ORDER BY id")[-1]
+    assert last == ("not delivered", "refused")
+
+
+async def test_what_waits_for_an_approval_holds_nobody_else_up_and_is_not_shared_twice(
+    scene: Scene,
+) -> None:
+    async with scene.bot(ONE_OF_TWO):
+        await scene.ask()
+        question = await scene.question()
+        assert "On it" in await scene.ask(user="U0SECOND")
+        await soon(lambda: len(scene.wechat.calls) == 1)
+        await soon(lambda: scene.column("state") == "ended")
+        told = await scene.decide(APPROVER, "approve", where=question)
+        assert told.startswith("Another request shared")
+        await scene.over(2)
+    assert len(scene.wechat.calls) == 1
+    first, _ = scene.slack.parents(RELEASES)
+    assert "Another request shared it meanwhile" in first.text
+    (answer,) = scene.slack.thread(RELEASES, first.ts)
+    assert answer.text.startswith("✅ *Another request shared it*")
+    (settled,) = scene.slack.parents(APPROVALS)
+    assert "Another request shared it" in settled.text
+
+
+async def test_of_two_that_wait_for_the_same_the_second_approval_finds_it_done(
+    scene: Scene,
+) -> None:
+    async with scene.bot(APPROVE):
+        for user in (REQUESTER, "U0SECOND"):
+            assert "needs an approval" in await scene.ask(user=user)
+            await soon(lambda: scene.column("wake") is not None)
+        first, second = scene.slack.parents(APPROVALS)
+        await scene.decide(APPROVER, "approve", where=first)
+        await soon(lambda: len(scene.wechat.calls) == 1)
+        told = await scene.decide(SECOND_APPROVER, "approve", where=second)
+        assert told.startswith("Another request")
+        await scene.over(2)
+    assert len(scene.wechat.calls) == 1
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["midway", "who they are"])
+async def test_what_approvers_are_asked_directly_is_owed_and_asked_once(
+    scene: Scene, told: bool
+) -> None:
+    approvals = scene.slack.channels[APPROVALS]
+    scene.slack.channels[APPROVALS] = replace(approvals, ext_shared=True)
+    if told:
+        scene.slack.fail("chat.postMessage", *AWAY, channel=SECOND_APPROVER)
+    else:
+        scene.slack.fail("usergroups.list", *AWAY)
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await owed(scene)
+        due(scene)
+        await soon(lambda: scene.column("asked") is not None, 20.0)
+        await soon(lambda: scene.column("holder") is None)
+        for user in (APPROVER, SECOND_APPROVER):
+            direct = scene.slack.direct_message(user)
+            assert direct
+            assert len(scene.slack.parents(direct.id)) == 1
+    assert scene.wechat.calls == []

@@ -1,0 +1,389 @@
+"""Batches that do not run through: WeChat's limits, the lane, cancelling, a ledger that is down, restarts."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.wechat.server import Code, LocalWeChat
+from bot.runtime.clock import Nature
+from bot.workflow.batches import AT_ONCE
+from tests.conftest import RELEASES, REQUESTER, Sleep, ledger_down, rows, soon
+from tests.scenes import ALLOW, Scene
+from tests.workflow.test_batches import appids, line, shared, through
+
+NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
+NOW = 1_800_000_000.0
+IN_A_MINUTE, IN_AN_HOUR = 1_800_000_060, 1_800_003_600
+LIMITS = pytest.mark.parametrize(
+    ("code", "until"), [(PER_MINUTE, IN_A_MINUTE), (PER_DAY, IN_AN_HOUR)], ids=["minute", "day"]
+)
+BEGUN = "SELECT 1 FROM requests WHERE batch IS NOT NULL AND begun"
+QUEUED = "SELECT appid FROM requests WHERE batch IS NOT NULL AND state = 'queued'"
+
+
+class Standing(Sleep):
+    """A sleep that is short, and a clock in Unix seconds that only the test moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+
+    async def __call__(self, seconds: float) -> None:
+        """Give the others a turn."""
+        self.naps.append(seconds)
+        await asyncio.sleep(0.001)
+
+    def time(self) -> float:
+        """Return the time."""
+        return self.now
+
+    async def turns(self, count: int = 50) -> None:
+        """Let the bot sleep and wake up so many times."""
+        enough = len(self.naps) + count
+        await soon(lambda: len(self.naps) >= enough)
+
+
+@pytest.fixture
+def standing() -> Standing:
+    return Standing()
+
+
+@pytest.fixture
+def scene(  # noqa: PLR0913, PLR0917  # the stage
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+    standing: Standing,
+) -> Scene:
+    return Scene(
+        slack, wechat, database, environ, replace(nature, now=standing.time, sleep=standing)
+    )
+
+
+def first(scene: Scene) -> Message:
+    """Return the message of the first batch."""
+    return scene.slack.parents(RELEASES)[0]
+
+
+def last(scene: Scene) -> Message:
+    """Return the message of the last batch."""
+    return scene.slack.parents(RELEASES)[-1]
+
+
+async def paused(scene: Scene, until: int) -> None:
+    """Wait until the first batch is said to pause until then, and nothing is asked any more."""
+    said = f"WeChat's limit is reached. It tries again by itself <!date^{until}^"
+    await soon(lambda: scene.slack.parents(RELEASES) and said in first(scene).text)
+    await soon(lambda: scene.wechat.in_flight == 0)
+
+
+async def at_a_limit(scene: Scene, size: int, code: int = PER_MINUTE) -> None:
+    """Ask for a batch that WeChat makes wait, and nobody else."""
+    scene.wechat.always(Code(code))
+    await scene.ask(line(size))
+    await paused(scene, IN_A_MINUTE if code == PER_MINUTE else IN_AN_HOUR)
+    await soon(lambda: rows(scene.database, BEGUN) == [])  # all are put back
+    scene.wechat.always(None)
+
+
+def codes(wechat: LocalWeChat) -> Counter[int | None]:
+    return Counter(call.errcode for call in wechat.calls)
+
+
+# WeChat's limits.
+
+
+@LIMITS
+async def test_at_a_limit_nothing_begins_until_it_is_over_and_nothing_is_burnt(
+    scene: Scene, standing: Standing, wechat: LocalWeChat, code: int, until: int
+) -> None:
+    wechat.latency = 0.02
+    wechat.next(*[Code(code)] * 3)
+    async with scene.bot(ALLOW):
+        await scene.ask(line(60))
+        await paused(scene, until)
+        await soon(lambda: rows(scene.database, f"{QUEUED} AND begun") == [])
+        calls = len(wechat.calls)
+        assert calls <= 2 * AT_ONCE
+        await standing.turns()
+        standing.now = until - 1
+        await standing.turns()
+        assert len(wechat.calls) == calls
+        standing.now = until
+        answer = await through(scene)
+    assert answer.text.startswith("✅ *60 shared*, of 60.")
+    assert shared(scene) == appids(60)
+    assert codes(wechat) == {0: 60, code: 3}
+
+
+async def test_at_a_limit_a_batch_asks_no_more_often_than_it_has_calls_under_way(
+    scene: Scene, standing: Standing, wechat: LocalWeChat
+) -> None:
+    wechat.latency = 0.02
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 100)
+        assert len(wechat.calls) <= AT_ONCE
+        standing.now = IN_A_MINUTE
+        await through(scene)
+    assert shared(scene) == appids(100)
+
+
+async def test_a_limit_that_holds_for_another_minute_pauses_once_more(
+    scene: Scene, standing: Standing, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 3)
+        wechat.always(Code(PER_MINUTE))
+        standing.now = IN_A_MINUTE
+        await paused(scene, IN_A_MINUTE + 60)
+        wechat.always(None)
+        standing.now = IN_A_MINUTE + 60
+        answer = await through(scene)
+    assert answer.text.startswith("✅ *3 shared*, of 3.")
+
+
+async def test_at_the_daily_limit_a_batch_tries_once_an_hour(
+    scene: Scene, standing: Standing, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 2, PER_DAY)
+        for hour in range(1, 4):
+            calls = len(wechat.calls)
+            wechat.always(Code(PER_DAY))
+            standing.now = NOW + hour * 3600
+            await paused(scene, int(NOW) + (hour + 1) * 3600)
+            assert calls < len(wechat.calls) <= calls + 2
+        wechat.always(None)
+        standing.now = NOW + 4 * 3600
+        answer = await through(scene)
+    assert answer.text.startswith("✅ *2 shared*, of 2.")
+
+
+async def test_the_pause_is_not_shown_any_more_once_it_is_over(
+    scene: Scene, standing: Standing, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 60)
+        wechat.latency = 0.2
+        standing.now = IN_A_MINUTE
+        await soon(lambda: "It tries again by itself" not in first(scene).text)
+        assert first(scene).text.startswith("⏳")
+        await through(scene)
+
+
+@LIMITS
+async def test_what_was_answered_when_a_pause_began_is_recorded_before_it_is_over(
+    scene: Scene, wechat: LocalWeChat, code: int, until: int
+) -> None:
+    wechat.latency = 0.1
+    wechat.next(Code(code))
+    recorded = "SELECT appid FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
+    async with scene.bot(ALLOW):
+        await scene.ask(line(AT_ONCE))
+        await paused(scene, until)
+        assert len(shared(scene)) == AT_ONCE - 1
+        await soon(lambda: len(rows(scene.database, recorded)) == AT_ONCE - 1)
+        await scene.click(REQUESTER, first(scene), "cancel")
+        answer = await through(scene)
+    assert f"{AT_ONCE - 1} shared, 1 cancelled" in answer.text
+
+
+# One batch after the other.
+
+
+async def test_others_run_while_a_batch_is_at_the_daily_limit(
+    scene: Scene, standing: Standing, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 3, PER_DAY)
+        await scene.ask(line(30).replace("prod-1", "test-1"))
+        await scene.ask(f"{appids(1)[0]} test-2")
+        await soon(lambda: len(wechat.shared) == 31)
+        assert "prod-1" not in {env for _, env, _ in wechat.shared}
+        standing.now = IN_AN_HOUR
+        await through(scene)
+    assert Counter(env for _, env, _ in wechat.shared) == {"prod-1": 3, "test-1": 30, "test-2": 1}
+
+
+async def test_single_commands_run_while_a_batch_waits_for_a_minute_and_other_batches_do_not(
+    scene: Scene, standing: Standing, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 3)
+        await scene.ask(line(3).replace("prod-1", "test-1"))
+        await scene.ask(f"{appids(1)[0]} test-2")
+        await soon(lambda: len(wechat.shared) == 1)
+        await standing.turns()
+        standing.now = IN_A_MINUTE
+        await through(scene)
+    assert [env for _, env, _ in wechat.shared] == ["test-2", *["prod-1"] * 3, *["test-1"] * 3]
+
+
+async def test_what_waits_in_one_batch_is_left_out_of_the_next(
+    scene: Scene, standing: Standing
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 2, PER_DAY)
+        said = await scene.ask(f"{appids(2)[1]} prod-1 --again")
+        assert "is sharing `prod-1` with" in said
+        assert "already" in said
+        await scene.ask(line(3, "--again"))
+        await soon(lambda: "1 shared, 2 left out" in last(scene).text)
+        standing.now = IN_AN_HOUR
+        await through(scene)
+    assert shared(scene) == appids(3)
+
+
+# Cancelled.
+
+
+@LIMITS
+async def test_cancelling_in_a_pause_ends_the_batch_at_once_and_only_the_requester_can(
+    scene: Scene, standing: Standing, wechat: LocalWeChat, code: int, until: int
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 60, code)
+        assert f"^{until}^" in first(scene).text
+        calls = len(wechat.calls)
+        assert "Nothing was done" in await scene.click("U0SECOND", first(scene), "cancel")
+        await standing.turns()
+        assert first(scene).text.startswith("⏳")
+        said = await scene.click(REQUESTER, first(scene), "cancel")
+        assert said.startswith("Cancelled 60 ")
+        answer = await through(scene)
+    assert answer.text.startswith("❌ *60 cancelled*, of 60.")
+    assert len(wechat.calls) == calls
+    assert standing.now == NOW
+
+
+async def test_a_batch_that_waits_for_another_can_be_cancelled_and_ends_at_once(
+    scene: Scene, standing: Standing, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 2)
+        await scene.ask(line(3).replace("prod-1", "test-1"))
+        await soon(lambda: "0 of 3" in last(scene).text)
+        said = await scene.click(REQUESTER, last(scene), "cancel")
+        assert said.startswith("Cancelled 3 ")
+        await soon(lambda: "3 cancelled" in last(scene).text)
+        assert first(scene).text.startswith("⏳")
+        standing.now = IN_A_MINUTE
+        await through(scene)
+    assert {env for _, env, _ in wechat.shared} == {"prod-1"}
+
+
+async def test_cancelling_a_batch_that_is_through_comes_too_late(
+    scene: Scene, standing: Standing
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 2)
+        before = first(scene)
+        standing.now = IN_A_MINUTE
+        await through(scene)
+        said = await scene.click(REQUESTER, before, "cancel")
+    assert "too late" in said
+    assert shared(scene) == appids(2)
+
+
+# Trouble on the way.
+
+
+async def test_while_the_ledger_is_down_nothing_is_asked_that_is_not_recorded(
+    scene: Scene, standing: Standing, wechat: LocalWeChat
+) -> None:
+    wechat.latency = 0.05
+    async with scene.bot(ALLOW):
+        await scene.ask(line(100))
+        await soon(lambda: len(wechat.calls) >= 5)
+        with ledger_down(scene.database):
+            await standing.turns(100)
+            await soon(lambda: wechat.in_flight == 0)
+            calls = {call.appid for call in wechat.calls}
+            begun = rows(scene.database, "SELECT appid FROM requests_elsewhere WHERE begun")
+            assert calls == {appid for (appid,) in begun}
+            await standing.turns(100)
+            assert len(wechat.calls) == len(calls) < 100
+        answer = await through(scene)
+    assert answer.text.startswith("✅ *100 shared*, of 100.")
+    assert sorted(call.appid for call in wechat.calls) == appids(100)
+
+
+async def stopped_in_the_midst(scene: Scene) -> tuple[list[str], list[str]]:
+    """Stop a bot in the midst of a hundred, without any grace; return what had begun, and all that is left."""
+    scene.environ["SHUTDOWN_GRACE"] = "0"
+    scene.wechat.latency = 0.5
+    done = "SELECT 1 FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
+    async with scene.bot(ALLOW):
+        await scene.ask(line(100))
+        await soon(lambda: rows(scene.database, done) and scene.wechat.in_flight)
+    await soon(lambda: scene.wechat.in_flight == 0)
+    scene.wechat.latency = 0
+    begun = [appid for (appid,) in rows(scene.database, f"{QUEUED} AND begun")]
+    left = [appid for (appid,) in rows(scene.database, QUEUED)]
+    assert 0 < len(begun) < len(left) < 100
+    return begun, left
+
+
+async def test_after_a_restart_a_refusal_tells_nothing_of_what_was_being_asked_for(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    begun, left = await stopped_in_the_midst(scene)
+    calls = len(wechat.calls)
+    wechat.always(Code(NOT_ENABLED))
+    async with scene.bot(ALLOW):
+        answer = await through(scene)
+    assert sorted(call.appid for call in wechat.calls[calls:]) == sorted(left)
+    unknown = "SELECT appid FROM requests WHERE outcome = 'unknown' AND batch IS NOT NULL"
+    assert {appid for (appid,) in rows(scene.database, unknown)} == set(begun)
+    counts = f"{100 - len(left)} shared, {len(left) - len(begun)} not shared, {len(begun)} unknown"
+    assert counts in answer.text
+
+
+async def test_a_pause_is_no_reason_to_doubt_a_refusal_that_follows(
+    scene: Scene, standing: Standing, wechat: LocalWeChat
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 2)
+        wechat.always(Code(NOT_ENABLED))
+        standing.now = IN_A_MINUTE
+        answer = await through(scene)
+    assert answer.text.startswith("❌ *2 not shared*, of 2.")
+
+
+async def test_a_batch_that_was_taken_over_too_often_is_given_up_with_all_of_its_items(
+    scene: Scene, wechat: LocalWeChat
+) -> None:
+    _, left = await stopped_in_the_midst(scene)
+    calls = len(wechat.calls)
+    rows(scene.database, "UPDATE requests SET taken_over = 9")
+    async with scene.bot(ALLOW):
+        answer = await through(scene)
+        assert f"{100 - len(left)} shared, {len(left)} unknown" in answer.text
+        assert len(wechat.calls) == calls
+        assert (await scene.click(REQUESTER, answer, "retry")).startswith("On it")
+        await soon(lambda: set(shared(scene)) == set(appids(100)))
+        await through(scene)
+    assert sorted(call.appid for call in wechat.calls[calls:]) == sorted(left)
+
+
+async def test_a_summary_that_was_recorded_and_not_told_is_whole_after_a_restart(
+    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    wechat.next(Code(NOT_ENABLED))
+    async with scene.bot(ALLOW):
+        await scene.ask(line(3))
+        answer = await through(scene)
+    slack.delete(answer)
+    untold = "UPDATE requests SET state = 'answered', ended = NULL WHERE batch IS NULL"
+    rows(scene.database, untold)
+    async with scene.bot(ALLOW):
+        again = await through(scene)
+    assert "CloudBase is not enabled for the owner" in again.text
+    assert again.text == answer.text
+    assert len(wechat.calls) == 3

@@ -1,0 +1,175 @@
+"""Which policy is in force, who hears of another one, and that nothing is decided by two of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import count, cycle
+
+import pytest
+
+from bot.domain.link import LinkState
+from bot.ledger import Ledger
+from bot.playground.slack.server import LocalSlack
+from bot.policy import Effect, Person, Policy, Rule
+from bot.runtime.tasks import Tasks
+from bot.workflow.policy_in_force import InForce
+from bot.workflow.ports import Ports
+from bot.workflow.slash_command import Sharing
+from bot.workflow.submit import Submitting
+from tests.conftest import ASK, Clock, request_of
+from tests.languages import TONGUES
+
+PLATFORM = "S0PLATFORM"
+EVERYBODY, OURS = frozenset({"*"}), frozenset({PLATFORM})
+ALPHA = Policy((Rule("alpha opens", Effect.ALLOW, EVERYBODY),), default_owner=None)
+BETA = Policy(
+    (Rule("beta shuts", Effect.DENY, groups=OURS), Rule("beta opens", Effect.ALLOW, EVERYBODY)),
+    contact="those of beta",
+)
+
+
+def test_the_first_policy_is_in_force_from_the_start(clock: Clock) -> None:
+    in_force = InForce(ALPHA, clock)
+    assert (in_force.policy, in_force.since, in_force.trouble) == (ALPHA, clock.now, None)
+
+
+def test_another_policy_is_in_force_from_then_on_and_whoever_listens_hears_of_it(
+    clock: Clock,
+) -> None:
+    in_force, heard = InForce(ALPHA, clock), list[Policy]()
+    in_force.hear(heard.append)
+    in_force.refuse(["It is wrong."])
+    clock.now += 5
+    in_force.swap(BETA)
+    assert (in_force.policy, in_force.since, in_force.trouble) == (BETA, clock.now, None)
+    assert heard == [BETA]
+
+
+def test_a_refused_one_leaves_the_policy_in_force_and_says_why(clock: Clock) -> None:
+    in_force, heard = InForce(ALPHA, clock), list[Policy]()
+    in_force.hear(heard.append)
+    clock.now += 5
+    in_force.refuse(["It is wrong.", "Put it right."])
+    assert (in_force.policy, in_force.since) == (ALPHA, clock.now - 5)
+    assert in_force.trouble == ("It is wrong.", "Put it right.")
+    assert heard == []
+
+
+def test_the_same_policy_again_ends_the_trouble_and_changes_nothing(clock: Clock) -> None:
+    in_force, heard = InForce(ALPHA, clock), list[Policy]()
+    in_force.hear(heard.append)
+    in_force.refuse(["It is wrong."])
+    clock.now += 5
+    in_force.swap(replace(ALPHA))
+    assert (in_force.since, in_force.trouble, heard) == (clock.now - 5, None, [])
+
+
+def test_a_listener_that_breaks_is_in_nobodys_way(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: Policy) -> None:
+        raise ValueError
+
+    in_force, heard = InForce(ALPHA), list[Policy]()
+    in_force.hear(broken)
+    in_force.hear(heard.append)
+    in_force.swap(BETA)
+    assert (in_force.policy, heard) == (BETA, [BETA])
+    assert [record.message for record in caplog.records] == ["unforeseen error"]
+
+
+# One command, one policy.
+
+
+class Members:
+    """Everybody is in every group; it takes some turns of the loop to tell."""
+
+    async def person(self, team_id: str, user_id: str, groups: frozenset[str]) -> Person:
+        """Return a member of all the groups that are asked about."""
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return Person(team_id, user_id, groups=groups)
+
+    def now(self) -> "Members":
+        """Return the same, who tells nothing else now."""
+        return self
+
+    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
+        """Say yes."""
+        await asyncio.sleep(0)
+        return bool(rule.name and requester_id)
+
+
+async def no_states() -> list[LinkState]:
+    return []
+
+
+async def untold(_: object, __: object) -> None:
+    """Tell nobody."""
+
+
+async def carried(_: object) -> None:
+    """Carry nothing."""
+
+
+@pytest.fixture
+async def ports() -> AsyncIterator[Ports]:
+    ledger, tasks, numbers = Ledger.open("sqlite://", "a"), Tasks(), count(1)
+    await ledger.start()
+
+    def new_id() -> str:
+        return f"request{next(numbers)}"
+
+    yield Ports(
+        Members(),
+        ledger,
+        carried,
+        lambda ref: ref,
+        no_states,
+        new_id,
+        tasks.start,
+        TONGUES,
+        untold,
+    )
+    await tasks.drain(5)
+    await ledger.close()
+
+
+@asynccontextmanager
+async def flipping(in_force: InForce, *policies: Policy) -> AsyncIterator[None]:
+    """Put these into force in turn, another one at each turn of the loop."""
+
+    async def flip() -> None:
+        for policy in cycle(policies):
+            in_force.swap(policy)
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(flip())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+@pytest.mark.parametrize("text", [f"why {ASK}", f"{ASK} --dry-run", "whoami", "help"])
+async def test_each_command_is_answered_by_one_policy_however_often_it_changes(
+    slack: LocalSlack, ports: Ports, text: str
+) -> None:
+    origin, numbers = request_of(slack).origin, count()
+
+    async def answer(sharing: Sharing) -> str:
+        number = next(numbers)
+        for _ in range(number % 7):  # so that not all begin in the same turn of the loop
+            await asyncio.sleep(0)
+        return str(await sharing.command(replace(origin, trigger_id=str(number)), text))
+
+    async def answers(in_force: InForce) -> set[str]:
+        sharing = Sharing(Submitting(in_force, ports), ports)
+        return set(await asyncio.gather(*(answer(sharing) for _ in range(50))))
+
+    [alpha], [beta] = await answers(InForce(ALPHA)), await answers(InForce(BETA))
+    assert alpha != beta
+    in_force, said = InForce(ALPHA), set[str]()
+    async with flipping(in_force, ALPHA, BETA):
+        while len(said) < 2:
+            said |= await answers(in_force)
+    assert said == {alpha, beta}

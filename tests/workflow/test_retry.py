@@ -1,0 +1,540 @@
+"""The buttons that ask once more: for what did not succeed, and for what was shared before."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.playground.slack.server import Message, Refuses, ServerError
+from bot.playground.stage import APPID, OWNER
+from bot.playground.wechat.server import Code, Hang
+from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, soon, states
+from tests.languages import CHINESE
+from tests.scenes import (
+    ALLOW,
+    APPROVE,
+    APPROVER,
+    ASK,
+    BOTH,
+    CONFIRM,
+    DENY,
+    SECOND_APPROVER,
+    Scene,
+    has_button,
+)
+
+SECRET = "C0SECRET"
+NO_HELP, HELP = 99999, 85088
+
+
+def answers(scene: Scene) -> list[Message]:
+    """Return what stands below the first parent, parents of later requests left out."""
+    first = scene.slack.parents(RELEASES)[0]
+    return [m for m in scene.slack.thread(RELEASES, first.ts) if "asked to share" not in m.text]
+
+
+async def failed(scene: Scene, code: int = HELP) -> Message:
+    """Let a request fail, and return its answer."""
+    scene.wechat.next(Code(code))
+    await scene.ask(f'{APPID} {ENV} --reason "for the launch"')
+    await scene.over()
+    return answers(scene)[-1]
+
+
+@pytest.mark.parametrize(("code", "helps"), [(HELP, True), (NO_HELP, False)])
+async def test_a_button_is_there_only_where_trying_again_can_help(
+    scene: Scene, code: int, helps: bool
+) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene, code)
+    assert has_button(answer, "retry") is helps
+    assert ("*Does asking again help?* No" in answer.text) is not helps
+
+
+async def test_what_was_shared_has_no_such_button(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask()
+        await scene.over()
+    assert not has_button(answers(scene)[-1], "retry")
+
+
+async def test_the_requester_tries_again_in_the_same_thread(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        assert (await scene.click(REQUESTER, answer, "retry")).startswith("On it")
+        await scene.over(2)
+    assert scene.wechat.shared == [(OWNER, ENV, APPID)]
+    (parent,) = scene.slack.parents(RELEASES)
+    again, shared = scene.slack.thread(RELEASES, parent.ts)[1:]
+    assert again.text.startswith("✅")
+    assert "Reason: for the launch" in again.text
+    assert "*Shared.*" in shared.text
+    assert scene.column("retried_by") is None
+    assert rows(scene.database, "SELECT retried_by FROM requests ORDER BY created") == [
+        (REQUESTER,),
+        (None,),
+    ]
+
+
+async def test_a_retry_is_good_for_once_whoever_clicks_and_however_often(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        scene.wechat.next(Code(HELP), Code(HELP))
+        await scene.ask()
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+        answer = answers(scene)[-1]
+        await scene.click(REQUESTER, answer, "retry")
+        await scene.decide(APPROVER, "approve")
+        await scene.over(2)
+        for user in (REQUESTER, APPROVER):
+            assert "tried again already" in await scene.click(user, answer, "retry")
+        # The answer to the second try has a button of its own.
+        await scene.click(REQUESTER, answers(scene)[-1], "retry")
+        await scene.decide(APPROVER, "approve")
+        await scene.over(3)
+    assert len(scene.wechat.calls) == 3
+    assert scene.column("outcome") == "shared"
+
+
+async def test_of_two_who_click_at_once_one_is_told_that_it_is_done(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        scene.wechat.next(Code(HELP))
+        await scene.ask()
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+        answer = answers(scene)[-1]
+        both = (scene.click(user, answer, "retry") for user in (REQUESTER, APPROVER))
+        told = await asyncio.gather(*both)
+        await scene.question()
+    assert len(states(scene.database)) == 2
+    assert sorted("needs an approval" in said for said in told) == [False, True]
+
+
+async def test_the_same_click_delivered_twice_is_one_retry(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        ack = await scene.slack.click(REQUESTER, answer, "retry")
+        await scene.slack.redeliver(ack)
+        await scene.over(2)
+        await scene.slack.redeliver(ack)
+    assert len(scene.wechat.calls) == 2
+    assert [said for said in scene.heard[REQUESTER] if "already" in said] == []
+
+
+async def test_an_approver_tries_again_on_behalf_of_the_requester(scene: Scene) -> None:
+    async with scene.bot(APPROVE):
+        scene.wechat.next(Code(HELP))
+        await scene.ask()
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+        await scene.click(APPROVER, answers(scene)[-1], "retry")
+        question = await scene.question()
+        assert f"<@{REQUESTER}> asks to share" in question.text
+        await scene.decide(SECOND_APPROVER, "approve")
+        await scene.over(2)
+    assert len(scene.wechat.shared) == 1
+    assert rows(scene.database, "SELECT user, retried_by FROM requests ORDER BY created") == [
+        (REQUESTER, APPROVER),
+        (REQUESTER, None),
+    ]
+    [(earlier,), (later,)] = rows(scene.database, "SELECT id FROM requests ORDER BY created")
+    retried = "SELECT request, user, detail FROM events WHERE kind = 'retried'"
+    assert rows(scene.database, retried) == [(earlier, APPROVER, later)]
+
+
+async def expired(scene: Scene, text: str = ASK) -> Message:
+    """Let a request wait in vain for its approvers, and return its answer."""
+    async with scene.bot(APPROVE):
+        await scene.ask(text)
+        await scene.question()
+        scene.pass_time(7200)
+    async with scene.bot(APPROVE):
+        await scene.over()
+    return answers(scene)[-1]
+
+
+async def test_an_approver_who_tries_again_is_told_in_their_own_language(scene: Scene) -> None:
+    scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
+    answer = await expired(scene)
+    async with scene.bot(APPROVE):
+        assert "needs an approval" in await scene.click(APPROVER, answer, "retry")
+        await scene.question()
+    assert scene.column("language") == "zh-CN"
+
+
+@pytest.mark.parametrize("appids", [APPID, f"{APPID} wx00000000000000a1"])
+async def test_an_approver_is_told_that_it_is_the_requester_who_may_not_any_more(
+    scene: Scene, appids: str
+) -> None:
+    answer = await expired(scene, f"{appids} {ENV}")
+    asked_by = scene.slack.people[REQUESTER]
+    scene.slack.people[REQUESTER] = replace(asked_by, deleted=True, locale="zh-CN")
+    async with scene.bot(APPROVE):
+        told = await scene.click(APPROVER, answer, "retry")
+    assert f"The policy does not let <@{REQUESTER}> share `{ENV}` with" in told
+    assert f"They can type `/share-env why {APPID} {ENV}`" in told
+    assert "You" not in told
+    assert states(scene.database) == ["ended"]
+
+
+async def test_while_slack_does_not_tell_who_the_requester_is_an_approver_is_told_that(
+    scene: Scene,
+) -> None:
+    answer = await expired(scene)
+    async with scene.bot(APPROVE):
+        scene.slack.fail("users.info", ServerError(), user=REQUESTER)
+        told = await scene.click(APPROVER, answer, "retry")
+    assert f"who <@{REQUESTER}> is, so I did nothing" in told
+
+
+SURE = ALLOW.replace("platform team", "sure") + "confirm = true\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "becomes"),
+    [pytest.param(BOTH, "waiting", id="both"), pytest.param(SURE + APPROVE, "ended", id="allowed")],
+)
+async def test_what_an_approver_tries_again_is_confirmed_by_the_requester_where_the_rule_wants_that(
+    scene: Scene, rules: str, becomes: str
+) -> None:
+    scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
+    answer = await expired(scene)
+    async with scene.bot(rules):
+        ack = await scene.slack.click(APPROVER, answer, "retry")
+        direct = scene.slack.direct_message(REQUESTER)
+        assert direct
+        await soon(lambda: scene.slack.parents(direct.id))
+        (question,) = scene.slack.parents(direct.id)
+        asked = CHINESE(
+            "<@{by}> tries this again for you, and you have to confirm it.", by=APPROVER
+        )
+        assert asked in question.text
+        assert f"The rule wants <@{REQUESTER}> to confirm this first" in scene.shown(APPROVER).text
+        assert not has_button(scene.shown(APPROVER), "confirm")
+        await scene.slack.redeliver(ack)
+        await scene.click(REQUESTER, question, "confirm")
+        if becomes == "waiting":
+            await scene.question()
+        await soon(lambda: states(scene.database) == ["ended", becomes])
+    assert sum(asked in text for text in scene.heard[REQUESTER]) == 1
+
+
+async def test_who_left_the_channel_is_asked_directly_to_confirm_what_an_approver_tries_again(
+    scene: Scene,
+) -> None:
+    answer = await expired(scene)
+    releases = scene.slack.channels[RELEASES]
+    left = replace(releases, members=releases.members - {REQUESTER})
+    scene.slack.channels[RELEASES] = left
+    async with scene.bot(BOTH):
+        await scene.click(APPROVER, answer, "retry")
+        direct = scene.slack.direct_message(REQUESTER)
+        assert direct
+        await soon(lambda: scene.slack.parents(direct.id))
+        (asked,) = scene.slack.parents(direct.id)
+        await scene.click(REQUESTER, asked, "confirm")
+        await scene.question()
+    assert states(scene.database) == ["ended", "waiting"]
+
+
+async def test_what_the_requester_does_not_confirm_of_what_an_approver_tries_again_is_told_to_them(
+    scene: Scene,
+) -> None:
+    answer = await expired(scene)
+    async with scene.bot(BOTH):
+        await scene.click(APPROVER, answer, "retry")
+        scene.pass_time(600)
+    async with scene.bot(BOTH):
+        await scene.over(2)
+    assert "You did not confirm in time" in scene.heard[REQUESTER][-1]
+
+
+@pytest.mark.parametrize("user", ["U0SECOND", "U0GUEST", APPROVER])
+async def test_nobody_else_tries_again(scene: Scene, user: str) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        told = await scene.click(user, answer, "retry")
+        assert f"Only <@{REQUESTER}>" in told
+    assert states(scene.database) == ["ended"]
+    assert scene.column("retried_by") is None
+
+
+@pytest.mark.parametrize("user", [REQUESTER, APPROVER])
+async def test_while_slack_does_not_tell_who_clicks_nothing_is_tried(
+    scene: Scene, user: str
+) -> None:
+    async with scene.bot(APPROVE):
+        scene.wechat.next(Code(HELP))
+        await scene.ask()
+        await scene.decide(APPROVER, "approve")
+        await scene.over()
+        answer = answers(scene)[-1]
+        scene.slack.fail("users.info", ServerError())
+        assert "could not find out from Slack" in await scene.click(user, answer, "retry")
+    assert states(scene.database) == ["ended"]
+
+
+async def test_a_retry_that_the_policy_refuses_is_not_used_up(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+    async with scene.bot(DENY):
+        assert "“freeze” says no" in await scene.click(REQUESTER, answer, "retry")
+        assert states(scene.database) == ["ended"]
+    async with scene.bot(ALLOW):
+        await scene.click(REQUESTER, answer, "retry")
+        await scene.over(2)
+    assert len(scene.wechat.shared) == 1
+
+
+async def test_a_retry_asks_for_a_confirmation_where_the_rule_does(scene: Scene) -> None:
+    async with scene.bot(CONFIRM):
+        scene.wechat.next(Code(HELP))
+        await scene.ask()
+        await scene.click(REQUESTER, scene.shown(), "confirm")
+        await scene.over()
+        assert "until you confirm" in await scene.click(REQUESTER, answers(scene)[-1], "retry")
+        assert len(scene.wechat.calls) == 1
+        await scene.click(REQUESTER, scene.shown(), "confirm")
+        await scene.over(2)
+    assert len(scene.wechat.shared) == 1
+    assert len(scene.slack.parents(RELEASES)) == 1
+
+
+async def test_a_retry_of_what_is_under_way_is_not_used_up(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        scene.wechat.next(Hang(1.5), Code(NO_HELP))
+        await scene.ask()
+        await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
+        assert "already" in await scene.click(REQUESTER, answer, "retry")
+        await scene.over(2)
+    assert rows(scene.database, "SELECT retried_by FROM requests") == [(None,), (None,)]
+
+
+async def test_what_was_shared_meanwhile_is_not_shared_again_by_a_retry(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        await scene.ask(user="U0SECOND")
+        await scene.over(2)
+        assert "<@U0SECOND> shared" in await scene.click(REQUESTER, answer, "retry")
+        assert states(scene.database) == ["ended", "ended"]
+    assert len(scene.wechat.calls) == 2
+
+
+async def test_a_retry_that_the_ledger_does_not_take_can_be_clicked_again(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        with ledger_down(scene.database):
+            assert "nothing was done" in await scene.click(REQUESTER, answer, "retry")
+        await scene.click(REQUESTER, answer, "retry")
+        await scene.over(2)
+    assert len(scene.wechat.calls) == 2
+
+
+@pytest.mark.parametrize("user", [REQUESTER, APPROVER])
+async def test_what_expired_is_asked_for_once_more(scene: Scene, user: str) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await scene.question()
+        scene.pass_time(7200)
+    async with scene.bot(APPROVE):
+        await scene.over()
+        (expired,) = answers(scene)
+        assert "No approver decided in time" in expired.text
+        await scene.click(user, expired, "retry")
+        await scene.decide(APPROVER, "approve")
+        await scene.over(2)
+    assert len(scene.wechat.shared) == 1
+    assert len(scene.slack.parents(RELEASES)) == 1
+
+
+async def test_a_batch_that_expired_is_asked_for_once_more_as_a_whole(scene: Scene) -> None:
+    appids = {APPID, "wx00000000000000a1"}
+    async with scene.bot(APPROVE):
+        await scene.ask(f"{' '.join(appids)} {ENV}")
+        await scene.question()
+        scene.pass_time(7200)
+    async with scene.bot(APPROVE):
+        await scene.over()
+        await scene.click(REQUESTER, answers(scene)[-1], "retry")
+        await scene.decide(APPROVER, "approve")
+        await scene.over(4)  # two batches, and the items of the second
+    assert {appid for _, _, appid in scene.wechat.shared} == appids
+
+
+@pytest.mark.parametrize("outcome", ["reject", "cancel"])
+async def test_what_people_ended_has_no_such_button(scene: Scene, outcome: str) -> None:
+    async with scene.bot(APPROVE):
+        await scene.ask()
+        await scene.question()
+        if outcome == "reject":
+            await scene.decide(APPROVER, outcome)
+        else:
+            await scene.click(REQUESTER, scene.slack.parents(RELEASES)[0], outcome)
+        await scene.over()
+    assert not has_button(answers(scene)[-1], "retry")
+
+
+async def test_a_retry_in_private_is_answered_directly(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        scene.wechat.next(Code(HELP))
+        await scene.ask(channel=SECRET)
+        await scene.over()
+        await scene.click(REQUESTER, scene.told_directly(), "retry")
+        await scene.over(2)
+    assert "*Shared.*" in scene.told_directly().text
+    assert scene.slack.parents(SECRET) == []
+
+
+async def test_a_retry_in_the_direct_messages_is_answered_in_the_channel_once_the_bot_is_in_it(
+    scene: Scene,
+) -> None:
+    async with scene.bot(ALLOW):
+        scene.wechat.next(Code(HELP))
+        scene.slack.fail("response_url", *[Refuses("expired_url")] * 4)
+        await scene.ask(channel=SECRET)
+        await scene.over()
+    direct = scene.slack.direct_message(REQUESTER)
+    assert direct
+    (parent,) = scene.slack.parents(direct.id)
+    (answer,) = scene.slack.thread(direct.id, parent.ts)
+    secret, bot = scene.slack.channels[SECRET], scene.slack.world.bot_user_id
+    scene.slack.channels[SECRET] = replace(secret, members=secret.members | {bot})
+    async with scene.bot(ALLOW):
+        await scene.click(REQUESTER, answer, "retry")
+        await scene.over(2)
+    assert scene.parent(SECRET).startswith("✅")
+    assert "*Shared.*" in scene.replies(SECRET)[-1]
+    assert scene.slack.thread(direct.id, parent.ts) == [answer]
+
+
+async def test_a_button_of_another_workspace_or_of_nothing_tries_nothing(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        unknown = "I do not know this request here"
+        assert unknown in await scene.click(REQUESTER, answer, "retry", team="T0ELSEWHERE")
+        rows(scene.database, "DELETE FROM requests")
+        assert unknown in await scene.click(REQUESTER, answer, "retry")
+    assert len(scene.wechat.calls) == 1
+
+
+# What was shared before.
+
+
+async def shared_before(scene: Scene) -> Message:
+    """Let a share be asked for twice, and return what is said to the second."""
+    await scene.ask()
+    await scene.over()
+    assert "shared `prod-1`" in await scene.ask(user="U0SECOND")
+    shown = scene.shown("U0SECOND")
+    assert has_button(shown, "again")
+    return shown
+
+
+async def test_what_was_shared_before_is_shared_again_for_whoever_clicks(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        shown = await shared_before(scene)
+        assert (await scene.click("U0SECOND", shown, "again")).startswith("On it")
+        await scene.over(2)
+    assert len(scene.wechat.calls) == 2
+    assert scene.column("user") == "U0SECOND"
+    assert not has_button(scene.slack.sought(shown.ts) or shown, "again")
+
+
+@pytest.mark.parametrize(
+    ("user", "typed", "reason"),
+    [
+        pytest.param(
+            "U0SECOND", " --reason \"a <b> & 'c' 中文\"", "a <b> & 'c' 中文", id="another's"
+        ),
+        pytest.param("U0SECOND", "", None, id="another's, without one"),
+        pytest.param(REQUESTER, ' --reason "once more"', "once more", id="a new one of one's own"),
+        pytest.param(REQUESTER, "", "at first", id="one's own of before"),
+    ],
+)
+async def test_sharing_again_is_for_the_reason_given_now_and_never_for_somebody_else_s(
+    scene: Scene, user: str, typed: str, reason: str | None
+) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask(f'{APPID} {ENV} --reason "at first"')
+        await scene.over()
+        await scene.ask(f"{APPID} {ENV}{typed}", user)
+        await scene.click(user, scene.shown(user), "again")
+        await scene.over(2)
+    assert (scene.column("user"), scene.column("reason")) == (user, reason)
+
+
+@pytest.mark.parametrize(("user", "reason"), [(APPROVER, None), (REQUESTER, "at first")])
+async def test_what_is_shared_again_after_a_retry_is_never_for_somebody_else_s_reason(
+    scene: Scene, user: str, reason: str | None
+) -> None:
+    answer = await expired(scene, f'{ASK} --reason "at first"')
+    async with scene.bot(ALLOW):
+        await scene.ask(user="U0SECOND")
+        await scene.over(2)
+    async with scene.bot(APPROVE):
+        told = await scene.click(user, answer, "retry")
+        assert "<@U0SECOND> shared" in told
+        assert ("at first" in told) == (reason is not None)
+        await scene.click(user, scene.shown(user), "again")
+        await scene.question()
+    assert (scene.column("user"), scene.column("reason")) == (user, reason)
+
+
+async def test_sharing_again_takes_what_sharing_takes(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        shown = await shared_before(scene)
+    async with scene.bot(DENY):
+        assert "“freeze” says no" in await scene.click("U0SECOND", shown, "again")
+    assert states(scene.database) == ["ended"]
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_sharing_again_asks_the_approvers(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        shown = await shared_before(scene)
+    async with scene.bot(APPROVE):
+        assert "needs an approval" in await scene.click("U0SECOND", shown, "again")
+        assert f"by <@{REQUESTER}>" in (await scene.question()).text
+        await scene.decide(APPROVER, "approve")
+        await scene.over(2)
+    assert len(scene.wechat.calls) == 2
+
+
+async def test_of_two_clicks_to_share_again_the_second_is_told_of_the_first(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        shown = await shared_before(scene)
+        scene.wechat.next(Hang(1.5, after_effect=True))
+        await scene.click("U0SECOND", shown, "again")
+        await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
+        assert "already" in await scene.click("U0SECOND", shown, "again")
+        await scene.over(2)
+    assert len(scene.wechat.calls) == 2
+
+
+async def test_sharing_again_what_is_gone_or_while_the_ledger_is_down_is_answered(
+    scene: Scene,
+) -> None:
+    async with scene.bot(ALLOW):
+        shown = await shared_before(scene)
+        with ledger_down(scene.database):
+            assert "nothing was done" in await scene.click("U0SECOND", shown, "again")
+        rows(scene.database, "DELETE FROM requests")
+        unknown = "I do not know this request here"
+        assert unknown in await scene.click("U0SECOND", shown, "again")
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_a_retry_speaks_the_language_of_whoever_asked(scene: Scene) -> None:
+    scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
+    async with scene.bot(ALLOW):
+        scene.wechat.next(Code(HELP))
+        await scene.ask()
+        await scene.over()
+        await scene.click(REQUESTER, answers(scene)[-1], "retry")
+        await scene.over(2)
+    (parent,) = scene.slack.parents(RELEASES)
+    failed, _, shared = (m.text for m in scene.slack.thread(RELEASES, parent.ts))
+    assert CHINESE("Try again") in str(answers(scene)[0].blocks)
+    assert CHINESE("*What is left to do*") in shared
+    assert CHINESE("*What is left to do*") not in failed

@@ -1,0 +1,201 @@
+"""From decisions about each appid to one ruling about all of them."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.outcome import Ground
+from bot.domain.request import Origin, Request, State
+from bot.policy import (
+    Allow,
+    Approvers,
+    Decision,
+    DeniedByRule,
+    Deny,
+    Effect,
+    GroupUnreadable,
+    NeedsApproval,
+    NeedsConfirmation,
+    NoRule,
+    NotEntitled,
+    Person,
+    PersonUnreadable,
+    Policy,
+    Rule,
+    Standing,
+    Unreadable,
+)
+from bot.workflow.ruling import (
+    Decided,
+    Refusal,
+    decide_all,
+    deciding_rules,
+    first_state,
+    ground_against,
+    in_doubt,
+    ruling,
+    strictest,
+)
+from tests.languages import ENGLISH
+
+OWNER = "wx0123456789abcdef"
+ORIGIN = Origin("T1", "U1", "C1", "releases", "1.1", "")
+APPROVERS = Approvers(frozenset({"U2"}), frozenset(), "C2", timedelta(hours=3))
+PLAIN = Rule("plain", Effect.ALLOW)
+SURE = Rule("sure", Effect.ALLOW, confirm=True)
+FOUR = Rule("four eyes", Effect.APPROVE, approvers=APPROVERS)
+BOTH = Rule("both", Effect.APPROVE, approvers=APPROVERS, confirm=True)
+NO = Rule("no", Effect.DENY)
+DENIALS = [
+    Deny(DeniedByRule(NO)),
+    Deny(NoRule(())),
+    Deny(NotEntitled(Standing.BOT)),
+    Deny(PersonUnreadable(Unreadable.SLACK_DOWN)),
+    Deny(GroupUnreadable(PLAIN, "S1", Unreadable.SLACK_DOWN)),
+]
+PASSED = [Allow(PLAIN), NeedsConfirmation(SURE), NeedsApproval(FOUR), NeedsApproval(BOTH)]
+DECISIONS = st.lists(st.sampled_from([*PASSED, *DENIALS]), min_size=1, max_size=6)
+POLICY = Policy((PLAIN,))
+
+
+def decided(decisions: list[Decision]) -> list[Decided]:
+    person = Person("T1", "U1")
+    asks = decide_all(POLICY, ORIGIN, person, [f"wx{n:016x}" for n in range(len(decisions))], "e")
+    return [(ask, decision) for (ask, _), decision in zip(asks, decisions, strict=True)]
+
+
+@given(DECISIONS)
+def test_all_pass_by_one_rule_or_nothing_begins(decisions: list[Decision]) -> None:
+    ruled = ruling(ENGLISH, POLICY, decided(decisions), OWNER)
+    rules = {each.rule.name for each in decisions if not isinstance(each, Deny)}
+    if any(isinstance(each, Deny) for each in decisions) or len(rules) > 1:
+        assert isinstance(ruled, Refusal)
+        assert ruled.kind == "denied"
+    else:
+        assert ruled in decisions
+
+
+@given(DECISIONS)
+def test_a_refusal_names_how_many_are_refused(decisions: list[Decision]) -> None:
+    no = [each for each in decisions if isinstance(each, Deny)]
+    ruled = ruling(ENGLISH, POLICY, decided(decisions), OWNER)
+    if no:
+        assert isinstance(ruled, Refusal)
+        assert ruled.detail == type(no[0].because).__name__
+        several = f"with {len(no)} of these {len(decisions)}"
+        assert (several in ruled.message.text) == (len(decisions) > 1)
+
+
+def test_several_rules_are_named_with_what_each_decides_about() -> None:
+    ruled = ruling(ENGLISH, POLICY, decided([Allow(PLAIN), NeedsApproval(FOUR)]), OWNER)
+    assert isinstance(ruled, Refusal)
+    assert ruled.detail == "SeveralRules"
+    assert "Rule “plain”: `wx0000000000000000`" in ruled.message.text
+    assert "Rule “four eyes”: `wx0000000000000001`" in ruled.message.text
+
+
+@pytest.mark.parametrize("passed", PASSED)
+def test_without_an_owner_nothing_begins(passed: Decision) -> None:
+    ruled = ruling(ENGLISH, POLICY, decided([passed]), None)
+    assert isinstance(ruled, Refusal)
+    assert (ruled.kind, ruled.detail) == ("no owner", None)
+
+
+@pytest.mark.parametrize("no", DENIALS)
+def test_whoever_may_not_is_not_told_that_the_owner_is_unknown(no: Deny) -> None:
+    ruled = ruling(ENGLISH, POLICY, decided([no]), None)
+    assert isinstance(ruled, Refusal)
+    assert ruled.kind == "denied"
+
+
+def test_whom_slack_does_not_tell_may_nothing() -> None:
+    appids = ["wx0000000000000000", "wx0000000000000001"]
+    asked = decide_all(POLICY, ORIGIN, Unreadable.SLACK_DOWN, appids, "prod-1")
+    assert [ask.appid for ask, _ in asked] == appids
+    assert {decision for _, decision in asked} == {Deny(PersonUnreadable(Unreadable.SLACK_DOWN))}
+
+
+def test_what_is_asked_is_asked_from_where_the_request_comes() -> None:
+    ((ask, decision),) = decide_all(POLICY, ORIGIN, Person("T1", "U1"), ["wx0"], "prod-1")
+    assert (ask.channel, ask.env, ask.person.user_id) == ("C1", "prod-1", "U1")
+    assert decision == Allow(PLAIN)
+
+
+@given(DECISIONS)
+def test_the_strictest_is_a_sure_no_else_one_in_doubt_else_an_approval(
+    decisions: list[Decision],
+) -> None:
+    _, found = strictest(decided(decisions))
+
+    def rank(each: Decision) -> int:
+        return [each in DENIALS[:3], each in DENIALS[3:], isinstance(each, NeedsApproval), 1].index(
+            1
+        )
+
+    assert found == min(decisions, key=rank)
+
+
+@given(DECISIONS, st.sampled_from([OWNER, "wx00000000000000aa", None]))
+def test_what_waits_goes_on_by_one_rule_and_its_owner_or_it_is_said_what_is_against_it(
+    decisions: list[Decision], owner: str | None
+) -> None:
+    request = Request("r1", ORIGIN, "", "e", OWNER, FOUR.name, appids=("wx1", "wx2"))
+    policy = replace(POLICY, default_owner=owner)
+    rules = {each.rule.name for each in decisions if not isinstance(each, Deny)}
+    ground = ground_against(policy, request, decided(decisions))
+    if any(isinstance(each, Deny) for each in decisions):
+        assert ground is Ground.NOT_ALLOWED
+    elif len(rules) > 1:
+        assert ground is Ground.SEVERAL_RULES
+    else:
+        assert ground is (None if owner == OWNER else Ground.OTHER_OWNER)
+
+
+@pytest.mark.parametrize("decision", [*PASSED, *DENIALS])
+def test_only_a_no_for_want_of_an_answer_is_in_doubt(decision: Decision) -> None:
+    assert in_doubt(decision) is (decision in DENIALS[3:])
+
+
+@pytest.mark.parametrize(
+    ("passed", "first"),
+    [
+        (Allow(PLAIN), (State.ACCEPTED, None)),
+        (NeedsConfirmation(SURE), (State.CONFIRMING, 600)),
+        (NeedsApproval(FOUR), (State.WAITING, 3 * 3600)),
+        (NeedsApproval(BOTH), (State.CONFIRMING, 600)),
+    ],
+)
+def test_a_request_begins_where_its_rule_says(
+    passed: Allow | NeedsConfirmation | NeedsApproval, first: tuple[State, float | None]
+) -> None:
+    assert first_state(passed) == first
+
+
+@pytest.mark.parametrize(
+    ("rules", "decisions", "deciding"),
+    [
+        pytest.param((FOUR,), [NeedsApproval(FOUR)], [FOUR], id="its own, as ever"),
+        pytest.param((BOTH, FOUR), [NeedsApproval(BOTH)] * 2, [BOTH], id="another by now"),
+        pytest.param((PLAIN, FOUR), [Allow(PLAIN)], [FOUR], id="allowed by now"),
+        pytest.param((NO, FOUR), [Deny(DeniedByRule(NO))], [FOUR], id="denied by now"),
+        pytest.param(
+            (BOTH, FOUR), [NeedsApproval(FOUR), NeedsApproval(BOTH)], [FOUR, BOTH], id="several"
+        ),
+        pytest.param(
+            (BOTH, FOUR, PLAIN),
+            [NeedsApproval(BOTH), Allow(PLAIN)],
+            [BOTH, FOUR],
+            id="one that asks for some, and its own",
+        ),
+        pytest.param((PLAIN,), [Allow(PLAIN)], [], id="gone"),
+        pytest.param((replace(FOUR, approvers=None),), [Allow(PLAIN)], [], id="without approvers"),
+    ],
+)
+def test_those_decide_whom_one_rule_asks_now_else_each_who_might_have_can_end_it(
+    rules: tuple[Rule, ...], decisions: list[Decision], deciding: list[Rule]
+) -> None:
+    request = Request("r1", ORIGIN, "wx0123456789abcdef", "e", OWNER, FOUR.name)
+    assert [*deciding_rules(Policy(rules), request, decided(decisions))] == deciding

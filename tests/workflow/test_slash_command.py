@@ -1,0 +1,835 @@
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.app.running import running
+from bot.command import OpenForm, Share
+from bot.domain.link import LinkState
+from bot.domain.outcome import Shared
+from bot.domain.request import Origin, State
+from bot.ledger import Entry, Ledger
+from bot.messages.answers import accepted
+from bot.messages.decisions import confirmation, sent_to_approvers, waiting
+from bot.messages.endings import answer, parent
+from bot.messages.history import no_history, not_recorded
+from bot.messages.notices import stopping
+from bot.messages.words import Words
+from bot.playground.slack.server import Ack, Hangs, LocalSlack, Refuses, ServerError
+from bot.playground.stage import APPID, ASKS_APPROVERS, OWNER
+from bot.playground.wechat.server import Code, Drop, Hang, LocalWeChat
+from bot.playground.world import TEAM
+from bot.policy import Approvers, Effect, Person, Policy, Rule
+from bot.runtime import once
+from bot.runtime.clock import Nature
+from bot.runtime.tasks import Tasks
+from bot.workflow.deadline import within
+from bot.workflow.policy_in_force import InForce
+from bot.workflow.ports import Ports
+from bot.workflow.slash_command import Sharing
+from bot.workflow.submit import Submitting
+from tests.conftest import (
+    ASK,
+    ENV,
+    RELEASES,
+    REQUESTER,
+    ended,
+    kinds,
+    ledger_down,
+    let_hang,
+    locked,
+    patient,
+    request_of,
+    rows,
+    settings_of,
+    soon,
+    states,
+)
+from tests.languages import CHINESE, ENGLISH, TONGUES
+
+RULES = f"""\
+contact = "the platform team"
+[[owner]]
+appid = "{OWNER}"
+envs = ["prod-*", "secret-*", "careful-*", "big-*", "lonely-*"]
+[[rule]]
+name = "no secrets"
+users = ["*"]
+envs = ["secret-*"]
+effect = "deny"
+[[rule]]
+name = "careful"
+groups = ["S0PLATFORM"]
+envs = ["careful-*"]
+effect = "allow"
+confirm = true
+[[rule]]
+name = "four eyes"
+groups = ["S0PLATFORM"]
+envs = ["big-*"]
+effect = "approve"
+approvers = {{ users = ["U0APPROVER"], channel = "C0APPROVALS" }}
+[[rule]]
+name = "lonely"
+groups = ["S0PLATFORM"]
+envs = ["lonely-*"]
+effect = "approve"
+approvers = {{ users = ["U0REQUESTER", "U0GONE"], channel = "C0APPROVALS" }}
+[[rule]]
+name = "platform team"
+groups = ["S0PLATFORM"]
+effect = "allow"
+"""
+MEI = "U0CHINESE"
+MANY = f"{APPID} wx00000000000000aa"
+POLICY = Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER)
+
+
+@pytest.fixture
+async def ruled(environ: dict[str, str], nature: Nature, tmp_path: Path) -> AsyncIterator[None]:
+    """Run the bot under rules of every kind."""
+    path = tmp_path / "policy.toml"
+    path.write_text(RULES, encoding="utf-8")
+    del environ["SHARE_ENV_ALLOWED_GROUPS"], environ["WECHAT_AUTHORIZER_APPID"]
+    async with running(settings_of(environ | {"POLICY_FILE": str(path)}), nature):
+        yield
+
+
+@pytest.fixture
+def crew(environ: dict[str, str]) -> None:
+    """Let some share who are not in the platform team."""
+    environ["SHARE_ENV_ALLOWED_USERS"] = "U0SECOND,U0APPROVER"
+
+
+def said(ack: Ack) -> str:
+    assert ack.payload is not None, ack.error
+    return str(ack.payload["text"])
+
+
+def events(caplog: pytest.LogCaptureFixture) -> list[str]:
+    rooms = {"bot.events", "bot.workflow.deadline", "bot.workflow.place", "bot.workflow.worker"}
+    return [record.getMessage() for record in caplog.records if record.name in rooms]
+
+
+# Commands.
+
+
+@pytest.mark.usefixtures("bot")
+async def test_an_allowed_share_is_acked_and_answered_in_a_thread(
+    slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, ASK)
+    request = request_of(slack)
+    assert said(ack) == accepted(ENGLISH, request).text
+    await slack.until(ended)
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == parent(ENGLISH, request, Shared()).text
+    [reply] = slack.thread(RELEASES, shown.ts)
+    assert reply.text == answer(ENGLISH, request, Shared()).text
+    assert wechat.shared == [(OWNER, ENV, APPID)]
+    assert slack.violations == []
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_reason_is_shown_with_the_request(slack: LocalSlack) -> None:
+    await slack.command(REQUESTER, RELEASES, f'{ASK} --reason "release 4.2 & more"')
+    await slack.until(ended)
+    assert "Reason: release 4.2 &amp; more" in slack.parents(RELEASES)[0].text
+
+
+@pytest.mark.usefixtures("ruled")
+@pytest.mark.parametrize(
+    ("user", "text", "says"),
+    [
+        pytest.param(REQUESTER, "help", "What you can type", id="help"),
+        pytest.param(REQUESTER, "whoami", "“platform team”", id="whoami"),
+        pytest.param(REQUESTER, f"why {ASK}", "✅ You may share", id="why yes"),
+        pytest.param("U0SECOND", f"why {ASK}", "🚫 You may not share", id="why no"),
+        pytest.param(REQUESTER, f"prod-1 {APPID}", f"/share-env {APPID} prod-1", id="mistake"),
+        pytest.param(REQUESTER, f"{ASK} --dry-run", "nothing was shared", id="dry run"),
+        pytest.param("U0SECOND", f"{ASK} --dry-run", "may not share", id="dry run of a no"),
+        pytest.param("U0SECOND", ASK, "🚫 You may not share", id="no rule"),
+        pytest.param("U0GUEST", ASK, "🚫 You may not share", id="guest"),
+        pytest.param(REQUESTER, f"{APPID} secret-1", "“no secrets” says no", id="a rule says no"),
+        pytest.param(REQUESTER, f"{APPID} lonely-1", "nobody can give it", id="no approver"),
+        pytest.param(REQUESTER, f"{MANY} secret-1", "“no secrets” says no", id="a batch"),
+        pytest.param(REQUESTER, f"why {MANY} prod-1", "one appid at a time", id="why of several"),
+        pytest.param(REQUESTER, f"{APPID} lost-1", "which mini program owns", id="no owner"),
+        pytest.param(
+            REQUESTER, f"{APPID} lost-1 --dry-run", "which mini program owns", id="dry, no owner"
+        ),
+    ],
+)
+async def test_what_is_no_allowed_share_is_answered_at_once_and_never_reaches_wechat(
+    slack: LocalSlack, wechat: LocalWeChat, user: str, text: str, says: str
+) -> None:
+    ack = await slack.command(user, RELEASES, text)
+    assert says in said(ack)
+    assert slack.parents(RELEASES) == []
+    assert (wechat.calls, wechat.token_calls) == ([], [])
+    assert slack.violations == []
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize("text", ["help", "whoami", f"why {ASK}", ASK, f"{ASK} --dry-run"])
+async def test_whom_slack_does_not_tell_may_nothing_and_learns_why(
+    slack: LocalSlack, wechat: LocalWeChat, text: str
+) -> None:
+    slack.fail("users.info", ServerError())
+    ack = await slack.command(REQUESTER, RELEASES, text)
+    assert "Slack did not tell me" in said(ack)
+    assert wechat.calls == []
+
+
+async def test_a_group_that_cannot_be_read_lets_nobody_through(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], nature: Nature
+) -> None:
+    slack.scopes.discard("usergroups:read")
+    async with running(settings_of(environ), nature):
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert "You may not share" in said(ack)
+    assert "usergroups:read" in said(ack)
+    assert wechat.calls == []
+
+
+@patient
+@pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
+async def test_an_ack_is_in_time_however_long_slack_takes_to_tell_who_asks(
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], nature: Nature, method: str
+) -> None:
+    slack.fail(method, Hangs(30))
+    async with running(settings_of(environ), nature):
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert "Slack did not tell me" in said(ack)
+    assert wechat.calls == []
+
+
+@pytest.mark.usefixtures("ruled")
+async def test_what_needs_a_confirmation_is_asked_alone_and_nothing_happens_yet(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, f"{APPID} careful-1 --reason QA")
+    request = replace(request_of(slack), env="careful-1", rule="careful", reason="QA")
+    assert said(ack) == confirmation(ENGLISH, request, 10).text
+    assert states(database) == ["confirming"]
+    assert [message.ephemeral_to for message in slack.messages] == [REQUESTER]
+    assert wechat.calls == []
+    assert slack.violations == []
+
+
+@pytest.mark.usefixtures("ruled")
+async def test_what_needs_an_approval_waits_where_it_was_asked_while_the_approvers_are_asked(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, f"{APPID} big-1")
+    request = replace(request_of(slack), env="big-1", rule="four eyes")
+    assert said(ack) == sent_to_approvers(ENGLISH, request).text
+    await slack.until(lambda slack: len(slack.parents("C0APPROVALS")) == 1)
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == waiting(ENGLISH, request).text
+    assert states(database) == ["waiting"]
+    assert wechat.calls == []
+    assert slack.violations == []
+
+
+@pytest.mark.usefixtures("bot")
+async def test_several_appids_are_one_request_with_one_answer(
+    slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, f"{MANY} {ENV}")
+    request = replace(request_of(slack), appid="", appids=tuple(MANY.split()))
+    assert said(ack) == accepted(ENGLISH, request).text
+    await slack.until(ended)
+    assert len(slack.parents(RELEASES)) == 1
+    assert sorted(wechat.shared) == sorted((OWNER, ENV, appid) for appid in MANY.split())
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize(("count", "shown"), [(100, True), (300, False)])
+async def test_a_corrected_line_is_shown_as_a_whole_or_not_at_all(
+    slack: LocalSlack, count: int, shown: bool
+) -> None:
+    appids = " ".join(f"wx{number:016x}" for number in range(count))
+    ack = await slack.command(REQUESTER, RELEASES, f"prod-1 {appids}")
+    assert ("Try this instead" in said(ack)) is shown
+    assert (f"`/share-env {appids} prod-1`" in said(ack)) is shown
+    assert slack.violations == []
+
+
+# Languages.
+
+
+@pytest.mark.parametrize(
+    ("setting", "channel"), [("en", ENGLISH), ("zh-CN", CHINESE)], ids=["en", "zh-CN"]
+)
+async def test_each_is_answered_in_their_language_and_the_channel_in_its_own(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    nature: Nature,
+    setting: str,
+    channel: Words,
+) -> None:
+    environ |= {"SHARE_ENV_ALLOWED_USERS": MEI, "LANGUAGE": setting}
+    async with running(settings_of(environ), nature):
+        ack = await slack.command(MEI, RELEASES, ASK)
+        request = request_of(slack, user_id=MEI)
+        assert said(ack) == accepted(CHINESE, request).text
+        await slack.until(ended)
+    [shown] = slack.parents(RELEASES)
+    [reply] = slack.thread(RELEASES, shown.ts)
+    assert shown.text == parent(channel, request, Shared()).text
+    assert reply.text == answer(CHINESE, request, Shared()).text
+    assert len(wechat.calls) == 1
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize(
+    "text", ["help", "whoami", "history", f"why {ASK}", ASK, f"{ASK} --dry-run", "oops"]
+)
+async def test_whatever_is_answered_at_once_is_in_the_language_of_whoever_asked(
+    slack: LocalSlack, text: str
+) -> None:
+    mine = said(await slack.command(MEI, RELEASES, text))
+    theirs = said(await slack.command("U0SECOND", RELEASES, text))
+    assert re.search("[一-鿿]", mine)
+    assert not re.search("[一-鿿]", theirs)
+
+
+async def test_whom_slack_does_not_tell_is_answered_in_the_channels_language(
+    slack: LocalSlack, environ: dict[str, str], nature: Nature
+) -> None:
+    slack.fail("users.info", ServerError())
+    async with running(settings_of(environ | {"LANGUAGE": "zh-CN"}), nature):
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert re.search("[一-鿿]", said(ack))
+
+
+# The same command twice.
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_command_that_is_delivered_again_runs_once(
+    slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    first = await slack.command(REQUESTER, RELEASES, ASK)
+    again = await slack.redeliver(first)
+    assert again.payload == first.payload
+    await slack.until(ended)
+    assert (await slack.redeliver(first)).payload == first.payload
+    assert len(wechat.calls) == 1
+    assert len(slack.parents(RELEASES)) == 1
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_command_that_is_delivered_twice_at_once_runs_once(
+    slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    acks = await asyncio.gather(
+        *(slack.command(REQUESTER, RELEASES, ASK, trigger_id="1.2.same") for _ in range(5))
+    )
+    assert {said(ack) for ack in acks} == {said(acks[0])}
+    await slack.until(ended)
+    assert len(wechat.calls) == 1
+    assert len(slack.parents(RELEASES)) == 1
+
+
+SAME = f"`{ENV}` with `{APPID}`"
+
+
+@pytest.mark.usefixtures("crew", "bot")
+@pytest.mark.parametrize("asks", [REQUESTER, "U0SECOND"])
+async def test_what_is_under_way_is_not_begun_again_but_linked(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, asks: str
+) -> None:
+    wechat.next(Hang(1.5, after_effect=True))
+    await slack.command(REQUESTER, RELEASES, ASK)
+    await wechat.until(lambda wechat: bool(wechat.calls))
+    ack = await slack.command(asks, "C0SECRET", ASK)
+    [shown] = slack.parents(RELEASES)
+    link = f"<https://playground.slack.com/archives/{RELEASES}/p{shown.ts.replace('.', '')}|"
+    assert f"<@{REQUESTER}> is sharing {SAME} already" in said(ack)
+    assert link in said(ack)
+    await soon(lambda: states(database) == ["ended"])
+    assert len(wechat.calls) == 1
+    assert "under way" in kinds(database)
+
+
+@pytest.mark.usefixtures("bot")
+async def test_what_is_under_way_in_private_has_no_link(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    wechat.next(Hang(1.5, after_effect=True))
+    await slack.command(REQUESTER, "C0SECRET", ASK)
+    await wechat.until(lambda wechat: bool(wechat.calls))
+    ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert f"<@{REQUESTER}> is sharing {SAME} already" in said(ack)
+    assert "thread>" not in said(ack)
+    await soon(lambda: states(database) == ["ended"])
+
+
+@pytest.mark.usefixtures("bot")
+async def test_of_many_who_ask_at_once_for_the_same_one_gets_it(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    acks = await asyncio.gather(*(slack.command(REQUESTER, RELEASES, ASK) for _ in range(5)))
+    assert sorted(said(ack).startswith("On it") for ack in acks) == [False] * 4 + [True]
+    await soon(lambda: states(database) == ["ended"])
+    assert len(wechat.calls) == 1
+
+
+@pytest.mark.usefixtures("bot")
+async def test_what_was_shared_before_is_done_again_only_on_demand(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    await slack.command(REQUESTER, RELEASES, ASK)
+    await soon(lambda: states(database) == ["ended"])
+    ack = await slack.command(REQUESTER, RELEASES, ASK)
+    assert f"<@{REQUESTER}> shared {SAME} before" in said(ack)
+    assert "this thread>" in said(ack)
+    assert f"/share-env {ASK} --again" in said(ack)
+    assert len(wechat.calls) == 1
+    assert kinds(database)[-1] == "shared before"
+    again = await slack.command(REQUESTER, RELEASES, f"{ASK} --again")
+    assert said(again).startswith("On it")
+    await soon(lambda: states(database) == ["ended", "ended"])
+    assert len(wechat.calls) == 2
+
+
+@pytest.mark.usefixtures("bot")
+async def test_what_failed_before_is_done_again(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    wechat.next(Code(85088))
+    for _ in range(2):
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+        assert said(ack).startswith("On it")
+        await soon(lambda: set(states(database)) == {"ended"})
+    assert len(wechat.calls) == 2
+
+
+async def test_the_same_trigger_is_one_request_also_for_the_next_bot(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> None:
+    async with running(settings_of(environ), nature):
+        first = await slack.command(REQUESTER, RELEASES, ASK)
+    async with running(settings_of(environ), nature):
+        assert (await slack.redeliver(first)).payload == first.payload
+    assert states(database) == ["ended"]
+    assert len(wechat.calls) == 1
+    assert len(slack.parents(RELEASES)) == 1
+
+
+# Nowhere to answer.
+
+
+async def command_with_a_dead_response_url(slack: LocalSlack, channel: str) -> None:
+    asked = await slack.command("U0STRANGER", channel, "help")
+    more = {
+        "user_id": REQUESTER,
+        "text": ASK,
+        "response_url": f"{asked.request['response_url']}-no-more",
+        "trigger_id": slack.next_trigger(),
+    }
+    await slack.deliver("slash_commands", {**asked.request, **more})
+
+
+@pytest.mark.usefixtures("bot")
+async def test_where_nobody_would_hear_the_answer_wechat_is_not_called(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+    await command_with_a_dead_response_url(slack, "C0SECRET")
+    await soon(lambda: states(database) == ["ended"])
+    assert "Slack leaves nowhere to answer, so the request ends" in events(caplog)
+    assert kinds(database, "request1") == ["accepted", "nowhere to answer"]
+    assert (wechat.calls, wechat.token_calls) == ([], [])
+
+
+@pytest.mark.usefixtures("bot")
+async def test_an_answer_that_slack_takes_nowhere_is_at_least_in_the_log(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wechat.latency = 0.1
+    caplog.set_level(logging.INFO)
+    await command_with_a_dead_response_url(slack, RELEASES)
+    await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
+    slack.archive(RELEASES)
+    slack.fail("chat.postMessage", Refuses("is_archived"), Refuses("messages_tab_disabled"))
+    await soon(lambda: "not delivered" in events(caplog))
+    assert "Slack takes the answer nowhere" in events(caplog)
+    await soon(lambda: kinds(database, "request1")[-1] == "not delivered")
+    assert len(wechat.shared) == 1
+
+
+# What is logged.
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize(
+    ("answers", "outcome"),
+    [
+        pytest.param([], "shared", id="shared"),
+        pytest.param([Code(85088)], "failed", id="failed"),
+        pytest.param([Drop()] * 4, "unknown", id="unknown"),
+    ],
+)
+async def test_the_log_has_a_line_for_the_beginning_and_one_for_the_end(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    caplog: pytest.LogCaptureFixture,
+    answers: list[Code | Drop],
+    outcome: str,
+) -> None:
+    caplog.set_level(logging.INFO)
+    wechat.next(*answers)
+    await slack.command(REQUESTER, RELEASES, ASK)
+    await slack.until(ended)
+    await soon(lambda: "delivered" in events(caplog))
+    lines = {record.getMessage(): vars(record) for record in caplog.records}
+    who = {"team": TEAM, "user": REQUESTER, "channel": RELEASES}
+    what = {"request": "request1", "env": ENV, "appid": APPID, "rule": "SHARE_ENV_ALLOWED settings"}
+    assert (who | what).items() <= lines["accepted"].items()
+    assert (what | {"outcome": outcome}).items() <= lines["answered"].items()
+    assert (who | what).items() <= lines["delivered"].items()
+    of_request = [r.getMessage() for r in caplog.records if vars(r).get("request") == "request1"]
+    steps = ["call"] * len(answers or [None])
+    assert of_request == ["accepted", "placed", *steps, "answered", "delivered"]
+
+
+# What is recorded of what is no request.
+
+
+@pytest.mark.usefixtures("ruled")
+@pytest.mark.parametrize(
+    ("user", "text", "event"),
+    [
+        pytest.param(REQUESTER, "help", ("asked", None, None, None, "help"), id="help"),
+        pytest.param(REQUESTER, "whoami", ("asked", None, None, None, "whoami"), id="whoami"),
+        pytest.param(REQUESTER, f"why {ASK}", ("asked", None, None, None, "why"), id="why"),
+        pytest.param(REQUESTER, "history", ("asked", None, None, None, "history"), id="history"),
+        pytest.param(
+            REQUESTER, "oops", ("mistake", None, None, "mistake", "MissingAppid"), id="mistake"
+        ),
+        pytest.param(
+            "U0SECOND", ASK, ("denied", ENV, None, "denied", "NoRule"), id="denied by none"
+        ),
+        pytest.param(
+            REQUESTER,
+            f"{APPID} secret-1",
+            ("denied", "secret-1", "no secrets", "denied", "DeniedByRule"),
+            id="denied by a rule",
+        ),
+        pytest.param(
+            REQUESTER,
+            f"{APPID} careful-1",
+            ("accepted", "careful-1", "careful", None, None),
+            id="confirm",
+        ),
+        pytest.param(
+            REQUESTER,
+            f"{APPID} big-1",
+            ("accepted", "big-1", "four eyes", None, None),
+            id="approve",
+        ),
+        pytest.param(
+            REQUESTER,
+            f"{APPID} lonely-1",
+            ("denied", "lonely-1", "lonely", "denied", "NoApprover"),
+            id="no approver",
+        ),
+        pytest.param(
+            REQUESTER,
+            f"{APPID} lost-1",
+            ("no owner", "lost-1", "platform team", "denied", None),
+            id="owner",
+        ),
+        pytest.param(
+            REQUESTER, f"{ASK} --dry-run", ("dry run", ENV, "platform team", None, None), id="dry"
+        ),
+    ],
+)
+async def test_every_ask_is_an_event_with_who_and_where(
+    slack: LocalSlack, database: Path, user: str, text: str, event: tuple[str | None, ...]
+) -> None:
+    await slack.command(user, RELEASES, text)
+    columns = 'team, "user", channel, kind, env, rule, outcome, detail'
+    [found] = rows(database, f"SELECT {columns} FROM events")  # noqa: S608  # its own
+    assert found == (TEAM, user, RELEASES, *event)
+
+
+# The ledger down.
+
+
+@pytest.mark.usefixtures("bot")
+async def test_what_cannot_be_recorded_is_not_begun_and_told_so(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    with ledger_down(database):
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+        assert said(ack) == not_recorded(ENGLISH).text
+    again = await slack.command(REQUESTER, RELEASES, ASK)
+    assert said(again).startswith("On it")
+    await soon(lambda: states(database) == ["ended"])
+    assert len(wechat.calls) == 1
+
+
+@patient
+async def test_what_takes_the_ledger_too_long_is_never_begun_not_even_later(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> None:
+    async with running(settings_of(environ), nature):
+        let_hang(database, "requests")
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+        assert said(ack) == not_recorded(ENGLISH).text
+        assert ack.seconds > 1.9
+        await soon(lambda: states(database) == ["ended"], 60)
+        again = await slack.redeliver(ack)
+        assert again.payload == ack.payload
+    rows(database, "DROP TRIGGER slow")
+    async with running(settings_of(environ), nature):
+        assert (await slack.redeliver(ack)).payload == ack.payload
+    assert wechat.calls == []
+    assert slack.parents(RELEASES) == []
+    assert kinds(database) == ["accepted", "withdrawn"]
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize(
+    ("text", "what"), [("help", "asked"), ("oops", "mistake"), (f"{ASK} --dry-run", "dry run")]
+)
+async def test_what_is_no_request_is_answered_also_without_its_record(
+    slack: LocalSlack, database: Path, caplog: pytest.LogCaptureFixture, text: str, what: str
+) -> None:
+    with ledger_down(database):
+        ack = await slack.command(REQUESTER, RELEASES, text)
+    assert ack.error is None
+    assert said(ack) != not_recorded(ENGLISH).text
+    [line] = [vars(r) for r in caplog.records if r.getMessage() == "not recorded"]
+    who = {"team": TEAM, "user": REQUESTER, "channel": RELEASES}
+    assert (who | {"what": what}).items() <= line.items()
+    assert line["reason"]
+    assert kinds(database) == []
+
+
+@patient
+@pytest.mark.parametrize("text", ["help", "history", ASK, f"{ASK} --dry-run", "oops"])
+async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+    text: str,
+) -> None:
+    slack.fail("users.info", Hangs(30))
+    async with running(settings_of(environ), nature):
+        with locked(database):
+            ack = await slack.command(REQUESTER, RELEASES, text)
+        assert ack.error is None
+        assert ack.seconds < 3.4  # not two for Slack, and then one and a half for the ledger
+    assert wechat.calls == []
+
+
+# The history.
+
+
+@pytest.mark.usefixtures("bot")
+async def test_nobody_has_a_history_before_they_ask(slack: LocalSlack) -> None:
+    assert "there are none yet" in said(await slack.command(REQUESTER, RELEASES, "history"))
+
+
+@pytest.mark.usefixtures("bot")
+async def test_ones_own_history_is_linked_and_newest_first(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    wechat.next(Code(0), Code(85088), *[Drop()] * 4)
+    for number, channel in enumerate((RELEASES, RELEASES, "C0SECRET"), 1):
+        await slack.command(REQUESTER, channel, f"{APPID} prod-{number}")
+        await soon(lambda: set(states(database)) == {"ended"})
+    text = said(await slack.command(REQUESTER, RELEASES, "history"))
+    lines = [line for line in text.splitlines() if "`prod-" in line]
+    assert [line.split(" · ")[1] for line in lines] == ["❔ unknown", "❌ not shared", "✅ shared"]
+    assert ["|thread>" in line for line in lines] == [False, True, True]
+    second = said(await slack.command("U0SECOND", RELEASES, "history"))
+    assert "there are none yet" in second
+
+
+@pytest.mark.usefixtures("crew", "bot")
+@pytest.mark.parametrize("about", [ENV, APPID])
+@pytest.mark.parametrize(
+    ("user", "sees"), [(REQUESTER, True), ("U0APPROVER", True), ("U0STRANGER", False)]
+)
+async def test_about_an_env_or_appid_one_sees_what_one_may_share_oneself(
+    slack: LocalSlack, database: Path, about: str, user: str, sees: bool
+) -> None:
+    await slack.command(REQUESTER, RELEASES, ASK)
+    await soon(lambda: states(database) == ["ended"])
+    text = said(await slack.command(user, RELEASES, f"history {about}"))
+    assert (f"<@{REQUESTER}>" in text) is sees
+    assert ("none that you may see" in text) is not sees
+
+
+@pytest.mark.usefixtures("bot")
+async def test_whom_slack_does_not_tell_sees_their_own_history_alone(
+    slack: LocalSlack, database: Path
+) -> None:
+    await slack.command(REQUESTER, RELEASES, ASK)
+    await soon(lambda: states(database) == ["ended"])
+    slack.fail("users.info", *[ServerError()] * 2)
+    other = said(await slack.command("U0APPROVER", RELEASES, f"history {ENV}"))
+    assert "none that you may see" in other
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_history_that_cannot_be_read_is_told_so(slack: LocalSlack, database: Path) -> None:
+    with ledger_down(database):
+        ack = await slack.command(REQUESTER, RELEASES, "history")
+    assert said(ack) == no_history(ENGLISH).text
+
+
+# The memory for commands, and the stop.
+
+
+@pytest.fixture
+async def ledger() -> AsyncIterator[Ledger]:
+    ledger = Ledger.open("sqlite://", "a")
+    await ledger.start()
+    yield ledger
+    await ledger.close()
+
+
+class Everybody:
+    """Knows everybody, and counts how often it was asked."""
+
+    asked = 0
+
+    async def person(self, team_id: str, user_id: str, groups: frozenset[str]) -> Person:
+        """Return a member."""
+        del groups
+        self.asked += 1
+        return Person(team_id, user_id)
+
+    def now(self) -> "Everybody":
+        """Return the same, who tells nothing else now."""
+        return self
+
+    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
+        """Say yes."""
+        return bool(rule.name and requester_id)
+
+
+class Unhurried(Everybody):
+    """Knows everybody, and never comes to an end with who may decide."""
+
+    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
+        """Go on for ever."""
+        await asyncio.Event().wait()
+        return await super().has_approver(rule, requester_id)
+
+
+class Carried:
+    """Remembers what it should have carried."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    async def __call__(self, entry: Entry) -> None:
+        """Remember the request."""
+        self.entries.append(entry)
+
+
+async def untold(_: object, __: object) -> None:
+    """Tell nobody."""
+
+
+async def no_states() -> Sequence[LinkState]:
+    return ()
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[Tasks]:
+    tasks = Tasks()
+    yield tasks
+    await tasks.drain(5)
+
+
+@pytest.fixture
+def carried() -> Carried:
+    return Carried()
+
+
+@pytest.fixture
+def people() -> Everybody:
+    return Everybody()
+
+
+@pytest.fixture
+def ports(
+    people: Everybody, ledger: Ledger, carried: Carried, nature: Nature, tasks: Tasks
+) -> Ports:
+    start, new_id = tasks.start, nature.new_id
+    return Ports(
+        people, ledger, carried, lambda ref: ref, no_states, new_id, start, TONGUES, untold
+    )
+
+
+async def test_only_so_many_commands_are_remembered(people: Everybody, ports: Ports) -> None:
+    sharing = Sharing(Submitting(InForce(POLICY), ports), ports)
+    most = once._KEPT  # noqa: SLF001  # the bound itself
+    for number in [*range(most), 0, most, 0]:
+        await sharing.command(Origin(TEAM, REQUESTER, RELEASES, "", str(number), ""), "help")
+    assert people.asked == most + 2
+
+
+async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(
+    slack: LocalSlack, people: Everybody, ledger: Ledger, ports: Ports
+) -> None:
+    sharing = Sharing(Submitting(InForce(POLICY), ports), ports)
+    assert await sharing.command(request_of(slack).origin, " ") == OpenForm()
+    assert people.asked == 0
+    assert await ledger.history((TEAM, REQUESTER), None, 9) == []
+
+
+async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
+    slack: LocalSlack, ledger: Ledger, carried: Carried, ports: Ports, tasks: Tasks
+) -> None:
+    submitting = Submitting(InForce(POLICY), ports)
+    sharing = Sharing(submitting, ports)
+    submitting.stop()
+    answers = [
+        await sharing.command(request_of(slack).origin, text)
+        for text in (ASK, f"{MANY} {ENV}", "whoami", f"{ASK} --dry-run")
+    ]
+    await tasks.drain(5)
+    assert answers[:2] == [stopping(ENGLISH)] * 2
+    assert stopping(ENGLISH) not in answers[2:]
+    assert carried.entries == []
+    assert await ledger.history((TEAM, REQUESTER), None, 9) == []
+
+
+async def test_while_slack_is_slow_to_tell_who_may_approve_the_request_is_taken_on_in_time(
+    slack: LocalSlack, carried: Carried, ports: Ports, tasks: Tasks
+) -> None:
+    approvers = Approvers(frozenset({"U0APPROVER"}), frozenset(), "C0APPROVALS", timedelta(hours=2))
+    policy = Policy((Rule("ask", Effect.APPROVE, approvers=approvers),), default_owner=OWNER)
+    submitting = Submitting(InForce(policy), replace(ports, people=Unhurried()))
+    origin, me = request_of(slack).origin, Person(TEAM, REQUESTER)
+    async with asyncio.timeout(5):
+        told = await submitting.submit(policy, origin, Share(APPID, ENV), me, within(1.0))
+    await tasks.drain(5)
+    assert told.text.startswith(ASKS_APPROVERS)
+    assert [entry.state for entry in carried.entries] == [State.WAITING]

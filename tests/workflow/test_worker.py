@@ -1,0 +1,929 @@
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+from sqlalchemy import event
+
+from bot.app.running import running
+from bot.domain.outcome import Called, Failed, Outcome, Shared, Step, Unknown
+from bot.domain.request import Request
+from bot.guidance import Trouble, for_code, for_trouble
+from bot.ledger import Accepted, Entry, Ledger
+from bot.ledger.lease import since_boot
+from bot.ledger.opening import Opened, open_database
+from bot.messages.endings import answer, parent
+from bot.playground.slack.server import Hangs, LocalSlack, Refuses
+from bot.playground.stage import OWNER
+from bot.playground.wechat.server import Code, Hang, LocalWeChat
+from bot.playground.world import BOT
+from bot.policy import Effect, Policy, Rule
+from bot.runtime.clock import Nature
+from bot.runtime.tasks import Tasks
+from bot.slack.api import SlackApi
+from bot.slack.approvals import Approvals
+from bot.slack.directory import Directory
+from bot.slack.posts import Posts
+from bot.slack.thread import Threads
+from bot.wechat.client import WeChat, http_client
+from bot.wechat.tokens import TokenServer
+from bot.workflow.approval import Waiting
+from bot.workflow.batches import Batches
+from bot.workflow.brake import Brake
+from bot.workflow.leased import Holding
+from bot.workflow.policy_in_force import InForce
+from bot.workflow.ports import Owners, Place, Places
+from bot.workflow.worker import Carrying
+from tests.conftest import (
+    RELEASES,
+    REQUESTER,
+    Clock,
+    Sleep,
+    ended,
+    in_their_channel,
+    kinds,
+    ledger_down,
+    request_of,
+    rows,
+    settings_of,
+    soon,
+    states,
+    use_up,
+)
+from tests.languages import ENGLISH, TONGUES
+
+THREADS = pytest.mark.parametrize("channel", [RELEASES, "D0BOT"], ids=["channel", "direct message"])
+RESTARTED = "I was restarted"
+TWICE = "you may see it twice"
+REPLACES = "this one replaces it"
+Told = Callable[[Step], None]
+May = Callable[[], Awaitable[bool]]
+BUG = Unknown(for_trouble(Trouble.BUG))
+GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
+
+
+@pytest.fixture
+def opened(database: Path) -> Iterator[Opened]:
+    opened = open_database(f"sqlite:///{database}")
+    yield opened
+    opened.engine.dispose()
+    opened.release()
+
+
+@pytest.fixture
+def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
+    url = "https://playground.slack.com/"
+    return Threads(api, Posts(api, BOT, sleep), clock, TONGUES, url)
+
+
+@pytest.fixture
+async def owners(
+    wechat: LocalWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep
+) -> AsyncIterator[WeChat]:
+    async with http_client(http) as client:
+        tokens = TokenServer(client, wechat.token_url, wechat.authorization, clock)
+        yield WeChat(client, wechat.url, tokens, timeout=5, clock=clock, sleep=sleep)
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[Tasks]:
+    tasks = Tasks()
+    yield tasks
+    await tasks.drain(5)
+
+
+Make = Callable[..., Carrying]
+
+
+@pytest.fixture
+def make(  # noqa: PLR0913, PLR0917  # the stand-ins
+    slack: LocalSlack, api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks
+) -> Make:
+    """Makes what carries a ledger's requests, over the stand-ins unless told otherwise."""
+    in_force = InForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
+    posts = Posts(api, BOT, sleep)
+    approvals = Approvals(posts, in_force, TONGUES, places.link, in_their_channel)
+    brake = Brake(in_force, Directory(api, slack.world.team_id, time.monotonic), time.time)
+
+    def make(
+        ledger: Ledger, lease: float = 12.0, places: Places = places, owners: Owners = owners
+    ) -> Carrying:
+        holding = Holding(ledger, sleep)
+        waiting = Waiting(holding, places, approvals)
+        batches = Batches(holding, owners, brake, time.time)
+        return Carrying(holding, places, owners, waiting, batches, brake, tasks.start, lease)
+
+    return make
+
+
+@asynccontextmanager
+async def held(
+    opened: Opened,
+    holder: str = "a",
+    lease: float = 12.0,
+    clock: Callable[[], float] = since_boot,
+) -> AsyncIterator[Ledger]:
+    """Give the ledger of one replica, which has started; closing it leaves the database to others."""
+    ledger = Ledger(replace(opened, release=lambda: None), holder, lease, clock=clock)
+    await ledger.start()
+    yield ledger
+    await ledger.close()
+
+
+@pytest.fixture
+async def ledger(opened: Opened) -> AsyncIterator[Ledger]:
+    async with held(opened) as ledger:
+        yield ledger
+
+
+async def accepted(ledger: Ledger, request: Request) -> Entry:
+    found = await ledger.accept(request)
+    assert isinstance(found, Accepted)
+    return found.entry
+
+
+def replies(slack: LocalSlack, channel: str) -> list[str]:
+    """Return the replies under the only parent."""
+    [shown] = slack.parents(channel)
+    return [reply.text for reply in slack.thread(channel, shown.ts)]
+
+
+# What a crash leaves. The first bot is played by its parts, which stop where it was killed.
+
+
+async def leave(  # noqa: PLR0913  # the parts of a bot, and how far it comes
+    database: Path,
+    places: Threads,
+    request: Request,
+    *,
+    posted: bool = False,
+    placed: bool = False,
+    answered: Outcome | None = None,
+    told: Outcome | None = None,
+) -> None:
+    """Leave a request in the ledger as a bot does that is killed."""
+    ledger = Ledger.open(f"sqlite:///{database}", "dead")
+    await ledger.start()
+    entry = await accepted(ledger, request)
+    if posted:
+        place = await places.open(request)
+        assert place is not None
+        if placed:
+            assert await ledger.place(entry, place.ref)
+        if answered:
+            assert await ledger.answer(entry, answered, 0.1, [Step("call", 0.1, "done")])
+        if told:
+            assert await place.close(request, told)
+    await ledger.close()
+
+
+@asynccontextmanager
+async def resumed(environ: dict[str, str], nature: Nature, database: Path) -> AsyncIterator[None]:
+    """Run a second bot on the same file until it has ended the request."""
+    async with running(settings_of(environ), nature):
+        await soon(lambda: states(database) == ["ended"])
+        yield
+
+
+LEFT = {
+    "accepted": {},
+    "accepted, parent posted": {"posted": True},
+    "placed": {"posted": True, "placed": True},
+    "answered": {"posted": True, "placed": True, "answered": Shared()},
+    "answered, reply posted": {
+        "posted": True,
+        "placed": True,
+        "answered": Shared(),
+        "told": Shared(),
+    },
+}
+EVERY_STATE = pytest.mark.parametrize("left", LEFT)
+
+
+@THREADS
+@EVERY_STATE
+async def test_whatever_a_crash_leaves_ends_in_one_parent_with_one_answer(  # noqa: PLR0913, PLR0917  # the stage
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    places: Threads,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+    left: str,
+    channel: str,
+) -> None:
+    request = request_of(slack, channel)
+    await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
+    async with resumed(environ, nature, database):
+        pass
+    [shown] = slack.parents(channel)
+    assert shown.text == parent(ENGLISH, request, Shared()).text
+    called_again = left == "placed"
+    assert replies(slack, channel) == [
+        answer(ENGLISH, request, Shared(), called_again=called_again).text
+    ]
+    assert len(wechat.calls) == (0 if left.startswith("answered") else 1)
+    assert slack.shown_to(REQUESTER) == []
+    assert kinds(database, "request1")[-1] == "delivered"
+    assert slack.violations == []
+
+
+@EVERY_STATE
+async def test_in_private_a_crash_ends_in_one_answer_and_a_second_start_says_so(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    places: Threads,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+    left: str,
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
+    async with resumed(environ, nature, database):
+        pass
+    alone = [message.text for message in slack.shown_to(REQUESTER)]
+    starts = [text for text in alone if text.startswith("⏳")]
+    [told] = [message.text for message in slack.parents("D0BOT")]
+    assert [REPLACES in text for text in starts] == {
+        "accepted": [True],
+        "accepted, parent posted": [False, True],
+    }.get(left, [False])
+    assert told.startswith("✅")
+    assert TWICE not in told
+    assert (RESTARTED in told) is (left == "placed")
+    assert len(wechat.calls) == (0 if left.startswith("answered") else 1)
+
+
+async def test_a_parent_that_nobody_can_find_is_replaced_with_a_note(  # likewise
+    slack: LocalSlack,
+    places: Threads,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> None:
+    await leave(database, places, request_of(slack), posted=True)
+    without_history(slack)
+    async with running(settings_of(environ), nature):
+        await slack.until(lambda slack: len(slack.parents(RELEASES)) == 2)
+        assert REPLACES in slack.parents(RELEASES)[1].text
+        await soon(lambda: states(database) == ["ended"])
+    old, new = slack.parents(RELEASES)
+    assert old.text.startswith("⏳")
+    assert new.text.startswith("✅")
+    assert slack.thread(RELEASES, old.ts) == []
+
+
+@pytest.mark.parametrize("left", ["placed", "answered", "answered, reply posted"])
+async def test_a_reply_that_nobody_can_look_for_is_not_repeated_but_stands_in_the_parent(  # noqa: PLR0913, PLR0917
+    slack: LocalSlack,
+    places: Threads,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+    left: str,
+) -> None:
+    request = request_of(slack)
+    await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
+    without_history(slack)
+    before = replies(slack, RELEASES)
+    async with resumed(environ, nature, database):
+        pass
+    assert replies(slack, RELEASES) == before
+    [shown] = slack.parents(RELEASES)
+    assert answer(ENGLISH, request, Shared()).text in shown.text
+    assert TWICE in shown.text
+
+
+def without_history(slack: LocalSlack) -> None:
+    slack.scopes -= {scope for scope in slack.scopes if scope.endswith(":history")}
+
+
+async def test_a_reply_that_stood_without_its_record_says_what_the_second_call_brought(
+    slack: LocalSlack,
+    places: Threads,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> None:
+    request, failed = request_of(slack), Failed(for_code(85088))
+    await leave(database, places, request, posted=True, placed=True, told=failed)
+    async with resumed(environ, nature, database):
+        pass
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == parent(ENGLISH, request, Shared()).text
+    assert replies(slack, RELEASES) == [answer(ENGLISH, request, Shared(), called_again=True).text]
+
+
+@pytest.mark.parametrize("left", ["accepted", "placed"])
+async def test_what_was_taken_over_too_often_is_given_up_without_a_call_and_says_so(  # noqa: PLR0913, PLR0917
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    places: Threads,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+    left: str,
+) -> None:
+    request = request_of(slack)
+    await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
+    rows(database, "UPDATE requests SET taken_over = 5")
+    async with resumed(environ, nature, database):
+        pass
+    assert replies(slack, RELEASES) == [answer(ENGLISH, request, GIVEN_UP).text]
+    assert wechat.calls == []
+
+
+@pytest.mark.parametrize(("left", "mark"), [("accepted, parent posted", "❌"), ("placed", "❔")])
+async def test_a_refusal_of_the_second_call_does_not_tell_what_came_of_the_first(  # noqa: PLR0913, PLR0917
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    places: Threads,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+    left: str,
+    mark: str,
+) -> None:
+    await leave(database, places, request_of(slack), **LEFT[left])  # type: ignore[arg-type]  # a table
+    wechat.next(Code(85088))
+    async with resumed(environ, nature, database):
+        pass
+    [reply] = replies(slack, RELEASES)
+    assert reply.startswith(mark)
+    assert ("may have happened all the same" in reply) == (mark == "❔")
+
+
+async def test_the_fifth_take_over_still_brings_a_call(  # noqa: PLR0913, PLR0917  # likewise
+    wechat: LocalWeChat,
+    slack: LocalSlack,
+    places: Threads,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> None:
+    await leave(database, places, request_of(slack), posted=True, placed=True)
+    rows(database, "UPDATE requests SET taken_over = 4")
+    async with resumed(environ, nature, database):
+        pass
+    assert len(wechat.calls) == 1
+
+
+# What is written.
+
+
+@pytest.mark.parametrize(
+    ("answers", "written"),
+    [
+        pytest.param([], ["call"], id="shared"),
+        pytest.param([Code(85088)], ["call"], id="refused"),
+        pytest.param([Code(-1), Code(42001)], ["call", "call", "renewal"], id="with a renewal"),
+    ],
+)
+async def test_a_request_writes_each_step_in_at_most_four_transactions(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    ledger: Ledger,
+    opened: Opened,
+    make: Make,
+    database: Path,
+    answers: list[Code],
+    written: list[str],
+) -> None:
+    wechat.next(*answers)
+    commits: list[object] = []
+    event.listen(opened.engine, "commit", commits.append)
+    await make(ledger).carry(await accepted(ledger, request_of(slack)))
+    assert len(commits) == 4
+    assert kinds(database) == ["accepted", "placed", *written, "answered", "delivered"]
+    about = {request for (request,) in rows(database, "SELECT request FROM events")}
+    assert about == {"request1"}
+
+
+async def test_the_events_of_a_call_and_its_answer_say_what_wechat_said(
+    slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make, database: Path
+) -> None:
+    wechat.next(Code(85088, "no rid: 686cab53-686d2226-2e40eeeb"))
+    await make(ledger).carry(await accepted(ledger, request_of(slack)))
+    query = "SELECT kind, errcode, rid, detail, outcome FROM events WHERE errcode IS NOT NULL"
+    rid = "686cab53-686d2226-2e40eeeb"
+    assert rows(database, query) == [
+        ("call", 85088, rid, "85088", None),
+        ("answered", 85088, rid, "85088", "failed"),
+    ]
+
+
+async def test_where_nobody_would_hear_the_answer_it_ends_without_a_call(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    ledger: Ledger,
+    make: Make,
+    database: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+    request = request_of(
+        slack, "C0SECRET", response_url=slack.api_url.replace("/api/", "/commands/none")
+    )
+    await make(ledger).carry(await accepted(ledger, request))
+    assert wechat.calls == []
+    assert kinds(database) == ["accepted", "nowhere to answer"]
+    assert states(database) == ["ended"]
+    assert "Slack leaves nowhere to answer, so the request ends" in caplog.messages
+
+
+# The ledger down on the way.
+
+
+class During:
+    """Owners, during whose call something happens once."""
+
+    def __init__(self, owners: Owners, happens: Callable[[], object]) -> None:
+        self._owners = owners
+        self._happens = [happens]
+
+    async def share(self, owner: str, env: str, appid: str, told: Told, may_again: May) -> Called:
+        """Share, and let it happen before anybody knows."""
+        called = await self._owners.share(owner, env, appid, told, may_again)
+        while self._happens:
+            self._happens.pop()()
+        return called
+
+
+async def test_alone_an_answer_is_not_kept_back_for_its_record_which_follows(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    owners: WeChat,
+    ledger: Ledger,
+    make: Make,
+    database: Path,
+    tasks: Tasks,
+) -> None:
+    entry = await accepted(ledger, request_of(slack))
+    with ExitStack() as stack:
+        down = During(owners, lambda: stack.enter_context(ledger_down(database)))
+        tasks.start(make(ledger, owners=down).carry(entry))
+        await slack.until(ended)
+    await soon(lambda: states(database) == ["ended"])
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert len(wechat.calls) == 1
+    assert kinds(database) == ["accepted", "placed", "call", "answered", "delivered"]
+
+
+async def test_the_patience_alone_is_spent_once_and_not_at_each_step(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    owners: WeChat,
+    ledger: Ledger,
+    make: Make,
+    database: Path,
+    sleep: Sleep,
+    tasks: Tasks,
+) -> None:
+    entry = await accepted(ledger, request_of(slack))
+    naps: list[float] = []
+    slack.on_change = lambda *_: naps.append(sum(sleep.naps))
+    with ExitStack() as stack:
+        down = During(owners, lambda: stack.enter_context(ledger_down(database)))
+        tasks.start(make(ledger, owners=down).carry(entry))
+        await slack.until(ended)
+    _parent_posted, reply_posted, *_ = naps
+    assert 0 < reply_posted < 8
+    await soon(lambda: states(database) == ["ended"])
+
+
+async def test_among_others_an_answer_waits_for_its_record(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    owners: WeChat,
+    opened: Opened,
+    make: Make,
+    database: Path,
+    sleep: Sleep,
+    tasks: Tasks,
+) -> None:
+    async with held(replace(opened, exclusive=False)) as ledger:
+        entry = await accepted(ledger, request_of(slack))
+        with ExitStack() as stack:
+            down = During(owners, lambda: stack.enter_context(ledger_down(database)))
+            tasks.start(make(ledger, owners=down).carry(entry))
+            await soon(lambda: sum(sleep.naps) > 60)
+            assert replies(slack, RELEASES) == []
+        await slack.until(ended)
+        await soon(lambda: states(database) == ["ended"])
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
+async def test_wechat_is_not_asked_before_it_is_recorded_that_it_may_have_been(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    opened: Opened,
+    make: Make,
+    database: Path,
+    sleep: Sleep,
+    tasks: Tasks,
+    alone: bool,
+) -> None:
+    async with held(replace(opened, exclusive=alone)) as ledger:
+        entry = await accepted(ledger, request_of(slack))
+        with ledger_down(database):
+            tasks.start(make(ledger).carry(entry))
+            await soon(lambda: sum(sleep.naps) > 60)
+            assert wechat.calls == []
+        await slack.until(ended)
+        await soon(lambda: states(database) == ["ended"])
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+
+
+# Somebody else holds the request.
+
+
+class Meanwhile:
+    """Places where something happens before a step is recorded."""
+
+    def __init__(
+        self, places: Threads, *, opened: Callable[[], object], closed: Callable[[], object]
+    ) -> None:
+        self._places = places
+        self._opened = opened
+        self._closed = closed
+
+    async def open(
+        self, request: Request, *, look_since: float | None, waiting: bool
+    ) -> Place | None:
+        """Open the place, and let it happen."""
+        place = await self._places.open(request, look_since=look_since, waiting=waiting)
+        self._opened()
+        return place
+
+    def reopen(self, request: Request, ref: str | None) -> Place:
+        """Let it happen, and return the place."""
+        self._closed()
+        return self._places.reopen(request, ref)
+
+
+async def test_whoever_lost_the_request_before_the_place_stops_without_a_word(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    places: Threads,
+    ledger: Ledger,
+    make: Make,
+    database: Path,
+) -> None:
+    entry = await accepted(ledger, request_of(slack))
+    lost = Meanwhile(places, opened=lambda: take_away(database), closed=lambda: None)
+    await make(ledger, places=lost).carry(entry)
+    assert states(database) == ["accepted"]
+    assert kinds(database) == ["accepted"]
+    assert wechat.calls == []
+
+
+async def test_whoever_lost_the_request_during_the_call_stops_without_a_word(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    ledger: Ledger,
+    make: Make,
+    database: Path,
+    tasks: Tasks,
+) -> None:
+    wechat.next(Hang(0.3, after_effect=True))
+    tasks.start(make(ledger).carry(await accepted(ledger, request_of(slack))))
+    await wechat.until(lambda wechat: bool(wechat.calls))
+    take_away(database)
+    await tasks.drain(5)
+    assert replies(slack, RELEASES) == []
+    assert kinds(database) == ["accepted", "placed"]
+    assert not ended(slack)
+
+
+async def test_whoever_lost_the_request_before_the_end_does_not_end_it(  # likewise
+    slack: LocalSlack, places: Threads, ledger: Ledger, make: Make, database: Path
+) -> None:
+    entry = await accepted(ledger, request_of(slack))
+    lost = Meanwhile(places, opened=lambda: None, closed=lambda: take_away(database))
+    await make(ledger, places=lost).carry(entry)
+    assert states(database) == ["answered"]
+    assert kinds(database)[-1] == "answered"
+
+
+async def test_whoever_lost_the_request_while_frozen_says_nothing_in_slack(
+    slack: LocalSlack, opened: Opened, make: Make, database: Path
+) -> None:
+    async with held(replace(opened, exclusive=False), lease=0.0) as ledger:
+        entry = await accepted(ledger, request_of(slack))
+        take_away(database)
+        await make(ledger).carry(entry)
+    assert slack.messages == []
+    assert kinds(database) == ["accepted"]
+
+
+async def test_what_outlasts_the_lease_is_begun_again_looking_back(
+    slack: LocalSlack, opened: Opened, make: Make, database: Path
+) -> None:
+    slack.fail("conversations.info", Hangs(1.0))
+    async with held(replace(opened, exclusive=False), lease=0.6) as ledger:
+        entry = await accepted(ledger, request_of(slack))
+        await make(ledger).carry(entry)
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert states(database) == ["ended"]
+    assert any(call.method == "conversations.history" for call in slack.calls)
+
+
+def take_away(database: Path) -> None:
+    """Take the request over as another replica does."""
+    rows(database, "UPDATE requests SET holder = 'b', fence = fence + 1")
+
+
+# What nobody foresaw.
+
+
+class Stumbling:
+    """Places that break so many times before they work."""
+
+    def __init__(self, places: Places, opens: int = 0, closes: int = 0) -> None:
+        self._places = places
+        self._opens = opens
+        self._closes = closes
+
+    async def open(
+        self, request: Request, *, look_since: float | None, waiting: bool
+    ) -> Place | None:
+        """Open the place, and break all the same."""
+        place = await self._places.open(request, look_since=look_since, waiting=waiting)
+        self._opens -= 1
+        if self._opens >= 0:
+            raise RuntimeError("made up")
+        return place
+
+    def reopen(self, request: Request, ref: str | None) -> Place:
+        """Break, or return the place."""
+        self._closes -= 1
+        if self._closes >= 0:
+            raise RuntimeError("made up")
+        return self._places.reopen(request, ref)
+
+
+@pytest.mark.parametrize(("opens", "closes"), [(1, 0), (0, 1), (2, 2)])
+async def test_a_request_that_stumbles_is_tried_again_while_the_bot_lives(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    places: Threads,
+    ledger: Ledger,
+    make: Make,
+    database: Path,
+    caplog: pytest.LogCaptureFixture,
+    opens: int,
+    closes: int,
+) -> None:
+    entry = await accepted(ledger, request_of(slack))
+    await make(ledger, places=Stumbling(places, opens, closes)).carry(entry)
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert len(wechat.calls) == 1
+    assert states(database) == ["ended"]
+    assert caplog.messages.count("unforeseen error") == opens + closes
+
+
+@pytest.mark.parametrize(("opens", "closes"), [(99, 0), (0, 99)])
+async def test_a_request_that_always_stumbles_is_given_up_and_blocks_nobody(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    places: Threads,
+    ledger: Ledger,
+    make: Make,
+    database: Path,
+    opens: int,
+    closes: int,
+) -> None:
+    entry = await accepted(ledger, request_of(slack))
+    await make(ledger, places=Stumbling(places, opens, closes)).carry(entry)
+    assert states(database) == ["ended"]
+    assert kinds(database)[-1] == "given up"
+    assert len(slack.parents(RELEASES)) == 1
+
+
+class Late(Stumbling):
+    """Places that once run out of a time of their own."""
+
+    async def open(
+        self, request: Request, *, look_since: float | None, waiting: bool
+    ) -> Place | None:
+        """Open the place, and break once."""
+        place = await self._places.open(request, look_since=look_since, waiting=waiting)
+        self._opens -= 1
+        if self._opens >= 0:
+            raise TimeoutError
+        return place
+
+
+async def test_a_timeout_that_is_not_the_leases_is_like_any_other_stumble(
+    slack: LocalSlack, places: Threads, ledger: Ledger, make: Make, database: Path
+) -> None:
+    entry = await accepted(ledger, request_of(slack))
+    await make(ledger, places=Late(places, opens=1)).carry(entry)
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert states(database) == ["ended"]
+
+
+class Broken:
+    """An owner whose call breaks."""
+
+    async def share(self, owner: str, env: str, appid: str, told: Told, may_again: May) -> Called:
+        """Break."""
+        raise RuntimeError(f"{owner} {env} {appid} {told} {may_again}")
+
+
+async def test_a_call_that_breaks_leaves_the_outcome_unknown_and_is_told(
+    slack: LocalSlack, ledger: Ledger, make: Make, database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = await accepted(ledger, request_of(slack))
+    await make(ledger, owners=Broken()).carry(entry)
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, BUG).text]
+    assert "unforeseen error" in caplog.messages
+    assert kinds(database)[-1] == "delivered"
+
+
+# Holding on, and taking over.
+
+
+class Between:
+    """Owners, between whose first and second try something happens."""
+
+    def __init__(self, owners: Owners, happens: Callable[[], object]) -> None:
+        self._owners = owners
+        self._happens = happens
+
+    async def share(self, owner: str, env: str, appid: str, told: Told, may_again: May) -> Called:
+        """Share, and let it happen once the first try is over."""
+
+        def hear(step: Step) -> None:
+            told(step)
+            if step.result != "done":
+                self._happens()
+
+        return await self._owners.share(owner, env, appid, hear, may_again)
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken over", "left alone"])
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+async def test_after_the_machine_was_suspended_wechat_is_tried_again_only_by_whoever_holds_the_request(  # noqa: PLR0913, PLR0917  # likewise
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    owners: WeChat,
+    opened: Opened,
+    make: Make,
+    database: Path,
+    *,
+    batch: bool,
+    taken: bool,
+) -> None:
+    clock, request = Clock(), request_of(slack)
+    if batch:
+        request = replace(request, appid="", appids=(request.appid,))
+
+    def suspended() -> None:
+        clock.now += 60
+        if taken:
+            somebody = "SET holder = 'b', fence = fence + 1 WHERE batch IS NULL"
+            rows(database, f"UPDATE requests {somebody}")  # the words above
+
+    wechat.next(Code(-1))
+    several = replace(opened, exclusive=False)
+    async with held(several, clock=clock) as ledger:
+        entry = await accepted(ledger, request)
+        await make(ledger, owners=Between(owners, suspended)).carry(entry)
+    assert len(wechat.calls) == (1 if taken else 2)
+    assert ("answered" in kinds(database)) != taken
+    assert ("delivered" in kinds(database)) != taken
+
+
+def lease_until(database: Path, holder: str) -> float:
+    [(until,)] = rows(database, f"SELECT lease_until FROM replicas WHERE id = '{holder}'")  # noqa: S608
+    return float(until)
+
+
+@asynccontextmanager
+async def kept(carrying: Carrying) -> AsyncIterator[None]:
+    """Keep a replica's requests for as long as the context is open."""
+    task = asyncio.create_task(carrying.keep())
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+async def test_a_replica_holds_on_to_what_it_has(
+    ledger: Ledger, make: Make, database: Path
+) -> None:
+    began = lease_until(database, "a")
+    async with kept(make(ledger, lease=0.2)):
+        await soon(lambda: lease_until(database, "a") > began + 0.1)
+
+
+async def test_what_nobody_holds_is_taken_over_and_carried_to_its_end(
+    slack: LocalSlack, wechat: LocalWeChat, opened: Opened, make: Make, database: Path
+) -> None:
+    opened = replace(opened, exclusive=False)
+    async with held(opened, "dead", lease=0.0) as dead, held(opened) as ledger:
+        entry = await accepted(dead, request_of(slack))
+        async with kept(make(ledger, lease=0.2)):
+            await slack.until(ended)
+            await soon(lambda: states(database) == ["ended"])
+    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert len(wechat.calls) == 1
+    assert kinds(database)[:2] == ["accepted", "taken over"]
+
+
+async def test_however_many_nobody_holds_all_are_taken_over_at_one_look(
+    slack: LocalSlack, opened: Opened, make: Make, database: Path
+) -> None:
+    opened = replace(opened, exclusive=False)
+    many = 51
+    async with held(opened, "dead", lease=0.0) as dead, held(opened) as ledger:
+        for number in range(many):
+            request = replace(request_of(slack), id=f"request{number}", env=f"env-{number}")
+            await accepted(dead, request)
+        async with kept(make(ledger, lease=99)):
+            await soon(lambda: states(database) == ["ended"] * many, 30)
+    assert kinds(database).count("taken over") == many
+    assert len(slack.parents(RELEASES)) == many
+
+
+async def test_what_somebody_holds_is_left_to_them(
+    slack: LocalSlack, opened: Opened, make: Make, database: Path
+) -> None:
+    opened = replace(opened, exclusive=False)
+    async with held(opened, "other") as other, held(opened) as ledger:
+        await accepted(other, request_of(slack))
+        began = lease_until(database, "a")
+        async with kept(make(ledger, lease=0.1)):
+            await soon(lambda: lease_until(database, "a") > began + 0.2)
+        assert rows(database, "SELECT holder, fence FROM requests") == [("other", 1)]
+
+
+async def test_after_the_ledger_was_down_everybody_has_a_lease_to_come_back(  # likewise
+    slack: LocalSlack,
+    opened: Opened,
+    make: Make,
+    database: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    opened = replace(opened, exclusive=False)
+    async with held(opened, "dead", lease=0.0) as dead, held(opened) as ledger:
+        with ledger_down(database):
+            task = asyncio.create_task(make(ledger, lease=0.4).keep())
+            await soon(lambda: "the ledger is down" in caplog.messages)
+        back = time.monotonic()
+        await accepted(dead, request_of(slack))
+        await soon(lambda: "taken over" in kinds(database))
+        assert time.monotonic() - back > 0.2
+        await soon(lambda: states(database) == ["ended"])
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_a_row_that_nobody_can_read_does_not_end_the_beats(
+    slack: LocalSlack,
+    ledger: Ledger,
+    make: Make,
+    database: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    await accepted(ledger, request_of(slack))
+    rows(database, "UPDATE requests SET holder = NULL, state = 'unheard of'")
+    async with kept(make(ledger, lease=0.2)):
+        await soon(lambda: caplog.messages.count("unforeseen error") > 1)
+        rows(database, "UPDATE requests SET state = 'accepted'")
+        await soon(lambda: states(database) == ["ended"])
+
+
+# The same over the whole bot.
+
+
+async def test_a_direct_message_instead_of_a_used_up_response_url_is_resumed_as_a_thread(  # noqa: PLR0913, PLR0917
+    slack: LocalSlack,
+    http: aiohttp.ClientSession,
+    places: Threads,
+    database: Path,
+    environ: dict[str, str],
+    nature: Nature,
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    await use_up(http, request.origin.response_url)
+    await leave(database, places, request, posted=True, placed=True, answered=Shared())
+    async with resumed(environ, nature, database):
+        pass
+    assert replies(slack, "D0BOT") == [answer(ENGLISH, request, Shared()).text]
+
+
+async def test_a_private_start_is_told_before_the_call(
+    slack: LocalSlack, ledger: Ledger, make: Make
+) -> None:
+    entry = await accepted(ledger, request_of(slack, "C0SECRET"))
+    await make(ledger).carry(entry)
+    [start], [end] = slack.shown_to(REQUESTER), slack.parents("D0BOT")
+    assert start.text.startswith("⏳")
+    assert answer(ENGLISH, entry.request, Shared()).text in end.text
