@@ -122,7 +122,7 @@ def test_every_method_that_is_called_is_counted_by_its_name() -> None:
 
 
 def test_every_refusal_is_counted_by_its_reason() -> None:
-    rooms = ("bot/ruling.py", "bot/submitting.py")
+    rooms = ("bot/workflow/ruling.py", "bot/workflow/submit.py")
     sources = "".join((ROOT / room).read_text(encoding="utf-8") for room in rooms)
     assert set(re.findall(r'Refusal\("denied", .*"(\w+)"\)', sources)) <= set(labels.DENIALS)
     assert {"NoRule", "NotEntitled", "PersonUnreadable"} <= set(labels.DENIALS)

@@ -512,7 +512,7 @@ def test_of_response_urls_nothing_is_seen_wherever_they_stand(
 
 @given(PASSWORDS, st.text(max_size=20))
 def test_of_a_databases_password_nothing_is_seen(password: str, before: str) -> None:
-    assume(password not in before)
+    assume(password not in f"{before} postgresql")
     for line in (
         f"{before} postgresql+psycopg://bot:{password}@db.example/ledger refused",
         f"{before} {quote(f'postgresql://bot:{password}@db.example/ledger', safe='')}",
