@@ -51,6 +51,7 @@ def bolt_app(
 
     `words` are for what goes wrong before it is known who asked.
 
+    Without a name Bolt looks through the whole stack for one, which takes longer than all the rest of a start.
     With process_before_response the ack goes out when the listener returns, not on Bolt's next 10 ms poll.
     An own `authorize` spares auth.test, and keeps SLACK_CLIENT_ID in the environment from meaning OAuth.
     """
@@ -64,6 +65,7 @@ def bolt_app(
     level = logger.level
     logger.setLevel(logging.ERROR)  # Bolt warns of the tokens that it does not use, as meant here
     app = _App(
+        name="share-env-bot",
         client=client,
         authorize=authorize,
         signing_secret=signing_secret or "",

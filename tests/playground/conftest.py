@@ -91,6 +91,7 @@ class App:
             )
 
         self.bolt = AsyncApp(
+            name="app",
             client=api,
             authorize=authorize,
             signing_secret=slack.world.signing_secret,
