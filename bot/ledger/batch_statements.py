@@ -4,6 +4,8 @@ One statement is about all items where it can be: each gives the interpreter awa
 comes back.
 """
 
+from functools import cache
+
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -29,7 +31,7 @@ _r = requests.c
 
 
 class BatchStatements:
-    """What is said of one batch and its items, built once: building one costs more than running it."""
+    """What is said of one batch and its items; ask `batch_statements_for` for it."""
 
     def __init__(self, say: Statements, dialect: str) -> None:
         open_ = _r.state == State.QUEUED.value
@@ -81,3 +83,9 @@ class BatchStatements:
             .on_conflict_do_nothing()
             .returning(_r.id, _r.guidance)
         )
+
+
+@cache
+def batch_statements_for(say: Statements, dialect: str) -> BatchStatements:
+    """Return the statements for one kind of database, built once in a process."""
+    return BatchStatements(say, dialect)

@@ -9,7 +9,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
 from bot.domain.request import Request, State, items_of, number_of
-from bot.ledger.batch_statements import BatchStatements
+from bot.ledger.batch_statements import batch_statements_for
 from bot.ledger.entries import Entry, columns_of, entry_of, facts_of, key_of
 from bot.ledger.events import record, record_each
 from bot.ledger.outcomes import answer_events, columns_of_outcome, outcome_of
@@ -37,7 +37,7 @@ class Batches:
     def __init__(self, writer: Writer, say: Statements, dialect: str) -> None:
         self._writer = writer
         self._say = say
-        self._own = BatchStatements(say, dialect)
+        self._own = batch_statements_for(say, dialect)
 
     async def queue(self, batch: Entry) -> bool:
         """Record the items, those first that are left out with the reason; what is recorded stays as it is."""

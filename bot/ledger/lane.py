@@ -5,6 +5,7 @@ through. What waits for people, or pauses, stands in nobody's way; neither does 
 another one has taken it over.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, exists, func, or_, select, update
@@ -22,39 +23,51 @@ _CARRIED = (State.ACCEPTED.value, State.PLACED.value)
 _r = requests.c
 
 
-class Lane:
-    """Writes who has the lane; it is left when the batch is answered."""
+class _Sayings:
+    """The statements about the lane."""
 
-    def __init__(self, writer: Writer, say: Statements) -> None:
-        self._writer = writer
+    def __init__(self, say: Statements) -> None:
         mine = and_(compared(_r.id), compared(_r.fence))
         other = requests.alias()
         is_taken = exists().where(other.c.lane == _LANE)
         is_next = _r.id == _next(say).scalar_subquery()
-        self._want = update(requests).where(mine, _r.paused).values(paused=False)
-        self._take = (
+        self.want = update(requests).where(mine, _r.paused).values(paused=False)
+        self.take = (
             update(requests)
             .where(mine, or_(_r.lane == _LANE, and_(~is_taken, is_next)))
             .values(lane=_LANE)
         )
         me = requests.alias("me").c
         had_it = exists().where(me.id == bindparam("the_id"), me.fence == bindparam("the_fence"))
-        self._pass_on = (
+        self.pass_on = (
             update(requests)
             .where(OPEN, compared(_r.team), compared(_r.user), _r.appids.is_not(None))
             .where(_r.id != bindparam("the_id"), had_it.where(me.lane == _LANE))
             .values(turn=say.now)
         )
-        self._leave = update(requests).where(mine).values(lane=None, paused=True)
+        self.leave = update(requests).where(mine).values(lane=None, paused=True)
+
+
+@cache
+def _sayings(say: Statements) -> _Sayings:
+    return _Sayings(say)
+
+
+class Lane:
+    """Writes who has the lane; it is left when the batch is answered."""
+
+    def __init__(self, writer: Writer, say: Statements) -> None:
+        self._writer = writer
+        self._say = _sayings(say)
 
     async def take(self, batch: Entry) -> bool:
         """Take the lane; False while another batch has it or comes first."""
 
         def work(on: Connection) -> bool:
-            on.execute(self._want, key_of(batch))
+            on.execute(self._say.want, key_of(batch))
             try:
                 with on.begin_nested():
-                    return on.execute(self._take, key_of(batch)).rowcount == 1
+                    return on.execute(self._say.take, key_of(batch)).rowcount == 1
             except IntegrityError:  # another replica was faster
                 return False
 
@@ -62,12 +75,12 @@ class Lane:
 
     async def leave(self, batch: Entry) -> None:
         """Let other batches run, until this one wants the lane again."""
-        await self._writer.run(lambda on: on.execute(self._leave, key_of(batch)))
+        await self._writer.run(lambda on: on.execute(self._say.leave, key_of(batch)))
 
     def pass_on(self, on: Connection, batch: Entry) -> None:
         """Let the other batches of the same person wait anew, if this one had the lane and is about to be through."""
         whose = {"the_team": batch.request.origin.team_id, "the_user": batch.request.origin.user_id}
-        on.execute(self._pass_on, {**key_of(batch), **whose})
+        on.execute(self._say.pass_on, {**key_of(batch), **whose})
 
 
 def _next(say: Statements) -> Select[Any]:

@@ -29,7 +29,7 @@ from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
-from bot.ledger.statements import NOTHING_OWED, Statements, history_of, past_envs
+from bot.ledger.statements import NOTHING_OWED, history_of, past_envs, statements_for
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.runtime.observers import Transacted, nobody
@@ -54,7 +54,7 @@ class Ledger:
         self._opened = opened
         self._holder = holder
         dialect = opened.engine.dialect.name
-        self._say = Statements(dialect)
+        self._say = statements_for(dialect)
         self._writer = Writer(opened.engine, told=told, transacted=transacted)
         alone = opened.exclusive
         self.replica = Replica(self._writer, self._say, holder, lease, alone=alone, clock=clock)

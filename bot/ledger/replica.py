@@ -5,6 +5,7 @@ Whoever takes a request over raises its fence, so that the former holder can no 
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 from sqlalchemy import (
     Connection,
@@ -99,6 +100,11 @@ class _Sayings:
         self.let_all_go = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
 
 
+@cache
+def _sayings(say: Statements, seconds: float) -> _Sayings:
+    return _Sayings(say, seconds)
+
+
 class Replica:
     """Holds requests for leases of so many seconds; `alone` where no other process can be on the ledger."""
 
@@ -114,7 +120,7 @@ class Replica:
     ) -> None:
         self._writer = writer
         self._say = say
-        self._own = _Sayings(say, seconds)
+        self._own = _sayings(say, seconds)
         self._clock = clock
         self.lease = Lease(math.inf if alone else seconds, clock)
         self._holder = holder

@@ -4,6 +4,7 @@ Parameters that a condition compares are named `the_…`; the others are the col
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -58,7 +59,7 @@ def _literal(state: State) -> ColumnElement[str]:
 
 
 class Statements:
-    """What is said to the database about any request."""
+    """What is said to the database about any request; ask `statements_for` for it."""
 
     def __init__(self, dialect: str) -> None:
         self.upsert = upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
@@ -137,6 +138,12 @@ class Statements:
         self.event_of_each = insert(events).from_select(
             ["at", *SAME_FOR_EACH, *_OWN_OF_EACH], select(now, *same, *theirs).where(which)
         )
+
+
+@cache
+def statements_for(dialect: str) -> Statements:
+    """Return the statements for one kind of database, built once in a process."""
+    return Statements(dialect)
 
 
 def history_of(mine: tuple[str, str], about: str | None) -> Select[Any]:
