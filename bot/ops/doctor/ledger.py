@@ -39,7 +39,7 @@ class Looked:
     replicas: int | None = None
 
 
-def check_ledger(database_url: str, tokens: TokenSettings | None) -> Looked:
+def look(database_url: str, tokens: TokenSettings | None) -> Looked:
     """Return how the ledger is, and the tokens in it."""
     try:
         url = parse(database_url)

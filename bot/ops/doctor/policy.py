@@ -1,4 +1,4 @@
-"""Judge the policy by what it says (`bot.policy.lint`) and by what Slack tells of whom it names. Pure."""
+"""Judge the policy by what it says (`bot.policy.lint`) and by what Slack tells of whom it names."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,6 +14,7 @@ from bot.ops.doctor.check import (
     wrong,
     wrong_by,
 )
+from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
 from bot.policy.file import Tested
@@ -22,17 +23,19 @@ from bot.slack.api import Answered, Refused, Result
 from bot.slack.thread import is_shared_outside
 
 
-def check_policy(tested: Tested | None, told: SlackAnswers) -> Iterator[Finding]:
-    """Yield what is wrong with the policy; who is there and active is what Slack told."""
+async def check_policy(setup: Setup) -> list[Finding]:
+    """Return what is wrong with the policy; who is there and active is what Slack told."""
+    tested, told = setup.parts.policy, await setup.slack
     if tested is None:
-        yield unchecked("policy-tests", "there is no policy that can be read", "settings")
-        return
+        return [unchecked("policy-tests", "there is no policy that can be read", "settings")]
     policy = tested.policy
-    yield from _tests(tested)
-    yield from _reach(policy, told)
-    yield from _approvers(policy, told)
-    yield from _owners(policy)
-    yield from _operators(policy, told)
+    return [
+        *_tests(tested),
+        *_reach(policy, told),
+        *_approvers(policy, told),
+        *_owners(policy),
+        _operators(policy, told),
+    ]
 
 
 def _tests(tested: Tested) -> Iterator[Finding]:
@@ -146,14 +149,13 @@ def _owners(policy: Policy) -> Iterator[Finding]:
         yield ok(name, owned(policy))
 
 
-def _operators(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
+def _operators(policy: Policy, told: SlackAnswers) -> Finding:
     name, operators = "policy-operators", policy.operators
     able = _who(operators.users, operators.groups, told, guests=False)
     if operators == Operators():
-        yield ok(name, "none are named; whoever asked and whoever may approve can cancel")
-    elif able == frozenset():
+        return ok(name, "none are named; whoever asked and whoever may approve can cancel")
+    if able == frozenset():
         why = "none of the operators exists and is an active full member"
         fix = "In the policy file, name operators who are active full members."
-        yield wrong(name, f"{why}, so only whoever asked and approvers can cancel", fix)
-    else:
-        yield ok(name, counted(operators))
+        return wrong(name, f"{why}, so only whoever asked and approvers can cancel", fix)
+    return ok(name, counted(operators))

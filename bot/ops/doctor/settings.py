@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from itertools import combinations
 
 from bot.ops.doctor.check import Finding, ok, others_may_read, warning, wrong, wrong_by
+from bot.ops.doctor.setup import Setup
 from bot.settings.environ import DOTENV, Reader
 from bot.settings.load import NAMES, Parts
 from bot.settings.pasted import belongs
@@ -17,8 +18,9 @@ _OURS = ("SLACK_", "WECHAT_", "SHARE_ENV_")
 _CLOSE = 0.85  # of 1, which is the same
 
 
-def check_settings(environ: Mapping[str, str], parts: Parts) -> list[Finding]:
+async def check_settings(setup: Setup) -> list[Finding]:
     """Return what is wrong with the settings, or in one line what they hold."""
+    environ, parts = setup.environ, setup.parts
     found = [*_wrong(environ, parts.problems)]
     if parts.slack and parts.slack.bot_token.startswith(_ROTATES):
         # Source: docs.slack.dev, "Token rotation": twelve hours, and no way back.

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong, wrong_by
+from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import Group, SlackAnswers
 from bot.policy import Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings
@@ -26,10 +27,16 @@ _READABLE = {
 _LATER = ("Slack did not tell in time", "Run the doctor again.")
 
 
-def check_slack(
+async def check_slack(setup: Setup) -> list[Finding]:
+    """Return what is found in Slack's answers, against the bots that the ledger knows to be running."""
+    told, ledger = await setup.slack, await setup.ledger
+    failed = [told.failed] if told.failed else []
+    return [*failed, *_check(setup.parts.slack, setup.policy, told, ledger.replicas)]
+
+
+def _check(
     slack: SlackSettings | None, policy: Policy | None, told: SlackAnswers, replicas: int | None
 ) -> Iterator[Finding]:
-    """Yield a finding for each check of Slack; `replicas` is how many bots the ledger knows to be running."""
     yield _bot(told)
     yield _scopes(policy, told)
     if slack is None or slack.app_token:

@@ -9,6 +9,7 @@ from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble
 from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import KeptTokens
+from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.runtime.clock import Nature
 from bot.settings.tokens import (
@@ -25,6 +26,7 @@ from bot.wechat.transport import post
 _NAME = "wechat"
 AT_ONCE = 5
 _ON_THE_WAY = {Trouble.NOT_SENT_CONNECT, Trouble.TIMEOUT, Trouble.LOST, Trouble.GATEWAY_BROKEN}
+_INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 
 Read = Callable[[str], Awaitable[str | NoToken | None]]
@@ -48,7 +50,20 @@ def reader(
             return from_the_ledger
 
 
-async def check_wechat(  # noqa: PLR0913, PLR0917  # a test need not wait for the deadline
+async def check_wechat(setup: Setup) -> list[Finding]:
+    """Return for each owner whether WeChat takes its token."""
+    parts = setup.parts
+    if parts.tokens is None or parts.wechat_url is None or parts.policy is None:
+        return [unchecked(_NAME, _INCOMPLETE, "settings")]
+    # Other token sources need not wait for the ledger.
+    in_ledger = isinstance(parts.tokens, PlatformSettings)
+    kept = (await setup.ledger).kept if in_ledger else None
+    read = reader(setup.http, parts.tokens, kept, setup.nature)
+    lacking = "ledger" if in_ledger and kept is None else "owner-token"
+    return await try_owners(setup.http, parts.wechat_url, setup.owners, read, lacking)
+
+
+async def try_owners(  # noqa: PLR0913, PLR0917  # a test need not wait for the deadline
     http: httpx.AsyncClient,
     url: str,
     owners: Sequence[str],

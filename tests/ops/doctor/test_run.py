@@ -143,3 +143,14 @@ async def test_a_check_that_fails_itself_keeps_no_other_from_running(
     failed = [f.name for f in findings if f.found == "this check itself failed (RuntimeError)"]
     assert failed == ["slack-bot", "wechat"]
     assert {"ledger", "policy-tests", "proxies"} <= {finding.name for finding in findings}
+
+
+async def test_a_check_that_does_not_end_is_given_up_and_the_others_go_on(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
+    slack.fail("auth.test", Hangs(60))
+    findings = await examine(environ, longest=0.5)
+    assert next(f.found for f in findings if f.name == "slack-bot") == (
+        "not checked: it did not end within 0.5 seconds"
+    )
+    assert {"ledger", "policy-tests", "clock", "proxies"} <= {finding.name for finding in findings}
