@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from bot.ops.doctor.causes import with_true_causes
 from bot.ops.doctor.chain import check_chain
 from bot.ops.doctor.check import Finding, warning, wrong
-from bot.ops.doctor.findings import tell
+from bot.ops.doctor.findings import report
 from bot.ops.doctor.ledger import Looked, look
 from bot.ops.doctor.listener import check_listener
 from bot.ops.doctor.machine import check_clock, check_proxies
@@ -54,8 +55,8 @@ _AFTER: Sequence[tuple[str, Check]] = (("clock", check_clock), ("proxies", check
 
 
 def doctor(environ: Mapping[str, str], *, as_json: bool) -> bool:
-    """Print one line for each check, or JSON; return whether nothing is wrong."""
-    return tell(asyncio.run(examine(environ)), as_json=as_json)
+    """Print what is found, by cause, or JSON; return whether nothing is wrong."""
+    return report(asyncio.run(examine(environ)), as_json=as_json)
 
 
 async def examine(
@@ -81,7 +82,7 @@ async def examine(
             *await _run(_AFTER, setup, 2 * longest),
         ]
     clean = Redactor(parts.secrets).clean  # a server or a driver may have said one
-    return [_clean(finding, clean) for finding in findings]
+    return [_clean(finding, clean) for finding in with_true_causes(findings)]
 
 
 async def _run(

@@ -30,8 +30,7 @@ _LATER = ("Slack did not tell in time", "Run the doctor again.")
 async def check_slack(setup: Setup) -> list[Finding]:
     """Return what is found in Slack's answers, against the bots that the ledger knows to be running."""
     told, ledger = await setup.slack, await setup.ledger
-    failed = [told.failed] if told.failed else []
-    return [*failed, *_check(setup.parts.slack, setup.policy, told, ledger.replicas)]
+    return [*_check(setup.parts.slack, setup.policy, told, ledger.replicas)]
 
 
 def _check(
@@ -48,6 +47,8 @@ def _check(
 
 
 def _bot(told: SlackAnswers) -> Finding:
+    if told.failed:
+        return told.failed
     if told.bot is None:
         return unchecked("slack-bot", "SLACK_BOT_TOKEN or SLACK_API_URL is not usable", "settings")
     if problem := problem_of_bot(told.bot):
@@ -66,7 +67,7 @@ def _to_the_doctor(finding: Finding) -> Finding:
 
 def _first(told: SlackAnswers) -> str:
     """Return the check that says why the bot token was of no use."""
-    return "settings" if told.bot is None else "slack-bot"
+    return "settings" if told.bot is None and not told.failed else "slack-bot"
 
 
 def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
@@ -82,6 +83,8 @@ def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
 
 
 def _app(told: SlackAnswers) -> Finding:
+    if told.failed:
+        return unchecked("slack-app", "Slack could not be asked", "slack-bot")
     if told.app is None:
         return unchecked("slack-app", "SLACK_APP_TOKEN or SLACK_API_URL is not usable", "settings")
     if problem := problem_of_app(told.app):
@@ -92,7 +95,7 @@ def _app(told: SlackAnswers) -> Finding:
 def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
     name = "slack-connections"
     if not isinstance(told.app, Answered):
-        first = "settings" if told.app is None else "slack-app"
+        first = "settings" if told.app is None and not told.failed else "slack-app"
         return unchecked(name, "Slack could not be asked for a connection", first)
     if told.connections is None:
         fix = "Check that the network and the proxy let wss:// through."

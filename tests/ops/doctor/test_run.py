@@ -4,6 +4,7 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.app.running import running
+from bot.ops.doctor.causes import by_cause
 from bot.ops.doctor.check import CHECKS
 from bot.ops.doctor.run import examine
 from bot.playground.slack.server import Hangs, LocalSlack
@@ -142,6 +143,9 @@ async def test_a_check_that_fails_itself_keeps_no_other_from_running(
     findings = await examine(environ, Nature(now=broken))
     failed = [f.name for f in findings if f.found == "this check itself failed (RuntimeError)"]
     assert failed == ["slack-bot", "wechat"]
+    cause = next(told for told in by_cause(findings) if "slack-bot" in told.names)
+    later = ("slack-scopes", "slack-app", "slack-connections", "slack-groups", "slack-people")
+    assert (cause.names, cause.unchecked) == (("slack-bot", "wechat"), (*later, "clock"))
     assert {"ledger", "policy-tests", "proxies"} <= {finding.name for finding in findings}
 
 
