@@ -91,6 +91,18 @@ async def test_a_forgotten_copy_of_the_bot_is_seen(
     await soon(lambda: slack.connections == 1)
 
 
+async def test_a_copy_that_runs_before_the_first_start_here_is_seen(
+    bot: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    assert bot
+    first = environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/none-yet.db"}
+    found = await one(first, "slack-connections")
+    assert (found.level, found.found) == (
+        "warning",
+        "1 besides the doctor's own; bots that run on this ledger: 0",
+    )
+
+
 async def test_a_bot_that_runs_without_a_connection_is_seen(
     ledger: Path, environ: dict[str, str]
 ) -> None:
@@ -110,7 +122,7 @@ async def test_the_socket_is_closed_at_once_and_no_command_is_acknowledged() -> 
         if request.path == "/link":
             socket = web.WebSocketResponse()
             await socket.prepare(request)
-            await socket.send_json({"type": "hello", "num_connections": 2})
+            await socket.send_json({"type": "hello", "num_connections": 1})
             await socket.send_json({"type": "slash_commands", "envelope_id": "e1", "payload": {}})
             said.extend([str(message.data) async for message in socket])
             closed.append(True)
@@ -126,7 +138,10 @@ async def test_the_socket_is_closed_at_once_and_no_command_is_acknowledged() -> 
         }
         found = await one(environ, "slack-connections")
         await soon(lambda: closed)
-    assert (found.level, found.found) == ("ok", "1 besides the doctor's own")
+    assert (found.level, found.found) == (
+        "ok",
+        "0 besides the doctor's own; bots that run on this ledger: 0",
+    )
     assert said == []
 
 
