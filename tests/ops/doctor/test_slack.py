@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from bot.app.running import running
-from bot.playground.slack.server import Hangs, LocalSlack, RateLimited, Refuses
+from bot.playground.slack.server import Hangs, LocalSlack, RateLimited, Refuses, ServerError
 from bot.playground.world import Group
 from bot.slack.scopes import SCOPES
 from tests.conftest import rows, served, settings_of, soon
@@ -37,6 +37,55 @@ async def test_an_answer_of_whoever_stands_between_is_not_cut_in_two(
         "Slack says no (Blocked. Ask IT)",
         "Check the app's settings and SLACK_API_URL.",
     )
+
+
+@pytest.mark.parametrize(
+    ("fault", "found", "fix"),
+    [
+        (
+            ServerError(407),
+            "The proxy does not let the bot through to Slack",
+            "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
+        ),
+        (
+            ServerError(404),
+            "What answers at SLACK_API_URL is not Slack's API (HTTP 404)",
+            "Set it to https://slack.com/api/, or take it out, then run the doctor again.",
+        ),
+        (
+            Refuses("internal_error"),
+            "Slack answers that it is in trouble itself (internal_error)",
+            "Look at slack-status.com, wait, then run the doctor again.",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "name"), [("auth.test", "slack-bot"), ("apps.connections.open", "slack-app")]
+)
+async def test_whoever_answered_in_slacks_place_or_for_it_is_told_from_silence(  # noqa: PLR0913, PLR0917  # a table
+    environ: dict[str, str],
+    slack: LocalSlack,
+    method: str,
+    name: str,
+    fault: ServerError | Refuses,
+    found: str,
+    fix: str,
+) -> None:
+    slack.fail(method, fault)
+    told = await one(environ, name)
+    assert (told.level, told.found, told.fix) == ("wrong", found, fix)
+
+
+async def test_a_proxy_that_opens_no_way_to_slack_is_named(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def proxy(_: web.BaseRequest) -> web.Response:
+        return web.Response(status=407)
+
+    async with served(proxy) as origin:
+        monkeypatch.setenv("HTTPS_PROXY", origin)
+        found = await one(environ | {"SLACK_API_URL": "https://slack.invalid/api/"}, "slack-bot")
+    assert found.found == "The proxy does not let the bot through to Slack"
 
 
 @pytest.mark.parametrize("scope", [scope.name for scope in SCOPES])
