@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 
 from bot.domain.outcome import Said
-from bot.guidance import Guidance, Trouble
+from bot.guidance import Guidance, Retry, Trouble, for_trouble
 from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import KeptTokens
 from bot.ops.doctor.setup import Setup
@@ -27,9 +27,22 @@ _NAME = "wechat"
 AT_ONCE = 5
 _ON_THE_WAY = {Trouble.NOT_SENT_CONNECT, Trouble.TIMEOUT, Trouble.LOST, Trouble.GATEWAY_BROKEN}
 _INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
+_NOT_WECHATS = {
+    404: (
+        "what answers at WECHAT_API_URL is not WeChat",
+        "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again.",
+    ),
+    407: (
+        "the proxy does not let the bot through to WeChat",
+        "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
+    ),
+}
+"""Answers of whoever stands in WeChat's place, by their HTTP status, each with its fix."""
+_RENEW_BY_HAND = for_trouble(Trouble.TOKEN_FIXED_DEAD).steps[0]
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 
 Read = Callable[[str], Awaitable[str | NoToken | None]]
+_Tried = tuple[str, ...] | Finding | Refused | Troubled
 
 
 def reader(
@@ -60,7 +73,8 @@ async def check_wechat(setup: Setup) -> list[Finding]:
     kept = (await setup.ledger).kept if in_ledger else None
     read = reader(setup.http, parts.tokens, kept, setup.nature)
     lacking = "ledger" if in_ledger and kept is None else "owner-token"
-    return await try_owners(setup.http, parts.wechat_url, setup.owners, read, lacking)
+    fixed = isinstance(parts.tokens, FixedTokenSettings)
+    return await try_owners(setup.http, parts.wechat_url, setup.owners, read, lacking, fixed=fixed)
 
 
 async def try_owners(  # noqa: PLR0913, PLR0917  # a test need not wait for the deadline
@@ -70,11 +84,13 @@ async def try_owners(  # noqa: PLR0913, PLR0917  # a test need not wait for the 
     read: Read,
     lacking: str,
     within: float = 2 * DEADLINE,
+    *,
+    fixed: bool = False,
 ) -> list[Finding]:
     """Return for each owner whether WeChat takes its token; reading and trying it have a deadline each.
 
     `lacking` is the check that says why the ledger has no token; whoever has no turn `within` so many seconds is
-    not checked.
+    not checked. Nothing renews a `fixed` token.
     """
 
     async def one(owner: str) -> Finding:
@@ -83,7 +99,7 @@ async def try_owners(  # noqa: PLR0913, PLR0917  # a test need not wait for the 
             return unchecked(_NAME, f"{owner} has no good token in the ledger", lacking)
         if isinstance(token, NoToken):
             return failed(_NAME, owner, token.guidance, token.said)
-        return await _tried(http, url, owner, token)
+        return await _tried(http, url, owner, token, fixed=fixed)
 
     found = await each(owners, one, AT_ONCE, within)
     unasked = [owner for owner in owners if owner not in found]
@@ -98,13 +114,28 @@ def late(name: str, owners: list[str]) -> list[Finding]:
     return [warning(name, f"not checked, for want of time: {listed(owners)}", fix)]
 
 
-async def _tried(http: httpx.AsyncClient, url: str, owner: str, token: str) -> Finding:
-    envs = await post(http, url, get_env_info(token), DEADLINE, read_envs)
-    if isinstance(envs, Refused | Troubled):
-        found = failed(_NAME, owner, *guidance_for(envs))
-        on_the_way = isinstance(envs, Troubled) and envs.trouble in _ON_THE_WAY
-        return replace(found, fix=_CHECK_THE_WAY) if on_the_way else found
-    return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
+async def _tried(
+    http: httpx.AsyncClient, url: str, owner: str, token: str, *, fixed: bool
+) -> Finding:
+    def read(status: int, body: bytes) -> _Tried:
+        if status in _NOT_WECHATS:
+            found, fix = _NOT_WECHATS[status]
+            return wrong(_NAME, f"{owner}: {found} (HTTP {status})", fix)
+        return read_envs(status, body)
+
+    answer: _Tried = await post(http, url, get_env_info(token), DEADLINE, read)
+    match answer:
+        case Finding():
+            return answer
+        case Refused() | Troubled():
+            guidance, said = guidance_for(answer)
+            found = failed(_NAME, owner, guidance, said)
+            if isinstance(answer, Troubled) and answer.trouble in _ON_THE_WAY:
+                return replace(found, fix=_CHECK_THE_WAY)
+            dead = fixed and guidance.retry is Retry.RENEW
+            return replace(found, fix=_RENEW_BY_HAND) if dead else found
+        case envs:
+            return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
 
 
 def failed(name: str, owner: str, guidance: Guidance, said: Said | None = None) -> Finding:

@@ -55,6 +55,39 @@ async def test_a_fixed_token_that_is_dead(fixed: dict[str, str], wechat: LocalWe
     assert re.fullmatch(
         rf"{OWNER}: The owner's access token has expired \(42001, rid .+\)", found.found
     )
+    assert found.fix == (
+        "Put a fresh token into WECHAT_AUTHORIZER_ACCESS_TOKEN, and restart the bot."
+    )
+
+
+async def test_a_dead_token_of_a_server_is_for_whatever_renews_it(
+    environ: dict[str, str], wechat: LocalWeChat
+) -> None:
+    wechat.next_envs(Code(42001))
+    assert "central token server" in ((await one(environ, "wechat")).fix or "")
+
+
+@pytest.mark.parametrize(
+    ("status", "found", "fix"),
+    [
+        (
+            404,
+            "what answers at WECHAT_API_URL is not WeChat (HTTP 404)",
+            "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again.",
+        ),
+        (
+            407,
+            "the proxy does not let the bot through to WeChat (HTTP 407)",
+            "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
+        ),
+    ],
+)
+async def test_whoever_answers_in_wechats_place_is_named(
+    fixed: dict[str, str], wechat: LocalWeChat, status: int, found: str, fix: str
+) -> None:
+    wechat.next_envs(Status(status))
+    told = await one(fixed, "wechat")
+    assert (told.level, told.found, told.fix) == ("wrong", f"{OWNER}: {found}", fix)
 
 
 @pytest.mark.parametrize("answer", [Code(85088), Status(502)])
