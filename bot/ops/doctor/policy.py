@@ -19,6 +19,7 @@ from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
 from bot.policy.file import Tested
 from bot.policy.lint import approval, ownerless, owners, reach, unowned
+from bot.policy.reach import shadowed
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.thread import is_shared_outside
 
@@ -56,8 +57,18 @@ def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
             found = True
             why = f"“{rule.name}” is for nobody: whom it names does not exist, is deactivated, or is in no group"
             yield warning(name, why, "Name people who are there, or take the rule out.")
-    if not found:
+    if _only_denies(policy):
+        why = "nobody may share anything: every rule that decides anything denies"
+        yield warning(name, why, "Add a [[rule]] with another effect, or move one up.")
+    elif not found:
         yield ok(name, f"rules: {len(policy.rules)}; each can be reached")
+
+
+def _only_denies(policy: Policy) -> bool:
+    """Tell whether each rule that lets somebody share comes behind one that always decides before it."""
+    letting = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
+    lost = [rule for rule, _ in shadowed(policy) if rule.effect is not Effect.DENY]
+    return len(letting) == len(lost)
 
 
 def _anybody(users: frozenset[str], groups: frozenset[str], told: SlackAnswers) -> bool:
