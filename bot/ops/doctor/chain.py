@@ -13,6 +13,7 @@ from bot.settings.tokens import PlatformSettings
 from bot.wechat.upkeep import link_states
 
 _LINKS = {Link.TICKET: "ticket", Link.PLATFORM: "platform-token", Link.OWNER: "owner-token"}
+_START = "Start the bot, and look at its log."
 _SEEN_LATELY = 30 * 60.0  # seconds; WeChat pushes a ticket every ten minutes
 
 
@@ -20,12 +21,14 @@ async def check_chain(setup: Setup) -> list[Finding]:
     """Return how each link of the chain stands, if the bot keeps one."""
     if not isinstance(setup.parts.tokens, PlatformSettings):
         return []
-    kept = (await setup.ledger).kept
+    ledger = await setup.ledger
+    kept = ledger.kept
     if kept is None:
         return [unchecked("callback", "the ledger cannot be read, or is not there yet", "ledger")]
     ticket = kept[TICKET][0] if TICKET in kept else None
     states = link_states({name: each for name, (each, _) in kept.items()}, setup.owners)
-    return [_callback(ticket), *map(_link, states), *_encryption(kept)]
+    where = "Look at the log of the bot that runs." if ledger.replicas else _START
+    return [_callback(ticket), *(_link(state, where) for state in states), *_encryption(kept)]
 
 
 def _encryption(kept: KeptTokens) -> Iterator[Finding]:
@@ -47,10 +50,11 @@ def _callback(ticket: Kept | None) -> Finding:
     return ok("callback", found) if age <= _SEEN_LATELY else warning("callback", found, fix)
 
 
-def _link(state: LinkState) -> Finding:
+def _link(state: LinkState, where: str) -> Finding:
+    """Return how a link stands; `where` to look if nothing is known to have failed."""
     name = _LINKS[state.link]
     whose = f"{state.owner}: " if state.owner else ""
-    fix = state.trouble.steps[0] if state.trouble else "Start the bot, and look at its log."
+    fix = state.trouble.steps[0] if state.trouble else where
     why = (
         f"; the last try failed{_at(state.trouble_at)}: {state.trouble.title}"
         if state.trouble

@@ -1,5 +1,6 @@
 import asyncio
 import re
+import time
 from pathlib import Path
 
 import httpx
@@ -217,6 +218,20 @@ async def test_a_callback_that_never_came_is_warned_of(
     rows(database, "DELETE FROM tokens")
     assert await level(chain, "callback") == "warning"
     assert [await level(chain, name) for name in ("ticket", "owner-token")] == ["wrong"] * 2
+
+
+@pytest.mark.parametrize(
+    ("running_bots", "fix"),
+    [(0, "Start the bot, and look at its log."), (1, "Look at the log of the bot that runs.")],
+)
+async def test_nobody_is_told_to_start_a_bot_that_runs(
+    chain: dict[str, str], database: Path, running_bots: int, fix: str
+) -> None:
+    rows(database, "DELETE FROM tokens")
+    rows(database, "DELETE FROM replicas")
+    if running_bots:
+        rows(database, f"INSERT INTO replicas VALUES ('here', {time.time() + 60})")  # noqa: S608  # a number
+    assert (await one(chain, "platform-token")).fix == fix
 
 
 async def test_without_a_ledger_the_chain_cannot_be_looked_at(
