@@ -8,7 +8,7 @@ from bot.ledger.tokens import COMPONENT
 from bot.ops.doctor.check import Finding, ok, unchecked, wrong
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
-from bot.ops.doctor.wechat import AT_ONCE, failed, late
+from bot.ops.doctor.wechat import AT_ONCE, failed, of_all
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.component import Component
 from bot.wechat.tokens import NoToken
@@ -41,5 +41,4 @@ async def check_permissions(setup: Setup) -> list[Finding]:
         return wrong(_NAME, lacking, AUTHORISE_ANEW)
 
     found = await each(owners, one, AT_ONCE, 2 * DEADLINE)
-    answered = [found[owner] for owner in owners if owner in found]
-    return [*answered, *late(_NAME, [owner for owner in owners if owner not in found])]
+    return of_all(_NAME, owners, found)

@@ -1,6 +1,6 @@
 """Try each owner's token with a call that changes nothing, /tcb/getenvinfo; no token is renewed for it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import httpx
@@ -102,12 +102,28 @@ async def try_owners(  # noqa: PLR0913, PLR0917  # a test need not wait for the 
         return await _tried(http, url, owner, token, fixed=fixed)
 
     found = await each(owners, one, AT_ONCE, within)
-    unasked = [owner for owner in owners if owner not in found]
-    return [*(found[owner] for owner in owners if owner in found), *late(_NAME, unasked)]
+    return of_all(_NAME, owners, found)
 
 
-def late(name: str, owners: list[str]) -> list[Finding]:
-    """Return the owners for whom there was no time."""
+def of_all(name: str, owners: Sequence[str], found: Mapping[str, Finding]) -> list[Finding]:
+    """Return what is `found`, in the order of the owners: the same thing wrong with several once, then who had no turn."""
+    alike: dict[Finding, list[str]] = {}
+    for owner in owners:
+        if owner in found:
+            finding = found[owner]
+            bad = finding.level == "wrong"
+            what = (
+                replace(finding, found=finding.found.removeprefix(f"{owner}: ")) if bad else finding
+            )
+            alike.setdefault(what, []).append(owner)
+    told = [
+        replace(what, found=f"{listed(whose)}: {what.found}") if what.level == "wrong" else what
+        for what, whose in alike.items()
+    ]
+    return [*told, *_late(name, [owner for owner in owners if owner not in found])]
+
+
+def _late(name: str, owners: list[str]) -> list[Finding]:
     if not owners:
         return []
     fix = "Check the network, the proxy and the addresses of WeChat and of the token server, then run the doctor again."

@@ -124,6 +124,16 @@ async def test_a_token_server_that_refuses(environ: dict[str, str]) -> None:
     )
 
 
+async def test_owners_who_fail_for_one_reason_are_told_in_one_line(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    text = f'[[owner]]\nappid = "{B}"\nenvs = ["b-*"]\n' + rule()
+    wrong = environ | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer no"}
+    found = await one(with_policy(wrong, tmp_path, text), "wechat")
+    said = f"{B}, {OWNER}: The central token server does not let the bot in"
+    assert (found.level, found.found) == ("wrong", said)
+
+
 async def test_the_chains_token_is_read_from_the_ledger_and_nothing_is_renewed(
     chain: dict[str, str], wechat: LocalWeChat, database: Path
 ) -> None:
