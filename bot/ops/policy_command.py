@@ -11,7 +11,8 @@ from pathlib import Path
 from bot.command import is_appid
 from bot.ops.doctor.check import Finding, counted, listed, ok, owned, remarked, warning, wrong_by
 from bot.ops.doctor.findings import tell
-from bot.ops.doctor.reasons import Reasoning, Rights
+from bot.ops.policy_reasoning import Reasoning
+from bot.ops.policy_rights import Rights
 from bot.ops.visible import visible
 from bot.policy import Operators, Policy
 from bot.policy.file import Tested, read_question

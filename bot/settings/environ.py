@@ -19,6 +19,8 @@ from bot.settings.pasted import kind_of, may_be_shown, told
 DOTENV = Path(".env")
 """The file in the working directory."""
 
+_CURLY = re.compile(r"[“”„‘’].*[“”‘’]", re.DOTALL)
+
 
 def environment() -> dict[str, str]:
     """Return the process's environment on top of the `.env` in the working directory.
@@ -27,15 +29,22 @@ def environment() -> dict[str, str]:
     wrong setup's: a line that is passed over might be the one that says from where people may share.
     """
     try:
-        # A comment in another encoding is no reason to stop.
-        text = DOTENV.read_text("utf-8-sig", errors="replace") if DOTENV.is_file() else ""
+        raw = DOTENV.read_bytes() if DOTENV.is_file() else b""
     except OSError as error:
         fix = "Let the bot's user read it, or take it away."
         _end([f".env cannot be read: {error.strerror}. {fix}"])
+    if b"\0" in raw:
+        _end([".env is in UTF-16. Save it as UTF-8."])
+    # A comment in another encoding is no reason to stop.
+    text = raw.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
     lines = [line for line in parse_stream(StringIO(text)) if line.error or line.key]
     bad = [_number(line.original) for line in lines if line.error or line.value is None]
     if bad:
         _end([f".env, line {number}, is not NAME=value. Correct it." for number in bad])
+    curly = [_number(line.original) for line in lines if _CURLY.fullmatch(line.value or "")]
+    if curly:
+        found = "has curly quotes around the value. Write straight ones, or none."
+        _end([f".env, line {number}, {found}" for number in curly])
     file = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
     return {**file, **os.environ}
 

@@ -22,8 +22,8 @@ RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
 """How calls end, for whoever counts them."""
 
 _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
-# "Some aspect of the operation may have succeeded", says the method reference of fatal_error.
-_MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+"""What Slack says of itself; "some aspect of the operation may have succeeded" (method reference, fatal_error)."""
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
 _DEFAULT_RETRY_AFTER = 1.0
 _NOT_SLACKS = "not Slack's answer"
@@ -176,7 +176,7 @@ def _read_error(error: SlackApiError) -> Result:
     code = str(data.get("error") or "") if isinstance(data, dict) else ""
     if status == _TOO_MANY or code in _RATE_LIMITED:
         return _Limited("ratelimited", _seconds(response.headers.get("Retry-After")))
-    if status >= _SERVER_ERROR or not code or code in _MAYBE:
+    if status >= _SERVER_ERROR or not code or code in MAYBE:
         return Doubtful(code or f"HTTP {status}")
     return Refused(code)
 

@@ -18,8 +18,10 @@ from bot.runtime.observers import Observers
 from bot.slack.acks import kind_of
 from bot.slack.api import (
     BAD_TOKEN,
+    MAYBE,
     NOT_SENT,
     Answered,
+    Doubtful,
     Refused,
     Result,
     SlackApi,
@@ -120,6 +122,21 @@ def _unreachable(result: Result) -> str:
         case Refused(error) if error != NOT_SENT:
             return Problem(
                 f"Slack says no ({error})", "Check the app's settings and SLACK_API_URL."
+            )
+        case Doubtful(error) if error in MAYBE:
+            return (
+                f"Slack answers that it is in trouble itself ({error}). "
+                "Look at slack-status.com, wait, then start again."
+            )
+        case Doubtful("HTTP 404"):
+            return (
+                "What answers at SLACK_API_URL is not Slack's API (HTTP 404). "
+                "Set it to https://slack.com/api/, or take it out, then start again."
+            )
+        case Doubtful("HTTP 407" | "ClientHttpProxyError"):
+            return (
+                "The proxy does not let the bot through to Slack. "
+                "Check HTTPS_PROXY, and the user and the password in it, then start again."
             )
         case _:
             return "Slack cannot be reached. Check the network, the proxy and SLACK_API_URL, then start again."

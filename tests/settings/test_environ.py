@@ -108,6 +108,33 @@ def test_a_line_that_says_nothing_ends_the_process_with_a_sentence_and_shows_no_
     )
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_called_so(
+    dotenv: Path, capsys: pytest.CaptureFixture[str], encoding: str
+) -> None:
+    dotenv.write_bytes("SLACK_BOT_TOKEN=xoxb-1\n".encode(encoding))
+    with pytest.raises(SystemExit) as caught:
+        environment()
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == ".env is in UTF-16. Save it as UTF-8.\n"
+
+
+def test_curly_quotes_around_a_value_are_named_with_their_line_and_no_value(
+    dotenv: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dotenv.write_text(
+        "A_ONE=x\n\nSLACK_BOT_TOKEN=“xoxb-2”\nA_TWO=‘z’ # mine\nA_THREE=it’s\n", "utf-8"
+    )
+    with pytest.raises(SystemExit) as caught:
+        environment()
+    assert caught.value.code == 2
+    fix = "Write straight ones, or none."
+    assert capsys.readouterr().err.splitlines() == [
+        f".env, line 3, has curly quotes around the value. {fix}",
+        f".env, line 4, has curly quotes around the value. {fix}",
+    ]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_file_of_somebody_else_ends_the_process_with_a_sentence(dotenv: Path) -> None:
     dotenv.write_text("SLACK_BOT_TOKEN=xoxb-1\n")

@@ -39,6 +39,9 @@ BAD_BOT = "SLACK_BOT_TOKEN is not accepted by Slack"
 BAD_APP = "SLACK_APP_TOKEN is not accepted by Slack"
 NO_SCOPE = "SLACK_APP_TOKEN lacks the scope connections:write"
 UNREACHABLE = "Slack cannot be reached"
+NOT_SLACK = "What answers at SLACK_API_URL is not Slack's API (HTTP 404)"
+PROXY = "The proxy does not let the bot through to Slack"
+ITSELF = "Slack answers that it is in trouble itself (fatal_error)"
 SLOW_DOWN = "Slack asks the bot to slow down"
 SAYS_NO = "Slack says no"
 
@@ -133,6 +136,9 @@ async def test_an_app_token_without_its_scope_is_told_so(
         pytest.param("auth.test", [ServerError()], UNREACHABLE, False, id="bot: server error"),
         pytest.param(OPEN, [ServerError()], UNREACHABLE, False, id="app: server error"),
         pytest.param(OPEN, [Dropped()], UNREACHABLE, False, id="app: dropped"),
+        pytest.param(OPEN, [ServerError(404)], NOT_SLACK, False, id="app: another server"),
+        pytest.param(OPEN, [ServerError(407)], PROXY, False, id="app: proxy"),
+        pytest.param("auth.test", [Refuses("fatal_error")], ITSELF, False, id="bot: its trouble"),
         pytest.param("auth.test", [Refuses("org_login_required")], SAYS_NO, True, id="bot: no"),
         pytest.param(OPEN, [Refuses("access_denied")], SAYS_NO, True, id="app: no"),
         pytest.param("auth.test", [RateLimited(60)], SLOW_DOWN, False, id="bot: rate limit"),

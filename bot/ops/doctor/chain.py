@@ -8,25 +8,34 @@ from bot.ledger.seal import Sealed
 from bot.ledger.tokens import TICKET, Kept
 from bot.ops.doctor.check import Finding, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import KeptTokens
+from bot.ops.doctor.setup import Setup
+from bot.settings.tokens import PlatformSettings
 from bot.wechat.upkeep import link_states
 
 _LINKS = {Link.TICKET: "ticket", Link.PLATFORM: "platform-token", Link.OWNER: "owner-token"}
+_START = "Start the bot, and look at its log."
 _SEEN_LATELY = 30 * 60.0  # seconds; WeChat pushes a ticket every ten minutes
 
 
-def check_chain(kept: KeptTokens | None, owners: Sequence[str]) -> Iterator[Finding]:
-    """Yield how each link of the chain stands."""
+async def check_chain(setup: Setup) -> list[Finding]:
+    """Return how each link of the chain stands, if the bot keeps one."""
+    if not isinstance(setup.parts.tokens, PlatformSettings):
+        return []
+    ledger = await setup.ledger
+    kept = ledger.kept
     if kept is None:
-        yield unchecked("callback", "the ledger cannot be read, or is not there yet", "ledger")
-        return
-    yield _callback(kept[TICKET][0] if TICKET in kept else None)
-    states = link_states({name: each for name, (each, _) in kept.items()}, owners)
-    yield from map(_link, states)
-    by_state = {
-        state: sorted(name for name, (_, found) in kept.items() if state in found)
-        for state in Sealed
-    }
-    yield from (_sealed(state, names) for state, names in by_state.items() if names)
+        return [unchecked("callback", "the ledger cannot be read, or is not there yet", "ledger")]
+    ticket = kept[TICKET][0] if TICKET in kept else None
+    states = link_states({name: each for name, (each, _) in kept.items()}, setup.owners)
+    where = "Look at the log of the bot that runs." if ledger.replicas else _START
+    return [_callback(ticket), *(_link(state, where) for state in states), *_encryption(kept)]
+
+
+def _encryption(kept: KeptTokens) -> Iterator[Finding]:
+    for state in Sealed:
+        names = sorted(name for name, (_, found) in kept.items() if state in found)
+        if names:
+            yield _sealed(state, names)
 
 
 def _callback(ticket: Kept | None) -> Finding:
@@ -41,10 +50,11 @@ def _callback(ticket: Kept | None) -> Finding:
     return ok("callback", found) if age <= _SEEN_LATELY else warning("callback", found, fix)
 
 
-def _link(state: LinkState) -> Finding:
+def _link(state: LinkState, where: str) -> Finding:
+    """Return how a link stands; `where` to look if nothing is known to have failed."""
     name = _LINKS[state.link]
     whose = f"{state.owner}: " if state.owner else ""
-    fix = state.trouble.steps[0] if state.trouble else "Start the bot, and look at its log."
+    fix = state.trouble.steps[0] if state.trouble else where
     why = (
         f"; the last try failed{_at(state.trouble_at)}: {state.trouble.title}"
         if state.trouble

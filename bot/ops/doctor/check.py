@@ -1,7 +1,7 @@
 """What a check of `doctor` finds, and the fix."""
 
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +31,8 @@ class Finding:
     level: Level
     found: str
     fix: str | None = None
+    first: tuple[str, ...] = ()
+    """The checks whose findings kept this one from being made; JSON says it in `fix`."""
 
 
 def ok(name: str, found: str) -> Finding:
@@ -52,7 +54,7 @@ def unchecked(name: str, why: str, *first: str) -> Finding:
     """Return that a check could not be made, because of what the checks `first` report."""
     lines = " and ".join(f"`{check}`" for check in first)
     fix = f"Correct {lines} first, then run the doctor again."
-    return warning(name, f"not checked: {why}", fix)
+    return replace(warning(name, f"not checked: {why}", fix), first=first)
 
 
 def wrong_by(name: str, sentence: str) -> Finding:

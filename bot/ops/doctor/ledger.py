@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -39,19 +40,22 @@ class Looked:
     replicas: int | None = None
 
 
-def check_ledger(database_url: str, tokens: TokenSettings | None) -> Looked:
+def look(database_url: str, tokens: TokenSettings | None) -> Looked:
     """Return how the ledger is, and the tokens in it."""
     try:
         url = parse(database_url)
     except CannotOpenError as error:
         return Looked((wrong_by("ledger", str(error)),))
+    sqlite = url.get_backend_name() == "sqlite"
+    if sqlite and url.host:
+        return Looked((_two_slashes(url),))
     path = file_of(url)
     disk = (_disk(path.parent),) if path else ()
     if path and (trouble := in_the_way(path)):
         return Looked((wrong("ledger", *trouble), *disk))
     if path and not path.is_file():
-        return Looked((_none_yet(path), *disk))
-    if path is None and url.get_backend_name() == "sqlite":
+        return Looked((_none_yet(path), *disk), replicas=0)
+    if path is None and sqlite:
         fix = "Name a file in DATABASE_URL, such as sqlite:///share-env.db."
         return Looked((wrong("ledger", "it is in memory, and lost at each stop", fix),))
     try:
@@ -67,10 +71,23 @@ def check_ledger(database_url: str, tokens: TokenSettings | None) -> Looked:
         return Looked((wrong("ledger", f"it cannot be read ({reason_of(error)})", fix), *disk))
 
 
+def _two_slashes(url: URL) -> Finding:
+    """Return that the file stands where an address has a host."""
+    file = "/".join(filter(None, (url.host, url.database)))
+    found = f"DATABASE_URL has two slashes before {file}, where a file needs three"
+    return wrong("ledger", found, f"Set DATABASE_URL to sqlite:///{file}.")
+
+
 def _none_yet(path: Path) -> Finding:
-    if not path.parent.is_dir():
+    folder = path.parent
+    if not folder.is_dir():
         fix = "Make the folder, or correct DATABASE_URL."
-        return wrong("ledger", f"there is no folder {path.parent}", fix)
+        return wrong("ledger", f"there is no folder {folder}", fix)
+    try:
+        TemporaryFile(dir=folder).close()  # it has no name there, and so leaves nothing
+    except OSError as error:
+        fix = "Let the bot's user write there, or name another folder in DATABASE_URL."
+        return wrong("ledger", f"nothing can be written in {folder} ({error.strerror})", fix)
     return warning("ledger", f"there is none yet at {path}", "Start the bot once: it makes it.")
 
 

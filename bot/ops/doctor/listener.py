@@ -6,16 +6,17 @@ import json
 import aiohttp
 
 from bot.ops.doctor.check import Finding, ok, wrong, wrong_by
+from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.listener import HEALTHZ, origin, unusable
-from bot.settings.load import Address
 
 _NAME = "listener"
 _LONGEST = 10_000  # bytes; what a bot says of itself has some hundreds
 
 
-async def check_listener(address: Address | None) -> list[Finding]:
-    """Return whether a bot could listen there, or does; None is one that does not listen."""
+async def check_listener(setup: Setup) -> list[Finding]:
+    """Return whether a bot could listen there, or does; nothing where it need not listen."""
+    address = setup.parts.listener
     if address is None:
         return []
     host, port = address.host, address.port

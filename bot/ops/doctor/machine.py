@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from bot.ops.doctor.check import Finding, ok, unchecked, warning, wrong
+from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import origin_of
 from bot.settings.load import Parts
 from bot.wechat.push import STALE_AFTER
@@ -13,8 +14,13 @@ from bot.wechat.push import STALE_AFTER
 _NOTICEABLE = 30.0  # seconds
 
 
-def check_clock(parts: Parts, ahead: Mapping[str, float]) -> Finding:
-    """Return how far this clock is off; `ahead` are the servers' clocks, by origin, in seconds."""
+async def check_clock(setup: Setup) -> list[Finding]:
+    """Return how far this clock is off, as far as servers told the time."""
+    return [_clock(setup.parts, setup.heard.ahead)]
+
+
+def _clock(parts: Parts, ahead: Mapping[str, float]) -> Finding:
+    """Judge by `ahead`, the servers' clocks by origin, in seconds."""
     servers = {"Slack": parts.slack.api_url if parts.slack else None, "WeChat": parts.wechat_url}
     origins = {name: origin_of(url) for name, url in servers.items() if url}
     told = {name: -ahead[origin] for name, origin in origins.items() if origin in ahead}
@@ -31,15 +37,12 @@ def check_clock(parts: Parts, ahead: Mapping[str, float]) -> Finding:
     return wrong("clock", found, fix) if most > STALE_AFTER else warning("clock", found, fix)
 
 
-def check_proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield which proxies are used, and what of the environment is not what it looks like."""
+async def check_proxies(setup: Setup) -> list[Finding]:
+    """Return which proxies are used, and what of the environment is not what it looks like."""
     proxies = {kind: url for kind, url in getproxies().items() if kind != "no" and url}
-    problems = [*_problems(proxies, environ)]
-    for found, fix in problems:
-        yield warning("proxies", found, fix)
-    if not problems:
-        used = ", ".join(f"{kind}: {_host(url)}" for kind, url in sorted(proxies.items()))
-        yield ok("proxies", used or "none")
+    problems = [warning("proxies", *each) for each in _problems(proxies, setup.environ)]
+    used = ", ".join(f"{kind}: {_host(url)}" for kind, url in sorted(proxies.items()))
+    return problems or [ok("proxies", used or "none")]
 
 
 def _problems(proxies: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Judge the policy by what it says (`bot.policy.lint`) and by what Slack tells of whom it names. Pure."""
+"""Judge the policy by what it says (`bot.policy.lint`) and by what Slack tells of whom it names."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,25 +14,29 @@ from bot.ops.doctor.check import (
     wrong,
     wrong_by,
 )
+from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
 from bot.policy.file import Tested
 from bot.policy.lint import approval, ownerless, owners, reach, unowned
+from bot.policy.reach import shadowed
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.thread import is_shared_outside
 
 
-def check_policy(tested: Tested | None, told: SlackAnswers) -> Iterator[Finding]:
-    """Yield what is wrong with the policy; who is there and active is what Slack told."""
+async def check_policy(setup: Setup) -> list[Finding]:
+    """Return what is wrong with the policy; who is there and active is what Slack told."""
+    tested, told = setup.parts.policy, await setup.slack
     if tested is None:
-        yield unchecked("policy-tests", "there is no policy that can be read", "settings")
-        return
+        return [unchecked("policy-tests", "there is no policy that can be read", "settings")]
     policy = tested.policy
-    yield from _tests(tested)
-    yield from _reach(policy, told)
-    yield from _approvers(policy, told)
-    yield from _owners(policy)
-    yield from _operators(policy, told)
+    return [
+        *_tests(tested),
+        *_reach(policy, told),
+        *_approvers(policy, told),
+        *_owners(policy),
+        _operators(policy, told),
+    ]
 
 
 def _tests(tested: Tested) -> Iterator[Finding]:
@@ -53,8 +57,18 @@ def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
             found = True
             why = f"“{rule.name}” is for nobody: whom it names does not exist, is deactivated, or is in no group"
             yield warning(name, why, "Name people who are there, or take the rule out.")
-    if not found:
+    if _only_denies(policy):
+        why = "nobody may share anything: every rule that decides anything denies"
+        yield warning(name, why, "Add a [[rule]] with another effect, or move one up.")
+    elif not found:
         yield ok(name, f"rules: {len(policy.rules)}; each can be reached")
+
+
+def _only_denies(policy: Policy) -> bool:
+    """Tell whether each rule that lets somebody share comes behind one that always decides before it."""
+    letting = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
+    lost = [rule for rule, _ in shadowed(policy) if rule.effect is not Effect.DENY]
+    return len(letting) == len(lost)
 
 
 def _anybody(users: frozenset[str], groups: frozenset[str], told: SlackAnswers) -> bool:
@@ -146,14 +160,13 @@ def _owners(policy: Policy) -> Iterator[Finding]:
         yield ok(name, owned(policy))
 
 
-def _operators(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
+def _operators(policy: Policy, told: SlackAnswers) -> Finding:
     name, operators = "policy-operators", policy.operators
     able = _who(operators.users, operators.groups, told, guests=False)
     if operators == Operators():
-        yield ok(name, "none are named; whoever asked and whoever may approve can cancel")
-    elif able == frozenset():
+        return ok(name, "none are named; whoever asked and whoever may approve can cancel")
+    if able == frozenset():
         why = "none of the operators exists and is an active full member"
         fix = "In the policy file, name operators who are active full members."
-        yield wrong(name, f"{why}, so only whoever asked and approvers can cancel", fix)
-    else:
-        yield ok(name, counted(operators))
+        return wrong(name, f"{why}, so only whoever asked and approvers can cancel", fix)
+    return ok(name, counted(operators))

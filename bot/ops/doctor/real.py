@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import aiohttp
 
 from bot import __version__
-from bot.ops.doctor.ledger import check_ledger
+from bot.ops.doctor.ledger import look
 from bot.ops.doctor.real_channel import BEGINNING, Channel
 from bot.ops.doctor.real_slack import Asked, try_slack
 from bot.ops.doctor.real_tried import Tried, completed, table, verdict
@@ -94,7 +94,7 @@ async def _clear(channel: Channel) -> bool:
 async def _wechat(settings: Settings, http: aiohttp.ClientSession, nature: Nature) -> list[Tried]:
     kept = None
     if isinstance(settings.tokens, PlatformSettings):
-        kept = (await asyncio.to_thread(check_ledger, settings.database_url, settings.tokens)).kept
+        kept = (await asyncio.to_thread(look, settings.database_url, settings.tokens)).kept
     async with http_client(http) as client:
         read = reader(client, settings.tokens, kept, nature)
         return await try_wechat(client, settings.wechat_url, settings.policy.all_owners, read)

@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from itertools import combinations
+from pathlib import Path
 
 from bot.ops.doctor.check import Finding, ok, others_may_read, warning, wrong, wrong_by
+from bot.ops.doctor.setup import Setup
 from bot.settings.environ import DOTENV, Reader
 from bot.settings.load import NAMES, Parts
 from bot.settings.pasted import belongs
@@ -14,12 +16,15 @@ from bot.settings.tokens import FixedTokenSettings, TokenServerSettings, TokenSe
 _NAME = "settings"
 _ROTATES = "xoxe."
 _OURS = ("SLACK_", "WECHAT_", "SHARE_ENV_")
+_OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
+"""The settings that a machine may have set for other programs."""
 _CLOSE = 0.85  # of 1, which is the same
 
 
-def check_settings(environ: Mapping[str, str], parts: Parts) -> list[Finding]:
+async def check_settings(setup: Setup) -> list[Finding]:
     """Return what is wrong with the settings, or in one line what they hold."""
-    found = [*_wrong(environ, parts.problems)]
+    environ, parts = setup.environ, setup.parts
+    found = [_nothing_set()] if _is_empty(environ) else [*_wrong(environ, parts.problems)]
     if parts.slack and parts.slack.bot_token.startswith(_ROTATES):
         # Source: docs.slack.dev, "Token rotation": twelve hours, and no way back.
         fix = "Make a new app from app-manifest.yml, which has no rotation: an app's cannot be turned off again."
@@ -31,6 +36,23 @@ def check_settings(environ: Mapping[str, str], parts: Parts) -> list[Finding]:
         found.append(warning(_NAME, f"others may read {DOTENV}", f"Run chmod 600 {DOTENV}."))
     found += _unknown(environ)
     return found or [ok(_NAME, _held(parts))]
+
+
+def _is_empty(environ: Mapping[str, str]) -> bool:
+    read = Reader(environ)
+    return not any(read.text(name) for name in NAMES if name not in _OF_MANY)
+
+
+def _nothing_set() -> Finding:
+    """Return that nothing is set, in place of a finding for each setting that is missing."""
+    folder = Path.cwd()
+    found = (
+        f"neither {DOTENV} in {folder} nor the environment sets any setting of the bot"
+        if DOTENV.is_file()
+        else f"there is no {DOTENV} in {folder}, and the environment has no setting of the bot"
+    )
+    fix = "Copy .env.example to .env there and fill it in, or run the doctor in the folder where the bot runs."
+    return wrong(_NAME, found, fix)
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong, wrong_by
+from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import Group, SlackAnswers
 from bot.policy import Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings
@@ -26,10 +27,15 @@ _READABLE = {
 _LATER = ("Slack did not tell in time", "Run the doctor again.")
 
 
-def check_slack(
+async def check_slack(setup: Setup) -> list[Finding]:
+    """Return what is found in Slack's answers, against the bots that the ledger knows to be running."""
+    told, ledger = await setup.slack, await setup.ledger
+    return [*_check(setup.parts.slack, setup.policy, told, ledger.replicas)]
+
+
+def _check(
     slack: SlackSettings | None, policy: Policy | None, told: SlackAnswers, replicas: int | None
 ) -> Iterator[Finding]:
-    """Yield a finding for each check of Slack; `replicas` is how many bots the ledger knows to be running."""
     yield _bot(told)
     yield _scopes(policy, told)
     if slack is None or slack.app_token:
@@ -41,6 +47,8 @@ def check_slack(
 
 
 def _bot(told: SlackAnswers) -> Finding:
+    if told.failed:
+        return told.failed
     if told.bot is None:
         return unchecked("slack-bot", "SLACK_BOT_TOKEN or SLACK_API_URL is not usable", "settings")
     if problem := problem_of_bot(told.bot):
@@ -59,7 +67,7 @@ def _to_the_doctor(finding: Finding) -> Finding:
 
 def _first(told: SlackAnswers) -> str:
     """Return the check that says why the bot token was of no use."""
-    return "settings" if told.bot is None else "slack-bot"
+    return "settings" if told.bot is None and not told.failed else "slack-bot"
 
 
 def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
@@ -75,6 +83,8 @@ def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
 
 
 def _app(told: SlackAnswers) -> Finding:
+    if told.failed:
+        return unchecked("slack-app", "Slack could not be asked", "slack-bot")
     if told.app is None:
         return unchecked("slack-app", "SLACK_APP_TOKEN or SLACK_API_URL is not usable", "settings")
     if problem := problem_of_app(told.app):
@@ -85,7 +95,7 @@ def _app(told: SlackAnswers) -> Finding:
 def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
     name = "slack-connections"
     if not isinstance(told.app, Answered):
-        first = "settings" if told.app is None else "slack-app"
+        first = "settings" if told.app is None and not told.failed else "slack-app"
         return unchecked(name, "Slack could not be asked for a connection", first)
     if told.connections is None:
         fix = "Check that the network and the proxy let wss:// through."

@@ -9,6 +9,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
+from bot.ops.doctor.check import Finding
 from bot.ops.doctor.transport import DEADLINE, Heard, each
 from bot.policy import ANYONE, Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings
@@ -42,6 +43,8 @@ class SlackAnswers:
     people: Mapping[str, Standing | Unreadable] = field(default_factory=dict)
     channels: Mapping[str, Result] = field(default_factory=dict)
     """The approvers' channels, by id."""
+    failed: Finding | None = None
+    """Why there are none at all, where asking itself failed."""
 
 
 async def ask_slack(

@@ -1,4 +1,4 @@
-"""The doctor's way out, for a few at once and not for long; and what the servers' headers tell beside their answers: the time, and granted scopes."""
+"""The session with which the doctor asks, with short deadlines; the headers of the answers tell it the time and the granted scopes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable

@@ -1,14 +1,15 @@
 """Try each owner's token with a call that changes nothing, /tcb/getenvinfo; no token is renewed for it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import httpx
 
 from bot.domain.outcome import Said
-from bot.guidance import Guidance, Trouble
+from bot.guidance import Guidance, Retry, Trouble, for_trouble
 from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import KeptTokens
+from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.runtime.clock import Nature
 from bot.settings.tokens import (
@@ -25,9 +26,23 @@ from bot.wechat.transport import post
 _NAME = "wechat"
 AT_ONCE = 5
 _ON_THE_WAY = {Trouble.NOT_SENT_CONNECT, Trouble.TIMEOUT, Trouble.LOST, Trouble.GATEWAY_BROKEN}
+_INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
+_NOT_WECHATS = {
+    404: (
+        "what answers at WECHAT_API_URL is not WeChat",
+        "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again.",
+    ),
+    407: (
+        "the proxy does not let the bot through to WeChat",
+        "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
+    ),
+}
+"""Answers of whoever stands in WeChat's place, by their HTTP status, each with its fix."""
+_RENEW_BY_HAND = for_trouble(Trouble.TOKEN_FIXED_DEAD).steps[0]
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 
 Read = Callable[[str], Awaitable[str | NoToken | None]]
+_Tried = tuple[str, ...] | Finding | Refused | Troubled
 
 
 def reader(
@@ -48,18 +63,34 @@ def reader(
             return from_the_ledger
 
 
-async def check_wechat(  # noqa: PLR0913, PLR0917  # a test need not wait for the deadline
+async def check_wechat(setup: Setup) -> list[Finding]:
+    """Return for each owner whether WeChat takes its token."""
+    parts = setup.parts
+    if parts.tokens is None or parts.wechat_url is None or parts.policy is None:
+        return [unchecked(_NAME, _INCOMPLETE, "settings")]
+    # Other token sources need not wait for the ledger.
+    in_ledger = isinstance(parts.tokens, PlatformSettings)
+    kept = (await setup.ledger).kept if in_ledger else None
+    read = reader(setup.http, parts.tokens, kept, setup.nature)
+    lacking = "ledger" if in_ledger and kept is None else "owner-token"
+    fixed = isinstance(parts.tokens, FixedTokenSettings)
+    return await try_owners(setup.http, parts.wechat_url, setup.owners, read, lacking, fixed=fixed)
+
+
+async def try_owners(  # noqa: PLR0913, PLR0917  # a test need not wait for the deadline
     http: httpx.AsyncClient,
     url: str,
     owners: Sequence[str],
     read: Read,
     lacking: str,
     within: float = 2 * DEADLINE,
+    *,
+    fixed: bool = False,
 ) -> list[Finding]:
     """Return for each owner whether WeChat takes its token; reading and trying it have a deadline each.
 
     `lacking` is the check that says why the ledger has no token; whoever has no turn `within` so many seconds is
-    not checked.
+    not checked. Nothing renews a `fixed` token.
     """
 
     async def one(owner: str) -> Finding:
@@ -68,28 +99,59 @@ async def check_wechat(  # noqa: PLR0913, PLR0917  # a test need not wait for th
             return unchecked(_NAME, f"{owner} has no good token in the ledger", lacking)
         if isinstance(token, NoToken):
             return failed(_NAME, owner, token.guidance, token.said)
-        return await _tried(http, url, owner, token)
+        return await _tried(http, url, owner, token, fixed=fixed)
 
     found = await each(owners, one, AT_ONCE, within)
-    unasked = [owner for owner in owners if owner not in found]
-    return [*(found[owner] for owner in owners if owner in found), *late(_NAME, unasked)]
+    return of_all(_NAME, owners, found)
 
 
-def late(name: str, owners: list[str]) -> list[Finding]:
-    """Return the owners for whom there was no time."""
+def of_all(name: str, owners: Sequence[str], found: Mapping[str, Finding]) -> list[Finding]:
+    """Return what is `found`, in the order of the owners: the same thing wrong with several once, then who had no turn."""
+    alike: dict[Finding, list[str]] = {}
+    for owner in owners:
+        if owner in found:
+            finding = found[owner]
+            bad = finding.level == "wrong"
+            what = (
+                replace(finding, found=finding.found.removeprefix(f"{owner}: ")) if bad else finding
+            )
+            alike.setdefault(what, []).append(owner)
+    told = [
+        replace(what, found=f"{listed(whose)}: {what.found}") if what.level == "wrong" else what
+        for what, whose in alike.items()
+    ]
+    return [*told, *_late(name, [owner for owner in owners if owner not in found])]
+
+
+def _late(name: str, owners: list[str]) -> list[Finding]:
     if not owners:
         return []
     fix = "Check the network, the proxy and the addresses of WeChat and of the token server, then run the doctor again."
     return [warning(name, f"not checked, for want of time: {listed(owners)}", fix)]
 
 
-async def _tried(http: httpx.AsyncClient, url: str, owner: str, token: str) -> Finding:
-    envs = await post(http, url, get_env_info(token), DEADLINE, read_envs)
-    if isinstance(envs, Refused | Troubled):
-        found = failed(_NAME, owner, *guidance_for(envs))
-        on_the_way = isinstance(envs, Troubled) and envs.trouble in _ON_THE_WAY
-        return replace(found, fix=_CHECK_THE_WAY) if on_the_way else found
-    return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
+async def _tried(
+    http: httpx.AsyncClient, url: str, owner: str, token: str, *, fixed: bool
+) -> Finding:
+    def read(status: int, body: bytes) -> _Tried:
+        if status in _NOT_WECHATS:
+            found, fix = _NOT_WECHATS[status]
+            return wrong(_NAME, f"{owner}: {found} (HTTP {status})", fix)
+        return read_envs(status, body)
+
+    answer: _Tried = await post(http, url, get_env_info(token), DEADLINE, read)
+    match answer:
+        case Finding():
+            return answer
+        case Refused() | Troubled():
+            guidance, said = guidance_for(answer)
+            found = failed(_NAME, owner, guidance, said)
+            if isinstance(answer, Troubled) and answer.trouble in _ON_THE_WAY:
+                return replace(found, fix=_CHECK_THE_WAY)
+            dead = fixed and guidance.retry is Retry.RENEW
+            return replace(found, fix=_RENEW_BY_HAND) if dead else found
+        case envs:
+            return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
 
 
 def failed(name: str, owner: str, guidance: Guidance, said: Said | None = None) -> Finding:

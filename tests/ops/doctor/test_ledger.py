@@ -46,6 +46,7 @@ async def test_a_ledger_that_is_not_there_yet_is_no_mistake_and_is_not_made(
         ("sqlite:////dev", "/dev is no file"),
         (f"sqlite:////{LONG}", f"/{LONG}: File name too long"),
         ("sqlite://", "it is in memory, and lost at each stop"),
+        ("sqlite://x.db", "DATABASE_URL has two slashes before x.db, where a file needs three"),
         ("postgresql+psycopg://bot:S3cr@tPart2@127.0.0.1:5/db", "DATABASE_URL has more than one @"),
         ("mysql://x", "DATABASE_URL names another database than SQLite or PostgreSQL"),
     ],
@@ -55,6 +56,29 @@ async def test_an_address_where_no_ledger_can_be(
 ) -> None:
     told = await one(environ | {"DATABASE_URL": url}, "ledger")
     assert (told.level, told.found) == ("wrong", found)
+
+
+async def test_a_file_with_two_slashes_is_written_out_with_three(environ: dict[str, str]) -> None:
+    told = await one(environ | {"DATABASE_URL": "sqlite://data/x.db"}, "ledger")
+    assert told.fix == "Set DATABASE_URL to sqlite:///data/x.db."
+
+
+async def test_a_folder_in_which_nothing_can_be_written_is_wrong_before_the_first_start(
+    environ: dict[str, str],
+) -> None:
+    told = await one(environ | {"DATABASE_URL": "sqlite:////proc/x.db"}, "ledger")
+    assert told.level == "wrong"
+    assert told.found.startswith("nothing can be written in /proc (")
+    assert told.fix == "Let the bot's user write there, or name another folder in DATABASE_URL."
+
+
+async def test_a_folder_is_tried_without_leaving_anything_in_it(
+    environ: dict[str, str], database: Path, tmp_path: Path
+) -> None:
+    database.unlink()  # noqa: ASYNC240  # nothing runs yet
+    before = tmp_path.stat().st_mtime_ns  # noqa: ASYNC240  # a moment
+    assert (await one(environ, "ledger")).found == f"there is none yet at {database}"
+    assert (tmp_path.stat().st_mtime_ns, contents(tmp_path)) == (before, {})  # noqa: ASYNC240  # a moment
 
 
 async def test_a_file_that_is_no_database(environ: dict[str, str], database: Path) -> None:

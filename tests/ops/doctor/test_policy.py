@@ -59,6 +59,21 @@ async def test_a_rule_behind_one_that_always_decides_is_named(
     assert await level(with_policy(environ, tmp_path, text), "policy-reach") == "ok"
 
 
+DENY = '[[rule]]\nname = "freeze"\neffect = "deny"\n'
+
+
+@pytest.mark.parametrize("text", [DENY, DENY + rule("r")], ids=["alone", "before one that allows"])
+async def test_a_policy_that_lets_nobody_share_anything_is_told(
+    environ: dict[str, str], tmp_path: Path, text: str
+) -> None:
+    *_, found = await asked(with_policy(environ, tmp_path, text), "policy-reach")
+    assert (found.level, found.found) == (
+        "warning",
+        "nobody may share anything: every rule that decides anything denies",
+    )
+    assert found.fix == "Add a [[rule]] with another effect, or move one up."
+
+
 async def test_a_rule_for_people_who_are_gone_is_for_nobody(
     environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -18,7 +18,10 @@ async def test_where_nothing_is_wrong_it_ends_with_0_and_prints_a_line_for_each_
 ) -> None:
     code, out, err = await finished(environment(slack, wechat) | GROUP, tmp_path, "doctor")
     assert (code, err) == (0, "")
-    assert all(line.startswith(MARKS) for line in out.splitlines())
+    *lines, blank, tally, first = out.splitlines()
+    assert all(line.startswith(MARKS) for line in lines)
+    assert (blank, tally) == ("", f"Wrong: 0, warnings: 1, fine: {len(lines) - 2}.")
+    assert first == "Do this first, for ledger: Start the bot once: it makes it."
     assert "⚠️ ledger: there is none yet at " in out
     assert "   → Start the bot once" in out
 
@@ -30,6 +33,8 @@ async def test_where_something_is_wrong_it_ends_with_1(
     code, out, err = await finished(broken, tmp_path, "doctor")
     assert (code, err) == (1, "")
     assert "❌ slack-bot: SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth)" in out
+    assert "   Not checked because of it: slack-scopes, slack-groups, slack-people" in out
+    assert out.splitlines()[-1].startswith("Do this first, for slack-bot: Copy the bot token again")
 
 
 async def test_json_is_a_list_of_objects(

@@ -4,6 +4,7 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.app.running import running
+from bot.ops.doctor.causes import by_cause
 from bot.ops.doctor.check import CHECKS
 from bot.ops.doctor.run import examine
 from bot.playground.slack.server import Hangs, LocalSlack
@@ -142,4 +143,18 @@ async def test_a_check_that_fails_itself_keeps_no_other_from_running(
     findings = await examine(environ, Nature(now=broken))
     failed = [f.name for f in findings if f.found == "this check itself failed (RuntimeError)"]
     assert failed == ["slack-bot", "wechat"]
+    cause = next(told for told in by_cause(findings) if "slack-bot" in told.names)
+    later = ("slack-scopes", "slack-app", "slack-connections", "slack-groups", "slack-people")
+    assert (cause.names, cause.unchecked) == (("slack-bot", "wechat"), (*later, "clock"))
     assert {"ledger", "policy-tests", "proxies"} <= {finding.name for finding in findings}
+
+
+async def test_a_check_that_does_not_end_is_given_up_and_the_others_go_on(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
+    slack.fail("auth.test", Hangs(60))
+    findings = await examine(environ, longest=0.5)
+    assert next(f.found for f in findings if f.name == "slack-bot") == (
+        "not checked: it did not end within 0.5 seconds"
+    )
+    assert {"ledger", "policy-tests", "clock", "proxies"} <= {finding.name for finding in findings}

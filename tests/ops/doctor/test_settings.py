@@ -17,6 +17,30 @@ async def test_good_settings_are_told_by_their_kinds(environ: dict[str, str]) ->
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (None, "there is no .env in {}, and the environment has no setting of the bot"),
+        (
+            "SLACK_BOT_TOKEN=\n",
+            "neither .env in {} nor the environment sets any setting of the bot",
+        ),
+    ],
+)
+async def test_where_nothing_is_set_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, found: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        (tmp_path / ".env").write_text(text)
+        (tmp_path / ".env").chmod(0o600)
+    told = await one({"LANGUAGE": "en_US:en", "HOST": "machine"}, "settings")
+    assert (told.level, told.found) == ("wrong", found.format(tmp_path))
+    assert told.fix == (
+        "Copy .env.example to .env there and fill it in, or run the doctor in the folder where the bot runs."
+    )
+
+
+@pytest.mark.parametrize(
     ("one_setting", "other"),
     [
         ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"),

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from bot.app.running import running
-from bot.playground.slack.server import Hangs, LocalSlack, RateLimited, Refuses
+from bot.playground.slack.server import Hangs, LocalSlack, RateLimited, Refuses, ServerError
 from bot.playground.world import Group
 from bot.slack.scopes import SCOPES
 from tests.conftest import rows, served, settings_of, soon
@@ -37,6 +37,55 @@ async def test_an_answer_of_whoever_stands_between_is_not_cut_in_two(
         "Slack says no (Blocked. Ask IT)",
         "Check the app's settings and SLACK_API_URL.",
     )
+
+
+@pytest.mark.parametrize(
+    ("fault", "found", "fix"),
+    [
+        (
+            ServerError(407),
+            "The proxy does not let the bot through to Slack",
+            "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
+        ),
+        (
+            ServerError(404),
+            "What answers at SLACK_API_URL is not Slack's API (HTTP 404)",
+            "Set it to https://slack.com/api/, or take it out, then run the doctor again.",
+        ),
+        (
+            Refuses("internal_error"),
+            "Slack answers that it is in trouble itself (internal_error)",
+            "Look at slack-status.com, wait, then run the doctor again.",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "name"), [("auth.test", "slack-bot"), ("apps.connections.open", "slack-app")]
+)
+async def test_whoever_answered_in_slacks_place_or_for_it_is_told_from_silence(  # noqa: PLR0913, PLR0917  # a table
+    environ: dict[str, str],
+    slack: LocalSlack,
+    method: str,
+    name: str,
+    fault: ServerError | Refuses,
+    found: str,
+    fix: str,
+) -> None:
+    slack.fail(method, fault)
+    told = await one(environ, name)
+    assert (told.level, told.found, told.fix) == ("wrong", found, fix)
+
+
+async def test_a_proxy_that_opens_no_way_to_slack_is_named(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def proxy(_: web.BaseRequest) -> web.Response:
+        return web.Response(status=407)
+
+    async with served(proxy) as origin:
+        monkeypatch.setenv("HTTPS_PROXY", origin)
+        found = await one(environ | {"SLACK_API_URL": "https://slack.invalid/api/"}, "slack-bot")
+    assert found.found == "The proxy does not let the bot through to Slack"
 
 
 @pytest.mark.parametrize("scope", [scope.name for scope in SCOPES])
@@ -91,6 +140,18 @@ async def test_a_forgotten_copy_of_the_bot_is_seen(
     await soon(lambda: slack.connections == 1)
 
 
+async def test_a_copy_that_runs_before_the_first_start_here_is_seen(
+    bot: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    assert bot
+    first = environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/none-yet.db"}
+    found = await one(first, "slack-connections")
+    assert (found.level, found.found) == (
+        "warning",
+        "1 besides the doctor's own; bots that run on this ledger: 0",
+    )
+
+
 async def test_a_bot_that_runs_without_a_connection_is_seen(
     ledger: Path, environ: dict[str, str]
 ) -> None:
@@ -110,7 +171,7 @@ async def test_the_socket_is_closed_at_once_and_no_command_is_acknowledged() -> 
         if request.path == "/link":
             socket = web.WebSocketResponse()
             await socket.prepare(request)
-            await socket.send_json({"type": "hello", "num_connections": 2})
+            await socket.send_json({"type": "hello", "num_connections": 1})
             await socket.send_json({"type": "slash_commands", "envelope_id": "e1", "payload": {}})
             said.extend([str(message.data) async for message in socket])
             closed.append(True)
@@ -126,7 +187,10 @@ async def test_the_socket_is_closed_at_once_and_no_command_is_acknowledged() -> 
         }
         found = await one(environ, "slack-connections")
         await soon(lambda: closed)
-    assert (found.level, found.found) == ("ok", "1 besides the doctor's own")
+    assert (found.level, found.found) == (
+        "ok",
+        "0 besides the doctor's own; bots that run on this ledger: 0",
+    )
     assert said == []
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import re
+import time
 from pathlib import Path
 
 import httpx
@@ -7,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.app.running import running
-from bot.ops.doctor.wechat import check_wechat
+from bot.ops.doctor.wechat import try_owners
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import Code, LocalWeChat, Status
@@ -55,6 +56,39 @@ async def test_a_fixed_token_that_is_dead(fixed: dict[str, str], wechat: LocalWe
     assert re.fullmatch(
         rf"{OWNER}: The owner's access token has expired \(42001, rid .+\)", found.found
     )
+    assert found.fix == (
+        "Put a fresh token into WECHAT_AUTHORIZER_ACCESS_TOKEN, and restart the bot."
+    )
+
+
+async def test_a_dead_token_of_a_server_is_for_whatever_renews_it(
+    environ: dict[str, str], wechat: LocalWeChat
+) -> None:
+    wechat.next_envs(Code(42001))
+    assert "central token server" in ((await one(environ, "wechat")).fix or "")
+
+
+@pytest.mark.parametrize(
+    ("status", "found", "fix"),
+    [
+        (
+            404,
+            "what answers at WECHAT_API_URL is not WeChat (HTTP 404)",
+            "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again.",
+        ),
+        (
+            407,
+            "the proxy does not let the bot through to WeChat (HTTP 407)",
+            "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
+        ),
+    ],
+)
+async def test_whoever_answers_in_wechats_place_is_named(
+    fixed: dict[str, str], wechat: LocalWeChat, status: int, found: str, fix: str
+) -> None:
+    wechat.next_envs(Status(status))
+    told = await one(fixed, "wechat")
+    assert (told.level, told.found, told.fix) == ("wrong", f"{OWNER}: {found}", fix)
 
 
 @pytest.mark.parametrize("answer", [Code(85088), Status(502)])
@@ -88,6 +122,16 @@ async def test_a_token_server_that_refuses(environ: dict[str, str]) -> None:
         "wrong",
         f"{OWNER}: The central token server does not let the bot in",
     )
+
+
+async def test_owners_who_fail_for_one_reason_are_told_in_one_line(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    text = f'[[owner]]\nappid = "{B}"\nenvs = ["b-*"]\n' + rule()
+    wrong = environ | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer no"}
+    found = await one(with_policy(wrong, tmp_path, text), "wechat")
+    said = f"{B}, {OWNER}: The central token server does not let the bot in"
+    assert (found.level, found.found) == ("wrong", said)
 
 
 async def test_the_chains_token_is_read_from_the_ledger_and_nothing_is_renewed(
@@ -186,6 +230,20 @@ async def test_a_callback_that_never_came_is_warned_of(
     assert [await level(chain, name) for name in ("ticket", "owner-token")] == ["wrong"] * 2
 
 
+@pytest.mark.parametrize(
+    ("running_bots", "fix"),
+    [(0, "Start the bot, and look at its log."), (1, "Look at the log of the bot that runs.")],
+)
+async def test_nobody_is_told_to_start_a_bot_that_runs(
+    chain: dict[str, str], database: Path, running_bots: int, fix: str
+) -> None:
+    rows(database, "DELETE FROM tokens")
+    rows(database, "DELETE FROM replicas")
+    if running_bots:
+        rows(database, f"INSERT INTO replicas VALUES ('here', {time.time() + 60})")  # noqa: S608  # a number
+    assert (await one(chain, "platform-token")).fix == fix
+
+
 async def test_without_a_ledger_the_chain_cannot_be_looked_at(
     chain: dict[str, str], tmp_path: Path
 ) -> None:
@@ -221,7 +279,7 @@ async def test_owners_that_have_no_turn_in_time_are_not_checked() -> None:
 
     owners = [B, *(f"wx{number:016x}" for number in range(12))]
     async with httpx.AsyncClient() as http:
-        first, rest = await check_wechat(http, "", owners, read, "owner-token", within=0.2)
+        first, rest = await try_owners(http, "", owners, read, "owner-token", within=0.2)
     assert first.found == f"not checked: {B} has no good token in the ledger"
     assert (rest.level, rest.found) == (
         "warning",

@@ -3,16 +3,12 @@
 Source: developers.weixin.qq.com, "api_get_authorizer_info"; sets: oplatform, third_platform/authority.
 """
 
-from collections.abc import Sequence
-
-import httpx
-
 from bot.guidance import AUTHORISE_ANEW
 from bot.ledger.tokens import COMPONENT
 from bot.ops.doctor.check import Finding, ok, unchecked, wrong
-from bot.ops.doctor.ledger import KeptTokens
+from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
-from bot.ops.doctor.wechat import AT_ONCE, failed, late
+from bot.ops.doctor.wechat import AT_ONCE, failed, of_all
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.component import Component
 from bot.wechat.tokens import NoToken
@@ -21,21 +17,19 @@ _NAME = "permissions"
 _CLOUDBASE = 49
 
 
-async def check_permissions(
-    http: httpx.AsyncClient,
-    url: str,
-    platform: PlatformSettings,
-    kept: KeptTokens | None,
-    owners: Sequence[str],
-) -> list[Finding]:
+async def check_permissions(setup: Setup) -> list[Finding]:
     """Return for each owner whether set 49 is granted, asked with the platform's token in the ledger; none is renewed."""
+    platform, url, owners = setup.parts.tokens, setup.parts.wechat_url, setup.owners
+    if not isinstance(platform, PlatformSettings) or url is None or setup.policy is None:
+        return []
+    kept = (await setup.ledger).kept
     if kept is None:
         return [unchecked(_NAME, "the ledger cannot be read, or is not there yet", "ledger")]
     token = kept[COMPONENT][0] if COMPONENT in kept else None
     value = token.value if token and token.left > 0 else None
     if value is None:
         return [unchecked(_NAME, "the platform has no good token in the ledger", "platform-token")]
-    component = Component(http, url, platform.appid, platform.appsecret, DEADLINE)
+    component = Component(setup.http, url, platform.appid, platform.appsecret, DEADLINE)
 
     async def one(owner: str) -> Finding:
         told = await component.info(value, owner)
@@ -47,5 +41,4 @@ async def check_permissions(
         return wrong(_NAME, lacking, AUTHORISE_ANEW)
 
     found = await each(owners, one, AT_ONCE, 2 * DEADLINE)
-    answered = [found[owner] for owner in owners if owner in found]
-    return [*answered, *late(_NAME, [owner for owner in owners if owner not in found])]
+    return of_all(_NAME, owners, found)

@@ -1,44 +1,36 @@
-"""Why the policy decides as it does, for a terminal or as JSON; what the bot would say is in its own words."""
+"""Why the policy decides one question as it does, for a terminal or as JSON; what the bot would say is in its own words."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
 from bot.domain.language import Language
 from bot.locale import tongues
-from bot.messages.blocks import as_typed
 from bot.messages.permissions import answer, near, who_can
-from bot.messages.rules import contact, fit, right
+from bot.messages.rules import fit
+from bot.ops.policy_person import NO_GROUPS, called, person_facts, plain
 from bot.policy import (
     Allow,
     Ask,
     Decision,
     Deny,
-    Effect,
     Miss,
     NeedsApproval,
     NeedsConfirmation,
     Person,
     Policy,
-    Rule,
-    Standing,
     decide,
     deciding_rule,
     explain,
     nearest,
     owner_of,
-    rights,
 )
 from bot.policy.errors import quoted
 from bot.policy.supposing import Supposed, supposing
 
-_MENTION = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>")
-_BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
 _HOUR = timedelta(hours=1)
 _NO_OWNER = "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."
-_NO_GROUPS = "Who is in a group cannot be read here; --group says which ones hold the person."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +50,22 @@ class Reasoning:
         """Yield the decision, in the bot's words and in short, and what led to it."""
         policy, ask, words = self.policy, self.ask, tongues(Language.ENGLISH).channel
         decision = decide(policy, ask)
-        yield f"{_who(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
+        yield f"{called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
         yield f"  /share-env why {ask.appid} {ask.env}"
         said = [answer(words, decision, ask)]
         if isinstance(decision, Deny):
             said += filter(None, (near(words, decision), who_can(words, decision, policy)))
-        yield from (f"  │ {line}" for part in said for line in _plain(part).splitlines())
+        yield from (f"  │ {line}" for part in said for line in plain(part).splitlines())
         yield f"Decision: {_decided(decision)}"
         yield from _how(decision)
         owner = owner_of(policy, ask.env)
         yield f"Owner: {owner}, whose token is used" if owner else _NO_OWNER
         yield "The rules, in order; the first that fits decides:"
         for number, verdict in enumerate(explain(policy, ask), 1):
-            yield f"  {number}. {quoted(verdict.rule.name)}: {_plain(fit(words, verdict))}"
+            yield f"  {number}. {quoted(verdict.rule.name)}: {plain(fit(words, verdict))}"
         others = supposing(policy, ask, self.unknown)
         if any(other.group for other in others):
-            yield _NO_GROUPS
+            yield NO_GROUPS
         for other in others:
             yield f"If {_supposed(ask.person, other)}: {_decided(other.decision)}"
 
@@ -82,7 +74,7 @@ class Reasoning:
         policy, ask, words = self.policy, self.ask, tongues(Language.ENGLISH).channel
         decision = decide(policy, ask)
         return {
-            **_person_facts(ask.person),
+            **person_facts(ask.person),
             "channel": ask.channel or None,
             "appid": ask.appid,
             "env": ask.env,
@@ -94,7 +86,7 @@ class Reasoning:
                     "rule": verdict.rule.name,
                     "fits": not verdict.misses,
                     "misses": [miss.name.lower() for miss in Miss if miss in verdict.misses],
-                    "why": _plain(fit(words, verdict)),
+                    "why": plain(fit(words, verdict)),
                 }
                 for verdict in explain(policy, ask)
             ],
@@ -107,74 +99,6 @@ class Reasoning:
                 for other in supposing(policy, ask, self.unknown)
             ],
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """What one person may share: in one channel, or wherever they ask."""
-
-    policy: Policy
-    person: Person
-    channel: str | None
-
-    @property
-    def known(self) -> tuple[Rule, ...]:
-        """The rules that let the person share something there."""
-        return self._rights(self.person)
-
-    @property
-    def perhaps(self) -> tuple[Rule, ...]:
-        """The rules that do so if the person is in a group; none where groups were named."""
-        if self.person.groups:
-            return ()
-        all_groups = replace(self.person, groups=self.policy.groups)
-        return tuple(rule for rule in self._rights(all_groups) if rule not in self.known)
-
-    def _rights(self, person: Person) -> tuple[Rule, ...]:
-        everywhere = rights(self.policy, person)
-        if self.channel is None:
-            return everywhere
-        return tuple(r for r in everywhere if not r.channels or self.channel in r.channels)
-
-    def lines(self) -> Iterator[str]:
-        """Yield a line for each rule that lets the person share something, or who can grant it."""
-        words, known = tongues(Language.ENGLISH).channel, self.known
-        there = f" in {self.channel}" if self.channel else ""
-        if known:
-            yield f"{_who(self.person)} may share{there}:"
-            yield from (f"  • {_plain(right(words, rule))}" for rule in known)
-        else:
-            whom = _plain(contact(words, self.policy))
-            yield f"{_who(self.person)} may not share any env{there}. Who can grant it: {whom}."
-        if self.perhaps:
-            yield _NO_GROUPS
-        for rule in self.perhaps:
-            groups = " or ".join(sorted(rule.groups))
-            yield f"If {self.person.user_id} is in {groups}: {_plain(right(words, rule))}"
-        if any(rule.effect is Effect.DENY for rule in self.policy.rules):
-            yield "Rules that deny can take some of it away. Name --appid and --env to be sure."
-
-    def facts(self) -> dict[str, object]:
-        """Return the same as JSON has it."""
-        return {
-            **_person_facts(self.person),
-            "channel": self.channel,
-            "rights": [_rule_facts(rule) for rule in self.known],
-            "if": [{"groups": sorted(rule.groups), **_rule_facts(rule)} for rule in self.perhaps],
-            "contact": self.policy.contact,
-        }
-
-
-def _plain(text: str) -> str:
-    """Return Slack's mrkdwn as a terminal shows it: ids for mentions, and no marks."""
-    bare = _BOLD.sub(r"\1", _MENTION.sub(r"\1", text)).replace("`", "")
-    return as_typed(bare)
-
-
-def _who(person: Person) -> str:
-    guest = ", a guest" if person.standing is Standing.GUEST else ""
-    groups = f" of {', '.join(sorted(person.groups))}" if person.groups else ""
-    return f"{person.user_id}{groups}{guest}"
 
 
 def _word(decision: Decision) -> str:
@@ -217,14 +141,6 @@ def _supposed(person: Person, other: Supposed) -> str:
     return f"{person.user_id} {' and '.join(filter(None, (group, channel)))}"
 
 
-def _person_facts(person: Person) -> dict[str, object]:
-    return {
-        "user": person.user_id,
-        "groups": sorted(person.groups),
-        "guest": person.standing is Standing.GUEST,
-    }
-
-
 def _decision_facts(decision: Decision) -> dict[str, object]:
     rule = deciding_rule(decision)
     return {
@@ -244,15 +160,4 @@ def _approvers_facts(decision: Decision) -> dict[str, object] | None:
         "channel": rule.approvers.channel,
         "expires": rule.approvers.expires.total_seconds(),
         "self_approval": rule.self_approval,
-    }
-
-
-def _rule_facts(rule: Rule) -> dict[str, object]:
-    return {
-        "rule": rule.name,
-        "effect": rule.effect.value,
-        "confirm": rule.confirm,
-        "appids": list(rule.appids),
-        "envs": list(rule.envs),
-        "channels": sorted(rule.channels),
     }

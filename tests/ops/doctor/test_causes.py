@@ -1,0 +1,70 @@
+"""What the doctor says of several findings that have one cause."""
+
+import pytest
+
+from bot.ops.doctor.causes import by_cause, tally, to_do_first, with_true_causes
+from bot.ops.doctor.check import Finding, ok, unchecked, warning, wrong
+from bot.ops.doctor.findings import report
+
+DOWN = "Slack cannot be reached"
+SETTINGS = wrong("settings", "SLACK_BOT_TOKEN is missing", "Copy it.")
+SLACK = wrong("slack-bot", DOWN, "Check the network.")
+APP = wrong("slack-app", DOWN, "Check the network.")
+SCOPES = unchecked("slack-scopes", "Slack did not say", "slack-bot")
+CONNECTIONS = unchecked("slack-connections", "not asked", "slack-app")
+WECHAT = ok("wechat", "it takes the token")
+CLOCK = unchecked("clock", "no server told the time", "slack-bot", "wechat")
+
+
+def lines(capsys: pytest.CaptureFixture[str], *findings: Finding) -> list[str]:
+    assert not report(findings, as_json=False)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_what_could_not_be_checked_is_counted_with_its_cause_and_the_first_fix_comes_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert lines(capsys, SLACK, SCOPES, APP, CONNECTIONS, WECHAT, CLOCK) == [
+        "❌ slack-bot, slack-app: Slack cannot be reached",
+        "   → Check the network.",
+        "   Not checked because of it: slack-scopes, slack-connections, clock",
+        "✅ wechat: it takes the token",
+        "",
+        "Wrong: 1, warnings: 0, fine: 1, not checked: 3.",
+        "Do this first, for slack-bot, slack-app: Check the network.",
+    ]
+
+
+def test_a_check_that_waits_for_one_that_waits_has_the_first_ones_cause() -> None:
+    bot = unchecked("slack-bot", "the token is not usable", "settings")
+    (told,) = by_cause([SETTINGS, bot, SCOPES])
+    assert (told.finding.found, told.unchecked) == (SETTINGS.found, ("slack-bot", "slack-scopes"))
+
+
+def test_of_several_wrong_settings_the_last_one_names_what_was_not_checked() -> None:
+    other = wrong("settings", "PORT is “0”", "Set it.")
+    bot = unchecked("slack-bot", "the token is not usable", "settings")
+    told = by_cause([SETTINGS, other, bot])
+    assert [each.unchecked for each in told] == [(), ("slack-bot",)]
+
+
+def test_nobody_is_told_to_correct_what_is_fine() -> None:
+    good = ok("slack-bot", "auth.test: share-env")
+    _, scopes, _, clock = with_true_causes([good, SCOPES, WECHAT, CLOCK])
+    assert {scopes.fix, clock.fix} == {"Run the doctor again."}
+    assert [each.unchecked for each in by_cause([good, scopes, WECHAT, clock])] == [()] * 4
+
+
+def test_findings_that_are_fine_are_never_told_as_one() -> None:
+    told = by_cause(
+        [ok("slack-groups", "the policy names none"), ok("slack-people", "the policy names none")]
+    )
+    assert [each.names for each in told] == [("slack-groups",), ("slack-people",)]
+    assert (tally(told), to_do_first(told)) == ("Wrong: 0, warnings: 0, fine: 2.", None)
+
+
+def test_a_warning_is_to_be_done_first_only_where_nothing_is_wrong() -> None:
+    loose = warning("ledger", "others may read it", "Run chmod.")
+    first, alone = to_do_first(by_cause([loose, SLACK])), to_do_first(by_cause([loose]))
+    assert first == by_cause([SLACK])[0]
+    assert alone == by_cause([loose])[0]
