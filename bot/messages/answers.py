@@ -6,8 +6,8 @@ from typing import assert_never
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
 from bot.guidance import AFTER_SUCCESS, Guidance
-from bot.messages.asked import name, reason, receivers
-from bot.messages.blocks import Announcement, Message, Part, code, escape, message, small, steps
+from bot.messages.asked import about, name, reason
+from bot.messages.blocks import Announcement, Message, Part, code, message, small, steps
 from bot.messages.chain import where_it_broke
 from bot.messages.lists import sentences
 from bot.messages.words import Words, msgid
@@ -50,43 +50,28 @@ class NoThread(Enum):
 
 def accepted(words: Words, request: Request) -> Announcement:
     """Say at once, to the requester alone, that the request is on its way."""
-    said = words(
-        "On it: sharing {env} with {receivers}. The answer follows here. Request {id}.",
-        env=code(request.env),
-        receivers=receivers(words, request),
-        id=code(request.id),
-    )
+    say = about(words, request)
+    said = say("On it: sharing {env} with {receivers}. The answer follows here. Request {id}.")
     return Announcement(message(said).parts)
 
 
 def parent(words: Words, request: Request, outcome: Called | None) -> Message:
     """Say in the channel what is being asked or, with an outcome, how it ended."""
-    return message(_headline(words, request, outcome), reason(words, request), name(words, request))
+    headline = _headline(about(words, request), outcome)
+    return message(headline, reason(words, request), name(words, request))
 
 
-def _headline(words: Words, request: Request, outcome: Called | None) -> str:
-    who, env, appid = f"<@{request.origin.user_id}>", code(request.env), code(request.appid)
+def _headline(say: Words, outcome: Called | None) -> str:
     match outcome:
         case None:
-            many = receivers(words, request)
-            return words(
-                "⏳ {who} is sharing {env} with {receivers}.", who=who, env=env, receivers=many
-            )
+            return say("⏳ {who} is sharing {env} with {receivers}.")
         case Shared():
-            return words("✅ {who} shared {env} with {appid}.", who=who, env=env, appid=appid)
+            return say("✅ {who} shared {env} with {appid}.")
         case Failed():
-            return words(
-                "❌ {who} asked to share {env} with {appid}. It was not shared.",
-                who=who,
-                env=env,
-                appid=appid,
-            )
+            return say("❌ {who} asked to share {env} with {appid}. It was not shared.")
         case Unknown():
-            return words(
-                "❔ {who} asked to share {env} with {appid}. It may or may not have been shared.",
-                who=who,
-                env=env,
-                appid=appid,
+            return say(
+                "❔ {who} asked to share {env} with {appid}. It may or may not have been shared."
             )
         case _:
             assert_never(outcome)
@@ -105,33 +90,24 @@ def answer(
 
 
 def _answer(words: Words, request: Request, outcome: Called) -> Message:
-    env, appid = code(request.env), code(request.appid)
+    say = about(words, request)
     match outcome:
         case Shared(tries):
-            after = steps(escape(words(step)) for step in AFTER_SUCCESS)
+            after = steps(map(words.escaped, AFTER_SUCCESS))
             return message(
-                words(
-                    "✅ *Shared.* {appid} may now use {env}, which {owner} owns.",
-                    appid=appid,
-                    env=env,
-                    owner=code(request.owner),
-                ),
+                say("✅ *Shared.* {appid} may now use {env}, which {owner} owns."),
                 f"{words('*What is left to do*')}\n{after}",
                 _footer(words, request, None, tries),
             )
         case Failed(guidance, said, tries):
-            headline = words(
+            headline = say(
                 "❌ *{title}.* {env} was not shared with {appid}.",
-                title=escape(words(guidance.title)),
-                env=env,
-                appid=appid,
+                title=words.escaped(guidance.title),
             )
         case Unknown(guidance, said, tries):
-            headline = words(
+            headline = say(
                 "❔ *{title}.* {env} may or may not have been shared with {appid}.",
-                title=escape(words(guidance.title)),
-                env=env,
-                appid=appid,
+                title=words.escaped(guidance.title),
             )
         case _:
             assert_never(outcome)
@@ -143,7 +119,7 @@ def _answer(words: Words, request: Request, outcome: Called) -> Message:
     )
     return message(
         headline,
-        sentences(words, escape(words(guidance.meaning)), doubt),
+        sentences(words, words.escaped(guidance.meaning), doubt),
         link and where_it_broke(words, link),
         _next_steps(words, guidance, said),
         _footer(words, request, said, tries),
@@ -152,21 +128,22 @@ def _answer(words: Words, request: Request, outcome: Called) -> Message:
 
 def _next_steps(words: Words, guidance: Guidance, said: Said | None) -> str:
     """Return who can fix it, how, and whether asking again helps."""
-    again = words("*Does asking again help?* {answer}", answer=escape(words(guidance.again.value)))
+    again = words("*Does asking again help?* {answer}", answer=words.escaped(guidance.again.value))
     return f"{fix(words, guidance, said)}\n{again}"
 
 
 def fix(words: Words, guidance: Guidance, said: Said | None = None) -> str:
     """Return who can fix it, and how; `said` is what WeChat said, if people see it here."""
-    fixer = words("*Who can fix it:* {who}.", who=escape(words(guidance.fixer.value)))
+    fixer = words("*Who can fix it:* {who}.", who=words.escaped(guidance.fixer.value))
     how = guidance.steps_with(said.errmsg if said else "")
-    return f"{fixer}\n{steps(escape(words(step)) for step in how)}"
+    return f"{fixer}\n{steps(map(words.escaped, how))}"
 
 
 def _footer(words: Words, request: Request, said: Said | None, tries: int) -> Part:
+    say = about(words, request)
     rid = f"rid {code(said.rid)}" if said and said.rid else ""
-    tried = words("{count} tries", count=tries) if tries > 1 else ""
-    asked = words("request {id}", id=code(request.id))
+    tried = say("{count} tries", count=tries) if tries > 1 else ""
+    asked = say("request {id}")
     line = " · ".join(filter(None, [_told(words, said), rid, tried, asked]))
     return small(line[0].upper() + line[1:])
 

@@ -14,6 +14,13 @@ from bot.domain.click import Act, value_of
 
 Block = dict[str, object]
 
+
+class Mrkdwn(str):
+    """Text with Slack's markup, which `escape` leaves as it is."""
+
+    __slots__ = ()
+
+
 SECTION_LIMIT = 3000
 TEXT_LIMIT = 4000
 _LABEL_LIMIT = 75
@@ -122,10 +129,12 @@ def plain(text: str) -> Block:
     return {"type": "plain_text", "text": text}
 
 
-def escape(text: str) -> str:
+def escape(text: str) -> Mrkdwn:
     """Return `text` from people or from WeChat such that Slack shows it and does nothing else with it."""
+    if isinstance(text, Mrkdwn):
+        return text
     line = " ".join(text.split())
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Mrkdwn(line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def as_typed(text: str) -> str:
@@ -133,9 +142,14 @@ def as_typed(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def code(text: str, most: int = _WORD_LIMIT) -> str:
+def code(text: str, most: int = _WORD_LIMIT) -> Mrkdwn:
     """Return `text` as inline code, up to `most` characters of it; a backtick in it would end it early."""
-    return f"`{escape(shortened(text, most).replace('`', 'ˋ')) or ' '}`"
+    return Mrkdwn(f"`{escape(shortened(text, most).replace('`', 'ˋ')) or ' '}`")
+
+
+def mention(user_id: str) -> Mrkdwn:
+    """Return what Slack shows as the user's name."""
+    return Mrkdwn(f"<@{user_id}>")
 
 
 def shortened(text: str, most: int) -> str:
@@ -158,7 +172,7 @@ def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"• {line}" for line in lines)
 
 
-def when(at: float) -> str:
+def when(at: float) -> Mrkdwn:
     """Return a date that Slack shows in the reader's time zone; the text behind it is for those who cannot."""
     utc = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{utc}>"
+    return Mrkdwn(f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{utc}>")

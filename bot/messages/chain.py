@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.link import Link, LinkState
-from bot.messages.blocks import Message, code, escape, message, when
+from bot.messages.blocks import Message, code, message, when
 from bot.messages.lists import sentences, some
 from bot.messages.words import Words, msgid
 
@@ -54,7 +54,7 @@ def _good(words: Words, state: LinkState) -> str:
 def _failed(words: Words, state: LinkState) -> str | None:
     if not state.trouble:
         return None
-    title = escape(words(state.trouble.title))
+    title = words.escaped(state.trouble.title)
     if not state.trouble_at:
         return words("The last try failed: {title}.", title=title)
     return words("The last try failed {date}: {title}.", date=when(state.trouble_at), title=title)

@@ -8,7 +8,7 @@ from bot.domain.outcome import (
     Why,
 )
 from bot.domain.request import Request
-from bot.messages.asked import how_many, receivers
+from bot.messages.asked import about, how_many, why_command
 from bot.messages.blocks import Message, code, message
 from bot.messages.words import Words
 from bot.policy import Ask
@@ -24,12 +24,8 @@ def no_such_request(words: Words) -> Message:
 
 def not_yours(words: Words, request: Request) -> Message:
     """Say that only the requester can do this."""
-    return message(
-        words(
-            "Only <@{user}>, who asked for it, can do that. Nothing was done.",
-            user=request.origin.user_id,
-        )
-    )
+    say = about(words, request)
+    return message(say("Only <@{user}>, who asked for it, can do that. Nothing was done."))
 
 
 def not_an_approver(words: Words, *, own: bool) -> Message:
@@ -46,21 +42,19 @@ def not_an_approver(words: Words, *, own: bool) -> Message:
 
 def not_for_cancel(words: Words, request: Request) -> Message:
     """Say who can cancel."""
+    say = about(words, request)
     return message(
-        words(
-            "Only <@{user}>, who asked for it, and approvers or operators named in the policy can cancel it. Nothing was done. Ask one of them.",
-            user=request.origin.user_id,
+        say(
+            "Only <@{user}>, who asked for it, and approvers or operators named in the policy can cancel it. Nothing was done. Ask one of them."
         )
     )
 
 
 def not_for_retry(words: Words, request: Request) -> Message:
     """Say who can try again."""
+    say = about(words, request)
     return message(
-        words(
-            "Only <@{user}>, who asked for it, or an approver can try again. Nothing was done.",
-            user=request.origin.user_id,
-        )
+        say("Only <@{user}>, who asked for it, or an approver can try again. Nothing was done.")
     )
 
 
@@ -73,13 +67,12 @@ def retried_already(words: Words) -> Message:
 
 def requester_asked(words: Words, request: Request, minutes: int) -> Message:
     """Say to whoever tries again for the requester that these have to confirm it first."""
+    say = about(words, request)
     return message(
-        words.count(
+        say.count(
             "The rule wants <@{user}> to confirm this first, so I asked them. They have {count} minute. Request {id}.",
             "The rule wants <@{user}> to confirm this first, so I asked them. They have {count} minutes. Request {id}.",
             minutes,
-            user=request.origin.user_id,
-            id=code(request.id),
         )
     )
 
@@ -95,7 +88,7 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
         ),
         words(
             "They can type {command} to read what it takes now.",
-            command=code(f"/share-env why {appids[0]} {ask.env}", 120),
+            command=why_command(appids[0], ask.env),
         ),
     )
 
@@ -138,33 +131,19 @@ def click_not_recorded(words: Words) -> Message:
 
 def cancelled(words: Words, request: Request) -> Message:
     """Replace the question to the requester: it was taken back."""
-    return message(
-        words(
-            "Cancelled: {env} was not shared with {receivers}. Request {id}.",
-            env=code(request.env),
-            receivers=receivers(words, request),
-            id=code(request.id),
-        )
-    )
+    say = about(words, request)
+    return message(say("Cancelled: {env} was not shared with {receivers}. Request {id}."))
 
 
 def skipped(words: Words, request: Request, why: Why) -> Message:
     """Say at a click that there is nothing left to do, since another request does it or has done it."""
-    env, many = code(request.env), receivers(words, request)
+    say = about(words, request)
     if why is Why.SHARED_BEFORE:
         return message(
-            words(
-                "Another request shared {env} with {receivers} meanwhile, so I did nothing more.",
-                env=env,
-                receivers=many,
-            )
+            say("Another request shared {env} with {receivers} meanwhile, so I did nothing more.")
         )
     return message(
-        words(
-            "Another request is sharing {env} with {receivers} just now, so this one did nothing.",
-            env=env,
-            receivers=many,
-        )
+        say("Another request is sharing {env} with {receivers} just now, so this one did nothing.")
     )
 
 
@@ -181,44 +160,29 @@ def rest_cancelled(words: Words, count: int) -> Message:
 
 def decision_taken(words: Words, request: Request, *, approved: bool) -> Message:
     """Thank the approver: it is recorded."""
-    line = (
-        words(
-            "You approved sharing {env} with {receivers}. It is under way.",
-            env=code(request.env),
-            receivers=receivers(words, request),
-        )
+    say = about(words, request)
+    return message(
+        say("You approved sharing {env} with {receivers}. It is under way.")
         if approved
-        else words(
-            "You rejected sharing {env} with {receivers}. The requester is told.",
-            env=code(request.env),
-            receivers=receivers(words, request),
-        )
+        else say("You rejected sharing {env} with {receivers}. The requester is told.")
     )
-    return message(line)
 
 
 def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
     """Say to an approver why there is nothing to decide by the policy of now."""
-    user, env = request.origin.user_id, code(request.env)
+    say = about(words, request)
     match ground:
         case Ground.NOT_ALLOWED:
-            line = words(
-                "The policy does not let <@{user}> share {env} with {receivers} any more, so nothing was shared. They are told.",
-                user=user,
-                env=env,
-                receivers=receivers(words, request),
+            line = say(
+                "The policy does not let <@{user}> share {env} with {receivers} any more, so nothing was shared. They are told."
             )
         case Ground.SEVERAL_RULES:
-            line = words(
-                "By now different rules decide about these mini programs, so nobody can decide about all of them, and nothing was shared. <@{user}> is told to ask again, once for each rule.",
-                user=user,
+            line = say(
+                "By now different rules decide about these mini programs, so nobody can decide about all of them, and nothing was shared. <@{user}> is told to ask again, once for each rule."
             )
         case Ground.OTHER_OWNER:
-            line = words(
-                "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. <@{user}> is told to ask again.",
-                owner=code(request.owner),
-                env=env,
-                user=user,
+            line = say(
+                "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. <@{user}> is told to ask again."
             )
         case _:
             assert_never(ground)

@@ -106,7 +106,7 @@ def _said(words: Words, mistakes: Sequence[Mistake]) -> str:
     said = [_sentence(words, mistake) for mistake in mistakes[:_NAMED]]
     more = len(mistakes) - len(said)
     rest = words.count("One more is none.", "{count} more are none.", more) if more else None
-    return sentences(words, *said, rest)
+    return as_typed(_CODE.sub(r"“\1”", sentences(words, *said, rest)))
 
 
 def _sentence(words: Words, mistake: Mistake) -> str:
@@ -116,7 +116,7 @@ def _sentence(words: Words, mistake: Mistake) -> str:
             limit=mistake.limit,
             count=mistake.count,
         )
-    return as_typed(_CODE.sub(r"“\1”", sentence(words, mistake)))
+    return sentence(words, mistake)
 
 
 def not_opened(words: Words) -> Message:

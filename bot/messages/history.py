@@ -22,9 +22,19 @@ from bot.domain.outcome import (
     Why,
 )
 from bot.domain.request import Request
-from bot.messages.asked import receivers
+from bot.messages.asked import about
 from bot.messages.batches import counts
-from bot.messages.blocks import Button, Message, bullets, buttons, code, message, small, when
+from bot.messages.blocks import (
+    Button,
+    Message,
+    bullets,
+    buttons,
+    code,
+    mention,
+    message,
+    small,
+    when,
+)
 from bot.messages.words import Words
 
 _LISTED = 15
@@ -45,35 +55,20 @@ class Line:
 
 def under_way(words: Words, running: Request, link: str | None) -> Message:
     """Say that the same thing is being done already, for whom and where."""
+    say = about(words, running)
     return message(
-        words(
-            "{who} is sharing {env} with {appid} already, or waits for it. Nothing more was done.",
-            who=f"<@{running.origin.user_id}>",
-            env=code(running.env),
-            appid=code(running.appid),
-        ),
-        words(
-            "The answer comes in <{link}|this thread>. Request {id}.",
-            link=link,
-            id=code(running.id),
-        )
+        say("{who} is sharing {env} with {appid} already, or waits for it. Nothing more was done."),
+        say("The answer comes in <{link}|this thread>. Request {id}.", link=link)
         if link
-        else words("The answer comes to them. Request {id}.", id=code(running.id)),
+        else say("The answer comes to them. Request {id}."),
     )
 
 
 def untold(words: Words, earlier: Request, answer: Message) -> Message:
     """Give the answer to an earlier request that Slack has not taken yet."""
-    who = f"<@{earlier.origin.user_id}>"
-    return (
-        message(
-            words(
-                "{who} asked for this already. The answer has not reached Slack yet, so here it is:",
-                who=who,
-            )
-        )
-        + answer
-    )
+    say = about(words, earlier)
+    told = say("{who} asked for this already. The answer has not reached Slack yet, so here it is:")
+    return message(told) + answer
 
 
 def shared_before(
@@ -81,21 +76,15 @@ def shared_before(
 ) -> Message:
     """Say that the same thing was done before, by whom and when, and how to do it again, for the `reason` given now."""
     line = code(once_more(earlier.appid, earlier.env, reason), _COPIED_LIMIT)
+    say = about(words, earlier)
     return message(
-        words(
+        say(
             "{who} shared {env} with {appid} before, {date}. Nothing was done.",
-            who=f"<@{earlier.origin.user_id}>",
-            env=code(earlier.env),
-            appid=code(earlier.appid),
             date=when(ended),
         ),
-        words(
-            "The answer is in <{link}|this thread>. Request {id}.",
-            link=link,
-            id=code(earlier.id),
-        )
+        say("The answer is in <{link}|this thread>. Request {id}.", link=link)
         if link
-        else words("The answer went to them alone. Request {id}.", id=code(earlier.id)),
+        else say("The answer went to them alone. Request {id}."),
         words("To do it all the same:\n{line}", line=line),
         buttons(Button(words("Share it again"), Act.AGAIN, earlier.id, reason=reason)),
     )
@@ -157,18 +146,14 @@ def _as_many_as_fit(lines: list[str]) -> list[str]:
 
 def in_a_line(words: Words, line: Line) -> str:
     """Return when and by whom what was asked for, how it stands, and where its thread is."""
-    request, link = line.request, line.link
-    asked = words(
-        "{env} with {receivers}", env=code(request.env), receivers=receivers(words, request)
-    )
-    who, thread = f"<@{request.origin.user_id}>", link and words("<{link}|thread>", link=link)
+    request, say = line.request, about(words, line.request)
     told = [
         when(line.created),
         _state(words, line.outcome, waiting=line.waiting),
-        asked,
-        who,
+        say("{env} with {receivers}"),
+        mention(request.origin.user_id),
         code(request.id),
-        thread,
+        line.link and say("<{link}|thread>", link=line.link),
     ]
     return " · ".join(filter(None, told))
 

@@ -137,7 +137,7 @@ def _good(words: Words, records: Records | None) -> list[str]:
     tokens = words.count(
         "the token of {count} owner is good", "the tokens of {count} owners are good", owners
     )
-    well = [words("Slack is connected"), words("the ledger answers")]
+    well: list[str] = [words("Slack is connected"), words("the ledger answers")]
     return [*well, tokens] if owners else well
 
 

@@ -4,27 +4,27 @@ from collections.abc import Sequence
 from functools import reduce
 from itertools import accumulate
 
-from bot.messages.blocks import bullets
+from bot.messages.blocks import Mrkdwn, bullets, escape
 from bot.messages.words import Words
 
 
-def listed(words: Words, items: Sequence[str], most: int = 5) -> str:
+def listed(words: Words, items: Sequence[str], most: int = 5) -> Mrkdwn:
     """Return `items` as “a, b and c”, with those past `most` as a count."""
     more = [words("{count} more", count=len(items) - most)] if len(items) > most else []
     shown = [*items[:most], *more]
     if len(shown) <= 1:
-        return "".join(shown)
+        return escape(shown[0]) if shown else Mrkdwn()
     first = reduce(lambda one, other: words("{one}, {other}", one=one, other=other), shown[:-1])
     return words("{items} and {last}", items=first, last=shown[-1])
 
 
-def sentences(words: Words, *said: str | None) -> str:
+def sentences(words: Words, *said: str | None) -> Mrkdwn:
     """Return whole sentences one after the other, leaving out what is None or empty."""
-    whole, *others = [*filter(None, said), ""]
+    whole, *others = map(escape, [*filter(None, said), ""])
     for other in others[:-1]:
         # Slack sees the end of bold text only where a blank follows, in every language.
         whole = (
-            f"{whole} {other}"
+            Mrkdwn(f"{whole} {other}")
             if whole.endswith("*")
             else words("{sentence} {next}", sentence=whole, next=other)
         )

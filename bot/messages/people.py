@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.link import LinkState
-from bot.messages.blocks import Message, bullets, code, message, small
+from bot.messages.blocks import Message, bullets, code, mention, message, small
 from bot.messages.chain import tokens
 from bot.messages.lists import listed, some
 from bot.messages.rules import STANDINGS, UNREADABLE, contact, group_name, right, rule_name
@@ -41,7 +41,7 @@ def whoami(  # noqa: PLR0913, PLR0917 - all that is known of one person
     links: Sequence[LinkState] = (),
 ) -> Message:
     """Say whom the bot takes the requester for, which rules apply and, where any does, how the tokens stand."""
-    who, user, team = f"<@{user_id}>", code(user_id), code(team_id)
+    who, user, team = mention(user_id), code(user_id), code(team_id)
     if isinstance(person, Unreadable):
         return message(
             words("You are {who}: user {user}, workspace {team}.", who=who, user=user, team=team),

@@ -5,7 +5,7 @@ from functools import reduce
 from typing import assert_never
 
 from bot.guidance import Fixer
-from bot.messages.blocks import code, escape, shortened
+from bot.messages.blocks import Mrkdwn, code, escape, mention, shortened
 from bot.messages.lists import listed
 from bot.messages.words import Words, msgid
 from bot.policy import ANYONE, Effect, Miss, Policy, Rule, Standing, Unreadable, Verdict
@@ -109,29 +109,34 @@ def right(words: Words, rule: Rule) -> str:
 def _who(words: Words, rule: Rule) -> str:
     """Return whom a rule is for, if it is not for everyone."""
     groups = (words("members of {group}", group=group_name(group)) for group in sorted(rule.groups))
-    return listed(words, [*(f"<@{user}>" for user in sorted(rule.users)), *groups])
+    return listed(words, [*map(mention, sorted(rule.users)), *groups])
 
 
 def _channels(words: Words, rule: Rule) -> str:
-    return listed(words, [f"<#{channel}>" for channel in sorted(rule.channels)])
+    return listed(words, [*map(channel_name, sorted(rule.channels))])
 
 
 def _globs(words: Words, globs: Iterable[str]) -> str:
     return listed(words, [code(glob) for glob in globs], 8)
 
 
-def group_name(group: str) -> str:
-    """Return a user group as a mention."""
-    return f"<!subteam^{group}>"
+def channel_name(channel_id: str) -> Mrkdwn:
+    """Return what Slack shows as the channel's name."""
+    return Mrkdwn(f"<#{channel_id}>")
 
 
-def rule_name(rule: Rule) -> str:
+def group_name(group: str) -> Mrkdwn:
+    """Return what Slack shows as the user group's name."""
+    return Mrkdwn(f"<!subteam^{group}>")
+
+
+def rule_name(rule: Rule) -> Mrkdwn:
     """Return the name of a rule in quotation marks."""
-    return f"“{escape(shortened(rule.name, _NAME_LIMIT))}”"
+    return Mrkdwn(f"“{escape(shortened(rule.name, _NAME_LIMIT))}”")
 
 
-def contact(words: Words, policy: Policy) -> str:
+def contact(words: Words, policy: Policy) -> Mrkdwn:
     """Return whom to ask for more rights, without a full stop; only the default is translated."""
     default = Fixer.OPERATOR.value
-    whom = words(default) if policy.contact == default else policy.contact
-    return escape(whom).rstrip(".")
+    whom = words.escaped(default) if policy.contact == default else escape(policy.contact)
+    return Mrkdwn(whom.rstrip("."))

@@ -14,6 +14,7 @@ from bot.domain.language import Language
 from bot.guidance import all_guidance
 from bot.locale import LOCALES, tongues
 from bot.messages import Message
+from bot.messages.blocks import code
 from bot.messages.rules import contact
 from bot.messages.words import msgid
 from bot.policy import Policy
@@ -185,11 +186,15 @@ def test_a_comment_of_a_translators_stays() -> None:
         ('text.count("a", "b")', [], None),
         ('other("a")', [], None),
         ('words(f"{a}")', [], "an f-string"),
-        ('words("{a}")', ["{a}"], "gets nothing"),
+        ('words("{a}")', ["{a}"], "has the places ['a'], and gets []"),
         ('words("{a}", b=1)', ["{a}"], "has the places ['a'], and gets ['b']"),
         ('words("Yes.", b=1)', ["Yes."], "has the places [], and gets ['b']"),
         ('words("{a}", **values)', ["{a}"], "**"),
         ('words.count("one", "{b}", n)', [("one", "{b}")], "has the places ['b']"),
+        ('say("{env} and {a}", a=1)', ["{env} and {a}"], None),
+        ('say("{env} and {a}")', ["{env} and {a}"], "has the places ['a', 'env'], and gets []"),
+        ('say.count("one {id}", "{count} of {id}", n)', [("one {id}", "{count} of {id}")], None),
+        ('words("{env}")', ["{env}"], "has the places ['env'], and gets []"),
     ],
 )
 def test_sentences_are_found_in_the_source(
@@ -212,9 +217,16 @@ def test_english_is_said_as_it_is_written() -> None:
     assert msgid("Yes.") == "Yes."
 
 
-def test_a_sentence_without_values_keeps_its_braces() -> None:
+def test_what_a_sentence_is_given_is_escaped_unless_it_is_markup() -> None:
+    assert ENGLISH("{a} of {b}", a="<!channel>", b=code("<b>")) == "&lt;!channel&gt; of `&lt;b&gt;`"
+    assert ENGLISH("{a}", a=ENGLISH("{b}", b="<")) == "&lt;"
+    assert ENGLISH.knowing(a="<").count("{a}", "{count} {a}", 2) == "2 &lt;"
+
+
+def test_plain_text_is_escaped_and_keeps_its_braces() -> None:
     text = "new wx.cloud.Cloud({resourceAppid, resourceEnv})"
-    assert ENGLISH(text) == CHINESE(text) == text
+    assert ENGLISH.escaped(text) == CHINESE.escaped(text) == text
+    assert ENGLISH.escaped("a < b") == "a &lt; b"
 
 
 @pytest.mark.parametrize("language", Language)
