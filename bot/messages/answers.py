@@ -1,4 +1,4 @@
-"""The answer to a request: the parent message, the reply in its thread, and what stands in for a thread."""
+"""The answer to a request that WeChat was asked about: the parent message, the reply in its thread, and notes on where it is."""
 
 from enum import Enum
 from typing import assert_never
@@ -16,7 +16,7 @@ _ERRMSG_LIMIT = 300
 
 
 class NoThread(Enum):
-    """Why there is no thread; the value is what the requester is told."""
+    """Why the bot opens no thread; the value is what the requester reads."""
 
     NOT_INVITED = msgid(
         "I am not in this conversation, so only you can see this. For a thread that everybody here can "
@@ -49,14 +49,14 @@ class NoThread(Enum):
 
 
 def accepted(words: Words, request: Request) -> Announcement:
-    """Say at once, to the requester alone, that the request is on its way."""
+    """Tell the requester at once that the bot has accepted the request."""
     say = about(words, request)
     said = say("On it: sharing {env} with {receivers}. The answer follows here. Request {id}.")
     return Announcement(message(said).parts)
 
 
 def parent(words: Words, request: Request, outcome: Called | None) -> Message:
-    """Say in the channel what is being asked or, with an outcome, how it ended."""
+    """Tell the channel what the bot is doing or, with an outcome, how it ended."""
     headline = _headline(about(words, request), outcome)
     return message(headline, reason(words, request), name(words, request))
 
@@ -80,9 +80,9 @@ def _headline(say: Words, outcome: Called | None) -> str:
 def answer(
     words: Words, request: Request, outcome: Called, *, called_again: bool = False
 ) -> Message:
-    """Say how the request ended, what that means, who can fix it and what to do next.
+    """Tell how the request ended, what that means, who can fix it and what to do next.
 
-    `called_again` is told only where the later call came about: without a token, or given up, there is none.
+    `called_again`: the bot restarted and called WeChat once more. Not told where no call came about (no token, given up).
     """
     whole = _answer(words, request, outcome)
     again = words("I was restarted while this was under way, so I asked WeChat once more.")
@@ -133,7 +133,7 @@ def _next_steps(words: Words, guidance: Guidance, said: Said | None) -> str:
 
 
 def fix(words: Words, guidance: Guidance, said: Said | None = None) -> str:
-    """Return who can fix it, and how; `said` is what WeChat said, if people see it here."""
+    """Return who can fix it, and how; `said` is what WeChat said, if this message shows it."""
     fixer = words("*Who can fix it:* {who}.", who=words.escaped(guidance.fixer.value))
     how = guidance.steps_with(said.errmsg if said else "")
     return f"{fixer}\n{steps(map(words.escaped, how))}"
@@ -158,24 +158,24 @@ def _told(words: Words, said: Said | None) -> str | None:
 
 
 def only_you(words: Words, begun: Message, why: NoThread) -> Message:
-    """Return what is under way, for the requester alone, saying why there is no thread, and where the answer comes."""
+    """Add to `begun` why there is no thread, and where the answer will come."""
     there = words("{why} The answer comes by direct message.", why=words(why.value))
     return begun + message(small(there))
 
 
 def elsewhere(words: Words, begun: Message) -> Message:
-    """Return what is under way, in a direct message, because nothing could be said where it was asked."""
+    """Add to `begun` why it comes by direct message."""
     place = words("I could not answer where you asked, so the answer comes in this thread.")
     return begun + message(small(place))
 
 
 def unconfirmed(words: Words, answered: Message) -> Message:
-    """Return an answer that may already have arrived, saying so."""
+    """Add to an answer that it may arrive twice."""
     twice = words("Slack did not confirm this answer at first, so you may see it twice.")
     return answered + message(small(twice))
 
 
 def replacing(words: Words, under_way: Message) -> Message:
-    """Return a parent message that stands in for one which nobody can find again."""
+    """Add to a parent message that it may replace an earlier one, which the bot cannot find."""
     note = words("If there is another message about this request above, this one replaces it.")
     return under_way + message(small(note))

@@ -1,4 +1,4 @@
-"""What the approvers see: the question, its reminder, and what stands in its place once somebody has decided."""
+"""What the approvers see: the question, its reminder, and what replaces it after the decision."""
 
 from collections.abc import Sequence
 
@@ -38,15 +38,15 @@ from bot.messages.words import Words
 _PAST = 3
 
 Past = tuple[Request, float, str | None]
-"""An earlier share: when it ended, and the address of its thread."""
+"""An earlier share: the request, when it ended (Unix seconds), and the address of its thread."""
 
 
 def question(
     words: Words, request: Request, past: Sequence[Past], until: float, approvers: str
 ) -> Message:
-    """Ask the approvers: who wants what, why, from where, by which rule, and what was shared before.
+    """Ask the approvers to decide.
 
-    `approvers` mentions them; it is empty where everybody may decide.
+    `past` holds earlier shares of the env. `approvers` mentions the approvers; it is empty if everybody may decide.
     """
     say = about(words, request)
     return message(
@@ -67,7 +67,7 @@ def _appids(words: Words, request: Request) -> str:
 
 
 def asked_directly(words: Words) -> Message:
-    """Say why somebody is asked alone, below the question."""
+    """Tell an approver why the question came by direct message."""
     return message(
         small(
             words(
@@ -78,7 +78,7 @@ def asked_directly(words: Words) -> Message:
 
 
 def limits(words: Words, request: Request, until: float) -> Part:
-    """Return what a decision cannot undo, and when it comes too late."""
+    """Return that a share cannot be undone, and when the question expires."""
     say = about(words, request)
     return small(
         say(
@@ -89,7 +89,7 @@ def limits(words: Words, request: Request, until: float) -> Part:
 
 
 def choice(words: Words, request: Request) -> Buttons | None:
-    """Return the buttons of a decision."""
+    """Return the buttons Approve and Reject."""
     return buttons(
         Button(words("Approve"), Act.APPROVE, request.id, "primary"),
         Button(words("Reject"), Act.REJECT, request.id, "danger"),
@@ -97,7 +97,7 @@ def choice(words: Words, request: Request) -> Buttons | None:
 
 
 def details(words: Words, request: Request) -> str:
-    """Return what an approver needs to know besides who wants what."""
+    """Return the reason, the channel, the owner of the env, and the rule."""
     say = about(words, request)
     lines = [
         say("*Why:* {reason}") if request.reason else say("*Why:* no reason was given"),
@@ -129,7 +129,7 @@ def _earlier(say: Words, ended: float, link: str | None) -> str:
 
 
 def reminder(words: Words, request: Request, until: float, approvers: str) -> Message:
-    """Remind the approvers, once, below the question."""
+    """Remind the approvers of the question."""
     say = about(words, request)
     return message(
         say(
@@ -141,7 +141,7 @@ def reminder(words: Words, request: Request, until: float, approvers: str) -> Me
 
 
 def decided(words: Words, request: Request, outcome: Outcome | None, at: float) -> Message:
-    """Replace the question by who decided and when and, once it is known, by how it ended."""
+    """Replace the question: who decided and when and, once known, how it ended."""
     say = about(words, request)
     return message(
         _verdict(words, request, outcome, at),

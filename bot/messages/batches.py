@@ -1,4 +1,4 @@
-"""Batches: the parent with its progress bar, and the summary with failures grouped by what there is to say."""
+"""Batches: the parent message with its progress bar, and the summary, which groups appids that ended alike."""
 
 from collections.abc import Mapping, Sequence
 from typing import assert_never
@@ -42,7 +42,7 @@ _APPIDS = 20
 
 
 def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) -> Message:
-    """Say in the channel how far the batch has come, and why it pauses."""
+    """Tell the channel how far the batch has come, and why it pauses."""
     say = about(words, request)
     return message(
         say("⏳ {who} is sharing {env} with {receivers}."),
@@ -75,7 +75,7 @@ def _bar(tally: Tally) -> str:
 
 
 def parent(words: Words, request: Request, finished: Finished) -> Message:
-    """Say in the channel that the batch is through, with counts."""
+    """Tell the channel that the batch has ended, with counts."""
     say, mark = about(words, request), "✅" if _is_good(finished.tally) else "❌"
     return message(
         say(
@@ -90,7 +90,7 @@ def parent(words: Words, request: Request, finished: Finished) -> Message:
 
 
 def counts(words: Words, tally: Tally) -> Mrkdwn:
-    """Return how many items ended how, leaving out what did not occur."""
+    """Return how many items ended in each way, without zeros."""
     told = (
         (tally.shared, words("{count} shared", count=tally.shared)),
         (tally.skipped, words("{count} left out", count=tally.skipped)),
@@ -104,7 +104,7 @@ def counts(words: Words, tally: Tally) -> Mrkdwn:
 
 
 def answer(words: Words, request: Request, finished: Finished) -> Message:
-    """Say how the batch ended: counts, and for each kind of failure what it means and what to do."""
+    """Tell how the batch ended: counts, and for each kind of failure what it means and what to do."""
     tally, groups = finished.tally, finished.groups
     line = words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
     told = [_group(words, request, group) for group in groups[:_GROUPS]]
@@ -124,7 +124,7 @@ def answer(words: Words, request: Request, finished: Finished) -> Message:
 
 
 def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
-    """Return for which appids WeChat was asked twice: all of them, some twenty for each crash at most."""
+    """Return all appids that WeChat was asked about twice: about twenty per crash at most."""
     if not appids:
         return None
     return small(
@@ -179,7 +179,7 @@ def _advice(words: Words, guidance: Guidance) -> str:
 
 
 def denied_some(words: Words, appids: Sequence[str], total: int) -> Message:
-    """Say that a batch does not begin because of some of its appids; the first one's reason follows."""
+    """Say that the policy denies some appids of a batch, so none is shared; the reason for the first one follows."""
     return message(
         words(
             "🚫 You may not share this env with {count} of these {total} mini programs, so I did not begin.",
@@ -192,7 +192,7 @@ def denied_some(words: Words, appids: Sequence[str], total: int) -> Message:
 
 
 def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message:
-    """Say that a batch does not begin because several rules decide about it."""
+    """Say that several rules decide about a batch, so none of it is shared."""
     lines = [
         f"{words('Rule “{rule}”:', rule=rule)} {_some(words, appids)}"
         for rule, appids in by_rule.items()
@@ -205,7 +205,7 @@ def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message
 
 
 def too_many_batches(words: Words, request: Request, most: int) -> Message:
-    """Say that a batch does not begin because as many of this person's wait as may."""
+    """Say that the requester has as many batches waiting as allowed, so this one does not begin."""
     say = about(words, request)
     return message(
         say(

@@ -1,4 +1,4 @@
-"""What somebody is told, alone, whose click does not do what it says; and what one does."""
+"""What only the person who clicked reads: why the click did nothing, or what it did."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -15,7 +15,7 @@ from bot.policy import Ask
 
 
 def no_such_request(words: Words) -> Message:
-    """Say that the request is not in the ledger any more, or belongs to another workspace."""
+    """Say that the ledger has no such request in this workspace."""
     return message(
         words("I do not know this request here. Nothing was done."),
         words("It may be too old, or of another workspace. Send the command again."),
@@ -23,13 +23,13 @@ def no_such_request(words: Words) -> Message:
 
 
 def not_yours(words: Words, request: Request) -> Message:
-    """Say that only the requester can do this."""
+    """Say that only the requester may do this."""
     say = about(words, request)
     return message(say("Only <@{user}>, who asked for it, can do that. Nothing was done."))
 
 
 def not_an_approver(words: Words, *, own: bool) -> Message:
-    """Say that this person cannot decide; `own` where only that it is their own request is in the way."""
+    """Say that this person may not decide; `own`: only because it is their own request."""
     if own:
         return message(
             words("This is your own request, so another approver has to decide. Nothing was done.")
@@ -41,7 +41,7 @@ def not_an_approver(words: Words, *, own: bool) -> Message:
 
 
 def not_for_cancel(words: Words, request: Request) -> Message:
-    """Say who can cancel."""
+    """Say who may cancel."""
     say = about(words, request)
     return message(
         say(
@@ -51,7 +51,7 @@ def not_for_cancel(words: Words, request: Request) -> Message:
 
 
 def not_for_retry(words: Words, request: Request) -> Message:
-    """Say who can try again."""
+    """Say who may try again."""
     say = about(words, request)
     return message(
         say("Only <@{user}>, who asked for it, or an approver can try again. Nothing was done.")
@@ -59,14 +59,14 @@ def not_for_retry(words: Words, request: Request) -> Message:
 
 
 def retried_already(words: Words) -> Message:
-    """Say that the button was used."""
+    """Say that the button was used before."""
     return message(
         words("This was tried again already. Look below for the answer, or send the command again.")
     )
 
 
 def requester_asked(words: Words, request: Request, minutes: int) -> Message:
-    """Say to whoever tries again for the requester that these have to confirm it first."""
+    """Tell somebody who tries again for the requester that the requester has to confirm first."""
     say = about(words, request)
     return message(
         say.count(
@@ -78,7 +78,7 @@ def requester_asked(words: Words, request: Request, minutes: int) -> Message:
 
 
 def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
-    """Say to whoever tries again for the requester that the policy says no to these appids; nothing was done."""
+    """Tell somebody who tries again for the requester that the policy denies it."""
     return message(
         words(
             "🚫 The policy does not let <@{user}> share {env} with {receivers} any more. Nothing was done.",
@@ -94,7 +94,7 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
 
 
 def cannot_tell_requester(words: Words, user_id: str) -> Message:
-    """Say that Slack did not tell who asked for what somebody else clicked on, or who is in a group."""
+    """Say that Slack did not tell who the requester is, or who is in a group."""
     return message(
         words(
             "I could not find out from Slack who <@{user}> is, so I did nothing. Please click again in a minute.",
@@ -113,7 +113,7 @@ def cannot_tell_who(words: Words) -> Message:
 
 
 def not_opened(words: Words) -> Message:
-    """Say that Slack may not have shown what a decision is made in."""
+    """Say that Slack may not have opened the form for a decision."""
     return message(
         words(
             "Slack did not confirm that the form opened. If you do not see it, please click again; "
@@ -123,20 +123,20 @@ def not_opened(words: Words) -> Message:
 
 
 def click_not_recorded(words: Words) -> Message:
-    """Say that the ledger does not answer."""
+    """Say that the ledger did not record the click, so nothing was done."""
     return message(
         words("I could not write this down, so nothing was done. Please click again in a minute.")
     )
 
 
 def cancelled(words: Words, request: Request) -> Message:
-    """Replace the question to the requester: it was taken back."""
+    """Replace the question to the requester after they cancelled."""
     say = about(words, request)
     return message(say("Cancelled: {env} was not shared with {receivers}. Request {id}."))
 
 
 def skipped(words: Words, request: Request, why: Why) -> Message:
-    """Say at a click that there is nothing left to do, since another request does it or has done it."""
+    """Say that another request does the same, or did it."""
     say = about(words, request)
     if why is Why.SHARED_BEFORE:
         return message(
@@ -148,7 +148,7 @@ def skipped(words: Words, request: Request, why: Why) -> Message:
 
 
 def rest_cancelled(words: Words, count: int) -> Message:
-    """Say how much of a batch was taken back."""
+    """Say how many requests of a batch were cancelled."""
     return message(
         words.count(
             "Cancelled {count} that had not begun. What is under way comes to its end.",
@@ -159,7 +159,7 @@ def rest_cancelled(words: Words, count: int) -> Message:
 
 
 def decision_taken(words: Words, request: Request, *, approved: bool) -> Message:
-    """Thank the approver: it is recorded."""
+    """Tell the approver that their decision is recorded."""
     say = about(words, request)
     return message(
         say("You approved sharing {env} with {receivers}. It is under way.")
@@ -169,7 +169,7 @@ def decision_taken(words: Words, request: Request, *, approved: bool) -> Message
 
 
 def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
-    """Say to an approver why there is nothing to decide by the policy of now."""
+    """Tell an approver why the policy, as it is now, leaves nothing to decide."""
     say = about(words, request)
     match ground:
         case Ground.NOT_ALLOWED:

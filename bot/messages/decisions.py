@@ -1,4 +1,4 @@
-"""What is said where it was asked while a request waits for people, and how it ends there without a call."""
+"""What the requester and the channel read while a request waits for people, and if it ends before WeChat is asked."""
 
 from typing import assert_never
 
@@ -19,7 +19,7 @@ Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
 def confirmation(
     words: Words, request: Request, minutes: int, again_by: str | None = None
 ) -> Message:
-    """Ask the requester, alone, whether they are sure; `again_by` is who tries it again for them."""
+    """Ask the requester to confirm; `again_by` is the user who tries it again for them."""
     say = about(words, request)
     return message(
         say("<@{by}> tries this again for you, and you have to confirm it.", by=again_by)
@@ -45,7 +45,7 @@ def confirmation(
 
 
 def sent_to_approvers(words: Words, request: Request) -> Announcement:
-    """Say at once, to the requester alone, that the approvers are being asked."""
+    """Tell the requester at once that the bot is asking the approvers."""
     say = about(words, request)
     said = say(
         "Sharing {env} with {receivers} needs an approval, so I am asking the approvers. "
@@ -55,7 +55,7 @@ def sent_to_approvers(words: Words, request: Request) -> Announcement:
 
 
 def no_approver(words: Words, rule: Rule, policy: Policy) -> Message:
-    """Say at once that nobody could approve the request; nothing was done."""
+    """Say that nobody can approve the request, so nothing was done."""
     return message(
         words(
             "🚫 Rule “{rule}” asks for an approval, and nobody can give it. Nothing was done.",
@@ -69,7 +69,7 @@ def no_approver(words: Words, rule: Rule, policy: Policy) -> Message:
 
 
 def waiting(words: Words, request: Request) -> Message:
-    """Say where it was asked that the request waits for an approval; whoever asked can take it back."""
+    """Tell the channel that the request waits for an approval, with a button to cancel it."""
     say = about(words, request)
     return message(
         say("🕓 {who} asks to share {env} with {receivers}. It waits for an approval."),
@@ -81,7 +81,7 @@ def waiting(words: Words, request: Request) -> Message:
 
 
 def parent(words: Words, request: Request, outcome: Undecided) -> Message:
-    """Say in the channel how it ended before WeChat was asked."""
+    """Tell the channel how the request ended."""
     say = about(words, request)
     if outcome == Skipped(Why.SHARED_BEFORE):
         line = say(
@@ -100,7 +100,7 @@ def parent(words: Words, request: Request, outcome: Undecided) -> Message:
 
 
 def answer(words: Words, request: Request, outcome: Undecided) -> Message:
-    """Say why it ended before WeChat was asked, and what to do next."""
+    """Tell the requester why the request ended, and what to do next."""
     return message(*_why(words, request, outcome), name(words, request))
 
 
@@ -167,7 +167,7 @@ def _skipped(words: Words, request: Request, why: Why) -> tuple[str, str]:
 
 
 def what_it_takes_now(words: Words, appid: str, env: str) -> str:
-    """Return what to do where the policy stopped something."""
+    """Return what to do after the policy stopped a request."""
     return words(
         "The policy allowed this when you asked, and does not any more. {command} says what it takes now.",
         command=why_command(appid, env),

@@ -1,4 +1,4 @@
-"""What the ledger knows: the same thing under way or done before, and lists of past requests."""
+"""What the ledger knows: the same share under way or done before, and lists of past requests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,13 +38,13 @@ from bot.messages.blocks import (
 from bot.messages.words import Words
 
 _LISTED = 15
-_COPIED_LIMIT = 500  # more than a command can have with an env and a reason as long as they may be
+_COPIED_LIMIT = 500  # longer than any command with the longest env and reason
 _LIST_ROOM = 2700  # characters of one section's 3000
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One past request: how it ended, when it was asked for, its thread's address, and whether it waits for people."""
+    """One past request: its outcome, its time (Unix seconds), its thread's address; `waiting`: for people."""
 
     request: Request
     outcome: Outcome | None
@@ -54,7 +54,7 @@ class Line:
 
 
 def under_way(words: Words, running: Request, link: str | None) -> Message:
-    """Say that the same thing is being done already, for whom and where."""
+    """Say that the same share is under way already, for whom and where."""
     say = about(words, running)
     return message(
         say("{who} is sharing {env} with {appid} already, or waits for it. Nothing more was done."),
@@ -65,7 +65,7 @@ def under_way(words: Words, running: Request, link: str | None) -> Message:
 
 
 def untold(words: Words, earlier: Request, answer: Message) -> Message:
-    """Give the answer to an earlier request that Slack has not taken yet."""
+    """Give the answer to an earlier request, which Slack has not accepted yet."""
     say = about(words, earlier)
     told = say("{who} asked for this already. The answer has not reached Slack yet, so here it is:")
     return message(told) + answer
@@ -74,7 +74,7 @@ def untold(words: Words, earlier: Request, answer: Message) -> Message:
 def shared_before(
     words: Words, earlier: Request, ended: float, link: str | None, reason: str | None = None
 ) -> Message:
-    """Say that the same thing was done before, by whom and when, and how to do it again, for the `reason` given now."""
+    """Say that the same share was done before, and how to do it again; `reason` is that of the new request."""
     line = code(once_more(earlier.appid, earlier.env, reason), _COPIED_LIMIT)
     say = about(words, earlier)
     return message(
@@ -91,7 +91,7 @@ def shared_before(
 
 
 def history(words: Words, lines: Sequence[Line], about: str | None, most: int = _LISTED) -> Message:
-    """List past requests, the newest first; `about` is the env or appid that was asked for."""
+    """List past requests, the newest first; `about` is the env or appid that they have in common."""
     if not lines:
         return message(_none(words, about))
     shown = _as_many_as_fit([in_a_line(words, line) for line in lines[:most]])
@@ -129,7 +129,7 @@ def no_history(words: Words) -> Message:
 
 
 def not_recorded(words: Words) -> Message:
-    """Say that nothing was done, because it could not be recorded first."""
+    """Say that the ledger did not record the request, so nothing was done."""
     return message(
         words("I could not write this down, so I did not begin. Nothing was done."),
         words(
@@ -145,7 +145,7 @@ def _as_many_as_fit(lines: list[str]) -> list[str]:
 
 
 def in_a_line(words: Words, line: Line) -> str:
-    """Return when and by whom what was asked for, how it stands, and where its thread is."""
+    """Return one request in one line."""
     request, say = line.request, about(words, line.request)
     told = [
         when(line.created),
@@ -158,7 +158,7 @@ def in_a_line(words: Words, line: Line) -> str:
     return " · ".join(filter(None, told))
 
 
-def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # noqa: C901, PLR0912  # one case each
+def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # noqa: C901, PLR0912  # one case for each outcome
     match outcome:
         case None if waiting:
             return words("🕓 waits for people")

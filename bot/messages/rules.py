@@ -1,4 +1,4 @@
-"""The policy's rules and people in words: what a rule lets whom do, how it misses, and what is unreadable."""
+"""The policy's rules in words: what a rule allows whom, why it does not fit, and what Slack did not tell."""
 
 from collections.abc import Iterable
 from functools import reduce
@@ -28,7 +28,7 @@ _NAME_LIMIT = 80
 
 
 def fit(words: Words, verdict: Verdict) -> str:
-    """Return how a rule misses, in words, or that it fits."""
+    """Return why a rule does not fit, or that it fits."""
     misses = [_missed(words, verdict, miss) for miss in Miss if miss in verdict.misses]
     if not misses:
         return _fits(words, verdict.rule)
@@ -92,7 +92,7 @@ def might(words: Words, rule: Rule) -> str:
 
 
 def right(words: Words, rule: Rule) -> str:
-    """Return what a rule lets people do, in one line."""
+    """Return what a rule allows, in one line."""
     what = words("any env") if rule.envs == (ANYONE,) else _globs(words, rule.envs)
     if rule.appids != (ANYONE,):
         globs = _globs(words, rule.appids)
@@ -107,7 +107,7 @@ def right(words: Words, rule: Rule) -> str:
 
 
 def _who(words: Words, rule: Rule) -> str:
-    """Return whom a rule is for, if it is not for everyone."""
+    """Return the people that a rule names."""
     groups = (words("members of {group}", group=group_name(group)) for group in sorted(rule.groups))
     return listed(words, [*map(mention, sorted(rule.users)), *groups])
 
@@ -121,12 +121,12 @@ def _globs(words: Words, globs: Iterable[str]) -> str:
 
 
 def channel_name(channel_id: str) -> Mrkdwn:
-    """Return what Slack shows as the channel's name."""
+    """Return the markup that Slack shows as the channel's name."""
     return Mrkdwn(f"<#{channel_id}>")
 
 
 def group_name(group: str) -> Mrkdwn:
-    """Return what Slack shows as the user group's name."""
+    """Return the markup that Slack shows as the user group's name."""
     return Mrkdwn(f"<!subteam^{group}>")
 
 
@@ -136,7 +136,7 @@ def rule_name(rule: Rule) -> Mrkdwn:
 
 
 def contact(words: Words, policy: Policy) -> Mrkdwn:
-    """Return whom to ask for more rights, without a full stop; only the default is translated."""
+    """Return the policy's contact, without a full stop; only the default is translated."""
     default = Fixer.OPERATOR.value
     whom = words.escaped(default) if policy.contact == default else escape(policy.contact)
     return Mrkdwn(whom.rstrip("."))

@@ -1,4 +1,4 @@
-"""Say a sentence in a language: the English sentence is the key under which its translation is found. Pure."""
+"""Sentences in a language; the English sentence is the key of its translation (gettext). Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,15 +8,16 @@ from bot.messages.blocks import Mrkdwn, escape
 
 
 def msgid(text: str) -> str:
-    """Return `text` as it is, marked as one to translate: for sentences that stand in tables."""
+    """Return `text` unchanged; marks a sentence in a table as one to translate."""
     return text
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One language; `one` and `many` look a sentence up, as gettext and ngettext do.
+    """One language; `one` and `many` are its gettext and ngettext.
 
-    A sentence has places, such as `{env}`. What is put there is escaped; what is `known` need not be given.
+    A sentence has places, such as `{env}`. Values are escaped unless they are Mrkdwn. `known` fills places that a
+    caller gives no value for.
     """
 
     language: Language
@@ -25,19 +26,19 @@ class Words:
     known: Mapping[str, Mrkdwn] = field(default_factory=dict)
 
     def __call__(self, text: str, /, **values: str | int) -> Mrkdwn:
-        """Return the sentence in this language, with `values` at its places."""
+        """Translate a sentence and fill its places."""
         return self._filled(self.one(text), values)
 
     def count(self, one: str, many: str, number: int, /, **values: str | int) -> Mrkdwn:
-        """Return the sentence that fits `number`, which is also its place `{count}`."""
+        """Translate the sentence for `number`, singular or plural, and fill its places; `{count}` is the number."""
         return self._filled(self.many(one, many, number), {"count": number, **values})
 
     def escaped(self, text: str) -> Mrkdwn:
-        """Return plain text, as guidance is, in this language; braces in it are no places."""
+        """Translate plain text, such as guidance, and escape it; braces in it stay as they are."""
         return escape(self.one(text))
 
     def knowing(self, **known: str) -> "Words":
-        """Return the same words with values that no sentence need be given."""
+        """Return these words with values for places, so that callers need not give them."""
         return replace(self, known={name: escape(value) for name, value in known.items()})
 
     def _filled(self, sentence: str, values: Mapping[str, str | int]) -> Mrkdwn:
@@ -47,7 +48,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Tongues:
-    """All languages, and the one in which a whole channel is spoken to (the setting LANGUAGE)."""
+    """All languages; `channel` is the one for messages that a whole channel reads (the setting LANGUAGE)."""
 
     by_language: Mapping[Language, Words]
     channel: Words
