@@ -21,7 +21,8 @@ from bot.policy import Policy
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.checks import IN_CHINESE
-from tests.messages.samples import messages, whole
+from tests.messages.golden import golden
+from tests.messages.samples import messages
 from tests.sentences import Sentence, all_misuses, all_sentences, said_in
 from tests.translations import TRANSLATED, compiled, faults, main, path_of, read, renewed, written
 
@@ -261,7 +262,7 @@ def test_the_message_is_worded_in_chinese_as_agreed(name: str, snapshot: Snapsho
                 assert codes(said) == codes(english)
         if GOLDEN.match(name):
             with check("the_message_is_worded_as_agreed"):
-                assert whole(said) == snapshot
+                assert golden(said) == snapshot
 
 
 def codes(said: Message) -> list[str]:
