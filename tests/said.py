@@ -4,7 +4,7 @@ import re
 
 from bot.domain.outcome import Ground, Outcome, Shared
 from bot.domain.request import Origin, Request
-from bot.messages import Message, approvals, clicks, decisions, endings, history
+from bot.messages import Message, answers, approvals, clicks, decisions, endings, history
 from bot.messages.permissions import denied
 from bot.messages.too_late import too_late
 from bot.policy import Ask, Deny, NoRule, Person, Policy
@@ -48,6 +48,7 @@ def nothing_to_decide(ground: Ground) -> str:
 SHARED = answer_to(Shared())
 DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
 NOT_RECORDED = gist(history.not_recorded(ENGLISH))
+ACCEPTED = gist(answers.accepted(ENGLISH, _ANY))
 NEEDS_APPROVAL = gist(decisions.sent_to_approvers(ENGLISH, _ANY))
 
 # At a click.

@@ -128,7 +128,7 @@ async def test_the_same_click_delivered_twice_is_one_retry(scene: Scene) -> None
         await scene.over(2)
         await scene.slack.redeliver(ack)
     assert len(scene.wechat.calls) == 2
-    assert [said for said in scene.heard[REQUESTER] if "already" in said] == []
+    assert [said for said in scene.heard[REQUESTER] if RETRIED_ALREADY in said] == []
 
 
 async def test_an_approver_tries_again_on_behalf_of_the_requester(scene: Scene) -> None:
