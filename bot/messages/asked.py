@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.request import Request
-from bot.messages.blocks import Mrkdwn, Part, code, mention, small
+from bot.messages.blocks import Mrkdwn, Part, code, escape, mention, small
 from bot.messages.words import Words
 
 
@@ -12,14 +12,14 @@ def about(words: Words, request: Request) -> Words:
     user = request.origin.user_id
     return words.knowing(
         id=code(request.id),
-        user=user,
+        user=escape(user),
         who=mention(user),
         env=code(request.env),
         owner=code(request.owner),
         appid=code(request.appid),
         receivers=how_many(words, request.receivers),
-        rule=request.rule,
-        reason=request.reason or "",
+        rule=escape(request.rule),
+        reason=escape(request.reason or ""),
     )
 
 

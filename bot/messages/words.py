@@ -1,7 +1,7 @@
 """Sentences in a language; the English sentence is the key of its translation (gettext). Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bot.domain.language import Language
 from bot.messages.blocks import Mrkdwn, escape
@@ -37,9 +37,9 @@ class Words:
         """Translate plain text, such as guidance, and escape it; braces in it stay as they are."""
         return escape(self.one(text))
 
-    def knowing(self, **known: str) -> "Words":
+    def knowing(self, **known: Mrkdwn) -> "Words":
         """Return these words with values for places, so that callers need not give them."""
-        return replace(self, known={name: escape(value) for name, value in known.items()})
+        return Words(self.language, self.one, self.many, known)
 
     def _filled(self, sentence: str, values: Mapping[str, str | int]) -> Mrkdwn:
         shown = {name: escape(v) if isinstance(v, str) else v for name, v in values.items()}
