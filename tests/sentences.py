@@ -6,11 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
+from bot.domain.request import Origin, Request
 from bot.guidance import AFTER_SUCCESS, Again, Fixer, all_guidance
+from bot.messages.asked import about
+from tests.languages import ENGLISH
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ROOT / "bot" / "messages"
 GUIDANCE = "bot/guidance"
+_REQUEST = Request("", Origin("", "", "", "", "", ""), "", "", "", "")
+_KNOWN = frozenset(about(ENGLISH, _REQUEST).known)
+"""The places that `say` fills by itself, once it is made of the words and a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ def all_misuses() -> list[str]:
 def said_in(source: str, room: str) -> tuple[list[Sentence], list[str]]:
     """Return the sentences of one room in order, and what is wrong with how it says them.
 
-    A sentence is the literal in `words("…")`, in `msgid("…")` or, two of them, in `words.count("…", "…", n)`.
+    A sentence is the literal in `words("…")`, in `msgid("…")` or, two of them, in `words.count("…", "…", n)`. Where
+    it is about a request, `say` stands for `words`.
     """
     calls = sorted(
         (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)),
@@ -66,9 +73,8 @@ def said_in(source: str, room: str) -> tuple[list[Sentence], list[str]]:
         if kind and any(isinstance(arg, ast.JoinedStr) for arg in call.args):
             wrong.append(f"{line}: an f-string is in no catalogue; use a place {{name}}.")
         if texts and kind != "msgid":
-            wrong += [
-                f"{line}: {fault}." for fault in _misfits(call, texts, counted=kind == "count")
-            ]
+            known = {*(["count"] if kind == "count" else []), *(_KNOWN if _says(call.func) else [])}
+            wrong += [f"{line}: {fault}." for fault in _misfits(call, texts, known)]
     return sentences, wrong
 
 
@@ -76,12 +82,18 @@ def _kind(func: ast.expr) -> str | None:
     match func:
         case ast.Name(id="msgid"):
             return "msgid"
-        case ast.Name(id="words") | ast.Attribute(attr="words"):
+        case ast.Name(id="words" | "say") | ast.Attribute(attr="words"):
             return "one"
-        case ast.Attribute(value=ast.Name(id="words") | ast.Attribute(attr="words"), attr="count"):
+        case ast.Attribute(
+            value=ast.Name(id="words" | "say") | ast.Attribute(attr="words"), attr="count"
+        ):
             return "count"
         case _:
             return None
+
+
+def _says(func: ast.expr) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "say" for node in ast.walk(func))
 
 
 def _literals(args: list[ast.expr]) -> Iterator[str]:
@@ -96,17 +108,14 @@ def _literals(args: list[ast.expr]) -> Iterator[str]:
                 pass
 
 
-def _misfits(call: ast.Call, texts: list[str], *, counted: bool) -> Iterator[str]:
-    """Return how the values that a call gives do not fit the places of its sentence."""
+def _misfits(call: ast.Call, texts: list[str], known: set[str]) -> Iterator[str]:
+    """Return how the values that a call gives, besides those that are known, do not fit the places of its sentence."""
     given = {str(keyword.arg) for keyword in call.keywords}
+    places = {name for text in texts for _, name, *_ in Formatter().parse(text) if name}
     if any(keyword.arg is None for keyword in call.keywords):
         yield f"{texts[0]!r} gets its values by **, which nobody can check"
-    elif given or counted:
-        places = [{name for _, name, *_ in Formatter().parse(text) if name} for text in texts]
-        if not given <= set().union(*places) <= (given | {"count"} if counted else given):
-            yield f"{texts[0]!r} has the places {sorted(set().union(*places))}, and gets {sorted(given)}"
-    elif any("{" in text for text in texts):
-        yield f"{texts[0]!r} has places, and gets nothing for them"
+    elif not given <= places <= given | known:
+        yield f"{texts[0]!r} has the places {sorted(places)}, and gets {sorted(given)}"
 
 
 def _guidance() -> Iterator[str]:

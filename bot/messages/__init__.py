@@ -1,4 +1,4 @@
-"""Every word the bot says, as text and Block Kit. Pure."""
+"""Every message the bot sends, as text and Block Kit, in each language. Pure."""
 
 from bot.messages.blocks import Block, Message
 

@@ -1,4 +1,4 @@
-"""The answer to a request: the parent message, the reply in its thread, and what stands in for a thread."""
+"""The answer to a request that WeChat was asked about: the parent message, the reply in its thread, and notes on where it is."""
 
 from enum import Enum
 from typing import assert_never
@@ -6,8 +6,8 @@ from typing import assert_never
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
 from bot.guidance import AFTER_SUCCESS, Guidance
-from bot.messages.asked import name, reason, receivers
-from bot.messages.blocks import Announcement, Message, Part, code, escape, message, small, steps
+from bot.messages.asked import about, name, reason
+from bot.messages.blocks import Announcement, Message, Part, code, message, small, steps
 from bot.messages.chain import where_it_broke
 from bot.messages.lists import sentences
 from bot.messages.words import Words, msgid
@@ -16,7 +16,7 @@ _ERRMSG_LIMIT = 300
 
 
 class NoThread(Enum):
-    """Why there is no thread; the value is what the requester is told."""
+    """Why the bot opens no thread; the value is what the requester reads."""
 
     NOT_INVITED = msgid(
         "I am not in this conversation, so only you can see this. For a thread that everybody here can "
@@ -49,44 +49,29 @@ class NoThread(Enum):
 
 
 def accepted(words: Words, request: Request) -> Announcement:
-    """Say at once, to the requester alone, that the request is on its way."""
-    said = words(
-        "On it: sharing {env} with {receivers}. The answer follows here. Request {id}.",
-        env=code(request.env),
-        receivers=receivers(words, request),
-        id=code(request.id),
-    )
+    """Tell the requester at once that the bot has accepted the request."""
+    say = about(words, request)
+    said = say("On it: sharing {env} with {receivers}. The answer follows here. Request {id}.")
     return Announcement(message(said).parts)
 
 
 def parent(words: Words, request: Request, outcome: Called | None) -> Message:
-    """Say in the channel what is being asked or, with an outcome, how it ended."""
-    return message(_headline(words, request, outcome), reason(words, request), name(words, request))
+    """Tell the channel what the bot is doing or, with an outcome, how it ended."""
+    headline = _headline(about(words, request), outcome)
+    return message(headline, reason(words, request), name(words, request))
 
 
-def _headline(words: Words, request: Request, outcome: Called | None) -> str:
-    who, env, appid = f"<@{request.origin.user_id}>", code(request.env), code(request.appid)
+def _headline(say: Words, outcome: Called | None) -> str:
     match outcome:
         case None:
-            many = receivers(words, request)
-            return words(
-                "⏳ {who} is sharing {env} with {receivers}.", who=who, env=env, receivers=many
-            )
+            return say("⏳ {who} is sharing {env} with {receivers}.")
         case Shared():
-            return words("✅ {who} shared {env} with {appid}.", who=who, env=env, appid=appid)
+            return say("✅ {who} shared {env} with {appid}.")
         case Failed():
-            return words(
-                "❌ {who} asked to share {env} with {appid}. It was not shared.",
-                who=who,
-                env=env,
-                appid=appid,
-            )
+            return say("❌ {who} asked to share {env} with {appid}. It was not shared.")
         case Unknown():
-            return words(
-                "❔ {who} asked to share {env} with {appid}. It may or may not have been shared.",
-                who=who,
-                env=env,
-                appid=appid,
+            return say(
+                "❔ {who} asked to share {env} with {appid}. It may or may not have been shared."
             )
         case _:
             assert_never(outcome)
@@ -95,9 +80,9 @@ def _headline(words: Words, request: Request, outcome: Called | None) -> str:
 def answer(
     words: Words, request: Request, outcome: Called, *, called_again: bool = False
 ) -> Message:
-    """Say how the request ended, what that means, who can fix it and what to do next.
+    """Tell how the request ended, what that means, who can fix it and what to do next.
 
-    `called_again` is told only where the later call came about: without a token, or given up, there is none.
+    `called_again`: the bot restarted and called WeChat once more. Not told where no call came about (no token, given up).
     """
     whole = _answer(words, request, outcome)
     again = words("I was restarted while this was under way, so I asked WeChat once more.")
@@ -105,33 +90,24 @@ def answer(
 
 
 def _answer(words: Words, request: Request, outcome: Called) -> Message:
-    env, appid = code(request.env), code(request.appid)
+    say = about(words, request)
     match outcome:
         case Shared(tries):
-            after = steps(escape(words(step)) for step in AFTER_SUCCESS)
+            after = steps(map(words.escaped, AFTER_SUCCESS))
             return message(
-                words(
-                    "✅ *Shared.* {appid} may now use {env}, which {owner} owns.",
-                    appid=appid,
-                    env=env,
-                    owner=code(request.owner),
-                ),
+                say("✅ *Shared.* {appid} may now use {env}, which {owner} owns."),
                 f"{words('*What is left to do*')}\n{after}",
                 _footer(words, request, None, tries),
             )
         case Failed(guidance, said, tries):
-            headline = words(
+            headline = say(
                 "❌ *{title}.* {env} was not shared with {appid}.",
-                title=escape(words(guidance.title)),
-                env=env,
-                appid=appid,
+                title=words.escaped(guidance.title),
             )
         case Unknown(guidance, said, tries):
-            headline = words(
+            headline = say(
                 "❔ *{title}.* {env} may or may not have been shared with {appid}.",
-                title=escape(words(guidance.title)),
-                env=env,
-                appid=appid,
+                title=words.escaped(guidance.title),
             )
         case _:
             assert_never(outcome)
@@ -143,7 +119,7 @@ def _answer(words: Words, request: Request, outcome: Called) -> Message:
     )
     return message(
         headline,
-        sentences(words, escape(words(guidance.meaning)), doubt),
+        sentences(words, words.escaped(guidance.meaning), doubt),
         link and where_it_broke(words, link),
         _next_steps(words, guidance, said),
         _footer(words, request, said, tries),
@@ -152,21 +128,22 @@ def _answer(words: Words, request: Request, outcome: Called) -> Message:
 
 def _next_steps(words: Words, guidance: Guidance, said: Said | None) -> str:
     """Return who can fix it, how, and whether asking again helps."""
-    again = words("*Does asking again help?* {answer}", answer=escape(words(guidance.again.value)))
+    again = words("*Does asking again help?* {answer}", answer=words.escaped(guidance.again.value))
     return f"{fix(words, guidance, said)}\n{again}"
 
 
 def fix(words: Words, guidance: Guidance, said: Said | None = None) -> str:
-    """Return who can fix it, and how; `said` is what WeChat said, if people see it here."""
-    fixer = words("*Who can fix it:* {who}.", who=escape(words(guidance.fixer.value)))
+    """Return who can fix it, and how; `said` is what WeChat said, if this message shows it."""
+    fixer = words("*Who can fix it:* {who}.", who=words.escaped(guidance.fixer.value))
     how = guidance.steps_with(said.errmsg if said else "")
-    return f"{fixer}\n{steps(escape(words(step)) for step in how)}"
+    return f"{fixer}\n{steps(map(words.escaped, how))}"
 
 
 def _footer(words: Words, request: Request, said: Said | None, tries: int) -> Part:
+    say = about(words, request)
     rid = f"rid {code(said.rid)}" if said and said.rid else ""
-    tried = words("{count} tries", count=tries) if tries > 1 else ""
-    asked = words("request {id}", id=code(request.id))
+    tried = say("{count} tries", count=tries) if tries > 1 else ""
+    asked = say("request {id}")
     line = " · ".join(filter(None, [_told(words, said), rid, tried, asked]))
     return small(line[0].upper() + line[1:])
 
@@ -181,24 +158,24 @@ def _told(words: Words, said: Said | None) -> str | None:
 
 
 def only_you(words: Words, begun: Message, why: NoThread) -> Message:
-    """Return what is under way, for the requester alone, saying why there is no thread, and where the answer comes."""
+    """Add to `begun` why there is no thread, and where the answer will come."""
     there = words("{why} The answer comes by direct message.", why=words(why.value))
     return begun + message(small(there))
 
 
 def elsewhere(words: Words, begun: Message) -> Message:
-    """Return what is under way, in a direct message, because nothing could be said where it was asked."""
+    """Add to `begun` why it comes by direct message."""
     place = words("I could not answer where you asked, so the answer comes in this thread.")
     return begun + message(small(place))
 
 
 def unconfirmed(words: Words, answered: Message) -> Message:
-    """Return an answer that may already have arrived, saying so."""
+    """Add to an answer that it may arrive twice."""
     twice = words("Slack did not confirm this answer at first, so you may see it twice.")
     return answered + message(small(twice))
 
 
 def replacing(words: Words, under_way: Message) -> Message:
-    """Return a parent message that stands in for one which nobody can find again."""
+    """Add to a parent message that it may replace an earlier one, which the bot cannot find."""
     note = words("If there is another message about this request above, this one replaces it.")
     return under_way + message(small(note))

@@ -1,4 +1,4 @@
-"""The appids of a batch: all of them can be read where somebody decides, five hundred as well as two."""
+"""The appids of a batch: whoever decides can read all of them, even 500."""
 
 from bot.domain.request import Request
 from bot.messages.blocks import Message, Part, code, listing, message
@@ -6,16 +6,16 @@ from bot.messages.words import Words
 
 _FEW = 10
 _IN_SECTION = 100  # of 19 characters each; a section has room for 3,000
-_IN_REPLY = 2  # sections, so that all of them fit into the text as well
+_IN_REPLY = 2  # sections; more would not fit into the text of a message
 
 
 def appids(request: Request, many: str = "") -> str:
-    """Return the appids of a batch in one line; of more than ten `many`, which says where they are listed."""
+    """Return the appids of a batch in one line or, if there are more than ten, `many`, which says where they are listed."""
     return many if len(request.appids) > _FEW else " ".join(map(code, request.appids))
 
 
 def all_appids(words: Words, request: Request) -> tuple[Part, ...]:
-    """Return the appids of a batch of more than ten, in the order of the command: one a line, as a phone has room for."""
+    """Return the appids of a batch of more than ten, in the order of the command, one per line to fit a phone."""
     total = len(request.appids)
     starts = range(0, total, _IN_SECTION) if total > _FEW else ()
     return tuple(_section(words, request.appids, start) for start in starts)
@@ -29,6 +29,6 @@ def _section(words: Words, listed: tuple[str, ...], start: int) -> Part:
 
 
 def replies(words: Words, request: Request) -> list[Message]:
-    """Return the same as messages of a thread; none for a batch of no more than ten."""
+    """Return the appids of a batch of more than ten as messages for a thread."""
     parts = all_appids(words, request)
     return [message(*parts[at : at + _IN_REPLY]) for at in range(0, len(parts), _IN_REPLY)]

@@ -1,4 +1,4 @@
-"""What the approvers see: the question, its reminder, and what stands in its place once somebody has decided."""
+"""What the approvers see: the question, its reminder, and what replaces it after the decision."""
 
 from collections.abc import Sequence
 
@@ -17,43 +17,42 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request
 from bot.messages.appids import appids
-from bot.messages.asked import name, reason, receivers
+from bot.messages.asked import about, name, reason
 from bot.messages.blocks import (
     Button,
     Buttons,
     Message,
+    Mrkdwn,
     Part,
     bullets,
     buttons,
-    code,
     escape,
     message,
     small,
     when,
 )
 from bot.messages.lists import sentences
+from bot.messages.rules import channel_name
 from bot.messages.words import Words
 
 _PAST = 3
 
 Past = tuple[Request, float, str | None]
-"""An earlier share: when it ended, and the address of its thread."""
+"""An earlier share: the request, when it ended (Unix seconds), and the address of its thread."""
 
 
 def question(
     words: Words, request: Request, past: Sequence[Past], until: float, approvers: str
 ) -> Message:
-    """Ask the approvers: who wants what, why, from where, by which rule, and what was shared before.
+    """Ask the approvers to decide.
 
-    `approvers` mentions them; it is empty where everybody may decide.
+    `past` holds earlier shares of the env. `approvers` mentions the approvers; it is empty if everybody may decide.
     """
+    say = about(words, request)
     return message(
-        words(
+        say(
             "🕓 {approvers}: <@{user}> asks to share {env} with {receivers}.",
-            approvers=approvers or words("Everybody here"),
-            user=request.origin.user_id,
-            env=code(request.env),
-            receivers=receivers(words, request),
+            approvers=Mrkdwn(approvers) or words("Everybody here"),
         ),
         _appids(words, request),
         details(words, request),
@@ -68,7 +67,7 @@ def _appids(words: Words, request: Request) -> str:
 
 
 def asked_directly(words: Words) -> Message:
-    """Say why somebody is asked alone, below the question."""
+    """Tell an approver why the question came by direct message."""
     return message(
         small(
             words(
@@ -79,18 +78,18 @@ def asked_directly(words: Words) -> Message:
 
 
 def limits(words: Words, request: Request, until: float) -> Part:
-    """Return what a decision cannot undo, and when it comes too late."""
+    """Return that a share cannot be undone, and when the question expires."""
+    say = about(words, request)
     return small(
-        words(
+        say(
             "It cannot be undone through WeChat's API. Without a decision it ends {when}. Request {id}.",
             when=when(until),
-            id=code(request.id),
         )
     )
 
 
 def choice(words: Words, request: Request) -> Buttons | None:
-    """Return the buttons of a decision."""
+    """Return the buttons Approve and Reject."""
     return buttons(
         Button(words("Approve"), Act.APPROVE, request.id, "primary"),
         Button(words("Reject"), Act.REJECT, request.id, "danger"),
@@ -98,63 +97,55 @@ def choice(words: Words, request: Request) -> Buttons | None:
 
 
 def details(words: Words, request: Request) -> str:
-    """Return what an approver needs to know besides who wants what."""
+    """Return the reason, the channel, the owner of the env, and the rule."""
+    say = about(words, request)
     lines = [
-        words("*Why:* {reason}", reason=escape(request.reason))
-        if request.reason
-        else words("*Why:* no reason was given"),
-        words("*From:* {channel}", channel=_channel(words, request)),
-        words("*Owner of the env:* {owner}", owner=code(request.owner)),
-        words("*Rule:* “{rule}”", rule=escape(request.rule)),
+        say("*Why:* {reason}") if request.reason else say("*Why:* no reason was given"),
+        say("*From:* {channel}", channel=_channel(words, request)),
+        say("*Owner of the env:* {owner}"),
+        say("*Rule:* “{rule}”"),
     ]
     return "\n".join(lines)
 
 
-def _channel(words: Words, request: Request) -> str:
+def _channel(words: Words, request: Request) -> Mrkdwn:
     channel = request.origin.channel_id
-    return f"<#{channel}>" if channel.startswith(("C", "G")) else words("a direct message")
+    if channel.startswith(("C", "G")):
+        return channel_name(channel)
+    return words("a direct message")
 
 
 def _before(words: Words, past: Sequence[Past]) -> str:
     if not past:
         return words("*This env was never shared before.*")
-    lines = [
-        words(
-            "with {receivers} by <@{user}>, {when}",
-            receivers=receivers(words, earlier),
-            user=earlier.origin.user_id,
-            when=when(ended),
-        )
-        + (f" · <{link}|{words('thread')}>" if link else "")
-        for earlier, ended, link in past[:_PAST]
-    ]
+    lines = [_earlier(about(words, earlier), ended, link) for earlier, ended, link in past[:_PAST]]
     shown = [*lines, *([words("and earlier ones")] if len(past) > _PAST else [])]
     return f"{words('*This env was shared before*')}\n{bullets(shown)}"
 
 
+def _earlier(say: Words, ended: float, link: str | None) -> str:
+    shared = say("with {receivers} by <@{user}>, {when}", when=when(ended))
+    return shared + (f" · <{link}|{say('thread')}>" if link else "")
+
+
 def reminder(words: Words, request: Request, until: float, approvers: str) -> Message:
-    """Remind the approvers, once, below the question."""
+    """Remind the approvers of the question."""
+    say = about(words, request)
     return message(
-        words(
+        say(
             "{approvers}: this still waits for a decision, and ends {when}. Request {id}.",
-            approvers=approvers or words("Everybody here"),
+            approvers=Mrkdwn(approvers) or words("Everybody here"),
             when=when(until),
-            id=code(request.id),
         )
     )
 
 
 def decided(words: Words, request: Request, outcome: Outcome | None, at: float) -> Message:
-    """Replace the question by who decided and when and, once it is known, by how it ended."""
-    asked = words(
-        "<@{user}> asked to share {env} with {receivers}.",
-        user=request.origin.user_id,
-        env=code(request.env),
-        receivers=receivers(words, request),
-    )
+    """Replace the question: who decided and when and, once known, how it ended."""
+    say = about(words, request)
     return message(
         _verdict(words, request, outcome, at),
-        asked,
+        say("<@{user}> asked to share {env} with {receivers}."),
         _appids(words, request),
         reason(words, request),
         name(words, request),
@@ -163,9 +154,9 @@ def decided(words: Words, request: Request, outcome: Outcome | None, at: float) 
 
 def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float) -> str:
     if request.approval:
-        by = words("✅ <@{by}> approved this, {when}.", by=request.approval.by, when=when(at))
+        told = words("✅ <@{by}> approved this, {when}.", by=request.approval.by, when=when(at))
         end = _end(words, outcome) if outcome else None
-        return sentences(words, by, _quoted(request.approval.comment), end)
+        return sentences(words, told, _quoted(request.approval.comment), end)
     match outcome:
         case Rejected(by, comment):
             told = words("❌ <@{by}> rejected this, {when}.", by=by, when=when(at))
@@ -178,8 +169,8 @@ def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float)
             return words("🚫 This ended without a decision.")
 
 
-def _quoted(comment: str | None) -> str | None:
-    return f"“{escape(comment)}”" if comment else None
+def _quoted(comment: str | None) -> Mrkdwn | None:
+    return Mrkdwn(f"“{escape(comment)}”") if comment else None
 
 
 def _end(words: Words, outcome: Outcome) -> str:

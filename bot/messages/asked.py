@@ -1,41 +1,53 @@
-"""What a request is about, in the words that every message about it uses."""
+"""What all messages about a request have in common: its values in sentences, its reason, its id."""
 
 from collections.abc import Sequence
 
 from bot.domain.request import Request
-from bot.messages.blocks import Part, code, escape, small
+from bot.messages.blocks import Mrkdwn, Part, code, escape, mention, small
 from bot.messages.words import Words
 
 
-def receivers(words: Words, request: Request) -> str:
-    """Return who is to receive access: the appid or, of a batch, how many there are."""
-    return how_many(words, request.receivers)
+def about(words: Words, request: Request) -> Words:
+    """Return words that fill `{id}`, `{who}`, `{env}` and the other places below from the request."""
+    user = request.origin.user_id
+    return words.knowing(
+        id=code(request.id),
+        user=escape(user),
+        who=mention(user),
+        env=code(request.env),
+        owner=code(request.owner),
+        appid=code(request.appid),
+        receivers=how_many(words, request.receivers),
+        rule=escape(request.rule),
+        reason=escape(request.reason or ""),
+    )
 
 
-def how_many(words: Words, appids: Sequence[str]) -> str:
-    """Return one appid as it is, or the number of several."""
+def how_many(words: Words, appids: Sequence[str]) -> Mrkdwn:
+    """Return the appid if there is one, else how many there are."""
     if len(appids) == 1:
         return code(appids[0])
     return words.count("{count} mini program", "{count} mini programs", len(appids))
 
 
 def asks(words: Words, request: Request) -> str:
-    """Return who asks for what, for those who decide."""
-    return words(
-        "<@{user}> asks to share {env} with {receivers}.",
-        user=request.origin.user_id,
-        env=code(request.env),
-        receivers=receivers(words, request),
-    )
+    """Tell an approver who asks for what."""
+    say = about(words, request)
+    return say("<@{user}> asks to share {env} with {receivers}.")
+
+
+def why_command(appid: str, env: str) -> Mrkdwn:
+    """Return the `why` command for this appid and env."""
+    return code(f"/share-env why {appid} {env}", 120)
 
 
 def reason(words: Words, request: Request) -> Part | None:
-    """Return why it is asked for."""
+    """Return the reason that the requester gave, if any."""
     if not request.reason:
         return None
-    return small(words("Reason: {reason}", reason=escape(request.reason)))
+    return small(words("Reason: {reason}", reason=request.reason))
 
 
 def name(words: Words, request: Request) -> Part:
-    """Return the id by which the request is found again."""
+    """Return the line with the id of the request."""
     return small(words("Request {id}", id=code(request.id)))

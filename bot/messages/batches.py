@@ -1,4 +1,4 @@
-"""Batches: the parent with its progress bar, and the summary with failures grouped by what there is to say."""
+"""Batches: the parent message with its progress bar, and the summary, which groups appids that ended alike."""
 
 from collections.abc import Mapping, Sequence
 from typing import assert_never
@@ -20,14 +20,14 @@ from bot.domain.request import Request
 from bot.guidance import AFTER_SUCCESS, Guidance
 from bot.messages.answers import fix
 from bot.messages.appids import appids
-from bot.messages.asked import name, reason, receivers
+from bot.messages.asked import about, name, reason
 from bot.messages.blocks import (
     Button,
     Message,
+    Mrkdwn,
     Part,
     buttons,
     code,
-    escape,
     message,
     small,
     steps,
@@ -42,14 +42,10 @@ _APPIDS = 20
 
 
 def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) -> Message:
-    """Say in the channel how far the batch has come, and why it pauses."""
+    """Tell the channel how far the batch has come, and why it pauses."""
+    say = about(words, request)
     return message(
-        words(
-            "⏳ {who} is sharing {env} with {receivers}.",
-            who=f"<@{request.origin.user_id}>",
-            env=code(request.env),
-            receivers=receivers(words, request),
-        ),
+        say("⏳ {who} is sharing {env} with {receivers}."),
         f"`{_bar(tally)}` {words('{done} of {total}', done=tally.done, total=tally.total)}",
         _pause(words, pause) if pause else None,
         appids(request),
@@ -79,15 +75,12 @@ def _bar(tally: Tally) -> str:
 
 
 def parent(words: Words, request: Request, finished: Finished) -> Message:
-    """Say in the channel that the batch is through, with counts."""
-    mark = "✅" if _is_good(finished.tally) else "❌"
+    """Tell the channel that the batch has ended, with counts."""
+    say, mark = about(words, request), "✅" if _is_good(finished.tally) else "❌"
     return message(
-        words(
+        say(
             "{mark} {who} asked to share {env} with {receivers}: {counts}.",
             mark=mark,
-            who=f"<@{request.origin.user_id}>",
-            env=code(request.env),
-            receivers=receivers(words, request),
             counts=counts(words, finished.tally),
         ),
         appids(request),
@@ -96,8 +89,8 @@ def parent(words: Words, request: Request, finished: Finished) -> Message:
     )
 
 
-def counts(words: Words, tally: Tally) -> str:
-    """Return how many items ended how, leaving out what did not occur."""
+def counts(words: Words, tally: Tally) -> Mrkdwn:
+    """Return how many items ended in each way, without zeros."""
     told = (
         (tally.shared, words("{count} shared", count=tally.shared)),
         (tally.skipped, words("{count} left out", count=tally.skipped)),
@@ -106,11 +99,12 @@ def counts(words: Words, tally: Tally) -> str:
         (tally.cancelled, words("{count} cancelled", count=tally.cancelled)),
         (tally.stopped, words("{count} stopped by the policy", count=tally.stopped)),
     )
-    return ", ".join(text for count, text in told if count) or words("nothing was done")
+    said = Mrkdwn(", ".join(text for count, text in told if count))
+    return said or words("nothing was done")
 
 
 def answer(words: Words, request: Request, finished: Finished) -> Message:
-    """Say how the batch ended: counts, and for each kind of failure what it means and what to do."""
+    """Tell how the batch ended: counts, and for each kind of failure what it means and what to do."""
     tally, groups = finished.tally, finished.groups
     line = words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
     told = [_group(words, request, group) for group in groups[:_GROUPS]]
@@ -130,28 +124,28 @@ def answer(words: Words, request: Request, finished: Finished) -> Message:
 
 
 def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
-    """Return for which appids WeChat was asked twice: all of them, some twenty for each crash at most."""
+    """Return all appids that WeChat was asked about twice: about twenty per crash at most."""
     if not appids:
         return None
     return small(
         words(
             "I was restarted while this was under way, so I asked WeChat once more about {appids}.",
-            appids=" ".join(map(code, appids)),
+            appids=Mrkdwn(" ".join(map(code, appids))),
         )
     )
 
 
 def _what_is_left(words: Words) -> str:
-    after = steps(escape(words(step)) for step in AFTER_SUCCESS)
+    after = steps(map(words.escaped, AFTER_SUCCESS))
     return f"{words('*What is left to do, for each that was shared*')}\n{after}"
 
 
 def _group(words: Words, request: Request, group: Group) -> str:
     match group.outcome:
         case Failed(guidance):
-            title, advice = f"❌ *{words(guidance.title)}*", _advice(words, guidance)
+            title, advice = f"❌ *{words.escaped(guidance.title)}*", _advice(words, guidance)
         case Unknown(guidance):
-            title, advice = f"❔ *{words(guidance.title)}*", _advice(words, guidance)
+            title, advice = f"❔ *{words.escaped(guidance.title)}*", _advice(words, guidance)
         case Skipped(why):
             title, advice = _left_out(words, why)
         case Cancelled(by):
@@ -181,11 +175,11 @@ def _cancelled(words: Words, by: str) -> str:
 
 
 def _advice(words: Words, guidance: Guidance) -> str:
-    return f"{escape(words(guidance.meaning))}\n{fix(words, guidance)}"
+    return f"{words.escaped(guidance.meaning)}\n{fix(words, guidance)}"
 
 
 def denied_some(words: Words, appids: Sequence[str], total: int) -> Message:
-    """Say that a batch does not begin because of some of its appids; the first one's reason follows."""
+    """Say that the policy denies some appids of a batch, so none is shared; the reason for the first one follows."""
     return message(
         words(
             "🚫 You may not share this env with {count} of these {total} mini programs, so I did not begin.",
@@ -198,9 +192,9 @@ def denied_some(words: Words, appids: Sequence[str], total: int) -> Message:
 
 
 def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message:
-    """Say that a batch does not begin because several rules decide about it."""
+    """Say that several rules decide about a batch, so none of it is shared."""
     lines = [
-        f"{words('Rule “{rule}”:', rule=escape(rule))} {_some(words, appids)}"
+        f"{words('Rule “{rule}”:', rule=rule)} {_some(words, appids)}"
         for rule, appids in by_rule.items()
     ]
     return message(
@@ -211,12 +205,12 @@ def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message
 
 
 def too_many_batches(words: Words, request: Request, most: int) -> Message:
-    """Say that a batch does not begin because as many of this person's wait as may."""
+    """Say that the requester has as many batches waiting as allowed, so this one does not begin."""
+    say = about(words, request)
     return message(
-        words(
+        say(
             "🚫 {count} batches of <@{user}> wait already, and no more may. Nothing was done.",
             count=most,
-            user=request.origin.user_id,
         ),
         words(
             "Send the command again once fewer wait, or cancel one: the button is on its message. "

@@ -1,7 +1,7 @@
-"""Messages as parts: each part is one block, and all parts together are the text that says the whole thing.
+"""A message and its parts: each part becomes one block, and their texts together become the message's text.
 
-Sources: docs.slack.dev, "Formatting message text" (escaping) and "Block Kit" (limits). Screen readers and
-notifications read the text alone, so nothing may stand in blocks only.
+Screen readers and notifications read only the text, so it says all that the blocks say. Sources: docs.slack.dev,
+"Formatting message text" (escaping) and "Block Kit" (limits).
 """
 
 import re
@@ -14,6 +14,13 @@ from bot.domain.click import Act, value_of
 
 Block = dict[str, object]
 
+
+class Mrkdwn(str):
+    """Text in Slack's markup; `escape` leaves it unchanged."""
+
+    __slots__ = ()
+
+
 SECTION_LIMIT = 3000
 TEXT_LIMIT = 4000
 _LABEL_LIMIT = 75
@@ -22,14 +29,14 @@ _WORD_LIMIT = 64  # as long as an env can be
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One paragraph of Slack's mrkdwn; a small one is set as context, a whole one without Slack's “see more”."""
+    """One paragraph of mrkdwn. `small`: a context block. `whole`: never folded behind Slack's “see more”."""
 
     text: str
     small: bool = False
     whole: bool = False
 
     def block(self) -> Block:
-        """Return the part as Block Kit; `verbatim` keeps Slack from making mentions and links of words."""
+        """Return the part as Block Kit; `verbatim` stops Slack from turning words into mentions and links."""
         text = {"type": "mrkdwn", "text": _cut(self.text, SECTION_LIMIT), "verbatim": True}
         if self.small:
             return {"type": "context", "elements": [text]}
@@ -38,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One button: what stands on it, what it does, and to which request; `reason` where it asks for a new one."""
+    """One button for one request; `reason` is that of the new request, if the button makes one."""
 
     label: str
     act: Act
@@ -49,7 +56,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Buttons:
-    """A row of buttons; whoever cannot see them has the text, which says the same."""
+    """A row of buttons; `text` is for readers who cannot see them."""
 
     row: tuple[Button, ...]
     text: str = ""
@@ -71,18 +78,18 @@ class Buttons:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What the bot says in one message."""
+    """One message."""
 
     parts: tuple[Part | Buttons, ...]
 
     @property
     def text(self) -> str:
-        """Everything the message says, as mrkdwn."""
+        """The whole message as mrkdwn."""
         return _cut("\n".join(part.text for part in self.parts if part.text), TEXT_LIMIT)
 
     @property
     def blocks(self) -> list[Block]:
-        """The same as Block Kit."""
+        """The whole message as Block Kit."""
         return [part.block() for part in self.parts]
 
     def __add__(self, other: "Message") -> "Message":
@@ -91,60 +98,67 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Announcement(Message):
-    """What says that an answer follows, and nothing else: not to be said after it."""
+    """A message that only says that an answer follows; pointless once the answer is there."""
 
 
 def message(*parts: str | Part | Buttons | None) -> Message:
-    """Return the Message of these paragraphs, leaving out what is None or empty."""
+    """Return a message of these parts, without those that are None or empty."""
     whole = (Part(part) if isinstance(part, str) else part for part in parts)
     return Message(tuple(p for p in whole if p and (isinstance(p, Buttons) or p.text)))
 
 
 def buttons(*row: Button | None) -> Buttons | None:
-    """Return a row of those buttons that are there."""
+    """Return a row of the buttons that are not None."""
     there = tuple(button for button in row if button)
     return Buttons(there) if there else None
 
 
 def small(text: str) -> Part:
-    """Return a paragraph in small print."""
+    """Return a paragraph as a context block."""
     return Part(text, small=True)
 
 
 def listing(title: str, lines: Iterable[str]) -> Part:
-    """Return lines of code below a title, to be read one by one."""
+    """Return a title and, below it, lines in a code block."""
     shown = "\n".join(escape(line).replace("`", "ˋ") for line in lines)
     return Part(f"{title}\n```\n{shown}\n```", whole=True)
 
 
 def plain(text: str) -> Block:
-    """Return text without markup, as labels and fields of forms have it."""
+    """Return a plain_text object, which labels and form fields need."""
     return {"type": "plain_text", "text": text}
 
 
-def escape(text: str) -> str:
-    """Return `text` from people or from WeChat such that Slack shows it and does nothing else with it."""
+def escape(text: str) -> Mrkdwn:
+    """Escape text from people or from WeChat, so that Slack reads no markup in it; line breaks become blanks."""
+    if isinstance(text, Mrkdwn):
+        return text
     line = " ".join(text.split())
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Mrkdwn(line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def as_typed(text: str) -> str:
-    """Return the text of a command as it was typed; Slack escapes three characters before it sends it."""
+    """Undo `escape`; Slack also sends the text of a command with these three characters escaped."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def code(text: str, most: int = _WORD_LIMIT) -> str:
-    """Return `text` as inline code, up to `most` characters of it; a backtick in it would end it early."""
-    return f"`{escape(shortened(text, most).replace('`', 'ˋ')) or ' '}`"
+def code(text: str, most: int = _WORD_LIMIT) -> Mrkdwn:
+    """Return `text` as inline code, cut to `most` characters; a backtick would end it early, so it is replaced."""
+    return Mrkdwn(f"`{escape(shortened(text, most).replace('`', 'ˋ')) or ' '}`")
+
+
+def mention(user_id: str) -> Mrkdwn:
+    """Return the markup that Slack shows as the user's name."""
+    return Mrkdwn(f"<@{user_id}>")
 
 
 def shortened(text: str, most: int) -> str:
-    """Return plain `text`, with a “…” for what is past `most` characters."""
+    """Return plain `text`, cut to `most` characters with “…” at the end."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _cut(text: str, most: int) -> str:
-    """Return mrkdwn such that it fits, and ends in no half of an entity or a mention."""
+    """Return mrkdwn, cut to `most` characters, but not inside an entity or a mention."""
     return text if len(text) <= most else re.sub(r"[&<][^;>]*\Z", "", text[: most - 1]) + "…"
 
 
@@ -154,11 +168,11 @@ def steps(lines: Iterable[str]) -> str:
 
 
 def bullets(lines: Iterable[str]) -> str:
-    """Return lines with bullets."""
+    """Return bulleted lines."""
     return "\n".join(f"• {line}" for line in lines)
 
 
-def when(at: float) -> str:
-    """Return a date that Slack shows in the reader's time zone; the text behind it is for those who cannot."""
+def when(at: float) -> Mrkdwn:
+    """Return a date that Slack shows in the reader's time zone; clients that cannot show it in UTC."""
     utc = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{utc}>"
+    return Mrkdwn(f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{utc}>")

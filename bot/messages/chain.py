@@ -1,9 +1,9 @@
-"""WeChat's token chain in words: where it broke, and how each of its links stands."""
+"""WeChat's token chain: which link broke, and the state of each link."""
 
 from collections.abc import Sequence
 
 from bot.domain.link import Link, LinkState
-from bot.messages.blocks import Message, code, escape, message, when
+from bot.messages.blocks import Message, code, message, when
 from bot.messages.lists import sentences, some
 from bot.messages.words import Words, msgid
 
@@ -16,21 +16,21 @@ _ROOM = 1500  # characters of one message's 4000
 
 
 def where_it_broke(words: Words, link: Link) -> str:
-    """Return which link of the chain kept a share from being asked for."""
+    """Return which link of the chain broke."""
     return words("*What broke:* {link}.", link=words(_NAMES[link]))
 
 
 def tokens(words: Words, states: Sequence[LinkState]) -> Message:
-    """Say how each owner's token stands and, where they are not well, the ticket and the platform's token."""
+    """List the state of each owner's token; the ticket and the platform's token only if something is wrong with them."""
     told = [state for state in states if state.link is Link.OWNER or not is_well(state)]
-    # Sorted so that no trouble is cut off.
+    # Trouble comes first, because a long list is cut.
     lines = [_line(words, state) for state in sorted(told, key=is_well)]
     title = words("*Tokens kept by the bot*")
     return message(f"{title}\n{some(words, lines, _ROOM)}" if lines else None)
 
 
 def is_well(state: LinkState) -> bool:
-    """Tell whether a link is good, and was renewed when it should have been."""
+    """Tell whether a link is good and its last renewal did not fail."""
     return state.good_until is not None and state.trouble is None
 
 
@@ -54,7 +54,7 @@ def _good(words: Words, state: LinkState) -> str:
 def _failed(words: Words, state: LinkState) -> str | None:
     if not state.trouble:
         return None
-    title = escape(words(state.trouble.title))
+    title = words.escaped(state.trouble.title)
     if not state.trouble_at:
         return words("The last try failed: {title}.", title=title)
     return words("The last try failed {date}: {title}.", date=when(state.trouble_at), title=title)

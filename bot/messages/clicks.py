@@ -1,4 +1,4 @@
-"""What somebody is told, alone, whose click does not do what it says; and what one does."""
+"""What only the person who clicked reads: why the click did nothing, or what it did."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -8,14 +8,14 @@ from bot.domain.outcome import (
     Why,
 )
 from bot.domain.request import Request
-from bot.messages.asked import how_many, receivers
+from bot.messages.asked import about, how_many, why_command
 from bot.messages.blocks import Message, code, message
 from bot.messages.words import Words
 from bot.policy import Ask
 
 
 def no_such_request(words: Words) -> Message:
-    """Say that the request is not in the ledger any more, or belongs to another workspace."""
+    """Say that the ledger has no such request in this workspace."""
     return message(
         words("I do not know this request here. Nothing was done."),
         words("It may be too old, or of another workspace. Send the command again."),
@@ -23,17 +23,13 @@ def no_such_request(words: Words) -> Message:
 
 
 def not_yours(words: Words, request: Request) -> Message:
-    """Say that only the requester can do this."""
-    return message(
-        words(
-            "Only <@{user}>, who asked for it, can do that. Nothing was done.",
-            user=request.origin.user_id,
-        )
-    )
+    """Say that only the requester may do this."""
+    say = about(words, request)
+    return message(say("Only <@{user}>, who asked for it, can do that. Nothing was done."))
 
 
 def not_an_approver(words: Words, *, own: bool) -> Message:
-    """Say that this person cannot decide; `own` where only that it is their own request is in the way."""
+    """Say that this person may not decide; `own`: only because it is their own request."""
     if own:
         return message(
             words("This is your own request, so another approver has to decide. Nothing was done.")
@@ -45,47 +41,44 @@ def not_an_approver(words: Words, *, own: bool) -> Message:
 
 
 def not_for_cancel(words: Words, request: Request) -> Message:
-    """Say who can cancel."""
+    """Say who may cancel."""
+    say = about(words, request)
     return message(
-        words(
-            "Only <@{user}>, who asked for it, and approvers or operators named in the policy can cancel it. Nothing was done. Ask one of them.",
-            user=request.origin.user_id,
+        say(
+            "Only <@{user}>, who asked for it, and approvers or operators named in the policy can cancel it. Nothing was done. Ask one of them."
         )
     )
 
 
 def not_for_retry(words: Words, request: Request) -> Message:
-    """Say who can try again."""
+    """Say who may try again."""
+    say = about(words, request)
     return message(
-        words(
-            "Only <@{user}>, who asked for it, or an approver can try again. Nothing was done.",
-            user=request.origin.user_id,
-        )
+        say("Only <@{user}>, who asked for it, or an approver can try again. Nothing was done.")
     )
 
 
 def retried_already(words: Words) -> Message:
-    """Say that the button was used."""
+    """Say that the button was used before."""
     return message(
         words("This was tried again already. Look below for the answer, or send the command again.")
     )
 
 
 def requester_asked(words: Words, request: Request, minutes: int) -> Message:
-    """Say to whoever tries again for the requester that these have to confirm it first."""
+    """Tell somebody who tries again for the requester that the requester has to confirm first."""
+    say = about(words, request)
     return message(
-        words.count(
+        say.count(
             "The rule wants <@{user}> to confirm this first, so I asked them. They have {count} minute. Request {id}.",
             "The rule wants <@{user}> to confirm this first, so I asked them. They have {count} minutes. Request {id}.",
             minutes,
-            user=request.origin.user_id,
-            id=code(request.id),
         )
     )
 
 
 def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
-    """Say to whoever tries again for the requester that the policy says no to these appids; nothing was done."""
+    """Tell somebody who tries again for the requester that the policy denies it."""
     return message(
         words(
             "🚫 The policy does not let <@{user}> share {env} with {receivers} any more. Nothing was done.",
@@ -95,13 +88,13 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
         ),
         words(
             "They can type {command} to read what it takes now.",
-            command=code(f"/share-env why {appids[0]} {ask.env}", 120),
+            command=why_command(appids[0], ask.env),
         ),
     )
 
 
 def cannot_tell_requester(words: Words, user_id: str) -> Message:
-    """Say that Slack did not tell who asked for what somebody else clicked on, or who is in a group."""
+    """Say that Slack did not tell who the requester is, or who is in a group."""
     return message(
         words(
             "I could not find out from Slack who <@{user}> is, so I did nothing. Please click again in a minute.",
@@ -120,7 +113,7 @@ def cannot_tell_who(words: Words) -> Message:
 
 
 def not_opened(words: Words) -> Message:
-    """Say that Slack may not have shown what a decision is made in."""
+    """Say that Slack may not have opened the form for a decision."""
     return message(
         words(
             "Slack did not confirm that the form opened. If you do not see it, please click again; "
@@ -130,46 +123,32 @@ def not_opened(words: Words) -> Message:
 
 
 def click_not_recorded(words: Words) -> Message:
-    """Say that the ledger does not answer."""
+    """Say that the ledger did not record the click, so nothing was done."""
     return message(
         words("I could not write this down, so nothing was done. Please click again in a minute.")
     )
 
 
 def cancelled(words: Words, request: Request) -> Message:
-    """Replace the question to the requester: it was taken back."""
-    return message(
-        words(
-            "Cancelled: {env} was not shared with {receivers}. Request {id}.",
-            env=code(request.env),
-            receivers=receivers(words, request),
-            id=code(request.id),
-        )
-    )
+    """Replace the question to the requester after they cancelled."""
+    say = about(words, request)
+    return message(say("Cancelled: {env} was not shared with {receivers}. Request {id}."))
 
 
 def skipped(words: Words, request: Request, why: Why) -> Message:
-    """Say at a click that there is nothing left to do, since another request does it or has done it."""
-    env, many = code(request.env), receivers(words, request)
+    """Say that another request does the same, or did it."""
+    say = about(words, request)
     if why is Why.SHARED_BEFORE:
         return message(
-            words(
-                "Another request shared {env} with {receivers} meanwhile, so I did nothing more.",
-                env=env,
-                receivers=many,
-            )
+            say("Another request shared {env} with {receivers} meanwhile, so I did nothing more.")
         )
     return message(
-        words(
-            "Another request is sharing {env} with {receivers} just now, so this one did nothing.",
-            env=env,
-            receivers=many,
-        )
+        say("Another request is sharing {env} with {receivers} just now, so this one did nothing.")
     )
 
 
 def rest_cancelled(words: Words, count: int) -> Message:
-    """Say how much of a batch was taken back."""
+    """Say how many requests of a batch were cancelled."""
     return message(
         words.count(
             "Cancelled {count} that had not begun. What is under way comes to its end.",
@@ -180,45 +159,30 @@ def rest_cancelled(words: Words, count: int) -> Message:
 
 
 def decision_taken(words: Words, request: Request, *, approved: bool) -> Message:
-    """Thank the approver: it is recorded."""
-    line = (
-        words(
-            "You approved sharing {env} with {receivers}. It is under way.",
-            env=code(request.env),
-            receivers=receivers(words, request),
-        )
+    """Tell the approver that their decision is recorded."""
+    say = about(words, request)
+    return message(
+        say("You approved sharing {env} with {receivers}. It is under way.")
         if approved
-        else words(
-            "You rejected sharing {env} with {receivers}. The requester is told.",
-            env=code(request.env),
-            receivers=receivers(words, request),
-        )
+        else say("You rejected sharing {env} with {receivers}. The requester is told.")
     )
-    return message(line)
 
 
 def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
-    """Say to an approver why there is nothing to decide by the policy of now."""
-    user, env = request.origin.user_id, code(request.env)
+    """Tell an approver why the policy, as it is now, leaves nothing to decide."""
+    say = about(words, request)
     match ground:
         case Ground.NOT_ALLOWED:
-            line = words(
-                "The policy does not let <@{user}> share {env} with {receivers} any more, so nothing was shared. They are told.",
-                user=user,
-                env=env,
-                receivers=receivers(words, request),
+            line = say(
+                "The policy does not let <@{user}> share {env} with {receivers} any more, so nothing was shared. They are told."
             )
         case Ground.SEVERAL_RULES:
-            line = words(
-                "By now different rules decide about these mini programs, so nobody can decide about all of them, and nothing was shared. <@{user}> is told to ask again, once for each rule.",
-                user=user,
+            line = say(
+                "By now different rules decide about these mini programs, so nobody can decide about all of them, and nothing was shared. <@{user}> is told to ask again, once for each rule."
             )
         case Ground.OTHER_OWNER:
-            line = words(
-                "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. <@{user}> is told to ask again.",
-                owner=code(request.owner),
-                env=env,
-                user=user,
+            line = say(
+                "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. <@{user}> is told to ask again."
             )
         case _:
             assert_never(ground)

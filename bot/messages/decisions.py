@@ -1,4 +1,4 @@
-"""What is said where it was asked while a request waits for people, and how it ends there without a call."""
+"""What the requester and the channel read while a request waits for people, and if it ends before WeChat is asked."""
 
 from typing import assert_never
 
@@ -6,8 +6,8 @@ from bot.domain.click import Act
 from bot.domain.outcome import Cancelled, Denied, Expired, Ground, Rejected, Skipped, Stopped, Why
 from bot.domain.request import Request
 from bot.messages.appids import all_appids, appids
-from bot.messages.asked import name, reason, receivers
-from bot.messages.blocks import Announcement, Button, Message, buttons, code, escape, message, small
+from bot.messages.asked import about, name, reason, why_command
+from bot.messages.blocks import Announcement, Button, Message, buttons, code, message, small
 from bot.messages.rules import contact
 from bot.messages.words import Words
 from bot.policy import Policy, Rule
@@ -19,17 +19,13 @@ Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
 def confirmation(
     words: Words, request: Request, minutes: int, again_by: str | None = None
 ) -> Message:
-    """Ask the requester, alone, whether they are sure; `again_by` is who tries it again for them."""
+    """Ask the requester to confirm; `again_by` is the user who tries it again for them."""
+    say = about(words, request)
     return message(
-        words("<@{by}> tries this again for you, and you have to confirm it.", by=again_by)
+        say("<@{by}> tries this again for you, and you have to confirm it.", by=again_by)
         if again_by
         else None,
-        words(
-            "Share {env}, which {owner} owns, with {receivers}?",
-            env=code(request.env),
-            owner=code(request.owner),
-            receivers=receivers(words, request),
-        ),
+        say("Share {env}, which {owner} owns, with {receivers}?"),
         appids(request, words("All of them are listed below.")),
         words("It cannot be undone through WeChat's API. Nothing happens until you confirm."),
         reason(words, request),
@@ -38,11 +34,10 @@ def confirmation(
             Button(words("Cancel"), Act.CANCEL, request.id),
         ),
         small(
-            words.count(
+            say.count(
                 "You have {count} minute. Request {id}.",
                 "You have {count} minutes. Request {id}.",
                 minutes,
-                id=code(request.id),
             )
         ),
         *all_appids(words, request),
@@ -50,23 +45,21 @@ def confirmation(
 
 
 def sent_to_approvers(words: Words, request: Request) -> Announcement:
-    """Say at once, to the requester alone, that the approvers are being asked."""
-    said = words(
+    """Tell the requester at once that the bot is asking the approvers."""
+    say = about(words, request)
+    said = say(
         "Sharing {env} with {receivers} needs an approval, so I am asking the approvers. "
-        "The answer follows here. Request {id}.",
-        env=code(request.env),
-        receivers=receivers(words, request),
-        id=code(request.id),
+        "The answer follows here. Request {id}."
     )
     return Announcement(message(said).parts)
 
 
 def no_approver(words: Words, rule: Rule, policy: Policy) -> Message:
-    """Say at once that nobody could approve the request; nothing was done."""
+    """Say that nobody can approve the request, so nothing was done."""
     return message(
         words(
             "🚫 Rule “{rule}” asks for an approval, and nobody can give it. Nothing was done.",
-            rule=escape(rule.name),
+            rule=rule.name,
         ),
         words(
             "None of its approvers is an active member of this workspace who may decide about this request."
@@ -76,14 +69,10 @@ def no_approver(words: Words, rule: Rule, policy: Policy) -> Message:
 
 
 def waiting(words: Words, request: Request) -> Message:
-    """Say where it was asked that the request waits for an approval; whoever asked can take it back."""
+    """Tell the channel that the request waits for an approval, with a button to cancel it."""
+    say = about(words, request)
     return message(
-        words(
-            "🕓 {who} asks to share {env} with {receivers}. It waits for an approval.",
-            who=f"<@{request.origin.user_id}>",
-            env=code(request.env),
-            receivers=receivers(words, request),
-        ),
+        say("🕓 {who} asks to share {env} with {receivers}. It waits for an approval."),
         appids(request),
         reason(words, request),
         buttons(Button(words("Cancel the request"), Act.CANCEL, request.id)),
@@ -92,43 +81,35 @@ def waiting(words: Words, request: Request) -> Message:
 
 
 def parent(words: Words, request: Request, outcome: Undecided) -> Message:
-    """Say in the channel how it ended before WeChat was asked."""
-    who, env, many = f"<@{request.origin.user_id}>", code(request.env), receivers(words, request)
+    """Tell the channel how the request ended."""
+    say = about(words, request)
     if outcome == Skipped(Why.SHARED_BEFORE):
-        line = words(
-            "✅ {who} asked to share {env} with {receivers}. Another request shared it meanwhile.",
-            who=who,
-            env=env,
-            receivers=many,
+        line = say(
+            "✅ {who} asked to share {env} with {receivers}. Another request shared it meanwhile."
         )
     elif isinstance(outcome, Skipped):
-        line = words(
-            "🚫 {who} asked to share {env} with {receivers}. Another request is sharing it just now.",
-            who=who,
-            env=env,
-            receivers=many,
+        line = say(
+            "🚫 {who} asked to share {env} with {receivers}. Another request is sharing it just now."
         )
     else:
-        line = words(
+        line = say(
             "{mark} {who} asked to share {env} with {receivers}. It was not shared.",
             mark="⌛" if isinstance(outcome, Expired) else "🚫",
-            who=who,
-            env=env,
-            receivers=many,
         )
     return message(line, appids(request), reason(words, request), name(words, request))
 
 
 def answer(words: Words, request: Request, outcome: Undecided) -> Message:
-    """Say why it ended before WeChat was asked, and what to do next."""
+    """Tell the requester why the request ended, and what to do next."""
     return message(*_why(words, request, outcome), name(words, request))
 
 
 def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
+    say = about(words, request)
     match outcome:
         case Rejected(by, comment):
             line = words("🚫 *Rejected* by <@{by}>. Nothing was shared.", by=by)
-            said = words("They said: “{comment}”", comment=escape(comment or ""))
+            said = words("They said: “{comment}”", comment=comment or "")
             ask = words("Talk to them before you ask again.")
             return line, f"{said}\n{ask}" if comment else ask
         case Cancelled(by):
@@ -146,19 +127,18 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
             )
             return line, words(
                 "One rule decided about all of them when you asked. Send one command for each rule now. {command} tells the rule for one appid; ask the same about the others.",
-                command=code(f"/share-env why {request.receivers[0]} {request.env}", 120),
+                command=why_command(request.receivers[0], request.env),
             )
         case Denied(Ground.OTHER_OWNER):
             line = words("🚫 *The env has another owner by now.* Nothing was shared.")
-            return line, words(
-                "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again.",
-                owner=code(request.owner),
+            return line, say(
+                "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again."
             )
         case Denied():
             line = words("🚫 *The policy does not allow this any more.* Nothing was shared.")
             return line, words(
                 "{command} says what it takes now.",
-                command=code(f"/share-env why {request.receivers[0]} {request.env}", 120),
+                command=why_command(request.receivers[0], request.env),
             )
         case Skipped(why):
             return _skipped(words, request, why)
@@ -187,8 +167,8 @@ def _skipped(words: Words, request: Request, why: Why) -> tuple[str, str]:
 
 
 def what_it_takes_now(words: Words, appid: str, env: str) -> str:
-    """Return what to do where the policy stopped something."""
+    """Return what to do after the policy stopped a request."""
     return words(
         "The policy allowed this when you asked, and does not any more. {command} says what it takes now.",
-        command=code(f"/share-env why {appid} {env}", 120),
+        command=why_command(appid, env),
     )

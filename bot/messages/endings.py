@@ -1,4 +1,4 @@
-"""The messages about any request: the parent in the channel, as it begins and ends, and the answer below it."""
+"""The two messages about any request: the parent in the channel, and the answer in its thread."""
 
 from typing import assert_never
 
@@ -25,7 +25,7 @@ from bot.messages.words import Words
 
 
 def begun(words: Words, request: Request, *, waiting: bool) -> Message:
-    """Say what is under way or, of a request that is `waiting`, that it needs an approval first."""
+    """Tell the channel what the bot is doing or, if `waiting`, that it needs an approval first."""
     if waiting:
         return decisions.waiting(words, request)
     if request.is_batch:
@@ -34,7 +34,7 @@ def begun(words: Words, request: Request, *, waiting: bool) -> Message:
 
 
 def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
-    """Say in the channel what is under way or, with an outcome, how it ended."""
+    """Tell the channel what the bot is doing or, with an outcome, how it ended."""
     match outcome:
         case None | Shared() | Failed() | Unknown():
             return answers.parent(words, request, outcome)
@@ -49,7 +49,7 @@ def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
 def answer(
     words: Words, request: Request, outcome: Outcome, *, called_again: bool = False
 ) -> Message:
-    """Say how it ended, what that means and what to do next; with a button where trying again can help."""
+    """Tell how it ended, what that means and what to do next, with a button if trying again can help."""
     match outcome:
         case Shared() | Failed() | Unknown():
             whole = answers.answer(words, request, outcome, called_again=called_again)

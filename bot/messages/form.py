@@ -1,4 +1,4 @@
-"""The form: a modal whose every field can say what is wrong with it."""
+"""The form: a modal to ask for a share, and what is wrong with its fields."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ FORM = "share_env_form"
 """The callback_id of the modal."""
 
 ENV, APPIDS, REASON, DRY_RUN = "env", "appids", "reason", "dry_run"
-"""The fields: block and action have the same id."""
+"""The fields: each name is both block_id and action_id."""
 
 MOST_OPTIONS = 100
 _NAMED = 3
@@ -24,7 +24,7 @@ _CODE = re.compile(r"`([^`]*)`")
 
 
 def form(words: Words, origin: Origin, private_metadata: str) -> Block:
-    """Return the modal; its envs are asked for when somebody looks at them, so it opens without them."""
+    """Return the modal; Slack asks for the envs only when somebody opens their menu."""
     told = message(
         _where(words, origin), small(words("It cannot be undone through WeChat's API."))
     ).blocks
@@ -40,7 +40,7 @@ def form(words: Words, origin: Origin, private_metadata: str) -> Block:
 
 
 def _where(words: Words, origin: Origin) -> str | None:
-    """Say where the answer comes, where that is not where the form was asked for."""
+    """Say where the answer will come, if not in the channel."""
     if origin.thread_ts:
         return words("The answer comes in the thread of the message that you chose.")
     if origin.channel_id == origin.user_id:
@@ -83,7 +83,7 @@ def _field(
 
 
 def options(words: Words, envs: Sequence[str], typed: str | None) -> list[Block]:
-    """Return the envs to choose from and, last, what was typed where it is another one."""
+    """Return the envs to choose from and, last, what was typed if it is not among them."""
     listed = envs[: MOST_OPTIONS - 1]
     offered: list[Block] = [{"text": plain(env), "value": env} for env in listed]
     if typed and typed not in listed:
@@ -93,7 +93,7 @@ def options(words: Words, envs: Sequence[str], typed: str | None) -> list[Block]
 
 
 def errors(words: Words, mistakes: Mistakes) -> dict[str, str]:
-    """Return what is wrong by field, as Slack shows it there: plain text."""
+    """Return what is wrong with each field, in plain text, since Slack shows no markup there."""
     found = {
         ENV: [mistakes.env] if mistakes.env else [],
         APPIDS: list(mistakes.appids),
@@ -106,7 +106,7 @@ def _said(words: Words, mistakes: Sequence[Mistake]) -> str:
     said = [_sentence(words, mistake) for mistake in mistakes[:_NAMED]]
     more = len(mistakes) - len(said)
     rest = words.count("One more is none.", "{count} more are none.", more) if more else None
-    return sentences(words, *said, rest)
+    return as_typed(_CODE.sub(r"“\1”", sentences(words, *said, rest)))
 
 
 def _sentence(words: Words, mistake: Mistake) -> str:
@@ -116,11 +116,11 @@ def _sentence(words: Words, mistake: Mistake) -> str:
             limit=mistake.limit,
             count=mistake.count,
         )
-    return as_typed(_CODE.sub(r"“\1”", sentence(words, mistake)))
+    return sentence(words, mistake)
 
 
 def not_opened(words: Words) -> Message:
-    """Say that Slack may not have shown the form, and what does without."""
+    """Say that Slack may not have opened the form, and what to type instead."""
     return message(
         words(
             "Slack did not confirm that the form opened. If you do not see it, please try again, or type {line}.",

@@ -1,4 +1,4 @@
-"""What the ledger knows: the same thing under way or done before, and lists of past requests."""
+"""What the ledger knows: the same share under way or done before, and lists of past requests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,19 +22,29 @@ from bot.domain.outcome import (
     Why,
 )
 from bot.domain.request import Request
-from bot.messages.asked import receivers
+from bot.messages.asked import about
 from bot.messages.batches import counts
-from bot.messages.blocks import Button, Message, bullets, buttons, code, message, small, when
+from bot.messages.blocks import (
+    Button,
+    Message,
+    bullets,
+    buttons,
+    code,
+    mention,
+    message,
+    small,
+    when,
+)
 from bot.messages.words import Words
 
 _LISTED = 15
-_COPIED_LIMIT = 500  # more than a command can have with an env and a reason as long as they may be
+_COPIED_LIMIT = 500  # longer than any command with the longest env and reason
 _LIST_ROOM = 2700  # characters of one section's 3000
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One past request: how it ended, when it was asked for, its thread's address, and whether it waits for people."""
+    """One past request: its outcome, its time (Unix seconds), its thread's address; `waiting`: for people."""
 
     request: Request
     outcome: Outcome | None
@@ -44,65 +54,44 @@ class Line:
 
 
 def under_way(words: Words, running: Request, link: str | None) -> Message:
-    """Say that the same thing is being done already, for whom and where."""
+    """Say that the same share is under way already, for whom and where."""
+    say = about(words, running)
     return message(
-        words(
-            "{who} is sharing {env} with {appid} already, or waits for it. Nothing more was done.",
-            who=f"<@{running.origin.user_id}>",
-            env=code(running.env),
-            appid=code(running.appid),
-        ),
-        words(
-            "The answer comes in <{link}|this thread>. Request {id}.",
-            link=link,
-            id=code(running.id),
-        )
+        say("{who} is sharing {env} with {appid} already, or waits for it. Nothing more was done."),
+        say("The answer comes in <{link}|this thread>. Request {id}.", link=link)
         if link
-        else words("The answer comes to them. Request {id}.", id=code(running.id)),
+        else say("The answer comes to them. Request {id}."),
     )
 
 
 def untold(words: Words, earlier: Request, answer: Message) -> Message:
-    """Give the answer to an earlier request that Slack has not taken yet."""
-    who = f"<@{earlier.origin.user_id}>"
-    return (
-        message(
-            words(
-                "{who} asked for this already. The answer has not reached Slack yet, so here it is:",
-                who=who,
-            )
-        )
-        + answer
-    )
+    """Give the answer to an earlier request, which Slack has not accepted yet."""
+    say = about(words, earlier)
+    told = say("{who} asked for this already. The answer has not reached Slack yet, so here it is:")
+    return message(told) + answer
 
 
 def shared_before(
     words: Words, earlier: Request, ended: float, link: str | None, reason: str | None = None
 ) -> Message:
-    """Say that the same thing was done before, by whom and when, and how to do it again, for the `reason` given now."""
+    """Say that the same share was done before, and how to do it again; `reason` is that of the new request."""
     line = code(once_more(earlier.appid, earlier.env, reason), _COPIED_LIMIT)
+    say = about(words, earlier)
     return message(
-        words(
+        say(
             "{who} shared {env} with {appid} before, {date}. Nothing was done.",
-            who=f"<@{earlier.origin.user_id}>",
-            env=code(earlier.env),
-            appid=code(earlier.appid),
             date=when(ended),
         ),
-        words(
-            "The answer is in <{link}|this thread>. Request {id}.",
-            link=link,
-            id=code(earlier.id),
-        )
+        say("The answer is in <{link}|this thread>. Request {id}.", link=link)
         if link
-        else words("The answer went to them alone. Request {id}.", id=code(earlier.id)),
+        else say("The answer went to them alone. Request {id}."),
         words("To do it all the same:\n{line}", line=line),
         buttons(Button(words("Share it again"), Act.AGAIN, earlier.id, reason=reason)),
     )
 
 
 def history(words: Words, lines: Sequence[Line], about: str | None, most: int = _LISTED) -> Message:
-    """List past requests, the newest first; `about` is the env or appid that was asked for."""
+    """List past requests, the newest first; `about` is the env or appid that they have in common."""
     if not lines:
         return message(_none(words, about))
     shown = _as_many_as_fit([in_a_line(words, line) for line in lines[:most]])
@@ -140,7 +129,7 @@ def no_history(words: Words) -> Message:
 
 
 def not_recorded(words: Words) -> Message:
-    """Say that nothing was done, because it could not be recorded first."""
+    """Say that the ledger did not record the request, so nothing was done."""
     return message(
         words("I could not write this down, so I did not begin. Nothing was done."),
         words(
@@ -156,24 +145,20 @@ def _as_many_as_fit(lines: list[str]) -> list[str]:
 
 
 def in_a_line(words: Words, line: Line) -> str:
-    """Return when and by whom what was asked for, how it stands, and where its thread is."""
-    request, link = line.request, line.link
-    asked = words(
-        "{env} with {receivers}", env=code(request.env), receivers=receivers(words, request)
-    )
-    who, thread = f"<@{request.origin.user_id}>", link and words("<{link}|thread>", link=link)
+    """Return one request in one line."""
+    request, say = line.request, about(words, line.request)
     told = [
         when(line.created),
         _state(words, line.outcome, waiting=line.waiting),
-        asked,
-        who,
+        say("{env} with {receivers}"),
+        mention(request.origin.user_id),
         code(request.id),
-        thread,
+        line.link and say("<{link}|thread>", link=line.link),
     ]
     return " · ".join(filter(None, told))
 
 
-def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # noqa: C901, PLR0912  # one case each
+def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # noqa: C901, PLR0912  # one case for each outcome
     match outcome:
         case None if waiting:
             return words("🕓 waits for people")

@@ -1,4 +1,4 @@
-"""The App Home: what somebody may share, what waits for them, what they asked for, and how the bot is."""
+"""The App Home: the bot's health, what somebody may share, what waits for them, and what they asked for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from bot.messages.words import Words, msgid
 from bot.policy import Person, Policy, Rule, Unreadable
 
 LISTED = 10
-"""Requests on the page, and as many that wait for a decision: Slack takes 100 blocks."""
+"""The most requests in each list of the page, since Slack takes 100 blocks."""
 
 _REASON_LIMIT = 300  # characters; a page may have 250,000 bytes
 _BROKEN = {
@@ -29,14 +29,14 @@ _BROKEN = {
 
 
 ToDecide = tuple[Request, float, str | None]
-"""A request that waits for a decision: its end in Unix seconds, and the address of the question."""
+"""A request that waits for a decision: when it expires (Unix seconds), and the address of the question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What the ledger says: requests, what waits for this person, and the tokens.
+    """What the ledger holds for one person: their requests, those that wait for their decision, and the tokens.
 
-    `stoppable` is what they may cancel as an operator or an approver.
+    `stoppable` are requests that they may cancel as an operator or an approver.
     """
 
     lines: Sequence[Line]
@@ -45,7 +45,7 @@ class Records:
     stoppable: Sequence[Line] = ()
 
 
-def home(  # noqa: PLR0913, PLR0917 - all that is known for one person
+def home(  # noqa: PLR0913, PLR0917 - all that the page shows
     words: Words,
     person: Person | Unreadable,
     rules: tuple[Rule, ...],
@@ -53,7 +53,7 @@ def home(  # noqa: PLR0913, PLR0917 - all that is known for one person
     records: Records | None,
     version: str,
 ) -> Message:
-    """Return one person's page; no `records` while the ledger does not answer."""
+    """Return one person's page; `records` is None if the ledger does not answer."""
     page = message(
         _health(words, person, records, version), may_share(words, person, rules, policy)
     )
@@ -79,7 +79,7 @@ def _how(words: Words) -> str:
 
 
 def _waiting(words: Words, waiting: Sequence[ToDecide]) -> Message:
-    """List what waits for this person's decision, with buttons; nothing if nothing does."""
+    """List the requests that wait for this person's decision, with buttons."""
     if not waiting:
         return message()
     page = message(words("*Waiting for your decision*"))
@@ -89,7 +89,7 @@ def _waiting(words: Words, waiting: Sequence[ToDecide]) -> Message:
 
 
 def _stoppable(words: Words, lines: Sequence[Line]) -> Message:
-    """List what this person may cancel, with a button each; nothing if there is nothing."""
+    """List the requests that this person may cancel, with a button each."""
     if not lines:
         return message()
     page = message(words("*What you can cancel*"))
@@ -119,7 +119,7 @@ def _undecided(words: Words, request: Request, until: float, link: str | None) -
 def _health(
     words: Words, person: Person | Unreadable, records: Records | None, version: str
 ) -> str:
-    """Return one line: all is well, or what is not."""
+    """Return one line: the bot is healthy, or what is wrong."""
     wrong = [
         *([words(UNREADABLE[person])] if isinstance(person, Unreadable) else []),
         *([] if records else [words("the ledger does not answer")]),
@@ -137,12 +137,12 @@ def _good(words: Words, records: Records | None) -> list[str]:
     tokens = words.count(
         "the token of {count} owner is good", "the tokens of {count} owners are good", owners
     )
-    well = [words("Slack is connected"), words("the ledger answers")]
+    well: list[str] = [words("Slack is connected"), words("the ledger answers")]
     return [*well, tokens] if owners else well
 
 
 def _broken(words: Words, links: Sequence[LinkState]) -> list[str]:
-    """Return which links of the token chain are not well; of the owners, only how many."""
+    """Return which links of the token chain have trouble; for owners' tokens, only how many."""
     bad = sum(state.link is Link.OWNER and not is_well(state) for state in links)
     told = words.count(
         "the token of {count} owner is not good",

@@ -1,4 +1,4 @@
-"""A mistyped command, answered: what is wrong, the text as it came, and one corrected line to copy."""
+"""The answer to a mistyped command: what is wrong, what was typed, and one corrected line to copy."""
 
 from typing import assert_never
 
@@ -34,7 +34,7 @@ _COPIED_LIMIT = SECTION_LIMIT - 100
 
 
 def misread(words: Words, wrong: Misread) -> Message:
-    """Say what is wrong, what arrived, and a line to copy or who can do what no line does; nothing was done."""
+    """Say what is wrong, what was typed, and what to do instead."""
     received = code(f"/share-env {as_typed(wrong.received)}", _LINE_LIMIT)
     return message(
         sentences(words, sentence(words, wrong.mistake), words("Nothing was done.")),
@@ -48,7 +48,7 @@ def misread(words: Words, wrong: Misread) -> Message:
 
 
 def _way_on(words: Words, instead: str | None) -> str | None:
-    """Return the line to copy, if all of it fits; without one, who can take access away and what can be cancelled."""
+    """Return the line to copy, if all of it fits; if no command can do it, who can."""
     if instead is None:
         return words(
             "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet you can cancel in my App Home."

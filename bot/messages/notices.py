@@ -1,18 +1,18 @@
-"""What the bot says when something is up with itself."""
+"""What the bot says about its own state: stopping, or broken."""
 
 from bot.messages.blocks import Message, code, message
 from bot.messages.words import Words
 
 
 def stopping(words: Words) -> Message:
-    """Say that the bot is about to stop and took nothing on."""
+    """Say that the bot is about to stop and accepted nothing."""
     return message(
         words("I am restarting. Nothing was done: please send the command again in a minute.")
     )
 
 
 def broken(words: Words, reference: str) -> Message:
-    """Say that the bot failed in a way nobody foresaw, with what its operators need to find it."""
+    """Say that the bot failed unexpectedly; operators find `reference` in the log."""
     return message(
         words(
             "Something went wrong inside me, and I do not know whether your command took effect."

@@ -1,9 +1,9 @@
-"""What the bot knows of one person and what they may type: `whoami` and `help`, for them alone."""
+"""The answers to `whoami` and `help`, which only the requester reads."""
 
 from collections.abc import Sequence
 
 from bot.domain.link import LinkState
-from bot.messages.blocks import Message, bullets, code, message, small
+from bot.messages.blocks import Message, bullets, code, mention, message, small
 from bot.messages.chain import tokens
 from bot.messages.lists import listed, some
 from bot.messages.rules import STANDINGS, UNREADABLE, contact, group_name, right, rule_name
@@ -32,7 +32,7 @@ _TO_ASK = (
 )
 
 
-def whoami(  # noqa: PLR0913, PLR0917 - all that is known of one person
+def whoami(  # noqa: PLR0913, PLR0917 - all that `whoami` shows
     words: Words,
     person: Person | Unreadable,
     user_id: str,
@@ -40,8 +40,8 @@ def whoami(  # noqa: PLR0913, PLR0917 - all that is known of one person
     rules: tuple[Rule, ...],
     links: Sequence[LinkState] = (),
 ) -> Message:
-    """Say whom the bot takes the requester for, which rules apply and, where any does, how the tokens stand."""
-    who, user, team = f"<@{user_id}>", code(user_id), code(team_id)
+    """Tell the requester who they are to the bot and which rules apply; if any do, also the state of the tokens."""
+    who, user, team = mention(user_id), code(user_id), code(team_id)
     if isinstance(person, Unreadable):
         return message(
             words("You are {who}: user {user}, workspace {team}.", who=who, user=user, team=team),
@@ -81,7 +81,7 @@ def _unread(words: Words, person: Person) -> str | None:
 def help_(
     words: Words, person: Person | Unreadable, rules: tuple[Rule, ...], policy: Policy
 ) -> Message:
-    """Say what this requester may do, with the envs they may share."""
+    """Tell the requester what they may share, and what they can type."""
     lines = [words(line) for line in ((*_TO_SHARE, *_TO_ASK) if rules else _TO_ASK)]
     typed = bullets(line.replace("<", "&lt;").replace(">", "&gt;") for line in lines)
     return message(

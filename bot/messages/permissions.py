@@ -1,4 +1,4 @@
-"""Who may what: denials, `why` and dry runs, all for the requester alone."""
+"""Denials, `why` and dry runs, which only the requester reads."""
 
 from typing import assert_never
 
@@ -35,7 +35,7 @@ _LIST_ROOM = 2000  # characters of one message's 4000
 
 
 def denied(words: Words, because: Deny, ask: Ask, policy: Policy) -> Message:
-    """Say no, why, which rule would have sufficed and who can grant it; nothing was done."""
+    """Say that the policy denies it and why, which rules come closest, and who can grant it."""
     return message(
         words(
             "🚫 You may not share {env} with {appid} from here. Nothing was done.",
@@ -49,7 +49,7 @@ def denied(words: Words, because: Deny, ask: Ask, policy: Policy) -> Message:
 
 
 def no_owner(words: Words, ask: Ask, policy: Policy) -> Message:
-    """Say that no mini program is known to own the env; nothing was done."""
+    """Say that no mini program is known to own the env."""
     return message(
         words("I do not know which mini program owns {env}. Nothing was done.", env=code(ask.env)),
         words(
@@ -67,7 +67,7 @@ def dry_run(
     receivers: str,
     owner: str,
 ) -> Message:
-    """Say what would happen without `--dry-run`; never looks like a success."""
+    """Say what would happen without `--dry-run`; this must never look like a success."""
     undo = words("A share cannot be undone through WeChat's API. Leave out `--dry-run` to do it.")
     return message(
         sentences(words, words("🧪 *Dry run: nothing was shared.*"), _step(words, decision)),
@@ -83,14 +83,14 @@ def dry_run(
 
 
 def as_dry_run(words: Words, told: Message) -> Message:
-    """Return what would be said without `--dry-run`, where that is no more than words."""
+    """Add to a message that it is the answer to a dry run."""
     return message(words("🧪 *Dry run.* This is what you would be told:")) + told
 
 
 def why(
     words: Words, decision: Decision, ask: Ask, policy: Policy, verdicts: tuple[Verdict, ...]
 ) -> Message:
-    """Say which rule decides and why, and how each rule before it fits."""
+    """Say which rule decides and why, and how each rule up to it fits."""
     looked = [
         words("{rule}: {fit}", rule=rule_name(verdict.rule), fit=fit(words, verdict))
         for verdict in verdicts
@@ -104,7 +104,7 @@ def why(
 
 
 def answer(words: Words, decision: Decision, ask: Ask) -> str:
-    """Say whether the requester may, by which rule or for want of which, and what has to come before."""
+    """Say whether the requester may share, and because of which rule."""
     env, appid = code(ask.env), code(ask.appid)
     match decision:
         case Allow() | NeedsConfirmation() | NeedsApproval():
@@ -118,7 +118,7 @@ def answer(words: Words, decision: Decision, ask: Ask) -> str:
 
 
 def _step(words: Words, decision: Allow | NeedsConfirmation | NeedsApproval) -> str:
-    """Return which rule lets it through, and what has to come before."""
+    """Return which rule allows it, and what has to come first."""
     rule = rule_name(decision.rule)
     match decision:
         case Allow():
@@ -164,7 +164,7 @@ def _because(words: Words, no: Deny) -> str:
 
 
 def near(words: Words, no: Deny) -> str | None:
-    """Return the rules that would have sufficed, had it not been for what they miss."""
+    """Return the rules that come closest, and what each of them lacks."""
     if not isinstance(no.because, NoRule) or not no.because.nearest:
         return None
     lines = [
@@ -176,7 +176,7 @@ def near(words: Words, no: Deny) -> str | None:
 
 
 def who_can(words: Words, no: Deny, policy: Policy) -> str | None:
-    """Return who can grant or fix what was denied; None where nobody can."""
+    """Return who can grant or fix what was denied, or None if nobody can."""
     who = contact(words, policy)
     match no:
         case Deny(NotEntitled()):

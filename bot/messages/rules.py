@@ -1,11 +1,11 @@
-"""The policy's rules and people in words: what a rule lets whom do, how it misses, and what is unreadable."""
+"""The policy's rules in words: what a rule allows whom, why it does not fit, and what Slack did not tell."""
 
 from collections.abc import Iterable
 from functools import reduce
 from typing import assert_never
 
 from bot.guidance import Fixer
-from bot.messages.blocks import code, escape, shortened
+from bot.messages.blocks import Mrkdwn, code, escape, mention, shortened
 from bot.messages.lists import listed
 from bot.messages.words import Words, msgid
 from bot.policy import ANYONE, Effect, Miss, Policy, Rule, Standing, Unreadable, Verdict
@@ -28,7 +28,7 @@ _NAME_LIMIT = 80
 
 
 def fit(words: Words, verdict: Verdict) -> str:
-    """Return how a rule misses, in words, or that it fits."""
+    """Return why a rule does not fit, or that it fits."""
     misses = [_missed(words, verdict, miss) for miss in Miss if miss in verdict.misses]
     if not misses:
         return _fits(words, verdict.rule)
@@ -92,7 +92,7 @@ def might(words: Words, rule: Rule) -> str:
 
 
 def right(words: Words, rule: Rule) -> str:
-    """Return what a rule lets people do, in one line."""
+    """Return what a rule allows, in one line."""
     what = words("any env") if rule.envs == (ANYONE,) else _globs(words, rule.envs)
     if rule.appids != (ANYONE,):
         globs = _globs(words, rule.appids)
@@ -107,31 +107,36 @@ def right(words: Words, rule: Rule) -> str:
 
 
 def _who(words: Words, rule: Rule) -> str:
-    """Return whom a rule is for, if it is not for everyone."""
+    """Return the people that a rule names."""
     groups = (words("members of {group}", group=group_name(group)) for group in sorted(rule.groups))
-    return listed(words, [*(f"<@{user}>" for user in sorted(rule.users)), *groups])
+    return listed(words, [*map(mention, sorted(rule.users)), *groups])
 
 
 def _channels(words: Words, rule: Rule) -> str:
-    return listed(words, [f"<#{channel}>" for channel in sorted(rule.channels)])
+    return listed(words, [*map(channel_name, sorted(rule.channels))])
 
 
 def _globs(words: Words, globs: Iterable[str]) -> str:
     return listed(words, [code(glob) for glob in globs], 8)
 
 
-def group_name(group: str) -> str:
-    """Return a user group as a mention."""
-    return f"<!subteam^{group}>"
+def channel_name(channel_id: str) -> Mrkdwn:
+    """Return the markup that Slack shows as the channel's name."""
+    return Mrkdwn(f"<#{channel_id}>")
 
 
-def rule_name(rule: Rule) -> str:
+def group_name(group: str) -> Mrkdwn:
+    """Return the markup that Slack shows as the user group's name."""
+    return Mrkdwn(f"<!subteam^{group}>")
+
+
+def rule_name(rule: Rule) -> Mrkdwn:
     """Return the name of a rule in quotation marks."""
-    return f"“{escape(shortened(rule.name, _NAME_LIMIT))}”"
+    return Mrkdwn(f"“{escape(shortened(rule.name, _NAME_LIMIT))}”")
 
 
-def contact(words: Words, policy: Policy) -> str:
-    """Return whom to ask for more rights, without a full stop; only the default is translated."""
+def contact(words: Words, policy: Policy) -> Mrkdwn:
+    """Return the policy's contact, without a full stop; only the default is translated."""
     default = Fixer.OPERATOR.value
-    whom = words(default) if policy.contact == default else policy.contact
-    return escape(whom).rstrip(".")
+    whom = words.escaped(default) if policy.contact == default else escape(policy.contact)
+    return Mrkdwn(whom.rstrip("."))

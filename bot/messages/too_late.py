@@ -1,4 +1,4 @@
-"""What somebody is told, alone, who clicked after somebody else, or the time, was faster."""
+"""The answer to a click that came too late: what became of the request."""
 
 from typing import assert_never
 
@@ -23,11 +23,11 @@ from bot.messages.words import Words
 
 
 def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:
-    """Say that somebody, or the time, was faster, and what became of the request."""
+    """Say that the click came too late, and what became of the request."""
     return message(words("That came too late: {end}", end=_end(words, request, outcome)))
 
 
-def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noqa: C901  # one case each
+def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noqa: C901  # one case for each outcome
     match outcome:
         case None if request.approval:
             return words("<@{by}> approved it already.", by=request.approval.by)

@@ -1,4 +1,4 @@
-"""Modals: what an approver is asked before a decision."""
+"""Modals for an approver's decision, and for what went wrong in one."""
 
 from bot.domain.click import Act
 from bot.domain.request import Request
@@ -9,13 +9,13 @@ from bot.messages.notices import broken
 from bot.messages.words import Words
 
 COMMENT = "comment"
-"""The block and the action of the comment."""
+"""The block_id and the action_id of the comment."""
 
 _COMMENT_LIMIT = 500
 
 
 def decision(words: Words, request: Request, act: Act, private_metadata: str) -> Block:
-    """Ask an approver for a decision, with an optional comment."""
+    """Ask an approver to confirm the decision, with an optional comment."""
     approving = act is Act.APPROVE
     told = message(
         asks(words, request),
@@ -49,7 +49,7 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
 
 
 def refusal(words: Words, act: Act, why: Message) -> Block:
-    """Replace the modal of somebody who may not decide after all."""
+    """Replace the modal of somebody who may not decide; `why` tells the reason."""
     return {
         "type": "modal",
         "title": plain(words("Approve") if act is Act.APPROVE else words("Reject")),
@@ -59,7 +59,7 @@ def refusal(words: Words, act: Act, why: Message) -> Block:
 
 
 def trouble(words: Words, reference: str) -> Block:
-    """Replace a modal that the bot could not take: it failed in a way nobody foresaw."""
+    """Replace a modal after the bot failed unexpectedly; operators find `reference` in the log."""
     return {
         "type": "modal",
         "title": plain(words("Share an env")),

@@ -1,37 +1,54 @@
-"""Say a sentence in a language: the English sentence is the key under which its translation is found. Pure."""
+"""Sentences in a language; the English sentence is the key of its translation (gettext). Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.domain.language import Language
+from bot.messages.blocks import Mrkdwn, escape
 
 
 def msgid(text: str) -> str:
-    """Return `text` as it is, marked as one to translate: for sentences that stand in tables."""
+    """Return `text` unchanged; marks a sentence in a table as one to translate."""
     return text
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One language; `one` and `many` look a sentence up, as gettext and ngettext do."""
+    """One language; `one` and `many` are its gettext and ngettext.
+
+    A sentence has places, such as `{env}`. Values are escaped unless they are Mrkdwn. `known` fills places that a
+    caller gives no value for.
+    """
 
     language: Language
     one: Callable[[str], str]
     many: Callable[[str, str, int], str]
+    known: Mapping[str, Mrkdwn] = field(default_factory=dict)
 
-    def __call__(self, text: str, /, **values: object) -> str:
-        """Return the sentence in this language, with `values` at its places; without any, braces stay as they are."""
-        said = self.one(text)
-        return said.format(**values) if values else said
+    def __call__(self, text: str, /, **values: str | int) -> Mrkdwn:
+        """Translate a sentence and fill its places."""
+        return self._filled(self.one(text), values)
 
-    def count(self, one: str, many: str, number: int, /, **values: object) -> str:
-        """Return the sentence that fits `number`, which is also its place `{count}`."""
-        return self.many(one, many, number).format(count=number, **values)
+    def count(self, one: str, many: str, number: int, /, **values: str | int) -> Mrkdwn:
+        """Translate the sentence for `number`, singular or plural, and fill its places; `{count}` is the number."""
+        return self._filled(self.many(one, many, number), {"count": number, **values})
+
+    def escaped(self, text: str) -> Mrkdwn:
+        """Translate plain text, such as guidance, and escape it; braces in it stay as they are."""
+        return escape(self.one(text))
+
+    def knowing(self, **known: Mrkdwn) -> "Words":
+        """Return these words with values for places, so that callers need not give them."""
+        return Words(self.language, self.one, self.many, known)
+
+    def _filled(self, sentence: str, values: Mapping[str, str | int]) -> Mrkdwn:
+        shown = {name: escape(v) if isinstance(v, str) else v for name, v in values.items()}
+        return Mrkdwn(sentence.format_map({**self.known, **shown}))
 
 
 @dataclass(frozen=True, slots=True)
 class Tongues:
-    """All languages, and the one in which a whole channel is spoken to (the setting LANGUAGE)."""
+    """All languages; `channel` is the one for messages that a whole channel reads (the setting LANGUAGE)."""
 
     by_language: Mapping[Language, Words]
     channel: Words

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from tests.said import NOT_RECORDED, SHARED
+
 FOLDER = Path(__file__).parent
 PLACES = (
     "WeChat",
@@ -24,8 +26,8 @@ PLACES = (
     "The clock",
 )
 HEAD = "| What goes wrong | What comes of it |\n|---|---|\n"
-WORKED = "✅ *Shared.*"
-NOT_BEGUN = "I could not write this down, so I did not begin. Nothing was done."
+WORKED = SHARED
+NOT_BEGUN = NOT_RECORDED
 Lit = TypeVar("Lit")
 
 

@@ -138,4 +138,4 @@ async def test_whatever_slack_does_the_requester_is_told_the_truth(
     said = await heard[fault]
     assert fault.told in said, said
     if said.startswith("On it"):
-        assert said.count("may now use") == 1 or TWICE in said, said
+        assert said.count(WORKED) == 1 or TWICE in said, said

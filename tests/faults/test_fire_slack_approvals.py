@@ -71,7 +71,7 @@ async def asking(desk: Desk, trouble: Trouble) -> str:
     """Let the question not be posted as usual."""
     desk.corner.slack.fail(POST, trouble, channel=desk.channel)
     said = await desk.decide(await desk.ask())
-    assert said.count("may now use") == 1, said
+    assert said.count(WORKED) == 1, said
     return said
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
+from bot.domain.outcome import Cancelled, Shared
 from bot.playground.slack.server import Fault as Trouble
 from bot.playground.slack.server import Message, RateLimited
 from bot.playground.stage import APPID
@@ -16,6 +17,7 @@ from tests.faults.fire import REQUESTER
 from tests.faults.slack_scenes import twice
 from tests.faults.table import WORKED, Fault
 from tests.faults.test_fire_slack import LATER, READING
+from tests.said import CANCELLED, NO_SUCH_REQUEST, TOO_LATE, late_answer
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -83,9 +85,9 @@ async def commands_swapped(corner: Corner) -> str:
 async def cancel_before_confirm(corner: Corner) -> str:
     question = await ask_first(corner)
     await corner.slack.click(corner.user, question, "cancel")
-    await corner.hears("was not shared with")
+    await corner.hears(CANCELLED)
     await corner.slack.click(corner.user, question, "confirm")
-    return await corner.hears("That came too late")
+    return await corner.hears(TOO_LATE)
 
 
 async def confirm_before_cancel(corner: Corner) -> str:
@@ -93,7 +95,7 @@ async def confirm_before_cancel(corner: Corner) -> str:
     await corner.slack.click(corner.user, question, "confirm")
     await ended(corner, question)
     await corner.slack.click(corner.user, question, "cancel")
-    return await corner.hears("That came too late")
+    return await corner.hears(TOO_LATE)
 
 
 async def click_before_its_request(corner: Corner) -> str:
@@ -104,7 +106,7 @@ async def click_before_its_request(corner: Corner) -> str:
     unheard = [e | {"value": "unheard0"} for e in elements if isinstance(e, dict)]
     forged = replace(question, blocks=({**buttons, "elements": [*unheard]},))
     await corner.slack.click(corner.user, forged, "confirm")
-    return await corner.hears("I do not know this request here")
+    return await corner.hears(NO_SUCH_REQUEST)
 
 
 async def form_twice(corner: Corner) -> str:
@@ -129,16 +131,16 @@ ORDERS: dict[Fault, Scene] = {
     Fault("Slack", "the same click twice", WORKED): click_twice,
     Fault("Slack", "the same form twice", WORKED): form_twice,
     Fault("Slack", "the later of two commands comes first", WORKED): commands_swapped,
-    Fault("Slack", "a click on “Cancel”, then one on “Share it”", "cancelled it."): (
+    Fault("Slack", "a click on “Cancel”, then one on “Share it”", late_answer(Cancelled(""))): (
         cancel_before_confirm
     ),
-    Fault("Slack", "a click on “Share it”, then one on “Cancel”", "it was shared."): (
+    Fault("Slack", "a click on “Share it”, then one on “Cancel”", late_answer(Shared())): (
         confirm_before_cancel
     ),
     Fault(
         "Slack",
         "a click on a request that nobody has heard of",
-        "I do not know this request here. Nothing was done.",
+        NO_SUCH_REQUEST,
     ): click_before_its_request,
 }
 AT_A_CLICK = "`usergroups.list` at a click:"
@@ -167,7 +169,7 @@ async def test_what_comes_twice_or_out_of_order_is_done_once(
 ) -> None:
     said = await ORDERS[fault](burning.corner())
     assert fault.told in said, said
-    assert said.count("may now use") <= 1, said
+    assert said.count(WORKED) <= 1, said
     assert WORKED in await burning.corner().ask()
 
 

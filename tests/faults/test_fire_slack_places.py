@@ -105,5 +105,5 @@ async def test_whatever_becomes_of_the_place_the_answer_arrives_once(
     corner = burning.corner("private" if private else "public")
     said = await scene(corner, what)
     assert fault.told in said, said
-    assert said.count("may now use") == (scene is not nowhere), said
+    assert said.count(WORKED) == (scene is not nowhere), said
     assert WORKED in await burning.corner().ask()

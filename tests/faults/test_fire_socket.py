@@ -168,4 +168,4 @@ async def test_the_bot_comes_back_and_answers(
 ) -> None:
     said = await heard[fault]
     assert fault.told in said
-    assert said.count("may now use") == 1
+    assert said.count(WORKED) == 1

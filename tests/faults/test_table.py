@@ -27,7 +27,7 @@ def test_each_place_has_its_table_and_troubles_that_end_alike_share_a_row() -> N
     assert tables(some) == (
         "<details><summary>Slack: 3</summary>\n\n"
         "| What goes wrong | What comes of it |\n|---|---|\n"
-        "| `chat.update`: silence; HTTP 503 | ✅ *Shared.* |\n"
+        f"| `chat.update`: silence; HTTP 503 | {WORKED} |\n"
         "| `chat.update`: `is_archived` | It is archived. |\n"
         "\n</details>\n\n"
         "<details><summary><code>/wechat/events</code>: 1</summary>\n\n"

@@ -1,6 +1,5 @@
 """Samples of all that the bot can say, in any of its languages."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -411,12 +410,6 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     yield from _histories(words)
     yield "stopping", stopping(words)
     yield "broken", broken(words, "5f2c1e7a")
-
-
-def whole(message: Message) -> str:
-    """Return a message as golden text: what it says, and its blocks."""
-    lines = (json.dumps(block, ensure_ascii=False) for block in message.blocks)
-    return "\n".join([message.text, "", *lines])
 
 
 def blocks(message: Message) -> Json:

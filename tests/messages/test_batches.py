@@ -39,6 +39,7 @@ from bot.messages.history import Line, history
 from bot.messages.words import Words
 from bot.playground.slack.blocks import block_errors
 from tests.languages import CHINESE, ENGLISH
+from tests.messages.golden import golden
 
 ORIGIN = Origin("T1", "U1REQUESTER", "C1RELEASES", "releases", "1.1", "")
 APPIDS = tuple(f"wx{number:016x}" for number in range(1, 501))
@@ -122,12 +123,6 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
     }
 
 
-def shown(said: Message) -> str:
-    """Return a message for a person to read: its text, and its buttons with what they do."""
-    buttons = [f"[{each['text']['text']}] {each['action_id']}" for each in elements(said)]
-    return "\n".join([said.text, *buttons])
-
-
 def elements(said: Message) -> list[dict[str, Any]]:
     blocks = json.loads(json.dumps(said.blocks))
     return [each for block in blocks if block["type"] == "actions" for each in block["elements"]]
@@ -140,7 +135,7 @@ def acts(said: Message) -> list[object]:
 @LANGUAGES
 @pytest.mark.parametrize("name", messages(ENGLISH, BATCH))
 def test_what_is_said_about_a_batch(words: Words, name: str, snapshot: SnapshotAssertion) -> None:
-    assert shown(messages(words, BATCH)[name]) == snapshot
+    assert golden(messages(words, BATCH)[name]) == snapshot
 
 
 @LANGUAGES

@@ -49,6 +49,7 @@ from bot.playground.slack.view_rules import completed
 from bot.playground.stage import ASKS_APPROVERS
 from bot.policy import Approvers, Ask, Effect, Person, Policy, Rule
 from tests.languages import CHINESE, ENGLISH
+from tests.messages.golden import golden
 
 APPID, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 AT, UNTIL = 1_764_028_800.0, 1_764_036_000.0
@@ -177,20 +178,8 @@ def of_nobody(words: Words) -> dict[str, Message]:
     }
 
 
-def shown(said: Message) -> str:
-    """Return a message for a person to read: its text, and its buttons with what they do."""
-    lines = [said.text]
-    for block in said.blocks:
-        elements = block.get("elements")
-        if block["type"] == "actions" and isinstance(elements, list):
-            lines += [
-                f"[{e['text']['text']}] {e['action_id']} {e.get('style', '')}" for e in elements
-            ]
-    return "\n".join(line.rstrip() for line in lines)
-
-
 def book(said: dict[str, Message]) -> str:
-    return "\n\n".join(f"## {name}\n{shown(each)}" for name, each in said.items())
+    return "\n\n".join(f"## {name}\n{golden(each)}" for name, each in said.items())
 
 
 @LANGUAGES

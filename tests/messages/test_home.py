@@ -21,6 +21,7 @@ from bot.playground.loopback import JsonObject
 from bot.playground.slack.view_rules import MAX_BYTES, view_errors
 from bot.policy import Person, Policy, Rule, Unreadable
 from tests.languages import CHINESE, ENGLISH, TONGUES
+from tests.messages.golden import golden
 from tests.messages.samples import (
     APPROVAL,
     CHAINS,
@@ -40,7 +41,6 @@ from tests.messages.samples import (
     request,
     texts,
     unescaped,
-    whole,
 )
 
 NOTHING = Records((), ())
@@ -106,7 +106,7 @@ FULL = page(
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_is_worded_as_agreed(name: str, snapshot: SnapshotAssertion) -> None:
-    assert whole(PAGES[name]) == snapshot
+    assert golden(PAGES[name]) == snapshot
 
 
 @pytest.mark.parametrize("said", [*PAGES.values(), FULL], ids=[*PAGES, "full"])

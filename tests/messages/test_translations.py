@@ -14,13 +14,15 @@ from bot.domain.language import Language
 from bot.guidance import all_guidance
 from bot.locale import LOCALES, tongues
 from bot.messages import Message
+from bot.messages.blocks import code
 from bot.messages.rules import contact
 from bot.messages.words import msgid
 from bot.policy import Policy
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.checks import IN_CHINESE
-from tests.messages.samples import messages, whole
+from tests.messages.golden import golden
+from tests.messages.samples import messages
 from tests.sentences import Sentence, all_misuses, all_sentences, said_in
 from tests.translations import TRANSLATED, compiled, faults, main, path_of, read, renewed, written
 
@@ -185,11 +187,15 @@ def test_a_comment_of_a_translators_stays() -> None:
         ('text.count("a", "b")', [], None),
         ('other("a")', [], None),
         ('words(f"{a}")', [], "an f-string"),
-        ('words("{a}")', ["{a}"], "gets nothing"),
+        ('words("{a}")', ["{a}"], "has the places ['a'], and gets []"),
         ('words("{a}", b=1)', ["{a}"], "has the places ['a'], and gets ['b']"),
         ('words("Yes.", b=1)', ["Yes."], "has the places [], and gets ['b']"),
         ('words("{a}", **values)', ["{a}"], "**"),
         ('words.count("one", "{b}", n)', [("one", "{b}")], "has the places ['b']"),
+        ('say("{env} and {a}", a=1)', ["{env} and {a}"], None),
+        ('say("{env} and {a}")', ["{env} and {a}"], "has the places ['a', 'env'], and gets []"),
+        ('say.count("one {id}", "{count} of {id}", n)', [("one {id}", "{count} of {id}")], None),
+        ('words("{env}")', ["{env}"], "has the places ['env'], and gets []"),
     ],
 )
 def test_sentences_are_found_in_the_source(
@@ -212,9 +218,16 @@ def test_english_is_said_as_it_is_written() -> None:
     assert msgid("Yes.") == "Yes."
 
 
-def test_a_sentence_without_values_keeps_its_braces() -> None:
+def test_what_a_sentence_is_given_is_escaped_unless_it_is_markup() -> None:
+    assert ENGLISH("{a} of {b}", a="<!channel>", b=code("<b>")) == "&lt;!channel&gt; of `&lt;b&gt;`"
+    assert ENGLISH("{a}", a=ENGLISH("{b}", b="<")) == "&lt;"
+    assert ENGLISH.knowing(a=code("<")).count("{a}", "{count} {a}", 2) == "2 `&lt;`"
+
+
+def test_plain_text_is_escaped_and_keeps_its_braces() -> None:
     text = "new wx.cloud.Cloud({resourceAppid, resourceEnv})"
-    assert ENGLISH(text) == CHINESE(text) == text
+    assert ENGLISH.escaped(text) == CHINESE.escaped(text) == text
+    assert ENGLISH.escaped("a < b") == "a &lt; b"
 
 
 @pytest.mark.parametrize("language", Language)
@@ -249,7 +262,7 @@ def test_the_message_is_worded_in_chinese_as_agreed(name: str, snapshot: Snapsho
                 assert codes(said) == codes(english)
         if GOLDEN.match(name):
             with check("the_message_is_worded_as_agreed"):
-                assert whole(said) == snapshot
+                assert golden(said) == snapshot
 
 
 def codes(said: Message) -> list[str]:

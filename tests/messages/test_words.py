@@ -46,6 +46,7 @@ from bot.policy import (
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.checks import IN_ENGLISH
+from tests.messages.golden import golden
 from tests.messages.samples import (
     APPID,
     ASK,
@@ -75,7 +76,6 @@ from tests.messages.samples import (
     request,
     texts,
     unescaped,
-    whole,
 )
 
 MESSAGES = messages(ENGLISH)
@@ -94,7 +94,7 @@ def test_the_message_is_worded_as_agreed(said: Message, snapshot: SnapshotAssert
             with check(each.__name__):
                 each(said)
         with check("the_message_is_worded_as_agreed"):
-            assert whole(said) == snapshot
+            assert golden(said) == snapshot
 
 
 def test_every_kind_of_mistake_is_worded() -> None:

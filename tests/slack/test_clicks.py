@@ -13,6 +13,7 @@ from bot.slack.clicks import click_of
 from bot.slack.forms import MESSAGE_SHORTCUT
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states
 from tests.languages import CHINESE
+from tests.said import NO_SUCH_REQUEST, NOT_AN_APPROVER, YOU_APPROVED
 from tests.scenes import (
     ALLOW,
     APPROVALS,
@@ -26,7 +27,6 @@ from tests.scenes import (
     words_of,
 )
 
-UNKNOWN = "I do not know this request here"
 SLOW = 5.0  # seconds; longer than Slack waits
 
 
@@ -135,12 +135,12 @@ async def test_an_answer_finds_the_next_way_where_slack_does_not_take_it(scene: 
         ack = await scene.slack.click(REQUESTER, shown, "cancel", team="T0ELSEWHERE")
         await soon(lambda: len(scene.heard[REQUESTER]) == 3)
         dead = f"{ack.request['response_url']}-no-more"
-        assert UNKNOWN in await scene.forge(ack, REQUESTER, response_url=dead)
+        assert NO_SUCH_REQUEST in await scene.forge(ack, REQUESTER, response_url=dead)
         assert scene.slack.calls[-1].method == "chat.postEphemeral"
         scene.slack.fail("chat.postEphemeral", Refuses("user_not_in_channel"))
-        assert UNKNOWN in await scene.forge(ack, REQUESTER, response_url=dead)
+        assert NO_SUCH_REQUEST in await scene.forge(ack, REQUESTER, response_url=dead)
     (direct,) = scene.slack.parents("D0BOT")
-    assert UNKNOWN in direct.text
+    assert NO_SUCH_REQUEST in direct.text
 
 
 async def test_an_answer_to_a_decision_is_for_the_approver_alone(scene: Scene) -> None:
@@ -158,7 +158,7 @@ async def test_an_answer_to_who_left_the_channel_comes_directly(scene: Scene) ->
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
         scene.slack.fail("chat.postEphemeral", Refuses("user_not_in_channel"))
-        assert "You approved" in await scene.send(APPROVER, view)
+        assert YOU_APPROVED in await scene.send(APPROVER, view)
         await scene.over()
     assert scene.slack.shown_to(APPROVER) == []
 
@@ -303,7 +303,7 @@ async def test_who_may_not_decide_reads_why_in_the_modal_and_can_send_nothing(sc
         scene.slack.fail("users.info", Hangs(1.5), user="U0SECOND")
         told = await scene.click("U0SECOND", question, "approve")
         [view] = scene.slack.views("U0SECOND")
-    assert told.startswith("Only the approvers")
+    assert told.startswith(NOT_AN_APPROVER)
     assert words_of(view) == told
     assert view.body["submit"] is None
     assert kinds(scene.database).count("not an approver") == 1
@@ -317,7 +317,7 @@ async def test_who_may_not_decide_is_told_alone_where_the_modal_does_not_say_so(
         await scene.ask()
         scene.slack.fail(method, Refuses("internal_error"))
         told = await scene.click("U0SECOND", await scene.question(), "approve")
-        assert told.startswith("Only the approvers")
+        assert told.startswith(NOT_AN_APPROVER)
         assert scene.shown("U0SECOND").text == told
 
 
@@ -351,7 +351,7 @@ async def test_people_whose_own_workspace_is_another_click_and_send_like_anybody
         await scene.click(REQUESTER, scene.shown(), "confirm")
         told = await scene.decide(APPROVER, "approve")
         await scene.over()
-    assert told.startswith("You approved")
+    assert told.startswith(YOU_APPROVED)
     assert scene.parent().startswith("✅")
 
 
@@ -382,5 +382,5 @@ async def test_whoever_is_of_another_organisation_is_an_outsider_and_decides_not
         members = channel.members | {"U0ELSEWHERE"}
         scene.slack.channels[APPROVALS] = replace(channel, members=members)
         told = await scene.click("U0ELSEWHERE", question, "approve")
-    assert told.startswith("Only the approvers")
+    assert told.startswith(NOT_AN_APPROVER)
     assert states(scene.database) == ["waiting"]

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.outcome import Cancelled, Shared
 from bot.playground.slack.server import Message, ServerError
 from bot.playground.stage import APPID
 from bot.playground.wechat.server import Hang
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
+from tests.said import CANNOT_TELL_WHO, CLICK_NOT_RECORDED, NOT_AN_APPROVER, late_answer
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Scene, has_button
 
 OPERATOR, ON_CALL, STRANGER = "U0CHINESE", "U0SECOND", "U0STRANGER"
@@ -114,7 +116,7 @@ async def test_while_slack_does_not_tell_who_clicks_nothing_is_cancelled(
     async with scene.bot(OPERATORS + APPROVE):
         waits = await waiting(scene)
         scene.slack.fail(method, *[ServerError()] * 3)
-        assert "could not find out from Slack" in await scene.click(ON_CALL, waits, "cancel")
+        assert CANNOT_TELL_WHO in await scene.click(ON_CALL, waits, "cancel")
     assert states(scene.database) == ["waiting"]
 
 
@@ -181,7 +183,7 @@ async def test_what_is_to_be_confirmed_is_cancelled_by_an_operator_and_the_reque
         assert (await cancel_at_home(scene, OPERATOR)).startswith("Cancelled")
         await scene.over()
         assert f"*Cancelled* by <@{OPERATOR}>" in scene.told_directly().text
-        assert "cancelled it" in await scene.click(REQUESTER, asked, "confirm")
+        assert late_answer(Cancelled("")) in await scene.click(REQUESTER, asked, "confirm")
     assert scene.wechat.calls == []
 
 
@@ -190,8 +192,8 @@ async def test_operators_do_nothing_but_cancel(scene: Scene) -> None:
         assert (await scene.ask(user=OPERATOR)).startswith("🚫")
         await waiting(scene)
         question = await scene.question()
-        assert "Only the approvers" in await scene.click(OPERATOR, question, "approve")
-        assert "Only the approvers" in await scene.click(OPERATOR, question, "reject")
+        assert NOT_AN_APPROVER in await scene.click(OPERATOR, question, "approve")
+        assert NOT_AN_APPROVER in await scene.click(OPERATOR, question, "reject")
     assert states(scene.database) == ["waiting"]
 
 
@@ -203,7 +205,7 @@ async def test_what_wechat_is_asked_already_cannot_be_cancelled(scene: Scene) ->
         await scene.wechat.until(lambda wechat: bool(wechat.calls))
         assert "approved it already" in await scene.click(OPERATOR, waits, "cancel")
         await scene.over()
-        assert "it was shared" in await scene.click(OPERATOR, waits, "cancel")
+        assert late_answer(Shared()) in await scene.click(OPERATOR, waits, "cancel")
     assert "cancelled" not in kinds(scene.database)
 
 
@@ -211,7 +213,7 @@ async def test_a_cancellation_that_the_ledger_does_not_take_is_none(scene: Scene
     async with scene.bot(OPERATORS + APPROVE):
         waits = await waiting(scene)
         with ledger_down(scene.database):
-            assert "nothing was done" in await scene.click(OPERATOR, waits, "cancel")
+            assert CLICK_NOT_RECORDED in await scene.click(OPERATOR, waits, "cancel")
         assert has_button(scene.slack.parents(RELEASES)[0], "cancel")
         await scene.click(OPERATOR, waits, "cancel")
         await scene.over()

@@ -2,9 +2,18 @@
 
 import pytest
 
+from bot.domain.outcome import Expired
 from bot.playground.slack.server import ServerError
 from bot.playground.stage import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states
+from tests.said import (
+    CANNOT_TELL_WHO,
+    CLICK_NOT_RECORDED,
+    NEEDS_APPROVAL,
+    SHARED,
+    TOO_LATE,
+    answer_to,
+)
 from tests.scenes import (
     ALLOW,
     APPROVALS,
@@ -68,7 +77,7 @@ async def test_only_the_first_of_two_clicks_counts(scene: Scene, first: str, the
         await scene.click(REQUESTER, shown, first)
         await scene.over()
         told = await scene.click(REQUESTER, shown, then)
-    assert told.startswith("That came too late")
+    assert told.startswith(TOO_LATE)
     assert ("cancelled" in told) == (first == "cancel")
     assert len(scene.wechat.calls) == (first == "confirm")
 
@@ -81,7 +90,7 @@ async def test_the_same_click_delivered_twice_is_one(scene: Scene) -> None:
         await scene.over()
         await scene.slack.redeliver(ack)
     assert len(scene.wechat.calls) == 1
-    assert [said for said in scene.heard[REQUESTER] if "too late" in said] == []
+    assert [said for said in scene.heard[REQUESTER] if TOO_LATE in said] == []
     assert kinds(scene.database).count("confirmed") == 1
 
 
@@ -123,7 +132,7 @@ async def test_who_does_not_confirm_within_ten_minutes_is_told_and_it_is_over(sc
         assert states(scene.database) == ["confirming"]
         scene.pass_time(30)
         await scene.over()
-        assert "You did not confirm in time" in scene.told_directly().text
+        assert answer_to(Expired("confirmation")) in scene.told_directly().text
         assert has_button(scene.told_directly(), "retry")
         assert "its time is over" in await scene.click(REQUESTER, shown, "confirm")
         await soon(lambda: not has_button(scene.slack.sought(shown.ts) or shown, "confirm"))
@@ -156,7 +165,7 @@ async def test_what_needs_an_approval_by_now_is_sent_to_the_approvers(scene: Sce
     async with scene.bot(CONFIRM):
         await scene.ask()
     async with scene.bot(APPROVE):
-        assert "needs an approval" in await scene.click(REQUESTER, scene.shown(), "confirm")
+        assert NEEDS_APPROVAL in await scene.click(REQUESTER, scene.shown(), "confirm")
         assert "“four eyes”" in (await scene.question()).text
         assert scene.column("rule") == "four eyes"
         await scene.decide(APPROVER, "approve")
@@ -182,7 +191,7 @@ async def test_a_rule_with_both_asks_the_requester_first_and_then_the_approvers(
     async with scene.bot(BOTH):
         assert "Nothing happens until you confirm" in await scene.ask()
         assert scene.slack.parents(APPROVALS) == scene.slack.parents(RELEASES) == []
-        assert "needs an approval" in await scene.click(REQUESTER, scene.shown(), "confirm")
+        assert NEEDS_APPROVAL in await scene.click(REQUESTER, scene.shown(), "confirm")
         await scene.question()
         assert scene.wechat.calls == []
         await scene.decide(APPROVER, "approve")
@@ -209,7 +218,7 @@ async def test_a_confirmation_in_a_private_place_is_answered_directly(scene: Sce
         await scene.over()
     shown = [message.text for message in scene.slack.shown_to(REQUESTER)]
     assert [text.split(" ")[0] for text in shown] == ["On", "⏳"]
-    assert "*Shared.*" in scene.told_directly().text
+    assert SHARED in scene.told_directly().text
     assert scene.slack.parents(SECRET) == []
 
 
@@ -233,7 +242,7 @@ async def test_a_click_that_the_ledger_does_not_take_changes_nothing_and_says_so
         await scene.ask()
         shown = scene.shown()
         with ledger_down(scene.database):
-            assert "nothing was done" in await scene.click(REQUESTER, shown, button)
+            assert CLICK_NOT_RECORDED in await scene.click(REQUESTER, shown, button)
         assert states(scene.database) == ["confirming"]
         assert has_button(scene.slack.sought(shown.ts) or shown, "confirm")
         await scene.click(REQUESTER, shown, button)
@@ -245,7 +254,7 @@ async def test_who_slack_does_not_know_at_the_click_confirms_nothing(scene: Scen
         await scene.ask()
         shown = scene.shown()
         scene.slack.fail("users.info", ServerError())
-        assert "could not find out from Slack" in await scene.click(REQUESTER, shown, "confirm")
+        assert CANNOT_TELL_WHO in await scene.click(REQUESTER, shown, "confirm")
         assert states(scene.database) == ["confirming"]
         await scene.click(REQUESTER, shown, "confirm")
         await scene.over()

@@ -6,10 +6,25 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
+from bot.domain.outcome import Cancelled, Denied, Rejected, Shared
 from bot.playground.slack.server import Hangs, Message, Refuses, ServerError
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat.server import Code, Hang
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
+from tests.said import (
+    CANNOT_TELL_WHO,
+    CLICK_NOT_RECORDED,
+    NEEDS_APPROVAL,
+    NO_SUCH_REQUEST,
+    NOT_AN_APPROVER,
+    OWN_REQUEST,
+    TOO_LATE,
+    YOU_APPROVED,
+    YOU_REJECTED,
+    answer_to,
+    late_answer,
+    verdict_on,
+)
 from tests.scenes import (
     ALLOW,
     APPROVALS,
@@ -47,7 +62,7 @@ async def test_the_approvers_are_asked_with_all_they_need_to_know(scene: Scene) 
         await scene.over()
     async with scene.bot(APPROVE):
         said = await scene.ask(f'{APPID} {ENV} --reason "release <4.2>"')
-        assert "needs an approval" in said
+        assert NEEDS_APPROVAL in said
         question = await scene.question()
     (before, waiting) = scene.slack.parents(RELEASES)
     link = f"https://playground.slack.com/archives/{RELEASES}/p{before.ts.replace('.', '')}"
@@ -92,7 +107,7 @@ async def test_a_question_to_everybody_names_nobody(scene: Scene) -> None:
     async with scene.bot(EVERYBODY):
         await scene.ask()
         assert (await scene.question()).text.startswith("🕓 Everybody here: <@U0REQUESTER>")
-        assert "You approved" in await scene.decide("U0SECOND", "approve")
+        assert YOU_APPROVED in await scene.decide("U0SECOND", "approve")
         await scene.over()
     assert len(scene.wechat.calls) == 1
 
@@ -156,7 +171,7 @@ async def test_approvers_whose_channel_others_read_are_asked_directly_and_one_de
     shared: Scene, button: str
 ) -> None:
     async with shared.bot(APPROVE):
-        assert "needs an approval" in await shared.ask()
+        assert NEEDS_APPROVAL in await shared.ask()
         await resting(shared)
         for user in (APPROVER, SECOND_APPROVER):
             (question,) = asked_directly(shared, user)
@@ -234,7 +249,7 @@ async def test_a_decision_is_shown_where_it_was_asked_and_told_in_the_thread(
         await scene.ask()
         told = await scene.decide(APPROVER, button, comment)
         verdict = await settled(scene)
-    assert told.startswith("You approved" if button == "approve" else "You rejected")
+    assert told.startswith(YOU_APPROVED if button == "approve" else YOU_REJECTED)
     assert f"<@{APPROVER}> {button}" in verdict
     assert "<!date^" in verdict
     assert f"<@{REQUESTER}> asked to share `{ENV}` with `{APPID}`" in verdict
@@ -315,13 +330,13 @@ async def test_a_modal_survives_a_restart(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("rules", "user", "says"),
     [
-        pytest.param(APPROVE, "U0SECOND", "Only the approvers", id="somebody"),
+        pytest.param(APPROVE, "U0SECOND", NOT_AN_APPROVER, id="somebody"),
         pytest.param(
             APPROVE.replace('"U0REQUESTER"', f'"{APPROVER}"', 1), APPROVER, "own", id="own"
         ),
-        pytest.param(EVERYBODY, REQUESTER, "your own request", id="own, as everybody"),
-        pytest.param(EVERYBODY, "U0GUEST", "Only the approvers", id="guest"),
-        pytest.param(EVERYBODY, "U0GONE", "Only the approvers", id="deactivated"),
+        pytest.param(EVERYBODY, REQUESTER, OWN_REQUEST, id="own, as everybody"),
+        pytest.param(EVERYBODY, "U0GUEST", NOT_AN_APPROVER, id="guest"),
+        pytest.param(EVERYBODY, "U0GONE", NOT_AN_APPROVER, id="deactivated"),
     ],
 )
 async def test_who_may_not_decide_is_told_so(
@@ -357,7 +372,7 @@ async def test_who_left_the_approvers_meanwhile_decides_nothing(scene: Scene, bu
         view = await scene.open(APPROVER, button)
         group = scene.slack.groups["S0APPROVERS"]
         scene.slack.groups["S0APPROVERS"] = replace(group, members=frozenset({SECOND_APPROVER}))
-        assert "Only the approvers" in await scene.send(APPROVER, view)
+        assert NOT_AN_APPROVER in await scene.send(APPROVER, view)
         assert states(scene.database) == ["waiting"]
         await scene.decide(SECOND_APPROVER, button)
         await scene.over()
@@ -368,7 +383,7 @@ async def test_who_is_deactivated_meanwhile_decides_nothing(scene: Scene) -> Non
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
         scene.slack.people[APPROVER] = replace(scene.slack.people[APPROVER], deleted=True)
-        assert "Only the approvers" in await scene.send(APPROVER, view)
+        assert NOT_AN_APPROVER in await scene.send(APPROVER, view)
     assert states(scene.database) == ["waiting"]
 
 
@@ -381,7 +396,7 @@ async def test_while_slack_does_not_tell_who_clicks_nothing_is_decided(
         await scene.ask()
         view = await scene.open(APPROVER, button)
         scene.slack.fail(method, ServerError())
-        assert "could not find out from Slack" in await scene.send(APPROVER, view)
+        assert CANNOT_TELL_WHO in await scene.send(APPROVER, view)
         assert states(scene.database) == ["waiting"]
     async with scene.bot(APPROVE):
         await scene.decide(APPROVER, button)
@@ -408,10 +423,10 @@ async def test_what_the_policy_does_not_allow_any_more_cannot_be_approved(
     async with scene.bot(rules):
         told = await scene.decide(APPROVER, "approve")
         assert f"does not let <@{REQUESTER}> share" in told
-        assert "ended without a decision" in await settled(scene)
+        assert verdict_on(Denied()) in await settled(scene)
     assert scene.column("outcome") == "denied"
     assert scene.parent().startswith("🚫")
-    assert "*The policy does not allow this any more.*" in scene.replies()[0]
+    assert answer_to(Denied()) in scene.replies()[0]
     assert scene.wechat.calls == []
 
 
@@ -421,7 +436,7 @@ async def test_who_is_no_approver_ends_nothing_by_a_policy_that_says_no(scene: S
         await scene.question()
     async with scene.bot(DENY + APPROVE):
         question = await scene.question()
-        assert "Only the approvers" in await scene.click("U0SECOND", question, "approve")
+        assert NOT_AN_APPROVER in await scene.click("U0SECOND", question, "approve")
     assert states(scene.database) == ["waiting"]
 
 
@@ -466,7 +481,7 @@ async def test_the_approvers_of_the_rule_that_decides_by_now_decide(scene: Scene
     )
     async with scene.bot(other):
         question = await scene.question()
-        assert "Only the approvers" in await scene.click(APPROVER, question, "approve")
+        assert NOT_AN_APPROVER in await scene.click(APPROVER, question, "approve")
         await scene.decide("U0SECOND", "approve")
         await settled(scene)
     assert len(scene.wechat.calls) == 1
@@ -484,10 +499,10 @@ async def test_of_two_approvers_one_decides_and_the_other_is_told(scene: Scene) 
         }
         told = await asyncio.gather(*(scene.send(user, view) for user, view in views.items()))
         await settled(scene)
-    late = [said for said in told if said.startswith("That came too late")]
+    late = [said for said in told if said.startswith(TOO_LATE)]
     assert len(late) == 1
     by = scene.column("decided_by")
-    assert any(how in late[0] for how in (f"<@{by}>", "it was shared"))
+    assert any(how in late[0] for how in (f"<@{by}>", late_answer(Shared())))
     assert len(scene.wechat.calls) == (by == APPROVER)
     assert len(scene.replies()) == 1
 
@@ -497,7 +512,11 @@ async def test_of_two_approvers_one_decides_and_the_other_is_told(scene: Scene) 
 async def test_who_comes_after_a_decision_is_told_of_it(
     scene: Scene, first: str, button: str
 ) -> None:
-    says = {"approve": "it was shared", "reject": "rejected it", "cancel": "cancelled it"}
+    says = {
+        "approve": late_answer(Shared()),
+        "reject": late_answer(Rejected("")),
+        "cancel": late_answer(Cancelled("")),
+    }
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -605,7 +624,7 @@ async def test_a_button_of_another_workspace_decides_nothing(scene: Scene, butto
         await scene.ask()
         question = await scene.question()
         told = await scene.click(APPROVER, question, button, team="T0ELSEWHERE")
-        assert "I do not know this request here" in told
+        assert NO_SUCH_REQUEST in told
     assert states(scene.database) == ["waiting"]
 
 
@@ -617,7 +636,7 @@ async def test_a_button_of_a_request_that_is_gone_says_so(scene: Scene, button: 
         rows(scene.database, "DELETE FROM requests")
         where = question if button != "cancel" else scene.slack.parents(RELEASES)[0]
         user = APPROVER if button != "cancel" else REQUESTER
-        assert "I do not know this request here" in await scene.click(user, where, button)
+        assert NO_SUCH_REQUEST in await scene.click(user, where, button)
 
 
 async def test_a_modal_of_a_request_that_is_gone_says_so(scene: Scene) -> None:
@@ -625,7 +644,7 @@ async def test_a_modal_of_a_request_that_is_gone_says_so(scene: Scene) -> None:
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
         rows(scene.database, "DELETE FROM requests")
-        assert "I do not know this request here" in await scene.send(APPROVER, view)
+        assert NO_SUCH_REQUEST in await scene.send(APPROVER, view)
 
 
 @DECISIONS
@@ -637,8 +656,8 @@ async def test_a_decision_that_the_ledger_does_not_take_is_not_taken(
         question = await scene.question()
         view = await scene.open(APPROVER, button)
         with ledger_down(scene.database):
-            assert "nothing was done" in await scene.send(APPROVER, view)
-            assert "nothing was done" in await scene.click(SECOND_APPROVER, question, button)
+            assert CLICK_NOT_RECORDED in await scene.send(APPROVER, view)
+            assert CLICK_NOT_RECORDED in await scene.click(SECOND_APPROVER, question, button)
         assert states(scene.database) == ["waiting"]
         await scene.decide(APPROVER, button)
         await soon(lambda: states(scene.database) == ["ended"])

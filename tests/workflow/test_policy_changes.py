@@ -7,10 +7,20 @@ from itertools import cycle
 
 import pytest
 
+from bot.domain.outcome import Denied, Ground
 from bot.playground.slack.server import Hangs, LocalSlack, ServerError
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import Hang, LocalWeChat
 from tests.conftest import ENV, REQUESTER, Change, free_port, soon
+from tests.said import (
+    NEEDS_APPROVAL,
+    NOT_AN_APPROVER,
+    YOU_APPROVED,
+    YOU_REJECTED,
+    answer_to,
+    late_answer,
+    nothing_to_decide,
+)
 from tests.scenes import (
     ALLOW,
     APPROVE,
@@ -63,9 +73,9 @@ async def test_whoever_is_no_approver_any_more_decides_nothing(
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
         await change(BY_ANOTHER)
-        assert "Only the approvers" in await scene.send(APPROVER, view)
+        assert NOT_AN_APPROVER in await scene.send(APPROVER, view)
         assert scene.wechat.calls == []
-        assert "You approved" in await scene.decide(SECOND_APPROVER, "approve")
+        assert YOU_APPROVED in await scene.decide(SECOND_APPROVER, "approve")
         await scene.over()
     assert scene.column("decided_by") == SECOND_APPROVER
     assert len(scene.wechat.calls) == 1
@@ -95,7 +105,7 @@ async def test_an_approval_counts_for_nothing_once_the_env_has_another_owner_tha
         said = await scene.send(APPROVER, view)
         assert f"does not name `{OWNER}` as the owner" in said
         await scene.over()
-        assert "has another owner by now" in scene.replies()[-1]
+        assert answer_to(Denied(Ground.OTHER_OWNER)) in scene.replies()[-1]
         assert "send the command again" in scene.replies()[-1]
     assert (scene.column("outcome"), scene.column("kind", "events")) == ("denied", "delivered")
     assert scene.wechat.calls == []
@@ -109,7 +119,7 @@ async def test_a_confirmation_counts_for_nothing_once_the_env_has_another_owner_
         assert OWNER in scene.shown().text
         await change(f"{CONFIRM}{THEIRS}")
         said = await scene.click(REQUESTER, scene.shown(), "confirm")
-        assert "has another owner by now" in said
+        assert answer_to(Denied(Ground.OTHER_OWNER)) in said
         assert "send the command again" in said
         await scene.over()
         assert scene.column("outcome") == "denied"
@@ -139,9 +149,9 @@ async def test_a_batch_of_several_rules_by_now_ends_when_an_approver_by_any_of_t
         await scene.ask(BATCH)
         view = await scene.open(user, button)
         await change(f"{BY_OTHERS}{first}")
-        assert "different rules decide about these" in await scene.send(user, view)
+        assert nothing_to_decide(Ground.SEVERAL_RULES) in await scene.send(user, view)
         await scene.over()
-        assert "*Different rules decide about these mini programs by now.*" in scene.replies()[-1]
+        assert answer_to(Denied(Ground.SEVERAL_RULES)) in scene.replies()[-1]
         assert "one command for each rule" in scene.replies()[-1]
     assert scene.column("outcome") == "denied"
     assert scene.wechat.calls == []
@@ -155,11 +165,15 @@ async def test_a_batch_of_several_rules_by_now_ends_and_its_modal_decides_nothin
         await scene.ask(BATCH)
         question = await scene.question()
         await change(f"{BY_OTHERS}{APPROVE}")
-        assert "Only the approvers" in await scene.click("U0SECOND", question, button)
-        assert "different rules" in await scene.click(APPROVER, question, button)
+        assert NOT_AN_APPROVER in await scene.click("U0SECOND", question, button)
+        assert nothing_to_decide(Ground.SEVERAL_RULES) in await scene.click(
+            APPROVER, question, button
+        )
         assert [view.body["submit"] for view in scene.slack.views(APPROVER)] == [None]
         await scene.over()
-        assert "different rules" in await scene.click(SECOND_APPROVER, question, button)
+        assert late_answer(Denied(Ground.SEVERAL_RULES)) in await scene.click(
+            SECOND_APPROVER, question, button
+        )
     assert scene.column("outcome") == "denied"
     assert scene.wechat.calls == []
 
@@ -171,7 +185,9 @@ async def test_a_batch_of_several_rules_by_now_that_ask_nobody_is_ended_by_anybo
         await scene.ask(BATCH)
         question = await scene.question()
         await change(f"{OF_OTHERS}{ALLOW}")
-        assert "different rules" in await scene.click("U0SECOND", question, "approve")
+        assert nothing_to_decide(Ground.SEVERAL_RULES) in await scene.click(
+            "U0SECOND", question, "approve"
+        )
         await scene.over()
     assert scene.column("outcome") == "denied"
 
@@ -187,7 +203,7 @@ async def test_a_batch_is_of_several_rules_once_the_requester_has_left_a_group(
         view = await scene.open(APPROVER, "approve")
         group = scene.slack.groups["S0PLATFORM"]
         scene.slack.groups["S0PLATFORM"] = replace(group, members=frozenset())
-        assert "different rules decide" in await scene.send(APPROVER, view)
+        assert nothing_to_decide(Ground.SEVERAL_RULES) in await scene.send(APPROVER, view)
         await scene.over()
     assert scene.wechat.calls == []
 
@@ -199,7 +215,7 @@ async def test_a_batch_of_several_rules_by_now_cannot_be_confirmed(
         await scene.ask(BATCH)
         await change(f"{BY_OTHERS}{CONFIRM}")
         told = await scene.click(REQUESTER, scene.shown(), "confirm")
-        assert "*Different rules decide about these mini programs by now.*" in told
+        assert answer_to(Denied(Ground.SEVERAL_RULES)) in told
     assert (scene.column("state"), scene.column("outcome")) == ("ended", "denied")
     assert scene.slack.parents("C0APPROVALS") == []
     assert scene.wechat.calls == []
@@ -210,7 +226,7 @@ async def test_another_owner_is_nothing_to_whoever_says_no(scene: Scene, change:
         await scene.ask()
         view = await scene.open(APPROVER, "reject")
         await change(f"{APPROVE}{THEIRS}")
-        assert "You rejected" in await scene.send(APPROVER, view)
+        assert YOU_REJECTED in await scene.send(APPROVER, view)
         await scene.over()
     assert scene.column("outcome") == "rejected"
 
@@ -220,7 +236,7 @@ async def test_another_owner_of_another_env_is_in_nobodys_way(scene: Scene, chan
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
         await change(APPROVE + THEIRS.replace(ENV, "other-*"))
-        assert "You approved" in await scene.send(APPROVER, view)
+        assert YOU_APPROVED in await scene.send(APPROVER, view)
         await scene.over()
     assert scene.wechat.shared == [(OWNER, ENV, APPID)]
 
@@ -256,10 +272,10 @@ async def test_a_click_is_decided_by_the_policy_of_its_beginning(
         await scene.ask()
         confirming = scene.click(REQUESTER, scene.shown(), "confirm")
         # The rule stays, behind the one that says no, since its approvers may be asked before the next change.
-        assert "needs an approval" in await meanwhile(confirming, DENY + BOTH)
+        assert NEEDS_APPROVAL in await meanwhile(confirming, DENY + BOTH)
         await change(BOTH)
         view = await scene.open(APPROVER, "approve")
-        assert "You approved" in await meanwhile(scene.send(APPROVER, view), DENY)
+        assert YOU_APPROVED in await meanwhile(scene.send(APPROVER, view), DENY)
         await scene.over()
         assert (await scene.ask()).startswith("🚫")
     assert len(scene.wechat.calls) == 1

@@ -5,11 +5,21 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.outcome import Expired
 from bot.playground.slack.server import Message, Refuses, ServerError
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat.server import Code, Hang
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, soon, states
 from tests.languages import CHINESE
+from tests.said import (
+    CANNOT_TELL_WHO,
+    CLICK_NOT_RECORDED,
+    NEEDS_APPROVAL,
+    NO_SUCH_REQUEST,
+    RETRIED_ALREADY,
+    SHARED,
+    answer_to,
+)
 from tests.scenes import (
     ALLOW,
     APPROVE,
@@ -68,7 +78,7 @@ async def test_the_requester_tries_again_in_the_same_thread(scene: Scene) -> Non
     again, shared = scene.slack.thread(RELEASES, parent.ts)[1:]
     assert again.text.startswith("✅")
     assert "Reason: for the launch" in again.text
-    assert "*Shared.*" in shared.text
+    assert SHARED in shared.text
     assert scene.column("retried_by") is None
     assert rows(scene.database, "SELECT retried_by FROM requests ORDER BY created") == [
         (REQUESTER,),
@@ -87,7 +97,7 @@ async def test_a_retry_is_good_for_once_whoever_clicks_and_however_often(scene: 
         await scene.decide(APPROVER, "approve")
         await scene.over(2)
         for user in (REQUESTER, APPROVER):
-            assert "tried again already" in await scene.click(user, answer, "retry")
+            assert RETRIED_ALREADY in await scene.click(user, answer, "retry")
         # The answer to the second try has a button of its own.
         await scene.click(REQUESTER, answers(scene)[-1], "retry")
         await scene.decide(APPROVER, "approve")
@@ -107,7 +117,7 @@ async def test_of_two_who_click_at_once_one_is_told_that_it_is_done(scene: Scene
         told = await asyncio.gather(*both)
         await scene.question()
     assert len(states(scene.database)) == 2
-    assert sorted("needs an approval" in said for said in told) == [False, True]
+    assert sorted(NEEDS_APPROVAL in said for said in told) == [False, True]
 
 
 async def test_the_same_click_delivered_twice_is_one_retry(scene: Scene) -> None:
@@ -118,7 +128,7 @@ async def test_the_same_click_delivered_twice_is_one_retry(scene: Scene) -> None
         await scene.over(2)
         await scene.slack.redeliver(ack)
     assert len(scene.wechat.calls) == 2
-    assert [said for said in scene.heard[REQUESTER] if "already" in said] == []
+    assert [said for said in scene.heard[REQUESTER] if RETRIED_ALREADY in said] == []
 
 
 async def test_an_approver_tries_again_on_behalf_of_the_requester(scene: Scene) -> None:
@@ -157,7 +167,7 @@ async def test_an_approver_who_tries_again_is_told_in_their_own_language(scene: 
     scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
     answer = await expired(scene)
     async with scene.bot(APPROVE):
-        assert "needs an approval" in await scene.click(APPROVER, answer, "retry")
+        assert NEEDS_APPROVAL in await scene.click(APPROVER, answer, "retry")
         await scene.question()
     assert scene.column("language") == "zh-CN"
 
@@ -246,7 +256,7 @@ async def test_what_the_requester_does_not_confirm_of_what_an_approver_tries_aga
         scene.pass_time(600)
     async with scene.bot(BOTH):
         await scene.over(2)
-    assert "You did not confirm in time" in scene.heard[REQUESTER][-1]
+    assert answer_to(Expired("confirmation")) in scene.heard[REQUESTER][-1]
 
 
 @pytest.mark.parametrize("user", ["U0SECOND", "U0GUEST", APPROVER])
@@ -270,7 +280,7 @@ async def test_while_slack_does_not_tell_who_clicks_nothing_is_tried(
         await scene.over()
         answer = answers(scene)[-1]
         scene.slack.fail("users.info", ServerError())
-        assert "could not find out from Slack" in await scene.click(user, answer, "retry")
+        assert CANNOT_TELL_WHO in await scene.click(user, answer, "retry")
     assert states(scene.database) == ["ended"]
 
 
@@ -325,7 +335,7 @@ async def test_a_retry_that_the_ledger_does_not_take_can_be_clicked_again(scene:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
         with ledger_down(scene.database):
-            assert "nothing was done" in await scene.click(REQUESTER, answer, "retry")
+            assert CLICK_NOT_RECORDED in await scene.click(REQUESTER, answer, "retry")
         await scene.click(REQUESTER, answer, "retry")
         await scene.over(2)
     assert len(scene.wechat.calls) == 2
@@ -340,7 +350,7 @@ async def test_what_expired_is_asked_for_once_more(scene: Scene, user: str) -> N
     async with scene.bot(APPROVE):
         await scene.over()
         (expired,) = answers(scene)
-        assert "No approver decided in time" in expired.text
+        assert answer_to(Expired("approval")) in expired.text
         await scene.click(user, expired, "retry")
         await scene.decide(APPROVER, "approve")
         await scene.over(2)
@@ -382,7 +392,7 @@ async def test_a_retry_in_private_is_answered_directly(scene: Scene) -> None:
         await scene.over()
         await scene.click(REQUESTER, scene.told_directly(), "retry")
         await scene.over(2)
-    assert "*Shared.*" in scene.told_directly().text
+    assert SHARED in scene.told_directly().text
     assert scene.slack.parents(SECRET) == []
 
 
@@ -404,14 +414,14 @@ async def test_a_retry_in_the_direct_messages_is_answered_in_the_channel_once_th
         await scene.click(REQUESTER, answer, "retry")
         await scene.over(2)
     assert scene.parent(SECRET).startswith("✅")
-    assert "*Shared.*" in scene.replies(SECRET)[-1]
+    assert SHARED in scene.replies(SECRET)[-1]
     assert scene.slack.thread(direct.id, parent.ts) == [answer]
 
 
 async def test_a_button_of_another_workspace_or_of_nothing_tries_nothing(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
-        unknown = "I do not know this request here"
+        unknown = NO_SUCH_REQUEST
         assert unknown in await scene.click(REQUESTER, answer, "retry", team="T0ELSEWHERE")
         rows(scene.database, "DELETE FROM requests")
         assert unknown in await scene.click(REQUESTER, answer, "retry")
@@ -494,7 +504,7 @@ async def test_sharing_again_asks_the_approvers(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         shown = await shared_before(scene)
     async with scene.bot(APPROVE):
-        assert "needs an approval" in await scene.click("U0SECOND", shown, "again")
+        assert NEEDS_APPROVAL in await scene.click("U0SECOND", shown, "again")
         assert f"by <@{REQUESTER}>" in (await scene.question()).text
         await scene.decide(APPROVER, "approve")
         await scene.over(2)
@@ -518,9 +528,9 @@ async def test_sharing_again_what_is_gone_or_while_the_ledger_is_down_is_answere
     async with scene.bot(ALLOW):
         shown = await shared_before(scene)
         with ledger_down(scene.database):
-            assert "nothing was done" in await scene.click("U0SECOND", shown, "again")
+            assert CLICK_NOT_RECORDED in await scene.click("U0SECOND", shown, "again")
         rows(scene.database, "DELETE FROM requests")
-        unknown = "I do not know this request here"
+        unknown = NO_SUCH_REQUEST
         assert unknown in await scene.click("U0SECOND", shown, "again")
     assert len(scene.wechat.calls) == 1
 

@@ -1,0 +1,74 @@
+"""A message as a golden has it: what a person reads, once, with signs for what they do not see."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bot.messages import Block, Message
+
+
+def golden(said: Message) -> str:
+    """Return all that a message holds."""
+    return written(said.text, said.blocks)
+
+
+def written(text: str, blocks: Sequence[Block]) -> str:
+    """Return a line or more for each block, and how the text differs from what the blocks say, if it does.
+
+    ■ is a section, ▣ one that is never folded, · a context. A button is its [label], action, value and style. Whatever
+    has another shape, such as mrkdwn that is not verbatim, is written as JSON.
+    """
+    plain: list[Any] = json.loads(json.dumps(blocks))
+    lines = [_block(block) for block in plain]
+    read = "\n".join(text for text in map(_mrkdwn, plain) if text is not None)
+    return "\n".join([*lines, *_differing(text, read)])
+
+
+def _differing(text: str, read: str) -> list[str]:
+    if text == read:
+        return []
+    cut = text.removesuffix("…")
+    whole = text != f"{cut}…" or not read.startswith(cut)
+    return [f"text: {text}" if whole else f"text: the first {len(cut)} characters of that, and …"]
+
+
+def _block(block: Any) -> str:
+    if block["type"] == "actions" and set(block) == {"type", "elements"}:
+        return " | ".join(map(_button, block["elements"]))
+    text = _mrkdwn(block) or ""
+    mrkdwn = {"type": "mrkdwn", "text": text, "verbatim": True}
+    signs = {
+        "■": {"type": "section", "text": mrkdwn},
+        "▣": {"type": "section", "text": mrkdwn, "expand": True},
+        "·": {"type": "context", "elements": [mrkdwn]},
+    }
+    for sign, shape in signs.items():
+        if block == shape:
+            return f"{sign} {text}".replace("\n", "\n  ")
+    return json.dumps(block, ensure_ascii=False)
+
+
+def _mrkdwn(block: Any) -> str | None:
+    """Return what a person reads in a section or a context."""
+    match block:
+        case {"type": "section", "text": {"text": str(text)}}:
+            return text
+        case {"type": "context", "elements": [{"text": str(text)}]}:
+            return text
+        case _:
+            return None
+
+
+def _button(button: Any) -> str:
+    match button:
+        case {"text": {"text": str(label)}, "action_id": str(action), "value": str(value)}:
+            style = {"style": str(button["style"])} if "style" in button else {}
+            text = {"type": "plain_text", "text": label}
+            if (
+                button
+                == {"type": "button", "text": text, "action_id": action, "value": value} | style
+            ):
+                return " ".join([f"[{label}]", action, value, *style.values()])
+        case _:
+            pass
+    return json.dumps(button, ensure_ascii=False)

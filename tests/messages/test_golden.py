@@ -1,0 +1,63 @@
+"""A golden holds all of a message: whatever changes, in the text or in the blocks, is noticed."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bot.domain.click import Act
+from bot.messages.blocks import Button, Buttons, listing, message, small
+from tests.messages.golden import golden, written
+
+ROW = Buttons(
+    (Button("Yes", Act.APPROVE, "7kq2m9xc", "primary"), Button("No", Act.REJECT, "7kq2m9xc"))
+)
+SAID = message("*Yes or no?*\nYou decide.", listing("All", ["a", "b"]), ROW, small("Small print"))
+
+
+def test_a_golden_reads_like_the_message() -> None:
+    assert golden(SAID).split("\n") == [
+        "■ *Yes or no?*",
+        "  You decide.",
+        "▣ All",
+        "  ```",
+        "  a",
+        "  b",
+        "  ```",
+        "[Yes] approve 7kq2m9xc primary | [No] reject 7kq2m9xc",
+        "· Small print",
+    ]
+
+
+def others(value: Any) -> Iterator[Any]:
+    """Return JSON that differs from `value` in one place: a leaf, or something left out, added or moved."""
+    if isinstance(value, dict):
+        yield value | {"more": 1}
+        for key, inner in value.items():
+            if key != "type":
+                yield {other: value[other] for other in value if other != key}
+            yield from (value | {key: other} for other in others(inner))
+    elif isinstance(value, list):
+        yield value[1:]
+        for at, inner in enumerate(value):
+            yield from ([*value[:at], other, *value[at + 1 :]] for other in others(inner))
+    else:
+        yield f"{value}x" if isinstance(value, str) else not value
+
+
+def test_a_golden_differs_where_the_blocks_do() -> None:
+    blocks = json.loads(json.dumps(SAID.blocks))
+    changed = [*others(blocks), blocks[::-1]]
+    assert len(changed) > 40
+    goldens = {written(SAID.text, other) for other in changed}
+    assert golden(SAID) not in goldens
+    assert len(goldens) == len(changed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "…", SAID.text[:20] + "…", SAID.text + ".", SAID.text + "…", SAID.text.replace("*", "")],
+)
+def test_a_golden_differs_where_the_text_does(text: str) -> None:
+    assert written(text, SAID.blocks) != golden(SAID)

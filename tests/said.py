@@ -1,0 +1,64 @@
+"""What the bot says in English, for tests that look for it: taken from the messages, so that they may be reworded."""
+
+import re
+
+from bot.domain.outcome import Ground, Outcome, Shared
+from bot.domain.request import Origin, Request
+from bot.messages import Message, answers, approvals, clicks, decisions, endings, history
+from bot.messages.permissions import denied
+from bot.messages.too_late import too_late
+from bot.policy import Ask, Deny, NoRule, Person, Policy
+from tests.languages import ENGLISH
+
+_MARKUP = re.compile(r"`[^`]*`|<[^>]*>")
+_ANY = Request("0", Origin("T0", "U0", "C0", "c", "", ""), "wx0", "e", "wx1", "r")
+_ASK = Ask(Person("T0", "U0"), "C0", "wx0", "e")
+
+
+def gist(said: Message) -> str:
+    """Return the first words of a message, more than ten characters of them, that are the same for every request."""
+    (first, *_) = [
+        run.strip() for run in _MARKUP.split(said.parts[0].text) if len(run.strip()) > 10
+    ]
+    return first
+
+
+def answer_to(outcome: Outcome) -> str:
+    """Return how the answer to a request begins."""
+    return gist(endings.answer(ENGLISH, _ANY, outcome))
+
+
+def verdict_on(outcome: Outcome) -> str:
+    """Return what replaces the question to the approvers."""
+    return gist(approvals.decided(ENGLISH, _ANY, outcome, 0))
+
+
+def late_answer(outcome: Outcome) -> str:
+    """Return what is told, after TOO_LATE, of a request that had this outcome already."""
+    end = too_late(ENGLISH, _ANY, outcome).text.removeprefix(f"{TOO_LATE}: ")
+    return _MARKUP.sub("", end).strip()
+
+
+def nothing_to_decide(ground: Ground) -> str:
+    """Return what an approver is told where the policy leaves nothing to decide."""
+    return gist(clicks.over_by_policy(ENGLISH, _ANY, ground))
+
+
+# At a command.
+SHARED = answer_to(Shared())
+DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
+NOT_RECORDED = gist(history.not_recorded(ENGLISH))
+ACCEPTED = gist(answers.accepted(ENGLISH, _ANY))
+NEEDS_APPROVAL = gist(decisions.sent_to_approvers(ENGLISH, _ANY))
+
+# At a click.
+CANCELLED = gist(clicks.cancelled(ENGLISH, _ANY))
+TOO_LATE = too_late(ENGLISH, _ANY, None).text.partition(":")[0]
+NO_SUCH_REQUEST = gist(clicks.no_such_request(ENGLISH))
+NOT_AN_APPROVER = gist(clicks.not_an_approver(ENGLISH, own=False))
+OWN_REQUEST = gist(clicks.not_an_approver(ENGLISH, own=True))
+CANNOT_TELL_WHO = gist(clicks.cannot_tell_who(ENGLISH))
+CLICK_NOT_RECORDED = gist(clicks.click_not_recorded(ENGLISH))
+RETRIED_ALREADY = gist(clicks.retried_already(ENGLISH))
+YOU_APPROVED = gist(clicks.decision_taken(ENGLISH, _ANY, approved=True))
+YOU_REJECTED = gist(clicks.decision_taken(ENGLISH, _ANY, approved=False))
