@@ -7,8 +7,9 @@ from itertools import combinations
 
 from bot.ops.doctor.check import Finding, ok, others_may_read, warning, wrong, wrong_by
 from bot.settings.environ import DOTENV, Reader
-from bot.settings.load import NAMES, Parts
+from bot.settings.load import Parts
 from bot.settings.pasted import belongs
+from bot.settings.table import NAMES
 from bot.settings.tokens import FixedTokenSettings, TokenServerSettings, TokenSettings
 
 _NAME = "settings"
