@@ -19,8 +19,9 @@ from bot.ops.logs.redaction import Redactor
 from bot.ops.logs.setup import set_up
 from bot.ops.logs.uncaught import log_uncaught
 from bot.runtime.signals import at_first_signal, setting, unless
-from bot.settings.environ import environment
-from bot.settings.load import DEFAULT_DATABASE, Settings, load, read_parts
+from bot.settings.environ import Reader, environment
+from bot.settings.load import Settings, load, read_parts
+from bot.settings.table import DATABASE_URL
 
 _FINE, _FAILED, _WRONG_SETUP, _INTERRUPTED = 0, 1, 2, 130
 
@@ -195,7 +196,7 @@ def _audit(given: argparse.Namespace) -> int:
         return _complain([problem], ())
     environ = environment()
     try:
-        engine = open_for_audit(environ.get("DATABASE_URL") or DEFAULT_DATABASE)
+        engine = open_for_audit(DATABASE_URL.value(Reader(environ)))
         if given.delete_before:
             requests, events = delete_before(engine, given.delete_before)
             print(

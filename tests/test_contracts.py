@@ -21,8 +21,10 @@ from bot.playground.slack.web import METHODS
 from bot.playground.world import SCOPES as GRANTED
 from bot.policy import Policy
 from bot.policy.file import read_policy
-from bot.settings.load import NAMES, load
+from bot.settings.load import load
+from bot.settings.table import NAMES
 from bot.slack.scopes import SCOPES
+from tests import settings_table
 from tests.ops.counted import exercised, labels_of, own
 
 ROOT = Path(__file__).parent.parent
@@ -97,14 +99,20 @@ def test_the_readme_explains_every_scope() -> None:
     assert explained == set(MANIFEST["oauth_config"]["scopes"]["bot"])
 
 
-def test_the_readme_and_the_example_list_every_setting() -> None:
+def test_the_readme_lists_every_setting() -> None:
     table = README.split("## Settings")[1].split("\n## ")[0]
     in_readme = [
         name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in _code(row)
     ]
-    example = (ROOT / ".env.example").read_text(encoding="utf-8")
     assert in_readme == list(NAMES)
-    assert re.findall(r"^(\w+)=", example, re.MULTILINE) == list(NAMES)
+
+
+def test_the_example_is_what_the_table_of_settings_says() -> None:
+    assert settings_table.EXAMPLE.read_text(encoding="utf-8") == settings_table.example()
+
+
+def test_the_table_of_settings_is_readable_in_a_terminal() -> None:
+    assert [row for row in settings_table.readme().splitlines() if len(row) > 120] == []
 
 
 def test_the_settings_read_what_is_listed_and_nothing_else() -> None:

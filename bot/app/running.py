@@ -25,7 +25,7 @@ from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.settings.load import Settings
 from bot.settings.slack import SlackSettings
-from bot.slack.api import SlackApi
+from bot.slack.api import SLACK_TIMEOUT, SlackApi
 from bot.slack.connection import TOO_MANY_CONNECTIONS, Ready, SocketMode, Unusable, preflight
 from bot.wechat.client import http_client
 from bot.workflow.policy_in_force import InForce
@@ -33,7 +33,6 @@ from bot.workflow.policy_in_force import InForce
 if TYPE_CHECKING:
     from bot.ops.metrics import Metrics
 
-_SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 _CONNECTIONS = 200
 
 _log = logging.getLogger(__name__)
@@ -154,7 +153,7 @@ async def _session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=_SLACK_TIMEOUT,
+        timeout=SLACK_TIMEOUT,
         trust_env=proxied,
     ) as session:
         yield session

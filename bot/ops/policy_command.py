@@ -21,6 +21,7 @@ from bot.policy.shapes import Asker, Question
 from bot.settings.environ import Reader
 from bot.settings.policy import file_of, read_rules
 from bot.settings.slack import read_slack
+from bot.settings.table import WECHAT_AUTHORIZER_APPID
 
 _FINE, _WRONG, _UNUSABLE = 0, 1, 2
 _LISTS = "SHARE_ENV_ALLOWED_"
@@ -40,7 +41,7 @@ def policy(
         return _complain(question)
     read = Reader(_with_file(environ, file) if file is not None else environ)
     path = file_of(read)
-    owner = read.text("WECHAT_AUTHORIZER_APPID") or ""
+    owner = WECHAT_AUTHORIZER_APPID.value(read) or ""
     tested = read_rules(read, path, owner if is_appid(owner) else None)
     if tested is None and (path is None or not _is_there(path)):
         return _complain(read.problems)

@@ -7,10 +7,11 @@ from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
 from bot.command import is_appid
-from bot.domain.language import Language, language_of
+from bot.domain.language import Language
 from bot.domain.problem import Problem
 from bot.policy import Policy
 from bot.policy.file import Tested
+from bot.settings import table
 from bot.settings.environ import Reader
 from bot.settings.pasted import belongs, told
 from bot.settings.policy import Content, file_of, read_content, read_rules
@@ -21,46 +22,6 @@ from bot.settings.tokens import (
     check_owners,
     read_tokens,
     secrets_of,
-)
-
-DEFAULT_DATABASE = "sqlite:///share-env.db"
-NAMES = (
-    "SLACK_BOT_TOKEN",
-    "SLACK_APP_TOKEN",
-    "SLACK_SIGNING_SECRET",
-    "SLACK_API_URL",
-    "WECHAT_API_URL",
-    "WECHAT_AUTHORIZER_APPID",
-    "WECHAT_AUTHORIZER_ACCESS_TOKEN",
-    "WECHAT_TOKEN_SERVER_URL",
-    "WECHAT_TOKEN_SERVER_AUTHORIZATION",
-    "WECHAT_COMPONENT_APPID",
-    "WECHAT_COMPONENT_APPSECRET",
-    "WECHAT_MESSAGE_TOKEN",
-    "WECHAT_MESSAGE_TOKEN_PREVIOUS",
-    "WECHAT_ENCODING_AES_KEY",
-    "WECHAT_ENCODING_AES_KEY_PREVIOUS",
-    "WECHAT_AUTHORIZER_REFRESH_TOKEN",
-    "WECHAT_TIMEOUT",
-    "TOKEN_ENCRYPTION_KEY",
-    "DATABASE_URL",
-    "POLICY_FILE",
-    "SHARE_ENV_ALLOWED_USERS",
-    "SHARE_ENV_ALLOWED_GROUPS",
-    "SHARE_ENV_ALLOWED_CHANNELS",
-    "LANGUAGE",
-    "HOST",
-    "PORT",
-    "LOG_LEVEL",
-    "LOG_FORMAT",
-    "SHUTDOWN_GRACE",
-)
-_SECRETS = (
-    *("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
-    *("WECHAT_AUTHORIZER_ACCESS_TOKEN", "WECHAT_AUTHORIZER_REFRESH_TOKEN"),
-    *("WECHAT_TOKEN_SERVER_AUTHORIZATION", "WECHAT_COMPONENT_APPSECRET"),
-    *("WECHAT_MESSAGE_TOKEN", "WECHAT_MESSAGE_TOKEN_PREVIOUS"),
-    *("WECHAT_ENCODING_AES_KEY", "WECHAT_ENCODING_AES_KEY_PREVIOUS", "TOKEN_ENCRYPTION_KEY"),
 )
 
 
@@ -104,9 +65,9 @@ def _secrets(
 
 def _pasted(read: Reader) -> Iterator[str]:
     """Yield what the settings for secrets hold, if it is no appid, and what looks like a secret in any other."""
-    for name in NAMES:
-        value = read.text(name)
-        if value and not is_appid(value) and (name in _SECRETS or belongs(value)):
+    for setting in table.SETTINGS:
+        value = read.text(setting.name)
+        if value and not is_appid(value) and (setting.secret or belongs(value)):
             yield value
 
 
@@ -167,23 +128,23 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     usable = tokens if len(read.problems) == before else None
     policy_file = file_of(read)
     tested = read_rules(read, policy_file, default_owner)
-    if tested and tokens and (default_owner or not read.text("WECHAT_AUTHORIZER_APPID")):
+    if tested and tokens and (default_owner or not table.WECHAT_AUTHORIZER_APPID.value(read)):
         check_owners(read, tested.policy, tokens)
-    database_url = read.text("DATABASE_URL") or DEFAULT_DATABASE
+    database_url = table.DATABASE_URL.value(read)
     before = len(read.problems)
-    wechat_url = read.url("WECHAT_API_URL", "https://api.weixin.qq.com").rstrip("/")
+    wechat_url = table.WECHAT_API_URL.value(read).rstrip("/")
     safe_url = wechat_url if len(read.problems) == before else None
-    timeout = read.number("WECHAT_TIMEOUT", 10, 0.1, 60)
-    language = _language(read)
-    host = read.text("HOST") or "127.0.0.1"
+    timeout = table.WECHAT_TIMEOUT.value(read)
+    language = table.LANGUAGE.value(read)
+    host = table.HOST.value(read)
     before = len(read.problems)
-    port = int(read.number("PORT", 3000, 1, 65535, whole=True))
-    port_is_set = read.text("PORT") is not None
+    port = int(table.PORT.value(read))
+    port_is_set = read.text(table.PORT.name) is not None
     listens = port_is_set or isinstance(tokens, PlatformSettings) or (slack and not slack.app_token)
     listener = Address(host, port) if listens and len(read.problems) == before else None
-    level = read.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR") or "INFO"
-    log_format = read.choice("LOG_FORMAT", "text", "json")
-    grace = read.number("SHUTDOWN_GRACE", 10, 0, 600)
+    level = table.LOG_LEVEL.value(read)
+    log_format = table.LOG_FORMAT.value(read) or None
+    grace = table.SHUTDOWN_GRACE.value(read)
     whole = None
     if slack and tokens and tested and not read.problems and not tested.failed:
         whole = Settings(
@@ -217,17 +178,8 @@ def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list
     return [*read.problems, *tested.failed] or tested.policy
 
 
-def _language(read: Reader) -> Language:
-    """Return the language of channels; a desktop exports LANGUAGE too, for gettext, as in en_US:en."""
-    word = read.text("LANGUAGE") or ""
-    if ":" in word or "_" in word:
-        return language_of(word.partition(":")[0])
-    tag = read.choice("LANGUAGE", *(language.value for language in Language))
-    return Language(tag) if tag else Language.ENGLISH
-
-
 def _default_owner(read: Reader) -> str | None:
-    appid = read.text("WECHAT_AUTHORIZER_APPID")
+    appid = table.WECHAT_AUTHORIZER_APPID.value(read)
     if appid is None or is_appid(appid):
         return appid
     found = f"WECHAT_AUTHORIZER_APPID {told(appid)}, which is not an appid"

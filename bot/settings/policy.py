@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.domain.problem import Problem
 from bot.policy.file import Tested, read_and_test, simple_policy
-from bot.policy.shapes import CHANNEL_ID, GROUP_ID, USER_ID
+from bot.settings import table
 from bot.settings.environ import Reader
 
 _MOST_BYTES = 1_000_000
@@ -26,16 +26,16 @@ Content = str | NoText
 
 def file_of(read: Reader) -> Path | None:
     """Return where the policy file is, if there is one."""
-    named = read.text("POLICY_FILE")
+    named = table.POLICY_FILE.value(read)
     path = Path(named or "policy.toml")
     return path if named or path.is_file() else None
 
 
 def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Tested | None:
     """Return the policy, also where its own tests fail; None if it cannot be read, or there is none."""
-    users = read.ids("SHARE_ENV_ALLOWED_USERS", USER_ID, "U012ABCDEF")
-    groups = read.ids("SHARE_ENV_ALLOWED_GROUPS", GROUP_ID, "S012ABCDEF")
-    channels = read.ids("SHARE_ENV_ALLOWED_CHANNELS", CHANNEL_ID, "C012ABCDEF")
+    users = table.SHARE_ENV_ALLOWED_USERS.value(read)
+    groups = table.SHARE_ENV_ALLOWED_GROUPS.value(read)
+    channels = table.SHARE_ENV_ALLOWED_CHANNELS.value(read)
     if path:
         if users or groups or channels:
             found = f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings"

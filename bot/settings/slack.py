@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from bot.settings import table
 from bot.settings.environ import Reader
 from bot.settings.pasted import kind_of
 
@@ -22,8 +23,8 @@ class SlackSettings:
 
 def read_slack(read: Reader) -> SlackSettings | None:
     """Return how to reach Slack; None without a bot token or with a wrong address, where no token may go."""
-    bot, app = read.text("SLACK_BOT_TOKEN"), read.text("SLACK_APP_TOKEN")
-    secret = read.text("SLACK_SIGNING_SECRET")
+    bot, app = table.SLACK_BOT_TOKEN.value(read), table.SLACK_APP_TOKEN.value(read)
+    secret = table.SLACK_SIGNING_SECRET.value(read)
     if not bot:
         read.problems.append(
             "SLACK_BOT_TOKEN is missing. Copy the bot token (xoxb-…) from your Slack app's page "
@@ -50,6 +51,6 @@ def read_slack(read: Reader) -> SlackSettings | None:
             "page “Basic Information”."
         )
     before = len(read.problems)
-    api_url = read.url("SLACK_API_URL", "https://slack.com/api/").rstrip("/") + "/"
+    api_url = table.SLACK_API_URL.value(read).rstrip("/") + "/"
     safe = len(read.problems) == before
     return SlackSettings(bot, app, secret, api_url) if bot and safe else None

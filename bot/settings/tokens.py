@@ -9,14 +9,12 @@ from urllib.parse import urlsplit
 
 from bot.command import is_appid
 from bot.policy import Policy
+from bot.settings import table
 from bot.settings.environ import Reader
+from bot.settings.setting import Setting
 
 _ENCODING_AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 _FERNET_KEY_BYTES = 32
-_INSTEAD = (
-    ", and set WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and user:password in Base64: "
-    "printf %s 'user:password' | base64"
-)
 _NO_OWNER = (
     "No mini program is known to own any env. Set WECHAT_AUTHORIZER_APPID, or add "
     "[[owner]] to the policy file."
@@ -103,32 +101,33 @@ def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:
 
 def _fixed(read: Reader, owner: str | None) -> FixedTokenSettings:
     _need_owner(read, "that WECHAT_AUTHORIZER_ACCESS_TOKEN belongs to")
-    _refuse_appid(read, "WECHAT_AUTHORIZER_ACCESS_TOKEN")
-    return FixedTokenSettings(owner or "", read.text("WECHAT_AUTHORIZER_ACCESS_TOKEN") or "")
+    _refuse_appid(read, table.WECHAT_AUTHORIZER_ACCESS_TOKEN)
+    token = table.WECHAT_AUTHORIZER_ACCESS_TOKEN.value(read) or ""
+    return FixedTokenSettings(owner or "", token)
 
 
 def _token_server(read: Reader) -> TokenServerSettings:
-    server = read.url("WECHAT_TOKEN_SERVER_URL", instead=_INSTEAD)
+    server = table.WECHAT_TOKEN_SERVER_URL.value(read)
     if "{appid}" not in server:
         into = "put {appid} into WECHAT_TOKEN_SERVER_URL"
         _need_owner(read, f"whose token the token server gives, or {into}")
-    return TokenServerSettings(server, read.header("WECHAT_TOKEN_SERVER_AUTHORIZATION"))
+    return TokenServerSettings(server, table.WECHAT_TOKEN_SERVER_AUTHORIZATION.value(read))
 
 
 def _platform(read: Reader) -> PlatformSettings:
-    appid = read.text("WECHAT_COMPONENT_APPID") or ""
+    appid = table.WECHAT_COMPONENT_APPID.value(read) or ""
     if not is_appid(appid):
         read.problems.append(
             "WECHAT_COMPONENT_APPID is not an appid. Copy the platform's AppID from open.weixin.qq.com."
         )
-    _refuse_appid(read, "WECHAT_COMPONENT_APPSECRET")
-    seed = read.text("WECHAT_AUTHORIZER_REFRESH_TOKEN")
+    _refuse_appid(read, table.WECHAT_COMPONENT_APPSECRET)
+    seed = table.WECHAT_AUTHORIZER_REFRESH_TOKEN.value(read)
     if seed:
         _need_owner(read, "that WECHAT_AUTHORIZER_REFRESH_TOKEN belongs to")
-        _refuse_appid(read, "WECHAT_AUTHORIZER_REFRESH_TOKEN")
+        _refuse_appid(read, table.WECHAT_AUTHORIZER_REFRESH_TOKEN)
     return PlatformSettings(
         appid,
-        _needed(read, "WECHAT_COMPONENT_APPSECRET", "AppSecret"),
+        _needed(read, table.WECHAT_COMPONENT_APPSECRET, "AppSecret"),
         _message_tokens(read),
         _encoding_aes_keys(read),
         seed,
@@ -136,40 +135,38 @@ def _platform(read: Reader) -> PlatformSettings:
     )
 
 
-def _needed(read: Reader, name: str, there: str) -> str:
-    value = read.text(name)
+def _needed(read: Reader, setting: Setting[str | None], there: str) -> str:
+    value = setting.value(read)
     if not value:
         read.problems.append(
-            f"{name} is missing. Copy the platform's {there} from open.weixin.qq.com."
+            f"{setting.name} is missing. Copy the platform's {there} from open.weixin.qq.com."
         )
     return value or ""
 
 
 def _need_owner(read: Reader, which: str) -> None:
     """Note that the default owner is missing; a wrong one is a problem already."""
-    if not read.text("WECHAT_AUTHORIZER_APPID"):
+    if not table.WECHAT_AUTHORIZER_APPID.value(read):
         read.problems.append(f"WECHAT_AUTHORIZER_APPID is missing. Set it to the appid {which}.")
 
 
-def _refuse_appid(read: Reader, name: str) -> None:
+def _refuse_appid(read: Reader, setting: Setting[str | None]) -> None:
     """Note that an appid stands where a secret belongs, as where two settings are swapped."""
-    if is_appid(read.text(name) or ""):
+    if is_appid(setting.value(read) or ""):
         read.problems.append(
-            f"{name} holds an appid. Put the secret there that goes with the appid."
+            f"{setting.name} holds an appid. Put the secret there that goes with the appid."
         )
 
 
 def _message_tokens(read: Reader) -> tuple[str, ...]:
-    current = _needed(read, "WECHAT_MESSAGE_TOKEN", "消息校验Token")
-    return tuple(filter(None, (current, read.text("WECHAT_MESSAGE_TOKEN_PREVIOUS"))))
+    current = _needed(read, table.WECHAT_MESSAGE_TOKEN, "消息校验Token")
+    return tuple(filter(None, (current, table.WECHAT_MESSAGE_TOKEN_PREVIOUS.value(read))))
 
 
 def _encoding_aes_keys(read: Reader) -> tuple[str, ...]:
-    current = _needed(read, "WECHAT_ENCODING_AES_KEY", "消息加解密Key")
-    keys = {
-        "WECHAT_ENCODING_AES_KEY": current,
-        "WECHAT_ENCODING_AES_KEY_PREVIOUS": read.text("WECHAT_ENCODING_AES_KEY_PREVIOUS"),
-    }
+    current = _needed(read, table.WECHAT_ENCODING_AES_KEY, "消息加解密Key")
+    previous = table.WECHAT_ENCODING_AES_KEY_PREVIOUS.value(read)
+    keys = {"WECHAT_ENCODING_AES_KEY": current, "WECHAT_ENCODING_AES_KEY_PREVIOUS": previous}
     for name, key in keys.items():
         if key and not _ENCODING_AES_KEY.fullmatch(key):
             read.problems.append(
@@ -181,7 +178,7 @@ def _encoding_aes_keys(read: Reader) -> tuple[str, ...]:
 
 def encryption_keys(read: Reader) -> tuple[str, ...]:
     """Return the Fernet keys that encrypt the ledger's tokens, the newest first."""
-    keys = tuple((read.text("TOKEN_ENCRYPTION_KEY") or "").replace(",", " ").split())
+    keys = tuple(table.TOKEN_ENCRYPTION_KEY.value(read).replace(",", " ").split())
     for number, key in enumerate(keys, 1):
         if not _is_fernet_key(key):
             which = f" (number {number})" if len(keys) > 1 else ""

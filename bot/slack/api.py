@@ -20,6 +20,8 @@ RESPONSE_URL = "response_url"
 """What stands for a method where there is none."""
 RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
 """How calls end, for whoever counts them."""
+SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
+"""Seconds for one call."""
 
 _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
 MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}

@@ -6,8 +6,9 @@ import pytest
 from bot.domain.language import Language
 from bot.ops.logs.redaction import Redactor
 from bot.policy import Allow, Ask, Deny, Effect, Owner, Person, Policy, Rule, decide, owner_of
-from bot.settings.load import NAMES, Settings, load, read_parts
+from bot.settings.load import Settings, load, read_parts
 from bot.settings.slack import SlackSettings
+from bot.settings.table import NAMES
 from bot.settings.tokens import FixedTokenSettings, TokenServerSettings
 
 A, B, C = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "wxaaaaaaaaaaaaaaaa"

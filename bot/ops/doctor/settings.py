@@ -9,8 +9,9 @@ from pathlib import Path
 from bot.ops.doctor.check import Finding, ok, others_may_read, warning, wrong, wrong_by
 from bot.ops.doctor.setup import Setup
 from bot.settings.environ import DOTENV, Reader
-from bot.settings.load import NAMES, Parts
+from bot.settings.load import Parts
 from bot.settings.pasted import belongs
+from bot.settings.table import NAMES
 from bot.settings.tokens import FixedTokenSettings, TokenServerSettings, TokenSettings
 
 _NAME = "settings"

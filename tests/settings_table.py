@@ -1,0 +1,49 @@
+"""Write what is made from the table of settings, after a change of it.
+
+`python -m tests.settings_table` writes `.env.example` and prints README's table of settings.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bot.settings.setting import Setting
+from bot.settings.table import SECTIONS, SETTINGS
+
+EXAMPLE = Path(__file__).parent.parent / ".env.example"
+_HEAD = """\
+# Copy this file to .env and fill it in. What is set in the real environment wins over this file.
+# Check it by starting the bot: it names each setting that is wrong, and the fix.
+"""
+_WIDTH = 99
+
+
+def example() -> str:
+    """Return the text of `.env.example`."""
+    return "".join([_HEAD, *(_section(title, each) for title, each in SECTIONS.items())])
+
+
+def readme() -> str:
+    """Return README's table."""
+    return "| Name | Default | Meaning |\n|---|---|---|\n" + "".join(map(_row, SETTINGS))
+
+
+def _section(title: str, settings: tuple[Setting[Any], ...]) -> str:
+    heading = f"# --- {title} ".ljust(_WIDTH, "-")
+    return "\n".join(["", heading, *(line for each in settings for line in _lines(each)), ""])
+
+
+def _lines(setting: Setting[Any]) -> Iterator[str]:
+    yield from (f"# {line}" for line in setting.where.splitlines())
+    yield f"{setting.name}={'' if setting.left_empty else setting.default}"
+
+
+def _row(setting: Setting[Any]) -> str:
+    default = f"`{setting.default}`" if setting.default else setting.otherwise
+    return f"| `{setting.name}` | {default + ' ' if default else ''}| {setting.meaning} |\n"
+
+
+if __name__ == "__main__":
+    EXAMPLE.write_text(example(), encoding="utf-8")
+    sys.stdout.write(readme())
