@@ -25,7 +25,7 @@ _MOST_LINES = 20  # of one file's mistakes; the others come once these are put r
 _log = logging.getLogger(__name__)
 
 
-class Reloading:
+class PolicyWatcher:
     """Looks at the policy file; `asked` is set by whoever wants that at once, and `told` hears whether one was taken."""
 
     def __init__(  # noqa: PLR0913  # what tests bring their own of

@@ -21,7 +21,7 @@ from bot.ops.doctor.slack_calls import SlackAnswers, ask_slack
 from bot.ops.doctor.transport import Heard, session
 from bot.ops.doctor.wechat import check_wechat, reader
 from bot.ops.logs.redaction import Redactor
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.settings.load import Parts, read_parts
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.client import http_client
@@ -34,15 +34,15 @@ def doctor(environ: Mapping[str, str], *, as_json: bool) -> bool:
     return tell(asyncio.run(examine(environ)), as_json=as_json)
 
 
-async def examine(environ: Mapping[str, str], nature: Nature | None = None) -> list[Finding]:
+async def examine(environ: Mapping[str, str], runtime: Runtime | None = None) -> list[Finding]:
     """Return what every check finds, always in the same order; none that fails keeps another from running."""
-    nature = nature or Nature()
+    runtime = runtime or Runtime()
     parts = read_parts(environ)
-    heard = Heard(nature.now)
+    heard = Heard(runtime.now)
     async with session(heard) as http:
         looking = asyncio.create_task(_ledger(parts))
         (told, of_slack), of_wechat, of_listener = await asyncio.gather(
-            _slack(parts, http, heard), _wechat(parts, http, looking, nature), _listener(parts)
+            _slack(parts, http, heard), _wechat(parts, http, looking, runtime), _listener(parts)
         )
         looked = await looking
     policy = parts.policy.policy if parts.policy else None
@@ -82,7 +82,7 @@ async def _slack(
 
 
 async def _wechat(
-    parts: Parts, http: aiohttp.ClientSession, looking: asyncio.Task[Looked], nature: Nature
+    parts: Parts, http: aiohttp.ClientSession, looking: asyncio.Task[Looked], runtime: Runtime
 ) -> list[Finding]:
     if parts.tokens is None or parts.wechat_url is None or parts.policy is None:
         return [unchecked("wechat", _INCOMPLETE, "settings")]
@@ -92,7 +92,7 @@ async def _wechat(
             # The other token sources need not wait for the ledger.
             in_ledger = isinstance(parts.tokens, PlatformSettings)
             kept = (await looking).kept if in_ledger else None
-            read = reader(client, parts.tokens, kept, nature)
+            read = reader(client, parts.tokens, kept, runtime)
             lacking = "ledger" if in_ledger and kept is None else "owner-token"
             tried, granted = await asyncio.gather(
                 check_wechat(client, parts.wechat_url, owners, read, lacking),

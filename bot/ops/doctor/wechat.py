@@ -10,7 +10,7 @@ from bot.guidance import Guidance, Trouble
 from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import KeptTokens
 from bot.ops.doctor.transport import DEADLINE, each
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.settings.tokens import (
     FixedTokenSettings,
     PlatformSettings,
@@ -31,7 +31,7 @@ Read = Callable[[str], Awaitable[str | NoToken | None]]
 
 
 def reader(
-    http: httpx.AsyncClient, tokens: TokenSettings, kept: KeptTokens | None, nature: Nature
+    http: httpx.AsyncClient, tokens: TokenSettings, kept: KeptTokens | None, runtime: Runtime
 ) -> Read:
     """Return how to get an owner's token without renewing it; None is told where the ledger has no good one."""
 
@@ -43,7 +43,7 @@ def reader(
         case FixedTokenSettings(owner, token):
             return FixedToken(owner, token).token
         case TokenServerSettings(url, authorization):
-            return TokenServer(http, url, authorization, nature.clock, DEADLINE).token
+            return TokenServer(http, url, authorization, runtime.clock, DEADLINE).token
         case PlatformSettings():
             return from_the_ledger
 
