@@ -108,7 +108,7 @@ class PolicyWatcher:
 
     def _refuse(self, problems: Sequence[str]) -> None:
         self._in_force.refuse(problems)
-        self._told(False)  # noqa: FBT003  # likewise
+        self._told(False)  # noqa: FBT003  # it has no name there
         more = len(problems) - _MOST_LINES
         for problem in problems[:_MOST_LINES]:
             _log.error("policy refused, the old one stays in force", extra={"reason": problem})

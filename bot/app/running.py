@@ -140,7 +140,7 @@ async def _reachable(  # noqa: PLR0913, PLR0917  # what is opened to the outside
 
 def _metrics() -> "Metrics":
     """Return what counts, for where there is a listener; others need not load its library."""
-    from bot.ops.metrics import Metrics  # noqa: PLC0415  # likewise
+    from bot.ops.metrics import Metrics  # noqa: PLC0415  # prometheus-client is loaded only where there is a listener
 
     return Metrics(__version__)
 
