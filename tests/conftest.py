@@ -29,7 +29,7 @@ from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from bot.policy import Rule
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
 from bot.slack.api import SlackApi
 from tests.databases import Database, PostgreSQL
@@ -115,10 +115,10 @@ def sleep() -> Sleep:
 
 
 @pytest.fixture
-def nature(sleep: Sleep) -> Nature:
+def runtime(sleep: Sleep) -> Runtime:
     """Return the real clock, a sleep that does not wait, and ids that count: request1, request2."""
     numbers = count(1)
-    return Nature(sleep=sleep, jitter=lambda: 0.5, new_id=lambda: f"request{next(numbers)}")
+    return Runtime(sleep=sleep, jitter=lambda: 0.5, new_id=lambda: f"request{next(numbers)}")
 
 
 @pytest.fixture
@@ -191,12 +191,12 @@ def scene(
     wechat: LocalWeChat,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
 ) -> "Scene":
     """Return the people and the servers around a bot that is yet to be started."""
     from tests.scenes import Scene  # noqa: PLC0415  # it is made of what is here
 
-    return Scene(slack, wechat, database, environ, nature)
+    return Scene(slack, wechat, database, environ, runtime)
 
 
 @pytest.fixture
@@ -217,9 +217,9 @@ def change(scene: "Scene", caplog: pytest.LogCaptureFixture) -> Change:
 
 
 @pytest.fixture
-async def bot(environ: dict[str, str], nature: Nature) -> AsyncIterator[str]:
+async def bot(environ: dict[str, str], runtime: Runtime) -> AsyncIterator[str]:
     """Run the bot, and return the line that says that it is ready."""
-    async with running(settings_of(environ), nature) as line:
+    async with running(settings_of(environ), runtime) as line:
         yield line
 
 

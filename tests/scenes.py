@@ -15,7 +15,7 @@ from bot.playground.slack.surfaces import View, ViewChange
 from bot.playground.slack.transcript import Change
 from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from tests.conftest import ENV, RELEASES, REQUESTER, rows, settings_of, soon, states
 
 ASK = f"{APPID} {ENV}"
@@ -56,7 +56,7 @@ class Scene:
     wechat: LocalWeChat
     database: Path
     environ: dict[str, str]
-    nature: Nature
+    runtime: Runtime
     reload: asyncio.Event = field(default_factory=asyncio.Event)
     heard: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
@@ -70,7 +70,7 @@ class Scene:
         path = self.write(rules)
         kept = {name: value for name, value in self.environ.items() if "ALLOWED" not in name}
         ruled = settings_of(kept | {"POLICY_FILE": str(path)})
-        async with running(ruled, self.nature, self.reload):
+        async with running(ruled, self.runtime, self.reload):
             yield
         assert self.slack.violations == []
 

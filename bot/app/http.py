@@ -54,7 +54,7 @@ class Running:
         if left := self.outside.source.left:
             parts["tokens"] = lambda: chain_trouble(left())
             minor["ticket"] = lambda: ticket_trouble(left())
-        return Health(parts, self.outside.nature.clock, minor=minor)
+        return Health(parts, self.outside.runtime.clock, minor=minor)
 
     def alive(self, watch: Watch) -> Health:
         """Return the parts that nothing but a new start brings back."""
@@ -65,7 +65,7 @@ class Running:
         }
         if socket := self.socket:
             parts["slack"] = unless(lambda: socket.alive, "what reads the socket has died")
-        return Health(parts, self.outside.nature.clock)
+        return Health(parts, self.outside.runtime.clock)
 
 
 def socket_trouble(socket: SocketMode) -> str | None:

@@ -25,7 +25,7 @@ _MOST_LINES = 20  # of one file's mistakes; the others come once these are put r
 _log = logging.getLogger(__name__)
 
 
-class Reloading:
+class PolicyWatcher:
     """Looks at the policy file; `asked` is set by whoever wants that at once, and `told` hears whether one was taken."""
 
     def __init__(  # noqa: PLR0913  # what tests bring their own of
@@ -108,7 +108,7 @@ class Reloading:
 
     def _refuse(self, problems: Sequence[str]) -> None:
         self._in_force.refuse(problems)
-        self._told(False)  # noqa: FBT003  # likewise
+        self._told(False)  # noqa: FBT003  # it has no name there
         more = len(problems) - _MOST_LINES
         for problem in problems[:_MOST_LINES]:
             _log.error("policy refused, the old one stays in force", extra={"reason": problem})

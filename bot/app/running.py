@@ -12,7 +12,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
-from bot.app.policy_watcher import Reloading
+from bot.app.policy_watcher import PolicyWatcher
 from bot.app.token_source import token_source
 from bot.app.wiring import Outside, Rooms, furnish
 from bot.ledger import Ledger, LedgerDownError
@@ -20,7 +20,7 @@ from bot.ledger.events import Told, all_told
 from bot.ledger.opening import CannotOpenError
 from bot.ops.listener import CannotListenError
 from bot.ops.logs.event_log import log_event
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.settings.load import Settings
@@ -49,30 +49,30 @@ class CannotStartError(Exception):
 
 @asynccontextmanager
 async def running(
-    settings: Settings, nature: Nature | None = None, reload: asyncio.Event | None = None
+    settings: Settings, runtime: Runtime | None = None, reload: asyncio.Event | None = None
 ) -> AsyncIterator[str]:
     """Run the bot for as long as the context is open; yields the line that says that it is ready.
 
     Raises CannotStartError. Whenever `reload` is set, the policy file is read at once. On leaving, no more commands
     are taken and those under way are finished.
     """
-    nature = nature or Nature()
+    runtime = runtime or Runtime()
     async with AsyncExitStack() as stack:
         metrics = _metrics() if settings.listens else None
         observers = metrics.observers if metrics else Observers()
         session = await stack.enter_async_context(_session())
         http = await stack.enter_async_context(http_client(session))
-        client, api, checked = await _slack(settings.slack, session, nature, observers)
+        client, api, checked = await _slack(settings.slack, session, runtime, observers)
         told = (log_event, metrics.told) if metrics else (log_event,)
         ledger = await _ledger(stack, settings, observers, *told)
-        tasks, in_force = Tasks(), InForce(settings.policy, nature.now)
+        tasks, in_force = Tasks(), InForce(settings.policy, runtime.now)
         source = token_source(
-            stack, settings, in_force, nature, http, ledger, tasks.start, observers
+            stack, settings, in_force, runtime, http, ledger, tasks.start, observers
         )
         outside = Outside(
             settings,
             in_force,
-            nature,
+            runtime,
             client,
             api,
             checked,
@@ -85,16 +85,16 @@ async def running(
         rooms = furnish(stack, outside)
         kept = list[asyncio.Task[None]]()
         how = await _reachable(stack, outside, rooms, tasks, kept, metrics)
-        reloading = Reloading(
+        watcher = PolicyWatcher(
             in_force,
             settings,
             reload or asyncio.Event(),
-            sleep=nature.sleep,
+            sleep=runtime.sleep,
             told=observers.reloaded,
         )
         carry = rooms.carrying.keep(lambda: not rooms.submitting.stopping)
         # Held until the drain is over, or another replica would begin what this one still works on.
-        for keep in (source.keep(), carry, reloading.keep()):
+        for keep in (source.keep(), carry, watcher.keep()):
             kept.append(asyncio.create_task(keep))
             stack.callback(kept[-1].cancel)
         stack.push_async_callback(tasks.drain, settings.shutdown_grace)
@@ -139,7 +139,7 @@ async def _reachable(  # noqa: PLR0913, PLR0917  # what is opened to the outside
 
 def _metrics() -> "Metrics":
     """Return what counts, for where there is a listener; others need not load its library."""
-    from bot.ops.metrics import Metrics  # noqa: PLC0415  # likewise
+    from bot.ops.metrics import Metrics  # noqa: PLC0415  # prometheus-client is loaded only where there is a listener
 
     return Metrics(__version__)
 
@@ -160,15 +160,15 @@ async def _session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def _slack(
-    slack: SlackSettings, session: aiohttp.ClientSession, nature: Nature, observers: Observers
+    slack: SlackSettings, session: aiohttp.ClientSession, runtime: Runtime, observers: Observers
 ) -> tuple[AsyncWebClient, SlackApi, Ready]:
     """Return two ways to call Slack, and what it says of the bot once its tokens are known to be good."""
     client = _web_client(slack, slack.bot_token, session)
-    api = SlackApi(client, nature.sleep, observers.called_slack)
+    api = SlackApi(client, runtime.sleep, observers.called_slack)
     app_api = None
     if slack.app_token:
         app_client = _web_client(slack, slack.app_token, session)
-        app_api = SlackApi(app_client, nature.sleep, observers.called_slack)
+        app_api = SlackApi(app_client, runtime.sleep, observers.called_slack)
     checked = await preflight(api, app_api)
     if isinstance(checked, Unusable):
         raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)

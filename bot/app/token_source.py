@@ -11,7 +11,7 @@ from aiohttp import web
 from bot.domain.link import Link, LinkState
 from bot.ledger import Ledger
 from bot.ledger.seal import seal_of
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.settings.load import Settings
 from bot.settings.tokens import FixedTokenSettings, PlatformSettings, TokenServerSettings
@@ -54,7 +54,7 @@ def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to 
     stack: AsyncExitStack,
     settings: Settings,
     in_force: InForce,
-    nature: Nature,
+    runtime: Runtime,
     http: httpx.AsyncClient,
     ledger: Ledger,
     start: Callable[[Coroutine[None, None, None]], None],
@@ -66,10 +66,10 @@ def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to 
             return Source(FixedToken(owner, token))
         case TokenServerSettings(url, authorization):
             renewed = observers.renewed
-            return Source(TokenServer(http, url, authorization, nature.clock, renewed=renewed))
+            return Source(TokenServer(http, url, authorization, runtime.clock, renewed=renewed))
         case PlatformSettings() as platform:
             return _chain(
-                stack, settings, platform, in_force, nature, http, ledger, start, observers
+                stack, settings, platform, in_force, runtime, http, ledger, start, observers
             )
 
 
@@ -78,7 +78,7 @@ def _chain(  # noqa: PLR0913, PLR0917  # likewise
     settings: Settings,
     platform: PlatformSettings,
     in_force: InForce,
-    nature: Nature,
+    runtime: Runtime,
     http: httpx.AsyncClient,
     ledger: Ledger,
     start: Callable[[Coroutine[None, None, None]], None],
@@ -105,18 +105,18 @@ def _chain(  # noqa: PLR0913, PLR0917  # likewise
         platform.appid,
         platform.appsecret,
         settings.wechat_timeout,
-        nature.sleep,
+        runtime.sleep,
         observers.called_wechat,
     )
     default = in_force.policy.default_owner  # a setting, whatever the file says
     seeds = {default: platform.refresh_token} if default and platform.refresh_token else {}
-    chain = Chain(component, tokens, seeds, clock=nature.clock, renewed=observers.renewed)
+    chain = Chain(component, tokens, seeds, clock=runtime.clock, renewed=observers.renewed)
     stack.push_async_callback(chain.close, _LAST_RENEWALS)
-    upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, nature.jitter)
+    upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, runtime.jitter)
     in_force.hear(lambda _: upkeep.wake())
-    exchanges = Exchanges(component, chain, tokens, nature.now, nature.sleep)
+    exchanges = Exchanges(component, chain, tokens, runtime.now, runtime.sleep)
     heard = Heard(exchanges, chain, tokens, upkeep.wake, start)
     keys = [key for key in map(key_of, platform.encoding_aes_keys) if key]
     known = Platform(platform.appid, platform.message_tokens, keys)
-    pushes = Callback(known, heard, nature.now, nature.sleep, start).answer
+    pushes = Callback(known, heard, runtime.now, runtime.sleep, start).answer
     return Source(chain, upkeep.states, pushes, upkeep.keep, exchanges.stop, upkeep.left)

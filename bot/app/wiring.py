@@ -13,7 +13,7 @@ from bot.app.token_source import Source
 from bot.ledger import Ledger
 from bot.locale import tongues
 from bot.runtime.cache import Remembered
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.settings.load import Settings
 from bot.slack.api import SlackApi
@@ -52,7 +52,7 @@ class Outside:
 
     settings: Settings
     in_force: InForce
-    nature: Nature
+    runtime: Runtime
     client: AsyncWebClient
     api: SlackApi
     slack: Ready
@@ -74,19 +74,19 @@ class Rooms:
 
 def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
     """Return the rooms; what they are reading is given up when the stack is left."""
-    settings, nature, api = outside.settings, outside.nature, outside.api
+    settings, runtime, api = outside.settings, outside.runtime, outside.api
     in_force = outside.in_force
     spoken, changes = tongues(settings.language), Changes()
-    posts = Posts(api, outside.slack.told("user_id"), nature.sleep, nature.now)
-    places = Threads(api, posts, nature.clock, spoken, outside.slack.told("url"))
+    posts = Posts(api, outside.slack.told("user_id"), runtime.sleep, runtime.now)
+    places = Threads(api, posts, runtime.clock, spoken, outside.slack.told("url"))
     stack.callback(places.close)
-    people = Directory(api, outside.slack.told("team_id"), nature.clock)
+    people = Directory(api, outside.slack.told("team_id"), runtime.clock)
     stack.callback(people.close)
     where = Audience(places.why_private, people).where
     approvals = Approvals(posts, in_force, spoken, places.link, where)
     people.ahead(in_force.policy.groups)
     in_force.hear(lambda policy: people.ahead(policy.groups))
-    brake = Brake(in_force, people, nature.now, nature.brake)
+    brake = Brake(in_force, people, runtime.now, runtime.brake)
     carrying = _carrying(outside, places, approvals, changes, brake)
     ports = Ports(
         people,
@@ -94,14 +94,14 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
         carrying.carry,
         places.link,
         outside.source.states,
-        nature.new_id,
+        runtime.new_id,
         outside.start,
         spoken,
-        Alone(api, nature.sleep).tell,
+        Alone(api, runtime.sleep).tell,
         changes.tell,
     )
     submitting = Submitting(in_force, ports)
-    homes = Homes(api, Home(submitting, ports, __version__), nature.clock, nature.sleep)
+    homes = Homes(api, Home(submitting, ports, __version__), runtime.clock, runtime.sleep)
     stack.callback(homes.close)
     changes.hear(homes.changed)
     in_force.hear(lambda _: homes.all_changed())
@@ -114,7 +114,7 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
         Commands(Sharing(submitting, ports), forms),
         forms,
         homes,
-        Clicks(api, Answering(submitting, ports), nature.sleep),
+        Clicks(api, Answering(submitting, ports), runtime.sleep),
     )
     return Rooms(app, carrying, submitting)
 
@@ -122,24 +122,24 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
 def _carrying(
     outside: Outside, places: Threads, approvals: Approvals, changes: Changes, brake: Brake
 ) -> Carrying:
-    nature, settings = outside.nature, outside.settings
+    runtime, settings = outside.runtime, outside.settings
     owners = WeChat(
         outside.http,
         settings.wechat_url,
         outside.source.tokens,
         timeout=settings.wechat_timeout,
-        clock=nature.clock,
-        sleep=nature.sleep,
-        jitter=nature.jitter,
+        clock=runtime.clock,
+        sleep=runtime.sleep,
+        jitter=runtime.jitter,
         called=outside.observers.called_wechat,
     )
-    holding = Holding(outside.ledger, nature.sleep)
+    holding = Holding(outside.ledger, runtime.sleep)
     return Carrying(
         holding,
         places,
         owners,
         Waiting(holding, places, approvals),
-        Batches(holding, owners, brake, nature.now),
+        Batches(holding, owners, brake, runtime.now),
         brake,
         outside.start,
         changed=changes.tell,
@@ -150,7 +150,7 @@ def _forms(stack: AsyncExitStack, outside: Outside, submitting: Submitting, port
     settings = outside.settings
     tokens, timeout = outside.source.tokens, settings.wechat_timeout
     envs = Envs(outside.http, settings.wechat_url, tokens, timeout, outside.observers.called_wechat)
-    owned = Remembered(envs.of, outside.nature.clock)
+    owned = Remembered(envs.of, outside.runtime.clock)
     stack.callback(owned.close)
     forming = Forming(submitting, ports, owned)
-    return Forms(outside.api, forming, outside.start, outside.nature.sleep)
+    return Forms(outside.api, forming, outside.start, outside.runtime.sleep)

@@ -170,7 +170,7 @@ class Clicks:
             **dict.fromkeys(("decided", "ended")),
             "state": entry.state.value,
             "wake": entry.wake,
-            "owed": entry.owed,
+            "owed": entry.owed_since,
             "until": entry.until,
             "rule": entry.request.rule,
             "response_url": origin.response_url,

@@ -17,9 +17,9 @@ class Entry:
 
     `place` is where its answer goes, and `asked` where its approvers are asked, in the words of whoever settled it.
     `fence` grows with each take-over, and only who knows the newest may write. `at` is when this was read, where
-    that matters; `until` and `wake` are when waiting for people ends and when to look at it next. `owed` is since when Slack
-    has not taken what is to be said next. `called_again` if WeChat was asked once more, since a
-    replica stopped before it recorded the answer.
+    that matters; `until` and `wake` are when waiting for people ends and when to look at it next. `owed_since` is since
+    when Slack has not taken what is to be said next. `called_again` if WeChat was asked once more, since a replica
+    stopped before it recorded the answer.
     """
 
     request: Request
@@ -37,7 +37,7 @@ class Entry:
     decided: float | None = None
     retried_by: str | None = None
     begun: bool = False
-    owed: float | None = None
+    owed_since: float | None = None
     called_again: bool = False
 
     @property
@@ -53,7 +53,7 @@ def answered(entry: Entry, outcome: Outcome, *, called_again: bool = False) -> E
         state=State.ANSWERED,
         outcome=outcome,
         called_again=called_again,
-        owed=None,
+        owed_since=None,
         wake=None,
     )
 

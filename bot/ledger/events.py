@@ -41,7 +41,7 @@ def all_told(*listeners: Told) -> Told:
         for listener in listeners:
             try:
                 listener(event)
-            except Exception:  # noqa: BLE001  # likewise
+            except Exception:  # noqa: BLE001  # an error would end the thread
                 _log.exception("unforeseen error", extra={"kind": event.kind})
 
     return tell

@@ -196,7 +196,7 @@ def _engine(url: URL) -> Engine:
 
     def set_up(raw: object, _record: object) -> None:
         raw.isolation_level = None  # type: ignore[attr-defined]  # the driver's own connection
-        cursor = raw.cursor()  # type: ignore[attr-defined]  # likewise
+        cursor = raw.cursor()  # type: ignore[attr-defined]  # the driver's own connection
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.close()

@@ -194,7 +194,7 @@ class Replica:
         owing = {**key_of(entry), "the_state": entry.state.value, "at_least": at_least}
 
         def work(on: Connection) -> None:
-            if on.execute(self._own.owe, owing).rowcount and entry.owed is None:
+            if on.execute(self._own.owe, owing).rowcount and entry.owed_since is None:
                 facts = {**facts_of(entry.request), "detail": why}
                 record(on, self._say, "owed", entry.request.origin, facts)
 

@@ -91,9 +91,8 @@ requests = Table(
     Column("lane", String(16)),  # held by the one batch that runs
     Column("tally", Text),
     Column("owed", Float),  # since when Slack has not taken what is to be said next
-    Column(
-        "called_again", Boolean, nullable=False, server_default=false()
-    ),  # WeChat, after a crash
+    # WeChat was called once more, after a crash.
+    Column("called_again", Boolean, nullable=False, server_default=false()),
     Column("paused", Boolean, nullable=False, server_default=false()),  # and wants no lane
     Column("turn", Float),  # since when it waits, where another batch of this person ran meanwhile
     Index("requests_by_env", "env", "created"),

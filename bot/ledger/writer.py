@@ -96,7 +96,7 @@ class Writer:
             raise
         finally:
             timer.cancel()
-        self._transacted(time.monotonic() - began, True)  # noqa: FBT003  # likewise
+        self._transacted(time.monotonic() - began, True)  # noqa: FBT003  # what it hears has no names
         return result
 
     def later(self, work: Callable[[Connection], object], **about: object) -> None:

@@ -72,9 +72,8 @@ def unusable(host: str, port: int, error: OSError | ValueError) -> CannotListenE
 def _why(error: OSError | ValueError) -> str:
     if isinstance(error, ValueError):  # a name that is too long, or not one that the DNS could hold
         return "this is no host's name"
-    if (
-        error.errno is None
-    ):  # how asyncio says, from Python 3.13 on, that no address of it is this machine's
+    # From Python 3.13 on, this is how asyncio says that none of the host's addresses is this machine's.
+    if error.errno is None:
         return os.strerror(errno.EADDRNOTAVAIL)
     # asyncio's own words say the address once more; the DNS's errors have numbers below nought.
     why = os.strerror(error.errno) if error.errno > 0 else error.strerror

@@ -13,7 +13,7 @@ from bot.playground.scenario import play
 from bot.playground.screen import Screen
 from bot.playground.stage import APPID, PLACES, ROLES, Stage, stage
 from bot.playground.wechat.server import Answer, Code, Drop, Hang, Status
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.settings.environ import environment
 
 _FINE, _WRONG_USAGE = 0, 2
@@ -89,8 +89,8 @@ def _problem(role: str, place: str, line: str | None, *, script: bool) -> str | 
 
 async def _run(role: str, place: str, line: str | None, *, prompt: bool) -> None:
     numbers = count(1)
-    nature = replace(Nature(), new_id=lambda: f"demo{next(numbers):04}", jitter=lambda: 0.5)
-    async with stage(nature, WECHAT_TIMEOUT=_TIMEOUT) as on:
+    runtime = replace(Runtime(), new_id=lambda: f"demo{next(numbers):04}", jitter=lambda: 0.5)
+    async with stage(runtime, WECHAT_TIMEOUT=_TIMEOUT) as on:
         screen = Screen(on.slack.world)
         on.slack.on_change = screen.observe
         on.slack.on_view = screen.observe_view

@@ -13,7 +13,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.transcript import Ack, Message
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
 
 OWNER = "wx0123456789abcdef"
@@ -124,7 +124,7 @@ def _ends(message: Message, request: str) -> bool:
 
 
 @asynccontextmanager
-async def stage(nature: Nature | None = None, **more: str) -> AsyncIterator[Stage]:
+async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[Stage]:
     """Raise the curtain: start both servers and, as `run` does, the bot; `more` are settings of its own.
 
     The bot keeps the platform's token chain, and the curtain rises once that has brought a token.
@@ -138,7 +138,7 @@ async def stage(nature: Nature | None = None, **more: str) -> AsyncIterator[Stag
             settings = load(slack_environment(slack) | chain | kept | more)
             if not isinstance(settings, Settings):
                 raise ValueError("; ".join(settings))
-            async with running(settings, nature):
+            async with running(settings, runtime):
                 await wechat.until(_has_a_token)
                 yield Stage(slack, wechat)
 

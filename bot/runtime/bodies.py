@@ -10,9 +10,8 @@ from aiohttp import StreamReader, web
 _SECONDS = 5.0
 _TOGETHER = 4 << 20  # bytes of memory
 _AT_ONCE = 64 << 10  # bytes read as they come: all of a push, and of nearly all commands and clicks
-_LONG = (
-    8  # bodies longer than that; all of them together are read at a pace, to leave time for others
-)
+# Bodies longer than that; all of them together are read at a pace, to leave time for others.
+_LONG = 8
 _PACE = 4 << 20  # bytes a second
 
 

@@ -1,4 +1,4 @@
-"""What the bot takes from the world around it: clocks, sleep, chance and ids; tests bring their own."""
+"""The clocks, the sleep, the chance and the ids that the bot runs on; tests pass their own."""
 
 import asyncio
 import random
@@ -16,8 +16,8 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Nature:
-    """What the bot takes from the world around it; times in seconds, `now` in Unix seconds."""
+class Runtime:
+    """What the bot takes from the machine: clocks, sleep, chance and ids. Times are in seconds, `now` in Unix seconds."""
 
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time

@@ -97,7 +97,7 @@ def problem_of_bot(result: Result) -> str | None:
 
 
 def problem_of_app(result: Result) -> str | None:
-    """Return what is wrong with the app-level token, likewise."""
+    """Return what is wrong with the app-level token, or with the way to Slack, in a sentence and its fix."""
     match result:
         case Answered():
             return None

@@ -52,7 +52,7 @@ class Waiting:
             return None
         write = partial(self.holding.ledger.place, entry, place.ref)
         held = await self.holding.insist(write)
-        return replace(entry, place=place.ref, owed=None, wake=None) if held else None
+        return replace(entry, place=place.ref, owed_since=None, wake=None) if held else None
 
     async def _ask(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         past = await self._past(entry)
@@ -66,7 +66,7 @@ class Waiting:
             return await self._over(entry, backlog, _NO_APPROVER)
         held = await self.holding.insist(partial(self.holding.ledger.asked, entry, asked))
         if held:
-            return replace(entry, asked=asked, owed=None, wake=None)
+            return replace(entry, asked=asked, owed_since=None, wake=None)
         # Somebody clicked on one question before the others stood, and those are to show it too.
         find = partial(self.holding.ledger.clicks.find, entry.request.id)
         if moved := await self.holding.insist(find):

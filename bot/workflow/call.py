@@ -23,6 +23,6 @@ async def ask(
     """
     try:
         return await owners.share(request.owner, request.env, request.appid, told, may_again)
-    except Exception:  # noqa: BLE001  # likewise
+    except Exception:  # noqa: BLE001  # the requester is told whatever went wrong
         _log.exception("unforeseen error", extra={"request": request.id})
         return Unknown(for_trouble(Trouble.BUG))

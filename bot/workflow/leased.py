@@ -36,7 +36,7 @@ class Holding:
 
         A replica that was frozen wakes up in the midst of it, long after somebody else has said it.
         """
-        said_before = entry.taken_over or entry.owed is not None
+        said_before = entry.taken_over or entry.owed_since is not None
         since = entry.created if said_before else None
         while await self.surely([], partial(self.ledger.replica.hold, entry)):
             try:

@@ -93,7 +93,7 @@ class Carrying:
         """Take a request on by one state; None once there is nothing more to do."""
         if entry.state in {State.CONFIRMING, State.WAITING}:
             return await self.waiting.step(entry, backlog)
-        if entry.owed is not None and entry.at - entry.owed > _OWED_AT_MOST:
+        if entry.owed_since is not None and entry.at - entry.owed_since > _OWED_AT_MOST:
             await self.holding.end(entry, backlog, "not delivered", "too late")
             return None
         if entry.outcome is not None:
@@ -139,7 +139,7 @@ class Carrying:
         place = await settle(self.holding, self.places, entry, backlog, waiting=False)
         if place is None:
             return None
-        placed = replace(entry, state=State.PLACED, place=place.ref, owed=None, wake=None)
+        placed = replace(entry, state=State.PLACED, place=place.ref, owed_since=None, wake=None)
         # Never in the backlog, where an answer may be: after a crash nobody would know that WeChat may have been asked.
         settled = await self.holding.insist(partial(self.holding.ledger.place, entry, place.ref))
         return placed if settled else None

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.app.policy_watcher import Reloading
+from bot.app.policy_watcher import PolicyWatcher
 from bot.workflow.policy_in_force import InForce
 from tests.conftest import Clock, settings_of, soon
 
@@ -45,22 +45,22 @@ class Stage:
         self.in_force = InForce(self.settings.policy, clock or Clock())
         self.asked = asyncio.Event()
         self.meanwhile: Callable[[], object] = list  # between the two readings for whoever asks
-        self.reloading = self.anew()
+        self.watcher = self.anew()
 
-    def anew(self, every: float = 0.001, within: float = 10) -> Reloading:
+    def anew(self, every: float = 0.001, within: float = 10) -> PolicyWatcher:
         """Return another that looks at the same."""
 
         async def sleep(_seconds: float) -> None:
             self.meanwhile()
 
-        return Reloading(
+        return PolicyWatcher(
             self.in_force, self.settings, self.asked, every=every, within=within, sleep=sleep
         )
 
     async def looks(self, times: int = 2) -> None:
         """Look at the file so many times, as time passes."""
         for _ in range(times):
-            await self.reloading.look(self.path)
+            await self.watcher.look(self.path)
 
     @property
     def rules(self) -> list[str]:
@@ -99,7 +99,7 @@ REFUSED = "ERROR policy refused, the old one stays in force"
 
 @asynccontextmanager
 async def keeping(stage: Stage) -> AsyncIterator[None]:
-    task = asyncio.create_task(stage.reloading.keep())
+    task = asyncio.create_task(stage.watcher.keep())
     try:
         yield
     finally:
@@ -348,7 +348,7 @@ async def test_when_somebody_asks_the_file_is_read_at_once(
 ) -> None:
     for content in (SECOND, SECOND, "no TOML", "no TOML", SECOND):
         stage.path.write_text(content, encoding="utf-8")
-        await stage.reloading.look(stage.path, at_once=True)
+        await stage.watcher.look(stage.path, at_once=True)
     assert stage.rules == ["second"]
     assert [line[:30] for line in lines(log)] == [
         "INFO policy in force 1",
@@ -364,7 +364,7 @@ async def test_half_a_file_is_not_judged_when_somebody_asks_either(
     both = SECOND + rule("third")
     stage.path.write_text(SECOND, encoding="utf-8")  # half of it would do as well
     stage.meanwhile = lambda: stage.path.write_text(both, encoding="utf-8")
-    await stage.reloading.look(stage.path, at_once=True)
+    await stage.watcher.look(stage.path, at_once=True)
     assert (stage.rules, lines(log)) == (["first"], [])
     await stage.looks(1)
     assert stage.rules == ["second", "third"]
@@ -374,7 +374,7 @@ async def test_half_a_file_is_not_judged_when_somebody_asks_either(
 async def test_where_nothing_has_changed_since_the_start_that_is_said(
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
-    await stage.reloading.look(stage.path, at_once=True)
+    await stage.watcher.look(stage.path, at_once=True)
     assert lines(log) == ["INFO policy unchanged"]
 
 
@@ -385,7 +385,7 @@ async def test_where_there_is_no_file_that_is_said_each_time_and_no_more(
     stage = Stage(tmp_path / "other.toml")
     without = settings_of(ENVIRON | {"SHARE_ENV_ALLOWED_USERS": "U012ABCDEF"})
     stage.in_force = InForce(without.policy)
-    stage.reloading = Reloading(stage.in_force, without, stage.asked, every=0.001)
+    stage.watcher = PolicyWatcher(stage.in_force, without, stage.asked, every=0.001)
     async with keeping(stage):
         stage.asked.set()
         await soon(lambda: len(lines(log)) == 1)
@@ -403,7 +403,7 @@ async def test_it_looks_by_itself_and_when_it_is_asked(stage: Stage) -> None:
     async with keeping(stage):
         stage.path.write_text(SECOND, encoding="utf-8")
         await soon(lambda: stage.rules == ["second"])
-    stage.reloading = stage.anew(every=3600)
+    stage.watcher = stage.anew(every=3600)
     async with keeping(stage):
         stage.path.write_text(FIRST, encoding="utf-8")
         stage.asked.set()
@@ -455,7 +455,7 @@ async def test_a_file_that_cannot_be_read_in_time_is_refused_and_not_opened_agai
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
     answers = threading.Event()
-    stage.reloading = stage.anew(within=0.5)
+    stage.watcher = stage.anew(within=0.5)
     opened = list[bool]()
 
     def opening() -> None:
@@ -512,7 +512,7 @@ def test_in_force_is_always_the_last_good_file_that_was_judged(
                 stage.path.write_text(content, encoding="utf-8")
             if then == "no look":
                 continue
-            await stage.reloading.look(stage.path, at_once=then == "ask")
+            await stage.watcher.look(stage.path, at_once=then == "ask")
             if then == "ask" or seen == name:
                 in_force, refused = GOOD.get(name, in_force), name not in GOOD
             seen = name

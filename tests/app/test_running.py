@@ -19,7 +19,7 @@ from bot.ops.logs.setup import set_up
 from bot.playground.slack.server import Dropped, Hangs, LocalSlack
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import Code, Hang, LocalWeChat
-from bot.runtime.clock import Nature, new_id
+from bot.runtime.clock import Runtime, new_id
 from bot.runtime.tasks import Tasks
 from bot.slack.events import PATH
 from tests.conftest import (
@@ -89,10 +89,10 @@ async def test_the_line_says_who_the_bot_is_and_how_it_listens(bot: str) -> None
 
 
 async def test_in_http_mode_the_line_says_where(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     port = free_port()
-    async with running(settings_of(over_http(slack, environ, port)), nature) as line:
+    async with running(settings_of(over_http(slack, environ, port)), runtime) as line:
         assert line.endswith(f"playground as share-env, at http://127.0.0.1:{port}.")
 
 
@@ -111,11 +111,11 @@ def test_ids_are_short_and_differ() -> None:
 
 
 async def test_a_fixed_token_is_enough_to_share(
-    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime
 ) -> None:
     del environ["WECHAT_TOKEN_SERVER_URL"], environ["WECHAT_TOKEN_SERVER_AUTHORIZATION"]
     environ["WECHAT_AUTHORIZER_ACCESS_TOKEN"] = wechat.issue(OWNER)
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(ended)
     assert wechat.token_calls == []
@@ -123,19 +123,19 @@ async def test_a_fixed_token_is_enough_to_share(
 
 
 async def test_the_groups_are_read_before_the_first_command(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await slack.until(
             lambda slack: any(call.method == "usergroups.list" for call in slack.calls)
         )
 
 
 async def test_no_library_posts_again_by_itself_what_may_have_arrived(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     slack.fail("chat.postMessage", Dropped(after_effect=True))
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(ended)
     assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
@@ -152,14 +152,14 @@ async def test_no_library_posts_again_by_itself_what_may_have_arrived(
 async def test_a_bot_that_cannot_start_says_why_and_leaves_nothing(  # noqa: PLR0913, PLR0917  # the table, and its stage
     slack: LocalSlack,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     spoil: dict[str, str],
     problem: str,
     wrong_setup: bool,
 ) -> None:
     async with nothing_left(slack):
         with pytest.raises(CannotStartError, match=problem) as caught:
-            async with running(settings_of(environ | spoil), nature):
+            async with running(settings_of(environ | spoil), runtime):
                 pass
     assert caught.value.wrong_setup is wrong_setup
     assert len(caught.value.problems) == 1
@@ -169,41 +169,41 @@ async def test_a_bot_that_cannot_start_says_why_and_leaves_nothing(  # noqa: PLR
     "url", ["mysql://x", "sqlite:////nowhere/at/all.db"], ids=["another kind", "no folder"]
 )
 async def test_a_ledger_that_cannot_be_opened_is_a_wrong_setup(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature, url: str
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime, url: str
 ) -> None:
     async with nothing_left(slack):
         with pytest.raises(CannotStartError, match="DATABASE_URL") as caught:
-            async with running(settings_of(environ | {"DATABASE_URL": url}), nature):
+            async with running(settings_of(environ | {"DATABASE_URL": url}), runtime):
                 pass
     assert caught.value.wrong_setup
 
 
 async def test_a_ledger_that_takes_nothing_ends_the_start(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature, database: Path
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime, database: Path
 ) -> None:
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         pass
     deny = "CREATE TRIGGER no BEFORE INSERT ON replicas BEGIN SELECT raise(ABORT, 'made up'); END"
     rows(database, deny)
     async with nothing_left(slack):
         with pytest.raises(CannotStartError, match=r"takes nothing \(made up\)") as caught:
-            async with running(settings_of(environ), nature):
+            async with running(settings_of(environ), runtime):
                 pass
     assert not caught.value.wrong_setup
 
 
 async def test_a_second_bot_on_the_same_file_does_not_start(
-    environ: dict[str, str], nature: Nature
+    environ: dict[str, str], runtime: Runtime
 ) -> None:
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         with pytest.raises(CannotStartError, match="Another share-env-bot already uses") as caught:
-            async with running(settings_of(environ), nature):
+            async with running(settings_of(environ), runtime):
                 pass
     assert not caught.value.wrong_setup
 
 
 async def test_a_port_in_use_is_named_with_the_fix(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     slack.fail("usergroups.list", Hangs(30))
     with socket.socket() as taken:
@@ -212,7 +212,7 @@ async def test_a_port_in_use_is_named_with_the_fix(
         settings = settings_of(over_http(slack, environ, taken.getsockname()[1]))
         async with nothing_left(slack):
             with pytest.raises(CannotStartError, match=r"PORT .* Choose others") as caught:
-                async with running(settings, nature):
+                async with running(settings, runtime):
                     pass
     assert not caught.value.wrong_setup
 
@@ -222,18 +222,18 @@ async def test_a_port_in_use_is_named_with_the_fix(
 
 @pytest.mark.parametrize("text", ["help", ASK])
 async def test_no_task_and_no_connection_outlives_the_bot(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature, text: str
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime, text: str
 ) -> None:
-    async with nothing_left(slack), running(settings_of(environ), nature):
+    async with nothing_left(slack), running(settings_of(environ), runtime):
         await slack.command(REQUESTER, RELEASES, text)
 
 
 async def test_a_command_that_waits_for_slack_outlives_the_bot_no_more_than_others(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature, caplog: pytest.LogCaptureFixture
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.fail("users.info", Hangs(30))
     async with nothing_left(slack):
-        async with running(settings_of(environ), nature):
+        async with running(settings_of(environ), runtime):
             typed = asyncio.create_task(slack.command(REQUESTER, RELEASES, ASK))
             await slack.until(lambda slack: slack.calls[-1].error == "hangs")
         typed.cancel()
@@ -241,23 +241,23 @@ async def test_a_command_that_waits_for_slack_outlives_the_bot_no_more_than_othe
 
 
 async def test_in_http_mode_nothing_outlives_the_bot_either(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     port = free_port()
     slack.request_url = f"http://127.0.0.1:{port}{PATH}"
     async with (
         nothing_left(slack),
-        running(settings_of(over_http(slack, environ, port)), nature),
+        running(settings_of(over_http(slack, environ, port)), runtime),
     ):
         await slack.command(REQUESTER, RELEASES, ASK)
     assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
 
 
 async def test_a_call_under_way_is_finished_before_the_bot_leaves(
-    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime
 ) -> None:
     wechat.next(Hang(0.3, after_effect=True))
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
         await wechat.until(lambda wechat: bool(wechat.calls))
     assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
@@ -268,13 +268,13 @@ async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_st
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     database: Path,
     grace: str,
 ) -> None:
     wechat.next(Hang(30, after_effect=True))
     async with nothing_left(slack):
-        async with running(settings_of(environ | {"SHUTDOWN_GRACE": grace}), nature):
+        async with running(settings_of(environ | {"SHUTDOWN_GRACE": grace}), runtime):
             await slack.command(REQUESTER, RELEASES, ASK)
             await wechat.until(lambda wechat: bool(wechat.calls))
             began = asyncio.get_running_loop().time()
@@ -282,7 +282,7 @@ async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_st
     assert replies(slack) == []
     assert not ended(slack)
     assert rows(database, "SELECT state, holder, fence FROM requests") == [("placed", None, 1)]
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await soon(lambda: states(database) == ["ended"])
     assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), called_again=True).text]
     assert len(wechat.calls) == 2
@@ -292,12 +292,12 @@ async def test_a_silent_slack_does_not_hold_the_stop_and_the_next_start_answers(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     database: Path,
 ) -> None:
     settings = settings_of(environ | {"SHUTDOWN_GRACE": "0"})
     async with nothing_left(slack):
-        async with running(settings, nature):
+        async with running(settings, runtime):
             wechat.latency = 0.1
             await slack.command(REQUESTER, RELEASES, ASK)
             await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
@@ -306,7 +306,7 @@ async def test_a_silent_slack_does_not_hold_the_stop_and_the_next_start_answers(
             began = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() - began < 5
     assert states(database) == ["answered"]
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await soon(lambda: states(database) == ["ended"])
     assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
     assert len(wechat.calls) == 1
@@ -316,16 +316,16 @@ async def test_a_request_that_is_cut_short_before_it_began_begins_at_the_next_st
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     database: Path,
 ) -> None:
     slack.fail("chat.postMessage", Hangs(30))
-    async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0"}), nature):
+    async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0"}), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(lambda slack: any(call.error == "hangs" for call in slack.calls))
     assert wechat.calls == []
     assert states(database) == ["accepted"]
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await soon(lambda: states(database) == ["ended"])
     assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
 
@@ -334,12 +334,12 @@ async def test_a_ledger_that_is_down_does_not_hold_the_stop(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     database: Path,
 ) -> None:
     wechat.next(Hang(1.5, after_effect=True))
     async with nothing_left(slack):
-        async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), nature):
+        async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), runtime):
             await slack.command(REQUESTER, RELEASES, ASK)
             await wechat.until(lambda wechat: bool(wechat.calls))
             rows(database, "ALTER TABLE requests RENAME TO elsewhere")
@@ -348,16 +348,16 @@ async def test_a_ledger_that_is_down_does_not_hold_the_stop(
         assert asyncio.get_running_loop().time() - began < 10
     rows(database, "ALTER TABLE elsewhere RENAME TO requests")
     assert len(states(database)) == 1
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await soon(lambda: states(database) == ["ended"])
     assert len(replies(slack)) == 1
 
 
 async def test_a_ledger_that_hangs_does_not_hold_the_stop_either(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature, database: Path
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime, database: Path
 ) -> None:
     async with nothing_left(slack):
-        async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), nature):
+        async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), runtime):
             lock = locked(database)
             lock.__enter__()
             typed = asyncio.create_task(slack.command(REQUESTER, RELEASES, ASK))
@@ -374,7 +374,7 @@ async def test_commands_during_the_stop_are_told_so(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     mode: str,
 ) -> None:
     port = free_port()
@@ -385,7 +385,7 @@ async def test_commands_during_the_stop_are_told_so(
     stop = asyncio.Event()
 
     async def run() -> None:
-        async with running(settings_of(environ), nature):
+        async with running(settings_of(environ), runtime):
             await slack.command(REQUESTER, RELEASES, ASK)
             await wechat.until(lambda wechat: bool(wechat.calls))
             stop.set()
@@ -401,10 +401,10 @@ async def test_commands_during_the_stop_are_told_so(
 
 
 async def test_a_sender_who_never_finishes_does_not_hold_the_stop(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     port = free_port()
-    async with running(settings_of(over_http(slack, environ, port)), nature):
+    async with running(settings_of(over_http(slack, environ, port)), runtime):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
         sign = f"X-Slack-Request-Timestamp: 1\r\nX-Slack-Signature: v0={'0' * 64}\r\n\r\n"
@@ -516,7 +516,7 @@ async def test_of_a_malformed_request_at_most_a_line_is_logged_and_nothing_of_wh
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     capsys: pytest.CaptureFixture[str],
     level: str,
     malformed: bytes,
@@ -525,7 +525,7 @@ async def test_of_a_malformed_request_at_most_a_line_is_logged_and_nothing_of_wh
     chain = slack_environment(slack) | chain_environment(wechat, port)
     chain |= {name: environ[name] for name in ("DATABASE_URL", "SHARE_ENV_ALLOWED_GROUPS")}
     with logging_as_in_earnest(level):
-        async with running(settings_of(chain | {"WECHAT_AUTHORIZER_APPID": OWNER}), nature):
+        async with running(settings_of(chain | {"WECHAT_AUTHORIZER_APPID": OWNER}), runtime):
             await wechat.until(lambda wechat: bool(wechat.platform.calls))
             capsys.readouterr()
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -545,7 +545,7 @@ async def test_no_log_line_shows_a_secret(  # noqa: PLR0913, PLR0917  # likewise
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     caplog: pytest.LogCaptureFixture,
     level: int,
 ) -> None:
@@ -555,7 +555,7 @@ async def test_no_log_line_shows_a_secret(  # noqa: PLR0913, PLR0917  # likewise
     token = wechat.issue(OWNER)
     settings = settings_of(environ)
     wechat.next(Code(85088), Hang(0))
-    async with running(settings, nature):
+    async with running(settings, runtime):
         for channel, env in ((RELEASES, "prod-1"), ("C0SECRET", "prod-2")):
             ack = await slack.command(REQUESTER, channel, f"{APPID} {env}")
         await slack.until(lambda slack: len(slack.shown_to(REQUESTER)) == 3)

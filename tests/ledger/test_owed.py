@@ -32,7 +32,7 @@ async def test_what_is_owed_is_nobody_s_until_its_time_and_then_whoever_comes_fi
     database.execute("UPDATE requests SET wake = 1")
     (taken,) = await other.replica.take_over(9)
     assert (taken.state, taken.outcome) == (State.ANSWERED, Shared())
-    assert taken.owed == pytest.approx(database.now(), abs=5)
+    assert taken.owed_since == pytest.approx(database.now(), abs=5)
     assert taken.taken_over == 0  # nobody has crashed
     assert await other.end(taken, "delivered")
 
@@ -71,7 +71,7 @@ async def test_nothing_is_owed_of_what_was_said_before_once_a_request_moves_on(
     (taken,) = await ledger.replica.take_over(9)
     assert await ledger.place(taken, "thread C1 1.5")
     now = await stands(ledger, entry)
-    assert (now.state, now.owed, now.wake) == (State.PLACED, None, None)
+    assert (now.state, now.owed_since, now.wake) == (State.PLACED, None, None)
 
 
 async def test_who_has_lost_a_request_cannot_owe_it(

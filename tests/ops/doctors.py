@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bot.ops.doctor.check import Finding, Level
 from bot.ops.doctor.run import examine
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 
 A, B = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
 
@@ -19,15 +19,15 @@ effect = "allow"
 
 
 async def asked(
-    environ: Mapping[str, str], name: str, nature: Nature | None = None
+    environ: Mapping[str, str], name: str, runtime: Runtime | None = None
 ) -> list[Finding]:
     """Return what the checks of this name find."""
-    return [finding for finding in await examine(environ, nature) if finding.name == name]
+    return [finding for finding in await examine(environ, runtime) if finding.name == name]
 
 
-async def one(environ: Mapping[str, str], name: str, nature: Nature | None = None) -> Finding:
+async def one(environ: Mapping[str, str], name: str, runtime: Runtime | None = None) -> Finding:
     """Return what the one check of this name finds, and make sure that it names a fix where it has to."""
-    (finding,) = await asked(environ, name, nature)
+    (finding,) = await asked(environ, name, runtime)
     assert (finding.level == "ok") == (finding.fix is None)
     return finding
 

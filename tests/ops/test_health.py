@@ -21,7 +21,7 @@ from bot.ops.watch import Watch
 from bot.playground.slack.server import Hangs, LocalSlack
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import Hang, LocalWeChat
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from tests.conftest import ASK, ENV, RELEASES, REQUESTER, Clock, locked, settings_of
 from tests.conftest import ended as answered
 from tests.ops.served import PATHS, Served
@@ -196,9 +196,9 @@ async def test_whoever_looks_and_fails_keeps_nobody_else_from_looking(
 
 
 async def test_it_is_not_ready_without_slack_and_ready_again_afterwards(
-    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack
+    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         await served.becomes(200, {})
         slack.fail("apps.connections.open", Hangs(1.5))
         await slack.disconnect()
@@ -208,9 +208,9 @@ async def test_it_is_not_ready_without_slack_and_ready_again_afterwards(
 
 
 async def test_it_is_not_ready_and_says_why_while_slack_has_too_many_connections_of_the_app(
-    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack
+    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         await served.becomes(200, {})
         slack.allow_sockets(0)
         await slack.disconnect()
@@ -221,9 +221,9 @@ async def test_it_is_not_ready_and_says_why_while_slack_has_too_many_connections
 
 
 async def test_it_is_not_ready_without_its_ledger_and_nobody_who_asks_waits_for_it(
-    listening: dict[str, str], nature: Nature, served: Served, database: Path
+    listening: dict[str, str], runtime: Runtime, served: Served, database: Path
 ) -> None:
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         await served.becomes(200, {})
         with locked(database):
             await served.becomes(503, SILENT)
@@ -233,12 +233,12 @@ async def test_it_is_not_ready_without_its_ledger_and_nobody_who_asks_waits_for_
 
 
 async def test_it_stays_ready_under_the_old_policy_and_tells_that_the_file_is_not_in_force(
-    listening: dict[str, str], nature: Nature, served: Served, tmp_path: Path
+    listening: dict[str, str], runtime: Runtime, served: Served, tmp_path: Path
 ) -> None:
     path, asked = tmp_path / "policy.toml", asyncio.Event()
     path.write_text(ALLOW, encoding="utf-8")
     kept = {name: value for name, value in listening.items() if "ALLOWED" not in name}
-    async with running(settings_of(kept | {"POLICY_FILE": str(path)}), nature, asked):
+    async with running(settings_of(kept | {"POLICY_FILE": str(path)}), runtime, asked):
         await served.becomes(200, {})
         path.write_text(f"{ALLOW}no_such_key = 1", encoding="utf-8")
         asked.set()
@@ -262,10 +262,10 @@ def keeping(
 
 
 async def test_it_is_not_ready_before_the_chain_is_fresh(
-    keeping: dict[str, str], nature: Nature, served: Served, wechat: LocalWeChat
+    keeping: dict[str, str], runtime: Runtime, served: Served, wechat: LocalWeChat
 ) -> None:
     callback, wechat.platform.callback = wechat.platform.callback, None
-    async with running(settings_of(keeping), nature):
+    async with running(settings_of(keeping), runtime):
         await served.becomes(503, {"tokens": "the platform's token is not good"} | NO_TICKET)
         assert await served.look("/healthz") == (200, {})
         await served.counts(FIRST_TRY)  # or its failure would stand
@@ -277,9 +277,9 @@ async def test_it_is_not_ready_before_the_chain_is_fresh(
 
 
 async def test_the_readme_explains_every_part(
-    keeping: dict[str, str], nature: Nature, served: Served
+    keeping: dict[str, str], runtime: Runtime, served: Served
 ) -> None:
-    async with running(settings_of(keeping), nature):
+    async with running(settings_of(keeping), runtime):
         parts = json.loads((await served.get("/readyz"))[1])["parts"]
     readme = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
     table = readme.split("| Part | What is wrong when it is not ok |")[1].split("\n\n")[0]
@@ -293,7 +293,7 @@ async def test_the_readme_explains_every_part(
 
 async def test_while_it_stops_it_is_not_ready_but_alive(
     listening: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     served: Served,
     slack: LocalSlack,
     wechat: LocalWeChat,
@@ -302,7 +302,7 @@ async def test_while_it_stops_it_is_not_ready_but_alive(
     going = asyncio.Event()
 
     async def run() -> None:
-        async with running(settings_of(listening), nature):
+        async with running(settings_of(listening), runtime):
             await served.becomes(200, {})
             await slack.command(REQUESTER, RELEASES, ASK)
             await wechat.until(lambda wechat: bool(wechat.calls))
@@ -317,13 +317,13 @@ async def test_while_it_stops_it_is_not_ready_but_alive(
 
 async def test_nothing_it_tells_is_secret_or_names_anybody(
     keeping: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     served: Served,
     slack: LocalSlack,
     wechat: LocalWeChat,
 ) -> None:
     settings = settings_of(keeping)
-    async with running(settings, nature):
+    async with running(settings, runtime):
         await served.becomes(200, {})
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(answered)

@@ -13,7 +13,7 @@ from bot.ops.listener import CannotListenError, listen
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER
 from bot.playground.wechat.server import LocalWeChat
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.slack.events import PATH
 from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, settings_of
 from tests.end_to_end.conftest import finished
@@ -40,9 +40,9 @@ def any_bot(
 
 
 async def test_where_port_is_set_the_bot_listens_and_tells_how_it_is(
-    any_bot: dict[str, str], nature: Nature, served: Served
+    any_bot: dict[str, str], runtime: Runtime, served: Served
 ) -> None:
-    async with running(settings_of(any_bot), nature) as line:
+    async with running(settings_of(any_bot), runtime) as line:
         assert line.endswith(f"at {served.origin}.")
         assert [(await served.get(path))[0] for path in PATHS[:1]] == [200]
         await served.becomes(200, {})
@@ -56,9 +56,9 @@ async def test_where_port_is_set_the_bot_listens_and_tells_how_it_is(
 
 
 async def test_without_it_nothing_listens(
-    environ: dict[str, str], nature: Nature, served: Served
+    environ: dict[str, str], runtime: Runtime, served: Served
 ) -> None:
-    async with running(settings_of(environ), nature) as line:
+    async with running(settings_of(environ), runtime) as line:
         assert line.endswith("over Socket Mode.")
         with socket.socket() as free:
             free.bind(("127.0.0.1", served.port))
@@ -73,9 +73,9 @@ def test_a_bot_that_does_not_listen_does_not_load_what_counts() -> None:
 
 
 async def test_each_path_takes_get_and_head_and_nothing_else(
-    listening: dict[str, str], nature: Nature, served: Served
+    listening: dict[str, str], runtime: Runtime, served: Served
 ) -> None:
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         await served.becomes(200, {})
         for path in PATHS:
             async with served.http.head(served.origin + path) as answer:
@@ -96,10 +96,10 @@ async def test_each_path_takes_get_and_head_and_nothing_else(
     ],
 )
 async def test_a_host_that_cannot_be_listened_on_is_one_sentence_with_the_fix(
-    listening: dict[str, str], nature: Nature, host: str, reason: str
+    listening: dict[str, str], runtime: Runtime, host: str, reason: str
 ) -> None:
     with pytest.raises(CannotStartError) as caught:
-        async with running(settings_of(listening | {"HOST": host}), nature):
+        async with running(settings_of(listening | {"HOST": host}), runtime):
             pass
     assert caught.value.wrong_setup
     (problem,) = caught.value.problems
@@ -133,9 +133,9 @@ async def test_an_address_of_ipv6_is_told_as_it_is_typed() -> None:
 
 
 async def test_those_who_read_slowly_or_not_at_all_hold_neither_others_nor_the_stop(
-    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack
+    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         asked = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 200
         writers = []
         for said in (asked, asked, asked[:20], b""):

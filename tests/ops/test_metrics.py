@@ -15,7 +15,7 @@ from bot.ops.metrics import Metrics
 from bot.playground.slack.server import LocalSlack, RateLimited, Refuses
 from bot.playground.stage import APPID
 from bot.playground.wechat.server import Code, LocalWeChat, Status
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.slack.events import PATH
 from bot.wechat import component_api
 from tests.conftest import (
@@ -202,7 +202,7 @@ def test_each_event_counts_once_where_it_belongs(
 
 async def test_what_comes_of_commands_is_counted(  # noqa: PLR0913, PLR0917  # its stage
     listening: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     served: Served,
     slack: LocalSlack,
     wechat: LocalWeChat,
@@ -210,7 +210,7 @@ async def test_what_comes_of_commands_is_counted(  # noqa: PLR0913, PLR0917  # i
 ) -> None:
     wechat.next(Code(-1), Code(85088), Status(502))
     slack.fail("chat.postMessage", RateLimited(1))
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         for number in (1, 2):
             await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
             await soon(over(database, number))
@@ -249,12 +249,12 @@ async def test_what_comes_of_commands_is_counted(  # noqa: PLR0913, PLR0917  # i
 
 
 async def test_in_http_mode_acks_are_counted_and_what_is_not_slacks_is_not(
-    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack
+    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
     del listening["SLACK_APP_TOKEN"]
     listening["SLACK_SIGNING_SECRET"] = slack.world.signing_secret
     slack.request_url = served.origin + PATH
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         await slack.command(REQUESTER, RELEASES, "whoami")
         forged = {"X-Slack-Request-Timestamp": "1", "X-Slack-Signature": f"v0={'0' * 64}"}
         async with served.http.post(slack.request_url, headers=forged) as answer:
@@ -265,9 +265,9 @@ async def test_in_http_mode_acks_are_counted_and_what_is_not_slacks_is_not(
 
 
 async def test_a_new_connection_is_counted_and_why_the_old_one_ended(
-    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack
+    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         await served.becomes(200, {})
         await slack.disconnect("link_disabled")
         await slack.until(lambda slack: slack.connections == 1)
@@ -282,10 +282,10 @@ async def test_clicks_and_how_requests_end_by_them_are_counted(  # noqa: PLR0913
     wechat: LocalWeChat,
     database: Path,
     listening: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     served: Served,
 ) -> None:
-    scene = Scene(slack, wechat, database, listening, nature)
+    scene = Scene(slack, wechat, database, listening, runtime)
     async with scene.bot(CONFIRM):
         await scene.ask()
         await scene.click(REQUESTER, scene.shown(), "cancel")
@@ -296,7 +296,7 @@ async def test_clicks_and_how_requests_end_by_them_are_counted(  # noqa: PLR0913
 
 async def test_the_items_of_a_batch_are_counted_and_how_many_wait(  # noqa: PLR0913, PLR0917  # likewise
     listening: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     served: Served,
     slack: LocalSlack,
     wechat: LocalWeChat,
@@ -304,7 +304,7 @@ async def test_the_items_of_a_batch_are_counted_and_how_many_wait(  # noqa: PLR0
 ) -> None:
     wechat.latency = 0.2
     appids = " ".join(f"wx{number:016x}" for number in range(60))
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         await slack.command(REQUESTER, RELEASES, f"{appids} prod-1")
         during = await served.counts("share_env_batch_items_waiting")
         await soon(over(database, 61))
@@ -317,9 +317,9 @@ async def test_the_items_of_a_batch_are_counted_and_how_many_wait(  # noqa: PLR0
 
 
 async def test_a_ledger_that_takes_nothing_shows(
-    listening: dict[str, str], nature: Nature, served: Served, slack: LocalSlack, database: Path
+    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack, database: Path
 ) -> None:
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         with ledger_down(database):
             await slack.command(REQUESTER, RELEASES, "whoami")
             now = await scraped(served)
@@ -328,7 +328,7 @@ async def test_a_ledger_that_takes_nothing_shows(
 
 async def test_a_storm_of_odd_commands_and_answers_makes_no_more_series_than_a_breeze(  # noqa: PLR0913, PLR0917  # likewise
     listening: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     served: Served,
     slack: LocalSlack,
     wechat: LocalWeChat,
@@ -337,7 +337,7 @@ async def test_a_storm_of_odd_commands_and_answers_makes_no_more_series_than_a_b
     def odd(number: int) -> str:
         return f"odd{number} {APPID} --what{number} “x{number}"
 
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         wechat.next(Code(70000), Code(70000))
         slack.fail("chat.postMessage", Refuses("odd_0"))
         for number in range(2):
@@ -363,9 +363,9 @@ async def test_a_storm_of_odd_commands_and_answers_makes_no_more_series_than_a_b
     ],
 )
 async def test_who_prefers_openmetrics_gets_it(
-    listening: dict[str, str], nature: Nature, served: Served, accept: str
+    listening: dict[str, str], runtime: Runtime, served: Served, accept: str
 ) -> None:
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         status, text = await served.get("/metrics", Accept=accept)
     assert status == 200
     families = openmetrics.text_string_to_metric_families(text)  # type: ignore[no-untyped-call]  # the library's
@@ -377,9 +377,9 @@ async def test_who_prefers_openmetrics_gets_it(
     ["", "text/html", "text/plain; version=odd", "application/openmetrics-text; version=x"],
 )
 async def test_whatever_is_accepted_something_comes_that_can_be_read(
-    listening: dict[str, str], nature: Nature, served: Served, accept: str
+    listening: dict[str, str], runtime: Runtime, served: Served, accept: str
 ) -> None:
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         status, text = await served.get("/metrics", Accept=accept)
         assert status == 200
         assert Counts(text)["share_env_ready"] in {0.0, 1.0}

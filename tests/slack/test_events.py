@@ -13,7 +13,7 @@ from bot.playground.slack.requests import signature, signed_request
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.slack.events import BODY_LIMIT, PATH
 from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, settings_of
 
@@ -21,13 +21,13 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-async def url(slack: LocalSlack, environ: dict[str, str], nature: Nature) -> AsyncIterator[str]:
+async def url(slack: LocalSlack, environ: dict[str, str], runtime: Runtime) -> AsyncIterator[str]:
     """Run the bot in HTTP mode, and return where Slack posts to."""
     del environ["SLACK_APP_TOKEN"]
     port = free_port()
     secret = slack.world.signing_secret
     more = {"SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
-    async with running(settings_of(environ | more), nature) as line:
+    async with running(settings_of(environ | more), runtime) as line:
         assert line.endswith(f"at http://127.0.0.1:{port}.")
         slack.request_url = f"http://127.0.0.1:{port}{PATH}"
         yield slack.request_url

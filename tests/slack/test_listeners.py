@@ -12,7 +12,7 @@ from bot.messages.blocks import message
 from bot.messages.notices import broken
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.server import LocalSlack
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.slack.commands import Commands
 from bot.slack.connection import SocketMode
 from bot.slack.listeners import bolt_app
@@ -144,13 +144,13 @@ async def test_a_failure_spoils_no_later_command(slack: LocalSlack, use_case: An
 async def test_oauth_settings_in_the_environment_change_nothing(
     slack: LocalSlack,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"):
         monkeypatch.setenv(name, "made-up-elsewhere")
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         ack = await slack.command(REQUESTER, RELEASES, ASK)
         assert ack.payload is not None
         assert str(ack.payload["text"]).startswith("On it")

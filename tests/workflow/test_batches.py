@@ -13,7 +13,7 @@ from bot.playground.slack.server import Hangs, LocalSlack, Message
 from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat.server import Code, LocalWeChat
 from bot.playground.world import seed
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, rows, soon
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, Scene, has_button
 from tests.workflow.test_form import offered, opened
@@ -71,10 +71,10 @@ def scene(  # noqa: PLR0913, PLR0917  # pytest's fixtures
     wechat: LocalWeChat,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     time: Time,
 ) -> Scene:
-    timed = replace(nature, now=time, sleep=time.sleep)
+    timed = replace(runtime, now=time, sleep=time.sleep)
     return Scene(slack, wechat, database, environ, timed)
 
 
@@ -357,7 +357,7 @@ async def test_the_sixth_batch_that_would_wait_is_refused_by_command_and_form(
 async def test_the_progress_is_edited_at_most_every_three_seconds(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
-    scene.nature = replace(scene.nature, sleep=lambda seconds: asyncio.sleep(seconds / 3))
+    scene.runtime = replace(scene.runtime, sleep=lambda seconds: asyncio.sleep(seconds / 3))
     wechat.latency = 0.6
     async with scene.bot(ALLOW):
         await scene.ask(line(100))
@@ -387,14 +387,14 @@ class Hurry:
 
 
 async def test_while_a_batch_shows_its_progress_slack_takes_the_edits_of_others(
-    wechat: LocalWeChat, database: Path, nature: Nature
+    wechat: LocalWeChat, database: Path, runtime: Runtime
 ) -> None:
     hurry = Hurry()
     wechat.latency = 0.2
     async with LocalSlack(seed(), hurry) as slack:
         slack.limit_calls()
         environ = environment(slack, wechat) | {"DATABASE_URL": f"sqlite:///{database}"}
-        timed = replace(nature, now=hurry, sleep=hurry.sleep)
+        timed = replace(runtime, now=hurry, sleep=hurry.sleep)
         scene = Scene(slack, wechat, database, environ | {"WECHAT_AUTHORIZER_APPID": OWNER}, timed)
         async with scene.bot(ALLOW):
             await scene.ask(line(340))

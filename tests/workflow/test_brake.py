@@ -112,7 +112,7 @@ async def running(scene: Scene, wechat: LocalWeChat, count: int = 100) -> None:
 async def test_a_rule_that_says_no_stops_a_batch_that_runs(
     scene: Scene, change: Change, wechat: LocalWeChat
 ) -> None:
-    scene.nature = replace(scene.nature, brake=0.05)
+    scene.runtime = replace(scene.runtime, brake=0.05)
     async with scene.bot(ALLOW):
         await running(scene, wechat)
         await change(DENY)
@@ -139,7 +139,7 @@ async def test_a_rule_that_says_no_stops_a_batch_that_runs(
 async def test_a_batch_for_which_nobody_was_asked_is_stopped_where_somebody_is_to_be_asked_by_now(
     scene: Scene, change: Change, wechat: LocalWeChat, rules: str
 ) -> None:
-    scene.nature = replace(scene.nature, brake=0.05)
+    scene.runtime = replace(scene.runtime, brake=0.05)
     async with scene.bot(ALLOW):
         await running(scene, wechat)
         await change(rules)
@@ -150,7 +150,7 @@ async def test_a_batch_for_which_nobody_was_asked_is_stopped_where_somebody_is_t
 async def test_an_approved_batch_goes_on_while_its_rule_asks_for_that_approval(
     scene: Scene, change: Change, wechat: LocalWeChat
 ) -> None:
-    scene.nature = replace(scene.nature, brake=0.05)
+    scene.runtime = replace(scene.runtime, brake=0.05)
     wechat.latency = 0.3
     async with scene.bot(APPROVE):
         await scene.ask(line(60))
@@ -164,7 +164,7 @@ async def test_an_approved_batch_goes_on_while_its_rule_asks_for_that_approval(
 async def test_the_approvers_see_that_the_policy_stopped_what_they_approved(
     scene: Scene, change: Change, wechat: LocalWeChat
 ) -> None:
-    scene.nature = replace(scene.nature, brake=0.05)
+    scene.runtime = replace(scene.runtime, brake=0.05)
     wechat.latency = 0.3
     async with scene.bot(APPROVE):
         await scene.ask(line(60))
@@ -210,7 +210,7 @@ async def test_while_slack_does_not_tell_who_is_in_a_group_a_batch_pauses_and_sa
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     clock = Clock()
-    scene.nature = replace(scene.nature, clock=clock)
+    scene.runtime = replace(scene.runtime, clock=clock)
     async with scene.bot(BY_GROUP):
         await in_doubt(scene, 5)
         assert wechat.calls == []
@@ -223,7 +223,7 @@ async def test_others_run_while_slack_does_not_tell_whether_a_batch_is_allowed(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     theirs = '[[rule]]\nname = "theirs"\nusers = ["U0SECOND"]\neffect = "allow"\n'
-    scene.nature = replace(scene.nature, clock=Clock())  # it stays so
+    scene.runtime = replace(scene.runtime, clock=Clock())  # it stays so
     async with scene.bot(BY_GROUP + theirs):
         await in_doubt(scene, 3, reads=9)
         await scene.ask(line(3).replace("prod-1", "test-1"), "U0SECOND")
@@ -299,8 +299,8 @@ async def test_a_request_that_may_have_been_asked_for_is_not_said_to_be_stopped_
 async def test_a_request_is_stopped_that_is_carried_out_long_after_it_was_asked(
     scene: Scene, change: Change, wechat: LocalWeChat
 ) -> None:
-    now = scene.nature.now
-    scene.nature = replace(scene.nature, now=lambda: now() + 61)
+    now = scene.runtime.now
+    scene.runtime = replace(scene.runtime, now=lambda: now() + 61)
     scene.slack.fail("chat.postMessage", Hangs(0.5))
     async with scene.bot(ALLOW):
         await scene.ask()
@@ -314,7 +314,7 @@ async def test_a_request_waits_while_slack_does_not_tell_who_asked(
 ) -> None:
     await left_behind(scene, placed=False)
     clock = Clock()
-    scene.nature = replace(scene.nature, clock=clock)
+    scene.runtime = replace(scene.runtime, clock=clock)
     slack.fail("users.info", ServerError())
     async with scene.bot(ALLOW):
         await soon(lambda: "a request waits: " in caplog.text)

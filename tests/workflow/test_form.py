@@ -14,7 +14,7 @@ from bot.messages.form import APPIDS, ENV
 from bot.playground.slack.server import Hangs, LocalSlack, View
 from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat.server import Code, Hang, LocalWeChat
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from tests.conftest import Clock, kinds, ledger_down, request_of, rows, settings_of
 from tests.databases import Database
 from tests.said import ACCEPTED, NEEDS_APPROVAL
@@ -69,8 +69,8 @@ class Bots:
         """Run a bot whose policy has these rules."""
         policy = self._folder / f"policy{next(self._numbers)}.toml"
         policy.write_text("\n".join([OWNERS, *rules]), encoding="utf-8")
-        nature = Nature(clock=self.clock, new_id=lambda: f"request{next(self._numbers)}")
-        return running(settings_of(self._environ | {"POLICY_FILE": str(policy)}), nature)
+        runtime = Runtime(clock=self.clock, new_id=lambda: f"request{next(self._numbers)}")
+        return running(settings_of(self._environ | {"POLICY_FILE": str(policy)}), runtime)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from bot.playground.slack.requests import signed_request
 from bot.playground.slack.server import ImpossibleError, LocalSlack, Refuses, View
 from bot.playground.stage import APPID, OWNER, stage
 from bot.playground.wechat.server import LocalWeChat
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.slack.events import PATH
 from tests.conftest import (
     ASK,
@@ -56,9 +56,9 @@ effect = "allow"
 
 
 @pytest.fixture
-def nature() -> Nature:
-    """Return a nature with a sleep that is much shorter than asked for, and no less than nothing."""
-    return Nature(sleep=lambda seconds: asyncio.sleep(seconds / 20), jitter=lambda: 0.5)
+def runtime() -> Runtime:
+    """Return a runtime with a sleep that is much shorter than asked for, and no less than nothing."""
+    return Runtime(sleep=lambda seconds: asyncio.sleep(seconds / 20), jitter=lambda: 0.5)
 
 
 @pytest.fixture
@@ -137,9 +137,11 @@ def published(slack: LocalSlack) -> int:
 
 
 @asynccontextmanager
-async def waiting(slack: LocalSlack, ruled: dict[str, str], nature: Nature) -> AsyncIterator[None]:
+async def waiting(
+    slack: LocalSlack, ruled: dict[str, str], runtime: Runtime
+) -> AsyncIterator[None]:
     """Run the bot with one request that waits, on the pages of both approvers."""
-    async with running(settings_of(ruled), nature):
+    async with running(settings_of(ruled), runtime):
         for user in (REQUESTER, APPROVER, SECOND_APPROVER):
             assert WAITING not in await opened(slack, user)
         await slack.command(REQUESTER, RELEASES, f'{ASK} --reason "release 4"')
@@ -177,9 +179,9 @@ async def test_who_may_share_nothing_reads_who_can_grant_it(slack: LocalSlack) -
 
 
 async def test_a_request_that_ends_is_shown_without_opening_the_page_again(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await opened(slack)
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(ended)
@@ -189,9 +191,9 @@ async def test_a_request_that_ends_is_shown_without_opening_the_page_again(
 
 
 async def test_where_nobody_looks_nothing_is_published(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(ended)
         await asyncio.sleep(0.3)
@@ -199,9 +201,9 @@ async def test_where_nobody_looks_nothing_is_published(
 
 
 async def test_an_approver_decides_on_the_page_and_it_is_gone_from_every_page(
-    slack: LocalSlack, ruled: dict[str, str], nature: Nature
+    slack: LocalSlack, ruled: dict[str, str], runtime: Runtime
 ) -> None:
-    async with waiting(slack, ruled, nature):
+    async with waiting(slack, ruled, runtime):
         assert "release 4" in page(slack, APPROVER)
         assert "🕓 waits for people" in page(slack)
         assert WAITING not in page(slack)
@@ -232,12 +234,12 @@ async def test_an_approver_decides_on_the_page_and_it_is_gone_from_every_page(
 async def test_what_waits_for_others_leaves_room_on_the_page(  # noqa: PLR0913, PLR0917  # its stage
     slack: LocalSlack,
     ruled: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     database: Path,
     many: int,
     other: dict[str, str],
 ) -> None:
-    async with waiting(slack, ruled, nature):
+    async with waiting(slack, ruled, runtime):
         crowd(database, many, **other)
         said = await opened(slack, APPROVER)
     assert said.count("asks to share") == 1
@@ -245,9 +247,9 @@ async def test_what_waits_for_others_leaves_room_on_the_page(  # noqa: PLR0913, 
 
 
 async def test_an_approver_rejects_on_the_page(
-    slack: LocalSlack, wechat: LocalWeChat, ruled: dict[str, str], nature: Nature
+    slack: LocalSlack, wechat: LocalWeChat, ruled: dict[str, str], runtime: Runtime
 ) -> None:
-    async with waiting(slack, ruled, nature):
+    async with waiting(slack, ruled, runtime):
         asked = await asked_for(slack, SECOND_APPROVER, "reject")
         await slack.submit(SECOND_APPROVER, asked)
         await soon(lambda: "🚫 rejected" in page(slack))
@@ -256,9 +258,9 @@ async def test_an_approver_rejects_on_the_page(
 
 
 async def test_what_the_requester_takes_back_is_gone_from_the_approvers_pages(
-    slack: LocalSlack, ruled: dict[str, str], nature: Nature
+    slack: LocalSlack, ruled: dict[str, str], runtime: Runtime
 ) -> None:
-    async with waiting(slack, ruled, nature):
+    async with waiting(slack, ruled, runtime):
         [parent] = slack.parents(RELEASES)
         await slack.click(REQUESTER, parent, "cancel")
         await soon(lambda: "🚫 cancelled" in page(slack))
@@ -266,9 +268,9 @@ async def test_what_the_requester_takes_back_is_gone_from_the_approvers_pages(
 
 
 async def test_a_decision_on_a_page_that_is_old_by_now_says_so(
-    slack: LocalSlack, ruled: dict[str, str], nature: Nature
+    slack: LocalSlack, ruled: dict[str, str], runtime: Runtime
 ) -> None:
-    async with waiting(slack, ruled, nature):
+    async with waiting(slack, ruled, runtime):
         first = await asked_for(slack, APPROVER, "approve")
         second = await asked_for(slack, SECOND_APPROVER, "approve")
         await slack.submit(APPROVER, first)
@@ -280,9 +282,9 @@ async def test_a_decision_on_a_page_that_is_old_by_now_says_so(
 
 
 async def test_whom_slack_does_not_tell_about_sees_their_own_requests_and_no_others(
-    slack: LocalSlack, ruled: dict[str, str], nature: Nature
+    slack: LocalSlack, ruled: dict[str, str], runtime: Runtime
 ) -> None:
-    async with running(settings_of(ruled), nature):
+    async with running(settings_of(ruled), runtime):
         slack.fail("users.info", Refuses("user_not_found"))
         said = await opened(slack, APPROVER)
         assert "I could not find out what you may share" in said
@@ -293,9 +295,9 @@ async def test_whom_slack_does_not_tell_about_sees_their_own_requests_and_no_oth
 
 
 async def test_while_the_ledger_is_down_the_page_says_so(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature, database: Path
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime, database: Path
 ) -> None:
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         with ledger_down(database):
             said = await opened(slack)
             assert "the ledger does not answer" in said
@@ -314,24 +316,24 @@ async def test_the_page_says_how_the_owners_tokens_are() -> None:
 
 
 async def test_in_http_mode_the_page_is_shown_as_well(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     port = free_port()
     del environ["SLACK_APP_TOKEN"]
     more = {"SLACK_SIGNING_SECRET": slack.world.signing_secret, "PORT": str(port)}
-    async with running(settings_of(environ | more), nature):
+    async with running(settings_of(environ | more), runtime):
         slack.request_url = f"http://127.0.0.1:{port}{PATH}"
         assert "Healthy" in await opened(slack)
 
 
 async def test_the_address_for_events_is_verified_with_its_challenge(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature, http: aiohttp.ClientSession
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime, http: aiohttp.ClientSession
 ) -> None:
     port = free_port()
     del environ["SLACK_APP_TOKEN"]
     secret = slack.world.signing_secret
     async with running(
-        settings_of(environ | {"SLACK_SIGNING_SECRET": secret, "PORT": str(port)}), nature
+        settings_of(environ | {"SLACK_SIGNING_SECRET": secret, "PORT": str(port)}), runtime
     ):
         body, headers = signed_request("events_api", challenge(), secret, int(slack.clock()))
         url = f"http://127.0.0.1:{port}{PATH}"
@@ -340,9 +342,9 @@ async def test_the_address_for_events_is_verified_with_its_challenge(
 
 
 async def test_a_batch_is_one_line_on_the_page(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature, database: Path
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime, database: Path
 ) -> None:
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await opened(slack)
         await slack.command(REQUESTER, RELEASES, f"{APPID} wx0000000000000001 prod-1")
         await soon(lambda: "2 shared" in page(slack))

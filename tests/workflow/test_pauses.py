@@ -9,7 +9,7 @@ import pytest
 
 from bot.playground.slack.server import LocalSlack, Message
 from bot.playground.wechat.server import Code, LocalWeChat
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.workflow.batches import AT_ONCE
 from tests.conftest import RELEASES, REQUESTER, Sleep, ledger_down, rows, soon
 from tests.scenes import ALLOW, Scene
@@ -57,11 +57,11 @@ def scene(  # noqa: PLR0913, PLR0917  # the stage
     wechat: LocalWeChat,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     standing: Standing,
 ) -> Scene:
     return Scene(
-        slack, wechat, database, environ, replace(nature, now=standing.time, sleep=standing)
+        slack, wechat, database, environ, replace(runtime, now=standing.time, sleep=standing)
     )
 
 

@@ -26,7 +26,7 @@ from bot.playground.wechat.server import Code, Drop, Hang, LocalWeChat
 from bot.playground.world import TEAM
 from bot.policy import Approvers, Effect, Person, Policy, Rule
 from bot.runtime import once
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
 from bot.workflow.policy_in_force import InForce
@@ -92,12 +92,12 @@ POLICY = Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER)
 
 
 @pytest.fixture
-async def ruled(environ: dict[str, str], nature: Nature, tmp_path: Path) -> AsyncIterator[None]:
+async def ruled(environ: dict[str, str], runtime: Runtime, tmp_path: Path) -> AsyncIterator[None]:
     """Run the bot under rules of every kind."""
     path = tmp_path / "policy.toml"
     path.write_text(RULES, encoding="utf-8")
     del environ["SHARE_ENV_ALLOWED_GROUPS"], environ["WECHAT_AUTHORIZER_APPID"]
-    async with running(settings_of(environ | {"POLICY_FILE": str(path)}), nature):
+    async with running(settings_of(environ | {"POLICY_FILE": str(path)}), runtime):
         yield
 
 
@@ -188,10 +188,10 @@ async def test_whom_slack_does_not_tell_may_nothing_and_learns_why(
 
 
 async def test_a_group_that_cannot_be_read_lets_nobody_through(
-    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime
 ) -> None:
     slack.scopes.discard("usergroups:read")
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert DENIED in said(ack)
     assert "usergroups:read" in said(ack)
@@ -201,10 +201,10 @@ async def test_a_group_that_cannot_be_read_lets_nobody_through(
 @patient
 @pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
 async def test_an_ack_is_in_time_however_long_slack_takes_to_tell_who_asks(
-    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], nature: Nature, method: str
+    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime, method: str
 ) -> None:
     slack.fail(method, Hangs(30))
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert "Slack did not tell me" in said(ack)
     assert wechat.calls == []
@@ -272,12 +272,12 @@ async def test_each_is_answered_in_their_language_and_the_channel_in_its_own(  #
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     setting: str,
     channel: Words,
 ) -> None:
     environ |= {"SHARE_ENV_ALLOWED_USERS": MEI, "LANGUAGE": setting}
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         ack = await slack.command(MEI, RELEASES, ASK)
         request = request_of(slack, user_id=MEI)
         assert said(ack) == accepted(CHINESE, request).text
@@ -303,10 +303,10 @@ async def test_whatever_is_answered_at_once_is_in_the_language_of_whoever_asked(
 
 
 async def test_whom_slack_does_not_tell_is_answered_in_the_channels_language(
-    slack: LocalSlack, environ: dict[str, str], nature: Nature
+    slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     slack.fail("users.info", ServerError())
-    async with running(settings_of(environ | {"LANGUAGE": "zh-CN"}), nature):
+    async with running(settings_of(environ | {"LANGUAGE": "zh-CN"}), runtime):
         ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert re.search("[一-鿿]", said(ack))
 
@@ -419,11 +419,11 @@ async def test_the_same_trigger_is_one_request_also_for_the_next_bot(
     wechat: LocalWeChat,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
 ) -> None:
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         first = await slack.command(REQUESTER, RELEASES, ASK)
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         assert (await slack.redeliver(first)).payload == first.payload
     assert states(database) == ["ended"]
     assert len(wechat.calls) == 1
@@ -590,9 +590,9 @@ async def test_what_takes_the_ledger_too_long_is_never_begun_not_even_later(
     wechat: LocalWeChat,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
 ) -> None:
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         let_hang(database, "requests")
         ack = await slack.command(REQUESTER, RELEASES, ASK)
         assert said(ack) == not_recorded(ENGLISH).text
@@ -601,7 +601,7 @@ async def test_what_takes_the_ledger_too_long_is_never_begun_not_even_later(
         again = await slack.redeliver(ack)
         assert again.payload == ack.payload
     rows(database, "DROP TRIGGER slow")
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         assert (await slack.redeliver(ack)).payload == ack.payload
     assert wechat.calls == []
     assert slack.parents(RELEASES) == []
@@ -633,11 +633,11 @@ async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together
     wechat: LocalWeChat,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     text: str,
 ) -> None:
     slack.fail("users.info", Hangs(30))
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         with locked(database):
             ack = await slack.command(REQUESTER, RELEASES, text)
         assert ack.error is None
@@ -780,9 +780,9 @@ def people() -> Everybody:
 
 @pytest.fixture
 def ports(
-    people: Everybody, ledger: Ledger, carried: Carried, nature: Nature, tasks: Tasks
+    people: Everybody, ledger: Ledger, carried: Carried, runtime: Runtime, tasks: Tasks
 ) -> Ports:
-    start, new_id = tasks.start, nature.new_id
+    start, new_id = tasks.start, runtime.new_id
     return Ports(
         people, ledger, carried, lambda ref: ref, no_states, new_id, start, TONGUES, untold
     )

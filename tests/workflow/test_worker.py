@@ -23,7 +23,7 @@ from bot.playground.stage import OWNER
 from bot.playground.wechat.server import Code, Hang, LocalWeChat
 from bot.playground.world import BOT
 from bot.policy import Effect, Policy, Rule
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
 from bot.slack.api import SlackApi
 from bot.slack.approvals import Approvals
@@ -183,9 +183,9 @@ async def leave(  # noqa: PLR0913  # the parts of a bot, and how far it comes
 
 
 @asynccontextmanager
-async def resumed(environ: dict[str, str], nature: Nature, database: Path) -> AsyncIterator[None]:
+async def resumed(environ: dict[str, str], runtime: Runtime, database: Path) -> AsyncIterator[None]:
     """Run a second bot on the same file until it has ended the request."""
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await soon(lambda: states(database) == ["ended"])
         yield
 
@@ -213,13 +213,13 @@ async def test_whatever_a_crash_leaves_ends_in_one_parent_with_one_answer(  # no
     places: Threads,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     left: str,
     channel: str,
 ) -> None:
     request = request_of(slack, channel)
     await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
-    async with resumed(environ, nature, database):
+    async with resumed(environ, runtime, database):
         pass
     [shown] = slack.parents(channel)
     assert shown.text == parent(ENGLISH, request, Shared()).text
@@ -240,12 +240,12 @@ async def test_in_private_a_crash_ends_in_one_answer_and_a_second_start_says_so(
     places: Threads,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     left: str,
 ) -> None:
     request = request_of(slack, "C0SECRET")
     await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
-    async with resumed(environ, nature, database):
+    async with resumed(environ, runtime, database):
         pass
     alone = [message.text for message in slack.shown_to(REQUESTER)]
     starts = [text for text in alone if text.startswith("⏳")]
@@ -265,11 +265,11 @@ async def test_a_parent_that_nobody_can_find_is_replaced_with_a_note(  # likewis
     places: Threads,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
 ) -> None:
     await leave(database, places, request_of(slack), posted=True)
     without_history(slack)
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await slack.until(lambda slack: len(slack.parents(RELEASES)) == 2)
         assert REPLACES in slack.parents(RELEASES)[1].text
         await soon(lambda: states(database) == ["ended"])
@@ -285,14 +285,14 @@ async def test_a_reply_that_nobody_can_look_for_is_not_repeated_but_stands_in_th
     places: Threads,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     left: str,
 ) -> None:
     request = request_of(slack)
     await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
     without_history(slack)
     before = replies(slack, RELEASES)
-    async with resumed(environ, nature, database):
+    async with resumed(environ, runtime, database):
         pass
     assert replies(slack, RELEASES) == before
     [shown] = slack.parents(RELEASES)
@@ -309,11 +309,11 @@ async def test_a_reply_that_stood_without_its_record_says_what_the_second_call_b
     places: Threads,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
 ) -> None:
     request, failed = request_of(slack), Failed(for_code(85088))
     await leave(database, places, request, posted=True, placed=True, told=failed)
-    async with resumed(environ, nature, database):
+    async with resumed(environ, runtime, database):
         pass
     [shown] = slack.parents(RELEASES)
     assert shown.text == parent(ENGLISH, request, Shared()).text
@@ -327,13 +327,13 @@ async def test_what_was_taken_over_too_often_is_given_up_without_a_call_and_says
     places: Threads,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     left: str,
 ) -> None:
     request = request_of(slack)
     await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
     rows(database, "UPDATE requests SET taken_over = 5")
-    async with resumed(environ, nature, database):
+    async with resumed(environ, runtime, database):
         pass
     assert replies(slack, RELEASES) == [answer(ENGLISH, request, GIVEN_UP).text]
     assert wechat.calls == []
@@ -346,13 +346,13 @@ async def test_a_refusal_of_the_second_call_does_not_tell_what_came_of_the_first
     places: Threads,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
     left: str,
     mark: str,
 ) -> None:
     await leave(database, places, request_of(slack), **LEFT[left])  # type: ignore[arg-type]  # a table
     wechat.next(Code(85088))
-    async with resumed(environ, nature, database):
+    async with resumed(environ, runtime, database):
         pass
     [reply] = replies(slack, RELEASES)
     assert reply.startswith(mark)
@@ -365,11 +365,11 @@ async def test_the_fifth_take_over_still_brings_a_call(  # noqa: PLR0913, PLR091
     places: Threads,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
 ) -> None:
     await leave(database, places, request_of(slack), posted=True, placed=True)
     rows(database, "UPDATE requests SET taken_over = 4")
-    async with resumed(environ, nature, database):
+    async with resumed(environ, runtime, database):
         pass
     assert len(wechat.calls) == 1
 
@@ -909,12 +909,12 @@ async def test_a_direct_message_instead_of_a_used_up_response_url_is_resumed_as_
     places: Threads,
     database: Path,
     environ: dict[str, str],
-    nature: Nature,
+    runtime: Runtime,
 ) -> None:
     request = request_of(slack, "C0SECRET")
     await use_up(http, request.origin.response_url)
     await leave(database, places, request, posted=True, placed=True, answered=Shared())
-    async with resumed(environ, nature, database):
+    async with resumed(environ, runtime, database):
         pass
     assert replies(slack, "D0BOT") == [answer(ENGLISH, request, Shared()).text]
 

@@ -18,7 +18,7 @@ from bot.ops.doctor.transport import Heard, session
 from bot.ops.doctor.wechat import reader
 from bot.ops.logs.redaction import Redactor
 from bot.ops.visible import visible
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.client import http_client
@@ -54,7 +54,7 @@ def _complain(problems: Sequence[str], secrets: Sequence[str]) -> int:
 
 
 async def try_all(
-    settings: Settings, channel: str, user: str, asked: Asked | None, nature: Nature | None = None
+    settings: Settings, channel: str, user: str, asked: Asked | None, runtime: Runtime | None = None
 ) -> bool:
     """Print what came of each try; return whether all held and nothing is left in the channel.
 
@@ -64,16 +64,16 @@ async def try_all(
     if asked and not await asked("Go on?"):
         print(_NOTHING)
         return False
-    nature = nature or Nature()
+    runtime = runtime or Runtime()
     tried: list[Tried] = []
-    async with session(Heard(nature.now)) as http:
+    async with session(Heard(runtime.now)) as http:
         api = web_api(settings.slack, settings.slack.bot_token, http)
-        there = Channel(api, channel, nature.new_id(), nature.sleep)
+        there = Channel(api, channel, runtime.new_id(), runtime.sleep)
         try:
             await try_slack(there, user, tried.append, asked)
         finally:  # also after Ctrl-C
             cleared = await _clear(there)
-        tried += await _wechat(settings, http, nature)
+        tried += await _wechat(settings, http, runtime)
     found = completed(tried)
     lines = (f"\nshare-env-bot {__version__}, doctor --real\n", *table(found), "", verdict(found))
     print(*lines, sep="\n")
@@ -91,12 +91,12 @@ async def _clear(channel: Channel) -> bool:
     return not left
 
 
-async def _wechat(settings: Settings, http: aiohttp.ClientSession, nature: Nature) -> list[Tried]:
+async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runtime) -> list[Tried]:
     kept = None
     if isinstance(settings.tokens, PlatformSettings):
         kept = (await asyncio.to_thread(look, settings.database_url, settings.tokens)).kept
     async with http_client(http) as client:
-        read = reader(client, settings.tokens, kept, nature)
+        read = reader(client, settings.tokens, kept, runtime)
         return await try_wechat(client, settings.wechat_url, settings.policy.all_owners, read)
 
 

@@ -23,7 +23,7 @@ from bot.ops.doctor.slack_calls import SlackAnswers, ask_slack
 from bot.ops.doctor.transport import DEADLINE, Heard, session
 from bot.ops.doctor.wechat import check_wechat
 from bot.ops.logs.redaction import Redactor
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.settings.load import Parts, read_parts
 from bot.wechat.client import http_client
 
@@ -60,15 +60,15 @@ def doctor(environ: Mapping[str, str], *, as_json: bool) -> bool:
 
 
 async def examine(
-    environ: Mapping[str, str], nature: Nature | None = None, longest: float = _LONGEST
+    environ: Mapping[str, str], runtime: Runtime | None = None, longest: float = _LONGEST
 ) -> list[Finding]:
     """Return what every check finds, always in the same order; none that fails keeps another from running.
 
     Slack and the ledger have at most `longest` seconds, and a check, which may wait for them, twice as many.
     """
-    nature = nature or Nature()
+    runtime = runtime or Runtime()
     parts = read_parts(environ)
-    heard = Heard(nature.now)
+    heard = Heard(runtime.now)
     async with (
         session(heard) as http,
         http_client(http) as client,
@@ -76,7 +76,7 @@ async def examine(
     ):
         slack = group.create_task(_ask_slack(parts, http, heard, longest))
         ledger = group.create_task(_look_at_ledger(parts, longest))
-        setup = Setup(environ, parts, client, nature, heard, slack, ledger)
+        setup = Setup(environ, parts, client, runtime, heard, slack, ledger)
         findings = [
             *await _run(_CHECKS, setup, 2 * longest),
             *await _run(_AFTER, setup, 2 * longest),

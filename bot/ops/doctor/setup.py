@@ -10,7 +10,7 @@ from bot.ops.doctor.ledger import Looked
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.ops.doctor.transport import Heard
 from bot.policy import Policy
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.settings.load import Parts
 
 
@@ -22,7 +22,7 @@ class Setup:
     parts: Parts
     http: httpx.AsyncClient
     """For WeChat and the token server."""
-    nature: Nature
+    runtime: Runtime
     heard: Heard
     slack: Task[SlackAnswers]
     ledger: Task[Looked]

@@ -11,7 +11,7 @@ from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import KeptTokens
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from bot.settings.tokens import (
     FixedTokenSettings,
     PlatformSettings,
@@ -46,7 +46,7 @@ _Tried = tuple[str, ...] | Finding | Refused | Troubled
 
 
 def reader(
-    http: httpx.AsyncClient, tokens: TokenSettings, kept: KeptTokens | None, nature: Nature
+    http: httpx.AsyncClient, tokens: TokenSettings, kept: KeptTokens | None, runtime: Runtime
 ) -> Read:
     """Return how to get an owner's token without renewing it; None is told where the ledger has no good one."""
 
@@ -58,7 +58,7 @@ def reader(
         case FixedTokenSettings(owner, token):
             return FixedToken(owner, token).token
         case TokenServerSettings(url, authorization):
-            return TokenServer(http, url, authorization, nature.clock, DEADLINE).token
+            return TokenServer(http, url, authorization, runtime.clock, DEADLINE).token
         case PlatformSettings():
             return from_the_ledger
 
@@ -71,7 +71,7 @@ async def check_wechat(setup: Setup) -> list[Finding]:
     # Other token sources need not wait for the ledger.
     in_ledger = isinstance(parts.tokens, PlatformSettings)
     kept = (await setup.ledger).kept if in_ledger else None
-    read = reader(setup.http, parts.tokens, kept, setup.nature)
+    read = reader(setup.http, parts.tokens, kept, setup.runtime)
     lacking = "ledger" if in_ledger and kept is None else "owner-token"
     fixed = isinstance(parts.tokens, FixedTokenSettings)
     return await try_owners(setup.http, parts.wechat_url, setup.owners, read, lacking, fixed=fixed)

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from bot.ops.logs.named import HIDDEN, is_secret, without_named
 from bot.ops.logs.written import BARE, ENCODED, core_of, is_word, pattern_of
 
-_SHORTEST = (
-    6  # letters; a shorter secret would be found within words, and is hidden only where its name is
-)
+# Letters; a shorter secret would be found within words, and is hidden only where its name is.
+_SHORTEST = 6
 _SLASH = rf"(?:\\*/|{ENCODED}2f|\\+u002f)"
 _DASH = rf"(?:-|{ENCODED}2d|\\+u002d)"
 _HOOKS = "commands|actions|services|workflows|triggers"

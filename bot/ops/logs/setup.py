@@ -39,9 +39,8 @@ class _Formatter(logging.Formatter):
             return self._line(_least(record) | {"unwritten": type(error).__name__})
 
     def _line(self, fields: _Fields) -> str:
-        if self._redactor.suspects(
-            json_line(fields)
-        ):  # faster than part by part, and mostly not so
+        # One look at the whole line is faster than part by part, and mostly finds nothing.
+        if self._redactor.suspects(json_line(fields)):
             clean = self._redactor.clean_fact
             fields = {name: clean(name, value) for name, value in fields.items()}
         return json_line(fields) if self._as_json else _text(fields)
@@ -91,7 +90,7 @@ def _plain(fact: object) -> object:
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception:  # noqa: BLE001  # likewise
+    except Exception:  # noqa: BLE001  # the arguments are anybody's objects
         # Arguments that do not fit: logging would write them to standard error as they are.
         return f"{_plain(record.msg)} {_plain(record.args)}"
 

@@ -2,9 +2,8 @@
 
 import re
 
-ENCODED = (
-    r"%(?:25)*"  # what begins an escape of an address, also where the address stands in another one
-)
+# What begins an escape in a URL, also where that URL is escaped within another one.
+ENCODED = r"%(?:25)*"
 # A backslash before a quote belongs to the quote.
 BARE_SIGN = r"(?:[^\s\"'<>&,;)}\]\\]|\\+(?![\"'\\]))"
 BARE = f"{BARE_SIGN}+"

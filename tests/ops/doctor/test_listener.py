@@ -5,7 +5,7 @@ import pytest
 from aiohttp import web
 
 from bot.app.running import running
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from tests.conftest import served as serving
 from tests.conftest import settings_of
 from tests.ops.doctors import asked, one
@@ -22,9 +22,9 @@ async def test_a_port_that_nobody_has_can_be_used_and_is_given_back_at_once(
 
 
 async def test_a_bot_that_runs_is_no_other_program(
-    listening: dict[str, str], served: Served, nature: Nature
+    listening: dict[str, str], served: Served, runtime: Runtime
 ) -> None:
-    async with running(settings_of(listening), nature):
+    async with running(settings_of(listening), runtime):
         found = await one(listening, "listener")
     assert (found.level, found.found) == (
         "ok",

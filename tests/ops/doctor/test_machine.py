@@ -3,7 +3,7 @@ import time
 import pytest
 
 from bot.ops.doctor.transport import origin_of
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from tests.ops.doctors import asked, level, one
 
 
@@ -13,7 +13,7 @@ from tests.ops.doctors import asked, level, one
 async def test_a_clock_that_is_off_is_seen_by_what_the_servers_say(
     environ: dict[str, str], off: int, expected: str
 ) -> None:
-    found = await one(environ, "clock", Nature(now=lambda: time.time() + off))
+    found = await one(environ, "clock", Runtime(now=lambda: time.time() + off))
     assert found.level == expected
     if off:
         assert found.found.startswith(f"this machine's against Slack's: {'-' if off < 0 else '+'}")

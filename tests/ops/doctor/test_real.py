@@ -26,7 +26,7 @@ from bot.playground.slack.server import (
 from bot.playground.slack.workspace import Orphans
 from bot.playground.stage import OWNER, chain_environment
 from bot.playground.wechat.server import Answer, Code, LocalWeChat, Status
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from tests.conftest import free_port, served, settings_of
 from tests.end_to_end.conftest import STARTUP, finished, spawn
 from tests.playground.sources import rows
@@ -41,11 +41,11 @@ Lines = list[tuple[str, str, str]]
 
 
 @pytest.fixture
-def attempt(environ: dict[str, str], nature: Nature) -> Try:
+def attempt(environ: dict[str, str], runtime: Runtime) -> Try:
     """Return what goes through all of it, with nobody to ask."""
 
     async def attempt(channel: str = CHANNEL, user: str = USER, asked: Asked | None = None) -> bool:
-        return await try_all(settings_of(environ), channel, user, asked, nature)
+        return await try_all(settings_of(environ), channel, user, asked, runtime)
 
     return attempt
 
@@ -258,7 +258,7 @@ async def test_a_user_who_is_not_in_the_channel_is_not_shown_anything(
 
 
 async def test_nonsense_from_everybody_is_no_crash(
-    environ: dict[str, str], nature: Nature, capsys: pytest.CaptureFixture[str]
+    environ: dict[str, str], runtime: Runtime, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def nonsense(request: web.BaseRequest) -> web.Response:
         odd = '{"ok": true, "ts": 7, "messages": [3, {"metadata": 7}], "info_list": 7, "functions": 7}'
@@ -271,7 +271,7 @@ async def test_nonsense_from_everybody_is_no_crash(
             "WECHAT_API_URL": origin,
             "WECHAT_TOKEN_SERVER_URL": f"{origin}/{{appid}}",
         }
-        assert not await try_all(settings_of(environ | urls), CHANNEL, USER, None, nature)
+        assert not await try_all(settings_of(environ | urls), CHANNEL, USER, None, runtime)
     assert told(capsys.readouterr().out)
 
 
@@ -310,7 +310,7 @@ async def test_an_env_without_the_function_that_others_need_is_counted(
 async def test_an_owner_without_envs_and_one_without_a_token_cannot_be_tried(
     environ: dict[str, str],
     wechat: LocalWeChat,
-    nature: Nature,
+    runtime: Runtime,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     wechat.envs[OWNER] = {"old": "HALTED"}
@@ -319,7 +319,7 @@ async def test_an_owner_without_envs_and_one_without_a_token_cannot_be_tried(
     chain |= chain_environment(wechat, free_port())
     seen = []
     for each in (environ, wrong, chain):
-        assert not await try_all(settings_of(each), CHANNEL, USER, None, nature)
+        assert not await try_all(settings_of(each), CHANNEL, USER, None, runtime)
         seen += [line[2] for line in told(capsys.readouterr().out) if line[1] == "not tried"]
     assert seen == [
         "owner 1: no env in service",

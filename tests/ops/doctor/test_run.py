@@ -10,7 +10,7 @@ from bot.ops.doctor.run import examine
 from bot.playground.slack.server import Hangs, LocalSlack
 from bot.playground.stage import chain_environment
 from bot.playground.wechat.server import LocalWeChat
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from tests.conftest import free_port, rows, served, settings_of
 from tests.ops.doctors import contents
 
@@ -33,11 +33,11 @@ async def test_a_bot_that_runs_well_has_a_line_for_each_check_and_all_are_fine(
 
 
 async def test_the_chain_adds_its_links(
-    environ: dict[str, str], wechat: LocalWeChat, nature: Nature
+    environ: dict[str, str], wechat: LocalWeChat, runtime: Runtime
 ) -> None:
     chain = chain_environment(wechat, free_port())
     environ = {k: v for k, v in environ.items() if not k.startswith("WECHAT_TOKEN")} | chain
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await wechat.until(lambda w: any(c.gave_token for c in w.platform.calls))
         names = [finding.name for finding in await examine(environ)]
     assert names == list(CHECKS)
@@ -140,7 +140,7 @@ async def test_a_check_that_fails_itself_keeps_no_other_from_running(
     def broken() -> float:
         raise RuntimeError("no clock")
 
-    findings = await examine(environ, Nature(now=broken))
+    findings = await examine(environ, Runtime(now=broken))
     failed = [f.name for f in findings if f.found == "this check itself failed (RuntimeError)"]
     assert failed == ["slack-bot", "wechat"]
     cause = next(told for told in by_cause(findings) if "slack-bot" in told.names)

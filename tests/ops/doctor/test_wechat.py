@@ -12,7 +12,7 @@ from bot.ops.doctor.wechat import try_owners
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import Code, LocalWeChat, Status
-from bot.runtime.clock import Nature
+from bot.runtime.clock import Runtime
 from tests.conftest import free_port, rows, settings_of
 from tests.ops.doctors import B, asked, level, one, rule, with_policy
 
@@ -26,7 +26,7 @@ def fixed(environ: dict[str, str], wechat: LocalWeChat) -> dict[str, str]:
 
 @pytest.fixture
 async def chain(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path, nature: Nature
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, runtime: Runtime
 ) -> dict[str, str]:
     """Return the environment of a bot that keeps the chain, has run, and has a token."""
     environ = {
@@ -36,7 +36,7 @@ async def chain(
         "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM",
         "DATABASE_URL": f"sqlite:///{database}",
     }
-    async with running(settings_of(environ), nature):
+    async with running(settings_of(environ), runtime):
         await wechat.until(lambda w: any(c.gave_token for c in w.platform.calls))
     return environ
 
@@ -259,12 +259,12 @@ async def test_how_the_tokens_are_protected_is_told(chain: dict[str, str]) -> No
 
 
 async def test_keys_that_changed_or_are_lost_are_told(
-    chain: dict[str, str], wechat: LocalWeChat, nature: Nature, tmp_path: Path
+    chain: dict[str, str], wechat: LocalWeChat, runtime: Runtime, tmp_path: Path
 ) -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     chain |= {"TOKEN_ENCRYPTION_KEY": old, "DATABASE_URL": f"sqlite:///{tmp_path}/sealed.db"}
     calls = len(wechat.platform.calls)
-    async with running(settings_of(chain), nature):
+    async with running(settings_of(chain), runtime):
         await wechat.until(lambda w: any(c.gave_token for c in w.platform.calls[calls:]))
     assert await level(chain, "encryption") == "ok"
     assert await level(chain | {"TOKEN_ENCRYPTION_KEY": f"{new},{old}"}, "encryption") == "warning"
