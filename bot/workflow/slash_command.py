@@ -66,7 +66,7 @@ class Sharing:
             return misread(words, command)
         if isinstance(command, Share | ShareMany):
             return await self._submitting.submit(policy, origin, command, person, until)
-        asked = {"detail": type(command).__name__.lower()}
+        asked = {"detail": command.word}
         await self._submitting.note("asked", origin, asked, until)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
         match command:
