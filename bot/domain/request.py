@@ -112,6 +112,9 @@ class State(Enum):
     """Over: told, or given up."""
 
 
+BEGUN = (State.ACCEPTED, State.PLACED)
+"""A request that people and the policy let go on, and that has no outcome yet."""
+
 MOVES: dict[State, frozenset[State]] = {
     State.CONFIRMING: frozenset({State.WAITING, State.ACCEPTED, State.ANSWERED, State.ENDED}),
     State.WAITING: frozenset({State.ACCEPTED, State.PLACED, State.ANSWERED, State.ENDED}),

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from bot.domain.outcome import Why
-from bot.domain.request import State
+from bot.domain.request import BEGUN, State
 from bot.ledger.entries import NEW_COLUMNS
 from bot.ledger.outcomes import OUTCOME_COLUMNS
 from bot.ledger.schema import CARRIED, SHARED, requests
@@ -37,7 +37,7 @@ class BatchStatements:
         open_ = _r.state == State.QUEUED.value
         of_batch = compared(_r.batch)
         self.stands = say.stands.with_for_update()  # so that nobody is just taking it over
-        runs = _r.state.in_([State.ACCEPTED.value, State.PLACED.value])
+        runs = _r.state.in_([state.value for state in BEGUN])
         self.runs = select(_r.id).where(compared(_r.id), runs).with_for_update()
         self.recorded = select(_r.id).where(of_batch)
         self.items = select(requests).where(of_batch)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, Select, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, Why
-from bot.domain.request import State
+from bot.domain.request import BEGUN, State
 from bot.ledger.entries import Entry, entry_of, facts_of
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
@@ -18,7 +18,6 @@ from bot.ledger.statements import NOTHING_OWED, Statements
 from bot.ledger.writer import Writer
 
 _r = requests.c
-_CARRIED = {State.ACCEPTED, State.PLACED}
 _MOST_WAITING = 1000  # of one workspace, by all rules: each approver sees those of their own
 
 
@@ -67,9 +66,7 @@ class Clicks:
     async def stoppable(self, team_id: str) -> list[Entry]:
         """Return what can be cancelled in a workspace, oldest first: what waits for people, and batches under way."""
         asked = and_(_r.state == State.WAITING.value, _r.asked.is_not(None))
-        begun = and_(
-            _r.state.in_([State.ACCEPTED.value, State.PLACED.value]), _r.appids.is_not(None)
-        )
+        begun = and_(_r.state.in_([state.value for state in BEGUN]), _r.appids.is_not(None))
         open_ = _r.team == team_id, or_(_r.state == State.CONFIRMING.value, asked, begun)
         oldest = select(requests).where(*open_).order_by(_r.created)
         return await self._read(oldest.limit(_MOST_WAITING))
@@ -111,7 +108,7 @@ class Clicks:
             .where(_r.id == entry.request.id, _r.state == entry.state.value, in_time)
             .returning(requests, self._say.read_at)
         )
-        why = self._done_meanwhile(on, entry) if move.to in _CARRIED else None
+        why = self._done_meanwhile(on, entry) if move.to in BEGUN else None
         if why is None:
             try:
                 with on.begin_nested():

@@ -11,14 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from bot.domain.request import State
+from bot.domain.request import BEGUN
 from bot.ledger.entries import Entry, key_of
 from bot.ledger.schema import OPEN, replicas, requests
 from bot.ledger.statements import Statements, compared
 from bot.ledger.writer import Writer
 
 _LANE = "batches"
-_CARRIED = (State.ACCEPTED.value, State.PLACED.value)
 
 _r = requests.c
 
@@ -91,7 +90,9 @@ def _next(say: Statements) -> Select[Any]:
     since = func.coalesce(one.turn, one.created)
     wanting = (
         select(one.id, one.lane, nth.label("nth"), since.label("since"))
-        .where(one.state.in_(_CARRIED), one.appids.is_not(None), ~one.paused)
+        .where(
+            one.state.in_([state.value for state in BEGUN]), one.appids.is_not(None), ~one.paused
+        )
         .where(or_(is_held, one.id == bindparam("the_id")))
         .subquery("wanting")
     )

@@ -2,7 +2,7 @@
 
 from bot.domain.click import Click
 from bot.domain.outcome import Cancelled
-from bot.domain.request import State
+from bot.domain.request import BEGUN, State
 from bot.ledger import Entry, LedgerDownError
 from bot.ledger.clicks import Move
 from bot.messages import Message
@@ -38,7 +38,7 @@ class Cancelling:
 
     async def _cancelled(self, words: Words, click: Click, entry: Entry, *, own: bool) -> Reply:
         request, by = entry.request, click.user_id
-        begun = entry.state in {State.ACCEPTED, State.PLACED}
+        begun = entry.state in BEGUN
         if begun and request.is_batch:
             count = await self._by.ports.ledger.batches.cancel(request, by)
             return Reply(say.rest_cancelled(words, count))
