@@ -130,8 +130,10 @@ def test_the_readme_says_how_a_lock_is_renewed_as_the_lock_itself_does(lock: str
 
 
 def test_wherever_a_lock_is_installed_wheels_are_taken_and_hashes_checked() -> None:
-    installs = re.findall(r"^.*install.*-r \S*\.requirements.*$", f"{README}\n{GATE}", re.MULTILINE)
-    assert len(installs) == 4  # README's test command, production host and Containerfile; the gate
+    image = (ROOT / "bot/ops/Containerfile").read_text(encoding="utf-8")
+    said = f"{README}\n{image}\n{GATE}"
+    installs = re.findall(r"^.*install.*-r \S*\.requirements.*$", said, re.MULTILINE)
+    assert len(installs) == 4  # README's test command and production host; the image; the gate
     for line in installs:
         assert "--require-hashes --only-binary :all: " in line
 
