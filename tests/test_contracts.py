@@ -26,7 +26,14 @@ from bot.slack.scopes import SCOPES
 from tests.ops.counted import exercised, labels_of, own
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def page(room: str = ".") -> str:
+    """Return a room's README."""
+    return (ROOT / room / "README.md").read_text(encoding="utf-8")
+
+
+README = page()
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "app-manifest.yml").read_text(encoding="utf-8"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -126,8 +133,8 @@ def test_the_readme_lists_every_command_and_option() -> None:
     assert all(option in table for option in OPTIONS)
 
 
-def test_the_readme_has_a_row_for_each_guidance() -> None:
-    part = README.split("<!-- guidance -->\n")[1].split("<!-- /guidance -->")[0]
+def test_each_guidance_has_its_row() -> None:
+    part = page("bot/guidance").split("<!-- guidance -->\n")[1].split("<!-- /guidance -->")[0]
     table = part.partition("|---|---|---|---|\n")[2].partition("\n\n")[0]
     assert f"{table}\n" == "".join(guidance_rows())
 
