@@ -1,4 +1,4 @@
-"""README's Containerfile, and its steps carried out in a folder where no container engine is: `python -m tests.containerfile FOLDER`.
+"""The Containerfile, and its steps carried out in a folder where no container engine is: `python -m tests.containerfile FOLDER`.
 
 The folder stands for the image's root, the first `python` and `pip` on the PATH for those of its base. The users, the
 volume and the ports are left out. It ends by running what the image runs, with `demo --script`.
@@ -16,16 +16,14 @@ ROOT = Path(__file__).parent.parent
 
 
 def containerfile() -> str:
-    """Return the text that README shows."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (text,) = re.findall(r"^```dockerfile\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
-    return str(text)
+    """Return what an image is built from."""
+    return (ROOT / "bot/ops/Containerfile").read_text(encoding="utf-8")
 
 
 def steps() -> list[tuple[str, str]]:
     """Return each instruction with what follows it on its line, or lines."""
     lines = containerfile().replace("\\\n", " ").splitlines()
-    pairs = [line.split(maxsplit=1) for line in lines if line]
+    pairs = [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
     return [(instruction, rest) for instruction, rest in pairs]
 
 

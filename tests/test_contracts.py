@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
@@ -28,7 +29,14 @@ from tests import settings_table
 from tests.ops.counted import exercised, labels_of, own
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def page(room: str = ".") -> str:
+    """Return a room's README."""
+    return (ROOT / room / "README.md").read_text(encoding="utf-8")
+
+
+README = page()
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "app-manifest.yml").read_text(encoding="utf-8"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -91,8 +99,8 @@ def test_the_stand_in_grants_what_the_manifest_asks_for_and_no_more() -> None:
     assert {*MANIFEST["oauth_config"]["scopes"]["bot"], APP_SCOPE} == GRANTED
 
 
-def test_the_readme_explains_every_scope() -> None:
-    table = README.split("### Scopes, and why")[1].split("\n## ")[0]
+def test_every_scope_is_explained() -> None:
+    table = page("bot/slack").split("## Scopes, and why")[1].split("\n| Without ")[0]
     explained = {
         scope for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for scope in _code(row)
     }
@@ -134,8 +142,8 @@ def test_the_readme_lists_every_command_and_option() -> None:
     assert all(option in table for option in OPTIONS)
 
 
-def test_the_readme_has_a_row_for_each_guidance() -> None:
-    part = README.split("<!-- guidance -->\n")[1].split("<!-- /guidance -->")[0]
+def test_each_guidance_has_its_row() -> None:
+    part = page("bot/guidance").split("<!-- guidance -->\n")[1].split("<!-- /guidance -->")[0]
     table = part.partition("|---|---|---|---|\n")[2].partition("\n\n")[0]
     assert f"{table}\n" == "".join(guidance_rows())
 
@@ -148,16 +156,16 @@ def guidance_rows() -> Iterator[str]:
         yield f"| {name} | {row.title} | {row.fixer.value} | {doubt} |\n"
 
 
-def test_the_readme_lists_every_check_of_the_doctor() -> None:
-    table = README.split("| Check | What is looked at |")[1].split("\n\n")[0]
+def test_every_check_of_the_doctor_is_listed() -> None:
+    table = page("bot/ops").split("| Check | What is looked at |")[1].split("\n\n")[0]
     listed = [
         name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in _code(row)
     ]
     assert listed == list(CHECKS)
 
 
-def test_the_readme_lists_every_metric_with_its_type_and_labels() -> None:
-    table = README.split("<!-- metrics -->\n")[1].split("<!-- /metrics -->")[0]
+def test_every_metric_is_listed_with_its_type_and_labels() -> None:
+    table = page("bot/ops").split("<!-- metrics -->\n")[1].split("<!-- /metrics -->")[0]
     found = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\| \w", table, re.MULTILINE)
     listed = [(name, kind, _code(labels)) for name, kind, labels in found]
     kinds = {"info": "gauge"}  # as Prometheus sees it
@@ -168,14 +176,15 @@ def test_the_readme_lists_every_metric_with_its_type_and_labels() -> None:
     assert table.count("\n| `") == len(listed)
 
 
-def test_the_readme_explains_every_reason_of_a_denial() -> None:
-    table = README.split("| Reason | What it says |")[1].split("\n\n")[0]
+def test_every_reason_of_a_denial_is_explained() -> None:
+    table = page("bot/ops").split("| Reason | What it says |")[1].split("\n\n")[0]
     assert tuple(re.findall(r"^\| `(\w+)` \| \w", table, re.MULTILINE)) == DENIALS
 
 
-def test_the_readmes_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
-    (alerts,) = re.findall(r"```yaml\n(groups:.*?)```", README, re.DOTALL)
-    rules = yaml.safe_load(alerts)["groups"][0]["rules"]
+def test_the_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
+    alerts = yaml.safe_load((ROOT / "bot/ops/alerts.yml").read_text(encoding="utf-8"))
+    (group,) = alerts["groups"]
+    rules = group["rules"]
     families = own(exercised()).values()
     samples = {sample.name: sample.labels for family in families for sample in family.samples}
     assert len(rules) == 6
@@ -187,13 +196,14 @@ def test_the_readmes_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
             assert set(re.findall(r"(\w+)!?=", matchers)) <= samples[name].keys()
 
 
-def test_the_readmes_policy_is_one_that_the_bot_accepts() -> None:
-    (sample,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+@pytest.mark.parametrize("room", [".", "bot/policy"])
+def test_a_policy_that_is_shown_is_one_that_the_bot_accepts(room: str) -> None:
+    (sample,) = re.findall(r"```toml\n(.*?)```", page(room), re.DOTALL)
     assert isinstance(read_policy(sample, None), Policy)
 
 
-def test_the_readme_says_what_each_dependency_is_for() -> None:
-    table = README.split("| Dependency | What for |")[1].split("\n\n")[0]
+def test_each_dependency_says_what_it_is_for() -> None:
+    table = page("bot").split("| Dependency | What for |")[1].split("\n\n")[0]
     named = [
         name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in _code(row)
     ]
@@ -204,6 +214,55 @@ def test_the_readme_says_what_each_dependency_is_for() -> None:
 
 def _code(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
+
+
+PAGES = [
+    path.parent.relative_to(ROOT).as_posix()
+    for pattern in ("README.md", "bot/**/README.md", "tests/**/README.md")
+    for path in sorted(ROOT.glob(pattern))
+]
+
+
+def test_the_readme_can_be_read_in_one_sitting() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= 300
+    assert [line for line in lines if len(line) > 120] == []
+
+
+@pytest.mark.parametrize("room", PAGES)
+def test_every_link_of_a_page_leads_somewhere(room: str) -> None:
+    lost = [link for link in links_in(page(room)) if not is_there(room, link)]
+    assert lost == []
+
+
+def test_a_link_to_a_file_or_a_heading_that_is_not_there_is_lost() -> None:
+    assert links_in("[a](x.md) `[b](y.md)` ![c](z.png) [d](https://x.example)") == [
+        *("x.md", "z.png"),
+    ]
+    assert is_there(".", "bot/policy/README.md#look-at-the-policy-and-ask-it")
+    assert not is_there(".", "bot/policy/README.md#look-at-it")
+    assert not is_there("bot", "bot/policy/README.md")
+
+
+def links_in(text: str) -> list[str]:
+    """Return where a page's own links go: those to files and headings of this repository."""
+    prose = re.sub(r"^\s*```.*?^\s*```|`[^`\n]*`(?!\]\()", "", text, flags=re.DOTALL | re.MULTILINE)
+    links = re.findall(r"\]\(([^)\s]+)\)", prose)
+    return [link for link in links if "://" not in link]
+
+
+def is_there(room: str, link: str) -> bool:
+    path, _, heading = link.partition("#")
+    target = ROOT / room / (path or "README.md")
+    if not heading:
+        return target.exists()
+    return target.is_file() and heading in _anchors(target.read_text(encoding="utf-8"))
+
+
+def _anchors(text: str) -> set[str]:
+    """Return what a heading is called in an address, as GitHub spells it."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
 PURE = ("domain", "command", "policy", "guidance", "messages")

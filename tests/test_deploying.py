@@ -1,4 +1,4 @@
-"""README's unit for systemd and its Containerfile are text that others copy, so their tools read them here."""
+"""The unit for systemd and the Containerfile are for others' machines, so their tools read them here."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from tests.containerfile import ROOT, containerfile, only, steps
 
 PROGRAM = "/opt/share-env-bot/.venv/bin/share-env-bot"
 AFTER_GRACE = 4
-"""Seconds that may pass from the grace's end to the process's, as README's row about SHUTDOWN_GRACE says."""
+"""Seconds that may pass from the grace's end to the process's, as bot/ops/README.md says."""
 MOST_EXPOSED = "15"
 """Tenths on systemd's own scale, from 0 to 100; 92 without any hardening. Most of it is that the bot uses the network."""
 ANALYZE = shutil.which("systemd-analyze")
@@ -30,16 +30,14 @@ needs_systemd = pytest.mark.skipif(
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """Return README's unit as a file, with a program that is there in the place of the bot's."""
+    """Return the unit as a file, with a program that is there in the place of the bot's."""
     path = tmp_path / "share-env-bot.service"
     path.write_text(unit_text().replace(PROGRAM, sys.executable), encoding="utf-8")
     return path
 
 
 def unit_text() -> str:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (text,) = re.findall(r"^```ini\n(\[Unit\].*?)^```$", readme, re.DOTALL | re.MULTILINE)
-    return str(text)
+    return (ROOT / "bot/ops/share-env-bot.service").read_text(encoding="utf-8")
 
 
 def service() -> RawConfigParser:
@@ -93,10 +91,10 @@ def test_the_unit_starts_the_bot_and_waits_until_it_has_ended(environ: dict[str,
     assert unit["WorkingDirectory"] == f"/var/lib/{unit['StateDirectory']}"
 
 
-def test_the_doctor_beside_the_unit_is_the_same_user_with_the_same_settings_and_ledger() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"^systemd-run .*$", readme, re.MULTILINE)
-    assert command.endswith(f" {PROGRAM} doctor")
+def test_a_command_beside_the_unit_is_the_same_user_with_the_same_settings_and_ledger() -> None:
+    script = (ROOT / "bot/ops/as-the-bot.sh").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^exec (systemd-run .*)$", script.replace("\\\n", ""), re.MULTILINE)
+    assert command.endswith(f' {PROGRAM} "$@"')
     unit = service()["Service"]
     given = dict(re.findall(r"-p (\w+)=(\S+)", command))
     assert given == {name: unit[name] for name in given}

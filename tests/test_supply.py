@@ -122,16 +122,18 @@ def test_a_lock_has_hashes_for_each_package_and_no_address(lock: str) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_the_readme_says_how_a_lock_is_renewed_as_the_lock_itself_does(lock: str) -> None:
+def test_the_house_says_how_a_lock_is_renewed_as_the_lock_itself_does(lock: str) -> None:
     (command,) = re.findall(r"^#    (.*)", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
     assert "--only-binary :all:" in command
     assert "--generate-hashes" in command
-    assert command in README
+    assert command in (ROOT / "bot/README.md").read_text(encoding="utf-8")
 
 
 def test_wherever_a_lock_is_installed_wheels_are_taken_and_hashes_checked() -> None:
-    installs = re.findall(r"^.*install.*-r \S*\.requirements.*$", f"{README}\n{GATE}", re.MULTILINE)
-    assert len(installs) == 4  # README's test command, production host and Containerfile; the gate
+    image = (ROOT / "bot/ops/Containerfile").read_text(encoding="utf-8")
+    said = f"{README}\n{image}\n{GATE}"
+    installs = re.findall(r"^.*install.*-r \S*\.requirements.*$", said, re.MULTILINE)
+    assert len(installs) == 4  # README's test command and production host; the image; the gate
     for line in installs:
         assert "--require-hashes --only-binary :all: " in line
 

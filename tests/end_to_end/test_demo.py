@@ -43,8 +43,9 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
     assert "only @second sees this" in out
     assert "in the thread" in out
     assert "edited" in out
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    transcripts = re.findall(r"```text\n(@.*?)```", readme, re.DOTALL)
+    pages = [ROOT / "README.md", ROOT / "bot/workflow/README.md"]
+    told = "".join(page.read_text(encoding="utf-8") for page in pages)
+    transcripts = re.findall(r"```text\n(@.*?)```", told, re.DOTALL)
     assert len(transcripts) == 4
     shown = {line.rstrip() for line in out.splitlines()}
     drawn = [line for part in transcripts for line in part.splitlines() if line not in shown]

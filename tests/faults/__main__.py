@@ -1,5 +1,6 @@
-"""Print README's tables of faults: `python -m tests.faults`."""
+"""Write the tables of faults into this folder's README: `python -m tests.faults`."""
 
-from tests.faults.table import faults, tables
+from tests.faults.table import README, faults, tables, written
 
-print(tables(faults()), end="")  # noqa: T201  # that is what it is for
+before, _, after = written(README.read_text(encoding="utf-8"))
+README.write_text(f"{before}{tables(faults())}{after}", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The tables of faults in README: each is a fault that a test causes, and the words that the test hears.
+"""The tables of faults in this folder's README: each is a fault that a test causes, and the words that the test hears.
 
 A module of this folder that has some names them FAULTS, and its tests take them as parameters.
 """
@@ -13,6 +13,7 @@ from typing import TypeVar
 from tests.said import NOT_RECORDED, SHARED
 
 FOLDER = Path(__file__).parent
+README = FOLDER / "README.md"
 PLACES = (
     "WeChat",
     "Token server",
@@ -58,11 +59,18 @@ def faults() -> Iterator[Fault]:
 
 
 def tables(some: Iterable[Fault]) -> str:
-    """Return the tables as README has them: one for each place, folded, with the number of its faults."""
+    """Return the tables: one for each place, folded, with the number of its faults."""
     places: dict[str, list[Fault]] = {}
     for fault in some:
         places.setdefault(fault.where, []).append(fault)
     return "".join(_folded(place, places[place]) for place in sorted(places, key=PLACES.index))
+
+
+def written(readme: str) -> tuple[str, str, str]:
+    """Return what stands before the tables in a README, the tables, and what stands after."""
+    before, begin, rest = readme.partition("<!-- faults -->\n")
+    now, end, after = rest.partition("<!-- /faults -->")
+    return before + begin, now, end + after
 
 
 def _folded(place: str, some: list[Fault]) -> str:

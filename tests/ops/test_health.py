@@ -276,15 +276,15 @@ async def test_it_is_not_ready_before_the_chain_is_fresh(
         await served.becomes(503, {"tokens": "no owner's token is good"})
 
 
-async def test_the_readme_explains_every_part(
+async def test_every_part_is_explained(
     keeping: dict[str, str], runtime: Runtime, served: Served
 ) -> None:
     async with running(settings_of(keeping), runtime):
         parts = json.loads((await served.get("/readyz"))[1])["parts"]
-    readme = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
-    table = readme.split("| Part | What is wrong when it is not ok |")[1].split("\n\n")[0]
+    page = (Path(__file__).parents[2] / "bot/ops/README.md").read_text(encoding="utf-8")
+    table = page.split("| Part | What is wrong when it is not ok |")[1].split("\n\n")[0]
     assert sorted(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == sorted(parts)
-    section = readme.split("### Watch it")[1]
+    section = page.split("\n## Watch it")[1]
     example = re.findall(r"```json\n(.*?)```", section, re.DOTALL)[0]
     shown = json.loads(example)
     assert shown["parts"].keys() <= parts.keys()

@@ -13,7 +13,7 @@ from bot.playground.stage import slack_environment
 from tests.end_to_end.conftest import finished
 
 A, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
-README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "bot/policy/README.md").read_text(encoding="utf-8")
 
 FILE = f"""
 contact = "Ann"
@@ -611,11 +611,10 @@ async def test_it_runs_by_itself_with_no_setting_at_all(tmp_path: Path) -> None:
     assert (code, out, err) == (2, "", "--appid: it is missing. Add it.\n")
 
 
-async def test_the_readme_shows_what_it_prints(tmp_path: Path) -> None:
-    part = README.split("### Look at the policy, and ask it")[1].split("\n## ")[0]
-    (sample,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+async def test_the_page_about_policies_shows_what_it_prints(tmp_path: Path) -> None:
+    (sample,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "policy.toml").write_text(sample, encoding="utf-8")
-    (shown,) = re.findall(r"```text\n(.*?)```", part, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
     for block in shown.split("$ share-env-bot ")[1:]:
         command, _, expected = block.partition("\n")
         _, out, err = await finished({}, tmp_path, *command.split())
