@@ -204,10 +204,6 @@ def test_each_dependency_says_what_it_is_for() -> None:
     )
 
 
-def _code(text: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", text)
-
-
 PAGES = [
     path.parent.relative_to(ROOT).as_posix()
     for pattern in ("README.md", "bot/**/README.md", "tests/**/README.md")
@@ -255,6 +251,10 @@ def _anchors(text: str) -> set[str]:
     """Return what a heading is called in an address, as GitHub spells it."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def _code(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
 
 
 PURE = {

@@ -262,7 +262,7 @@ async def test_it_is_not_ready_before_the_chain_is_fresh(
         await served.becomes(503, {"tokens": "no owner's token is good"})
 
 
-async def test_every_part_is_explained(
+async def test_the_readme_explains_every_part(
     keeping: dict[str, str], nature: Nature, served: Served
 ) -> None:
     async with running(settings_of(keeping), nature):
