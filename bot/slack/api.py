@@ -1,6 +1,7 @@
 """Call one method of Slack's Web API, and tell a no from a maybe."""
 
 import json
+import string
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -185,7 +186,7 @@ def _read_error(error: SlackApiError) -> Result:
 
 def _read_webhook(response: WebhookResponse) -> Result:
     if response.status_code == _OK:
-        return _read_ok(response.body.strip())
+        return _read_ok(response.body.strip(string.whitespace))
     if response.status_code == _TOO_MANY:
         return _Limited("ratelimited", _seconds(response.headers.get("Retry-After")))
     if response.status_code >= _SERVER_ERROR:

@@ -142,6 +142,7 @@ async def stage() -> AsyncIterator[Stage]:
 @settings(max_examples=100, deadline=None)
 @example(200, b"[" * 5_000, "")
 @example(200, b'{"ok": true, "messages": [null]}', "")
+@example(200, b"\x1c", "")  # no blank to whoever reads bytes
 @given(
     st.sampled_from([200] * 6 + [204, 301, 403, 429, 500, 503]),
     bodies() | st.binary(max_size=20),
