@@ -25,7 +25,7 @@ from bot.playground.slack.views import shown
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat.server import LocalWeChat
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
-from tests.conftest import kinds, ledger_down, let_hang, patient, rows, soon
+from tests.conftest import kinds, ledger_down, let_hang, patient, rows, soon, states
 
 RELEASES, SECRET, REQUESTER = "C0RELEASES", "C0SECRET", "U0REQUESTER"
 OTHER = "wx0000000000000001"
@@ -378,6 +378,7 @@ async def test_a_slow_ledger_does_not_keep_the_ack(slack: LocalSlack, database: 
     assert ack.error is None
     await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
     assert DOWN in slack.shown_to(REQUESTER)[0].text
+    await soon(lambda: states(database) == ["ended"], 60)  # else its end would cut the ledger short
 
 
 # What the manifest promises.
