@@ -73,7 +73,7 @@ def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to 
             )
 
 
-def _chain(  # noqa: PLR0913, PLR0917  # likewise
+def _chain(  # noqa: PLR0913, PLR0917  # what `token_source` is given, handed on
     stack: AsyncExitStack,
     settings: Settings,
     platform: PlatformSettings,

@@ -123,7 +123,7 @@ class Bodies:
 
 
 def _too_long(request: web.Request) -> Unread:
-    request.protocol.close()  # once it is answered; until then aiohttp drops what comes, and does not parse it
+    request.protocol.close()  # once it is answered; until then nothing more of it is read, see `Door`
     return Unread.LONG
 
 

@@ -6,7 +6,8 @@ from bot.domain.request import Request
 from bot.messages.answers import replacing
 from bot.messages.appids import replies
 from bot.messages.words import Words
-from bot.slack.posts import Posted, Posts
+from bot.slack.looking import Posted
+from bot.slack.posts import Posts
 
 _log = logging.getLogger(__name__)
 

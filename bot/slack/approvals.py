@@ -15,7 +15,8 @@ from bot.messages.words import Tongues
 from bot.policy import ANYONE, Rule
 from bot.slack.api import Doubtful, Refused
 from bot.slack.appids import list_appids
-from bot.slack.posts import Posted, Posts
+from bot.slack.looking import Posted
+from bot.slack.posts import Posts
 from bot.slack.refs import question_ref, read_questions
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ruling import approving_rule

@@ -15,8 +15,8 @@ from bot.messages.views import COMMENT, decision, refusal
 from bot.runtime.log_context import about
 from bot.runtime.once import Once
 from bot.slack.api import Answered, Refused, Result, SlackApi
+from bot.slack.looking import Posted
 from bot.slack.payload import word, word_if_any
-from bot.slack.posts import Posted
 from bot.slack.private import Alone
 from bot.slack.refs import place_ref, question_ref
 from bot.workflow.cancel import Cancelling

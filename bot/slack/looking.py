@@ -43,7 +43,8 @@ class Looking:
     ) -> Posted | Refused | Doubtful | None:
         """Look for the bot's own message with `mark`: where it stands, None if it does not, Doubtful where one cannot look.
 
-        NO_THREAD where the thread is gone. Only at what was said `since` then, in Unix seconds: the pages of a thread begin with its oldest replies.
+        NO_THREAD where the thread is gone. It looks only at what was said `since` then, in Unix seconds: the pages of
+        a thread begin with its oldest replies.
         """
         channel = await self._conversation(channel)
         method = "conversations.replies" if thread_ts else "conversations.history"

@@ -13,7 +13,8 @@ from bot.messages.endings import answer, begun, parent
 from bot.messages.words import Tongues, Words
 from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, Result, SlackApi, away, passes
 from bot.slack.appids import list_appids
-from bot.slack.posts import PATIENCE, Posted, Posts, as_response
+from bot.slack.looking import PATIENCE, Posted
+from bot.slack.posts import Posts, as_response
 from bot.slack.refs import place_ref
 
 _DIRECT = ("D", "U", "W")  # a user's id stands for the conversation with the bot

@@ -12,19 +12,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.messages import Message
-from bot.slack.api import (
-    Answered,
-    Doubtful,
-    Refused,
-    SlackApi,
-    away,
-    passes,
-    retry_after,
-)
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes, retry_after
 from bot.slack.looking import NO_THREAD, PATIENCE, Looking, Posted
 from bot.workflow.ports import AwayError
-
-__all__ = ["PATIENCE", "Posted", "Posts", "as_arguments", "as_response"]
 
 _EVENT = "share_env_request"
 _TRIES = 3

@@ -9,13 +9,8 @@ from bot.slack.api import Answered, Doubtful, Refused, SlackApi, passes, retry_a
 from bot.slack.posts import as_arguments, as_post, as_response
 
 _PATIENCE = 30.0  # seconds that Slack's rate limits may take of it
-_PAUSES = (
-    2.0,
-    8.0,
-    30.0,
-    120.0,
-    300.0,
-)  # seconds while Slack is away: to hear it twice is better than never
+# Seconds while Slack is away: to hear it twice is better than never.
+_PAUSES = (2.0, 8.0, 30.0, 120.0, 300.0)
 
 _log = logging.getLogger(__name__)
 

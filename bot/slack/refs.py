@@ -1,6 +1,6 @@
 """How the ledger spells where messages stand: the place of an answer, and the question to the approvers. Pure."""
 
-from bot.slack.posts import Posted
+from bot.slack.looking import Posted
 
 
 def place_ref(at: Posted, root: str = "") -> str:

@@ -12,8 +12,9 @@ from bot.messages.endings import begun
 from bot.messages.words import Tongues
 from bot.runtime.cache import Remembered
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
+from bot.slack.looking import PATIENCE, Posted
 from bot.slack.places import Private, Thread, is_direct, words_in
-from bot.slack.posts import PATIENCE, Posted, Posts
+from bot.slack.posts import Posts
 from bot.slack.refs import read_either, read_place
 
 _CHANNEL_GOOD_FOR = 60.0

@@ -18,7 +18,8 @@ from bot.policy import Person, Standing, Unreadable
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.connection import Ready, Unusable, preflight
 from bot.slack.directory import Directory
-from bot.slack.posts import Posted, Posts
+from bot.slack.looking import Posted
+from bot.slack.posts import Posts
 from bot.workflow.ports import AwayError
 from tests.conftest import RELEASES, REQUESTER, Sleep, served, web_client
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.slack.posts import Posted
+from bot.slack.looking import Posted
 from bot.slack.refs import place_ref, question_ref, read_either, read_place, read_questions
 
 AT = Posted("C1", "1.5")
