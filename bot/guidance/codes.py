@@ -63,7 +63,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
         _TELL_MAINTAINERS),
     row("41001", Fixer.OPERATOR, Again.AFTER_FIX, "No access token reached WeChat",
         "The token source gave the bot an empty token, or something on the way removed it from the address.",
-        "Check that the token source answers with a token: WECHAT_TOKEN_SERVER_URL, or WECHAT_AUTHORIZER_ACCESS_TOKEN.",
+        "Check that the token source (WECHAT_TOKEN_SERVER_URL or WECHAT_AUTHORIZER_ACCESS_TOKEN) answers with a token.",
         "Check that no proxy between the bot and WeChat cuts off the part of the address after the question mark."),
     row("42001", Fixer.OPERATOR, Again.AFTER_FIX, "The owner's access token has expired",
         "A token lives for two hours. The bot fetches a newer one and tries once more by itself before it tells you, so its source is handing out old ones.",

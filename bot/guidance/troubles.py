@@ -84,7 +84,7 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         "If it comes back, check on the bot's machine how long the address in WECHAT_TOKEN_SERVER_URL takes to answer, and look after the server."),
     row(Trouble.TOKEN_SERVER_REFUSED.value, Fixer.OPERATOR, Again.AFTER_FIX, "The central token server does not let the bot in",
         "It answered 401 or 403; without a token from there the bot cannot call WeChat.",
-        "Check WECHAT_TOKEN_SERVER_AUTHORIZATION: it is sent as it stands as the Authorization header, so it may need a word such as Bearer in front.",
+        "Check WECHAT_TOKEN_SERVER_AUTHORIZATION. It is sent as it stands as the Authorization header, so it may need a word such as Bearer in front.",
         "Ask the people who run the token server whether the bot may fetch this owner's token."),
     row(Trouble.TOKEN_SERVER_ANSWER.value, Fixer.OPERATOR, Again.AFTER_FIX, "The central token server gave no usable token",
         "Its answer had another HTTP status than 200, was not JSON, or held no token. Without a token the bot cannot call WeChat.",

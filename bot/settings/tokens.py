@@ -170,7 +170,7 @@ def _encoding_aes_keys(read: Reader) -> tuple[str, ...]:
     for name, key in keys.items():
         if key and not _ENCODING_AES_KEY.fullmatch(key):
             read.problems.append(
-                f"{name} is no EncodingAESKey: it has 43 letters and digits. Copy 消息加解密Key from "
+                f"{name} is no EncodingAESKey, which has 43 letters and digits. Copy 消息加解密Key from "
                 "open.weixin.qq.com."
             )
     return tuple(filter(None, keys.values()))

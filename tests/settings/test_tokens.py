@@ -74,7 +74,7 @@ NO_OWNER = (
     "policy file."
 )
 IS_MISSING = "is missing. Copy the platform's {} from open.weixin.qq.com."
-NO_AES_KEY = "is no EncodingAESKey: it has 43 letters and digits. Copy 消息加解密Key from open.weixin.qq.com."
+NO_AES_KEY = "is no EncodingAESKey, which has 43 letters and digits. Copy 消息加解密Key from open.weixin.qq.com."
 NO_FERNET_KEY = (
     f"is no Fernet key. Make one with: {sys.executable} -c 'from cryptography.fernet import Fernet; "
     "print(Fernet.generate_key().decode())'"

@@ -1,0 +1,76 @@
+"""Whatever the bot says by itself comes through the redaction as it was written."""
+
+import ast
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+import bot
+from bot.ops.logs.redaction import Redactor
+
+BOT = Path(bot.__file__).parent
+CATALOGUES = sorted(BOT.glob("locale/*/LC_MESSAGES/*.po"))
+SAID_TO_NOBODY = {
+    BOT / "settings" / "table.py": "goes into .env.example, and shows how a password is written"
+}
+CLEAN = Redactor(()).clean
+
+
+def literals(source: str) -> Iterator[str]:
+    """Yield each text with a blank in it, with a word where a value is put in; comments on code are none."""
+    tree = ast.parse(source)
+    comments = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    parts = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in node.values
+    }
+    for node in ast.walk(tree):
+        if id(node) in comments | parts:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            said = "".join(
+                str(part.value) if isinstance(part, ast.Constant) else "word"
+                for part in node.values
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            said = node.value
+        else:
+            continue
+        if " " in said:
+            yield said
+
+
+def sentences() -> list[str]:
+    """Return what any room of the bot says, and each translation."""
+    rooms = [path for path in sorted(BOT.rglob("*.py")) if path not in SAID_TO_NOBODY]
+    english = [said for path in rooms for said in literals(path.read_text(encoding="utf-8"))]
+    translated = [
+        text
+        for path in CATALOGUES
+        for message in read_po(BytesIO(path.read_bytes()))
+        for text in ([message.string] if isinstance(message.string, str) else message.string or ())
+    ]
+    return [*english, *translated]
+
+
+def test_every_sentence_of_the_bot_passes_unchanged() -> None:
+    told = sentences()
+
+    assert len(told) > 2_000
+    assert [said for said in told if CLEAN(said) != said] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('"""A comment on it."""\nsay("Check it.")', ["Check it."]),
+        ('say(f"{name} is no key: it " "has 43 letters.")', ["word is no key: it has 43 letters."]),
+    ],
+)
+def test_a_sentence_is_read_as_it_will_be_said(source: str, found: list[str]) -> None:
+    assert [*literals(source)] == found
