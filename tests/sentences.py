@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
+from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.domain.request import Origin, Request
 from bot.guidance import AFTER_SUCCESS, Again, Fixer, all_guidance
 from bot.messages.asked import about
@@ -13,7 +14,7 @@ from tests.languages import ENGLISH
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ROOT / "bot" / "messages"
-GUIDANCE = "bot/guidance"
+COMMAND, GUIDANCE = "bot/command", "bot/guidance"
 _REQUEST = Request("", Origin("", "", "", "", "", ""), "", "", "", "")
 _KNOWN = frozenset(about(ENGLISH, _REQUEST).known)
 """The places that `say` fills by itself, once it is made of the words and a request."""
@@ -39,6 +40,8 @@ def all_sentences() -> list[Sentence]:
     for path in sorted(ROOMS.glob("*.py")):
         room = path.relative_to(ROOT).as_posix()
         found |= dict.fromkeys(said_in(path.read_text(encoding="utf-8"), room)[0])
+    help_lines = [*SHARE_HELP, *(row.help for row in SUBCOMMANDS)]
+    found |= dict.fromkeys(Sentence(text, None, COMMAND) for text in help_lines)
     return [*found, *(Sentence(text, None, GUIDANCE) for text in dict.fromkeys(_guidance()))]
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from bot.command import FIRST_WORDS, OPTIONS, SLASH_COMMAND
+from bot.command.grammar import FIRST_WORDS, OPTIONS, SHARE_HINT, SLASH_COMMAND, SUBCOMMANDS
 from bot.guidance import CODES, all_guidance
 from bot.ops.doctor.check import CHECKS
 from bot.ops.labels import DENIALS
@@ -41,10 +41,11 @@ MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "app-manifest.yml").read_text(
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def test_the_manifest_has_the_command_that_the_bot_answers() -> None:
+def test_the_manifest_has_the_command_that_the_bot_answers_and_hints_at_all_that_it_takes() -> None:
     commands = MANIFEST["features"]["slash_commands"]
     assert [command["command"] for command in commands] == [SLASH_COMMAND]
-    assert all(word in commands[0]["usage_hint"] for word in FIRST_WORDS)
+    hints = [SHARE_HINT, *sorted(row.hint for row in SUBCOMMANDS)]
+    assert commands[0]["usage_hint"] == " | ".join(hints)
 
 
 def test_the_manifest_keeps_slacks_limits() -> None:

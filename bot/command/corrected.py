@@ -3,36 +3,26 @@
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import assert_never
 
+from bot.command.grammar import (
+    FLAGS,
+    REASON_LIMIT,
+    SLASH_COMMAND,
+    SUBCOMMANDS,
+    Alone,
+    History,
+    Options,
+    Subcommand,
+    WithName,
+    WithPair,
+)
 from bot.command.kinds import MOST_APPIDS, is_appid, is_env, is_placeholder
 from bot.command.mistake import AppidFault
 from bot.command.vocabulary import Sense, parted, sense, without_reasons
 
-SLASH_COMMAND = "/share-env"
-FIRST_WORDS = ("help", "whoami", "why", "history")
-OPTIONS = ("--reason", "--dry-run", "--again")
-FLAGS = ("--dry-run", "--again")
-REASON_LIMIT = 300
-
 BLANK_APPID, BLANK_ENV, BLANK_REASON = "<appid>", "<env>", "why it is needed"
 _SHORTEST_START = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The options of a command, as far as they have been read."""
-
-    reason: str | None = None
-    dry_run: bool = False
-    again: bool = False
-
-    def given(self) -> tuple[str, ...]:
-        """Return the names of those that were given."""
-        flags = ("--dry-run",) * self.dry_run + ("--again",) * self.again
-        return ("--reason",) * (self.reason is not None) + flags
-
-
 _NO_OPTIONS = Options()
 
 
@@ -42,19 +32,26 @@ def line(words: Sequence[str], options: Options = _NO_OPTIONS) -> str:
     What was to be a question or a dry run stays one, wherever it says so; `--again` stays too.
     """
     said = without_fillers(without_reasons(words))
-    verb = first_word(said[0]) if said else ""
-    if verb in {"help", "whoami"}:
-        return f"{SLASH_COMMAND} {verb}"
-    if verb == "history":
-        appids, env = named_in([word for word in said[1:] if word.lower() != verb])
-        return " ".join([SLASH_COMMAND, verb, *[*appids, *([env] if env else [])][:1]])
-    appids, env = named_in(said[bool(verb) :])
-    named = appids[: 1 if verb else MOST_APPIDS] or [BLANK_APPID]
-    parts = [SLASH_COMMAND, verb, *named, env or BLANK_ENV]
-    if not verb:
-        flags = [flag for flag in FLAGS if flag in options.given() or flag in words]
-        parts += _as_typed(options, flags)
-    return " ".join(part for part in parts if part)
+    if said and (sub := subcommand(said[0])):
+        return " ".join([SLASH_COMMAND, sub.word, *_following(sub, said[1:])])
+    appids, env = named_in(said)
+    flags = [flag for flag in FLAGS if flag in options.given() or flag in words]
+    named = appids[:MOST_APPIDS] or [BLANK_APPID]
+    return " ".join([SLASH_COMMAND, *named, env or BLANK_ENV, *_as_typed(options, flags)])
+
+
+def _following(sub: Subcommand, words: Sequence[str]) -> list[str]:
+    match sub.takes:
+        case Alone():
+            return []
+        case WithName():
+            appids, env = named_in([word for word in words if word.lower() != sub.word])
+            return [*appids, *([env] if env else [])][:1]
+        case WithPair():
+            appids, env = named_in(words)
+            return [appids[0] if appids else BLANK_APPID, env or BLANK_ENV]
+        case _:
+            assert_never(sub.takes)
 
 
 def once_more(appid: str, env: str, reason: str | None) -> str:
@@ -72,11 +69,11 @@ def _as_typed(options: Options, flags: Sequence[str]) -> list[str]:
     return [*parts, *flags]
 
 
-def first_word(word: str) -> str:
-    """Return which of FIRST_WORDS `word` is or stands for, else nothing."""
-    if word.lower() in FIRST_WORDS:
-        return word.lower()
-    return "history" if sense(word) is Sense.LOOK else ""
+def subcommand(word: str) -> Subcommand | None:
+    """Return the subcommand that `word` is or stands for."""
+    by_word = {row.word: row for row in SUBCOMMANDS}
+    stands_for = History.word if sense(word) is Sense.LOOK else ""
+    return by_word.get(word.lower()) or by_word.get(stands_for)
 
 
 def without_fillers(words: Sequence[str]) -> list[str]:

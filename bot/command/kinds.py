@@ -2,7 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+
+from bot.command.grammar import Query
 
 # An appid is case-sensitive; an env id has had several forms over the years, so its check is loose.
 _APPID = re.compile(r"wx[0-9a-f]{16}")
@@ -42,40 +43,7 @@ class OpenForm:
     """Open the form."""
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
-    """Say what this requester may do."""
-
-    word: ClassVar[str] = "help"
-
-
-@dataclass(frozen=True, slots=True)
-class Whoami:
-    """Say whom the bot takes the requester for."""
-
-    word: ClassVar[str] = "whoami"
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """Say which rule decides about `env` and `appid`, and why."""
-
-    word: ClassVar[str] = "why"
-
-    appid: str
-    env: str
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """List past requests: the requester's own or, with a word, those about this env or this appid."""
-
-    word: ClassVar[str] = "history"
-
-    about: str | None = None
-
-
-Command = Share | ShareMany | OpenForm | Help | Whoami | Why | History
+Command = Share | ShareMany | OpenForm | Query
 
 
 def is_appid(word: str) -> bool:

@@ -3,15 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from bot.command.corrected import (
-    BLANK_REASON,
-    FLAGS,
-    OPTIONS,
-    REASON_LIMIT,
-    Options,
-    line,
-    nearest,
-)
+from bot.command.corrected import BLANK_REASON, line, nearest
+from bot.command.grammar import FLAGS, OPTIONS, REASON_LIMIT, Options
 from bot.command.mistake import (
     MistakeError,
     OptionTwice,

@@ -5,35 +5,37 @@ Pure: no I/O, no clock, no environment. A likely correction is offered as a line
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import assert_never
 
 from bot.command import wish
 from bot.command.corrected import (
-    BLANK_APPID,
-    BLANK_ENV,
     BLANK_REASON,
-    FIRST_WORDS,
-    SLASH_COMMAND,
-    Options,
     bare,
     envs_in,
     fault_of,
-    first_word,
     line,
     meant_as_appid,
     named_in,
     nearest,
+    subcommand,
     without_fillers,
+)
+from bot.command.grammar import (
+    FIRST_WORDS,
+    Alone,
+    Help,
+    Options,
+    Query,
+    Subcommand,
+    WithName,
+    WithPair,
 )
 from bot.command.kinds import (
     MOST_APPIDS,
     Command,
-    Help,
-    History,
     OpenForm,
     Share,
     ShareMany,
-    Whoami,
-    Why,
     is_appid,
     is_env,
     is_placeholder,
@@ -105,10 +107,9 @@ def _command(words: list[str], options: Options) -> Command:
     first = words[0].lower() if words else ""
     alone = len(words) == 1 and first not in FIRST_WORDS and not is_appid(first)
     if alone and (near := nearest(first, FIRST_WORDS)):
-        blanks = f" {BLANK_APPID} {BLANK_ENV}" if near == "why" else ""
-        raise MistakeError(UnknownWord(words[0], near), f"{SLASH_COMMAND} {near}{blanks}")
-    if verb := first_word(first):
-        return _read_first_word(verb, words[1:], options)
+        raise MistakeError(UnknownWord(words[0], near), line([near]))
+    if sub := subcommand(first):
+        return _query(sub, words[1:], options)
     if _are_several(words):
         return _many(words, options)
     appid, env = _pair(words, options)
@@ -147,30 +148,36 @@ def _many(words: list[str], options: Options) -> Share | ShareMany:
             raise MistakeError(ExtraWords(tuple(w for w in others if w not in envs)), right)
 
 
-def _read_first_word(first: str, rest: list[str], options: Options) -> Command:
+def _query(sub: Subcommand, rest: list[str], options: Options) -> Query:
+    """Return what the first word of `sub` and the words behind it ask."""
     if options.given():
-        raise MistakeError(OptionNotHere(options.given()[0], first), line([first, *rest]))
-    if first == "why":
-        return Why(*_pair(rest, options, verb=first))
-    if first == "history":
-        return _history(rest)
-    if rest:
-        raise MistakeError(ExtraWords(tuple(rest)), line([first]))
-    return Help() if first == "help" else Whoami()
+        raise MistakeError(OptionNotHere(options.given()[0], sub.word), line([sub.word, *rest]))
+    match sub.takes:
+        case Alone(becomes):
+            if rest:
+                raise MistakeError(ExtraWords(tuple(rest)), line([sub.word]))
+            return becomes()
+        case WithName(becomes):
+            return becomes(_name(rest, sub.word))
+        case WithPair(becomes):
+            return becomes(*_pair(rest, options, verb=sub.word))
+        case _:
+            assert_never(sub.takes)
 
 
-def _history(words: list[str]) -> History:
-    right = line(["history", *words])
+def _name(words: list[str], verb: str) -> str | None:
+    """Return the one appid or env that these words are, if there are any."""
+    right = line([verb, *words])
     match words:
         case []:
-            return History()
+            return None
         case [about] if is_appid(about):
-            return History(about)
+            return about
         case [about] if meant_as_appid(about):
             raise MistakeError(NotAnAppid(about, fault_of(about)), right)
-        case [about] if about.lower() != "history":
+        case [about] if about.lower() != verb:
             if is_env(about):
-                return History(about)
+                return about
             raise MistakeError(NotAnEnv(about, blank=is_placeholder(about)), right)
         case _ if len(envs := envs_in(words)) > 1 and not any(map(is_appid, words)):
             raise MistakeError(WhichEnv(tuple(envs)), right)

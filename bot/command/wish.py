@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
-from bot.command.corrected import FIRST_WORDS, bare, envs_in, line, named_in, without_fillers
+from bot.command.corrected import bare, envs_in, line, named_in, without_fillers
+from bot.command.grammar import FIRST_WORDS, History
 from bot.command.kinds import is_appid
 from bot.command.mistake import MistakeError, OnlyShares, UnclearReceiver, UnknownWord
 from bot.command.vocabulary import (
@@ -41,7 +42,7 @@ def check(said: Sequence[str], heard: Sequence[str]) -> None:
         raise MistakeError(OnlyShares(opposite), None)
     looks = [word for word in said if sense(word) is Sense.LOOK]
     if looks and (len(looks) > 1 or looks != without_fillers(said)[:1]):
-        raise MistakeError(UnknownWord(looks[0], "history"), line(["history", *said]))
+        raise MistakeError(UnknownWord(looks[0], History.word), line([History.word, *said]))
     if _unclear_receiver(said):
         right = line([word for word in said if not is_appid(bare(word).lower())])
         raise MistakeError(UnclearReceiver(), right)

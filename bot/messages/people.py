@@ -2,34 +2,17 @@
 
 from collections.abc import Sequence
 
+from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.domain.link import LinkState
 from bot.messages.blocks import Message, bullets, code, mention, message, small
 from bot.messages.chain import tokens
 from bot.messages.lists import listed, some
 from bot.messages.rules import STANDINGS, UNREADABLE, contact, group_name, right, rule_name
-from bot.messages.words import Words, msgid
+from bot.messages.words import Words
 from bot.policy import Person, Policy, Rule, Unreadable
 
 _LISTED_RULES = 10
 _LIST_ROOM = 2000  # characters of one message's 4000
-_TO_SHARE = (
-    msgid(
-        "`/share-env <appid> <env>` shares an env with a mini program; the answer comes in a thread"
-    ),
-    msgid('`--reason "…"` adds why; `--dry-run` says what would happen and does nothing'),
-    msgid("`--again` shares also what was shared before"),
-    msgid(
-        "`/share-env` alone opens a form; so do my shortcuts, in the menus of Slack and of each message"
-    ),
-)
-_TO_ASK = (
-    msgid("`/share-env why <appid> <env>` says which rule decides, and why"),
-    msgid(
-        "`/share-env history` lists your requests; `history <env>` and `history <appid>` those about one"
-    ),
-    msgid("`/share-env whoami` says whom I take you for"),
-    msgid("`/share-env help` shows this"),
-)
 
 
 def whoami(  # noqa: PLR0913, PLR0917 - all that `whoami` shows
@@ -82,7 +65,8 @@ def help_(
     words: Words, person: Person | Unreadable, rules: tuple[Rule, ...], policy: Policy
 ) -> Message:
     """Tell the requester what they may share, and what they can type."""
-    lines = [words(line) for line in ((*_TO_SHARE, *_TO_ASK) if rules else _TO_ASK)]
+    to_share = SHARE_HELP if rules else ()
+    lines = [words(line) for line in (*to_share, *(row.help for row in SUBCOMMANDS))]
     typed = bullets(line.replace("<", "&lt;").replace(">", "&gt;") for line in lines)
     return message(
         may_share(words, person, rules, policy),

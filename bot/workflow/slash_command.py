@@ -1,23 +1,14 @@
 """The use case of the slash command: what to say to each, and which of them become requests.
 
-Knows ports, not Slack and not HTTP. One walk: parse, who is it, may they, record; `carrying` does the rest.
+Knows ports, not Slack and not HTTP. In order: parse, who is it, may they, record; the worker does the rest.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import assert_never
 
-from bot.command import (
-    Command,
-    Help,
-    History,
-    OpenForm,
-    Share,
-    ShareMany,
-    Whoami,
-    Why,
-    parse,
-)
+from bot.command import Command, OpenForm, Share, ShareMany, parse
+from bot.command.grammar import Help, History, Whoami, Why
 from bot.command.mistake import Misread
 from bot.domain.link import LinkState
 from bot.domain.request import Origin, State

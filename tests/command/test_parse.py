@@ -9,24 +9,18 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bot.command import (
-    FIRST_WORDS,
     MOST_APPIDS,
-    OPTIONS,
     REASON_LIMIT,
-    RECEIVED_LIMIT,
     Command,
-    Help,
-    History,
     OpenForm,
     Share,
     ShareMany,
-    Whoami,
-    Why,
     is_appid,
     is_env,
     parse,
 )
-from bot.command.corrected import first_word
+from bot.command.corrected import subcommand
+from bot.command.grammar import FIRST_WORDS, OPTIONS, Help, History, Whoami, Why
 from bot.command.mistake import (
     AppidFault,
     ExtraWords,
@@ -50,6 +44,7 @@ from bot.command.mistake import (
     UnknownWord,
     WhichEnv,
 )
+from bot.command.parse import RECEIVED_LIMIT
 from bot.command.vocabulary import sense
 
 A = "wx5fe6bb43205e9e70"
@@ -769,7 +764,7 @@ def test_a_batch_in_another_order_is_never_read_but_put_right(
     appids: list[str], env: str, order: list[int]
 ) -> None:
     assume(order[-1] != 2 and not re.match("(?i)appid$|wx[^-]{10}", env))
-    assume(not first_word(env))
+    assume(not subcommand(env))
     parts = [appids[0], " ".join(appids[1:]), env]
     wrong = parse(" ".join(parts[place] for place in order))
     assert isinstance(wrong, Misread)

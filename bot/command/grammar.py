@@ -1,0 +1,129 @@
+"""The command's own words: one table of first words, and the options. Parser, corrected line and help read it. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+SLASH_COMMAND = "/share-env"
+OPTIONS = ("--reason", "--dry-run", "--again")
+FLAGS = ("--dry-run", "--again")
+REASON_LIMIT = 300
+SHARE_HINT = "<appid> <env>"
+SHARE_HELP = (
+    "`/share-env <appid> <env>` shares an env with a mini program; the answer comes in a thread",
+    '`--reason "…"` adds why; `--dry-run` says what would happen and does nothing',
+    "`--again` shares also what was shared before",
+    "`/share-env` alone opens a form; so do my shortcuts, in the menus of Slack and of each message",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Say what this requester may do."""
+
+    word: ClassVar[str] = "help"
+
+
+@dataclass(frozen=True, slots=True)
+class Whoami:
+    """Say whom the bot takes the requester for."""
+
+    word: ClassVar[str] = "whoami"
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Say which rule decides about `env` and `appid`, and why."""
+
+    word: ClassVar[str] = "why"
+
+    appid: str
+    env: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """List past requests: the requester's own or, with a word, those about this env or this appid."""
+
+    word: ClassVar[str] = "history"
+
+    about: str | None = None
+
+
+Query = Help | Whoami | Why | History
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Nothing follows the first word."""
+
+    becomes: Callable[[], Query]
+
+
+@dataclass(frozen=True, slots=True)
+class WithName:
+    """One appid or one env may follow the first word."""
+
+    becomes: Callable[[str | None], Query]
+
+
+@dataclass(frozen=True, slots=True)
+class WithPair:
+    """An appid and an env follow the first word."""
+
+    becomes: Callable[[str, str], Query]
+
+
+@dataclass(frozen=True, slots=True)
+class Subcommand:
+    """A first word, what follows it and what both become, its hint in the manifest, and its line of help."""
+
+    word: str
+    takes: Alone | WithName | WithPair
+    hint: str
+    help: str
+
+
+SUBCOMMANDS = (
+    Subcommand(
+        Why.word,
+        WithPair(Why),
+        "why <appid> <env>",
+        "`/share-env why <appid> <env>` says which rule decides, and why",
+    ),
+    Subcommand(
+        History.word,
+        WithName(History),
+        "history",
+        "`/share-env history` lists your requests; `history <env>` and `history <appid>` those about one",
+    ),
+    Subcommand(
+        Whoami.word,
+        Alone(Whoami),
+        "whoami",
+        "`/share-env whoami` says whom I take you for",
+    ),
+    Subcommand(
+        Help.word,
+        Alone(Help),
+        "help",
+        "`/share-env help` shows this",
+    ),
+)
+"""In the order of help."""
+
+FIRST_WORDS = tuple(row.word for row in SUBCOMMANDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of a command, as far as they have been read."""
+
+    reason: str | None = None
+    dry_run: bool = False
+    again: bool = False
+
+    def given(self) -> tuple[str, ...]:
+        """Return the names of those that were given."""
+        flags = ("--dry-run",) * self.dry_run + ("--again",) * self.again
+        return ("--reason",) * (self.reason is not None) + flags

@@ -1,0 +1,48 @@
+from typing import get_args
+
+import pytest
+
+from bot.command import parse
+from bot.command.grammar import (
+    OPTIONS,
+    SUBCOMMANDS,
+    Alone,
+    Query,
+    Subcommand,
+    WithName,
+    WithPair,
+)
+from bot.command.mistake import Misread, UnknownOption
+from bot.messages.mistakes import misread
+from bot.messages.people import help_
+from bot.policy import Effect, Person, Policy, Rule
+from tests.languages import ENGLISH
+
+FOLLOWING = {Alone: [""], WithName: ["", "prod-1"], WithPair: ["wx5fe6bb43205e9e70 prod-1"]}
+EVERYONE = Rule("everyone", Effect.ALLOW)
+
+
+def test_whatever_can_be_asked_has_its_first_word_in_the_table() -> None:
+    assert {row.takes.becomes for row in SUBCOMMANDS} == set(get_args(Query))
+    assert len({row.word for row in SUBCOMMANDS}) == len(SUBCOMMANDS)
+
+
+@pytest.mark.parametrize("row", SUBCOMMANDS, ids=lambda row: row.word)
+def test_a_first_word_becomes_what_the_table_says(row: Subcommand) -> None:
+    read = [parse(f"{row.word} {more}") for more in FOLLOWING[type(row.takes)]]
+    assert {type(each) for each in read} == {row.takes.becomes}
+    assert {each.word for each in read if isinstance(each, Query)} == {row.word}
+
+
+@pytest.mark.parametrize("row", SUBCOMMANDS, ids=lambda row: row.word)
+def test_the_help_of_anybody_lists_each_first_word(row: Subcommand) -> None:
+    told = help_(ENGLISH, Person("T1", "U1"), (), Policy(())).text
+    assert f"`/share-env {row.word}" in told
+    assert row.hint.split()[0] == row.word
+
+
+def test_the_help_of_who_may_share_and_a_wrong_option_name_all_options() -> None:
+    told = help_(ENGLISH, Person("T1", "U1"), (EVERYONE,), Policy((EVERYONE,))).text
+    wrong = misread(ENGLISH, Misread(UnknownOption("--x", None), "--x", None)).text
+    assert [option for option in OPTIONS if f"`{option}" not in told] == []
+    assert [option for option in OPTIONS if f"`{option}`" not in wrong] == []
