@@ -10,11 +10,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
 from bot.app.token_source import Source
+from bot.domain.request import Request
 from bot.ledger import Ledger
 from bot.locale import tongues
-from bot.runtime.cache import Remembered
+from bot.runtime.cache import Cache
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
+from bot.runtime.topic import Topic
 from bot.settings.load import Settings
 from bot.slack.api import SlackApi
 from bot.slack.approvals import Approvals
@@ -34,7 +36,6 @@ from bot.wechat.envs import Envs
 from bot.workflow.approval import Waiting
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
-from bot.workflow.changes import Changes
 from bot.workflow.clicks import Answering
 from bot.workflow.form import Forming
 from bot.workflow.home import Home
@@ -76,12 +77,12 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
     """Return the rooms; what they are reading is given up when the stack is left."""
     settings, runtime, api = outside.settings, outside.runtime, outside.api
     in_force = outside.in_force
-    spoken, changes = tongues(settings.language), Changes()
+    spoken, changes = tongues(settings.language), Topic[Request](_facts_of)
     posts = Posts(api, outside.slack.told("user_id"), runtime.sleep, runtime.now)
     places = Threads(api, posts, runtime.clock, spoken, outside.slack.told("url"))
-    stack.callback(places.close)
+    stack.push_async_callback(places.close)
     people = Directory(api, outside.slack.told("team_id"), runtime.clock)
-    stack.callback(people.close)
+    stack.push_async_callback(people.close)
     where = Audience(places.why_private, people).where
     approvals = Approvals(posts, in_force, spoken, places.link, where)
     people.ahead(in_force.policy.groups)
@@ -120,7 +121,7 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
 
 
 def _carrying(
-    outside: Outside, places: Threads, approvals: Approvals, changes: Changes, brake: Brake
+    outside: Outside, places: Threads, approvals: Approvals, changes: Topic[Request], brake: Brake
 ) -> Carrying:
     runtime, settings = outside.runtime, outside.settings
     owners = WeChat(
@@ -150,7 +151,11 @@ def _forms(stack: AsyncExitStack, outside: Outside, submitting: Submitting, port
     settings = outside.settings
     tokens, timeout = outside.source.tokens, settings.wechat_timeout
     envs = Envs(outside.http, settings.wechat_url, tokens, timeout, outside.observers.called_wechat)
-    owned = Remembered(envs.of, outside.runtime.clock)
-    stack.callback(owned.close)
+    owned = Cache(envs.of, outside.runtime.clock)
+    stack.push_async_callback(owned.close)
     forming = Forming(submitting, ports, owned)
     return Forms(outside.api, forming, outside.start, outside.runtime.sleep)
+
+
+def _facts_of(request: Request) -> dict[str, object]:
+    return {"request": request.id}

@@ -1,10 +1,16 @@
-"""Remember what was read for a while; read once however many ask, and again before it is too old."""
+"""Do once what many want at once; keep what was read for a while, and read it again before it is too old."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
-V = TypeVar("V")
+T = TypeVar("T")
+
+REDELIVERED = 2_000
+"""How many results to keep of what Slack may deliver twice: an envelope sent again, a signed body replayed for five minutes."""
 
 _MOST = 10_000  # of one workspace's people or channels: a bound on memory, rarely met
 
@@ -13,67 +19,109 @@ def _never(_: object) -> bool:
     return False
 
 
-class Remembered(Generic[V]):
+class SingleFlight(Generic[T]):
+    """Work by key: whoever wants a key whose work is under way gets its result, or what went wrong.
+
+    The work goes on when whoever began it gives up waiting. The last `kept` results stay, also those that went wrong,
+    and whoever comes with such a key gets that.
+    """
+
+    def __init__(self, kept: int = 0) -> None:
+        self._most_kept = kept
+        self._flights: dict[str, asyncio.Task[T]] = {}
+        self._landed: deque[str] = deque()
+
+    async def do(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
+        """Return the result of this key's work, which is `work` if there is none yet."""
+        return await asyncio.shield(self.begin(key, work))
+
+    def begin(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> asyncio.Task[T]:
+        """Begin what `do` waits for; what goes wrong is asyncio's to log if nobody waits."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.create_task(work())
+            flight.add_done_callback(lambda _: self._land(key))
+        return flight
+
+    async def settled(self, key: str) -> None:
+        """Wait until no work of this key is under way, however that ends."""
+        if flight := self._flights.get(key):
+            await asyncio.wait([flight])
+
+    async def close(self, seconds: float = 0.0) -> None:
+        """Wait up to `seconds` for what is under way, then cut it short."""
+        flights = [*self._flights.values()]
+        if flights:
+            await asyncio.wait(flights, timeout=seconds)
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def _land(self, key: str) -> None:
+        self._landed.append(key)
+        if len(self._landed) > self._most_kept:
+            del self._flights[self._landed.popleft()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[T]):
+    """A value with the times by the cache's clock: read again from `early` on, of no use from `late` on."""
+
+    value: T
+    early: float
+    late: float
+
+
+class Cache(Generic[T]):
     """Values by key, each good for as long as `read` says; past half of that a newer one is fetched early."""
 
     def __init__(
         self,
-        read: Callable[[str], Awaitable[tuple[V, float]]],
+        read: Callable[[str], Awaitable[tuple[T, float]]],
         clock: Callable[[], float],
-        says_nothing: Callable[[V], bool] = _never,
+        says_nothing: Callable[[T], bool] = _never,
+        most: int = _MOST,
     ) -> None:
-        """Take `read`, which returns a value and for how many seconds it is good.
+        """Take `read`, which returns a value and for how many seconds it is good; at `most` values it begins anew.
 
         A value that `says_nothing` does not take the place of one that is still good.
         """
         self._read = read
         self._clock = clock
         self._says_nothing = says_nothing
-        self._kept: dict[str, tuple[V, float, float]] = {}
-        self._reading: dict[str, asyncio.Task[V]] = {}
+        self._most = most
+        self._kept: dict[str, _Kept[T]] = {}
+        self._readings: SingleFlight[T] = SingleFlight()
 
-    async def get(self, key: str) -> V:
+    async def get(self, key: str) -> T:
         """Return the value of `key`, never older than it is good for."""
-        now = self._clock()
-        if key in self._kept:
-            value, early, late = self._kept[key]
-            if now < late:
-                if now >= early:
-                    self._start(key)
-                return value
-        # Shielded: whoever gives up waiting leaves the value for the next who asks.
-        return await asyncio.shield(self._start(key))
+        now, kept = self._clock(), self._kept.get(key)
+        if kept is None or now >= kept.late:
+            return await self._readings.do(key, partial(self._fetch, key))
+        if now >= kept.early:
+            self.ahead(key)
+        return kept.value
 
-    async def anew(self, key: str) -> V:
-        """Return the value of `key` as it is now, past what is remembered."""
-        if key in self._reading:  # begun before now was
-            await asyncio.wait([self._reading[key]])
-        return await asyncio.shield(self._start(key))
+    async def anew(self, key: str) -> T:
+        """Return the value of `key` as it is now, past what is kept and past a reading that is under way."""
+        await self._readings.settled(key)
+        return await self._readings.do(key, partial(self._fetch, key))
 
     def ahead(self, key: str) -> None:
         """Begin to read `key`, so that whoever asks for it first need not wait."""
-        self._start(key)
+        self._readings.begin(key, partial(self._fetch, key))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give up what is being read."""
-        for task in self._reading.values():
-            task.cancel()
+        await self._readings.close()
 
-    def _start(self, key: str) -> asyncio.Task[V]:
-        if key not in self._reading:
-            task = asyncio.create_task(self._fetch(key))
-            self._reading[key] = task
-            task.add_done_callback(lambda _: self._reading.pop(key, None))
-        return self._reading[key]
-
-    async def _fetch(self, key: str) -> V:
+    async def _fetch(self, key: str) -> T:
         value, seconds = await self._read(key)
-        now = self._clock()
-        before = self._kept.get(key)
-        if before and now < before[2] and self._says_nothing(value):
-            self._kept[key] = before[0], now + seconds / 2, before[2]
+        now, before = self._clock(), self._kept.get(key)
+        if before and now < before.late and self._says_nothing(value):
+            self._kept[key] = _Kept(before.value, now + seconds / 2, before.late)
             return value
-        if len(self._kept) >= _MOST:
+        if len(self._kept) >= self._most:
             self._kept.clear()
-        self._kept[key] = value, now + seconds / 2, now + seconds
+        self._kept[key] = _Kept(value, now + seconds / 2, now + seconds)
         return value

@@ -12,8 +12,8 @@ from bot.messages import Message
 from bot.messages.blocks import Block, as_typed
 from bot.messages.clicks import not_opened
 from bot.messages.views import COMMENT, decision, refusal
+from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.runtime.log_context import about
-from bot.runtime.once import Once
 from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.looking import Posted
 from bot.slack.payload import word, word_if_any
@@ -41,7 +41,7 @@ class Clicks:
         self._api = api
         self._alone = Alone(api, sleep)
         self._start = answering.ports.start
-        self._once = Once[None]()
+        self._once = SingleFlight[None](REDELIVERED)
         self._confirming = Confirming(answering)
         self._cancelling = Cancelling(answering)
         self._deciding = Deciding(answering)
@@ -97,7 +97,7 @@ class Clicks:
 
     def _begin(self, key: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Start what a click asks for; Bolt sends the ack once its listener has returned, so not in it."""
-        self._start(self._once(key, work))
+        self._start(self._once.do(key, work))
 
     async def _answer(self, click: Click, answer: Callable[[Click], Awaitable[Reply]]) -> None:
         with about(click.request_id):

@@ -5,12 +5,12 @@ Sources: docs.slack.dev, users.info (tier 4) and usergroups.list (tier 2).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 
 from bot.domain.language import Language, language_of
 from bot.policy import ANYONE, Approvers, Person, Rule, Standing, Unreadable
-from bot.runtime.cache import Remembered
+from bot.runtime.cache import Cache, SingleFlight
 from bot.slack.api import Answered, SlackApi, retry_after
 from bot.slack.told import AWAY, Groups, Members, active, members_of, standing_of, trouble_of
 from bot.workflow.ports import AwayError
@@ -35,8 +35,8 @@ class Directory:
         self._clock = clock
         self._named = frozenset[str]()
         self._deadline = deadline
-        self._people = Remembered(self._read_person, clock, _says_nothing)
-        self._groups = Remembered(self._read_groups, clock, _says_nothing)
+        self._people = Cache(self._read_person, clock, _says_nothing)
+        self._groups = Cache(self._read_groups, clock, _says_nothing)
         self._asked_to_wait_until = 0.0
 
     async def person(
@@ -131,10 +131,10 @@ class Directory:
         if new:
             self._groups.ahead(_ALL)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give up what is being read."""
-        self._people.close()
-        self._groups.close()
+        await self._people.close()
+        await self._groups.close()
 
     async def _read_person(self, user_id: str) -> tuple[Known | Unreadable, float]:
         result = await self._api.read("users.info", user=user_id, include_locale=True)
@@ -162,12 +162,12 @@ class Now:
         self,
         directory: Directory,
         people: Callable[[str], Awaitable[Known | Unreadable]],
-        groups: Callable[[str], Awaitable[Groups]],
+        groups: Callable[[str], Coroutine[None, None, Groups]],
     ) -> None:
         self._directory = directory
         self._people = people
         self._read = groups
-        self._groups: asyncio.Task[Groups] | None = None
+        self._groups = SingleFlight[Groups](kept=1)
 
     async def person(
         self, team_id: str, user_id: str, groups: frozenset[str]
@@ -176,8 +176,7 @@ class Now:
         return await self._directory.tell(team_id, user_id, groups, self._people, self._once)
 
     async def _once(self, key: str) -> Groups:
-        self._groups = self._groups or asyncio.ensure_future(self._read(key))
-        return await asyncio.shield(self._groups)
+        return await self._groups.do(key, lambda: self._read(key))
 
 
 async def _no_groups() -> Groups:

@@ -15,7 +15,7 @@ from bot.command.form import Fields, Mistakes, read
 from bot.domain.request import Origin
 from bot.messages import form as say
 from bot.messages.blocks import Announcement
-from bot.runtime.once import Once
+from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.slack.api import Answered, SlackApi
 from bot.slack.clicks import team_of
 from bot.slack.payload import word, word_if_any
@@ -48,8 +48,8 @@ class Forms:
         self._alone = Alone(api, sleep)
         self._forming = forming
         self._start = start
-        self._opened = Once[None]()
-        self._sent = Once[None]()
+        self._opened = SingleFlight[None](REDELIVERED)
+        self._sent = SingleFlight[None](REDELIVERED)
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners."""
@@ -60,7 +60,7 @@ class Forms:
 
     async def open(self, origin: Origin) -> None:
         """Open the form once the ack is out, and nobody waits for it; the same trigger twice opens one."""
-        self._start(self._opened(origin.trigger_id, lambda: self._open(origin)))
+        self._start(self._opened.do(origin.trigger_id, lambda: self._open(origin)))
 
     async def _shortcut(self, ack: AsyncAck, body: Body) -> None:
         await ack()
@@ -94,7 +94,7 @@ class Forms:
             )
             self._start(self._forming.note(origin, asked))
             return
-        recorded = self._sent(origin.trigger_id, lambda: self._submit(origin, asked))
+        recorded = self._sent.do(origin.trigger_id, lambda: self._submit(origin, asked))
         _, late = await asyncio.wait([asyncio.create_task(recorded)], timeout=_ACK_SECONDS)
         await ack()
         for task in late:

@@ -10,7 +10,7 @@ from bot.domain.request import Request
 from bot.messages.answers import NoThread, replacing
 from bot.messages.endings import begun
 from bot.messages.words import Tongues
-from bot.runtime.cache import Remembered
+from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
 from bot.slack.looking import PATIENCE, Posted
 from bot.slack.places import Private, Thread, is_direct, words_in
@@ -36,7 +36,7 @@ class Threads:
         self._posts = posts
         self._tongues = tongues
         self._workspace_url = workspace_url
-        self._channels = Remembered(self._read_channel, clock)
+        self._channels = Cache(self._read_channel, clock)
 
     def reopen(self, request: Request, ref: str | None) -> Thread | Private:
         """Return a place that was settled before or, without one, the requester's own."""
@@ -110,9 +110,9 @@ class Threads:
     def _private(self, request: Request) -> Private:
         return Private(self._api, self._posts, self._tongues, self._tongues.of(request.language))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give up what is being read."""
-        self._channels.close()
+        await self._channels.close()
 
     async def _read_channel(
         self, channel: str

@@ -14,8 +14,8 @@ from bot.domain.link import Link
 from bot.guidance import Trouble, by_key, for_trouble
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, Kept, Tokens
+from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, nobody
-from bot.runtime.single_flight import Flights
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Component
 from bot.wechat.component_api import Issued
 from bot.wechat.kept import KeptTokens
@@ -55,7 +55,7 @@ class Chain:
         self._kept = KeptTokens(tokens, clock, sleep)
         self._seeds = seeds
         self._clock = clock
-        self._flights: Flights[str | NoToken] = Flights()
+        self._flights = SingleFlight[str | NoToken]()
         self._observe = renewed
         self._failed: dict[str, tuple[NoToken, float]] = {}
 
@@ -82,7 +82,7 @@ class Chain:
 
     async def ahead(self, name: str, current: str | None) -> str | NoToken:
         """Renew a token that is still good; meanwhile whoever needs one uses that."""
-        return await self._flights.join(f"ahead {name}", partial(self._flight, name, current))
+        return await self._flights.do(f"ahead {name}", partial(self._flight, name, current))
 
     def heard(self, name: str) -> None:
         """Take note that WeChat has pushed something about a ticket or an owner."""
@@ -91,15 +91,15 @@ class Chain:
 
     async def close(self, seconds: float) -> None:
         """Let renewals under way come to their end, since what they bring cannot be had again."""
-        await self._flights.land(seconds)
+        await self._flights.close(seconds)
 
     async def _current(self, name: str, refused: str | None) -> str | NoToken:
         if found := self._kept.remembered(name, refused):
             return found
         flight = partial(self._flight, name, refused)
-        got = await self._flights.join(name, flight)
+        got = await self._flights.do(name, flight)
         # Whoever began this flight may not have known yet that the token was refused.
-        return await self._flights.join(name, flight) if got == refused else got
+        return await self._flights.do(name, flight) if got == refused else got
 
     async def _flight(self, name: str, refused: str | None) -> str | NoToken:
         """Return a token or, after LONGEST seconds at the latest, why there is none."""

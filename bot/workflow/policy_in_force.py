@@ -1,12 +1,10 @@
 """The policy in force: the newest one without a mistake, and why a newer one is not in force."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 
 from bot.policy import Policy
-
-_log = logging.getLogger(__name__)
+from bot.runtime.topic import Topic
 
 
 class InForce:
@@ -19,11 +17,11 @@ class InForce:
         self.trouble: tuple[str, ...] | None = None
         """A sentence for each reason why the newest one was refused; None where it is the one in force."""
         self._now = now
-        self._listeners: list[Callable[[Policy], None]] = []
+        self._swapped = Topic[Policy]()
 
     def hear(self, listener: Callable[[Policy], None]) -> None:
         """Tell `listener` of each policy that comes into force from now on."""
-        self._listeners.append(listener)
+        self._swapped.hear(listener)
 
     def swap(self, policy: Policy) -> None:
         """Put a policy into force, and tell whoever listens if it is another one; no listener can get in its way."""
@@ -31,11 +29,7 @@ class InForce:
         if policy == self.policy:
             return
         self.policy, self.since = policy, self._now()
-        for listener in self._listeners:
-            try:
-                listener(policy)
-            except Exception:  # noqa: BLE001  # whoever looks on must not keep the others on the old one
-                _log.exception("unforeseen error")
+        self._swapped.tell(policy)
 
     def refuse(self, problems: Sequence[str]) -> None:
         """Leave the policy in force as it is, for these reasons."""

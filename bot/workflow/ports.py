@@ -12,7 +12,7 @@ from bot.ledger import Entry, Ledger
 from bot.messages import Message
 from bot.messages.words import Tongues
 from bot.policy import Person, Rule, Unreadable
-from bot.workflow.changes import Changed, unheard
+from bot.runtime.observers import nobody
 
 
 class AwayError(Exception):
@@ -127,5 +127,5 @@ class Ports:
     tongues: Tongues
     tell_alone: Callable[[Origin, Message], Awaitable[None]]
     """Tells whoever asked, alone, where they asked."""
-    changed: Changed = unheard
+    changed: Callable[[Request], None] = nobody
     """Hears of each move of a request, once it is recorded."""

@@ -20,7 +20,7 @@ from bot.messages.people import help_, whoami
 from bot.messages.permissions import why
 from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable, explain, may_see, rights
-from bot.runtime.once import Once
+from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.workflow.deadline import in_time, within
 from bot.workflow.ports import Ports
 from bot.workflow.ruling import decide_all
@@ -36,14 +36,14 @@ class Sharing:
     def __init__(self, submitting: Submitting, ports: Ports) -> None:
         self._submitting = submitting
         self._ports = ports
-        self._once = Once[Message | OpenForm]()
+        self._once = SingleFlight[Message | OpenForm](REDELIVERED)
 
     async def command(self, origin: Origin, text: str) -> Message | OpenForm:
         """Return what to say at once, to the requester alone, or that the form is wanted.
 
         The same trigger twice is one command.
         """
-        return await self._once(origin.trigger_id, lambda: self._answer(origin, parse(text)))
+        return await self._once.do(origin.trigger_id, lambda: self._answer(origin, parse(text)))
 
     async def _answer(self, origin: Origin, command: Command | Misread) -> Message | OpenForm:
         if isinstance(command, OpenForm):

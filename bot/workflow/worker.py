@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.domain.outcome import Finished, Outcome, Step, Unknown, doubted
-from bot.domain.request import State
+from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LEASE, Entry, LedgerDownError, answered
 from bot.runtime.log_context import about
+from bot.runtime.observers import nobody
 from bot.workflow.approval import Waiting
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake, Verdict, stopped
 from bot.workflow.call import ask
-from bot.workflow.changes import Changed, unheard
 from bot.workflow.leased import Holding, LostError, Write
 from bot.workflow.place import settle
 from bot.workflow.ports import AwayError, Owners, Places
@@ -50,7 +50,8 @@ class Carrying:
     brake: Brake
     start: Callable[[Coroutine[None, None, None]], None]
     lease: float = LEASE
-    changed: Changed = unheard
+    changed: Callable[[Request], None] = nobody
+    """Hears of each move of a request, once it is recorded."""
 
     async def carry(self, entry: Entry, *, taken: bool = False) -> None:
         """Take a request on from its state to its end; stop silently once somebody else holds it.

@@ -3,8 +3,7 @@ import asyncio
 import pytest
 
 from bot.playground.watched import Watched
-from bot.runtime import cache as remembered
-from bot.runtime.cache import Remembered
+from bot.runtime.cache import Cache
 from tests.conftest import Clock
 
 
@@ -36,12 +35,12 @@ def source() -> Source:
 
 
 @pytest.fixture
-def memory(source: Source, clock: Clock) -> Remembered[str]:
-    return Remembered(source, clock)
+def memory(source: Source, clock: Clock) -> Cache[str]:
+    return Cache(source, clock)
 
 
 async def test_a_fresh_value_is_not_read_again(
-    memory: Remembered[str], source: Source, clock: Clock
+    memory: Cache[str], source: Source, clock: Clock
 ) -> None:
     assert await memory.get("a") == "a1"
     clock.now += 4.9
@@ -50,7 +49,7 @@ async def test_a_fresh_value_is_not_read_again(
 
 
 async def test_past_half_its_time_a_value_is_read_again_and_nobody_waits(
-    memory: Remembered[str], source: Source, clock: Clock
+    memory: Cache[str], source: Source, clock: Clock
 ) -> None:
     await memory.get("a")
     clock.now += 5
@@ -66,15 +65,13 @@ async def test_past_half_its_time_a_value_is_read_again_and_nobody_waits(
     assert source.readings == ["a", "a"]
 
 
-async def test_a_value_is_never_older_than_it_is_good_for(
-    memory: Remembered[str], clock: Clock
-) -> None:
+async def test_a_value_is_never_older_than_it_is_good_for(memory: Cache[str], clock: Clock) -> None:
     await memory.get("a")
     clock.now += 10
     assert await memory.get("a") == "a2"
 
 
-async def test_however_many_ask_it_is_read_once(memory: Remembered[str], source: Source) -> None:
+async def test_however_many_ask_it_is_read_once(memory: Cache[str], source: Source) -> None:
     source.gate.clear()
     asking = asyncio.gather(*(memory.get("a") for _ in range(20)), memory.get("b"))
     await source.until(lambda source: len(source.readings) == 2)
@@ -84,7 +81,7 @@ async def test_however_many_ask_it_is_read_once(memory: Remembered[str], source:
 
 
 async def test_a_reader_that_gives_up_leaves_the_value_for_the_next(
-    memory: Remembered[str], source: Source
+    memory: Cache[str], source: Source
 ) -> None:
     source.gate.clear()
     with pytest.raises(TimeoutError):
@@ -104,14 +101,14 @@ async def test_a_failed_reading_is_told_and_not_remembered(clock: Clock) -> None
             raise ValueError("broken")
         return "fine", 10.0
 
-    memory = Remembered(read, clock)
+    memory = Cache(read, clock)
     with pytest.raises(ValueError, match="broken"):
         await memory.get("a")
     assert await memory.get("a") == "fine"
 
 
 async def test_what_is_wanted_anew_is_read_however_fresh_the_memory_is(
-    memory: Remembered[str], source: Source
+    memory: Cache[str], source: Source
 ) -> None:
     await memory.get("a")
     assert await memory.anew("a") == "a2"
@@ -120,7 +117,7 @@ async def test_what_is_wanted_anew_is_read_however_fresh_the_memory_is(
 
 
 async def test_what_is_wanted_anew_was_begun_to_be_read_after_it_was_wanted(
-    memory: Remembered[str], source: Source
+    memory: Cache[str], source: Source
 ) -> None:
     source.gate.clear()
     early = asyncio.create_task(memory.get("a"))
@@ -144,7 +141,7 @@ async def test_what_failed_while_something_newer_was_wanted_fails_nobody_else(
             raise ValueError("broken")
         return "fine", 10.0
 
-    memory = Remembered(read, clock)
+    memory = Cache(read, clock)
     early = asyncio.create_task(memory.get("a"))
     await asyncio.sleep(0)
     wanted = asyncio.create_task(memory.anew("a"))
@@ -162,9 +159,9 @@ async def test_memory_has_a_bound(clock: Clock) -> None:
         readings.append(key)
         return key, 10.0
 
-    memory = Remembered(read, clock)
-    most = remembered._MOST  # noqa: SLF001  # the bound itself
-    for number in range(most + 1):
-        await memory.get(str(number))
-    await memory.get("0")
-    assert len(readings) == most + 2
+    memory = Cache(read, clock, most=3)
+    for key in "abcabcd":
+        await memory.get(key)
+    assert readings == ["a", "b", "c", "d"]
+    await memory.get("a")
+    assert readings == ["a", "b", "c", "d", "a"]

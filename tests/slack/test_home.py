@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -24,7 +24,6 @@ from bot.policy import Person, Unreadable
 from bot.slack.api import SlackApi
 from bot.slack.home import LATELY, Homes
 from bot.slack.listeners import bolt_app
-from bot.workflow.changes import Changes
 from bot.workflow.home import Page
 from tests.conftest import REQUESTER, Clock, Sleep, request_of, soon
 from tests.languages import ENGLISH
@@ -313,19 +312,3 @@ async def test_after_the_end_nothing_is_shown(slack: LocalSlack, homes: Homes) -
     await slack.open_home(REQUESTER)
     await quiet()
     assert published(slack) == 1
-
-
-def test_a_listener_that_breaks_stops_neither_the_work_nor_the_others(
-    slack: LocalSlack, caplog: pytest.LogCaptureFixture
-) -> None:
-    changes, heard = Changes(), list[Request]()
-
-    def breaks(request: Request) -> None:
-        raise ValueError(request.id)
-
-    listeners: list[Callable[[Request], None]] = [breaks, heard.append]
-    for listener in listeners:
-        changes.hear(listener)
-    changes.tell(request_of(slack))
-    assert [request.id for request in heard] == ["request1"]
-    assert said(caplog) == ["unforeseen error"]

@@ -65,18 +65,6 @@ def test_the_same_policy_again_ends_the_trouble_and_changes_nothing(clock: Clock
     assert (in_force.since, in_force.trouble, heard) == (clock.now - 5, None, [])
 
 
-def test_a_listener_that_breaks_is_in_nobodys_way(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(_: Policy) -> None:
-        raise ValueError
-
-    in_force, heard = InForce(ALPHA), list[Policy]()
-    in_force.hear(broken)
-    in_force.hear(heard.append)
-    in_force.swap(BETA)
-    assert (in_force.policy, heard) == (BETA, [BETA])
-    assert [record.message for record in caplog.records] == ["unforeseen error"]
-
-
 # One command, one policy.
 
 

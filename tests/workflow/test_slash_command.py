@@ -25,7 +25,7 @@ from bot.playground.stage import APPID, ASKS_APPROVERS, OWNER
 from bot.playground.wechat.server import Code, Drop, Hang, LocalWeChat
 from bot.playground.world import TEAM
 from bot.policy import Approvers, Effect, Person, Policy, Rule
-from bot.runtime import once
+from bot.runtime.cache import REDELIVERED
 from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
@@ -790,10 +790,9 @@ def ports(
 
 async def test_only_so_many_commands_are_remembered(people: Everybody, ports: Ports) -> None:
     sharing = Sharing(Submitting(InForce(POLICY), ports), ports)
-    most = once._KEPT  # noqa: SLF001  # the bound itself
-    for number in [*range(most), 0, most, 0]:
+    for number in [*range(REDELIVERED), 0, REDELIVERED, 0]:
         await sharing.command(Origin(TEAM, REQUESTER, RELEASES, "", str(number), ""), "help")
-    assert people.asked == most + 2
+    assert people.asked == REDELIVERED + 2
 
 
 async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(

@@ -1,0 +1,28 @@
+import pytest
+
+from bot.runtime.topic import Topic
+
+
+def test_all_who_listen_hear_of_it_in_their_order() -> None:
+    topic, heard = Topic[str](), list[str]()
+    topic.tell("unheard")
+    topic.hear(lambda news: heard.append(f"first {news}"))
+    topic.hear(lambda news: heard.append(f"second {news}"))
+    topic.tell("news")
+    assert heard == ["first news", "second news"]
+
+
+def test_a_listener_that_breaks_stops_neither_who_tells_nor_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    topic, heard = Topic[str](lambda news: {"request": news}), list[str]()
+
+    def breaks(news: str) -> None:
+        raise ValueError(news)
+
+    topic.hear(breaks)
+    topic.hear(heard.append)
+    topic.tell("news")
+    assert heard == ["news"]
+    [record] = caplog.records
+    assert (record.message, record.__dict__["request"]) == ("unforeseen error", "news")
