@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ import aiohttp
 import hypothesis
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import Engine, event
 
 from bot.app.running import running
 from bot.domain.request import Origin, Request
@@ -53,9 +55,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let no property fail for want of time: a busy machine takes longer."""
-    hypothesis.settings.register_profile("patient", deadline=None)
-    hypothesis.settings.load_profile("patient")
+    """Compile what is imported once, not in each process; and let a property fail for nothing but an example."""
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    for name, times in (("quick", 30), ("whole", 100)):
+        hypothesis.settings.register_profile(name, deadline=None, max_examples=times)
+    hypothesis.settings.load_profile("quick")
+    event.listen(Engine, "connect", _may_pause)
+
+
+def examples(wanted: int) -> int:
+    """Return how many of the examples that a property wants it is given: all of them only by the profile `whole`."""
+    return wanted * hypothesis.settings().max_examples // 100
 
 
 def pytest_collection_finish() -> None:
@@ -342,11 +353,26 @@ def locked(database: Path) -> Iterator[None]:
 
 
 def let_hang(database: Path, table: str) -> None:
-    """Let each insert into a table take some three seconds, on a fast machine too: longer than anybody waits for it."""
+    """Let each insert of this process into a table take three seconds: longer than anybody waits for it."""
+    _before_each_insert(database, table, "SELECT pause(3.0)")
+
+
+def let_toil(database: Path, table: str) -> None:
+    """Let each insert into a table take some three seconds, whoever makes it, on a fast machine too."""
     million, began = 1_000_000, time.thread_time()
     rows(database, _count_to(million))
     slowly = _count_to(round(3.0 * million / (time.thread_time() - began)))
-    rows(database, f"CREATE TRIGGER slow BEFORE INSERT ON {table} BEGIN {slowly}; END")
+    _before_each_insert(database, table, slowly)
+
+
+def _before_each_insert(database: Path, table: str, statement: str) -> None:
+    rows(database, f"CREATE TRIGGER slow BEFORE INSERT ON {table} BEGIN {statement}; END")
+
+
+def _may_pause(raw: object, _record: object) -> None:
+    """Give a connection the function that `let_hang` calls."""
+    if isinstance(raw, sqlite3.Connection):
+        raw.create_function("pause", 1, time.sleep)
 
 
 def _count_to(end: int) -> str:

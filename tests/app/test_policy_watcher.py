@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.app.policy_watcher import PolicyWatcher
 from bot.workflow.policy_in_force import InForce
-from tests.conftest import Clock, settings_of, soon
+from tests.conftest import Clock, examples, settings_of, soon
 
 APPID, OTHER = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
 ENVIRON = {
@@ -491,7 +491,7 @@ CONTENTS = {
 GOOD = {"first": ["first"], "second": ["second"], "both": ["first", "second"]}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     st.lists(
         st.tuples(st.sampled_from(sorted(CONTENTS)), st.sampled_from(["no look", "look", "ask"]))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import assert_never
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bot.command import (
@@ -559,7 +559,6 @@ REPEATED = PIECES | st.sampled_from(
 
 
 @pytest.mark.timeout(60)
-@settings(deadline=None)
 @given(STARTS, REPEATED, st.text(max_size=3))
 def test_the_longest_text_is_read_like_any_other(start: str, piece: str, end: str) -> None:
     read = parse(f"{start} {piece * LONGEST}"[: LONGEST - 3] + end)

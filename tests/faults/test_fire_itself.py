@@ -12,7 +12,7 @@ import pytest
 
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.faults import Hang, Huge
-from tests.conftest import free_port, let_hang, locked, rows, soon
+from tests.conftest import free_port, let_toil, locked, rows, soon
 from tests.faults.bots import (
     CHANNEL,
     Load,
@@ -98,7 +98,7 @@ async def with_a_lock(burning: Fire) -> str:
 
 async def with_a_slow_ledger(burning: Fire) -> str:
     """Let it take seconds to write a request down; what was refused does not happen after all."""
-    let_hang(ledger(burning), "requests")
+    let_toil(ledger(burning), "requests")
     told = await burning.answer()
     await soon(lambda: rows(ledger(burning), "SELECT 1 FROM events WHERE kind = 'withdrawn'"), 60)
     assert rows(ledger(burning), OPEN) == []

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any, get_args
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 
@@ -44,6 +44,7 @@ from bot.ledger import (
     Untold,
 )
 from bot.ledger.clicks import Move
+from tests.conftest import examples
 from tests.databases import Database
 from tests.ledger.conftest import accepted, everything, new_request, stands
 
@@ -569,9 +570,7 @@ REQUESTS = st.builds(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(outcome=OUTCOMES)
 async def test_an_outcome_comes_back_as_it_was(ledger: Ledger, outcome: Outcome) -> None:
     entry = await accepted(ledger)
@@ -581,12 +580,14 @@ async def test_an_outcome_comes_back_as_it_was(ledger: Ledger, outcome: Outcome)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_outcome_is_tried(kind: type[Outcome]) -> None:
-    assert find(OUTCOMES, lambda outcome: type(outcome) is kind)
+    assert find(
+        OUTCOMES,
+        lambda outcome: type(outcome) is kind,
+        settings=settings(max_examples=2_000, phases=[Phase.generate]),
+    )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=REQUESTS)
 async def test_a_request_comes_back_as_it_was(ledger: Ledger, request: Request) -> None:
     request = replace(request, appid="" if request.appids else request.appid)

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.policy import Effect, Policy
@@ -287,7 +287,6 @@ def test_a_file_that_was_damaged_in_places_is_a_policy_or_has_problems(data: st.
     check(read_policy(text, None))
 
 
-@settings(deadline=None)  # the disk has none
 @given(
     st.binary() | st.builds(lambda a, b: a + file_of(GOOD).encode() + b, st.binary(), st.binary())
 )

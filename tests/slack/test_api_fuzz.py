@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.messages.blocks import message
@@ -140,7 +140,6 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 @pytest.mark.parametrize(("ask", "found"), ASKS, ids=NAMES)
-@settings(max_examples=100, deadline=None)
 @example(200, b"[" * 5_000, "")
 @example(200, b'{"ok": true, "messages": [null]}', "")
 @example(200, b"\x1c", "")  # no blank to whoever reads bytes

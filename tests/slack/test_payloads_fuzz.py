@@ -21,7 +21,7 @@ from bot.playground.slack.views import shown
 from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import TEAM, seed
-from tests.conftest import RELEASES, rows, settings_of
+from tests.conftest import RELEASES, examples, rows, settings_of
 from tests.scenes import APPROVALS, APPROVER
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -231,7 +231,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=examples(60), suppress_health_check=[*HealthCheck])
 @given(bends=BENDS)
 async def test_whatever_is_sent_is_acked_and_shares_nothing_more_and_breaks_nothing_behind_it(
     stage: Stage, name: str, bends: list[tuple[int, str, Json]]

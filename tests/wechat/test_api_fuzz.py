@@ -15,11 +15,12 @@ from bot.wechat.component_api import Authorized, Informed, Issued, Listed
 from bot.wechat.envs import read_envs
 from bot.wechat.functions import Functions, read_functions
 from bot.wechat.tokens import read_token
+from tests.conftest import examples
 from tests.wechat.conftest import OWNER
 
 Reader = Callable[[int, bytes], object]
 
-OFTEN = settings(max_examples=100, deadline=None)
+OFTEN = settings(max_examples=examples(300))
 TOKEN = "72_made-up-token-of-an-owner-that-is-as-long-as-wechats-are"
 NEW_TOKEN = {"access_token": TOKEN, "authorizer_access_token": TOKEN, "expires_in": 7200}
 OWNED = {**NEW_TOKEN, "authorizer_appid": OWNER, "authorizer_refresh_token": f"refresh@@@{TOKEN}"}
@@ -94,7 +95,6 @@ def bodies(draw: st.DrawFn) -> bytes:
 
 @pytest.mark.parametrize(("reader", "found"), READERS)
 @given(st.just(200) | st.integers(-1, 999), bodies() | st.binary())
-@OFTEN
 def test_each_reader_finds_what_it_looks_for_or_says_that_it_is_not_there(
     reader: Reader, found: tuple[type, ...], status: int, body: bytes
 ) -> None:
@@ -118,7 +118,7 @@ def test_each_reader_finds_something_in_a_good_answer(reader: Reader) -> None:
 
 
 @given(bodies())
-@settings(OFTEN, max_examples=300)
+@OFTEN
 def test_nothing_is_called_shared_but_an_object_with_one_errcode_that_is_zero(body: bytes) -> None:
     if read(200, body) != Done():
         return
@@ -135,7 +135,7 @@ secrets = st.text(string.ascii_letters + string.digits + "_-@=", min_size=40, ma
 
 
 @given(secrets, st.text(max_size=400), st.text(max_size=400), st.booleans())
-@settings(OFTEN, max_examples=300)
+@OFTEN
 def test_no_part_of_a_token_that_an_answer_repeats_is_shown(
     secret: str, before: str, after: str, sure: bool
 ) -> None:

@@ -16,6 +16,7 @@ from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.encryption import RANDOM_BYTES, encrypt
 from bot.wechat.push import Authorized, Other, Push, Refusal, Ticket, Unauthorized
+from tests.conftest import examples
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import briefly, served
 from tests.wechat.test_callback import Ear
@@ -31,7 +32,7 @@ from tests.wechat.test_push import (
     signed,
 )
 
-OFTEN = settings(max_examples=200, deadline=None)
+OFTEN = settings(max_examples=examples(200))
 FIELDS = event(
     COMPONENT, "authorized", NOW, **OF_CODE, ComponentVerifyTicket="ticket@@@made-up"
 ) | {"AuthorizationCodeExpiredTime": NOW + 1800}
@@ -90,7 +91,7 @@ def assert_understood_or_refused(found: Push | Refusal) -> None:
 
 
 @given(members())
-@settings(OFTEN, max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_genuine_push_with_any_members_is_understood_or_refused(
     fields: Mapping[str, str | int],
 ) -> None:
@@ -98,7 +99,7 @@ def test_a_genuine_push_with_any_members_is_understood_or_refused(
 
 
 @given(members().map(xml).flatmap(spoilt))
-@settings(OFTEN, max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_genuine_push_of_spoilt_xml_is_understood_or_refused(message: bytes) -> None:
     assert_understood_or_refused(read(containing(message)))
 
@@ -149,7 +150,7 @@ methods = st.sampled_from(["POST"] * 7 + ["GET", "PUT"])
 
 @given(st.lists(st.tuples(methods, envelopes(), heads), min_size=10, max_size=20))
 @settings(
-    OFTEN, max_examples=15, phases=[Phase.generate]
+    max_examples=examples(15), phases=[Phase.generate]
 )  # to shrink what goes over sockets takes minutes
 async def test_the_answer_is_success_to_what_is_genuine_and_4xx_to_all_else(
     posts: list[tuple[str, tuple[Posted, bool], list[str]]],
