@@ -36,7 +36,7 @@ from bot.wechat.envs import Envs
 from bot.workflow.approval import Waiting
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
-from bot.workflow.clicks import Answering
+from bot.workflow.clicks import ClickHandler
 from bot.workflow.form import Forming
 from bot.workflow.home import Home
 from bot.workflow.leased import Holding
@@ -115,7 +115,7 @@ def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
         Commands(Sharing(submitting, ports), forms),
         forms,
         homes,
-        Clicks(api, Answering(submitting, ports), runtime.sleep),
+        Clicks(api, ClickHandler(submitting, ports), outside.start, runtime.sleep),
     )
     return Rooms(app, carrying, submitting)
 

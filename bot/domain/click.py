@@ -17,7 +17,9 @@ class Act(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """One click, by somebody known only by (team_id, user_id); `reason` is the one that its button was given.
+    """One click, by somebody known only by (team_id, user_id).
+
+    `reason` is the one that its button was given, and `comment` what was written into the modal that it opened.
 
     `thread_ts` is the thread that the clicked message is in. `place` and `question` are that message as the place of
     an answer and as the question to the approvers, in the words of those ports; None where no others can see it.
@@ -34,6 +36,7 @@ class Click:
     place: str | None = None
     question: str | None = None
     reason: str | None = None
+    comment: str | None = None
 
     @property
     def active_thread(self) -> str:

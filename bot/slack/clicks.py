@@ -8,6 +8,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.click import Act, Click, read_value
+from bot.ledger import Entry
 from bot.messages import Message
 from bot.messages.blocks import Block, as_typed
 from bot.messages.clicks import not_opened
@@ -19,11 +20,8 @@ from bot.slack.looking import Posted
 from bot.slack.payload import word, word_if_any
 from bot.slack.private import Alone
 from bot.slack.refs import place_ref, question_ref
-from bot.workflow.cancel import Cancelling
-from bot.workflow.clicks import Answering, Reply
-from bot.workflow.confirm import Confirming
-from bot.workflow.decide import Deciding
-from bot.workflow.retry import Retrying
+from bot.workflow.clicks import ClickHandler, Opening
+from bot.workflow.seen import Reply
 
 _PATIENCE = 5.0  # seconds
 
@@ -36,62 +34,42 @@ class Clicks:
     """Hands clicks to the use cases; the same click twice is one, and is answered once."""
 
     def __init__(
-        self, api: SlackApi, answering: Answering, sleep: Callable[[float], Awaitable[None]]
+        self,
+        api: SlackApi,
+        handler: ClickHandler,
+        start: Callable[[Coroutine[None, None, None]], None],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._api = api
         self._alone = Alone(api, sleep)
-        self._start = answering.ports.start
+        self._start = start
         self._once = SingleFlight[None](REDELIVERED)
-        self._confirming = Confirming(answering)
-        self._cancelling = Cancelling(answering)
-        self._deciding = Deciding(answering)
-        self._retrying = Retrying(answering)
+        self._handler = handler
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners for every button, and for the modals of a decision."""
-        for act, answer in (
-            (Act.CONFIRM, self._confirming.confirm),
-            (Act.CANCEL, self._cancelling.cancel),
-            (Act.RETRY, self._retrying.retry),
-            (Act.AGAIN, self._retrying.again),
-        ):
-            app.action(act.value)(self._button(answer))
-        for act in (Act.APPROVE, Act.REJECT):
-            app.action(act.value)(self._asking(act))
-        app.view(Act.APPROVE.value)(self._decision(self._deciding.approve))
-        app.view(Act.REJECT.value)(self._decision(self._deciding.reject))
+        for act in Act:
+            if act in {Act.APPROVE, Act.REJECT}:
+                app.action(act.value)(self._clicked(act, self._open))
+                app.view(act.value)(self._decision(act))
+            else:
+                app.action(act.value)(self._clicked(act, self._answer))
 
-    def _button(
-        self, answer: Callable[[Click], Awaitable[Reply]]
+    def _clicked(
+        self, act: Act, work: Callable[[Act, Click], Coroutine[None, None, None]]
     ) -> Callable[..., Awaitable[None]]:
         async def clicked(ack: AsyncAck, body: Body) -> None:
             await ack()
             click = click_of(body)
-            action = body["actions"][0]["action_id"]
-            self._begin(f"{action} {click.trigger_id}", lambda: self._answer(click, answer))
+            self._begin(f"{act.value} {click.trigger_id}", lambda: work(act, click))
 
         return clicked
 
-    def _asking(self, act: Act) -> Callable[..., Awaitable[None]]:
-        """Return the listener that opens the modal; its trigger is good for three seconds."""
-
-        async def clicked(ack: AsyncAck, body: Body) -> None:
-            await ack()
-            click = click_of(body)
-            self._begin(f"{act.value} {click.trigger_id}", lambda: self._ask(click, act))
-
-        return clicked
-
-    def _decision(
-        self, decide: Callable[[Click, str | None], Awaitable[Reply]]
-    ) -> Callable[..., Awaitable[None]]:
+    def _decision(self, act: Act) -> Callable[..., Awaitable[None]]:
         async def submitted(ack: AsyncAck, body: Body) -> None:
             await ack()
             click = _unpacked(body)
-            state = body["view"]["state"]["values"]
-            comment = ((state.get(COMMENT) or {}).get(COMMENT) or {}).get("value")
-            key = f"decision {click.trigger_id}"
-            self._begin(key, lambda: self._answer(click, lambda it: decide(it, comment or None)))
+            self._begin(f"decision {click.trigger_id}", lambda: self._answer(act, click))
 
         return submitted
 
@@ -99,25 +77,29 @@ class Clicks:
         """Start what a click asks for; Bolt sends the ack once its listener has returned, so not in it."""
         self._start(self._once.do(key, work))
 
-    async def _answer(self, click: Click, answer: Callable[[Click], Awaitable[Reply]]) -> None:
+    async def _answer(self, act: Act, click: Click) -> None:
         with about(click.request_id):
-            await self.tell(click, await answer(click))
+            await self.tell(click, await self._handler.answer(act, click))
 
-    async def _ask(self, click: Click, act: Act) -> None:
+    async def _open(self, act: Act, click: Click) -> None:
+        """Open the modal, and only then look whether this person may decide.
+
+        Its trigger is good for three seconds, and may expire before that is told.
+        """
         with about(click.request_id):
-            await self._open(click, act)
+            opening = await self._handler.opening(click)
+            if isinstance(opening.found, Message):
+                await self.tell(click, Reply(opening.found))
+                return
+            await self._decide(act, click, opening, opening.found)
 
-    async def _open(self, click: Click, act: Act) -> None:
-        """Open the modal, and only then look whether this person may decide: its trigger may expire before that is told."""
-        words, found = await self._deciding.waiting(click)
-        if isinstance(found, Message):
-            await self.tell(click, Reply(found))
-            return
-        view = decision(words, found.request, act, _packed(click))
+    async def _decide(self, act: Act, click: Click, opening: Opening, entry: Entry) -> None:
+        words = opening.words
+        view = decision(words, entry.request, act, _packed(click))
         opened = await self._api.write("views.open", 0.0, trigger_id=click.trigger_id, view=view)
         if not isinstance(opened, Answered):
             _log.warning("a modal did not open", extra={"reason": str(opened)})
-        if no := await self._deciding.may_not(click, found):
+        if no := await self._handler.may_not(click, opening, entry):
             await self._refuse(click, opened, refusal(words, act, no), no)
         elif not isinstance(opened, Answered):
             await self.tell(click, Reply(not_opened(words)))
@@ -178,6 +160,7 @@ def _packed(click: Click) -> str:
 def _unpacked(body: Body) -> Click:
     packed = json.loads(word(body, "view", "private_metadata"))
     request_id, channel_id, thread_ts, question = map(str, packed)
+    written = body["view"]["state"]["values"]
     return Click(
         team_id=team_of(body),
         user_id=word(body, "user", "id"),
@@ -187,4 +170,5 @@ def _unpacked(body: Body) -> Click:
         request_id=request_id,
         thread_ts=thread_ts,
         question=question or None,
+        comment=((written.get(COMMENT) or {}).get(COMMENT) or {}).get("value") or None,
     )

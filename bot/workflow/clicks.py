@@ -1,25 +1,31 @@
-"""What every answer to a click needs: who clicked, on which request, and what to say where that leads nowhere.
+"""Every click: read what it is about and who clicked, decide, carry that out, and say what came of it.
 
-Whoever clicks is known by the click alone; who they are, and who is in which group, is read again.
+Whoever clicks is known by the click alone; who they are, and who is in which group, is read again, once.
 """
 
 import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, assert_never
 
-from bot.domain.click import Click
-from bot.domain.outcome import Expired
+from bot.domain.click import Act, Click
+from bot.domain.outcome import Expired, Failed, Finished, Skipped, Unknown
 from bot.domain.request import State
 from bot.ledger import Entry, LedgerDownError
+from bot.ledger.entries import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.too_late import too_late
 from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable
+from bot.workflow.cancel import cancel
+from bot.workflow.confirm import confirm
+from bot.workflow.deadline import PATIENCE, within
+from bot.workflow.decide import decide, may_not_decide
 from bot.workflow.ports import Known, Ports
-from bot.workflow.ruling import Decided, decide_all
+from bot.workflow.retry import again, retry
+from bot.workflow.seen import AskAgain, CancelRest, Refuse, Reply, Seen, Step, Take
 from bot.workflow.submit import Submitting
 
 _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
@@ -33,75 +39,199 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What to tell whoever clicked, alone; `settles` where it takes the place of the message with the button."""
+class Opening:
+    """What an approver's modal opens with: the request to decide about, or why there is nothing to decide.
 
-    message: Message
-    settles: bool = False
+    `clicker` is None where Slack is slow to tell who that is.
+    """
+
+    policy: Policy
+    clicker: Person | Unreadable | None
+    words: Words
+    found: Entry | Message
 
 
-@dataclass(frozen=True, slots=True)
-class Answering:
-    """Reads what a click is about, and takes on what it moved."""
+def step_of(act: Act, seen: Seen) -> Step:
+    """Return what a click on this button comes to."""
+    match act:
+        case Act.CONFIRM:
+            return confirm(seen)
+        case Act.CANCEL:
+            return cancel(seen)
+        case Act.APPROVE | Act.REJECT:
+            return decide(seen, approved=act is Act.APPROVE)
+        case Act.RETRY:
+            return retry(seen)
+        case Act.AGAIN:
+            return again(seen)
+        case _:
+            assert_never(act)
 
-    submitting: Submitting
-    ports: Ports
 
-    async def person(self, click: Click, policy: Policy, people: Known) -> Person | Unreadable:
-        """Return who clicked, for `policy` to decide about, as `people` know them."""
-        return await people.person(click.team_id, click.user_id, policy.groups)
+class ClickHandler:
+    """Answers clicks."""
 
-    def now(self) -> Known:
-        """Return who people are now, for one click that decides."""
-        return self.ports.people.now()
+    def __init__(self, submitting: Submitting, ports: Ports) -> None:
+        self._submitting = submitting
+        self._ports = ports
 
-    async def words(self, click: Click) -> Words:
-        """Return the words of whoever clicked."""
-        return self.submitting.words(
-            await self.person(click, self.submitting.policy, self.ports.people)
-        )
+    async def answer(self, act: Act, click: Click) -> Reply:
+        """Do what a click comes to, and return what to tell whoever clicked."""
+        policy, people = self._submitting.policy, self._ports.people
+        try:
+            entry = await self._find(click)
+            if entry is None:
+                return Reply(say.no_such_request(await self._words(click)))
+            failed = await self._failed(entry) if act is Act.RETRY else ()
+            own = click.user_id == entry.request.origin.user_id
+            # To cancel what they asked for themselves nobody needs a right.
+            known = people if act is Act.CANCEL and own else people.now()
+            seen = await self._see(policy, known, click, entry)
+            return await self._carry_out(seen, step_of(act, replace(seen, failed=failed)))
+        except LedgerDownError as error:
+            return _down(await self._words(click), click, error)
 
-    async def words_soon(self, click: Click) -> Words:
-        """Return the words of whoever clicked or, where Slack is slow to tell who that is, the channel's."""
+    async def opening(self, click: Click) -> Opening:
+        """Return what an approver's modal opens with.
+
+        Nobody's rights are looked at, which may take Slack longer than a modal may wait.
+        """
+        policy, clicker = self._submitting.policy, None
         try:
             async with asyncio.timeout(_WORDS_SECONDS):
-                return await self.words(click)
+                clicker = await self._person(policy, click.team_id, click.user_id)
+            words = self._submitting.words(clicker)
         except TimeoutError:
-            return self.ports.tongues.channel
+            words = self._ports.tongues.channel
+        try:
+            found = _to_decide(words, await self._find(click))
+        except LedgerDownError as error:
+            found = _down(words, click, error).message
+        return Opening(policy, clicker, words, found)
 
-    async def find(self, click: Click) -> Entry | None:
+    async def may_not(self, click: Click, opening: Opening, entry: Entry) -> Message | None:
+        """Return why whoever clicked may not decide about a request; None if they may.
+
+        Read as it is remembered, since a decision reads it anew; but nobody is refused by that.
+        """
+        policy, people = opening.policy, self._ports.people
+        seen = await self._see(policy, people, click, entry, opening.clicker)
+        if may_not_decide(seen) is None:
+            return None
+        seen = await self._see(policy, people.now(), click, entry)
+        step = may_not_decide(seen)
+        try:
+            return (await self._carry_out(seen, step)).message if step else None
+        except LedgerDownError as error:
+            return _down(seen.words, click, error).message
+
+    async def _find(self, click: Click) -> Entry | None:
         """Return the request of a button; a button of another workspace is of no request here.
 
         What waits but whose time is over counts as expired, also before that is recorded.
         """
-        entry = await self.ports.ledger.clicks.find(click.request_id)
+        entry = await self._ports.ledger.clicks.find(click.request_id)
         if entry is None or entry.request.origin.team_id != click.team_id:
             return None
         if entry.state not in _WAITED_FOR or not entry.overdue:
             return entry
         return replace(entry, state=State.ANSWERED, outcome=Expired(_WAITED_FOR[entry.state]))
 
-    @staticmethod
-    def decisions(policy: Policy, entry: Entry, requester: Person | Unreadable) -> list[Decided]:
-        """Return what the policy says now to what was asked then."""
-        request = entry.request
-        return decide_all(policy, request.origin, requester, request.receivers, request.env)
+    async def _failed(self, entry: Entry) -> tuple[str, ...]:
+        """Return the receivers whom a new try would be for."""
+        if not isinstance(entry.outcome, Finished):
+            return entry.request.receivers  # a batch that ended otherwise did so before any item
+        outcomes = await self._ports.ledger.batches.outcomes(entry.request.id)
+        return tuple(appid for appid, end in outcomes if isinstance(end, Failed | Unknown))
 
-    def go_on(self, moved: Entry) -> None:
-        """Carry on what a click has moved."""
-        self.ports.changed(moved.request)
+    async def _see(
+        self,
+        policy: Policy,
+        people: Known,
+        click: Click,
+        entry: Entry,
+        clicker: Person | Unreadable | None = None,
+    ) -> Seen:
+        """Return what a click is decided by, with those as `people` know them who are not known yet."""
+        team, asked_by = click.team_id, entry.request.origin.user_id
+        if clicker is None:
+            clicker = await people.person(team, click.user_id, policy.groups)
+        own = click.user_id == asked_by
+        requester = clicker if own else await people.person(team, asked_by, policy.groups)
+        return Seen(click, entry, policy, self._submitting.words(clicker), clicker, requester)
+
+    async def _carry_out(self, seen: Seen, step: Step) -> Reply:
+        match step:
+            case Reply():
+                return step
+            case Refuse(kind, told):
+                await self._note(seen, kind)
+                return Reply(told)
+            case Take():
+                return await self._take(seen, step)
+            case CancelRest():
+                batches, by = self._ports.ledger.batches, seen.click.user_id
+                count = await batches.cancel(seen.request, by)
+                return Reply(say.rest_cancelled(seen.words, count))
+            case AskAgain():
+                return await self._ask_again(seen, step)
+            case _:
+                assert_never(step)
+
+    async def _take(self, seen: Seen, take: Take) -> Reply:
+        """Move the request and take it on, or say that somebody was faster, and what they did."""
+        words = seen.words
+        moved = await self._ports.ledger.clicks.move(seen.entry, take.move)
+        if moved is None:
+            now = await self._find(seen.click)
+            if now is None:
+                return Reply(say.no_such_request(words))
+            return Reply(too_late(words, now.request, now.outcome))
+        self._ports.changed(moved.request)
         if moved.state is not State.ENDED:
-            self.ports.start(self.ports.carry(moved))
+            self._ports.start(self._ports.carry(moved))
+        if isinstance(moved.outcome, Skipped):
+            return Reply(say.skipped(words, seen.request, moved.outcome.why), take.settles)
+        return Reply(take.message, take.settles)
 
-    async def too_late(self, words: Words, click: Click) -> Reply:
-        """Say that somebody was faster, and what they did."""
-        entry = await self.find(click)
-        if entry is None:
-            return Reply(say.no_such_request(words))
-        return Reply(too_late(words, entry.request, entry.outcome))
+    async def _ask_again(self, seen: Seen, asked: AskAgain) -> Reply:
+        told = await self._submitting.submit(
+            seen.policy,
+            asked.origin,
+            asked.share,
+            asked.requester,
+            within(PATIENCE),
+            retry=asked.retry,
+            words=seen.words,
+        )
+        return Reply(told, asked.settles)
 
-    def down(self, words: Words, click: Click, error: LedgerDownError) -> Reply:
-        """Say that the ledger did not take it."""
-        told = {"request": click.request_id, "reason": str(error)}
-        _log.error("the ledger does not take a click", extra=told)  # no trace
-        return Reply(say.click_not_recorded(words))
+    async def _note(self, seen: Seen, kind: str) -> None:
+        """Record who tried what they may not."""
+        who = {"user": seen.click.user_id, "channel": seen.click.channel_id}
+        said = {**facts_of(seen.request), **who}
+        await self._submitting.note(kind, seen.request.origin, said, within(PATIENCE))
+
+    async def _words(self, click: Click) -> Words:
+        """Return the words of whoever clicked."""
+        policy = self._submitting.policy
+        return self._submitting.words(await self._person(policy, click.team_id, click.user_id))
+
+    async def _person(self, policy: Policy, team_id: str, user_id: str) -> Person | Unreadable:
+        return await self._ports.people.person(team_id, user_id, policy.groups)
+
+
+def _to_decide(words: Words, entry: Entry | None) -> Entry | Message:
+    """Return the request to be decided about, or why there is nothing to decide."""
+    if entry is None:
+        return say.no_such_request(words)
+    if entry.state is not State.WAITING:
+        return too_late(words, entry.request, entry.outcome)
+    return entry
+
+
+def _down(words: Words, click: Click, error: LedgerDownError) -> Reply:
+    """Say that the ledger did not take it."""
+    told = {"request": click.request_id, "reason": str(error)}
+    _log.error("the ledger does not take a click", extra=told)  # no trace
+    return Reply(say.click_not_recorded(words))
