@@ -5,14 +5,13 @@ Sources: docs.slack.dev, users.info (tier 4) and usergroups.list (tier 2).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine
 
 from bot.domain.language import Language, language_of
 from bot.policy import ANYONE, Approvers, Person, Rule, Standing, Unreadable
 from bot.runtime.cache import Cache, SingleFlight
 from bot.slack.api import Answered, SlackApi, retry_after
-from bot.slack.told import AWAY, Groups, Members, active, members_of, standing_of, trouble_of
+from bot.slack.told import AWAY, Groups, active, members_of, standing_of, trouble_of
 from bot.workflow.ports import AwayError
 
 _GOOD_FOR = 60.0
@@ -70,9 +69,18 @@ class Directory:
         if isinstance(found, Unreadable):
             return found
         standing, language = found
-        person = Person(team_id, user_id, language=language)
         members = {name: members_of(all_groups, name) for name in sorted(names)}
-        return _with_groups(person, standing, members)
+        known = {
+            name: users for name, users in members.items() if not isinstance(users, Unreadable)
+        }
+        return Person(
+            team_id,
+            user_id,
+            standing,
+            frozenset(name for name, users in known.items() if user_id in users),
+            {name: users for name, users in members.items() if isinstance(users, Unreadable)},
+            language,
+        )
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
         """Tell whether anybody may decide about a request of this requester's; in doubt, yes."""
@@ -186,18 +194,3 @@ async def _no_groups() -> Groups:
 def _says_nothing(told: object) -> bool:
     """Tell whether Slack was only asked too often, which leaves what is remembered as good as it was."""
     return told is Unreadable.RATE_LIMITED
-
-
-def _with_groups(person: Person, standing: Standing, members: Mapping[str, Members]) -> Person:
-    return replace(
-        person,
-        standing=standing,
-        groups=frozenset(
-            group
-            for group, users in members.items()
-            if not isinstance(users, Unreadable) and person.user_id in users
-        ),
-        unreadable={
-            group: users for group, users in members.items() if isinstance(users, Unreadable)
-        },
-    )

@@ -1,0 +1,310 @@
+"""What each click comes to, by who clicks, how the request stands and what the policy of now says; and who is read for it."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.click import Act, Click
+from bot.domain.outcome import (
+    Cancelled,
+    Denied,
+    Failed,
+    Finished,
+    Ground,
+    Outcome,
+    Rejected,
+    Shared,
+    Tally,
+)
+from bot.domain.request import Origin, Request, State
+from bot.guidance import Trouble, for_trouble
+from bot.ledger import Entry
+from bot.messages import clicks as say
+from bot.messages.too_late import too_late
+from bot.policy import Approvers, Effect, Operators, Person, Policy, Rule, Unreadable
+from bot.workflow.clicks import step_of
+from bot.workflow.decide import may_not_decide
+from bot.workflow.seen import AskAgain, CancelRest, Refuse, Reply, Seen, Step, Take
+from tests.conftest import REQUESTER
+from tests.languages import ENGLISH
+from tests.said import SHARED, YOU_APPROVED
+from tests.scenes import ALLOW, APPROVE, APPROVER, Scene
+
+OWNER, OTHER, APPID = "wx0123456789abcdef", "wxfedcba9876543210", "wx5fe6bb43205e9e70"
+ASKED = Origin("T1", "U1", "C1", "releases", "1.1", "")
+ONE = Request("r1", ASKED, APPID, "prod-1", OWNER, "rule", "a reason")
+MANY = replace(ONE, appid="", appids=(APPID, OTHER))
+FOUR_EYES = Approvers(frozenset({"U2"}), frozenset({"S2"}), "C2", timedelta(hours=3))
+PLAIN = Rule("rule", Effect.ALLOW)
+FOUR = Rule("rule", Effect.APPROVE, approvers=FOUR_EYES)
+NO = Rule("rule", Effect.DENY)
+BY_APPID = (replace(FOUR, name="one", appids=(APPID,)), replace(FOUR, name="other"))
+IN_DOUBT = Rule("rule", Effect.ALLOW, groups=frozenset({"S9"}))
+FAILED = Failed(for_trouble(Trouble.GIVEN_UP))
+NOT_TOLD = Unreadable.SLACK_DOWN
+
+
+def person(user_id: str, *unreadable: str) -> Person:
+    """Return a member of no group, of some of whose groups Slack does not tell."""
+    return Person("T1", user_id, unreadable=dict.fromkeys(unreadable, NOT_TOLD))
+
+
+def seen(  # noqa: PLR0913  # each row of a table varies some of it
+    state: State = State.WAITING,
+    by: Person | Unreadable | None = None,
+    *rules: Rule,
+    request: Request = ONE,
+    outcome: Outcome | None = None,
+    requester: Person | Unreadable | None = None,
+    user: str = "",
+    **click: str,
+) -> Seen:
+    """Return what a click is decided by: the requester's own, under rules that all allow it, unless said otherwise."""
+    clicker = by or person("U1")
+    user_id = user or (clicker.user_id if isinstance(clicker, Person) else "U1")
+    clicked = Click("T1", user_id, "C1", "releases", "2.2", "r1", **click)
+    entry = Entry(request, state, 1, 0.0, outcome=outcome)
+    policy = Policy(rules or (PLAIN,), default_owner=OWNER, operators=Operators(frozenset({"U9"})))
+    asked_by = requester or (clicker if user_id == "U1" else person("U1"))
+    failed = request.receivers
+    return Seen(clicked, entry, policy, ENGLISH, clicker, asked_by, failed)
+
+
+def brief(step: Step | None) -> tuple[object, ...]:
+    """Return what a step does, without its words: where a request goes, by which event, with which outcome."""
+    match step:
+        case Take(move, _, settles):
+            return Take, move.to, move.kind, move.outcome, settles
+        case Reply(_, settles):
+            return Reply, settles
+        case Refuse(kind):
+            return Refuse, kind
+        case AskAgain(origin, _, _, retry, settles):
+            return AskAgain, origin.trigger_id, retry.by if retry else None, settles
+        case CancelRest() | None:
+            return (step,)
+
+
+CONFIRMING, WAITING, ENDED = State.CONFIRMING, State.WAITING, State.ENDED
+NOT_ALLOWED = Denied(Ground.NOT_ALLOWED)
+SEVERAL = Denied(Ground.SEVERAL_RULES)
+DENIED_TO_THE_END = (Take, ENDED, "denied", NOT_ALLOWED, True)
+DENIED = (Take, State.ANSWERED, "denied", NOT_ALLOWED, False)
+SECOND, NINTH, STRANGER = person("U2"), person("U9"), person("U5")
+
+
+@pytest.mark.parametrize(
+    ("clicked", "comes_to"),
+    [
+        (seen(CONFIRMING), (Take, State.ACCEPTED, "confirmed", None, True)),
+        (seen(CONFIRMING, None, FOUR), (Take, WAITING, "confirmed", None, True)),
+        (seen(CONFIRMING, None, NO), DENIED_TO_THE_END),
+        (seen(CONFIRMING, None, *BY_APPID, request=MANY), (Take, ENDED, "denied", SEVERAL, True)),
+        (
+            seen(CONFIRMING, request=replace(ONE, owner=OTHER)),
+            (Take, ENDED, "denied", Denied(Ground.OTHER_OWNER), True),
+        ),
+        (seen(CONFIRMING, person("U1", "S9"), IN_DOUBT), (Reply, False)),
+        (seen(CONFIRMING, NOT_TOLD), (Reply, False)),
+        (seen(CONFIRMING, SECOND), (Reply, False)),
+        (seen(ENDED, outcome=Shared()), (Reply, True)),
+        (seen(ENDED, outcome=Shared(), place="thread C1 1.2"), (Reply, False)),
+    ],
+)
+def test_a_confirmation_comes_to(clicked: Seen, comes_to: tuple[object, ...]) -> None:
+    assert brief(step_of(Act.CONFIRM, clicked)) == comes_to
+
+
+def test_who_confirms_for_somebody_else_is_told_so_before_anything_else() -> None:
+    said = step_of(Act.CONFIRM, seen(ENDED, SECOND, outcome=Shared()))
+    assert said == Reply(say.not_yours(ENGLISH, ONE))
+
+
+def test_a_confirmation_too_late_says_so_also_to_whom_slack_does_not_know() -> None:
+    said = step_of(Act.CONFIRM, seen(ENDED, NOT_TOLD, outcome=Shared()))
+    assert said == Reply(too_late(ENGLISH, ONE, Shared()), settles=True)
+
+
+def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
+    return Take, to, "cancelled", Cancelled(by), to is ENDED
+
+
+@pytest.mark.parametrize(
+    ("clicked", "comes_to"),
+    [
+        (seen(CONFIRMING), cancelled("U1", to=ENDED)),
+        (seen(WAITING), cancelled("U1")),
+        (seen(WAITING, NOT_TOLD), cancelled("U1")),
+        (seen(CONFIRMING, NINTH), cancelled("U9")),
+        (seen(WAITING, SECOND, FOUR), cancelled("U2")),
+        (seen(WAITING, SECOND), (Reply, False)),
+        (seen(WAITING, STRANGER, FOUR), (Reply, False)),
+        (seen(WAITING, NOT_TOLD, FOUR, user="U2"), (Reply, False)),
+        (seen(State.PLACED, request=MANY), (CancelRest(),)),
+        (seen(State.PLACED, STRANGER, request=MANY), (Reply, False)),
+        (seen(State.PLACED), (Reply, False)),
+        (seen(ENDED, outcome=Shared()), (Reply, True)),
+        (seen(ENDED, NINTH, outcome=Shared()), (Reply, False)),
+    ],
+)
+def test_a_cancellation_comes_to(clicked: Seen, comes_to: tuple[object, ...]) -> None:
+    assert brief(step_of(Act.CANCEL, clicked)) == comes_to
+
+
+def test_in_doubt_whether_somebody_may_cancel_they_are_not_told_that_they_may_not() -> None:
+    doubted = seen(WAITING, person("U5", "S2"), FOUR)
+    assert step_of(Act.CANCEL, doubted) == Reply(say.cannot_tell_who(ENGLISH))
+    assert step_of(Act.CANCEL, seen(WAITING, STRANGER, FOUR)) == Reply(
+        say.not_for_cancel(ENGLISH, ONE)
+    )
+
+
+REFUSED = (Refuse, "not an approver")
+REJECTED = (Take, State.ANSWERED, "rejected", Rejected("U2", "no"), False)
+APPROVED = (Take, State.ACCEPTED, "approved", None, False)
+
+
+@pytest.mark.parametrize(
+    ("clicked", "approve", "reject", "before"),
+    [
+        (seen(WAITING, SECOND, FOUR, comment="no"), APPROVED, REJECTED, None),
+        (seen(WAITING, STRANGER, FOUR), REFUSED, REFUSED, REFUSED),
+        (seen(WAITING, person("U1"), FOUR), REFUSED, REFUSED, REFUSED),
+        (seen(WAITING, NOT_TOLD, FOUR, user="U2"), *[(Reply, False)] * 3),
+        (seen(WAITING, person("U5", "S2"), FOUR), *[(Reply, False)] * 3),
+        (seen(WAITING, SECOND, NO), DENIED, DENIED, None),
+        (seen(WAITING, STRANGER, NO), DENIED, DENIED, None),
+        (
+            seen(WAITING, SECOND, FOUR, comment="no", requester=NOT_TOLD),
+            (Reply, False),
+            REJECTED,
+            None,
+        ),
+        (
+            seen(WAITING, SECOND, *BY_APPID, request=MANY),
+            *[(Take, State.ANSWERED, "denied", SEVERAL, False)] * 3,
+        ),
+        (seen(ENDED, SECOND, FOUR, outcome=Shared()), (Reply, False), (Reply, False), None),
+    ],
+)
+def test_a_decision_comes_to(
+    clicked: Seen,
+    approve: tuple[object, ...],
+    reject: tuple[object, ...],
+    before: tuple[object, ...] | None,
+) -> None:
+    assert brief(step_of(Act.APPROVE, clicked)) == approve
+    assert brief(step_of(Act.REJECT, clicked)) == reject
+    assert brief(may_not_decide(clicked)) == (before or (None,))
+
+
+def test_what_an_approver_says_and_where_they_were_asked_goes_with_the_move() -> None:
+    clicked = seen(WAITING, SECOND, FOUR, comment="no", question="C2 1.2")
+    for act in (Act.APPROVE, Act.REJECT):
+        step = step_of(act, clicked)
+        assert isinstance(step, Take)
+        assert (step.move.comment, step.move.asked) == ("no", "C2 1.2")
+
+
+def test_what_has_its_place_already_goes_on_from_there() -> None:
+    clicked = seen(WAITING, SECOND, FOUR)
+    step = step_of(Act.APPROVE, replace(clicked, entry=replace(clicked.entry, place="private")))
+    assert brief(step) == (Take, State.PLACED, "approved", None, False)
+
+
+@pytest.mark.parametrize(
+    ("clicked", "comes_to"),
+    [
+        (seen(ENDED, outcome=FAILED), (AskAgain, "2.2", "U1", False)),
+        (seen(ENDED, SECOND, FOUR, outcome=FAILED), (AskAgain, "2.2", "U2", False)),
+        (seen(ENDED, SECOND, outcome=FAILED), (Reply, False)),
+        (seen(ENDED, NOT_TOLD, outcome=FAILED), (Reply, False)),
+        (seen(ENDED, outcome=Shared()), (Reply, False)),
+        (seen(WAITING), (Reply, False)),
+    ],
+)
+def test_a_new_try_comes_to(clicked: Seen, comes_to: tuple[object, ...]) -> None:
+    assert brief(step_of(Act.RETRY, clicked)) == comes_to
+
+
+@pytest.mark.parametrize("failed", [(), (APPID,), (APPID, OTHER)])
+def test_a_new_try_of_a_batch_is_for_what_failed(failed: tuple[str, ...]) -> None:
+    through = seen(ENDED, request=MANY, outcome=Finished(Tally(2, failed=2)))
+    step = step_of(Act.RETRY, replace(through, failed=failed))
+    if not isinstance(step, AskAgain):
+        assert (failed, step) == ((), Reply(say.no_such_request(ENGLISH)))
+        return
+    share = step.share
+    assert (getattr(share, "appids", None) or (share.appid,)) == failed  # type: ignore[union-attr]
+    assert (share.env, share.reason) == (MANY.env, MANY.reason)
+
+
+def test_what_was_tried_again_once_is_not_tried_again() -> None:
+    clicked = seen(ENDED, outcome=FAILED)
+    tried = replace(clicked, entry=replace(clicked.entry, retried_by="U2"))
+    assert step_of(Act.RETRY, tried) == Reply(say.retried_already(ENGLISH))
+
+
+@pytest.mark.parametrize(
+    ("by", "given", "reason"),
+    [("U1", None, "a reason"), ("U2", None, None), ("U2", "mine", "mine"), ("U1", "new", "new")],
+)
+def test_what_is_shared_again_is_for_the_reason_given_now_or_ones_own(
+    by: str, given: str | None, reason: str | None
+) -> None:
+    clicked = seen(ENDED, person(by), outcome=Shared())
+    step = step_of(Act.AGAIN, replace(clicked, click=replace(clicked.click, reason=given)))
+    assert isinstance(step, AskAgain)
+    assert (step.share.reason, step.share.again, step.origin.user_id) == (reason, True, by)
+    assert step.settles
+
+
+def test_a_batch_is_not_shared_again_as_a_whole() -> None:
+    whole = seen(ENDED, request=MANY, outcome=Finished(Tally(2, shared=2)))
+    assert step_of(Act.AGAIN, whole) == Reply(say.no_such_request(ENGLISH))
+
+
+# Who is read for it.
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Return how often somebody is made a Person of, by their id; what is made stays as it is."""
+    made, make = Counter[str](), Person.__init__
+
+    def counted(self: Person, team_id: str, user_id: str, *others: object, **named: object) -> None:
+        made[user_id] += 1
+        make(self, team_id, user_id, *others, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Person, "__init__", counted)
+    return made
+
+
+async def test_one_share_reads_the_person_once(scene: Scene, known: Counter[str]) -> None:
+    async with scene.bot(ALLOW):
+        known.clear()
+        await scene.ask()
+        await scene.over()
+        assert scene.replies()[0].startswith(SHARED)
+    assert known == {REQUESTER: 1}
+    assert _asked(scene) == Counter({"users.info": 1})
+
+
+async def test_one_approval_reads_each_of_the_two_once_for_each_thing_they_do(
+    scene: Scene, known: Counter[str]
+) -> None:
+    async with scene.bot(APPROVE):
+        known.clear()
+        await scene.ask()
+        assert YOU_APPROVED in await scene.decide(APPROVER, "approve")
+        await scene.over()
+    assert known == {REQUESTER: 3, APPROVER: 2}  # to ask, to open the form, and to decide
+    assert _asked(scene) == Counter({"users.info": 4, "usergroups.list": 2})
+
+
+def _asked(scene: Scene) -> Counter[str]:
+    """Return how often Slack was asked about people."""
+    methods = Counter(call.method for call in scene.slack.calls)
+    return Counter({name: methods[name] for name in ("users.info", "usergroups.list")})
