@@ -9,10 +9,10 @@ from itertools import count
 
 from bot.command import SLASH_COMMAND
 from bot.ops.logs.setup import set_up
+from bot.playground.faults import Code, Drop, Fault, Hang, Status
 from bot.playground.scenario import play
 from bot.playground.screen import Screen
 from bot.playground.stage import APPID, PLACES, ROLES, Stage, stage
-from bot.playground.wechat.server import Answer, Code, Drop, Hang, Status
 from bot.runtime.clock import Runtime
 from bot.settings.environ import environment
 
@@ -28,7 +28,7 @@ _REAL = (
     "WECHAT_AUTHORIZER_REFRESH_TOKEN",
 )
 _TIMEOUT = "1"  # seconds; the real default of ten would make a demo of patience
-_TROUBLES: Mapping[str, tuple[Answer, ...]] = {
+_TROUBLES: Mapping[str, tuple[Fault, ...]] = {
     "ok": (),
     "busy": (Code(-1), Code(-1)),
     "timeout": (Hang(60),) * 4,
@@ -159,10 +159,10 @@ class _Prompt:
 
     def _wechat(self, value: str) -> str:
         if value in _TROUBLES:
-            self._on.wechat.next(*_TROUBLES[value])
+            self._on.wechat.fail("shareenv", *_TROUBLES[value])
             return f"The next call to WeChat meets: {value}."
         try:
-            self._on.wechat.next(Code(int(value)))
+            self._on.wechat.fail("shareenv", Code(int(value)))
         except ValueError:
             return f"Use an errcode such as 85088, or one of {', '.join(_TROUBLES)}."
         return f"The next call to WeChat meets errcode {value}."

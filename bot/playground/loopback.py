@@ -1,7 +1,6 @@
 """An HTTP server on 127.0.0.1 that both stand-ins are built on."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -57,10 +56,15 @@ class Loopback:
             await self._runner.cleanup()
             self._runner = None
 
-    async def hold(self, seconds: float) -> bool:
-        """Wait; False if the server stopped in the meantime."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+    async def hold(self, seconds: float | None, told: asyncio.Event | None = None) -> bool:
+        """Wait for so many seconds, or for good, and at most until `told`; False if the server stopped meanwhile."""
+        events = [self._stopping] if told is None else [self._stopping, told]
+        waits = [asyncio.ensure_future(event.wait()) for event in events]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
         return not self._stopping.is_set()
 
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from bot.playground.faults import Code, Hang
 from bot.playground.screen import Screen
 from bot.playground.slack.server import Message
 from bot.playground.stage import APPID, PLACES, ROLES, Stage
-from bot.playground.wechat.server import Code, Hang
 
 _LONG = 20  # words
 SYSTEM_BUSY, NOT_ENABLED, NOT_ON_THE_LIST = -1, 85088, 61004
@@ -31,25 +31,25 @@ def _expire(stage: Stage) -> None:
 
 
 def _not_enabled(stage: Stage) -> None:
-    stage.wechat.next(Code(NOT_ENABLED))
+    stage.wechat.fail("shareenv", Code(NOT_ENABLED))
 
 
 def _busy(stage: Stage) -> None:
-    stage.wechat.next(Code(SYSTEM_BUSY), Code(SYSTEM_BUSY))
+    stage.wechat.fail("shareenv", Code(SYSTEM_BUSY), Code(SYSTEM_BUSY))
 
 
 def _silent(stage: Stage) -> None:
-    stage.wechat.next(*[Hang(60)] * 4)
+    stage.wechat.fail("shareenv", *[Hang(60)] * 4)
 
 
 def _off_the_list(stage: Stage) -> None:
     _expire(stage)
-    stage.wechat.platform.next("api_authorizer_token", Code(NOT_ON_THE_LIST, _WORDS))
+    stage.wechat.fail("api_authorizer_token", Code(NOT_ON_THE_LIST, _WORDS))
 
 
 def _slow(stage: Stage) -> None:
     stage.wechat.latency = 0.4
-    stage.wechat.next(*[Code(0)] * 7, Code(NOT_ENABLED))
+    stage.wechat.fail("shareenv", *[Code(0)] * 7, Code(NOT_ENABLED))
 
 
 async def _quick(stage: Stage, _: Screen) -> None:

@@ -16,9 +16,10 @@ from bot.messages.endings import answer
 from bot.messages.notices import stopping
 from bot.ops.logs.redaction import Redactor
 from bot.ops.logs.setup import set_up
-from bot.playground.slack.server import Dropped, Hangs, LocalSlack
+from bot.playground.faults import Code, Drop, Hang, Slow
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
-from bot.playground.wechat.server import Code, Hang, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime, new_id
 from bot.runtime.tasks import Tasks
 from bot.slack.events import PATH
@@ -134,7 +135,7 @@ async def test_the_groups_are_read_before_the_first_command(
 async def test_no_library_posts_again_by_itself_what_may_have_arrived(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
-    slack.fail("chat.postMessage", Dropped(after_effect=True))
+    slack.fail("chat.postMessage", Drop(after_effect=True))
     async with running(settings_of(environ), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(ended)
@@ -205,7 +206,7 @@ async def test_a_second_bot_on_the_same_file_does_not_start(
 async def test_a_port_in_use_is_named_with_the_fix(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
-    slack.fail("usergroups.list", Hangs(30))
+    slack.fail("usergroups.list", Slow(30))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -231,7 +232,7 @@ async def test_no_task_and_no_connection_outlives_the_bot(
 async def test_a_command_that_waits_for_slack_outlives_the_bot_no_more_than_others(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    slack.fail("users.info", Hangs(30))
+    slack.fail("users.info", Slow(30))
     async with nothing_left(slack):
         async with running(settings_of(environ), runtime):
             typed = asyncio.create_task(slack.command(REQUESTER, RELEASES, ASK))
@@ -256,7 +257,7 @@ async def test_in_http_mode_nothing_outlives_the_bot_either(
 async def test_a_call_under_way_is_finished_before_the_bot_leaves(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime
 ) -> None:
-    wechat.next(Hang(0.3, after_effect=True))
+    wechat.fail("shareenv", Slow(0.3, after_effect=True))
     async with running(settings_of(environ), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
         await wechat.until(lambda wechat: bool(wechat.calls))
@@ -272,7 +273,7 @@ async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_st
     database: Path,
     grace: str,
 ) -> None:
-    wechat.next(Hang(30, after_effect=True))
+    wechat.fail("shareenv", Slow(30, after_effect=True))
     async with nothing_left(slack):
         async with running(settings_of(environ | {"SHUTDOWN_GRACE": grace}), runtime):
             await slack.command(REQUESTER, RELEASES, ASK)
@@ -301,7 +302,7 @@ async def test_a_silent_slack_does_not_hold_the_stop_and_the_next_start_answers(
             wechat.latency = 0.1
             await slack.command(REQUESTER, RELEASES, ASK)
             await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
-            slack.fail("chat.postMessage", Hangs(30))
+            slack.fail("chat.postMessage", Slow(30))
             await slack.until(lambda slack: slack.calls[-1].error == "hangs")
             began = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() - began < 5
@@ -319,7 +320,7 @@ async def test_a_request_that_is_cut_short_before_it_began_begins_at_the_next_st
     runtime: Runtime,
     database: Path,
 ) -> None:
-    slack.fail("chat.postMessage", Hangs(30))
+    slack.fail("chat.postMessage", Slow(30))
     async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0"}), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(lambda slack: any(call.error == "hangs" for call in slack.calls))
@@ -337,7 +338,7 @@ async def test_a_ledger_that_is_down_does_not_hold_the_stop(
     runtime: Runtime,
     database: Path,
 ) -> None:
-    wechat.next(Hang(1.5, after_effect=True))
+    wechat.fail("shareenv", Slow(1.5, after_effect=True))
     async with nothing_left(slack):
         async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), runtime):
             await slack.command(REQUESTER, RELEASES, ASK)
@@ -381,7 +382,7 @@ async def test_commands_during_the_stop_are_told_so(
     if mode == "http":
         environ = over_http(slack, environ, port)
         slack.request_url = f"http://127.0.0.1:{port}{PATH}"
-    wechat.next(Hang(1.5, after_effect=True))
+    wechat.fail("shareenv", Slow(1.5, after_effect=True))
     stop = asyncio.Event()
 
     async def run() -> None:
@@ -554,7 +555,7 @@ async def test_no_log_line_shows_a_secret(  # noqa: PLR0913, PLR0917  # likewise
         caplog.set_level(level, library)
     token = wechat.issue(OWNER)
     settings = settings_of(environ)
-    wechat.next(Code(85088), Hang(0))
+    wechat.fail("shareenv", Code(85088), Hang(0))
     async with running(settings, runtime):
         for channel, env in ((RELEASES, "prod-1"), ("C0SECRET", "prod-2")):
             ack = await slack.command(REQUESTER, channel, f"{APPID} {env}")

@@ -9,12 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from itertools import count
 
-from bot.playground.slack.faults import Dropped, RateLimited, ServerError
+from bot.playground.faults import Code, Drop, Huge, RateLimited, Slow, Status
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.server import Ack, LocalSlack, Message
 from bot.playground.slack.transcript import Change
 from bot.playground.stage import APPID, PLACES, ROLES
-from bot.playground.wechat.faults import Code, Drop, GzipBomb, Hang, Status, Truncated
 from bot.playground.wechat.server import LocalWeChat
 
 PEOPLE = 6
@@ -31,11 +30,11 @@ _ANSWERS = (
     Status(403),
     Drop(),
     Drop(after_effect=True),
-    Truncated(),
-    GzipBomb(),
-    Hang(1.0, after_effect=True),
+    Drop(part=0.5),
+    Huge(16 << 20, packed=True),
+    Slow(1.0, after_effect=True),
 )
-_FAILURES = (ServerError(), Dropped(), Dropped(after_effect=True), RateLimited(1))
+_FAILURES = (Status(503), Drop(), Drop(after_effect=True), RateLimited(1))
 _METHODS = ("chat.postMessage", "chat.update", "views.publish", "users.info")
 
 
@@ -112,7 +111,7 @@ class Storm:
         """Let one thing go wrong, most often at WeChat, seldom with the socket."""
         roll = self._dice.random()
         if roll < 0.6:
-            self._wechat.next(self._dice.choice(_ANSWERS))
+            self._wechat.fail("shareenv", self._dice.choice(_ANSWERS))
         elif roll < 0.9:
             self._slack.fail(self._dice.choice(_METHODS), self._dice.choice(_FAILURES))
         elif roll < 0.95:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack, Message
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
-from bot.playground.wechat.server import Hang, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from tests.conftest import rows
 from tests.end_to_end.conftest import Process, bot, finished
 
@@ -229,7 +230,7 @@ async def test_a_stop_in_the_midst_of_a_renewal_keeps_what_it_brings(
         await answered(slack)
         first = platform.refresh_token(OWNER)
         wechat.expire(wechat.calls[-1].token)
-        platform.next("api_authorizer_token", Hang(1, after_effect=True))
+        wechat.fail("api_authorizer_token", Slow(1, after_effect=True))
         await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-2")
         await renewed(wechat, 2)  # at WeChat, and the bot does not know yet
         assert await process.stop(signal.SIGTERM) == 0
@@ -246,7 +247,7 @@ async def test_a_stop_in_the_midst_of_the_very_first_renewal_keeps_what_it_bring
     wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
     wechat.platform.rotate_refresh_tokens = True
-    wechat.platform.next("api_authorizer_token", Hang(1, after_effect=True))
+    wechat.fail("api_authorizer_token", Slow(1, after_effect=True))
     async with bot(environ, tmp_path) as process:
         await renewed(wechat)
         assert await process.stop(signal.SIGTERM) == 0
@@ -262,7 +263,7 @@ async def test_a_stop_that_cannot_wait_for_wechat_leaves_the_renewal_to_the_next
     async with bot_with_token(environ, tmp_path, wechat) as process:
         await answered(slack)
         wechat.expire(wechat.calls[-1].token)
-        platform.next("api_authorizer_token", Hang(60, after_effect=True))
+        wechat.fail("api_authorizer_token", Slow(60, after_effect=True))
         await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-2")
         await renewed(wechat, 2)
         lost = platform.refresh_token(OWNER)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from bot import __version__
-from bot.playground.slack.server import LocalSlack, Message, ServerError
+from bot.playground.faults import Code, Hang, Status
+from bot.playground.slack.server import LocalSlack, Message
 from bot.playground.stage import APPID, OWNER, chain_environment, environment, slack_environment
-from bot.playground.wechat.server import Code, Hang, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from tests.conftest import soon
 from tests.databases import Database
 from tests.end_to_end.conftest import Process, bot, finished
@@ -80,8 +81,8 @@ async def test_at_debug_each_request_is_found_by_its_id_and_no_secret_is(
     async with bot(environ, tmp_path) as process:
         if "WECHAT_COMPONENT_APPID" in environ:
             await wechat.until(lambda wechat: any(c.gave_token for c in wechat.platform.calls))
-        wechat.next(Code(85088))
-        slack.fail("chat.update", ServerError())
+        wechat.fail("shareenv", Code(85088))
+        slack.fail("chat.update", Status(503))
         failed = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1"))
         assert failed
         parent = await final(slack, failed)
@@ -90,7 +91,7 @@ async def test_at_debug_each_request_is_found_by_its_id_and_no_secret_is(
         await slack.click(REQUESTER, answer, "retry")
         await wechat.until(lambda wechat: len(wechat.shared) == 1, 30)
         await slack.command("U0STRANGER", CHANNEL, f"{APPID} prod-2")
-        wechat.next(Hang(60))
+        wechat.fail("shareenv", Hang(60))
         hanging = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-3"))
         assert hanging
         await wechat.until(lambda wechat: wechat.calls[-1].env == "prod-3")

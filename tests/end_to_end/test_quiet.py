@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 from packaging.utils import canonicalize_name
 
+from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
-from bot.playground.wechat.server import Code, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from tests.databases import Database
 from tests.end_to_end.conftest import ROOT, bot, finished
 from tests.watching import Seen, watched
@@ -40,7 +41,7 @@ def named(environ: dict[str, str]) -> set[tuple[str, int]]:
 async def test_a_running_bot_talks_to_whom_its_settings_name(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    wechat.next(Code(NO_QBASE))
+    wechat.fail("shareenv", Code(NO_QBASE))
     async with bot(environ, tmp_path) as process:
         await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1")
         await slack.until(lambda slack: "Try again" in str(slack.messages[-1].blocks))

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.playground.faults import Code, Hang, Slow
 from bot.playground.slack.server import LocalSlack, Message
 from bot.playground.stage import APPID, OWNER
-from bot.playground.wechat.server import Code, Hang, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from tests.end_to_end.conftest import bot, finished
 
 SHARE = f"{APPID} prod-1"
@@ -64,7 +65,7 @@ async def test_no_secret_is_in_any_log_line_at_debug(
         await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
         await slack.until(lambda slack: len(final(slack)) == 1)
         wechat.expire(wechat.calls[-1].token)
-        wechat.next(Code(-1))
+        wechat.fail("shareenv", Code(-1))
         ack = await slack.command("U0REQUESTER", "C0SECRET", f"{APPID} prod-2")
         await slack.until(lambda slack: slack.messages[-1].text.startswith("✅"))
         await process.stop(signal.SIGTERM)
@@ -83,7 +84,7 @@ async def test_no_secret_is_in_any_log_line_at_debug(
 async def test_a_call_under_way_is_finished_before_the_process_ends(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    wechat.next(*[Hang(1, after_effect=True)] * 20)
+    wechat.fail("shareenv", *[Slow(1, after_effect=True)] * 20)
     async with bot(environ, tmp_path) as process:
         commands = (
             slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} prod-{n}") for n in range(20)
@@ -98,7 +99,7 @@ async def test_a_call_under_way_is_finished_before_the_process_ends(
 async def test_a_call_that_outlasts_the_grace_is_finished_by_the_next_process(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    wechat.next(Hang(5, after_effect=True))  # which the usual grace would let finish
+    wechat.fail("shareenv", Slow(5, after_effect=True))  # which the usual grace would let finish
     environ["SHUTDOWN_GRACE"] = "0.5"
     async with bot(environ, tmp_path) as process:
         await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
@@ -117,7 +118,7 @@ async def test_a_call_that_outlasts_the_grace_is_finished_by_the_next_process(
 async def test_a_process_that_is_killed_leaves_its_request_to_the_next(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    wechat.next(Hang(60))
+    wechat.fail("shareenv", Hang(60))
     async with bot(environ, tmp_path) as process:
         await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
         await wechat.until(lambda wechat: bool(wechat.calls))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.slack.server import Answers, Hangs, LocalSlack
+from bot.playground.faults import Slow, Status
+from bot.playground.slack.server import LocalSlack
 from tests.end_to_end.conftest import STARTUP, spawn
 
 AUTH, OPEN = "auth.test", "apps.connections.open"
@@ -34,8 +35,8 @@ async def ends(process: asyncio.subprocess.Process, sign: signal.Signals) -> tup
 async def test_a_signal_ends_a_start_that_waits_for_both_tokens(
     slack: LocalSlack, environ: dict[str, str], tmp_path: Path, sign: signal.Signals
 ) -> None:
-    slack.fail(AUTH, Hangs(60))
-    slack.fail(OPEN, Hangs(60))
+    slack.fail(AUTH, Slow(60))
+    slack.fail(OPEN, Slow(60))
     process = await spawn(environ | {"LOG_LEVEL": "WARNING"}, tmp_path, "run")
     await slack.until(lambda slack: {call.method for call in slack.calls} == {AUTH, OPEN})
     assert await ends(process, sign) == (0, "", "")
@@ -54,10 +55,10 @@ async def test_a_signal_ends_a_start_that_waits_for_the_socket(
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         opened = {"ok": True, "url": f"ws://127.0.0.1:{port}/"}
-        slack.fail(OPEN, Answers(json.dumps(opened).encode()))
+        slack.fail(OPEN, Status(200, json.dumps(opened).encode(), "application/json"))
         process = await spawn(environ | {"LOG_LEVEL": "ERROR"}, tmp_path, "run")
         await asyncio.wait_for(called.wait(), STARTUP)
-        slack.fail(OPEN, *[Hangs(60)] * 9)
+        slack.fail(OPEN, *[Slow(60)] * 9)
         assert await ends(process, signal.SIGTERM) == (0, "", "")
         over.set()
 
@@ -85,7 +86,7 @@ async def test_ctrl_c_ends_a_command_without_a_word(
 async def test_ctrl_c_ends_a_doctor_that_waits_for_slack(
     slack: LocalSlack, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    slack.fail(AUTH, Hangs(60))
+    slack.fail(AUTH, Slow(60))
     process = await spawn(environ, tmp_path, "doctor")
     await slack.until(lambda slack: AUTH in {call.method for call in slack.calls})
     assert await ends(process, signal.SIGINT) == (130, "", "")

@@ -4,12 +4,14 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from bot.playground.faults import Code, Status
+from bot.playground.faults import Fault as Trouble
 from bot.playground.stage import APPID
-from bot.playground.wechat.faults import Answer, Code, Status
 from tests.faults.bots import FINAL
 from tests.faults.fire import REQUESTER, Fire, fire
 from tests.faults.table import Fault
@@ -34,8 +36,8 @@ class Lit:
 
     fault: Fault
     number: int
-    answers: tuple[Answer, ...] = ()
-    token_answers: tuple[Answer, ...] = ()
+    answers: tuple[Trouble, ...] = ()
+    token_answers: tuple[Trouble, ...] = ()
     expiring: bool = False
 
     @property
@@ -85,7 +87,7 @@ async def burning(folder: Path, owners: int = OWNERS, **more: str) -> AsyncItera
 
 
 def each_twice(
-    fires: Mapping[Fault, Sequence[Answer]], *, of_tokens: bool = False, first: int = 0
+    fires: Mapping[Fault, Sequence[Trouble]], *, of_tokens: bool = False, first: int = 0
 ) -> list[Lit]:
     """Return each answer of each fault, at once and in the call after a token has expired; `first` is the first number.
 
@@ -126,8 +128,8 @@ async def hold_true(burning: Fire, lit: Sequence[Lit], subtests: pytest.Subtests
 
 def put_out(burning: Fire, one: Lit) -> None:
     """Let WeChat and the token server answer as usual again."""
-    burning.wechat.about(one.env)
-    burning.wechat.about(one.owner)
+    burning.wechat.clear("shareenv", env=one.env)
+    burning.wechat.clear("token", owner=one.owner)
 
 
 def marks(text: str) -> set[str]:
@@ -147,5 +149,11 @@ def _prepare(burning: Fire, one: Lit) -> None:
         (wechat.expire if one.number % 4 < 2 else wechat.supersede)(old)  # half of those
         answers = (Code(0), *answers)  # the first call is judged as usual, and finds the token dead
         token_answers = (giving(old), *(token_answers or (Code(0),)))
-    wechat.about(one.env, *answers)
-    wechat.about(one.owner, *token_answers)
+    last_stays(partial(wechat.fail, "shareenv", env=one.env), answers)
+    last_stays(partial(wechat.fail, "token", owner=one.owner), token_answers)
+
+
+def last_stays(plan: partial[None], answers: Sequence[Trouble]) -> None:
+    """Plan these answers in turn, and the last for good."""
+    plan(*answers[:-1])
+    plan(*answers[-1:], times=None)

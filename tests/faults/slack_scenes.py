@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Coroutine
 
-from bot.playground.slack.server import Dropped, Refuses
-from bot.playground.slack.server import Fault as Trouble
+from bot.playground.faults import Code, Drop
+from bot.playground.faults import Fault as Trouble
 from tests.faults.corners import Corner
 
 Scene = Callable[[Corner, Trouble], Coroutine[None, None, str]]
@@ -13,7 +13,7 @@ POST, RESPOND = "chat.postMessage", "response_url"
 
 def twice(trouble: Trouble) -> tuple[Trouble, ...]:
     """Let a connection drop twice, since aiohttp asks again by itself where it only reads."""
-    return (trouble, trouble) if isinstance(trouble, Dropped) else (trouble,)
+    return (trouble, trouble) if isinstance(trouble, Drop) else (trouble,)
 
 
 async def asking_who(corner: Corner, trouble: Trouble) -> str:
@@ -43,14 +43,14 @@ async def editing(corner: Corner, trouble: Trouble) -> str:
 
 
 async def looking_for_the_parent(corner: Corner, trouble: Trouble) -> str:
-    corner.slack.fail(POST, Dropped(), channel=corner.channel)
+    corner.slack.fail(POST, Drop(), channel=corner.channel)
     corner.slack.fail("conversations.history", *twice(trouble), channel=corner.channel)
     return await corner.ask()
 
 
 async def looking_for_the_reply(corner: Corner, trouble: Trouble) -> str:
     def lose(_: object) -> None:
-        corner.slack.fail(POST, Dropped(), channel=corner.channel)
+        corner.slack.fail(POST, Drop(), channel=corner.channel)
         corner.slack.fail("conversations.replies", *twice(trouble), channel=corner.channel)
 
     corner.workspace.on_message(corner.channel, lose)
@@ -78,14 +78,14 @@ async def opening_the_form(corner: Corner, trouble: Trouble) -> str:
 
 async def telling_alone(corner: Corner, trouble: Trouble) -> str:
     corner.slack.fail("chat.postEphemeral", trouble, user=corner.user)
-    corner.slack.fail(RESPOND, Refuses("expired_url"), user=corner.user)
-    return await opening_the_form(corner, Refuses("internal_error"))
+    corner.slack.fail(RESPOND, Code("expired_url"), user=corner.user)
+    return await opening_the_form(corner, Code("internal_error"))
 
 
 async def showing_the_home(corner: Corner, trouble: Trouble) -> str:
     corner.slack.fail("views.publish", trouble, user_id=corner.user)
     await corner.slack.open_home(corner.user)
-    if isinstance(trouble, Refuses):  # nothing is shown, and whoever looks again finds it
+    if isinstance(trouble, Code):  # nothing is shown, and whoever looks again finds it
         lost = "an App Home was not shown"
         await corner.slack.until(lambda _: lost in corner.workspace.fire.bot.log)
         await corner.slack.open_home(corner.user)

@@ -13,9 +13,10 @@ from sqlalchemy import NullPool, create_engine, text
 
 from bot.ledger.seal import seal_of
 from bot.ledger.tokens import Kept, at_rest
+from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER, chain_environment, slack_environment
-from bot.playground.wechat.server import Hang, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
@@ -171,7 +172,7 @@ async def test_a_renewal_whose_replica_is_lost_is_made_by_the_other_and_nothing_
     before = platform.refresh_token(OWNER)
     wechat.expire(wechat.calls[-1].token)
     # WeChat has given a token and a new refresh token, and nobody will ever hear of them.
-    platform.next("api_authorizer_token", Hang(60, after_effect=True))
+    wechat.fail("api_authorizer_token", Slow(60, after_effect=True))
     lost = await replicas.ask_one()
     await wechat.until(lambda _: replicas.renewals == 2)
     lost.send(fate)

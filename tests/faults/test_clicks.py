@@ -9,10 +9,11 @@ from signal import SIGKILL, SIGTERM
 
 import pytest
 
+from bot.playground.faults import Hang
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
 from bot.playground.stage import APPID
-from bot.playground.wechat.server import Hang, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
@@ -158,7 +159,7 @@ async def test_what_was_approved_is_carried_out_once_by_the_successor_of_a_kille
     killed, successor = pair.bots
     question = await pair.ask("killed-1", to=0)
     view = await pair.open(APPROVER, question, "approve", to=0)
-    pair.wechat.next(Hang(WITHIN))  # WeChat has not begun when the bot is killed
+    pair.wechat.fail("shareenv", Hang(WITHIN))  # WeChat has not begun when the bot is killed
     await pair.send(APPROVER, view, to=0)
     await pair.wechat.until(lambda wechat: bool(wechat.calls))
     await killed.end(SIGKILL)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.playground.faults import Slow
 from bot.playground.stage import APPID
-from bot.playground.wechat.faults import Hang
 from tests.conftest import free_port
 from tests.faults import bots, chained
 from tests.faults.bots import CHANNEL, ROOT
@@ -98,7 +98,7 @@ def jumped(hours: float) -> Act:
 
     async def act(it: Shifted) -> str:
         slack, wechat = it.burning.slack, it.burning.wechat
-        wechat.next(Hang(0.5, after_effect=True))
+        wechat.fail("shareenv", Slow(0.5, after_effect=True))
         asked = len(wechat.calls)
         ack = await slack.command(REQUESTER, CHANNEL, it.burning.command())
         await wechat.until(lambda wechat: len(wechat.calls) > asked)

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bot.playground.faults import Hang, Huge, Slow
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.faults import Hang, Huge
 from tests.conftest import free_port, let_toil, locked, rows, soon
 from tests.faults.bots import (
     CHANNEL,
@@ -85,7 +85,7 @@ async def without_files_over_http(burning: Fire) -> str:
 
 async def without_memory(burning: Fire) -> str:
     """Let WeChat send 100 MB to a process that may have 16 MB more than it has."""
-    burning.wechat.next(Huge(100 << 20))
+    burning.wechat.fail("shareenv", Huge(100 << 20))
     with limited(burning, RLIMIT_AS, memory(burning) + (16 << 20)):
         return await burning.answer()
 
@@ -120,7 +120,7 @@ def signalled(*signs: Signals) -> Act:
     """Return an act that sends signals while a call is under way, until the process has ended."""
 
     async def act(burning: Fire) -> str:
-        burning.wechat.next(Hang(1, after_effect=True))
+        burning.wechat.fail("shareenv", Slow(1, after_effect=True))
         asked = asyncio.create_task(burning.answer())
         await burning.wechat.until(lambda wechat: bool(wechat.calls))
         await ends(burning, *signs)
@@ -132,7 +132,7 @@ def signalled(*signs: Signals) -> Act:
 
 async def under_load(burning: Fire) -> str:
     """Stop the process while people type on and calls are under way; nothing is lost."""
-    burning.wechat.next(*[Hang(1, after_effect=True)] * MANY)
+    burning.wechat.fail("shareenv", *[Slow(1, after_effect=True)] * MANY)
     async with Load(burning.slack, env="load") as load:
         await load.more(MANY)
         assert load.under_way()
@@ -151,7 +151,7 @@ async def under_load(burning: Fire) -> str:
 
 async def beyond_the_grace(burning: Fire) -> str:
     """Stop the process while a call hangs for longer than it may stay; the next one finishes it."""
-    burning.wechat.next(Hang(60))
+    burning.wechat.fail("shareenv", Hang(60))
     asked = asyncio.create_task(burning.answer())
     await burning.wechat.until(lambda wechat: bool(wechat.calls))
     burning.bot.send(SIGTERM)

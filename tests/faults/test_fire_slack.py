@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack.server import Answers, Dropped, Hangs, RateLimited, Refuses, ServerError
-from bot.playground.slack.server import Fault as Trouble
+from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
+from bot.playground.faults import Fault as Trouble
 from tests.faults import slack_scenes as scenes
 from tests.faults.corners import Workspace, workspace
 from tests.faults.slack_scenes import Scene
@@ -19,23 +19,27 @@ LATER, UNKNOWN = "HTTP 429 with Retry-After", "an error that nobody knows"
 TYPES = "JSON with wrong types in it"
 BOTH: dict[str, Trouble] = {
     LATER: RateLimited(1),
-    "HTTP 503": ServerError(503),
-    "silence": Hangs(90),
-    "the connection drops": Dropped(),
-    UNKNOWN: Refuses("some_new_error"),
-    "`token_revoked`": Refuses("token_revoked"),
-    "a page of HTML": Answers(b"<html>Welcome</html>", "text/html"),
-    "JSON that is no object": Answers(b"[]"),
+    "HTTP 503": Status(503),
+    "silence": Slow(90),
+    "the connection drops": Drop(),
+    UNKNOWN: Code("some_new_error"),
+    "`token_revoked`": Code("token_revoked"),
+    "a page of HTML": Status(200, b"<html>Welcome</html>", "text/html"),
+    "JSON that is no object": Status(200, b"[]", "application/json"),
 }
 WRONG = b'{"ok": true, "channel": [7], "ts": {}, "user": "x", "messages": {"0": null}}'
-READING = BOTH | {TYPES: Answers(WRONG)}
+READING = BOTH | {TYPES: Status(200, WRONG, "application/json")}
 WRITING = BOTH | {
-    "HTTP 500 after the effect": ServerError(500, after_effect=True),
-    "the connection drops after the effect": Dropped(after_effect=True),
-    "`account_inactive`": Refuses("account_inactive"),
+    "HTTP 500 after the effect": Status(500, after_effect=True),
+    "the connection drops after the effect": Drop(after_effect=True),
+    "`account_inactive`": Code("account_inactive"),
 }
 NOWHERE = ("not_in_channel", "channel_not_found", "is_archived", "msg_too_long")
-POSTING = WRITING | {TYPES: Answers(WRONG)} | {f"`{error}`": Refuses(error) for error in NOWHERE}
+POSTING = (
+    WRITING
+    | {TYPES: Status(200, WRONG, "application/json")}
+    | {f"`{error}`": Code(error) for error in NOWHERE}
+)
 SAID_NO = (UNKNOWN, "`token_revoked`", "`account_inactive`", "`msg_too_long`")
 
 NOT_TOLD = "Slack did not tell me; try again in a minute"

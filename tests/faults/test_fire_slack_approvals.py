@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack.server import Fault as Trouble
-from bot.playground.slack.server import RateLimited
+from bot.playground.faults import Fault as Trouble
+from bot.playground.faults import RateLimited
 from bot.playground.stage import APPID
 from bot.playground.world import BOT, Channel, Person
 from tests.faults.corners import RULES, Corner, Workspace, workspace

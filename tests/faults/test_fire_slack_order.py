@@ -8,8 +8,9 @@ import pytest
 import pytest_asyncio
 
 from bot.domain.outcome import Cancelled, Shared
-from bot.playground.slack.server import Fault as Trouble
-from bot.playground.slack.server import Message, RateLimited
+from bot.playground.faults import Fault as Trouble
+from bot.playground.faults import RateLimited
+from bot.playground.slack.server import Message
 from bot.playground.stage import APPID
 from tests.faults.bots import request_of
 from tests.faults.corners import RULES, Corner, Workspace, workspace

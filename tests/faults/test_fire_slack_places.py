@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack.server import Message, Refuses
+from bot.playground.faults import Code
+from bot.playground.slack.server import Message
 from tests.faults.corners import Corner, Workspace, workspace
 from tests.faults.table import WORKED, Fault
 
@@ -34,12 +35,12 @@ def removed(corner: Corner, _: Message) -> None:
 
 def revoked(corner: Corner, _: Message) -> None:
     for method in SPEAKING:
-        corner.slack.fail(method, *[Refuses("token_revoked")] * 9, channel=corner.channel)
+        corner.slack.fail(method, *[Code("token_revoked")] * 9, channel=corner.channel)
 
 
 def not_directly(corner: Corner) -> None:
     for method in SPEAKING:
-        corner.slack.fail(method, *[Refuses("messages_tab_disabled")] * 9, channel=corner.user)
+        corner.slack.fail(method, *[Code("messages_tab_disabled")] * 9, channel=corner.user)
 
 
 async def between(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
@@ -62,7 +63,7 @@ async def responded(corner: Corner, what: Callable[[Corner, Message], None]) -> 
 
 async def nowhere(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
     """Let nothing reach the requester; return what their history tells."""
-    corner.slack.fail("response_url", *[Refuses("used_url")] * 5, user=corner.user)
+    corner.slack.fail("response_url", *[Code("used_url")] * 5, user=corner.user)
     assert WORKED not in await responded(corner, what)
     ack = await corner.command("history")
     return str((ack.payload or {}).get("text"))

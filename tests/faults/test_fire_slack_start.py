@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.slack.server import Answers, LocalSlack, RateLimited, Refuses, ServerError
-from bot.playground.slack.server import Fault as Trouble
+from bot.playground.faults import Code, RateLimited, Status
+from bot.playground.faults import Fault as Trouble
+from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from tests.faults.bots import Bot, assert_keeps_secrets, environ
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 AUTH, OPEN = "auth.test", "apps.connections.open"
 UNREACHABLE = "Slack cannot be reached."
-PAGE = Answers(b"<html>Welcome</html>", "text/html")
+PAGE = Status(200, b"<html>Welcome</html>", "text/html")
 FIRES: dict[Fault, tuple[str, Trouble, int]] = {
     Fault("Slack, at the start", f"`{method}`: {what}", told): (method, trouble, code)
     for method, name in ((AUTH, "SLACK_BOT_TOKEN"), (OPEN, "SLACK_APP_TOKEN"))
@@ -26,10 +27,10 @@ FIRES: dict[Fault, tuple[str, Trouble, int]] = {
             "Slack asks the bot to slow down.",
             1,
         ),
-        ("HTTP 503", ServerError(503), UNREACHABLE, 1),
+        ("HTTP 503", Status(503), UNREACHABLE, 1),
         ("a page of HTML", PAGE, UNREACHABLE, 1),
-        ("`token_revoked`", Refuses("token_revoked"), f"{name} is not accepted by Slack", 2),
-        ("an error that nobody knows", Refuses("some_new_error"), "Slack says no", 2),
+        ("`token_revoked`", Code("token_revoked"), f"{name} is not accepted by Slack", 2),
+        ("an error that nobody knows", Code("some_new_error"), "Slack says no", 2),
     )
 }
 FAULTS = tuple(FIRES)

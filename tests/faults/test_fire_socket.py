@@ -7,23 +7,16 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack.server import (
-    Answers,
-    Dropped,
-    Hangs,
-    LocalSlack,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
-from bot.playground.slack.server import Fault as Trouble
+from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
+from bot.playground.faults import Fault as Trouble
+from bot.playground.slack.server import LocalSlack
 from tests.faults.corners import Workspace, workspace
 from tests.faults.table import WORKED, Fault
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 OPEN = "apps.connections.open"
-REVOKED = Refuses("token_revoked")
+REVOKED = Code("token_revoked")
 Event = Callable[[LocalSlack], Awaitable[None]]
 
 
@@ -87,7 +80,7 @@ CHAINS: tuple[dict[Fault, Event], ...] = (
             ending("`disconnect`: `refresh_requested`", disconnect("refresh_requested")),
             ending("the socket closes without a frame", drop),
             asking("HTTP 429 with Retry-After", RateLimited(1)),
-            asking("the connection drops", Dropped()),
+            asking("the connection drops", Drop()),
         ]
     ),
     dict(
@@ -95,33 +88,39 @@ CHAINS: tuple[dict[Fault, Event], ...] = (
             ending("the ticket has expired at the reconnect", expire),
             ending("the next socket stays silent", hold_the_handshake),
             ending("the app has ten connections elsewhere for a while", crowd_out),
-            asking("HTTP 503", ServerError(503)),
+            asking("HTTP 503", Status(503)),
         ]
     ),
     dict(
         [
             ending(
                 "`disconnect`: `link_disabled`, Socket Mode is off for a while",
-                disconnect("link_disabled", Refuses("link_disabled"), Refuses("link_disabled")),
+                disconnect("link_disabled", Code("link_disabled"), Code("link_disabled")),
             ),
-            asking("an error that nobody knows", Refuses("some_new_error")),
+            asking("an error that nobody knows", Code("some_new_error")),
         ]
     ),
     dict(
         [
             asking("`token_revoked`, until it is given back", REVOKED),
-            asking("a page of HTML", Answers(b"<html>Welcome</html>", "text/html")),
-            asking("JSON that is no object", Answers(b"[]")),
+            asking("a page of HTML", Status(200, b"<html>Welcome</html>", "text/html")),
+            asking("JSON that is no object", Status(200, b"[]", "application/json")),
         ]
     ),
     dict(
         [
-            asking("JSON without an address", Answers(b'{"ok": true}')),
-            asking("an address of a wrong type", Answers(b'{"ok": true, "url": [7]}')),
-            asking("an address that is none", Answers(b'{"ok": true, "url": "nonsense"}')),
+            asking("JSON without an address", Status(200, b'{"ok": true}', "application/json")),
+            asking(
+                "an address of a wrong type",
+                Status(200, b'{"ok": true, "url": [7]}', "application/json"),
+            ),
+            asking(
+                "an address that is none",
+                Status(200, b'{"ok": true, "url": "nonsense"}', "application/json"),
+            ),
         ]
     ),
-    dict([asking("silence", Hangs(90))]),
+    dict([asking("silence", Slow(90))]),
 )
 """Each is lit in a process of its own, one fault after the other, all processes at once."""
 FAULTS = tuple(fault for chain in CHAINS for fault in chain)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.wechat.faults import Answer, Code, Drip, Drop, Hang, Reset, Truncated
+from bot.playground.faults import Code, Drip, Drop, Hang, Slow
+from bot.playground.faults import Fault as Trouble
 from tests.faults.burning import MAYBE, NO, Lit, burning, each_twice, hold_true, marks, plain
 from tests.faults.fire import fire
 from tests.faults.gate import State, gate, spoilt
@@ -19,17 +20,17 @@ LOST = f"{MAYBE} The connection broke before WeChat answered"
 LATE = f"{MAYBE} WeChat did not answer in time"
 YES = "✅ Shared"
 
-BROKEN: Mapping[Fault, Sequence[Answer]] = {
+BROKEN: Mapping[Fault, Sequence[Trouble]] = {
     Fault(WECHAT, "the connection closed or reset before the answer, done or not", LOST): (
-        *(Drop(), Drop(after_effect=True), Reset(), Reset(after_effect=True)),
+        *(Drop(), Drop(after_effect=True), Drop(reset=True), Drop(after_effect=True, reset=True)),
     ),
     Fault(WECHAT, "the connection closed or reset within the body, which is done", LOST): (
-        *(Truncated(), Reset(part=0.5)),
+        *(Drop(part=0.5), Drop(part=0.5, reset=True)),
     ),
 }
-WHOLE = {Fault(WECHAT, "the connection reset after the body", YES): (Reset(part=1.0),)}
-SLOW: Mapping[Fault, Sequence[Answer]] = {
-    Fault(WECHAT, "accept and hang, done or not", LATE): (Hang(60), Hang(60, after_effect=True)),
+WHOLE = {Fault(WECHAT, "the connection reset after the body", YES): (Drop(part=1.0, reset=True),)}
+SLOW: Mapping[Fault, Sequence[Trouble]] = {
+    Fault(WECHAT, "accept and hang, done or not", LATE): (Hang(60), Slow(60, after_effect=True)),
     Fault(WECHAT, "a slow drip, which is done", LATE): (Drip(0.1),),
 }
 AFTERWARDS = Fault(WECHAT, "one of these once, and a yes to the next try", YES)

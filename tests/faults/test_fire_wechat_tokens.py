@@ -2,25 +2,25 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bot.playground.wechat.faults import (
-    Answer,
-    Code,
-    Drip,
-    Drop,
-    GzipBomb,
-    Hang,
-    Huge,
-    Raw,
-    Redirect,
-    Reset,
-    Status,
-    Truncated,
+from bot.playground.faults import Code, Drip, Drop, Hang, Huge, Raw, Status
+from bot.playground.faults import Fault as Trouble
+from tests.faults.burning import (
+    NO,
+    YES,
+    Lit,
+    burning,
+    each_twice,
+    giving,
+    hold_true,
+    last_stays,
+    marks,
+    plain,
 )
-from tests.faults.burning import NO, YES, Lit, burning, each_twice, giving, hold_true, marks, plain
 from tests.faults.chained import chained, let_all_tokens_die, push_ticket, renewed
 from tests.faults.fire import Fire, fire
 from tests.faults.gate import State, gate, spoilt
@@ -39,8 +39,8 @@ def json(content: str) -> Status:
     return Status(200, content.encode(), "application/json")
 
 
-NOWHERE = Redirect("http://127.0.0.1:1/")
-OF_SERVER: Mapping[Fault, Sequence[Answer]] = {
+NOWHERE = Status(302, location="http://127.0.0.1:1/")
+OF_SERVER: Mapping[Fault, Sequence[Trouble]] = {
     Fault(SERVER, "HTTP 401 or 403", f"{NO} The central token server does not let the bot in"): (
         *(Status(401), Status(403)),
     ),
@@ -53,9 +53,18 @@ OF_SERVER: Mapping[Fault, Sequence[Answer]] = {
         *(json("{}"), json('{"access_token":17}'), json('{"access_token":"秘密"}')),
         *(json('{"access_token":"a","expires_in":"2h"}'), json("[" * 60_000)),
     ),
-    Fault(SERVER, "a gzip bomb, or a body of 100 MB", UNUSABLE): (GzipBomb(), Huge(100_000_000)),
+    Fault(SERVER, "a gzip bomb, or a body of 100 MB", UNUSABLE): (
+        Huge(16 << 20, packed=True),
+        Huge(100_000_000),
+    ),
     Fault(SERVER, "the connection closed or reset, before or within the body", DOWN): (
-        *(Drop(), Reset(), Reset(part=0.5), Truncated(), Raw(b"220 mail.example.org\r\n")),
+        *(
+            Drop(),
+            Drop(reset=True),
+            Drop(part=0.5, reset=True),
+            Drop(part=0.5),
+            Raw(b"220 mail.example.org\r\n"),
+        ),
     ),
     Fault(
         SERVER,
@@ -75,7 +84,7 @@ ABSENT = (
     (State.PLAIN, State.NAMELESS),
 )
 
-OF_CHAIN: Mapping[Fault, Sequence[Answer]] = {
+OF_CHAIN: Mapping[Fault, Sequence[Trouble]] = {
     Fault(
         CHAIN, "HTTP 403 or 407", f"{NO} Something between the bot and WeChat refused the call"
     ): (*(Status(403), Status(407)),),
@@ -85,13 +94,25 @@ OF_CHAIN: Mapping[Fault, Sequence[Answer]] = {
         f"{NO} The address of WeChat points somewhere else",
     ): (NOWHERE,),
     Fault(CHAIN, "HTTP 204 or 5xx, a web page, wrong JSON, a gzip bomb, 100 MB", NO_TOKEN): (
-        *(Status(502), GzipBomb(), json('{"errcode":null}'), Huge(100_000_000), Status(204, b"")),
+        *(
+            Status(502),
+            Huge(16 << 20, packed=True),
+            json('{"errcode":null}'),
+            Huge(100_000_000),
+            Status(204, b""),
+        ),
         *(Status(500), Status(200), json(""), json("[]"), json("{}"), json("[" * 60_000)),
         *(json('{"errcode":0,"errcode":1}'), json('{"authorizer_access_token":7,"expires_in":9}')),
     ),
     Fault(CHAIN, "the connection closed or reset, before or within the body", NO_TOKEN): (
-        *(Drop(), Drop(after_effect=True), Reset(), Reset(after_effect=True), Reset(part=0.5)),
-        Truncated(),
+        *(
+            Drop(),
+            Drop(after_effect=True),
+            Drop(reset=True),
+            Drop(after_effect=True, reset=True),
+            Drop(part=0.5, reset=True),
+        ),
+        Drop(part=0.5),
     ),
     Fault(CHAIN, "accept and hang, or a slow drip", NO_TOKEN): (Hang(60), Drip(0.3)),
     Fault(CHAIN, "WeChat is too busy (-1)", NO_TOKEN): (Code(-1),),
@@ -101,14 +122,14 @@ OF_CHAIN: Mapping[Fault, Sequence[Answer]] = {
         f"{NO} The bot's network address is not on the platform's list",
     ): (Code(61004),),
 }
-OF_OWNER: Mapping[Fault, Sequence[Answer]] = {
+OF_OWNER: Mapping[Fault, Sequence[Trouble]] = {
     Fault(
         CHAIN,
         "an owner that authorised no platform (40013)",
         f"{NO} The owner has not authorised the platform",
     ): (Code(40013),),
 }
-OF_PLATFORM: Mapping[Fault, Sequence[Answer]] = {
+OF_PLATFORM: Mapping[Fault, Sequence[Trouble]] = {
     Fault(
         CHAIN,
         "a platform that WeChat does not know (40013)",
@@ -176,15 +197,16 @@ async def test_whatever_wechat_does_when_an_owners_token_is_renewed_nothing_is_s
     lit = [one for one in each_twice({**OF_CHAIN, **OF_OWNER}) if one.expiring]
     owners = max(one.number for one in lit) + 1
     async with chained(tmp_path, unused_tcp_port, owners, WECHAT_TIMEOUT="2") as scene:
-        platform = scene.wechat.platform
         await renewed(scene, owners)
         for one in lit:
-            platform.about("api_authorizer_token", one.owner, *one.answers)
+            last_stays(
+                partial(scene.wechat.fail, "api_authorizer_token", owner=one.owner), one.answers
+            )
         let_all_tokens_die(scene)
         told = await scene.answers([one.command() for one in lit])
         assert scene.wechat.shared == []
         for one in lit:
-            platform.about("api_authorizer_token", one.owner)
+            scene.wechat.clear("api_authorizer_token", owner=one.owner)
         await push_ticket(scene)
         afterwards = await scene.answers([one.command(2) for one in lit])
         for one, text, after in zip(lit, told, afterwards, strict=True):
@@ -211,14 +233,14 @@ async def test_whatever_wechat_does_when_the_platforms_token_is_renewed_nothing_
         await scene.stands()
 
 
-async def _without_the_platforms_token(scene: Fire, answer: Answer) -> tuple[str, bool, str]:
+async def _without_the_platforms_token(scene: Fire, answer: Trouble) -> tuple[str, bool, str]:
     """Return what was told, whether it was shared all the same, and what is told once all is well again."""
-    platform, before = scene.wechat.platform, len(scene.wechat.shared)
+    before = len(scene.wechat.shared)
     let_all_tokens_die(scene)
-    platform.always("api_component_token", answer)
+    scene.wechat.fail("api_component_token", answer, times=None)
     told = await scene.answer()
     shared = len(scene.wechat.shared) > before
-    platform.always("api_component_token", None)
+    scene.wechat.clear("api_component_token")
     await push_ticket(scene)
     return told, shared, await scene.answer()
 

@@ -18,9 +18,10 @@ from bot.ops.health import (
     ticket_trouble,
 )
 from bot.ops.watch import Watch
-from bot.playground.slack.server import Hangs, LocalSlack
+from bot.playground.faults import Slow
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
-from bot.playground.wechat.server import Hang, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from tests.conftest import ASK, ENV, RELEASES, REQUESTER, Clock, locked, settings_of
 from tests.conftest import ended as answered
@@ -200,7 +201,7 @@ async def test_it_is_not_ready_without_slack_and_ready_again_afterwards(
 ) -> None:
     async with running(settings_of(listening), runtime):
         await served.becomes(200, {})
-        slack.fail("apps.connections.open", Hangs(1.5))
+        slack.fail("apps.connections.open", Slow(1.5))
         await slack.disconnect()
         await served.becomes(503, APART)
         assert await served.look("/healthz") == (200, {})
@@ -298,7 +299,7 @@ async def test_while_it_stops_it_is_not_ready_but_alive(
     slack: LocalSlack,
     wechat: LocalWeChat,
 ) -> None:
-    wechat.next(Hang(1.5, after_effect=True))
+    wechat.fail("shareenv", Slow(1.5, after_effect=True))
     going = asyncio.Event()
 
     async def run() -> None:

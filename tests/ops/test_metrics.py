@@ -12,9 +12,10 @@ from bot.app.running import running
 from bot.domain.outcome import OUTCOMES
 from bot.ops import labels
 from bot.ops.metrics import Metrics
-from bot.playground.slack.server import LocalSlack, RateLimited, Refuses
+from bot.playground.faults import Code, RateLimited, Status
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID
-from bot.playground.wechat.server import Code, LocalWeChat, Status
+from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH
 from bot.wechat import component_api
@@ -208,7 +209,7 @@ async def test_what_comes_of_commands_is_counted(  # noqa: PLR0913, PLR0917  # i
     wechat: LocalWeChat,
     database: Path,
 ) -> None:
-    wechat.next(Code(-1), Code(85088), Status(502))
+    wechat.fail("shareenv", Code(-1), Code(85088), Status(502))
     slack.fail("chat.postMessage", RateLimited(1))
     async with running(settings_of(listening), runtime):
         for number in (1, 2):
@@ -338,15 +339,15 @@ async def test_a_storm_of_odd_commands_and_answers_makes_no_more_series_than_a_b
         return f"odd{number} {APPID} --what{number} “x{number}"
 
     async with running(settings_of(listening), runtime):
-        wechat.next(Code(70000), Code(70000))
-        slack.fail("chat.postMessage", Refuses("odd_0"))
+        wechat.fail("shareenv", Code(70000), Code(70000))
+        slack.fail("chat.postMessage", Code("odd_0"))
         for number in range(2):
             await slack.command(REQUESTER, RELEASES, odd(number))
             await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
         await soon(over(database, 2))
         before = set(await scraped(served))
-        wechat.next(*map(Code, range(70001, 70021)))
-        slack.fail("chat.postMessage", *[Refuses(f"odd_{number}") for number in range(5)])
+        wechat.fail("shareenv", *map(Code, range(70001, 70021)))
+        slack.fail("chat.postMessage", *[Code(f"odd_{number}") for number in range(5)])
         for number in range(2, 22):
             await slack.command(REQUESTER, RELEASES, odd(number))
             await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")

@@ -5,15 +5,9 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.loopback import Handler, cut
-from bot.playground.slack.server import (
-    Dropped,
-    Fault,
-    LocalSlack,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
+from bot.playground.slack.server import LocalSlack
 from bot.slack.api import (
     NOT_SENT,
     RESULTS,
@@ -88,12 +82,12 @@ async def test_what_is_read_goes_as_a_query_in_slacks_spelling(
 @pytest.mark.parametrize(
     ("fault", "result"),
     [
-        pytest.param(Refuses("not_in_channel"), Refused("not_in_channel"), id="an ordinary no"),
-        pytest.param(Refuses("fatal_error"), Doubtful("fatal_error"), id="fatal_error"),
-        pytest.param(Refuses("internal_error"), Doubtful("internal_error"), id="internal_error"),
-        pytest.param(ServerError(500), Doubtful("HTTP 500"), id="an HTML page with 500"),
-        pytest.param(ServerError(503), Doubtful("HTTP 503"), id="an HTML page with 503"),
-        pytest.param(Dropped(), Doubtful("ServerDisconnectedError"), id="a dropped connection"),
+        pytest.param(Code("not_in_channel"), Refused("not_in_channel"), id="an ordinary no"),
+        pytest.param(Code("fatal_error"), Doubtful("fatal_error"), id="fatal_error"),
+        pytest.param(Code("internal_error"), Doubtful("internal_error"), id="internal_error"),
+        pytest.param(Status(500), Doubtful("HTTP 500"), id="an HTML page with 500"),
+        pytest.param(Status(503), Doubtful("HTTP 503"), id="an HTML page with 503"),
+        pytest.param(Drop(), Doubtful("ServerDisconnectedError"), id="a dropped connection"),
     ],
 )
 async def test_a_no_is_told_from_a_maybe(
@@ -293,9 +287,7 @@ async def test_each_call_is_told_with_how_it_ended(
 ) -> None:
     told: list[tuple[str, str]] = []
     api = SlackApi(client, sleep, lambda method, result: told.append((method, result)))
-    slack.fail(
-        "chat.postMessage", RateLimited(1), ServerError(), Refuses("msg_too_long"), Dropped()
-    )
+    slack.fail("chat.postMessage", RateLimited(1), Status(503), Code("msg_too_long"), Drop())
     for _ in range(3):
         await api.write("chat.postMessage", 5.0, **HELLO)
     nowhere = f"http://127.0.0.1:{free_port()}/commands/1"

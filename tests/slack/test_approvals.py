@@ -10,14 +10,8 @@ import pytest
 from bot.domain.outcome import Rejected, Shared
 from bot.domain.request import Approval, Request, State
 from bot.ledger import Entry
-from bot.playground.slack.server import (
-    Dropped,
-    Hangs,
-    LocalSlack,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
+from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
+from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT
 from bot.policy import Approvers as Named
 from bot.policy import Effect, Policy, Rule
@@ -122,17 +116,17 @@ async def test_a_rule_that_has_no_approvers_by_now_asks_nobody(
 async def test_where_slack_lets_the_bot_not_post_nobody_is_asked(
     slack: LocalSlack, posts: Posts, request_: Request, error: str
 ) -> None:
-    slack.fail("chat.postMessage", Refuses(error))
+    slack.fail("chat.postMessage", Code(error))
     assert await approvals(posts).ask(request_, [], until=UNTIL) is None
 
 
 @pytest.mark.parametrize(
     "fault",
-    [Dropped(), Dropped(after_effect=True), ServerError(after_effect=True), RateLimited(1)],
+    [Drop(), Drop(after_effect=True), Status(503, after_effect=True), RateLimited(1)],
     ids=["lost", "answer lost", "error after all", "too many"],
 )
 async def test_whatever_slack_does_the_question_stands_once(
-    slack: LocalSlack, posts: Posts, request_: Request, fault: Dropped | ServerError | RateLimited
+    slack: LocalSlack, posts: Posts, request_: Request, fault: Drop | Status | RateLimited
 ) -> None:
     slack.fail("chat.postMessage", fault)
     ref = await approvals(posts).ask(request_, [], until=UNTIL)
@@ -185,11 +179,11 @@ async def test_a_list_that_somebody_began_who_has_died_is_brought_to_its_end(
 
 @pytest.mark.parametrize(
     "fault",
-    [Dropped(), Dropped(after_effect=True), ServerError(after_effect=True), RateLimited(1)],
+    [Drop(), Drop(after_effect=True), Status(503, after_effect=True), RateLimited(1)],
     ids=["lost", "answer lost", "error after all", "too many"],
 )
 async def test_whatever_slack_does_each_appid_is_listed_once(
-    slack: LocalSlack, posts: Posts, request_: Request, fault: Dropped | ServerError | RateLimited
+    slack: LocalSlack, posts: Posts, request_: Request, fault: Drop | Status | RateLimited
 ) -> None:
     many, asking = replace(request_, appid="", appids=MANY[:10]), approvals(posts)
     await asking.ask(many, [], until=UNTIL)
@@ -202,7 +196,7 @@ async def test_whatever_slack_does_each_appid_is_listed_once(
 async def test_the_approvers_are_asked_without_a_list_that_slack_refuses(
     slack: LocalSlack, posts: Posts, request_: Request
 ) -> None:
-    fault = Refuses("restricted_action_non_threadable_channel")
+    fault = Code("restricted_action_non_threadable_channel")
     many, asking = replace(request_, appid="", appids=MANY[:10]), approvals(posts)
     await asking.ask(many, [], until=UNTIL)
     (question,) = slack.parents(APPROVALS)
@@ -217,7 +211,7 @@ async def test_nobody_counts_as_asked_while_the_list_is_owed(
     many, asking = replace(request_, appid="", appids=MANY[:10]), approvals(posts)
     await asking.ask(many, [], until=UNTIL)
     (question,) = slack.parents(APPROVALS)
-    slack.fail("chat.postMessage", *[ServerError()] * 3, thread_ts=question.ts)
+    slack.fail("chat.postMessage", *[Status(503)] * 3, thread_ts=question.ts)
     whole = replace(many, appids=MANY)
     with pytest.raises(AwayError):
         await asking.ask(whole, [], look_since=slack.clock(), until=UNTIL)
@@ -271,7 +265,7 @@ async def test_of_two_edits_the_later_one_stays_however_slow_the_first_is(
     asking = approvals(posts)
     ref = await asking.ask(request_, [], until=UNTIL)
     assert ref
-    slack.fail("chat.update", Hangs(0.3))
+    slack.fail("chat.update", Slow(0.3))
     await asyncio.gather(
         asking.settle(entry_of(request_, ref)), asking.settle(entry_of(request_, ref, Shared()))
     )

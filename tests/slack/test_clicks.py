@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bot.messages import form
-from bot.playground.slack.server import Hangs, Message, Refuses, ServerError
+from bot.playground.faults import Code, Slow, Status
+from bot.playground.slack.server import Message
 from bot.playground.stage import APPID
 from bot.playground.world import TEAM
 from bot.slack.clicks import click_of
@@ -37,7 +38,7 @@ SLOW = 5.0  # seconds; longer than Slack waits
 async def test_a_click_is_acked_before_anything_is_done(scene: Scene, button: str) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
-        scene.slack.fail("users.info", Hangs(SLOW))
+        scene.slack.fail("users.info", Slow(SLOW))
         with ledger_down(scene.database):
             ack = await scene.slack.click(REQUESTER, scene.shown(), button)
             assert ack.error is None
@@ -49,7 +50,7 @@ async def test_a_decision_is_acked_before_anything_is_done(scene: Scene) -> None
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
-        scene.slack.fail("users.info", Hangs(SLOW))
+        scene.slack.fail("users.info", Slow(SLOW))
         ack = await scene.slack.submit(APPROVER, view)
         assert (ack.error, ack.payload) == (None, None)
         assert scene.slack.views(APPROVER) == []
@@ -95,10 +96,8 @@ async def test_the_same_click_delivered_twice_opens_one_modal(scene: Scene) -> N
     assert scene.heard[APPROVER] == []
 
 
-@pytest.mark.parametrize("fault", [Refuses("expired_trigger_id"), ServerError(), Refuses("fatal")])
-async def test_who_gets_no_modal_is_told_to_click_again(
-    scene: Scene, fault: Refuses | ServerError
-) -> None:
+@pytest.mark.parametrize("fault", [Code("expired_trigger_id"), Status(503), Code("fatal")])
+async def test_who_gets_no_modal_is_told_to_click_again(scene: Scene, fault: Code | Status) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -137,7 +136,7 @@ async def test_an_answer_finds_the_next_way_where_slack_does_not_take_it(scene: 
         dead = f"{ack.request['response_url']}-no-more"
         assert NO_SUCH_REQUEST in await scene.forge(ack, REQUESTER, response_url=dead)
         assert scene.slack.calls[-1].method == "chat.postEphemeral"
-        scene.slack.fail("chat.postEphemeral", Refuses("user_not_in_channel"))
+        scene.slack.fail("chat.postEphemeral", Code("user_not_in_channel"))
         assert NO_SUCH_REQUEST in await scene.forge(ack, REQUESTER, response_url=dead)
     (direct,) = scene.slack.parents("D0BOT")
     assert NO_SUCH_REQUEST in direct.text
@@ -157,7 +156,7 @@ async def test_an_answer_to_who_left_the_channel_comes_directly(scene: Scene) ->
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
-        scene.slack.fail("chat.postEphemeral", Refuses("user_not_in_channel"))
+        scene.slack.fail("chat.postEphemeral", Code("user_not_in_channel"))
         assert YOU_APPROVED in await scene.send(APPROVER, view)
         await scene.over()
     assert scene.slack.shown_to(APPROVER) == []
@@ -286,7 +285,7 @@ async def test_the_modal_opens_before_slack_tells_who_clicks(scene: Scene, butto
         await scene.ask()
         question = await scene.question()
         scene.slack.triggers.lifetime = 2.0
-        scene.slack.fail("users.info", Hangs(2.5), user=SECOND_APPROVER)
+        scene.slack.fail("users.info", Slow(2.5), user=SECOND_APPROVER)
         view = await scene.open(SECOND_APPROVER, button, question)
         assert view.body["submit"]
         await scene.slack.close(SECOND_APPROVER, view)
@@ -300,7 +299,7 @@ async def test_who_may_not_decide_reads_why_in_the_modal_and_can_send_nothing(sc
         await scene.ask()
         question = await scene.question()
         scene.slack.triggers.lifetime = 2.0
-        scene.slack.fail("users.info", Hangs(1.5), user="U0SECOND")
+        scene.slack.fail("users.info", Slow(1.5), user="U0SECOND")
         told = await scene.click("U0SECOND", question, "approve")
         [view] = scene.slack.views("U0SECOND")
     assert told.startswith(NOT_AN_APPROVER)
@@ -315,7 +314,7 @@ async def test_who_may_not_decide_is_told_alone_where_the_modal_does_not_say_so(
 ) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
-        scene.slack.fail(method, Refuses("internal_error"))
+        scene.slack.fail(method, Code("internal_error"))
         told = await scene.click("U0SECOND", await scene.question(), "approve")
         assert told.startswith(NOT_AN_APPROVER)
         assert scene.shown("U0SECOND").text == told
@@ -325,7 +324,7 @@ async def test_who_has_closed_the_modal_is_told_nothing_more(scene: Scene) -> No
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
-        scene.slack.fail("users.info", Hangs(1.5), user="U0SECOND")
+        scene.slack.fail("users.info", Slow(1.5), user="U0SECOND")
         view = await scene.open("U0SECOND", "approve", question)
         await scene.slack.close("U0SECOND", view)
         await scene.slack.until(lambda s: any(c.error == "not_found" for c in s.calls))

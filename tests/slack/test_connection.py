@@ -10,16 +10,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import message
-from bot.playground.slack.server import (
-    Answers,
-    Dropped,
-    Fault,
-    Hangs,
-    LocalSlack,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID
 from bot.runtime.observers import Observers
 from bot.slack.api import SlackApi
@@ -133,14 +125,14 @@ async def test_an_app_token_without_its_scope_is_told_so(
 @pytest.mark.parametrize(
     ("method", "faults", "problem", "wrong_setup"),
     [
-        pytest.param("auth.test", [ServerError()], UNREACHABLE, False, id="bot: server error"),
-        pytest.param(OPEN, [ServerError()], UNREACHABLE, False, id="app: server error"),
-        pytest.param(OPEN, [Dropped()], UNREACHABLE, False, id="app: dropped"),
-        pytest.param(OPEN, [ServerError(404)], NOT_SLACK, False, id="app: another server"),
-        pytest.param(OPEN, [ServerError(407)], PROXY, False, id="app: proxy"),
-        pytest.param("auth.test", [Refuses("fatal_error")], ITSELF, False, id="bot: its trouble"),
-        pytest.param("auth.test", [Refuses("org_login_required")], SAYS_NO, True, id="bot: no"),
-        pytest.param(OPEN, [Refuses("access_denied")], SAYS_NO, True, id="app: no"),
+        pytest.param("auth.test", [Status(503)], UNREACHABLE, False, id="bot: server error"),
+        pytest.param(OPEN, [Status(503)], UNREACHABLE, False, id="app: server error"),
+        pytest.param(OPEN, [Drop()], UNREACHABLE, False, id="app: dropped"),
+        pytest.param(OPEN, [Status(404)], NOT_SLACK, False, id="app: another server"),
+        pytest.param(OPEN, [Status(407)], PROXY, False, id="app: proxy"),
+        pytest.param("auth.test", [Code("fatal_error")], ITSELF, False, id="bot: its trouble"),
+        pytest.param("auth.test", [Code("org_login_required")], SAYS_NO, True, id="bot: no"),
+        pytest.param(OPEN, [Code("access_denied")], SAYS_NO, True, id="app: no"),
         pytest.param("auth.test", [RateLimited(60)], SLOW_DOWN, False, id="bot: rate limit"),
         pytest.param(OPEN, [RateLimited(60)], SLOW_DOWN, False, id="app: rate limit"),
     ],
@@ -256,7 +248,7 @@ async def test_a_socket_that_does_not_open_in_time_is_given_up(
 async def test_it_knows_whether_it_is_connected(slack: LocalSlack, client: AsyncWebClient) -> None:
     async with connected(slack, client) as socket:
         assert socket.connected
-        slack.fail(OPEN, Refuses("internal_error"))
+        slack.fail(OPEN, Code("internal_error"))
         slack.drop_sockets()
         await soon(lambda: not socket.connected)
         await soon(lambda: socket.connected)
@@ -295,7 +287,13 @@ async def test_it_tells_how_each_call_for_an_address_ended(
 ) -> None:
     told: list[tuple[str, str]] = []
     observers = Observers(called_slack=lambda method, how: told.append((method, how)))
-    slack.fail(OPEN, RateLimited(1), ServerError(), Refuses("link_disabled"), Answers(b"{}"))
+    slack.fail(
+        OPEN,
+        RateLimited(1),
+        Status(503),
+        Code("link_disabled"),
+        Status(200, b"{}", "application/json"),
+    )
     async with connected(slack, client, observers=observers):
         assert await answers(slack)
     assert [method for method, _ in told] == [OPEN] * 5
@@ -322,7 +320,7 @@ async def test_a_call_for_an_address_that_is_given_up_is_not_counted(
 ) -> None:
     told: list[str] = []
     observers = Observers(called_slack=lambda _, how: told.append(how))
-    slack.fail(OPEN, Hangs(60))
+    slack.fail(OPEN, Slow(60))
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
     socket = SocketMode(app, slack.world.app_token, None, observers=observers)
     opening = asyncio.create_task(socket.open())
@@ -348,7 +346,7 @@ async def test_a_client_that_has_given_up_is_helped_to_its_feet(
         await slack.until(lambda slack: slack.connections == 1)
         # What is left when one of two attempts of the SDK's at the same time is cancelled.
         socket._client.auto_reconnect_enabled = False  # noqa: SLF001  # the SDK's, and public there
-        slack.fail(OPEN, ServerError(), Dropped())
+        slack.fail(OPEN, Status(503), Drop())
         slack.drop_sockets()
         assert await answers(slack)
 
@@ -372,7 +370,7 @@ async def disconnect_with_a_warning(slack: LocalSlack) -> None:
 
 
 async def drop_while_slack_is_down(slack: LocalSlack) -> None:
-    slack.fail(OPEN, ServerError(), Dropped(), Refuses("internal_error"), ServerError())
+    slack.fail(OPEN, Status(503), Drop(), Code("internal_error"), Status(503))
     slack.drop_sockets()
     await slack.until(lambda slack: slack.connections == 1)
 
@@ -385,7 +383,7 @@ async def drop_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
 
 
 async def disconnect_for_want_of_socket_mode(slack: LocalSlack) -> None:
-    slack.fail(OPEN, Refuses("link_disabled"), Refuses("link_disabled"))
+    slack.fail(OPEN, Code("link_disabled"), Code("link_disabled"))
     await slack.disconnect("link_disabled")
 
 
@@ -558,7 +556,7 @@ async def test_two_farewells_while_slack_is_slow_end_with_one_connection(
     async with connected(slack, client) as socket:
         assert await answers(slack)
         asked = calls_of(slack, OPEN)
-        slack.fail(OPEN, Hangs(ONE_TRY + 0.5))
+        slack.fail(OPEN, Slow(ONE_TRY + 0.5))
         await slack.disconnect("warning")
         await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
         await slack.disconnect("warning")

@@ -8,15 +8,8 @@ import pytest
 from aiohttp import web
 
 from bot.domain.language import Language
-from bot.playground.slack.server import (
-    Dropped,
-    Fault,
-    Hangs,
-    LocalSlack,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
+from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM, Group, Person, seed
 from bot.policy import Approvers, Effect, Rule, Standing, Unreadable
 from bot.policy import Person as Known
@@ -143,12 +136,12 @@ async def test_nobody_by_that_id_is_not_found(directory: Directory) -> None:
 @pytest.mark.parametrize(
     ("fault", "trouble"),
     [
-        pytest.param(Refuses("user_not_visible"), Unreadable.NOT_FOUND, id="not visible"),
-        pytest.param(Refuses("missing_scope"), Unreadable.MISSING_SCOPE, id="missing scope"),
-        pytest.param(Refuses("invalid_auth"), Unreadable.SLACK_DOWN, id="another no"),
+        pytest.param(Code("user_not_visible"), Unreadable.NOT_FOUND, id="not visible"),
+        pytest.param(Code("missing_scope"), Unreadable.MISSING_SCOPE, id="missing scope"),
+        pytest.param(Code("invalid_auth"), Unreadable.SLACK_DOWN, id="another no"),
         pytest.param(RateLimited(30), Unreadable.RATE_LIMITED, id="rate limit"),
-        pytest.param(ServerError(), Unreadable.SLACK_DOWN, id="server error"),
-        pytest.param(Dropped(), Unreadable.SLACK_DOWN, id="dropped"),
+        pytest.param(Status(503), Unreadable.SLACK_DOWN, id="server error"),
+        pytest.param(Drop(), Unreadable.SLACK_DOWN, id="dropped"),
     ],
 )
 async def test_what_slack_does_not_tell_about_a_person_has_a_reason(
@@ -172,14 +165,14 @@ async def test_a_person_is_in_the_groups_that_hold_them(slack: LocalSlack, api: 
 @pytest.mark.parametrize(
     ("fault", "trouble"),
     [
-        pytest.param(Refuses("missing_scope"), Unreadable.MISSING_SCOPE, id="missing_scope"),
-        pytest.param(Refuses("plan_upgrade_required"), Unreadable.PAID_PLAN, id="free plan"),
-        pytest.param(Refuses("paid_teams_only"), Unreadable.PAID_PLAN, id="paid teams only"),
-        pytest.param(Refuses("no_such_subteam"), Unreadable.NOT_FOUND, id="no_such_subteam"),
-        pytest.param(Refuses("subteam_not_found"), Unreadable.NOT_FOUND, id="subteam_not_found"),
+        pytest.param(Code("missing_scope"), Unreadable.MISSING_SCOPE, id="missing_scope"),
+        pytest.param(Code("plan_upgrade_required"), Unreadable.PAID_PLAN, id="free plan"),
+        pytest.param(Code("paid_teams_only"), Unreadable.PAID_PLAN, id="paid teams only"),
+        pytest.param(Code("no_such_subteam"), Unreadable.NOT_FOUND, id="no_such_subteam"),
+        pytest.param(Code("subteam_not_found"), Unreadable.NOT_FOUND, id="subteam_not_found"),
         pytest.param(RateLimited(30), Unreadable.RATE_LIMITED, id="rate limit"),
-        pytest.param(ServerError(500), Unreadable.SLACK_DOWN, id="server error"),
-        pytest.param(Dropped(), Unreadable.SLACK_DOWN, id="dropped"),
+        pytest.param(Status(500), Unreadable.SLACK_DOWN, id="server error"),
+        pytest.param(Drop(), Unreadable.SLACK_DOWN, id="dropped"),
     ],
 )
 async def test_a_group_that_cannot_be_read_holds_nobody_and_says_why(
@@ -318,7 +311,7 @@ async def test_a_rate_limit_is_respected_to_its_end(
 async def test_a_trouble_is_soon_forgotten(
     slack: LocalSlack, directory: Directory, clock: Clock
 ) -> None:
-    slack.fail("users.info", ServerError())
+    slack.fail("users.info", Status(503))
     assert await directory.person(TEAM, REQUESTER, OURS) is Unreadable.SLACK_DOWN
     clock.now += 5
     assert isinstance(await directory.person(TEAM, REQUESTER, OURS), Known)
@@ -329,7 +322,7 @@ async def test_a_hanging_slack_is_not_waited_for_and_its_late_answer_is_used(
     slack: LocalSlack, api: SlackApi, clock: Clock, method: str
 ) -> None:
     directory = Directory(api, TEAM, clock, deadline=0.05)
-    slack.fail(method, Hangs(0.3))
+    slack.fail(method, Slow(0.3))
     assert await directory.person(TEAM, REQUESTER, OURS) is Unreadable.SLACK_DOWN
     await slack.until(lambda slack: any(c.method == method and not c.error for c in slack.calls))
     while (known := await directory.person(TEAM, REQUESTER, OURS)) is Unreadable.SLACK_DOWN:
@@ -422,7 +415,7 @@ async def test_what_cannot_be_read_anew_is_not_taken_from_the_memory(
     slack: LocalSlack, directory: Directory, method: str
 ) -> None:
     await directory.person(TEAM, REQUESTER, OURS)
-    slack.fail(method, ServerError())
+    slack.fail(method, Status(503))
     now = await directory.now().person(TEAM, REQUESTER, OURS)
     unread = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.SLACK_DOWN})
     assert now == (Unreadable.SLACK_DOWN if method == "users.info" else unread)
@@ -474,7 +467,7 @@ async def test_whether_anybody_may_decide_about_a_request(
         pytest.param("usergroups.list", asking(groups=["S0EMPTY"]), id="a group"),
     ],
 )
-@pytest.mark.parametrize("fault", [ServerError(), Refuses("missing_scope"), Hangs(30)])
+@pytest.mark.parametrize("fault", [Status(503), Code("missing_scope"), Slow(30)])
 async def test_in_doubt_somebody_may(  # noqa: PLR0913, PLR0917  # its stage
     slack: LocalSlack, api: SlackApi, clock: Clock, method: str, rule: Rule, fault: Fault
 ) -> None:
@@ -487,7 +480,7 @@ async def test_in_doubt_somebody_may(  # noqa: PLR0913, PLR0917  # its stage
 async def test_one_member_is_enough_whatever_cannot_be_read(
     slack: LocalSlack, directory: Directory
 ) -> None:
-    slack.fail("usergroups.list", ServerError())
+    slack.fail("usergroups.list", Status(503))
     assert await directory.has_approver(asking(APPROVER, groups=["S0APPROVERS"]), REQUESTER)
     assert calls(slack, "users.info") == 1  # nobody asks about more than it takes
     assert await directory.has_approver(asking(APPROVER, APPROVER2), REQUESTER)

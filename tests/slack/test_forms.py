@@ -9,18 +9,10 @@ import pytest
 import yaml
 
 from bot.messages.form import APPIDS, DRY_RUN, ENV, FORM, REASON
+from bot.playground.faults import Code, Drop, RateLimited, Slow
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.payloads import interaction
-from bot.playground.slack.server import (
-    Ack,
-    Dropped,
-    Hangs,
-    LocalSlack,
-    Message,
-    RateLimited,
-    Refuses,
-    View,
-)
+from bot.playground.slack.server import Ack, LocalSlack, Message, View
 from bot.playground.slack.views import shown
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat.server import LocalWeChat
@@ -334,9 +326,9 @@ async def test_a_channel_with_a_long_name_and_address_is_remembered_all_the_same
     await done(slack)
 
 
-@pytest.mark.parametrize("fault", [Refuses("expired_trigger_id"), RateLimited(30), Dropped()])
+@pytest.mark.parametrize("fault", [Code("expired_trigger_id"), RateLimited(30), Drop()])
 async def test_a_form_that_slack_does_not_show_is_answered(
-    slack: LocalSlack, fault: Refuses | RateLimited | Dropped
+    slack: LocalSlack, fault: Code | RateLimited | Drop
 ) -> None:
     slack.fail("views.open", fault)
     await slack.command(REQUESTER, RELEASES, "")
@@ -348,7 +340,7 @@ async def test_a_form_that_slack_does_not_show_is_answered(
 
 
 async def test_it_opens_in_time_though_slack_does_not_say_who_asks(slack: LocalSlack) -> None:
-    slack.fail("users.info", *[Hangs(4.0)] * 3)
+    slack.fail("users.info", *[Slow(4.0)] * 3)
     ack = await slack.command("U0SECOND", RELEASES, "")
     view = await opened(slack, "U0SECOND")
     assert ack.seconds < 1.9  # the bot waits two for Slack to say so

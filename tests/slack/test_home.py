@@ -12,13 +12,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.request import Request
 from bot.messages.blocks import message
-from bot.playground.slack.server import (
-    Dropped,
-    LocalSlack,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
+from bot.playground.faults import Code, Drop, RateLimited, Status
+from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
 from bot.policy import Person, Unreadable
 from bot.slack.api import SlackApi
@@ -246,12 +241,12 @@ async def test_no_more_than_so_many_are_remembered(
     assert "page 1" in text(slack)
 
 
-@pytest.mark.parametrize("fault", [RateLimited(1), ServerError(), Dropped(after_effect=True)])
+@pytest.mark.parametrize("fault", [RateLimited(1), Status(503), Drop(after_effect=True)])
 async def test_slacks_trouble_delays_a_page(
     slack: LocalSlack,
     client: AsyncWebClient,
     pages: Counting,
-    fault: RateLimited | ServerError | Dropped,
+    fault: RateLimited | Status | Drop,
 ) -> None:
     sleep = Sleep()
     homes = Homes(SlackApi(client, sleep), pages, Clock(), sleep)
@@ -268,7 +263,7 @@ async def test_slacks_trouble_delays_a_page(
 async def test_what_slack_refuses_is_said_in_the_log_and_not_tried_again(
     slack: LocalSlack, caplog: pytest.LogCaptureFixture
 ) -> None:
-    slack.fail(PUBLISH, Refuses("not_enabled"))
+    slack.fail(PUBLISH, Code("not_enabled"))
     with caplog.at_level(logging.WARNING, "bot"):
         await slack.open_home(REQUESTER)
         await soon(lambda: said(caplog))
@@ -283,7 +278,7 @@ async def test_a_page_that_slack_never_takes_is_given_up(
     sleep = Sleep()
     homes = Homes(SlackApi(client, sleep), pages, Clock(), sleep)
     async with listening(slack, client, homes):
-        slack.fail(PUBLISH, *[ServerError()] * 3)
+        slack.fail(PUBLISH, *[Status(503)] * 3)
         await slack.open_home(REQUESTER)
         await soon(lambda: said(caplog))
     homes.close()

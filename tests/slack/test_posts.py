@@ -5,16 +5,8 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages.blocks import message
-from bot.playground.slack.server import (
-    Answers,
-    Dropped,
-    Fault,
-    LocalSlack,
-    Message,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
+from bot.playground.slack.server import LocalSlack, Message
 from bot.playground.slack.workspace import Orphans
 from bot.playground.world import BOT
 from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
@@ -45,12 +37,12 @@ def texts(slack: LocalSlack) -> list[str]:
 
 
 LOST: list[Fault] = [
-    ServerError(after_effect=False),
-    ServerError(after_effect=True),
-    Dropped(after_effect=False),
-    Dropped(after_effect=True),
-    Refuses("fatal_error"),
-    Answers(b'{"ok": true, "channel": 7, "ts": 1.5}'),
+    Status(503, after_effect=False),
+    Status(503, after_effect=True),
+    Drop(after_effect=False),
+    Drop(after_effect=True),
+    Code("fatal_error"),
+    Status(200, b'{"ok": true, "channel": 7, "ts": 1.5}', "application/json"),
 ]
 EVERY_LOSS = pytest.mark.parametrize(
     "fault",
@@ -119,8 +111,8 @@ async def test_a_reply_to_a_message_that_is_gone_stands_nowhere(
     parent = await posts.post(RELEASES, HELLO, MARK)
     assert isinstance(parent, Posted)
     slack.delete_message(parent.ts)
-    slack.fail("chat.postMessage", *[Dropped(after_effect=True)] * lost)
-    slack.fail("chat.delete", RateLimited(1), Dropped(after_effect=True))
+    slack.fail("chat.postMessage", *[Drop(after_effect=True)] * lost)
+    slack.fail("chat.delete", RateLimited(1), Drop(after_effect=True))
     refused = Refused("thread_not_found")
     assert await posts.post(RELEASES, HELLO, MARK, parent.ts) == refused
     assert await posts.post(RELEASES, HELLO, MARK, parent.ts, look_since=0) == refused
@@ -134,7 +126,7 @@ async def test_a_reply_that_can_not_be_taken_back_is_told_of(
     parent = await posts.post(RELEASES, HELLO, MARK)
     assert isinstance(parent, Posted)
     slack.delete_message(parent.ts)
-    slack.fail("chat.delete", Refuses("cant_delete_message"))
+    slack.fail("chat.delete", Code("cant_delete_message"))
     assert isinstance(await posts.post(RELEASES, HELLO, MARK, parent.ts), Refused)
     assert "a reply stands outside of its thread" in caplog.text
 
@@ -147,7 +139,7 @@ async def test_what_others_say_is_not_taken_for_the_message(
     await posts.post(RELEASES, message("another request"), "request2")
     theirs = slack.parents(RELEASES)[0]
     slack.edit(type(theirs)(theirs.ts, theirs.channel, REQUESTER, theirs.text))
-    slack.fail("chat.postMessage", ServerError())
+    slack.fail("chat.postMessage", Status(503))
     await posts.post(RELEASES, HELLO, MARK)
     assert [m.text for m in slack.parents(RELEASES)[1:]] == ["another request", HELLO.text]
 
@@ -155,8 +147,8 @@ async def test_what_others_say_is_not_taken_for_the_message(
 async def test_a_message_that_three_tries_do_not_bring_is_owed_and_looked_for_later(
     slack: LocalSlack, posts: Posts
 ) -> None:
-    slack.fail("chat.postMessage", *[ServerError()] * 2, ServerError(after_effect=True))
-    slack.fail("conversations.history", ServerError(), ServerError())
+    slack.fail("chat.postMessage", *[Status(503)] * 2, Status(503, after_effect=True))
+    slack.fail("conversations.history", Status(503), Status(503))
     with pytest.raises(AwayError):
         await posts.post(RELEASES, HELLO, MARK)
     with pytest.raises(AwayError):
@@ -169,7 +161,7 @@ async def test_a_message_that_three_tries_do_not_bring_is_owed_and_looked_for_la
 async def test_a_message_that_stands_after_all_three_tries_is_found(
     slack: LocalSlack, posts: Posts, sleep: Sleep
 ) -> None:
-    slack.fail("chat.postMessage", *[ServerError()] * 2, ServerError(after_effect=True))
+    slack.fail("chat.postMessage", *[Status(503)] * 2, Status(503, after_effect=True))
     assert isinstance(await posts.post(RELEASES, HELLO, MARK), Posted)
     assert calls(slack, "chat.postMessage") == 3
     assert sleep.naps == [1.0, 2.0, 3.0]
@@ -221,10 +213,10 @@ async def test_a_rate_limit_is_waited_for(slack: LocalSlack, posts: Posts, sleep
     ("faults", "edited"),
     [
         pytest.param([], True, id="at once"),
-        pytest.param([ServerError(), Dropped()], True, id="on the third try"),
-        pytest.param([ServerError(after_effect=True)], True, id="twice is once"),
+        pytest.param([Status(503), Drop()], True, id="on the third try"),
+        pytest.param([Status(503, after_effect=True)], True, id="twice is once"),
         pytest.param([RateLimited(9)], True, id="after a rate limit"),
-        pytest.param([Refuses("cant_update_message")], False, id="refused"),
+        pytest.param([Code("cant_update_message")], False, id="refused"),
     ],
 )
 async def test_an_edit_is_repeated_as_needed(
@@ -268,7 +260,7 @@ async def test_an_edit_that_was_cut_short_counts_as_one(
     assert len(sleep.naps) == 1
 
 
-@pytest.mark.parametrize("fault", [ServerError(), RateLimited(500)], ids=["5xx", "rate limit"])
+@pytest.mark.parametrize("fault", [Status(503), RateLimited(500)], ids=["5xx", "rate limit"])
 async def test_an_edit_that_slack_does_not_take_now_is_owed(
     slack: LocalSlack, posts: Posts, fault: Fault
 ) -> None:
@@ -329,7 +321,7 @@ async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
     for number in range(450):
         ts = f"{earlier + number:.6f}"
         slack.post(Message(ts, RELEASES, REQUESTER, f"chat {number}", thread_ts=parent.ts))
-    slack.fail("chat.postMessage", Dropped(after_effect=True))
+    slack.fail("chat.postMessage", Drop(after_effect=True))
     posted = await posts.post(RELEASES, HELLO, MARK, parent.ts)
     replies = [each for each in slack.thread(RELEASES, parent.ts) if each.text == HELLO.text]
     assert [Posted(RELEASES, each.ts) for each in replies] == [posted]
@@ -341,7 +333,7 @@ async def test_a_person_is_looked_up_once_to_look_for_what_they_were_told(
 ) -> None:
     assert isinstance(await posts.post(REQUESTER, message("before"), "before"), Posted)
     for mark in ("one", "other"):
-        slack.fail("chat.postMessage", Dropped(after_effect=True))
+        slack.fail("chat.postMessage", Drop(after_effect=True))
         assert isinstance(await posts.post(REQUESTER, message(mark), mark), Posted)
     assert [m.text for m in slack.parents("D0BOT")] == ["before", "one", "other"]
     assert calls(slack, "conversations.open") == 0

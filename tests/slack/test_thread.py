@@ -16,17 +16,9 @@ from bot.messages.batches import progress
 from bot.messages.decisions import waiting
 from bot.messages.endings import answer, parent
 from bot.messages.words import Words
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.loopback import Handler, cut
-from bot.playground.slack.server import (
-    Answers,
-    Dropped,
-    Fault,
-    LocalSlack,
-    Message,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
+from bot.playground.slack.server import LocalSlack, Message
 from bot.playground.world import BOT, Channel
 from bot.slack.api import SlackApi
 from bot.slack.posts import Posts
@@ -39,8 +31,8 @@ GROUP = Channel("G0GROUP", "", "mpim", frozenset({REQUESTER, "U0SECOND", BOT}))
 STRANGERS = Channel("G0STRANGERS", "", "mpim", frozenset({REQUESTER, "U0SECOND"}))
 ENDS = Shared()
 AWAY: dict[str, Fault] = {
-    "5xx": ServerError(),
-    "dropped": Dropped(),
+    "5xx": Status(503),
+    "dropped": Drop(),
     "a rate limit beyond all patience": RateLimited(500),
 }
 
@@ -138,7 +130,7 @@ async def test_elsewhere_only_the_requester_sees_it_and_is_told_why(
 async def test_a_no_to_the_parent_has_its_reason(
     slack: LocalSlack, threads: Threads, error: str, why: NoThread
 ) -> None:
-    slack.fail("chat.postMessage", Refuses(error))
+    slack.fail("chat.postMessage", Code(error))
     request = request_of(slack)
     assert await threads.open(request) is not None
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
@@ -205,11 +197,11 @@ async def test_an_invitation_is_noticed_in_seconds(
 # What is lost on the way.
 
 LOST = {
-    "5xx": ServerError(),
-    "5xx, posted": ServerError(after_effect=True),
-    "dropped": Dropped(),
-    "dropped, posted": Dropped(after_effect=True),
-    "fatal_error": Refuses("fatal_error"),
+    "5xx": Status(503),
+    "5xx, posted": Status(503, after_effect=True),
+    "dropped": Drop(),
+    "dropped, posted": Drop(after_effect=True),
+    "fatal_error": Code("fatal_error"),
 }
 EVERY_LOSS = pytest.mark.parametrize("fault", LOST.values(), ids=LOST.keys())
 TWICE = pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
@@ -274,7 +266,7 @@ async def test_a_reply_that_nobody_can_see_stands_in_the_parent(
     place = await threads.open(request)
     assert place is not None
     without_history(slack)
-    slack.fail("chat.postMessage", ServerError())
+    slack.fail("chat.postMessage", Status(503))
     assert await place.close(request, ENDS)
     [shown] = slack.parents(RELEASES)
     assert answer(ENGLISH, request, ENDS).text in shown.text
@@ -299,8 +291,8 @@ async def test_a_reply_in_doubt_and_no_edit_tells_the_requester(
     place = await threads.open(request)
     assert place is not None
     without_history(slack)
-    slack.fail("chat.postMessage", ServerError())
-    slack.fail("chat.update", Refuses("edit_window_closed"))
+    slack.fail("chat.postMessage", Status(503))
+    slack.fail("chat.update", Code("edit_window_closed"))
     assert await place.close(request, ENDS)
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
 
@@ -346,11 +338,15 @@ async def test_what_was_to_be_told_in_private_while_slack_was_away_is_told_direc
     request = request_of(slack, "C0SECRET")
     place = await threads.open(request)
     assert place is not None
-    slack.fail("chat.postMessage", *[ServerError()] * 3)
+    slack.fail("chat.postMessage", *[Status(503)] * 3)
     with pytest.raises(AwayError):
         await place.close(request, ENDS)
-    slack.fail("chat.postMessage", ServerError(after_effect=True))
-    slack.fail("conversations.history", Answers(b'{"ok": true, "messages": []}'), ServerError())
+    slack.fail("chat.postMessage", Status(503, after_effect=True))
+    slack.fail(
+        "conversations.history",
+        Status(200, b'{"ok": true, "messages": []}', "application/json"),
+        Status(503),
+    )
     with pytest.raises(AwayError):
         await place.close(request, ENDS, look_since=0)
     assert await place.close(request, ENDS, look_since=0)
@@ -387,7 +383,7 @@ async def test_an_edit_that_is_refused_leaves_the_reply_and_nothing_else(
     request = request_of(slack)
     place = await threads.open(request)
     assert place is not None
-    slack.fail("chat.update", Refuses("cant_update_message"))
+    slack.fail("chat.update", Code("cant_update_message"))
     assert await place.close(request, ENDS)
     [shown] = slack.parents(RELEASES)
     assert shown.text == parent(ENGLISH, request, None).text
@@ -458,7 +454,7 @@ async def test_a_direct_message_in_doubt_is_looked_for(
     place = await threads.open(request)
     assert place is not None
     await use_up_the_rest(http, request.origin.response_url)
-    slack.fail("chat.postMessage", ServerError(after_effect=after_effect))
+    slack.fail("chat.postMessage", Status(503, after_effect=after_effect))
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
     assert shown.text == (parent(ENGLISH, request, ENDS) + answer(ENGLISH, request, ENDS)).text
@@ -473,7 +469,7 @@ async def test_a_direct_message_in_doubt_that_nobody_can_look_for_is_sent_again(
     place = await threads.open(request)
     assert place is not None
     await use_up_the_rest(http, request.origin.response_url)
-    slack.fail("chat.postMessage", ServerError())
+    slack.fail("chat.postMessage", Status(503))
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
     assert answer(ENGLISH, request, ENDS).text in shown.text
@@ -485,7 +481,7 @@ async def test_a_direct_message_to_begin_with_is_sent_again_too(
 ) -> None:
     request = request_of(slack, "C0SECRET")
     await use_up(http, request.origin.response_url)
-    slack.fail("chat.postMessage", ServerError())
+    slack.fail("chat.postMessage", Status(503))
     place = await threads.open(request)
     assert place is not None
     assert await place.close(request, ENDS)
@@ -498,7 +494,7 @@ async def test_where_nobody_would_hear_the_answer_nothing_begins(
 ) -> None:
     request = request_of(slack, "C0SECRET")
     await use_up(http, request.origin.response_url)
-    slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+    slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     assert await threads.open(request) is None
 
 
@@ -506,8 +502,8 @@ async def test_where_only_the_response_url_may_open_again_it_is_owed(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    slack.fail("response_url", *[ServerError()] * 4)
-    slack.fail("chat.postMessage", *[Refuses("messages_tab_disabled")] * 2)
+    slack.fail("response_url", *[Status(503)] * 4)
+    slack.fail("chat.postMessage", *[Code("messages_tab_disabled")] * 2)
     with pytest.raises(AwayError):
         await threads.open(request)
     with pytest.raises(AwayError):
@@ -519,7 +515,7 @@ async def test_without_a_good_token_the_last_way_is_owed(
 ) -> None:
     request = request_of(slack, "C0SECRET")
     await use_up(http, request.origin.response_url)
-    slack.fail("chat.postMessage", *[Refuses("token_revoked")] * 2)
+    slack.fail("chat.postMessage", *[Code("token_revoked")] * 2)
     with pytest.raises(AwayError):
         await threads.open(request)
     with pytest.raises(AwayError):
@@ -533,7 +529,7 @@ async def test_an_answer_that_gets_nowhere_is_not_called_delivered(
     place = await threads.open(request)
     assert place is not None
     await use_up_the_rest(http, request.origin.response_url)
-    slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+    slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     assert not await place.close(request, ENDS)
 
 
@@ -707,7 +703,7 @@ async def test_an_answer_in_private_that_nobody_can_look_for_says_that_it_may_co
     request = request_of(slack, "C0SECRET")
     place = await threads.open(request)
     assert place is not None
-    slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+    slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     assert await place.close(replace(request, id="another"), ENDS, look_since=0)
     assert "you may see it twice" in slack.shown_to(REQUESTER)[-1].text
 
@@ -927,7 +923,7 @@ async def test_the_appids_of_a_long_batch_are_listed_once_where_its_answer_will_
 async def test_a_batch_goes_on_without_a_list_that_slack_refuses(
     slack: LocalSlack, threads: Threads
 ) -> None:
-    fault = Refuses("restricted_action_thread_locked")
+    fault = Code("restricted_action_thread_locked")
     request = replace(request_of(slack), appid="", appids=MANY)
     started = await threads.open(replace(request, appids=MANY[:10]))
     assert started is not None
@@ -945,7 +941,7 @@ async def test_the_list_of_a_batch_is_owed_while_slack_is_away(
     started = await threads.open(replace(request, appids=MANY[:10]))
     assert started is not None
     root = slack.parents(RELEASES)[0].ts
-    slack.fail("chat.postMessage", *[ServerError()] * 3, thread_ts=root)
+    slack.fail("chat.postMessage", *[Status(503)] * 3, thread_ts=root)
     with pytest.raises(AwayError):
         await threads.open(request, look_since=slack.clock())
     place = await threads.open(request, look_since=slack.clock())

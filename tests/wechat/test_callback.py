@@ -10,8 +10,9 @@ import aiohttp
 import pytest
 
 from bot.ledger import LedgerDownError
+from bot.playground.faults import Slow, Status
 from bot.playground.wechat.push import Push, Stamp, sealed
-from bot.playground.wechat.server import Hang, LocalWeChat, Status
+from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.encryption import RANDOM_BYTES, key_of
@@ -159,7 +160,7 @@ async def test_the_answer_comes_at_once_and_a_code_is_tried_again_while_wechat_i
     wechat: LocalWeChat, replica: Replica
 ) -> None:
     await replica.token()
-    wechat.platform.next("api_query_auth", *[Status(502)] * 6)
+    wechat.fail("api_query_auth", *[Status(502)] * 6)
     async with serving(wechat, replica) as url:
         wechat.platform.callback = url
         assert await wechat.platform.push_updateauthorized(OTHER) == SUCCESS
@@ -172,7 +173,7 @@ async def test_the_answer_comes_at_once_and_a_code_is_tried_again_while_wechat_i
 
 async def test_the_answer_comes_while_wechat_hangs(wechat: LocalWeChat, replica: Replica) -> None:
     await replica.token()
-    wechat.platform.next("api_query_auth", Hang(60, after_effect=True))
+    wechat.fail("api_query_auth", Slow(60, after_effect=True))
     async with serving(wechat, replica) as url:
         wechat.platform.callback = url
         before = await replica.kept(OWNER)

@@ -8,7 +8,8 @@ from bot.domain.link import Link
 from bot.domain.outcome import Failed, Outcome, Shared
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger.tokens import TICKET_LIFE
-from bot.playground.wechat.server import Answer, Code, Drop, Hang, LocalWeChat, Status
+from bot.playground.faults import Code, Drop, Fault, Hang, Status
+from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.chain import PUSH_EVERY
 from bot.wechat.client import WeChat
 from bot.wechat.tokens import NoToken
@@ -53,7 +54,7 @@ async def test_token_and_refresh_token_are_kept_before_the_token_is_used(
     share: Share, replica: Replica, wechat: LocalWeChat
 ) -> None:
     wechat.platform.rotate_refresh_tokens = True
-    wechat.next(Hang(60))
+    wechat.fail("shareenv", Hang(60))
     sharing = asyncio.create_task(share())
     await wechat.until(lambda wechat: bool(wechat.calls))
     kept = await replica.kept(OWNER)
@@ -95,7 +96,7 @@ async def test_a_refresh_token_that_wechat_does_not_repeat_is_kept(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     answer = b'{"authorizer_access_token":"t","expires_in":7200}'
-    wechat.platform.next("api_authorizer_token", Status(200, answer))
+    wechat.fail("api_authorizer_token", Status(200, answer))
     assert await replica.token() == "t"
     assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
 
@@ -126,7 +127,7 @@ async def test_a_lost_refresh_token_is_fetched_again_even_from_the_lists_second_
     await replica.token(OTHER)
     wechat.platform.calls.clear()
     wechat.platform.lose(OTHER)
-    wechat.platform.always("api_get_authorizer_info", Code(48001))
+    wechat.fail("api_get_authorizer_info", Code(48001), times=None)
     expire(OTHER)
     await replica.token(OTHER)
     pages = 2 if others else 1
@@ -191,7 +192,7 @@ async def test_a_dead_refresh_token_of_the_settings_is_replaced_from_the_list(
         *("authorizer_token", "get_authorizer_info", "get_authorizer_list"),
     ]
     wechat.platform.authorize(OTHER)
-    wechat.platform.next("api_get_authorizer_list", Status(200, listing(wechat)))
+    wechat.fail("api_get_authorizer_list", Status(200, listing(wechat)))
     clock.now += 5
     await replica.token()
 
@@ -221,7 +222,7 @@ async def test_a_missing_ticket_is_asked_for_once_in_ten_minutes_whoever_asks(
 async def test_why_wechat_pushes_no_ticket_is_said_for_ten_minutes(
     replicas: Replicas, wechat: LocalWeChat, clock: Clock
 ) -> None:
-    wechat.platform.always("api_start_push_ticket", Code(61004))
+    wechat.fail("api_start_push_ticket", Code(61004), times=None)
     for replica in (replicas.make(), replicas.make()):
         got = await replica.chain.token(OWNER)
         assert isinstance(got, NoToken)
@@ -267,7 +268,7 @@ async def test_a_share_with_a_dead_token_is_made_again_with_a_new_one(
 ) -> None:
     old = await replica.token()
     wechat.platform.calls.clear()
-    wechat.next(Code(errcode))
+    wechat.fail("shareenv", Code(errcode))
     assert await share() == Shared(2)
     assert [call.token == old for call in wechat.calls] == [True, False]
     assert endpoints(wechat) == ["authorizer_token"]
@@ -310,7 +311,7 @@ async def test_a_platforms_token_that_is_always_dead_is_given_up_after_one_more(
 ) -> None:
     await replica.token()
     wechat.platform.calls.clear()
-    wechat.platform.always("api_authorizer_token", Code(errcode))
+    wechat.fail("api_authorizer_token", Code(errcode), times=None)
     expire(OWNER)
     got = await replica.chain.token(OWNER)
     assert isinstance(got, NoToken)
@@ -347,9 +348,9 @@ async def test_the_requester_learns_which_link_broke_and_why(
     share: Share, replica: Replica, wechat: LocalWeChat, refusal: tuple[str, int, Link]
 ) -> None:
     endpoint, errcode, link = refusal
-    wechat.platform.always(endpoint, Code(errcode))
+    wechat.fail(endpoint, Code(errcode), times=None)
     if endpoint == "api_get_authorizer_list":  # which is asked only then
-        wechat.platform.always("api_get_authorizer_info", Code(errcode))
+        wechat.fail("api_get_authorizer_info", Code(errcode), times=None)
     outcome = await share()
     assert isinstance(outcome, Failed)
     assert (outcome.guidance, outcome.link, outcome.tries) == (for_code(errcode), link, 0)
@@ -365,9 +366,9 @@ async def test_the_requester_learns_which_link_broke_and_why(
     "failure", [Code(-1), Status(502), Status(200, b"<html>"), Drop()], ids=repr
 )
 async def test_no_answer_to_a_renewal_never_speaks_of_a_share_that_may_have_happened(
-    share: Share, wechat: LocalWeChat, endpoint: str, failure: Answer
+    share: Share, wechat: LocalWeChat, endpoint: str, failure: Fault
 ) -> None:
-    wechat.platform.always(endpoint, failure)
+    wechat.fail(endpoint, failure, times=None)
     outcome = await share()
     assert isinstance(outcome, Failed)
     assert outcome.guidance == for_trouble(Trouble.NO_TOKEN_ANSWER)
@@ -385,7 +386,7 @@ async def test_each_renewal_is_told_with_its_link_and_how_it_ended(
     assert isinstance(await without_ticket.chain.token(OWNER), NoToken)
     assert without_ticket.renewals == [("platform", "no-ticket"), ("owner", "no-ticket")]
     await replica.tokens.ticket(wechat.platform.new_ticket(), 2.0)
-    wechat.platform.next("api_component_token", Code(61004))
+    wechat.fail("api_component_token", Code(61004))
     late = replicas.make()
     assert isinstance(await late.chain.token(OWNER), NoToken)
     assert late.renewals == [("platform", "61004"), ("owner", "61004")]

@@ -8,7 +8,8 @@ import pytest
 from bot.domain.link import Link
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LedgerDownError
-from bot.playground.wechat.server import Hang, LocalWeChat
+from bot.playground.faults import Slow
+from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.kept import LEASE
 from bot.wechat.tokens import NoToken
 from tests.wechat.conftest import OTHER, OWNER, Clock
@@ -169,7 +170,7 @@ async def test_a_holder_that_dies_with_a_rotated_refresh_token_loses_nothing(
 ) -> None:
     dead, alive, old = await two(on_both, wechat)
     wechat.platform.rotate_refresh_tokens = True
-    wechat.platform.next("api_authorizer_token", Hang(60, after_effect=True))
+    wechat.fail("api_authorizer_token", Slow(60, after_effect=True))
     on_both.run_out(OWNER)
     for each in (dead, alive):
         each.chain.heard(OWNER)

@@ -10,13 +10,17 @@ from dataclasses import replace
 import pytest
 
 from bot.ops.logs.setup import set_up
-from bot.playground.wechat.server import Answer, Code, Drop, Hang, LocalWeChat, Redirect, Status
+from bot.playground.faults import Code, Drop, Fault, Hang, Status
+from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.tokens import NoToken
 from tests.wechat.conftest import OTHER, OWNER, Clock
 from tests.wechat.replicas import KEY, Replica, Replicas, pushed, serving
 
-FAILURES: list[Answer] = [Code(40001), Code(61023), Code(-1), Status(502), Drop(), Hang(0.01)]
-FAILURES += [Redirect("http://127.0.0.1:1/"), Status(200, b'{"component_access_token":"made-up"}')]
+FAILURES: list[Fault] = [Code(40001), Code(61023), Code(-1), Status(502), Drop(), Hang(0.01)]
+FAILURES += [
+    Status(302, location="http://127.0.0.1:1/"),
+    Status(200, b'{"component_access_token":"made-up"}'),
+]
 
 
 @contextmanager
@@ -47,7 +51,7 @@ async def everything(replica: Replica, replicas: Replicas, wechat: LocalWeChat) 
         token = await replica.token()
         for endpoint in ("api_component_token", "api_authorizer_token", "api_get_authorizer_info"):
             for failure in FAILURES:
-                platform.next(endpoint, failure, failure)
+                wechat.fail(endpoint, failure, failure)
                 replicas.run_out("component", OWNER)
                 replica.chain.heard("component")
                 replica.chain.heard(OWNER)
@@ -104,7 +108,7 @@ async def test_why_there_is_no_token_holds_no_token(
     replica: Replica, wechat: LocalWeChat, clock: Clock
 ) -> None:
     for errcode in (40001, 61023, 61004, 40125, -1):
-        wechat.platform.always("api_component_token", Code(errcode))
+        wechat.fail("api_component_token", Code(errcode), times=None)
         got = await replica.chain.token(OWNER)
         assert isinstance(got, NoToken)
         assert "made-up" not in repr(got)

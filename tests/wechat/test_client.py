@@ -11,19 +11,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.domain.outcome import Called, Failed, Said, Shared, Step, Unknown
 from bot.guidance import Guidance, Retry, Trouble, all_guidance, for_code, for_trouble
-from bot.playground.wechat.server import (
-    Answer,
-    Call,
-    Code,
-    Drop,
-    GzipBomb,
-    Hang,
-    Huge,
-    LocalWeChat,
-    Redirect,
-    Status,
-    Truncated,
-)
+from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
+from bot.playground.wechat.server import Call, LocalWeChat
 from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat, http_client
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, TokenSource
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Clock, Pauses, mute
@@ -70,7 +59,7 @@ async def test_a_yes_is_a_share_with_the_owners_token(bot: Maker, wechat: LocalW
 async def test_a_no_comes_with_its_guidance_and_wechats_words(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
-    wechat.next(Code(85088, "no qbase privilege rid: 686cab53-686d2226-2e40eeeb"))
+    wechat.fail("shareenv", Code(85088, "no qbase privilege rid: 686cab53-686d2226-2e40eeeb"))
     said = Said(85088, "no qbase privilege", "686cab53-686d2226-2e40eeeb")
     assert await share(bot()) == Failed(for_code(85088), said, 1)
 
@@ -94,7 +83,7 @@ async def test_each_error_gets_as_many_tries_as_its_guidance_grants(  # noqa: PL
     waited: list[float],
 ) -> None:
     assert for_code(code).retry is retry
-    wechat.always(Code(code))
+    wechat.fail("shareenv", Code(code), times=None)
     outcome = await share(bot())
     assert not isinstance(outcome, Shared)
     assert (outcome.guidance, outcome.tries) == (for_code(code), tries)
@@ -106,7 +95,7 @@ async def test_each_error_gets_as_many_tries_as_its_guidance_grants(  # noqa: PL
 async def test_cloudbases_own_troubles_leave_open_what_happened(
     bot: Maker, wechat: LocalWeChat, code: int
 ) -> None:
-    wechat.next(Code(code))
+    wechat.fail("shareenv", Code(code))
     ended = await share(bot())
     assert isinstance(ended, Unknown)
     assert (advice(ended).in_doubt, ended.tries) == (True, 1)
@@ -130,7 +119,7 @@ async def test_a_token_is_renewed_once_and_no_more(
     bot: Maker, wechat: LocalWeChat, code: int
 ) -> None:
     fresh = WithNumbers()
-    wechat.always(Code(code, "no rid: 686cab53-686d2226-2e40eeeb"))
+    wechat.fail("shareenv", Code(code, "no rid: 686cab53-686d2226-2e40eeeb"), times=None)
     said = Said(code, "no", "686cab53-686d2226-2e40eeeb")
     assert await share(bot(tokens=fresh)) == Failed(for_code(code), said, 2)
     assert fresh.refused == ["token-0"]
@@ -140,7 +129,7 @@ async def test_a_token_is_renewed_once_and_no_more(
 async def test_wechats_advice_that_is_not_for_platforms_is_not_passed_on(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
-    wechat.always(Code(40001))
+    wechat.fail("shareenv", Code(40001), times=None)
     ended = await share(bot(tokens=WithNumbers()))
     assert isinstance(ended, Failed)
     assert ended.said
@@ -180,7 +169,7 @@ async def test_many_refusals_of_one_token_make_one_renewal(bot: Maker, wechat: L
 async def test_after_a_renewal_each_error_keeps_its_own_count(
     bot: Maker, wechat: LocalWeChat, pauses: Pauses
 ) -> None:
-    wechat.next(Code(-1), Code(42001), Code(-1000), Code(-1), Code(-1), Code(0))
+    wechat.fail("shareenv", Code(-1), Code(42001), Code(-1000), Code(-1), Code(-1), Code(0))
     assert await share(bot(tokens=Alternately(wechat))) == Shared(6)
     assert pauses == [0.5, 0.0, 0.5, 1.0, 2.0]
 
@@ -207,7 +196,7 @@ class Alternately:
 async def test_pauses_double_and_are_spread(
     bot: Maker, wechat: LocalWeChat, pauses: Pauses, jitter: float, waited: list[float]
 ) -> None:
-    wechat.always(Code(-1))
+    wechat.fail("shareenv", Code(-1), times=None)
     await share(bot(jitter=jitter))
     assert pauses == waited
 
@@ -223,7 +212,7 @@ async def test_no_try_begins_when_the_time_is_up(  # noqa: PLR0913, PLR0917
     seconds_for_each: float,
     tries: int,
 ) -> None:
-    wechat.always(Code(-1))
+    wechat.fail("shareenv", Code(-1), times=None)
     wechat.calls = Ticking(clock, seconds_for_each)
     outcome = await share(bot())
     assert isinstance(outcome, Unknown)
@@ -248,7 +237,7 @@ class Ticking(list[Call]):
 async def test_the_last_try_has_only_the_time_that_is_left(
     bot: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
-    wechat.next(Code(-1), Hang(60))
+    wechat.fail("shareenv", Code(-1), Hang(60))
     wechat.calls = Ticking(clock, 14.2)  # and half a second of pause
     began = time.perf_counter()
     outcome = await share(bot(timeout=60))
@@ -259,7 +248,7 @@ async def test_the_last_try_has_only_the_time_that_is_left(
 async def test_a_renewal_that_took_all_the_time_is_not_followed_by_a_call(
     bot: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
-    wechat.next(Code(42001, "expired"))
+    wechat.fail("shareenv", Code(42001, "expired"))
     outcome = await share(bot(tokens=WithNumbers(clock, takes=14.95)))
     assert isinstance(outcome, Failed)
     assert (advice(outcome), outcome.tries, len(wechat.calls)) == (for_code(42001), 1, 1)
@@ -272,7 +261,7 @@ async def test_a_renewal_that_took_all_the_time_is_not_followed_by_a_call(
         ([Hang(60), Code(0)], Shared, ""),
         ([Drop(), Code(85088)], Unknown, "85088"),
         ([Drop(after_effect=True), Drop(), Code(0)], Shared, ""),
-        ([Truncated(), Code(61007)], Unknown, "61007"),
+        ([Drop(part=0.5), Code(61007)], Unknown, "61007"),
         ([Code(-1), Code(40097)], Unknown, "40097"),
         ([Code(-1000), Code(0)], Shared, ""),
         ([Drop(), Status(502)], Unknown, "gateway-broken"),
@@ -284,9 +273,9 @@ async def test_a_renewal_that_took_all_the_time_is_not_followed_by_a_call(
     ids=lambda value: "-".join(map(repr, value)) if isinstance(value, list) else "",
 )
 async def test_a_try_in_doubt_leaves_a_doubt_that_only_a_yes_ends(
-    bot: Maker, wechat: LocalWeChat, answers: list[Answer], outcome: type[Called], key: str
+    bot: Maker, wechat: LocalWeChat, answers: list[Fault], outcome: type[Called], key: str
 ) -> None:
-    wechat.next(*answers)
+    wechat.fail("shareenv", *answers)
     ended = await share(
         bot(tokens=Alternately(wechat), timeout=SHORT if Hang(60) in answers else 5)
     )
@@ -301,30 +290,30 @@ async def test_a_try_in_doubt_leaves_a_doubt_that_only_a_yes_ends(
         (Status(502), Trouble.GATEWAY_BROKEN, Unknown, 1),
         (Status(504, b'{"errcode":0}'), Trouble.GATEWAY_BROKEN, Unknown, 1),
         (Status(408), Trouble.GATEWAY_BROKEN, Unknown, 1),
-        (Redirect("http://127.0.0.1:1/", 303), Trouble.NOT_JSON, Unknown, 1),
+        (Status(303, location="http://127.0.0.1:1/"), Trouble.NOT_JSON, Unknown, 1),
         (Status(407), Trouble.GATEWAY_REFUSED, Failed, 1),
         (Status(412), Trouble.GATEWAY_REFUSED, Failed, 1),
-        (Redirect("http://127.0.0.1:1/"), Trouble.REDIRECTED, Failed, 1),
+        (Status(302, location="http://127.0.0.1:1/"), Trouble.REDIRECTED, Failed, 1),
         (Status(200), Trouble.NOT_JSON, Unknown, 1),
         (Status(200, b""), Trouble.NOT_JSON, Unknown, 1),
         (Status(200, b"{}"), Trouble.NO_ERRCODE, Unknown, 1),
-        (GzipBomb(), Trouble.NOT_JSON, Unknown, 1),
+        (Huge(16 << 20, packed=True), Trouble.NOT_JSON, Unknown, 1),
         (Huge(100_000_000), Trouble.NOT_JSON, Unknown, 1),
         (Drop(), Trouble.LOST, Unknown, 4),
         (Hang(0.01), Trouble.LOST, Unknown, 4),
         (Hang(60), Trouble.TIMEOUT, Unknown, 4),
     ],
-    ids=lambda value: repr(value)[:40] if isinstance(value, Answer) else "",
+    ids=lambda value: repr(value)[:40] if isinstance(value, Fault) else "",
 )
 async def test_what_is_no_answer_of_wechats_ends_as_honestly_as_can_be(  # noqa: PLR0913, PLR0917
     bot: Maker,
     wechat: LocalWeChat,
-    fault: Answer,
+    fault: Fault,
     trouble: Trouble,
     outcome: type[Failed | Unknown],
     tries: int,
 ) -> None:
-    wechat.always(fault)
+    wechat.fail("shareenv", fault, times=None)
     ended = await share(bot(timeout=SHORT if trouble is Trouble.TIMEOUT else 5))
     assert ended == outcome(for_trouble(trouble), None, tries)
     assert len(wechat.calls) == tries
@@ -399,7 +388,7 @@ async def test_a_port_without_tls_leaves_no_doubt(bot: Maker, wechat: LocalWeCha
 
 async def test_a_redirect_takes_the_token_nowhere(bot: Maker, wechat: LocalWeChat) -> None:
     async with mute() as elsewhere:
-        wechat.next(Redirect(f"{elsewhere.url}/tcb/shareenv"))
+        wechat.fail("shareenv", Status(302, location=f"{elsewhere.url}/tcb/shareenv"))
         assert isinstance(await share(bot()), Failed)
         assert elsewhere.opened == 0
 
@@ -423,7 +412,7 @@ async def test_another_owners_env_is_not_shared_with_the_wrong_token(
 
 
 async def test_without_a_token_wechat_is_not_called(bot: Maker, wechat: LocalWeChat) -> None:
-    wechat.next_token(Status(503))
+    wechat.fail("token", Status(503))
     assert await share(bot()) == Failed(for_trouble(Trouble.TOKEN_SERVER_ANSWER), None, 0)
     assert wechat.calls == []
 
@@ -431,7 +420,7 @@ async def test_without_a_token_wechat_is_not_called(bot: Maker, wechat: LocalWeC
 async def test_a_renewal_that_fails_names_the_token_server_and_keeps_wechats_words(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
-    wechat.next(Code(42001, "access_token expired rid: 686cab53-686d2226-2e40eeeb"))
+    wechat.fail("shareenv", Code(42001, "access_token expired rid: 686cab53-686d2226-2e40eeeb"))
     said = Said(42001, "access_token expired", "686cab53-686d2226-2e40eeeb")
     assert await share(bot()) == Failed(for_trouble(Trouble.TOKEN_SERVER_STALE), said, 1)
 
@@ -439,7 +428,7 @@ async def test_a_renewal_that_fails_names_the_token_server_and_keeps_wechats_wor
 async def test_a_renewal_that_fails_does_not_end_an_earlier_doubt(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
-    wechat.next(Drop(after_effect=True), Code(42001))
+    wechat.fail("shareenv", Drop(after_effect=True), Code(42001))
     ended = await share(bot())
     assert isinstance(ended, Unknown)
     assert (advice(ended), ended.tries) == (for_trouble(Trouble.TOKEN_SERVER_STALE), 2)
@@ -456,10 +445,10 @@ def test_every_guidance_has_a_number_of_tries(guidance: Guidance) -> None:
     ids=repr,
 )
 async def test_no_log_line_and_no_outcome_shows_a_token(
-    bot: Maker, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture, answer: Answer
+    bot: Maker, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture, answer: Fault
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    wechat.next(*[answer] * 2)
+    wechat.fail("shareenv", *[answer] * 2)
     ended = await share(bot(timeout=SHORT if isinstance(answer, Hang) else 5))
     tokens = {call.token for call in wechat.calls} | {wechat.authorization}
     assert tokens
@@ -469,7 +458,7 @@ async def test_no_log_line_and_no_outcome_shows_a_token(
 
 
 async def test_a_call_that_is_cancelled_ends_at_once(bot: Maker, wechat: LocalWeChat) -> None:
-    wechat.always(Hang(60))
+    wechat.fail("shareenv", Hang(60), times=None)
     calling = asyncio.create_task(share(bot()))
     await wechat.until(lambda wechat: len(wechat.calls) == 1)
     calling.cancel()
@@ -505,7 +494,7 @@ async def test_a_further_try_is_made_only_with_leave(
         asked.append(len(wechat.calls))
         return len(asked) <= tries
 
-    wechat.next(Code(85088), Drop(), Drop(), Drop(), Drop())
+    wechat.fail("shareenv", Code(85088), Drop(), Drop(), Drop(), Drop())
     assert isinstance(await bot().share(OWNER, ENV, APPID, may_again=may_again), Failed)
     assert asked == []
     outcome = await bot().share(OWNER, ENV, APPID, may_again=may_again)
@@ -522,7 +511,9 @@ async def test_a_yes_is_one_step(bot: Maker, wechat: LocalWeChat, clock: Clock) 
 async def test_each_call_and_each_renewal_is_a_step_with_its_result_and_its_time(
     bot: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
-    wechat.next(Code(-1, "busy rid: 1-2-3"), Code(42001, "expired"), Drop(), Code(85088, "no"))
+    wechat.fail(
+        "shareenv", Code(-1, "busy rid: 1-2-3"), Code(42001, "expired"), Drop(), Code(85088, "no")
+    )
     wechat.calls = Ticking(clock, 0.5)
     told = await steps(bot(tokens=WithNumbers(clock, takes=2.0)))
     assert [(step.kind, step.seconds, step.result) for step in told] == [
@@ -539,7 +530,7 @@ async def test_each_call_and_each_renewal_is_a_step_with_its_result_and_its_time
 async def test_a_renewal_that_fails_is_a_step_that_says_why(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
-    wechat.next(Code(42001))
+    wechat.fail("shareenv", Code(42001))
     told = await steps(bot(tokens=FixedToken(OWNER, "t")))
     assert [(step.kind, step.result) for step in told] == [
         ("call", "42001"),

@@ -6,18 +6,8 @@ import pytest
 
 from bot.domain.link import Link
 from bot.guidance import Trouble, for_code, for_trouble
-from bot.playground.wechat.server import (
-    Answer,
-    Code,
-    Drop,
-    GzipBomb,
-    Hang,
-    Huge,
-    LocalWeChat,
-    Redirect,
-    Status,
-    Truncated,
-)
+from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
+from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.component import MOST_SECONDS, Component
 from bot.wechat.component_api import Informed
 from bot.wechat.kept import LEASE, RENEWAL
@@ -96,7 +86,7 @@ async def test_a_refusal_is_explained_with_the_link_that_broke_and_never_tried_a
     component: Component, wechat: LocalWeChat, pauses: Pauses, endpoint: str, errcode: int
 ) -> None:
     link, call = CALLS[endpoint]
-    wechat.platform.always(endpoint, Code(errcode))
+    wechat.fail(endpoint, Code(errcode), times=None)
     got = await call(component)
     assert isinstance(got, NoToken)
     assert got.said is not None
@@ -109,7 +99,7 @@ async def test_a_refusal_is_explained_with_the_link_that_broke_and_never_tried_a
 async def test_a_dead_ticket_is_the_tickets_fault(
     component: Component, wechat: LocalWeChat, errcode: int
 ) -> None:
-    wechat.platform.next("api_component_token", Code(errcode))
+    wechat.fail("api_component_token", Code(errcode))
     got = await component.token("ticket")
     assert isinstance(got, NoToken)
     assert (got.guidance, got.link) == (for_code(61005), Link.TICKET)
@@ -119,7 +109,7 @@ async def test_a_dead_ticket_is_the_tickets_fault(
 async def test_a_dead_platforms_token_is_the_platforms_fault(
     component: Component, wechat: LocalWeChat, errcode: int
 ) -> None:
-    wechat.platform.next("api_authorizer_token", Code(errcode))
+    wechat.fail("api_authorizer_token", Code(errcode))
     got = await component.authorizer_token("c", OWNER, "r")
     assert isinstance(got, NoToken)
     assert (got.guidance, got.link) == (for_code(42006), Link.PLATFORM)
@@ -130,7 +120,7 @@ async def test_an_appid_that_wechat_does_not_know_is_the_owners_or_the_platforms
     component: Component, wechat: LocalWeChat, endpoint: str
 ) -> None:
     link, call = CALLS[endpoint]
-    wechat.platform.always(endpoint, Code(40013))
+    wechat.fail(endpoint, Code(40013), times=None)
     got = await call(component)
     assert isinstance(got, NoToken)
     meant = for_code(61003 if link is Link.OWNER else 61011)
@@ -140,13 +130,13 @@ async def test_an_appid_that_wechat_does_not_know_is_the_owners_or_the_platforms
 async def test_no_credential_where_only_the_secret_counts_is_a_wrong_secret(
     component: Component, wechat: LocalWeChat
 ) -> None:
-    wechat.platform.next("api_component_token", Code(40001))
+    wechat.fail("api_component_token", Code(40001))
     got = await component.token("ticket")
     assert isinstance(got, NoToken)
     assert (got.guidance, got.link) == (for_code(40125), Link.PLATFORM)
 
 
-FAILURES: list[tuple[Answer, Trouble]] = [
+FAILURES: list[tuple[Fault, Trouble]] = [
     (Code(-1), Trouble.NO_TOKEN_ANSWER),
     (Code(-1000), Trouble.NO_TOKEN_ANSWER),
     (Status(200), Trouble.NO_TOKEN_ANSWER),
@@ -154,11 +144,11 @@ FAILURES: list[tuple[Answer, Trouble]] = [
     (Status(200, b'{"errcode":"none"}'), Trouble.NO_TOKEN_ANSWER),
     (Status(502), Trouble.NO_TOKEN_ANSWER),
     (Status(412), Trouble.GATEWAY_REFUSED),
-    (Redirect("http://127.0.0.1:1/"), Trouble.REDIRECTED),
+    (Status(302, location="http://127.0.0.1:1/"), Trouble.REDIRECTED),
     (Drop(), Trouble.NO_TOKEN_ANSWER),
-    (Truncated(), Trouble.NO_TOKEN_ANSWER),
+    (Drop(part=0.5), Trouble.NO_TOKEN_ANSWER),
     (Huge(2_000_000), Trouble.NO_TOKEN_ANSWER),
-    (GzipBomb(), Trouble.NO_TOKEN_ANSWER),
+    (Huge(16 << 20, packed=True), Trouble.NO_TOKEN_ANSWER),
     (Hang(60), Trouble.NO_TOKEN_ANSWER),
 ]
 
@@ -166,10 +156,10 @@ FAILURES: list[tuple[Answer, Trouble]] = [
 @pytest.mark.parametrize("endpoint", CALLS)
 @pytest.mark.parametrize(("failure", "trouble"), FAILURES, ids=lambda value: repr(value)[:40])
 async def test_what_is_no_answer_is_asked_for_twice_and_never_said_to_have_shared_anything(
-    make: Maker, wechat: LocalWeChat, endpoint: str, failure: Answer, trouble: Trouble
+    make: Maker, wechat: LocalWeChat, endpoint: str, failure: Fault, trouble: Trouble
 ) -> None:
     link, call = CALLS[endpoint]
-    wechat.platform.always(endpoint, failure)
+    wechat.fail(endpoint, failure, times=None)
     got = await call(make(1.0 if isinstance(failure, Hang) else 3.0))
     assert isinstance(got, NoToken)
     assert (got.guidance, got.link) == (for_trouble(trouble), link)
@@ -183,7 +173,7 @@ async def test_the_second_try_may_work(
     component: Component, wechat: LocalWeChat, endpoint: str
 ) -> None:
     _, call = CALLS[endpoint]
-    wechat.platform.next(endpoint, Status(502), Code(61004))
+    wechat.fail(endpoint, Status(502), Code(61004))
     got = await call(component)
     assert isinstance(got, NoToken)
     assert got.guidance == for_code(61004)
@@ -210,9 +200,9 @@ async def test_a_refresh_token_is_asked_for_by_its_owner_alone(
     "lacking", [Code(48001), Code(-1), Status(200, b'{"authorization_info":{}}')]
 )
 async def test_where_that_does_not_tell_it_the_list_is_asked(
-    component: Component, wechat: LocalWeChat, token: str, lacking: Answer
+    component: Component, wechat: LocalWeChat, token: str, lacking: Fault
 ) -> None:
-    wechat.platform.always("api_get_authorizer_info", lacking)
+    wechat.fail("api_get_authorizer_info", lacking, times=None)
     assert await component.refresh_token(token, OWNER) == wechat.platform.refresh_token(OWNER)
     assert endpoints(wechat)[-1] == "get_authorizer_list"
 
@@ -220,7 +210,7 @@ async def test_where_that_does_not_tell_it_the_list_is_asked(
 async def test_where_nobody_answers_the_list_is_not_asked_too(
     component: Component, wechat: LocalWeChat, token: str
 ) -> None:
-    wechat.platform.always("api_get_authorizer_info", Drop())
+    wechat.fail("api_get_authorizer_info", Drop(), times=None)
     got = await component.refresh_token(token, OWNER)
     assert got == NoToken(for_trouble(Trouble.NO_TOKEN_ANSWER), None, Link.OWNER)
     assert "get_authorizer_list" not in endpoints(wechat)
@@ -274,7 +264,7 @@ async def test_an_owner_listed_without_a_refresh_token_has_lost_it(
 async def test_a_list_that_never_ends_is_given_up(
     component: Component, wechat: LocalWeChat, page: bytes
 ) -> None:
-    wechat.platform.always("api_get_authorizer_list", Status(200, page))
+    wechat.fail("api_get_authorizer_list", Status(200, page), times=None)
     async with asyncio.timeout(30):
         got = await component.listed("c", OWNER)
     assert got == NoToken(for_code(61003), link=Link.OWNER)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bot.domain.outcome import Said
 from bot.guidance import Trouble
-from bot.playground.wechat.server import Answer, Code, Drip, Drop, Hang, Huge, LocalWeChat, Status
+from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
+from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import Refused, Troubled
 from bot.wechat.envs import Envs, get_env_info, read_envs
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
@@ -74,7 +75,7 @@ async def test_the_owners_envs_are_those_that_are_in_service(
     [
         (Code(61007), "61007"),
         (Code(40001), "40001"),
-        (Code(85088, as_string=True), "85088"),
+        (Code("85088"), "85088"),
         (Status(502), "gateway-broken"),
         (Drop(), "lost"),
         (Huge(2 << 20), "not-json"),
@@ -87,10 +88,10 @@ async def test_what_wechat_does_not_tell_is_no_env_and_one_line(
     make: Maker,
     wechat: LocalWeChat,
     caplog: pytest.LogCaptureFixture,
-    answer: Answer,
+    answer: Fault,
     reason: str,
 ) -> None:
-    wechat.next_envs(answer)
+    wechat.fail("getenvinfo", answer)
     timeout = 1.0 if isinstance(answer, Hang | Drip) else 5.0
     assert await make(timeout=timeout).of(OWNER) == ((), BAD)
     [line] = [r for r in caplog.records if r.levelno >= logging.WARNING]

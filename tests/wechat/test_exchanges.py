@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.playground.wechat.server import Answer, Code, Drop, Hang, LocalWeChat, Status
+from bot.playground.faults import Code, Drop, Fault, Hang, Slow, Status
+from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.exchanges import LONGEST, Exchanges, pauses
 from bot.wechat.heard import Heard
 from bot.wechat.push import Authorized, Unauthorized
@@ -70,7 +71,7 @@ async def in_flight(
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Hear of an authorisation whose exchange WeChat has made and not yet answered."""
     await replica.token()
-    wechat.platform.next("api_query_auth", Hang(1.0, after_effect=True))
+    wechat.fail("api_query_auth", Slow(1.0, after_effect=True))
     hearing = asyncio.create_task(replica.heard.authorized(push))
     await wechat.until(lambda _: exchanges_of(wechat) == 1)
     yield hearing
@@ -102,7 +103,7 @@ async def test_an_older_withdrawal_that_comes_late_changes_nothing_for_an_exchan
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
 
 
-PASSING: dict[str, Answer] = {
+PASSING: dict[str, Fault] = {
     "the bad gateway": Status(502),
     "the dropped connection": Drop(),
     "WeChat too busy": Code(-1),
@@ -113,18 +114,18 @@ PASSING: dict[str, Answer] = {
 
 @pytest.mark.parametrize("answer", PASSING.values(), ids=PASSING.keys())
 async def test_a_code_is_tried_again_with_growing_pauses_until_it_works(
-    replica: Replica, wechat: LocalWeChat, answer: Answer
+    replica: Replica, wechat: LocalWeChat, answer: Fault
 ) -> None:
     passing = Time()
     heard, _ = heard_in(passing, replica)
     wechat.platform.unlisted(OTHER)  # so that nothing but the code helps
     push = granted(wechat, 10.0, passing.began + 600)
-    wechat.platform.always("api_query_auth", answer)
+    wechat.fail("api_query_auth", answer, times=None)
     await heard.authorized(push)
     assert (await replica.kept(OTHER)).value is None
     assert len(replica.woken) == 1  # for the list, where that helps
     await wechat.until(lambda _: len(passing.rests) == 3)
-    wechat.platform.always("api_query_auth", None)
+    wechat.clear("api_query_auth")
     await settled(replica)
     assert passing.rests[:3] == [5.0, 10.0, 20.0]
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
@@ -138,7 +139,7 @@ async def test_what_wechat_says_of_the_code_itself_ends_the_tries(
 ) -> None:
     passing = Time()
     heard, _ = heard_in(passing, replica)
-    wechat.platform.next("api_query_auth", Status(502), Status(502), Code(errcode))
+    wechat.fail("api_query_auth", Status(502), Status(502), Code(errcode))
     await heard.authorized(granted(wechat, 10.0, passing.began + 600))
     await settled(replica)
     assert exchanges_of(wechat) == 3
@@ -157,7 +158,7 @@ async def test_no_code_is_tried_for_longer_than_it_lives_or_an_hour(
 ) -> None:
     passing = Time()
     heard, _ = heard_in(passing, replica)
-    wechat.platform.always("api_query_auth", Code(61004))
+    wechat.fail("api_query_auth", Code(61004), times=None)
     await heard.authorized(granted(wechat, 10.0, passing.began + lives))
     await settled(replica)
     assert longest / 2 < sum(passing.rests) < longest
@@ -171,7 +172,7 @@ async def test_a_code_whose_time_is_over_is_tried_once(
 ) -> None:
     passing = Time()
     heard, _ = heard_in(passing, replica)
-    wechat.platform.always("api_query_auth", Code(61004))
+    wechat.fail("api_query_auth", Code(61004), times=None)
     await heard.authorized(granted(wechat, 10.0, passing.began - 1))
     await settled(replica)
     assert (exchanges_of(wechat), passing.rests) == (1, [])
@@ -187,7 +188,7 @@ async def test_newer_news_of_the_owner_ends_the_tries(
 ) -> None:
     passing, other = Time(), replicas.make()
     heard, _ = heard_in(passing, replica)
-    wechat.platform.next("api_query_auth", *[Status(502)] * 2, Hang(1.0), Status(502))
+    wechat.fail("api_query_auth", *[Status(502)] * 2, Hang(1.0), Status(502))
     await heard.authorized(granted(wechat, 10.0, passing.began + 600))
     await wechat.until(lambda _: len(passing.rests) == 1)
     await other.heard.unauthorized(Unauthorized(10.0 + later, OTHER))
@@ -202,7 +203,7 @@ async def test_the_tries_outlive_a_ledger_that_is_down(
 ) -> None:
     passing = Time()
     heard, _ = heard_in(passing, replica)
-    wechat.platform.next("api_query_auth", *[Status(502)] * 2)
+    wechat.fail("api_query_auth", *[Status(502)] * 2)
     await heard.authorized(granted(wechat, 10.0, passing.began + 600))
     with replicas.down():
         await wechat.until(lambda _: len(passing.rests) >= 1)
@@ -223,7 +224,7 @@ async def test_what_the_ledger_does_not_take_at_once_is_kept_when_it_does(
 async def test_a_stop_does_not_wait_for_the_next_try(replica: Replica, wechat: LocalWeChat) -> None:
     passing = Time(up_to=0)
     heard, exchanges = heard_in(passing, replica)
-    wechat.platform.always("api_query_auth", Code(61004))
+    wechat.fail("api_query_auth", Code(61004), times=None)
     await heard.authorized(granted(wechat, 10.0, passing.began + 600))
     await passing.lasting.wait()
     began = time.monotonic()
@@ -237,7 +238,7 @@ async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_
     replicas: Replicas, wechat: LocalWeChat, replica: Replica, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    wechat.platform.always("api_query_auth", Status(502))
+    wechat.fail("api_query_auth", Status(502), times=None)
     await replica.heard.authorized(granted(wechat, 10.0, time.time() + 600, OWNER))
     assert (await replica.kept(OWNER)).refresh_token is None
     after = await replicas.restarted()

@@ -5,7 +5,8 @@ import pytest
 
 from bot.domain.link import Link
 from bot.guidance import for_code
-from bot.playground.wechat.server import Code, Hang, LocalWeChat
+from bot.playground.faults import Code, Slow
+from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.push import Authorized, Ticket, Unauthorized
 from bot.wechat.tokens import NoToken
 from tests.wechat.conftest import OTHER, OWNER
@@ -143,7 +144,7 @@ async def test_an_owner_that_comes_back_is_served_again_whatever_of_before_is_re
 async def test_where_the_code_is_worth_nothing_the_list_helps(
     replica: Replica, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wechat.platform.next("api_query_auth", Code(61010))
+    wechat.fail("api_query_auth", Code(61010))
     await granted(replica, wechat, OTHER, 10.0)
     (line,) = [each for each in caplog.records if "not taken in" in each.getMessage()]
     assert (vars(line)["owner"], vars(line)["reason"]) == (OTHER, "61009")
@@ -174,7 +175,7 @@ async def test_a_dead_platforms_token_is_renewed_for_an_exchange(
 async def under_way(replica: Replica, wechat: LocalWeChat) -> "asyncio.Task[str | NoToken]":
     """Begin the renewal of the owner's token, and return it when WeChat has made it and not yet answered."""
     await replica.chain.with_platform_token(_just)
-    wechat.platform.next("api_authorizer_token", Hang(1.5, after_effect=True))
+    wechat.fail("api_authorizer_token", Slow(1.5, after_effect=True))
     renewal = asyncio.create_task(replica.chain.token(OWNER))
     await wechat.until(lambda _: endpoints(wechat)[-1] == "authorizer_token")
     return renewal

@@ -6,16 +6,8 @@ import httpx
 import pytest
 
 from bot.guidance import Trouble
-from bot.playground.wechat.server import (
-    Answer,
-    Drip,
-    Drop,
-    GzipBomb,
-    Hang,
-    Huge,
-    LocalWeChat,
-    Truncated,
-)
+from bot.playground.faults import Drip, Drop, Fault, Hang, Huge
+from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import read, share_env
 from bot.wechat.transport import Received, exchange, limits, post
 from tests.wechat.conftest import answers, closes, http_answer, mute, wire
@@ -105,20 +97,20 @@ async def test_an_answer_that_breaks_off_or_is_no_http_may_have_followed_a_share
         assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("fault", [Drop(), Drop(after_effect=True), Truncated()], ids=repr)
+@pytest.mark.parametrize("fault", [Drop(), Drop(after_effect=True), Drop(part=0.5)], ids=repr)
 async def test_a_reset_is_never_tried_again_by_a_library(
-    http: httpx.AsyncClient, wechat: LocalWeChat, fault: Answer
+    http: httpx.AsyncClient, wechat: LocalWeChat, fault: Fault
 ) -> None:
-    wechat.next(fault)
+    wechat.fail("shareenv", fault)
     assert await sent(http, wechat.url) is Trouble.LOST
     assert len(wechat.calls) == 1
 
 
 @pytest.mark.parametrize("fault", [Hang(60), Drip(0.05)], ids=repr)
 async def test_what_takes_too_long_is_late_even_if_it_never_falls_silent(
-    http: httpx.AsyncClient, wechat: LocalWeChat, fault: Answer
+    http: httpx.AsyncClient, wechat: LocalWeChat, fault: Fault
 ) -> None:
-    wechat.next(fault)
+    wechat.fail("shareenv", fault)
     began = time.perf_counter()
     assert await sent(http, wechat.url, seconds=1.0) is Trouble.TIMEOUT
     assert time.perf_counter() - began < 30
@@ -126,13 +118,13 @@ async def test_what_takes_too_long_is_late_even_if_it_never_falls_silent(
 
 @pytest.mark.parametrize(
     ("fault", "received"),
-    [(Huge(100_000_000), Received(200, b"")), (GzipBomb(), Received(200, b""))],
+    [(Huge(100_000_000), Received(200, b"")), (Huge(16 << 20, packed=True), Received(200, b""))],
     ids=repr,
 )
 async def test_a_body_that_would_fill_the_memory_is_left_unread(
-    http: httpx.AsyncClient, wechat: LocalWeChat, fault: Answer, received: Received
+    http: httpx.AsyncClient, wechat: LocalWeChat, fault: Fault, received: Received
 ) -> None:
-    wechat.next(fault)
+    wechat.fail("shareenv", fault)
     assert await sent(http, wechat.url) == received
 
 

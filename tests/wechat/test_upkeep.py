@@ -9,7 +9,8 @@ import pytest
 from bot.domain.link import Link, LinkState
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger.tokens import Kept
-from bot.playground.wechat.server import Code, Hang, LocalWeChat
+from bot.playground.faults import Code, Slow
+from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.upkeep import Upkeep, link_states
 from tests.conftest import soon
 from tests.wechat.conftest import OTHER, OWNER
@@ -66,7 +67,7 @@ async def test_meanwhile_whoever_needs_it_uses_the_token_that_is_still_good(
     replica = await two_owners(replicas, wechat, 0.5)
     old = await replica.token()
     replicas.later(LIFE * 0.95, OWNER)
-    wechat.platform.next("api_authorizer_token", Hang(1.5, after_effect=True))
+    wechat.fail("api_authorizer_token", Slow(1.5, after_effect=True))
     async with keeping(replica):
         await wechat.until(lambda wechat: bool(wechat.platform.calls))
         assert await replica.token() == old
@@ -146,7 +147,7 @@ async def test_what_fails_again_and_again_is_tried_ever_more_rarely_until_someth
     seconds = count(step=60)
     replica = replicas.make(clock=lambda: float(next(seconds)))  # so that no failure stands
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
-    wechat.platform.always("api_component_token", Code(61004))
+    wechat.fail("api_component_token", Code(61004), times=None)
     upkeep = Upkeep(replica.chain, replica.tokens, lambda: [OWNER], lambda: 0.5, every=0.0)
     statements = replicas.database.statements
 
@@ -198,7 +199,7 @@ async def test_a_token_that_cannot_be_renewed_yet_keeps_its_place(
     replica = await two_owners(replicas, wechat, 0.5)
     old = await replica.token()
     replicas.later(LIFE * 0.95, OWNER)
-    wechat.platform.next("api_authorizer_token", Code(61004))
+    wechat.fail("api_authorizer_token", Code(61004))
     async with keeping(replica):
         await wechat.until(lambda wechat: bool(wechat.platform.calls))
     await replica.chain.close(5)
@@ -292,7 +293,7 @@ async def test_it_knows_for_how_long_the_tokens_are_good_as_of_its_last_look(
     left = replica.upkeep.left
     assert left() == {}  # nobody has looked yet
     replicas.run_out(OTHER)
-    wechat.platform.always("api_authorizer_token", Code(50002))
+    wechat.fail("api_authorizer_token", Code(50002), times=None)
     async with keeping(replica):
         await soon(left)
         (owner, other), (platform,) = left()[Link.OWNER], left()[Link.PLATFORM]

@@ -10,7 +10,8 @@ from bot.domain.outcome import Rejected
 from bot.domain.request import Origin, Request, State
 from bot.ledger import Accepted, Entry
 from bot.ledger.clicks import Move
-from bot.playground.slack.server import Dropped, Message, Refuses, ServerError
+from bot.playground.faults import Code, Drop, Status
+from bot.playground.slack.server import Message
 from bot.workflow.approval import Waiting
 from bot.workflow.leased import Holding
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
@@ -291,9 +292,9 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
 # Slack in trouble.
 
 
-@pytest.mark.parametrize("fault", [Dropped(after_effect=True), ServerError(after_effect=True)])
+@pytest.mark.parametrize("fault", [Drop(after_effect=True), Status(503, after_effect=True)])
 async def test_a_question_whose_answer_is_lost_is_found_again(
-    scene: Scene, fault: Dropped | ServerError
+    scene: Scene, fault: Drop | Status
 ) -> None:
     def saw(message: Message, _: object) -> None:
         if message.channel == RELEASES and not message.ephemeral_to:
@@ -326,7 +327,7 @@ async def test_a_question_that_nobody_can_look_for_is_asked_again_and_says_so(
 
 async def test_where_nobody_would_hear_the_answer_nobody_is_asked(scene: Scene) -> None:
     async with scene.bot(APPROVE):
-        scene.slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+        scene.slack.fail("chat.postMessage", Code("messages_tab_disabled"))
         asked = await scene.slack.command(REQUESTER, SECRET, "help")
         ask = {
             "text": "wx5fe6bb43205e9e70 prod-1",

@@ -9,9 +9,10 @@ from time import monotonic
 import pytest
 
 from bot.messages.form import APPIDS, ENV
-from bot.playground.slack.server import Hangs, LocalSlack, Message
+from bot.playground.faults import Code, Slow
+from bot.playground.slack.server import LocalSlack, Message
 from bot.playground.stage import APPID, OWNER, environment
-from bot.playground.wechat.server import Code, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, rows, soon
@@ -179,7 +180,7 @@ async def test_an_approval_is_for_the_whole_batch(scene: Scene) -> None:
 
 async def test_failures_are_grouped_and_only_they_are_tried_again_once(scene: Scene) -> None:
     async with scene.bot(ALLOW):
-        scene.wechat.next(Code(NOT_ENABLED), Code(NOT_ENABLED))
+        scene.wechat.fail("shareenv", Code(NOT_ENABLED), Code(NOT_ENABLED))
         await scene.ask(line(10))
         answer = await through(scene)
         assert "8 shared, 2 not shared" in scene.parent()
@@ -199,12 +200,12 @@ async def test_what_failed_and_what_is_unknown_are_tried_again_alike_and_nothing
     async with scene.bot(ALLOW):
         await scene.ask(f"{appids(4)[3]} prod-1")
         await scene.over()
-        wechat.always(Code(-1))
-        wechat.next(Code(NOT_ENABLED))
+        wechat.fail("shareenv", Code(-1), times=None)
+        wechat.fail("shareenv", Code(NOT_ENABLED))
         await scene.ask(line(4))
         await soon(lambda: "left out" in scene.slack.parents(RELEASES)[-1].text)
         await through(scene)
-        wechat.always(None)
+        wechat.clear("shareenv")
         parent = scene.slack.parents(RELEASES)[-1]
         assert "1 left out, 1 not shared, 2 unknown" in parent.text
         before = len(wechat.calls)
@@ -216,7 +217,7 @@ async def test_what_failed_and_what_is_unknown_are_tried_again_alike_and_nothing
 
 async def test_a_single_failure_is_tried_again_as_a_single_share(scene: Scene) -> None:
     async with scene.bot(ALLOW):
-        scene.wechat.next(Code(NOT_ENABLED))
+        scene.wechat.fail("shareenv", Code(NOT_ENABLED))
         await scene.ask(line(5))
         answer = await through(scene)
         (failed,) = set(appids(5)) - set(shared(scene))
@@ -244,7 +245,7 @@ async def test_a_limit_per_minute_pauses_the_batch_and_burns_nothing(
     scene: Scene, time: Time
 ) -> None:
     async with scene.bot(ALLOW):
-        scene.wechat.next(*[Code(PER_MINUTE)] * 3)
+        scene.wechat.fail("shareenv", *[Code(PER_MINUTE)] * 3)
         began = time.now
         await scene.ask(line(40))
         answer = await through(scene)
@@ -258,7 +259,7 @@ async def test_the_daily_limit_pauses_the_batch_until_the_next_day_in_china(
     scene: Scene, time: Time
 ) -> None:
     async with scene.bot(ALLOW):
-        scene.wechat.next(Code(PER_DAY))
+        scene.wechat.fail("shareenv", Code(PER_DAY))
         await scene.ask(line(5))
         answer = await through(scene)
     assert "5 shared" in answer.text
@@ -315,7 +316,7 @@ async def test_batches_run_in_the_order_in_which_they_were_asked_for_whoever_has
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
-        slack.fail("chat.postMessage", Hangs(0.5))
+        slack.fail("chat.postMessage", Slow(0.5))
         await scene.ask(line(20))
         await scene.ask(line(20).replace("prod-1", "prod-2"), "U0SECOND")
         await through(scene)

@@ -7,7 +7,8 @@ import pytest
 
 from bot.domain.request import Approval, Origin, Request, State
 from bot.ledger import Accepted, Entry, Ledger
-from bot.playground.slack.server import Hangs, LocalSlack, ServerError
+from bot.playground.faults import Slow, Status
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
 from bot.policy import (
@@ -201,7 +202,7 @@ async def test_a_batch_is_stopped_at_its_turn_if_the_requester_has_left_the_grou
 async def in_doubt(scene: Scene, count: int, reads: int = 1) -> None:
     """Ask for a batch at whose turn Slack does not tell who is in the group."""
     await scene.ask("whoami")  # who is in the group is known
-    scene.slack.fail("usergroups.list", *[ServerError()] * reads)
+    scene.slack.fail("usergroups.list", *[Status(503)] * reads)
     await scene.ask(line(count))
     await soon(lambda: scene.slack.parents(RELEASES) and "Slack does not tell me" in scene.parent())
 
@@ -301,7 +302,7 @@ async def test_a_request_is_stopped_that_is_carried_out_long_after_it_was_asked(
 ) -> None:
     now = scene.runtime.now
     scene.runtime = replace(scene.runtime, now=lambda: now() + 61)
-    scene.slack.fail("chat.postMessage", Hangs(0.5))
+    scene.slack.fail("chat.postMessage", Slow(0.5))
     async with scene.bot(ALLOW):
         await scene.ask()
         await change(DENY)
@@ -315,7 +316,7 @@ async def test_a_request_waits_while_slack_does_not_tell_who_asked(
     await left_behind(scene, placed=False)
     clock = Clock()
     scene.runtime = replace(scene.runtime, clock=clock)
-    slack.fail("users.info", ServerError())
+    slack.fail("users.info", Status(503))
     async with scene.bot(ALLOW):
         await soon(lambda: "a request waits: " in caplog.text)
         assert wechat.calls == []

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.outcome import Cancelled, Shared
-from bot.playground.slack.server import Message, ServerError
+from bot.playground.faults import Slow, Status
+from bot.playground.slack.server import Message
 from bot.playground.stage import APPID
-from bot.playground.wechat.server import Hang
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
 from tests.said import CANNOT_TELL_WHO, CLICK_NOT_RECORDED, NOT_AN_APPROVER, late_answer
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Scene, has_button
@@ -115,7 +115,7 @@ async def test_while_slack_does_not_tell_who_clicks_nothing_is_cancelled(
 ) -> None:
     async with scene.bot(OPERATORS + APPROVE):
         waits = await waiting(scene)
-        scene.slack.fail(method, *[ServerError()] * 3)
+        scene.slack.fail(method, *[Status(503)] * 3)
         assert CANNOT_TELL_WHO in await scene.click(ON_CALL, waits, "cancel")
     assert states(scene.database) == ["waiting"]
 
@@ -200,7 +200,7 @@ async def test_operators_do_nothing_but_cancel(scene: Scene) -> None:
 async def test_what_wechat_is_asked_already_cannot_be_cancelled(scene: Scene) -> None:
     async with scene.bot(OPERATORS + APPROVE):
         waits = await waiting(scene)
-        scene.wechat.next(Hang(1.5, after_effect=True))
+        scene.wechat.fail("shareenv", Slow(1.5, after_effect=True))
         await scene.decide(APPROVER, "approve")
         await scene.wechat.until(lambda wechat: bool(wechat.calls))
         assert "approved it already" in await scene.click(OPERATOR, waits, "cancel")

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.outcome import Expired
-from bot.playground.slack.server import ServerError
+from bot.playground.faults import Status
 from bot.playground.stage import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states
 from tests.said import (
@@ -253,7 +253,7 @@ async def test_who_slack_does_not_know_at_the_click_confirms_nothing(scene: Scen
     async with scene.bot(CONFIRM):
         await scene.ask()
         shown = scene.shown()
-        scene.slack.fail("users.info", ServerError())
+        scene.slack.fail("users.info", Status(503))
         assert CANNOT_TELL_WHO in await scene.click(REQUESTER, shown, "confirm")
         assert states(scene.database) == ["confirming"]
         await scene.click(REQUESTER, shown, "confirm")
@@ -270,7 +270,7 @@ async def test_a_group_that_cannot_be_read_at_the_click_ends_nothing(scene: Scen
     async with scene.bot(GROUP):
         await scene.ask()
         shown = scene.shown()
-        scene.slack.fail("usergroups.list", ServerError())
+        scene.slack.fail("usergroups.list", Status(503))
         assert "could not find out" in await scene.click(REQUESTER, shown, "confirm")
         assert states(scene.database) == ["confirming"]
         await scene.click(REQUESTER, shown, "confirm")

@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 
 from bot.domain.outcome import Cancelled, Denied, Rejected, Shared
-from bot.playground.slack.server import Hangs, Message, Refuses, ServerError
+from bot.playground.faults import Code, Hang, Slow, Status
+from bot.playground.slack.server import Message
 from bot.playground.stage import APPID, OWNER
-from bot.playground.wechat.server import Code, Hang
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
 from tests.said import (
     CANNOT_TELL_WHO,
@@ -95,7 +95,7 @@ async def test_a_question_without_a_reason_or_a_past_says_so(scene: Scene) -> No
 
 async def test_what_only_failed_before_was_not_shared_before(scene: Scene) -> None:
     async with scene.bot(ALLOW):
-        scene.wechat.next(Code(85088))
+        scene.wechat.fail("shareenv", Code(85088))
         await scene.ask()
         await scene.over()
     async with scene.bot(APPROVE):
@@ -229,7 +229,7 @@ async def test_where_nobody_can_be_asked_directly_the_requester_is_told_in_the_t
 async def test_while_slack_does_not_tell_whether_others_read_the_channel_they_are_asked_directly(
     scene: Scene,
 ) -> None:
-    scene.slack.fail("conversations.info", Refuses("missing_scope"), channel=APPROVALS)
+    scene.slack.fail("conversations.info", Code("missing_scope"), channel=APPROVALS)
     async with scene.bot(APPROVE):
         await scene.ask()
         await resting(scene)
@@ -267,7 +267,7 @@ async def test_how_it_ended_stays_however_late_slack_takes_who_decided(scene: Sc
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
-        scene.slack.fail("chat.update", Hangs(0.3))
+        scene.slack.fail("chat.update", Slow(0.3))
         await scene.send(APPROVER, view)
         assert "It was shared." in await settled(scene)
 
@@ -278,10 +278,10 @@ async def test_how_it_ended_stays_however_late_slack_takes_who_decided(scene: Sc
 )
 async def test_the_approvers_see_how_it_ended(scene: Scene, code: int | None, says: str) -> None:
     if code == -1:
-        scene.wechat.next(*[Hang(30)] * 5)
+        scene.wechat.fail("shareenv", *[Hang(30)] * 5)
         scene.environ["WECHAT_TIMEOUT"] = "0.5"
     elif code:
-        scene.wechat.next(Code(code))
+        scene.wechat.fail("shareenv", Code(code))
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.decide(APPROVER, "approve")
@@ -395,7 +395,7 @@ async def test_while_slack_does_not_tell_who_clicks_nothing_is_decided(
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, button)
-        scene.slack.fail(method, ServerError())
+        scene.slack.fail(method, Status(503))
         assert CANNOT_TELL_WHO in await scene.send(APPROVER, view)
         assert states(scene.database) == ["waiting"]
     async with scene.bot(APPROVE):
@@ -531,7 +531,7 @@ async def test_who_comes_after_a_decision_is_told_of_it(
 
 
 async def test_who_comes_while_wechat_is_asked_is_told_who_approved(scene: Scene) -> None:
-    scene.wechat.next(Hang(1.5, after_effect=True))
+    scene.wechat.fail("shareenv", Slow(1.5, after_effect=True))
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()

@@ -11,9 +11,10 @@ import pytest
 from bot.app.running import running
 from bot.ledger import Ledger
 from bot.messages.form import APPIDS, ENV
-from bot.playground.slack.server import Hangs, LocalSlack, View
+from bot.playground.faults import Code, Hang, Slow
+from bot.playground.slack.server import LocalSlack, View
 from bot.playground.stage import APPID, OWNER, environment
-from bot.playground.wechat.server import Code, Hang, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from tests.conftest import Clock, kinds, ledger_down, request_of, rows, settings_of
 from tests.databases import Database
@@ -145,7 +146,7 @@ async def test_what_was_typed_is_marked_so(slack: LocalSlack, bots: Bots) -> Non
 async def test_wechats_silence_costs_its_envs_only(
     slack: LocalSlack, wechat: LocalWeChat, bots: Bots
 ) -> None:
-    wechat.next_envs(Hang(8), Code(61007))
+    wechat.fail("getenvinfo", Hang(8), Code(61007))
     async with bots(ANYTHING, NAMED):
         view = await opened(slack)
         assert await offered(slack, view) == ["named-1", "named-2"]
@@ -177,7 +178,7 @@ async def test_whom_slack_does_not_know_just_now_may_type_an_env(
     slack: LocalSlack, bots: Bots
 ) -> None:
     async with bots(ANYTHING):
-        slack.fail("users.info", *[Hangs(8)] * 4)
+        slack.fail("users.info", *[Slow(8)] * 4)
         view = await opened(slack)
         assert await offered(slack, view) == []
         assert await offered(slack, view, "prod-1") == ["prod-1"]
@@ -239,7 +240,7 @@ async def test_that_an_answer_follows_is_not_said_after_it(
     async with bots(rules):
         view = await opened(slack)
         await offered(slack, view)
-        slack.fail("response_url", Hangs(0.2), user=REQUESTER)
+        slack.fail("response_url", Slow(0.2), user=REQUESTER)
         await slack.submit(REQUESTER, view, {ENV: "prod-1", APPIDS: APPID})
         await slack.until(lambda slack: any(m.text.startswith(shown) for m in slack.messages))
     follows = [m.text for m in slack.messages if ACCEPTED in m.text or NEEDS_APPROVAL in m.text]

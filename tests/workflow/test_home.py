@@ -11,9 +11,10 @@ import pytest
 
 from bot import __version__
 from bot.app.running import running
+from bot.playground.faults import Code
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.requests import signed_request
-from bot.playground.slack.server import ImpossibleError, LocalSlack, Refuses, View
+from bot.playground.slack.server import ImpossibleError, LocalSlack, View
 from bot.playground.stage import APPID, OWNER, stage
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
@@ -285,7 +286,7 @@ async def test_whom_slack_does_not_tell_about_sees_their_own_requests_and_no_oth
     slack: LocalSlack, ruled: dict[str, str], runtime: Runtime
 ) -> None:
     async with running(settings_of(ruled), runtime):
-        slack.fail("users.info", Refuses("user_not_found"))
+        slack.fail("users.info", Code("user_not_found"))
         said = await opened(slack, APPROVER)
         assert "I could not find out what you may share" in said
         await slack.command(REQUESTER, RELEASES, ASK)

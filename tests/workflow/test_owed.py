@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.playground.slack.server import Refuses, ServerError
-from bot.playground.wechat.server import Code
+from bot.playground.faults import Code, Status
 from tests.conftest import RELEASES, REQUESTER, rows, soon
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, SECOND_APPROVER, Scene, has_button
 
-AWAY = [ServerError()] * 3  # as often as one message is tried
+AWAY = [Status(503)] * 3  # as often as one message is tried
 ANSWER = "✅ *Shared.*"
 ONE_OF_TWO = f"""
 [[rule]]
@@ -120,7 +119,7 @@ async def test_whoever_asks_again_meanwhile_is_told_the_answer_itself(
 
 
 async def test_what_failed_and_was_not_told_can_be_tried_again(scene: Scene) -> None:
-    scene.wechat.next(Code(85088))
+    scene.wechat.fail("shareenv", Code(85088))
     async with scene.bot(ALLOW):
         await ask_while_the_answer_is_lost(scene)
         assert "CloudBase is not enabled" in await scene.ask()
@@ -146,9 +145,9 @@ async def test_an_answer_that_slack_refuses_on_every_way_is_not_owed(scene: Scen
     async with scene.bot(ALLOW):
         await scene.ask()
         await scene.slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
-        scene.slack.fail("response_url", Refuses("used_url"))
-        scene.slack.fail("chat.postMessage", Refuses("is_archived"))
-        scene.slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+        scene.slack.fail("response_url", Code("used_url"))
+        scene.slack.fail("chat.postMessage", Code("is_archived"))
+        scene.slack.fail("chat.postMessage", Code("messages_tab_disabled"))
         await scene.over()
     last = rows(scene.database, "SELECT kind, detail FROM events ORDER BY id")[-1]
     assert last == ("not delivered", "refused")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack, Message
-from bot.playground.wechat.server import Code, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from bot.workflow.batches import AT_ONCE
 from tests.conftest import RELEASES, REQUESTER, Sleep, ledger_down, rows, soon
@@ -85,10 +86,10 @@ async def paused(scene: Scene, until: int) -> None:
 
 async def at_a_limit(scene: Scene, size: int, code: int = PER_MINUTE) -> None:
     """Ask for a batch that WeChat makes wait, and nobody else."""
-    scene.wechat.always(Code(code))
+    scene.wechat.fail("shareenv", Code(code), times=None)
     await scene.ask(line(size))
     await paused(scene, IN_A_MINUTE if code == PER_MINUTE else IN_AN_HOUR)
-    scene.wechat.always(None)
+    scene.wechat.clear("shareenv")
 
 
 def codes(wechat: LocalWeChat) -> Counter[int | None]:
@@ -103,7 +104,7 @@ async def test_at_a_limit_nothing_begins_until_it_is_over_and_nothing_is_burnt(
     scene: Scene, standing: Standing, wechat: LocalWeChat, code: int, until: int
 ) -> None:
     wechat.latency = 0.02
-    wechat.next(*[Code(code)] * 3)
+    wechat.fail("shareenv", *[Code(code)] * 3)
     async with scene.bot(ALLOW):
         await scene.ask(line(60))
         await paused(scene, until)
@@ -137,10 +138,10 @@ async def test_a_limit_that_holds_for_another_minute_pauses_once_more(
 ) -> None:
     async with scene.bot(ALLOW):
         await at_a_limit(scene, 3)
-        wechat.always(Code(PER_MINUTE))
+        wechat.fail("shareenv", Code(PER_MINUTE), times=None)
         standing.now = IN_A_MINUTE
         await paused(scene, IN_A_MINUTE + 60)
-        wechat.always(None)
+        wechat.clear("shareenv")
         standing.now = IN_A_MINUTE + 60
         answer = await through(scene)
     assert answer.text.startswith("✅ *3 shared*, of 3.")
@@ -153,11 +154,11 @@ async def test_at_the_daily_limit_a_batch_tries_once_an_hour(
         await at_a_limit(scene, 2, PER_DAY)
         for hour in range(1, 4):
             calls = len(wechat.calls)
-            wechat.always(Code(PER_DAY))
+            wechat.fail("shareenv", Code(PER_DAY), times=None)
             standing.now = NOW + hour * 3600
             await paused(scene, int(NOW) + (hour + 1) * 3600)
             assert calls < len(wechat.calls) <= calls + 2
-        wechat.always(None)
+        wechat.clear("shareenv")
         standing.now = NOW + 4 * 3600
         answer = await through(scene)
     assert answer.text.startswith("✅ *2 shared*, of 2.")
@@ -180,7 +181,7 @@ async def test_what_was_answered_when_a_pause_began_is_recorded_before_it_is_ove
     scene: Scene, wechat: LocalWeChat, code: int, until: int
 ) -> None:
     wechat.latency = 0.1
-    wechat.next(Code(code))
+    wechat.fail("shareenv", Code(code))
     recorded = "SELECT appid FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
     async with scene.bot(ALLOW):
         await scene.ask(line(AT_ONCE))
@@ -333,7 +334,7 @@ async def test_after_a_restart_a_refusal_tells_nothing_of_what_was_being_asked_f
 ) -> None:
     begun, left = await stopped_in_the_midst(scene)
     calls = len(wechat.calls)
-    wechat.always(Code(NOT_ENABLED))
+    wechat.fail("shareenv", Code(NOT_ENABLED), times=None)
     async with scene.bot(ALLOW):
         answer = await through(scene)
     assert sorted(call.appid for call in wechat.calls[calls:]) == sorted(left)
@@ -348,7 +349,7 @@ async def test_a_pause_is_no_reason_to_doubt_a_refusal_that_follows(
 ) -> None:
     async with scene.bot(ALLOW):
         await at_a_limit(scene, 2)
-        wechat.always(Code(NOT_ENABLED))
+        wechat.fail("shareenv", Code(NOT_ENABLED), times=None)
         standing.now = IN_A_MINUTE
         answer = await through(scene)
     assert answer.text.startswith("❌ *2 not shared*, of 2.")
@@ -373,7 +374,7 @@ async def test_a_batch_that_was_taken_over_too_often_is_given_up_with_all_of_its
 async def test_a_summary_that_was_recorded_and_not_told_is_whole_after_a_restart(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
-    wechat.next(Code(NOT_ENABLED))
+    wechat.fail("shareenv", Code(NOT_ENABLED))
     async with scene.bot(ALLOW):
         await scene.ask(line(3))
         answer = await through(scene)

@@ -8,9 +8,10 @@ from itertools import cycle
 import pytest
 
 from bot.domain.outcome import Denied, Ground
-from bot.playground.slack.server import Hangs, LocalSlack, ServerError
+from bot.playground.faults import Slow, Status
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
-from bot.playground.wechat.server import Hang, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from tests.conftest import ENV, REQUESTER, Change, free_port, soon
 from tests.said import (
     NEEDS_APPROVAL,
@@ -262,7 +263,7 @@ async def test_a_click_is_decided_by_the_policy_of_its_beginning(
 
     async def meanwhile(click: Awaitable[str], rules: str) -> str:
         """Put rules into force while Slack takes its time to say who clicks."""
-        scene.slack.fail("users.info", Hangs(0.3))
+        scene.slack.fail("users.info", Slow(0.3))
         before, clicking = asked_who(), asyncio.ensure_future(click)
         await soon(lambda: asked_who() > before)
         await change(rules)
@@ -282,7 +283,7 @@ async def test_a_click_is_decided_by_the_policy_of_its_beginning(
 
 
 async def test_what_is_under_way_goes_on(scene: Scene, change: Change) -> None:
-    scene.wechat.next(Hang(0.5, after_effect=True))
+    scene.wechat.fail("shareenv", Slow(0.5, after_effect=True))
     async with scene.bot(ALLOW):
         await scene.ask()
         await scene.wechat.until(lambda wechat: bool(wechat.calls))
@@ -304,7 +305,7 @@ async def test_whoever_is_remembered_without_a_new_rules_group_is_not_let_past_i
 async def test_nor_while_slack_does_not_tell_of_that_group(scene: Scene, change: Change) -> None:
     async with scene.bot(OPEN):
         await scene.ask("whoami")
-        scene.slack.fail("usergroups.list", *[ServerError()] * 5)
+        scene.slack.fail("usergroups.list", *[Status(503)] * 5)
         await change(FREEZE)
         said = await scene.ask()
         assert said.startswith("🚫")

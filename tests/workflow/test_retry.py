@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.outcome import Expired
-from bot.playground.slack.server import Message, Refuses, ServerError
+from bot.playground.faults import Code, Hang, Slow, Status
+from bot.playground.slack.server import Message
 from bot.playground.stage import APPID, OWNER
-from bot.playground.wechat.server import Code, Hang
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, soon, states
 from tests.languages import CHINESE
 from tests.said import (
@@ -45,7 +45,7 @@ def answers(scene: Scene) -> list[Message]:
 
 async def failed(scene: Scene, code: int = HELP) -> Message:
     """Let a request fail, and return its answer."""
-    scene.wechat.next(Code(code))
+    scene.wechat.fail("shareenv", Code(code))
     await scene.ask(f'{APPID} {ENV} --reason "for the launch"')
     await scene.over()
     return answers(scene)[-1]
@@ -88,7 +88,7 @@ async def test_the_requester_tries_again_in_the_same_thread(scene: Scene) -> Non
 
 async def test_a_retry_is_good_for_once_whoever_clicks_and_however_often(scene: Scene) -> None:
     async with scene.bot(APPROVE):
-        scene.wechat.next(Code(HELP), Code(HELP))
+        scene.wechat.fail("shareenv", Code(HELP), Code(HELP))
         await scene.ask()
         await scene.decide(APPROVER, "approve")
         await scene.over()
@@ -108,7 +108,7 @@ async def test_a_retry_is_good_for_once_whoever_clicks_and_however_often(scene: 
 
 async def test_of_two_who_click_at_once_one_is_told_that_it_is_done(scene: Scene) -> None:
     async with scene.bot(APPROVE):
-        scene.wechat.next(Code(HELP))
+        scene.wechat.fail("shareenv", Code(HELP))
         await scene.ask()
         await scene.decide(APPROVER, "approve")
         await scene.over()
@@ -133,7 +133,7 @@ async def test_the_same_click_delivered_twice_is_one_retry(scene: Scene) -> None
 
 async def test_an_approver_tries_again_on_behalf_of_the_requester(scene: Scene) -> None:
     async with scene.bot(APPROVE):
-        scene.wechat.next(Code(HELP))
+        scene.wechat.fail("shareenv", Code(HELP))
         await scene.ask()
         await scene.decide(APPROVER, "approve")
         await scene.over()
@@ -192,7 +192,7 @@ async def test_while_slack_does_not_tell_who_the_requester_is_an_approver_is_tol
 ) -> None:
     answer = await expired(scene)
     async with scene.bot(APPROVE):
-        scene.slack.fail("users.info", ServerError(), user=REQUESTER)
+        scene.slack.fail("users.info", Status(503), user=REQUESTER)
         told = await scene.click(APPROVER, answer, "retry")
     assert f"who <@{REQUESTER}> is, so I did nothing" in told
 
@@ -274,12 +274,12 @@ async def test_while_slack_does_not_tell_who_clicks_nothing_is_tried(
     scene: Scene, user: str
 ) -> None:
     async with scene.bot(APPROVE):
-        scene.wechat.next(Code(HELP))
+        scene.wechat.fail("shareenv", Code(HELP))
         await scene.ask()
         await scene.decide(APPROVER, "approve")
         await scene.over()
         answer = answers(scene)[-1]
-        scene.slack.fail("users.info", ServerError())
+        scene.slack.fail("users.info", Status(503))
         assert CANNOT_TELL_WHO in await scene.click(user, answer, "retry")
     assert states(scene.database) == ["ended"]
 
@@ -298,7 +298,7 @@ async def test_a_retry_that_the_policy_refuses_is_not_used_up(scene: Scene) -> N
 
 async def test_a_retry_asks_for_a_confirmation_where_the_rule_does(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
-        scene.wechat.next(Code(HELP))
+        scene.wechat.fail("shareenv", Code(HELP))
         await scene.ask()
         await scene.click(REQUESTER, scene.shown(), "confirm")
         await scene.over()
@@ -313,7 +313,7 @@ async def test_a_retry_asks_for_a_confirmation_where_the_rule_does(scene: Scene)
 async def test_a_retry_of_what_is_under_way_is_not_used_up(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
-        scene.wechat.next(Hang(1.5), Code(NO_HELP))
+        scene.wechat.fail("shareenv", Hang(1.5), Code(NO_HELP))
         await scene.ask()
         await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
         assert "already" in await scene.click(REQUESTER, answer, "retry")
@@ -387,7 +387,7 @@ async def test_what_people_ended_has_no_such_button(scene: Scene, outcome: str) 
 
 async def test_a_retry_in_private_is_answered_directly(scene: Scene) -> None:
     async with scene.bot(ALLOW):
-        scene.wechat.next(Code(HELP))
+        scene.wechat.fail("shareenv", Code(HELP))
         await scene.ask(channel=SECRET)
         await scene.over()
         await scene.click(REQUESTER, scene.told_directly(), "retry")
@@ -400,8 +400,8 @@ async def test_a_retry_in_the_direct_messages_is_answered_in_the_channel_once_th
     scene: Scene,
 ) -> None:
     async with scene.bot(ALLOW):
-        scene.wechat.next(Code(HELP))
-        scene.slack.fail("response_url", *[Refuses("expired_url")] * 4)
+        scene.wechat.fail("shareenv", Code(HELP))
+        scene.slack.fail("response_url", *[Code("expired_url")] * 4)
         await scene.ask(channel=SECRET)
         await scene.over()
     direct = scene.slack.direct_message(REQUESTER)
@@ -514,7 +514,7 @@ async def test_sharing_again_asks_the_approvers(scene: Scene) -> None:
 async def test_of_two_clicks_to_share_again_the_second_is_told_of_the_first(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         shown = await shared_before(scene)
-        scene.wechat.next(Hang(1.5, after_effect=True))
+        scene.wechat.fail("shareenv", Slow(1.5, after_effect=True))
         await scene.click("U0SECOND", shown, "again")
         await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
         assert "already" in await scene.click("U0SECOND", shown, "again")
@@ -538,7 +538,7 @@ async def test_sharing_again_what_is_gone_or_while_the_ledger_is_down_is_answere
 async def test_a_retry_speaks_the_language_of_whoever_asked(scene: Scene) -> None:
     scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
     async with scene.bot(ALLOW):
-        scene.wechat.next(Code(HELP))
+        scene.wechat.fail("shareenv", Code(HELP))
         await scene.ask()
         await scene.over()
         await scene.click(REQUESTER, answers(scene)[-1], "retry")

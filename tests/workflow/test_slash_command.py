@@ -20,9 +20,10 @@ from bot.messages.endings import answer, parent
 from bot.messages.history import no_history, not_recorded
 from bot.messages.notices import stopping
 from bot.messages.words import Words
-from bot.playground.slack.server import Ack, Hangs, LocalSlack, Refuses, ServerError
+from bot.playground.faults import Code, Drop, Slow, Status
+from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.stage import APPID, ASKS_APPROVERS, OWNER
-from bot.playground.wechat.server import Code, Drop, Hang, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import TEAM
 from bot.policy import Approvers, Effect, Person, Policy, Rule
 from bot.runtime.cache import REDELIVERED
@@ -181,7 +182,7 @@ async def test_what_is_no_allowed_share_is_answered_at_once_and_never_reaches_we
 async def test_whom_slack_does_not_tell_may_nothing_and_learns_why(
     slack: LocalSlack, wechat: LocalWeChat, text: str
 ) -> None:
-    slack.fail("users.info", ServerError())
+    slack.fail("users.info", Status(503))
     ack = await slack.command(REQUESTER, RELEASES, text)
     assert "Slack did not tell me" in said(ack)
     assert wechat.calls == []
@@ -203,7 +204,7 @@ async def test_a_group_that_cannot_be_read_lets_nobody_through(
 async def test_an_ack_is_in_time_however_long_slack_takes_to_tell_who_asks(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime, method: str
 ) -> None:
-    slack.fail(method, Hangs(30))
+    slack.fail(method, Slow(30))
     async with running(settings_of(environ), runtime):
         ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert "Slack did not tell me" in said(ack)
@@ -305,7 +306,7 @@ async def test_whatever_is_answered_at_once_is_in_the_language_of_whoever_asked(
 async def test_whom_slack_does_not_tell_is_answered_in_the_channels_language(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
-    slack.fail("users.info", ServerError())
+    slack.fail("users.info", Status(503))
     async with running(settings_of(environ | {"LANGUAGE": "zh-CN"}), runtime):
         ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert re.search("[一-鿿]", said(ack))
@@ -348,7 +349,7 @@ SAME = f"`{ENV}` with `{APPID}`"
 async def test_what_is_under_way_is_not_begun_again_but_linked(
     slack: LocalSlack, wechat: LocalWeChat, database: Path, asks: str
 ) -> None:
-    wechat.next(Hang(1.5, after_effect=True))
+    wechat.fail("shareenv", Slow(1.5, after_effect=True))
     await slack.command(REQUESTER, RELEASES, ASK)
     await wechat.until(lambda wechat: bool(wechat.calls))
     ack = await slack.command(asks, "C0SECRET", ASK)
@@ -365,7 +366,7 @@ async def test_what_is_under_way_is_not_begun_again_but_linked(
 async def test_what_is_under_way_in_private_has_no_link(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
-    wechat.next(Hang(1.5, after_effect=True))
+    wechat.fail("shareenv", Slow(1.5, after_effect=True))
     await slack.command(REQUESTER, "C0SECRET", ASK)
     await wechat.until(lambda wechat: bool(wechat.calls))
     ack = await slack.command(REQUESTER, RELEASES, ASK)
@@ -406,7 +407,7 @@ async def test_what_was_shared_before_is_done_again_only_on_demand(
 async def test_what_failed_before_is_done_again(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
-    wechat.next(Code(85088))
+    wechat.fail("shareenv", Code(85088))
     for _ in range(2):
         ack = await slack.command(REQUESTER, RELEASES, ASK)
         assert said(ack).startswith("On it")
@@ -448,7 +449,7 @@ async def command_with_a_dead_response_url(slack: LocalSlack, channel: str) -> N
 async def test_where_nobody_would_hear_the_answer_wechat_is_not_called(
     slack: LocalSlack, wechat: LocalWeChat, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+    slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     await command_with_a_dead_response_url(slack, "C0SECRET")
     await soon(lambda: states(database) == ["ended"])
     assert "Slack leaves nowhere to answer, so the request ends" in events(caplog)
@@ -465,7 +466,7 @@ async def test_an_answer_that_slack_takes_nowhere_is_at_least_in_the_log(
     await command_with_a_dead_response_url(slack, RELEASES)
     await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
     slack.archive(RELEASES)
-    slack.fail("chat.postMessage", Refuses("is_archived"), Refuses("messages_tab_disabled"))
+    slack.fail("chat.postMessage", Code("is_archived"), Code("messages_tab_disabled"))
     await soon(lambda: "not delivered" in events(caplog))
     assert "Slack takes the answer nowhere" in events(caplog)
     await soon(lambda: kinds(database, "request1")[-1] == "not delivered")
@@ -492,7 +493,7 @@ async def test_the_log_has_a_line_for_the_beginning_and_one_for_the_end(
     outcome: str,
 ) -> None:
     caplog.set_level(logging.INFO)
-    wechat.next(*answers)
+    wechat.fail("shareenv", *answers)
     await slack.command(REQUESTER, RELEASES, ASK)
     await slack.until(ended)
     await soon(lambda: "delivered" in events(caplog))
@@ -636,7 +637,7 @@ async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together
     runtime: Runtime,
     text: str,
 ) -> None:
-    slack.fail("users.info", Hangs(30))
+    slack.fail("users.info", Slow(30))
     async with running(settings_of(environ), runtime):
         with locked(database):
             ack = await slack.command(REQUESTER, RELEASES, text)
@@ -657,7 +658,7 @@ async def test_nobody_has_a_history_before_they_ask(slack: LocalSlack) -> None:
 async def test_ones_own_history_is_linked_and_newest_first(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
-    wechat.next(Code(0), Code(85088), *[Drop()] * 4)
+    wechat.fail("shareenv", Code(0), Code(85088), *[Drop()] * 4)
     for number, channel in enumerate((RELEASES, RELEASES, "C0SECRET"), 1):
         await slack.command(REQUESTER, channel, f"{APPID} prod-{number}")
         await soon(lambda: set(states(database)) == {"ended"})
@@ -690,7 +691,7 @@ async def test_whom_slack_does_not_tell_sees_their_own_history_alone(
 ) -> None:
     await slack.command(REQUESTER, RELEASES, ASK)
     await soon(lambda: states(database) == ["ended"])
-    slack.fail("users.info", *[ServerError()] * 2)
+    slack.fail("users.info", *[Status(503)] * 2)
     other = said(await slack.command("U0APPROVER", RELEASES, f"history {ENV}"))
     assert "none that you may see" in other
 

@@ -18,9 +18,10 @@ from bot.ledger import Accepted, Entry, Ledger
 from bot.ledger.lease import since_boot
 from bot.ledger.opening import Opened, open_database
 from bot.messages.endings import answer, parent
-from bot.playground.slack.server import Hangs, LocalSlack, Refuses
+from bot.playground.faults import Code, Slow
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER
-from bot.playground.wechat.server import Code, Hang, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import BOT
 from bot.policy import Effect, Policy, Rule
 from bot.runtime.clock import Runtime
@@ -351,7 +352,7 @@ async def test_a_refusal_of_the_second_call_does_not_tell_what_came_of_the_first
     mark: str,
 ) -> None:
     await leave(database, places, request_of(slack), **LEFT[left])  # type: ignore[arg-type]  # a table
-    wechat.next(Code(85088))
+    wechat.fail("shareenv", Code(85088))
     async with resumed(environ, runtime, database):
         pass
     [reply] = replies(slack, RELEASES)
@@ -395,7 +396,7 @@ async def test_a_request_writes_each_step_in_at_most_four_transactions(  # noqa:
     answers: list[Code],
     written: list[str],
 ) -> None:
-    wechat.next(*answers)
+    wechat.fail("shareenv", *answers)
     commits: list[object] = []
     event.listen(opened.engine, "commit", commits.append)
     await make(ledger).carry(await accepted(ledger, request_of(slack)))
@@ -408,7 +409,7 @@ async def test_a_request_writes_each_step_in_at_most_four_transactions(  # noqa:
 async def test_the_events_of_a_call_and_its_answer_say_what_wechat_said(
     slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make, database: Path
 ) -> None:
-    wechat.next(Code(85088, "no rid: 686cab53-686d2226-2e40eeeb"))
+    wechat.fail("shareenv", Code(85088, "no rid: 686cab53-686d2226-2e40eeeb"))
     await make(ledger).carry(await accepted(ledger, request_of(slack)))
     query = "SELECT kind, errcode, rid, detail, outcome FROM events WHERE errcode IS NOT NULL"
     rid = "686cab53-686d2226-2e40eeeb"
@@ -426,7 +427,7 @@ async def test_where_nobody_would_hear_the_answer_it_ends_without_a_call(  # noq
     database: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    slack.fail("chat.postMessage", Refuses("messages_tab_disabled"))
+    slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     request = request_of(
         slack, "C0SECRET", response_url=slack.api_url.replace("/api/", "/commands/none")
     )
@@ -590,7 +591,7 @@ async def test_whoever_lost_the_request_during_the_call_stops_without_a_word(  #
     database: Path,
     tasks: Tasks,
 ) -> None:
-    wechat.next(Hang(0.3, after_effect=True))
+    wechat.fail("shareenv", Slow(0.3, after_effect=True))
     tasks.start(make(ledger).carry(await accepted(ledger, request_of(slack))))
     await wechat.until(lambda wechat: bool(wechat.calls))
     take_away(database)
@@ -624,7 +625,7 @@ async def test_whoever_lost_the_request_while_frozen_says_nothing_in_slack(
 async def test_what_outlasts_the_lease_is_begun_again_looking_back(
     slack: LocalSlack, opened: Opened, make: Make, database: Path
 ) -> None:
-    slack.fail("conversations.info", Hangs(1.0))
+    slack.fail("conversations.info", Slow(1.0))
     async with held(replace(opened, exclusive=False), lease=0.6) as ledger:
         entry = await accepted(ledger, request_of(slack))
         await make(ledger).carry(entry)
@@ -789,7 +790,7 @@ async def test_after_the_machine_was_suspended_wechat_is_tried_again_only_by_who
             somebody = "SET holder = 'b', fence = fence + 1 WHERE batch IS NULL"
             rows(database, f"UPDATE requests {somebody}")  # the words above
 
-    wechat.next(Code(-1))
+    wechat.fail("shareenv", Code(-1))
     several = replace(opened, exclusive=False)
     async with held(several, clock=clock) as ledger:
         entry = await accepted(ledger, request)

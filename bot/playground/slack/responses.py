@@ -3,25 +3,17 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import assert_never
 
 from aiohttp import web
 
-from bot.playground.loopback import JsonObject, Loopback, cut
-from bot.playground.slack.faults import (
-    Answers,
-    Dropped,
-    Fault,
-    Hangs,
-    RateLimited,
-    Refuses,
-    ServerError,
-    Waiting,
-)
+from bot.playground.faults import Code, Fault, RateLimited
+from bot.playground.loopback import JsonObject, Loopback
 from bot.playground.slack.refused import RefusedError
 from bot.playground.slack.rules import content, flag_argument, text_argument
+from bot.playground.slack.tiers import Limits, lost
 from bot.playground.slack.transcript import Call, Message, Via
 from bot.playground.slack.workspace import Workspace
+from bot.playground.wire import Service, answer
 
 NAME = "response_url"
 MAX_USES = 5
@@ -102,9 +94,13 @@ class ResponseUrls:
     """
 
     def __init__(
-        self, workspace: Workspace, loopback: Loopback, clock: Callable[[], float]
+        self,
+        workspace: Workspace,
+        loopback: Loopback,
+        clock: Callable[[], float],
+        limits: Limits,
     ) -> None:
-        self.faults = Waiting(clock, workspace.violations.append)
+        self._limits = limits
         self._workspace = workspace
         self._loopback = loopback
         self._clock = clock
@@ -120,42 +116,30 @@ class ResponseUrls:
         self._hooks[path] = _Hook(channel, user, self._clock() + LIFETIME, original)
         return path
 
-    async def use(self, request: web.BaseRequest) -> web.Response:
+    async def use(self, request: web.BaseRequest) -> web.StreamResponse:
         """Show what was posted to a response_url, unless a fault waits for its person."""
         raw, hook = await request.read(), self._hooks.get(request.path)
         only, body = {"user": hook.user} if hook else {}, request.path.encode() + raw
-        fault = self.faults.meet(NAME, only, body)
-        if fault is not None:
-            return await self._failed(request, raw, fault)
-        return self._used(request.path, raw)
+        service = Service(
+            usual=lambda: self._used(request.path, raw),
+            refused=self._no,
+            lost=lambda fault: self._record(*lost(fault)),
+            done=lambda fault: self._done(request.path, raw, fault),
+            cleared=self._limits.faults.cleared(NAME),
+        )
+        fault = self._limits.meet(NAME, only, body)
+        return await answer(fault, request, self._loopback, service)
 
-    async def _failed(self, request: web.BaseRequest, raw: bytes, fault: Fault) -> web.Response:
-        match fault:
-            case Hangs(seconds):
-                self._record("hangs", 0)
-                stayed = await self._loopback.hold(seconds)
-                return self._used(request.path, raw) if stayed else cut(request)
-            case RateLimited(retry_after):
-                response = self._refused("ratelimited", 429)
-                response.headers["Retry-After"] = str(retry_after)
-                return response
-            case Refuses(error):
-                return self._refused(error, 404)
-            case ServerError(status, after_effect):
-                if after_effect:
-                    self._used(request.path, raw)
-                self._record("server_error", status)
-                return web.Response(status=status)
-            case Dropped(after_effect):
-                if after_effect:
-                    self._used(request.path, raw)
-                self._record("dropped", 0)
-                return cut(request)
-            case Answers(body, content_type):
-                self._record("not an answer", 200)
-                return web.Response(body=body, content_type=content_type)
-            case _:
-                assert_never(fault)
+    def _no(self, fault: Code | RateLimited) -> web.Response:
+        if isinstance(fault, Code):
+            return self._refused(str(fault.code), 404)
+        response = self._refused("ratelimited", 429)
+        response.headers["Retry-After"] = str(fault.retry_after)
+        return response
+
+    def _done(self, path: str, raw: bytes, fault: Fault) -> None:
+        self._used(path, raw)
+        self._record(*lost(fault))
 
     def _used(self, path: str, raw: bytes) -> web.Response:
         args: JsonObject = {}

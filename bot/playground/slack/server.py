@@ -8,19 +8,11 @@ from uuid import UUID
 
 from aiohttp import web
 
+from bot.playground.faults import Faults
 from bot.playground.loopback import JsonObject, Loopback
 from bot.playground.slack.acting import Kind
 from bot.playground.slack.blocks import block_errors
 from bot.playground.slack.delivery import Delivery
-from bot.playground.slack.faults import (
-    Answers,
-    Dropped,
-    Fault,
-    Hangs,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
 from bot.playground.slack.forms import Forms
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.responses import NAME as RESPONSE_URL
@@ -29,6 +21,7 @@ from bot.playground.slack.rules import APP_SCOPE
 from bot.playground.slack.shortcuts import Shortcuts
 from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.surfaces import View
+from bot.playground.slack.tiers import Limits
 from bot.playground.slack.transcript import Ack, Call, Message
 from bot.playground.slack.transport import WebApi
 from bot.playground.slack.web import METHODS, Method
@@ -37,17 +30,10 @@ from bot.playground.world import World
 
 __all__ = [
     "Ack",
-    "Answers",
     "Call",
-    "Dropped",
-    "Fault",
-    "Hangs",
     "ImpossibleError",
     "LocalSlack",
     "Message",
-    "RateLimited",
-    "Refuses",
-    "ServerError",
     "View",
     "block_errors",
 ]
@@ -59,7 +45,8 @@ class LocalSlack(Forms, Shortcuts):
     """Slack on 127.0.0.1, from `async with` to its end; no socket or task outlives it.
 
     `api_url` is the bot's SLACK_API_URL. With `request_url` set, commands are posted there instead
-    of sent through Socket Mode. `clock` returns Unix seconds.
+    of sent through Socket Mode. `clock` returns Unix seconds. `fail` plans faults for methods and
+    `clear` takes them away; “response_url” is a method too, whose only argument is the `user` who got it.
     """
 
     def __init__(
@@ -73,9 +60,13 @@ class LocalSlack(Forms, Shortcuts):
         self._loopback = Loopback()
         self._sockets = Sockets(self, self._loopback)
         self._delivery = Delivery(self, self._sockets, ack_timeout)
-        self._response_urls = ResponseUrls(self, self._loopback, clock)
         link = Method(self._open_connection, APP_SCOPE, "app")
-        self._api = WebApi(self, self._loopback, {**METHODS, "apps.connections.open": link})
+        methods = {**METHODS, "apps.connections.open": link}
+        self.faults = Faults((*methods, RESPONSE_URL), clock)
+        self.fail, self.clear = self.faults.plan, self.faults.clear
+        self._limits = Limits(self.faults, clock, self.violations.append)
+        self._response_urls = ResponseUrls(self, self._loopback, clock, self._limits)
+        self._api = WebApi(self, self._loopback, methods, self._limits)
         self._triggers = 0
 
     async def __aenter__(self) -> Self:
@@ -117,22 +108,9 @@ class LocalSlack(Forms, Shortcuts):
         """Let there be no more than so many connections at a time, as if the app had others elsewhere."""
         self._sockets.most = connections
 
-    def fail(self, method: str, *faults: Fault, **only: str) -> None:
-        """Let the next calls of a method go wrong, one fault for each call.
-
-        With `only`, the next calls with these arguments. “response_url” is a method too; its only
-        argument is the `user` who got it.
-        """
-        if method == RESPONSE_URL:
-            self._response_urls.faults.add(method, faults, only)
-        elif method in self._api.methods:
-            self._api.faults.add(method, faults, only)
-        else:
-            raise ValueError(f"there is no method {method}")
-
     def limit_calls(self) -> None:
         """Refuse from now on what is more than a method's tier allows in a minute of `clock`."""
-        self._api.tiers.on = True
+        self._limits.on = True
 
     def expire_tickets(self) -> None:
         """Make every URL of apps.connections.open that was not used yet worthless."""

@@ -1,33 +1,23 @@
-"""How a call of the Web API arrives and leaves, and the faults that can meet it on the way."""
+"""How a call of the Web API arrives and leaves, or what it meets on the way."""
 
 import contextlib
 import json
 from dataclasses import dataclass
-from typing import assert_never
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from bot.playground.loopback import JsonObject, Loopback, cut
-from bot.playground.slack.faults import (
-    Answers,
-    Dropped,
-    Fault,
-    Hangs,
-    RateLimited,
-    Refuses,
-    ServerError,
-    Waiting,
-)
+from bot.playground.faults import Code, Fault, RateLimited
+from bot.playground.loopback import JsonObject, Loopback
 from bot.playground.slack.refused import RefusedError
 from bot.playground.slack.rules import granted, token_kind
-from bot.playground.slack.tiers import Tiers
+from bot.playground.slack.tiers import Limits, lost
 from bot.playground.slack.transcript import Call
 from bot.playground.slack.web import Method, call
 from bot.playground.slack.workspace import Workspace
+from bot.playground.wire import Service, answer
 
 JSON_TYPE = "application/json; charset=utf-8"
-ERROR_PAGE = "<!DOCTYPE html><html><body><h1>Server Error</h1></body></html>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +31,29 @@ class WebApi:
     """The Web API over HTTP: GET or POST, as JSON, a form or a query."""
 
     def __init__(
-        self, workspace: Workspace, loopback: Loopback, methods: dict[str, Method]
+        self,
+        workspace: Workspace,
+        loopback: Loopback,
+        methods: dict[str, Method],
+        limits: Limits,
     ) -> None:
-        self.faults = Waiting(workspace.clock, workspace.violations.append)
-        self.tiers = Tiers(workspace.clock)
-        self.methods = methods
+        self._limits = limits
+        self._methods = methods
         self._workspace = workspace
         self._loopback = loopback
 
-    async def answer(self, request: web.BaseRequest, name: str) -> web.Response:
-        """Answer a call, with the next fault that is queued for its method, unless it comes too early."""
+    async def answer(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
+        """Answer a call, with the next fault that is planned for its method, unless it comes too early."""
         asked = await _asked(request, name)
-        fault = self.faults.meet(name, asked.args, await request.read())
-        fault = fault or self.tiers.meet(name, asked.args)
-        if fault is None:
-            return self._answered(asked)
-        return await self._failed(request, asked, fault)
+        service = Service(
+            usual=lambda: self._answered(asked),
+            refused=lambda fault: self._no(asked, fault),
+            lost=lambda fault: self._record(asked, *lost(fault)),
+            done=lambda fault: self._done(asked, fault),
+            cleared=self._limits.faults.cleared(name),
+        )
+        fault = self._limits.meet(name, asked.args, await request.read())
+        return await answer(fault, request, self._loopback, service)
 
     def _answered(self, asked: _Asked) -> web.Response:
         try:
@@ -66,43 +63,25 @@ class WebApi:
         self._record(asked, None)
         return self._response(asked, body)
 
-    async def _failed(self, request: web.BaseRequest, asked: _Asked, fault: Fault) -> web.Response:
-        match fault:
-            case Hangs(seconds):
-                self._record(asked, "hangs", 0)
-                stayed = await self._loopback.hold(seconds)
-                return self._answered(asked) if stayed else cut(request)
-            case RateLimited(retry_after):
-                response = self._refused(asked, RefusedError("ratelimited"), 429)
-                response.headers["Retry-After"] = str(retry_after)
-                return response
-            case Refuses(error):
-                return self._refused(asked, RefusedError(error))
-            case ServerError(status, after_effect):
-                self._lost(asked, "server_error", status, after_effect)
-                return web.Response(status=status, text=ERROR_PAGE, content_type="text/html")
-            case Dropped(after_effect):
-                self._lost(asked, "dropped", 0, after_effect)
-                return cut(request)
-            case Answers(body, content_type):
-                self._record(asked, "not an answer")
-                return web.Response(body=body, content_type=content_type)
-            case _:
-                assert_never(fault)
+    def _no(self, asked: _Asked, fault: Code | RateLimited) -> web.Response:
+        if isinstance(fault, Code):
+            return self._refused(asked, RefusedError(str(fault.code)))
+        response = self._refused(asked, RefusedError("ratelimited"), 429)
+        response.headers["Retry-After"] = str(fault.retry_after)
+        return response
 
     def _run(self, asked: _Asked) -> JsonObject:
-        return call(self._workspace, self.methods, asked.name, asked.token, asked.args)
+        return call(self._workspace, self._methods, asked.name, asked.token, asked.args)
 
     def _refused(self, asked: _Asked, refused: RefusedError, status: int = 200) -> web.Response:
         self._record(asked, refused.error, status)
         body: JsonObject = {"ok": False, "error": refused.error, **refused.details}
         return self._response(asked, body, status)
 
-    def _lost(self, asked: _Asked, error: str, status: int, after_effect: bool) -> None:
-        if after_effect:
-            with contextlib.suppress(RefusedError):
-                self._run(asked)
-        self._record(asked, error, status)
+    def _done(self, asked: _Asked, fault: Fault) -> None:
+        with contextlib.suppress(RefusedError):
+            self._run(asked)
+        self._record(asked, *lost(fault))
 
     def _record(self, asked: _Asked, error: str | None, status: int = 200) -> None:
         self._workspace.record(Call(asked.name, asked.args, error, status))

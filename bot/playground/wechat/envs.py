@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from aiohttp import web
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.wechat.answering import Answering, Faults
+from bot.playground.wechat.answering import Answering
 from bot.playground.wechat.owners import FIRST_OWNER
 from bot.playground.wechat.rules import Asked, env_info, judge_listing
 from bot.playground.wechat.tokens import Tokens
@@ -21,7 +21,7 @@ _FUNCTIONS = {"cloudbase_auth": "Active", "login": "Active"}
 
 
 class OwnersEnvs:
-    """Each owner's envs and their states, each env's functions and theirs, and the faults of the two paths."""
+    """Each owner's envs and their states, and each env's functions and theirs."""
 
     def __init__(self, tokens: Tokens, answering: Answering, note: Callable[[str], None]) -> None:
         self.envs: dict[str, dict[str, str]] = {FIRST_OWNER: dict.fromkeys(ENVS, "NORMAL")}
@@ -33,7 +33,6 @@ class OwnersEnvs:
             "/tcb/getenvinfo": self._env_info,
             "/tcb/listfunctions": self._listed,
         }
-        self.faults = {path: Faults() for path in self._paths}
 
     def __contains__(self, path: str) -> bool:
         """Tell whether a path is one of these."""
@@ -45,8 +44,9 @@ class OwnersEnvs:
         asked = Asked(request.method, request.query.get("access_token", ""), await request.read())
         return await self._answering.answer(
             request,
-            self.faults[request.path].take(asked.argument("env")),
-            normal=lambda: self._answered(request.path, asked),
+            name,
+            {"env": asked.argument("env")},
+            usual=lambda: self._answered(request.path, asked),
             nothing=lambda errcode: self._note(f"{name}: {errcode}"),
         )
 

@@ -6,8 +6,7 @@ from typing import NamedTuple, TypeAlias
 from aiohttp import web
 
 from bot.playground.loopback import JsonObject
-from bot.playground.wechat.answering import Answering, Faults
-from bot.playground.wechat.faults import Answer
+from bot.playground.wechat.answering import Answering
 from bot.playground.wechat.platform_rules import (
     judge_code,
     judge_component,
@@ -61,19 +60,6 @@ class Platform(Pushes):
             "api_get_authorizer_info": self._get_authorizer_info,
             "api_get_authorizer_list": self._get_authorizer_list,
         }
-        self._faults = {endpoint: Faults() for endpoint in self._endpoints}
-
-    def next(self, endpoint: str, *answers: Answer) -> None:
-        """Let the next calls of an endpoint, by its path or name, be answered so in turn."""
-        self._faults[endpoint.removeprefix(PREFIX)].next(*answers)
-
-    def always(self, endpoint: str, standing: Answer | None) -> None:
-        """Let every call of an endpoint that no queued answer meets be answered so."""
-        self._faults[endpoint.removeprefix(PREFIX)].always(standing)
-
-    def about(self, endpoint: str, owner: str, *answers: Answer) -> None:
-        """Let an endpoint's calls for an owner be answered so, the last answer for good; without any, as usual."""
-        self._faults[endpoint.removeprefix(PREFIX)].about(owner, *answers)
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a call of one of the endpoints."""
@@ -86,8 +72,9 @@ class Platform(Pushes):
         owner = self._owner(asked)
         return await self._answering.answer(
             request,
-            self._faults[endpoint].take(owner),
-            normal=lambda: self._answered(endpoint, owner, asked),
+            endpoint,
+            {"owner": owner},
+            usual=lambda: self._answered(endpoint, owner, asked),
             nothing=lambda errcode: self._record(endpoint, owner, errcode),
         )
 

@@ -156,10 +156,10 @@ def _message(errcode: int) -> str:
     )
 
 
-def answer(errcode: int, number: int, errmsg: str | None = None, *, as_string: bool) -> bytes:
-    """Return the body for an errcode; every failure names the call's rid."""
-    text = _message(errcode) if errmsg is None else errmsg
+def body_of(errcode: int | str, number: int, errmsg: str | None = None) -> bytes:
+    """Return the body for an errcode, a number or a text; every failure names the call's rid."""
+    text = _message(int(errcode)) if errmsg is None else errmsg
     if errcode != 0 and "rid:" not in text:
         text = f"{text} rid: {rid(number)}"
-    body: JsonObject = {"errcode": str(errcode) if as_string else errcode, "errmsg": text}
+    body: JsonObject = {"errcode": errcode, "errmsg": text}
     return json.dumps(body, ensure_ascii=False).encode()

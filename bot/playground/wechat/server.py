@@ -5,42 +5,22 @@ from typing import NamedTuple, Self
 
 from aiohttp import web
 
+from bot.playground.faults import Faults
 from bot.playground.loopback import Loopback, cut
 from bot.playground.watched import Watched
-from bot.playground.wechat.answering import Answering, Faults
+from bot.playground.wechat.answering import Answering
 from bot.playground.wechat.envs import OwnersEnvs
-from bot.playground.wechat.faults import (
-    Answer,
-    Code,
-    Drip,
-    Drop,
-    GzipBomb,
-    Hang,
-    Huge,
-    Redirect,
-    Status,
-    Truncated,
-)
-from bot.playground.wechat.platform import PREFIX, Platform, PlatformCall
+from bot.playground.wechat.platform import PREFIX, Platform
 from bot.playground.wechat.rules import Asked, judge
 from bot.playground.wechat.tokens import LIFETIME, Clock, Tokens
 
-__all__ = [
-    "Answer",
-    "Call",
-    "Code",
-    "Drip",
-    "Drop",
-    "GzipBomb",
-    "Hang",
-    "Huge",
-    "LocalWeChat",
-    "Platform",
-    "PlatformCall",
-    "Redirect",
-    "Status",
-    "Truncated",
-]
+SHARE, TOKEN = "shareenv", "token"
+METHODS = (
+    *(SHARE, TOKEN, "getenvinfo", "listfunctions"),
+    *("api_start_push_ticket", "api_component_token", "api_authorizer_token", "api_query_auth"),
+    *("api_get_authorizer_info", "api_get_authorizer_list"),
+)
+"""The calls for which faults can be planned: WeChat's by the last part of their paths, and the token server's."""
 
 
 class Call(NamedTuple):
@@ -60,7 +40,7 @@ class LocalWeChat(Watched):
     speak for instead. `latency`, in seconds, delays each answer. `envs` are the owners' envs and
     their states, for /tcb/getenvinfo, and `functions` those of each env, for /tcb/listfunctions.
     `in_flight` is how many calls of /tcb/shareenv have come and not been answered, `most_at_once`
-    the most there ever were.
+    the most there ever were. `fail` plans faults for METHODS, and `clear` takes them away.
     """
 
     def __init__(self, latency: float = 0.0) -> None:
@@ -73,11 +53,11 @@ class LocalWeChat(Watched):
         self.most_at_once = 0
         self.token_calls: list[str] = []
         self._loopback = Loopback()
-        self._answering = Answering(self._loopback)
         self._clock = Clock()
+        self.faults = Faults(METHODS, self._clock)
+        self.fail, self.clear = self.faults.plan, self.faults.clear
+        self._answering = Answering(self._loopback, self.faults)
         self._tokens = Tokens("made-up-token", self._clock)
-        self._faults = Faults()
-        self._token_faults = Faults()
         self._lines: list[str] = []
         self._owners_envs = OwnersEnvs(self._tokens, self._answering, self._note)
         self.envs, self.functions = self._owners_envs.envs, self._owners_envs.functions
@@ -123,34 +103,6 @@ class LocalWeChat(Watched):
         """Let another system have refreshed a token: 40001 from now on."""
         self._tokens.end(token, "superseded")
 
-    def next(self, *answers: Answer) -> None:
-        """Let the next calls of /tcb/shareenv be answered so, one after the other."""
-        self._faults.next(*answers)
-
-    def next_token(self, *answers: Answer) -> None:
-        """Let the next calls of the token server be answered so, one after the other."""
-        self._token_faults.next(*answers)
-
-    def next_envs(self, *answers: Answer) -> None:
-        """Let the next calls of /tcb/getenvinfo be answered so, one after the other."""
-        self._owners_envs.faults["/tcb/getenvinfo"].next(*answers)
-
-    def next_functions(self, *answers: Answer) -> None:
-        """Let the next calls of /tcb/listfunctions be answered so, one after the other."""
-        self._owners_envs.faults["/tcb/listfunctions"].next(*answers)
-
-    def always(self, standing: Answer | None) -> None:
-        """Let every call of /tcb/shareenv that no queued answer meets be answered so."""
-        self._faults.always(standing)
-
-    def about(self, name: str, *answers: Answer) -> None:
-        """Let the shares of an env or the readings of an owner's token be answered so, the last answer for good.
-
-        Without answers it is as usual again.
-        """
-        self._faults.about(name, *answers)
-        self._token_faults.about(name, *answers)
-
     def transcript(self) -> str:
         """Return the calls and pushes so far, without their tokens."""
         return "\n".join(self._lines) or "(no call)"
@@ -186,8 +138,9 @@ class LocalWeChat(Watched):
         asked = Asked(request.method, token, await request.read())
         return await self._answering.answer(
             request,
-            self._faults.take(asked.argument("env")),
-            normal=lambda: self._answering.coded(self._share(asked)),
+            SHARE,
+            {"env": asked.argument("env"), "appid": asked.argument("appid")},
+            usual=lambda: self._answering.coded(self._share(asked)),
             nothing=lambda errcode: self._record(asked, errcode),
         )
 
@@ -214,8 +167,9 @@ class LocalWeChat(Watched):
         self.changed()
         return await self._answering.answer(
             request,
-            self._token_faults.take(owner),
-            normal=lambda: self._handed_out(request, owner),
+            TOKEN,
+            {"owner": owner},
+            usual=lambda: self._handed_out(request, owner),
             nothing=lambda _: None,
         )
 

@@ -12,20 +12,11 @@ from aiohttp import web
 from bot.ops.doctor.real import try_all
 from bot.ops.doctor.real_slack import Asked
 from bot.ops.doctor.real_tried import BEHAVIOURS
-from bot.playground.slack.server import (
-    Answers,
-    Dropped,
-    Fault,
-    Hangs,
-    LocalSlack,
-    Message,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
+from bot.playground.slack.server import LocalSlack, Message
 from bot.playground.slack.workspace import Orphans
 from bot.playground.stage import OWNER, chain_environment
-from bot.playground.wechat.server import Answer, Code, LocalWeChat, Status
+from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from tests.conftest import free_port, served, settings_of
 from tests.end_to_end.conftest import STARTUP, finished, spawn
@@ -129,17 +120,22 @@ async def test_whoever_is_there_says_whether_they_see_what_only_they_can(
 @pytest.mark.parametrize(
     ("method", "fault", "name", "line"),
     [
-        ("chat.postMessage", Refuses("no_text"), "post-message", "refused: no_text"),
+        ("chat.postMessage", Code("no_text"), "post-message", "refused: no_text"),
         (
             "chat.update",
-            Refuses("cant_update_message"),
+            Code("cant_update_message"),
             "update-message",
             "refused: cant_update_message",
         ),
-        ("chat.postEphemeral", Answers(b'{"ok": true}'), "ephemeral", "ok, without message_ts"),
+        (
+            "chat.postEphemeral",
+            Status(200, b'{"ok": true}', "application/json"),
+            "ephemeral",
+            "ok, without message_ts",
+        ),
         (
             "chat.delete",
-            Refuses("Ask IT, xoxb-1"),
+            Code("Ask IT, xoxb-1"),
             "delete-message",
             "refused: with words that are none of Slack's",
         ),
@@ -165,7 +161,7 @@ async def test_what_slack_does_otherwise_is_told_as_not_held(  # noqa: PLR0913, 
 async def test_metadata_that_cannot_be_read_back_is_told_and_all_is_deleted(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    nothing = Answers(b'{"ok": true, "messages": [], "has_more": false}')
+    nothing = Status(200, b'{"ok": true, "messages": [], "has_more": false}', "application/json")
     slack.fail("conversations.history", *(nothing,) * 3)
     assert not await attempt()
     lines = told(capsys.readouterr().out)
@@ -173,8 +169,8 @@ async def test_metadata_that_cannot_be_read_back_is_told_and_all_is_deleted(
     assert left(slack) == []
 
 
-AWAY: tuple[Fault, ...] = (ServerError(), RateLimited(3600))
-CUT = (Dropped(), Dropped(after_effect=True))  # the HTTP client itself reads again after one
+AWAY: tuple[Fault, ...] = (Status(503), RateLimited(3600))
+CUT = (Drop(), Drop(after_effect=True))  # the HTTP client itself reads again after one
 
 
 @pytest.mark.parametrize(
@@ -208,7 +204,7 @@ async def test_slack_away_for_one_call_is_told_as_not_tried_and_all_is_deleted( 
 async def test_a_lost_reply_is_found_in_its_thread_and_deleted(
     attempt: Try, slack: LocalSlack
 ) -> None:
-    lost = Dropped(after_effect=True)
+    lost = Drop(after_effect=True)
     slack.fail("chat.postMessage", lost, text="share-env-bot doctor: a reply")
     assert not await attempt()
     assert len(slack.messages) > 1
@@ -218,7 +214,7 @@ async def test_a_lost_reply_is_found_in_its_thread_and_deleted(
 async def test_what_cannot_be_deleted_is_counted_and_how_to_know_it_is_said(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    slack.fail("chat.delete", *(ServerError(),) * 20)
+    slack.fail("chat.delete", *(Status(503),) * 20)
     assert not await attempt()
     out = capsys.readouterr().out
     told(out)
@@ -232,8 +228,8 @@ async def test_what_cannot_be_deleted_is_counted_and_how_to_know_it_is_said(
 async def test_a_post_that_was_lost_and_cannot_be_looked_for_is_counted_too(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    slack.fail("chat.postMessage", Dropped(after_effect=True))
-    slack.fail("conversations.history", ServerError())
+    slack.fail("chat.postMessage", Drop(after_effect=True))
+    slack.fail("conversations.history", Status(503))
     assert not await attempt()
     assert "Messages that may still be in the channel: 1. " in capsys.readouterr().out
 
@@ -288,12 +284,12 @@ async def test_what_wechat_says_instead_is_told(  # noqa: PLR0913, PLR0917  # li
     attempt: Try,
     wechat: LocalWeChat,
     capsys: pytest.CaptureFixture[str],
-    envs: tuple[Answer, ...],
-    functions: tuple[Answer, ...],
+    envs: tuple[Fault, ...],
+    functions: tuple[Fault, ...],
     line: tuple[str, str, str],
 ) -> None:
-    wechat.next_envs(*envs)
-    wechat.next_functions(*functions)
+    wechat.fail("getenvinfo", *envs)
+    wechat.fail("listfunctions", *functions)
     assert not await attempt()
     assert line in told(capsys.readouterr().out)
 
@@ -336,7 +332,7 @@ async def test_as_a_command_it_ends_with_0_where_all_held_and_with_1_where_not(
     code, out, err = await finished(environ, tmp_path, *REAL, "--yes")
     assert (code, err) == (0, "")
     assert told(out)
-    slack.fail("chat.update", Refuses("update_failed"))
+    slack.fail("chat.update", Code("update_failed"))
     code, out, err = await finished(environ, tmp_path, *REAL, "--yes")
     assert (code, err) == (1, "")
     assert told(out)
@@ -382,7 +378,7 @@ async def test_wrong_settings_are_told_first(
 async def test_ctrl_c_in_the_middle_deletes_what_was_posted(
     environ: dict[str, str], slack: LocalSlack, tmp_path: Path
 ) -> None:
-    slack.fail("chat.update", Hangs(60))
+    slack.fail("chat.update", Slow(60))
     process = await spawn(environ, tmp_path, *REAL, "--yes")
     await slack.until(lambda s: any(c.method == "chat.update" for c in s.calls), STARTUP)
     process.send_signal(signal.SIGINT)

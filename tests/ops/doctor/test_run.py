@@ -7,7 +7,8 @@ from bot.app.running import running
 from bot.ops.doctor.causes import by_cause
 from bot.ops.doctor.check import CHECKS
 from bot.ops.doctor.run import examine
-from bot.playground.slack.server import Hangs, LocalSlack
+from bot.playground.faults import Slow
+from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import chain_environment
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
@@ -93,8 +94,8 @@ async def test_with_everything_down_each_check_says_so_at_once(environ: dict[str
 async def test_with_everybody_silent_it_still_ends(
     environ: dict[str, str], slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
-    slack.fail("auth.test", Hangs(60))
-    slack.fail("apps.connections.open", Hangs(60))
+    slack.fail("auth.test", Slow(60))
+    slack.fail("apps.connections.open", Slow(60))
     wechat.latency = 60
     begun = time.monotonic()
     findings = await examine(environ)
@@ -152,7 +153,7 @@ async def test_a_check_that_fails_itself_keeps_no_other_from_running(
 async def test_a_check_that_does_not_end_is_given_up_and_the_others_go_on(
     environ: dict[str, str], slack: LocalSlack
 ) -> None:
-    slack.fail("auth.test", Hangs(60))
+    slack.fail("auth.test", Slow(60))
     findings = await examine(environ, longest=0.5)
     assert next(f.found for f in findings if f.name == "slack-bot") == (
         "not checked: it did not end within 0.5 seconds"

@@ -6,7 +6,8 @@ import pytest
 from aiohttp import web
 
 from bot.app.running import running
-from bot.playground.slack.server import Hangs, LocalSlack, RateLimited, Refuses, ServerError
+from bot.playground.faults import Code, RateLimited, Slow, Status
+from bot.playground.slack.server import LocalSlack
 from bot.playground.world import Group
 from bot.slack.scopes import SCOPES
 from tests.conftest import rows, served, settings_of, soon
@@ -20,7 +21,7 @@ async def test_the_bots_name_and_workspace_are_told(environ: dict[str, str]) -> 
 
 
 async def test_a_bot_token_that_slack_refuses(environ: dict[str, str], slack: LocalSlack) -> None:
-    slack.fail("auth.test", Refuses("token_revoked"))
+    slack.fail("auth.test", Code("token_revoked"))
     found = await one(environ, "slack-bot")
     assert (found.level, found.found) == (
         "wrong",
@@ -31,7 +32,7 @@ async def test_a_bot_token_that_slack_refuses(environ: dict[str, str], slack: Lo
 async def test_an_answer_of_whoever_stands_between_is_not_cut_in_two(
     environ: dict[str, str], slack: LocalSlack
 ) -> None:
-    slack.fail("auth.test", Refuses("Blocked. Ask IT"))
+    slack.fail("auth.test", Code("Blocked. Ask IT"))
     found = await one(environ, "slack-bot")
     assert (found.found, found.fix) == (
         "Slack says no (Blocked. Ask IT)",
@@ -43,17 +44,17 @@ async def test_an_answer_of_whoever_stands_between_is_not_cut_in_two(
     ("fault", "found", "fix"),
     [
         (
-            ServerError(407),
+            Status(407),
             "The proxy does not let the bot through to Slack",
             "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
         ),
         (
-            ServerError(404),
+            Status(404),
             "What answers at SLACK_API_URL is not Slack's API (HTTP 404)",
             "Set it to https://slack.com/api/, or take it out, then run the doctor again.",
         ),
         (
-            Refuses("internal_error"),
+            Code("internal_error"),
             "Slack answers that it is in trouble itself (internal_error)",
             "Look at slack-status.com, wait, then run the doctor again.",
         ),
@@ -67,7 +68,7 @@ async def test_whoever_answered_in_slacks_place_or_for_it_is_told_from_silence( 
     slack: LocalSlack,
     method: str,
     name: str,
-    fault: ServerError | Refuses,
+    fault: Status | Code,
     found: str,
     fix: str,
 ) -> None:
@@ -112,7 +113,7 @@ async def test_groups_need_no_scope_where_the_policy_names_none(
 async def test_an_app_token_that_slack_refuses(
     environ: dict[str, str], slack: LocalSlack, error: str
 ) -> None:
-    slack.fail("apps.connections.open", Refuses(error))
+    slack.fail("apps.connections.open", Code(error))
     found = await one(environ, "slack-app")
     assert found.level == "wrong"
     assert found.found.startswith("SLACK_APP_TOKEN ")
@@ -236,7 +237,7 @@ async def test_a_group_without_members_is_warned_of(
 async def test_groups_that_cannot_be_read_say_why(
     environ: dict[str, str], slack: LocalSlack, error: str, why: str
 ) -> None:
-    slack.fail("usergroups.list", Refuses(error))
+    slack.fail("usergroups.list", Code(error))
     found = await one(environ, "slack-groups")
     assert (found.level, found.found) == ("wrong", f"cannot be read: {why}")
 
@@ -250,9 +251,9 @@ async def test_people_who_are_missing_or_gone_are_named(environ: dict[str, str])
     )
 
 
-@pytest.mark.parametrize("fault", [RateLimited(60), Hangs(60)])
+@pytest.mark.parametrize("fault", [RateLimited(60), Slow(60)])
 async def test_people_who_could_not_be_looked_up_are_no_mistake(
-    environ: dict[str, str], slack: LocalSlack, fault: RateLimited | Hangs
+    environ: dict[str, str], slack: LocalSlack, fault: RateLimited | Slow
 ) -> None:
     environ["SHARE_ENV_ALLOWED_USERS"] = "U0REQUESTER"
     slack.fail("users.info", fault)

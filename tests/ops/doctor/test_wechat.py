@@ -9,9 +9,10 @@ from cryptography.fernet import Fernet
 
 from bot.app.running import running
 from bot.ops.doctor.wechat import try_owners
+from bot.playground.faults import Code, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER, chain_environment, slack_environment
-from bot.playground.wechat.server import Code, LocalWeChat, Status
+from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from tests.conftest import free_port, rows, settings_of
 from tests.ops.doctors import B, asked, level, one, rule, with_policy
@@ -64,7 +65,7 @@ async def test_a_fixed_token_that_is_dead(fixed: dict[str, str], wechat: LocalWe
 async def test_a_dead_token_of_a_server_is_for_whatever_renews_it(
     environ: dict[str, str], wechat: LocalWeChat
 ) -> None:
-    wechat.next_envs(Code(42001))
+    wechat.fail("getenvinfo", Code(42001))
     assert "central token server" in ((await one(environ, "wechat")).fix or "")
 
 
@@ -86,7 +87,7 @@ async def test_a_dead_token_of_a_server_is_for_whatever_renews_it(
 async def test_whoever_answers_in_wechats_place_is_named(
     fixed: dict[str, str], wechat: LocalWeChat, status: int, found: str, fix: str
 ) -> None:
-    wechat.next_envs(Status(status))
+    wechat.fail("getenvinfo", Status(status))
     told = await one(fixed, "wechat")
     assert (told.level, told.found, told.fix) == ("wrong", f"{OWNER}: {found}", fix)
 
@@ -95,7 +96,7 @@ async def test_whoever_answers_in_wechats_place_is_named(
 async def test_whatever_else_wechat_says_is_told_with_its_guidance(
     fixed: dict[str, str], wechat: LocalWeChat, answer: Code | Status
 ) -> None:
-    wechat.next_envs(answer)
+    wechat.fail("getenvinfo", answer)
     assert await level(fixed, "wechat") == "wrong"
 
 

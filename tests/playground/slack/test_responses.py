@@ -7,17 +7,9 @@ import pytest
 from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import Json, Loopback
-from bot.playground.slack.server import (
-    Answers,
-    Dropped,
-    Fault,
-    Hangs,
-    LocalSlack,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
+from bot.playground.slack.server import LocalSlack
 from tests.playground.conftest import Clock
 
 RELEASES = "C0RELEASES"
@@ -43,11 +35,11 @@ async def test_a_response_url_is_good_for_five_answers(
     ("fault", "status", "shown"),
     [
         (RateLimited(7), 429, 0),
-        (Refuses("expired_url"), 404, 0),
-        (ServerError(503), 503, 0),
-        (ServerError(500, after_effect=True), 500, 1),
-        (Answers(b"hello", "text/html"), 200, 0),
-        (Hangs(0.05), 200, 1),
+        (Code("expired_url"), 404, 0),
+        (Status(503), 503, 0),
+        (Status(500, after_effect=True), 500, 1),
+        (Status(200, b"hello", "text/html"), 200, 0),
+        (Slow(0.05), 200, 1),
     ],
 )
 async def test_a_response_url_may_fail_for_one_person(
@@ -66,7 +58,7 @@ async def test_a_response_url_may_fail_for_one_person(
 async def test_a_response_url_may_drop_the_connection(
     slack: LocalSlack, http: aiohttp.ClientSession, after_effect: bool
 ) -> None:
-    slack.fail("response_url", Dropped(after_effect=after_effect))
+    slack.fail("response_url", Drop(after_effect=after_effect))
     url = slack.response_url("U0REQUESTER", RELEASES)
     with pytest.raises(aiohttp.ClientError):
         await respond(http, url, {"text": "hello"})

@@ -7,16 +7,9 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.slack.arguments import ARGUMENTS
-from bot.playground.slack.server import (
-    Answers,
-    Dropped,
-    Hangs,
-    LocalSlack,
-    RateLimited,
-    Refuses,
-    ServerError,
-)
+from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.web import METHODS
 from tests.playground.conftest import error_of
 
@@ -136,7 +129,7 @@ async def test_whoever_waits_as_long_as_slack_asks_breaks_none(
 async def test_faults_come_in_turn_and_for_their_method_only(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
-    slack.fail("chat.postMessage", Refuses("fatal_error"), Refuses("is_archived"))
+    slack.fail("chat.postMessage", Code("fatal_error"), Code("is_archived"))
     await api.users_info(user="U0SECOND")
     errors = [
         await error_of(api.chat_postMessage(channel=RELEASES, text="x")),
@@ -144,13 +137,13 @@ async def test_faults_come_in_turn_and_for_their_method_only(
     ]
     assert errors == ["fatal_error", "is_archived"]
     with pytest.raises(ValueError, match=r"no method chat\.shout"):
-        slack.fail("chat.shout", Refuses("x"))
+        slack.fail("chat.shout", Code("x"))
 
 
 async def test_a_fault_may_wait_for_certain_arguments(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
-    slack.fail("users.info", Refuses("fatal_error"), user="U0SECOND")
+    slack.fail("users.info", Code("fatal_error"), user="U0SECOND")
     await api.users_info(user="U0REQUESTER")
     assert await error_of(api.users_info(user="U0SECOND")) == "fatal_error"
     await api.users_info(user="U0SECOND")
@@ -159,7 +152,7 @@ async def test_a_fault_may_wait_for_certain_arguments(
 async def test_an_answer_may_be_none_that_slack_would_give(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
-    slack.fail("chat.postMessage", Answers(b"{}", "text/html"))
+    slack.fail("chat.postMessage", Status(200, b"{}", "text/html"))
     with pytest.raises(SlackApiError):
         await api.chat_postMessage(channel=RELEASES, text="x")
     assert slack.messages == []
@@ -170,7 +163,7 @@ async def test_an_answer_may_be_none_that_slack_would_give(
 async def test_a_server_error_may_come_after_the_effect(
     slack: LocalSlack, api: AsyncWebClient, after_effect: bool
 ) -> None:
-    slack.fail("chat.postMessage", ServerError(503, after_effect=after_effect))
+    slack.fail("chat.postMessage", Status(503, after_effect=after_effect))
     with pytest.raises(SlackApiError) as caught:
         await api.chat_postMessage(channel=RELEASES, text="x")
     assert caught.value.response.status_code == 503
@@ -182,14 +175,14 @@ async def test_a_server_error_may_come_after_the_effect(
 async def test_a_dropped_answer_may_come_after_the_effect(
     slack: LocalSlack, api: AsyncWebClient, after_effect: bool
 ) -> None:
-    slack.fail("chat.postMessage", Dropped(after_effect=after_effect))
+    slack.fail("chat.postMessage", Drop(after_effect=after_effect))
     with pytest.raises(aiohttp.ClientError):
         await api.chat_postMessage(channel=RELEASES, text="x")
     assert bool(slack.messages) is after_effect
 
 
 async def test_a_call_that_hangs_is_answered_late(slack: LocalSlack, api: AsyncWebClient) -> None:
-    slack.fail("chat.postMessage", Hangs(0.05))
+    slack.fail("chat.postMessage", Slow(0.05))
     begun = time.perf_counter()
     await api.chat_postMessage(channel=RELEASES, text="x")
     assert time.perf_counter() - begun >= 0.05
@@ -199,7 +192,7 @@ async def test_a_call_that_hangs_is_answered_late(slack: LocalSlack, api: AsyncW
 async def test_the_end_does_not_wait_for_a_call_that_hangs(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
-    slack.fail("auth.test", Hangs(60))
+    slack.fail("auth.test", Slow(60))
     calling = asyncio.create_task(api.auth_test())
     await slack.until(lambda slack: len(slack.calls) == 1)
     begun = time.perf_counter()

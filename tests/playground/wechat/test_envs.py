@@ -1,8 +1,9 @@
 import aiohttp
 import pytest
 
+from bot.playground.faults import Code
 from bot.playground.loopback import JsonObject
-from bot.playground.wechat.server import Code, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 
 OWNER = "wx0123456789abcdef"
 
@@ -67,7 +68,7 @@ async def test_its_checks_are_those_of_a_share(
 async def test_a_code_is_answered_on_demand(
     http: aiohttp.ClientSession, wechat: LocalWeChat
 ) -> None:
-    wechat.next_envs(Code(61007))
+    wechat.fail("getenvinfo", Code(61007))
     token = wechat.issue(OWNER)
     assert (await ask(http, wechat, token))["errcode"] == 61007
     assert (await ask(http, wechat, token))["errcode"] == 0

@@ -4,20 +4,8 @@ import time
 import aiohttp
 import pytest
 
-from bot.playground.wechat.faults import Raw, Reset
-from bot.playground.wechat.server import (
-    Answer,
-    Code,
-    Drip,
-    Drop,
-    GzipBomb,
-    Hang,
-    Huge,
-    LocalWeChat,
-    Redirect,
-    Status,
-    Truncated,
-)
+from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Raw, Slow, Status
+from bot.playground.wechat.server import LocalWeChat
 from tests.playground.wechat.test_server import APPID, BODY, ENV, OWNER, share, token_of
 
 
@@ -25,7 +13,7 @@ async def test_queued_answers_come_in_turn_and_then_the_usual_ones(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     token = wechat.issue(OWNER)
-    wechat.next(Code(-1), Code(61007, as_string=True), Code(0))
+    wechat.fail("shareenv", Code(-1), Code("61007"), Code(0))
     answers = [await share(http, wechat, token) for _ in range(4)]
     assert [each["errcode"] for each in answers] == [-1, "61007", 0, 0]
     assert [call.errcode for call in wechat.calls] == [-1, 61007, 0, 0]
@@ -36,17 +24,17 @@ async def test_a_standing_answer_lasts_until_it_is_taken_away(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     token = wechat.issue(OWNER)
-    wechat.always(Code(85088))
-    wechat.next(Code(-1))
+    wechat.fail("shareenv", Code(85088), times=None)
+    wechat.fail("shareenv", Code(-1))
     codes = [(await share(http, wechat, token))["errcode"] for _ in range(3)]
-    wechat.always(None)
+    wechat.clear("shareenv")
     assert [*codes, (await share(http, wechat, token))["errcode"]] == [-1, 85088, 85088, 0]
 
 
 async def test_a_gateways_answer_comes_as_it_is(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
-    wechat.next(Status(502), Redirect("http://127.0.0.1:1/elsewhere"))
+    wechat.fail("shareenv", Status(502), Status(302, location="http://127.0.0.1:1/elsewhere"))
     url = f"{wechat.url}/tcb/shareenv"
     async with http.post(url, json=BODY) as response:
         assert (response.status, response.content_type) == (502, "text/html")
@@ -62,20 +50,20 @@ async def test_a_gateways_answer_comes_as_it_is(
         (Drop(), False),
         (Drop(after_effect=True), True),
         (Hang(0.01), False),
-        (Truncated(), True),
-        (Reset(), False),
-        (Reset(after_effect=True), True),
-        (Reset(part=0.5), True),
+        (Drop(part=0.5), True),
+        (Drop(reset=True), False),
+        (Drop(after_effect=True, reset=True), True),
+        (Drop(part=0.5, reset=True), True),
         (Raw(b"HTTP/1.1 100 Continue\r\n\r\n"), False),
         (Raw(b"", after_effect=True), True),
     ],
     ids=repr,
 )
 async def test_a_lost_answer_tells_nothing_of_whether_the_env_was_shared(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Answer, shared: bool
+    wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Fault, shared: bool
 ) -> None:
     token = wechat.issue(OWNER)
-    wechat.next(fault)
+    wechat.fail("shareenv", fault)
     with pytest.raises(aiohttp.ClientError):
         await share(http, wechat, token)
     assert bool(wechat.shared) is shared
@@ -84,7 +72,7 @@ async def test_a_lost_answer_tells_nothing_of_whether_the_env_was_shared(
 async def test_a_reset_comes_at_once_and_as_a_reset(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
-    wechat.next(Reset(after_effect=True))
+    wechat.fail("shareenv", Drop(after_effect=True, reset=True))
     with pytest.raises(aiohttp.ClientOSError, match="reset"):
         await share(http, wechat, wechat.issue(OWNER))
 
@@ -93,7 +81,7 @@ async def test_a_page_of_a_gateways_can_come_although_it_was_done(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     token = wechat.issue(OWNER)
-    wechat.next(Status(200, b'{"errcode":1}', after_effect=True))
+    wechat.fail("shareenv", Status(200, b'{"errcode":1}', after_effect=True))
     assert (await share(http, wechat, token))["errcode"] == 1
     assert len(wechat.shared) == 1
 
@@ -102,11 +90,12 @@ async def test_what_is_about_one_env_meets_its_calls_alone_and_the_last_for_good
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     token = wechat.issue(OWNER)
-    wechat.about(ENV, Code(-1), Code(85088))
-    wechat.next(Code(61007))
+    wechat.fail("shareenv", Code(-1), env=ENV)
+    wechat.fail("shareenv", Code(85088), times=None, env=ENV)
+    wechat.fail("shareenv", Code(61007))
     codes = [(await share(http, wechat, token))["errcode"] for _ in range(3)]
     other = await share(http, wechat, token, {**BODY, "env": "another"})
-    wechat.about(ENV)
+    wechat.clear("shareenv", env=ENV)
     assert [*codes, other["errcode"]] == [-1, 85088, 85088, 61007]
     assert (await share(http, wechat, token))["errcode"] == 0
 
@@ -114,23 +103,23 @@ async def test_what_is_about_one_env_meets_its_calls_alone_and_the_last_for_good
 async def test_what_is_about_one_owner_meets_the_readings_of_its_token_alone(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
-    wechat.about("wxfedcba9876543210", Status(503))
+    wechat.fail("token", Status(503), owner="wxfedcba9876543210")
     assert await token_of(http, wechat)
-    wechat.about(OWNER, Status(503))
+    wechat.fail("token", Status(503), owner=OWNER)
     async with http.get(wechat.token_url.replace("{appid}", OWNER)) as response:
         assert response.status == 503
 
 
-@pytest.mark.parametrize("fault", [Hang(0.01, after_effect=True), Drip(0.0001)])
+@pytest.mark.parametrize("fault", [Slow(0.01, after_effect=True), Drip(0.0001)])
 async def test_a_slow_answer_is_the_usual_one(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Answer
+    wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Fault
 ) -> None:
-    wechat.next(fault)
+    wechat.fail("shareenv", fault)
     assert (await share(http, wechat, wechat.issue(OWNER)))["errcode"] == 0
 
 
 async def test_a_body_can_be_huge_or_grow(wechat: LocalWeChat, http: aiohttp.ClientSession) -> None:
-    wechat.next(Huge(200_000), GzipBomb())
+    wechat.fail("shareenv", Huge(200_000), Huge(16 << 20, packed=True))
     url = f"{wechat.url}/tcb/shareenv"
     async with http.post(url, json=BODY) as response:
         assert len(await response.read()) == 200_000
@@ -143,7 +132,7 @@ async def test_the_token_server_fails_on_demand(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     twice = (Drop(), Drop())  # aiohttp repeats a GET once by itself
-    wechat.next_token(Status(503), Code(61023), *twice)
+    wechat.fail("token", Status(503), Code(61023), *twice)
     url = wechat.token_url.replace("{appid}", OWNER)
     headers = {"Authorization": wechat.authorization}
     async with http.get(url, headers=headers) as response:
@@ -164,7 +153,7 @@ async def test_latency_delays_an_answer(http: aiohttp.ClientSession) -> None:
 
 async def test_the_end_does_not_wait_for_a_hanging_answer(http: aiohttp.ClientSession) -> None:
     async with LocalWeChat() as wechat:
-        wechat.always(Hang(60))
+        wechat.fail("shareenv", Hang(60), times=None)
         calling = asyncio.create_task(share(http, wechat, wechat.issue(OWNER)))
         await wechat.until(lambda wechat: len(wechat.calls) == 1)
         begun = time.perf_counter()

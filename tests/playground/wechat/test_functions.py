@@ -1,8 +1,9 @@
 import aiohttp
 import pytest
 
+from bot.playground.faults import Code
 from bot.playground.loopback import JsonObject
-from bot.playground.wechat.server import Code, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat
 
 OWNER = "wx0123456789abcdef"
 
@@ -57,7 +58,7 @@ async def test_its_token_is_checked_first(http: aiohttp.ClientSession, wechat: L
 async def test_a_code_is_answered_on_demand(
     http: aiohttp.ClientSession, wechat: LocalWeChat
 ) -> None:
-    wechat.next_functions(Code(-501001))
+    wechat.fail("listfunctions", Code(-501001))
     body: JsonObject = {"env": "prod-1", "limit": 10, "offset": 0}
     assert (await ask(http, wechat, body))["errcode"] == -501001
     assert (await ask(http, wechat, body))["errcode"] == 0

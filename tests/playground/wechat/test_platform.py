@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from bot.playground.wechat.server import Answer, Code, Drop, Hang, LocalWeChat, Status
+from bot.playground.faults import Code, Drop, Fault, Hang, Status
+from bot.playground.wechat.server import LocalWeChat
 from tests.playground.wechat.test_server import OWNER, RID, share
 
 OTHER = "wxfedcba9876543210"
@@ -377,8 +378,8 @@ async def test_an_unknown_endpoint_is_an_invalid_url(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     assert (await call(http, wechat, "api_componenttoken", {}))["errcode"] == 40066
-    with pytest.raises(KeyError):
-        wechat.platform.next("api_componenttoken", Code(-1))
+    with pytest.raises(ValueError, match="no method api_componenttoken"):
+        wechat.fail("api_componenttoken", Code(-1))
 
 
 async def test_successful_answers_lie_about_their_type_every_second_time(
@@ -397,13 +398,13 @@ async def test_successful_answers_lie_about_their_type_every_second_time(
 async def test_one_endpoint_fails_on_demand_and_the_others_do_not(
     wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
 ) -> None:
-    wechat.platform.next("/cgi-bin/component/api_authorizer_token", Code(-1), Code(0))
-    wechat.platform.always("api_authorizer_token", Code(45009, as_string=True))
+    wechat.fail("/cgi-bin/component/api_authorizer_token", Code(-1), Code(0))
+    wechat.fail("api_authorizer_token", Code("45009"), times=None)
     codes = [(await renew(http, wechat, token)).get("errcode") for _ in range(4)]
     assert codes == [-1, None, "45009", "45009"]
     assert (await listing(http, wechat, token, 0, 1))["total_count"] == 1
     assert (await share(http, wechat, wechat.issue(OWNER)))["errcode"] == 0
-    wechat.platform.always("api_authorizer_token", None)
+    wechat.clear("api_authorizer_token")
     assert "errcode" not in await renew(http, wechat, token)
     assert [each.errcode for each in wechat.platform.calls] == [0, -1, 0, 45009, 45009, 0, 0]
 
@@ -416,11 +417,11 @@ async def test_a_lost_answer_tells_nothing_of_whether_a_token_was_renewed(
     wechat: LocalWeChat,
     http: aiohttp.ClientSession,
     token: str,
-    fault: Answer,
+    fault: Fault,
     renewed: bool,
 ) -> None:
     older = str((await renew(http, wechat, token))["authorizer_access_token"])
-    wechat.platform.next("api_authorizer_token", fault)
+    wechat.fail("api_authorizer_token", fault)
     with pytest.raises(aiohttp.ClientError):
         await renew(http, wechat, token)
     assert wechat.platform.calls[-1].errcode == (0 if renewed else None)
@@ -431,7 +432,7 @@ async def test_a_lost_answer_tells_nothing_of_whether_a_token_was_renewed(
 async def test_a_gateways_answer_comes_as_it_is_here_too(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
-    wechat.platform.next("api_component_token", Status(502))
+    wechat.fail("api_component_token", Status(502))
     async with http.post(f"{wechat.url}/cgi-bin/component/api_component_token") as response:
         assert (response.status, response.content_type) == (502, "text/html")
     assert wechat.platform.calls == [("api_component_token", "", None)]
