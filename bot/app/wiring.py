@@ -136,11 +136,12 @@ def _carrying(
     )
     holding = Holding(outside.ledger, runtime.sleep)
     return Carrying(
+        outside.ledger,
         holding,
         places,
         owners,
-        Waiting(holding, places, approvals),
-        Batches(holding, owners, brake, runtime.now),
+        Waiting(outside.ledger, holding, places, approvals),
+        Batches(outside.ledger, holding, owners, brake, runtime.now),
         brake,
         outside.start,
         changed=changes.tell,

@@ -1,5 +1,6 @@
 """How a request ended: a closed set, worded in `bot.messages`."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -171,9 +172,20 @@ def doubted(outcome: Called) -> Called:
 
 def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
     """Count the items of a batch; None is one that has not ended."""
-    names = [type(outcome).__name__.lower() for outcome in outcomes if outcome]
-    counted = {name: names.count(name) for name in set(names) & set(Tally.__slots__)}
-    return Tally(len(outcomes), **counted)
+    return tally_of_kinds(Counter(map(type, outcomes)))
+
+
+def tally_of_kinds(kinds: Counter[type]) -> Tally:
+    """Return the Tally where so many items have an outcome of each kind, and so many the NoneType of `tally_of`."""
+    return Tally(
+        kinds.total(),
+        shared=kinds[Shared],
+        skipped=kinds[Skipped],
+        failed=kinds[Failed],
+        unknown=kinds[Unknown],
+        cancelled=kinds[Cancelled],
+        stopped=kinds[Stopped],
+    )
 
 
 def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:

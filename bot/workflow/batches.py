@@ -7,7 +7,7 @@ that was answered.
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,12 +23,14 @@ from bot.domain.outcome import (
     doubted,
     groups_of,
     tally_of,
+    tally_of_kinds,
 )
 from bot.domain.pause import Pause, limit_in
 from bot.domain.request import Request, State
 from bot.guidance import by_key
-from bot.ledger import Entry
+from bot.ledger import Entry, Ledger
 from bot.ledger.batches import Answered
+from bot.ledger.batches import Batches as Items
 from bot.runtime.log_context import about
 from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
 from bot.workflow.call import ask
@@ -47,6 +49,7 @@ _log = logging.getLogger(__name__)
 class Batches:
     """What it takes to run batches; `now` in Unix seconds."""
 
+    ledger: Ledger
     holding: Holding
     owners: Owners
     brake: Brake
@@ -62,9 +65,11 @@ class Batches:
 
     async def run(self, batch: Entry, place: Place) -> Finished | None:
         """Run what is left of a batch to its end and return what came of it; None once somebody else holds it."""
-        run = _Run(self, batch, place)
+        items, holding = self.ledger.batches, self.holding
+        run = _Run(batch, place, items, holding, self.owners)
+        run.gate = Gate(batch, self.ledger, holding, self.brake, self.now, run.left, run.stop)
         self._runs.add(run)
-        showing = asyncio.create_task(run.show())
+        showing = asyncio.create_task(run.show(self.tick))
         try:
             async with asyncio.TaskGroup() as group:
                 await run.queue()
@@ -73,7 +78,7 @@ class Batches:
                 async with asyncio.TaskGroup() as workers:
                     for _ in range(AT_ONCE):
                         workers.create_task(run.work())
-                        await self.holding.sleep(_APART)
+                        await holding.sleep(_APART)
                 async with run.gate.looking:
                     watching.cancel()
         except* LostError:
@@ -87,64 +92,77 @@ class Batches:
 
     async def give_up(self, batch: Entry, outcome: Outcome) -> Finished | None:
         """End with `outcome` what has not ended; None if somebody else holds the batch."""
-        write = partial(self.holding.ledger.batches.give_up, batch, outcome)
+        write = partial(self.ledger.batches.give_up, batch, outcome)
         return await self.finished(batch.request) if await self.holding.insist(write) else None
 
     async def finished(self, request: Request) -> Finished:
         """Return what came of a batch, from its items."""
-        batches, insist = self.holding.ledger.batches, self.holding.insist
-        ended = await insist(partial(batches.outcomes, request.id))
-        again = await insist(partial(batches.called_again, request.id))
+        items, insist = self.ledger.batches, self.holding.insist
+        ended = await insist(partial(items.outcomes, request.id))
+        again = await insist(partial(items.called_again, request.id))
         return Finished(tally_of([outcome for _, outcome in ended]), groups_of(ended), tuple(again))
+
+
+class _Ends:
+    """How the items of one batch ended; counted as they end, since a batch of hundreds is shown every few seconds."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[str, Outcome | None] = {}
+        self._kinds = Counter[type]()
+
+    def note(self, item: Entry, outcome: Outcome | None) -> None:
+        """Take note of how an item ended; None while it has not."""
+        if item.request.id in self._outcomes:
+            self._kinds[type(self._outcomes[item.request.id])] -= 1
+        self._outcomes[item.request.id] = outcome
+        self._kinds[type(outcome)] += 1
+
+    @property
+    def tally(self) -> Tally:
+        """How far the batch has come."""
+        return tally_of_kinds(self._kinds)
 
 
 @dataclass(slots=True, eq=False)
 class _Run:
     """One batch under way on this replica."""
 
-    by: Batches
     batch: Entry
     place: Place
+    items: Items
+    holding: Holding
+    owners: Owners
+    gate: Gate = field(init=False)
     todo: deque[Entry] = field(default_factory=deque)
-    outcomes: dict[str, Outcome | None] = field(default_factory=dict)
+    ends: _Ends = field(default_factory=_Ends)
     begun: set[str] = field(default_factory=set)
     """The items for which a replica that stopped may have asked WeChat."""
-    gate: Gate = field(init=False)
     turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
     stopped: bool = False
-
-    def __post_init__(self) -> None:
-        by = self.by
-        self.gate = Gate(self.batch, by.holding, by.brake, by.now, self.left, self._stop)
-
-    @property
-    def tally(self) -> Tally:
-        """How far it has come."""
-        return tally_of([*self.outcomes.values()])
 
     def left(self) -> list[str]:
         """Return the appids that have not begun."""
         return [item.request.appid for item in self.todo]
 
-    async def _stop(self) -> None:
+    async def stop(self) -> None:
         """End what has not begun, since the policy does not allow it any more; what is under way comes to its end."""
         left = [*self.todo]
         self.todo.clear()
         self.stopped = True
         midway = [Answered(item.request, STOPPED_MIDWAY, 0.0, ()) for item in left if item.begun]
-        stop = partial(self.by.holding.ledger.batches.stop, self.batch, midway)
-        if not await self.by.holding.insist(stop):
+        if not await self.holding.insist(partial(self.items.stop, self.batch, midway)):
             raise LostError
-        self.outcomes |= {item.request.id: stopped(begun=item.begun) for item in left}
+        for item in left:
+            self.ends.note(item, stopped(begun=item.begun))
         _log.warning("the policy stops a batch", extra={"items": len(left)})
 
     async def queue(self) -> None:
         """Record the items, and take up those that have not ended."""
-        batches, insist = self.by.holding.ledger.batches, self.by.holding.insist
-        if not await insist(partial(batches.queue, self.batch)):
+        insist = self.holding.insist
+        if not await insist(partial(self.items.queue, self.batch)):
             raise LostError
-        for item in await insist(partial(batches.items, self.batch.request.id)):
-            self.outcomes[item.request.id] = item.outcome
+        for item in await insist(partial(self.items.items, self.batch.request.id)):
+            self.ends.note(item, item.outcome)
             if item.state is State.QUEUED:
                 self.todo.append(item)
                 self.begun |= {item.request.id} if item.begun else set()
@@ -162,17 +180,18 @@ class _Run:
             elif item is not None and may:
                 done = await self._call(item)
             elif item is not None:
-                self.outcomes[item.request.id] = Stopped() if self.stopped else Cancelled("")
+                self.ends.note(item, Stopped() if self.stopped else Cancelled(""))
 
     async def _advance(self, done: Answered | None) -> tuple[Entry | None, bool]:
         """Record an answer and begin the next item, if there is one and the gate is open; False if it was cancelled."""
-        advance = self.by.holding.ledger.batches.advance
         async with self.turns:
             item = self.todo.popleft() if self.todo and self.gate.is_open.is_set() else None
             if done is None and item is None:
                 return None, False
             following = item.request if item else None
-            may = await self.by.holding.insist(partial(advance, self.batch, done, following))
+            may = await self.holding.insist(
+                partial(self.items.advance, self.batch, done, following)
+            )
         if may is None:
             raise LostError
         return item, may
@@ -180,16 +199,16 @@ class _Run:
     async def _call(self, item: Entry) -> Answered | None:
         """Ask WeChat; None if it wants to be left alone, and the item is to be asked for later."""
         request, steps, began = item.request, list[Step](), time.monotonic()
-        holds = partial(self.by.holding.holds, self.batch)
+        holds = partial(self.holding.holds, self.batch)
         with about(request.id):
-            outcome = await ask(self.by.owners, request, steps.append, holds)
+            outcome = await ask(self.owners, request, steps.append, holds)
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
         if limit := limit_in(outcome):
             await self._put_back(replace(item, begun=doubtful), limit)
             return None
         if doubtful:
             outcome = doubted(outcome)
-        self.outcomes[request.id] = outcome
+        self.ends.note(item, outcome)
         seconds = round(time.monotonic() - began, 3)
         again = request.id in self.begun and outcome.tries > 0
         return Answered(request, outcome, seconds, steps, called_again=again)
@@ -197,21 +216,20 @@ class _Run:
     async def _put_back(self, item: Entry, limit: Said) -> None:
         """Let an item wait for as long as WeChat wants to be left alone; whoever is the first to hear of it waits for all."""
         first = self.gate.shut(limit)
-        put_back = self.by.holding.ledger.batches.put_back
-        put = partial(put_back, self.batch, item.request, begun=item.begun)
-        if not await self.by.holding.insist(put):
+        put = partial(self.items.put_back, self.batch, item.request, begun=item.begun)
+        if not await self.holding.insist(put):
             raise LostError
         self.todo.append(item)
         if first:
             await self.gate.wait(limit)
 
-    async def show(self) -> None:
-        """Show how far it has come, until cancelled; no more often than Slack wants."""
+    async def show(self, tick: float) -> None:
+        """Show every `tick` seconds how far it has come, until cancelled; less often if Slack wants that."""
         shown: tuple[Tally, Pause | None] | None = None
-        pause = self.by.tick
+        pause = tick
         while True:
-            await self.by.holding.sleep(pause)
-            pause, now = self.by.tick, (self.tally, self.gate.pause)
+            await self.holding.sleep(pause)
+            pause, now = tick, (self.ends.tally, self.gate.pause)
             if now != shown and now[0].total:
                 try:
                     await self.place.progress(self.batch.request, *now)

@@ -8,7 +8,7 @@ from functools import partial
 
 from bot.domain.outcome import Said
 from bot.domain.pause import AtLimit, InDoubt, Pause, again_at, is_daily
-from bot.ledger import Entry
+from bot.ledger import Entry, Ledger
 from bot.workflow.brake import Brake, Verdict
 from bot.workflow.leased import Holding, LostError
 
@@ -25,6 +25,7 @@ class Gate:
     """
 
     batch: Entry
+    ledger: Ledger
     holding: Holding
     brake: Brake
     now: Callable[[], float]
@@ -49,14 +50,14 @@ class Gate:
         self._go_on()
 
     async def _take_lane(self) -> None:
-        take = partial(self.holding.ledger.lane.take, self.batch)
+        take = partial(self.ledger.lane.take, self.batch)
         while not await self.holding.insist(take):
             if not await self._is_left():
                 break
             await self.holding.sleep(_LOOK_AGAIN)
 
     async def _leave_lane(self) -> None:
-        await self.holding.insist(partial(self.holding.ledger.lane.leave, self.batch))
+        await self.holding.insist(partial(self.ledger.lane.leave, self.batch))
 
     async def watch(self) -> None:
         """Ask the policy every few seconds, until cancelled."""
@@ -124,7 +125,6 @@ class Gate:
 
     async def _is_left(self) -> bool:
         """Tell whether anything is left to do."""
-        ledger, insist = self.holding.ledger, self.holding.insist
-        if not await insist(partial(ledger.replica.hold, self.batch)):
+        if not await self.holding.holds(self.batch):
             raise LostError
-        return await insist(partial(ledger.batches.are_left, self.batch.request))
+        return await self.holding.insist(partial(self.ledger.batches.are_left, self.batch.request))

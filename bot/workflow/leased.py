@@ -40,7 +40,7 @@ class Holding:
         since = entry.created if said_before else None
         while await self.surely([], partial(self.ledger.replica.hold, entry)):
             try:
-                async with self.ledger.replica.lease.running() as lease:
+                async with self.ledger.replica.running() as lease:
                     return await say(since)
             except TimeoutError:
                 if not lease.expired():

@@ -15,7 +15,7 @@ from functools import partial
 from bot.domain.outcome import Finished, Outcome, Step, Unknown, doubted
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_trouble
-from bot.ledger import LEASE, Entry, LedgerDownError, answered
+from bot.ledger import LEASE, Entry, Ledger, LedgerDownError, answered
 from bot.runtime.log_context import about
 from bot.runtime.observers import nobody
 from bot.workflow.approval import Waiting
@@ -42,6 +42,7 @@ _log = logging.getLogger(__name__)
 class Carrying:
     """What it takes to carry requests; `lease` is in seconds."""
 
+    ledger: Ledger
     holding: Holding
     places: Places
     owners: Owners
@@ -142,7 +143,7 @@ class Carrying:
             return None
         placed = replace(entry, state=State.PLACED, place=place.ref, owed_since=None, wake=None)
         # Never in the backlog, where an answer may be: after a crash nobody would know that WeChat may have been asked.
-        settled = await self.holding.insist(partial(self.holding.ledger.place, entry, place.ref))
+        settled = await self.holding.insist(partial(self.ledger.place, entry, place.ref))
         return placed if settled else None
 
     async def _call(
@@ -153,7 +154,7 @@ class Carrying:
         outcome = await self._outcome(entry, steps, called_again=called_again)
         seconds = round(time.monotonic() - began, 3)
         write = partial(
-            self.holding.ledger.answer, entry, outcome, seconds, steps, called_again=called_again
+            self.ledger.answer, entry, outcome, seconds, steps, called_again=called_again
         )
         written = await self.holding.surely(backlog, write)
         return answered(entry, outcome, called_again=called_again) if written else None
@@ -189,9 +190,7 @@ class Carrying:
             outcome = await self.batches.run(entry, self.places.reopen(entry.request, where))
         if outcome is None:
             return None
-        written = await self.holding.surely(
-            backlog, partial(self.holding.ledger.answer, entry, outcome)
-        )
+        written = await self.holding.surely(backlog, partial(self.ledger.answer, entry, outcome))
         return answered(entry, outcome) if written else None
 
     async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
@@ -199,7 +198,7 @@ class Carrying:
         healthy_since = -math.inf
         while True:
             try:
-                await self.holding.ledger.replica.beat()
+                await self.ledger.replica.beat()
                 if may_take() and time.monotonic() - healthy_since >= self.lease:
                     await self._take_over()
             except LedgerDownError as error:
@@ -213,7 +212,7 @@ class Carrying:
     async def _take_over(self) -> None:
         """Take over all that nobody holds, some at a time, so that other replicas get their share."""
         while True:
-            taken = await self.holding.ledger.replica.take_over(_TAKEN_AT_ONCE)
+            taken = await self.ledger.replica.take_over(_TAKEN_AT_ONCE)
             for entry in taken:
                 self.start(self.carry(entry, taken=True))
             if len(taken) < _TAKEN_AT_ONCE:

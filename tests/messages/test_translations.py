@@ -61,7 +61,9 @@ def test_a_catalogue_names_no_date_no_machine_and_no_line(language: Language) ->
     text = path_of(language).read_text(encoding="utf-8")
     assert not re.search(r"\d{4}-\d\d-\d\d|Generated-By|Date:", text)
     rooms = {line for line in text.split("\n") if line.startswith("#:")}
-    assert all(re.fullmatch(r"#: (bot/(command|guidance|messages/\w+\.py) ?)+", line) for line in rooms)
+    assert all(
+        re.fullmatch(r"#: (bot/(command|guidance|messages/\w+\.py) ?)+", line) for line in rooms
+    )
 
 
 def test_the_command_keeps_translations_drops_what_is_stale_and_tells_what_is_left(

@@ -271,12 +271,12 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
         )
 
     midst: Any = Midst(click, at)
-    waiting = Waiting(Holding(ledger, sleep), midst, midst)
+    waiting = Waiting(ledger, Holding(ledger, sleep), midst, midst)
     entry: Entry | None = found.entry
     if at == "remind":
         quiet: Any = Midst(click, "never")
         while entry:
-            entry = await Waiting(Holding(ledger, sleep), quiet, quiet).step(entry, [])
+            entry = await Waiting(ledger, Holding(ledger, sleep), quiet, quiet).step(entry, [])
         either.execute("UPDATE requests SET wake = 1")
         (entry,) = await ledger.replica.take_over(9)
     steps = 0

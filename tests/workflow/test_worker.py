@@ -115,9 +115,11 @@ def make(  # noqa: PLR0913, PLR0917  # the stand-ins
         ledger: Ledger, lease: float = 12.0, places: Places = places, owners: Owners = owners
     ) -> Carrying:
         holding = Holding(ledger, sleep)
-        waiting = Waiting(holding, places, approvals)
-        batches = Batches(holding, owners, brake, time.time)
-        return Carrying(holding, places, owners, waiting, batches, brake, tasks.start, lease)
+        waiting = Waiting(ledger, holding, places, approvals)
+        batches = Batches(ledger, holding, owners, brake, time.time)
+        return Carrying(
+            ledger, holding, places, owners, waiting, batches, brake, tasks.start, lease
+        )
 
     return make
 
