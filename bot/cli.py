@@ -188,8 +188,8 @@ def _day(word: str) -> datetime:
 
 
 def _audit(given: argparse.Namespace) -> int:
+    from bot.ledger.address import CannotOpenError  # noqa: PLC0415
     from bot.ledger.audit import Wanted, delete_before, open_for_audit, read  # noqa: PLC0415
-    from bot.ledger.opening import CannotOpenError  # noqa: PLC0415
     from bot.ops.tables import write_rows  # noqa: PLC0415
 
     if problem := _wrong_deletion(given):

@@ -16,8 +16,8 @@ from bot.app.policy_watcher import PolicyWatcher
 from bot.app.token_source import token_source
 from bot.app.wiring import Outside, Rooms, furnish
 from bot.ledger import Ledger, LedgerDownError
+from bot.ledger.address import CannotOpenError
 from bot.ledger.events import Told, all_told
-from bot.ledger.opening import CannotOpenError
 from bot.ops.listener import CannotListenError
 from bot.ops.logs.event_log import log_event
 from bot.runtime.clock import Runtime

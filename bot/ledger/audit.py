@@ -10,8 +10,9 @@ from sqlalchemy import Column, ColumnElement, Engine, create_engine, delete, sel
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.request import State
-from bot.ledger.looking import file_of, in_the_way
-from bot.ledger.opening import CannotOpenError, parse, reason_of
+from bot.ledger.address import CannotOpenError, file_of, parse
+from bot.ledger.looking import in_the_way
+from bot.ledger.opening import reason_of
 from bot.ledger.schema import OPEN, events, requests
 
 COLUMNS = ("at", *(column.name for column in events.columns if column.name not in {"id", "at"}))

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
+from bot.command import is_appid
 from bot.domain.outcome import Outcome, Step
 from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger.acceptance import (
@@ -27,9 +28,8 @@ from bot.ledger.lease import LEASE, since_boot
 from bot.ledger.opening import Opened, open_database
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.replica import Replica
-from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
-from bot.ledger.statements import NOTHING_OWED, history_of, past_envs, statements_for
+from bot.ledger.statements import statements_for
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.runtime.observers import Transacted, nobody
@@ -162,24 +162,27 @@ class Ledger:
 
     async def history(self, mine: tuple[str, str], about: str | None, limit: int) -> list[Entry]:
         """Return the newest requests of (team, user) or, with `about`, anybody's about this env or appid."""
-        query = history_of(mine, about).limit(limit)
+        say, asked = self._say.history, {"the_team": mine[0], "the_user": mine[1]}
+        if about is not None:
+            of_appid = is_appid(about)
+            say = self._say.history_of_appid if of_appid else self._say.history_of_env
+            asked = {"the_appid" if of_appid else "the_env": about}
 
         def work(on: Connection) -> list[Entry]:
-            return [entry_of(row) for row in on.execute(query).mappings()]
+            rows = on.execute(say, {**asked, "most": limit}).mappings()
+            return [entry_of(row) for row in rows]
 
         return await self._writer.run(work)
 
     async def envs(self, limit: int) -> list[str]:
         """Return the envs of past requests, the one asked for last first."""
-        query = past_envs().limit(limit)
-        return await self._writer.run(lambda on: list(on.scalars(query)))
+        asked = {"most": limit}
+        return await self._writer.run(lambda on: list(on.scalars(self._say.envs, asked)))
 
     async def _write(self, entry: Entry, columns: Mapping[str, object]) -> bool:
         """Fill columns of a request that waits; False if somebody else holds it now or it waits no more."""
-        change = update(requests).where(requests.c.state == State.WAITING.value)
-        mine = requests.c.id == entry.request.id, requests.c.fence == entry.fence
-        filled = change.where(*mine).values(**columns, **NOTHING_OWED)
-        written = await self._writer.run(lambda on: on.execute(filled).rowcount == 1)
+        fill = {**key_of(entry), **columns}
+        written = await self._writer.run(lambda on: on.execute(self._say.fill, fill).rowcount == 1)
         if not written:
             self.replica.lease.lost(entry)
         return written

@@ -3,7 +3,6 @@
 Source: sqlite.org, "Write-Ahead Logging" (read-only databases), "URI Filenames" (immutable).
 """
 
-import os
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from urllib.parse import quote
 from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, inspect, select, text
 from sqlalchemy.engine import URL
 
+from bot.ledger.address import file_of
 from bot.ledger.schema import metadata, replicas
 from bot.ledger.statements import clock
 
@@ -22,15 +22,6 @@ _POSTGRESQL = {
     "connect_timeout": 3,
     "options": "-c statement_timeout=1500 -c lock_timeout=700",
 }
-
-
-def file_of(url: URL) -> Path | None:
-    """Return the file of a SQLite database; None for PostgreSQL and for one in memory."""
-    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
-        return None
-    return Path(
-        os.path.realpath(url.database or "")
-    )  # `resolve` has an error of its own for links in a ring
 
 
 def in_the_way(path: Path) -> tuple[str, str] | None:

@@ -6,18 +6,17 @@ postgresql.org, "Advisory Locks", "Client Connection Defaults", "Database Connec
 
 import fcntl
 import re
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, delete, event, false, inspect, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from bot.ledger.looking import file_of
+from bot.ledger.address import CannotOpenError, file_of, parse
 from bot.ledger.rights import beside, close_to_others, make
 from bot.ledger.schema import HEAD, metadata, replicas
 
@@ -43,17 +42,6 @@ _TCP = {
     "keepalives_interval": 1,
     "keepalives_count": 2,
 }
-
-
-class CannotOpenError(Exception):
-    """The database cannot be used; the text is a sentence with the fix.
-
-    `passing` if it may be otherwise in a moment though nobody corrects a setting.
-    """
-
-    def __init__(self, sentence: str, *, passing: bool = False) -> None:
-        super().__init__(sentence)
-        self.passing = passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,41 +77,6 @@ def open_database(url: str) -> Opened:
             passing=_passes(error),
         ) from error
     return Opened(engine, engine.dialect.name == "sqlite", release)
-
-
-def parse(url: str) -> URL:
-    """Return the parts of a database's address; raises CannotOpenError."""
-    if url.startswith("postgres") and url.count("@") > 1:
-        # The driver would take the rest of the password for the host's name, and say it.
-        raise CannotOpenError(
-            "DATABASE_URL has more than one @. Write %40 for the @ in the password, and keep the one before the host."
-        )
-    try:
-        parsed = make_url(url)
-    except (SQLAlchemyError, ValueError) as error:
-        raise CannotOpenError(
-            "DATABASE_URL is not a database's address. Use sqlite:///share-env.db or postgresql+psycopg://…"
-        ) from error
-    if parsed.drivername in {"postgresql", "postgres"}:
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
-        raise CannotOpenError(
-            "DATABASE_URL names another database than SQLite or PostgreSQL. "
-            "Use sqlite:///share-env.db or postgresql+psycopg://…"
-        )
-    if parsed.drivername == "postgresql+psycopg":
-        _load_driver()
-    return parsed
-
-
-def _load_driver() -> None:
-    try:
-        import psycopg  # noqa: F401, PLC0415  # an extra, and only PostgreSQL needs it
-    except ImportError as error:  # it is not there, or finds no libpq
-        raise CannotOpenError(
-            "DATABASE_URL names PostgreSQL, whose driver is not installed. "
-            f'Run {sys.executable} -m pip install "share-env-bot[postgres]".'
-        ) from error
 
 
 def reason_of(error: Exception) -> str:

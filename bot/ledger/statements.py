@@ -5,14 +5,12 @@ Parameters that a condition compares are named `the_…`; the others are the col
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
     Float,
-    Select,
     and_,
     bindparam,
     exists,
@@ -25,7 +23,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.command import is_appid
 from bot.domain.request import State, before
 from bot.ledger.entries import NEW_COLUMNS
 from bot.ledger.schema import CARRIED, OPEN, SHARED, events, requests
@@ -117,6 +114,10 @@ class Statements:
         over = {"ended": now, "response_url": None}
         self.move[State.ENDED] = self.move[State.ENDED].values(over)
         self.stands = select(_r.id).where(mine, compared(_r.state))
+        # Fills the columns that are given of a request that waits.
+        self.fill = (
+            update(requests).where(mine, _r.state == _literal(State.WAITING)).values(**NOTHING_OWED)
+        )
         new_born = [_literal(state) for state in (State.ACCEPTED, State.CONFIRMING, State.WAITING)]
         self.withdraw = (
             update(requests)
@@ -131,6 +132,13 @@ class Statements:
         self.not_retried = (
             update(requests).where(_r.id == bindparam("earlier")).values(retried_by=None)
         )
+        # Newest first; a batch is one line but where an appid is asked about.
+        newest = select(requests).order_by(_r.created.desc()).limit(bindparam("most"))
+        self.history = newest.where(*own, _r.batch.is_(None))
+        self.history_of_appid = newest.where(compared(_r.appid))
+        self.history_of_env = newest.where(compared(_r.env), _r.batch.is_(None))
+        last = func.max(_r.created).desc()
+        self.envs = select(_r.env).group_by(_r.env).order_by(last).limit(bindparam("most"))
         self.event = insert(events).values(at=now).inline()
         same = [bindparam(name, type_=events.c[name].type) for name in SAME_FOR_EACH]
         theirs = [_r["id" if name == "request" else name] for name in _OWN_OF_EACH]
@@ -144,19 +152,3 @@ class Statements:
 def statements_for(dialect: str) -> Statements:
     """Return the statements for one kind of database, built once in a process."""
     return Statements(dialect)
-
-
-def history_of(mine: tuple[str, str], about: str | None) -> Select[Any]:
-    """Return what `Ledger.history` asks for, newest first; a batch is one line but where an appid is asked about."""
-    if about is None:
-        where = [_r.team == mine[0], _r.user == mine[1], _r.batch.is_(None)]
-    elif is_appid(about):
-        where = [_r.appid == about]
-    else:
-        where = [_r.env == about, _r.batch.is_(None)]
-    return select(requests).where(*where).order_by(_r.created.desc())
-
-
-def past_envs() -> Select[tuple[str]]:
-    """Return what `Ledger.envs` asks for: each env once, the one asked for last first."""
-    return select(_r.env).group_by(_r.env).order_by(func.max(_r.created).desc())

@@ -1,5 +1,7 @@
 """The statements about tokens for one kind of database; named as in `statements`: `the_…` is compared."""
 
+from functools import cache
+
 from sqlalchemy import Float, Text, and_, bindparam, case, func, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -10,7 +12,7 @@ _t = tokens.c
 
 
 class TokenStatements:
-    """What is said of one platform's tokens."""
+    """What is said of one platform's tokens; ask `token_statements_for` for it."""
 
     def __init__(self, dialect: str) -> None:
         upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
@@ -64,3 +66,9 @@ class TokenStatements:
         self.forget = (
             update(tokens).where(unheard).values(**heard, **nothing, **trouble, **held_off)
         )
+
+
+@cache
+def token_statements_for(dialect: str) -> TokenStatements:
+    """Return the statements for one kind of database, built once in a process."""
+    return TokenStatements(dialect)

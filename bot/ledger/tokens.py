@@ -12,7 +12,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, RowMapping, Update
 
 from bot.ledger.seal import Seal, Sealed
-from bot.ledger.token_statements import TokenStatements
+from bot.ledger.token_statements import token_statements_for
 from bot.ledger.writer import LedgerDownError, Writer
 
 TICKET, COMPONENT = "ticket", "component"
@@ -54,7 +54,7 @@ class Tokens:
 
     def __init__(self, writer: Writer, dialect: str, platform: str, seal: Seal) -> None:
         self._writer = writer
-        self._say = TokenStatements(dialect)
+        self._say = token_statements_for(dialect)
         self._platform = platform
         self._seal = seal
 
@@ -206,7 +206,7 @@ def kept_of(row: RowMapping, seal: Seal) -> Kept:
 
 def at_rest(engine: Engine, platform: str, seal: Seal) -> dict[str, tuple[Kept, set[Sealed]]]:
     """Return a platform's tokens by name, and how each is protected; raises SQLAlchemyError."""
-    say = TokenStatements(engine.dialect.name)
+    say = token_statements_for(engine.dialect.name)
     with engine.connect() as connection:
         rows = connection.execute(say.all, {"the_platform": platform}).mappings().all()
     secrets = ("value", "refresh_token")

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, event, text
 from bot.domain.outcome import Failed, Shared
 from bot.guidance import all_guidance
 from bot.ledger import Ledger
+from bot.ledger.address import CannotOpenError
 from bot.ledger.audit import COLUMNS, Wanted, delete_before, open_for_audit, read
-from bot.ledger.opening import CannotOpenError
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
 

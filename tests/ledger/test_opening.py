@@ -24,8 +24,9 @@ from bot.domain.outcome import Failed, Shared
 from bot.domain.request import State
 from bot.guidance import by_key
 from bot.ledger import Accepted, SharedBefore, UnderWay
+from bot.ledger.address import CannotOpenError
 from bot.ledger.entries import columns_of
-from bot.ledger.opening import CannotOpenError, climb, open_database
+from bot.ledger.opening import climb, open_database
 from bot.ledger.schema import HEAD, metadata
 from bot.ledger.seal import Seal
 from tests.databases import Database, PostgreSQL
@@ -35,7 +36,8 @@ ROOT = Path(__file__).parent.parent.parent
 MIGRATIONS = ROOT / "bot/ledger/migrations"
 OPEN_AND_WAIT = """
 import sys
-from bot.ledger.opening import CannotOpenError, open_database
+from bot.ledger.address import CannotOpenError
+from bot.ledger.opening import open_database
 try:
     opened = open_database(sys.argv[1])
 except CannotOpenError as error:

@@ -10,15 +10,15 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.ledger.address import CannotOpenError, file_of, parse
 from bot.ledger.looking import (
-    file_of,
     in_the_way,
     live_replicas,
     looking,
     schema_of,
     try_to_write,
 )
-from bot.ledger.opening import CannotOpenError, parse, reason_of
+from bot.ledger.opening import reason_of
 from bot.ledger.rights import beside
 from bot.ledger.schema import HEAD
 from bot.ledger.seal import Sealed, seal_of

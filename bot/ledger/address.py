@@ -1,0 +1,62 @@
+"""The address of a database: which one it names, and the file of SQLite."""
+
+import os
+import sys
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+
+class CannotOpenError(Exception):
+    """The database cannot be used; the text is a sentence with the fix.
+
+    `passing` if it may be otherwise in a moment though nobody corrects a setting.
+    """
+
+    def __init__(self, sentence: str, *, passing: bool = False) -> None:
+        super().__init__(sentence)
+        self.passing = passing
+
+
+def parse(url: str) -> URL:
+    """Return the parts of a database's address; raises CannotOpenError."""
+    if url.startswith("postgres") and url.count("@") > 1:
+        # The driver would take the rest of the password for the host's name, and say it.
+        raise CannotOpenError(
+            "DATABASE_URL has more than one @. Write %40 for the @ in the password, and keep the one before the host."
+        )
+    try:
+        parsed = make_url(url)
+    except (SQLAlchemyError, ValueError) as error:
+        raise CannotOpenError(
+            "DATABASE_URL is not a database's address. Use sqlite:///share-env.db or postgresql+psycopg://…"
+        ) from error
+    if parsed.drivername in {"postgresql", "postgres"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
+        raise CannotOpenError(
+            "DATABASE_URL names another database than SQLite or PostgreSQL. "
+            "Use sqlite:///share-env.db or postgresql+psycopg://…"
+        )
+    if parsed.drivername == "postgresql+psycopg":
+        _load_driver()
+    return parsed
+
+
+def _load_driver() -> None:
+    try:
+        import psycopg  # noqa: F401, PLC0415  # an extra, and only PostgreSQL needs it
+    except ImportError as error:  # it is not there, or finds no libpq
+        raise CannotOpenError(
+            "DATABASE_URL names PostgreSQL, whose driver is not installed. "
+            f'Run {sys.executable} -m pip install "share-env-bot[postgres]".'
+        ) from error
+
+
+def file_of(url: URL) -> Path | None:
+    """Return the file of a SQLite database; None for PostgreSQL and for one in memory."""
+    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
+        return None
+    # `resolve` has an error of its own for links in a ring.
+    return Path(os.path.realpath(url.database or ""))
