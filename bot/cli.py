@@ -238,8 +238,9 @@ def _doctor(given: argparse.Namespace) -> int:
 
 def _policy(given: argparse.Namespace) -> int:
     from bot.ops.policy_command import policy  # noqa: PLC0415
+    from bot.policy.shapes import Question  # noqa: PLC0415
 
-    names = ("user", "groups", "guest", "channel", "appid", "env")
+    names = Question.model_fields
     asked = {name: word for name in names if (word := getattr(given, name)) is not None}
     return policy(environment(), given.file, asked, as_json=given.json)
 

@@ -26,6 +26,7 @@ from bot.policy import (
     nearest,
     owner_of,
 )
+from bot.policy.conditions import OPTIONS
 from bot.policy.errors import quoted
 from bot.policy.supposing import Supposed, supposing
 
@@ -35,16 +36,10 @@ _NO_OWNER = "Owner: none is known here, so nothing is shared. Add an [[owner]], 
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """What the policy says to one ask; groups and channels that were not named are `unknown`."""
+    """What the policy says to one ask, and what it would say with groups and channels that were not named."""
 
     policy: Policy
     ask: Ask
-
-    @property
-    def unknown(self) -> tuple[Miss, ...]:
-        """What might be otherwise: which groups hold the person, and where they ask."""
-        groups = () if self.ask.person.groups else (Miss.WHO,)
-        return groups if self.ask.channel else (*groups, Miss.CHANNEL)
 
     def lines(self) -> Iterator[str]:
         """Yield the decision, in the bot's words and in short, and what led to it."""
@@ -63,8 +58,8 @@ class Reasoning:
         yield "The rules, in order; the first that fits decides:"
         for number, verdict in enumerate(explain(policy, ask), 1):
             yield f"  {number}. {quoted(verdict.rule.name)}: {plain(fit(words, verdict))}"
-        others = supposing(policy, ask, self.unknown)
-        if any(other.group for other in others):
+        others = supposing(policy, ask)
+        if any("group" in other.values for other in others):
             yield NO_GROUPS
         for other in others:
             yield f"If {_supposed(ask.person, other)}: {_decided(other.decision)}"
@@ -95,8 +90,11 @@ class Reasoning:
             else [],
             "contact": policy.contact,
             "if": [
-                {"group": other.group, "channel": other.channel, **_decision_facts(other.decision)}
-                for other in supposing(policy, ask, self.unknown)
+                {
+                    **{option.name: other.values.get(option.name) for option in OPTIONS},
+                    **_decision_facts(other.decision),
+                }
+                for other in supposing(policy, ask)
             ],
         }
 
@@ -136,9 +134,9 @@ def _how(decision: Decision) -> Iterator[str]:
 
 
 def _supposed(person: Person, other: Supposed) -> str:
-    group = f"is in {other.group}" if other.group else None
-    channel = f"asks in {other.channel}" if other.channel else None
-    return f"{person.user_id} {' and '.join(filter(None, (group, channel)))}"
+    values = other.values
+    said = [each.says.format(values[each.name]) for each in OPTIONS if each.name in values]
+    return f"{person.user_id} {' and '.join(said)}"
 
 
 def _decision_facts(decision: Decision) -> dict[str, object]:

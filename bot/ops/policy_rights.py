@@ -8,6 +8,7 @@ from bot.locale import tongues
 from bot.messages.rules import contact, right
 from bot.ops.policy_person import NO_GROUPS, called, person_facts, plain
 from bot.policy import Effect, Person, Policy, Rule, rights
+from bot.policy.conditions import CONDITIONS, About
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,7 @@ class Rights:
         return tuple(rule for rule in self._rights(all_groups) if rule not in self.known)
 
     def _rights(self, person: Person) -> tuple[Rule, ...]:
-        everywhere = rights(self.policy, person)
-        if self.channel is None:
-            return everywhere
-        return tuple(r for r in everywhere if not r.channels or self.channel in r.channels)
+        return rights(self.policy, person, self.channel)
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each rule that lets the person share something, or who can grant it."""
@@ -67,11 +65,12 @@ class Rights:
 
 
 def _rule_facts(rule: Rule) -> dict[str, object]:
-    return {
+    facts: dict[str, object] = {
         "rule": rule.name,
         "effect": rule.effect.value,
         "confirm": rule.confirm,
-        "appids": list(rule.appids),
-        "envs": list(rule.envs),
-        "channels": sorted(rule.channels),
     }
+    for about in (About.WHAT, About.WHERE):
+        for condition in CONDITIONS:
+            facts |= condition.terms(rule) if condition.about is about else {}
+    return facts

@@ -3,10 +3,12 @@
 Fails closed: no rule, no permission; a group that cannot be read never lets anybody through.
 """
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import assert_never
 
-from bot.policy.globs import fits_any_case
+from bot.policy.conditions import CONDITIONS, ENVS, About, Condition, unreadable
+from bot.policy.globs import is_glob
 from bot.policy.kinds import (
     ANYONE,
     Allow,
@@ -25,9 +27,14 @@ from bot.policy.kinds import (
     Policy,
     Rule,
     Standing,
-    Unreadable,
     Verdict,
 )
+
+_WHO = tuple(each for each in CONDITIONS if each.about is About.WHO)
+_WHERE = tuple(each for each in CONDITIONS if each.about is About.WHERE)
+_WHAT = tuple(each for each in CONDITIONS if each.about is About.WHAT)
+_OF_ENV = (*_WHO, ENVS)  # what is known once somebody has chosen an env
+_BEYOND = tuple(each for each in CONDITIONS if each not in _OF_ENV)
 
 
 def decide(policy: Policy, ask: Ask) -> Decision:
@@ -35,8 +42,8 @@ def decide(policy: Policy, ask: Ask) -> Decision:
     if ask.person.standing in {Standing.BOT, Standing.DEACTIVATED}:
         return Deny(NotEntitled(ask.person.standing))
     doubtful: GroupUnreadable | None = None
-    for verdict in explain(policy, ask):
-        rule = verdict.rule
+    for rule in policy.rules:
+        verdict = _judge(rule, ask)
         if not verdict.misses:
             return _effect(rule)
         if verdict.misses == {Miss.UNREADABLE}:
@@ -81,44 +88,49 @@ def explain(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
 def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     """Return the verdicts of rules that would allow this env and appid, if not to this person here."""
     return tuple(
-        verdict
-        for verdict in explain(policy, ask)
-        if verdict.rule.effect is not Effect.DENY and not verdict.misses & {Miss.APPID, Miss.ENV}
+        _judge(rule, ask)
+        for rule in policy.rules
+        if rule.effect is not Effect.DENY and not _misses(rule, ask, _WHAT)
     )
 
 
-def rights(policy: Policy, person: Person) -> tuple[Rule, ...]:
-    """Return the rules that let `person` share something, wherever and whatever it is."""
+def rights(policy: Policy, person: Person, channel: str | None = None) -> tuple[Rule, ...]:
+    """Return the rules that let `person` share something, whatever it is: in `channel`, else from anywhere."""
     if person.standing in {Standing.BOT, Standing.DEACTIVATED}:
         return ()
+    asked = Ask(person, channel or "", "", "")
+    known = _WHO if channel is None else (*_WHO, *_WHERE)
     return tuple(
         rule
         for rule in policy.rules
-        if rule.effect is not Effect.DENY and not _judge_who(rule, person)[0]
+        if rule.effect is not Effect.DENY and not _misses(rule, asked, known)
     )
 
 
 def may_see(policy: Policy, person: Person, appid: str, env: str) -> bool:
     """Tell whether `person` may share this pair from somewhere, and so may read who else did."""
-    channels = {"", *(channel for rule in policy.rules for channel in rule.channels)}
-    decisions = (decide(policy, Ask(person, channel, appid, env)) for channel in channels)
-    return any(not isinstance(decision, Deny) for decision in decisions)
+    asks = [Ask(person, "", appid, env)]
+    for option in (each.option for each in _WHERE if each.option):
+        enough = frozenset[str]().union(*map(option.enough, policy.rules))
+        asks += [option.given(ask, value) for ask in asks for value in enough]
+    return any(not isinstance(decide(policy, ask), Deny) for ask in asks)
 
 
 def may_share_env(policy: Policy, person: Person, env: str) -> bool:
     """Tell whether `person` may share `env` from somewhere with some appid; in doubt, yes: it is asked again then."""
     if person.standing in {Standing.BOT, Standing.DEACTIVATED}:
         return False
+    asked = Ask(person, "", "", env)
     shut: list[Rule] = []  # rules that come first and say no, or might
     for rule in policy.rules:
-        misses, _ = _judge_who(rule, person)
-        if not _fits_env(env, rule) or misses - {Miss.UNREADABLE}:
+        misses = _misses(rule, asked, _OF_ENV)
+        if misses - {Miss.UNREADABLE}:
             continue
         if misses or rule.effect is Effect.DENY:
             if misses and rule.effect is Effect.ALLOW and not rule.confirm:
                 continue  # passing over it takes nothing but its own right away
             shut.append(rule)
-        elif not any(_covers(wider, rule) for wider in shut):
+        elif not any(all(each.covers(wider, rule) for each in _BEYOND) for wider in shut):
             return True
     return False
 
@@ -127,8 +139,7 @@ def named_envs(policy: Policy) -> tuple[str, ...]:
     """Return the envs that the policy calls by their whole names, once and in order."""
     by_rules = (env for rule in policy.rules if rule.effect is not Effect.DENY for env in rule.envs)
     by_owners = (env for owner in policy.owners for env in owner.envs)
-    named = [env for env in (*by_rules, *by_owners) if not set(env) & set("*?[")]
-    return tuple(dict.fromkeys(named))
+    return tuple(dict.fromkeys(env for env in (*by_rules, *by_owners) if not is_glob(env)))
 
 
 def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
@@ -150,43 +161,16 @@ def is_operator(policy: Policy, person: Person) -> bool:
 
 def owner_of(policy: Policy, env: str) -> str | None:
     """Return the appid of the mini program that owns `env`: the first that matches, else the default."""
-    named = (owner.appid for owner in policy.owners if _fits(env, owner.envs))
+    owners = policy.owners
+    named = (each.appid for each in owners if any(fnmatchcase(env, glob) for glob in each.envs))
     return next(named, policy.default_owner)
 
 
 def _judge(rule: Rule, ask: Ask) -> Verdict:
-    misses, unreadable = _judge_who(rule, ask.person)
-    if rule.channels and ask.channel not in rule.channels:
-        misses.add(Miss.CHANNEL)
-    if not _fits(ask.appid, rule.appids):
-        misses.add(Miss.APPID)
-    if not _fits_env(ask.env, rule):
-        misses.add(Miss.ENV)
-    return Verdict(rule, frozenset(misses), unreadable)
+    misses = _misses(rule, ask, CONDITIONS)
+    groups = unreadable(rule, ask.person) if Miss.UNREADABLE in misses else ()
+    return Verdict(rule, misses, groups)
 
 
-def _judge_who(rule: Rule, person: Person) -> tuple[set[Miss], tuple[tuple[str, Unreadable], ...]]:
-    guest = person.standing in {Standing.GUEST, Standing.OUTSIDER}
-    misses = {Miss.GUEST} if guest and not rule.guests and rule.effect is not Effect.DENY else set()
-    anyone = not (rule.users or rule.groups) or ANYONE in rule.users
-    if anyone or person.user_id in rule.users or person.groups & rule.groups:
-        return misses, ()
-    unreadable = tuple(
-        (g, person.unreadable[g]) for g in sorted(rule.groups & set(person.unreadable))
-    )
-    return misses | {Miss.UNREADABLE if unreadable else Miss.WHO}, unreadable
-
-
-def _fits(word: str, globs: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(word, glob) for glob in globs)
-
-
-def _fits_env(env: str, rule: Rule) -> bool:
-    fits = fits_any_case if rule.any_case else fnmatchcase
-    return any(fits(env, glob) for glob in rule.envs)
-
-
-def _covers(wider: Rule, rule: Rule) -> bool:
-    """Tell whether `wider` counts wherever and for whichever appid `rule` does."""
-    places = not wider.channels or bool(rule.channels and rule.channels <= wider.channels)
-    return places and (ANYONE in wider.appids or set(rule.appids) <= set(wider.appids))
+def _misses(rule: Rule, ask: Ask, conditions: Iterable[Condition]) -> frozenset[Miss]:
+    return frozenset([miss for each in conditions if (miss := each.missed(rule, ask))])

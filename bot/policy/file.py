@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from bot.domain.problem import Problem
-from bot.policy import Approvers, Effect, Operators, Owner, Policy, Rule
+from bot.policy import Effect, Owner, Policy, Rule
 from bot.policy.errors import quoted, sentence, shown, what
 from bot.policy.shapes import (
     ApproversEntry,
@@ -65,11 +65,11 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
     if problems := list(_rule_problems(file)):
         return problems
     policy = Policy(
-        tuple(_rule(number, entry) for number, entry in enumerate(file.rule, 1)),
+        tuple(entry.rule(number) for number, entry in enumerate(file.rule, 1)),
         tuple(Owner(entry.appid, tuple(entry.envs)) for entry in file.owner),
         default_owner,
         file.contact,
-        Operators(frozenset(file.operators.users), frozenset(file.operators.groups)),
+        file.operators.operators(),
     )
     trials = (
         Trial(number, entry.ask(), Effect(entry.expect))
@@ -104,31 +104,6 @@ def simple_policy(
     """Return the one-rule policy of the three SHARE_ENV_ALLOWED_… settings."""
     rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, users, groups, channels)
     return Policy((rule,), (), default_owner)
-
-
-def _rule(number: int, entry: RuleEntry) -> Rule:
-    return Rule(
-        name=_name(number, entry),
-        effect=Effect(entry.effect),
-        users=frozenset(entry.users or ()),
-        groups=frozenset(entry.groups or ()),
-        channels=frozenset(entry.channels or ()),
-        appids=tuple(entry.appids),
-        envs=tuple(entry.envs),
-        confirm=entry.confirm,
-        guests=entry.guests,
-        approvers=_approvers(entry.approvers) if entry.approvers else None,
-        self_approval=entry.self_approval,
-    )
-
-
-def _name(number: int, entry: RuleEntry) -> str:
-    return entry.name or f"rule {number}"
-
-
-def _approvers(entry: ApproversEntry) -> Approvers:
-    users, groups = frozenset(entry.users), frozenset(entry.groups)
-    return Approvers(users, groups, entry.channel, entry.expires)
 
 
 def _keys(loc: Sequence[int | str]) -> list[str]:
@@ -171,10 +146,10 @@ def _rule_problems(file: File) -> Iterator[Problem]:
         if rule.effect == "deny" and (rule.confirm or rule.guests):
             found = f'{place}: confirm and guests mean nothing with effect = "deny"'
             yield Problem(found, "Remove them.")
-        if _name(number, rule) in names:
+        if rule.called(number) in names:
             fix = "Give each rule its own, so that answers are clear."
             yield Problem(f"{place}: another rule has this name", fix)
-        names.add(_name(number, rule))
+        names.add(rule.called(number))
 
 
 def _place_of_rule(number: int, name: str | None) -> str:
@@ -190,14 +165,17 @@ def _twice(file: File) -> Iterator[Problem]:
 
 
 def _lists(file: File) -> Iterator[tuple[str, list[str]]]:
-    yield "operators, users", file.operators.users
-    yield "operators, groups", file.operators.groups
+    yield from _lists_of("operators", file.operators)
     for number, owner in enumerate(file.owner, 1):
-        yield f"owner {number}, envs", owner.envs
+        yield from _lists_of(f"owner {number}", owner)
     for number, rule in enumerate(file.rule, 1):
-        place = _place_of_rule(number, rule.name)
-        for key in ("users", "groups", "channels", "appids", "envs"):
-            yield f"{place}, {key}", getattr(rule, key) or []
-        if rule.approvers:
-            yield f"{place}, approvers, users", rule.approvers.users
-            yield f"{place}, approvers, groups", rule.approvers.groups
+        yield from _lists_of(_place_of_rule(number, rule.name), rule)
+
+
+def _lists_of(place: str, entry: Entry) -> Iterator[tuple[str, list[str]]]:
+    """Yield each list of a table, with its place."""
+    for key, value in entry:
+        if isinstance(value, Entry):
+            yield from _lists_of(f"{place}, {key}", value)
+        elif isinstance(value, list):
+            yield f"{place}, {key}", value

@@ -1,4 +1,4 @@
-"""Whether a glob of the policy matches whatever the case of letters, and whether it can match anything at all. Pure.
+"""What a glob of the policy matches: whatever the case of letters, all that another matches, anything at all. Pure.
 
 A glob is what fnmatch takes: `*`, `?`, `[abc]` and `[!abc]`. It is walked beside all words of the form at once.
 """
@@ -37,6 +37,23 @@ def _walks_through(word: str, glob: str) -> bool:
     return len(pieces) in at
 
 
+def is_glob(word: str) -> bool:
+    """Tell whether `word` may match more than itself."""
+    return bool(set(word) & set("*?["))
+
+
+def covers(wider: str, glob: str) -> bool:
+    """Tell whether `wider` matches every word that `glob` matches; no where that is hard to say.
+
+    With only stars in `wider`, each star or question mark of `glob` falls into one of them, whatever it stands for.
+    """
+    if wider in {glob, _STAR}:
+        return True
+    if is_glob(glob):
+        return not (set(wider) & set("?[") or "[" in glob) and fnmatchcase(glob, wider)
+    return fnmatchcase(glob, wider)
+
+
 def can_match_appid(glob: str) -> bool:
     """Tell whether some appid fits `glob`; yes where that is hard to say."""
     if len(glob) > _LONGEST_GLOB:
@@ -50,7 +67,7 @@ def can_match_appid(glob: str) -> bool:
 
 def can_match_env(glob: str) -> bool:
     """Tell whether a command could name some env that fits `glob`; yes where that is hard to say."""
-    if not set(glob) & set("*?["):
+    if not is_glob(glob):
         return is_env(glob)
     if len(glob) > _LONGEST_GLOB:
         return True

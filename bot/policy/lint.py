@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.policy import ANYONE, Approvers, Effect, Policy, Rule, deciding_rule, named_envs, owner_of
+from bot.policy.conditions import CONDITIONS
 from bot.policy.errors import quoted
-from bot.policy.globs import can_match_appid, can_match_env
-from bot.policy.reach import covers, shadowed
+from bot.policy.globs import can_match_appid, can_match_env, covers, is_glob
 from bot.policy.trials import Result
 
 _APPID_FORM = "Correct it: an appid is wx and 16 digits or letters a to f."
@@ -43,6 +43,18 @@ def reach(policy: Policy) -> Iterator[Remark]:
         if ANYONE in rule.users and len(rule.users) + len(rule.groups) > 1:
             why = f"{_named(rule)} is for everyone: “*” makes the others whom it names mean nothing"
             yield Remark("policy-reach", why, "Take out “*”, or the others.")
+
+
+def shadowed(policy: Policy) -> Iterator[tuple[Rule, Rule]]:
+    """Yield each rule that can never decide, with the earlier rule that decides in its place; in doubt, none."""
+    for number, rule in enumerate(policy.rules):
+        wider = next((each for each in policy.rules[:number] if _always_first(each, rule)), None)
+        if wider:
+            yield rule, wider
+
+
+def _always_first(earlier: Rule, rule: Rule) -> bool:
+    return all(condition.covers(earlier, rule) for condition in CONDITIONS)
 
 
 def approval(
@@ -105,7 +117,7 @@ def unowned(policy: Policy) -> Iterator[Remark]:
         return
     owned = [env for owner in policy.owners for env in owner.envs]
     for rule in policy.rules:
-        globs = filter(_is_glob, dict.fromkeys(rule.envs))
+        globs = [env for env in dict.fromkeys(rule.envs) if is_glob(env) and can_match_env(env)]
         lost = [glob for glob in globs if all(_apart(rule, glob, env) for env in owned)]
         if lost and rule.effect is not Effect.DENY:
             what = f"{', '.join(lost)}, which {_named(rule)} lets people share"
@@ -128,10 +140,6 @@ def _no_appid(glob: str) -> bool:
 
 def _no_env(glob: str) -> bool:
     return not can_match_env(glob)
-
-
-def _is_glob(env: str) -> bool:
-    return bool(set(env) & set("*?[")) and can_match_env(env)
 
 
 def _apart(rule: Rule, glob: str, owned: str) -> bool:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bot.command import is_appid, is_env
 from bot.policy.errors import quoted
-from bot.policy.kinds import ANYONE, Ask, Person, Standing
+from bot.policy.kinds import ANYONE, Approvers, Ask, Effect, Operators, Person, Rule, Standing
 
 USER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
 GROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")
@@ -87,12 +87,21 @@ class ApproversEntry(Entry):
     channel: ChannelId
     expires: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=24)
 
+    def approvers(self) -> Approvers:
+        """Return the approvers whom this describes."""
+        users, groups = frozenset(self.users), frozenset(self.groups)
+        return Approvers(users, groups, self.channel, self.expires)
+
 
 class OperatorsEntry(Entry):
     """The operators: people by their names, never everyone."""
 
     users: list[UserId] = []
     groups: list[GroupId] = []
+
+    def operators(self) -> Operators:
+        """Return the operators whom this describes."""
+        return Operators(frozenset(self.users), frozenset(self.groups))
 
 
 class RuleEntry(Entry):
@@ -109,6 +118,26 @@ class RuleEntry(Entry):
     guests: bool = False
     approvers: ApproversEntry | None = None
     self_approval: bool = False
+
+    def called(self, number: int) -> str:
+        """Return the rule's name, else what it is called by its number in the file."""
+        return self.name or f"rule {number}"
+
+    def rule(self, number: int) -> Rule:
+        """Return the rule that this describes; `number` is its number in the file."""
+        return Rule(
+            name=self.called(number),
+            effect=Effect(self.effect),
+            users=frozenset(self.users or ()),
+            groups=frozenset(self.groups or ()),
+            channels=frozenset(self.channels or ()),
+            appids=tuple(self.appids),
+            envs=tuple(self.envs),
+            confirm=self.confirm,
+            guests=self.guests,
+            approvers=self.approvers.approvers() if self.approvers else None,
+            self_approval=self.self_approval,
+        )
 
 
 class OwnerEntry(Entry):

@@ -38,6 +38,7 @@ from bot.policy import (
     may_share_env,
     named_envs,
 )
+from bot.policy.conditions import CONDITIONS
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 GOOD = Fields("prod-1", A)
@@ -290,21 +291,25 @@ def test_who_may_share_nothing_is_offered_nothing(standing: Standing, may: bool)
     assert may_share_env(Policy((rule("all"),)), replace(WHO, standing=standing), "e") is may
 
 
-some_rules = st.builds(
-    Rule,
-    st.just("rule"),
-    st.sampled_from(Effect),
-    users=st.sampled_from([frozenset[str](), frozenset({"U1"}), frozenset({"U2"})]),
-    groups=st.sampled_from([frozenset[str](), frozenset({"S1"})]),
-    channels=st.sampled_from([frozenset[str](), frozenset({"C1"}), frozenset({"C1", "C2"})]),
-    appids=st.sampled_from([("*",), (A,), (B,), ("wx0*",)]),
-    envs=st.sampled_from([("*",), ("prod-1",), ("test-*",)]),
-    confirm=st.booleans(),
-)
+FEW: dict[str, st.SearchStrategy[object]] = {
+    "users": st.sampled_from([frozenset[str](), frozenset({"U1"}), frozenset({"U2"})]),
+    "groups": st.sampled_from([frozenset[str](), frozenset({"S1"})]),
+    "channels": st.sampled_from([frozenset[str](), frozenset({"C1"}), frozenset({"C1", "C2"})]),
+    "appids": st.sampled_from([("*",), (A,), (B,), ("wx0*",)]),
+    "envs": st.sampled_from([("*",), ("prod-1",), ("test-*",)]),
+    "guests": st.booleans(),
+}
+"""Few values for each condition, so that many rules are alike."""
+
+FEW_RULES = st.builds(Rule, st.just("rule"), st.sampled_from(Effect), confirm=st.booleans(), **FEW)
+
+
+def test_all_conditions_are_drawn_for_what_the_form_offers() -> None:
+    assert set(FEW) == {key for each in CONDITIONS for key in each.terms(rule("all"))}
 
 
 @given(
-    st.lists(some_rules, max_size=6).map(tuple),
+    st.lists(FEW_RULES, max_size=6).map(tuple),
     st.sampled_from([WHO, replace(WHO, unreadable={"S1": Unreadable.SLACK_DOWN})]),
     st.sampled_from(["C1", "C2", "U1"]),
     st.sampled_from([A, B]),

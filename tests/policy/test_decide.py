@@ -531,20 +531,22 @@ def test_who_may_decide_about_what_ann_asks_for(rule: Rule, person: Person, expe
 
 IDS = (ANN, BOB, "U0EVE")
 GROUPS = (OPS, QA, "S0X")
-RULES = st.builds(
-    Rule,
-    st.just("r"),
-    st.sampled_from(Effect),
-    st.frozensets(st.sampled_from((*IDS, ANYONE)), max_size=2),
-    st.frozensets(st.sampled_from(GROUPS), max_size=2),
-    st.frozensets(st.sampled_from((HERE, THERE)), max_size=1),
-    st.sampled_from(((ANYONE,), (A,), ("wx0*",))),
-    st.sampled_from(((ANYONE,), ("prod-*",), ("test-*", "prod-1"))),
-    st.booleans(),
-    st.booleans(),
-    st.sampled_from((None, APPROVERS, BY_ALL.approvers, BY_ANN.approvers, BY_OPS.approvers)),
-    st.booleans(),
-)
+DRAWN: dict[str, st.SearchStrategy[object]] = {
+    "name": st.just("r"),
+    "effect": st.sampled_from(Effect),
+    "users": st.frozensets(st.sampled_from((*IDS, ANYONE)), max_size=2),
+    "groups": st.frozensets(st.sampled_from(GROUPS), max_size=2),
+    "channels": st.frozensets(st.sampled_from((HERE, THERE)), max_size=1),
+    "appids": st.sampled_from(((ANYONE,), (A,), ("wx0*",))),
+    "envs": st.sampled_from(((ANYONE,), ("prod-*",), ("test-*", "prod-1"))),
+    "confirm": st.booleans(),
+    "guests": st.booleans(),
+    "approvers": st.sampled_from(
+        (None, APPROVERS, BY_ALL.approvers, BY_ANN.approvers, BY_OPS.approvers)
+    ),
+    "self_approval": st.booleans(),
+}
+RULES = st.builds(Rule, **DRAWN)
 POLICIES = st.lists(RULES, max_size=6).map(lambda rules: Policy(tuple(rules)))
 PLAIN_POLICIES = st.lists(
     RULES.map(lambda rule: replace(rule, effect=Effect.ALLOW, confirm=False)), max_size=6

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from bot.policy import Effect, Policy
 from bot.policy.file import read_policy, read_question
-from bot.policy.shapes import Asker, Question
+from bot.policy.shapes import (
+    ApproversEntry,
+    Asker,
+    File,
+    OperatorsEntry,
+    OwnerEntry,
+    Question,
+    RuleEntry,
+    TrialEntry,
+)
 from bot.settings.environ import Reader
 from bot.settings.policy import read_rules
 from tests.checking import checks
@@ -61,24 +70,8 @@ def file_of(tables: Mapping[str, object]) -> str:
 WORDS = st.sampled_from(
     ("U012ABCDEF", "S1X", "C1X", "*", A, "allow", "approve", "deny", "24h", "", "test-*", "[!")
 ) | st.text(st.characters(codec="utf-8"), max_size=5)
-KEYS = st.sampled_from(
-    (
-        *(
-            "rule",
-            "owner",
-            "test",
-            "contact",
-            "operators",
-            "name",
-            "users",
-            "groups",
-            "channels",
-            "appids",
-        ),
-        *("envs", "effect", "confirm", "guests", "approvers", "channel", "expires", "user"),
-        *("guest", "appid", "env", "expect"),
-    )
-)
+TABLES = (File, OperatorsEntry, OwnerEntry, RuleEntry, ApproversEntry, TrialEntry)
+KEYS = st.sampled_from([key for table in TABLES for key in table.model_fields])
 HUGE: tuple[object, ...] = (
     "x" * 10_000,
     "\n" * 500,
@@ -97,18 +90,19 @@ VALUES = st.recursive(
     max_leaves=20,
 )
 IDS = {"users": ["U012ABCDEF", "*"], "groups": ["S1X"], "channels": ["C1X"]}
+LIKELY: dict[str, st.SearchStrategy[object]] = {
+    **{key: st.lists(st.sampled_from(ids), max_size=2) for key, ids in IDS.items()},
+    "appids": st.lists(WORDS, max_size=2),
+    "envs": st.lists(WORDS, max_size=2),
+    "confirm": st.booleans(),
+    "guests": st.booleans(),
+    "self_approval": st.booleans(),
+    "name": WORDS,
+    "approvers": st.just({"users": ["U1X"], "channel": "C1X"}),
+}
+EFFECTS = st.sampled_from(("allow", "approve", "deny"))
 LIKELY_RULES = st.fixed_dictionaries(
-    {"effect": st.sampled_from(("allow", "approve", "deny"))},
-    optional={
-        **{key: st.lists(st.sampled_from(ids), max_size=2) for key, ids in IDS.items()},
-        "envs": st.lists(WORDS, max_size=2),
-        "confirm": st.booleans(),
-        "guests": st.booleans(),
-        "self_approval": st.booleans(),
-        "name": WORDS,
-        "approvers": st.just({"users": ["U1X"], "channel": "C1X"}),
-        "chanel": st.one_of(*LEAVES),
-    },
+    {"effect": EFFECTS}, optional={**LIKELY, "chanel": st.one_of(*LEAVES)}
 )
 LIKELY_TESTS = st.fixed_dictionaries(
     {
@@ -230,8 +224,10 @@ def changed(tables: Table, path: tuple[str | int, ...], change: object) -> Table
     return whole
 
 
-def test_the_good_file_is_good() -> None:
+def test_the_good_file_is_good_and_has_every_key() -> None:
     assert isinstance(read_policy(file_of(GOOD), None), Policy)
+    held = {key for path in spots(GOOD) for key in path if isinstance(key, str)}
+    assert held == {key for table in TABLES for key in table.model_fields}
 
 
 @pytest.mark.parametrize(
@@ -323,10 +319,7 @@ def test_rules_that_are_let_in_have_a_name_each(rules: list[object]) -> None:
         assert len({rule.name for rule in read.rules}) == len(read.rules)
 
 
-ASKED = ("user", "groups", "guest", "channel", "appid", "env")
-
-
-@given(st.dictionaries(st.sampled_from(ASKED), VALUES, min_size=1))
+@given(st.dictionaries(st.sampled_from([*Question.model_fields]), VALUES, min_size=1))
 def test_a_question_of_anything_is_one_or_has_problems(asked: Table) -> None:
     read = read_question(asked)
     if isinstance(read, list):

@@ -24,9 +24,18 @@ from bot.policy import (
     deciding_rule,
     owner_of,
 )
+from bot.policy.conditions import CONDITIONS
 from bot.policy.globs import can_match_appid, can_match_env, fits_any_case
-from bot.policy.lint import Remark, approvals, ownerless, owners, reach, unowned, untested
-from bot.policy.reach import shadowed
+from bot.policy.lint import (
+    Remark,
+    approvals,
+    ownerless,
+    owners,
+    reach,
+    shadowed,
+    unowned,
+    untested,
+)
 from bot.policy.trials import Trial
 from tests.policy.test_decide import GROUPS, HERE, IDS, JUST_ANN, POLICIES, RULES, THERE, ask, users
 
@@ -385,7 +394,7 @@ def test_any_policy_is_looked_at_and_told_about_in_sentences(
     assert set(ownerless(whole)) <= named
 
 
-FIELDS = ("users", "groups", "channels", "appids", "envs", "guests", "effect")
+FIELDS = ("effect", *(key for each in CONDITIONS for key in each.terms(rule())))
 
 
 @given(RULES, RULES, st.sets(st.sampled_from(FIELDS), min_size=4))

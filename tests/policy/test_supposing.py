@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.policy import Allow, Ask, DeniedByRule, Deny, Effect, Miss, Policy, Rule, decide
+from bot.policy import Allow, Ask, DeniedByRule, Deny, Effect, Policy, Rule, decide
+from bot.policy.conditions import OPTIONS
 from bot.policy.supposing import Supposed, supposing
 from tests.policy.test_decide import (
     ANN_MAY,
@@ -12,10 +13,12 @@ from tests.policy.test_decide import (
     BOB_MAY,
     HERE,
     HERE_ONLY,
+    JUST_ANN,
     OPS,
     OPS_ANN,
     OPS_MAY,
     OPS_MAY_NOT,
+    PLAN,
     POLICIES,
     QA,
     TESTS_ONLY,
@@ -24,64 +27,65 @@ from tests.policy.test_decide import (
     users,
 )
 
-WHO, CHANNEL = Miss.WHO, Miss.CHANNEL
 OPS_HERE = Rule("ops here", Effect.ALLOW, groups=users(OPS, QA), channels=users(HERE, THERE))
+IN_OPS, FROM_HERE = {"group": OPS}, {"channel": HERE}
+IN_X = replace(JUST_ANN, groups=users("S0X"))
+UNREAD_X = replace(JUST_ANN, unreadable={"S0X": PLAN})
 
 
 @pytest.mark.parametrize(
-    ("rules", "asked", "unknown", "expected"),
+    ("rules", "asked", "expected"),
     [
+        pytest.param((OPS_MAY,), ask(), [Supposed(IN_OPS, Allow(OPS_MAY))], id="a group"),
+        pytest.param((OPS_MAY,), ask(IN_X), [], id="a group, but the groups are known"),
+        pytest.param((OPS_MAY,), ask(UNREAD_X), [], id="a group, but Slack was asked"),
+        pytest.param((OPS_MAY,), ask(OPS_ANN), [], id="a group that holds them"),
+        pytest.param((BOB_MAY,), ask(), [], id="nobody becomes somebody else"),
         pytest.param(
-            (OPS_MAY,), ask(), (WHO,), [Supposed(OPS, None, Allow(OPS_MAY))], id="a group"
+            (HERE_ONLY,), ask(channel=""), [Supposed(FROM_HERE, Allow(HERE_ONLY))], id="a channel"
         ),
-        pytest.param((OPS_MAY,), ask(), (), [], id="a group, but all groups are known"),
-        pytest.param((OPS_MAY,), ask(OPS_ANN), (WHO,), [], id="a group that holds them"),
-        pytest.param((BOB_MAY,), ask(), (WHO,), [], id="nobody becomes somebody else"),
-        pytest.param(
-            (HERE_ONLY,),
-            ask(channel=""),
-            (CHANNEL,),
-            [Supposed(None, HERE, Allow(HERE_ONLY))],
-            id="a channel",
-        ),
-        pytest.param((HERE_ONLY,), ask(channel=""), (WHO,), [], id="a channel that is known"),
+        pytest.param((HERE_ONLY,), ask(channel=THERE), [], id="a channel that is known"),
         pytest.param(
             (OPS_HERE,),
             ask(channel=""),
-            (WHO, CHANNEL),
             [
-                Supposed(group, channel, Allow(OPS_HERE))
+                Supposed({"group": group, "channel": channel}, Allow(OPS_HERE))
                 for group in (OPS, QA)
                 for channel in (HERE, THERE)
             ],
             id="a group and a channel, each with each",
         ),
-        pytest.param((OPS_HERE,), ask(channel=""), (WHO,), [], id="one of the two is known"),
+        pytest.param((OPS_HERE,), ask(channel="C0X"), [], id="one of the two is known"),
         pytest.param(
             (OPS_MAY_NOT, ANN_MAY),
             ask(),
-            (WHO,),
-            [Supposed(OPS, None, Deny(DeniedByRule(OPS_MAY_NOT)))],
+            [Supposed(IN_OPS, Deny(DeniedByRule(OPS_MAY_NOT)))],
             id="a denial that would come first",
         ),
-        pytest.param((ANN_MAY, OPS_MAY_NOT), ask(), (WHO,), [], id="a denial that comes too late"),
-        pytest.param((replace(TESTS_ONLY, groups=users(OPS)),), ask(), (WHO,), [], id="other envs"),
+        pytest.param((ANN_MAY, OPS_MAY_NOT), ask(), [], id="a denial that comes too late"),
+        pytest.param((replace(TESTS_ONLY, groups=users(OPS)),), ask(), [], id="other envs"),
     ],
 )
 def test_what_is_not_known_of_who_asks_is_supposed(
-    rules: tuple[Rule, ...], asked: Ask, unknown: tuple[Miss, ...], expected: list[Supposed]
+    rules: tuple[Rule, ...], asked: Ask, expected: list[Supposed]
 ) -> None:
-    assert list(supposing(Policy(rules), asked, unknown)) == expected
+    assert list(supposing(Policy(rules), asked)) == expected
 
 
-@given(POLICIES, ASKS, st.sets(st.sampled_from((WHO, CHANNEL))))
+@given(POLICIES, ASKS, st.sets(st.sampled_from(("group", "channel"))))
 def test_what_is_supposed_is_what_would_be_decided_and_differs(
-    policy: Policy, asked: Ask, unknown: set[Miss]
+    policy: Policy, drawn: Ask, unknown: set[str]
 ) -> None:
-    for other in supposing(policy, asked, unknown):
-        groups = asked.person.groups | ({other.group} if other.group else set())
-        person = replace(asked.person, groups=groups)
-        then = replace(asked, person=person, channel=other.channel or asked.channel)
+    person = replace(drawn.person, groups=frozenset(), unreadable={})
+    asked = replace(
+        drawn,
+        person=person if "group" in unknown else replace(person, groups=users("S0X")),
+        channel="" if "channel" in unknown else drawn.channel,
+    )
+    for other in supposing(policy, asked):
+        then = asked
+        for option in OPTIONS:
+            if option.name in other.values:
+                then = option.given(then, other.values[option.name])
         assert other.decision == decide(policy, then) != decide(policy, asked)
-        assert other.group is None or WHO in unknown
-        assert other.channel is None or CHANNEL in unknown
+        assert set(other.values) <= unknown

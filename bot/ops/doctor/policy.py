@@ -18,8 +18,7 @@ from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
 from bot.policy.file import Tested
-from bot.policy.lint import approval, ownerless, owners, reach, unowned
-from bot.policy.reach import shadowed
+from bot.policy.lint import approval, ownerless, owners, reach, shadowed, unowned
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.thread import is_shared_outside
 

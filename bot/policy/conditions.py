@@ -1,0 +1,183 @@
+"""What a rule asks of a question: each condition is one value that holds all there is to know of it. Pure.
+
+Decisions, the lint, the envs that the form offers and `share-env-bot policy` go through CONDITIONS. Its words are in
+`bot.messages.rules`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from fnmatch import fnmatchcase
+
+from bot.policy.globs import covers, fits_any_case, is_glob
+from bot.policy.kinds import ANYONE, Ask, Effect, Miss, Person, Rule, Standing, Unreadable
+
+
+class About(Enum):
+    """Which part of a question a condition is about."""
+
+    WHO = auto()
+    WHERE = auto()
+    WHAT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What `share-env-bot policy` may be told of a question, and what would be enough where it is not."""
+
+    name: str
+    says: str
+    """What is said of somebody with this value, in place of `{}`."""
+
+    known: Callable[[Ask], bool]
+    enough: Callable[[Rule], frozenset[str]]
+    """The values with each of which the rule does not miss."""
+
+    given: Callable[[Ask, str], Ask]
+    """The same question with this value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a rule; one that is about WHERE has an option, since somebody can go elsewhere."""
+
+    about: About
+    terms: Callable[[Rule], Mapping[str, object]]
+    """Its keys in the rule's table of the file, with what the rule has there."""
+
+    missed: Callable[[Rule, Ask], Miss | None]
+    """How the question misses it, if it does."""
+
+    covers: Callable[[Rule, Rule], bool]
+    """Whether the first rule's lets all through that the second rule's does; no where that is hard to say."""
+
+    option: Option | None
+
+
+def _missed_who(rule: Rule, ask: Ask) -> Miss | None:
+    person = ask.person
+    if for_anyone(rule) or person.user_id in rule.users or person.groups & rule.groups:
+        return None
+    return Miss.UNREADABLE if unreadable(rule, person) else Miss.WHO
+
+
+def unreadable(rule: Rule, person: Person) -> tuple[tuple[str, Unreadable], ...]:
+    """Return the rule's groups of which it is not known whether they hold the person, and why."""
+    unread = sorted(rule.groups & set(person.unreadable))
+    return tuple((group, person.unreadable[group]) for group in unread)
+
+
+def for_anyone(rule: Rule) -> bool:
+    """Tell whether a rule is for everybody, but perhaps for guests."""
+    return not (rule.users or rule.groups) or ANYONE in rule.users
+
+
+def _covers_who(wider: Rule, rule: Rule) -> bool:
+    named = rule.users <= wider.users and rule.groups <= wider.groups
+    return for_anyone(wider) or (named and not for_anyone(rule))
+
+
+def _in_group(ask: Ask, group: str) -> Ask:
+    return replace(ask, person=replace(ask.person, groups=ask.person.groups | {group}))
+
+
+_PEOPLE = Condition(
+    about=About.WHO,
+    terms=lambda rule: {"users": sorted(rule.users), "groups": sorted(rule.groups)},
+    missed=_missed_who,
+    covers=_covers_who,
+    option=Option(
+        name="group",
+        says="is in {}",
+        known=lambda ask: bool(ask.person.groups or ask.person.unreadable),
+        enough=lambda rule: rule.groups,
+        given=_in_group,
+    ),
+)
+
+
+def _lets_guests_in(rule: Rule) -> bool:
+    return rule.guests or rule.effect is Effect.DENY
+
+
+def _missed_guest(rule: Rule, ask: Ask) -> Miss | None:
+    guest = ask.person.standing in {Standing.GUEST, Standing.OUTSIDER}
+    return Miss.GUEST if guest and not _lets_guests_in(rule) else None
+
+
+_GUESTS = Condition(
+    about=About.WHO,
+    terms=lambda rule: {"guests": rule.guests},
+    missed=_missed_guest,
+    covers=lambda wider, rule: _lets_guests_in(wider) or not _lets_guests_in(rule),
+    option=None,
+)
+
+
+def _missed_channel(rule: Rule, ask: Ask) -> Miss | None:
+    return Miss.CHANNEL if rule.channels and ask.channel not in rule.channels else None
+
+
+def _covers_channels(wider: Rule, rule: Rule) -> bool:
+    return not wider.channels or bool(rule.channels and rule.channels <= wider.channels)
+
+
+_CHANNELS = Condition(
+    about=About.WHERE,
+    terms=lambda rule: {"channels": sorted(rule.channels)},
+    missed=_missed_channel,
+    covers=_covers_channels,
+    option=Option(
+        name="channel",
+        says="asks in {}",
+        known=lambda ask: bool(ask.channel),
+        enough=lambda rule: rule.channels,
+        given=lambda ask, channel: replace(ask, channel=channel),
+    ),
+)
+
+
+def _missed_appid(rule: Rule, ask: Ask) -> Miss | None:
+    return None if any(fnmatchcase(ask.appid, glob) for glob in rule.appids) else Miss.APPID
+
+
+def _covers_appids(wider: Rule, rule: Rule) -> bool:
+    return all(any(covers(glob, each) for glob in wider.appids) for each in rule.appids)
+
+
+_APPIDS = Condition(
+    about=About.WHAT,
+    terms=lambda rule: {"appids": list(rule.appids)},
+    missed=_missed_appid,
+    covers=_covers_appids,
+    option=None,
+)
+
+
+def _missed_env(rule: Rule, ask: Ask) -> Miss | None:
+    fits = fits_any_case if rule.any_case else fnmatchcase
+    return None if any(fits(ask.env, glob) for glob in rule.envs) else Miss.ENV
+
+
+def _covers_envs(wider: Rule, rule: Rule) -> bool:
+    return all(any(_covers_env(wider, glob, rule, env) for glob in wider.envs) for env in rule.envs)
+
+
+def _covers_env(wider: Rule, glob: str, rule: Rule, env: str) -> bool:
+    if not wider.any_case:
+        return covers(glob, env) and (not rule.any_case or glob.lower() == glob.upper())
+    return covers(glob, env) or (
+        covers(glob.lower(), env.lower()) if is_glob(env) else fits_any_case(env, glob)
+    )
+
+
+ENVS = Condition(
+    about=About.WHAT,
+    terms=lambda rule: {"envs": list(rule.envs)},
+    missed=_missed_env,
+    covers=_covers_envs,
+    option=None,
+)
+
+CONDITIONS = (_PEOPLE, _GUESTS, _CHANNELS, _APPIDS, ENVS)
+OPTIONS = tuple(condition.option for condition in CONDITIONS if condition.option)
