@@ -5,7 +5,7 @@ import re
 from bot.domain.outcome import Ground, Outcome, Shared
 from bot.domain.request import Origin, Request
 from bot.messages import Message, answers, approvals, clicks, decisions, endings, history
-from bot.messages.permissions import denied
+from bot.messages.rulings import denied
 from bot.messages.too_late import too_late
 from bot.policy import Ask, Deny, NoRule, Person, Policy
 from tests.languages import ENGLISH

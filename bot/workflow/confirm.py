@@ -7,7 +7,7 @@ from bot.messages import clicks as say
 from bot.messages.answers import accepted
 from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
-from bot.messages.permissions import denied
+from bot.messages.rulings import denied
 from bot.messages.too_late import too_late
 from bot.policy import Deny, NeedsApproval, Unreadable
 from bot.workflow.ruling import ground_against, in_doubt, strictest

@@ -8,7 +8,7 @@ from bot.domain.request import Origin, Request, State
 from bot.messages import Message
 from bot.messages.batches import denied_some, several_rules
 from bot.messages.clicks import cannot_tell_requester, denied_for_them
-from bot.messages.permissions import denied, no_owner
+from bot.messages.rulings import denied, no_owner
 from bot.messages.words import Words
 from bot.policy import (
     Allow,

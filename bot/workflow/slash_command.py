@@ -17,7 +17,7 @@ from bot.messages import Message
 from bot.messages.history import Line, history, no_history
 from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
-from bot.messages.permissions import why
+from bot.messages.rulings import why
 from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable, explain, may_see, rights
 from bot.runtime.cache import REDELIVERED, SingleFlight

@@ -32,7 +32,7 @@ from bot.messages.decisions import confirmation, no_approver, sent_to_approvers
 from bot.messages.endings import answer
 from bot.messages.history import not_recorded, shared_before, under_way, untold
 from bot.messages.notices import stopping
-from bot.messages.permissions import as_dry_run, dry_run
+from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words
 from bot.policy import (
     NeedsApproval,

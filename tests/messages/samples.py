@@ -60,7 +60,7 @@ from bot.messages.history import (
 from bot.messages.mistakes import misread
 from bot.messages.notices import broken, stopping
 from bot.messages.people import help_, whoami
-from bot.messages.permissions import as_dry_run, denied, dry_run, no_owner, why
+from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
 from bot.messages.words import Words
 from bot.playground.loopback import Json
 from bot.policy import (

@@ -30,7 +30,7 @@ from bot.messages.history import (
     shared_before,
 )
 from bot.messages.people import whoami
-from bot.messages.permissions import denied, why
+from bot.messages.rulings import denied, why
 from bot.messages.words import Words
 from bot.playground.slack.blocks import block_errors
 from bot.policy import (

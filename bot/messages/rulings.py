@@ -1,4 +1,4 @@
-"""Denials, `why` and dry runs, which only the requester reads."""
+"""What the policy rules, which only the requester reads: denials, `why` and dry runs."""
 
 from typing import assert_never
 
