@@ -20,7 +20,8 @@ import aiohttp
 import hypothesis
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy import Engine, event
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from bot.app.running import running
 from bot.domain.request import Origin, Request
@@ -61,7 +62,8 @@ def pytest_configure() -> None:
     for name, times in (("quick", 30), ("whole", 100)):
         hypothesis.settings.register_profile(name, deadline=None, max_examples=times)
     hypothesis.settings.load_profile("quick")
-    event.listen(Engine, "connect", _may_pause)
+    event.listen(Pool, "connect", _may_pause)
+    event.listen(Pool, "checkout", _need_not_last)
 
 
 def examples(wanted: int) -> int:
@@ -82,9 +84,9 @@ class Sleep:
         self.naps: list[float] = []
 
     async def __call__(self, seconds: float) -> None:
-        """Give the others a turn, no more."""
+        """Give the others a turn, no more; whoever sleeps again and again is to leave them the processor, too."""
         self.naps.append(seconds)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
 
 
 class Clock:
@@ -256,6 +258,14 @@ async def sqlite(tmp_path: Path, empty_ledger: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+def lasting() -> Iterator[None]:
+    """Let a commit be on the disk, as the bot wants it."""
+    event.remove(Pool, "checkout", _need_not_last)
+    yield
+    event.listen(Pool, "checkout", _need_not_last)
+
+
+@pytest.fixture
 async def on_postgresql(postgresql: PostgreSQL) -> AsyncIterator[Database]:
     database = Database(postgresql.new())
     yield database
@@ -378,6 +388,12 @@ def _may_pause(raw: object, _record: object) -> None:
 def _count_to(end: int) -> str:
     numbers = f"WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM n WHERE x < {end})"  # noqa: S608  # words of ours
     return f"SELECT count(*) FROM ({numbers} SELECT x FROM n)"  # noqa: S608  # likewise
+
+
+def _need_not_last(raw: object, *_: object) -> None:
+    """Let a commit wait for no disk: nobody pulls the plug, and what a killed bot leaves is tried with real ones."""
+    if isinstance(raw, sqlite3.Connection):
+        raw.execute("PRAGMA synchronous=OFF")
 
 
 async def soon(condition: Callable[[], object], seconds: float = 10.0) -> None:

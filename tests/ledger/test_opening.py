@@ -315,6 +315,7 @@ def test_a_newer_schema_is_refused_in_one_sentence_and_may_be_mended(database: D
     database.open()
 
 
+@pytest.mark.usefixtures("lasting")
 def test_a_sqlite_commit_is_on_the_disk(sqlite: Database) -> None:
     with sqlite.open().engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
@@ -600,6 +601,7 @@ def test_a_failed_opening_leaves_no_connection_open(on_postgresql: Database) -> 
     assert on_postgresql.rows(others) == [{"n": 0}]
 
 
+@pytest.mark.usefixtures("lasting")
 def test_every_connection_is_set_up(sqlite: Database) -> None:
     engine = sqlite.open().engine
     fresh: list[object] = []

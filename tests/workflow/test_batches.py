@@ -58,7 +58,7 @@ class Time:
         """Move the clock, and give the others a turn."""
         self.naps.append(seconds)
         self.now += seconds
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
 
 
 @pytest.fixture
