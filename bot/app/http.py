@@ -54,6 +54,8 @@ class Running:
         if left := self.outside.source.left:
             parts["tokens"] = lambda: chain_trouble(left())
             minor["ticket"] = lambda: ticket_trouble(left())
+        else:
+            minor["tokens"] = self.outside.source.trouble
         return Health(parts, self.outside.runtime.clock, minor=minor)
 
     def alive(self, watch: Watch) -> Health:
@@ -90,15 +92,17 @@ async def serve(stack: AsyncExitStack, running: Running, metrics: Metrics) -> st
             "loop_tasks": lambda: len(asyncio.all_tasks()),
         },
         source.left,
+        lambda: outside.ledger.replica.owed_seconds,
     )
     posts = {PUSHES: source.pushes} if source.pushes else {}
     if secret := settings.slack.signing_secret if running.socket is None else None:
-        posts[EVENTS] = slack_events(rooms.app, secret, observers.acked)
+        posts[EVENTS] = slack_events(rooms.app, secret, observers.acked, observers.refused)
     gets = {
         HEALTHZ: answering(alive),
         READYZ: answering(ready),
         METRICS: metrics.answer,
     }
-    where = await listen(stack, settings.host, settings.port, posts, gets)
-    stack.callback(asyncio.create_task(watch.keep(ready.look, alive.look)).cancel)
+    where = await listen(stack, settings.host, settings.port, posts, gets, observers.refused)
+    looks = ready.look, alive.look, metrics.refusals.look
+    stack.callback(asyncio.create_task(watch.keep(*looks)).cancel)
     return where

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
@@ -20,6 +20,7 @@ from bot.ledger.address import CannotOpenError
 from bot.ledger.events import Told, all_told
 from bot.ops.listener import CannotListenError
 from bot.ops.logs.event_log import log_event
+from bot.ops.repeated import Repeated
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
@@ -27,6 +28,7 @@ from bot.settings.load import Settings
 from bot.settings.slack import SlackSettings
 from bot.slack.api import SLACK_TIMEOUT, SlackApi
 from bot.slack.connection import TOO_MANY_CONNECTIONS, Ready, SocketMode, Unusable, preflight
+from bot.slack.scopes import REINSTALL, missing
 from bot.wechat.client import http_client
 from bot.workflow.policy_in_force import InForce
 
@@ -58,12 +60,12 @@ async def running(
     """
     runtime = runtime or Runtime()
     async with AsyncExitStack() as stack:
-        metrics = _metrics() if settings.listens else None
+        metrics = _metrics(runtime.clock) if settings.listens else None
         observers = metrics.observers if metrics else Observers()
         session = await stack.enter_async_context(_session())
         http = await stack.enter_async_context(http_client(session))
         client, api, checked = await _slack(settings.slack, session, runtime, observers)
-        told = (log_event, metrics.told) if metrics else (log_event,)
+        told = [log_event, Repeated(runtime.clock).told, *([metrics.told] if metrics else [])]
         ledger = await _ledger(stack, settings, observers, *told)
         tasks, in_force = Tasks(), InForce(settings.policy, runtime.now)
         source = token_source(
@@ -137,11 +139,11 @@ async def _reachable(  # noqa: PLR0913, PLR0917  # what is opened to the outside
     return how
 
 
-def _metrics() -> "Metrics":
+def _metrics(clock: Callable[[], float]) -> "Metrics":
     """Return what counts, for where there is a listener; others need not load its library."""
     from bot.ops.metrics import Metrics  # noqa: PLC0415  # prometheus-client is loaded only where there is a listener
 
-    return Metrics(__version__)
+    return Metrics(__version__, clock)
 
 
 @asynccontextmanager
@@ -172,6 +174,9 @@ async def _slack(
     checked = await preflight(api, app_api)
     if isinstance(checked, Unusable):
         raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
+    for scope in missing(checked.scopes):
+        facts = {"scope": scope.name, "without": scope.without, "fix": REINSTALL}
+        _log.warning("Slack has not granted a scope", extra=facts)
     return client, api, checked
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 from aiohttp import web
@@ -48,6 +49,8 @@ class Source:
     """Lets nothing be tried again that would hold the stop."""
     left: Callable[[], Mapping[Link, Sequence[float]]] | None = None
     """For how many seconds each token of a link is good yet; None where the bot does not keep them."""
+    trouble: Callable[[], str | None] = lambda: None
+    """Tells in a few words why there is no good token, where the bot does not keep them."""
 
 
 def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to join
@@ -63,10 +66,12 @@ def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to 
     """Return the source of the settings; what it has under way is finished when the stack is left."""
     match settings.tokens:
         case FixedTokenSettings(owner, token):
-            return Source(FixedToken(owner, token))
+            fixed = FixedToken(owner, token)
+            return Source(fixed, trouble=fixed.trouble)
         case TokenServerSettings(url, authorization):
             renewed = observers.renewed
-            return Source(TokenServer(http, url, authorization, runtime.clock, renewed=renewed))
+            server = TokenServer(http, url, authorization, runtime.clock, renewed=renewed)
+            return Source(server, trouble=server.trouble)
         case PlatformSettings() as platform:
             return _chain(
                 stack, settings, platform, in_force, runtime, http, ledger, start, observers
@@ -118,5 +123,6 @@ def _chain(  # noqa: PLR0913, PLR0917  # what `token_source` is given, handed on
     heard = Heard(exchanges, chain, tokens, upkeep.wake, start)
     keys = [key for key in map(key_of, platform.encoding_aes_keys) if key]
     known = Platform(platform.appid, platform.message_tokens, keys)
-    pushes = Callback(known, heard, runtime.now, runtime.sleep, start).answer
+    refused = partial(observers.refused, PUSHES)
+    pushes = Callback(known, heard, runtime.now, runtime.sleep, start, refused).answer
     return Source(chain, upkeep.states, pushes, upkeep.keep, exchanges.stop, upkeep.left)

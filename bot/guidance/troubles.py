@@ -101,7 +101,7 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         "WeChat pushes a ticket (component_verify_ticket) to the platform every ten minutes, and all tokens are made from it. The bot has none that is younger than twelve hours, and has asked WeChat to push again.",
         "Wait ten minutes, then ask again.",
         "If it comes back, check at open.weixin.qq.com that 授权事件接收URL leads to this bot: https, your host, then /wechat/events.",
-        "Look for “push refused” in the bot's log: WECHAT_MESSAGE_TOKEN or WECHAT_ENCODING_AES_KEY may differ from what is set there."),
+        "Look for “delivery refused” in the bot's log: WECHAT_MESSAGE_TOKEN or WECHAT_ENCODING_AES_KEY may differ from what is set there."),
     row(Trouble.NO_TOKEN_ANSWER.value, Fixer.OPERATOR, Again.LATER, "WeChat gave the bot no token",
         "Before a share the bot fetches a token from WeChat; it tried twice and got no proper answer. WeChat was not asked to share anything.",
         "Wait a minute, then ask again.",

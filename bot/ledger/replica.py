@@ -76,6 +76,7 @@ class _Sayings:
             .values(lease_until=until)
             .on_conflict_do_update(index_elements=["id"], set_={"lease_until": until})
         )
+        self.owed = select(now - func.min(_r.owed)).where(OPEN)
         self.everybody_is_gone = delete(replicas)
         self.gone = delete(replicas).where(compared(replicas.c.id))
         me = bindparam("me", type_=_r.holder.type)
@@ -129,6 +130,8 @@ class Replica:
         self._alone = alone
         self._beaten: float | None = None
         """By `clock`; None while the last beat was not taken."""
+        self.owed_seconds = 0.0
+        """For how long, at the last beat, the oldest of what is owed was so, whoever holds it."""
 
     async def start(self) -> None:
         """Begin to hold requests; free what this replica held before or, if it is alone, all."""
@@ -150,9 +153,14 @@ class Replica:
 
     async def beat(self) -> None:
         """Hold this replica's requests for another lease."""
+
+        def work(on: Connection) -> float:
+            self._beat(on)
+            return on.scalar(self._own.owed) or 0.0
+
         began = self._clock()
         try:
-            await self._writer.run(self._beat)
+            self.owed_seconds = await self._writer.run(work)
         except LedgerDownError:
             self._beaten = None
             raise

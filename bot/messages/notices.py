@@ -1,5 +1,6 @@
 """What the bot says about its own state: stopping, or broken."""
 
+from bot.command import SLASH_COMMAND
 from bot.messages.blocks import Message, code, message
 from bot.messages.words import Words
 
@@ -8,6 +9,20 @@ def stopping(words: Words) -> Message:
     """Say that the bot is about to stop and accepted nothing."""
     return message(
         words("I am restarting. Nothing was done: please send the command again in a minute.")
+    )
+
+
+def unknown_command(words: Words, command: str) -> Message:
+    """Say that Slack knows the bot's command by a name that it does not answer to."""
+    return message(
+        words(
+            "Nothing was done: in Slack my command is set up as {command}, and I answer to {known} only.",
+            command=code(command),
+            known=code(SLASH_COMMAND),
+        ),
+        words(
+            "Tell the people who run this bot: they can correct the name on the Slack app's page “Slash Commands”."
+        ),
     )
 
 

@@ -37,9 +37,20 @@ class Report:
     parts: Mapping[str, Part]
 
     @property
+    def status(self) -> str:
+        """The whole in one word: degraded, if all is well that matters, and something else is not."""
+        if not self.ok:
+            return "failing"
+        return "ok" if all(part.ok for part in self.parts.values()) else "degraded"
+
+    @property
     def json(self) -> dict[str, object]:
         """The report as operators see it."""
-        return {"ok": self.ok, "parts": {name: part.json for name, part in self.parts.items()}}
+        return {
+            "ok": self.ok,
+            "status": self.status,
+            "parts": {name: part.json for name, part in self.parts.items()},
+        }
 
 
 class Health:

@@ -5,7 +5,8 @@ from typing import Final, get_args
 
 from bot.command.mistake import Mistake
 from bot.domain.link import Link
-from bot.guidance import CODES, Trouble, all_guidance
+from bot.guidance import CODES, Fixer, Trouble, all_guidance
+from bot.ops.listener import ELSEWHERE
 from bot.policy.kinds import Denial
 from bot.slack.api import RESPONSE_URL
 from bot.wechat.tokens import RENEWED, TOKEN_SERVER
@@ -42,6 +43,14 @@ WECHAT_CALLS: Final = (
 ANSWERS: Final = frozenset({"0", *map(str, CODES), *(each.value for each in Trouble), CUT_SHORT})
 LINKS: Final = (Link.PLATFORM.value, Link.OWNER.value, TOKEN_SERVER)
 RENEWALS: Final = frozenset({RENEWED, *(guidance.key for guidance in all_guidance())})
+PATHS: Final = ("/slack/events", "/wechat/events", ELSEWHERE)
+REFUSALS: Final = (
+    *("unsigned", "stale", "signature", "unreadable", "no_such_path"),
+    *("not_xml", "decryption", "other_platform", "incomplete"),
+    *("slow", "long", "broken", "crowded"),
+)
+"""Why what is posted is refused: the names of the reasons that the rooms give."""
+FIXERS: Final = tuple(fixer.name.lower() for fixer in Fixer)
 
 
 def known(value: object, values: Collection[str]) -> str:

@@ -4,16 +4,22 @@ import errno
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from enum import Enum
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler as MiddlewareHandler
+from aiohttp.typedefs import Middleware
 
 from bot.domain.problem import Problem
 from bot.ops.health import Health
 from bot.runtime.bodies import BODIES, Bodies
 from bot.runtime.door import Door, room
+from bot.runtime.observers import Refused, nobody
 
 HEALTHZ, READYZ, METRICS = "/healthz", "/readyz", "/metrics"
+ELSEWHERE = "another path"
+"""What stands for any path that is not served; it may be a stranger's words."""
 
 _LONGEST_HOST = 60  # characters, in a sentence
 _LAST_ACKS = 3.0  # seconds for HTTP requests under way; Slack does not wait longer
@@ -33,15 +39,19 @@ class CannotListenError(Exception):
         self.taken = taken
 
 
-async def listen(
+async def listen(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
     stack: AsyncExitStack,
     host: str,
     port: int,
     posts: Mapping[str, Handler],
     gets: Mapping[str, Handler],
+    refused: Refused = nobody,
 ) -> str:
-    """Serve HTTP until the stack is left, POST and GET by path; return the address, or raise CannotListenError."""
-    server = web.Application()
+    """Serve HTTP until the stack is left, POST and GET by path; return the address, or raise CannotListenError.
+
+    `refused` hears of what is posted where nothing takes it.
+    """
+    server = web.Application(middlewares=[_noting(refused)])
     server[BODIES] = Bodies()
     for path, handler in posts.items():
         server.router.add_post(path, handler)
@@ -52,6 +62,33 @@ async def listen(
     except (OSError, ValueError) as error:
         raise unusable(host, port, error) from error
     return origin(host, port)
+
+
+class Nowhere(Enum):
+    """Why what is posted elsewhere is refused; the value is what the log says."""
+
+    NO_SUCH_PATH = (
+        "nothing takes posts there: Slack's Request URLs have to end in /slack/events (HTTP mode), "
+        "WeChat's 授权事件接收URL in /wechat/events (token source 3)"
+    )
+
+
+def _noting(refused: Refused) -> Middleware:
+    @web.middleware
+    async def noting(request: web.Request, handler: MiddlewareHandler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+            if request.method == hdrs.METH_POST and _seems_signed(request):
+                refused(ELSEWHERE, Nowhere.NO_SUCH_PATH)
+            raise
+
+    return noting
+
+
+def _seems_signed(request: web.Request) -> bool:
+    """Tell whether a post may be Slack's or WeChat's: of what strangers look for nothing is told."""
+    return "X-Slack-Signature" in request.headers or "msg_signature" in request.query
 
 
 def origin(host: str, port: int) -> str:

@@ -1,8 +1,11 @@
 """Count what the rooms tell, for Prometheus: names that stay, and labels from closed sets alone."""
 
 import platform
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import Enum
 from functools import partial
+from itertools import product
 
 from aiohttp import hdrs, web
 from prometheus_client import (
@@ -22,9 +25,12 @@ from bot.ledger import Event
 from bot.ops import labels
 from bot.ops.health import Health
 from bot.ops.labels import known
+from bot.ops.refusals import Refusals
+from bot.ops.repeated import failure_of
 from bot.runtime.observers import Observers
 from bot.slack.acks import KINDS
 from bot.slack.api import RESULTS
+from bot.wechat.tokens import RENEWED
 
 _ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)  # Slack gives up after three
 _CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -41,7 +47,7 @@ _DEPTHS = {
 class Metrics:
     """All that is counted, in a registry of its own; `observers` are whom the rooms tell."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -58,39 +64,48 @@ class Metrics:
         acks = self._histogram("ack_seconds", "Acks to Slack", _ACK_BUCKETS, "kind")
         slack = self._counter("slack_calls", "Calls of Slack's Web API", "method", "result")
         farewells = self._counter("slack_disconnects", "Connections that Slack ended", "reason")
-        renewals = self._counter("renewals", "Renewals of tokens", "link", "result")
+        self._renewals = self._counter("renewals", "Renewals of tokens", "link", "result")
+        self._renewal_failures = self._counter("renewal_failures", "Renewals that failed", "link")
+        self._refusals = self._counter("posts_refused", "Posts refused", "path", "reason")
+        self.refusals = Refusals(clock)
         self.observers = Observers(
             acked=lambda kind, seconds: acks.labels(known(kind, KINDS)).observe(seconds),
             called_slack=_counting(slack, labels.METHODS, RESULTS),
             connected=self._counter("slack_connections", "Connections opened").inc,
             parted=_counting(farewells, labels.FAREWELLS),
             called_wechat=self._called_wechat,
-            renewed=_counting(renewals, labels.LINKS, labels.RENEWALS),
+            renewed=self._renewed,
+            refused=self._refused,
             transacted=self._transacted,
             reloaded=lambda taken: self._reloads.labels("taken" if taken else "refused").inc(),
             lagged=self._histogram("loop_lag_seconds", "How late", _LAG_BUCKETS).observe,
         )
         _from_nought(farewells, labels.FAREWELLS)
         _from_nought(self._reloads, ("taken", "refused"))
+        _from_nought(self._renewal_failures, labels.LINKS)
+        for each in product(labels.PATHS, labels.REFUSALS):
+            self._refusals.labels(*each)
 
     def _of_events(self) -> None:
         self._commands = self._counter("commands", "What was asked for", "outcome")
         self._denials = self._counter("denials", "Why the policy said no", "reason")
         self._mistakes = self._counter("mistakes", "What was mistyped", "mistake")
         self._requests = self._counter("requests", "How requests ended", "outcome")
+        self._failed_by = self._counter("failures", "Who can mend what failed", "fixer")
         self._deliveries = self._counter("deliveries", "Answers", "result")
         self._taken_over = self._counter("taken_over", "Requests that others had begun")
         _from_nought(self._commands, labels.COMMANDS)
         _from_nought(self._denials, labels.DENIALS)
         _from_nought(self._requests, OUTCOMES)
         _from_nought(self._deliveries, labels.DELIVERIES)
+        _from_nought(self._failed_by, labels.FIXERS)
 
     def told(self, event: Event) -> None:
         """Count one event of the ledger's, in whichever thread."""
         detail, outcome = event.facts.get("detail"), event.facts.get("outcome")
         of_request = event.facts.get("request") is not None
         if of_request and outcome:
-            self._requests.labels(known(outcome, OUTCOMES)).inc()
+            self._ended(event)
         elif event.kind in labels.COMMANDS:
             self._commands.labels(event.kind).inc()
         match event.kind:
@@ -110,13 +125,22 @@ class Metrics:
             case _:
                 pass
 
+    def _ended(self, event: Event) -> None:
+        self._requests.labels(known(event.facts.get("outcome"), OUTCOMES)).inc()
+        if failure := failure_of(event):
+            self._failed_by.labels(failure.fixer.name.lower()).inc()
+
     def look_at(
         self,
         ready: Health,
         depths: Mapping[str, Callable[[], int]],
         left: Callable[[], Mapping[Link, Sequence[float]]] | None,
+        owed: Callable[[], float],
     ) -> None:
-        """Ask anew at each scrape: how the parts of `ready` are, what is under way by name, how long tokens are good."""
+        """Ask anew at each scrape: how the parts of `ready` are, what is under way by name, how long tokens are good.
+
+        `owed` tells for how many seconds somebody has not been told what they are to be told.
+        """
         whole = self._gauge("ready", "Whether all parts are well that matter")
         whole.set_function(lambda: ready.look().ok)
         parts = self._gauge("part_ok", "Whether a part is well", "part")
@@ -124,6 +148,7 @@ class Metrics:
             parts.labels(name).set_function(partial(_is_well, ready, name))
         for name, depth in depths.items():
             self._gauge(name, _DEPTHS[name]).set_function(depth)
+        self._gauge("owed_seconds", "How long the oldest answer has been owed").set_function(owed)
         good = self._gauge("token_good_seconds", "How long the worst token is good", "link")
         if left is None:
             return
@@ -147,6 +172,17 @@ class Metrics:
         errcode = answer.removeprefix("-").isdecimal()
         outcome = "ok" if answer == "0" else "refused" if errcode else "no answer"
         self._call_seconds.labels(outcome).observe(seconds)
+
+    def _refused(self, path: str, why: Enum) -> None:
+        reason = known(why.name.lower(), labels.REFUSALS)
+        self._refusals.labels(known(path, labels.PATHS), reason).inc()
+        self.refusals.refused(path, why)
+
+    def _renewed(self, link: str, result: str) -> None:
+        link = known(link, labels.LINKS)
+        self._renewals.labels(link, known(result, labels.RENEWALS)).inc()
+        if result != RENEWED:
+            self._renewal_failures.labels(link).inc()
 
     def _transacted(self, seconds: float, taken: bool) -> None:
         self._ledger.observe(seconds)

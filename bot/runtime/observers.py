@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 
 def nobody(*_: object) -> None:
@@ -16,6 +17,9 @@ CalledSlack = Callable[[str, str], None]
 
 CalledWeChat = Callable[[str, str, float], None]
 """Hears which call WeChat got, its answer (an errcode, or the trouble that stood in for one), and the seconds it took."""
+
+Refused = Callable[[str, Enum], None]
+"""Hears at which path a post was refused, and why: the name is for whoever counts, the value for whoever reads."""
 
 Renewed = Callable[[str, str], None]
 """Hears which link of the token chain was renewed or read, and how that ended."""
@@ -37,6 +41,7 @@ class Observers:
     connected: Callable[[], None] = nobody
     parted: Callable[[str], None] = nobody
     called_wechat: CalledWeChat = nobody
+    refused: Refused = nobody
     renewed: Renewed = nobody
     transacted: Transacted = nobody
     reloaded: Callable[[bool], None] = nobody

@@ -3,7 +3,7 @@
 import json
 import string
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import aiohttp
@@ -29,14 +29,16 @@ MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailabl
 """What Slack says of itself; "some aspect of the operation may have succeeded" (method reference, fatal_error)."""
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
 _DEFAULT_RETRY_AFTER = 1.0
+_SCOPES = "x-oauth-scopes"
 _NOT_SLACKS = "not Slack's answer"
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Slack said ok."""
+    """Slack said ok; `scopes` are those of the token, where it names them."""
 
     data: Mapping[str, object]
+    scopes: frozenset[str] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,9 @@ async def _once(call: Callable[[], Awaitable[_Response]]) -> Result:
     if isinstance(response, WebhookResponse):
         return _read_webhook(response)
     data = response.data
-    return Answered(data) if isinstance(data, dict) else Doubtful(_NOT_SLACKS)
+    granted = response.headers.get(_SCOPES)
+    scopes = None if granted is None else frozenset(granted.replace(",", " ").split())
+    return Answered(data, scopes) if isinstance(data, dict) else Doubtful(_NOT_SLACKS)
 
 
 @dataclass(frozen=True, slots=True)

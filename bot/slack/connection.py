@@ -38,10 +38,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Both tokens work: who the bot is, as auth.test tells, and the address of its socket, if asked for."""
+    """Both tokens work: who the bot is, as auth.test tells, the address of its socket, if asked for, and its scopes."""
 
     identity: Mapping[str, object]
     socket_url: str | None
+    scopes: frozenset[str] | None = None
 
     def told(self, what: str) -> str:
         """Return one thing that auth.test told of the bot; empty if it did not."""
@@ -67,7 +68,7 @@ async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
     )
     if isinstance(identity, Answered) and isinstance(opened, Answered):
         url = opened.data.get("url")
-        return Ready(identity.data, url if isinstance(url, str) else None)
+        return Ready(identity.data, url if isinstance(url, str) else None, identity.scopes)
     problems = filter(None, (problem_of_bot(identity), problem_of_app(opened)))
     return Unusable(tuple(dict.fromkeys(problems)), _is_no(identity) or _is_no(opened))
 

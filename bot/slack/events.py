@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Awaitable, Callable
+from enum import Enum
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
@@ -14,12 +15,25 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
 from bot.runtime.bodies import Unread, read_body
-from bot.runtime.observers import Acked, nobody
+from bot.runtime.observers import Acked, Refused, nobody
 from bot.slack.acks import kind_of
 
 PATH = "/slack/events"
+_UNSIGNED, _UNREADABLE = "no good signature", "the body is not what Slack sends"
 BODY_LIMIT = 1 << 20
 """Bytes; a click brings the whole message along that it was made on."""
+
+_STALE_AFTER = 300.0  # seconds, as in the SDK's verifier
+
+
+class NotSlacks(Enum):
+    """Why a request is not believed to be Slack's; the value is what the log says."""
+
+    UNSIGNED = "it has no signature, so it is not from Slack"
+    STALE = "its timestamp is more than five minutes off: check the clock, if this goes on"
+    SIGNATURE = "its signature is not Slack's: check SLACK_SIGNING_SECRET, if this goes on"
+    UNREADABLE = "it is not what Slack sends"
+
 
 _HEADERS = {
     "X-Slack-Request-Timestamp": re.compile(r"[0-9]{1,12}"),
@@ -28,31 +42,36 @@ _HEADERS = {
 
 
 def slack_events(
-    app: AsyncApp, signing_secret: str, acked: Acked = nobody
+    app: AsyncApp, signing_secret: str, acked: Acked = nobody, refused: Refused = nobody
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return the handler that hands Slack's signed requests to Bolt; `acked` hears of those that get their ack.
+    """Return the handler that hands Slack's signed requests to Bolt.
 
+    `acked` hears of those that get their ack, `refused` of those that are not believed.
     Bolt reads a body before it looks at the signature, and a long one takes its time, so it is looked at here.
     """
     verifier = SignatureVerifier(signing_secret)
 
+    def no(status: int, why: NotSlacks | Unread, text: str) -> web.Response:
+        refused(PATH, why)
+        return web.Response(status=status, text=text)
+
     async def events(request: web.Request) -> web.Response:
         began = time.monotonic()
         if not _may_be_signed(request):
-            return _unsigned()
+            return no(401, NotSlacks.UNSIGNED, _UNSIGNED)
         raw = await read_body(request, BODY_LIMIT)
         if isinstance(raw, Unread):
-            return web.Response(status=raw.status, text=raw.value)
+            return no(raw.status, raw, raw.value)
         try:
             body = raw.decode()
         except UnicodeDecodeError:
-            return web.Response(status=400, text="the body is not what Slack sends")
+            return no(400, NotSlacks.UNREADABLE, _UNREADABLE)
         if not verifier.is_valid_request(body, request.headers):
-            return _unsigned()
+            return no(401, _why_unsigned(request), _UNSIGNED)
         try:
             bolt_request = AsyncBoltRequest(body=body, headers=dict(request.headers))
         except Exception:  # noqa: BLE001  # whatever Bolt cannot read
-            return web.Response(status=400, text="the body is not what Slack sends")
+            return no(400, NotSlacks.UNREADABLE, _UNREADABLE)
         mended = _mended(bolt_request)
         response = await app.async_dispatch(mended)
         if response.status == HTTPStatus.OK:
@@ -62,8 +81,10 @@ def slack_events(
     return events
 
 
-def _unsigned() -> web.Response:
-    return web.Response(status=401, text="no good signature")
+def _why_unsigned(request: web.Request) -> NotSlacks:
+    """Return why the verifier does not take a signature that has its form."""
+    sent = float(request.headers["X-Slack-Request-Timestamp"])
+    return NotSlacks.STALE if abs(time.time() - sent) > _STALE_AFTER else NotSlacks.SIGNATURE
 
 
 def _may_be_signed(request: web.Request) -> bool:

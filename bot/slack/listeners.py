@@ -1,7 +1,9 @@
 """Bolt's wiring: which payload goes to which use case, and the ack that comes back."""
 
 import logging
+import math
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
@@ -12,10 +14,12 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.messages.notices import broken
+from bot.messages.notices import broken, unknown_command
 from bot.messages.views import trouble
 from bot.messages.words import Words
 from bot.slack.posts import as_response
+
+_HOUR = 3600.0
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +29,37 @@ class Room(Protocol):
 
     def listen(self, app: AsyncApp) -> None:
         """Add them to Bolt's app."""
+
+
+class Unheard:
+    """Logs what Slack sends and nobody listens to, once an hour for each type."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._logged: dict[str, tuple[float, str]] = {}
+
+    def told(self, body: Mapping[str, object]) -> str:
+        """Return the reference by which the log has this type of payload."""
+        of, now = _type_of(body), self._clock()
+        at, reference = self._logged.get(of, (-math.inf, ""))
+        if now - at >= _HOUR:
+            reference = secrets.token_hex(4)
+            self._logged[of] = now, reference
+            _log.warning("nobody listens to this", extra={"type": of, "reference": reference})
+        return reference
+
+
+def _type_of(body: Mapping[str, object]) -> str:
+    """Return what a payload is, in Slack's terms: a command by its name, an event by its type."""
+    match body:
+        case {"command": str(command)}:
+            return f"command {command}"
+        case {"type": "event_callback", "event": {"type": str(event)}}:
+            return f"event {event}"
+        case {"type": str(kind)}:
+            return kind
+        case _:
+            return "no type"
 
 
 class _App(AsyncApp):
@@ -75,11 +110,16 @@ def bolt_app(
     )
     logger.setLevel(level)
 
+    unheard = Unheard(time.monotonic)
+
     async def unforeseen(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
-        reference = secrets.token_hex(4)
+        command = request.body.get("command")
         if isinstance(error, BoltUnhandledRequestError):
-            _log.warning("nobody listens to this", extra={"reference": reference})
+            reference = unheard.told(request.body)
+            if isinstance(command, str):
+                return BoltResponse(status=200, body=as_response(unknown_command(words, command)))
         else:
+            reference = secrets.token_hex(4)
             _log.error("unforeseen error", exc_info=error, extra={"reference": reference})
         return BoltResponse(status=200, body=_apology(request.body, words, reference))
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bot.ledger import LedgerDownError
 from bot.runtime.bodies import Unread, read_body
+from bot.runtime.observers import nobody
 from bot.wechat.push import (
     Authorized,
     Other,
@@ -46,30 +47,32 @@ class Hearing(Protocol):
 
 
 class Callback:
-    """Answers WeChat's pushes; `start` runs what need not be waited for."""
+    """Answers WeChat's pushes; `start` runs what need not be waited for, `refused` hears why one is not believed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
         self,
         platform: Platform,
         hearing: Hearing,
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         start: Callable[[Coroutine[None, None, None]], None],
+        refused: Callable[[Refusal | Unread], None] = nobody,
     ) -> None:
         self._platform = platform
         self._hearing = hearing
         self._now = now
         self._sleep = sleep
         self._start = start
+        self._refused = refused
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one push: `success` to every genuine one, 4xx to all else."""
         body = await read_body(request, BODY_LIMIT)
         if isinstance(body, Unread):
-            return _refused(body.status, body.value)
+            return self._no(body.status, body)
         push = read_push(self._platform, request.query, body, self._now())
         if isinstance(push, Refusal):
-            return _refused(400 if push in _BROKEN else 403, push.value)
+            return self._no(400 if push in _BROKEN else 403, push)
         done = asyncio.Event()
         self._start(self._take(push, done))
         try:
@@ -78,6 +81,10 @@ class Callback:
         except TimeoutError:
             _log.info("a push is still worked on", extra={"push": type(push).__name__.lower()})
         return web.Response(text=_SUCCESS)
+
+    def _no(self, status: int, why: Refusal | Unread) -> web.Response:
+        self._refused(why)
+        return web.Response(status=status, text="not understood")
 
     async def _take(self, push: Push, done: asyncio.Event) -> None:
         """Work on a push, again after a while if the ledger does not take it."""
@@ -110,8 +117,3 @@ class Callback:
                 _log.info("a push of no concern", extra={"push": info_type[:_NAME_LIMIT]})
             case _:
                 assert_never(push)
-
-
-def _refused(status: int, reason: str) -> web.Response:
-    _log.warning("push refused", extra={"reason": reason})  # and no more: anybody may post
-    return web.Response(status=status, text="not understood")

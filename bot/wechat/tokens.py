@@ -60,6 +60,7 @@ class FixedToken:
     def __init__(self, owner: str, token: str) -> None:
         self._owner = owner
         self._token = token
+        self._refused = False
 
     async def token(self, owner: str) -> str | NoToken:
         """Return the token, if `owner` is its owner."""
@@ -69,7 +70,12 @@ class FixedToken:
 
     async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # the port's
         """Return that there is no other token."""
+        self._refused = True
         return NoToken(for_trouble(Trouble.TOKEN_FIXED_DEAD))
+
+    def trouble(self) -> str | None:
+        """Return that WeChat refused the token, which nothing but a start with another mends."""
+        return for_trouble(Trouble.TOKEN_FIXED_DEAD).title if self._refused else None
 
 
 class TokenServer:
@@ -91,6 +97,7 @@ class TokenServer:
         self._timeout = timeout
         self._renewed = renewed
         self._kept: dict[str, tuple[str, float]] = {}
+        self._failed: dict[str, Trouble] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def token(self, owner: str) -> str | NoToken:
@@ -112,8 +119,15 @@ class TokenServer:
                 read = Trouble.TOKEN_SERVER_STALE if token == refused else token
         except TimeoutError:
             read = Trouble.TOKEN_SERVER_SLOW
+        self._failed.pop(owner, None)
+        if isinstance(read, Trouble):
+            self._failed[owner] = read
         self._renewed(TOKEN_SERVER, read.value if isinstance(read, Trouble) else RENEWED)
         return read
+
+    def trouble(self) -> str | None:
+        """Return why the last reading failed, for the owner whose token could not be read most lately."""
+        return for_trouble([*self._failed.values()][-1]).title if self._failed else None
 
     async def _read(self, owner: str) -> str | Trouble:
         url = self._url.replace("{appid}", owner)

@@ -89,6 +89,20 @@ async def test_the_line_says_who_the_bot_is_and_how_it_listens(bot: str) -> None
     )
 
 
+async def test_each_scope_that_slack_has_not_granted_is_told_at_the_start(
+    slack: LocalSlack,
+    environ: dict[str, str],
+    runtime: Runtime,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lacking = {"users:read", "im:write"}
+    slack.scopes -= lacking
+    async with running(settings_of(environ), runtime):
+        told = [vars(line) for line in caplog.records if "scope" in line.msg]
+    assert {each["scope"] for each in told} == lacking
+    assert all(each["without"] and each["fix"] for each in told)
+
+
 async def test_in_http_mode_the_line_says_where(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
@@ -538,7 +552,7 @@ async def test_of_a_malformed_request_at_most_a_line_is_logged_and_nothing_of_wh
     assert "s3cret" not in log
     assert "Traceback" not in log
     assert "wrongly packed" not in log  # nobody has tried to unpack it
-    assert len(re.findall("handling request|push refused", log)) <= 1
+    assert len(re.findall("handling request|delivery refused", log)) <= 1
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])

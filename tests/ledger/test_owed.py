@@ -74,6 +74,21 @@ async def test_nothing_is_owed_of_what_was_said_before_once_a_request_moves_on(
     assert (now.state, now.owed_since, now.wake) == (State.PLACED, None, None)
 
 
+async def test_every_replica_knows_for_how_long_the_oldest_has_been_owed(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await answered(ledger)
+    assert await ledger.replica.owe(entry, "HTTP 503")
+    database.execute("UPDATE requests SET owed = :at", at=database.now() - 400.0)
+    await other.replica.beat()
+    assert other.replica.owed_seconds == pytest.approx(400.0, abs=5)
+    database.execute("UPDATE requests SET wake = 1")
+    (taken,) = await other.replica.take_over(9)
+    assert await other.end(taken, "delivered")
+    await other.replica.beat()
+    assert other.replica.owed_seconds == 0.0
+
+
 async def test_who_has_lost_a_request_cannot_owe_it(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:

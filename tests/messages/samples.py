@@ -58,7 +58,7 @@ from bot.messages.history import (
     untold,
 )
 from bot.messages.mistakes import misread
-from bot.messages.notices import broken, stopping
+from bot.messages.notices import broken, stopping, unknown_command
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
 from bot.messages.words import Words
@@ -409,6 +409,7 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     yield "replacing", replacing(words, parent(words, request(REASON), None))
     yield from _histories(words)
     yield "stopping", stopping(words)
+    yield "command-of-another-name", unknown_command(words, "/share-envs")
     yield "broken", broken(words, "5f2c1e7a")
 
 

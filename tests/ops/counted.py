@@ -9,6 +9,7 @@ from bot.domain.link import Link
 from bot.ledger import Event
 from bot.ops.health import Health
 from bot.ops.metrics import Metrics
+from bot.slack.events import NotSlacks
 
 _SUFFIXES = {"counter": "_total", "info": "_info"}
 
@@ -28,6 +29,8 @@ def exercised() -> Metrics:
     observers.parted("warning")
     observers.called_wechat("shareenv", "0", 0.1)
     observers.renewed("owner", "renewed")
+    observers.renewed("platform", "no-ticket")
+    observers.refused("/slack/events", NotSlacks.SIGNATURE)
     observers.transacted(0.01, False)  # noqa: FBT003  # what it hears has no names
     observers.reloaded(True)  # noqa: FBT003  # likewise
     observers.lagged(0.0)
@@ -36,6 +39,7 @@ def exercised() -> Metrics:
         event("denied", outcome="denied", detail="NoRule"),
         event("mistake", outcome="mistake", detail="Swapped"),
         event("answered", request="r1", outcome="shared"),
+        event("answered", request="r2", outcome="failed", detail="token-fixed-dead"),
         event("delivered", request="r1"),
         event("taken over", request="r1"),
     ):
@@ -44,7 +48,7 @@ def exercised() -> Metrics:
     depths = dict.fromkeys(
         ("work_under_way", "batch_items_waiting", "ledger_queue", "loop_tasks"), lambda: 0
     )
-    metrics.look_at(ready, depths, lambda: {link: [1.0] for link in Link})
+    metrics.look_at(ready, depths, lambda: {link: [1.0] for link in Link}, lambda: 1.0)
     return metrics
 
 

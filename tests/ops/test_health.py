@@ -9,6 +9,8 @@ import pytest
 
 from bot.app.running import running
 from bot.domain.link import Link
+from bot.guidance import Trouble as Cause
+from bot.guidance import for_trouble
 from bot.ops.health import (
     Health,
     Trouble,
@@ -114,6 +116,7 @@ def test_a_report_tells_each_part_and_since_when_it_is_so() -> None:
     clock.now += 5
     assert health.look().json == {
         "ok": True,
+        "status": "ok",
         "parts": {
             "ledger": {"ok": True, "for_seconds": 5.0},
             "policy": {"ok": True, "for_seconds": 5.0},
@@ -121,12 +124,14 @@ def test_a_report_tells_each_part_and_since_when_it_is_so() -> None:
     }
     wrong["policy"] = "refused"
     assert health.look().ok  # it takes nothing away
+    assert health.look().status == "degraded"
     wrong["ledger"] = "down"
     assert not health.look().ok
     clock.now += 2.25
     wrong["ledger"] = "still down"  # which is no news
     assert health.look().json == {
         "ok": False,
+        "status": "failing",
         "parts": {
             "ledger": {"ok": False, "why": "still down", "for_seconds": 2.2},
             "policy": {"ok": False, "why": "refused", "for_seconds": 2.2},
@@ -275,6 +280,35 @@ async def test_it_is_not_ready_before_the_chain_is_fresh(
         await served.becomes(200, {})
         await wechat.platform.push_unauthorized(OWNER)
         await served.becomes(503, {"tokens": "no owner's token is good"})
+
+
+async def test_it_stays_ready_and_says_degraded_while_the_token_server_gives_no_token(
+    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
+) -> None:
+    wrong = listening | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer another"}
+    async with running(settings_of(wrong), runtime):
+        await served.becomes(200, {})
+        await slack.command(REQUESTER, RELEASES, ASK)
+        await slack.until(answered)
+        refused = for_trouble(Cause.TOKEN_SERVER_REFUSED)
+        assert await served.look("/readyz") == (200, {"tokens": refused.title})
+        assert json.loads((await served.get("/readyz"))[1])["status"] == "degraded"
+        counts = await served.counts('share_env_failures_total{fixer="operator"}')
+        assert counts['share_env_renewal_failures_total{link="token server"}'] == 1
+        assert counts['share_env_part_ok{part="tokens"}'] == 0
+
+
+async def test_it_stays_ready_and_says_degraded_once_wechat_refuses_the_fixed_token(
+    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
+) -> None:
+    fixed = {name: value for name, value in listening.items() if "TOKEN_SERVER" not in name}
+    fixed["WECHAT_AUTHORIZER_ACCESS_TOKEN"] = "80_made-up-and-long-dead"
+    async with running(settings_of(fixed), runtime):
+        await served.becomes(200, {})
+        await slack.command(REQUESTER, RELEASES, ASK)
+        await slack.until(answered)
+        dead = for_trouble(Cause.TOKEN_FIXED_DEAD)
+        assert await served.look("/readyz") == (200, {"tokens": dead.title})
 
 
 async def test_every_part_is_explained(

@@ -9,16 +9,20 @@ from prometheus_client import generate_latest
 from prometheus_client.openmetrics import parser as openmetrics
 
 from bot.app.running import running
+from bot.app.token_source import PUSHES
 from bot.domain.outcome import OUTCOMES
 from bot.ops import labels
+from bot.ops.listener import ELSEWHERE, Nowhere
 from bot.ops.metrics import Metrics
 from bot.playground.faults import Code, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
+from bot.runtime.bodies import Unread
 from bot.runtime.clock import Runtime
-from bot.slack.events import PATH
+from bot.slack.events import PATH, NotSlacks
 from bot.wechat import component_api
+from bot.wechat.push import Refusal
 from tests.conftest import (
     RELEASES,
     REQUESTER,
@@ -95,6 +99,7 @@ def test_nothing_from_outside_becomes_a_label(
         tell.parted(one)
         tell.called_wechat(one, other, 0.1)
         tell.renewed(one, other)
+        tell.refused(one, NotSlacks.STALE)
         for known in (kind, "denied", "mistake", "answered"):
             metrics.told(event(known, detail=detail, outcome=outcome))
             metrics.told(event(known, detail=detail, outcome=outcome, request="r1"))
@@ -103,6 +108,7 @@ def test_nothing_from_outside_becomes_a_label(
         *(*labels.MISTAKES, *labels.FAREWELLS, *labels.METHODS, *labels.WECHAT_CALLS, "command"),
         *(*labels.ANSWERS, *labels.LINKS, *labels.RENEWALS, "ok", "refused", "no answer"),
         *("click", "event", "form", "options", "shortcut", "taken", "doubtful", "ratelimited"),
+        *(*labels.FIXERS, *labels.PATHS, *labels.REFUSALS),
     }
     found = {
         value
@@ -120,6 +126,12 @@ def test_every_method_that_is_called_is_counted_by_its_name() -> None:
     methods = {word for word in quoted if word.partition(".")[0] in {"auth", "apps", "chat"}}
     methods |= {word for word in quoted if re.match(r"(users|usergroups|views|conv\w+)\.", word)}
     assert methods | {"response_url"} == set(labels.METHODS)
+
+
+def test_every_reason_for_refusing_a_post_is_counted_by_its_name() -> None:
+    reasons = (*NotSlacks, *Refusal, *Unread, *Nowhere)
+    assert {why.name.lower() for why in reasons} == set(labels.REFUSALS)
+    assert labels.PATHS == (PATH, PUSHES, ELSEWHERE)
 
 
 def test_every_refusal_is_counted_by_its_reason() -> None:
@@ -157,7 +169,12 @@ def test_every_refusal_is_counted_by_its_reason() -> None:
         (
             "answered",
             {"request": "r1", "outcome": "unknown", "detail": "timeout"},
-            {'requests_total{outcome="unknown"}'},
+            {'requests_total{outcome="unknown"}', 'failures_total{fixer="nobody"}'},
+        ),
+        (
+            "answered",
+            {"request": "r1", "outcome": "failed", "detail": "token-server-refused"},
+            {'requests_total{outcome="failed"}', 'failures_total{fixer="operator"}'},
         ),
         (
             "denied",

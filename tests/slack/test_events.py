@@ -212,7 +212,7 @@ async def test_an_unknown_command_is_nobodys_and_its_response_url_stays_out_of_t
     payload = sender.command(command="/another")
     status, said = await sender.post_signed(urlencode(payload))
     assert status == 200
-    assert "Something went wrong inside me" in said
+    assert "in Slack my command is set up as `/another`" in said
     assert wechat.calls == []
     assert str(payload["response_url"]) not in caplog.text
 

@@ -9,14 +9,14 @@ from bot.command import SLASH_COMMAND, OpenForm
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import message
-from bot.messages.notices import broken
+from bot.messages.notices import broken, unknown_command
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.server import LocalSlack
 from bot.runtime.clock import Runtime
 from bot.slack.commands import Commands
 from bot.slack.connection import SocketMode
-from bot.slack.listeners import bolt_app
-from tests.conftest import ASK, RELEASES, REQUESTER, ended, settings_of
+from bot.slack.listeners import Unheard, bolt_app
+from tests.conftest import ASK, RELEASES, REQUESTER, Clock, ended, settings_of
 from tests.languages import CHINESE
 
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
@@ -167,20 +167,48 @@ async def test_what_nobody_listens_to_is_acked_as_its_kind_lets_one(slack: Local
     view: JsonObject = {"type": "modal", "callback_id": "of_long_ago"}
     click: JsonObject = {"action_id": "of_long_ago", "block_id": "b", "type": "button"}
     who: JsonObject = {"user": {"id": REQUESTER, "team_id": "T0PLAYGROUND"}}
-    command = await slack.command(REQUESTER, RELEASES, "", command="/of-long-ago")
     clicked = await slack.deliver(
         "interactive", {**who, "type": "block_actions", "actions": [click]}
     )
     offered = await slack.deliver("interactive", {**who, **click, "type": "block_suggestion"})
     sent = await slack.deliver("interactive", {**who, "type": "view_submission", "view": view})
-    assert command.payload is not None
-    [reference] = re.findall(r"`([0-9a-f]{8})`", str(command.payload["text"]))
-    assert command.payload["text"] == broken(CHINESE, reference).text
     assert (clicked.error, clicked.payload) == (None, None)
     assert offered.payload == {"options": []}
     assert sent.payload is not None
     assert sent.payload["response_action"] == "update"
     assert slack.violations == []
+
+
+@pytest.mark.usefixtures("use_case")
+async def test_a_command_of_another_name_is_answered_with_the_name_that_would_do(
+    slack: LocalSlack, caplog: pytest.LogCaptureFixture
+) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, ASK, command="/share-envs")
+    assert ack.payload is not None
+    assert ack.payload["text"] == unknown_command(CHINESE, "/share-envs").text
+    assert [vars(line)["type"] for line in caplog.records] == ["command /share-envs"]
+    assert slack.violations == []
+
+
+def test_what_nobody_listens_to_is_logged_once_an_hour_for_each_type(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    unheard = Unheard(clock)
+    event: JsonObject = {"type": "event_callback", "event": {"type": "app_mention"}}
+    references = [unheard.told(body) for body in (event, {"type": "shortcut"}, event, {})]
+    clock.now += 3599
+    references.append(unheard.told(event))
+    assert references[0] == references[2] == references[4] != references[1]
+    clock.now += 1
+    references.append(unheard.told(event))
+    logged = [(vars(line)["type"], vars(line)["reference"]) for line in caplog.records]
+    assert logged == [
+        ("event app_mention", references[0]),
+        ("shortcut", references[1]),
+        ("no type", references[3]),
+        ("event app_mention", references[5]),
+    ]
 
 
 @pytest.mark.usefixtures("use_case")

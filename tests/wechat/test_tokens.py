@@ -46,6 +46,22 @@ async def test_a_fixed_token_is_its_owners_alone() -> None:
     assert "t0k3n" not in repr(fixed)
 
 
+async def test_a_token_source_tells_of_its_trouble_until_that_is_over(
+    server: Maker, wechat: LocalWeChat
+) -> None:
+    fixed, source = FixedToken(OWNER, "t0k3n"), server()
+    assert fixed.trouble() is source.trouble() is None
+    await fixed.renew(OWNER, "t0k3n")
+    assert fixed.trouble() == for_trouble(Trouble.TOKEN_FIXED_DEAD).title
+    wechat.fail("token", Status(401))
+    await source.token(OWNER)
+    assert source.trouble() == for_trouble(Trouble.TOKEN_SERVER_REFUSED).title
+    await source.token(OTHER)
+    assert source.trouble() is not None  # of the one owner there is still none
+    await source.token(OWNER)
+    assert source.trouble() is None
+
+
 async def test_a_token_is_read_again_after_a_minute(
     server: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:

@@ -41,7 +41,7 @@ def _encryption(kept: KeptTokens) -> Iterator[Finding]:
 def _callback(ticket: Kept | None) -> Finding:
     fix = (
         "At open.weixin.qq.com compare 授权事件接收URL with the bot's address; check the reverse proxy, HOST and PORT; "
-        "look for “push refused” in the bot's log."
+        "look for “delivery refused” in the bot's log."
     )
     if ticket is None or ticket.issued is None:
         return warning("callback", "WeChat has pushed no ticket yet", fix)

@@ -13,7 +13,16 @@ CHECKS = (
     *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
     *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
     "policy-operators",
-    *("ledger", "ledger-write", "disk", "callback", "ticket", "platform-token", "owner-token"),
+    *(
+        "ledger",
+        "ledger-write",
+        "disk",
+        "deliveries",
+        "callback",
+        "ticket",
+        "platform-token",
+        "owner-token",
+    ),
     *("encryption", "wechat", "permissions", "listener", "clock", "proxies"),
 )
 """The names that a finding can have, in the order in which they are told; programs rely on them."""

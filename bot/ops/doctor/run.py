@@ -10,12 +10,14 @@ import aiohttp
 from bot.ops.doctor.causes import with_true_causes
 from bot.ops.doctor.chain import check_chain
 from bot.ops.doctor.check import Finding, warning, wrong
+from bot.ops.doctor.deliveries import check_deliveries
 from bot.ops.doctor.findings import report
 from bot.ops.doctor.ledger import Looked, look
 from bot.ops.doctor.listener import check_listener
 from bot.ops.doctor.machine import check_clock, check_proxies
 from bot.ops.doctor.permissions import check_permissions
 from bot.ops.doctor.policy import check_policy
+from bot.ops.doctor.running_bot import Counted, ask_running_bot
 from bot.ops.doctor.settings import check_settings
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack import check_slack
@@ -43,6 +45,7 @@ _CHECKS: Sequence[tuple[str, Check]] = (
     ("slack-bot", check_slack),
     ("policy-reach", check_policy),
     ("ledger", _ledger),
+    ("deliveries", check_deliveries),
     ("callback", check_chain),
     ("wechat", check_wechat),
     ("permissions", check_permissions),
@@ -74,9 +77,10 @@ async def examine(
         http_client(http) as client,
         asyncio.TaskGroup() as group,
     ):
-        slack = group.create_task(_ask_slack(parts, http, heard, longest))
+        slack = group.create_task(_ask_slack(parts, http, longest))
         ledger = group.create_task(_look_at_ledger(parts, longest))
-        setup = Setup(environ, parts, client, runtime, heard, slack, ledger)
+        bot = group.create_task(_ask_running_bot(parts, longest))
+        setup = Setup(environ, parts, client, runtime, heard, slack, ledger, bot)
         findings = [
             *await _run(_CHECKS, setup, 2 * longest),
             *await _run(_AFTER, setup, 2 * longest),
@@ -97,19 +101,21 @@ async def _run(
     return [finding for task in running for finding in task.result()]
 
 
-async def _ask_slack(
-    parts: Parts, http: aiohttp.ClientSession, heard: Heard, longest: float
-) -> SlackAnswers:
+async def _ask_slack(parts: Parts, http: aiohttp.ClientSession, longest: float) -> SlackAnswers:
     if parts.slack is None:
         return SlackAnswers()
     policy = parts.policy.policy if parts.policy else None
-    answers = ask_slack(parts.slack, policy, http, heard)
+    answers = ask_slack(parts.slack, policy, http)
     return await _guarded("slack-bot", answers, longest, lambda failed: SlackAnswers(failed=failed))
 
 
 async def _look_at_ledger(parts: Parts, longest: float) -> Looked:
     looking = asyncio.to_thread(look, parts.database_url, parts.tokens)
     return await _guarded("ledger", looking, longest, lambda failed: Looked((failed,)))
+
+
+async def _ask_running_bot(parts: Parts, longest: float) -> Counted | None:
+    return await _guarded("deliveries", ask_running_bot(parts), longest, lambda _: None)
 
 
 async def _guarded(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from bot.ops.doctor.ledger import Looked
+from bot.ops.doctor.running_bot import Counted
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.ops.doctor.transport import Heard
 from bot.policy import Policy
@@ -16,7 +17,7 @@ from bot.settings.load import Parts
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One setup of the bot; a check that needs an answer of `slack` or `ledger` awaits it."""
+    """One setup of the bot; a check that needs an answer of `slack`, `ledger` or the `running` bot awaits it."""
 
     environ: Mapping[str, str]
     parts: Parts
@@ -26,6 +27,7 @@ class Setup:
     heard: Heard
     slack: Task[SlackAnswers]
     ledger: Task[Looked]
+    running: Task[Counted | None]
 
     @property
     def policy(self) -> Policy | None:

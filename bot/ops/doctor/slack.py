@@ -10,14 +10,10 @@ from bot.policy import Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered
 from bot.slack.connection import problem_of_app, problem_of_bot
-from bot.slack.scopes import SCOPES
+from bot.slack.scopes import REINSTALL, SCOPES, missing
 
-_REINSTALL = (
-    "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml again), "
-    "then choose “Reinstall to Workspace”."
-)
 _READABLE = {
-    Unreadable.MISSING_SCOPE: ("a scope is missing", _REINSTALL),
+    Unreadable.MISSING_SCOPE: ("a scope is missing", REINSTALL),
     Unreadable.PAID_PLAN: (
         "this workspace's plan has no user groups",
         "Name users instead of groups in the policy, or upgrade the plan.",
@@ -73,13 +69,13 @@ def _first(told: SlackAnswers) -> str:
 def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
     if told.scopes is None:
         return unchecked("slack-scopes", "Slack did not say which are granted", _first(told))
-    missing = [scope for scope in SCOPES if scope.name not in told.scopes]
-    if not missing:
+    lacking = missing(told.scopes)
+    if not lacking:
         return ok("slack-scopes", f"all {len(SCOPES)} are granted")
     needs_groups = bool(policy and policy.groups)
-    vital = any(s.vital or (s.name == "usergroups:read" and needs_groups) for s in missing)
-    found = "not granted: " + "; ".join(f"{s.name} ({s.purpose})" for s in missing)
-    return (wrong if vital else warning)("slack-scopes", found, _REINSTALL)
+    vital = any(s.vital or (s.name == "usergroups:read" and needs_groups) for s in lacking)
+    found = "not granted: " + "; ".join(f"{s.name} ({s.without})" for s in lacking)
+    return (wrong if vital else warning)("slack-scopes", found, REINSTALL)
 
 
 def _app(told: SlackAnswers) -> Finding:

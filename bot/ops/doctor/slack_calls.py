@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
 from bot.ops.doctor.check import Finding
-from bot.ops.doctor.transport import DEADLINE, Heard, each
+from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy import ANYONE, Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered, Doubtful, Result, SlackApi
@@ -35,7 +35,6 @@ class SlackAnswers:
     """What Slack answered; None where it was not asked or did not tell."""
 
     bot: Result | None = None
-    scopes: frozenset[str] | None = None
     app: Result | None = None
     connections: int | None = None
     """How many this app has, the doctor's own included."""
@@ -46,15 +45,20 @@ class SlackAnswers:
     failed: Finding | None = None
     """Why there are none at all, where asking itself failed."""
 
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        """Those that are granted, if Slack told them."""
+        return self.bot.scopes if isinstance(self.bot, Answered) else None
+
 
 async def ask_slack(
-    slack: SlackSettings, policy: Policy | None, http: aiohttp.ClientSession, heard: Heard
+    slack: SlackSettings, policy: Policy | None, http: aiohttp.ClientSession
 ) -> SlackAnswers:
     """Return what Slack tells within the deadlines; a token of the wrong kind is sent to nobody."""
     (bot, groups, people, channels), (app, connections) = await asyncio.gather(
         _with_bot_token(slack, policy, http), _with_app_token(slack, http)
     )
-    return SlackAnswers(bot, heard.scopes, app, connections, groups, people, channels)
+    return SlackAnswers(bot, app, connections, groups, people, channels)
 
 
 async def _with_bot_token(

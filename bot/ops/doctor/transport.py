@@ -1,4 +1,4 @@
-"""The session with which the doctor asks, with short deadlines; the headers of the answers tell it the time and the granted scopes."""
+"""The session with which the doctor asks, with short deadlines; the headers of the answers tell it the time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -32,7 +32,6 @@ class Heard:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.ahead: dict[str, float] = {}
-        self.scopes: frozenset[str] | None = None
 
     async def listen(
         self,
@@ -41,11 +40,8 @@ class Heard:
         request: aiohttp.TraceRequestEndParams,
     ) -> None:
         """Take note of an answer's headers."""
-        headers = request.response.headers
-        if request.url.path.endswith("/auth.test") and "x-oauth-scopes" in headers:
-            self.scopes = frozenset(headers["x-oauth-scopes"].replace(",", " ").split())
         try:
-            told = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+            told = parsedate_to_datetime(request.response.headers.get("Date", "")).timestamp()
         except ValueError:
             return
         ahead = told + 0.5 - self._now()  # the header has whole seconds

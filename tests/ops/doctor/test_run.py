@@ -18,7 +18,7 @@ from tests.ops.doctors import contents
 CHAIN = {
     *("callback", "ticket", "platform-token", "owner-token", "encryption", "permissions"),
 }
-ORDER = [name for name in CHECKS if name not in {*CHAIN, "listener"}]
+ORDER = [name for name in CHECKS if name not in {*CHAIN, "deliveries", "listener"}]
 READING = {
     *("auth.test", "apps.connections.open", "usergroups.list"),
     *("users.info", "conversations.info"),

@@ -1,0 +1,54 @@
+"""Say in the log when shares fail in a row for one reason that operators can mend."""
+
+import logging
+from collections.abc import Callable
+
+from bot.guidance import Fixer, Guidance, by_key
+from bot.ledger import Event
+
+_IN_A_ROW = 3
+_HOUR = 3600.0
+
+_log = logging.getLogger(__name__)
+
+
+def failure_of(event: Event) -> Guidance | None:
+    """Return why a request was not shared, or perhaps not; None where it was, or where it ended otherwise."""
+    if event.kind != "answered" or event.facts.get("outcome") not in {"failed", "unknown"}:
+        return None
+    return by_key(str(event.facts.get("detail")))
+
+
+class Repeated:
+    """Hears of the ledger's events; warns of the third failure in a row for one cause, once an hour for each cause."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._cause: str | None = None
+        self._times = 0
+        self._warned: dict[str, float] = {}
+
+    def told(self, event: Event) -> None:
+        """Take note of how a request ended, in whichever thread."""
+        if event.kind != "answered":
+            return
+        guidance = failure_of(event)
+        if guidance is None or guidance.fixer is not Fixer.OPERATOR:
+            self._cause, self._times = None, 0
+            return
+        self._times = self._times + 1 if guidance.key == self._cause else 1
+        self._cause = guidance.key
+        now = self._clock()
+        if self._times < _IN_A_ROW or now - self._warned.get(guidance.key, -_HOUR) < _HOUR:
+            return
+        self._warned[guidance.key] = now
+        _log.warning(
+            "shares keep failing",
+            extra={
+                "cause": guidance.key,
+                "in_a_row": self._times,
+                "why": guidance.title,
+                "fix": guidance.steps[0],
+                "request": event.facts.get("request"),
+            },
+        )

@@ -1,0 +1,120 @@
+import asyncio
+
+import aiohttp
+import pytest
+
+from bot.app.running import running
+from bot.ops.doctor.check import Finding
+from bot.playground.slack.server import LocalSlack
+from bot.playground.stage import OWNER, chain_environment, slack_environment
+from bot.playground.wechat.server import LocalWeChat
+from bot.runtime.clock import Runtime
+from bot.slack.events import PATH, NotSlacks
+from tests.conftest import ASK, RELEASES, REQUESTER, settings_of
+from tests.ops.doctors import asked
+from tests.ops.served import Served
+
+PROOF = "only Slack's next command can prove that SLACK_SIGNING_SECRET is the right one"
+
+
+@pytest.fixture
+def by_http(listening: dict[str, str], slack: LocalSlack, served: Served) -> dict[str, str]:
+    """Return the environment of a bot in HTTP mode, which Slack knows."""
+    others = {name: value for name, value in listening.items() if name != "SLACK_APP_TOKEN"}
+    slack.request_url = f"{served.origin}{PATH}"
+    return others | {"SLACK_SIGNING_SECRET": slack.world.signing_secret}
+
+
+async def until_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with asyncio.timeout(12):
+        while "delivery refused" not in caplog.messages:  # noqa: ASYNC110  # nobody tells of it
+            await asyncio.sleep(0.02)
+
+
+async def deliveries(environ: dict[str, str]) -> list[Finding]:
+    return await asked(environ, "deliveries")
+
+
+async def test_before_the_start_nothing_is_claimed_of_the_signing_secret(
+    by_http: dict[str, str],
+) -> None:
+    (found,) = await deliveries(by_http)
+    assert (found.level, found.found) == ("ok", f"no bot answers here yet; {PROOF}")
+
+
+async def test_a_command_that_is_taken_proves_the_signing_secret(
+    by_http: dict[str, str], slack: LocalSlack, runtime: Runtime
+) -> None:
+    async with running(settings_of(by_http), runtime):
+        (before,) = await deliveries(by_http)
+        assert (before.level, PROOF in before.found) == ("ok", True)
+        await slack.command(REQUESTER, RELEASES, ASK)
+        (found,) = await deliveries(by_http)
+    assert (found.level, PROOF in found.found) == ("ok", False)
+
+
+async def test_another_apps_signing_secret_is_named_by_what_the_bot_that_runs_refused(
+    by_http: dict[str, str],
+    slack: LocalSlack,
+    runtime: Runtime,
+    served: Served,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wrong = by_http | {"SLACK_SIGNING_SECRET": "0" * 32}
+    async with running(settings_of(wrong), runtime):
+        for _ in range(2):
+            await slack.command(REQUESTER, RELEASES, ASK)
+        (found,) = await deliveries(wrong)
+        series = f'share_env_posts_refused_total{{path="{PATH}",reason="signature"}}'
+        assert (await served.counts(series))[series] == 2
+        await until_logged(caplog)
+    assert found.level == "wrong"
+    assert found.found.startswith("the bot that runs refused 2 posts to /slack/events")
+    assert "Basic Information" in str(found.fix)
+    (line,) = (each for each in caplog.records if each.msg == "delivery refused")
+    assert (vars(line)["times"], vars(line)["reason"]) == (2, NotSlacks.SIGNATURE.value)
+
+
+async def test_a_stranger_alone_is_no_finding(
+    by_http: dict[str, str], http: aiohttp.ClientSession, runtime: Runtime, served: Served
+) -> None:
+    async with running(settings_of(by_http), runtime):
+        for path in (PATH, "/wp-login.php"):
+            async with http.post(f"{served.origin}{path}", data=b"x") as answer:
+                assert answer.status in {401, 404}
+        (found,) = await deliveries(by_http)
+    assert found.level == "ok"
+
+
+async def test_a_request_url_with_another_path_is_named(
+    by_http: dict[str, str], slack: LocalSlack, runtime: Runtime, served: Served
+) -> None:
+    slack.request_url = f"{served.origin}/slack/event"
+    async with running(settings_of(by_http), runtime):
+        await slack.command(REQUESTER, RELEASES, ASK)
+        (found,) = await deliveries(by_http)
+    assert (found.level, "nothing takes posts at their path" in found.found) == ("wrong", True)
+    assert "/slack/events" in str(found.fix)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WECHAT_MESSAGE_TOKEN", "another-made-up-message-token"),
+        ("WECHAT_ENCODING_AES_KEY", "AnotherEncodingAESKeyOfTheLocalWeChat000009"),
+    ],
+)
+async def test_a_secret_that_is_not_the_one_wechat_pushes_with_is_named(  # noqa: PLR0913, PLR0917  # the table, and its stage
+    slack: LocalSlack, wechat: LocalWeChat, runtime: Runtime, served: Served, name: str, value: str
+) -> None:
+    chain = slack_environment(slack) | chain_environment(wechat, served.port)
+    chain |= {"DATABASE_URL": "sqlite:///share-env.db", "SHARE_ENV_ALLOWED_USERS": REQUESTER}
+    wrong = chain | {"WECHAT_AUTHORIZER_APPID": OWNER, name: value}
+    async with running(settings_of(wrong), runtime):
+        await wechat.platform.push_ticket()
+        (found,) = await deliveries(wrong)
+    assert (found.level, name in str(found.fix)) == ("wrong", True)
+
+
+async def test_over_socket_mode_alone_nothing_is_posted(listening: dict[str, str]) -> None:
+    assert await deliveries(listening) == []

@@ -1,0 +1,73 @@
+import logging
+
+import pytest
+
+from bot.guidance import Trouble, for_trouble
+from bot.ledger import Event
+from bot.ops.repeated import Repeated
+from tests.conftest import Clock
+from tests.ops.counted import event
+
+DEAD, REFUSED = Trouble.TOKEN_FIXED_DEAD.value, Trouble.TOKEN_SERVER_REFUSED.value
+
+
+def failed(cause: str, outcome: str = "failed") -> Event:
+    return event("answered", request="r1", outcome=outcome, detail=cause)
+
+
+SHARED = event("answered", request="r2", outcome="shared")
+OTHERS = {
+    "in-doubt-but-the-operators": ([failed("40001", "unknown")] * 3, ["40001"]),
+    "three": ([failed(DEAD)] * 3, [DEAD]),
+    "two": ([failed(DEAD)] * 2, []),
+    "more-than-three": ([failed(DEAD)] * 7, [DEAD]),
+    "one-shared-between": ([failed(DEAD), failed(DEAD), SHARED, failed(DEAD)], []),
+    "another-cause-between": ([failed(DEAD), failed(DEAD), failed(REFUSED), failed(DEAD)], []),
+    "one-cause-after-the-other": ([failed(DEAD)] * 3 + [failed(REFUSED)] * 3, [DEAD, REFUSED]),
+    "the-requesters-own": ([failed("85088")] * 3, []),
+    "what-passes-by-itself": ([failed("timeout", "unknown")] * 3, []),
+    "other-events-between": (
+        [failed(DEAD), event("call", request="r1", detail="x"), failed(DEAD), failed(DEAD)],
+        [DEAD],
+    ),
+    "other-endings": ([event("answered", request="r1", outcome="stopped")] * 3, []),
+}
+
+
+def causes(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what each warning is about."""
+    assert {line.levelno for line in caplog.records} <= {logging.WARNING}
+    return [str(vars(line)["cause"]) for line in caplog.records]
+
+
+@pytest.mark.parametrize("events", OTHERS)
+def test_the_same_failure_three_times_in_a_row_is_one_warning_if_operators_can_mend_it(
+    events: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told, warned = OTHERS[events]
+    repeated = Repeated(Clock())
+    for each in told:
+        repeated.told(each)
+    assert causes(caplog) == warned
+
+
+def test_a_cause_is_warned_of_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    repeated = Repeated(clock)
+    for _ in range(5):
+        repeated.told(failed(DEAD))
+        clock.now += 700.0
+    assert causes(caplog) == [DEAD]
+    clock.now += 3600.0
+    repeated.told(failed(DEAD))
+    assert causes(caplog) == [DEAD] * 2
+
+
+def test_a_warning_says_why_and_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    repeated, guidance = Repeated(Clock()), for_trouble(Trouble.TOKEN_SERVER_REFUSED)
+    for _ in range(3):
+        repeated.told(failed(REFUSED))
+    (line,) = caplog.records
+    told = vars(line)
+    assert (told["why"], told["fix"]) == (guidance.title, guidance.steps[0])
+    assert (told["in_a_row"], told["request"]) == (3, "r1")
