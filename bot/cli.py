@@ -90,7 +90,16 @@ def _parser() -> argparse.ArgumentParser:
     policy.add_argument("--guest", action="store_true", default=None, help="they are a guest")
     policy.add_argument("--json", action="store_true", help="print JSON")
     demo = commands.add_parser("demo", help="try the bot without Slack and without WeChat")
-    demo.add_argument("--script", action="store_true", help="play the fixed scenario and exit")
+    demo.add_argument(
+        "--script",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="play what the demo saved, or without FILE a fixed scenario, and exit",
+    )
+    demo.add_argument(
+        "--no-open", action="store_true", help="leave the browser alone, and only print the address"
+    )
     demo.add_argument("--as", dest="role", metavar="ROLE", help="who types the one LINE to run")
     demo.add_argument("--in", dest="place", metavar="PLACE", help="where the LINE is typed")
     demo.add_argument(
@@ -248,4 +257,5 @@ def _policy(given: argparse.Namespace) -> int:
 def _demo(given: argparse.Namespace) -> int:
     from bot.playground.demo import demo  # noqa: PLC0415  # never loaded by `run`
 
-    return demo(given.role, given.place, given.line, script=given.script)
+    opens = not given.no_open
+    return demo(given.role, given.place, given.line, script=given.script, opens=opens)

@@ -22,7 +22,7 @@ from bot.ops.listener import CannotListenError
 from bot.ops.logs.event_log import log_event
 from bot.ops.repeated import Repeated
 from bot.runtime.clock import Runtime
-from bot.runtime.observers import Observers
+from bot.runtime.observers import Observers, nobody
 from bot.runtime.tasks import Tasks
 from bot.settings.load import Settings
 from bot.settings.slack import SlackSettings
@@ -51,12 +51,15 @@ class CannotStartError(Exception):
 
 @asynccontextmanager
 async def running(
-    settings: Settings, runtime: Runtime | None = None, reload: asyncio.Event | None = None
+    settings: Settings,
+    runtime: Runtime | None = None,
+    reload: asyncio.Event | None = None,
+    reloaded: Callable[[bool], None] = nobody,
 ) -> AsyncIterator[str]:
     """Run the bot for as long as the context is open; yields the line that says that it is ready.
 
-    Raises CannotStartError. Whenever `reload` is set, the policy file is read at once. On leaving, no more commands
-    are taken and those under way are finished.
+    Raises CannotStartError. Whenever `reload` is set, the policy file is read at once; `reloaded` hears whether a newer
+    one was taken. On leaving, no more commands are taken and those under way are finished.
     """
     runtime = runtime or Runtime()
     async with AsyncExitStack() as stack:
@@ -87,12 +90,17 @@ async def running(
         rooms = furnish(stack, outside)
         kept = list[asyncio.Task[None]]()
         how = await _reachable(stack, outside, rooms, tasks, kept, metrics)
+
+        def judged(taken: bool) -> None:
+            observers.reloaded(taken)
+            reloaded(taken)
+
         watcher = PolicyWatcher(
             in_force,
             settings,
             reload or asyncio.Event(),
             sleep=runtime.sleep,
-            told=observers.reloaded,
+            told=judged,
         )
         carry = rooms.carrying.keep(lambda: not rooms.submitting.stopping)
         # Held until the drain is over, or another replica would begin what this one still works on.

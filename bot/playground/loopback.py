@@ -1,7 +1,9 @@
 """An HTTP server on 127.0.0.1 that both stand-ins are built on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
 
 from aiohttp import web
@@ -66,6 +68,22 @@ class Loopback:
             for each in waits:
                 each.cancel()
         return not self._stopping.is_set()
+
+
+@contextlib.asynccontextmanager
+async def direct() -> AsyncIterator[None]:
+    """Let nothing see the proxies of the environment meanwhile: all that is called is on this machine."""
+    hidden = {name: os.environ.pop(name) for name in [*os.environ] if _is_proxy(name)}
+    os.environ["no_proxy"] = "*"  # a system may have proxies of its own beside the environment's
+    try:
+        yield
+    finally:
+        del os.environ["no_proxy"]
+        os.environ.update(hidden)
+
+
+def _is_proxy(name: str) -> bool:
+    return name.upper().endswith("_PROXY")
 
 
 def cut(request: web.BaseRequest) -> web.Response:

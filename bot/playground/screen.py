@@ -15,6 +15,7 @@ _MARKUP = re.compile(
     r"\*(?P<bold>[^*\n]+)\*|`(?P<code>[^`\n]+)`|<@(?P<user>\w+)>|<#(?P<channel>\w+)>|"
     r"<!subteam\^(?P<group>\w+)>|<!date\^[^|>]*\|(?P<date>[^>]+)>|<https?://[^|>]+\|(?P<link>[^>]+)>"
 )
+_ITEM = re.compile(r"(?:\d+\. |• )?")
 _FENCE = re.compile(r"```\n|\n```")
 _LONG = re.compile(r"(?<=```\n)((?:[^`\n]+\n){2})(?:[^`\n]+\n)+(?=[^`\n]+\n```)")
 
@@ -55,7 +56,11 @@ class Screen:
         self.console.print()
         who = Text.assemble((self._name(user), "bold green"), (f" in {self._name(channel)}", "dim"))
         self.console.print(who)
-        self.console.print(Text(f"  {line}"), soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console.print(Text(f"  {line}"), soft_wrap=True)
+            return
+        for part in Text(line).wrap(self.console, self.console.width - 3):
+            self.console.print(Text("  ") + part)
 
     def clicked(self, user: str, button: str, first: str = "") -> None:
         """Show what somebody clicks, and what they do before."""
@@ -89,9 +94,14 @@ class Screen:
             self._lines("  ", line)
 
     def _lines(self, indent: str, mrkdwn: str) -> None:
-        bar = Text(f"{indent}│ ", "dim")
-        for line in self._styled(mrkdwn).wrap(self.console, self.console.width - len(bar) - 1):
-            self.console.print(bar + line)
+        bar = f"{indent}│ "
+        for part in self._styled(mrkdwn).split("\n", allow_blank=True):
+            marker = len(_ITEM.match(part.plain)[0])  # type: ignore[index]  # it matches anything
+            room = self.console.width - len(bar) - marker - 1
+            wrapped = part[marker:].wrap(self.console, room) or [Text()]
+            for number, line in enumerate(wrapped):
+                begin = Text(" " * marker) if number else part[:marker]
+                self.console.print(Text.assemble((bar, "dim"), begin, line))
 
     def _name(self, id_: str | None) -> str:
         return self._names.get(id_ or "", id_ or "")

@@ -1,20 +1,23 @@
 """The bot, a local Slack and a local WeChat, together on one machine."""
 
+import asyncio
 import re
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.app.running import running
+from bot.ledger.audit import Wanted, open_for_audit, read
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.transcript import Ack, Message
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
+from bot.policy import Policy
 from bot.runtime.clock import Runtime
-from bot.settings.load import Settings, load
+from bot.settings.load import Settings, load, policy_of
 
 OWNER = "wx0123456789abcdef"
 APPID = "wx5fe6bb43205e9e70"
@@ -27,12 +30,21 @@ ROLES = {
     "approver": "U0APPROVER",
     "mei": "U0CHINESE",
 }
+ABOUT = {
+    "requester": "on the platform team",
+    "second": "may share test envs only",
+    "outsider": "may share nothing",
+    "guest": "a guest of the workspace",
+    "approver": "decides about core envs",
+    "mei": "reads Chinese",
+}
 PLACES = {
     "public": "C0RELEASES",
     "private": "C0SECRET",
     "dm": "D0DIRECT",
     "archived": "C0ARCHIVED",
     "approvals": "C0APPROVALS",
+    "shared": "C0PARTNERS",
 }
 POLICY = f"""\
 contact = "the platform team, in #platform-help"
@@ -78,6 +90,45 @@ ASKS_APPROVERS = ("Sharing `", "将环境 `")
 
 _FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 _LONGEST = 40.0
+_MOMENT = 0.5  # seconds
+
+
+class Rules:
+    """The bot's policy file, for people to edit while it runs."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reload = asyncio.Event()
+        self.taken = asyncio.Event()
+        """Set once the bot has judged a newer file."""
+        self.settings: Settings | None = None
+
+    @property
+    def text(self) -> str:
+        """Return what is in force."""
+        return self.path.read_text(encoding="utf-8")
+
+    def judge(self, text: str) -> Policy | list[str]:
+        """Return the policy that a text is, or the sentences with which the bot would refuse it."""
+        if self.settings is None:
+            raise RuntimeError("the bot does not run yet")
+        judged = policy_of(self.settings, self.path, text)
+        if isinstance(judged, Policy):
+            return judged
+        return [each.replace(str(self.path), "policy.toml") for each in judged]
+
+    async def change(self, text: str) -> list[str]:
+        """Put another policy into force and return once it is; a bad one is refused, and the old one stays."""
+        judged = self.judge(text)
+        if isinstance(judged, list):
+            return judged
+        another = judged != self.judge(self.text)
+        self.taken.clear()
+        self.path.write_text(text, encoding="utf-8")
+        if another:
+            self.reload.set()
+            await self.taken.wait()
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +137,18 @@ class Stage:
 
     slack: LocalSlack
     wechat: LocalWeChat
+    rules: Rules
+    database_url: str
+
+    def events(self, request: str | None = None) -> Iterator[Mapping[str, object]]:
+        """Yield what the ledger recorded, oldest first: all of it, or what is about one request."""
+        engine = open_for_audit(self.database_url)
+        try:
+            for event in read(engine, Wanted()):
+                if request in {None, event["request"]}:
+                    yield {name: value for name, value in event.items() if value is not None}
+        finally:
+            engine.dispose()
 
     async def type(self, user: str, channel: str, text: str) -> Ack:
         """Send a command and return its ack once everything that follows from it is there."""
@@ -100,11 +163,31 @@ class Stage:
             await self.slack.until(lambda slack: slack.views(user) != open_before)
         return ack
 
+    async def quiet(self) -> None:
+        """Return once nothing is under way any more, and nothing has changed for a moment."""
+        change = asyncio.Event()
+        self.slack.watchers.add(change.set)
+        try:
+            while True:
+                await self.slack.until(lambda slack: not any(map(_moves, slack.messages)), _LONGEST)
+                change.clear()
+                await asyncio.wait_for(change.wait(), _MOMENT)
+        except TimeoutError:
+            pass
+        finally:
+            self.slack.watchers.discard(change.set)
+
     async def ended(self, request: str) -> None:
         """Wait until a request has come to its end, and is shown so."""
         await self.slack.until(
             lambda slack: any(_ends(m, request) for m in slack.messages), _LONGEST
         )
+
+
+def _moves(message: Message) -> bool:
+    """Tell whether this is the parent of a request that is under way."""
+    shown = not message.deleted and not message.thread_ts and message.ephemeral_to is None
+    return shown and message.text.startswith("⏳")
 
 
 def _request_in(said: str) -> str:
@@ -131,16 +214,18 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
     """
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
         with tempfile.TemporaryDirectory(prefix="share-env-") as folder:
-            policy = Path(folder) / "policy.toml"
-            policy.write_text(POLICY, encoding="utf-8")
-            kept = {"POLICY_FILE": str(policy), "DATABASE_URL": f"sqlite:///{folder}/ledger.db"}
+            rules = Rules(Path(folder) / "policy.toml")
+            rules.path.write_text(POLICY, encoding="utf-8")
+            database_url = f"sqlite:///{folder}/ledger.db"
+            kept = {"POLICY_FILE": str(rules.path), "DATABASE_URL": database_url}
             chain = chain_environment(wechat, _free_port())
             settings = load(slack_environment(slack) | chain | kept | more)
             if not isinstance(settings, Settings):
                 raise ValueError("; ".join(settings))
-            async with running(settings, runtime):
+            rules.settings = settings
+            async with running(settings, runtime, rules.reload, lambda _: rules.taken.set()):
                 await wechat.until(_has_a_token)
-                yield Stage(slack, wechat)
+                yield Stage(slack, wechat, rules, database_url)
 
 
 def _has_a_token(wechat: LocalWeChat) -> bool:

@@ -10,12 +10,16 @@ class Watched(ABC):
     """A server whose state can be waited for, without polling."""
 
     def __init__(self) -> None:
+        self.watchers: set[Callable[[], None]] = set()
+        """Whom to tell of each change, at once."""
         self._change = asyncio.Event()
 
     def changed(self) -> None:
-        """Wake those who wait in `until`."""
+        """Wake those who wait in `until`, and tell the watchers."""
         self._change.set()
         self._change.clear()
+        for told in [*self.watchers]:
+            told()
 
     @abstractmethod
     def transcript(self) -> str:

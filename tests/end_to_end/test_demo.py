@@ -86,7 +86,8 @@ async def test_one_line_ends_once_all_that_follows_from_it_is_shown(
         (["--as", "boss", "/share-env"], "There is no role “boss”."),
         (["--in", "space", "/share-env"], "There is no place “space”."),
         (["help"], "A line begins with /share-env"),
-        (["--script", "/share-env"], "--script plays the whole scenario."),
+        (["--script=", "/share-env"], "--script plays a whole scenario."),
+        (["--script", "nowhere.txt"], "There is no file nowhere.txt."),
     ],
 )
 async def test_the_demo_says_what_is_wrong_with_its_words(
@@ -117,6 +118,52 @@ async def test_the_demo_refuses_real_tokens(
     assert fix in err
 
 
+SCRIPT = """\
+# Lines as the demo's page and :save write them.
+/share-env wx5fe6bb43205e9e70 core-1 --reason "release 4.2"
+:as approver
+:click Approve demo0001
+:submit comment="Fine by me"
+:as requester
+:open
+:submit env=prod-4 appids=nonsense
+:submit env=prod-4 appids="wx5fe6bb43205e9e70\\nwx0000000000000001"
+:wechat 85088
+/share-env wx5fe6bb43205e9e70 prod-5
+:click "Try again" demo0003
+:audit demo0001
+:save saved.txt
+"""
+
+
+async def test_a_script_is_played_and_what_it_saves_does_the_same_again(tmp_path: Path) -> None:
+    (tmp_path / "script.txt").write_text(SCRIPT, encoding="utf-8")
+    code, out, err = await finished({}, tmp_path, "demo", "--script", "script.txt")
+    assert (code, err) == (0, "")
+    told = [
+        "Approved by @approver: “Fine by me”",
+        "appids: “nonsense” is not an appid: an appid begins with “wx”.",
+        "✅ @requester asked to share prod-4 with 2 mini programs: 2 shared.",
+        "❌ @requester asked to share prod-5",
+        "✅ @requester shared prod-5 with wx5fe6bb43205e9e70.",
+        "approved demo0001",
+    ]
+    assert [words for words in told if words not in out] == []
+    saved = (tmp_path / "saved.txt").read_text(encoding="utf-8")
+    (tmp_path / "again.txt").write_text(f"{saved}:save again.saved", encoding="utf-8")
+    _, again, _ = await finished({}, tmp_path, "demo", "--script", "again.txt")
+    assert [words for words in told[:-1] if words not in again] == []
+    assert (tmp_path / "again.saved").read_text(encoding="utf-8") == saved
+
+
+async def test_a_proxy_of_the_environment_is_in_nobodys_way(tmp_path: Path) -> None:
+    nobody = dict.fromkeys(("HTTP_PROXY", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
+    line = "/share-env wx5fe6bb43205e9e70 prod-1"
+    code, out, err = await finished(nobody, tmp_path, "demo", line)
+    assert (code, err) == (0, "")
+    assert "✅ @requester shared prod-1" in out
+
+
 def read_to_the_end(terminal: int) -> str:
     """Return all that is written to a pseudo-terminal, whose end Linux tells by EIO."""
     shown = b""
@@ -126,7 +173,7 @@ def read_to_the_end(terminal: int) -> str:
     return shown.decode()
 
 
-async def test_on_a_terminal_the_demo_takes_commands_until_it_is_told_to_quit(
+async def test_on_a_terminal_the_demo_shows_a_page_and_takes_lines_until_it_is_told_to_quit(
     tmp_path: Path,
 ) -> None:
     ours, theirs = pty.openpty()
@@ -140,19 +187,20 @@ async def test_on_a_terminal_the_demo_takes_commands_until_it_is_told_to_quit(
     )
     os.close(theirs)
     typed = [
-        ":help",
+        "help",
         ":as second",
         ":as nobody",
         ":in archived",
         ":in nowhere",
         ":wechat 85088",
-        ":wechat busy",
         ":wechat weather",
         "hello",
         "",
         "/share-env whoami",
         "/share-env",
-        ":quit",
+        ":click Nonsense",
+        ":click",
+        "quit",
     ]
     os.write(ours, ("\n".join(typed) + "\n").encode())
     reading = asyncio.create_task(asyncio.to_thread(read_to_the_end, ours))
@@ -164,16 +212,16 @@ async def test_on_a_terminal_the_demo_takes_commands_until_it_is_told_to_quit(
         text = " ".join((await reading).split())  # wherever the terminal breaks its lines
         os.close(ours)
     for said in (
-        "Buttons and forms cannot be clicked here;",
+        "Open this in your browser: http://127.0.0.1:",
+        ":click WORDS [REQUEST]",
         "You are second.",
-        "There is no role “nobody”. You are still second. The roles: requester (platform team),",
+        "There is no role “nobody”. You are still second. The roles: requester (on the platform team),",
         "You are in archived.",
         "There is no place “nowhere”. You are still in archived. The places: public, private",
-        "The next call to WeChat meets errcode 85088.",
-        "The next call to WeChat meets: busy.",
         "Use an errcode such as 85088, or one of",
-        "Type /share-env … as in Slack, or :help.",
+        "Type /share-env … as in Slack, or help.",
         "“testers”",
         "modal of @second · opened",
+        "There is no “Nonsense” to click.",
     ):
         assert said in text

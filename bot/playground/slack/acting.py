@@ -8,6 +8,7 @@ from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Ack, Message
 from bot.playground.slack.workspace import Workspace
+from bot.playground.world import Channel
 
 Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
 Where: TypeAlias = Message | View | JsonObject | str
@@ -64,7 +65,7 @@ class Acting(Workspace, ABC):
             if message is None or message.deleted:
                 raise ImpossibleError(f"there is no message {where}")
             where = message
-        if not self._sees(user, where):
+        if not self.sees(user, where):
             raise ImpossibleError(f"{user} does not see the message {where.ts}")
         return where
 
@@ -85,10 +86,14 @@ class Acting(Workspace, ABC):
             metadata=metadata if isinstance(metadata, dict) else None,
         )
 
-    def _sees(self, user: str, message: Message) -> bool:
-        """Return whether a person sees a message: guests and strangers only where they are members."""
+    def sees(self, user: str, message: Message) -> bool:
+        """Return whether a person sees a message: an ephemeral one only if it is for them."""
         if message.ephemeral_to is not None:
             return message.ephemeral_to == user
-        channel, person = self.channels[message.channel], self.people[user]
+        return self.enters(user, self.channels[message.channel])
+
+    def enters(self, user: str, channel: Channel) -> bool:
+        """Return whether a person can look into a conversation: guests and strangers only as members."""
+        person = self.people[user]
         outside = person.is_stranger or person.is_restricted or person.is_ultra_restricted
         return user in channel.members or (channel.kind == "public" and not outside)

@@ -1,0 +1,245 @@
+"""What people do on the stage, each act written down as the line that does it again."""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from bot.command import SLASH_COMMAND
+from bot.messages.blocks import escape
+from bot.playground.loopback import Json
+from bot.playground.slack.acting import Where
+from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.server import Ack, Message, View
+from bot.playground.slack.values import Placed, identified, placed
+from bot.playground.stage import PLACES, ROLES, Stage
+from bot.playground.weather import behave
+from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
+
+_BARE = re.compile(r"[\w.,/…-]+")
+_PATIENCE = 3.0  # seconds
+_NO_MULTILINE = re.compile(r"/[^\n\r]*\S")
+
+
+@dataclass
+class Acts:
+    """Does what people ask for; `lines` is the transcript, which `demo --script` plays again."""
+
+    stage: Stage
+    lines: list[str] = field(default_factory=list)
+    _who: str = ""
+    _where: str = ""
+
+    async def say(self, user: str, channel: str, text: str, thread: str = "") -> Ack | None:
+        """Send what somebody typed into the message box: a command, or a message."""
+        slack = self.stage.slack
+        self._noted(user, _typed(text), channel, reply_to=thread)
+        word, _, rest = text.strip().partition(" ")
+        if word == SLASH_COMMAND and not thread:
+            return await slack.command(user, channel, rest.strip())
+        if word.startswith("/"):
+            self._tell(user, channel, thread, self._slackbot(word, rest.strip(), channel, thread))
+            return None
+        slack.post(Message(slack.next_ts(), channel, user, _sent(text), (), thread or None))
+        return None
+
+    async def click(self, user: str, where: Where, button: str, block: str | None = None) -> Ack:
+        """Click a button of a message or a view."""
+        found = self._found(user, where, button, block)
+        self._noted(user, f":click {_words(found.label, *request_in(found))}")
+        return await self.stage.slack.click(user, where, button, block=block)
+
+    async def select(self, user: str, where: Where, action: str, value: Json) -> Ack:
+        """Choose in a select of a message or a view."""
+        self._noted(user, f":choose {_words(action)} {json.dumps(value, ensure_ascii=False)}")
+        return await self.stage.slack.select(user, where, action, value)
+
+    async def submit(self, user: str, view: View, values: Mapping[str, Json]) -> Ack:
+        """Submit the form on top, after each external select has offered what was put into it."""
+        for found in placed(view.blocks):
+            entered = values.get(found.block_id)
+            value = entered.get(found.action_id) if isinstance(entered, dict) else entered
+            if found.kind == "external_select" and isinstance(value, str):
+                await self.stage.slack.options(user, view, found.action_id, value)
+        self._noted(user, f":submit {json.dumps(dict(values), ensure_ascii=False)}")
+        return await self.stage.slack.submit(user, view, values)
+
+    async def close(self, user: str, view: View) -> None:
+        """Close the modal on top."""
+        self._noted(user, ":close")
+        await self.stage.slack.close(user, view)
+
+    async def shortcut(self, user: str, message: Message | None = None) -> Ack:
+        """Open the form by its shortcut, from the message's menu if there is one."""
+        slack = self.stage.slack
+        if message is None:
+            self._noted(user, ":open")
+            return await slack.shortcut(user, SHORTCUT)
+        self._noted(user, f":open {_words(_snippet(message))}", message.channel)
+        return await slack.message_shortcut(user, MESSAGE_SHORTCUT, message)
+
+    async def home(self, user: str) -> Ack:
+        """Open the bot's Home."""
+        self._noted(user, ":open home")
+        return await self.stage.slack.open_home(user)
+
+    async def policy(self, text: str) -> list[str]:
+        """Put another policy into force, or return why not."""
+        self.lines.append(f":policy {json.dumps(text, ensure_ascii=False)}")
+        return await self.stage.rules.change(text)
+
+    async def wechat(self, order: str) -> str:
+        """Have WeChat behave so from its next call on, and return what to say about it."""
+        said = await behave(self.stage.wechat, order)
+        self.lines.append(f":wechat {order}")
+        return said
+
+    def elements(self, user: str) -> Iterator[tuple[Message | View, Placed]]:
+        """Yield all that a person can act on, newest first: in the modal on top alone, if there is one."""
+        slack = self.stage.slack
+        if views := slack.views(user):
+            yield from ((views[-1], each) for each in placed(views[-1].blocks))
+            return
+        for message in reversed(slack.messages):
+            if not message.deleted and slack.sees(user, message):
+                yield from ((message, each) for each in placed(identified(message.blocks)))
+        if home := slack.home(user):
+            yield from ((home, each) for each in placed(home.blocks))
+
+    def sought(self, user: str, label: str, about: str = "") -> tuple[Message | View, Placed]:
+        """Return the newest element of these words or this action_id, about this request if one is named."""
+        for at, each in self.elements(user):
+            if label in {each.label, each.action_id} and about in {"", *request_in(each)}:
+                return at, each
+        there = ", ".join(dict.fromkeys(f"“{e.label}”" for _, e in self.elements(user) if e.label))
+        raise ImpossibleError(f"There is no “{label}” to click. There is {there or 'nothing'}.")
+
+    async def awaited(
+        self, user: str, label: str, about: str = ""
+    ) -> tuple[Message | View, Placed]:
+        """Return the same once it is there; a click of a script may come sooner than what it is on."""
+        slack = self.stage.slack
+        with contextlib.suppress(TimeoutError):
+            await slack.until(lambda _: self._is_there(user, label, about), _PATIENCE)
+        return self.sought(user, label, about)
+
+    async def modal(self, user: str) -> View:
+        """Return the modal on top, once there is one."""
+        slack = self.stage.slack
+        with contextlib.suppress(TimeoutError):
+            await slack.until(lambda slack: bool(slack.views(user)), _PATIENCE)
+        if not slack.views(user):
+            raise ImpossibleError("No form is open. :open opens one.")
+        return slack.views(user)[-1]
+
+    def _is_there(self, user: str, label: str, about: str) -> bool:
+        try:
+            self.sought(user, label, about)
+        except ImpossibleError:
+            return False
+        return True
+
+    def message(self, user: str, snippet: str) -> Message:
+        """Return the newest message that a person sees and that has these words."""
+        slack = self.stage.slack
+        for each in reversed(slack.messages):
+            if snippet in each.text and not each.deleted and slack.sees(user, each):
+                return each
+        raise ImpossibleError(f"No message says “{snippet}”.")
+
+    def _found(self, user: str, where: Where, action: str, block: str | None) -> Placed:
+        at = self.stage.slack.on_screen(user, where)
+        for each in placed(identified(at.blocks)):
+            if action in {each.action_id, each.label} and block in {None, each.block_id}:
+                return each
+        raise ImpossibleError("That button is gone.")
+
+    def _slackbot(self, word: str, rest: str, channel: str, thread: str) -> str:
+        """Return what Slack itself says to a command that is not the bot's."""
+        slack = self.stage.slack
+        bot = f"@{slack.people[slack.world.bot_user_id].name}"
+        if word == SLASH_COMMAND and thread:
+            return f"{SLASH_COMMAND} is not supported in threads. Sorry!"
+        if (word, rest) == ("/invite", bot):
+            slack.invite_bot(channel)
+            return f"{bot} was added to this conversation."
+        if (word, rest) == ("/remove", bot):
+            slack.remove_bot(channel)
+            return f"{bot} was removed from this conversation."
+        return (
+            f"{word} is not a valid command. Here you can type {SLASH_COMMAND} and /invite {bot}."
+        )
+
+    def _tell(self, user: str, channel: str, thread: str, said: str) -> None:
+        slack = self.stage.slack
+        slack.post(
+            Message(
+                slack.next_ts(),
+                channel,
+                "USLACKBOT",
+                escape(said),
+                thread_ts=thread or None,
+                ephemeral_to=user,
+                via="slack",
+            )
+        )
+
+    def _noted(self, user: str, line: str, channel: str = "", reply_to: str = "") -> None:
+        """Write an act down, and first who does it and where, if that is another than before."""
+        if user != self._who:
+            self._who = user
+            self.lines.append(f":as {role_of(self.stage, user)}")
+        if channel and channel != self._where:
+            self._where = channel
+            self.lines.append(f":in {place_of(self.stage, channel)}")
+        parent = self.stage.slack.at(channel, reply_to) if reply_to else None
+        reply = f":reply {_words(_snippet(parent))} " if parent else ""
+        self.lines.append(f"{reply}{line}")
+
+
+def role_of(stage: Stage, user: str) -> str:
+    """Return what a person is called after `:as`."""
+    return next((role for role, id_ in ROLES.items() if id_ == user), stage.slack.people[user].name)
+
+
+def place_of(stage: Stage, channel: str) -> str:
+    """Return what a conversation is called after `:in`."""
+    named = next((place for place, id_ in PLACES.items() if id_ == channel), "")
+    return named or stage.slack.channels[channel].name or "app"
+
+
+def request_of(message: Message) -> str:
+    """Return the id of the request that a message is about, empty if it is about none."""
+    marked = (message.metadata or {}).get("event_payload")
+    if isinstance(marked, dict) and "request" in marked:
+        return str(marked["request"])
+    found = re.findall(r"(?:[Rr]equest|请求) `([a-z0-9]+)`", message.text)
+    return found[-1] if found else ""
+
+
+def request_in(found: Placed) -> list[str]:
+    """Return the request that a button is about, if it is about one."""
+    return str(found.element.get("value", "")).split()[:1]
+
+
+def _snippet(message: Message) -> str:
+    return request_of(message) or message.text.split("\n")[0][:60]
+
+
+def _words(*words: str) -> str:
+    """Return words of an order: in JSON's quotation marks, unless they need none."""
+    return " ".join(
+        word if _BARE.fullmatch(word) else json.dumps(word, ensure_ascii=False) for word in words
+    )
+
+
+def _typed(text: str) -> str:
+    """Return the line that types this: a command as it is, unless it has several lines."""
+    bare = _NO_MULTILINE.fullmatch(text)
+    return text if bare else f":say {json.dumps(text, ensure_ascii=False)}"
+
+
+def _sent(text: str) -> str:
+    """Return a message as Slack keeps it: its three characters escaped, its lines as they are."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,46 @@
+"""What lies behind a message: its JSON, the events of its request, and what the policy decided."""
+
+from collections.abc import Mapping
+
+from bot.ops.policy_reasoning import Reasoning
+from bot.playground.acts import request_of
+from bot.playground.loopback import JsonObject
+from bot.playground.slack.reading import rendered
+from bot.playground.slack.transcript import Message
+from bot.playground.stage import Stage
+from bot.policy import Policy
+from bot.policy.file import read_question
+from bot.policy.shapes import Question
+
+
+def inside(stage: Stage, message: Message) -> JsonObject:
+    """Return all three; the last two are empty for a message that is about no request."""
+    request = request_of(message)
+    events = [*stage.events(request)] if request else []
+    return {
+        "request": request,
+        "message": rendered(stage.slack, message, with_metadata=True),
+        "events": [_json(event) for event in events],
+        "decision": decision(stage, events[0]) if events else "",
+    }
+
+
+def decision(stage: Stage, event: Mapping[str, object]) -> str:
+    """Return what the policy in force says of what an event tells that somebody asked for."""
+    policy = stage.rules.judge(stage.rules.text)
+    user = str(event.get("user", ""))
+    person = stage.slack.people.get(user)
+    groups = [group.id for group in stage.slack.groups.values() if user in group.members]
+    asked = {"user": user, "groups": groups, "guest": bool(person and person.is_restricted)}
+    asked |= {key: event[key] for key in ("channel", "appid", "env") if event.get(key)}
+    question = read_question(asked)
+    if not isinstance(question, Question) or not isinstance(policy, Policy):
+        return ""
+    return "\n".join(Reasoning(policy, question.ask()).lines())
+
+
+def _json(event: Mapping[str, object]) -> JsonObject:
+    return {
+        name: value if isinstance(value, int | float) else str(value)
+        for name, value in event.items()
+    }

@@ -1,0 +1,241 @@
+"""What can be typed at the prompt, and stand in a script: commands as in Slack, and orders to the playground."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from bot.command import SLASH_COMMAND
+from bot.playground.acts import Acts, request_in
+from bot.playground.inside import inside
+from bot.playground.loopback import Json
+from bot.playground.screen import Screen
+from bot.playground.slack.refused import ImpossibleError
+from bot.playground.stage import ABOUT, APPID, PLACES, ROLES
+from bot.playground.weather import WEATHER
+
+Order: TypeAlias = Callable[[str], Awaitable[str | None]]
+
+_PAIR = re.compile(r'(?P<name>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|\S*)')
+_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
+_END = (":quit", ":exit", ":q", "quit", "exit")
+_PEOPLE = ", ".join(f"{role} ({about})" for role, about in ABOUT.items())
+_CONVERSATIONS = "public, private (the bot was not invited), dm (between two people), app (with the bot), archived, approvals, shared, or a channel's name"
+HELP = f"""\
+{SLASH_COMMAND} <appid> <env>   ask as in Slack; an appid to try: {APPID}
+:click WORDS [REQUEST]     click a button; without words: what there is to click
+:open [home | WORDS]       open the form, the bot's Home, or the form from the message with these words
+:submit NAME=VALUE …       fill in and submit the form; :close closes it
+:as ROLE                   {_PEOPLE}
+:in PLACE                  {_CONVERSATIONS}
+:wechat WORD               what WeChat does next: an errcode such as 85088, or {", ".join(WEATHER)}
+:say TEXT, :reply WORDS TEXT   write a message, or answer the one with these words
+:json [WORDS]              what Slack holds of the newest message with these words
+:audit [REQUEST]           what the ledger holds
+:policy [FILE]             show the policy, or put another one into force
+:save FILE, :replay FILE   keep what was done, and do it again
+help, quit"""
+
+
+class Orders:
+    """Follows lines, as somebody somewhere."""
+
+    def __init__(
+        self, acts: Acts, screen: Screen, role: str = "requester", place: str = "public"
+    ) -> None:
+        self.role, self.place = role, place
+        self._acts = acts
+        self._screen = screen
+        self._orders: Mapping[str, Order] = {
+            ":as": self._as,
+            ":in": self._in,
+            ":say": self._say,
+            ":reply": self._reply,
+            ":click": self._click,
+            ":choose": self._choose,
+            ":open": self._open,
+            ":submit": self._submit,
+            ":close": self._close,
+            ":wechat": self._wechat,
+            ":json": self._json,
+            ":audit": self._audit,
+            ":policy": self._policy,
+            ":save": self._save,
+            ":replay": self._replay,
+        }
+
+    @property
+    def user(self) -> str:
+        """Return the id of whoever types."""
+        return ROLES[self.role]
+
+    @property
+    def channel(self) -> str:
+        """Return the id of where they type."""
+        return self._channel(self.place)
+
+    async def follow(self, line: str) -> bool:
+        """Do what a line says, and say what came of it; tell whether there may be more."""
+        line = line.strip()
+        word, _, rest = line.partition(" ")
+        if word in _END:
+            return False
+        if not line or line.startswith("#"):
+            return True
+        try:
+            said = await self._followed(word, rest.strip(), line)
+        except ImpossibleError as impossible:
+            said = str(impossible)
+        if said:
+            self._screen.note(said)
+        return True
+
+    async def play(self, lines: list[str]) -> None:
+        """Follow one line after the other, each once all is done that follows from the one before."""
+        for line in lines:
+            if not await self.follow(line):
+                return
+            await self._acts.stage.quiet()
+
+    async def _followed(self, word: str, rest: str, line: str) -> str | None:
+        if word.startswith("/"):
+            word, rest = ":say", line
+        if word in self._orders:
+            return await self._orders[word](rest)
+        if word in {":help", "help", "?"}:
+            return HELP
+        return f"Type {SLASH_COMMAND} … as in Slack, or help."
+
+    async def _as(self, value: str) -> str:
+        if value in ROLES:
+            self.role = value
+            return f"You are {value}."
+        no = f"There is no role “{value}”. " if value else ""
+        return f"{no}You are still {self.role}. The roles: {_PEOPLE}."
+
+    async def _in(self, value: str) -> str:
+        if value and self._channel(value.removeprefix("#")):
+            self.place = value.removeprefix("#")
+            return f"You are in {self.place}."
+        no = f"There is no place “{value}”. " if value else ""
+        return f"{no}You are still in {self.place}. The places: {_CONVERSATIONS}."
+
+    async def _say(self, value: str, thread: str = "") -> None:
+        text = _text(value)
+        if text.startswith("/"):
+            self._screen.typed(self.user, self.channel, text)
+        await self._acts.say(self.user, self.channel, text, thread)
+
+    async def _reply(self, value: str) -> None:
+        words = _WORD.match(value)
+        if words is None:
+            raise ImpossibleError("Say which message, and what: :reply WORDS TEXT.")
+        parent = self._acts.message(self.user, _text(words[0]))
+        await self._say(value[words.end() :].strip(), parent.thread_ts or parent.ts)
+
+    async def _click(self, value: str) -> str | None:
+        label, *about = [_text(word) for word in _WORD.findall(value)] or [""]
+        if not label:
+            found = [
+                f"{e.label} {' '.join(request_in(e))}"
+                for _, e in self._acts.elements(self.user)
+                if e.label
+            ]
+            return "\n".join(found) or "There is nothing to click."
+        at, found_ = await self._acts.awaited(self.user, label, *about[:1])
+        self._screen.clicked(self.user, found_.label)
+        await self._acts.click(self.user, at, found_.action_id, found_.block_id)
+        return None
+
+    async def _choose(self, value: str) -> None:
+        action, _, chosen = value.partition(" ")
+        at, found = await self._acts.awaited(self.user, _text(action))
+        await self._acts.select(self.user, at, found.action_id, _value(chosen))
+
+    async def _open(self, value: str) -> None:
+        if value == "home":
+            await self._acts.home(self.user)
+        elif value in {"", "form"}:
+            await self._acts.shortcut(self.user)
+        else:
+            await self._acts.shortcut(self.user, self._acts.message(self.user, _text(value)))
+
+    async def _submit(self, value: str) -> str | None:
+        view = await self._acts.modal(self.user)
+        given = _value(value) if value.startswith("{") else None
+        pairs = {pair["name"]: _text(pair["value"]) for pair in _PAIR.finditer(value)}
+        ack = await self._acts.submit(self.user, view, given if isinstance(given, dict) else pairs)
+        return "\n".join(f"{field}: {said}" for field, said in ack.errors.items()) or None
+
+    async def _close(self, _: str) -> None:
+        await self._acts.close(self.user, await self._acts.modal(self.user))
+
+    async def _wechat(self, value: str) -> str:
+        return await self._acts.wechat(value)
+
+    async def _json(self, value: str) -> str:
+        found = inside(self._acts.stage, self._acts.message(self.user, _text(value)))
+        return json.dumps(found["message"], ensure_ascii=False, indent=2)
+
+    async def _audit(self, value: str) -> str:
+        rows = [
+            " ".join(map(str, event.values())) for event in self._acts.stage.events(value or None)
+        ]
+        return "\n".join(rows) or "The ledger holds nothing about that."
+
+    async def _policy(self, value: str) -> str:
+        if not value:
+            return self._acts.stage.rules.text
+        text = _text(value) if value.startswith('"') else content(value)
+        return "\n".join(await self._acts.policy(text)) or "The policy is in force."
+
+    async def _save(self, value: str) -> str:
+        if not value:
+            return "\n".join(self._acts.lines) or "Nothing was done yet."
+        _keep(value, "\n".join([*self._acts.lines, ""]))
+        return f"Play it again with: python -m bot demo --script {value}"
+
+    async def _replay(self, value: str) -> str:
+        await self.play(content(value).split("\n"))
+        return f"That was {value}."
+
+    def _channel(self, place: str) -> str:
+        """Return the id of a place, empty if there is none of that name."""
+        slack = self._acts.stage.slack
+        if place == "app":
+            own = slack.direct_message(self.user)
+            return own.id if own else ""
+        named = (each.id for each in slack.channels.values() if place and each.name == place)
+        return PLACES.get(place) or next(named, "")
+
+
+def _text(word: str) -> str:
+    """Return a word, or the text that stands in JSON's quotation marks."""
+    value = _value(word) if word.startswith('"') else word
+    return value if isinstance(value, str) else word
+
+
+def _value(text: str) -> Json:
+    try:
+        value: Json = json.loads(text)
+    except ValueError:
+        return text
+    return value
+
+
+def _keep(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ImpossibleError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def content(path: str) -> str:
+    """Return what is in a file that somebody named."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImpossibleError(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}."
+        ) from None

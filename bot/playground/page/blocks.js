@@ -1,0 +1,144 @@
+import { h, openMenu, suggest } from "./dom.js";
+import { mrkdwn } from "./mrkdwn.js";
+
+let made = 0;
+
+/**
+ * Return blocks as nodes. `on` has `names` and `link` for the markup, `act(kind, block, element, value)` for what
+ * is clicked, `options(element, typed)` for what a select offers and, in a form, `fields`, `values` and `errors`.
+ */
+export function blocks(list, on) {
+  return list.map((block) => {
+    switch (block.type) {
+      case "section":
+        return h("div", { class: "section" }, section(block, on));
+      case "context":
+        return h("div", { class: "context" }, block.elements.map((each) => h("span", {}, words(each, on))));
+      case "header":
+        return h("h3", {}, words(block.text, on));
+      case "divider":
+        return h("hr");
+      case "actions":
+        return h("div", { class: "actions" }, block.elements.map((each) => element(block, each, on).node));
+      case "input":
+        return input(block, on);
+      case "rich_text":
+        return h("div", { class: "section" }, block.elements.map((part) => h("p", {}, flat(part, on))));
+      default:
+        return h("div", { class: "context" }, block.alt_text ?? block.type);
+    }
+  });
+}
+
+export const words = (text, on) =>
+  !text ? "" : text.type === "mrkdwn" ? mrkdwn(text.text, on.names, on.link) : text.text ?? text.alt_text ?? "";
+
+function section(block, on) {
+  const beside = block.accessory && element(block, block.accessory, on).node;
+  const fields = (block.fields ?? []).map((each) => h("p", {}, words(each, on)));
+  return [h("div", { class: "text" }, words(block.text, on), fields), beside];
+}
+
+const flat = (part, on) =>
+  part.elements ? part.elements.flatMap((each) => flat(each, on)) : part.text ?? `@${on.names[part.user_id] ?? ""}`;
+
+function input(block, on) {
+  const id = `field-${++made}`;
+  const error = on.errors?.[block.block_id];
+  const field = element(block, block.element, on, id);
+  const boxes = ["checkboxes", "radio_buttons"].includes(block.element.type);
+  const label = [words(block.label, on), block.optional && h("small", {}, " (optional)")];
+  const control = field.node.matches("input,textarea,select") ? field.node : field.node.querySelector("input") ?? field.node;
+  control.setAttribute("aria-describedby", `${id}-hint ${id}-error`);
+  if (error) control.setAttribute("aria-invalid", "true");
+  if (!block.optional && !boxes) control.setAttribute("aria-required", "true");
+  return h(
+    boxes ? "fieldset" : "div",
+    { class: "field" },
+    boxes ? h("legend", {}, label) : h("label", { for: id }, label),
+    field.node,
+    h("p", { id: `${id}-hint`, class: "hint" }, block.hint ? words(block.hint, on) : ""),
+    h("p", { id: `${id}-error`, class: "error" }, error ? `⚠ ${error}` : ""),
+  );
+}
+
+const optionsOf = (element) => element.options ?? (element.option_groups ?? []).flatMap((group) => group.options);
+
+/** Return an element's node; in a form it is remembered in `on.fields`, with how to read it. */
+function element(block, element, on, id = `field-${++made}`) {
+  const held = on.values?.[block.block_id]?.[element.action_id];
+  const told = block.type !== "input" || block.dispatch_action;
+  const choose = (value) => told && on.act("select", block, element, value);
+  const built = (ELEMENTS[element.type] ?? unknown)(element, on, id, held, choose, block);
+  if (block.type === "input" && built.read) on.fields.push({ block, element, read: built.read });
+  return built;
+}
+
+const unknown = (element) => ({ node: h("span", { class: "context" }, element.alt_text ?? element.type) });
+
+const ELEMENTS = {
+  button: (element, on, id, held, choose, block) => {
+    const click = async (event) => {
+      const ask = element.confirm;
+      if (ask && !confirm(`${ask.title.text}\n\n${ask.text.text}`)) return;
+      event.target.disabled = true;
+      await on.act("click", block, element);
+      event.target.disabled = false;
+    };
+    const about = { type: "button", class: `button ${element.style ?? ""}`, "data-action": element.action_id };
+    return { node: h("button", { ...about, onclick: click }, element.text.text) };
+  },
+  overflow: (element, on, id, held, choose) => {
+    const items = optionsOf(element).map((each) => [each.text.text, () => choose(each.value)]);
+    const open = (event) => openMenu(event.target, items);
+    return { node: h("button", { type: "button", class: "button", "aria-label": "More", onclick: open }, "⋯") };
+  },
+  plain_text_input: (element, on, id, held) => {
+    const value = held ?? element.initial_value ?? "";
+    const about = { id, maxlength: element.max_length, placeholder: element.placeholder?.text };
+    const node = element.multiline ? h("textarea", { ...about, rows: 4 }) : h("input", about);
+    node.value = value;
+    return { node, read: () => node.value.trim() || null };
+  },
+  static_select: (element, on, id, held, choose) => {
+    const chosen = held ?? element.initial_option?.value ?? "";
+    const rows = optionsOf(element).map((each) => [each.value, each.text.text]);
+    return picker(id, [["", element.placeholder?.text ?? "Choose"], ...rows], chosen, choose);
+  },
+  users_select: (element, on, id, held, choose) =>
+    picker(id, [["", "Choose"], ...on.people.map((each) => [each.id, each.name])], held ?? element.initial_user ?? "", choose),
+  external_select: (element, on, id, held) => {
+    const node = h("input", { id, autocomplete: "off", "data-eager": "yes", placeholder: element.placeholder?.text });
+    const list = h("ul", { id: `${id}-list`, role: "listbox", class: "offers", hidden: true, "aria-label": "Choices" });
+    node.value = held ?? element.initial_option?.value ?? "";
+    const source = async (typed) =>
+      (await on.options(element, typed)).map((each) => ({ label: each.text.text, about: each.description?.text, value: each.value }));
+    suggest(node, list, source, (choice) => (node.value = choice.value));
+    return { node: h("div", { class: "combo" }, node, list), read: () => node.value.trim() || null };
+  },
+  checkboxes: (element, on, id, held, choose) => ticks("checkbox", element, id, held ?? values(element.initial_options), choose),
+  radio_buttons: (element, on, id, held, choose) => {
+    const built = ticks("radio", element, id, [held ?? element.initial_option?.value], (chosen) => choose(chosen[0]));
+    return { ...built, read: () => built.read()[0] ?? null };
+  },
+};
+
+const values = (options) => (options ?? []).map((each) => each.value);
+
+function picker(id, rows, chosen, choose) {
+  const node = h("select", { id, onchange: () => choose(node.value || null) }, rows.map(([value, text]) => h("option", { value }, text)));
+  node.value = chosen;
+  return { node, read: () => node.value || null };
+}
+
+function ticks(type, element, id, chosen, choose) {
+  const read = () => [...node.querySelectorAll("input:checked")].map((each) => each.value);
+  const node = h(
+    "div",
+    { onchange: () => choose(read()) },
+    element.options.map(({ text, value }) =>
+      h("label", { class: "tick" }, h("input", { type, name: id, value, checked: chosen.includes(value) }), text.text),
+    ),
+  );
+  return { node, read };
+}

@@ -1,0 +1,91 @@
+"""The prompt beside the page: a line with history, completion and pastes of several lines."""
+
+import re
+from collections.abc import Iterable
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from bot.playground.acts import Acts
+from bot.playground.completing import completions
+from bot.playground.orders import HELP, Orders
+from bot.playground.stage import ABOUT, PLACES
+from bot.playground.weather import ERRCODES, WEATHER
+
+_ORDERS = dict.fromkeys(re.findall(r"^:\w+", HELP, re.MULTILINE), "")
+
+
+class Offers(Completer):
+    """Offers what can come next: commands, orders, people, places, and what there is to click."""
+
+    def __init__(self, acts: Acts, orders: Orders) -> None:
+        self._acts = acts
+        self._orders = orders
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterable[Completion]:
+        """Yield what can take the place of the last word."""
+        del complete_event
+        line = document.text_before_cursor
+        if line.startswith("/"):
+            for each in completions(line):
+                yield Completion(each.word, -each.typed, display_meta=each.about)
+            return
+        order, blank, typed = line.partition(" ")
+        for word, about in (self._values(order) if blank else _ORDERS).items():
+            if word.startswith(typed if blank else order):
+                yield Completion(word, -len(typed if blank else order), display_meta=about)
+
+    def _values(self, order: str) -> dict[str, str]:
+        """Return what can follow an order, and what each is for."""
+        match order:
+            case ":as":
+                return ABOUT
+            case ":in":
+                return dict.fromkeys([*PLACES, "app"], "")
+            case ":wechat":
+                return {**WEATHER, **ERRCODES}
+            case ":click":
+                found = [each for _, each in self._acts.elements(self._orders.user) if each.label]
+                return {
+                    f'"{each.label}"' if " " in each.label else each.label: "" for each in found
+                }
+            case _:
+                return {}
+
+
+async def prompt(acts: Acts, orders: Orders) -> None:
+    """Take lines until somebody ends it: by a word, the end of input, or Ctrl-C."""
+    session: PromptSession[str] = PromptSession(
+        completer=Offers(acts, orders),
+        complete_while_typing=False,
+        multiline=True,
+        key_bindings=_keys(),
+        prompt_continuation="  ",
+    )
+    with patch_stdout(raw=True):
+        while True:
+            who = f"{orders.role} in {orders.place}"
+            asked = FormattedText([("bold ansigreen", who), ("", "> ")])
+            try:
+                line = await session.prompt_async(asked)
+            except EOFError:
+                return
+            if not await orders.follow(line):
+                return
+
+
+def _keys() -> KeyBindings:
+    """Let Enter send a line of several lines too, as they come from a paste."""
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.validate_and_handle()
+
+    return keys

@@ -1,0 +1,63 @@
+"""How WeChat behaves next, in one word: an errcode, or a trouble by its name."""
+
+import re
+from collections.abc import Mapping
+
+from bot.guidance import CODES
+from bot.playground.faults import Code, Drop, Fault, Hang, Slow, Status
+from bot.playground.slack.refused import ImpossibleError
+from bot.playground.stage import OWNER
+from bot.playground.wechat.server import SHARE, LocalWeChat
+
+_NEEDED = "cloudbase_auth"
+_TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
+    "ok": ("all as usual again, and nothing more is planned", ()),
+    "busy": ("is busy twice, then answers", (Code(-1), Code(-1))),
+    "slow": ("takes nearly too long for each of the next ten calls", (Slow(0.8),) * 10),
+    "hang": ("never answers, four times", (Hang(60),) * 4),
+    "drop": ("shares, and hangs up before it says so, four times", (Drop(after_effect=True),) * 4),
+    "html": ("a gateway answers 502 in its place", (Status(502),)),
+    "expired": ("the owner's token has just expired", ()),
+    "revoked": ("the owner takes its authorisation back", ()),
+    "no-function": (f"prod-1 and test-1 lose their cloud function {_NEEDED}", ()),
+}
+WEATHER: Mapping[str, str] = {word: about for word, (about, _) in _TROUBLES.items()}
+"""The words, and what each is for; errcodes come beside them."""
+
+ERRCODES: Mapping[str, str] = {str(code): row.title for code, row in CODES.items()}
+"""Every errcode that the bot has guidance for, and what it means."""
+
+
+async def behave(wechat: LocalWeChat, word: str) -> str:
+    """Let WeChat behave so from its next call on, and return the sentence that says it."""
+    if not (word in _TROUBLES or re.fullmatch(r"-?\d{1,9}", word)):
+        raise ImpossibleError(f"Use an errcode such as 85088, or one of {', '.join(_TROUBLES)}.")
+    about, faults = _TROUBLES[word] if word in _TROUBLES else ("", (Code(int(word)),))
+    wechat.fail(SHARE, *faults)
+    match word:
+        case "ok":
+            await _calm(wechat)
+        case "expired":
+            wechat.expire_newest(OWNER)
+        case "revoked":
+            await wechat.platform.push_unauthorized(OWNER)
+        case "no-function":
+            for functions in wechat.functions.values():
+                functions.pop(_NEEDED, None)
+        case _:
+            pass  # the faults are all of it
+    wechat.changed()
+    return f"WeChat: {about}." if about else f"WeChat's next call meets {word}: {_meaning(word)}."
+
+
+async def _calm(wechat: LocalWeChat) -> None:
+    """Take back all that was done to WeChat."""
+    wechat.clear()
+    for functions in wechat.functions.values():
+        functions[_NEEDED] = "Active"
+    if OWNER not in wechat.platform.authorized:
+        await wechat.platform.push_authorized(OWNER)
+
+
+def _meaning(word: str) -> str:
+    return ERRCODES.get(word, "a code that nobody knows")
