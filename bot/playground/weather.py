@@ -19,7 +19,7 @@ _TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
     "html": ("a gateway answers 502 in its place", (Status(502),)),
     "expired": ("the owner's token has just expired", ()),
     "revoked": ("the owner takes its authorisation back", ()),
-    "no-function": (f"prod-1 and test-1 lose their cloud function {_NEEDED}", ()),
+    "no-function": (f"prod-1 and test-1 lack {_NEEDED}, which the doctor looks for", ()),
 }
 WEATHER: Mapping[str, str] = {word: about for word, (about, _) in _TROUBLES.items()}
 """The words, and what each is for; errcodes come beside them."""
