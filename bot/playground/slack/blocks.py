@@ -1,30 +1,89 @@
-"""Block Kit's limits, as data: what a block may hold, and how much of it.
+"""Block Kit's blocks, as tables: each field with its check, `*` where it is required and `|` where one of several is.
 
 Source: docs.slack.dev, reference/block-kit/blocks, block-elements and composition-objects. Only
 the blocks that every Slack client has shown for years are known here; any other is refused, so
 that the bot never depends on one that some workspace can't show.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bot.playground.loopback import Json
-from bot.playground.slack.elements import IN_ACTIONS, IN_INPUTS, IN_SECTIONS, block_kit_id
+from bot.playground.slack.elements import ID, IN_ACTIONS, IN_INPUTS, IN_SECTIONS
 from bot.playground.slack.shapes import (
     Check,
-    Shape,
     array,
     error,
+    fields,
     flag,
     one_of,
-    plain_only,
+    plain,
     string,
     text,
     typed,
 )
 
-MAX_BLOCKS = 50
-MAX_VIEW_BLOCKS = 100
 _MAX_CHARACTERS, _EACH_BLOCK = 12_000, 100
+
+
+_PICTURE: Mapping[str, Check] = {"image_url*": string(3000), "alt_text*": string(2000)}
+_IMAGE = fields(_PICTURE)
+_STYLE = fields(dict.fromkeys(("bold", "italic", "strike", "code", "underline"), flag))
+_RICH_WORD = typed(
+    {
+        "text": fields({"text*": string(3000), "style": _STYLE}),
+        "link": fields({"url*": string(3000), "text": string(3000), "style": _STYLE}),
+        "user": fields({"user_id*": ID, "style": _STYLE}),
+        "usergroup": fields({"usergroup_id*": ID, "style": _STYLE}),
+        "channel": fields({"channel_id*": ID, "style": _STYLE}),
+        "emoji": fields({"name*": ID, "style": _STYLE}),
+    }
+)
+_RICH_WORDS = fields({"elements*": array(_RICH_WORD, 100)})
+_RICH_LIST = fields(
+    {
+        "elements*": array(typed({"rich_text_section": _RICH_WORDS}), 100),
+        "style*": one_of("bullet", "ordered"),
+    }
+)
+_RICH_PART = typed(
+    {
+        "rich_text_section": _RICH_WORDS,
+        "rich_text_preformatted": _RICH_WORDS,
+        "rich_text_quote": _RICH_WORDS,
+        "rich_text_list": _RICH_LIST,
+    }
+)
+_IN_CONTEXT = typed({"plain_text": text(3000), "mrkdwn": text(3000), "image": _IMAGE})
+
+_BLOCKS: Mapping[str, Check] = {
+    "section": fields(
+        {
+            "text|": text(3000),
+            "fields|": array(text(2000), 10),
+            "accessory": typed({**IN_SECTIONS, "image": _IMAGE}),
+            "expand": flag,
+            "block_id": ID,
+        }
+    ),
+    "header": fields({"text*": plain(150), "block_id": ID}),
+    "rich_text": fields({"elements*": array(_RICH_PART, 100), "block_id": ID}),
+    "divider": fields({"block_id": ID}),
+    "context": fields({"elements*": array(_IN_CONTEXT, 10), "block_id": ID}),
+    "actions": fields({"elements*": array(typed(IN_ACTIONS), 25), "block_id": ID}),
+    "image": fields({**_PICTURE, "title": plain(2000), "block_id": ID}),
+}
+_INPUT = fields(
+    {
+        "label*": plain(2000),
+        "element*": typed(IN_INPUTS),
+        "dispatch_action": flag,
+        "optional": flag,
+        "hint": plain(2000),
+        "block_id": ID,
+    }
+)
+_IN_MESSAGE = array(typed(_BLOCKS), 50, least=0)
+_IN_VIEW = array(typed({**_BLOCKS, "input": _INPUT}), 100, least=0)
 
 
 def block_errors(blocks: Json) -> list[str]:
@@ -32,7 +91,7 @@ def block_errors(blocks: Json) -> list[str]:
 
     An error names its place as a JSON pointer: `[ERROR] … [json-pointer:/blocks/0/text]`.
     """
-    return [*array(_block, MAX_BLOCKS, least=0)(blocks, "/blocks"), *_repeated_ids(blocks, "")]
+    return [*_IN_MESSAGE(blocks, "/blocks"), *_repeated_ids(blocks, "")]
 
 
 def too_long(blocks: Json) -> bool:
@@ -56,96 +115,7 @@ def _characters(found: Json) -> int:
 
 def view_block_errors(blocks: Json) -> list[str]:
     """Return what Slack would say against a view's blocks, which may be more, and ask for input."""
-    checked = array(_view_block, MAX_VIEW_BLOCKS, least=0)(blocks, "/view/blocks")
-    return [*checked, *_repeated_ids(blocks, "/view")]
-
-
-_id = block_kit_id
-_picture = {"image_url": string(3000), "alt_text": string(2000)}
-_image_element = Shape(dict(_picture), frozenset(_picture))
-_text_style = Shape(dict.fromkeys(("bold", "italic", "strike", "code", "underline"), flag))
-_rich_word = typed(
-    {
-        "text": Shape({"text": string(3000), "style": _text_style}, frozenset({"text"})),
-        "link": Shape(
-            {"url": string(3000), "text": string(3000), "style": _text_style}, frozenset({"url"})
-        ),
-        "user": Shape({"user_id": _id, "style": _text_style}, frozenset({"user_id"})),
-        "usergroup": Shape(
-            {"usergroup_id": _id, "style": _text_style}, frozenset({"usergroup_id"})
-        ),
-        "channel": Shape({"channel_id": _id, "style": _text_style}, frozenset({"channel_id"})),
-        "emoji": Shape({"name": _id, "style": _text_style}, frozenset({"name"})),
-    }
-)
-_rich_words = Shape({"elements": array(_rich_word, 100)}, frozenset({"elements"}))
-_rich_list = Shape(
-    {
-        "elements": array(typed({"rich_text_section": _rich_words}), 100),
-        "style": one_of("bullet", "ordered"),
-    },
-    frozenset({"elements", "style"}),
-)
-_rich_part = typed(
-    {
-        "rich_text_section": _rich_words,
-        "rich_text_preformatted": _rich_words,
-        "rich_text_quote": _rich_words,
-        "rich_text_list": _rich_list,
-    }
-)
-_context_text = text(3000)
-_blocks: dict[str, Check] = {
-    "section": Shape(
-        {
-            "text": text(3000),
-            "fields": array(text(2000), 10),
-            "accessory": typed({**IN_SECTIONS, "image": _image_element}),
-            "expand": flag,
-            "block_id": _id,
-        },
-        either=frozenset({"text", "fields"}),
-    ),
-    "header": Shape({"text": plain_only(150), "block_id": _id}, frozenset({"text"})),
-    "rich_text": Shape(
-        {"elements": array(_rich_part, 100), "block_id": _id}, frozenset({"elements"})
-    ),
-    "divider": Shape({"block_id": _id}),
-    "context": Shape(
-        {
-            "elements": array(
-                typed(
-                    {
-                        "plain_text": _context_text,
-                        "mrkdwn": _context_text,
-                        "image": _image_element,
-                    }
-                ),
-                10,
-            ),
-            "block_id": _id,
-        },
-        frozenset({"elements"}),
-    ),
-    "actions": Shape(
-        {"elements": array(typed(IN_ACTIONS), 25), "block_id": _id},
-        frozenset({"elements"}),
-    ),
-    "image": Shape({**_picture, "title": plain_only(2000), "block_id": _id}, frozenset(_picture)),
-}
-_block = typed(_blocks)
-_input = Shape(
-    {
-        "label": plain_only(2000),
-        "element": typed(IN_INPUTS),
-        "dispatch_action": flag,
-        "optional": flag,
-        "hint": plain_only(2000),
-        "block_id": _id,
-    },
-    frozenset({"label", "element"}),
-)
-_view_block = typed({**_blocks, "input": _input})
+    return [*_IN_VIEW(blocks, "/view/blocks"), *_repeated_ids(blocks, "/view")]
 
 
 def _repeated_ids(blocks: Json, root: str) -> Iterator[str]:

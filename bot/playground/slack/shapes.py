@@ -1,7 +1,6 @@
 """Small checks of JSON values that combine into larger ones, with Slack's wording of errors."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from bot.playground.loopback import Json
@@ -73,32 +72,31 @@ def array(item: Check, most: int, least: int = 1) -> Check:
     return check
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """An object's keys: each with its check, and those that must be there (one of `either`)."""
+def fields(table: Mapping[str, Check]) -> Check:
+    """Check an object by a table of its fields: `name*` must be there, and one of those with `name|`."""
+    checks = {name.rstrip("*|"): check for name, check in table.items()}
+    required = {name[:-1] for name in table if name.endswith("*")}
+    either = {name[:-1] for name in table if name.endswith("|")}
 
-    keys: dict[str, Check]
-    required: frozenset[str] = frozenset()
-    either: frozenset[str] = frozenset()
-
-    def __call__(self, value: Json, at: str) -> Iterator[str]:
-        """Yield the errors of an object, its unknown and missing keys first."""
+    def check(value: Json, at: str) -> Iterator[str]:
         if not isinstance(value, dict):
             yield error("must be an object", at)
             return
-        for key in value.keys() - self.keys.keys() - {"type"}:
+        for key in value.keys() - checks.keys() - {"type"}:
             yield error(f"invalid additional property: {key}", at)
-        for key in sorted(self.required - value.keys()):
+        for key in sorted(required - value.keys()):
             yield error(f"missing required field: {key}", at)
-        if self.either and not self.either & value.keys():
-            yield error(f"missing required field: {' or '.join(sorted(self.either))}", at)
-        for key, check in self.keys.items():
+        if either and not either & value.keys():
+            yield error(f"missing required field: {' or '.join(sorted(either))}", at)
+        for key, each in checks.items():
             if key in value:
-                yield from check(value[key], f"{at}/{key}")
+                yield from each(value[key], f"{at}/{key}")
+
+    return check
 
 
-def typed(shapes: dict[str, Check]) -> Check:
-    """Check an object by the shape that its `type` names."""
+def typed(shapes: Mapping[str, Check]) -> Check:
+    """Check an object by the one of these that its `type` names."""
 
     def check(value: Json, at: str) -> Iterator[str]:
         kind = value.get("type") if isinstance(value, dict) else None
@@ -110,16 +108,16 @@ def typed(shapes: dict[str, Check]) -> Check:
     return check
 
 
-def _plain(limit: int) -> Shape:
-    return Shape({"text": string(limit), "emoji": flag}, frozenset({"text"}))
-
-
-def plain_only(limit: int) -> Check:
+def plain(limit: int) -> Check:
     """Check a text object that must be plain_text."""
-    return typed({"plain_text": _plain(limit)})
+    return typed({"plain_text": fields({"text*": string(limit), "emoji": flag})})
 
 
 def text(limit: int) -> Check:
     """Check a text object; `emoji` is for plain_text only and `verbatim` for mrkdwn only."""
-    markdown = Shape({"text": string(limit), "verbatim": flag}, frozenset({"text"}))
-    return typed({"plain_text": _plain(limit), "mrkdwn": markdown})
+    return typed(
+        {
+            "plain_text": fields({"text*": string(limit), "emoji": flag}),
+            "mrkdwn": fields({"text*": string(limit), "verbatim": flag}),
+        }
+    )

@@ -4,43 +4,36 @@ Source: docs.slack.dev, reference/views: modals and App Home tabs.
 """
 
 import json
+from collections.abc import Mapping
 
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.blocks import view_block_errors
 from bot.playground.slack.refused import RefusedError, invalid_arguments
-from bot.playground.slack.shapes import Check, Shape, error, flag, one_of, plain_only, string
+from bot.playground.slack.shapes import Check, error, fields, flag, one_of, plain, string
 from bot.playground.slack.values import identified
 
 MAX_BYTES = 250_000
 
-_id = string(255, least=0)
-
-
-def _shape(kind: str, more: dict[str, Check], required: set[str]) -> Shape:
-    common: dict[str, Check] = {
-        "type": one_of(kind),
-        "blocks": lambda _value, _at: iter(()),
-        "private_metadata": string(3000, least=0),
-        "callback_id": _id,
-        "external_id": _id,
-    }
-    return Shape({**common, **more}, frozenset({"type", "blocks", *required}))
-
-
-_VIEWS = {
-    "modal": _shape(
-        "modal",
+_ANY_VIEW: Mapping[str, Check] = {
+    "blocks*": lambda _value, _at: iter(()),  # checked with the view as a whole
+    "private_metadata": string(3000, least=0),
+    "callback_id": string(255, least=0),
+    "external_id": string(255, least=0),
+}
+_VIEWS: Mapping[str, Check] = {
+    "modal": fields(
         {
-            "title": plain_only(24),
-            "submit": plain_only(24),
-            "close": plain_only(24),
+            "type*": one_of("modal"),
+            "title*": plain(24),
+            "submit": plain(24),
+            "close": plain(24),
             "clear_on_close": flag,
             "notify_on_close": flag,
             "submit_disabled": flag,
-        },
-        {"title"},
+            **_ANY_VIEW,
+        }
     ),
-    "home": _shape("home", {}, set()),
+    "home": fields({"type*": one_of("home"), **_ANY_VIEW}),
 }
 
 
