@@ -4,7 +4,7 @@ Source: docs.slack.dev, reference/interaction-payloads and reference/events/app_
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.reading import rendered
@@ -79,12 +79,6 @@ def channel_fields(workspace: Workspace, channel_id: str) -> JsonObject:
     return {"id": channel.id, "name": workspace.name_in_commands(channel)}
 
 
-def whole_message(workspace: Workspace, message: Message) -> JsonObject:
-    """Return a message with its metadata, and with an id for each block."""
-    completed = replace(message, blocks=tuple(identified(message.blocks)))
-    return rendered(workspace, completed, with_metadata=True)
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where an element is clicked: in a message as somebody sees it, or in a view."""
@@ -134,5 +128,5 @@ class Place:
             "channel": channel_fields(self.workspace, message.channel),
         }
         if not ephemeral:
-            fields["message"] = whole_message(self.workspace, message)
+            fields["message"] = rendered(self.workspace, message, with_metadata=True)
         return fields

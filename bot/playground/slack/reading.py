@@ -1,18 +1,33 @@
-"""What the bot can read back from the stand-in Slack: a conversation, its history, a thread."""
+"""What the bot can read back from the stand-in Slack: conversations, a history, a thread, a message's address."""
 
-from bot.playground.loopback import JsonObject
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.refused import RefusedError
 from bot.playground.slack.rules import (
+    SCOPE_FAMILY,
     flag_argument,
     is_reply,
     readable,
+    require_scope,
     text_argument,
 )
 from bot.playground.slack.transcript import Message
+from bot.playground.slack.values import identified
 from bot.playground.slack.workspace import Workspace
+from bot.playground.world import Channel, ChannelKind
+
+_T = TypeVar("_T")
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 999
+KINDS: Mapping[str, ChannelKind] = {
+    "public_channel": "public",
+    "private_channel": "private",
+    "im": "im",
+    "mpim": "mpim",
+}
 
 
 def rendered(workspace: Workspace, message: Message, *, with_metadata: bool = False) -> JsonObject:
@@ -23,7 +38,7 @@ def rendered(workspace: Workspace, message: Message, *, with_metadata: bool = Fa
     if message.user == world.bot_user_id:
         shown |= {"bot_id": world.bot_id, "app_id": world.app_id}
     if message.blocks:
-        shown["blocks"] = [*message.blocks]
+        shown["blocks"] = [*identified(message.blocks)]
     if message.edits:
         shown["edited"] = {"user": message.user, "ts": message.ts}
     if message.metadata is not None and with_metadata:
@@ -37,9 +52,54 @@ def rendered(workspace: Workspace, message: Message, *, with_metadata: bool = Fa
     return shown
 
 
+def named_message(workspace: Workspace, args: JsonObject, ts: str) -> Message:
+    """Return the message that a call names, its time by the argument `ts`; an error if there is none."""
+    channel = workspace.visible(text_argument(args, "channel", required=True))
+    if channel is None:
+        raise RefusedError("channel_not_found")
+    message = workspace.find(channel.id, text_argument(args, ts, required=True))
+    if message is None:
+        raise RefusedError("message_not_found")
+    return message
+
+
+def permalink(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Return the address of a message; that of a reply names its thread as well."""
+    message = named_message(workspace, args, "message_ts")
+    place = f"https://{workspace.world.team_domain}.slack.com/archives/{message.channel}"
+    link = f"{place}/p{message.ts.replace('.', '')}"
+    if is_reply(message):
+        link += f"?thread_ts={message.thread_ts}&cid={message.channel}"
+    return {"channel": message.channel, "permalink": link}
+
+
 def conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Describe a conversation."""
-    channel = readable(workspace, args, "read")
+    return {"channel": _described(workspace, readable(workspace, args, "read"))}
+
+
+def conversations(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Describe the conversations of some kinds that the bot can know of, a part at a time."""
+    types = (text_argument(args, "types") or "public_channel").replace(" ", "").split(",")
+    if not KINDS.keys() >= {*types}:
+        raise RefusedError("invalid_types")
+    kinds = {KINDS[each] for each in types}
+    for kind in sorted(kinds):
+        require_scope(workspace.scopes, "bot", f"{SCOPE_FAMILY[kind]}:read")
+    skip_archived = flag_argument(args, "exclude_archived")
+    found = [
+        each
+        for each in workspace.channels.values()
+        if each.kind in kinds
+        and workspace.visible(each.id)
+        and not (skip_archived and each.archived)
+    ]
+    part, cursor = _part(args, found)
+    described: list[Json] = [_described(workspace, each) for each in part]
+    return {"channels": described, "response_metadata": {"next_cursor": cursor}}
+
+
+def _described(workspace: Workspace, channel: Channel) -> JsonObject:
     shown: JsonObject = {
         "id": channel.id,
         "is_channel": channel.kind == "public",
@@ -58,7 +118,7 @@ def conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
     else:
         shown["is_member"] = workspace.is_member(channel)
         shown["name"] = workspace.group_names(channel) if channel.kind == "mpim" else channel.name
-    return {"channel": shown}
+    return shown
 
 
 def history(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -88,19 +148,22 @@ def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 def _page(workspace: Workspace, args: JsonObject, messages: list[Message]) -> JsonObject:
     """Return the part of the messages that limit, cursor, oldest and latest ask for."""
-    limit = _limit(args)
-    start = _start(args)
-    chosen = [each for each in messages if _within(args, each.ts)]
-    part = chosen[start : start + limit]
+    part, cursor = _part(args, [each for each in messages if _within(args, each.ts)])
     with_metadata = flag_argument(args, "include_all_metadata")
-    more = len(chosen) > start + limit
     answer: JsonObject = {
         "messages": [rendered(workspace, each, with_metadata=with_metadata) for each in part],
-        "has_more": more,
+        "has_more": bool(cursor),
     }
-    if more:
-        answer["response_metadata"] = {"next_cursor": f"next:{start + limit}"}
+    if cursor:
+        answer["response_metadata"] = {"next_cursor": cursor}
     return answer
+
+
+def _part(args: JsonObject, found: Sequence[_T]) -> tuple[Sequence[_T], str]:
+    """Return what `limit` and `cursor` ask for, and the cursor of what comes next, empty at the end."""
+    start = _start(args)
+    end = start + _limit(args)
+    return found[start:end], f"next:{end}" if len(found) > end else ""
 
 
 def _limit(args: JsonObject) -> int:

@@ -1,6 +1,6 @@
 """The two ways of being told no in the stand-in Slack: the bot by Slack, and a person by the screen."""
 
-from bot.playground.loopback import JsonObject
+from bot.playground.loopback import Json, JsonObject
 
 
 class RefusedError(Exception):
@@ -15,6 +15,13 @@ class RefusedError(Exception):
 def invalid_arguments(*problems: str) -> RefusedError:
     """Return the refusal of a call's arguments, with the problems in Slack's own form."""
     return RefusedError("invalid_arguments", {"response_metadata": {"messages": [*problems]}})
+
+
+def invalid_blocks(*problems: str) -> RefusedError:
+    """Return the refusal of blocks, which names the problems twice: once as those of arguments, once without the level."""
+    bare: list[Json] = [each.removeprefix("[ERROR] ") for each in problems]
+    metadata: JsonObject = {"messages": [*problems]}
+    return RefusedError("invalid_blocks", {"errors": bare, "response_metadata": metadata})
 
 
 class ImpossibleError(Exception):

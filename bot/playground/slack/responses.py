@@ -9,7 +9,7 @@ from aiohttp import web
 from bot.playground.faults import Code, Fault, RateLimited
 from bot.playground.loopback import JsonObject, Loopback
 from bot.playground.slack.refused import RefusedError
-from bot.playground.slack.rules import content, flag_argument, text_argument
+from bot.playground.slack.rules import MAX_TEXT, content, flag_argument, text_argument
 from bot.playground.slack.tiers import Limits, lost
 from bot.playground.slack.transcript import Call, Message, Via
 from bot.playground.slack.workspace import Workspace
@@ -18,14 +18,11 @@ from bot.playground.wire import Service, answer
 NAME = "response_url"
 MAX_USES = 5
 LIFETIME = 30 * 60
-MAX_TEXT = 40_000
 
 
 def show(workspace: Workspace, body: JsonObject, channel: str, ephemeral_to: str, via: Via) -> None:
     """Show an answer: to one person, unless it says `in_channel`; RefusedError if it is invalid."""
-    said = content(body)
-    if len(said.text) > MAX_TEXT:
-        raise RefusedError("msg_too_long")
+    said = content(body, MAX_TEXT)
     in_channel = body.get("response_type") == "in_channel"
     message = Message(
         ts=workspace.next_ts(),
@@ -188,9 +185,7 @@ def _delete(workspace: Workspace, original: Message) -> None:
 def _replace(workspace: Workspace, body: JsonObject, original: Message) -> None:
     """Put an answer in the place of the message that was clicked, an ephemeral one as well."""
     message = _still_there(workspace, original)
-    said = content(body)
-    if len(said.text) > MAX_TEXT:
-        raise RefusedError("msg_too_long")
+    said = content(body, MAX_TEXT)
     blocks = said.blocks or ()
     workspace.edit(replace(message, text=said.text, blocks=blocks, edits=message.edits + 1))
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.blocks import block_errors, too_long
-from bot.playground.slack.refused import RefusedError, invalid_arguments
+from bot.playground.slack.refused import RefusedError, invalid_arguments, invalid_blocks
 from bot.playground.slack.transcript import Message
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel, ChannelKind, World
@@ -18,6 +18,8 @@ from bot.playground.world import Channel, ChannelKind, World
 TokenKind: TypeAlias = Literal["bot", "app"]
 
 APP_SCOPE = "connections:write"
+MAX_TEXT = 40_000
+MAX_MARKDOWN = 12_000
 MAX_METADATA = 8000
 
 SCOPE_FAMILY: dict[ChannelKind, str] = {
@@ -92,21 +94,24 @@ class Content:
     metadata: JsonObject | None
 
 
-def content(args: JsonObject) -> Content:
-    """Return what a message is to say, or refuse it."""
+def content(args: JsonObject, most: int | None = None) -> Content:
+    """Return what a message is to say, or refuse it; `most` is how many characters its text may have."""
     given = json_argument(args, "blocks", "invalid_blocks_format")
     if given is not None and not isinstance(given, list):
         raise RefusedError("invalid_blocks_format")
-    errors = block_errors(given or [])
-    if errors:
-        raise RefusedError("invalid_blocks", {"response_metadata": {"messages": [*errors]}})
+    if errors := block_errors(given or []):
+        raise invalid_blocks(*errors)
     if too_long(given):
         raise RefusedError("msg_blocks_too_long")
-    text = text_argument(args, "text")
-    if not text and not given:
+    text, markdown = text_argument(args, "text"), text_argument(args, "markdown_text")
+    if markdown and (text or given):
+        raise RefusedError("markdown_text_conflict")
+    if not (text or markdown or given):
         raise RefusedError("no_text")
+    if len(markdown) > MAX_MARKDOWN or (most is not None and len(text) > most):
+        raise RefusedError("msg_too_long")
     blocks = None if given is None else tuple(each for each in given if isinstance(each, dict))
-    return Content(text, blocks, _metadata(args))
+    return Content(text or markdown, blocks, _metadata(args))
 
 
 def _metadata(args: JsonObject) -> JsonObject | None:
@@ -124,11 +129,11 @@ def _metadata(args: JsonObject) -> JsonObject | None:
 
 
 def postable(workspace: Workspace, channel_id: str) -> Channel:
-    """Return the channel if the bot may post there; a person's id stands for their messages tab."""
+    """Return the channel if the bot may post there; a name will do, and a person's id stands for their messages tab."""
     if channel_id.startswith("U"):
         channel = workspace.direct_message(channel_id)
     else:
-        channel = workspace.visible(channel_id)
+        channel = workspace.visible(workspace.named(channel_id) or channel_id)
     if channel is None:
         raise RefusedError("channel_not_found")
     if channel.archived:

@@ -17,15 +17,13 @@ from bot.playground.slack.forms import Forms
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.responses import NAME as RESPONSE_URL
 from bot.playground.slack.responses import ResponseUrls
-from bot.playground.slack.rules import APP_SCOPE
 from bot.playground.slack.shortcuts import Shortcuts
 from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.tiers import Limits
 from bot.playground.slack.transcript import Ack, Call, Message
 from bot.playground.slack.transport import WebApi
-from bot.playground.slack.web import METHODS, Method
-from bot.playground.slack.workspace import Workspace
+from bot.playground.slack.web import METHODS, connections_open
 from bot.playground.world import World
 
 __all__ = [
@@ -39,6 +37,7 @@ __all__ = [
 ]
 
 ACK_TIMEOUT = 3.0
+PING_EVERY = 10.0
 
 
 class LocalSlack(Forms, Shortcuts):
@@ -54,17 +53,18 @@ class LocalSlack(Forms, Shortcuts):
         world: World,
         clock: Callable[[], float] = time,
         ack_timeout: float = ACK_TIMEOUT,
+        ping_every: float = PING_EVERY,
     ) -> None:
         super().__init__(world, clock)
         self.request_url: str | None = None
         self._loopback = Loopback()
-        self._sockets = Sockets(self, self._loopback)
+        self._sockets = Sockets(self, self._loopback, ping_every)
         self._delivery = Delivery(self, self._sockets, ack_timeout)
-        link = Method(self._open_connection, APP_SCOPE, "app")
-        methods = {**METHODS, "apps.connections.open": link}
+        methods = {**METHODS, "apps.connections.open": connections_open(self._link)}
         self.faults = Faults((*methods, RESPONSE_URL), clock)
         self.fail, self.clear = self.faults.plan, self.faults.clear
-        self._limits = Limits(self.faults, clock, self.violations.append)
+        a_minute = {name: method.a_minute for name, method in methods.items()}
+        self._limits = Limits(self.faults, a_minute, clock, self.violations.append)
         self._response_urls = ResponseUrls(self, self._loopback, clock, self._limits)
         self._api = WebApi(self, self._loopback, methods, self._limits)
         self._triggers = 0
@@ -192,9 +192,8 @@ class LocalSlack(Forms, Shortcuts):
         if trigger_id := payload.get("trigger_id"):
             self.triggers.note(str(trigger_id), str(user_id), str(view_id))
 
-    def _open_connection(self, _workspace: Workspace, _args: JsonObject) -> JsonObject:
-        ticket = self._sockets.ticket()
-        return {"url": f"ws://127.0.0.1:{self._loopback.port}/link?ticket={ticket}"}
+    def _link(self) -> str:
+        return f"ws://127.0.0.1:{self._loopback.port}/link?ticket={self._sockets.ticket()}"
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path.startswith("/api/"):

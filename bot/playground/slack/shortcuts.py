@@ -7,8 +7,8 @@ from bot.playground.slack.payloads import (
     app_home_opened,
     channel_fields,
     interaction,
-    whole_message,
 )
+from bot.playground.slack.reading import rendered
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.transcript import Ack, Message
 
@@ -39,7 +39,7 @@ class Shortcuts(Acting):
             "response_url": self.response_url(user, seen.channel, seen),
             "channel": channel_fields(self, seen.channel),
             "message_ts": seen.ts,
-            "message": whole_message(self, seen),
+            "message": rendered(self, seen, with_metadata=True),
         }
         return await self.deliver("interactive", payload)
 

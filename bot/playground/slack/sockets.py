@@ -34,8 +34,9 @@ class _Pending:
 class Sockets:
     """The open connections of the app; each envelope goes to one of them, in turn."""
 
-    def __init__(self, workspace: Workspace, loopback: Loopback) -> None:
+    def __init__(self, workspace: Workspace, loopback: Loopback, ping_every: float) -> None:
         self._workspace = workspace
+        self._ping_every = ping_every
         self._loopback = loopback
         self._tickets: dict[str, float] = {}
         self._issued = 0
@@ -88,6 +89,7 @@ class Sockets:
             self._workspace.changed()
             return connection.socket
         self._open.append(connection)
+        pinging = asyncio.ensure_future(self._ping(connection))
         try:
             await connection.socket.send_json(self._hello())
             self.greeted += 1
@@ -98,11 +100,18 @@ class Sockets:
         except ConnectionError:
             pass  # the client went away while it was greeted
         finally:
+            pinging.cancel()
             for kept in (self._open, self._warned):
                 if connection in kept:
                     kept.remove(connection)
             self._workspace.changed()
         return connection.socket
+
+    async def _ping(self, connection: _Connection) -> None:
+        """Ping as Slack does; a client that hears none for long takes the connection for lost."""
+        with contextlib.suppress(ConnectionError):
+            while await self._loopback.hold(self._ping_every):
+                await connection.socket.ping(b"Ping from the playground")
 
     def _hello(self) -> JsonObject:
         return {

@@ -1,7 +1,6 @@
 """Which calls the stand-in Slack does not answer as usual: those with a fault, and those beyond a method's limit.
 
-Source: docs.slack.dev, apis/web-api/rate-limits, and “Rate limits” of each method's page. Slack promises the least of a
-tier and tolerates bursts; here the least is the most, in any minute.
+Source: docs.slack.dev, apis/web-api/rate-limits: limits hold in a workspace for an app, whoever it is called for.
 """
 
 from collections import defaultdict, deque
@@ -12,28 +11,6 @@ from math import ceil
 from bot.playground.faults import Fault, Faults, Hang, RateLimited, Slow, Status
 from bot.playground.loopback import Json
 
-TIER_2, TIER_3, TIER_4 = 20, 50, 100
-A_SECOND = 60
-"""The special limit of chat.postMessage, for each channel: one a second, with bursts."""
-TIERS = {
-    "apps.connections.open": TIER_3,
-    "chat.delete": TIER_3,
-    "chat.postEphemeral": TIER_4,
-    "chat.postMessage": A_SECOND,
-    "chat.update": TIER_3,
-    "conversations.history": TIER_3,
-    "conversations.info": TIER_3,
-    "conversations.open": TIER_3,
-    "conversations.replies": TIER_3,
-    "usergroups.list": TIER_2,
-    "usergroups.users.list": TIER_2,
-    "users.info": TIER_4,
-    "views.open": TIER_4,
-    "views.publish": TIER_4,
-    "views.push": TIER_4,
-    "views.update": TIER_4,
-}
-"""Calls in a minute; auth.test allows hundreds, and has none here."""
 _MINUTE = 60.0
 
 
@@ -45,16 +22,21 @@ class _Wait:
 
 
 class Limits:
-    """Meets each call with its fault or, once it is `on`, its method's limit; `clock` returns seconds.
+    """Meets each call with its fault or, once it is `on`, with its method's limit of calls `a_minute`.
 
     `violated` is told of each call with the same body that comes earlier than Slack asked; another one's maker may know
-    of no limit, and what is only read, without a body, somebody else may have asked for.
+    of no limit, and what is only read, without a body, somebody else may have asked for. `clock` returns seconds.
     """
 
     def __init__(
-        self, faults: Faults, clock: Callable[[], float], violated: Callable[[str], None]
+        self,
+        faults: Faults,
+        a_minute: Mapping[str, int | None],
+        clock: Callable[[], float],
+        violated: Callable[[str], None],
     ) -> None:
         self.on = False
+        self._a_minute = a_minute
         self.faults = faults
         self._clock = clock
         self._violated = violated
@@ -73,7 +55,7 @@ class Limits:
         return fault or self._counted(method, args, now)
 
     def _counted(self, method: str, args: Mapping[str, Json], now: float) -> RateLimited | None:
-        most = TIERS.get(method)
+        most = self._a_minute.get(method)
         if most is None or not self.on:
             return None
         channel = args.get("channel") if method == "chat.postMessage" else ""

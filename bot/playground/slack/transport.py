@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -34,7 +35,7 @@ class WebApi:
         self,
         workspace: Workspace,
         loopback: Loopback,
-        methods: dict[str, Method],
+        methods: Mapping[str, Method],
         limits: Limits,
     ) -> None:
         self._limits = limits

@@ -1,57 +1,71 @@
-"""The methods of the stand-in Slack's Web API."""
+"""The methods of the stand-in Slack's Web API, in one table: the scope, the arguments and the limit of each."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack.arguments import check_arguments
-from bot.playground.slack.reading import conversation, history, rendered, replies
-from bot.playground.slack.refused import RefusedError
+from bot.playground.slack.posting import delete, post_ephemeral, post_message, update
+from bot.playground.slack.reading import conversation, conversations, history, permalink, replies
+from bot.playground.slack.refused import RefusedError, invalid_arguments
 from bot.playground.slack.rules import (
     TokenKind,
-    content,
     flag_argument,
-    postable,
     require_scope,
     text_argument,
-    thread_parent,
     token_kind,
 )
-from bot.playground.slack.transcript import Message
 from bot.playground.slack.views import open_view, publish_view, push_view, update_view
 from bot.playground.slack.workspace import Workspace
 
 Run: TypeAlias = Callable[[Workspace, JsonObject], JsonObject]
 
 ORG = "E0PLAYGROUND"
-MAX_TEXT = 40_000
-MAX_EDITED_TEXT = 4_000
+ANYBODY = "team_id"
+"""What any method takes: Bolt for Python sends it with every call of a listener's client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method: the kind of token it takes, the scope it needs, and what it does."""
+    """A method: what it does, its arguments besides the token, and the calls that it allows in a minute.
+
+    `scope` is what it needs, unless it looks for itself; `token` whose token, None for none. Without `arguments` or
+    `a_minute` it takes any, as often as one likes.
+    """
 
     run: Run
     scope: str | None
-    token: TokenKind = "bot"
+    arguments: str | None
+    a_minute: int | None
+    token: TokenKind | None = "bot"
 
 
 def call(
-    workspace: Workspace, methods: dict[str, Method], name: str, token: str, args: JsonObject
+    workspace: Workspace, methods: Mapping[str, Method], name: str, token: str, args: JsonObject
 ) -> JsonObject:
     """Return the answer of a method, or raise RefusedError with Slack's reason."""
     method = methods.get(name)
     if method is None:
         raise RefusedError("unknown_method", {"req_method": name})
-    kind = token_kind(workspace.world, token)
-    if kind != method.token:
-        raise RefusedError("not_allowed_token_type")
-    if method.scope is not None:
-        require_scope(workspace.scopes, kind, method.scope)
-    check_arguments(name, args)
+    if method.token is not None:
+        kind = token_kind(workspace.world, token)
+        if kind != method.token:
+            raise RefusedError("not_allowed_token_type")
+        if method.scope is not None:
+            require_scope(workspace.scopes, kind, method.scope)
+    if method.arguments is not None:
+        unknown = sorted(args.keys() - {ANYBODY} - {*method.arguments.split()})
+        if unknown:
+            raise invalid_arguments(*(f"[ERROR] unknown argument: {each}" for each in unknown))
     return {"ok": True, **method.run(workspace, args)}
+
+
+def api_test(_workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Return what it was given, as an error if it was given one."""
+    told: JsonObject = {"args": args} if args else {}
+    if error := text_argument(args, "error"):
+        raise RefusedError(error, told)
+    return told
 
 
 def auth_test(workspace: Workspace, _args: JsonObject) -> JsonObject:
@@ -66,99 +80,6 @@ def auth_test(workspace: Workspace, _args: JsonObject) -> JsonObject:
         "bot_id": world.bot_id,
         "is_enterprise_install": False,
     }
-
-
-def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Post for everybody in the channel; a text over 40,000 characters is cut off with a warning."""
-    channel = postable(workspace, text_argument(args, "channel", required=True))
-    thread_ts = thread_parent(workspace, channel, args)
-    said = content(args)
-    message = Message(
-        ts=workspace.next_ts(),
-        channel=channel.id,
-        user=workspace.world.bot_user_id,
-        text=said.text[:MAX_TEXT],
-        blocks=said.blocks or (),
-        thread_ts=thread_ts,
-        metadata=said.metadata,
-        reply_broadcast=thread_ts is not None and flag_argument(args, "reply_broadcast"),
-    )
-    workspace.post(message)
-    answer: JsonObject = {
-        "channel": channel.id,
-        "ts": message.ts,
-        "message": rendered(workspace, message, with_metadata=True),
-    }
-    if len(said.text) > MAX_TEXT:
-        answer["warning"] = "message_truncated"
-        answer["response_metadata"] = {"warnings": ["message_truncated"]}
-    return answer
-
-
-def update(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Change a message of the bot's own; where blocks are left out, a text takes their place.
-
-    Source: docs.slack.dev, chat.update (blocks; is_inactive, where others say is_archived).
-    """
-    channel = workspace.visible(text_argument(args, "channel", required=True))
-    if channel is None:
-        raise RefusedError("channel_not_found")
-    message = workspace.find(channel.id, text_argument(args, "ts", required=True))
-    if message is None:
-        raise RefusedError("message_not_found")
-    if message.user != workspace.world.bot_user_id:
-        raise RefusedError("cant_update_message")
-    if channel.archived:
-        raise RefusedError("is_inactive")
-    said = content(args)
-    if len(said.text) > MAX_EDITED_TEXT:
-        raise RefusedError("msg_too_long")
-    edited = replace(
-        message,
-        text=said.text,
-        blocks=said.blocks or (),
-        metadata=message.metadata if said.metadata is None else said.metadata,
-        edits=message.edits + 1,
-    )
-    workspace.updated(edited)
-    shown = rendered(workspace, edited)
-    return {"channel": channel.id, "ts": message.ts, "text": said.text, "message": shown}
-
-
-def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Delete a message of the bot's own."""
-    channel = workspace.visible(text_argument(args, "channel", required=True))
-    if channel is None:
-        raise RefusedError("channel_not_found")
-    message = workspace.find(channel.id, text_argument(args, "ts", required=True))
-    if message is None:
-        raise RefusedError("message_not_found")
-    if message.user != workspace.world.bot_user_id:
-        raise RefusedError("cant_delete_message")
-    workspace.delete(message)
-    return {"channel": channel.id, "ts": message.ts}
-
-
-def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Show something to one member of the channel; what is for a thread that is not active is answered alike."""
-    channel = postable(workspace, text_argument(args, "channel", required=True))
-    user = text_argument(args, "user", required=True)
-    if user not in channel.members:
-        raise RefusedError("user_not_in_channel")
-    said = content(args)
-    if len(said.text) > MAX_TEXT:
-        raise RefusedError("msg_too_long")
-    message = Message(
-        ts=workspace.next_ts(),
-        channel=channel.id,
-        user=workspace.world.bot_user_id,
-        text=said.text,
-        blocks=said.blocks or (),
-        thread_ts=text_argument(args, "thread_ts") or None,
-        ephemeral_to=user,
-    )
-    workspace.whisper(message)
-    return {"message_ts": message.ts}
 
 
 def open_conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -223,22 +144,53 @@ def usergroups(workspace: Workspace, args: JsonObject) -> JsonObject:
     return {"usergroups": shown}
 
 
-METHODS: dict[str, Method] = {
-    "auth.test": Method(auth_test, None),
-    "chat.delete": Method(delete, "chat:write"),
-    "chat.postEphemeral": Method(post_ephemeral, "chat:write"),
-    "chat.postMessage": Method(post_message, "chat:write"),
-    "chat.update": Method(update, "chat:write"),
-    "conversations.history": Method(history, None),
-    "conversations.info": Method(conversation, None),
-    "conversations.open": Method(open_conversation, "im:write"),
-    "conversations.replies": Method(replies, None),
-    "usergroups.list": Method(usergroups, "usergroups:read"),
-    "usergroups.users.list": Method(usergroup_users, "usergroups:read"),
-    "users.info": Method(users_info, "users:read"),
-    "views.open": Method(open_view, None),
-    "views.publish": Method(publish_view, None),
-    "views.push": Method(push_view, None),
-    "views.update": Method(update_view, None),
+_TIER_2, _TIER_3, _TIER_4 = 20, 50, 100
+_A_SECOND = 60  # the special limit of chat.postMessage, for each channel: one a second, with bursts
+_SAID = "as_user attachments blocks link_names markdown_text parse text"
+_POSTED = f"{_SAID} channel icon_emoji icon_url thread_ts username"
+_EPHEMERAL = f"{_POSTED} user"
+_MESSAGE = f"{_POSTED} metadata mrkdwn reply_broadcast unfurl_links unfurl_media"
+_EDITED = f"{_SAID} channel file_ids metadata reply_broadcast ts"
+_LISTED = "cursor exclude_archived limit types"
+_PAGED = "channel cursor include_all_metadata inclusive latest limit oldest"
+_GROUPS = "include_count include_disabled include_users"
+_GROUP = "include_disabled usergroup"
+_TRIGGERED = "interactivity_pointer trigger_id view"
+
+METHODS: Mapping[str, Method] = {
+    "api.test": Method(api_test, None, None, _TIER_4, token=None),
+    "auth.test": Method(auth_test, None, "", None),
+    "chat.delete": Method(delete, "chat:write", "as_user channel ts", _TIER_3),
+    "chat.getPermalink": Method(permalink, None, "channel message_ts", None),
+    "chat.postEphemeral": Method(post_ephemeral, "chat:write", _EPHEMERAL, _TIER_4),
+    "chat.postMessage": Method(post_message, "chat:write", _MESSAGE, _A_SECOND),
+    "chat.update": Method(update, "chat:write", _EDITED, _TIER_3),
+    "conversations.history": Method(history, None, _PAGED, _TIER_3),
+    "conversations.info": Method(
+        conversation, None, "channel include_locale include_num_members", _TIER_3
+    ),
+    "conversations.list": Method(conversations, None, _LISTED, _TIER_2),
+    "conversations.open": Method(
+        open_conversation, "im:write", "channel prevent_creation return_im users", _TIER_3
+    ),
+    "conversations.replies": Method(replies, None, f"{_PAGED} ts", _TIER_3),
+    "usergroups.list": Method(usergroups, "usergroups:read", _GROUPS, _TIER_2),
+    "usergroups.users.list": Method(usergroup_users, "usergroups:read", _GROUP, _TIER_2),
+    "users.info": Method(users_info, "users:read", "include_locale user", _TIER_4),
+    "views.open": Method(open_view, None, _TRIGGERED, _TIER_4),
+    "views.publish": Method(publish_view, None, "hash user_id view", _TIER_4),
+    "views.push": Method(push_view, None, _TRIGGERED, _TIER_4),
+    "views.update": Method(update_view, None, "external_id hash view view_id", _TIER_4),
 }
-"""The methods by name; apps.connections.open stands with the sockets."""
+"""The methods by name; apps.connections.open stands with the sockets.
+
+Source: docs.slack.dev, reference/methods: each page lists its arguments and its tier, of which apis/web-api/rate-limits
+promises the least. Slack tolerates bursts; here the least is the most, in any minute.
+"""
+
+
+def connections_open(link: Callable[[], str]) -> Method:
+    """Return apps.connections.open, which answers with the URL of a connection."""
+    return Method(
+        lambda _workspace, _args: {"url": link()}, "connections:write", "", _TIER_3, "app"
+    )

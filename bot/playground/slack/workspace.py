@@ -71,6 +71,12 @@ class Workspace(Transcript):
             return None
         return channel
 
+    def named(self, name: str) -> str | None:
+        """Return the id of the channel that people call so, with or without the #."""
+        sought = name.removeprefix("#")
+        called = (each.id for each in self.channels.values() if sought and each.name == sought)
+        return next(called, None)
+
     def direct_message(self, user_id: str) -> Channel | None:
         """Return the person's direct message with the bot, opened if need be.
 

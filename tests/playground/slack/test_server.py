@@ -8,9 +8,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
-from bot.playground.slack.arguments import ARGUMENTS
 from bot.playground.slack.server import LocalSlack
-from bot.playground.slack.web import METHODS
 from tests.playground.conftest import error_of
 
 RELEASES = "C0RELEASES"
@@ -70,10 +68,6 @@ async def test_an_argument_that_a_method_does_not_have_is_refused(
     call = api.api_call(method, json=said | {"ts": ts, "user": "U0SECOND"})
     assert await error_of(call) == "invalid_arguments"
     assert len(slack.messages) == 1
-
-
-async def test_the_arguments_of_every_method_are_known() -> None:
-    assert ARGUMENTS.keys() == {*METHODS, "apps.connections.open"}
 
 
 @pytest.mark.parametrize("by", ["query", "form", "json"])
