@@ -20,10 +20,9 @@ from sqlalchemy import (
     update,
 )
 
-from bot.domain.outcome import Why
+from bot.domain.outcome import Skipped, Why
 from bot.domain.request import BEGUN, State
 from bot.ledger.entries import NEW_COLUMNS
-from bot.ledger.outcomes import OUTCOME_COLUMNS
 from bot.ledger.schema import CARRIED, SHARED, requests
 from bot.ledger.statements import Statements, compared
 
@@ -41,7 +40,7 @@ class BatchStatements:
         self.runs = select(_r.id).where(compared(_r.id), runs).with_for_update()
         self.recorded = select(_r.id).where(of_batch)
         self.items = select(requests).where(of_batch)
-        ends = [_r[name] for name in ("id", "appid", *OUTCOME_COLUMNS)]
+        ends = [_r[name] for name in ("id", "appid", "ending")]
         self.outcomes = select(*ends).where(of_batch)
         self.called_again = select(_r.id, _r.appid).where(of_batch, _r.called_again)
         self.are_left = select(_r.id).where(of_batch, open_).limit(1)
@@ -72,16 +71,19 @@ class BatchStatements:
             .on_conflict_do_nothing()
             .returning(_r.id)
         )
-        why = case((under_way, Why.UNDER_WAY.value), else_=Why.SHARED_BEFORE.value)
-        left_out = select(*new, say.now, say.now, literal("skipped"), why)
+        under_way_now, before = (
+            literal(Skipped(why), _r.ending.type) for why in (Why.UNDER_WAY, Why.SHARED_BEFORE)
+        )
+        ending = case((under_way, under_way_now), else_=before)
+        left_out = select(*new, say.now, say.now, literal("skipped"), ending)
         self.leave_out = (
             say.upsert(requests)
             .from_select(
-                [*NEW_COLUMNS, "created", "ended", "outcome", "guidance"],
+                [*NEW_COLUMNS, "created", "ended", "outcome", "ending"],
                 left_out.where(or_(under_way, shared_before)),
             )
             .on_conflict_do_nothing()
-            .returning(_r.id, _r.guidance)
+            .returning(_r.id, _r.ending)
         )
 
 

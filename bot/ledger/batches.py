@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
+from bot.domain.outcome import Cancelled, Outcome, Skipped, Step, Stopped
 from bot.domain.request import Request, State, items_of, number_of
 from bot.ledger.batch_statements import batch_statements_for
 from bot.ledger.entries import Entry, columns_of, entry_of, facts_of, key_of
 from bot.ledger.events import record, record_each
-from bot.ledger.outcomes import answer_events, columns_of_outcome, outcome_of
+from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.statements import Statements
 from bot.ledger.writer import Writer
 
@@ -66,12 +66,12 @@ class Batches:
     def _leave_out(
         self, on: Connection, missing: dict[str, Request], new: Mapping[str, object]
     ) -> None:
-        left_out: dict[str, list[Request]] = {}
+        left_out: dict[Skipped, list[Request]] = {}
         ended = {**new, "state": State.ENDED.value}
-        for id_, why in on.execute(self._own.leave_out, ended):
-            left_out.setdefault(why, []).append(missing.pop(id_))
-        for why, items in left_out.items():
-            record_each(on, self._say, "left out", items, {"detail": why})
+        for id_, outcome in on.execute(self._own.leave_out, ended):
+            left_out.setdefault(outcome, []).append(missing.pop(id_))
+        for outcome, items in left_out.items():
+            record_each(on, self._say, "left out", items, {"detail": outcome.why.value})
 
     async def items(self, batch_id: str) -> list[Entry]:
         """Return all items that are recorded, in the order in which they were asked for."""
@@ -88,7 +88,7 @@ class Batches:
         def work(on: Connection) -> list[tuple[str, Outcome | None]]:
             rows = on.execute(self._own.outcomes, {"the_batch": batch_id}).mappings()
             ordered = sorted(rows, key=lambda row: number_of(row["id"]))
-            return [(row["appid"], outcome_of(row)) for row in ordered]
+            return [(row["appid"], row["ending"]) for row in ordered]
 
         return await self._writer.run(work)
 
@@ -124,7 +124,7 @@ class Batches:
         columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
         if not self._end(on, done.item, columns):
             return  # recorded already, by a try that was never told so
-        for kind, told in answer_events(columns, done.seconds, done.steps):
+        for kind, told in answer_events(done.outcome, done.seconds, done.steps):
             record(on, self._say, kind, done.item.origin, {**facts_of(done.item), **told})
 
     async def put_back(self, batch: Entry, item: Request, *, begun: bool) -> bool:
@@ -196,7 +196,7 @@ class Batches:
     ) -> list[Request]:
         """End items with the same outcome, record that of each, and return them."""
         ended = self._end_all(on, batch, which, outcome)
-        ((kind, told),) = answer_events(columns_of_outcome(outcome), 0.0, ())
+        ((kind, told),) = answer_events(outcome, 0.0, ())
         record_each(on, self._say, kind, ended, told)
         return ended
 

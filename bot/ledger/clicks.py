@@ -163,7 +163,7 @@ class Clicks:
         """Let a request wait again as it did, for whoever looks at it next."""
         origin = entry.request.origin
         as_before = {
-            **dict.fromkeys(("holder", "outcome", "guidance", "decided_by", "comment")),
+            **dict.fromkeys(("holder", "outcome", "ending", "decided_by", "comment")),
             **dict.fromkeys(("decided", "ended")),
             "state": entry.state.value,
             "wake": entry.wake,

@@ -8,7 +8,6 @@ from sqlalchemy import RowMapping
 from bot.domain.language import Language
 from bot.domain.outcome import Outcome
 from bot.domain.request import Approval, Origin, Request, State
-from bot.ledger.outcomes import outcome_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def entry_of(row: RowMapping) -> Entry:
         row["fence"],
         row["created"],
         row["place"],
-        outcome_of(row),
+        row["ending"],
         row["taken_over"],
         row["ended"],
         row.get("read_at") or 0.0,

@@ -149,7 +149,7 @@ class Ledger:
         `called_again` if WeChat was asked once more, since a replica stopped before it recorded the answer.
         """
         columns = {**columns_of_outcome(outcome), "called_again": called_again}
-        happened = answer_events(columns, seconds, steps)
+        happened = answer_events(outcome, seconds, steps)
         return await self._move(entry, State.ANSWERED, happened, columns)
 
     async def end(self, entry: Entry, how: str, why: str | None = None) -> bool:

@@ -1,8 +1,11 @@
-"""How an outcome stands in a row of `requests`, and the events that tell of it."""
+"""How an outcome stands in the ledger: as JSON in one column of `requests`, and in the events that tell of it."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Dialect, Text, TypeDecorator
 
 from bot.domain.link import Link
 from bot.domain.outcome import (
@@ -23,37 +26,112 @@ from bot.domain.outcome import (
     Unknown,
     Why,
 )
-from bot.guidance import Guidance, by_key
+from bot.guidance import by_key
 
 _MOST = 2**63 - 1
 
 
-def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
-    """Return the columns that an outcome fills."""
-    name = type(outcome).__name__.lower()
+class Ending(TypeDecorator[Outcome]):
+    """An outcome as JSON; its `kind` stands in the column `outcome` too, where conditions and indexes find it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Outcome | None, dialect: Dialect) -> str | None:
+        """Return the JSON."""
+        del dialect
+        return None if value is None else written(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Outcome | None:
+        """Return the outcome."""
+        del dialect
+        return None if value is None else read(value)
+
+
+def written(outcome: Outcome) -> str:
+    """Return an outcome as JSON, in ASCII, since databases refuse some characters."""
+    return json.dumps({"kind": name_of(outcome), **_facts(outcome)})
+
+
+def _facts(outcome: Outcome) -> dict[str, object]:  # noqa: C901  # one case each
     match outcome:
         case Shared(tries):
-            return {"outcome": name, "tries": tries}
+            return {"tries": tries}
         case Failed(guidance, said, tries) | Unknown(guidance, said, tries):
-            told = {**columns_of_words(said), "errmsg": said.errmsg} if said else {}
-            link = outcome.link if isinstance(outcome, Failed) else None
-            broke = {"link": link.value} if link else {}
-            return {"outcome": name, "guidance": guidance.key, "tries": tries, **told, **broke}
+            facts: dict[str, object] = {"guidance": guidance.key, "tries": tries}
+            if said:
+                facts["said"] = asdict(said)
+            if isinstance(outcome, Failed) and outcome.link:
+                facts["link"] = outcome.link.value
+            return facts
         case Rejected(by, comment):
-            return {"outcome": name, "decided_by": by, "comment": comment}
+            return {"by": by, "comment": comment}
         case Cancelled(by):
-            return {"outcome": name, "decided_by": by}
+            return {"by": by}
         case Expired(waited_for):
-            return {"outcome": name, "guidance": waited_for}
+            return {"waited_for": waited_for}
         case Denied(ground):
-            return {"outcome": name, "guidance": ground.value}
+            return {"ground": ground.value}
         case Stopped():
-            return {"outcome": name}
+            return {}
         case Skipped(why):
-            return {"outcome": name, "guidance": why.value}
+            return {"why": why.value}
         case Finished(tally):
-            counts = (f"{what}={getattr(tally, what)}" for what in Tally.__slots__)
-            return {"outcome": name, "tally": " ".join(counts), "lane": None}  # others may run
+            return {"tally": asdict(tally)}
+
+
+def read(text: str) -> Outcome | None:  # noqa: C901  # one case each
+    """Return the outcome that JSON holds; None for a kind that only another version knows."""
+    facts = json.loads(text)
+    match facts.pop("kind"):
+        case "shared":
+            return Shared(**facts)
+        case "failed":
+            return Failed(**_called(facts), link=_link(facts))
+        case "unknown":
+            return Unknown(**_called(facts))
+        case "rejected":
+            return Rejected(**facts)
+        case "cancelled":
+            return Cancelled(**facts)
+        case "expired":
+            return Expired(**facts)
+        case "denied":
+            return Denied(_ground(facts))
+        case "stopped":
+            return Stopped()
+        case "skipped":
+            return Skipped(Why(facts["why"]))
+        case "finished":
+            return Finished(Tally(**facts["tally"]))
+        case _:
+            return None
+
+
+def _called(facts: Mapping[str, Any]) -> dict[str, Any]:
+    said = Said(**facts["said"]) if "said" in facts else None
+    return {"guidance": by_key(facts["guidance"]), "said": said, "tries": facts["tries"]}
+
+
+def _ground(facts: Mapping[str, Any]) -> Ground:
+    """Return what in the policy ended it; that it is not allowed where another version wrote what this one does not know."""
+    return next((known for known in Ground if known.value == facts["ground"]), Ground.NOT_ALLOWED)
+
+
+def _link(facts: Mapping[str, Any]) -> Link | None:
+    """Return the link that broke; None also if another version wrote one that this one does not know."""
+    return next((known for known in Link if known.value == facts.get("link")), None)
+
+
+def name_of(outcome: Outcome) -> str:
+    """Return what an outcome is called in the ledger."""
+    return type(outcome).__name__.lower()
+
+
+def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
+    """Return the columns of `requests` that an outcome fills; a batch that is through lets others run."""
+    lane = {"lane": None} if isinstance(outcome, Finished) else {}
+    return {"outcome": name_of(outcome), "ending": outcome, **lane}
 
 
 def columns_of_words(said: Said) -> dict[str, object]:
@@ -62,64 +140,30 @@ def columns_of_words(said: Said) -> dict[str, object]:
 
 
 def answer_events(
-    outcome: Mapping[str, object], seconds: float, steps: Sequence[Step]
+    outcome: Outcome, seconds: float, steps: Sequence[Step]
 ) -> list[tuple[str, dict[str, object]]]:
-    """Return the kinds and columns of the events that tell of an answer, given the columns of its outcome."""
-    facts = {name: outcome.get(name) for name in ("outcome", "errcode", "rid")}
-    ending = "answered", facts | {"seconds": seconds, "detail": outcome.get("guidance")}
-    return [*map(_step_event, steps), ending]
+    """Return the kinds and columns of the events that tell of an answer."""
+    said = outcome.said if isinstance(outcome, Failed | Unknown) else None
+    words = columns_of_words(said) if said else dict.fromkeys(("errcode", "rid"))
+    facts = {"outcome": name_of(outcome), **words, "seconds": seconds, "detail": _detail(outcome)}
+    return [*map(_step_event, steps), ("answered", facts)]
+
+
+def _detail(outcome: Outcome) -> str | None:
+    """Return the one word that tells an outcome from others of its kind."""
+    match outcome:
+        case Failed(guidance) | Unknown(guidance):
+            return guidance.key
+        case Expired(waited_for):
+            return waited_for
+        case Denied(ground):
+            return ground.value
+        case Skipped(why):
+            return why.value
+        case _:
+            return None
 
 
 def _step_event(step: Step) -> tuple[str, dict[str, object]]:
     said = columns_of_words(step.said) if step.said else {}
     return step.kind, {"seconds": step.seconds, "detail": step.result, **said}
-
-
-OUTCOME_COLUMNS = (
-    *("outcome", "guidance", "errcode", "errmsg", "rid", "tries", "link"),
-    *("decided_by", "comment", "tally"),
-)
-
-
-def outcome_of(row: RowMapping) -> Outcome | None:  # noqa: C901  # one case each
-    """Return the outcome that stands in the OUTCOME_COLUMNS of a row."""
-    said = None if row["errcode"] is None else Said(row["errcode"], row["errmsg"], row["rid"])
-    match row["outcome"]:
-        case "shared":
-            return Shared(row["tries"])
-        case "failed":
-            return Failed(_guidance_of(row), said, row["tries"], _link_of(row))
-        case "unknown":
-            return Unknown(_guidance_of(row), said, row["tries"])
-        case "rejected":
-            return Rejected(row["decided_by"] or "", row["comment"])
-        case "cancelled":
-            return Cancelled(row["decided_by"] or "")
-        case "expired":
-            return Expired("approval" if row["guidance"] == "approval" else "confirmation")
-        case "denied":
-            return Denied(_ground_of(row))
-        case "stopped":
-            return Stopped()
-        case "skipped":
-            return Skipped(Why(row["guidance"]))
-        case "finished":
-            pairs = (pair.partition("=") for pair in (row["tally"] or "total=0").split())
-            return Finished(Tally(**{what: int(count) for what, _, count in pairs}))
-        case _:
-            return None
-
-
-def _guidance_of(row: RowMapping) -> Guidance:
-    return by_key(row["guidance"])
-
-
-def _ground_of(row: RowMapping) -> Ground:
-    """Return what in the policy ended it; that it is not allowed where an earlier version wrote nothing."""
-    known = (ground for ground in Ground if ground.value == row["guidance"])
-    return next(known, Ground.NOT_ALLOWED)
-
-
-def _link_of(row: RowMapping) -> Link | None:
-    """Return the link that broke; None also if another version wrote one that this one does not know."""
-    return next((link for link in Link if link.value == row["link"]), None)

@@ -20,7 +20,9 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0004"
+from bot.ledger.outcomes import Ending
+
+HEAD = "0005"
 """The newest step in `migrations/versions`."""
 
 # Written out in queries too, not bound: only so does a database see that a partial index serves.
@@ -63,18 +65,12 @@ requests = Table(
     Column("reason", Words),
     Column("state", String(16), nullable=False),
     Column("place", Text),
-    Column("outcome", String(16)),
-    Column("guidance", String(64)),
-    Column("errcode", BigInteger),
-    Column("errmsg", Words),
-    Column("rid", String(64)),
-    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("outcome", String(16)),  # what kind it is
     Column("holder", String(32)),
     Column("fence", Integer, nullable=False, server_default="1"),
     Column("taken_over", Integer, nullable=False, server_default="0"),
     Column("created", Float, nullable=False),
     Column("ended", Float),
-    Column("link", String(16)),  # of the token chain, where that broke
     Column("language", String(8), nullable=False, server_default="en"),
     Column("thread_ts", String(32), nullable=False, server_default=text("''")),
     Column("until", Float),  # when a confirmation or an approval comes too late
@@ -89,12 +85,12 @@ requests = Table(
     Column("batch", String(32)),  # whose item this is
     Column("begun", Boolean, nullable=False, server_default=false()),
     Column("lane", String(16)),  # held by the one batch that runs
-    Column("tally", Text),
     Column("owed", Float),  # since when Slack has not taken what is to be said next
     # WeChat was called once more, after a crash.
     Column("called_again", Boolean, nullable=False, server_default=false()),
     Column("paused", Boolean, nullable=False, server_default=false()),  # and wants no lane
     Column("turn", Float),  # since when it waits, where another batch of this person ran meanwhile
+    Column("ending", Ending),  # the whole outcome
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),

@@ -1,15 +1,16 @@
 import asyncio
+import json
 import os
 import re
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from alembic import command
@@ -20,7 +21,24 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from bot.domain.outcome import Failed, Shared
+from bot.domain.link import Link
+from bot.domain.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Finished,
+    Ground,
+    Outcome,
+    Rejected,
+    Said,
+    Shared,
+    Skipped,
+    Stopped,
+    Tally,
+    Unknown,
+    Why,
+)
 from bot.domain.request import State
 from bot.guidance import by_key
 from bot.ledger import Accepted, SharedBefore, UnderWay
@@ -46,6 +64,14 @@ else:
     print("open", flush=True)
     sys.stdin.read()
 """
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
+    """Return a database in which nothing has been made yet, unlike elsewhere."""
+    database = Database(f"sqlite:///{tmp_path / 'ledger.db'}")
+    yield database
+    await database.close()
 
 
 async def another_process(database: Database) -> tuple[asyncio.subprocess.Process, str]:
@@ -87,8 +113,8 @@ POSTGRESQL_OBJECTS = (
     WHERE schemaname = 'public' AND tablename <> 'alembic_version'
     """,
     """
-    SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length,
-    is_nullable, column_default FROM information_schema.columns
+    SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default,
+    row_number() OVER (PARTITION BY table_name ORDER BY ordinal_position) FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name <> 'alembic_version'
     """,
 )
@@ -168,18 +194,21 @@ def test_a_column_of_another_kind_would_be_noticed(database: Database, column: s
 
 
 SINCE: dict[str, dict[str, object]] = {
-    "0001": {"link": None},
+    "0001": {},
     "0002": {
         "language": "en",
         "thread_ts": "",
         "again": False,
         "begun": False,
         **dict.fromkeys(("until", "wake", "asked", "decided", "decided_by", "comment")),
-        **dict.fromkeys(("retried_by", "appids", "batch", "lane", "tally")),
+        **dict.fromkeys(("retried_by", "appids", "batch", "lane")),
     },
     "0003": {"owed": None, "called_again": False, "paused": False, "turn": None},
+    "0004": {},
 }
 """What the columns hold, in requests of this version, that a later one has added."""
+PARTS = ("guidance", "errcode", "errmsg", "rid", "tries", "link", "tally")
+"""The columns in which an outcome stood, part by part, up to version 0004."""
 
 
 def put(database: Database, **columns: object) -> None:
@@ -211,8 +240,11 @@ async def test_a_ledger_of_an_earlier_version_keeps_its_requests(
     await ledger.start()
     assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
     kept = database.rows("SELECT * FROM requests ORDER BY id")
+    endings = [row.pop("ending") for row in kept]
+    assert [json.loads(ending)["kind"] for ending in endings if ending] == ["shared", "failed"]
     added = {k: v for since, more in SINCE.items() if since >= version for k, v in more.items()}
-    assert kept == [{**row, **added} for row in before]
+    stayed = [{k: v for k, v in row.items() if k not in PARTS} for row in before]
+    assert kept == [{**row, **added} for row in stayed]
     failed, shared, under_way = await everything(ledger)
     assert [entry.request for entry in (under_way, shared, failed)] == asked
     assert (failed.outcome, shared.outcome) == (Failed(by_key("61003"), None, 0), Shared(0))
@@ -222,6 +254,69 @@ async def test_a_ledger_of_an_earlier_version_keeps_its_requests(
     found = await ledger.accept(new_request(env=under_way.request.env))
     assert isinstance(found, UnderWay)
     assert await ledger.tokens("wxc0de00000000c0de", Seal()).all() == {}
+
+
+SAID = Said(40014, "invalid access_token 无效", "5f3a-1")
+WORDS = {"errcode": SAID.errcode, "errmsg": SAID.errmsg, "rid": SAID.rid}
+PARTED: list[tuple[Outcome, dict[str, object]]] = [
+    (Shared(3), {"tries": 3}),
+    (Failed(by_key("61003")), {"guidance": "61003", "tries": 1}),
+    (
+        Failed(by_key("40014"), SAID, 2, Link.OWNER),
+        {"guidance": "40014", "tries": 2, "link": "owner", **WORDS},
+    ),
+    (Failed(by_key("40014"), None, 0), {"guidance": "40014", "tries": 0, "link": None}),
+    (Unknown(by_key("timeout"), SAID, 2), {"guidance": "timeout", "tries": 2, **WORDS}),
+    (Rejected("U2", "not “now”"), {"decided_by": "U2", "comment": "not “now”"}),
+    (Rejected("U2"), {"decided_by": "U2"}),
+    (Cancelled("U3"), {"decided_by": "U3"}),
+    (Cancelled(""), {}),
+    (Expired("confirmation"), {"guidance": "confirmation"}),
+    (Expired("approval"), {"guidance": "approval"}),
+    *[(Denied(ground), dict[str, object](guidance=ground.value)) for ground in Ground],
+    (Denied(), {"guidance": None}),  # as the first versions wrote it
+    (Stopped(), {}),
+    *[(Skipped(why), dict[str, object](guidance=why.value)) for why in Why],
+    (
+        Finished(Tally(9, 1, 2, 3, 1, 1, 1)),
+        {"tally": "total=9 shared=1 skipped=2 failed=3 unknown=1 cancelled=1 stopped=1"},
+    ),
+    (Finished(Tally(0)), {"tally": None}),
+]
+"""Each kind of outcome, and how version 0004 wrote it."""
+
+
+async def test_a_ledger_of_the_version_before_keeps_every_outcome(database: Database) -> None:
+    assert {type(outcome) for outcome, _ in PARTED} == set(get_args(Outcome))
+    steps_to(database, "0004")
+    for number, (outcome, parts) in enumerate(PARTED):
+        row = columns_of(new_request(), State.ENDED, None)
+        name = {"outcome": type(outcome).__name__.lower(), "ended": 2.0}
+        put(database, **{**row, "created": float(number), **name, **parts})
+    put(database, **columns_of(new_request(), State.ACCEPTED, None), created=-1.0)
+
+    ledger = database.ledger("a")
+    await ledger.start()
+    *ended, under_way = await everything(ledger)
+    assert [entry.outcome for entry in reversed(ended)] == [outcome for outcome, _ in PARTED]
+    assert under_way.outcome is None
+
+
+async def test_a_ledger_of_the_version_before_may_be_long(database: Database) -> None:
+    steps_to(database, "0004")
+    row = columns_of(new_request(), State.ENDED, None)
+    columns = {**row, "created": 1.0, "ended": 2.0, "outcome": "shared", "tries": 2}
+    put(database, **columns)
+    names = [name for name in columns if name not in {"id", "trigger_id"}]
+    same = ", ".join(f'"{name}"' for name in names)
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
+    more = f"INSERT INTO requests (id, trigger_id, {same}) {numbers} SELECT i, i, {same} FROM n, requests"  # noqa: S608  # the columns above
+    database.execute(more)
+
+    ledger = database.ledger("a")
+    await ledger.start()
+    read = await ledger.history(("T1", "U1"), None, 9999)
+    assert [entry.outcome for entry in read] == [Shared(2)] * 2501
 
 
 @pytest.mark.parametrize("version", SINCE)
@@ -286,7 +381,6 @@ async def test_whoever_comes_second_waits_for_a_long_migration(on_postgresql: Da
 
 
 def test_a_step_that_breaks_off_leaves_nothing_behind(sqlite: Database) -> None:
-    file_of(sqlite).unlink()
     with sqlite.engine.begin() as connection:
         connection.execute(text("CREATE TABLE tokens (id TEXT)"))  # in the way of the last table
     with pytest.raises(CannotOpenError, match="table tokens already exists"):
@@ -544,7 +638,6 @@ OWNERS = dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.d
 @pytest.mark.usefixtures("umask")
 @pytest.mark.parametrize("umask", [0, 0o022, 0o277], indirect=True, ids=oct)
 def test_a_ledger_is_its_owners_alone_whatever_the_umask(sqlite: Database) -> None:
-    file_of(sqlite).unlink()
     folder = file_of(sqlite).parent
     sqlite.open()
     sqlite.execute("INSERT INTO replicas VALUES ('a', 0)")

@@ -1,6 +1,7 @@
 """What a rule with `effect = "approve"` asks of its approvers, and what becomes of it."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import aiohttp
@@ -138,7 +139,8 @@ async def test_where_the_approvers_cannot_be_asked_the_requester_is_told_in_the_
     (reply,) = scene.replies()
     assert "Nobody who could approve this can be asked" in reply
     assert "/invite" in reply
-    assert (scene.column("outcome"), scene.column("guidance")) == ("failed", "no-approver")
+    ending = json.loads(str(scene.column("ending")))
+    assert (ending["kind"], ending["guidance"]) == ("failed", "no-approver")
     assert scene.wechat.calls == []
 
 
