@@ -189,12 +189,12 @@ def _name(words: list[str], verb: str) -> str | None:
 
 def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]:
     """Return (appid, env) from exactly these two words, in this order."""
+    if len(words) == 2 and is_appid(words[0]) and is_env(words[1]):  # noqa: PLR2004
+        return words[0], words[1]
     right = line([verb, *words], options)
     appids = [word for word in words if is_appid(word.lower())]
     envs = envs_in(words)
     match words:
-        case [appid, env] if is_appid(appid) and is_env(env):
-            return appid, env
         case _ if len(appids) > 1:
             raise MistakeError(SeveralAppids(len(appids)), right)
         case _ if appids and len(envs) > 1:

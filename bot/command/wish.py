@@ -64,8 +64,10 @@ def _unclear_receiver(words: Sequence[str]) -> bool:
     at = [place for place, word in enumerate(names) if is_appid(word.lower())]
     if any(names_an_owner(*["", *names, ""][place : place + 3 : 2]) for place in at):
         return True
-    known = {*JOINING, *map(str.lower, envs_in(words))}
     between = names[at[0] : at[-1]] if at else []
+    if not between:
+        return False
+    known = {*JOINING, *map(str.lower, envs_in(words))}
     return any(
         word.lower() not in known and (word.isalpha() or sense(word) is Sense.FILLER)
         for word in between

@@ -4,7 +4,7 @@ Decisions, the lint, the envs that the form offers and `share-env-bot policy` go
 `bot.messages.rules`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from fnmatch import fnmatchcase
@@ -181,3 +181,8 @@ ENVS = Condition(
 
 CONDITIONS = (_PEOPLE, _GUESTS, _CHANNELS, _APPIDS, ENVS)
 OPTIONS = tuple(condition.option for condition in CONDITIONS if condition.option)
+
+
+def misses(rule: Rule, ask: Ask, conditions: Iterable[Condition] = CONDITIONS) -> frozenset[Miss]:
+    """Return how the question misses these conditions of the rule."""
+    return frozenset([miss for each in conditions if (miss := each.missed(rule, ask))])

@@ -3,11 +3,10 @@
 Fails closed: no rule, no permission; a group that cannot be read never lets anybody through.
 """
 
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import assert_never
 
-from bot.policy.conditions import CONDITIONS, ENVS, About, Condition, unreadable
+from bot.policy.conditions import CONDITIONS, ENVS, About, misses, unreadable
 from bot.policy.globs import is_glob
 from bot.policy.kinds import (
     ANYONE,
@@ -90,7 +89,7 @@ def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     return tuple(
         _judge(rule, ask)
         for rule in policy.rules
-        if rule.effect is not Effect.DENY and not _misses(rule, ask, _WHAT)
+        if rule.effect is not Effect.DENY and not misses(rule, ask, _WHAT)
     )
 
 
@@ -103,7 +102,7 @@ def rights(policy: Policy, person: Person, channel: str | None = None) -> tuple[
     return tuple(
         rule
         for rule in policy.rules
-        if rule.effect is not Effect.DENY and not _misses(rule, asked, known)
+        if rule.effect is not Effect.DENY and not misses(rule, asked, known)
     )
 
 
@@ -123,11 +122,11 @@ def may_share_env(policy: Policy, person: Person, env: str) -> bool:
     asked = Ask(person, "", "", env)
     shut: list[Rule] = []  # rules that come first and say no, or might
     for rule in policy.rules:
-        misses = _misses(rule, asked, _OF_ENV)
-        if misses - {Miss.UNREADABLE}:
+        missed = misses(rule, asked, _OF_ENV)
+        if missed - {Miss.UNREADABLE}:
             continue
-        if misses or rule.effect is Effect.DENY:
-            if misses and rule.effect is Effect.ALLOW and not rule.confirm:
+        if missed or rule.effect is Effect.DENY:
+            if missed and rule.effect is Effect.ALLOW and not rule.confirm:
                 continue  # passing over it takes nothing but its own right away
             shut.append(rule)
         elif not any(all(each.covers(wider, rule) for each in _BEYOND) for wider in shut):
@@ -167,10 +166,6 @@ def owner_of(policy: Policy, env: str) -> str | None:
 
 
 def _judge(rule: Rule, ask: Ask) -> Verdict:
-    misses = _misses(rule, ask, CONDITIONS)
-    groups = unreadable(rule, ask.person) if Miss.UNREADABLE in misses else ()
-    return Verdict(rule, misses, groups)
-
-
-def _misses(rule: Rule, ask: Ask, conditions: Iterable[Condition]) -> frozenset[Miss]:
-    return frozenset([miss for each in conditions if (miss := each.missed(rule, ask))])
+    missed = misses(rule, ask)
+    groups = unreadable(rule, ask.person) if Miss.UNREADABLE in missed else ()
+    return Verdict(rule, missed, groups)
