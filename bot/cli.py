@@ -131,7 +131,8 @@ def _run() -> int:
     if not isinstance(settings, Settings):
         return _complain(settings, read_parts(environ).secrets)
     # Imported here: a wrong setup need not wait for Slack's libraries to load.
-    from bot.app.running import CannotStartError, running  # noqa: PLC0415
+    from bot.app.resources import CannotStartError  # noqa: PLC0415
+    from bot.app.running import running  # noqa: PLC0415
 
     set_up(settings.log_level, settings.log_format, settings.secrets())
 

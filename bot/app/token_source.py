@@ -1,30 +1,25 @@
-"""Put the token source together that the settings name; a room of the composition root, beside `app`."""
+"""Put together the token source that the settings name."""
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-import httpx
-from aiohttp import web
-
+from bot.app.resources import Resources
 from bot.domain.link import Link, LinkState
-from bot.ledger import Ledger
 from bot.ledger.seal import seal_of
-from bot.runtime.clock import Runtime
-from bot.runtime.observers import Observers
-from bot.settings.load import Settings
 from bot.settings.tokens import FixedTokenSettings, PlatformSettings, TokenServerSettings
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
-from bot.workflow.policy_in_force import InForce
+
+if TYPE_CHECKING:
+    from bot.ops.listener import Handler
 
 PUSHES = "/wechat/events"
 """The path of WeChat's pushes."""
 
 _LAST_RENEWALS = 2.0  # seconds for renewals under way at a stop
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +38,7 @@ class Source:
 
     tokens: TokenSource
     states: Callable[[], Awaitable[Sequence[LinkState]]] = _no_states
-    pushes: Handler | None = None
+    pushes: "Handler | None" = None
     keep: Callable[[], Coroutine[None, None, None]] = _nothing
     stop: Callable[[], None] = lambda: None
     """Lets nothing be tried again that would hold the stop."""
@@ -53,42 +48,22 @@ class Source:
     """Tells in a few words why there is no good token, where the bot does not keep them."""
 
 
-def token_source(  # noqa: PLR0913, PLR0917  # what the composition root has to join
-    stack: AsyncExitStack,
-    settings: Settings,
-    in_force: InForce,
-    runtime: Runtime,
-    http: httpx.AsyncClient,
-    ledger: Ledger,
-    start: Callable[[Coroutine[None, None, None]], None],
-    observers: Observers,
-) -> Source:
+def token_source(stack: AsyncExitStack, resources: Resources) -> Source:
     """Return the source of the settings; what it has under way is finished when the stack is left."""
-    match settings.tokens:
+    match resources.settings.tokens:
         case FixedTokenSettings(owner, token):
             fixed = FixedToken(owner, token)
             return Source(fixed, trouble=fixed.trouble)
         case TokenServerSettings(url, authorization):
-            renewed = observers.renewed
-            server = TokenServer(http, url, authorization, runtime.clock, renewed=renewed)
+            http, clock = resources.http, resources.runtime.clock
+            renewed = resources.observers.renewed
+            server = TokenServer(http, url, authorization, clock, renewed=renewed)
             return Source(server, trouble=server.trouble)
         case PlatformSettings() as platform:
-            return _chain(
-                stack, settings, platform, in_force, runtime, http, ledger, start, observers
-            )
+            return _chain(stack, resources, platform)
 
 
-def _chain(  # noqa: PLR0913, PLR0917  # what `token_source` is given, handed on
-    stack: AsyncExitStack,
-    settings: Settings,
-    platform: PlatformSettings,
-    in_force: InForce,
-    runtime: Runtime,
-    http: httpx.AsyncClient,
-    ledger: Ledger,
-    start: Callable[[Coroutine[None, None, None]], None],
-    observers: Observers,
-) -> Source:
+def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettings) -> Source:
     # Imported here: the other sources need no cryptography, which is large.
     from bot.wechat.callback import Callback  # noqa: PLC0415
     from bot.wechat.chain import Chain  # noqa: PLC0415
@@ -103,9 +78,11 @@ def _chain(  # noqa: PLR0913, PLR0917  # what `token_source` is given, handed on
         _log.warning(
             "TOKEN_ENCRYPTION_KEY is not set: the ledger keeps tickets and tokens as they are, so guard it like a password"
         )
-    tokens = ledger.tokens(platform.appid, seal_of(platform.encryption_keys))
+    settings, runtime, in_force = resources.settings, resources.runtime, resources.in_force
+    observers, start = resources.observers, resources.tasks.start
+    tokens = resources.ledger.tokens(platform.appid, seal_of(platform.encryption_keys))
     component = Component(
-        http,
+        resources.http,
         settings.wechat_url,
         platform.appid,
         platform.appsecret,

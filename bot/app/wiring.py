@@ -1,29 +1,23 @@
-"""Furnish the rooms between Slack, the ledger and WeChat, each with what it needs of the others."""
+"""Wire the parts between Slack, the ledger and WeChat together."""
 
-from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import httpx
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
+from bot.app.resources import Resources
 from bot.app.token_source import Source
 from bot.domain.request import Request
-from bot.ledger import Ledger
 from bot.locale import tongues
+from bot.messages.words import Tongues
 from bot.runtime.cache import Cache
-from bot.runtime.clock import Runtime
-from bot.runtime.observers import Observers
 from bot.runtime.topic import Topic
-from bot.settings.load import Settings
-from bot.slack.api import SlackApi
 from bot.slack.approvals import Approvals
 from bot.slack.audience import Audience
 from bot.slack.clicks import Clicks
 from bot.slack.commands import Commands
-from bot.slack.connection import Ready
+from bot.slack.connection import SocketMode
 from bot.slack.directory import Directory
 from bot.slack.forms import Forms
 from bot.slack.home import Homes
@@ -40,7 +34,6 @@ from bot.workflow.clicks import ClickHandler
 from bot.workflow.form import Forming
 from bot.workflow.home import Home
 from bot.workflow.leased import Holding
-from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Ports
 from bot.workflow.slash_command import Sharing
 from bot.workflow.submit import Submitting
@@ -48,114 +41,122 @@ from bot.workflow.worker import Carrying
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
-    """What has been opened to the world, and `start` for work in the background."""
+class Parts:
+    """What takes commands and carries them out; without a `socket` the commands come over HTTP."""
 
-    settings: Settings
-    in_force: InForce
-    runtime: Runtime
-    client: AsyncWebClient
-    api: SlackApi
-    slack: Ready
-    http: httpx.AsyncClient
-    ledger: Ledger
-    source: Source
-    start: Callable[[Coroutine[None, None, None]], None]
-    observers: Observers = field(default_factory=Observers)
+    app: AsyncApp
+    socket: SocketMode | None
+    submitting: Submitting
+    carrying: Carrying
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
-    """What the composition root goes on to talk to."""
+class _Slack:
+    """The ways to people in Slack, and their languages."""
 
-    app: AsyncApp
-    carrying: Carrying
-    submitting: Submitting
+    people: Directory
+    places: Threads
+    approvals: Approvals
+    tongues: Tongues
 
 
-def furnish(stack: AsyncExitStack, outside: Outside) -> Rooms:
-    """Return the rooms; what they are reading is given up when the stack is left."""
-    settings, runtime, api = outside.settings, outside.runtime, outside.api
-    in_force = outside.in_force
-    spoken, changes = tongues(settings.language), Topic[Request](_facts_of)
-    posts = Posts(api, outside.slack.told("user_id"), runtime.sleep, runtime.now)
-    places = Threads(api, posts, runtime.clock, spoken, outside.slack.told("url"))
-    stack.push_async_callback(places.close)
-    people = Directory(api, outside.slack.told("team_id"), runtime.clock)
-    stack.push_async_callback(people.close)
-    where = Audience(places.why_private, people).where
-    approvals = Approvals(posts, in_force, spoken, places.link, where)
-    people.ahead(in_force.policy.groups)
-    in_force.hear(lambda policy: people.ahead(policy.groups))
-    brake = Brake(in_force, people, runtime.now, runtime.brake)
-    carrying = _carrying(outside, places, approvals, changes, brake)
+def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Parts:
+    """Return the parts, each with what it needs of the others; what they are reading is given up when the stack is left."""
+    changes = Topic[Request](_facts_of)
+    slack = _slack(stack, resources)
+    carrying = _carrying(resources, source, slack, changes)
+    api, runtime, start = resources.slack.api, resources.runtime, resources.tasks.start
     ports = Ports(
-        people,
-        outside.ledger,
+        slack.people,
+        resources.ledger,
         carrying.carry,
-        places.link,
-        outside.source.states,
+        slack.places.link,
+        source.states,
         runtime.new_id,
-        outside.start,
-        spoken,
+        start,
+        slack.tongues,
         Alone(api, runtime.sleep).tell,
         changes.tell,
     )
-    submitting = Submitting(in_force, ports)
+    submitting = Submitting(resources.in_force, ports)
     homes = Homes(api, Home(submitting, ports, __version__), runtime.clock, runtime.sleep)
     stack.callback(homes.close)
     changes.hear(homes.changed)
-    in_force.hear(lambda _: homes.all_changed())
-    forms = _forms(stack, outside, submitting, ports)
+    resources.in_force.hear(lambda _: homes.all_changed())
+    forming = Forming(submitting, ports, _envs(stack, resources, source))
+    forms = Forms(api, forming, start, runtime.sleep)
+    settings = resources.settings.slack
     app = bolt_app(
-        outside.client,
-        outside.slack.identity,
-        settings.slack.signing_secret,
-        spoken.channel,
+        resources.slack.client,
+        resources.slack.ready.identity,
+        settings.signing_secret,
+        slack.tongues.channel,
         Commands(Sharing(submitting, ports), forms),
         forms,
         homes,
-        Clicks(api, ClickHandler(submitting, ports), outside.start, runtime.sleep),
+        Clicks(api, ClickHandler(submitting, ports), start, runtime.sleep),
     )
-    return Rooms(app, carrying, submitting)
+    return Parts(app, _socket(resources, app), submitting, carrying)
+
+
+def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
+    api, ready = resources.slack.api, resources.slack.ready
+    runtime, in_force = resources.runtime, resources.in_force
+    spoken = tongues(resources.settings.language)
+    posts = Posts(api, ready.told("user_id"), runtime.sleep, runtime.now)
+    places = Threads(api, posts, runtime.clock, spoken, ready.told("url"))
+    stack.push_async_callback(places.close)
+    people = Directory(api, ready.told("team_id"), runtime.clock)
+    stack.push_async_callback(people.close)
+    people.ahead(in_force.policy.groups)
+    in_force.hear(lambda policy: people.ahead(policy.groups))
+    where = Audience(places.why_private, people).where
+    approvals = Approvals(posts, in_force, spoken, places.link, where)
+    return _Slack(people, places, approvals, spoken)
 
 
 def _carrying(
-    outside: Outside, places: Threads, approvals: Approvals, changes: Topic[Request], brake: Brake
+    resources: Resources, source: Source, slack: _Slack, changes: Topic[Request]
 ) -> Carrying:
-    runtime, settings = outside.runtime, outside.settings
+    settings, runtime, ledger = resources.settings, resources.runtime, resources.ledger
     owners = WeChat(
-        outside.http,
+        resources.http,
         settings.wechat_url,
-        outside.source.tokens,
+        source.tokens,
         timeout=settings.wechat_timeout,
         clock=runtime.clock,
         sleep=runtime.sleep,
         jitter=runtime.jitter,
-        called=outside.observers.called_wechat,
+        called=resources.observers.called_wechat,
     )
-    holding = Holding(outside.ledger, runtime.sleep)
+    holding = Holding(ledger, runtime.sleep)
+    brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake)
     return Carrying(
-        outside.ledger,
+        ledger,
         holding,
-        places,
+        slack.places,
         owners,
-        Waiting(outside.ledger, holding, places, approvals),
-        Batches(outside.ledger, holding, owners, brake, runtime.now),
+        Waiting(ledger, holding, slack.places, slack.approvals),
+        Batches(ledger, holding, owners, brake, runtime.now),
         brake,
-        outside.start,
+        resources.tasks.start,
         changed=changes.tell,
     )
 
 
-def _forms(stack: AsyncExitStack, outside: Outside, submitting: Submitting, ports: Ports) -> Forms:
-    settings = outside.settings
-    tokens, timeout = outside.source.tokens, settings.wechat_timeout
-    envs = Envs(outside.http, settings.wechat_url, tokens, timeout, outside.observers.called_wechat)
-    owned = Cache(envs.of, outside.runtime.clock)
+def _envs(stack: AsyncExitStack, resources: Resources, source: Source) -> Cache[tuple[str, ...]]:
+    """Return what remembers the owners' envs, for the form."""
+    settings, called = resources.settings, resources.observers.called_wechat
+    timeout = settings.wechat_timeout
+    envs = Envs(resources.http, settings.wechat_url, source.tokens, timeout, called)
+    owned = Cache(envs.of, resources.runtime.clock)
     stack.push_async_callback(owned.close)
-    forming = Forming(submitting, ports, owned)
-    return Forms(outside.api, forming, outside.start, outside.runtime.sleep)
+    return owned
+
+
+def _socket(resources: Resources, app: AsyncApp) -> SocketMode | None:
+    token, url = resources.settings.slack.app_token, resources.slack.ready.socket_url
+    return SocketMode(app, token, url, observers=resources.observers) if token else None
 
 
 def _facts_of(request: Request) -> dict[str, object]:

@@ -16,6 +16,8 @@ class Tasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
         self._over = False
+        self.kept: list[asyncio.Task[None]] = []
+        """What must go on until the stop, and is not waited for."""
 
     def __len__(self) -> int:
         """Return how many pieces of work are under way."""
@@ -33,6 +35,11 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._ended)
         task.add_done_callback(lambda _: work.close())  # where it was cut short before it began
+
+    def keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run `work`, which goes on until it is cancelled."""
+        self.kept.append(asyncio.create_task(work))
+        return self.kept[-1]
 
     async def drain(self, grace: float) -> None:
         """Wait up to `grace` seconds for what is under way, then cut the rest short.

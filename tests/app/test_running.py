@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
-from bot.app.running import CannotStartError, running
+from bot.app.resources import CannotStartError
+from bot.app.running import running
 from bot.domain.outcome import Shared
 from bot.messages.endings import answer
 from bot.messages.notices import stopping

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.running import CannotStartError, running
+from bot.app.resources import CannotStartError
+from bot.app.running import running
 from bot.ops.listener import CannotListenError, listen
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER

@@ -1,0 +1,163 @@
+"""Open what the bot stands on: the session for HTTP, Slack with its tokens checked, and the ledger."""
+
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.request import getproxies
+
+import aiohttp
+import httpx
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import __version__
+from bot.ledger import Ledger, LedgerDownError
+from bot.ledger.address import CannotOpenError
+from bot.ledger.events import Told, all_told
+from bot.ops.logs.event_log import log_event
+from bot.ops.repeated import Repeated
+from bot.runtime.clock import Runtime
+from bot.runtime.observers import Observers
+from bot.runtime.tasks import Tasks
+from bot.settings.load import Settings
+from bot.settings.slack import SlackSettings
+from bot.slack.api import SLACK_TIMEOUT, SlackApi
+from bot.slack.connection import Ready, Unusable, preflight
+from bot.slack.scopes import REINSTALL, missing
+from bot.wechat.client import http_client
+from bot.workflow.policy_in_force import InForce
+
+if TYPE_CHECKING:
+    from bot.ops.metrics import Metrics
+
+_CONNECTIONS = 200
+
+_log = logging.getLogger(__name__)
+
+
+class CannotStartError(Exception):
+    """Slack or this machine does not let the bot start; `problems` has a sentence for each reason."""
+
+    def __init__(self, problems: tuple[str, ...], *, wrong_setup: bool) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+        self.wrong_setup = wrong_setup
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """Two ways to call Slack, Bolt's and the bot's own, and what Slack says of the bot."""
+
+    client: AsyncWebClient
+    api: SlackApi
+    ready: Ready
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What all parts stand on, open until the stack is left; `metrics` only where there is a listener to ask for them."""
+
+    settings: Settings
+    runtime: Runtime
+    metrics: "Metrics | None"
+    observers: Observers
+    in_force: InForce
+    tasks: Tasks
+    http: httpx.AsyncClient
+    slack: Slack
+    ledger: Ledger
+
+
+async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Runtime) -> Resources:
+    """Return the resources, in the order in which they are opened; raises CannotStartError."""
+    metrics = _metrics(runtime.clock) if settings.listens else None
+    observers = metrics.observers if metrics else Observers()
+    session = await stack.enter_async_context(_session())
+    http = await stack.enter_async_context(http_client(session))
+    slack = await _slack(settings.slack, session, runtime, observers)
+    told = [log_event, Repeated(runtime.clock).told, *([metrics.told] if metrics else [])]
+    ledger = await _ledger(stack, settings, observers, *told)
+    in_force = InForce(settings.policy, runtime.now)
+    return Resources(settings, runtime, metrics, observers, in_force, Tasks(), http, slack, ledger)
+
+
+def _metrics(clock: Callable[[], float]) -> "Metrics":
+    """Return what counts, for where there is a listener; others need not load its library."""
+    from bot.ops.metrics import Metrics  # noqa: PLC0415  # prometheus-client is loaded only where there is a listener
+
+    return Metrics(__version__, clock)
+
+
+@asynccontextmanager
+async def _session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Open the one session for Slack and WeChat: its own time limits, and the proxies of the environment."""
+    connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
+    # With trust_env aiohttp reads files in a thread at each request, so only where there is a proxy to find.
+    proxied = bool(getproxies())
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=SLACK_TIMEOUT,
+        trust_env=proxied,
+    ) as session:
+        yield session
+
+
+async def _slack(
+    settings: SlackSettings,
+    session: aiohttp.ClientSession,
+    runtime: Runtime,
+    observers: Observers,
+) -> Slack:
+    """Return Slack once its tokens are known to be good."""
+    client = _web_client(settings, settings.bot_token, session)
+    api = SlackApi(client, runtime.sleep, observers.called_slack)
+    app_api = None
+    if settings.app_token:
+        app_client = _web_client(settings, settings.app_token, session)
+        app_api = SlackApi(app_client, runtime.sleep, observers.called_slack)
+    checked = await preflight(api, app_api)
+    if isinstance(checked, Unusable):
+        raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
+    for scope in missing(checked.scopes):
+        facts = {"scope": scope.name, "without": scope.without, "fix": REINSTALL}
+        _log.warning("Slack has not granted a scope", extra=facts)
+    return Slack(client, api, checked)
+
+
+def _web_client(slack: SlackSettings, token: str, session: aiohttp.ClientSession) -> AsyncWebClient:
+    logger = logging.getLogger("slack_sdk")
+    # The SDK compares this very logger's level, and an unset one counts as DEBUG and costs time.
+    logger.setLevel(logger.getEffectiveLevel())
+    return AsyncWebClient(
+        token=token,
+        base_url=slack.api_url,
+        session=session,
+        logger=logger,
+        retry_handlers=[],
+        user_agent_prefix=f"share-env-bot/{__version__}",
+    )
+
+
+async def _ledger(
+    stack: AsyncExitStack, settings: Settings, observers: Observers, *told: Told
+) -> Ledger:
+    """Open the ledger until the stack is left; each of `told` hears of its events."""
+    try:
+        ledger = Ledger.open(
+            settings.database_url,
+            secrets.token_hex(8),
+            told=all_told(*told),
+            transacted=observers.transacted,
+        )
+    except CannotOpenError as error:
+        raise CannotStartError((str(error),), wrong_setup=not error.passing) from error
+    stack.push_async_callback(ledger.close)
+    try:
+        await ledger.start()
+    except LedgerDownError as error:
+        problem = f"The ledger takes nothing ({error}). Check DATABASE_URL and the disk, then start again."
+        raise CannotStartError((problem,), wrong_setup=False) from error
+    return ledger
