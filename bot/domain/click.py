@@ -21,8 +21,8 @@ class Click:
 
     `reason` is the one that its button was given, and `comment` what was written into the modal that it opened.
 
-    `thread_ts` is the thread that the clicked message is in. `place` and `question` are that message as the place of
-    an answer and as the question to the approvers, in the words of those ports; None where no others can see it.
+    `message` is where the clicked message stands, as an entry's `place` or what it has `asked` is spelt; None where no
+    others can see it. `thread_ts` is the thread that it is in.
     """
 
     team_id: str
@@ -33,8 +33,7 @@ class Click:
     request_id: str
     response_url: str = field(default="", repr=False)
     thread_ts: str = ""
-    place: str | None = None
-    question: str | None = None
+    message: str | None = None
     reason: str | None = None
     comment: str | None = None
 

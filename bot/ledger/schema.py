@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from bot.ledger.outcomes import Ending
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest step in `migrations/versions`."""
 
 # Written out in queries too, not bound: only so does a database see that a partial index serves.

@@ -17,7 +17,7 @@ from bot.slack.api import Doubtful, Refused
 from bot.slack.appids import list_appids
 from bot.slack.looking import Posted
 from bot.slack.posts import Posts
-from bot.slack.refs import question_ref, read_questions
+from bot.slack.refs import read_ref, ref_of
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ruling import approving_rule
 
@@ -73,7 +73,7 @@ class Approvals:
                 await list_appids(self._posts, words, request, posted, look_since=look_since)
                 stand.append(posted)
         if stand:
-            return question_ref(*stand)
+            return ref_of(*stand)
         _log.error("the approvers cannot be asked", extra={"request": request.id})
         return None
 
@@ -82,14 +82,14 @@ class Approvals:
         rule = approving_rule(self._in_force.policy, request)
         reminded = reminder(self._tongues.channel, request, until, _who(rule, request))
         mark = f"{request.id}-reminder"
-        for asked in read_questions(ref):
+        for asked in read_ref(ref):
             await self._post(asked.channel, reminded, mark, asked.ts, look_since=float(asked.ts))
 
     async def settle(self, entry: Entry) -> None:
         """Replace the question by who decided, when, and how it ended; one edit after the other, so that the last stays."""
         at = entry.decided or entry.at or entry.created
         shown = decided(self._tongues.channel, entry.request, entry.outcome, at)
-        for asked in read_questions(entry.asked or ""):
+        for asked in read_ref(entry.asked):
             async with self._editing.setdefault(asked.ts, asyncio.Lock()):
                 await self._posts.edit(asked, shown)
 

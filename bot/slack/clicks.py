@@ -19,7 +19,7 @@ from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.looking import Posted
 from bot.slack.payload import word, word_if_any
 from bot.slack.private import Alone
-from bot.slack.refs import place_ref, question_ref
+from bot.slack.refs import ref_of
 from bot.workflow.clicks import ClickHandler, Opening
 from bot.workflow.seen import Reply
 
@@ -124,7 +124,6 @@ def click_of(body: Body) -> Click:
     channel_id = word_if_any(body, "channel", "id") or word_if_any(body, "container", "channel_id")
     root = word_if_any(body, "message", "thread_ts") or word_if_any(body, "container", "thread_ts")
     ts = "" if ephemeral else word_if_any(body, "message", "ts")
-    clicked = Posted(channel_id, ts) if ts else None
     # Slack hands a message's texts back escaped (bolt-python, issue 513), and does not say whether a value is one.
     request_id, reason = read_value(as_typed(word_if_any(body["actions"][0], "value")))
     return Click(
@@ -136,8 +135,7 @@ def click_of(body: Body) -> Click:
         request_id=request_id,
         response_url=word_if_any(body, "response_url"),
         thread_ts=root,
-        place=place_ref(clicked, root) if clicked else None,
-        question=question_ref(clicked) if clicked else None,
+        message=ref_of(Posted(channel_id, ts, root)) if ts else None,
         reason=reason,
     )
 
@@ -153,13 +151,13 @@ def team_of(body: Body) -> str:
 
 def _packed(click: Click) -> str:
     """Return what a modal has to remember of the click that opened it."""
-    where = [click.request_id, click.channel_id, click.thread_ts, click.question or ""]
+    where = [click.request_id, click.channel_id, click.thread_ts, click.message or ""]
     return json.dumps(where)
 
 
 def _unpacked(body: Body) -> Click:
     packed = json.loads(word(body, "view", "private_metadata"))
-    request_id, channel_id, thread_ts, question = map(str, packed)
+    request_id, channel_id, thread_ts, message = map(str, packed)
     written = body["view"]["state"]["values"]
     return Click(
         team_id=team_of(body),
@@ -169,6 +167,6 @@ def _unpacked(body: Body) -> Click:
         trigger_id=f"{body['view']['id']} {body['view'].get('hash', '')}",
         request_id=request_id,
         thread_ts=thread_ts,
-        question=question or None,
+        message=message or None,
         comment=((written.get(COMMENT) or {}).get(COMMENT) or {}).get("value") or None,
     )

@@ -22,11 +22,13 @@ _CLOCKS_DIFFER = 120.0  # seconds, between Slack and whoever recorded the time
 class Posted:
     """A message that stands; `channel` is the id that Slack gave, also for a direct message.
 
-    `found` is one that was there before, and may say something else.
+    `root` is the thread that it stands in, where it began none of its own. `found` is one that was there before, and may
+    say something else.
     """
 
     channel: str
     ts: str
+    root: str = field(default="", compare=False)
     found: bool = field(default=False, compare=False)
 
 

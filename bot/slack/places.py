@@ -15,32 +15,29 @@ from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, Result, SlackA
 from bot.slack.appids import list_appids
 from bot.slack.looking import PATIENCE, Posted
 from bot.slack.posts import Posts, as_response
-from bot.slack.refs import place_ref
+from bot.slack.refs import ref_of
 
 _DIRECT = ("D", "U", "W")  # a user's id stands for the conversation with the bot
 
 
 class Thread:
-    """A parent message of the bot's, and the replies under it; `root` is the thread that the parent stands in."""
+    """A parent message of the bot's, and the replies under it."""
 
-    def __init__(
-        self, posts: Posts, at: Posted, tongues: Tongues, otherwise: "Private", root: str = ""
-    ) -> None:
+    def __init__(self, posts: Posts, at: Posted, tongues: Tongues, otherwise: "Private") -> None:
         self._posts = posts
         self._at = at
         self._tongues = tongues
         self._otherwise = otherwise
-        self._root = root
 
     @property
     def ref(self) -> str:
         """The parent's place and, where it stands in another thread, that thread."""
-        return place_ref(self._at, self._root)
+        return ref_of(self._at)
 
     async def list_appids(self, request: Request, look_since: float | None) -> None:
         """List the appids of a long batch."""
         words = self._tongues.of(request.language)
-        thread = Posted(self._at.channel, self._root or self._at.ts)
+        thread = Posted(self._at.channel, self._at.root or self._at.ts)
         await list_appids(self._posts, words, request, thread, look_since=look_since)
 
     async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
@@ -60,8 +57,8 @@ class Thread:
         """Reply with the answer, then bring the parent to its final state."""
         words = self._tongues.of(request.language)
         whole = answer(words, request, outcome, called_again=called_again)
-        mark = f"{request.id}-answer" if self._root else request.id
-        thread = self._root or self._at.ts
+        mark = f"{request.id}-answer" if self._at.root else request.id
+        thread = self._at.root or self._at.ts
         reply = await self._posts.post(self._at.channel, whole, mark, thread, look_since=look_since)
         if called_again and isinstance(reply, Posted) and reply.found:
             # It stood already without having been recorded, and the second call may have ended otherwise.

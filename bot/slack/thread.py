@@ -5,6 +5,7 @@ from a thread, and then the parent stands there. Source: docs.slack.dev, chat.po
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from bot.domain.request import Request
 from bot.messages.answers import NoThread, replacing
@@ -15,7 +16,7 @@ from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
 from bot.slack.looking import PATIENCE, Posted
 from bot.slack.places import Private, Thread, is_direct, words_in
 from bot.slack.posts import Posts
-from bot.slack.refs import read_either, read_place
+from bot.slack.refs import read_ref
 
 _CHANNEL_GOOD_FOR = 60.0
 _CHANNEL_BAD_FOR = 5.0
@@ -40,16 +41,18 @@ class Threads:
 
     def reopen(self, request: Request, ref: str | None) -> Thread | Private:
         """Return a place that was settled before or, without one, the requester's own."""
-        private, place = self._private(request), read_place(ref)
-        return Thread(self._posts, place[0], self._tongues, private, place[1]) if place else private
+        private = self._private(request)
+        for parent in read_ref(ref):
+            return Thread(self._posts, parent, self._tongues, private)
+        return private
 
     def link(self, ref: str | None) -> str | None:
         """Return the address of a thread in Slack, that of an answer or of a question; a private place has none."""
-        place = read_either(ref)
-        if place is None:
+        stand = read_ref(ref)
+        if len(stand) != 1:
             return None
-        at, root = place
-        inside = f"?thread_ts={root}&cid={at.channel}" if root else ""
+        (at,) = stand
+        inside = f"?thread_ts={at.root}&cid={at.channel}" if at.root else ""
         return f"{self._workspace_url}archives/{at.channel}/p{at.ts.replace('.', '')}{inside}"
 
     async def open(
@@ -77,7 +80,8 @@ class Threads:
             return await private.begin(request, why, look_since=look_since, waiting=waiting)
         posted = await self._parent(request, look_since=look_since, waiting=waiting)
         if isinstance(posted, Posted):
-            return Thread(self._posts, posted, self._tongues, private, request.origin.thread_ts)
+            parent = replace(posted, root=request.origin.thread_ts)
+            return Thread(self._posts, parent, self._tongues, private)
         why = _no_thread(posted, request)
         return await private.begin(request, why, look_since=look_since, waiting=waiting)
 

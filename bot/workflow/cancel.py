@@ -21,11 +21,11 @@ def cancel(seen: Seen) -> Step:
         return CancelRest()
     if entry.state not in {State.CONFIRMING, State.WAITING}:
         late = too_late(words, request, entry.outcome)
-        return Reply(late, settles=seen.own and not begun and seen.click.place is None)
+        return Reply(late, settles=seen.own and not begun and seen.click.message is None)
     # Whoever takes back what they are asked to confirm knows it; of anything else somebody is to be told.
     silent = seen.own and entry.state is State.CONFIRMING
     to = State.ENDED if silent else State.ANSWERED
-    move = Move(to, by, "cancelled", outcome=Cancelled(by), place=seen.click.place)
+    move = Move(to, by, "cancelled", outcome=Cancelled(by), place=seen.click.message)
     return Take(move, say.cancelled(words, request), settles=silent)
 
 

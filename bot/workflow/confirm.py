@@ -20,7 +20,7 @@ def confirm(seen: Seen) -> Step:
     if not seen.own:
         return Reply(say.not_yours(words, request))
     if entry.state is not State.CONFIRMING:
-        return Reply(too_late(words, request, entry.outcome), settles=seen.click.place is None)
+        return Reply(too_late(words, request, entry.outcome), settles=seen.click.message is None)
     if isinstance(seen.clicker, Unreadable):
         return Reply(say.cannot_tell_who(words))
     return _confirmed(seen)

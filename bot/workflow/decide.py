@@ -78,7 +78,7 @@ def _over(seen: Seen, stands: _Standing) -> Take:
 
 def _said(seen: Seen, move: Move) -> Move:
     """Return the move with what the approver wrote, and where they were asked."""
-    return replace(move, comment=seen.click.comment, asked=seen.click.question)
+    return replace(move, comment=seen.click.comment, asked=seen.click.message)
 
 
 def _refused(seen: Seen, stands: _Standing) -> Reply | Refuse | None:

@@ -58,7 +58,7 @@ async def _costs(size: int, times: int) -> tuple[float, float]:
             if not isinstance(found, Accepted):
                 raise TypeError(found)
             entry = found.entry
-            await ledger.place(entry, "thread C0 1.2")
+            await ledger.place(entry, "C0/1.2")
             await ledger.answer(entry, Shared(), 0.1, [])
             await ledger.end(entry, "delivered")
 
@@ -109,7 +109,7 @@ def _row(number: int, begin: float) -> dict[str, object]:
         "owner": _OWNER,
         "rule": "rule",
         "state": "ended",
-        "place": "thread C0 1.2",
+        "place": "C0/1.2",
         "outcome": "shared",
         "tries": 1,
         "created": begin + number,

@@ -45,8 +45,8 @@ def new_batch(count: int = 3, **changes: object) -> Request:
 async def placed(ledger: Ledger, request: Request) -> Entry:
     """Return a batch whose items may begin."""
     entry = await accepted(ledger, request)
-    assert await ledger.place(entry, "thread C1 1.1")
-    return replace(entry, state=State.PLACED, place="thread C1 1.1")
+    assert await ledger.place(entry, "C1/1.1")
+    return replace(entry, state=State.PLACED, place="C1/1.1")
 
 
 async def queued(ledger: Ledger, count: int = 3, **changes: object) -> Entry:
@@ -509,7 +509,7 @@ async def test_a_batch_that_is_asked_for_first_is_waited_for_until_it_has_its_pl
     first = await accepted(ledger, by("U1"))
     second = await placed(other, by("U2"))
     assert not await other.lane.take(second)
-    assert await ledger.place(first, "thread C1 1.1")
+    assert await ledger.place(first, "C1/1.1")
     assert await ledger.lane.take(replace(first, state=State.PLACED))
 
 

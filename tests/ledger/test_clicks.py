@@ -44,8 +44,8 @@ async def begun(
 async def asked(ledger: Ledger, request: Request | None = None) -> Entry:
     """Record a request whose approvers are asked, and which rests."""
     entry = await begun(ledger, State.WAITING, request)
-    assert await ledger.place(entry, "thread C1 1.5")
-    assert await ledger.asked(entry, "C2 1.6")
+    assert await ledger.place(entry, "C1/1.5")
+    assert await ledger.asked(entry, "C2/1.6")
     assert await ledger.replica.rest(entry)
     return await stands(ledger, entry)
 
@@ -92,7 +92,7 @@ async def test_an_approval_is_recorded_with_who_when_and_what_they_said(
     assert moved == await stands(ledger, entry)
     assert (moved.state, moved.fence) == (State.PLACED, entry.fence + 1)
     assert moved.request.approval == Approval("U2", "go on")
-    assert (moved.place, moved.asked) == ("thread C1 1.5", "C2 1.6")
+    assert (moved.place, moved.asked) == ("C1/1.5", "C2/1.6")
     assert (moved.wake, moved.until, moved.ended) == (None, None, None)
     assert moved.decided == pytest.approx(database.now(), abs=5)
     assert only(database, "holder") == {"holder": "a"}
@@ -162,11 +162,11 @@ async def test_what_is_confirmed_may_wait_on_by_another_rule(
 
 async def test_a_click_tells_only_what_was_not_known(ledger: Ledger) -> None:
     for entry, place, where in (
-        (await asked(ledger), "thread C1 1.5", "C2 1.6"),
-        (await begun(ledger, State.WAITING), "thread C9 9.9", "C8 8.8"),
+        (await asked(ledger), "C1/1.5", "C2/1.6"),
+        (await begun(ledger, State.WAITING), "C9/9.9", "C8/8.8"),
     ):
         moved = await ledger.clicks.move(
-            entry, Move(State.ACCEPTED, "U2", "approved", asked="C8 8.8", place="thread C9 9.9")
+            entry, Move(State.ACCEPTED, "U2", "approved", asked="C8/8.8", place="C9/9.9")
         )
         assert moved
         assert (moved.place, moved.asked) == (place, where)
@@ -235,7 +235,7 @@ async def test_who_held_it_before_the_click_writes_nothing_any_more(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await begun(ledger, State.WAITING)
-    moved = await other.clicks.move(entry, Move(State.PLACED, "U2", "approved", asked="C2 1.6"))
+    moved = await other.clicks.move(entry, Move(State.PLACED, "U2", "approved", asked="C2/1.6"))
     assert moved
     assert not await ledger.place(entry, "elsewhere")
     assert not await ledger.asked(entry, "elsewhere")
@@ -351,7 +351,7 @@ async def test_what_can_be_cancelled_is_listed_for_the_operators(ledger: Ledger)
     await begun(ledger, State.ACCEPTED)  # over in a moment
     many = new_request(appid="", appids=("wx1", "wx2"))
     batch = await begun(ledger, State.ACCEPTED, many)
-    assert await ledger.place(batch, "thread C1 1.7")
+    assert await ledger.place(batch, "C1/1.7")
     await ledger.batches.queue(batch)
     await over(ledger, new_request(), Shared())
     listed = [entry.request.id for entry in await ledger.clicks.stoppable("T1")]

@@ -218,13 +218,13 @@ async def test_whoever_crashes_while_something_waits_is_followed_at_once(
     assert taken == replace(entry, fence=2, taken_over=1, until=taken.until)
     kept = database.rows("SELECT * FROM requests")
     assert not await gone.place(entry, "C1/1.5")
-    assert not await gone.asked(entry, "C2 1.5")
+    assert not await gone.asked(entry, "C2/1.5")
     await gone.replica.rest(entry)
     assert database.rows("SELECT * FROM requests") == kept
     assert await ledger.place(taken, "C1/1.5")
-    assert await ledger.asked(taken, "C2 1.5")
+    assert await ledger.asked(taken, "C2/1.5")
     now = await stands(ledger, entry)
-    assert (now.state, now.place, now.asked) == (State.WAITING, "C1/1.5", "C2 1.5")
+    assert (now.state, now.place, now.asked) == (State.WAITING, "C1/1.5", "C2/1.5")
 
 
 async def test_no_item_of_a_batch_is_taken_over_by_itself(
@@ -257,11 +257,11 @@ async def test_what_waits_no_more_is_not_counted_among_what_is_held(
     ledger: Ledger, fill: Callable[[Ledger, Entry, str], Awaitable[bool]]
 ) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=1000.0)
-    assert await fill(ledger, entry, "C2 1.6")
+    assert await fill(ledger, entry, "C2/1.6")
     assert ledger.replica.lease.covers(entry)
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert moved
-    assert not await fill(ledger, entry, "C2 1.6")
+    assert not await fill(ledger, entry, "C2/1.6")
     assert not ledger.replica.lease.covers(entry)
     assert ledger.replica.lease.covers(moved)
 

@@ -292,17 +292,17 @@ async def test_a_place_that_is_settled_while_people_are_waited_for_moves_nothing
 ) -> None:
     entry = await bring(ledger, State.WAITING)
     assert await ledger.place(entry, "C1/1.5")
-    assert await ledger.asked(entry, "C2 2.5")
+    assert await ledger.asked(entry, "C2/2.5")
     now = await stands(ledger, entry)
-    assert now == replace(entry, place="C1/1.5", asked="C2 2.5", until=now.until)
+    assert now == replace(entry, place="C1/1.5", asked="C2/2.5", until=now.until)
     assert database.kinds() == ["accepted"]
 
 
 async def test_where_it_is_asked_is_recorded_only_while_it_is_asked(ledger: Ledger) -> None:
     for state in State:
         entry = await bring(ledger, state)
-        assert await ledger.asked(entry, "C2 2.5") is (state is State.WAITING)
-        assert (await stands(ledger, entry)).asked == ("C2 2.5" if state is State.WAITING else None)
+        assert await ledger.asked(entry, "C2/2.5") is (state is State.WAITING)
+        assert (await stands(ledger, entry)).asked == ("C2/2.5" if state is State.WAITING else None)
 
 
 # What waits for people, and what is tried again.
@@ -601,7 +601,7 @@ async def test_who_has_approved_is_known_of_what_was_asked_and_went_on(
     database: Database, ledger: Ledger, outcome: type[Outcome] | None
 ) -> None:
     entry = await bring(ledger, State.WAITING)
-    await ledger.asked(entry, "C2 2.5")
+    await ledger.asked(entry, "C2/2.5")
     moved = await ledger.clicks.move(entry, Move(State.ACCEPTED, "U7", "approved", comment="fine"))
     assert moved is not None
     assert moved.request == replace(entry.request, approval=Approval("U7", "fine"))

@@ -286,7 +286,7 @@ PARTED: list[tuple[Outcome, dict[str, object]]] = [
 """Each kind of outcome, and how version 0004 wrote it."""
 
 
-async def test_a_ledger_of_the_version_before_keeps_every_outcome(database: Database) -> None:
+async def test_a_ledger_of_an_earlier_version_keeps_every_outcome(database: Database) -> None:
     assert {type(outcome) for outcome, _ in PARTED} == set(get_args(Outcome))
     steps_to(database, "0004")
     for number, (outcome, parts) in enumerate(PARTED):
@@ -302,7 +302,35 @@ async def test_a_ledger_of_the_version_before_keeps_every_outcome(database: Data
     assert under_way.outcome is None
 
 
-async def test_a_ledger_of_the_version_before_may_be_long(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("place", "asked", "now"),
+    [
+        (None, None, (None, None)),
+        ("private", None, ("private", None)),
+        ("thread C1 1.5", None, ("C1/1.5", None)),
+        ("thread C1 1.5 1.2", "C2 2.5", ("C1/1.5/1.2", "C2/2.5")),
+        ("private", "D2 2.5 D3 3.5", ("private", "D2/2.5 D3/3.5")),
+        (None, "C2 2.5", (None, "C2/2.5")),
+    ],
+)
+async def test_a_ledger_of_an_earlier_version_keeps_where_messages_stand(
+    database: Database, place: str | None, asked: str | None, now: tuple[str | None, str | None]
+) -> None:
+    steps_to(database, "0004")
+    put(
+        database,
+        **columns_of(new_request(), State.WAITING, None),
+        created=1.0,
+        place=place,
+        asked=asked,
+    )
+    ledger = database.ledger("a")
+    await ledger.start()
+    (entry,) = await everything(ledger)
+    assert (entry.place, entry.asked) == now
+
+
+async def test_a_long_ledger_of_an_earlier_version_keeps_every_outcome(database: Database) -> None:
     steps_to(database, "0004")
     row = columns_of(new_request(), State.ENDED, None)
     columns = {**row, "created": 1.0, "ended": 2.0, "outcome": "shared", "tries": 2}

@@ -12,7 +12,7 @@ from tests.ledger.conftest import accepted, stands
 
 async def answered(ledger: Ledger) -> Entry:
     entry = await accepted(ledger)
-    assert await ledger.place(entry, "thread C1 1.5")
+    assert await ledger.place(entry, "C1/1.5")
     assert await ledger.answer(await stands(ledger, entry), Shared(), 0.1, ())
     return await stands(ledger, entry)
 
@@ -69,7 +69,7 @@ async def test_nothing_is_owed_of_what_was_said_before_once_a_request_moves_on(
     assert await ledger.replica.owe(entry, "HTTP 503")
     database.execute("UPDATE requests SET wake = 1")
     (taken,) = await ledger.replica.take_over(9)
-    assert await ledger.place(taken, "thread C1 1.5")
+    assert await ledger.place(taken, "C1/1.5")
     now = await stands(ledger, entry)
     assert (now.state, now.owed_since, now.wake) == (State.PLACED, None, None)
 

@@ -48,7 +48,7 @@ def request_(slack: LocalSlack) -> Request:
 
 def entry_of(request: Request, asked: str, outcome: Shared | Rejected | None = None) -> Entry:
     approved = replace(request, approval=Approval(APPROVER))
-    return Entry(approved, State.PLACED, 2, 1.0, "thread C1 1.5", outcome, asked=asked, decided=2.0)
+    return Entry(approved, State.PLACED, 2, 1.0, "C1/1.5", outcome, asked=asked, decided=2.0)
 
 
 def asked_with(slack: LocalSlack) -> list[str]:
@@ -60,7 +60,7 @@ async def test_a_question_stands_in_the_approvers_channel(
 ) -> None:
     ref = await approvals(posts).ask(request_, [], until=UNTIL)
     (question,) = slack.parents(APPROVALS)
-    assert ref == f"{APPROVALS} {question.ts}"
+    assert ref == f"{APPROVALS}/{question.ts}"
     assert has_button(question, "approve")
     assert slack.violations == []
 
@@ -131,7 +131,7 @@ async def test_whatever_slack_does_the_question_stands_once(
     slack.fail("chat.postMessage", fault)
     ref = await approvals(posts).ask(request_, [], until=UNTIL)
     (question,) = slack.parents(APPROVALS)
-    assert ref == f"{APPROVALS} {question.ts}"
+    assert ref == f"{APPROVALS}/{question.ts}"
 
 
 async def test_a_question_that_somebody_asked_who_has_died_is_found(
@@ -173,7 +173,7 @@ async def test_a_list_that_somebody_began_who_has_died_is_brought_to_its_end(
     for message in slack.messages[standing:]:
         slack.delete(message)
     ref = await asking.ask(many, [], look_since=slack.clock(), until=UNTIL)
-    assert ref == f"{APPROVALS} {slack.parents(APPROVALS)[0].ts}"
+    assert ref == f"{APPROVALS}/{slack.parents(APPROVALS)[0].ts}"
     assert listed_under(slack) == [*MANY]
 
 

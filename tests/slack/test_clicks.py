@@ -201,12 +201,12 @@ BODY: dict[str, Any] = {
     [
         pytest.param(
             {},
-            {"place": "thread C1 1.5", "question": "C1 1.5", "thread_ts": "", "team_id": "T1"},
+            {"message": "C1/1.5", "thread_ts": "", "team_id": "T1"},
             id="message",
         ),
         pytest.param(
             {"message": {"ts": "1.7", "thread_ts": "1.5"}},
-            {"place": "thread C1 1.7 1.5", "question": "C1 1.7", "thread_ts": "1.5"},
+            {"message": "C1/1.7/1.5", "thread_ts": "1.5"},
             id="in a thread",
         ),
         pytest.param(
@@ -214,12 +214,12 @@ BODY: dict[str, Any] = {
                 "message": None,
                 "container": {"is_ephemeral": True, "channel_id": "C1", "thread_ts": "1.5"},
             },
-            {"place": None, "question": None, "thread_ts": "1.5", "channel_id": "C1"},
+            {"message": None, "thread_ts": "1.5", "channel_id": "C1"},
             id="ephemeral",
         ),
         pytest.param(
             {"container": {"is_ephemeral": True, "channel_id": "C1"}},
-            {"place": None, "question": None},
+            {"message": None},
             id="ephemeral, with its message",
         ),
         pytest.param(
@@ -232,8 +232,7 @@ BODY: dict[str, Any] = {
             {
                 "channel_id": "",
                 "channel_name": "",
-                "place": None,
-                "question": None,
+                "message": None,
                 "response_url": "",
             },
             id="App Home",

@@ -610,11 +610,11 @@ def test_only_a_thread_and_a_question_have_a_link(
     api: SlackApi, sleep: Sleep, clock: Clock
 ) -> None:
     threads = Threads(api, Posts(api, BOT, sleep), clock, TONGUES, "https://playground.slack.com/")
-    link = threads.link("thread C0RELEASES 1700000000.000100")
+    link = threads.link("C0RELEASES/1700000000.000100")
     assert link == "https://playground.slack.com/archives/C0RELEASES/p1700000000000100"
-    inside = threads.link("thread C0RELEASES 1700000000.000100 1690000000.000200")
+    inside = threads.link("C0RELEASES/1700000000.000100/1690000000.000200")
     assert inside == f"{link}?thread_ts=1690000000.000200&cid=C0RELEASES"
-    assert threads.link("C0RELEASES 1700000000.000100") == link
+    assert threads.link("D1/1.2 D2/1.3") is None
     assert threads.link("private") is None
     assert threads.link(None) is None
 
@@ -742,7 +742,7 @@ async def test_what_was_asked_in_a_thread_is_shown_and_answered_there(
     assert place is not None
     [started] = slack.thread(RELEASES, root)
     assert started.text == parent(ENGLISH, request, None).text
-    assert place.ref == f"thread {RELEASES} {started.ts} {root}"
+    assert place.ref == f"{RELEASES}/{started.ts}/{root}"
     assert await place.close(request, ENDS)
     shown, reply = slack.thread(RELEASES, root)
     assert (shown.ts, shown.text) == (started.ts, parent(ENGLISH, request, ENDS).text)

@@ -220,7 +220,7 @@ class Midst:
 
     click: Callable[[], Awaitable[None]]
     at: str
-    ref: str = "thread C1 1.5"
+    ref: str = "C1/1.5"
 
     async def open(self, *_: object, **__: object) -> Self:
         """Settle a place."""
@@ -230,7 +230,7 @@ class Midst:
     async def ask(self, *_: object, **__: object) -> str:
         """Ask the approvers."""
         await self._come_to("ask")
-        return "C2 1.6"
+        return "C2/1.6"
 
     async def remind(self, *_: object) -> None:
         """Remind them."""

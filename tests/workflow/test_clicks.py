@@ -110,7 +110,7 @@ SECOND, NINTH, STRANGER = person("U2"), person("U9"), person("U5")
         (seen(CONFIRMING, NOT_TOLD), (Reply, False)),
         (seen(CONFIRMING, SECOND), (Reply, False)),
         (seen(ENDED, outcome=Shared()), (Reply, True)),
-        (seen(ENDED, outcome=Shared(), place="thread C1 1.2"), (Reply, False)),
+        (seen(ENDED, outcome=Shared(), message="C1/1.2"), (Reply, False)),
     ],
 )
 def test_a_confirmation_comes_to(clicked: Seen, comes_to: tuple[object, ...]) -> None:
@@ -201,11 +201,11 @@ def test_a_decision_comes_to(
 
 
 def test_what_an_approver_says_and_where_they_were_asked_goes_with_the_move() -> None:
-    clicked = seen(WAITING, SECOND, FOUR, comment="no", question="C2 1.2")
+    clicked = seen(WAITING, SECOND, FOUR, comment="no", message="C2/1.2")
     for act in (Act.APPROVE, Act.REJECT):
         step = step_of(act, clicked)
         assert isinstance(step, Take)
-        assert (step.move.comment, step.move.asked) == ("no", "C2 1.2")
+        assert (step.move.comment, step.move.asked) == ("no", "C2/1.2")
 
 
 def test_what_has_its_place_already_goes_on_from_there() -> None:
