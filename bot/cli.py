@@ -247,7 +247,7 @@ def _doctor(given: argparse.Namespace) -> int:
 
 
 def _policy(given: argparse.Namespace) -> int:
-    from bot.ops.policy_command import policy  # noqa: PLC0415
+    from bot.ops.policy_command.run import policy  # noqa: PLC0415
     from bot.policy.shapes import Question  # noqa: PLC0415
 
     names = Question.model_fields

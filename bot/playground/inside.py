@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.ops.policy_reasoning import Reasoning
+from bot.ops.policy_command.reasoning import Reasoning
 from bot.playground.acts import request_of
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.reading import rendered

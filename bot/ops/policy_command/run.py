@@ -1,4 +1,4 @@
-"""`share-env-bot policy`: look at the policy alone, with no tokens and nothing else set up, or ask it one question."""
+"""Print what is found in the policy, or what it says to one question: the shell of `share-env-bot policy`."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ from pathlib import Path
 from bot.command import is_appid
 from bot.ops.doctor.check import Finding, counted, listed, ok, owned, remarked, warning, wrong_by
 from bot.ops.doctor.findings import tell
-from bot.ops.policy_reasoning import Reasoning
-from bot.ops.policy_rights import Rights
+from bot.ops.policy_command.reasoning import Reasoning
+from bot.ops.policy_command.rights import Rights
 from bot.ops.visible import visible
 from bot.policy import Operators, Policy
 from bot.policy.file import Tested, read_question

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from bot.domain.language import Language
 from bot.locale import tongues
 from bot.messages.rules import contact, right
-from bot.ops.policy_person import NO_GROUPS, called, person_facts, plain
+from bot.ops.policy_command.person import NO_GROUPS, called, person_facts, plain
 from bot.policy import Effect, Person, Policy, Rule, rights
 from bot.policy.conditions import CONDITIONS, About
 

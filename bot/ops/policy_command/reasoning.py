@@ -9,7 +9,7 @@ from bot.domain.language import Language
 from bot.locale import tongues
 from bot.messages.rules import fit
 from bot.messages.rulings import answer, near, who_can
-from bot.ops.policy_person import NO_GROUPS, called, person_facts, plain
+from bot.ops.policy_command.person import NO_GROUPS, called, person_facts, plain
 from bot.policy import (
     Allow,
     Ask,
