@@ -102,7 +102,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Parts:
 def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     api, ready = resources.slack.api, resources.slack.ready
     runtime, in_force = resources.runtime, resources.in_force
-    spoken = tongues(resources.settings.language)
+    spoken = tongues(resources.settings.language, lambda: in_force.policy.contact)
     posts = Posts(api, ready.told("user_id"), runtime.sleep, runtime.now)
     places = Threads(api, posts, runtime.clock, spoken, ready.told("url"))
     stack.push_async_callback(places.close)

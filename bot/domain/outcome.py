@@ -30,22 +30,28 @@ class Shared:
 class Failed:
     """It did not happen; the guidance says why and what to do.
 
-    `link` is what broke in the token chain, where that kept WeChat from being asked.
+    `link` is what broke in the token chain, where that kept WeChat from being asked; `status` the HTTP status of an
+    answer that was not WeChat's.
     """
 
     guidance: Guidance
     said: Said | None = None
     tries: int = 1
     link: Link | None = None
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It may have happened: no answer came, or none that settles it, on the last or an earlier try."""
+    """It may have happened: no answer came, or none that settles it, on the last or an earlier try.
+
+    `status` is the HTTP status of an answer that was not WeChat's.
+    """
 
     guidance: Guidance
     said: Said | None = None
     tries: int = 1
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +172,7 @@ OUTCOMES = tuple(kind.__name__.lower() for kind in get_args(Outcome))
 def doubted(outcome: Called) -> Called:
     """Return how it ended where an earlier call may have done it all the same: what failed is unknown then."""
     if isinstance(outcome, Failed):
-        return Unknown(outcome.guidance, outcome.said, outcome.tries)
+        return Unknown(outcome.guidance, outcome.said, outcome.tries, outcome.status)
     return outcome
 
 
@@ -193,8 +199,9 @@ def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
     found: dict[str, tuple[Grouped, list[str]]] = {}
     for appid, outcome in items:
         match outcome:
-            case Failed(guidance) | Unknown(guidance):
-                key = f"{type(outcome).__name__} {guidance.key}"
+            case Failed(guidance, said) | Unknown(guidance, said):
+                came = said.errcode if said else outcome.status
+                key = f"{type(outcome).__name__} {guidance.key} {came}"
             case Skipped(why):
                 key = why.value
             case Cancelled(by):
@@ -218,11 +225,13 @@ def may_help_again(outcome: Outcome) -> bool:
     """Tell whether asking for the same once more can end otherwise."""
     match outcome:
         case Failed(guidance) | Unknown(guidance):
-            return guidance.again is not Again.NO
+            return guidance.again is not Again.CORRECTED
         case Expired():
             return True
-        case Finished(Tally(failed=failed, unknown=unknown)):
-            return failed + unknown > 0
+        case Finished(Tally(failed=failed, unknown=unknown), groups):
+            kinds = [group.outcome for group in groups]
+            called = [kind for kind in kinds if isinstance(kind, Failed | Unknown)]
+            return any(map(may_help_again, called)) if called else failed + unknown > 0
         case _:
             return False
 

@@ -8,13 +8,13 @@ from typing import Final
 
 
 class Fixer(Enum):
-    """Who can fix it; the value completes "Who can fix it: …"."""
+    """Who can fix it; the value stands for them in a table."""
 
     REQUESTER = "you, the requester"
     OPERATOR = "the people who run this bot"
     ADMIN = "the admin of the mini program that owns the env"
     WECHAT = "WeChat"
-    NOBODY = "nobody needs to, it usually passes by itself"
+    NOBODY = "nobody: it usually clears by itself"
 
 
 class Retry(Enum):
@@ -27,12 +27,13 @@ class Retry(Enum):
 
 
 class Again(Enum):
-    """Whether asking again helps the requester; the value answers "Does asking again help?"."""
+    """Whether the same words can succeed if the requester tries again."""
 
-    NO = "No, not in the same way."
-    AFTER_FIX = "Yes, once this is fixed."
-    LATER = "Yes, later, without changing anything."
-    NOW = "Yes, right away."
+    CORRECTED = "no, only others"
+    AFTER_FIX = "once it is fixed"
+    IN_HOURS = "in some hours"
+    LATER = "in a few minutes"
+    NOW = "right away"
 
 
 class Trouble(Enum):
@@ -46,8 +47,12 @@ class Trouble(Enum):
     """Sent, and no answer in time."""
     LOST = "lost"
     """Sent, and the connection broke before the answer."""
+    GATEWAY_CLOSED = "gateway-closed"
+    """HTTP 401, 403 or 407: whoever stands in between does not let the bot through."""
+    GATEWAY_LENGTH = "gateway-length"
+    """HTTP 411 or 412: the call came without its Content-Length."""
     GATEWAY_REFUSED = "gateway-refused"
-    """HTTP 4xx, which WeChat itself does not use for its errors, from whoever did not pass the call on."""
+    """Any other HTTP 4xx, which WeChat itself does not use for its errors, from whoever did not pass the call on."""
     GATEWAY_BROKEN = "gateway-broken"
     """HTTP 5xx, or a 4xx that speaks of a call that was passed on."""
     REDIRECTED = "redirected"
@@ -90,21 +95,26 @@ class Trouble(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """What one error means, who can fix it and how; all texts are plain text, without markup."""
+    """What one error means, who can fix it and how; all texts are plain text, without markup.
+
+    The meaning and the steps may hold the places `{owner}`, `{env}` and `{contact}`, which the message fills.
+    """
 
     key: str
     """Stable name: the first error code it serves ("40014"), or the trouble's value ("timeout")."""
     title: str
     """What happened: up to 70 characters, sentence case, no full stop."""
     meaning: str
-    """One or two sentences on what that means."""
+    """One or two short sentences on what that means."""
     fixer: Fixer
     steps: tuple[str, ...]
-    """One to four sentences, in order: what to do next."""
+    """One to four sentences, in order: what whoever fixes it does, or what the requester does if it does not clear."""
     retry: Retry
     again: Again
     in_doubt: bool = False
     """True when the share may have happened all the same."""
+    doctor: bool = False
+    """True where `share-env-bot doctor` finds out more: then that is the first step."""
     read: str | None = None
     """A first step about WeChat's own text, for where there is one."""
 
@@ -113,33 +123,21 @@ class Guidance:
         return (self.read, *self.steps) if self.read and errmsg else self.steps
 
 
-ASK_AGAIN: Final = (
-    "Ask again with the same appid and env: it does no harm, "
-    "because a second share is meant to leave things as the first one did."
+POST_RID: Final = "If it keeps failing, send this thread to {contact}: they post the rid at developers.weixin.qq.com (服务商专区)."
+STILL_FAILING: Final = "If it keeps failing, send this thread to {contact}."
+RIGHT_OWNER: Final = "Check that {owner} owns {env} (WECHAT_AUTHORIZER_APPID, POLICY_FILE)."
+CONTACT_CHECKS: Final = (
+    "If so, ask {contact} whether {owner} owns {env}, with status NORMAL (/tcb/getenvinfo)."
 )
-"""The step of every row in doubt. Intent, not a promise: no page of WeChat's says a share is idempotent."""
-
-POST_RID: Final = (
-    "If it keeps happening, ask the people who run this bot to post the rid "
-    "in WeChat's forum for service providers (服务商专区 at developers.weixin.qq.com)."
-)
-RIGHT_OWNER: Final = (
-    "Check with the people who run this bot that it uses the right owner for this env "
-    "(WECHAT_AUTHORIZER_APPID, or POLICY_FILE)."
-)
-SETS_TICKED: Final = (
-    "On 微信开发者平台 (我的业务, 第三方平台, 权限集), the people who run this bot check that the platform has permission sets "
-    "49 (CloudBase management) and 18 ticked; a change there counts at once, without 全网发布."
-)
+COMPARE_ENV: Final = "Compare the env with where you got it."
+SETS_TICKED: Final = "At 微信开发者平台 (我的业务, 第三方平台, 权限集, 管理权限集), tick 云开发管理权限 (49) and 开发管理与数据分析权限 (18)."
 AUTHORISE_ANEW: Final = (
-    "Ask the owner's admin to go through the platform's authorisation link again with sets 49 and 18 ticked. Where nothing "
-    "changes, WeChat tells the platform nothing: so change one set, or withdraw at mp.weixin.qq.com (设置, 第三方设置, 管理授权) "
-    "and authorise anew."
+    "{owner}'s admin withdraws (mp.weixin.qq.com, 设置, 第三方设置, 管理授权) and authorises anew."
 )
-SAME_COMPANY: Final = "Check that both mini programs are registered to the same legal entity (主体): envs are shared only within one."
-ENV_STATE: Final = (
-    "Ask the people who run this bot to make WeChat's call /tcb/getenvinfo for the owner: "
-    "the env must be in its list, with status NORMAL."
+SAME_COMPANY: Final = "Check that both mini programs belong to the same company (主体)."
+ENV_STATE: Final = "Call /tcb/getenvinfo for {owner}: {env} must be there, with status NORMAL."
+TELL_MAINTAINERS: Final = (
+    "If none does, report the rid and the request's id to whoever maintains the bot's code."
 )
 
 
@@ -152,7 +150,8 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     *steps: str,
     retry: Retry = Retry.NEVER,
     in_doubt: bool = False,
+    doctor: bool = False,
     read: str | None = None,
 ) -> Guidance:
     """Build one row in the order the tables are read: the verdict, the words, the exceptions."""
-    return Guidance(key, title, meaning, fixer, steps, retry, again, in_doubt, read)
+    return Guidance(key, title, meaning, fixer, steps, retry, again, in_doubt, doctor, read)

@@ -61,6 +61,8 @@ def _facts(outcome: Outcome) -> dict[str, object]:  # noqa: C901  # one case eac
             facts: dict[str, object] = {"guidance": guidance.key, "tries": tries}
             if said:
                 facts["said"] = asdict(said)
+            if outcome.status is not None:
+                facts["status"] = outcome.status
             if isinstance(outcome, Failed) and outcome.link:
                 facts["link"] = outcome.link.value
             return facts
@@ -110,7 +112,8 @@ def read(text: str) -> Outcome | None:  # noqa: C901  # one case each
 
 def _called(facts: Mapping[str, Any]) -> dict[str, Any]:
     said = Said(**facts["said"]) if "said" in facts else None
-    return {"guidance": by_key(facts["guidance"]), "said": said, "tries": facts["tries"]}
+    known = {"guidance": by_key(facts["guidance"]), "said": said, "tries": facts["tries"]}
+    return {**known, "status": facts.get("status")}
 
 
 def _ground(facts: Mapping[str, Any]) -> Ground:

@@ -1,20 +1,21 @@
 """Load the bot's sentences in all its languages; `python -m tests.translations` keeps the catalogues."""
 
+from collections.abc import Callable
 from gettext import translation
 from pathlib import Path
 from types import MappingProxyType
 
 from bot.domain.language import Language
-from bot.messages.words import Tongues, Words
+from bot.messages.words import NOBODY_NAMED, Tongues, Words
 
 LOCALES = Path(__file__).parent
 DOMAIN = "share_env_bot"
 
 
-def tongues(channel: Language) -> Tongues:
-    """Return all languages; a whole channel is spoken to in `channel`."""
+def tongues(channel: Language, contact: Callable[[], str] = lambda: NOBODY_NAMED) -> Tongues:
+    """Return all languages; a whole channel is spoken to in `channel`, and people are sent to `contact`."""
     spoken = {language: _words(language) for language in Language}
-    return Tongues(MappingProxyType(spoken), spoken[channel])
+    return Tongues(MappingProxyType(spoken), channel, contact)
 
 
 def _words(language: Language) -> Words:

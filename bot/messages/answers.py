@@ -5,14 +5,12 @@ from typing import assert_never
 
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
-from bot.guidance import AFTER_SUCCESS, Guidance
+from bot.guidance import AFTER_SUCCESS
+from bot.messages.advice import titled, told, what_to_do, who_acts
 from bot.messages.asked import about, name, reason
 from bot.messages.blocks import Announcement, Message, Part, code, message, small, steps
 from bot.messages.chain import where_it_broke
-from bot.messages.lists import sentences
 from bot.messages.words import Words, msgid
-
-_ERRMSG_LIMIT = 300
 
 
 class NoThread(Enum):
@@ -78,9 +76,13 @@ def _headline(say: Words, outcome: Called | None) -> str:
 
 
 def answer(
-    words: Words, request: Request, outcome: Called, *, called_again: bool = False
+    words: Words,
+    request: Request,
+    outcome: Called,
+    *,
+    called_again: bool = False,
 ) -> Message:
-    """Tell how the request ended, what that means, who can fix it and what to do next.
+    """Tell how the request ended, who acts, what they do, and whether trying again helps.
 
     `called_again`: the bot restarted and called WeChat once more. Not told where no call came about (no token, given up).
     """
@@ -101,42 +103,24 @@ def _answer(words: Words, request: Request, outcome: Called) -> Message:
             )
         case Failed(guidance, said, tries):
             headline = say(
-                "❌ *{title}.* {env} was not shared with {appid}.",
-                title=words.escaped(guidance.title),
+                "❌ *{title}.* {env} of {owner} was not shared with {appid}.",
+                title=titled(words, outcome),
             )
         case Unknown(guidance, said, tries):
             headline = say(
-                "❔ *{title}.* {env} may or may not have been shared with {appid}.",
-                title=words.escaped(guidance.title),
+                "❔ *{title}.* {env} of {owner} may or may not have been shared with {appid}.",
+                title=titled(words, outcome),
             )
         case _:
             assert_never(outcome)
     link = outcome.link if isinstance(outcome, Failed) else None
-    doubt = (
-        words("An earlier try got no clear answer, so the share may have happened all the same.")
-        if isinstance(outcome, Unknown) and not guidance.in_doubt
-        else None
-    )
     return message(
         headline,
-        sentences(words, words.escaped(guidance.meaning), doubt),
+        who_acts(say, outcome),
         link and where_it_broke(words, link),
-        _next_steps(words, guidance, said),
+        what_to_do(say, guidance, said),
         _footer(words, request, said, tries),
     )
-
-
-def _next_steps(words: Words, guidance: Guidance, said: Said | None) -> str:
-    """Return who can fix it, how, and whether asking again helps."""
-    again = words("*Does asking again help?* {answer}", answer=words.escaped(guidance.again.value))
-    return f"{fix(words, guidance, said)}\n{again}"
-
-
-def fix(words: Words, guidance: Guidance, said: Said | None = None) -> str:
-    """Return who can fix it, and how; `said` is what WeChat said, if this message shows it."""
-    fixer = words("*Who can fix it:* {who}.", who=words.escaped(guidance.fixer.value))
-    how = guidance.steps_with(said.errmsg if said else "")
-    return f"{fixer}\n{steps(map(words.escaped, how))}"
 
 
 def _footer(words: Words, request: Request, said: Said | None, tries: int) -> Part:
@@ -144,17 +128,8 @@ def _footer(words: Words, request: Request, said: Said | None, tries: int) -> Pa
     rid = f"rid {code(said.rid)}" if said and said.rid else ""
     tried = say("{count} tries", count=tries) if tries > 1 else ""
     asked = say("request {id}")
-    line = " · ".join(filter(None, [_told(words, said), rid, tried, asked]))
+    line = " · ".join(filter(None, [told(words, said), rid, tried, asked]))
     return small(line[0].upper() + line[1:])
-
-
-def _told(words: Words, said: Said | None) -> str | None:
-    if not said:
-        return None
-    if not said.errmsg:
-        return words("WeChat said {code}", code=said.errcode)
-    text = code(said.errmsg, _ERRMSG_LIMIT)
-    return words("WeChat said {code} {text}", code=said.errcode, text=text)
 
 
 def only_you(words: Words, begun: Message, why: NoThread) -> Message:

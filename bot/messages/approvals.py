@@ -159,7 +159,7 @@ def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float)
         return sentences(words, told, _quoted(request.approval.comment), end)
     match outcome:
         case Rejected(by, comment):
-            told = words("❌ <@{by}> rejected this, {when}.", by=by, when=when(at))
+            told = words("🚫 <@{by}> rejected this, {when}.", by=by, when=when(at))
             return sentences(words, told, _quoted(comment))
         case Cancelled(by):
             return words("🚫 <@{by}> cancelled this, {when}.", by=by, when=when(at))

@@ -1,6 +1,7 @@
 """Batches: the parent message with its progress bar, and the summary, which groups appids that ended alike."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import assert_never
 
 from bot.domain.click import Act
@@ -14,11 +15,12 @@ from bot.domain.outcome import (
     Tally,
     Unknown,
     Why,
+    may_help_again,
 )
 from bot.domain.pause import AtLimit, InDoubt, Pause
 from bot.domain.request import Request
-from bot.guidance import AFTER_SUCCESS, Guidance
-from bot.messages.answers import fix
+from bot.guidance import AFTER_SUCCESS
+from bot.messages.advice import titled, what_to_do, who_acts
 from bot.messages.appids import appids
 from bot.messages.asked import about, name, reason
 from bot.messages.blocks import (
@@ -76,11 +78,11 @@ def _bar(tally: Tally) -> str:
 
 def parent(words: Words, request: Request, finished: Finished) -> Message:
     """Tell the channel that the batch has ended, with counts."""
-    say, mark = about(words, request), "✅" if _is_good(finished.tally) else "❌"
+    say = about(words, request)
     return message(
         say(
             "{mark} {who} asked to share {env} with {receivers}: {counts}.",
-            mark=mark,
+            mark=_mark(finished.tally),
             counts=counts(words, finished.tally),
         ),
         appids(request),
@@ -99,8 +101,8 @@ def counts(words: Words, tally: Tally) -> Mrkdwn:
         (tally.cancelled, words("{count} cancelled", count=tally.cancelled)),
         (tally.stopped, words("{count} stopped by the policy", count=tally.stopped)),
     )
-    said = Mrkdwn(", ".join(text for count, text in told if count))
-    return said or words("nothing was done")
+    said = [text for count, text in told if count] or [words("nothing was done")]
+    return reduce(lambda one, other: words("{one}, {next}", one=one, next=other), said)
 
 
 def answer(words: Words, request: Request, finished: Finished) -> Message:
@@ -113,12 +115,12 @@ def answer(words: Words, request: Request, finished: Finished) -> Message:
     )
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
-        f"{'✅' if _is_good(tally) else '❌'} {line}",
+        f"{_mark(tally)} {line}",
         _called_again(words, finished.called_again),
         *told,
         _what_is_left(words) if tally.shared else None,
         small(more) if len(groups) > _GROUPS else None,
-        buttons(retry) if tally.failed + tally.unknown else None,
+        buttons(retry) if may_help_again(finished) else None,
         name(words, request),
     )
 
@@ -141,11 +143,10 @@ def _what_is_left(words: Words) -> str:
 
 
 def _group(words: Words, request: Request, group: Group) -> str:
-    match group.outcome:
-        case Failed(guidance):
-            title, advice = f"❌ *{words.escaped(guidance.title)}*", _advice(words, guidance)
-        case Unknown(guidance):
-            title, advice = f"❔ *{words.escaped(guidance.title)}*", _advice(words, guidance)
+    outcome, count = group.outcome, len(group.appids)
+    match outcome:
+        case Failed() | Unknown():
+            title, advice = _failed(words, request, outcome)
         case Skipped(why):
             title, advice = _left_out(words, why)
         case Cancelled(by):
@@ -154,9 +155,19 @@ def _group(words: Words, request: Request, group: Group) -> str:
             title = words("🚫 *Stopped by the policy*")
             advice = what_it_takes_now(words, group.appids[0], request.env)
         case _:
-            assert_never(group.outcome)
+            assert_never(outcome)
     listed = _some(words, group.appids)
-    return "\n".join(filter(None, [f"{title} ({len(group.appids)})", advice, listed]))
+    return "\n".join(filter(None, [f"{title} ({count})", advice, listed]))
+
+
+def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[str, str]:
+    """Return what happened, with WeChat's code, and who does what about it."""
+    say, guidance = about(words, request), outcome.guidance
+    mark = "❌" if isinstance(outcome, Failed) else "❔"
+    code = words("WeChat said {code}", code=outcome.said.errcode) if outcome.said else None
+    title = " · ".join(filter(None, [f"{mark} *{titled(words, outcome)}*", code]))
+    advice = filter(None, [who_acts(say, outcome), what_to_do(say, guidance)])
+    return title, "\n".join(advice)
 
 
 def _left_out(words: Words, why: Why) -> tuple[str, str]:
@@ -172,10 +183,6 @@ def _left_out(words: Words, why: Why) -> tuple[str, str]:
 
 def _cancelled(words: Words, by: str) -> str:
     return words("🚫 *Cancelled* by <@{by}>", by=by) if by else words("🚫 *Cancelled*")
-
-
-def _advice(words: Words, guidance: Guidance) -> str:
-    return f"{words.escaped(guidance.meaning)}\n{fix(words, guidance)}"
 
 
 def denied_some(words: Words, appids: Sequence[str], total: int) -> Message:
@@ -225,5 +232,12 @@ def _some(words: Words, appids: Sequence[str]) -> str:
     return " ".join([*shown, *([words("and {count} more", count=rest)] if rest else [])])
 
 
-def _is_good(tally: Tally) -> bool:
-    return not (tally.failed or tally.unknown or tally.cancelled or tally.stopped)
+def _mark(tally: Tally) -> str:
+    """Return the sign of the worst that happened."""
+    if tally.failed:
+        return "❌"
+    if tally.unknown:
+        return "❔"
+    if tally.cancelled or tally.stopped:
+        return "❌" if tally.shared else "🚫"
+    return "✅"

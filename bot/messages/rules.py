@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import assert_never
 
-from bot.guidance import Fixer
 from bot.messages.blocks import Mrkdwn, code, escape, mention, shortened
 from bot.messages.lists import listed
-from bot.messages.words import Words, msgid
+from bot.messages.words import Words, contact_in, msgid
 from bot.policy import ANYONE, Effect, Miss, Policy, Rule, Standing, Unreadable, Verdict
 
 STANDINGS = {
@@ -136,7 +135,5 @@ def rule_name(rule: Rule) -> Mrkdwn:
 
 
 def contact(words: Words, policy: Policy) -> Mrkdwn:
-    """Return the policy's contact, without a full stop; only the default is translated."""
-    default = Fixer.OPERATOR.value
-    whom = words.escaped(default) if policy.contact == default else escape(policy.contact)
-    return Mrkdwn(whom.rstrip("."))
+    """Return whom the policy sends people to."""
+    return contact_in(words, policy.contact)

@@ -1,10 +1,14 @@
 """Sentences in a language; the English sentence is the key of its translation (gettext). Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from bot.domain.language import Language
 from bot.messages.blocks import Mrkdwn, escape
+from bot.policy import Policy
+
+NOBODY_NAMED: Final = Policy(()).contact
 
 
 def msgid(text: str) -> str:
@@ -17,7 +21,7 @@ class Words:
     """One language; `one` and `many` are its gettext and ngettext.
 
     A sentence has places, such as `{env}`. Values are escaped unless they are Mrkdwn. `known` fills places that a
-    caller gives no value for.
+    caller gives no value for; `{contact}`, whom people turn to, is always among them.
     """
 
     language: Language
@@ -39,7 +43,7 @@ class Words:
 
     def knowing(self, **known: Mrkdwn) -> "Words":
         """Return these words with values for places, so that callers need not give them."""
-        return Words(self.language, self.one, self.many, known)
+        return replace(self, known={**self.known, **known})
 
     def _filled(self, sentence: str, values: Mapping[str, str | int]) -> Mrkdwn:
         shown = {name: escape(v) if isinstance(v, str) else v for name, v in values.items()}
@@ -48,11 +52,27 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Tongues:
-    """All languages; `channel` is the one for messages that a whole channel reads (the setting LANGUAGE)."""
+    """All languages; `whole` is that of what a whole channel reads (the setting LANGUAGE).
+
+    `contact` tells whom the policy of now sends people to.
+    """
 
     by_language: Mapping[Language, Words]
-    channel: Words
+    whole: Language
+    contact: Callable[[], str] = lambda: NOBODY_NAMED
+
+    @property
+    def channel(self) -> Words:
+        """The words for messages that a whole channel reads."""
+        return self.of(self.whole)
 
     def of(self, language: Language) -> Words:
         """Return the words of one language."""
-        return self.by_language[language]
+        words = self.by_language[language]
+        return words.knowing(contact=contact_in(words, self.contact()))
+
+
+def contact_in(words: Words, contact: str) -> Mrkdwn:
+    """Return a policy's contact, without a full stop; only the one that nobody set is translated."""
+    whom = words.escaped(contact) if contact == NOBODY_NAMED else escape(contact)
+    return Mrkdwn(whom.rstrip("."))

@@ -26,6 +26,8 @@ _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 _SEE_OTHER = 303  # "it is done, and what came of it is elsewhere" (RFC 9110, 15.4.4)
 # By these a gateway says that a call it has passed on took too long, fell through, or was given up.
 _PASSED_ON = frozenset({408, 424, 499})
+_CLOSED = frozenset({401, 403, 407})
+_WITHOUT_LENGTH = frozenset({411, 412})  # 412 is what WeChat's own gateway says to a call in chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Troubled:
-    """No answer of WeChat's: nothing came, or something that is none."""
+    """No answer of WeChat's: nothing came, or something that is none, with its HTTP `status` unless that is 200."""
 
     trouble: Trouble
+    status: int | None = None
 
 
 Answer = Done | Refused | Troubled
@@ -83,7 +86,7 @@ def read(status: int, body: bytes) -> Answer:
 def read_object(status: int, body: bytes) -> Mapping[str, object] | Refused | Troubled:
     """Return what any answer of WeChat's holds; those that hand out tokens have no errcode."""
     if status != _OK:
-        return Troubled(_trouble_of(status))
+        return Troubled(_trouble_of(status), status)
     try:
         # WeChat's texts have held raw control characters and broken UTF-8.
         text = body.decode("utf-8-sig", "replace")
@@ -113,6 +116,10 @@ def _trouble_of(status: int) -> Trouble:
         return Trouble.NOT_JSON
     if status >= _SERVER_ERROR:
         return Trouble.GATEWAY_BROKEN
+    if status in _CLOSED:
+        return Trouble.GATEWAY_CLOSED
+    if status in _WITHOUT_LENGTH:
+        return Trouble.GATEWAY_LENGTH
     if status >= _CLIENT_ERROR:
         return Trouble.GATEWAY_REFUSED
     return Trouble.REDIRECTED if status >= _REDIRECT else Trouble.NOT_JSON

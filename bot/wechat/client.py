@@ -82,7 +82,7 @@ class WeChat:
         end = self._clock() + TOTAL_SECONDS
         used: Counter[Retry] = Counter()
         in_doubt = False
-        link = None
+        link = status = None
         tries = 0
         while True:
             tries += 1
@@ -94,6 +94,7 @@ class WeChat:
                 told(Step("call", took, "done"))
                 return Shared(tries)
             guidance, said = api.guidance_for(answer)
+            status = answer.status if isinstance(answer, api.Troubled) else None
             told(Step("call", took, guidance.key, said))
             in_doubt = in_doubt or guidance.in_doubt
             used[guidance.retry] += 1
@@ -105,6 +106,7 @@ class WeChat:
                 took = self._clock() - began
                 if isinstance(newer, NoToken):
                     told(Step("renewal", took, newer.guidance.key, newer.said))
+                    status = None
                     guidance, said, link = newer.guidance, newer.said or said, newer.link
                     break
                 told(Step("renewal", took, "renewed"))
@@ -116,8 +118,8 @@ class WeChat:
             if not await may_again() or self._clock() + _LEAST_SECONDS > end:
                 break
         if in_doubt:
-            return Unknown(guidance, said, tries)
-        return Failed(guidance, said, tries, link)
+            return Unknown(guidance, said, tries, status)
+        return Failed(guidance, said, tries, link, status)
 
     def _pause(self, retry: Retry, used: Counter[Retry]) -> float:
         """Return how long to wait: twice as long each time, spread so that requests do not march in step."""

@@ -166,7 +166,7 @@ def test_a_batch_lacks_what_its_items_have_to_tell_until_some_is_known(
 @pytest.mark.parametrize("kind", [Failed, Unknown])
 def test_asking_again_helps_where_the_guidance_says_so(kind: type[Failed | Unknown]) -> None:
     helps = {row.key for row in all_guidance() if may_help_again(kind(row))}
-    assert helps == {row.key for row in all_guidance() if row.again is not Again.NO}
+    assert helps == {row.key for row in all_guidance() if row.again is not Again.CORRECTED}
 
 
 @pytest.mark.parametrize(

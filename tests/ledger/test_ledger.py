@@ -641,6 +641,14 @@ async def test_which_link_broke_comes_back_as_it_was(ledger: Ledger, link: Link 
     assert entry.outcome == failed
 
 
+@pytest.mark.parametrize("kind", [Failed, Unknown])
+async def test_the_http_status_of_a_gateway_comes_back_as_it_was(
+    ledger: Ledger, kind: type[Failed | Unknown]
+) -> None:
+    ended = replace(kind(for_trouble(Trouble.GATEWAY_LENGTH)), status=412)
+    assert (await live(ledger, new_request(), ended)).outcome == ended
+
+
 async def test_a_link_of_another_version_leaves_the_request_readable(
     database: Database, ledger: Ledger
 ) -> None:

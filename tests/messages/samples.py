@@ -249,6 +249,8 @@ def _outcomes() -> Iterator[tuple[str, Called]]:
         "in doubt from before, no words",
         Unknown(for_trouble(Trouble.TOKEN_SERVER_STALE), None, 3),
     )
+    yield "HTTP 412", Failed(for_trouble(Trouble.GATEWAY_LENGTH), status=412)
+    yield "HTTP 502", Unknown(for_trouble(Trouble.GATEWAY_BROKEN), status=502)
     yield "no token", Failed(for_trouble(Trouble.TOKEN_SERVER_DOWN), None, 0)
     address = Said(61004, "access clientip is not registered requestIP: 192.0.2.7", RID)
     yield "no ticket", Failed(for_trouble(Trouble.NO_TICKET), None, 0, Link.TICKET)
@@ -370,6 +372,12 @@ def _histories(words: Words) -> Iterator[tuple[str, Message]]:
         yield f"shared before: {name}", shared_before(words, request(REASON), NOW, link)
     told = ending(words, request(REASON), failed)
     yield "untold", untold(words, request(REASON), told)
+
+
+def answers(words: Words) -> Iterator[tuple[str, Called, Message]]:
+    """Return every answer to a request that WeChat was asked about, with how that ended, by name."""
+    for name, ended in _outcomes():
+        yield name, ended, ending(words, request(), ended)
 
 
 def messages(words: Words) -> dict[str, Message]:

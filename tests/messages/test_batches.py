@@ -24,6 +24,7 @@ from bot.domain.outcome import (
     Unknown,
     Why,
     groups_of,
+    may_help_again,
     tally_of,
 )
 from bot.domain.pause import AtLimit, InDoubt
@@ -156,7 +157,8 @@ def test_slack_takes_every_summary_whatever_went_wrong(
     end = finished(Shared(), BEFORE, UNDER_WAY, *failures)
     said = endings.answer(words, BATCH, end)
     sound(said)
-    assert acts(said) == [Act.RETRY.value]
+    helps = any(map(may_help_again, failures))
+    assert acts(said) == ([Act.RETRY.value] if helps else [])
 
 
 HOSTILE = st.text(
@@ -281,13 +283,32 @@ def test_counts_name_what_occurred_and_nothing_else(words: Words) -> None:
     assert counts(words, Tally(0)) == words("nothing was done")
 
 
-@LANGUAGES
-def test_only_what_succeeded_throughout_is_marked_as_good(words: Words) -> None:
-    for end in FINISHED.values():
-        tally = end.tally
-        good = not (tally.failed or tally.unknown or tally.cancelled or tally.stopped)
-        for said in (endings.parent(words, BATCH, end), endings.answer(words, BATCH, end)):
-            assert said.text.startswith("✅" if good else "❌")
+@pytest.mark.parametrize(
+    ("ended", "mark"),
+    [
+        ({"shared": 3}, "✅"),
+        ({"shared": 2, "skipped": 1}, "✅"),
+        ({"skipped": 3}, "✅"),
+        ({"shared": 2, "failed": 1}, "❌"),
+        ({"failed": 1, "unknown": 1, "cancelled": 1}, "❌"),
+        ({"shared": 2, "unknown": 1}, "❔"),
+        ({"unknown": 3}, "❔"),
+        ({"cancelled": 3}, "🚫"),
+        ({"stopped": 2, "cancelled": 1}, "🚫"),
+        ({"shared": 2, "cancelled": 1}, "❌"),
+    ],
+)
+def test_a_batch_is_marked_by_the_worst_that_happened(ended: dict[str, int], mark: str) -> None:
+    end = Finished(Tally(3, **ended))
+    for said in (endings.parent(ENGLISH, BATCH, end), endings.answer(ENGLISH, BATCH, end)):
+        assert said.text.startswith(mark)
+
+
+def test_each_group_of_failures_tells_wechats_code() -> None:
+    outcomes = [Failed(for_code(code), Said(code, "", None)) for code in (41002, 41018, 99999)]
+    said = endings.answer(ENGLISH, BATCH, finished(*outcomes)).text
+    for code in (41002, 41018, 99999):
+        assert f"WeChat said {code} (" in said
 
 
 def test_an_appid_is_listed_in_its_group_and_in_no_other() -> None:

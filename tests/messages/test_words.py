@@ -18,11 +18,12 @@ from bot.command.mistake import (
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
-from bot.guidance import all_guidance, for_code
+from bot.guidance import Trouble, all_guidance, for_code, for_trouble
 from bot.messages import Message
 from bot.messages.answers import (
     answer,
 )
+from bot.messages.asked import about
 from bot.messages.chain import where_it_broke
 from bot.messages.history import (
     Line,
@@ -227,10 +228,12 @@ def test_an_answer_has_all_that_helps(ending: type[Failed | Unknown], words: str
             with check(row.key):
                 text = answer(ENGLISH, request(), ending(row, said, 2)).text
                 assert len(text) < 4000
-                how = row.steps_with(words or "")
-                for part in (row.title, row.meaning, row.fixer.value, row.again.value, *how):
-                    assert part in text
-                assert ("own text" in text) == bool(row.read and words)
+                say = about(ENGLISH, request())
+                for part in (row.title, row.meaning, *row.steps_with(words or "")):
+                    assert say(part) in text
+                assert ("last line below" in text) == bool(row.read and words)
+                assert ("Run `share-env-bot doctor`." in text) == row.doctor
+                assert (f"`{ENV}` of `{OWNER}`") in text.split("\n")[0]
                 *_, last = text.split("\n")
                 assert last.endswith("2 tries · request `7kq2m9xc`")
                 assert ("40097" in text and RID in text) if words else "WeChat said" not in last
@@ -238,8 +241,12 @@ def test_an_answer_has_all_that_helps(ending: type[Failed | Unknown], words: str
                     "was not shared with" if ending is Failed else "may or may not have been shared"
                 )
                 assert claim in text.split("\n")[0]
-                doubt = "An earlier try got no clear answer" in text
-                assert doubt is (ending is Unknown and not row.in_doubt)
+
+
+@pytest.mark.parametrize("status", [412, 503])
+def test_an_answer_shows_the_http_status_that_came_back(status: int) -> None:
+    failed = Failed(for_trouble(Trouble.GATEWAY_LENGTH), status=status)
+    assert f"(HTTP {status}).* `{ENV}`" in answer(ENGLISH, request(), failed).text.split("\n")[0]
 
 
 @SPEAK

@@ -120,7 +120,9 @@ def test_what_is_no_json_object_is_no_answer_of_wechats(body: bytes) -> None:
         *((301, Trouble.REDIRECTED), (303, Trouble.NOT_JSON), (307, Trouble.REDIRECTED)),
         *((408, Trouble.GATEWAY_BROKEN), (424, Trouble.GATEWAY_BROKEN)),
         *((304, Trouble.REDIRECTED), (399, Trouble.REDIRECTED), (400, Trouble.GATEWAY_REFUSED)),
-        *((403, Trouble.GATEWAY_REFUSED), (412, Trouble.GATEWAY_REFUSED)),
+        *((401, Trouble.GATEWAY_CLOSED), (403, Trouble.GATEWAY_CLOSED)),
+        *((407, Trouble.GATEWAY_CLOSED), (404, Trouble.GATEWAY_REFUSED)),
+        *((411, Trouble.GATEWAY_LENGTH), (412, Trouble.GATEWAY_LENGTH)),
         *(
             (498, Trouble.GATEWAY_REFUSED),
             (499, Trouble.GATEWAY_BROKEN),
@@ -133,7 +135,7 @@ def test_what_is_no_json_object_is_no_answer_of_wechats(body: bytes) -> None:
 def test_any_other_status_than_200_is_not_wechats_whatever_the_body_says(
     status: int, trouble: Trouble
 ) -> None:
-    assert read(status, b'{"errcode":0,"errmsg":"ok"}') == Troubled(trouble)
+    assert read(status, b'{"errcode":0,"errmsg":"ok"}') == Troubled(trouble, status)
 
 
 @pytest.mark.parametrize(

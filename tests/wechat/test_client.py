@@ -3,6 +3,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import aiohttp
 import httpx
@@ -265,7 +266,7 @@ async def test_a_renewal_that_took_all_the_time_is_not_followed_by_a_call(
         ([Code(-1), Code(40097)], Unknown, "40097"),
         ([Code(-1000), Code(0)], Shared, ""),
         ([Drop(), Status(502)], Unknown, "gateway-broken"),
-        ([Drop(), Status(403)], Unknown, "gateway-refused"),
+        ([Drop(), Status(403)], Unknown, "gateway-closed"),
         ([Drop(), Code(42001), Code(40097)], Unknown, "40097"),
         ([Code(42001), Code(40097)], Failed, "40097"),
         ([Code(42001), Drop(), Code(48001)], Unknown, "48001"),
@@ -291,8 +292,9 @@ async def test_a_try_in_doubt_leaves_a_doubt_that_only_a_yes_ends(
         (Status(504, b'{"errcode":0}'), Trouble.GATEWAY_BROKEN, Unknown, 1),
         (Status(408), Trouble.GATEWAY_BROKEN, Unknown, 1),
         (Status(303, location="http://127.0.0.1:1/"), Trouble.NOT_JSON, Unknown, 1),
-        (Status(407), Trouble.GATEWAY_REFUSED, Failed, 1),
-        (Status(412), Trouble.GATEWAY_REFUSED, Failed, 1),
+        (Status(407), Trouble.GATEWAY_CLOSED, Failed, 1),
+        (Status(412), Trouble.GATEWAY_LENGTH, Failed, 1),
+        (Status(404), Trouble.GATEWAY_REFUSED, Failed, 1),
         (Status(302, location="http://127.0.0.1:1/"), Trouble.REDIRECTED, Failed, 1),
         (Status(200), Trouble.NOT_JSON, Unknown, 1),
         (Status(200, b""), Trouble.NOT_JSON, Unknown, 1),
@@ -315,7 +317,8 @@ async def test_what_is_no_answer_of_wechats_ends_as_honestly_as_can_be(  # noqa:
 ) -> None:
     wechat.fail("shareenv", fault, times=None)
     ended = await share(bot(timeout=SHORT if trouble is Trouble.TIMEOUT else 5))
-    assert ended == outcome(for_trouble(trouble), None, tries)
+    told = fault.code if isinstance(fault, Status) and fault.code != 200 else None
+    assert ended == replace(outcome(for_trouble(trouble), None, tries), status=told)
     assert len(wechat.calls) == tries
 
 

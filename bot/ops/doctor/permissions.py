@@ -8,7 +8,7 @@ from bot.ledger.tokens import COMPONENT
 from bot.ops.doctor.check import Finding, ok, unchecked, wrong
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
-from bot.ops.doctor.wechat import AT_ONCE, failed, of_all
+from bot.ops.doctor.wechat import AT_ONCE, about_owner, failed, of_all
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.component import Component
 from bot.wechat.tokens import NoToken
@@ -38,7 +38,7 @@ async def check_permissions(setup: Setup) -> list[Finding]:
         if _CLOUDBASE in told.granted:
             return ok(_NAME, f"{owner}: permission set 49 (CloudBase management) is granted")
         lacking = f"{owner}: permission set 49 (CloudBase management) is not granted"
-        return wrong(_NAME, lacking, AUTHORISE_ANEW)
+        return wrong(_NAME, lacking, about_owner(AUTHORISE_ANEW))
 
     found = await each(owners, one, AT_ONCE, 2 * DEADLINE)
     return of_all(_NAME, owners, found)

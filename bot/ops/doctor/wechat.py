@@ -38,7 +38,7 @@ _NOT_WECHATS = {
     ),
 }
 """Answers of whoever stands in WeChat's place, by their HTTP status, each with its fix."""
-_RENEW_BY_HAND = for_trouble(Trouble.TOKEN_FIXED_DEAD).steps[0]
+_FIXED_DEAD = for_trouble(Trouble.TOKEN_FIXED_DEAD)
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 
 Read = Callable[[str], Awaitable[str | NoToken | None]]
@@ -149,7 +149,7 @@ async def _tried(
             if isinstance(answer, Troubled) and answer.trouble in _ON_THE_WAY:
                 return replace(found, fix=_CHECK_THE_WAY)
             dead = fixed and guidance.retry is Retry.RENEW
-            return replace(found, fix=_RENEW_BY_HAND) if dead else found
+            return replace(found, fix=first_step(_FIXED_DEAD)) if dead else found
         case envs:
             return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
 
@@ -157,4 +157,15 @@ async def _tried(
 def failed(name: str, owner: str, guidance: Guidance, said: Said | None = None) -> Finding:
     """Return what WeChat said in place of what it was asked for."""
     code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
-    return wrong(name, f"{owner}: {guidance.title}{code}", guidance.steps[0])
+    return wrong(name, f"{owner}: {guidance.title}{code}", first_step(guidance))
+
+
+def first_step(guidance: Guidance) -> str:
+    """Return what to do first about what went wrong with an owner, in the same words for each."""
+    return about_owner(guidance.steps[0])
+
+
+def about_owner(step: str) -> str:
+    """Return a step of a guidance, which is about an owner and perhaps an env, without naming them."""
+    said = step.format(owner="the owner", env="the env", contact="the people who run this bot")
+    return said[0].upper() + said[1:]

@@ -1,0 +1,94 @@
+"""What a guidance says in an answer: what happened, who acts, and what they do."""
+
+from typing import assert_never
+
+from bot.domain.outcome import Failed, Said, Unknown
+from bot.guidance import Again, Fixer, Guidance
+from bot.messages.blocks import Mrkdwn, code, steps
+from bot.messages.lists import sentences
+from bot.messages.words import Words
+
+_ERRMSG_LIMIT = 300
+
+
+def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
+    """Return what happened, with the HTTP status if that is all that came back."""
+    title = words.escaped(outcome.guidance.title)
+    if outcome.status is None:
+        return title
+    return words("{title} (HTTP {status})", title=title, status=outcome.status)
+
+
+def who_acts(say: Words, outcome: Failed | Unknown) -> Mrkdwn:
+    """Return who acts, and whether the requester may try again; `say` knows the request."""
+    who = _who(say, outcome.guidance)
+    if isinstance(outcome, Failed) or outcome.guidance.fixer is Fixer.REQUESTER:
+        return who
+    return sentences(say, who, say("A second share is meant to change nothing."))
+
+
+def _who(say: Words, guidance: Guidance) -> Mrkdwn:
+    match guidance.fixer:
+        case Fixer.REQUESTER:
+            return say("*You can fix this.* The same values would fail again: send a new command.")
+        case Fixer.WECHAT:
+            return say(
+                "*Nothing for you to fix:* the trouble is at WeChat. Try again in a few minutes."
+            )
+        case Fixer.NOBODY:
+            return say(
+                "*Nothing for you to fix:* it usually clears by itself. Try again in a few minutes."
+            )
+        case Fixer.ADMIN:
+            return say(
+                "*Nothing for you to fix.* Send this thread to {contact}: the admin of {owner} has to act. Then try again."
+            )
+        case Fixer.OPERATOR:
+            return _handed_on(say, guidance.again)
+        case _:
+            assert_never(guidance.fixer)
+
+
+def _handed_on(say: Words, again: Again) -> Mrkdwn:
+    match again:
+        case Again.CORRECTED | Again.AFTER_FIX:
+            return say(
+                "*Nothing for you to fix.* Send this thread to {contact}. Once it is fixed, try again."
+            )
+        case Again.NOW:
+            return say(
+                "*Nothing for you to fix.* Try again now. If it fails again, send this thread to {contact}."
+            )
+        case Again.LATER:
+            return say(
+                "*Nothing for you to fix.* Try again in a few minutes. If it fails again, send this thread to {contact}."
+            )
+        case Again.IN_HOURS:
+            return say(
+                "*Nothing for you to fix.* Try again in some hours. If it cannot wait, send this thread to {contact}."
+            )
+        case _:
+            assert_never(again)
+
+
+def what_to_do(say: Words, guidance: Guidance, said: Said | None = None) -> str:
+    """Return what it means, and what whoever acts does; `said` is what WeChat said, if this message shows it."""
+    for_them = guidance.fixer in {Fixer.OPERATOR, Fixer.ADMIN}
+    doctor = [say("Run `share-env-bot doctor`.")] if guidance.doctor else []
+    how = [*doctor, *map(say, guidance.steps_with(said.errmsg if said else ""))]
+    told = [
+        say(guidance.meaning),
+        say("*For them:*") if for_them else "",
+        steps(how) if len(how) > 1 else how[0],
+    ]
+    return "\n".join(filter(None, told))
+
+
+def told(words: Words, said: Said | None) -> str | None:
+    """Return WeChat's own words, if there are any."""
+    if not said:
+        return None
+    if not said.errmsg:
+        return words("WeChat said {code}", code=said.errcode)
+    text = code(said.errmsg, _ERRMSG_LIMIT)
+    return words("WeChat said {code} {text}", code=said.errcode, text=text)

@@ -1,0 +1,108 @@
+"""Every answer scored as its reader would: who acts, what they do, does trying again help, whom to turn to, is it short."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from syrupy.assertion import SnapshotAssertion
+
+from bot.domain.click import Act
+from bot.domain.outcome import Called, Shared, may_help_again
+from bot.messages import Message
+from bot.messages.blocks import Buttons, escape
+from tests.languages import ENGLISH
+from tests.messages.samples import CONTACT, answers
+
+_AT_MOST = {"failed": 90, "steps": 80, "shared": 25}
+_WHO = re.compile(
+    r"\*(Nothing for you to fix(?::\* [^.]+\.|\.\*)|You can fix this\.\*|What is left to do\*)"
+)
+_CONCRETE = re.compile(
+    r"[A-Z]+_[A-Z_]+|access_token|/[a-z][\w/-]+|\w+\.(qq\.com|Cloud)|[\u4e00-\u9fff]{2,}|share-env-bot doctor"
+    r"|compare|copy|policy file|clock|proxy|rid|one command|admin|wait|cloudbase_auth|send this thread"
+    r"|last line below|appid|\btokens?\b|address|server|cache|channel|phone number|the log|the owner pays",
+    re.IGNORECASE,
+)
+_AGAIN = re.compile(r"[Tt]ry again|would fail again|Once it is fixed")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One answer, scored: an empty string is a point lost."""
+
+    name: str
+    who: str
+    steps: str
+    again: str
+    contact: str
+    words: int
+    most: int
+
+    @property
+    def points(self) -> int:
+        """How many of the five are won."""
+        return sum(map(bool, (self.who, self.steps, self.again, self.contact))) + (
+            self.words <= self.most
+        )
+
+    def __str__(self) -> str:
+        told = (self.name, self.who, self.steps, self.again, self.contact, str(self.words))
+        return " | ".join([*told, str(self.points)])
+
+
+def scored() -> Iterator[Score]:
+    named = ENGLISH.knowing(contact=escape(CONTACT))
+    for name, ended, said in answers(named):
+        yield _scored(name, ended, said)
+
+
+def _scored(name: str, ended: Called, said: Message) -> Score:
+    text, happy = said.text, isinstance(ended, Shared)
+    who = _WHO.search(text)
+    kind = ("steps" if "\n1. " in text else "shared") if happy else "failed"
+    steps = _steps(said)
+    return Score(
+        name,
+        who[1].strip("*") if who else "",
+        f"{len(steps)}" if steps and all(map(_CONCRETE.search, steps)) else "",
+        "done" if happy else _again(ended, said),
+        "done" if happy else ("named" if CONTACT in text else ""),
+        words_of(text),
+        _AT_MOST[kind],
+    )
+
+
+def _steps(said: Message) -> list[str]:
+    """Return the numbered lines or, where there is only one step, its line."""
+    lines = said.text.split("\n")
+    numbered = [line for line in lines if re.match(r"\d+\. ", line)]
+    small = [part.text for part in said.parts if not isinstance(part, Buttons) and part.small]
+    (*_, last) = [line for line in lines if line not in small]
+    return numbered or [last]
+
+
+def _again(ended: Called, said: Message) -> str:
+    """Return what is said of trying again, if the button stands exactly where that can help."""
+    told = _AGAIN.search(said.text)
+    acts = [each.act for part in said.parts if isinstance(part, Buttons) for each in part.row]
+    agree = (Act.RETRY in acts) == may_help_again(ended)
+    return told[0] if told and agree else ""
+
+
+def words_of(text: str) -> int:
+    """Return how many words there are to read: without WeChat's own, list numbers, and signs."""
+    own = re.sub(r"(WeChat said -?\d+) `[^`]*`", r"\1", text)
+    plain = re.sub(r"^\d+\. ", "", own, flags=re.MULTILINE)
+    return sum(bool(re.search(r"\w", word)) for word in plain.split())
+
+
+def test_every_answer_helps_a_tired_reader(snapshot: SnapshotAssertion) -> None:
+    rows = list(scored())
+    table = "\n".join(["answer | who | steps | again | contact | words | points", *map(str, rows)])
+    assert table == snapshot
+    lost = [row for row in rows if row.points < 5]
+    assert sum(5 - row.points for row in lost) * 360 <= 2 * 5 * len(rows), lost
+
+
+def test_no_answer_is_too_long() -> None:
+    assert [row for row in scored() if row.words > row.most] == []
