@@ -126,7 +126,7 @@ class Faults:
     """
 
     def __init__(self, methods: Collection[str], clock: Callable[[], float]) -> None:
-        self._planned: dict[str, list[Planned]] = {method: [] for method in methods}
+        self._planned: dict[str, list[Planned]] = {_name(method): [] for method in methods}
         self._cleared: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._clock = clock
 
@@ -166,7 +166,7 @@ class Faults:
 
     def cleared(self, method: str) -> asyncio.Event:
         """Return what tells a call of this method that the faults have been cleared."""
-        return self._cleared[method]
+        return self._cleared[_name(method)]
 
     def _due(self, method: str) -> list[Planned]:
         planned, now = self._of(method), self._clock()

@@ -200,13 +200,14 @@ async def test_whatever_wechat_does_when_an_owners_token_is_renewed_nothing_is_s
         await renewed(scene, owners)
         for one in lit:
             last_stays(
-                partial(scene.wechat.fail, "api_authorizer_token", owner=one.owner), one.answers
+                partial(scene.wechat.fail, "api_authorizer_token", authorizer_appid=one.owner),
+                one.answers,
             )
         let_all_tokens_die(scene)
         told = await scene.answers([one.command() for one in lit])
         assert scene.wechat.shared == []
         for one in lit:
-            scene.wechat.clear("api_authorizer_token", owner=one.owner)
+            scene.wechat.clear("api_authorizer_token", authorizer_appid=one.owner)
         await push_ticket(scene)
         afterwards = await scene.answers([one.command(2) for one in lit])
         for one, text, after in zip(lit, told, afterwards, strict=True):

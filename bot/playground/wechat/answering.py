@@ -1,25 +1,58 @@
-"""How the stand-in WeChat answers at all of its paths."""
+"""How the stand-in WeChat answers a call: HTTP 200 whatever happened, and a Content-Type that cannot be trusted."""
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiohttp import web
 
 from bot.playground.faults import Code, Faults, RateLimited
 from bot.playground.loopback import Json, JsonObject, Loopback
-from bot.playground.wechat.rules import body_of
+from bot.playground.wechat.rules import Asked, body_of, judge_method
 from bot.playground.wire import Service, answer
 
 CONTENT_TYPES = ("application/json; encoding=utf-8", "text/plain")
 
+Verdict: TypeAlias = int | JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One of WeChat's calls: `judge` does what was asked and returns an errcode or what is to be told.
+
+    `note` hears of each call and its errcode, None where there was none.
+    """
+
+    judge: Callable[[Asked], Verdict]
+    note: Callable[[Asked, int | None], None]
+
 
 class Answering:
-    """WeChat's manner: HTTP 200 whatever happened, and a Content-Type which can't be trusted."""
+    """Answers calls as usual, or with the faults that are planned for them."""
 
     def __init__(self, loopback: Loopback, faults: Faults) -> None:
         self._loopback = loopback
         self._faults = faults
         self._answers = 0
+
+    async def call(
+        self, request: web.BaseRequest, asked: Asked, endpoint: Endpoint
+    ) -> web.StreamResponse:
+        """Answer a call of one of WeChat's endpoints."""
+
+        def usual() -> web.Response:
+            verdict = judge_method(asked) or endpoint.judge(asked)
+            if isinstance(verdict, int):
+                endpoint.note(asked, verdict)
+                return self.coded(verdict)
+            endpoint.note(asked, 0)
+            return self._response(json.dumps(verdict, ensure_ascii=False).encode())
+
+        def nothing(errcode: int | None) -> None:
+            endpoint.note(asked, errcode)
+
+        return await self.answer(request, request.path, asked.body, usual, nothing)
 
     async def answer(
         self,
@@ -31,8 +64,7 @@ class Answering:
     ) -> web.StreamResponse:
         """Answer as usual or with the fault that is planned for such a call.
 
-        `usual` does what was asked; `nothing` notes the errcode, if there is one, with which it
-        was not done.
+        `usual` does what was asked; `nothing` hears the errcode, if there is one, with which it was not done.
         """
 
         def refused(fault: Code | RateLimited) -> web.Response:
@@ -55,10 +87,6 @@ class Answering:
     def coded(self, errcode: int | str, errmsg: str | None = None) -> web.Response:
         """Answer with an errcode."""
         return self._response(body_of(errcode, self._answers + 1, errmsg))
-
-    def granted(self, body: JsonObject) -> web.Response:
-        """Answer with what was asked for, and no errcode unless it is part of that."""
-        return self._response(json.dumps(body, ensure_ascii=False).encode())
 
     def _response(self, body: bytes) -> web.Response:
         """Answer as WeChat does, whose Content-Type lies every second time."""

@@ -6,10 +6,8 @@ scf-management/api_getfuntionlist.
 
 from collections.abc import Callable, Collection, Mapping
 
-from aiohttp import web
-
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.wechat.answering import Answering
+from bot.playground.wechat.answering import Endpoint, Verdict
 from bot.playground.wechat.owners import FIRST_OWNER
 from bot.playground.wechat.rules import Asked, env_info, judge_listing
 from bot.playground.wechat.tokens import Tokens
@@ -23,47 +21,33 @@ _FUNCTIONS = {"cloudbase_auth": "Active", "login": "Active"}
 class OwnersEnvs:
     """Each owner's envs and their states, and each env's functions and theirs."""
 
-    def __init__(self, tokens: Tokens, answering: Answering, note: Callable[[str], None]) -> None:
+    def __init__(self, tokens: Tokens, note: Callable[[str], None]) -> None:
         self.envs: dict[str, dict[str, str]] = {FIRST_OWNER: dict.fromkeys(ENVS, "NORMAL")}
         self.functions: dict[str, dict[str, str]] = {env: dict(_FUNCTIONS) for env in ENVS}
         self._tokens = tokens
-        self._answering = answering
         self._note = note
-        self._paths: dict[str, Callable[[str, Asked], int | JsonObject]] = {
-            "/tcb/getenvinfo": self._env_info,
-            "/tcb/listfunctions": self._listed,
+        self.endpoints = {
+            "/tcb/getenvinfo": self._endpoint("getenvinfo", self._env_info),
+            "/tcb/listfunctions": self._endpoint("listfunctions", self._listed),
         }
 
-    def __contains__(self, path: str) -> bool:
-        """Tell whether a path is one of these."""
-        return path in self._paths
+    def _endpoint(self, name: str, told: Callable[[str, Asked], Verdict]) -> Endpoint:
+        """Return a call that tells something of the envs of a token's owner."""
 
-    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a call of one of the paths."""
-        name = request.path.rpartition("/")[2]
-        asked = Asked(request.method, request.query.get("access_token", ""), await request.read())
-        return await self._answering.answer(
-            request,
-            name,
-            {"env": asked.argument("env")},
-            usual=lambda: self._answered(request.path, asked),
-            nothing=lambda errcode: self._note(f"{name}: {errcode}"),
-        )
+        def judge(asked: Asked) -> Verdict:
+            token = self._tokens.seen(asked.token)
+            return judge_listing(asked, token) or told(token.owner if token else "", asked)
 
-    def _answered(self, path: str, asked: Asked) -> web.Response:
-        token = self._tokens.seen(asked.token)
-        owner = token.owner if token else ""
-        told = judge_listing(asked, token) or self._paths[path](owner, asked)
-        errcode = told if isinstance(told, int) else 0
-        self._note(f"{path.rpartition('/')[2]} of {owner or 'nobody'}: {errcode}")
-        return (
-            self._answering.coded(told) if isinstance(told, int) else self._answering.granted(told)
-        )
+        def note(asked: Asked, errcode: int | None) -> None:
+            token = self._tokens.seen(asked.token)
+            self._note(f"{name} of {token.owner if token else 'nobody'}: {errcode}")
 
-    def _env_info(self, owner: str, asked: Asked) -> JsonObject:
+        return Endpoint(judge, note)
+
+    def _env_info(self, owner: str, asked: Asked) -> Verdict:
         return env_info(self.envs.get(owner, {}), asked.argument("env"))
 
-    def _listed(self, owner: str, asked: Asked) -> int | JsonObject:
+    def _listed(self, owner: str, asked: Asked) -> Verdict:
         found = self.functions.get(asked.argument("env"), {})
         return _judge_functions(asked, self.envs.get(owner, {})) or _functions(
             found, asked.number("offset") or 0, asked.number("limit") or 0

@@ -1,12 +1,11 @@
 """The third-party platform's side of the stand-in WeChat: /cgi-bin/component/… and its pushes."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
-
-from aiohttp import web
+from functools import partial
+from typing import NamedTuple
 
 from bot.playground.loopback import JsonObject
-from bot.playground.wechat.answering import Answering
+from bot.playground.wechat.answering import Endpoint, Verdict
 from bot.playground.wechat.platform_rules import (
     judge_code,
     judge_component,
@@ -18,12 +17,10 @@ from bot.playground.wechat.platform_rules import (
     judge_ticket,
 )
 from bot.playground.wechat.pushes import Pushes
-from bot.playground.wechat.rules import Asked, judge_json, judge_method
+from bot.playground.wechat.rules import Asked, judge_json
 from bot.playground.wechat.tokens import Tokens
 
 PREFIX = "/cgi-bin/component/"
-
-Verdict: TypeAlias = int | JsonObject
 
 
 class PlatformCall(NamedTuple):
@@ -43,16 +40,11 @@ class Platform(Pushes):
     """A third-party platform as WeChat knows it: what it may ask for, and what it is told."""
 
     def __init__(
-        self,
-        clock: Callable[[], float],
-        access_tokens: Tokens,
-        answering: Answering,
-        note: Callable[[str], None],
+        self, clock: Callable[[], float], access_tokens: Tokens, note: Callable[[str], None]
     ) -> None:
         super().__init__(clock, access_tokens, note)
         self.calls: list[PlatformCall] = []
-        self._answering = answering
-        self._endpoints: dict[str, Callable[[Asked], Verdict]] = {
+        judges: dict[str, Callable[[Asked], Verdict]] = {
             "api_start_push_ticket": self._start_push_ticket,
             "api_component_token": self._component_token,
             "api_authorizer_token": self._authorizer_token,
@@ -60,33 +52,13 @@ class Platform(Pushes):
             "api_get_authorizer_info": self._get_authorizer_info,
             "api_get_authorizer_list": self._get_authorizer_list,
         }
+        self.endpoints = {
+            PREFIX + name: Endpoint(judge, partial(self._record, name))
+            for name, judge in judges.items()
+        }
 
-    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a call of one of the endpoints."""
-        endpoint = request.path.removeprefix(PREFIX)
-        if endpoint not in self._endpoints:
-            return self._answering.coded(40066)
-        query = request.query  # the documents name the parameter both ways
-        token = query.get("component_access_token") or query.get("access_token", "")
-        asked = Asked(request.method, token, await request.read())
+    def _record(self, endpoint: str, asked: Asked, errcode: int | None) -> None:
         owner = self._owner(asked)
-        return await self._answering.answer(
-            request,
-            endpoint,
-            {"owner": owner},
-            usual=lambda: self._answered(endpoint, owner, asked),
-            nothing=lambda errcode: self._record(endpoint, owner, errcode),
-        )
-
-    def _answered(self, endpoint: str, owner: str, asked: Asked) -> web.Response:
-        verdict = judge_method(asked) or self._endpoints[endpoint](asked)
-        if isinstance(verdict, int):
-            self._record(endpoint, owner, verdict)
-            return self._answering.coded(verdict)
-        self._record(endpoint, owner, 0)
-        return self._answering.granted(verdict)
-
-    def _record(self, endpoint: str, owner: str, errcode: int | None) -> None:
         self.calls.append(PlatformCall(endpoint, owner, errcode))
         self._note(f"{' '.join(filter(None, (endpoint, owner)))}: {errcode}")
 

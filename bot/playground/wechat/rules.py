@@ -70,27 +70,31 @@ class Asked:
     token: str
     raw: bytes
 
+    @property
+    def body(self) -> JsonObject:
+        """Return the body, empty unless it is a JSON object."""
+        body = _decoded(self.raw)
+        return body if isinstance(body, dict) else {}
+
     def argument(self, name: str) -> str:
         """Return a member of the body, empty unless it is a string."""
-        body = _decoded(self.raw)
-        value = body.get(name) if isinstance(body, dict) else None
+        value = self.body.get(name)
         return value if isinstance(value, str) else ""
 
     def number(self, name: str) -> int | None:
         """Return a member of the body, None unless it is a whole number."""
-        body = _decoded(self.raw)
-        value = body.get(name) if isinstance(body, dict) else None
+        value = self.body.get(name)
         return value if isinstance(value, int) else None
 
 
 def judge(asked: Asked, token: Token | None) -> int:
-    """Return the errcode for a call, 0 if it may go ahead: the token first, then the body."""
-    return judge_method(asked) or _judge_token(asked, token) or _judge_body(asked)
+    """Return the errcode for a share, 0 if it may go ahead: the token first, then the body."""
+    return _judge_token(asked, token) or _judge_body(asked)
 
 
 def judge_listing(asked: Asked, token: Token | None) -> int:
-    """Return the errcode for a call of getenvinfo, whose body may be an empty object."""
-    return judge_method(asked) or _judge_token(asked, token) or judge_json(asked)
+    """Return the errcode for a call that tells of envs, whose body may be an empty object."""
+    return _judge_token(asked, token) or judge_json(asked)
 
 
 def env_info(envs: Mapping[str, str], only: str = "") -> JsonObject:

@@ -8,19 +8,13 @@ from aiohttp import web
 from bot.playground.faults import Faults
 from bot.playground.loopback import Loopback, cut
 from bot.playground.watched import Watched
-from bot.playground.wechat.answering import Answering
+from bot.playground.wechat.answering import Answering, Endpoint
 from bot.playground.wechat.envs import OwnersEnvs
 from bot.playground.wechat.platform import PREFIX, Platform
 from bot.playground.wechat.rules import Asked, judge
 from bot.playground.wechat.tokens import LIFETIME, Clock, Tokens
 
 SHARE, TOKEN = "shareenv", "token"
-METHODS = (
-    *(SHARE, TOKEN, "getenvinfo", "listfunctions"),
-    *("api_start_push_ticket", "api_component_token", "api_authorizer_token", "api_query_auth"),
-    *("api_get_authorizer_info", "api_get_authorizer_list"),
-)
-"""The calls for which faults can be planned: WeChat's by the last part of their paths, and the token server's."""
 
 
 class Call(NamedTuple):
@@ -40,7 +34,8 @@ class LocalWeChat(Watched):
     speak for instead. `latency`, in seconds, delays each answer. `envs` are the owners' envs and
     their states, for /tcb/getenvinfo, and `functions` those of each env, for /tcb/listfunctions.
     `in_flight` is how many calls of /tcb/shareenv have come and not been answered, `most_at_once`
-    the most there ever were. `fail` plans faults for METHODS, and `clear` takes them away.
+    the most there ever were. `fail` plans faults for calls, by the last part of their
+    paths or `token` for the token server, and `clear` takes them away.
     """
 
     def __init__(self, latency: float = 0.0) -> None:
@@ -54,14 +49,19 @@ class LocalWeChat(Watched):
         self.token_calls: list[str] = []
         self._loopback = Loopback()
         self._clock = Clock()
-        self.faults = Faults(METHODS, self._clock)
-        self.fail, self.clear = self.faults.plan, self.faults.clear
-        self._answering = Answering(self._loopback, self.faults)
         self._tokens = Tokens("made-up-token", self._clock)
         self._lines: list[str] = []
-        self._owners_envs = OwnersEnvs(self._tokens, self._answering, self._note)
+        self._owners_envs = OwnersEnvs(self._tokens, self._note)
         self.envs, self.functions = self._owners_envs.envs, self._owners_envs.functions
-        self.platform = Platform(self._clock, self._tokens, self._answering, self._note)
+        self.platform = Platform(self._clock, self._tokens, self._note)
+        self._endpoints = {
+            f"/tcb/{SHARE}": Endpoint(self._share, self._record),
+            **self._owners_envs.endpoints,
+            **self.platform.endpoints,
+        }
+        self.faults = Faults((TOKEN, *self._endpoints), self._clock)
+        self.fail, self.clear = self.faults.plan, self.faults.clear
+        self._answering = Answering(self._loopback, self.faults)
 
     async def __aenter__(self) -> Self:
         await self._loopback.start(self._serve)
@@ -113,7 +113,7 @@ class LocalWeChat(Watched):
         return "\n".join(self._lines) or "(no call)"
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path != "/tcb/shareenv":
+        if request.path != f"/tcb/{SHARE}":
             return await self._answer(request)
         self.in_flight += 1
         self.most_at_once = max(self.most_at_once, self.in_flight)
@@ -130,31 +130,20 @@ class LocalWeChat(Watched):
             return await self._token(request)
         if request.method == "POST" and "Content-Length" not in request.headers:
             return web.Response(status=412)  # a gateway in front of WeChat wants the length
-        if request.path == "/tcb/shareenv":
-            return await self._share_env(request)
-        if request.path in self._owners_envs:
-            return await self._owners_envs.serve(request)
-        if request.path.startswith(PREFIX):
-            return await self.platform.serve(request)
-        return self._answering.coded(40066)
-
-    async def _share_env(self, request: web.BaseRequest) -> web.StreamResponse:
+        endpoint = self._endpoints.get(request.path)
+        if endpoint is None:
+            return self._answering.coded(40066)
         token = request.query.get("access_token", "")
+        if request.path.startswith(PREFIX):  # the documents name this parameter both ways
+            token = request.query.get("component_access_token") or token
         asked = Asked(request.method, token, await request.read())
-        return await self._answering.answer(
-            request,
-            SHARE,
-            {"env": asked.argument("env"), "appid": asked.argument("appid")},
-            usual=lambda: self._answering.coded(self._share(asked)),
-            nothing=lambda errcode: self._record(asked, errcode),
-        )
+        return await self._answering.call(request, asked, endpoint)
 
     def _share(self, asked: Asked) -> int:
         token = self._tokens.seen(asked.token)
         errcode = judge(asked, token)
         if errcode == 0 and token is not None:
             self.shared.append((token.owner, asked.argument("env"), asked.argument("appid")))
-        self._record(asked, errcode)
         return errcode
 
     def _record(self, asked: Asked, errcode: int | None) -> None:
