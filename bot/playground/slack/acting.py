@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Literal, TypeAlias
 
-from bot.playground.loopback import JsonObject
+from bot.playground.loopback import JsonObject, objects
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Ack, Message
@@ -71,9 +71,7 @@ class Acting(Workspace, ABC):
 
     def _remembered(self, shown: JsonObject, channel: str | None) -> Message:
         channel = channel or str(shown.get("channel", ""))
-        blocks, metadata = shown.get("blocks"), shown.get("metadata")
-        listed = blocks if isinstance(blocks, list) else []
-        thread = shown.get("thread_ts")
+        metadata, thread = shown.get("metadata"), shown.get("thread_ts")
         if channel not in self.channels:
             raise ImpossibleError("say in which channel the message stood")
         return Message(
@@ -81,7 +79,7 @@ class Acting(Workspace, ABC):
             channel=channel,
             user=str(shown.get("user", "")),
             text=str(shown.get("text", "")),
-            blocks=tuple(each for each in listed if isinstance(each, dict)),
+            blocks=tuple(objects(shown.get("blocks"))),
             thread_ts=str(thread) if thread else None,
             metadata=metadata if isinstance(metadata, dict) else None,
         )

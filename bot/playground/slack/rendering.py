@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
-from bot.playground.loopback import Json, JsonObject
+from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.surfaces import View
-from bot.playground.slack.values import identified, initial, option_list
+from bot.playground.slack.values import elements, identified, initial, option_list
 
 _RULE = "─" * 24
 
 
 def message_lines(blocks: Sequence[JsonObject]) -> list[str]:
     """Return what of a message can be clicked; its text already says all that can be read."""
-    rows = [_elements(block) for block in identified(blocks)]
+    rows = [elements(block) for block in identified(blocks)]
     return [line for row in rows if row for line in _row(row)]
 
 
@@ -39,10 +39,10 @@ def _block(block: JsonObject, typed: dict[str, JsonObject]) -> Iterator[str]:
         case "divider":
             yield _RULE
         case "section":
-            texts = (block.get("text"), *_list(block.get("fields")))
+            texts = (block.get("text"), *objects(block.get("fields")))
             yield from (line for text in texts for line in _words(text).splitlines())
         case "context":
-            yield " ".join(_words(each) for each in _list(block["elements"]))
+            yield " ".join(_words(each) for each in objects(block["elements"]))
         case "image":
             yield f"({block['alt_text']})"
         case "rich_text":
@@ -52,25 +52,17 @@ def _block(block: JsonObject, typed: dict[str, JsonObject]) -> Iterator[str]:
             yield f"*{_words(block['label'])}*{optional}"
         case _:
             pass  # an actions block is a row of elements and nothing else
-    if elements := _elements(block):
-        yield from _row(elements, typed)
+    if held := elements(block):
+        yield from _row(held, typed)
     if "hint" in block:
         yield f"  {_words(block['hint'])}"
 
 
-def _elements(block: JsonObject) -> list[JsonObject]:
-    held = _list(block.get("elements")) if block["type"] == "actions" else []
-    found = (*held, block.get("accessory"), block.get("element"))
-    return [each for each in found if isinstance(each, dict)]
-
-
-def _row(
-    elements: Sequence[JsonObject], typed: dict[str, JsonObject] | None = None
-) -> Iterator[str]:
+def _row(row: Sequence[JsonObject], typed: dict[str, JsonObject] | None = None) -> Iterator[str]:
     """Yield elements side by side, and below them what those that ask first would ask."""
     held = typed or {}
-    yield "  ".join(_element(each, held.get(str(each.get("action_id")))) for each in elements)
-    for each in elements:
+    yield "  ".join(_element(each, held.get(str(each.get("action_id")))) for each in row)
+    for each in row:
         asks = each.get("confirm")
         if isinstance(asks, dict):
             title, text, yes, no = (_words(asks[k]) for k in ("title", "text", "confirm", "deny"))
@@ -96,7 +88,7 @@ def _element(element: JsonObject, typed: JsonObject | None) -> str:
 
 
 def _ticked(element: JsonObject, state: JsonObject) -> Iterator[str]:
-    ticked = [*_list(state.get("selected_options")), state.get("selected_option")]
+    ticked = [*objects(state.get("selected_options")), state.get("selected_option")]
     for option in option_list(element):
         yield f"{'☑' if option in ticked else '☐'} {_words(option['text'])}"
 
@@ -115,14 +107,10 @@ def _flat(part: Json) -> str:
     if "elements" not in part:
         return str(part.get("text") or _mention(part))
     apart = "\n" if part.get("type") in {"rich_text", "rich_text_list"} else ""
-    return apart.join(_flat(each) for each in _list(part["elements"]))
+    return apart.join(_flat(each) for each in objects(part["elements"]))
 
 
 def _mention(part: JsonObject) -> str:
     marks = {"user_id": "<@{}>", "channel_id": "<#{}>", "usergroup_id": "<!subteam^{}>"}
     marks |= {"name": ":{}:", "url": "{}"}
     return next((mark.format(part[key]) for key, mark in marks.items() if key in part), "")
-
-
-def _list(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []

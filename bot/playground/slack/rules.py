@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from bot.playground.loopback import Json, JsonObject
+from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.blocks import block_errors, too_long
 from bot.playground.slack.refused import RefusedError, invalid_arguments, invalid_blocks
 from bot.playground.slack.transcript import Message
@@ -110,7 +110,7 @@ def content(args: JsonObject, most: int | None = None) -> Content:
         raise RefusedError("no_text")
     if len(markdown) > MAX_MARKDOWN or (most is not None and len(text) > most):
         raise RefusedError("msg_too_long")
-    blocks = None if given is None else tuple(each for each in given if isinstance(each, dict))
+    blocks = None if given is None else tuple(objects(given))
     return Content(text or markdown, blocks, _metadata(args))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from bot.playground.loopback import JsonObject
+from bot.playground.loopback import JsonObject, objects
 
 ViewChange: TypeAlias = Literal["opened", "pushed", "updated", "refused", "closed", "published"]
 Typed: TypeAlias = dict[str, dict[str, JsonObject]]
@@ -43,8 +43,7 @@ class View:
     @property
     def blocks(self) -> list[JsonObject]:
         """Return its blocks, each with an id."""
-        listed = self.body["blocks"]
-        return [b for b in listed if isinstance(b, dict)] if isinstance(listed, list) else []
+        return objects(self.body["blocks"])
 
 
 class Surfaces:

@@ -3,16 +3,23 @@
 Source: docs.slack.dev, reference/views and reference/block-kit/block-elements.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.playground.loopback import Json, JsonObject
+from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.surfaces import Typed
 
 ONE_OPTION = frozenset({"static_select", "external_select", "radio_buttons"})
 MANY_OPTIONS = frozenset({"checkboxes", "multi_static_select", "multi_external_select"})
 EXTERNAL = frozenset({"external_select", "multi_external_select"})
+_KEPT: Mapping[str, tuple[str, str]] = {
+    "plain_text_input": ("value", "initial_value"),
+    "users_select": ("selected_user", "initial_user"),
+    **dict.fromkeys(ONE_OPTION, ("selected_option", "initial_option")),
+    **dict.fromkeys(MANY_OPTIONS, ("selected_options", "initial_options")),
+}
+"""Where each kind of element keeps its value, and where it has its first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +51,9 @@ class Placed:
         return str(text["text"]) if isinstance(text, dict) else ""
 
 
-def identified(blocks: Sequence[Json]) -> list[JsonObject]:
+def identified(blocks: Sequence[JsonObject]) -> list[JsonObject]:
     """Return blocks with the block_ids and action_ids that Slack makes up where none are given."""
-    return [
-        _with_ids(block, f"block-{index}")
-        for index, block in enumerate(blocks)
-        if isinstance(block, dict)
-    ]
+    return [_with_ids(block, f"block-{index}") for index, block in enumerate(blocks)]
 
 
 def _with_ids(block: JsonObject, name: str) -> JsonObject:
@@ -58,9 +61,9 @@ def _with_ids(block: JsonObject, name: str) -> JsonObject:
     for key in ("accessory", "element"):
         if key in named:
             named[key] = _named(named[key], f"{name}-{key}")
-    elements = named.get("elements")
-    if block.get("type") == "actions" and isinstance(elements, list):
-        named["elements"] = [_named(each, f"{name}-{at}") for at, each in enumerate(elements)]
+    if block.get("type") == "actions":
+        held = enumerate(objects(named.get("elements")))
+        named["elements"] = [_named(each, f"{name}-{at}") for at, each in held]
     return named
 
 
@@ -73,11 +76,15 @@ def _named(element: Json, name: str) -> Json:
 def placed(blocks: Sequence[JsonObject]) -> Iterator[Placed]:
     """Yield every element that a person can act on; the blocks have their ids."""
     for block in blocks:
-        elements = block.get("elements") if block.get("type") == "actions" else None
-        held = elements if isinstance(elements, list) else []
-        for element in (*held, block.get("accessory"), block.get("element")):
-            if isinstance(element, dict) and element.get("type") != "image":
+        for element in elements(block):
+            if element.get("type") != "image":
                 yield Placed(block, element)
+
+
+def elements(block: JsonObject) -> list[JsonObject]:
+    """Return what stands in a block beside its text: elements to act on, or an image."""
+    held = objects(block.get("elements")) if block.get("type") == "actions" else []
+    return [*held, *objects([block.get("accessory"), block.get("element")])]
 
 
 def values(blocks: Sequence[JsonObject], typed: Typed) -> JsonObject:
@@ -94,16 +101,11 @@ def values(blocks: Sequence[JsonObject], typed: Typed) -> JsonObject:
 
 def initial(element: JsonObject) -> JsonObject | None:
     """Return the value an element begins with; None for those that keep none."""
-    kind = element.get("type")
-    if kind == "plain_text_input":
-        return {"type": kind, "value": element.get("initial_value")}
-    if kind == "users_select":
-        return {"type": kind, "selected_user": element.get("initial_user")}
-    if kind in ONE_OPTION:
-        return {"type": kind, "selected_option": element.get("initial_option")}
-    if kind in MANY_OPTIONS:
-        return {"type": kind, "selected_options": element.get("initial_options") or []}
-    return None
+    kind = str(element.get("type"))
+    if kind not in _KEPT:
+        return None
+    key, first = _KEPT[kind]
+    return {"type": kind, key: element.get(first, [] if kind in MANY_OPTIONS else None)}
 
 
 def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> JsonObject:
@@ -132,20 +134,14 @@ def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> J
 
 def _options(element: JsonObject) -> list[JsonObject]:
     """Return what can be chosen: what it lists, and what it began with."""
-    began = [element.get("initial_option"), *_listed(element.get("initial_options"))]
-    return [*option_list(element), *(each for each in began if isinstance(each, dict))]
+    began = [*objects([element.get("initial_option")]), *objects(element.get("initial_options"))]
+    return [*option_list(element), *began]
 
 
 def option_list(holder: JsonObject) -> list[JsonObject]:
     """Return the options of a select or of an answer to one, in the open or in groups."""
-    found = [*_listed(holder.get("options"))]
-    for group in _listed(holder.get("option_groups")):
-        found += _listed(group.get("options")) if isinstance(group, dict) else []
-    return [each for each in found if isinstance(each, dict)]
-
-
-def _listed(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
+    groups = [holder, *objects(holder.get("option_groups"))]
+    return [option for group in groups for option in objects(group.get("options"))]
 
 
 def _option(options: Sequence[JsonObject], value: Json) -> JsonObject:

@@ -6,7 +6,7 @@ Source: docs.slack.dev, reference/views: modals and App Home tabs.
 import json
 from collections.abc import Mapping
 
-from bot.playground.loopback import Json, JsonObject
+from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.blocks import view_block_errors
 from bot.playground.slack.refused import RefusedError, invalid_arguments
 from bot.playground.slack.shapes import Check, error, fields, flag, one_of, plain, string
@@ -43,7 +43,7 @@ def view_errors(view: Json, kind: str) -> list[str]:
     if isinstance(view, dict):
         blocks = view.get("blocks", [])
         errors += view_block_errors(blocks)
-        asks = any(isinstance(b, dict) and b.get("type") == "input" for b in _listed(blocks))
+        asks = any(each.get("type") == "input" for each in objects(blocks))
         if kind == "modal" and asks and "submit" not in view:
             errors.append(error("must define `submit` to use an `input` block in modals", "/view"))
     return errors
@@ -66,9 +66,5 @@ def completed(view: Json, kind: str) -> JsonObject:
         "clear_on_close": False,
         "notify_on_close": False,
         **view,
-        "blocks": [*identified(_listed(view["blocks"]))],
+        "blocks": [*identified(objects(view["blocks"]))],
     }
-
-
-def _listed(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
