@@ -127,6 +127,16 @@ def test_a_confirmation_too_late_says_so_also_to_whom_slack_does_not_know() -> N
     assert said == Reply(too_late(ENGLISH, ONE, Shared()), settles=True)
 
 
+def test_who_is_not_known_is_told_that_and_not_what_they_may_not() -> None:
+    assert step_of(Act.CONFIRM, seen(CONFIRMING, NOT_TOLD)) == Reply(say.cannot_tell_who(ENGLISH))
+
+
+def test_what_is_confirmed_waits_by_the_rule_of_now_and_for_as_long_as_that_says() -> None:
+    step = step_of(Act.CONFIRM, seen(CONFIRMING, None, replace(FOUR, name="new")))
+    assert isinstance(step, Take)
+    assert (step.move.rule, step.move.patience) == ("new", 3 * 3600.0)
+
+
 def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
     return Take, to, "cancelled", Cancelled(by), to is ENDED
 
@@ -159,6 +169,12 @@ def test_in_doubt_whether_somebody_may_cancel_they_are_not_told_that_they_may_no
     assert step_of(Act.CANCEL, seen(WAITING, STRANGER, FOUR)) == Reply(
         say.not_for_cancel(ENGLISH, ONE)
     )
+
+
+def test_what_is_cancelled_is_told_where_the_button_stood() -> None:
+    step = step_of(Act.CANCEL, seen(WAITING, message="C1/1.2"))
+    assert isinstance(step, Take)
+    assert step.move.place == "C1/1.2"
 
 
 REFUSED = (Refuse, "not an approver")
@@ -208,6 +224,20 @@ def test_what_an_approver_says_and_where_they_were_asked_goes_with_the_move() ->
         assert (step.move.comment, step.move.asked) == ("no", "C2/1.2")
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_who_may_not_decide_reads_whether_that_is_since_they_asked_themselves(own: bool) -> None:
+    approvers = replace(FOUR_EYES, users=frozenset({"U1", "U2"}))
+    clicked = seen(WAITING, person("U1" if own else "U5"), replace(FOUR, approvers=approvers))
+    no = Refuse("not an approver", say.not_an_approver(ENGLISH, own=own))
+    assert step_of(Act.APPROVE, clicked) == step_of(Act.REJECT, clicked) == no
+
+
+def test_what_is_approved_goes_on_by_the_rule_that_asks_for_it_now() -> None:
+    step = step_of(Act.APPROVE, seen(WAITING, SECOND, replace(FOUR, name="new")))
+    assert isinstance(step, Take)
+    assert step.move.rule == "new"
+
+
 def test_what_has_its_place_already_goes_on_from_there() -> None:
     clicked = seen(WAITING, SECOND, FOUR)
     step = step_of(Act.APPROVE, replace(clicked, entry=replace(clicked.entry, place="private")))
@@ -227,6 +257,27 @@ def test_what_has_its_place_already_goes_on_from_there() -> None:
 )
 def test_a_new_try_comes_to(clicked: Seen, comes_to: tuple[object, ...]) -> None:
     assert brief(step_of(Act.RETRY, clicked)) == comes_to
+
+
+@pytest.mark.parametrize(
+    ("by", "channel", "origin"),
+    [
+        (person("U1"), "C1", replace(ASKED, response_url="https://now", thread_ts="2.1")),
+        (person("U1"), "D1", replace(ASKED, response_url="https://now", thread_ts="1.0")),
+        (SECOND, "C1", replace(ASKED, response_url="", thread_ts="2.1")),
+    ],
+    ids=["where it was asked", "where they were told alone", "by an approver"],
+)
+def test_a_new_try_is_answered_where_it_is_asked_for(
+    by: Person, channel: str, origin: Origin
+) -> None:
+    first = replace(ONE, origin=replace(ASKED, thread_ts="1.0", response_url="https://then"))
+    clicked = seen(ENDED, by, FOUR, request=first, outcome=FAILED)
+    here = replace(clicked.click, channel_id=channel, response_url="https://now", thread_ts="2.1")
+    step = step_of(Act.RETRY, replace(clicked, click=here))
+    assert isinstance(step, AskAgain)
+    assert step.origin == replace(origin, trigger_id="2.2")
+    assert step.requester == person("U1")
 
 
 @pytest.mark.parametrize("failed", [(), (APPID,), (APPID, OTHER)])
