@@ -60,51 +60,56 @@ def answered(entry: Entry, outcome: Outcome, *, called_again: bool = False) -> E
 def entry_of(row: RowMapping) -> Entry:
     """Return the Entry that a row of `requests` holds."""
     return Entry(
-        _request_of(row),
-        State(row["state"]),
-        row["fence"],
-        row["created"],
-        row["place"],
-        row["ending"],
-        row["taken_over"],
-        row["ended"],
-        row.get("read_at") or 0.0,
-        row["until"],
-        row["wake"],
-        row["asked"],
-        row["decided"],
-        row["retried_by"],
-        row["begun"],
-        row["owed"],
-        row["called_again"],
+        request=_request_of(row),
+        state=State(row["state"]),
+        fence=row["fence"],
+        created=row["created"],
+        place=row["place"],
+        outcome=row["ending"],
+        taken_over=row["taken_over"],
+        ended=row["ended"],
+        at=row.get("read_at") or 0.0,
+        until=row["until"],
+        wake=row["wake"],
+        asked=row["asked"],
+        decided=row["decided"],
+        retried_by=row["retried_by"],
+        begun=row["begun"],
+        owed_since=row["owed"],
+        called_again=row["called_again"],
     )
 
 
 def _request_of(row: RowMapping) -> Request:
     origin = Origin(
-        row["team"],
-        row["user"],
-        row["channel"],
-        row["channel_name"],
-        row["trigger_id"],
-        row["response_url"] or "",
-        row["thread_ts"],
+        team_id=row["team"],
+        user_id=row["user"],
+        channel_id=row["channel"],
+        channel_name=row["channel_name"],
+        trigger_id=row["trigger_id"],
+        response_url=row["response_url"] or "",
+        thread_ts=row["thread_ts"],
     )
     approved = row["asked"] and row["decided_by"] and row["outcome"] not in _NOT_APPROVED
     return Request(
-        row["id"],
-        origin,
-        row["appid"],
-        row["env"],
-        row["owner"],
-        row["rule"],
-        row["reason"],
-        next((known for known in Language if known.value == row["language"]), Language.ENGLISH),
-        tuple((row["appids"] or "").split()),
-        row["batch"],
-        row["again"],
-        Approval(row["decided_by"], row["comment"]) if approved else None,
+        id=row["id"],
+        origin=origin,
+        appid=row["appid"],
+        env=row["env"],
+        owner=row["owner"],
+        rule=row["rule"],
+        reason=row["reason"],
+        language=_language_of(row),
+        appids=tuple((row["appids"] or "").split()),
+        batch=row["batch"],
+        again=row["again"],
+        approval=Approval(row["decided_by"], row["comment"]) if approved else None,
     )
+
+
+def _language_of(row: RowMapping) -> Language:
+    """Return the requester's language; English also for one that only another version speaks."""
+    return next((known for known in Language if known.value == row["language"]), Language.ENGLISH)
 
 
 NEW_COLUMNS = (
@@ -119,28 +124,27 @@ _NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}
 def columns_of(request: Request, state: State, holder: str | None) -> dict[str, object]:
     """Return the NEW_COLUMNS of a request that `holder` takes on, or nobody yet."""
     origin = request.origin
-    values = (
-        request.id,
-        origin.trigger_id,
-        origin.team_id,
-        origin.user_id,
-        origin.channel_id,
-        origin.channel_name,
-        origin.response_url,
-        request.appid,
-        request.env,
-        request.owner,
-        request.rule,
-        request.reason,
-        request.language.value,
-        origin.thread_ts,
-        " ".join(request.appids) or None,
-        request.batch,
-        request.again,
-        state.value,
-        holder,
-    )
-    return dict(zip(NEW_COLUMNS, values, strict=True))
+    return {
+        "id": request.id,
+        "trigger_id": origin.trigger_id,
+        "team": origin.team_id,
+        "user": origin.user_id,
+        "channel": origin.channel_id,
+        "channel_name": origin.channel_name,
+        "response_url": origin.response_url,
+        "appid": request.appid,
+        "env": request.env,
+        "owner": request.owner,
+        "rule": request.rule,
+        "reason": request.reason,
+        "language": request.language.value,
+        "thread_ts": origin.thread_ts,
+        "appids": " ".join(request.appids) or None,
+        "batch": request.batch,
+        "again": request.again,
+        "state": state.value,
+        "holder": holder,
+    }
 
 
 def key_of(entry: Entry) -> dict[str, object]:
