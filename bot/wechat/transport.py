@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import aiohttp
 import httpx
-from httpx_aiohttp.transport import AiohttpResponseStream
 
 from bot.guidance import Trouble
 from bot.runtime.observers import CalledWeChat, nobody
@@ -31,11 +30,26 @@ class Received:
     body: bytes
 
 
+class _Body(httpx.AsyncByteStream):
+    """The body of aiohttp's answer, as it comes; raises aiohttp's errors."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._response.content.iter_any():
+            yield piece
+
+    async def aclose(self) -> None:
+        """Let go of the connection, which is closed where the body was not read to its end."""
+        self._response.release()
+
+
 class Transport(httpx.AsyncBaseTransport):
     """aiohttp's connections behind httpx's interface; it alone sees the query, where secrets are.
 
-    httpx logs every address that it sees and puts it into its errors. The transport of httpx-aiohttp blurs
-    what was sent and what was not, and fails on a status line that is not UTF-8, such as a proxy's in GBK.
+    httpx logs every address that it sees and puts it into its errors. The package httpx-aiohttp has a transport too,
+    which blurs what was sent and what was not, and fails on a status line that is not UTF-8, such as a proxy's in GBK.
     """
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
@@ -56,9 +70,7 @@ class Transport(httpx.AsyncBaseTransport):
                 connect=limit["pool"], sock_connect=limit["connect"], sock_read=limit["read"]
             ),
         )
-        return httpx.Response(
-            response.status, headers=response.raw_headers, stream=AiohttpResponseStream(response)
-        )
+        return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
 
 def limits(seconds: float) -> httpx.Timeout:

@@ -3,7 +3,7 @@ import re
 import time
 from pathlib import Path
 
-import httpx
+import aiohttp
 import pytest
 from cryptography.fernet import Fernet
 
@@ -14,6 +14,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
+from bot.wechat.client import http_client
 from tests.conftest import free_port, rows, settings_of
 from tests.ops.doctors import B, asked, level, one, rule, with_policy
 
@@ -280,7 +281,7 @@ async def test_owners_that_have_no_turn_in_time_are_not_checked() -> None:
             await asyncio.Event().wait()
 
     owners = [B, *(f"wx{number:016x}" for number in range(12))]
-    async with httpx.AsyncClient() as http:
+    async with aiohttp.ClientSession() as session, http_client(session) as http:
         first, rest = await try_owners(http, "", owners, read, "owner-token", within=0.2)
     assert first.found == f"not checked: {B} has no good token in the ledger"
     assert (rest.level, rest.found) == (
