@@ -130,6 +130,7 @@ def _run() -> int:
     settings = load(environ)
     if not isinstance(settings, Settings):
         return _complain(settings, read_parts(environ).secrets)
+    gc.disable()  # until the bot is ready: what is loaded and made until then stays
     # Imported here: a wrong setup need not wait for Slack's libraries to load.
     from bot.app.resources import CannotStartError  # noqa: PLC0415
     from bot.app.running import running  # noqa: PLC0415
@@ -160,8 +161,8 @@ def _run() -> int:
 
 def _ready(settings: Settings, line: str) -> None:
     _log.info("started", extra=_about(settings))
-    gc.collect()
-    gc.freeze()  # what is here now stays, so there is no use in looking through it again
+    gc.freeze()  # so there is no use in looking through it
+    gc.enable()
     with suppress(OSError):  # it is ready, whether anybody hears it or not
         print(line, flush=True)
 
