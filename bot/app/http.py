@@ -38,7 +38,7 @@ async def serve(
         ready,
         {
             "work_under_way": resources.tasks.__len__,
-            "batch_items_waiting": lambda: parts.carrying.batches.waiting,
+            "batch_items_waiting": lambda: parts.worker.items_waiting,
             "ledger_queue": lambda: resources.ledger.queued,
             "loop_tasks": lambda: len(asyncio.all_tasks()),
         },

@@ -41,7 +41,7 @@ class Source:
     pushes: "Handler | None" = None
     keep: Callable[[], Coroutine[None, None, None]] = _nothing
     stop: Callable[[], None] = lambda: None
-    """Lets nothing be tried again that would hold the stop."""
+    """Ends retries that would delay the stop."""
     left: Callable[[], Mapping[Link, Sequence[float]]] | None = None
     """For how many seconds each token of a link is good yet; None where the bot does not keep them."""
     trouble: Callable[[], str | None] = lambda: None

@@ -37,7 +37,7 @@ from bot.workflow.leased import Holding
 from bot.workflow.ports import Ports
 from bot.workflow.slash_command import Sharing
 from bot.workflow.submit import Submitting
-from bot.workflow.worker import Carrying
+from bot.workflow.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Parts:
     app: AsyncApp
     socket: SocketMode | None
     submitting: Submitting
-    carrying: Carrying
+    worker: Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Parts:
     """Return the parts, each with what it needs of the others; what they are reading is given up when the stack is left."""
     changes = Topic[Request](_facts_of)
     slack = _slack(stack, resources)
-    carrying = _carrying(resources, source, slack, changes)
+    worker = _worker(resources, source, slack, changes)
     api, runtime, start = resources.slack.api, resources.runtime, resources.tasks.start
     ports = Ports(
         slack.people,
         resources.ledger,
-        carrying.carry,
+        worker.carry,
         slack.places.link,
         source.states,
         runtime.new_id,
@@ -96,7 +96,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Parts:
         homes,
         Clicks(api, ClickHandler(submitting, ports), start, runtime.sleep),
     )
-    return Parts(app, _socket(resources, app), submitting, carrying)
+    return Parts(app, _socket(resources, app), submitting, worker)
 
 
 def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
@@ -115,9 +115,7 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     return _Slack(people, places, approvals, spoken)
 
 
-def _carrying(
-    resources: Resources, source: Source, slack: _Slack, changes: Topic[Request]
-) -> Carrying:
+def _worker(resources: Resources, source: Source, slack: _Slack, changes: Topic[Request]) -> Worker:
     settings, runtime, ledger = resources.settings, resources.runtime, resources.ledger
     owners = WeChat(
         resources.http,
@@ -131,7 +129,7 @@ def _carrying(
     )
     holding = Holding(ledger, runtime.sleep)
     brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake)
-    return Carrying(
+    return Worker(
         ledger,
         holding,
         slack.places,

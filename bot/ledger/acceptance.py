@@ -1,4 +1,4 @@
-"""What can become of a request that is handed to the ledger."""
+"""Record a new request, or find what stands in its way."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class New:
 
     @property
     def columns(self) -> dict[str, object]:
-        """What the statement that records it fills."""
+        """The parameters of the statement that records it."""
         request, confirming = self.request, self.state is State.CONFIRMING
         return {
             **columns_of(request, self.state, self.holder),
@@ -42,7 +42,7 @@ class New:
 
     @property
     def retried(self) -> dict[str, object]:
-        """What the statement that uses up the one retry is told."""
+        """The parameters of the statement that uses up the one retry."""
         return {"earlier": self.retry.of, "by": self.retry.by} if self.retry else {}
 
 

@@ -32,7 +32,7 @@ class Wanted:
     outcome: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Return what a row must fulfil."""
+        """Return the conditions that a row must meet."""
         equal = {"user": self.user, "env": self.env, "appid": self.appid, "outcome": self.outcome}
         named = [events.c[name] == value for name, value in equal.items() if value is not None]
         return [*named, *([events.c.at >= self.since.timestamp()] if self.since else [])]

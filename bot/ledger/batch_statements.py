@@ -1,7 +1,7 @@
 """The statements about the items of a batch; named as in `statements`: `the_…` is compared.
 
-One statement is about all items where it can be: each gives the interpreter away, and beside a busy loop it is long until it
-comes back.
+Where it can be, one statement covers all items: each releases the interpreter's lock, and beside a busy loop it takes
+long to get that back.
 """
 
 from functools import cache
@@ -30,7 +30,7 @@ _r = requests.c
 
 
 class BatchStatements:
-    """What is said of one batch and its items; ask `batch_statements_for` for it."""
+    """The statements about one batch and its items; `batch_statements_for` gives them."""
 
     def __init__(self, say: Statements, dialect: str) -> None:
         open_ = _r.state == State.QUEUED.value

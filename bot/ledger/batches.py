@@ -40,7 +40,7 @@ class Batches:
         self._own = batch_statements_for(say, dialect)
 
     async def queue(self, batch: Entry) -> bool:
-        """Record the items, those first that are left out with the reason; what is recorded stays as it is."""
+        """Record the items that are not recorded yet, those that are left out with the reason."""
 
         def work(on: Connection) -> bool:
             if not self._holds(on, batch):
@@ -173,7 +173,7 @@ class Batches:
         return await self._writer.run(work)
 
     async def stop(self, batch: Entry, midway: Sequence[Answered]) -> bool:
-        """End as stopped all items that have not begun, and as they say those of somebody who died.
+        """End as stopped all items that have not begun, and as `midway` says those of a replica that died.
 
         False if somebody else holds the batch.
         """

@@ -1,4 +1,4 @@
-"""What the ledger says of a request, and how that stands in a row."""
+"""A request as the ledger has it, and the columns of its row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,10 +14,10 @@ from bot.domain.request import Approval, Origin, Request, State
 class Entry:
     """A request as it stands in the ledger; times in Unix seconds by the database's clock.
 
-    `place` is where its answer goes, and `asked` where its approvers are asked, in the words of whoever settled it.
-    `fence` grows with each take-over, and only who knows the newest may write. `at` is when this was read, where
-    that matters; `until` and `wake` are when waiting for people ends and when to look at it next. `owed_since` is since
-    when Slack has not taken what is to be said next. `called_again` if WeChat was asked once more, since a replica
+    `place` is where its answer goes, and `asked` where its approvers are asked, as references that only whoever settled
+    it can read. `fence` grows with each take-over, and only who knows the newest may write. `at` is when this was read,
+    where that matters; `until` and `wake` are when waiting for people ends and when to look at it next. `owed_since` is
+    since when Slack has not taken what is to be said next. `called_again` if WeChat was asked once more, since a replica
     stopped before it recorded the answer.
     """
 

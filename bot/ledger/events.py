@@ -1,4 +1,4 @@
-"""The events: what happened, to which request, and who did it; only ever more of them."""
+"""The events: what happened, to which request, and who did it; they are only ever added."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +60,7 @@ def record(  # noqa: PLR0913, PLR0917  # what an event is made of
     facts: Mapping[str, object],
     typed: str | None = None,
 ) -> None:
-    """Write one event; what `facts` says of who did it counts more than the origin. `typed` becomes its detail."""
+    """Write one event; `facts` override what the origin says of who did it, and `typed` becomes its detail."""
     event = Event(kind, {**who_of(origin), **facts})
     detail = {"detail": typed} if typed else {}
     on.execute(say.event, {"kind": event.kind, **event.facts, **detail})

@@ -1,8 +1,8 @@
 """The one lane in which batches run, across replicas: one at a time, in the order in which they were asked for.
 
 A person's second batch comes after everybody's first: it waits as if it had been asked for when the one before it was
-through. What waits for people, or pauses, stands in nobody's way; neither does what a replica held that is gone, until
-another one has taken it over.
+through. A batch that waits for people, or pauses, blocks nobody; neither does one whose replica is gone, until another has
+taken it over.
 """
 
 from functools import cache
@@ -22,7 +22,7 @@ _LANE = "batches"
 _r = requests.c
 
 
-class _Sayings:
+class _Statements:
     """The statements about the lane."""
 
     def __init__(self, say: Statements) -> None:
@@ -48,8 +48,8 @@ class _Sayings:
 
 
 @cache
-def _sayings(say: Statements) -> _Sayings:
-    return _Sayings(say)
+def _statements_for(say: Statements) -> _Statements:
+    return _Statements(say)
 
 
 class Lane:
@@ -57,7 +57,7 @@ class Lane:
 
     def __init__(self, writer: Writer, say: Statements) -> None:
         self._writer = writer
-        self._say = _sayings(say)
+        self._say = _statements_for(say)
 
     async def take(self, batch: Entry) -> bool:
         """Take the lane; False while another batch has it or comes first."""

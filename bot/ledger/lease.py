@@ -1,7 +1,7 @@
 """Whether this replica still holds what it took on, without asking the database.
 
-A process that was frozen, or whose machine was suspended, knows nothing of it when it wakes up; its clock does, if
-it goes on in between. That of asyncio's loop stands still while the machine is suspended, see clock_gettime(2).
+A process that was frozen, or whose machine was suspended, learns of it only from a clock that ran on meanwhile. The
+clock of asyncio's loop stands still while the machine is suspended, see clock_gettime(2).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _LOOK_AGAIN = 0.1  # seconds of the loop's clock: for so long something may go o
 
 
 def since_boot() -> float:
-    """Return the seconds since the machine was started, those in which it was suspended among them, where it counts them."""
+    """Return the seconds since the machine was started, time in suspension included where the system counts it."""
     if sys.platform == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
@@ -60,7 +60,7 @@ class Lease:
     async def running(self) -> AsyncIterator[asyncio.Timeout]:
         """Cut the body short once the lease is over: raises TimeoutError.
 
-        On waking up the loop looks at its clock before anything goes on; at the lease's soon after.
+        After a suspension the loop checks its own clock before anything goes on, and the lease's clock soon after.
         """
         async with asyncio.timeout_at(self._when()) as timeout:
             self._running.add(timeout)
@@ -72,7 +72,7 @@ class Lease:
                 self._running.discard(timeout)
 
     def _look(self) -> None:
-        """See from time to time whether the two clocks still agree, as long as anything is running."""
+        """Bring the time limits in line with the lease's clock every so often, as long as anything is running."""
         self._reschedule()
         on = self._running and self._until < math.inf
         later = asyncio.get_running_loop().call_later

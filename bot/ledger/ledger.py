@@ -98,7 +98,7 @@ class Ledger:
         return self._writer.alive
 
     async def close(self) -> None:
-        """Hand everything back and close."""
+        """Release all requests and close."""
         with suppress(LedgerDownError):  # the leases run out by themselves
             await self.replica.stop()
         await self._writer.close()
@@ -157,7 +157,7 @@ class Ledger:
         return await self._move(entry, State.ENDED, [(how, {"detail": why})], {})
 
     async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
-        """Record something that happened and is no request's move."""
+        """Record an event that moves no request."""
         await self._writer.run(lambda on: record(on, self._say, kind, origin, facts))
 
     async def history(self, mine: tuple[str, str], about: str | None, limit: int) -> list[Entry]:

@@ -55,7 +55,7 @@ def looking(url: URL) -> Iterator[Engine]:
 
 
 def _reading(path: Path) -> str:
-    """Return how to read a file; without a log beside it nobody has it open, and reading would make one."""
+    """Return the mode in which to read a file; without a log beside it nobody has it open, and reading would make one."""
     return "mode=ro" if Path(f"{path}-wal").exists() else "mode=ro&immutable=1"
 
 

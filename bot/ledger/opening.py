@@ -100,7 +100,7 @@ def _passes(error: Exception) -> bool:
 
 
 def _lock_file(url: URL) -> Callable[[], None]:
-    """Keep a second process from the same SQLite file, for as long as this one lives; and other people for good."""
+    """Lock the SQLite file against other processes until that is undone, and against other users for good."""
     path = file_of(url)
     if path is None:
         return lambda: None

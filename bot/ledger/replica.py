@@ -36,7 +36,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before what is owed is said
 _r = requests.c
 
 
-class _Sayings:
+class _Statements:
     """The statements about leases of so many seconds, built once: building one costs more than running it."""
 
     def __init__(self, say: Statements, seconds: float) -> None:
@@ -104,8 +104,8 @@ class _Sayings:
 
 
 @cache
-def _sayings(say: Statements, seconds: float) -> _Sayings:
-    return _Sayings(say, seconds)
+def _statements_for(say: Statements, seconds: float) -> _Statements:
+    return _Statements(say, seconds)
 
 
 class Replica:
@@ -123,7 +123,7 @@ class Replica:
     ) -> None:
         self._writer = writer
         self._say = say
-        self._own = _sayings(say, seconds)
+        self._own = _statements_for(say, seconds)
         self._clock = clock
         self.lease = Lease(math.inf if alone else seconds, clock)
         self._holder = holder
@@ -131,7 +131,7 @@ class Replica:
         self._beaten: float | None = None
         """By `clock`; None while the last beat was not taken."""
         self.owed_seconds = 0.0
-        """For how long, at the last beat, the oldest of what is owed was so, whoever holds it."""
+        """For how long the oldest answer was owed at the last beat, by whichever replica."""
 
     async def start(self) -> None:
         """Begin to hold requests; free what this replica held before or, if it is alone, all."""
@@ -148,7 +148,7 @@ class Replica:
         self._beaten = self._clock()
 
     async def stop(self) -> None:
-        """Hand everything back."""
+        """Release all requests."""
         await self._writer.run(self._let_go)
 
     async def beat(self) -> None:
@@ -194,7 +194,7 @@ class Replica:
         return held
 
     async def rest(self, entry: Entry) -> bool:
-        """Let go of a request that waits for its approvers, until half of the time that is left or, then, all; once."""
+        """Release a request that waits for its approvers: until half of its time is over, and after that until all of it is."""
         await self._writer.run(lambda on: on.execute(self._own.rest, key_of(entry)))
         self.lease.lost(entry)
         return True

@@ -56,7 +56,7 @@ def _literal(state: State) -> ColumnElement[str]:
 
 
 class Statements:
-    """What is said to the database about any request; ask `statements_for` for it."""
+    """The statements about any request; `statements_for` gives them."""
 
     def __init__(self, dialect: str) -> None:
         self.upsert = upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
@@ -66,7 +66,7 @@ class Statements:
             and_(compared(_r.id), compared(_r.fence)),
         )
 
-        # What stands in the way is asked in the statement that inserts, so nothing comes between.
+        # The insert itself looks for what stands in its way, so that nothing comes in between.
         new = [bindparam(name, type_=_r[name].type) for name in NEW_COLUMNS]
         single = and_(pair, _r.appid != "")
         own = compared(_r.team), compared(_r.user)

@@ -12,7 +12,7 @@ _t = tokens.c
 
 
 class TokenStatements:
-    """What is said of one platform's tokens; ask `token_statements_for` for it."""
+    """The statements about one platform's tokens; `token_statements_for` gives them."""
 
     def __init__(self, dialect: str) -> None:
         upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
@@ -45,7 +45,7 @@ class TokenStatements:
         self.one = select(tokens, now.label("now")).where(one)
         self.make = upsert(tokens).on_conflict_do_nothing()
         until = now + bindparam("seconds", type_=Float)
-        # A claim that holds for longer than any was made before the clock was set back.
+        # A claim that ends later than any made now was made before the clock was set back.
         self.claim = (
             update(tokens)
             .where(one, or_(_t.lease_until <= now, _t.lease_until > until))

@@ -27,8 +27,8 @@ PATIENCE = 2.0
 
 _TOGETHER = 100
 _FAREWELL = 2 * PATIENCE
-# What stands in the ledger, or the value itself, is in the way: such as another request for the same, accepted since.
-# Anything else may be put right: a server that is away, a full disk, a right or a table that is missing.
+# No retry mends these: the value itself is in the way, or a row, such as another request for the same, accepted since.
+# Anything else may be mended: a server that is away, a full disk, a right or a table that is missing.
 _FOR_GOOD = (IntegrityError, DataError, UnicodeEncodeError)
 
 _log = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ class Writer:
 
 
 def _give_up(job: _Job[Any], error: Exception) -> None:
-    """Say so once; of the database's errors only the driver's words, of the bot's own mistakes also where."""
+    """Log it once: of a database error the driver's words only, of a mistake of the bot's own the traceback too."""
     own = None if isinstance(error, SQLAlchemyError) else error
     said = {**job.about, "reason": reason_of(error)}
     _log.error("the ledger gives up what it cannot do", extra=said, exc_info=own)

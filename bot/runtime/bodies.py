@@ -1,4 +1,4 @@
-"""Read what anybody may post: whole, in five seconds, and all of it together within a few mebibytes."""
+"""Read request bodies from anybody: each whole and within five seconds, all together within four mebibytes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,8 +9,10 @@ from aiohttp import StreamReader, web
 
 _SECONDS = 5.0
 _TOGETHER = 4 << 20  # bytes of memory
-_AT_ONCE = 64 << 10  # bytes read as they come: all of a push, and of nearly all commands and clicks
-# Bodies longer than that; all of them together are read at a pace, to leave time for others.
+_AT_ONCE = (
+    64 << 10
+)  # bytes of a body read without a pause; a push, and nearly every command and click, is shorter
+# Longer bodies: so many at most, and together no faster than the pace, so that others get their turn.
 _LONG = 8
 _PACE = 4 << 20  # bytes a second
 
@@ -39,7 +41,7 @@ class Unread(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Body:
-    """What was read of a body, and whose it is; `content` knows what else has come."""
+    """A body that is being read: its connection, and its bytes so far; `content` has what arrived beyond them."""
 
     guest: web.RequestHandler
     content: StreamReader
@@ -48,10 +50,10 @@ class _Body:
 
 
 class Bodies:
-    """The bodies that are being read, which together hold `most` bytes at most.
+    """The bodies that are being read; together they hold `most` bytes at most.
 
-    One byte more shows out whoever began first: what Slack and WeChat send comes in one go, so who has been at it
-    for longest is one that stalls.
+    For one more byte the oldest body loses its connection: Slack and WeChat send a body in one go, so the oldest is
+    one that stalls.
     """
 
     def __init__(
@@ -65,11 +67,11 @@ class Bodies:
 
     @property
     def held(self) -> int:
-        """How many bytes have come of bodies that are not complete."""
+        """How many bytes of incomplete bodies have arrived."""
         return sum(body.content.total_bytes for body in self._reading)
 
     async def read(self, request: web.Request, limit: int) -> bytes | Unread:
-        """Return the body of a request, or why there is none; one that is announced as longer is not waited for."""
+        """Return the body of a request, or why there is none; one announced as longer than `limit` is refused at once."""
         if (request.content_length or 0) > limit:
             return _too_long(request)
         body = _Body(request.protocol, request.content, asyncio.timeout(_SECONDS))
@@ -91,25 +93,25 @@ class Bodies:
             self._forget(body)
 
     async def _keep(self, body: _Body, piece: bytes) -> bool:
-        """Keep a piece, and tell whether the body is still among those that are read."""
+        """Keep a piece; False if the body had to make room for others."""
         body.read += piece
         while self.held > self._most:
-            self._show_out(self._reading)
+            self._drop_oldest(self._reading)
         if len(body.read) > _AT_ONCE and body in self._reading:
             self._long[body] = None
             if len(self._long) > _LONG:
-                self._show_out(self._long)
+                self._drop_oldest(self._long)
             await self._pause(len(piece))
         return body in self._reading
 
     async def _pause(self, length: int) -> None:
-        """Wait for the turn of a piece of this length among those of all long bodies."""
+        """Wait until a piece of this length may be read of all long bodies together."""
         now = asyncio.get_running_loop().time()
         self._next = max(now, self._next) + length / _PACE
         await self._sleep(self._next - now)
 
-    def _show_out(self, bodies: dict[_Body, None]) -> None:
-        """Close the connection of the first of them."""
+    def _drop_oldest(self, bodies: dict[_Body, None]) -> None:
+        """Close the connection of the oldest."""
         oldest = next(iter(bodies))
         self._forget(oldest)
         oldest.read.clear()
@@ -128,7 +130,7 @@ def _too_long(request: web.Request) -> Unread:
 
 
 BODIES = web.AppKey("BODIES", Bodies)
-"""Where an application has its bodies."""
+"""The key under which an application has its Bodies."""
 
 
 async def read_body(request: web.Request, limit: int) -> bytes | Unread:

@@ -1,4 +1,4 @@
-"""The clocks, the sleep, the chance and the ids that the bot runs on; tests pass their own."""
+"""The clocks, sleep, randomness and ids that the bot runs on; tests pass their own."""
 
 import asyncio
 import random
@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-_ID_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that is taken for another when read aloud
+_ID_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # none that is mistaken for another when read aloud
 
 
 def new_id() -> str:
@@ -17,7 +17,7 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What the bot takes from the machine: clocks, sleep, chance and ids. Times are in seconds, `now` in Unix seconds."""
+    """What the bot takes from the machine: clocks, sleep, randomness and ids. Times are in seconds, `now` in Unix seconds."""
 
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time

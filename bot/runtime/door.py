@@ -1,6 +1,6 @@
-"""The door for HTTP: strangers who only stand in it must not keep out whoever has something to say.
+"""The door for HTTP: connections that ask for nothing must not keep out those that do.
 
-aiohttp waits an hour for the head of a request, takes in a mebibyte of it, and lets in as many as come, until no
+aiohttp by itself waits an hour for the head of a request, buffers a mebibyte of it, and accepts connections until no
 file descriptor is left.
 """
 
@@ -17,24 +17,24 @@ from aiohttp.typedefs import Handler, Middleware
 
 _CROWD = 256  # connections at most; and at most a quarter of the files that this process may open
 _SILENCE = 300.0  # seconds; reverse proxies keep a connection for later for less: nginx 60
-_LINGERING = 1.0  # seconds for whoever is refused to stop sending and read why
-_WAITING = 128  # connections that the system holds until they are let in
+_LINGERING = 1.0  # seconds in which a refused client may stop sending and read why
+_WAITING = 128  # connections that the kernel queues until they are accepted
 
-# Bytes of one connection. asyncio takes all at once that the system has for it, and aiohttp as much before anybody has
-# looked at the head; of a mebibyte that is announced, 256 KiB.
-_HELD_BY_SYSTEM = 8 << 10  # Linux takes that twice, see socket(7)
+# Bytes buffered of one connection. asyncio reads at once all that the kernel has of it, and aiohttp buffers that before
+# anybody has looked at the head: 256 KiB of a body announced as a mebibyte.
+_HELD_BY_SYSTEM = 8 << 10  # Linux doubles it, see socket(7)
 _HELD_AHEAD = 4 << 10
-# More than these together, since the beginning of a body may be counted in.
+# More than both together, since the beginning of a body may count too.
 _HEAD = 32 << 10
 
 
 def room() -> int:
-    """Return how many connections this process can let in and still reach Slack, WeChat and its ledger."""
+    """Return how many connections this process can accept and still reach Slack, WeChat and its ledger."""
     return min(_CROWD, getrlimit(RLIMIT_NOFILE)[0] // 4)
 
 
 class _Guest(web.RequestHandler):
-    """One connection; it is closed over a head that is too long, and nothing is read once it is to be closed."""
+    """One connection; it closes when a head is too long, and reads nothing once it is to be closed."""
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
@@ -65,7 +65,7 @@ class _Guest(web.RequestHandler):
 
 
 class Door:
-    """Lets in `crowd` connections; one more shows out the oldest that asks for nothing just now, else the oldest."""
+    """Accepts `crowd` connections; for one more it closes the oldest without a request under way, else the oldest."""
 
     def __init__(self, crowd: int, silence: float = _SILENCE) -> None:
         self._crowd = crowd
@@ -102,7 +102,7 @@ class Door:
             self._make_room(server)
             return guest()
 
-        # One at a time: asyncio lets in as many at once as may wait, and where no file is left it logs as many errors.
+        # asyncio accepts as many at a time as its backlog says, and logs an error for each where no file is left.
         listening = await loop.create_server(let_in, host, port, backlog=1)
         stack.callback(listening.close)
         for each in listening.sockets:

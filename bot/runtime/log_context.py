@@ -1,16 +1,16 @@
-"""Which request is being worked on, so that whatever is logged meanwhile, by whomever, can name it."""
+"""The request that is being worked on, so that every record logged meanwhile can name it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-# The one state of the whole process: asyncio keeps it apart for each task, and hands it on to what a task starts.
+# The only state of a module: asyncio keeps it apart for each task, and a task inherits it from whoever starts it.
 _REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
 
 
 @contextmanager
 def about(request_id: str) -> Iterator[None]:
-    """Say that what happens in this context is about this request; about none if the id is empty."""
+    """Let records logged in this context name this request; none if the id is empty."""
     before = _REQUEST.set(request_id or None)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the rooms tell whoever counts, without knowing who that is."""
+"""The callbacks by which the rooms report what they did, to whoever counts it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ Transacted = Callable[[float, bool], None]
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Whom to tell of what; each returns at once and never raises, and by default it is nobody.
+    """Who hears of what; each returns at once and never raises, and by default nobody listens.
 
     `connected` and `parted` are about Socket Mode, the second with Slack's reason; `reloaded` hears whether a newer
     policy file was taken; `lagged` hears how many seconds late the loop came to what was due.

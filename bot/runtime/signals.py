@@ -1,4 +1,4 @@
-"""What signals mean to a bot: SIGTERM and SIGINT end it, whatever it is at, and others set an event of its loop."""
+"""Signals: SIGTERM and SIGINT end the bot, whatever it is doing; others set an event of its loop."""
 
 import asyncio
 import signal
@@ -26,7 +26,7 @@ def at_first_signal(stop: Callable[[], object]) -> None:
 
 
 def setting(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
-    """Return what sets an event of the loop from a signal, for as long as the loop is there."""
+    """Return a function that sets an event of the loop from a signal handler, as long as the loop is open."""
 
     def set_it() -> None:
         with suppress(RuntimeError):  # the loop has closed

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Coroutine
 
 _ACK_TAKES = 0.001
-_LAST_MOMENT = 2.0  # seconds for what is cut short to come to its end
+_LAST_MOMENT = 2.0  # seconds for what is cancelled to end
 
 _log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Token source 3: the platform's token chain, ticket to platform's token to owner's token, kept by the bot itself.
 
-Source: developers.weixin.qq.com, oplatform, "Third-party platform: tokens"; which ways to fail it avoids is known from
-other keepers: renewals that race, refresh tokens that get lost, tickets that are forgotten, retries without an end.
+Source: developers.weixin.qq.com, oplatform, "Third-party platform: tokens"; the failures it avoids are known from
+other implementations: renewals that race, refresh tokens that get lost, forgotten tickets, endless retries.
 """
 
 import asyncio
@@ -85,12 +85,12 @@ class Chain:
         return await self._flights.do(f"ahead {name}", partial(self._flight, name, current))
 
     def heard(self, name: str) -> None:
-        """Take note that WeChat has pushed something about a ticket or an owner."""
+        """Note that WeChat has pushed news of a ticket or an owner."""
         self._kept.forget(name)
         self._failed.clear()
 
     async def close(self, seconds: float) -> None:
-        """Let renewals under way come to their end, since what they bring cannot be had again."""
+        """Wait up to `seconds` for renewals under way, since what they bring cannot be had again."""
         await self._flights.close(seconds)
 
     async def _current(self, name: str, refused: str | None) -> str | NoToken:

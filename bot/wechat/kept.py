@@ -16,7 +16,7 @@ from bot.wechat.component_api import Issued
 from bot.wechat.tokens import NoToken
 
 LEASE = 10.0
-"""Seconds for which whoever renews a token keeps all others from it, alive or dead."""
+"""Seconds for which a renewal keeps others from the token, even if its replica dies."""
 
 RENEWAL = 8.0
 """Seconds that a renewal may take; it is over before the lease is."""

@@ -21,10 +21,10 @@ from bot.runtime.observers import Renewed, nobody
 from bot.wechat.transport import exchange, limits
 
 TOKEN_SERVER = "token server"  # noqa: S105  # a label
-"""What stands for a link of the chain where the token server is read."""
+"""What is counted in place of a link of the chain where the token server is read."""
 
 RENEWED = "renewed"
-"""How a renewal, or a reading, ends well."""
+"""What is counted for a renewal, or a reading, that succeeded."""
 
 _READ_AGAIN_AFTER = 60.0
 _MARGIN = 0.9
@@ -109,7 +109,7 @@ class TokenServer:
         return _or_why(await self._take_turn(owner, refused))
 
     async def _take_turn(self, owner: str, refused: str | None) -> str | Trouble:
-        """Return what one call reads for all that wait; nobody waits longer than a reading may take."""
+        """Return what one reading brings for all who wait; nobody waits longer than a reading may take."""
         try:
             async with asyncio.timeout(self._timeout), self._locks[owner]:
                 kept, until = self._kept.get(owner, ("", 0.0))
@@ -126,7 +126,7 @@ class TokenServer:
         return read
 
     def trouble(self) -> str | None:
-        """Return why the last reading failed, for the owner whose token could not be read most lately."""
+        """Return why the last reading failed, for the owner whose reading failed last."""
         return for_trouble([*self._failed.values()][-1]).title if self._failed else None
 
     async def _read(self, owner: str) -> str | Trouble:

@@ -14,7 +14,7 @@ from bot.runtime.observers import CalledWeChat, nobody
 from bot.wechat.api import BODY_LIMIT, Call, Refused, Troubled
 
 CUT_SHORT = "cut short"
-"""What stands for the answer where whoever asked has stopped waiting."""
+"""What is counted as the answer where the caller stopped waiting."""
 
 _LONGEST_CONNECT = 5.0
 _SERVER_ERROR = 500
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An HTTP answer; what is packed or too long to be of use has an empty body."""
+    """An HTTP answer; a compressed or over-long body is left empty."""
 
     status: int
     body: bytes
@@ -135,7 +135,7 @@ async def exchange(
     """Return the answer to `request`, or the Trouble that kept it from coming within `seconds`.
 
     A body of more than `limit` bytes is not read to its end. Nothing is followed, retried or unpacked: a
-    redirect would carry the token elsewhere, and a packed body of a kilobyte can unfold to gigabytes.
+    redirect would carry the token elsewhere, and a compressed body of a kilobyte can unfold to gigabytes.
     """
     request.extensions["query"] = request.url.query
     request.url = request.url.copy_with(query=None)
@@ -158,7 +158,7 @@ async def exchange(
 
 
 def _trouble_of(error: Exception) -> Trouble:
-    """Tell what never left this machine from what may have arrived."""
+    """Return the Trouble; it tells what never left this machine from what may have arrived."""
     match error:
         case aiohttp.ClientSSLError():
             return Trouble.NOT_SENT_TLS

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Looks after the tokens of the platform and of whoever is among the `owners` then, every so many seconds."""
+    """Looks `every` so many seconds after the tokens of the platform and of all who are `owners` by then."""
 
     def __init__(
         self,

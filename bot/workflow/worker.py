@@ -1,4 +1,4 @@
-"""Carry requests from the ledger to their end: settle the place, ask WeChat, deliver; also after a crash.
+"""Take requests from the ledger to their end: settle the place, ask WeChat, deliver; also after a crash.
 
 Each step is recorded before the next one begins, so whoever takes a request over goes on from its state.
 """
@@ -39,8 +39,8 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Carrying:
-    """What it takes to carry requests; `lease` is in seconds."""
+class Worker:
+    """Takes requests from state to state until they end; `lease` is in seconds."""
 
     ledger: Ledger
     holding: Holding
@@ -53,6 +53,11 @@ class Carrying:
     lease: float = LEASE
     changed: Callable[[Request], None] = nobody
     """Hears of each move of a request, once it is recorded."""
+
+    @property
+    def items_waiting(self) -> int:
+        """How many items of the batches under way here have not begun."""
+        return self.batches.waiting
 
     async def carry(self, entry: Entry, *, taken: bool = False) -> None:
         """Take a request on from its state to its end; stop silently once somebody else holds it.

@@ -39,7 +39,7 @@ from bot.workflow.brake import Brake
 from bot.workflow.leased import Holding
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Owners, Place, Places
-from bot.workflow.worker import Carrying
+from bot.workflow.worker import Worker
 from tests.conftest import (
     RELEASES,
     REQUESTER,
@@ -98,7 +98,7 @@ async def tasks() -> AsyncIterator[Tasks]:
     await tasks.drain(5)
 
 
-Make = Callable[..., Carrying]
+Make = Callable[..., Worker]
 
 
 @pytest.fixture
@@ -113,13 +113,11 @@ def make(  # noqa: PLR0913, PLR0917  # the stand-ins
 
     def make(
         ledger: Ledger, lease: float = 12.0, places: Places = places, owners: Owners = owners
-    ) -> Carrying:
+    ) -> Worker:
         holding = Holding(ledger, sleep)
         waiting = Waiting(ledger, holding, places, approvals)
         batches = Batches(ledger, holding, owners, brake, time.time)
-        return Carrying(
-            ledger, holding, places, owners, waiting, batches, brake, tasks.start, lease
-        )
+        return Worker(ledger, holding, places, owners, waiting, batches, brake, tasks.start, lease)
 
     return make
 
@@ -808,9 +806,9 @@ def lease_until(database: Path, holder: str) -> float:
 
 
 @asynccontextmanager
-async def kept(carrying: Carrying) -> AsyncIterator[None]:
+async def kept(worker: Worker) -> AsyncIterator[None]:
     """Keep a replica's requests for as long as the context is open."""
-    task = asyncio.create_task(carrying.keep())
+    task = asyncio.create_task(worker.keep())
     yield
     task.cancel()
     await asyncio.wait([task])
