@@ -5,7 +5,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count
@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.domain.request import Origin, Request, State
 from bot.ledger import Accepted, Entry, Ledger
-from tests.databases import Database
+from tests.databases import Database, PostgreSQL
 
 SOON = 5.0
 """Seconds within which the ledger says that it is down, on a busy machine too."""
@@ -26,7 +26,16 @@ SOON = 5.0
 _numbers = count(1)
 
 
-@pytest.fixture(params=["sqlite", "on_postgresql"], ids=["sqlite", "postgresql"])
+@pytest.fixture
+async def ready_on_postgresql(postgresql: PostgreSQL) -> AsyncIterator[Database]:
+    """Return a database that has the ledger's tables already, as the file of `sqlite` does."""
+    database = Database(postgresql.ready())
+    yield database
+    await database.close()
+    postgresql.give_back(database.url)
+
+
+@pytest.fixture(params=["sqlite", "ready_on_postgresql"], ids=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> Database:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Database)

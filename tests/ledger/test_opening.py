@@ -74,6 +74,12 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
     await database.close()
 
 
+@pytest.fixture
+def ready_on_postgresql(on_postgresql: Database) -> Database:
+    """Return a database in which nothing has been made yet, likewise."""
+    return on_postgresql
+
+
 async def another_process(database: Database) -> tuple[asyncio.subprocess.Process, str]:
     """Return a process that tries to open the database and stays, and what it said."""
     process = await asyncio.create_subprocess_exec(
