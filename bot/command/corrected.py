@@ -27,9 +27,9 @@ _NO_OPTIONS = Options()
 
 
 def line(words: Sequence[str], options: Options = _NO_OPTIONS) -> str:
-    """Return a whole line to copy, made of the first word, appids and env among `words`, else of blanks.
+    """Return a whole line to copy: the first word, appids and env among `words`, and blanks for what is missing.
 
-    What was to be a question or a dry run stays one, wherever it says so; `--again` stays too.
+    A question or a dry run stays one, wherever among the words it is marked as one; `--again` stays too.
     """
     said = without_fillers(without_reasons(words))
     if said and (sub := subcommand(said[0])):
@@ -55,7 +55,7 @@ def _following(sub: Subcommand, words: Sequence[str]) -> list[str]:
 
 
 def once_more(appid: str, env: str, reason: str | None) -> str:
-    """Return the whole line that asks for what was shared before, all the same."""
+    """Return the whole line that shares again what was shared before."""
     return " ".join([SLASH_COMMAND, appid, env, *_as_typed(Options(reason), ["--again"])])
 
 
@@ -77,7 +77,7 @@ def subcommand(word: str) -> Subcommand | None:
 
 
 def without_fillers(words: Sequence[str]) -> list[str]:
-    """Return what of `words` can be more than grammar and politeness."""
+    """Return `words` without grammar and politeness."""
     return [word for word in parted(words) if sense(word) is not Sense.FILLER]
 
 

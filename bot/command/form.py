@@ -29,7 +29,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """What is wrong at each field; of the appids, each that is none, in their order."""
+    """What is wrong with each field; for the appids, one mistake for each wrong word, in their order."""
 
     env: Mistake | None = None
     appids: tuple[Mistake, ...] = ()
@@ -55,7 +55,7 @@ def read(fields: Fields) -> Share | ShareMany | Mistakes:
 
 
 def env_in(text: str) -> str | None:
-    """Return the env that somebody has typed, as they type one in a command; None if it cannot be one."""
+    """Return the env that somebody typed, read as in a command; None if it cannot be one."""
     words = loose_words(text)
     return words[0] if len(words) == 1 and is_env(words[0]) else None
 

@@ -1,4 +1,4 @@
-"""What can be asked for, and the forms of its words."""
+"""The commands, and the forms of an appid and of an env."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _ENV = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?")
 class Share:
     """Share `env` with `appid`; a dry run says what would happen and does nothing.
 
-    `again` does it also where it was done before.
+    `again` shares even what was shared before.
     """
 
     appid: str
@@ -52,11 +52,11 @@ def is_appid(word: str) -> bool:
 
 
 def is_env(word: str) -> bool:
-    """Tell whether `word` can be the id of an env; an appid but for its case cannot, nor can the word `env`."""
+    """Tell whether `word` can be the id of an env; an appid in whatever case cannot, nor can the word `env`."""
     form = _ENV.fullmatch(word) is not None
     return form and not is_appid(word.lower()) and not is_placeholder(word)
 
 
 def is_placeholder(word: str) -> bool:
-    """Tell whether `word` only marks the place of an env in what the bot says about itself."""
+    """Tell whether `word` is the placeholder for an env in the bot's own texts."""
     return word.lower() in {"env", "<env>"}

@@ -1,4 +1,4 @@
-"""Part the options of a command from its plain words. Pure."""
+"""Separate the options of a command from its plain words. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from bot.command.typed import Word
 
 def split(words: Sequence[Word]) -> tuple[list[str], Options]:
     """Return the plain words and the options among `words`; raises MistakeError."""
-    plain = [word.text for word in words]  # for corrections, until the options are taken out
+    plain = [word.text for word in words]  # for corrections, until the options are read
     options = Options()
     rest = iter(words)
     found: list[str] = []

@@ -75,7 +75,7 @@ def parse(text: str) -> Command | Misread:
             loose = loose_words(text)
             guess = Options(BLANK_REASON, "--dry-run" in loose, "--again" in loose)
             right = line([word.text for word in words], guess)
-            raise MistakeError(UnclosedQuote(), right)  # noqa: TRY301  # mistakes leave by one door
+            raise MistakeError(UnclosedQuote(), right)  # noqa: TRY301  # caught below, as all mistakes are
         if len(words) == 1 and words[0].text.lower() in _HELP_OPTIONS:
             return Help()
         return _read(*split(words))
@@ -85,7 +85,7 @@ def parse(text: str) -> Command | Misread:
 
 
 def _read(words: list[str], options: Options) -> Command:
-    """Return what plain words ask for; with words of a sentence among them, they are put right but never obeyed."""
+    """Return what plain words ask for; a whole sentence is corrected, never acted upon."""
     if not words and not options.given():
         return OpenForm()
     said = without_fillers(words)
@@ -117,7 +117,7 @@ def _command(words: list[str], options: Options) -> Command:
 
 
 def _are_several(words: Sequence[str]) -> bool:
-    """Tell whether several appids are meant, damaged ones too; of two words the second may be an env like one."""
+    """Tell whether several appids are meant, damaged ones included; of two words the second may be an env like one."""
     appids = sum(is_appid(word.lower()) for word in words)
     return appids > 1 or (len(words) > 2 and sum(map(meant_as_appid, words)) > 1)  # noqa: PLR2004
 

@@ -52,13 +52,13 @@ def words_of(text: str) -> tuple[list[Word], bool]:
 
 
 def loose_words(text: str) -> list[str]:
-    """Return the words of `text` as if it had no quotes: to find what a quote that never closes has swallowed."""
+    """Return the words of `text` as if it had no quotes, to find what an unclosed quote has swallowed."""
     words, _ = _split(_without_markup(text).translate(_NO_QUOTES))
     return [word.text for word in words]
 
 
 def visible(text: str) -> str:
-    """Return `text` without what nobody sees: control and format characters."""
+    """Return `text` without invisible characters: control and format ones."""
     return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc"})
 
 

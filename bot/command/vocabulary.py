@@ -1,4 +1,4 @@
-"""What everyday words say around an appid and an env: one table. Pure; it decides what is never offered as a line."""
+"""What everyday words around an appid and an env mean, in one table. Pure; it decides what no corrected line offers."""
 
 import difflib
 import re
@@ -57,7 +57,7 @@ _HAN_WORDS = re.compile("|".join([*sorted(SENSES, key=len, reverse=True), f"[{_H
 
 
 def sense(word: str) -> Sense | None:
-    """Return what an everyday word says, whatever its case, dashes and signs; None of any other word."""
+    """Return what an everyday word means, whatever its case, dashes and signs; None for any other word."""
     if word and not any(char.isalnum() for char in word):
         return Sense.FILLER
     plain = re.sub(r"[^\w<>-]|_", "", word.lower()).strip("-")
@@ -73,19 +73,19 @@ def sense(word: str) -> Sense | None:
 
 
 def nearly_reverse(word: str) -> bool:
-    """Tell whether a word may be a misspelt one of the opposite of a share."""
+    """Tell whether a word may be a misspelling of one that asks for the opposite of a share."""
     long = len(word) >= _SHORTEST_MISSPELT and word.isalpha() and sense(word) is None
     return long and bool(difflib.get_close_matches(word.lower(), _MISSPELT, n=1, cutoff=0.82))
 
 
 def names_an_owner(before: str, after: str) -> bool:
-    """Tell whether an appid between these two words is where an env comes from, not where it goes to."""
+    """Tell whether an appid between these two words is the owner of the env, not its receiver."""
     comes_from = sense(before) is Sense.FILLER and before.lower().strip(":").endswith(_OWNING)
     return comes_from or after.startswith("的")
 
 
 def parted(words: Iterable[str]) -> list[str]:
-    """Return `words` with Chinese ones parted from what is written onto them."""
+    """Return `words` with Chinese split from what is written onto it without a blank."""
     return [run for word in words for run in _RUNS.findall(word) or [word]]
 
 
@@ -95,12 +95,12 @@ def names_reason(word: str) -> bool:
 
 
 def without_reasons(words: Iterable[str]) -> list[str]:
-    """Return `words` without what stands behind `--reason`."""
+    """Return `words` without the word behind `--reason`."""
     pairs = pairwise(["", *words])
     return [word for before, word in pairs if not names_reason(before) or "=" in before[:-1]]
 
 
 def spoken(words: Iterable[str]) -> list[str]:
-    """Return each single word that is said, also in quotes, but for a reason's."""
+    """Return every single word, those in quotes too, except a reason's."""
     kept = [word for word in without_reasons(words) if not names_reason(word)]
     return parted(part for word in kept for part in word.split())

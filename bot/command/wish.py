@@ -1,4 +1,4 @@
-"""Tell whether what was typed can be the wish for a share at all, and for which mini programs. Pure."""
+"""Tell whether what was typed can mean a share at all, and which mini program would receive access. Pure."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -19,7 +19,7 @@ from bot.command.vocabulary import (
 
 
 def said_in(words: Sequence[str]) -> list[str]:
-    """Return what is said but for a reason: behind a whole command, all that follows `--reason` is one."""
+    """Return the words without the reason; after a complete command, all that follows `--reason` belongs to it."""
     before = before_reason(words)
     whole = all(named_in(without_fillers(before)))
     options = [word for word in words if word.startswith("-") and not names_reason(word)]
@@ -27,14 +27,14 @@ def said_in(words: Sequence[str]) -> list[str]:
 
 
 def before_reason(words: Sequence[str]) -> list[str]:
-    """Return what is said in front of `--reason`."""
+    """Return the words in front of `--reason`."""
     return spoken(takewhile(lambda word: not names_reason(word), words))
 
 
 def check(said: Sequence[str], heard: Sequence[str]) -> None:
-    """Raise MistakeError where everyday words say that no share is wanted, or that an appid may be no receiver's.
+    """Raise MistakeError if everyday words say that no share is wanted, or that an appid may not be the receiver.
 
-    `heard` is what may take a share back; a question is none, whatever it is about.
+    `heard` are the words that may ask for the opposite of a share. What begins with a first word never does.
     """
     if _asks(said):
         return
@@ -49,7 +49,7 @@ def check(said: Sequence[str], heard: Sequence[str]) -> None:
 
 
 def misspelt(said: Sequence[str]) -> MistakeError | None:
-    """Return the mistake of words, wrong anyway, one of which may be a misspelt one for the opposite of a share."""
+    """Return the mistake where a command, wrong anyway, may hold a misspelt word for the opposite of a share."""
     word = next(filter(nearly_reverse, said), None)
     return MistakeError(OnlyShares(word), None) if word and not _asks(said) else None
 
@@ -59,7 +59,7 @@ def _asks(said: Sequence[str]) -> bool:
 
 
 def _unclear_receiver(words: Sequence[str]) -> bool:
-    """Tell whether an appid among `words` may be no receiver: an owner's, or one that another takes the place of."""
+    """Tell whether an appid among `words` may not be a receiver, but an owner, or one that another replaces."""
     names = [bare(word) for word in words]
     at = [place for place, word in enumerate(names) if is_appid(word.lower())]
     if any(names_an_owner(*["", *names, ""][place : place + 3 : 2]) for place in at):

@@ -7,7 +7,7 @@ from bot.guidance import Guidance
 
 
 class Link(Enum):
-    """One link; the value is what the ledger and the log call it."""
+    """One link; the value is its name in the ledger and in the log."""
 
     TICKET = "ticket"
     """component_verify_ticket, which WeChat pushes to the platform every ten minutes."""

@@ -30,8 +30,8 @@ class Shared:
 class Failed:
     """It did not happen; the guidance says why and what to do.
 
-    `link` is what broke in the token chain, where that kept WeChat from being asked; `status` the HTTP status of an
-    answer that was not WeChat's.
+    `link` is the broken link of the token chain, where that is why WeChat was not called; `status` the HTTP status of
+    an answer that was not WeChat's.
     """
 
     guidance: Guidance
@@ -64,7 +64,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Whoever may took it back before it began."""
+    """Somebody who may do so cancelled it before it began."""
 
     by: str
 
@@ -77,7 +77,7 @@ class Expired:
 
 
 class Ground(Enum):
-    """Why the policy, asked again at a click, ends a request that waited."""
+    """Why the policy, checked again at a click, ends a request that was waiting."""
 
     NOT_ALLOWED = "not allowed"
     SEVERAL_RULES = "several rules"
@@ -88,14 +88,14 @@ class Ground(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The policy, asked again at a click, did not let it go on."""
+    """The policy, checked again at a click, did not let it continue."""
 
     ground: Ground = Ground.NOT_ALLOWED
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The policy, asked again before it was carried out, did not allow it any more."""
+    """The policy, checked again just before the call, no longer allowed it."""
 
 
 class Why(Enum):
@@ -114,7 +114,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many items of a batch ended how, of `total`."""
+    """The numbers of a batch's items by how they ended, out of `total`."""
 
     total: int
     shared: int = 0
@@ -126,13 +126,13 @@ class Tally:
 
     @property
     def done(self) -> int:
-        """How many need nothing more."""
+        """The number of items that have ended."""
         ended = self.shared + self.skipped + self.failed + self.unknown
         return ended + self.cancelled + self.stopped
 
 
 Grouped = Failed | Unknown | Skipped | Stopped | Cancelled
-"""How an item can end so that there is something to say about it."""
+"""The outcomes of items that the answer to a batch explains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +145,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A batch is through; each of its items has an outcome of its own.
+    """A batch has ended; each of its items has an outcome of its own.
 
-    `called_again` are the appids for which WeChat was asked once more, since a replica stopped before it recorded the answer.
+    `called_again` are the appids for which WeChat was called twice, because a replica stopped before it recorded the
+    first answer.
     """
 
     tally: Tally
@@ -156,21 +157,21 @@ class Finished:
 
     @property
     def lacks_groups(self) -> bool:
-        """Whether its items may have more to tell, which the ledger does not keep with the batch."""
+        """Whether the groups have to be read from the items, since the ledger does not keep them with the batch."""
         return not (self.groups or self.called_again)
 
 
 Called = Shared | Failed | Unknown
-"""How a request ended that was to be carried out."""
+"""The outcomes of a request that was carried out."""
 
 Outcome = Called | Rejected | Cancelled | Expired | Denied | Stopped | Skipped | Finished
 
 OUTCOMES = tuple(kind.__name__.lower() for kind in get_args(Outcome))
-"""What each is called in the ledger."""
+"""The name of each in the ledger."""
 
 
 def doubted(outcome: Called) -> Called:
-    """Return how it ended where an earlier call may have done it all the same: what failed is unknown then."""
+    """Return the outcome where an earlier call may have succeeded: a failure is unknown then."""
     if isinstance(outcome, Failed):
         return Unknown(outcome.guidance, outcome.said, outcome.tries, outcome.status)
     return outcome
@@ -182,7 +183,7 @@ def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
 
 
 def tally_of_kinds(kinds: Counter[type]) -> Tally:
-    """Return the Tally where so many items have an outcome of each kind, and so many the NoneType of `tally_of`."""
+    """Return the Tally for these numbers of outcomes by type; NoneType is an item that has not ended."""
     return Tally(
         kinds.total(),
         shared=kinds[Shared],
@@ -195,7 +196,7 @@ def tally_of_kinds(kinds: Counter[type]) -> Tally:
 
 
 def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
-    """Group the appids of what was not shared by what there is to say about it, the largest of a kind first."""
+    """Group the appids that were not shared by what is said about them, larger groups first."""
     found: dict[str, tuple[Grouped, list[str]]] = {}
     for appid, outcome in items:
         match outcome:
@@ -216,13 +217,13 @@ def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
 
 
 def _place_of(group: Group) -> tuple[int, int]:
-    """Return what decides about a group's place: what the policy stopped comes first, what was left out last."""
+    """Return a group's sort key: stopped by the policy first, cancelled and skipped last, large before small."""
     rank = {Stopped: 0, Cancelled: 2, Skipped: 2}.get(type(group.outcome), 1)
     return rank, -len(group.appids)
 
 
 def may_help_again(outcome: Outcome) -> bool:
-    """Tell whether asking for the same once more can end otherwise."""
+    """Tell whether asking for the same once more can end differently."""
     match outcome:
         case Failed(guidance) | Unknown(guidance):
             return guidance.again is not Again.CORRECTED
@@ -238,7 +239,7 @@ def may_help_again(outcome: Outcome) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing done towards an outcome: a call to WeChat or the renewal of a token, and its result."""
+    """One step towards an outcome: a call to WeChat or the renewal of a token, and its result."""
 
     kind: Literal["call", "renewal"]
     seconds: float

@@ -10,7 +10,7 @@ _MINUTE, _HOUR = 60.0, 3600.0
 
 @dataclass(frozen=True, slots=True)
 class AtLimit:
-    """WeChat takes no more calls for now; it is tried again then, in Unix seconds."""
+    """WeChat takes no more calls for now; the next try is at `until`, in Unix seconds."""
 
     until: float
 
@@ -24,16 +24,16 @@ Pause = AtLimit | InDoubt
 
 
 def limit_in(outcome: Outcome) -> Said | None:
-    """Return the words by which WeChat asked to be left alone for a while."""
+    """Return what WeChat said, if it was that its limit of calls is reached."""
     said = outcome.said if isinstance(outcome, Failed | Unknown) else None
     return said if said and said.errcode in {_PER_MINUTE, _PER_DAY} else None
 
 
 def is_daily(limit: Said) -> bool:
-    """Tell whether the calls of a day are used up."""
+    """Tell whether the daily quota is used up."""
     return limit.errcode == _PER_DAY
 
 
 def again_at(limit: Said, now: float) -> float:
-    """Return when to try again, in Unix seconds; where WeChat's days begin is documented nowhere."""
+    """Return when to try again, in Unix seconds; no page says when WeChat's day begins."""
     return now + (_HOUR if is_daily(limit) else _MINUTE)

@@ -1,10 +1,10 @@
-"""A sentence about what is wrong, which still knows where the fix in it begins. Pure."""
+"""A sentence that says what is wrong and how to fix it, and keeps the two apart. Pure."""
 
 from typing import Self
 
 
 class Problem(str):
-    """A sentence about what is wrong, then its fix; what is wrong may name a path or a rule, and so hold any words."""
+    """What is wrong, then its fix; what is wrong may name a path or a rule, and so contain any text."""
 
     __slots__ = ("fix", "found")
 
@@ -12,11 +12,11 @@ class Problem(str):
     fix: str
 
     def __new__(cls, found: str, fix: str = "") -> Self:
-        """Return the sentence of what was `found`, without a full stop, and of the `fix`, with one."""
+        """Join what was `found`, without a full stop, and the `fix`, with one."""
         self = super().__new__(cls, f"{found}. {fix}".rstrip())
         self.found, self.fix = found, fix
         return self
 
     def at(self, place: str) -> "Problem":
-        """Return the same, with its place before it."""
+        """Return the same problem with its place in front."""
         return Problem(f"{place}: {self.found}", self.fix)

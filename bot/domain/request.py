@@ -10,8 +10,8 @@ from bot.domain.language import Language
 class Origin:
     """Who asked, where, and how an answer can get back there.
 
-    `thread_ts` is the thread in which it was asked, by a shortcut or a button; a command knows of none. It is the
-    `active_thread` as well where it had replies: Slack shows ephemeral messages in no other. The ledger does not keep that.
+    `thread_ts` is the thread in which it was asked, by a shortcut or a button; a command has none. `active_thread` is
+    the same thread if it had replies, since Slack shows ephemeral messages in no other; the ledger does not keep it.
     """
 
     team_id: str
@@ -37,7 +37,7 @@ class Request:
     """One ask that the policy has let through; `rule` is the name of the rule that did.
 
     A batch has `appids` and no `appid`; its items are requests of their own, which name it in `batch`. With
-    `again` it does also what was done before.
+    `again` it shares even what was shared before.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Request:
 
 
 def items_of(batch: Request) -> list[Request]:
-    """Return a batch's items, with ids that count; whoever takes it over makes the same."""
+    """Return a batch's items; their ids are numbered, so that a replica which takes it over makes the same ones."""
     ids = [f"{batch.id}-{number}" for number in range(1, len(batch.appids) + 1)]
     return [
         replace(
@@ -94,7 +94,7 @@ class Retry:
 
 
 class State(Enum):
-    """How far a request has come; what a crash leaves in one of them is taken up from there."""
+    """How far a request has come; after a crash it continues from there."""
 
     CONFIRMING = "confirming"
     """Recorded. The requester has been asked whether they are sure."""
@@ -113,7 +113,7 @@ class State(Enum):
 
 
 BEGUN = (State.ACCEPTED, State.PLACED)
-"""A request that people and the policy let go on, and that has no outcome yet."""
+"""The states of a request that people and the policy have allowed, and that has no outcome yet."""
 
 MOVES: dict[State, frozenset[State]] = {
     State.CONFIRMING: frozenset({State.WAITING, State.ACCEPTED, State.ANSWERED, State.ENDED}),

@@ -85,7 +85,7 @@ def explain(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
 
 
 def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
-    """Return the verdicts of rules that would allow this env and appid, if not to this person here."""
+    """Return the verdicts of rules that would allow this env and appid to somebody else or from elsewhere."""
     return tuple(
         _judge(rule, ask)
         for rule in policy.rules
@@ -116,7 +116,7 @@ def may_see(policy: Policy, person: Person, appid: str, env: str) -> bool:
 
 
 def may_share_env(policy: Policy, person: Person, env: str) -> bool:
-    """Tell whether `person` may share `env` from somewhere with some appid; in doubt, yes: it is asked again then."""
+    """Tell whether `person` may share `env` from somewhere with some appid; in doubt yes."""
     if person.standing in {Standing.BOT, Standing.DEACTIVATED}:
         return False
     asked = Ask(person, "", "", env)

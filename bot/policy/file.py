@@ -1,7 +1,7 @@
 """Read the policy file: TOML text in, a Policy or every problem with its place and its fix out.
 
-The rules' shape is in README, "Who may share what". The file's own tests are run here, so that a policy
-that does not do what its author expects is never in force.
+Its shape is in this room's README. The file's own tests are run here, so that a policy that does not do what its
+author expects is never in force.
 """
 
 import tomllib
@@ -34,7 +34,7 @@ _RIGHT_FIRST = "Put that line right first."
 class Tested:
     """A policy without mistakes, the results of its file's tests, and one sentence for each that fails.
 
-    `twice` has a sentence for each word that stands twice in a list of the file.
+    `twice` has a sentence for each value that a list of the file has more than once.
     """
 
     policy: Policy
@@ -52,7 +52,7 @@ def read_policy(text: str, default_owner: str | None) -> Policy | list[str]:
 
 
 def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem]:
-    """Return the policy also where its own tests fail, or one sentence for each mistake in the file."""
+    """Return the policy, even if its own tests fail, or one sentence for each mistake in the file."""
     try:
         file = File.model_validate(tomllib.loads(text))
     except ValidationError as error:
@@ -119,7 +119,7 @@ def _keys(loc: Sequence[int | str]) -> list[str]:
 
 
 def _rule_problems(file: File) -> Iterator[Problem]:
-    """Yield what no single field shows: who is missing, what contradicts, names used twice."""
+    """Yield what only several fields together show: nobody named, contradictions, names used twice."""
     names: set[str] = set()
     for number, rule in enumerate(file.rule, 1):
         place = _place_of_rule(number, rule.name)
@@ -157,7 +157,7 @@ def _place_of_rule(number: int, name: str | None) -> str:
 
 
 def _twice(file: File) -> Iterator[Problem]:
-    """Yield a sentence for each word that stands more than once in one list."""
+    """Yield a sentence for each value that stands more than once in one list."""
     for place, words in _lists(file):
         for word in (word for word, times in Counter(words).items() if times > 1):
             found = f"{place}: {quoted(word)} stands there more than once"

@@ -1,6 +1,7 @@
 """What a glob of the policy matches: whatever the case of letters, all that another matches, anything at all. Pure.
 
-A glob is what fnmatch takes: `*`, `?`, `[abc]` and `[!abc]`. It is walked beside all words of the form at once.
+A glob is what fnmatch takes: `*`, `?`, `[abc]` and `[!abc]`. It is matched against
+all words of a form at once, as a state machine: a place in the glob is a state.
 """
 
 import re
@@ -81,12 +82,12 @@ def can_match_env(glob: str) -> bool:
 
 
 def _pieces(glob: str) -> list[str]:
-    """Return what stands for one letter each, and stars; several stars in a row are one."""
+    """Return the pieces of a glob: a star, or what stands for one letter; stars in a row are one."""
     return _PIECE.findall(re.sub(r"\*+", _STAR, glob))
 
 
 def _step(pieces: list[str], at: Iterable[int], letters: Iterable[str]) -> set[int]:
-    """Return where in the glob one can be after one more of `letters`, having been somewhere `at`."""
+    """Return the places in the glob that one more of `letters` leads to from the places `at`."""
     on: set[int] = set()
     for here in at:
         if here < len(pieces) and pieces[here] == _STAR:
@@ -97,5 +98,5 @@ def _step(pieces: list[str], at: Iterable[int], letters: Iterable[str]) -> set[i
 
 
 def _past_stars(pieces: list[str], at: set[int]) -> set[int]:
-    """Return `at` with the places that are reached because a star may stand for nothing."""
+    """Return `at` and the places behind stars, since a star may stand for nothing."""
     return at | {here + 1 for here in at if here < len(pieces) and pieces[here] == _STAR}

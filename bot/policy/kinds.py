@@ -78,7 +78,7 @@ class Rule:
 
     @property
     def any_case(self) -> bool:
-        """Whether its envs match whatever the case of letters, so that nobody gets past what holds back by another case."""
+        """Whether its envs match whatever the case of letters, so that nobody evades a restriction by another case."""
         return self.effect is not Effect.ALLOW
 
 

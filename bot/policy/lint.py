@@ -1,6 +1,6 @@
-"""What does not look right in a policy, as far as it alone tells: rules, approvers and owners without effect. Pure.
+"""Find what does not look right in a policy by itself: rules, approvers and owners without effect. Pure.
 
-Whoever knows more, such as who is in a group, can say so.
+The doctor adds what Slack knows, such as who is in a group.
 """
 
 import re
@@ -29,7 +29,7 @@ class Remark:
 
 
 def reach(policy: Policy) -> Iterator[Remark]:
-    """Yield rules that never decide, and what in a rule can match nothing or says no more than the rest."""
+    """Yield rules that never decide, globs that can match nothing, and people whom “*” makes superfluous."""
     for rule, wider in shadowed(policy):
         why = f"{_named(rule)} never decides: {_named(wider)}, which comes first, always does"
         yield Remark("policy-reach", why, "Move the narrower rule up, or take it out.")
@@ -63,7 +63,7 @@ def approval(
     able: frozenset[str] | None,
     asking: frozenset[str] | None,
 ) -> Iterator[Remark]:
-    """Yield which of those `able` to approve never can, because they alone are `asking`; None is anybody."""
+    """Yield a remark where the only one who may ask is also among the approvers; None stands for anybody."""
     if rule.self_approval or not able or asking is None or len(asking) != 1:
         return
     if able == asking:
@@ -83,7 +83,7 @@ def approval(
 
 
 def approvals(policy: Policy) -> Iterator[Remark]:
-    """Yield what `approval` says of each rule, as far as the policy tells who is meant."""
+    """Yield what `approval` says of each rule, as far as the policy alone tells who is meant."""
     for rule in policy.rules:
         if rule.approvers:
             able = _whole(rule.approvers.users, rule.approvers.groups)
@@ -91,7 +91,7 @@ def approvals(policy: Policy) -> Iterator[Remark]:
 
 
 def owners(policy: Policy) -> Iterator[Remark]:
-    """Yield envs of owners that no command can name, or that go to another owner who comes first."""
+    """Yield envs of owners that no command can name, or that belong to another owner who comes first."""
     for number, owner in enumerate(policy.owners, 1):
         place = f"owner {number} ({owner.appid})"
         for env in dict.fromkeys(owner.envs):
@@ -112,7 +112,7 @@ def ownerless(policy: Policy) -> list[str]:
 
 
 def unowned(policy: Policy) -> Iterator[Remark]:
-    """Yield the rules that let somebody share envs, given by globs, of which no mini program is known to own any."""
+    """Yield the rules whose globs allow envs that no known mini program owns."""
     if policy.default_owner:
         return
     owned = [env for owner in policy.owners for env in owner.envs]

@@ -94,7 +94,7 @@ class ApproversEntry(Entry):
 
 
 class OperatorsEntry(Entry):
-    """The operators: people by their names, never everyone."""
+    """The operators: named one by one, never everyone."""
 
     users: list[UserId] = []
     groups: list[GroupId] = []

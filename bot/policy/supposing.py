@@ -1,4 +1,4 @@
-"""What the policy would decide if somebody were in a group, or asked in a channel, of which nothing is known. Pure."""
+"""What the policy would decide with a group or a channel that the question does not name. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from bot.policy.conditions import CONDITIONS, Option
 
 @dataclass(frozen=True, slots=True)
 class Supposed:
-    """Another decision: that with these values of options; the rest is as it was asked."""
+    """Another decision: the one with these values of options, and the rest of the question as it is."""
 
     values: Mapping[str, str]
     decision: Decision
 
 
 def supposing(policy: Policy, ask: Ask) -> tuple[Supposed, ...]:
-    """Return how rules would decide otherwise, if nothing kept them from it but what the question leaves open."""
+    """Return the other decisions that are possible with what the question leaves open."""
     before = decide(policy, ask)
     found: dict[tuple[tuple[str, str], ...], Supposed] = {}
     for rule in policy.rules:

@@ -1,4 +1,4 @@
-"""Run the tests that a policy file brings along: who should get what, what they get, and which rule decides. Pure."""
+"""Run a policy file's own tests: who should get what, what they get, and which rule decides. Pure."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -21,7 +21,7 @@ from bot.policy.errors import shown
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One `[[test]]` of the file, by its number there: what is asked, and what should come of it."""
+    """One `[[test]]` of the file, by its number there: the question, and the effect that it should have."""
 
     number: int
     ask: Ask
@@ -34,7 +34,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a Trial."""
+    """The decision about a Trial's question."""
 
     trial: Trial
     decision: Decision
@@ -45,7 +45,7 @@ class Result:
         return effect_of(self.decision) is self.trial.expect
 
     def told(self) -> Problem:
-        """Return what was asked, what came of it and by which rule; with the fix if that is not as it should be."""
+        """Return the question, the decision and its rule; with a fix if the test fails."""
         ask, got = self.trial.ask, effect_of(self.decision).value
         place = f"test {self.trial.number}: {ask.person.user_id} with {ask.appid} and {ask.env}"
         rule = deciding_rule(self.decision)
@@ -57,7 +57,7 @@ class Result:
 
 
 def effect_of(decision: Decision) -> Effect:
-    """Return what a decision comes to, whichever rule made it; a confirmation is a permission."""
+    """Return the effect of a decision; one that needs a confirmation counts as ALLOW."""
     match decision:
         case Allow() | NeedsConfirmation():
             return Effect.ALLOW
