@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.command import SLASH_COMMAND
 from bot.messages.blocks import escape
-from bot.playground.loopback import Json
+from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.acting import Where
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.server import Ack, Message, View
@@ -34,6 +34,9 @@ class Acts:
     async def say(self, user: str, channel: str, text: str, thread: str = "") -> Ack | None:
         """Send what somebody typed into the message box: a command, or a message."""
         slack = self.stage.slack
+        there = slack.channels.get(channel)
+        if there is None or not slack.enters(user, there):
+            raise ImpossibleError(f"{slack.people[user].name} cannot look in there.")
         self._noted(user, _typed(text), channel, reply_to=thread)
         word, _, rest = text.strip().partition(" ")
         if word == SLASH_COMMAND and not thread:
@@ -114,6 +117,24 @@ class Acts:
                 return at, each
         there = ", ".join(dict.fromkeys(f"“{e.label}”" for _, e in self.elements(user) if e.label))
         raise ImpossibleError(f"There is no “{label}” to click. There is {there or 'nothing'}.")
+
+    def place(self, user: str, where: JsonObject) -> Message | View:
+        """Return the view or the message that a person acts on, if it is still before them."""
+        if "ts" in where:
+            return self.message_at(user, where)
+        slack = self.stage.slack
+        for each in (*slack.views(user), slack.home(user)):
+            if each and each.id == where.get("view"):
+                return each
+        raise ImpossibleError("That view is closed.")
+
+    def message_at(self, user: str, where: JsonObject) -> Message:
+        """Return the message of a channel and a ts, if a person sees it."""
+        slack = self.stage.slack
+        message = slack.at(str(where.get("channel")), str(where.get("ts")))
+        if message is None or not slack.sees(user, message):
+            raise ImpossibleError("That message is gone.")
+        return message
 
     async def awaited(
         self, user: str, label: str, about: str = ""

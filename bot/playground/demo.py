@@ -12,7 +12,7 @@ from bot.ops.logs.setup import set_up
 from bot.playground.acts import Acts
 from bot.playground.loopback import direct
 from bot.playground.orders import Orders, content
-from bot.playground.page.server import Page
+from bot.playground.page.server import served
 from bot.playground.scenario import play
 from bot.playground.screen import Screen
 from bot.playground.stage import APPID, PLACES, ROLES, Stage, stage
@@ -109,7 +109,7 @@ async def _serve(acts: Acts, orders: Orders, screen: Screen, *, opens: bool) -> 
     """Show the page, and take lines beside it until somebody ends it."""
     from bot.playground.terminal import prompt  # noqa: PLC0415  # only a prompt needs its library
 
-    async with Page(acts) as page:
+    async with served(acts) as page:
         opened = opens and _has_browser() and await asyncio.to_thread(webbrowser.open, page.url)
         look = "Look at your browser" if opened else "Open this in your browser"
         screen.note(

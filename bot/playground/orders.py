@@ -94,9 +94,11 @@ class Orders:
     async def play(self, lines: list[str]) -> None:
         """Follow one line after the other, each once all is done that follows from the one before."""
         for line in lines:
+            done = len(self._acts.lines)
             if not await self.follow(line):
                 return
-            await self._acts.stage.quiet()
+            if len(self._acts.lines) > done:
+                await self._acts.stage.quiet()
 
     async def _followed(self, word: str, rest: str, line: str) -> str | None:
         if word.startswith("/"):

@@ -4,8 +4,8 @@ import asyncio
 import re
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +90,7 @@ ASKS_APPROVERS = ("Sharing `", "将环境 `")
 
 _FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 _LONGEST = 40.0
-_MOMENT = 0.5  # seconds
+_MOMENT = 1.3  # seconds; a message is edited once a second
 
 
 class Rules:
@@ -133,12 +133,13 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The running bot's surroundings, and a way to type."""
+    """The running bot's surroundings, and a way to type; after `moment` seconds without a change all is quiet."""
 
     slack: LocalSlack
     wechat: LocalWeChat
     rules: Rules
     database_url: str
+    moment: float = _MOMENT
 
     def events(self, request: str | None = None) -> Iterator[Mapping[str, object]]:
         """Yield what the ledger recorded, oldest first: all of it, or what is about one request."""
@@ -166,16 +167,22 @@ class Stage:
     async def quiet(self) -> None:
         """Return once nothing is under way any more, and nothing has changed for a moment."""
         change = asyncio.Event()
-        self.slack.watchers.add(change.set)
-        try:
+        with self.watched(change.set), suppress(TimeoutError):
             while True:
                 await self.slack.until(lambda slack: not any(map(_moves, slack.messages)), _LONGEST)
                 change.clear()
-                await asyncio.wait_for(change.wait(), _MOMENT)
-        except TimeoutError:
-            pass
+                await asyncio.wait_for(change.wait(), self.moment)
+
+    @contextmanager
+    def watched(self, told: Callable[[], None]) -> Iterator[None]:
+        """Tell somebody of each change in Slack or WeChat meanwhile."""
+        for each in (self.slack, self.wechat):
+            each.watchers.add(told)
+        try:
+            yield
         finally:
-            self.slack.watchers.discard(change.set)
+            for each in (self.slack, self.wechat):
+                each.watchers.discard(told)
 
     async def ended(self, request: str) -> None:
         """Wait until a request has come to its end, and is shown so."""

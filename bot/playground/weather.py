@@ -17,7 +17,7 @@ _TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
     "hang": ("never answers, four times", (Hang(60),) * 4),
     "drop": ("shares, and hangs up before it says so, four times", (Drop(after_effect=True),) * 4),
     "html": ("a gateway answers 502 in its place", (Status(502),)),
-    "expired": ("the owner's token has just expired", ()),
+    "expired": ("the owner's token has just expired", (Code(42001),)),
     "revoked": ("the owner takes its authorisation back", ()),
     "no-function": (f"prod-1 and test-1 lack {_NEEDED}, which the doctor looks for", ()),
 }
@@ -37,8 +37,6 @@ async def behave(wechat: LocalWeChat, word: str) -> str:
     match word:
         case "ok":
             await _calm(wechat)
-        case "expired":
-            wechat.expire_newest(OWNER)
         case "revoked":
             await wechat.platform.push_unauthorized(OWNER)
         case "no-function":

@@ -6,7 +6,7 @@ from rich.console import Console
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.screen import Screen
-from bot.playground.slack.server import LocalSlack
+from bot.playground.slack.server import LocalSlack, Message
 from tests.playground.conftest import (
     App,
     a_trigger,
@@ -138,3 +138,28 @@ async def test_a_home_is_shown_with_every_kind_of_block(
         "  │ four",
         "  │ (a picture)",
     ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_lines_are_wrapped_under_their_own_indent(slack: LocalSlack, width: int) -> None:
+    screen = Screen(slack.world, Console(file=io.StringIO(), highlight=False, width=width))
+    screen.console.width = width
+    words = "word " * 60
+    text = f"{words}\n1. {words}\n• {words}"
+    screen.observe(Message("1.0", "C0RELEASES", "U0SHAREENV", text, thread_ts="0.9"), "posted")
+    _, *lines = printed(screen)
+    assert max(map(len, lines)) <= width
+    assert all(line.startswith("      │ ") for line in lines)
+    inner = [line.removeprefix("      │ ") for line in lines]
+    first, second = inner.index(next(x for x in inner if x.startswith("1. "))), len(inner)
+    assert inner[first + 1].startswith("   word")
+    assert sum(line.startswith("• ") for line in inner[:second]) == 1
+    assert inner[-1].startswith("  word")
+
+
+def test_what_is_said_is_bright_and_its_frame_is_dim(slack: LocalSlack) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=80)
+    screen = Screen(slack.world, console)
+    screen.observe(Message("1.0", "C0RELEASES", "U0SHAREENV", "All is well"), "posted")
+    file: Any = console.file
+    assert "\x1b[2m  │ \x1b[0mAll is well" in file.getvalue()

@@ -1,4 +1,4 @@
-import { h, openMenu, suggest } from "./dom.js";
+import { button, h, suggest } from "./dom.js";
 import { mrkdwn } from "./mrkdwn.js";
 
 let made = 0;
@@ -14,41 +14,34 @@ export function blocks(list, on) {
         return h("div", { class: "section" }, section(block, on));
       case "context":
         return h("div", { class: "context" }, block.elements.map((each) => h("span", {}, words(each, on))));
-      case "header":
-        return h("h3", {}, words(block.text, on));
       case "divider":
         return h("hr");
       case "actions":
         return h("div", { class: "actions" }, block.elements.map((each) => element(block, each, on).node));
       case "input":
         return input(block, on);
-      case "rich_text":
-        return h("div", { class: "section" }, block.elements.map((part) => h("p", {}, flat(part, on))));
       default:
         return h("div", { class: "context" }, block.alt_text ?? block.type);
     }
   });
 }
 
-export const words = (text, on) =>
+const words = (text, on) =>
   !text ? "" : text.type === "mrkdwn" ? mrkdwn(text.text, on.names, on.link) : text.text ?? text.alt_text ?? "";
 
 function section(block, on) {
   const beside = block.accessory && element(block, block.accessory, on).node;
-  const fields = (block.fields ?? []).map((each) => h("p", {}, words(each, on)));
-  return [h("div", { class: "text" }, words(block.text, on), fields), beside];
+  return [h("div", { class: "text" }, words(block.text, on)), beside];
 }
-
-const flat = (part, on) =>
-  part.elements ? part.elements.flatMap((each) => flat(each, on)) : part.text ?? `@${on.names[part.user_id] ?? ""}`;
 
 function input(block, on) {
   const id = `field-${++made}`;
   const error = on.errors?.[block.block_id];
   const field = element(block, block.element, on, id);
-  const boxes = ["checkboxes", "radio_buttons"].includes(block.element.type);
+  const boxes = block.element.type === "checkboxes";
   const label = [words(block.label, on), block.optional && h("small", {}, " (optional)")];
-  const control = field.node.matches("input,textarea,select") ? field.node : field.node.querySelector("input") ?? field.node;
+  const inner = field.node.querySelector("input");
+  const control = boxes || !inner ? field.node : inner;
   control.setAttribute("aria-describedby", `${id}-hint ${id}-error`);
   if (error) control.setAttribute("aria-invalid", "true");
   if (!block.optional && !boxes) control.setAttribute("aria-required", "true");
@@ -85,13 +78,8 @@ const ELEMENTS = {
       await on.act("click", block, element);
       event.target.disabled = false;
     };
-    const about = { type: "button", class: `button ${element.style ?? ""}`, "data-action": element.action_id };
-    return { node: h("button", { ...about, onclick: click }, element.text.text) };
-  },
-  overflow: (element, on, id, held, choose) => {
-    const items = optionsOf(element).map((each) => [each.text.text, () => choose(each.value)]);
-    const open = (event) => openMenu(event.target, items);
-    return { node: h("button", { type: "button", class: "button", "aria-label": "More", onclick: open }, "⋯") };
+    const about = { class: `button ${element.style ?? ""}`, "data-action": element.action_id };
+    return { node: button(element.text.text, click, about) };
   },
   plain_text_input: (element, on, id, held) => {
     const value = held ?? element.initial_value ?? "";
@@ -105,40 +93,28 @@ const ELEMENTS = {
     const rows = optionsOf(element).map((each) => [each.value, each.text.text]);
     return picker(id, [["", element.placeholder?.text ?? "Choose"], ...rows], chosen, choose);
   },
-  users_select: (element, on, id, held, choose) =>
-    picker(id, [["", "Choose"], ...on.people.map((each) => [each.id, each.name])], held ?? element.initial_user ?? "", choose),
   external_select: (element, on, id, held) => {
     const node = h("input", { id, autocomplete: "off", "data-eager": "yes", placeholder: element.placeholder?.text });
     const list = h("ul", { id: `${id}-list`, role: "listbox", class: "offers", hidden: true, "aria-label": "Choices" });
     node.value = held ?? element.initial_option?.value ?? "";
     const source = async (typed) =>
-      (await on.options(element, typed)).map((each) => ({ label: each.text.text, about: each.description?.text, value: each.value }));
-    suggest(node, list, source, (choice) => (node.value = choice.value));
+      (await on.options(element, typed)).map((each) => ({ label: each.value, about: each.description?.text }));
+    suggest(node, list, source, (choice) => (node.value = choice.label));
     return { node: h("div", { class: "combo" }, node, list), read: () => node.value.trim() || null };
   },
-  checkboxes: (element, on, id, held, choose) => ticks("checkbox", element, id, held ?? values(element.initial_options), choose),
-  radio_buttons: (element, on, id, held, choose) => {
-    const built = ticks("radio", element, id, [held ?? element.initial_option?.value], (chosen) => choose(chosen[0]));
-    return { ...built, read: () => built.read()[0] ?? null };
+  checkboxes: (element, on, id, held, choose) => {
+    const chosen = held ?? (element.initial_options ?? []).map((each) => each.value);
+    const read = () => [...node.querySelectorAll("input:checked")].map((each) => each.value);
+    const tick = ({ text, value }) =>
+      h("label", { class: "tick" }, h("input", { type: "checkbox", value, checked: chosen.includes(value) }), text.text);
+    const node = h("div", { onchange: () => choose(read()) }, element.options.map(tick));
+    return { node, read };
   },
 };
 
-const values = (options) => (options ?? []).map((each) => each.value);
-
 function picker(id, rows, chosen, choose) {
-  const node = h("select", { id, onchange: () => choose(node.value || null) }, rows.map(([value, text]) => h("option", { value }, text)));
+  const options = rows.map(([value, text]) => h("option", { value }, text));
+  const node = h("select", { id, onchange: () => choose(node.value || null) }, options);
   node.value = chosen;
   return { node, read: () => node.value || null };
-}
-
-function ticks(type, element, id, chosen, choose) {
-  const read = () => [...node.querySelectorAll("input:checked")].map((each) => each.value);
-  const node = h(
-    "div",
-    { onchange: () => choose(read()) },
-    element.options.map(({ text, value }) =>
-      h("label", { class: "tick" }, h("input", { type, name: id, value, checked: chosen.includes(value) }), text.text),
-    ),
-  );
-  return { node, read };
 }

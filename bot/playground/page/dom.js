@@ -12,42 +12,34 @@ export function h(tag, props = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-let opener = null;
+export const button = (words, onclick, more = {}) =>
+  h("button", { type: "button", class: "button", onclick, ...more }, words);
 
-/** Open a menu of [words, what to do] below a button; arrows move, Escape closes. */
-export function openMenu(button, items) {
+export const small = (...words) => h("p", { class: "context" }, words);
+
+/** Open a menu of [words, what to do] below a button; arrows move, Escape closes, the focus goes back. */
+export function openMenu(opener, items) {
   const menu = byId("menu");
-  opener = button;
-  menu.replaceChildren(
-    ...items.map(([words, act]) =>
-      h("button", { type: "button", role: "menuitem", onclick: () => (closeMenu(), act()) }, words),
-    ),
-  );
-  menu.hidden = false;
-  const at = button.getBoundingClientRect();
-  menu.style.left = `${Math.max(8, Math.min(at.right - menu.offsetWidth, innerWidth - menu.offsetWidth - 8))}px`;
-  menu.style.top = `${Math.max(8, Math.min(at.bottom + 4, innerHeight - menu.offsetHeight - 8))}px`;
+  const close = () => {
+    menu.hidePopover();
+    opener.focus();
+  };
+  const item = ([words, act]) => button(words, () => (close(), act()), { class: "", role: "menuitem" });
+  menu.replaceChildren(...items.map(item));
+  menu.showPopover();
+  const at = opener.getBoundingClientRect();
+  menu.style.left = `${Math.max(8, Math.min(at.right, innerWidth - 8) - menu.offsetWidth)}px`;
+  menu.style.top = `${Math.min(at.bottom + 4, innerHeight - menu.offsetHeight - 8)}px`;
   menu.firstChild.focus();
-}
-
-function closeMenu() {
-  byId("menu").hidden = true;
-  opener?.focus();
-  opener = null;
-}
-
-export function keepMenu() {
-  const menu = byId("menu");
-  menu.addEventListener("keydown", (event) => {
-    const items = [...menu.children];
+  menu.onkeydown = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) items.at((items.indexOf(document.activeElement) + step) % items.length).focus();
-    if (event.key === "Escape" || event.key === "Tab") closeMenu();
-    if (step || event.key === "Escape") (event.preventDefault(), event.stopPropagation());
-  });
-  document.addEventListener("pointerdown", (event) => {
-    if (!menu.hidden && !menu.contains(event.target)) menu.hidden = true;
-  });
+    const now = [...menu.children].indexOf(document.activeElement);
+    if (step) menu.children[(now + step + items.length) % items.length].focus();
+    else if (event.key === "Escape" || event.key === "Tab") close();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
 }
 
 /** Let an input offer choices below it: `source(text)` returns them, `pick` takes one. */
@@ -68,8 +60,9 @@ export function suggest(input, list, source, pick) {
   const take = (choice) => (hide(), pick(choice), input.focus());
   const offer = async () => {
     const text = input.value;
-    offered = await source(text);
+    const found = await source(text);
     if (input.value !== text) return;
+    offered = found;
     list.replaceChildren(
       ...offered.map((choice, i) => {
         const row = { role: "option", id: `${list.id}-${i}`, "aria-selected": "false" };
@@ -97,6 +90,6 @@ export function suggest(input, list, source, pick) {
     else if (event.key === "Enter" && at >= 0) take(offered[at]);
     else return;
     event.preventDefault();
-    event.stopPropagation();
+    event.stopImmediatePropagation();
   });
 }

@@ -1,24 +1,36 @@
-/** What the page knows: the parts that the server sent, who looks on, and where. */
-export const state = { parts: new Map(), me: "", role: "", place: "", read: new Map(), pane: "" };
+import { byId } from "./dom.js";
+
+/** What the page knows: the parts that the server sent, who looks on, where, and what is open beside it. */
+export const state = { parts: new Map(), me: "", role: "", place: "", read: new Map(), pane: "", typing: "" };
 
 export const world = () => state.parts.get("world");
 
 /** Return the messages of a conversation, oldest first: those outside of threads, or those of one. */
 export function messages(channel, thread = null) {
-  const found = [...state.parts.values()].filter((part) => part?.ts && part.channel === channel && part.thread === thread);
-  return found.sort((a, b) => (a.ts < b.ts ? -1 : 1));
+  const here = [...state.parts.values()].filter((part) => part?.ts && part.channel === channel);
+  return here.filter((part) => part.thread === thread).sort((a, b) => (a.ts < b.ts ? -1 : 1));
+}
+
+/** Return how many messages of others there are in a conversation since one looked. */
+export function unread(channel) {
+  const since = state.read.get(channel) ?? "";
+  const news = (part) => part?.ts > since && part.channel === channel && part.user !== state.me;
+  return [...state.parts.values()].filter(news).length;
 }
 
 let source = null;
 
 /** Follow what somebody sees; `changed` is told of each set of parts, `ended` whether the demo is out of reach. */
-export function follow(role, changed, ended) {
+export function follow(changed, ended) {
   source?.close();
   state.parts = new Map();
-  source = new EventSource(`live?as=${role}`);
+  source = new EventSource(`live?as=${state.role}`);
   source.onmessage = (event) => {
     const news = JSON.parse(event.data);
-    for (const [key, part] of Object.entries(news)) part === null ? state.parts.delete(key) : state.parts.set(key, part);
+    for (const [key, part] of Object.entries(news)) {
+      if (part === null) state.parts.delete(key);
+      else state.parts.set(key, part);
+    }
     state.me = world().me;
     changed(new Set(Object.keys(news)));
   };
@@ -28,11 +40,24 @@ export function follow(role, changed, ended) {
 
 /** Do something as the person who looks on, and return the answer; `problem` in it says why nothing was done. */
 export async function act(what, more = {}) {
+  const body = JSON.stringify({ do: what, ...more });
+  const headers = { "Content-Type": "application/json" };
   try {
-    const body = JSON.stringify({ do: what, ...more });
-    const answer = await fetch(`act?as=${state.role}`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
-    return await answer.json();
+    return await (await fetch(`act?as=${state.role}`, { method: "POST", body, headers })).json();
   } catch {
     return { problem: "The demo does not answer. Start it again with: python -m bot demo" };
   }
+}
+
+let timer = 0;
+
+/** Do something, and say for a moment, to the eye and to a screen reader, why nothing was done. */
+export async function doing(what, more) {
+  const answer = await act(what, more);
+  if (answer.problem) {
+    byId("status").textContent = answer.problem;
+    clearTimeout(timer);
+    timer = setTimeout(() => (byId("status").textContent = ""), 8000);
+  }
+  return answer;
 }

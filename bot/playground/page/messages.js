@@ -1,56 +1,51 @@
 import { blocks } from "./blocks.js";
-import { h, openMenu } from "./dom.js";
-import { state, world } from "./live.js";
+import { button, h, openMenu } from "./dom.js";
+import { world } from "./live.js";
 import { mrkdwn } from "./mrkdwn.js";
 
-export const time = (ts) => new Date(Number(ts) * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hour12: false });
 
 export const nameOf = (id) => world().names[id] ?? id;
 
 export function avatar(id) {
   if (id === world().bot) return h("img", { class: "avatar", src: "icon.svg", alt: "" });
-  const at = world().people.findIndex((each) => each.id === id);
-  return h("span", { class: "avatar", "data-person": at, "aria-hidden": "true" }, nameOf(id).slice(0, 1).toUpperCase());
+  const node = h("span", { class: "avatar", "aria-hidden": "true" }, nameOf(id).slice(0, 1).toUpperCase());
+  node.style.setProperty("--at", world().people.findIndex((each) => each.id === id));
+  return node;
 }
 
 /** Return a message as a node; `on` has what can be done: `act`, `link`, `thread`, `shortcut` and `inside`. */
-export function messageNode(message, on, inThread = false) {
-  const bot = message.user === world().bot;
+function messageNode(message, on, inThread) {
+  const { channel, ts, replies, only } = message;
   const who = nameOf(message.user);
-  const shown = { names: world().names, people: world().people, link: on.link };
+  const at = clock.format(Number(ts) * 1000);
   const act = (kind, block, element, value) =>
-    on.act(kind, { channel: message.channel, ts: message.ts, block: block.block_id, action: element.action_id, value });
-  const content = message.blocks.length
-    ? blocks(message.blocks, { ...shown, act, options: async () => [] })
-    : h("div", { class: "section" }, h("div", { class: "text" }, mrkdwn(message.text, shown.names, on.link)));
-  const stays = !message.only;
+    on.act(kind, { channel, ts, block: block.block_id, action: element.action_id, value });
   const menu = [
-    stays && !inThread && ["Reply in thread", () => on.thread(message)],
-    stays && ["Share env in this thread", () => on.shortcut(message)],
+    !only && !inThread && ["Reply in thread", () => on.thread(message)],
+    !only && ["Share env in this thread", () => on.shortcut(message)],
     ["Look inside", () => on.inside(message)],
   ].filter(Boolean);
-  const label = `More actions for the message of ${who} at ${time(message.ts)}`;
+  const more = { "aria-label": `More actions for the message of ${who} at ${at}` };
+  const by = [
+    h("b", {}, h("bdi", {}, who)),
+    world().people.every((each) => each.id !== message.user) && h("span", { class: "app" }, "APP"),
+    h("time", {}, at),
+    message.edited && h("small", {}, "(edited)"),
+  ];
+  const plain = () => h("div", { class: "text" }, mrkdwn(message.text, world().names, on.link));
+  const count = `${replies} ${replies === 1 ? "reply" : "replies"}`;
+  const body = [
+    only && h("p", { class: "mark" }, "👁 Only visible to you"),
+    h("p", { class: "by" }, by),
+    message.blocks.length ? blocks(message.blocks, { names: world().names, link: on.link, act }) : plain(),
+    replies > 0 && !inThread && button(count, () => on.thread(message), { class: "replies" }),
+  ];
   return h(
     "article",
-    { class: `message${message.only ? " only" : ""}`, "data-key": `${message.channel} ${message.ts}`, "data-request": message.request },
-    avatar(message.user),
-    h(
-      "div",
-      { class: "body" },
-      message.only && h("p", { class: "mark" }, "👁 Only visible to you"),
-      h(
-        "p",
-        { class: "by" },
-        h("b", {}, h("bdi", {}, who)),
-        (bot || message.user === "USLACKBOT") && h("span", { class: "app" }, "APP"),
-        h("time", {}, time(message.ts)),
-        message.edited && h("small", {}, "(edited)"),
-      ),
-      content,
-      message.replies > 0 && !inThread &&
-        h("button", { type: "button", class: "replies", onclick: () => on.thread(message) }, `${message.replies} ${message.replies === 1 ? "reply" : "replies"}`),
-    ),
-    h("button", { type: "button", class: "more", "aria-haspopup": "menu", "aria-label": label, onclick: (event) => openMenu(event.target, menu) }, "⋯"),
+    { class: only ? "message only" : "message", "data-key": `${channel} ${ts}` },
+    ...[avatar(message.user), h("div", { class: "body" }, body)],
+    button("⋯", (event) => openMenu(event.target, menu), { ...more, class: "more", "aria-haspopup": "menu" }),
   );
 }
 
@@ -61,23 +56,15 @@ export function showMessages(log, list, on, inThread = false) {
   const focused = log.contains(document.activeElement) ? document.activeElement : null;
   const [key, action] = [focused?.closest("article")?.dataset.key, focused?.dataset.action];
   const nodes = list.map((message) => {
-    const json = JSON.stringify([message, inThread, world().names[message.user]]);
+    const json = JSON.stringify([message, inThread]);
     const node = old.get(`${message.channel} ${message.ts}`);
-    if (node?.json === json) return node;
-    const made = messageNode(message, on, inThread);
-    made.json = json;
-    return made;
+    return node?.json === json ? node : Object.assign(messageNode(message, on, inThread), { json });
   });
   nodes.forEach((node, i) => log.children[i] !== node && log.insertBefore(node, log.children[i] ?? null));
   while (log.children.length > nodes.length) log.lastChild.remove();
-  if (focused && !log.contains(focused) && key) {
+  if (focused && !log.contains(focused)) {
     const again = nodes.find((node) => node.dataset.key === key);
     (again?.querySelector(`[data-action="${action}"]`) ?? again?.querySelector(".more") ?? log).focus();
   }
   if (low) log.scrollTop = log.scrollHeight;
 }
-
-export const unread = (channel) =>
-  [...state.parts.values()].filter(
-    (part) => part?.ts && part.channel === channel && part.user !== state.me && part.ts > (state.read.get(channel) ?? ""),
-  ).length;

@@ -4,9 +4,9 @@ import asyncio
 import hmac
 import json
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
 
@@ -14,19 +14,12 @@ from bot.playground.acts import Acts
 from bot.playground.completing import completions
 from bot.playground.inside import inside
 from bot.playground.loopback import Json, JsonObject, Loopback
-from bot.playground.page.seen import seen
+from bot.playground.seen import seen
 from bot.playground.slack.refused import ImpossibleError
-from bot.playground.slack.surfaces import View
-from bot.playground.slack.transcript import Message
 from bot.playground.stage import ROLES
 
 _HERE = Path(__file__).parent
-_TYPES = {
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".css": "text/css",
-    ".svg": "image/svg+xml",
-}
+_SENT = (".html", ".js", ".css", ".svg")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -42,13 +35,13 @@ _FOREIGN = "Only the page itself may ask this, at 127.0.0.1.\n"
 
 
 class Page:
-    """The page, from `async with` to its end; `url` is its address, with a token that is made anew each time."""
+    """The page; `url` is its address, with a token that is made anew each time."""
 
-    def __init__(self, acts: Acts) -> None:
+    def __init__(self, acts: Acts, loopback: Loopback) -> None:
         self._acts = acts
-        self._loopback = Loopback()
+        self._loopback = loopback
         self._token = secrets.token_urlsafe(16)
-        self._files = {each.name: each for each in _HERE.iterdir() if each.suffix in _TYPES}
+        self._files = {each.name: each for each in _HERE.iterdir() if each.suffix in _SENT}
         self._live: set[asyncio.Event] = set()
         self._closed = False
 
@@ -57,29 +50,18 @@ class Page:
         """Return the address to open."""
         return f"{self._loopback.origin}/{self._token}/"
 
-    async def __aenter__(self) -> Self:
-        await self._loopback.start(self._serve)
-        for each in (self._acts.stage.slack, self._acts.stage.wechat):
-            each.watchers.add(self._wake)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for each in (self._acts.stage.slack, self._acts.stage.wechat):
-            each.watchers.discard(self._wake)
-        self._closed = True
-        self._wake()
-        await self._loopback.stop()
-
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let everybody see what changed."""
         for each in self._live:
             each.set()
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+    def close(self) -> None:
+        """Let nobody see any more."""
+        self._closed = True
+        self.wake()
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request, unless another site makes it, or one without the token."""
         token, _, name = request.path.removeprefix("/").partition("/")
         if self._is_foreign(request):
             return web.Response(status=403, text=_FOREIGN, headers=_HEADERS)
@@ -87,9 +69,7 @@ class Page:
             return web.Response(status=404, text=_LOST, headers=_HEADERS)
         user = ROLES.get(request.query.get("as", ""), "")
         if (request.method, name) == ("POST", "act") and user:
-            return web.json_response(
-                await self._acted(user, await _body(request)), headers=_HEADERS
-            )
+            return web.json_response(await self._acted(user, request), headers=_HEADERS)
         if request.method != "GET":
             return web.Response(status=405, headers=_HEADERS)
         if name == "live" and user:
@@ -98,7 +78,10 @@ class Page:
             text = "\n".join([*self._acts.lines, ""])
             saved = {"Content-Disposition": "attachment; filename=share-env-demo.txt"}
             return web.Response(text=text, headers={**_HEADERS, **saved})
-        return self._file(name or "index.html")
+        path = self._files.get(name or "index.html")
+        if path is None:
+            return web.Response(status=404, text=_LOST, headers=_HEADERS)
+        return web.FileResponse(path, headers=_HEADERS)
 
     def _is_foreign(self, request: web.BaseRequest) -> bool:
         """Tell whether another site asks: by a name of its own for this machine, or from a page of its own."""
@@ -106,15 +89,6 @@ class Page:
         here = {f"{name}:{self._loopback.port}" for name in ("127.0.0.1", "localhost")}
         same = origin == f"http://{host}" if origin is not None else request.method == "GET"
         return host not in here or not same
-
-    def _file(self, name: str) -> web.Response:
-        path = self._files.get(name)
-        if path is None:
-            return web.Response(status=404, text=_LOST, headers=_HEADERS)
-        kind = _TYPES[path.suffix]
-        return web.Response(
-            body=path.read_bytes(), content_type=kind, charset="utf-8", headers=_HEADERS
-        )
 
     async def _stream(self, request: web.BaseRequest, user: str) -> web.StreamResponse:
         """Send what a person sees, and then each part of it as it changes; None for one that is gone."""
@@ -138,15 +112,16 @@ class Page:
             self._live.discard(wake)
         return response
 
-    async def _acted(self, user: str, body: JsonObject) -> JsonObject:
+    async def _acted(self, user: str, request: web.BaseRequest) -> JsonObject:
         """Do what the page asks for on somebody's behalf, and return what came of it, or why nothing did."""
         try:
-            done = await self._do(user, body)
+            asked = await request.json()
+            done = await self._do(user, asked if isinstance(asked, dict) else {})
+        except ValueError:
+            done = {"problem": "That is not JSON."}
         except ImpossibleError as impossible:
             done = {"problem": str(impossible)}
-        except KeyError as missing:
-            done = {"problem": f"There is no {missing.args[0]}."}
-        self._wake()
+        self.wake()
         return done
 
     async def _do(self, user: str, body: JsonObject) -> JsonObject:  # noqa: C901, PLR0912  # one case for each act
@@ -155,56 +130,44 @@ class Page:
             case {"do": "say", "channel": str(channel), "text": str(text), "thread": str(thread)}:
                 await acts.say(user, channel, text, thread)
             case {"do": "click", "action": str(action), "block": str(block)}:
-                await acts.click(user, self._place(user, body), action, block)
+                await acts.click(user, acts.place(user, body), action, block)
             case {"do": "select", "action": str(action), "value": value}:
-                await acts.select(user, self._place(user, body), action, value)
+                await acts.select(user, acts.place(user, body), action, value)
             case {"do": "options", "action": str(action), "typed": str(typed)}:
-                offered = await slack.options(user, self._place(user, body), action, typed)
+                offered = await slack.options(user, acts.place(user, body), action, typed)
                 return {"options": [*offered]}
             case {"do": "complete", "typed": str(typed)}:
                 return {"offers": [[each.word, each.about] for each in completions(typed)]}
             case {"do": "wechat", "order": str(order)}:
                 return {"said": await acts.wechat(order)}
             case {"do": "submit", "values": dict(values)}:
-                await acts.submit(user, slack.views(user)[-1], values)
+                await acts.submit(user, await acts.modal(user), values)
             case {"do": "close"}:
-                await acts.close(user, slack.views(user)[-1])
+                await acts.close(user, await acts.modal(user))
+            case {"do": "shortcut", "ts": _}:
+                await acts.shortcut(user, acts.message_at(user, body))
             case {"do": "shortcut"}:
-                await acts.shortcut(user, self._message(user, body) if "ts" in body else None)
+                await acts.shortcut(user)
             case {"do": "home"}:
                 await acts.home(user)
             case {"do": "policy", "text": str(text)}:
                 return {"problems": [*await acts.policy(text)]}
             case {"do": "inside"}:
-                return inside(acts.stage, self._message(user, body))
+                return inside(acts.stage, acts.message_at(user, body))
             case _:
                 return {"problem": "The page and its server are of two versions. Load it again."}
         return {}
 
-    def _place(self, user: str, body: JsonObject) -> Message | View:
-        """Return the message or the view that a click is in."""
-        if "ts" in body:
-            return self._message(user, body)
-        slack = self._acts.stage.slack
-        home = slack.home(user)
-        found = [
-            each for each in (*slack.views(user), home) if each and each.id == body.get("view")
-        ]
-        if not found:
-            raise ImpossibleError("That view is closed.")
-        return found[0]
 
-    def _message(self, user: str, body: JsonObject) -> Message:
-        slack = self._acts.stage.slack
-        message = slack.at(str(body.get("channel")), str(body["ts"]))
-        if message is None or not slack.sees(user, message):
-            raise ImpossibleError("That message is gone.")
-        return message
-
-
-async def _body(request: web.BaseRequest) -> JsonObject:
+@asynccontextmanager
+async def served(acts: Acts) -> AsyncIterator[Page]:
+    """Serve the page for as long as the context is open."""
+    loopback = Loopback()
+    page = Page(acts, loopback)
+    await loopback.start(page.serve)
     try:
-        body = await request.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        with acts.stage.watched(page.wake):
+            yield page
+    finally:
+        page.close()
+        await loopback.stop()

@@ -99,11 +99,6 @@ class LocalWeChat(Watched):
         """Let two hours pass for a token: 42001 from now on."""
         self._tokens.end(token, "expired")
 
-    def expire_newest(self, owner: str) -> None:
-        """Let two hours pass for an owner's newest token, if there is one."""
-        if token := self._tokens.newest(owner):
-            self.expire(token)
-
     def supersede(self, token: str) -> None:
         """Let another system have refreshed a token: 40001 from now on."""
         self._tokens.end(token, "superseded")

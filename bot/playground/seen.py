@@ -1,5 +1,7 @@
 """What one person has before them: the whole workspace as JSON, part by part, so that only what changed is sent."""
 
+from collections.abc import Iterator
+
 from bot.playground.acts import Acts, request_of
 from bot.playground.first_minute import STEPS, Step
 from bot.playground.loopback import Json, JsonObject
@@ -63,16 +65,31 @@ def _conversations(slack: Acting, user: str) -> list[Channel]:
 
 
 def _channel(slack: Acting, user: str, channel: Channel) -> JsonObject:
+    name = channel.name or _other(slack, user, channel)
+    mark = {"public": "#", "private": "🔒"}.get(channel.kind, "●")
     return {
         "id": channel.id,
-        "name": channel.name or _other(slack, user, channel),
+        "name": name,
         "kind": channel.kind,
-        "bot": slack.is_member(channel),
-        "archived": channel.archived,
-        "read_only": channel.read_only,
-        "shared": channel.ext_shared,
-        "people": len(channel.members),
+        "mark": mark,
+        "title": name if channel.kind == "im" else f"{mark} {name}",
+        "note": "archived" if channel.archived else "shared" if channel.ext_shared else "",
+        "about": " · ".join(_about(slack, channel)),
     }
+
+
+def _about(slack: Acting, channel: Channel) -> Iterator[str]:
+    """Yield what matters of a conversation."""
+    kinds = {"public": "public channel", "private": "private channel", "im": "direct message"}
+    yield kinds.get(channel.kind, "group")
+    bot = slack.people[slack.world.bot_user_id].name
+    yield f"{bot} is here" if slack.is_member(channel) else f"{bot} was not invited"
+    if channel.ext_shared:
+        yield "shared with another organisation"
+    if channel.archived:
+        yield "archived"
+    if channel.read_only:
+        yield "read-only"
 
 
 def _other(slack: Acting, user: str, channel: Channel) -> str:

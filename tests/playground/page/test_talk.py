@@ -1,0 +1,244 @@
+"""What people do in the page, as somebody before the browser sees it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from bot.playground.faults import Code
+from bot.playground.stage import APPID, POLICY
+from tests.playground.page.conftest import Play, Sit
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+OTHER = "wx00000000000000aa"
+HOSTILE = '<script>alert(1)</script> <!channel> & <img src=x onerror="alert(2)"> \u202eabc'
+
+
+async def test_a_mistake_is_corrected_by_the_line_that_the_bot_gives(sit: Sit) -> None:
+    seat = await sit()
+    await seat.type(f"/share-env prod-1 {APPID.upper()}")
+    await seat.sees("The appid comes first, then the env.")
+    corrected = seat.log.locator("code", has_text=f"/share-env {APPID} prod-1").first
+    await seat.type(await corrected.inner_text())
+    await seat.sees("shared prod-1")
+
+
+async def test_a_denial_says_who_can_grant_it_and_only_whoever_asked_sees_it(sit: Sit) -> None:
+    outsider, requester = await sit("outsider"), await sit()
+    await outsider.type(f"/share-env {APPID} prod-1")
+    await outsider.sees("Who can grant it")
+    await outsider.sees("Only visible to you")
+    await requester.type("hello")
+    await requester.sees("hello")
+    await outsider.sees("hello")
+    await expect(requester.log.get_by_role("article")).to_have_count(1)
+
+
+async def test_two_people_in_two_tabs_ask_for_an_approval_and_give_it(sit: Sit) -> None:
+    requester, approver = await sit(), await sit("approver", "C0APPROVALS")
+    await requester.type(f'/share-env {APPID} core-1 --reason "release 4.2"')
+    await requester.sees("It waits for an approval")
+    await approver.sees("asks to share core-1")
+    await approver.click("Approve")
+    await approver.dialog.get_by_label("Comment for the requester").fill("Fine by me")
+    await approver.click("Approve", approver.dialog)
+    await approver.sees("It was shared")
+    await requester.click("1 reply")
+    await requester.sees("Approved by @approver: “Fine by me”", requester.pane)
+    await expect(approver.dialog).to_be_hidden()
+
+
+async def test_a_confirmation_is_asked_for_and_given(sit: Sit, play: Play) -> None:
+    seat = await sit()
+    await seat.type(f"/share-env {APPID} live-1")
+    await seat.sees("It cannot be undone through WeChat's API.")
+    assert play.on.wechat.shared == []
+    await seat.click("Share it")
+    await seat.sees("shared live-1")
+
+
+async def test_what_failed_of_a_batch_is_tried_again(sit: Sit, play: Play) -> None:
+    play.on.wechat.fail("shareenv", Code(85088), appid=OTHER)
+    seat = await sit()
+    await seat.type(f"/share-env {APPID} {OTHER} prod-1")
+    await seat.sees("1 shared, 1 not shared")
+    await seat.log.get_by_role("button", name="repl").click()
+    await seat.sees("CloudBase is not enabled for the owner", seat.pane)
+    await seat.click("Retry failed", seat.pane)
+    await play.on.slack.until(lambda _: len(play.on.wechat.shared) == 2)
+    await seat.sees("may now use prod-1", seat.pane)
+
+
+async def test_a_batch_moves_and_its_rest_is_cancelled(sit: Sit, play: Play) -> None:
+    play.on.wechat.latency = 0.4
+    seat = await sit()
+    many = " ".join(f"wx{number:016x}" for number in range(1, 301))
+    await seat.type(f"/share-env {many} prod-1")
+    await expect(seat.log.get_by_text("of 300")).not_to_contain_text("0 of 300")
+    await seat.click("Cancel the rest")
+    await seat.sees("cancelled")
+    assert len(play.on.wechat.shared) < 300
+
+
+async def test_the_form_keeps_what_was_filled_in_and_shows_what_is_wrong(sit: Sit) -> None:
+    seat = await sit()
+    await seat.type("/share-env")
+    await seat.click("Share", seat.dialog)
+    await expect(seat.dialog.get_by_text("Please complete this required field.")).to_have_count(2)
+    await seat.dialog.get_by_label("Env").fill("pro")
+    await seat.dialog.get_by_role("option", name="prod-1").click()
+    appids = seat.dialog.get_by_label("Appids")
+    await appids.fill("nonsense")
+    await seat.click("Share", seat.dialog)
+    await seat.sees("“nonsense” is not an appid", seat.dialog)
+    await expect(seat.dialog.get_by_label("Env")).to_have_value("prod-1")
+    await expect(appids).to_have_value("nonsense")
+    await expect(appids).to_be_focused()
+    await expect(appids).to_have_attribute("aria-invalid", "true")
+    await appids.fill(f"{APPID}\n{OTHER}")
+    await seat.click("Share", seat.dialog)
+    await seat.sees("2 shared")
+    await expect(seat.dialog).to_be_hidden()
+
+
+async def test_the_messages_menu_shares_in_its_thread(sit: Sit) -> None:
+    seat = await sit()
+    await seat.type("Release 4.2 is ready")
+    await seat.menu("Share env in this thread", "Release 4.2")
+    await seat.dialog.get_by_label("Env").fill("prod-1")
+    await seat.dialog.get_by_label("Appids").fill(APPID)
+    await seat.click("Share", seat.dialog)
+    await seat.log.get_by_role("button", name="repl").click()
+    await seat.sees("may now use prod-1", seat.pane)
+
+
+async def test_people_reply_in_a_thread_and_the_command_does_not_work_there(sit: Sit) -> None:
+    seat = await sit()
+    await seat.type("Who is on duty?")
+    await seat.menu("Reply in thread", "duty")
+    reply = seat.pane.get_by_label("Reply in the thread")
+    await reply.fill("I am")
+    await seat.click("Reply", seat.pane)
+    await seat.sees("I am", seat.pane)
+    await reply.fill("/share-env help")
+    await reply.press("Enter")
+    await seat.sees("/share-env is not supported in threads. Sorry!", seat.pane)
+
+
+async def test_the_bot_is_invited_where_it_was_not(sit: Sit) -> None:
+    seat = await sit(place="C0SECRET")
+    await seat.sees("share-env was not invited", seat.tab.locator("#head"))
+    await seat.type(f"/share-env {APPID} prod-6")
+    await seat.sees("I am not in this conversation")
+    await seat.type("/invite @share-env")
+    await seat.sees("share-env is here", seat.tab.locator("#head"))
+    await seat.type("/lunch")
+    await seat.sees("/lunch is not a valid command.")
+
+
+async def test_home_lists_what_one_may_share_and_stays_up_to_date(sit: Sit) -> None:
+    seat = await sit()
+    await seat.tab.get_by_role("link", name="Home").click()
+    await seat.sees("What you may share")
+    other = await sit()
+    await other.type(f"/share-env {APPID} prod-1")
+    await seat.sees("✅ shared")
+    await seat.log.get_by_role("button", name="thread").click()
+    await seat.sees("may now use prod-1", seat.pane)
+
+
+async def test_somebody_else_sees_other_places_and_reads_another_language(sit: Sit) -> None:
+    seat = await sit()
+    places = seat.tab.get_by_role("navigation")
+    await expect(places.get_by_role("link", name="secret")).to_be_visible()
+    await places.get_by_role("link", name="mei").click()
+    await expect(places.get_by_role("link", name="secret")).to_have_count(0)
+    await seat.type(f"/share-env {APPID} prod-8")
+    await seat.sees("正在处理")
+
+
+async def test_hostile_text_stays_text(sit: Sit) -> None:
+    seat = await sit()
+    seat.tab.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    await seat.type(HOSTILE)
+    await seat.sees("<script>alert(1)</script>")
+    await seat.sees("<!channel>")
+    await seat.type(f"/share-env {APPID} test-1 --reason '{HOSTILE}'")
+    await expect(seat.log.get_by_text("<script>alert(1)</script>")).to_have_count(2)
+    assert await seat.tab.locator("#log script, #log img:not(.avatar), #log .mention").count() == 1
+    assert await seat.tab.locator("#log .mention").inner_text() == "@requester"
+
+
+async def test_the_policy_is_edited_and_decides_the_next_command(sit: Sit) -> None:
+    seat = await sit("outsider")
+    await seat.click("Policy")
+    rules = seat.pane.get_by_label("policy.toml")
+    await rules.fill(POLICY.replace('effect = "allow"', 'effect = "maybe"', 1))
+    await seat.click("Put into force", seat.pane)
+    await seat.sees("policy.toml", seat.pane.get_by_role("list"))
+    await rules.fill(POLICY.replace('users = ["U0CHINESE"]', 'users = ["U0CHINESE", "U0STRANGER"]'))
+    await seat.click("Put into force", seat.pane)
+    await seat.sees("The next command is decided by it.", seat.pane)
+    await seat.type(f"/share-env {APPID} prod-1")
+    await seat.sees("shared prod-1")
+
+
+async def test_wechat_is_told_what_to_do_and_tells_what_it_heard(sit: Sit, play: Play) -> None:
+    seat = await sit()
+    await seat.click("WeChat")
+    await seat.pane.get_by_label("What WeChat does next").select_option("48001")
+    await seat.click("Let it", seat.pane)
+    await seat.sees("WeChat's next call meets 48001", seat.pane)
+    await seat.type(f"/share-env {APPID} prod-1")
+    await seat.sees("It was not shared.")
+    await seat.sees(f"shareenv prod-1 {APPID}: 48001", seat.pane)
+    await seat.type(f"/share-env {APPID} prod-2")
+    await expect(seat.pane.get_by_role("row", name=f"prod-2 {APPID}")).to_be_visible()
+    told = await seat.pane.inner_text()
+    assert [call.token for call in play.on.wechat.calls if call.token in told] == []
+
+
+async def test_a_look_inside_shows_what_slack_the_ledger_and_the_policy_hold(sit: Sit) -> None:
+    seat = await sit()
+    await seat.type(f"/share-env {APPID} prod-1")
+    await seat.sees("shared prod-1")
+    await seat.menu("Look inside", "shared prod-1")
+    await seat.sees("Decision: allow, by rule “platform team”", seat.pane)
+    await expect(seat.pane.get_by_role("listitem").filter(has_text="delivered")).to_be_visible()
+    await seat.sees('"event_type": "share_env_request"', seat.pane)
+
+
+async def test_the_first_minute_ticks_itself_off(sit: Sit) -> None:
+    seat = await sit()
+    steps = seat.pane.get_by_role("listitem")
+    for number in range(5):
+        await expect(steps).to_have_count(5)
+        await steps.nth(number).get_by_role("button", name="Type it").click()
+        await expect(seat.box).to_be_focused()
+        await seat.box.press("Enter")
+        if number == 2:
+            await seat.sees("It waits for an approval")
+            await seat.pane.get_by_role("button", name="Be the approver").click()
+            await seat.click("Approve", seat.log)
+            await seat.click("Approve", seat.dialog)
+        await expect(steps.nth(number)).to_contain_text("(done)")
+    await seat.sees("That was all of it.", seat.pane)
+    await expect(seat.tab.get_by_role("button", name="First minute 5/5")).to_be_visible()
+
+
+async def test_what_was_done_is_saved_as_a_script(sit: Sit, play: Play, tmp_path: Path) -> None:
+    seat = await sit()
+    await seat.type(f"/share-env {APPID} live-1")
+    await seat.click("Share it")
+    await seat.sees("shared live-1")
+    async with seat.tab.expect_download() as started:
+        await seat.tab.get_by_role("link", name="Save script").click()
+    await (await started.value).save_as(tmp_path / "script.txt")
+    saved = await asyncio.to_thread((tmp_path / "script.txt").read_text, "utf-8")
+    assert saved.splitlines() == [
+        *(":as requester", ":in public", f"/share-env {APPID} live-1"),
+        ':click "Share it" demo0001',
+    ]
+    assert saved.splitlines() == play.acts.lines

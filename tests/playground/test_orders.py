@@ -1,0 +1,176 @@
+"""What can be typed at the prompt and stand in a script, on a stage with the real bot."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+from rich.console import Console
+
+from bot.playground.acts import Acts
+from bot.playground.completing import completions
+from bot.playground.first_minute import STEPS
+from bot.playground.orders import HELP, Orders
+from bot.playground.screen import Screen
+from bot.playground.stage import APPID, POLICY, stage
+from bot.playground.terminal import Offers
+from bot.runtime.clock import Runtime
+
+
+class Prompt:
+    """The prompt without a terminal, and what it said since one looked."""
+
+    def __init__(self, acts: Acts) -> None:
+        self.file = io.StringIO()
+        self.acts = acts
+        screen = Screen(acts.stage.slack.world, Console(file=self.file, highlight=False))
+        acts.stage.slack.on_change = screen.observe
+        acts.stage.slack.on_view = screen.observe_view
+        self.orders = Orders(acts, screen)
+
+    async def play(self, *lines: str) -> str:
+        """Follow the lines, and return what was said."""
+        self.file.seek(0)
+        self.file.truncate()
+        await self.orders.play([*lines])
+        return " ".join(self.file.getvalue().replace("│", " ").split())
+
+
+@pytest.fixture
+async def prompt() -> AsyncIterator[Prompt]:
+    numbers = count(1)
+
+    async def briefly(seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.01))
+
+    runtime = Runtime(sleep=briefly, new_id=lambda: f"demo{next(numbers):04}")
+    async with stage(runtime, WECHAT_TIMEOUT="1") as on:
+        yield Prompt(Acts(replace(on, moment=0.2)))
+
+
+async def test_everything_of_the_page_is_done_with_lines(prompt: Prompt, tmp_path: Path) -> None:
+    said = await prompt.play(
+        f"/share-env {APPID} core-1", ":as approver", ":click", ":click Approve"
+    )
+    assert "Approve demo0001 Reject demo0001" in said
+    assert "It was shared" in await prompt.play(':submit comment="Fine, by me"')
+    said = await prompt.play(":as requester", ":in approvals", ":in releases", ":say Ready & <set>")
+    assert "You are in releases." in said
+    assert "Ready & <set>" in said
+    said = await prompt.play(":open Ready", f":submit env=test-1 appids={APPID}")
+    assert "in the thread" in said
+    assert "✅ @requester shared test-1" in said
+    assert "I am" in await prompt.play(':reply Ready "I am"')
+    said = await prompt.play(":open home", ":json", ":audit demo0001", ":click Nonsense")
+    assert "What you may share" in said
+    assert '"text": "I am"' in said
+    assert "approved demo0001" in said
+    assert "There is no “Nonsense” to click. There is" in said
+    said = await prompt.play(":open", ":submit env=prod-1 appids=nonsense", ":close")
+    assert "appids: “nonsense” is not an appid" in said
+    assert await prompt.play(":close") == "No form is open. :open opens one."
+    saved = tmp_path / "saved.txt"
+    assert f"--script {saved}" in await prompt.play(f":save {saved}")
+    lines = (await asyncio.to_thread(saved.read_text, "utf-8")).splitlines()
+    assert lines == prompt.acts.lines
+    assert lines[:5] == [
+        *(":as requester", ":in public", f"/share-env {APPID} core-1", ":as approver"),
+        ":click Approve demo0001",
+    ]
+
+
+async def test_wechat_and_the_policy_are_changed_with_a_line(
+    prompt: Prompt, tmp_path: Path
+) -> None:
+    wechat = prompt.acts.stage.wechat
+    assert "the owner's token has just expired" in await prompt.play(":wechat expired")
+    assert "2 tries" in await prompt.play(f"/share-env {APPID} prod-1")
+    await prompt.play(":wechat 85088", ":wechat 48001", ":wechat no-function", ":wechat revoked")
+    assert "cloudbase_auth" not in wechat.functions["prod-1"]
+    assert wechat.platform.authorized == {}
+    await prompt.play(":wechat ok")
+    assert [*wechat.faults] == []
+    assert "cloudbase_auth" in wechat.functions["prod-1"]
+    assert "✅ @requester shared prod-2" in await prompt.play(f"/share-env {APPID} prod-2")
+    assert "rule “platform team”" in await prompt.play(":as outsider", f"/share-env {APPID} prod-3")
+    rules = tmp_path / "policy.toml"
+    rules.write_text(POLICY.replace('["U0CHINESE"]', '["U0CHINESE", "U0STRANGER"]'))
+    said = await prompt.play(f":policy {rules}", f"/share-env {APPID} prod-3")
+    assert "The policy is in force." in said
+    assert "✅ @outsider shared prod-3" in said
+    assert "policy.toml" in await prompt.play(':policy "nonsense"')
+    assert "U0STRANGER" in await prompt.play(":policy")
+    assert "cannot be read" in await prompt.play(":policy nowhere.toml")
+
+
+async def test_the_words_of_anybody_are_understood_and_a_wrong_one_says_what_to_do(
+    prompt: Prompt,
+) -> None:
+    orders = prompt.orders
+    assert " ".join(HELP.split()) == await prompt.play("help")
+    assert "Type /share-env … as in Slack, or help." in await prompt.play("hello")
+    assert "You are still requester. The roles:" in await prompt.play(":as nobody", ":as")
+    assert "You are still in public. The places:" in await prompt.play(":in nowhere", ":in")
+    assert "Use an errcode such as 85088" in await prompt.play(":wechat weather")
+    assert "No message says “x”." in await prompt.play(":json x", ":open x")
+    assert await prompt.play("", "# a remark") == ""
+    said = await prompt.play(":in private", "/lunch", "/invite @share-env", "/remove @share-env")
+    assert "/lunch is not a valid command. Here you can type /share-env and /invite" in said
+    assert "was added to this conversation." in said
+    assert "was removed from this conversation." in said
+    for word in ("exit", "quit", ":quit", ":q"):
+        assert not await orders.follow(word)
+
+
+async def test_a_line_is_completed_by_what_can_come_next(prompt: Prompt) -> None:
+    offers = Offers(prompt.acts, prompt.orders)
+
+    def offered(line: str) -> list[str]:
+        found = offers.get_completions(Document(line), CompleteEvent())
+        return [line[: len(line) + each.start_position] + each.text for each in found]
+
+    assert ":click" in offered(":c")
+    assert offered("/sh") == ["/share-env"]
+    assert offered(":as app") == [":as approver"]
+    assert ":in approvals" in offered(":in a")
+    assert offered(":wechat 8508") == [":wechat 85088"]
+    assert offered("nonsense") == []
+    await prompt.play(f"/share-env {APPID} live-1")
+    assert offered(":click S") == []
+    assert offered(":click ") == [':click "Share it"', ":click Cancel"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("/", ["/share-env", "/invite @share-env", "/remove @share-env"]),
+        ("/share-env ", [APPID, "help", "history", "whoami", "why"]),
+        ("/share-env wh", ["whoami", "why"]),
+        ("/share-env why ", [APPID]),
+        (f"/share-env why {APPID} c", ["core-1"]),
+        (f"/share-env {APPID} ", ["prod-1", "test-1", "live-1", "core-1"]),
+        (f"/share-env {APPID} prod-1 --dry-run --", ['--reason "', "--again"]),
+        ("/share-env help ", []),
+        ("/invite ", ["@share-env"]),
+        ("/lunch ", []),
+        ("hello", []),
+    ],
+)
+def test_the_next_word_of_a_command_is_offered(line: str, words: list[str]) -> None:
+    assert [each.word for each in completions(line)] == words
+
+
+async def test_the_first_minute_is_done_by_its_own_lines(prompt: Prompt) -> None:
+    for number, step in enumerate(STEPS):
+        slack, acts = prompt.acts.stage.slack, prompt.acts
+        assert not step.done(slack.messages, acts.lines), step.title
+        weather = [f":wechat {step.wechat}"] if step.wechat else []
+        await prompt.play(*weather, f":as {step.role}", step.line)
+        if step.then:
+            await prompt.play(f":as {step.then}", ":click Approve", ":submit")
+        assert step.done(slack.messages, acts.lines), number
