@@ -39,6 +39,12 @@ def parse(url: str) -> URL:
             "DATABASE_URL names another database than SQLite or PostgreSQL. "
             "Use sqlite:///share-env.db or postgresql+psycopg://…"
         )
+    if parsed.drivername == "sqlite" and parsed.host:
+        file = "/".join(filter(None, (parsed.host, parsed.database)))
+        raise CannotOpenError(
+            f"DATABASE_URL has two slashes before {file}, where a file needs three. "
+            f"Set DATABASE_URL to sqlite:///{file}."
+        )
     if parsed.drivername == "postgresql+psycopg":
         _load_driver()
     return parsed

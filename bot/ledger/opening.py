@@ -27,6 +27,8 @@ _WRONG_ADDRESS = re.compile(
     r"authentication failed|does not exist|pg_hba\.conf|no password supplied|invalid "
 )
 
+_NO_LEDGER = re.compile(r"not a database|malformed")
+
 # Milliseconds. A lock is waited for shortly, because others wait behind whoever waits; a replica that froze within
 # a transaction loses it.
 _POSTGRESQL = {
@@ -72,11 +74,21 @@ def open_database(url: str) -> Opened:
         raise
     except (SQLAlchemyError, ValueError) as error:
         release()
+        why = reason_of(error)
         raise CannotOpenError(
-            f"DATABASE_URL cannot be opened ({reason_of(error)}). Check the address, the database and its rights.",
+            f"DATABASE_URL cannot be opened ({why}). {remedy(file_of(parsed), why)}",
             passing=_passes(error),
         ) from error
     return Opened(engine, engine.dialect.name == "sqlite", release)
+
+
+def remedy(path: Path | None, why: str) -> str:
+    """Return what to do about a database that cannot be opened."""
+    if path and path.is_dir():
+        return f"{path} is a folder: let DATABASE_URL name a file in it."
+    if path and _NO_LEDGER.search(why):
+        return f"Let DATABASE_URL name another file, or put a backup of the ledger at {path}."
+    return "Check the address, the database and its rights."
 
 
 def reason_of(error: Exception) -> str:

@@ -83,9 +83,10 @@ def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:
     found = [name for name in sources if read.text(name)]
     if len(found) > 1:
         read.problems.append(f"{' and '.join(found)} are set together. Keep one of them.")
+    keys = _encryption_keys(read)  # of every source: one that is no key does not wait to be needed
     match found[:1]:
         case ["WECHAT_COMPONENT_APPID"]:
-            return _platform(read)
+            return _platform(read, keys)
         case ["WECHAT_TOKEN_SERVER_URL"]:
             return _token_server(read)
         case ["WECHAT_AUTHORIZER_ACCESS_TOKEN"]:
@@ -114,7 +115,7 @@ def _token_server(read: Reader) -> TokenServerSettings:
     return TokenServerSettings(server, table.WECHAT_TOKEN_SERVER_AUTHORIZATION.value(read))
 
 
-def _platform(read: Reader) -> PlatformSettings:
+def _platform(read: Reader, keys: tuple[str, ...]) -> PlatformSettings:
     appid = table.WECHAT_COMPONENT_APPID.value(read) or ""
     if not is_appid(appid):
         read.problems.append(
@@ -131,7 +132,7 @@ def _platform(read: Reader) -> PlatformSettings:
         _message_tokens(read),
         _encoding_aes_keys(read),
         seed,
-        encryption_keys(read),
+        keys,
     )
 
 
@@ -176,7 +177,7 @@ def _encoding_aes_keys(read: Reader) -> tuple[str, ...]:
     return tuple(filter(None, keys.values()))
 
 
-def encryption_keys(read: Reader) -> tuple[str, ...]:
+def _encryption_keys(read: Reader) -> tuple[str, ...]:
     """Return the Fernet keys that encrypt the ledger's tokens, the newest first."""
     keys = tuple(table.TOKEN_ENCRYPTION_KEY.value(read).replace(",", " ").split())
     for number, key in enumerate(keys, 1):

@@ -30,7 +30,8 @@ MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailabl
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
 _DEFAULT_RETRY_AFTER = 1.0
 _SCOPES = "x-oauth-scopes"
-_NOT_SLACKS = "not Slack's answer"
+NOT_SLACKS = "not Slack's answer"
+"""What stands for an answer that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,13 @@ async def _once(call: Callable[[], Awaitable[_Response]]) -> Result:
         return Doubtful(type(error).__name__)
     except (AttributeError, RecursionError, ValueError):
         # How the SDK stumbles over a body that is not a JSON object, too deep a one, or not UTF-8.
-        return Doubtful(_NOT_SLACKS)
+        return Doubtful(NOT_SLACKS)
     if isinstance(response, WebhookResponse):
         return _read_webhook(response)
     data = response.data
     granted = response.headers.get(_SCOPES)
     scopes = None if granted is None else frozenset(granted.replace(",", " ").split())
-    return Answered(data, scopes) if isinstance(data, dict) else Doubtful(_NOT_SLACKS)
+    return Answered(data, scopes) if isinstance(data, dict) else Doubtful(NOT_SLACKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +208,8 @@ def _read_ok(body: str) -> Result:
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
-        return Doubtful(_NOT_SLACKS)
-    return Answered(data) if data.get("ok") else Refused(str(data.get("error") or _NOT_SLACKS))
+        return Doubtful(NOT_SLACKS)
+    return Answered(data) if data.get("ok") else Refused(str(data.get("error") or NOT_SLACKS))
 
 
 def _seconds(header: str | None) -> float:

@@ -20,6 +20,7 @@ from bot.slack.api import (
     BAD_TOKEN,
     MAYBE,
     NOT_SENT,
+    NOT_SLACKS,
     Answered,
     Doubtful,
     Refused,
@@ -128,6 +129,11 @@ def _unreachable(result: Result) -> str:
             return (
                 f"Slack answers that it is in trouble itself ({error}). "
                 "Look at slack-status.com, wait, then start again."
+            )
+        case Doubtful(error) if error in {NOT_SLACKS, "HTTP 200"}:
+            return (
+                "What answers at SLACK_API_URL is not Slack, but a web page perhaps. "
+                "Check whether a proxy or a sign-in page of the network stands in between, then start again."
             )
         case Doubtful("HTTP 404"):
             return (

@@ -7,6 +7,7 @@ from bot.domain.link import Link, LinkState
 from bot.ledger.seal import Sealed
 from bot.ledger.tokens import TICKET, Kept
 from bot.ops.doctor.check import Finding, ok, unchecked, warning, wrong
+from bot.ops.doctor.deliveries import check_deliveries
 from bot.ops.doctor.ledger import KeptTokens
 from bot.ops.doctor.setup import Setup
 from bot.settings.tokens import PlatformSettings
@@ -28,7 +29,13 @@ async def check_chain(setup: Setup) -> list[Finding]:
     ticket = kept[TICKET][0] if TICKET in kept else None
     states = link_states({name: each for name, (each, _) in kept.items()}, setup.owners)
     where = "Look at the log of the bot that runs." if ledger.replicas else _START
-    return [_callback(ticket), *(_link(state, where) for state in states), *_encryption(kept)]
+    refused = any(finding.level == "wrong" for finding in await check_deliveries(setup))
+    links = [_link(state, where) for state in states]
+    if ticket is None and refused:
+        why = "WeChat's pushes are refused, so no ticket came"
+        links = [unchecked(_LINKS[state.link], why, "deliveries") for state in states]
+        return [unchecked("callback", why, "deliveries"), *links, *_encryption(kept)]
+    return [_callback(ticket), *links, *_encryption(kept)]
 
 
 def _encryption(kept: KeptTokens) -> Iterator[Finding]:

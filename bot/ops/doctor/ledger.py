@@ -18,7 +18,7 @@ from bot.ledger.looking import (
     schema_of,
     try_to_write,
 )
-from bot.ledger.opening import reason_of
+from bot.ledger.opening import reason_of, remedy
 from bot.ledger.rights import beside
 from bot.ledger.schema import HEAD
 from bot.ledger.seal import Sealed, seal_of
@@ -47,8 +47,6 @@ def look(database_url: str, tokens: TokenSettings | None) -> Looked:
     except CannotOpenError as error:
         return Looked((wrong_by("ledger", str(error)),))
     sqlite = url.get_backend_name() == "sqlite"
-    if sqlite and url.host:
-        return Looked((_two_slashes(url),))
     path = file_of(url)
     disk = (_disk(path.parent),) if path else ()
     if path and (trouble := in_the_way(path)):
@@ -67,15 +65,8 @@ def look(database_url: str, tokens: TokenSettings | None) -> Looked:
             findings = (*first, _write(url), *disk)
             return Looked(findings, _kept(engine, tokens), live_replicas(engine))
     except SQLAlchemyError as error:
-        fix = "Check DATABASE_URL, and that the database runs and lets the bot in."
-        return Looked((wrong("ledger", f"it cannot be read ({reason_of(error)})", fix), *disk))
-
-
-def _two_slashes(url: URL) -> Finding:
-    """Return that the file stands where an address has a host."""
-    file = "/".join(filter(None, (url.host, url.database)))
-    found = f"DATABASE_URL has two slashes before {file}, where a file needs three"
-    return wrong("ledger", found, f"Set DATABASE_URL to sqlite:///{file}.")
+        why = reason_of(error)
+        return Looked((wrong("ledger", f"it cannot be read ({why})", remedy(path, why)), *disk))
 
 
 def _none_yet(path: Path) -> Finding:

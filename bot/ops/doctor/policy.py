@@ -47,7 +47,10 @@ def _tests(tested: Tested) -> Iterator[Finding]:
 
 
 def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
-    name, found = "policy-reach", False
+    name, found = "policy-reach", _only_denies(policy)
+    if found:
+        why = "nobody may share anything: every rule that decides anything denies"
+        yield warning(name, why, "Add a [[rule]] with another effect, or move one up.")
     for remark in reach(policy):
         found = True
         yield remarked(remark)
@@ -56,10 +59,7 @@ def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
             found = True
             why = f"“{rule.name}” is for nobody: whom it names does not exist, is deactivated, or is in no group"
             yield warning(name, why, "Name people who are there, or take the rule out.")
-    if _only_denies(policy):
-        why = "nobody may share anything: every rule that decides anything denies"
-        yield warning(name, why, "Add a [[rule]] with another effect, or move one up.")
-    elif not found:
+    if not found:
         yield ok(name, f"rules: {len(policy.rules)}; each can be reached")
 
 

@@ -66,7 +66,7 @@ DENY = '[[rule]]\nname = "freeze"\neffect = "deny"\n'
 async def test_a_policy_that_lets_nobody_share_anything_is_told(
     environ: dict[str, str], tmp_path: Path, text: str
 ) -> None:
-    *_, found = await asked(with_policy(environ, tmp_path, text), "policy-reach")
+    found, *_ = await asked(with_policy(environ, tmp_path, text), "policy-reach")
     assert (found.level, found.found) == (
         "warning",
         "nobody may share anything: every rule that decides anything denies",

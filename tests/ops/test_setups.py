@@ -1,0 +1,157 @@
+"""Of every broken setup, the doctor and the start name the cause and the fix, each by itself."""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from bot.app.resources import CannotStartError
+from bot.app.running import running
+from bot.ops.doctor.causes import Told, by_cause, to_do_first
+from bot.ops.doctor.run import examine
+from bot.ops.logs.redaction import Redactor
+from bot.playground.slack.server import LocalSlack
+from bot.playground.stage import OWNER, environment
+from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import seed
+from bot.settings.environ import environment as read_environment
+from bot.settings.load import Settings, load
+from tests.checking import checks
+from tests.ops.doctors import with_policy
+from tests.ops.setups import BROKEN, Around, Broken
+
+AT_ONCE = 6
+
+T = TypeVar("T")
+CLEAN = Redactor(()).clean
+FILES = {
+    "UTF-16": ("SLACK_BOT_TOKEN=xoxb-1\n".encode("utf-16"), "is in UTF-16. Save it as UTF-8."),
+    "a line that is none": (b"\nLOG_LEVEL\n", "line 2, is not NAME=value. Correct it."),
+    "a colon": (b"LOG_LEVEL: INFO\n", "line 1, is not NAME=value. Correct it."),
+    "an open quote": (b"A=1\nLOG_LEVEL='INFO\n", "line 2, is not NAME=value. Correct it."),
+    "curly quotes": (
+        "LOG_LEVEL=“INFO”\n".encode(),
+        "line 1, has curly quotes around the value. Write straight ones, or none.",
+    ),
+}
+
+
+def copied(ledger: Path, folder: Path) -> Path:
+    """Return an empty ledger in a folder of its own."""
+    folder.mkdir()
+    database = shutil.copyfile(ledger, folder / "ledger.db")
+    database.chmod(0o600)
+    return database
+
+
+@asynccontextmanager
+async def setup(broken: Broken, folder: Path, ledger: Path) -> AsyncIterator[dict[str, str]]:
+    """Give the environment of one broken setup, with servers of its own."""
+    database = copied(ledger, folder)
+    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
+        environ = environment(slack, wechat) | {
+            "DATABASE_URL": f"sqlite:///{database}",
+            "WECHAT_AUTHORIZER_APPID": OWNER,
+            "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM",
+        }
+        change = broken.change
+        changed = change(Around(slack, wechat, folder)) if callable(change) else change
+        if broken.policy:
+            environ = with_policy(environ, folder, broken.policy)
+        whole: dict[str, str | None] = {**environ, **changed}
+        yield {name: value for name, value in whole.items() if value is not None}
+
+
+async def of_each(
+    folder: Path, ledger: Path, ask: Callable[[dict[str, str]], Awaitable[T]]
+) -> dict[str, T]:
+    """Return what is said of each setup, a few at once."""
+    turns, said = asyncio.Semaphore(AT_ONCE), dict[str, T]()
+
+    async def one(number: int, name: str) -> None:
+        async with turns, setup(BROKEN[name], folder / str(number), ledger) as environ:
+            said[name] = await ask(environ)
+
+    await asyncio.gather(*(one(number, name) for number, name in enumerate(BROKEN)))
+    return said
+
+
+async def diagnosed(environ: dict[str, str]) -> Told:
+    told = to_do_first(by_cause(await examine(environ)))
+    assert told is not None
+    return told
+
+
+async def started(environ: dict[str, str]) -> str:
+    """Return what keeps the bot from starting, in its own words; nothing where it starts."""
+    settings = load(environ)
+    if not isinstance(settings, Settings):
+        return "\n".join(settings)
+    try:
+        async with running(settings):
+            return ""
+    except CannotStartError as error:
+        return "\n".join(error.problems)
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(BROKEN) + len(FILES) >= 100
+    assert all(each.first and each.found and each.fix for each in BROKEN.values())
+
+
+async def test_the_doctor_says_first_what_is_wrong_and_how_to_mend_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_ledger: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = await of_each(tmp_path, empty_ledger, diagnosed)
+    with checks() as check:
+        for name, broken in BROKEN.items():
+            with check(name):
+                first = said[name]
+                assert broken.first in first.names
+                assert broken.found in first.finding.found
+                assert broken.fix in (first.finding.fix or "")
+                assert CLEAN(first.finding.found) == first.finding.found
+                assert CLEAN(first.finding.fix or "") == first.finding.fix
+
+
+async def test_the_start_says_the_same_or_goes_on_where_only_a_share_can_show_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    empty_ledger: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.WARNING)
+    said = await of_each(tmp_path, empty_ledger, started)
+    lacking = {str(vars(line)["scope"]) for line in caplog.records if "scope" in vars(line)}
+    with checks() as check:
+        for name, broken in BROKEN.items():
+            with check(name):
+                if broken.start in lacking:
+                    assert said[name] == ""
+                    continue
+                assert broken.start in said[name]
+                assert bool(said[name]) is bool(broken.start)
+                assert CLEAN(said[name]) == said[name]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_settings_that_cannot_be_read_ends_both_with_the_line_and_the_fix(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    content, said = FILES[name]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(SystemExit) as ended:
+        read_environment()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
