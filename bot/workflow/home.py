@@ -34,6 +34,7 @@ class Home:
     def __init__(self, submitting: Submitting, ports: Ports, version: str) -> None:
         self._submitting = submitting
         self._ports = ports
+        self._ledger = ports.ledger
         self._version = version
 
     async def page(self, team_id: str, user_id: str) -> Page:
@@ -53,10 +54,10 @@ class Home:
         self, who: tuple[str, str], policy: Policy, person: Person | Unreadable
     ) -> Records | None:
         """Return what the ledger says; None while it does not."""
-        ledger, link = self._ports.ledger, self._ports.link
+        link = self._ports.link
         try:
             async with asyncio.timeout(_LEDGER_SECONDS):
-                past = await ledger.history(who, None, LISTED + 1)
+                past = await self._ledger.history(who, None, LISTED + 1)
                 waiting = await self._waiting(policy, person)
                 stoppable = await self._stoppable(policy, person)
                 links = await self._ports.token_states()
@@ -74,7 +75,7 @@ class Home:
             return ()
         return [
             (entry.request, entry.until or entry.created, self._ports.link(entry.asked))
-            for entry in await self._ports.ledger.clicks.waiting(person.team_id)
+            for entry in await self._ledger.clicks.waiting(person.team_id)
             if _decides(policy, entry.request, person)
         ]
 
@@ -87,7 +88,7 @@ class Home:
             return ()
         return [
             entry
-            for entry in await self._ports.ledger.clicks.stoppable(person.team_id)
+            for entry in await self._ledger.clicks.stoppable(person.team_id)
             if operator or (_begun(entry) and _decides(policy, entry.request, person))
         ]
 
