@@ -2,10 +2,12 @@
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING
 
 from bot.domain.problem import Problem
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _PLAIN: Mapping[str, tuple[str, ...]] = {
     "missing": ("it is missing", "Add it."),
@@ -20,7 +22,7 @@ _PLAIN: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def sentence(detail: ErrorDetails, keys: Callable[[Sequence[int | str]], list[str]]) -> Problem:
+def sentence(detail: "ErrorDetails", keys: Callable[[Sequence[int | str]], list[str]]) -> Problem:
     """Return one error of pydantic as a sentence; `keys` tells which keys are known at a location."""
     path = [str(part + 1) if isinstance(part, int) else shown(part) for part in detail["loc"]]
     counted = len(path) > 1 and isinstance(detail["loc"][1], int)  # one of several tables
@@ -42,7 +44,7 @@ def shown(text: str, most: int = 80) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in start)
 
 
-def what(detail: ErrorDetails, keys: Callable[[Sequence[int | str]], list[str]]) -> Problem:
+def what(detail: "ErrorDetails", keys: Callable[[Sequence[int | str]], list[str]]) -> Problem:
     """Return what is wrong and the fix, without the place."""
     kind, loc = detail["type"], detail["loc"]
     if kind == "value_error":  # the shapes' own

@@ -7,12 +7,11 @@ author expects is never in force.
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from bot.domain.problem import Problem
-from bot.policy import Effect, Owner, Policy, Rule
+from bot.policy import Effect, Owner, Policy
 from bot.policy.errors import quoted, sentence, shown, what
 from bot.policy.shapes import (
     ApproversEntry,
@@ -25,22 +24,9 @@ from bot.policy.shapes import (
     RuleEntry,
     TrialEntry,
 )
-from bot.policy.trials import Result, Trial
+from bot.policy.trials import Tested, Trial
 
 _RIGHT_FIRST = "Put that line right first."
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """A policy without mistakes, the results of its file's tests, and one sentence for each that fails.
-
-    `twice` has a sentence for each value that a list of the file has more than once.
-    """
-
-    policy: Policy
-    results: tuple[Result, ...] = ()
-    failed: tuple[Problem, ...] = ()
-    twice: tuple[Problem, ...] = ()
 
 
 def read_policy(text: str, default_owner: str | None) -> Policy | list[str]:
@@ -93,17 +79,6 @@ def read_question(words: Mapping[str, object]) -> Question | Asker | list[str]:
             f"--{str(detail['loc'][0]).removesuffix('s')}: {what(detail, _keys)}"
             for detail in error.errors()
         ]
-
-
-def simple_policy(
-    users: frozenset[str],
-    groups: frozenset[str],
-    channels: frozenset[str],
-    default_owner: str | None,
-) -> Policy:
-    """Return the one-rule policy of the three SHARE_ENV_ALLOWED_… settings."""
-    rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, users, groups, channels)
-    return Policy((rule,), (), default_owner)
 
 
 def _keys(loc: Sequence[int | str]) -> list[str]:

@@ -8,11 +8,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bot.command import is_appid, is_env
 from bot.policy.errors import quoted
+from bot.policy.ids import CHANNEL_ID, GROUP_ID, USER_ID
 from bot.policy.kinds import ANYONE, Approvers, Ask, Effect, Operators, Person, Rule, Standing
 
-USER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
-GROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")
-CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
 _DURATION = re.compile(r"([0-9]{1,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 

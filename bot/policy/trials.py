@@ -67,3 +67,16 @@ def effect_of(decision: Decision) -> Effect:
             return Effect.DENY
         case _:
             assert_never(decision)
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A policy without mistakes, the results of its file's tests, and one sentence for each that fails.
+
+    `twice` has a sentence for each value that a list of the file has more than once.
+    """
+
+    policy: Policy
+    results: tuple[Result, ...] = ()
+    failed: tuple[Problem, ...] = ()
+    twice: tuple[Problem, ...] = ()

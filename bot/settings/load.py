@@ -10,7 +10,7 @@ from bot.command import is_appid
 from bot.domain.language import Language
 from bot.domain.problem import Problem
 from bot.policy import Policy
-from bot.policy.file import Tested
+from bot.policy.trials import Tested
 from bot.settings import table
 from bot.settings.environ import Reader
 from bot.settings.pasted import belongs, told

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.domain.problem import Problem
-from bot.policy.file import Tested, read_and_test, simple_policy
+from bot.policy import Effect, Policy, Rule
+from bot.policy.trials import Tested
 from bot.settings import table
 from bot.settings.environ import Reader
 
@@ -55,6 +56,17 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
     return Tested(simple_policy(users, groups, channels, default_owner))
 
 
+def simple_policy(
+    users: frozenset[str],
+    groups: frozenset[str],
+    channels: frozenset[str],
+    default_owner: str | None,
+) -> Policy:
+    """Return the one-rule policy of the three SHARE_ENV_ALLOWED_… settings."""
+    rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, users, groups, channels)
+    return Policy((rule,), (), default_owner)
+
+
 def content_of(path: Path) -> Content:
     """Return what is in a policy file just now, or why it cannot be read."""
     try:
@@ -89,6 +101,9 @@ def read_content(path: Path, content: Content, default_owner: str | None) -> Tes
     """Return the policy in a file's content, also where its own tests fail, or one sentence for each mistake."""
     if isinstance(content, NoText):
         return [Problem(f"The policy file “{path}” cannot be read: {content.why}", content.fix)]
+    # Imported here: its library takes an eighth of the start, and many bots have no policy file.
+    from bot.policy.file import read_and_test  # noqa: PLC0415
+
     tested = read_and_test(content, default_owner)
     if isinstance(tested, Tested):
         return replace(tested, failed=tuple(failure.at(str(path)) for failure in tested.failed))

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from bot.policy import Approvers, Effect, Operators, Owner, Policy, Rule
-from bot.policy.file import read_and_test, read_policy, simple_policy
+from bot.policy.file import read_and_test, read_policy
 
 A = "wx5fe6bb43205e9e70"
 OWNER = "wx0123456789abcdef"
@@ -464,12 +464,6 @@ def test_tests_in_the_file_that_fail_refuse_it_and_say_what_happens_instead() ->
         f"test 4: {should} any should get “allow” but gets “deny” (no rule matches). {fix}",
         f"test 6: {should} test-1 should get “allow” but gets “approve” (ask). {fix}",
     ]
-
-
-def test_the_policy_of_the_settings_is_one_rule() -> None:
-    people, groups, where = frozenset({"U1X"}), frozenset({"S1X"}), frozenset({"C1X"})
-    rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, people, groups, where)
-    assert simple_policy(people, groups, where, A) == Policy((rule,), (), A)
 
 
 def test_operators_stand_above_the_tables() -> None:

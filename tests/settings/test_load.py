@@ -7,6 +7,7 @@ from bot.domain.language import Language
 from bot.ops.logs.redaction import Redactor
 from bot.policy import Allow, Ask, Deny, Effect, Owner, Person, Policy, Rule, decide, owner_of
 from bot.settings.load import Settings, load, read_parts
+from bot.settings.policy import simple_policy
 from bot.settings.slack import SlackSettings
 from bot.settings.table import NAMES
 from bot.settings.tokens import FixedTokenSettings, TokenServerSettings
@@ -619,3 +620,9 @@ def test_problems_never_show_a_secret(swapped: tuple[str, str]) -> None:
     assert isinstance(problems, list)
     hidden = (BOT, APP, SIGNING, TOKEN, HEADER, "pass-phrase", "k-12345")
     assert [secret for secret in hidden if secret in " ".join(problems)] == []
+
+
+def test_the_policy_of_the_settings_is_one_rule() -> None:
+    people, groups, where = frozenset({"U1X"}), frozenset({"S1X"}), frozenset({"C1X"})
+    rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, people, groups, where)
+    assert simple_policy(people, groups, where, A) == Policy((rule,), (), A)

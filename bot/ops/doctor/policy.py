@@ -17,8 +17,8 @@ from bot.ops.doctor.check import (
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
-from bot.policy.file import Tested
 from bot.policy.lint import approval, ownerless, owners, reach, shadowed, unowned
+from bot.policy.trials import Tested
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.thread import is_shared_outside
 

@@ -15,9 +15,10 @@ from bot.ops.policy_command.reasoning import Reasoning
 from bot.ops.policy_command.rights import Rights
 from bot.ops.visible import visible
 from bot.policy import Operators, Policy
-from bot.policy.file import Tested, read_question
+from bot.policy.file import read_question
 from bot.policy.lint import approvals, ownerless, owners, reach, unowned, untested
 from bot.policy.shapes import Asker, Question
+from bot.policy.trials import Tested
 from bot.settings.environ import Reader
 from bot.settings.policy import file_of, read_rules
 from bot.settings.slack import read_slack
