@@ -237,6 +237,15 @@ def test_every_link_of_a_page_leads_somewhere(room: str) -> None:
     assert lost == []
 
 
+@pytest.mark.parametrize("room", PAGES)
+def test_every_module_that_a_page_names_is_there(room: str) -> None:
+    named = re.findall(r"`(?:bot/|tests/)?([\w.]+(?:/[\w.]+)*\.py)`", page(room))
+    tops = (ROOT / "bot", ROOT / "tests")
+    modules = [path.as_posix() for top in tops for path in top.rglob("*.py")]
+    lost = [path for path in named if not any(each.endswith(f"/{path}") for each in modules)]
+    assert lost == []
+
+
 def test_a_link_to_a_file_or_a_heading_that_is_not_there_is_lost() -> None:
     assert links_in("[a](x.md) `[b](y.md)` ![c](z.png) [d](https://x.example)") == [
         *("x.md", "z.png"),
@@ -297,6 +306,26 @@ def test_every_room_has_its_place_and_a_sign() -> None:
     assert {path.parent.name for path in signs} | modules == set(ROOMS)
     assert len(ROOMS) <= 17
     assert all(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in signs)
+
+
+def test_a_sign_says_what_a_room_holds_and_does_nothing_itself() -> None:
+    signs = [path for path in (ROOT / "bot").rglob("__init__.py") if _has_more(path.parent)]
+    assert len(signs) > len(PURE)
+    busy = [path.relative_to(ROOT) for path in signs if not _only_tells(path)]
+    assert busy == [Path("bot/__init__.py")]  # the version
+
+
+def _has_more(room: Path) -> bool:
+    return len(list(room.glob("*.py"))) > 1
+
+
+def _only_tells(sign: Path) -> bool:
+    """Tell whether there is nothing but a docstring, imports and `__all__`."""
+    body = ast.parse(sign.read_text(encoding="utf-8")).body
+    names = [ast.unparse(node.targets[0]) for node in body if isinstance(node, ast.Assign)]
+    return set(names) <= {"__all__"} and all(
+        isinstance(node, ast.Expr | ast.ImportFrom | ast.Assign) for node in body
+    )
 
 
 def _house_imports(path: Path) -> Iterator[str]:

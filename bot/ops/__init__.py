@@ -1,1 +1,1 @@
-"""What operators need: logs that keep secrets."""
+"""What operators need: doctor, logs, health, metrics, the policy command."""
