@@ -1,13 +1,12 @@
 """Bolt's wiring of the buttons: ack at once, do what the click says behind it, and tell whoever clicked, alone."""
 
-import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.domain.click import Act, Click, read_value
+from bot.domain.click import Act, Click, read_value, value_of
 from bot.ledger import Entry
 from bot.messages import Message
 from bot.messages.blocks import Block, as_typed
@@ -19,7 +18,7 @@ from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.looking import Posted
 from bot.slack.payload import word, word_if_any
 from bot.slack.private import Alone
-from bot.slack.refs import ref_of
+from bot.slack.refs import read_ref, ref_of
 from bot.workflow.clicks import ClickHandler, Opening
 from bot.workflow.seen import Reply
 
@@ -68,7 +67,7 @@ class Clicks:
     def _decision(self, act: Act) -> Callable[..., Awaitable[None]]:
         async def submitted(ack: AsyncAck, body: Body) -> None:
             await ack()
-            click = _unpacked(body)
+            click = decision_of(body)
             self._begin(f"decision {click.trigger_id}", lambda: self._answer(act, click))
 
         return submitted
@@ -150,23 +149,23 @@ def team_of(body: Body) -> str:
 
 
 def _packed(click: Click) -> str:
-    """Return what a modal has to remember of the click that opened it."""
-    where = [click.request_id, click.channel_id, click.thread_ts, click.message or ""]
-    return json.dumps(where)
+    """Return what a modal has to remember of the click that opened it: the request, and where its button stood."""
+    return value_of(click.request_id, click.message)
 
 
-def _unpacked(body: Body) -> Click:
-    packed = json.loads(word(body, "view", "private_metadata"))
-    request_id, channel_id, thread_ts, message = map(str, packed)
+def decision_of(body: Body) -> Click:
+    """Read view_submission of a modal that decides, as a click where its button stood."""
+    request_id, message = read_value(word(body, "view", "private_metadata"))
+    at = next(iter(read_ref(message)), None)
     written = body["view"]["state"]["values"]
     return Click(
         team_id=team_of(body),
         user_id=word(body, "user", "id"),
-        channel_id=channel_id,
+        channel_id=at.channel if at else "",
         channel_name="",
         trigger_id=f"{body['view']['id']} {body['view'].get('hash', '')}",
         request_id=request_id,
-        thread_ts=thread_ts,
-        message=message or None,
+        thread_ts=at.root if at else "",
+        message=message,
         comment=((written.get(COMMENT) or {}).get(COMMENT) or {}).get("value") or None,
     )

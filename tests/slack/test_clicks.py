@@ -10,7 +10,7 @@ from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import Message
 from bot.playground.stage import APPID
 from bot.playground.world import TEAM
-from bot.slack.clicks import click_of
+from bot.slack.clicks import click_of, decision_of
 from bot.slack.forms import MESSAGE_SHORTCUT
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states
 from tests.languages import CHINESE
@@ -273,6 +273,26 @@ def test_a_click_is_read_wherever_the_button_stood(
     click = click_of({**BODY, **changes})
     assert {name: getattr(click, name) for name in read} == read
     assert (click.user_id, click.trigger_id) == ("U1", "1.2.x")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "read"),
+    [
+        ("r1 C1/1.5", {"message": "C1/1.5", "channel_id": "C1", "thread_ts": ""}),
+        ("r1 C1/1.7/1.5", {"message": "C1/1.7/1.5", "channel_id": "C1", "thread_ts": "1.5"}),
+        ("r1", {"message": None, "channel_id": "", "thread_ts": ""}),
+    ],
+    ids=["message", "in a thread", "App Home"],
+)
+def test_a_decision_is_read_as_a_click_where_its_button_stood(
+    metadata: str, read: dict[str, str | None]
+) -> None:
+    values = {"comment": {"comment": {"value": "fine"}}}
+    view = {"id": "V1", "hash": "2.x", "private_metadata": metadata, "state": {"values": values}}
+    click = decision_of({"user": {"id": "U2"}, "team": {"id": "T1"}, "view": view})
+    assert {name: getattr(click, name) for name in read} == read
+    assert (click.request_id, click.user_id, click.comment) == ("r1", "U2", "fine")
+    assert click.trigger_id == "V1 2.x"
 
 
 # A trigger that expires sooner than after three seconds.
