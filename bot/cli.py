@@ -18,6 +18,7 @@ from bot.domain.outcome import OUTCOMES
 from bot.ops.logs.redaction import Redactor
 from bot.ops.logs.setup import set_up
 from bot.ops.logs.uncaught import log_uncaught
+from bot.runtime.release import release
 from bot.runtime.signals import at_first_signal, setting, unless
 from bot.settings.environ import Reader, environment
 from bot.settings.load import Settings, load, read_parts
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="share-env-bot", description="Share WeChat cloud environments from Slack."
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {release()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("run", help="run the bot (the default)")
     audit = commands.add_parser(
@@ -61,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--user", metavar="ID", help="of this Slack user, such as U012ABCDEF")
     audit.add_argument("--env", help="about this env")
     audit.add_argument("--appid", help="about this appid")
+    audit.add_argument(
+        "--request",
+        metavar="ID",
+        help="about this request, such as 7kq2mhx4 or, of a batch, 7kq2mhx4-12",
+    )
     audit.add_argument("--outcome", choices=(*OUTCOMES, "mistake"), help="that ended so")
     audit.add_argument("--format", choices=("table", "csv", "jsonl"), default="table")
     audit.add_argument(
@@ -69,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DATE",
         help="delete what ended before this day, of everybody and for good",
     )
+    request = commands.add_parser("request", help="tell one request's whole story")
+    request.add_argument("id", metavar="ID", help="as in the answer in Slack, such as 7kq2mhx4")
     doctor = commands.add_parser("doctor", help="check all that the bot needs, and name the fixes")
     either = doctor.add_mutually_exclusive_group()
     either.add_argument("--json", action="store_true", help="print JSON")
@@ -112,6 +120,8 @@ def _carry_out(given: argparse.Namespace) -> int:
     match given.command:
         case "audit":
             return _audit(given)
+        case "request":
+            return _request(given)
         case "doctor":
             return _doctor(given)
         case "policy":
@@ -214,8 +224,9 @@ def _audit(given: argparse.Namespace) -> int:
                 f"Deleted {requests} requests and {events} events from before {given.delete_before:%Y-%m-%d}."
             )
         else:
-            wanted = Wanted(given.since, given.user, given.env, given.appid, given.outcome)
-            rows = read(engine, wanted)
+            names = ("since", "user", "env", "appid", "outcome", "request")
+            wanted = Wanted(**{name: getattr(given, name) for name in names})
+            rows = read(engine, wanted, words=given.format != "table")
             if (first := next(rows, None)) is None:
                 print("No events match.", file=sys.stderr)
             else:
@@ -227,7 +238,7 @@ def _audit(given: argparse.Namespace) -> int:
 
 def _wrong_deletion(given: argparse.Namespace) -> str | None:
     """Return what is wrong with the day, or with words that seem to narrow what cannot be narrowed."""
-    names = ("since", "user", "env", "appid", "outcome")
+    names = ("since", "user", "env", "appid", "outcome", "request")
     if not given.delete_before:
         return None
     if found := [f"--{name}" for name in names if getattr(given, name) is not None]:
@@ -235,6 +246,13 @@ def _wrong_deletion(given: argparse.Namespace) -> str | None:
     if given.delete_before > datetime.now(UTC):
         return f"{given.delete_before:%Y-%m-%d} has not begun yet, in UTC. Name an earlier day."
     return None
+
+
+def _request(given: argparse.Namespace) -> int:
+    from bot.ops.request_command import tell_request  # noqa: PLC0415
+
+    logging.disable(logging.ERROR)  # what libraries say on the way is not the story
+    return tell_request(environment(), given.id)
 
 
 def _doctor(given: argparse.Namespace) -> int:

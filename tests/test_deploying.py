@@ -101,6 +101,34 @@ def test_a_command_beside_the_unit_is_the_same_user_with_the_same_settings_and_l
     assert {"DynamicUser", "User", "StateDirectory", "EnvironmentFile"} <= given.keys()
 
 
+def test_what_readme_installs_works_as_typed_as_the_right_user(tmp_path: Path) -> None:
+    for name in ("sudo", "systemd-run", "id"):
+        said = "echo 1000" if name == "id" else f'echo {name} "$@"'
+        (tmp_path / name).write_text(f"#!/bin/sh\n{said}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    wrapper = shutil.copy(ROOT / "bot/ops/as-the-bot.sh", tmp_path / "share-env-bot")
+    Path(wrapper).chmod(0o755)
+
+    def typed(*words: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [wrapper, *words],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        )
+        return done.returncode, done.stdout
+
+    assert typed("audit", "--user", "U 1") == (0, f"sudo -- {wrapper} audit --user U 1\n")
+    (tmp_path / "id").write_text("#!/bin/sh\necho 0\n", encoding="utf-8")
+    code, said = typed("request", "7kq2mhx4")
+    assert (code, said.startswith("systemd-run --pipe")) == (0, True)
+    assert said.endswith(f" {PROGRAM} request 7kq2mhx4\n")
+    assert typed("run")[0] == typed()[0] == 2
+
+
 @pytest.fixture
 def hadolint() -> str:
     """Return the linter that the lock brings."""

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Engine, create_engine, delete, select
+from sqlalchemy import Column, ColumnElement, Engine, create_engine, delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.request import State
 from bot.ledger.address import CannotOpenError, file_of, parse
+from bot.ledger.entries import Entry, entry_of
 from bot.ledger.looking import in_the_way
 from bot.ledger.opening import reason_of
 from bot.ledger.schema import OPEN, events, requests
 
 COLUMNS = ("at", *(column.name for column in events.columns if column.name not in {"id", "at"}))
+WORDS = ("reason", "comment")
+"""What people wrote with the request that an event is about."""
 
 _AT_ONCE = 2000
 _PAUSE = 0.05  # seconds
@@ -30,12 +33,21 @@ class Wanted:
     env: str | None = None
     appid: str | None = None
     outcome: str | None = None
+    request: str | None = None
+    """With the items, if it is a batch."""
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions that a row must meet."""
         equal = {"user": self.user, "env": self.env, "appid": self.appid, "outcome": self.outcome}
         named = [events.c[name] == value for name, value in equal.items() if value is not None]
+        if self.request is not None:
+            named.append(_about(events.c.request, self.request))
         return [*named, *([events.c.at >= self.since.timestamp()] if self.since else [])]
+
+
+def _about(column: ColumnElement[str | None], request: str) -> ColumnElement[bool]:
+    """Return that a column names a request, or an item of it."""
+    return or_(column == request, column.startswith(f"{request}-", autoescape=True))
 
 
 def open_for_audit(url: str) -> Engine:
@@ -50,17 +62,37 @@ def open_for_audit(url: str) -> Engine:
     return create_engine(parsed, hide_parameters=True)
 
 
-def read(engine: Engine, wanted: Wanted) -> Iterator[Mapping[str, object]]:
-    """Yield the events, oldest first, with their time as ISO 8601 in UTC; raises CannotOpenError."""
-    query = select(events).where(*wanted.conditions()).order_by(events.c.id)
+def read(engine: Engine, wanted: Wanted, *, words: bool = False) -> Iterator[Mapping[str, object]]:
+    """Yield the events, oldest first, with their time as ISO 8601 in UTC; raises CannotOpenError.
+
+    With `words`, each also has what people wrote with its request.
+    """
+    columns = (*COLUMNS, *(WORDS if words else ()))
+    query = (
+        select(events, *(requests.c[name] for name in WORDS))
+        .outerjoin(requests, events.c.request == requests.c.id)
+        .where(*wanted.conditions())
+        .order_by(events.c.id)
+    )
     try:
         with engine.connect() as connection:
             rows = connection.execution_options(yield_per=1000).execute(query)
             for row in rows.mappings():
                 at = datetime.fromtimestamp(row["at"], UTC).isoformat(timespec="milliseconds")
-                yield {name: at if name == "at" else row[name] for name in COLUMNS}
+                yield {name: at if name == "at" else row[name] for name in columns}
     except SQLAlchemyError as error:
         raise CannotOpenError(_sentence(error)) from error
+
+
+def find(engine: Engine, request: str) -> Entry | None:
+    """Return a request, or an item of a batch, as it stands; raises CannotOpenError."""
+    try:
+        with engine.connect() as connection:
+            row = connection.execute(select(requests).where(requests.c.id == request)).mappings()
+            found = row.first()
+    except SQLAlchemyError as error:
+        raise CannotOpenError(_sentence(error)) from error
+    return entry_of(found) if found else None
 
 
 def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:

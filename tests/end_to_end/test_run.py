@@ -24,7 +24,7 @@ async def test_a_share_is_answered_in_a_thread_over_socket_mode(
 ) -> None:
     async with bot(environ, tmp_path) as process:
         assert process.ready == (
-            "share-env-bot 0.1.0 is ready: playground as share-env, over Socket Mode.\n"
+            "share-env-bot 0.2.0 is ready: playground as share-env, over Socket Mode.\n"
         )
         await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
         await slack.until(lambda slack: len(final(slack)) == 1)

@@ -11,7 +11,7 @@ from bot.domain.outcome import Failed, Shared
 from bot.guidance import all_guidance
 from bot.ledger import Ledger
 from bot.ledger.address import CannotOpenError
-from bot.ledger.audit import COLUMNS, Wanted, delete_before, open_for_audit, read
+from bot.ledger.audit import COLUMNS, WORDS, Wanted, delete_before, open_for_audit, read
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
 
@@ -115,6 +115,25 @@ async def test_an_audit_is_about_what_is_wanted(
     for kind, who, facts in noted:
         await ledger.note(kind, who, facts)
     assert [event["kind"] for event in read(engine, wanted)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("wanted", "requests"),
+    [("b1", ["b1", "b1-1", "b1-12"]), ("b1-1", ["b1-1"]), ("b", []), ("b1%", []), ("", [])],
+)
+async def test_an_audit_of_a_request_has_its_items_and_nothing_of_others(
+    database: Database, engine: Engine, wanted: str, requests: list[str]
+) -> None:
+    for request in ("b1", "b1-1", "b1-12", "b10", "b10-1"):
+        events_at(database, 1.0, request=request)
+    assert [event["request"] for event in read(engine, Wanted(request=wanted))] == requests
+
+
+async def test_an_audit_for_programs_has_what_people_wrote(ledger: Ledger, engine: Engine) -> None:
+    entry = await accepted(ledger)
+    (event,) = read(engine, EVERYTHING, words=True)
+    assert tuple(event) == (*COLUMNS, *WORDS)
+    assert (event["reason"], event["comment"]) == (entry.request.reason, None)
 
 
 async def test_an_audit_begins_when_it_is_told_to(database: Database, engine: Engine) -> None:

@@ -1,0 +1,68 @@
+import asyncio
+
+import pytest
+
+from bot.ops.request_command import tell_request
+from bot.playground.faults import Code
+from bot.playground.slack.server import LocalSlack
+from bot.playground.stage import APPID, OWNER
+from bot.playground.wechat.server import LocalWeChat
+from tests.conftest import ENV, RELEASES, REQUESTER, ended
+from tests.scenes import ALLOW, Scene
+
+
+async def told(
+    scene: Scene, request: str, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
+    """Return the exit code, and what is printed of a request."""
+    capsys.readouterr()
+    code = await asyncio.to_thread(tell_request, scene.environ, request)
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+async def test_a_request_is_told_from_who_asked_to_what_to_do(
+    scene: Scene, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wechat.fail("shareenv", Code(85088))
+    async with scene.bot(ALLOW):
+        await slack.command(REQUESTER, RELEASES, f'{APPID} {ENV} --reason "release 4.2"')
+        await slack.until(ended)
+        (parent,) = slack.parents(RELEASES)
+    code, out, err = await told(scene, "request1", capsys)
+    assert (code, err) == (0, "")
+    about, steps, links, what = out.strip().split("\n\n")
+    for words in (
+        *("request1", REQUESTER, RELEASES, "#releases", OWNER, ENV, APPID, "platform team"),
+        *("release 4.2", "failed"),
+    ):
+        assert words in about
+    kinds = [line.split()[3] for line in steps.splitlines()]
+    assert kinds == ["accepted", "placed", "call", "answered", "delivered"]
+    assert "errcode=85088" in steps
+    assert "rid=" in steps
+    assert links.endswith(f"/archives/{RELEASES}/p{parent.ts.replace('.', '')}")
+    assert links.split()[1].startswith("https://")
+    assert what.splitlines()[1].startswith("1. ")
+
+
+async def test_without_slack_the_story_has_the_channel_and_the_message(
+    scene: Scene, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with scene.bot(ALLOW):
+        await slack.command(REQUESTER, RELEASES, f"{APPID} {ENV}")
+        await slack.until(lambda slack: bool(slack.parents(RELEASES)))
+    scene.environ["SLACK_API_URL"] = "http://127.0.0.1:9/api/"
+    code, out, _ = await told(scene, "request1", capsys)
+    assert (code, f"answer    {RELEASES}, message " in out) == (0, True)
+
+
+async def test_a_request_that_is_not_there_and_a_ledger_that_is_not_are_said(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = await told(scene, "nosuch", capsys)
+    assert (code, out) == (1, "")
+    assert err.startswith("No request “nosuch” is in the ledger.")
+    scene.environ["DATABASE_URL"] = "sqlite:////no/such/ledger.db"
+    code, _, err = await told(scene, "nosuch", capsys)
+    assert (code, "there is no ledger" in err) == (2, True)
