@@ -1,0 +1,238 @@
+"""A bot that runs is broken in one way; an operator looks at its log, /readyz, its alerts and the doctor.
+
+At least two of the four have to name the cause.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from bot.app.running import running
+from bot.guidance import Trouble, for_trouble
+from bot.ops.doctor.causes import by_cause, to_do_first
+from bot.ops.doctor.run import examine
+from bot.playground.faults import Code, Status
+from bot.playground.slack.server import LocalSlack
+from bot.playground.stage import APPID, OWNER, chain_environment
+from bot.playground.wechat.server import LocalWeChat
+from bot.runtime.clock import Runtime
+from tests.conftest import RELEASES, REQUESTER, settings_of
+from tests.ops.alerting import firing, needs_promtool, scrape
+from tests.ops.doctors import rule, with_policy
+from tests.ops.served import Served
+
+pytestmark = needs_promtool
+
+Environ = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Night:
+    """The bot at work, and who is around it."""
+
+    slack: LocalSlack
+    wechat: LocalWeChat
+    served: Served
+    folder: Path
+    environ: Environ
+    reload: asyncio.Event
+
+    async def asks(self, times: int = 1, command: str = "/share-env") -> None:
+        """Let somebody ask for other envs, one after the other, and wait until each has ended."""
+        for number in range(times):
+            await self.slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}", command=command)
+            await self.until("share_env_work_under_way 0.0", there=True)
+
+    async def until(self, series: str, *, there: bool) -> None:
+        """Wait until a line is in what Prometheus is told, or is not any more."""
+        async with asyncio.timeout(30):
+            while (series in (await self.served.get("/metrics"))[1]) is not there:  # noqa: ASYNC110  # nobody tells of it
+                await asyncio.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One way to break it, and which of the four say what; empty for one that need not.
+
+    `before` the start the settings are changed; then what `happens` does it.
+    """
+
+    log: str = ""
+    readyz: str = ""
+    alert: str = ""
+    doctor: str = ""
+    before: Callable[[Night], Mapping[str, str | None]] = lambda _: {}
+    happens: Callable[[Night], Awaitable[None]] = lambda night: night.asks(4)
+    grow: str = ""
+
+
+def fixed(night: Night) -> Mapping[str, str | None]:
+    return {
+        "WECHAT_TOKEN_SERVER_URL": None,
+        "WECHAT_TOKEN_SERVER_AUTHORIZATION": None,
+        "WECHAT_AUTHORIZER_ACCESS_TOKEN": night.wechat.issue(OWNER),
+    }
+
+
+async def token_dies(night: Night) -> None:
+    night.wechat.expire(night.environ["WECHAT_AUTHORIZER_ACCESS_TOKEN"])
+    await night.asks(4)
+
+
+def another_secret(night: Night) -> Mapping[str, str | None]:
+    night.slack.request_url = f"{night.served.origin}/slack/events"
+    return {"SLACK_APP_TOKEN": None, "SLACK_SIGNING_SECRET": "0" * 32}
+
+
+def without_users(night: Night) -> Mapping[str, str | None]:
+    night.slack.scopes.discard("users:read")
+    return {}
+
+
+def chain(night: Night) -> Mapping[str, str | None]:
+    settings = chain_environment(night.wechat, night.served.port)
+    taken = {"WECHAT_TOKEN_SERVER_URL": None, "WECHAT_TOKEN_SERVER_AUTHORIZATION": None}
+    return {**taken, **settings, "WECHAT_MESSAGE_TOKEN": "another-made-up-message-token"}
+
+
+async def pushes(night: Night) -> None:
+    for _ in range(2):
+        await night.wechat.platform.push_ticket()
+
+
+def with_file(night: Night) -> Mapping[str, str | None]:
+    return {
+        **with_policy({}, night.folder, rule(env="prod-*")),
+        "SHARE_ENV_ALLOWED_GROUPS": None,
+    }
+
+
+async def spoils_the_file(night: Night) -> None:
+    (night.folder / "policy.toml").write_text("[[rule]\n", encoding="utf-8")
+    night.reload.set()
+    await night.served.becomes(
+        200,
+        {
+            "policy": "the policy file is gone or has a mistake; the old policy is in force, see the log"
+        },
+    )
+
+
+def without_groups(night: Night) -> Mapping[str, str | None]:
+    night.slack.fail("usergroups.list", *(Code("internal_error"),) * 40)
+    night.slack.fail("usergroups.users.list", *(Code("internal_error"),) * 40)
+    return {}
+
+
+async def slack_takes_nothing(night: Night) -> None:
+    night.slack.fail("chat.postMessage", *(Status(503),) * 400)
+    await night.slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
+    await night.until("share_env_owed_seconds 0.0", there=False)
+
+
+NIGHTS = {
+    "the token server lets nobody in": Broken(
+        Trouble.TOKEN_SERVER_REFUSED.value,
+        for_trouble(Trouble.TOKEN_SERVER_REFUSED).title,
+        "ShareEnvSharesFail",
+        "WECHAT_TOKEN_SERVER_AUTHORIZATION",
+        lambda _: {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer another"},
+    ),
+    "the fixed token dies": Broken(
+        Trouble.TOKEN_FIXED_DEAD.value,
+        for_trouble(Trouble.TOKEN_FIXED_DEAD).title,
+        "ShareEnvTokensFail",
+        "WECHAT_AUTHORIZER_ACCESS_TOKEN",
+        fixed,
+        token_dies,
+    ),
+    "another app's signing secret": Broken(
+        "SLACK_SIGNING_SECRET", "", "ShareEnvPostsRefused", "SLACK_SIGNING_SECRET", another_secret
+    ),
+    "a scope is missing": Broken(
+        "users:read", "", "ShareEnvCannotTellWho", "users:read", without_users
+    ),
+    "another message token": Broken(
+        "WECHAT_MESSAGE_TOKEN", "tokens", "ShareEnvNotReady", "WECHAT_MESSAGE_TOKEN", chain, pushes
+    ),
+    "a policy file with a mistake": Broken(
+        "policy refused",
+        "the policy file is gone or has a mistake",
+        "ShareEnvPolicyRefused",
+        "policy.toml",
+        with_file,
+        spoils_the_file,
+    ),
+    "Slack does not tell who is in a group": Broken(
+        "GroupUnreadable", "", "ShareEnvCannotTellWho", "cannot be read", without_groups
+    ),
+    "Slack takes no message": Broken(
+        "Slack takes no message for now",
+        "",
+        "ShareEnvAnswersOwed",
+        happens=slack_takes_nothing,
+        grow="share_env_owed_seconds",
+    ),
+}
+
+
+async def looked_at(
+    night: Night, broken: Broken, runtime: Runtime, caplog: pytest.LogCaptureFixture
+) -> tuple[str, str, set[str], str]:
+    """Return what the four say once it happened: log, /readyz, the alerts that fire, the doctor's first finding."""
+    caplog.set_level(logging.INFO)
+    changed = {**night.environ, **broken.before(night)}
+    night = replace(
+        night, environ={name: value for name, value in changed.items() if value is not None}
+    )
+    async with running(settings_of(night.environ), runtime, night.reload):
+        before = scrape((await night.served.get("/metrics"))[1])
+        await broken.happens(night)
+        await asyncio.sleep(1.2)  # what is refused is logged every second
+        after = scrape((await night.served.get("/metrics"))[1])
+        readyz = (await night.served.get("/readyz"))[1]
+        first = to_do_first(by_cause(await examine(night.environ)))
+    log = "\n".join(f"{line.getMessage()} {vars(line)}" for line in caplog.records)
+    said = f"{first.finding.found} {first.finding.fix}" if first else ""
+    fires = await asyncio.to_thread(firing, before, after, night.folder, broken.grow)
+    return log, readyz, fires, said
+
+
+@pytest.mark.parametrize("name", NIGHTS)
+async def test_at_least_two_of_the_four_name_the_cause(  # noqa: PLR0913, PLR0917  # the table, and its stage
+    listening: Environ,
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    served: Served,
+    runtime: Runtime,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+) -> None:
+    broken = NIGHTS[name]
+    night = Night(slack, wechat, served, tmp_path, listening, asyncio.Event())
+    log, readyz, fires, doctor = await looked_at(night, broken, runtime, caplog)
+    assert sum(map(bool, (broken.log, broken.readyz, broken.alert, broken.doctor))) >= 2
+    assert broken.log in log
+    assert broken.readyz in readyz
+    assert broken.alert in {*fires, ""}
+    assert broken.doctor in doctor
+
+
+async def test_a_bot_that_is_well_sets_off_no_alert(  # noqa: PLR0913, PLR0917  # likewise
+    listening: Environ,
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    served: Served,
+    runtime: Runtime,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    night = Night(slack, wechat, served, tmp_path, listening, asyncio.Event())
+    _, readyz, fires, _ = await looked_at(night, Broken(), runtime, caplog)
+    assert '"status": "ok"' in readyz
+    assert fires == set()
