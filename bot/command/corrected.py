@@ -19,7 +19,7 @@ from bot.command.grammar import (
 )
 from bot.command.kinds import MOST_APPIDS, is_appid, is_env, is_placeholder
 from bot.command.mistake import AppidFault
-from bot.command.vocabulary import Sense, parted, sense, without_reasons
+from bot.command.vocabulary import Sense, sense, without_fillers, without_reasons
 
 BLANK_APPID, BLANK_ENV, BLANK_REASON = "<appid>", "<env>", "why it is needed"
 _SHORTEST_START = 3
@@ -76,27 +76,19 @@ def subcommand(word: str) -> Subcommand | None:
     return by_word.get(word.lower()) or by_word.get(stands_for)
 
 
-def without_fillers(words: Sequence[str]) -> list[str]:
-    """Return `words` without grammar and politeness."""
-    return [word for word in parted(words) if sense(word) is not Sense.FILLER]
-
-
 def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:
     """Return the appids among `words`, and the env where only one word can be it."""
-    appids = [word.lower() for word in _names(words) if is_appid(word.lower())]
+    appids = [word.lower() for word in map(bare, words) if is_appid(word.lower())]
     envs = envs_in(words)
     return list(dict.fromkeys(appids)), envs[0] if len(envs) == 1 else None
 
 
 def envs_in(words: Sequence[str]) -> list[str]:
     """Return the words that can be the env: those with a dash, which envs have as a rule, before all others."""
-    found = [w for w in _names(words) if is_env(w) and not meant_as_appid(w) and sense(w) is None]
+    found = [
+        w for w in map(bare, words) if is_env(w) and not meant_as_appid(w) and sense(w) is None
+    ]
     return list(dict.fromkeys([word for word in found if "-" in word] or found))
-
-
-def _names(words: Sequence[str]) -> list[str]:
-    # Brackets and stars are no part of a name.
-    return [word if is_placeholder(word) else bare(word) for word in words]
 
 
 def bare(word: str) -> str:

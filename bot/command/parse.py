@@ -18,7 +18,6 @@ from bot.command.corrected import (
     named_in,
     nearest,
     subcommand,
-    without_fillers,
 )
 from bot.command.grammar import (
     FIRST_WORDS,
@@ -58,7 +57,7 @@ from bot.command.mistake import (
 )
 from bot.command.options import split
 from bot.command.typed import loose_words, words_of
-from bot.command.vocabulary import Sense, parted, sense
+from bot.command.vocabulary import Sense, parted, sense, without_fillers
 
 RECEIVED_LIMIT = 300
 _HELP_OPTIONS = {"-h", "--help"}

@@ -89,6 +89,11 @@ def parted(words: Iterable[str]) -> list[str]:
     return [run for word in words for run in _RUNS.findall(word) or [word]]
 
 
+def without_fillers(words: Iterable[str]) -> list[str]:
+    """Return `words` without grammar and politeness."""
+    return [word for word in parted(words) if sense(word) is not Sense.FILLER]
+
+
 def names_reason(word: str) -> bool:
     """Tell whether `word` is the option `--reason`, however that is spelt."""
     return word.startswith("--r") and sense(word) is not Sense.REVERSE

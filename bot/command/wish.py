@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
-from bot.command.corrected import bare, envs_in, line, named_in, without_fillers
+from bot.command.corrected import bare, envs_in, line, named_in
 from bot.command.grammar import FIRST_WORDS, History
 from bot.command.kinds import is_appid
 from bot.command.mistake import MistakeError, OnlyShares, UnclearReceiver, UnknownWord
@@ -15,6 +15,7 @@ from bot.command.vocabulary import (
     nearly_reverse,
     sense,
     spoken,
+    without_fillers,
 )
 
 
