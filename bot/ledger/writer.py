@@ -26,7 +26,6 @@ PATIENCE = 2.0
 """Seconds after which whoever waits is told that the database does not answer."""
 
 _TOGETHER = 100
-_FAREWELL = 2 * PATIENCE
 # No retry mends these: the value itself is in the way, or a row, such as another request for the same, accepted since.
 # Anything else may be mended: a server that is away, a full disk, a right or a table that is missing.
 _FOR_GOOD = (IntegrityError, DataError, UnicodeEncodeError)
@@ -126,11 +125,10 @@ class Writer:
         return self._thread.is_alive()
 
     async def close(self) -> None:
-        """Finish what is queued, then close the connections."""
+        """Finish what is queued, and return once the connections are closed; or sooner, where the database hangs."""
         self._closed = True
         self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join, _FAREWELL)
-        self._engine.dispose()
+        await asyncio.to_thread(self._thread.join, 2 * self._patience)
 
     def _serve(self) -> None:
         owed, stopping = list[_Job[Any]](), False
@@ -143,6 +141,7 @@ class Writer:
             owed = [job for job in failed if job.done is None]
         for job in owed:
             _log.error("the ledger stops and leaves this undone", extra=dict(job.about))
+        self._engine.dispose()
 
     def _carry_out(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
         """Run jobs together or, where one of them spoils it, one by one; return those the database did not take."""

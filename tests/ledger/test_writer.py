@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, event, select, text
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
@@ -308,6 +308,22 @@ async def test_closing_says_what_is_left_undone(
     said = [(each.levelname, each.message, vars(each)["request"]) for each in caplog.records]
     undone = "the ledger stops and leaves this undone"
     assert said == [("ERROR", undone, f"request-{number}") for number in (2, 3)]
+
+
+async def test_what_is_still_being_written_at_the_end_leaves_no_connection_open(
+    database: Database,
+) -> None:
+    engine, closed, gate = database.open().engine, list[object](), Gate()
+    event.listen(engine, "close", lambda raw, _record: closed.append(raw))
+    writer = Writer(engine, patience=0.05)
+    with gate.held():
+        with pytest.raises(LedgerDownError):
+            await writer.run(gate)
+        assert gate.reached.is_set()
+        await writer.close()
+        assert writer.alive
+    await soon(lambda: not writer.alive)
+    assert len(closed) == 1
 
 
 async def test_a_closed_writer_says_so_and_may_be_closed_again(writer: Writer) -> None:
