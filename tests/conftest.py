@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,22 @@ def pytest_configure() -> None:
 def examples(wanted: int) -> int:
     """Return how many of the examples that a property wants it is given: all of them only by the profile `whole`."""
     return wanted * hypothesis.settings().max_examples // 100
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each worker begin with other files than the rest: what one has compiled, the others only load."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker:
+        root = session.config.rootpath
+        found = sorted(file for arg in session.config.args for file in Path(arg).rglob("test_*.py"))
+        part = found[int(worker["workerid"][2:]) :: worker["workercount"]]
+        for file in part:
+            import_module(".".join(file.resolve().relative_to(root).with_suffix("").parts))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let those files begin whose tests wait the longest, or the last worker waits for them alone."""
+    items.sort(key=lambda item: item.path.name not in {"test_connection.py", "test_owed.py"})
 
 
 def pytest_collection_finish() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.ledger.address import CannotOpenError
+from bot.ledger.opening import open_database
 from tests.end_to_end.conftest import ROOT, bot, finished
 
 NO_DRIVER = """
@@ -42,13 +44,22 @@ def python_path(tmp_path: Path, first: str) -> str:
     return f"{folder}:{ROOT}"
 
 
-@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql", "postgres"])
 @pytest.mark.parametrize("command", ["run", "audit"])
 async def test_without_the_driver_one_sentence_names_the_fix(
-    without_driver: Mapping[str, str], tmp_path: Path, command: str, scheme: str
+    without_driver: Mapping[str, str], tmp_path: Path, command: str
 ) -> None:
-    environ = {**without_driver, "DATABASE_URL": f"{scheme}://bot:made-up@127.0.0.1:1/bot"}
+    environ = {**without_driver, "DATABASE_URL": "postgresql://bot:made-up@127.0.0.1:1/bot"}
     assert await finished(environ, tmp_path, command) == (2, "", f"{SENTENCE}\n")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql", "postgres"])
+def test_without_the_driver_no_address_of_postgresql_is_taken(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(CannotOpenError) as caught:
+        open_database(f"{scheme}://bot:made-up@127.0.0.1:1/bot")
+    assert str(caught.value) == SENTENCE
 
 
 async def test_without_the_driver_the_doctor_names_the_fix(

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +14,12 @@ from tests.end_to_end.conftest import ROOT
     [("policy",), ("policy", "--json"), ("audit", "--format", "csv"), ("demo", "--script")],
     ids=" ".join,
 )
-def test_who_reads_no_further_gets_no_traceback(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_who_reads_no_further_gets_no_traceback(
+    command: tuple[str, ...], tmp_path: Path, empty_ledger: Path
+) -> None:
     (tmp_path / "policy.toml").write_text('[[rule]]\nusers = ["*"]\neffect = "allow"\n')
-    made = (
-        "from bot.ledger.opening import open_database as o; o('sqlite:///share-env.db').release()"
-    )
+    shutil.copyfile(empty_ledger, tmp_path / "share-env.db")
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", made], cwd=tmp_path, env=environ, check=True)
     reader, writer = os.pipe()
     os.close(reader)
     try:
