@@ -18,16 +18,19 @@ from bot.playground.weather import behave
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
 
 _BARE = re.compile(r"[\w.,/…-]+")
-_PATIENCE = 3.0  # seconds
 _NO_MULTILINE = re.compile(r"/[^\n\r]*\S")
 
 
 @dataclass
 class Acts:
-    """Does what people ask for; `lines` is the transcript, which `demo --script` plays again."""
+    """Does what people ask for; `lines` is the transcript, which `demo --script` plays again.
+
+    `patience` is for how many seconds a click waits for what it is on: a script may be ahead of what it plays.
+    """
 
     stage: Stage
     lines: list[str] = field(default_factory=list)
+    patience: float = 0.0
     _who: str = ""
     _where: str = ""
 
@@ -142,14 +145,14 @@ class Acts:
         """Return the same once it is there; a click of a script may come sooner than what it is on."""
         slack = self.stage.slack
         with contextlib.suppress(TimeoutError):
-            await slack.until(lambda _: self._is_there(user, label, about), _PATIENCE)
+            await slack.until(lambda _: self._is_there(user, label, about), self.patience)
         return self.sought(user, label, about)
 
     async def modal(self, user: str) -> View:
         """Return the modal on top, once there is one."""
         slack = self.stage.slack
         with contextlib.suppress(TimeoutError):
-            await slack.until(lambda slack: bool(slack.views(user)), _PATIENCE)
+            await slack.until(lambda slack: bool(slack.views(user)), self.patience)
         if not slack.views(user):
             raise ImpossibleError("No form is open. :open opens one.")
         return slack.views(user)[-1]

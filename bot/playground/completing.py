@@ -35,7 +35,7 @@ _OPTIONS: Sequence[Choice] = (
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A word to go on with, in place of the last one, which has `typed` characters; `about` says what it is for."""
+    """A word to go on with, and its blank, in place of the last one, of `typed` characters; `about` says what for."""
 
     word: str
     about: str
@@ -48,7 +48,7 @@ def completions(line: str) -> Iterator[Completion]:
     choices = _choices(before.split()) if blank else _COMMANDS
     for word, about in choices:
         if word.startswith(last) and word != last:
-            yield Completion(word, about, len(last))
+            yield Completion(word if word.endswith('"') else f"{word} ", about, len(last))
 
 
 def _choices(before: Sequence[str]) -> Sequence[Choice]:

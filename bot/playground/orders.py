@@ -17,6 +17,7 @@ from bot.playground.weather import WEATHER
 
 Order: TypeAlias = Callable[[str], Awaitable[str | None]]
 
+_PATIENCE = 10.0  # seconds
 _PAIR = re.compile(r'(?P<name>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|\S*)')
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
 _END = (":quit", ":exit", ":q", "quit", "exit")
@@ -93,12 +94,14 @@ class Orders:
 
     async def play(self, lines: list[str]) -> None:
         """Follow one line after the other, each once all is done that follows from the one before."""
+        self._acts.patience, before = _PATIENCE, self._acts.patience
         for line in lines:
             done = len(self._acts.lines)
             if not await self.follow(line):
-                return
+                break
             if len(self._acts.lines) > done:
                 await self._acts.stage.quiet()
+        self._acts.patience = before
 
     async def _followed(self, word: str, rest: str, line: str) -> str | None:
         if word.startswith("/"):

@@ -37,6 +37,7 @@ class Screen:
         if not self.console.is_terminal:
             self.console.width = _WIDTH
         self._names = {
+            "USLACKBOT": "Slackbot",
             **{person.id: f"@{person.name}" for person in world.people},
             **{group.id: f"@{group.handle}" for group in world.groups},
             **{channel.id: place_name(channel) for channel in world.channels},
@@ -49,7 +50,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Say something that is not part of the conversation."""
-        self.console.print(Text(text, "dim"), soft_wrap=not self.console.is_terminal)
+        self.console.print(Text(text), soft_wrap=not self.console.is_terminal)
 
     def typed(self, user: str, channel: str, line: str) -> None:
         """Show what somebody types."""

@@ -9,8 +9,12 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import select
+
 from bot.app.running import running
+from bot.domain.request import State
 from bot.ledger.audit import Wanted, open_for_audit, read
+from bot.ledger.schema import requests
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.transcript import Ack, Message
 from bot.playground.wechat.server import LocalWeChat
@@ -90,6 +94,8 @@ ASKS_APPROVERS = ("Sharing `", "将环境 `")
 
 _FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 _LONGEST = 40.0
+_RESTING = (State.CONFIRMING, State.WAITING, State.ENDED)
+_MOVING = select(requests.c.id).where(requests.c.state.not_in([each.value for each in _RESTING]))
 _MOMENT = 1.3  # seconds; a message is edited once a second
 
 
@@ -133,7 +139,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The running bot's surroundings, and a way to type; after `moment` seconds without a change all is quiet."""
+    """The running bot's surroundings, and a way to type; `moment` seconds without a change are quiet."""
 
     slack: LocalSlack
     wechat: LocalWeChat
@@ -167,11 +173,22 @@ class Stage:
     async def quiet(self) -> None:
         """Return once nothing is under way any more, and nothing has changed for a moment."""
         change = asyncio.Event()
-        with self.watched(change.set), suppress(TimeoutError):
-            while True:
-                await self.slack.until(lambda slack: not any(map(_moves, slack.messages)), _LONGEST)
+        calm = False
+        with self.watched(change.set):
+            while not calm:
                 change.clear()
-                await asyncio.wait_for(change.wait(), self.moment)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(change.wait(), self.moment)
+                calm = not change.is_set() and not self._moving()
+
+    def _moving(self) -> bool:
+        """Tell whether the ledger has a request that waits for nobody, and has not been told of."""
+        engine = open_for_audit(self.database_url)
+        try:
+            with engine.connect() as connection:
+                return connection.execute(_MOVING).first() is not None
+        finally:
+            engine.dispose()
 
     @contextmanager
     def watched(self, told: Callable[[], None]) -> Iterator[None]:
@@ -189,12 +206,6 @@ class Stage:
         await self.slack.until(
             lambda slack: any(_ends(m, request) for m in slack.messages), _LONGEST
         )
-
-
-def _moves(message: Message) -> bool:
-    """Tell whether this is the parent of a request that is under way."""
-    shown = not message.deleted and not message.thread_ts and message.ephemeral_to is None
-    return shown and message.text.startswith("⏳")
 
 
 def _request_in(said: str) -> str:

@@ -105,8 +105,8 @@ const ELEMENTS = {
   checkboxes: (element, on, id, held, choose) => {
     const chosen = held ?? (element.initial_options ?? []).map((each) => each.value);
     const read = () => [...node.querySelectorAll("input:checked")].map((each) => each.value);
-    const tick = ({ text, value }) =>
-      h("label", { class: "tick" }, h("input", { type: "checkbox", value, checked: chosen.includes(value) }), text.text);
+    const box = (value) => h("input", { type: "checkbox", value, checked: chosen.includes(value) });
+    const tick = ({ text, value }) => h("label", { class: "tick" }, box(value), text.text);
     const node = h("div", { onchange: () => choose(read()) }, element.options.map(tick));
     return { node, read };
   },

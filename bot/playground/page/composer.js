@@ -27,7 +27,7 @@ export function makeComposer() {
   const form = button("⚡", () => doing("shortcut"), about);
   box.addEventListener("input", fit);
   suggest(box, list, offers, (choice) => {
-    box.value = `${box.value.replace(/\S*$/, "")}${choice.label} `;
+    box.value = box.value.replace(/\S*$/, "") + choice.label;
     box.dispatchEvent(new Event("input"));
   });
   box.addEventListener("keydown", (event) => {

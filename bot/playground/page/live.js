@@ -23,7 +23,6 @@ let source = null;
 /** Follow what somebody sees; `changed` is told of each set of parts, `ended` whether the demo is out of reach. */
 export function follow(changed, ended) {
   source?.close();
-  state.parts = new Map();
   source = new EventSource(`live?as=${state.role}`);
   source.onmessage = (event) => {
     const news = JSON.parse(event.data);
@@ -34,7 +33,10 @@ export function follow(changed, ended) {
     state.me = world().me;
     changed(new Set(Object.keys(news)));
   };
-  source.onopen = () => ended(false);
+  source.onopen = () => {
+    state.parts = new Map(); // all of it is sent anew
+    ended(false);
+  };
   source.onerror = () => ended(true);
 }
 

@@ -1,5 +1,5 @@
 import { blocks } from "./blocks.js";
-import { button, h, openMenu } from "./dom.js";
+import { button, h, openMenu, small } from "./dom.js";
 import { world } from "./live.js";
 import { mrkdwn } from "./mrkdwn.js";
 
@@ -21,22 +21,24 @@ function messageNode(message, on, inThread) {
   const at = clock.format(Number(ts) * 1000);
   const act = (kind, block, element, value) =>
     on.act(kind, { channel, ts, block: block.block_id, action: element.action_id, value });
-  const menu = [
-    !only && !inThread && ["Reply in thread", () => on.thread(message)],
-    !only && ["Share env in this thread", () => on.shortcut(message)],
-    ["Look inside", () => on.inside(message)],
-  ].filter(Boolean);
-  const more = { "aria-label": `More actions for the message of ${who} at ${at}` };
+  const reply = ["Reply in thread", () => on.thread(message)];
+  const menu = [...(inThread ? [] : [reply]), ["Share env in this thread", () => on.shortcut(message)]];
+  const tool = (sign, what, onclick, more = {}) =>
+    button(sign, onclick, { class: "more", "aria-label": `${what} the message of ${who} at ${at}`, ...more });
   const by = [
     h("b", {}, h("bdi", {}, who)),
     world().people.every((each) => each.id !== message.user) && h("span", { class: "app" }, "APP"),
     h("time", {}, at),
     message.edited && h("small", {}, "(edited)"),
   ];
+  const tools = [
+    tool("{ }", "Look inside", () => on.inside(message)),
+    !only && tool("⋯", "More actions for", (event) => openMenu(event.target, menu), { "aria-haspopup": "menu" }),
+  ];
   const plain = () => h("div", { class: "text" }, mrkdwn(message.text, world().names, on.link));
   const count = `${replies} ${replies === 1 ? "reply" : "replies"}`;
   const body = [
-    only && h("p", { class: "mark" }, "👁 Only visible to you"),
+    only && small("👁 Only visible to you"),
     h("p", { class: "by" }, by),
     message.blocks.length ? blocks(message.blocks, { names: world().names, link: on.link, act }) : plain(),
     replies > 0 && !inThread && button(count, () => on.thread(message), { class: "replies" }),
@@ -45,7 +47,7 @@ function messageNode(message, on, inThread) {
     "article",
     { class: only ? "message only" : "message", "data-key": `${channel} ${ts}` },
     ...[avatar(message.user), h("div", { class: "body" }, body)],
-    button("⋯", (event) => openMenu(event.target, menu), { ...more, class: "more", "aria-haspopup": "menu" }),
+    h("div", { class: "tools" }, tools),
   );
 }
 

@@ -75,6 +75,11 @@ class Seat:
         """Wait until something says this."""
         await expect((within or self.log).get_by_text(text).last).to_be_visible()
 
+    async def look_inside(self, of: str) -> None:
+        """Click on what looks inside the message that says `of`."""
+        message = self.log.get_by_role("article").filter(has_text=of).last
+        await message.get_by_role("button", name="Look inside").click()
+
     async def menu(self, item: str, of: str) -> None:
         """Choose from the menu of the message that says `of`."""
         message = self.log.get_by_role("article").filter(has_text=of).last

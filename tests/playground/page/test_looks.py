@@ -52,13 +52,13 @@ async def offers(seat: Seat) -> None:
 
 async def inside(seat: Seat) -> None:
     await shared(seat)
-    await seat.menu("Look inside", "shared prod-1")
+    await seat.look_inside("shared prod-1")
     await seat.sees("What Slack holds", seat.pane)
 
 
 async def menu(seat: Seat) -> None:
     await shared(seat)
-    await seat.log.get_by_role("button", name="More actions").first.click()
+    await seat.log.get_by_role("button", name="More actions").last.click()
 
 
 async def wechat(seat: Seat) -> None:
@@ -127,9 +127,10 @@ async def test_everything_is_done_with_the_keyboard_alone(sit: Sit) -> None:
     await keyboard.press("Enter")
     await expect(seat.tab.get_by_role("menuitem", name="Reply in thread")).to_be_focused()
     await keyboard.press("ArrowUp")
-    await expect(seat.tab.get_by_role("menuitem", name="Look inside")).to_be_focused()
+    await expect(seat.tab.get_by_role("menuitem", name="Share env in this thread")).to_be_focused()
+    await keyboard.press("ArrowDown")
     await keyboard.press("Enter")
-    await expect(seat.pane.get_by_role("heading", name="Look inside")).to_be_visible()
+    await expect(seat.pane.get_by_role("heading", name="Thread")).to_be_visible()
     await keyboard.press("Escape")
     await expect(seat.pane).to_have_count(0)
     await keyboard.press("Alt+ArrowDown")

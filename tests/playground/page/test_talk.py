@@ -7,7 +7,10 @@ import pytest
 from playwright.async_api import expect
 
 from bot.playground.faults import Code
+from bot.playground.loopback import Json, JsonObject  # noqa: TC001  # as everywhere
+from bot.playground.slack.transcript import Message
 from bot.playground.stage import APPID, POLICY
+from tests.playground.conftest import option, plain
 from tests.playground.page.conftest import Play, Sit
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -65,7 +68,7 @@ async def test_what_failed_of_a_batch_is_tried_again(sit: Sit, play: Play) -> No
     await seat.type(f"/share-env {APPID} {OTHER} prod-1")
     await seat.sees("1 shared, 1 not shared")
     await seat.log.get_by_role("button", name="repl").click()
-    await seat.sees("CloudBase is not enabled for the owner", seat.pane)
+    await seat.sees("1 not shared, of 2", seat.pane)
     await seat.click("Retry failed", seat.pane)
     await play.on.slack.until(lambda _: len(play.on.wechat.shared) == 2)
     await seat.sees("may now use prod-1", seat.pane)
@@ -101,6 +104,17 @@ async def test_the_form_keeps_what_was_filled_in_and_shows_what_is_wrong(sit: Si
     await seat.click("Share", seat.dialog)
     await seat.sees("2 shared")
     await expect(seat.dialog).to_be_hidden()
+
+
+async def test_a_select_in_a_message_tells_the_app_what_was_chosen(sit: Sit, play: Play) -> None:
+    options: list[Json] = [option("a"), option("b")]
+    select: JsonObject = {"type": "static_select", "action_id": "which", "options": options}
+    asks: JsonObject = {"type": "section", "text": plain("Which one?"), "accessory": select}
+    slack = play.on.slack
+    slack.post(Message(slack.next_ts(), "C0RELEASES", "U0SHAREENV", "Which one?", (asks,)))
+    seat = await sit()
+    await seat.log.get_by_role("combobox").select_option("b")
+    await slack.until(lambda _: ':choose which "b"' in play.acts.lines)
 
 
 async def test_the_messages_menu_shares_in_its_thread(sit: Sit) -> None:
@@ -204,7 +218,7 @@ async def test_a_look_inside_shows_what_slack_the_ledger_and_the_policy_hold(sit
     seat = await sit()
     await seat.type(f"/share-env {APPID} prod-1")
     await seat.sees("shared prod-1")
-    await seat.menu("Look inside", "shared prod-1")
+    await seat.look_inside("shared prod-1")
     await seat.sees("Decision: allow, by rule “platform team”", seat.pane)
     await expect(seat.pane.get_by_role("listitem").filter(has_text="delivered")).to_be_visible()
     await seat.sees('"event_type": "share_env_request"', seat.pane)
