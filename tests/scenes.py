@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.app.running import running
 from bot.playground.loopback import Json
 from bot.playground.slack.acting import Where
-from bot.playground.slack.server import Ack, LocalSlack, Message
+from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.surfaces import View, ViewChange
 from bot.playground.slack.transcript import Change
 from bot.playground.stage import APPID
@@ -87,11 +87,11 @@ class Scene:
         assert ack.payload is not None, ack.error
         return str(ack.payload["text"])
 
-    def shown(self, user: str = REQUESTER) -> Message:
+    def shown(self, user: str = REQUESTER) -> PostedMessage:
         """Return what a person was shown last, alone."""
         return self.slack.shown_to(user)[-1]
 
-    def told_directly(self, user: str = REQUESTER) -> Message:
+    def told_directly(self, user: str = REQUESTER) -> PostedMessage:
         """Return what the bot wrote to a person last."""
         conversation = self.slack.direct_message(user)
         assert conversation is not None
@@ -132,7 +132,7 @@ class Scene:
         assert (ack.error, ack.errors) == (None, {})
         return await self._told(user, before)
 
-    async def question(self) -> Message:
+    async def question(self) -> PostedMessage:
         """Return the question to the approvers, once the request rests."""
         await soon(lambda: self.column("wake") is not None and self.column("holder") is None)
         return self.slack.parents(APPROVALS)[-1]
@@ -167,7 +167,7 @@ class Scene:
         """Let the time be over of all that waits for people, before any bot looks at it."""
         rows(self.database, "UPDATE requests SET until = 1")
 
-    def _saw(self, message: Message, change: Change) -> None:
+    def _saw(self, message: PostedMessage, change: Change) -> None:
         if change == "deleted":
             return
         channel = self.slack.channels.get(message.channel)
@@ -192,7 +192,7 @@ def words_of(view: View) -> str:
     return "\n".join(str(text["text"]) for text in said if isinstance(text, dict))
 
 
-def has_button(message: Message, button: str) -> bool:
+def has_button(message: PostedMessage, button: str) -> bool:
     """Tell whether a message has this button."""
     rows = [block.get("elements") for block in message.blocks if block["type"] == "actions"]
     return any(

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from bot.app.resources import Resources
 from bot.app.token_source import PUSHES, Source
-from bot.app.wiring import Parts
+from bot.app.wiring import Wired
 from bot.ops.health import (
     Health,
     Trouble,
@@ -27,7 +27,7 @@ async def serve(
     stack: AsyncExitStack,
     resources: Resources,
     source: Source,
-    parts: Parts,
+    parts: Wired,
     metrics: Metrics,
 ) -> str:
     """Listen until the stack is left; return the address, or raise CannotListenError."""
@@ -59,11 +59,11 @@ async def serve(
     return where
 
 
-def _ready(resources: Resources, source: Source, parts: Parts) -> Health:
+def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
     """Return the parts without which people are not served, and those that only want to be looked at."""
     replica, in_force = resources.ledger.replica, resources.in_force
     major: dict[str, Trouble] = {
-        "commands": unless(lambda: not parts.submitting.stopping, "the bot is stopping"),
+        "commands": unless(lambda: not parts.intake.stopping, "the bot is stopping"),
         "ledger": unless(lambda: replica.writable, "it did not take the last sign of life"),
     }
     minor: dict[str, Trouble] = {"policy": lambda: refusal(in_force.trouble)}
@@ -77,7 +77,7 @@ def _ready(resources: Resources, source: Source, parts: Parts) -> Health:
     return Health(major, resources.runtime.clock, minor=minor)
 
 
-def _alive(resources: Resources, parts: Parts, watch: Watch) -> Health:
+def _alive(resources: Resources, parts: Wired, watch: Watch) -> Health:
     """Return the parts that nothing but a new start brings back."""
     ledger, tasks = resources.ledger, resources.tasks
     major: dict[str, Trouble] = {

@@ -8,7 +8,7 @@ from bot import __version__
 from bot.app.policy_watcher import PolicyWatcher
 from bot.app.resources import CannotStartError, Resources, open_resources
 from bot.app.token_source import Source, token_source
-from bot.app.wiring import Parts, wire
+from bot.app.wiring import Wired, wire
 from bot.ops.listener import CannotListenError
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import nobody
@@ -46,20 +46,20 @@ async def running(
             sleep=runtime.sleep,
             told=judged,
         )
-        carry = parts.worker.keep(lambda: not parts.submitting.stopping)
+        carry = parts.worker.keep(lambda: not parts.intake.stopping)
         # Held until the drain is over, or another replica would begin what this one still works on.
         for keep in (source.keep(), carry, watcher.keep()):
             stack.callback(resources.tasks.keep(keep).cancel)
         stack.push_async_callback(resources.tasks.drain, settings.shutdown_grace)
         stack.callback(source.stop)
-        stack.callback(parts.submitting.stop)
+        stack.callback(parts.intake.stop)
         ready = resources.slack.ready
         where = f"{ready.told('team')} as {ready.told('user')}"
         yield f"share-env-bot {__version__} is ready: {where}, {' and '.join(how)}."
 
 
 async def _serve(
-    stack: AsyncExitStack, resources: Resources, source: Source, parts: Parts
+    stack: AsyncExitStack, resources: Resources, source: Source, parts: Wired
 ) -> list[str]:
     """Take what Slack and WeChat send until the stack is left; return how, in words."""
     how, socket = list[str](), parts.socket

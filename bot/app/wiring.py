@@ -13,40 +13,40 @@ from bot.locale import tongues
 from bot.messages.words import Tongues
 from bot.runtime.cache import Cache
 from bot.runtime.topic import Topic
-from bot.slack.approvals import Approvals
+from bot.slack.approvals import ApproverMessages
 from bot.slack.audience import Audience
-from bot.slack.clicks import Clicks
+from bot.slack.clicks import ClickListeners
 from bot.slack.commands import Commands
 from bot.slack.connection import SocketMode
 from bot.slack.directory import Directory
-from bot.slack.forms import Forms
+from bot.slack.forms import FormListeners
 from bot.slack.home import Homes
 from bot.slack.listeners import bolt_app
 from bot.slack.posts import Posts
-from bot.slack.private import Alone
+from bot.slack.private import PrivateAnswers
 from bot.slack.thread import Threads
 from bot.wechat.client import WeChat
 from bot.wechat.envs import Envs
-from bot.workflow.approval import Waiting
+from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.clicks import ClickHandler
-from bot.workflow.form import Forming
+from bot.workflow.form import FormHandler
 from bot.workflow.home import Home
-from bot.workflow.leased import Holding
+from bot.workflow.leased import LeasedWrites
 from bot.workflow.ports import Ports
-from bot.workflow.slash_command import Sharing
-from bot.workflow.submit import Submitting
+from bot.workflow.slash_command import SlashCommands
+from bot.workflow.submit import Intake
 from bot.workflow.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Wired:
     """What takes commands and carries them out; without a `socket` the commands come over HTTP."""
 
     app: AsyncApp
     socket: SocketMode | None
-    submitting: Submitting
+    intake: Intake
     worker: Worker
 
 
@@ -56,11 +56,11 @@ class _Slack:
 
     people: Directory
     places: Threads
-    approvals: Approvals
+    approvals: ApproverMessages
     tongues: Tongues
 
 
-def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Parts:
+def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     """Return the parts, each with what it needs of the others; what they are reading is given up when the stack is left."""
     changes = Topic[Request](_facts_of)
     slack = _slack(stack, resources)
@@ -75,28 +75,28 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Parts:
         runtime.new_id,
         start,
         slack.tongues,
-        Alone(api, runtime.sleep).tell,
+        PrivateAnswers(api, runtime.sleep).tell,
         changes.tell,
     )
-    submitting = Submitting(resources.in_force, ports)
-    homes = Homes(api, Home(submitting, ports, __version__), runtime.clock, runtime.sleep)
+    intake = Intake(resources.in_force, ports)
+    homes = Homes(api, Home(intake, ports, __version__), runtime.clock, runtime.sleep)
     stack.callback(homes.close)
     changes.hear(homes.changed)
     resources.in_force.hear(lambda _: homes.all_changed())
-    forming = Forming(submitting, ports, _envs(stack, resources, source))
-    forms = Forms(api, forming, start, runtime.sleep)
+    handler = FormHandler(intake, ports, _envs(stack, resources, source))
+    forms = FormListeners(api, handler, start, runtime.sleep)
     settings = resources.settings.slack
     app = bolt_app(
         resources.slack.client,
         resources.slack.ready.identity,
         settings.signing_secret,
         slack.tongues.channel,
-        Commands(Sharing(submitting, ports), forms),
+        Commands(SlashCommands(intake, ports), forms),
         forms,
         homes,
-        Clicks(api, ClickHandler(submitting, ports), start, runtime.sleep),
+        ClickListeners(api, ClickHandler(intake, ports), start, runtime.sleep),
     )
-    return Parts(app, _socket(resources, app), submitting, worker)
+    return Wired(app, _socket(resources, app), intake, worker)
 
 
 def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
@@ -111,7 +111,7 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     people.ahead(in_force.policy.groups)
     in_force.hear(lambda policy: people.ahead(policy.groups))
     where = Audience(places.why_private, people).where
-    approvals = Approvals(posts, in_force, spoken, places.link, where)
+    approvals = ApproverMessages(posts, in_force, spoken, places.link, where)
     return _Slack(people, places, approvals, spoken)
 
 
@@ -127,15 +127,15 @@ def _worker(resources: Resources, source: Source, slack: _Slack, changes: Topic[
         jitter=runtime.jitter,
         called=resources.observers.called_wechat,
     )
-    holding = Holding(ledger, runtime.sleep)
+    leased = LeasedWrites(ledger, runtime.sleep)
     brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake)
     return Worker(
         ledger,
-        holding,
+        leased,
         slack.places,
         owners,
-        Waiting(ledger, holding, slack.places, slack.approvals),
-        Batches(ledger, holding, owners, brake, runtime.now),
+        WaitingRequests(ledger, leased, slack.places, slack.approvals),
+        Batches(ledger, leased, owners, brake, runtime.now),
         brake,
         resources.tasks.start,
         changed=changes.tell,

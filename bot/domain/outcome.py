@@ -98,7 +98,7 @@ class Stopped:
     """The policy, checked again just before the call, no longer allowed it."""
 
 
-class Why(Enum):
+class SkipReason(Enum):
     """Why a request, or an item of a batch, had nothing left to do."""
 
     SHARED_BEFORE = "shared-before"
@@ -109,7 +109,7 @@ class Why(Enum):
 class Skipped:
     """Not carried out: another request has done it, or is doing it."""
 
-    why: Why
+    why: SkipReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from bot.guidance.types import (
     RIGHT_OWNER,
     SETS_TICKED,
     Again,
+    AutoRetry,
     Fixer,
     Guidance,
-    Retry,
     row,
 )
 
@@ -56,7 +56,7 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "It lives for two hours and should be renewed before.",
         "Let only one system renew this token: each renewal ends the one before within five minutes.",
         _ELSEWHERE,
-        retry=Retry.RENEW, doctor=True),
+        retry=AutoRetry.RENEW, doctor=True),
     row("61003", Fixer.ADMIN, Again.AFTER_FIX, "The owner has not authorised the platform",
         "It never did, or has withdrawn it.",
         RIGHT_OWNER,

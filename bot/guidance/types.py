@@ -17,7 +17,7 @@ class Fixer(Enum):
     NOBODY = "nobody: it usually clears by itself"
 
 
-class Retry(Enum):
+class AutoRetry(Enum):
     """What the bot does by itself before it gives up and tells the requester."""
 
     NEVER = "never"
@@ -109,7 +109,7 @@ class Guidance:
     fixer: Fixer
     steps: tuple[str, ...]
     """One to four sentences, in order: what whoever fixes it does, or what the requester does if it does not clear."""
-    retry: Retry
+    retry: AutoRetry
     again: Again
     in_doubt: bool = False
     """True when the share may have happened all the same."""
@@ -148,7 +148,7 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     title: str,
     meaning: str,
     *steps: str,
-    retry: Retry = Retry.NEVER,
+    retry: AutoRetry = AutoRetry.NEVER,
     in_doubt: bool = False,
     doctor: bool = False,
     read: str | None = None,

@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from bot.domain.outcome import Skipped, Why
+from bot.domain.outcome import Skipped, SkipReason
 from bot.domain.request import BEGUN, State
 from bot.ledger.entries import NEW_COLUMNS
 from bot.ledger.schema import CARRIED, SHARED, requests
@@ -72,7 +72,8 @@ class BatchStatements:
             .returning(_r.id)
         )
         under_way_now, before = (
-            literal(Skipped(why), _r.ending.type) for why in (Why.UNDER_WAY, Why.SHARED_BEFORE)
+            literal(Skipped(why), _r.ending.type)
+            for why in (SkipReason.UNDER_WAY, SkipReason.SHARED_BEFORE)
         )
         ending = case((under_way, under_way_now), else_=before)
         left_out = select(*new, say.now, say.now, literal("skipped"), ending)

@@ -18,7 +18,7 @@ from bot.ledger.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ItemAnswered:
     """How one item ended, after `seconds` and what was done for it.
 
     `called_again` if WeChat was asked once more, since a replica stopped before it recorded the answer.
@@ -31,7 +31,7 @@ class Answered:
     called_again: bool = False
 
 
-class Batches:
+class BatchItems:
     """Writes for the replica that holds a batch; nothing is written once another holds it."""
 
     def __init__(self, writer: Writer, say: Statements, dialect: str) -> None:
@@ -102,7 +102,7 @@ class Batches:
         return await self._writer.run(work)
 
     async def advance(
-        self, batch: Entry, done: Answered | None, following: Request | None
+        self, batch: Entry, done: ItemAnswered | None, following: Request | None
     ) -> bool | None:
         """Record an answer and begin the next item, in one commit; None if somebody else holds the batch.
 
@@ -120,7 +120,7 @@ class Batches:
 
         return await self._writer.run(work)
 
-    def _answer(self, on: Connection, done: Answered) -> None:
+    def _answer(self, on: Connection, done: ItemAnswered) -> None:
         columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
         if not self._end(on, done.item, columns):
             return  # recorded already, by a try that was never told so
@@ -172,7 +172,7 @@ class Batches:
 
         return await self._writer.run(work)
 
-    async def stop(self, batch: Entry, midway: Sequence[Answered]) -> bool:
+    async def stop(self, batch: Entry, midway: Sequence[ItemAnswered]) -> bool:
         """End as stopped all items that have not begun, and as `midway` says those of a replica that died.
 
         False if somebody else holds the batch.

@@ -4,7 +4,7 @@ from functools import cache
 
 from sqlalchemy import Float, and_, bindparam, or_, select, update
 
-from bot.domain.outcome import Why
+from bot.domain.outcome import SkipReason
 from bot.domain.request import BEGUN, MOVES, State
 from bot.ledger.schema import CARRIED, SHARED, requests
 from bot.ledger.statements import NOTHING_OWED, Statements, compared
@@ -32,8 +32,8 @@ class ClickStatements:
         since = or_(and_(_r.ended.is_(None), _r.created > began), _r.ended > began)
         others = select(_r.id).where(compared(_r.env), compared(_r.appid), _r.id != the_id).limit(1)
         self.done = {
-            Why.UNDER_WAY: others.where(CARRIED),
-            Why.SHARED_BEFORE: others.where(SHARED, since),
+            SkipReason.UNDER_WAY: others.where(CARRIED),
+            SkipReason.SHARED_BEFORE: others.where(SHARED, since),
         }
         """What stands in the way of a request, and whether something does; to be asked in this order.
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select
 from sqlalchemy.exc import IntegrityError
 
-from bot.domain.outcome import Outcome, Skipped, Why
+from bot.domain.outcome import Outcome, Skipped, SkipReason
 from bot.domain.request import BEGUN, State
 from bot.ledger.click_statements import click_statements_for
 from bot.ledger.entries import Entry, entry_of, facts_of
@@ -38,7 +38,7 @@ class Move:
     place: str | None = None
 
 
-class Clicks:
+class ClickMoves:
     """Reads requests for a click, and moves those that wait for people."""
 
     def __init__(self, writer: Writer, say: Statements, lease: Lease, holder: str) -> None:
@@ -100,12 +100,12 @@ class Clicks:
                 with on.begin_nested():
                     return self._write(on, entry, move)
             except IntegrityError:  # another replica was faster
-                why = Why.UNDER_WAY
+                why = SkipReason.UNDER_WAY
         # Whoever confirmed it is told by the answer to that click.
         to = State.ENDED if entry.state is State.CONFIRMING else State.ANSWERED
         return self._write(on, entry, replace(move, to=to, outcome=Skipped(why)))
 
-    def _done_meanwhile(self, on: Connection, entry: Entry) -> Why | None:
+    def _done_meanwhile(self, on: Connection, entry: Entry) -> SkipReason | None:
         """Return why there is nothing left to do for a request that waited; of a batch each item is asked about later."""
         request = entry.request
         if request.is_batch:

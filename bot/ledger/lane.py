@@ -22,7 +22,7 @@ _LANE = "batches"
 _r = requests.c
 
 
-class _Statements:
+class _LaneStatements:
     """The statements about the lane."""
 
     def __init__(self, say: Statements) -> None:
@@ -48,8 +48,8 @@ class _Statements:
 
 
 @cache
-def _statements_for(say: Statements) -> _Statements:
-    return _Statements(say)
+def _statements_for(say: Statements) -> _LaneStatements:
+    return _LaneStatements(say)
 
 
 class Lane:

@@ -19,8 +19,8 @@ from bot.ledger.acceptance import (
     accept,
     withdraw,
 )
-from bot.ledger.batches import Batches
-from bot.ledger.clicks import Clicks
+from bot.ledger.batches import BatchItems
+from bot.ledger.clicks import ClickMoves
 from bot.ledger.entries import Entry, entry_of, facts_of, key_of
 from bot.ledger.events import Told, record, untold
 from bot.ledger.lane import Lane
@@ -58,8 +58,8 @@ class Ledger:
         self._writer = Writer(opened.engine, told=told, transacted=transacted)
         alone = opened.exclusive
         self.replica = Replica(self._writer, self._say, holder, lease, alone=alone, clock=clock)
-        self.clicks = Clicks(self._writer, self._say, self.replica.lease, holder)
-        self.batches = Batches(self._writer, self._say, dialect)
+        self.clicks = ClickMoves(self._writer, self._say, self.replica.lease, holder)
+        self.batches = BatchItems(self._writer, self._say, dialect)
         self.lane = Lane(self._writer, self._say)
 
     @classmethod

@@ -20,18 +20,18 @@ from bot.domain.outcome import (
     Said,
     Shared,
     Skipped,
+    SkipReason,
     Step,
     Stopped,
     Tally,
     Unknown,
-    Why,
 )
 from bot.guidance import by_key
 
 _MOST = 2**63 - 1
 
 
-class Ending(TypeDecorator[Outcome]):
+class OutcomeJson(TypeDecorator[Outcome]):
     """An outcome as JSON; its `kind` stands in the column `outcome` too, where conditions and indexes find it."""
 
     impl = Text
@@ -103,7 +103,7 @@ def read(text: str) -> Outcome | None:  # noqa: C901  # one case each
         case "stopped":
             return Stopped()
         case "skipped":
-            return Skipped(Why(facts["why"]))
+            return Skipped(SkipReason(facts["why"]))
         case "finished":
             return Finished(Tally(**facts["tally"]))
         case _:

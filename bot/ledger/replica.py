@@ -36,7 +36,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before what is owed is said
 _r = requests.c
 
 
-class _Statements:
+class _LeaseStatements:
     """The statements about leases of so many seconds, built once: building one costs more than running it."""
 
     def __init__(self, say: Statements, seconds: float) -> None:
@@ -104,8 +104,8 @@ class _Statements:
 
 
 @cache
-def _statements_for(say: Statements, seconds: float) -> _Statements:
-    return _Statements(say, seconds)
+def _statements_for(say: Statements, seconds: float) -> _LeaseStatements:
+    return _LeaseStatements(say, seconds)
 
 
 class Replica:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from bot.ledger.outcomes import Ending
+from bot.ledger.outcomes import OutcomeJson
 
 HEAD = "0006"
 """The newest step in `migrations/versions`."""
@@ -32,7 +32,7 @@ SHARED = text("outcome = 'shared'")
 ITEM = text("batch is not null")
 
 
-class Words(TypeDecorator[str]):
+class StorableText(TypeDecorator[str]):
     """Text from outside: what a database refuses to hold (NUL, half a surrogate pair) becomes a �."""
 
     impl = Text
@@ -61,8 +61,8 @@ requests = Table(
     Column("appid", String(18), nullable=False),  # empty for a batch
     Column("env", String(64), nullable=False),
     Column("owner", String(18), nullable=False),
-    Column("rule", Words, nullable=False),
-    Column("reason", Words),
+    Column("rule", StorableText, nullable=False),
+    Column("reason", StorableText),
     Column("state", String(16), nullable=False),
     Column("place", Text),
     Column("outcome", String(16)),  # what kind it is
@@ -78,7 +78,7 @@ requests = Table(
     Column("asked", Text),  # where the approvers are asked
     Column("decided", Float),
     Column("decided_by", String(32)),
-    Column("comment", Words),
+    Column("comment", StorableText),
     Column("retried_by", String(32)),
     Column("appids", Text),  # of a batch, with spaces between
     Column("again", Boolean, nullable=False, server_default=false()),
@@ -90,7 +90,7 @@ requests = Table(
     Column("called_again", Boolean, nullable=False, server_default=false()),
     Column("paused", Boolean, nullable=False, server_default=false()),  # and wants no lane
     Column("turn", Float),  # since when it waits, where another batch of this person ran meanwhile
-    Column("ending", Ending),  # the whole outcome
+    Column("ending", OutcomeJson),  # the whole outcome
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),
@@ -119,12 +119,12 @@ events = Table(
     Column("channel", String(32)),
     Column("env", String(64)),
     Column("appid", String(18)),
-    Column("rule", Words),
+    Column("rule", StorableText),
     Column("outcome", String(16)),
     Column("errcode", BigInteger),
     Column("rid", String(64)),
     Column("seconds", Float),
-    Column("detail", Words),
+    Column("detail", StorableText),
     Index("events_by_time", "at"),
     Index("events_by_request", "request"),
 )

@@ -11,9 +11,9 @@ from bot.domain.outcome import (
     Rejected,
     Shared,
     Skipped,
+    SkipReason,
     Stopped,
     Unknown,
-    Why,
 )
 from bot.domain.request import Request
 from bot.messages.appids import appids
@@ -185,7 +185,7 @@ def _end(words: Words, outcome: Outcome) -> str:
             )
         case Finished():
             return words("The batch is through.")
-        case Skipped(Why.SHARED_BEFORE):
+        case Skipped(SkipReason.SHARED_BEFORE):
             return words("Another request shared it meanwhile.")
         case Skipped():
             return words("Another request is sharing it just now.")

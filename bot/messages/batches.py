@@ -11,10 +11,10 @@ from bot.domain.outcome import (
     Finished,
     Group,
     Skipped,
+    SkipReason,
     Stopped,
     Tally,
     Unknown,
-    Why,
     may_help_again,
 )
 from bot.domain.pause import AtLimit, InDoubt, Pause
@@ -170,12 +170,12 @@ def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[
     return title, "\n".join(advice)
 
 
-def _left_out(words: Words, why: Why) -> tuple[str, str]:
+def _left_out(words: Words, why: SkipReason) -> tuple[str, str]:
     match why:
-        case Why.SHARED_BEFORE:
+        case SkipReason.SHARED_BEFORE:
             hint = words("`--again` shares them all the same.")
             return words("*Shared before, so left out*"), hint
-        case Why.UNDER_WAY:
+        case SkipReason.UNDER_WAY:
             return words("*Being shared by another request, so left out*"), ""
         case _:
             assert_never(why)

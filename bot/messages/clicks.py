@@ -5,7 +5,7 @@ from typing import assert_never
 
 from bot.domain.outcome import (
     Ground,
-    Why,
+    SkipReason,
 )
 from bot.domain.request import Request
 from bot.messages.asked import about, how_many, why_command
@@ -135,10 +135,10 @@ def cancelled(words: Words, request: Request) -> Message:
     return message(say("Cancelled: {env} was not shared with {receivers}. Request {id}."))
 
 
-def skipped(words: Words, request: Request, why: Why) -> Message:
+def skipped(words: Words, request: Request, why: SkipReason) -> Message:
     """Say that another request does the same, or did it."""
     say = about(words, request)
-    if why is Why.SHARED_BEFORE:
+    if why is SkipReason.SHARED_BEFORE:
         return message(
             say("Another request shared {env} with {receivers} meanwhile, so I did nothing more.")
         )

@@ -3,7 +3,16 @@
 from typing import assert_never
 
 from bot.domain.click import Act
-from bot.domain.outcome import Cancelled, Denied, Expired, Ground, Rejected, Skipped, Stopped, Why
+from bot.domain.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Ground,
+    Rejected,
+    Skipped,
+    SkipReason,
+    Stopped,
+)
 from bot.domain.request import Request
 from bot.messages.appids import all_appids, appids
 from bot.messages.asked import about, name, reason, why_command
@@ -83,7 +92,7 @@ def waiting(words: Words, request: Request) -> Message:
 def parent(words: Words, request: Request, outcome: Undecided) -> Message:
     """Tell the channel how the request ended."""
     say = about(words, request)
-    if outcome == Skipped(Why.SHARED_BEFORE):
+    if outcome == Skipped(SkipReason.SHARED_BEFORE):
         line = say(
             "✅ {who} asked to share {env} with {receivers}. Another request shared it meanwhile."
         )
@@ -149,14 +158,14 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
             assert_never(outcome)
 
 
-def _skipped(words: Words, request: Request, why: Why) -> tuple[str, str]:
+def _skipped(words: Words, request: Request, why: SkipReason) -> tuple[str, str]:
     match why:
-        case Why.SHARED_BEFORE:
+        case SkipReason.SHARED_BEFORE:
             line = words(
                 "✅ *Another request shared it* while this one waited, so I did nothing more."
             )
             return line, words("To share it once more, send the command with `--again`.")
-        case Why.UNDER_WAY:
+        case SkipReason.UNDER_WAY:
             line = words("🚫 *Another request is sharing it just now*, so this one did nothing.")
             return line, words(
                 "{command} tells how that one ends. If it fails, send the command again.",

@@ -17,9 +17,9 @@ from bot.domain.outcome import (
     Rejected,
     Shared,
     Skipped,
+    SkipReason,
     Stopped,
     Unknown,
-    Why,
 )
 from bot.domain.request import Request
 from bot.messages.asked import about
@@ -180,7 +180,7 @@ def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # n
             return words("🚫 stopped by the policy")
         case Expired():
             return words("⌛ expired")
-        case Skipped(Why.SHARED_BEFORE):
+        case Skipped(SkipReason.SHARED_BEFORE):
             return words("✅ shared by another request")
         case Skipped():
             return words("🚫 left to another request")

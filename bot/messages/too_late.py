@@ -13,9 +13,9 @@ from bot.domain.outcome import (
     Rejected,
     Shared,
     Skipped,
+    SkipReason,
     Stopped,
     Unknown,
-    Why,
 )
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
@@ -45,7 +45,7 @@ def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noq
             return words("the policy stopped it, and nothing was shared.")
         case Shared():
             return words("it was shared.")
-        case Skipped(Why.SHARED_BEFORE):
+        case Skipped(SkipReason.SHARED_BEFORE):
             return words("another request shared it meanwhile.")
         case Skipped():
             return words("another request is sharing it just now.")

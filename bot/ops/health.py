@@ -11,7 +11,7 @@ Trouble = Callable[[], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartHealth:
     """How one part is, and for how many seconds it has been well or not."""
 
     why: str | None
@@ -34,7 +34,7 @@ class Report:
     """How all parts are; `ok` if those are that matter."""
 
     ok: bool
-    parts: Mapping[str, Part]
+    parts: Mapping[str, PartHealth]
 
     @property
     def status(self) -> str:
@@ -78,13 +78,13 @@ class Health:
         parts = {name: self._part(name, trouble()) for name, trouble in self._troubles.items()}
         return Report(all(parts[name].ok for name in self._major), parts)
 
-    def _part(self, name: str, why: str | None) -> Part:
+    def _part(self, name: str, why: str | None) -> PartHealth:
         now, ok = self._clock(), why is None
         was, since = self._since[name]
         if was is not ok:
             self._since[name] = ok, now
             since = now
-        return Part(why, now - since)
+        return PartHealth(why, now - since)
 
 
 def unless(fine: Callable[[], bool], why: str) -> Trouble:

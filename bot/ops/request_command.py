@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from bot.ledger.address import CannotOpenError
 from bot.ledger.audit import Wanted, find, open_for_audit, read
 from bot.ops.doctor.slack_calls import web_api
-from bot.ops.doctor.transport import Heard, session
+from bot.ops.doctor.transport import HeardHeaders, session
 from bot.ops.logs.redaction import Redactor
 from bot.ops.request_story import story
 from bot.settings.load import Parts, read_parts
@@ -43,7 +43,7 @@ async def _workspace(parts: Parts) -> str | None:
     if parts.slack is None:
         return None
     try:
-        async with asyncio.timeout(_PATIENCE), session(Heard(time.time)) as http:
+        async with asyncio.timeout(_PATIENCE), session(HeardHeaders(time.time)) as http:
             told = await web_api(parts.slack, parts.slack.bot_token, http).read("auth.test")
     except TimeoutError:
         return None

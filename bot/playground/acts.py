@@ -11,7 +11,7 @@ from bot.messages.blocks import escape
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.acting import Where
 from bot.playground.slack.refused import ImpossibleError
-from bot.playground.slack.server import Ack, Message, View
+from bot.playground.slack.server import Ack, PostedMessage, View
 from bot.playground.slack.values import Placed, identified, placed
 from bot.playground.stage import PLACES, ROLES, Stage
 from bot.playground.weather import behave
@@ -47,7 +47,7 @@ class Acts:
         if word.startswith("/"):
             self._tell(user, channel, thread, self._slackbot(word, rest.strip(), channel, thread))
             return None
-        slack.post(Message(slack.next_ts(), channel, user, _sent(text), (), thread or None))
+        slack.post(PostedMessage(slack.next_ts(), channel, user, _sent(text), (), thread or None))
         return None
 
     async def click(self, user: str, where: Where, button: str, block: str | None = None) -> Ack:
@@ -76,7 +76,7 @@ class Acts:
         self._noted(user, ":close")
         await self.stage.slack.close(user, view)
 
-    async def shortcut(self, user: str, message: Message | None = None) -> Ack:
+    async def shortcut(self, user: str, message: PostedMessage | None = None) -> Ack:
         """Open the form by its shortcut, from the message's menu if there is one."""
         slack = self.stage.slack
         if message is None:
@@ -101,7 +101,7 @@ class Acts:
         self.lines.append(f":wechat {order}")
         return said
 
-    def elements(self, user: str) -> Iterator[tuple[Message | View, Placed]]:
+    def elements(self, user: str) -> Iterator[tuple[PostedMessage | View, Placed]]:
         """Yield all that a person can act on, newest first: in the modal on top alone, if there is one."""
         slack = self.stage.slack
         if views := slack.views(user):
@@ -113,7 +113,7 @@ class Acts:
         if home := slack.home(user):
             yield from ((home, each) for each in placed(home.blocks))
 
-    def sought(self, user: str, label: str, about: str = "") -> tuple[Message | View, Placed]:
+    def sought(self, user: str, label: str, about: str = "") -> tuple[PostedMessage | View, Placed]:
         """Return the newest element of these words or this action_id, about this request if one is named."""
         for at, each in self.elements(user):
             if label in {each.label, each.action_id} and about in {"", *request_in(each)}:
@@ -121,7 +121,7 @@ class Acts:
         there = ", ".join(dict.fromkeys(f"“{e.label}”" for _, e in self.elements(user) if e.label))
         raise ImpossibleError(f"There is no “{label}” to click. There is {there or 'nothing'}.")
 
-    def place(self, user: str, where: JsonObject) -> Message | View:
+    def place(self, user: str, where: JsonObject) -> PostedMessage | View:
         """Return the view or the message that a person acts on, if it is still before them."""
         if "ts" in where:
             return self.message_at(user, where)
@@ -131,7 +131,7 @@ class Acts:
                 return each
         raise ImpossibleError("That view is closed.")
 
-    def message_at(self, user: str, where: JsonObject) -> Message:
+    def message_at(self, user: str, where: JsonObject) -> PostedMessage:
         """Return the message of a channel and a ts, if a person sees it."""
         slack = self.stage.slack
         message = slack.at(str(where.get("channel")), str(where.get("ts")))
@@ -141,7 +141,7 @@ class Acts:
 
     async def awaited(
         self, user: str, label: str, about: str = ""
-    ) -> tuple[Message | View, Placed]:
+    ) -> tuple[PostedMessage | View, Placed]:
         """Return the same once it is there; a click of a script may come sooner than what it is on."""
         slack = self.stage.slack
         with contextlib.suppress(TimeoutError):
@@ -164,7 +164,7 @@ class Acts:
             return False
         return True
 
-    def message(self, user: str, snippet: str) -> Message:
+    def message(self, user: str, snippet: str) -> PostedMessage:
         """Return the newest message that a person sees and that has these words."""
         slack = self.stage.slack
         for each in reversed(slack.messages):
@@ -198,7 +198,7 @@ class Acts:
     def _tell(self, user: str, channel: str, thread: str, said: str) -> None:
         slack = self.stage.slack
         slack.post(
-            Message(
+            PostedMessage(
                 slack.next_ts(),
                 channel,
                 "USLACKBOT",
@@ -233,7 +233,7 @@ def place_of(stage: Stage, channel: str) -> str:
     return named or stage.slack.channels[channel].name or "app"
 
 
-def request_of(message: Message) -> str:
+def request_of(message: PostedMessage) -> str:
     """Return the id of the request that a message is about, empty if it is about none."""
     marked = (message.metadata or {}).get("event_payload")
     if isinstance(marked, dict) and "request" in marked:
@@ -247,7 +247,7 @@ def request_in(found: Placed) -> list[str]:
     return str(found.element.get("value", "")).split()[:1]
 
 
-def _snippet(message: Message) -> str:
+def _snippet(message: PostedMessage) -> str:
     return request_of(message) or message.text.split("\n")[0][:60]
 
 

@@ -6,14 +6,14 @@ from bot.ops.policy_command.reasoning import Reasoning
 from bot.playground.acts import request_of
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.reading import rendered
-from bot.playground.slack.transcript import Message
+from bot.playground.slack.transcript import PostedMessage
 from bot.playground.stage import Stage
 from bot.policy import Policy
 from bot.policy.file import read_question
 from bot.policy.shapes import Question
 
 
-def inside(stage: Stage, message: Message) -> JsonObject:
+def inside(stage: Stage, message: PostedMessage) -> JsonObject:
     """Return all three; the last two are empty for a message that is about no request."""
     request = request_of(message)
     events = [*stage.events(request)] if request else []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.playground.faults import Code, Hang
 from bot.playground.screen import Screen
-from bot.playground.slack.server import Message
+from bot.playground.slack.server import PostedMessage
 from bot.playground.stage import APPID, PLACES, ROLES, Stage
 
 _LONG = 20  # words
@@ -15,7 +15,7 @@ _WORDS = "access clientip is not registered, requestIP: 203.0.113.7"
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class TypedCommand:
     """One command, who types it where, and what WeChat has in store."""
 
     title: str
@@ -73,16 +73,18 @@ async def _approve(stage: Stage, screen: Screen) -> None:
     await stage.slack.until(lambda slack: any(_is_settled(m, asked) for m in slack.messages))
 
 
-def _is_settled(message: Message, asked: Message) -> bool:
+def _is_settled(message: PostedMessage, asked: PostedMessage) -> bool:
     return message.ts == asked.ts and "It was shared" in message.text
 
 
-async def _click(stage: Stage, screen: Screen, role: str, message: Message, button: str) -> None:
+async def _click(
+    stage: Stage, screen: Screen, role: str, message: PostedMessage, button: str
+) -> None:
     screen.clicked(ROLES[role], button)
     await stage.slack.click(ROLES[role], message, button)
 
 
-def _request_of(message: Message) -> str:
+def _request_of(message: PostedMessage) -> str:
     return str(re.findall(r"[Rr]equest `([a-z0-9]+)`", message.text)[-1])
 
 
@@ -91,36 +93,38 @@ _MANY = " ".join(f"wx{number:016x}" for number in range(1, 201))
 _COMMENT = "Fine, after the release"
 
 ACTS = (
-    Act("Whom the bot takes you for, and how the tokens stand", "whoami"),
-    Act("A share, answered in a thread", f'{APPID} prod-1 --reason "release 4.2"'),
-    Act("The same again: who did it before, when, and where", f"{APPID} prod-1"),
-    Act("A rule that asks whether you are sure", f"{APPID} live-1", then=_confirm),
-    Act(
+    TypedCommand("Whom the bot takes you for, and how the tokens stand", "whoami"),
+    TypedCommand("A share, answered in a thread", f'{APPID} prod-1 --reason "release 4.2"'),
+    TypedCommand("The same again: who did it before, when, and where", f"{APPID} prod-1"),
+    TypedCommand("A rule that asks whether you are sure", f"{APPID} live-1", then=_confirm),
+    TypedCommand(
         "A rule that asks the approvers, who decide in their channel",
         f'{APPID} core-1 --reason "orders app needs the stock data"',
         then=_approve,
     ),
-    Act(
+    TypedCommand(
         "Many mini programs at once: one message, a progress bar, failures grouped",
         f"{_MANY} prod-1",
         before=_slow,
         then=_quick,
     ),
-    Act("The same bot, to somebody whose Slack is in Chinese", f"{APPID} prod-8", role="mei"),
-    Act("A mistake, and the corrected line", f"prod-1 {APPID.upper()}"),
-    Act("A denial that says what would be enough", f"{APPID} prod-1", role="second"),
-    Act(
+    TypedCommand(
+        "The same bot, to somebody whose Slack is in Chinese", f"{APPID} prod-8", role="mei"
+    ),
+    TypedCommand("A mistake, and the corrected line", f"prod-1 {APPID.upper()}"),
+    TypedCommand("A denial that says what would be enough", f"{APPID} prod-1", role="second"),
+    TypedCommand(
         "The owner's token has expired: renewed, and tried again", f"{APPID} prod-2", before=_expire
     ),
-    Act(
+    TypedCommand(
         "85088: the env's owner has not enabled cloud development",
         f"{APPID} prod-3",
         before=_not_enabled,
     ),
-    Act("WeChat is busy twice, then answers", f"{APPID} prod-4", before=_busy),
-    Act("WeChat never answers: the outcome is unknown", f"{APPID} prod-5", before=_silent),
-    Act("Asked where the bot may not post", f"{APPID} prod-6", place="private"),
-    Act(
+    TypedCommand("WeChat is busy twice, then answers", f"{APPID} prod-4", before=_busy),
+    TypedCommand("WeChat never answers: the outcome is unknown", f"{APPID} prod-5", before=_silent),
+    TypedCommand("Asked where the bot may not post", f"{APPID} prod-6", place="private"),
+    TypedCommand(
         "The token chain breaks: which link, who fixes it, and how",
         f"{APPID} prod-7",
         before=_off_the_list,

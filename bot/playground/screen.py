@@ -7,7 +7,7 @@ from rich.text import Text
 
 from bot.playground.slack.rendering import message_lines, view_lines, view_title
 from bot.playground.slack.surfaces import View, ViewChange
-from bot.playground.slack.transcript import Change, Message
+from bot.playground.slack.transcript import Change, PostedMessage
 from bot.playground.world import Channel, World
 
 _WIDTH = 96
@@ -70,7 +70,7 @@ class Screen:
         who = Text.assemble((self._name(user), "bold green"), (f" {did} [{button}]", "dim"))
         self.console.print(who)
 
-    def observe(self, message: Message, change: Change) -> None:
+    def observe(self, message: PostedMessage, change: Change) -> None:
         """Show a new or changed message."""
         marks = [
             f"only {self._name(message.ephemeral_to)} sees this" if message.ephemeral_to else "",

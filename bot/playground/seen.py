@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from bot.playground.acts import Acts, request_of
-from bot.playground.first_minute import STEPS, Step
+from bot.playground.first_minute import STEPS, ThingToTry
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.acting import Acting
 from bot.playground.slack.surfaces import View
-from bot.playground.slack.transcript import Message
+from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.values import identified
 from bot.playground.stage import ABOUT, ROLES
 from bot.playground.weather import ERRCODES, WEATHER
@@ -46,7 +46,7 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
     }
 
 
-def _step(step: Step, acts: Acts) -> JsonObject:
+def _step(step: ThingToTry, acts: Acts) -> JsonObject:
     told = {
         name: getattr(step, name) for name in ("title", "words", "line", "role", "wechat", "then")
     }
@@ -106,7 +106,7 @@ def _names(slack: Acting, user: str) -> JsonObject:
     }
 
 
-def _message(slack: Acting, message: Message) -> JsonObject:
+def _message(slack: Acting, message: PostedMessage) -> JsonObject:
     return {
         "ts": message.ts,
         "channel": message.channel,

@@ -16,7 +16,7 @@ from bot.domain.request import State
 from bot.ledger.audit import Wanted, open_for_audit, read
 from bot.ledger.schema import requests
 from bot.playground.slack.server import LocalSlack
-from bot.playground.slack.transcript import Ack, Message
+from bot.playground.slack.transcript import Ack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from bot.policy import Policy
@@ -212,12 +212,12 @@ def _request_in(said: str) -> str:
     return str(re.findall(r"`([a-z0-9]+)`", said)[-1])
 
 
-def _asks(message: Message, said: str) -> bool:
+def _asks(message: PostedMessage, said: str) -> bool:
     """Tell whether this is the question to the approvers about the request that an ack speaks of."""
     return message.channel == PLACES["approvals"] and _request_in(said) in message.text
 
 
-def _ends(message: Message, request: str) -> bool:
+def _ends(message: PostedMessage, request: str) -> bool:
     """Tell whether this is the last message about a request: the parent's final state, or its stand-in."""
     asked = message.channel == PLACES["approvals"]
     final = message.text.startswith(_FINAL) and not message.thread_ts and not asked

@@ -10,7 +10,7 @@ BOT = "U0SHAREENV"
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SlackUser:
     """A member of the workspace, or a stranger from another one, with the flags of users.info.
 
     On Enterprise Grid `team_id` may be another workspace of the same organisation, and `teams` are all of theirs.
@@ -42,7 +42,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class UserGroup:
     """A user group, `@handle`."""
 
     id: str
@@ -55,9 +55,9 @@ class Group:
 class World:
     """Everything the stand-in Slack starts with; what changes later lives in the server."""
 
-    people: tuple[Person, ...]
+    people: tuple[SlackUser, ...]
     channels: tuple[Channel, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[UserGroup, ...]
     scopes: frozenset[str]
     team_id: str = TEAM
     team_domain: str = "playground"
@@ -89,16 +89,16 @@ SCOPES = frozenset(
 """What app-manifest.yml asks for, no more; `connections:write` belongs to the app-level token."""
 
 PEOPLE = (
-    Person("U0REQUESTER", "requester"),
-    Person("U0SECOND", "second"),
-    Person("U0STRANGER", "outsider"),
-    Person("U0GUEST", "guest", is_restricted=True),
-    Person("U0APPROVER", "approver"),
-    Person("U0APPROVER2", "approver-two"),
-    Person("U0CHINESE", "mei", locale="zh-CN"),
-    Person("U0GONE", "gone", deleted=True),
-    Person("U0ELSEWHERE", "elsewhere", team_id="T0ELSEWHERE", is_stranger=True),
-    Person(BOT, "share-env", is_bot=True),
+    SlackUser("U0REQUESTER", "requester"),
+    SlackUser("U0SECOND", "second"),
+    SlackUser("U0STRANGER", "outsider"),
+    SlackUser("U0GUEST", "guest", is_restricted=True),
+    SlackUser("U0APPROVER", "approver"),
+    SlackUser("U0APPROVER2", "approver-two"),
+    SlackUser("U0CHINESE", "mei", locale="zh-CN"),
+    SlackUser("U0GONE", "gone", deleted=True),
+    SlackUser("U0ELSEWHERE", "elsewhere", team_id="T0ELSEWHERE", is_stranger=True),
+    SlackUser(BOT, "share-env", is_bot=True),
 )
 
 CREW = frozenset(
@@ -125,8 +125,8 @@ def seed() -> World:
         people=PEOPLE,
         channels=CHANNELS,
         groups=(
-            Group("S0PLATFORM", "platform", frozenset({"U0REQUESTER"})),
-            Group("S0APPROVERS", "share-approvers", APPROVERS),
+            UserGroup("S0PLATFORM", "platform", frozenset({"U0REQUESTER"})),
+            UserGroup("S0APPROVERS", "share-approvers", APPROVERS),
         ),
         scopes=SCOPES,
     )

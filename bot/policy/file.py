@@ -16,12 +16,12 @@ from bot.policy.errors import quoted, sentence, shown, what
 from bot.policy.shapes import (
     ApproversEntry,
     Asker,
-    Entry,
     File,
     OperatorsEntry,
     OwnerEntry,
     Question,
     RuleEntry,
+    StrictTable,
     TrialEntry,
 )
 from bot.policy.trials import Tested, Trial
@@ -83,7 +83,7 @@ def read_question(words: Mapping[str, object]) -> Question | Asker | list[str]:
 
 def _keys(loc: Sequence[int | str]) -> list[str]:
     """Return the keys that the table at `loc` (a pydantic location) may have."""
-    tables: dict[str, type[Entry]] = {
+    tables: dict[str, type[StrictTable]] = {
         "operators": OperatorsEntry,
         "owner": OwnerEntry,
         "rule": RuleEntry,
@@ -147,10 +147,10 @@ def _lists(file: File) -> Iterator[tuple[str, list[str]]]:
         yield from _lists_of(_place_of_rule(number, rule.name), rule)
 
 
-def _lists_of(place: str, entry: Entry) -> Iterator[tuple[str, list[str]]]:
+def _lists_of(place: str, entry: StrictTable) -> Iterator[tuple[str, list[str]]]:
     """Yield each list of a table, with its place."""
     for key, value in entry:
-        if isinstance(value, Entry):
+        if isinstance(value, StrictTable):
             yield from _lists_of(f"{place}, {key}", value)
         elif isinstance(value, list):
             yield f"{place}, {key}", value

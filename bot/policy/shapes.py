@@ -71,13 +71,13 @@ Env = Annotated[str, AfterValidator(_env)]
 Glob = Annotated[str, Field(min_length=1)]
 
 
-class Entry(BaseModel):
+class StrictTable(BaseModel):
     """A table with the keys that it names and no others."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class ApproversEntry(Entry):
+class ApproversEntry(StrictTable):
     """The approvers of a rule."""
 
     users: list[UserIdOrAnyone] = []
@@ -91,7 +91,7 @@ class ApproversEntry(Entry):
         return Approvers(users, groups, self.channel, self.expires)
 
 
-class OperatorsEntry(Entry):
+class OperatorsEntry(StrictTable):
     """The operators: named one by one, never everyone."""
 
     users: list[UserId] = []
@@ -102,7 +102,7 @@ class OperatorsEntry(Entry):
         return Operators(frozenset(self.users), frozenset(self.groups))
 
 
-class RuleEntry(Entry):
+class RuleEntry(StrictTable):
     """A `[[rule]]`."""
 
     name: str | None = None
@@ -138,14 +138,14 @@ class RuleEntry(Entry):
         )
 
 
-class OwnerEntry(Entry):
+class OwnerEntry(StrictTable):
     """An `[[owner]]`."""
 
     appid: AppId
     envs: Annotated[list[Glob], Field(min_length=1)]
 
 
-class Asker(Entry):
+class Asker(StrictTable):
     """Who asks, and where: one person, never everyone; the groups are those that hold them."""
 
     user: UserId
@@ -176,7 +176,7 @@ class TrialEntry(Question):
     expect: Literal["allow", "approve", "deny"]
 
 
-class File(Entry):
+class File(StrictTable):
     """The whole file."""
 
     contact: Annotated[str, Field(min_length=1, max_length=200)] = "the people who run this bot"

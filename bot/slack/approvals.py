@@ -26,7 +26,7 @@ _NAMED = 5
 _log = logging.getLogger(__name__)
 
 
-class Approvals:
+class ApproverMessages:
     """Talks to the approvers of a request's rule.
 
     `link` gives the address of an earlier request's thread, and `where` the conversations in which a rule's approvers

@@ -17,9 +17,9 @@ from bot.runtime.log_context import about
 from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.looking import Posted
 from bot.slack.payload import word, word_if_any
-from bot.slack.private import Alone
+from bot.slack.private import PrivateAnswers
 from bot.slack.refs import read_ref, ref_of
-from bot.workflow.clicks import ClickHandler, Opening
+from bot.workflow.clicks import ClickHandler, DecisionModal
 from bot.workflow.seen import Reply
 
 _PATIENCE = 5.0  # seconds
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 Body = Mapping[str, Any]
 
 
-class Clicks:
+class ClickListeners:
     """Hands clicks to the use cases; the same click twice is one, and is answered once."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Clicks:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._api = api
-        self._alone = Alone(api, sleep)
+        self._alone = PrivateAnswers(api, sleep)
         self._start = start
         self._once = SingleFlight[None](REDELIVERED)
         self._handler = handler
@@ -92,7 +92,7 @@ class Clicks:
                 return
             await self._decide(act, click, opening, opening.found)
 
-    async def _decide(self, act: Act, click: Click, opening: Opening, entry: Entry) -> None:
+    async def _decide(self, act: Act, click: Click, opening: DecisionModal, entry: Entry) -> None:
         words = opening.words
         view = decision(words, entry.request, act, _packed(click))
         opened = await self._api.write("views.open", 0.0, trigger_id=click.trigger_id, view=view)

@@ -12,14 +12,14 @@ from bot.slack.payload import word, word_if_any
 from bot.slack.posts import as_response
 
 
-class Sharing(Protocol):
+class CommandUseCase(Protocol):
     """The use case behind the slash command."""
 
     async def command(self, origin: Origin, text: str) -> Message | OpenForm:
         """Return what to say at once, to the requester alone, or that the form is wanted."""
 
 
-class Forms(Protocol):
+class FormOpener(Protocol):
     """What opens the form."""
 
     async def open(self, origin: Origin) -> None:
@@ -29,7 +29,7 @@ class Forms(Protocol):
 class Commands:
     """Hands commands to their use case."""
 
-    def __init__(self, sharing: Sharing, forms: Forms) -> None:
+    def __init__(self, sharing: CommandUseCase, forms: FormOpener) -> None:
         self._sharing = sharing
         self._forms = forms
 

@@ -19,8 +19,8 @@ from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.slack.api import Answered, SlackApi
 from bot.slack.clicks import team_of
 from bot.slack.payload import word, word_if_any
-from bot.slack.private import Alone
-from bot.workflow.form import Forming
+from bot.slack.private import PrivateAnswers
+from bot.workflow.form import FormHandler
 
 SHORTCUT, MESSAGE_SHORTCUT = "share_env", "share_env_from_message"
 """The callback_ids of the manifest."""
@@ -34,19 +34,19 @@ _log = logging.getLogger(__name__)
 Body = Mapping[str, Any]
 
 
-class Forms:
+class FormListeners:
     """Opens forms and takes them; `start` runs what goes on behind an ack."""
 
     def __init__(
         self,
         api: SlackApi,
-        forming: Forming,
+        handler: FormHandler,
         start: Callable[[Coroutine[None, None, None]], None],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._api = api
-        self._alone = Alone(api, sleep)
-        self._forming = forming
+        self._alone = PrivateAnswers(api, sleep)
+        self._handler = handler
         self._start = start
         self._opened = SingleFlight[None](REDELIVERED)
         self._sent = SingleFlight[None](REDELIVERED)
@@ -67,11 +67,11 @@ class Forms:
         await self.open(_origin(body))
 
     async def _open(self, origin: Origin) -> None:
-        words = await self._forming.words(origin)
+        words = await self._handler.words(origin)
         view = say.form(words, origin, _packed(origin))
         opened = await self._api.write("views.open", 0.0, trigger_id=origin.trigger_id, view=view)
         if isinstance(opened, Answered):
-            self._forming.ahead()
+            self._handler.ahead()
             return
         _log.warning("the form did not open", extra={"reason": str(opened)})
         await self._alone.tell(origin, say.not_opened(words))
@@ -79,7 +79,7 @@ class Forms:
     async def _options(self, ack: AsyncAck, body: Body) -> None:
         origin, typed = _sent_from(body), str(body.get("value") or "")
         words, (envs, other) = await asyncio.gather(
-            self._forming.words(origin), self._forming.envs(origin, typed)
+            self._handler.words(origin), self._handler.envs(origin, typed)
         )
         await ack(options=say.options(words, envs, other))
 
@@ -90,9 +90,9 @@ class Forms:
         if isinstance(asked, Mistakes):
             await ack(
                 response_action="errors",
-                errors=say.errors(await self._forming.words(origin), asked),
+                errors=say.errors(await self._handler.words(origin), asked),
             )
-            self._start(self._forming.note(origin, asked))
+            self._start(self._handler.note(origin, asked))
             return
         recorded = self._sent.do(origin.trigger_id, lambda: self._submit(origin, asked))
         _, late = await asyncio.wait([asyncio.create_task(recorded)], timeout=_ACK_SECONDS)
@@ -101,7 +101,7 @@ class Forms:
             self._start(_end_of(task))  # so that a stop waits for it
 
     async def _submit(self, origin: Origin, asked: Share | ShareMany) -> None:
-        told = await self._forming.submit(origin, asked)
+        told = await self._handler.submit(origin, asked)
         # It has begun by now: what follows would be there first.
         if not isinstance(told, Announcement):
             self._start(self._alone.tell(origin, told))

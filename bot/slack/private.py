@@ -35,7 +35,7 @@ class Addressee(Protocol):
         """What Slack gave to answer at; good for half an hour, and empty where it gave none."""
 
 
-class Alone:
+class PrivateAnswers:
     """Says what is meant for one person."""
 
     def __init__(self, api: SlackApi, sleep: Callable[[float], Awaitable[None]]) -> None:

@@ -45,7 +45,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Declined:
     """WeChat answered another errcode."""
 
     said: Said
@@ -59,12 +59,12 @@ class Troubled:
     status: int | None = None
 
 
-Answer = Done | Refused | Troubled
+Answer = Done | Declined | Troubled
 
 
-def guidance_for(answer: Refused | Troubled) -> tuple[Guidance, Said | None]:
+def guidance_for(answer: Declined | Troubled) -> tuple[Guidance, Said | None]:
     """Return what there is to say about an answer that is no yes, and what WeChat said itself."""
-    if isinstance(answer, Refused):
+    if isinstance(answer, Declined):
         return for_code(answer.said.errcode), answer.said
     return for_trouble(answer.trouble), None
 
@@ -78,12 +78,12 @@ def share_env(token: str, env: str, appid: str) -> Call:
 def read(status: int, body: bytes) -> Answer:
     """Return what the answer to a share means, whatever its content type says; never raises."""
     answer = read_object(status, body)
-    if isinstance(answer, Refused | Troubled):
+    if isinstance(answer, Declined | Troubled):
         return answer
     return Done() if "errcode" in answer else Troubled(Trouble.NO_ERRCODE)
 
 
-def read_object(status: int, body: bytes) -> Mapping[str, object] | Refused | Troubled:
+def read_object(status: int, body: bytes) -> Mapping[str, object] | Declined | Troubled:
     """Return what any answer of WeChat's holds; those that hand out tokens have no errcode."""
     if status != _OK:
         return Troubled(_trouble_of(status), status)
@@ -98,7 +98,7 @@ def read_object(status: int, body: bytes) -> Mapping[str, object] | Refused | Tr
     errcode = _whole_number(answer.get("errcode", 0))
     if errcode is None:
         return Troubled(Trouble.NO_ERRCODE)
-    return Refused(_said(errcode, str(answer.get("errmsg") or ""))) if errcode else answer
+    return Declined(_said(errcode, str(answer.get("errmsg") or ""))) if errcode else answer
 
 
 def _trouble_of(status: int) -> Trouble:

@@ -15,7 +15,7 @@ from bot.wechat.push import (
     Other,
     Platform,
     Push,
-    Refusal,
+    PushRefusal,
     Ticket,
     Unauthorized,
     read_push,
@@ -26,7 +26,7 @@ BODY_LIMIT = 64 << 10
 
 _SUCCESS = "success"
 _IN_TIME = 0.8  # seconds; WeChat raises an alarm after five, and the house rule is one
-_BROKEN = frozenset({Refusal.NOT_XML, Refusal.INCOMPLETE})
+_BROKEN = frozenset({PushRefusal.NOT_XML, PushRefusal.INCOMPLETE})
 _TRIES, _PAUSE = 3, 1.0
 _NAME_LIMIT = 40
 
@@ -56,7 +56,7 @@ class Callback:
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         start: Callable[[Coroutine[None, None, None]], None],
-        refused: Callable[[Refusal | Unread], None] = nobody,
+        refused: Callable[[PushRefusal | Unread], None] = nobody,
     ) -> None:
         self._platform = platform
         self._hearing = hearing
@@ -71,7 +71,7 @@ class Callback:
         if isinstance(body, Unread):
             return self._no(body.status, body)
         push = read_push(self._platform, request.query, body, self._now())
-        if isinstance(push, Refusal):
+        if isinstance(push, PushRefusal):
             return self._no(400 if push in _BROKEN else 403, push)
         done = asyncio.Event()
         self._start(self._take(push, done))
@@ -82,7 +82,7 @@ class Callback:
             _log.info("a push is still worked on", extra={"push": type(push).__name__.lower()})
         return web.Response(text=_SUCCESS)
 
-    def _no(self, status: int, why: Refusal | Unread) -> web.Response:
+    def _no(self, status: int, why: PushRefusal | Unread) -> web.Response:
         self._refused(why)
         return web.Response(status=status, text="not understood")
 

@@ -9,13 +9,13 @@ import aiohttp
 import httpx
 
 from bot.domain.outcome import Called, Failed, Shared, Step, Unknown
-from bot.guidance import Retry
+from bot.guidance import AutoRetry
 from bot.runtime.observers import CalledWeChat, nobody
 from bot.wechat import api
 from bot.wechat.tokens import NoToken, TokenSource
 from bot.wechat.transport import Transport, post
 
-MOST_TRIES = {Retry.NEVER: 0, Retry.ONCE: 1, Retry.RENEW: 1, Retry.BACKOFF: 3}
+MOST_TRIES = {AutoRetry.NEVER: 0, AutoRetry.ONCE: 1, AutoRetry.RENEW: 1, AutoRetry.BACKOFF: 3}
 TOTAL_SECONDS = 15.0
 _FIRST_PAUSE = 0.5
 _LEAST_SECONDS = 0.1  # a try with less time than this is not worth starting
@@ -80,7 +80,7 @@ class WeChat:
         if isinstance(token, NoToken):
             return Failed(token.guidance, token.said, 0, token.link)
         end = self._clock() + TOTAL_SECONDS
-        used: Counter[Retry] = Counter()
+        used: Counter[AutoRetry] = Counter()
         in_doubt = False
         link = status = None
         tries = 0
@@ -100,7 +100,7 @@ class WeChat:
             used[guidance.retry] += 1
             if used[guidance.retry] > MOST_TRIES[guidance.retry]:
                 break
-            if guidance.retry is Retry.RENEW:
+            if guidance.retry is AutoRetry.RENEW:
                 began = self._clock()
                 newer = await self._tokens.renew(owner, token)
                 took = self._clock() - began
@@ -121,8 +121,8 @@ class WeChat:
             return Unknown(guidance, said, tries, status)
         return Failed(guidance, said, tries, link, status)
 
-    def _pause(self, retry: Retry, used: Counter[Retry]) -> float:
+    def _pause(self, retry: AutoRetry, used: Counter[AutoRetry]) -> float:
         """Return how long to wait: twice as long each time, spread so that requests do not march in step."""
-        if retry is Retry.RENEW:
+        if retry is AutoRetry.RENEW:
             return 0.0
         return float(_FIRST_PAUSE * 2 ** (used[retry] - 1) * (0.5 + self._jitter()))

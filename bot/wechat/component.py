@@ -12,8 +12,8 @@ from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble, for_code, for_trouble
 from bot.runtime.observers import CalledWeChat, nobody
 from bot.wechat import component_api as api
-from bot.wechat.api import Call, Refused, Troubled
-from bot.wechat.component_api import Authorized, Issued
+from bot.wechat.api import Call, Declined, Troubled
+from bot.wechat.component_api import Authorization, Issued
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import post
 
@@ -67,7 +67,7 @@ class Component:
         call = api.authorizer_token(token, self.appid, owner, refresh_token)
         return await self._ask(Link.OWNER, call, api.read_authorizer_token)
 
-    async def query_auth(self, token: str, code: str) -> Authorized | NoToken:
+    async def query_auth(self, token: str, code: str) -> Authorization | NoToken:
         """Return what an authorization code is worth."""
         call = api.query_auth(token, self.appid, code)
         return await self._ask(Link.OWNER, call, api.read_query_auth)
@@ -106,21 +106,21 @@ class Component:
         return await self._ask(Link.TICKET, call, api.read_done)
 
     async def _ask(
-        self, link: Link, call: Call, read: Callable[[int, bytes], T | Refused | Troubled]
+        self, link: Link, call: Call, read: Callable[[int, bytes], T | Declined | Troubled]
     ) -> T | NoToken:
         once = partial(post, self._http, self._url, call, self._seconds, read, self._called)
         answer = await once()
-        if isinstance(answer, Refused | Troubled) and _passes_by_itself(answer):
+        if isinstance(answer, Declined | Troubled) and _passes_by_itself(answer):
             await self._sleep(_PAUSE)
             answer = await once()
-        if isinstance(answer, Refused):
+        if isinstance(answer, Declined):
             return NoToken(_meaning(answer.said, link), answer.said, _broken(answer.said, link))
         if isinstance(answer, Troubled):
             return NoToken(_without_doubt(for_trouble(answer.trouble)), None, link)
         return answer
 
 
-def _passes_by_itself(answer: Refused | Troubled) -> bool:
+def _passes_by_itself(answer: Declined | Troubled) -> bool:
     return isinstance(answer, Troubled) or for_code(answer.said.errcode).in_doubt
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bot.guidance import Trouble
-from bot.wechat.api import Call, Refused, Troubled, read_object
+from bot.wechat.api import Call, Declined, Troubled, read_object
 
 MOST_IN_A_LIST = 500
 _TOKEN = re.compile(r"[!-~]+")
@@ -27,7 +27,7 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
-class Authorized:
+class Authorization:
     """What an authorization code was exchanged for."""
 
     owner: str
@@ -84,34 +84,34 @@ def start_push_ticket(appid: str, appsecret: str) -> Call:
     return _call("api_start_push_ticket", appid, {"component_secret": appsecret})
 
 
-def read_component_token(status: int, body: bytes) -> Issued | Refused | Troubled:
+def read_component_token(status: int, body: bytes) -> Issued | Declined | Troubled:
     """Return the platform's new token."""
     return _issued(read_object(status, body), "component_access_token")
 
 
-def read_authorizer_token(status: int, body: bytes) -> Issued | Refused | Troubled:
+def read_authorizer_token(status: int, body: bytes) -> Issued | Declined | Troubled:
     """Return an owner's new token."""
     return _issued(read_object(status, body), "authorizer_access_token")
 
 
-def read_query_auth(status: int, body: bytes) -> Authorized | Refused | Troubled:
+def read_query_auth(status: int, body: bytes) -> Authorization | Declined | Troubled:
     """Return whose tokens an authorization code was worth, and the tokens."""
     answer = read_object(status, body)
-    if isinstance(answer, Refused | Troubled):
+    if isinstance(answer, Declined | Troubled):
         return answer
     about = answer.get("authorization_info")
     told = about if isinstance(about, dict) else {}
     issued = _issued(told, "authorizer_access_token")
     owner = told.get("authorizer_appid")
     if isinstance(issued, Issued) and isinstance(owner, str):
-        return Authorized(owner, issued)
+        return Authorization(owner, issued)
     return Troubled(Trouble.NOT_JSON)
 
 
-def read_authorizer_info(status: int, body: bytes) -> Informed | Refused | Troubled:
+def read_authorizer_info(status: int, body: bytes) -> Informed | Declined | Troubled:
     """Return what WeChat knows of an owner."""
     answer = read_object(status, body)
-    if isinstance(answer, Refused | Troubled):
+    if isinstance(answer, Declined | Troubled):
         return answer
     told = answer.get("authorization_info")
     if not isinstance(told, dict):
@@ -121,10 +121,10 @@ def read_authorizer_info(status: int, body: bytes) -> Informed | Refused | Troub
     )
 
 
-def read_authorizer_list(status: int, body: bytes) -> Listed | Refused | Troubled:
+def read_authorizer_list(status: int, body: bytes) -> Listed | Declined | Troubled:
     """Return a page of those who authorised the platform."""
     answer = read_object(status, body)
-    if isinstance(answer, Refused | Troubled):
+    if isinstance(answer, Declined | Troubled):
         return answer
     total, page = answer.get("total_count"), answer.get("list")
     if total == 0 and page is None:
@@ -134,10 +134,10 @@ def read_authorizer_list(status: int, body: bytes) -> Listed | Refused | Trouble
     return Listed(total, len(page), dict(_refresh_tokens(page)))
 
 
-def read_done(status: int, body: bytes) -> Refused | Troubled | None:
+def read_done(status: int, body: bytes) -> Declined | Troubled | None:
     """Return nothing where an answer says no more than yes."""
     answer = read_object(status, body)
-    return answer if isinstance(answer, Refused | Troubled) else None
+    return answer if isinstance(answer, Declined | Troubled) else None
 
 
 def _call(name: str, appid: str, arguments: Mapping[str, object], token: str | None = None) -> Call:
@@ -148,9 +148,9 @@ def _call(name: str, appid: str, arguments: Mapping[str, object], token: str | N
 
 
 def _issued(
-    answer: Mapping[str, object] | Refused | Troubled, name: str
-) -> Issued | Refused | Troubled:
-    if isinstance(answer, Refused | Troubled):
+    answer: Mapping[str, object] | Declined | Troubled, name: str
+) -> Issued | Declined | Troubled:
+    if isinstance(answer, Declined | Troubled):
         return answer
     token, life = _text(answer.get(name)), answer.get("expires_in")
     if token is None or not isinstance(life, int | float) or not life > 0:

@@ -12,7 +12,7 @@ import httpx
 from bot.command import is_env
 from bot.guidance import Trouble
 from bot.runtime.observers import CalledWeChat, nobody
-from bot.wechat.api import Call, Refused, Troubled, guidance_for, read_object
+from bot.wechat.api import Call, Declined, Troubled, guidance_for, read_object
 from bot.wechat.tokens import NoToken, TokenSource
 from bot.wechat.transport import post
 
@@ -28,10 +28,10 @@ def get_env_info(token: str) -> Call:
     return Call("/tcb/getenvinfo", {"access_token": token}, json.dumps({}).encode())
 
 
-def read_envs(status: int, body: bytes) -> tuple[str, ...] | Refused | Troubled:
+def read_envs(status: int, body: bytes) -> tuple[str, ...] | Declined | Troubled:
     """Return the envs that are in service; never raises. One without a status counts as such."""
     answer = read_object(status, body)
-    if isinstance(answer, Refused | Troubled):
+    if isinstance(answer, Declined | Troubled):
         return answer
     listed = answer.get("info_list")
     if listed is None and "errcode" in answer:
@@ -77,6 +77,6 @@ class Envs:
             return token
         call = get_env_info(token)
         envs = await post(self._http, self._url, call, self._timeout, read_envs, self._called)
-        if isinstance(envs, Refused | Troubled):
+        if isinstance(envs, Declined | Troubled):
             return NoToken(*guidance_for(envs))
         return envs

@@ -8,7 +8,7 @@ from bot.ledger import LedgerDownError
 from bot.ledger.tokens import News, Tokens
 from bot.wechat.chain import Chain
 from bot.wechat.component import Component
-from bot.wechat.component_api import Authorized as Exchanged
+from bot.wechat.component_api import Authorization as Exchanged
 from bot.wechat.push import Authorized
 from bot.wechat.tokens import NoToken
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.guidance import Trouble
-from bot.wechat.api import Call, Refused, Troubled, read_object
+from bot.wechat.api import Call, Declined, Troubled, read_object
 
 NEEDED = "cloudbase_auth"
 """What an owner's env needs before others can use it."""
@@ -29,10 +29,10 @@ def list_functions(token: str, env: str, offset: int = 0) -> Call:
     return Call("/tcb/listfunctions", {"access_token": token}, body)
 
 
-def read_functions(status: int, body: bytes) -> Functions | Refused | Troubled:
+def read_functions(status: int, body: bytes) -> Functions | Declined | Troubled:
     """Return what the answer lists; never raises. Without a list, it is an empty one only if the total says so."""
     answer = read_object(status, body)
-    if isinstance(answer, Refused | Troubled):
+    if isinstance(answer, Declined | Troubled):
         return answer
     total, listed = answer.get("total_count", 0), answer.get("functions") or []
     if not isinstance(total, int) or not isinstance(listed, list) or (total and not listed):

@@ -24,7 +24,7 @@ _OF_CONCERN = frozenset(
 )
 
 
-class Refusal(Enum):
+class PushRefusal(Enum):
     """Why a push is not believed; the value is what the log says, which is all it says."""
 
     STALE = "its timestamp is more than five minutes off: check the clock, if this goes on"
@@ -85,25 +85,25 @@ class Platform:
 
 def read_push(
     platform: Platform, query: Mapping[str, str], body: bytes, now: float
-) -> Push | Refusal:
+) -> Push | PushRefusal:
     """Return what a push says, or why it is not believed; `now` is in Unix seconds."""
     timestamp = query.get("timestamp", "")
     if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > len("1715943329") + 1:
-        return Refusal.STALE
+        return PushRefusal.STALE
     if abs(now - int(timestamp)) > STALE_AFTER:
-        return Refusal.STALE
+        return PushRefusal.STALE
     encrypted = _encrypted(body)
     if not encrypted:
-        return Refusal.NOT_XML
+        return PushRefusal.NOT_XML
     given = query.get("msg_signature", "").encode(errors="replace")
     signed = [
         signature(token, timestamp, query.get("nonce", ""), encrypted)
         for token in platform.message_tokens
     ]
     if not any(hmac.compare_digest(wanted.encode(), given) for wanted in signed):
-        return Refusal.SIGNATURE
+        return PushRefusal.SIGNATURE
     if _members(body).get("Encrypt") != encrypted:  # the signature is not about what is around it
-        return Refusal.NOT_XML
+        return PushRefusal.NOT_XML
     return _decrypted(platform, encrypted)
 
 
@@ -118,32 +118,32 @@ def _encrypted(body: bytes) -> str:
     return "" if "<" in text or "&" in text else text
 
 
-def _decrypted(platform: Platform, encrypted: str) -> Push | Refusal:
+def _decrypted(platform: Platform, encrypted: str) -> Push | PushRefusal:
     opened = next(filter(None, (decrypt(key, encrypted) for key in platform.keys)), None)
     if opened is None:
-        return Refusal.DECRYPTION
+        return PushRefusal.DECRYPTION
     told = _members(opened.message)
     if {opened.appid, told.get("AppId")} != {platform.component_appid}:
-        return Refusal.OTHER_PLATFORM
+        return PushRefusal.OTHER_PLATFORM
     info_type, created = told.get("InfoType", ""), _number(told.get("CreateTime", ""))
     if info_type not in _OF_CONCERN:
         return Other(info_type)
-    return Refusal.INCOMPLETE if created is None else _push(info_type, told, created)
+    return PushRefusal.INCOMPLETE if created is None else _push(info_type, told, created)
 
 
-def _push(info_type: str, told: Mapping[str, str], created: float) -> Push | Refusal:
+def _push(info_type: str, told: Mapping[str, str], created: float) -> Push | PushRefusal:
     owner = told.get("AuthorizerAppid", "")
     match info_type:
         case "component_verify_ticket":
             ticket = told.get("ComponentVerifyTicket", "")
-            return Ticket(created, ticket) if ticket else Refusal.INCOMPLETE
+            return Ticket(created, ticket) if ticket else PushRefusal.INCOMPLETE
         case "authorized" | "updateauthorized":
             code = told.get("AuthorizationCode", "")
             if not is_appid(owner) or not code:
-                return Refusal.INCOMPLETE
+                return PushRefusal.INCOMPLETE
             return Authorized(created, owner, code, _code_until(told, created))
         case _:
-            return Unauthorized(created, owner) if is_appid(owner) else Refusal.INCOMPLETE
+            return Unauthorized(created, owner) if is_appid(owner) else PushRefusal.INCOMPLETE
 
 
 def _code_until(told: Mapping[str, str], created: float) -> float:

@@ -11,7 +11,7 @@ import httpx
 
 from bot.guidance import Trouble
 from bot.runtime.observers import CalledWeChat, nobody
-from bot.wechat.api import BODY_LIMIT, Call, Refused, Troubled
+from bot.wechat.api import BODY_LIMIT, Call, Declined, Troubled
 
 CUT_SHORT = "cut short"
 """What is counted as the answer where the caller stopped waiting."""
@@ -30,7 +30,7 @@ class Received:
     body: bytes
 
 
-class _Body(httpx.AsyncByteStream):
+class _AnswerBody(httpx.AsyncByteStream):
     """The body of aiohttp's answer, as it comes; raises aiohttp's errors."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
@@ -70,7 +70,9 @@ class Transport(httpx.AsyncBaseTransport):
                 connect=limit["pool"], sock_connect=limit["connect"], sock_read=limit["read"]
             ),
         )
-        return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
+        return httpx.Response(
+            response.status, headers=response.raw_headers, stream=_AnswerBody(response)
+        )
 
 
 def limits(seconds: float) -> httpx.Timeout:
@@ -84,9 +86,9 @@ async def post(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
     url: str,
     call: Call,
     seconds: float,
-    read: Callable[[int, bytes], T | Refused | Troubled],
+    read: Callable[[int, bytes], T | Declined | Troubled],
     called: CalledWeChat = nobody,
-) -> T | Refused | Troubled:
+) -> T | Declined | Troubled:
     """Return what `read` makes of WeChat's answer to a call, or what kept it from coming; `url` is the API's base."""
     began, answer = time.monotonic(), CUT_SHORT
     try:
@@ -100,7 +102,7 @@ async def post(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
 def _named(answer: object) -> str:
     """Return an answer's errcode, or the trouble that stands in for one."""
     match answer:
-        case Refused(said):
+        case Declined(said):
             return str(said.errcode)
         case Troubled(trouble):
             return trouble.value
@@ -113,8 +115,8 @@ async def _post(
     url: str,
     call: Call,
     seconds: float,
-    read: Callable[[int, bytes], T | Refused | Troubled],
-) -> T | Refused | Troubled:
+    read: Callable[[int, bytes], T | Declined | Troubled],
+) -> T | Declined | Troubled:
     request = http.build_request(
         "POST",
         url + call.path,

@@ -12,7 +12,7 @@ from bot.domain.outcome import Expired, Failed, Outcome, Shared
 from bot.domain.request import State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry, Ledger, answered
-from bot.workflow.leased import Holding, Write
+from bot.workflow.leased import LeasedWrites, Write
 from bot.workflow.place import settle
 from bot.workflow.ports import Approvals, Places
 
@@ -23,11 +23,11 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingRequests:
     """Takes on what waits for people; a click, or its time, takes it further."""
 
     ledger: Ledger
-    holding: Holding
+    leased: LeasedWrites
     places: Places
     approvals: Approvals
 
@@ -44,20 +44,20 @@ class Waiting:
         if entry.wake is not None:
             await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
             _log.info("reminded", extra={"request": entry.request.id})
-        await self.holding.insist(partial(self.ledger.replica.rest, entry))
+        await self.leased.insist(partial(self.ledger.replica.rest, entry))
         return None
 
     async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
-        place = await settle(self.holding, self.places, entry, backlog, waiting=True)
+        place = await settle(self.leased, self.places, entry, backlog, waiting=True)
         if place is None:
             return None
         write = partial(self.ledger.place, entry, place.ref)
-        held = await self.holding.insist(write)
+        held = await self.leased.insist(write)
         return replace(entry, place=place.ref, owed_since=None, wake=None) if held else None
 
     async def _ask(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         past = await self._past(entry)
-        asked = await self.holding.while_held(
+        asked = await self.leased.while_held(
             entry,
             lambda since: self.approvals.ask(
                 entry.request, past, look_since=since, until=entry.until or 0.0
@@ -65,12 +65,12 @@ class Waiting:
         )
         if asked is None:
             return await self._over(entry, backlog, _NO_APPROVER)
-        held = await self.holding.insist(partial(self.ledger.asked, entry, asked))
+        held = await self.leased.insist(partial(self.ledger.asked, entry, asked))
         if held:
             return replace(entry, asked=asked, owed_since=None, wake=None)
         # Somebody clicked on one question before the others stood, and those are to show it too.
         find = partial(self.ledger.clicks.find, entry.request.id)
-        if moved := await self.holding.insist(find):
+        if moved := await self.leased.insist(find):
             await self.approvals.settle(replace(moved, asked=asked))
         return None
 
@@ -78,10 +78,10 @@ class Waiting:
         """Return the last shares of the env, newest first."""
         request, history = entry.request, self.ledger.history
         mine = request.origin.team_id, request.origin.user_id
-        found = await self.holding.insist(partial(history, mine, request.env, _PAST))
+        found = await self.leased.insist(partial(history, mine, request.env, _PAST))
         return [earlier for earlier in found if isinstance(earlier.outcome, Shared)]
 
     async def _over(self, entry: Entry, backlog: list[Write], outcome: Outcome) -> Entry | None:
         write = partial(self.ledger.answer, entry, outcome)
-        written = await self.holding.surely(backlog, write)
+        written = await self.leased.surely(backlog, write)
         return answered(entry, outcome) if written else None

@@ -29,13 +29,13 @@ from bot.domain.pause import Pause, limit_in
 from bot.domain.request import Request, State
 from bot.guidance import by_key
 from bot.ledger import Entry, Ledger
-from bot.ledger.batches import Answered
-from bot.ledger.batches import Batches as Items
+from bot.ledger.batches import BatchItems as Items
+from bot.ledger.batches import ItemAnswered
 from bot.runtime.log_context import about
 from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
 from bot.workflow.call import ask
 from bot.workflow.gate import Gate
-from bot.workflow.leased import Holding, LostError
+from bot.workflow.leased import LeasedWrites, LostError
 from bot.workflow.ports import AwayError, Owners, Place
 
 AT_ONCE = 20
@@ -50,7 +50,7 @@ class Batches:
     """What it takes to run batches; `now` in Unix seconds."""
 
     ledger: Ledger
-    holding: Holding
+    leased: LeasedWrites
     owners: Owners
     brake: Brake
     now: Callable[[], float]
@@ -65,9 +65,9 @@ class Batches:
 
     async def run(self, batch: Entry, place: Place) -> Finished | None:
         """Run what is left of a batch to its end and return what came of it; None once somebody else holds it."""
-        items, holding = self.ledger.batches, self.holding
-        run = _Run(batch, place, items, holding, self.owners)
-        run.gate = Gate(batch, self.ledger, holding, self.brake, self.now, run.left, run.stop)
+        items, leased = self.ledger.batches, self.leased
+        run = _Run(batch, place, items, leased, self.owners)
+        run.gate = Gate(batch, self.ledger, leased, self.brake, self.now, run.left, run.stop)
         self._runs.add(run)
         showing = asyncio.create_task(run.show(self.tick))
         try:
@@ -78,7 +78,7 @@ class Batches:
                 async with asyncio.TaskGroup() as workers:
                     for _ in range(AT_ONCE):
                         workers.create_task(run.work())
-                        await holding.sleep(_APART)
+                        await leased.sleep(_APART)
                 async with run.gate.looking:
                     watching.cancel()
         except* LostError:
@@ -93,11 +93,11 @@ class Batches:
     async def give_up(self, batch: Entry, outcome: Outcome) -> Finished | None:
         """End with `outcome` what has not ended; None if somebody else holds the batch."""
         write = partial(self.ledger.batches.give_up, batch, outcome)
-        return await self.finished(batch.request) if await self.holding.insist(write) else None
+        return await self.finished(batch.request) if await self.leased.insist(write) else None
 
     async def finished(self, request: Request) -> Finished:
         """Return what came of a batch, from its items."""
-        items, insist = self.ledger.batches, self.holding.insist
+        items, insist = self.ledger.batches, self.leased.insist
         ended = await insist(partial(items.outcomes, request.id))
         again = await insist(partial(items.called_again, request.id))
         return Finished(tally_of([outcome for _, outcome in ended]), groups_of(ended), tuple(again))
@@ -130,7 +130,7 @@ class _Run:
     batch: Entry
     place: Place
     items: Items
-    holding: Holding
+    leased: LeasedWrites
     owners: Owners
     gate: Gate = field(init=False)
     todo: deque[Entry] = field(default_factory=deque)
@@ -149,8 +149,10 @@ class _Run:
         left = [*self.todo]
         self.todo.clear()
         self.stopped = True
-        midway = [Answered(item.request, STOPPED_MIDWAY, 0.0, ()) for item in left if item.begun]
-        if not await self.holding.insist(partial(self.items.stop, self.batch, midway)):
+        midway = [
+            ItemAnswered(item.request, STOPPED_MIDWAY, 0.0, ()) for item in left if item.begun
+        ]
+        if not await self.leased.insist(partial(self.items.stop, self.batch, midway)):
             raise LostError
         for item in left:
             self.ends.note(item, stopped(begun=item.begun))
@@ -158,7 +160,7 @@ class _Run:
 
     async def queue(self) -> None:
         """Record the items, and take up those that have not ended."""
-        insist = self.holding.insist
+        insist = self.leased.insist
         if not await insist(partial(self.items.queue, self.batch)):
             raise LostError
         for item in await insist(partial(self.items.items, self.batch.request.id)):
@@ -169,7 +171,7 @@ class _Run:
 
     async def work(self) -> None:
         """Take one item after the other; raises LostError once somebody else holds the batch."""
-        done: Answered | None = None
+        done: ItemAnswered | None = None
         while True:
             item, may = await self._advance(done)
             done = None
@@ -182,24 +184,22 @@ class _Run:
             elif item is not None:
                 self.ends.note(item, Stopped() if self.stopped else Cancelled(""))
 
-    async def _advance(self, done: Answered | None) -> tuple[Entry | None, bool]:
+    async def _advance(self, done: ItemAnswered | None) -> tuple[Entry | None, bool]:
         """Record an answer and begin the next item, if there is one and the gate is open; False if it was cancelled."""
         async with self.turns:
             item = self.todo.popleft() if self.todo and self.gate.is_open.is_set() else None
             if done is None and item is None:
                 return None, False
             following = item.request if item else None
-            may = await self.holding.insist(
-                partial(self.items.advance, self.batch, done, following)
-            )
+            may = await self.leased.insist(partial(self.items.advance, self.batch, done, following))
         if may is None:
             raise LostError
         return item, may
 
-    async def _call(self, item: Entry) -> Answered | None:
+    async def _call(self, item: Entry) -> ItemAnswered | None:
         """Ask WeChat; None if it wants to be left alone, and the item is to be asked for later."""
         request, steps, began = item.request, list[Step](), time.monotonic()
-        holds = partial(self.holding.holds, self.batch)
+        holds = partial(self.leased.holds, self.batch)
         with about(request.id):
             outcome = await ask(self.owners, request, steps.append, holds)
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
@@ -211,13 +211,13 @@ class _Run:
         self.ends.note(item, outcome)
         seconds = round(time.monotonic() - began, 3)
         again = request.id in self.begun and outcome.tries > 0
-        return Answered(request, outcome, seconds, steps, called_again=again)
+        return ItemAnswered(request, outcome, seconds, steps, called_again=again)
 
     async def _put_back(self, item: Entry, limit: Said) -> None:
         """Let an item wait for as long as WeChat wants to be left alone; whoever is the first to hear of it waits for all."""
         first = self.gate.shut(limit)
         put = partial(self.items.put_back, self.batch, item.request, begun=item.begun)
-        if not await self.holding.insist(put):
+        if not await self.leased.insist(put):
             raise LostError
         self.todo.append(item)
         if first:
@@ -228,7 +228,7 @@ class _Run:
         shown: tuple[Tally, Pause | None] | None = None
         pause = tick
         while True:
-            await self.holding.sleep(pause)
+            await self.leased.sleep(pause)
             pause, now = tick, (self.ends.tally, self.gate.pause)
             if now != shown and now[0].total:
                 try:

@@ -31,7 +31,7 @@ STOPPED_MIDWAY = Unknown(for_trouble(Trouble.STOPPED), tries=0)
 """How it ends where an earlier call may have shared it, and the policy allows no further one."""
 
 
-class Verdict(Enum):
+class BrakeVerdict(Enum):
     """Whether what was accepted may go on."""
 
     GO = auto()
@@ -61,7 +61,7 @@ class Brake:
 
     async def look(
         self, entry: Entry, appids: Sequence[str] | None = None, *, anew: bool = False
-    ) -> Verdict:
+    ) -> BrakeVerdict:
         """Return whether a request may go on, or with `appids`, what is left of a batch.
 
         What Slack told a moment ago, a minute at most, counts as now; `anew` reads past that. Every few seconds would be
@@ -75,19 +75,19 @@ class Brake:
         return verdict(policy, entry, decide_all(policy, origin, person, receivers, request.env))
 
 
-def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> Verdict:
+def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> BrakeVerdict:
     """Return what the `decisions` of now mean for a request as it was accepted; one rule and one owner for all of it."""
     found = [decision for _, decision in decisions]
     denied = [decision for decision in found if isinstance(decision, Deny)]
     if any(not _passes(decision) for decision in denied):
-        return Verdict.STOP
+        return BrakeVerdict.STOP
     if owner_of(policy, entry.request.env) != entry.request.owner:
-        return Verdict.STOP
+        return BrakeVerdict.STOP
     if denied:
-        return Verdict.IN_DOUBT
+        return BrakeVerdict.IN_DOUBT
     one_rule = len({deciding_rule(decision) for decision in found}) <= 1
     covered = all(_is_covered(entry, decision) for decision in found)
-    return Verdict.GO if one_rule and covered else Verdict.STOP
+    return BrakeVerdict.GO if one_rule and covered else BrakeVerdict.STOP
 
 
 def _passes(denied: Deny) -> bool:

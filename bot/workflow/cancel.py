@@ -8,10 +8,10 @@ from bot.messages import clicks as say
 from bot.messages.too_late import too_late
 from bot.policy import Unreadable, is_operator, may_approve
 from bot.workflow.ruling import deciding_rules
-from bot.workflow.seen import CancelRest, Reply, Seen, Step, Take
+from bot.workflow.seen import CancelRest, ClickStep, Reply, Seen, Take
 
 
-def cancel(seen: Seen) -> Step:
+def cancel(seen: Seen) -> ClickStep:
     """Take back a request that waits for people, or what has not begun of a batch."""
     words, entry, request, by = seen.words, seen.entry, seen.request, seen.click.user_id
     if not seen.own and (no := _refused(seen)):

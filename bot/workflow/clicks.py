@@ -23,10 +23,10 @@ from bot.workflow.cancel import cancel
 from bot.workflow.confirm import confirm
 from bot.workflow.deadline import PATIENCE, within
 from bot.workflow.decide import decide, may_not_decide
-from bot.workflow.ports import Known, Ports
+from bot.workflow.ports import PersonLookup, Ports
 from bot.workflow.retry import again, retry
-from bot.workflow.seen import AskAgain, CancelRest, Refuse, Reply, Seen, Step, Take
-from bot.workflow.submit import Submitting
+from bot.workflow.seen import AskAgain, CancelRest, ClickStep, Refuse, Reply, Seen, Take
+from bot.workflow.submit import Intake
 
 _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
     State.CONFIRMING: "confirmation",
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class DecisionModal:
     """What an approver's modal opens with: the request to decide about, or why there is nothing to decide.
 
     `clicker` is None where Slack is slow to tell who that is.
@@ -51,7 +51,7 @@ class Opening:
     found: Entry | Message
 
 
-def step_of(act: Act, seen: Seen) -> Step:
+def step_of(act: Act, seen: Seen) -> ClickStep:
     """Return what a click on this button comes to."""
     match act:
         case Act.CONFIRM:
@@ -71,13 +71,13 @@ def step_of(act: Act, seen: Seen) -> Step:
 class ClickHandler:
     """Answers clicks."""
 
-    def __init__(self, submitting: Submitting, ports: Ports) -> None:
-        self._submitting = submitting
+    def __init__(self, intake: Intake, ports: Ports) -> None:
+        self._intake = intake
         self._ports = ports
 
     async def answer(self, act: Act, click: Click) -> Reply:
         """Do what a click comes to, and return what to tell whoever clicked."""
-        policy, people = self._submitting.policy, self._ports.people
+        policy, people = self._intake.policy, self._ports.people
         try:
             entry = await self._find(click)
             if entry is None:
@@ -91,25 +91,25 @@ class ClickHandler:
         except LedgerDownError as error:
             return _down(await self._words(click), click, error)
 
-    async def opening(self, click: Click) -> Opening:
+    async def opening(self, click: Click) -> DecisionModal:
         """Return what an approver's modal opens with.
 
         Nobody's rights are looked at, which may take Slack longer than a modal may wait.
         """
-        policy, clicker = self._submitting.policy, None
+        policy, clicker = self._intake.policy, None
         try:
             async with asyncio.timeout(_WORDS_SECONDS):
                 clicker = await self._person(policy, click.team_id, click.user_id)
-            words = self._submitting.words(clicker)
+            words = self._intake.words(clicker)
         except TimeoutError:
             words = self._ports.tongues.channel
         try:
             found = _to_decide(words, await self._find(click))
         except LedgerDownError as error:
             found = _down(words, click, error).message
-        return Opening(policy, clicker, words, found)
+        return DecisionModal(policy, clicker, words, found)
 
-    async def may_not(self, click: Click, opening: Opening, entry: Entry) -> Message | None:
+    async def may_not(self, click: Click, opening: DecisionModal, entry: Entry) -> Message | None:
         """Return why whoever clicked may not decide about a request; None if they may.
 
         Read as it is remembered, since a decision reads it anew; but nobody is refused by that.
@@ -147,7 +147,7 @@ class ClickHandler:
     async def _see(
         self,
         policy: Policy,
-        people: Known,
+        people: PersonLookup,
         click: Click,
         entry: Entry,
         clicker: Person | Unreadable | None = None,
@@ -158,9 +158,9 @@ class ClickHandler:
             clicker = await people.person(team, click.user_id, policy.groups)
         own = click.user_id == asked_by
         requester = clicker if own else await people.person(team, asked_by, policy.groups)
-        return Seen(click, entry, policy, self._submitting.words(clicker), clicker, requester)
+        return Seen(click, entry, policy, self._intake.words(clicker), clicker, requester)
 
-    async def _carry_out(self, seen: Seen, step: Step) -> Reply:
+    async def _carry_out(self, seen: Seen, step: ClickStep) -> Reply:
         match step:
             case Reply():
                 return step
@@ -195,7 +195,7 @@ class ClickHandler:
         return Reply(take.message, take.settles)
 
     async def _ask_again(self, seen: Seen, asked: AskAgain) -> Reply:
-        told = await self._submitting.submit(
+        told = await self._intake.submit(
             seen.policy,
             asked.origin,
             asked.share,
@@ -210,12 +210,12 @@ class ClickHandler:
         """Record who tried what they may not."""
         who = {"user": seen.click.user_id, "channel": seen.click.channel_id}
         said = {**facts_of(seen.request), **who}
-        await self._submitting.note(kind, seen.request.origin, said, within(PATIENCE))
+        await self._intake.note(kind, seen.request.origin, said, within(PATIENCE))
 
     async def _words(self, click: Click) -> Words:
         """Return the words of whoever clicked."""
-        policy = self._submitting.policy
-        return self._submitting.words(await self._person(policy, click.team_id, click.user_id))
+        policy = self._intake.policy
+        return self._intake.words(await self._person(policy, click.team_id, click.user_id))
 
     async def _person(self, policy: Policy, team_id: str, user_id: str) -> Person | Unreadable:
         return await self._ports.people.person(team_id, user_id, policy.groups)

@@ -11,10 +11,10 @@ from bot.messages.rulings import denied
 from bot.messages.too_late import too_late
 from bot.policy import Deny, NeedsApproval, Unreadable
 from bot.workflow.ruling import ground_against, in_doubt, strictest
-from bot.workflow.seen import Reply, Seen, Step, Take
+from bot.workflow.seen import ClickStep, Reply, Seen, Take
 
 
-def confirm(seen: Seen) -> Step:
+def confirm(seen: Seen) -> ClickStep:
     """Let a request go on that its requester is sure of."""
     words, entry, request = seen.words, seen.entry, seen.request
     if not seen.own:
@@ -26,7 +26,7 @@ def confirm(seen: Seen) -> Step:
     return _confirmed(seen)
 
 
-def _confirmed(seen: Seen) -> Step:
+def _confirmed(seen: Seen) -> ClickStep:
     words, policy, request = seen.words, seen.policy, seen.request
     by, url = seen.click.user_id, seen.click.response_url
     decisions = seen.decisions()

@@ -9,7 +9,7 @@ from bot.messages import clicks as say
 from bot.messages.too_late import too_late
 from bot.policy import Rule, Unreadable, may_approve
 from bot.workflow.ruling import deciding_rules, ground_against, in_doubt, strictest
-from bot.workflow.seen import Refuse, Reply, Seen, Step, Take
+from bot.workflow.seen import ClickStep, Refuse, Reply, Seen, Take
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class _Standing:
         return bool(self.rules) and not self.is_several
 
 
-def may_not_decide(seen: Seen) -> Step | None:
+def may_not_decide(seen: Seen) -> ClickStep | None:
     """Return what an approver is answered before they have decided; None if they may decide."""
     stands = _standing(seen)
     if no := _refused(seen, stands):
@@ -39,7 +39,7 @@ def may_not_decide(seen: Seen) -> Step | None:
     return _over(seen, stands) if stands.is_several else None
 
 
-def decide(seen: Seen, *, approved: bool) -> Step:
+def decide(seen: Seen, *, approved: bool) -> ClickStep:
     """Let a request go on that an approver agrees to, or end one that they do not agree to."""
     words, entry, request, by = seen.words, seen.entry, seen.request, seen.click.user_id
     if entry.state is not State.WAITING:

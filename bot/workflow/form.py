@@ -15,7 +15,7 @@ from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable, may_share_env, named_envs, owner_of
 from bot.workflow.deadline import PATIENCE, in_time, within
 from bot.workflow.ports import Ports
-from bot.workflow.submit import Submitting
+from bot.workflow.submit import Intake
 
 _WORDS_SECONDS = 0.5  # of the three for which a trigger is good
 _WECHAT_SECONDS = 1.5  # of the three that Slack waits for options
@@ -33,11 +33,11 @@ class Owned(Protocol):
         """Begin to read them."""
 
 
-class Forming:
+class FormHandler:
     """What is behind the form."""
 
-    def __init__(self, submitting: Submitting, ports: Ports, owned: Owned) -> None:
-        self._submitting = submitting
+    def __init__(self, intake: Intake, ports: Ports, owned: Owned) -> None:
+        self._intake = intake
         self._ports = ports
         self._owned = owned
 
@@ -45,14 +45,14 @@ class Forming:
         """Return the words of whoever asks; the channel's where Slack does not say at once who that is."""
         try:
             async with asyncio.timeout(_WORDS_SECONDS):
-                person = await self._person(origin, self._submitting.policy)
+                person = await self._person(origin, self._intake.policy)
         except TimeoutError:
             return self._ports.tongues.channel
-        return self._submitting.words(person)
+        return self._intake.words(person)
 
     def ahead(self) -> None:
         """Begin to read what the form is about to be asked for."""
-        for owner in _asked(self._submitting.policy):
+        for owner in _asked(self._intake.policy):
             self._owned.ahead(owner)
 
     async def envs(self, origin: Origin, text: str) -> tuple[list[str], str | None]:
@@ -61,7 +61,7 @@ class Forming:
         In time for Slack, whatever the ledger and WeChat do; what they do not tell is left out. Whom Slack does not
         know just now may type an env, since without one the form could not be sent.
         """
-        policy, typed = self._submitting.policy, env_in(text)
+        policy, typed = self._intake.policy, env_in(text)
         owners = _asked(policy)
         person, past, owned = await asyncio.gather(
             self._person(origin, policy),
@@ -87,15 +87,15 @@ class Forming:
 
     async def submit(self, origin: Origin, share: Share | ShareMany) -> Message:
         """Return what to tell whoever sent the form; the policy decides by who they are now."""
-        until, policy = within(PATIENCE), self._submitting.policy
+        until, policy = within(PATIENCE), self._intake.policy
         person = await self._person(origin, policy)
-        return await self._submitting.submit(policy, origin, share, person, until)
+        return await self._intake.submit(policy, origin, share, person, until)
 
     async def note(self, origin: Origin, mistakes: Mistakes) -> None:
         """Record that a form was sent that asks for nothing that can be done."""
         kinds = dict.fromkeys(type(mistake).__name__ for mistake in mistakes.all)
         wrong = {"outcome": "mistake", "detail": " ".join(kinds)}
-        await self._submitting.note("mistake", origin, wrong, within(PATIENCE))
+        await self._intake.note("mistake", origin, wrong, within(PATIENCE))
 
     async def _person(self, origin: Origin, policy: Policy) -> Person | Unreadable:
         people = self._ports.people

@@ -9,8 +9,8 @@ from functools import partial
 from bot.domain.outcome import Said
 from bot.domain.pause import AtLimit, InDoubt, Pause, again_at, is_daily
 from bot.ledger import Entry, Ledger
-from bot.workflow.brake import Brake, Verdict
-from bot.workflow.leased import Holding, LostError
+from bot.workflow.brake import Brake, BrakeVerdict
+from bot.workflow.leased import LeasedWrites, LostError
 
 _LOOK_AGAIN = 1.0
 
@@ -26,7 +26,7 @@ class Gate:
 
     batch: Entry
     ledger: Ledger
-    holding: Holding
+    leased: LeasedWrites
     brake: Brake
     now: Callable[[], float]
     left: Callable[[], Sequence[str]]
@@ -51,13 +51,13 @@ class Gate:
 
     async def _take_lane(self) -> None:
         take = partial(self.ledger.lane.take, self.batch)
-        while not await self.holding.insist(take):
+        while not await self.leased.insist(take):
             if not await self._is_left():
                 break
-            await self.holding.sleep(_LOOK_AGAIN)
+            await self.leased.sleep(_LOOK_AGAIN)
 
     async def _leave_lane(self) -> None:
-        await self.holding.insist(partial(self.ledger.lane.leave, self.batch))
+        await self.leased.insist(partial(self.ledger.lane.leave, self.batch))
 
     async def watch(self) -> None:
         """Ask the policy every few seconds, until cancelled."""
@@ -82,7 +82,7 @@ class Gate:
         if is_daily(limit):
             await self._leave_lane()
         while (left := self._seconds_left()) > 0:
-            await self.holding.sleep(min(left, _LOOK_AGAIN))
+            await self.leased.sleep(min(left, _LOOK_AGAIN))
             if not await self._is_left():
                 break
         await self.open()
@@ -98,33 +98,33 @@ class Gate:
         """Stop what the policy does not allow any more; while Slack does not tell, let other batches run."""
         async with self.looking:
             verdict = await self.brake.look(self.batch, self.left(), anew=anew)
-            while verdict is Verdict.IN_DOUBT:
+            while verdict is BrakeVerdict.IN_DOUBT:
                 verdict = await self._until_known()
-                if verdict is not Verdict.GO:
+                if verdict is not BrakeVerdict.GO:
                     break
                 if not self._at_limit:  # else once that is over
                     await self._take_lane()
                 verdict = await self.brake.look(self.batch, self.left())
-            if verdict is Verdict.STOP:
+            if verdict is BrakeVerdict.STOP:
                 await self.stop()
         self._go_on()
 
-    async def _until_known(self) -> Verdict:
+    async def _until_known(self) -> BrakeVerdict:
         """Return what comes out once Slack tells; in doubt still, if nothing is left to do."""
         told = {"request": self.batch.request.id}
         _log.warning("a batch pauses: Slack does not tell who asked for it", extra=told)
         self._in_doubt = InDoubt()
         self.is_open.clear()
         await self._leave_lane()
-        verdict = Verdict.IN_DOUBT
-        while verdict is Verdict.IN_DOUBT and await self._is_left():
-            await self.holding.sleep(_LOOK_AGAIN)
+        verdict = BrakeVerdict.IN_DOUBT
+        while verdict is BrakeVerdict.IN_DOUBT and await self._is_left():
+            await self.leased.sleep(_LOOK_AGAIN)
             verdict = await self.brake.look(self.batch, self.left())
         self._in_doubt = None
         return verdict
 
     async def _is_left(self) -> bool:
         """Tell whether anything is left to do."""
-        if not await self.holding.holds(self.batch):
+        if not await self.leased.holds(self.batch):
             raise LostError
-        return await self.holding.insist(partial(self.ledger.batches.are_left, self.batch.request))
+        return await self.leased.insist(partial(self.ledger.batches.are_left, self.batch.request))

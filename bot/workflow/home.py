@@ -13,7 +13,7 @@ from bot.policy import Person, Policy, Unreadable, is_operator, may_approve, rig
 from bot.workflow.ports import Ports
 from bot.workflow.ruling import approving_rule
 from bot.workflow.slash_command import line_of
-from bot.workflow.submit import Submitting
+from bot.workflow.submit import Intake
 
 _LEDGER_SECONDS = 5.0  # nobody waits for an ack, but somebody looks at the page
 
@@ -31,24 +31,24 @@ class Page:
 class Home:
     """Makes pages."""
 
-    def __init__(self, submitting: Submitting, ports: Ports, version: str) -> None:
-        self._submitting = submitting
+    def __init__(self, intake: Intake, ports: Ports, version: str) -> None:
+        self._intake = intake
         self._ports = ports
         self._ledger = ports.ledger
         self._version = version
 
     async def page(self, team_id: str, user_id: str) -> Page:
         """Return somebody's page as of now; what cannot be found out is said so on it."""
-        policy = self._submitting.policy
+        policy = self._intake.policy
         person = await self._ports.people.person(team_id, user_id, policy.groups)
-        words = self._submitting.words(person)
+        words = self._intake.words(person)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
         records = await self._records((team_id, user_id), policy, person)
         return Page(home(words, person, mine, policy, records, self._version), person)
 
     def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
         """Tell whether a request stands, stood or will stand on the page of somebody other than its requester."""
-        return _concerns(self._submitting.policy, request, viewer)
+        return _concerns(self._intake.policy, request, viewer)
 
     async def _records(
         self, who: tuple[str, str], policy: Policy, person: Person | Unreadable

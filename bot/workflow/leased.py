@@ -25,7 +25,7 @@ class LostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class LeasedWrites:
     """What every step of a request needs of the ledger."""
 
     ledger: Ledger

@@ -3,17 +3,17 @@
 import logging
 
 from bot.ledger import Entry
-from bot.workflow.leased import Holding, Write
+from bot.workflow.leased import LeasedWrites, Write
 from bot.workflow.ports import Place, Places
 
 _log = logging.getLogger(__name__)
 
 
 async def settle(
-    holding: Holding, places: Places, entry: Entry, backlog: list[Write], *, waiting: bool
+    leased: LeasedWrites, places: Places, entry: Entry, backlog: list[Write], *, waiting: bool
 ) -> Place | None:
     """Return the place, having said there what is under way or waited for; None if the request has ended for want of one."""
-    place = await holding.while_held(
+    place = await leased.while_held(
         entry, lambda since: places.open(entry.request, look_since=since, waiting=waiting)
     )
     if place is None:
@@ -21,5 +21,5 @@ async def settle(
             "Slack leaves nowhere to answer, so the request ends",
             extra={"request": entry.request.id},
         )
-        await holding.end(entry, backlog, "nowhere to answer")
+        await leased.end(entry, backlog, "nowhere to answer")
     return place

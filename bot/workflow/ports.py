@@ -89,7 +89,7 @@ class Owners(Protocol):
         """
 
 
-class Known(Protocol):
+class PersonLookup(Protocol):
     """Tells who somebody is, in time for the ack."""
 
     async def person(
@@ -102,10 +102,10 @@ class Known(Protocol):
         """
 
 
-class People(Known, Protocol):
+class People(PersonLookup, Protocol):
     """Tells who somebody is as it is remembered."""
 
-    def now(self) -> Known:
+    def now(self) -> PersonLookup:
         """Return what tells who they are now, past what is remembered: for one decision, which reads the groups once."""
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:

@@ -9,10 +9,10 @@ from bot.domain.request import Origin, Retry
 from bot.messages import clicks as say
 from bot.policy import Unreadable, may_approve
 from bot.workflow.ruling import approving_rule
-from bot.workflow.seen import AskAgain, Reply, Seen, Step
+from bot.workflow.seen import AskAgain, ClickStep, Reply, Seen
 
 
-def retry(seen: Seen) -> Step:
+def retry(seen: Seen) -> ClickStep:
     """Ask once more for what failed, on behalf of whoever asked; once."""
     words, entry, request, click = seen.words, seen.entry, seen.request, seen.click
     if entry.outcome is None or not may_help_again(entry.outcome):
@@ -50,7 +50,7 @@ def _what_failed(seen: Seen) -> Share | ShareMany | None:
             return ShareMany(failed, request.env, *more)
 
 
-def again(seen: Seen) -> Step:
+def again(seen: Seen) -> ClickStep:
     """Ask for what was shared before, all the same: for the reason given now, else for one's own of before."""
     request, click = seen.request, seen.click
     if request.is_batch:

@@ -84,5 +84,5 @@ class AskAgain:
     settles: bool = False
 
 
-Step = Reply | Refuse | Take | CancelRest | AskAgain
+ClickStep = Reply | Refuse | Take | CancelRest | AskAgain
 """What a click comes to."""

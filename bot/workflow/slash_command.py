@@ -24,17 +24,17 @@ from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.workflow.deadline import in_time, within
 from bot.workflow.ports import Ports
 from bot.workflow.ruling import decide_all
-from bot.workflow.submit import Submitting
+from bot.workflow.submit import Intake
 
 _LOOKED_THROUGH = 50  # requests, of which those that may be seen are shown
 _ACK_SECONDS = 2.6  # for everything together; Slack waits three for the ack
 
 
-class Sharing:
+class SlashCommands:
     """Answers commands; what takes longer than an ack goes on in the background."""
 
-    def __init__(self, submitting: Submitting, ports: Ports) -> None:
-        self._submitting = submitting
+    def __init__(self, intake: Intake, ports: Ports) -> None:
+        self._intake = intake
         self._ports = ports
         self._once = SingleFlight[Message | OpenForm](REDELIVERED)
 
@@ -48,17 +48,17 @@ class Sharing:
     async def _answer(self, origin: Origin, command: Command | Misread) -> Message | OpenForm:
         if isinstance(command, OpenForm):
             return command
-        until, policy = within(_ACK_SECONDS), self._submitting.policy
+        until, policy = within(_ACK_SECONDS), self._intake.policy
         person = await self._ports.people.person(origin.team_id, origin.user_id, policy.groups)
-        words = self._submitting.words(person)
+        words = self._intake.words(person)
         if isinstance(command, Misread):
             wrong = {"outcome": "mistake", "detail": type(command.mistake).__name__}
-            await self._submitting.note("mistake", origin, wrong, until)
+            await self._intake.note("mistake", origin, wrong, until)
             return misread(words, command)
         if isinstance(command, Share | ShareMany):
-            return await self._submitting.submit(policy, origin, command, person, until)
+            return await self._intake.submit(policy, origin, command, person, until)
         asked = {"detail": command.word}
-        await self._submitting.note("asked", origin, asked, until)
+        await self._intake.note("asked", origin, asked, until)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
         match command:
             case Help():

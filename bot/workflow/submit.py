@@ -53,7 +53,7 @@ _RECORDING_SECONDS = 0.5  # of those until an answer has to be there, kept for t
 _Answer = TypeVar("_Answer")
 
 
-class Submitting:
+class Intake:
     """Takes requests on; `stop` lets no more begin."""
 
     def __init__(self, in_force: InForce, ports: Ports) -> None:

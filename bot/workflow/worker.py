@@ -18,11 +18,11 @@ from bot.guidance import Trouble, for_trouble
 from bot.ledger import LEASE, Entry, Ledger, LedgerDownError, answered
 from bot.runtime.log_context import about
 from bot.runtime.observers import nobody
-from bot.workflow.approval import Waiting
+from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
-from bot.workflow.brake import Brake, Verdict, stopped
+from bot.workflow.brake import Brake, BrakeVerdict, stopped
 from bot.workflow.call import ask
-from bot.workflow.leased import Holding, LostError, Write
+from bot.workflow.leased import LeasedWrites, LostError, Write
 from bot.workflow.place import settle
 from bot.workflow.ports import AwayError, Owners, Places
 
@@ -43,10 +43,10 @@ class Worker:
     """Takes requests from state to state until they end; `lease` is in seconds."""
 
     ledger: Ledger
-    holding: Holding
+    leased: LeasedWrites
     places: Places
     owners: Owners
-    waiting: Waiting
+    waiting: WaitingRequests
     batches: Batches
     brake: Brake
     start: Callable[[Coroutine[None, None, None]], None]
@@ -78,15 +78,15 @@ class Worker:
             except LostError:
                 return
             except AwayError as away:
-                await self.holding.owe(entry, backlog, away)
+                await self.leased.owe(entry, backlog, away)
                 return
             except Exception:  # noqa: BLE001  # nobody else would take it on while this replica lives
                 _log.exception("unforeseen error")
                 if entry.taken_over > MOST_TAKE_OVERS:
-                    await self.holding.end(entry, backlog, "given up")
+                    await self.leased.end(entry, backlog, "given up")
                     self.changed(entry.request)
                     return
-                await self.holding.sleep(_PAUSE)
+                await self.leased.sleep(_PAUSE)
                 called_again = called_again or entry.state is State.PLACED
                 reached = replace(entry, taken_over=entry.taken_over + 1)
             self.changed(entry.request)
@@ -101,7 +101,7 @@ class Worker:
         if entry.state in {State.CONFIRMING, State.WAITING}:
             return await self.waiting.step(entry, backlog)
         if entry.owed_since is not None and entry.at - entry.owed_since > _OWED_AT_MOST:
-            await self.holding.end(entry, backlog, "not delivered", "too late")
+            await self.leased.end(entry, backlog, "not delivered", "too late")
             return None
         if entry.outcome is not None:
             await self._deliver(entry, entry.outcome, backlog, called_again=called_again)
@@ -123,18 +123,18 @@ class Worker:
             outcome = await self.batches.finished(request)
         place = self.places.reopen(request, entry.place)
         again = called_again and outcome != _GIVEN_UP
-        delivered = await self.holding.while_held(
+        delivered = await self.leased.while_held(
             entry,
             lambda since: place.close(request, outcome, look_since=since, called_again=again),
         )
         if entry.asked:
             await self.waiting.approvals.settle(replace(entry, outcome=outcome))
         if delivered:
-            await self.holding.end(entry, backlog, "delivered")
+            await self.leased.end(entry, backlog, "delivered")
             return
         told = {"request": request.id, "outcome": type(outcome).__name__.lower()}
         _log.error("Slack takes the answer nowhere", extra=told)
-        await self.holding.end(entry, backlog, "not delivered", "refused")
+        await self.leased.end(entry, backlog, "not delivered", "refused")
 
     async def _show_decided(self, entry: Entry) -> None:
         """Show the approvers that it is decided; how it ended is shown later in any case."""
@@ -143,12 +143,12 @@ class Worker:
 
     async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         """Settle where the answer goes, and record it."""
-        place = await settle(self.holding, self.places, entry, backlog, waiting=False)
+        place = await settle(self.leased, self.places, entry, backlog, waiting=False)
         if place is None:
             return None
         placed = replace(entry, state=State.PLACED, place=place.ref, owed_since=None, wake=None)
         # Never in the backlog, where an answer may be: after a crash nobody would know that WeChat may have been asked.
-        settled = await self.holding.insist(partial(self.ledger.place, entry, place.ref))
+        settled = await self.leased.insist(partial(self.ledger.place, entry, place.ref))
         return placed if settled else None
 
     async def _call(
@@ -161,7 +161,7 @@ class Worker:
         write = partial(
             self.ledger.answer, entry, outcome, seconds, steps, called_again=called_again
         )
-        written = await self.holding.surely(backlog, write)
+        written = await self.leased.surely(backlog, write)
         return answered(entry, outcome, called_again=called_again) if written else None
 
     async def _outcome(self, entry: Entry, steps: list[Step], *, called_again: bool) -> Outcome:
@@ -170,7 +170,7 @@ class Worker:
             return _GIVEN_UP
         if self.brake.is_due(entry) and not await self._is_allowed(entry):
             return stopped(begun=called_again)
-        holds = partial(self.holding.holds, entry)
+        holds = partial(self.leased.holds, entry)
         outcome = await ask(self.owners, entry.request, steps.append, holds)
         # Nobody knows what came of the call before this one.
         return doubted(outcome) if called_again else outcome
@@ -178,14 +178,14 @@ class Worker:
     async def _is_allowed(self, entry: Entry) -> bool:
         """Tell whether the policy of now still allows a request, once Slack tells; raises LostError."""
         anew = True
-        while (verdict := await self.brake.look(entry, anew=anew)) is Verdict.IN_DOUBT:
+        while (verdict := await self.brake.look(entry, anew=anew)) is BrakeVerdict.IN_DOUBT:
             if anew:
                 _log.warning("a request waits: Slack does not tell whether it is still allowed")
-            await self.holding.sleep(_LOOK_AGAIN)
-            if not await self.holding.holds(entry):
+            await self.leased.sleep(_LOOK_AGAIN)
+            if not await self.leased.holds(entry):
                 raise LostError
             anew = False
-        return verdict is Verdict.GO
+        return verdict is BrakeVerdict.GO
 
     async def _run(self, entry: Entry, where: str, backlog: list[Write]) -> Entry | None:
         """Run a batch, and record that it is through."""
@@ -195,7 +195,7 @@ class Worker:
             outcome = await self.batches.run(entry, self.places.reopen(entry.request, where))
         if outcome is None:
             return None
-        written = await self.holding.surely(backlog, partial(self.ledger.answer, entry, outcome))
+        written = await self.leased.surely(backlog, partial(self.ledger.answer, entry, outcome))
         return answered(entry, outcome) if written else None
 
     async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:

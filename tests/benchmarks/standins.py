@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import uniform
 from time import perf_counter
 
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
@@ -146,7 +146,7 @@ class StandIns:
         except TimeoutError:
             raise WrongResultError(f"{env} was not answered; its ack: {ack.payload}.") from None
 
-    def _look(self, message: Message, change: Change) -> None:
+    def _look(self, message: PostedMessage, change: Change) -> None:
         if self._batch is not None and message.thread_ts and _SUMMARY.match(message.text):
             self._batch.set_result(perf_counter())
             self._batch = None

@@ -11,7 +11,7 @@ from itertools import count
 
 from bot.playground.faults import Code, Drop, Huge, RateLimited, Slow, Status
 from bot.playground.slack.refused import ImpossibleError
-from bot.playground.slack.server import Ack, LocalSlack, Message
+from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.stage import APPID, PLACES, ROLES
 from bot.playground.wechat.server import LocalWeChat
@@ -65,7 +65,7 @@ class Storm:
         self._wechat = wechat
         self._dice = random.Random(seed)  # noqa: S311  # which fault comes next is no secret
         self._numbers = count(1)
-        self._questions: dict[str, Message] = {}
+        self._questions: dict[str, PostedMessage] = {}
         self._approver = asyncio.Lock()
         self._acts = {
             "share": self._share,
@@ -170,7 +170,7 @@ class Storm:
             raise TimeoutError(ack.error)
         return ack
 
-    def _saw(self, message: Message, change: Change) -> None:
+    def _saw(self, message: PostedMessage, change: Change) -> None:
         if message.thread_ts or change == "deleted":
             return
         if message.channel == PLACES["approvals"]:

@@ -20,10 +20,10 @@ from bot.domain.outcome import (
     Said,
     Shared,
     Skipped,
+    SkipReason,
     Stopped,
     Tally,
     Unknown,
-    Why,
     groups_of,
     may_help_again,
     tally_of,
@@ -32,7 +32,7 @@ from bot.guidance import Again, Trouble, all_guidance, for_code, for_trouble
 
 BUSY, NOT_ENABLED = for_code(-1), for_code(85088)
 SLOW = for_trouble(Trouble.TIMEOUT)
-BEFORE, UNDER_WAY = Skipped(Why.SHARED_BEFORE), Skipped(Why.UNDER_WAY)
+BEFORE, UNDER_WAY = Skipped(SkipReason.SHARED_BEFORE), Skipped(SkipReason.UNDER_WAY)
 
 guidance = st.sampled_from(all_guidance())
 endings: st.SearchStrategy[Outcome | None] = st.one_of(
@@ -41,7 +41,7 @@ endings: st.SearchStrategy[Outcome | None] = st.one_of(
     st.builds(Failed, guidance),
     st.builds(Unknown, guidance),
     st.builds(Cancelled, st.just("U1")),
-    st.builds(Skipped, st.sampled_from(Why)),
+    st.builds(Skipped, st.sampled_from(SkipReason)),
     st.builds(Stopped),
 )
 batches = st.lists(endings).map(lambda all_: [(f"wx{at}", end) for at, end in enumerate(all_)])

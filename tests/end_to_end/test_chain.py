@@ -9,7 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.playground.faults import Slow
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
 from tests.conftest import rows
@@ -62,7 +62,7 @@ async def bot_with_token(
         yield process
 
 
-def parents(slack: LocalSlack) -> list[Message]:
+def parents(slack: LocalSlack) -> list[PostedMessage]:
     """Return the parents that have come to their final state."""
     return [message for message in slack.parents(CHANNEL) if message.edits]
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot import __version__
 from bot.playground.faults import Code, Hang, Status
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.stage import APPID, OWNER, chain_environment, environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
 from tests.conftest import soon
@@ -64,10 +64,10 @@ def by(line: dict[str, Any], request_id: str) -> bool:
     return bool(line.get("request") == request_id)
 
 
-async def final(slack: LocalSlack, request_id: str) -> Message:
+async def final(slack: LocalSlack, request_id: str) -> PostedMessage:
     """Return the parent of a request once it is over."""
 
-    def found() -> list[Message]:
+    def found() -> list[PostedMessage]:
         parents = slack.parents(CHANNEL)
         return [m for m in parents if m.text.startswith(FINAL) and request_in(m) == request_id]
 

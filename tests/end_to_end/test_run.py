@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.playground.faults import Code, Hang, Slow
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat.server import LocalWeChat
 from tests.end_to_end.conftest import bot, finished
@@ -14,7 +14,7 @@ from tests.end_to_end.conftest import bot, finished
 SHARE = f"{APPID} prod-1"
 
 
-def final(slack: LocalSlack) -> list[Message]:
+def final(slack: LocalSlack) -> list[PostedMessage]:
     """Return the parents in #releases that have come to their final state."""
     return [message for message in slack.parents("C0RELEASES") if message.edits]
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from sqlalchemy import NullPool, create_engine, text
 
-from bot.playground.slack.server import Ack, LocalSlack, Message
+from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat.server import LocalWeChat
@@ -219,7 +219,7 @@ class Load:
             else:
                 await self._slack.until(lambda slack: slack.connections > 0 or self._over, 60)
 
-    def _saw(self, message: Message, _change: Change) -> None:
+    def _saw(self, message: PostedMessage, _change: Change) -> None:
         if message.channel != CHANNEL or message.thread_ts or message.ephemeral_to:
             return
         id_ = request_in(message)
@@ -284,12 +284,12 @@ def request_of(ack: Ack) -> str | None:
     return text.rsplit("`", 2)[-2] if text.startswith("On it") else None
 
 
-def request_in(message: Message) -> str:
+def request_in(message: PostedMessage) -> str:
     """Return the id of the request that a parent is about."""
     return str(re.findall(r"Request `(\w+)`", message.text)[-1])
 
 
-def lists(message: Message) -> bool:
+def lists(message: PostedMessage) -> bool:
     """Tell whether a reply lists the appids of a batch."""
     return "```" in message.text
 

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.playground.slack.server import Ack, LocalSlack, Message
+from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.stage import APPID
-from bot.playground.world import BOT, Channel, ChannelKind, Person
+from bot.playground.world import BOT, Channel, ChannelKind, SlackUser
 from tests.faults.bots import assert_keeps_secrets, request_of, rows
 from tests.faults.fire import Fire, fire
 from tests.faults.table import WORKED
@@ -31,7 +31,7 @@ class Workspace:
 
     fire: Fire
     ended: set[str] = field(default_factory=set)
-    _hears: dict[str, list[Callable[[Message], None]]] = field(default_factory=dict)
+    _hears: dict[str, list[Callable[[PostedMessage], None]]] = field(default_factory=dict)
     _corners: int = 0
 
     @property
@@ -43,16 +43,16 @@ class Workspace:
         """Return a channel with somebody in it whom nobody has heard of before."""
         self._corners += 1
         user, channel = f"U0P{self._corners}", f"C0P{self._corners}"
-        self.slack.people[user] = Person(user, f"person-{self._corners}")
+        self.slack.people[user] = SlackUser(user, f"person-{self._corners}")
         members = frozenset({user, BOT} if invited else {user})
         self.slack.channels[channel] = Channel(channel, f"corner-{self._corners}", kind, members)
         return Corner(self, user, channel)
 
-    def on_message(self, where: str, do: Callable[[Message], None]) -> None:
+    def on_message(self, where: str, do: Callable[[PostedMessage], None]) -> None:
         """Do something, once, when the bot has posted in a channel, or shown somebody something there."""
         self._hears.setdefault(where, []).append(do)
 
-    def saw(self, message: Message, change: Change) -> None:
+    def saw(self, message: PostedMessage, change: Change) -> None:
         """Hear of a message."""
         if change == "posted" and message.via != "ack" and self._hears.get(message.channel):
             self._hears[message.channel].pop(0)(message)

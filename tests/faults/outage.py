@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import seed
 
 HOST = "127.0.0.1"
@@ -120,7 +120,9 @@ class Behind(LocalSlack):
         """Return the base of the Web API, behind the way."""
         return f"http://{HOST}:{self._way.port}/api/"
 
-    def response_url(self, user_id: str, channel_id: str, original: Message | None = None) -> str:
+    def response_url(
+        self, user_id: str, channel_id: str, original: PostedMessage | None = None
+    ) -> str:
         """Return a new response_url, behind the way."""
         path = super().response_url(user_id, channel_id, original).removeprefix(self.origin)
         return f"http://{HOST}:{self._way.port}{path}"

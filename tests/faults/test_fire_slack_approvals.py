@@ -10,7 +10,7 @@ import pytest_asyncio
 from bot.playground.faults import Fault as Trouble
 from bot.playground.faults import RateLimited
 from bot.playground.stage import APPID
-from bot.playground.world import BOT, Channel, Person
+from bot.playground.world import BOT, Channel, SlackUser
 from tests.faults.corners import RULES, Corner, Workspace, workspace
 from tests.faults.slack_scenes import POST
 from tests.faults.table import WORKED, Fault
@@ -126,7 +126,7 @@ async def heard(burning: Workspace) -> AsyncIterator[dict[Fault, asyncio.Task[st
     lit: dict[Fault, asyncio.Task[str]] = {}
     for number, (fault, (scene, trouble)) in enumerate(FIRES.items()):
         desk = Desk(burning.corner(), number, lock)
-        burning.slack.people[desk.approver] = Person(desk.approver, f"approver-{number}")
+        burning.slack.people[desk.approver] = SlackUser(desk.approver, f"approver-{number}")
         members = frozenset({desk.approver, BOT})
         where = Channel(desk.channel, f"desk-{number}", "public", members)
         burning.slack.channels[desk.channel] = where

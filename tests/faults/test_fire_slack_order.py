@@ -10,7 +10,7 @@ import pytest_asyncio
 from bot.domain.outcome import Cancelled, Shared
 from bot.playground.faults import Fault as Trouble
 from bot.playground.faults import RateLimited
-from bot.playground.slack.server import Message
+from bot.playground.slack.server import PostedMessage
 from bot.playground.stage import APPID
 from tests.faults.bots import request_of
 from tests.faults.corners import RULES, Corner, Workspace, workspace
@@ -44,14 +44,14 @@ effect = "deny"
 """
 
 
-async def ask_first(corner: Corner, env: str = "sure") -> Message:
+async def ask_first(corner: Corner, env: str = "sure") -> PostedMessage:
     """Ask for what has to be confirmed, and return the question."""
     number = corner.new_env().removeprefix("prod-")
     await corner.command(f"{APPID} {env}-{number}")
     return corner.slack.shown_to(corner.user)[-1]
 
 
-async def ended(corner: Corner, question: Message) -> str:
+async def ended(corner: Corner, question: PostedMessage) -> str:
     """Return all that stands about a request at its end, and what its requester was told."""
     (id_,) = [word for word in question.text.split("`") if len(word) == 8 and word.isalnum()]
     await corner.slack.until(lambda _: id_ in corner.workspace.ended, 30)

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from bot.playground.faults import Code
-from bot.playground.slack.server import Message
+from bot.playground.slack.server import PostedMessage
 from tests.faults.corners import Corner, Workspace, workspace
 from tests.faults.table import WORKED, Fault
 
@@ -15,25 +15,25 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 SPEAKING = ("chat.postMessage", "chat.update", "chat.postEphemeral")
 
 
-def archived(corner: Corner, _: Message) -> None:
+def archived(corner: Corner, _: PostedMessage) -> None:
     corner.slack.archive(corner.channel)
 
 
-def deleted(corner: Corner, parent: Message) -> None:
+def deleted(corner: Corner, parent: PostedMessage) -> None:
     corner.slack.orphans = "refused"
     corner.slack.delete(parent)
 
 
-def deleted_unsaid(corner: Corner, parent: Message) -> None:
+def deleted_unsaid(corner: Corner, parent: PostedMessage) -> None:
     corner.slack.orphans = "top level"
     corner.slack.delete(parent)
 
 
-def removed(corner: Corner, _: Message) -> None:
+def removed(corner: Corner, _: PostedMessage) -> None:
     corner.slack.remove_bot(corner.channel)
 
 
-def revoked(corner: Corner, _: Message) -> None:
+def revoked(corner: Corner, _: PostedMessage) -> None:
     for method in SPEAKING:
         corner.slack.fail(method, *[Code("token_revoked")] * 9, channel=corner.channel)
 
@@ -43,25 +43,25 @@ def not_directly(corner: Corner) -> None:
         corner.slack.fail(method, *[Code("messages_tab_disabled")] * 9, channel=corner.user)
 
 
-async def between(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
+async def between(corner: Corner, what: Callable[[Corner, PostedMessage], None]) -> str:
     """Let something happen as soon as the parent stands; return all that is told in the end."""
     corner.workspace.on_message(corner.channel, lambda parent: what(corner, parent))
     return await corner.ask()
 
 
-async def alone(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
+async def alone(corner: Corner, what: Callable[[Corner, PostedMessage], None]) -> str:
     """Return what the requester was told alone."""
     await between(corner, what)
     return corner.told
 
 
-async def responded(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
+async def responded(corner: Corner, what: Callable[[Corner, PostedMessage], None]) -> str:
     """Let no direct message go either; return what the requester was told through the response_url."""
     not_directly(corner)
     return await alone(corner, what)
 
 
-async def nowhere(corner: Corner, what: Callable[[Corner, Message], None]) -> str:
+async def nowhere(corner: Corner, what: Callable[[Corner, PostedMessage], None]) -> str:
     """Let nothing reach the requester; return what their history tells."""
     corner.slack.fail("response_url", *[Code("used_url")] * 5, user=corner.user)
     assert WORKED not in await responded(corner, what)
@@ -69,8 +69,8 @@ async def nowhere(corner: Corner, what: Callable[[Corner, Message], None]) -> st
     return str((ack.payload or {}).get("text"))
 
 
-Scene = Callable[[Corner, Callable[[Corner, Message], None]], Awaitable[str]]
-EVENTS: dict[str, Callable[[Corner, Message], None]] = {
+Scene = Callable[[Corner, Callable[[Corner, PostedMessage], None]], Awaitable[str]]
+EVENTS: dict[str, Callable[[Corner, PostedMessage], None]] = {
     "the channel is archived": archived,
     "the parent is deleted, and Slack says so": deleted,
     "the parent is deleted, and Slack posts the reply beside": deleted_unsaid,

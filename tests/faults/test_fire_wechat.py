@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.guidance import CODES, Retry
+from bot.guidance import CODES, AutoRetry
 from bot.playground.faults import Code, Huge, Raw, Status
 from bot.playground.faults import Fault as Trouble
 from bot.playground.loopback import Loopback
@@ -161,7 +161,7 @@ async def test_each_code_of_wechats_is_told_with_its_own_title_its_text_and_its_
             (code, expiring)
             for code, guidance in CODES.items()
             for expiring in (False, True)
-            if expiring or guidance.retry is not Retry.RENEW
+            if expiring or guidance.retry is not AutoRetry.RENEW
         )
     ]
     async with burning(tmp_path) as scene:

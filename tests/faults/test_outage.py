@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack.server import Message
+from bot.playground.slack.server import PostedMessage
 from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
 from tests.databases import PostgreSQL
@@ -94,7 +94,7 @@ class Scene:
         assert ack.error is None
         assert "`" in str(ack.payload), ack.payload
 
-    async def approve(self, question: Message) -> None:
+    async def approve(self, question: PostedMessage) -> None:
         """Send the decision; the modal was opened before."""
         ack = await self.slack.submit(APPROVER, self.slack.views(APPROVER)[-1])
         assert ack.error is None, question

@@ -9,9 +9,9 @@ from bot.guidance import (
     AFTER_SUCCESS,
     CODES,
     Again,
+    AutoRetry,
     Fixer,
     Guidance,
-    Retry,
     Trouble,
     all_guidance,
     by_key,
@@ -174,18 +174,18 @@ def test_what_is_left_to_do_after_a_success_does_not_read_as_markup_either() -> 
 
 
 def test_only_these_are_retried_by_the_bot_itself() -> None:
-    retried = {row.key: row.retry for row in all_guidance() if row.retry is not Retry.NEVER}
+    retried = {row.key: row.retry for row in all_guidance() if row.retry is not AutoRetry.NEVER}
     assert retried == {
-        "-1": Retry.BACKOFF,
-        "-1000": Retry.ONCE,
-        "40014": Retry.RENEW,
-        "42001": Retry.RENEW,
-        "40001": Retry.RENEW,
-        "42006": Retry.RENEW,
-        "not-sent-connect": Retry.BACKOFF,
-        "not-sent-tls": Retry.BACKOFF,
-        "timeout": Retry.BACKOFF,
-        "lost": Retry.BACKOFF,
+        "-1": AutoRetry.BACKOFF,
+        "-1000": AutoRetry.ONCE,
+        "40014": AutoRetry.RENEW,
+        "42001": AutoRetry.RENEW,
+        "40001": AutoRetry.RENEW,
+        "42006": AutoRetry.RENEW,
+        "not-sent-connect": AutoRetry.BACKOFF,
+        "not-sent-tls": AutoRetry.BACKOFF,
+        "timeout": AutoRetry.BACKOFF,
+        "lost": AutoRetry.BACKOFF,
     }
 
 
@@ -360,7 +360,7 @@ def test_what_breaks_before_wechat_is_asked_is_in_no_doubt_and_not_tried_again(
     trouble: Trouble,
 ) -> None:
     row = for_trouble(trouble)
-    assert (row.in_doubt, row.retry) == (False, Retry.NEVER)
+    assert (row.in_doubt, row.retry) == (False, AutoRetry.NEVER)
 
 
 def test_after_a_success_owner_and_target_learn_what_is_left() -> None:

@@ -15,16 +15,16 @@ from bot.domain.outcome import (
     Said,
     Shared,
     Skipped,
+    SkipReason,
     Step,
     Stopped,
     Tally,
     Unknown,
-    Why,
 )
 from bot.domain.request import Request, Retry, State, items_of
 from bot.guidance import Trouble, all_guidance, for_code, for_trouble
 from bot.ledger import Accepted, Entry, Event, Known, Ledger, SharedBefore, TooMany, UnderWay
-from bot.ledger.batches import Answered
+from bot.ledger.batches import ItemAnswered
 from bot.ledger.clicks import Move
 from tests.databases import Database
 from tests.ledger.conftest import accepted, everything, new_request, stands
@@ -56,8 +56,8 @@ async def queued(ledger: Ledger, count: int = 3, **changes: object) -> Entry:
     return batch
 
 
-def answered(item: Request, outcome: Outcome | None = None) -> Answered:
-    return Answered(item, outcome or Shared(), 0.5, [Step("call", 0.5, "done")])
+def answered(item: Request, outcome: Outcome | None = None) -> ItemAnswered:
+    return ItemAnswered(item, outcome or Shared(), 0.5, [Step("call", 0.5, "done")])
 
 
 async def taken_over(database: Database, ledger: Ledger, holder: str) -> None:
@@ -116,7 +116,7 @@ async def test_what_was_shared_before_is_left_out_and_says_so(
     await ledger.answer(earlier, Shared(), 0.1, [])
     await ledger.end(replace(earlier, state=State.ANSWERED), "delivered")
     batch = await queued(ledger, 3, env="env")
-    assert await ends(ledger, batch) == [None, Skipped(Why.SHARED_BEFORE), None]
+    assert await ends(ledger, batch) == [None, Skipped(SkipReason.SHARED_BEFORE), None]
     (left,) = database.rows("SELECT appid, detail FROM events WHERE kind = 'left out'")
     assert [*left.values()] == [appids(2)[1], "shared-before"]
 
@@ -136,9 +136,13 @@ async def test_what_another_request_is_sharing_is_left_out_even_if_it_is_wanted_
 ) -> None:
     await accepted(ledger, new_request(env="env", appid=appids(1)[0]))
     first = await queued(ledger, 2, env="env")
-    assert await ends(ledger, first) == [Skipped(Why.UNDER_WAY), None]
+    assert await ends(ledger, first) == [Skipped(SkipReason.UNDER_WAY), None]
     second = await queued(ledger, 3, env="env", again=True)
-    assert await ends(ledger, second) == [Skipped(Why.UNDER_WAY), Skipped(Why.UNDER_WAY), None]
+    assert await ends(ledger, second) == [
+        Skipped(SkipReason.UNDER_WAY),
+        Skipped(SkipReason.UNDER_WAY),
+        None,
+    ]
 
 
 async def test_a_command_for_what_waits_in_a_batch_is_told_that_it_is_under_way(
@@ -210,7 +214,7 @@ async def test_the_events_of_an_item_tell_what_was_done_for_it(
         Step("call", 0.1, "-1", Said(-1, "busy", "x")),
         Step("call", 0.2, "85088", FAILED.said),
     ]
-    await ledger.batches.advance(batch, Answered(item, FAILED, 0.7, steps), None)
+    await ledger.batches.advance(batch, ItemAnswered(item, FAILED, 0.7, steps), None)
     query = "SELECT kind, outcome, errcode, rid, seconds, detail, appid, env FROM events"
     told = database.rows(f"{query} WHERE request = '{item.id}' ORDER BY id")
     where = item.appid, item.env
@@ -239,7 +243,7 @@ async def test_an_answer_is_recorded_once_however_often_it_is_told(
         FAILED,
         Unknown(for_code(-1), None, 4),
         Cancelled("U2"),
-        Skipped(Why.UNDER_WAY),
+        Skipped(SkipReason.UNDER_WAY),
         Stopped(),
     ],
     ids=lambda outcome: type(outcome).__name__,
@@ -425,7 +429,7 @@ async def test_the_policy_stops_what_has_not_begun_and_says_so_of_each(
     await ledger.batches.advance(batch, None, one)
     await ledger.batches.advance(batch, answered(one), two)
     await ledger.batches.advance(batch, None, three)  # by somebody who died
-    assert await ledger.batches.stop(batch, [Answered(three, GIVEN_UP, 0.0, ())])
+    assert await ledger.batches.stop(batch, [ItemAnswered(three, GIVEN_UP, 0.0, ())])
     assert await ends(ledger, batch) == [Shared(), None, GIVEN_UP, Stopped()]
     told = "SELECT kind, request, outcome, detail FROM events ORDER BY id"
     assert [tuple(row.values()) for row in database.rows(told)][-3:] == [
@@ -633,8 +637,8 @@ async def test_all_items_are_queued_left_out_ended_and_given_up_in_one_statement
     assert len(said()) == 6  # also who is left out, and an event for each by the reason
     assert Counter(await ends(ledger, second)) == {
         None: 20,
-        Skipped(Why.UNDER_WAY): 19,
-        Skipped(Why.SHARED_BEFORE): 1,
+        Skipped(SkipReason.UNDER_WAY): 19,
+        Skipped(SkipReason.SHARED_BEFORE): 1,
     }
     said()
     assert await ledger.batches.cancel(first.request, "U1") == 19

@@ -17,8 +17,8 @@ from bot.domain.outcome import (
     Rejected,
     Shared,
     Skipped,
+    SkipReason,
     Unknown,
-    Why,
 )
 from bot.domain.request import Approval, Request, Retry, State
 from bot.guidance import all_guidance
@@ -470,8 +470,8 @@ async def test_a_click_is_taken_back_also_where_the_same_has_been_asked_for_sinc
 @pytest.mark.parametrize(
     ("ends", "why"),
     [
-        (None, Why.UNDER_WAY),
-        (Shared(), Why.SHARED_BEFORE),
+        (None, SkipReason.UNDER_WAY),
+        (Shared(), SkipReason.SHARED_BEFORE),
         (FAILED, None),
     ],
     ids=["it is under way", "it was shared", "it was not shared"],
@@ -482,7 +482,7 @@ async def test_what_waited_is_carried_out_unless_somebody_does_it_or_has_done_it
     to: State,
     again: bool,
     ends: Outcome | None,
-    why: Why | None,
+    why: SkipReason | None,
 ) -> None:
     first = await over(ledger, new_request(), Shared()) if again else None
     env = first.request.env if first else "prod-1"
@@ -526,7 +526,7 @@ async def test_of_two_that_are_approved_at_once_one_is_carried_out(
             )
         )
         outcomes = [entry.outcome for entry in moved if entry]
-        assert sorted(map(str, outcomes)) == sorted(map(str, (None, Skipped(Why.UNDER_WAY))))
+        assert sorted(map(str, outcomes)) == sorted(map(str, (None, Skipped(SkipReason.UNDER_WAY))))
 
 
 def theirs(**changes: object) -> Request:

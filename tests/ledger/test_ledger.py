@@ -23,11 +23,11 @@ from bot.domain.outcome import (
     Said,
     Shared,
     Skipped,
+    SkipReason,
     Step,
     Stopped,
     Tally,
     Unknown,
-    Why,
 )
 from bot.domain.request import MOVES, Approval, Request, Retry, State
 from bot.guidance import Trouble, all_guidance, for_trouble
@@ -550,7 +550,7 @@ OUTCOMES = st.one_of(
     st.builds(Expired, st.sampled_from(["confirmation", "approval"])),
     st.builds(Denied, st.sampled_from(Ground)),
     st.builds(Stopped),
-    st.builds(Skipped, st.sampled_from(Why)),
+    st.builds(Skipped, st.sampled_from(SkipReason)),
     st.builds(Finished, st.builds(Tally, *[st.integers(0, 500)] * len(Tally.__slots__))),
 )
 REQUESTS = st.builds(

@@ -34,10 +34,10 @@ from bot.domain.outcome import (
     Said,
     Shared,
     Skipped,
+    SkipReason,
     Stopped,
     Tally,
     Unknown,
-    Why,
 )
 from bot.domain.request import State
 from bot.guidance import by_key
@@ -282,7 +282,7 @@ PARTED: list[tuple[Outcome, dict[str, object]]] = [
     *[(Denied(ground), dict[str, object](guidance=ground.value)) for ground in Ground],
     (Denied(), {"guidance": None}),  # as the first versions wrote it
     (Stopped(), {}),
-    *[(Skipped(why), dict[str, object](guidance=why.value)) for why in Why],
+    *[(Skipped(why), dict[str, object](guidance=why.value)) for why in SkipReason],
     (
         Finished(Tally(9, 1, 2, 3, 1, 1, 1)),
         {"tally": "total=9 shared=1 skipped=2 failed=3 unknown=1 cancelled=1 stopped=1"},

@@ -19,10 +19,10 @@ from bot.domain.outcome import (
     Said,
     Shared,
     Skipped,
+    SkipReason,
     Stopped,
     Tally,
     Unknown,
-    Why,
     groups_of,
     may_help_again,
     tally_of,
@@ -53,7 +53,7 @@ MIDNIGHT = 1_764_086_700.0
 PAUSED = AtLimit(MIDNIGHT)
 BUSY, NOT_ENABLED = for_code(-1), for_code(85088)
 LOST = for_trouble(Trouble.LOST)
-BEFORE, UNDER_WAY = Skipped(Why.SHARED_BEFORE), Skipped(Why.UNDER_WAY)
+BEFORE, UNDER_WAY = Skipped(SkipReason.SHARED_BEFORE), Skipped(SkipReason.UNDER_WAY)
 EVERY_WAY: list[Outcome] = [
     Shared(),
     Failed(NOT_ENABLED, Said(85088, "no", "rid")),

@@ -22,10 +22,10 @@ from bot.domain.outcome import (
     Said,
     Shared,
     Skipped,
+    SkipReason,
     Stopped,
     Tally,
     Unknown,
-    Why,
     may_help_again,
 )
 from bot.domain.request import Approval, Origin, Request
@@ -77,8 +77,8 @@ UNDECIDED: dict[str, Outcome] = {
     "denied": Denied(),
     "several rules": Denied(Ground.SEVERAL_RULES),
     "another owner": Denied(Ground.OTHER_OWNER),
-    "shared by another": Skipped(Why.SHARED_BEFORE),
-    "being shared by another": Skipped(Why.UNDER_WAY),
+    "shared by another": Skipped(SkipReason.SHARED_BEFORE),
+    "being shared by another": Skipped(SkipReason.UNDER_WAY),
     "stopped": Stopped(),
 }
 CALLED: dict[str, Outcome] = {
@@ -142,7 +142,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             for ground in Ground
         },
         "denied to the requester": say.denied_for_them(words, ASKED, request.receivers),
-        **{f"click: {why.value}": say.skipped(words, request, why) for why in Why},
+        **{f"click: {why.value}": say.skipped(words, request, why) for why in SkipReason},
     }
 
 
@@ -154,7 +154,7 @@ def of_approved(words: Words, request: Request) -> dict[str, Message]:
             f"decided: {name}": decided(words, request, outcome, AT)
             for name, outcome in CALLED.items()
         },
-        "decided: left to another": decided(words, request, Skipped(Why.UNDER_WAY), AT),
+        "decided: left to another": decided(words, request, Skipped(SkipReason.UNDER_WAY), AT),
         "answer: shared": endings.answer(words, request, CALLED["shared"]),
         "too late: under way": too_late(words, request, None),
     }

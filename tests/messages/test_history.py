@@ -12,10 +12,10 @@ from bot.domain.outcome import (
     Rejected,
     Shared,
     Skipped,
+    SkipReason,
     Stopped,
     Tally,
     Unknown,
-    Why,
 )
 from bot.domain.request import Origin, Request
 from bot.guidance import for_code
@@ -40,8 +40,8 @@ FAILED = for_code(85088)
         (Denied(), False, "🚫 denied"),
         (Stopped(), False, "🚫 stopped by the policy"),
         (Expired("approval"), False, "⌛ expired"),
-        (Skipped(Why.SHARED_BEFORE), False, "✅ shared by another request"),
-        (Skipped(Why.UNDER_WAY), False, "🚫 left to another request"),
+        (Skipped(SkipReason.SHARED_BEFORE), False, "✅ shared by another request"),
+        (Skipped(SkipReason.UNDER_WAY), False, "🚫 left to another request"),
         (Finished(Tally(3, shared=2, failed=1)), False, "2 shared, 1 not shared"),
     ],
 )

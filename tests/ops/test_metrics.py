@@ -22,7 +22,7 @@ from bot.runtime.bodies import Unread
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotSlacks
 from bot.wechat import component_api
-from bot.wechat.push import Refusal
+from bot.wechat.push import PushRefusal
 from tests.conftest import (
     RELEASES,
     REQUESTER,
@@ -129,7 +129,7 @@ def test_every_method_that_is_called_is_counted_by_its_name() -> None:
 
 
 def test_every_reason_for_refusing_a_post_is_counted_by_its_name() -> None:
-    reasons = (*NotSlacks, *Refusal, *Unread, *Nowhere)
+    reasons = (*NotSlacks, *PushRefusal, *Unread, *Nowhere)
     assert {why.name.lower() for why in reasons} == set(labels.REFUSALS)
     assert labels.PATHS == (PATH, PUSHES, ELSEWHERE)
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.screen import Screen
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from tests.playground.conftest import (
     App,
     a_trigger,
@@ -146,7 +146,9 @@ def test_lines_are_wrapped_under_their_own_indent(slack: LocalSlack, width: int)
     screen.console.width = width
     words = "word " * 60
     text = f"{words}\n1. {words}\n• {words}"
-    screen.observe(Message("1.0", "C0RELEASES", "U0SHAREENV", text, thread_ts="0.9"), "posted")
+    screen.observe(
+        PostedMessage("1.0", "C0RELEASES", "U0SHAREENV", text, thread_ts="0.9"), "posted"
+    )
     _, *lines = printed(screen)
     assert max(map(len, lines)) <= width
     assert all(line.startswith("      │ ") for line in lines)
@@ -160,6 +162,6 @@ def test_lines_are_wrapped_under_their_own_indent(slack: LocalSlack, width: int)
 def test_what_is_said_is_bright_and_its_frame_is_dim(slack: LocalSlack) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=80)
     screen = Screen(slack.world, console)
-    screen.observe(Message("1.0", "C0RELEASES", "U0SHAREENV", "All is well"), "posted")
+    screen.observe(PostedMessage("1.0", "C0RELEASES", "U0SHAREENV", "All is well"), "posted")
     file: Any = console.file
     assert "\x1b[2m  │ \x1b[0mAll is well" in file.getvalue()

@@ -16,7 +16,7 @@ from bot.playground.world import BOT
 from bot.policy import Approvers as Named
 from bot.policy import Effect, Policy, Rule
 from bot.slack.api import SlackApi
-from bot.slack.approvals import Approvals
+from bot.slack.approvals import ApproverMessages
 from bot.slack.posts import Posts
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import AwayError
@@ -35,10 +35,10 @@ def posts(api: SlackApi, sleep: Sleep) -> Posts:
     return Posts(api, BOT, sleep)
 
 
-def approvals(posts: Posts, rule: Rule = RULE) -> Approvals:
+def approvals(posts: Posts, rule: Rule = RULE) -> ApproverMessages:
     in_force = InForce(Policy((rule,)))
     link = lambda ref: ref and f"https://x/{ref}"  # noqa: E731  # two lines would say no more
-    return Approvals(posts, in_force, TONGUES, link, in_their_channel)
+    return ApproverMessages(posts, in_force, TONGUES, link, in_their_channel)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from bot.messages import form
 from bot.playground.faults import Code, Slow, Status
-from bot.playground.slack.server import Message
+from bot.playground.slack.server import PostedMessage
 from bot.playground.stage import APPID
 from bot.playground.world import TEAM
 from bot.slack.clicks import click_of, decision_of
@@ -378,7 +378,7 @@ async def test_so_do_they_with_the_form_and_the_shortcuts(scene: Scene) -> None:
     slack = scene.slack
     async with scene.bot(ALLOW):
         ts = slack.next_ts()
-        slack.post(Message(ts, RELEASES, REQUESTER, "chat"))
+        slack.post(PostedMessage(ts, RELEASES, REQUESTER, "chat"))
         await slack.message_shortcut(REQUESTER, MESSAGE_SHORTCUT, ts)
         await slack.until(lambda slack: bool(slack.views(REQUESTER)))
         view = slack.views(REQUESTER)[0]

@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.domain.language import Language
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import TEAM, Group, Person, seed
+from bot.playground.world import TEAM, SlackUser, UserGroup, seed
 from bot.policy import Approvers, Effect, Rule, Standing, Unreadable
 from bot.policy import Person as Known
 from bot.slack.api import SlackApi
@@ -39,28 +39,30 @@ def calls(slack: LocalSlack, method: str) -> int:
 @pytest.mark.parametrize(
     ("person", "standing"),
     [
-        pytest.param(Person("U0X", "x"), Standing.MEMBER, id="member"),
-        pytest.param(Person("U0X", "x", is_restricted=True), Standing.GUEST, id="guest"),
+        pytest.param(SlackUser("U0X", "x"), Standing.MEMBER, id="member"),
+        pytest.param(SlackUser("U0X", "x", is_restricted=True), Standing.GUEST, id="guest"),
         pytest.param(
-            Person("U0X", "x", is_restricted=True, is_ultra_restricted=True),
+            SlackUser("U0X", "x", is_restricted=True, is_ultra_restricted=True),
             Standing.GUEST,
             id="single-channel guest",
         ),
-        pytest.param(Person("U0X", "x", is_ultra_restricted=True), Standing.GUEST, id="ultra only"),
-        pytest.param(Person("U0X", "x", is_stranger=True), Standing.OUTSIDER, id="stranger"),
-        pytest.param(Person("U0X", "x", "T0ELSE"), Standing.OUTSIDER, id="another team"),
         pytest.param(
-            Person("U0X", "x", "T0ELSE", is_restricted=True), Standing.OUTSIDER, id="their guest"
+            SlackUser("U0X", "x", is_ultra_restricted=True), Standing.GUEST, id="ultra only"
         ),
-        pytest.param(Person("U0X", "x", is_bot=True), Standing.BOT, id="bot"),
-        pytest.param(Person("U0X", "x", deleted=True), Standing.DEACTIVATED, id="deactivated"),
+        pytest.param(SlackUser("U0X", "x", is_stranger=True), Standing.OUTSIDER, id="stranger"),
+        pytest.param(SlackUser("U0X", "x", "T0ELSE"), Standing.OUTSIDER, id="another team"),
         pytest.param(
-            Person("U0X", "x", is_bot=True, deleted=True), Standing.DEACTIVATED, id="a dead bot"
+            SlackUser("U0X", "x", "T0ELSE", is_restricted=True), Standing.OUTSIDER, id="their guest"
+        ),
+        pytest.param(SlackUser("U0X", "x", is_bot=True), Standing.BOT, id="bot"),
+        pytest.param(SlackUser("U0X", "x", deleted=True), Standing.DEACTIVATED, id="deactivated"),
+        pytest.param(
+            SlackUser("U0X", "x", is_bot=True, deleted=True), Standing.DEACTIVATED, id="a dead bot"
         ),
     ],
 )
 async def test_the_flags_of_users_info_tell_how_somebody_belongs(
-    slack: LocalSlack, directory: Directory, person: Person, standing: Standing
+    slack: LocalSlack, directory: Directory, person: SlackUser, standing: Standing
 ) -> None:
     slack.people["U0X"] = person
     assert await directory.person(TEAM, "U0X", OURS) == Known(TEAM, "U0X", standing)
@@ -152,7 +154,7 @@ async def test_what_slack_does_not_tell_about_a_person_has_a_reason(
 
 
 async def test_a_person_is_in_the_groups_that_hold_them(slack: LocalSlack, api: SlackApi) -> None:
-    slack.groups["S0OTHERS"] = Group("S0OTHERS", "others", frozenset({"U0SECOND"}))
+    slack.groups["S0OTHERS"] = UserGroup("S0OTHERS", "others", frozenset({"U0SECOND"}))
     directory, both = Directory(api, TEAM, Clock()), OURS | {"S0OTHERS"}
     requester = await directory.person(TEAM, REQUESTER, both)
     assert requester == Known(TEAM, REQUESTER, groups=frozenset({PLATFORM}))
@@ -227,7 +229,7 @@ async def test_a_snapshot_of_all_groups_is_one_call_however_many_the_policy_name
     slack: LocalSlack, api: SlackApi, clock: Clock
 ) -> None:
     names = [f"S0GROUP{number}" for number in range(30)]
-    slack.groups |= {name: Group(name, name.lower()) for name in names}
+    slack.groups |= {name: UserGroup(name, name.lower()) for name in names}
     directory, groups = Directory(api, TEAM, clock), frozenset(names)
     directory.ahead(groups)
     await directory.person(TEAM, REQUESTER, groups)
@@ -261,7 +263,7 @@ async def test_ten_groups_and_decisions_every_few_seconds_stay_within_slacks_rat
     async with LocalSlack(seed(), clock) as slack:
         slack.limit_calls()
         names = frozenset(f"S0GROUP{number}" for number in range(10)) | OURS
-        slack.groups |= {name: Group(name, name.lower()) for name in names - OURS}
+        slack.groups |= {name: UserGroup(name, name.lower()) for name in names - OURS}
         api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())
         directory = Directory(api, TEAM, clock)
         for _ in range(30):
@@ -348,7 +350,7 @@ async def test_a_group_that_is_made_after_the_last_look_is_known_once_a_policy_n
     slack: LocalSlack, api: SlackApi, directory: Directory
 ) -> None:
     await directory.person(TEAM, REQUESTER, OURS)
-    slack.groups["S0NEW"] = Group("S0NEW", "new", frozenset({REQUESTER}))
+    slack.groups["S0NEW"] = UserGroup("S0NEW", "new", frozenset({REQUESTER}))
     directory.ahead(OURS | {"S0NEW"})
     await slack.until(lambda slack: calls(slack, "usergroups.list") == 2)
     await time_passes(api)
@@ -385,7 +387,7 @@ async def test_for_a_new_policy_the_groups_are_read_ahead_only_if_it_names_other
 async def test_the_locale_of_users_info_tells_the_language(
     slack: LocalSlack, directory: Directory, locale: str, language: Language
 ) -> None:
-    slack.people["U0X"] = Person("U0X", "x", locale=locale)
+    slack.people["U0X"] = SlackUser("U0X", "x", locale=locale)
     assert await directory.person(TEAM, "U0X", OURS) == Known(TEAM, "U0X", language=language)
 
 
@@ -455,7 +457,7 @@ def asking(*users: str, groups: Collection[str] = (), own: bool = False) -> Rule
 async def test_whether_anybody_may_decide_about_a_request(
     slack: LocalSlack, api: SlackApi, clock: Clock, rule: Rule, expected: bool
 ) -> None:
-    slack.groups["S0EMPTY"] = Group("S0EMPTY", "empty")
+    slack.groups["S0EMPTY"] = UserGroup("S0EMPTY", "empty")
     directory = Directory(api, TEAM, clock)
     assert await directory.has_approver(rule, REQUESTER) is expected
 
@@ -471,7 +473,7 @@ async def test_whether_anybody_may_decide_about_a_request(
 async def test_in_doubt_somebody_may(  # noqa: PLR0913, PLR0917  # its stage
     slack: LocalSlack, api: SlackApi, clock: Clock, method: str, rule: Rule, fault: Fault
 ) -> None:
-    slack.groups["S0EMPTY"] = Group("S0EMPTY", "empty")
+    slack.groups["S0EMPTY"] = UserGroup("S0EMPTY", "empty")
     directory = Directory(api, TEAM, clock, deadline=0.3)
     slack.fail(method, fault)
     assert await directory.has_approver(rule, REQUESTER)

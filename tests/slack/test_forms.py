@@ -12,7 +12,7 @@ from bot.messages.form import APPIDS, DRY_RUN, ENV, FORM, REASON
 from bot.playground.faults import Code, Drop, RateLimited, Slow
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.payloads import interaction
-from bot.playground.slack.server import Ack, LocalSlack, Message, View
+from bot.playground.slack.server import Ack, LocalSlack, PostedMessage, View
 from bot.playground.slack.views import shown
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat.server import LocalWeChat
@@ -29,9 +29,9 @@ pytestmark = pytest.mark.usefixtures("bot")
 
 
 @pytest.fixture
-async def said(slack: LocalSlack) -> Message:
+async def said(slack: LocalSlack) -> PostedMessage:
     """Return what a person has said in the channel."""
-    message = Message(slack.next_ts(), RELEASES, "U0SECOND", "prod-1, please", via="slack")
+    message = PostedMessage(slack.next_ts(), RELEASES, "U0SECOND", "prod-1, please", via="slack")
     slack.post(message)
     return message
 
@@ -53,7 +53,7 @@ async def by_shortcut(slack: LocalSlack, user: str = REQUESTER) -> View:
     return await opened(slack, user)
 
 
-async def by_message(slack: LocalSlack, message: Message, user: str = REQUESTER) -> View:
+async def by_message(slack: LocalSlack, message: PostedMessage, user: str = REQUESTER) -> View:
     assert (await slack.message_shortcut(user, MESSAGE_SHORTCUT, message)).error is None
     return await opened(slack, user)
 
@@ -81,10 +81,10 @@ def with_values(slack: LocalSlack, view: View, **values: Any) -> JsonObject:
     }
 
 
-async def done(slack: LocalSlack, channel: str = RELEASES) -> Message:
+async def done(slack: LocalSlack, channel: str = RELEASES) -> PostedMessage:
     """Return the parent of the only request, once it is shared."""
 
-    def shared() -> list[Message]:
+    def shared() -> list[PostedMessage]:
         return [m for m in slack.messages if m.channel == channel and m.edits]
 
     await slack.until(lambda _: any(m.text.startswith("✅") for m in shared()))
@@ -109,7 +109,7 @@ async def test_the_bare_command_opens_it_and_the_answer_comes_in_the_channel(
 
 
 async def test_a_shortcut_on_a_message_is_answered_in_its_thread(
-    slack: LocalSlack, said: Message
+    slack: LocalSlack, said: PostedMessage
 ) -> None:
     view = await by_message(slack, said)
     await sent(slack, view)
@@ -120,10 +120,10 @@ async def test_a_shortcut_on_a_message_is_answered_in_its_thread(
 
 @pytest.mark.parametrize("active", [False, True], ids=["without replies", "with replies"])
 async def test_what_a_shortcut_on_a_message_says_to_one_person_is_seen(
-    slack: LocalSlack, said: Message, active: bool
+    slack: LocalSlack, said: PostedMessage, active: bool
 ) -> None:
     if active:
-        slack.post(Message(slack.next_ts(), RELEASES, REQUESTER, "yes", thread_ts=said.ts))
+        slack.post(PostedMessage(slack.next_ts(), RELEASES, REQUESTER, "yes", thread_ts=said.ts))
     await sent(slack, await by_message(slack, said), **{DRY_RUN: [DRY_RUN]})
     await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
     [alone] = slack.shown_to(REQUESTER)
@@ -132,9 +132,11 @@ async def test_what_a_shortcut_on_a_message_says_to_one_person_is_seen(
 
 
 async def test_a_shortcut_on_a_reply_is_answered_beside_it(
-    slack: LocalSlack, said: Message
+    slack: LocalSlack, said: PostedMessage
 ) -> None:
-    reply = Message(slack.next_ts(), RELEASES, REQUESTER, "yes", thread_ts=said.ts, via="slack")
+    reply = PostedMessage(
+        slack.next_ts(), RELEASES, REQUESTER, "yes", thread_ts=said.ts, via="slack"
+    )
     slack.post(reply)
     await sent(slack, await by_message(slack, reply))
     assert (await done(slack)).thread_ts == said.ts
@@ -143,7 +145,7 @@ async def test_a_shortcut_on_a_reply_is_answered_beside_it(
 async def test_from_a_thread_that_the_bot_cannot_see_the_answer_is_for_the_requester(
     slack: LocalSlack,
 ) -> None:
-    there = Message(slack.next_ts(), SECRET, REQUESTER, "prod-1?", via="slack")
+    there = PostedMessage(slack.next_ts(), SECRET, REQUESTER, "prod-1?", via="slack")
     slack.post(there)
     await sent(slack, await by_message(slack, there))
     await slack.until(lambda slack: any("may now use" in m.text for m in slack.parents("D0BOT")))

@@ -6,7 +6,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages.blocks import message
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
 from bot.playground.world import BOT
 from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
@@ -320,7 +320,7 @@ async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
     earlier = slack.clock() - 3600
     for number in range(450):
         ts = f"{earlier + number:.6f}"
-        slack.post(Message(ts, RELEASES, REQUESTER, f"chat {number}", thread_ts=parent.ts))
+        slack.post(PostedMessage(ts, RELEASES, REQUESTER, f"chat {number}", thread_ts=parent.ts))
     slack.fail("chat.postMessage", Drop(after_effect=True))
     posted = await posts.post(RELEASES, HELLO, MARK, parent.ts)
     replies = [each for each in slack.thread(RELEASES, parent.ts) if each.text == HELLO.text]
@@ -342,7 +342,7 @@ async def test_a_person_is_looked_up_once_to_look_for_what_they_were_told(
 # What somebody who has died may have posted.
 
 
-def at(message: Message | Posted) -> float:
+def at(message: PostedMessage | Posted) -> float:
     """Return when a message was posted, in Unix seconds."""
     return float(message.ts)
 
@@ -393,7 +393,7 @@ async def test_it_is_found_under_all_that_was_said_since(slack: LocalSlack, post
     assert isinstance(first, Posted)
     for number in range(450):
         ts = slack.next_ts()
-        slack.post(Message(ts, RELEASES, REQUESTER, f"chat {number}"))
+        slack.post(PostedMessage(ts, RELEASES, REQUESTER, f"chat {number}"))
     assert await posts.post(RELEASES, HELLO, MARK, look_since=at(first)) == first
     assert calls(slack, "conversations.history") == 3
 

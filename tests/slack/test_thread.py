@@ -18,7 +18,7 @@ from bot.messages.endings import answer, parent
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.loopback import Handler, cut
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import BOT, Channel
 from bot.slack.api import SlackApi
 from bot.slack.posts import Posts
@@ -60,7 +60,7 @@ def direct_answer(request: Request, outcome: Outcome, words: Words = ENGLISH) ->
     return (parent(words, request, outcome) + answer(words, request, outcome)).text
 
 
-def texts(messages: list[Message]) -> list[str]:
+def texts(messages: list[PostedMessage]) -> list[str]:
     return [message.text for message in messages]
 
 
@@ -714,7 +714,7 @@ async def test_an_answer_in_private_that_nobody_can_look_for_says_that_it_may_co
 def inside(slack: LocalSlack, channel: str = RELEASES) -> Request:
     """Return a request that a button or a shortcut makes in a thread; it has no response_url."""
     ts = slack.next_ts()
-    slack.post(Message(ts, channel, "U0SECOND", "What about prod-1?"))
+    slack.post(PostedMessage(ts, channel, "U0SECOND", "What about prod-1?"))
     request = request_of(slack, channel)
     return replace(request, origin=replace(request.origin, thread_ts=ts, response_url=""))
 

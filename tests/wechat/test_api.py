@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.domain.outcome import Said
 from bot.guidance import Trouble
-from bot.wechat.api import Done, Refused, Troubled, read, share_env
+from bot.wechat.api import Declined, Done, Troubled, read, share_env
 from tests.wechat.conftest import APPID, ENV
 
 RID = "686cab53-686d2226-2e40eeeb"
@@ -15,7 +15,7 @@ STABLE = "could get access_token by getStableAccessToken"
 
 def said(errmsg: object, errcode: object = 40097) -> Said:
     answer = read(200, json.dumps({"errcode": errcode, "errmsg": errmsg}).encode())
-    assert isinstance(answer, Refused)
+    assert isinstance(answer, Declined)
     return answer.said
 
 
@@ -76,7 +76,7 @@ def test_errcode_zero_is_a_yes_in_every_form(body: bytes) -> None:
 )
 def test_another_errcode_is_a_no_as_number_or_as_text(errcode: str, number: int) -> None:
     answer = read(200, b'{"errcode":%s,"errmsg":"no"}' % errcode.encode())
-    assert answer == Refused(Said(number, "no", None))
+    assert answer == Declined(Said(number, "no", None))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_words_are_printable_and_without_needless_blanks(errmsg: str) -> None:
 @pytest.mark.parametrize("depth", range(600, 1000, 7))
 def test_nesting_that_json_just_allows_is_no_error(depth: int) -> None:
     nested = b'{"errcode":1,"errmsg":%s}' % (b"[" * depth + b"]" * depth)
-    assert isinstance(read(200, nested), Refused | Troubled)
+    assert isinstance(read(200, nested), Declined | Troubled)
 
 
 json_values = st.recursive(
@@ -227,5 +227,5 @@ bodies = (
 @given(st.integers(-1, 1000) | st.just(200), bodies)
 def test_reading_never_raises(status: int, body: bytes) -> None:
     answer = read(status, body)
-    assert isinstance(answer, Done | Refused | Troubled)
+    assert isinstance(answer, Done | Declined | Troubled)
     assert status == 200 or isinstance(answer, Troubled)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bot.command import is_env
 from bot.wechat import component_api
-from bot.wechat.api import Done, Refused, Troubled, read
-from bot.wechat.component_api import Authorized, Informed, Issued, Listed
+from bot.wechat.api import Declined, Done, Troubled, read
+from bot.wechat.component_api import Authorization, Informed, Issued, Listed
 from bot.wechat.envs import read_envs
 from bot.wechat.functions import Functions, read_functions
 from bot.wechat.tokens import read_token
@@ -42,7 +42,7 @@ READERS: tuple[tuple[Reader, tuple[type, ...]], ...] = (
     (read_functions, (Functions,)),
     (component_api.read_component_token, (Issued,)),
     (component_api.read_authorizer_token, (Issued,)),
-    (component_api.read_query_auth, (Authorized,)),
+    (component_api.read_query_auth, (Authorization,)),
     (component_api.read_authorizer_info, (Informed,)),
     (component_api.read_authorizer_list, (Listed,)),
     (component_api.read_done, (type(None),)),
@@ -99,10 +99,12 @@ def test_each_reader_finds_what_it_looks_for_or_says_that_it_is_not_there(
     reader: Reader, found: tuple[type, ...], status: int, body: bytes
 ) -> None:
     answer = reader(status, body)
-    assert isinstance(answer, (*found, Refused, Troubled))
+    assert isinstance(answer, (*found, Declined, Troubled))
     assert TOKEN not in repr(answer) or found == (tuple, type(None))
     match answer:
-        case Issued(token, life) | Authorized(_, Issued(token, life)) | (str(token), float(life)):
+        case (
+            Issued(token, life) | Authorization(_, Issued(token, life)) | (str(token), float(life))
+        ):
             assert token.isascii()
             assert token.isprintable()
             assert life <= 7200
@@ -114,7 +116,7 @@ def test_each_reader_finds_what_it_looks_for_or_says_that_it_is_not_there(
 
 @pytest.mark.parametrize("reader", [reader for reader, _ in READERS])
 def test_each_reader_finds_something_in_a_good_answer(reader: Reader) -> None:
-    assert not isinstance(reader(200, json.dumps(GOOD).encode()), Refused | Troubled)
+    assert not isinstance(reader(200, json.dumps(GOOD).encode()), Declined | Troubled)
 
 
 @given(bodies())

@@ -17,7 +17,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.encryption import RANDOM_BYTES, key_of
-from bot.wechat.push import Authorized, Platform, Refusal, Ticket, Unauthorized
+from bot.wechat.push import Authorized, Platform, PushRefusal, Ticket, Unauthorized
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, briefly, endpoints, pushed, served, serving
 
@@ -244,7 +244,7 @@ async def test_a_broken_push_is_refused_and_whoever_counts_hears_so(  # noqa: PL
 ) -> None:
     async with stranger.post(url, params=genuine(wechat).query, data=body) as response:
         assert response.status == 400
-    assert refusals(ear) == [Refusal.NOT_XML.value]
+    assert refusals(ear) == [PushRefusal.NOT_XML.value]
     assert "s3cret" not in caplog.text
 
 
@@ -278,7 +278,7 @@ async def test_a_packed_body_is_not_unpacked_but_refused(
     for body in (gzip.compress(push.body), b"s3cret"):
         async with stranger.post(url, params=push.query, data=body, headers=packed) as response:
             assert response.status == 400
-    assert refusals(ear) == [Refusal.NOT_XML.value] * 2
+    assert refusals(ear) == [PushRefusal.NOT_XML.value] * 2
     assert "s3cret" not in caplog.text
 
 

@@ -11,9 +11,9 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.domain.outcome import Called, Failed, Said, Shared, Step, Unknown
-from bot.guidance import Guidance, Retry, Trouble, all_guidance, for_code, for_trouble
+from bot.guidance import AutoRetry, Guidance, Trouble, all_guidance, for_code, for_trouble
 from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
-from bot.playground.wechat.server import Call, LocalWeChat
+from bot.playground.wechat.server import LocalWeChat, ShareCall
 from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat, http_client
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, TokenSource
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Clock, Pauses, mute
@@ -68,17 +68,17 @@ async def test_a_no_comes_with_its_guidance_and_wechats_words(
 @pytest.mark.parametrize(
     ("retry", "code", "tries", "waited"),
     [
-        (Retry.NEVER, 40097, 1, []),
-        (Retry.ONCE, -1000, 2, [0.5]),
-        (Retry.BACKOFF, -1, 4, [0.5, 1.0, 2.0]),
+        (AutoRetry.NEVER, 40097, 1, []),
+        (AutoRetry.ONCE, -1000, 2, [0.5]),
+        (AutoRetry.BACKOFF, -1, 4, [0.5, 1.0, 2.0]),
     ],
-    ids=lambda value: value.name if isinstance(value, Retry) else "",
+    ids=lambda value: value.name if isinstance(value, AutoRetry) else "",
 )
 async def test_each_error_gets_as_many_tries_as_its_guidance_grants(  # noqa: PLR0913, PLR0917
     bot: Maker,
     wechat: LocalWeChat,
     pauses: Pauses,
-    retry: Retry,
+    retry: AutoRetry,
     code: int,
     tries: int,
     waited: list[float],
@@ -221,7 +221,7 @@ async def test_no_try_begins_when_the_time_is_up(  # noqa: PLR0913, PLR0917
     assert sum(pauses) + seconds_for_each * (tries - 1) < TOTAL_SECONDS
 
 
-class Ticking(list[Call]):
+class Ticking(list[ShareCall]):
     """Calls of which each takes some seconds of the clock."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
@@ -229,7 +229,7 @@ class Ticking(list[Call]):
         self._clock = clock
         self._seconds = seconds
 
-    def append(self, call: Call) -> None:
+    def append(self, call: ShareCall) -> None:
         """Keep the call, and let the time pass."""
         super().append(call)
         self._clock.now += self._seconds

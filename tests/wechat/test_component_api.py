@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from bot.domain.outcome import Said
 from bot.guidance import Trouble
 from bot.wechat import component_api as api
-from bot.wechat.api import Call, Refused, Troubled
-from bot.wechat.component_api import Authorized, Issued, Listed
+from bot.wechat.api import Call, Declined, Troubled
+from bot.wechat.component_api import Authorization, Issued, Listed
 from tests.wechat.conftest import OTHER, OWNER
 
 COMPONENT = "wxc0de00000000c0de"
@@ -94,13 +94,13 @@ def test_each_call_is_built_as_wechat_documents_it(
         (of(errcode=0, errmsg="ok"), NOT_JSON),
         (b"{}", NOT_JSON),
         (b"<html></html>", NOT_JSON),
-        (of(errcode="61004", errmsg=f"no rid: {RID}"), Refused(Said(61004, "no", RID))),
+        (of(errcode="61004", errmsg=f"no rid: {RID}"), Declined(Said(61004, "no", RID))),
         (of(errcode=True), Troubled(Trouble.NO_ERRCODE)),
     ],
     ids=lambda value: value.decode()[:60] if isinstance(value, bytes) else "",
 )
 def test_a_platforms_token_is_read_or_it_is_said_why_not(
-    answer: bytes, found: Issued | Refused | Troubled
+    answer: bytes, found: Issued | Declined | Troubled
 ) -> None:
     assert api.read_component_token(200, answer) == found
 
@@ -113,11 +113,11 @@ def test_a_platforms_token_is_read_or_it_is_said_why_not(
         ({"authorizer_refresh_token": None}, Issued("t", 7200.0)),
         ({"authorizer_refresh_token": "two words"}, Issued("t", 7200.0)),
         ({}, Issued("t", 7200.0)),
-        ({"errcode": 61023}, Refused(Said(61023, "", None))),
+        ({"errcode": 61023}, Declined(Said(61023, "", None))),
     ],
 )
 def test_an_owners_token_comes_with_its_refresh_token_or_without(
-    answer: Mapping[str, object], found: Issued | Refused
+    answer: Mapping[str, object], found: Issued | Declined
 ) -> None:
     body = of(authorizer_access_token="t", expires_in=7200, **answer)
     assert api.read_authorizer_token(200, body) == found
@@ -135,18 +135,18 @@ INFO = {
 @pytest.mark.parametrize(
     ("answer", "found"),
     [
-        (of(authorization_info=INFO), Authorized(OWNER, Issued("t", 7200.0, "r"))),
+        (of(authorization_info=INFO), Authorization(OWNER, Issued("t", 7200.0, "r"))),
         (of(authorization_info={**INFO, "authorizer_appid": None}), NOT_JSON),
         (of(authorization_info={**INFO, "authorizer_access_token": None}), NOT_JSON),
         (of(authorization_info={**INFO, "expires_in": 0}), NOT_JSON),
         (of(authorization_info=[INFO]), NOT_JSON),
         (of(authorization_info=None), NOT_JSON),
         (of(**INFO), NOT_JSON),
-        (of(errcode=61009, errmsg="code"), Refused(Said(61009, "code", None))),
+        (of(errcode=61009, errmsg="code"), Declined(Said(61009, "code", None))),
     ],
 )
 def test_what_a_code_was_worth_is_read_or_it_is_said_why_not(
-    answer: bytes, found: Authorized | Refused | Troubled
+    answer: bytes, found: Authorization | Declined | Troubled
 ) -> None:
     assert api.read_query_auth(200, answer) == found
 
@@ -181,7 +181,7 @@ SET_49: list[object] = [{"funcscope_category": {"id": 49}}]
 )
 def test_what_an_owner_granted_is_read_or_it_is_said_why_not(told: object, found: object) -> None:
     assert api.read_authorizer_info(200, of(authorization_info=told)) == found
-    assert api.read_authorizer_info(200, of(errcode=61003)) == Refused(Said(61003, "", None))
+    assert api.read_authorizer_info(200, of(errcode=61003)) == Declined(Said(61003, "", None))
 
 
 @pytest.mark.parametrize(
@@ -207,18 +207,18 @@ def test_what_an_owner_granted_is_read_or_it_is_said_why_not(told: object, found
         (of(total_count=0, list=None), Listed(0, 0, {})),
         (of(total_count=1), NOT_JSON),
         (of(errcode=0), NOT_JSON),
-        (of(errcode=42001), Refused(Said(42001, "", None))),
+        (of(errcode=42001), Declined(Said(42001, "", None))),
     ],
 )
 def test_a_page_of_the_list_is_read_or_it_is_said_why_not(
-    answer: bytes, found: Listed | Refused | Troubled
+    answer: bytes, found: Listed | Declined | Troubled
 ) -> None:
     assert api.read_authorizer_list(200, answer) == found
 
 
 def test_an_answer_that_says_no_more_than_yes_is_read() -> None:
     assert api.read_done(200, of(errcode=0, errmsg="in a normal state")) is None
-    assert api.read_done(200, of(errcode=40125)) == Refused(Said(40125, "", None))
+    assert api.read_done(200, of(errcode=40125)) == Declined(Said(40125, "", None))
     assert api.read_done(200, b"") == NOT_JSON
 
 

@@ -11,7 +11,7 @@ from bot.domain.outcome import Said
 from bot.guidance import Trouble
 from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.api import Refused, Troubled
+from bot.wechat.api import Declined, Troubled
 from bot.wechat.envs import Envs, get_env_info, read_envs
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 from tests.wechat.conftest import OTHER, OWNER, Clock
@@ -44,7 +44,7 @@ def test_the_call_has_its_token_in_the_query_alone() -> None:
         (b'{"info_list":[{"env":"a","status":"HALTED"},{"env":"b","status":"UNAVAILABLE"}]}', ()),
         (b'{"info_list":[{"env":"-a"},{"env":7},{},7,{"env":"<!channel>"}]}', ()),
         (b'{"info_list":[]}', ()),
-        (b'{"errcode":"61007","errmsg":"no"}', Refused(Said(61007, "no", None))),
+        (b'{"errcode":"61007","errmsg":"no"}', Declined(Said(61007, "no", None))),
         (b'{"errcode":0}', ()),
         (b'{"errcode":0,"info_list":null}', ()),
         (b"{}", Troubled(Trouble.NOT_JSON)),
@@ -58,7 +58,7 @@ def test_an_answer_is_the_envs_in_service_or_what_is_wrong(body: bytes, envs: ob
 
 @given(st.integers(100, 599), st.binary())
 def test_any_answer_is_read(status: int, body: bytes) -> None:
-    assert isinstance(read_envs(status, body), tuple | Refused | Troubled)
+    assert isinstance(read_envs(status, body), tuple | Declined | Troubled)
 
 
 async def test_the_owners_envs_are_those_that_are_in_service(

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from bot.guidance import Trouble
-from bot.wechat.api import Refused, Troubled
+from bot.wechat.api import Declined, Troubled
 from bot.wechat.functions import Functions, list_functions, read_functions
 
 
@@ -38,5 +38,5 @@ def test_what_is_listed_is_read_and_an_absent_list_is_empty_unless_the_total_say
 
 def test_a_refusal_and_a_gateway_are_no_lists() -> None:
     refused = read_functions(200, b'{"errcode": 85088, "errmsg": "no qbase privilege"}')
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Declined)
     assert isinstance(read_functions(502, b"<html>"), Troubled)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.playground.wechat.push import Push as Posted
-from bot.playground.wechat.push import Seal, Stamp, event, sealed, xml
+from bot.playground.wechat.push import PushKeys, Stamp, event, sealed, xml
 from bot.wechat.encryption import RANDOM_BYTES, encrypt, key_of, signature
 from bot.wechat.push import (
     STALE_AFTER,
@@ -16,7 +16,7 @@ from bot.wechat.push import (
     Other,
     Platform,
     Push,
-    Refusal,
+    PushRefusal,
     Ticket,
     Unauthorized,
     read_push,
@@ -26,7 +26,7 @@ from tests.wechat.test_encryption import SIGNED, V1
 
 COMPONENT = "wxc0de00000000c0de"
 ANOTHER = "wxc0de00000000beef"
-SEAL = Seal(COMPONENT, "m3ss4get0ken", "MadeUpEncodingAESKeyOfTheLocalWeChat0000004")
+SEAL = PushKeys(COMPONENT, "m3ss4get0ken", "MadeUpEncodingAESKeyOfTheLocalWeChat0000004")
 OLDER_KEY = "AnOlderEncodingAESKeyOfTheLocalWeChat000004"
 KEY = key_of(SEAL.encoding_aes_key) or b""
 PLATFORM = Platform(COMPONENT, [SEAL.message_token], [KEY])
@@ -48,11 +48,11 @@ def told(info_type: str, **more: str | int) -> Posted:
     return of(event(COMPONENT, info_type, NOW, **more))
 
 
-def of(fields: Mapping[str, str | int], seal: Seal = SEAL, timestamp: int = NOW) -> Posted:
+def of(fields: Mapping[str, str | int], seal: PushKeys = SEAL, timestamp: int = NOW) -> Posted:
     return sealed(fields, seal, Stamp(timestamp, "1590219412", b"r" * RANDOM_BYTES))
 
 
-def read(posted: Posted, platform: Platform = PLATFORM, now: float = NOW) -> Push | Refusal:
+def read(posted: Posted, platform: Platform = PLATFORM, now: float = NOW) -> Push | PushRefusal:
     return read_push(platform, posted.query, posted.body, now)
 
 
@@ -133,7 +133,7 @@ def test_each_kind_of_push_is_understood(posted: Posted, meaning: Push) -> None:
     ],
 )
 def test_a_push_that_lacks_something_is_incomplete(posted: Posted) -> None:
-    assert read(posted) is Refusal.INCOMPLETE
+    assert read(posted) is PushRefusal.INCOMPLETE
 
 
 def test_the_official_push_is_verified_and_decrypted_and_is_no_event_of_the_platform() -> None:
@@ -141,9 +141,9 @@ def test_the_official_push_is_verified_and_decrypted_and_is_no_event_of_the_plat
     query = {"timestamp": timestamp, "nonce": nonce, "msg_signature": sign}
     posted = Posted("", query, xml({"ToUserName": "gh_97417a04a28d", "Encrypt": encrypted}))
     platform = Platform(V1.appid, ["AAAAA"], [key_of(V1.key) or b""])
-    assert read(posted, platform) is Refusal.OTHER_PLATFORM
+    assert read(posted, platform) is PushRefusal.OTHER_PLATFORM
     unverified = {**query, "msg_signature": SIGNED["V1-without-a-message"].signature}
-    assert read_push(platform, unverified, posted.body, NOW) is Refusal.SIGNATURE
+    assert read_push(platform, unverified, posted.body, NOW) is PushRefusal.SIGNATURE
 
 
 @pytest.mark.parametrize(
@@ -152,11 +152,11 @@ def test_the_official_push_is_verified_and_decrypted_and_is_no_event_of_the_plat
         (event(ANOTHER, "unauthorized", NOW, **OF_OWNER), SEAL),
         (
             event(COMPONENT, "unauthorized", NOW, **OF_OWNER),
-            Seal(ANOTHER, SEAL.message_token, SEAL.encoding_aes_key),
+            PushKeys(ANOTHER, SEAL.message_token, SEAL.encoding_aes_key),
         ),
         (
             event(ANOTHER, "unauthorized", NOW, **OF_OWNER),
-            Seal(ANOTHER, SEAL.message_token, SEAL.encoding_aes_key),
+            PushKeys(ANOTHER, SEAL.message_token, SEAL.encoding_aes_key),
         ),
         ({"CreateTime": NOW, "InfoType": "unauthorized", **OF_OWNER}, SEAL),
         ({}, SEAL),
@@ -164,16 +164,16 @@ def test_the_official_push_is_verified_and_decrypted_and_is_no_event_of_the_plat
     ids=["in the message", "in the envelope", "in both", "missing in the message", "no message"],
 )
 def test_a_push_for_another_platform_is_refused(
-    fields: Mapping[str, str | int], seal: Seal
+    fields: Mapping[str, str | int], seal: PushKeys
 ) -> None:
-    assert read(of(fields, seal)) is Refusal.OTHER_PLATFORM
+    assert read(of(fields, seal)) is PushRefusal.OTHER_PLATFORM
 
 
 @pytest.mark.parametrize(("off", "believed"), [(0, True), (300, True), (301, False)])
 @pytest.mark.parametrize("sign", [1, -1], ids=["later", "earlier"])
 def test_a_timestamp_may_be_five_minutes_off(off: int, sign: int, *, believed: bool) -> None:
     assert STALE_AFTER == 300
-    assert (read(TICKET_PUSH, now=NOW + sign * off) is not Refusal.STALE) == believed
+    assert (read(TICKET_PUSH, now=NOW + sign * off) is not PushRefusal.STALE) == believed
 
 
 @pytest.mark.parametrize(
@@ -207,18 +207,20 @@ def test_a_timestamp_may_be_five_minutes_off(off: int, sign: int, *, believed: b
 def test_a_timestamp_that_is_no_time_is_stale_even_if_signed(timestamp: str) -> None:
     sign = signature(SEAL.message_token, timestamp, "17", "abc")
     query = {"timestamp": timestamp, "nonce": "17", "msg_signature": sign}
-    assert read_push(PLATFORM, query, xml({"Encrypt": "abc"}), NOW) is Refusal.STALE
+    assert read_push(PLATFORM, query, xml({"Encrypt": "abc"}), NOW) is PushRefusal.STALE
 
 
 @pytest.mark.parametrize(
     ("missing", "refusal"),
     [
-        ("timestamp", Refusal.STALE),
-        ("nonce", Refusal.SIGNATURE),
-        ("msg_signature", Refusal.SIGNATURE),
+        ("timestamp", PushRefusal.STALE),
+        ("nonce", PushRefusal.SIGNATURE),
+        ("msg_signature", PushRefusal.SIGNATURE),
     ],
 )
-def test_a_push_without_a_part_of_its_signature_is_refused(missing: str, refusal: Refusal) -> None:
+def test_a_push_without_a_part_of_its_signature_is_refused(
+    missing: str, refusal: PushRefusal
+) -> None:
     query = {name: value for name, value in TICKET_PUSH.query.items() if name != missing}
     assert read_push(PLATFORM, query, TICKET_PUSH.body, NOW) is refusal
 
@@ -226,14 +228,14 @@ def test_a_push_without_a_part_of_its_signature_is_refused(missing: str, refusal
 def test_the_signature_that_leaves_the_message_out_counts_for_nothing() -> None:
     weak = TICKET_PUSH.query["signature"]
     changed = {**TICKET_PUSH.query, "msg_signature": weak}
-    assert read_push(PLATFORM, changed, TICKET_PUSH.body, NOW) is Refusal.SIGNATURE
+    assert read_push(PLATFORM, changed, TICKET_PUSH.body, NOW) is PushRefusal.SIGNATURE
     without = {**TICKET_PUSH.query, "signature": ""}
     assert read_push(PLATFORM, without, TICKET_PUSH.body, NOW) == Ticket(NOW, TICKET)
 
 
 def test_another_message_token_is_refused() -> None:
-    assert read(TICKET_PUSH, Platform(COMPONENT, ["other"], [KEY])) is Refusal.SIGNATURE
-    assert read(TICKET_PUSH, Platform(COMPONENT, [], [KEY])) is Refusal.SIGNATURE
+    assert read(TICKET_PUSH, Platform(COMPONENT, ["other"], [KEY])) is PushRefusal.SIGNATURE
+    assert read(TICKET_PUSH, Platform(COMPONENT, [], [KEY])) is PushRefusal.SIGNATURE
 
 
 def test_a_push_under_the_previous_message_token_is_believed() -> None:
@@ -245,18 +247,20 @@ def test_a_push_under_the_previous_key_is_read_and_one_under_no_known_key_is_not
     older = key_of(OLDER_KEY) or b""
     under_older = of(
         event(COMPONENT, "unauthorized", NOW, **OF_OWNER),
-        Seal(COMPONENT, SEAL.message_token, OLDER_KEY),
+        PushKeys(COMPONENT, SEAL.message_token, OLDER_KEY),
     )
     both = Platform(COMPONENT, [SEAL.message_token], [KEY, older])
     assert read(under_older, both) == Unauthorized(NOW, OWNER)
     assert read(TICKET_PUSH, both) == Ticket(NOW, TICKET)
-    assert read(under_older) is Refusal.DECRYPTION
-    assert read(TICKET_PUSH, Platform(COMPONENT, [SEAL.message_token], [])) is Refusal.DECRYPTION
+    assert read(under_older) is PushRefusal.DECRYPTION
+    assert (
+        read(TICKET_PUSH, Platform(COMPONENT, [SEAL.message_token], [])) is PushRefusal.DECRYPTION
+    )
 
 
 @pytest.mark.parametrize("encrypted", ["abc", "秘密", "====", "QUJD", "A" * 64], ids=ascii)
 def test_what_was_signed_but_never_encrypted_is_refused(encrypted: str) -> None:
-    assert read(signed(encrypted, xml({"Encrypt": encrypted}))) is Refusal.DECRYPTION
+    assert read(signed(encrypted, xml({"Encrypt": encrypted}))) is PushRefusal.DECRYPTION
 
 
 BOMB = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
@@ -289,20 +293,20 @@ ODD_XML = {
 @pytest.mark.parametrize("oddity", ODD_XML)
 def test_odd_xml_is_refused_whatever_is_signed(oddity: str) -> None:
     encrypted = encrypt(KEY, b"<xml/>", COMPONENT, b"r" * RANDOM_BYTES)
-    assert read(signed(encrypted, ODD_XML[oddity] % encrypted.encode())) is Refusal.NOT_XML
+    assert read(signed(encrypted, ODD_XML[oddity] % encrypted.encode())) is PushRefusal.NOT_XML
 
 
 @pytest.mark.parametrize("oddity", ODD_XML)
 def test_odd_xml_is_refused_even_where_only_wechat_can_have_written_it(oddity: str) -> None:
     posted = containing(ODD_XML[oddity] % b"x")
-    assert read(posted) is Refusal.OTHER_PLATFORM  # no word of it was taken in
+    assert read(posted) is PushRefusal.OTHER_PLATFORM  # no word of it was taken in
 
 
 def test_a_body_is_utf_8_whatever_encoding_it_names() -> None:
     for encoding in {*aliases, *aliases.values(), "undefined", "unicode_escape", "idna", "no", ""}:
         head = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
         found = read(Posted("", TICKET_PUSH.query, head + TICKET_PUSH.body))
-        assert found in {Ticket(NOW, TICKET), Refusal.NOT_XML}, encoding
+        assert found in {Ticket(NOW, TICKET), PushRefusal.NOT_XML}, encoding
 
 
 @pytest.mark.parametrize(
@@ -311,26 +315,26 @@ def test_a_body_is_utf_8_whatever_encoding_it_names() -> None:
 def test_a_body_in_another_encoding_is_refused_or_says_the_same(encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?>{TICKET_PUSH.body.decode()}'
     found = read(Posted("", TICKET_PUSH.query, text.encode(encoding)))
-    assert found in {Ticket(NOW, TICKET), Refusal.NOT_XML, Refusal.SIGNATURE}
+    assert found in {Ticket(NOW, TICKET), PushRefusal.NOT_XML, PushRefusal.SIGNATURE}
 
 
 @pytest.mark.parametrize("oddity", ODD_XML)
 def test_no_xml_is_parsed_before_its_signature_is_verified(oddity: str) -> None:
     posted = signed("", ODD_XML[oddity] % b"x")
     sees_encrypted = b"<Encrypt>x" in posted.body
-    assert read(posted) is (Refusal.SIGNATURE if sees_encrypted else Refusal.NOT_XML)
+    assert read(posted) is (PushRefusal.SIGNATURE if sees_encrypted else PushRefusal.NOT_XML)
 
 
 @pytest.mark.parametrize("piece", [b"<Encrypt>", b"</Encrypt>", b"<Encrypt></Encrypt>"])
 def test_what_is_encrypted_is_looked_for_once(piece: bytes) -> None:
     body = piece * 7000
-    assert read(Posted("", TICKET_PUSH.query, body)) is Refusal.NOT_XML
-    assert read(Posted("", TICKET_PUSH.query, body + TICKET_PUSH.body)) in {*Refusal}
+    assert read(Posted("", TICKET_PUSH.query, body)) is PushRefusal.NOT_XML
+    assert read(Posted("", TICKET_PUSH.query, body + TICKET_PUSH.body)) in {*PushRefusal}
 
 
 @pytest.mark.parametrize("nesting", [b"<a>" * 340_000, b"<a>" * 140_000 + b"</a>" * 140_000])
 def test_a_mebibyte_of_nested_elements_is_refused(nesting: bytes) -> None:
-    assert read(Posted("", TICKET_PUSH.query, nesting)) is Refusal.NOT_XML
+    assert read(Posted("", TICKET_PUSH.query, nesting)) is PushRefusal.NOT_XML
 
 
 ENCRYPTED_AT = TICKET_PUSH.body.index(b"[CDATA[", TICKET_PUSH.body.index(b"<Encrypt>")) + 7
@@ -342,7 +346,7 @@ def test_a_flipped_byte_is_refused_or_stands_where_nothing_counts(at: int, flip:
     body = bytearray(TICKET_PUSH.body)
     body[at] ^= flip
     found = read(Posted("", TICKET_PUSH.query, bytes(body)))
-    if isinstance(found, Refusal):
+    if isinstance(found, PushRefusal):
         return
     assert (found, ENCRYPTED in body) == (Ticket(NOW, TICKET), True)
 
@@ -352,13 +356,13 @@ def test_no_byte_of_what_is_encrypted_can_be_changed(flip: int) -> None:
     for at in range(ENCRYPTED_AT, ENCRYPTED_AT + len(ENCRYPTED)):
         body = bytearray(TICKET_PUSH.body)
         body[at] ^= flip
-        assert isinstance(read(Posted("", TICKET_PUSH.query, bytes(body))), Refusal), at
+        assert isinstance(read(Posted("", TICKET_PUSH.query, bytes(body))), PushRefusal), at
 
 
 def test_no_beginning_of_a_push_is_believed() -> None:
     ends = range(len(TICKET_PUSH.body))
     found = {read(Posted("", TICKET_PUSH.query, TICKET_PUSH.body[:end])) for end in ends}
-    assert found == {Refusal.NOT_XML}
+    assert found == {PushRefusal.NOT_XML}
 
 
 @pytest.mark.parametrize("name", ["timestamp", "nonce", "msg_signature"])
@@ -369,7 +373,7 @@ def test_no_letter_of_what_is_signed_can_be_changed(name: str, data: st.DataObje
     letter = data.draw(st.characters() | st.just(""))
     wrong = right[:at] + letter + right[at + 1 :]
     found = read(Posted("", {**TICKET_PUSH.query, name: wrong}, TICKET_PUSH.body))
-    assert isinstance(found, Refusal) == (wrong != right)
+    assert isinstance(found, PushRefusal) == (wrong != right)
 
 
 QUERIES = st.dictionaries(
@@ -387,12 +391,12 @@ MEMBERS = st.dictionaries(
 def test_nothing_that_strangers_post_is_believed_or_raises(
     query: dict[str, str], body: bytes
 ) -> None:
-    assert isinstance(read_push(PLATFORM, query, body, NOW), Refusal)
+    assert isinstance(read_push(PLATFORM, query, body, NOW), PushRefusal)
 
 
 @given(st.binary(), st.text(st.characters(codec="utf-8"), max_size=20))
 def test_no_message_raises_whatever_is_in_it(message: bytes, appid: str) -> None:
-    assert isinstance(read(containing(message, appid)), Refusal)
+    assert isinstance(read(containing(message, appid)), PushRefusal)
 
 
 @given(MEMBERS)
@@ -403,7 +407,7 @@ def test_no_event_raises_whatever_it_says_of_itself(members: dict[str, str]) -> 
             assert (created, ticket) == (int(members["CreateTime"]), ticket.strip())
         case Authorized(_, owner, _) | Unauthorized(_, owner):
             assert owner == OWNER
-        case Other() | Refusal():
+        case Other() | PushRefusal():
             pass
 
 

@@ -15,7 +15,7 @@ from bot.playground.wechat.push import Stamp, event, sealed, xml
 from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.encryption import RANDOM_BYTES, encrypt
-from bot.wechat.push import Authorized, Other, Push, Refusal, Ticket, Unauthorized
+from bot.wechat.push import Authorized, Other, Push, PushRefusal, Ticket, Unauthorized
 from tests.conftest import examples
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import briefly, served
@@ -70,7 +70,7 @@ def spoilt(draw: st.DrawFn, whole: bytes) -> bytes:
     return bytes(body[: draw(st.none() | st.integers(0, len(body)))])
 
 
-def assert_understood_or_refused(found: Push | Refusal) -> None:
+def assert_understood_or_refused(found: Push | PushRefusal) -> None:
     """Check that what was found is what it claims to be."""
     match found:
         case Ticket(created, ticket):
@@ -86,7 +86,7 @@ def assert_understood_or_refused(found: Push | Refusal) -> None:
         case Other(info_type):
             assert info_type not in KINDS[:4]
         case _:
-            assert isinstance(found, Refusal)
+            assert isinstance(found, PushRefusal)
     assert "made-up" not in repr(found)
 
 

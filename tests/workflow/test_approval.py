@@ -11,9 +11,9 @@ from bot.domain.request import Origin, Request, State
 from bot.ledger import Accepted, Entry
 from bot.ledger.clicks import Move
 from bot.playground.faults import Code, Drop, Status
-from bot.playground.slack.server import Message
-from bot.workflow.approval import Waiting
-from bot.workflow.leased import Holding
+from bot.playground.slack.server import PostedMessage
+from bot.workflow.approval import WaitingRequests
+from bot.workflow.leased import LeasedWrites
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
 from tests.databases import Database
 from tests.scenes import APPROVALS, APPROVE, APPROVER, Scene, has_button
@@ -100,7 +100,7 @@ async def test_a_decision_after_its_time_counts_no_more_though_nobody_has_ended_
     assert scene.wechat.calls == []
 
 
-def waiting(scene: Scene) -> Message:
+def waiting(scene: Scene) -> PostedMessage:
     """Return the message that says what is waited for."""
     (parent,) = scene.slack.parents(RELEASES)
     return parent
@@ -271,12 +271,14 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
         )
 
     midst: Any = Midst(click, at)
-    waiting = Waiting(ledger, Holding(ledger, sleep), midst, midst)
+    waiting = WaitingRequests(ledger, LeasedWrites(ledger, sleep), midst, midst)
     entry: Entry | None = found.entry
     if at == "remind":
         quiet: Any = Midst(click, "never")
         while entry:
-            entry = await Waiting(ledger, Holding(ledger, sleep), quiet, quiet).step(entry, [])
+            entry = await WaitingRequests(ledger, LeasedWrites(ledger, sleep), quiet, quiet).step(
+                entry, []
+            )
         either.execute("UPDATE requests SET wake = 1")
         (entry,) = await ledger.replica.take_over(9)
     steps = 0
@@ -296,7 +298,7 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
 async def test_a_question_whose_answer_is_lost_is_found_again(
     scene: Scene, fault: Drop | Status
 ) -> None:
-    def saw(message: Message, _: object) -> None:
+    def saw(message: PostedMessage, _: object) -> None:
         if message.channel == RELEASES and not message.ephemeral_to:
             scene.slack.fail("chat.postMessage", fault)
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.messages.form import APPIDS, ENV
 from bot.playground.faults import Code, Slow
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
@@ -79,7 +79,7 @@ def scene(  # noqa: PLR0913, PLR0917  # pytest's fixtures
     return Scene(slack, wechat, database, environ, timed)
 
 
-async def through(scene: Scene) -> Message:
+async def through(scene: Scene) -> PostedMessage:
     """Wait until every request of the ledger has ended; return the last answer in the channel's thread."""
     query = "SELECT count(*) FROM requests WHERE state <> 'ended'"
     await soon(

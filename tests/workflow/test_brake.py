@@ -23,7 +23,7 @@ from bot.policy import (
     Rule,
     Unreadable,
 )
-from bot.workflow.brake import Verdict, verdict
+from bot.workflow.brake import BrakeVerdict, verdict
 from bot.workflow.ruling import decide_all
 from tests.conftest import ENV, RELEASES, REQUESTER, Change, Clock, request_of, rows, soon
 from tests.scenes import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, Scene
@@ -61,27 +61,27 @@ IN_DOUBT = Person("T1", "U1", unreadable={"S1": Unreadable.RATE_LIMITED})
 @pytest.mark.parametrize(
     ("entry", "rules", "person", "expected"),
     [
-        (ASKED, [PLAIN], KNOWN, Verdict.GO),
-        (ASKED, [NO, PLAIN], KNOWN, Verdict.STOP),
-        (ASKED, [], KNOWN, Verdict.STOP),
-        (ASKED, [NOT_ONE, PLAIN], KNOWN, Verdict.STOP),
-        (ASKED, [FOR_ONE, PLAIN], KNOWN, Verdict.STOP),  # two rules by now
-        (ASKED, [SURE], KNOWN, Verdict.STOP),
-        (CONFIRMED, [SURE], KNOWN, Verdict.GO),
-        (APPROVED, [SURE], KNOWN, Verdict.GO),
-        (ASKED, [FOUR], KNOWN, Verdict.STOP),
-        (CONFIRMED, [FOUR], KNOWN, Verdict.STOP),
-        (APPROVED, [FOUR], KNOWN, Verdict.GO),
-        (APPROVED, [PLAIN], KNOWN, Verdict.GO),
-        (APPROVED, [SIX], KNOWN, Verdict.STOP),  # others should have approved it
-        (APPROVED, [NO], KNOWN, Verdict.STOP),
-        (ASKED, [PLAIN], Unreadable.SLACK_DOWN, Verdict.IN_DOUBT),
-        (ASKED, [BY_GROUP_ONLY], IN_DOUBT, Verdict.IN_DOUBT),
-        (ASKED, [NOT_ONE, BY_GROUP_ONLY], IN_DOUBT, Verdict.STOP),  # of one there is no doubt
+        (ASKED, [PLAIN], KNOWN, BrakeVerdict.GO),
+        (ASKED, [NO, PLAIN], KNOWN, BrakeVerdict.STOP),
+        (ASKED, [], KNOWN, BrakeVerdict.STOP),
+        (ASKED, [NOT_ONE, PLAIN], KNOWN, BrakeVerdict.STOP),
+        (ASKED, [FOR_ONE, PLAIN], KNOWN, BrakeVerdict.STOP),  # two rules by now
+        (ASKED, [SURE], KNOWN, BrakeVerdict.STOP),
+        (CONFIRMED, [SURE], KNOWN, BrakeVerdict.GO),
+        (APPROVED, [SURE], KNOWN, BrakeVerdict.GO),
+        (ASKED, [FOUR], KNOWN, BrakeVerdict.STOP),
+        (CONFIRMED, [FOUR], KNOWN, BrakeVerdict.STOP),
+        (APPROVED, [FOUR], KNOWN, BrakeVerdict.GO),
+        (APPROVED, [PLAIN], KNOWN, BrakeVerdict.GO),
+        (APPROVED, [SIX], KNOWN, BrakeVerdict.STOP),  # others should have approved it
+        (APPROVED, [NO], KNOWN, BrakeVerdict.STOP),
+        (ASKED, [PLAIN], Unreadable.SLACK_DOWN, BrakeVerdict.IN_DOUBT),
+        (ASKED, [BY_GROUP_ONLY], IN_DOUBT, BrakeVerdict.IN_DOUBT),
+        (ASKED, [NOT_ONE, BY_GROUP_ONLY], IN_DOUBT, BrakeVerdict.STOP),  # of one there is no doubt
     ],
 )
 def test_what_people_said_then_counts_for_what_the_policy_asks_for_now(
-    entry: Entry, rules: list[Rule], person: Person | Unreadable, expected: Verdict
+    entry: Entry, rules: list[Rule], person: Person | Unreadable, expected: BrakeVerdict
 ) -> None:
     policy = Policy(tuple(rules), default_owner=OWNER)
     request = entry.request
@@ -93,11 +93,11 @@ def test_what_people_said_then_counts_for_what_the_policy_asks_for_now(
 def test_another_owner_of_the_env_stops_it(person: Person | Unreadable) -> None:
     policy = Policy((PLAIN,), (Owner("wx00000000000000ff", ("prod-*",)),), default_owner=OWNER)
     decisions = decide_all(policy, REQUEST.origin, person, REQUEST.appids, REQUEST.env)
-    assert verdict(policy, ASKED, decisions) is Verdict.STOP
+    assert verdict(policy, ASKED, decisions) is BrakeVerdict.STOP
 
 
 def test_where_nothing_is_left_there_is_nothing_to_stop() -> None:
-    assert verdict(Policy((NO,), default_owner=OWNER), ASKED, []) is Verdict.GO
+    assert verdict(Policy((NO,), default_owner=OWNER), ASKED, []) is BrakeVerdict.GO
 
 
 # Batches.
@@ -350,4 +350,4 @@ def test_a_group_that_is_gone_stops_it_and_one_that_slack_does_not_tell_of_just_
     denied = Deny(GroupUnreadable(rule, "S0PLATFORM", trouble))
     passing = trouble in {Unreadable.SLACK_DOWN, Unreadable.RATE_LIMITED}
     found = verdict(Policy((rule,), default_owner=OWNER), entry, [(ask, denied)])
-    assert found is (Verdict.IN_DOUBT if passing else Verdict.STOP)
+    assert found is (BrakeVerdict.IN_DOUBT if passing else BrakeVerdict.STOP)

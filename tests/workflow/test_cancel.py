@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.outcome import Cancelled, Shared
 from bot.playground.faults import Slow, Status
-from bot.playground.slack.server import Message
+from bot.playground.slack.server import PostedMessage
 from bot.playground.stage import APPID
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
 from tests.said import CANNOT_TELL_WHO, CLICK_NOT_RECORDED, NOT_AN_APPROVER, late_answer
@@ -32,7 +32,7 @@ def people(scene: Scene) -> None:
     slack.channels[RELEASES] = replace(channel, members=channel.members | {*slack.people})
 
 
-async def waiting(scene: Scene) -> Message:
+async def waiting(scene: Scene) -> PostedMessage:
     """Ask for what needs an approval, and return what stands in the channel."""
     await scene.ask()
     await scene.question()
@@ -41,7 +41,7 @@ async def waiting(scene: Scene) -> Message:
 
 
 @asynccontextmanager
-async def under_way(scene: Scene, rules: str) -> AsyncIterator[Message]:
+async def under_way(scene: Scene, rules: str) -> AsyncIterator[PostedMessage]:
     """Run a batch of eighty of which twenty have begun, and give what stands in the channel."""
     scene.wechat.latency = 1.0
     appids = " ".join(f"wx{number:016x}" for number in range(SIZE))

@@ -26,7 +26,7 @@ from bot.messages.too_late import too_late
 from bot.policy import Approvers, Effect, Operators, Person, Policy, Rule, Unreadable
 from bot.workflow.clicks import step_of
 from bot.workflow.decide import may_not_decide
-from bot.workflow.seen import AskAgain, CancelRest, Refuse, Reply, Seen, Step, Take
+from bot.workflow.seen import AskAgain, CancelRest, ClickStep, Refuse, Reply, Seen, Take
 from tests.conftest import REQUESTER
 from tests.languages import ENGLISH
 from tests.said import SHARED, YOU_APPROVED
@@ -72,7 +72,7 @@ def seen(  # noqa: PLR0913  # each row of a table varies some of it
     return Seen(clicked, entry, policy, ENGLISH, clicker, asked_by, failed)
 
 
-def brief(step: Step | None) -> tuple[object, ...]:
+def brief(step: ClickStep | None) -> tuple[object, ...]:
     """Return what a step does, without its words: where a request goes, by which event, with which outcome."""
     match step:
         case Take(move, _, settles):

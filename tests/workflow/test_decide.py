@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.outcome import Cancelled, Denied, Rejected, Shared
 from bot.playground.faults import Code, Hang, Slow, Status
-from bot.playground.slack.server import Message
+from bot.playground.slack.server import PostedMessage
 from bot.playground.stage import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
 from tests.said import (
@@ -155,7 +155,7 @@ def shared(scene: Scene) -> Scene:
     return scene
 
 
-def asked_directly(scene: Scene, user: str) -> list[Message]:
+def asked_directly(scene: Scene, user: str) -> list[PostedMessage]:
     """Return the questions to one approver."""
     direct = scene.slack.direct_message(user)
     assert direct

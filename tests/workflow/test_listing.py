@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bot.playground.loopback import Json
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from tests.conftest import RELEASES, REQUESTER, rows, soon
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Scene
 
@@ -24,7 +24,7 @@ def listed(shown: Json) -> list[str]:
     return [appid for each in shown for appid in listed(each)] if isinstance(shown, list) else []
 
 
-def below(slack: LocalSlack, parent: Message) -> list[str]:
+def below(slack: LocalSlack, parent: PostedMessage) -> list[str]:
     """Return the appids that are listed in the thread of a message, in order, by the blocks and by the texts alike."""
     replies = slack.thread(parent.channel, parent.ts)
     in_blocks = listed([block for reply in replies for block in reply.blocks])
@@ -32,7 +32,7 @@ def below(slack: LocalSlack, parent: Message) -> list[str]:
     return in_blocks
 
 
-def address(message: Message) -> str:
+def address(message: PostedMessage) -> str:
     return f"archives/{message.channel}/p{message.ts.replace('.', '')}"
 
 

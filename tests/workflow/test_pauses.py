@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.playground.faults import Code
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from bot.workflow.batches import AT_ONCE
@@ -66,12 +66,12 @@ def scene(  # noqa: PLR0913, PLR0917  # the stage
     )
 
 
-def first(scene: Scene) -> Message:
+def first(scene: Scene) -> PostedMessage:
     """Return the message of the first batch."""
     return scene.slack.parents(RELEASES)[0]
 
 
-def last(scene: Scene) -> Message:
+def last(scene: Scene) -> PostedMessage:
     """Return the message of the last batch."""
     return scene.slack.parents(RELEASES)[-1]
 

@@ -15,8 +15,8 @@ from bot.policy import Effect, Person, Policy, Rule
 from bot.runtime.tasks import Tasks
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Ports
-from bot.workflow.slash_command import Sharing
-from bot.workflow.submit import Submitting
+from bot.workflow.slash_command import SlashCommands
+from bot.workflow.submit import Intake
 from tests.conftest import ASK, Clock, request_of
 from tests.languages import TONGUES
 
@@ -144,14 +144,14 @@ async def test_each_command_is_answered_by_one_policy_however_often_it_changes(
 ) -> None:
     origin, numbers = request_of(slack).origin, count()
 
-    async def answer(sharing: Sharing) -> str:
+    async def answer(sharing: SlashCommands) -> str:
         number = next(numbers)
         for _ in range(number % 7):  # so that not all begin in the same turn of the loop
             await asyncio.sleep(0)
         return str(await sharing.command(replace(origin, trigger_id=str(number)), text))
 
     async def answers(in_force: InForce) -> set[str]:
-        sharing = Sharing(Submitting(in_force, ports), ports)
+        sharing = SlashCommands(Intake(in_force, ports), ports)
         return set(await asyncio.gather(*(answer(sharing) for _ in range(50))))
 
     [alpha], [beta] = await answers(InForce(ALPHA)), await answers(InForce(BETA))

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.outcome import Expired
 from bot.playground.faults import Code, Hang, Slow, Status
-from bot.playground.slack.server import Message
+from bot.playground.slack.server import PostedMessage
 from bot.playground.stage import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, soon, states
 from tests.languages import CHINESE
@@ -37,13 +37,13 @@ SECRET = "C0SECRET"
 NO_HELP, HELP = 99999, 85088
 
 
-def answers(scene: Scene) -> list[Message]:
+def answers(scene: Scene) -> list[PostedMessage]:
     """Return what stands below the first parent, parents of later requests left out."""
     first = scene.slack.parents(RELEASES)[0]
     return [m for m in scene.slack.thread(RELEASES, first.ts) if "asked to share" not in m.text]
 
 
-async def failed(scene: Scene, code: int = HELP) -> Message:
+async def failed(scene: Scene, code: int = HELP) -> PostedMessage:
     """Let a request fail, and return its answer."""
     scene.wechat.fail("shareenv", Code(code))
     await scene.ask(f'{APPID} {ENV} --reason "for the launch"')
@@ -152,7 +152,7 @@ async def test_an_approver_tries_again_on_behalf_of_the_requester(scene: Scene) 
     assert rows(scene.database, retried) == [(earlier, APPROVER, later)]
 
 
-async def expired(scene: Scene, text: str = ASK) -> Message:
+async def expired(scene: Scene, text: str = ASK) -> PostedMessage:
     """Let a request wait in vain for its approvers, and return its answer."""
     async with scene.bot(APPROVE):
         await scene.ask(text)
@@ -431,7 +431,7 @@ async def test_a_button_of_another_workspace_or_of_nothing_tries_nothing(scene: 
 # What was shared before.
 
 
-async def shared_before(scene: Scene) -> Message:
+async def shared_before(scene: Scene) -> PostedMessage:
     """Let a share be asked for twice, and return what is said to the second."""
     await scene.ask()
     await scene.over()

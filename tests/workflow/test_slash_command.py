@@ -32,8 +32,8 @@ from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Ports
-from bot.workflow.slash_command import Sharing
-from bot.workflow.submit import Submitting
+from bot.workflow.slash_command import SlashCommands
+from bot.workflow.submit import Intake
 from tests.conftest import (
     ASK,
     ENV,
@@ -790,7 +790,7 @@ def ports(
 
 
 async def test_only_so_many_commands_are_remembered(people: Everybody, ports: Ports) -> None:
-    sharing = Sharing(Submitting(InForce(POLICY), ports), ports)
+    sharing = SlashCommands(Intake(InForce(POLICY), ports), ports)
     for number in [*range(REDELIVERED), 0, REDELIVERED, 0]:
         await sharing.command(Origin(TEAM, REQUESTER, RELEASES, "", str(number), ""), "help")
     assert people.asked == REDELIVERED + 2
@@ -799,7 +799,7 @@ async def test_only_so_many_commands_are_remembered(people: Everybody, ports: Po
 async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(
     slack: LocalSlack, people: Everybody, ledger: Ledger, ports: Ports
 ) -> None:
-    sharing = Sharing(Submitting(InForce(POLICY), ports), ports)
+    sharing = SlashCommands(Intake(InForce(POLICY), ports), ports)
     assert await sharing.command(request_of(slack).origin, " ") == OpenForm()
     assert people.asked == 0
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
@@ -808,9 +808,9 @@ async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(
 async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
     slack: LocalSlack, ledger: Ledger, carried: Carried, ports: Ports, tasks: Tasks
 ) -> None:
-    submitting = Submitting(InForce(POLICY), ports)
-    sharing = Sharing(submitting, ports)
-    submitting.stop()
+    intake = Intake(InForce(POLICY), ports)
+    sharing = SlashCommands(intake, ports)
+    intake.stop()
     answers = [
         await sharing.command(request_of(slack).origin, text)
         for text in (ASK, f"{MANY} {ENV}", "whoami", f"{ASK} --dry-run")
@@ -827,10 +827,10 @@ async def test_while_slack_is_slow_to_tell_who_may_approve_the_request_is_taken_
 ) -> None:
     approvers = Approvers(frozenset({"U0APPROVER"}), frozenset(), "C0APPROVALS", timedelta(hours=2))
     policy = Policy((Rule("ask", Effect.APPROVE, approvers=approvers),), default_owner=OWNER)
-    submitting = Submitting(InForce(policy), replace(ports, people=Unhurried()))
+    intake = Intake(InForce(policy), replace(ports, people=Unhurried()))
     origin, me = request_of(slack).origin, Person(TEAM, REQUESTER)
     async with asyncio.timeout(5):
-        told = await submitting.submit(policy, origin, Share(APPID, ENV), me, within(1.0))
+        told = await intake.submit(policy, origin, Share(APPID, ENV), me, within(1.0))
     await tasks.drain(5)
     assert told.text.startswith(ASKS_APPROVERS)
     assert [entry.state for entry in carried.entries] == [State.WAITING]

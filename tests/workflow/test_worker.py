@@ -27,16 +27,16 @@ from bot.policy import Effect, Policy, Rule
 from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
 from bot.slack.api import SlackApi
-from bot.slack.approvals import Approvals
+from bot.slack.approvals import ApproverMessages
 from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
 from bot.wechat.client import WeChat, http_client
 from bot.wechat.tokens import TokenServer
-from bot.workflow.approval import Waiting
+from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
-from bot.workflow.leased import Holding
+from bot.workflow.leased import LeasedWrites
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Owners, Place, Places
 from bot.workflow.worker import Worker
@@ -108,16 +108,16 @@ def make(  # noqa: PLR0913, PLR0917  # the stand-ins
     """Makes what carries a ledger's requests, over the stand-ins unless told otherwise."""
     in_force = InForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
     posts = Posts(api, BOT, sleep)
-    approvals = Approvals(posts, in_force, TONGUES, places.link, in_their_channel)
+    approvals = ApproverMessages(posts, in_force, TONGUES, places.link, in_their_channel)
     brake = Brake(in_force, Directory(api, slack.world.team_id, time.monotonic), time.time)
 
     def make(
         ledger: Ledger, lease: float = 12.0, places: Places = places, owners: Owners = owners
     ) -> Worker:
-        holding = Holding(ledger, sleep)
-        waiting = Waiting(ledger, holding, places, approvals)
-        batches = Batches(ledger, holding, owners, brake, time.time)
-        return Worker(ledger, holding, places, owners, waiting, batches, brake, tasks.start, lease)
+        leased = LeasedWrites(ledger, sleep)
+        waiting = WaitingRequests(ledger, leased, places, approvals)
+        batches = Batches(ledger, leased, owners, brake, time.time)
+        return Worker(ledger, leased, places, owners, waiting, batches, brake, tasks.start, lease)
 
     return make
 

@@ -9,12 +9,12 @@ import aiohttp
 
 from bot import __version__
 from bot.ops.doctor.ledger import look
-from bot.ops.doctor.real_channel import BEGINNING, Channel
+from bot.ops.doctor.real_channel import BEGINNING, RealChannel
 from bot.ops.doctor.real_slack import Asked, try_slack
 from bot.ops.doctor.real_tried import Tried, completed, table, verdict
 from bot.ops.doctor.real_wechat import try_wechat
 from bot.ops.doctor.slack_calls import web_api
-from bot.ops.doctor.transport import Heard, session
+from bot.ops.doctor.transport import HeardHeaders, session
 from bot.ops.doctor.wechat import reader
 from bot.ops.logs.redaction import Redactor
 from bot.ops.visible import visible
@@ -66,9 +66,9 @@ async def try_all(
         return False
     runtime = runtime or Runtime()
     tried: list[Tried] = []
-    async with session(Heard(runtime.now)) as http:
+    async with session(HeardHeaders(runtime.now)) as http:
         api = web_api(settings.slack, settings.slack.bot_token, http)
-        there = Channel(api, channel, runtime.new_id(), runtime.sleep)
+        there = RealChannel(api, channel, runtime.new_id(), runtime.sleep)
         try:
             await try_slack(there, user, tried.append, asked)
         finally:  # also after Ctrl-C
@@ -80,7 +80,7 @@ async def try_all(
     return cleared and all(each.held for each in found)
 
 
-async def _clear(channel: Channel) -> bool:
+async def _clear(channel: RealChannel) -> bool:
     left = await channel.clear()
     if left:
         print(

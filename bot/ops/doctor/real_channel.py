@@ -17,7 +17,7 @@ _PAUSE = 1.0
 Shown = Mapping[str, object]
 
 
-class Channel:
+class RealChannel:
     """A channel, and what this check has posted there; `mark` is a word that no other check has."""
 
     def __init__(

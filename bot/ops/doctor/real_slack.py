@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from bot.ops.doctor.real_channel import Channel, Shown, ts_of
+from bot.ops.doctor.real_channel import RealChannel, Shown, ts_of
 from bot.ops.doctor.real_tried import Tried, code_of, failed, held, no_answer
 from bot.slack.api import Answered, Doubtful, Refused, Result
 
@@ -13,7 +13,7 @@ _FIRST, _SECOND = "a message that goes away by itself", "and this is its edited 
 _EPHEMERAL, _IN_THREAD = "only you, in the channel", "only you, in the thread"
 
 
-async def try_slack(channel: Channel, user: str, tell: Tell, looks: Asked | None) -> None:
+async def try_slack(channel: RealChannel, user: str, tell: Tell, looks: Asked | None) -> None:
     """Go on until something fails that the rest builds on; `user` is shown what only they see, and `looks` whether."""
     parent = await _post(channel, tell)
     if parent is None:
@@ -31,7 +31,7 @@ async def try_slack(channel: Channel, user: str, tell: Tell, looks: Asked | None
             await _reply_to_deleted(channel, other, "without replies", tell)
 
 
-async def _post(channel: Channel, tell: Tell) -> str | None:
+async def _post(channel: RealChannel, tell: Tell) -> str | None:
     name, result = "post-message", await channel.post(_FIRST)
     if not isinstance(result, Answered):
         tell(no_answer(name, result))
@@ -42,7 +42,7 @@ async def _post(channel: Channel, tell: Tell) -> str | None:
     return ts_of(result)
 
 
-async def _find(channel: Channel, parent: str, tell: Tell) -> bool:
+async def _find(channel: RealChannel, parent: str, tell: Tell) -> bool:
     name = "metadata-read-back"
     found = await channel.look_until(lambda shown: parent in _all_ts(shown))
     if not isinstance(found, list):
@@ -53,7 +53,7 @@ async def _find(channel: Channel, parent: str, tell: Tell) -> bool:
     return there
 
 
-async def _edit(channel: Channel, parent: str, tell: Tell) -> None:
+async def _edit(channel: RealChannel, parent: str, tell: Tell) -> None:
     name, kept = "update-message", "update-keeps-metadata"
     result = await channel.edit(parent, _SECOND)
     if not isinstance(result, Answered):
@@ -74,7 +74,7 @@ async def _edit(channel: Channel, parent: str, tell: Tell) -> None:
         tell(Tried(name, new, "ok, with the new text" if new else "ok, and still the old text"))
 
 
-async def _reply(channel: Channel, parent: str, tell: Tell) -> bool:
+async def _reply(channel: RealChannel, parent: str, tell: Tell) -> bool:
     name, result = "reply-in-thread", await channel.post("a reply", parent)
     if not isinstance(result, Answered):
         tell(no_answer(name, result))
@@ -94,7 +94,9 @@ async def _reply(channel: Channel, parent: str, tell: Tell) -> bool:
     return True
 
 
-async def _show(channel: Channel, user: str, parent: str, tell: Tell, looks: Asked | None) -> None:
+async def _show(
+    channel: RealChannel, user: str, parent: str, tell: Tell, looks: Asked | None
+) -> None:
     tries = (
         ("ephemeral", _EPHEMERAL, None, "in the channel"),
         ("ephemeral-in-thread", _IN_THREAD, parent, "in the message's thread"),
@@ -111,7 +113,7 @@ async def _show(channel: Channel, user: str, parent: str, tell: Tell, looks: Ask
             tell(Tried("ephemeral-delivered", saw, f"{where}: {'seen' if saw else 'not seen'}"))
 
 
-async def _delete(channel: Channel, parent: str, tell: Tell) -> bool:
+async def _delete(channel: RealChannel, parent: str, tell: Tell) -> bool:
     name, result = "delete-message", await channel.delete(parent)
     if not isinstance(result, Answered):
         tell(no_answer(name, result))
@@ -125,7 +127,7 @@ async def _delete(channel: Channel, parent: str, tell: Tell) -> bool:
     return True
 
 
-async def _reply_to_deleted(channel: Channel, parent: str, which: str, tell: Tell) -> None:
+async def _reply_to_deleted(channel: RealChannel, parent: str, which: str, tell: Tell) -> None:
     """Tell which of the two known behaviours holds; any other is news."""
     name, result = "reply-to-deleted", await channel.post("a reply to what is deleted", parent)
     match result:

@@ -7,7 +7,7 @@ import httpx
 from bot.ops.doctor.real_tried import Tried, failed, held, untried
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.ops.doctor.wechat import Read
-from bot.wechat.api import Refused, Troubled
+from bot.wechat.api import Declined, Troubled
 from bot.wechat.envs import get_env_info, read_envs
 from bot.wechat.functions import NEEDED, Functions, list_functions, read_functions
 from bot.wechat.tokens import NoToken
@@ -46,7 +46,7 @@ async def _of(
     if isinstance(token, NoToken):
         return [untried(_ENVS, f"{who}: no token ({token.guidance.key})")]
     envs = await post(http, url, get_env_info(token), DEADLINE, read_envs)
-    if isinstance(envs, Refused | Troubled):
+    if isinstance(envs, Declined | Troubled):
         return [_no(_ENVS, who, envs)]
     listed = held(_ENVS, f"{who}: envs in service: {len(envs)}")
     if not envs:
@@ -57,7 +57,7 @@ async def _of(
     return [listed, *_functions(who, answers)]
 
 
-def _functions(who: str, answers: Sequence[Functions | Refused | Troubled]) -> Iterator[Tried]:
+def _functions(who: str, answers: Sequence[Functions | Declined | Troubled]) -> Iterator[Tried]:
     good = [answer for answer in answers if isinstance(answer, Functions)]
     yield from (_no(_FUNCTIONS, who, no) for no in answers if not isinstance(no, Functions))
     if good:
@@ -67,9 +67,9 @@ def _functions(who: str, answers: Sequence[Functions | Refused | Troubled]) -> I
         yield held(_FUNCTIONS, seen)
 
 
-def _no(behaviour: str, who: str, no: Refused | Troubled) -> Tried:
+def _no(behaviour: str, who: str, no: Declined | Troubled) -> Tried:
     """Return what is no list: WeChat's own no is one to the assumption, anything else none."""
-    if isinstance(no, Refused):
+    if isinstance(no, Declined):
         no_to = untried if no.said.errcode in _SETUP else failed
         return no_to(behaviour, f"{who}: errcode {no.said.errcode}")
     return untried(behaviour, f"{who}: no answer of WeChat's ({no.trouble.value})")

@@ -22,7 +22,7 @@ from bot.ops.doctor.settings import check_settings
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack import check_slack
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_slack
-from bot.ops.doctor.transport import DEADLINE, Heard, session
+from bot.ops.doctor.transport import DEADLINE, HeardHeaders, session
 from bot.ops.doctor.wechat import check_wechat
 from bot.ops.logs.redaction import Redactor
 from bot.runtime.clock import Runtime
@@ -71,7 +71,7 @@ async def examine(
     """
     runtime = runtime or Runtime()
     parts = read_parts(environ)
-    heard = Heard(runtime.now)
+    heard = HeardHeaders(runtime.now)
     async with (
         session(heard) as http,
         http_client(http) as client,

@@ -9,7 +9,7 @@ import httpx
 from bot.ops.doctor.ledger import Looked
 from bot.ops.doctor.running_bot import Counted
 from bot.ops.doctor.slack_calls import SlackAnswers
-from bot.ops.doctor.transport import Heard
+from bot.ops.doctor.transport import HeardHeaders
 from bot.policy import Policy
 from bot.runtime.clock import Runtime
 from bot.settings.load import Parts
@@ -24,7 +24,7 @@ class Setup:
     http: httpx.AsyncClient
     """For WeChat and the token server."""
     runtime: Runtime
-    heard: Heard
+    heard: HeardHeaders
     slack: Task[SlackAnswers]
     ledger: Task[Looked]
     running: Task[Counted | None]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong, wrong_by
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import Group, SlackAnswers
+from bot.ops.doctor.slack_calls import FoundGroup, SlackAnswers
 from bot.policy import Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered
@@ -133,7 +133,7 @@ def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
     return ok(name, listed([_called(group, told) for group in named]))
 
 
-def _called(group: str, told: Mapping[str, Group]) -> str:
+def _called(group: str, told: Mapping[str, FoundGroup]) -> str:
     return f"@{told[group].handle} ({group})" if told[group].handle else group
 
 

@@ -22,7 +22,7 @@ _CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FoundGroup:
     """A user group as Slack has it."""
 
     handle: str
@@ -38,7 +38,7 @@ class SlackAnswers:
     app: Result | None = None
     connections: int | None = None
     """How many this app has, the doctor's own included."""
-    groups: Mapping[str, Group] | Unreadable | None = None
+    groups: Mapping[str, FoundGroup] | Unreadable | None = None
     people: Mapping[str, Standing | Unreadable] = field(default_factory=dict)
     channels: Mapping[str, Result] = field(default_factory=dict)
     """The approvers' channels, by id."""
@@ -65,7 +65,7 @@ async def _with_bot_token(
     slack: SlackSettings, policy: Policy | None, http: aiohttp.ClientSession
 ) -> tuple[
     Result | None,
-    Mapping[str, Group] | Unreadable | None,
+    Mapping[str, FoundGroup] | Unreadable | None,
     Mapping[str, Standing | Unreadable],
     Mapping[str, Result],
 ]:
@@ -90,7 +90,7 @@ def people_of(policy: Policy) -> list[str]:
     return sorted(named - {ANYONE})
 
 
-async def _groups(api: SlackApi) -> Mapping[str, Group] | Unreadable:
+async def _groups(api: SlackApi) -> Mapping[str, FoundGroup] | Unreadable:
     """Return all user groups, by one call: usergroups.users.list may be made only twenty times a minute."""
     result = await _in_time(
         api.read("usergroups.list", _PATIENCE, include_disabled=True, include_users=True)
@@ -101,10 +101,10 @@ async def _groups(api: SlackApi) -> Mapping[str, Group] | Unreadable:
     return {str(g["id"]): _group(g) for g in found if isinstance(g, dict) and "id" in g}
 
 
-def _group(told: Mapping[str, object]) -> Group:
+def _group(told: Mapping[str, object]) -> FoundGroup:
     users = told.get("users")
     members = frozenset(map(str, users)) if isinstance(users, list) else frozenset()
-    return Group(str(told.get("handle") or ""), not told.get("date_delete"), members)
+    return FoundGroup(str(told.get("handle") or ""), not told.get("date_delete"), members)
 
 
 async def _people(

@@ -26,7 +26,7 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.raw_host.decode()}:{port}"
 
 
-class Heard:
+class HeardHeaders:
     """What headers told; `ahead` has how many seconds each server's clock is ahead of this machine's, by origin."""
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -51,7 +51,7 @@ class Heard:
 
 
 @asynccontextmanager
-async def session(heard: Heard) -> AsyncIterator[aiohttp.ClientSession]:
+async def session(heard: HeardHeaders) -> AsyncIterator[aiohttp.ClientSession]:
     """Open the session for all that the doctor asks; proxies as in the bot's own."""
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(heard.listen)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 
 from bot.domain.outcome import Said
-from bot.guidance import Guidance, Retry, Trouble, for_trouble
+from bot.guidance import AutoRetry, Guidance, Trouble, for_trouble
 from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import KeptTokens
 from bot.ops.doctor.setup import Setup
@@ -18,7 +18,7 @@ from bot.settings.tokens import (
     TokenServerSettings,
     TokenSettings,
 )
-from bot.wechat.api import Refused, Troubled, guidance_for
+from bot.wechat.api import Declined, Troubled, guidance_for
 from bot.wechat.envs import get_env_info, read_envs
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer
 from bot.wechat.transport import post
@@ -42,7 +42,7 @@ _FIXED_DEAD = for_trouble(Trouble.TOKEN_FIXED_DEAD)
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 
 Read = Callable[[str], Awaitable[str | NoToken | None]]
-_Tried = tuple[str, ...] | Finding | Refused | Troubled
+_Tried = tuple[str, ...] | Finding | Declined | Troubled
 
 
 def reader(
@@ -143,12 +143,12 @@ async def _tried(
     match answer:
         case Finding():
             return answer
-        case Refused() | Troubled():
+        case Declined() | Troubled():
             guidance, said = guidance_for(answer)
             found = failed(_NAME, owner, guidance, said)
             if isinstance(answer, Troubled) and answer.trouble in _ON_THE_WAY:
                 return replace(found, fix=_CHECK_THE_WAY)
-            dead = fixed and guidance.retry is Retry.RENEW
+            dead = fixed and guidance.retry is AutoRetry.RENEW
             return replace(found, fix=first_step(_FIXED_DEAD)) if dead else found
         case envs:
             return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")

@@ -42,7 +42,7 @@ _HINTS = (
 )
 
 
-class _Known:
+class _KnownSecret:
     """A secret that is known by its value."""
 
     def __init__(self, secret: str) -> None:
@@ -58,8 +58,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         known = sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True)
-        self._words = [_Known(secret) for secret in known if is_word(secret)]
-        self._others = [_Known(secret) for secret in known if not is_word(secret)]
+        self._words = [_KnownSecret(secret) for secret in known if is_word(secret)]
+        self._others = [_KnownSecret(secret) for secret in known if not is_word(secret)]
 
     def suspects(self, text: str) -> bool:
         """Tell, fast, whether `text` may hold a secret; if not, cleaning would leave it as it is."""

@@ -34,7 +34,7 @@ _LOST = "This is the playground of share-env. Open the whole address that the de
 _FOREIGN = "Only the page itself may ask this, at 127.0.0.1.\n"
 
 
-class Page:
+class PageServer:
     """The page; `url` is its address, with a token that is made anew each time."""
 
     def __init__(self, acts: Acts, loopback: Loopback) -> None:
@@ -160,10 +160,10 @@ class Page:
 
 
 @asynccontextmanager
-async def served(acts: Acts) -> AsyncIterator[Page]:
+async def served(acts: Acts) -> AsyncIterator[PageServer]:
     """Serve the page for as long as the context is open."""
     loopback = Loopback()
-    page = Page(acts, loopback)
+    page = PageServer(acts, loopback)
     await loopback.start(page.serve)
     try:
         with acts.stage.watched(page.wake):

@@ -6,12 +6,12 @@ from typing import Literal, TypeAlias
 from bot.playground.loopback import JsonObject, objects
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.surfaces import View
-from bot.playground.slack.transcript import Ack, Message
+from bot.playground.slack.transcript import Ack, PostedMessage
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel
 
 Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
-Where: TypeAlias = Message | View | JsonObject | str
+Where: TypeAlias = PostedMessage | View | JsonObject | str
 
 
 class Acting(Workspace, ABC):
@@ -22,7 +22,9 @@ class Acting(Workspace, ABC):
         """Send a payload and return its ack."""
 
     @abstractmethod
-    def response_url(self, user_id: str, channel_id: str, original: Message | None = None) -> str:
+    def response_url(
+        self, user_id: str, channel_id: str, original: PostedMessage | None = None
+    ) -> str:
         """Return a new response_url, which may replace or delete the original."""
 
     @abstractmethod
@@ -50,7 +52,9 @@ class Acting(Workspace, ABC):
             raise ImpossibleError("another modal lies on top of this one")
         return current
 
-    def on_screen(self, user: str, where: Where, channel: str | None = None) -> Message | View:
+    def on_screen(
+        self, user: str, where: Where, channel: str | None = None
+    ) -> PostedMessage | View:
         """Return what a person sees there.
 
         A ts and a view mean what is there now. A message, as such or as the Web API's JSON with
@@ -69,12 +73,12 @@ class Acting(Workspace, ABC):
             raise ImpossibleError(f"{user} does not see the message {where.ts}")
         return where
 
-    def _remembered(self, shown: JsonObject, channel: str | None) -> Message:
+    def _remembered(self, shown: JsonObject, channel: str | None) -> PostedMessage:
         channel = channel or str(shown.get("channel", ""))
         metadata, thread = shown.get("metadata"), shown.get("thread_ts")
         if channel not in self.channels:
             raise ImpossibleError("say in which channel the message stood")
-        return Message(
+        return PostedMessage(
             ts=str(shown["ts"]),
             channel=channel,
             user=str(shown.get("user", "")),
@@ -84,7 +88,7 @@ class Acting(Workspace, ABC):
             metadata=metadata if isinstance(metadata, dict) else None,
         )
 
-    def sees(self, user: str, message: Message) -> bool:
+    def sees(self, user: str, message: PostedMessage) -> bool:
         """Return whether a person sees a message: an ephemeral one only if it is for them."""
         if message.ephemeral_to is not None:
             return message.ephemeral_to == user

@@ -5,10 +5,10 @@ from dataclasses import replace
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.acting import Acting, Where
 from bot.playground.slack.elements import OFFERED
-from bot.playground.slack.payloads import Place, interaction
+from bot.playground.slack.payloads import ClickedPlace, interaction
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.surfaces import View
-from bot.playground.slack.transcript import Ack, Message
+from bot.playground.slack.transcript import Ack, PostedMessage
 from bot.playground.slack.values import EXTERNAL, Placed, chosen, option_list
 
 MIN_QUERY = 3
@@ -32,7 +32,7 @@ class Clicks(Acting):
         `where` is a ts or a view, as it now is, or a message as it once was. Raises
         ImpossibleError if there is no such button, or several: `block` is the block_id to look in.
         """
-        place = Place(self, self.on_screen(user, where, channel))
+        place = ClickedPlace(self, self.on_screen(user, where, channel))
         found = place.element(button, block)
         if found.kind != "button":
             raise ImpossibleError(f"“{button}” is no button but a {found.kind}")
@@ -56,13 +56,13 @@ class Clicks(Acting):
         Raises ImpossibleError where Slack would send nothing: in an input block without
         `dispatch_action`, which `fill` is for.
         """
-        place = Place(self, self.on_screen(user, where, channel))
+        place = ClickedPlace(self, self.on_screen(user, where, channel))
         found = place.element(action_id, block)
         if found.block["type"] == "input" and not found.block.get("dispatch_action"):
             raise ImpossibleError(f"“{action_id}” is sent with the form only")
         now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
         if isinstance(place.at, View) and found.kind != "overflow":
-            place = Place(self, self.typed(place.at, found, now))
+            place = ClickedPlace(self, self.typed(place.at, found, now))
         return await self._act(user, place, found, now, team)
 
     async def options(
@@ -72,7 +72,7 @@ class Clicks(Acting):
 
         Nothing is asked before `min_query_length` characters. Raises ImpossibleError if none came.
         """
-        place = Place(self, self.on_screen(user, where))
+        place = ClickedPlace(self, self.on_screen(user, where))
         found = place.element(action_id, block)
         if found.kind not in EXTERNAL:
             raise ImpossibleError(f"“{action_id}” has its options in itself")
@@ -109,7 +109,7 @@ class Clicks(Acting):
         return offered
 
     async def _act(
-        self, user: str, place: Place, found: Placed, action: JsonObject, team: str | None
+        self, user: str, place: ClickedPlace, found: Placed, action: JsonObject, team: str | None
     ) -> Ack:
         ids: JsonObject = {"action_id": found.action_id, "block_id": found.block_id}
         value = None if found.kind in {"button", "overflow"} else action
@@ -119,6 +119,6 @@ class Clicks(Acting):
             **place.fields(found, value),
             "actions": [{**ids, **action, "action_ts": self.next_ts()}],
         }
-        if isinstance(place.at, Message):
+        if isinstance(place.at, PostedMessage):
             payload["response_url"] = self.response_url(user, place.at.channel, place.at)
         return await self.deliver("interactive", payload)

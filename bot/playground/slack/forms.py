@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.clicks import Clicks
-from bot.playground.slack.payloads import Place, interaction
+from bot.playground.slack.payloads import ClickedPlace, interaction
 from bot.playground.slack.refused import ImpossibleError, RefusedError
 from bot.playground.slack.surfaces import MAX_STACK, View
 from bot.playground.slack.transcript import Ack
@@ -23,7 +23,7 @@ class Forms(Clicks):
         option's value or text for a select, a list of them for boxes, None to take it away.
         """
         current = self.open_view(user, view)
-        place = Place(self, current)
+        place = ClickedPlace(self, current)
         for found, value in _entries(place, current, entries):
             now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
             current = self.typed(current, found, now)
@@ -98,7 +98,9 @@ class Forms(Clicks):
         self.surfaces.push(view.user, completed(answer.get("view"), "modal"))
 
 
-def _entries(place: Place, view: View, entries: Mapping[str, Json]) -> list[tuple[Placed, Json]]:
+def _entries(
+    place: ClickedPlace, view: View, entries: Mapping[str, Json]
+) -> list[tuple[Placed, Json]]:
     blocks = {str(block["block_id"]) for block in view.blocks}
     found: list[tuple[Placed, Json]] = []
     for key, value in entries.items():

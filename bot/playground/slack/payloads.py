@@ -10,7 +10,7 @@ from bot.playground.loopback import JsonObject
 from bot.playground.slack.reading import rendered
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.surfaces import View
-from bot.playground.slack.transcript import Message
+from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.values import Placed, identified, placed, values
 from bot.playground.slack.views import shown
 from bot.playground.slack.workspace import Workspace
@@ -80,11 +80,11 @@ def channel_fields(workspace: Workspace, channel_id: str) -> JsonObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ClickedPlace:
     """Where an element is clicked: in a message as somebody sees it, or in a view."""
 
     workspace: Workspace
-    at: Message | View
+    at: PostedMessage | View
 
     def element(self, sought: str, block: str | None = None) -> Placed:
         """Return the one element with this action_id, or the one button with these words."""
@@ -112,7 +112,7 @@ class Place:
             "state": {"values": values(blocks, state)},
         }
 
-    def _message_fields(self, message: Message) -> JsonObject:
+    def _message_fields(self, message: PostedMessage) -> JsonObject:
         """Return the message's part; that of an ephemeral message is in nobody's history."""
         ephemeral = message.ephemeral_to is not None
         container: JsonObject = {

@@ -13,7 +13,7 @@ from bot.playground.slack.rules import (
     text_argument,
     thread_parent,
 )
-from bot.playground.slack.transcript import Message
+from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.workspace import Workspace
 
 MAX_EDITED_TEXT = 4_000
@@ -24,7 +24,7 @@ def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
     channel = postable(workspace, text_argument(args, "channel", required=True))
     thread_ts = thread_parent(workspace, channel, args)
     said = content(args)
-    message = Message(
+    message = PostedMessage(
         ts=workspace.next_ts(),
         channel=channel.id,
         user=workspace.world.bot_user_id,
@@ -74,7 +74,7 @@ def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
     return {"channel": message.channel, "ts": message.ts}
 
 
-def _own(workspace: Workspace, args: JsonObject, error: str) -> Message:
+def _own(workspace: Workspace, args: JsonObject, error: str) -> PostedMessage:
     """Return the message that a call names; an `error` if it is not the bot's own."""
     message = named_message(workspace, args, "ts")
     if message.user != workspace.world.bot_user_id:
@@ -89,7 +89,7 @@ def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
     if user not in channel.members:
         raise RefusedError("user_not_in_channel")
     said = content(args, MAX_TEXT)
-    message = Message(
+    message = PostedMessage(
         ts=workspace.next_ts(),
         channel=channel.id,
         user=workspace.world.bot_user_id,

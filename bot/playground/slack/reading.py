@@ -13,7 +13,7 @@ from bot.playground.slack.rules import (
     require_scope,
     text_argument,
 )
-from bot.playground.slack.transcript import Message
+from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.values import identified
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel, ChannelKind
@@ -30,7 +30,9 @@ KINDS: Mapping[str, ChannelKind] = {
 }
 
 
-def rendered(workspace: Workspace, message: Message, *, with_metadata: bool = False) -> JsonObject:
+def rendered(
+    workspace: Workspace, message: PostedMessage, *, with_metadata: bool = False
+) -> JsonObject:
     """Return a message as the Web API shows it."""
     world = workspace.world
     shown: JsonObject = {"type": "message", "user": message.user, "ts": message.ts}
@@ -52,7 +54,7 @@ def rendered(workspace: Workspace, message: Message, *, with_metadata: bool = Fa
     return shown
 
 
-def named_message(workspace: Workspace, args: JsonObject, ts: str) -> Message:
+def named_message(workspace: Workspace, args: JsonObject, ts: str) -> PostedMessage:
     """Return the message that a call names, its time by the argument `ts`; an error if there is none."""
     channel = workspace.visible(text_argument(args, "channel", required=True))
     if channel is None:
@@ -146,7 +148,7 @@ def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
     return _page(workspace, args, [message, *workspace.thread(channel.id, message.ts)])
 
 
-def _page(workspace: Workspace, args: JsonObject, messages: list[Message]) -> JsonObject:
+def _page(workspace: Workspace, args: JsonObject, messages: list[PostedMessage]) -> JsonObject:
     """Return the part of the messages that limit, cursor, oldest and latest ask for."""
     part, cursor = _part(args, [each for each in messages if _within(args, each.ts)])
     with_metadata = flag_argument(args, "include_all_metadata")

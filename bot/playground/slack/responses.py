@@ -11,7 +11,7 @@ from bot.playground.loopback import JsonObject, Loopback
 from bot.playground.slack.refused import RefusedError
 from bot.playground.slack.rules import MAX_TEXT, content, flag_argument, text_argument
 from bot.playground.slack.tiers import Limits, lost
-from bot.playground.slack.transcript import Call, Message, Via
+from bot.playground.slack.transcript import ApiCall, PostedMessage, Via
 from bot.playground.slack.workspace import Workspace
 from bot.playground.wire import Service, answer
 
@@ -24,7 +24,7 @@ def show(workspace: Workspace, body: JsonObject, channel: str, ephemeral_to: str
     """Show an answer: to one person, unless it says `in_channel`; RefusedError if it is invalid."""
     said = content(body, MAX_TEXT)
     in_channel = body.get("response_type") == "in_channel"
-    message = Message(
+    message = PostedMessage(
         ts=workspace.next_ts(),
         channel=channel,
         user=workspace.world.bot_user_id,
@@ -50,7 +50,7 @@ def show_ack(workspace: Workspace, body: JsonObject, command: JsonObject) -> Non
     channel, user = str(command["channel_id"]), str(command["user_id"])
     if body.get("response_type") == "in_channel":
         typed = f"{command['command']} {command['text']}".rstrip()
-        workspace.post(Message(workspace.next_ts(), channel, user, typed, via="slack"))
+        workspace.post(PostedMessage(workspace.next_ts(), channel, user, typed, via="slack"))
     if not body.keys() - {"response_type"}:
         return
     try:
@@ -63,7 +63,7 @@ def show_ack(workspace: Workspace, body: JsonObject, command: JsonObject) -> Non
 def show_failure(workspace: Workspace, error: str, command: JsonObject) -> None:
     """Show what Slack tells a person whose command got no good answer."""
     workspace.post(
-        Message(
+        PostedMessage(
             ts=workspace.next_ts(),
             channel=str(command["channel_id"]),
             user="USLACKBOT",
@@ -79,7 +79,7 @@ class _Hook:
     channel: str
     user: str
     expires: float
-    original: Message | None = None
+    original: PostedMessage | None = None
     uses: int = 0
 
 
@@ -103,7 +103,7 @@ class ResponseUrls:
         self._clock = clock
         self._hooks: dict[str, _Hook] = {}
 
-    def open(self, channel: str, user: str, original: Message | None = None) -> str:
+    def open(self, channel: str, user: str, original: PostedMessage | None = None) -> str:
         """Return the path of a new response_url for one person in one channel.
 
         `original` is the message that was clicked, which may be replaced or deleted.
@@ -154,7 +154,7 @@ class ResponseUrls:
         return web.json_response({"ok": False, "error": error}, status=status)
 
     def _record(self, error: str | None, status: int, args: JsonObject | None = None) -> None:
-        self._workspace.record(Call(NAME, args or {}, error, status))
+        self._workspace.record(ApiCall(NAME, args or {}, error, status))
 
     def _use(self, path: str, args: JsonObject) -> None:
         hook = self._hooks.get(path)
@@ -171,18 +171,18 @@ class ResponseUrls:
         self._hooks[path] = replace(hook, uses=hook.uses + 1)
 
 
-def _still_there(workspace: Workspace, original: Message) -> Message:
+def _still_there(workspace: Workspace, original: PostedMessage) -> PostedMessage:
     message = workspace.at(original.channel, original.ts)
     if message is None:
         raise RefusedError("message_not_found")
     return message
 
 
-def _delete(workspace: Workspace, original: Message) -> None:
+def _delete(workspace: Workspace, original: PostedMessage) -> None:
     workspace.delete(_still_there(workspace, original))
 
 
-def _replace(workspace: Workspace, body: JsonObject, original: Message) -> None:
+def _replace(workspace: Workspace, body: JsonObject, original: PostedMessage) -> None:
     """Put an answer in the place of the message that was clicked, an ephemeral one as well."""
     message = _still_there(workspace, original)
     said = content(body, MAX_TEXT)

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.blocks import block_errors, too_long
 from bot.playground.slack.refused import RefusedError, invalid_arguments, invalid_blocks
-from bot.playground.slack.transcript import Message
+from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel, ChannelKind, World
 
@@ -161,7 +161,7 @@ def thread_parent(workspace: Workspace, channel: Channel, args: JsonObject) -> s
     return ts
 
 
-def is_reply(message: Message) -> bool:
+def is_reply(message: PostedMessage) -> bool:
     """Return whether a message stands in another's thread."""
     return message.thread_ts is not None and message.thread_ts != message.ts
 

@@ -21,17 +21,17 @@ from bot.playground.slack.shortcuts import Shortcuts
 from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.tiers import Limits
-from bot.playground.slack.transcript import Ack, Call, Message
+from bot.playground.slack.transcript import Ack, ApiCall, PostedMessage
 from bot.playground.slack.transport import WebApi
 from bot.playground.slack.web import METHODS, connections_open
 from bot.playground.world import World
 
 __all__ = [
     "Ack",
-    "Call",
+    "ApiCall",
     "ImpossibleError",
     "LocalSlack",
-    "Message",
+    "PostedMessage",
     "View",
     "block_errors",
 ]
@@ -171,7 +171,9 @@ class LocalSlack(Forms, Shortcuts):
         same = ack.kind, ack.request, ack.envelope_id
         return await self._delivery.deliver(*same, self.request_url)
 
-    def response_url(self, user_id: str, channel_id: str, original: Message | None = None) -> str:
+    def response_url(
+        self, user_id: str, channel_id: str, original: PostedMessage | None = None
+    ) -> str:
         """Return a new response_url, which may replace or delete the original."""
         return self._loopback.origin + self._response_urls.open(channel_id, user_id, original)
 

@@ -10,7 +10,7 @@ from bot.playground.slack.payloads import (
 )
 from bot.playground.slack.reading import rendered
 from bot.playground.slack.refused import ImpossibleError
-from bot.playground.slack.transcript import Ack, Message
+from bot.playground.slack.transcript import Ack, PostedMessage
 
 
 class Shortcuts(Acting):
@@ -30,7 +30,7 @@ class Shortcuts(Acting):
     ) -> Ack:
         """Start a message shortcut; an ephemeral message has none."""
         seen = self.on_screen(user, message, channel)
-        if not isinstance(seen, Message) or seen.ephemeral_to is not None:
+        if not isinstance(seen, PostedMessage) or seen.ephemeral_to is not None:
             raise ImpossibleError("there are message shortcuts only on messages that stay")
         payload = interaction(self, "message_action", user) | {
             "callback_id": callback_id,

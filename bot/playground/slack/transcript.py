@@ -18,7 +18,7 @@ AckError: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class PostedMessage:
     """A message as it now stands; an edit or a deletion replaces it in the transcript."""
 
     ts: str
@@ -37,7 +37,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One call of the Web API, without its token; `status` 0 is a connection that was closed."""
 
     method: str
@@ -74,7 +74,7 @@ class Ack:
         return {k: str(v) for k, v in errors.items()} if isinstance(errors, dict) else {}
 
 
-Observer: TypeAlias = Callable[[Message, Change], None]
+Observer: TypeAlias = Callable[[PostedMessage, Change], None]
 ViewObserver: TypeAlias = Callable[[View, ViewChange], None]
 
 
@@ -83,8 +83,8 @@ class Transcript(Watched):
 
     def __init__(self) -> None:
         super().__init__()
-        self.messages: list[Message] = []
-        self.calls: list[Call] = []
+        self.messages: list[PostedMessage] = []
+        self.calls: list[ApiCall] = []
         self.violations: list[str] = []
         self.absent: set[str] = set()
         """Who has Slack not open: no ephemeral message reaches them, however it is answered."""
@@ -94,7 +94,7 @@ class Transcript(Watched):
         self._edited: defaultdict[str, list[float]] = defaultdict(list)
         self._index: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
 
-    def post(self, message: Message) -> None:
+    def post(self, message: PostedMessage) -> None:
         """Add a message."""
         at = len(self.messages)
         self._where[message.channel, message.ts] = at
@@ -102,7 +102,7 @@ class Transcript(Watched):
         self.messages.append(message)
         self._tell(message, "posted")
 
-    def whisper(self, message: Message) -> None:
+    def whisper(self, message: PostedMessage) -> None:
         """Show an ephemeral message, unless whom it is for is absent, or its thread has no replies.
 
         Source: docs.slack.dev, chat.postEphemeral: “only shown if there is already an active thread”, and not
@@ -112,7 +112,7 @@ class Transcript(Watched):
         if active and message.ephemeral_to not in self.absent:
             self.post(message)
 
-    def edit(self, message: Message) -> None:
+    def edit(self, message: PostedMessage) -> None:
         """Put this message in the place of the one with its channel and ts."""
         self.messages[self._where[message.channel, message.ts]] = message
         self._tell(message, "edited")
@@ -126,15 +126,15 @@ class Transcript(Watched):
         self.messages[self._where[message.channel, ts]] = gone
         self._tell(gone, "deleted")
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: PostedMessage) -> None:
         """Delete this message, as a person would by hand."""
         self.delete_message(message.ts)
 
-    def sought(self, ts: str) -> Message | None:
+    def sought(self, ts: str) -> PostedMessage | None:
         """Return the message with this ts, wherever it is, even if it is deleted."""
         return next((each for each in self.messages if each.ts == ts), None)
 
-    def updated(self, message: Message) -> None:
+    def updated(self, message: PostedMessage) -> None:
         """Edit a message and note the time, as chat.update does."""
         self._edited[message.ts].append(monotonic())
         self.edit(message)
@@ -143,7 +143,7 @@ class Transcript(Watched):
         """Return when chat.update changed this message, in seconds of the monotonic clock."""
         return list(self._edited.get(ts, ()))
 
-    def record(self, call: Call) -> None:
+    def record(self, call: ApiCall) -> None:
         """Add a call of the Web API."""
         self.calls.append(call)
         self.changed()
@@ -154,17 +154,17 @@ class Transcript(Watched):
             self.on_view(view, change)
         self.changed()
 
-    def _tell(self, message: Message, change: Change) -> None:
+    def _tell(self, message: PostedMessage, change: Change) -> None:
         if self.on_change is not None:
             self.on_change(message, change)
         self.changed()
 
-    def find(self, channel: str, ts: str) -> Message | None:
+    def find(self, channel: str, ts: str) -> PostedMessage | None:
         """Return the message that the Web API would find there: neither deleted nor ephemeral."""
         message = self.at(channel, ts)
         return None if message is None or message.ephemeral_to is not None else message
 
-    def at(self, channel: str, ts: str) -> Message | None:
+    def at(self, channel: str, ts: str) -> PostedMessage | None:
         """Return the message that somebody sees there: ephemeral or not, but not deleted."""
         index = self._where.get((channel, ts))
         message = None if index is None else self.messages[index]
@@ -175,19 +175,19 @@ class Transcript(Watched):
         index = self._where.get((channel, ts))
         return index is not None and self.messages[index].deleted
 
-    def parents(self, channel: str) -> list[Message]:
+    def parents(self, channel: str) -> list[PostedMessage]:
         """Return what stands in a channel outside of threads, for everybody to see, oldest first."""
         return self._shelved("parents", channel)
 
-    def thread(self, channel: str, ts: str) -> list[Message]:
+    def thread(self, channel: str, ts: str) -> list[PostedMessage]:
         """Return the replies under a message, oldest first, without the message itself."""
         return self._shelved("thread", channel, ts)
 
-    def shown_to(self, user_id: str) -> list[Message]:
+    def shown_to(self, user_id: str) -> list[PostedMessage]:
         """Return the ephemeral messages that only this person sees, oldest first."""
         return self._shelved("shown", user_id)
 
-    def _shelved(self, *shelf: str) -> list[Message]:
+    def _shelved(self, *shelf: str) -> list[PostedMessage]:
         found = [self.messages[at] for at in self._index.get(shelf, ())]
         return [each for each in found if not each.deleted]
 
@@ -200,7 +200,7 @@ class Transcript(Watched):
         return "\n".join(lines) or "(nothing happened)"
 
 
-def _shelf(message: Message) -> tuple[str, ...]:
+def _shelf(message: PostedMessage) -> tuple[str, ...]:
     if message.ephemeral_to is not None:
         return "shown", message.ephemeral_to
     if message.thread_ts is not None:
@@ -208,7 +208,7 @@ def _shelf(message: Message) -> tuple[str, ...]:
     return "parents", message.channel
 
 
-def _line(message: Message) -> str:
+def _line(message: PostedMessage) -> str:
     place = message.channel if message.thread_ts is None else f"{message.channel} ↳"
     marks = [f"only {message.ephemeral_to}"] if message.ephemeral_to else []
     marks += [f"edited {message.edits}×"] if message.edits else []

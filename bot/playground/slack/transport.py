@@ -13,7 +13,7 @@ from bot.playground.loopback import JsonObject, Loopback
 from bot.playground.slack.refused import RefusedError
 from bot.playground.slack.rules import granted, token_kind
 from bot.playground.slack.tiers import Limits, lost
-from bot.playground.slack.transcript import Call
+from bot.playground.slack.transcript import ApiCall
 from bot.playground.slack.web import Method, call
 from bot.playground.slack.workspace import Workspace
 from bot.playground.wire import Service, answer
@@ -85,7 +85,7 @@ class WebApi:
         self._record(asked, *lost(fault))
 
     def _record(self, asked: _Asked, error: str | None, status: int = 200) -> None:
-        self._workspace.record(Call(asked.name, asked.args, error, status))
+        self._workspace.record(ApiCall(asked.name, asked.args, error, status))
 
     def _response(self, asked: _Asked, body: JsonObject, status: int = 200) -> web.Response:
         headers = {"Content-Type": JSON_TYPE}

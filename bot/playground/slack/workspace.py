@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, assert_never
 from bot.playground.slack.surfaces import Surfaces
 from bot.playground.slack.transcript import Transcript
 from bot.playground.slack.triggers import Triggers
-from bot.playground.world import Channel, Group, Person, World
+from bot.playground.world import Channel, SlackUser, UserGroup, World
 
 Orphans: TypeAlias = Literal["refused", "top level"]
 
@@ -20,9 +20,9 @@ class Workspace(Transcript):
         super().__init__()
         self.world = world
         self.clock = clock
-        self.people: dict[str, Person] = {each.id: each for each in world.people}
+        self.people: dict[str, SlackUser] = {each.id: each for each in world.people}
         self.channels: dict[str, Channel] = {each.id: each for each in world.channels}
-        self.groups: dict[str, Group] = {each.id: each for each in world.groups}
+        self.groups: dict[str, UserGroup] = {each.id: each for each in world.groups}
         self.scopes: set[str] = set(world.scopes)
         self.surfaces = Surfaces(clock, self.view_changed)
         self.triggers = Triggers(clock)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.wechat.tokens import LIFETIME, OVERLAP, Tokens
+from bot.playground.wechat.tokens import LIFETIME, OVERLAP, IssuedTokens
 
 COMPONENT_APPID = "wxc0de00000000c0de"
 FIRST_OWNER = "wx0123456789abcdef"
@@ -17,7 +17,7 @@ CODE_LIFETIME = 3600
 PERMISSIONS = (18, 49)  # 49 manages the cloud environments, and is had only together with 18
 
 
-class Owners:
+class PlatformOwners:
     """One platform, its secrets, and who authorised it; time passes as `clock` says.
 
     `expires_in` is how many seconds new tokens are good for. With `rotate_refresh_tokens`, each
@@ -27,7 +27,7 @@ class Owners:
     else answers: 40013 or 61003, since both are told of.
     """
 
-    def __init__(self, clock: Callable[[], float], access_tokens: Tokens) -> None:
+    def __init__(self, clock: Callable[[], float], access_tokens: IssuedTokens) -> None:
         self.component_appid = COMPONENT_APPID
         self.appsecret = "made-up-component-secret"
         self.message_token = "made-up-message-token"
@@ -40,10 +40,10 @@ class Owners:
         self.granted: dict[str, tuple[int, ...]] = {}
         self.not_authorised = 40013
         self._access_tokens = access_tokens
-        self._tickets = Tokens("ticket@@@made-up", clock)
-        self._component_tokens = Tokens("made-up-component-token", clock)
-        self._refresh_tokens = Tokens("refreshtoken@@@made-up", clock)
-        self._codes = Tokens("queryauthcode@@@made-up", clock)
+        self._tickets = IssuedTokens("ticket@@@made-up", clock)
+        self._component_tokens = IssuedTokens("made-up-component-token", clock)
+        self._refresh_tokens = IssuedTokens("refreshtoken@@@made-up", clock)
+        self._codes = IssuedTokens("queryauthcode@@@made-up", clock)
         self._unlisted: set[str] = set()
         self.authorize(FIRST_OWNER)
 

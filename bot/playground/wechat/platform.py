@@ -18,7 +18,7 @@ from bot.playground.wechat.platform_rules import (
 )
 from bot.playground.wechat.pushes import Pushes
 from bot.playground.wechat.rules import Asked, judge_json
-from bot.playground.wechat.tokens import Tokens
+from bot.playground.wechat.tokens import IssuedTokens
 
 PREFIX = "/cgi-bin/component/"
 
@@ -36,11 +36,11 @@ class PlatformCall(NamedTuple):
         return self.endpoint == "api_authorizer_token" and self.errcode == 0
 
 
-class Platform(Pushes):
+class PlatformStandIn(Pushes):
     """A third-party platform as WeChat knows it: what it may ask for, and what it is told."""
 
     def __init__(
-        self, clock: Callable[[], float], access_tokens: Tokens, note: Callable[[str], None]
+        self, clock: Callable[[], float], access_tokens: IssuedTokens, note: Callable[[str], None]
     ) -> None:
         super().__init__(clock, access_tokens, note)
         self.calls: list[PlatformCall] = []

@@ -13,7 +13,7 @@ CONTENT_TYPE = "text/xml"
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class PushKeys:
     """What a push is encrypted and signed with: the same on both sides."""
 
     appid: str
@@ -44,7 +44,7 @@ def event(component_appid: str, info_type: str, at: int, **more: str | int) -> d
     return {"AppId": component_appid, "CreateTime": at, "InfoType": info_type, **more}
 
 
-def sealed(fields: Mapping[str, str | int], seal: Seal, stamp: Stamp) -> Push:
+def sealed(fields: Mapping[str, str | int], seal: PushKeys, stamp: Stamp) -> Push:
     """Return the push of an event's fields; ValueError if the seal's key is no EncodingAESKey."""
     key = key_of(seal.encoding_aes_key)
     if key is None:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from bot.playground.wechat.owners import CODE_LIFETIME, PERMISSIONS, Owners
-from bot.playground.wechat.push import CONTENT_TYPE, Push, Seal, Stamp, event, sealed
-from bot.playground.wechat.tokens import Tokens
+from bot.playground.wechat.owners import CODE_LIFETIME, PERMISSIONS, PlatformOwners
+from bot.playground.wechat.push import CONTENT_TYPE, Push, PushKeys, Stamp, event, sealed
+from bot.playground.wechat.tokens import IssuedTokens
 from bot.wechat.encryption import RANDOM_BYTES
 
 PUSH_INTERVAL = 600.0
@@ -27,7 +27,7 @@ class Pushed(NamedTuple):
     text: str
 
 
-class Pushes(Owners):
+class Pushes(PlatformOwners):
     """The platform, and a way to reach it: `callback` is the URL of its POST /wechat/events.
 
     Each `push_…` returns the status and text of the bot's answer. `push_interval` is the time
@@ -36,7 +36,7 @@ class Pushes(Owners):
     """
 
     def __init__(
-        self, clock: Callable[[], float], access_tokens: Tokens, note: Callable[[str], None]
+        self, clock: Callable[[], float], access_tokens: IssuedTokens, note: Callable[[str], None]
     ) -> None:
         super().__init__(clock, access_tokens)
         self.callback: str | None = None
@@ -64,11 +64,11 @@ class Pushes(Owners):
             self._session = None
 
     @property
-    def seal(self) -> Seal:
+    def seal(self) -> PushKeys:
         """Return what pushes are encrypted and signed with at present."""
         key = self.previous_encoding_aes_key or self.encoding_aes_key
         token = self.previous_message_token or self.message_token
-        return Seal(self.component_appid, token, key)
+        return PushKeys(self.component_appid, token, key)
 
     async def push_ticket(self) -> tuple[int, str]:
         """Push a new component_verify_ticket."""

@@ -10,14 +10,14 @@ from bot.playground.loopback import Loopback, cut
 from bot.playground.watched import Watched
 from bot.playground.wechat.answering import Answering, Endpoint
 from bot.playground.wechat.envs import OwnersEnvs
-from bot.playground.wechat.platform import PREFIX, Platform
+from bot.playground.wechat.platform import PREFIX, PlatformStandIn
 from bot.playground.wechat.rules import Asked, judge
-from bot.playground.wechat.tokens import LIFETIME, Clock, Tokens
+from bot.playground.wechat.tokens import LIFETIME, Clock, IssuedTokens
 
 SHARE, TOKEN = "shareenv", "token"
 
 
-class Call(NamedTuple):
+class ShareCall(NamedTuple):
     """One call of /tcb/shareenv and WeChat's verdict, None where it never came to one."""
 
     env: str
@@ -43,17 +43,17 @@ class LocalWeChat(Watched):
         self.latency = latency
         self.authorization = "Bearer made-up-token-server"
         self.shared: list[tuple[str, str, str]] = []
-        self.calls: list[Call] = []
+        self.calls: list[ShareCall] = []
         self.in_flight = 0
         self.most_at_once = 0
         self.token_calls: list[str] = []
         self._loopback = Loopback()
         self._clock = Clock()
-        self._tokens = Tokens("made-up-token", self._clock)
+        self._tokens = IssuedTokens("made-up-token", self._clock)
         self._lines: list[str] = []
         self._owners_envs = OwnersEnvs(self._tokens, self._note)
         self.envs, self.functions = self._owners_envs.envs, self._owners_envs.functions
-        self.platform = Platform(self._clock, self._tokens, self._note)
+        self.platform = PlatformStandIn(self._clock, self._tokens, self._note)
         self._endpoints = {
             f"/tcb/{SHARE}": Endpoint(self._share, self._record),
             **self._owners_envs.endpoints,
@@ -142,7 +142,7 @@ class LocalWeChat(Watched):
         return errcode
 
     def _record(self, asked: Asked, errcode: int | None) -> None:
-        call = Call(asked.argument("env"), asked.argument("appid"), asked.token, errcode)
+        call = ShareCall(asked.argument("env"), asked.argument("appid"), asked.token, errcode)
         self.calls.append(call)
         self._note(f"shareenv {call.env} {call.appid}: {errcode}")
 

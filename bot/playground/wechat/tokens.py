@@ -37,7 +37,7 @@ class _Issued:
     then: TokenEnd = "expired"
 
 
-class Tokens:
+class IssuedTokens:
     """All that was issued of one kind: tokens, tickets, or codes; never the same text twice."""
 
     def __init__(self, prefix: str, clock: Callable[[], float]) -> None:

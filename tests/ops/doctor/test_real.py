@@ -13,7 +13,7 @@ from bot.ops.doctor.real import try_all
 from bot.ops.doctor.real_slack import Asked
 from bot.ops.doctor.real_tried import BEHAVIOURS
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
 from bot.playground.stage import OWNER, chain_environment
 from bot.playground.wechat.server import LocalWeChat
@@ -394,7 +394,7 @@ async def test_ctrl_c_before_slack_has_answered_deletes_what_was_posted_all_the_
 ) -> None:
     trying = asyncio.ensure_future(attempt())
 
-    def cancel(_message: Message, _change: str) -> None:
+    def cancel(_message: PostedMessage, _change: str) -> None:
         slack.on_change = None
         trying.cancel()
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from bot.app.running import running
 from bot.playground.faults import Code, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import Group
+from bot.playground.world import UserGroup
 from bot.slack.scopes import SCOPES
 from tests.conftest import rows, served, settings_of, soon
 from tests.ops.doctors import asked, level, one
@@ -209,7 +209,7 @@ async def test_a_socket_that_does_not_open_is_wrong(environ: dict[str, str]) -> 
 async def test_a_group_that_is_missing_or_deactivated_is_named(
     environ: dict[str, str], slack: LocalSlack
 ) -> None:
-    slack.groups["S0OLD"] = Group("S0OLD", "old", disabled=True)
+    slack.groups["S0OLD"] = UserGroup("S0OLD", "old", disabled=True)
     environ["SHARE_ENV_ALLOWED_GROUPS"] = "S0PLATFORM, S0NONE, S0OLD"
     found = await one(environ, "slack-groups")
     assert (found.level, found.found) == (

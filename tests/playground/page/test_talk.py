@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from bot.playground.faults import Code
 from bot.playground.loopback import Json, JsonObject  # noqa: TC001  # as everywhere
-from bot.playground.slack.transcript import Message
+from bot.playground.slack.transcript import PostedMessage
 from bot.playground.stage import APPID, POLICY
 from tests.playground.conftest import option, plain
 from tests.playground.page.conftest import Play, Sit
@@ -111,7 +111,7 @@ async def test_a_select_in_a_message_tells_the_app_what_was_chosen(sit: Sit, pla
     select: JsonObject = {"type": "static_select", "action_id": "which", "options": options}
     asks: JsonObject = {"type": "section", "text": plain("Which one?"), "accessory": select}
     slack = play.on.slack
-    slack.post(Message(slack.next_ts(), "C0RELEASES", "U0SHAREENV", "Which one?", (asks,)))
+    slack.post(PostedMessage(slack.next_ts(), "C0RELEASES", "U0SHAREENV", "Which one?", (asks,)))
     seat = await sit()
     await seat.log.get_by_role("combobox").select_option("b")
     await slack.until(lambda _: ':choose which "b"' in play.acts.lines)

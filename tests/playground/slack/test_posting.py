@@ -4,7 +4,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.slack.server import LocalSlack, Message
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from tests.playground.conftest import error_of
 
 RELEASES = "C0RELEASES"
@@ -16,7 +16,7 @@ async def test_a_message_is_posted_for_all_to_see(slack: LocalSlack, api: AsyncW
         channel=RELEASES, text="hello", metadata=metadata, blocks=[{"type": "divider"}]
     )
     assert slack.parents(RELEASES) == [
-        Message(
+        PostedMessage(
             ts=answer["ts"],
             channel=RELEASES,
             user="U0SHAREENV",
@@ -188,7 +188,7 @@ async def test_an_edit_needs_a_message_of_the_bots_own(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     theirs = slack.next_ts()
-    slack.post(Message(theirs, RELEASES, "U0SECOND", "hello", via="slack"))
+    slack.post(PostedMessage(theirs, RELEASES, "U0SECOND", "hello", via="slack"))
     mine = (await api.chat_postMessage(channel=RELEASES, text="mine"))["ts"]
     cases = {
         theirs: "cant_update_message",
@@ -242,6 +242,6 @@ async def test_an_ephemeral_message_to_somebody_absent_is_answered_and_never_see
 
 async def test_some_messages_can_have_no_replies(slack: LocalSlack, api: AsyncWebClient) -> None:
     ts = slack.next_ts()
-    slack.post(Message(ts, RELEASES, "U0SECOND", "has joined", can_have_replies=False))
+    slack.post(PostedMessage(ts, RELEASES, "U0SECOND", "has joined", can_have_replies=False))
     reply = api.chat_postMessage(channel=RELEASES, text="hi", thread_ts=ts)
     assert await error_of(reply) == "cannot_reply_to_message"

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.slack.server import ImpossibleError, LocalSlack, Message
+from bot.playground.slack.server import ImpossibleError, LocalSlack, PostedMessage
 from tests.playground.conftest import App, error_of, home
 
 RELEASES = "C0RELEASES"
@@ -25,7 +25,7 @@ async def test_a_message_shortcut_tells_the_message(
     app.acks("ask")
     parent = (await api.chat_postMessage(channel=RELEASES, text="x"))["ts"]
     ts = slack.next_ts()
-    slack.post(Message(ts, RELEASES, "U0REQUESTER", "please", thread_ts=parent, via="slack"))
+    slack.post(PostedMessage(ts, RELEASES, "U0REQUESTER", "please", thread_ts=parent, via="slack"))
     ack = await slack.message_shortcut("U0SECOND", "ask", ts)
     [body] = app.bodies
     assert (ack.error, body["type"], body["message_ts"]) == (None, "message_action", ts)
@@ -79,7 +79,7 @@ async def test_the_bot_deletes_its_own_messages_only(
     await api.chat_delete(channel=RELEASES, ts=ts)
     assert slack.parents(RELEASES) == []
     theirs = slack.next_ts()
-    slack.post(Message(theirs, RELEASES, "U0SECOND", "hello", via="slack"))
+    slack.post(PostedMessage(theirs, RELEASES, "U0SECOND", "hello", via="slack"))
     for channel, at, error in (
         (RELEASES, ts, "message_not_found"),
         (RELEASES, theirs, "cant_delete_message"),

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.playground.wechat.push import Seal, Stamp, event, sealed, xml
+from bot.playground.wechat.push import PushKeys, Stamp, event, sealed, xml
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.encryption import decrypt, key_of, signature
 from tests.conftest import served
@@ -242,7 +242,7 @@ async def test_a_push_can_be_forged_altered_replayed_and_old(
 
 def test_a_push_is_signed_as_in_the_documents() -> None:
     # source: oplatform, message_push; the message there is no platform's event, so its other one differs
-    seal = Seal("wx134c8103faa5a59e", "AAAAA", "A" * 43)
+    seal = PushKeys("wx134c8103faa5a59e", "AAAAA", "A" * 43)
     push = sealed({"InfoType": "x"}, seal, STAMP)
     assert push.query["signature"] == "cc0c594499c1634947d5b502f158ee518947db27"
     assert push == sealed({"InfoType": "x"}, seal, STAMP)
@@ -255,7 +255,7 @@ def test_text_is_cdata_and_numbers_are_bare() -> None:
 
 def test_a_key_that_is_none_seals_nothing() -> None:
     with pytest.raises(ValueError, match="43 characters"):
-        sealed({}, Seal("wx134c8103faa5a59e", "AAAAA", "short"), STAMP)
+        sealed({}, PushKeys("wx134c8103faa5a59e", "AAAAA", "short"), STAMP)
 
 
 async def test_tickets_come_at_once_and_regularly_when_they_are_asked_for(
