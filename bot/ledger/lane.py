@@ -29,7 +29,7 @@ class _LaneStatements:
         mine = and_(compared(_r.id), compared(_r.fence))
         other = requests.alias()
         is_taken = exists().where(other.c.lane == _LANE)
-        is_next = _r.id == _next(say).scalar_subquery()
+        is_next = _r.id == self._next(say).scalar_subquery()
         self.want = update(requests).where(mine, _r.paused).values(paused=False)
         self.take = (
             update(requests)
@@ -45,6 +45,28 @@ class _LaneStatements:
             .values(turn=say.now)
         )
         self.leave = update(requests).where(mine).values(lane=None, paused=True)
+
+    @staticmethod
+    def _next(say: Statements) -> Select[Any]:
+        """Return the id of the batch whose turn it is; the one that has the lane counts for its person."""
+        one = requests.alias("one").c
+        is_held = exists().where(replicas.c.id == one.holder, replicas.c.lease_until > say.now)
+        nth = func.row_number().over(
+            partition_by=(one.team, one.user), order_by=(one.created, one.id)
+        )
+        since = func.coalesce(one.turn, one.created)
+        wanting = (
+            select(one.id, one.lane, nth.label("nth"), since.label("since"))
+            .where(
+                one.state.in_([state.value for state in BEGUN]),
+                one.appids.is_not(None),
+                ~one.paused,
+            )
+            .where(or_(is_held, one.id == bindparam("the_id")))
+            .subquery("wanting")
+        )
+        c = wanting.c
+        return select(c.id).where(c.lane.is_(None)).order_by(c.nth, c.since, c.id).limit(1)
 
 
 @cache
@@ -80,21 +102,3 @@ class Lane:
         """Let the other batches of the same person wait anew, if this one had the lane and is about to be through."""
         whose = {"the_team": batch.request.origin.team_id, "the_user": batch.request.origin.user_id}
         on.execute(self._say.pass_on, {**key_of(batch), **whose})
-
-
-def _next(say: Statements) -> Select[Any]:
-    """Return the id of the batch whose turn it is; the one that has the lane counts for its person."""
-    one = requests.alias("one").c
-    is_held = exists().where(replicas.c.id == one.holder, replicas.c.lease_until > say.now)
-    nth = func.row_number().over(partition_by=(one.team, one.user), order_by=(one.created, one.id))
-    since = func.coalesce(one.turn, one.created)
-    wanting = (
-        select(one.id, one.lane, nth.label("nth"), since.label("since"))
-        .where(
-            one.state.in_([state.value for state in BEGUN]), one.appids.is_not(None), ~one.paused
-        )
-        .where(or_(is_held, one.id == bindparam("the_id")))
-        .subquery("wanting")
-    )
-    c = wanting.c
-    return select(c.id).where(c.lane.is_(None)).order_by(c.nth, c.since, c.id).limit(1)

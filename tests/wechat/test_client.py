@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -543,3 +544,10 @@ async def test_a_renewal_that_fails_is_a_step_that_says_why(
 
 async def test_without_a_token_there_is_no_step(bot: Maker) -> None:
     assert await steps(bot(tokens=FixedToken(OTHER, "t"))) == []
+
+
+async def test_the_client_makes_no_tls_context_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list[object]()
+    monkeypatch.setattr(ssl, "create_default_context", made.append)
+    async with aiohttp.ClientSession() as session, http_client(session):
+        assert made == []
