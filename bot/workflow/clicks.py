@@ -74,6 +74,7 @@ class ClickHandler:
     def __init__(self, intake: Intake, ports: Ports) -> None:
         self._intake = intake
         self._ports = ports
+        self._ledger = ports.ledger
 
     async def answer(self, act: Act, click: Click) -> Reply:
         """Do what a click comes to, and return what to tell whoever clicked."""
@@ -130,7 +131,7 @@ class ClickHandler:
 
         What waits but whose time is over counts as expired, also before that is recorded.
         """
-        entry = await self._ports.ledger.clicks.find(click.request_id)
+        entry = await self._ledger.clicks.find(click.request_id)
         if entry is None or entry.request.origin.team_id != click.team_id:
             return None
         if entry.state not in _WAITED_FOR or not entry.overdue:
@@ -141,7 +142,7 @@ class ClickHandler:
         """Return the receivers whom a new try would be for."""
         if not isinstance(entry.outcome, Finished):
             return entry.request.receivers  # a batch that ended otherwise did so before any item
-        outcomes = await self._ports.ledger.batches.outcomes(entry.request.id)
+        outcomes = await self._ledger.batches.outcomes(entry.request.id)
         return tuple(appid for appid, end in outcomes if isinstance(end, Failed | Unknown))
 
     async def _see(
@@ -170,8 +171,8 @@ class ClickHandler:
             case Take():
                 return await self._take(seen, step)
             case CancelRest():
-                batches, by = self._ports.ledger.batches, seen.click.user_id
-                count = await batches.cancel(seen.request, by)
+                by = seen.click.user_id
+                count = await self._ledger.batches.cancel(seen.request, by)
                 return Reply(say.rest_cancelled(seen.words, count))
             case AskAgain():
                 return await self._ask_again(seen, step)
@@ -181,7 +182,7 @@ class ClickHandler:
     async def _take(self, seen: Seen, take: Take) -> Reply:
         """Move the request and take it on, or say that somebody was faster, and what they did."""
         words = seen.words
-        moved = await self._ports.ledger.clicks.move(seen.entry, take.move)
+        moved = await self._ledger.clicks.move(seen.entry, take.move)
         if moved is None:
             now = await self._find(seen.click)
             if now is None:
