@@ -11,15 +11,15 @@ def about(words: Words, request: Request) -> Words:
     """Return words that fill `{id}`, `{who}`, `{env}` and the other places below from the request."""
     user = request.origin.user_id
     return words.knowing(
-        id=code(request.id),
-        user=escape(user),
-        who=mention(user),
-        env=code(request.env),
-        owner=code(request.owner),
-        appid=code(request.appid),
-        receivers=how_many(words, request.receivers),
-        rule=escape(request.rule),
-        reason=escape(request.reason or ""),
+        id=lambda: code(request.id),
+        user=lambda: escape(user),
+        who=lambda: mention(user),
+        env=lambda: code(request.env),
+        owner=lambda: code(request.owner),
+        appid=lambda: code(request.appid),
+        receivers=lambda: how_many(words, request.receivers),
+        rule=lambda: escape(request.rule),
+        reason=lambda: escape(request.reason or ""),
     )
 
 

@@ -16,18 +16,31 @@ def msgid(text: str) -> str:
     return text
 
 
+class _Places(dict[str, str | int]):
+    """The values of a sentence's places; a known one is made when a sentence has its place."""
+
+    def __init__(
+        self, given: Mapping[str, str | int], known: Mapping[str, Callable[[], Mrkdwn]]
+    ) -> None:
+        super().__init__(given)
+        self._known = known
+
+    def __missing__(self, name: str) -> Mrkdwn:
+        return self._known[name]()
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """One language; `one` and `many` are its gettext and ngettext.
 
-    A sentence has places, such as `{env}`. Values are escaped unless they are Mrkdwn. `known` fills places that a
-    caller gives no value for; `{contact}`, whom people turn to, is always among them.
+    A sentence has places, such as `{env}`. Values are escaped unless they are Mrkdwn. `known` makes the values of places
+    that a caller gives none for; `{contact}`, whom people turn to, is always among them.
     """
 
     language: Language
     one: Callable[[str], str]
     many: Callable[[str, str, int], str]
-    known: Mapping[str, Mrkdwn] = field(default_factory=dict)
+    known: Mapping[str, Callable[[], Mrkdwn]] = field(default_factory=dict)
 
     def __call__(self, text: str, /, **values: str | int) -> Mrkdwn:
         """Translate a sentence and fill its places."""
@@ -41,13 +54,13 @@ class Words:
         """Translate plain text, such as guidance, and escape it; braces in it stay as they are."""
         return escape(self.one(text))
 
-    def knowing(self, **known: Mrkdwn) -> "Words":
-        """Return these words with values for places, so that callers need not give them."""
+    def knowing(self, **known: Callable[[], Mrkdwn]) -> "Words":
+        """Return these words with what makes values for places, so that callers need not give them."""
         return replace(self, known={**self.known, **known})
 
     def _filled(self, sentence: str, values: Mapping[str, str | int]) -> Mrkdwn:
         shown = {name: escape(v) if isinstance(v, str) else v for name, v in values.items()}
-        return Mrkdwn(sentence.format_map({**self.known, **shown}))
+        return Mrkdwn(sentence.format_map(_Places(shown, self.known)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +81,8 @@ class Tongues:
 
     def of(self, language: Language) -> Words:
         """Return the words of one language."""
-        words = self.by_language[language]
-        return words.knowing(contact=contact_in(words, self.contact()))
+        words, contact = self.by_language[language], self.contact()
+        return words.knowing(contact=lambda: contact_in(words, contact))
 
 
 def contact_in(words: Words, contact: str) -> Mrkdwn:

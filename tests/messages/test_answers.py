@@ -51,7 +51,7 @@ class Score:
 
 
 def scored() -> Iterator[Score]:
-    named = ENGLISH.knowing(contact=escape(CONTACT))
+    named = ENGLISH.knowing(contact=lambda: escape(CONTACT))
     for name, ended, said in answers(named):
         yield _scored(name, ended, said)
 
