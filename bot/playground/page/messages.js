@@ -32,7 +32,7 @@ function messageNode(message, on, inThread) {
     message.edited && h("small", {}, "(edited)"),
   ];
   const tools = [
-    tool("{ }", "Look inside", () => on.inside(message)),
+    tool("{}", "Look inside", () => on.inside(message)),
     !only && tool("⋯", "More actions for", (event) => openMenu(event.target, menu), { "aria-haspopup": "menu" }),
   ];
   const plain = () => h("div", { class: "text" }, mrkdwn(message.text, world().names, on.link));
