@@ -165,7 +165,9 @@ async def test_the_page_says_when_the_demo_has_ended(sit: Sit) -> None:
 
 def sources_hash() -> str:
     """Return a hash of all that the page's looks are made of."""
-    looks = sorted(each for each in SOURCES.iterdir() if each.suffix in {".js", ".css", ".html", ".svg"})
+    looks = sorted(
+        each for each in SOURCES.iterdir() if each.suffix in {".js", ".css", ".html", ".svg"}
+    )
     return hashlib.sha256(b"".join(each.read_bytes() for each in looks)).hexdigest()
 
 
