@@ -15,6 +15,7 @@ from rich.console import Console
 from bot.playground.acts import Acts
 from bot.playground.completing import completions
 from bot.playground.first_minute import STEPS
+from bot.playground.inside import inside
 from bot.playground.orders import HELP, Orders
 from bot.playground.screen import Screen
 from bot.playground.stage import APPID, POLICY, stage
@@ -85,6 +86,9 @@ async def test_everything_of_the_page_is_done_with_lines(prompt: Prompt, tmp_pat
     assert '"text": "I am"' in said
     assert "approved demo0001" in said
     assert "There is no “Nonsense” to click. There is" in said
+    assert '"event_type": "share_env_request"' in await prompt.play(":json demo0001")
+    found = inside(prompt.acts.stage, prompt.acts.message("U0REQUESTER", "demo0001"))
+    assert "“core envs”: it fits" in str(found["decision"])
     said = await prompt.play(":open", ":submit env=prod-1 appids=nonsense", ":close")
     assert "appids: “nonsense” is not an appid" in said
     assert await prompt.play(":close") == "No form is open. :open opens one."
@@ -92,6 +96,10 @@ async def test_everything_of_the_page_is_done_with_lines(prompt: Prompt, tmp_pat
     assert f"--script {saved}" in await prompt.play(f":save {saved}")
     lines = (await asyncio.to_thread(saved.read_text, "utf-8")).splitlines()
     assert lines == prompt.acts.lines
+    again = tmp_path / "again.txt"
+    again.write_text("# two lines\n:as second\n/share-env whoami\n", encoding="utf-8")
+    assert "“testers”" in await prompt.play(f":replay {again}")
+    assert "cannot be written" in await prompt.play(f":save {tmp_path}")
     assert lines[:5] == [
         *(":as requester", ":in public", f"/share-env {APPID} core-1", ":as approver"),
         ":click Approve demo0001",

@@ -121,6 +121,13 @@ async def test_no_file_but_the_pages_own_is_handed_out(
         ({"do": "click", "view": "V1", "action": "a", "block": "b"}, "That view is closed."),
         ({**HELLO, "channel": "C0NOWHERE"}, "cannot look in there"),
         ({**HELLO, "channel": "C0SECRET"}, ""),
+        ({"do": "inside", "channel": "C0RELEASES", "ts": "1"}, "That message is gone."),
+        ({"do": "submit", "values": {}}, "No form is open."),
+        ({"do": "close"}, "No form is open."),
+        ({"do": "complete", "typed": "/sh"}, ""),
+        ({"do": "shortcut"}, ""),
+        ({"do": "home"}, ""),
+        ({"do": "wechat", "order": "ok"}, ""),
         ({"do": "wechat", "order": "weather"}, "Use an errcode such as 85088"),
     ],
 )
