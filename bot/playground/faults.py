@@ -11,7 +11,7 @@ from bot.playground.loopback import Json
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The API's own no, with HTTP 200: Slack's `error` or WeChat's `errcode`; nothing is done.
+    """The API's own error, with HTTP 200: Slack's `error` or WeChat's `errcode`; nothing is done.
 
     WeChat's errcode is a number, or a text as some of its APIs send it. `Code(0)` is the usual answer.
     """
@@ -165,7 +165,7 @@ class Faults:
         return met.fault
 
     def cleared(self, method: str) -> asyncio.Event:
-        """Return what tells a call of this method that the faults have been cleared."""
+        """Return the event that is set once this method's faults are cleared."""
         return self._cleared[_name(method)]
 
     def _due(self, method: str) -> list[Planned]:

@@ -1,4 +1,4 @@
-"""Something that happens while a test or a person looks on, and wakes them at every change."""
+"""A server whose changes a test or a person can wait for."""
 
 import asyncio
 from abc import ABC, abstractmethod

@@ -86,9 +86,10 @@ async def test_a_call_hangs_until_the_faults_are_cleared_and_is_lost_or_answered
     assert not slow.done()
     assert not lost.done()
     wechat.clear("shareenv")
-    assert (await slow)["errcode"] == 0
-    with pytest.raises(aiohttp.ClientError):
-        await lost
+    async with asyncio.timeout(10):
+        assert (await slow)["errcode"] == 0
+        with pytest.raises(aiohttp.ClientError):
+            await lost
     assert [env for _, env, _ in wechat.shared] == [ENV]
 
 

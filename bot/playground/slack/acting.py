@@ -1,4 +1,4 @@
-"""What every act of a person in the stand-in Slack rests on: what they see, and how it is sent."""
+"""The base of people's acts in the stand-in Slack: what a person sees, and how an act reaches the app."""
 
 from abc import ABC, abstractmethod
 from typing import Literal, TypeAlias

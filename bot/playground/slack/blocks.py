@@ -87,7 +87,7 @@ _IN_VIEW = array(typed({**_BLOCKS, "input": _INPUT}), 100, least=0)
 
 
 def block_errors(blocks: Json) -> list[str]:
-    """Return what Slack would say against a message's blocks, in its own form; nothing if it takes them.
+    """Return Slack's errors about a message's blocks, in its own form; none if it accepts them.
 
     An error names its place as a JSON pointer: `[ERROR] … [json-pointer:/blocks/0/text]`.
     """
@@ -114,7 +114,7 @@ def _characters(found: Json) -> int:
 
 
 def view_block_errors(blocks: Json) -> list[str]:
-    """Return what Slack would say against a view's blocks, which may be more, and ask for input."""
+    """Return Slack's errors about a view's blocks, of which there may be more, and which may ask for input."""
     return [*_IN_VIEW(blocks, "/view/blocks"), *_repeated_ids(blocks, "/view")]
 
 

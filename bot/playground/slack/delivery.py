@@ -16,7 +16,7 @@ _WITH_RESPONSE = ("view_submission", "block_suggestion")
 
 
 class Delivery:
-    """Delivers what people do, from `start` to `stop`; whoever takes longer than `ack_timeout` seconds has not acked."""
+    """Delivers payloads to the app, from `start` to `stop`; an ack later than `ack_timeout` seconds is none."""
 
     def __init__(self, workspace: Workspace, sockets: Sockets, ack_timeout: float) -> None:
         self._workspace = workspace
@@ -25,11 +25,11 @@ class Delivery:
         self._session: ClientSession | None = None
 
     async def start(self) -> None:
-        """Begin to post where the app is reached by HTTP."""
+        """Open the HTTP session."""
         self._session = ClientSession()
 
     async def stop(self) -> None:
-        """Close what is posted through."""
+        """Close the HTTP session."""
         if self._session is not None:
             await self._session.close()
 

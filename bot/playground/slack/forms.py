@@ -120,7 +120,7 @@ def _errors(view: View, errors: Json) -> dict[str, str]:
 
 
 def _check(view: View) -> None:
-    """Raise ImpossibleError for a value that Slack itself would not let through."""
+    """Raise ImpossibleError for a value that Slack itself would not accept."""
     state = values(view.blocks, view.typed)
     for each in placed(view.blocks):
         held = state.get(each.block_id)

@@ -1,4 +1,4 @@
-"""The two ways of being told no in the stand-in Slack: the bot by Slack, and a person by the screen."""
+"""The two kinds of refusal in the stand-in Slack: an API error for the bot, and what a person cannot do on the screen."""
 
 from bot.playground.loopback import Json, JsonObject
 
@@ -18,11 +18,11 @@ def invalid_arguments(*problems: str) -> RefusedError:
 
 
 def invalid_blocks(*problems: str) -> RefusedError:
-    """Return the refusal of blocks, which names the problems twice: once as those of arguments, once without the level."""
+    """Return the refusal of blocks, which names each problem twice, once of them without “[ERROR]”."""
     bare: list[Json] = [each.removeprefix("[ERROR] ") for each in problems]
     metadata: JsonObject = {"messages": [*problems]}
     return RefusedError("invalid_blocks", {"errors": bare, "response_metadata": metadata})
 
 
 class ImpossibleError(Exception):
-    """Nobody could do this in Slack: what is to be clicked or filled in isn't on the screen."""
+    """Nobody could do this in Slack: what is to be clicked or filled in is not on the screen."""

@@ -28,7 +28,7 @@ def view_lines(view: View) -> Iterator[str]:
 
 
 def view_title(view: View) -> str:
-    """Return what stands above a view."""
+    """Return the title of a view."""
     return _words(view.body.get("title")) or "Home"
 
 

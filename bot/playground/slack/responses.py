@@ -1,4 +1,4 @@
-"""What answers a command outside of the Web API: the ack's own body, and response_url."""
+"""Answers to a command outside of the Web API: the body of its ack, and response_url."""
 
 import json
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from aiohttp import web
 
 from bot.playground.faults import Code, Fault, RateLimited
 from bot.playground.loopback import JsonObject, Loopback
+from bot.playground.slack.limits import Limits, lost
 from bot.playground.slack.refused import RefusedError
 from bot.playground.slack.rules import MAX_TEXT, content, flag_argument, text_argument
-from bot.playground.slack.tiers import Limits, lost
 from bot.playground.slack.transcript import ApiCall, PostedMessage, Via
 from bot.playground.slack.workspace import Workspace
 from bot.playground.wire import Service, answer
@@ -183,7 +183,7 @@ def _delete(workspace: Workspace, original: PostedMessage) -> None:
 
 
 def _replace(workspace: Workspace, body: JsonObject, original: PostedMessage) -> None:
-    """Put an answer in the place of the message that was clicked, an ephemeral one as well."""
+    """Replace the message that was clicked, an ephemeral one as well."""
     message = _still_there(workspace, original)
     said = content(body, MAX_TEXT)
     blocks = said.blocks or ()

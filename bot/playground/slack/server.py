@@ -14,13 +14,13 @@ from bot.playground.slack.acting import Kind
 from bot.playground.slack.blocks import block_errors
 from bot.playground.slack.delivery import Delivery
 from bot.playground.slack.forms import Forms
+from bot.playground.slack.limits import Limits
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.responses import NAME as RESPONSE_URL
 from bot.playground.slack.responses import ResponseUrls
 from bot.playground.slack.shortcuts import Shortcuts
 from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.surfaces import View
-from bot.playground.slack.tiers import Limits
 from bot.playground.slack.transcript import Ack, ApiCall, PostedMessage
 from bot.playground.slack.transport import WebApi
 from bot.playground.slack.web import METHODS, connections_open
@@ -101,19 +101,19 @@ class LocalSlack(Forms, Shortcuts):
 
     @property
     def refused_sockets(self) -> int:
-        """Return how many Socket Mode connections were too many."""
+        """Return how many Socket Mode connections were refused as too many."""
         return self._sockets.refused
 
     def allow_sockets(self, connections: int) -> None:
-        """Let there be no more than so many connections at a time, as if the app had others elsewhere."""
+        """Limit the connections at a time, as if the app had others elsewhere."""
         self._sockets.most = connections
 
     def limit_calls(self) -> None:
-        """Refuse from now on what is more than a method's tier allows in a minute of `clock`."""
+        """Enforce each method's limit of calls in a minute from now on, by `clock`."""
         self._limits.on = True
 
     def expire_tickets(self) -> None:
-        """Make every URL of apps.connections.open that was not used yet worthless."""
+        """Expire every URL of apps.connections.open that was not used yet."""
         self._sockets.expire_tickets()
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
@@ -121,12 +121,12 @@ class LocalSlack(Forms, Shortcuts):
         await self._sockets.disconnect(reason)
 
     def silence_sockets(self, connections: int) -> None:
-        """Let so many next connections wait for their handshake in vain."""
+        """Never complete the handshake of the next `connections` connections."""
         self._sockets.silent += connections
 
     @property
     def sockets_to_silence(self) -> int:
-        """Return how many next connections will wait for their handshake in vain."""
+        """Return how many of the next connections get no handshake."""
         return self._sockets.silent
 
     def drop_sockets(self) -> None:

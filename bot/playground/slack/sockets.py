@@ -64,7 +64,7 @@ class Sockets:
         return ticket
 
     def expire_tickets(self) -> None:
-        """Make every ticket that was not used yet worthless."""
+        """Expire every ticket that was not used yet."""
         self._tickets.clear()
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -111,13 +111,13 @@ class Surfaces:
         return current
 
     def refuse(self, view: View, errors: dict[str, str]) -> None:
-        """Show what the bot says against the values of a form, which stays open."""
+        """Show the bot's errors about the values of a form, which stays open."""
         refused = replace(view, errors=errors)
         self.put(refused)
         self._tell(refused, "refused")
 
     def put(self, view: View) -> None:
-        """Put a view in the place of the one with its id, and tell nobody."""
+        """Replace the view with this id, without telling anybody."""
         if view.kind == "home":
             self._homes[view.user] = view
         stack = self._stacks[view.user]

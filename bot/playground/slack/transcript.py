@@ -48,7 +48,7 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """How the bot took what was sent to it: the answer's body, and the seconds it needed.
+    """The bot's acknowledgement of a delivery: the body of its answer, and the seconds that it took.
 
     `error` is what Slack shows the user when no good answer came in time.
     """
@@ -68,7 +68,7 @@ class Ack:
 
     @property
     def errors(self) -> dict[str, str]:
-        """Return what the bot said against the values of a form, by block_id."""
+        """Return the bot's errors about the values of a form, by block_id."""
         body = self.payload or {}
         errors = body.get("errors") if body.get("response_action") == "errors" else None
         return {k: str(v) for k, v in errors.items()} if isinstance(errors, dict) else {}
@@ -87,7 +87,7 @@ class Transcript(Watched):
         self.calls: list[ApiCall] = []
         self.violations: list[str] = []
         self.absent: set[str] = set()
-        """Who has Slack not open: no ephemeral message reaches them, however it is answered."""
+        """People whose Slack is not open: ephemeral messages do not reach them, whatever the answer says."""
         self.on_change: Observer | None = None
         self.on_view: ViewObserver | None = None
         self._where: dict[tuple[str, str], int] = {}
@@ -113,7 +113,7 @@ class Transcript(Watched):
             self.post(message)
 
     def edit(self, message: PostedMessage) -> None:
-        """Put this message in the place of the one with its channel and ts."""
+        """Replace the message with the same channel and ts."""
         self.messages[self._where[message.channel, message.ts]] = message
         self._tell(message, "edited")
 
@@ -149,7 +149,7 @@ class Transcript(Watched):
         self.changed()
 
     def view_changed(self, view: View, change: ViewChange) -> None:
-        """Tell those who watch that a view is another, or gone."""
+        """Tell the observers that a view has changed or was closed."""
         if self.on_view is not None:
             self.on_view(view, change)
         self.changed()
@@ -171,7 +171,7 @@ class Transcript(Watched):
         return None if message is None or message.deleted else message
 
     def is_deleted(self, channel: str, ts: str) -> bool:
-        """Return whether a message stood there that is gone."""
+        """Return whether the message that stood there was deleted."""
         index = self._where.get((channel, ts))
         return index is not None and self.messages[index].deleted
 

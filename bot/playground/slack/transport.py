@@ -1,4 +1,4 @@
-"""How a call of the Web API arrives and leaves, or what it meets on the way."""
+"""The Web API over HTTP: how a call is read, answered and recorded."""
 
 import contextlib
 import json
@@ -10,9 +10,9 @@ from aiohttp import web
 
 from bot.playground.faults import Code, Fault, RateLimited
 from bot.playground.loopback import JsonObject, Loopback
+from bot.playground.slack.limits import Limits, lost
 from bot.playground.slack.refused import RefusedError
 from bot.playground.slack.rules import granted, token_kind
-from bot.playground.slack.tiers import Limits, lost
 from bot.playground.slack.transcript import ApiCall
 from bot.playground.slack.web import Method, call
 from bot.playground.slack.workspace import Workspace
@@ -29,7 +29,7 @@ class _Asked:
 
 
 class WebApi:
-    """The Web API over HTTP: GET or POST, as JSON, a form or a query."""
+    """Answers calls by GET or POST, with arguments as JSON, a form or a query."""
 
     def __init__(
         self,

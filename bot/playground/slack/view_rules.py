@@ -38,7 +38,7 @@ _VIEWS: Mapping[str, Check] = {
 
 
 def view_errors(view: Json, kind: str) -> list[str]:
-    """Return what Slack would say against a view of this kind, in its own form."""
+    """Return Slack's errors about a view of this kind, in its own form."""
     errors = [*_VIEWS[kind](view, "/view")]
     if isinstance(view, dict):
         blocks = view.get("blocks", [])
@@ -50,7 +50,7 @@ def view_errors(view: Json, kind: str) -> list[str]:
 
 
 def completed(view: Json, kind: str) -> JsonObject:
-    """Return a view with everything that Slack adds to it, or refuse it."""
+    """Return a view with everything that Slack adds to it; refuse an invalid one."""
     errors = view_errors(view, kind)
     if errors or not isinstance(view, dict):
         raise invalid_arguments(*errors)

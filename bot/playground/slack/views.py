@@ -46,7 +46,7 @@ def push_view(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def update_view(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Change a view that is open, unless it is another by now than the hash says."""
+    """Update an open view; refuse it if the given hash is not the present one."""
     external, view_id = text_argument(args, "external_id"), text_argument(args, "view_id")
     if not external and not view_id:
         raise invalid_arguments("[ERROR] missing required field: view_id")

@@ -61,7 +61,7 @@ def call(
 
 
 def api_test(_workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Return what it was given, as an error if it was given one."""
+    """Echo the arguments; with `error`, refuse with that error."""
     told: JsonObject = {"args": args} if args else {}
     if error := text_argument(args, "error"):
         raise RefusedError(error, told)

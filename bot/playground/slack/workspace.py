@@ -14,7 +14,7 @@ Orphans: TypeAlias = Literal["refused", "top level"]
 
 
 class Workspace(Transcript):
-    """A world that lives: what people do in Slack by hand is a method here."""
+    """The workspace as it changes; what people do in Slack by hand is a method."""
 
     def __init__(self, world: World, clock: Callable[[], float] = time) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Workspace(Transcript):
         self.surfaces = Surfaces(clock, self.view_changed)
         self.triggers = Triggers(clock)
         self.orphans: Orphans = "top level"
-        """What becomes of a reply whose parent is gone."""
+        """What happens to a reply whose parent was deleted."""
         self._last_ts = 0
 
     def next_ts(self) -> str:

@@ -59,17 +59,17 @@ class PlatformOwners:
         return self._codes.issue(owner, CODE_LIFETIME)
 
     def revoke(self, owner: str) -> None:
-        """Let an owner take its authorisation back: all of its tokens answer 61003 from now on."""
+        """Let an owner revoke its authorisation: all of its tokens answer 61003 from now on."""
         self.authorized.pop(owner, None)
         for tokens in (self._access_tokens, self._refresh_tokens, self._codes):
             tokens.revoke(owner)
 
     def lose(self, owner: str) -> None:
-        """Change an owner's refresh token without telling: the known one answers 61023 now."""
+        """Replace an owner's refresh token without telling anybody: the known one answers 61023 from now on."""
         self._refresh_tokens.renew(owner, overlap=0)
 
     def unlisted(self, owner: str) -> None:
-        """Let what is told of an owner lack its refresh token, until a code of it is exchanged."""
+        """Leave an owner's refresh token out of what is told about it, until one of its codes is exchanged."""
         self._unlisted.add(owner)
 
     def refresh_token(self, owner: str) -> str:

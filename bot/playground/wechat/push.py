@@ -23,7 +23,7 @@ class PushKeys:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What makes each push another one: Unix seconds, digits, and RANDOM_BYTES bytes."""
+    """What differs from push to push: Unix seconds, digits, and RANDOM_BYTES bytes."""
 
     timestamp: int
     nonce: str

@@ -49,11 +49,11 @@ class Pushes(PlatformOwners):
         self._wanted = asyncio.Event()
 
     async def start(self) -> None:
-        """Open what pushes go out through."""
+        """Open the HTTP session for pushes."""
         self._session = ClientSession()
 
     async def stop(self) -> None:
-        """End every push that is under way, and those to come."""
+        """Cancel every push, those under way and those to come."""
         if self._ticking is not None:
             self._ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -143,7 +143,7 @@ class Pushes(PlatformOwners):
         return await self.deliver(sealed(fields, self.seal, stamp))
 
     def _keep_pushing(self) -> bool:
-        """Push a ticket at once and from then on regularly; False if that was so already."""
+        """Start to push tickets regularly, the first at once; False if that was started before."""
         self._wanted.set()
         if self._ticking is not None:
             return False

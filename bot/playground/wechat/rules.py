@@ -56,7 +56,7 @@ _CLOUDBASE = range(-999_999, -99_999)  # negative, six digits
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as WeChat sees it at one moment; it speaks for one owner."""
+    """A token in its present state, and the owner that it speaks for."""
 
     owner: str
     state: TokenState = "current"
@@ -64,7 +64,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What arrived at one of WeChat's paths, before it is judged."""
+    """A call of one of WeChat's paths, before it is judged."""
 
     method: str
     token: str

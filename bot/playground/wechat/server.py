@@ -88,7 +88,7 @@ class LocalWeChat(Watched):
         return f"{self._loopback.origin}/token/{{appid}}"
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass at once, for all that lives for a time."""
+        """Move the clock ahead, for everything that expires."""
         self._clock.advance(seconds)
 
     def issue(self, owner: str) -> str:
@@ -96,11 +96,11 @@ class LocalWeChat(Watched):
         return self._tokens.issue(owner, LIFETIME)
 
     def expire(self, token: str) -> None:
-        """Let two hours pass for a token: 42001 from now on."""
+        """Let a token expire: 42001 from now on."""
         self._tokens.end(token, "expired")
 
     def supersede(self, token: str) -> None:
-        """Let another system have refreshed a token: 40001 from now on."""
+        """Supersede a token, as if another system had refreshed it: 40001 from now on."""
         self._tokens.end(token, "superseded")
 
     def transcript(self) -> str:

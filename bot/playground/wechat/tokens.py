@@ -1,4 +1,4 @@
-"""What the stand-in WeChat has issued, and what each is worth as time passes.
+"""The tokens that the stand-in WeChat has issued, and their states as time passes.
 
 Source: developers.weixin.qq.com, oplatform/developers/dev/AccessToken: two hours for a token, and
 five minutes during which the one before is good as well.
@@ -16,17 +16,17 @@ OVERLAP = 300
 
 
 class Clock:
-    """Seconds that pass by themselves, and all at once on demand."""
+    """A monotonic clock that can be moved ahead."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
 
     def __call__(self) -> float:
-        """Return the time, in seconds from no date in particular."""
+        """Return the time in seconds, from an arbitrary start."""
         return time.monotonic() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass now."""
+        """Move the clock ahead by so many seconds."""
         self._ahead += seconds
 
 
@@ -38,7 +38,7 @@ class _Issued:
 
 
 class IssuedTokens:
-    """All that was issued of one kind: tokens, tickets, or codes; never the same text twice."""
+    """Everything issued of one kind: tokens, tickets or codes, each text only once."""
 
     def __init__(self, prefix: str, clock: Callable[[], float]) -> None:
         self._prefix = prefix
@@ -46,13 +46,13 @@ class IssuedTokens:
         self._issued: dict[str, _Issued] = {}
 
     def issue(self, owner: str, lifetime: float = inf) -> str:
-        """Return a new one, which is good for so many seconds; those before stay as they are."""
+        """Issue a new token, valid for so many seconds; the earlier ones stay as they are."""
         token = f"{self._prefix}-{len(self._issued) + 1}-of-{owner}"
         self._issued[token] = _Issued(owner, self._clock() + lifetime)
         return token
 
     def renew(self, owner: str, lifetime: float = inf, overlap: float = OVERLAP) -> str:
-        """Return a new one; the owner's others are superseded after so many seconds of overlap."""
+        """Issue a new token; the owner's others are superseded after so many seconds of overlap."""
         end = self._clock() + overlap
         for token, issued in self._issued.items():
             if issued.owner == owner and issued.until > end:
@@ -60,23 +60,23 @@ class IssuedTokens:
         return self.issue(owner, lifetime)
 
     def end(self, token: str, then: TokenEnd) -> None:
-        """Make a token worthless from now on, and for this reason."""
+        """End a token now, for this reason."""
         self._issued[token] = _Issued(self._issued[token].owner, -inf, then)
 
     def revoke(self, owner: str) -> None:
-        """Make all that the owner has worthless, with its authorisation."""
+        """Revoke everything that was issued for an owner."""
         for token, issued in self._issued.items():
             if issued.owner == owner:
                 self.end(token, "revoked")
 
     def seen(self, token: str) -> Token | None:
-        """Return a token as it is at this moment, None if it was never issued."""
+        """Return the present state of a token, None if it was never issued."""
         issued = self._issued.get(token)
         if issued is None:
             return None
         return Token(issued.owner, "current" if self._clock() < issued.until else issued.then)
 
     def newest(self, owner: str) -> str | None:
-        """Return the owner's newest one, whatever it is worth; None if there is none."""
+        """Return the owner's newest token, in whatever state; None if there is none."""
         owned = (token for token in reversed(self._issued) if self._issued[token].owner == owner)
         return next(owned, None)

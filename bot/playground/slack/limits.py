@@ -69,7 +69,7 @@ class Limits:
 
 
 def lost(fault: Fault) -> tuple[str, int]:
-    """Return the error and the status under which a call is recorded whose usual answer is not heard."""
+    """Return the error and the status that are recorded for a call whose usual answer was not sent."""
     match fault:
         case Slow() | Hang():
             return "hangs", 0
