@@ -19,7 +19,7 @@ from bot.ops.logs.redaction import Redactor
 from bot.ops.logs.setup import set_up
 from bot.ops.logs.uncaught import log_uncaught
 from bot.runtime.release import release
-from bot.runtime.signals import at_first_signal, setting, unless
+from bot.runtime.signals import at_first_signal, ignore_from_now_on, setting, unless
 from bot.settings.environ import Reader, environment
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.table import DATABASE_URL
@@ -136,6 +136,13 @@ def _run() -> int:
     stop, reload = asyncio.Event(), asyncio.Event()
     at_first_signal(stop.set)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
+    try:
+        return _run_until(stop, reload)
+    finally:
+        ignore_from_now_on()
+
+
+def _run_until(stop: asyncio.Event, reload: asyncio.Event) -> int:
     environ = environment()
     settings = load(environ)
     if not isinstance(settings, Settings):
@@ -164,8 +171,6 @@ def _run() -> int:
     except CannotStartError as error:
         _complain(error.problems, settings.secrets())
         return _WRONG_SETUP if error.wrong_setup else _FAILED
-    finally:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     return _FINE
 
 

@@ -8,21 +8,33 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
 
 def at_first_signal(stop: Callable[[], object]) -> None:
-    """Call `stop` at the first SIGTERM or SIGINT; no other changes anything, until the process has ended.
+    """Call `stop` at the first SIGTERM or SIGINT; no other changes anything, as long as Python looks at signals.
 
-    With asyncio's own handlers, a second one would kill the process in its last moments, with another exit code.
+    They are not ignored from here: of one that came at the same time, Python would say that it got lost in a race.
     """
-    signs = (signal.SIGTERM, signal.SIGINT)
+    told = False
 
     def first(_sign: int, _frame: object) -> None:
-        for sign in signs:
-            signal.signal(sign, signal.SIG_IGN)
-        stop()
+        nonlocal told
+        if not told:
+            told = True
+            stop()
 
-    for sign in signs:
+    for sign in _ENDING:
         signal.signal(sign, first)
+
+
+def ignore_from_now_on() -> None:
+    """Let no signal change anything until the process has ended: in its last moments, Python looks at none.
+
+    Call it outside any handler, where Python takes up what is pending first.
+    """
+    for sign in (*_ENDING, signal.SIGHUP):
+        signal.signal(sign, signal.SIG_IGN)
 
 
 def setting(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 
 import aiohttp
 
@@ -44,7 +45,24 @@ def real(
     if not isinstance(settings, Settings):
         return _complain(settings, read_parts(environ).secrets)
     asked = None if unasked else _asked
-    return _FINE if asyncio.run(try_all(settings, channel, user, asked)) else _FAILED
+    try:
+        held = asyncio.run(_until_sigterm(try_all(settings, channel, user, asked)))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None  # it ends as on Ctrl-C
+    return _FINE if held else _FAILED
+
+
+async def _until_sigterm(work: Coroutine[None, None, bool]) -> bool:
+    """Return what `work` returns; the first SIGTERM cuts it short, and it cleans up."""
+    working, told = asyncio.ensure_future(work), asyncio.Event()
+
+    def cut_short() -> None:
+        if not told.is_set():
+            told.set()
+            working.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, cut_short)
+    return await working
 
 
 def _complain(problems: Sequence[str], secrets: Sequence[str]) -> int:

@@ -375,13 +375,14 @@ async def test_wrong_settings_are_told_first(
     assert slack.calls == []
 
 
-async def test_ctrl_c_in_the_middle_deletes_what_was_posted(
-    environ: dict[str, str], slack: LocalSlack, tmp_path: Path
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_in_the_middle_deletes_what_was_posted(
+    environ: dict[str, str], slack: LocalSlack, tmp_path: Path, sign: signal.Signals
 ) -> None:
     slack.fail("chat.update", Slow(60))
     process = await spawn(environ, tmp_path, *REAL, "--yes")
     await slack.until(lambda s: any(c.method == "chat.update" for c in s.calls), STARTUP)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sign)
     out, err = await asyncio.wait_for(process.communicate(), STARTUP)
     assert (process.returncode, err) == (130, b"")
     assert "What it had posted is deleted." in out.decode()
