@@ -55,12 +55,12 @@ class ClickListeners:
                 app.action(act.value)(self._clicked(act, self._answer))
 
     def _clicked(
-        self, act: Act, work: Callable[[Act, Click], Coroutine[None, None, None]]
+        self, act: Act, work: Callable[[Act, Click, Body], Coroutine[None, None, None]]
     ) -> Callable[..., Awaitable[None]]:
         async def clicked(ack: AsyncAck, body: Body) -> None:
             await ack()
             click = click_of(body)
-            self._begin(f"{act.value} {click.trigger_id}", lambda: work(act, click))
+            self._begin(f"{act.value} {click.trigger_id}", lambda: work(act, click, body))
 
         return clicked
 
@@ -68,7 +68,7 @@ class ClickListeners:
         async def submitted(ack: AsyncAck, body: Body) -> None:
             await ack()
             click = decision_of(body)
-            self._begin(f"decision {click.trigger_id}", lambda: self._answer(act, click))
+            self._begin(f"decision {click.trigger_id}", lambda: self._answer(act, click, body))
 
         return submitted
 
@@ -76,11 +76,14 @@ class ClickListeners:
         """Start what a click asks for; Bolt sends the ack once its listener has returned, so not in it."""
         self._start(self._once.do(key, work))
 
-    async def _answer(self, act: Act, click: Click) -> None:
+    async def _answer(self, act: Act, click: Click, body: Body) -> None:
         with about(click.request_id):
-            await self.tell(click, await self._handler.answer(act, click))
+            reply = await self._handler.answer(act, click)
+            await self.tell(click, reply)
+            if reply.spent and (without := without_button(body, act)):
+                await self._api.write("chat.update", _PATIENCE, **without)
 
-    async def _open(self, act: Act, click: Click) -> None:
+    async def _open(self, act: Act, click: Click, _: Body) -> None:
         """Open the modal, and only then look whether this person may decide.
 
         Its trigger is good for three seconds, and may expire before that is told.
@@ -137,6 +140,24 @@ def click_of(body: Body) -> Click:
         message=ref_of(Posted(channel_id, ts, root)) if ts else None,
         reason=reason,
     )
+
+
+def without_button(body: Body, act: Act) -> dict[str, object] | None:
+    """Return the message that was clicked on as it is without that button; None where it is for one person alone."""
+    message = body.get("message") or {}
+    channel, ts = word_if_any(body, "channel", "id"), word_if_any(body, "message", "ts")
+    if not channel or not ts or (body.get("container") or {}).get("is_ephemeral"):
+        return None
+    left = [_without(block, act) for block in message.get("blocks") or []]
+    kept = [block for block in left if block.get("type") != "actions" or block["elements"]]
+    return {"channel": channel, "ts": ts, "text": message.get("text") or "", "blocks": kept}
+
+
+def _without(block: Body, act: Act) -> Body:
+    if block.get("type") != "actions":
+        return block
+    elements = [each for each in block["elements"] if each.get("action_id") != act.value]
+    return {**block, "elements": elements}
 
 
 def team_of(body: Body) -> str:

@@ -205,7 +205,15 @@ class ClickHandler:
             retry=asked.retry,
             words=seen.words,
         )
-        return Reply(told, asked.settles)
+        return Reply(told, asked.settles, spent=bool(asked.retry) and await self._is_retried(seen))
+
+    async def _is_retried(self, seen: Seen) -> bool:
+        """Tell whether the button has done what it was for; what was asked stands, whether that is known or not."""
+        try:
+            now = await self._find(seen.click)
+        except LedgerDownError:
+            return False
+        return bool(now and now.retried_by)
 
     async def _note(self, seen: Seen, kind: str) -> None:
         """Record who tried what they may not."""

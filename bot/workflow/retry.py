@@ -18,7 +18,7 @@ def retry(seen: Seen) -> ClickStep:
     if entry.outcome is None or not may_help_again(entry.outcome):
         return Reply(say.no_such_request(words))
     if entry.retried_by:
-        return Reply(say.retried_already(words))
+        return Reply(say.retried_already(words), spent=True)
     if isinstance(seen.clicker, Unreadable):
         return Reply(say.cannot_tell_who(words))
     origin, rule = request.origin, approving_rule(seen.policy, request)

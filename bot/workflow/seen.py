@@ -45,10 +45,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Tell whoever clicked, alone; `settles` where it takes the place of the message with the button."""
+    """Tell whoever clicked, alone; `settles` where it takes the place of the message with the button.
+
+    `spent` where the button is of no more use to anybody, in a message that stays.
+    """
 
     message: Message
     settles: bool = False
+    spent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,7 +295,7 @@ def test_a_new_try_of_a_batch_is_for_what_failed(failed: tuple[str, ...]) -> Non
 def test_what_was_tried_again_once_is_not_tried_again() -> None:
     clicked = seen(ENDED, outcome=FAILED)
     tried = replace(clicked, entry=replace(clicked.entry, retried_by="U2"))
-    assert step_of(Act.RETRY, tried) == Reply(say.retried_already(ENGLISH))
+    assert step_of(Act.RETRY, tried) == Reply(say.retried_already(ENGLISH), spent=True)
 
 
 @pytest.mark.parametrize(

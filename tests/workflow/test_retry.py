@@ -74,7 +74,11 @@ async def test_the_requester_tries_again_in_the_same_thread(scene: Scene) -> Non
         await scene.over(2)
     assert scene.wechat.shared == [(OWNER, ENV, APPID)]
     (parent,) = scene.slack.parents(RELEASES)
-    again, shared = scene.slack.thread(RELEASES, parent.ts)[1:]
+    first, again, shared = scene.slack.thread(RELEASES, parent.ts)
+    assert (first.text, has_button(first, "retry")) == (answer.text, False)
+    assert [block["type"] for block in first.blocks] == [
+        block["type"] for block in answer.blocks if block["type"] != "actions"
+    ]
     assert again.text.startswith("✅")
     assert "Reason: for the launch" in again.text
     assert SHARED in shared.text
@@ -103,6 +107,19 @@ async def test_a_retry_is_good_for_once_whoever_clicks_and_however_often(scene: 
         await scene.over(3)
     assert len(scene.wechat.calls) == 3
     assert scene.column("outcome") == "shared"
+
+
+async def test_a_button_that_is_of_use_yet_stays_and_one_that_is_not_goes(scene: Scene) -> None:
+    async with scene.bot(ALLOW):
+        answer = await failed(scene)
+        await scene.click("U0STRANGER", answer, "retry")
+        assert has_button(answers(scene)[-1], "retry")  # for whoever may use it
+        await scene.click(REQUESTER, answer, "retry")
+        await scene.over(2)
+        (parent,) = scene.slack.parents(RELEASES)
+        await scene.slack.until(
+            lambda slack: not has_button(slack.thread(RELEASES, parent.ts)[0], "retry")
+        )
 
 
 async def test_of_two_who_click_at_once_one_is_told_that_it_is_done(scene: Scene) -> None:
@@ -218,6 +235,7 @@ async def test_what_an_approver_tries_again_is_confirmed_by_the_requester_where_
             "<@{by}> tries this again for you, and you have to confirm it.", by=APPROVER
         )
         assert asked in question.text
+        await soon(lambda: scene.slack.shown_to(APPROVER))
         assert f"The rule wants <@{REQUESTER}> to confirm this first" in scene.shown(APPROVER).text
         assert not has_button(scene.shown(APPROVER), "confirm")
         await scene.slack.redeliver(ack)
@@ -414,7 +432,8 @@ async def test_a_retry_in_the_direct_messages_is_answered_in_the_channel_once_th
         await scene.over(2)
     assert scene.parent(SECRET).startswith("✅")
     assert SHARED in scene.replies(SECRET)[-1]
-    assert scene.slack.thread(direct.id, parent.ts) == [answer]
+    (now,) = scene.slack.thread(direct.id, parent.ts)
+    assert (now.ts, now.text) == (answer.ts, answer.text)
 
 
 async def test_a_button_of_another_workspace_or_of_nothing_tries_nothing(scene: Scene) -> None:
