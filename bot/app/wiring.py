@@ -95,6 +95,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         forms,
         homes,
         ClickListeners(api, ClickHandler(intake, ports), start, runtime.sleep),
+        unheard=resources.observers.unheard,
     )
     return Wired(app, _socket(resources, app), intake, worker)
 

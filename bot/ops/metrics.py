@@ -63,6 +63,7 @@ class Metrics:
         self._reloads = self._counter("policy_reloads", "Changes of the policy file", "result")
         acks = self._histogram("ack_seconds", "Acks to Slack", _ACK_BUCKETS, "kind")
         slack = self._counter("slack_calls", "Calls of Slack's Web API", "method", "result")
+        unheard = self._counter("unheard", "Payloads that nobody listens to", "kind")
         farewells = self._counter("slack_disconnects", "Connections that Slack ended", "reason")
         self._renewals = self._counter("renewals", "Renewals of tokens", "link", "result")
         self._renewal_failures = self._counter("renewal_failures", "Renewals that failed", "link")
@@ -70,6 +71,7 @@ class Metrics:
         self.refusals = Refusals(clock)
         self.observers = Observers(
             acked=lambda kind, seconds: acks.labels(known(kind, KINDS)).observe(seconds),
+            unheard=_counting(unheard, KINDS),
             called_slack=_counting(slack, labels.METHODS, RESULTS),
             connected=self._counter("slack_connections", "Connections opened").inc,
             parted=_counting(farewells, labels.FAREWELLS),
@@ -80,6 +82,7 @@ class Metrics:
             reloaded=lambda taken: self._reloads.labels("taken" if taken else "refused").inc(),
             lagged=self._histogram("loop_lag_seconds", "How late", _LAG_BUCKETS).observe,
         )
+        _from_nought(unheard, KINDS)
         _from_nought(farewells, labels.FAREWELLS)
         _from_nought(self._reloads, ("taken", "refused"))
         _from_nought(self._renewal_failures, labels.LINKS)

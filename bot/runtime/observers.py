@@ -33,10 +33,11 @@ class Observers:
     """Who hears of what; each returns at once and never raises, and by default nobody listens.
 
     `connected` and `parted` are about Socket Mode, the second with Slack's reason; `reloaded` hears whether a newer
-    policy file was taken; `lagged` hears how many seconds late the loop came to what was due.
+    policy file was taken; `unheard` hears which kind of payload nobody listens to; `lagged` hears how many seconds late the loop came to what was due.
     """
 
     acked: Acked = nobody
+    unheard: Callable[[str], None] = nobody
     called_slack: CalledSlack = nobody
     connected: Callable[[], None] = nobody
     parted: Callable[[str], None] = nobody

@@ -17,6 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.messages.notices import broken, unknown_command
 from bot.messages.views import trouble
 from bot.messages.words import Words
+from bot.runtime.observers import nobody
+from bot.slack.acks import kind_of
 from bot.slack.posts import as_response
 
 _HOUR = 3600.0
@@ -81,10 +83,11 @@ def bolt_app(
     signing_secret: str | None,
     words: Words,
     *rooms: Room,
+    unheard: Callable[[str], None] = nobody,
 ) -> AsyncApp:
     """Return Bolt's app with every listener of the manifest; `identity` is what auth.test answered.
 
-    `words` are for what goes wrong before it is known who asked.
+    `words` are for what goes wrong before it is known who asked; `unheard` hears of each payload that nobody listens to.
 
     Without a name Bolt looks through the whole stack for one, which takes longer than all the rest of a start.
     With process_before_response the ack goes out when the listener returns, not on Bolt's next 10 ms poll.
@@ -110,12 +113,13 @@ def bolt_app(
     )
     logger.setLevel(level)
 
-    unheard = Unheard(time.monotonic)
+    log = Unheard(time.monotonic)
 
     async def unforeseen(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
         command = request.body.get("command")
         if isinstance(error, BoltUnhandledRequestError):
-            reference = unheard.told(request.body)
+            unheard(kind_of(request.body))
+            reference = log.told(request.body)
             if isinstance(command, str):
                 return BoltResponse(status=200, body=as_response(unknown_command(words, command)))
         else:

@@ -25,6 +25,7 @@ def exercised() -> Metrics:
     observers = metrics.observers
     observers.acked("command", 0.01)
     observers.called_slack("auth.test", "ok")
+    observers.unheard("command")
     observers.connected()
     observers.parted("warning")
     observers.called_wechat("shareenv", "0", 0.1)

@@ -95,6 +95,7 @@ def test_nothing_from_outside_becomes_a_label(
     tell = metrics.observers
     for one, other, kind, detail, outcome in words:
         tell.acked(one, 0.1)
+        tell.unheard(one)
         tell.called_slack(one, other)
         tell.parted(one)
         tell.called_wechat(one, other, 0.1)

@@ -156,6 +156,12 @@ NIGHTS = {
     "a scope is missing": Broken(
         "users:read", "", "ShareEnvCannotTellWho", "users:read", without_users
     ),
+    "a command of another name": Broken(
+        "command /share-envs",
+        "",
+        "ShareEnvNobodyListens",
+        happens=lambda night: night.asks(1, "/share-envs"),
+    ),
     "another message token": Broken(
         "WECHAT_MESSAGE_TOKEN", "tokens", "ShareEnvNotReady", "WECHAT_MESSAGE_TOKEN", chain, pushes
     ),
