@@ -3,6 +3,7 @@
 import re
 
 from bot.domain.outcome import Ground, Outcome, Shared
+from bot.domain.readiness import AfterShare, Readiness
 from bot.domain.request import Origin, Request
 from bot.messages import Message, answers, approvals, clicks, decisions, endings, history
 from bot.messages.rulings import denied
@@ -44,8 +45,11 @@ def nothing_to_decide(ground: Ground) -> str:
     return gist(clicks.over_by_policy(ENGLISH, _ANY, ground))
 
 
+USABLE = AfterShare(Readiness.READY)
+"""What there is to say after a share of an env of the stand-in WeChat's."""
+
 # At a command.
-SHARED = answer_to(Shared())
+SHARED = endings.answer(ENGLISH, _ANY, Shared()).text.partition(".")[0]
 DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
 NOT_RECORDED = gist(history.not_recorded(ENGLISH))
 ACCEPTED = gist(answers.accepted(ENGLISH, _ANY))

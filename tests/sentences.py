@@ -8,7 +8,7 @@ from string import Formatter
 
 from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.domain.request import Origin, Request
-from bot.guidance import AFTER_SUCCESS, all_guidance
+from bot.guidance import all_guidance
 from bot.messages.asked import about
 from bot.messages.words import NOBODY_NAMED
 from tests.languages import ENGLISH
@@ -129,5 +129,4 @@ def _misfits(call: ast.Call, texts: list[str], known: set[str]) -> Iterator[str]
 def _guidance() -> Iterator[str]:
     for row in all_guidance():
         yield from (row.title, row.meaning, *row.steps_with("as WeChat words it"))
-    yield from AFTER_SUCCESS
     yield NOBODY_NAMED

@@ -27,6 +27,7 @@ from bot.slack.private import PrivateAnswers
 from bot.slack.thread import Threads
 from bot.wechat.client import WeChat
 from bot.wechat.envs import Envs
+from bot.wechat.functions import FunctionLists
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
@@ -35,6 +36,7 @@ from bot.workflow.form import FormHandler
 from bot.workflow.home import Home
 from bot.workflow.leased import LeasedWrites
 from bot.workflow.ports import Ports
+from bot.workflow.readiness import Look
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from bot.workflow.worker import Worker
@@ -77,6 +79,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         slack.tongues,
         PrivateAnswers(api, runtime.sleep).tell,
         changes.tell,
+        _looks(resources, source),
     )
     intake = Intake(resources.in_force, ports)
     homes = Homes(api, Home(intake, ports, __version__), runtime.clock, runtime.sleep)
@@ -140,7 +143,15 @@ def _worker(resources: Resources, source: Source, slack: _Slack, changes: Topic[
         brake,
         resources.tasks.start,
         changed=changes.tell,
+        look=_looks(resources, source),
     )
+
+
+def _looks(resources: Resources, source: Source) -> Look:
+    """Return what tells whether an owner's env can be used by others."""
+    settings, called = resources.settings, resources.observers.called_wechat
+    url, timeout = settings.wechat_url, settings.wechat_timeout
+    return FunctionLists(resources.http, url, source.tokens, timeout, called).readiness
 
 
 def _envs(stack: AsyncExitStack, resources: Resources, source: Source) -> Cache[tuple[str, ...]]:

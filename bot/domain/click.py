@@ -13,6 +13,7 @@ class Act(Enum):
     REJECT = "reject"
     RETRY = "retry"
     AGAIN = "again"
+    STEPS = "steps"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
 """Every error a share can end in -> what it means, who can fix it and what to do next."""
 
-from bot.guidance.lookup import AFTER_SUCCESS, CODES, all_guidance, by_key, for_code, for_trouble
+from bot.guidance.lookup import CODES, all_guidance, by_key, for_code, for_trouble
 from bot.guidance.types import AUTHORISE_ANEW, Again, AutoRetry, Fixer, Guidance, Trouble
 
 __all__ = [
-    "AFTER_SUCCESS",
     "AUTHORISE_ANEW",
     "CODES",
     "Again",

@@ -10,13 +10,6 @@ from bot.guidance.platform import PLATFORM_ROWS, PLATFORM_SAME_ADVICE
 from bot.guidance.troubles import TROUBLE_ROWS
 from bot.guidance.types import Guidance, Trouble
 
-AFTER_SUCCESS: Final = (
-    "In the env, the owner adds a cloud function named cloudbase_auth: it lets the other mini program in.",
-    "In its code, the mini program that received access calls new wx.cloud.Cloud({resourceAppid, resourceEnv}) with the owner's appid and the env, and then init() on the result.",
-    "Let the owner's team know: the owner pays for what the other mini program uses in the env.",
-)
-"""What is left to do after a share (source: the page resource-sharing/guidance of wxcloud)."""
-
 _CLOUDBASE_CODES = range(-999_999, -99_999)  # negative, six digits
 
 

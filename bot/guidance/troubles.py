@@ -100,7 +100,7 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         "Its answer was not 200, was not JSON, or held no token.",
         "Check that WECHAT_TOKEN_SERVER_URL is the whole address, with the place for the appid.",
         "Check that it answers JSON with authorizer_access_token or access_token, and expires_in.",
-        "Ask who runs it whether it knows {owner}.",
+        "Ask who runs the server whether it knows {owner}.",
         doctor=True),
     row(Trouble.TOKEN_SERVER_STALE.value, Fixer.OPERATOR, Again.AFTER_FIX, "The central token server keeps giving out a dead token",
         "WeChat refused it, and the server gave it again.",

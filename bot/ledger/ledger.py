@@ -174,6 +174,12 @@ class Ledger:
 
         return await self._writer.run(work)
 
+    async def shared_to(self, owner: str, appid: str, but: str) -> bool:
+        """Tell whether another request than `but` shared an env of this owner's with this appid, and was answered."""
+        asked = {"the_owner": owner, "the_appid": appid, "but": but}
+        work = self._say.shared_to
+        return await self._writer.run(lambda on: on.scalar(work, asked) is not None)
+
     async def envs(self, limit: int) -> list[str]:
         """Return the envs of past requests, the one asked for last first."""
         asked = {"most": limit}

@@ -96,6 +96,14 @@ class Statements:
         self.untold = select(requests).where(untold).order_by(_r.created.desc()).limit(1)
         self.shared = select(requests).where(pair, SHARED).order_by(_r.ended.desc()).limit(1)
 
+        # Told: the answer to it has been delivered, or nobody waits for it any more.
+        self.shared_to = (
+            select(_r.id)
+            .where(compared(_r.owner), compared(_r.appid), SHARED)
+            .where(_r.state == _literal(State.ENDED), _r.id != bindparam("but"))
+            .limit(1)
+        )
+
         before_the_end = [State.CONFIRMING, State.WAITING, State.ACCEPTED, State.PLACED]
         self.waiting_batches = (
             select(func.count())

@@ -4,12 +4,13 @@ from enum import Enum
 from typing import assert_never
 
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
+from bot.domain.readiness import NOTHING_KNOWN, AfterShare
 from bot.domain.request import Request
-from bot.guidance import AFTER_SUCCESS
 from bot.messages.advice import titled, told, what_to_do, who_acts
 from bot.messages.asked import about, name, reason
-from bot.messages.blocks import Announcement, Message, Part, code, message, small, steps
+from bot.messages.blocks import Announcement, Message, Part, code, message, small
 from bot.messages.chain import where_it_broke
+from bot.messages.shared import shared
 from bot.messages.words import Words, msgid
 
 
@@ -81,26 +82,23 @@ def answer(
     outcome: Called,
     *,
     called_again: bool = False,
+    after: AfterShare = NOTHING_KNOWN,
 ) -> Message:
     """Tell how the request ended, who acts, what they do, and whether trying again helps.
 
     `called_again`: the bot restarted and called WeChat once more. Not told where no call came about (no token, given up).
     """
-    whole = _answer(words, request, outcome)
+    whole = _answer(words, request, outcome, after)
     again = words("I was restarted while this was under way, so I asked WeChat once more.")
     return whole + message(small(again)) if called_again and outcome.tries else whole
 
 
-def _answer(words: Words, request: Request, outcome: Called) -> Message:
+def _answer(words: Words, request: Request, outcome: Called, after: AfterShare) -> Message:
     say = about(words, request)
     match outcome:
         case Shared(tries):
-            after = steps(map(words.escaped, AFTER_SUCCESS))
-            return message(
-                say("✅ *Shared.* {appid} may now use {env}, which {owner} owns."),
-                f"{words('*What is left to do*')}\n{after}",
-                _footer(words, request, None, tries),
-            )
+            footer = _footer(words, request, None, tries)
+            return message(*shared(words, request, after), footer)
         case Failed(guidance, said, tries):
             headline = say(
                 "❌ *{title}.* {env} of {owner} was not shared with {appid}.",

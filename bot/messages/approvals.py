@@ -82,7 +82,7 @@ def limits(words: Words, request: Request, until: float) -> Part:
     say = about(words, request)
     return small(
         say(
-            "It cannot be undone through WeChat's API. Without a decision it ends {when}. Request {id}.",
+            "It cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools. Without a decision it ends {when}. Request {id}.",
             when=when(until),
         )
     )

@@ -18,8 +18,8 @@ from bot.domain.outcome import (
     may_help_again,
 )
 from bot.domain.pause import AtLimit, InDoubt, Pause
+from bot.domain.readiness import NOTHING_KNOWN, AfterShare
 from bot.domain.request import Request
-from bot.guidance import AFTER_SUCCESS
 from bot.messages.advice import titled, what_to_do, who_acts
 from bot.messages.appids import appids
 from bot.messages.asked import about, name, reason
@@ -32,10 +32,10 @@ from bot.messages.blocks import (
     code,
     message,
     small,
-    steps,
     when,
 )
 from bot.messages.decisions import what_it_takes_now
+from bot.messages.shared import of_batch
 from bot.messages.words import Words
 
 _BAR = 20  # characters
@@ -105,7 +105,9 @@ def counts(words: Words, tally: Tally) -> Mrkdwn:
     return reduce(lambda one, other: words("{one}, {next}", one=one, next=other), said)
 
 
-def answer(words: Words, request: Request, finished: Finished) -> Message:
+def answer(
+    words: Words, request: Request, finished: Finished, after: AfterShare = NOTHING_KNOWN
+) -> Message:
     """Tell how the batch ended: counts, and for each kind of failure what it means and what to do."""
     tally, groups = finished.tally, finished.groups
     line = words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
@@ -118,7 +120,7 @@ def answer(words: Words, request: Request, finished: Finished) -> Message:
         f"{_mark(tally)} {line}",
         _called_again(words, finished.called_again),
         *told,
-        _what_is_left(words) if tally.shared else None,
+        *(of_batch(words, request, after) if tally.shared else ()),
         small(more) if len(groups) > _GROUPS else None,
         buttons(retry) if may_help_again(finished) else None,
         name(words, request),
@@ -135,11 +137,6 @@ def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
             appids=Mrkdwn(" ".join(map(code, appids))),
         )
     )
-
-
-def _what_is_left(words: Words) -> str:
-    after = steps(map(words.escaped, AFTER_SUCCESS))
-    return f"{words('*What is left to do, for each that was shared*')}\n{after}"
 
 
 def _group(words: Words, request: Request, group: Group) -> str:

@@ -36,7 +36,9 @@ def confirmation(
         else None,
         say("Share {env}, which {owner} owns, with {receivers}?"),
         appids(request, words("All of them are listed below.")),
-        words("It cannot be undone through WeChat's API. Nothing happens until you confirm."),
+        words(
+            "It cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools. Nothing happens until you confirm."
+        ),
         reason(words, request),
         buttons(
             Button(words("Share it"), Act.CONFIRM, request.id, "primary"),

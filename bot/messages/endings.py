@@ -18,6 +18,7 @@ from bot.domain.outcome import (
     Unknown,
     may_help_again,
 )
+from bot.domain.readiness import NOTHING_KNOWN, AfterShare
 from bot.domain.request import Request
 from bot.messages import answers, batches, decisions
 from bot.messages.blocks import Button, Buttons, Message, Part, buttons, escape, message, small
@@ -47,16 +48,21 @@ def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
 
 
 def answer(
-    words: Words, request: Request, outcome: Outcome, *, called_again: bool = False
+    words: Words,
+    request: Request,
+    outcome: Outcome,
+    *,
+    called_again: bool = False,
+    after: AfterShare = NOTHING_KNOWN,
 ) -> Message:
     """Tell how it ended, what that means and what to do next, with a button if trying again can help."""
     match outcome:
         case Shared() | Failed() | Unknown():
-            whole = answers.answer(words, request, outcome, called_again=called_again)
+            whole = answers.answer(words, request, outcome, called_again=called_again, after=after)
         case Rejected() | Cancelled() | Expired() | Denied() | Skipped() | Stopped():
             whole = decisions.answer(words, request, outcome)
         case Finished():
-            whole = batches.answer(words, request, outcome)
+            whole = batches.answer(words, request, outcome, after)
         case _:
             assert_never(outcome)
     return whole + message(_approved(words, request), _retry(words, request, outcome))

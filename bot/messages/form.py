@@ -26,7 +26,12 @@ _CODE = re.compile(r"`([^`]*)`")
 def form(words: Words, origin: Origin, private_metadata: str) -> Block:
     """Return the modal; Slack asks for the envs only when somebody opens their menu."""
     told = message(
-        _where(words, origin), small(words("It cannot be undone through WeChat's API."))
+        _where(words, origin),
+        small(
+            words(
+                "It cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
+            )
+        ),
     ).blocks
     return {
         "type": "modal",

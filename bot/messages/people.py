@@ -71,7 +71,13 @@ def help_(
     return message(
         may_share(words, person, rules, policy),
         f"{words('*What you can type*')}\n{typed}",
-        small(words("A share cannot be undone through WeChat's API.")) if rules else None,
+        small(
+            words(
+                "A share cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
+            )
+        )
+        if rules
+        else None,
     )
 
 

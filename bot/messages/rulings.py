@@ -68,7 +68,9 @@ def dry_run(
     owner: str,
 ) -> Message:
     """Say what would happen without `--dry-run`; this must never look like a success."""
-    undo = words("A share cannot be undone through WeChat's API. Leave out `--dry-run` to do it.")
+    undo = words(
+        "A share cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools. Leave out `--dry-run` to do it."
+    )
     return message(
         sentences(words, words("🧪 *Dry run: nothing was shared.*"), _step(words, decision)),
         words(

@@ -20,7 +20,11 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
     told = message(
         asks(words, request),
         appids(request, words("All of them are listed below.")),
-        words("It cannot be undone through WeChat's API.") if approving else None,
+        words(
+            "It cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
+        )
+        if approving
+        else None,
     )
     return {
         "type": "modal",

@@ -36,7 +36,7 @@ METHODS: Final = (
 )
 FAREWELLS: Final = ("warning", "refresh_requested", "link_disabled", "too_many_websockets")
 WECHAT_CALLS: Final = (
-    *("shareenv", "getenvinfo", "api_component_token", "api_authorizer_token"),
+    *("shareenv", "getenvinfo", "listfunctions", "api_component_token", "api_authorizer_token"),
     *("api_query_auth", "api_get_authorizer_info", "api_get_authorizer_list"),
     "api_start_push_ticket",
 )

@@ -5,6 +5,7 @@ Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in 
 
 from bot.domain.outcome import Outcome, Tally
 from bot.domain.pause import Pause
+from bot.domain.readiness import NOTHING_KNOWN, AfterShare
 from bot.domain.request import Request
 from bot.messages import Message
 from bot.messages.answers import NoThread, elsewhere, only_you, replacing, unconfirmed
@@ -36,7 +37,7 @@ class Thread:
 
     async def list_appids(self, request: Request, look_since: float | None) -> None:
         """List the appids of a long batch."""
-        words = self._tongues.of(request.language)
+        words = words_in(self._at.channel, request, self._tongues)
         thread = Posted(self._at.channel, self._at.root or self._at.ts)
         await list_appids(self._posts, words, request, thread, look_since=look_since)
 
@@ -53,24 +54,25 @@ class Thread:
         *,
         look_since: float | None = None,
         called_again: bool = False,
+        after: AfterShare = NOTHING_KNOWN,
     ) -> bool:
         """Reply with the answer, then bring the parent to its final state."""
-        words = self._tongues.of(request.language)
-        whole = answer(words, request, outcome, called_again=called_again)
+        words = words_in(self._at.channel, request, self._tongues)
+        whole = answer(words, request, outcome, called_again=called_again, after=after)
         mark = f"{request.id}-answer" if self._at.root else request.id
         thread = self._at.root or self._at.ts
         reply = await self._posts.post(self._at.channel, whole, mark, thread, look_since=look_since)
         if called_again and isinstance(reply, Posted) and reply.found:
             # It stood already without having been recorded, and the second call may have ended otherwise.
             await self._posts.edit(reply, whole)
-        final = parent(words_in(self._at.channel, request, self._tongues), request, outcome)
+        final = parent(words, request, outcome)
         if isinstance(reply, Doubtful):
             # Nobody can see whether the reply stands, but an edit can be repeated until it does.
             final += unconfirmed(words, whole)
         edited = await self._posts.edit(self._at, final)
         delivered = isinstance(reply, Posted) or (isinstance(reply, Doubtful) and edited)
         return delivered or await self._otherwise.close(
-            request, outcome, look_since=look_since, called_again=called_again
+            request, outcome, look_since=look_since, called_again=called_again, after=after
         )
 
 
@@ -119,13 +121,14 @@ class Private:
         *,
         look_since: float | None = None,
         called_again: bool = False,
+        after: AfterShare = NOTHING_KNOWN,
     ) -> bool:
         """Tell the requester how the request ended: directly, since what only they see may be seen by nobody.
 
         Slack shows an ephemeral message to whoever is there to look, and not once they load the page again
         (docs.slack.dev, chat.postEphemeral).
         """
-        whole = answer(self._words, request, outcome, called_again=called_again)
+        whole = answer(self._words, request, outcome, called_again=called_again, after=after)
         direct = parent(self._words, request, outcome) + whole
         again = unconfirmed(self._words, direct)
         mark, user = f"{request.id}-answer", request.origin.user_id

@@ -16,6 +16,7 @@ from bot.ledger import Entry, LedgerDownError
 from bot.ledger.entries import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
+from bot.messages.shared import steps_again
 from bot.messages.too_late import too_late
 from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable
@@ -64,6 +65,8 @@ def step_of(act: Act, seen: Seen) -> ClickStep:
             return retry(seen)
         case Act.AGAIN:
             return again(seen)
+        case Act.STEPS:
+            return Reply(steps_again(seen.words, seen.request))
         case _:
             assert_never(act)
 

@@ -7,12 +7,14 @@ from typing import Protocol
 from bot.domain.link import LinkState
 from bot.domain.outcome import Called, Outcome, Step, Tally
 from bot.domain.pause import Pause
+from bot.domain.readiness import AfterShare
 from bot.domain.request import Origin, Request
 from bot.ledger import Entry, Ledger
 from bot.messages import Message
 from bot.messages.words import Tongues
 from bot.policy import Person, Rule, Unreadable
 from bot.runtime.observers import nobody
+from bot.workflow.readiness import Look, unknown
 
 
 class AwayError(Exception):
@@ -37,7 +39,13 @@ class Place(Protocol):
         """Show how far a batch has come, and why it pauses."""
 
     async def close(
-        self, request: Request, outcome: Outcome, *, look_since: float | None, called_again: bool
+        self,
+        request: Request,
+        outcome: Outcome,
+        *,
+        look_since: float | None,
+        called_again: bool,
+        after: AfterShare,
     ) -> bool:
         """Deliver how the request ended; False where every way is closed for good.
 
@@ -129,3 +137,5 @@ class Ports:
     """Tells whoever asked, alone, where they asked."""
     changed: Callable[[Request], None] = nobody
     """Hears of each move of a request, once it is recorded."""
+    look: Look = unknown
+    """Tells whether an owner's env can be used by others."""

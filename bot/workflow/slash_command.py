@@ -14,15 +14,18 @@ from bot.domain.link import LinkState
 from bot.domain.request import Origin, State
 from bot.ledger import Entry
 from bot.messages import Message
+from bot.messages.blocks import message
 from bot.messages.history import Line, history, no_history
 from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import why
+from bot.messages.shared import beforehand
 from bot.messages.words import Words
-from bot.policy import Person, Policy, Unreadable, explain, may_see, rights
+from bot.policy import Deny, Person, Policy, Unreadable, explain, may_see, owner_of, rights
 from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.workflow.deadline import in_time, within
 from bot.workflow.ports import Ports
+from bot.workflow.readiness import looked
 from bot.workflow.ruling import decide_all
 from bot.workflow.submit import Intake
 
@@ -68,7 +71,12 @@ class SlashCommands:
                 return whoami(words, person, origin.user_id, origin.team_id, mine, links)
             case Why(appid, env):
                 ((ask, decision),) = decide_all(policy, origin, person, (appid,), env)
-                return why(words, decision, ask, policy, explain(policy, ask))
+                told = why(words, decision, ask, policy, explain(policy, ask))
+                owner = owner_of(policy, env)
+                if isinstance(decision, Deny) or owner is None:
+                    return told
+                ready = await looked(self._ports.look, owner, env, until)
+                return told + message(beforehand(words, env, ready))
             case History(about):
                 may_see = partial(_may_see, policy, person, origin)
                 return await self._history(words, origin, about, may_see, until)

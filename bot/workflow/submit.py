@@ -27,12 +27,14 @@ from bot.messages import Message
 from bot.messages.answers import accepted
 from bot.messages.asked import how_many
 from bot.messages.batches import too_many_batches
+from bot.messages.blocks import message
 from bot.messages.clicks import requester_asked, retried_already
 from bot.messages.decisions import confirmation, no_approver, sent_to_approvers
 from bot.messages.endings import answer
 from bot.messages.history import not_recorded, shared_before, under_way, untold
 from bot.messages.notices import stopping
 from bot.messages.rulings import as_dry_run, dry_run
+from bot.messages.shared import beforehand
 from bot.messages.words import Words
 from bot.policy import (
     NeedsApproval,
@@ -46,6 +48,7 @@ from bot.runtime.log_context import about
 from bot.workflow.deadline import in_time
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Ports
+from bot.workflow.readiness import looked
 from bot.workflow.ruling import CONFIRM_SECONDS, Refusal, decide_all, first_state, ruling
 
 _RECORDING_SECONDS = 0.5  # of those until an answer has to be there, kept for the ledger
@@ -106,7 +109,9 @@ class Intake:
             if isinstance(ruled, Refusal):
                 return as_dry_run(words, ruled.message)
             many = how_many(words, appids)
-            return dry_run(words, ruled, ask, many, owner or "")
+            ready = await looked(self._ports.look, owner or "", share.env, until)
+            told = dry_run(words, ruled, ask, many, owner or "")
+            return told + message(beforehand(words, share.env, ready))
         if isinstance(ruled, NeedsApproval):
             ruled = await self._reachable(words, policy, ruled, origin, until)
         if isinstance(ruled, Refusal):

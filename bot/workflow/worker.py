@@ -25,6 +25,7 @@ from bot.workflow.call import ask
 from bot.workflow.leased import LeasedWrites, LostError, Write
 from bot.workflow.place import settle
 from bot.workflow.ports import AwayError, Owners, Places
+from bot.workflow.readiness import Look, after_share, unknown
 
 MOST_TAKE_OVERS = 5
 _BEATS_PER_LEASE = 4
@@ -52,6 +53,7 @@ class Worker:
     start: Callable[[Coroutine[None, None, None]], None]
     lease: float = LEASE
     changed: Callable[[Request], None] = nobody
+    look: Look = unknown
     """Hears of each move of a request, once it is recorded."""
 
     @property
@@ -123,9 +125,12 @@ class Worker:
             outcome = await self.batches.finished(request)
         place = self.places.reopen(request, entry.place)
         again = called_again and outcome != _GIVEN_UP
+        after = await after_share(self.look, self.ledger, request, outcome)
         delivered = await self.leased.while_held(
             entry,
-            lambda since: place.close(request, outcome, look_since=since, called_again=again),
+            lambda since: place.close(
+                request, outcome, look_since=since, called_again=again, after=after
+            ),
         )
         if entry.asked:
             await self.waiting.approvals.settle(replace(entry, outcome=outcome))

@@ -38,6 +38,7 @@ from tests.conftest import (
     states,
 )
 from tests.languages import ENGLISH
+from tests.said import USABLE
 
 
 def over_http(slack: LocalSlack, environ: dict[str, str], port: int) -> dict[str, str]:
@@ -154,7 +155,7 @@ async def test_no_library_posts_again_by_itself_what_may_have_arrived(
     async with running(settings_of(environ), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(ended)
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ async def test_in_http_mode_nothing_outlives_the_bot_either(
         running(settings_of(over_http(slack, environ, port)), runtime),
     ):
         await slack.command(REQUESTER, RELEASES, ASK)
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
 
 
 async def test_a_call_under_way_is_finished_before_the_bot_leaves(
@@ -276,7 +277,7 @@ async def test_a_call_under_way_is_finished_before_the_bot_leaves(
     async with running(settings_of(environ), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
         await wechat.until(lambda wechat: bool(wechat.calls))
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
 
 
 @pytest.mark.parametrize("grace", ["0", "0.1"])
@@ -300,7 +301,9 @@ async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_st
     assert rows(database, "SELECT state, holder, fence FROM requests") == [("placed", None, 1)]
     async with running(settings_of(environ), runtime):
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), called_again=True).text]
+    assert replies(slack) == [
+        answer(ENGLISH, request_of(slack), Shared(), after=USABLE, called_again=True).text
+    ]
     assert len(wechat.calls) == 2
 
 
@@ -324,7 +327,7 @@ async def test_a_silent_slack_does_not_hold_the_stop_and_the_next_start_answers(
     assert states(database) == ["answered"]
     async with running(settings_of(environ), runtime):
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
     assert len(wechat.calls) == 1
 
 
@@ -343,7 +346,7 @@ async def test_a_request_that_is_cut_short_before_it_began_begins_at_the_next_st
     assert states(database) == ["accepted"]
     async with running(settings_of(environ), runtime):
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
 
 
 async def test_a_ledger_that_is_down_does_not_hold_the_stop(
@@ -412,7 +415,7 @@ async def test_commands_during_the_stop_are_told_so(
     assert ack.payload is not None
     assert ack.payload["text"] == stopping(ENGLISH).text
     await bot
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
     assert len(wechat.calls) == 1
 
 

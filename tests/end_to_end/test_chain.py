@@ -14,6 +14,7 @@ from bot.playground.stage import APPID, OWNER, chain_environment, slack_environm
 from bot.playground.wechat.server import LocalWeChat
 from tests.conftest import rows
 from tests.end_to_end.conftest import Process, bot, finished
+from tests.said import SHARED
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +102,7 @@ async def test_over_socket_mode_the_bot_listens_for_pushes_and_says_where(
             "share-env-bot 0.2.0 is ready: playground as share-env, over Socket Mode and at "
             f"http://127.0.0.1:{environ['PORT']}.\n"
         )
-        assert (await answered(slack)).startswith("✅ *Shared.*")
+        assert (await answered(slack)).startswith(SHARED)
         assert wechat.shared == [(OWNER, "prod-1", APPID)]
         assert await process.stop(signal.SIGTERM) == 0
     assert [push.info_type for push in wechat.platform.pushes] == ["component_verify_ticket"]
@@ -124,7 +125,7 @@ async def test_without_a_ticket_people_are_told_so_until_a_push_mends_it(
         wechat.platform.callback = callback
         assert await wechat.platform.push_ticket() == (200, "success")
         await renewed(wechat)
-        assert (await answered(slack)).startswith("✅ *Shared.*")
+        assert (await answered(slack)).startswith(SHARED)
         assert f"`{OWNER}`: good until" in await whoami(slack)
         assert "component_verify_ticket" not in await whoami(slack)
     assert chain(wechat).count(("api_start_push_ticket", 0)) == 1
@@ -143,7 +144,7 @@ async def test_a_restart_with_an_hour_old_ticket_needs_no_new_push(
     wechat.advance(3600)
     rows(tmp_path / LEDGER, "UPDATE tokens SET issued = issued - 3600, expires = expires - 3600")
     async with bot(environ, tmp_path):
-        assert (await answered(slack)).startswith("✅ *Shared.*")
+        assert (await answered(slack)).startswith(SHARED)
         assert chain(wechat)[len(before) :] == [
             ("api_component_token", 0),
             ("api_authorizer_token", 0),
@@ -157,7 +158,7 @@ async def test_a_restart_with_good_tokens_asks_wechat_for_none(
     async with bot_with_token(environ, tmp_path, wechat):
         before = chain(wechat)
     async with bot(environ, tmp_path):
-        assert (await answered(slack)).startswith("✅ *Shared.*")
+        assert (await answered(slack)).startswith(SHARED)
     assert chain(wechat) == before
 
 

@@ -10,6 +10,7 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat.server import LocalWeChat
 from tests.end_to_end.conftest import bot, finished
+from tests.said import SHARED
 
 SHARE = f"{APPID} prod-1"
 
@@ -31,7 +32,7 @@ async def test_a_share_is_answered_in_a_thread_over_socket_mode(
         (parent,) = final(slack)
         (reply,) = slack.thread("C0RELEASES", parent.ts)
         assert parent.text.startswith(f"✅ <@U0REQUESTER> shared `prod-1` with `{APPID}`")
-        assert reply.text.startswith("✅ *Shared.*")
+        assert reply.text.startswith(SHARED)
         assert wechat.shared == [(OWNER, "prod-1", APPID)]
         assert slack.violations == []
         assert await process.stop(signal.SIGTERM) == 0

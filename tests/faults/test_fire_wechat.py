@@ -113,7 +113,7 @@ def fires(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
             b'\xef\xbb\xbf{"errcode":0}',
             b'{"errcode":0,"errmsg":"\xff\xfe\xed\xa0\x80"}',
         ),
-        Fault(WECHAT, "a no in GBK", f"{NO} CloudBase is not enabled for the owner"): (
+        Fault(WECHAT, "a no in GBK", f"{NO} CloudBase (云开发) is off"): (
             Status(200, '{"errcode":85088,"errmsg":"未开通"}'.encode("gbk"), "application/json"),
         ),
         Fault(

@@ -33,6 +33,7 @@ from bot.command.mistake import (
 )
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import Called, Failed, Outcome, Said, Shared, Unknown
+from bot.domain.readiness import AfterShare, Readiness
 from bot.domain.request import Origin, Request
 from bot.guidance import all_guidance, for_code, for_trouble
 from bot.guidance.types import Trouble
@@ -47,6 +48,7 @@ from bot.messages.answers import (
     replacing,
     unconfirmed,
 )
+from bot.messages.blocks import message
 from bot.messages.endings import answer as ending
 from bot.messages.history import (
     Line,
@@ -61,6 +63,7 @@ from bot.messages.mistakes import misread
 from bot.messages.notices import broken, stopping, unknown_command
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
+from bot.messages.shared import beforehand, steps_again
 from bot.messages.words import Words
 from bot.playground.loopback import Json
 from bot.policy import (
@@ -378,6 +381,16 @@ def answers(words: Words) -> Iterator[tuple[str, Called, Message]]:
     """Return every answer to a request that WeChat was asked about, with how that ended, by name."""
     for name, ended in _outcomes():
         yield name, ended, ending(words, request(), ended)
+    for after in afters():
+        name = f"shared, {after.readiness.value}{', told before' if after.told_before else ''}"
+        yield name, Shared(), ending(words, request(), Shared(), after=after)
+
+
+def afters() -> Iterator[AfterShare]:
+    """Return all that there can be to say of a share beyond that."""
+    for readiness in Readiness:
+        for told_before in (False, True):
+            yield AfterShare(readiness, told_before)
 
 
 def messages(words: Words) -> dict[str, Message]:
@@ -398,6 +411,13 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
         yield f"parent: {name}, with reason", parent(words, request(REASON), outcome)
     for name, ended in _outcomes():
         yield f"answer: {name}", answer(words, request(), ended)
+    for after in afters():
+        told = "told before" if after.told_before else "first"
+        name = f"answer: shared, {after.readiness.value}, {told}"
+        yield name, answer(words, request(), Shared(), after=after)
+    yield "steps again", steps_again(words, request())
+    for readiness in (Readiness.READY, Readiness.MISSING, Readiness.INACTIVE):
+        yield f"beforehand: {readiness.value}", message(beforehand(words, ENV, readiness))
     for name, ended in (
         ("shared", Shared()),
         ("failed", failed),

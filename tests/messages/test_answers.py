@@ -15,12 +15,12 @@ from tests.messages.samples import CONTACT, answers
 
 _AT_MOST = {"failed": 90, "steps": 80, "shared": 25}
 _WHO = re.compile(
-    r"\*(Nothing for you to fix(?::\* [^.]+\.|\.\*)|You can fix this\.\*|What is left to do\*)"
+    r"\*?(Nothing for you to fix(?::\* [^.]+\.|\.\*)|You can fix this\.\*|What is left to do|In the receiver's code)"
 )
 _CONCRETE = re.compile(
     r"[A-Z]+_[A-Z_]+|access_token|/[a-z][\w/-]+|\w+\.(qq\.com|Cloud)|[\u4e00-\u9fff]{2,}|share-env-bot doctor"
     r"|compare|copy|policy file|clock|proxy|rid|one command|admin|wait|cloudbase_auth|send this thread"
-    r"|last line below|appid|\btokens?\b|address|server|cache|channel|phone number|the log|the owner pays",
+    r"|last line below|appid|\btokens?\b|address|server|cache|channel|phone number|the log|pays for|what is left",
     re.IGNORECASE,
 )
 _AGAIN = re.compile(r"[Tt]ry again|would fail again|Once it is fixed")
@@ -58,7 +58,8 @@ def scored() -> Iterator[Score]:
 
 def _scored(name: str, ended: Called, said: Message) -> Score:
     text, happy = said.text, isinstance(ended, Shared)
-    who = _WHO.search(text)
+    labels = [each.label for part in said.parts if isinstance(part, Buttons) for each in part.row]
+    who = _WHO.search("\n".join([text, *labels]))
     kind = ("steps" if "\n1. " in text else "shared") if happy else "failed"
     steps = _steps(said)
     return Score(
@@ -78,7 +79,8 @@ def _steps(said: Message) -> list[str]:
     numbered = [line for line in lines if re.match(r"\d+\. ", line)]
     small = [part.text for part in said.parts if not isinstance(part, Buttons) and part.small]
     (*_, last) = [line for line in lines if line not in small]
-    return numbered or [last]
+    buttons = [each.label for part in said.parts if isinstance(part, Buttons) for each in part.row]
+    return numbered or ([last] if buttons != ["What is left to do"] else buttons)
 
 
 def _again(ended: Called, said: Message) -> str:

@@ -184,7 +184,7 @@ async def test_failures_are_grouped_and_only_they_are_tried_again_once(scene: Sc
         await scene.ask(line(10))
         answer = await through(scene)
         assert "8 shared, 2 not shared" in scene.parent()
-        assert answer.text.count("CloudBase is not enabled for the owner") == 1
+        assert answer.text.count("CloudBase (云开发) is off") == 1
         before = len(scene.wechat.calls)
         assert (await scene.click(REQUESTER, answer, "retry")).startswith("On it")
         await through(scene)

@@ -138,7 +138,7 @@ async def test_where_the_approvers_cannot_be_asked_the_requester_is_told_in_the_
     assert scene.parent().startswith("❌")
     (reply,) = scene.replies()
     assert "Nobody who could approve this can be asked" in reply
-    assert "/invite" in reply
+    assert "Invite the bot" in reply
     ending = json.loads(str(scene.column("ending")))
     assert (ending["kind"], ending["guidance"]) == ("failed", "no-approver")
     assert scene.wechat.calls == []

@@ -6,10 +6,11 @@ import pytest
 
 from bot.playground.faults import Code, Status
 from tests.conftest import RELEASES, REQUESTER, rows, soon
+from tests.said import SHARED
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, SECOND_APPROVER, Scene, has_button
 
 AWAY = [Status(503)] * 3  # as often as one message is tried
-ANSWER = "✅ *Shared.*"
+ANSWER = SHARED
 ONE_OF_TWO = f"""
 [[rule]]
 name = "the second"
@@ -122,7 +123,7 @@ async def test_what_failed_and_was_not_told_can_be_tried_again(scene: Scene) -> 
     scene.wechat.fail("shareenv", Code(85088))
     async with scene.bot(ALLOW):
         await ask_while_the_answer_is_lost(scene)
-        assert "CloudBase is not enabled" in await scene.ask()
+        assert "CloudBase (云开发) is off" in await scene.ask()
         assert "On it" in await scene.click(REQUESTER, scene.shown(), "retry")
         await soon(lambda: len(scene.wechat.calls) == 2)
         due(scene)

@@ -256,7 +256,7 @@ async def test_cancelling_in_a_pause_ends_the_batch_at_once_and_only_the_request
         said = await scene.click(REQUESTER, first(scene), "cancel")
         assert said.startswith("Cancelled 60 ")
         answer = await through(scene)
-    assert answer.text.startswith("❌ *60 cancelled*, of 60.")
+    assert answer.text.startswith("🚫 *60 cancelled*, of 60.")
     assert len(wechat.calls) == calls
     assert standing.now == NOW
 
@@ -383,6 +383,6 @@ async def test_a_summary_that_was_recorded_and_not_told_is_whole_after_a_restart
     rows(scene.database, untold)
     async with scene.bot(ALLOW):
         again = await through(scene)
-    assert "CloudBase is not enabled for the owner" in again.text
+    assert "CloudBase (云开发) is off" in again.text
     assert again.text == answer.text
     assert len(wechat.calls) == 3
