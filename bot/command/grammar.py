@@ -101,7 +101,7 @@ SUBCOMMANDS = (
         Whoami.word,
         Alone(Whoami),
         "whoami",
-        "`/share-env whoami` says whom I take you for",
+        "`/share-env whoami` shows who you are to me",
     ),
     Subcommand(
         Help.word,

@@ -90,9 +90,10 @@ def limits(words: Words, request: Request, until: float) -> Part:
 
 def choice(words: Words, request: Request) -> Buttons | None:
     """Return the buttons Approve and Reject."""
+    which = f"{request.env}, {request.id}"
     return buttons(
-        Button(words("Approve"), Act.APPROVE, request.id, "primary"),
-        Button(words("Reject"), Act.REJECT, request.id, "danger"),
+        Button(words("Approve"), Act.APPROVE, request.id, "primary", about=which),
+        Button(words("Reject"), Act.REJECT, request.id, "danger", about=which),
     )
 
 

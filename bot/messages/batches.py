@@ -48,7 +48,10 @@ def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) 
     say = about(words, request)
     return message(
         say("⏳ {who} is sharing {env} with {receivers}."),
-        f"`{_bar(tally)}` {words('{done} of {total}', done=tally.done, total=tally.total)}",
+        Part(
+            words("{done} of {total}", done=tally.done, total=tally.total),
+            drawn=f"`{_bar(tally)}` ",
+        ),
         _pause(words, pause) if pause else None,
         appids(request),
         reason(words, request),

@@ -29,29 +29,57 @@ _WORD_LIMIT = 64  # as long as an env can be
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One paragraph of mrkdwn. `small`: a context block. `whole`: never folded behind Slack's “see more”."""
+    """One paragraph of mrkdwn. `small`: a context block. `drawn` stands before it where it is seen, and is not read."""
 
     text: str
     small: bool = False
-    whole: bool = False
+    drawn: str = ""
 
     def block(self) -> Block:
         """Return the part as Block Kit; `verbatim` stops Slack from turning words into mentions and links."""
-        text = {"type": "mrkdwn", "text": _cut(self.text, SECTION_LIMIT), "verbatim": True}
+        seen = _cut(self.drawn + self.text, SECTION_LIMIT)
+        text = {"type": "mrkdwn", "text": seen, "verbatim": True}
         if self.small:
             return {"type": "context", "elements": [text]}
-        return {"type": "section", "text": text, **({"expand": True} if self.whole else {})}
+        # Never folded behind Slack's “see more”, so that no step is hidden.
+        return {"type": "section", "text": text, "expand": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A line to copy: it stands apart and as it is, so that nothing but the line is copied."""
+
+    line: str
+    most: int
+    small: Literal[False] = False
+
+    @property
+    def text(self) -> str:
+        """The line for readers who do not see blocks."""
+        return code(self.line, self.most)
+
+    def block(self) -> Block:
+        """Return the line as Block Kit."""
+        line = {"type": "text", "text": shortened(self.line, self.most)}
+        return {
+            "type": "rich_text",
+            "elements": [{"type": "rich_text_preformatted", "elements": [line]}],
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One button for one request; `reason` is that of the new request, if the button makes one."""
+    """One button for one request; `reason` is that of the new request, if the button makes one.
+
+    `about` tells readers who hear the page which of several such buttons it is.
+    """
 
     label: str
     act: Act
     request_id: str
     style: Literal["primary", "danger"] | None = None
     reason: str | None = None
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +98,25 @@ class Buttons:
                 "text": plain(shortened(button.label, _LABEL_LIMIT)),
                 "value": value_of(button.request_id, button.reason),
                 **({"style": button.style} if button.style else {}),
+                **({"accessibility_label": _heard(button)} if button.about else {}),
             }
             for button in self.row
         ]
         return {"type": "actions", "elements": elements}
 
 
+def _heard(button: Button) -> str:
+    plainly = re.sub(
+        r"[<>]", "", button.about
+    )  # nobody is to be called by it, wherever it is shown
+    return shortened(f"{button.label}: {plainly}", _LABEL_LIMIT)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message."""
 
-    parts: tuple[Part | Buttons, ...]
+    parts: tuple[Part | Copied | Buttons, ...]
 
     @property
     def text(self) -> str:
@@ -101,7 +137,7 @@ class Announcement(Message):
     """A message that only says that an answer follows; pointless once the answer is there."""
 
 
-def message(*parts: str | Part | Buttons | None) -> Message:
+def message(*parts: str | Part | Copied | Buttons | None) -> Message:
     """Return a message of these parts, without those that are None or empty."""
     whole = (Part(part) if isinstance(part, str) else part for part in parts)
     return Message(tuple(p for p in whole if p and (isinstance(p, Buttons) or p.text)))
@@ -121,7 +157,7 @@ def small(text: str) -> Part:
 def listing(title: str, lines: Iterable[str]) -> Part:
     """Return a title and, below it, lines in a code block."""
     shown = "\n".join(escape(line).replace("`", "ˋ") for line in lines)
-    return Part(f"{title}\n```\n{shown}\n```", whole=True)
+    return Part(f"{title}\n```\n{shown}\n```")
 
 
 def plain(text: str) -> Block:

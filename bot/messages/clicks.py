@@ -125,7 +125,7 @@ def not_opened(words: Words) -> Message:
 def click_not_recorded(words: Words) -> Message:
     """Say that the ledger did not record the click, so nothing was done."""
     return message(
-        words("I could not write this down, so nothing was done. Please click again in a minute.")
+        words("I could not save this, so nothing was done. Please click again in a minute.")
     )
 
 

@@ -64,7 +64,7 @@ def _fields(words: Words) -> list[Block]:
     only = {"text": plain(words("Only say what would happen")), "value": DRY_RUN}
     dry_run: Block = {"type": "checkboxes", "options": [only]}
     some = words(
-        "One or several, on lines of their own or with blanks or commas between. One that comes twice counts once."
+        "One or several, on lines of their own or with blanks or commas between. Duplicates are ignored."
     )
     return [
         _field(ENV, words("Env"), env),
@@ -110,7 +110,9 @@ def errors(words: Words, mistakes: Mistakes) -> dict[str, str]:
 def _said(words: Words, mistakes: Sequence[Mistake]) -> str:
     said = [_sentence(words, mistake) for mistake in mistakes[:_NAMED]]
     more = len(mistakes) - len(said)
-    rest = words.count("One more is none.", "{count} more are none.", more) if more else None
+    rest = (
+        words.count("One more is wrong too.", "{count} more are wrong too.", more) if more else None
+    )
     return as_typed(_CODE.sub(r"“\1”", sentences(words, *said, rest)))
 
 

@@ -26,6 +26,7 @@ from bot.messages.asked import about
 from bot.messages.batches import counts
 from bot.messages.blocks import (
     Button,
+    Copied,
     Message,
     bullets,
     buttons,
@@ -75,7 +76,7 @@ def shared_before(
     words: Words, earlier: Request, ended: float, link: str | None, reason: str | None = None
 ) -> Message:
     """Say that the same share was done before, and how to do it again; `reason` is that of the new request."""
-    line = code(once_more(earlier.appid, earlier.env, reason), _COPIED_LIMIT)
+    line = Copied(once_more(earlier.appid, earlier.env, reason), _COPIED_LIMIT)
     say = about(words, earlier)
     return message(
         say(
@@ -85,7 +86,8 @@ def shared_before(
         say("The answer is in <{link}|this thread>. Request {id}.", link=link)
         if link
         else say("The answer went to them alone. Request {id}."),
-        words("To do it all the same:\n{line}", line=line),
+        words("To do it all the same:"),
+        line,
         buttons(Button(words("Share it again"), Act.AGAIN, earlier.id, reason=reason)),
     )
 
@@ -131,7 +133,7 @@ def no_history(words: Words) -> Message:
 def not_recorded(words: Words) -> Message:
     """Say that the ledger did not record the request, so nothing was done."""
     return message(
-        words("I could not write this down, so I did not begin. Nothing was done."),
+        words("I could not save this, so I did not begin. Nothing was done."),
         words(
             "Please send the command again in a few minutes. If it happens again, tell the people who run this "
             "bot that its ledger (`DATABASE_URL`) takes nothing."
@@ -161,7 +163,7 @@ def in_a_line(words: Words, line: Line) -> str:
 def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # noqa: C901, PLR0912  # one case for each outcome
     match outcome:
         case None if waiting:
-            return words("🕓 waits for people")
+            return words("🕓 waiting for approval or confirmation")
         case None:
             return words("⏳ under way")
         case Shared():

@@ -94,7 +94,8 @@ def _stoppable(words: Words, lines: Sequence[Line]) -> Message:
         return message()
     page = message(words("*What you can cancel*"))
     for line in lines[:LISTED]:
-        cancel = Button(words("Cancel"), Act.CANCEL, line.request.id)
+        which = f"{line.request.env}, {line.request.id}"
+        cancel = Button(words("Cancel"), Act.CANCEL, line.request.id, about=which)
         page += message(in_a_line(words, line), buttons(cancel))
     return page + _more(words, lines)
 
@@ -126,7 +127,7 @@ def _health(
         *(_broken(words, records.links) if records else []),
     ]
     if wrong:
-        said = words("⚠️ Not all is well: {what}", what=listed(words, wrong))
+        said = words("⚠️ Problem: {what}", what=listed(words, wrong))
     else:
         said = words("✅ Healthy: {what}", what=listed(words, _good(words, records)))
     return f"{said} · share-env-bot {version}"

@@ -25,7 +25,16 @@ from bot.command.mistake import (
     UnknownWord,
     WhichEnv,
 )
-from bot.messages.blocks import SECTION_LIMIT, Message, as_typed, code, escape, message, small
+from bot.messages.blocks import (
+    SECTION_LIMIT,
+    Copied,
+    Message,
+    as_typed,
+    code,
+    escape,
+    message,
+    small,
+)
 from bot.messages.lists import listed, sentences
 from bot.messages.words import Words
 
@@ -38,7 +47,7 @@ def misread(words: Words, wrong: Misread) -> Message:
     received = code(f"/share-env {as_typed(wrong.received)}", _LINE_LIMIT)
     return message(
         sentences(words, sentence(words, wrong.mistake), words("Nothing was done.")),
-        _way_on(words, wrong.instead),
+        *_way_on(words, wrong.instead),
         small(
             words(
                 "You typed {received} · `/share-env help` shows what you may do.", received=received
@@ -47,14 +56,16 @@ def misread(words: Words, wrong: Misread) -> Message:
     )
 
 
-def _way_on(words: Words, instead: str | None) -> str | None:
+def _way_on(words: Words, instead: str | None) -> tuple[str | Copied, ...]:
     """Return the line to copy, if all of it fits; if no command can do it, who can."""
     if instead is None:
-        return words(
+        way = words(
             "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet you can cancel in my App Home."
         )
-    whole = len(escape(instead)) <= _COPIED_LIMIT
-    return words("Try this instead:\n{line}", line=code(instead, _COPIED_LIMIT)) if whole else None
+        return (way,)
+    if len(escape(instead)) > _COPIED_LIMIT:
+        return ()
+    return words("Try this instead:"), Copied(instead, _COPIED_LIMIT)
 
 
 def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # one case for each mistake
@@ -68,7 +79,7 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
             )
         case NotAnEnv(word, blank=True):
             return words(
-                "{word} is not an env id: it only marks the place. Put the env's own there.",
+                "{word} is not an env id: that is a placeholder. Put the env's own id there.",
                 word=code(word),
             )
         case NotAnEnv(word):
@@ -84,7 +95,7 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
             return words("The env is missing: the id of the cloud environment to share.")
         case ExtraWords(extra):
             there = listed(words, [code(word) for word in extra])
-            return words("There is more here than I need: {words}.", words=there)
+            return words("Extra words: {words}.", words=there)
         case WhichEnv(envs):
             found = listed(words, [code(word) for word in envs])
             return words(
@@ -145,7 +156,7 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
 def _fault(words: Words, word: str, fault: AppidFault) -> str:
     match fault:
         case AppidFault.BLANK:
-            return words("it only marks the place. Put the mini program's own there.")
+            return words("that is a placeholder. Put the mini program's own appid there.")
         case AppidFault.CASE:
             return words("its letters must be lower case.")
         case AppidFault.PREFIX:

@@ -28,6 +28,7 @@ from bot.policy import (
     PersonUnreadable,
     Policy,
     Verdict,
+    may_see,
 )
 
 _LISTED_RULES = 10
@@ -37,11 +38,7 @@ _LIST_ROOM = 2000  # characters of one message's 4000
 def denied(words: Words, because: Deny, ask: Ask, policy: Policy) -> Message:
     """Say that the policy denies it and why, which rules come closest, and who can grant it."""
     return message(
-        words(
-            "🚫 You may not share {env} with {appid} from here. Nothing was done.",
-            env=code(ask.env),
-            appid=code(ask.appid),
-        ),
+        sentences(words, _may_not(words, policy, ask), words("Nothing was done.")),
         _because(words, because),
         near(words, because),
         who_can(words, because, policy),
@@ -99,13 +96,13 @@ def why(
     ]
     title = words("*The rules, in order; the first that fits decides*")
     return message(
-        answer(words, decision, ask),
+        answer(words, decision, ask, policy),
         f"{title}\n{some(words, looked, _LIST_ROOM, _LISTED_RULES)}" if looked else None,
         who_can(words, decision, policy) if isinstance(decision, Deny) else None,
     )
 
 
-def answer(words: Words, decision: Decision, ask: Ask) -> str:
+def answer(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
     """Say whether the requester may share, and because of which rule."""
     env, appid = code(ask.env), code(ask.appid)
     match decision:
@@ -113,10 +110,17 @@ def answer(words: Words, decision: Decision, ask: Ask) -> str:
             may = words("✅ You may share {env} with {appid} from here.", env=env, appid=appid)
             return sentences(words, may, _step(words, decision))
         case Deny():
-            no = words("🚫 You may not share {env} with {appid} from here.", env=env, appid=appid)
-            return sentences(words, no, _because(words, decision))
+            return sentences(words, _may_not(words, policy, ask), _because(words, decision))
         case _:
             assert_never(decision)
+
+
+def _may_not(words: Words, policy: Policy, ask: Ask) -> str:
+    """Say no; “from here” only where it would be yes from elsewhere."""
+    env, appid = code(ask.env), code(ask.appid)
+    if may_see(policy, ask.person, ask.appid, ask.env):
+        return words("🚫 You may not share {env} with {appid} from here.", env=env, appid=appid)
+    return words("🚫 You may not share {env} with {appid}.", env=env, appid=appid)
 
 
 def _step(words: Words, decision: Allow | NeedsConfirmation | NeedsApproval) -> str:

@@ -38,7 +38,7 @@ def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noq
         case Cancelled(by):
             return words("<@{by}> cancelled it.", by=by)
         case Expired():
-            return words("its time is over, and nothing was shared.")
+            return words("it has expired, and nothing was shared.")
         case Denied(ground):
             return _ended_by_policy(words, ground)
         case Stopped():

@@ -213,9 +213,9 @@ def test_what_is_wrong_names_the_word_as_it_was_typed() -> None:
     said = errors(ENGLISH, Mistakes(MissingEnv(), tuple(bad)))
     assert said[ENV] == "The env is missing: the id of the cloud environment to share."
     assert said[APPIDS].startswith("“<a>&” is not an appid: an appid begins with “wx”. ")
-    assert said[APPIDS].endswith(" 2 more are none.")
+    assert said[APPIDS].endswith(" 2 more are wrong too.")
     one = errors(ENGLISH, Mistakes(appids=tuple(bad[:4])))
-    assert one[APPIDS].endswith(" One more is none.")
+    assert one[APPIDS].endswith(" One more is wrong too.")
     many = errors(ENGLISH, Mistakes(appids=(TooManyAppids(501, 500),)))
     assert "Up to 500" in many[APPIDS]
     assert "501" in many[APPIDS]

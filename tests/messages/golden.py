@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.messages import Block, Message
+from bot.messages.blocks import as_typed, code
 
 
 def golden(said: Message) -> str:
@@ -15,8 +16,8 @@ def golden(said: Message) -> str:
 def written(text: str, blocks: Sequence[Block]) -> str:
     """Return a line or more for each block, and how the text differs from what the blocks say, if it does.
 
-    ■ is a section, ▣ one that is never folded, · a context. A button is its [label], action, value and style. Whatever
-    has another shape, such as mrkdwn that is not verbatim, is written as JSON.
+    ■ is a section that is never folded, ▤ a line to copy, · a context. A button is its [label], action, value, style and
+    what is heard of it. Whatever has another shape, such as mrkdwn that is not verbatim, is written as JSON.
     """
     plain: list[Any] = json.loads(json.dumps(blocks))
     lines = [_block(block) for block in plain]
@@ -38,9 +39,17 @@ def _block(block: Any) -> str:
     text = _mrkdwn(block) or ""
     mrkdwn = {"type": "mrkdwn", "text": text, "verbatim": True}
     signs = {
-        "■": {"type": "section", "text": mrkdwn},
-        "▣": {"type": "section", "text": mrkdwn, "expand": True},
+        "■": {"type": "section", "text": mrkdwn, "expand": True},
         "·": {"type": "context", "elements": [mrkdwn]},
+        "▤": {
+            "type": "rich_text",
+            "elements": [
+                {
+                    "type": "rich_text_preformatted",
+                    "elements": [{"type": "text", "text": as_typed(text.strip("`"))}],
+                }
+            ],
+        },
     }
     for sign, shape in signs.items():
         if block == shape:
@@ -55,6 +64,8 @@ def _mrkdwn(block: Any) -> str | None:
             return text
         case {"type": "context", "elements": [{"text": str(text)}]}:
             return text
+        case {"type": "rich_text", "elements": [{"elements": [{"text": str(line)}]}]}:
+            return code(line, len(line))
         case _:
             return None
 
@@ -62,7 +73,8 @@ def _mrkdwn(block: Any) -> str | None:
 def _button(button: Any) -> str:
     match button:
         case {"text": {"text": str(label)}, "action_id": str(action), "value": str(value)}:
-            style = {"style": str(button["style"])} if "style" in button else {}
+            more = ("style", "accessibility_label")
+            style = {name: str(button[name]) for name in more if name in button}
             text = {"type": "plain_text", "text": label}
             if (
                 button

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 from hypothesis import strategies as st
 
@@ -48,7 +48,7 @@ from bot.messages.answers import (
     replacing,
     unconfirmed,
 )
-from bot.messages.blocks import message
+from bot.messages.blocks import code, message
 from bot.messages.endings import answer as ending
 from bot.messages.history import (
     Line,
@@ -448,7 +448,19 @@ def blocks(message: Message) -> Json:
 
 def texts(message: Message) -> list[str]:
     """Return the mrkdwn of all blocks."""
-    return [str(each["text"]) for each in mrkdwn(blocks(message))]
+    return [
+        code(line, len(line)) if line else re.sub("`[█░]+` ", "", str(each["text"]))
+        for each in cast("list[dict[str, Any]]", blocks(message))
+        for line, each in _read(each)
+    ]
+
+
+def _read(block: dict[str, Any]) -> Iterator[tuple[str, dict[str, Json]]]:
+    """Return what a person reads in a block: a line to copy, or each text."""
+    if block["type"] == "rich_text":
+        yield str(block["elements"][0]["elements"][0]["text"]), {}
+    else:
+        yield from (("", each) for each in mrkdwn(block))
 
 
 def mrkdwn(found: Json) -> Iterator[dict[str, Json]]:

@@ -34,7 +34,7 @@ from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
 from bot.messages.batches import counts, denied_some, progress, several_rules, too_many_batches
-from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT
+from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, Part
 from bot.messages.decisions import confirmation
 from bot.messages.history import Line, history
 from bot.messages.words import Words
@@ -207,12 +207,10 @@ def test_nobody_is_called_by_what_people_write(words: Words) -> None:
 
 def bar(tally: Tally) -> str:
     """Return the bar as it is shown."""
-    (line,) = [
-        part
-        for part in progress(ENGLISH, BATCH, tally, None).text.split("\n")
-        if "░" in part or "█" in part
-    ]
-    return line.split("`")[1]
+    said = progress(ENGLISH, BATCH, tally, None)
+    assert not set("░█") & set(said.text)  # who hears it hears the numbers
+    (line,) = [part.drawn for part in said.parts if isinstance(part, Part) and part.drawn]
+    return line.strip("` ")
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,11 @@ def test_each_part_is_a_block_and_a_line_of_the_text() -> None:
     whole = message("*a*", small("b"))
     assert whole.text == "*a*\nb"
     assert whole.blocks == [
-        {"type": "section", "text": {"type": "mrkdwn", "text": "*a*", "verbatim": True}},
+        {
+            "type": "section",
+            "text": {"type": "mrkdwn", "text": "*a*", "verbatim": True},
+            "expand": True,
+        },
         {"type": "context", "elements": [{"type": "mrkdwn", "text": "b", "verbatim": True}]},
     ]
 

@@ -20,7 +20,7 @@ def test_a_golden_reads_like_the_message() -> None:
     assert golden(SAID).split("\n") == [
         "■ *Yes or no?*",
         "  You decide.",
-        "▣ All",
+        "■ All",
         "  ```",
         "  a",
         "  b",

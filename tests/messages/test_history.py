@@ -31,7 +31,7 @@ FAILED = for_code(85088)
     ("outcome", "waiting", "said"),
     [
         (None, False, "⏳ under way"),
-        (None, True, "🕓 waits for people"),
+        (None, True, "🕓 waiting for approval or confirmation"),
         (Shared(), False, "✅ shared"),
         (Failed(FAILED), False, "❌ not shared"),
         (Unknown(FAILED), False, "❔ unknown"),

@@ -143,9 +143,9 @@ def test_without_an_own_chain_there_is_nothing_to_say_of_tokens() -> None:
 
 
 def test_whatever_is_not_well_is_named() -> None:
-    assert health(None) == "⚠️ Not all is well: the ledger does not answer · share-env-bot 1.2.3"
+    assert health(None) == "⚠️ Problem: the ledger does not answer · share-env-bot 1.2.3"
     both = health(Records((), (), CHAINS["no ticket"]), Unreadable.SLACK_DOWN)
-    assert both.startswith("⚠️ Not all is well: Slack did not tell me")
+    assert both.startswith("⚠️ Problem: Slack did not tell me")
     assert "there is no good ticket from WeChat" in both
 
 

@@ -349,7 +349,7 @@ def test_an_answer_says_what_the_bot_says_and_how_each_rule_fits(run: Run) -> No
 def test_a_denial_says_what_would_be_enough_and_who_can_grant_it(run: Run) -> None:
     _, out, _ = run(FILE, **about("prod-1", groups=["S0OTHER"], channel="C0OPS"))
     assert lines(out)[2:7] == [
-        f"│ 🚫 You may not share prod-1 with {A} from here. No rule lets you do that.",
+        f"│ 🚫 You may not share prod-1 with {A}. No rule lets you do that.",
         "│ What comes closest",
         "│ • rule “ops”: it is for members of S0OPS",
         "│ Who can grant it: Ann.",

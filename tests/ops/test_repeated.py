@@ -24,7 +24,7 @@ OTHERS = {
     "one-shared-between": ([failed(DEAD), failed(DEAD), SHARED, failed(DEAD)], []),
     "another-cause-between": ([failed(DEAD), failed(DEAD), failed(REFUSED), failed(DEAD)], []),
     "one-cause-after-the-other": ([failed(DEAD)] * 3 + [failed(REFUSED)] * 3, [DEAD, REFUSED]),
-    "the-requesters-own": ([failed("85088")] * 3, []),
+    "the-requesters-own": ([failed("40097")] * 3, []),
     "what-passes-by-itself": ([failed("timeout", "unknown")] * 3, []),
     "other-events-between": (
         [failed(DEAD), event("call", request="r1", detail="x"), failed(DEAD), failed(DEAD)],

@@ -47,7 +47,7 @@ class Reasoning:
         decision = decide(policy, ask)
         yield f"{called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
         yield f"  /share-env why {ask.appid} {ask.env}"
-        said = [answer(words, decision, ask)]
+        said = [answer(words, decision, ask, policy)]
         if isinstance(decision, Deny):
             said += filter(None, (near(words, decision), who_can(words, decision, policy)))
         yield from (f"  │ {line}" for part in said for line in plain(part).splitlines())
