@@ -18,11 +18,12 @@ from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat.server import LocalWeChat
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
 from tests.conftest import kinds, ledger_down, let_hang, patient, rows, soon, states
+from tests.said import SHARED
 
 RELEASES, SECRET, REQUESTER = "C0RELEASES", "C0SECRET", "U0REQUESTER"
 OTHER = "wx0000000000000001"
 GOOD: dict[str, Json] = {ENV: "prod-1", APPIDS: APPID}
-DOWN = "I could not write this down, so I did not begin."
+DOWN = "I could not save this, so I did not begin."
 MANIFEST: dict[str, Any] = yaml.safe_load(Path("app-manifest.yml").read_text(encoding="utf-8"))
 
 pytestmark = pytest.mark.usefixtures("bot")
@@ -148,7 +149,7 @@ async def test_from_a_thread_that_the_bot_cannot_see_the_answer_is_for_the_reque
     there = PostedMessage(slack.next_ts(), SECRET, REQUESTER, "prod-1?", via="slack")
     slack.post(there)
     await sent(slack, await by_message(slack, there))
-    await slack.until(lambda slack: any("may now use" in m.text for m in slack.parents("D0BOT")))
+    await slack.until(lambda slack: any(SHARED in m.text for m in slack.parents("D0BOT")))
     assert {(m.channel, m.thread_ts) for m in slack.shown_to(REQUESTER)} == {(SECRET, None)}
 
 

@@ -154,7 +154,7 @@ async def test_an_operator_sees_all_that_is_open_and_cancels_it_there(scene: Sce
     async with scene.bot(OPERATORS + APPROVE):
         assert "What you can cancel" not in await home(scene, OPERATOR)
         await waiting(scene)
-        await soon(lambda: "waits for people" in str(scene.slack.home(OPERATOR)))
+        await soon(lambda: "waiting for approval" in str(scene.slack.home(OPERATOR)))
         assert "What you can cancel" not in await home(scene, APPROVER)
         assert (await cancel_at_home(scene, OPERATOR)).startswith("Cancelled")
         await scene.over()

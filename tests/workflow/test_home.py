@@ -206,7 +206,7 @@ async def test_an_approver_decides_on_the_page_and_it_is_gone_from_every_page(
 ) -> None:
     async with waiting(slack, ruled, runtime):
         assert "release 4" in page(slack, APPROVER)
-        assert "🕓 waits for people" in page(slack)
+        assert "🕓 waiting for approval or confirmation" in page(slack)
         assert WAITING not in page(slack)
         home = slack.home(APPROVER)
         assert home
