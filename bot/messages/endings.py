@@ -21,6 +21,7 @@ from bot.domain.outcome import (
 from bot.domain.readiness import NOTHING_KNOWN, AfterShare
 from bot.domain.request import Request
 from bot.messages import answers, batches, decisions
+from bot.messages.asked import name
 from bot.messages.blocks import Button, Buttons, Message, Part, buttons, escape, message, small
 from bot.messages.words import Words
 
@@ -66,6 +67,12 @@ def answer(
         case _:
             assert_never(outcome)
     return whole + message(_approved(words, request), _retry(words, request, outcome))
+
+
+def alone(words: Words, request: Request, outcome: Outcome, whole: Message) -> Message:
+    """Return the answer `whole` for one person, below what its parent would say; the request's id stands once."""
+    above = parent(words, request, outcome).parts
+    return Message(tuple(part for part in above if part != name(words, request))) + whole
 
 
 def _approved(words: Words, request: Request) -> Part | None:

@@ -10,7 +10,7 @@ from bot.domain.request import Request
 from bot.messages import Message
 from bot.messages.answers import NoThread, elsewhere, only_you, replacing, unconfirmed
 from bot.messages.batches import progress
-from bot.messages.endings import answer, begun, parent
+from bot.messages.endings import alone, answer, begun, parent
 from bot.messages.words import Tongues, Words
 from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, Result, SlackApi, away, passes
 from bot.slack.appids import list_appids
@@ -129,7 +129,7 @@ class Private:
         (docs.slack.dev, chat.postEphemeral).
         """
         whole = answer(self._words, request, outcome, called_again=called_again, after=after)
-        direct = parent(self._words, request, outcome) + whole
+        direct = alone(self._words, request, outcome, whole)
         again = unconfirmed(self._words, direct)
         mark, user = f"{request.id}-answer", request.origin.user_id
         posted = await self._posts.insist(user, direct, again, mark, look_since=look_since)

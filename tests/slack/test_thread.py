@@ -14,7 +14,7 @@ from bot.messages.answers import NoThread, elsewhere, only_you, replacing
 from bot.messages.appids import replies
 from bot.messages.batches import progress
 from bot.messages.decisions import waiting
-from bot.messages.endings import answer, parent
+from bot.messages.endings import alone, answer, parent
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.loopback import Handler, cut
@@ -57,7 +57,9 @@ def private_start(request: Request, why: NoThread) -> Text:
 
 def direct_answer(request: Request, outcome: Outcome, words: Words = ENGLISH) -> str:
     """Return the answer as it is told where there is no thread."""
-    return (parent(words, request, outcome) + answer(words, request, outcome)).text
+    said = alone(words, request, outcome, answer(words, request, outcome)).text
+    assert said.count(request.id) == 1
+    return said
 
 
 def texts(messages: list[PostedMessage]) -> list[str]:
@@ -436,7 +438,7 @@ async def test_a_response_url_that_is_used_up_meanwhile_moves_the_answer_to_a_di
     await use_up_the_rest(http, request.origin.response_url)
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
-    assert shown.text == (parent(ENGLISH, request, ENDS) + answer(ENGLISH, request, ENDS)).text
+    assert shown.text == direct_answer(request, ENDS)
 
 
 async def use_up_the_rest(http: aiohttp.ClientSession, url: str) -> None:
@@ -457,7 +459,7 @@ async def test_a_direct_message_in_doubt_is_looked_for(
     slack.fail("chat.postMessage", Status(503, after_effect=after_effect))
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
-    assert shown.text == (parent(ENGLISH, request, ENDS) + answer(ENGLISH, request, ENDS)).text
+    assert shown.text == direct_answer(request, ENDS)
 
 
 @pytest.mark.parametrize("scope", ["im:history", "im:write"])
@@ -1011,4 +1013,4 @@ async def test_an_answer_in_a_direct_message_is_in_the_requesters_language(
     await use_up_the_rest(http, request.origin.response_url)
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
-    assert shown.text == (parent(CHINESE, request, ENDS) + answer(CHINESE, request, ENDS)).text
+    assert shown.text == direct_answer(request, ENDS, CHINESE)
