@@ -143,7 +143,7 @@ FAILURES: list[tuple[Fault, Trouble]] = [
     (Status(200, b"{}x"), Trouble.NO_TOKEN_ANSWER),
     (Status(200, b'{"errcode":"none"}'), Trouble.NO_TOKEN_ANSWER),
     (Status(502), Trouble.NO_TOKEN_ANSWER),
-    (Status(412), Trouble.GATEWAY_REFUSED),
+    (Status(405), Trouble.GATEWAY_REFUSED),
     (Status(302, location="http://127.0.0.1:1/"), Trouble.REDIRECTED),
     (Drop(), Trouble.NO_TOKEN_ANSWER),
     (Drop(part=0.5), Trouble.NO_TOKEN_ANSWER),
