@@ -64,7 +64,7 @@ async def test_after_its_time_it_is_over_and_all_are_told(scene: Scene) -> None:
         question = await scene.question()
         scene.pass_time(TWO_HOURS)
         await scene.over()
-        assert "its time is over" in await scene.click(APPROVER, question, "approve")
+        assert "it has expired" in await scene.click(APPROVER, question, "approve")
     (question,) = scene.slack.parents(APPROVALS)
     assert "Nobody decided in time" in question.text
     assert not has_button(question, "approve")
@@ -81,7 +81,7 @@ async def test_a_modal_that_is_sent_after_its_time_decides_nothing(scene: Scene)
         view = await scene.open(APPROVER, "approve")
         scene.pass_time(TWO_HOURS)
         await scene.over()
-        assert "its time is over" in await scene.send(APPROVER, view)
+        assert "it has expired" in await scene.send(APPROVER, view)
     assert scene.wechat.calls == []
 
 
@@ -93,9 +93,9 @@ async def test_a_decision_after_its_time_counts_no_more_though_nobody_has_ended_
         await scene.ask()
         view = await scene.open(APPROVER, button)
         scene.let_expire()
-        assert "its time is over" in await scene.send(APPROVER, view)
-        assert "its time is over" in await scene.click(APPROVER, await scene.question(), button)
-        assert "its time is over" in await scene.click(REQUESTER, waiting(scene), "cancel")
+        assert "it has expired" in await scene.send(APPROVER, view)
+        assert "it has expired" in await scene.click(APPROVER, await scene.question(), button)
+        assert "it has expired" in await scene.click(REQUESTER, waiting(scene), "cancel")
     assert states(scene.database) == ["waiting"]
     assert scene.wechat.calls == []
 

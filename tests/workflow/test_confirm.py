@@ -118,7 +118,7 @@ async def test_a_confirmation_after_its_time_counts_no_more_though_nobody_has_en
     async with scene.bot(CONFIRM):
         await scene.ask()
         scene.let_expire()
-        assert "its time is over" in await scene.click(REQUESTER, scene.shown(), "confirm")
+        assert "it has expired" in await scene.click(REQUESTER, scene.shown(), "confirm")
     assert states(scene.database) == ["confirming"]
     assert scene.wechat.calls == []
 
@@ -134,7 +134,7 @@ async def test_who_does_not_confirm_within_ten_minutes_is_told_and_it_is_over(sc
         await scene.over()
         assert answer_to(Expired("confirmation")) in scene.told_directly().text
         assert has_button(scene.told_directly(), "retry")
-        assert "its time is over" in await scene.click(REQUESTER, shown, "confirm")
+        assert "it has expired" in await scene.click(REQUESTER, shown, "confirm")
         await soon(lambda: not has_button(scene.slack.sought(shown.ts) or shown, "confirm"))
     assert scene.column("outcome") == "expired"
     assert scene.slack.parents(RELEASES) == []
