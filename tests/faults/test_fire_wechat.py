@@ -78,9 +78,17 @@ def fires(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
         Fault(WECHAT, "HTTP 300 or 304", moved): (Status(300), Status(304, b"")),
         Fault(
             WECHAT,
-            "HTTP 400, 401, 403, 404, 407, 412, 413, 429 or 451",
+            "HTTP 400, 404, 413, 429 or 451",
             f"{NO} Something between the bot and WeChat refused the call",
-        ): statuses(400, 401, 403, 404, 407, 412, 413, 429, 451),
+        ): statuses(400, 404, 413, 429, 451),
+        Fault(
+            WECHAT,
+            "HTTP 401, 403 or 407",
+            f"{NO} A proxy did not let the call through to WeChat",
+        ): statuses(401, 403, 407),
+        Fault(
+            WECHAT, "HTTP 411 or 412", f"{NO} The call lost its length on the way to WeChat"
+        ): statuses(411, 412),
         Fault(WECHAT, "HTTP 408, 424, 499, 500, 502, 503, 504 or 599, done or not", BROKEN): (
             *statuses(408, 424, 499, 500, 502, 503, 504, 599),
             *statuses(408, 500, 504, after_effect=True),
@@ -119,7 +127,7 @@ def fires(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
         Fault(
             WECHAT,
             "a no that repeats the token",
-            "❌ WeChat does not accept this appid or this env",
+            "❌ WeChat rejected the appid or the env, without saying which",
         ): (Code(40097, "invalid args made-up-token-1-of-wx0123456789abcdef"),),
         Fault(WECHAT, "an answer in UTF-16", NOT_WECHATS): bodies('{"errcode":0}'.encode("utf-16")),
         Fault(WECHAT, "a gzip bomb", NOT_WECHATS): (Huge(16 << 20, packed=True),),

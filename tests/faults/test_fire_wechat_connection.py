@@ -34,7 +34,7 @@ SLOW: Mapping[Fault, Sequence[Trouble]] = {
     Fault(WECHAT, "a slow drip, which is done", LATE): (Drip(0.1),),
 }
 AFTERWARDS = Fault(WECHAT, "one of these once, and a yes to the next try", YES)
-UNTRUSTED = f"{NO} The bot could not trust the connection to WeChat"
+UNTRUSTED = f"{NO} The bot's connection to WeChat is not secure"
 UNREACHED = f"{NO} The bot could not reach WeChat"
 GATES: Mapping[Fault, tuple[State, State]] = {
     Fault(WECHAT, "a certificate that nobody trusts", UNTRUSTED): (State.TRUSTED, State.UNTRUSTED),

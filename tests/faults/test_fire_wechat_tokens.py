@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 SERVER, CHAIN = "Token server", "Token chain"
 DOWN = f"{NO} The bot could not reach the central token server"
 UNUSABLE = f"{NO} The central token server gave no usable token"
-NO_TOKEN = f"{NO} WeChat gave the bot no token"
+NO_TOKEN = f"{NO} WeChat gave the bot no access token"
 UNREACHED = f"{NO} The bot could not reach WeChat"
 
 
@@ -85,9 +85,9 @@ ABSENT = (
 )
 
 OF_CHAIN: Mapping[Fault, Sequence[Trouble]] = {
-    Fault(
-        CHAIN, "HTTP 403 or 407", f"{NO} Something between the bot and WeChat refused the call"
-    ): (*(Status(403), Status(407)),),
+    Fault(CHAIN, "HTTP 403 or 407", f"{NO} A proxy did not let the call through to WeChat"): (
+        *(Status(403), Status(407)),
+    ),
     Fault(
         CHAIN,
         "a redirect, which is not followed",
@@ -119,7 +119,7 @@ OF_CHAIN: Mapping[Fault, Sequence[Trouble]] = {
     Fault(
         CHAIN,
         "the bot's address is not on the platform's list (61004)",
-        f"{NO} The bot's network address is not on the platform's list",
+        f"{NO} The bot's IP address is not on the platform's list",
     ): (Code(61004),),
 }
 OF_OWNER: Mapping[Fault, Sequence[Trouble]] = {
@@ -141,7 +141,7 @@ GATES: Mapping[Fault, tuple[State, State]] = {
     Fault(
         CHAIN,
         "a certificate that nobody trusts",
-        f"{NO} The bot could not trust the connection to WeChat",
+        f"{NO} The bot's connection to WeChat is not secure",
     ): (State.TRUSTED, State.UNTRUSTED),
     Fault(CHAIN, "a host that DNS does not know", UNREACHED): (State.PLAIN, State.NAMELESS),
 }
