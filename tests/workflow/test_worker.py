@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from bot.app.running import running
 from bot.domain.outcome import Called, Failed, Outcome, Shared, Step, Unknown
+from bot.domain.readiness import NOTHING_KNOWN
 from bot.domain.request import Request
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger import Accepted, Entry, Ledger
@@ -57,6 +58,7 @@ from tests.conftest import (
     use_up,
 )
 from tests.languages import ENGLISH, TONGUES
+from tests.said import USABLE
 
 THREADS = pytest.mark.parametrize("channel", [RELEASES, "D0BOT"], ids=["channel", "direct message"])
 RESTARTED = "I was restarted"
@@ -224,9 +226,10 @@ async def test_whatever_a_crash_leaves_ends_in_one_parent_with_one_answer(  # no
         pass
     [shown] = slack.parents(channel)
     assert shown.text == parent(ENGLISH, request, Shared()).text
+    after = NOTHING_KNOWN if "reply posted" in left else USABLE
     called_again = left == "placed"
     assert replies(slack, channel) == [
-        answer(ENGLISH, request, Shared(), called_again=called_again).text
+        answer(ENGLISH, request, Shared(), after=after, called_again=called_again).text
     ]
     assert len(wechat.calls) == (0 if left.startswith("answered") else 1)
     assert slack.shown_to(REQUESTER) == []
@@ -297,7 +300,7 @@ async def test_a_reply_that_nobody_can_look_for_is_not_repeated_but_stands_in_th
         pass
     assert replies(slack, RELEASES) == before
     [shown] = slack.parents(RELEASES)
-    assert answer(ENGLISH, request, Shared()).text in shown.text
+    assert answer(ENGLISH, request, Shared(), after=USABLE).text in shown.text
     assert TWICE in shown.text
 
 
@@ -318,7 +321,9 @@ async def test_a_reply_that_stood_without_its_record_says_what_the_second_call_b
         pass
     [shown] = slack.parents(RELEASES)
     assert shown.text == parent(ENGLISH, request, Shared()).text
-    assert replies(slack, RELEASES) == [answer(ENGLISH, request, Shared(), called_again=True).text]
+    assert replies(slack, RELEASES) == [
+        answer(ENGLISH, request, Shared(), after=USABLE, called_again=True).text
+    ]
 
 
 @pytest.mark.parametrize("left", ["accepted", "placed"])
@@ -917,7 +922,7 @@ async def test_a_direct_message_instead_of_a_used_up_response_url_is_resumed_as_
     await leave(database, places, request, posted=True, placed=True, answered=Shared())
     async with resumed(environ, runtime, database):
         pass
-    assert replies(slack, "D0BOT") == [answer(ENGLISH, request, Shared()).text]
+    assert replies(slack, "D0BOT") == [answer(ENGLISH, request, Shared(), after=USABLE).text]
 
 
 async def test_a_private_start_is_told_before_the_call(
