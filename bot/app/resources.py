@@ -14,10 +14,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
 from bot.ledger import Ledger, LedgerDownError
-from bot.ledger.address import CannotOpenError
+from bot.ledger.address import CannotOpenError, in_memory, parse
 from bot.ledger.events import Told, all_told
 from bot.ops.logs.event_log import log_event
 from bot.ops.repeated import Repeated
+from bot.policy import Policy
+from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
@@ -80,7 +82,15 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     told = [log_event, Repeated(runtime.clock).told, *([metrics.told] if metrics else [])]
     ledger = await _ledger(stack, settings, observers, *told)
     in_force = InForce(settings.policy, runtime.now)
+    _warn_if_nobody_may(settings.policy)
+    in_force.hear(_warn_if_nobody_may)
     return Resources(settings, runtime, metrics, observers, in_force, Tasks(), http, slack, ledger)
+
+
+def _warn_if_nobody_may(policy: Policy) -> None:
+    """Log that a policy that came into force denies everybody everything."""
+    if remark := only_denies(policy):
+        _log.warning("the policy only denies", extra={"reason": remark.found, "fix": remark.fix})
 
 
 def _metrics(clock: Callable[[], float]) -> "Metrics":
@@ -155,6 +165,9 @@ async def _ledger(
     except CannotOpenError as error:
         raise CannotStartError((str(error),), wrong_setup=not error.passing) from error
     stack.push_async_callback(ledger.close)
+    if brief := in_memory(parse(settings.database_url)):
+        why, fix = brief
+        _log.warning("the ledger does not last", extra={"reason": why, "fix": fix})
     try:
         await ledger.start()
     except LedgerDownError as error:

@@ -60,6 +60,14 @@ def _load_driver() -> None:
         ) from error
 
 
+def in_memory(url: URL) -> tuple[str, str] | None:
+    """Return that a database does not outlive the bot, and the fix; None where it does."""
+    if url.get_backend_name() != "sqlite" or file_of(url):
+        return None
+    fix = "Name a file in DATABASE_URL, such as sqlite:///share-env.db."
+    return "it is in memory, and lost at each stop", fix
+
+
 def file_of(url: URL) -> Path | None:
     """Return the file of a SQLite database; None for PostgreSQL and for one in memory."""
     if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:

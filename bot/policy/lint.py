@@ -28,8 +28,20 @@ class Remark:
     wrong: bool = False
 
 
+def only_denies(policy: Policy) -> Remark | None:
+    """Return that nobody may share anything, since each rule that lets somebody comes behind one that always decides."""
+    letting = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
+    lost = [rule for rule, _ in shadowed(policy) if rule.effect is not Effect.DENY]
+    if len(letting) > len(lost):
+        return None
+    why = "nobody may share anything: every rule that decides anything denies"
+    return Remark("policy-reach", why, "Add a [[rule]] with another effect, or move one up.")
+
+
 def reach(policy: Policy) -> Iterator[Remark]:
-    """Yield rules that never decide, globs that can match nothing, and people whom “*” makes superfluous."""
+    """Yield that nobody may share, rules that never decide, globs that can match nothing, and people whom “*” makes superfluous."""
+    if remark := only_denies(policy):
+        yield remark
     for rule, wider in shadowed(policy):
         why = f"{_named(rule)} never decides: {_named(wider)}, which comes first, always does"
         yield Remark("policy-reach", why, "Move the narrower rule up, or take it out.")

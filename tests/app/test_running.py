@@ -39,6 +39,7 @@ from tests.conftest import (
 )
 from tests.languages import ENGLISH
 from tests.said import USABLE
+from tests.scenes import ALLOW, DENY, Scene
 
 
 def over_http(slack: LocalSlack, environ: dict[str, str], port: int) -> dict[str, str]:
@@ -103,6 +104,20 @@ async def test_each_scope_that_slack_has_not_granted_is_told_at_the_start(
         told = [vars(line) for line in caplog.records if "scope" in line.msg]
     assert {each["scope"] for each in told} == lacking
     assert all(each["without"] and each["fix"] for each in told)
+
+
+async def test_a_policy_that_only_denies_is_told_once_it_comes_into_force(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    def told() -> list[str]:
+        return [str(vars(line)["fix"]) for line in caplog.records if "only denies" in line.msg]
+
+    async with scene.bot(ALLOW):
+        assert told() == []
+        scene.write(DENY + ALLOW)
+        scene.reload.set()
+        await soon(told)
+    assert told() == ["Add a [[rule]] with another effect, or move one up."]
 
 
 async def test_in_http_mode_the_line_says_where(

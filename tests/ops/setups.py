@@ -614,7 +614,7 @@ BROKEN: dict[str, Broken] = {
         "ledger",
         "it is in memory, and lost at each stop",
         "Name a file in DATABASE_URL, such as sqlite:///share-env.db.",
-        "",
+        "it is in memory, and lost at each stop",
         {"DATABASE_URL": "sqlite://"},
     ),
     "a ledger with two slashes": Broken(
@@ -760,7 +760,7 @@ BROKEN: dict[str, Broken] = {
         "policy-reach",
         "nobody may share anything: every rule that decides anything denies",
         "Add a [[rule]] with another effect, or move one up.",
-        "",
+        "nobody may share anything: every rule that decides anything denies",
         {},
         DENY + rule(),
     ),

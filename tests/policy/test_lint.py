@@ -67,8 +67,9 @@ FINE = [
     pytest.param((rule(people=ALL),), id="everyone and nobody else"),
     pytest.param((rule(people=frozenset(), groups=OPS),), id="a group and nobody else"),
     pytest.param((rule("a", US), rule("b", ALL)), id="a wider rule behind a narrow one"),
-    pytest.param((Rule("deny", Effect.DENY),), id="a denial for everyone"),
+    pytest.param((rule("a", US), Rule("deny", Effect.DENY)), id="a denial for everyone else"),
 ]
+NOBODY = ("nobody may share anything: every rule that decides anything denies", False)
 UNREACHED = [
     pytest.param(
         (rule("all", ALL), rule("b")),
@@ -86,10 +87,11 @@ UNREACHED = [
         id="an env with an underscore",
     ),
     pytest.param(
-        (Rule("r", Effect.DENY, envs=("prod 1",)),),
+        (Rule("r", Effect.DENY, envs=("prod 1",)), rule("a", US)),
         ("“r”, envs: “prod 1” can match no env", True),
         id="a denial of what nobody can ask for",
     ),
+    pytest.param((Rule("deny", Effect.DENY),), NOBODY, id="a denial for everyone"),
     pytest.param(
         (rule(people=users(ANYONE, "U1")),),
         ("“r” is for everyone: “*” makes the others whom it names mean nothing", False),

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.ledger.address import CannotOpenError, file_of, parse
+from bot.ledger.address import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.looking import (
     in_the_way,
     live_replicas,
@@ -46,16 +46,14 @@ def look(database_url: str, tokens: TokenSettings | None) -> Looked:
         url = parse(database_url)
     except CannotOpenError as error:
         return Looked((wrong_by("ledger", str(error)),))
-    sqlite = url.get_backend_name() == "sqlite"
     path = file_of(url)
     disk = (_disk(path.parent),) if path else ()
     if path and (trouble := in_the_way(path)):
         return Looked((wrong("ledger", *trouble), *disk))
     if path and not path.is_file():
         return Looked((_none_yet(path), *disk), replicas=0)
-    if path is None and sqlite:
-        fix = "Name a file in DATABASE_URL, such as sqlite:///share-env.db."
-        return Looked((wrong("ledger", "it is in memory, and lost at each stop", fix),))
+    if brief := in_memory(url):
+        return Looked((wrong("ledger", *brief),))
     try:
         with looking(url) as engine:
             first = (_schema(engine), *_open_to_others(path))

@@ -17,7 +17,7 @@ from bot.ops.doctor.check import (
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
-from bot.policy.lint import approval, ownerless, owners, reach, shadowed, unowned
+from bot.policy.lint import approval, ownerless, owners, reach, unowned
 from bot.policy.trials import Tested
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.thread import is_shared_outside
@@ -47,10 +47,7 @@ def _tests(tested: Tested) -> Iterator[Finding]:
 
 
 def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
-    name, found = "policy-reach", _only_denies(policy)
-    if found:
-        why = "nobody may share anything: every rule that decides anything denies"
-        yield warning(name, why, "Add a [[rule]] with another effect, or move one up.")
+    name, found = "policy-reach", False
     for remark in reach(policy):
         found = True
         yield remarked(remark)
@@ -61,13 +58,6 @@ def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
             yield warning(name, why, "Name people who are there, or take the rule out.")
     if not found:
         yield ok(name, f"rules: {len(policy.rules)}; each can be reached")
-
-
-def _only_denies(policy: Policy) -> bool:
-    """Tell whether each rule that lets somebody share comes behind one that always decides before it."""
-    letting = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
-    lost = [rule for rule, _ in shadowed(policy) if rule.effect is not Effect.DENY]
-    return len(letting) == len(lost)
 
 
 def _anybody(users: frozenset[str], groups: frozenset[str], told: SlackAnswers) -> bool:
