@@ -14,7 +14,7 @@ from bot.playground.slack.refused import ImpossibleError
 from bot.playground.slack.server import Ack, PostedMessage, View
 from bot.playground.slack.values import Placed, identified, placed
 from bot.playground.stage import PLACES, ROLES, Stage
-from bot.playground.weather import behave
+from bot.playground.troubles import behave
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
 
 _BARE = re.compile(r"[\w.,/…-]+")

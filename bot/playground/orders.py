@@ -13,7 +13,7 @@ from bot.playground.loopback import Json
 from bot.playground.screen import Screen
 from bot.playground.slack.refused import ImpossibleError
 from bot.playground.stage import ABOUT, APPID, PLACES, ROLES
-from bot.playground.weather import WEATHER
+from bot.playground.troubles import TROUBLES
 
 Order: TypeAlias = Callable[[str], Awaitable[str | None]]
 
@@ -30,7 +30,7 @@ HELP = f"""\
 :submit NAME=VALUE …       fill in and submit the form; :close closes it
 :as ROLE                   {_PEOPLE}
 :in PLACE                  {_CONVERSATIONS}
-:wechat WORD               what WeChat does next: an errcode such as 85088, or {", ".join(WEATHER)}
+:wechat WORD               what WeChat does next: an errcode such as 85088, or {", ".join(TROUBLES)}
 :say TEXT, :reply WORDS TEXT   write a message, or answer the one with these words
 :json [WORDS]              what Slack holds of the newest message with these words
 :audit [REQUEST]           what the ledger holds

@@ -10,7 +10,7 @@ from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.values import identified
 from bot.playground.stage import ABOUT, ROLES
-from bot.playground.weather import ERRCODES, WEATHER
+from bot.playground.troubles import ERRCODES, TROUBLES
 from bot.playground.world import Channel
 
 
@@ -36,7 +36,7 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
             "planned": [f"{each.fault}" for _, each in wechat.faults],
             "calls": [*wechat.transcript().splitlines()[-60:]],
             "shared": [{"owner": o, "env": e, "appid": a} for o, e, a in wechat.shared[-60:]],
-            "words": [[word, about] for word, about in {**WEATHER, **ERRCODES}.items()],
+            "words": [[word, about] for word, about in {**TROUBLES, **ERRCODES}.items()],
         },
         **{
             f"{each.channel} {each.ts}": _message(slack, each)

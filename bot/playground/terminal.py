@@ -11,10 +11,10 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.playground.acts import Acts
-from bot.playground.completing import completions
+from bot.playground.completion import completions
 from bot.playground.orders import HELP, Orders
 from bot.playground.stage import ABOUT, PLACES
-from bot.playground.weather import ERRCODES, WEATHER
+from bot.playground.troubles import ERRCODES, TROUBLES
 
 _ORDERS = dict.fromkeys(re.findall(r"^:\w+", HELP, re.MULTILINE), "")
 
@@ -49,7 +49,7 @@ class Offers(Completer):
             case ":in":
                 return dict.fromkeys([*PLACES, "app"], "")
             case ":wechat":
-                return {**WEATHER, **ERRCODES}
+                return {**TROUBLES, **ERRCODES}
             case ":click":
                 found = [each for _, each in self._acts.elements(self._orders.user) if each.label]
                 return {

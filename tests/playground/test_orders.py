@@ -13,7 +13,7 @@ from prompt_toolkit.document import Document
 from rich.console import Console
 
 from bot.playground.acts import Acts
-from bot.playground.completing import completions
+from bot.playground.completion import completions
 from bot.playground.first_minute import STEPS
 from bot.playground.inside import inside
 from bot.playground.orders import HELP, Orders
@@ -191,8 +191,8 @@ async def test_the_first_minute_is_done_by_its_own_lines(prompt: Prompt) -> None
     slack, acts = prompt.acts.stage.slack, prompt.acts
     for step in STEPS:
         assert not step.done(slack.messages, acts.lines), step.title
-        weather = [f":wechat {step.wechat}"] if step.wechat else []
-        await prompt.play(*weather, f":as {step.role}", step.line)
+        trouble = [f":wechat {step.wechat}"] if step.wechat else []
+        await prompt.play(*trouble, f":as {step.role}", step.line)
         if step.then:
             await prompt.play(f":as {step.then}", ":click Approve", ":submit")
         await slack.until(lambda _, step=step: step.done(slack.messages, acts.lines))  # type: ignore[misc]  # mypy

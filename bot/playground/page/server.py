@@ -11,7 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.playground.acts import Acts
-from bot.playground.completing import completions
+from bot.playground.completion import completions
 from bot.playground.inside import inside
 from bot.playground.loopback import Json, JsonObject, Loopback
 from bot.playground.seen import seen

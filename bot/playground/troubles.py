@@ -19,9 +19,9 @@ _TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
     "html": ("a gateway answers 502 in its place", (Status(502),)),
     "expired": ("the owner's token has just expired", (Code(42001),)),
     "revoked": ("the owner takes its authorisation back", ()),
-    "no-function": (f"prod-1 and test-1 lack {_NEEDED}, which the doctor looks for", ()),
+    "no-function": (f"prod-1 and test-1 lack {_NEEDED}, so what is shared cannot be used yet", ()),
 }
-WEATHER: Mapping[str, str] = {word: about for word, (about, _) in _TROUBLES.items()}
+TROUBLES: Mapping[str, str] = {word: about for word, (about, _) in _TROUBLES.items()}
 """The words, and what each is for; errcodes come beside them."""
 
 ERRCODES: Mapping[str, str] = {str(code): row.title for code, row in CODES.items()}
