@@ -363,7 +363,7 @@ async def test_the_progress_is_edited_at_most_every_three_seconds(
     async with scene.bot(ALLOW):
         await scene.ask(line(100))
         await soon(lambda: slack.parents(RELEASES))
-        await soon(lambda: "█" in slack.parents(RELEASES)[0].text, 10)
+        await soon(lambda: "of 100" in slack.parents(RELEASES)[0].text, 10)
         bar = slack.parents(RELEASES)[0].text
         await through(scene)
     *edits, _ = slack.edits(slack.parents(RELEASES)[0].ts)
