@@ -64,7 +64,7 @@ class Lease:
         """
         async with asyncio.timeout_at(self._when()) as timeout:
             self._running.add(timeout)
-            if self._looking is None:
+            if self._looking is None and self._until < math.inf:
                 self._look()
             try:
                 yield timeout
@@ -83,8 +83,10 @@ class Lease:
             if not timeout.expired():
                 timeout.reschedule(self._when())
 
-    def _when(self) -> float:
-        """Return when the lease is over by the loop's clock."""
+    def _when(self) -> float | None:
+        """Return when the lease is over by the loop's clock; None for never, which costs no timer."""
+        if self._until == math.inf:
+            return None
         return asyncio.get_running_loop().time() + self._until - self._clock()
 
 

@@ -382,13 +382,14 @@ def test_the_time_since_boot_goes_on_while_the_machine_is_suspended() -> None:
     assert before <= since_boot() <= clock_gettime(CLOCK_BOOTTIME)
 
 
-async def test_alone_no_lease_ever_ends(sqlite: Database) -> None:
+async def test_alone_no_lease_ever_ends_and_none_has_a_timer(sqlite: Database) -> None:
     ledger = sqlite.ledger("a", SHORT)
     await ledger.start()
     entry = await accepted(ledger)
     await sqlite.lease_over("a")
-    async with ledger.replica.lease.running() as lease:
-        assert lease.when() == float("inf")
+    running = ledger.replica.lease.running
+    async with running() as lease, running() as another:
+        assert (lease.when(), another.when()) == (None, None)
     assert await ledger.replica.hold(entry)
 
 
