@@ -1,7 +1,7 @@
 """Keep the catalogues of translations: `python -m tests.translations` after a sentence was added or changed.
 
-It writes new sentences into each .po, drops those that are no longer said, compiles the .mo beside it, and ends with
-exit code 1 as long as something is left to translate or to mend. The same sentences give the same files, byte by byte.
+It writes new sentences into each .po, drops those that are no longer said, keeps the comment at its top, compiles the
+.mo beside it, and ends with exit code 1 as long as something is left to translate or to mend. The same sentences give the same files, byte by byte.
 """
 
 import re
@@ -56,9 +56,7 @@ def read(language: Language, locales: Path = LOCALES) -> Catalog:
 
 def renewed(old: Catalog, sentences: Iterable[Sentence]) -> Catalog:
     """Return the catalogue of `sentences`, with the translations that `old` has for them."""
-    new = _Catalogue(
-        old.locale_identifier, header_comment="# What share-env-bot says.", fuzzy=False
-    )
+    new = _Catalogue(old.locale_identifier, header_comment=old.header_comment, fuzzy=False)
     for sentence in sentences:
         known = old.get(sentence.text)
         kept = known if known and known.id == sentence.id else None

@@ -1,0 +1,97 @@
+"""Every Chinese sentence: set as Chinese is, and with the one word for each thing that the catalogue lists at its top."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import pytest
+
+from bot.domain.language import Language
+from tests.checking import checks
+from tests.translations import read
+
+HAN: Final = r"[\u4e00-\u9fff]"
+FULL: Final = r"[，。；：？！、（）“”→]"
+CODE: Final = re.compile(r"`[^`]*`")
+PLACE: Final = re.compile(r"\{\w+\}")
+QUOTED: Final = re.compile(r"“[^”]*”")
+NAME: Final = re.compile(rf"{HAN}+")  # in an English sentence, only what WeChat calls a thing
+CATALOGUE: Final = read(Language.CHINESE)
+TERMS: Final = dict(re.findall(r"^# ([A-Za-z ]+): (.+)$", CATALOGUE.header_comment, re.MULTILINE))
+FILLED_IN: Final = {"owner": "{owner}"}
+"""Terms for which the thing itself may stand."""
+
+
+def faults_of(source: str, chinese: str, terms: Mapping[str, str]) -> Iterator[str]:
+    """Return what is wrong with how a sentence is set and worded."""
+    plain = PLACE.sub("…", CODE.sub("`x`", chinese))  # what fills a place may be of either kind
+    prose = QUOTED.sub("“甲”", plain)
+    if re.search(r"您|贵|亲|授权方", plain):
+        yield "says 您 or its like, or 授权方"
+    if re.search(rf"{HAN}[,.;:?!()]|[,;:?!(]{HAN}", prose):
+        yield "has a half-width sign beside a Chinese one"
+    if re.search(rf"{HAN} +{HAN}|  |^ | $", plain):
+        yield "has a stray blank"
+    if re.search(rf"(?<!\*) {FULL}|{FULL} (?!\*)", plain):  # bold text has blanks around it
+        yield "has a blank beside a full-width sign"
+    if re.search(rf"{HAN}[A-Za-z0-9]|[A-Za-z0-9]{HAN}", prose):
+        yield "has no blank between Chinese and Latin letters"
+    english = CODE.sub("", source)
+    for name in NAME.findall(english):
+        if name not in chinese:
+            yield f"lacks {name}, as WeChat calls it"
+    bare = re.sub(r"\w+_\w+", "", PLACE.sub("", english))
+    for term, word in terms.items():
+        said = re.search(rf"(?i)(?<![\w-]){term}(?:s|es)?(?![\w-])", bare)
+        if said and word not in chinese and FILLED_IN.get(term, word) not in chinese:
+            yield f"calls {term} something else than {word}"
+
+
+def test_the_catalogue_lists_a_word_for_each_thing() -> None:
+    assert len(TERMS) > 30
+    assert TERMS["owner"] == "所属小程序"
+    assert TERMS["receiver"] == "调用方"
+
+
+def test_every_sentence_is_set_as_chinese_is_and_has_the_one_word_for_each_thing() -> None:
+    with checks() as check:
+        for message in CATALOGUE:
+            if not message.id:
+                continue
+            sources = [message.id] if isinstance(message.id, str) else message.id
+            string = message.string
+            strings = [string] if isinstance(string, str) else string or ()
+            for said in strings:
+                with check(said):
+                    assert list(faults_of(sources[-1], said, TERMS)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "chinese", "fault"),
+    [
+        ("Send this thread to {contact}.", "请把这个消息列转给：{contact}。", None),
+        ("*Why:* {reason}", "*理由：* {reason}", None),
+        ("The receiver's `init()` fails.", "调用方的 `init()` 会失败。", None),
+        ("Open 云开发, 更多.", "打开“云开发”→“更多”。", None),
+        ("The doctor of share-env-bot.", "运行 share-env-bot doctor。", None),
+        ("Yours.", "您的。", "says 您 or its like, or 授权方"),
+        ("It is theirs.", "属于授权方。", "says 您 or its like, or 授权方"),
+        ("Here, there.", "这里,那里。", "has a half-width sign"),
+        ("Here.", "在这里.", "has a half-width sign"),
+        ("Here ({a}).", "这里({a})。", "has a half-width sign"),
+        ("Here it is.", "在 这里。", "has a stray blank"),
+        ("In {a}, here.", "在 {a} ，这里。", "has a blank beside a full-width sign"),
+        ("Here. There.", "这里。 那里。", "has a blank beside a full-width sign"),
+        ("One AppID.", "一个AppID。", "has no blank between"),
+        ("Open 云开发, 更多.", "打开“云开发”。", "lacks 更多"),
+        ("Send this thread.", "请发送这个话题。", "calls thread something else"),
+        ("Two envs.", "两个空间。", "calls env something else"),
+        ("It has another owner.", "归属已变更。", "calls owner something else"),
+    ],
+)
+def test_a_sentence_that_breaks_a_rule_is_told(
+    source: str, chinese: str, fault: str | None
+) -> None:
+    found = list(faults_of(source, chinese, TERMS))
+    assert len(found) == (1 if fault else 0)
+    assert not fault or fault in found[0]
