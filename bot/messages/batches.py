@@ -156,8 +156,8 @@ def _group(words: Words, request: Request, group: Group) -> str:
             advice = what_it_takes_now(words, group.appids[0], request.env)
         case _:
             assert_never(outcome)
-    listed = _some(words, group.appids)
-    return "\n".join(filter(None, [f"{title} ({count})", advice, listed]))
+    counted = words("{title} ({count})", title=Mrkdwn(title), count=count)
+    return "\n".join(filter(None, [counted, advice, _some(words, group.appids)]))
 
 
 def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[str, str]:

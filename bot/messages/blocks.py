@@ -109,7 +109,7 @@ def _heard(button: Button) -> str:
     plainly = re.sub(
         r"[<>]", "", button.about
     )  # nobody is to be called by it, wherever it is shown
-    return shortened(f"{button.label}: {plainly}", _LABEL_LIMIT)
+    return shortened(f"{button.label} {plainly}", _LABEL_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
