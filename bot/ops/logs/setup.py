@@ -40,10 +40,12 @@ class _Formatter(logging.Formatter):
 
     def _line(self, fields: _Fields) -> str:
         # One look at the whole line is faster than part by part, and mostly finds nothing.
-        if self._redactor.suspects(json_line(fields)):
+        line = json_line(fields)
+        if self._redactor.suspects(line):
             clean = self._redactor.clean_fact
             fields = {name: clean(name, value) for name, value in fields.items()}
-        return json_line(fields) if self._as_json else _text(fields)
+            line = json_line(fields)
+        return line if self._as_json else _text(fields)
 
     def _fields(self, record: logging.LogRecord) -> _Fields:
         facts = {k: v for k, v in vars(record).items() if k not in _STANDARD and v is not None}
