@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import urlencode
 
 import aiohttp
 import httpx
@@ -57,11 +58,10 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request with the query that `exchange` has kept aside; raises aiohttp's errors."""
-        query = request.extensions.get("query", request.url.query)
-        limit = request.extensions["timeout"]
+        query, limit = request.extensions.get("query"), request.extensions["timeout"]
         response = await self._session.request(
             request.method,
-            str(request.url.copy_with(query=query or None)),
+            f"{request.url}?{query}" if query else str(request.url),
             headers=request.headers,
             data=request.content or None,
             allow_redirects=False,
@@ -120,10 +120,10 @@ async def _post(
     request = http.build_request(
         "POST",
         url + call.path,
-        params=call.query,
         content=call.body,
         headers={"Content-Type": "application/json"},
         timeout=limits(seconds),
+        extensions={"query": urlencode(call.query)},
     )
     received = await exchange(http, request, seconds, BODY_LIMIT)
     if isinstance(received, Trouble):
@@ -139,8 +139,9 @@ async def exchange(
     A body of more than `limit` bytes is not read to its end. Nothing is followed, retried or unpacked: a
     redirect would carry the token elsewhere, and a compressed body of a kilobyte can unfold to gigabytes.
     """
-    request.extensions["query"] = request.url.query
-    request.url = request.url.copy_with(query=None)
+    if "query" not in request.extensions:
+        request.extensions["query"] = request.url.query.decode("ascii")
+        request.url = request.url.copy_with(query=None, fragment=None)
     try:
         async with asyncio.timeout(seconds):
             response = await http.send(request, stream=True)

@@ -10,7 +10,7 @@ from bot.playground.faults import Drip, Drop, Fault, Hang, Huge
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import read, share_env
 from bot.wechat.transport import Received, exchange, limits, post
-from tests.wechat.conftest import answers, closes, http_answer, mute, wire
+from tests.wechat.conftest import APPID, answers, closes, http_answer, mute, wire
 
 SECRET = "t0k3n"
 LIMIT = 1 << 20
@@ -217,6 +217,21 @@ async def test_a_token_arrives_as_it_is_whatever_its_letters(
     )
     assert isinstance(await exchange(http, request, 5, LIMIT), Received)
     assert wechat.calls[0].token == token
+
+
+@pytest.mark.parametrize("token", ["a+b/c==", "a b&c=d?e#f", "%2B%", "~!*'()", "秘"])
+async def test_a_call_brings_its_token_as_it_is_whatever_its_letters(
+    http: httpx.AsyncClient, wechat: LocalWeChat, token: str
+) -> None:
+    await post(http, wechat.url, share_env(token, "prod-1", APPID), 5, read)
+    assert wechat.calls[0].token == token
+
+
+async def test_a_fragment_goes_nowhere_and_keeps_no_query_back(http: httpx.AsyncClient) -> None:
+    async with answers(http_answer(b"")) as server:
+        request = http.build_request("GET", f"{server.url}/a?b=c#d", timeout=limits(5))
+        await exchange(http, request, 5, LIMIT)
+    assert server.requests[0].startswith(b"GET /a?b=c HTTP/1.1\r\n")
 
 
 async def test_a_request_without_a_query_has_none(http: httpx.AsyncClient) -> None:
