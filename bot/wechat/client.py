@@ -3,7 +3,6 @@
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import aiohttp
 import httpx
@@ -21,15 +20,26 @@ _FIRST_PAUSE = 0.5
 _LEAST_SECONDS = 0.1  # a try with less time than this is not worth starting
 
 
+class _NoCookies(httpx.Cookies):
+    """Looks for no cookie in an answer: one with odd letters would break every later call."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Take none."""
+
+
+class _Client(httpx.AsyncClient):
+    """A client that knows no cookies; httpx's own builds two requests of urllib for each answer to look for some."""
+
+    cookies = _NoCookies()  # type: ignore[override]  # nobody sets them
+
+
 def http_client(session: aiohttp.ClientSession) -> httpx.AsyncClient:
     """Return the one long-lived client, over the session that Slack's calls use too.
 
     httpx's own pool is the bottleneck under concurrency; aiohttp's is not. The session is closed by its owner.
     """
-    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    return httpx.AsyncClient(
+    return _Client(
         transport=Transport(session),
-        cookies=no_cookies,  # one with odd letters would break every later call
         headers={"Accept-Encoding": "identity", "Accept": "application/json"},
         follow_redirects=False,
     )
