@@ -97,7 +97,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         Commands(SlashCommands(intake, ports), forms),
         forms,
         homes,
-        ClickListeners(api, ClickHandler(intake, ports), start, runtime.sleep),
+        ClickListeners(api, ClickHandler(intake, ports), start, runtime.sleep, homes.look),
         unheard=resources.observers.unheard,
     )
     return Wired(app, _socket(resources, app), intake, worker)

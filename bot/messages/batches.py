@@ -44,8 +44,12 @@ _APPIDS = 20
 
 
 def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) -> Message:
-    """Tell the channel how far the batch has come, and why it pauses."""
+    """Tell the channel how far the batch has come, and why it pauses.
+
+    Where something of it was cancelled or stopped, so was all that had not begun.
+    """
     say = about(words, request)
+    cancel = Button(words("Cancel the rest"), Act.CANCEL, request.id)
     return message(
         say("⏳ {who} is sharing {env} with {receivers}."),
         Part(
@@ -55,7 +59,7 @@ def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) 
         _pause(words, pause) if pause else None,
         appids(request),
         reason(words, request),
-        buttons(Button(words("Cancel the rest"), Act.CANCEL, request.id)),
+        None if tally.cancelled or tally.stopped else buttons(cancel),
         name(words, request),
     )
 

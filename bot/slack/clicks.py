@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -14,6 +15,7 @@ from bot.messages.clicks import not_opened
 from bot.messages.views import COMMENT, decision, refusal
 from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.runtime.log_context import about
+from bot.runtime.observers import nobody
 from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.looking import Posted
 from bot.slack.payload import word, word_if_any
@@ -30,7 +32,10 @@ Body = Mapping[str, Any]
 
 
 class ClickListeners:
-    """Hands clicks to the use cases; the same click twice is one, and is answered once."""
+    """Hands clicks to the use cases; the same click twice is one, and is answered once.
+
+    `looks` hears of whoever (team, user) clicked on their App Home.
+    """
 
     def __init__(
         self,
@@ -38,8 +43,10 @@ class ClickListeners:
         handler: ClickHandler,
         start: Callable[[Coroutine[None, None, None]], None],
         sleep: Callable[[float], Awaitable[None]],
+        looks: Callable[[str, str], None] = nobody,
     ) -> None:
         self._api = api
+        self._looks = looks
         self._alone = PrivateAnswers(api, sleep)
         self._start = start
         self._once = SingleFlight[None](REDELIVERED)
@@ -78,20 +85,26 @@ class ClickListeners:
 
     async def _answer(self, act: Act, click: Click, body: Body) -> None:
         with about(click.request_id):
-            reply = await self._handler.answer(act, click)
-            await self.tell(click, reply)
-            if reply.spent and (without := without_button(body, act)):
-                await self._api.write("chat.update", _PATIENCE, **without)
+            await self._reply(click, await self._handler.answer(act, click), body)
 
-    async def _open(self, act: Act, click: Click, _: Body) -> None:
+    async def _reply(self, click: Click, reply: Reply, body: Body) -> None:
+        """Tell whoever clicked, and take buttons away that are spent."""
+        alone = reply.spent and click.message is None
+        await self.tell(click, replace(reply, settles=reply.settles or alone))
+        if not click.channel_id:
+            self._looks(click.team_id, click.user_id)
+        if reply.spent and (without := without_buttons(body)):
+            await self._api.write("chat.update", _PATIENCE, **without)
+
+    async def _open(self, act: Act, click: Click, body: Body) -> None:
         """Open the modal, and only then look whether this person may decide.
 
         Its trigger is good for three seconds, and may expire before that is told.
         """
         with about(click.request_id):
             opening = await self._handler.opening(click)
-            if isinstance(opening.found, Message):
-                await self.tell(click, Reply(opening.found))
+            if isinstance(opening.found, Reply):
+                await self._reply(click, opening.found, body)
                 return
             await self._decide(act, click, opening, opening.found)
 
@@ -142,22 +155,14 @@ def click_of(body: Body) -> Click:
     )
 
 
-def without_button(body: Body, act: Act) -> dict[str, object] | None:
-    """Return the message that was clicked on as it is without that button; None where it is for one person alone."""
+def without_buttons(body: Body) -> dict[str, object] | None:
+    """Return the message that was clicked on as it is without its buttons; None where it is for one person alone."""
     message = body.get("message") or {}
     channel, ts = word_if_any(body, "channel", "id"), word_if_any(body, "message", "ts")
     if not channel or not ts or (body.get("container") or {}).get("is_ephemeral"):
         return None
-    left = [_without(block, act) for block in message.get("blocks") or []]
-    kept = [block for block in left if block.get("type") != "actions" or block["elements"]]
+    kept = [block for block in message.get("blocks") or [] if block.get("type") != "actions"]
     return {"channel": channel, "ts": ts, "text": message.get("text") or "", "blocks": kept}
-
-
-def _without(block: Body, act: Act) -> Body:
-    if block.get("type") != "actions":
-        return block
-    elements = [each for each in block["elements"] if each.get("action_id") != act.value]
-    return {**block, "elements": elements}
 
 
 def team_of(body: Body) -> str:

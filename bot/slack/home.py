@@ -117,7 +117,11 @@ class Homes:
         event = body["event"]
         if event.get("tab") != "home":
             return
-        key = (str(body["team_id"]), str(event["user"]))
+        self.look(str(body["team_id"]), str(event["user"]))
+
+    def look(self, team_id: str, user_id: str) -> None:
+        """Show somebody their page who looks at it, as whoever clicks there does; another replica may have shown it."""
+        key = (team_id, user_id)
         viewer = self._viewers.pop(key, None) or _Viewer(*key, self._clock())
         viewer.opened, viewer.stale = self._clock(), True
         self._viewers[key] = viewer

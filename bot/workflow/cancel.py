@@ -1,14 +1,15 @@
 """Whoever asked, whoever may approve and the operators take back what has not begun. Pure."""
 
+from dataclasses import replace
+
 from bot.domain.outcome import Cancelled
 from bot.domain.request import BEGUN, State
 from bot.ledger.clicks import Move
 from bot.messages import Message
 from bot.messages import clicks as say
-from bot.messages.too_late import too_late
 from bot.policy import Unreadable, is_operator, may_approve
 from bot.workflow.ruling import deciding_rules
-from bot.workflow.seen import CancelRest, ClickStep, Reply, Seen, Take
+from bot.workflow.seen import CancelRest, ClickStep, Reply, Seen, Take, late
 
 
 def cancel(seen: Seen) -> ClickStep:
@@ -20,8 +21,8 @@ def cancel(seen: Seen) -> ClickStep:
     if begun and request.is_batch:
         return CancelRest()
     if entry.state not in {State.CONFIRMING, State.WAITING}:
-        late = too_late(words, request, entry.outcome)
-        return Reply(late, settles=seen.own and not begun and seen.click.message is None)
+        told = late(words, seen.click, entry)
+        return replace(told, settles=told.settles and not begun)
     # Whoever takes back what they are asked to confirm knows it; of anything else somebody is to be told.
     silent = seen.own and entry.state is State.CONFIRMING
     to = State.ENDED if silent else State.ANSWERED

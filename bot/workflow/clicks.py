@@ -17,7 +17,6 @@ from bot.ledger.entries import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.shared import steps_again
-from bot.messages.too_late import too_late
 from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable
 from bot.workflow.cancel import cancel
@@ -26,7 +25,7 @@ from bot.workflow.deadline import PATIENCE, within
 from bot.workflow.decide import decide, may_not_decide
 from bot.workflow.ports import PersonLookup, Ports
 from bot.workflow.retry import again, retry
-from bot.workflow.seen import AskAgain, CancelRest, ClickStep, Refuse, Reply, Seen, Take
+from bot.workflow.seen import AskAgain, CancelRest, ClickStep, Refuse, Reply, Seen, Take, late
 from bot.workflow.submit import Intake
 
 _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
@@ -49,7 +48,7 @@ class DecisionModal:
     policy: Policy
     clicker: Person | Unreadable | None
     words: Words
-    found: Entry | Message
+    found: Entry | Reply
 
 
 def step_of(act: Act, seen: Seen) -> ClickStep:
@@ -108,9 +107,9 @@ class ClickHandler:
         except TimeoutError:
             words = self._ports.tongues.channel
         try:
-            found = _to_decide(words, await self._find(click))
+            found = _to_decide(words, click, await self._find(click))
         except LedgerDownError as error:
-            found = _down(words, click, error).message
+            found = _down(words, click, error)
         return DecisionModal(policy, clicker, words, found)
 
     async def may_not(self, click: Click, opening: DecisionModal, entry: Entry) -> Message | None:
@@ -190,7 +189,7 @@ class ClickHandler:
             now = await self._find(seen.click)
             if now is None:
                 return Reply(say.no_such_request(words))
-            return Reply(too_late(words, now.request, now.outcome))
+            return late(words, seen.click, now)
         self._ports.changed(moved.request)
         if moved.state is not State.ENDED:
             self._ports.start(self._ports.carry(moved))
@@ -233,13 +232,11 @@ class ClickHandler:
         return await self._ports.people.person(team_id, user_id, policy.groups)
 
 
-def _to_decide(words: Words, entry: Entry | None) -> Entry | Message:
+def _to_decide(words: Words, click: Click, entry: Entry | None) -> Entry | Reply:
     """Return the request to be decided about, or why there is nothing to decide."""
     if entry is None:
-        return say.no_such_request(words)
-    if entry.state is not State.WAITING:
-        return too_late(words, entry.request, entry.outcome)
-    return entry
+        return Reply(say.no_such_request(words))
+    return entry if entry.state is State.WAITING else late(words, click, entry)
 
 
 def _down(words: Words, click: Click, error: LedgerDownError) -> Reply:

@@ -8,10 +8,9 @@ from bot.messages.answers import accepted
 from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.rulings import denied
-from bot.messages.too_late import too_late
 from bot.policy import Deny, NeedsApproval, Unreadable
 from bot.workflow.ruling import ground_against, in_doubt, strictest
-from bot.workflow.seen import ClickStep, Reply, Seen, Take
+from bot.workflow.seen import ClickStep, Reply, Seen, Take, late
 
 
 def confirm(seen: Seen) -> ClickStep:
@@ -20,7 +19,7 @@ def confirm(seen: Seen) -> ClickStep:
     if not seen.own:
         return Reply(say.not_yours(words, request))
     if entry.state is not State.CONFIRMING:
-        return Reply(too_late(words, request, entry.outcome), settles=seen.click.message is None)
+        return late(words, seen.click, entry)
     if isinstance(seen.clicker, Unreadable):
         return Reply(say.cannot_tell_who(words))
     return _confirmed(seen)

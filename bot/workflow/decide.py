@@ -6,10 +6,9 @@ from bot.domain.outcome import Denied, Ground, Rejected
 from bot.domain.request import State
 from bot.ledger.clicks import Move
 from bot.messages import clicks as say
-from bot.messages.too_late import too_late
 from bot.policy import Rule, Unreadable, may_approve
 from bot.workflow.ruling import deciding_rules, ground_against, in_doubt, strictest
-from bot.workflow.seen import ClickStep, Refuse, Reply, Seen, Take
+from bot.workflow.seen import ClickStep, Refuse, Reply, Seen, Take, late
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def decide(seen: Seen, *, approved: bool) -> ClickStep:
     """Let a request go on that an approver agrees to, or end one that they do not agree to."""
     words, entry, request, by = seen.words, seen.entry, seen.request, seen.click.user_id
     if entry.state is not State.WAITING:
-        return Reply(too_late(words, request, entry.outcome))
+        return late(words, seen.click, entry)
     stands = _standing(seen)
     if no := _refused(seen, stands):
         return no

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from bot.command import Share, ShareMany
 from bot.domain.click import Click
-from bot.domain.request import Origin, Request, Retry
+from bot.domain.outcome import Expired
+from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger import Entry
 from bot.ledger.clicks import Move
 from bot.messages import Message
+from bot.messages.too_late import too_late
 from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable
 from bot.workflow.ruling import Decided, decide_all
@@ -47,12 +49,34 @@ class Seen:
 class Reply:
     """Tell whoever clicked, alone; `settles` where it takes the place of the message with the button.
 
-    `spent` where the button is of no more use to anybody, in a message that stays.
+    `spent` where the message stays, and its buttons are of no more use to anybody.
     """
 
     message: Message
     settles: bool = False
     spent: bool = False
+
+
+def late(words: Words, click: Click, entry: Entry) -> Reply:
+    """Say that a click came too late, and what became of the request."""
+    told = too_late(words, entry.request, entry.outcome)
+    return Reply(told, settles=click.message is None, spent=_is_left_over(click, entry))
+
+
+def _is_left_over(click: Click, entry: Entry) -> bool:
+    """Tell whether nobody edits the message that was clicked: what became of the request is shown in others, if at all.
+
+    It is a question to confirm that was asked directly, or was posted twice, since a crash left nobody who knew of it.
+    """
+    if entry.state is not State.ENDED and entry.outcome != Expired("confirmation"):
+        return False
+    known = [_where(ref) for ref in f"{entry.place or ''} {entry.asked or ''}".split()]
+    return click.message is not None and _where(click.message) not in known
+
+
+def _where(ref: str) -> list[str]:
+    """Return the channel and the time of a message, without the thread that it is in."""
+    return ref.split("/")[:2]
 
 
 @dataclass(frozen=True, slots=True)

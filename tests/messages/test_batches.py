@@ -247,6 +247,8 @@ def test_the_bar_of_nothing_is_empty() -> None:
 def test_a_batch_under_way_can_be_cancelled_and_one_that_is_through_cannot(words: Words) -> None:
     assert acts(progress(words, BATCH, Tally(500), None)) == [Act.CANCEL.value]
     assert acts(progress(words, BATCH, Tally(500), PAUSED)) == [Act.CANCEL.value]
+    assert acts(progress(words, BATCH, Tally(500, shared=20, cancelled=460), None)) == []
+    assert acts(progress(words, BATCH, Tally(500, shared=20, stopped=460), None)) == []
     for end in FINISHED.values():
         assert acts(endings.parent(words, BATCH, end)) == []
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import pytest
 
-from bot.domain.outcome import Rejected
+from bot.domain.outcome import Rejected, Shared
 from bot.domain.request import Origin, Request, State
 from bot.ledger import Accepted, Entry
 from bot.ledger.clicks import Move
@@ -16,6 +16,7 @@ from bot.workflow.approval import WaitingRequests
 from bot.workflow.leased import LeasedWrites
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
 from tests.databases import Database
+from tests.said import late_answer
 from tests.scenes import APPROVALS, APPROVE, APPROVER, Scene, has_button
 
 TWO_HOURS, SECRET = 7200.0, "C0SECRET"
@@ -320,10 +321,13 @@ async def test_a_question_that_nobody_can_look_for_is_asked_again_and_says_so(
     scene.slack.scopes.discard("channels:history")
     async with scene.bot(APPROVE):
         await scene.question()
-        _, second = scene.slack.parents(APPROVALS)
+        first, second = scene.slack.parents(APPROVALS)
         assert "this one replaces it" in second.text
         await scene.decide(APPROVER, "approve")
         await scene.over()
+        assert late_answer(Shared()) in await scene.click(APPROVER, first, "approve")
+        await soon(lambda: not has_button(scene.slack.parents(APPROVALS)[0], "reject"))
+    assert not any(has_button(each, "approve") for each in scene.slack.parents(APPROVALS))
     assert len(scene.wechat.calls) == 1
 
 

@@ -10,6 +10,7 @@ from bot.domain.click import Act, Click
 from bot.domain.outcome import (
     Cancelled,
     Denied,
+    Expired,
     Failed,
     Finished,
     Ground,
@@ -26,7 +27,7 @@ from bot.messages.too_late import too_late
 from bot.policy import Approvers, Effect, Operators, Person, Policy, Rule, Unreadable
 from bot.workflow.clicks import step_of
 from bot.workflow.decide import may_not_decide
-from bot.workflow.seen import AskAgain, CancelRest, ClickStep, Refuse, Reply, Seen, Take
+from bot.workflow.seen import AskAgain, CancelRest, ClickStep, Refuse, Reply, Seen, Take, late
 from tests.conftest import REQUESTER
 from tests.languages import ENGLISH
 from tests.said import SHARED, YOU_APPROVED
@@ -127,6 +128,28 @@ def test_a_confirmation_too_late_says_so_also_to_whom_slack_does_not_know() -> N
     assert said == Reply(too_late(ENGLISH, ONE, Shared()), settles=True)
 
 
+@pytest.mark.parametrize(
+    ("state", "outcome", "message", "spent"),
+    [
+        (ENDED, Shared(), "C9/9.9", True),
+        (ENDED, Shared(), "C9/9.9/9.9", True),
+        (ENDED, Shared(), "C1/1.2/1.2", False),
+        (ENDED, Shared(), "C2/1.3", False),
+        (ENDED, Shared(), "C2/1.4", False),
+        (ENDED, Shared(), None, False),
+        (State.ANSWERED, Expired("approval"), "C9/9.9", False),
+        (State.ANSWERED, Expired("confirmation"), "C9/9.9", True),
+        (State.PLACED, None, "C9/9.9", False),
+    ],
+)
+def test_a_click_too_late_takes_the_buttons_of_a_message_that_nobody_edits_any_more(
+    state: State, outcome: Outcome | None, message: str | None, *, spent: bool
+) -> None:
+    entry = Entry(ONE, state, 1, 0.0, outcome=outcome, place="C1/1.2", asked="C2/1.3 C2/1.4/1.1")
+    click = Click("T1", "U1", "C1", "releases", "2.2", "r1", message=message)
+    assert late(ENGLISH, click, entry).spent is spent
+
+
 def test_who_is_not_known_is_told_that_and_not_what_they_may_not() -> None:
     assert step_of(Act.CONFIRM, seen(CONFIRMING, NOT_TOLD)) == Reply(say.cannot_tell_who(ENGLISH))
 
@@ -156,7 +179,7 @@ def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
         (seen(State.PLACED, STRANGER, request=MANY), (Reply, False)),
         (seen(State.PLACED), (Reply, False)),
         (seen(ENDED, outcome=Shared()), (Reply, True)),
-        (seen(ENDED, NINTH, outcome=Shared()), (Reply, False)),
+        (seen(ENDED, NINTH, outcome=Shared()), (Reply, True)),
     ],
 )
 def test_a_cancellation_comes_to(clicked: Seen, comes_to: tuple[object, ...]) -> None:
@@ -202,7 +225,7 @@ APPROVED = (Take, State.ACCEPTED, "approved", None, False)
             seen(WAITING, SECOND, *BY_APPID, request=MANY),
             *[(Take, State.ANSWERED, "denied", SEVERAL, False)] * 3,
         ),
-        (seen(ENDED, SECOND, FOUR, outcome=Shared()), (Reply, False), (Reply, False), None),
+        (seen(ENDED, SECOND, FOUR, outcome=Shared()), (Reply, True), (Reply, True), None),
     ],
 )
 def test_a_decision_comes_to(

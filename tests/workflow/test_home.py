@@ -225,6 +225,21 @@ async def test_an_approver_decides_on_the_page_and_it_is_gone_from_every_page(
         assert any("approved" in said.text for said in slack.messages if said.channel == direct.id)
 
 
+async def test_a_click_on_a_page_that_another_replica_showed_brings_it_up_to_date(
+    slack: LocalSlack, ruled: dict[str, str], runtime: Runtime, database: Path
+) -> None:
+    async with waiting(slack, ruled, runtime):
+        pass
+    rows(database, "UPDATE requests SET until = 1, wake = 1")
+    async with running(settings_of(ruled), runtime):
+        await slack.until(ended)
+        home = slack.home(APPROVER)
+        assert home
+        assert waits(slack, APPROVER)
+        await slack.click(APPROVER, home, "approve")
+        await soon(partial(waits_not, slack, APPROVER))
+
+
 @pytest.mark.parametrize(
     ("many", "other"),
     [

@@ -19,6 +19,7 @@ from tests.said import (
     RETRIED_ALREADY,
     SHARED,
     answer_to,
+    late_answer,
 )
 from tests.scenes import (
     ALLOW,
@@ -275,6 +276,40 @@ async def test_what_the_requester_does_not_confirm_of_what_an_approver_tries_aga
     async with scene.bot(BOTH):
         await scene.over(2)
     assert answer_to(Expired("confirmation")) in scene.heard[REQUESTER][-1]
+
+
+@pytest.mark.parametrize("button", ["confirm", "cancel"])
+async def test_what_was_asked_directly_loses_its_buttons_with_a_click_after_its_time(
+    scene: Scene, button: str
+) -> None:
+    answer = await expired(scene)
+    async with scene.bot(BOTH):
+        await scene.click(APPROVER, answer, "retry")
+        direct = scene.slack.direct_message(REQUESTER)
+        assert direct
+        await soon(lambda: scene.slack.parents(direct.id))
+        asked = scene.slack.parents(direct.id)[0]
+        scene.let_expire()
+        assert late_answer(Expired("confirmation")) in await scene.click(REQUESTER, asked, button)
+        await soon(lambda: not has_button(scene.slack.parents(direct.id)[0], "confirm"))
+    now = scene.slack.parents(direct.id)[0]
+    assert (now.text, has_button(now, "cancel")) == (asked.text, False)
+
+
+async def test_a_button_that_only_the_requester_sees_gives_way_to_what_came_of_it(
+    scene: Scene,
+) -> None:
+    async with scene.bot(ALLOW):
+        scene.wechat.fail("shareenv", Code(HELP))
+        shut = Code("messages_tab_disabled")
+        scene.slack.fail("chat.postMessage", shut, shut, channel=REQUESTER)
+        await scene.ask(channel=SECRET)
+        await scene.over()
+        shown = scene.shown()
+        assert has_button(shown, "retry")
+        assert (await scene.click(REQUESTER, shown, "retry")).startswith("On it")
+        await scene.over(2)
+    assert not has_button(scene.slack.sought(shown.ts) or shown, "retry")
 
 
 @pytest.mark.parametrize("user", ["U0SECOND", "U0GUEST", APPROVER])
