@@ -44,9 +44,13 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Slack said no: `error` as in the method reference; nothing happened."""
+    """Slack said no: `error` as in the method reference; nothing happened.
+
+    `pointers` are the places of what it does not take, as JSON pointers, where it names any.
+    """
 
     error: str
+    pointers: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ async def _once(call: Callable[[], Awaitable[_Response]]) -> Result:
 
 @dataclass(frozen=True, slots=True)
 class _Limited(Refused):
-    retry_after: float = _DEFAULT_RETRY_AFTER
+    retry_after: float = field(default=_DEFAULT_RETRY_AFTER, kw_only=True)
 
 
 def retry_after(result: Result) -> float | None:
@@ -183,17 +187,24 @@ def _read_error(error: SlackApiError) -> Result:
     data = getattr(response, "data", None)
     code = str(data.get("error") or "") if isinstance(data, dict) else ""
     if status == _TOO_MANY or code in _RATE_LIMITED:
-        return _Limited("ratelimited", _seconds(response.headers.get("Retry-After")))
+        return _Limited("ratelimited", retry_after=_seconds(response.headers.get("Retry-After")))
     if status >= _SERVER_ERROR or not code or code in MAYBE:
         return Doubtful(code or f"HTTP {status}")
-    return Refused(code)
+    return Refused(code, _pointers(data))
+
+
+def _pointers(data: object) -> tuple[str, ...]:
+    """Read where Slack finds something wrong. Source: docs.slack.dev, blocks.validate (errors)."""
+    errors = data.get("errors") if isinstance(data, dict) else None
+    listed = errors if isinstance(errors, list) else []
+    return tuple(str(each.get("pointer")) for each in listed if isinstance(each, dict))
 
 
 def _read_webhook(response: WebhookResponse) -> Result:
     if response.status_code == _OK:
         return _read_ok(response.body.strip(string.whitespace))
     if response.status_code == _TOO_MANY:
-        return _Limited("ratelimited", _seconds(response.headers.get("Retry-After")))
+        return _Limited("ratelimited", retry_after=_seconds(response.headers.get("Retry-After")))
     if response.status_code >= _SERVER_ERROR:
         return Doubtful(f"HTTP {response.status_code}")
     return Refused(response.body[:80] or f"HTTP {response.status_code}")

@@ -9,7 +9,9 @@ from collections.abc import Coroutine, Mapping, Sequence
 import aiohttp
 
 from bot import __version__
+from bot.locale import tongues
 from bot.ops.doctor.ledger import look
+from bot.ops.doctor.real_blocks import try_blocks
 from bot.ops.doctor.real_channel import BEGINNING, RealChannel
 from bot.ops.doctor.real_slack import Asked, try_slack
 from bot.ops.doctor.real_tried import Tried, completed, table, verdict
@@ -27,7 +29,8 @@ from bot.wechat.client import http_client
 _FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
 _INTRODUCTION = (
     "This posts some messages in the channel that you named, edits, answers and deletes them, shows you two that only "
-    "you see, and asks WeChat for each owner's envs and their functions. It shares nothing."
+    "you see, lets Slack look at one message of each kind without showing it, and asks WeChat for each owner's envs "
+    "and their functions. It shares nothing."
 )
 _NOTHING = "Nothing was done. Run it on a terminal and answer y, or add --yes."
 
@@ -91,7 +94,12 @@ async def try_all(
             await try_slack(there, user, tried.append, asked)
         finally:  # also after Ctrl-C
             cleared = await _clear(there)
+        blocks = await try_blocks(api, tongues(settings.language).channel)
         tried += await _wechat(settings, http, runtime)
+    if isinstance(blocks, str):
+        print(blocks)
+    else:
+        tried += blocks
     found = completed(tried)
     lines = (f"\nshare-env-bot {__version__}, doctor --real\n", *table(found), "", verdict(found))
     print(*lines, sep="\n")

@@ -15,6 +15,7 @@ from bot.playground.slack.rules import (
     text_argument,
     token_kind,
 )
+from bot.playground.slack.validating import validate
 from bot.playground.slack.views import open_view, publish_view, push_view, update_view
 from bot.playground.slack.workspace import Workspace
 
@@ -160,6 +161,7 @@ _TRIGGERED = "interactivity_pointer trigger_id view"
 METHODS: Mapping[str, Method] = {
     "api.test": Method(api_test, None, None, _TIER_4, token=None),
     "auth.test": Method(auth_test, None, "", None),
+    "blocks.validate": Method(validate, None, "blocks message view", None),
     "chat.delete": Method(delete, "chat:write", "as_user channel ts", _TIER_3),
     "chat.getPermalink": Method(permalink, None, "channel message_ts", None),
     "chat.postEphemeral": Method(post_ephemeral, "chat:write", _EPHEMERAL, _TIER_4),

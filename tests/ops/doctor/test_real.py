@@ -234,6 +234,44 @@ async def test_a_post_that_was_lost_and_cannot_be_looked_for_is_counted_too(
     assert "Messages that may still be in the channel: 1. " in capsys.readouterr().out
 
 
+async def test_a_kind_of_message_that_slack_would_not_take_is_told_with_the_place(
+    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    errors = (
+        '{"ok": false, "error": "%s", "errors": [{"pointer": "/blocks/2/text", "code": "x"}, 7]}'
+    )
+    no = (errors % error for error in ("invalid_message", "invalid_view"))
+    slack.fail("blocks.validate", *(Status(200, each.encode(), "application/json") for each in no))
+    assert not await attempt()
+    lines = [line for line in told(capsys.readouterr().out) if line[0] == "blocks-validate"]
+    assert lines == [
+        ("blocks-validate", "no", "`accepted`: invalid_message (/blocks/2/text)"),
+        ("blocks-validate", "no", "`mistake`: invalid_view (/blocks/2/text)"),
+    ]
+
+
+@pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "not_allowed_token_type"])
+async def test_an_app_that_may_not_have_its_messages_looked_at_is_told_so_and_all_else_holds(
+    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str], error: str
+) -> None:
+    slack.fail("blocks.validate", Code(error))
+    assert await attempt()
+    out = capsys.readouterr().out
+    assert f"Slack does not let this app use blocks.validate ({error})" in out
+    assert "blocks-validate" not in {name for name, _, _ in told(out)}
+    assert sum(call.method == "blocks.validate" for call in slack.calls) == 1
+
+
+@pytest.mark.parametrize("fault", [Status(503), RateLimited(3600), Drop()])
+async def test_while_slack_is_away_no_further_message_is_looked_at(
+    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str], fault: Fault
+) -> None:
+    slack.fail("blocks.validate", fault)
+    assert not await attempt()
+    assert ("blocks-validate", "not tried") in [line[:2] for line in told(capsys.readouterr().out)]
+    assert sum(call.method == "blocks.validate" for call in slack.calls) == 1
+
+
 async def test_a_channel_without_the_bot_says_nothing_of_slack(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
