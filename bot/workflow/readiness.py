@@ -42,11 +42,11 @@ async def after_share(look: Look, ledger: Ledger, request: Request, outcome: Out
     """Return what the answer has to say of a share beyond that; asked once for a batch, whose answer has all steps."""
     match outcome:
         case Shared():
+            readiness = await looked(look, request.owner, request.env)
+            if readiness is Readiness.READY:
+                return AfterShare(readiness)  # nothing is left to do
             asking = ledger.shared_to(request.owner, request.appid, request.id)
-            missing = "the ledger does not tell of earlier shares"
-            readiness, before = await asyncio.gather(
-                looked(look, request.owner, request.env), in_time(asking, missing)
-            )
+            before = await in_time(asking, "the ledger does not tell of earlier shares")
             return AfterShare(readiness, told_before=bool(before))
         case Finished(tally) if tally.shared:
             return AfterShare(await looked(look, request.owner, request.env))

@@ -384,11 +384,11 @@ async def test_the_fifth_take_over_still_brings_a_call(  # noqa: PLR0913, PLR091
 
 
 @pytest.mark.parametrize(
-    ("answers", "written"),
+    ("answers", "written", "reading"),
     [
-        pytest.param([], ["call"], id="shared"),
-        pytest.param([Code(85088)], ["call"], id="refused"),
-        pytest.param([Code(-1), Code(42001)], ["call", "call", "renewal"], id="with a renewal"),
+        pytest.param([], ["call"], 1, id="shared"),  # was it told before what is left to do?
+        pytest.param([Code(85088)], ["call"], 0, id="refused"),
+        pytest.param([Code(-1), Code(42001)], ["call", "call", "renewal"], 0, id="with a renewal"),
     ],
 )
 async def test_a_request_writes_each_step_in_at_most_four_transactions(  # noqa: PLR0913, PLR0917  # likewise
@@ -400,12 +400,19 @@ async def test_a_request_writes_each_step_in_at_most_four_transactions(  # noqa:
     database: Path,
     answers: list[Code],
     written: list[str],
+    reading: int,
 ) -> None:
     wechat.fail("shareenv", *answers)
-    commits: list[object] = []
-    event.listen(opened.engine, "commit", commits.append)
+    transactions: list[list[str]] = [[]]
+    event.listen(opened.engine, "commit", lambda _: transactions.append([]))
+    event.listen(
+        opened.engine,
+        "before_cursor_execute",
+        lambda _on, _cursor, statement, *_: transactions[-1].append(statement.split()[0]),
+    )
     await make(ledger).carry(await accepted(ledger, request_of(slack)))
-    assert len(commits) == 4
+    wrote = [not {"INSERT", "UPDATE"}.isdisjoint(words) for words in transactions[:-1]]
+    assert (wrote.count(True), wrote.count(False)) == (4, reading)
     assert kinds(database) == ["accepted", "placed", *written, "answered", "delivered"]
     about = {request for (request,) in rows(database, "SELECT request FROM events")}
     assert about == {"request1"}

@@ -14,8 +14,8 @@ export function blocks(list, on) {
         return h("div", { class: "section" }, section(block, on));
       case "context":
         return h("div", { class: "context" }, block.elements.map((each) => h("span", {}, words(each, on))));
-      case "divider":
-        return h("hr");
+      case "rich_text":
+        return h("div", { class: "section" }, block.elements.map((each) => h("pre", {}, each.elements.map(words))));
       case "actions":
         return h("div", { class: "actions" }, block.elements.map((each) => element(block, each, on).node));
       case "input":
@@ -78,7 +78,7 @@ const ELEMENTS = {
       await on.act("click", block, element);
       event.target.disabled = false;
     };
-    const about = { class: `button ${element.style ?? ""}`, "data-action": element.action_id };
+    const about = { class: `button ${element.style ?? ""}`, "data-action": element.action_id, "aria-label": element.accessibility_label };
     return { node: button(element.text.text, click, about) };
   },
   plain_text_input: (element, on, id, held) => {

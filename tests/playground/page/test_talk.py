@@ -23,7 +23,7 @@ async def test_a_mistake_is_corrected_by_the_line_that_the_bot_gives(sit: Sit) -
     seat = await sit()
     await seat.type(f"/share-env prod-1 {APPID.upper()}")
     await seat.sees("The appid comes first, then the env.")
-    corrected = seat.log.locator("code", has_text=f"/share-env {APPID} prod-1").first
+    corrected = seat.log.locator("pre", has_text=f"/share-env {APPID} prod-1").first
     await seat.type(await corrected.inner_text())
     await seat.sees("shared prod-1")
 
