@@ -28,7 +28,7 @@ FIRES: dict[Fault, tuple[str, Trouble, int]] = {
             1,
         ),
         ("HTTP 503", Status(503), UNREACHABLE, 1),
-        ("a page of HTML", PAGE, UNREACHABLE, 1),
+        ("a page of HTML", PAGE, "What answers at SLACK_API_URL is not Slack", 1),
         ("`token_revoked`", Code("token_revoked"), f"{name} is not accepted by Slack", 2),
         ("an error that nobody knows", Code("some_new_error"), "Slack says no", 2),
     )
