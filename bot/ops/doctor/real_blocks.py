@@ -10,7 +10,7 @@ from bot.ops.doctor.real_tried import Tried, code_of, failed, held, no_answer
 from bot.slack.api import Answered, Doubtful, SlackApi, passes
 
 _NAME, _METHOD = "blocks-validate", "blocks.validate"
-_PATIENCE = 30.0  # seconds that a rate limit may take
+_PATIENCE = 60.0  # seconds that a rate limit may take; no page tells this method's
 _INVALID = {"invalid_blocks", "invalid_message", "invalid_view"}
 _POINTER = re.compile(r"[a-z_0-9/]{1,120}")
 

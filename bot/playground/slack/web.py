@@ -161,7 +161,7 @@ _TRIGGERED = "interactivity_pointer trigger_id view"
 METHODS: Mapping[str, Method] = {
     "api.test": Method(api_test, None, None, _TIER_4, token=None),
     "auth.test": Method(auth_test, None, "", None),
-    "blocks.validate": Method(validate, None, "blocks message view", None),
+    "blocks.validate": Method(validate, None, "blocks message view", _TIER_3),
     "chat.delete": Method(delete, "chat:write", "as_user channel ts", _TIER_3),
     "chat.getPermalink": Method(permalink, None, "channel message_ts", None),
     "chat.postEphemeral": Method(post_ephemeral, "chat:write", _EPHEMERAL, _TIER_4),
