@@ -123,8 +123,8 @@ class Guidance:
         return (self.read, *self.steps) if self.read and errmsg else self.steps
 
 
-POST_RID: Final = "If it keeps failing, send this thread to {contact}: they post the rid at developers.weixin.qq.com (服务商专区)."
-STILL_FAILING: Final = "If it keeps failing, send this thread to {contact}."
+POST_RID: Final = "If it keeps failing, send this message to {contact}: they post the rid at developers.weixin.qq.com (服务商专区)."
+STILL_FAILING: Final = "If it keeps failing, send this message to {contact}."
 RIGHT_OWNER: Final = "Check that {owner} owns {env} (WECHAT_AUTHORIZER_APPID, POLICY_FILE)."
 CONTACT_CHECKS: Final = (
     "If so, ask {contact} whether {owner} owns {env}, with status NORMAL (/tcb/getenvinfo)."

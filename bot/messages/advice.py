@@ -41,7 +41,7 @@ def _who(say: Words, guidance: Guidance) -> Mrkdwn:
             )
         case Fixer.ADMIN:
             return say(
-                "*Nothing for you to fix.* Send this thread to {contact}: the admin of {owner} has to act. Then try again."
+                "*Nothing for you to fix.* Send this message to {contact}: the admin of {owner} has to act. Then try again."
             )
         case Fixer.OPERATOR:
             return _handed_on(say, guidance.again)
@@ -53,19 +53,19 @@ def _handed_on(say: Words, again: Again) -> Mrkdwn:
     match again:
         case Again.CORRECTED | Again.AFTER_FIX:
             return say(
-                "*Nothing for you to fix.* Send this thread to {contact}. Once it is fixed, try again."
+                "*Nothing for you to fix.* Send this message to {contact}. Once it is fixed, try again."
             )
         case Again.NOW:
             return say(
-                "*Nothing for you to fix.* Try again now. If it fails again, send this thread to {contact}."
+                "*Nothing for you to fix.* Try again now. If it fails again, send this message to {contact}."
             )
         case Again.LATER:
             return say(
-                "*Nothing for you to fix.* Try again in a few minutes. If it fails again, send this thread to {contact}."
+                "*Nothing for you to fix.* Try again in a few minutes. If it fails again, send this message to {contact}."
             )
         case Again.IN_HOURS:
             return say(
-                "*Nothing for you to fix.* Try again in some hours. If it cannot wait, send this thread to {contact}."
+                "*Nothing for you to fix.* Try again in some hours. If it cannot wait, send this message to {contact}."
             )
         case _:
             assert_never(again)

@@ -38,12 +38,10 @@ class NoThread(Enum):
         "in a channel of your own organisation."
     )
     CANNOT_TELL = msgid(
-        "I could not find out whether this channel is shared with another organisation, so the details stay "
-        "with you. The people who run this bot can check its scopes channels:read, groups:read and mpim:read."
+        "I could not find out whether this channel is shared with another organisation, so the details stay with you. Ask {contact} to check my scopes channels:read, groups:read and mpim:read."
     )
     SLACK_TROUBLE = msgid(
-        "Slack did not let me open a thread here, so only you can see this. If it happens again, tell the "
-        "people who run this bot."
+        "Slack did not let me open a thread here, so only you can see this. If it happens again, tell {contact}."
     )
 
 

@@ -36,7 +36,7 @@ def not_an_approver(words: Words, *, own: bool) -> Message:
         )
     return message(
         words("Only the approvers of this rule can decide. Nothing was done."),
-        words("The people who run this bot can add you to them in the policy file."),
+        words("To become an approver, ask {contact}: they can add you in the policy file."),
     )
 
 

@@ -125,7 +125,7 @@ def no_history(words: Words) -> Message:
     return message(
         words("I cannot read my records right now. Please try again in a few minutes."),
         words(
-            "If it happens again, tell the people who run this bot that its ledger (`DATABASE_URL`) does not answer."
+            "If it happens again, tell {contact} that my ledger (`DATABASE_URL`) does not answer."
         ),
     )
 
@@ -135,8 +135,7 @@ def not_recorded(words: Words) -> Message:
     return message(
         words("I could not save this, so I did not begin. Nothing was done."),
         words(
-            "Please send the command again in a few minutes. If it happens again, tell the people who run this "
-            "bot that its ledger (`DATABASE_URL`) takes nothing."
+            "Please send the command again in a few minutes. If it happens again, tell {contact} that I cannot write to my ledger (`DATABASE_URL`)."
         ),
     )
 

@@ -21,7 +21,7 @@ def unknown_command(words: Words, command: str) -> Message:
             known=code(SLASH_COMMAND),
         ),
         words(
-            "Tell the people who run this bot: they can correct the name on the Slack app's page “Slash Commands”."
+            "Tell {contact}: they can correct the name on the Slack app's page “Slash Commands”."
         ),
     )
 
@@ -33,8 +33,7 @@ def broken(words: Words, reference: str) -> Message:
             "Something went wrong inside me, and I do not know whether your command took effect."
         ),
         words(
-            "Tell the people who run this bot, with this reference: {reference}. They will find it in "
-            "the log. Then send the command again: sharing the same env twice does no harm.",
+            "Tell {contact}, with this reference from the log: {reference}. Then send the command again: sharing the same env twice should do no harm.",
             reference=code(reference),
         ),
     )

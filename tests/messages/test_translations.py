@@ -16,7 +16,7 @@ from bot.locale import LOCALES, tongues
 from bot.messages import Message
 from bot.messages.blocks import code
 from bot.messages.rules import contact
-from bot.messages.words import msgid
+from bot.messages.words import NOBODY_NAMED, msgid
 from bot.policy import Policy
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
@@ -239,6 +239,11 @@ def test_a_channel_is_spoken_to_in_the_language_of_the_setting(language: Languag
     assert both.of(Language.ENGLISH)("Nothing was done.") == "Nothing was done."
     assert both.of(Language.CHINESE)("Nothing was done.") == "未执行任何操作。"
     assert set(both.by_language) == set(Language)
+
+
+def test_every_sentence_that_turns_to_somebody_names_the_policys_contact() -> None:
+    texts = [each.text for each in all_sentences() if each.text != NOBODY_NAMED]
+    assert [text for text in texts if NOBODY_NAMED in text.lower()] == []
 
 
 def test_only_the_contact_that_nobody_set_is_translated() -> None:
