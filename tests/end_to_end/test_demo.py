@@ -27,10 +27,9 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
         "🕓 @share-approvers: @requester asks to share core-1",
         "✅ @approver approved this",
         "Approved by @approver: “Fine, after the release”",
-        "█",
         " of 200",
         "199 shared, 1 not shared, of 200.",
-        "✅ 已共享。",
+        "正在处理：将环境 prod-8",
         "🚫 You may not share prod-1",
         "✅ @requester shared prod-2",
         "2 tries · request demo0007",
@@ -69,7 +68,7 @@ async def test_one_line_can_be_run_in_a_role_and_a_place(tmp_path: Path) -> None
             "/share-env wx5fe6bb43205e9e70 core-1",
             "🕓 @share-approvers: @requester asks",
         ),
-        ("mei", "/share-env wx5fe6bb43205e9e70 prod-1", "✅ 已共享。"),
+        ("mei", "/share-env wx5fe6bb43205e9e70 prod-1", "✅ Shared, ready to use."),
     ],
 )
 async def test_one_line_ends_once_all_that_follows_from_it_is_shown(
