@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -119,7 +120,7 @@ async def _post(
 ) -> T | Declined | Troubled:
     request = http.build_request(
         "POST",
-        url + call.path,
+        _address(url, call.path),
         content=call.body,
         headers={"Content-Type": "application/json"},
         timeout=limits(seconds),
@@ -129,6 +130,12 @@ async def _post(
     if isinstance(received, Trouble):
         return Troubled(received)
     return read(received.status, received.body)
+
+
+@cache
+def _address(url: str, path: str) -> httpx.URL:
+    """Return where a call goes, taken apart once: there are few of them, since the query is not among it."""
+    return httpx.URL(url + path)
 
 
 async def exchange(
