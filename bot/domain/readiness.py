@@ -18,7 +18,7 @@ class Readiness(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AfterShare:
-    """What the answer to a share has to say beyond that; `told_before` where its receiver's people know the steps."""
+    """What the answer to a share has to say beyond that; `told_before` where the people of its receivers know the steps."""
 
     readiness: Readiness = Readiness.UNKNOWN
     told_before: bool = False

@@ -43,6 +43,17 @@ class BatchStatements:
         ends = [_r[name] for name in ("id", "appid", "ending")]
         self.outcomes = select(*ends).where(of_batch)
         self.called_again = select(_r.id, _r.appid).where(of_batch, _r.called_again)
+        earlier = requests.alias("earlier")
+        told = select(earlier.c.id).where(
+            earlier.c.appid == _r.appid,
+            earlier.c.owner == _r.owner,
+            earlier.c.outcome == "shared",
+            earlier.c.state == State.ENDED.value,
+            or_(earlier.c.batch.is_(None), earlier.c.batch != _r.batch),
+        )
+        self.first_shared = (
+            select(_r.id).where(of_batch, _r.outcome == "shared", ~exists(told)).limit(1)
+        )
         self.are_left = select(_r.id).where(of_batch, open_).limit(1)
         self.begin = update(requests).where(compared(_r.id), open_).values(begun=True)
         self.put_back = (

@@ -101,6 +101,12 @@ class BatchItems:
 
         return await self._writer.run(work)
 
+    async def shared_to_all(self, batch_id: str) -> bool:
+        """Tell whether other requests shared an env of this owner's with all appids that the batch was shared with."""
+        asked = {"the_batch": batch_id}
+        work = self._own.first_shared
+        return await self._writer.run(lambda on: on.scalar(work, asked) is None)
+
     async def advance(
         self, batch: Entry, done: ItemAnswered | None, following: Request | None
     ) -> bool | None:

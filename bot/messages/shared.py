@@ -27,8 +27,7 @@ def shared(words: Words, request: Request, after: AfterShare) -> tuple[str | But
             assert_never(after.readiness)
     lacks = lacking(words, request.env, after.readiness)
     if after.told_before:
-        left = Button(words("What is left to do"), Act.STEPS, request.id)
-        return headline, lacks, buttons(left)
+        return headline, lacks, _left_to_do(words, request)
     return headline, lacks, what_is_left(words, request, words("*What is left to do*"))
 
 
@@ -55,14 +54,20 @@ def steps_again(words: Words, request: Request) -> Message:
     )
 
 
-def of_batch(words: Words, request: Request, after: AfterShare) -> tuple[str | None, ...]:
+def of_batch(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
     """Return what is left to do for each of a batch that was shared."""
     title = words("*What is left to do, for each that was shared*")
     if after.readiness is Readiness.READY:
         ready = words("The env is ready to use: its cloud function `cloudbase_auth` is active.")
         return f"{title}\n{_in_code(words, request)}", ready
     lacks = lacking(words, request.env, after.readiness)
+    if after.told_before:
+        return lacks, _left_to_do(words, request)
     return lacks, what_is_left(words, request, title)
+
+
+def _left_to_do(words: Words, request: Request) -> Buttons | None:
+    return buttons(Button(words("What is left to do"), Act.STEPS, request.id))
 
 
 def lacking(words: Words, env: str, readiness: Readiness) -> str | None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from bot.domain.outcome import Finished, Outcome, Shared
 from bot.domain.readiness import AfterShare, Readiness
@@ -39,16 +40,16 @@ async def looked(look: Look, owner: str, env: str, until: float = math.inf) -> R
 
 
 async def after_share(look: Look, ledger: Ledger, request: Request, outcome: Outcome) -> AfterShare:
-    """Return what the answer has to say of a share beyond that; asked once for a batch, whose answer has all steps."""
+    """Return what the answer to a request, or to a batch, has to say of a share beyond that."""
     match outcome:
         case Shared():
-            readiness = await looked(look, request.owner, request.env)
-            if readiness is Readiness.READY:
-                return AfterShare(readiness)  # nothing is left to do
-            asking = ledger.shared_to(request.owner, request.appid, request.id)
-            before = await in_time(asking, "the ledger does not tell of earlier shares")
-            return AfterShare(readiness, told_before=bool(before))
+            told = partial(ledger.shared_to, request.owner, request.appid, request.id)
         case Finished(tally) if tally.shared:
-            return AfterShare(await looked(look, request.owner, request.env))
+            told = partial(ledger.batches.shared_to_all, request.id)
         case _:
             return AfterShare()
+    readiness = await looked(look, request.owner, request.env)
+    if readiness is Readiness.READY:
+        return AfterShare(readiness)  # nothing is left to do
+    before = await in_time(told(), "the ledger does not tell of earlier shares")
+    return AfterShare(readiness, told_before=bool(before))

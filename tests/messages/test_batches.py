@@ -28,6 +28,7 @@ from bot.domain.outcome import (
     tally_of,
 )
 from bot.domain.pause import AtLimit, InDoubt
+from bot.domain.readiness import AfterShare, Readiness
 from bot.domain.request import Origin, Request
 from bot.guidance import Guidance, Trouble, all_guidance, for_code, for_trouble
 from bot.messages import Message, endings
@@ -106,6 +107,12 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         },
         **{
             f"answer: {name}": endings.answer(words, request, end) for name, end in FINISHED.items()
+        },
+        **{
+            f"answer: told before, {state.value}": endings.answer(
+                words, request, FINISHED["one failed"], after=AfterShare(state, told_before=True)
+            )
+            for state in Readiness
         },
         "denied": denied_some(words, APPIDS[:21], 500),
         "denied, one": denied_some(words, APPIDS[:1], 2),

@@ -86,6 +86,35 @@ async def test_a_batch_asks_once(scene: Scene) -> None:
     assert sum("listfunctions" in line for line in scene.wechat.transcript().splitlines()) == 1
 
 
+async def test_a_batch_has_the_steps_behind_a_button_once_all_its_receivers_have_had_them(
+    scene: Scene,
+) -> None:
+    scene.wechat.functions |= {ENV: {}, OTHER_ENV: {}}
+    one, two, three = (f"wx{n:016x}" for n in range(3))
+    async with scene.bot(ALLOW):
+        await scene.ask(f"{one} {two} {ENV}")
+        await scene.over(3)
+        await scene.ask(f"{one} {two} {OTHER_ENV}")
+        await scene.over(6)
+        await scene.ask(f"{two} {three} {OTHER_ENV}")
+        await scene.over(9)
+        first, later, with_a_new_one = (
+            scene.slack.thread(parent.channel, parent.ts)[-1]
+            for parent in scene.slack.parents("C0RELEASES")
+        )
+        assert "deploy a cloud function" in first.text
+        assert f"`{OTHER_ENV}` has no cloud function" in later.text
+        assert "deploy a cloud function" not in later.text
+        assert "deploy a cloud function" in with_a_new_one.text
+        assert [has_button(each, "steps") for each in (first, later, with_a_new_one)] == [
+            False,
+            True,
+            False,
+        ]
+        told = await scene.click(REQUESTER, later, "steps")
+    assert f"resourceEnv: '{OTHER_ENV}'" in told
+
+
 @pytest.mark.parametrize("words", [f"{ASK} --dry-run", f"why {ASK}"])
 async def test_whoever_may_share_hears_it_beforehand(scene: Scene, words: str) -> None:
     scene.wechat.functions[ENV] = {}
