@@ -12,7 +12,7 @@ SHARE_HINT = "<appid> <env>"
 SHARE_HELP = (
     "`/share-env <appid> <env>` shares an env with a mini program; the answer comes in a thread",
     '`--reason "…"` adds why; `--dry-run` says what would happen and does nothing',
-    "`--again` shares also what was shared before",
+    "`--again` also shares what was shared before",
     "`/share-env` alone opens a form; so do my shortcuts, in the menus of Slack and of each message",
 )
 
@@ -101,7 +101,7 @@ SUBCOMMANDS = (
         Whoami.word,
         Alone(Whoami),
         "whoami",
-        "`/share-env whoami` shows who you are to me",
+        "`/share-env whoami` shows your groups and the rules that apply to you",
     ),
     Subcommand(
         Help.word,

@@ -137,7 +137,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
         "The admin reads the notices at mp.weixin.qq.com and does what they ask.",
         "To see its state, call /cgi-bin/component/api_get_authorizer_info: account_status 1 is normal."),
     row("40164", Fixer.OPERATOR, Again.AFTER_FIX, "WeChat takes no calls from the bot's IP address",
-        "It is not on the list of permitted ones.",
+        "The address is not on WeChat's list of permitted ones.",
         "Add the bot's address to 白名单IP through 修改 at open.weixin.qq.com.",
         "For a 公众号 only: also to IP白名单 at mp.weixin.qq.com.",
         doctor=True,

@@ -24,7 +24,7 @@ def who_acts(say: Words, outcome: Failed | Unknown) -> Mrkdwn:
     who = _who(say, outcome.guidance)
     if isinstance(outcome, Failed) or outcome.guidance.fixer is Fixer.REQUESTER:
         return who
-    return sentences(say, who, say("A second share is meant to change nothing."))
+    return sentences(say, who, say("Sharing twice should do no harm."))
 
 
 def _who(say: Words, guidance: Guidance) -> Mrkdwn:

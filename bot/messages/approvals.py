@@ -185,7 +185,7 @@ def _end(words: Words, outcome: Outcome) -> str:
                 "The policy stopped {count} of {total}.", count=tally.stopped, total=tally.total
             )
         case Finished():
-            return words("The batch is through.")
+            return words("The batch is done.")
         case Skipped(SkipReason.SHARED_BEFORE):
             return words("Another request shared it meanwhile.")
         case Skipped():

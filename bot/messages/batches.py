@@ -120,7 +120,7 @@ def answer(
     line = words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
     told = [_group(words, request, group) for group in groups[:_GROUPS]]
     more = words(
-        "There are other kinds; `/share-env history &lt;appid&gt;` tells how one of them ended."
+        "Others ended in other ways: `/share-env history &lt;appid&gt;` tells how one of them ended."
     )
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
@@ -220,12 +220,11 @@ def too_many_batches(words: Words, request: Request, most: int) -> Message:
     say = about(words, request)
     return message(
         say(
-            "🚫 {count} batches of <@{user}> wait already, and no more may. Nothing was done.",
+            "🚫 <@{user}> has {count} batches waiting already, which is the limit. Nothing was done.",
             count=most,
         ),
         words(
-            "Send the command again once fewer wait, or cancel one: the button is on its message. "
-            "`/share-env history` lists them."
+            "Send the command again once one of them has begun, or cancel one: the button is on its message. `/share-env history` lists them."
         ),
     )
 

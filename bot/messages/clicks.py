@@ -18,7 +18,7 @@ def no_such_request(words: Words) -> Message:
     """Say that the ledger has no such request in this workspace."""
     return message(
         words("I do not know this request here. Nothing was done."),
-        words("It may be too old, or of another workspace. Send the command again."),
+        words("It may be too old, or from another workspace. Send the command again."),
     )
 
 
@@ -87,7 +87,7 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
             receivers=how_many(words, appids),
         ),
         words(
-            "They can type {command} to read what it takes now.",
+            "They can type {command} to see what it says now.",
             command=why_command(appids[0], ask.env),
         ),
     )
@@ -151,8 +151,8 @@ def rest_cancelled(words: Words, count: int) -> Message:
     """Say how many requests of a batch were cancelled."""
     return message(
         words.count(
-            "Cancelled {count} that had not begun. What is under way comes to its end.",
-            "Cancelled {count} that had not begun. What is under way comes to its end.",
+            "Cancelled {count} that had not begun. Those under way go on.",
+            "Cancelled {count} that had not begun. Those under way go on.",
             count,
         )
     )
@@ -178,7 +178,7 @@ def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
             )
         case Ground.SEVERAL_RULES:
             line = say(
-                "By now different rules decide about these mini programs, so nobody can decide about all of them, and nothing was shared. <@{user}> is told to ask again, once for each rule."
+                "Different rules now apply to these mini programs, so one decision cannot cover them all. Nothing was shared. <@{user}> is told to ask again, once for each rule."
             )
         case Ground.OTHER_OWNER:
             line = say(

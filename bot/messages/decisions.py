@@ -134,21 +134,21 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
             return line, words("Talk to an approver, then send the command again.")
         case Denied(Ground.SEVERAL_RULES):
             line = words(
-                "🚫 *Different rules decide about these mini programs by now.* Nothing was shared."
+                "🚫 *Different rules now apply to these mini programs.* Nothing was shared."
             )
             return line, words(
-                "One rule decided about all of them when you asked. Send one command for each rule now. {command} tells the rule for one appid; ask the same about the others.",
+                "When you asked, one rule covered all of them. Now send one command for each rule. {command} shows the rule for one appid; type it for the others too.",
                 command=why_command(request.receivers[0], request.env),
             )
         case Denied(Ground.OTHER_OWNER):
-            line = words("🚫 *The env has another owner by now.* Nothing was shared.")
+            line = words("🚫 *The env has another owner now.* Nothing was shared.")
             return line, say(
                 "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again."
             )
         case Denied():
             line = words("🚫 *The policy does not allow this any more.* Nothing was shared.")
             return line, words(
-                "{command} says what it takes now.",
+                "{command} shows what the policy says now.",
                 command=why_command(request.receivers[0], request.env),
             )
         case Skipped(why):
@@ -180,6 +180,6 @@ def _skipped(words: Words, request: Request, why: SkipReason) -> tuple[str, str]
 def what_it_takes_now(words: Words, appid: str, env: str) -> str:
     """Return what to do after the policy stopped a request."""
     return words(
-        "The policy allowed this when you asked, and does not any more. {command} says what it takes now.",
+        "The policy allowed this when you asked, and no longer does. {command} shows what it says now.",
         command=why_command(appid, env),
     )

@@ -64,7 +64,7 @@ def _fields(words: Words) -> list[Block]:
     only = {"text": plain(words("Only say what would happen")), "value": DRY_RUN}
     dry_run: Block = {"type": "checkboxes", "options": [only]}
     some = words(
-        "One or several, on lines of their own or with blanks or commas between. Duplicates are ignored."
+        "One or several, with commas, blanks or line breaks between them. Duplicates are ignored."
     )
     return [
         _field(ENV, words("Env"), env),

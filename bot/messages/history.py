@@ -58,7 +58,7 @@ def under_way(words: Words, running: Request, link: str | None) -> Message:
     """Say that the same share is under way already, for whom and where."""
     say = about(words, running)
     return message(
-        say("{who} is sharing {env} with {appid} already, or waits for it. Nothing more was done."),
+        say("{who} is already sharing {env} with {appid}, or waiting to. Nothing more was done."),
         say("The answer comes in <{link}|this thread>. Request {id}.", link=link)
         if link
         else say("The answer comes to them. Request {id}."),
@@ -108,8 +108,8 @@ def history(words: Words, lines: Sequence[Line], about: str | None, most: int = 
 
 def _none(words: Words, about: str | None) -> str:
     if not about:
-        return words("Your requests: there are none yet.")
-    return words("Requests about {about}: there are none that you may see.", about=code(about))
+        return words("You have no requests yet.")
+    return words("There are no requests about {about} that you may see.", about=code(about))
 
 
 def _older(words: Words, about: str | None) -> str:

@@ -60,7 +60,7 @@ def _way_on(words: Words, instead: str | None) -> tuple[str | Copied, ...]:
     """Return the line to copy, if all of it fits; if no command can do it, who can."""
     if instead is None:
         way = words(
-            "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet you can cancel in my App Home."
+            "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. In my App Home you can cancel what has not begun yet."
         )
         return (way,)
     if len(escape(instead)) > _COPIED_LIMIT:
@@ -72,7 +72,7 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
     """Say what is wrong, as mrkdwn."""
     match mistake:
         case UnclosedQuote():
-            return words("A quotation mark opens and never closes.")
+            return words("A quotation mark is never closed.")
         case NotAnAppid(word, fault):
             return words(
                 "{word} is not an appid: {fault}", word=code(word), fault=_fault(words, word, fault)
@@ -99,7 +99,7 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
         case WhichEnv(envs):
             found = listed(words, [code(word) for word in envs])
             return words(
-                "One command takes one env, and here {words} can be it. Which one is meant?",
+                "One command takes one env, and it could be {words}. Which one do you mean?",
                 words=found,
             )
         case UnclearReceiver():
@@ -140,7 +140,7 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
                 option=code(option),
             )
         case OptionTwice(option):
-            return words("{option} is here twice. Once is enough.", option=code(option))
+            return words("You typed {option} twice. Once is enough.", option=code(option))
         case OptionNotHere(option, first_word):
             return words(
                 "{command} does not take {option}.", command=code(first_word), option=code(option)

@@ -90,7 +90,7 @@ def beforehand(words: Words, env: str, readiness: Readiness) -> str | None:
     if readiness is Readiness.READY:
         return words("The env is ready to use: its cloud function `cloudbase_auth` is active.")
     lacks = lacking(words, env, readiness)
-    return lacks and words("Once shared, it would not be usable yet: {lacking}", lacking=lacks)
+    return lacks and words("Once shared, it would not be usable yet. {lacking}", lacking=lacks)
 
 
 def _in_code(words: Words, request: Request) -> Mrkdwn:

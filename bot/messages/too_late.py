@@ -60,8 +60,8 @@ def _ended_by_policy(words: Words, ground: Ground) -> str:
         case Ground.NOT_ALLOWED:
             return words("the policy does not allow it any more.")
         case Ground.SEVERAL_RULES:
-            return words("different rules decide about it by now, and nothing was shared.")
+            return words("different rules apply to it now, and nothing was shared.")
         case Ground.OTHER_OWNER:
-            return words("its env has another owner by now, and nothing was shared.")
+            return words("its env has another owner now, and nothing was shared.")
         case _:
             assert_never(ground)

@@ -345,13 +345,13 @@ async def test_the_sixth_batch_that_would_wait_is_refused_by_command_and_form(
         for number in range(5):
             assert "needs an approval" in await scene.ask(line(2).replace("prod-1", f"e-{number}"))
         said = await scene.ask(line(2))
-        assert f"5 batches of <@{REQUESTER}> wait already" in said
+        assert f"<@{REQUESTER}> has 5 batches waiting already" in said
         assert "cancel one" in said
         view = await opened(slack)
         assert "e-1" in await offered(slack, view)
         await slack.submit(REQUESTER, view, {ENV: "e-1", APPIDS: "\n".join(appids(2))})
         await soon(lambda: rows(scene.database, refused) == [(2,)])
-        assert "wait already" in scene.shown().text
+        assert "waiting already" in scene.shown().text
         assert "needs an approval" in await scene.ask(f"{appids(1)[0]} prod-1")  # it is no batch
 
 

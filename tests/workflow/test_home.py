@@ -160,7 +160,7 @@ async def test_the_page_says_what_one_may_share_and_that_all_is_well(slack: Loca
     )
     assert "*What you may share*" in said
     assert "any env" in said
-    assert "Your requests: there are none yet." in said
+    assert "You have no requests yet." in said
     assert WAITING not in said
     assert slack.violations == []
 

@@ -355,7 +355,7 @@ async def test_what_is_under_way_is_not_begun_again_but_linked(
     ack = await slack.command(asks, "C0SECRET", ASK)
     [shown] = slack.parents(RELEASES)
     link = f"<https://playground.slack.com/archives/{RELEASES}/p{shown.ts.replace('.', '')}|"
-    assert f"<@{REQUESTER}> is sharing {SAME} already" in said(ack)
+    assert f"<@{REQUESTER}> is already sharing {SAME}" in said(ack)
     assert link in said(ack)
     await soon(lambda: states(database) == ["ended"])
     assert len(wechat.calls) == 1
@@ -370,7 +370,7 @@ async def test_what_is_under_way_in_private_has_no_link(
     await slack.command(REQUESTER, "C0SECRET", ASK)
     await wechat.until(lambda wechat: bool(wechat.calls))
     ack = await slack.command(REQUESTER, RELEASES, ASK)
-    assert f"<@{REQUESTER}> is sharing {SAME} already" in said(ack)
+    assert f"<@{REQUESTER}> is already sharing {SAME}" in said(ack)
     assert "thread>" not in said(ack)
     await soon(lambda: states(database) == ["ended"])
 
@@ -651,7 +651,7 @@ async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together
 
 @pytest.mark.usefixtures("bot")
 async def test_nobody_has_a_history_before_they_ask(slack: LocalSlack) -> None:
-    assert "there are none yet" in said(await slack.command(REQUESTER, RELEASES, "history"))
+    assert "You have no requests yet" in said(await slack.command(REQUESTER, RELEASES, "history"))
 
 
 @pytest.mark.usefixtures("bot")
@@ -667,7 +667,7 @@ async def test_ones_own_history_is_linked_and_newest_first(
     assert [line.split(" · ")[1] for line in lines] == ["❔ unknown", "❌ not shared", "✅ shared"]
     assert ["|thread>" in line for line in lines] == [False, True, True]
     second = said(await slack.command("U0SECOND", RELEASES, "history"))
-    assert "there are none yet" in second
+    assert "You have no requests yet" in second
 
 
 @pytest.mark.usefixtures("crew", "bot")
@@ -693,7 +693,7 @@ async def test_whom_slack_does_not_tell_sees_their_own_history_alone(
     await soon(lambda: states(database) == ["ended"])
     slack.fail("users.info", *[Status(503)] * 2)
     other = said(await slack.command("U0APPROVER", RELEASES, f"history {ENV}"))
-    assert "none that you may see" in other
+    assert "There are no requests about" in other
 
 
 @pytest.mark.usefixtures("bot")
