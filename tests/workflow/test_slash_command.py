@@ -682,7 +682,7 @@ async def test_about_an_env_or_appid_one_sees_what_one_may_share_oneself(
     await soon(lambda: states(database) == ["ended"])
     text = said(await slack.command(user, RELEASES, f"history {about}"))
     assert (f"<@{REQUESTER}>" in text) is sees
-    assert ("none that you may see" in text) is not sees
+    assert ("There are no requests about" in text) is not sees
 
 
 @pytest.mark.usefixtures("bot")
