@@ -61,7 +61,7 @@ def under_way(words: Words, running: Request, link: str | None) -> Message:
         say("{who} is already sharing {env} with {appid}, or waiting to. Nothing more was done."),
         say("The answer comes in <{link}|this thread>. Request {id}.", link=link)
         if link
-        else say("The answer comes to them. Request {id}."),
+        else say("Only they get the answer. Request {id}."),
     )
 
 
@@ -85,7 +85,7 @@ def shared_before(
         ),
         say("The answer is in <{link}|this thread>. Request {id}.", link=link)
         if link
-        else say("The answer went to them alone. Request {id}."),
+        else say("Only they got the answer. Request {id}."),
         words("To do it all the same:"),
         line,
         buttons(Button(words("Share it again"), Act.AGAIN, earlier.id, reason=reason)),
