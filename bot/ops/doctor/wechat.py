@@ -39,6 +39,7 @@ _NOT_WECHATS = {
 }
 """Answers of whoever stands in WeChat's place, by their HTTP status, each with its fix."""
 _FIXED_DEAD = for_trouble(Trouble.TOKEN_FIXED_DEAD)
+_LATER = "Run the doctor again in some minutes. If WeChat still says so, post the rid at developers.weixin.qq.com (服务商专区)."
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 
 Read = Callable[[str], Awaitable[str | NoToken | None]]
@@ -162,10 +163,12 @@ def failed(name: str, owner: str, guidance: Guidance, said: Said | None = None) 
 
 def first_step(guidance: Guidance) -> str:
     """Return what to do first about what went wrong with an owner, in the same words for each."""
-    return about_owner(guidance.steps[0])
+    step = guidance.steps[0]
+    # What sends a requester to the people who run this bot would send them to themselves.
+    return _LATER if "{contact}" in step else about_owner(step)
 
 
 def about_owner(step: str) -> str:
     """Return a step of a guidance, which is about an owner and perhaps an env, without naming them."""
-    said = step.format(owner="the owner", env="the env", contact="the people who run this bot")
+    said = step.format(owner="the owner", env="the env")
     return said[0].upper() + said[1:]

@@ -102,6 +102,15 @@ async def test_whatever_else_wechat_says_is_told_with_its_guidance(
     assert await level(fixed, "wechat") == "wrong"
 
 
+async def test_who_runs_the_bot_is_not_sent_to_those_who_run_it(
+    fixed: dict[str, str], wechat: LocalWeChat
+) -> None:
+    wechat.fail("/tcb/getenvinfo", Code(-1))
+    found = await one(fixed, "wechat")
+    assert found.fix is not None
+    assert found.fix.startswith("Run the doctor again in some minutes.")
+
+
 async def test_a_way_to_wechat_that_is_shut_is_to_be_checked(fixed: dict[str, str]) -> None:
     found = await one(fixed | {"WECHAT_API_URL": f"http://127.0.0.1:{free_port()}"}, "wechat")
     assert (found.level, found.fix) == (
