@@ -28,6 +28,7 @@ from bot.slack.thread import Threads
 from bot.wechat.client import WeChat
 from bot.wechat.envs import Envs
 from bot.wechat.functions import FunctionLists
+from bot.wechat.owner_reader import OwnerReader
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
@@ -36,7 +37,6 @@ from bot.workflow.form import FormHandler
 from bot.workflow.home import Home
 from bot.workflow.leased import LeasedWrites
 from bot.workflow.ports import Ports
-from bot.workflow.readiness import Look
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from bot.workflow.worker import Worker
@@ -79,7 +79,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         slack.tongues,
         PrivateAnswers(api, runtime.sleep).tell,
         changes.tell,
-        _looks(resources, source),
+        FunctionLists(_reader(resources, source)).readiness,
     )
     intake = Intake(resources.in_force, ports)
     homes = Homes(api, Home(intake, ports, __version__), runtime.clock, runtime.sleep)
@@ -143,23 +143,20 @@ def _worker(resources: Resources, source: Source, slack: _Slack, changes: Topic[
         brake,
         resources.tasks.start,
         changed=changes.tell,
-        look=_looks(resources, source),
+        look=FunctionLists(_reader(resources, source)).readiness,
     )
 
 
-def _looks(resources: Resources, source: Source) -> Look:
-    """Return what tells whether an owner's env can be used by others."""
+def _reader(resources: Resources, source: Source) -> OwnerReader:
+    """Return what reads what the owners' tokens may see."""
     settings, called = resources.settings, resources.observers.called_wechat
     url, timeout = settings.wechat_url, settings.wechat_timeout
-    return FunctionLists(resources.http, url, source.tokens, timeout, called).readiness
+    return OwnerReader(resources.http, url, source.tokens, timeout, called)
 
 
 def _envs(stack: AsyncExitStack, resources: Resources, source: Source) -> Cache[tuple[str, ...]]:
     """Return what remembers the owners' envs, for the form."""
-    settings, called = resources.settings, resources.observers.called_wechat
-    timeout = settings.wechat_timeout
-    envs = Envs(resources.http, settings.wechat_url, source.tokens, timeout, called)
-    owned = Cache(envs.of, resources.runtime.clock)
+    owned = Cache(Envs(_reader(resources, source)).of, resources.runtime.clock)
     stack.push_async_callback(owned.close)
     return owned
 

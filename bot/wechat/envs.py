@@ -7,14 +7,10 @@ the owner is not documented; the policy says whose an env is.
 import json
 import logging
 
-import httpx
-
 from bot.command import is_env
 from bot.guidance import Trouble
-from bot.runtime.observers import CalledWeChat, nobody
-from bot.wechat.api import Call, Declined, Troubled, guidance_for, read_object
-from bot.wechat.tokens import NoToken, TokenSource
-from bot.wechat.transport import post
+from bot.wechat.api import Call, Declined, Troubled, read_object
+from bot.wechat.owner_reader import OwnerReader
 
 _NORMAL = "NORMAL"
 _GOOD_FOR = 300.0
@@ -44,39 +40,17 @@ def read_envs(status: int, body: bytes) -> tuple[str, ...] | Declined | Troubled
 
 
 class Envs:
-    """Reads the envs of owners; one try each, since nobody waits for it long. `timeout` in seconds."""
+    """Reads the envs of owners."""
 
-    def __init__(
-        self,
-        http: httpx.AsyncClient,
-        url: str,
-        tokens: TokenSource,
-        timeout: float,
-        called: CalledWeChat = nobody,
-    ) -> None:
-        self._http = http
-        self._url = url
-        self._tokens = tokens
-        self._timeout = timeout
-        self._called = called
+    def __init__(self, reader: OwnerReader) -> None:
+        self._reader = reader
 
     async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
         """Return the owner's envs, none where WeChat does not tell, and for how many seconds to believe it."""
-        found = await self._read(owner)
+        found = await self._reader.read(owner, get_env_info, read_envs)
         if isinstance(found, tuple):
             return found, _GOOD_FOR
         said = {"errcode": found.said.errcode, "rid": found.said.rid} if found.said else {}
         why = {"owner": owner, "reason": found.guidance.key, **said}
         _log.warning("WeChat does not list the envs of an owner", extra=why)
         return (), _BAD_FOR
-
-    async def _read(self, owner: str) -> tuple[str, ...] | NoToken:
-        """Return the envs, or why there are none."""
-        token = await self._tokens.token(owner)
-        if isinstance(token, NoToken):
-            return token
-        call = get_env_info(token)
-        envs = await post(self._http, self._url, call, self._timeout, read_envs, self._called)
-        if isinstance(envs, Declined | Troubled):
-            return NoToken(*guidance_for(envs))
-        return envs

@@ -7,15 +7,12 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import httpx
+from functools import partial
 
 from bot.domain.readiness import Readiness
 from bot.guidance import Trouble
-from bot.runtime.observers import CalledWeChat, nobody
 from bot.wechat.api import Call, Declined, Troubled, read_object
-from bot.wechat.tokens import NoToken, TokenSource
-from bot.wechat.transport import post
+from bot.wechat.owner_reader import OwnerReader
 
 NEEDED = "cloudbase_auth"
 """What an owner's env needs before others can use it."""
@@ -55,36 +52,20 @@ def read_functions(status: int, body: bytes) -> Functions | Declined | Troubled:
 
 
 class FunctionLists:
-    """Looks whether envs have what others need to use them; one try each, since nobody waits for it long."""
+    """Looks whether envs have what others need to use them."""
 
-    def __init__(
-        self,
-        http: httpx.AsyncClient,
-        url: str,
-        tokens: TokenSource,
-        timeout: float,
-        called: CalledWeChat = nobody,
-    ) -> None:
-        self._http = http
-        self._url = url
-        self._tokens = tokens
-        self._timeout = timeout
-        self._called = called
+    def __init__(self, reader: OwnerReader) -> None:
+        self._reader = reader
 
     async def readiness(self, owner: str, env: str) -> Readiness:
         """Return whether others can use an owner's env; not known where WeChat does not list all of its functions."""
-        token = await self._tokens.token(owner)
-        if isinstance(token, NoToken):
-            return Readiness.UNKNOWN
         seen = 0
         for _ in range(_MOST_PAGES):
-            call = list_functions(token, env, seen)
-            page = await post(
-                self._http, self._url, call, self._timeout, read_functions, self._called
-            )
+            call = partial(list_functions, env=env, offset=seen)
+            page = await self._reader.read(owner, call, read_functions)
             if not isinstance(page, Functions):
-                why = page.said.errcode if isinstance(page, Declined) else page.trouble.value
-                _log.info("WeChat does not list the functions of an env", extra={"reason": why})
+                why = {"owner": owner, "reason": page.guidance.key}
+                _log.info("WeChat does not list the functions of an env", extra=why)
                 return Readiness.UNKNOWN
             if NEEDED in page.statuses:
                 active = page.statuses[NEEDED] == _ACTIVE

@@ -13,6 +13,7 @@ from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import Declined, Troubled
 from bot.wechat.envs import Envs, get_env_info, read_envs
+from bot.wechat.owner_reader import OwnerReader
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 from tests.wechat.conftest import OTHER, OWNER, Clock
 
@@ -25,7 +26,7 @@ Maker = Callable[..., Envs]
 def make(http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock) -> Maker:
     def make(tokens: TokenSource | None = None, timeout: float = 5.0) -> Envs:
         server = TokenServer(http, wechat.token_url, wechat.authorization, clock)
-        return Envs(http, wechat.url, tokens or server, timeout)
+        return Envs(OwnerReader(http, wechat.url, tokens or server, timeout))
 
     return make
 
