@@ -230,7 +230,7 @@ async def test_what_waits_in_one_batch_is_left_out_of_the_next(
     async with scene.bot(ALLOW):
         await at_a_limit(scene, 2, PER_DAY)
         said = await scene.ask(f"{appids(2)[1]} prod-1 --again")
-        assert "is sharing `prod-1` with" in said
+        assert "sharing `prod-1` with" in said
         assert "already" in said
         await scene.ask(line(3, "--again"))
         await soon(lambda: "1 shared, 2 left out" in last(scene).text)
