@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Engine, create_engine, delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from bot.domain.request import State
 from bot.ledger.address import CannotOpenError, file_of, parse
@@ -59,7 +60,8 @@ def open_for_audit(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite" and not (path and path.is_file()):
         where = f"at {parsed.database}" if path else "in memory"
         raise CannotOpenError(f"DATABASE_URL: there is no ledger {where}. Start the bot once.")
-    return create_engine(parsed, hide_parameters=True)
+    # Nothing is kept open between two looks, and nobody has to close it.
+    return create_engine(parsed, hide_parameters=True, poolclass=NullPool)
 
 
 def read(engine: Engine, wanted: Wanted, *, words: bool = False) -> Iterator[Mapping[str, object]]:
