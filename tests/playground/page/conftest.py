@@ -1,6 +1,7 @@
 """The page of a real playground, in a real browser: one browser for a module, and a playground for each test."""
 
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -67,9 +68,11 @@ class Seat:
         await self.box.press("Enter")
 
     async def click(self, name: str, within: Locator | None = None) -> None:
-        """Click the last button of this name."""
+        """Click the last button that shows this name, or is called so aloud."""
         here = within or self.tab.locator("body")
-        await here.get_by_role("button", name=name, exact=True).last.click()
+        called = here.get_by_role("button", name=name, exact=True)
+        shown = re.compile(rf"^\s*{re.escape(name)}\s*$")
+        await here.get_by_role("button").filter(has_text=shown).or_(called).last.click()
 
     async def sees(self, text: str, within: Locator | None = None) -> None:
         """Wait until something says this."""

@@ -75,14 +75,14 @@ async def test_what_failed_of_a_batch_is_tried_again(sit: Sit, play: Play) -> No
 
 
 async def test_a_batch_moves_and_its_rest_is_cancelled(sit: Sit, play: Play) -> None:
-    play.on.wechat.latency = 0.4
+    play.on.wechat.latency = 0.5
     seat = await sit()
-    many = " ".join(f"wx{number:016x}" for number in range(1, 301))
+    many = " ".join(f"wx{number:016x}" for number in range(1, 501))
     await seat.type(f"/share-env {many} prod-1")
-    await expect(seat.log.get_by_text("of 300")).not_to_contain_text("0 of 300")
+    await expect(seat.log.get_by_text("of 500")).not_to_contain_text("0 of 500")
     await seat.click("Cancel the rest")
     await seat.sees("cancelled")
-    assert len(play.on.wechat.shared) < 300
+    assert len(play.on.wechat.shared) < 500
 
 
 async def test_the_form_keeps_what_was_filled_in_and_shows_what_is_wrong(sit: Sit) -> None:
