@@ -82,11 +82,17 @@ class Door:
         app.middlewares.append(self._while_asking())
         runner = web.AppRunner(app, shutdown_timeout=last_acks)
         await runner.setup()
-        stack.push_async_callback(runner.cleanup)
         server = runner.server
         assert server is not None  # noqa: S101  # it was just set up
-
         loop = asyncio.get_running_loop()
+
+        async def finish() -> None:
+            # aiohttp waits for whoever does not read their answer, and then waits as long once more.
+            patience = loop.call_later(last_acks, _hang_up, server)
+            await runner.cleanup()
+            patience.cancel()
+
+        stack.push_async_callback(finish)
         guest = partial(
             _Guest,
             server,
@@ -129,3 +135,9 @@ class Door:
                 self._asking.discard(guest)
 
         return while_asking
+
+
+def _hang_up(server: web.Server) -> None:
+    for each in server.connections:
+        if each.transport is not None:
+            each.transport.abort()
