@@ -1,4 +1,5 @@
 import asyncio
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -105,10 +106,16 @@ async def test_a_request_url_with_another_path_is_named(
     ],
 )
 async def test_a_secret_that_is_not_the_one_wechat_pushes_with_is_named(  # noqa: PLR0913, PLR0917  # the table, and its stage
-    slack: LocalSlack, wechat: LocalWeChat, runtime: Runtime, served: Served, name: str, value: str
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    runtime: Runtime,
+    served: Served,
+    name: str,
+    value: str,
+    database: Path,
 ) -> None:
     chain = slack_environment(slack) | chain_environment(wechat, served.port)
-    chain |= {"DATABASE_URL": "sqlite:///share-env.db", "SHARE_ENV_ALLOWED_USERS": REQUESTER}
+    chain |= {"DATABASE_URL": f"sqlite:///{database}", "SHARE_ENV_ALLOWED_USERS": REQUESTER}
     wrong = chain | {"WECHAT_AUTHORIZER_APPID": OWNER, name: value}
     async with running(settings_of(wrong), runtime):
         await wechat.platform.push_ticket()
