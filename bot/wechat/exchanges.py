@@ -8,7 +8,7 @@ from bot.ledger import LedgerDownError
 from bot.ledger.tokens import News, Tokens
 from bot.wechat.chain import Chain
 from bot.wechat.component import Component
-from bot.wechat.component_api import Authorization as Exchanged
+from bot.wechat.component_api import Authorization
 from bot.wechat.push import Authorized
 from bot.wechat.tokens import NoToken
 
@@ -46,7 +46,7 @@ class Exchanges:
     async def once(self, news: News, push: Authorized) -> bool:
         """Exchange the code of a push; False if it has come to nothing yet and may another time."""
 
-        async def exchange(platform: str) -> Exchanged | NoToken:
+        async def exchange(platform: str) -> Authorization | NoToken:
             return await self._component.query_auth(platform, push.code)
 
         got = await self._chain.with_platform_token(exchange)
