@@ -6,8 +6,8 @@ from bot.domain.outcome import Ground, Outcome, Shared
 from bot.domain.readiness import AfterShare, Readiness
 from bot.domain.request import Origin, Request
 from bot.messages import Message, answers, approvals, clicks, decisions, endings, history
+from bot.messages.clicks import too_late
 from bot.messages.rulings import denied
-from bot.messages.too_late import too_late
 from bot.policy import Ask, Deny, NoRule, Person, Policy
 from tests.languages import ENGLISH
 

@@ -9,7 +9,7 @@ from string import Formatter
 from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.domain.request import Origin, Request
 from bot.guidance import all_guidance
-from bot.messages.asked import about
+from bot.messages.request import about
 from bot.messages.words import NOBODY_NAMED
 from tests.languages import ENGLISH
 

@@ -2,12 +2,16 @@
 
 from typing import assert_never
 
+from bot.domain.link import Link
 from bot.domain.outcome import Failed, Said, Unknown
 from bot.guidance import Again, Fixer, Guidance
-from bot.messages.blocks import Mrkdwn, code, steps
-from bot.messages.lists import sentences
-from bot.messages.words import Words
+from bot.messages.words import Mrkdwn, Words, code, msgid, sentences, steps
 
+LINK_NAMES = {
+    Link.TICKET: msgid("the platform's ticket, `component_verify_ticket`"),
+    Link.PLATFORM: msgid("the platform's own token, `component_access_token`"),
+    Link.OWNER: msgid("the owner's token, `authorizer_access_token`"),
+}
 _ERRMSG_LIMIT = 300
 
 
@@ -92,3 +96,8 @@ def told(words: Words, said: Said | None) -> str | None:
         return words("WeChat said {code}", code=said.errcode)
     text = code(said.errmsg, _ERRMSG_LIMIT)
     return words("WeChat said {code} {text}", code=said.errcode, text=text)
+
+
+def where_it_broke(words: Words, link: Link) -> str:
+    """Return which link of the chain broke."""
+    return words("*What broke:* {link}.", link=words(LINK_NAMES[link]))

@@ -1,48 +1,24 @@
-"""The answer to a request that WeChat was asked about: the parent message, the reply in its thread, and notes on where it is."""
+"""The answer to a request that WeChat was asked about: the parent message, the reply in its thread, and what is left to do."""
 
-from enum import Enum
 from typing import assert_never
 
+from bot.domain.click import Act
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
-from bot.domain.readiness import NOTHING_KNOWN, AfterShare
+from bot.domain.readiness import NOTHING_KNOWN, AfterShare, Readiness
 from bot.domain.request import Request
-from bot.messages.advice import titled, told, what_to_do, who_acts
-from bot.messages.asked import about, name, reason
-from bot.messages.blocks import Announcement, Message, Part, code, message, small
-from bot.messages.chain import where_it_broke
-from bot.messages.shared import shared
-from bot.messages.words import Words, msgid
-
-
-class NoThread(Enum):
-    """Why the bot opens no thread; the value is what the requester reads."""
-
-    NOT_INVITED = msgid(
-        "I am not in this conversation, so only you can see this. For a thread that everybody here can "
-        "follow, add me with `/invite @share-env` before you ask."
-    )
-    DIRECT = msgid(
-        "I cannot post in a conversation between other people, so only you can see this. For a thread, ask "
-        "in a channel that I am in, or in our direct messages."
-    )
-    ARCHIVED = msgid(
-        "This channel is archived, so only you can see this. For a thread, ask in another channel, or in our "
-        "direct messages."
-    )
-    READ_ONLY = msgid(
-        "I may not post in this channel, so only you can see this. For a thread, ask in another channel, or "
-        "have a channel manager let me post here."
-    )
-    SHARED_OUTSIDE = msgid(
-        "This channel is shared with another organisation, so the details stay with you. For a thread, ask "
-        "in a channel of your own organisation."
-    )
-    CANNOT_TELL = msgid(
-        "I could not find out whether this channel is shared with another organisation, so the details stay with you. Ask {contact} to check my scopes channels:read, groups:read and mpim:read."
-    )
-    SLACK_TROUBLE = msgid(
-        "Slack did not let me open a thread here, so only you can see this. If it happens again, tell {contact}."
-    )
+from bot.messages.advice import titled, told, what_to_do, where_it_broke, who_acts
+from bot.messages.blocks import (
+    Announcement,
+    Button,
+    Buttons,
+    Message,
+    Part,
+    buttons,
+    message,
+    small,
+)
+from bot.messages.request import about, name, reason
+from bot.messages.words import Mrkdwn, Words, code, steps
 
 
 def accepted(words: Words, request: Request) -> Announcement:
@@ -128,25 +104,92 @@ def _footer(words: Words, request: Request, said: Said | None, tries: int) -> Pa
     return small(line[0].upper() + line[1:])
 
 
-def only_you(words: Words, begun: Message, why: NoThread) -> Message:
-    """Add to `begun` why there is no thread, and where the answer will come."""
-    there = words("{why} The answer comes by direct message.", why=words(why.value))
-    return begun + message(small(there))
+_SNIPPET_LIMIT = 200
 
 
-def elsewhere(words: Words, begun: Message) -> Message:
-    """Add to `begun` why it comes by direct message."""
-    place = words("I could not answer where you asked, so the answer comes in this thread.")
-    return begun + message(small(place))
+def shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
+    """Return the parts that tell of a share."""
+    say = about(words, request)
+    match after.readiness:
+        case Readiness.READY:
+            headline = say("✅ *Shared, ready to use.* {env} of {owner} with {appid}.")
+            return headline, _in_code(words, request)
+        case Readiness.MISSING | Readiness.INACTIVE:
+            headline = say("✅ *Shared, not usable yet.* {env} of {owner} with {appid}.")
+        case Readiness.UNKNOWN:
+            headline = say("✅ *Shared.* WeChat accepted {env} of {owner} for {appid}.")
+        case _:
+            assert_never(after.readiness)
+    lacks = lacking(words, request.env, after.readiness)
+    if after.told_before:
+        return headline, lacks, _left_to_do(words, request)
+    return headline, lacks, what_is_left(words, request, words("*What is left to do*"))
 
 
-def unconfirmed(words: Words, answered: Message) -> Message:
-    """Add to an answer that it may arrive twice."""
-    twice = words("Slack did not confirm this answer at first, so you may see it twice.")
-    return answered + message(small(twice))
+def what_is_left(words: Words, request: Request, title: str) -> str:
+    """Return what the developers on both sides do after a share, under a title."""
+    say = about(words, request)
+    lines = [
+        say(
+            "The developers of {owner} deploy a cloud function `cloudbase_auth` in {env}: without it the receiver's `init()` fails."
+        ),
+        _in_code(words, request),
+        say("{owner} pays for what the receiver uses."),
+        say(
+            "To take access away, the admin of {owner} opens 云开发, 更多, 环境共享 in WeChat DevTools."
+        ),
+    ]
+    return f"{title}\n{steps(lines)}"
 
 
-def replacing(words: Words, under_way: Message) -> Message:
-    """Add to a parent message that it may replace an earlier one, which the bot cannot find."""
-    note = words("If there is another message about this request above, this one replaces it.")
-    return under_way + message(small(note))
+def steps_again(words: Words, request: Request) -> Message:
+    """Tell whoever asks by the button what is left to do after a share."""
+    return message(
+        what_is_left(words, request, words("*What is left to do*")), name(words, request)
+    )
+
+
+def of_batch(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
+    """Return what is left to do for each of a batch that was shared."""
+    title = words("*What is left to do, for each that was shared*")
+    if after.readiness is Readiness.READY:
+        ready = words("The env is ready to use: its cloud function `cloudbase_auth` is active.")
+        return f"{title}\n{_in_code(words, request)}", ready
+    lacks = lacking(words, request.env, after.readiness)
+    if after.told_before:
+        return lacks, _left_to_do(words, request)
+    return lacks, what_is_left(words, request, title)
+
+
+def _left_to_do(words: Words, request: Request) -> Buttons | None:
+    return buttons(Button(words("What is left to do"), Act.STEPS, request.id))
+
+
+def lacking(words: Words, env: str, readiness: Readiness) -> str | None:
+    """Return what keeps others from using an env."""
+    match readiness:
+        case Readiness.MISSING:
+            return words("{env} has no cloud function `cloudbase_auth`.", env=code(env))
+        case Readiness.INACTIVE:
+            return words(
+                "The cloud function `cloudbase_auth` in {env} is not active.", env=code(env)
+            )
+        case Readiness.READY | Readiness.UNKNOWN:
+            return None
+        case _:
+            assert_never(readiness)
+
+
+def beforehand(words: Words, env: str, readiness: Readiness) -> str | None:
+    """Return whether a share of the env could be used, for whoever may share it."""
+    if readiness is Readiness.READY:
+        return words("The env is ready to use: its cloud function `cloudbase_auth` is active.")
+    lacks = lacking(words, env, readiness)
+    return lacks and words("Once shared, it would not be usable yet. {lacking}", lacking=lacks)
+
+
+def _in_code(words: Words, request: Request) -> Mrkdwn:
+    init = f"new wx.cloud.Cloud({{resourceAppid: '{request.owner}', resourceEnv: '{request.env}'}})"
+    return words(
+        "In the receiver's code: {snippet}, then `init()`.", snippet=code(init, _SNIPPET_LIMIT)
+    )

@@ -16,24 +16,10 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import Request
-from bot.messages.appids import appids
-from bot.messages.asked import about, name, reason
-from bot.messages.blocks import (
-    Button,
-    Buttons,
-    Message,
-    Mrkdwn,
-    Part,
-    bullets,
-    buttons,
-    escape,
-    message,
-    small,
-    when,
-)
-from bot.messages.lists import sentences
+from bot.messages.blocks import Button, Buttons, Message, Part, buttons, message, small
+from bot.messages.request import about, appids, name, reason
 from bot.messages.rules import channel_name
-from bot.messages.words import Words
+from bot.messages.words import Mrkdwn, Words, bullets, escape, sentences, when
 
 _PAST = 3
 

@@ -21,22 +21,11 @@ from bot.domain.pause import AtLimit, InDoubt, Pause
 from bot.domain.readiness import NOTHING_KNOWN, AfterShare
 from bot.domain.request import Request
 from bot.messages.advice import titled, what_to_do, who_acts
-from bot.messages.appids import appids
-from bot.messages.asked import about, name, reason
-from bot.messages.blocks import (
-    Button,
-    Message,
-    Mrkdwn,
-    Part,
-    buttons,
-    code,
-    message,
-    small,
-    when,
-)
+from bot.messages.answers import of_batch
+from bot.messages.blocks import Button, Message, Part, buttons, message, small
 from bot.messages.decisions import what_it_takes_now
-from bot.messages.shared import of_batch
-from bot.messages.words import Words
+from bot.messages.request import about, appids, name, reason
+from bot.messages.words import Mrkdwn, Words, code, when
 
 _BAR = 20  # characters
 _GROUPS = 4

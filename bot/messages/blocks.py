@@ -7,24 +7,17 @@ Screen readers and notifications read only the text, so it says all that the blo
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
 from bot.domain.click import Act, value_of
+from bot.messages.words import code, escape, shortened
 
 Block = dict[str, object]
-
-
-class Mrkdwn(str):
-    """Text in Slack's markup; `escape` leaves it unchanged."""
-
-    __slots__ = ()
 
 
 SECTION_LIMIT = 3000
 TEXT_LIMIT = 4000
 _LABEL_LIMIT = 75
-_WORD_LIMIT = 64  # as long as an env can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,50 +158,6 @@ def plain(text: str) -> Block:
     return {"type": "plain_text", "text": text}
 
 
-def escape(text: str) -> Mrkdwn:
-    """Escape text from people or from WeChat, so that Slack reads no markup in it; line breaks become blanks."""
-    if isinstance(text, Mrkdwn):
-        return text
-    line = " ".join(text.split())
-    return Mrkdwn(line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-
-
-def as_typed(text: str) -> str:
-    """Undo `escape`; Slack also sends the text of a command with these three characters escaped."""
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def code(text: str, most: int = _WORD_LIMIT) -> Mrkdwn:
-    """Return `text` as inline code, cut to `most` characters; a backtick would end it early, so it is replaced."""
-    return Mrkdwn(f"`{escape(shortened(text, most).replace('`', 'ˋ')) or ' '}`")
-
-
-def mention(user_id: str) -> Mrkdwn:
-    """Return the markup that Slack shows as the user's name."""
-    return Mrkdwn(f"<@{user_id}>")
-
-
-def shortened(text: str, most: int) -> str:
-    """Return plain `text`, cut to `most` characters with “…” at the end."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def _cut(text: str, most: int) -> str:
     """Return mrkdwn, cut to `most` characters, but not inside an entity or a mention."""
     return text if len(text) <= most else re.sub(r"[&<][^;>]*\Z", "", text[: most - 1]) + "…"
-
-
-def steps(lines: Iterable[str]) -> str:
-    """Return numbered lines."""
-    return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
-
-
-def bullets(lines: Iterable[str]) -> str:
-    """Return bulleted lines."""
-    return "\n".join(f"• {line}" for line in lines)
-
-
-def when(at: float) -> Mrkdwn:
-    """Return a date that Slack shows in the reader's time zone; clients that cannot show it in UTC."""
-    utc = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return Mrkdwn(f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{utc}>")

@@ -14,11 +14,10 @@ from bot.domain.outcome import (
     Stopped,
 )
 from bot.domain.request import Request
-from bot.messages.appids import all_appids, appids
-from bot.messages.asked import about, name, reason, why_command
-from bot.messages.blocks import Announcement, Button, Message, buttons, code, message, small
+from bot.messages.blocks import Announcement, Button, Message, buttons, message, small
+from bot.messages.request import about, all_appids, appids, name, reason, why_command
 from bot.messages.rules import contact
-from bot.messages.words import Words
+from bot.messages.words import Words, code
 from bot.policy import Policy, Rule
 
 Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped

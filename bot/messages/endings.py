@@ -21,9 +21,9 @@ from bot.domain.outcome import (
 from bot.domain.readiness import NOTHING_KNOWN, AfterShare
 from bot.domain.request import Request
 from bot.messages import answers, batches, decisions
-from bot.messages.asked import name
-from bot.messages.blocks import Button, Buttons, Message, Part, buttons, escape, message, small
-from bot.messages.words import Words
+from bot.messages.blocks import Button, Buttons, Message, Part, buttons, message, small
+from bot.messages.request import name
+from bot.messages.words import Words, escape
 
 
 def begun(words: Words, request: Request, *, waiting: bool) -> Message:

@@ -22,21 +22,10 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import Request
-from bot.messages.asked import about
 from bot.messages.batches import counts
-from bot.messages.blocks import (
-    Button,
-    Copied,
-    Message,
-    bullets,
-    buttons,
-    code,
-    mention,
-    message,
-    small,
-    when,
-)
-from bot.messages.words import Words
+from bot.messages.blocks import Button, Copied, Message, buttons, message, small
+from bot.messages.request import about
+from bot.messages.words import Words, bullets, code, mention, when
 
 _LISTED = 15
 _COPIED_LIMIT = 500  # longer than any command with the longest env and reason

@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from bot.domain.click import Act
 from bot.domain.link import Link, LinkState
 from bot.domain.request import Request
-from bot.messages.appids import appids
 from bot.messages.approvals import choice, details, limits
-from bot.messages.asked import asks
-from bot.messages.blocks import Block, Button, Message, buttons, code, message, shortened, small
-from bot.messages.chain import is_well
+from bot.messages.blocks import Block, Button, Message, buttons, message, small
 from bot.messages.history import Line, history, in_a_line, no_history
-from bot.messages.lists import listed
-from bot.messages.people import may_share
+from bot.messages.people import is_well, may_share
+from bot.messages.request import appids, asks
 from bot.messages.rules import UNREADABLE
-from bot.messages.words import Words, msgid
+from bot.messages.words import Words, code, listed, msgid, shortened
 from bot.policy import Person, Policy, Rule, Unreadable
 
 LISTED = 10

@@ -25,18 +25,8 @@ from bot.command.mistake import (
     UnknownWord,
     WhichEnv,
 )
-from bot.messages.blocks import (
-    SECTION_LIMIT,
-    Copied,
-    Message,
-    as_typed,
-    code,
-    escape,
-    message,
-    small,
-)
-from bot.messages.lists import listed, sentences
-from bot.messages.words import Words
+from bot.messages.blocks import SECTION_LIMIT, Copied, Message, message, small
+from bot.messages.words import Words, as_typed, code, escape, listed, sentences
 
 _LINE_LIMIT = 500
 _COPIED_LIMIT = SECTION_LIMIT - 100

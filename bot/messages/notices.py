@@ -1,8 +1,41 @@
-"""What the bot says about its own state: stopping, or broken."""
+"""What the bot says about itself: where it may answer, that it stops, that it is broken."""
+
+from enum import Enum
 
 from bot.command import SLASH_COMMAND
-from bot.messages.blocks import Message, code, message
-from bot.messages.words import Words
+from bot.messages.blocks import Message, message, small
+from bot.messages.words import Words, code, msgid
+
+
+class NoThread(Enum):
+    """Why the bot opens no thread; the value is what the requester reads."""
+
+    NOT_INVITED = msgid(
+        "I am not in this conversation, so only you can see this. For a thread that everybody here can "
+        "follow, add me with `/invite @share-env` before you ask."
+    )
+    DIRECT = msgid(
+        "I cannot post in a conversation between other people, so only you can see this. For a thread, ask "
+        "in a channel that I am in, or in our direct messages."
+    )
+    ARCHIVED = msgid(
+        "This channel is archived, so only you can see this. For a thread, ask in another channel, or in our "
+        "direct messages."
+    )
+    READ_ONLY = msgid(
+        "I may not post in this channel, so only you can see this. For a thread, ask in another channel, or "
+        "have a channel manager let me post here."
+    )
+    SHARED_OUTSIDE = msgid(
+        "This channel is shared with another organisation, so the details stay with you. For a thread, ask "
+        "in a channel of your own organisation."
+    )
+    CANNOT_TELL = msgid(
+        "I could not find out whether this channel is shared with another organisation, so the details stay with you. Ask {contact} to check my scopes channels:read, groups:read and mpim:read."
+    )
+    SLACK_TROUBLE = msgid(
+        "Slack did not let me open a thread here, so only you can see this. If it happens again, tell {contact}."
+    )
 
 
 def stopping(words: Words) -> Message:
@@ -37,3 +70,27 @@ def broken(words: Words, reference: str) -> Message:
             reference=code(reference),
         ),
     )
+
+
+def only_you(words: Words, begun: Message, why: NoThread) -> Message:
+    """Add to `begun` why there is no thread, and where the answer will come."""
+    there = words("{why} The answer comes by direct message.", why=words(why.value))
+    return begun + message(small(there))
+
+
+def elsewhere(words: Words, begun: Message) -> Message:
+    """Add to `begun` why it comes by direct message."""
+    place = words("I could not answer where you asked, so the answer comes in this thread.")
+    return begun + message(small(place))
+
+
+def unconfirmed(words: Words, answered: Message) -> Message:
+    """Add to an answer that it may arrive twice."""
+    twice = words("Slack did not confirm this answer at first, so you may see it twice.")
+    return answered + message(small(twice))
+
+
+def replacing(words: Words, under_way: Message) -> Message:
+    """Add to a parent message that it may replace an earlier one, which the bot cannot find."""
+    note = words("If there is another message about this request above, this one replaces it.")
+    return under_way + message(small(note))

@@ -1,14 +1,13 @@
-"""The answers to `whoami` and `help`, which only the requester reads."""
+"""The answers to `whoami` and `help`, which only the requester reads: rights, rules, and how the tokens stand."""
 
 from collections.abc import Sequence
 
 from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
-from bot.domain.link import LinkState
-from bot.messages.blocks import Message, bullets, code, mention, message, small
-from bot.messages.chain import tokens
-from bot.messages.lists import listed, some
+from bot.domain.link import Link, LinkState
+from bot.messages.advice import LINK_NAMES
+from bot.messages.blocks import Message, message, small
 from bot.messages.rules import STANDINGS, UNREADABLE, contact, group_name, right, rule_name
-from bot.messages.words import Words
+from bot.messages.words import Words, bullets, code, listed, mention, sentences, some, when
 from bot.policy import Person, Policy, Rule, Unreadable
 
 _LISTED_RULES = 10
@@ -97,3 +96,46 @@ def may_share(
         )
     rights = [right(words, rule) for rule in rules]
     return f"{words('*What you may share*')}\n{some(words, rights, _LIST_ROOM, _LISTED_RULES)}"
+
+
+_ROOM = 1500  # characters of one message's 4000
+
+
+def tokens(words: Words, states: Sequence[LinkState]) -> Message:
+    """List the state of each owner's token; the ticket and the platform's token only if something is wrong with them."""
+    told = [state for state in states if state.link is Link.OWNER or not is_well(state)]
+    # Trouble comes first, because a long list is cut.
+    lines = [_line(words, state) for state in sorted(told, key=is_well)]
+    title = words("*Tokens kept by the bot*")
+    return message(f"{title}\n{some(words, lines, _ROOM)}" if lines else None)
+
+
+def is_well(state: LinkState) -> bool:
+    """Tell whether a link is good and its last renewal did not fail."""
+    return state.good_until is not None and state.trouble is None
+
+
+def _line(words: Words, state: LinkState) -> str:
+    return sentences(words, _good(words, state), _failed(words, state))
+
+
+def _good(words: Words, state: LinkState) -> str:
+    name = code(state.owner) if state.owner else words(LINK_NAMES[state.link])
+    if not state.good_until:
+        return words("{name}: there is none now.", name=name)
+    until = when(state.good_until)
+    if not state.renewed:
+        return words("{name}: good until {until}.", name=name, until=until)
+    renewed = when(state.renewed)
+    return words(
+        "{name}: good until {until}, renewed {renewed}.", name=name, until=until, renewed=renewed
+    )
+
+
+def _failed(words: Words, state: LinkState) -> str | None:
+    if not state.trouble:
+        return None
+    title = words.escaped(state.trouble.title)
+    if not state.trouble_at:
+        return words("The last try failed: {title}.", title=title)
+    return words("The last try failed {date}: {title}.", date=when(state.trouble_at), title=title)

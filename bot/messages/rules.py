@@ -4,9 +4,17 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import assert_never
 
-from bot.messages.blocks import Mrkdwn, code, escape, mention, shortened
-from bot.messages.lists import listed
-from bot.messages.words import Words, contact_in, msgid
+from bot.messages.words import (
+    Mrkdwn,
+    Words,
+    code,
+    contact_in,
+    escape,
+    listed,
+    mention,
+    msgid,
+    shortened,
+)
 from bot.policy import ANYONE, Effect, Miss, Policy, Rule, Standing, Unreadable, Verdict
 
 STANDINGS = {

@@ -2,8 +2,7 @@
 
 from typing import assert_never
 
-from bot.messages.blocks import Message, code, message, small
-from bot.messages.lists import sentences, some
+from bot.messages.blocks import Message, message, small
 from bot.messages.rules import (
     STANDINGS,
     UNREADABLE,
@@ -13,7 +12,7 @@ from bot.messages.rules import (
     might,
     rule_name,
 )
-from bot.messages.words import Words
+from bot.messages.words import Words, code, sentences, some
 from bot.policy import (
     Allow,
     Ask,

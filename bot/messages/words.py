@@ -1,14 +1,70 @@
-"""Sentences in a language; the English sentence is the key of its translation (gettext). Pure."""
+"""Text: sentences in a language, and Slack's markup in them. Pure.
 
-from collections.abc import Callable, Mapping
+The English sentence is the key of its translation (gettext). Source: docs.slack.dev, "Formatting message text".
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import reduce
+from itertools import accumulate
 from typing import Final
 
 from bot.domain.language import Language
-from bot.messages.blocks import Mrkdwn, escape
 from bot.policy import Policy
 
 NOBODY_NAMED: Final = Policy(()).contact
+_WORD_LIMIT = 64  # as long as an env can be
+
+
+class Mrkdwn(str):
+    """Text in Slack's markup; `escape` leaves it unchanged."""
+
+    __slots__ = ()
+
+
+def escape(text: str) -> Mrkdwn:
+    """Escape text from people or from WeChat, so that Slack reads no markup in it; line breaks become blanks."""
+    if isinstance(text, Mrkdwn):
+        return text
+    line = " ".join(text.split())
+    return Mrkdwn(line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def as_typed(text: str) -> str:
+    """Undo `escape`; Slack also sends the text of a command with these three characters escaped."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def code(text: str, most: int = _WORD_LIMIT) -> Mrkdwn:
+    """Return `text` as inline code, cut to `most` characters; a backtick would end it early, so it is replaced."""
+    return Mrkdwn(f"`{escape(shortened(text, most).replace('`', 'ˋ')) or ' '}`")
+
+
+def mention(user_id: str) -> Mrkdwn:
+    """Return the markup that Slack shows as the user's name."""
+    return Mrkdwn(f"<@{user_id}>")
+
+
+def when(at: float) -> Mrkdwn:
+    """Return a date that Slack shows in the reader's time zone; clients that cannot show it in UTC."""
+    utc = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return Mrkdwn(f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{utc}>")
+
+
+def shortened(text: str, most: int) -> str:
+    """Return plain `text`, cut to `most` characters with “…” at the end."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def steps(lines: Iterable[str]) -> str:
+    """Return numbered lines."""
+    return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """Return bulleted lines."""
+    return "\n".join(f"• {line}" for line in lines)
 
 
 def msgid(text: str) -> str:
@@ -81,11 +137,42 @@ class Tongues:
 
     def of(self, language: Language) -> Words:
         """Return the words of one language."""
-        words, contact = self.by_language[language], self.contact()
-        return words.knowing(contact=lambda: contact_in(words, contact))
+        words = self.by_language[language]
+        return words.knowing(contact=lambda: contact_in(words, self.contact()))
 
 
 def contact_in(words: Words, contact: str) -> Mrkdwn:
     """Return a policy's contact, without a full stop; only the one that nobody set is translated."""
     whom = words.escaped(contact) if contact == NOBODY_NAMED else escape(contact)
     return Mrkdwn(whom.rstrip("."))
+
+
+def listed(words: Words, items: Sequence[str], most: int = 5) -> Mrkdwn:
+    """Return “a, b and c”; of items past `most`, only their number."""
+    more = [words("{count} more", count=len(items) - most)] if len(items) > most else []
+    shown = [*items[:most], *more]
+    if len(shown) <= 1:
+        return escape(shown[0]) if shown else Mrkdwn()
+    first = reduce(lambda one, other: words("{one}, {other}", one=one, other=other), shown[:-1])
+    return words("{items} and {last}", items=first, last=shown[-1])
+
+
+def sentences(words: Words, *said: str | None) -> Mrkdwn:
+    """Return sentences as one paragraph, without those that are None or empty."""
+    whole, *others = map(escape, [*filter(None, said), ""])
+    for other in others[:-1]:
+        # Slack needs a blank after bold text, even in Chinese.
+        whole = (
+            Mrkdwn(f"{whole} {other}")
+            if whole.endswith("*")
+            else words("{sentence} {next}", sentence=whole, next=other)
+        )
+    return whole
+
+
+def some(words: Words, lines: Sequence[str], room: int, most: int | None = None) -> str:
+    """Return the first of `lines` as bullets, as many as fit into `room` characters, and the number of the rest."""
+    ends = accumulate(len(line) for line in lines)
+    shown = [line for line, end in zip(lines, ends, strict=True) if end <= room][:most]
+    more = len(lines) - len(shown)
+    return bullets([*shown, *([words("and {count} more", count=more)] if more else [])])

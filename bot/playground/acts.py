@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bot.command import SLASH_COMMAND
-from bot.messages.blocks import escape
+from bot.messages.words import escape
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.acting import Where
 from bot.playground.slack.refused import ImpossibleError

@@ -3,8 +3,8 @@
 import logging
 
 from bot.domain.request import Request
-from bot.messages.answers import replacing
-from bot.messages.appids import replies
+from bot.messages.notices import replacing
+from bot.messages.request import replies
 from bot.messages.words import Words
 from bot.slack.looking import Posted
 from bot.slack.posts import Posts

@@ -8,9 +8,9 @@ from weakref import WeakValueDictionary
 from bot.domain.request import Request
 from bot.ledger import Entry
 from bot.messages import Message
-from bot.messages.answers import replacing
 from bot.messages.approvals import asked_directly, decided, question, reminder
 from bot.messages.blocks import message
+from bot.messages.notices import replacing
 from bot.messages.words import Tongues
 from bot.policy import ANYONE, Rule
 from bot.slack.api import Doubtful, Refused

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from bot.messages.answers import NoThread
+from bot.messages.notices import NoThread
 from bot.policy import Rule
 from bot.slack.directory import Directory
 from bot.slack.places import is_direct

@@ -10,9 +10,10 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.domain.click import Act, Click, read_value, value_of
 from bot.ledger import Entry
 from bot.messages import Message
-from bot.messages.blocks import Block, as_typed
+from bot.messages.blocks import Block
 from bot.messages.clicks import not_opened
-from bot.messages.views import COMMENT, decision, refusal
+from bot.messages.modals import COMMENT, decision, refusal
+from bot.messages.words import as_typed
 from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.runtime.log_context import about
 from bot.runtime.observers import nobody

@@ -13,7 +13,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.command import Share, ShareMany
 from bot.command.form import Fields, Mistakes, read
 from bot.domain.request import Origin
-from bot.messages import form as say
+from bot.messages import modals as say
 from bot.messages.blocks import Announcement
 from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.slack.api import Answered, SlackApi

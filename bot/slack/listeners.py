@@ -14,8 +14,8 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
-from bot.messages.views import trouble
 from bot.messages.words import Words
 from bot.runtime.observers import nobody
 from bot.slack.acks import kind_of

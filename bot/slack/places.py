@@ -8,9 +8,9 @@ from bot.domain.pause import Pause
 from bot.domain.readiness import NOTHING_KNOWN, AfterShare
 from bot.domain.request import Request
 from bot.messages import Message
-from bot.messages.answers import NoThread, elsewhere, only_you, replacing, unconfirmed
 from bot.messages.batches import progress
 from bot.messages.endings import alone, answer, begun, parent
+from bot.messages.notices import NoThread, elsewhere, only_you, replacing, unconfirmed
 from bot.messages.words import Tongues, Words
 from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, Result, SlackApi, away, passes
 from bot.slack.appids import list_appids

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from bot.domain.request import Request
-from bot.messages.answers import NoThread, replacing
 from bot.messages.endings import begun
+from bot.messages.notices import NoThread, replacing
 from bot.messages.words import Tongues
 from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes

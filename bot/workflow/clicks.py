@@ -16,7 +16,7 @@ from bot.ledger import Entry, LedgerDownError
 from bot.ledger.entries import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
-from bot.messages.shared import steps_again
+from bot.messages.answers import steps_again
 from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable
 from bot.workflow.cancel import cancel

@@ -9,7 +9,7 @@ from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger import Entry
 from bot.ledger.clicks import Move
 from bot.messages import Message
-from bot.messages.too_late import too_late
+from bot.messages.clicks import too_late
 from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable
 from bot.workflow.ruling import Decided, decide_all

@@ -14,12 +14,12 @@ from bot.domain.link import LinkState
 from bot.domain.request import Origin, State
 from bot.ledger import Entry
 from bot.messages import Message
+from bot.messages.answers import beforehand
 from bot.messages.blocks import message
 from bot.messages.history import Line, history, no_history
 from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import why
-from bot.messages.shared import beforehand
 from bot.messages.words import Words
 from bot.policy import Deny, Person, Policy, Unreadable, explain, may_see, owner_of, rights
 from bot.runtime.cache import REDELIVERED, SingleFlight

@@ -24,8 +24,7 @@ from bot.ledger.acceptance import MOST_WAITING
 from bot.ledger.entries import facts_asked, facts_of
 from bot.ledger.events import who_of
 from bot.messages import Message
-from bot.messages.answers import accepted
-from bot.messages.asked import how_many
+from bot.messages.answers import accepted, beforehand
 from bot.messages.batches import too_many_batches
 from bot.messages.blocks import message
 from bot.messages.clicks import requester_asked, retried_already
@@ -33,8 +32,8 @@ from bot.messages.decisions import confirmation, no_approver, sent_to_approvers
 from bot.messages.endings import answer
 from bot.messages.history import not_recorded, shared_before, under_way, untold
 from bot.messages.notices import stopping
+from bot.messages.request import how_many
 from bot.messages.rulings import as_dry_run, dry_run
-from bot.messages.shared import beforehand
 from bot.messages.words import Words
 from bot.policy import (
     NeedsApproval,

@@ -19,7 +19,7 @@ from bot.command.mistake import (
 from bot.domain.language import Language
 from bot.domain.request import Origin
 from bot.locale import tongues
-from bot.messages.form import APPIDS, ENV, MOST_OPTIONS, REASON, errors, form, not_opened, options
+from bot.messages.modals import APPIDS, ENV, MOST_OPTIONS, REASON, errors, form, not_opened, options
 from bot.messages.words import Words
 from bot.playground.slack.elements import OFFERED
 from bot.playground.slack.server import block_errors

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.messages import Block, Message
-from bot.messages.blocks import as_typed, code
+from bot.messages.words import as_typed, code
 
 
 def golden(said: Message) -> str:

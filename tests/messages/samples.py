@@ -38,17 +38,8 @@ from bot.domain.request import Origin, Request
 from bot.guidance import all_guidance, for_code, for_trouble
 from bot.guidance.types import Trouble
 from bot.messages import Message
-from bot.messages.answers import (
-    NoThread,
-    accepted,
-    answer,
-    elsewhere,
-    only_you,
-    parent,
-    replacing,
-    unconfirmed,
-)
-from bot.messages.blocks import code, message
+from bot.messages.answers import accepted, answer, beforehand, parent, steps_again
+from bot.messages.blocks import message
 from bot.messages.endings import answer as ending
 from bot.messages.history import (
     Line,
@@ -60,11 +51,19 @@ from bot.messages.history import (
     untold,
 )
 from bot.messages.mistakes import misread
-from bot.messages.notices import broken, stopping, unknown_command
+from bot.messages.notices import (
+    NoThread,
+    broken,
+    elsewhere,
+    only_you,
+    replacing,
+    stopping,
+    unconfirmed,
+    unknown_command,
+)
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
-from bot.messages.shared import beforehand, steps_again
-from bot.messages.words import Words
+from bot.messages.words import Words, code
 from bot.playground.loopback import Json
 from bot.policy import (
     Allow,

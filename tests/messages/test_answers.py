@@ -9,7 +9,8 @@ from syrupy.assertion import SnapshotAssertion
 from bot.domain.click import Act
 from bot.domain.outcome import Called, Shared, may_help_again
 from bot.messages import Message
-from bot.messages.blocks import Buttons, escape
+from bot.messages.blocks import Buttons
+from bot.messages.words import escape
 from tests.languages import ENGLISH
 from tests.messages.samples import CONTACT, answers
 

@@ -12,12 +12,12 @@ from bot.command.kinds import MOST_APPIDS
 from bot.domain.click import Act
 from bot.domain.outcome import Expired
 from bot.domain.request import Request
-from bot.messages.answers import replacing
-from bot.messages.appids import all_appids, appids, replies
 from bot.messages.approvals import decided, question
 from bot.messages.blocks import TEXT_LIMIT
 from bot.messages.decisions import confirmation
-from bot.messages.views import decision
+from bot.messages.modals import decision
+from bot.messages.notices import replacing
+from bot.messages.request import all_appids, appids, replies
 from bot.messages.words import Words
 from bot.playground.loopback import Json
 from bot.playground.slack.blocks import block_errors, too_long

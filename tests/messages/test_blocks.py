@@ -4,20 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.messages.blocks import (
-    SECTION_LIMIT,
-    TEXT_LIMIT,
-    Message,
-    Part,
-    as_typed,
-    bullets,
-    code,
-    escape,
-    message,
-    shortened,
-    small,
-    steps,
-)
+from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, Message, Part, message, small
+from bot.messages.words import as_typed, bullets, code, escape, shortened, steps
 
 HOSTILE = st.text(st.sampled_from("<>&;!@#|`*_~ \n\tahtp:/amp") | st.characters(), max_size=80)
 UNESCAPED = re.compile(r"[<>]|&(?!amp;|lt;|gt;)")

@@ -34,16 +34,16 @@ from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
 from bot.messages.approvals import asked_directly, decided, question, reminder
-from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, as_typed
+from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT
+from bot.messages.clicks import too_late
 from bot.messages.decisions import (
     confirmation,
     no_approver,
     sent_to_approvers,
     waiting,
 )
-from bot.messages.too_late import too_late
-from bot.messages.views import decision
-from bot.messages.words import Words
+from bot.messages.modals import decision
+from bot.messages.words import Words, as_typed
 from bot.playground.slack.blocks import block_errors
 from bot.playground.slack.view_rules import completed
 from bot.playground.stage import ASKS_APPROVERS

@@ -1,7 +1,6 @@
 import pytest
 
-from bot.messages.lists import listed, sentences, some
-from bot.messages.words import Words
+from bot.messages.words import Words, listed, sentences, some
 from tests.languages import CHINESE, ENGLISH
 
 

@@ -14,9 +14,8 @@ from bot.domain.language import Language
 from bot.guidance import all_guidance
 from bot.locale import LOCALES, tongues
 from bot.messages import Message
-from bot.messages.blocks import code
 from bot.messages.rules import contact
-from bot.messages.words import NOBODY_NAMED, msgid
+from bot.messages.words import NOBODY_NAMED, code, msgid
 from bot.policy import Policy
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH

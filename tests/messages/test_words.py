@@ -20,17 +20,17 @@ from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
 from bot.guidance import Trouble, all_guidance, for_code, for_trouble
 from bot.messages import Message
+from bot.messages.advice import where_it_broke
 from bot.messages.answers import (
     answer,
 )
-from bot.messages.asked import about
-from bot.messages.chain import where_it_broke
 from bot.messages.history import (
     Line,
     history,
     shared_before,
 )
 from bot.messages.people import whoami
+from bot.messages.request import about
 from bot.messages.rulings import denied, why
 from bot.messages.words import Words
 from bot.playground.slack.blocks import block_errors

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.messages import form
+from bot.messages import modals
 from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.stage import APPID
@@ -382,9 +382,9 @@ async def test_so_do_they_with_the_form_and_the_shortcuts(scene: Scene) -> None:
         await slack.message_shortcut(REQUESTER, MESSAGE_SHORTCUT, ts)
         await slack.until(lambda slack: bool(slack.views(REQUESTER)))
         view = slack.views(REQUESTER)[0]
-        offered = await slack.options(REQUESTER, view, form.ENV, "")
+        offered = await slack.options(REQUESTER, view, modals.ENV, "")
         assert ENV in [each["value"] for each in offered]
-        await slack.submit(REQUESTER, view, {form.ENV: ENV, form.APPIDS: APPID})
+        await slack.submit(REQUESTER, view, {modals.ENV: ENV, modals.APPIDS: APPID})
         await scene.over()
     assert len(scene.wechat.shared) == 1
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.messages.form import APPIDS, DRY_RUN, ENV, FORM, REASON
+from bot.messages.modals import APPIDS, DRY_RUN, ENV, FORM, REASON
 from bot.playground.faults import Code, Drop, RateLimited, Slow
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.payloads import interaction

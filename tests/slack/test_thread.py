@@ -10,11 +10,11 @@ from bot.domain.outcome import Cancelled, Expired, Outcome, Rejected, Shared, Ta
 from bot.domain.request import Request
 from bot.guidance import Trouble, for_trouble
 from bot.messages import Message as Text
-from bot.messages.answers import NoThread, elsewhere, only_you, replacing
-from bot.messages.appids import replies
 from bot.messages.batches import progress
 from bot.messages.decisions import waiting
 from bot.messages.endings import alone, answer, parent
+from bot.messages.notices import NoThread, elsewhere, only_you, replacing
+from bot.messages.request import replies
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.loopback import Handler, cut

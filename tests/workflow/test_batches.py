@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from bot.messages.form import APPIDS, ENV
+from bot.messages.modals import APPIDS, ENV
 from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.stage import APPID, OWNER, environment

@@ -23,7 +23,7 @@ from bot.domain.request import Origin, Request, State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry
 from bot.messages import clicks as say
-from bot.messages.too_late import too_late
+from bot.messages.clicks import too_late
 from bot.policy import Approvers, Effect, Operators, Person, Policy, Rule, Unreadable
 from bot.workflow.clicks import step_of
 from bot.workflow.decide import may_not_decide

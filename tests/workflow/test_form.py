@@ -10,7 +10,7 @@ import pytest
 
 from bot.app.running import running
 from bot.ledger import Ledger
-from bot.messages.form import APPIDS, ENV
+from bot.messages.modals import APPIDS, ENV
 from bot.playground.faults import Code, Hang, Slow
 from bot.playground.slack.server import LocalSlack, View
 from bot.playground.stage import APPID, OWNER, environment

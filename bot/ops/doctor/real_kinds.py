@@ -19,19 +19,19 @@ from bot.domain.outcome import (
 from bot.domain.request import Origin, Request
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.messages import Message, clicks, endings
-from bot.messages.answers import NoThread, accepted, only_you
-from bot.messages.appids import replies
+from bot.messages.answers import accepted
 from bot.messages.approvals import asked_directly, decided, question, reminder
 from bot.messages.batches import progress
 from bot.messages.blocks import Block
 from bot.messages.decisions import confirmation, sent_to_approvers, waiting
-from bot.messages.form import form
 from bot.messages.history import Line, history, shared_before, under_way
 from bot.messages.home import Records, home, view
 from bot.messages.mistakes import misread
+from bot.messages.modals import decision, form, refusal, trouble
+from bot.messages.notices import NoThread, only_you
 from bot.messages.people import help_, whoami
+from bot.messages.request import replies
 from bot.messages.rulings import denied, dry_run, why
-from bot.messages.views import decision, refusal, trouble
 from bot.messages.words import Words
 from bot.policy import (
     Approvers,

@@ -2,7 +2,7 @@
 
 import re
 
-from bot.messages.blocks import as_typed
+from bot.messages.words import as_typed
 from bot.policy import Person, Standing
 
 NO_GROUPS = "Who is in a group cannot be read here; --group says which ones hold the person."

@@ -1,10 +1,10 @@
-"""What all messages about a request have in common: its values in sentences, its reason, its id."""
+"""What all messages about a request have in common: its values in sentences, its appids, its reason, its id."""
 
 from collections.abc import Sequence
 
 from bot.domain.request import Request
-from bot.messages.blocks import Mrkdwn, Part, code, escape, mention, small
-from bot.messages.words import Words
+from bot.messages.blocks import Message, Part, listing, message, small
+from bot.messages.words import Mrkdwn, Words, code, escape, mention
 
 
 def about(words: Words, request: Request) -> Words:
@@ -51,3 +51,33 @@ def reason(words: Words, request: Request) -> Part | None:
 def name(words: Words, request: Request) -> Part:
     """Return the line with the id of the request."""
     return small(words("Request {id}", id=code(request.id)))
+
+
+_FEW = 10
+_IN_SECTION = 100  # of 19 characters each; a section has room for 3,000
+_IN_REPLY = 2  # sections; more would not fit into the text of a message
+
+
+def appids(request: Request, many: str = "") -> str:
+    """Return the appids of a batch in one line or, if there are more than ten, `many`, which says where they are listed."""
+    return many if len(request.appids) > _FEW else " ".join(map(code, request.appids))
+
+
+def all_appids(words: Words, request: Request) -> tuple[Part, ...]:
+    """Return the appids of a batch of more than ten, in the order of the command, one per line to fit a phone."""
+    total = len(request.appids)
+    starts = range(0, total, _IN_SECTION) if total > _FEW else ()
+    return tuple(_section(words, request.appids, start) for start in starts)
+
+
+def _section(words: Words, listed: tuple[str, ...], start: int) -> Part:
+    shown = listed[start : start + _IN_SECTION]
+    end = start + len(shown)
+    span = f"{start + 1}–{end}" if len(shown) > 1 else f"{end}"
+    return listing(words("*{span} of {total}*", span=span, total=len(listed)), shown)
+
+
+def replies(words: Words, request: Request) -> list[Message]:
+    """Return the appids of a batch of more than ten as messages for a thread."""
+    parts = all_appids(words, request)
+    return [message(*parts[at : at + _IN_REPLY]) for at in range(0, len(parts), _IN_REPLY)]

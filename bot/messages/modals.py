@@ -1,4 +1,4 @@
-"""The form: a modal to ask for a share, and what is wrong with its fields."""
+"""The modals: the form to ask for a share, with what is wrong in its fields, and an approver's decision."""
 
 import re
 from collections.abc import Sequence
@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from bot.command import REASON_LIMIT
 from bot.command.form import Mistakes
 from bot.command.mistake import Mistake, TooManyAppids
-from bot.domain.request import Origin
-from bot.messages.blocks import Block, Message, as_typed, code, message, plain, small
-from bot.messages.lists import sentences
+from bot.domain.click import Act
+from bot.domain.request import Origin, Request
+from bot.messages.blocks import Block, Message, message, plain, small
 from bot.messages.mistakes import sentence
-from bot.messages.words import Words
+from bot.messages.notices import broken
+from bot.messages.request import all_appids, appids, asks
+from bot.messages.words import Words, as_typed, code, sentences
 
 FORM = "share_env_form"
 """The callback_id of the modal."""
@@ -134,3 +136,67 @@ def not_opened(words: Words) -> Message:
             line=code("/share-env <appid> <env>"),
         )
     )
+
+
+COMMENT = "comment"
+"""The block_id and the action_id of the comment."""
+
+_COMMENT_LIMIT = 500
+
+
+def decision(words: Words, request: Request, act: Act, private_metadata: str) -> Block:
+    """Ask an approver to confirm the decision, with an optional comment."""
+    approving = act is Act.APPROVE
+    told = message(
+        asks(words, request),
+        appids(request, words("All of them are listed below.")),
+        words(
+            "It cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
+        )
+        if approving
+        else None,
+    )
+    return {
+        "type": "modal",
+        "callback_id": act.value,
+        "title": plain(words("Approve") if approving else words("Reject")),
+        "submit": plain(words("Approve") if approving else words("Reject")),
+        "close": plain(words("Back")),
+        "private_metadata": private_metadata,
+        "blocks": [
+            *told.blocks,
+            {
+                "type": "input",
+                "block_id": COMMENT,
+                "optional": True,
+                "label": plain(words("Comment for the requester")),
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": COMMENT,
+                    "multiline": True,
+                    "max_length": _COMMENT_LIMIT,
+                },
+            },
+            *message(*all_appids(words, request)).blocks,
+        ],
+    }
+
+
+def refusal(words: Words, act: Act, why: Message) -> Block:
+    """Replace the modal of somebody who may not decide; `why` tells the reason."""
+    return {
+        "type": "modal",
+        "title": plain(words("Approve") if act is Act.APPROVE else words("Reject")),
+        "close": plain(words("Back")),
+        "blocks": why.blocks,
+    }
+
+
+def trouble(words: Words, reference: str) -> Block:
+    """Replace a modal after the bot failed unexpectedly; operators find `reference` in the log."""
+    return {
+        "type": "modal",
+        "title": plain(words("Share an env")),
+        "close": plain(words("Back")),
+        "blocks": broken(words, reference).blocks,
+    }
