@@ -35,7 +35,7 @@ from bot.workflow.brake import Brake
 from bot.workflow.clicks import ClickHandler
 from bot.workflow.form import FormHandler
 from bot.workflow.home import Home
-from bot.workflow.leased import LeasedWrites
+from bot.workflow.leased import LeasedSteps
 from bot.workflow.ports import Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
@@ -131,7 +131,7 @@ def _worker(resources: Resources, source: Source, slack: _Slack, changes: Topic[
         jitter=runtime.jitter,
         called=resources.observers.called_wechat,
     )
-    leased = LeasedWrites(ledger, runtime.sleep)
+    leased = LeasedSteps(ledger, runtime.sleep)
     brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake)
     return Worker(
         ledger,

@@ -12,8 +12,7 @@ from bot.domain.outcome import Expired, Failed, Outcome, Shared
 from bot.domain.request import State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry, Ledger, answered
-from bot.workflow.leased import LeasedWrites, Write
-from bot.workflow.place import settle
+from bot.workflow.leased import LeasedSteps, Write
 from bot.workflow.ports import Approvals, Places
 
 _PAST = 50  # requests, among which the shares are
@@ -27,7 +26,7 @@ class WaitingRequests:
     """Takes on what waits for people; a click, or its time, takes it further."""
 
     ledger: Ledger
-    leased: LeasedWrites
+    leased: LeasedSteps
     places: Places
     approvals: Approvals
 
@@ -48,7 +47,7 @@ class WaitingRequests:
         return None
 
     async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
-        place = await settle(self.leased, self.places, entry, backlog, waiting=True)
+        place = await self.leased.open_place(self.places, entry, backlog, waiting=True)
         if place is None:
             return None
         write = partial(self.ledger.place, entry, place.ref)

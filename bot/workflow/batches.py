@@ -33,9 +33,8 @@ from bot.ledger.batches import BatchItems as Items
 from bot.ledger.batches import ItemAnswered
 from bot.runtime.log_context import about
 from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
-from bot.workflow.call import ask
 from bot.workflow.gate import Gate
-from bot.workflow.leased import LeasedWrites, LostError
+from bot.workflow.leased import LeasedSteps, LostError
 from bot.workflow.ports import AwayError, Owners, Place
 
 AT_ONCE = 20
@@ -50,7 +49,7 @@ class Batches:
     """What it takes to run batches; `now` in Unix seconds."""
 
     ledger: Ledger
-    leased: LeasedWrites
+    leased: LeasedSteps
     owners: Owners
     brake: Brake
     now: Callable[[], float]
@@ -130,7 +129,7 @@ class _Run:
     batch: Entry
     place: Place
     items: Items
-    leased: LeasedWrites
+    leased: LeasedSteps
     owners: Owners
     gate: Gate = field(init=False)
     todo: deque[Entry] = field(default_factory=deque)
@@ -199,9 +198,8 @@ class _Run:
     async def _call(self, item: Entry) -> ItemAnswered | None:
         """Ask WeChat; None if it wants to be left alone, and the item is to be asked for later."""
         request, steps, began = item.request, list[Step](), time.monotonic()
-        holds = partial(self.leased.holds, self.batch)
         with about(request.id):
-            outcome = await ask(self.owners, request, steps.append, holds)
+            outcome = await self.leased.share(self.owners, self.batch, request, steps.append)
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
         if limit := limit_in(outcome):
             await self._put_back(replace(item, begun=doubtful), limit)

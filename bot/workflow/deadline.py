@@ -1,17 +1,24 @@
-"""How long an answer waits for the ledger, and that it goes on without what the ledger does not tell or take."""
+"""How long an answer waits for the ledger, and for whether an env can be used; it goes on without what is not told."""
 
 import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import TypeVar
 
-from bot.ledger import LedgerDownError
+from bot.domain.outcome import Finished, Outcome, Shared
+from bot.domain.readiness import AfterShare, Readiness
+from bot.domain.request import Request
+from bot.ledger import Ledger, LedgerDownError
+from bot.workflow.ports import Look
 
 PATIENCE = 20.0
 """Seconds for what goes on behind an ack: a click, a form."""
 
 _LEDGER_SECONDS = 2.0
+_LOOK_SECONDS = 2.0
+_SPARE = 0.4  # seconds of an ack, for the answer itself
 
 _Answer = TypeVar("_Answer")
 
@@ -41,3 +48,31 @@ async def in_time(
         reason = str(error) or "no answer in time"
         _log.error(missing, extra={**(facts or {}), "reason": reason})  # a trace would say no more
         return None
+
+
+async def looked(look: Look, owner: str, env: str, until: float = math.inf) -> Readiness:
+    """Return what `look` tells within two seconds, and for an answer that has to be there by `until`; never raises."""
+    try:
+        async with asyncio.timeout_at(min(until - _SPARE, within(_LOOK_SECONDS))):
+            return await look(owner, env)
+    except TimeoutError:
+        return Readiness.UNKNOWN
+    except Exception:  # noqa: BLE001  # an answer does not fail for want of this
+        _log.exception("unforeseen error")
+        return Readiness.UNKNOWN
+
+
+async def after_share(look: Look, ledger: Ledger, request: Request, outcome: Outcome) -> AfterShare:
+    """Return what the answer to a request, or to a batch, has to say of a share beyond that."""
+    match outcome:
+        case Shared():
+            told = partial(ledger.shared_to, request.owner, request.appid, request.id)
+        case Finished(tally) if tally.shared:
+            told = partial(ledger.batches.shared_to_all, request.id)
+        case _:
+            return AfterShare()
+    readiness = await looked(look, request.owner, request.env)
+    if readiness is Readiness.READY:
+        return AfterShare(readiness)  # nothing is left to do
+    before = await in_time(told(), "the ledger does not tell of earlier shares")
+    return AfterShare(readiness, told_before=bool(before))

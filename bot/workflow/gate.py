@@ -10,7 +10,7 @@ from bot.domain.outcome import Said
 from bot.domain.pause import AtLimit, InDoubt, Pause, again_at, is_daily
 from bot.ledger import Entry, Ledger
 from bot.workflow.brake import Brake, BrakeVerdict
-from bot.workflow.leased import LeasedWrites, LostError
+from bot.workflow.leased import LeasedSteps, LostError
 
 _LOOK_AGAIN = 1.0
 
@@ -26,7 +26,7 @@ class Gate:
 
     batch: Entry
     ledger: Ledger
-    leased: LeasedWrites
+    leased: LeasedSteps
     brake: Brake
     now: Callable[[], float]
     left: Callable[[], Sequence[str]]

@@ -1,4 +1,4 @@
-"""Write to the ledger however often it takes, and speak only while this replica holds the request."""
+"""What every step of a request needs: write however often it takes; speak and call only while this replica holds it."""
 
 import logging
 import math
@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from bot.domain.outcome import Called, Step, Unknown
+from bot.domain.request import Request
+from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry, Ledger, LedgerDownError
-from bot.workflow.ports import AwayError
+from bot.workflow.ports import AwayError, Owners, Place, Places
 
 _LONGEST_PAUSE = 2.0
 _PATIENCE_ALONE = 5.0
@@ -25,8 +28,8 @@ class LostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class LeasedWrites:
-    """What every step of a request needs of the ledger."""
+class LeasedSteps:
+    """What a replica does for the requests that it holds."""
 
     ledger: Ledger
     sleep: Callable[[float], Awaitable[None]]
@@ -47,6 +50,37 @@ class LeasedWrites:
                     raise
                 since = entry.created
         raise LostError
+
+    async def open_place(
+        self, places: Places, entry: Entry, backlog: list[Write], *, waiting: bool
+    ) -> Place | None:
+        """Return where the answer goes, having said there what is under way or waited for.
+
+        Without such a place the request ends, since nobody would hear of it, and this returns None.
+        """
+        request = entry.request
+        place = await self.while_held(
+            entry, lambda since: places.open(request, look_since=since, waiting=waiting)
+        )
+        if place is None:
+            told = {"request": request.id}
+            _log.error("Slack leaves nowhere to answer, so the request ends", extra=told)
+            await self.end(entry, backlog, "nowhere to answer")
+        return place
+
+    async def share(
+        self, owners: Owners, held: Entry, request: Request, told: Callable[[Step], None]
+    ) -> Called:
+        """Return how WeChat's call for a request ended; never raises, since the requester is told whatever went wrong.
+
+        `held` is the request or its batch: no further try is made once somebody else may have begun anew.
+        """
+        may_again = partial(self.holds, held)
+        try:
+            return await owners.share(request.owner, request.env, request.appid, told, may_again)
+        except Exception:  # noqa: BLE001  # the requester is told whatever went wrong
+            _log.exception("unforeseen error", extra={"request": request.id})
+            return Unknown(for_trouble(Trouble.BUG))
 
     async def holds(self, entry: Entry) -> bool:
         """Tell whether this replica still holds a request, however long it takes to find out."""

@@ -7,14 +7,13 @@ from typing import Protocol
 from bot.domain.link import LinkState
 from bot.domain.outcome import Called, Outcome, Step, Tally
 from bot.domain.pause import Pause
-from bot.domain.readiness import AfterShare
+from bot.domain.readiness import AfterShare, Readiness
 from bot.domain.request import Origin, Request
 from bot.ledger import Entry, Ledger
 from bot.messages import Message
 from bot.messages.words import Tongues
 from bot.policy import Person, Rule, Unreadable
 from bot.runtime.observers import nobody
-from bot.workflow.readiness import Look, unknown
 
 
 class AwayError(Exception):
@@ -120,6 +119,16 @@ class People(PersonLookup, Protocol):
         """Tell whether anybody may decide about a request of this requester's; in doubt, yes."""
 
 
+Look = Callable[[str, str], Awaitable[Readiness]]
+"""Tells whether an owner's env can be used by others."""
+
+
+async def unknown(owner: str, env: str) -> Readiness:
+    """Look at nothing."""
+    del owner, env
+    return Readiness.UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the use cases need from outside."""
@@ -138,4 +147,3 @@ class Ports:
     changed: Callable[[Request], None] = nobody
     """Hears of each move of a request, once it is recorded."""
     look: Look = unknown
-    """Tells whether an owner's env can be used by others."""

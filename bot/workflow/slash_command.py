@@ -23,9 +23,8 @@ from bot.messages.rulings import why
 from bot.messages.words import Words
 from bot.policy import Deny, Person, Policy, Unreadable, explain, may_see, owner_of, rights
 from bot.runtime.cache import REDELIVERED, SingleFlight
-from bot.workflow.deadline import in_time, within
+from bot.workflow.deadline import in_time, looked, within
 from bot.workflow.ports import Ports
-from bot.workflow.readiness import looked
 from bot.workflow.ruling import decide_all
 from bot.workflow.submit import Intake
 

@@ -44,10 +44,9 @@ from bot.policy import (
     owner_of,
 )
 from bot.runtime.log_context import about
-from bot.workflow.deadline import in_time
+from bot.workflow.deadline import in_time, looked
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Ports
-from bot.workflow.readiness import looked
 from bot.workflow.ruling import CONFIRM_SECONDS, Refusal, decide_all, first_state, ruling
 
 _RECORDING_SECONDS = 0.5  # of those until an answer has to be there, kept for the ledger

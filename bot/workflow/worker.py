@@ -21,11 +21,9 @@ from bot.runtime.observers import nobody
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake, BrakeVerdict, stopped
-from bot.workflow.call import ask
-from bot.workflow.leased import LeasedWrites, LostError, Write
-from bot.workflow.place import settle
-from bot.workflow.ports import AwayError, Owners, Places
-from bot.workflow.readiness import Look, after_share, unknown
+from bot.workflow.deadline import after_share
+from bot.workflow.leased import LeasedSteps, LostError, Write
+from bot.workflow.ports import AwayError, Look, Owners, Places, unknown
 
 MOST_TAKE_OVERS = 5
 _BEATS_PER_LEASE = 4
@@ -44,7 +42,7 @@ class Worker:
     """Takes requests from state to state until they end; `lease` is in seconds."""
 
     ledger: Ledger
-    leased: LeasedWrites
+    leased: LeasedSteps
     places: Places
     owners: Owners
     waiting: WaitingRequests
@@ -53,8 +51,8 @@ class Worker:
     start: Callable[[Coroutine[None, None, None]], None]
     lease: float = LEASE
     changed: Callable[[Request], None] = nobody
-    look: Look = unknown
     """Hears of each move of a request, once it is recorded."""
+    look: Look = unknown
 
     @property
     def items_waiting(self) -> int:
@@ -148,7 +146,7 @@ class Worker:
 
     async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         """Settle where the answer goes, and record it."""
-        place = await settle(self.leased, self.places, entry, backlog, waiting=False)
+        place = await self.leased.open_place(self.places, entry, backlog, waiting=False)
         if place is None:
             return None
         placed = replace(entry, state=State.PLACED, place=place.ref, owed_since=None, wake=None)
@@ -175,8 +173,7 @@ class Worker:
             return _GIVEN_UP
         if self.brake.is_due(entry) and not await self._is_allowed(entry):
             return stopped(begun=called_again)
-        holds = partial(self.leased.holds, entry)
-        outcome = await ask(self.owners, entry.request, steps.append, holds)
+        outcome = await self.leased.share(self.owners, entry, entry.request, steps.append)
         # Nobody knows what came of the call before this one.
         return doubted(outcome) if called_again else outcome
 

@@ -13,7 +13,7 @@ from bot.ledger.clicks import Move
 from bot.playground.faults import Code, Drop, Status
 from bot.playground.slack.server import PostedMessage
 from bot.workflow.approval import WaitingRequests
-from bot.workflow.leased import LeasedWrites
+from bot.workflow.leased import LeasedSteps
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
 from tests.databases import Database
 from tests.said import late_answer
@@ -272,12 +272,12 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
         )
 
     midst: Any = Midst(click, at)
-    waiting = WaitingRequests(ledger, LeasedWrites(ledger, sleep), midst, midst)
+    waiting = WaitingRequests(ledger, LeasedSteps(ledger, sleep), midst, midst)
     entry: Entry | None = found.entry
     if at == "remind":
         quiet: Any = Midst(click, "never")
         while entry:
-            entry = await WaitingRequests(ledger, LeasedWrites(ledger, sleep), quiet, quiet).step(
+            entry = await WaitingRequests(ledger, LeasedSteps(ledger, sleep), quiet, quiet).step(
                 entry, []
             )
         either.execute("UPDATE requests SET wake = 1")

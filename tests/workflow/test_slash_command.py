@@ -114,7 +114,7 @@ def said(ack: Ack) -> str:
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
-    rooms = {"bot.events", "bot.workflow.deadline", "bot.workflow.place", "bot.workflow.worker"}
+    rooms = {"bot.events", "bot.workflow.deadline", "bot.workflow.leased", "bot.workflow.worker"}
     return [record.getMessage() for record in caplog.records if record.name in rooms]
 
 

@@ -37,7 +37,7 @@ from bot.wechat.tokens import TokenServer
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
-from bot.workflow.leased import LeasedWrites
+from bot.workflow.leased import LeasedSteps
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Owners, Place, Places
 from bot.workflow.worker import Worker
@@ -116,7 +116,7 @@ def make(  # noqa: PLR0913, PLR0917  # the stand-ins
     def make(
         ledger: Ledger, lease: float = 12.0, places: Places = places, owners: Owners = owners
     ) -> Worker:
-        leased = LeasedWrites(ledger, sleep)
+        leased = LeasedSteps(ledger, sleep)
         waiting = WaitingRequests(ledger, leased, places, approvals)
         batches = Batches(ledger, leased, owners, brake, time.time)
         return Worker(ledger, leased, places, owners, waiting, batches, brake, tasks.start, lease)
