@@ -69,8 +69,7 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     from bot.wechat.chain import Chain  # noqa: PLC0415
     from bot.wechat.component import Component  # noqa: PLC0415
     from bot.wechat.encryption import key_of  # noqa: PLC0415
-    from bot.wechat.exchanges import Exchanges  # noqa: PLC0415
-    from bot.wechat.heard import Heard  # noqa: PLC0415
+    from bot.wechat.heard import Exchanges, Heard  # noqa: PLC0415
     from bot.wechat.push import Platform  # noqa: PLC0415
     from bot.wechat.upkeep import Upkeep  # noqa: PLC0415
 

@@ -27,8 +27,6 @@ from bot.slack.private import PrivateAnswers
 from bot.slack.thread import Threads
 from bot.wechat.client import WeChat
 from bot.wechat.envs import Envs
-from bot.wechat.functions import FunctionLists
-from bot.wechat.owner_reader import OwnerReader
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
@@ -66,7 +64,9 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     """Return the parts, each with what it needs of the others; what they are reading is given up when the stack is left."""
     changes = Topic[Request](_facts_of)
     slack = _slack(stack, resources)
-    worker = _worker(resources, source, slack, changes)
+    wechat = _wechat(resources, source)
+    envs = Envs(wechat)
+    worker = _worker(resources, wechat, envs, slack, changes)
     api, runtime, start = resources.slack.api, resources.runtime, resources.tasks.start
     ports = Ports(
         slack.people,
@@ -79,14 +79,16 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         slack.tongues,
         PrivateAnswers(api, runtime.sleep).tell,
         changes.tell,
-        FunctionLists(_reader(resources, source)).readiness,
+        envs.readiness,
     )
     intake = Intake(resources.in_force, ports)
     homes = Homes(api, Home(intake, ports, __version__), runtime.clock, runtime.sleep)
     stack.callback(homes.close)
     changes.hear(homes.changed)
     resources.in_force.hear(lambda _: homes.all_changed())
-    handler = FormHandler(intake, ports, _envs(stack, resources, source))
+    owned = Cache(envs.of, runtime.clock)
+    stack.push_async_callback(owned.close)
+    handler = FormHandler(intake, ports, owned)
     forms = FormListeners(api, handler, start, runtime.sleep)
     settings = resources.settings.slack
     app = bolt_app(
@@ -119,9 +121,9 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     return _Slack(people, places, approvals, spoken)
 
 
-def _worker(resources: Resources, source: Source, slack: _Slack, changes: Topic[Request]) -> Worker:
-    settings, runtime, ledger = resources.settings, resources.runtime, resources.ledger
-    owners = WeChat(
+def _wechat(resources: Resources, source: Source) -> WeChat:
+    settings, runtime = resources.settings, resources.runtime
+    return WeChat(
         resources.http,
         settings.wechat_url,
         source.tokens,
@@ -131,34 +133,26 @@ def _worker(resources: Resources, source: Source, slack: _Slack, changes: Topic[
         jitter=runtime.jitter,
         called=resources.observers.called_wechat,
     )
+
+
+def _worker(
+    resources: Resources, wechat: WeChat, envs: Envs, slack: _Slack, changes: Topic[Request]
+) -> Worker:
+    runtime, ledger = resources.runtime, resources.ledger
     leased = LeasedSteps(ledger, runtime.sleep)
     brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake)
     return Worker(
         ledger,
         leased,
         slack.places,
-        owners,
+        wechat,
         WaitingRequests(ledger, leased, slack.places, slack.approvals),
-        Batches(ledger, leased, owners, brake, runtime.now),
+        Batches(ledger, leased, wechat, brake, runtime.now),
         brake,
         resources.tasks.start,
         changed=changes.tell,
-        look=FunctionLists(_reader(resources, source)).readiness,
+        look=envs.readiness,
     )
-
-
-def _reader(resources: Resources, source: Source) -> OwnerReader:
-    """Return what reads what the owners' tokens may see."""
-    settings, called = resources.settings, resources.observers.called_wechat
-    url, timeout = settings.wechat_url, settings.wechat_timeout
-    return OwnerReader(resources.http, url, source.tokens, timeout, called)
-
-
-def _envs(stack: AsyncExitStack, resources: Resources, source: Source) -> Cache[tuple[str, ...]]:
-    """Return what remembers the owners' envs, for the form."""
-    owned = Cache(Envs(_reader(resources, source)).of, resources.runtime.clock)
-    stack.push_async_callback(owned.close)
-    return owned
 
 
 def _socket(resources: Resources, app: AsyncApp) -> SocketMode | None:

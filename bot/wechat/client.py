@@ -1,8 +1,9 @@
-"""Share an env through WeChat's API: the owner's token, the call, and as many tries as the guidance grants."""
+"""Call WeChat's API with owners' tokens: a share by as many tries as the guidance grants, what is only read by one."""
 
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import aiohttp
 import httpx
@@ -18,6 +19,9 @@ MOST_TRIES = {AutoRetry.NEVER: 0, AutoRetry.ONCE: 1, AutoRetry.RENEW: 1, AutoRet
 TOTAL_SECONDS = 15.0
 _FIRST_PAUSE = 0.5
 _LEAST_SECONDS = 0.1  # a try with less time than this is not worth starting
+
+
+_Read = TypeVar("_Read")
 
 
 class _NoCookies(httpx.Cookies):
@@ -50,7 +54,7 @@ async def _always() -> bool:
 
 
 class WeChat:
-    """The share call of WeChat's API; times in seconds."""
+    """WeChat's API for whoever holds a token of an owner's; times in seconds."""
 
     def __init__(  # noqa: PLR0913  # its clock, its sleep and its dice are passed in
         self,
@@ -72,6 +76,21 @@ class WeChat:
         self._sleep = sleep
         self._jitter = jitter
         self._called = called
+
+    async def read(
+        self,
+        owner: str,
+        call: Callable[[str], api.Call],
+        read: Callable[[int, bytes], _Read | api.Declined | api.Troubled],
+    ) -> _Read | NoToken:
+        """Return what `read` finds in the answer to `call`, which is made for a token; else why there is nothing."""
+        token = await self._tokens.token(owner)
+        if isinstance(token, NoToken):
+            return token
+        found = await post(self._http, self._url, call(token), self._timeout, read, self._called)
+        if isinstance(found, api.Declined | api.Troubled):
+            return NoToken(*api.guidance_for(found))
+        return found
 
     async def share(
         self,

@@ -1,18 +1,111 @@
-"""What WeChat's pushes change in the token chain; a push that was heard before changes nothing."""
+"""What WeChat's pushes change in the token chain; a push that was heard before changes nothing.
 
+Codes are exchanged for owners' tokens again and again while WeChat does not say, as long as a code lives.
+"""
+
+import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
+from bot.ledger import LedgerDownError
 from bot.ledger.tokens import TICKET, News, Tokens
 from bot.wechat.chain import Chain
-from bot.wechat.exchanges import Exchanges
+from bot.wechat.component import Component
+from bot.wechat.component_api import Authorization
 from bot.wechat.push import Authorized, Ticket, Unauthorized
+from bot.wechat.tokens import NoToken
 
+LONGEST = 3600.0
+"""Seconds for which an exchange is tried at most, which is as long as a code lives."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
+_DEAD_CODE = frozenset({61003, 61009, 61010})  # whatever else WeChat says is not about the code
 _NOT_AUTHORISED = "61003"
 _MARK = 16  # characters
 
 _log = logging.getLogger(__name__)
+
+
+class Exchanges:
+    """Turns codes into tokens in the ledger; times are in seconds, those of `now` in Unix seconds."""
+
+    def __init__(
+        self,
+        component: Component,
+        chain: Chain,
+        tokens: Tokens,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._component = component
+        self._chain = chain
+        self._tokens = tokens
+        self._now = now
+        self._sleep = sleep
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Try nothing again from now on: after a start WeChat's list has what a code was worth."""
+        self._stopping.set()
+
+    async def once(self, news: News, push: Authorized) -> bool:
+        """Exchange the code of a push; False if it has come to nothing yet and may another time."""
+
+        async def exchange(platform: str) -> Authorization | NoToken:
+            return await self._component.query_auth(platform, push.code)
+
+        got = await self._chain.with_platform_token(exchange)
+        if isinstance(got, NoToken):
+            _not_taken_in(news, got.guidance.key)
+            return got.said is not None and got.said.errcode in _DEAD_CODE
+        new = got.issued
+        if got.owner != news.owner or not new.refresh_token:
+            _not_taken_in(news, "the code was not theirs")
+            return True
+        try:
+            kept = await self._tokens.replace(news, new.token, new.refresh_token, new.life)
+        except LedgerDownError as error:
+            _not_taken_in(news, f"kept once the ledger is up ({error})")
+            return True
+        if kept:
+            _log.info("authorised", extra={"owner": news.owner})
+        else:
+            _not_taken_in(news, "there is newer news")
+        return True
+
+    async def until_settled(self, news: News, push: Authorized) -> bool:
+        """Exchange the code of a push, after pauses that grow; False if it was given up."""
+        end = min(push.code_until, self._now() + LONGEST)
+        for pause in pauses(end - self._now()):
+            if not await self._rested(pause) or self._now() >= end:
+                return False
+            if not await self._is_wanted(news):
+                return False
+            if await self.once(news, push):
+                return True
+        _not_taken_in(news, "the code's time is over")
+        return False
+
+    async def _is_wanted(self, news: News) -> bool:
+        try:
+            if await self._tokens.is_latest(news):
+                return True
+        except LedgerDownError:
+            return True  # it is asked again before anything is kept
+        _not_taken_in(news, "there is newer news")
+        return False
+
+    async def _rested(self, seconds: float) -> bool:
+        """Return after so many seconds, or False as soon as the bot stops."""
+        nap = asyncio.ensure_future(self._sleep(seconds))
+        stop = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({nap, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            nap.cancel()
+            stop.cancel()
+        return not self._stopping.is_set()
 
 
 class Heard:
@@ -70,3 +163,16 @@ def _news(owner: str, created: float, code: str) -> News:
     """Return what a push tells of an owner; of one second, two pushes with one code are the same."""
     mark = hashlib.sha256(code.encode(errors="replace")).hexdigest()[:_MARK]
     return News(owner, created, mark)
+
+
+def pauses(seconds: float) -> Iterator[float]:
+    """Yield pauses, each twice as long as the one before and at last five minutes, that fit into `seconds`."""
+    pause = _FIRST_PAUSE
+    while pause < seconds:
+        yield pause
+        seconds -= pause
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _not_taken_in(news: News, reason: str) -> None:
+    _log.warning("authorisation not taken in", extra={"owner": news.owner, "reason": reason})

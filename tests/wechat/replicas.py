@@ -24,8 +24,7 @@ from bot.wechat.callback import Callback
 from bot.wechat.chain import Chain
 from bot.wechat.component import Component
 from bot.wechat.encryption import RANDOM_BYTES, key_of
-from bot.wechat.exchanges import Exchanges
-from bot.wechat.heard import Heard
+from bot.wechat.heard import Exchanges, Heard
 from bot.wechat.push import Platform
 from bot.wechat.upkeep import Upkeep
 from tests.databases import Database

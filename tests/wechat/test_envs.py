@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import re
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from bot.guidance import Trouble
 from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import Declined, Troubled
+from bot.wechat.client import WeChat
 from bot.wechat.envs import Envs, get_env_info, read_envs
-from bot.wechat.owner_reader import OwnerReader
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 from tests.wechat.conftest import OTHER, OWNER, Clock
 
@@ -26,7 +27,16 @@ Maker = Callable[..., Envs]
 def make(http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock) -> Maker:
     def make(tokens: TokenSource | None = None, timeout: float = 5.0) -> Envs:
         server = TokenServer(http, wechat.token_url, wechat.authorization, clock)
-        return Envs(OwnerReader(http, wechat.url, tokens or server, timeout))
+        return Envs(
+            WeChat(
+                http,
+                wechat.url,
+                tokens or server,
+                timeout=timeout,
+                clock=clock,
+                sleep=asyncio.sleep,
+            )
+        )
 
     return make
 

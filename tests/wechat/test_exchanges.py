@@ -8,8 +8,7 @@ import pytest
 
 from bot.playground.faults import Code, Drop, Fault, Hang, Slow, Status
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.exchanges import LONGEST, Exchanges, pauses
-from bot.wechat.heard import Heard
+from bot.wechat.heard import LONGEST, Exchanges, Heard, pauses
 from bot.wechat.push import Authorized, Unauthorized
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, endpoints

@@ -4,7 +4,7 @@ import pytest
 
 from bot.guidance import Trouble
 from bot.wechat.api import Declined, Troubled
-from bot.wechat.functions import Functions, list_functions, read_functions
+from bot.wechat.envs import Functions, list_functions, read_functions
 
 
 def test_the_call_asks_for_a_page_and_has_its_token_in_the_query_alone() -> None:

@@ -8,8 +8,14 @@ from bot.ops.doctor.real_tried import Tried, failed, held, untried
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.ops.doctor.wechat import Read
 from bot.wechat.api import Declined, Troubled
-from bot.wechat.envs import get_env_info, read_envs
-from bot.wechat.functions import NEEDED, Functions, list_functions, read_functions
+from bot.wechat.envs import (
+    NEEDED,
+    Functions,
+    get_env_info,
+    list_functions,
+    read_envs,
+    read_functions,
+)
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import post
 
