@@ -4,15 +4,83 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
-from bot.domain.request import Request, Retry, State
-from bot.ledger.entries import Entry, columns_of, entry_of, facts_of
+from bot.domain.request import BEGUN, Request, Retry, State
+from bot.ledger.entries import NEW_COLUMNS, Entry, columns_of, read_entries
 from bot.ledger.events import record
-from bot.ledger.statements import Statements
+from bot.ledger.schema import CARRIED, OPEN, SHARED, requests
+from bot.ledger.statements import ASKED_BY, NOW, PAIR, among, compared, seconds, upsert, value_of
 
 MOST_WAITING = 5
 """Batches of one person that may wait, for people or for their turn, besides one that runs."""
+
+
+_FOUND_BY = ("id", "trigger_id", "team", "user", "env", "appid")
+"""The columns by which what stands in the way of a new request is found."""
+
+_r = requests.c
+
+_SINGLE = and_(PAIR, _r.appid != "")
+_DONE = _r.outcome.in_([literal_column("'shared'"), literal_column("'unknown'")])
+_UNTOLD = and_(_SINGLE, among([State.ANSWERED]), or_(_DONE, ASKED_BY))
+_WAITS = and_(_SINGLE, among([State.WAITING]), ASKED_BY)
+
+# The insert itself looks for what stands in its way, so that nothing comes in between.
+_ACCEPT = (
+    upsert(requests)
+    .from_select(
+        [*NEW_COLUMNS, "created", "until", "wake"],
+        select(
+            *(value_of(_r[name]) for name in NEW_COLUMNS),
+            *(
+                NOW,
+                NOW + seconds("patience"),
+                NOW + seconds("nap"),
+            ),  # NULL where nobody is waited for
+        ).where(
+            ~exists().where(PAIR, CARRIED),
+            ~exists().where(_WAITS),
+            or_(bindparam("anew", type_=Boolean), ~exists().where(_UNTOLD)),
+            or_(bindparam("regardless", type_=Boolean), ~exists().where(PAIR, SHARED)),
+        ),
+    )
+    .on_conflict_do_nothing()
+    .returning(_r.created)
+)
+_FIND_SAME = select(requests).where(or_(compared(_r.trigger_id), compared(_r.id)))
+_FIND_UNDER_WAY = select(requests).where(or_(and_(PAIR, CARRIED), _WAITS))
+_FIND_UNTOLD = select(requests).where(_UNTOLD).order_by(_r.created.desc()).limit(1)
+_FIND_SHARED = select(requests).where(PAIR, SHARED).order_by(_r.ended.desc()).limit(1)
+_WAITING_BATCHES = (
+    select(func.count())
+    .select_from(requests)
+    .where(ASKED_BY, OPEN, _r.appids.is_not(None), _r.lane.is_(None))
+    .where(among([State.CONFIRMING, State.WAITING, *BEGUN]))
+)
+_EARLIER = _r.id == bindparam("earlier")
+_RETRY = (
+    update(requests).where(_EARLIER, _r.retried_by.is_(None)).values(retried_by=bindparam("by"))
+)
+_NOT_RETRIED = update(requests).where(_EARLIER).values(retried_by=None)
+_WITHDRAW = (
+    update(requests)
+    .where(compared(_r.id), among([State.ACCEPTED, State.CONFIRMING, State.WAITING]))
+    .where(_r.decided_by.is_(None))
+    .values(state=State.ENDED.value, ended=NOW, response_url=None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,70 +162,57 @@ class TooMany:
 Acceptance = Accepted | Known | UnderWay | Untold | SharedBefore | Retried | TooMany
 
 
-def accept(say: Statements, new: New, on: Connection) -> Acceptance:
+def accept(new: New, on: Connection) -> Acceptance:
     """Record a new request, unless something stands in its way."""
     fill = new.columns
-    find = finding(fill)
-    if new.request.is_batch and _has_too_many(on, say, fill):
-        return standing_in_the_way(on, say, find, again=True, anew=True) or TooMany()
-    if new.retry and not on.execute(say.retried, new.retried).rowcount:
-        return standing_in_the_way(on, say, find, again=True, anew=True) or Retried()
+    find = {f"the_{name}": fill[name] for name in _FOUND_BY}
+    again, anew = new.request.again, bool(fill["anew"])
+    if new.request.is_batch and (on.scalar(_WAITING_BATCHES, find) or 0) >= MOST_WAITING:
+        return _in_the_way(on, find, again=True, anew=True) or TooMany()
+    if new.retry and not on.execute(_RETRY, new.retried).rowcount:
+        return _in_the_way(on, find, again=True, anew=True) or Retried()
     while True:
-        created = on.scalar(say.accept, {**fill, **find})
+        created = on.scalar(_ACCEPT, {**fill, **find})
         if created is not None:
-            record(on, say, "accepted", new.request.origin, facts_of(new.request))
+            record(on, "accepted", new.request)
             if new.retry:
                 asked = {"request": new.retry.of, "user": new.retry.by, "detail": new.request.id}
-                record(on, say, "retried", new.request.origin, {**facts_of(new.request), **asked})
+                record(on, "retried", new.request, asked)
             until = None if new.patience is None else created + new.patience
-            entry = Entry(new.request, new.state, 1, created, at=created, until=until)
-            return Accepted(entry)
-        again, anew = new.request.again, bool(fill["anew"])
-        standing = standing_in_the_way(on, say, find, again=again, anew=anew)
+            return Accepted(Entry(new.request, new.state, 1, created, at=created, until=until))
+        standing = _in_the_way(on, find, again=again, anew=anew)
         if standing is not None:
             if new.retry:
-                on.execute(say.not_retried, new.retried)
+                on.execute(_NOT_RETRIED, new.retried)
             return standing
         # What stood in the way has ended since, so once more.
 
 
-def withdraw(say: Statements, new: New, on: Connection) -> None:
+def withdraw(new: New, on: Connection) -> None:
     """End a request that may have been recorded although whoever asked was told that it was not."""
-    if on.execute(say.withdraw, {"the_id": new.request.id}).rowcount:
-        record(on, say, "withdrawn", new.request.origin, facts_of(new.request))
+    if on.execute(_WITHDRAW, {"the_id": new.request.id}).rowcount:
+        record(on, "withdrawn", new.request)
         if new.retry:
-            on.execute(say.not_retried, new.retried)
+            on.execute(_NOT_RETRIED, new.retried)
 
 
-def finding(columns: Mapping[str, object]) -> dict[str, object]:
-    """Return the parameters by which what stands in the way of a new request is found."""
-    names = ("id", "trigger_id", "team", "user", "env", "appid")
-    return {f"the_{name}": columns[name] for name in names}
-
-
-def _has_too_many(on: Connection, say: Statements, columns: Mapping[str, object]) -> bool:
-    whose = {f"the_{name}": columns[name] for name in ("team", "user")}
-    return (on.scalar(say.waiting_batches, whose) or 0) >= MOST_WAITING
-
-
-def standing_in_the_way(
-    on: Connection, say: Statements, find: Mapping[str, object], *, again: bool, anew: bool
+def _in_the_way(
+    on: Connection, find: Mapping[str, object], *, again: bool, anew: bool
 ) -> Known | UnderWay | Untold | SharedBefore | None:
     """Return why a new request was not recorded; None if that has passed.
 
     With `again` it does also what was done before; with `anew` also what has an answer that Slack has not taken.
     """
 
-    def first(statement: Select[Any]) -> Entry | None:
-        row = on.execute(statement, find).mappings().first()
-        return entry_of(row) if row else None
+    def first(query: Select[Any]) -> Entry | None:
+        return next(iter(read_entries(on, query, find)), None)
 
-    if known := first(say.same):
+    if known := first(_FIND_SAME):
         return Known(known)
-    if under_way := first(say.under_way):
+    if under_way := first(_FIND_UNDER_WAY):
         return UnderWay(under_way)
-    untold = None if anew else first(say.untold)
-    if untold:
+    if not anew and (untold := first(_FIND_UNTOLD)):
         return Untold(untold)
-    shared = None if again else first(say.shared)
-    return SharedBefore(shared) if shared else None
+    if not again and (shared := first(_FIND_SHARED)):
+        return SharedBefore(shared)
+    return None

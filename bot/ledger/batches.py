@@ -1,20 +1,45 @@
 """The items of batches: queued, begun, answered or cancelled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, exists, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from bot.domain.outcome import Cancelled, Outcome, Skipped, Step, Stopped
-from bot.domain.request import Request, State, items_of, number_of
-from bot.ledger.batch_statements import batch_statements_for
-from bot.ledger.entries import Entry, columns_of, entry_of, facts_of, key_of
+from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
+from bot.domain.request import BEGUN, Request, State, items_of, number_of
+from bot.ledger.entries import Entry, key_of, read_entries
 from bot.ledger.events import record, record_each
+from bot.ledger.items import ItemEnd, ends_of, record_items
 from bot.ledger.outcomes import answer_events, columns_of_outcome
-from bot.ledger.statements import Statements
+from bot.ledger.schema import requests
+from bot.ledger.statements import NOW, STANDS, among, compared
 from bot.ledger.writer import Writer
+
+_r = requests.c
+_THIS, _OF_BATCH, _OPEN = compared(_r.id), compared(_r.batch), _r.state == State.QUEUED.value
+
+# Whoever is just taking the batch over is waited for.
+_STANDS = select(_r.id).where(STANDS).with_for_update()
+_RUNS = select(_r.id).where(_THIS, among(BEGUN)).with_for_update()
+_ITEMS = select(requests).where(_OF_BATCH)
+_EARLIER = requests.alias("earlier").c
+_TOLD_BEFORE = exists().where(
+    _EARLIER.appid == _r.appid,
+    _EARLIER.owner == _r.owner,
+    _EARLIER.outcome == "shared",
+    _EARLIER.state == State.ENDED.value,
+    or_(_EARLIER.batch.is_(None), _EARLIER.batch != _r.batch),
+)
+_FIRST_SHARED = select(_r.id).where(_OF_BATCH, _r.outcome == "shared", ~_TOLD_BEFORE).limit(1)
+_ARE_LEFT = select(_r.id).where(_OF_BATCH, _OPEN).limit(1)
+_BEGIN = update(requests).where(_THIS, _OPEN).values(begun=True)
+_PUT_BACK = update(requests).where(_THIS, _OPEN).values(begun=bindparam("may_be_shared"))
+_OVER = {"state": State.ENDED.value, "ended": NOW}
+_END = update(requests).where(_THIS, _r.ended.is_(None)).values(_OVER)
+_END_LEFT = update(requests).where(_OF_BATCH, _OPEN).values(_OVER).returning(_r.id)
+_END_NOT_BEGUN = _END_LEFT.where(~_r.begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +59,8 @@ class ItemAnswered:
 class BatchItems:
     """Writes for the replica that holds a batch; nothing is written once another holds it."""
 
-    def __init__(self, writer: Writer, say: Statements, dialect: str) -> None:
+    def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._say = say
-        self._own = batch_statements_for(say, dialect)
 
     async def queue(self, batch: Entry) -> bool:
         """Record the items that are not recorded yet, those that are left out with the reason."""
@@ -45,67 +68,25 @@ class BatchItems:
         def work(on: Connection) -> bool:
             if not self._holds(on, batch):
                 return False
-            self._queue(on, batch.request)
+            record_items(on, batch.request)
             return True
 
         return await self._writer.run(work)
 
-    def _queue(self, on: Connection, batch: Request) -> None:
-        recorded = set(on.scalars(self._own.recorded, {"the_batch": batch.id}))
-        missing = {item.id: item for item in items_of(batch) if item.id not in recorded}
-        while missing:
-            some = next(iter(missing.values()))
-            its = {"the_items": {item.id: item.appid for item in missing.values()}}
-            new = {**columns_of(some, State.QUEUED, None), **its}
-            for id_ in on.scalars(self._own.queue, new).all():
-                del missing[id_]
-            if missing:
-                self._leave_out(on, missing, new)
-            # What stood in the way of the others has ended since, so once more.
-
-    def _leave_out(
-        self, on: Connection, missing: dict[str, Request], new: Mapping[str, object]
-    ) -> None:
-        left_out: dict[Skipped, list[Request]] = {}
-        ended = {**new, "state": State.ENDED.value}
-        for id_, outcome in on.execute(self._own.leave_out, ended):
-            left_out.setdefault(outcome, []).append(missing.pop(id_))
-        for outcome, items in left_out.items():
-            record_each(on, self._say, "left out", items, {"detail": outcome.why.value})
-
     async def items(self, batch_id: str) -> list[Entry]:
         """Return all items that are recorded, in the order in which they were asked for."""
+        asked = {"the_batch": batch_id}
+        found = await self._writer.run(lambda on: read_entries(on, _ITEMS, asked))
+        return sorted(found, key=lambda entry: number_of(entry.request.id))
 
-        def work(on: Connection) -> list[Entry]:
-            rows = on.execute(self._own.items, {"the_batch": batch_id}).mappings()
-            return sorted(map(entry_of, rows), key=lambda entry: number_of(entry.request.id))
-
-        return await self._writer.run(work)
-
-    async def outcomes(self, batch_id: str) -> list[tuple[str, Outcome | None]]:
-        """Return the appid of each item and how it ended, in the order in which they were asked for."""
-
-        def work(on: Connection) -> list[tuple[str, Outcome | None]]:
-            rows = on.execute(self._own.outcomes, {"the_batch": batch_id}).mappings()
-            ordered = sorted(rows, key=lambda row: number_of(row["id"]))
-            return [(row["appid"], row["ending"]) for row in ordered]
-
-        return await self._writer.run(work)
-
-    async def called_again(self, batch_id: str) -> list[str]:
-        """Return the appids for which WeChat was asked twice, in the order in which they were asked for."""
-
-        def work(on: Connection) -> list[str]:
-            rows = on.execute(self._own.called_again, {"the_batch": batch_id}).mappings()
-            return [row["appid"] for row in sorted(rows, key=lambda row: number_of(row["id"]))]
-
-        return await self._writer.run(work)
+    async def ends(self, batch_id: str) -> list[ItemEnd]:
+        """Return how each item ended, in the order in which they were asked for."""
+        return await self._writer.run(lambda on: ends_of(on, batch_id))
 
     async def shared_to_all(self, batch_id: str) -> bool:
         """Tell whether other requests shared an env of this owner's with all appids that the batch was shared with."""
         asked = {"the_batch": batch_id}
-        work = self._own.first_shared
-        return await self._writer.run(lambda on: on.scalar(work, asked) is None)
+        return await self._writer.run(lambda on: on.scalar(_FIRST_SHARED, asked) is None)
 
     async def advance(
         self, batch: Entry, done: ItemAnswered | None, following: Request | None
@@ -122,16 +103,16 @@ class BatchItems:
                 self._answer(on, done)
             if following is None:
                 return False
-            return on.execute(self._own.begin, {"the_id": following.id}).rowcount == 1
+            return on.execute(_BEGIN, {"the_id": following.id}).rowcount == 1
 
         return await self._writer.run(work)
 
     def _answer(self, on: Connection, done: ItemAnswered) -> None:
         columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
-        if not self._end(on, done.item, columns):
+        if on.execute(_END, {**columns, "the_id": done.item.id}).rowcount != 1:
             return  # recorded already, by a try that was never told so
         for kind, told in answer_events(done.outcome, done.seconds, done.steps):
-            record(on, self._say, kind, done.item.origin, {**facts_of(done.item), **told})
+            record(on, kind, done.item, told)
 
     async def put_back(self, batch: Entry, item: Request, *, begun: bool) -> bool:
         """Let an item wait again; False if somebody else holds the batch.
@@ -142,7 +123,7 @@ class BatchItems:
         def work(on: Connection) -> bool:
             if not self._holds(on, batch):
                 return False
-            on.execute(self._own.put_back, {"the_id": item.id, "may_be_shared": begun})
+            on.execute(_PUT_BACK, {"the_id": item.id, "may_be_shared": begun})
             return True
 
         return await self._writer.run(work)
@@ -150,18 +131,17 @@ class BatchItems:
     async def are_left(self, batch: Request) -> bool:
         """Tell whether any item has not ended."""
         asked = {"the_batch": batch.id}
-        return await self._writer.run(lambda on: on.scalar(self._own.are_left, asked) is not None)
+        return await self._writer.run(lambda on: on.scalar(_ARE_LEFT, asked) is not None)
 
     async def cancel(self, batch: Request, by: str) -> int:
         """End all items that have not begun, also those not recorded yet; return how many."""
 
         def work(on: Connection) -> int:
-            if on.scalar(self._own.runs, {"the_id": batch.id}) is None:
+            if on.scalar(_RUNS, {"the_id": batch.id}) is None:
                 return 0
-            self._queue(on, batch)
-            waiting = self._end_all(on, batch, self._own.end_not_begun, Cancelled(by))
-            said = {**facts_of(batch), "detail": f"{len(waiting)} items", "user": by}
-            record(on, self._say, "cancelled", batch.origin, said)
+            record_items(on, batch)
+            waiting = self._end_all(on, batch, _END_NOT_BEGUN, Cancelled(by))
+            record(on, "cancelled", batch, {"detail": f"{len(waiting)} items", "user": by})
             return len(waiting)
 
         return await self._writer.run(work)
@@ -172,8 +152,8 @@ class BatchItems:
         def work(on: Connection) -> bool:
             if not self._holds(on, batch):
                 return False
-            self._queue(on, batch.request)
-            self._answer_all(on, batch.request, self._own.end_left, outcome)
+            record_items(on, batch.request)
+            self._answer_all(on, batch.request, _END_LEFT, outcome)
             return True
 
         return await self._writer.run(work)
@@ -189,10 +169,10 @@ class BatchItems:
                 return False
             for done in midway:
                 self._answer(on, done)
-            left = self._answer_all(on, batch.request, self._own.end_not_begun, Stopped())
+            left = self._answer_all(on, batch.request, _END_NOT_BEGUN, Stopped())
             if left or midway:
-                said = {**facts_of(batch.request), "detail": f"{len(left) + len(midway)} items"}
-                record(on, self._say, "stopped", batch.request.origin, said)
+                detail = f"{len(left) + len(midway)} items"
+                record(on, "stopped", batch.request, {"detail": detail})
             return True
 
         return await self._writer.run(work)
@@ -203,7 +183,7 @@ class BatchItems:
         """End items with the same outcome, record that of each, and return them."""
         ended = self._end_all(on, batch, which, outcome)
         ((kind, told),) = answer_events(outcome, 0.0, ())
-        record_each(on, self._say, kind, ended, told)
+        record_each(on, kind, ended, told)
         return ended
 
     def _end_all(
@@ -213,9 +193,6 @@ class BatchItems:
         ended = set(on.scalars(which, {**columns_of_outcome(outcome), "the_batch": batch.id}))
         return [item for item in items_of(batch) if item.id in ended]
 
-    def _end(self, on: Connection, item: Request, columns: Mapping[str, object]) -> bool:
-        return on.execute(self._own.end, {**columns, "the_id": item.id}).rowcount == 1
-
     def _holds(self, on: Connection, batch: Entry) -> bool:
         key = {**key_of(batch), "the_state": State.PLACED.value}
-        return on.scalar(self._own.stands, key) is not None
+        return on.scalar(_STANDS, key) is not None

@@ -1,21 +1,67 @@
 """What people's clicks change in the ledger: one of them decides, however many click at once."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
-from bot.domain.request import BEGUN, State
-from bot.ledger.click_statements import click_statements_for
-from bot.ledger.entries import Entry, entry_of, facts_of
+from bot.domain.request import BEGUN, MOVES, State
+from bot.ledger.entries import Entry, entry_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
 from bot.ledger.outcomes import columns_of_outcome
-from bot.ledger.statements import Statements
+from bot.ledger.schema import CARRIED, SHARED, requests
+from bot.ledger.statements import NOTHING_OWED, NOW, PAIR, READ_AT, among, compared, seconds
 from bot.ledger.writer import Writer
+
+_MOST_WAITING = 1000  # of one workspace, by all rules: each approver sees those of their own
+
+_r = requests.c
+
+_READ = select(requests, READ_AT)
+_FIND = _READ.where(compared(_r.id))
+_ASKED = and_(among([State.WAITING]), _r.asked.is_not(None))
+_STOPPABLE = or_(among([State.CONFIRMING]), _ASKED, and_(among(BEGUN), _r.appids.is_not(None)))
+_OLDEST = _READ.where(compared(_r.team)).order_by(_r.created).limit(_MOST_WAITING)
+_FIND_WAITING, _FIND_STOPPABLE = _OLDEST.where(_ASKED), _OLDEST.where(_STOPPABLE)
+
+_OWN, _THE_ID = requests.alias(), bindparam("the_id", type_=_r.id.type)
+_BEGAN = select(_OWN.c.created).where(_OWN.c.id == _THE_ID).scalar_subquery()
+_SINCE = or_(and_(_r.ended.is_(None), _r.created > _BEGAN), _r.ended > _BEGAN)
+_OTHERS = select(_r.id).where(PAIR, _r.id != _THE_ID).limit(1)
+_DONE = {
+    SkipReason.UNDER_WAY: _OTHERS.where(CARRIED),
+    SkipReason.SHARED_BEFORE: _OTHERS.where(SHARED, _SINCE),
+}
+"""What stands in the way of a request, and whether something does; to be asked in this order.
+
+What is not carried out any more when the second is asked has been shared by then, or not at all.
+"""
+
+_CHANGE = (
+    update(requests)
+    .where(compared(_r.id), compared(_r.state), or_(_r.until.is_(None), _r.until > NOW))
+    .values(fence=_r.fence + 1, until=NOW + seconds("patience"), **NOTHING_OWED)
+    .returning(requests, READ_AT)
+)
+_MOVE = {
+    to: _CHANGE.values(state=to.value)
+    .values({"decided": NOW} if to is not State.WAITING else {})
+    .values({"ended": NOW, "response_url": None} if to is State.ENDED else {})
+    for to in MOVES[State.CONFIRMING] | MOVES[State.WAITING]
+}
+# If a move was rolled back, another click may have got its fence and its holder, but not its times.
+_UNDO = (
+    update(requests)
+    .where(compared(_r.id), compared(_r.fence), compared(_r.holder))
+    .where(_r.decided.is_not_distinct_from(seconds("the_decided")))
+    .where(_r.until.is_not_distinct_from(seconds("the_until")))
+    .values(
+        dict.fromkeys(("holder", "outcome", "ending", "decided_by", "comment", "decided", "ended"))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +87,8 @@ class Move:
 class ClickMoves:
     """Reads requests for a click, and moves those that wait for people."""
 
-    def __init__(self, writer: Writer, say: Statements, lease: Lease, holder: str) -> None:
+    def __init__(self, writer: Writer, lease: Lease, holder: str) -> None:
         self._writer = writer
-        self._say = say
-        self._own = click_statements_for(say)
         self._lease = lease
         self._holder = holder
 
@@ -52,16 +96,16 @@ class ClickMoves:
         """Return a request as it stands; what no id can be is not asked for, since databases refuse some of it."""
         if not (request_id.isascii() and request_id.isprintable()):
             return None
-        found = await self._read(self._own.find, the_id=request_id)
+        found = await self._read(_FIND, the_id=request_id)
         return found[0] if found else None
 
     async def waiting(self, team_id: str) -> list[Entry]:
         """Return what waits for an approval in a workspace, oldest first."""
-        return await self._read(self._own.waiting, the_team=team_id)
+        return await self._read(_FIND_WAITING, the_team=team_id)
 
     async def stoppable(self, team_id: str) -> list[Entry]:
         """Return what can be cancelled in a workspace, oldest first: what waits for people, and batches under way."""
-        return await self._read(self._own.stoppable, the_team=team_id)
+        return await self._read(_FIND_STOPPABLE, the_team=team_id)
 
     async def move(self, entry: Entry, move: Move) -> Entry | None:
         """Move a request that waits, and take it on; None if it does not wait like that any more, or its time is over.
@@ -77,7 +121,7 @@ class ClickMoves:
                 return None
             moved = entry_of(row)
             said = {"outcome": row["outcome"], "user": move.by}
-            self._record(on, move.kind, moved, said, move.comment)
+            record(on, move.kind, moved.request, said, move.comment)
             made.append(moved)
             return moved
 
@@ -111,14 +155,12 @@ class ClickMoves:
         if request.is_batch:
             return None
         same = {"the_env": request.env, "the_appid": request.appid, "the_id": request.id}
-        done = (why for why, stands in self._own.done.items() if on.scalar(stands, same))
+        done = (why for why, stands in _DONE.items() if on.scalar(stands, same))
         return next(done, None)
 
     def _write(self, on: Connection, entry: Entry, move: Move) -> RowMapping | None:
         which = {"the_id": entry.request.id, "the_state": entry.state.value}
-        return (
-            on.execute(self._own.move[move.to], which | self._told(entry, move)).mappings().first()
-        )
+        return on.execute(_MOVE[move.to], which | self._told(entry, move)).mappings().first()
 
     def _told(self, entry: Entry, move: Move) -> dict[str, object]:
         """Return what a move tells of a request, besides its state and times."""
@@ -149,25 +191,11 @@ class ClickMoves:
             "rule": entry.request.rule,
             "response_url": entry.request.origin.response_url,
         }
-        if on.execute(self._own.undo, which | as_before).rowcount:
-            self._record(on, "taken back", entry, {"user": by})
-
-    def _record(
-        self,
-        on: Connection,
-        kind: str,
-        entry: Entry,
-        said: Mapping[str, object],
-        comment: str | None = None,
-    ) -> None:
-        request = entry.request
-        record(on, self._say, kind, request.origin, {**facts_of(request), **said}, comment)
+        if on.execute(_UNDO, which | as_before).rowcount:
+            record(on, "taken back", entry.request, {"user": by})
 
     async def _read(self, query: Select[Any], **which: str) -> list[Entry]:
-        def work(on: Connection) -> list[Entry]:
-            return [entry_of(row) for row in on.execute(query, which).mappings()]
-
-        return await self._writer.run(work)
+        return await self._writer.run(lambda on: read_entries(on, query, which))
 
 
 def _missing(entry: Entry, **told: str | None) -> dict[str, str]:

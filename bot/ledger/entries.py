@@ -1,9 +1,10 @@
 """A request as the ledger has it, and the columns of its row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping, Select
 
 from bot.domain.language import Language
 from bot.domain.outcome import Outcome
@@ -57,6 +58,25 @@ def answered(entry: Entry, outcome: Outcome, *, called_again: bool = False) -> E
     )
 
 
+_NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}
+_ORIGIN = {
+    "trigger_id": "trigger_id",
+    "team": "team_id",
+    "user": "user_id",
+    "channel": "channel_id",
+    "channel_name": "channel_name",
+    "response_url": "response_url",
+    "thread_ts": "thread_ts",
+}
+"""The columns of a request that its origin fills, and what it calls them."""
+
+_OWN = ("id", "appid", "env", "owner", "rule", "reason", "batch", "again")
+"""The columns that a request calls the same."""
+
+NEW_COLUMNS = (*_ORIGIN, *_OWN, "language", "appids", "state", "holder")
+"""The columns that a new request fills."""
+
+
 def entry_of(row: RowMapping) -> Entry:
     """Return the Entry that a row of `requests` holds."""
     return Entry(
@@ -80,30 +100,22 @@ def entry_of(row: RowMapping) -> Entry:
     )
 
 
+def read_entries(
+    on: Connection, query: Select[Any], parameters: Mapping[str, object]
+) -> list[Entry]:
+    """Return the Entries that a query over `requests` finds."""
+    return [entry_of(row) for row in on.execute(query, parameters).mappings()]
+
+
 def _request_of(row: RowMapping) -> Request:
-    origin = Origin(
-        team_id=row["team"],
-        user_id=row["user"],
-        channel_id=row["channel"],
-        channel_name=row["channel_name"],
-        trigger_id=row["trigger_id"],
-        response_url=row["response_url"] or "",
-        thread_ts=row["thread_ts"],
-    )
+    origin = {field: row[column] for column, field in _ORIGIN.items()}
     approved = row["asked"] and row["decided_by"] and row["outcome"] not in _NOT_APPROVED
     return Request(
-        id=row["id"],
-        origin=origin,
-        appid=row["appid"],
-        env=row["env"],
-        owner=row["owner"],
-        rule=row["rule"],
-        reason=row["reason"],
+        origin=Origin(**origin | {"response_url": row["response_url"] or ""}),
         language=_language_of(row),
         appids=tuple((row["appids"] or "").split()),
-        batch=row["batch"],
-        again=row["again"],
         approval=Approval(row["decided_by"], row["comment"]) if approved else None,
+        **{name: row[name] for name in _OWN},
     )
 
 
@@ -112,36 +124,13 @@ def _language_of(row: RowMapping) -> Language:
     return next((known for known in Language if known.value == row["language"]), Language.ENGLISH)
 
 
-NEW_COLUMNS = (
-    *("id", "trigger_id", "team", "user", "channel", "channel_name", "response_url"),
-    *("appid", "env", "owner", "rule", "reason", "language", "thread_ts", "appids"),
-    *("batch", "again", "state", "holder"),
-)
-
-_NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}
-
-
 def columns_of(request: Request, state: State, holder: str | None) -> dict[str, object]:
     """Return the NEW_COLUMNS of a request that `holder` takes on, or nobody yet."""
-    origin = request.origin
     return {
-        "id": request.id,
-        "trigger_id": origin.trigger_id,
-        "team": origin.team_id,
-        "user": origin.user_id,
-        "channel": origin.channel_id,
-        "channel_name": origin.channel_name,
-        "response_url": origin.response_url,
-        "appid": request.appid,
-        "env": request.env,
-        "owner": request.owner,
-        "rule": request.rule,
-        "reason": request.reason,
+        **{column: getattr(request.origin, field) for column, field in _ORIGIN.items()},
+        **{name: getattr(request, name) for name in _OWN},
         "language": request.language.value,
-        "thread_ts": origin.thread_ts,
         "appids": " ".join(request.appids) or None,
-        "batch": request.batch,
-        "again": request.again,
         "state": state.value,
         "holder": holder,
     }

@@ -4,13 +4,27 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, insert, select
 
 from bot.domain.request import Origin, Request
 from bot.ledger.entries import facts_of
-from bot.ledger.statements import SAME_FOR_EACH, Statements
+from bot.ledger.schema import events, requests
+from bot.ledger.statements import NOW, value_of
 
 _UNTOLD = "events"
+_SAME_FOR_EACH = ("kind", "outcome", "errcode", "rid", "seconds", "detail")
+_OWN_OF_EACH = ("team", "user", "channel", "env", "appid", "rule")
+"""The columns of an event that several requests have in common, and those that are as their requests have them."""
+
+_ADD = insert(events).values(at=NOW).inline()
+_ADD_FOR_EACH = insert(events).from_select(
+    ["at", "request", *_SAME_FOR_EACH, *_OWN_OF_EACH],
+    select(
+        *(NOW, requests.c.id),
+        *(value_of(events.c[name]) for name in _SAME_FOR_EACH),
+        *(requests.c[name] for name in _OWN_OF_EACH),
+    ).where(requests.c.id.in_(bindparam("the_ids", expanding=True))),
+)
 
 _log = logging.getLogger(__name__)
 
@@ -52,9 +66,8 @@ def who_of(origin: Origin) -> dict[str, object]:
     return {"team": origin.team_id, "user": origin.user_id, "channel": origin.channel_id}
 
 
-def record(  # noqa: PLR0913, PLR0917  # what an event is made of
+def note(
     on: Connection,
-    say: Statements,
     kind: str,
     origin: Origin,
     facts: Mapping[str, object],
@@ -63,23 +76,30 @@ def record(  # noqa: PLR0913, PLR0917  # what an event is made of
     """Write one event; `facts` override what the origin says of who did it, and `typed` becomes its detail."""
     event = Event(kind, {**who_of(origin), **facts})
     detail = {"detail": typed} if typed else {}
-    on.execute(say.event, {"kind": event.kind, **event.facts, **detail})
+    on.execute(_ADD, {"kind": event.kind, **event.facts, **detail})
     on.info.setdefault(_UNTOLD, []).append(event)
 
 
-def record_each(
+def record(
     on: Connection,
-    say: Statements,
     kind: str,
-    requests: Sequence[Request],
-    facts: Mapping[str, object],
+    request: Request,
+    facts: Mapping[str, object] | None = None,
+    typed: str | None = None,
+) -> None:
+    """Write one event about a request; `facts` override what the request says."""
+    note(on, kind, request.origin, {**facts_of(request), **(facts or {})}, typed)
+
+
+def record_each(
+    on: Connection, kind: str, requests: Sequence[Request], facts: Mapping[str, object]
 ) -> None:
     """Write the same event for each of several requests, which are recorded."""
     if not requests:
         return
-    same = dict.fromkeys(SAME_FOR_EACH)
+    same = dict.fromkeys(_SAME_FOR_EACH)
     ids = [request.id for request in requests]
-    on.execute(say.event_of_each, {**same, "kind": kind, **facts, "the_ids": ids})
+    on.execute(_ADD_FOR_EACH, {**same, "kind": kind, **facts, "the_ids": ids})
     on.info.setdefault(_UNTOLD, []).extend(
         Event(kind, {**who_of(request.origin), **facts_of(request), **facts})
         for request in requests

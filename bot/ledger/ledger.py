@@ -7,32 +7,63 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from bot.command import is_appid
 from bot.domain.outcome import Outcome, Step
-from bot.domain.request import Origin, Request, Retry, State
-from bot.ledger.acceptance import (
-    Acceptance,
-    Accepted,
-    New,
-    accept,
-    withdraw,
-)
+from bot.domain.request import Origin, Request, Retry, State, before
+from bot.ledger.acceptance import Acceptance, Accepted, New, accept, withdraw
 from bot.ledger.batches import BatchItems
 from bot.ledger.clicks import ClickMoves
-from bot.ledger.entries import Entry, entry_of, facts_of, key_of
-from bot.ledger.events import Told, record, untold
-from bot.ledger.lane import Lane
+from bot.ledger.entries import Entry, key_of, read_entries
+from bot.ledger.events import Told, note, record, untold
+from bot.ledger.lane import Lane, pass_on
 from bot.ledger.lease import LEASE, since_boot
 from bot.ledger.opening import Opened, open_database
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.replica import Replica
+from bot.ledger.schema import SHARED, requests
 from bot.ledger.seal import Seal
-from bot.ledger.statements import statements_for
+from bot.ledger.statements import (
+    ASKED_BY,
+    MINE,
+    NOTHING_OWED,
+    NOW,
+    STANDS,
+    among,
+    compared,
+)
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.runtime.observers import Transacted, nobody
+
+_r = requests.c
+
+_MOVE = {
+    to: update(requests)
+    .where(MINE, among(before(to)))
+    .values(state=to.value, **NOTHING_OWED)
+    .values({"ended": NOW, "response_url": None} if to is State.ENDED else {})
+    for to in (State.PLACED, State.ANSWERED, State.ENDED)
+}
+_STANDS = select(_r.id).where(STANDS)
+_FILL = update(requests).where(MINE, among([State.WAITING])).values(**NOTHING_OWED)
+
+# Newest first; a batch is one line but where an appid is asked about.
+_NEWEST = select(requests).order_by(_r.created.desc()).limit(bindparam("most"))
+_HISTORY = _NEWEST.where(ASKED_BY, _r.batch.is_(None))
+_HISTORY_OF_APPID = _NEWEST.where(compared(_r.appid))
+_HISTORY_OF_ENV = _NEWEST.where(compared(_r.env), _r.batch.is_(None))
+_ENVS = (
+    select(_r.env).group_by(_r.env).order_by(func.max(_r.created).desc()).limit(bindparam("most"))
+)
+# Told: the answer to it has been delivered, or nobody waits for it any more.
+_SHARED_TO = (
+    select(_r.id)
+    .where(compared(_r.owner), compared(_r.appid), SHARED)
+    .where(among([State.ENDED]), _r.id != bindparam("but"))
+    .limit(1)
+)
 
 
 class Ledger:
@@ -53,14 +84,11 @@ class Ledger:
     ) -> None:
         self._opened = opened
         self._holder = holder
-        dialect = opened.engine.dialect.name
-        self._say = statements_for(dialect)
         self._writer = Writer(opened.engine, told=told, transacted=transacted)
-        alone = opened.exclusive
-        self.replica = Replica(self._writer, self._say, holder, lease, alone=alone, clock=clock)
-        self.clicks = ClickMoves(self._writer, self._say, self.replica.lease, holder)
-        self.batches = BatchItems(self._writer, self._say, dialect)
-        self.lane = Lane(self._writer, self._say)
+        self.replica = Replica(self._writer, holder, lease, alone=opened.exclusive, clock=clock)
+        self.clicks = ClickMoves(self._writer, self.replica.lease, holder)
+        self.batches = BatchItems(self._writer)
+        self.lane = Lane(self._writer)
 
     @classmethod
     def open(
@@ -76,7 +104,7 @@ class Ledger:
 
     def tokens(self, platform: str, seal: Seal) -> Tokens:
         """Return the tokens of a third-party platform, given its component appid."""
-        return Tokens(self._writer, self._opened.engine.dialect.name, platform, seal)
+        return Tokens(self._writer, platform, seal)
 
     @property
     def exclusive(self) -> bool:
@@ -119,8 +147,8 @@ class Ledger:
         holder = None if state is State.CONFIRMING else self._holder
         new = New(request, state, holder, patience, retry)
         # Whoever asked is told that nothing was done, so nothing may come of it.
-        with self._writer.or_else(partial(withdraw, self._say, new), request=request.id):
-            found = await self._writer.run(partial(accept, self._say, new))
+        with self._writer.or_else(partial(withdraw, new), request=request.id):
+            found = await self._writer.run(partial(accept, new))
         if isinstance(found, Accepted) and holder:
             self.replica.lease.took(found.entry)
         return found
@@ -158,37 +186,30 @@ class Ledger:
 
     async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
         """Record an event that moves no request."""
-        await self._writer.run(lambda on: record(on, self._say, kind, origin, facts))
+        await self._writer.run(lambda on: note(on, kind, origin, facts))
 
     async def history(self, mine: tuple[str, str], about: str | None, limit: int) -> list[Entry]:
         """Return the newest requests of (team, user) or, with `about`, anybody's about this env or appid."""
-        say, asked = self._say.history, {"the_team": mine[0], "the_user": mine[1]}
+        say, asked = _HISTORY, {"the_team": mine[0], "the_user": mine[1]}
         if about is not None:
             of_appid = is_appid(about)
-            say = self._say.history_of_appid if of_appid else self._say.history_of_env
+            say = _HISTORY_OF_APPID if of_appid else _HISTORY_OF_ENV
             asked = {"the_appid" if of_appid else "the_env": about}
-
-        def work(on: Connection) -> list[Entry]:
-            rows = on.execute(say, {**asked, "most": limit}).mappings()
-            return [entry_of(row) for row in rows]
-
-        return await self._writer.run(work)
+        return await self._writer.run(lambda on: read_entries(on, say, {**asked, "most": limit}))
 
     async def shared_to(self, owner: str, appid: str, but: str) -> bool:
         """Tell whether another request than `but` shared an env of this owner's with this appid, and was answered."""
         asked = {"the_owner": owner, "the_appid": appid, "but": but}
-        work = self._say.shared_to
-        return await self._writer.run(lambda on: on.scalar(work, asked) is not None)
+        return await self._writer.run(lambda on: on.scalar(_SHARED_TO, asked) is not None)
 
     async def envs(self, limit: int) -> list[str]:
         """Return the envs of past requests, the one asked for last first."""
-        asked = {"most": limit}
-        return await self._writer.run(lambda on: list(on.scalars(self._say.envs, asked)))
+        return await self._writer.run(lambda on: list(on.scalars(_ENVS, {"most": limit})))
 
     async def _write(self, entry: Entry, columns: Mapping[str, object]) -> bool:
         """Fill columns of a request that waits; False if somebody else holds it now or it waits no more."""
         fill = {**key_of(entry), **columns}
-        written = await self._writer.run(lambda on: on.execute(self._say.fill, fill).rowcount == 1)
+        written = await self._writer.run(lambda on: on.execute(_FILL, fill).rowcount == 1)
         if not written:
             self.replica.lease.lost(entry)
         return written
@@ -205,14 +226,12 @@ class Ledger:
 
         def work(on: Connection) -> bool:
             if to is State.ANSWERED and entry.request.is_batch:
-                self.lane.pass_on(on, entry)
-            if on.execute(self._say.move[to], {**columns, **mine}).rowcount != 1:
+                pass_on(on, entry)
+            if on.execute(_MOVE[to], {**columns, **mine}).rowcount != 1:
                 # Recorded already, by a try that was never told so?
-                return on.scalar(self._say.stands, {**mine, "the_state": to.value}) is not None
+                return on.scalar(_STANDS, {**mine, "the_state": to.value}) is not None
             for kind, facts in happened:
-                record(
-                    on, self._say, kind, entry.request.origin, {**facts_of(entry.request), **facts}
-                )
+                record(on, kind, entry.request, facts)
             return True
 
         moved = await self._writer.run(work)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 
 from bot.ledger.address import file_of
 from bot.ledger.schema import metadata, replicas
-from bot.ledger.statements import clock
+from bot.ledger.statements import NOW
 
 _BUSY_SECONDS = 1.5
 _POSTGRESQL = {
@@ -89,7 +89,7 @@ def schema_of(engine: Engine) -> tuple[str | None, list[str]]:
 
 def live_replicas(engine: Engine) -> int:
     """Return how many bots hold a lease just now, by the database's clock."""
-    alive = replicas.c.lease_until > clock(engine.dialect.name)
+    alive = replicas.c.lease_until > NOW
     with engine.connect() as connection:
         return connection.scalar(select(func.count()).where(alive)) or 0
 

@@ -7,12 +7,9 @@ import asyncio
 import math
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from functools import cache
 
 from sqlalchemy import (
     Connection,
-    Float,
-    and_,
     bindparam,
     case,
     delete,
@@ -24,11 +21,11 @@ from sqlalchemy import (
 )
 
 from bot.domain.request import State
-from bot.ledger.entries import Entry, entry_of, facts_of, key_of
+from bot.ledger.entries import Entry, entry_of, key_of
 from bot.ledger.events import record
 from bot.ledger.lease import LEASE, Lease, since_boot
 from bot.ledger.schema import OPEN, replicas, requests
-from bot.ledger.statements import Statements, compared
+from bot.ledger.statements import MINE, NOW, READ_AT, STANDS, among, compared, seconds, upsert
 from bot.ledger.writer import LedgerDownError, Writer
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before what is owed is said again
@@ -36,85 +33,67 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before what is owed is said
 _r = requests.c
 
 
-class _LeaseStatements:
-    """The statements about leases of so many seconds, built once: building one costs more than running it."""
+# Whoever is just taking it over is waited for.
+_STANDS = select(_r.id).where(STANDS).with_for_update()
+_REST = (
+    update(requests)
+    .where(MINE, among([State.WAITING]), _r.holder.is_not(None))
+    .values(
+        holder=None,
+        owed=None,
+        wake=case((_r.wake.is_(None), (NOW + _r.until) / 2), else_=_r.until),
+    )
+)
+_THIRD = (NOW - func.coalesce(_r.owed, NOW)) / 3
+_PAUSE = case(
+    (_THIRD > _LONGEST_PAUSE, _LONGEST_PAUSE), (_THIRD < _FIRST_PAUSE, _FIRST_PAUSE), else_=_THIRD
+)
+_AT_LEAST = seconds("at_least")
+_OWE = (
+    update(requests)
+    .where(STANDS)
+    .values(
+        holder=None,
+        owed=func.coalesce(_r.owed, NOW),
+        wake=NOW + case((_PAUSE < _AT_LEAST, _AT_LEAST), else_=_PAUSE),
+    )
+)
+_OWED = select(NOW - func.min(_r.owed)).where(OPEN)
 
-    def __init__(self, say: Statements, seconds: float) -> None:
-        now, mine = say.now, and_(compared(_r.id), compared(_r.fence))
-        self.stands = say.stands.with_for_update()  # so that nobody is just taking it over
-        self.rest = (
-            update(requests)
-            .where(mine, _r.state == State.WAITING.value, _r.holder.is_not(None))
-            .values(
-                holder=None,
-                owed=None,
-                wake=case((_r.wake.is_(None), (now + _r.until) / 2), else_=_r.until),
-            )
-        )
-        pause, at_least = (
-            (now - func.coalesce(_r.owed, now)) / 3,
-            bindparam("at_least", type_=Float),
-        )
-        longer = case(
-            (pause > _LONGEST_PAUSE, _LONGEST_PAUSE),
-            (pause < _FIRST_PAUSE, _FIRST_PAUSE),
-            else_=pause,
-        )
-        self.owe = (
-            update(requests)
-            .where(mine, compared(_r.state))
-            .values(
-                holder=None,
-                owed=func.coalesce(_r.owed, now),
-                wake=now + case((longer < at_least, at_least), else_=longer),
-            )
-        )
+_UNTIL = {"lease_until": NOW + seconds("seconds")}
+_BEAT = upsert(replicas).values(_UNTIL).on_conflict_do_update(index_elements=["id"], set_=_UNTIL)
+_EVERYBODY_IS_GONE = delete(replicas)
+_GONE = delete(replicas).where(compared(replicas.c.id))
 
-        until = now + seconds
-        self.beat = (
-            say.upsert(replicas)
-            .values(lease_until=until)
-            .on_conflict_do_update(index_elements=["id"], set_={"lease_until": until})
-        )
-        self.owed = select(now - func.min(_r.owed)).where(OPEN)
-        self.everybody_is_gone = delete(replicas)
-        self.gone = delete(replicas).where(compared(replicas.c.id))
-        me = bindparam("me", type_=_r.holder.type)
-        alive = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > now)
-        crashed = case((_r.wake.is_(None), 1), else_=0)  # else its time has come
-        free = (
-            select(_r.id)
-            .where(OPEN, _r.batch.is_(None), or_(_r.wake.is_(None), _r.wake <= now))
-            .where(or_(_r.holder.is_(None), _r.holder != me), ~alive)
-            .order_by(_r.created)
-            .limit(bindparam("most"))
-            .with_for_update(skip_locked=True, of=requests)
-            .cte("free")
-        )
-        self.take_over = (
-            update(requests)
-            .where(_r.id.in_(select(free.c.id)))
-            .values(holder=me, fence=_r.fence + 1, taken_over=_r.taken_over + crashed)
-            .returning(requests, say.read_at)
-        )
-        # If that was rolled back, a click may have the same fence and holder; it leaves another state.
-        still = compared(_r.holder), compared(_r.state)
-        self.let_go = update(requests).where(mine, *still).values(holder=None)
-        self.let_all_go = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
-
-
-@cache
-def _statements_for(say: Statements, seconds: float) -> _LeaseStatements:
-    return _LeaseStatements(say, seconds)
+_ME = bindparam("me", type_=_r.holder.type)
+_ALIVE = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > NOW)
+_CRASHED = case((_r.wake.is_(None), 1), else_=0)  # else its time has come
+_FREE = (
+    select(_r.id)
+    .where(OPEN, _r.batch.is_(None), or_(_r.wake.is_(None), _r.wake <= NOW))
+    .where(or_(_r.holder.is_(None), _r.holder != _ME), ~_ALIVE)
+    .order_by(_r.created)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True, of=requests)
+    .cte("free")
+)
+_TAKE_OVER = (
+    update(requests)
+    .where(_r.id.in_(select(_FREE.c.id)))
+    .values(holder=_ME, fence=_r.fence + 1, taken_over=_r.taken_over + _CRASHED)
+    .returning(requests, READ_AT)
+)
+# If that was rolled back, a click may have the same fence and holder; it leaves another state.
+_LET_GO = update(requests).where(STANDS, compared(_r.holder)).values(holder=None)
+_LET_ALL_GO = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
 
 
 class Replica:
     """Holds requests for leases of so many seconds; `alone` where no other process can be on the ledger."""
 
-    def __init__(  # noqa: PLR0913  # a test may bring its own clock
+    def __init__(  # a test may bring its own clock
         self,
         writer: Writer,
-        say: Statements,
         holder: str,
         seconds: float,
         *,
@@ -122,8 +101,7 @@ class Replica:
         clock: Callable[[], float] = since_boot,
     ) -> None:
         self._writer = writer
-        self._say = say
-        self._own = _statements_for(say, seconds)
+        self._seconds = seconds
         self._clock = clock
         self.lease = Lease(math.inf if alone else seconds, clock)
         self._holder = holder
@@ -139,7 +117,7 @@ class Replica:
         def work(on: Connection) -> None:
             self._let_go(on)
             if self._alone:
-                on.execute(self._own.everybody_is_gone)
+                on.execute(_EVERYBODY_IS_GONE)
             self._beat(on)
 
         began = self._clock()
@@ -156,7 +134,7 @@ class Replica:
 
         def work(on: Connection) -> float:
             self._beat(on)
-            return on.scalar(self._own.owed) or 0.0
+            return on.scalar(_OWED) or 0.0
 
         began = self._clock()
         try:
@@ -184,7 +162,7 @@ class Replica:
         def work(on: Connection) -> bool:
             self._beat(on)
             stands = {**key_of(entry), "the_state": entry.state.value}
-            return on.scalar(self._own.stands, stands) is not None
+            return on.scalar(_STANDS, stands) is not None
 
         began = self._clock()
         held = await self._writer.run(work)
@@ -195,7 +173,7 @@ class Replica:
 
     async def rest(self, entry: Entry) -> bool:
         """Release a request that waits for its approvers: until half of its time is over, and after that until all of it is."""
-        await self._writer.run(lambda on: on.execute(self._own.rest, key_of(entry)))
+        await self._writer.run(lambda on: on.execute(_REST, key_of(entry)))
         self.lease.lost(entry)
         return True
 
@@ -208,9 +186,8 @@ class Replica:
         owing = {**key_of(entry), "the_state": entry.state.value, "at_least": at_least}
 
         def work(on: Connection) -> None:
-            if on.execute(self._own.owe, owing).rowcount and entry.owed_since is None:
-                facts = {**facts_of(entry.request), "detail": why}
-                record(on, self._say, "owed", entry.request.origin, facts)
+            if on.execute(_OWE, owing).rowcount and entry.owed_since is None:
+                record(on, "owed", entry.request, {"detail": why})
 
         await self._writer.run(work)
         self.lease.lost(entry)
@@ -221,19 +198,17 @@ class Replica:
         taken: list[Entry] = []
 
         def work(on: Connection) -> list[Entry]:
-            rows = on.execute(
-                self._own.take_over, {"me": self._holder, "most": max(limit, 0)}
-            ).mappings()
+            rows = on.execute(_TAKE_OVER, {"me": self._holder, "most": max(limit, 0)}).mappings()
             taken[:] = sorted(map(entry_of, rows.all()), key=lambda entry: entry.created)
             for entry in taken:
-                facts = {**facts_of(entry.request), "detail": f"number {entry.taken_over}"}
-                record(on, self._say, "taken over", entry.request.origin, facts)
+                detail = f"number {entry.taken_over}"
+                record(on, "taken over", entry.request, {"detail": detail})
             return taken
 
         def put_back(on: Connection) -> None:
             for entry in taken:
                 still = {"the_holder": self._holder, "the_state": entry.state.value}
-                on.execute(self._own.let_go, {**key_of(entry), **still})
+                on.execute(_LET_GO, {**key_of(entry), **still})
 
         with self._writer.or_else(put_back, kind="taken over"):
             await self._writer.run(work)
@@ -242,8 +217,8 @@ class Replica:
         return taken
 
     def _beat(self, on: Connection) -> None:
-        on.execute(self._own.beat, {"id": self._holder})
+        on.execute(_BEAT, {"id": self._holder, "seconds": self._seconds})
 
     def _let_go(self, on: Connection) -> None:
-        on.execute(self._own.let_all_go, {"the_holder": self._holder})
-        on.execute(self._own.gone, {"the_id": self._holder})
+        on.execute(_LET_ALL_GO, {"the_holder": self._holder})
+        on.execute(_GONE, {"the_id": self._holder})

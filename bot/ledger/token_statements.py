@@ -1,74 +1,51 @@
-"""The statements about tokens for one kind of database; named as in `statements`: `the_…` is compared."""
+"""The statements about tokens, as constants; parameters are named as in `statements`: `the_…` is compared."""
 
-from functools import cache
-
-from sqlalchemy import Float, Text, and_, bindparam, case, func, not_, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Text, and_, bindparam, case, func, not_, or_, select, update
 
 from bot.ledger.schema import tokens
-from bot.ledger.statements import clock, compared
+from bot.ledger.statements import NOW, compared, seconds, upsert, value_of
 
 _t = tokens.c
+_ONE = and_(compared(_t.platform), compared(_t.name))
+_CLAIMED = and_(_ONE, compared(_t.fence))
+_TOLD, _MARK = seconds("the_told"), bindparam("the_mark", type_=Text)
+_NEWER = or_(_t.told.is_(None), _t.told < _TOLD)
+_SAME_SECOND = and_(_t.told == _TOLD, not_(_t.told_marks.contains(_MARK)))
+_UNHEARD = and_(_ONE, or_(_NEWER, _SAME_SECOND))
+_LATEST = and_(_ONE, _t.told == _TOLD, _t.told_marks.endswith(_MARK))
+_MARKS = case((_t.told == _TOLD, _t.told_marks + _MARK), else_=_MARK)
+_HEARD = {"told": _TOLD, "told_marks": _MARKS}
+_TROUBLE = {"error": value_of(_t.error), "error_at": NOW}
+_HELD_OFF = {"fence": _t.fence + 1, "lease_until": 0.0}
+_FRESH = {
+    "value": value_of(_t.value),
+    "refresh_token": func.coalesce(value_of(_t.refresh_token), _t.refresh_token),
+    "issued": NOW,
+    "expires": NOW + seconds("life"),
+    "error": None,
+    "error_at": None,
+}
 
+ALL = select(tokens, NOW.label("now")).where(compared(_t.platform))
+ONE = ALL.where(compared(_t.name))
+MAKE = upsert(tokens).on_conflict_do_nothing()
+_UNTIL = NOW + seconds("seconds")
+# A claim that ends later than any made now was made before the clock was set back.
+CLAIM = (
+    update(tokens)
+    .where(_ONE, or_(_t.lease_until <= NOW, _t.lease_until > _UNTIL))
+    .values(fence=_t.fence + 1, lease_until=_UNTIL)
+    .returning(tokens, NOW.label("now"))
+)
+SAVE = update(tokens).where(_CLAIMED).values(lease_until=0.0, **_FRESH)
+FAILED = update(tokens).where(_CLAIMED).values(lease_until=0.0, **_TROUBLE)
+NOTED = update(tokens).where(_CLAIMED).values(_TROUBLE)
+RELEASE = update(tokens).where(_CLAIMED).values(lease_until=0.0)
 
-class TokenStatements:
-    """The statements about one platform's tokens; `token_statements_for` gives them."""
-
-    def __init__(self, dialect: str) -> None:
-        upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-        now = clock(dialect)
-        one = and_(compared(_t.platform), compared(_t.name))
-        mine = and_(one, compared(_t.fence))
-        told, mark = bindparam("the_told", type_=Float), bindparam("the_mark", type_=Text)
-        newer = or_(_t.told.is_(None), _t.told < told)
-        same = and_(_t.told == told, not_(_t.told_marks.contains(mark)))
-        unheard = and_(one, or_(newer, same))
-        latest = and_(one, _t.told == told, _t.told_marks.endswith(mark))
-        heard = {
-            "told": told,
-            "told_marks": case((_t.told == told, _t.told_marks + mark), else_=mark),
-        }
-        fine = {"error": None, "error_at": None}
-        trouble = {"error": bindparam("error", type_=_t.error.type), "error_at": now}
-        held_off = {"fence": _t.fence + 1, "lease_until": 0.0}
-        fresh = {
-            "value": bindparam("value", type_=_t.value.type),
-            "refresh_token": func.coalesce(
-                bindparam("refresh_token", type_=_t.refresh_token.type), _t.refresh_token
-            ),
-            "issued": now,
-            "expires": now + bindparam("life", type_=Float),
-            **fine,
-        }
-
-        self.all = select(tokens, now.label("now")).where(compared(_t.platform))
-        self.one = select(tokens, now.label("now")).where(one)
-        self.make = upsert(tokens).on_conflict_do_nothing()
-        until = now + bindparam("seconds", type_=Float)
-        # A claim that ends later than any made now was made before the clock was set back.
-        self.claim = (
-            update(tokens)
-            .where(one, or_(_t.lease_until <= now, _t.lease_until > until))
-            .values(fence=_t.fence + 1, lease_until=until)
-            .returning(tokens, now.label("now"))
-        )
-        self.save = update(tokens).where(mine).values(lease_until=0.0, **fresh)
-        self.failed = update(tokens).where(mine).values(lease_until=0.0, **trouble)
-        self.noted = update(tokens).where(mine).values(trouble)
-        self.release = update(tokens).where(mine).values(lease_until=0.0)
-
-        # What WeChat pushes counts more than a renewal under way, which loses its claim.
-        nothing = dict.fromkeys(("value", "refresh_token", "issued", "expires"))
-        self.new_ticket = update(tokens).where(one, newer).values(told=told, **fresh)
-        self.hear = update(tokens).where(unheard).values(heard)
-        self.latest = select(_t.name).where(latest)
-        self.replace = update(tokens).where(latest).values(**fresh, **held_off)
-        self.forget = (
-            update(tokens).where(unheard).values(**heard, **nothing, **trouble, **held_off)
-        )
-
-
-@cache
-def token_statements_for(dialect: str) -> TokenStatements:
-    """Return the statements for one kind of database, built once in a process."""
-    return TokenStatements(dialect)
+# What WeChat pushes counts more than a renewal under way, which loses its claim.
+_NOTHING = dict.fromkeys(("value", "refresh_token", "issued", "expires"))
+NEW_TICKET = update(tokens).where(_ONE, _NEWER).values(told=_TOLD, **_FRESH)
+HEAR = update(tokens).where(_UNHEARD).values(_HEARD)
+FIND_LATEST = select(_t.name).where(_LATEST)
+REPLACE = update(tokens).where(_LATEST).values(**_FRESH, **_HELD_OFF)
+FORGET = update(tokens).where(_UNHEARD).values(**_HEARD, **_NOTHING, **_TROUBLE, **_HELD_OFF)

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, RowMapping, Update
 
+from bot.ledger import token_statements as say
 from bot.ledger.seal import Seal, Sealed
-from bot.ledger.token_statements import token_statements_for
 from bot.ledger.writer import LedgerDownError, Writer
 
 TICKET, COMPONENT = "ticket", "component"
@@ -52,9 +52,8 @@ class News:
 class Tokens:
     """One platform's tokens; every method raises LedgerDownError if the database does not take it."""
 
-    def __init__(self, writer: Writer, dialect: str, platform: str, seal: Seal) -> None:
+    def __init__(self, writer: Writer, platform: str, seal: Seal) -> None:
         self._writer = writer
-        self._say = token_statements_for(dialect)
         self._platform = platform
         self._seal = seal
 
@@ -62,7 +61,7 @@ class Tokens:
         """Return everything that is kept, by name."""
 
         def work(on: Connection) -> Mapping[str, Kept]:
-            rows = on.execute(self._say.all, {"the_platform": self._platform}).mappings()
+            rows = on.execute(say.ALL, {"the_platform": self._platform}).mappings()
             return {row["name"]: kept_of(row, self._seal) for row in rows}
 
         return await self._writer.run(work)
@@ -71,7 +70,7 @@ class Tokens:
         """Return the token of this name."""
 
         def work(on: Connection) -> Kept | None:
-            row = on.execute(self._say.one, self._key(name)).mappings().first()
+            row = on.execute(say.ONE, self._key(name)).mappings().first()
             return kept_of(row, self._seal) if row else None
 
         return await self._writer.run(work)
@@ -82,7 +81,7 @@ class Tokens:
         def work(on: Connection) -> Kept | None:
             self._make(on, name)
             key = {**self._key(name), "seconds": seconds}
-            row = on.execute(self._say.claim, key).mappings().first()
+            row = on.execute(say.CLAIM, key).mappings().first()
             return kept_of(row, self._seal) if row else None
 
         return await self._writer.run(work)
@@ -95,7 +94,7 @@ class Tokens:
         sealed = self._sealed(value, refresh_token, life)
 
         def work(on: Connection) -> bool:
-            return on.execute(self._say.save, {**self._held(claim), **sealed}).rowcount == 1
+            return on.execute(say.SAVE, {**self._held(claim), **sealed}).rowcount == 1
 
         return await self._surely(work, claim.name)
 
@@ -104,38 +103,36 @@ class Tokens:
 
         False if somebody else has claimed it since.
         """
-        say = self._say.failed if free else self._say.noted
+        how = say.FAILED if free else say.NOTED
         fill = {**self._held(claim), "error": error}
-        return await self._writer.run(lambda on: on.execute(say, fill).rowcount == 1)
+        return await self._writer.run(lambda on: on.execute(how, fill).rowcount == 1)
 
     async def release(self, claim: Kept) -> None:
         """End a claim without a renewal."""
-        await self._writer.run(lambda on: on.execute(self._say.release, self._held(claim)))
+        await self._writer.run(lambda on: on.execute(say.RELEASE, self._held(claim)))
 
     def let_go(self, claim: Kept) -> None:
         """End a claim without waiting for it, for whoever is cut short in a renewal."""
         fill = self._held(claim)
-        self._writer.later(lambda on: on.execute(self._say.release, fill), token=claim.name)
+        self._writer.later(lambda on: on.execute(say.RELEASE, fill), token=claim.name)
 
     async def ticket(self, value: str, created: float) -> bool:
         """Keep the newest ticket; False if a push of then or later counted before."""
         told = {**self._key(TICKET), "the_told": created}
         fill = {**told, **self._sealed(value, None, TICKET_LIFE)}
-        return await self._writer.run(
-            lambda on: self._changes(on, TICKET, self._say.new_ticket, fill)
-        )
+        return await self._writer.run(lambda on: self._changes(on, TICKET, say.NEW_TICKET, fill))
 
     async def hear(self, news: News) -> bool:
         """Take note of news; False if they were heard before, or later ones."""
         return await self._writer.run(
-            lambda on: self._changes(on, news.owner, self._say.hear, self._news(news))
+            lambda on: self._changes(on, news.owner, say.HEAR, self._news(news))
         )
 
     async def is_latest(self, news: News) -> bool:
         """Tell whether nothing was heard of the owner after this."""
         fill = self._news(news)
         return await self._writer.run(
-            lambda on: on.execute(self._say.latest, fill).first() is not None
+            lambda on: on.execute(say.FIND_LATEST, fill).first() is not None
         )
 
     async def replace(self, news: News, value: str, refresh_token: str, life: float) -> bool:
@@ -146,20 +143,18 @@ class Tokens:
         fill = {**self._news(news), **self._sealed(value, refresh_token, life)}
 
         def work(on: Connection) -> bool:
-            return self._changes(on, news.owner, self._say.replace, fill)
+            return self._changes(on, news.owner, say.REPLACE, fill)
 
         return await self._surely(work, news.owner)
 
     async def forget(self, news: News, error: str) -> bool:
         """Drop an owner's tokens, whatever renewal is under way with them; False as for `hear`."""
         fill = {**self._news(news), "error": error}
-        return await self._writer.run(
-            lambda on: self._changes(on, news.owner, self._say.forget, fill)
-        )
+        return await self._writer.run(lambda on: self._changes(on, news.owner, say.FORGET, fill))
 
-    def _changes(self, on: Connection, name: str, say: Update, fill: Mapping[str, object]) -> bool:
+    def _changes(self, on: Connection, name: str, how: Update, fill: Mapping[str, object]) -> bool:
         self._make(on, name)
-        return on.execute(say, fill).rowcount == 1
+        return on.execute(how, fill).rowcount == 1
 
     async def _surely(self, work: Callable[[Connection], T], name: str) -> T:
         try:
@@ -169,7 +164,7 @@ class Tokens:
             raise
 
     def _make(self, on: Connection, name: str) -> None:
-        on.execute(self._say.make, {"platform": self._platform, "name": name})
+        on.execute(say.MAKE, {"platform": self._platform, "name": name})
 
     def _key(self, name: str) -> dict[str, object]:
         return {"the_platform": self._platform, "the_name": name}
@@ -206,9 +201,8 @@ def kept_of(row: RowMapping, seal: Seal) -> Kept:
 
 def at_rest(engine: Engine, platform: str, seal: Seal) -> dict[str, tuple[Kept, set[Sealed]]]:
     """Return a platform's tokens by name, and how each is protected; raises SQLAlchemyError."""
-    say = token_statements_for(engine.dialect.name)
     with engine.connect() as connection:
-        rows = connection.execute(say.all, {"the_platform": platform}).mappings().all()
+        rows = connection.execute(say.ALL, {"the_platform": platform}).mappings().all()
     secrets = ("value", "refresh_token")
     return {
         row["name"]: (kept_of(row, seal), {seal.state(row[s]) for s in secrets if row[s]})

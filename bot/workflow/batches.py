@@ -96,10 +96,10 @@ class Batches:
 
     async def finished(self, request: Request) -> Finished:
         """Return what came of a batch, from its items."""
-        items, insist = self.ledger.batches, self.leased.insist
-        ended = await insist(partial(items.outcomes, request.id))
-        again = await insist(partial(items.called_again, request.id))
-        return Finished(tally_of([outcome for _, outcome in ended]), groups_of(ended), tuple(again))
+        ends = await self.leased.insist(partial(self.ledger.batches.ends, request.id))
+        outcomes = [(end.appid, end.outcome) for end in ends]
+        again = tuple(end.appid for end in ends if end.called_again)
+        return Finished(tally_of([end.outcome for end in ends]), groups_of(outcomes), again)
 
 
 class _Ends:

@@ -144,8 +144,8 @@ class ClickHandler:
         """Return the receivers whom a new try would be for."""
         if not isinstance(entry.outcome, Finished):
             return entry.request.receivers  # a batch that ended otherwise did so before any item
-        outcomes = await self._ledger.batches.outcomes(entry.request.id)
-        return tuple(appid for appid, end in outcomes if isinstance(end, Failed | Unknown))
+        ends = await self._ledger.batches.ends(entry.request.id)
+        return tuple(end.appid for end in ends if isinstance(end.outcome, Failed | Unknown))
 
     async def _see(
         self,

@@ -26,6 +26,7 @@ from bot.guidance import Trouble, all_guidance, for_code, for_trouble
 from bot.ledger import Accepted, Entry, Event, Known, Ledger, SharedBefore, TooMany, UnderWay
 from bot.ledger.batches import ItemAnswered
 from bot.ledger.clicks import Move
+from bot.ledger.items import ItemEnd
 from tests.databases import Database
 from tests.ledger.conftest import accepted, everything, new_request, stands
 
@@ -67,7 +68,7 @@ async def taken_over(database: Database, ledger: Ledger, holder: str) -> None:
 
 
 async def ends(ledger: Ledger, batch: Entry) -> list[Outcome | None]:
-    return [outcome for _, outcome in await ledger.batches.outcomes(batch.request.id)]
+    return [end.outcome for end in await ledger.batches.ends(batch.request.id)]
 
 
 # Recording.
@@ -283,8 +284,9 @@ async def test_the_items_are_known_for_which_wechat_was_asked_twice(ledger: Ledg
     for number, item in reversed([*enumerate(items_of(batch.request))]):
         twice = number in {1, 2, 10}
         await ledger.batches.advance(batch, replace(answered(item), called_again=twice), None)
-    found = await ledger.batches.called_again(batch.request.id)
-    assert found == [appids(12)[number] for number in (1, 2, 10)]
+    found = await ledger.batches.ends(batch.request.id)
+    again = [end.appid for end in found if end.called_again]
+    assert again == [appids(12)[number] for number in (1, 2, 10)]
 
 
 async def test_outcomes_come_in_the_order_in_which_they_were_asked_for(ledger: Ledger) -> None:
@@ -293,8 +295,9 @@ async def test_outcomes_come_in_the_order_in_which_they_were_asked_for(ledger: L
     items = items_of(batch.request)
     for item, row in reversed([*zip(items, rows, strict=True)]):
         await ledger.batches.advance(batch, answered(item, Failed(row)), None)
-    assert await ledger.batches.outcomes(batch.request.id) == [
-        (item.appid, Failed(row)) for item, row in zip(items, rows, strict=True)
+    assert await ledger.batches.ends(batch.request.id) == [
+        ItemEnd(item.appid, Failed(row), called_again=False)
+        for item, row in zip(items, rows, strict=True)
     ]
 
 

@@ -8,8 +8,7 @@ from bot.domain.outcome import Shared
 from bot.domain.request import Origin, State
 from bot.ledger import Accepted, Event, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
-from bot.ledger.events import all_told, record
-from bot.ledger.statements import Statements
+from bot.ledger.events import all_told, note
 from bot.ledger.writer import Writer
 from tests.databases import Database
 from tests.ledger.conftest import accepted, new_request
@@ -38,15 +37,14 @@ async def test_each_event_is_told_once_it_is_recorded_and_in_that_order(database
 async def test_what_is_written_down_in_vain_is_not_told(database: Database) -> None:
     told: list[Event] = []
     engine = database.open().engine
-    say = Statements(engine.dialect.name)
     writer = Writer(engine, told=told.append)
 
     def spoiled(on: Connection) -> None:
-        record(on, say, "in vain", ORIGIN, {})
+        note(on, "in vain", ORIGIN, {})
         on.exec_driver_sql("no such statement")
 
     def fine(on: Connection) -> None:
-        record(on, say, "done", ORIGIN, {"request": "r1"})
+        note(on, "done", ORIGIN, {"request": "r1"})
 
     outcomes = await asyncio.gather(
         writer.run(spoiled), writer.run(fine), writer.run(spoiled), return_exceptions=True

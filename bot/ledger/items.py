@@ -1,0 +1,123 @@
+"""The rows of a batch's items: recorded, left out with the reason, and read.
+
+One statement covers all items: each releases the interpreter's lock, and beside a busy loop it takes long to get that
+back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    exists,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from bot.domain.outcome import Outcome, Skipped, SkipReason
+from bot.domain.request import Request, State, items_of, number_of
+from bot.ledger.entries import NEW_COLUMNS, columns_of
+from bot.ledger.events import record_each
+from bot.ledger.schema import CARRIED, SHARED, requests
+from bot.ledger.statements import NOW, compared, upsert, value_of
+
+
+class _Pairs(FunctionElement[Any]):
+    """The keys and values of a JSON object, as rows."""
+
+    inherit_cache = True
+
+
+@compiles(_Pairs, "sqlite")
+def _sqlite_pairs(pairs: _Pairs, compiler: SQLCompiler, **how: Any) -> str:
+    return f"json_each{compiler.process(pairs.clause_expr, **how)}"
+
+
+@compiles(_Pairs, "postgresql")
+def _postgresql_pairs(pairs: _Pairs, compiler: SQLCompiler, **how: Any) -> str:
+    return f"json_each_text{compiler.process(pairs.clause_expr, **how)}"
+
+
+_r = requests.c
+_OF_BATCH = compared(_r.batch)
+
+# `the_items` are the new items' appids by their ids; they have the other columns in common.
+_ITEM = _Pairs(bindparam("the_items", type_=JSON)).table_valued("key", "value").alias("item").c
+_OWN = {"id": _ITEM.key, "trigger_id": _ITEM.key, "appid": _ITEM.value}
+_NEW = [_OWN.get(name, value_of(_r[name])) for name in NEW_COLUMNS]
+_SAME_PAIR = and_(_r.env == value_of(_r.env), _r.appid == _ITEM.value)
+_UNDER_WAY = exists().where(_SAME_PAIR, CARRIED)
+_SHARED_BEFORE = and_(~bindparam("again", type_=Boolean), exists().where(_SAME_PAIR, SHARED))
+_QUEUE = (
+    upsert(requests)
+    .from_select([*NEW_COLUMNS, "created"], select(*_NEW, NOW).where(~_SHARED_BEFORE))
+    .on_conflict_do_nothing()
+    .returning(_r.id)
+)
+_WHY_UNDER_WAY, _WHY_BEFORE = (
+    literal(Skipped(why), _r.ending.type)
+    for why in (SkipReason.UNDER_WAY, SkipReason.SHARED_BEFORE)
+)
+_LEAVE_OUT = (
+    upsert(requests)
+    .from_select(
+        [*NEW_COLUMNS, "created", "ended", "outcome", "ending"],
+        select(
+            *(*_NEW, NOW, NOW, literal("skipped")),
+            case((_UNDER_WAY, _WHY_UNDER_WAY), else_=_WHY_BEFORE),
+        ).where(or_(_UNDER_WAY, _SHARED_BEFORE)),
+    )
+    .on_conflict_do_nothing()
+    .returning(_r.id, _r.ending)
+)
+_RECORDED = select(_r.id).where(_OF_BATCH)
+_ENDS = select(_r.id, _r.appid, _r.ending, _r.called_again).where(_OF_BATCH)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEnd:
+    """How one item ended, None while it has not; `called_again` if WeChat was asked twice, after a crash."""
+
+    appid: str
+    outcome: Outcome | None
+    called_again: bool
+
+
+def record_items(on: Connection, batch: Request) -> None:
+    """Record the items of a batch that are not recorded yet, those that are left out with the reason."""
+    recorded = set(on.scalars(_RECORDED, {"the_batch": batch.id}))
+    missing = {item.id: item for item in items_of(batch) if item.id not in recorded}
+    while missing:
+        some = next(iter(missing.values()))
+        its = {"the_items": {item.id: item.appid for item in missing.values()}}
+        new = {**columns_of(some, State.QUEUED, None), **its}
+        for id_ in on.scalars(_QUEUE, new).all():
+            del missing[id_]
+        if missing:
+            _leave_out(on, missing, new)
+        # What stood in the way of the others has ended since, so once more.
+
+
+def _leave_out(on: Connection, missing: dict[str, Request], new: Mapping[str, object]) -> None:
+    left_out: dict[Skipped, list[Request]] = {}
+    for id_, outcome in on.execute(_LEAVE_OUT, {**new, "state": State.ENDED.value}):
+        left_out.setdefault(outcome, []).append(missing.pop(id_))
+    for outcome, items in left_out.items():
+        record_each(on, "left out", items, {"detail": outcome.why.value})
+
+
+def ends_of(on: Connection, batch_id: str) -> list[ItemEnd]:
+    """Return how each item ended, in the order in which they were asked for."""
+    rows = on.execute(_ENDS, {"the_batch": batch_id}).all()
+    ordered = sorted(rows, key=lambda row: number_of(row.id))
+    return [ItemEnd(row.appid, row.ending, row.called_again) for row in ordered]
