@@ -16,8 +16,7 @@ from itertools import chain
 from bot import __version__
 from bot.domain.outcome import OUTCOMES
 from bot.ops.logs.redaction import Redactor
-from bot.ops.logs.setup import set_up
-from bot.ops.logs.uncaught import log_uncaught
+from bot.ops.logs.setup import log_uncaught, set_up
 from bot.runtime.release import release
 from bot.runtime.signals import at_first_signal, ignore_from_now_on, setting, unless
 from bot.settings.environ import Reader, environment
@@ -216,7 +215,7 @@ def _day(word: str) -> datetime:
 def _audit(given: argparse.Namespace) -> int:
     from bot.ledger.address import CannotOpenError  # noqa: PLC0415
     from bot.ledger.audit import Wanted, delete_before, open_for_audit, read  # noqa: PLC0415
-    from bot.ops.tables import write_rows  # noqa: PLC0415
+    from bot.ops.visible import write_rows  # noqa: PLC0415
 
     if problem := _wrong_deletion(given):
         return _complain([problem], ())
@@ -271,7 +270,7 @@ def _doctor(given: argparse.Namespace) -> int:
 
 
 def _policy(given: argparse.Namespace) -> int:
-    from bot.ops.policy_command.run import policy  # noqa: PLC0415
+    from bot.ops.policy_command import policy  # noqa: PLC0415
     from bot.policy.shapes import Question  # noqa: PLC0415
 
     names = Question.model_fields

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from bot.command.grammar import FIRST_WORDS, OPTIONS, SHARE_HINT, SLASH_COMMAND, SUBCOMMANDS
 from bot.guidance import CODES, all_guidance
-from bot.ops.doctor.check import CHECKS
+from bot.ops.doctor.findings import CHECKS
 from bot.ops.labels import DENIALS
 from bot.playground.slack.rules import APP_SCOPE
 from bot.playground.slack.web import METHODS

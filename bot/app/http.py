@@ -9,6 +9,7 @@ from bot.app.wiring import Wired
 from bot.ops.health import (
     Health,
     Trouble,
+    Watch,
     chain_trouble,
     ended,
     refusal,
@@ -17,7 +18,6 @@ from bot.ops.health import (
 )
 from bot.ops.listener import HEALTHZ, METRICS, READYZ, answering, listen
 from bot.ops.metrics import Metrics
-from bot.ops.watch import Watch
 from bot.slack.connection import TOO_MANY_CONNECTIONS, SocketMode
 from bot.slack.events import PATH as EVENTS
 from bot.slack.events import slack_events

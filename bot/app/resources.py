@@ -17,7 +17,7 @@ from bot.ledger import Ledger, LedgerDownError
 from bot.ledger.address import CannotOpenError, in_memory, parse
 from bot.ledger.events import Told, all_told
 from bot.ops.logs.event_log import log_event
-from bot.ops.repeated import Repeated
+from bot.ops.logs.recurring import Repeated
 from bot.policy import Policy
 from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime

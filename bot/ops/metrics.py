@@ -25,8 +25,7 @@ from bot.ledger import Event
 from bot.ops import labels
 from bot.ops.health import Health
 from bot.ops.labels import known
-from bot.ops.refusals import Refusals
-from bot.ops.repeated import failure_of
+from bot.ops.logs.recurring import Refusals, failure_of
 from bot.runtime.observers import Observers
 from bot.slack.acks import KINDS
 from bot.slack.api import RESULTS

@@ -1,8 +1,11 @@
-"""Show what anybody may have written so that it can neither act upon a terminal nor pass for something else."""
+"""Show what anybody may have written so that it can neither act upon a terminal nor pass for something else: as a line, JSON or a table."""
 
+import csv
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 # What ends a line somewhere, moves a terminal's cursor, turns text around, cannot be seen, or is half a letter.
 UNSAFE = (
@@ -25,3 +28,46 @@ def json_line(fields: Mapping[str, object]) -> str:
     if line.isascii() and "\x7f" not in line:
         return line
     return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], line)
+
+
+# A spreadsheet looks past blanks, and reads the full-width signs too.
+_FORMULA = re.compile(rf"(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n]")  # these are meant
+_IN_A_TABLE = 1000  # rows in one table, whose columns are as wide as the widest of them
+
+
+def write_rows(rows: Iterable[Mapping[str, object]], shape: str) -> None:
+    """Write `rows`, all with the same keys, as `shape` says: table, csv or jsonl."""
+    match shape:
+        case "jsonl":
+            for row in rows:
+                print(json_line(dict(row)))
+        case "csv":
+            _write_csv(rows)
+        case _:
+            _write_tables(iter(rows))
+
+
+def _write_csv(rows: Iterable[Mapping[str, object]]) -> None:
+    writer = csv.writer(sys.stdout)
+    for number, row in enumerate(rows):
+        if number == 0:
+            writer.writerow(row.keys())
+        writer.writerow([_safe(value) for value in row.values()])
+
+
+def _safe(value: object) -> object:
+    """Keep a spreadsheet from taking people's words for a formula."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def _write_tables(rows: Iterator[Mapping[str, object]]) -> None:
+    """Write columns that are as wide as they must be, leaving out those that are empty."""
+    while page := list(islice(rows, _IN_A_TABLE)):
+        used = [name for name in page[0] if any(row[name] is not None for row in page)]
+        lines = [used] + [
+            ["" if row[name] is None else visible(str(row[name])) for name in used] for row in page
+        ]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            print("  ".join(cells).rstrip())

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.ops.policy_command.reasoning import Reasoning
+from bot.ops.policy_answers import Explanation
 from bot.playground.acts import request_of
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.reading import rendered
@@ -36,7 +36,7 @@ def decision(stage: Stage, event: Mapping[str, object]) -> str:
     question = read_question(asked)
     if not isinstance(question, Question) or not isinstance(policy, Policy):
         return ""
-    return "\n".join(Reasoning(policy, question.ask()).lines())
+    return "\n".join(Explanation(policy, question.ask()).lines())
 
 
 def _json(event: Mapping[str, object]) -> JsonObject:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.ops.doctor.check import Finding, Level
+from bot.ops.doctor.findings import Finding, Level
 from bot.ops.doctor.run import examine
 from bot.runtime.clock import Runtime
 

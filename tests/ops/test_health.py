@@ -14,12 +14,12 @@ from bot.guidance import for_trouble
 from bot.ops.health import (
     Health,
     Trouble,
+    Watch,
     chain_trouble,
     ended,
     refusal,
     ticket_trouble,
 )
-from bot.ops.watch import Watch
 from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment

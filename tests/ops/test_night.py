@@ -13,7 +13,7 @@ import pytest
 
 from bot.app.running import running
 from bot.guidance import Trouble, for_trouble
-from bot.ops.doctor.causes import by_cause, to_do_first
+from bot.ops.doctor.findings import by_cause, to_do_first
 from bot.ops.doctor.run import examine
 from bot.playground.faults import Code, Status
 from bot.playground.slack.server import LocalSlack

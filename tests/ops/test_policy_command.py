@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ops.policy_command.run import policy
+from bot.ops.policy_command import policy
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import slack_environment
 from tests.end_to_end.conftest import finished

@@ -12,7 +12,7 @@ import pytest
 
 from bot.app.resources import CannotStartError
 from bot.app.running import running
-from bot.ops.doctor.causes import Told, by_cause, to_do_first
+from bot.ops.doctor.findings import Told, by_cause, to_do_first
 from bot.ops.doctor.run import examine
 from bot.ops.logs.redaction import Redactor
 from bot.playground.slack.server import LocalSlack

@@ -1,16 +1,21 @@
-"""Judge the platform's token chain as the ledger has it: WeChat's pushes, each link, and the encryption."""
+"""Judge token source 3: WeChat's pushes, each link of the chain in the ledger, its encryption, and what owners granted."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from bot.domain.link import Link, LinkState
+from bot.guidance import AUTHORISE_ANEW
 from bot.ledger.seal import Sealed
-from bot.ledger.tokens import TICKET, Kept
-from bot.ops.doctor.check import Finding, ok, unchecked, warning, wrong
-from bot.ops.doctor.deliveries import check_deliveries
+from bot.ledger.tokens import COMPONENT, TICKET, Kept
+from bot.ops.doctor.findings import Finding, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import KeptTokens
+from bot.ops.doctor.listener import check_deliveries
 from bot.ops.doctor.setup import Setup
+from bot.ops.doctor.transport import DEADLINE, each
+from bot.ops.doctor.wechat import AT_ONCE, about_owner, failed, of_all
 from bot.settings.tokens import PlatformSettings
+from bot.wechat.component import Component
+from bot.wechat.tokens import NoToken
 from bot.wechat.upkeep import link_states
 
 _LINKS = {Link.TICKET: "ticket", Link.PLATFORM: "platform-token", Link.OWNER: "owner-token"}
@@ -94,3 +99,34 @@ def _utc(at: float | None) -> str:
 
 def _at(at: float | None) -> str:
     return f" ({_utc(at)})" if at else ""
+
+
+_NAME = "permissions"
+_CLOUDBASE = 49
+
+
+async def check_permissions(setup: Setup) -> list[Finding]:
+    """Return for each owner whether set 49 is granted, asked with the platform's token in the ledger; none is renewed."""
+    platform, url, owners = setup.parts.tokens, setup.parts.wechat_url, setup.owners
+    if not isinstance(platform, PlatformSettings) or url is None or setup.policy is None:
+        return []
+    kept = (await setup.ledger).kept
+    if kept is None:
+        return [unchecked(_NAME, "the ledger cannot be read, or is not there yet", "ledger")]
+    token = kept[COMPONENT][0] if COMPONENT in kept else None
+    value = token.value if token and token.left > 0 else None
+    if value is None:
+        return [unchecked(_NAME, "the platform has no good token in the ledger", "platform-token")]
+    component = Component(setup.http, url, platform.appid, platform.appsecret, DEADLINE)
+
+    async def one(owner: str) -> Finding:
+        told = await component.info(value, owner)
+        if isinstance(told, NoToken):
+            return failed(_NAME, owner, told.guidance, told.said)
+        if _CLOUDBASE in told.granted:
+            return ok(_NAME, f"{owner}: permission set 49 (CloudBase management) is granted")
+        lacking = f"{owner}: permission set 49 (CloudBase management) is not granted"
+        return wrong(_NAME, lacking, about_owner(AUTHORISE_ANEW))
+
+    found = await each(owners, one, AT_ONCE, 2 * DEADLINE)
+    return of_all(_NAME, owners, found)

@@ -23,7 +23,7 @@ from bot.ledger.rights import beside
 from bot.ledger.schema import HEAD
 from bot.ledger.seal import Sealed, seal_of
 from bot.ledger.tokens import Kept, at_rest
-from bot.ops.doctor.check import Finding, listed, ok, others_may_read, warning, wrong, wrong_by
+from bot.ops.doctor.findings import Finding, listed, ok, others_may_read, warning, wrong, wrong_by
 from bot.settings.tokens import PlatformSettings, TokenSettings
 
 _LEAST_FREE = 100 * 1000 * 1000  # bytes

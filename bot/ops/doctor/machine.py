@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from bot.ops.doctor.check import Finding, ok, unchecked, warning, wrong
+from bot.ops.doctor.findings import Finding, ok, unchecked, warning, wrong
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import origin_of
 from bot.settings.load import Parts

@@ -1,8 +1,9 @@
 """Judge the policy by what it says (`bot.policy.lint`) and by what Slack tells of whom it names."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 
-from bot.ops.doctor.check import (
+from bot.ops.doctor.findings import (
     Finding,
     counted,
     listed,
@@ -15,10 +16,12 @@ from bot.ops.doctor.check import (
     wrong_by,
 )
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import SlackAnswers
+from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels
+from bot.ops.doctor.transport import HeardHeaders, session
 from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
 from bot.policy.lint import approval, ownerless, owners, reach, unowned
 from bot.policy.trials import Tested
+from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.thread import is_shared_outside
 
@@ -159,3 +162,14 @@ def _operators(policy: Policy, told: SlackAnswers) -> Finding:
         fix = "In the policy file, name operators who are active full members."
         return wrong(name, f"{why}, so only whoever asked and approvers can cancel", fix)
     return ok(name, counted(operators))
+
+
+async def look(slack: SlackSettings, rules: Policy) -> Mapping[str, Sequence[Finding]]:
+    """Return what is found in each channel of which Slack tells."""
+    async with session(HeardHeaders(time.time)) as http:
+        told = await ask_channels(slack, rules, http)
+    return {
+        channel: [*shared_outside(channel, answer)]
+        for channel, answer in told.items()
+        if isinstance(answer, Answered)
+    }

@@ -1,13 +1,130 @@
-"""Let Slack's own check look at each kind of message and view; it posts nothing. Source: docs.slack.dev, blocks.validate."""
+"""Let Slack's own check look at one message and view of each kind, with made-up values; it posts nothing."""
 
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
+from bot.command.mistake import Misread, MissingEnv
+from bot.domain.click import Act
+from bot.domain.outcome import (
+    Failed,
+    Finished,
+    Outcome,
+    Rejected,
+    Said,
+    Shared,
+    Tally,
+    Unknown,
+    groups_of,
+)
+from bot.domain.request import Origin, Request
+from bot.guidance import Trouble, for_code, for_trouble
+from bot.messages import Message, clicks, endings
+from bot.messages.answers import accepted
+from bot.messages.approvals import asked_directly, decided, question, reminder
+from bot.messages.batches import progress
+from bot.messages.blocks import Block
+from bot.messages.decisions import confirmation, sent_to_approvers, waiting
+from bot.messages.history import Line, history, shared_before, under_way
+from bot.messages.home import Records, home, view
+from bot.messages.mistakes import misread
+from bot.messages.modals import decision, form, refusal, trouble
+from bot.messages.notices import NoThread, only_you
+from bot.messages.people import help_, whoami
+from bot.messages.request import replies
+from bot.messages.rulings import denied, dry_run, why
 from bot.messages.words import Words
-from bot.ops.doctor.real_kinds import messages, views
 from bot.ops.doctor.real_tried import Tried, code_of, failed, held, no_answer
+from bot.policy import (
+    Approvers,
+    Ask,
+    Deny,
+    Effect,
+    NeedsApproval,
+    NoRule,
+    Person,
+    Policy,
+    Rule,
+    explain,
+    nearest,
+)
 from bot.slack.api import Answered, Doubtful, SlackApi, passes
+
+_TEAM, _USER, _CHANNEL, _OWNER, _APPID, _ENV = (
+    *("T012ABCDEF", "U012ABCDEF", "C012ABCDEF"),
+    *("wx0123456789abcdef", "wx5fe6bb43205e9e70", "prod-1"),
+)
+_LINK = "https://example.slack.com/archives/C012ABCDEF/p1764028801000200"
+_NOW = 1_764_028_800.0
+_ORIGIN = Origin(_TEAM, _USER, _CHANNEL, "releases", "1.2", "")
+_ONE = Request("7kq2m9xc", _ORIGIN, _APPID, _ENV, _OWNER, "four eyes", "release 12")
+_APPIDS = tuple(f"wx{number:016x}" for number in range(300))
+_MANY = Request("7kq2m9xd", _ORIGIN, "", _ENV, _OWNER, "four eyes", "release 12", appids=_APPIDS)
+_BY = Approvers(frozenset({_USER}), frozenset(), _CHANNEL, timedelta(hours=24))
+_RULE = Rule("four eyes", Effect.APPROVE, frozenset({_USER}), envs=("prod-*",), approvers=_BY)
+_POLICY = Policy((_RULE,), (), _OWNER, "the platform team")
+_ASK = Ask(Person(_TEAM, _USER), _CHANNEL, _APPID, "vault-1")
+_FAILED = Failed(for_code(85088), Said(85088, "made up", "686cab53-686d2226-2e40eeeb"))
+_UNKNOWN = Unknown(for_trouble(Trouble.TIMEOUT))
+_ENDS: list[tuple[str, Outcome | None]] = [
+    *((appid, _FAILED) for appid in _APPIDS[:9]),
+    *((appid, Shared()) for appid in _APPIDS[9:]),
+]
+_FINISHED = Finished(Tally(300, shared=291, failed=9), groups_of(_ENDS))
+
+
+def messages(words: Words) -> Iterator[tuple[str, Message]]:
+    """Yield each kind of message, by name."""
+    yield from _at_once(words)
+    yield from _asked(words)
+    for name, outcome in (("shared", Shared()), ("failed", _FAILED), ("unknown", _UNKNOWN)):
+        yield f"answer-{name}", endings.answer(words, _ONE, outcome)
+        yield f"parent-{name}", endings.parent(words, _ONE, outcome)
+    yield "answer-rejected", endings.answer(words, _ONE, Rejected(_USER, "not today"))
+    yield "answer-batch", endings.answer(words, _MANY, _FINISHED)
+    yield "parent-batch", endings.parent(words, _MANY, _FINISHED)
+    yield "appids", replies(words, _MANY)[0]
+
+
+def _at_once(words: Words) -> Iterator[tuple[str, Message]]:
+    person, no = Person(_TEAM, _USER), Deny(NoRule(nearest(_POLICY, _ASK)))
+    yield "accepted", accepted(words, _ONE)
+    yield "mistake", misread(words, Misread(MissingEnv(), _APPID, f"/share-env {_APPID} <env>"))
+    yield "help", help_(words, person, (_RULE,), _POLICY)
+    yield "whoami", whoami(words, person, _USER, _TEAM, (_RULE,))
+    yield "why", why(words, no, _ASK, _POLICY, explain(_POLICY, _ASK))
+    yield "denied", denied(words, no, _ASK, _POLICY)
+    yield "dry-run", dry_run(words, NeedsApproval(_RULE), _ASK, _APPID, _OWNER)
+    yield "history", history(words, [Line(_ONE, Shared(), _NOW, _LINK)], None)
+    yield "under-way", under_way(words, _ONE, _LINK)
+    yield "shared-before", shared_before(words, _ONE, _NOW, _LINK)
+
+
+def _asked(words: Words) -> Iterator[tuple[str, Message]]:
+    begun = endings.begun(words, _ONE, waiting=False)
+    yield "confirmation", confirmation(words, _MANY, 10)
+    yield "sent-to-approvers", sent_to_approvers(words, _ONE)
+    yield "waiting", waiting(words, _ONE)
+    yield "under-way-alone", only_you(words, begun, NoThread.NOT_INVITED)
+    asked = question(words, _MANY, [(_ONE, _NOW, _LINK)], _NOW, f"<@{_USER}>")
+    yield "question", asked + asked_directly(words)
+    yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")
+    yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
+    yield "progress", progress(words, _MANY, Tally(300, shared=120), None)
+    yield "click", clicks.not_an_approver(words, own=False)
+
+
+def views(words: Words) -> Iterator[tuple[str, Block]]:
+    """Yield each kind of view, by name."""
+    records = Records([Line(_ONE, Shared(), _NOW, _LINK)], [(_MANY, _NOW, _LINK)])
+    page = home(words, Person(_TEAM, _USER), (_RULE,), _POLICY, records, "0")
+    yield "app-home", view(page)
+    yield "form", form(words, _ORIGIN, "")
+    yield "approve", decision(words, _MANY, Act.APPROVE, _MANY.id)
+    yield "refusal", refusal(words, Act.APPROVE, clicks.not_an_approver(words, own=True))
+    yield "trouble", trouble(words, "5f2c1e7a")
+
 
 _NAME, _METHOD = "blocks-validate", "blocks.validate"
 _PATIENCE = 60.0  # seconds that a rate limit may take; no page tells this method's
@@ -37,5 +154,5 @@ def _kinds(words: Words) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the arguments of a call for each kind, by its name."""
     for name, said in messages(words):
         yield name, {"message": json.dumps({"blocks": said.blocks})}
-    for name, view in views(words):
-        yield name, {"view": json.dumps(view)}
+    for name, modal in views(words):
+        yield name, {"view": json.dumps(modal)}

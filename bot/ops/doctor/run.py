@@ -7,19 +7,14 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from bot.ops.doctor.causes import with_true_causes
-from bot.ops.doctor.chain import check_chain
-from bot.ops.doctor.check import Finding, warning, wrong
-from bot.ops.doctor.deliveries import check_deliveries
-from bot.ops.doctor.findings import report
+from bot.ops.doctor.chain import check_chain, check_permissions
+from bot.ops.doctor.findings import Finding, report, warning, with_true_causes, wrong
 from bot.ops.doctor.ledger import Looked, look
-from bot.ops.doctor.listener import check_listener
+from bot.ops.doctor.listener import check_deliveries, check_listener
 from bot.ops.doctor.machine import check_clock, check_proxies
-from bot.ops.doctor.permissions import check_permissions
 from bot.ops.doctor.policy import check_policy
-from bot.ops.doctor.running_bot import Counted, ask_running_bot
 from bot.ops.doctor.settings import check_settings
-from bot.ops.doctor.setup import Setup
+from bot.ops.doctor.setup import Counted, Setup, ask_running_bot
 from bot.ops.doctor.slack import check_slack
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_slack
 from bot.ops.doctor.transport import DEADLINE, HeardHeaders, session

@@ -1,18 +1,70 @@
-"""What the checks look at: the settings, and what Slack and the ledger answer, which are asked once for all checks."""
+"""What the checks look at: the settings, and what Slack, the ledger and the bot that runs answer, asked once for all."""
 
 from asyncio import Task
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import aiohttp
 import httpx
 
 from bot.ops.doctor.ledger import Looked
-from bot.ops.doctor.running_bot import Counted
 from bot.ops.doctor.slack_calls import SlackAnswers
-from bot.ops.doctor.transport import HeardHeaders
+from bot.ops.doctor.transport import DEADLINE, HeardHeaders
+from bot.ops.listener import METRICS, origin
 from bot.policy import Policy
 from bot.runtime.clock import Runtime
-from bot.settings.load import Parts
+from bot.settings.load import Address, Parts
+
+_LONGEST_PAGE = 5_000_000  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the bot that runs has counted since it started."""
+
+    refused: Mapping[tuple[str, str], int]
+    """Posts by path and reason."""
+    acked: int
+    """What Slack got its ack for."""
+    good_ticket: bool
+
+
+async def ask_running_bot(parts: Parts) -> Counted | None:
+    """Return what the bot that listens where the settings say has counted; None where none answers."""
+    text = await _metrics(parts.listener) if parts.listener else None
+    if text is None:
+        return None
+    # Imported here: whoever listens nowhere need not wait for it.
+    from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415
+
+    try:
+        families = text_string_to_metric_families(text)
+        samples = [sample for family in families for sample in family.samples]
+    except ValueError:  # another program's page
+        return None
+    refused = {
+        (sample.labels["path"], sample.labels["reason"]): int(sample.value)
+        for sample in samples
+        if sample.name == "share_env_posts_refused_total" and sample.value
+    }
+    acked = sum(s.value for s in samples if s.name == "share_env_ack_seconds_count")
+    ticket = any(
+        sample.value > 0
+        for sample in samples
+        if sample.name == "share_env_token_good_seconds" and sample.labels["link"] == "ticket"
+    )
+    ours = any(sample.name.startswith("share_env_") for sample in samples)
+    return Counted(refused, int(acked), ticket) if ours else None
+
+
+async def _metrics(address: Address) -> str | None:
+    timeout = aiohttp.ClientTimeout(total=DEADLINE)
+    url = f"{origin(address.host, address.port)}{METRICS}"
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as http, http.get(url) as answer:
+            return (await answer.content.read(_LONGEST_PAGE)).decode()
+    except (aiohttp.ClientError, OSError, ValueError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong, wrong_by
+from bot.ops.doctor.findings import Finding, listed, ok, unchecked, warning, wrong, wrong_by
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import FoundGroup, SlackAnswers
 from bot.policy import Policy, Standing, Unreadable

@@ -9,7 +9,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
-from bot.ops.doctor.check import Finding
+from bot.ops.doctor.findings import Finding
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy import ANYONE, Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings

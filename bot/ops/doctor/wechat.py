@@ -7,7 +7,7 @@ import httpx
 
 from bot.domain.outcome import Said
 from bot.guidance import AutoRetry, Guidance, Trouble, for_trouble
-from bot.ops.doctor.check import Finding, listed, ok, unchecked, warning, wrong
+from bot.ops.doctor.findings import Finding, listed, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import KeptTokens
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each

@@ -8,8 +8,16 @@ reprs, headers, XML and libpq's connection strings write them. All of it takes t
 import re
 from collections.abc import Iterable
 
-from bot.ops.logs.named import HIDDEN, is_secret, without_named
-from bot.ops.logs.written import BARE, ENCODED, core_of, is_word, pattern_of
+from bot.ops.logs.patterns import (
+    BARE,
+    ENCODED,
+    HIDDEN,
+    core_of,
+    is_secret,
+    is_word,
+    pattern_of,
+    without_named,
+)
 
 # Letters; a shorter secret would be found within words, and is hidden only where its name is.
 _SHORTEST = 6

@@ -8,10 +8,12 @@ import json
 import logging
 import re
 import sys
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from traceback import walk_tb
+from types import TracebackType
 
 from bot.ops.logs.redaction import Redactor
 from bot.ops.visible import json_line, visible
@@ -140,3 +142,34 @@ def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     quiet = logging.NOTSET if level == "DEBUG" else max(logging.WARNING, logging.root.level)
     for noisy in ("httpx", "slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
         logging.getLogger(noisy).setLevel(quiet)
+
+
+_log = logging.getLogger(__name__)
+
+
+def log_uncaught() -> None:
+    """Log, from now on, what ends the process, a thread or an object's life, and each warning."""
+    sys.excepthook = _of_process
+    threading.excepthook = _of_thread
+    sys.unraisablehook = _of_object
+    logging.captureWarnings(capture=True)
+
+
+def _of_process(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    _log.critical("an error that nobody caught ends the bot", exc_info=(kind, error, trace))
+
+
+def _of_thread(args: threading.ExceptHookArgs) -> None:
+    name = args.thread.name if args.thread else None
+    _log.critical(
+        "an error that nobody caught ends a thread",
+        exc_info=args.exc_value or True,
+        extra={"thread_name": name},
+    )
+
+
+def _of_object(args: "sys.UnraisableHookArgs") -> None:
+    told = {"doing": args.err_msg, "object": repr(args.object)}
+    _log.error("an error that could not be raised", exc_info=args.exc_value or True, extra=told)

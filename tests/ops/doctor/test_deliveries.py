@@ -5,7 +5,7 @@ import aiohttp
 import pytest
 
 from bot.app.running import running
-from bot.ops.doctor.check import Finding
+from bot.ops.doctor.findings import Finding
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat

@@ -4,8 +4,7 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.app.running import running
-from bot.ops.doctor.causes import by_cause
-from bot.ops.doctor.check import CHECKS
+from bot.ops.doctor.findings import CHECKS, by_cause
 from bot.ops.doctor.run import examine
 from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack

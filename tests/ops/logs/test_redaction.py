@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from bot.ops.logs.patterns import is_word
 from bot.ops.logs.redaction import Redactor
-from bot.ops.logs.written import is_word
 from tests.conftest import examples
 
 BOT, APP = "xoxb-11-22-AbC", "xapp-1-A2-33-dEf"

@@ -2,9 +2,18 @@
 
 import pytest
 
-from bot.ops.doctor.causes import by_cause, tally, to_do_first, with_true_causes
-from bot.ops.doctor.check import Finding, ok, unchecked, warning, wrong
-from bot.ops.doctor.findings import report
+from bot.ops.doctor.findings import (
+    Finding,
+    by_cause,
+    ok,
+    report,
+    tally,
+    to_do_first,
+    unchecked,
+    warning,
+    with_true_causes,
+    wrong,
+)
 
 DOWN = "Slack cannot be reached"
 SETTINGS = wrong("settings", "SLACK_BOT_TOKEN is missing", "Copy it.")

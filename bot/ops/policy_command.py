@@ -9,10 +9,18 @@ from itertools import chain
 from pathlib import Path
 
 from bot.command import is_appid
-from bot.ops.doctor.check import Finding, counted, listed, ok, owned, remarked, warning, wrong_by
-from bot.ops.doctor.findings import tell
-from bot.ops.policy_command.reasoning import Reasoning
-from bot.ops.policy_command.rights import Rights
+from bot.ops.doctor.findings import (
+    Finding,
+    counted,
+    listed,
+    ok,
+    owned,
+    remarked,
+    tell,
+    warning,
+    wrong_by,
+)
+from bot.ops.policy_answers import Explanation, Rights
 from bot.ops.visible import visible
 from bot.policy import Operators, Policy
 from bot.policy.file import read_question
@@ -113,7 +121,7 @@ def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequenc
     asking = any(rule.approvers for rule in rules.rules)
     if not asking or slack is None or not slack.bot_token.startswith(("xoxb-", "xoxe.xoxb-")):
         return {}
-    from bot.ops.doctor.shared_channels import look  # noqa: PLC0415  # the rest needs nothing of Slack's
+    from bot.ops.doctor.policy import look  # noqa: PLC0415  # the rest needs nothing of Slack's
 
     return asyncio.run(look(slack, rules))
 
@@ -133,7 +141,7 @@ def _answer(
 ) -> int:
     """Print what the policy says; also what is wrong with it, since the bot would refuse it."""
     reasoned = (
-        Reasoning(rules, question.ask())
+        Explanation(rules, question.ask())
         if isinstance(question, Question)
         else Rights(rules, question.person(), question.channel)
     )

@@ -1,10 +1,13 @@
+"""What goes wrong again and again stands in the log, but not each time."""
+
 import logging
 
 import pytest
 
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Event
-from bot.ops.repeated import Repeated
+from bot.ops.logs.recurring import Refusals, Repeated
+from bot.slack.events import PATH, NotSlacks
 from tests.conftest import Clock
 from tests.ops.counted import event
 
@@ -71,3 +74,43 @@ def test_a_warning_says_why_and_what_to_do(caplog: pytest.LogCaptureFixture) -> 
     told = vars(line)
     assert (told["why"], told["fix"]) == (guidance.title, guidance.steps[0])
     assert (told["in_a_row"], told["request"]) == (3, "r1")
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[object, ...]]:
+    """Return what was logged since this was asked last."""
+    found = [(r.getMessage(), *(vars(r)[n] for n in ("path", "times"))) for r in caplog.records]
+    caplog.clear()
+    return found
+
+
+def test_what_is_refused_is_logged_at_once_and_then_once_a_minute_with_how_many(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    refusals = Refusals(clock)
+    refusals.look()
+    assert lines(caplog) == []
+    refusals.refused(PATH, NotSlacks.SIGNATURE)
+    refusals.look()
+    assert lines(caplog) == [("delivery refused", PATH, 1)]
+    for _ in range(59):
+        clock.now += 1
+        refusals.refused(PATH, NotSlacks.SIGNATURE)
+        refusals.look()
+    assert lines(caplog) == []
+    clock.now += 1
+    refusals.look()
+    assert lines(caplog) == [("delivery refused", PATH, 59)]
+    clock.now += 120
+    refusals.look()
+    assert lines(caplog) == []
+
+
+def test_each_reason_has_its_own_line_and_says_what_to_look_at(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusals = Refusals(Clock())
+    for why in NotSlacks:
+        refusals.refused(PATH, why)
+    refusals.look()
+    assert [vars(line)["reason"] for line in caplog.records] == [why.value for why in NotSlacks]

@@ -1,41 +1,74 @@
-"""Why the policy decides one question as it does, for a terminal or as JSON; what the bot would say is in its own words."""
+"""What the policy says to one question, for a terminal or as JSON; what the bot would say is in its own words."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
 from bot.domain.language import Language
 from bot.locale import tongues
-from bot.messages.rules import fit
+from bot.messages.rules import contact, fit, right
 from bot.messages.rulings import answer, near, who_can
-from bot.ops.policy_command.person import NO_GROUPS, called, person_facts, plain
+from bot.messages.words import as_typed
 from bot.policy import (
     Allow,
     Ask,
     Decision,
     Deny,
+    Effect,
     Miss,
     NeedsApproval,
     NeedsConfirmation,
     Person,
     Policy,
+    Rule,
+    Standing,
     decide,
     deciding_rule,
     explain,
     nearest,
     owner_of,
+    rights,
 )
-from bot.policy.conditions import OPTIONS
+from bot.policy.conditions import CONDITIONS, OPTIONS, About
 from bot.policy.errors import quoted
 from bot.policy.supposing import Supposed, supposing
+
+NO_GROUPS = "Who is in a group cannot be read here; --group says which ones hold the person."
+
+_MENTION = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>")
+_BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
+
+
+def plain(text: str) -> str:
+    """Return Slack's mrkdwn as a terminal shows it: ids for mentions, and no marks."""
+    bare = _BOLD.sub(r"\1", _MENTION.sub(r"\1", text)).replace("`", "")
+    return as_typed(bare)
+
+
+def called(person: Person) -> str:
+    """Return a person's id, with the groups and whether they are a guest."""
+    guest = ", a guest" if person.standing is Standing.GUEST else ""
+    groups = f" of {', '.join(sorted(person.groups))}" if person.groups else ""
+    return f"{person.user_id}{groups}{guest}"
+
+
+def person_facts(person: Person) -> dict[str, object]:
+    """Return the same as JSON has it."""
+    return {
+        "user": person.user_id,
+        "groups": sorted(person.groups),
+        "guest": person.standing is Standing.GUEST,
+    }
+
 
 _HOUR = timedelta(hours=1)
 _NO_OWNER = "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."
 
 
 @dataclass(frozen=True, slots=True)
-class Reasoning:
+class Explanation:
     """What the policy says to one ask, and what it would say with groups and channels that were not named."""
 
     policy: Policy
@@ -159,3 +192,68 @@ def _approvers_facts(decision: Decision) -> dict[str, object] | None:
         "expires": rule.approvers.expires.total_seconds(),
         "self_approval": rule.self_approval,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What one person may share: in one channel, or wherever they ask."""
+
+    policy: Policy
+    person: Person
+    channel: str | None
+
+    @property
+    def known(self) -> tuple[Rule, ...]:
+        """The rules that let the person share something there."""
+        return self._rights(self.person)
+
+    @property
+    def perhaps(self) -> tuple[Rule, ...]:
+        """The rules that do so if the person is in a group; none where groups were named."""
+        if self.person.groups:
+            return ()
+        all_groups = replace(self.person, groups=self.policy.groups)
+        return tuple(rule for rule in self._rights(all_groups) if rule not in self.known)
+
+    def _rights(self, person: Person) -> tuple[Rule, ...]:
+        return rights(self.policy, person, self.channel)
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line for each rule that lets the person share something, or who can grant it."""
+        words, known = tongues(Language.ENGLISH).channel, self.known
+        there = f" in {self.channel}" if self.channel else ""
+        if known:
+            yield f"{called(self.person)} may share{there}:"
+            yield from (f"  • {plain(right(words, rule))}" for rule in known)
+        else:
+            whom = plain(contact(words, self.policy))
+            yield f"{called(self.person)} may not share any env{there}. Who can grant it: {whom}."
+        if self.perhaps:
+            yield NO_GROUPS
+        for rule in self.perhaps:
+            groups = " or ".join(sorted(rule.groups))
+            yield f"If {self.person.user_id} is in {groups}: {plain(right(words, rule))}"
+        if any(rule.effect is Effect.DENY for rule in self.policy.rules):
+            yield "Rules that deny can take some of it away. Name --appid and --env to be sure."
+
+    def facts(self) -> dict[str, object]:
+        """Return the same as JSON has it."""
+        return {
+            **person_facts(self.person),
+            "channel": self.channel,
+            "rights": [_rule_facts(rule) for rule in self.known],
+            "if": [{"groups": sorted(rule.groups), **_rule_facts(rule)} for rule in self.perhaps],
+            "contact": self.policy.contact,
+        }
+
+
+def _rule_facts(rule: Rule) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "rule": rule.name,
+        "effect": rule.effect.value,
+        "confirm": rule.confirm,
+    }
+    for about in (About.WHAT, About.WHERE):
+        for condition in CONDITIONS:
+            facts |= condition.terms(rule) if condition.about is about else {}
+    return facts
