@@ -27,11 +27,11 @@ from sqlalchemy.pool import Pool
 from bot.app.running import running
 from bot.domain.request import Origin, Request
 from bot.ledger.opening import open_database
+from bot.playground.environments import environment
 from bot.playground.loopback import Handler, Loopback
 from bot.playground.slack.server import ACK_TIMEOUT, LocalSlack
-from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import APPID, OWNER, seed
 from bot.policy import Rule
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load

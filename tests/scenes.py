@@ -9,12 +9,12 @@ from pathlib import Path
 
 from bot.app.running import running
 from bot.playground.loopback import Json
-from bot.playground.slack.acting import Where
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.surfaces import View, ViewChange
 from bot.playground.slack.transcript import Change
-from bot.playground.stage import APPID
+from bot.playground.slack.workspace import Where
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID
 from bot.runtime.clock import Runtime
 from tests.conftest import ENV, RELEASES, REQUESTER, rows, settings_of, soon, states
 

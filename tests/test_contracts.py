@@ -17,8 +17,8 @@ from bot.command.grammar import FIRST_WORDS, OPTIONS, SHARE_HINT, SLASH_COMMAND,
 from bot.guidance import CODES, all_guidance
 from bot.ops.doctor.findings import CHECKS
 from bot.ops.labels import DENIALS
-from bot.playground.slack.rules import APP_SCOPE
-from bot.playground.slack.web import METHODS
+from bot.playground.slack.methods import METHODS
+from bot.playground.slack.refusals import APP_SCOPE
 from bot.playground.world import SCOPES as GRANTED
 from bot.policy import Policy
 from bot.policy.file import read_policy

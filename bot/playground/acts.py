@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from bot.command import SLASH_COMMAND
 from bot.messages.words import escape
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack.acting import Where
-from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import Ack, PostedMessage, View
 from bot.playground.slack.values import Placed, identified, placed
-from bot.playground.stage import PLACES, ROLES, Stage
+from bot.playground.slack.workspace import Where
+from bot.playground.stage import Stage
 from bot.playground.troubles import behave
+from bot.playground.world import PLACES, ROLES
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
 
 _BARE = re.compile(r"[\w.,/…-]+")

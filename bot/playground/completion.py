@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.command import SLASH_COMMAND, is_appid
-from bot.playground.stage import APPID
+from bot.playground.world import APPID
 
 Choice = tuple[str, str]
 

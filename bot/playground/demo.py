@@ -15,7 +15,8 @@ from bot.playground.orders import Orders, content
 from bot.playground.page.server import served
 from bot.playground.scenario import play
 from bot.playground.screen import Screen
-from bot.playground.stage import APPID, PLACES, ROLES, Stage, stage
+from bot.playground.stage import Stage, stage
+from bot.playground.world import APPID, PLACES, ROLES
 from bot.runtime.clock import Runtime
 from bot.settings.environ import environment
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.playground.slack.transcript import PostedMessage
-from bot.playground.stage import APPID, PLACES
+from bot.playground.world import APPID, PLACES
 
 _OUTCOMES = ("✅", "❌", "❔")
 _DECIDED = re.compile(r"[^\w<]+<@\w+> (approved|rejected) this")

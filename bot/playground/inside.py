@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bot.ops.policy_answers import Explanation
 from bot.playground.acts import request_of
 from bot.playground.loopback import JsonObject
-from bot.playground.slack.reading import rendered
+from bot.playground.slack.conversations import rendered
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.stage import Stage
 from bot.policy import Policy

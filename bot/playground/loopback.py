@@ -1,10 +1,11 @@
-"""An HTTP server on 127.0.0.1 that both stand-ins are built on."""
+"""What both stand-ins are built on: an HTTP server on 127.0.0.1, and a state whose changes one can wait for."""
 
 import asyncio
 import contextlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from aiohttp import web
 
@@ -96,3 +97,39 @@ def cut(request: web.BaseRequest) -> web.Response:
 def objects(value: Json) -> list[JsonObject]:
     """Return the objects in a list; none where it is no list."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+class Watched(ABC):
+    """A server whose state can be waited for, without polling."""
+
+    def __init__(self) -> None:
+        self.watchers: set[Callable[[], None]] = set()
+        """Whom to tell of each change, at once."""
+        self._change = asyncio.Event()
+
+    def changed(self) -> None:
+        """Wake those who wait in `until`, and tell the watchers."""
+        self._change.set()
+        self._change.clear()
+        for told in [*self.watchers]:
+            told()
+
+    @abstractmethod
+    def transcript(self) -> str:
+        """Return everything so far as text for a person to read."""
+
+    async def until(
+        self,
+        predicate: Callable[[Self], bool],
+        timeout: float = 10.0,  # noqa: ASYNC109 - every caller waits with a limit, most with this
+    ) -> None:
+        """Return as soon as the predicate holds; it is asked again after each change.
+
+        Raises TimeoutError, with the transcript in its text, after `timeout` seconds.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                while not predicate(self):
+                    await self._change.wait()
+        except TimeoutError:
+            raise TimeoutError(f"not within {timeout} s; so far:\n{self.transcript()}") from None

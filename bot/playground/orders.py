@@ -11,9 +11,9 @@ from bot.playground.acts import Acts, request_in
 from bot.playground.inside import inside
 from bot.playground.loopback import Json
 from bot.playground.screen import Screen
-from bot.playground.slack.refused import ImpossibleError
-from bot.playground.stage import ABOUT, APPID, PLACES, ROLES
+from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.troubles import TROUBLES
+from bot.playground.world import ABOUT, APPID, PLACES, ROLES
 
 Order: TypeAlias = Callable[[str], Awaitable[str | None]]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from bot.playground.faults import Code, Hang
 from bot.playground.screen import Screen
 from bot.playground.slack.server import PostedMessage
-from bot.playground.stage import APPID, PLACES, ROLES, Stage
+from bot.playground.stage import Stage
+from bot.playground.world import APPID, PLACES, ROLES
 
 _LONG = 20  # words
 SYSTEM_BUSY, NOT_ENABLED, NOT_ON_THE_LIST = -1, 85088, 61004

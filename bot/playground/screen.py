@@ -5,7 +5,7 @@ import re
 from rich.console import Console
 from rich.text import Text
 
-from bot.playground.slack.rendering import message_lines, view_lines, view_title
+from bot.playground.slack.lines import message_lines, view_lines, view_title
 from bot.playground.slack.surfaces import View, ViewChange
 from bot.playground.slack.transcript import Change, PostedMessage
 from bot.playground.world import Channel, World

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from bot.playground.acts import Acts, request_of
 from bot.playground.first_minute import STEPS, ThingToTry
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack.acting import Acting
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.values import identified
-from bot.playground.stage import ABOUT, ROLES
+from bot.playground.slack.workspace import Workspace
 from bot.playground.troubles import ERRCODES, TROUBLES
-from bot.playground.world import Channel
+from bot.playground.world import ABOUT, ROLES, Channel
 
 
 def seen(acts: Acts, user: str) -> dict[str, Json]:
@@ -53,18 +52,18 @@ def _step(step: ThingToTry, acts: Acts) -> JsonObject:
     return {**told, "done": step.done(acts.stage.slack.messages, acts.lines)}
 
 
-def _person(slack: Acting, role: str, user: str) -> JsonObject:
+def _person(slack: Workspace, role: str, user: str) -> JsonObject:
     return {"id": user, "role": role, "name": slack.people[user].name, "about": ABOUT[role]}
 
 
-def _conversations(slack: Acting, user: str) -> list[Channel]:
+def _conversations(slack: Workspace, user: str) -> list[Channel]:
     own = [
         each for each in [*slack.channels.values()] if each.kind == "im" and user in each.members
     ]
     return [e for e in slack.channels.values() if e.kind != "im" and slack.enters(user, e)] + own
 
 
-def _channel(slack: Acting, user: str, channel: Channel) -> JsonObject:
+def _channel(slack: Workspace, user: str, channel: Channel) -> JsonObject:
     name = channel.name or _other(slack, user, channel)
     mark = {"public": "#", "private": "🔒"}.get(channel.kind, "●")
     return {
@@ -78,7 +77,7 @@ def _channel(slack: Acting, user: str, channel: Channel) -> JsonObject:
     }
 
 
-def _about(slack: Acting, channel: Channel) -> Iterator[str]:
+def _about(slack: Workspace, channel: Channel) -> Iterator[str]:
     """Yield what matters of a conversation."""
     kinds = {"public": "public channel", "private": "private channel", "im": "direct message"}
     yield kinds.get(channel.kind, "group")
@@ -92,12 +91,12 @@ def _about(slack: Acting, channel: Channel) -> Iterator[str]:
         yield "read-only"
 
 
-def _other(slack: Acting, user: str, channel: Channel) -> str:
+def _other(slack: Workspace, user: str, channel: Channel) -> str:
     others = [*channel.members - {user}] or [user]
     return slack.people[others[0]].name
 
 
-def _names(slack: Acting, user: str) -> JsonObject:
+def _names(slack: Workspace, user: str) -> JsonObject:
     return {
         "USLACKBOT": "Slackbot",
         **{each.id: each.name for each in slack.people.values()},
@@ -106,7 +105,7 @@ def _names(slack: Acting, user: str) -> JsonObject:
     }
 
 
-def _message(slack: Acting, message: PostedMessage) -> JsonObject:
+def _message(slack: Workspace, message: PostedMessage) -> JsonObject:
     return {
         "ts": message.ts,
         "channel": message.channel,

@@ -15,80 +15,15 @@ from bot.app.running import running
 from bot.domain.request import State
 from bot.ledger.audit import Wanted, open_for_audit, read
 from bot.ledger.schema import requests
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.transcript import Ack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import OWNER, PLACES, POLICY, seed
 from bot.policy import Policy
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load, policy_of
 
-OWNER = "wx0123456789abcdef"
-APPID = "wx5fe6bb43205e9e70"
-
-ROLES = {
-    "requester": "U0REQUESTER",
-    "second": "U0SECOND",
-    "outsider": "U0STRANGER",
-    "guest": "U0GUEST",
-    "approver": "U0APPROVER",
-    "mei": "U0CHINESE",
-}
-ABOUT = {
-    "requester": "on the platform team",
-    "second": "may share test envs only",
-    "outsider": "may share nothing",
-    "guest": "a guest of the workspace",
-    "approver": "decides about core envs",
-    "mei": "reads Chinese",
-}
-PLACES = {
-    "public": "C0RELEASES",
-    "private": "C0SECRET",
-    "dm": "D0DIRECT",
-    "archived": "C0ARCHIVED",
-    "approvals": "C0APPROVALS",
-    "shared": "C0PARTNERS",
-}
-POLICY = f"""\
-contact = "the platform team, in #platform-help"
-
-[[owner]]
-appid = "{OWNER}"
-envs = ["*"]
-
-[[rule]]
-name = "live envs"
-groups = ["S0PLATFORM"]
-envs = ["live-*"]
-effect = "allow"
-confirm = true
-
-[[rule]]
-name = "core envs"
-groups = ["S0PLATFORM"]
-envs = ["core-*"]
-effect = "approve"
-approvers = {{ groups = ["S0APPROVERS"], channel = "C0APPROVALS", expires = "24h" }}
-
-[[rule]]
-name = "platform team"
-groups = ["S0PLATFORM"]
-users = ["U0CHINESE"]
-effect = "allow"
-
-[[rule]]
-name = "testers"
-users = ["U0SECOND"]
-envs = ["test-*"]
-effect = "allow"
-
-[[test]]
-user = "U0SECOND"
-appid = "{APPID}"
-env = "prod-1"
-expect = "deny"
-"""
 ASKS_APPROVERS = ("Sharing `", "将环境 `")
 """How the ack of a command begins that needs an approval, in each language."""
 
@@ -248,38 +183,6 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
 
 def _has_a_token(wechat: LocalWeChat) -> bool:
     return any(call.owner == OWNER and call.errcode == 0 for call in wechat.platform.calls)
-
-
-def slack_environment(slack: LocalSlack) -> dict[str, str]:
-    """Return the environment in which the bot talks to this Slack, over Socket Mode."""
-    return {
-        "SLACK_BOT_TOKEN": slack.world.bot_token,
-        "SLACK_APP_TOKEN": slack.world.app_token,
-        "SLACK_API_URL": slack.api_url,
-    }
-
-
-def environment(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
-    """Return the environment in which the bot reads its tokens from WeChat's neighbour, the token server."""
-    return slack_environment(slack) | {
-        "WECHAT_API_URL": wechat.url,
-        "WECHAT_TOKEN_SERVER_URL": wechat.token_url,
-        "WECHAT_TOKEN_SERVER_AUTHORIZATION": wechat.authorization,
-    }
-
-
-def chain_environment(wechat: LocalWeChat, port: int) -> dict[str, str]:
-    """Return the environment in which the bot keeps the token chain, and have WeChat push to `port`."""
-    platform = wechat.platform
-    platform.callback = f"http://127.0.0.1:{port}/wechat/events"
-    return {
-        "WECHAT_API_URL": wechat.url,
-        "WECHAT_COMPONENT_APPID": platform.component_appid,
-        "WECHAT_COMPONENT_APPSECRET": platform.appsecret,
-        "WECHAT_MESSAGE_TOKEN": platform.message_token,
-        "WECHAT_ENCODING_AES_KEY": platform.encoding_aes_key,
-        "PORT": str(port),
-    }
 
 
 def _free_port() -> int:

@@ -13,8 +13,8 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from bot.playground.acts import Acts
 from bot.playground.completion import completions
 from bot.playground.orders import HELP, Orders
-from bot.playground.stage import ABOUT, PLACES
 from bot.playground.troubles import ERRCODES, TROUBLES
+from bot.playground.world import ABOUT, PLACES
 
 _ORDERS = dict.fromkeys(re.findall(r"^:\w+", HELP, re.MULTILINE), "")
 

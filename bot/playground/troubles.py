@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from bot.guidance import CODES
 from bot.playground.faults import Code, Drop, Fault, Hang, Slow, Status
-from bot.playground.slack.refused import ImpossibleError
-from bot.playground.stage import OWNER
+from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.wechat.server import SHARE, LocalWeChat
+from bot.playground.world import OWNER
 
 _NEEDED = "cloudbase_auth"
 _TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {

@@ -1,4 +1,4 @@
-"""The made-up workspace: who is there, which channels, and what the bot may do."""
+"""The made-up workspace: who is there, which channels, what the bot may do, and the policy that it has in the demo."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -7,6 +7,8 @@ ChannelKind: TypeAlias = Literal["public", "private", "im", "mpim"]
 
 TEAM = "T0PLAYGROUND"
 BOT = "U0SHAREENV"
+OWNER = "wx0123456789abcdef"
+APPID = "wx5fe6bb43205e9e70"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,70 @@ CHANNELS = (
     Channel("C0ANNOUNCE", "announce", members=CREW | {BOT}, read_only=True),
     Channel("C0PARTNERS", "partners", members=CREW | {BOT, "U0ELSEWHERE"}, ext_shared=True),
 )
+
+ROLES = {
+    "requester": "U0REQUESTER",
+    "second": "U0SECOND",
+    "outsider": "U0STRANGER",
+    "guest": "U0GUEST",
+    "approver": "U0APPROVER",
+    "mei": "U0CHINESE",
+}
+ABOUT = {
+    "requester": "on the platform team",
+    "second": "may share test envs only",
+    "outsider": "may share nothing",
+    "guest": "a guest of the workspace",
+    "approver": "decides about core envs",
+    "mei": "reads Chinese",
+}
+PLACES = {
+    "public": "C0RELEASES",
+    "private": "C0SECRET",
+    "dm": "D0DIRECT",
+    "archived": "C0ARCHIVED",
+    "approvals": "C0APPROVALS",
+    "shared": "C0PARTNERS",
+}
+POLICY = f"""\
+contact = "the platform team, in #platform-help"
+
+[[owner]]
+appid = "{OWNER}"
+envs = ["*"]
+
+[[rule]]
+name = "live envs"
+groups = ["S0PLATFORM"]
+envs = ["live-*"]
+effect = "allow"
+confirm = true
+
+[[rule]]
+name = "core envs"
+groups = ["S0PLATFORM"]
+envs = ["core-*"]
+effect = "approve"
+approvers = {{ groups = ["S0APPROVERS"], channel = "C0APPROVALS", expires = "24h" }}
+
+[[rule]]
+name = "platform team"
+groups = ["S0PLATFORM"]
+users = ["U0CHINESE"]
+effect = "allow"
+
+[[rule]]
+name = "testers"
+users = ["U0SECOND"]
+envs = ["test-*"]
+effect = "allow"
+
+[[test]]
+user = "U0SECOND"
+appid = "{APPID}"
+env = "prod-1"
+expect = "deny"
+"""
 
 
 def seed() -> World:

@@ -17,10 +17,11 @@ from bot.messages.endings import answer
 from bot.messages.notices import stopping
 from bot.ops.logs.redaction import Redactor
 from bot.ops.logs.setup import set_up
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code, Drop, Hang, Slow
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime, new_id
 from bot.runtime.tasks import Tasks
 from bot.slack.events import PATH
@@ -65,7 +66,7 @@ async def nothing_left(slack: LocalSlack) -> AsyncIterator[None]:
     """Check that what was started within is gone at the end."""
     before = tasks_of_the_bot()
     yield
-    await slack.until(lambda slack: slack.connections == 0)
+    await slack.until(lambda slack: slack.sockets.connections == 0)
     await soon(lambda: tasks_of_the_bot() == before)  # what is cancelled takes some turns
     gc.collect()  # an unclosed session or socket warns now, and a warning is an error
 
@@ -594,7 +595,7 @@ async def test_no_log_line_shows_a_secret(  # noqa: PLR0913, PLR0917  # likewise
             ack = await slack.command(REQUESTER, channel, f"{APPID} {env}")
         await slack.until(lambda slack: len(slack.shown_to(REQUESTER)) == 3)
         await slack.until(lambda slack: bool(slack.parents("D0BOT")))
-        slack.expire_tickets()
+        slack.sockets.expire_tickets()
     secrets = [*settings.secrets(), token, str(ack.request["response_url"]), "ticket=made-up"]
     log = caplog.text if level > logging.DEBUG else Redactor(settings.secrets()).clean(caplog.text)
     assert [secret for secret in secrets if secret in log] == []

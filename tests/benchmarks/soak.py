@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 import aiohttp
 from sqlalchemy import NullPool, create_engine, text
 
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import POLICY, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import POLICY, seed
 from tests.benchmarks.report import Bar
 from tests.benchmarks.standins import WrongResultError
 from tests.benchmarks.storm import Storm, Tally
@@ -156,7 +156,7 @@ class _Running:
             while True:
                 with engine.connect() as connection:
                     left = connection.scalar(text(_OPEN))
-                if not left and slack.connections:
+                if not left and slack.sockets.connections:
                     break
                 await asyncio.sleep(0.25)
         await asyncio.sleep(_SETTLE)

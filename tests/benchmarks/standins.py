@@ -69,7 +69,7 @@ class StandIns:
 
     async def connected(self) -> None:
         """Return when a bot has opened its socket."""
-        await self.slack.until(lambda slack: slack.connections > 0)
+        await self.slack.until(lambda slack: slack.sockets.connections > 0)
 
     async def load(self, commands: int, at_once: int) -> Load:
         """Return what `commands` took when so many people typed them, each waiting for the answer.

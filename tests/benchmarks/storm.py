@@ -10,11 +10,11 @@ from dataclasses import dataclass, fields
 from itertools import count
 
 from bot.playground.faults import Code, Drop, Huge, RateLimited, Slow, Status
-from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
-from bot.playground.stage import APPID, PLACES, ROLES
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, PLACES, ROLES
 
 PEOPLE = 6
 _PAUSE = 0.05  # seconds between two things that one person does
@@ -92,7 +92,7 @@ class Storm:
 
     async def _person(self, until: float) -> None:
         while asyncio.get_running_loop().time() < until:
-            if not self._slack.connections:
+            if not self._slack.sockets.connections:
                 await asyncio.sleep(_PAUSE)
                 continue
             name = self._dice.choices(list(self._acts), (8, 2, 1, 2, 1, 4, 2, 1))[0]
@@ -115,9 +115,9 @@ class Storm:
         elif roll < 0.9:
             self._slack.fail(self._dice.choice(_METHODS), self._dice.choice(_FAILURES))
         elif roll < 0.95:
-            self._slack.drop_sockets()
+            self._slack.sockets.drop()
         else:
-            await self._slack.disconnect()
+            await self._slack.sockets.disconnect()
 
     async def _share(self) -> None:
         await self._type(f'{APPID} prod-{next(self._numbers)} --reason "a soak"')

@@ -21,9 +21,9 @@ from bot.domain.request import Origin
 from bot.locale import tongues
 from bot.messages.modals import APPIDS, ENV, MOST_OPTIONS, REASON, errors, form, not_opened, options
 from bot.messages.words import Words
-from bot.playground.slack.elements import OFFERED
+from bot.playground.slack.block_kit import OFFERED
 from bot.playground.slack.server import block_errors
-from bot.playground.slack.view_rules import view_errors
+from bot.playground.slack.views import view_errors
 from bot.policy import (
     Ask,
     Deny,

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.playground.environments import environment
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import OWNER, environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import OWNER
 
 STARTUP = 20.0
 ROOT = Path(__file__).parent.parent.parent

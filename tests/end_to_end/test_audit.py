@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID
+from bot.playground.world import APPID
 from tests.conftest import kinds, soon
 from tests.end_to_end.conftest import bot, finished
 

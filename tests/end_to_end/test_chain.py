@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from tests.conftest import rows
 from tests.end_to_end.conftest import Process, bot, finished
 from tests.said import SHARED

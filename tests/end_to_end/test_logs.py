@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from bot import __version__
+from bot.playground.environments import chain_environment, environment, slack_environment
 from bot.playground.faults import Code, Hang, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from bot.playground.stage import APPID, OWNER, chain_environment, environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from tests.conftest import soon
 from tests.databases import Database
 from tests.end_to_end.conftest import Process, bot, finished

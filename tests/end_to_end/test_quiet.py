@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 from packaging.utils import canonicalize_name
 
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from tests.databases import Database
 from tests.end_to_end.conftest import ROOT, bot, finished
 from tests.watching import Seen, watched

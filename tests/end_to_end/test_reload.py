@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID
+from bot.playground.world import APPID
 from tests.conftest import soon
 from tests.end_to_end.conftest import ROOT, Process, bot
 

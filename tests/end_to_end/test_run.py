@@ -7,8 +7,8 @@ import pytest
 
 from bot.playground.faults import Code, Hang, Slow
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from tests.end_to_end.conftest import bot, finished
 from tests.said import SHARED
 

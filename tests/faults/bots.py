@@ -17,11 +17,11 @@ from typing import Any, Self
 
 from sqlalchemy import NullPool, create_engine, text
 
+from bot.playground.environments import environment
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
-from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import APPID, OWNER, seed
 
 ROOT = Path(__file__).parent.parent.parent
 CHANNEL = "C0RELEASES"
@@ -212,12 +212,14 @@ class Load:
 
     async def _type_on(self) -> None:
         while not self._over:
-            if self._slack.connections:
+            if self._slack.sockets.connections:
                 taken = await self.ask()
                 # A socket may be dead and not yet known so.
                 await asyncio.sleep(self._pause if taken else max(self._pause, 0.01))
             else:
-                await self._slack.until(lambda slack: slack.connections > 0 or self._over, 60)
+                await self._slack.until(
+                    lambda slack: slack.sockets.connections > 0 or self._over, 60
+                )
 
     def _saw(self, message: PostedMessage, _change: Change) -> None:
         if message.channel != CHANNEL or message.thread_ts or message.ephemeral_to:

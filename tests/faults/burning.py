@@ -11,7 +11,7 @@ import pytest
 
 from bot.playground.faults import Code, Status
 from bot.playground.faults import Fault as Trouble
-from bot.playground.stage import APPID
+from bot.playground.world import APPID
 from tests.faults.bots import FINAL
 from tests.faults.fire import REQUESTER, Fire, fire
 from tests.faults.table import Fault

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import OWNER, seed
 from tests.faults.bots import Bot
 from tests.faults.burning import owner_of, policy
 from tests.faults.fire import Fire

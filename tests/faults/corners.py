@@ -8,8 +8,7 @@ from pathlib import Path
 
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
-from bot.playground.stage import APPID
-from bot.playground.world import BOT, Channel, ChannelKind, SlackUser
+from bot.playground.world import APPID, BOT, Channel, ChannelKind, SlackUser
 from tests.faults.bots import assert_keeps_secrets, request_of, rows
 from tests.faults.fire import Fire, fire
 from tests.faults.table import WORKED

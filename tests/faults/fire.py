@@ -8,9 +8,8 @@ from itertools import count
 from pathlib import Path
 
 from bot.playground.slack.server import ACK_TIMEOUT, LocalSlack
-from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import APPID, seed
 from tests.faults.bots import CHANNEL, FINAL, Bot, assert_keeps_secrets, environ, request_of
 
 REQUESTER = "U0REQUESTER"

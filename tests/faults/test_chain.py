@@ -13,11 +13,11 @@ from sqlalchemy import NullPool, create_engine, text
 
 from bot.ledger.seal import seal_of
 from bot.ledger.tokens import Kept, at_rest
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import OWNER, seed
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     CHANNEL,

@@ -12,9 +12,8 @@ import pytest
 from bot.playground.faults import Hang
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
-from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import APPID, seed
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     CHANNEL,

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 import pytest
 import pytest_asyncio
 
-from bot.playground.stage import OWNER
 from bot.playground.wechat.platform import PlatformCall
-from bot.playground.wechat.push import Push
+from bot.playground.wechat.pushes import Push
+from bot.playground.world import OWNER
 from tests.conftest import free_port
 from tests.faults.chained import chained, let_all_tokens_die, renewed
 from tests.faults.fire import Fire

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from bot.playground.faults import Slow
-from bot.playground.stage import APPID
+from bot.playground.world import APPID
 from tests.conftest import free_port
 from tests.faults import bots, chained
 from tests.faults.bots import CHANNEL, ROOT

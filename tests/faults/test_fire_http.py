@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 import pytest_asyncio
 
-from bot.playground.slack.requests import signature
+from bot.playground.slack.delivery import signature
 from bot.playground.world import seed
 from tests.conftest import free_port
 from tests.faults.bots import CHANNEL, address_at, over_http, request_of, rows

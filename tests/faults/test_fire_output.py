@@ -31,7 +31,7 @@ async def test_whatever_becomes_of_its_words_the_bot_goes_on(fault: Fault, tmp_p
             await burning.bot.launch(**{which: end})
         finally:
             os.close(end)
-        await burning.slack.until(lambda slack: slack.connections > 0)
+        await burning.slack.until(lambda slack: slack.sockets.connections > 0)
         await survives(burning, fault, lambda burning: burning.answer())
 
 

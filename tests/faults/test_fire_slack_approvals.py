@@ -9,8 +9,7 @@ import pytest_asyncio
 
 from bot.playground.faults import Fault as Trouble
 from bot.playground.faults import RateLimited
-from bot.playground.stage import APPID
-from bot.playground.world import BOT, Channel, SlackUser
+from bot.playground.world import APPID, BOT, Channel, SlackUser
 from tests.faults.corners import RULES, Corner, Workspace, workspace
 from tests.faults.slack_scenes import POST
 from tests.faults.table import WORKED, Fault

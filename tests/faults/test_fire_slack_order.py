@@ -11,7 +11,7 @@ from bot.domain.outcome import Cancelled, Shared
 from bot.playground.faults import Fault as Trouble
 from bot.playground.faults import RateLimited
 from bot.playground.slack.server import PostedMessage
-from bot.playground.stage import APPID
+from bot.playground.world import APPID
 from tests.faults.bots import request_of
 from tests.faults.corners import RULES, Corner, Workspace, workspace
 from tests.faults.fire import REQUESTER

@@ -25,41 +25,42 @@ def disconnect(reason: str, *troubles: Trouble) -> Event:
 
     async def happen(slack: LocalSlack) -> None:
         slack.fail(OPEN, *troubles)
-        await slack.disconnect(reason)
+        await slack.sockets.disconnect(reason)
 
     return happen
 
 
 async def drop(slack: LocalSlack) -> None:
-    slack.drop_sockets()
+    slack.sockets.drop()
 
 
 async def expire(slack: LocalSlack) -> None:
-    asked, in_vain = opened(slack), opened(slack) - slack.greeted
-    slack.drop_sockets()
+    asked, in_vain = opened(slack), opened(slack) - slack.sockets.greeted
+    slack.sockets.drop()
     await slack.until(lambda slack: opened(slack) > asked)
-    slack.expire_tickets()
+    slack.sockets.expire_tickets()
     # One address leads nowhere, and the bot asks for the next.
     await slack.until(
-        lambda slack: opened(slack) > asked + 1 and opened(slack) - slack.greeted > in_vain, 60
+        lambda slack: opened(slack) > asked + 1 and opened(slack) - slack.sockets.greeted > in_vain,
+        60,
     )
 
 
 async def crowd_out(slack: LocalSlack) -> None:
-    slack.allow_sockets(0)
-    refused = slack.refused_sockets
-    slack.drop_sockets()
-    await slack.until(lambda slack: slack.refused_sockets > refused, 60)
-    slack.allow_sockets(10)
+    slack.sockets.most = 0
+    refused = slack.sockets.refused
+    slack.sockets.drop()
+    await slack.until(lambda slack: slack.sockets.refused > refused, 60)
+    slack.sockets.most = 10
 
 
 async def hold_the_handshake(slack: LocalSlack) -> None:
-    slack.silence_sockets(1)
-    assert slack.sockets_to_silence == 1
-    greeted = slack.greeted
-    await slack.disconnect()
-    await slack.until(lambda slack: slack.greeted > greeted, 60)
-    assert slack.sockets_to_silence == 0
+    slack.sockets.silent = 1
+    assert slack.sockets.silent == 1
+    greeted = slack.sockets.greeted
+    await slack.sockets.disconnect()
+    await slack.until(lambda slack: slack.sockets.greeted > greeted, 60)
+    assert slack.sockets.silent == 0
 
 
 def asking(what: str, trouble: Trouble) -> tuple[Fault, Event]:
@@ -133,11 +134,12 @@ def opened(slack: LocalSlack) -> int:
 
 async def told(burning: Workspace, event: Event) -> str:
     """Let it happen, wait until the bot is back, and return what comes of a command."""
-    greeted = burning.slack.greeted
+    greeted = burning.slack.sockets.greeted
     await event(burning.slack)
     # After a warning the old connection stands beside the new one for a moment.
     await burning.slack.until(
-        lambda slack: slack.greeted > greeted and slack.connections == 1, within := 60
+        lambda slack: slack.sockets.greeted > greeted and slack.sockets.connections == 1,
+        within := 60,
     )
     return await burning.corner().ask(within)
 

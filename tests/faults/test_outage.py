@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from bot.playground.slack.server import PostedMessage
-from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     CHANNEL,

@@ -9,9 +9,8 @@ import pytest
 
 from bot.ledger import LEASE
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import APPID, seed
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,

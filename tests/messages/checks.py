@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bot.messages import Message
-from bot.playground.slack.blocks import block_errors
+from bot.playground.slack.block_kit import block_errors
 from tests.messages.samples import CONTACT, OWN_MARKUP, REASON, blocks, mrkdwn, texts, unescaped
 
 

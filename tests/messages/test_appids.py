@@ -20,7 +20,7 @@ from bot.messages.notices import replacing
 from bot.messages.request import all_appids, appids, replies
 from bot.messages.words import Words
 from bot.playground.loopback import Json
-from bot.playground.slack.blocks import block_errors, too_long
+from bot.playground.slack.block_kit import block_errors, too_long
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.samples import HOSTILE, NOW, OWNER, blocks, mrkdwn, request, unescaped
 

@@ -39,7 +39,7 @@ from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, Part
 from bot.messages.decisions import confirmation
 from bot.messages.history import Line, history
 from bot.messages.words import Words
-from bot.playground.slack.blocks import block_errors
+from bot.playground.slack.block_kit import block_errors
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.golden import golden
 

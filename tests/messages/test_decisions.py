@@ -44,8 +44,8 @@ from bot.messages.decisions import (
 )
 from bot.messages.modals import decision
 from bot.messages.words import Words, as_typed
-from bot.playground.slack.blocks import block_errors
-from bot.playground.slack.view_rules import completed
+from bot.playground.slack.block_kit import block_errors
+from bot.playground.slack.views import completed
 from bot.playground.stage import ASKS_APPROVERS
 from bot.policy import Approvers, Ask, Effect, Person, Policy, Rule
 from tests.languages import CHINESE, ENGLISH

@@ -18,7 +18,7 @@ from bot.messages.history import Line
 from bot.messages.home import LISTED, Records, home, view
 from bot.messages.words import Words
 from bot.playground.loopback import JsonObject
-from bot.playground.slack.view_rules import MAX_BYTES, view_errors
+from bot.playground.slack.views import MAX_BYTES, view_errors
 from bot.policy import Person, Policy, Rule, Unreadable
 from tests.languages import CHINESE, ENGLISH, TONGUES
 from tests.messages.golden import golden

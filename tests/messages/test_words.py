@@ -33,7 +33,7 @@ from bot.messages.people import whoami
 from bot.messages.request import about
 from bot.messages.rulings import denied, why
 from bot.messages.words import Words
-from bot.playground.slack.blocks import block_errors
+from bot.playground.slack.block_kit import block_errors
 from bot.policy import (
     Denial,
     Deny,

@@ -7,10 +7,11 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from bot.guidance import Trouble, for_code, for_trouble
+from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import OWNER, chain_environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import OWNER
 from tests.conftest import free_port
 from tests.ops.doctors import B, rule
 

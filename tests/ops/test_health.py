@@ -20,10 +20,11 @@ from bot.ops.health import (
     refusal,
     ticket_trouble,
 )
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import ASK, ENV, RELEASES, REQUESTER, Clock, locked, settings_of
 from tests.conftest import ended as answered
@@ -207,7 +208,7 @@ async def test_it_is_not_ready_without_slack_and_ready_again_afterwards(
     async with running(settings_of(listening), runtime):
         await served.becomes(200, {})
         slack.fail("apps.connections.open", Slow(1.5))
-        await slack.disconnect()
+        await slack.sockets.disconnect()
         await served.becomes(503, APART)
         assert await served.look("/healthz") == (200, {})
         await served.becomes(200, {})
@@ -218,11 +219,11 @@ async def test_it_is_not_ready_and_says_why_while_slack_has_too_many_connections
 ) -> None:
     async with running(settings_of(listening), runtime):
         await served.becomes(200, {})
-        slack.allow_sockets(0)
-        await slack.disconnect()
+        slack.sockets.most = 0
+        await slack.sockets.disconnect()
         await served.becomes(503, TOO_MANY)
         assert await served.look("/healthz") == (200, {})
-        slack.allow_sockets(10)
+        slack.sockets.most = 10
         await served.becomes(200, {})
 
 

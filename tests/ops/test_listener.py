@@ -12,8 +12,8 @@ from bot.app.resources import CannotStartError
 from bot.app.running import running
 from bot.ops.listener import CannotListenError, listen
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import OWNER
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH
 from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, settings_of

@@ -16,8 +16,8 @@ from bot.ops.listener import ELSEWHERE, Nowhere
 from bot.ops.metrics import Metrics
 from bot.playground.faults import Code, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID
 from bot.runtime.bodies import Unread
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotSlacks
@@ -288,8 +288,8 @@ async def test_a_new_connection_is_counted_and_why_the_old_one_ended(
 ) -> None:
     async with running(settings_of(listening), runtime):
         await served.becomes(200, {})
-        await slack.disconnect("link_disabled")
-        await slack.until(lambda slack: slack.connections == 1)
+        await slack.sockets.disconnect("link_disabled")
+        await slack.until(lambda slack: slack.sockets.connections == 1)
         await served.becomes(200, {})
         now = await scraped(served)
     assert now['share_env_slack_disconnects_total{reason="link_disabled"}'] == 1

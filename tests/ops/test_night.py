@@ -15,10 +15,11 @@ from bot.app.running import running
 from bot.guidance import Trouble, for_trouble
 from bot.ops.doctor.findings import by_cause, to_do_first
 from bot.ops.doctor.run import examine
+from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID, OWNER, chain_environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, settings_of
 from tests.ops.alerting import firing, needs_promtool, scrape

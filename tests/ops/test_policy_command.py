@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.ops.policy_command import policy
+from bot.playground.environments import slack_environment
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import slack_environment
 from tests.end_to_end.conftest import finished
 
 A, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"

@@ -5,8 +5,8 @@ import pytest
 from bot.ops.request_command import tell_request
 from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, ended
 from tests.scenes import ALLOW, Scene
 

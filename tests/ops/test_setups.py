@@ -15,10 +15,10 @@ from bot.app.running import running
 from bot.ops.doctor.findings import Told, by_cause, to_do_first
 from bot.ops.doctor.run import examine
 from bot.ops.logs.redaction import Redactor
+from bot.playground.environments import environment
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import OWNER, environment
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import OWNER, seed
 from bot.settings.environ import environment as read_environment
 from bot.settings.load import Settings, load
 from tests.checking import checks

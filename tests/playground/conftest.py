@@ -125,7 +125,7 @@ async def app(slack: LocalSlack, api: AsyncWebClient) -> AsyncIterator[App]:
     app = App(slack, api)
     handler = AsyncSocketModeHandler(app.bolt, slack.world.app_token)
     await handler.connect_async()  # type: ignore[no-untyped-call]
-    await slack.until(lambda slack: slack.connections == 1)
+    await slack.until(lambda slack: slack.sockets.connections == 1)
     yield app
     await handler.close_async()  # type: ignore[no-untyped-call]
 

@@ -18,8 +18,9 @@ from bot.playground.first_minute import STEPS
 from bot.playground.inside import inside
 from bot.playground.orders import HELP, Orders
 from bot.playground.screen import Screen
-from bot.playground.stage import APPID, POLICY, stage
+from bot.playground.stage import stage
 from bot.playground.terminal import Offers
+from bot.playground.world import APPID, POLICY
 from bot.runtime.clock import Runtime
 
 

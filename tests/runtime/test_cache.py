@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from bot.playground.watched import Watched
+from bot.playground.loopback import Watched
 from bot.runtime.cache import Cache
 from tests.conftest import Clock
 

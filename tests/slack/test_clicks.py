@@ -8,8 +8,7 @@ import pytest
 from bot.messages import modals
 from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
-from bot.playground.stage import APPID
-from bot.playground.world import TEAM
+from bot.playground.world import APPID, TEAM
 from bot.slack.clicks import click_of, decision_of
 from bot.slack.forms import MESSAGE_SHORTCUT
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states

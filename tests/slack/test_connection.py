@@ -12,7 +12,7 @@ from bot.messages import Message
 from bot.messages.blocks import message
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID
+from bot.playground.world import APPID
 from bot.runtime.observers import Observers
 from bot.slack.api import SlackApi
 from bot.slack.commands import Commands
@@ -205,7 +205,7 @@ async def connected(  # noqa: PLR0913, PLR0917  # what tests bring their own of
 
 
 async def answers(slack: LocalSlack) -> bool:
-    await slack.until(lambda slack: slack.connections == 1)
+    await slack.until(lambda slack: slack.sockets.connections == 1)
     return await acks(slack)
 
 
@@ -230,7 +230,7 @@ async def test_an_address_that_expired_before_the_first_connection_is_replaced(
 ) -> None:
     ready = await preflight(api, app_api)
     assert isinstance(ready, Ready)
-    slack.expire_tickets()
+    slack.sockets.expire_tickets()
     async with connected(slack, client, ready.socket_url):
         assert await answers(slack)
 
@@ -249,7 +249,7 @@ async def test_it_knows_whether_it_is_connected(slack: LocalSlack, client: Async
     async with connected(slack, client) as socket:
         assert socket.connected
         slack.fail(OPEN, Code("internal_error"))
-        slack.drop_sockets()
+        slack.sockets.drop()
         await soon(lambda: not socket.connected)
         await soon(lambda: socket.connected)
         assert await answers(slack)
@@ -265,7 +265,7 @@ async def test_it_tells_how_each_connection_begins_and_why_slack_ended_it(
     observers = Observers(connected=lambda: told.append("connected"), parted=told.append)
     async with connected(slack, client, observers=observers):
         await soon(lambda: told == ["connected"])
-        await slack.disconnect("warning")
+        await slack.sockets.disconnect("warning")
         await soon(lambda: told[:3] == ["connected", "warning", "connected"])
 
 
@@ -336,24 +336,24 @@ async def test_a_socket_that_was_never_opened_can_be_closed(
 ) -> None:
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
     await SocketMode(app, slack.world.app_token, None).close()
-    assert slack.connections == 0
+    assert slack.sockets.connections == 0
 
 
 async def test_a_client_that_has_given_up_is_helped_to_its_feet(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     async with connected(slack, client) as socket:
-        await slack.until(lambda slack: slack.connections == 1)
+        await slack.until(lambda slack: slack.sockets.connections == 1)
         # What is left when one of two attempts of the SDK's at the same time is cancelled.
         socket._client.auto_reconnect_enabled = False  # noqa: SLF001  # the SDK's, and public there
         slack.fail(OPEN, Status(503), Drop())
-        slack.drop_sockets()
+        slack.sockets.drop()
         assert await answers(slack)
 
 
 async def drop(slack: LocalSlack) -> None:
-    slack.drop_sockets()
-    await slack.until(lambda slack: slack.connections == 1)
+    slack.sockets.drop()
+    await slack.until(lambda slack: slack.sockets.connections == 1)
 
 
 async def drop_again_and_again(slack: LocalSlack) -> None:
@@ -362,41 +362,41 @@ async def drop_again_and_again(slack: LocalSlack) -> None:
 
 
 async def disconnect(slack: LocalSlack) -> None:
-    await slack.disconnect()
+    await slack.sockets.disconnect()
 
 
 async def disconnect_with_a_warning(slack: LocalSlack) -> None:
-    await slack.disconnect("warning")
+    await slack.sockets.disconnect("warning")
 
 
 async def drop_while_slack_is_down(slack: LocalSlack) -> None:
     slack.fail(OPEN, Status(503), Drop(), Code("internal_error"), Status(503))
-    slack.drop_sockets()
-    await slack.until(lambda slack: slack.connections == 1)
+    slack.sockets.drop()
+    await slack.until(lambda slack: slack.sockets.connections == 1)
 
 
 async def drop_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
     asked = len(slack.calls)
-    slack.drop_sockets()
+    slack.sockets.drop()
     await slack.until(lambda slack: any(call.method == OPEN for call in slack.calls[asked:]))
-    slack.expire_tickets()
+    slack.sockets.expire_tickets()
 
 
 async def disconnect_for_want_of_socket_mode(slack: LocalSlack) -> None:
     slack.fail(OPEN, Code("link_disabled"), Code("link_disabled"))
-    await slack.disconnect("link_disabled")
+    await slack.sockets.disconnect("link_disabled")
 
 
 async def drop_and_answer_no_handshake(slack: LocalSlack) -> None:
-    slack.silence_sockets(2)
-    slack.drop_sockets()
+    slack.sockets.silent = 2
+    slack.sockets.drop()
 
 
 async def disconnect_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
     asked = len(slack.calls)
-    await slack.disconnect()
+    await slack.sockets.disconnect()
     await slack.until(lambda slack: any(call.method == OPEN for call in slack.calls[asked:]))
-    slack.expire_tickets()
+    slack.sockets.expire_tickets()
 
 
 @pytest.mark.parametrize(
@@ -419,7 +419,7 @@ async def test_the_bot_comes_back(
     happens: Callable[[LocalSlack], Awaitable[None]],
 ) -> None:
     async with connected(slack, client):
-        await slack.until(lambda slack: slack.connections == 1)
+        await slack.until(lambda slack: slack.sockets.connections == 1)
         await happens(slack)
         assert await answers(slack)
 
@@ -444,7 +444,7 @@ class SlowEcho(Echo):
 
 async def in_hand(slack: LocalSlack, echo: SlowEcho) -> asyncio.Task[bool]:
     """Send a command by the only connection; return whether it gets its ack, once it is being answered."""
-    await slack.until(lambda slack: slack.connections == 1)
+    await slack.until(lambda slack: slack.sockets.connections == 1)
     command = asyncio.create_task(acks(slack))
     await echo.asked.wait()
     return command
@@ -456,12 +456,12 @@ async def test_while_the_next_connection_is_made_commands_are_answered_over_the_
     async with connected(slack, client) as socket:
         assert await answers(slack)
         asked = calls_of(slack, OPEN)
-        slack.silence_sockets(1)
-        await slack.disconnect("warning")
+        slack.sockets.silent = 1
+        await slack.sockets.disconnect("warning")
         while calls_of(slack, OPEN) < asked + 2:  # the silence, and the connection after it
             assert await acks(slack)
             assert socket.connected
-        await slack.until(lambda slack: slack.greeted == 2)
+        await slack.until(lambda slack: slack.sockets.greeted == 2)
         assert await answers(slack)
         assert watched(socket)
     assert slack.violations == []
@@ -473,8 +473,8 @@ async def test_a_command_that_the_old_connection_brought_gets_its_ack_over_it_af
     echo = SlowEcho()
     async with connected(slack, client, linger=A_WHILE, echo=echo):
         command = await in_hand(slack, echo)
-        await slack.disconnect("warning")
-        await slack.until(lambda slack: slack.greeted == 2)
+        await slack.sockets.disconnect("warning")
+        await slack.until(lambda slack: slack.sockets.greeted == 2)
         echo.may.set()
         assert await command
     assert slack.violations == []
@@ -486,9 +486,9 @@ async def test_a_command_whose_connection_is_gone_gets_its_ack_over_the_next(
     echo = SlowEcho()
     async with connected(slack, client, linger=A_WHILE, echo=echo):
         command = await in_hand(slack, echo)
-        slack.silence_sockets(1)
-        await slack.disconnect("warning")
-        await slack.disconnect()  # at once, as it seldom is
+        slack.sockets.silent = 1
+        await slack.sockets.disconnect("warning")
+        await slack.sockets.disconnect()  # at once, as it seldom is
         echo.may.set()
         assert await command
 
@@ -499,11 +499,11 @@ async def test_a_command_of_an_earlier_connection_gets_its_ack_once_the_next_is_
     echo = SlowEcho()
     async with connected(slack, client, linger=A_WHILE, echo=echo):
         command = await in_hand(slack, echo)
-        slack.drop_sockets()
-        await slack.until(lambda slack: slack.greeted == 2)
+        slack.sockets.drop()
+        await slack.until(lambda slack: slack.sockets.greeted == 2)
         asked = calls_of(slack, OPEN)
-        slack.silence_sockets(1)
-        await slack.disconnect("warning")
+        slack.sockets.silent = 1
+        await slack.sockets.disconnect("warning")
         await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
         echo.may.set()
         assert await command
@@ -513,20 +513,20 @@ async def test_after_the_move_both_connections_are_read_until_slack_closes_the_o
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     async with connected(slack, client, linger=A_WHILE) as socket:
-        await slack.until(lambda slack: slack.connections == 1)
-        await slack.disconnect("warning")
-        await slack.until(lambda slack: slack.greeted == 2)
-        assert slack.connections == 2
+        await slack.until(lambda slack: slack.sockets.connections == 1)
+        await slack.sockets.disconnect("warning")
+        await slack.until(lambda slack: slack.sockets.greeted == 2)
+        assert slack.sockets.connections == 2
         assert [await acks(slack) for _ in range(4)] == [True] * 4
         asked = calls_of(slack, OPEN)
-        await slack.disconnect("refresh_requested")
+        await slack.sockets.disconnect("refresh_requested")
         assert await answers(slack)
         assert calls_of(slack, OPEN) == asked
         assert watched(socket)
-        await slack.disconnect("warning")
-        await slack.until(lambda slack: slack.greeted == 3)
+        await slack.sockets.disconnect("warning")
+        await slack.until(lambda slack: slack.sockets.greeted == 3)
     assert slack.violations == []
-    await slack.until(lambda slack: slack.connections == 0)
+    await slack.until(lambda slack: slack.sockets.connections == 0)
 
 
 # What is left behind.
@@ -541,9 +541,9 @@ async def test_many_reconnects_leave_nothing_behind(
         for number in range(20):
             asked = calls_of(slack, OPEN)
             if number % 2:
-                slack.drop_sockets()
+                slack.sockets.drop()
             else:
-                await slack.disconnect()
+                await slack.sockets.disconnect()
             await slack.until(lambda slack, asked=asked: calls_of(slack, OPEN) > asked)  # type: ignore[misc]  # a default binds it
             assert await answers(slack)
         await soon(lambda: tasks_of_the_sdk() == before)
@@ -557,10 +557,10 @@ async def test_two_farewells_while_slack_is_slow_end_with_one_connection(
         assert await answers(slack)
         asked = calls_of(slack, OPEN)
         slack.fail(OPEN, Slow(ONE_TRY + 0.5))
-        await slack.disconnect("warning")
+        await slack.sockets.disconnect("warning")
         await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
-        await slack.disconnect("warning")
-        await slack.until(lambda slack: slack.greeted == 2)
+        await slack.sockets.disconnect("warning")
+        await slack.until(lambda slack: slack.sockets.greeted == 2)
         for _ in range(5):
             assert await answers(slack)
         assert watched(socket)
@@ -617,14 +617,14 @@ async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_
 ) -> None:
     monkeypatch.setattr("bot.slack.back_off.FIRST", A_WHILE)
     async with connected(slack, client) as socket:
-        await slack.until(lambda slack: slack.connections == 1)
-        slack.allow_sockets(0)
-        slack.drop_sockets()
-        await slack.until(lambda slack: slack.refused_sockets == 1)
+        await slack.until(lambda slack: slack.sockets.connections == 1)
+        slack.sockets.most = 0
+        slack.sockets.drop()
+        await slack.until(lambda slack: slack.sockets.refused == 1)
         await soon(lambda: socket.refused and not socket.connected)
         opened = calls_of(slack, OPEN)
         await asyncio.sleep(20 * SOON)  # that many looks of the watch, and none opens anything
-        assert (slack.refused_sockets, calls_of(slack, OPEN)) == (1, opened)
+        assert (slack.sockets.refused, calls_of(slack, OPEN)) == (1, opened)
         assert socket.alive
     assert "Slack has too many connections of this app" in caplog.messages
 
@@ -634,11 +634,11 @@ async def test_once_slack_allows_it_the_bot_is_back_and_no_longer_refused(
 ) -> None:
     monkeypatch.setattr("bot.slack.back_off.FIRST", SOON)
     async with connected(slack, client) as socket:
-        await slack.until(lambda slack: slack.connections == 1)
-        slack.allow_sockets(0)
-        slack.drop_sockets()
-        await slack.until(lambda slack: slack.refused_sockets == 2)
-        slack.allow_sockets(10)
+        await slack.until(lambda slack: slack.sockets.connections == 1)
+        slack.sockets.most = 0
+        slack.sockets.drop()
+        await slack.until(lambda slack: slack.sockets.refused == 2)
+        slack.sockets.most = 10
         assert await answers(slack)
         assert socket.connected
         assert not socket.refused
@@ -648,7 +648,7 @@ async def test_a_bot_whose_first_connection_is_too_many_does_not_start(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    slack.allow_sockets(0)
+    slack.sockets.most = 0
     socket = SocketMode(app, slack.world.app_token, None, ping_every=SOON, connect_within=0.5)
     assert not await socket.open()
     assert socket.refused

@@ -261,7 +261,7 @@ async def test_ten_groups_and_decisions_every_few_seconds_stay_within_slacks_rat
     http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     async with LocalSlack(seed(), clock) as slack:
-        slack.limit_calls()
+        slack.limits.on = True
         names = frozenset(f"S0GROUP{number}" for number in range(10)) | OURS
         slack.groups |= {name: UserGroup(name, name.lower()) for name in names - OURS}
         api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())

@@ -9,10 +9,10 @@ import pytest
 
 from bot.app.running import running
 from bot.playground.loopback import JsonObject
-from bot.playground.slack.requests import signature, signed_request
+from bot.playground.slack.delivery import signature, signed_request
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID
 from bot.runtime.clock import Runtime
 from bot.slack.events import BODY_LIMIT, PATH
 from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, settings_of

@@ -14,8 +14,8 @@ from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.payloads import interaction
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage, View
 from bot.playground.slack.views import shown
-from bot.playground.stage import APPID, OWNER
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
 from tests.conftest import kinds, ledger_down, let_hang, patient, rows, soon, states
 from tests.said import SHARED

@@ -56,7 +56,7 @@ async def use_case(slack: LocalSlack, client: AsyncWebClient) -> AsyncIterator[A
     app = bolt_app(client, IDENTITY, None, CHINESE, Commands(use_case, use_case))
     socket = SocketMode(app, slack.world.app_token, None)
     assert await socket.open()
-    await slack.until(lambda slack: slack.connections == 1)
+    await slack.until(lambda slack: slack.sockets.connections == 1)
     yield use_case
     await socket.close()
 

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.app.running import running
+from bot.playground.environments import environment
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.slack.views import shown
-from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import TEAM, seed
+from bot.playground.world import APPID, OWNER, TEAM, seed
 from tests.conftest import RELEASES, examples, rows, settings_of
 from tests.scenes import APPROVALS, APPROVER
 

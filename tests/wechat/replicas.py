@@ -15,9 +15,9 @@ from sqlalchemy import text
 from bot.ledger import Ledger
 from bot.ledger.seal import seal_of
 from bot.ledger.tokens import Kept, Tokens
-from bot.playground.wechat.owners import FIRST_OWNER as OWNER
-from bot.playground.wechat.push import Push, Stamp, event, sealed
+from bot.playground.wechat.pushes import Push, Stamp, event, sealed
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import OWNER
 from bot.runtime.bodies import BODIES, Bodies
 from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback

@@ -12,7 +12,7 @@ import pytest
 
 from bot.ledger import LedgerDownError
 from bot.playground.faults import Slow, Status
-from bot.playground.wechat.push import Push, Stamp, sealed
+from bot.playground.wechat.pushes import Push, Stamp, sealed
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.playground.wechat.push import Push as Posted
-from bot.playground.wechat.push import PushKeys, Stamp, event, sealed, xml
+from bot.playground.wechat.pushes import Push as Posted
+from bot.playground.wechat.pushes import PushKeys, Stamp, event, sealed, xml
 from bot.wechat.encryption import RANDOM_BYTES, encrypt, key_of, signature
 from bot.wechat.push import (
     STALE_AFTER,

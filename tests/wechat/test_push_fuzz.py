@@ -10,8 +10,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from bot.command import is_appid
-from bot.playground.wechat.push import Push as Posted
-from bot.playground.wechat.push import Stamp, event, sealed, xml
+from bot.playground.wechat.pushes import Push as Posted
+from bot.playground.wechat.pushes import Stamp, event, sealed, xml
 from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.encryption import RANDOM_BYTES, encrypt

@@ -9,11 +9,11 @@ from time import monotonic
 import pytest
 
 from bot.messages.modals import APPIDS, ENV
+from bot.playground.environments import environment
 from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import APPID, OWNER, seed
 from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, rows, soon
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, Scene, has_button
@@ -393,7 +393,7 @@ async def test_while_a_batch_shows_its_progress_slack_takes_the_edits_of_others(
     hurry = Hurry()
     wechat.latency = 0.2
     async with LocalSlack(seed(), hurry) as slack:
-        slack.limit_calls()
+        slack.limits.on = True
         environ = environment(slack, wechat) | {"DATABASE_URL": f"sqlite:///{database}"}
         timed = replace(runtime, now=hurry, sleep=hurry.sleep)
         scene = Scene(slack, wechat, database, environ | {"WECHAT_AUTHORIZER_APPID": OWNER}, timed)

@@ -9,8 +9,8 @@ from bot.domain.request import Approval, Origin, Request, State
 from bot.ledger import Accepted, Entry, Ledger
 from bot.playground.faults import Slow, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID
 from bot.policy import (
     Approvers,
     Ask,

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.outcome import Cancelled, Shared
 from bot.playground.faults import Slow, Status
 from bot.playground.slack.server import PostedMessage
-from bot.playground.stage import APPID
+from bot.playground.world import APPID
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
 from tests.said import CANNOT_TELL_WHO, CLICK_NOT_RECORDED, NOT_AN_APPROVER, late_answer
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Scene, has_button

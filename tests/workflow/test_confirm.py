@@ -4,7 +4,7 @@ import pytest
 
 from bot.domain.outcome import Expired
 from bot.playground.faults import Status
-from bot.playground.stage import APPID, OWNER
+from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states
 from tests.said import (
     CANNOT_TELL_WHO,

@@ -10,7 +10,7 @@ import pytest
 from bot.domain.outcome import Cancelled, Denied, Rejected, Shared
 from bot.playground.faults import Code, Hang, Slow, Status
 from bot.playground.slack.server import PostedMessage
-from bot.playground.stage import APPID, OWNER
+from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
 from tests.said import (
     CANNOT_TELL_WHO,

@@ -11,10 +11,11 @@ import pytest
 from bot.app.running import running
 from bot.ledger import Ledger
 from bot.messages.modals import APPIDS, ENV
+from bot.playground.environments import environment
 from bot.playground.faults import Code, Hang, Slow
 from bot.playground.slack.server import LocalSlack, View
-from bot.playground.stage import APPID, OWNER, environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import Clock, kinds, ledger_down, request_of, rows, settings_of
 from tests.databases import Database

@@ -13,10 +13,11 @@ from bot import __version__
 from bot.app.running import running
 from bot.playground.faults import Code
 from bot.playground.loopback import JsonObject
-from bot.playground.slack.requests import signed_request
+from bot.playground.slack.delivery import signed_request
 from bot.playground.slack.server import ImpossibleError, LocalSlack, View
-from bot.playground.stage import APPID, OWNER, stage
+from bot.playground.stage import stage
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH
 from tests.conftest import (

@@ -8,10 +8,11 @@ from itertools import cycle
 import pytest
 
 from bot.domain.outcome import Denied, Ground
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import APPID, OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, REQUESTER, Change, free_port, soon
 from tests.said import (
     NEEDS_APPROVAL,

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.readiness import Readiness
 from bot.playground.faults import Code, Drop
-from bot.playground.stage import APPID, OWNER
+from bot.playground.world import APPID, OWNER
 from bot.workflow.deadline import looked, within
 from tests.conftest import ENV, REQUESTER
 from tests.scenes import ALLOW, ASK, DENY, Scene, has_button

@@ -8,7 +8,7 @@ import pytest
 from bot.domain.outcome import Expired
 from bot.playground.faults import Code, Hang, Slow, Status
 from bot.playground.slack.server import PostedMessage
-from bot.playground.stage import APPID, OWNER
+from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, soon, states
 from tests.languages import CHINESE
 from tests.said import (

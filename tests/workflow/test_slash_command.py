@@ -22,9 +22,9 @@ from bot.messages.notices import stopping
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
-from bot.playground.stage import APPID, ASKS_APPROVERS, OWNER
+from bot.playground.stage import ASKS_APPROVERS
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import TEAM
+from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy import Approvers, Effect, Person, Policy, Rule
 from bot.runtime.cache import REDELIVERED
 from bot.runtime.clock import Runtime

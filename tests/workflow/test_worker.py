@@ -21,9 +21,8 @@ from bot.ledger.opening import Opened, open_database
 from bot.messages.endings import answer, parent
 from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import OWNER
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import BOT
+from bot.playground.world import BOT, OWNER
 from bot.policy import Effect, Policy, Rule
 from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks

@@ -15,8 +15,8 @@ from bot.playground.completion import completions
 from bot.playground.inside import inside
 from bot.playground.loopback import Json, JsonObject, Loopback
 from bot.playground.seen import seen
-from bot.playground.slack.refused import ImpossibleError
-from bot.playground.stage import ROLES
+from bot.playground.slack.refusals import ImpossibleError
+from bot.playground.world import ROLES
 
 _HERE = Path(__file__).parent
 _SENT = (".html", ".js", ".css", ".svg")

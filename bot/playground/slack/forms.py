@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack.clicks import Clicks
+from bot.playground.slack.interactions import Interactions
 from bot.playground.slack.payloads import ClickedPlace, interaction
-from bot.playground.slack.refused import ImpossibleError, RefusedError
+from bot.playground.slack.refusals import ImpossibleError, RefusedError
 from bot.playground.slack.surfaces import MAX_STACK, View
 from bot.playground.slack.transcript import Ack
 from bot.playground.slack.values import Placed, chosen, placed, values
-from bot.playground.slack.view_rules import completed
-from bot.playground.slack.views import shown
+from bot.playground.slack.views import completed, shown
 
 
-class Forms(Clicks):
+class Forms(Interactions):
     """What a person does with a modal as a whole."""
 
     def fill(self, user: str, view: View, entries: Mapping[str, Json]) -> View:

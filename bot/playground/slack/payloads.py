@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.playground.loopback import JsonObject
-from bot.playground.slack.reading import rendered
-from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.conversations import rendered
+from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.values import Placed, identified, placed, values

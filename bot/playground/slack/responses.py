@@ -8,9 +8,9 @@ from aiohttp import web
 
 from bot.playground.faults import Code, Fault, RateLimited
 from bot.playground.loopback import JsonObject, Loopback
+from bot.playground.slack.chat import MAX_TEXT, content
 from bot.playground.slack.limits import Limits, lost
-from bot.playground.slack.refused import RefusedError
-from bot.playground.slack.rules import MAX_TEXT, content, flag_argument, text_argument
+from bot.playground.slack.refusals import RefusedError, flag_argument, text_argument
 from bot.playground.slack.transcript import ApiCall, PostedMessage, Via
 from bot.playground.slack.workspace import Workspace
 from bot.playground.wire import Service, answer

@@ -10,20 +10,19 @@ from aiohttp import web
 
 from bot.playground.faults import Faults
 from bot.playground.loopback import JsonObject, Loopback
-from bot.playground.slack.acting import Kind
-from bot.playground.slack.blocks import block_errors
+from bot.playground.slack.block_kit import block_errors
 from bot.playground.slack.delivery import Delivery
 from bot.playground.slack.forms import Forms
+from bot.playground.slack.interactions import Kind
 from bot.playground.slack.limits import Limits
-from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.methods import METHODS, connections_open
+from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.responses import NAME as RESPONSE_URL
 from bot.playground.slack.responses import ResponseUrls
-from bot.playground.slack.shortcuts import Shortcuts
 from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Ack, ApiCall, PostedMessage
-from bot.playground.slack.transport import WebApi
-from bot.playground.slack.web import METHODS, connections_open
+from bot.playground.slack.web_api import WebApi
 from bot.playground.world import World
 
 __all__ = [
@@ -40,12 +39,13 @@ ACK_TIMEOUT = 3.0
 PING_EVERY = 10.0
 
 
-class LocalSlack(Forms, Shortcuts):
+class LocalSlack(Forms):
     """Slack on 127.0.0.1, from `async with` to its end; no socket or task outlives it.
 
     `api_url` is the bot's SLACK_API_URL. With `request_url` set, commands are posted there instead
     of sent through Socket Mode. `clock` returns Unix seconds. `fail` plans faults for methods and
-    `clear` takes them away; “response_url” is a method too, whose only argument is the `user` who got it.
+    `clear` takes them away; “response_url” is a method too, whose only argument is the `user` who got it. `sockets` are
+    the app's connections, `limits` how often it may call what.
     """
 
     def __init__(
@@ -58,16 +58,15 @@ class LocalSlack(Forms, Shortcuts):
         super().__init__(world, clock)
         self.request_url: str | None = None
         self._loopback = Loopback()
-        self._sockets = Sockets(self, self._loopback, ping_every)
-        self._delivery = Delivery(self, self._sockets, ack_timeout)
+        self.sockets = Sockets(self, self._loopback, ping_every)
+        self._delivery = Delivery(self, self.sockets, ack_timeout)
         methods = {**METHODS, "apps.connections.open": connections_open(self._link)}
         self.faults = Faults((*methods, RESPONSE_URL), clock)
         self.fail, self.clear = self.faults.plan, self.faults.clear
         a_minute = {name: method.a_minute for name, method in methods.items()}
-        self._limits = Limits(self.faults, a_minute, clock, self.violations.append)
-        self._response_urls = ResponseUrls(self, self._loopback, clock, self._limits)
-        self._api = WebApi(self, self._loopback, methods, self._limits)
-        self._triggers = 0
+        self.limits = Limits(self.faults, a_minute, clock, self.violations.append)
+        self._response_urls = ResponseUrls(self, self._loopback, clock, self.limits)
+        self._api = WebApi(self, self._loopback, methods, self.limits)
 
     async def __aenter__(self) -> Self:
         await self._loopback.start(self._serve)
@@ -80,7 +79,7 @@ class LocalSlack(Forms, Shortcuts):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._sockets.drop()
+        self.sockets.drop()
         await self._delivery.stop()
         await self._loopback.stop()
 
@@ -88,50 +87,6 @@ class LocalSlack(Forms, Shortcuts):
     def api_url(self) -> str:
         """Return the base of the Web API."""
         return f"{self._loopback.origin}/api/"
-
-    @property
-    def connections(self) -> int:
-        """Return how many Socket Mode connections are open."""
-        return self._sockets.connections
-
-    @property
-    def greeted(self) -> int:
-        """Return how many Socket Mode connections there ever were."""
-        return self._sockets.greeted
-
-    @property
-    def refused_sockets(self) -> int:
-        """Return how many Socket Mode connections were refused as too many."""
-        return self._sockets.refused
-
-    def allow_sockets(self, connections: int) -> None:
-        """Limit the connections at a time, as if the app had others elsewhere."""
-        self._sockets.most = connections
-
-    def limit_calls(self) -> None:
-        """Enforce each method's limit of calls in a minute from now on, by `clock`."""
-        self._limits.on = True
-
-    def expire_tickets(self) -> None:
-        """Expire every URL of apps.connections.open that was not used yet."""
-        self._sockets.expire_tickets()
-
-    async def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Send Slack's `disconnect` on every connection, and close it unless it is only warned."""
-        await self._sockets.disconnect(reason)
-
-    def silence_sockets(self, connections: int) -> None:
-        """Never complete the handshake of the next `connections` connections."""
-        self._sockets.silent += connections
-
-    @property
-    def sockets_to_silence(self) -> int:
-        """Return how many of the next connections get no handshake."""
-        return self._sockets.silent
-
-    def drop_sockets(self) -> None:
-        """Cut every connection without a frame."""
-        self._sockets.drop()
 
     async def command(
         self,
@@ -177,15 +132,6 @@ class LocalSlack(Forms, Shortcuts):
         """Return a new response_url, which may replace or delete the original."""
         return self._loopback.origin + self._response_urls.open(channel_id, user_id, original)
 
-    def next_trigger(self) -> str:
-        """Return a trigger_id that no other server had, even in an earlier run."""
-        return f"{int(self.clock() * 1_000_000)}.{self.next_number()}.made-up"
-
-    def next_number(self) -> int:
-        """Return a number that this server did not use before."""
-        self._triggers += 1
-        return self._triggers
-
     def _note_trigger(self, payload: JsonObject) -> None:
         """Let a payload's trigger_id open a view from now on."""
         user, view = payload.get("user"), payload.get("view")
@@ -195,7 +141,7 @@ class LocalSlack(Forms, Shortcuts):
             self.triggers.note(str(trigger_id), str(user_id), str(view_id))
 
     def _link(self) -> str:
-        return f"ws://127.0.0.1:{self._loopback.port}/link?ticket={self._sockets.ticket()}"
+        return f"ws://127.0.0.1:{self._loopback.port}/link?ticket={self.sockets.ticket()}"
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path.startswith("/api/"):
@@ -203,5 +149,5 @@ class LocalSlack(Forms, Shortcuts):
         if request.path.startswith(("/commands/", "/actions/")):
             return await self._response_urls.use(request)
         if request.path == "/link":
-            return await self._sockets.serve(request)
+            return await self.sockets.serve(request)
         return web.Response(status=404)

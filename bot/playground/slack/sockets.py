@@ -32,7 +32,11 @@ class _Pending:
 
 
 class Sockets:
-    """The open connections of the app; each envelope goes to one of them, in turn."""
+    """The open connections of the app; each envelope goes to one of them, in turn.
+
+    `most` is how many there may be at a time, and `silent` how many of the next ones get no handshake; `greeted` and
+    `refused` count those that Slack ever said hello to, and those beyond `most`.
+    """
 
     def __init__(self, workspace: Workspace, loopback: Loopback, ping_every: float) -> None:
         self._workspace = workspace
@@ -43,13 +47,11 @@ class Sockets:
         self._sent = 0
         self._open: list[_Connection] = []
         self._warned: list[_Connection] = []
-        self.greeted = 0
-        """How many connections there ever were that Slack said hello to."""
-        self.refused = 0
-        """How many there were beyond `most`."""
-        self.most = MAX_CONNECTIONS
         self._pending: dict[str, _Pending] = {}
+        self.most = MAX_CONNECTIONS
         self.silent = 0
+        self.greeted = 0
+        self.refused = 0
 
     @property
     def connections(self) -> int:
@@ -70,7 +72,7 @@ class Sockets:
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Hold one connection until either side closes it; without a good ticket, HTTP 401.
 
-        As many as `silent` says are not even greeted. One more than there may be is opened to be told so, and closed.
+        One more than there may be is opened to be told so, and closed.
         Source: slackapi/bolt-js, issues 2225 and 2238.
         """
         if self.silent:
@@ -165,7 +167,7 @@ class Sockets:
             return
         raise ConnectionError("no connection is open")
 
-    async def disconnect(self, reason: str) -> None:
+    async def disconnect(self, reason: str = "refresh_requested") -> None:
         """Announce the end on every connection, and close it; one that is only warned stays open.
 
         A refresh ends those that were warned of it, where there are any.

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Literal, TypeAlias
 
-from bot.playground.loopback import JsonObject
+from bot.playground.loopback import JsonObject, Watched
 from bot.playground.slack.surfaces import View, ViewChange
-from bot.playground.watched import Watched
 
 Via: TypeAlias = Literal["ack", "api", "response_url", "slack"]
 Change: TypeAlias = Literal["posted", "edited", "deleted"]
@@ -34,6 +33,11 @@ class PostedMessage:
     reply_broadcast: bool = False
     deleted: bool = False
     can_have_replies: bool = True
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether it stands in another's thread."""
+        return self.thread_ts is not None and self.thread_ts != self.ts
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.playground.loopback import Json, JsonObject, objects
-from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import Typed
 
 ONE_OPTION = frozenset({"static_select", "external_select", "radio_buttons"})

@@ -1,16 +1,18 @@
-"""The stand-in workspace as it changes: members, archives, scopes, direct messages, timestamps."""
+"""The stand-in workspace as it changes: members, archives, scopes, direct messages, ids, and what each person sees."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from time import time
 from typing import Literal, TypeAlias, assert_never
 
-from bot.playground.slack.surfaces import Surfaces
-from bot.playground.slack.transcript import Transcript
-from bot.playground.slack.triggers import Triggers
+from bot.playground.loopback import JsonObject, objects
+from bot.playground.slack.refusals import ImpossibleError
+from bot.playground.slack.surfaces import Surfaces, Triggers, View
+from bot.playground.slack.transcript import PostedMessage, Transcript
 from bot.playground.world import Channel, SlackUser, UserGroup, World
 
 Orphans: TypeAlias = Literal["refused", "top level"]
+Where: TypeAlias = PostedMessage | View | JsonObject | str
 
 
 class Workspace(Transcript):
@@ -29,11 +31,21 @@ class Workspace(Transcript):
         self.orphans: Orphans = "top level"
         """What happens to a reply whose parent was deleted."""
         self._last_ts = 0
+        self._numbers = 0
 
     def next_ts(self) -> str:
         """Return a message timestamp that is later than every other."""
         self._last_ts = max(int(self.clock() * 1_000_000), self._last_ts + 1)
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+
+    def next_number(self) -> int:
+        """Return a number that was not used before."""
+        self._numbers += 1
+        return self._numbers
+
+    def next_trigger(self) -> str:
+        """Return a trigger_id that no other workspace had, even in an earlier run."""
+        return f"{int(self.clock() * 1_000_000)}.{self.next_number()}.made-up"
 
     def invite_bot(self, channel_id: str) -> None:
         """Make the bot a member, as `/invite` does."""
@@ -111,3 +123,68 @@ class Workspace(Transcript):
                 return self.group_names(channel)
             case _:
                 assert_never(channel.kind)
+
+    def views(self, user: str) -> list[View]:
+        """Return the modals that a person has open, the one on top last."""
+        return self.surfaces.stack(user)
+
+    def home(self, user: str) -> View | None:
+        """Return what was last published to a person's App Home."""
+        return self.surfaces.home(user)
+
+    def open_view(self, user: str, view: View) -> View:
+        """Return the view as it now is, if this person has it before them."""
+        current = self.surfaces.find(view.id)
+        if current is None or current.user != user:
+            raise ImpossibleError(f"{user} has no such view open")
+        if current.kind == "modal" and current != self.views(user)[-1]:
+            raise ImpossibleError("another modal lies on top of this one")
+        return current
+
+    def on_screen(
+        self, user: str, where: Where, channel: str | None = None
+    ) -> PostedMessage | View:
+        """Return what a person sees there.
+
+        A ts and a view mean what is there now. A message, as such or as the Web API's JSON with
+        its channel, means what it said then: a screen that has not heard of an edit or a deletion.
+        """
+        if isinstance(where, View):
+            return self.open_view(user, where)
+        if isinstance(where, dict):
+            where = self._remembered(where, channel)
+        if isinstance(where, str):
+            message = self.sought(where)
+            if message is None or message.deleted:
+                raise ImpossibleError(f"there is no message {where}")
+            where = message
+        if not self.sees(user, where):
+            raise ImpossibleError(f"{user} does not see the message {where.ts}")
+        return where
+
+    def _remembered(self, shown: JsonObject, channel: str | None) -> PostedMessage:
+        channel = channel or str(shown.get("channel", ""))
+        metadata, thread = shown.get("metadata"), shown.get("thread_ts")
+        if channel not in self.channels:
+            raise ImpossibleError("say in which channel the message stood")
+        return PostedMessage(
+            ts=str(shown["ts"]),
+            channel=channel,
+            user=str(shown.get("user", "")),
+            text=str(shown.get("text", "")),
+            blocks=tuple(objects(shown.get("blocks"))),
+            thread_ts=str(thread) if thread else None,
+            metadata=metadata if isinstance(metadata, dict) else None,
+        )
+
+    def sees(self, user: str, message: PostedMessage) -> bool:
+        """Return whether a person sees a message: an ephemeral one only if it is for them."""
+        if message.ephemeral_to is not None:
+            return message.ephemeral_to == user
+        return self.enters(user, self.channels[message.channel])
+
+    def enters(self, user: str, channel: Channel) -> bool:
+        """Return whether a person can look into a conversation: guests and strangers only as members."""
+        person = self.people[user]
+        outside = person.is_stranger or person.is_restricted or person.is_ultra_restricted
+        return user in channel.members or (channel.kind == "public" and not outside)

@@ -7,10 +7,10 @@ scf-management/api_getfuntionlist.
 from collections.abc import Callable, Collection, Mapping
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.wechat.answering import Endpoint, Verdict
-from bot.playground.wechat.owners import FIRST_OWNER
+from bot.playground.wechat.answers import Endpoint, Verdict
 from bot.playground.wechat.rules import Asked, env_info, judge_listing
 from bot.playground.wechat.tokens import IssuedTokens
+from bot.playground.world import OWNER
 
 ENVS = ("prod-1", "test-1")
 """What the first owner has at the start."""
@@ -22,7 +22,7 @@ class OwnersEnvs:
     """Each owner's envs and their states, and each env's functions and theirs."""
 
     def __init__(self, tokens: IssuedTokens, note: Callable[[str], None]) -> None:
-        self.envs: dict[str, dict[str, str]] = {FIRST_OWNER: dict.fromkeys(ENVS, "NORMAL")}
+        self.envs: dict[str, dict[str, str]] = {OWNER: dict.fromkeys(ENVS, "NORMAL")}
         self.functions: dict[str, dict[str, str]] = {env: dict(_FUNCTIONS) for env in ENVS}
         self._tokens = tokens
         self._note = note

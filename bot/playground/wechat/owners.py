@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.wechat.tokens import LIFETIME, OVERLAP, IssuedTokens
+from bot.playground.world import OWNER
 
 COMPONENT_APPID = "wxc0de00000000c0de"
-FIRST_OWNER = "wx0123456789abcdef"
 TICKET_LIFETIME = 12 * 3600
 CODE_LIFETIME = 3600
 PERMISSIONS = (18, 49)  # 49 manages the cloud environments, and is had only together with 18
@@ -45,7 +45,7 @@ class PlatformOwners:
         self._refresh_tokens = IssuedTokens("refreshtoken@@@made-up", clock)
         self._codes = IssuedTokens("queryauthcode@@@made-up", clock)
         self._unlisted: set[str] = set()
-        self.authorize(FIRST_OWNER)
+        self.authorize(OWNER)
 
     def new_ticket(self) -> str:
         """Return a new component_verify_ticket, without pushing it."""

@@ -1,18 +1,87 @@
-"""What the stand-in WeChat tells the platform by itself: tickets, and what owners do."""
+"""What the stand-in WeChat tells the platform by itself, tickets and what owners do: XML, encrypted and signed.
+
+Source: developers.weixin.qq.com, oplatform/Third-party_Platforms/2.0, Before_Develop:
+component_verify_ticket, authorize_event and message_push.
+"""
 
 import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.playground.wechat.owners import CODE_LIFETIME, PERMISSIONS, PlatformOwners
-from bot.playground.wechat.push import CONTENT_TYPE, Push, PushKeys, Stamp, event, sealed
 from bot.playground.wechat.tokens import IssuedTokens
-from bot.wechat.encryption import RANDOM_BYTES
+from bot.wechat.encryption import RANDOM_BYTES, encrypt, key_of, signature
+
+CONTENT_TYPE = "text/xml"
+
+
+@dataclass(frozen=True, slots=True)
+class PushKeys:
+    """What a push is encrypted and signed with: the same on both sides."""
+
+    appid: str
+    message_token: str
+    encoding_aes_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What differs from push to push: Unix seconds, digits, and RANDOM_BYTES bytes."""
+
+    timestamp: int
+    nonce: str
+    random: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One POST to the platform's callback."""
+
+    info_type: str
+    query: dict[str, str]
+    body: bytes
+
+
+def event(component_appid: str, info_type: str, at: int, **more: str | int) -> dict[str, str | int]:
+    """Return the fields of an event that happened at `at`, in Unix seconds."""
+    return {"AppId": component_appid, "CreateTime": at, "InfoType": info_type, **more}
+
+
+def sealed(fields: Mapping[str, str | int], seal: PushKeys, stamp: Stamp) -> Push:
+    """Return the push of an event's fields; ValueError if the seal's key is no EncodingAESKey."""
+    key = key_of(seal.encoding_aes_key)
+    if key is None:
+        raise ValueError("the EncodingAESKey is not 43 characters of base64")
+    encrypted = encrypt(key, xml(fields), seal.appid, stamp.random)
+    token, timestamp = seal.message_token, str(stamp.timestamp)
+    query = {
+        "signature": signature(
+            token, timestamp, stamp.nonce, ""
+        ),  # of no use: it leaves the body out
+        "timestamp": timestamp,
+        "nonce": stamp.nonce,
+        "encrypt_type": "aes",
+        "msg_signature": signature(token, timestamp, stamp.nonce, encrypted),
+    }
+    body = xml({"AppId": seal.appid, "Encrypt": encrypted})
+    return Push(str(fields.get("InfoType", "")), query, body)
+
+
+def xml(fields: Mapping[str, str | int]) -> bytes:
+    """Return fields as WeChat writes them: text as CDATA, numbers bare."""
+    lines = (f"<{name}>{_value(value)}</{name}>" for name, value in fields.items())
+    return "\n".join(("<xml>", *lines, "</xml>")).encode()
+
+
+def _value(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else f"<![CDATA[{value}]]>"
+
 
 PUSH_INTERVAL = 600.0
 PUSH_TIMEOUT = 5.0

@@ -6,9 +6,8 @@ from typing import NamedTuple, Self
 from aiohttp import web
 
 from bot.playground.faults import Faults
-from bot.playground.loopback import Loopback, cut
-from bot.playground.watched import Watched
-from bot.playground.wechat.answering import Answering, Endpoint
+from bot.playground.loopback import Loopback, Watched, cut
+from bot.playground.wechat.answers import Answers, Endpoint
 from bot.playground.wechat.envs import OwnersEnvs
 from bot.playground.wechat.platform import PREFIX, PlatformStandIn
 from bot.playground.wechat.rules import Asked, judge
@@ -61,7 +60,7 @@ class LocalWeChat(Watched):
         }
         self.faults = Faults((TOKEN, *self._endpoints), self._clock)
         self.fail, self.clear = self.faults.plan, self.faults.clear
-        self._answering = Answering(self._loopback, self.faults)
+        self._answers = Answers(self._loopback, self.faults)
 
     async def __aenter__(self) -> Self:
         await self._loopback.start(self._serve)
@@ -127,12 +126,12 @@ class LocalWeChat(Watched):
             return web.Response(status=412)  # a gateway in front of WeChat wants the length
         endpoint = self._endpoints.get(request.path)
         if endpoint is None:
-            return self._answering.coded(40066)
+            return self._answers.coded(40066)
         token = request.query.get("access_token", "")
         if request.path.startswith(PREFIX):  # the documents name this parameter both ways
             token = request.query.get("component_access_token") or token
         asked = Asked(request.method, token, await request.read())
-        return await self._answering.call(request, asked, endpoint)
+        return await self._answers.call(request, asked, endpoint)
 
     def _share(self, asked: Asked) -> int:
         token = self._tokens.seen(asked.token)
@@ -154,7 +153,7 @@ class LocalWeChat(Watched):
         owner = request.path.removeprefix("/token/")
         self.token_calls.append(owner)
         self.changed()
-        return await self._answering.answer(
+        return await self._answers.answer(
             request,
             TOKEN,
             {"owner": owner},

@@ -6,9 +6,10 @@ import pytest
 
 from bot.app.running import running
 from bot.ops.doctor.findings import Finding
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotSlacks
 from tests.conftest import ASK, RELEASES, REQUESTER, settings_of

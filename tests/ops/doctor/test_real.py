@@ -12,11 +12,12 @@ from aiohttp import web
 from bot.ops.doctor.real import try_all
 from bot.ops.doctor.real_slack import Asked
 from bot.ops.doctor.real_tried import BEHAVIOURS
+from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
-from bot.playground.stage import OWNER, chain_environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import free_port, served, settings_of
 from tests.end_to_end.conftest import STARTUP, finished, spawn

@@ -6,9 +6,9 @@ from aiohttp import web
 from bot.app.running import running
 from bot.ops.doctor.findings import CHECKS, by_cause
 from bot.ops.doctor.run import examine
+from bot.playground.environments import chain_environment
 from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import chain_environment
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from tests.conftest import free_port, rows, served, settings_of

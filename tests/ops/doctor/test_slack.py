@@ -138,7 +138,7 @@ async def test_a_forgotten_copy_of_the_bot_is_seen(
             "warning",
             "2 besides the doctor's own; bots that run on this ledger: 1",
         )
-    await soon(lambda: slack.connections == 1)
+    await soon(lambda: slack.sockets.connections == 1)
 
 
 async def test_a_copy_that_runs_before_the_first_start_here_is_seen(

@@ -9,10 +9,11 @@ from cryptography.fernet import Fernet
 
 from bot.app.running import running
 from bot.ops.doctor.wechat import try_owners
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import OWNER, chain_environment, slack_environment
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.wechat.client import http_client
 from tests.conftest import free_port, rows, settings_of

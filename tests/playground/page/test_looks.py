@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from bot.playground import page as room
-from bot.playground.stage import APPID
+from bot.playground.world import APPID
 from tests.playground.page.conftest import Seat, Sit
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]

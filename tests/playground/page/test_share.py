@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.playground.stage import APPID
+from bot.playground.world import APPID
 from tests.playground.page.conftest import Sit
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from bot.playground.faults import Code
 from bot.playground.loopback import Json, JsonObject  # noqa: TC001  # as everywhere
 from bot.playground.slack.transcript import PostedMessage
-from bot.playground.stage import APPID, POLICY
+from bot.playground.world import APPID, POLICY
 from tests.playground.conftest import option, plain
 from tests.playground.page.conftest import Play, Sit
 

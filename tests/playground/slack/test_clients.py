@@ -207,12 +207,12 @@ async def test_the_client_on_threads_takes_commands_and_acks_them(
     client.socket_mode_request_listeners.append(take)
     try:
         await asyncio.to_thread(client.connect)
-        await slack.until(lambda slack: slack.connections == 1)
+        await slack.until(lambda slack: slack.sockets.connections == 1)
         assert (await slack.command("U0SECOND", RELEASES, "a")).payload == {"text": "got a"}
         session = client.current_session
         await soon(lambda: session is not None and session.last_ping_pong_time)
-        await slack.disconnect()
-        await slack.until(lambda slack: slack.greeted == 2)
+        await slack.sockets.disconnect()
+        await slack.until(lambda slack: slack.sockets.greeted == 2)
         assert (await slack.command("U0SECOND", RELEASES, "b")).payload == {"text": "got b"}
     finally:
         await asyncio.to_thread(client.close)

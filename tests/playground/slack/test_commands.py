@@ -45,7 +45,7 @@ def acked_with(payload: dict[str, object]) -> Callable[[SocketModeRequest], Sock
 async def app(slack: LocalSlack, api: AsyncWebClient) -> AsyncIterator[App]:
     client = SocketModeClient(app_token=slack.world.app_token, web_client=api, ping_interval=2.0)
     await client.connect()  # type: ignore[no-untyped-call]
-    await slack.until(lambda slack: slack.connections == 1)
+    await slack.until(lambda slack: slack.sockets.connections == 1)
     yield App(client)
     await client.close()  # type: ignore[no-untyped-call]
 
@@ -169,16 +169,16 @@ async def test_a_click_takes_no_answer_but_an_ack(slack: LocalSlack, app: App) -
 
 @pytest.mark.usefixtures("app")
 async def test_the_client_comes_back_after_a_disconnect(slack: LocalSlack) -> None:
-    await slack.disconnect("refresh_requested")
-    await slack.until(lambda slack: slack.connections == 1)
+    await slack.sockets.disconnect("refresh_requested")
+    await slack.until(lambda slack: slack.sockets.connections == 1)
     assert (await slack.command("U0REQUESTER", RELEASES, "")).error is None
 
 
 @pytest.mark.usefixtures("app")
 async def test_the_client_comes_back_after_a_broken_connection(slack: LocalSlack) -> None:
-    slack.drop_sockets()
-    assert slack.connections == 0
-    await slack.until(lambda slack: slack.connections == 1)
+    slack.sockets.drop()
+    assert slack.sockets.connections == 0
+    await slack.until(lambda slack: slack.sockets.connections == 1)
 
 
 async def ticket_url(slack: LocalSlack, api: AsyncWebClient) -> str:
@@ -202,7 +202,7 @@ async def test_a_ticket_is_good_once_and_not_for_long(
     used, withdrawn = await ticket_url(slack, api), await ticket_url(slack, api)
     async with http.ws_connect(used):
         pass
-    slack.expire_tickets()
+    slack.sockets.expire_tickets()
     late = await ticket_url(slack, api)
     clock.now += 31
     for url in (used, withdrawn, late):

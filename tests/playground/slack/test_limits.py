@@ -2,8 +2,8 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.playground.slack.methods import METHODS
 from bot.playground.slack.server import LocalSlack
-from bot.playground.slack.web import METHODS
 from bot.playground.world import seed
 from bot.slack.api import Answered, SlackApi, retry_after
 from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, web_client
@@ -14,7 +14,7 @@ async def test_a_method_is_refused_once_its_tier_is_used_up_and_for_as_long_as_i
 ) -> None:
     async with LocalSlack(seed(), clock) as slack:
         api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())
-        slack.limit_calls()
+        slack.limits.on = True
         for _ in range(20):
             clock.now += 1
             assert isinstance(await api.read("usergroups.list"), Answered)
@@ -31,7 +31,7 @@ async def test_messages_are_limited_for_each_channel(
 ) -> None:
     async with LocalSlack(seed(), clock) as slack:
         api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())
-        slack.limit_calls()
+        slack.limits.on = True
         said = [
             await api.write("chat.postMessage", 0.0, channel=RELEASES, text="hi") for _ in range(61)
         ]

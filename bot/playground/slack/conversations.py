@@ -1,18 +1,10 @@
-"""What the bot can read back from the stand-in Slack: conversations, a history, a thread, a message's address."""
+"""The methods conversations.…: what the bot can read back, and a message as the Web API shows it."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack.refused import RefusedError
-from bot.playground.slack.rules import (
-    SCOPE_FAMILY,
-    flag_argument,
-    is_reply,
-    readable,
-    require_scope,
-    text_argument,
-)
+from bot.playground.slack.refusals import RefusedError, flag_argument, require_scope, text_argument
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.values import identified
 from bot.playground.slack.workspace import Workspace
@@ -25,6 +17,13 @@ MAX_LIMIT = 999
 KINDS: Mapping[str, ChannelKind] = {
     "public_channel": "public",
     "private_channel": "private",
+    "im": "im",
+    "mpim": "mpim",
+}
+
+SCOPE_FAMILY: dict[ChannelKind, str] = {
+    "public": "channels",
+    "private": "groups",
     "im": "im",
     "mpim": "mpim",
 }
@@ -52,27 +51,6 @@ def rendered(
     if message.reply_broadcast:
         shown["subtype"] = "thread_broadcast"
     return shown
-
-
-def named_message(workspace: Workspace, args: JsonObject, ts: str) -> PostedMessage:
-    """Return the message that a call names, its time by the argument `ts`; an error if there is none."""
-    channel = workspace.visible(text_argument(args, "channel", required=True))
-    if channel is None:
-        raise RefusedError("channel_not_found")
-    message = workspace.find(channel.id, text_argument(args, ts, required=True))
-    if message is None:
-        raise RefusedError("message_not_found")
-    return message
-
-
-def permalink(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Return the address of a message; that of a reply names its thread as well."""
-    message = named_message(workspace, args, "message_ts")
-    place = f"https://{workspace.world.team_domain}.slack.com/archives/{message.channel}"
-    link = f"{place}/p{message.ts.replace('.', '')}"
-    if is_reply(message):
-        link += f"?thread_ts={message.thread_ts}&cid={message.channel}"
-    return {"channel": message.channel, "permalink": link}
 
 
 def conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -132,7 +110,7 @@ def history(workspace: Workspace, args: JsonObject) -> JsonObject:
         if each.channel == channel.id
         and each.ephemeral_to is None
         and not each.deleted
-        and (each.reply_broadcast or not is_reply(each))
+        and (each.reply_broadcast or not each.is_reply)
     ]
     return _page(workspace, args, shown[::-1])
 
@@ -143,7 +121,7 @@ def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
     message = workspace.find(channel.id, text_argument(args, "ts", required=True))
     if message is None:
         raise RefusedError("thread_not_found")
-    if is_reply(message):
+    if message.is_reply:
         return _page(workspace, args, [message])
     return _page(workspace, args, [message, *workspace.thread(channel.id, message.ts)])
 
@@ -201,3 +179,15 @@ def _bound(args: JsonObject, name: str, error: str) -> float | None:
         return float(given) if given else None
     except ValueError:
         raise RefusedError(error) from None
+
+
+def readable(workspace: Workspace, args: JsonObject, access: Literal["read", "history"]) -> Channel:
+    """Return the channel of a conversations.* call if it exists for the bot and its scopes."""
+    require_scope(workspace.scopes, "bot", *(f"{each}:{access}" for each in SCOPE_FAMILY.values()))
+    channel = workspace.visible(text_argument(args, "channel", required=True))
+    if channel is None:
+        raise RefusedError("channel_not_found")
+    require_scope(workspace.scopes, "bot", f"{SCOPE_FAMILY[channel.kind]}:{access}")
+    if access == "history" and not workspace.is_member(channel):
+        raise RefusedError("not_in_channel")
+    return channel

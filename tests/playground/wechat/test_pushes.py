@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.playground.wechat.push import PushKeys, Stamp, event, sealed, xml
+from bot.playground.wechat.pushes import PushKeys, Stamp, event, sealed, xml
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.encryption import decrypt, key_of, signature
 from tests.conftest import served

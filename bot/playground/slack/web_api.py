@@ -11,10 +11,9 @@ from aiohttp import web
 from bot.playground.faults import Code, Fault, RateLimited
 from bot.playground.loopback import JsonObject, Loopback
 from bot.playground.slack.limits import Limits, lost
-from bot.playground.slack.refused import RefusedError
-from bot.playground.slack.rules import granted, token_kind
+from bot.playground.slack.methods import Method, call
+from bot.playground.slack.refusals import RefusedError, granted, token_kind
 from bot.playground.slack.transcript import ApiCall
-from bot.playground.slack.web import Method, call
 from bot.playground.slack.workspace import Workspace
 from bot.playground.wire import Service, answer
 

@@ -1,22 +1,25 @@
 """The methods of the stand-in Slack's Web API, in one table: the scope, the arguments and the limit of each."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack.posting import delete, post_ephemeral, post_message, update
-from bot.playground.slack.reading import conversation, conversations, history, permalink, replies
-from bot.playground.slack.refused import RefusedError, invalid_arguments
-from bot.playground.slack.rules import (
+from bot.playground.slack.block_kit import block_errors
+from bot.playground.slack.chat import delete, permalink, post_ephemeral, post_message, update
+from bot.playground.slack.conversations import conversation, conversations, history, replies
+from bot.playground.slack.refusals import (
+    RefusedError,
     TokenKind,
     flag_argument,
+    invalid_arguments,
+    json_argument,
     require_scope,
     text_argument,
     token_kind,
 )
-from bot.playground.slack.validating import validate
-from bot.playground.slack.views import open_view, publish_view, push_view, update_view
+from bot.playground.slack.views import open_view, publish_view, push_view, update_view, view_errors
 from bot.playground.slack.workspace import Workspace
 
 Run: TypeAlias = Callable[[Workspace, JsonObject], JsonObject]
@@ -143,6 +146,40 @@ def usergroups(workspace: Workspace, args: JsonObject) -> JsonObject:
             told["users"] = [*sorted(group.members)]
         shown.append(told)
     return {"usergroups": shown}
+
+
+_KINDS = ("blocks", "message", "view")
+_ERROR = re.compile(r"\[ERROR\] (.*) \[json-pointer:(.*)\]")
+
+
+def validate(_workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Return nothing more than that it is valid, or refuse it with each error and its place."""
+    given = [kind for kind in _KINDS if args.get(kind)]
+    if len(given) != 1:
+        raise invalid_arguments("[ERROR] provide exactly one of blocks, view, or message")
+    (kind,) = given
+    found = json_argument(args, kind, f"invalid_{kind}")
+    if errors := _errors(kind, found):
+        raise RefusedError(f"invalid_{kind}", {"errors": [_told(each, kind) for each in errors]})
+    return {}
+
+
+def _errors(kind: str, found: Json) -> list[str]:
+    if kind == "blocks":
+        return block_errors(found)
+    inner = found if isinstance(found, dict) else {}
+    if kind == "message":
+        return block_errors(inner.get("blocks", []))
+    of = inner.get("type")
+    return view_errors(found, of if isinstance(of, str) and of in {"home", "modal"} else "modal")
+
+
+def _told(problem: str, kind: str) -> JsonObject:
+    """Return an error; its place is counted from what was given."""
+    matched = _ERROR.fullmatch(problem)
+    what, at = matched.groups() if matched else (problem, "")
+    within = at.removeprefix("/blocks" if kind == "blocks" else "/view")
+    return {"pointer": within, "code": "failed_constraint", "message": what}
 
 
 _TIER_2, _TIER_3, _TIER_4 = 20, 50, 100

@@ -28,7 +28,7 @@ class Endpoint:
     note: Callable[[Asked, int | None], None]
 
 
-class Answering:
+class Answers:
     """Answers calls as usual, or with the faults that are planned for them."""
 
     def __init__(self, loopback: Loopback, faults: Faults) -> None:

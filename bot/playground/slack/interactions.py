@@ -1,21 +1,41 @@
-"""Clicks in the stand-in Slack: buttons, selects, and the options that a select asks for."""
+"""What a person does in the stand-in Slack: clicks, selects and their options, shortcuts, the App Home."""
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import Literal, TypeAlias
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack.acting import Acting, Where
-from bot.playground.slack.elements import OFFERED
-from bot.playground.slack.payloads import ClickedPlace, interaction
-from bot.playground.slack.refused import ImpossibleError
+from bot.playground.slack.block_kit import OFFERED
+from bot.playground.slack.conversations import rendered
+from bot.playground.slack.payloads import (
+    ClickedPlace,
+    app_home_opened,
+    channel_fields,
+    interaction,
+)
+from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Ack, PostedMessage
 from bot.playground.slack.values import EXTERNAL, Placed, chosen, option_list
+from bot.playground.slack.workspace import Where, Workspace
+
+Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
 
 MIN_QUERY = 3
 
 
-class Clicks(Acting):
-    """What a person does with an element of a message, a modal or an App Home."""
+class Interactions(Workspace, ABC):
+    """A workspace in which people click, choose, and use Slack's own menus; `deliver` is how the app hears of it."""
+
+    @abstractmethod
+    async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:
+        """Send a payload and return its ack."""
+
+    @abstractmethod
+    def response_url(
+        self, user_id: str, channel_id: str, original: PostedMessage | None = None
+    ) -> str:
+        """Return a new response_url, which may replace or delete the original."""
 
     async def click(  # noqa: PLR0913 - keywords for what is seldom said
         self,
@@ -96,6 +116,41 @@ class Clicks(Acting):
         changed = replace(view, typed={**view.typed, found.block_id: held})
         self.surfaces.put(changed)
         return changed
+
+    async def shortcut(self, user: str, callback_id: str) -> Ack:
+        """Start a global shortcut."""
+        payload = interaction(self, "shortcut", user) | {
+            "callback_id": callback_id,
+            "trigger_id": self.next_trigger(),
+            "action_ts": self.next_ts(),
+        }
+        return await self.deliver("interactive", payload)
+
+    async def message_shortcut(
+        self, user: str, callback_id: str, message: Where, *, channel: str | None = None
+    ) -> Ack:
+        """Start a message shortcut; an ephemeral message has none."""
+        seen = self.on_screen(user, message, channel)
+        if not isinstance(seen, PostedMessage) or seen.ephemeral_to is not None:
+            raise ImpossibleError("there are message shortcuts only on messages that stay")
+        payload = interaction(self, "message_action", user) | {
+            "callback_id": callback_id,
+            "trigger_id": self.next_trigger(),
+            "action_ts": self.next_ts(),
+            "response_url": self.response_url(user, seen.channel, seen),
+            "channel": channel_fields(self, seen.channel),
+            "message_ts": seen.ts,
+            "message": rendered(self, seen, with_metadata=True),
+        }
+        return await self.deliver("interactive", payload)
+
+    async def open_home(self, user: str, tab: Literal["home", "messages"] = "home") -> Ack:
+        """Open the app's own page, of which the bot hears as an event."""
+        channel = self.direct_message(user)
+        if channel is None:
+            raise ImpossibleError(f"{user} has no App Home")
+        event = app_home_opened(self, user, channel.id, tab, self.next_number())
+        return await self.deliver("events_api", event)
 
     def _offered(self, action_id: str, ack: Ack) -> list[JsonObject]:
         answer = ack.payload or {}

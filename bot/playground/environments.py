@@ -1,0 +1,36 @@
+"""The environments in which the bot finds the two stand-ins."""
+
+from bot.playground.slack.server import LocalSlack
+from bot.playground.wechat.server import LocalWeChat
+
+
+def slack_environment(slack: LocalSlack) -> dict[str, str]:
+    """Return the environment in which the bot talks to this Slack, over Socket Mode."""
+    return {
+        "SLACK_BOT_TOKEN": slack.world.bot_token,
+        "SLACK_APP_TOKEN": slack.world.app_token,
+        "SLACK_API_URL": slack.api_url,
+    }
+
+
+def environment(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
+    """Return the environment in which the bot reads its tokens from WeChat's neighbour, the token server."""
+    return slack_environment(slack) | {
+        "WECHAT_API_URL": wechat.url,
+        "WECHAT_TOKEN_SERVER_URL": wechat.token_url,
+        "WECHAT_TOKEN_SERVER_AUTHORIZATION": wechat.authorization,
+    }
+
+
+def chain_environment(wechat: LocalWeChat, port: int) -> dict[str, str]:
+    """Return the environment in which the bot keeps the token chain, and have WeChat push to `port`."""
+    platform = wechat.platform
+    platform.callback = f"http://127.0.0.1:{port}/wechat/events"
+    return {
+        "WECHAT_API_URL": wechat.url,
+        "WECHAT_COMPONENT_APPID": platform.component_appid,
+        "WECHAT_COMPONENT_APPSECRET": platform.appsecret,
+        "WECHAT_MESSAGE_TOKEN": platform.message_token,
+        "WECHAT_ENCODING_AES_KEY": platform.encoding_aes_key,
+        "PORT": str(port),
+    }

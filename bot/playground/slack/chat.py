@@ -1,0 +1,208 @@
+"""The methods chat.…: what may be posted where, by the bot or with a response_url, and how it is changed and deleted.
+
+Source: docs.slack.dev, reference/methods: each method's page lists its errors.
+"""
+
+import json
+from dataclasses import dataclass, replace
+
+from bot.playground.loopback import JsonObject, objects
+from bot.playground.slack.block_kit import block_errors, too_long
+from bot.playground.slack.conversations import rendered
+from bot.playground.slack.refusals import (
+    RefusedError,
+    flag_argument,
+    invalid_blocks,
+    json_argument,
+    text_argument,
+)
+from bot.playground.slack.transcript import PostedMessage
+from bot.playground.slack.workspace import Workspace
+from bot.playground.world import Channel
+
+MAX_TEXT = 40_000
+MAX_MARKDOWN = 12_000
+MAX_METADATA = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a message says, once Slack has accepted it; `blocks` None where none were given."""
+
+    text: str
+    blocks: tuple[JsonObject, ...] | None
+    metadata: JsonObject | None
+
+
+def content(args: JsonObject, most: int | None = None) -> Content:
+    """Return what a message is to say, or refuse it; `most` is how many characters its text may have."""
+    given = json_argument(args, "blocks", "invalid_blocks_format")
+    if given is not None and not isinstance(given, list):
+        raise RefusedError("invalid_blocks_format")
+    if errors := block_errors(given or []):
+        raise invalid_blocks(*errors)
+    if too_long(given):
+        raise RefusedError("msg_blocks_too_long")
+    text, markdown = text_argument(args, "text"), text_argument(args, "markdown_text")
+    if markdown and (text or given):
+        raise RefusedError("markdown_text_conflict")
+    if not (text or markdown or given):
+        raise RefusedError("no_text")
+    if len(markdown) > MAX_MARKDOWN or (most is not None and len(text) > most):
+        raise RefusedError("msg_too_long")
+    blocks = None if given is None else tuple(objects(given))
+    return Content(text or markdown, blocks, _metadata(args))
+
+
+def _metadata(args: JsonObject) -> JsonObject | None:
+    metadata = json_argument(args, "metadata", "invalid_metadata_format")
+    if metadata is None or metadata == {}:
+        return None
+    if not isinstance(metadata, dict):
+        raise RefusedError("invalid_metadata_format")
+    event, payload = metadata.get("event_type"), metadata.get("event_payload")
+    if not (isinstance(event, str) and event and isinstance(payload, dict)):
+        raise RefusedError("invalid_metadata_schema")
+    if len(json.dumps(metadata)) > MAX_METADATA:
+        raise RefusedError("metadata_too_large")
+    return metadata
+
+
+def postable(workspace: Workspace, channel_id: str) -> Channel:
+    """Return the channel if the bot may post there; a name will do, and a person's id stands for their messages tab."""
+    if channel_id.startswith("U"):
+        channel = workspace.direct_message(channel_id)
+    else:
+        channel = workspace.visible(workspace.named(channel_id) or channel_id)
+    if channel is None:
+        raise RefusedError("channel_not_found")
+    if channel.archived:
+        raise RefusedError("is_archived")
+    if not workspace.is_member(channel) and "chat:write.public" not in workspace.scopes:
+        raise RefusedError("not_in_channel")
+    if channel.read_only:
+        raise RefusedError("restricted_action_read_only_channel")
+    return channel
+
+
+def thread_parent(workspace: Workspace, channel: Channel, args: JsonObject) -> str | None:
+    """Return the thread to post in, or None for the channel; a thread_ts must be a parent's, not that of a reply.
+
+    Of these errors chat.postMessage documents cannot_reply_to_message alone; bolt-js, issue 2307, has the other.
+    """
+    ts = text_argument(args, "thread_ts")
+    if not ts or (workspace.orphans == "top level" and workspace.is_deleted(channel.id, ts)):
+        return None
+    parent = workspace.find(channel.id, ts)
+    if parent is None or parent.is_reply:
+        raise RefusedError("thread_not_found")
+    if not parent.can_have_replies:
+        raise RefusedError("cannot_reply_to_message")
+    return ts
+
+
+MAX_EDITED_TEXT = 4_000
+
+
+def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Post for everybody in the channel; a text over 40,000 characters is cut off with a warning."""
+    channel = postable(workspace, text_argument(args, "channel", required=True))
+    thread_ts = thread_parent(workspace, channel, args)
+    said = content(args)
+    message = PostedMessage(
+        ts=workspace.next_ts(),
+        channel=channel.id,
+        user=workspace.world.bot_user_id,
+        text=said.text[:MAX_TEXT],
+        blocks=said.blocks or (),
+        thread_ts=thread_ts,
+        metadata=said.metadata,
+        reply_broadcast=thread_ts is not None and flag_argument(args, "reply_broadcast"),
+    )
+    workspace.post(message)
+    answer: JsonObject = {
+        "channel": channel.id,
+        "ts": message.ts,
+        "message": rendered(workspace, message, with_metadata=True),
+    }
+    if len(said.text) > MAX_TEXT:
+        answer["warning"] = "message_truncated"
+        answer["response_metadata"] = {"warnings": ["message_truncated"]}
+    return answer
+
+
+def update(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Change a message of the bot's own; where blocks are left out, a text takes their place.
+
+    Source: docs.slack.dev, chat.update (blocks; is_inactive, where others say is_archived).
+    """
+    message = _own(workspace, args, "cant_update_message")
+    if workspace.channels[message.channel].archived:
+        raise RefusedError("is_inactive")
+    said = content(args, MAX_EDITED_TEXT)
+    edited = replace(
+        message,
+        text=said.text,
+        blocks=said.blocks or (),
+        metadata=message.metadata if said.metadata is None else said.metadata,
+        edits=message.edits + 1,
+    )
+    workspace.updated(edited)
+    shown = rendered(workspace, edited)
+    return {"channel": message.channel, "ts": message.ts, "text": said.text, "message": shown}
+
+
+def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Delete a message of the bot's own."""
+    message = _own(workspace, args, "cant_delete_message")
+    workspace.delete(message)
+    return {"channel": message.channel, "ts": message.ts}
+
+
+def _own(workspace: Workspace, args: JsonObject, error: str) -> PostedMessage:
+    """Return the message that a call names; an `error` if it is not the bot's own."""
+    message = named_message(workspace, args, "ts")
+    if message.user != workspace.world.bot_user_id:
+        raise RefusedError(error)
+    return message
+
+
+def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Show something to one member of the channel; what is for a thread that is not active is answered alike."""
+    channel = postable(workspace, text_argument(args, "channel", required=True))
+    user = text_argument(args, "user", required=True)
+    if user not in channel.members:
+        raise RefusedError("user_not_in_channel")
+    said = content(args, MAX_TEXT)
+    message = PostedMessage(
+        ts=workspace.next_ts(),
+        channel=channel.id,
+        user=workspace.world.bot_user_id,
+        text=said.text,
+        blocks=said.blocks or (),
+        thread_ts=text_argument(args, "thread_ts") or None,
+        ephemeral_to=user,
+    )
+    workspace.whisper(message)
+    return {"message_ts": message.ts}
+
+
+def named_message(workspace: Workspace, args: JsonObject, ts: str) -> PostedMessage:
+    """Return the message that a call names, its time by the argument `ts`; an error if there is none."""
+    channel = workspace.visible(text_argument(args, "channel", required=True))
+    if channel is None:
+        raise RefusedError("channel_not_found")
+    message = workspace.find(channel.id, text_argument(args, ts, required=True))
+    if message is None:
+        raise RefusedError("message_not_found")
+    return message
+
+
+def permalink(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Return the address of a message; that of a reply names its thread as well."""
+    message = named_message(workspace, args, "message_ts")
+    place = f"https://{workspace.world.team_domain}.slack.com/archives/{message.channel}"
+    link = f"{place}/p{message.ts.replace('.', '')}"
+    if message.is_reply:
+        link += f"?thread_ts={message.thread_ts}&cid={message.channel}"
+    return {"channel": message.channel, "permalink": link}

@@ -1,0 +1,93 @@
+"""What the stand-in Slack refuses: a call by its token, its scopes and its arguments, and what a person cannot do on the screen."""
+
+import json
+from collections.abc import Collection
+from typing import Literal, TypeAlias
+
+from bot.playground.loopback import Json, JsonObject
+from bot.playground.world import World
+
+TokenKind: TypeAlias = Literal["bot", "app"]
+
+
+APP_SCOPE = "connections:write"
+
+
+class RefusedError(Exception):
+    """An answer of `ok: false`: Slack's error and the details that go with it."""
+
+    def __init__(self, error: str, details: JsonObject | None = None) -> None:
+        super().__init__(error)
+        self.error = error
+        self.details: JsonObject = details or {}
+
+
+def invalid_arguments(*problems: str) -> RefusedError:
+    """Return the refusal of a call's arguments, with the problems in Slack's own form."""
+    return RefusedError("invalid_arguments", {"response_metadata": {"messages": [*problems]}})
+
+
+def invalid_blocks(*problems: str) -> RefusedError:
+    """Return the refusal of blocks, which names each problem twice, once of them without “[ERROR]”."""
+    bare: list[Json] = [each.removeprefix("[ERROR] ") for each in problems]
+    metadata: JsonObject = {"messages": [*problems]}
+    return RefusedError("invalid_blocks", {"errors": bare, "response_metadata": metadata})
+
+
+class ImpossibleError(Exception):
+    """Nobody could do this in Slack: what is to be clicked or filled in is not on the screen."""
+
+
+def token_kind(world: World, token: str) -> TokenKind:
+    """Return whose token this is, or refuse it."""
+    if not token:
+        raise RefusedError("not_authed")
+    if token == world.bot_token:
+        return "bot"
+    if token == world.app_token:
+        return "app"
+    raise RefusedError("invalid_auth")
+
+
+def granted(scopes: Collection[str], kind: TokenKind) -> list[str]:
+    """Return the scopes that a token carries, sorted."""
+    return sorted(each for each in scopes if (each == APP_SCOPE) == (kind == "app"))
+
+
+def require_scope(scopes: Collection[str], kind: TokenKind, *needed: str) -> None:
+    """Refuse unless one of the needed scopes is granted."""
+    provided = granted(scopes, kind)
+    if not set(needed) & set(provided):
+        details: JsonObject = {"needed": ",".join(needed), "provided": ",".join(provided)}
+        raise RefusedError("missing_scope", details)
+
+
+def text_argument(args: JsonObject, name: str, *, required: bool = False) -> str:
+    """Return a string argument, empty if it is left out and not required."""
+    value = args.get(name)
+    if value is None or value == "":
+        if required:
+            raise invalid_arguments(f"[ERROR] missing required field: {name}")
+        return ""
+    if isinstance(value, (dict, list)):
+        raise invalid_arguments(f"[ERROR] must be a string [json-pointer:/{name}]")
+    return str(value)
+
+
+def flag_argument(args: JsonObject, name: str) -> bool:
+    """Return a boolean argument, which forms and queries spell as text."""
+    return args.get(name) in {True, "true", "True", "1"}
+
+
+def json_argument(args: JsonObject, name: str, error: str) -> Json:
+    """Return a structured argument, which may also come as JSON in a string."""
+    value = args.get(name)
+    if not isinstance(value, str):
+        return value
+    if not value:
+        return None
+    try:
+        decoded: Json = json.loads(value)
+    except ValueError:
+        raise RefusedError(error) from None
+    return decoded
