@@ -1,8 +1,9 @@
 """Read what somebody typed after `/share-env`: a Command, or a Misread that says how to put it right."""
 
-from bot.command.grammar import REASON_LIMIT, SLASH_COMMAND
-from bot.command.kinds import (
+from bot.command.grammar import (
     MOST_APPIDS,
+    REASON_LIMIT,
+    SLASH_COMMAND,
     Command,
     OpenForm,
     Share,

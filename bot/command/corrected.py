@@ -1,27 +1,52 @@
-"""Make one corrected line out of words that are wrong, and guess what a word was meant to be. Pure."""
+"""What is wrong with words that are no command, and the one line that would be right. Pure."""
 
 import difflib
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from bot.command.grammar import (
+    BLANK_APPID,
+    BLANK_ENV,
     FLAGS,
+    MOST_APPIDS,
     REASON_LIMIT,
     SLASH_COMMAND,
-    SUBCOMMANDS,
     Alone,
-    History,
     Options,
     Subcommand,
     WithName,
     WithPair,
+    is_appid,
+    is_env,
+    is_placeholder,
 )
-from bot.command.kinds import MOST_APPIDS, is_appid, is_env, is_placeholder
-from bot.command.mistake import AppidFault
-from bot.command.vocabulary import Sense, sense, without_fillers, without_reasons
+from bot.command.mistake import (
+    AppidFault,
+    ExtraWords,
+    MissingAppid,
+    MissingEnv,
+    MistakeError,
+    NotAnAppid,
+    NotAnEnv,
+    SeveralAppids,
+    Swapped,
+    TooManyAppids,
+    WhichEnv,
+)
+from bot.command.vocabulary import (
+    Sense,
+    bare,
+    envs_in,
+    meant_as_appid,
+    named_in,
+    sense,
+    subcommand,
+    without_fillers,
+    without_reasons,
+)
 
-BLANK_APPID, BLANK_ENV, BLANK_REASON = "<appid>", "<env>", "why it is needed"
+BLANK_REASON = "why it is needed"
 _SHORTEST_START = 3
 _NO_OPTIONS = Options()
 
@@ -69,38 +94,6 @@ def _as_typed(options: Options, flags: Sequence[str]) -> list[str]:
     return [*parts, *flags]
 
 
-def subcommand(word: str) -> Subcommand | None:
-    """Return the subcommand that `word` is or stands for."""
-    by_word = {row.word: row for row in SUBCOMMANDS}
-    stands_for = History.word if sense(word) is Sense.LOOK else ""
-    return by_word.get(word.lower()) or by_word.get(stands_for)
-
-
-def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:
-    """Return the appids among `words`, and the env where only one word can be it."""
-    appids = [word.lower() for word in map(bare, words) if is_appid(word.lower())]
-    envs = envs_in(words)
-    return list(dict.fromkeys(appids)), envs[0] if len(envs) == 1 else None
-
-
-def envs_in(words: Sequence[str]) -> list[str]:
-    """Return the words that can be the env: those with a dash, which envs have as a rule, before all others."""
-    found = [
-        w for w in map(bare, words) if is_env(w) and not meant_as_appid(w) and sense(w) is None
-    ]
-    return list(dict.fromkeys([word for word in found if "-" in word] or found))
-
-
-def bare(word: str) -> str:
-    """Return `word` without brackets, stars and marks around it."""
-    return word.strip("<>()[]*_~!?:")
-
-
-def meant_as_appid(word: str) -> bool:
-    """Tell whether `word` is likelier a damaged appid than an env, which has a dash as a rule."""
-    return word.lower() in {"appid", BLANK_APPID} or re.match(r"(?i)wx[^-]{10}", word) is not None
-
-
 def fault_of(word: str) -> AppidFault:
     """Return what keeps `word` from being an appid."""
     if word.lower() in {"appid", BLANK_APPID} or is_placeholder(word):
@@ -116,3 +109,75 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     """Return which of `known` begins with `word`, else which looks most like it, if any does."""
     begun = [name for name in known if len(word) >= _SHORTEST_START and name.startswith(word)]
     return next(iter(begun or difflib.get_close_matches(word, known, n=1, cutoff=0.65)), None)
+
+
+def wrong_batch(words: Sequence[str], options: Options) -> MistakeError:
+    """Return what keeps several appids and an env from being a batch."""
+    right = line(words, options)
+    appids = {word for word in words if is_appid(word)}
+    others = [word for word in words if not is_appid(word)]
+    if damaged := next((word for word in others if meant_as_appid(bare(word))), None):
+        return MistakeError(NotAnAppid(damaged, fault_of(damaged)), right)
+    if len(appids) > MOST_APPIDS:
+        return MistakeError(TooManyAppids(len(appids), MOST_APPIDS), right)
+    match others:
+        case []:
+            return MistakeError(MissingEnv(), right)
+        case [word] if is_env(word):
+            return MistakeError(Swapped(), right)
+        case [word]:
+            return MistakeError(NotAnEnv(word, blank=is_placeholder(word)), right)
+        case _ if len(envs := envs_in(others)) > 1:
+            return MistakeError(WhichEnv(tuple(envs)), right)
+        case _:
+            return MistakeError(ExtraWords(tuple(w for w in others if w not in envs)), right)
+
+
+def wrong_name(words: Sequence[str], verb: str) -> MistakeError:
+    """Return what keeps the words behind `verb` from being one appid or one env."""
+    right = line([verb, *words])
+    match words:
+        case [about] if meant_as_appid(about):
+            return MistakeError(NotAnAppid(about, fault_of(about)), right)
+        case [about] if about.lower() != verb:
+            return MistakeError(NotAnEnv(about, blank=is_placeholder(about)), right)
+        case _ if len(envs := envs_in(words)) > 1 and not any(map(is_appid, words)):
+            return MistakeError(WhichEnv(tuple(envs)), right)
+        case _:
+            kept = right.split()[2:]
+            extra = [word for word in words if word not in kept and word.lower() not in kept]
+            return MistakeError(ExtraWords(tuple(extra or words[1:])), right)
+
+
+def wrong_pair(words: Sequence[str], options: Options, verb: str) -> MistakeError:
+    """Return what keeps the words behind `verb` from being an appid and an env."""
+    right = line([verb, *words], options)
+    appids = [word for word in words if is_appid(word.lower())]
+    envs = envs_in(words)
+    match words:
+        case _ if len(appids) > 1:
+            return MistakeError(SeveralAppids(len(appids)), right)
+        case _ if appids and len(envs) > 1:
+            return MistakeError(WhichEnv(tuple(envs)), right)
+        case [] | [_] if all(is_env(word) and not meant_as_appid(word) for word in words):
+            return MistakeError(MissingAppid(), right)
+        case [appid] if is_appid(appid):
+            return MistakeError(MissingEnv(), right)
+        case [env, appid, *_] if envs == [env] and is_appid(bare(appid).lower()):
+            return MistakeError(Swapped(), right)
+        case [appid, env, *extra] if extra and is_appid(appid) and envs == [env]:
+            # Words that are too many are often a reason without quotes.
+            meant = any(sense(word) is not Sense.FILLER for word in extra)
+            reason = " ".join([options.reason or "", *(extra if meant else [])]).strip()
+            guess = replace(options, reason=reason or None)
+            return MistakeError(ExtraWords(tuple(extra)), line([verb, appid, env], guess))
+        case [appid, env, _, *_] if is_appid(appid) and is_env(env):
+            return MistakeError(ExtraWords(tuple(w for w in words[1:] if w not in envs)), right)
+        case [appid, *rest] if not is_appid(appid):
+            known, _ = named_in(words)
+            # A word that is blamed as an appid is not offered as the env.
+            instead = right if known else line([verb, *rest], options)
+            return MistakeError(NotAnAppid(appid, fault_of(appid)), instead)
+        case _:
+            blank = is_placeholder(words[1])
+            return MistakeError(NotAnEnv(words[1], blank=blank), right)

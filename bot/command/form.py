@@ -3,8 +3,15 @@
 from dataclasses import dataclass
 
 from bot.command.corrected import fault_of
-from bot.command.grammar import REASON_LIMIT
-from bot.command.kinds import MOST_APPIDS, Share, ShareMany, is_appid, is_env, is_placeholder
+from bot.command.grammar import (
+    MOST_APPIDS,
+    REASON_LIMIT,
+    Share,
+    ShareMany,
+    is_appid,
+    is_env,
+    is_placeholder,
+)
 from bot.command.mistake import (
     MissingAppid,
     MissingEnv,

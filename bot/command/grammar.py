@@ -1,5 +1,9 @@
-"""The command's own words: one table of first words, and the options. Parser, corrected line and help read it. Pure."""
+"""What can be typed and what it becomes: the first words, the options, the forms of an appid and of an env. Pure.
 
+Parser, corrected line, help and the manifest read the table of first words.
+"""
+
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,13 +12,19 @@ SLASH_COMMAND = "/share-env"
 OPTIONS = ("--reason", "--dry-run", "--again")
 FLAGS = ("--dry-run", "--again")
 REASON_LIMIT = 300
-SHARE_HINT = "<appid> <env>"
+MOST_APPIDS = 500
+BLANK_APPID, BLANK_ENV = "<appid>", "<env>"
+SHARE_HINT = f"{BLANK_APPID} {BLANK_ENV}"
 SHARE_HELP = (
     "`/share-env <appid> <env>` shares an env with a mini program; the answer comes in a thread",
     '`--reason "…"` adds why; `--dry-run` says what would happen and does nothing',
     "`--again` also shares what was shared before",
     "`/share-env` alone opens a form; so do my shortcuts, in the menus of Slack and of each message",
 )
+
+# An appid is case-sensitive; an env id has had several forms over the years, so its check is loose.
+_APPID = re.compile(r"wx[0-9a-f]{16}")
+_ENV = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +137,52 @@ class Options:
         """Return the names of those that were given."""
         flags = ("--dry-run",) * self.dry_run + ("--again",) * self.again
         return ("--reason",) * (self.reason is not None) + flags
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Share `env` with `appid`; a dry run says what would happen and does nothing.
+
+    `again` shares even what was shared before.
+    """
+
+    appid: str
+    env: str
+    reason: str | None = None
+    dry_run: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShareMany:
+    """Share `env` with several appids: a batch; otherwise as Share."""
+
+    appids: tuple[str, ...]
+    env: str
+    reason: str | None = None
+    dry_run: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenForm:
+    """Open the form."""
+
+
+Command = Share | ShareMany | OpenForm | Query
+
+
+def is_appid(word: str) -> bool:
+    """Tell whether `word` has the strict form of an appid: wx and 16 lower-case hex digits."""
+    return _APPID.fullmatch(word) is not None
+
+
+def is_env(word: str) -> bool:
+    """Tell whether `word` can be the id of an env; an appid in whatever case cannot, nor can the word `env`."""
+    form = _ENV.fullmatch(word) is not None
+    return form and not is_appid(word.lower()) and not is_placeholder(word)
+
+
+def is_placeholder(word: str) -> bool:
+    """Tell whether `word` is the placeholder for an env in the bot's own texts."""
+    return word.lower() in {"env", BLANK_ENV}

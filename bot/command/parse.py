@@ -3,61 +3,52 @@
 Pure: no I/O, no clock, no environment. A likely correction is offered as a line to copy, never acted upon.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
 from bot.command import wish
-from bot.command.corrected import (
-    BLANK_REASON,
-    bare,
-    envs_in,
-    fault_of,
-    line,
-    meant_as_appid,
-    named_in,
-    nearest,
-    subcommand,
-)
+from bot.command.corrected import BLANK_REASON, line, nearest, wrong_batch, wrong_name, wrong_pair
 from bot.command.grammar import (
     FIRST_WORDS,
+    FLAGS,
+    MOST_APPIDS,
+    OPTIONS,
+    REASON_LIMIT,
     Alone,
+    Command,
     Help,
+    OpenForm,
     Options,
     Query,
+    Share,
+    ShareMany,
     Subcommand,
     WithName,
     WithPair,
-)
-from bot.command.kinds import (
-    MOST_APPIDS,
-    Command,
-    OpenForm,
-    Share,
-    ShareMany,
     is_appid,
     is_env,
-    is_placeholder,
 )
 from bot.command.mistake import (
     ExtraWords,
     Misread,
-    MissingAppid,
-    MissingEnv,
     MistakeError,
-    NotAnAppid,
-    NotAnEnv,
     OptionNotHere,
-    SeveralAppids,
-    Swapped,
-    TooManyAppids,
+    OptionTwice,
+    OptionWithoutValue,
+    ReasonTooLong,
     UnclosedQuote,
+    UnknownOption,
     UnknownWord,
-    WhichEnv,
 )
-from bot.command.options import split
-from bot.command.typed import loose_words, words_of
-from bot.command.vocabulary import Sense, parted, sense, without_fillers
+from bot.command.typed import Word, loose_words, words_of
+from bot.command.vocabulary import (
+    bare,
+    meant_as_appid,
+    parted,
+    subcommand,
+    without_fillers,
+)
 
 RECEIVED_LIMIT = 300
 _HELP_OPTIONS = {"-h", "--help"}
@@ -77,7 +68,7 @@ def parse(text: str) -> Command | Misread:
             raise MistakeError(UnclosedQuote(), right)  # noqa: TRY301  # caught below, as all mistakes are
         if len(words) == 1 and words[0].text.lower() in _HELP_OPTIONS:
             return Help()
-        return _read(*split(words))
+        return _read(*_split(words))
     except MistakeError as wrong:
         wrong = wish.misspelt(said) or wrong
         return Misread(wrong.mistake, text.strip()[:RECEIVED_LIMIT], wrong.instead)
@@ -123,28 +114,13 @@ def _are_several(words: Sequence[str]) -> bool:
 
 def _many(words: list[str], options: Options) -> Share | ShareMany:
     """Return the batch of exactly these appids and, behind them, one env; an appid that comes twice counts once."""
-    right = line(words, options)
-    appids = tuple(dict.fromkeys(word for word in words if is_appid(word)))
-    others = [word for word in words if not is_appid(word)]
-    if damaged := next((word for word in others if meant_as_appid(bare(word))), None):
-        raise MistakeError(NotAnAppid(damaged, fault_of(damaged)), right)
-    if len(appids) > MOST_APPIDS:
-        raise MistakeError(TooManyAppids(len(appids), MOST_APPIDS), right)
-    match others:
-        case []:
-            raise MistakeError(MissingEnv(), right)
-        case [word] if not is_env(word):
-            raise MistakeError(NotAnEnv(word, blank=is_placeholder(word)), right)
-        case [_] if is_appid(words[-1]):
-            raise MistakeError(Swapped(), right)
-        case [word]:
-            several = len(appids) > 1
-            more = options.reason, options.dry_run, options.again
-            return ShareMany(appids, word, *more) if several else Share(appids[0], word, *more)
-        case _ if len(envs := envs_in(others)) > 1:
-            raise MistakeError(WhichEnv(tuple(envs)), right)
-        case _:
-            raise MistakeError(ExtraWords(tuple(w for w in others if w not in envs)), right)
+    *first, env = words
+    appids = tuple(dict.fromkeys(first))
+    known = all(map(is_appid, appids)) and is_env(env) and not meant_as_appid(bare(env))
+    if not known or len(appids) > MOST_APPIDS:
+        raise wrong_batch(words, options)
+    more = options.reason, options.dry_run, options.again
+    return ShareMany(appids, env, *more) if len(appids) > 1 else Share(appids[0], env, *more)
 
 
 def _query(sub: Subcommand, rest: list[str], options: Options) -> Query:
@@ -166,57 +142,63 @@ def _query(sub: Subcommand, rest: list[str], options: Options) -> Query:
 
 def _name(words: list[str], verb: str) -> str | None:
     """Return the one appid or env that these words are, if there are any."""
-    right = line([verb, *words])
     match words:
         case []:
             return None
         case [about] if is_appid(about):
             return about
-        case [about] if meant_as_appid(about):
-            raise MistakeError(NotAnAppid(about, fault_of(about)), right)
-        case [about] if about.lower() != verb:
-            if is_env(about):
-                return about
-            raise MistakeError(NotAnEnv(about, blank=is_placeholder(about)), right)
-        case _ if len(envs := envs_in(words)) > 1 and not any(map(is_appid, words)):
-            raise MistakeError(WhichEnv(tuple(envs)), right)
+        case [about] if is_env(about) and not meant_as_appid(about) and about.lower() != verb:
+            return about
         case _:
-            kept = right.split()[2:]
-            extra = [word for word in words if word not in kept and word.lower() not in kept]
-            raise MistakeError(ExtraWords(tuple(extra or words[1:])), right)
+            raise wrong_name(words, verb)
 
 
 def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]:
     """Return (appid, env) from exactly these two words, in this order."""
     if len(words) == 2 and is_appid(words[0]) and is_env(words[1]):  # noqa: PLR2004
         return words[0], words[1]
-    right = line([verb, *words], options)
-    appids = [word for word in words if is_appid(word.lower())]
-    envs = envs_in(words)
-    match words:
-        case _ if len(appids) > 1:
-            raise MistakeError(SeveralAppids(len(appids)), right)
-        case _ if appids and len(envs) > 1:
-            raise MistakeError(WhichEnv(tuple(envs)), right)
-        case [] | [_] if all(is_env(word) and not meant_as_appid(word) for word in words):
-            raise MistakeError(MissingAppid(), right)
-        case [appid] if is_appid(appid):
-            raise MistakeError(MissingEnv(), right)
-        case [env, appid, *_] if envs == [env] and is_appid(bare(appid).lower()):
-            raise MistakeError(Swapped(), right)
-        case [appid, env, *extra] if extra and is_appid(appid) and envs == [env]:
-            # Words that are too many are often a reason without quotes.
-            meant = any(sense(word) is not Sense.FILLER for word in extra)
-            reason = " ".join([options.reason or "", *(extra if meant else [])]).strip()
-            guess = replace(options, reason=reason or None)
-            raise MistakeError(ExtraWords(tuple(extra)), line([verb, appid, env], guess))
-        case [appid, env, _, *_] if is_appid(appid) and is_env(env):
-            raise MistakeError(ExtraWords(tuple(w for w in words[1:] if w not in envs)), right)
-        case [appid, *rest] if not is_appid(appid):
-            known, _ = named_in(words)
-            # A word that is blamed as an appid is not offered as the env.
-            instead = right if known else line([verb, *rest], options)
-            raise MistakeError(NotAnAppid(appid, fault_of(appid)), instead)
-        case _:
-            blank = is_placeholder(words[1])
-            raise MistakeError(NotAnEnv(words[1], blank=blank), right)
+    raise wrong_pair(words, options, verb)
+
+
+def _split(words: Sequence[Word]) -> tuple[list[str], Options]:
+    """Return the plain words and the options among `words`; raises MistakeError."""
+    plain = [word.text for word in words]  # for corrections, until the options are read
+    options = Options()
+    rest = iter(words)
+    found: list[str] = []
+    for word in rest:
+        if word.quoted or not word.text.startswith("-"):
+            found.append(word.text)
+            continue
+        name, _, value = word.text.partition("=")
+        if name not in OPTIONS or (name in FLAGS and value):
+            near = nearest(name.lower().lstrip("-"), [known.lstrip("-") for known in OPTIONS])
+            guess = Options(
+                BLANK_REASON if near == "reason" else options.reason,
+                near == "dry-run",
+                near == "again",
+            )
+            raise MistakeError(UnknownOption(word.text, near and f"--{near}"), line(plain, guess))
+        if name in options.given():
+            raise MistakeError(OptionTwice(name), line(plain, options))
+        if name == "--dry-run":
+            options = replace(options, dry_run=True)
+        elif name == "--again":
+            options = replace(options, again=True)
+        else:
+            options = replace(options, reason=value or _value_of_reason(rest, plain, options))
+    if options.reason is not None and len(options.reason) > REASON_LIMIT:
+        raise MistakeError(ReasonTooLong(len(options.reason), REASON_LIMIT), line(found, options))
+    return found, options
+
+
+def _value_of_reason(rest: Iterator[Word], plain: list[str], options: Options) -> str:
+    following = next(rest, None)
+    if (
+        following is None
+        or not following.text
+        or (following.text in OPTIONS and not following.quoted)
+    ):
+        guess = replace(options, reason=BLANK_REASON)
+        raise MistakeError(OptionWithoutValue("--reason"), line(plain, guess))
+    return following.text

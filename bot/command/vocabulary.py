@@ -1,10 +1,15 @@
-"""What everyday words around an appid and an env mean, in one table. Pure; it decides what no corrected line offers."""
+"""What the words of a command can be: everyday words, by one table, and beside them appids and an env. Pure.
+
+It decides what no corrected line offers.
+"""
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from itertools import pairwise
+
+from bot.command.grammar import BLANK_APPID, SUBCOMMANDS, History, Subcommand, is_appid, is_env
 
 
 class Sense(Enum):
@@ -109,3 +114,35 @@ def spoken(words: Iterable[str]) -> list[str]:
     """Return every single word, those in quotes too, except a reason's."""
     kept = [word for word in without_reasons(words) if not names_reason(word)]
     return parted(part for word in kept for part in word.split())
+
+
+def subcommand(word: str) -> Subcommand | None:
+    """Return the subcommand that `word` is or stands for."""
+    by_word = {row.word: row for row in SUBCOMMANDS}
+    stands_for = History.word if sense(word) is Sense.LOOK else ""
+    return by_word.get(word.lower()) or by_word.get(stands_for)
+
+
+def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:
+    """Return the appids among `words`, and the env where only one word can be it."""
+    appids = [word.lower() for word in map(bare, words) if is_appid(word.lower())]
+    envs = envs_in(words)
+    return list(dict.fromkeys(appids)), envs[0] if len(envs) == 1 else None
+
+
+def envs_in(words: Sequence[str]) -> list[str]:
+    """Return the words that can be the env: those with a dash, which envs have as a rule, before all others."""
+    found = [
+        w for w in map(bare, words) if is_env(w) and not meant_as_appid(w) and sense(w) is None
+    ]
+    return list(dict.fromkeys([word for word in found if "-" in word] or found))
+
+
+def bare(word: str) -> str:
+    """Return `word` without brackets, stars and marks around it."""
+    return word.strip("<>()[]*_~!?:")
+
+
+def meant_as_appid(word: str) -> bool:
+    """Tell whether `word` is likelier a damaged appid than an env, which has a dash as a rule."""
+    return word.lower() in {"appid", BLANK_APPID} or re.match(r"(?i)wx[^-]{10}", word) is not None

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
-from bot.command.corrected import bare, envs_in, line, named_in
-from bot.command.grammar import FIRST_WORDS, History
-from bot.command.kinds import is_appid
+from bot.command.corrected import line
+from bot.command.grammar import FIRST_WORDS, History, is_appid
 from bot.command.mistake import MistakeError, OnlyShares, UnclearReceiver, UnknownWord
 from bot.command.vocabulary import (
     JOINING,
     Sense,
+    bare,
+    envs_in,
+    named_in,
     names_an_owner,
     names_reason,
     nearly_reverse,

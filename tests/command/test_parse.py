@@ -19,7 +19,6 @@ from bot.command import (
     is_env,
     parse,
 )
-from bot.command.corrected import subcommand
 from bot.command.grammar import FIRST_WORDS, OPTIONS, Help, History, Whoami, Why
 from bot.command.mistake import (
     AppidFault,
@@ -45,7 +44,7 @@ from bot.command.mistake import (
     WhichEnv,
 )
 from bot.command.parse import RECEIVED_LIMIT
-from bot.command.vocabulary import sense
+from bot.command.vocabulary import sense, subcommand
 
 A = "wx5fe6bb43205e9e70"
 B = "wx0123456789abcdef"

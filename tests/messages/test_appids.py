@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.command.kinds import MOST_APPIDS
+from bot.command.grammar import MOST_APPIDS
 from bot.domain.click import Act
 from bot.domain.outcome import Expired
 from bot.domain.request import Request
