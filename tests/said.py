@@ -2,8 +2,7 @@
 
 import re
 
-from bot.domain.outcome import Ground, Outcome, Shared
-from bot.domain.readiness import AfterShare, Readiness
+from bot.domain.outcome import AfterShare, Ground, Outcome, Readiness, Shared
 from bot.domain.request import Origin, Request
 from bot.messages import Message, answers, approvals, clicks, decisions, endings, history
 from bot.messages.clicks import too_late

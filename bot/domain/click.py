@@ -12,7 +12,7 @@ class Act(Enum):
     APPROVE = "approve"
     REJECT = "reject"
     RETRY = "retry"
-    AGAIN = "again"
+    SHARE_AGAIN = "again"
     STEPS = "steps"
 
 

@@ -1,13 +1,11 @@
-"""How a request ended: a closed set, worded in `bot.messages`."""
+"""How a request ended: a closed set, worded in `bot.messages`; and after a share, whether the env can be used."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from bot.domain.link import Link
-from bot.guidance import Again, Guidance
+from bot.guidance import Guidance, RetryHelps
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,62 +175,17 @@ def doubted(outcome: Called) -> Called:
     return outcome
 
 
-def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
-    """Count the items of a batch; None is one that has not ended."""
-    return tally_of_kinds(Counter(map(type, outcomes)))
-
-
-def tally_of_kinds(kinds: Counter[type]) -> Tally:
-    """Return the Tally for these numbers of outcomes by type; NoneType is an item that has not ended."""
-    return Tally(
-        kinds.total(),
-        shared=kinds[Shared],
-        skipped=kinds[Skipped],
-        failed=kinds[Failed],
-        unknown=kinds[Unknown],
-        cancelled=kinds[Cancelled],
-        stopped=kinds[Stopped],
-    )
-
-
-def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
-    """Group the appids that were not shared by what is said about them, larger groups first."""
-    found: dict[str, tuple[Grouped, list[str]]] = {}
-    for appid, outcome in items:
-        match outcome:
-            case Failed(guidance, said) | Unknown(guidance, said):
-                came = said.errcode if said else outcome.status
-                key = f"{type(outcome).__name__} {guidance.key} {came}"
-            case Skipped(why):
-                key = why.value
-            case Cancelled(by):
-                key = f"cancelled {by}"
-            case Stopped():
-                key = "stopped"
-            case _:
-                continue
-        found.setdefault(key, (outcome, []))[1].append(appid)
-    groups = [Group(outcome, tuple(appids)) for outcome, appids in found.values()]
-    return tuple(sorted(groups, key=_place_of))
-
-
-def _place_of(group: Group) -> tuple[int, int]:
-    """Return a group's sort key: stopped by the policy first, cancelled and skipped last, large before small."""
-    rank = {Stopped: 0, Cancelled: 2, Skipped: 2}.get(type(group.outcome), 1)
-    return rank, -len(group.appids)
-
-
-def may_help_again(outcome: Outcome) -> bool:
+def retry_may_help(outcome: Outcome) -> bool:
     """Tell whether asking for the same once more can end differently."""
     match outcome:
         case Failed(guidance) | Unknown(guidance):
-            return guidance.again is not Again.CORRECTED
+            return guidance.retry_helps is not RetryHelps.NEVER
         case Expired():
             return True
         case Finished(Tally(failed=failed, unknown=unknown), groups):
             kinds = [group.outcome for group in groups]
             called = [kind for kind in kinds if isinstance(kind, Failed | Unknown)]
-            return any(map(may_help_again, called)) if called else failed + unknown > 0
+            return any(map(retry_may_help, called)) if called else failed + unknown > 0
         case _:
             return False
 
@@ -245,3 +198,25 @@ class Step:
     seconds: float
     result: str
     said: Said | None = None
+
+
+class Readiness(Enum):
+    """What an owner's env has of the cloud function that lets others in."""
+
+    READY = "ready"
+    MISSING = "missing"
+    INACTIVE = "inactive"
+    """It is there, but was not deployed to its end."""
+    UNKNOWN = "unknown"
+    """WeChat did not tell, or not in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class AfterShare:
+    """What the answer to a share has to say beyond that; `told_before` where the people of its receivers know the steps."""
+
+    readiness: Readiness = Readiness.UNKNOWN
+    told_before: bool = False
+
+
+NOTHING_KNOWN: Final = AfterShare()

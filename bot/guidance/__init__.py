@@ -1,15 +1,15 @@
 """Every error a share can end in -> what it means, who can fix it and what to do next."""
 
 from bot.guidance.lookup import CODES, all_guidance, by_key, for_code, for_trouble
-from bot.guidance.types import AUTHORISE_ANEW, Again, AutoRetry, Fixer, Guidance, Trouble
+from bot.guidance.types import AUTHORISE_ANEW, AutoRetry, Fixer, Guidance, RetryHelps, Trouble
 
 __all__ = [
     "AUTHORISE_ANEW",
     "CODES",
-    "Again",
     "AutoRetry",
     "Fixer",
     "Guidance",
+    "RetryHelps",
     "Trouble",
     "all_guidance",
     "by_key",

@@ -26,10 +26,10 @@ class AutoRetry(Enum):
     RENEW = "once more, with a newer token"
 
 
-class Again(Enum):
+class RetryHelps(Enum):
     """Whether the same words can succeed if the requester tries again."""
 
-    CORRECTED = "no, only others"
+    NEVER = "no, only other words do"
     AFTER_FIX = "once it is fixed"
     IN_HOURS = "in some hours"
     LATER = "in a few minutes"
@@ -110,7 +110,7 @@ class Guidance:
     steps: tuple[str, ...]
     """One to four sentences, in order: what whoever fixes it does, or what the requester does if it does not clear."""
     retry: AutoRetry
-    again: Again
+    retry_helps: RetryHelps
     in_doubt: bool = False
     """True when the share may have happened all the same."""
     doctor: bool = False
@@ -142,7 +142,7 @@ TELL_MAINTAINERS: Final = (
 def row(  # noqa: PLR0913 - one argument for each column of the tables
     key: str,
     fixer: Fixer,
-    again: Again,
+    retry_helps: RetryHelps,
     title: str,
     meaning: str,
     *steps: str,
@@ -152,4 +152,4 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     read: str | None = None,
 ) -> Guidance:
     """Build one row in the order the tables are read: the verdict, the words, the exceptions."""
-    return Guidance(key, title, meaning, fixer, steps, retry, again, in_doubt, doctor, read)
+    return Guidance(key, title, meaning, fixer, steps, retry, retry_helps, in_doubt, doctor, read)

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from bot.domain.link import Link
 from bot.domain.outcome import Failed, Said, Unknown
-from bot.guidance import Again, Fixer, Guidance
+from bot.guidance import Fixer, Guidance, RetryHelps
 from bot.messages.words import Mrkdwn, Words, code, msgid, sentences, steps
 
 LINK_NAMES = {
@@ -48,31 +48,31 @@ def _who(say: Words, guidance: Guidance) -> Mrkdwn:
                 "*Nothing for you to fix.* Send this message to {contact}: the admin of {owner} has to act. Then try again."
             )
         case Fixer.OPERATOR:
-            return _handed_on(say, guidance.again)
+            return _handed_on(say, guidance.retry_helps)
         case _:
             assert_never(guidance.fixer)
 
 
-def _handed_on(say: Words, again: Again) -> Mrkdwn:
-    match again:
-        case Again.CORRECTED | Again.AFTER_FIX:
+def _handed_on(say: Words, helps: RetryHelps) -> Mrkdwn:
+    match helps:
+        case RetryHelps.NEVER | RetryHelps.AFTER_FIX:
             return say(
                 "*Nothing for you to fix.* Send this message to {contact}. Once it is fixed, try again."
             )
-        case Again.NOW:
+        case RetryHelps.NOW:
             return say(
                 "*Nothing for you to fix.* Try again now. If it fails again, send this message to {contact}."
             )
-        case Again.LATER:
+        case RetryHelps.LATER:
             return say(
                 "*Nothing for you to fix.* Try again in a few minutes. If it fails again, send this message to {contact}."
             )
-        case Again.IN_HOURS:
+        case RetryHelps.IN_HOURS:
             return say(
                 "*Nothing for you to fix.* Try again in some hours. If it cannot wait, send this message to {contact}."
             )
         case _:
-            assert_never(again)
+            assert_never(helps)
 
 
 def what_to_do(say: Words, guidance: Guidance, said: Said | None = None) -> str:

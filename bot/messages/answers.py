@@ -3,8 +3,16 @@
 from typing import assert_never
 
 from bot.domain.click import Act
-from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
-from bot.domain.readiness import NOTHING_KNOWN, AfterShare, Readiness
+from bot.domain.outcome import (
+    NOTHING_KNOWN,
+    AfterShare,
+    Called,
+    Failed,
+    Readiness,
+    Said,
+    Shared,
+    Unknown,
+)
 from bot.domain.request import Request
 from bot.messages.advice import titled, told, what_to_do, where_it_broke, who_acts
 from bot.messages.blocks import (
@@ -142,7 +150,7 @@ def what_is_left(words: Words, request: Request, title: str) -> str:
     return f"{title}\n{steps(lines)}"
 
 
-def steps_again(words: Words, request: Request) -> Message:
+def steps_left(words: Words, request: Request) -> Message:
     """Tell whoever asks by the button what is left to do after a share."""
     return message(
         what_is_left(words, request, words("*What is left to do*")), name(words, request)

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import assert_never
 
+from bot.domain.batch import AtLimit, InDoubt, Pause
 from bot.domain.click import Act
 from bot.domain.outcome import (
+    NOTHING_KNOWN,
+    AfterShare,
     Cancelled,
     Failed,
     Finished,
@@ -15,10 +18,8 @@ from bot.domain.outcome import (
     Stopped,
     Tally,
     Unknown,
-    may_help_again,
+    retry_may_help,
 )
-from bot.domain.pause import AtLimit, InDoubt, Pause
-from bot.domain.readiness import NOTHING_KNOWN, AfterShare
 from bot.domain.request import Request
 from bot.messages.advice import titled, what_to_do, who_acts
 from bot.messages.answers import of_batch
@@ -118,7 +119,7 @@ def answer(
         *told,
         *(of_batch(words, request, after) if tally.shared else ()),
         small(more) if len(groups) > _GROUPS else None,
-        buttons(retry) if may_help_again(finished) else None,
+        buttons(retry) if retry_may_help(finished) else None,
         name(words, request),
     )
 

@@ -25,13 +25,13 @@ Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
 
 
 def confirmation(
-    words: Words, request: Request, minutes: int, again_by: str | None = None
+    words: Words, request: Request, minutes: int, retried_by: str | None = None
 ) -> Message:
-    """Ask the requester to confirm; `again_by` is the user who tries it again for them."""
+    """Ask the requester to confirm; `retried_by` is the user who tries it again for them."""
     say = about(words, request)
     return message(
-        say("<@{by}> tries this again for you, and you have to confirm it.", by=again_by)
-        if again_by
+        say("<@{by}> tries this again for you, and you have to confirm it.", by=retried_by)
+        if retried_by
         else None,
         say("Share {env}, which {owner} owns, with {receivers}?"),
         appids(request, words("All of them are listed below.")),

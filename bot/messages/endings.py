@@ -4,6 +4,8 @@ from typing import assert_never
 
 from bot.domain.click import Act
 from bot.domain.outcome import (
+    NOTHING_KNOWN,
+    AfterShare,
     Cancelled,
     Denied,
     Expired,
@@ -16,9 +18,8 @@ from bot.domain.outcome import (
     Stopped,
     Tally,
     Unknown,
-    may_help_again,
+    retry_may_help,
 )
-from bot.domain.readiness import NOTHING_KNOWN, AfterShare
 from bot.domain.request import Request
 from bot.messages import answers, batches, decisions
 from bot.messages.blocks import Button, Buttons, Message, Part, buttons, message, small
@@ -84,6 +85,6 @@ def _approved(words: Words, request: Request) -> Part | None:
 
 
 def _retry(words: Words, request: Request, outcome: Outcome) -> Buttons | None:
-    if isinstance(outcome, Finished) or not may_help_again(outcome):
+    if isinstance(outcome, Finished) or not retry_may_help(outcome):
         return None
     return buttons(Button(words("Try again"), Act.RETRY, request.id))

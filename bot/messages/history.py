@@ -77,7 +77,7 @@ def shared_before(
         else say("Only they got the answer. Request {id}."),
         words("To do it all the same:"),
         line,
-        buttons(Button(words("Share it again"), Act.AGAIN, earlier.id, reason=reason)),
+        buttons(Button(words("Share it again"), Act.SHARE_AGAIN, earlier.id, reason=reason)),
     )
 
 

@@ -32,8 +32,8 @@ from bot.policy import (
     rights,
 )
 from bot.policy.conditions import CONDITIONS, OPTIONS, About
+from bot.policy.decide import Supposed, supposing
 from bot.policy.errors import quoted
-from bot.policy.supposing import Supposed, supposing
 
 NO_GROUPS = "Who is in a group cannot be read here; --group says which ones hold the person."
 

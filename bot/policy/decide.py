@@ -3,10 +3,13 @@
 Fails closed: no rule, no permission; a group that cannot be read never lets anybody through.
 """
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import product
 from typing import assert_never
 
-from bot.policy.conditions import CONDITIONS, ENVS, About, misses, unreadable
+from bot.policy.conditions import CONDITIONS, ENVS, About, Option, misses, unreadable
 from bot.policy.globs import is_glob
 from bot.policy.kinds import (
     ANYONE,
@@ -169,3 +172,34 @@ def _judge(rule: Rule, ask: Ask) -> Verdict:
     missed = misses(rule, ask)
     groups = unreadable(rule, ask.person) if Miss.UNREADABLE in missed else ()
     return Verdict(rule, missed, groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """Another decision: the one with these values of options, and the rest of the question as it is."""
+
+    values: Mapping[str, str]
+    decision: Decision
+
+
+def supposing(policy: Policy, ask: Ask) -> tuple[Supposed, ...]:
+    """Return the other decisions that are possible with what the question leaves open."""
+    before = decide(policy, ask)
+    found: dict[tuple[tuple[str, str], ...], Supposed] = {}
+    for rule in policy.rules:
+        for ways in _ways(rule, ask):
+            supposed = ask
+            for option, value in ways:
+                supposed = option.given(supposed, value)
+            if (decision := decide(policy, supposed)) != before:
+                values = tuple((option.name, value) for option, value in ways)
+                found[values] = Supposed(dict(values), decision)
+    return tuple(found.values())
+
+
+def _ways(rule: Rule, ask: Ask) -> Iterator[tuple[tuple[Option, str], ...]]:
+    """Yield each combination of values with which the rule would fit; none where it misses what is known."""
+    options = [condition.option for condition in CONDITIONS if condition.missed(rule, ask)]
+    unknown = [option for option in options if option and not option.known(ask)]
+    if options and unknown == options:
+        yield from product(*([(each, v) for v in sorted(each.enough(rule))] for each in unknown))

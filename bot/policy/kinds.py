@@ -1,5 +1,6 @@
 """What the policy is made of: people, rules, owners, what is asked, and what can be decided. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,6 +9,9 @@ from enum import Enum, auto
 from bot.domain.language import Language
 
 ANYONE = "*"
+USER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
+GROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")
+CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
 
 
 class Standing(Enum):

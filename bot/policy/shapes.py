@@ -8,8 +8,19 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bot.command import is_appid, is_env
 from bot.policy.errors import quoted
-from bot.policy.ids import CHANNEL_ID, GROUP_ID, USER_ID
-from bot.policy.kinds import ANYONE, Approvers, Ask, Effect, Operators, Person, Rule, Standing
+from bot.policy.kinds import (
+    ANYONE,
+    CHANNEL_ID,
+    GROUP_ID,
+    USER_ID,
+    Approvers,
+    Ask,
+    Effect,
+    Operators,
+    Person,
+    Rule,
+    Standing,
+)
 
 _DURATION = re.compile(r"([0-9]{1,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}

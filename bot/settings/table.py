@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from bot.policy.ids import CHANNEL_ID, GROUP_ID, USER_ID
+from bot.policy.kinds import CHANNEL_ID, GROUP_ID, USER_ID
 from bot.settings.setting import (
     Setting,
     address,

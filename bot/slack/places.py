@@ -3,9 +3,8 @@
 Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in half an hour).
 """
 
-from bot.domain.outcome import Outcome, Tally
-from bot.domain.pause import Pause
-from bot.domain.readiness import NOTHING_KNOWN, AfterShare
+from bot.domain.batch import Pause
+from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
 from bot.domain.request import Request
 from bot.messages import Message
 from bot.messages.batches import progress

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.command import is_env
-from bot.domain.readiness import Readiness
+from bot.domain.outcome import Readiness
 from bot.guidance import Trouble
 from bot.wechat.api import Call, Declined, Troubled, read_object
 from bot.wechat.client import WeChat

@@ -12,20 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from bot.domain.outcome import (
-    Cancelled,
-    Finished,
-    Outcome,
-    Said,
-    Step,
-    Stopped,
-    Tally,
-    doubted,
-    groups_of,
-    tally_of,
-    tally_of_kinds,
-)
-from bot.domain.pause import Pause, limit_in
+from bot.domain.batch import Pause, groups_of, limit_in, tally_of, tally_of_kinds
+from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Stopped, Tally, doubted
 from bot.domain.request import Request, State
 from bot.guidance import by_key
 from bot.ledger import Entry, Ledger

@@ -16,7 +16,7 @@ from bot.ledger import Entry, LedgerDownError
 from bot.ledger.entries import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
-from bot.messages.answers import steps_again
+from bot.messages.answers import steps_left
 from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable
 from bot.workflow.cancel import cancel
@@ -62,10 +62,10 @@ def step_of(act: Act, seen: Seen) -> ClickStep:
             return decide(seen, approved=act is Act.APPROVE)
         case Act.RETRY:
             return retry(seen)
-        case Act.AGAIN:
+        case Act.SHARE_AGAIN:
             return again(seen)
         case Act.STEPS:
-            return Reply(steps_again(seen.words, seen.request))
+            return Reply(steps_left(seen.words, seen.request))
         case _:
             assert_never(act)
 

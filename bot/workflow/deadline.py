@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import TypeVar
 
-from bot.domain.outcome import Finished, Outcome, Shared
-from bot.domain.readiness import AfterShare, Readiness
+from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
 from bot.domain.request import Request
 from bot.ledger import Ledger, LedgerDownError
 from bot.workflow.ports import Look

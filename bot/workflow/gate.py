@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from bot.domain.batch import AtLimit, InDoubt, Pause, is_daily, next_try
 from bot.domain.outcome import Said
-from bot.domain.pause import AtLimit, InDoubt, Pause, again_at, is_daily
 from bot.ledger import Entry, Ledger
 from bot.workflow.brake import Brake, BrakeVerdict
 from bot.workflow.leased import LeasedSteps, LostError
@@ -71,7 +71,7 @@ class Gate:
         self.is_open.clear()
         if self._at_limit:
             return False
-        self._at_limit = AtLimit(again_at(limit, self.now()))
+        self._at_limit = AtLimit(next_try(limit, self.now()))
         why = {"errcode": limit.errcode, "rid": limit.rid}
         told = {"request": self.batch.request.id, **why, "seconds": round(self._seconds_left())}
         _log.warning("a batch pauses: WeChat takes no more calls for now", extra=told)

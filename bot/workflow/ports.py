@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.domain.batch import Pause
 from bot.domain.link import LinkState
-from bot.domain.outcome import Called, Outcome, Step, Tally
-from bot.domain.pause import Pause
-from bot.domain.readiness import AfterShare, Readiness
+from bot.domain.outcome import AfterShare, Called, Outcome, Readiness, Step, Tally
 from bot.domain.request import Origin, Request
 from bot.ledger import Entry, Ledger
 from bot.messages import Message

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.command import Share, ShareMany
 from bot.domain.click import Click
-from bot.domain.outcome import may_help_again
+from bot.domain.outcome import retry_may_help
 from bot.domain.request import Origin, Retry
 from bot.messages import clicks as say
 from bot.policy import Unreadable, may_approve
@@ -15,7 +15,7 @@ from bot.workflow.seen import AskAgain, ClickStep, Reply, Seen
 def retry(seen: Seen) -> ClickStep:
     """Ask once more for what failed, on behalf of whoever asked; once."""
     words, entry, request, click = seen.words, seen.entry, seen.request, seen.click
-    if entry.outcome is None or not may_help_again(entry.outcome):
+    if entry.outcome is None or not retry_may_help(entry.outcome):
         return Reply(say.no_such_request(words))
     if entry.retried_by:
         return Reply(say.retried_already(words), spent=True)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.batch import groups_of, tally_of
 from bot.domain.outcome import (
     Cancelled,
     Denied,
@@ -24,11 +25,9 @@ from bot.domain.outcome import (
     Stopped,
     Tally,
     Unknown,
-    groups_of,
-    may_help_again,
-    tally_of,
+    retry_may_help,
 )
-from bot.guidance import Again, Trouble, all_guidance, for_code, for_trouble
+from bot.guidance import RetryHelps, Trouble, all_guidance, for_code, for_trouble
 
 BUSY, NOT_ENABLED = for_code(-1), for_code(85088)
 SLOW = for_trouble(Trouble.TIMEOUT)
@@ -165,8 +164,8 @@ def test_a_batch_lacks_what_its_items_have_to_tell_until_some_is_known(
 
 @pytest.mark.parametrize("kind", [Failed, Unknown])
 def test_asking_again_helps_where_the_guidance_says_so(kind: type[Failed | Unknown]) -> None:
-    helps = {row.key for row in all_guidance() if may_help_again(kind(row))}
-    assert helps == {row.key for row in all_guidance() if row.again is not Again.CORRECTED}
+    helps = {row.key for row in all_guidance() if retry_may_help(kind(row))}
+    assert helps == {row.key for row in all_guidance() if row.retry_helps is not RetryHelps.NEVER}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +190,7 @@ def test_asking_again_helps_where_the_guidance_says_so(kind: type[Failed | Unkno
 def test_asking_again_helps_only_where_something_is_left_to_gain(
     outcome: Outcome, *, helps: bool
 ) -> None:
-    assert may_help_again(outcome) is helps
+    assert retry_may_help(outcome) is helps
 
 
 def test_the_counts_are_all_the_ways_in_which_an_item_can_end() -> None:

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from bot.guidance import (
     CODES,
-    Again,
     AutoRetry,
     Fixer,
     Guidance,
+    RetryHelps,
     Trouble,
     all_guidance,
     by_key,
@@ -234,7 +234,7 @@ def no_row_blames_or_sends_people_to_read_logs(row: Guidance) -> None:
 
 def what_passes_by_itself_is_never_waiting_for_a_fix(row: Guidance) -> None:
     if row.fixer in {Fixer.NOBODY, Fixer.WECHAT}:
-        assert row.again is Again.LATER
+        assert row.retry_helps is RetryHelps.LATER
 
 
 SETTINGS = {
@@ -284,29 +284,29 @@ def test_a_row_is_as_a_row_should_be(row: Guidance) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "fixer", "again"),
+    ("key", "fixer", "helps"),
     [
-        ("40097", Fixer.REQUESTER, Again.CORRECTED),
-        ("40013", Fixer.REQUESTER, Again.CORRECTED),
-        ("-501009", Fixer.REQUESTER, Again.CORRECTED),
-        ("85088", Fixer.OPERATOR, Again.AFTER_FIX),
-        ("61007", Fixer.ADMIN, Again.AFTER_FIX),
-        ("61004", Fixer.OPERATOR, Again.AFTER_FIX),
-        ("45009", Fixer.OPERATOR, Again.IN_HOURS),
-        ("45011", Fixer.NOBODY, Again.LATER),
-        ("given-up", Fixer.OPERATOR, Again.AFTER_FIX),
-        ("-1", Fixer.WECHAT, Again.LATER),
-        ("61028", Fixer.OPERATOR, Again.AFTER_FIX),
-        ("no-ticket", Fixer.OPERATOR, Again.LATER),
-        ("no-token-answer", Fixer.OPERATOR, Again.LATER),
-        ("renewal-slow", Fixer.OPERATOR, Again.LATER),
-        ("tokens-not-kept", Fixer.OPERATOR, Again.AFTER_FIX),
-        ("unknown", Fixer.OPERATOR, Again.AFTER_FIX),
+        ("40097", Fixer.REQUESTER, RetryHelps.NEVER),
+        ("40013", Fixer.REQUESTER, RetryHelps.NEVER),
+        ("-501009", Fixer.REQUESTER, RetryHelps.NEVER),
+        ("85088", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
+        ("61007", Fixer.ADMIN, RetryHelps.AFTER_FIX),
+        ("61004", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
+        ("45009", Fixer.OPERATOR, RetryHelps.IN_HOURS),
+        ("45011", Fixer.NOBODY, RetryHelps.LATER),
+        ("given-up", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
+        ("-1", Fixer.WECHAT, RetryHelps.LATER),
+        ("61028", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
+        ("no-ticket", Fixer.OPERATOR, RetryHelps.LATER),
+        ("no-token-answer", Fixer.OPERATOR, RetryHelps.LATER),
+        ("renewal-slow", Fixer.OPERATOR, RetryHelps.LATER),
+        ("tokens-not-kept", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
+        ("unknown", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
     ],
 )
-def test_the_right_people_are_asked(key: str, fixer: Fixer, again: Again) -> None:
+def test_the_right_people_are_asked(key: str, fixer: Fixer, helps: RetryHelps) -> None:
     (row,) = (row for row in all_guidance() if row.key == key)
-    assert (row.fixer, row.again) == (fixer, again)
+    assert (row.fixer, row.retry_helps) == (fixer, helps)
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,12 @@ from bot.command.mistake import (
     WhichEnv,
 )
 from bot.domain.link import Link, LinkState
-from bot.domain.outcome import Called, Failed, Outcome, Said, Shared, Unknown
-from bot.domain.readiness import AfterShare, Readiness
+from bot.domain.outcome import AfterShare, Called, Failed, Outcome, Readiness, Said, Shared, Unknown
 from bot.domain.request import Origin, Request
 from bot.guidance import all_guidance, for_code, for_trouble
 from bot.guidance.types import Trouble
 from bot.messages import Message
-from bot.messages.answers import accepted, answer, beforehand, parent, steps_again
+from bot.messages.answers import accepted, answer, beforehand, parent, steps_left
 from bot.messages.blocks import message
 from bot.messages.endings import answer as ending
 from bot.messages.history import (
@@ -414,7 +413,7 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
         told = "told before" if after.told_before else "first"
         name = f"answer: shared, {after.readiness.value}, {told}"
         yield name, answer(words, request(), Shared(), after=after)
-    yield "steps again", steps_again(words, request())
+    yield "steps again", steps_left(words, request())
     for readiness in (Readiness.READY, Readiness.MISSING, Readiness.INACTIVE):
         yield f"beforehand: {readiness.value}", message(beforehand(words, ENV, readiness))
     for name, ended in (

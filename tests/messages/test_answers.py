@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from syrupy.assertion import SnapshotAssertion
 
 from bot.domain.click import Act
-from bot.domain.outcome import Called, Shared, may_help_again
+from bot.domain.outcome import Called, Shared, retry_may_help
 from bot.messages import Message
 from bot.messages.blocks import Buttons
 from bot.messages.words import escape
@@ -88,7 +88,7 @@ def _again(ended: Called, said: Message) -> str:
     """Return what is said of trying again, if the button stands exactly where that can help."""
     told = _AGAIN.search(said.text)
     acts = [each.act for part in said.parts if isinstance(part, Buttons) for each in part.row]
-    agree = (Act.RETRY in acts) == may_help_again(ended)
+    agree = (Act.RETRY in acts) == retry_may_help(ended)
     return told[0] if told and agree else ""
 
 

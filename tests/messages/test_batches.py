@@ -9,13 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+from bot.domain.batch import AtLimit, InDoubt, groups_of, tally_of
 from bot.domain.click import Act
 from bot.domain.outcome import (
+    AfterShare,
     Cancelled,
     Failed,
     Finished,
     Group,
     Outcome,
+    Readiness,
     Said,
     Shared,
     Skipped,
@@ -23,12 +26,8 @@ from bot.domain.outcome import (
     Stopped,
     Tally,
     Unknown,
-    groups_of,
-    may_help_again,
-    tally_of,
+    retry_may_help,
 )
-from bot.domain.pause import AtLimit, InDoubt
-from bot.domain.readiness import AfterShare, Readiness
 from bot.domain.request import Origin, Request
 from bot.guidance import Guidance, Trouble, all_guidance, for_code, for_trouble
 from bot.messages import Message, endings
@@ -164,7 +163,7 @@ def test_slack_takes_every_summary_whatever_went_wrong(
     end = finished(Shared(), BEFORE, UNDER_WAY, *failures)
     said = endings.answer(words, BATCH, end)
     sound(said)
-    helps = any(map(may_help_again, failures))
+    helps = any(map(retry_may_help, failures))
     assert acts(said) == ([Act.RETRY.value] if helps else [])
 
 

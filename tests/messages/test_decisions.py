@@ -26,7 +26,7 @@ from bot.domain.outcome import (
     Stopped,
     Tally,
     Unknown,
-    may_help_again,
+    retry_may_help,
 )
 from bot.domain.request import Approval, Origin, Request
 from bot.guidance import all_guidance
@@ -236,7 +236,7 @@ def test_a_button_to_try_again_is_where_that_can_help(words: Words, name: str) -
     outcome = {**UNDECIDED, **CALLED}[name]
     said = endings.answer(words, ONE, outcome)
     assert (f'"action_id": "{Act.RETRY.value}"' in json.dumps(said.blocks)) is (
-        may_help_again(outcome)
+        retry_may_help(outcome)
     )
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.policy import Allow, Ask, DeniedByRule, Deny, Effect, Policy, Rule, decide
 from bot.policy.conditions import OPTIONS
-from bot.policy.supposing import Supposed, supposing
+from bot.policy.decide import Supposed, supposing
 from tests.policy.test_decide import (
     ANN_MAY,
     ASKS,

@@ -329,7 +329,7 @@ def test_what_is_shared_again_is_for_the_reason_given_now_or_ones_own(
     by: str, given: str | None, reason: str | None
 ) -> None:
     clicked = seen(ENDED, person(by), outcome=Shared())
-    step = step_of(Act.AGAIN, replace(clicked, click=replace(clicked.click, reason=given)))
+    step = step_of(Act.SHARE_AGAIN, replace(clicked, click=replace(clicked.click, reason=given)))
     assert isinstance(step, AskAgain)
     assert (step.share.reason, step.share.again, step.origin.user_id) == (reason, True, by)
     assert step.settles
@@ -337,7 +337,7 @@ def test_what_is_shared_again_is_for_the_reason_given_now_or_ones_own(
 
 def test_a_batch_is_not_shared_again_as_a_whole() -> None:
     whole = seen(ENDED, request=MANY, outcome=Finished(Tally(2, shared=2)))
-    assert step_of(Act.AGAIN, whole) == Reply(say.no_such_request(ENGLISH))
+    assert step_of(Act.SHARE_AGAIN, whole) == Reply(say.no_such_request(ENGLISH))
 
 
 # Who is read for it.

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.domain.readiness import Readiness
+from bot.domain.outcome import Readiness
 from bot.playground.faults import Code, Drop
 from bot.playground.world import APPID, OWNER
 from bot.workflow.deadline import looked, within

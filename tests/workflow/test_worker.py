@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from bot.app.running import running
-from bot.domain.outcome import Called, Failed, Outcome, Shared, Step, Unknown
-from bot.domain.readiness import NOTHING_KNOWN
+from bot.domain.outcome import NOTHING_KNOWN, Called, Failed, Outcome, Shared, Step, Unknown
 from bot.domain.request import Request
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger import Accepted, Entry, Ledger

@@ -6,18 +6,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from bot.command.mistake import Misread, MissingEnv
+from bot.domain.batch import groups_of
 from bot.domain.click import Act
-from bot.domain.outcome import (
-    Failed,
-    Finished,
-    Outcome,
-    Rejected,
-    Said,
-    Shared,
-    Tally,
-    Unknown,
-    groups_of,
-)
+from bot.domain.outcome import Failed, Finished, Outcome, Rejected, Said, Shared, Tally, Unknown
 from bot.domain.request import Origin, Request
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.messages import Message, clicks, endings

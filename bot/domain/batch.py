@@ -1,0 +1,98 @@
+"""A batch: its items counted and grouped by how they ended, and why it pauses. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.outcome import (
+    Cancelled,
+    Failed,
+    Group,
+    Grouped,
+    Outcome,
+    Said,
+    Shared,
+    Skipped,
+    Stopped,
+    Tally,
+    Unknown,
+)
+
+_PER_MINUTE, _PER_DAY = 45011, 45009
+_MINUTE, _HOUR = 60.0, 3600.0
+
+
+def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
+    """Count the items of a batch; None is one that has not ended."""
+    return tally_of_kinds(Counter(map(type, outcomes)))
+
+
+def tally_of_kinds(kinds: Counter[type]) -> Tally:
+    """Return the Tally for these numbers of outcomes by type; NoneType is an item that has not ended."""
+    return Tally(
+        kinds.total(),
+        shared=kinds[Shared],
+        skipped=kinds[Skipped],
+        failed=kinds[Failed],
+        unknown=kinds[Unknown],
+        cancelled=kinds[Cancelled],
+        stopped=kinds[Stopped],
+    )
+
+
+def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
+    """Group the appids that were not shared by what is said about them, larger groups first."""
+    found: dict[str, tuple[Grouped, list[str]]] = {}
+    for appid, outcome in items:
+        match outcome:
+            case Failed(guidance, said) | Unknown(guidance, said):
+                came = said.errcode if said else outcome.status
+                key = f"{type(outcome).__name__} {guidance.key} {came}"
+            case Skipped(why):
+                key = why.value
+            case Cancelled(by):
+                key = f"cancelled {by}"
+            case Stopped():
+                key = "stopped"
+            case _:
+                continue
+        found.setdefault(key, (outcome, []))[1].append(appid)
+    groups = [Group(outcome, tuple(appids)) for outcome, appids in found.values()]
+    return tuple(sorted(groups, key=_place_of))
+
+
+def _place_of(group: Group) -> tuple[int, int]:
+    """Return a group's sort key: stopped by the policy first, cancelled and skipped last, large before small."""
+    rank = {Stopped: 0, Cancelled: 2, Skipped: 2}.get(type(group.outcome), 1)
+    return rank, -len(group.appids)
+
+
+@dataclass(frozen=True, slots=True)
+class AtLimit:
+    """WeChat takes no more calls for now; the next try is at `until`, in Unix seconds."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """Slack does not tell whether the policy still allows it."""
+
+
+Pause = AtLimit | InDoubt
+
+
+def limit_in(outcome: Outcome) -> Said | None:
+    """Return what WeChat said, if it was that its limit of calls is reached."""
+    said = outcome.said if isinstance(outcome, Failed | Unknown) else None
+    return said if said and said.errcode in {_PER_MINUTE, _PER_DAY} else None
+
+
+def is_daily(limit: Said) -> bool:
+    """Tell whether the daily quota is used up."""
+    return limit.errcode == _PER_DAY
+
+
+def next_try(limit: Said, now: float) -> float:
+    """Return when to try again, in Unix seconds; no page says when WeChat's day begins."""
+    return now + (_HOUR if is_daily(limit) else _MINUTE)
