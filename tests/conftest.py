@@ -190,6 +190,11 @@ def api(client: AsyncWebClient, sleep: Sleep) -> SlackApi:
     return SlackApi(client, sleep)
 
 
+@pytest.fixture
+def app_api(slack: LocalSlack, http: aiohttp.ClientSession, sleep: Sleep) -> SlackApi:
+    return SlackApi(web_client(slack.world.app_token, slack.api_url, http), sleep)
+
+
 @pytest.fixture(scope="session")
 def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a SQLite file with the schema and nothing else: copying it is far cheaper than making another."""

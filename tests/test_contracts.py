@@ -24,7 +24,7 @@ from bot.policy import Policy
 from bot.policy.file import read_policy
 from bot.settings.load import load
 from bot.settings.table import NAMES
-from bot.slack.scopes import SCOPES
+from bot.slack.preflight import SCOPES
 from tests import settings_table
 from tests.ops.counted import exercised, labels_of, own
 

@@ -18,9 +18,9 @@ from bot.ops.health import (
 )
 from bot.ops.listener import HEALTHZ, METRICS, READYZ, answering, listen
 from bot.ops.metrics import Metrics
-from bot.slack.connection import TOO_MANY_CONNECTIONS, SocketMode
 from bot.slack.events import PATH as EVENTS
 from bot.slack.events import slack_events
+from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketMode
 
 
 async def serve(

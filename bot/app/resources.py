@@ -26,8 +26,7 @@ from bot.runtime.tasks import Tasks
 from bot.settings.load import Settings
 from bot.settings.slack import SlackSettings
 from bot.slack.api import SLACK_TIMEOUT, SlackApi
-from bot.slack.connection import Ready, Unusable, preflight
-from bot.slack.scopes import REINSTALL, missing
+from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
 from bot.wechat.client import http_client
 from bot.workflow.policy_in_force import InForce
 

@@ -13,7 +13,7 @@ from bot.ops.listener import CannotListenError
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import nobody
 from bot.settings.load import Settings
-from bot.slack.connection import TOO_MANY_CONNECTIONS, SocketMode
+from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketMode
 
 
 @asynccontextmanager

@@ -12,18 +12,16 @@ from bot.domain.request import Request
 from bot.locale import tongues
 from bot.messages.words import Tongues
 from bot.runtime.cache import Cache
-from bot.runtime.topic import Topic
-from bot.slack.approvals import ApproverMessages
-from bot.slack.audience import Audience
+from bot.runtime.observers import Topic
+from bot.slack.approvals import ApproverMessages, Audience
 from bot.slack.clicks import ClickListeners
-from bot.slack.commands import Commands
-from bot.slack.connection import SocketMode
 from bot.slack.directory import Directory
 from bot.slack.forms import FormListeners
 from bot.slack.home import Homes
-from bot.slack.listeners import bolt_app
+from bot.slack.listeners import Commands, bolt_app
 from bot.slack.posts import Posts
 from bot.slack.private import PrivateAnswers
+from bot.slack.socket_mode import SocketMode
 from bot.slack.thread import Threads
 from bot.wechat.client import WeChat
 from bot.wechat.envs import Envs

@@ -27,8 +27,8 @@ from bot.ops.health import Health
 from bot.ops.labels import known
 from bot.ops.logs.recurring import Refusals, failure_of
 from bot.runtime.observers import Observers
-from bot.slack.acks import KINDS
 from bot.slack.api import RESULTS
+from bot.slack.payloads import KINDS
 from bot.wechat.tokens import RENEWED
 
 _ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)  # Slack gives up after three

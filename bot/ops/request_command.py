@@ -16,7 +16,7 @@ from bot.ops.logs.redaction import Redactor
 from bot.ops.visible import visible
 from bot.settings.load import Parts, read_parts
 from bot.slack.api import Answered
-from bot.slack.refs import read_ref
+from bot.slack.history import read_ref
 
 _FINE, _UNKNOWN, _WRONG_SETUP = 0, 1, 2
 _PATIENCE = 3.0  # seconds; without an answer there are no links

@@ -1,13 +1,18 @@
-"""The work in the background, which a stop waits for."""
+"""The work in the background, which a stop waits for, and the request that a task is about, so that the log names it."""
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 _ACK_TAKES = 0.001
 _LAST_MOMENT = 2.0  # seconds for what is cancelled to end
 
 _log = logging.getLogger(__name__)
+
+# The only state of a module: asyncio keeps it apart for each task, and a task inherits it from whoever starts it.
+_REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
 
 
 class Tasks:
@@ -65,3 +70,18 @@ class Tasks:
 async def _after_ack(work: Coroutine[None, None, None]) -> None:
     await asyncio.sleep(_ACK_TAKES)
     await work
+
+
+@contextmanager
+def about(request_id: str) -> Iterator[None]:
+    """Let records logged in this context name this request; none if the id is empty."""
+    before = _REQUEST.set(request_id or None)
+    try:
+        yield
+    finally:
+        _REQUEST.reset(before)
+
+
+def request_in_hand() -> str | None:
+    """Return the id of the request that is being worked on, if any."""
+    return _REQUEST.get()

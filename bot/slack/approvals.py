@@ -10,20 +10,46 @@ from bot.ledger import Entry
 from bot.messages import Message
 from bot.messages.approvals import asked_directly, decided, question, reminder
 from bot.messages.blocks import message
-from bot.messages.notices import replacing
+from bot.messages.notices import NoThread, replacing
 from bot.messages.words import Tongues
 from bot.policy import ANYONE, Rule
 from bot.slack.api import Doubtful, Refused
-from bot.slack.appids import list_appids
-from bot.slack.looking import Posted
+from bot.slack.directory import Directory
+from bot.slack.history import Posted, read_ref, ref_of
 from bot.slack.posts import Posts
-from bot.slack.refs import read_ref, ref_of
+from bot.slack.thread import is_direct, list_appids
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ruling import approving_rule
+
+MOST = 20
+"""Approvers who are asked directly about one request; any of them settles it for all."""
 
 _NAMED = 5
 
 _log = logging.getLogger(__name__)
+
+
+class Audience:
+    """Finds the conversations for a question; `why_private` tells why details may not stand in a channel."""
+
+    def __init__(
+        self, why_private: Callable[[str], Awaitable[NoThread | None]], people: Directory
+    ) -> None:
+        self._why_private = why_private
+        self._people = people
+
+    async def where(self, rule: Rule, requester_id: str) -> Sequence[str]:
+        """Return the approvers' channel, else the ids of approvers, which stand for the conversations with them."""
+        if rule.approvers is None:
+            return ()
+        channel = rule.approvers.channel
+        why = None if is_direct(channel) else await self._why_private(channel)
+        # Without the bot in it a channel refuses the question by itself.
+        if why is None or why is NoThread.NOT_INVITED:
+            return (channel,)
+        told = {"channel": channel, "reason": why.name.lower()}
+        _log.warning("approvers are asked directly, and not in their channel", extra=told)
+        return await self._people.approvers(rule, requester_id, MOST)
 
 
 class ApproverMessages:

@@ -1,9 +1,8 @@
 """Bolt's wiring of the buttons: ack at once, do what the click says behind it, and tell whoever clicked, alone."""
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
-from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
@@ -15,21 +14,18 @@ from bot.messages.clicks import not_opened
 from bot.messages.modals import COMMENT, decision, refusal
 from bot.messages.words import as_typed
 from bot.runtime.cache import REDELIVERED, SingleFlight
-from bot.runtime.log_context import about
 from bot.runtime.observers import nobody
+from bot.runtime.tasks import about
 from bot.slack.api import Answered, Refused, Result, SlackApi
-from bot.slack.looking import Posted
-from bot.slack.payload import word, word_if_any
+from bot.slack.history import Posted, read_ref, ref_of
+from bot.slack.payloads import Body, team_of, word, word_if_any
 from bot.slack.private import PrivateAnswers
-from bot.slack.refs import read_ref, ref_of
 from bot.workflow.clicks import ClickHandler, DecisionModal
 from bot.workflow.seen import Reply
 
 _PATIENCE = 5.0  # seconds
 
 _log = logging.getLogger(__name__)
-
-Body = Mapping[str, Any]
 
 
 class ClickListeners:
@@ -164,15 +160,6 @@ def without_buttons(body: Body) -> dict[str, object] | None:
         return None
     kept = [block for block in message.get("blocks") or [] if block.get("type") != "actions"]
     return {"channel": channel, "ts": ts, "text": message.get("text") or "", "blocks": kept}
-
-
-def team_of(body: Body) -> str:
-    """Return the workspace that the app is installed in, which on Enterprise Grid need not be that of whoever acts.
-
-    Who is of another organisation, users.info tells. Sources: bolt-python, extract_team_id; bolt-js, issue 1875.
-    """
-    ways = ("view", "app_installed_team_id"), ("team", "id"), ("user", "team_id")
-    return next(filter(None, (word_if_any(body, *way) for way in ways)), "")
 
 
 def _packed(click: Click) -> str:

@@ -5,18 +5,31 @@ Sources: docs.slack.dev, users.info (tier 4) and usergroups.list (tier 2).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
 from bot.domain.language import Language, language_of
-from bot.policy import ANYONE, Approvers, Person, Rule, Standing, Unreadable
+from bot.policy import ANYONE, Person, Rule, Standing, Unreadable
 from bot.runtime.cache import Cache, SingleFlight
-from bot.slack.api import Answered, SlackApi, retry_after
-from bot.slack.told import AWAY, Groups, active, members_of, standing_of, trouble_of
+from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, retry_after
 from bot.workflow.ports import AwayError
 
-_GOOD_FOR = 60.0
+_GOOD_FOR, _BAD_FOR = 60.0, 5.0
 _ALL = "all groups"
 Known = tuple[Standing, Language]
+Groups = Mapping[str, frozenset[str]] | Unreadable
+"""Who is in which group, of all that are not disabled."""
+
+_AWAY = (Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN)  # what passes
+_ERRORS = {
+    "missing_scope": Unreadable.MISSING_SCOPE,
+    "plan_upgrade_required": Unreadable.PAID_PLAN,
+    "paid_teams_only": Unreadable.PAID_PLAN,
+    "ratelimited": Unreadable.RATE_LIMITED,
+    "no_such_subteam": Unreadable.NOT_FOUND,
+    "subteam_not_found": Unreadable.NOT_FOUND,
+    "user_not_found": Unreadable.NOT_FOUND,
+    "user_not_visible": Unreadable.NOT_FOUND,
+}
 
 
 class Directory:
@@ -69,40 +82,44 @@ class Directory:
         if isinstance(found, Unreadable):
             return found
         standing, language = found
-        members = {name: members_of(all_groups, name) for name in sorted(names)}
-        known = {
-            name: users for name, users in members.items() if not isinstance(users, Unreadable)
-        }
+        members = {name: _members_of(all_groups, name) for name in sorted(names)}
         return Person(
             team_id,
             user_id,
             standing,
-            frozenset(name for name, users in known.items() if user_id in users),
+            frozenset(
+                name
+                for name, users in members.items()
+                if not isinstance(users, Unreadable) and user_id in users
+            ),
             {name: users for name, users in members.items() if isinstance(users, Unreadable)},
             language,
         )
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
         """Tell whether anybody may decide about a request of this requester's; in doubt, yes."""
-        if rule.approvers is None:
-            return False
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._has_approver(rule, rule.approvers, requester_id)
+                named, in_doubt = await self._named_in(rule, requester_id)
+                for user_id in named:
+                    found = await self._people.get(user_id)
+                    if isinstance(found, Unreadable):
+                        in_doubt = in_doubt or found is not Unreadable.NOT_FOUND
+                    elif found[0] is Standing.MEMBER:
+                        return True
         except TimeoutError:
             return True
+        return in_doubt
 
     async def approvers(self, rule: Rule, requester_id: str, most: int) -> list[str]:
         """Return up to `most` who may decide about a request of this requester's; in doubt, also whom Slack does not tell about.
 
         Raises AwayError while Slack does not tell who is in their groups.
         """
-        if rule.approvers is None:
-            return []
         able = list[str]()
-        if rule.approvers.groups and await self._groups.get(_ALL) in AWAY:
+        if rule.approvers and rule.approvers.groups and await self._groups.get(_ALL) in _AWAY:
             raise AwayError("the members of groups are not told")
-        named, _ = await self._named_in(rule, rule.approvers, requester_id)
+        named, _ = await self._named_in(rule, requester_id)
         for user_id in named:
             found = await self._people.get(user_id)
             in_doubt = isinstance(found, Unreadable) and found is not Unreadable.NOT_FOUND
@@ -112,26 +129,16 @@ class Directory:
                 break
         return able
 
-    async def _named_in(
-        self, rule: Rule, approvers: Approvers, requester_id: str
-    ) -> tuple[list[str], bool]:
+    async def _named_in(self, rule: Rule, requester_id: str) -> tuple[list[str], bool]:
         """Return whom a rule names as approvers of a request, and whether there may be others."""
+        if (approvers := rule.approvers) is None:
+            return [], False
         groups = await self._groups.get(_ALL) if approvers.groups else {}
-        members = [members_of(groups, name) for name in approvers.groups]
+        members = [_members_of(groups, name) for name in approvers.groups]
         in_doubt = ANYONE in approvers.users or any(isinstance(m, Unreadable) for m in members)
         named = set(approvers.users).union(*(m for m in members if not isinstance(m, Unreadable)))
         named -= set() if rule.self_approval else {requester_id}
         return sorted(named - {ANYONE}), in_doubt
-
-    async def _has_approver(self, rule: Rule, approvers: Approvers, requester_id: str) -> bool:
-        named, in_doubt = await self._named_in(rule, approvers, requester_id)
-        for user_id in named:
-            found = await self._people.get(user_id)
-            if isinstance(found, Unreadable):
-                in_doubt = in_doubt or found is not Unreadable.NOT_FOUND
-            elif found[0] is Standing.MEMBER:
-                return True
-        return in_doubt
 
     def ahead(self, groups: frozenset[str]) -> None:
         """Begin to read who is in the groups of a policy that comes into force, which saves the first command the wait."""
@@ -158,7 +165,7 @@ class Directory:
         result = await self._api.read("usergroups.list", include_users=True, include_disabled=True)
         found = result.data.get("usergroups") if isinstance(result, Answered) else None
         if isinstance(found, list):
-            return active(found), _GOOD_FOR
+            return _active(found), _GOOD_FOR
         self._asked_to_wait_until = self._clock() + (retry_after(result) or 0.0)
         return trouble_of(result)
 
@@ -194,3 +201,49 @@ async def _no_groups() -> Groups:
 def _says_nothing(told: object) -> bool:
     """Tell whether Slack was only asked too often, which leaves what is remembered as good as it was."""
     return told is Unreadable.RATE_LIMITED
+
+
+def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
+    """Return how a user of users.info belongs to the workspace; absent is_stranger does not mean internal, so the team counts too.
+
+    `is_app_user` is whoever has authorised this app, and Slackbot is no `is_bot`. Source: docs.slack.dev, "User object".
+    """
+    if user.get("deleted"):
+        return Standing.DEACTIVATED
+    if user.get("is_bot") or user.get("id") == "USLACKBOT":
+        return Standing.BOT
+    grid = user.get("enterprise_user")
+    teams = grid.get("teams") if isinstance(grid, dict) else None
+    ours = user.get("team_id") == team_id or (isinstance(teams, list) and team_id in teams)
+    if user.get("is_stranger") or not ours:
+        return Standing.OUTSIDER
+    if user.get("is_restricted") or user.get("is_ultra_restricted"):
+        return Standing.GUEST
+    return Standing.MEMBER
+
+
+def trouble_of(result: Result) -> tuple[Unreadable, float]:
+    """Return why Slack did not tell, and for how many seconds not to ask again."""
+    match result:
+        case Refused(error):
+            # Past half of its time a value is read again, and Slack wants to be left alone for all of it.
+            wait = 2 * (retry_after(result) or 0)
+            return _ERRORS.get(error, Unreadable.SLACK_DOWN), wait or _BAD_FOR
+        case Doubtful() | Answered():
+            return Unreadable.SLACK_DOWN, _BAD_FOR
+
+
+def _active(told: Sequence[object]) -> Mapping[str, frozenset[str]]:
+    """Return who is in which group of usergroups.list; a disabled one counts as none. Source: docs.slack.dev, usergroups.list (date_delete)."""
+    groups = [group for group in told if isinstance(group, dict) and not group.get("date_delete")]
+    return {str(group.get("id")): _users_of(group) for group in groups}
+
+
+def _users_of(group: Mapping[str, object]) -> frozenset[str]:
+    users = group.get("users")
+    return frozenset(map(str, users)) if isinstance(users, list) else frozenset()
+
+
+def _members_of(groups: Groups, name: str) -> frozenset[str] | Unreadable:
+    """Return who is in the group of this name, or why that was not told."""
+    return groups if isinstance(groups, Unreadable) else groups.get(name, Unreadable.NOT_FOUND)

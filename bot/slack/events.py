@@ -16,7 +16,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.runtime.bodies import Unread, read_body
 from bot.runtime.observers import Acked, Refused, nobody
-from bot.slack.acks import kind_of
+from bot.slack.payloads import kind_of
 
 PATH = "/slack/events"
 _UNSIGNED, _UNREADABLE = "no good signature", "the body is not what Slack sends"

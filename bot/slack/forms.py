@@ -17,8 +17,7 @@ from bot.messages import modals as say
 from bot.messages.blocks import Announcement
 from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.slack.api import Answered, SlackApi
-from bot.slack.clicks import team_of
-from bot.slack.payload import word, word_if_any
+from bot.slack.payloads import Body, shortcut_origin, team_of, word
 from bot.slack.private import PrivateAnswers
 from bot.workflow.form import FormHandler
 
@@ -30,8 +29,6 @@ _METADATA_LIMIT = 3000
 _REMEMBERED = ("channel_id", "channel_name", "thread_ts", "active_thread", "response_url")
 
 _log = logging.getLogger(__name__)
-
-Body = Mapping[str, Any]
 
 
 class FormListeners:
@@ -64,7 +61,7 @@ class FormListeners:
 
     async def _shortcut(self, ack: AsyncAck, body: Body) -> None:
         await ack()
-        await self.open(_origin(body))
+        await self.open(shortcut_origin(body))
 
     async def _open(self, origin: Origin) -> None:
         words = await self._handler.words(origin)
@@ -109,22 +106,6 @@ class FormListeners:
 
 async def _end_of(task: asyncio.Task[None]) -> None:
     await task
-
-
-def _origin(body: Body) -> Origin:
-    """Read a shortcut; one on a message is answered in that message's thread, one on nothing directly."""
-    user = word(body, "user", "id")
-    active = word_if_any(body, "message", "thread_ts")
-    return Origin(
-        team_id=team_of(body),
-        user_id=user,
-        channel_id=word_if_any(body, "channel", "id") or user,
-        channel_name=word_if_any(body, "channel", "name"),
-        trigger_id=word(body, "trigger_id"),
-        response_url=word_if_any(body, "response_url"),
-        thread_ts=active or word_if_any(body, "message", "ts"),
-        active_thread=active,
-    )
 
 
 def _packed(origin: Origin) -> str:

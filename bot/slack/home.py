@@ -15,7 +15,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.domain.request import Request
 from bot.messages.home import view
 from bot.policy import Person, Unreadable
-from bot.runtime.log_context import about
+from bot.runtime.tasks import about
 from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
 from bot.workflow.home import Page
 

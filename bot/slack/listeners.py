@@ -7,18 +7,21 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.command import SLASH_COMMAND, OpenForm
+from bot.domain.request import Origin
+from bot.messages import Message
 from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
 from bot.runtime.observers import nobody
-from bot.slack.acks import kind_of
+from bot.slack.payloads import command_origin, kind_of, word_if_any
 from bot.slack.posts import as_response
 
 _HOUR = 3600.0
@@ -31,6 +34,41 @@ class Room(Protocol):
 
     def listen(self, app: AsyncApp) -> None:
         """Add them to Bolt's app."""
+
+
+class CommandUseCase(Protocol):
+    """The use case behind the slash command."""
+
+    async def command(self, origin: Origin, text: str) -> Message | OpenForm:
+        """Return what to say at once, to the requester alone, or that the form is wanted."""
+
+
+class FormOpener(Protocol):
+    """What opens the form."""
+
+    async def open(self, origin: Origin) -> None:
+        """Open the form for a command without words."""
+
+
+class Commands:
+    """Hands commands to their use case."""
+
+    def __init__(self, sharing: CommandUseCase, forms: FormOpener) -> None:
+        self._sharing = sharing
+        self._forms = forms
+
+    def listen(self, app: AsyncApp) -> None:
+        """Add the listener."""
+        app.command(SLASH_COMMAND)(self._command)
+
+    async def _command(self, ack: AsyncAck, body: dict[str, str]) -> None:
+        origin = command_origin(body)
+        answer = await self._sharing.command(origin, word_if_any(body, "text"))
+        if isinstance(answer, OpenForm):
+            await ack()
+            await self._forms.open(origin)
+        else:
+            await ack(as_response(answer))
 
 
 class Unheard:

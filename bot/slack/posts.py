@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from bot.messages import Message
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes, retry_after
-from bot.slack.looking import NO_THREAD, PATIENCE, Looking, Posted
+from bot.slack.history import NO_THREAD, PATIENCE, Looking, Posted
 from bot.workflow.ports import AwayError
 
 _EVENT = "share_env_request"

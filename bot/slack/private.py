@@ -1,12 +1,32 @@
-"""Tell somebody alone: through a response_url, else in the conversation for their eyes only, else directly."""
+"""What one person alone is told: a reply to what they did, and the answer to their request where no thread can be.
+
+Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in half an hour).
+"""
 
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from bot.domain.batch import Pause
+from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
+from bot.domain.request import Request
 from bot.messages import Message
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi, passes, retry_after
-from bot.slack.posts import as_arguments, as_post, as_response
+from bot.messages.endings import alone, answer, begun
+from bot.messages.notices import NoThread, elsewhere, only_you, replacing, unconfirmed
+from bot.messages.words import Words
+from bot.slack.api import (
+    BAD_TOKEN,
+    Answered,
+    Doubtful,
+    Refused,
+    Result,
+    SlackApi,
+    away,
+    passes,
+    retry_after,
+)
+from bot.slack.history import PATIENCE, Posted
+from bot.slack.posts import Posts, as_arguments, as_post, as_response
 
 _PATIENCE = 30.0  # seconds that Slack's rate limits may take of it
 # Seconds while Slack is away: to hear it twice is better than never.
@@ -82,3 +102,89 @@ class PrivateAnswers:
         to = {"channel": whom.user_id}
         said = await self._api.write("chat.postMessage", _PATIENCE, **to, **as_post(message))
         return None if isinstance(said, Answered) else said
+
+
+class Private:
+    """The requester alone as the place for an answer: what is under way through the command's response_url, the answer in a direct message."""
+
+    def __init__(self, api: SlackApi, posts: Posts, words: Words) -> None:
+        self._api = api
+        self._posts = posts
+        self._words = words
+
+    async def begin(
+        self, request: Request, why: NoThread, *, look_since: float | None, waiting: bool
+    ) -> "Posted | Private | None":
+        """Say what is under way and why there is no thread; return where that worked.
+
+        With `look_since` it may have been said already; nobody can look, so it says that this replaces it.
+        """
+        said = begun(self._words, request, waiting=waiting)
+        start, direct = only_you(self._words, said, why), elsewhere(self._words, said)
+        if look_since is not None:
+            start, direct = replacing(self._words, start), replacing(self._words, direct)
+        responded = await self._respond(request, start)
+        if isinstance(responded, Answered):
+            return self
+        user = request.origin.user_id
+        posted = await self._posts.insist(user, direct, direct, request.id, look_since=look_since)
+        if not isinstance(posted, Posted):
+            _owe_if_open(posted, responded)
+            return None
+        return posted
+
+    @property
+    def ref(self) -> str:
+        """Nothing more than that: the request knows its response_url."""
+        return "private"
+
+    async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
+        """Show nothing: a response_url has only five uses."""
+
+    async def close(
+        self,
+        request: Request,
+        outcome: Outcome,
+        *,
+        look_since: float | None = None,
+        called_again: bool = False,
+        after: AfterShare = NOTHING_KNOWN,
+    ) -> bool:
+        """Tell the requester how the request ended: directly, since what only they see may be seen by nobody.
+
+        Slack shows an ephemeral message to whoever is there to look, and not once they load the page again
+        (docs.slack.dev, chat.postEphemeral).
+        """
+        whole = answer(self._words, request, outcome, called_again=called_again, after=after)
+        direct = alone(self._words, request, outcome, whole)
+        again = unconfirmed(self._words, direct)
+        mark, user = f"{request.id}-answer", request.origin.user_id
+        posted = await self._posts.insist(user, direct, again, mark, look_since=look_since)
+        if isinstance(posted, Posted):
+            if called_again and posted.found:
+                await self._posts.edit(posted, direct)
+            return True
+        responded = await self._respond(request, whole if look_since is None else again)
+        if isinstance(responded, Answered):
+            return True
+        _owe_if_open(posted, responded)
+        return False
+
+    async def _respond(self, request: Request, message: Message) -> Result:
+        url = request.origin.response_url
+        if not url:
+            return Refused("no response_url")
+        result = await self._api.respond(url, PATIENCE, as_response(message))
+        if isinstance(result, Doubtful):
+            again = as_response(unconfirmed(self._words, message))
+            result = await self._api.respond(url, PATIENCE, again)
+        return result
+
+
+def _owe_if_open(*ways: Result) -> None:
+    """Raise AwayError if one of the ways that were refused may open again, by itself or by an operator."""
+    for no in ways:
+        if isinstance(no, Doubtful) or (
+            isinstance(no, Refused) and (passes(no) or no.error in BAD_TOKEN)
+        ):
+            raise away(no)

@@ -11,10 +11,11 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from copy import copy
+from dataclasses import dataclass, field
 from weakref import ReferenceType, ref
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
@@ -23,7 +24,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.runtime.observers import CalledSlack, nobody
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
-from bot.slack.back_off import BackOff
 
 _PATIENCE = 3600.0  # seconds that a rate limit may take: there is nothing else to do
 _FAREWELL = 1.0  # seconds; aiohttp would wait ten for the other side to close
@@ -34,7 +34,40 @@ _came_by: ContextVar[ReferenceType[ClientWebSocketResponse]] = ContextVar("_came
 It must not live on with the context, which its own timers hold.
 """
 
+FIRST, LONGEST = 1.0, 60.0
+HELD = 60.0
+"""Seconds after its greeting from which a connection counts as one that holds."""
+
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class BackOff:
+    """The pauses after refusals; times in seconds of `clock`."""
+
+    clock: Callable[[], float]
+    refused: bool = field(default=False, init=False)
+    """Whether Slack refused the last connection."""
+    _pause: float = field(default=0.0, init=False)
+    _until: float = field(default=0.0, init=False)
+    _greeted: float | None = field(default=None, init=False)
+
+    def greet(self) -> None:
+        """Take note of Slack's hello."""
+        self.refused, self._greeted = False, self.clock()
+
+    def refuse(self) -> float:
+        """Take note of a refusal, and return for how long to leave Slack alone."""
+        now = self.clock()
+        held = self._greeted is not None and now - self._greeted >= HELD
+        self._pause = min(2 * self._pause, LONGEST) if self._pause and not held else FIRST
+        self.refused, self._greeted, self._until = True, None, now + self._pause
+        return self._pause
+
+    @property
+    def left(self) -> float:
+        """For how long Slack is still to be left alone."""
+        return max(0.0, self._until - self.clock())
 
 
 class SocketClient(SocketModeClient):

@@ -4,22 +4,78 @@ A slash command has no message to reply to, so the bot posts a parent first; a b
 from a thread, and then the parent stands there. Source: docs.slack.dev, chat.postMessage (errors).
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from bot.domain.batch import Pause
+from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
 from bot.domain.request import Request
-from bot.messages.endings import begun
-from bot.messages.notices import NoThread, replacing
-from bot.messages.words import Tongues
+from bot.messages import endings
+from bot.messages.batches import progress
+from bot.messages.notices import NoThread, replacing, unconfirmed
+from bot.messages.request import replies
+from bot.messages.words import Tongues, Words
 from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
-from bot.slack.looking import PATIENCE, Posted
-from bot.slack.places import Private, Thread, is_direct, words_in
+from bot.slack.history import PATIENCE, Posted, read_ref, ref_of
 from bot.slack.posts import Posts
-from bot.slack.refs import read_ref
+from bot.slack.private import Private
 
+_DIRECT = ("D", "U", "W")  # a user's id stands for the conversation with the bot
 _CHANNEL_GOOD_FOR = 60.0
 _CHANNEL_BAD_FOR = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Thread:
+    """A parent message of the bot's, and the replies under it."""
+
+    def __init__(self, posts: Posts, at: Posted, tongues: Tongues, otherwise: Private) -> None:
+        self._posts = posts
+        self._at = at
+        self._tongues = tongues
+        self._otherwise = otherwise
+
+    @property
+    def ref(self) -> str:
+        """The parent's place and, where it stands in another thread, that thread."""
+        return ref_of(self._at)
+
+    async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
+        """Show in the parent how far a batch has come."""
+        words = words_in(self._at.channel, request, self._tongues)
+        now = progress(words, request, tally, pause)
+        await self._posts.show(self._at, now)
+
+    async def close(
+        self,
+        request: Request,
+        outcome: Outcome,
+        *,
+        look_since: float | None = None,
+        called_again: bool = False,
+        after: AfterShare = NOTHING_KNOWN,
+    ) -> bool:
+        """Reply with the answer, then bring the parent to its final state."""
+        words = words_in(self._at.channel, request, self._tongues)
+        whole = endings.answer(words, request, outcome, called_again=called_again, after=after)
+        mark = f"{request.id}-answer" if self._at.root else request.id
+        thread = self._at.root or self._at.ts
+        reply = await self._posts.post(self._at.channel, whole, mark, thread, look_since=look_since)
+        if called_again and isinstance(reply, Posted) and reply.found:
+            # It stood already without having been recorded, and the second call may have ended otherwise.
+            await self._posts.edit(reply, whole)
+        final = endings.parent(words, request, outcome)
+        if isinstance(reply, Doubtful):
+            # Nobody can see whether the reply stands, but an edit can be repeated until it does.
+            final += unconfirmed(words, whole)
+        edited = await self._posts.edit(self._at, final)
+        delivered = isinstance(reply, Posted) or (isinstance(reply, Doubtful) and edited)
+        return delivered or await self._otherwise.close(
+            request, outcome, look_since=look_since, called_again=called_again, after=after
+        )
 
 
 class Threads:
@@ -63,27 +119,17 @@ class Threads:
         With `look_since`, in Unix seconds, a parent may stand already, posted by somebody who has died. While
         `waiting` for an approval it says so.
         """
-        place = await self._open(request, look_since=look_since, waiting=waiting)
-        if isinstance(place, Thread):
-            await place.list_appids(request, look_since)
-        return place
-
-    async def _open(
-        self, request: Request, *, look_since: float | None, waiting: bool
-    ) -> Thread | Private | None:
-        channel = request.origin.channel_id
         private = self._private(request)
-        why = None if is_direct(channel) else await self.why_private(channel)
-        if why is NoThread.NOT_INVITED:
-            why = _no_thread(Refused("channel_not_found"), request)
-        if why is not None:
-            return await private.begin(request, why, look_since=look_since, waiting=waiting)
-        posted = await self._parent(request, look_since=look_since, waiting=waiting)
-        if isinstance(posted, Posted):
-            parent = replace(posted, root=request.origin.thread_ts)
-            return Thread(self._posts, parent, self._tongues, private)
-        why = _no_thread(posted, request)
-        return await private.begin(request, why, look_since=look_since, waiting=waiting)
+        parent = await self._parent(request, look_since=look_since, waiting=waiting)
+        if isinstance(parent, NoThread):
+            place = await private.begin(request, parent, look_since=look_since, waiting=waiting)
+            if not isinstance(place, Posted):
+                return place
+            parent = place
+        words = words_in(parent.channel, request, self._tongues)
+        thread = Posted(parent.channel, parent.root or parent.ts)
+        await list_appids(self._posts, words, request, thread, look_since=look_since)
+        return Thread(self._posts, parent, self._tongues, private)
 
     async def why_private(self, channel: str) -> NoThread | None:
         """Return why details may not be posted in `channel`, as far as that is known before it is tried; None if they may.
@@ -97,12 +143,16 @@ class Threads:
 
     async def _parent(
         self, request: Request, *, look_since: float | None, waiting: bool
-    ) -> Posted | Refused | Doubtful:
+    ) -> Posted | NoThread:
         """Post the parent; where nobody can see whether one stands, a second one replaces it."""
         origin = request.origin
+        why = None if is_direct(origin.channel_id) else await self.why_private(origin.channel_id)
+        if why is not None:
+            not_in = Refused("channel_not_found")
+            return _no_thread(not_in, request) if why is NoThread.NOT_INVITED else why
         words = words_in(origin.channel_id, request, self._tongues)
-        said, thread = begun(words, request, waiting=waiting), origin.thread_ts or None
-        return await self._posts.insist(
+        said, thread = endings.begun(words, request, waiting=waiting), origin.thread_ts or None
+        posted = await self._posts.insist(
             origin.channel_id,
             said,
             replacing(words, said),
@@ -110,9 +160,12 @@ class Threads:
             thread,
             look_since=look_since,
         )
+        if isinstance(posted, Posted):
+            return replace(posted, root=origin.thread_ts)
+        return _no_thread(posted, request)
 
     def _private(self, request: Request) -> Private:
-        return Private(self._api, self._posts, self._tongues, self._tongues.of(request.language))
+        return Private(self._api, self._posts, self._tongues.of(request.language))
 
     async def close(self) -> None:
         """Give up what is being read."""
@@ -161,3 +214,31 @@ def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:
             return NoThread.SHARED_OUTSIDE
         case _:
             return NoThread.SLACK_TROUBLE
+
+
+async def list_appids(
+    posts: Posts, words: Words, request: Request, thread: Posted, *, look_since: float | None
+) -> None:
+    """Reply with the appids, each reply once; raises AwayError.
+
+    Where Slack refuses one for good, as in a channel without threads, it goes on without the list.
+    """
+    for number, reply in enumerate(replies(words, request), 1):
+        mark, again = f"{request.id}-list-{number}", replacing(words, reply)
+        posted = await posts.insist(
+            thread.channel, reply, again, mark, thread.ts, look_since=look_since
+        )
+        if not isinstance(posted, Posted):
+            told = {"request": request.id, "reason": str(posted)}
+            _log.error("the appids of a batch are not listed", extra=told)
+            return
+
+
+def is_direct(channel: str) -> bool:
+    """Tell whether it is a direct message, with the bot or between people."""
+    return channel.startswith(_DIRECT)
+
+
+def words_in(channel: str, request: Request, tongues: Tongues) -> Words:
+    """Return the words for all who read there: in a direct message that is the requester alone."""
+    return tongues.of(request.language) if is_direct(channel) else tongues.channel

@@ -19,7 +19,7 @@ from bot.guidance import by_key
 from bot.ledger import Entry, Ledger
 from bot.ledger.batches import BatchItems as Items
 from bot.ledger.batches import ItemAnswered
-from bot.runtime.log_context import about
+from bot.runtime.tasks import about
 from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
 from bot.workflow.gate import Gate
 from bot.workflow.leased import LeasedSteps, LostError

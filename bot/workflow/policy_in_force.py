@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from bot.policy import Policy
-from bot.runtime.topic import Topic
+from bot.runtime.observers import Topic
 
 
 class InForce:

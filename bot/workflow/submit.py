@@ -43,7 +43,7 @@ from bot.policy import (
     deciding_rule,
     owner_of,
 )
-from bot.runtime.log_context import about
+from bot.runtime.tasks import about
 from bot.workflow.deadline import in_time, looked
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Ports

@@ -16,8 +16,8 @@ from bot.domain.outcome import Finished, Outcome, Step, Unknown, doubted
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LEASE, Entry, Ledger, LedgerDownError, answered
-from bot.runtime.log_context import about
 from bot.runtime.observers import nobody
+from bot.runtime.tasks import about
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake, BrakeVerdict, stopped

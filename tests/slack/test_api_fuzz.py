@@ -16,10 +16,10 @@ from bot.messages.blocks import message
 from bot.playground.world import BOT, TEAM
 from bot.policy import Person, Standing, Unreadable
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
-from bot.slack.connection import Ready, Unusable, preflight
 from bot.slack.directory import Directory
-from bot.slack.looking import Posted
+from bot.slack.history import Posted
 from bot.slack.posts import Posts
+from bot.slack.preflight import Ready, Unusable, preflight
 from bot.workflow.ports import AwayError
 from tests.conftest import RELEASES, REQUESTER, Sleep, served, web_client
 

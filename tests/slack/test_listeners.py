@@ -13,9 +13,8 @@ from bot.messages.notices import broken, unknown_command
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.server import LocalSlack
 from bot.runtime.clock import Runtime
-from bot.slack.commands import Commands
-from bot.slack.connection import SocketMode
-from bot.slack.listeners import Unheard, bolt_app
+from bot.slack.listeners import Commands, Unheard, bolt_app
+from bot.slack.socket_mode import SocketMode
 from tests.conftest import ASK, RELEASES, REQUESTER, Clock, ended, settings_of
 from tests.languages import CHINESE
 

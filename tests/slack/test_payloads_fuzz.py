@@ -76,7 +76,7 @@ READ = {
 }
 """What the bot may read of a payload: the words that stand in quotes in the rooms that Slack comes to."""
 OF_THE_STAND_INS = {"aiohttp.server"}  # such as a URL that is too long for them
-BEFORE_THE_ACK = {"bot.slack.listeners", "bot.slack.connection"}
+BEFORE_THE_ACK = {"bot.slack.listeners", "bot.slack.socket_mode"}
 """Who logs what a payload breaks while Slack waits; the ack is an apology then."""
 
 ODD = st.one_of(

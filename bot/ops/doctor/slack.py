@@ -9,8 +9,7 @@ from bot.ops.doctor.slack_calls import FoundGroup, SlackAnswers
 from bot.policy import Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered
-from bot.slack.connection import problem_of_app, problem_of_bot
-from bot.slack.scopes import REINSTALL, SCOPES, missing
+from bot.slack.preflight import REINSTALL, SCOPES, missing, problem_of_app, problem_of_bot
 
 _READABLE = {
     Unreadable.MISSING_SCOPE: ("a scope is missing", REINSTALL),

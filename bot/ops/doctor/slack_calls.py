@@ -14,7 +14,7 @@ from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy import ANYONE, Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered, Doubtful, Result, SlackApi
-from bot.slack.told import standing_of, trouble_of
+from bot.slack.directory import standing_of, trouble_of
 
 _AT_ONCE = 10
 _PATIENCE = 3.0  # seconds that a rate limit may take

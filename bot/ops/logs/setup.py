@@ -17,7 +17,7 @@ from types import TracebackType
 
 from bot.ops.logs.redaction import Redactor
 from bot.ops.visible import json_line, visible
-from bot.runtime.log_context import request_in_hand
+from bot.runtime.tasks import request_in_hand
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _HUGE = 1e300  # what is no less is none of JSON's numbers, or none that every reader takes

@@ -9,7 +9,7 @@ from bot.app.running import running
 from bot.playground.faults import Code, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import UserGroup
-from bot.slack.scopes import SCOPES
+from bot.slack.preflight import SCOPES
 from tests.conftest import rows, served, settings_of, soon
 from tests.ops.doctors import asked, level, one
 

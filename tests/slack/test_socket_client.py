@@ -1,6 +1,6 @@
 import pytest
 
-from bot.slack.back_off import FIRST, HELD, LONGEST, BackOff
+from bot.slack.socket_client import FIRST, HELD, LONGEST, BackOff
 from tests.conftest import Clock
 
 

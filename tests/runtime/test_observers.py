@@ -1,6 +1,6 @@
 import pytest
 
-from bot.runtime.topic import Topic
+from bot.runtime.observers import Topic
 
 
 def test_all_who_listen_hear_of_it_in_their_order() -> None:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.slack.looking import Posted
-from bot.slack.refs import read_ref, ref_of
+from bot.slack.history import Posted, read_ref, ref_of
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from bot.slack.acks import KINDS, kind_of
+from bot.slack.payloads import KINDS, kind_of
 
 
 @pytest.mark.parametrize(

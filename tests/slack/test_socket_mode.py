@@ -2,7 +2,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
@@ -10,15 +9,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import message
-from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
+from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
 from bot.runtime.observers import Observers
 from bot.slack.api import SlackApi
-from bot.slack.commands import Commands
-from bot.slack.connection import Ready, SocketMode, Unusable, preflight
-from bot.slack.listeners import bolt_app
-from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, served, soon, web_client
+from bot.slack.listeners import Commands, bolt_app
+from bot.slack.preflight import Ready, preflight
+from bot.slack.socket_mode import SocketMode
+from tests.conftest import RELEASES, REQUESTER, free_port, served, soon
 from tests.languages import ENGLISH
 
 SOON = 0.05
@@ -26,16 +25,6 @@ ONE_TRY = 1.0
 OPEN = "apps.connections.open"
 TELLS_NOBODY = Observers()
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
-
-BAD_BOT = "SLACK_BOT_TOKEN is not accepted by Slack"
-BAD_APP = "SLACK_APP_TOKEN is not accepted by Slack"
-NO_SCOPE = "SLACK_APP_TOKEN lacks the scope connections:write"
-UNREACHABLE = "Slack cannot be reached"
-NOT_SLACK = "What answers at SLACK_API_URL is not Slack's API (HTTP 404)"
-PROXY = "The proxy does not let the bot through to Slack"
-ITSELF = "Slack answers that it is in trouble itself (fatal_error)"
-SLOW_DOWN = "Slack asks the bot to slow down"
-SAYS_NO = "Slack says no"
 
 
 class Echo:
@@ -47,133 +36,6 @@ class Echo:
 
     async def open(self, origin: Origin) -> None:
         """Open no form."""
-
-
-# At the start.
-
-
-@pytest.fixture
-def app_api(slack: LocalSlack, http: aiohttp.ClientSession, sleep: Sleep) -> SlackApi:
-    return SlackApi(web_client(slack.world.app_token, slack.api_url, http), sleep)
-
-
-async def test_two_good_tokens_open_the_way(
-    slack: LocalSlack, api: SlackApi, app_api: SlackApi
-) -> None:
-    ready = await preflight(api, app_api)
-    assert isinstance(ready, Ready)
-    assert ready.identity["user_id"] == slack.world.bot_user_id
-    assert ready.socket_url is not None
-    assert ready.socket_url.startswith("ws://")
-
-
-async def test_without_socket_mode_the_bot_token_is_enough(
-    slack: LocalSlack, api: SlackApi
-) -> None:
-    ready = await preflight(api, None)
-    assert isinstance(ready, Ready)
-    assert ready.socket_url is None
-    assert [call.method for call in slack.calls] == ["auth.test"]
-
-
-@pytest.mark.parametrize(
-    ("bot_token", "app_token", "problems"),
-    [
-        pytest.param("xoxb-wrong", None, [BAD_BOT], id="bad bot token"),
-        pytest.param(None, "xapp-wrong", [BAD_APP], id="bad app token"),
-        pytest.param("xoxb-wrong", "xapp-wrong", [BAD_BOT, BAD_APP], id="both bad"),
-        pytest.param(
-            "xapp-playground-made-up", "xoxb-playground-made-up", [BAD_BOT, BAD_APP], id="swapped"
-        ),
-    ],
-)
-async def test_each_bad_token_is_named(  # noqa: PLR0913, PLR0917  # what the table varies, and its stage
-    slack: LocalSlack,
-    http: aiohttp.ClientSession,
-    sleep: Sleep,
-    bot_token: str | None,
-    app_token: str | None,
-    problems: list[str],
-) -> None:
-    bot = web_client(bot_token or slack.world.bot_token, slack.api_url, http)
-    app = web_client(app_token or slack.world.app_token, slack.api_url, http)
-    checked = await preflight(SlackApi(bot, sleep), SlackApi(app, sleep))
-    assert isinstance(checked, Unusable)
-    assert starts(checked, problems)
-    assert checked.wrong_setup
-    assert "made-up" not in str(checked)
-    assert "-wrong" not in str(checked)
-
-
-def starts(checked: Unusable, problems: list[str]) -> bool:
-    """Tell whether there is one sentence for each problem, in this order."""
-    return len(checked.problems) == len(problems) and all(
-        said.startswith(problem) for said, problem in zip(checked.problems, problems, strict=True)
-    )
-
-
-async def test_an_app_token_without_its_scope_is_told_so(
-    slack: LocalSlack, api: SlackApi, app_api: SlackApi
-) -> None:
-    slack.scopes.discard("connections:write")
-    checked = await preflight(api, app_api)
-    assert isinstance(checked, Unusable)
-    assert starts(checked, [NO_SCOPE])
-    assert checked.wrong_setup
-
-
-@pytest.mark.parametrize(
-    ("method", "faults", "problem", "wrong_setup"),
-    [
-        pytest.param("auth.test", [Status(503)], UNREACHABLE, False, id="bot: server error"),
-        pytest.param(OPEN, [Status(503)], UNREACHABLE, False, id="app: server error"),
-        pytest.param(OPEN, [Drop()], UNREACHABLE, False, id="app: dropped"),
-        pytest.param(OPEN, [Status(404)], NOT_SLACK, False, id="app: another server"),
-        pytest.param(OPEN, [Status(407)], PROXY, False, id="app: proxy"),
-        pytest.param("auth.test", [Code("fatal_error")], ITSELF, False, id="bot: its trouble"),
-        pytest.param("auth.test", [Code("org_login_required")], SAYS_NO, True, id="bot: no"),
-        pytest.param(OPEN, [Code("access_denied")], SAYS_NO, True, id="app: no"),
-        pytest.param("auth.test", [RateLimited(60)], SLOW_DOWN, False, id="bot: rate limit"),
-        pytest.param(OPEN, [RateLimited(60)], SLOW_DOWN, False, id="app: rate limit"),
-    ],
-)
-async def test_trouble_is_told_from_a_wrong_setup(  # noqa: PLR0913, PLR0917  # likewise
-    slack: LocalSlack,
-    api: SlackApi,
-    app_api: SlackApi,
-    method: str,
-    faults: list[Fault],
-    problem: str,
-    wrong_setup: bool,
-) -> None:
-    slack.fail(method, *faults)
-    checked = await preflight(api, app_api)
-    assert isinstance(checked, Unusable)
-    assert starts(checked, [problem])
-    assert checked.wrong_setup is wrong_setup
-
-
-async def test_a_short_rate_limit_is_waited_for(
-    slack: LocalSlack, api: SlackApi, app_api: SlackApi, sleep: Sleep
-) -> None:
-    slack.fail("auth.test", RateLimited(2))
-    slack.fail(OPEN, RateLimited(3))
-    assert isinstance(await preflight(api, app_api), Ready)
-    assert sleep.naps == [2.0, 3.0]
-
-
-async def test_a_slack_that_cannot_be_reached_is_one_problem_not_two(
-    http: aiohttp.ClientSession, sleep: Sleep
-) -> None:
-    nowhere = f"http://127.0.0.1:{free_port()}/api/"
-    api = SlackApi(web_client("xoxb-1", nowhere, http), sleep)
-    checked = await preflight(api, api)
-    assert isinstance(checked, Unusable)
-    assert starts(checked, [UNREACHABLE])
-    assert not checked.wrong_setup
-
-
-# While it runs.
 
 
 @asynccontextmanager
@@ -615,7 +477,7 @@ async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.slack.back_off.FIRST", A_WHILE)
+    monkeypatch.setattr("bot.slack.socket_client.FIRST", A_WHILE)
     async with connected(slack, client) as socket:
         await slack.until(lambda slack: slack.sockets.connections == 1)
         slack.sockets.most = 0
@@ -632,7 +494,7 @@ async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_
 async def test_once_slack_allows_it_the_bot_is_back_and_no_longer_refused(
     slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.slack.back_off.FIRST", SOON)
+    monkeypatch.setattr("bot.slack.socket_client.FIRST", SOON)
     async with connected(slack, client) as socket:
         await slack.until(lambda slack: slack.sockets.connections == 1)
         slack.sockets.most = 0

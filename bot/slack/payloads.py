@@ -1,0 +1,87 @@
+"""What Slack sends, read: of which kind it is, its words, and where it comes from. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.domain.request import Origin
+
+Body = Mapping[str, Any]
+
+_KINDS = {
+    "block_actions": "click",
+    "block_suggestion": "options",
+    "event_callback": "event",
+    "message_action": "shortcut",
+    "shortcut": "shortcut",
+    "view_submission": "form",
+}
+KINDS = ("command", *sorted(set(_KINDS.values())), "other")
+"""All that `kind_of` returns."""
+
+
+def kind_of(payload: Mapping[str, object]) -> str:
+    """Return what a payload is: a command, a click, a form that was sent, or the like."""
+    if "command" in payload:
+        return "command"
+    return _KINDS.get(str(payload.get("type")), "other")
+
+
+def word(body: Body, *path: str) -> str:
+    """Return the text at a path of keys; raises KeyError or TypeError where there is none."""
+    held: Any = body
+    for key in path:
+        held = held[key]
+    if not isinstance(held, str):
+        raise TypeError(f"{'.'.join(path)} is no text")
+    return held
+
+
+def word_if_any(body: Body, *path: str) -> str:
+    """Return the text at a path of keys, empty where nothing is; raises TypeError where something else is."""
+    held: Any = body
+    for key in path:
+        if held is None:
+            return ""
+        if not isinstance(held, Mapping):
+            raise TypeError(f"{'.'.join(path)} cannot be")
+        held = held.get(key)
+    if held is not None and not isinstance(held, str):
+        raise TypeError(f"{'.'.join(path)} is no text")
+    return held or ""
+
+
+def team_of(body: Body) -> str:
+    """Return the workspace that the app is installed in, which on Enterprise Grid need not be that of whoever acts.
+
+    Who is of another organisation, users.info tells. Sources: bolt-python, extract_team_id; bolt-js, issue 1875.
+    """
+    ways = ("view", "app_installed_team_id"), ("team", "id"), ("user", "team_id")
+    return next(filter(None, (word_if_any(body, *way) for way in ways)), "")
+
+
+def command_origin(body: Body) -> Origin:
+    """Read where a slash command was typed."""
+    return Origin(
+        team_id=word(body, "team_id"),
+        user_id=word(body, "user_id"),
+        channel_id=word(body, "channel_id"),
+        channel_name=word_if_any(body, "channel_name"),
+        trigger_id=word(body, "trigger_id"),
+        response_url=word(body, "response_url"),
+    )
+
+
+def shortcut_origin(body: Body) -> Origin:
+    """Read where a shortcut was used: one on a message is answered in that message's thread, one on nothing directly."""
+    user = word(body, "user", "id")
+    active = word_if_any(body, "message", "thread_ts")
+    return Origin(
+        team_id=team_of(body),
+        user_id=user,
+        channel_id=word_if_any(body, "channel", "id") or user,
+        channel_name=word_if_any(body, "channel", "name"),
+        trigger_id=word(body, "trigger_id"),
+        response_url=word_if_any(body, "response_url"),
+        thread_ts=active or word_if_any(body, "message", "ts"),
+        active_thread=active,
+    )

@@ -1,0 +1,175 @@
+"""Whether Slack can be used: both tokens checked before anything else, and what does not work without a scope."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from bot.domain.problem import Problem
+from bot.slack.api import (
+    BAD_TOKEN,
+    MAYBE,
+    NOT_SENT,
+    NOT_SLACKS,
+    Answered,
+    Doubtful,
+    Refused,
+    Result,
+    SlackApi,
+    retry_after,
+)
+
+_PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Both tokens work: who the bot is, as auth.test tells, the address of its socket, if asked for, and its scopes."""
+
+    identity: Mapping[str, object]
+    socket_url: str | None
+    scopes: frozenset[str] | None = None
+
+    def told(self, what: str) -> str:
+        """Return one thing that auth.test told of the bot; empty if it did not."""
+        return str(self.identity.get(what) or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Slack cannot be used: a sentence for each thing wrong, and whether the setup is to blame."""
+
+    problems: tuple[str, ...]
+    wrong_setup: bool
+
+
+async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
+    """Check the bot token and, with Socket Mode, the app token, at once; return what they open or what is wrong.
+
+    Bolt would find a bad bot token at the first command, and try a bad app token for ever.
+    """
+    identity, opened = await asyncio.gather(
+        bot.read("auth.test", _PATIENCE),
+        app.write("apps.connections.open", _PATIENCE) if app else _unasked(),
+    )
+    if isinstance(identity, Answered) and isinstance(opened, Answered):
+        url = opened.data.get("url")
+        return Ready(identity.data, url if isinstance(url, str) else None, identity.scopes)
+    problems = filter(None, (problem_of_bot(identity), problem_of_app(opened)))
+    return Unusable(tuple(dict.fromkeys(problems)), _is_no(identity) or _is_no(opened))
+
+
+async def _unasked() -> Result:
+    return Answered({})
+
+
+def _is_no(result: Result) -> bool:
+    """Tell whether Slack said no, rather than nothing or “later”."""
+    later = retry_after(result) is not None
+    return isinstance(result, Refused) and result.error != NOT_SENT and not later
+
+
+def problem_of_bot(result: Result) -> str | None:
+    """Return what is wrong with the bot token, or with the way to Slack, in a sentence and its fix."""
+    match result:
+        case Answered():
+            return None
+        case Refused(error) if error in BAD_TOKEN:
+            return (
+                f"SLACK_BOT_TOKEN is not accepted by Slack ({error}). Copy the bot token again from your Slack "
+                "app's page “OAuth & Permissions”, or install the app again there."
+            )
+        case _:
+            return _unreachable(result)
+
+
+def problem_of_app(result: Result) -> str | None:
+    """Return what is wrong with the app-level token, or with the way to Slack, in a sentence and its fix."""
+    match result:
+        case Answered():
+            return None
+        case Refused("missing_scope"):
+            return (
+                "SLACK_APP_TOKEN lacks the scope connections:write. Make a new app-level token with it on your "
+                "Slack app's page “Basic Information”."
+            )
+        case Refused(error) if error in BAD_TOKEN:
+            return (
+                f"SLACK_APP_TOKEN is not accepted by Slack ({error}). Make a new app-level token with the scope "
+                "connections:write on your Slack app's page “Basic Information”, and turn on Socket Mode."
+            )
+        case _:
+            return _unreachable(result)
+
+
+def _unreachable(result: Result) -> str:
+    match result:
+        case Refused() if retry_after(result):
+            return "Slack asks the bot to slow down. Wait a minute, then start again."
+        case Refused(error) if error != NOT_SENT:
+            return Problem(
+                f"Slack says no ({error})", "Check the app's settings and SLACK_API_URL."
+            )
+        case Doubtful(error) if error in MAYBE:
+            return (
+                f"Slack answers that it is in trouble itself ({error}). "
+                "Look at slack-status.com, wait, then start again."
+            )
+        case Doubtful(error) if error in {NOT_SLACKS, "HTTP 200"}:
+            return (
+                "What answers at SLACK_API_URL is not Slack, but a web page perhaps. "
+                "Check whether a proxy or a sign-in page of the network stands in between, then start again."
+            )
+        case Doubtful("HTTP 404"):
+            return (
+                "What answers at SLACK_API_URL is not Slack's API (HTTP 404). "
+                "Set it to https://slack.com/api/, or take it out, then start again."
+            )
+        case Doubtful("HTTP 407" | "ClientHttpProxyError"):
+            return (
+                "The proxy does not let the bot through to Slack. "
+                "Check HTTPS_PROXY, and the user and the password in it, then start again."
+            )
+        case _:
+            return "Slack cannot be reached. Check the network, the proxy and SLACK_API_URL, then start again."
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One scope of the bot token; without a `vital` one the bot is of no use."""
+
+    name: str
+    without: str
+    """What does not work if it is not granted."""
+    vital: bool = False
+
+
+_DIRECTLY = "approvers are asked directly, not in their channel, if that is"
+_NOT_SEEN = "an answer that Slack did not confirm is put into the message above its thread, in"
+
+SCOPES = (
+    Scope("commands", "nobody can type /share-env or use its shortcuts", vital=True),
+    Scope("chat:write", "nothing can be answered in threads", vital=True),
+    Scope("users:read", "every command is denied, as nobody can be looked up", vital=True),
+    Scope("usergroups:read", "rules that name groups let nobody in"),
+    Scope("channels:read", f"{_DIRECTLY} a public one"),
+    Scope("groups:read", f"{_DIRECTLY} a private one"),
+    Scope("mpim:read", f"{_DIRECTLY} a group message"),
+    Scope("channels:history", f"{_NOT_SEEN} public channels"),
+    Scope("groups:history", f"{_NOT_SEEN} private channels"),
+    Scope("mpim:history", f"{_NOT_SEEN} group messages"),
+    Scope("im:history", f"{_NOT_SEEN} direct messages"),
+    Scope("im:write", "a direct message that Slack did not confirm may come twice"),
+)
+"""In the order in which they matter."""
+
+
+REINSTALL = (
+    "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml again), "
+    "then choose “Reinstall to Workspace”."
+)
+"""What to do about a scope that is not granted."""
+
+
+def missing(granted: Collection[str] | None) -> list[Scope]:
+    """Return the scopes that are not granted; none where Slack did not say which are."""
+    return [scope for scope in SCOPES if granted is not None and scope.name not in granted]
