@@ -22,9 +22,9 @@ _numbers = count(1)
 
 
 class PostgreSQL:
-    """A private server on a Unix socket."""
+    """A private server on a Unix socket; it waits for its disk only if what it takes is to be `durable`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         # Its locks live in the runtime directory, which it looks up at import, with a warning where there is none.
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(os.environ, "XDG_RUNTIME_DIR", str(folder))
@@ -34,8 +34,9 @@ class PostgreSQL:
         self._free: list[str] = []
         self._ready: list[str] = []
         self._made: dict[str, list[tuple[Any, ...]]] = {}
-        # Nobody pulls the plug, and a disk may be slow.
-        self.execute(self.url("postgres"), "ALTER SYSTEM SET fsync = off")
+        # Nobody pulls the plug on a test, and a disk may be slow.
+        fsync = "on" if durable else "off"
+        self.execute(self.url("postgres"), f"ALTER SYSTEM SET fsync = {fsync}")
         self.execute(self.url("postgres"), "SELECT pg_reload_conf()")
 
     def url(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""python -m tests.benchmarks: this bot beside a bare Bolt app, on the same stand-ins, in one run.
+"""python -m tests.benchmarks: this bot beside bare Bolt apps, on the same stand-ins, in one run.
 
 The stand-ins and the people who type run in this process, the bots one after the other in their
 own, so that each side has a core where there are two.
@@ -10,46 +10,43 @@ import os
 import platform
 import signal
 import sys
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.console import Console
 
-from tests.benchmarks.batches import Batched, batched
+from tests.benchmarks.bars import Bar, Measured, bars
+from tests.benchmarks.batches import batched
+from tests.benchmarks.earlier import sources_of
 from tests.benchmarks.floods import flood_bars, floods
-from tests.benchmarks.grown import Grown, grown
-from tests.benchmarks.measure import QUICK, Figures, Plan, measure
-from tests.benchmarks.processes import Variant
-from tests.benchmarks.report import (
-    Bar,
-    bars,
-    batch_bars,
-    ledger_bars,
-    show,
-    show_bars,
-    show_batched,
-)
+from tests.benchmarks.grown import grown
+from tests.benchmarks.measure import QUICK, Plan, growth, measure
+from tests.benchmarks.report import show, show_bars
 from tests.benchmarks.soak import soak, soak_bars
 from tests.benchmarks.standins import WrongResultError
+from tests.benchmarks.takeovers import taken_over
 
-_LONGEST = 1_800.0
-_WIDTH = 80
+_LONGEST = 3_600.0  # seconds for what has no length of its own
+_WIDTH = 100
+
+T = TypeVar("T")
 
 
 def main() -> int:
-    """Return the exit code: 0 every bar is cleared, 1 one is missed, 2 it could not be measured."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke run, which no bar can fail")
-    parser.add_argument("--soak", type=float, metavar="MINUTES", help="mixed commands with faults")
-    parser.add_argument("--floods", action="store_true", help="strangers who lean on the door")
-    given = parser.parse_args()
+    """Return the exit code: 0 every bar is cleared, or none has to be; 1 one is missed; 2 it could not be measured."""
+    given = _arguments().parse_args()
     console = Console(width=_WIDTH, highlight=False)
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     console.print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load average {load}")
     try:
         if given.soak:
-            return _soak(console, given.soak)
+            return _judge(console, soak_bars(_run(soak(given.soak, _tell))))
         if given.floods:
-            return _judge(console, flood_bars(asyncio.run(floods(_progress().print))))
-        return _compare(console, QUICK if given.quick else Plan(), quick=given.quick)
+            return _judge(console, flood_bars(_run(floods(_tell))))
+        with sources_of(given.beside) as earlier:
+            code = _compare(console, QUICK if given.quick else Plan(), earlier)
+            return code if given.strict or not given.quick else 0
     except WrongResultError as error:
         print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)  # noqa: T201  # as it is, unwrapped
         return 2
@@ -57,42 +54,56 @@ def main() -> int:
         return 2
 
 
-def _soak(console: Console, minutes: float) -> int:
-    return _judge(console, soak_bars(asyncio.run(soak(minutes, _progress().print))))
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    add = parser.add_argument
+    add("--quick", action="store_true", help="the same rows from small samples, in three minutes")
+    add("--strict", action="store_true", help="with --quick too, exit with 1 where a bar is missed")
+    add("--beside", metavar="COMMIT", help="the bot of that commit as well, by turns")
+    add("--soak", type=float, metavar="MINUTES", help="mixed commands with faults")
+    add("--floods", action="store_true", help="strangers who lean on the door")
+    return parser
 
 
-def _judge(console: Console, verdicts: list[Bar]) -> int:
-    show_bars(console, verdicts)
-    return 0 if all(bar.met for bar in verdicts) else 1
+def _judge(console: Console, verdicts: Iterable[Bar]) -> int:
+    kept = list(verdicts)
+    show_bars(console, kept)
+    return 0 if all(bar.met for bar in kept) else 1
 
 
-def _progress() -> Console:
-    return Console(stderr=True, width=_WIDTH, highlight=False, style="dim")
+def _tell(line: str) -> None:
+    Console(stderr=True, width=_WIDTH, highlight=False, style="dim").print(line)
 
 
-def _compare(console: Console, plan: Plan, *, quick: bool) -> int:
-    figures, ledger, batches = asyncio.run(_measure(plan))
-    verdicts = bars(figures, plan) + ledger_bars(figures, ledger, plan) + batch_bars(batches)
-    show(console, figures, plan)
-    console.print()
-    show_batched(console, batches)
-    console.print()
-    show_bars(console, verdicts)
-    return 0 if quick or all(bar.met for bar in verdicts) else 1
+def _compare(console: Console, plan: Plan, earlier: Path | None) -> int:
+    measured = _run(_measure(plan, earlier), _LONGEST)
+    show(console, measured, plan)
+    return _judge(console, bars(measured, plan))
 
 
-async def _measure(plan: Plan) -> tuple[dict[Variant, Figures], Grown, Batched]:
-    """Measure within half an hour; SIGTERM, like SIGINT, ends the bots first."""
-    progress = _progress()
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with asyncio.timeout(_LONGEST):
-        progress.print(f"A ledger with {plan.requests:,} requests")
-        ledger = await grown(plan.requests, plan.in_a_row)
-        progress.print(f"Batches of {plan.batch:,}")
-        batches = await batched(plan.batch, plan.rounds)
-        return await measure(plan, progress.print), ledger, batches
+async def _measure(plan: Plan, earlier: Path | None) -> Measured:
+    figures = await measure(plan, _tell, earlier)
+    _tell(f"Memory over {plan.late:,} commands")
+    grows = await growth(plan)
+    _tell(f"Batches of {plan.batch:,}")
+    batches = await batched(plan.batch, plan.rounds)
+    _tell(f"A ledger with {plan.requests:,} requests")
+    ledger = await grown(plan.requests)
+    _tell("Take-overs")
+    return Measured(figures, grows, batches, ledger, await taken_over(plan.take_overs))
+
+
+def _run(work: Coroutine[Any, Any, T], within: float | None = None) -> T:
+    """Return what it returns, within so many seconds; SIGTERM, like SIGINT, ends the bots first."""
+
+    async def bounded() -> T:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        async with asyncio.timeout(within):
+            return await work
+
+    return asyncio.run(bounded())
 
 
 if __name__ == "__main__":

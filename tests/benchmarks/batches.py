@@ -1,10 +1,12 @@
 """How long a batch takes, and what single commands take while one runs."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import median
+from typing import Self
 
+from tests.benchmarks.measure import percentiles
 from tests.benchmarks.processes import Variant, started
 from tests.benchmarks.standins import Took, standins
 
@@ -12,6 +14,19 @@ LATENCY = 0.1  # seconds that WeChat takes for each answer
 AT_ONCE = 20  # items of a batch
 _WARM_UP = 50
 _PEOPLE, _PAUSE = 3, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _P99:
+    """Of single commands in one round, in milliseconds."""
+
+    ack: float
+    answer: float
+
+    @classmethod
+    def of(cls, each: Sequence[Took]) -> Self:
+        acks, answers = (took.ack for took in each), (took.answer for took in each)
+        return cls(percentiles(acks)[1], percentiles(answers)[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +47,20 @@ class Batched:
 
 
 async def batched(size: int, rounds: int) -> Batched:
-    """Return the medians for batches of so many appids, on a SQLite file; idle and beside a batch in turn."""
+    """Return the medians for batches of so many appids, on a SQLite file: alone, then idle and beside a batch by turns."""
     async with standins(LATENCY) as world, started(Variant.THIS_BOT, world):
         await world.load(_WARM_UP, AT_ONCE)
-        alone = [await world.batch(size) for _ in range(rounds)]
-        idle, beside = list[Took](), list[Took]()
-        for _ in range(2 * rounds):
-            idle += await world.beside(asyncio.sleep(median(alone)), _PEOPLE, _PAUSE)
-            beside += await world.beside(world.batch(size), _PEOPLE, _PAUSE)
+        alone, idle, beside = list[float](), list[_P99](), list[_P99]()
+        for _ in range(rounds):
+            alone.append(await world.batch(size))
+            resting = asyncio.sleep(alone[-1])
+            idle.append(_P99.of(await world.beside(resting, _PEOPLE, _PAUSE)))
+            beside.append(_P99.of(await world.beside(world.batch(size), _PEOPLE, _PAUSE)))
         return Batched(
             size,
             median(alone),
-            _p99(took.ack for took in idle),
-            _p99(took.ack for took in beside),
-            _p99(took.answer for took in idle),
-            _p99(took.answer for took in beside),
+            ack_idle=median(each.ack for each in idle),
+            ack_beside=median(each.ack for each in beside),
+            answer_idle=median(each.answer for each in idle),
+            answer_beside=median(each.answer for each in beside),
         )
-
-
-def _p99(seconds: Iterable[float]) -> float:
-    return quantiles((1000 * each for each in seconds), n=100, method="inclusive")[98]

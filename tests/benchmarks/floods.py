@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks.report import Bar
+from tests.benchmarks.bars import Bar
 from tests.benchmarks.strangers import FLOODS
 from tests.conftest import free_port
 from tests.faults.bots import CHANNEL, address_at, over_http, request_of

@@ -1,9 +1,7 @@
 """What a command and a history cost with a few requests in the ledger and with very many."""
 
 import tempfile
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter, time
 
@@ -17,6 +15,7 @@ from bot.ledger.schema import events, requests
 
 _FEW = 100
 _AT_ONCE = 10_000
+_TIMES = 500
 _EACH = (
     100  # requests about each env and of each person, so that a history is as long in both ledgers
 )
@@ -33,52 +32,62 @@ class Grown:
     history: float
 
 
-async def grown(many: int, times: int) -> Grown:
-    """Return the medians with `many` requests over those with a few, on SQLite files."""
-    accept_few, history_few = await _costs(_FEW, times)
-    accept_many, history_many = await _costs(many, times)
-    return Grown(_FEW, many, accept_many / accept_few, history_many / history_few)
-
-
-async def _costs(size: int, times: int) -> tuple[float, float]:
-    """Return the seconds of a whole request and of a history, the middle of many."""
+async def grown(many: int, times: int = _TIMES) -> Grown:
+    """Return the medians with `many` requests over those with a few, on two SQLite files that are used by turns."""
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/ledger.db"
-        _fill(url, size)
-        ledger = Ledger.open(url, "benchmark")
-        await ledger.start()
-        numbers = count()
-
-        async def command() -> None:
-            number = next(numbers)
-            env = f"new-{number}"
-            origin = Origin("T0", "U0", "C0", "releases", f"new-{number}", "https://made.up/url")
-            request = Request(f"new{number}", origin, _APPID, env, _OWNER, "rule")
-            found = await ledger.accept(request)
-            if not isinstance(found, Accepted):
-                raise TypeError(found)
-            entry = found.entry
-            await ledger.place(entry, "C0/1.2")
-            await ledger.answer(entry, Shared(), 0.1, [])
-            await ledger.end(entry, "delivered")
-
-        async def history() -> None:
-            await ledger.history(("T0", "U0"), None, _EACH // 2)
-            await ledger.history(("T0", "U0"), "env-0", _EACH // 2)
-
+        sides = []
+        for size in (_FEW, many):
+            url = f"sqlite:///{folder}/{size}.db"
+            _fill(url, size)
+            sides.append(_Side(Ledger.open(url, "benchmark")))
         try:
-            return await _middle(command, times), await _middle(history, times)
+            for side in sides:
+                await side.ledger.start()
+            for _ in range(times):
+                for side in sides:
+                    await side.measure()
         finally:
-            await ledger.close()
+            for side in sides:
+                await side.ledger.close()
+    few, much = sides
+    return Grown(
+        _FEW,
+        many,
+        median(much.commands) / median(few.commands),
+        median(much.histories) / median(few.histories),
+    )
 
 
-async def _middle(work: Callable[[], Awaitable[None]], times: int) -> float:
-    took = []
-    for _ in range(times):
+@dataclass(slots=True)
+class _Side:
+    """One ledger, and the seconds of each whole request and of each history."""
+
+    ledger: Ledger
+    commands: list[float] = field(default_factory=list)
+    histories: list[float] = field(default_factory=list)
+
+    async def measure(self) -> None:
         began = perf_counter()
-        await work()
-        took.append(perf_counter() - began)
-    return median(took)
+        await self._command(f"new{len(self.commands)}")
+        self.commands.append(perf_counter() - began)
+        began = perf_counter()
+        await self._history()
+        self.histories.append(perf_counter() - began)
+
+    async def _command(self, id_: str) -> None:
+        origin = Origin("T0", "U0", "C0", "releases", id_, "https://made.up/url")
+        request = Request(id_, origin, _APPID, id_, _OWNER, "rule")
+        found = await self.ledger.accept(request)
+        if not isinstance(found, Accepted):
+            raise TypeError(found)
+        entry = found.entry
+        await self.ledger.place(entry, "C0/1.2")
+        await self.ledger.answer(entry, Shared(), 0.1, [])
+        await self.ledger.end(entry, "delivered")
+
+    async def _history(self) -> None:
+        await self.ledger.history(("T0", "U0"), None, _EACH // 2)
+        await self.ledger.history(("T0", "U0"), "env-0", _EACH // 2)
 
 
 def _fill(url: str, size: int) -> None:

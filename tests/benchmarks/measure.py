@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Self
 
-from tests.benchmarks.processes import Memory, Variant, started
+from tests.benchmarks.processes import ROOT, Memory, Variant, started
 from tests.benchmarks.standins import Load, standins
 
 _SETTLE = 1.0  # seconds of rest before memory is read
@@ -14,9 +15,12 @@ _SETTLE = 1.0  # seconds of rest before memory is read
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured: numbers of commands, but for `rounds`, `at_once` and the appids of one `batch`."""
+    """How much is measured: numbers of commands, but for `rounds`, `at_once`, the appids of one `batch` and the requests in a ledger.
 
-    rounds: int = 3
+    `early` and `late` are after how many commands memory is read.
+    """
+
+    rounds: int = 5
     warm_up: int = 300
     in_a_row: int = 500
     burst: int = 3_000
@@ -25,18 +29,13 @@ class Plan:
     late: int = 10_000
     requests: int = 1_000_000
     batch: int = 500
+    take_overs: int = 5
 
 
 QUICK = Plan(
-    rounds=1,
-    warm_up=50,
-    in_a_row=50,
-    burst=300,
-    early=200,
-    late=500,
-    requests=10_000,
-    batch=100,
+    warm_up=60, in_a_row=60, burst=300, early=500, late=1_500, requests=50_000, take_overs=1
 )
+"""The same rows from smaller samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ class Speed:
     @classmethod
     def of(cls, load: Load) -> Self:
         """Return the figures of one load."""
-        ack_p50, ack_p99 = _percentiles(took.ack for took in load.each)
-        answer_p50, answer_p99 = _percentiles(took.answer for took in load.each)
+        ack_p50, ack_p99 = percentiles(took.ack for took in load.each)
+        answer_p50, answer_p99 = percentiles(took.answer for took in load.each)
         return cls(ack_p50, ack_p99, answer_p50, answer_p99, len(load.each) / load.together)
 
     @classmethod
@@ -64,13 +63,24 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """One round of one variant; `ready` in seconds, `work` in milliseconds of CPU for each command."""
+class Figures:
+    """One variant's, in one round or the middle of many; `ready` in seconds, `work` in milliseconds of CPU for each command."""
 
     ready: float
     in_a_row: Speed
     burst: Speed
     work: float
+
+    @classmethod
+    def middle(cls, rounds: Iterable[Self]) -> Self:
+        """Return the median of every figure."""
+        kept = list(rounds)
+        return cls(
+            median(each.ready for each in kept),
+            Speed.middle(each.in_a_row for each in kept),
+            Speed.middle(each.burst for each in kept),
+            median(each.work for each in kept),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,49 +92,36 @@ class Growth:
     late: Memory
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """All that is known of one variant."""
+async def measure(
+    plan: Plan, tell: Callable[[str], None], earlier: Path | None = None
+) -> dict[Variant, Figures]:
+    """Return the figures of every variant; the rounds alternate, so that noise meets all alike.
 
-    ready: float
-    in_a_row: Speed
-    burst: Speed
-    work: float
-    growth: Growth
-
-
-async def measure(plan: Plan, tell: Callable[[str], None]) -> dict[Variant, Figures]:
-    """Return the figures of every variant; the rounds alternate, so that noise meets all alike."""
-    rounds: dict[Variant, list[Round]] = {variant: [] for variant in Variant}
+    `earlier` is where the sources of an earlier version of the bot lie, which is then measured too.
+    """
+    own = {Variant.EARLIER: earlier}
+    roots = {each: root for each in Variant if (root := own.get(each, ROOT))}
+    rounds: dict[Variant, list[Figures]] = {variant: [] for variant in roots}
     for number in range(1, plan.rounds + 1):
-        for variant in Variant:
-            tell(f"Round {number} of {plan.rounds}: {variant.name}")
-            rounds[variant].append(await _round(variant, plan))
-    figures = {}
-    for variant in Variant:
-        tell(f"Memory over {plan.late:,} commands: {variant.name}")
-        figures[variant] = Figures(
-            median(each.ready for each in rounds[variant]),
-            Speed.middle(each.in_a_row for each in rounds[variant]),
-            Speed.middle(each.burst for each in rounds[variant]),
-            median(each.work for each in rounds[variant]),
-            await _growth(variant, plan),
-        )
-    return figures
+        for variant, root in roots.items():
+            tell(f"Round {number} of {plan.rounds}: {variant.title}")
+            rounds[variant].append(await _round(variant, root, plan))
+    return {variant: Figures.middle(each) for variant, each in rounds.items()}
 
 
-async def _round(variant: Variant, plan: Plan) -> Round:
-    async with standins() as world, started(variant, world) as bot:
+async def _round(variant: Variant, root: Path, plan: Plan) -> Figures:
+    async with standins() as world, started(variant, world, root=root) as bot:
         await world.load(plan.warm_up, plan.at_once)
         in_a_row = await world.load(plan.in_a_row, 1)
         busy = bot.busy()
         burst = await world.load(plan.burst, plan.at_once)
         work = 1000 * (bot.busy() - busy) / plan.burst
-        return Round(bot.ready, Speed.of(in_a_row), Speed.of(burst), work)
+        return Figures(bot.ready, Speed.of(in_a_row), Speed.of(burst), work)
 
 
-async def _growth(variant: Variant, plan: Plan) -> Growth:
-    async with standins() as world, started(variant, world) as bot:
+async def growth(plan: Plan) -> Growth:
+    """Return how this bot's memory grows with the commands."""
+    async with standins() as world, started(Variant.THIS_BOT, world) as bot:
 
         async def after(commands: int) -> Memory:
             await world.load(commands, plan.at_once)
@@ -135,7 +132,7 @@ async def _growth(variant: Variant, plan: Plan) -> Growth:
         return Growth(bot.memory(), await after(plan.early), await after(plan.late - plan.early))
 
 
-def _percentiles(seconds: Iterable[float]) -> tuple[float, float]:
+def percentiles(seconds: Iterable[float]) -> tuple[float, float]:
     """Return p50 and p99 in milliseconds."""
     cuts = quantiles((1000 * each for each in seconds), n=100, method="inclusive")
     return cuts[49], cuts[98]

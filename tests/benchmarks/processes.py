@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -14,19 +15,24 @@ from time import perf_counter
 
 from tests.benchmarks.standins import StandIns, WrongResultError
 
-_ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 _READY_WITHIN = 30.0
 _STOPPED_WITHIN = 15.0
 _LOG_TAIL = 2_000
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 class Variant(Enum):
-    """What is compared: what follows `python -m`, and the ledger's address where it is not a file."""
+    """What is compared: what a table calls it, and what follows `python -m`."""
 
-    THIS_BOT = ("bot", "sqlite:///ledger.db")
-    IN_MEMORY = ("bot", "sqlite://")
-    BARE_ASYNC = ("tests.benchmarks.bare_async", "")
-    BARE_SYNC = ("tests.benchmarks.bare_sync", "")
+    THIS_BOT = ("this bot", "bot")
+    EARLIER = ("earlier bot", "bot")
+    BARE_ASYNC = ("bare AsyncApp", "tests.benchmarks.bare_async")
+    BARE_SYNC = ("bare App", "tests.benchmarks.bare_sync")
+
+    def __init__(self, title: str, module: str) -> None:
+        self.title = title
+        self.module = module
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,46 +59,62 @@ class Running:
 
     def busy(self) -> float:
         """Return the seconds of CPU that the process has used."""
-        # proc(5), /proc/pid/stat: utime and stime are fields 14 and 15; the name, field 2, may hold blanks.
-        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+        return busy(self.pid)[1]
+
+    def send(self, sign: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, sign)
+
+
+def busy(pid: int) -> tuple[int, float]:
+    """Return a process's parent and the seconds of CPU that it has used; raises OSError where it has ended."""
+    # proc(5), /proc/pid/stat: ppid, utime and stime are fields 4, 14 and 15; the name, field 2, may hold blanks.
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return int(stat[1]), (int(stat[11]) + int(stat[12])) * _TICK
 
 
 @asynccontextmanager
-async def started(variant: Variant, world: StandIns) -> AsyncIterator[Running]:
-    """Run a bot in an empty directory for as long as the context is open.
+async def started(
+    variant: Variant,
+    world: StandIns,
+    settings: Mapping[str, str] | None = None,
+    root: Path = ROOT,
+) -> AsyncIterator[Running]:
+    """Run a bot in an empty directory for as long as the context is open; `root` is where its sources lie.
 
-    An error that leaves the context carries the end of the bot's log as a note.
+    Its ledger is a file, unless the `settings` name another. An error that leaves the context carries the end of
+    the bot's log as a note.
     """
     with TemporaryDirectory() as directory, TemporaryFile() as log:
-        begun = perf_counter()
+        begun, greeted = perf_counter(), world.slack.sockets.greeted
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            variant.value[0],
+            variant.module,
             cwd=directory,
             env={
                 "PATH": os.environ.get("PATH", os.defpath),
-                "PYTHONPATH": str(_ROOT),
+                "PYTHONPATH": str(root),
                 **world.environment(),
-                "DATABASE_URL": variant.value[1],
+                "DATABASE_URL": "sqlite:///ledger.db",
+                **(settings or {}),
             },
             stdout=PIPE,
             stderr=log,
         )
         try:
-            await _ready(process, world)
+            await _ready(process, world, greeted)
             yield Running(process.pid, perf_counter() - begun)
         except Exception as error:
             log.seek(0)
             said = log.read().decode(errors="replace")[-_LOG_TAIL:]
-            error.add_note(f"The end of its log ({variant.name}):\n{said}")
+            error.add_note(f"The end of its log ({variant.title}):\n{said}")
             raise
         finally:
             await _end(process)
 
 
-async def _ready(process: Process, world: StandIns) -> None:
+async def _ready(process: Process, world: StandIns, greeted: int) -> None:
     """Return when the bot has printed its line and opened its socket; else raise WrongResultError."""
     if process.stdout is None:
         raise RuntimeError("the process has no stdout")
@@ -100,7 +122,7 @@ async def _ready(process: Process, world: StandIns) -> None:
         async with asyncio.timeout(_READY_WITHIN):
             if not await process.stdout.readline():
                 raise WrongResultError(f"The bot ended at once, with {await process.wait()}.")
-            await world.connected()
+            await world.slack.until(lambda slack: slack.sockets.greeted > greeted)
     except TimeoutError:
         raise WrongResultError(f"The bot was not ready after {_READY_WITHIN:.0f} s.") from None
 

@@ -16,7 +16,7 @@ from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import POLICY, seed
-from tests.benchmarks.report import Bar
+from tests.benchmarks.bars import Bar
 from tests.benchmarks.standins import WrongResultError
 from tests.benchmarks.storm import Storm, Tally
 from tests.conftest import free_port

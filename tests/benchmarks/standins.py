@@ -67,10 +67,6 @@ class StandIns:
             "SHARE_ENV_ALLOWED_GROUPS": GROUP,
         }
 
-    async def connected(self) -> None:
-        """Return when a bot has opened its socket."""
-        await self.slack.until(lambda slack: slack.sockets.connections > 0)
-
     async def load(self, commands: int, at_once: int) -> Load:
         """Return what `commands` took when so many people typed them, each waiting for the answer.
 

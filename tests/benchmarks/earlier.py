@@ -1,0 +1,28 @@
+"""The sources of an earlier version of the bot, to be measured beside this one."""
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks.processes import ROOT
+from tests.benchmarks.standins import WrongResultError
+
+
+@contextmanager
+def sources_of(commit: str | None) -> Iterator[Path | None]:
+    """Lay out what git has of a commit for as long as the context is open; nothing for no commit."""
+    if commit is None:
+        yield None
+        return
+    with TemporaryDirectory() as folder:
+        git = "git", "-C", str(ROOT), "archive", commit, "bot"
+        archived = subprocess.run(git, capture_output=True, check=False)
+        if archived.returncode:
+            raise WrongResultError(archived.stderr.decode(errors="replace").strip())
+        with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as packed:
+            packed.extractall(folder, filter="data")
+        yield Path(folder)
