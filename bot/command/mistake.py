@@ -137,6 +137,8 @@ class ReasonTooLong:
     limit: int
 
 
+OptionMistake = UnknownOption | OptionWithoutValue | OptionTwice | OptionNotHere | ReasonTooLong
+
 Mistake = (
     UnclosedQuote
     | NotAnAppid
@@ -151,11 +153,7 @@ Mistake = (
     | SeveralAppids
     | TooManyAppids
     | UnknownWord
-    | UnknownOption
-    | OptionWithoutValue
-    | OptionTwice
-    | OptionNotHere
-    | ReasonTooLong
+    | OptionMistake
 )
 
 

@@ -12,6 +12,7 @@ from bot.command.mistake import (
     NotAnAppid,
     NotAnEnv,
     OnlyShares,
+    OptionMistake,
     OptionNotHere,
     OptionTwice,
     OptionWithoutValue,
@@ -63,20 +64,12 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
     match mistake:
         case UnclosedQuote():
             return words("A quotation mark is never closed.")
-        case NotAnAppid(word, fault):
-            return words(
-                "{word} is not an appid: {fault}", word=code(word), fault=_fault(words, word, fault)
-            )
-        case NotAnEnv(word, blank=True):
-            return words(
-                "{word} is not an env id: that is a placeholder. Put the env's own id there.",
-                word=code(word),
-            )
-        case NotAnEnv(word):
-            return words(
-                "{word} is not an env id. It may have up to 64 letters, digits and dashes, and no dash at either end.",
-                word=code(word),
-            )
+        case NotAnAppid(word, why):
+            fault = _no_appid(words, word, why)
+            return words("{word} is not an appid: {fault}", word=code(word), fault=fault)
+        case NotAnEnv(word, blank):
+            fault = _no_env(words, blank=blank)
+            return words("{word} is not an env id: {fault}", word=code(word), fault=fault)
         case Swapped():
             return words("The appid comes first, then the env.")
         case MissingAppid():
@@ -110,11 +103,16 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
                 count=count,
             )
         case UnknownWord(word, nearest):
+            guess = code(nearest)
             return words(
-                "I do not know {word}. Did you mean {nearest}?",
-                word=code(word),
-                nearest=code(nearest),
+                "I do not know {word}. Did you mean {nearest}?", word=code(word), nearest=guess
             )
+        case _:
+            return _of_option(words, mistake)
+
+
+def _of_option(words: Words, mistake: OptionMistake) -> str:
+    match mistake:
         case UnknownOption(option, nearest):
             hint = (
                 words("Did you mean {nearest}?", nearest=code(nearest))
@@ -143,7 +141,13 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
             assert_never(mistake)
 
 
-def _fault(words: Words, word: str, fault: AppidFault) -> str:
+def _no_env(words: Words, *, blank: bool) -> str:
+    if blank:
+        return words("that is a placeholder. Put the env's own id there.")
+    return words("an env id has up to 64 letters, digits and dashes, and no dash at either end.")
+
+
+def _no_appid(words: Words, word: str, fault: AppidFault) -> str:
     match fault:
         case AppidFault.BLANK:
             return words("that is a placeholder. Put the mini program's own appid there.")
