@@ -94,6 +94,11 @@ def parted(words: Iterable[str]) -> list[str]:
     return [run for word in words for run in _RUNS.findall(word) or [word]]
 
 
+def meaning(words: Iterable[str], meant: Sense) -> list[str]:
+    """Return those of `words` that have this meaning."""
+    return [word for word in words if sense(word) is meant]
+
+
 def without_fillers(words: Iterable[str]) -> list[str]:
     """Return `words` without grammar and politeness."""
     return [word for word in parted(words) if sense(word) is not Sense.FILLER]

@@ -11,6 +11,7 @@ from bot.command.vocabulary import (
     Sense,
     bare,
     envs_in,
+    meaning,
     named_in,
     names_an_owner,
     names_reason,
@@ -41,9 +42,9 @@ def check(said: Sequence[str], heard: Sequence[str]) -> None:
     """
     if _asks(said):
         return
-    if opposite := next((word for word in heard if sense(word) is Sense.REVERSE), None):
-        raise MistakeError(OnlyShares(opposite), None)
-    looks = [word for word in said if sense(word) is Sense.LOOK]
+    if opposites := meaning(heard, Sense.REVERSE):
+        raise MistakeError(OnlyShares(opposites[0]), None)
+    looks = meaning(said, Sense.LOOK)
     if looks and (len(looks) > 1 or looks != without_fillers(said)[:1]):
         raise MistakeError(UnknownWord(looks[0], History.word), line([History.word, *said]))
     if _unclear_receiver(said):

@@ -1,6 +1,7 @@
 """What all messages about a request have in common: its values in sentences, its appids, its reason, its id."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from bot.domain.request import Request
 from bot.messages.blocks import Message, Part, listing, message, small
@@ -11,15 +12,15 @@ def about(words: Words, request: Request) -> Words:
     """Return words that fill `{id}`, `{who}`, `{env}` and the other places below from the request."""
     user = request.origin.user_id
     return words.knowing(
-        id=lambda: code(request.id),
-        user=lambda: escape(user),
-        who=lambda: mention(user),
-        env=lambda: code(request.env),
-        owner=lambda: code(request.owner),
-        appid=lambda: code(request.appid),
-        receivers=lambda: how_many(words, request.receivers),
-        rule=lambda: escape(request.rule),
-        reason=lambda: escape(request.reason or ""),
+        id=partial(code, request.id),
+        user=partial(escape, user),
+        who=partial(mention, user),
+        env=partial(code, request.env),
+        owner=partial(code, request.owner),
+        appid=partial(code, request.appid),
+        receivers=partial(how_many, words, request.receivers),
+        rule=partial(escape, request.rule),
+        reason=partial(escape, request.reason or ""),
     )
 
 
