@@ -1,9 +1,7 @@
 """The question to the approvers: asked in their channel or directly, reminded of once, edited in place when it is decided."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from weakref import WeakValueDictionary
 
 from bot.domain.request import Request
 from bot.ledger import Entry
@@ -72,7 +70,6 @@ class ApproverMessages:
         self._tongues = tongues
         self._link = link
         self._where = where
-        self._editing = WeakValueDictionary[str, asyncio.Lock]()
 
     async def ask(
         self,
@@ -112,12 +109,11 @@ class ApproverMessages:
             await self._post(asked.channel, reminded, mark, asked.ts, look_since=float(asked.ts))
 
     async def settle(self, entry: Entry) -> None:
-        """Replace the question by who decided, when, and how it ended; one edit after the other, so that the last stays."""
+        """Replace the question by who decided, when, and how it ended."""
         at = entry.decided or entry.at or entry.created
         shown = decided(self._tongues.channel, entry.request, entry.outcome, at)
         for asked in read_ref(entry.asked):
-            async with self._editing.setdefault(asked.ts, asyncio.Lock()):
-                await self._posts.edit(asked, shown)
+            await self._posts.edit(asked, shown)
 
     async def _post(
         self,

@@ -10,6 +10,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from weakref import WeakValueDictionary
 
 from bot.messages import Message
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes, retry_after
@@ -39,6 +40,7 @@ class Posts:
         self._sleep = sleep
         self._now = now
         self._edited = OrderedDict[Posted, float]()
+        self._editing = WeakValueDictionary[Posted, asyncio.Lock]()
         self._lasting = 0  # edits under way that nothing replaces
 
     async def post(
@@ -135,17 +137,22 @@ class Posts:
     async def edit(self, at: Posted, message: Message) -> bool:
         """Replace a message, a second after its last edit; False where Slack refuses that for good.
 
-        Repeated as needed, since editing twice is editing once.
+        Repeated as needed, since editing twice is editing once; one edit after the other, so that the last stays.
         """
         self._lasting += 1
         try:
+            async with self._editing.setdefault(at, asyncio.Lock()):
+                return await self._edit_once(at, message)
+        finally:
+            self._lasting -= 1
+
+    async def _edit_once(self, at: Posted, message: Message) -> bool:
+        try:
             if left := self._too_soon(at):
                 await self._sleep(left)
-            no = await self._surely("chat.update", **_edit(at, message))
+            return await self._surely("chat.update", **_edit(at, message)) is None
         finally:
             self._edit_ended(at)
-            self._lasting -= 1
-        return no is None
 
     async def show(self, at: Posted, message: Message) -> None:
         """Replace a message by what is soon out of date; raises AwayError where Slack is busy, or an edit that lasts comes first.

@@ -138,6 +138,9 @@ class Private:
         """Nothing more than that: the request knows its response_url."""
         return "private"
 
+    async def go_on(self, request: Request) -> None:
+        """Show nothing: nobody can edit what only one person sees."""
+
     async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
         """Show nothing: a response_url has only five uses."""
 

@@ -43,6 +43,11 @@ class Thread:
         """The parent's place and, where it stands in another thread, that thread."""
         return ref_of(self._at)
 
+    async def go_on(self, request: Request) -> None:
+        """Show in the parent what is under way, without a button that would come too late."""
+        words = words_in(self._at.channel, request, self._tongues)
+        await self._posts.edit(self._at, endings.begun(words, request, waiting=False))
+
     async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
         """Show in the parent how far a batch has come."""
         words = words_in(self._at.channel, request, self._tongues)

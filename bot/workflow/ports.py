@@ -33,6 +33,9 @@ class Place(Protocol):
     def ref(self) -> str:
         """The place in words that `Places.reopen` understands."""
 
+    async def go_on(self, request: Request) -> None:
+        """Show that a request waits for people no more, and what is under way instead."""
+
     async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
         """Show how far a batch has come, and why it pauses."""
 

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -109,7 +109,9 @@ class Worker:
         if entry.place is None:
             return await self._settle(entry, backlog)
         if entry.asked:
-            self.start(self._show_decided(entry))
+            place = self.places.reopen(entry.request, entry.place)
+            self.start(_for_now(place.go_on(entry.request)))
+            self.start(_for_now(self.waiting.approvals.settle(entry)))
         if entry.request.is_batch:
             return await self._run(entry, entry.place, backlog)
         return await self._call(entry, backlog, called_again=called_again)
@@ -138,11 +140,6 @@ class Worker:
         told = {"request": request.id, "outcome": type(outcome).__name__.lower()}
         _log.error("Slack takes the answer nowhere", extra=told)
         await self.leased.end(entry, backlog, "not delivered", "refused")
-
-    async def _show_decided(self, entry: Entry) -> None:
-        """Show the approvers that it is decided; how it ended is shown later in any case."""
-        with suppress(AwayError):
-            await self.waiting.approvals.settle(entry)
 
     async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         """Settle where the answer goes, and record it."""
@@ -224,3 +221,9 @@ class Worker:
                 self.start(self.carry(entry, taken=True))
             if len(taken) < _TAKEN_AT_ONCE:
                 return
+
+
+async def _for_now(showing: Awaitable[None]) -> None:
+    """Show that it is decided; how it ends is shown in the same place in any case, and after this."""
+    with suppress(AwayError):
+        await showing

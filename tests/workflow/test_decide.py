@@ -38,6 +38,7 @@ from tests.scenes import (
 )
 
 SECRET = "C0SECRET"
+TWO = f"wx0123456789abcdef {APPID} {ENV}"
 SELF = f"{APPROVE}self_approval = true\n"
 EVERYBODY = APPROVE.replace('groups = ["S0APPROVERS"]', 'users = ["*"]')
 NOBODY = APPROVE.replace('groups = ["S0APPROVERS"]', 'users = ["U0GONE", "U0GUEST"]')
@@ -272,6 +273,26 @@ async def test_how_it_ended_stays_however_late_slack_takes_who_decided(scene: Sc
         scene.slack.fail("chat.update", Slow(0.3))
         await scene.send(APPROVER, view)
         assert "It was shared." in await settled(scene)
+
+
+@pytest.mark.parametrize(("text", "button"), [(f"{APPID} {ENV}", None), (TWO, "Cancel the rest")])
+async def test_while_what_was_approved_is_shared_nothing_says_that_it_waits(
+    scene: Scene, text: str, button: str | None
+) -> None:
+    scene.wechat.fail("shareenv", *[Slow()] * 2)
+    async with scene.bot(APPROVE):
+        await scene.ask(text)
+        await scene.decide(APPROVER, "approve")
+        await scene.slack.until(lambda _: "is sharing" in scene.parent())
+        (under_way,) = scene.slack.parents(RELEASES)
+        assert states(scene.database)[0] == "placed"
+        assert "Cancel the request" not in json.dumps(under_way.blocks)
+        assert has_button(under_way, "cancel") is (button is not None)
+        assert scene.replies() == []
+        scene.wechat.clear()
+        await soon(lambda: set(states(scene.database)) == {"ended"})
+    assert scene.parent().startswith("✅")
+    assert len(scene.replies()) == 1
 
 
 @pytest.mark.parametrize(
