@@ -66,14 +66,17 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
         "commands": unless(lambda: not parts.intake.stopping, "the bot is stopping"),
         "ledger": unless(lambda: replica.writable, "it did not take the last sign of life"),
     }
-    minor: dict[str, Trouble] = {"policy": lambda: refusal(in_force.trouble)}
+    minor: dict[str, Trouble] = {
+        "policy": lambda: refusal(in_force.trouble),
+        "tokens": source.trouble,
+    }
     if socket := parts.socket:
         major["slack"] = lambda: socket_trouble(socket)
     if left := source.left:
-        major["tokens"] = lambda: chain_trouble(left())
-        minor["ticket"] = lambda: ticket_trouble(left())
-    else:
-        minor["tokens"] = source.trouble
+        minor |= {
+            "tokens": lambda: chain_trouble(left()),
+            "ticket": lambda: ticket_trouble(left()),
+        }
     return Health(major, resources.runtime.clock, minor=minor)
 
 

@@ -164,7 +164,9 @@ NIGHTS = {
         happens=lambda night: night.asks(1, "/share-envs"),
     ),
     "another message token": Broken(
-        "WECHAT_MESSAGE_TOKEN", "tokens", "ShareEnvNotReady", "WECHAT_MESSAGE_TOKEN", chain, pushes
+        *("WECHAT_MESSAGE_TOKEN", "the platform's token is not good"),
+        *("ShareEnvTokensFail", "WECHAT_MESSAGE_TOKEN"),
+        *(chain, pushes),
     ),
     "a policy file with a mistake": Broken(
         "policy refused",
