@@ -1,5 +1,9 @@
-"""Which release this is: its version and, where it runs in a clone, the commit."""
+"""Which release this is: its version and, where it is known, the commit that it was built from.
 
+The wheel's version has it behind a "+g": `pyproject.toml` has `numbered` called for that, in the clone that is installed.
+"""
+
+from importlib.metadata import distributions
 from pathlib import Path
 
 from bot import __version__
@@ -7,16 +11,33 @@ from bot import __version__
 _HEX = frozenset("0123456789abcdef")
 _SHORT = 10  # letters of a commit
 _ROOT = Path(__file__).parents[2]
+_BEFORE = "+g"
 
 
 def release(root: Path = _ROOT) -> str:
-    """Return the version and, if `root` is a clone, the commit that is checked out there."""
+    """Return the version and the commit, if `root` is a clone or where a wheel was installed that has it."""
+    commit = _checked_out(root) or _installed(root)
+    return f"{__version__} ({commit})" if commit else __version__
+
+
+def numbered(root: Path = _ROOT) -> str:
+    """Return the version as a wheel that is built in `root` bears it."""
+    commit = _checked_out(root)
+    return f"{__version__}{_BEFORE}{commit}" if commit else __version__
+
+
+def _installed(root: Path) -> str:
+    found = distributions(name="share-env-bot", path=[str(root)])
+    return next((each.version.partition(_BEFORE)[2] for each in found), "")
+
+
+def _checked_out(root: Path) -> str:
+    """Return the beginning of the commit that is checked out; blank where there is no clone, or one written otherwise."""
     try:
         commit = _commit(root / ".git")
-    except (OSError, ValueError):  # no clone, or written otherwise
-        commit = ""
-    known = commit and _HEX.issuperset(commit)
-    return f"{__version__} ({commit[:_SHORT]})" if known else __version__
+    except (OSError, ValueError):
+        return ""
+    return commit[:_SHORT] if _HEX.issuperset(commit) else ""
 
 
 def _commit(git: Path) -> str:

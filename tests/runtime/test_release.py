@@ -1,10 +1,15 @@
+import shutil
 from pathlib import Path
 
 import pytest
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
 
+import bot
 from bot import __version__
-from bot.runtime.release import release
+from bot.runtime.release import numbered, release
 
+ROOT = Path(bot.__file__).parents[1]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -29,3 +34,22 @@ def test_the_version_has_the_commit_where_that_is_known(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="ascii")
     assert release(tmp_path) == (f"{__version__} ({COMMIT[:10]})" if known else __version__)
+    assert numbered(tmp_path) == (f"{__version__}+g{COMMIT[:10]}" if known else __version__)
+
+
+@pytest.mark.parametrize("clone", [True, False])
+def test_what_is_installed_has_the_commit_that_its_wheel_was_built_from(
+    tmp_path: Path, clone: bool
+) -> None:
+    sources, installed = tmp_path / "sources", tmp_path / "installed"
+    for name in ("pyproject.toml", "README.md", "bot/__init__.py", "bot/runtime/release.py"):
+        (sources / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, sources / name)
+    if clone:
+        (sources / ".git").mkdir()
+        (sources / ".git/HEAD").write_text(COMMIT, encoding="ascii")
+    version = ProjectMetadata(str(sources), PluginManager()).version
+    about = installed / f"share_env_bot-{version}.dist-info/METADATA"
+    about.parent.mkdir(parents=True)
+    about.write_text(f"Name: share-env-bot\nVersion: {version}\n", encoding="ascii")
+    assert release(installed) == (f"{__version__} ({COMMIT[:10]})" if clone else __version__)
