@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
+from bot.ops.logs.redaction import Redactor
+
 # What ends a line somewhere, moves a terminal's cursor, turns text around, cannot be seen, or is half a letter.
 UNSAFE = (
     r"[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -28,6 +30,12 @@ def json_line(fields: Mapping[str, object]) -> str:
     if line.isascii() and "\x7f" not in line:
         return line
     return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], line)
+
+
+def complain(problems: Iterable[str], secrets: Iterable[str]) -> None:
+    """Print on standard error what is wrong; a driver may have said a secret, or somebody put one into the policy file."""
+    for problem in map(Redactor(secrets).clean, problems):
+        print(visible(problem), file=sys.stderr)
 
 
 # A spreadsheet looks past blanks, and reads the full-width signs too.

@@ -136,7 +136,7 @@ async def test_a_run_begins_and_ends_in_the_log(
     async with bot(environ | {"LOG_LEVEL": "INFO"}, tmp_path) as process:
         await process.stop(signal.SIGTERM)
     started, *_, stopping, stopped = [
-        line for line in lines_of(process) if line["logger"] == "bot.cli"
+        line for line in lines_of(process) if line["logger"] == "bot.app.process"
     ]
     facts = {name: started.get(name) for name in ("event", "level", "version", "how", "database")}
     assert facts == {

@@ -19,8 +19,7 @@ from bot.ops.doctor.real_tried import Tried, completed, failed, held, table, unt
 from bot.ops.doctor.slack_calls import web_api
 from bot.ops.doctor.transport import DEADLINE, HeardHeaders, each, session
 from bot.ops.doctor.wechat import Read, reader
-from bot.ops.logs.redaction import Redactor
-from bot.ops.visible import visible
+from bot.ops.visible import complain
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.tokens import PlatformSettings
@@ -54,10 +53,12 @@ def real(
     0 if all held and nothing is left in the channel, 1 if not, 2 where the settings or the arguments are wrong.
     """
     if not channel or not user:
-        return _complain(["Write it as doctor --real --channel C… --user U…."], ())
+        complain(["Write it as doctor --real --channel C… --user U…."], ())
+        return _WRONG_SETUP
     settings = load(environ)
     if not isinstance(settings, Settings):
-        return _complain(settings, read_parts(environ).secrets)
+        complain(settings, read_parts(environ).secrets)
+        return _WRONG_SETUP
     asked = None if unasked else _asked
     try:
         held = asyncio.run(_until_sigterm(try_all(settings, channel, user, asked)))
@@ -77,12 +78,6 @@ async def _until_sigterm(work: Coroutine[None, None, bool]) -> bool:
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, cut_short)
     return await working
-
-
-def _complain(problems: Sequence[str], secrets: Sequence[str]) -> int:
-    for problem in map(Redactor(secrets).clean, problems):
-        print(visible(problem), file=sys.stderr)
-    return _WRONG_SETUP
 
 
 async def try_all(

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from bot.ops.request_command import tell_request
+from bot.ops.ledger_command import tell_request
 from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat

@@ -1,41 +1,76 @@
-"""`share-env-bot request ID`: find a request in the ledger and tell its whole story, from who asked to who was told."""
+"""What the ledger knows, for a terminal: `audit` prints its events or deletes old ones, `request` tells one story."""
 
 import asyncio
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
 
 from bot.domain.outcome import Failed, Unknown
 from bot.ledger import Entry
 from bot.ledger.address import CannotOpenError
-from bot.ledger.audit import Wanted, find, open_for_audit, read
-from bot.ops.doctor.slack_calls import web_api
-from bot.ops.doctor.transport import HeardHeaders, session
-from bot.ops.logs.redaction import Redactor
-from bot.ops.visible import visible
+from bot.ledger.audit import Wanted, delete_before, find, open_for_audit, read
+from bot.ops.visible import complain, visible, write_rows
+from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
-from bot.slack.api import Answered
+from bot.settings.table import DATABASE_URL
 from bot.slack.history import read_ref
 
 _FINE, _UNKNOWN, _WRONG_SETUP = 0, 1, 2
 _PATIENCE = 3.0  # seconds; without an answer there are no links
+_FACTS = ("user", "outcome", "errcode", "rid", "detail", "seconds")
+"""What an event says besides its kind and time, in this order."""
+
+
+def audit(
+    environ: Mapping[str, str], about: Mapping[str, Any], shape: str, before: datetime | None
+) -> int:
+    """Print the events `about` something, or delete what is from `before` a day; return the exit code."""
+    if before and (problem := _wrong_deletion(before, about)):
+        complain([problem], ())
+        return _WRONG_SETUP
+    try:
+        engine = open_for_audit(DATABASE_URL.value(Reader(environ)))
+        if before:
+            requests, events = delete_before(engine, before)
+            print(f"Deleted {requests} requests and {events} events from before {before:%Y-%m-%d}.")
+            return _FINE
+        rows = read(engine, Wanted(**about), words=shape != "table")
+        if (first := next(rows, None)) is None:
+            print("No events match.", file=sys.stderr)
+        else:
+            write_rows(chain([first], rows), shape)
+    except CannotOpenError as error:
+        complain([str(error)], read_parts(environ).secrets)
+        return _WRONG_SETUP
+    return _FINE
+
+
+def _wrong_deletion(before: datetime, about: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the day, or with words that seem to narrow what cannot be narrowed."""
+    if about:
+        named = " and ".join(f"--{name}" for name in about)
+        return f"--delete-before deletes for everybody. Leave out {named}."
+    if before > datetime.now(UTC):
+        return f"{before:%Y-%m-%d} has not begun yet, in UTC. Name an earlier day."
+    return None
 
 
 def tell_request(environ: Mapping[str, str], request: str) -> int:
     """Print all that is known of a request or of an item of a batch; return the exit code."""
     parts = read_parts(environ)
-    clean = Redactor(parts.secrets).clean
     try:
         engine = open_for_audit(parts.database_url)
         entry = find(engine, request)
         events = list(read(engine, Wanted(request=request), words=True))
     except CannotOpenError as error:
-        print(clean(str(error)), file=sys.stderr)
+        complain([str(error)], parts.secrets)
         return _WRONG_SETUP
     if entry is None:
         found = f"No request “{request}” is in the ledger. Its id is in the answer in Slack and in the log."
-        print(clean(found), file=sys.stderr)
+        complain([found], parts.secrets)
         return _UNKNOWN
     for line in story(entry, events, asyncio.run(_workspace(parts))):
         print(line)
@@ -46,16 +81,17 @@ async def _workspace(parts: Parts) -> str | None:
     """Return the address of Slack's workspace."""
     if parts.slack is None:
         return None
+    # Imported here: an audit asks Slack nothing.
+    from bot.ops.doctor.slack_calls import web_api  # noqa: PLC0415
+    from bot.ops.doctor.transport import HeardHeaders, session  # noqa: PLC0415
+    from bot.slack.api import Answered  # noqa: PLC0415
+
     try:
         async with asyncio.timeout(_PATIENCE), session(HeardHeaders(time.time)) as http:
             told = await web_api(parts.slack, parts.slack.bot_token, http).read("auth.test")
     except TimeoutError:
         return None
     return str(told.data.get("url") or "") or None if isinstance(told, Answered) else None
-
-
-_FACTS = ("user", "outcome", "errcode", "rid", "detail", "seconds")
-"""What an event says besides its kind and time, in this order."""
 
 
 def story(

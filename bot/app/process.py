@@ -1,0 +1,80 @@
+"""The bot as a process: its signals, the line that says that it is ready, and its exit code."""
+
+import asyncio
+import gc
+import logging
+import re
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+
+from bot import __version__
+from bot.ops.logs.setup import set_up
+from bot.ops.visible import complain
+from bot.runtime.signals import at_first_signal, ignore_from_now_on, setting, unless
+from bot.settings.load import Settings, load, read_parts
+
+_FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
+
+_log = logging.getLogger(__name__)
+
+
+def run(read: Callable[[], Mapping[str, str]]) -> int:
+    """Run the bot with the environment that `read` returns, until a signal; return the exit code."""
+    stop, reload = asyncio.Event(), asyncio.Event()
+    at_first_signal(stop.set)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
+    try:
+        return _run_until(read, stop, reload)
+    finally:
+        ignore_from_now_on()
+
+
+def _run_until(
+    read: Callable[[], Mapping[str, str]], stop: asyncio.Event, reload: asyncio.Event
+) -> int:
+    environ = read()
+    settings = load(environ)
+    if not isinstance(settings, Settings):
+        complain(settings, read_parts(environ).secrets)
+        return _WRONG_SETUP
+    gc.disable()  # until the bot is ready: what is loaded and made until then stays
+    # Imported here: a wrong setup need not wait for Slack's libraries to load.
+    from bot.app.resources import CannotStartError  # noqa: PLC0415
+    from bot.app.running import running  # noqa: PLC0415
+
+    set_up(settings.log_level, settings.log_format, settings.secrets())
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        at_first_signal(setting(stop, loop))  # from here on, the loop may have to be woken
+        signal.signal(signal.SIGHUP, lambda *_: setting(reload, loop)())
+        async with AsyncExitStack() as stack:
+            starting = stack.enter_async_context(running(settings, reload=reload))
+            if line := await unless(stop, starting):
+                _ready(settings, line)
+                await stop.wait()
+                _log.info("stopping")
+        _log.info("stopped")
+
+    try:
+        asyncio.run(serve())
+    except CannotStartError as error:
+        complain(error.problems, settings.secrets())
+        return _WRONG_SETUP if error.wrong_setup else _FAILED
+    return _FINE
+
+
+def _ready(settings: Settings, line: str) -> None:
+    _log.info("started", extra=_about(settings))
+    gc.freeze()  # so there is no use in looking through it
+    gc.enable()
+    with suppress(OSError):  # it is ready, whether anybody hears it or not
+        print(line, flush=True)
+
+
+def _about(settings: Settings) -> dict[str, object]:
+    """Return what tells one bot's log from another's."""
+    how = "socket mode" if settings.slack.app_token else "http"
+    kind, *_ = re.split("[+:]", settings.database_url)  # the rest is an address
+    return {"version": __version__, "how": how, "database": kind}
