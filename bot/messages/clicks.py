@@ -21,7 +21,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.request import about, how_many, why_command
-from bot.messages.words import Words, code
+from bot.messages.words import Words, code, when
 from bot.policy import Ask
 
 
@@ -76,14 +76,13 @@ def retried_already(words: Words) -> Message:
     )
 
 
-def requester_asked(words: Words, request: Request, minutes: int) -> Message:
+def requester_asked(words: Words, request: Request, until: float) -> Message:
     """Tell somebody who tries again for the requester that the requester has to confirm first."""
     say = about(words, request)
     return message(
-        say.count(
-            "The rule wants <@{user}> to confirm this first, so I asked them. They have {count} minute. Request {id}.",
-            "The rule wants <@{user}> to confirm this first, so I asked them. They have {count} minutes. Request {id}.",
-            minutes,
+        say(
+            "The rule wants <@{user}> to confirm this first, so I asked them. They have until {when}. Request {id}.",
+            when=when(until),
         )
     )
 

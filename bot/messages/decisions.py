@@ -17,7 +17,7 @@ from bot.domain.request import Request
 from bot.messages.blocks import Announcement, Button, Message, buttons, message, small
 from bot.messages.request import about, all_appids, appids, name, reason, why_command
 from bot.messages.rules import contact
-from bot.messages.words import Words, code
+from bot.messages.words import Words, code, when
 from bot.policy import Policy, Rule
 
 Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
@@ -25,9 +25,12 @@ Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
 
 
 def confirmation(
-    words: Words, request: Request, minutes: int, retried_by: str | None = None
+    words: Words, request: Request, until: float, retried_by: str | None = None
 ) -> Message:
-    """Ask the requester to confirm; `retried_by` is the user who tries it again for them."""
+    """Ask the requester to confirm, and say until when, since nobody can take the buttons away then.
+
+    `retried_by` is the user who tries it again for them.
+    """
     say = about(words, request)
     return message(
         say("<@{by}> tries this again for you, and you have to confirm it.", by=retried_by)
@@ -44,10 +47,9 @@ def confirmation(
             Button(words("Cancel"), Act.CANCEL, request.id),
         ),
         small(
-            say.count(
-                "You have {count} minute. Request {id}.",
-                "You have {count} minutes. Request {id}.",
-                minutes,
+            say(
+                "You can confirm until {when}; a later click shares nothing. Request {id}.",
+                when=when(until),
             )
         ),
         *all_appids(words, request),

@@ -28,7 +28,7 @@ from bot.policy import (
     owner_of,
 )
 
-CONFIRM_SECONDS = 600
+_CONFIRM_SECONDS = 600.0
 
 Passed = Allow | NeedsConfirmation | NeedsApproval
 Decided = tuple[Ask, Decision]
@@ -162,4 +162,4 @@ def first_state(passed: Passed) -> tuple[State, float | None]:
         case NeedsApproval(rule) if rule.approvers and not rule.confirm:
             return State.WAITING, rule.approvers.expires.total_seconds()
         case _:
-            return State.CONFIRMING, CONFIRM_SECONDS
+            return State.CONFIRMING, _CONFIRM_SECONDS

@@ -47,7 +47,7 @@ from bot.runtime.tasks import about
 from bot.workflow.deadline import in_time, looked
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Ports
-from bot.workflow.ruling import CONFIRM_SECONDS, Refusal, decide_all, first_state, ruling
+from bot.workflow.ruling import Refusal, decide_all, first_state, ruling
 
 _RECORDING_SECONDS = 0.5  # of those until an answer has to be there, kept for the ledger
 
@@ -167,7 +167,7 @@ class Intake:
                 if state is not State.CONFIRMING:
                     self._ports.start(self._ports.carry(entry))
                 elif retry and not own:
-                    self._ports.start(self._ask_requester(request, retry.by))
+                    self._ports.start(self._ask_requester(entry, retry.by))
                 return _taken_on(words, entry, own=own)
             case Known(Entry(state=State.ENDED, outcome=None)):
                 return not_recorded(words)  # it was withdrawn, and whoever asked was told so
@@ -202,10 +202,11 @@ class Intake:
             case _:
                 assert_never(found)
 
-    async def _ask_requester(self, request: Request, by: str) -> None:
+    async def _ask_requester(self, entry: Entry, by: str) -> None:
         """Ask the requester whether they are sure of what somebody else tries again for them."""
+        request = entry.request
         words = self._ports.tongues.of(request.language)
-        asked = confirmation(words, request, CONFIRM_SECONDS // 60, by)
+        asked = confirmation(words, request, entry.until or 0.0, by)
         # Directly: where it was clicked, Slack shows it to nobody who is not looking.
         directly = replace(request.origin, channel_id=request.origin.user_id, thread_ts="")
         await self._ports.tell_alone(directly, asked)
@@ -226,9 +227,9 @@ def _own(retry: Retry | None, origin: Origin) -> bool:
 def _taken_on(words: Words, entry: Entry, *, own: bool) -> Message:
     match entry.state:
         case State.CONFIRMING if not own:
-            return requester_asked(words, entry.request, CONFIRM_SECONDS // 60)
+            return requester_asked(words, entry.request, entry.until or 0.0)
         case State.CONFIRMING:
-            return confirmation(words, entry.request, CONFIRM_SECONDS // 60)
+            return confirmation(words, entry.request, entry.until or 0.0)
         case State.WAITING:
             return sent_to_approvers(words, entry.request)
         case _:

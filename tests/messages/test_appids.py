@@ -54,7 +54,7 @@ def test_each_appid_stands_once_and_in_order_where_somebody_decides(
     asked = batch(many)
     asking = question(words, asked, [], NOW, "")
     assert in_blocks([blocks(each) for each in (asking, *replies(words, asked))]) == asked.appids
-    assert in_blocks(blocks(confirmation(words, asked, 10))) == asked.appids
+    assert in_blocks(blocks(confirmation(words, asked, NOW))) == asked.appids
     for act in (Act.APPROVE, Act.REJECT):
         view = cast("Json", decision(words, asked, act, ""))
         assert in_blocks(view) == asked.appids
@@ -65,7 +65,7 @@ def test_each_appid_stands_once_and_in_order_where_somebody_decides(
 def test_slack_takes_however_many_there_are(words: Words, many: int) -> None:
     asked = batch(many)
     for said in (
-        confirmation(words, asked, 10),
+        confirmation(words, asked, NOW),
         question(words, asked, [], NOW, ""),
         *(replacing(words, reply) for reply in replies(words, asked)),
     ):
@@ -83,8 +83,8 @@ def test_whoever_has_only_the_text_of_the_replies_has_all_appids(words: Words, m
 
 
 def test_a_confirmation_says_what_is_to_be_done_before_its_text_is_cut() -> None:
-    text = confirmation(ENGLISH, batch(500), 10).text
-    assert text.index("You have 10 minutes.") < text.index("*1–100 of 500*")
+    text = confirmation(ENGLISH, batch(500), NOW).text
+    assert text.index("You can confirm until") < text.index("*1–100 of 500*")
     assert text.endswith("…")
 
 

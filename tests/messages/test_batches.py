@@ -41,6 +41,7 @@ from bot.messages.words import Words
 from bot.playground.slack.block_kit import block_errors
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.golden import golden
+from tests.messages.samples import NOW
 
 ORIGIN = Origin("T1", "U1REQUESTER", "C1RELEASES", "releases", "1.1", "")
 APPIDS = tuple(f"wx{number:016x}" for number in range(1, 501))
@@ -95,7 +96,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
     """Return everything that is said about a batch."""
     return {
         "accepted": accepted(words, request),
-        "confirmation": confirmation(words, request, 10),
+        "confirmation": confirmation(words, request, NOW),
         "begun": endings.parent(words, request, None),
         "at 0": progress(words, request, Tally(500), None),
         "half way": progress(words, request, Tally(500, shared=240, failed=10), None),

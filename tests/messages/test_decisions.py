@@ -50,6 +50,7 @@ from bot.playground.stage import ASKS_APPROVERS
 from bot.policy import Approvers, Ask, Effect, Person, Policy, Rule
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.golden import golden
+from tests.messages.samples import NOW
 
 APPID, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 AT, UNTIL = 1_764_028_800.0, 1_764_036_000.0
@@ -106,9 +107,9 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
     """Return everything that is said about a request while people decide."""
     every = {**UNDECIDED, **CALLED}
     return {
-        "confirmation": confirmation(words, request, 10),
-        "confirmation of a retry": confirmation(words, request, 10, "U2APPROVER"),
-        "requester asked": say.requester_asked(words, request, 10),
+        "confirmation": confirmation(words, request, NOW),
+        "confirmation of a retry": confirmation(words, request, NOW, "U2APPROVER"),
+        "requester asked": say.requester_asked(words, request, NOW),
         "sent to the approvers": sent_to_approvers(words, request),
         "waiting": waiting(words, request),
         "question": question(words, request, [], UNTIL, "<!subteam^S1>"),

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.domain.outcome import Expired
+from bot.messages.words import when
 from bot.playground.faults import Status
 from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states
@@ -35,7 +36,7 @@ async def test_before_anything_happens_the_requester_is_shown_what_will(scene: S
         said = await scene.ask()
         assert f"Share `{ENV}`, which `{OWNER}` owns, with `{APPID}`?" in said
         assert "Nothing happens until you confirm" in said
-        assert "10 minutes" in said
+        assert f"You can confirm until {when(float(str(scene.column('until'))))};" in said
         shown = scene.shown()
         assert has_button(shown, "confirm")
         assert has_button(shown, "cancel")

@@ -217,7 +217,8 @@ async def test_what_needs_a_confirmation_is_asked_alone_and_nothing_happens_yet(
 ) -> None:
     ack = await slack.command(REQUESTER, RELEASES, f"{APPID} careful-1 --reason QA")
     request = replace(request_of(slack), env="careful-1", rule="careful", reason="QA")
-    assert said(ack) == confirmation(ENGLISH, request, 10).text
+    ((until,),) = rows(database, "SELECT until FROM requests")
+    assert said(ack) == confirmation(ENGLISH, request, until).text
     assert states(database) == ["confirming"]
     assert [message.ephemeral_to for message in slack.messages] == [REQUESTER]
     assert wechat.calls == []

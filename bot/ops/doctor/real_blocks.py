@@ -94,7 +94,7 @@ def _at_once(words: Words) -> Iterator[tuple[str, Message]]:
 
 def _asked(words: Words) -> Iterator[tuple[str, Message]]:
     begun = endings.begun(words, _ONE, waiting=False)
-    yield "confirmation", confirmation(words, _MANY, 10)
+    yield "confirmation", confirmation(words, _MANY, _NOW)
     yield "sent-to-approvers", sent_to_approvers(words, _ONE)
     yield "waiting", waiting(words, _ONE)
     yield "under-way-alone", only_you(words, begun, NoThread.NOT_INVITED)
