@@ -1,17 +1,11 @@
 """Call one method of Slack's Web API, and tell a no from a maybe."""
 
 import json
-import string
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
-from slack_sdk.webhook.async_client import AsyncWebhookClient
-from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from bot.runtime.observers import CalledSlack, nobody
 from bot.workflow.ports import AwayError
@@ -70,13 +64,26 @@ BAD_TOKEN = {
     "not_allowed_token_type",
 }
 """What Slack refuses because of the token, whatever it is asked."""
-_Response = AsyncSlackResponse | WebhookResponse
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call: its name for whoever counts, how and where it is made, and what reads status, headers and body of the answer."""
+
+    name: str
+    verb: str
+    url: str
+    headers: Mapping[str, str]
+    read: Callable[[int, Mapping[str, str], bytes], Result]
+    query: Mapping[str, str] | None = None
+    body: bytes | None = None
 
 
 class SlackApi:
     """The Web API with one rule: wait as long as Slack asks, and repeat nothing that may have happened.
 
-    `client` must have no retry handlers: the SDK's own repeats chat.postMessage after a dropped connection.
+    Of the SDK's `client` it takes the way to Slack, that is address, token, session and proxy. It calls over that
+    session by itself: what the SDK does around each call takes half as long again as the call.
     """
 
     def __init__(
@@ -85,7 +92,13 @@ class SlackApi:
         sleep: Callable[[float], Awaitable[None]],
         called: CalledSlack = nobody,
     ) -> None:
-        self._client = client
+        if client.session is None:
+            raise ValueError("the client has no session")
+        self._session = client.session
+        self._proxy = client.proxy
+        self._base_url = client.base_url
+        self._plain = {**client.headers, "Content-Type": "application/json;charset=utf-8"}
+        self._signed = {**self._plain, "Authorization": f"Bearer {client.token}"}
         self._sleep = sleep
         self._called = called
 
@@ -94,52 +107,47 @@ class SlackApi:
     ) -> Result:
         """Return what a reading method answers, waiting up to `patience` seconds for a rate limit."""
         query = {name: _as_query(value) for name, value in arguments.items()}
-        call = partial(self._client.api_call, method, http_verb="GET", params=query)
-        return await self._patiently(method, call, patience)
+        url, headers = self._base_url + method, self._signed
+        return await self._patiently(_Call(method, "GET", url, headers, _read, query), patience)
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
         """Return what a writing method answers, waiting up to `patience` seconds for a rate limit."""
-        call = partial(self._client.api_call, method, json=arguments)
-        return await self._patiently(method, call, patience)
+        body = json.dumps(arguments).encode()
+        url, headers = self._base_url + method, self._signed
+        call = _Call(method, "POST", url, headers, _read, body=body)
+        return await self._patiently(call, patience)
 
     async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
         """Return what a response_url answers; it has no body to speak of."""
-        webhook = AsyncWebhookClient(
-            url, session=self._client.session, logger=self._client.logger, retry_handlers=[]
-        )
-        return await self._patiently(RESPONSE_URL, partial(webhook.send_dict, body), patience)
+        said, read = json.dumps(body).encode(), _read_response_url
+        call = _Call(RESPONSE_URL, "POST", url, self._plain, read, body=said)
+        return await self._patiently(call, patience)
 
-    async def _patiently(
-        self, method: str, call: Callable[[], Awaitable[_Response]], patience: float
-    ) -> Result:
+    async def _patiently(self, call: _Call, patience: float) -> Result:
         while True:
-            result = await _once(call)
-            self._called(method, _named(result))
+            result = await self._once(call)
+            self._called(call.name, _named(result))
             wait = retry_after(result)
             if wait is None or wait > patience:
                 return result
             patience -= wait
             await self._sleep(wait)
 
-
-async def _once(call: Callable[[], Awaitable[_Response]]) -> Result:
-    try:
-        response = await call()
-    except SlackApiError as error:
-        return _read_error(error)
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-        return Refused(NOT_SENT)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return Doubtful(type(error).__name__)
-    except (AttributeError, RecursionError, ValueError):
-        # How the SDK stumbles over a body that is not a JSON object, too deep a one, or not UTF-8.
-        return Doubtful(NOT_SLACKS)
-    if isinstance(response, WebhookResponse):
-        return _read_webhook(response)
-    data = response.data
-    granted = response.headers.get(_SCOPES)
-    scopes = None if granted is None else frozenset(granted.replace(",", " ").split())
-    return Answered(data, scopes) if isinstance(data, dict) else Doubtful(NOT_SLACKS)
+    async def _once(self, call: _Call) -> Result:
+        try:
+            async with self._session.request(
+                call.verb,
+                call.url,
+                params=call.query,
+                data=call.body,
+                headers=call.headers,
+                proxy=self._proxy,
+            ) as response:
+                return call.read(response.status, response.headers, await response.read())
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            return Refused(NOT_SENT)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return Doubtful(type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,47 +188,51 @@ def _as_query(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _read_error(error: SlackApiError) -> Result:
-    """Read the SDK's error, whose response is its own type or, for broken JSON, aiohttp's."""
-    response = error.response
-    status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0))
-    data = getattr(response, "data", None)
-    code = str(data.get("error") or "") if isinstance(data, dict) else ""
+def _read(status: int, headers: Mapping[str, str], body: bytes) -> Result:
+    """Read what a method answers."""
+    data = _object(body) or {}
+    if status == _OK and data.get("ok"):
+        granted = headers.get(_SCOPES)
+        scopes = None if granted is None else frozenset(granted.replace(",", " ").split())
+        return Answered(data, scopes)
+    code = str(data.get("error") or "")
     if status == _TOO_MANY or code in _RATE_LIMITED:
-        return _Limited("ratelimited", retry_after=_seconds(response.headers.get("Retry-After")))
+        return _Limited("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
     if status >= _SERVER_ERROR or not code or code in MAYBE:
-        return Doubtful(code or f"HTTP {status}")
+        return Doubtful(code or (NOT_SLACKS if status == _OK else f"HTTP {status}"))
     return Refused(code, _pointers(data))
 
 
-def _pointers(data: object) -> tuple[str, ...]:
+def _pointers(data: Mapping[str, object]) -> tuple[str, ...]:
     """Read where Slack finds something wrong. Source: docs.slack.dev, blocks.validate (errors)."""
-    errors = data.get("errors") if isinstance(data, dict) else None
+    errors = data.get("errors")
     listed = errors if isinstance(errors, list) else []
     return tuple(str(each.get("pointer")) for each in listed if isinstance(each, dict))
 
 
-def _read_webhook(response: WebhookResponse) -> Result:
-    if response.status_code == _OK:
-        return _read_ok(response.body.strip(string.whitespace))
-    if response.status_code == _TOO_MANY:
-        return _Limited("ratelimited", retry_after=_seconds(response.headers.get("Retry-After")))
-    if response.status_code >= _SERVER_ERROR:
-        return Doubtful(f"HTTP {response.status_code}")
-    return Refused(response.body[:80] or f"HTTP {response.status_code}")
-
-
-def _read_ok(body: str) -> Result:
-    """Read the body of a 200, a plain “ok”; a page of whoever stands between is no answer of Slack's."""
-    if body in {"", "ok"}:
+def _read_response_url(status: int, headers: Mapping[str, str], body: bytes) -> Result:
+    """Read what a response_url answers, a plain “ok”; a page of whoever stands between is no answer of Slack's."""
+    if status == _TOO_MANY:
+        return _Limited("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
+    if status >= _SERVER_ERROR:
+        return Doubtful(f"HTTP {status}")
+    if status != _OK:
+        return Refused(body[:80].decode(errors="replace") or f"HTTP {status}")
+    if body.strip() in {b"", b"ok"}:
         return Answered({})
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
+    data = _object(body)
+    if data is None:
         return Doubtful(NOT_SLACKS)
     return Answered(data) if data.get("ok") else Refused(str(data.get("error") or NOT_SLACKS))
+
+
+def _object(body: bytes) -> dict[str, object] | None:
+    """Return the JSON object that a body is, if it is one."""
+    try:
+        data = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
 
 
 def _seconds(header: str | None) -> float:

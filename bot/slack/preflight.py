@@ -114,7 +114,7 @@ def _unreachable(result: Result) -> str:
                 f"Slack answers that it is in trouble itself ({error}). "
                 "Look at slack-status.com, wait, then start again."
             )
-        case Doubtful(error) if error in {NOT_SLACKS, "HTTP 200"}:
+        case Doubtful(error) if error == NOT_SLACKS:
             return (
                 "What answers at SLACK_API_URL is not Slack, but a web page perhaps. "
                 "Check whether a proxy or a sign-in page of the network stands in between, then start again."
