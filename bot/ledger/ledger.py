@@ -30,6 +30,7 @@ from bot.ledger.statements import (
     NOTHING_OWED,
     NOW,
     STANDS,
+    STEPS_TOLD,
     among,
     compared,
 )
@@ -58,10 +59,10 @@ _ENVS = (
     select(_r.env).group_by(_r.env).order_by(func.max(_r.created).desc()).limit(bindparam("most"))
 )
 # Told: the answer to it has been delivered, or nobody waits for it any more.
-_SHARED_TO = (
+_TOLD_STEPS = (
     select(_r.id)
     .where(compared(_r.owner), compared(_r.appid), SHARED)
-    .where(among([State.ENDED]), _r.id != bindparam("but"))
+    .where(among([State.ENDED]), _r.id != bindparam("but"), STEPS_TOLD)
     .limit(1)
 )
 
@@ -181,7 +182,10 @@ class Ledger:
         return await self._move(entry, State.ANSWERED, happened, columns)
 
     async def end(self, entry: Entry, how: str, why: str | None = None) -> bool:
-        """Record that the request is over: `how` is delivered, not delivered or the like, and `why` not."""
+        """Record that the request is over: `how` is delivered, not delivered or the like, and `why` not.
+
+        Of what was delivered, `why` is that the env is ready to use, and so no steps were told.
+        """
         return await self._move(entry, State.ENDED, [(how, {"detail": why})], {})
 
     async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
@@ -197,10 +201,10 @@ class Ledger:
             asked = {"the_appid" if of_appid else "the_env": about}
         return await self._writer.run(lambda on: read_entries(on, say, {**asked, "most": limit}))
 
-    async def shared_to(self, owner: str, appid: str, but: str) -> bool:
-        """Tell whether another request than `but` shared an env of this owner's with this appid, and was answered."""
+    async def told_steps(self, owner: str, appid: str, but: str) -> bool:
+        """Tell whether the answer to another share than `but` told what to do after one of this owner's with this appid."""
         asked = {"the_owner": owner, "the_appid": appid, "but": but}
-        return await self._writer.run(lambda on: on.scalar(_SHARED_TO, asked) is not None)
+        return await self._writer.run(lambda on: on.scalar(_TOLD_STEPS, asked) is not None)
 
     async def envs(self, limit: int) -> list[str]:
         """Return the envs of past requests, the one asked for last first."""

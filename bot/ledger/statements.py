@@ -7,13 +7,14 @@ columns that they fill.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Float, and_, bindparam, literal_column
+from sqlalchemy import Column, ColumnElement, Float, and_, bindparam, exists, func, literal_column
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from bot.domain.outcome import Readiness
 from bot.domain.request import State
-from bot.ledger.schema import requests
+from bot.ledger.schema import events, requests
 
 upsert = postgresql.insert
 """An insert that can meet a row that is there; SQLite took over its ON CONFLICT, and is told it in the same words."""
@@ -77,3 +78,14 @@ MINE = and_(compared(requests.c.id), compared(requests.c.fence))
 
 STANDS = and_(MINE, compared(requests.c.state))
 """That it is also in this state."""
+
+_told = events.c
+STEPS_TOLD = ~exists().where(
+    _told.request == func.coalesce(requests.c.batch, requests.c.id),
+    _told.kind == "delivered",
+    _told.detail == Readiness.READY.value,
+)
+"""That the answer to a share, or to its batch, did not just say that the env is ready to use.
+
+That is the detail of `delivered`; an older ledger has none, and counts as having told the steps.
+"""

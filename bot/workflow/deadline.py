@@ -65,9 +65,9 @@ async def after_share(look: Look, ledger: Ledger, request: Request, outcome: Out
     """Return what the answer to a request, or to a batch, has to say of a share beyond that."""
     match outcome:
         case Shared():
-            told = partial(ledger.shared_to, request.owner, request.appid, request.id)
+            told = partial(ledger.told_steps, request.owner, request.appid, request.id)
         case Finished(tally) if tally.shared:
-            told = partial(ledger.batches.shared_to_all, request.id)
+            told = partial(ledger.batches.told_steps, request.id)
         case _:
             return AfterShare()
     readiness = await looked(look, request.owner, request.env)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bot.domain.outcome import Finished, Outcome, Step, Unknown, doubted
+from bot.domain.outcome import Finished, Outcome, Readiness, Step, Unknown, doubted
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LEASE, Entry, Ledger, LedgerDownError, answered
@@ -135,7 +135,8 @@ class Worker:
         if entry.asked:
             await self.waiting.approvals.settle(replace(entry, outcome=outcome))
         if delivered:
-            await self.leased.end(entry, backlog, "delivered")
+            ready = after.readiness.value if after.readiness is Readiness.READY else None
+            await self.leased.end(entry, backlog, "delivered", ready)
             return
         told = {"request": request.id, "outcome": type(outcome).__name__.lower()}
         _log.error("Slack takes the answer nowhere", extra=told)

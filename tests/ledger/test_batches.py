@@ -122,7 +122,7 @@ async def test_what_was_shared_before_is_left_out_and_says_so(
     assert [*left.values()] == [appids(2)[1], "shared-before"]
 
 
-async def test_a_batch_is_shared_to_all_before_once_other_requests_of_its_owner_shared_to_each(
+async def test_a_batch_was_told_the_steps_once_other_requests_of_its_owner_shared_to_each(
     ledger: Ledger,
 ) -> None:
     batch = await queued(ledger, 3)
@@ -139,9 +139,9 @@ async def test_a_batch_is_shared_to_all_before_once_other_requests_of_its_owner_
             ledger, new_request(appid=appid, owner=owner, env="other", again=True)
         )
         await ledger.answer(other, Shared(), 0.1, [])
-        assert not await ledger.batches.shared_to_all(batch.request.id)
+        assert not await ledger.batches.told_steps(batch.request.id)
         await ledger.end(replace(other, state=State.ANSWERED), "delivered")
-        assert await ledger.batches.shared_to_all(batch.request.id) is told
+        assert await ledger.batches.told_steps(batch.request.id) is told
 
 
 async def test_what_was_shared_before_is_asked_for_again_where_that_is_wanted(

@@ -8,7 +8,7 @@ from bot.domain.outcome import Readiness
 from bot.playground.faults import Code, Drop
 from bot.playground.world import APPID, OWNER
 from bot.workflow.deadline import looked, within
-from tests.conftest import ENV, REQUESTER
+from tests.conftest import ENV, REQUESTER, soon, states
 from tests.scenes import ALLOW, ASK, DENY, Scene, has_button
 
 OTHER_ENV = "test-1"
@@ -71,6 +71,26 @@ async def test_the_steps_stand_once_per_owner_and_receiver_and_then_behind_a_but
         told = await scene.click(REQUESTER, second, "steps")
     assert "What is left to do" in told
     assert f"resourceEnv: '{OTHER_ENV}'" in told
+
+
+@pytest.mark.parametrize("text", [APPID, f"{APPID} wx0123456789abcdef"])
+async def test_where_the_first_env_was_ready_the_steps_stand_with_the_first_that_is_not(
+    scene: Scene, text: str
+) -> None:
+    last = "test-2"
+    scene.wechat.functions |= {ENV: {"cloudbase_auth": "Active"}, OTHER_ENV: {}, last: {}}
+    async with scene.bot(ALLOW):
+        for env in (ENV, OTHER_ENV, last):
+            await scene.ask(f"{text} {env}")
+            await soon(lambda: set(states(scene.database)) == {"ended"})
+        ready, missing, later = (
+            scene.slack.thread(parent.channel, parent.ts)[-1]
+            for parent in scene.slack.parents("C0RELEASES")
+        )
+    assert "ready to use" in ready.text
+    assert "deploy a cloud function" in missing.text
+    assert "deploy a cloud function" not in later.text
+    assert [has_button(each, "steps") for each in (ready, missing, later)] == [False, False, True]
 
 
 async def test_a_batch_asks_once(scene: Scene) -> None:
