@@ -1,50 +1,84 @@
-import { makeComposer, type } from "./composer.js";
-import { byId } from "./dom.js";
-import { doing, follow, messages, state, world } from "./live.js";
-import { showMessages } from "./messages.js";
-import { closePane, openPane, showPane } from "./panes.js";
-import { address, showHead, showSide, showTools } from "./side.js";
+import { byId, h, sends, show, suggest } from "./dom.js";
+import { act, follow, messages, state, unread, world } from "./live.js";
+import { avatar, nameOf, showMessages } from "./messages.js";
+import { closePane, openPane, showPane, togglePane } from "./panes.js";
 import { showHome, showModal } from "./views.js";
 
+const box = byId("box");
+
+const address = (role, place) => `#${role}/${place}`;
+
 const on = {
-  act: doing,
-  link: (place, seconds, micros) => {
-    location.hash = address(state.role, place);
-    openPane("thread", { channel: place, ts: `${seconds}.${micros}` });
+  act,
+  link: (channel, seconds, micros) => {
+    location.hash = address(state.role, channel);
+    openPane("thread", on, { channel, ts: `${seconds}.${micros}` });
   },
   go: (role, place, text = "") => {
-    state.typing = text;
-    if (location.hash !== address(role, place)) location.hash = address(role, place);
-    else arrive();
+    location.hash = address(role, place);
+    box.value = text;
+    box.focus();
   },
-  thread: (message) => openPane("thread", message),
-  shortcut: (message) => doing("shortcut", { channel: message.channel, ts: message.ts }),
-  inside: (message) => openPane("inside", message),
+  thread: (message) => openPane("thread", on, message),
+  shortcut: ({ channel, ts }) => act("shortcut", { channel, ts }),
+  inside: (message) => openPane("inside", on, message),
 };
 
-/** Show everything anew; `keys` are the parts that changed, or nothing for all of them. */
-function draw(keys = null) {
+/** Show everything as it now is. */
+function draw() {
   if (!world()) return;
-  const changed = (name) => !keys || keys.has(name);
   state.read.set(state.place, (Date.now() / 1000).toFixed(6));
   showSide();
-  if (changed("world")) showHead();
-  if (changed("steps")) showTools();
-  if (state.place !== "home") showMessages(byId("log"), messages(state.place), on);
-  else if (changed("home")) showHome(byId("log"), on);
-  if (changed("modal")) showModal(byId("modal"), on);
-  showPane(on, keys);
+  showHead();
+  if (state.place === "home") showHome(byId("log"), on);
+  else showMessages(byId("log"), messages(state.place), on);
+  showModal(on);
+  showPane(on);
+}
+
+/** Show who there is to be, and where there is to go. */
+function showSide() {
+  const { me, people, places } = world();
+  const counts = places.map((each) => unread(each.id));
+  const person = (each) => {
+    const href = address(each.role, state.place === "home" ? "home" : "C0RELEASES");
+    const words = h("span", {}, h("b", {}, each.name), h("small", {}, each.about));
+    return h("a", { href, class: "person row", "aria-current": each.id === me && "true" }, avatar(each.id), words);
+  };
+  const place = (each) => {
+    const count = counts[places.indexOf(each)];
+    const about = { href: address(state.role, each.id), "aria-current": each.id === state.place && "page" };
+    return h("a", { class: "place row", ...about }, [
+      h("span", { class: "mark", "aria-hidden": "true" }, each.mark),
+      h(count ? "b" : "span", {}, h("bdi", {}, each.name)),
+      each.note && h("small", {}, each.note),
+      count > 0 && h("b", { class: "count" }, `${count} new`),
+    ]);
+  };
+  const group = (title) => [h("h2", {}, title), places.filter((each) => each.group === title).map(place)];
+  const all = () => [h("h2", {}, "You are"), people.map(person), group("Channels"), group("Direct messages")];
+  show(byId("side"), [world(), state.place, counts], all);
+}
+
+/** Show where one is, whether there is a message box, and how far the first minute is. */
+function showHead() {
+  const there = world().places.find((each) => each.id === state.place);
+  const me = nameOf(world().me);
+  const { title, about } = there ?? { title: "Not here", about: `${me} cannot look in here.` };
+  show(byId("head"), [title, about], () => [h("h1", {}, h("bdi", {}, title)), h("p", { class: "soft" }, about)]);
+  document.title = `${title} – ${me} – share-env playground`;
+  byId("composer").hidden = !there || state.place === "home";
+  box.placeholder = `Message ${title}, or type / for commands`;
+  box.setAttribute("aria-label", `Message to ${title} as ${me}`);
+  const done = state.parts.get("steps").filter((each) => each.done).length;
+  document.querySelector("[data-pane=guide]").textContent = `First minute ${done}/5`;
 }
 
 /** Come to another place, or be another person there. */
 function arrive() {
   draw();
-  if (!world()) return;
-  byId("log").scrollTop = byId("log").scrollHeight;
-  if (state.place === "home") doing("home");
-  if (state.typing) type(state.typing);
-  else if (document.activeElement === document.body && matchMedia("(pointer: fine)").matches) byId("box").focus();
-  state.typing = "";
+  if (state.place === "home") act("home");
+  if (document.activeElement === document.body && matchMedia("(pointer: fine)").matches) box.focus();
 }
 
 function route() {
@@ -52,26 +86,20 @@ function route() {
   if (!place) return location.replace(address("requester", "C0RELEASES"));
   const another = state.role !== role;
   Object.assign(state, { role, place });
-  byId("side").classList.remove("open");
-  byId("burger").setAttribute("aria-expanded", "false");
+  byId("side").hidePopover();
   byId("log").replaceChildren();
   if (!another) return arrive();
   state.read = new Map();
-  let arrived = false;
-  const news = (keys) => {
-    if (arrived) return draw(keys);
-    arrived = true;
-    arrive();
-  };
-  follow(news, (lost) => document.body.classList.toggle("lost", lost));
+  listen();
 }
 
+const listen = () => follow(arrive, draw);
+
 function keys(event) {
-  const typing = event.target.matches("input,textarea,select");
   if (event.key === "Escape" && !byId("modal").open) closePane();
-  if (event.key === "/" && !typing) {
+  if (event.key === "/" && !event.target.matches("input,textarea,select")) {
     event.preventDefault();
-    byId("box").focus();
+    box.focus();
   }
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (!event.altKey || !step) return;
@@ -81,12 +109,18 @@ function keys(event) {
   location.hash = places.at((at + step) % places.length).hash;
 }
 
-makeComposer();
-byId("burger").addEventListener("click", () => {
-  const open = byId("side").classList.toggle("open");
-  byId("burger").setAttribute("aria-expanded", String(open));
+const source = async (typed) => (/^\/[^\n]*$/.test(typed) ? (await act("complete", { typed })).offers ?? [] : []);
+const offers = suggest(box, "Commands", source, (word) => {
+  box.value = box.value.replace(/\S*$/, "") + word;
+  box.dispatchEvent(new Event("input"));
 });
+byId("composer").prepend(offers);
+sends(byId("composer"), box, (text) => act("say", { channel: state.place, text, thread: "" }));
+byId("form").addEventListener("click", () => act("shortcut"));
+for (const each of document.querySelectorAll("[data-pane]"))
+  each.addEventListener("click", () => togglePane(each.dataset.pane, on));
 addEventListener("keydown", keys);
 addEventListener("hashchange", route);
-if (matchMedia("(min-width: 1000px)").matches) openPane("guide");
+document.addEventListener("visibilitychange", listen);
+if (matchMedia("(min-width: 1000px)").matches) openPane("guide", on);
 route();

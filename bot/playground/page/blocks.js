@@ -7,114 +7,95 @@ let made = 0;
  * Return blocks as nodes. `on` has `names` and `link` for the markup, `act(kind, block, element, value)` for what
  * is clicked, `options(element, typed)` for what a select offers and, in a form, `fields`, `values` and `errors`.
  */
-export function blocks(list, on) {
-  return list.map((block) => {
-    switch (block.type) {
-      case "section":
-        return h("div", { class: "section" }, section(block, on));
-      case "context":
-        return h("div", { class: "context" }, block.elements.map((each) => h("span", {}, words(each, on))));
-      case "rich_text":
-        return h("div", { class: "section" }, block.elements.map((each) => h("pre", {}, each.elements.map(words))));
-      case "actions":
-        return h("div", { class: "actions" }, block.elements.map((each) => element(block, each, on).node));
-      case "input":
-        return input(block, on);
-      default:
-        return h("div", { class: "context" }, block.alt_text ?? block.type);
-    }
-  });
-}
+export const blocks = (list, on) => list.map((block) => (BLOCKS[block.type] ?? other)(block, on));
+
+const other = (block) => h("div", { class: "soft" }, block.alt_text ?? block.type);
+
+const BLOCKS = {
+  section: (block, on) => {
+    const beside = block.accessory && element(block, block.accessory, on);
+    return h("div", { class: "section row" }, h("div", { class: "text" }, words(block.text, on)), beside);
+  },
+  context: (block, on) => h("div", { class: "soft text" }, block.elements.map((each) => words(each, on))),
+  rich_text: (block) => block.elements.map((each) => h("pre", {}, each.elements.map(words))),
+  actions: (block, on) => h("div", { class: "actions row" }, block.elements.map((each) => element(block, each, on))),
+  input,
+};
 
 const words = (text, on) =>
-  !text ? "" : text.type === "mrkdwn" ? mrkdwn(text.text, on.names, on.link) : text.text ?? text.alt_text ?? "";
-
-function section(block, on) {
-  const beside = block.accessory && element(block, block.accessory, on).node;
-  return [h("div", { class: "text" }, words(block.text, on)), beside];
-}
+  text?.type === "mrkdwn" ? mrkdwn(text.text, on.names, on.link) : text?.text ?? text?.alt_text;
 
 function input(block, on) {
   const id = `field-${++made}`;
-  const error = on.errors?.[block.block_id];
-  const field = element(block, block.element, on, id);
+  const error = on.errors[block.block_id];
+  const node = element(block, block.element, on, id);
   const boxes = block.element.type === "checkboxes";
+  const control = node.querySelector("input[role]") ?? node;
   const label = [words(block.label, on), block.optional && h("small", {}, " (optional)")];
-  const inner = field.node.querySelector("input");
-  const control = boxes || !inner ? field.node : inner;
   control.setAttribute("aria-describedby", `${id}-hint ${id}-error`);
   if (error) control.setAttribute("aria-invalid", "true");
   if (!block.optional && !boxes) control.setAttribute("aria-required", "true");
   return h(
     boxes ? "fieldset" : "div",
-    { class: "field" },
+    {},
     boxes ? h("legend", {}, label) : h("label", { for: id }, label),
-    field.node,
-    h("p", { id: `${id}-hint`, class: "hint" }, block.hint ? words(block.hint, on) : ""),
-    h("p", { id: `${id}-error`, class: "error" }, error ? `⚠ ${error}` : ""),
+    node,
+    h("p", { id: `${id}-hint`, class: "soft" }, words(block.hint, on)),
+    h("p", { id: `${id}-error`, class: "error" }, error && `⚠ ${error}`),
   );
 }
-
-const optionsOf = (element) => element.options ?? (element.option_groups ?? []).flatMap((group) => group.options);
 
 /** Return an element's node; in a form it is remembered in `on.fields`, with how to read it. */
 function element(block, element, on, id = `field-${++made}`) {
   const held = on.values?.[block.block_id]?.[element.action_id];
   const told = block.type !== "input" || block.dispatch_action;
   const choose = (value) => told && on.act("select", block, element, value);
-  const built = (ELEMENTS[element.type] ?? unknown)(element, on, id, held, choose, block);
-  if (block.type === "input" && built.read) on.fields.push({ block, element, read: built.read });
-  return built;
+  const node = (ELEMENTS[element.type] ?? other)(element, { on, id, held, choose, block });
+  if (block.type === "input" && node.read) on.fields.push({ block, element, read: node.read });
+  return node;
 }
 
-const unknown = (element) => ({ node: h("span", { class: "context" }, element.alt_text ?? element.type) });
+const readable = (node, read) => Object.assign(node, { read });
 
 const ELEMENTS = {
-  button: (element, on, id, held, choose, block) => {
+  button: (element, { on, block }) => {
+    const ask = element.confirm;
     const click = async (event) => {
-      const ask = element.confirm;
       if (ask && !confirm(`${ask.title.text}\n\n${ask.text.text}`)) return;
       event.target.disabled = true;
       await on.act("click", block, element);
       event.target.disabled = false;
     };
-    const about = { class: `button ${element.style ?? ""}`, "data-action": element.action_id, "aria-label": element.accessibility_label };
-    return { node: button(element.text.text, click, about) };
+    return button(element.text.text, click, { class: element.style, "aria-label": element.accessibility_label });
   },
-  plain_text_input: (element, on, id, held) => {
-    const value = held ?? element.initial_value ?? "";
-    const about = { id, maxlength: element.max_length, placeholder: element.placeholder?.text };
-    const node = element.multiline ? h("textarea", { ...about, rows: 4 }) : h("input", about);
-    node.value = value;
-    return { node, read: () => node.value.trim() || null };
+  plain_text_input: (element, { id, held }) => {
+    const about = { id, maxlength: element.max_length, placeholder: element.placeholder?.text, rows: 4 };
+    const node = h(element.multiline ? "textarea" : "input", about);
+    node.value = held ?? element.initial_value ?? "";
+    return readable(node, () => node.value.trim() || null);
   },
-  static_select: (element, on, id, held, choose) => {
-    const chosen = held ?? element.initial_option?.value ?? "";
-    const rows = optionsOf(element).map((each) => [each.value, each.text.text]);
-    return picker(id, [["", element.placeholder?.text ?? "Choose"], ...rows], chosen, choose);
+  static_select: (element, { id, held, choose }) => {
+    const options = element.options ?? element.option_groups.flatMap((group) => group.options);
+    const rows = options.map((each) => h("option", { value: each.value }, each.text.text));
+    const none = h("option", { value: "" }, element.placeholder?.text ?? "Choose");
+    const node = h("select", { id, onchange: () => choose(node.value || null) }, none, rows);
+    node.value = held ?? element.initial_option?.value ?? "";
+    return readable(node, () => node.value || null);
   },
-  external_select: (element, on, id, held) => {
-    const node = h("input", { id, autocomplete: "off", "data-eager": "yes", placeholder: element.placeholder?.text });
-    const list = h("ul", { id: `${id}-list`, role: "listbox", class: "offers", hidden: true, "aria-label": "Choices" });
+  external_select: (element, { on, id, held }) => {
+    const node = h("input", { id, autocomplete: "off", placeholder: element.placeholder?.text });
     node.value = held ?? element.initial_option?.value ?? "";
     const source = async (typed) =>
-      (await on.options(element, typed)).map((each) => ({ label: each.value, about: each.description?.text }));
-    suggest(node, list, source, (choice) => (node.value = choice.label));
-    return { node: h("div", { class: "combo" }, node, list), read: () => node.value.trim() || null };
+      (await on.options(element, typed)).map((each) => [each.value, each.description?.text ?? ""]);
+    const list = suggest(node, "Choices", source, (word) => (node.value = word));
+    return readable(h("div", { class: "combo" }, node, list), () => node.value.trim() || null);
   },
-  checkboxes: (element, on, id, held, choose) => {
+  checkboxes: (element, { held, choose }) => {
     const chosen = held ?? (element.initial_options ?? []).map((each) => each.value);
     const read = () => [...node.querySelectorAll("input:checked")].map((each) => each.value);
     const box = (value) => h("input", { type: "checkbox", value, checked: chosen.includes(value) });
-    const tick = ({ text, value }) => h("label", { class: "tick" }, box(value), text.text);
+    const tick = ({ text, value }) => h("label", { class: "row" }, box(value), text.text);
     const node = h("div", { onchange: () => choose(read()) }, element.options.map(tick));
-    return { node, read };
+    return readable(node, read);
   },
 };
-
-function picker(id, rows, chosen, choose) {
-  const options = rows.map(([value, text]) => h("option", { value }, text));
-  const node = h("select", { id, onchange: () => choose(node.value || null) }, options);
-  node.value = chosen;
-  return { node, read: () => node.value || null };
-}

@@ -6,90 +6,106 @@ export function h(tag, props = {}, ...children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat(3).filter((child) => child || child === 0));
+  node.append(...flat(children));
   return node;
 }
 
+const flat = (children) => children.flat(4).filter((child) => child || child === 0);
+
 export const byId = (id) => document.getElementById(id);
 
-export const button = (words, onclick, more = {}) =>
-  h("button", { type: "button", class: "button", onclick, ...more }, words);
+export const button = (words, onclick, more) => h("button", { type: "button", onclick, ...more }, words);
 
-export const small = (...words) => h("p", { class: "context" }, words);
+export const soft = (...words) => h("p", { class: "soft" }, words);
 
-/** Open a menu of [words, what to do] below a button; arrows move, Escape closes, the focus goes back. */
-export function openMenu(opener, items) {
-  const menu = byId("menu");
-  const close = () => {
-    menu.hidePopover();
-    opener.focus();
-  };
-  const item = ([words, act]) => button(words, () => (close(), act()), { class: "", role: "menuitem" });
-  menu.replaceChildren(...items.map(item));
-  menu.showPopover();
-  const at = opener.getBoundingClientRect();
-  menu.style.left = `${Math.max(8, Math.min(at.right, innerWidth - 8) - menu.offsetWidth)}px`;
-  menu.style.top = `${Math.min(at.bottom + 4, innerHeight - menu.offsetHeight - 8)}px`;
-  menu.firstChild.focus();
-  menu.onkeydown = (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const now = [...menu.children].indexOf(document.activeElement);
-    if (step) menu.children[(now + step + items.length) % items.length].focus();
-    else if (event.key === "Escape" || event.key === "Tab") close();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
+const nameOf = (control) => control.getAttribute("href") ?? control.getAttribute("aria-label") ?? control.textContent;
+
+/** Fill a node with what `make` returns, if it is to show something else than before; the focus stays where it was. */
+export function show(node, told, make) {
+  const json = JSON.stringify(told);
+  if (node.told === json) return;
+  node.told = json;
+  const focused = document.activeElement;
+  const held = node !== focused && node.contains(focused) ? nameOf(focused) : null;
+  node.replaceChildren(...flat([make()]));
+  if (held === null) return;
+  const controls = [...node.querySelectorAll("a,button,select")];
+  (controls.find((each) => nameOf(each) === held) ?? controls[0])?.focus();
 }
 
-/** Let an input offer choices below it: `source(text)` returns them, `pick` takes one. */
-export function suggest(input, list, source, pick) {
-  let offered = [];
-  let at = -1;
-  const show = (chosen) => {
-    at = chosen;
-    [...list.children].forEach((row, i) => row.setAttribute("aria-selected", i === at));
-    list.children[at]?.scrollIntoView({ block: "nearest" });
-    input.setAttribute("aria-activedescendant", list.children[at]?.id ?? "");
+/** Let a form send what is in its box, also by Enter; what could not be sent comes back. */
+export function sends(form, box, send) {
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const text = box.value;
+    if (!text.trim()) return;
+    box.value = "";
+    box.dispatchEvent(new Event("input")); // nothing is offered for it any more
+    const { problem } = await send(text);
+    if (problem && !box.value) box.value = text;
+  });
+}
+
+/** Let an input offer choices: `source(text)` returns each with what it is for, `pick` takes one; return their list. */
+export function suggest(input, label, source, pick) {
+  const id = `${input.id}-offers`;
+  const stay = (event) => event.preventDefault(); // or a click would take the focus from the input
+  const about = { id, role: "listbox", class: "offers card", hidden: true, "aria-label": label };
+  const list = h("ul", { ...about, onpointerdown: stay });
+  let chosen = null;
+  const choose = (row) => {
+    chosen?.setAttribute("aria-selected", "false");
+    row?.setAttribute("aria-selected", "true");
+    row?.scrollIntoView({ block: "nearest" });
+    input.setAttribute("aria-activedescendant", row?.id ?? "");
+    chosen = row;
   };
-  const hide = () => {
-    list.hidden = true;
-    input.setAttribute("aria-expanded", "false");
-    show(-1);
+  const fill = (rows) => {
+    list.replaceChildren(...rows);
+    list.hidden = !rows.length;
+    input.setAttribute("aria-expanded", String(!list.hidden));
+    choose(null);
   };
-  const take = (choice) => (hide(), pick(choice), input.focus());
+  const take = (row) => {
+    fill([]);
+    pick(row.dataset.word);
+    input.focus();
+  };
+  const offered = ([word, meaning], i) => {
+    const row = { role: "option", id: `${id}-${i}`, class: "row", "data-word": word, "aria-selected": "false" };
+    const onclick = (event) => take(event.currentTarget);
+    return h("li", { ...row, onclick }, h("b", {}, word), h("small", {}, meaning));
+  };
   const offer = async () => {
     const text = input.value;
     const found = await source(text);
-    if (input.value !== text) return;
-    offered = found;
-    list.replaceChildren(
-      ...offered.map((choice, i) => {
-        const row = { role: "option", id: `${list.id}-${i}`, "aria-selected": "false" };
-        const words = [h("b", {}, choice.label), choice.about && h("small", {}, choice.about)];
-        return h("li", { ...row, onpointerdown: (event) => (event.preventDefault(), take(choice)) }, words);
-      }),
-    );
-    list.hidden = !offered.length;
-    input.setAttribute("aria-expanded", String(!list.hidden));
-    show(-1);
+    if (input.value === text) fill(found.map(offered));
   };
-  for (const [name, value] of Object.entries({ role: "combobox", "aria-expanded": "false", "aria-controls": list.id }))
-    input.setAttribute(name, value);
-  input.setAttribute("aria-autocomplete", "list");
+  const combo = { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": id };
+  for (const [name, value] of Object.entries(combo)) input.setAttribute(name, value);
   input.addEventListener("input", offer);
-  input.addEventListener("click", () => input.dataset.eager && offer());
-  input.addEventListener("blur", hide);
+  input.addEventListener("click", offer);
+  input.addEventListener("blur", () => fill([]));
   input.addEventListener("keydown", (event) => {
-    if (list.hidden && event.key === "ArrowDown" && input.dataset.eager) offer();
-    if (list.hidden) return;
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) show((Math.max(at, step < 0 ? 0 : -1) + step + offered.length) % offered.length);
-    else if (event.key === "Escape") hide();
-    else if (event.key === "Tab" && !event.shiftKey) take(offered[Math.max(at, 0)]);
-    else if (event.key === "Enter" && at >= 0) take(offered[at]);
-    else return;
+    const rows = [...list.children];
+    const at = rows.indexOf(chosen);
+    const acts = {
+      ArrowDown: () => (rows.length ? choose(rows[at + 1] ?? rows[0]) : offer()),
+      ArrowUp: () => choose(rows[at - 1] ?? rows.at(-1)),
+      Tab: () => take(chosen ?? rows[0]),
+      Enter: () => take(chosen),
+      Escape: () => fill([]),
+    };
+    if (!acts[event.key] || event.shiftKey || (event.key === "Enter" && !chosen)) return;
+    if (!rows.length && event.key !== "ArrowDown") return;
+    acts[event.key]();
     event.preventDefault();
     event.stopImmediatePropagation();
   });
+  return list;
 }

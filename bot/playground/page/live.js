@@ -1,7 +1,7 @@
 import { byId } from "./dom.js";
 
-/** What the page knows: the parts that the server sent, who looks on, where, and what is open beside it. */
-export const state = { parts: new Map(), me: "", role: "", place: "", read: new Map(), pane: "", typing: "" };
+/** What the page knows: the parts that the server sent, who looks on, where, and since when in each place. */
+export const state = { parts: new Map(), role: "", place: "", read: new Map() };
 
 export const world = () => state.parts.get("world");
 
@@ -14,52 +14,39 @@ export function messages(channel, thread = null) {
 /** Return how many messages of others there are in a conversation since one looked. */
 export function unread(channel) {
   const since = state.read.get(channel) ?? "";
-  const news = (part) => part?.ts > since && part.channel === channel && part.user !== state.me;
+  const news = (part) => part?.ts > since && part.channel === channel && part.user !== world().me;
   return [...state.parts.values()].filter(news).length;
 }
 
+const LOST = "The demo does not answer. Start it again with: python -m bot demo";
 let source = null;
 
-/** Follow what somebody sees; `changed` is told of each set of parts, `ended` whether the demo is out of reach. */
-export function follow(changed, ended) {
+/** Follow what somebody sees while they look, as a browser has six connections: first `arrived`, then `changed`. */
+export function follow(arrived, changed) {
   source?.close();
+  if (document.hidden) return;
+  let told = arrived;
   source = new EventSource(`live?as=${state.role}`);
   source.onmessage = (event) => {
-    const news = JSON.parse(event.data);
-    for (const [key, part] of Object.entries(news)) {
+    for (const [key, part] of Object.entries(JSON.parse(event.data))) {
       if (part === null) state.parts.delete(key);
       else state.parts.set(key, part);
     }
-    state.me = world().me;
-    changed(new Set(Object.keys(news)));
+    told();
+    told = changed;
   };
   source.onopen = () => {
     state.parts = new Map(); // all of it is sent anew
-    ended(false);
+    byId("status").textContent = "";
   };
-  source.onerror = () => ended(true);
+  source.onerror = () => (byId("status").textContent = LOST);
 }
 
-/** Do something as the person who looks on, and return the answer; `problem` in it says why nothing was done. */
-export async function act(what, more = {}) {
-  const body = JSON.stringify({ do: what, ...more });
-  const headers = { "Content-Type": "application/json" };
-  try {
-    return await (await fetch(`act?as=${state.role}`, { method: "POST", body, headers })).json();
-  } catch {
-    return { problem: "The demo does not answer. Start it again with: python -m bot demo" };
-  }
-}
-
-let timer = 0;
-
-/** Do something, and say for a moment, to the eye and to a screen reader, why nothing was done. */
-export async function doing(what, more) {
-  const answer = await act(what, more);
-  if (answer.problem) {
-    byId("status").textContent = answer.problem;
-    clearTimeout(timer);
-    timer = setTimeout(() => (byId("status").textContent = ""), 8000);
-  }
+/** Do something as the person who looks on, and return the answer; its `problem` is why nothing was done. */
+export async function act(what, more) {
+  const asked = { method: "POST", body: JSON.stringify({ do: what, ...more }) };
+  const response = await fetch(`act?as=${state.role}`, asked).catch(() => null);
+  const answer = response ? await response.json() : { problem: LOST };
+  byId("status").textContent = answer.problem ?? "";
   return answer;
 }

@@ -1,5 +1,5 @@
 import { blocks } from "./blocks.js";
-import { button, h, openMenu, small } from "./dom.js";
+import { button, h, show, soft } from "./dom.js";
 import { world } from "./live.js";
 import { mrkdwn } from "./mrkdwn.js";
 
@@ -14,59 +14,55 @@ export function avatar(id) {
   return node;
 }
 
-/** Return a message as a node; `on` has what can be done: `act`, `link`, `thread`, `shortcut` and `inside`. */
-function messageNode(message, on, inThread) {
+const focusFirst = ({ newState, target }) => newState === "open" && target.firstChild.focus();
+
+/** Return what a message shows; `on` has what can be done: `act`, `link`, `thread`, `shortcut` and `inside`. */
+function content(message, on, inThread) {
   const { channel, ts, replies, only } = message;
   const who = nameOf(message.user);
   const at = clock.format(Number(ts) * 1000);
   const act = (kind, block, element, value) =>
     on.act(kind, { channel, ts, block: block.block_id, action: element.action_id, value });
-  const reply = ["Reply in thread", () => on.thread(message)];
-  const menu = [...(inThread ? [] : [reply]), ["Share env in this thread", () => on.shortcut(message)]];
-  const tool = (sign, what, onclick, more = {}) =>
-    button(sign, onclick, { class: "more", "aria-label": `${what} the message of ${who} at ${at}`, ...more });
   const by = [
     h("b", {}, h("bdi", {}, who)),
-    world().people.every((each) => each.id !== message.user) && h("span", { class: "app" }, "APP"),
+    world().people.every((each) => each.id !== message.user) && h("small", { class: "card" }, "APP"),
     h("time", {}, at),
     message.edited && h("small", {}, "(edited)"),
   ];
-  const tools = [
-    tool("{}", "Look inside", () => on.inside(message)),
-    !only && tool("⋯", "More actions for", (event) => openMenu(event.target, menu), { "aria-haspopup": "menu" }),
-  ];
-  const plain = () => h("div", { class: "text" }, mrkdwn(message.text, world().names, on.link));
+  const text = () => h("div", { class: "text" }, mrkdwn(message.text, world().names, on.link));
   const count = `${replies} ${replies === 1 ? "reply" : "replies"}`;
   const body = [
-    only && small("👁 Only visible to you"),
-    h("p", { class: "by" }, by),
-    message.blocks.length ? blocks(message.blocks, { names: world().names, link: on.link, act }) : plain(),
-    replies > 0 && !inThread && button(count, () => on.thread(message), { class: "replies" }),
+    only && soft("👁 Only visible to you"),
+    h("p", { class: "row" }, by),
+    message.blocks.length ? blocks(message.blocks, { names: world().names, link: on.link, act }) : text(),
+    replies > 0 && !inThread && button(count, () => on.thread(message), { class: "plain link" }),
   ];
-  return h(
-    "article",
-    { class: only ? "message only" : "message", "data-key": `${channel} ${ts}` },
-    ...[avatar(message.user), h("div", { class: "body" }, body)],
-    h("div", { class: "tools" }, tools),
-  );
+  const menu = `menu-${inThread ? "thread" : "log"}-${ts}`;
+  const item = (words, onclick, more) =>
+    button(words, onclick, { class: "plain", popovertarget: menu, popovertargetaction: "hide", ...more });
+  const tool = (sign, what, onclick, more) =>
+    button(sign, onclick, { class: "plain", "aria-label": `${what} the message of ${who} at ${at}`, ...more });
+  const tools = [
+    tool("{}", "Look inside", () => on.inside(message)),
+    !only && tool("⋯", "More actions for", null, { popovertarget: menu }),
+    h("div", { id: menu, class: "menu card", popover: "auto", ontoggle: focusFirst }, [
+      item("Share env in this thread", () => on.shortcut(message)),
+      item("Reply in thread", () => on.thread(message), { hidden: inThread }),
+    ]),
+  ];
+  return [avatar(message.user), h("div", { class: "body" }, body), h("div", { class: "tools row" }, tools)];
 }
 
-/** Let a list show messages: only nodes whose message changed are made anew, and the focus stays where it was. */
+/** Let a list show messages: only what changed is made anew. */
 export function showMessages(log, list, on, inThread = false) {
-  const old = new Map([...log.children].map((node) => [node.dataset.key, node]));
+  const old = new Map([...log.children].map((node) => [node.id, node]));
   const low = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
-  const focused = log.contains(document.activeElement) ? document.activeElement : null;
-  const [key, action] = [focused?.closest("article")?.dataset.key, focused?.dataset.action];
-  const nodes = list.map((message) => {
-    const json = JSON.stringify([message, inThread]);
-    const node = old.get(`${message.channel} ${message.ts}`);
-    return node?.json === json ? node : Object.assign(messageNode(message, on, inThread), { json });
+  list.forEach((message, i) => {
+    const id = `${inThread ? "reply" : "message"}-${message.ts}`;
+    const node = old.get(id) ?? h("article", { id, class: message.only ? "message only" : "message" });
+    show(node, message, () => content(message, on, inThread));
+    if (log.children[i] !== node) log.insertBefore(node, log.children[i] ?? null);
   });
-  nodes.forEach((node, i) => log.children[i] !== node && log.insertBefore(node, log.children[i] ?? null));
-  while (log.children.length > nodes.length) log.lastChild.remove();
-  if (focused && !log.contains(focused)) {
-    const again = nodes.find((node) => node.dataset.key === key);
-    (again?.querySelector(`[data-action="${action}"]`) ?? again?.querySelector(".more") ?? log).focus();
-  }
+  while (log.children.length > list.length) log.lastChild.remove();
   if (low) log.scrollTop = log.scrollHeight;
 }

@@ -23,15 +23,12 @@ export function mrkdwn(text, names, link) {
 
 function reference(ref, names, link) {
   const [target, words] = ref.split("|");
-  const mark = target.slice(0, 1);
-  const id = target.replace(/^(@|#|!subteam\^)/, "");
-  if (mark === "@" || target.startsWith("!subteam"))
-    return h("span", { class: "mention" }, "@", h("bdi", {}, names[id] ?? words ?? id));
-  if (mark === "#") return h("span", { class: "mention" }, "#", h("bdi", {}, names[id] ?? words ?? id));
-  if (target.startsWith("!date")) return plain(words ?? target);
-  if (mark === "!") return h("span", { class: "mention" }, `@${words ?? target.slice(1)}`);
+  const { mark, id } = target.match(/^(?<mark>@|#|!subteam\^|!date|!|)(?<id>.*)/).groups;
+  if (mark === "!date") return plain(words ?? target);
+  if (mark === "!") return h("span", { class: "mention" }, `@${words ?? id}`);
+  if (mark) return h("span", { class: "mention" }, mark === "#" ? "#" : "@", h("bdi", {}, names[id] ?? words ?? id));
   const inside = target.match(/\/archives\/(\w+)\/p(\d{10})(\d{6})/);
-  if (inside) return button(plain(words ?? target), () => link(...inside.slice(1)), { class: "link" });
+  if (inside) return button(plain(words ?? target), () => link(...inside.slice(1)), { class: "plain link" });
   if (!/^(https?|mailto):/.test(target)) return `<${plain(ref)}>`;
   return h("a", { href: plain(target), target: "_blank", rel: "noreferrer noopener" }, plain(words ?? target));
 }

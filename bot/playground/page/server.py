@@ -14,7 +14,7 @@ from bot.playground.acts import Acts
 from bot.playground.completion import completions
 from bot.playground.inside import inside
 from bot.playground.loopback import Json, JsonObject, Loopback
-from bot.playground.seen import seen
+from bot.playground.page.seen import seen
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.world import ROLES
 
@@ -43,7 +43,6 @@ class PageServer:
         self._token = secrets.token_urlsafe(16)
         self._files = {each.name: each for each in _HERE.iterdir() if each.suffix in _SENT}
         self._live: set[asyncio.Event] = set()
-        self._closed = False
 
     @property
     def url(self) -> str:
@@ -55,11 +54,6 @@ class PageServer:
         for each in self._live:
             each.set()
 
-    def close(self) -> None:
-        """Let nobody see any more."""
-        self._closed = True
-        self.wake()
-
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, unless another site makes it, or one without the token."""
         token, _, name = request.path.removeprefix("/").partition("/")
@@ -68,20 +62,19 @@ class PageServer:
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return web.Response(status=404, text=_LOST, headers=_HEADERS)
         user = ROLES.get(request.query.get("as", ""), "")
-        if (request.method, name) == ("POST", "act") and user:
-            return web.json_response(await self._acted(user, request), headers=_HEADERS)
-        if request.method != "GET":
-            return web.Response(status=405, headers=_HEADERS)
-        if name == "live" and user:
-            return await self._stream(request, user)
-        if name == "transcript.txt":
-            text = "\n".join([*self._acts.lines, ""])
-            saved = {"Content-Disposition": "attachment; filename=share-env-demo.txt"}
-            return web.Response(text=text, headers={**_HEADERS, **saved})
         path = self._files.get(name or "index.html")
-        if path is None:
-            return web.Response(status=404, text=_LOST, headers=_HEADERS)
-        return web.FileResponse(path, headers=_HEADERS)
+        match request.method, name:
+            case "POST", "act" if user:
+                return web.json_response(await self._acted(user, request), headers=_HEADERS)
+            case "GET", "live" if user:
+                return await self._stream(request, user)
+            case "GET", "transcript.txt":
+                return web.Response(text="\n".join([*self._acts.lines, ""]), headers=_HEADERS)
+            case "GET", _ if path:
+                return web.FileResponse(path, headers=_HEADERS)
+            case method, _:
+                status = 404 if method == "GET" else 405
+                return web.Response(status=status, text=_LOST, headers=_HEADERS)
 
     def _is_foreign(self, request: web.BaseRequest) -> bool:
         """Tell whether another site asks: by a name of its own for this machine, or from a page of its own."""
@@ -95,10 +88,11 @@ class PageServer:
         response = web.StreamResponse(headers={**_HEADERS, "Content-Type": "text/event-stream"})
         await response.prepare(request)
         wake = asyncio.Event()
+        wake.set()
         self._live.add(wake)
         sent: dict[str, Json] = {}
         try:
-            while not self._closed:
+            while await self._loopback.hold(None, wake):
                 wake.clear()
                 now = seen(self._acts, user)
                 news = {key: part for key, part in now.items() if sent.get(key, ...) != part}
@@ -106,7 +100,6 @@ class PageServer:
                 sent = now
                 if news:
                     await response.write(f"data: {json.dumps(news)}\n\n".encode())
-                await wake.wait()
                 await asyncio.sleep(_FRAME)
         finally:
             self._live.discard(wake)
@@ -169,5 +162,4 @@ async def served(acts: Acts) -> AsyncIterator[PageServer]:
         with acts.stage.watched(page.wake):
             yield page
     finally:
-        page.close()
         await loopback.stop()

@@ -1,5 +1,5 @@
 import { blocks } from "./blocks.js";
-import { button, h, small } from "./dom.js";
+import { button, byId, h, show, soft } from "./dom.js";
 import { act, state, world } from "./live.js";
 
 let open = null; // the form on top: its view, and its fields
@@ -18,19 +18,23 @@ const shown = (view, on, more) => ({
 /** Show the bot's Home in place of messages. */
 export function showHome(log, on) {
   const view = state.parts.get("home");
-  const content = view ? blocks(view.blocks, shown(view, on)) : small("The bot is asked for this page …");
-  log.replaceChildren(h("div", { class: "home" }, content));
+  if (!log.firstChild?.matches(".home")) log.replaceChildren(h("div", { class: "home content stack" }));
+  show(log.firstChild, [view], () =>
+    view ? blocks(view.blocks, shown(view, on)) : soft("The bot is asked for this page …"),
+  );
 }
 
 /** Show the modal on top, or none; what was filled in stays, also when the bot says what is wrong with it. */
-export function showModal(dialog, on) {
+export function showModal(on) {
   const view = state.parts.get("modal");
+  const dialog = byId("modal");
+  if (JSON.stringify(view) === JSON.stringify(open?.view)) return;
   const values = view && open?.view.id === view.id ? filled() : {};
   open = null;
   if (!view) return dialog.close();
   fill(dialog, view, on, values, view.errors);
   if (!dialog.open) dialog.showModal();
-  (dialog.querySelector("[aria-invalid]") ?? dialog.querySelector("input,textarea,select,button.primary"))?.focus();
+  (dialog.querySelector("[aria-invalid]") ?? dialog.querySelector("input,textarea,select,.primary"))?.focus();
 }
 
 function fill(dialog, view, on, values, errors) {
@@ -54,17 +58,14 @@ function fill(dialog, view, on, values, errors) {
     event.preventDefault();
     leave();
   };
-  const close = button("×", leave, { class: "close", "aria-label": "Close" });
-  const send = view.submit && h("button", { type: "submit", class: "button primary" }, view.submit.text);
-  dialog.replaceChildren(
-    h(
-      "form",
-      { onsubmit: submit, novalidate: true },
-      h("header", {}, h("h2", { id: "modal-title" }, view.title.text), close),
-      h("div", { class: "content" }, content),
-      h("footer", {}, button(view.close?.text ?? "Close", leave), send),
-    ),
-  );
+  const close = button("×", leave, { class: "plain", "aria-label": "Close" });
+  const send = view.submit && h("button", { class: "primary" }, view.submit.text);
+  const parts = [
+    h("header", { class: "row title" }, h("h2", { id: "modal-title" }, view.title.text), close),
+    h("div", { class: "content stack" }, content),
+    h("footer", { class: "row" }, button(view.close?.text ?? "Close", leave), send),
+  ];
+  dialog.replaceChildren(h("form", { onsubmit: submit, novalidate: true }, parts));
 }
 
 /** Return what the fields hold, by block and action. */

@@ -87,7 +87,7 @@ class Seat:
         """Choose from the menu of the message that says `of`."""
         message = self.log.get_by_role("article").filter(has_text=of).last
         await message.get_by_role("button", name="More actions").click()
-        await self.tab.get_by_role("menuitem", name=item).click()
+        await message.get_by_role("button", name=item).click()
 
 
 def is_bad(said: ConsoleMessage) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Page as Tab
 from playwright.async_api import expect
 
 from bot.playground.faults import Code
@@ -16,6 +17,10 @@ from tests.playground.page.conftest import Play, Sit
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 OTHER = "wx00000000000000aa"
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 HOSTILE = '<script>alert(1)</script> <!channel> & <img src=x onerror="alert(2)"> \u202eabc'
 
 
@@ -240,6 +245,24 @@ async def test_the_first_minute_ticks_itself_off(sit: Sit) -> None:
         await expect(steps.nth(number)).to_contain_text("(done)")
     await seat.sees("That was all of it.", seat.pane)
     await expect(seat.tab.get_by_role("button", name="First minute 5/5")).to_be_visible()
+
+
+async def look_at(one: Tab, tabs: list[Tab]) -> None:
+    for tab in tabs:
+        await tab.evaluate(HIDE, tab is not one)
+
+
+async def test_tabs_in_the_background_leave_room_for_another(sit: Sit, play: Play) -> None:
+    seat = await sit()
+    tabs = [seat.tab, *[await seat.tab.context.new_page() for _ in range(6)]]
+    for tab in tabs[1:]:
+        await look_at(tab, tabs)
+        await tab.goto(f"{play.url}#requester/C0RELEASES")
+        await tab.get_by_role("heading", level=1).wait_for()
+    await tabs[-1].locator("#box").fill("hello")
+    await tabs[-1].locator("#box").press("Enter")
+    await look_at(seat.tab, tabs)
+    await seat.sees("hello")
 
 
 async def test_what_was_done_is_saved_as_a_script(sit: Sit, play: Play, tmp_path: Path) -> None:
