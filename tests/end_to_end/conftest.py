@@ -1,8 +1,6 @@
 """The bot as a process of its own, beside a local Slack and a local WeChat."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,16 +12,16 @@ from bot.playground.environments import environment
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
+from tests.processes import Forked, fork, start
 
 STARTUP = 20.0
-ROOT = Path(__file__).parent.parent.parent
 
 
 @dataclass
 class Process:
     """A running `python -m bot`, and what it wrote."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | Forked
     ready: str
     log: list[str] = field(default_factory=list)
 
@@ -50,21 +48,14 @@ async def spawn(
     *arguments: str,
     program: tuple[str, str] = ("-m", "bot"),
     stdin: int = asyncio.subprocess.DEVNULL,
-) -> asyncio.subprocess.Process:
-    """Start `python -m bot`, or another program, with this environment and no other."""
-    kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG"} or "COV" in k}
-    return await asyncio.create_subprocess_exec(
-        # A process inherits what its parent ignores, as the tests do when nohup or a shell script starts them.
-        *("env", "--default-signal=INT,HUP", sys.executable),
-        *("-X", "dev", "-W", "error", *program, *arguments),
-        cwd=folder,
-        # Of what `-X dev` looks at, how C uses the memory is no matter of this bot's, and costs a tenth.
-        env={**kept, "PYTHONPATH": str(ROOT), "PYTHONMALLOC": "pymalloc", **environ},
-        stdin=stdin,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=1 << 24,
-    )
+    stdout: int = asyncio.subprocess.PIPE,
+) -> asyncio.subprocess.Process | Forked:
+    """Run `python -m bot`, or another program, with this environment and no other.
+
+    Python itself is started for it where the environment says something to Python.
+    """
+    run = start if "PYTHONPATH" in environ else fork
+    return await run(environ, folder, *program, *arguments, stdin=stdin, stdout=stdout)
 
 
 async def finished(

@@ -9,7 +9,8 @@ import pytest
 
 from bot.ledger.address import CannotOpenError
 from bot.ledger.opening import open_database
-from tests.end_to_end.conftest import ROOT, bot, finished
+from tests.end_to_end.conftest import bot, finished
+from tests.processes import ROOT
 
 NO_DRIVER = """
 import sys

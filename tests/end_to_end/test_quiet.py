@@ -17,7 +17,8 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from tests.databases import Database
-from tests.end_to_end.conftest import ROOT, bot, finished
+from tests.end_to_end.conftest import bot, finished
+from tests.processes import ROOT
 from tests.watching import Seen, watched
 
 CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"

@@ -10,7 +10,8 @@ import pytest
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
 from tests.conftest import soon
-from tests.end_to_end.conftest import ROOT, Process, bot
+from tests.end_to_end.conftest import Process, bot
+from tests.processes import ROOT
 
 NOBODY = '[[rule]]\nname = "freeze"\nusers = ["*"]\neffect = "deny"\n'
 EVERYBODY = '[[rule]]\nname = "thaw"\nusers = ["*"]\neffect = "allow"\n'

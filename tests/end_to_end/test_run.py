@@ -10,6 +10,7 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from tests.end_to_end.conftest import bot, finished
+from tests.processes import ROOT
 from tests.said import SHARED
 
 SHARE = f"{APPID} prod-1"
@@ -23,6 +24,7 @@ def final(slack: LocalSlack) -> list[PostedMessage]:
 async def test_a_share_is_answered_in_a_thread_over_socket_mode(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
+    environ["PYTHONPATH"] = str(ROOT)  # so that Python itself is started, too
     async with bot(environ, tmp_path) as process:
         assert process.ready == (
             "share-env-bot 0.2.0 is ready: playground as share-env, over Socket Mode.\n"

@@ -10,6 +10,7 @@ import pytest
 from bot.playground.faults import Slow, Status
 from bot.playground.slack.server import LocalSlack
 from tests.end_to_end.conftest import STARTUP, spawn
+from tests.processes import Forked
 
 AUTH, OPEN = "auth.test", "apps.connections.open"
 EARLY = """
@@ -24,7 +25,9 @@ sys.exit(bot.cli.main(sys.argv[1:2]))
 """A command to which the signal comes while it reads its settings."""
 
 
-async def ends(process: asyncio.subprocess.Process, sign: signal.Signals) -> tuple[int, str, str]:
+async def ends(
+    process: asyncio.subprocess.Process | Forked, sign: signal.Signals
+) -> tuple[int, str, str]:
     """Send a signal; return exit code, output and errors."""
     process.send_signal(sign)
     out, err = await asyncio.wait_for(process.communicate(), 2 * STARTUP)

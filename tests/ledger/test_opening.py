@@ -3,7 +3,6 @@ import json
 import os
 import re
 import socket
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,8 +48,8 @@ from bot.ledger.schema import HEAD, metadata
 from bot.ledger.seal import Seal
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, become_nobody, everything, new_request, soon, within
+from tests.processes import ROOT, Forked, fork
 
-ROOT = Path(__file__).parent.parent.parent
 MIGRATIONS = ROOT / "bot/ledger/migrations"
 OPEN_AND_WAIT = """
 import sys
@@ -80,14 +79,10 @@ def ready_on_postgresql(on_postgresql: Database) -> Database:
     return on_postgresql
 
 
-async def another_process(database: Database) -> tuple[asyncio.subprocess.Process, str]:
+async def another_process(database: Database) -> tuple[Forked, str]:
     """Return a process that tries to open the database and stays, and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", OPEN_AND_WAIT, database.url),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
+    program = ("-c", OPEN_AND_WAIT, database.url)
+    process = await fork({}, ROOT, *program, stdin=asyncio.subprocess.PIPE)
     assert process.stdout
     return process, (await process.stdout.readline()).decode().strip()
 

@@ -1,8 +1,6 @@
 """The platform's ticket and tokens in the ledger: who may renew, what counts, and what stands in the file."""
 
 import asyncio
-import os
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -18,6 +16,7 @@ from bot.ledger.seal import Seal, Sealed, seal_of
 from bot.ledger.tokens import COMPONENT, TICKET, TICKET_LIFE, Kept, News, Tokens, at_rest
 from tests.databases import Database
 from tests.ledger.conftest import SOON, within
+from tests.processes import fork
 
 PLATFORM, ANOTHER_PLATFORM = "wxc0de00000000c0de", "wxc0de11111111c0de"
 OWNER, ANOTHER_OWNER = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
@@ -136,18 +135,16 @@ asyncio.run(claim_all(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 """
 
 
-async def test_of_processes_that_claim_at_once_one_wins(on_postgresql: Database) -> None:
+async def test_of_processes_that_claim_at_once_one_wins(
+    on_postgresql: Database, tmp_path: Path
+) -> None:
     most = 200
     on_postgresql.open()
     async with AsyncExitStack() as stack:
         processes = []
         for me in ("one", "two", "three"):
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", CLAIM_ALL, on_postgresql.url, me, str(most)),
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-            )
+            program = ("-c", CLAIM_ALL, on_postgresql.url, me, str(most))
+            process = await fork({}, tmp_path, *program, stdin=asyncio.subprocess.PIPE)
             stack.push_async_callback(process.wait)
             stack.callback(lambda one: one.kill() if one.returncode is None else None, process)
             assert process.stdout

@@ -1,10 +1,11 @@
 """What nobody caught is one clean line of the log, not a traceback as it is."""
 
 import json
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
+
+from tests.processes import fork
 
 SET_UP = """
 import asyncio, threading, warnings
@@ -35,7 +36,7 @@ ENDS = {
     ),
     "an object": ("Falling()", "an error that could not be raised", "error"),
     "a task": ("asyncio.run(lost())", "Task exception was never retrieved", "error"),
-    "a warning": ("warnings.warn(said)", "UserWarning", "warning"),
+    "a warning": ("warnings.simplefilter('always'); warnings.warn(said)", "UserWarning", "warning"),
     "a cause": (
         "try:\n    fail()\nexcept ValueError as error:\n    raise KeyError(said) from error",
         "an error that nobody caught ends the bot",
@@ -44,30 +45,38 @@ ENDS = {
 }
 
 
+async def ended(code: str, folder: Path) -> tuple[int, str, str]:
+    """Run a program to its end; return its exit code, output and errors."""
+    process = await fork({}, folder, "-c", code)
+    out, err = await process.communicate()
+    return await process.wait(), out.decode(), err.decode()
+
+
 @pytest.mark.parametrize(("code", "event", "level"), ENDS.values(), ids=list(ENDS))
-def test_what_nobody_caught_is_one_clean_line(code: str, event: str, level: str) -> None:
-    run = [sys.executable, "-c", SET_UP + code]
-    ended = subprocess.run(run, check=False, capture_output=True, text=True)
-    [line] = ended.stderr.splitlines()
+async def test_what_nobody_caught_is_one_clean_line(
+    code: str, event: str, level: str, tmp_path: Path
+) -> None:
+    exit_code, _, err = await ended(SET_UP + code, tmp_path)
+    [line] = err.splitlines()
     fields = json.loads(line)
     assert event in fields["event"]
     assert fields["level"] == level
     assert "made-up" not in line
     assert "[hidden]" in line
     assert ("exception" in fields) == (level != "warning")
-    assert ended.returncode == (1 if level == "critical" and "thread" not in event else 0)
+    assert exit_code == (1 if level == "critical" and "thread" not in event else 0)
 
 
-def test_what_a_library_says_in_a_thread_of_its_own_is_clean() -> None:
+async def test_what_a_library_says_in_a_thread_of_its_own_is_clean(tmp_path: Path) -> None:
     code = 'import logging; thread = threading.Thread(target=lambda: logging.error("%s", said))'
-    run = [sys.executable, "-c", f"{SET_UP}{code}; thread.start(); thread.join()"]
-    ended = subprocess.run(run, check=True, capture_output=True, text=True)
-    assert json.loads(ended.stderr)["event"] == "[hidden], access_token=[hidden], [hidden]"
+    exit_code, _, err = await ended(f"{SET_UP}{code}; thread.start(); thread.join()", tmp_path)
+    assert exit_code == 0
+    assert json.loads(err)["event"] == "[hidden], access_token=[hidden], [hidden]"
 
 
 @pytest.mark.parametrize("command", ["run", "audit", "doctor", "demo"])
-def test_a_mistake_of_the_bots_own_ends_no_command_with_a_secret_on_the_terminal(
-    command: str,
+async def test_a_mistake_of_the_bots_own_ends_no_command_with_a_secret_on_the_terminal(
+    command: str, tmp_path: Path
 ) -> None:
     code = f"""
 import bot.cli, bot.playground.demo
@@ -76,8 +85,7 @@ def fail():
 bot.cli.environment = bot.playground.demo.environment = fail
 bot.cli.main(["{command}"])
 """
-    run = [sys.executable, "-c", code]
-    ended = subprocess.run(run, check=False, capture_output=True, text=True)
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert json.loads(ended.stderr)["event"] == "an error that nobody caught ends the bot"
-    assert "made-up" not in ended.stderr
+    exit_code, out, err = await ended(code, tmp_path)
+    assert (exit_code, out) == (1, "")
+    assert json.loads(err)["event"] == "an error that nobody caught ends the bot"
+    assert "made-up" not in err
