@@ -21,7 +21,7 @@ import aiohttp
 import hypothesis
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
 from bot.app.running import running
@@ -36,7 +36,7 @@ from bot.policy import Rule
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
 from bot.slack.api import SlackApi
-from tests.databases import Database, PostgreSQL
+from tests.databases import Database, PostgreSQL, compile_once
 
 if TYPE_CHECKING:
     from tests.scenes import Scene
@@ -64,6 +64,7 @@ def pytest_configure() -> None:
     for name, times in (("quick", 30), ("whole", 100)):
         hypothesis.settings.register_profile(name, deadline=None, max_examples=times)
     hypothesis.settings.load_profile("quick")
+    event.listen(Engine, "engine_connect", compile_once)
     event.listen(Pool, "connect", _may_pause)
     event.listen(Pool, "checkout", _need_not_last)
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
+from sqlalchemy.engine.interfaces import Compiled
 
 from bot.ledger import LEASE, Ledger
 from bot.ledger.events import Told, untold
@@ -19,6 +20,30 @@ from bot.ledger.opening import Opened, open_database
 from bot.ledger.schema import metadata
 
 _numbers = count(1)
+
+
+class _Compiled:
+    """What each statement comes to in SQL, for all databases of one kind, where SQLAlchemy keeps it for each engine.
+
+    Each test opens a database of its own, and to compile a statement costs more than to carry it out.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[object, ...], Compiled] = {}
+
+    def get(self, key: tuple[object, ...]) -> Compiled | None:
+        return self._kept.get((type(key[0]), *key[1:]))
+
+    def __setitem__(self, key: tuple[object, ...], compiled: Compiled) -> None:
+        self._kept[type(key[0]), *key[1:]] = compiled
+
+
+_compiled = _Compiled()
+
+
+def compile_once(connection: Connection) -> None:
+    """Let a connection find what any other one has compiled."""
+    connection.execution_options(compiled_cache=_compiled)
 
 
 class PostgreSQL:
