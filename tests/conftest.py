@@ -309,7 +309,7 @@ async def served(handler: Handler) -> AsyncIterator[str]:
 
 
 def web_client(token: str, api_url: str, http: aiohttp.ClientSession) -> AsyncWebClient:
-    return AsyncWebClient(token=token, base_url=api_url, session=http, retry_handlers=[])
+    return AsyncWebClient(token=token, base_url=api_url, session=http)
 
 
 async def in_their_channel(rule: Rule, _: str) -> Sequence[str]:

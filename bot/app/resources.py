@@ -137,15 +137,10 @@ async def _slack(
 
 
 def _web_client(slack: SlackSettings, token: str, session: aiohttp.ClientSession) -> AsyncWebClient:
-    logger = logging.getLogger("slack_sdk")
-    # The SDK compares this very logger's level, and an unset one counts as DEBUG and costs time.
-    logger.setLevel(logger.getEffectiveLevel())
     return AsyncWebClient(
         token=token,
         base_url=slack.api_url,
         session=session,
-        logger=logger,
-        retry_handlers=[],
         user_agent_prefix=f"share-env-bot/{__version__}",
     )
 

@@ -1,6 +1,7 @@
 """Call one method of Slack's Web API, and tell a no from a maybe."""
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ _DEFAULT_RETRY_AFTER = 1.0
 _SCOPES = "x-oauth-scopes"
 NOT_SLACKS = "not Slack's answer"
 """What stands for an answer that cannot be read."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ class SlackApi:
     async def _patiently(self, call: _Call, patience: float) -> Result:
         while True:
             result = await self._once(call)
-            self._called(call.name, _named(result))
+            self._called(call.name, how := _named(result))
+            _log.debug("called Slack", extra={"method": call.name, "result": how})
             wait = retry_after(result)
             if wait is None or wait > patience:
                 return result

@@ -111,8 +111,8 @@ async def test_at_debug_each_request_is_found_by_its_id_and_no_secret_is(
     for line in ends:
         assert line["request"] == failed
         assert line["rid"] in answer.text
-    by_libraries = {line["logger"] for line in lines if line.get("request") == failed}
-    assert {"bot.events", "httpx", "slack_sdk"} <= by_libraries
+    by_loggers = {line["logger"] for line in lines if line.get("request") == failed}
+    assert {"bot.events", "httpx", "bot.slack.api"} <= by_loggers
     [denied] = [line for line in lines if line["event"] == "denied"]
     assert (denied["user"], denied["env"], denied["outcome"]) == ("U0STRANGER", "prod-2", "denied")
     [retried] = [line for line in lines if line["event"] == "retried"]

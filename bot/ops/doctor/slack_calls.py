@@ -191,7 +191,6 @@ def web_api(slack: SlackSettings, token: str, http: aiohttp.ClientSession) -> _A
             token=token,
             base_url=slack.api_url,
             session=http,
-            retry_handlers=[],
             user_agent_prefix=f"share-env-bot/{__version__}",
         )
     )
