@@ -31,7 +31,7 @@ _NO_LEDGER = re.compile(r"not a database|malformed")
 
 # Milliseconds. A lock is waited for shortly, because others wait behind whoever waits; a replica that froze within
 # a transaction loses it.
-_POSTGRESQL = {
+POSTGRESQL = {
     "statement_timeout": "1500",
     "lock_timeout": "700",
     "idle_in_transaction_session_timeout": "5000",
@@ -141,7 +141,7 @@ def _lock_file(url: URL) -> Callable[[], None]:
 def _engine(url: URL) -> Engine:
     # One connection: only the writer's thread uses it.
     if url.get_backend_name() == "postgresql":
-        options = " ".join(f"-c {name}={value}" for name, value in _POSTGRESQL.items())
+        options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL.items())
         return create_engine(
             url,
             hide_parameters=True,

@@ -6,8 +6,6 @@ own, so that each side has a core where there are two.
 
 import argparse
 import asyncio
-import os
-import platform
 import signal
 import sys
 from collections.abc import Coroutine, Iterable
@@ -18,11 +16,14 @@ from rich.console import Console
 
 from tests.benchmarks.bars import Bar, Measured, bars
 from tests.benchmarks.batches import batched
+from tests.benchmarks.capacity import PAGE, Questions, answered, machine
 from tests.benchmarks.earlier import sources_of
 from tests.benchmarks.floods import flood_bars, floods
 from tests.benchmarks.grown import grown
 from tests.benchmarks.measure import QUICK, Plan, growth, measure
-from tests.benchmarks.report import show, show_bars
+from tests.benchmarks.replicas import FEW, Crowd
+from tests.benchmarks.report import show, show_bars, show_sheets
+from tests.benchmarks.sheets import filled
 from tests.benchmarks.soak import soak, soak_bars
 from tests.benchmarks.standins import WrongResultError
 from tests.benchmarks.takeovers import taken_over
@@ -37,13 +38,14 @@ def main() -> int:
     """Return the exit code: 0 every bar is cleared, or none has to be; 1 one is missed; 2 it could not be measured."""
     given = _arguments().parse_args()
     console = Console(width=_WIDTH, highlight=False)
-    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
-    console.print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load average {load}")
+    console.print(machine())
     try:
         if given.soak:
             return _judge(console, soak_bars(_run(soak(given.soak, _tell))))
         if given.floods:
             return _judge(console, flood_bars(_run(floods(_tell))))
+        if given.page or given.replicas or given.limits:
+            return _size(console, _questions(given), page=given.page)
         with sources_of(given.beside) as earlier:
             code = _compare(console, QUICK if given.quick else Plan(), earlier)
             return code if given.strict or not given.quick else 0
@@ -60,9 +62,17 @@ def _arguments() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="the same rows from small samples, in three minutes")
     add("--strict", action="store_true", help="with --quick too, exit with 1 where a bar is missed")
     add("--beside", metavar="COMMIT", help="the bot of that commit as well, by turns")
+    add("--replicas", type=_numbers, metavar="1,2,4", help="so many bots on one PostgreSQL")
+    add("--pgbouncer", type=int, metavar="SIZE", help="each of these behind PgBouncer too")
+    add("--page", action="store_true", help="fill in bot/ops/capacity.md by all of these")
+    add("--limits", type=_numbers, metavar="1,2,5", help="Slack's limits from so many channels")
     add("--soak", type=float, metavar="MINUTES", help="mixed commands with faults")
     add("--floods", action="store_true", help="strangers who lean on the door")
     return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
 
 
 def _judge(console: Console, verdicts: Iterable[Bar]) -> int:
@@ -79,6 +89,23 @@ def _compare(console: Console, plan: Plan, earlier: Path | None) -> int:
     measured = _run(_measure(plan, earlier), _LONGEST)
     show(console, measured, plan)
     return _judge(console, bars(measured, plan))
+
+
+def _questions(given: argparse.Namespace) -> Questions:
+    crowd = FEW if given.quick else Crowd()
+    if given.page:
+        return Questions(crowd)
+    return Questions(crowd, given.replicas or [], given.pgbouncer, given.limits or [])
+
+
+def _size(console: Console, questions: Questions, *, page: bool) -> int:
+    where = machine()
+    sheets = _run(answered(questions, _tell), _LONGEST)
+    show_sheets(console, sheets.values())
+    if page:
+        texts = {name: sheet.markdown() for name, sheet in sheets.items()}
+        PAGE.write_text(filled(PAGE.read_text("utf-8"), texts | {"machine": where}), "utf-8")
+    return 0
 
 
 async def _measure(plan: Plan, earlier: Path | None) -> Measured:

@@ -1,12 +1,39 @@
-"""A real PostgreSQL that waits for its disk, and what it counts."""
+"""A real PostgreSQL that waits for its disk, what it has cost so far, and PgBouncer in front of it."""
 
 import shutil
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.engine import make_url
+
+from bot.ledger.opening import POSTGRESQL
+from tests.benchmarks.processes import busy
+from tests.benchmarks.standins import WrongResultError
 from tests.databases import PostgreSQL
+
+TIMEOUTS = {name: value for name, value in POSTGRESQL.items() if name.endswith("_timeout")}
+"""What a bot asks for when it connects and PgBouncer does not pass on, in milliseconds."""
+
+_PGBOUNCER = """
+[databases]
+* = host={server} user=postgres
+[pgbouncer]
+unix_socket_dir = {folder}
+listen_addr =
+listen_port = 5432
+auth_type = any
+pool_mode = transaction
+default_pool_size = {size}
+ignore_startup_parameters = options
+{user}
+"""
 
 
 @contextmanager
@@ -22,3 +49,80 @@ def postgresql() -> Iterator[PostgreSQL]:
             server.cleanup()
     finally:
         shutil.rmtree(folder)
+
+
+def folder_of(url: str) -> Path:
+    """Return where the server's socket is."""
+    return Path(str(make_url(url).query["host"]))
+
+
+def through(url: str, folder: Path) -> str:
+    """Return the address of the same database by way of a socket in another folder."""
+    other = make_url(url).update_query_dict({"host": str(folder)})
+    return other.render_as_string(hide_password=False)
+
+
+@contextmanager
+def pgbouncer(url: str, size: int) -> Iterator[str]:
+    """Give the address of the same database by way of PgBouncer, with so many connections in transaction mode.
+
+    What PgBouncer does not pass on is set in the database. Raises WrongResultError where there is no PgBouncer.
+    """
+    server, program = folder_of(url), shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/bin")
+    if program is None:
+        raise WrongResultError("There is no PgBouncer: apt-get install pgbouncer.")
+    name = make_url(url).database
+    for setting, value in TIMEOUTS.items():
+        PostgreSQL.execute(url, f"ALTER DATABASE {name} SET {setting} = {value}")
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o777)  # as root, it has to run as the server's user
+        settings = folder / "pgbouncer.ini"
+        user = f"user = {server.owner()}" if folder.owner() == "root" else ""
+        settings.write_text(
+            _PGBOUNCER.format(server=server, folder=folder, size=size, user=user), encoding="utf-8"
+        )
+        with subprocess.Popen((program, "-q", str(settings)), stderr=subprocess.PIPE) as process:
+            try:
+                yield through(url, folder)
+            finally:
+                process.send_signal(signal.SIGQUIT)  # at once; it waits for its clients on SIGTERM
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a server has spent so far: seconds of CPU of all its processes, and bytes of its log and of the database; and its connections now."""
+
+    cpu: float
+    wal: int
+    size: int
+    connections: int
+
+    @classmethod
+    def by(cls, url: str) -> Self:
+        """Ask the server, by a connection of its own that is not counted."""
+        engine = create_engine(url, poolclass=NullPool)
+        with engine.connect() as connection:
+            row = connection.execute(text(_SPENT)).one()
+            return cls(
+                _busy(busy(int(row.pid))[0]), int(row.wal), int(row.size), int(row.connections)
+            )
+
+
+_SPENT = """
+SELECT pg_backend_pid() AS pid, pg_current_wal_insert_lsn() - '0/0' AS wal,
+  pg_database_size(current_database()) AS size,
+  (SELECT count(*) - 1 FROM pg_stat_activity WHERE datname = current_database()) AS connections
+"""
+
+
+def _busy(postmaster: int) -> float:
+    total = 0.0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                parent, seconds = busy(int(entry.name))
+            except OSError:  # it has just ended
+                continue
+            total += seconds if postmaster in {parent, int(entry.name)} else 0.0
+    return total

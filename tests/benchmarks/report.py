@@ -9,6 +9,7 @@ from tests.benchmarks.bars import MB, Bar, Measured
 from tests.benchmarks.batches import Batched
 from tests.benchmarks.measure import Figures, Growth, Plan
 from tests.benchmarks.processes import Variant
+from tests.benchmarks.sheets import Sheet
 
 
 def show(console: Console, measured: Measured, plan: Plan) -> None:
@@ -59,6 +60,16 @@ def _show_batched(console: Console, batched: Batched) -> None:
     table.add_row("  ack, ms", f"{batched.ack_idle:.1f}", f"{batched.ack_beside:.1f}")
     table.add_row("  answer, ms", f"{batched.answer_idle:.0f}", f"{batched.answer_beside:.0f}")
     console.print(table)
+
+
+def show_sheets(console: Console, sheets: Iterable[Sheet]) -> None:
+    """Print tables of text, one below the other."""
+    for sheet in sheets:
+        table = table_of(*sheet.columns)
+        for row in sheet.rows:
+            table.add_row(*row)
+        console.print(table)
+        console.print()
 
 
 def show_bars(console: Console, verdicts: Iterable[Bar]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import re
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import uniform
@@ -12,12 +12,14 @@ from time import perf_counter
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import World, seed
 
 OWNER = "wx0123456789abcdef"
 GROUP = "S0PLATFORM"
 
-_REQUESTER, _CHANNEL, _APPID = "U0REQUESTER", "C0RELEASES", "wx5fe6bb43205e9e70"
+REQUESTER, CHANNEL = "U0REQUESTER", "C0RELEASES"
+
+_APPID = "wx5fe6bb43205e9e70"
 _ENV = re.compile(r"bench-\d+")
 _SUMMARY = re.compile(r"^✅ \*(\d+) shared\*, of \1\.")
 _ANSWER_WITHIN = 30.0
@@ -44,11 +46,15 @@ class Load:
 
 
 class StandIns:
-    """Both servers; every command asks for an env of its own, by which its answer is recognised."""
+    """Both servers; every command asks for an env of its own, by which its answer is recognised.
+
+    The commands come from `channels` in turn.
+    """
 
     def __init__(self, slack: LocalSlack, wechat: LocalWeChat) -> None:
         self.slack = slack
         self.wechat = wechat
+        self.channels: Sequence[str] = (CHANNEL,)
         self._asked = 0
         self._waiting: dict[str, asyncio.Future[float]] = {}
         self._batch: asyncio.Future[float] | None = None
@@ -98,7 +104,7 @@ class StandIns:
         appids = " ".join(f"wx{number:016x}" for number in range(size))
         self._batch = asyncio.get_running_loop().create_future()
         begun = perf_counter()
-        ack = await self.slack.command(_REQUESTER, _CHANNEL, f"{appids} batch-{self._asked}")
+        ack = await self.slack.command(REQUESTER, self.channels[0], f"{appids} batch-{self._asked}")
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
                 return await self._batch - begun
@@ -133,7 +139,8 @@ class StandIns:
         answered = asyncio.get_running_loop().create_future()
         self._waiting[env] = answered
         begun = perf_counter()
-        ack = await self.slack.command(_REQUESTER, _CHANNEL, f"{_APPID} {env}")
+        channel = self.channels[self._asked % len(self.channels)]
+        ack = await self.slack.command(REQUESTER, channel, f"{_APPID} {env}")
         if ack.error is not None:
             raise WrongResultError(f"The ack of {env}: {ack.error}.")
         try:
@@ -153,10 +160,10 @@ class StandIns:
 
 
 @asynccontextmanager
-async def standins(latency: float = 0.0) -> AsyncIterator[StandIns]:
+async def standins(latency: float = 0.0, world: World | None = None) -> AsyncIterator[StandIns]:
     """Serve both on 127.0.0.1, with an empty transcript, for as long as the context is open.
 
     WeChat takes `latency` seconds for each answer.
     """
-    async with LocalSlack(seed()) as slack, LocalWeChat(latency) as wechat:
+    async with LocalSlack(world or seed()) as slack, LocalWeChat(latency) as wechat:
         yield StandIns(slack, wechat)

@@ -1,0 +1,60 @@
+"""All that bot/ops/capacity.md shows: measured, and put into its tables."""
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tests.benchmarks.limits import limited
+from tests.benchmarks.processes import ROOT
+from tests.benchmarks.replicas import Crowd, replicated
+from tests.benchmarks.sheets import (
+    Sheet,
+    cost_sheet,
+    end_sheet,
+    limits_sheet,
+    replicas_sheet,
+    sizing_sheet,
+)
+
+PAGE = ROOT / "bot/ops/capacity.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What is asked: how much is measured, numbers of replicas, connections of PgBouncer if any, numbers of channels."""
+
+    crowd: Crowd
+    replicas: Sequence[int] = (1, 2, 4)
+    pool: int | None = 2
+    channels: Sequence[int] = (1, 2, 5)
+
+
+async def answered(asked: Questions, tell: Callable[[str], None]) -> dict[str, Sheet]:
+    """Measure, and return the tables by their names on the page."""
+    sheets = {}
+    if asked.channels:
+        tell("Slack's limits")
+        calls, met = await limited(asked.channels)
+        sheets["limits"] = limits_sheet(met)
+    if asked.replicas:
+        counts = sorted({1, *asked.replicas})  # one alone is what the others are held against
+        found = await replicated(counts, asked.pool, asked.crowd, tell)
+        sheets["replicas"] = replicas_sheet(found)
+        sheets["cost"] = cost_sheet(found, asked.crowd.at_once)
+        sheets["ends"] = end_sheet(found)
+        if asked.channels:
+            sheets["sizing"] = sizing_sheet(found, calls)
+    return sheets
+
+
+def machine() -> str:
+    """Return what this runs on, and how busy that is."""
+    loads = os.getloadavg()
+    load = ", ".join(f"{each:.1f}" for each in loads)
+    version, cores = platform.python_version(), os.cpu_count()
+    busy = " (others kept it busy: on a quiet machine all is faster)" if max(loads) > 1 else ""
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {version}, {cores} CPUs, load average {load}{busy}"
+    )

@@ -1,0 +1,107 @@
+"""Which limit of Slack's is met first, by what a command calls and by a bot that is let run into it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.playground.slack.methods import METHODS
+from bot.playground.slack.server import LocalSlack
+from bot.playground.world import BOT, Channel, World, seed
+from tests.benchmarks.processes import Variant, started
+from tests.benchmarks.standins import REQUESTER, StandIns, standins
+
+POSTS = "chat.postMessage"
+"""The one method whose limit is of a channel; others hold in the whole workspace."""
+
+_SOME = 20  # commands by which calls are counted
+_MANY, _PEOPLE = 1_000, 5
+_WITHIN = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What a command calls, on average: Slack's methods by name, and WeChat in all."""
+
+    slack: Mapping[str, float]
+    wechat: float
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """The first limit that a bot ran into: Slack's method, and how many commands were answered before."""
+
+    method: str
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """In so many channels: the commands a minute that each method has room for, and the limit that was met."""
+
+    channels: int
+    room: Mapping[str, float]
+    met: Met
+
+    @property
+    def first(self) -> str:
+        """The method that has the least room."""
+        return min(self.room, key=lambda method: self.room[method])
+
+
+def room(calls: Mapping[str, float], channels: int) -> dict[str, float]:
+    """Return how many commands a minute each method has room for, for as long as one likes."""
+    found = {}
+    for method, each in calls.items():
+        if most := METHODS[method].a_minute:
+            found[method] = most * (channels if method == POSTS else 1) / each
+    return found
+
+
+async def limited(counts: Sequence[int]) -> tuple[Calls, list[Limited]]:
+    """Count the calls of a command, then let a bot run into Slack's limits from so many channels, each from the start."""
+    calls = await _calls()
+    found = [Limited(count, room(calls.slack, count), await _met(count)) for count in counts]
+    return calls, found
+
+
+async def _calls() -> Calls:
+    async with standins() as world, started(Variant.THIS_BOT, world):
+        await world.load(_SOME, 1)  # what is asked for once and then known does not count
+        before, at_wechat = Counter(_methods(world.slack)), _asked(world)
+        await world.load(_SOME, 1)
+        new = Counter(_methods(world.slack)) - before
+        each = {method: count / _SOME for method, count in new.items()}
+        return Calls(each, (_asked(world) - at_wechat) / _SOME)
+
+
+async def _met(channels: int) -> Met:
+    """Let people type until Slack says that it is too much."""
+    async with (
+        standins(world=_world(channels)) as world,
+        started(Variant.THIS_BOT, world, {"SHUTDOWN_GRACE": "0"}),
+    ):
+        world.channels = [f"C{number}" for number in range(channels)]
+        world.slack.limits.on = True
+        typing = asyncio.create_task(world.load(_MANY, _PEOPLE))
+        await world.slack.until(lambda slack: bool(_refused(slack)), _WITHIN)
+        typing.cancel()
+        return Met(_refused(world.slack)[0], sum(m.edits for m in world.slack.messages))
+
+
+def _world(channels: int) -> World:
+    members = frozenset({REQUESTER, BOT})
+    more = (Channel(f"C{number}", f"c{number}", members=members) for number in range(channels))
+    return replace(seed(), channels=(*seed().channels, *more))
+
+
+def _methods(slack: LocalSlack) -> list[str]:
+    return [call.method for call in slack.calls]
+
+
+def _refused(slack: LocalSlack) -> list[str]:
+    return [call.method for call in slack.calls if call.error == "ratelimited"]
+
+
+def _asked(world: StandIns) -> int:
+    return len(world.wechat.transcript().splitlines())

@@ -1,0 +1,180 @@
+"""What replicas on one PostgreSQL do together, what a job costs there, and what each further replica adds."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from statistics import median
+from typing import Self
+
+from tests.benchmarks.database import Spent, pgbouncer, postgresql
+from tests.benchmarks.measure import Speed
+from tests.benchmarks.processes import Running, Variant, started
+from tests.benchmarks.relay import relayed
+from tests.benchmarks.standins import StandIns, standins
+from tests.databases import PostgreSQL
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How much is measured: numbers of commands, but for `rounds` and those `at_once`.
+
+    A server further away is so by `away` seconds for each round trip, and has fewer at once: it is soon too slow for more.
+    """
+
+    rounds: int = 3
+    warm_up: int = 200
+    in_a_row: int = 200
+    burst: int = 2_000
+    at_once: int = 50
+    away: float = 0.001
+    few_at_once: int = 10
+
+
+FEW = Crowd(rounds=1, warm_up=50, in_a_row=50, burst=300)
+"""The same from small samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """So many replicas with many commands at once: their speed, and per job the milliseconds of CPU and the bytes of WAL and on the disk.
+
+    `connections` are those that the server has.
+    """
+
+    replicas: int
+    pool: int | None
+    speed: Speed
+    bots: float
+    server: float
+    wal: float
+    kept: float
+    connections: int
+
+    @classmethod
+    def middle(cls, rounds: Sequence[Self]) -> Self:
+        """Return the median of every figure of the same replicas."""
+        first = rounds[0]
+        return cls(
+            first.replicas,
+            first.pool,
+            Speed.middle(each.speed for each in rounds),
+            bots=median(each.bots for each in rounds),
+            server=median(each.server for each in rounds),
+            wal=median(each.wal for each in rounds),
+            kept=median(each.kept for each in rounds),
+            connections=first.connections,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a replica says to the server for each job: transactions and round trips, alone and among many."""
+
+    transactions_alone: float
+    turns_alone: float
+    transactions: float
+    turns: float
+
+
+@dataclass(frozen=True, slots=True)
+class Distant:
+    """The speed of one replica whose server is further away: each round trip takes `turn` milliseconds."""
+
+    turn: float
+    speed: Speed
+
+
+@dataclass(frozen=True, slots=True)
+class Replicated:
+    """All that was measured."""
+
+    together: tuple[Together, ...]
+    spoken: Spoken
+    distant: Distant
+
+    @property
+    def alone(self) -> Together:
+        """What one replica does without PgBouncer."""
+        return next(each for each in self.together if (each.replicas, each.pool) == (1, None))
+
+    @property
+    def dearest(self) -> float:
+        """The milliseconds of the server's CPU for a job where it costs most."""
+        return max(each.server for each in self.together)
+
+
+async def replicated(
+    counts: Sequence[int], pool: int | None, crowd: Crowd, tell: Callable[[str], None]
+) -> Replicated:
+    """Measure each number of replicas by turns and, with a `pool`, each behind PgBouncer with so many connections too."""
+    ways = [
+        (count, each) for count in counts for each in ([None] if pool is None else [None, pool])
+    ]
+    rounds: dict[tuple[int, int | None], list[Together]] = {way: [] for way in ways}
+    with postgresql() as server:
+        for number in range(1, crowd.rounds + 1):
+            for way in ways:
+                tell(f"Round {number} of {crowd.rounds}: {_said(*way)}")
+                rounds[way].append(await _together(server, *way, crowd))
+        tell("What is said to the server")
+        spoken = await _spoken(server, crowd)
+        tell(f"A server that is {1000 * crowd.away:g} ms further away")
+        distant = await _distant(server, crowd)
+    middles = tuple(Together.middle(each) for each in rounds.values())
+    return Replicated(middles, spoken, distant)
+
+
+def _said(replicas: int, pool: int | None) -> str:
+    return f"replicas: {replicas}" + (f", PgBouncer with {pool}" if pool else "")
+
+
+async def _together(server: PostgreSQL, replicas: int, pool: int | None, crowd: Crowd) -> Together:
+    url = server.new()
+    with pgbouncer(url, pool) if pool else nullcontext(url) as address:
+        async with _bots(address, replicas) as (world, bots):
+            await world.load(crowd.warm_up, crowd.at_once)
+            before, busy = Spent.by(url), sum(bot.busy() for bot in bots)
+            load = await world.load(crowd.burst, crowd.at_once)
+            after, worked = Spent.by(url), sum(bot.busy() for bot in bots) - busy
+            return Together(
+                replicas,
+                pool,
+                Speed.of(load),
+                1000 * worked / crowd.burst,
+                1000 * (after.cpu - before.cpu) / crowd.burst,
+                (after.wal - before.wal) / crowd.burst,
+                (after.size - before.size) / crowd.burst,
+                after.connections,
+            )
+
+
+async def _spoken(server: PostgreSQL, crowd: Crowd) -> Spoken:
+    async with relayed(server.new()) as relay, _bots(relay.url, 1) as (world, _):
+
+        async def said(commands: int, at_once: int) -> tuple[float, float]:
+            before = relay.transactions, relay.turns
+            await world.load(commands, at_once)
+            return (relay.transactions - before[0]) / commands, (relay.turns - before[1]) / commands
+
+        await world.load(crowd.warm_up, crowd.at_once)
+        return Spoken(*await said(crowd.in_a_row, 1), *await said(crowd.burst, crowd.at_once))
+
+
+async def _distant(server: PostgreSQL, crowd: Crowd) -> Distant:
+    async with relayed(server.new(), crowd.away) as relay, _bots(relay.url, 1) as (world, _):
+        await world.load(crowd.warm_up, crowd.few_at_once)
+        turns, waited = relay.turns, relay.waited
+        speed = Speed.of(await world.load(crowd.in_a_row, crowd.few_at_once))
+        return Distant(1000 * (relay.waited - waited) / (relay.turns - turns), speed)
+
+
+@asynccontextmanager
+async def _bots(url: str, replicas: int) -> AsyncIterator[tuple[StandIns, list[Running]]]:
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(standins())
+        settings = {"DATABASE_URL": url}
+        bots = [
+            await stack.enter_async_context(started(Variant.THIS_BOT, world, settings))
+            for _ in range(replicas)
+        ]
+        yield world, bots

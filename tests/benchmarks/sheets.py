@@ -1,0 +1,138 @@
+"""What the page about capacity shows, as tables of text: for the terminal, and for bot/ops/capacity.md."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.benchmarks.limits import Calls, Limited
+from tests.benchmarks.replicas import Replicated
+
+_BUSY = 0.5  # of what a replica can do: beyond, people wait for each other
+_BUSY_DAY = 8 * 3600.0  # seconds of a day in which it is so busy
+TEAMS: Mapping[str, int] = {
+    "a team of ten, six commands an hour each": 1,
+    "one channel, as much as Slack takes": 30,
+    "one workspace, as much as Slack takes": 50,
+    "ten workspaces' worth": 500,
+    "a hundred workspaces' worth": 5_000,
+}
+"""Commands a minute, at the busiest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table whose first column is text and whose others are numbers."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """Return it as a table of Markdown."""
+        rule = ("---", *("--:" for _ in self.columns[1:]))
+        lines = (self.columns, rule, *self.rows)
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def replicas_sheet(found: Replicated) -> Sheet:
+    """Return what replicas on one PostgreSQL do."""
+    return Sheet(
+        ("replicas", "jobs/s", "ack p50, ms", "ack p99, ms", "answer p50, ms", "connections"),
+        tuple(
+            (
+                f"{each.replicas}" + (f", PgBouncer with {each.pool}" if each.pool else ""),
+                f"{each.speed.per_second:,.0f}",
+                f"{each.speed.ack_p50:.0f}",
+                f"{each.speed.ack_p99:.0f}",
+                f"{each.speed.answer_p50:.0f}",
+                f"{each.connections}",
+            )
+            for each in found.together
+        ),
+    )
+
+
+def cost_sheet(found: Replicated, at_once: int) -> Sheet:
+    """Return what a job costs one replica and the server."""
+    spoken, alone = found.spoken, found.alone
+    return Sheet(
+        ("one job", "one at a time", f"{at_once} at once"),
+        (
+            ("transactions", f"{spoken.transactions_alone:.1f}", f"{spoken.transactions:.2f}"),
+            ("round trips to the database", f"{spoken.turns_alone:.0f}", f"{spoken.turns:.1f}"),
+            ("CPU of the bot, ms", "", f"{alone.bots:.1f}"),
+            ("CPU of the database, ms", "", f"{alone.server:.1f}"),
+            ("the database's log (WAL), kB", "", f"{alone.wal / 1000:.1f}"),
+            ("on the database's disk, kB", "", f"{alone.kept / 1000:.1f}"),
+        ),
+    )
+
+
+def end_sheet(found: Replicated) -> Sheet:
+    """Return where one replica and the shared database end."""
+    distant = found.distant
+    return Sheet(
+        ("what ends", "jobs/s"),
+        (
+            ("one replica beside the database", f"{found.alone.speed.per_second:,.0f}"),
+            (
+                f"one replica, {distant.turn:.1f} ms for each round trip, 10 at once",
+                f"{distant.speed.per_second:,.0f}",
+            ),
+            ("the database, for each core that it has", f"{1000 / found.dearest:,.0f}"),
+        ),
+    )
+
+
+def sizing_sheet(found: Replicated, calls: Calls) -> Sheet:
+    """Return what so many commands take, by what one costs."""
+    alone = found.alone
+    most = _BUSY * 60 * alone.speed.per_second
+    return Sheet(
+        ("who", "commands a minute", "replicas, by speed", "cores, bots", "cores, database", "WeChat's calls a minute", "ledger, GB a month"),
+        tuple(
+            (
+                who,
+                f"{rate:,}",
+                f"{math.ceil(rate / most)}",
+                _short(rate * alone.bots / 60_000),
+                _short(rate * alone.server / 60_000),
+                f"{rate * calls.wechat:,.0f}",
+                _short(rate / 60 * _BUSY_DAY * 30 * alone.kept / 1e9),
+            )
+            for who, rate in TEAMS.items()
+        ),
+    )  # fmt: skip
+
+
+def _short(number: float) -> str:
+    if number < 0.01:
+        return "< 0.01"
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
+
+
+def limits_sheet(found: Sequence[Limited]) -> Sheet:
+    """Return how many commands a minute Slack has room for, and the limit that a bot ran into."""
+    methods = sorted({method for limit in found for method in limit.room})
+    return Sheet(
+        ("channels", *(f"`{method}`" for method in methods), "met first", "after commands"),
+        tuple(
+            (
+                f"{limit.channels}",
+                *(f"{limit.room[method]:.0f} a minute" for method in methods),
+                f"`{limit.met.method}`",
+                f"{limit.met.answered}",
+            )
+            for limit in found
+        ),
+    )
+
+
+def filled(page: str, sheets: Mapping[str, str]) -> str:
+    """Return a page with each text between its marks, such as `<!-- cost -->` and `<!-- /cost -->`."""
+    for name, text in sheets.items():
+        before, mark, rest = page.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        if not (mark and end):
+            raise ValueError(f"the page has no {name}")
+        page = f"{before}{mark}{text}\n{end}{after}"
+    return page

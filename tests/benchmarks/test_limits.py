@@ -1,0 +1,25 @@
+"""How many commands Slack's limits have room for."""
+
+import pytest
+
+from tests.benchmarks.limits import Limited, Met, room
+
+CALLS = {"chat.postMessage": 2.0, "chat.update": 1.0, "auth.test": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("channels", "found"),
+    [
+        (1, {"chat.postMessage": 30.0, "chat.update": 50.0}),
+        (5, {"chat.postMessage": 150.0, "chat.update": 50.0}),
+    ],
+)
+def test_posts_have_room_in_each_channel_and_edits_in_the_workspace(
+    channels: int, found: dict[str, float]
+) -> None:
+    assert room(CALLS, channels) == found
+
+
+def test_the_method_with_the_least_room_is_the_first() -> None:
+    firsts = [Limited(n, room(CALLS, n), Met("chat.update", 50)).first for n in (1, 2)]
+    assert firsts == ["chat.postMessage", "chat.update"]

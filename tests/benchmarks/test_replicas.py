@@ -1,0 +1,50 @@
+"""What is counted and made of many rounds where replicas share a server."""
+
+import asyncio
+from asyncio import StreamReader, StreamWriter
+from dataclasses import replace
+from pathlib import Path
+
+from tests.benchmarks.database import folder_of
+from tests.benchmarks.measure import Speed
+from tests.benchmarks.relay import relayed
+from tests.benchmarks.replicas import Together
+
+SPEED = Speed(10.0, 50.0, 200.0, 400.0, 240.0)
+ONE = Together(1, None, SPEED, bots=4.0, server=1.0, wal=6_000.0, kept=2_000.0, connections=1)
+TWO = replace(ONE, replicas=2, server=1.25, connections=2)
+
+
+def test_the_middle_of_the_rounds_is_that_of_each_figure() -> None:
+    bad = replace(ONE, bots=9.0, server=9.0, wal=9.0, speed=replace(SPEED, per_second=1.0))
+    assert Together.middle([bad, ONE, ONE]) == ONE
+
+
+async def test_a_round_trip_is_counted_once_however_many_pieces_it_has_and_a_transaction_by_its_end(
+    tmp_path: Path,
+) -> None:
+    async def server(reader: StreamReader, writer: StreamWriter) -> None:
+        while line := await reader.readline():
+            if line == b"answer\n":
+                writer.write(b"done\n")
+        writer.close()
+
+    async def ask(reader: StreamReader, writer: StreamWriter, *said: bytes) -> None:
+        for each in said:
+            writer.write(each)
+            await writer.drain()
+        assert await reader.readline() == b"done\n"
+
+    listening = await asyncio.start_unix_server(server, tmp_path / ".s.PGSQL.5432")
+    async with (
+        listening,
+        relayed(f"postgresql+psycopg://postgres@/ledger?host={tmp_path}") as relay,
+    ):
+        path = folder_of(relay.url) / ".s.PGSQL.5432"
+        reader, writer = await asyncio.open_unix_connection(path)
+        await ask(reader, writer, b"BEGIN\0\n", b"answer\n")
+        await ask(reader, writer, b"one\n", b"COMMIT\0\n", b"answer\n")
+        assert (relay.turns, relay.transactions) == (2, 1)
+        assert relay.waited > 0
+        writer.close()
+        await writer.wait_closed()
