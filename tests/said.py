@@ -7,7 +7,7 @@ from bot.domain.request import Origin, Request
 from bot.messages import Message, answers, approvals, clicks, decisions, endings, history
 from bot.messages.clicks import too_late
 from bot.messages.rulings import denied
-from bot.policy import Ask, Deny, NoRule, Person, Policy
+from bot.policy import Ask, Deny, NoRule, Person, PersonUnreadable, Policy, Unreadable
 from tests.languages import ENGLISH
 
 _MARKUP = re.compile(r"`[^`]*`|<[^>]*>")
@@ -50,6 +50,7 @@ USABLE = AfterShare(Readiness.READY)
 # At a command.
 SHARED = endings.answer(ENGLISH, _ANY, Shared()).text.partition(".")[0]
 DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
+CANNOT_TELL = gist(denied(ENGLISH, Deny(PersonUnreadable(Unreadable.SLACK_DOWN)), _ASK, Policy(())))
 NOT_RECORDED = gist(history.not_recorded(ENGLISH))
 ACCEPTED = gist(answers.accepted(ENGLISH, _ANY))
 NEEDS_APPROVAL = gist(decisions.sent_to_approvers(ENGLISH, _ANY))

@@ -162,11 +162,12 @@ def of_batch(words: Words, request: Request, after: AfterShare) -> tuple[str | B
     title = words("*What is left to do, for each that was shared*")
     if after.readiness is Readiness.READY:
         ready = words("The env is ready to use: its cloud function `cloudbase_auth` is active.")
-        return f"{title}\n{_in_code(words, request)}", ready
+        return ready, f"{title}\n{_in_code(words, request)}"
     lacks = lacking(words, request.env, after.readiness)
+    unusable = lacks and words("*Not usable yet:* {lacking}", lacking=lacks)
     if after.told_before:
-        return lacks, _left_to_do(words, request)
-    return lacks, what_is_left(words, request, title)
+        return unusable, _left_to_do(words, request)
+    return unusable, what_is_left(words, request, title)
 
 
 def _left_to_do(words: Words, request: Request) -> Buttons | None:

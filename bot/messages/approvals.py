@@ -17,9 +17,10 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request
 from bot.messages.blocks import Button, Buttons, Message, Part, buttons, message, small
-from bot.messages.request import about, appids, name, reason
+from bot.messages.clicks import became
+from bot.messages.request import about, appids, name, reason, with_comment
 from bot.messages.rules import channel_name
-from bot.messages.words import Mrkdwn, Words, bullets, escape, sentences, when
+from bot.messages.words import Mrkdwn, Words, bullets, sentences, when
 
 _PAST = 3
 
@@ -68,7 +69,7 @@ def limits(words: Words, request: Request, until: float) -> Part:
     say = about(words, request)
     return small(
         say(
-            "It cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools. Without a decision it ends {when}. Request {id}.",
+            "It cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools. Without a decision the request ends {when}. Request {id}.",
             when=when(until),
         )
     )
@@ -143,21 +144,18 @@ def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float)
     if request.approval:
         told = words("✅ <@{by}> approved this, {when}.", by=request.approval.by, when=when(at))
         end = _end(words, outcome) if outcome else None
-        return sentences(words, told, _quoted(request.approval.comment), end)
+        return with_comment(words, sentences(words, told, end), request.approval.comment)
     match outcome:
         case Rejected(by, comment):
             told = words("🚫 <@{by}> rejected this, {when}.", by=by, when=when(at))
-            return sentences(words, told, _quoted(comment))
+            return with_comment(words, told, comment)
         case Cancelled(by):
             return words("🚫 <@{by}> cancelled this, {when}.", by=by, when=when(at))
         case Expired():
             return words("⌛ Nobody decided in time.")
         case _:
-            return words("🚫 This ended without a decision.")
-
-
-def _quoted(comment: str | None) -> Mrkdwn | None:
-    return Mrkdwn(f"“{escape(comment)}”") if comment else None
+            end = became(words, request, outcome)
+            return words("🚫 This ended without a decision: {end}", end=end)
 
 
 def _end(words: Words, outcome: Outcome) -> str:
@@ -175,7 +173,7 @@ def _end(words: Words, outcome: Outcome) -> str:
         case Skipped(SkipReason.SHARED_BEFORE):
             return words("Another request shared it meanwhile.")
         case Skipped():
-            return words("Another request is sharing it just now.")
+            return words("Another request was sharing it already.")
         case Unknown():
             return words("It may or may not have been shared; the requester knows more.")
         case _:

@@ -58,7 +58,7 @@ def _pause(words: Words, pause: Pause) -> str:
     match pause:
         case AtLimit(until):
             return words(
-                "WeChat's limit is reached. It tries again by itself {when}.", when=when(until)
+                "WeChat's limit is reached. The batch goes on by itself {when}.", when=when(until)
             )
         case InDoubt():
             return words(
@@ -79,7 +79,7 @@ def parent(words: Words, request: Request, finished: Finished) -> Message:
     return message(
         say(
             "{mark} {who} asked to share {env} with {receivers}: {counts}.",
-            mark=_mark(finished.tally),
+            mark=mark(finished.tally),
             counts=counts(words, finished.tally),
         ),
         appids(request),
@@ -107,14 +107,13 @@ def answer(
 ) -> Message:
     """Tell how the batch ended: counts, and for each kind of failure what it means and what to do."""
     tally, groups = finished.tally, finished.groups
-    line = words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
     told = [_group(words, request, group) for group in groups[:_GROUPS]]
     more = words(
         "Others ended in other ways: `/share-env history &lt;appid&gt;` tells how one of them ended."
     )
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
-        f"{_mark(tally)} {line}",
+        f"{mark(tally)} {_totals(words, tally)}",
         _called_again(words, finished.called_again),
         *told,
         *(of_batch(words, request, after) if tally.shared else ()),
@@ -122,6 +121,12 @@ def answer(
         buttons(retry) if retry_may_help(finished) else None,
         name(words, request),
     )
+
+
+def _totals(words: Words, tally: Tally) -> str:
+    if tally.shared == tally.total:
+        return words("*All {count} shared.*", count=tally.total)
+    return words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
 
 
 def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
@@ -168,9 +173,9 @@ def _left_out(words: Words, why: SkipReason) -> tuple[str, str]:
     match why:
         case SkipReason.SHARED_BEFORE:
             hint = words("`--again` shares them all the same.")
-            return words("*Shared before, so left out*"), hint
+            return words("✅ *Shared before, so left out*"), hint
         case SkipReason.UNDER_WAY:
-            return words("*Being shared by another request, so left out*"), ""
+            return words("🚫 *Being shared by another request, so left out*"), ""
         case _:
             assert_never(why)
 
@@ -179,27 +184,32 @@ def _cancelled(words: Words, by: str) -> str:
     return words("🚫 *Cancelled* by <@{by}>", by=by) if by else words("🚫 *Cancelled*")
 
 
-def denied_some(words: Words, appids: Sequence[str], total: int) -> Message:
+def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Message:
     """Say that the policy denies some appids of a batch, so none is shared; the reason for the first one follows."""
+    one = words("Leave it out, or ask for the right to share with it:")
+    many = words(
+        "Leave them out, or ask for the right to share with them. About the first of them:"
+    )
     return message(
         words(
-            "🚫 You may not share this env with {count} of these {total} mini programs, so I did not begin.",
+            "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done.",
+            env=code(env),
             count=len(appids),
             total=total,
         ),
         _some(words, appids),
-        words("Leave them out, or ask for the right to share with them. About the first of them:"),
+        many if len(appids) > 1 else one,
     )
 
 
 def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message:
     """Say that several rules decide about a batch, so none of it is shared."""
     lines = [
-        f"{words('Rule “{rule}”:', rule=rule)} {_some(words, appids)}"
+        words("Rule “{rule}”: {appids}", rule=rule, appids=Mrkdwn(_some(words, appids)))
         for rule, appids in by_rule.items()
     ]
     return message(
-        words("🚫 Different rules decide about these mini programs, so I did not begin."),
+        words("🚫 Different rules decide about these mini programs. Nothing was done."),
         words("Send one command for each rule."),
         *lines[:_GROUPS],
     )
@@ -225,7 +235,7 @@ def _some(words: Words, appids: Sequence[str]) -> str:
     return " ".join([*shown, *([words("and {count} more", count=rest)] if rest else [])])
 
 
-def _mark(tally: Tally) -> str:
+def mark(tally: Tally) -> str:
     """Return the sign of the worst that happened."""
     if tally.failed:
         return "❌"

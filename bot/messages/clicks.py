@@ -201,10 +201,11 @@ def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
 
 def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:
     """Say that the click came too late, and what became of the request."""
-    return message(words("That came too late: {end}", end=_end(words, request, outcome)))
+    return message(words("That came too late: {end}", end=became(words, request, outcome)))
 
 
-def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noqa: C901  # one case for each outcome
+def became(words: Words, request: Request, outcome: Outcome | None) -> str:  # noqa: C901  # one case for each outcome
+    """Return what became of a request, as the end of a sentence."""
     match outcome:
         case None if request.approval:
             return words("<@{by}> approved it already.", by=request.approval.by)
@@ -225,7 +226,7 @@ def _end(words: Words, request: Request, outcome: Outcome | None) -> str:  # noq
         case Skipped(SkipReason.SHARED_BEFORE):
             return words("another request shared it meanwhile.")
         case Skipped():
-            return words("another request is sharing it just now.")
+            return words("another request was sharing it already.")
         case Failed() | Unknown() | Finished():
             return words("it has ended; the answer is in its thread.")
         case _:

@@ -15,7 +15,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request
 from bot.messages.blocks import Announcement, Button, Message, buttons, message, small
-from bot.messages.request import about, all_appids, appids, name, reason, why_command
+from bot.messages.request import about, all_appids, appids, name, reason, why_command, with_comment
 from bot.messages.rules import contact
 from bot.messages.words import Words, code, when
 from bot.policy import Policy, Rule
@@ -76,7 +76,7 @@ def no_approver(words: Words, rule: Rule, policy: Policy) -> Message:
         words(
             "None of its approvers is an active member of this workspace who may decide about this request."
         ),
-        words("*Who can fix it:* {who}.", who=contact(words, policy)),
+        words("*Who can fix it:* {contact}.", contact=contact(words, policy)),
     )
 
 
@@ -101,7 +101,7 @@ def parent(words: Words, request: Request, outcome: Undecided) -> Message:
         )
     elif isinstance(outcome, Skipped):
         line = say(
-            "🚫 {who} asked to share {env} with {receivers}. Another request is sharing it just now."
+            "🚫 {who} asked to share {env} with {receivers}. Another request was sharing it already."
         )
     else:
         line = say(
@@ -121,18 +121,17 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
     match outcome:
         case Rejected(by, comment):
             line = words("🚫 *Rejected* by <@{by}>. Nothing was shared.", by=by)
-            said = words("They said: “{comment}”", comment=comment or "")
             ask = words("Talk to them before you ask again.")
-            return line, f"{said}\n{ask}" if comment else ask
+            return with_comment(words, line, comment), ask
         case Cancelled(by):
             line = words("🚫 *Cancelled* by <@{by}>. Nothing was shared.", by=by)
             return line, words("To share it after all, send the command again.")
         case Expired("confirmation"):
             line = words("⌛ *You did not confirm in time.* Nothing was shared.")
-            return line, words("To share it after all, send the command again.")
+            return line, words("To share it after all, try again.")
         case Expired():
             line = words("⌛ *No approver decided in time.* Nothing was shared.")
-            return line, words("Talk to an approver, then send the command again.")
+            return line, words("Talk to an approver, then try again.")
         case Denied(Ground.SEVERAL_RULES):
             line = words(
                 "🚫 *Different rules now apply to these mini programs.* Nothing was shared."

@@ -24,7 +24,7 @@ from bot.domain.request import Request
 from bot.messages import answers, batches, decisions
 from bot.messages.blocks import Button, Buttons, Message, Part, buttons, message, small
 from bot.messages.request import name
-from bot.messages.words import Words, escape
+from bot.messages.words import Words
 
 
 def begun(words: Words, request: Request, *, waiting: bool) -> Message:
@@ -79,9 +79,10 @@ def alone(words: Words, request: Request, outcome: Outcome, whole: Message) -> M
 def _approved(words: Words, request: Request) -> Part | None:
     if request.approval is None:
         return None
-    by = words("Approved by <@{by}>", by=request.approval.by)
-    said = f": “{escape(request.approval.comment)}”" if request.approval.comment else ""
-    return small(f"{by}{said}")
+    by, comment = request.approval.by, request.approval.comment
+    if not comment:
+        return small(words("Approved by <@{by}>", by=by))
+    return small(words("Approved by <@{by}>: “{comment}”", by=by, comment=comment))
 
 
 def _retry(words: Words, request: Request, outcome: Outcome) -> Buttons | None:

@@ -22,7 +22,7 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import Request
-from bot.messages.batches import counts
+from bot.messages.batches import counts, mark
 from bot.messages.blocks import Button, Copied, Message, buttons, message, small
 from bot.messages.request import about
 from bot.messages.words import Words, bullets, code, mention, when
@@ -85,7 +85,7 @@ def history(words: Words, lines: Sequence[Line], about: str | None, most: int = 
     """List past requests, the newest first; `about` is the env or appid that they have in common."""
     if not lines:
         return message(_none(words, about))
-    shown = _as_many_as_fit([in_a_line(words, line) for line in lines[:most]])
+    shown = _as_many_as_fit([in_a_line(words, line, own=not about) for line in lines[:most]])
     title = (
         words("*Requests about {about}, the newest first*", about=code(about))
         if about
@@ -112,7 +112,7 @@ def _older(words: Words, about: str | None) -> str:
 def no_history(words: Words) -> Message:
     """Say that the ledger cannot be read."""
     return message(
-        words("I cannot read my records right now. Please try again in a few minutes."),
+        words("I cannot read my ledger of requests right now. Please try again in a few minutes."),
         words(
             "If it happens again, tell {contact} that my ledger (`DATABASE_URL`) does not answer."
         ),
@@ -122,7 +122,7 @@ def no_history(words: Words) -> Message:
 def not_recorded(words: Words) -> Message:
     """Say that the ledger did not record the request, so nothing was done."""
     return message(
-        words("I could not save this, so I did not begin. Nothing was done."),
+        words("I could not save this, so nothing was done."),
         words(
             "Please send the command again in a few minutes. If it happens again, tell {contact} that I cannot write to my ledger (`DATABASE_URL`)."
         ),
@@ -134,14 +134,14 @@ def _as_many_as_fit(lines: list[str]) -> list[str]:
     return [line for line, end in zip(lines, ends, strict=True) if end <= _LIST_ROOM]
 
 
-def in_a_line(words: Words, line: Line) -> str:
-    """Return one request in one line."""
+def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
+    """Return one request in one line, with who asked for it if it is not the reader's `own`."""
     request, say = line.request, about(words, line.request)
     told = [
         when(line.created),
         _state(words, line.outcome, waiting=line.waiting),
         say("{env} with {receivers}"),
-        mention(request.origin.user_id),
+        "" if own else mention(request.origin.user_id),
         code(request.id),
         line.link and say("<{link}|thread>", link=line.link),
     ]
@@ -175,6 +175,6 @@ def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # n
         case Skipped():
             return words("🚫 left to another request")
         case Finished(tally):
-            return counts(words, tally)
+            return f"{mark(tally)} {counts(words, tally)}"
         case _:
             assert_never(outcome)

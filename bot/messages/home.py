@@ -11,8 +11,7 @@ from bot.messages.blocks import Block, Button, Message, buttons, message, small
 from bot.messages.history import Line, history, in_a_line, no_history
 from bot.messages.people import is_well, may_share
 from bot.messages.request import appids, asks
-from bot.messages.rules import UNREADABLE
-from bot.messages.words import Words, code, listed, msgid, shortened
+from bot.messages.words import Words, code, listed, msgid, sentences, shortened
 from bot.policy import Person, Policy, Rule, Unreadable
 
 LISTED = 10
@@ -57,7 +56,7 @@ def home(  # noqa: PLR0913, PLR0917 - all that the page shows
     if rules:
         page += message(_how(words))
     if records is None:
-        return page + no_history(words)
+        return page + message(no_history(words).parts[0])
     page += _waiting(words, records.waiting) + _stoppable(words, records.stoppable)
     return page + history(words, records.lines, None, LISTED)
 
@@ -119,12 +118,13 @@ def _health(
 ) -> str:
     """Return one line: the bot is healthy, or what is wrong."""
     wrong = [
-        *([words(UNREADABLE[person])] if isinstance(person, Unreadable) else []),
+        *([words("I could not find out who you are")] if isinstance(person, Unreadable) else []),
         *([] if records else [words("the ledger does not answer")]),
         *(_broken(words, records.links) if records else []),
     ]
     if wrong:
-        said = words("⚠️ Problem: {what}", what=listed(words, wrong))
+        problem = words("⚠️ Problem: {what}.", what=listed(words, wrong))
+        said = sentences(words, problem, words("If this goes on, tell {contact}."))
     else:
         said = words("✅ Healthy: {what}", what=listed(words, _good(words, records)))
     return f"{said} · share-env-bot {version}"

@@ -82,7 +82,7 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
         case WhichEnv(envs):
             found = listed(words, [code(word) for word in envs])
             return words(
-                "One command takes one env, and it could be {words}. Which one do you mean?",
+                "One command takes one env, and here are several: {words}. Which one do you mean?",
                 words=found,
             )
         case UnclearReceiver():

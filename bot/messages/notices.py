@@ -66,7 +66,7 @@ def broken(words: Words, reference: str) -> Message:
             "Something went wrong inside me, and I do not know whether your command took effect."
         ),
         words(
-            "Tell {contact}, with this reference from the log: {reference}. Then send the command again: sharing the same env twice should do no harm.",
+            "Send {contact} this reference, which stands in my log: {reference}. Then send the command again: sharing the same env twice should do no harm.",
             reference=code(reference),
         ),
     )
@@ -74,7 +74,7 @@ def broken(words: Words, reference: str) -> Message:
 
 def only_you(words: Words, begun: Message, why: NoThread) -> Message:
     """Add to `begun` why there is no thread, and where the answer will come."""
-    there = words("{why} The answer comes by direct message.", why=words(why.value))
+    there = words("The answer comes by direct message. {why}", why=words(why.value))
     return begun + message(small(there))
 
 

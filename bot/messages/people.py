@@ -48,6 +48,7 @@ def whoami(  # noqa: PLR0913, PLR0917 - all that `whoami` shows
             "*Rules that apply to you:* {rules}.",
             rules=applies or words("none, so you may not share anything"),
         ),
+        None if rules else words("*Who can grant it:* {contact}."),
     ) + tokens(words, links if rules else ())
 
 
@@ -90,10 +91,8 @@ def may_share(
             trouble=words(UNREADABLE[person]),
         )
     if not rules:
-        return words(
-            "You may not share any env yet. *Who can grant it:* {who}.",
-            who=contact(words, policy),
-        )
+        grants = words("*Who can grant it:* {contact}.", contact=contact(words, policy))
+        return f"{words('You may not share any env yet.')}\n{grants}"
     rights = [right(words, rule) for rule in rules]
     return f"{words('*What you may share*')}\n{some(words, rights, _LIST_ROOM, _LISTED_RULES)}"
 

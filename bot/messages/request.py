@@ -82,3 +82,8 @@ def replies(words: Words, request: Request) -> list[Message]:
     """Return the appids of a batch of more than ten as messages for a thread."""
     parts = all_appids(words, request)
     return [message(*parts[at : at + _IN_REPLY]) for at in range(0, len(parts), _IN_REPLY)]
+
+
+def with_comment(words: Words, told: str, comment: str | None) -> str:
+    """Return what is told of a decision and, below it, what the approver said to it, if anything."""
+    return f"{told}\n{words('They said: “{comment}”', comment=comment)}" if comment else told

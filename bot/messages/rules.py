@@ -64,7 +64,9 @@ def _missed(words: Words, verdict: Verdict, miss: Miss) -> str:
                 )
                 for group, trouble in verdict.unreadable
             ]
-            return reduce(lambda one, other: words("{one}, {next}", one=one, next=other), unread)
+            return reduce(
+                lambda one, other: words("{one}, and {other}", one=one, other=other), unread
+            )
         case _:
             assert_never(miss)
 

@@ -29,6 +29,7 @@ from bot.policy import (
     Verdict,
     may_see,
 )
+from bot.policy.kinds import Unreadable
 
 _LISTED_RULES = 10
 _LIST_ROOM = 2000  # characters of one message's 4000
@@ -36,12 +37,13 @@ _LIST_ROOM = 2000  # characters of one message's 4000
 
 def denied(words: Words, because: Deny, ask: Ask, policy: Policy) -> Message:
     """Say that the policy denies it and why, which rules come closest, and who can grant it."""
-    return message(
-        sentences(words, _may_not(words, policy, ask), words("Nothing was done.")),
-        _because(words, because),
-        near(words, because),
-        who_can(words, because, policy),
-    )
+    no = sentences(words, _may_not(words, because, ask, policy), words("Nothing was done."))
+    return message(no) + why_denied(words, because, policy)
+
+
+def why_denied(words: Words, because: Deny, policy: Policy) -> Message:
+    """Say why the policy denies something, which rules come closest, and who can grant it."""
+    return message(_because(words, because), near(words, because), who_can(words, because, policy))
 
 
 def no_owner(words: Words, ask: Ask, policy: Policy) -> Message:
@@ -52,7 +54,7 @@ def no_owner(words: Words, ask: Ask, policy: Policy) -> Message:
             "Check the env's id. If it is right, it needs an owner: an `[[owner]]` in the policy file, or "
             "`WECHAT_AUTHORIZER_APPID`."
         ),
-        words("*Who can fix it:* {who}.", who=contact(words, policy)),
+        words("*Who can fix it:* {contact}.", contact=contact(words, policy)),
     )
 
 
@@ -109,14 +111,20 @@ def answer(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
             may = words("✅ You may share {env} with {appid} from here.", env=env, appid=appid)
             return sentences(words, may, _step(words, decision))
         case Deny():
-            return sentences(words, _may_not(words, policy, ask), _because(words, decision))
+            return sentences(
+                words, _may_not(words, decision, ask, policy), _because(words, decision)
+            )
         case _:
             assert_never(decision)
 
 
-def _may_not(words: Words, policy: Policy, ask: Ask) -> str:
-    """Say no; “from here” only where it would be yes from elsewhere."""
+def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy) -> str:
+    """Say no, or that it is not known; “from here” only where it would be yes from elsewhere."""
     env, appid = code(ask.env), code(ask.appid)
+    if isinstance(no.because, PersonUnreadable | GroupUnreadable):
+        return words(
+            "🚫 I cannot tell whether you may share {env} with {appid}.", env=env, appid=appid
+        )
     if may_see(policy, ask.person, ask.appid, ask.env):
         return words("🚫 You may not share {env} with {appid} from here.", env=env, appid=appid)
     return words("🚫 You may not share {env} with {appid}.", env=env, appid=appid)
@@ -186,7 +194,9 @@ def who_can(words: Words, no: Deny, policy: Policy) -> str | None:
     match no:
         case Deny(NotEntitled()):
             return None
-        case Deny(GroupUnreadable() | PersonUnreadable()):
-            return words("*Who can fix it:* {who}.", who=who)
+        case Deny(GroupUnreadable(trouble=trouble) | PersonUnreadable(trouble)):
+            if trouble in {Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN}:
+                return words("If this goes on, tell {contact}.", contact=who)
+            return words("*Who can fix it:* {contact}.", contact=who)
         case _:
-            return words("*Who can grant it:* {who}.", who=who)
+            return words("*Who can grant it:* {contact}.", contact=who)

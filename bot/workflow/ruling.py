@@ -8,7 +8,7 @@ from bot.domain.request import Origin, Request, State
 from bot.messages import Message
 from bot.messages.batches import denied_some, several_rules
 from bot.messages.clicks import cannot_tell_requester, denied_for_them
-from bot.messages.rulings import denied, no_owner
+from bot.messages.rulings import denied, no_owner, why_denied
 from bot.messages.words import Words
 from bot.policy import (
     Allow,
@@ -138,10 +138,10 @@ def ruling(
 def _denied(
     words: Words, policy: Policy, decisions: Sequence[Decided], ask: Ask, no: Deny
 ) -> Message:
-    told = denied(words, no, ask, policy)
-    if len(decisions) > 1:
-        told = denied_some(words, _appids_denied(decisions), len(decisions)) + told
-    return told
+    if len(decisions) == 1:
+        return denied(words, no, ask, policy)
+    refused = denied_some(words, ask.env, _appids_denied(decisions), len(decisions))
+    return refused + why_denied(words, no, policy)
 
 
 def _denied_for_them(words: Words, decisions: Sequence[Decided], ask: Ask, no: Deny) -> Message:

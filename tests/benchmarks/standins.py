@@ -21,7 +21,7 @@ REQUESTER, CHANNEL = "U0REQUESTER", "C0RELEASES"
 
 _APPID = "wx5fe6bb43205e9e70"
 _ENV = re.compile(r"bench-\d+")
-_SUMMARY = re.compile(r"^✅ \*(\d+) shared\*, of \1\.")
+_SUMMARY = re.compile(r"^✅ \*All \d+ shared\.\*")
 _ANSWER_WITHIN = 30.0
 
 

@@ -121,7 +121,7 @@ class Town:
             self.slack.thread(CHANNEL, parent.ts)[-1].text for parent in self.slack.parents(CHANNEL)
         ]
         for reply, count in zip(replies, batches.values(), strict=True):
-            assert reply.startswith(f"✅ *{count} shared*, of {count}."), reply
+            assert reply.startswith(f"✅ *All {count} shared.*"), reply
         for parent, count in zip(self.slack.parents(CHANNEL), batches.values(), strict=True):
             lists_ = filter(lists, self.slack.thread(CHANNEL, parent.ts))
             listed = [row for each in lists_ for row in each.text.split("\n") if row[:2] == "wx"]

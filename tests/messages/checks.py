@@ -77,9 +77,9 @@ def no_english_sentence_is_left(said: Message) -> None:
 def the_message_is_set_as_chinese_is(said: Message) -> None:
     text = prose(said)
     han = r"[\u4e00-\u9fff]"
-    assert not re.search(r"  | $|^ | \n", text, re.MULTILINE)
+    assert not re.search(rf"  | $|^ | \n|{han} {han}", text, re.MULTILINE)
     assert not re.search(rf"{han}[,.;:?!()]|[,;?!]{han}", text)  # signs of another width
-    assert not re.search(r" [，。；：？！、）]|[，。；：？！、（] (?!\*)", text)
+    assert not re.search(r" [，。；：？！、）]|[，。；：？！、（] ", text)
     assert not re.search(rf"{han}[A-Za-z0-9]|[A-Za-z0-9]{han}", text)
     assert not re.search(r"。。|，，|：：|、、|；；|。，|，。|：。", text)
     for opening, closing in ("“”", "（）"):
@@ -95,6 +95,10 @@ def slack_sees_where_code_and_bold_text_begin_and_end(said: Message) -> None:
         assert not any(each.isalnum() for each in (before, after))
 
 
+AS_CHINESE_IS: Final = (
+    the_message_is_set_as_chinese_is,
+    slack_sees_where_code_and_bold_text_begin_and_end,
+)
 IN_BOTH: Final[tuple[Callable[[Message], None], ...]] = (
     slack_takes_the_message,
     the_text_says_all_that_the_blocks_say,
@@ -110,6 +114,5 @@ IN_ENGLISH: Final = (
 IN_CHINESE: Final = (
     *IN_BOTH,
     no_english_sentence_is_left,
-    the_message_is_set_as_chinese_is,
-    slack_sees_where_code_and_bold_text_begin_and_end,
+    *AS_CHINESE_IS,
 )

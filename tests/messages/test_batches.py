@@ -39,7 +39,9 @@ from bot.messages.decisions import confirmation
 from bot.messages.history import Line, history
 from bot.messages.words import Words
 from bot.playground.slack.block_kit import block_errors
+from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
+from tests.messages.checks import AS_CHINESE_IS
 from tests.messages.golden import golden
 from tests.messages.samples import NOW
 
@@ -114,8 +116,8 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             )
             for state in Readiness
         },
-        "denied": denied_some(words, APPIDS[:21], 500),
-        "denied, one": denied_some(words, APPIDS[:1], 2),
+        "denied": denied_some(words, "prod-1", APPIDS[:21], 500),
+        "denied, one": denied_some(words, "prod-1", APPIDS[:1], 2),
         "too many": too_many_batches(words, request, 5),
         "several rules": several_rules(words, {"ones": APPIDS[:30], "others": APPIDS[30:32]}),
         "rest cancelled": say.rest_cancelled(words, 230),
@@ -144,6 +146,14 @@ def acts(said: Message) -> list[object]:
 @pytest.mark.parametrize("name", messages(ENGLISH, BATCH))
 def test_what_is_said_about_a_batch(words: Words, name: str, snapshot: SnapshotAssertion) -> None:
     assert golden(messages(words, BATCH)[name]) == snapshot
+
+
+def test_what_is_said_about_a_batch_in_chinese_is_set_as_chinese_is() -> None:
+    with checks() as check:
+        for name, said in messages(CHINESE, BATCH).items():
+            for holds in AS_CHINESE_IS:
+                with check(f"{name}: {holds.__name__}"):
+                    holds(said)
 
 
 @LANGUAGES

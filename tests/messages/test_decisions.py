@@ -48,7 +48,9 @@ from bot.playground.slack.block_kit import block_errors
 from bot.playground.slack.views import completed
 from bot.playground.stage import ASKS_APPROVERS
 from bot.policy import Approvers, Ask, Effect, Person, Policy, Rule
+from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
+from tests.messages.checks import AS_CHINESE_IS
 from tests.messages.golden import golden
 from tests.messages.samples import NOW
 
@@ -197,6 +199,16 @@ def test_what_is_said_of_what_was_approved(
     words: Words, request_: Request, snapshot: SnapshotAssertion
 ) -> None:
     assert book(of_approved(words, request_)) == snapshot
+
+
+@pytest.mark.parametrize("request_", [BARE, MANY, COMMENTED], ids=["bare", "many", "approved"])
+def test_whoever_decides_in_chinese_reads_what_is_set_as_chinese_is(request_: Request) -> None:
+    said = messages(CHINESE, request_) | of_approved(CHINESE, request_) | of_nobody(CHINESE)
+    with checks() as check:
+        for name, each in said.items():
+            for holds in AS_CHINESE_IS:
+                with check(f"{name}: {holds.__name__}"):
+                    holds(each)
 
 
 @LANGUAGES

@@ -42,7 +42,7 @@ FAILED = for_code(85088)
         (Expired("approval"), False, "⌛ expired"),
         (Skipped(SkipReason.SHARED_BEFORE), False, "✅ shared by another request"),
         (Skipped(SkipReason.UNDER_WAY), False, "🚫 left to another request"),
-        (Finished(Tally(3, shared=2, failed=1)), False, "2 shared, 1 not shared"),
+        (Finished(Tally(3, shared=2, failed=1)), False, "❌ 2 shared, 1 not shared"),
     ],
 )
 def test_each_end_is_told_in_its_own_words(

@@ -128,7 +128,7 @@ def test_what_is_left_out_is_said() -> None:
     text = "\n".join(texts(FULL))
     assert "and 2 more" in text
     assert "There are older ones." in text
-    assert len(re.findall("Without a decision it ends", text)) == LISTED
+    assert len(re.findall("Without a decision the request ends", text)) == LISTED
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -143,9 +143,12 @@ def test_without_an_own_chain_there_is_nothing_to_say_of_tokens() -> None:
 
 
 def test_whatever_is_not_well_is_named() -> None:
-    assert health(None) == "⚠️ Problem: the ledger does not answer · share-env-bot 1.2.3"
+    assert health(None) == (
+        "⚠️ Problem: the ledger does not answer. If this goes on, tell the people who run this bot. "
+        "· share-env-bot 1.2.3"
+    )
     both = health(Records((), (), CHAINS["no ticket"]), Unreadable.SLACK_DOWN)
-    assert both.startswith("⚠️ Problem: Slack did not tell me")
+    assert both.startswith("⚠️ Problem: I could not find out who you are")
     assert "there is no good ticket from WeChat" in both
 
 

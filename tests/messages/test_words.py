@@ -122,7 +122,7 @@ def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:
         for name, said in those("denied|needs|no owner").items():
             with check(name):
                 assert "Nothing was done." in said.text
-                helps = re.search(r"\*Who can (grant|fix) it:\* ", said.text)
+                helps = re.search(r"\*Who can (grant|fix) it:\* |If this goes on, tell ", said.text)
                 assert helps or "may never share" in said.text
 
 
@@ -138,7 +138,7 @@ def test_what_does_not_begin_says_so_and_where_to_look_or_what_to_do() -> None:
     with checks() as check:
         for name, said in those("under way|shared before|not recorded").items():
             with check(name):
-                assert re.search(r"Nothing (more )?was done\.", said.text)
+                assert re.search(r"[Nn]othing (more )?was done\.", said.text)
                 assert "✅" not in said.text
                 assert ("Request `7kq2m9xc`" in said.text) != (
                     "send the command again" in said.text

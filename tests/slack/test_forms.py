@@ -23,7 +23,7 @@ from tests.said import SHARED
 RELEASES, SECRET, REQUESTER = "C0RELEASES", "C0SECRET", "U0REQUESTER"
 OTHER = "wx0000000000000001"
 GOOD: dict[str, Json] = {ENV: "prod-1", APPIDS: APPID}
-DOWN = "I could not save this, so I did not begin."
+DOWN = "I could not save this, so nothing was done."
 MANIFEST: dict[str, Any] = yaml.safe_load(Path("app-manifest.yml").read_text(encoding="utf-8"))
 
 pytestmark = pytest.mark.usefixtures("bot")

@@ -104,7 +104,7 @@ async def test_one_command_shares_with_all_of_its_appids_under_one_message(scene
     assert shared(scene) == appids(30)
     assert "30 shared." in scene.parent()
     assert "Reason: launch" in scene.parent()
-    assert answer.text.startswith("✅ *30 shared*, of 30.")
+    assert answer.text.startswith("✅ *All 30 shared.*")
     assert not has_button(answer, "retry")
 
 
@@ -136,7 +136,7 @@ async def test_one_appid_that_the_policy_denies_stops_all_and_is_named(scene: Sc
     rules = ALLOW.replace('effect = "allow"', 'appids = ["wx00000000000000*1"]\neffect = "allow"')
     async with scene.bot(rules):
         said = await scene.ask(line(2))
-    assert "1 of these 2 mini programs, so I did not begin" in said
+    assert "1 of these 2 mini programs. Nothing was done" in said
     assert f"`{appids(2)[1]}`" in said
     assert scene.wechat.calls == []
 

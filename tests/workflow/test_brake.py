@@ -159,7 +159,7 @@ async def test_an_approved_batch_goes_on_while_its_rule_asks_for_that_approval(
         await soon(lambda: wechat.in_flight >= 10)
         await change(f"{APPROVE}confirm = true\n")
         answer = await through(scene)
-    assert answer.text.startswith("✅ *60 shared*, of 60.")
+    assert answer.text.startswith("✅ *All 60 shared.*")
 
 
 async def test_the_approvers_see_that_the_policy_stopped_what_they_approved(
@@ -217,7 +217,7 @@ async def test_while_slack_does_not_tell_who_is_in_a_group_a_batch_pauses_and_sa
         assert wechat.calls == []
         clock.now += 60  # what Slack did not tell is forgotten
         answer = await through(scene)
-    assert answer.text.startswith("✅ *5 shared*, of 5.")
+    assert answer.text.startswith("✅ *All 5 shared.*")
 
 
 async def test_others_run_while_slack_does_not_tell_whether_a_batch_is_allowed(

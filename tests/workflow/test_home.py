@@ -318,7 +318,7 @@ async def test_while_the_ledger_is_down_the_page_says_so(
         with ledger_down(database):
             said = await opened(slack)
             assert "the ledger does not answer" in said
-            assert "I cannot read my records right now." in said
+            assert "I cannot read my ledger of requests right now." in said
             assert "*What you may share*" in said
         assert "Healthy" in await opened(slack)
 

@@ -78,7 +78,7 @@ def last(scene: Scene) -> PostedMessage:
 
 async def paused(scene: Scene, until: int) -> None:
     """Wait until the first batch is said to pause until then, and nothing is asked any more."""
-    said = f"WeChat's limit is reached. It tries again by itself <!date^{until}^"
+    said = f"WeChat's limit is reached. The batch goes on by itself <!date^{until}^"
     await soon(lambda: scene.slack.parents(RELEASES) and said in first(scene).text)
     begun = f"{QUEUED} AND begun"
     await soon(lambda: rows(scene.database, begun) == [] and scene.wechat.in_flight == 0)
@@ -116,7 +116,7 @@ async def test_at_a_limit_nothing_begins_until_it_is_over_and_nothing_is_burnt(
         assert len(wechat.calls) == calls
         standing.now = until
         answer = await through(scene)
-    assert answer.text.startswith("✅ *60 shared*, of 60.")
+    assert answer.text.startswith("✅ *All 60 shared.*")
     assert shared(scene) == appids(60)
     assert codes(wechat) == {0: 60, code: 3}
 
@@ -144,7 +144,7 @@ async def test_a_limit_that_holds_for_another_minute_pauses_once_more(
         wechat.clear("shareenv")
         standing.now = IN_A_MINUTE + 60
         answer = await through(scene)
-    assert answer.text.startswith("✅ *3 shared*, of 3.")
+    assert answer.text.startswith("✅ *All 3 shared.*")
 
 
 async def test_at_the_daily_limit_a_batch_tries_once_an_hour(
@@ -161,7 +161,7 @@ async def test_at_the_daily_limit_a_batch_tries_once_an_hour(
         wechat.clear("shareenv")
         standing.now = NOW + 4 * 3600
         answer = await through(scene)
-    assert answer.text.startswith("✅ *2 shared*, of 2.")
+    assert answer.text.startswith("✅ *All 2 shared.*")
 
 
 async def test_the_pause_is_not_shown_any_more_once_it_is_over(
@@ -171,7 +171,7 @@ async def test_the_pause_is_not_shown_any_more_once_it_is_over(
         await at_a_limit(scene, 60)
         wechat.latency = 0.2
         standing.now = IN_A_MINUTE
-        await soon(lambda: "It tries again by itself" not in first(scene).text)
+        await soon(lambda: "The batch goes on by itself" not in first(scene).text)
         assert first(scene).text.startswith("⏳")
         await through(scene)
 
@@ -309,7 +309,7 @@ async def test_while_the_ledger_is_down_nothing_is_asked_that_is_not_recorded(
             await standing.turns(100)
             assert len(wechat.calls) == len(calls) < 100
         answer = await through(scene)
-    assert answer.text.startswith("✅ *100 shared*, of 100.")
+    assert answer.text.startswith("✅ *All 100 shared.*")
     assert sorted(call.appid for call in wechat.calls) == appids(100)
 
 
