@@ -1,20 +1,15 @@
-"""Read the environment, and a `.env` in the working directory, value by value; nothing else reads either."""
+"""Read the environment, and a `.env` in the working directory; nothing else reads either."""
 
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from io import StringIO
-from ipaddress import ip_address
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from dotenv.parser import Original, parse_stream
-
-from bot.domain.problem import Problem
-from bot.settings.pasted import kind_of, may_be_shown, told
 
 DOTENV = Path(".env")
 """The file in the working directory."""
@@ -70,87 +65,3 @@ class Reader:
     def text(self, name: str) -> str | None:
         """Return what `name` is set to; an empty value counts as not set."""
         return self._environ.get(name, "").strip() or None
-
-    def header(self, name: str) -> str | None:
-        """Return the value of an HTTP header: letters, digits and signs of ASCII, and blanks."""
-        word = self.text(name)
-        if word and not (word.isascii() and word.isprintable()):
-            self.problems.append(
-                f"{name} holds characters that no header may have. Copy it again, as one line of plain letters."
-            )
-        return word
-
-    def number(
-        self, name: str, default: float, least: float, most: float, *, whole: bool = False
-    ) -> float:
-        """Return the number that `name` is set to, from `least` to `most`."""
-        word = self.text(name) or str(default)
-        try:
-            value = float(word)
-        except ValueError:
-            value = float("nan")
-        good = least <= value <= most and (value.is_integer() or not whole)
-        if not good:
-            kind = "a whole number" if whole else "a number"
-            fix = f"Set it to {kind} from {least} to {most}."
-            self.problems.append(Problem(f"{name} {told(word)}", fix))
-        return value if good else default
-
-    def choice(self, name: str, *known: str) -> str | None:
-        """Return which of `known` the setting `name` is, whatever its case."""
-        word = self.text(name)
-        found = next((choice for choice in known if word and choice.lower() == word.lower()), None)
-        if word and not found:
-            fix = f"Set it to one of {', '.join(known)}."
-            self.problems.append(Problem(f"{name} {told(word)}", fix))
-        return found
-
-    def url(self, name: str, default: str = "", instead: str = "") -> str:
-        """Return a web address; only one on this machine may be unprotected.
-
-        None may hold a password, which would show wherever the address does; `instead` says what to do with it.
-        """
-        word = self.text(name) or default
-        scheme, host = _scheme_and_host(word)
-        if word and (scheme not in {"http", "https"} or not host):
-            self.problems.append(
-                f"{name} is not a web address. Set it to one that begins with https://."
-            )
-        elif "@" in urlsplit(word).netloc:
-            self.problems.append(
-                f"{name} holds a user or a password. Take it out of the address{instead}."
-            )
-        elif scheme == "http" and not _is_loopback(host):
-            self.problems.append(
-                f"{name} begins with http://, which would send tokens unprotected. Use https://."
-            )
-        return word
-
-    def ids(self, name: str, pattern: re.Pattern[str], example: str) -> frozenset[str]:
-        """Return the ids in a list that is separated by commas or blanks."""
-        words = frozenset((self.text(name) or "").replace(",", " ").split())
-        for word in sorted(words):
-            if not pattern.fullmatch(word):
-                wrong = (
-                    f": “{word}” is not an id" if may_be_shown(word) else f" holds {kind_of(word)}"
-                )
-                fix = f"Use ids such as {example}, separated by commas."
-                self.problems.append(Problem(f"{name}{wrong}", fix))
-        return words
-
-
-def _scheme_and_host(url: str) -> tuple[str, str]:
-    """Return the two, or blanks when the host or the port cannot be one."""
-    try:
-        parts = urlsplit(url)
-        possible = parts.port != 0
-    except ValueError:
-        possible = False
-    return (parts.scheme, parts.hostname or "") if possible else ("", "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -3,10 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Generic, TypeVar
+from urllib.parse import urlsplit
 
 from bot.domain.language import Language, language_of
+from bot.domain.problem import Problem
 from bot.settings.environ import Reader
+from bot.settings.pasted import kind_of, may_be_shown, told
 
 T = TypeVar("T")
 
@@ -45,30 +49,110 @@ def text(read: Reader, name: str, default: str) -> str:
 
 
 def header(read: Reader, name: str, _: str) -> str | None:
-    """Return the value of an HTTP header, if it is set."""
-    return read.header(name)
+    """Return the value of an HTTP header, if it is set: letters, digits and signs of ASCII, and blanks."""
+    word = read.text(name)
+    if word and not (word.isascii() and word.isprintable()):
+        read.problems.append(
+            f"{name} holds characters that no header may have. Copy it again, as one line of plain letters."
+        )
+    return word
 
 
 def number(
     least: float, most: float, *, whole: bool = False
 ) -> Callable[[Reader, str, str], float]:
     """Return how a number from `least` to `most` is read."""
-    return lambda read, name, default: read.number(name, float(default), least, most, whole=whole)
+    fix = f"Set it to {'a whole number' if whole else 'a number'} from {least} to {most}."
+
+    def parse(read: Reader, name: str, default: str) -> float:
+        word = read.text(name) or default
+        try:
+            value = float(word)
+        except ValueError:
+            value = float("nan")
+        if least <= value <= most and (value.is_integer() or not whole):
+            return value
+        read.problems.append(Problem(f"{name} {told(word)}", fix))
+        return float(default)
+
+    return parse
 
 
 def choice(*known: str) -> Callable[[Reader, str, str], str]:
-    """Return how one of a few words is read."""
-    return lambda read, name, default: read.choice(name, *known) or default
+    """Return how one of a few words is read, whatever its case."""
+    words = {word.lower(): word for word in known}
+
+    def parse(read: Reader, name: str, default: str) -> str:
+        word = read.text(name) or ""
+        if word and word.lower() not in words:
+            fix = f"Set it to one of {', '.join(known)}."
+            read.problems.append(Problem(f"{name} {told(word)}", fix))
+        return words.get(word.lower(), default)
+
+    return parse
 
 
 def address(instead: str = "") -> Callable[[Reader, str, str], str]:
-    """Return how a web address is read; `instead` says what to do with a password in it."""
-    return lambda read, name, default: read.url(name, default, instead)
+    """Return how a web address is read; only one on this machine may be unprotected.
+
+    None may hold a password, which would show wherever the address does; `instead` says what to do with it.
+    """
+
+    def parse(read: Reader, name: str, default: str) -> str:
+        word = read.text(name) or default
+        scheme, host = _scheme_and_host(word)
+        if word and (scheme not in {"http", "https"} or not host):
+            read.problems.append(
+                f"{name} is not a web address. Set it to one that begins with https://."
+            )
+        elif "@" in urlsplit(word).netloc:
+            read.problems.append(
+                f"{name} holds a user or a password. Take it out of the address{instead}."
+            )
+        elif scheme == "http" and not _is_loopback(host):
+            read.problems.append(
+                f"{name} begins with http://, which would send tokens unprotected. Use https://."
+            )
+        return word
+
+    return parse
+
+
+def _scheme_and_host(url: str) -> tuple[str, str]:
+    """Return the two, or blanks when the host or the port cannot be one."""
+    try:
+        parts = urlsplit(url)
+        possible = parts.port != 0
+    except ValueError:
+        possible = False
+    return (parts.scheme, parts.hostname or "") if possible else ("", "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def ids(pattern: re.Pattern[str], example: str) -> Callable[[Reader, str, str], frozenset[str]]:
-    """Return how a list of ids is read."""
-    return lambda read, name, _: read.ids(name, pattern, example)
+    """Return how a list of ids is read, with commas or blanks between them."""
+    fix = f"Use ids such as {example}, separated by commas."
+
+    def parse(read: Reader, name: str, _: str) -> frozenset[str]:
+        words = frozenset((read.text(name) or "").replace(",", " ").split())
+        for word in sorted(words):
+            if not pattern.fullmatch(word):
+                wrong = (
+                    f": “{word}” is not an id" if may_be_shown(word) else f" holds {kind_of(word)}"
+                )
+                read.problems.append(Problem(f"{name}{wrong}", fix))
+        return words
+
+    return parse
+
+
+_LANGUAGE = choice(*(each.value for each in Language))
 
 
 def language(read: Reader, name: str, default: str) -> Language:
@@ -76,4 +160,4 @@ def language(read: Reader, name: str, default: str) -> Language:
     word = read.text(name) or ""
     if ":" in word or "_" in word:
         return language_of(word.partition(":")[0])
-    return Language(read.choice(name, *(each.value for each in Language)) or default)
+    return Language(_LANGUAGE(read, name, default))

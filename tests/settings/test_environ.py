@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.settings.environ import Reader, environment
+from bot.settings.setting import address, choice, header, ids, number
 
 NO_ADDRESS = "X is not a web address. Set it to one that begins with https://."
 WITH_A_PASSWORD = "X holds a user or a password. Take it out of the address."
@@ -172,37 +173,37 @@ def test_an_empty_value_counts_as_not_set(environ: dict[str, str], expected: str
 )
 def test_a_number_within_bounds_is_read_and_none_is_the_default(word: str, expected: float) -> None:
     read = Reader({"X": word})
-    assert read.number("X", 7, 0.5, 60) == expected
+    assert number(0.5, 60)(read, "X", "7") == expected
     assert read.problems == []
 
 
 @pytest.mark.parametrize("word", ["ten", "0.4", "61", "-1", "nan", "inf", "1,5", "0x5", "5s"])
 def test_a_number_that_is_none_or_out_of_bounds_is_a_problem(word: str) -> None:
     read = Reader({"X": word})
-    assert read.number("X", 7, 0.5, 60) == 7
+    assert number(0.5, 60)(read, "X", "7") == 7
     assert read.problems == [f"X is “{word}”. Set it to a number from 0.5 to 60."]
 
 
 @pytest.mark.parametrize(("word", "expected"), [("5", 5), ("5.0", 5), ("6e1", 60), ("", 7)])
 def test_a_whole_number_is_read(word: str, expected: int) -> None:
     read = Reader({"X": word})
-    assert read.number("X", 7, 1, 60, whole=True) == expected
+    assert number(1, 60, whole=True)(read, "X", "7") == expected
     assert read.problems == []
 
 
 @pytest.mark.parametrize("word", ["5.5", "0", "61", "nan", "inf", "five"])
 def test_a_number_that_is_not_whole_is_a_problem_where_it_must_be(word: str) -> None:
     read = Reader({"X": word})
-    assert read.number("X", 7, 1, 60, whole=True) == 7
+    assert number(1, 60, whole=True)(read, "X", "7") == 7
     assert read.problems == [f"X is “{word}”. Set it to a whole number from 1 to 60."]
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"), [("text", "text"), ("JSON", "json"), (" Json ", "json"), ("", None)]
+    ("word", "expected"), [("text", "text"), ("JSON", "json"), (" Json ", "json"), ("", "")]
 )
-def test_a_choice_is_read_whatever_its_case(word: str, expected: str | None) -> None:
+def test_a_choice_is_read_whatever_its_case(word: str, expected: str) -> None:
     read = Reader({"X": word})
-    assert read.choice("X", "text", "json") == expected
+    assert choice("text", "json")(read, "X", "") == expected
     assert read.problems == []
 
 
@@ -222,9 +223,9 @@ def test_a_choice_is_read_whatever_its_case(word: str, expected: str | None) -> 
 )
 def test_what_may_be_a_secret_is_named_and_not_shown(word: str, held: str) -> None:
     read = Reader({"X": word})
-    read.number("X", 7, 1, 60)
-    read.choice("X", "text", "json")
-    read.ids("X", re.compile("U[0-9]"), "U7")
+    number(1, 60)(read, "X", "7")
+    choice("text", "json")(read, "X", "")
+    ids(re.compile("U[0-9]"), "U7")(read, "X", "")
     assert {problem.partition(". ")[0] for problem in read.problems} == {f"X holds {held}"} | (
         {f"X: “{part}” is not an id" for part in word.split()} if " " in word else set()
     )
@@ -232,7 +233,7 @@ def test_what_may_be_a_secret_is_named_and_not_shown(word: str, held: str) -> No
 
 def test_another_choice_is_a_problem_that_names_the_possible_ones() -> None:
     read = Reader({"X": "xml"})
-    assert read.choice("X", "text", "json") is None
+    assert choice("text", "json")(read, "X", "") == ""
     assert read.problems == ["X is “xml”. Set it to one of text, json."]
 
 
@@ -247,7 +248,7 @@ def test_another_choice_is_a_problem_that_names_the_possible_ones() -> None:
 )
 def test_a_protected_address_or_one_on_this_machine_is_read_as_it_is(word: str) -> None:
     read = Reader({"X": word})
-    assert read.url("X") == word
+    assert address()(read, "X", "") == word
     assert read.problems == []
 
 
@@ -277,13 +278,16 @@ def test_a_protected_address_or_one_on_this_machine_is_read_as_it_is(word: str) 
 )
 def test_an_address_that_is_none_or_unprotected_is_a_problem(word: str, problem: str) -> None:
     read = Reader({"X": word})
-    read.url("X")
+    address()(read, "X", "")
     assert read.problems == [problem]
 
 
 def test_an_address_that_is_not_set_is_the_default() -> None:
     read = Reader({})
-    assert (read.url("X"), read.url("X", "https://a.example")) == ("", "https://a.example")
+    assert (address()(read, "X", ""), address()(read, "X", "https://a.example")) == (
+        "",
+        "https://a.example",
+    )
     assert read.problems == []
 
 
@@ -299,13 +303,13 @@ def test_an_address_that_is_not_set_is_the_default() -> None:
 )
 def test_ids_are_separated_by_commas_or_blanks(word: str, expected: set[str]) -> None:
     read = Reader({"X": word})
-    assert read.ids("X", re.compile("U[0-9]"), "U7") == expected
+    assert ids(re.compile("U[0-9]"), "U7")(read, "X", "") == expected
     assert read.problems == []
 
 
 def test_each_id_that_is_none_is_a_problem_of_its_own() -> None:
     read = Reader({"X": "bob, U1, *, @ann"})
-    read.ids("X", re.compile("U[0-9]"), "U7")
+    ids(re.compile("U[0-9]"), "U7")(read, "X", "")
     assert read.problems == [
         f"X: “{word}” is not an id. Use ids such as U7, separated by commas."
         for word in ("*", "@ann", "bob")
@@ -315,31 +319,30 @@ def test_each_id_that_is_none_is_a_problem_of_its_own() -> None:
 @given(st.text())
 def test_any_value_is_read_or_has_a_problem(word: str) -> None:
     read = Reader({"X": word})
-    number = read.number("X", 7, 0.5, 60)
-    assert 0.5 <= number <= 60
-    read.choice("X", "text", "json")
-    read.ids("X", re.compile("U[0-9]"), "U7")
-    address = read.url("X")
+    assert 0.5 <= number(0.5, 60)(read, "X", "7") <= 60
+    choice("text", "json")(read, "X", "")
+    ids(re.compile("U[0-9]"), "U7")(read, "X", "")
+    read_address = address()(read, "X", "")
     assert all(problem.startswith("X") and problem.endswith(".") for problem in read.problems)
-    assert not address or read.problems
+    assert not read_address or read.problems
 
 
 @given(st.from_regex(r"(https?|ftp)://[\[\]a-z0-9.:@/?#{}%-]{0,20}", fullmatch=True))
 def test_any_address_is_read_or_has_a_problem(word: str) -> None:
     read = Reader({"X": word})
-    read.url("X")
+    address()(read, "X", "")
     assert set(read.problems) <= {NO_ADDRESS, UNPROTECTED, WITH_A_PASSWORD}
 
 
 @pytest.mark.parametrize("value", ["Bearer ключ", "Bearer a\nX-More: b", "Bearer a\x00b"])
 def test_a_header_takes_no_characters_that_would_break_it(value: str) -> None:
     read = Reader({"NAME": value})
-    read.header("NAME")
+    header(read, "NAME", "")
     (problem,) = read.problems
     assert problem.startswith("NAME holds characters that no header may have.")
 
 
 def test_a_header_may_be_any_line_of_ascii() -> None:
     read = Reader({"NAME": " Bearer made-up_token=/+ "})
-    assert read.header("NAME") == "Bearer made-up_token=/+"
+    assert header(read, "NAME", "") == "Bearer made-up_token=/+"
     assert read.problems == []
