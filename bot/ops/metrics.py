@@ -35,6 +35,25 @@ _ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)  # Slack give
 _CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _LEDGER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
 _LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 3)
+_Closed = Mapping[str, Collection[str]]
+_COUNTERS: Mapping[str, tuple[str, _Closed]] = {
+    "commands": ("What was asked for", {"outcome": labels.COMMANDS}),
+    "deliveries": ("Answers", {"result": labels.DELIVERIES}),
+    "denials": ("Why the policy said no", {"reason": labels.DENIALS}),
+    "failures": ("Who can mend what failed", {"fixer": labels.FIXERS}),
+    "mistakes": ("What was mistyped", {"mistake": labels.MISTAKES}),
+    "policy_reloads": ("Changes of the policy file", {"result": ("taken", "refused")}),
+    "posts_refused": ("Posts refused", {"path": labels.PATHS, "reason": labels.REFUSALS}),
+    "renewals": ("Renewals of tokens", {"link": labels.LINKS, "result": labels.RENEWALS}),
+    "renewal_failures": ("Renewals that failed", {"link": labels.LINKS}),
+    "requests": ("How requests ended", {"outcome": OUTCOMES}),
+    "slack_calls": ("Calls of Slack's Web API", {"method": labels.METHODS, "result": RESULTS}),
+    "slack_disconnects": ("Connections that Slack ended", {"reason": labels.FAREWELLS}),
+    "unheard": ("Payloads that nobody listens to", {"kind": KINDS}),
+    "wechat_calls": ("Calls to WeChat", {"api": labels.WECHAT_CALLS, "answer": labels.ANSWERS}),
+}
+"""What is counted by labels: its meaning, and the closed set of each label."""
+_FEW = 50  # series, which are shown from the beginning as nought, so that the first time is a rise
 _DEPTHS = {
     "work_under_way": "Requests, clicks and forms that are worked on",
     "batch_items_waiting": "Items of batches that have not begun",
@@ -52,85 +71,57 @@ class Metrics:
         GCCollector(registry=self.registry)
         build = Info("share_env_build", "The version that runs", registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
-        self._of_events()
-        self._calls = self._counter("wechat_calls", "Calls to WeChat", "api", "answer")
+        self._count = {name: self._counting(name, *about) for name, about in _COUNTERS.items()}
+        self._taken_over = self._counter("taken_over", "Requests that others had begun")
+        self._failures = self._counter("ledger_failures", "Work that the ledger did not take")
+        self._ledger = self._histogram("ledger_seconds", "Work of the ledger", _LEDGER_BUCKETS)
         self._call_seconds = self._histogram(
             "wechat_call_seconds", "Calls to WeChat", _CALL_BUCKETS, "outcome"
         )
-        self._ledger = self._histogram("ledger_seconds", "Work of the ledger", _LEDGER_BUCKETS)
-        self._failures = self._counter("ledger_failures", "Work that the ledger did not take")
-        self._reloads = self._counter("policy_reloads", "Changes of the policy file", "result")
         acks = self._histogram("ack_seconds", "Acks to Slack", _ACK_BUCKETS, "kind")
-        slack = self._counter("slack_calls", "Calls of Slack's Web API", "method", "result")
-        unheard = self._counter("unheard", "Payloads that nobody listens to", "kind")
-        farewells = self._counter("slack_disconnects", "Connections that Slack ended", "reason")
-        self._renewals = self._counter("renewals", "Renewals of tokens", "link", "result")
-        self._renewal_failures = self._counter("renewal_failures", "Renewals that failed", "link")
-        self._refusals = self._counter("posts_refused", "Posts refused", "path", "reason")
         self.refusals = Refusals(clock)
         self.observers = Observers(
             acked=lambda kind, seconds: acks.labels(known(kind, KINDS)).observe(seconds),
-            unheard=_counting(unheard, KINDS),
-            called_slack=_counting(slack, labels.METHODS, RESULTS),
+            unheard=self._count["unheard"],
+            called_slack=self._count["slack_calls"],
             connected=self._counter("slack_connections", "Connections opened").inc,
-            parted=_counting(farewells, labels.FAREWELLS),
+            parted=self._count["slack_disconnects"],
             called_wechat=self._called_wechat,
             renewed=self._renewed,
             refused=self._refused,
             transacted=self._transacted,
-            reloaded=lambda taken: self._reloads.labels("taken" if taken else "refused").inc(),
+            reloaded=lambda taken: self._count["policy_reloads"]("taken" if taken else "refused"),
             lagged=self._histogram("loop_lag_seconds", "How late", _LAG_BUCKETS).observe,
         )
-        _from_nought(unheard, KINDS)
-        _from_nought(farewells, labels.FAREWELLS)
-        _from_nought(self._reloads, ("taken", "refused"))
-        _from_nought(self._renewal_failures, labels.LINKS)
-        for each in product(labels.PATHS, labels.REFUSALS):
-            self._refusals.labels(*each)
-
-    def _of_events(self) -> None:
-        self._commands = self._counter("commands", "What was asked for", "outcome")
-        self._denials = self._counter("denials", "Why the policy said no", "reason")
-        self._mistakes = self._counter("mistakes", "What was mistyped", "mistake")
-        self._requests = self._counter("requests", "How requests ended", "outcome")
-        self._failed_by = self._counter("failures", "Who can mend what failed", "fixer")
-        self._deliveries = self._counter("deliveries", "Answers", "result")
-        self._taken_over = self._counter("taken_over", "Requests that others had begun")
-        _from_nought(self._commands, labels.COMMANDS)
-        _from_nought(self._denials, labels.DENIALS)
-        _from_nought(self._requests, OUTCOMES)
-        _from_nought(self._deliveries, labels.DELIVERIES)
-        _from_nought(self._failed_by, labels.FIXERS)
 
     def told(self, event: Event) -> None:
         """Count one event of the ledger's, in whichever thread."""
-        detail, outcome = event.facts.get("detail"), event.facts.get("outcome")
-        of_request = event.facts.get("request") is not None
-        if of_request and outcome:
+        detail, of_request = event.facts.get("detail"), event.facts.get("request") is not None
+        if of_request and event.facts.get("outcome"):
             self._ended(event)
         elif event.kind in labels.COMMANDS:
-            self._commands.labels(event.kind).inc()
+            self._count["commands"](event.kind)
         match event.kind:
             case "denied" if not of_request:
-                self._denials.labels(known(detail, labels.DENIALS)).inc()
+                self._count["denials"](detail)
             case "mistake":
                 for mistake in str(detail).split():  # a form can have several
-                    self._mistakes.labels(known(mistake, labels.MISTAKES)).inc()
+                    self._count["mistakes"](mistake)
             case "left out":
-                self._requests.labels("skipped").inc()
+                self._count["requests"]("skipped")
             case "taken over":
                 self._taken_over.inc()
             case "not delivered":
-                self._deliveries.labels(known(detail, labels.DELIVERIES)).inc()
+                self._count["deliveries"](detail)
             case kind if kind in labels.DELIVERIES:
-                self._deliveries.labels(kind).inc()
+                self._count["deliveries"](kind)
             case _:
                 pass
 
     def _ended(self, event: Event) -> None:
-        self._requests.labels(known(event.facts.get("outcome"), OUTCOMES)).inc()
+        self._count["requests"](event.facts.get("outcome"))
         if failure := failure_of(event):
-            self._failed_by.labels(failure.fixer.name.lower()).inc()
+            self._count["failures"](failure.fixer.name.lower())
 
     def look_at(
         self,
@@ -170,50 +161,45 @@ class Metrics:
         return response
 
     def _called_wechat(self, api: str, answer: str, seconds: float) -> None:
-        self._calls.labels(known(api, labels.WECHAT_CALLS), known(answer, labels.ANSWERS)).inc()
+        self._count["wechat_calls"](api, answer)
         errcode = answer.removeprefix("-").isdecimal()
         outcome = "ok" if answer == "0" else "refused" if errcode else "no answer"
         self._call_seconds.labels(outcome).observe(seconds)
 
     def _refused(self, path: str, why: Enum) -> None:
-        reason = known(why.name.lower(), labels.REFUSALS)
-        self._refusals.labels(known(path, labels.PATHS), reason).inc()
+        self._count["posts_refused"](path, why.name.lower())
         self.refusals.refused(path, why)
 
     def _renewed(self, link: str, result: str) -> None:
-        link = known(link, labels.LINKS)
-        self._renewals.labels(link, known(result, labels.RENEWALS)).inc()
+        self._count["renewals"](link, result)
         if result != RENEWED:
-            self._renewal_failures.labels(link).inc()
+            self._count["renewal_failures"](link)
 
     def _transacted(self, seconds: float, taken: bool) -> None:
         self._ledger.observe(seconds)
         if not taken:
             self._failures.inc()
 
-    def _counter(self, name: str, meaning: str, *of: str) -> Counter:
-        return Counter(f"share_env_{name}", meaning, of, registry=self.registry)
+    def _counting(self, name: str, meaning: str, closed: _Closed) -> Callable[..., None]:
+        """Return what counts by labels, each from a closed set."""
+        counter = Counter(f"share_env_{name}", meaning, [*closed], registry=self.registry)
+        series = list(product(*closed.values()))
+        for values in series if len(series) <= _FEW else ():
+            counter.labels(*values)
+
+        def count(*values: object) -> None:
+            counter.labels(*map(known, values, closed.values())).inc()
+
+        return count
+
+    def _counter(self, name: str, meaning: str) -> Counter:
+        return Counter(f"share_env_{name}", meaning, registry=self.registry)
 
     def _gauge(self, name: str, meaning: str, *of: str) -> Gauge:
         return Gauge(f"share_env_{name}", meaning, of, registry=self.registry)
 
     def _histogram(self, name: str, meaning: str, buckets: Sequence[float], *of: str) -> Histogram:
         return Histogram(f"share_env_{name}", meaning, of, buckets=buckets, registry=self.registry)
-
-
-def _from_nought(counter: Counter, values: Collection[str]) -> None:
-    """Show what has not happened yet as nought, so that the first time is a rise."""
-    for value in values:
-        counter.labels(value)
-
-
-def _counting(counter: Counter, *closed: Collection[str]) -> Callable[..., None]:
-    """Return what counts by labels from closed sets."""
-
-    def count(*values: str) -> None:
-        counter.labels(*map(known, values, closed)).inc()
-
-    return count
 
 
 def _is_well(health: Health, name: str) -> bool:
