@@ -4,16 +4,14 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 
-import aiohttp
-
 from bot.ops.doctor.findings import Finding, ok, wrong, wrong_by
-from bot.ops.doctor.setup import Counted, Setup
+from bot.ops.doctor.setup import Counted, Setup, ask_there
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.listener import ELSEWHERE, HEALTHZ, origin, unusable
+from bot.settings.load import Address
 from bot.settings.tokens import PlatformSettings
 
 _LISTENER = "listener"
-_LONGEST_ANSWER = 10_000  # bytes; what a bot says of itself has some hundreds
 
 
 async def check_listener(setup: Setup) -> list[Finding]:
@@ -29,31 +27,25 @@ async def check_listener(setup: Setup) -> list[Finding]:
             place = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
     except (OSError, ValueError) as error:
         problem = unusable(host, port, error)
-        return [await _taken(host, port) if problem.taken else wrong_by(_LISTENER, problem.problem)]
+        return [await _taken(address) if problem.taken else wrong_by(_LISTENER, problem.problem)]
     place.close()
-    return [ok(_LISTENER, f"{_shown(host, port)} can be used")]
+    return [ok(_LISTENER, f"{_shown(address)} can be used")]
 
 
-async def _taken(host: str, port: int) -> Finding:
-    shown = _shown(host, port)
-    if await _answers(f"{origin(host, port)}{HEALTHZ}"):
-        return ok(_LISTENER, f"a bot that runs answers at {shown}")
-    return wrong(_LISTENER, f"{shown} is taken by another program", "Stop it, or set another PORT.")
-
-
-async def _answers(url: str) -> bool:
-    """Tell whether what is there tells of its parts as this bot does; it is asked past any proxy."""
-    timeout = aiohttp.ClientTimeout(total=DEADLINE)
+async def _taken(address: Address) -> Finding:
+    """Return whether it is this bot that listens there already, by how it tells of its parts."""
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as http, http.get(url) as answer:
-            told = json.loads(await answer.content.read(_LONGEST_ANSWER))
-    except (aiohttp.ClientError, OSError, ValueError, RecursionError):
-        return False
-    return isinstance(told, dict) and "ok" in told and isinstance(told.get("parts"), dict)
+        told = json.loads(await ask_there(address, HEALTHZ) or b"")
+    except (ValueError, RecursionError):
+        told = None
+    if isinstance(told, dict) and "ok" in told and isinstance(told.get("parts"), dict):
+        return ok(_LISTENER, f"a bot that runs answers at {_shown(address)}")
+    taken = f"{_shown(address)} is taken by another program"
+    return wrong(_LISTENER, taken, "Stop it, or set another PORT.")
 
 
-def _shown(host: str, port: int) -> str:
-    return origin(host, port).removeprefix("http://")
+def _shown(address: Address) -> str:
+    return origin(address.host, address.port).removeprefix("http://")
 
 
 _DELIVERIES = "deliveries"

@@ -31,14 +31,14 @@ class Counted:
 
 async def ask_running_bot(parts: Parts) -> Counted | None:
     """Return what the bot that listens where the settings say has counted; None where none answers."""
-    text = await _metrics(parts.listener) if parts.listener else None
-    if text is None:
+    page = await ask_there(parts.listener, METRICS) if parts.listener else None
+    if page is None:
         return None
     # Imported here: whoever listens nowhere need not wait for it.
     from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415
 
     try:
-        families = text_string_to_metric_families(text)
+        families = text_string_to_metric_families(page.decode())
         samples = [sample for family in families for sample in family.samples]
     except ValueError:  # another program's page
         return None
@@ -48,21 +48,24 @@ async def ask_running_bot(parts: Parts) -> Counted | None:
         if sample.name == "share_env_posts_refused_total" and sample.value
     }
     acked = sum(s.value for s in samples if s.name == "share_env_ack_seconds_count")
-    ticket = any(
-        sample.value > 0
-        for sample in samples
-        if sample.name == "share_env_token_good_seconds" and sample.labels["link"] == "ticket"
-    )
+    good = [s for s in samples if s.name == "share_env_token_good_seconds" and s.value > 0]
+    ticket = any(sample.labels["link"] == "ticket" for sample in good)
     ours = any(sample.name.startswith("share_env_") for sample in samples)
     return Counted(refused, int(acked), ticket) if ours else None
 
 
-async def _metrics(address: Address) -> str | None:
+async def ask_there(address: Address, path: str) -> bytes | None:
+    """Return what is answered where the bot listens, past any proxy; None if nothing that is any of its answers."""
     timeout = aiohttp.ClientTimeout(total=DEADLINE)
-    url = f"{origin(address.host, address.port)}{METRICS}"
+    url = f"{origin(address.host, address.port)}{path}"
     try:
         async with aiohttp.ClientSession(timeout=timeout) as http, http.get(url) as answer:
-            return (await answer.content.read(_LONGEST_PAGE)).decode()
+            page = bytearray()
+            async for piece in answer.content.iter_any():
+                page += piece
+                if len(page) > _LONGEST_PAGE:
+                    return None
+            return bytes(page)
     except (aiohttp.ClientError, OSError, ValueError):
         return None
 

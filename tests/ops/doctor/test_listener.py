@@ -46,6 +46,22 @@ async def test_another_program_that_answers_is_named_with_its_place(
     assert found.fix == "Stop it, or set another PORT."
 
 
+async def test_what_a_bot_answers_in_pieces_is_read_whole(environ: dict[str, str]) -> None:
+    async def pieces(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for piece in (b'{"ok": true, ', b'"parts": {}}'):
+            await response.write(piece)
+            for _ in range(20):  # turns of the loop, in which whoever asked can read it
+                await asyncio.sleep(0)
+        return response
+
+    async with serving(pieces) as origin:
+        place = origin.removeprefix("http://")
+        found = await one(environ | {"PORT": place.rpartition(":")[2]}, "listener")
+    assert (found.level, found.found) == ("ok", f"a bot that runs answers at {place}")
+
+
 async def test_another_program_that_does_not_speak_http_is_no_bot(environ: dict[str, str]) -> None:
     async def rude(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example ready\r\n")
