@@ -25,7 +25,7 @@ from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.settings.load import Settings
 from bot.settings.slack import SlackSettings
-from bot.slack.api import SLACK_TIMEOUT, SlackApi
+from bot.slack.api import SLACK_TIMEOUT, SlackApi, web_client
 from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
 from bot.wechat.client import http_client
 from bot.workflow.policy_in_force import InForce
@@ -121,11 +121,11 @@ async def _slack(
     observers: Observers,
 ) -> Slack:
     """Return Slack once its tokens are known to be good."""
-    client = _web_client(settings, settings.bot_token, session)
+    client = web_client(settings, settings.bot_token, session)
     api = SlackApi(client, runtime.sleep, observers.called_slack)
     app_api = None
     if settings.app_token:
-        app_client = _web_client(settings, settings.app_token, session)
+        app_client = web_client(settings, settings.app_token, session)
         app_api = SlackApi(app_client, runtime.sleep, observers.called_slack)
     checked = await preflight(api, app_api)
     if isinstance(checked, Unusable):
@@ -134,15 +134,6 @@ async def _slack(
         facts = {"scope": scope.name, "without": scope.without, "fix": REINSTALL}
         _log.warning("Slack has not granted a scope", extra=facts)
     return Slack(client, api, checked)
-
-
-def _web_client(slack: SlackSettings, token: str, session: aiohttp.ClientSession) -> AsyncWebClient:
-    return AsyncWebClient(
-        token=token,
-        base_url=slack.api_url,
-        session=session,
-        user_agent_prefix=f"share-env-bot/{__version__}",
-    )
 
 
 async def _ledger(

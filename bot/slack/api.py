@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import __version__
 from bot.runtime.observers import CalledSlack, nobody
+from bot.settings.slack import SlackSettings
 from bot.workflow.ports import AwayError
 
 NOT_SENT = "not sent"
@@ -18,6 +20,8 @@ RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
 """How calls end, for whoever counts them."""
 SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 """Seconds for one call."""
+DOCTOR_PATIENCE, REAL_PATIENCE, BLOCKS_PATIENCE = 3.0, 30.0, 60.0
+"""Seconds that a rate limit may take of a call of the doctor's: to look, to try the real Slack, to have blocks validated, of which no page tells the limit."""
 
 _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
 MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
@@ -82,6 +86,18 @@ class _Call:
     body: bytes | None = None
 
 
+def web_client(
+    slack: SlackSettings, token: str | None, session: aiohttp.ClientSession
+) -> AsyncWebClient:
+    """Return the SDK's client with one of the two tokens."""
+    return AsyncWebClient(
+        token=token,
+        base_url=slack.api_url,
+        session=session,
+        user_agent_prefix=f"share-env-bot/{__version__}",
+    )
+
+
 class SlackApi:
     """The Web API with one rule: wait as long as Slack asks, and repeat nothing that may have happened.
 
@@ -98,7 +114,7 @@ class SlackApi:
         if client.session is None:
             raise ValueError("the client has no session")
         self._session = client.session
-        self._proxy = client.proxy
+        self.proxy = client.proxy
         self._base_url = client.base_url
         self._plain = {**client.headers, "Content-Type": "application/json;charset=utf-8"}
         self._signed = {**self._plain, "Authorization": f"Bearer {client.token}"}
@@ -145,7 +161,7 @@ class SlackApi:
                 params=call.query,
                 data=call.body,
                 headers=call.headers,
-                proxy=self._proxy,
+                proxy=self.proxy,
             ) as response:
                 return call.read(response.status, response.headers, await response.read())
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):

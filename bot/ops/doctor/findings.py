@@ -17,22 +17,16 @@ from bot.policy.lint import Remark
 CHECKS = (
     *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
     *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
-    "policy-operators",
-    *(
-        "ledger",
-        "ledger-write",
-        "disk",
-        "deliveries",
-        "callback",
-        "ticket",
-        "platform-token",
-        "owner-token",
-    ),
-    *("encryption", "wechat", "permissions", "listener", "clock", "proxies"),
+    *("policy-operators", "ledger", "ledger-write", "disk", "deliveries", "callback", "ticket"),
+    *("platform-token", "owner-token", "encryption", "wechat", "permissions", "listener", "clock"),
+    "proxies",
 )
 """The names that a finding can have, in the order in which they are told; programs rely on them."""
 
 _READERS = stat.S_IRGRP | stat.S_IROTH
+_AGAIN = "Run the doctor again."
+_MARKS = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
+_FACTS = ("name", "level", "found", "fix")
 
 Level = Literal["ok", "warning", "wrong"]
 
@@ -109,9 +103,6 @@ def listed(words: list[str], most: int = 10) -> str:
     return f"{shown} and {len(words) - most} more" if len(words) > most else shown
 
 
-_AGAIN = "Run the doctor again."
-
-
 @dataclass(frozen=True, slots=True)
 class Told:
     """One finding as people read it; `unchecked` are the checks that could not be made because of it."""
@@ -186,14 +177,12 @@ def _cause(first: Sequence[str], bad: set[str], waits: Mapping[str, tuple[str, .
     return None
 
 
-_MARKS = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
-
-
 def tell(findings: Iterable[Finding], *, as_json: bool) -> bool:
     """Print every finding; return whether nothing is wrong."""
     found = list(findings)
     if as_json:
-        print(json.dumps([*map(_facts, found)], ensure_ascii=False, indent=2))
+        facts = [{fact: getattr(finding, fact) for fact in _FACTS} for finding in found]
+        print(json.dumps(facts, ensure_ascii=False, indent=2))
     else:
         for finding in found:
             _print(finding.name, finding)
@@ -219,15 +208,6 @@ def _print(name: str, finding: Finding) -> None:
     print(f"{_MARKS[finding.level]} {name}: {visible(finding.found)}")
     if finding.fix:
         print(f"   → {visible(finding.fix)}")
-
-
-def _facts(finding: Finding) -> dict[str, str | None]:
-    return {
-        "name": finding.name,
-        "level": finding.level,
-        "found": finding.found,
-        "fix": finding.fix,
-    }
 
 
 def _none_wrong(findings: Sequence[Finding]) -> bool:

@@ -40,7 +40,7 @@ from bot.policy import (
     explain,
     nearest,
 )
-from bot.slack.api import Answered, Doubtful, SlackApi, passes
+from bot.slack.api import BLOCKS_PATIENCE, Answered, Doubtful, SlackApi, passes
 
 _TEAM, _USER, _CHANNEL, _OWNER, _APPID, _ENV = (
     *("T012ABCDEF", "U012ABCDEF", "C012ABCDEF"),
@@ -118,7 +118,6 @@ def views(words: Words) -> Iterator[tuple[str, Block]]:
 
 
 _NAME, _METHOD = "blocks-validate", "blocks.validate"
-_PATIENCE = 60.0  # seconds that a rate limit may take; no page tells this method's
 _INVALID = {"invalid_blocks", "invalid_message", "invalid_view"}
 _POINTER = re.compile(r"[a-z_0-9/]{1,120}")
 
@@ -127,7 +126,7 @@ async def try_blocks(api: SlackApi, words: Words) -> list[Tried] | str:
     """Return a try for each kind that Slack would not take, or one for all; a sentence where the app may not ask."""
     wrong, kinds = list[Tried](), list(_kinds(words))
     for number, (name, payload) in enumerate(kinds):
-        result = await api.write(_METHOD, _PATIENCE, **payload)
+        result = await api.write(_METHOD, BLOCKS_PATIENCE, **payload)
         if isinstance(result, Answered):
             continue
         if isinstance(result, Doubtful) or passes(result):

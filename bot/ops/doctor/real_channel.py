@@ -2,13 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, passes
+from bot.slack.api import REAL_PATIENCE, Answered, Doubtful, Refused, Result, SlackApi, passes
 
 BEGINNING = "share-env-bot doctor:"
 """How each message begins, for whoever has to delete one by hand."""
 
 _EVENT = "share_env_doctor"
-_PATIENCE = 30.0  # seconds that a rate limit may take
 _PAGE = 100
 _LOOKS = 3
 _TRIES = 3
@@ -67,7 +66,7 @@ class RealChannel:
         where: dict[str, str | int | bool] = {"channel": self._channel, "limit": _PAGE}
         if thread_ts:
             where["ts"] = thread_ts
-        result = await self._api.read(method, _PATIENCE, **where, include_all_metadata=True)
+        result = await self._api.read(method, REAL_PATIENCE, **where, include_all_metadata=True)
         return [*self._marked(result.data)] if isinstance(result, Answered) else result
 
     async def look_until(
@@ -107,7 +106,7 @@ class RealChannel:
         return not self._posted[ts]
 
     async def _write(self, method: str, **arguments: object) -> Result:
-        return await self._api.write(method, _PATIENCE, channel=self._channel, **arguments)
+        return await self._api.write(method, REAL_PATIENCE, channel=self._channel, **arguments)
 
     def _marked(self, data: Mapping[str, object]) -> Iterator[Shown]:
         listed = data.get("messages")

@@ -6,18 +6,15 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
-from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import __version__
 from bot.ops.doctor.findings import Finding
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy import ANYONE, Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings
-from bot.slack.api import Answered, Doubtful, Result, SlackApi
+from bot.slack.api import DOCTOR_PATIENCE, Answered, Doubtful, Result, SlackApi, web_client
 from bot.slack.directory import standing_of, trouble_of
 
 _AT_ONCE = 10
-_PATIENCE = 3.0  # seconds that a rate limit may take
 _CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
 
 
@@ -72,7 +69,7 @@ async def _with_bot_token(
     if not slack.bot_token.startswith(("xoxb-", "xoxe.xoxb-")):
         return None, None, {}, {}
     api = web_api(slack, slack.bot_token, http)
-    told = await _in_time(api.read("auth.test", _PATIENCE))
+    told = await _in_time(api.read("auth.test", DOCTOR_PATIENCE))
     if not isinstance(told, Answered) or policy is None:
         return told, None, {}, {}
     groups, people, channels = await asyncio.gather(
@@ -93,7 +90,7 @@ def people_of(policy: Policy) -> list[str]:
 async def _groups(api: SlackApi) -> Mapping[str, FoundGroup] | Unreadable:
     """Return all user groups, by one call: usergroups.users.list may be made only twenty times a minute."""
     result = await _in_time(
-        api.read("usergroups.list", _PATIENCE, include_disabled=True, include_users=True)
+        api.read("usergroups.list", DOCTOR_PATIENCE, include_disabled=True, include_users=True)
     )
     found = result.data.get("usergroups") if isinstance(result, Answered) else None
     if not isinstance(found, list):
@@ -111,7 +108,7 @@ async def _people(
     api: SlackApi, ids: Sequence[str], team_id: str
 ) -> Mapping[str, Standing | Unreadable]:
     async def one(user_id: str) -> Standing | Unreadable:
-        result = await api.read("users.info", _PATIENCE, user=user_id)
+        result = await api.read("users.info", DOCTOR_PATIENCE, user=user_id)
         user = result.data.get("user") if isinstance(result, Answered) else None
         return standing_of(user, team_id) if isinstance(user, dict) else trouble_of(result)[0]
 
@@ -130,7 +127,7 @@ async def _channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
     ids = sorted({rule.approvers.channel for rule in policy.rules if rule.approvers})
 
     async def one(channel: str) -> Result:
-        return await api.read("conversations.info", _PATIENCE, channel=channel)
+        return await api.read("conversations.info", DOCTOR_PATIENCE, channel=channel)
 
     return await each(ids, one, _AT_ONCE)
 
@@ -140,8 +137,8 @@ async def _with_app_token(
 ) -> tuple[Result | None, int | None]:
     if not (slack.app_token or "").startswith("xapp-"):
         return None, None
-    api = web_api(slack, slack.app_token or "", http)
-    opened = await _in_time(api.write("apps.connections.open", _PATIENCE))
+    api = web_api(slack, slack.app_token, http)
+    opened = await _in_time(api.write("apps.connections.open", DOCTOR_PATIENCE))
     url = opened.data.get("url") if isinstance(opened, Answered) else None
     if not isinstance(url, str):
         return opened, None
@@ -176,21 +173,6 @@ async def _in_time(call: Awaitable[Result]) -> Result:
         return Doubtful("TimeoutError")
 
 
-class _Api(SlackApi):
-    """The Web API, and the proxy that the SDK takes from the environment, for the socket beside it."""
-
-    def __init__(self, client: AsyncWebClient) -> None:
-        super().__init__(client, asyncio.sleep)
-        self.proxy = client.proxy
-
-
-def web_api(slack: SlackSettings, token: str, http: aiohttp.ClientSession) -> _Api:
+def web_api(slack: SlackSettings, token: str | None, http: aiohttp.ClientSession) -> SlackApi:
     """Return the Web API with one of the two tokens."""
-    return _Api(
-        AsyncWebClient(
-            token=token,
-            base_url=slack.api_url,
-            session=http,
-            user_agent_prefix=f"share-env-bot/{__version__}",
-        )
-    )
+    return SlackApi(web_client(slack, token, http), asyncio.sleep)
