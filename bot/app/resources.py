@@ -27,7 +27,7 @@ from bot.settings.load import Settings
 from bot.settings.slack import SlackSettings
 from bot.slack.api import SLACK_TIMEOUT, SlackApi, web_client
 from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
-from bot.wechat.client import http_client
+from bot.wechat.transport import Transport
 from bot.workflow.policy_in_force import InForce
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Resources:
     observers: Observers
     in_force: InForce
     tasks: Tasks
-    http: httpx.AsyncClient
+    http: httpx.AsyncBaseTransport
     slack: Slack
     ledger: Ledger
 
@@ -76,7 +76,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     metrics = _metrics(runtime.clock) if settings.listens else None
     observers = metrics.observers if metrics else Observers()
     session = await stack.enter_async_context(_session())
-    http = await stack.enter_async_context(http_client(session))
+    http = Transport(session)
     slack = await _slack(settings.slack, session, runtime, observers)
     told = [log_event, Repeated(runtime.clock).told, *([metrics.told] if metrics else [])]
     ledger = await _ledger(stack, settings, observers, *told)

@@ -61,11 +61,12 @@ class _Slack:
 def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     """Return the parts, each with what it needs of the others; what they are reading is given up when the stack is left."""
     changes = Topic[Request](_facts_of)
+    api, runtime, start = resources.slack.api, resources.runtime, resources.tasks.start
     slack = _slack(stack, resources)
     wechat = _wechat(resources, source)
-    envs = Envs(wechat)
+    envs = Envs(wechat, runtime.clock)
+    stack.push_async_callback(envs.close)
     worker = _worker(resources, wechat, envs, slack, changes)
-    api, runtime, start = resources.slack.api, resources.runtime, resources.tasks.start
     ports = Ports(
         slack.people,
         resources.ledger,

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import aiohttp
 import httpx
 
 from bot.domain.outcome import Called, Failed, Shared, Step, Unknown
@@ -13,7 +12,7 @@ from bot.guidance import AutoRetry
 from bot.runtime.observers import CalledWeChat, nobody
 from bot.wechat import api
 from bot.wechat.tokens import NoToken, TokenSource
-from bot.wechat.transport import Transport, post
+from bot.wechat.transport import post
 
 MOST_TRIES = {AutoRetry.NEVER: 0, AutoRetry.ONCE: 1, AutoRetry.RENEW: 1, AutoRetry.BACKOFF: 3}
 TOTAL_SECONDS = 15.0
@@ -22,31 +21,6 @@ _LEAST_SECONDS = 0.1  # a try with less time than this is not worth starting
 
 
 _Read = TypeVar("_Read")
-
-
-class _NoCookies(httpx.Cookies):
-    """Looks for no cookie in an answer: one with odd letters would break every later call."""
-
-    def extract_cookies(self, response: httpx.Response) -> None:
-        """Take none."""
-
-
-class _Client(httpx.AsyncClient):
-    """A client that knows no cookies; httpx's own builds two requests of urllib for each answer to look for some."""
-
-    cookies = _NoCookies()  # type: ignore[override]  # nobody sets them
-
-
-def http_client(session: aiohttp.ClientSession) -> httpx.AsyncClient:
-    """Return the one long-lived client, over the session that Slack's calls use too.
-
-    httpx's own pool is the bottleneck under concurrency; aiohttp's is not. The session is closed by its owner.
-    """
-    return _Client(
-        transport=Transport(session),
-        headers={"Accept-Encoding": "identity", "Accept": "application/json"},
-        follow_redirects=False,
-    )
 
 
 async def _always() -> bool:
@@ -58,7 +32,7 @@ class WeChat:
 
     def __init__(  # noqa: PLR0913  # its clock, its sleep and its dice are passed in
         self,
-        http: httpx.AsyncClient,
+        http: httpx.AsyncBaseTransport,
         url: str,
         tokens: TokenSource,
         *,

@@ -39,7 +39,7 @@ class Component:
 
     def __init__(  # noqa: PLR0913, PLR0917  # who it is, and how it reaches WeChat
         self,
-        http: httpx.AsyncClient,
+        http: httpx.AsyncBaseTransport,
         url: str,
         appid: str,
         appsecret: str,

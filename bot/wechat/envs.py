@@ -7,13 +7,14 @@ lists envs that others have shared with the owner is not documented; the policy 
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from bot.command import is_env
 from bot.domain.outcome import Readiness
 from bot.guidance import Trouble
+from bot.runtime.cache import Cache
 from bot.wechat.api import Call, Declined, Troubled, read_object
 from bot.wechat.client import WeChat
 from bot.wechat.tokens import NoToken
@@ -78,10 +79,14 @@ def read_functions(status: int, body: bytes) -> Functions | Declined | Troubled:
 
 
 class Envs:
-    """Asks for what owners' tokens may see, by one try at each call: nobody waits for it long."""
+    """Asks for what owners' tokens may see, by one try at each call: nobody waits for it long.
 
-    def __init__(self, wechat: WeChat) -> None:
+    That an env is ready is believed for a while, since the function that makes it so seldom goes away.
+    """
+
+    def __init__(self, wechat: WeChat, clock: Callable[[], float]) -> None:
         self._wechat = wechat
+        self._readiness = Cache(self._looked, clock)
 
     async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
         """Return the owner's envs, none where WeChat does not tell, and for how many seconds to believe it."""
@@ -95,6 +100,17 @@ class Envs:
 
     async def readiness(self, owner: str, env: str) -> Readiness:
         """Return whether others can use an owner's env; not known where WeChat does not list all of its functions."""
+        return await self._readiness.get(f"{owner} {env}")
+
+    async def close(self) -> None:
+        """Give up what is being read."""
+        await self._readiness.close()
+
+    async def _looked(self, owner_and_env: str) -> tuple[Readiness, float]:
+        found = await self._look(*owner_and_env.split(" "))
+        return found, _GOOD_FOR if found is Readiness.READY else 0.0
+
+    async def _look(self, owner: str, env: str) -> Readiness:
         seen = 0
         for _ in range(_MOST_PAGES):
             call = partial(list_functions, env=env, offset=seen)

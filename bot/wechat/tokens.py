@@ -18,7 +18,7 @@ from bot.domain.link import Link
 from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble, for_trouble
 from bot.runtime.observers import Renewed, nobody
-from bot.wechat.transport import exchange, limits
+from bot.wechat.transport import UNPACKED, exchange
 
 TOKEN_SERVER = "token server"  # noqa: S105  # a label
 """What is counted in place of a link of the chain where the token server is read."""
@@ -83,7 +83,7 @@ class TokenServer:
 
     def __init__(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
         self,
-        http: httpx.AsyncClient,
+        http: httpx.AsyncBaseTransport,
         url: str,
         authorization: str | None,
         clock: Callable[[], float],
@@ -92,7 +92,7 @@ class TokenServer:
     ) -> None:
         self._http = http
         self._url = url
-        self._headers = {"Authorization": authorization} if authorization else {}
+        self._headers = UNPACKED | ({"Authorization": authorization} if authorization else {})
         self._clock = clock
         self._timeout = timeout
         self._renewed = renewed
@@ -130,10 +130,7 @@ class TokenServer:
         return for_trouble([*self._failed.values()][-1]).title if self._failed else None
 
     async def _read(self, owner: str) -> str | Trouble:
-        url = self._url.replace("{appid}", owner)
-        request = self._http.build_request(
-            "GET", url, headers=self._headers, timeout=limits(self._timeout)
-        )
+        request = httpx.Request("GET", self._url.replace("{appid}", owner), headers=self._headers)
         self._kept.pop(owner, None)
         answer = await exchange(self._http, request, self._timeout, _BODY_LIMIT)
         if isinstance(answer, Trouble):

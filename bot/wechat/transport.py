@@ -1,8 +1,9 @@
 """Send one HTTP request and receive a bounded answer, or say which trouble kept it from coming."""
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
@@ -18,10 +19,16 @@ from bot.wechat.api import BODY_LIMIT, Call, Declined, Troubled
 CUT_SHORT = "cut short"
 """What is counted as the answer where the caller stopped waiting."""
 
+UNPACKED = {"Accept": "application/json", "Accept-Encoding": "identity"}
+"""The headers of each request."""
+
+_HEADERS = httpx.Headers({**UNPACKED, "Content-Type": "application/json"})
 _LONGEST_CONNECT = 5.0
 _SERVER_ERROR = 500
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +55,24 @@ class _AnswerBody(httpx.AsyncByteStream):
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """aiohttp's connections behind httpx's interface; it alone sees the query, where secrets are.
+    """aiohttp's connections behind httpx's interface; nothing else sees the query, where secrets are.
 
-    httpx logs every address that it sees and puts it into its errors. The package httpx-aiohttp has a transport too,
-    which blurs what was sent and what was not, and fails on a status line that is not UTF-8, such as a proxy's in GBK.
+    No client stands above it: httpx's own looks for cookies, redirects and hooks at each call, which costs five times
+    what is left, and logs every address. The package httpx-aiohttp has a transport too, which blurs what was sent and
+    what was not, and fails on a status line that is not UTF-8, such as a proxy's in GBK.
     """
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request with the query that `exchange` has kept aside; raises aiohttp's errors."""
-        query, limit = request.extensions.get("query"), request.extensions["timeout"]
+        """Send the request, with the query that `exchange` keeps aside; raises aiohttp's errors."""
+        query, limit = request.extensions["query"], request.extensions["timeout"]
         response = await self._session.request(
             request.method,
             f"{request.url}?{query}" if query else str(request.url),
             headers=request.headers,
-            data=request.content or None,
+            data=await request.aread() or None,
             allow_redirects=False,
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(
@@ -76,14 +84,14 @@ class Transport(httpx.AsyncBaseTransport):
         )
 
 
-def limits(seconds: float) -> httpx.Timeout:
+def limits(seconds: float) -> Mapping[str, float]:
     """Return time limits for one exchange of at most `seconds`, so that connecting ends well before."""
     connect = min(_LONGEST_CONNECT, seconds / 2)
-    return httpx.Timeout(seconds, connect=connect, pool=connect)
+    return {"connect": connect, "read": seconds, "write": seconds, "pool": connect}
 
 
 async def post(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
-    http: httpx.AsyncClient,
+    http: httpx.AsyncBaseTransport,
     url: str,
     call: Call,
     seconds: float,
@@ -96,7 +104,9 @@ async def post(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
         answered = await _post(http, url, call, seconds, read)
         answer = _named(answered)
     finally:
-        called(call.path.rpartition("/")[2], answer, time.monotonic() - began)
+        api = call.path.rpartition("/")[2]
+        called(api, answer, time.monotonic() - began)
+        _log.debug("called WeChat", extra={"api": api, "answer": answer})
     return answered
 
 
@@ -112,19 +122,19 @@ def _named(answer: object) -> str:
 
 
 async def _post(
-    http: httpx.AsyncClient,
+    http: httpx.AsyncBaseTransport,
     url: str,
     call: Call,
     seconds: float,
     read: Callable[[int, bytes], T | Declined | Troubled],
 ) -> T | Declined | Troubled:
-    request = http.build_request(
+    address, query = _address(url, call.path), urlencode(call.query)
+    request = httpx.Request(
         "POST",
-        _address(url, call.path),
-        content=call.body,
-        headers={"Content-Type": "application/json"},
-        timeout=limits(seconds),
-        extensions={"query": urlencode(call.query)},
+        address,
+        headers=_HEADERS,
+        stream=httpx.ByteStream(call.body),  # of `content` httpx would find out the length too
+        extensions={"query": query},
     )
     received = await exchange(http, request, seconds, BODY_LIMIT)
     if isinstance(received, Trouble):
@@ -139,32 +149,34 @@ def _address(url: str, path: str) -> httpx.URL:
 
 
 async def exchange(
-    http: httpx.AsyncClient, request: httpx.Request, seconds: float, limit: int
+    http: httpx.AsyncBaseTransport, request: httpx.Request, seconds: float, limit: int
 ) -> Received | Trouble:
     """Return the answer to `request`, or the Trouble that kept it from coming within `seconds`.
 
     A body of more than `limit` bytes is not read to its end. Nothing is followed, retried or unpacked: a
     redirect would carry the token elsewhere, and a compressed body of a kilobyte can unfold to gigabytes.
     """
-    if "query" not in request.extensions:
-        request.extensions["query"] = request.url.query.decode("ascii")
-        request.url = request.url.copy_with(query=None, fragment=None)
+    request.extensions = {"query": "", **request.extensions, "timeout": limits(seconds)}
     try:
         async with asyncio.timeout(seconds):
-            response = await http.send(request, stream=True)
+            response = await http.handle_async_request(request)
             try:
-                if response.headers.get("content-encoding", "identity") != "identity":
-                    return Received(response.status_code, b"")
-                body = bytearray()
-                async for chunk in response.aiter_raw():
-                    body += chunk
-                    if len(body) > limit:
-                        return Received(response.status_code, b"")
-                return Received(response.status_code, bytes(body))
+                return Received(response.status_code, await _body_of(response, limit))
             finally:
                 await response.aclose()
-    except (httpx.HTTPError, aiohttp.ClientError, OSError, UnicodeError) as error:
+    except (aiohttp.ClientError, OSError, UnicodeError) as error:
         return _trouble_of(error)
+
+
+async def _body_of(response: httpx.Response, limit: int) -> bytes:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return b""
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > limit:
+            return b""
+    return bytes(body)
 
 
 def _trouble_of(error: Exception) -> Trouble:

@@ -112,7 +112,7 @@ async def test_at_debug_each_request_is_found_by_its_id_and_no_secret_is(
         assert line["request"] == failed
         assert line["rid"] in answer.text
     by_loggers = {line["logger"] for line in lines if line.get("request") == failed}
-    assert {"bot.events", "httpx", "bot.slack.api"} <= by_loggers
+    assert {"bot.events", "bot.wechat.transport", "bot.slack.api"} <= by_loggers
     [denied] = [line for line in lines if line["event"] == "denied"]
     assert (denied["user"], denied["env"], denied["outcome"]) == ("U0STRANGER", "prod-2", "denied")
     [retried] = [line for line in lines if line["event"] == "retried"]
@@ -168,7 +168,9 @@ async def test_at_debug_the_passwords_of_a_database_are_not_seen(
     assert MADE_UP not in "".join(process.log)
     for item in (f"{many}-1", f"{many}-2"):
         assert about(process, item) == ["call", "answered"]
-        assert "httpx" in {line["logger"] for line in lines_of(process) if by(line, item)}
+        assert "bot.wechat.transport" in {
+            line["logger"] for line in lines_of(process) if by(line, item)
+        }
     [line] = [line for line in lines_of(process) if line["event"] == "not recorded"]
     assert (line["what"], line["env"]) == ("accepted", "prod-2")
     assert "events" in line["reason"]

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.client import http_client
+from bot.wechat.transport import Transport
 from tests.databases import Database
 from tests.wechat.replicas import Replica, Replicas
 
@@ -159,9 +159,9 @@ def pauses(clock: Clock) -> Pauses:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with aiohttp.ClientSession(trust_env=True) as session, http_client(session) as http:
-        yield http
+async def http() -> AsyncIterator[httpx.AsyncBaseTransport]:
+    async with aiohttp.ClientSession(trust_env=True) as session:
+        yield Transport(session)
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def refused_port(unused_tcp_port: int) -> int:
 
 @pytest.fixture
 async def replicas(
-    http: httpx.AsyncClient,
+    http: httpx.AsyncBaseTransport,
     wechat: LocalWeChat,
     clock: Clock,
     sqlite: Database,
@@ -191,7 +191,7 @@ async def replicas(
 
 @pytest.fixture
 async def replicas_on_postgresql(
-    http: httpx.AsyncClient,
+    http: httpx.AsyncBaseTransport,
     wechat: LocalWeChat,
     clock: Clock,
     on_postgresql: Database,

@@ -73,7 +73,7 @@ class Replica:
 class Replicas:
     """Makes replicas that have one database, one WeChat and, unless they are given another, one clock."""
 
-    http: httpx.AsyncClient
+    http: httpx.AsyncBaseTransport
     wechat: LocalWeChat
     database: Database
     clock: Callable[[], float]

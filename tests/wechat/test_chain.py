@@ -35,7 +35,9 @@ def expire(replicas: Replicas, clock: Clock) -> Expire:
 
 
 @pytest.fixture
-def share(http: httpx.AsyncClient, wechat: LocalWeChat, replica: Replica, clock: Clock) -> Share:
+def share(
+    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, replica: Replica, clock: Clock
+) -> Share:
     """Share the owner's env, with the replica's token."""
     client = WeChat(http, wechat.url, replica.chain, timeout=5, clock=clock, sleep=briefly)
     return lambda: client.share(OWNER, ENV, APPID)

@@ -1,7 +1,6 @@
 import asyncio
 import logging
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,8 +14,9 @@ from bot.domain.outcome import Called, Failed, Said, Shared, Step, Unknown
 from bot.guidance import AutoRetry, Guidance, Trouble, all_guidance, for_code, for_trouble
 from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat, ShareCall
-from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat, http_client
+from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, TokenSource
+from bot.wechat.transport import Transport
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Clock, Pauses, mute
 
 SHORT = 1.0  # seconds, half of which is for connecting; enough for a busy machine
@@ -25,7 +25,7 @@ Maker = Callable[..., WeChat]
 
 
 @pytest.fixture
-def bot(http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock, pauses: Pauses) -> Maker:
+def bot(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, pauses: Pauses) -> Maker:
     """Makes the client, against the stand-ins and with a jitter of a half unless told otherwise."""
 
     def make(
@@ -377,7 +377,8 @@ async def test_a_host_that_is_forgotten_while_a_token_expires_leaves_no_doubt(
     dns = Forgetful(wechat)
     connector = aiohttp.TCPConnector(resolver=dns, use_dns_cache=False, force_close=True)
     url = wechat.url.replace("127.0.0.1", "wechat.invalid")
-    async with aiohttp.ClientSession(connector=connector) as session, http_client(session) as http:
+    async with aiohttp.ClientSession(connector=connector) as session:
+        http = Transport(session)
         client = WeChat(http, url, dns, timeout=5, clock=clock, sleep=pauses)
         ended = await share(client)
     assert ended == Failed(for_trouble(Trouble.NOT_SENT_CONNECT), None, 5)
@@ -544,10 +545,3 @@ async def test_a_renewal_that_fails_is_a_step_that_says_why(
 
 async def test_without_a_token_there_is_no_step(bot: Maker) -> None:
     assert await steps(bot(tokens=FixedToken(OTHER, "t"))) == []
-
-
-async def test_the_client_makes_no_tls_context_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = list[object]()
-    monkeypatch.setattr(ssl, "create_default_context", made.append)
-    async with aiohttp.ClientSession() as session, http_client(session):
-        assert made == []

@@ -32,7 +32,7 @@ DEAD_TICKET, DEAD_TOKEN = {61005, 61006}, {40001, 40014, 42001, 42006}
 
 
 @pytest.fixture
-def make(http: httpx.AsyncClient, wechat: LocalWeChat, pauses: Pauses) -> Maker:
+def make(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, pauses: Pauses) -> Maker:
     """Make the platform at WeChat, given the seconds for one call."""
     appid, secret = wechat.platform.component_appid, wechat.platform.appsecret
     return lambda seconds: Component(http, wechat.url, appid, secret, seconds, pauses)
@@ -180,7 +180,7 @@ async def test_the_second_try_may_work(
 
 
 async def test_where_nobody_listens_the_network_is_to_blame(
-    http: httpx.AsyncClient, pauses: Pauses, refused_port: int
+    http: httpx.AsyncBaseTransport, pauses: Pauses, refused_port: int
 ) -> None:
     url = f"http://127.0.0.1:{refused_port}"
     component = Component(http, url, "wxc0de00000000c0de", "s", 1.0, pauses)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.outcome import Said
+from bot.domain.outcome import Readiness, Said
 from bot.guidance import Trouble
 from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import Declined, Troubled
 from bot.wechat.client import WeChat
-from bot.wechat.envs import Envs, get_env_info, read_envs
+from bot.wechat.envs import NEEDED, Envs, get_env_info, read_envs
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 from tests.wechat.conftest import OTHER, OWNER, Clock
 
@@ -24,19 +24,13 @@ Maker = Callable[..., Envs]
 
 
 @pytest.fixture
-def make(http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock) -> Maker:
+def make(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> Maker:
     def make(tokens: TokenSource | None = None, timeout: float = 5.0) -> Envs:
         server = TokenServer(http, wechat.token_url, wechat.authorization, clock)
-        return Envs(
-            WeChat(
-                http,
-                wechat.url,
-                tokens or server,
-                timeout=timeout,
-                clock=clock,
-                sleep=asyncio.sleep,
-            )
+        client = WeChat(
+            http, wechat.url, tokens or server, timeout=timeout, clock=clock, sleep=asyncio.sleep
         )
+        return Envs(client, clock)
 
     return make
 
@@ -124,3 +118,29 @@ async def test_a_token_that_is_dead_or_not_there_lists_nothing(
     wechat.expire(token)
     assert await fixed.of(OWNER) == ((), BAD)
     assert wechat.transcript().endswith(f"getenvinfo of {OWNER}: 42001")
+
+
+async def test_that_an_env_is_ready_is_believed_for_five_minutes_and_anything_else_is_looked_at_again(
+    make: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
+    envs = make()
+    wechat.functions["prod-1"] = {}
+    assert await envs.readiness(OWNER, "prod-1") is Readiness.MISSING
+    wechat.functions["prod-1"] = {NEEDED: "Active"}
+    assert await envs.readiness(OWNER, "prod-1") is Readiness.READY
+    assert await envs.readiness(OWNER, "test-1") is not Readiness.UNKNOWN
+    wechat.functions["prod-1"] = {}
+    clock.now += GOOD / 2 - 1
+    assert await envs.readiness(OWNER, "prod-1") is Readiness.READY
+    clock.now += GOOD / 2 + 1
+    assert await envs.readiness(OWNER, "prod-1") is Readiness.MISSING
+    await envs.close()
+
+
+async def test_many_who_ask_at_once_whether_an_env_is_ready_make_one_call(
+    make: Maker, wechat: LocalWeChat
+) -> None:
+    envs = make()
+    asking = (envs.readiness(OWNER, "prod-1") for _ in range(20))
+    assert len(set(await asyncio.gather(*asking))) == 1
+    assert wechat.transcript().count("listfunctions") == 1

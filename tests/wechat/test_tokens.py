@@ -24,7 +24,7 @@ Maker = Callable[..., TokenServer]
 
 
 @pytest.fixture
-def server(http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock) -> Maker:
+def server(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> Maker:
     """Makes the token source, against the stand-in unless told otherwise."""
 
     def make(url: str = "", authorization: str | None = "", timeout: float = 5.0) -> TokenServer:
@@ -336,7 +336,7 @@ def test_reading_a_token_never_raises(body: bytes) -> None:
 
 
 async def test_each_reading_is_told_with_how_it_ended_and_what_is_remembered_is_not(
-    http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock
+    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock
 ) -> None:
     told: list[tuple[str, str]] = []
     server = TokenServer(

@@ -30,8 +30,9 @@ from bot.slack.approvals import ApproverMessages
 from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
-from bot.wechat.client import WeChat, http_client
+from bot.wechat.client import WeChat
 from bot.wechat.tokens import TokenServer
+from bot.wechat.transport import Transport
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
@@ -83,12 +84,10 @@ def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
 
 
 @pytest.fixture
-async def owners(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep
-) -> AsyncIterator[WeChat]:
-    async with http_client(http) as client:
-        tokens = TokenServer(client, wechat.token_url, wechat.authorization, clock)
-        yield WeChat(client, wechat.url, tokens, timeout=5, clock=clock, sleep=sleep)
+def owners(wechat: LocalWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep) -> WeChat:
+    transport = Transport(http)
+    tokens = TokenServer(transport, wechat.token_url, wechat.authorization, clock)
+    return WeChat(transport, wechat.url, tokens, timeout=5, clock=clock, sleep=sleep)
 
 
 @pytest.fixture

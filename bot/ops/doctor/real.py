@@ -24,7 +24,6 @@ from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.api import Declined, Troubled
-from bot.wechat.client import http_client
 from bot.wechat.envs import (
     NEEDED,
     Functions,
@@ -34,7 +33,7 @@ from bot.wechat.envs import (
     read_functions,
 )
 from bot.wechat.tokens import NoToken
-from bot.wechat.transport import post
+from bot.wechat.transport import Transport, post
 
 _FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
 _INTRODUCTION = (
@@ -127,9 +126,9 @@ async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runt
     kept = None
     if isinstance(settings.tokens, PlatformSettings):
         kept = (await asyncio.to_thread(look, settings.database_url, settings.tokens)).kept
-    async with http_client(http) as client:
-        read = reader(client, settings.tokens, kept, runtime)
-        return await try_wechat(client, settings.wechat_url, settings.policy.all_owners, read)
+    transport = Transport(http)
+    read = reader(transport, settings.tokens, kept, runtime)
+    return await try_wechat(transport, settings.wechat_url, settings.policy.all_owners, read)
 
 
 async def _asked(question: str) -> bool:
@@ -156,7 +155,11 @@ _WITHIN = 60.0
 
 
 async def try_wechat(
-    http: httpx.AsyncClient, url: str, owners: Sequence[str], read: Read, within: float = _WITHIN
+    http: httpx.AsyncBaseTransport,
+    url: str,
+    owners: Sequence[str],
+    read: Read,
+    within: float = _WITHIN,
 ) -> list[Tried]:
     """Return what each owner's token is told; owners are counted, not named."""
     numbers = {owner: f"owner {number}" for number, owner in enumerate(owners, 1)}
@@ -174,7 +177,7 @@ async def try_wechat(
 
 
 async def _of(
-    http: httpx.AsyncClient, url: str, who: str, token: str | NoToken | None
+    http: httpx.AsyncBaseTransport, url: str, who: str, token: str | NoToken | None
 ) -> list[Tried]:
     if token is None:
         return [untried(_ENVS, f"{who}: no good token in the ledger")]

@@ -22,7 +22,7 @@ from bot.ops.doctor.wechat import check_wechat
 from bot.ops.logs.redaction import Redactor
 from bot.runtime.clock import Runtime
 from bot.settings.load import Parts, read_parts
-from bot.wechat.client import http_client
+from bot.wechat.transport import Transport
 
 T = TypeVar("T")
 Check = Callable[[Setup], Coroutine[Any, Any, Sequence[Finding]]]
@@ -67,15 +67,11 @@ async def examine(
     runtime = runtime or Runtime()
     parts = read_parts(environ)
     heard = HeardHeaders(runtime.now)
-    async with (
-        session(heard) as http,
-        http_client(http) as client,
-        asyncio.TaskGroup() as group,
-    ):
+    async with session(heard) as http, asyncio.TaskGroup() as group:
         slack = group.create_task(_ask_slack(parts, http, longest))
         ledger = group.create_task(_look_at_ledger(parts, longest))
         bot = group.create_task(_ask_running_bot(parts, longest))
-        setup = Setup(environ, parts, client, runtime, heard, slack, ledger, bot)
+        setup = Setup(environ, parts, Transport(http), runtime, heard, slack, ledger, bot)
         findings = [
             *await _run(_CHECKS, setup, 2 * longest),
             *await _run(_AFTER, setup, 2 * longest),

@@ -76,7 +76,7 @@ class Setup:
 
     environ: Mapping[str, str]
     parts: Parts
-    http: httpx.AsyncClient
+    http: httpx.AsyncBaseTransport
     """For WeChat and the token server."""
     runtime: Runtime
     heard: HeardHeaders

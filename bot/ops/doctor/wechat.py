@@ -47,7 +47,7 @@ _Tried = tuple[str, ...] | Finding | Declined | Troubled
 
 
 def reader(
-    http: httpx.AsyncClient, tokens: TokenSettings, kept: KeptTokens | None, runtime: Runtime
+    http: httpx.AsyncBaseTransport, tokens: TokenSettings, kept: KeptTokens | None, runtime: Runtime
 ) -> Read:
     """Return how to get an owner's token without renewing it; None is told where the ledger has no good one."""
 
@@ -79,7 +79,7 @@ async def check_wechat(setup: Setup) -> list[Finding]:
 
 
 async def try_owners(  # noqa: PLR0913, PLR0917  # a test need not wait for the deadline
-    http: httpx.AsyncClient,
+    http: httpx.AsyncBaseTransport,
     url: str,
     owners: Sequence[str],
     read: Read,
@@ -132,7 +132,7 @@ def _late(name: str, owners: list[str]) -> list[Finding]:
 
 
 async def _tried(
-    http: httpx.AsyncClient, url: str, owner: str, token: str, *, fixed: bool
+    http: httpx.AsyncBaseTransport, url: str, owner: str, token: str, *, fixed: bool
 ) -> Finding:
     def read(status: int, body: bytes) -> _Tried:
         if status in _NOT_WECHATS:

@@ -140,7 +140,7 @@ def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     logging.getLogger("aiohttp.server").addFilter(_untraced)
     # One line for each HTTP request and each reconnect step: for debugging only.
     quiet = logging.NOTSET if level == "DEBUG" else max(logging.WARNING, logging.root.level)
-    for noisy in ("httpx", "slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
+    for noisy in ("slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
         logging.getLogger(noisy).setLevel(quiet)
 
 
