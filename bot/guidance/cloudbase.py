@@ -51,7 +51,7 @@ CLOUDBASE_ROWS: Final[tuple[Guidance, ...]] = (
     row("-501003", Fixer.ADMIN, RetryHelps.AFTER_FIX, "The env has used up what its package allows",
         "One of its quotas is exhausted.",
         "The admin moves {env} to a larger package (云开发 in WeChat DevTools), or waits until the quota is renewed.",
-        read="Read the last line below: it may say which quota."),
+        read="Read what WeChat said below: it may say which quota."),
     row("-501004", Fixer.NOBODY, RetryHelps.LATER, "The env is handling too many calls at once",
         "CloudBase limits how many calls run at the same time.",
         "If you share with many appids, put them into one command: the bot paces itself.",
@@ -97,5 +97,5 @@ CLOUDBASE: Final = row("cloudbase", Fixer.OPERATOR, RetryHelps.AFTER_FIX, "Cloud
     ENV_STATE,
     "Look the code up under 云开发错误码 at developers.weixin.qq.com.",
     "If that does not help, post code and rid in 服务商专区 there.",
-    read="Read the last line below: env not exists, for example, means a wrong env.")
+    read="Read what WeChat said below: env not exists, for example, means a wrong env.")
 # fmt: on

@@ -141,12 +141,12 @@ ROWS: Final[tuple[Guidance, ...]] = (
         "Add the bot's address to 白名单IP through 修改 at open.weixin.qq.com.",
         "For a 公众号 only: also to IP白名单 at mp.weixin.qq.com.",
         doctor=True,
-        read="Read the last line below: it may name the address."),
+        read="Read what WeChat said below: it may name the address."),
 )
 UNKNOWN: Final = row("unknown", Fixer.OPERATOR, RetryHelps.AFTER_FIX, "WeChat said no, with a code that the bot does not know",
     "The code is not in the bot's table.",
     "Look the code up under 全局返回码 at developers.weixin.qq.com.",
     "If that does not help, post code and rid in 服务商专区 there.",
     doctor=True,
-    read="Read the last line below: it often names what is wrong.")
+    read="Read what WeChat said below: it often names what is wrong.")
 # fmt: on

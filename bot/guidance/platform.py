@@ -67,7 +67,7 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "Add it to the platform's 白名单IP at open.weixin.qq.com, through 修改 (编辑 needs 全网发布).",
         "Give the bot a fixed address.",
         doctor=True,
-        read="Read the last line below: it names the address."),
+        read="Read what WeChat said below: it names the address."),
     row("61005", Fixer.OPERATOR, RetryHelps.LATER, "The platform's ticket has expired or is not valid",
         "WeChat pushes one every ten minutes; all tokens are made from it.",
         _TICKET_URL,

@@ -135,7 +135,7 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         doctor=True),
     row(Trouble.STOPPED.value, Fixer.OPERATOR, RetryHelps.AFTER_FIX, "The policy stopped this midway",
         "The policy changed while the bot asked WeChat, so it did not ask once more.",
-        "Type /share-env why with the appid and the env: it shows what the policy says now.",
+        "For this request, run share-env-bot policy with --user, --appid and --env: it shows which rule decides now.",
         in_doubt=True),
     row(Trouble.GIVEN_UP.value, Fixer.OPERATOR, RetryHelps.AFTER_FIX, "The bot was stopped too often during this request",
         "It tried again after each restart, and has now given up.",

@@ -18,7 +18,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.messages.blocks import Button, Buttons, Message, Part, buttons, message, small
 from bot.messages.clicks import became
-from bot.messages.request import about, appids, name, reason, with_comment
+from bot.messages.request import about, appids, for_good, name, reason, with_comment
 from bot.messages.rules import channel_name
 from bot.messages.words import Mrkdwn, Words, bullets, sentences, when
 
@@ -38,7 +38,7 @@ def question(
     say = about(words, request)
     return message(
         say(
-            "🕓 {approvers}: <@{user}> asks to share {env} with {receivers}.",
+            "🕓 {approvers}: {who} asks to share {env} with {receivers}.",
             approvers=Mrkdwn(approvers) or words("Everybody here"),
         ),
         _appids(words, request),
@@ -67,12 +67,8 @@ def asked_directly(words: Words) -> Message:
 def limits(words: Words, request: Request, until: float) -> Part:
     """Return that a share cannot be undone, and when the question expires."""
     say = about(words, request)
-    return small(
-        say(
-            "It cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools. Without a decision the request ends {when}. Request {id}.",
-            when=when(until),
-        )
-    )
+    expiry = say("Without a decision the request ends {when}. Request {id}.", when=when(until))
+    return small(sentences(words, for_good(words), expiry))
 
 
 def choice(words: Words, request: Request) -> Buttons | None:
@@ -112,7 +108,7 @@ def _before(words: Words, past: Sequence[Past]) -> str:
 
 
 def _earlier(say: Words, ended: float, link: str | None) -> str:
-    shared = say("with {receivers} by <@{user}>, {when}", when=when(ended))
+    shared = say("with {receivers} by {who}, {when}", when=when(ended))
     return shared + (f" · <{link}|{say('thread')}>" if link else "")
 
 
@@ -133,7 +129,7 @@ def decided(words: Words, request: Request, outcome: Outcome | None, at: float) 
     say = about(words, request)
     return message(
         _verdict(words, request, outcome, at),
-        say("<@{user}> asked to share {env} with {receivers}."),
+        say("{who} asked to share {env} with {receivers}."),
         _appids(words, request),
         reason(words, request),
         name(words, request),

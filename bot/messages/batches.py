@@ -220,7 +220,7 @@ def too_many_batches(words: Words, request: Request, most: int) -> Message:
     say = about(words, request)
     return message(
         say(
-            "🚫 <@{user}> has {count} batches waiting already, which is the limit. Nothing was done.",
+            "🚫 {who} has {count} batches waiting already, which is the limit. Nothing was done.",
             count=most,
         ),
         words(

@@ -21,7 +21,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.request import about, how_many, why_command
-from bot.messages.words import Words, code, when
+from bot.messages.words import Words, code, mention, when
 from bot.policy import Ask
 
 
@@ -36,7 +36,7 @@ def no_such_request(words: Words) -> Message:
 def not_yours(words: Words, request: Request) -> Message:
     """Say that only the requester may do this."""
     say = about(words, request)
-    return message(say("Only <@{user}>, who asked for it, can do that. Nothing was done."))
+    return message(say("Only {who}, who asked for it, can do that. Nothing was done."))
 
 
 def not_an_approver(words: Words, *, own: bool) -> Message:
@@ -56,7 +56,7 @@ def not_for_cancel(words: Words, request: Request) -> Message:
     say = about(words, request)
     return message(
         say(
-            "Only <@{user}>, who asked for it, and approvers or operators named in the policy can cancel it. Nothing was done. Ask one of them."
+            "Only {who}, who asked for it, and approvers or operators named in the policy can cancel it. Nothing was done. Ask one of them."
         )
     )
 
@@ -65,7 +65,7 @@ def not_for_retry(words: Words, request: Request) -> Message:
     """Say who may try again."""
     say = about(words, request)
     return message(
-        say("Only <@{user}>, who asked for it, or an approver can try again. Nothing was done.")
+        say("Only {who}, who asked for it, or an approver can try again. Nothing was done.")
     )
 
 
@@ -81,7 +81,7 @@ def requester_asked(words: Words, request: Request, until: float) -> Message:
     say = about(words, request)
     return message(
         say(
-            "The rule wants <@{user}> to confirm this first, so I asked them. They have until {when}. Request {id}.",
+            "The rule wants {who} to confirm this first, so I asked them. They have until {when}. Request {id}.",
             when=when(until),
         )
     )
@@ -91,8 +91,8 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
     """Tell somebody who tries again for the requester that the policy denies it."""
     return message(
         words(
-            "🚫 The policy does not let <@{user}> share {env} with {receivers} any more. Nothing was done.",
-            user=ask.person.user_id,
+            "🚫 The policy does not let {who} share {env} with {receivers} any more. Nothing was done.",
+            who=mention(ask.person.user_id),
             env=code(ask.env),
             receivers=how_many(words, appids),
         ),
@@ -107,8 +107,8 @@ def cannot_tell_requester(words: Words, user_id: str) -> Message:
     """Say that Slack did not tell who the requester is, or who is in a group."""
     return message(
         words(
-            "I could not find out from Slack who <@{user}> is, so I did nothing. Please click again in a minute.",
-            user=user_id,
+            "I could not find out from Slack who {who} is, so I did nothing. Please click again in a minute.",
+            who=mention(user_id),
         )
     )
 
@@ -184,15 +184,15 @@ def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
     match ground:
         case Ground.NOT_ALLOWED:
             line = say(
-                "The policy does not let <@{user}> share {env} with {receivers} any more, so nothing was shared. They are told."
+                "The policy does not let {who} share {env} with {receivers} any more, so nothing was shared. They are told."
             )
         case Ground.SEVERAL_RULES:
             line = say(
-                "Different rules now apply to these mini programs, so one decision cannot cover them all. Nothing was shared. <@{user}> is told to ask again, once for each rule."
+                "Different rules now apply to these mini programs, so one decision cannot cover them all. Nothing was shared. {who} is told to ask again, once for each rule."
             )
         case Ground.OTHER_OWNER:
             line = say(
-                "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. <@{user}> is told to ask again."
+                "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. {who} is told to ask again."
             )
         case _:
             assert_never(ground)

@@ -15,9 +15,18 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request
 from bot.messages.blocks import Announcement, Button, Message, buttons, message, small
-from bot.messages.request import about, all_appids, appids, name, reason, why_command, with_comment
+from bot.messages.request import (
+    about,
+    all_appids,
+    appids,
+    for_good,
+    name,
+    reason,
+    why_command,
+    with_comment,
+)
 from bot.messages.rules import contact
-from bot.messages.words import Words, code, when
+from bot.messages.words import Words, code, sentences, when
 from bot.policy import Policy, Rule
 
 Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
@@ -38,9 +47,7 @@ def confirmation(
         else None,
         say("Share {env}, which {owner} owns, with {receivers}?"),
         appids(request, words("All of them are listed below.")),
-        words(
-            "It cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools. Nothing happens until you confirm."
-        ),
+        sentences(words, for_good(words), words("Nothing happens until you confirm.")),
         reason(words, request),
         buttons(
             Button(words("Share it"), Act.CONFIRM, request.id, "primary"),

@@ -11,7 +11,7 @@ from bot.domain.request import Origin, Request
 from bot.messages.blocks import Block, Message, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken
-from bot.messages.request import all_appids, appids, asks
+from bot.messages.request import all_appids, appids, asks, for_good
 from bot.messages.words import Words, as_typed, code, sentences
 
 FORM = "share_env_form"
@@ -29,11 +29,7 @@ def form(words: Words, origin: Origin, private_metadata: str) -> Block:
     """Return the modal; Slack asks for the envs only when somebody opens their menu."""
     told = message(
         _where(words, origin),
-        small(
-            words(
-                "It cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
-            )
-        ),
+        small(for_good(words)),
     ).blocks
     return {
         "type": "modal",
@@ -150,11 +146,7 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
     told = message(
         asks(words, request),
         appids(request, words("All of them are listed below.")),
-        words(
-            "It cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
-        )
-        if approving
-        else None,
+        for_good(words) if approving else None,
     )
     return {
         "type": "modal",

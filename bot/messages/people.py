@@ -6,6 +6,7 @@ from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.domain.link import Link, LinkState
 from bot.messages.advice import LINK_NAMES
 from bot.messages.blocks import Message, message, small
+from bot.messages.request import for_good
 from bot.messages.rules import STANDINGS, UNREADABLE, contact, group_name, right, rule_name
 from bot.messages.words import Words, bullets, code, listed, mention, sentences, some, when
 from bot.policy import Person, Policy, Rule, Unreadable
@@ -71,13 +72,7 @@ def help_(
     return message(
         may_share(words, person, rules, policy),
         f"{words('*What you can type*')}\n{typed}",
-        small(
-            words(
-                "A share cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
-            )
-        )
-        if rules
-        else None,
+        small(for_good(words)) if rules else None,
     )
 
 

@@ -10,11 +10,9 @@ from bot.messages.words import Mrkdwn, Words, code, escape, mention
 
 def about(words: Words, request: Request) -> Words:
     """Return words that fill `{id}`, `{who}`, `{env}` and the other places below from the request."""
-    user = request.origin.user_id
     return words.knowing(
         id=partial(code, request.id),
-        user=partial(escape, user),
-        who=partial(mention, user),
+        who=partial(mention, request.origin.user_id),
         env=partial(code, request.env),
         owner=partial(code, request.owner),
         appid=partial(code, request.appid),
@@ -34,7 +32,14 @@ def how_many(words: Words, appids: Sequence[str]) -> Mrkdwn:
 def asks(words: Words, request: Request) -> str:
     """Tell an approver who asks for what."""
     say = about(words, request)
-    return say("<@{user}> asks to share {env} with {receivers}.")
+    return say("{who} asks to share {env} with {receivers}.")
+
+
+def for_good(words: Words) -> Mrkdwn:
+    """Return that a share cannot be undone, but by the owner's admin."""
+    return words(
+        "A share cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
+    )
 
 
 def why_command(appid: str, env: str) -> Mrkdwn:

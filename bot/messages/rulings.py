@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from bot.messages.blocks import Message, message, small
+from bot.messages.request import for_good
 from bot.messages.rules import (
     STANDINGS,
     UNREADABLE,
@@ -66,9 +67,6 @@ def dry_run(
     owner: str,
 ) -> Message:
     """Say what would happen without `--dry-run`; this must never look like a success."""
-    undo = words(
-        "A share cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools. Leave out `--dry-run` to do it."
-    )
     return message(
         sentences(words, words("🧪 *Dry run: nothing was shared.*"), _step(words, decision)),
         words(
@@ -78,7 +76,7 @@ def dry_run(
             receivers=receivers,
             owner=code(owner),
         ),
-        small(undo),
+        small(sentences(words, for_good(words), words("Leave out `--dry-run` to do it."))),
     )
 
 

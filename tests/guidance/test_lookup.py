@@ -209,8 +209,8 @@ def the_first_step_for_the_doctor_needs_no_more_than_the_owner(row: Guidance) ->
 
 def no_row_points_at_a_text_of_wechats_that_is_not_there(row: Guidance) -> None:
     told = " ".join((row.title, row.meaning, *row.steps_with("")))
-    assert "last line below" not in told
-    assert row.read is None or "last line below" in row.read
+    assert "WeChat said below" not in told
+    assert row.read is None or "WeChat said below" in row.read
 
 
 def whoever_is_to_authorise_again_learns_that_something_has_to_change(row: Guidance) -> None:

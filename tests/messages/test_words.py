@@ -231,7 +231,7 @@ def test_an_answer_has_all_that_helps(ending: type[Failed | Unknown], words: str
                 say = about(ENGLISH, request())
                 for part in (row.title, row.meaning, *row.steps_with(words or "")):
                     assert say(part) in text
-                assert ("last line below" in text) == bool(row.read and words)
+                assert ("WeChat said below" in text) == bool(row.read and words)
                 assert ("Run `share-env-bot doctor`." in text) == row.doctor
                 assert (f"`{ENV}` of `{OWNER}`") in text.split("\n")[0]
                 *_, last = text.split("\n")
