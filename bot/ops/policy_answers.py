@@ -32,39 +32,36 @@ from bot.policy import (
     rights,
 )
 from bot.policy.conditions import CONDITIONS, OPTIONS, About
-from bot.policy.decide import Supposed, supposing
+from bot.policy.decide import supposing
 from bot.policy.errors import quoted
 
-NO_GROUPS = "Who is in a group cannot be read here; --group says which ones hold the person."
+_NO_GROUPS = "Who is in a group cannot be read here; --group says which ones hold the person."
 
+_HOUR = timedelta(hours=1)
+_NO_OWNER = "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."
 _MENTION = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>")
 _BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
 
 
-def plain(text: str) -> str:
+def _plain(text: str) -> str:
     """Return Slack's mrkdwn as a terminal shows it: ids for mentions, and no marks."""
-    bare = _BOLD.sub(r"\1", _MENTION.sub(r"\1", text)).replace("`", "")
-    return as_typed(bare)
+    return as_typed(_BOLD.sub(r"\1", _MENTION.sub(r"\1", text)).replace("`", ""))
 
 
-def called(person: Person) -> str:
+def _called(person: Person) -> str:
     """Return a person's id, with the groups and whether they are a guest."""
     guest = ", a guest" if person.standing is Standing.GUEST else ""
     groups = f" of {', '.join(sorted(person.groups))}" if person.groups else ""
     return f"{person.user_id}{groups}{guest}"
 
 
-def person_facts(person: Person) -> dict[str, object]:
+def _person_facts(person: Person) -> dict[str, object]:
     """Return the same as JSON has it."""
     return {
         "user": person.user_id,
         "groups": sorted(person.groups),
         "guest": person.standing is Standing.GUEST,
     }
-
-
-_HOUR = timedelta(hours=1)
-_NO_OWNER = "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,31 +75,33 @@ class Explanation:
         """Yield the decision, in the bot's words and in short, and what led to it."""
         policy, ask, words = self.policy, self.ask, tongues(Language.ENGLISH).channel
         decision = decide(policy, ask)
-        yield f"{called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
+        yield f"{_called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
         yield f"  /share-env why {ask.appid} {ask.env}"
-        said = [answer(words, decision, ask, policy)]
+        parts = [answer(words, decision, ask, policy)]
         if isinstance(decision, Deny):
-            said += filter(None, (near(words, decision), who_can(words, decision, policy)))
-        yield from (f"  │ {line}" for part in said for line in plain(part).splitlines())
+            parts += filter(None, (near(words, decision), who_can(words, decision, policy)))
+        yield from (f"  │ {line}" for part in parts for line in _plain(part).splitlines())
         yield f"Decision: {_decided(decision)}"
         yield from _how(decision)
         owner = owner_of(policy, ask.env)
         yield f"Owner: {owner}, whose token is used" if owner else _NO_OWNER
         yield "The rules, in order; the first that fits decides:"
         for number, verdict in enumerate(explain(policy, ask), 1):
-            yield f"  {number}. {quoted(verdict.rule.name)}: {plain(fit(words, verdict))}"
+            yield f"  {number}. {quoted(verdict.rule.name)}: {_plain(fit(words, verdict))}"
         others = supposing(policy, ask)
         if any("group" in other.values for other in others):
-            yield NO_GROUPS
+            yield _NO_GROUPS
         for other in others:
-            yield f"If {_supposed(ask.person, other)}: {_decided(other.decision)}"
+            values = other.values
+            said = [each.says.format(values[each.name]) for each in OPTIONS if each.name in values]
+            yield f"If {ask.person.user_id} {' and '.join(said)}: {_decided(other.decision)}"
 
     def facts(self) -> dict[str, object]:
         """Return the same as JSON has it; times in seconds."""
         policy, ask, words = self.policy, self.ask, tongues(Language.ENGLISH).channel
         decision = decide(policy, ask)
         return {
-            **person_facts(ask.person),
+            **_person_facts(ask.person),
             "channel": ask.channel or None,
             "appid": ask.appid,
             "env": ask.env,
@@ -114,7 +113,7 @@ class Explanation:
                     "rule": verdict.rule.name,
                     "fits": not verdict.misses,
                     "misses": [miss.name.lower() for miss in Miss if miss in verdict.misses],
-                    "why": plain(fit(words, verdict)),
+                    "why": _plain(fit(words, verdict)),
                 }
                 for verdict in explain(policy, ask)
             ],
@@ -166,12 +165,6 @@ def _how(decision: Decision) -> Iterator[str]:
         yield f"Approvers: {', '.join(who)}; asked in {rule.approvers.channel}, for {time}"
 
 
-def _supposed(person: Person, other: Supposed) -> str:
-    values = other.values
-    said = [each.says.format(values[each.name]) for each in OPTIONS if each.name in values]
-    return f"{person.user_id} {' and '.join(said)}"
-
-
 def _decision_facts(decision: Decision) -> dict[str, object]:
     rule = deciding_rule(decision)
     return {
@@ -205,41 +198,39 @@ class Rights:
     @property
     def known(self) -> tuple[Rule, ...]:
         """The rules that let the person share something there."""
-        return self._rights(self.person)
+        return rights(self.policy, self.person, self.channel)
 
     @property
     def perhaps(self) -> tuple[Rule, ...]:
         """The rules that do so if the person is in a group; none where groups were named."""
         if self.person.groups:
             return ()
-        all_groups = replace(self.person, groups=self.policy.groups)
-        return tuple(rule for rule in self._rights(all_groups) if rule not in self.known)
-
-    def _rights(self, person: Person) -> tuple[Rule, ...]:
-        return rights(self.policy, person, self.channel)
+        in_all = replace(self.person, groups=self.policy.groups)
+        found, known = rights(self.policy, in_all, self.channel), self.known
+        return tuple(rule for rule in found if rule not in known)
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each rule that lets the person share something, or who can grant it."""
         words, known = tongues(Language.ENGLISH).channel, self.known
         there = f" in {self.channel}" if self.channel else ""
         if known:
-            yield f"{called(self.person)} may share{there}:"
-            yield from (f"  • {plain(right(words, rule))}" for rule in known)
+            yield f"{_called(self.person)} may share{there}:"
+            yield from (f"  • {_plain(right(words, rule))}" for rule in known)
         else:
-            whom = plain(contact(words, self.policy))
-            yield f"{called(self.person)} may not share any env{there}. Who can grant it: {whom}."
+            whom = _plain(contact(words, self.policy))
+            yield f"{_called(self.person)} may not share any env{there}. Who can grant it: {whom}."
         if self.perhaps:
-            yield NO_GROUPS
+            yield _NO_GROUPS
         for rule in self.perhaps:
             groups = " or ".join(sorted(rule.groups))
-            yield f"If {self.person.user_id} is in {groups}: {plain(right(words, rule))}"
+            yield f"If {self.person.user_id} is in {groups}: {_plain(right(words, rule))}"
         if any(rule.effect is Effect.DENY for rule in self.policy.rules):
             yield "Rules that deny can take some of it away. Name --appid and --env to be sure."
 
     def facts(self) -> dict[str, object]:
         """Return the same as JSON has it."""
         return {
-            **person_facts(self.person),
+            **_person_facts(self.person),
             "channel": self.channel,
             "rights": [_rule_facts(rule) for rule in self.known],
             "if": [{"groups": sorted(rule.groups), **_rule_facts(rule)} for rule in self.perhaps],

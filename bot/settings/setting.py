@@ -12,15 +12,15 @@ from bot.domain.problem import Problem
 from bot.settings.environ import Reader
 from bot.settings.pasted import kind_of, may_be_shown, told
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Setting(Generic[T]):
+class Setting(Generic[T_co]):
     """One setting: how it is read, and what README and `.env.example` say about it."""
 
     name: str
-    parse: Callable[[Reader, str, str], T]
+    parse: Callable[[Reader, str, str], T_co]
     """Takes the reader, the name and the default."""
     meaning: str
     """README's words."""
@@ -33,7 +33,7 @@ class Setting(Generic[T]):
     left_empty: bool = False
     """Whether `.env.example` leaves it empty although it has a default."""
 
-    def value(self, read: Reader) -> T:
+    def value(self, read: Reader) -> T_co:
         """Return what it is set to, or its default; `read` keeps a sentence if the value is wrong."""
         return self.parse(read, self.name, self.default)
 

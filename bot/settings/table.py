@@ -3,8 +3,6 @@
 `python -m tests.settings_table` writes `.env.example` from it and prints README's table.
 """
 
-from typing import Any
-
 from bot.policy.kinds import CHANNEL_ID, GROUP_ID, USER_ID
 from bot.settings.setting import (
     Setting,
@@ -220,7 +218,7 @@ SHUTDOWN_GRACE = Setting(
     default="10",
 )
 
-SECTIONS: dict[str, tuple[Setting[Any], ...]] = {
+SECTIONS: dict[str, tuple[Setting[object], ...]] = {
     "Slack": (SLACK_BOT_TOKEN, SLACK_APP_TOKEN, SLACK_SIGNING_SECRET, SLACK_API_URL),
     "WeChat": (
         WECHAT_API_URL,
