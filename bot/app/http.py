@@ -6,16 +6,7 @@ from contextlib import AsyncExitStack
 from bot.app.resources import Resources
 from bot.app.token_source import PUSHES, Source
 from bot.app.wiring import Wired
-from bot.ops.health import (
-    Health,
-    Trouble,
-    Watch,
-    chain_trouble,
-    ended,
-    refusal,
-    ticket_trouble,
-    unless,
-)
+from bot.ops.health import Health, Trouble, Watch, ended, refusal, ticket_trouble, unless
 from bot.ops.listener import HEALTHZ, METRICS, READYZ, answering, listen
 from bot.ops.metrics import Metrics
 from bot.slack.events import PATH as EVENTS
@@ -73,10 +64,7 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
     if socket := parts.socket:
         major["slack"] = lambda: socket_trouble(socket)
     if left := source.left:
-        minor |= {
-            "tokens": lambda: chain_trouble(left()),
-            "ticket": lambda: ticket_trouble(left()),
-        }
+        minor["ticket"] = lambda: ticket_trouble(left())
     return Health(major, resources.runtime.clock, minor=minor)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.app.resources import Resources
 from bot.domain.link import Link, LinkState
 from bot.ledger.seal import seal_of
+from bot.ops.health import chain_trouble
 from bot.settings.tokens import FixedTokenSettings, PlatformSettings, TokenServerSettings
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 
@@ -45,7 +46,7 @@ class Source:
     left: Callable[[], Mapping[Link, Sequence[float]]] | None = None
     """For how many seconds each token of a link is good yet; None where the bot does not keep them."""
     trouble: Callable[[], str | None] = lambda: None
-    """Tells in a few words why there is no good token, where the bot does not keep them."""
+    """Tells in a few words why there is no good token."""
 
 
 def token_source(stack: AsyncExitStack, resources: Resources) -> Source:
@@ -101,4 +102,12 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     known = Platform(platform.appid, platform.message_tokens, keys)
     refused = partial(observers.refused, PUSHES)
     pushes = Callback(known, heard, runtime.now, runtime.sleep, start, refused).answer
-    return Source(chain, upkeep.states, pushes, upkeep.keep, exchanges.stop, upkeep.left)
+    return Source(
+        chain,
+        upkeep.states,
+        pushes,
+        upkeep.keep,
+        exchanges.stop,
+        upkeep.left,
+        lambda: chain_trouble(upkeep.left()),
+    )
