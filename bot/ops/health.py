@@ -12,6 +12,11 @@ from bot.domain.link import Link
 
 Trouble = Callable[[], str | None]
 """Tells in a few words what is wrong with a part, without names and secrets; None if nothing is."""
+_EVERY = 1.0  # seconds
+_TOO_LATE = 3.0  # seconds; by then Slack has given up on the ack
+_IN_A_ROW = 3  # a process that was frozen once, or a machine that slept, is not ill
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +128,6 @@ def ended(tasks: Sequence[asyncio.Task[None]]) -> str | None:
     """Return that something has died which must go on until the stop."""
     died = any(task.done() and not task.cancelled() and task.exception() for task in tasks)
     return "a task that must go on has died" if died else None
-
-
-_EVERY = 1.0
-_TOO_LATE = 3.0  # seconds; by then Slack has given up on the ack
-_IN_A_ROW = 3  # a process that was frozen once, or a machine that slept, is not ill
-
-_log = logging.getLogger(__name__)
 
 
 class Watch:

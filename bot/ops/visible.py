@@ -15,6 +15,9 @@ UNSAFE = (
     r"\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _UNSAFE = re.compile(UNSAFE)
+# A spreadsheet looks past blanks, and reads the full-width signs too.
+_FORMULA = re.compile(rf"(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n]")  # these are meant
+_IN_A_TABLE = 1000  # rows in one table, whose columns are as wide as the widest of them
 
 
 def visible(text: str) -> str:
@@ -36,11 +39,6 @@ def complain(problems: Iterable[str], secrets: Iterable[str]) -> None:
     """Print on standard error what is wrong; a driver may have said a secret, or somebody put one into the policy file."""
     for problem in map(Redactor(secrets).clean, problems):
         print(visible(problem), file=sys.stderr)
-
-
-# A spreadsheet looks past blanks, and reads the full-width signs too.
-_FORMULA = re.compile(rf"(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n]")  # these are meant
-_IN_A_TABLE = 1000  # rows in one table, whose columns are as wide as the widest of them
 
 
 def write_rows(rows: Iterable[Mapping[str, object]], shape: str) -> None:

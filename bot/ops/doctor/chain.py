@@ -21,6 +21,8 @@ from bot.wechat.upkeep import link_states
 _LINKS = {Link.TICKET: "ticket", Link.PLATFORM: "platform-token", Link.OWNER: "owner-token"}
 _START = "Start the bot, and look at its log."
 _SEEN_LATELY = 30 * 60.0  # seconds; WeChat pushes a ticket every ten minutes
+_PERMISSIONS = "permissions"
+_CLOUDBASE = 49
 
 
 async def check_chain(setup: Setup) -> list[Finding]:
@@ -101,10 +103,6 @@ def _at(at: float | None) -> str:
     return f" ({_utc(at)})" if at else ""
 
 
-_NAME = "permissions"
-_CLOUDBASE = 49
-
-
 async def check_permissions(setup: Setup) -> list[Finding]:
     """Return for each owner whether set 49 is granted, asked with the platform's token in the ledger; none is renewed."""
     platform, url, owners = setup.parts.tokens, setup.parts.wechat_url, setup.owners
@@ -112,21 +110,25 @@ async def check_permissions(setup: Setup) -> list[Finding]:
         return []
     kept = (await setup.ledger).kept
     if kept is None:
-        return [unchecked(_NAME, "the ledger cannot be read, or is not there yet", "ledger")]
+        return [unchecked(_PERMISSIONS, "the ledger cannot be read, or is not there yet", "ledger")]
     token = kept[COMPONENT][0] if COMPONENT in kept else None
     value = token.value if token and token.left > 0 else None
     if value is None:
-        return [unchecked(_NAME, "the platform has no good token in the ledger", "platform-token")]
+        return [
+            unchecked(
+                _PERMISSIONS, "the platform has no good token in the ledger", "platform-token"
+            )
+        ]
     component = Component(setup.http, url, platform.appid, platform.appsecret, DEADLINE)
 
     async def one(owner: str) -> Finding:
         told = await component.info(value, owner)
         if isinstance(told, NoToken):
-            return failed(_NAME, owner, told.guidance, told.said)
+            return failed(_PERMISSIONS, owner, told.guidance, told.said)
         if _CLOUDBASE in told.granted:
-            return ok(_NAME, f"{owner}: permission set 49 (CloudBase management) is granted")
+            return ok(_PERMISSIONS, f"{owner}: permission set 49 (CloudBase management) is granted")
         lacking = f"{owner}: permission set 49 (CloudBase management) is not granted"
-        return wrong(_NAME, lacking, about_owner(AUTHORISE_ANEW))
+        return wrong(_PERMISSIONS, lacking, about_owner(AUTHORISE_ANEW))
 
     found = await each(owners, one, AT_ONCE, 2 * DEADLINE)
-    return of_all(_NAME, owners, found)
+    return of_all(_PERMISSIONS, owners, found)

@@ -12,42 +12,6 @@ from bot.settings.load import Address
 from bot.settings.tokens import PlatformSettings
 
 _LISTENER = "listener"
-
-
-async def check_listener(setup: Setup) -> list[Finding]:
-    """Return whether a bot could listen there, or does; nothing where it need not listen."""
-    address = setup.parts.listener
-    if address is None:
-        return []
-    host, port = address.host, address.port
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(DEADLINE):
-            # It takes the place as the bot would, lets nobody in, and gives it back at once.
-            place = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
-    except (OSError, ValueError) as error:
-        problem = unusable(host, port, error)
-        return [await _taken(address) if problem.taken else wrong_by(_LISTENER, problem.problem)]
-    place.close()
-    return [ok(_LISTENER, f"{_shown(address)} can be used")]
-
-
-async def _taken(address: Address) -> Finding:
-    """Return whether it is this bot that listens there already, by how it tells of its parts."""
-    try:
-        told = json.loads(await ask_there(address, HEALTHZ) or b"")
-    except (ValueError, RecursionError):
-        told = None
-    if isinstance(told, dict) and "ok" in told and isinstance(told.get("parts"), dict):
-        return ok(_LISTENER, f"a bot that runs answers at {_shown(address)}")
-    taken = f"{_shown(address)} is taken by another program"
-    return wrong(_LISTENER, taken, "Stop it, or set another PORT.")
-
-
-def _shown(address: Address) -> str:
-    return origin(address.host, address.port).removeprefix("http://")
-
-
 _DELIVERIES = "deliveries"
 _SLACK, _WECHAT = "/slack/events", "/wechat/events"
 _PROOF = "only Slack's next command can prove that SLACK_SIGNING_SECRET is the right one"
@@ -82,6 +46,40 @@ _FIXES: Mapping[tuple[str, str], tuple[str, str]] = {
     ),
 }
 """What it means that all that came to a path was refused for a reason, and the fix; others are strangers' doing."""
+
+
+async def check_listener(setup: Setup) -> list[Finding]:
+    """Return whether a bot could listen there, or does; nothing where it need not listen."""
+    address = setup.parts.listener
+    if address is None:
+        return []
+    host, port = address.host, address.port
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(DEADLINE):
+            # It takes the place as the bot would, lets nobody in, and gives it back at once.
+            place = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    except (OSError, ValueError) as error:
+        problem = unusable(host, port, error)
+        return [await _taken(address) if problem.taken else wrong_by(_LISTENER, problem.problem)]
+    place.close()
+    return [ok(_LISTENER, f"{_shown(address)} can be used")]
+
+
+async def _taken(address: Address) -> Finding:
+    """Return whether it is this bot that listens there already, by how it tells of its parts."""
+    try:
+        told = json.loads(await ask_there(address, HEALTHZ) or b"")
+    except (ValueError, RecursionError):
+        told = None
+    if isinstance(told, dict) and "ok" in told and isinstance(told.get("parts"), dict):
+        return ok(_LISTENER, f"a bot that runs answers at {_shown(address)}")
+    taken = f"{_shown(address)} is taken by another program"
+    return wrong(_LISTENER, taken, "Stop it, or set another PORT.")
+
+
+def _shown(address: Address) -> str:
+    return origin(address.host, address.port).removeprefix("http://")
 
 
 async def check_deliveries(setup: Setup) -> list[Finding]:

@@ -42,6 +42,11 @@ _INTRODUCTION = (
     "and their functions. It shares nothing."
 )
 _NOTHING = "Nothing was done. Run it on a terminal and answer y, or add --yes."
+_ENVS, _FUNCTIONS = "owner-envs", "owner-functions"
+_SETUP = frozenset({40001, 40014, 42001, 61003, 61007, 85088})
+"""What WeChat refuses because of the token or what was granted, and that says nothing of how it behaves."""
+_AT_ONCE = 5
+_WITHIN = 60.0
 
 
 def real(
@@ -145,13 +150,6 @@ async def _asked(question: str) -> bool:
     finally:
         loop.remove_reader(sys.stdin)
     return os.read(sys.stdin.fileno(), 1000).strip().lower() in {b"y", b"yes"}
-
-
-_ENVS, _FUNCTIONS = "owner-envs", "owner-functions"
-_SETUP = frozenset({40001, 40014, 42001, 61003, 61007, 85088})
-"""What WeChat refuses because of the token or what was granted, and that says nothing of how it behaves."""
-_AT_ONCE = 5
-_WITHIN = 60.0
 
 
 async def try_wechat(

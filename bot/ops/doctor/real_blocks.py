@@ -63,6 +63,9 @@ _ENDS: list[tuple[str, Outcome | None]] = [
     *((appid, Shared()) for appid in _APPIDS[9:]),
 ]
 _FINISHED = Finished(Tally(300, shared=291, failed=9), groups_of(_ENDS))
+_NAME, _METHOD = "blocks-validate", "blocks.validate"
+_INVALID = {"invalid_blocks", "invalid_message", "invalid_view"}
+_POINTER = re.compile(r"[a-z_0-9/]{1,120}")
 
 
 def messages(words: Words) -> Iterator[tuple[str, Message]]:
@@ -115,11 +118,6 @@ def views(words: Words) -> Iterator[tuple[str, Block]]:
     yield "approve", decision(words, _MANY, Act.APPROVE, _MANY.id)
     yield "refusal", refusal(words, Act.APPROVE, clicks.not_an_approver(words, own=True))
     yield "trouble", trouble(words, "5f2c1e7a")
-
-
-_NAME, _METHOD = "blocks-validate", "blocks.validate"
-_INVALID = {"invalid_blocks", "invalid_message", "invalid_view"}
-_POINTER = re.compile(r"[a-z_0-9/]{1,120}")
 
 
 async def try_blocks(api: SlackApi, words: Words) -> list[Tried] | str:

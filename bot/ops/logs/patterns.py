@@ -15,6 +15,32 @@ _BEFORE_WORD = (  # no letter and no digit, but for those of an escape
     r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[abfnrtv0])|"
     r"(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
 )
+HIDDEN = "[hidden]"
+_NAMES = (
+    r"(?P<name>(?:access|refresh)_?token|verify_?ticket|app_?secret|authorization_?code|pre_?auth_?code|"
+    r"encryption_?key|aes_?key(?:_previous)?|trigger_?id|(?P<header>authorization))|"
+    r"(?P<word>ticket|secret|token|api[_-]?key|password|passwd|pwd)"
+)
+_PAIR = (  # ("token", "…") and {"name": "token", "value": "…"}
+    r"(?P<pair>(?<=[\"']),\s*(?=b?\\*[\"'])(?P<key>b?\\*[\"']value\\*[\"']\s*:)?)"
+)
+_NAMED = re.compile(
+    rf"(?i)(?:{_NAMES})(?P<closed>{QUOTE})?[ \t]*"
+    rf"(?P<is>[=:][=>]?|{ENCODED}3[ad]|>(?:<!\[CDATA\[)?|{_PAIR})"
+    rf"(?P<blank>[ \t]*)(?:b(?=[\"']))?(?:(?P<depth>\\*)(?P<quote>[\"'])|{ENCODED}22)?"
+    rf"(?P<scheme>(?:Bearer|Basic|Token)(?:[ \t+]|{ENCODED}20)+)?"
+)
+_OPENED = re.compile(r"[\[(]\s*b?\\*[\"'][\w-]*\Z")
+_LONGEST_START = 60  # letters of a name, and what stands before it
+_NEXT_NAME = re.compile(r"[A-Za-z_]{1,30}\\*[\"']\s*+(?::|,\s*+(?![\])]))")
+_UNQUOTED = re.compile(rf"(?:(?![(\[{{]){BARE_SIGN})+")
+_OF_HEADER = re.compile(  # what has quotes in it has them behind a “=”
+    r"(?:=\\*[\"'][^\"'\n]*[\"']?|[^\"'\n\\]|\\+(?![\"'\\nr]))+"
+)
+_MARK = re.compile(r"(?<!\\)(?P<depth>\\*)(?P<quote>[\"'])|(?P<opens>[\[({])|(?P<closes>[\])}])|\n")
+_PLAIN = re.compile(r"[A-Za-z]{1,15}[.:!?]?")
+_NOTHING = frozenset({"None", "null", "true", "false", "True", "False"})
+_SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES})\Z")
 
 
 def is_word(secret: str) -> bool:
@@ -53,35 +79,6 @@ def _shape_of(part: str) -> str:
         "".join(rf"\\+x{byte:02x}" for byte in raw),
     )
     return f"(?:{plain}|(?i:{'|'.join(ways[1:])}))"
-
-
-HIDDEN = "[hidden]"
-
-_NAMES = (
-    r"(?P<name>(?:access|refresh)_?token|verify_?ticket|app_?secret|authorization_?code|pre_?auth_?code|"
-    r"encryption_?key|aes_?key(?:_previous)?|trigger_?id|(?P<header>authorization))|"
-    r"(?P<word>ticket|secret|token|api[_-]?key|password|passwd|pwd)"
-)
-_PAIR = (  # ("token", "…") and {"name": "token", "value": "…"}
-    r"(?P<pair>(?<=[\"']),\s*(?=b?\\*[\"'])(?P<key>b?\\*[\"']value\\*[\"']\s*:)?)"
-)
-_NAMED = re.compile(
-    rf"(?i)(?:{_NAMES})(?P<closed>{QUOTE})?[ \t]*"
-    rf"(?P<is>[=:][=>]?|{ENCODED}3[ad]|>(?:<!\[CDATA\[)?|{_PAIR})"
-    rf"(?P<blank>[ \t]*)(?:b(?=[\"']))?(?:(?P<depth>\\*)(?P<quote>[\"'])|{ENCODED}22)?"
-    rf"(?P<scheme>(?:Bearer|Basic|Token)(?:[ \t+]|{ENCODED}20)+)?"
-)
-_OPENED = re.compile(r"[\[(]\s*b?\\*[\"'][\w-]*\Z")
-_LONGEST_START = 60  # letters of a name, and what stands before it
-_NEXT_NAME = re.compile(r"[A-Za-z_]{1,30}\\*[\"']\s*+(?::|,\s*+(?![\])]))")
-_UNQUOTED = re.compile(rf"(?:(?![(\[{{]){BARE_SIGN})+")
-_OF_HEADER = re.compile(  # what has quotes in it has them behind a “=”
-    r"(?:=\\*[\"'][^\"'\n]*[\"']?|[^\"'\n\\]|\\+(?![\"'\\nr]))+"
-)
-_MARK = re.compile(r"(?<!\\)(?P<depth>\\*)(?P<quote>[\"'])|(?P<opens>[\[({])|(?P<closes>[\])}])|\n")
-_PLAIN = re.compile(r"[A-Za-z]{1,15}[.:!?]?")
-_NOTHING = frozenset({"None", "null", "true", "false", "True", "False"})
-_SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES})\Z")
 
 
 def is_secret(name: str) -> bool:

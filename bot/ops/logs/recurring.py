@@ -12,6 +12,7 @@ _IN_A_ROW = 3
 _HOUR = 3600.0
 
 _log = logging.getLogger(__name__)
+_EVERY = 60.0  # seconds
 
 
 def failure_of(event: Event) -> Guidance | None:
@@ -54,9 +55,6 @@ class Repeated:
                 "request": event.facts.get("request"),
             },
         )
-
-
-_EVERY = 60.0  # seconds
 
 
 class Refusals:

@@ -23,6 +23,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _HUGE = 1e300  # what is no less is none of JSON's numbers, or none that every reader takes
 
 _Fields = dict[str, object]
+_log = logging.getLogger(__name__)
 
 
 class _Formatter(logging.Formatter):
@@ -142,9 +143,6 @@ def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     quiet = logging.NOTSET if level == "DEBUG" else max(logging.WARNING, logging.root.level)
     for noisy in ("slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
         logging.getLogger(noisy).setLevel(quiet)
-
-
-_log = logging.getLogger(__name__)
 
 
 def log_uncaught() -> None:
