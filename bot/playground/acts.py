@@ -1,19 +1,19 @@
 """What people do on the stage, each act written down as the line that does it again."""
 
-import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.command import SLASH_COMMAND
 from bot.messages.words import escape
-from bot.playground.loopback import Json, JsonObject
+from bot.playground.loopback import Json
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import Ack, PostedMessage, View
 from bot.playground.slack.values import Placed, identified, placed
 from bot.playground.slack.workspace import Where
 from bot.playground.stage import Stage
+from bot.playground.targets import Targets, request_in, request_of
 from bot.playground.troubles import behave
 from bot.playground.world import PLACES, ROLES
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
@@ -24,16 +24,15 @@ _NO_MULTILINE = re.compile(r"/[^\n\r]*\S")
 
 @dataclass
 class Acts:
-    """Does what people ask for; `lines` is the transcript, which `demo --script` plays again.
-
-    `patience` is for how many seconds a click waits for what it is on: a script may be ahead of what it plays.
-    """
+    """Does what people ask for; `lines` is the transcript, which `demo --script` plays again."""
 
     stage: Stage
     lines: list[str] = field(default_factory=list)
-    patience: float = 0.0
     _who: str = ""
     _where: str = ""
+
+    def __post_init__(self) -> None:
+        self.targets = Targets(self.stage.slack)
 
     async def say(self, user: str, channel: str, text: str, thread: str = "") -> Ack | None:
         """Send what somebody typed into the message box: a command, or a message."""
@@ -102,77 +101,6 @@ class Acts:
         self.lines.append(f":wechat {order}")
         return said
 
-    def elements(self, user: str) -> Iterator[tuple[PostedMessage | View, Placed]]:
-        """Yield all that a person can act on, newest first: in the modal on top alone, if there is one."""
-        slack = self.stage.slack
-        if views := slack.views(user):
-            yield from ((views[-1], each) for each in placed(views[-1].blocks))
-            return
-        for message in reversed(slack.messages):
-            if not message.deleted and slack.sees(user, message):
-                yield from ((message, each) for each in placed(identified(message.blocks)))
-        if home := slack.home(user):
-            yield from ((home, each) for each in placed(home.blocks))
-
-    def sought(self, user: str, label: str, about: str = "") -> tuple[PostedMessage | View, Placed]:
-        """Return the newest element of these words or this action_id, about this request if one is named."""
-        for at, each in self.elements(user):
-            if label in {each.label, each.action_id} and about in {"", *request_in(each)}:
-                return at, each
-        there = ", ".join(dict.fromkeys(f"“{e.label}”" for _, e in self.elements(user) if e.label))
-        raise ImpossibleError(f"There is no “{label}” to click. There is {there or 'nothing'}.")
-
-    def place(self, user: str, where: JsonObject) -> PostedMessage | View:
-        """Return the view or the message that a person acts on, if it is still before them."""
-        if "ts" in where:
-            return self.message_at(user, where)
-        slack = self.stage.slack
-        for each in (*slack.views(user), slack.home(user)):
-            if each and each.id == where.get("view"):
-                return each
-        raise ImpossibleError("That view is closed.")
-
-    def message_at(self, user: str, where: JsonObject) -> PostedMessage:
-        """Return the message of a channel and a ts, if a person sees it."""
-        slack = self.stage.slack
-        message = slack.at(str(where.get("channel")), str(where.get("ts")))
-        if message is None or not slack.sees(user, message):
-            raise ImpossibleError("That message is gone.")
-        return message
-
-    async def awaited(
-        self, user: str, label: str, about: str = ""
-    ) -> tuple[PostedMessage | View, Placed]:
-        """Return the same once it is there; a click of a script may come sooner than what it is on."""
-        slack = self.stage.slack
-        with contextlib.suppress(TimeoutError):
-            await slack.until(lambda _: self._is_there(user, label, about), self.patience)
-        return self.sought(user, label, about)
-
-    async def modal(self, user: str) -> View:
-        """Return the modal on top, once there is one."""
-        slack = self.stage.slack
-        with contextlib.suppress(TimeoutError):
-            await slack.until(lambda slack: bool(slack.views(user)), self.patience)
-        if not slack.views(user):
-            raise ImpossibleError("No form is open. :open opens one.")
-        return slack.views(user)[-1]
-
-    def _is_there(self, user: str, label: str, about: str) -> bool:
-        try:
-            self.sought(user, label, about)
-        except ImpossibleError:
-            return False
-        return True
-
-    def message(self, user: str, snippet: str) -> PostedMessage:
-        """Return the newest message that a person sees and that has these words."""
-        slack = self.stage.slack
-        for each in reversed(slack.messages):
-            if snippet in each.text and not each.deleted and slack.sees(user, each):
-                return each
-        raise ImpossibleError(f"No message says “{snippet}”.")
-
     def _found(self, user: str, where: Where, action: str, block: str | None) -> Placed:
         at = self.stage.slack.on_screen(user, where)
         for each in placed(identified(at.blocks)):
@@ -232,20 +160,6 @@ def place_of(stage: Stage, channel: str) -> str:
     """Return what a conversation is called after `:in`."""
     named = next((place for place, id_ in PLACES.items() if id_ == channel), "")
     return named or stage.slack.channels[channel].name or "app"
-
-
-def request_of(message: PostedMessage) -> str:
-    """Return the id of the request that a message is about, empty if it is about none."""
-    marked = (message.metadata or {}).get("event_payload")
-    if isinstance(marked, dict) and "request" in marked:
-        return str(marked["request"])
-    found = re.findall(r"(?:[Rr]equest|请求) `([a-z0-9]+)`", message.text)
-    return found[-1] if found else ""
-
-
-def request_in(found: Placed) -> list[str]:
-    """Return the request that a button is about, if it is about one."""
-    return str(found.element.get("value", "")).split()[:1]
 
 
 def _snippet(message: PostedMessage) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from bot.ops.policy_answers import Explanation
-from bot.playground.acts import request_of
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.stage import Stage
+from bot.playground.targets import request_of
 from bot.policy import Policy
 from bot.policy.file import read_question
 from bot.policy.shapes import Question

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bot.command import SLASH_COMMAND
-from bot.playground.acts import Acts, request_in
+from bot.playground.acts import Acts
 from bot.playground.inside import inside
 from bot.playground.loopback import Json
 from bot.playground.screen import Screen
 from bot.playground.slack.refusals import ImpossibleError
+from bot.playground.targets import request_in
 from bot.playground.troubles import TROUBLES
 from bot.playground.world import ABOUT, APPID, PLACES, ROLES
 
@@ -46,7 +47,7 @@ class Orders:
         self, acts: Acts, screen: Screen, role: str = "requester", place: str = "public"
     ) -> None:
         self.role, self.place = role, place
-        self._acts = acts
+        self._acts, self._targets = acts, acts.targets
         self._screen = screen
         self._orders: Mapping[str, Order] = {
             ":as": self._as,
@@ -94,14 +95,14 @@ class Orders:
 
     async def play(self, lines: list[str]) -> None:
         """Follow one line after the other, each once all is done that follows from the one before."""
-        self._acts.patience, before = _PATIENCE, self._acts.patience
+        self._targets.patience, before = _PATIENCE, self._targets.patience
         for line in lines:
             done = len(self._acts.lines)
             if not await self.follow(line):
                 break
             if len(self._acts.lines) > done:
                 await self._acts.stage.quiet()
-        self._acts.patience = before
+        self._targets.patience = before
 
     async def _followed(self, word: str, rest: str, line: str) -> str | None:
         if word.startswith("/"):
@@ -136,7 +137,7 @@ class Orders:
         words = _WORD.match(value)
         if words is None:
             raise ImpossibleError("Say which message, and what: :reply WORDS TEXT.")
-        parent = self._acts.message(self.user, _text(words[0]))
+        parent = self._targets.message(self.user, _text(words[0]))
         await self._say(value[words.end() :].strip(), parent.thread_ts or parent.ts)
 
     async def _click(self, value: str) -> str | None:
@@ -144,18 +145,18 @@ class Orders:
         if not label:
             found = [
                 f"{e.label} {' '.join(request_in(e))}"
-                for _, e in self._acts.elements(self.user)
+                for _, e in self._targets.elements(self.user)
                 if e.label
             ]
             return "\n".join(found) or "There is nothing to click."
-        at, found_ = await self._acts.awaited(self.user, label, *about[:1])
+        at, found_ = await self._targets.element(self.user, label, *about[:1])
         self._screen.clicked(self.user, found_.label)
         await self._acts.click(self.user, at, found_.action_id, found_.block_id)
         return None
 
     async def _choose(self, value: str) -> None:
         action, _, chosen = value.partition(" ")
-        at, found = await self._acts.awaited(self.user, _text(action))
+        at, found = await self._targets.element(self.user, _text(action))
         await self._acts.select(self.user, at, found.action_id, _value(chosen))
 
     async def _open(self, value: str) -> None:
@@ -164,23 +165,23 @@ class Orders:
         elif value in {"", "form"}:
             await self._acts.shortcut(self.user)
         else:
-            await self._acts.shortcut(self.user, self._acts.message(self.user, _text(value)))
+            await self._acts.shortcut(self.user, self._targets.message(self.user, _text(value)))
 
     async def _submit(self, value: str) -> str | None:
-        view = await self._acts.modal(self.user)
+        view = await self._targets.modal(self.user)
         given = _value(value) if value.startswith("{") else None
         pairs = {pair["name"]: _text(pair["value"]) for pair in _PAIR.finditer(value)}
         ack = await self._acts.submit(self.user, view, given if isinstance(given, dict) else pairs)
         return "\n".join(f"{field}: {said}" for field, said in ack.errors.items()) or None
 
     async def _close(self, _: str) -> None:
-        await self._acts.close(self.user, await self._acts.modal(self.user))
+        await self._acts.close(self.user, await self._targets.modal(self.user))
 
     async def _wechat(self, value: str) -> str:
         return await self._acts.wechat(value)
 
     async def _json(self, value: str) -> str:
-        found = inside(self._acts.stage, self._acts.message(self.user, _text(value)))
+        found = inside(self._acts.stage, self._targets.message(self.user, _text(value)))
         return json.dumps(found["message"], ensure_ascii=False, indent=2)
 
     async def _audit(self, value: str) -> str:

@@ -51,7 +51,9 @@ class Offers(Completer):
             case ":wechat":
                 return {**TROUBLES, **ERRCODES}
             case ":click":
-                found = [each for _, each in self._acts.elements(self._orders.user) if each.label]
+                found = [
+                    each for _, each in self._acts.targets.elements(self._orders.user) if each.label
+                ]
                 return {
                     f'"{each.label}"' if " " in each.label else each.label: "" for each in found
                 }

@@ -88,7 +88,7 @@ async def test_everything_of_the_page_is_done_with_lines(prompt: Prompt, tmp_pat
     assert "approved demo0001" in said
     assert "There is no “Nonsense” to click. There is" in said
     assert '"event_type": "share_env_request"' in await prompt.play(":json demo0001")
-    found = inside(prompt.acts.stage, prompt.acts.message("U0REQUESTER", "demo0001"))
+    found = inside(prompt.acts.stage, prompt.acts.targets.message("U0REQUESTER", "demo0001"))
     assert "“core envs”: it fits" in str(found["decision"])
     said = await prompt.play(":open", ":submit env=prod-1 appids=nonsense", ":close")
     assert "appids: “nonsense” is not an appid" in said

@@ -123,22 +123,22 @@ class PageServer:
             case {"do": "say", "channel": str(channel), "text": str(text), "thread": str(thread)}:
                 await acts.say(user, channel, text, thread)
             case {"do": "click", "action": str(action), "block": str(block)}:
-                await acts.click(user, acts.place(user, body), action, block)
+                await acts.click(user, acts.targets.place(user, body), action, block)
             case {"do": "select", "action": str(action), "value": value}:
-                await acts.select(user, acts.place(user, body), action, value)
+                await acts.select(user, acts.targets.place(user, body), action, value)
             case {"do": "options", "action": str(action), "typed": str(typed)}:
-                offered = await slack.options(user, acts.place(user, body), action, typed)
+                offered = await slack.options(user, acts.targets.place(user, body), action, typed)
                 return {"options": [*offered]}
             case {"do": "complete", "typed": str(typed)}:
                 return {"offers": [[each.word, each.about] for each in completions(typed)]}
             case {"do": "wechat", "order": str(order)}:
                 return {"said": await acts.wechat(order)}
             case {"do": "submit", "values": dict(values)}:
-                await acts.submit(user, await acts.modal(user), values)
+                await acts.submit(user, await acts.targets.modal(user), values)
             case {"do": "close"}:
-                await acts.close(user, await acts.modal(user))
+                await acts.close(user, await acts.targets.modal(user))
             case {"do": "shortcut", "ts": _}:
-                await acts.shortcut(user, acts.message_at(user, body))
+                await acts.shortcut(user, acts.targets.message_at(user, body))
             case {"do": "shortcut"}:
                 await acts.shortcut(user)
             case {"do": "home"}:
@@ -146,7 +146,7 @@ class PageServer:
             case {"do": "policy", "text": str(text)}:
                 return {"problems": [*await acts.policy(text)]}
             case {"do": "inside"}:
-                return inside(acts.stage, acts.message_at(user, body))
+                return inside(acts.stage, acts.targets.message_at(user, body))
             case _:
                 return {"problem": "The page and its server are of two versions. Load it again."}
         return {}

@@ -1,0 +1,99 @@
+"""What a person has before them to act on: the newest message, view or element of these words."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.playground.loopback import JsonObject
+from bot.playground.slack.refusals import ImpossibleError
+from bot.playground.slack.server import LocalSlack, PostedMessage, View
+from bot.playground.slack.values import Placed, identified, placed
+
+
+@dataclass
+class Targets:
+    """Finds what somebody names, and raises ImpossibleError where there is no such thing.
+
+    `patience` is for how many seconds it is waited for: a script may be ahead of what it plays.
+    """
+
+    slack: LocalSlack
+    patience: float = 0.0
+
+    def elements(self, user: str) -> Iterator[tuple[PostedMessage | View, Placed]]:
+        """Yield all that a person can act on, newest first: in the modal on top alone, if there is one."""
+        if views := self.slack.views(user):
+            yield from ((views[-1], each) for each in placed(views[-1].blocks))
+            return
+        for message in self._messages(user):
+            yield from ((message, each) for each in placed(identified(message.blocks)))
+        if home := self.slack.home(user):
+            yield from ((home, each) for each in placed(home.blocks))
+
+    async def element(
+        self, user: str, label: str, about: str = ""
+    ) -> tuple[PostedMessage | View, Placed]:
+        """Return the newest element of these words or this action_id, about this request if one is named."""
+
+        def found() -> Iterator[tuple[PostedMessage | View, Placed]]:
+            for at, each in self.elements(user):
+                if label in {each.label, each.action_id} and about in {"", *request_in(each)}:
+                    yield at, each
+
+        with contextlib.suppress(TimeoutError):
+            await self.slack.until(lambda _: any(found()), self.patience)
+        if newest := next(found(), None):
+            return newest
+        there = ", ".join(dict.fromkeys(f"“{e.label}”" for _, e in self.elements(user) if e.label))
+        raise ImpossibleError(f"There is no “{label}” to click. There is {there or 'nothing'}.")
+
+    async def modal(self, user: str) -> View:
+        """Return the modal on top, once there is one."""
+        with contextlib.suppress(TimeoutError):
+            await self.slack.until(lambda slack: bool(slack.views(user)), self.patience)
+        if not self.slack.views(user):
+            raise ImpossibleError("No form is open. :open opens one.")
+        return self.slack.views(user)[-1]
+
+    def message(self, user: str, snippet: str) -> PostedMessage:
+        """Return the newest message that a person sees and that has these words."""
+        for each in self._messages(user):
+            if snippet in each.text:
+                return each
+        raise ImpossibleError(f"No message says “{snippet}”.")
+
+    def place(self, user: str, where: JsonObject) -> PostedMessage | View:
+        """Return the view or the message that somebody has before them, as the page names it."""
+        if "ts" in where:
+            return self.message_at(user, where)
+        for each in (*self.slack.views(user), self.slack.home(user)):
+            if each and each.id == where.get("view"):
+                return each
+        raise ImpossibleError("That view is closed.")
+
+    def message_at(self, user: str, where: JsonObject) -> PostedMessage:
+        """Return the message of a channel and a ts."""
+        message = self.slack.at(str(where.get("channel")), str(where.get("ts")))
+        if message is None or not self.slack.sees(user, message):
+            raise ImpossibleError("That message is gone.")
+        return message
+
+    def _messages(self, user: str) -> Iterator[PostedMessage]:
+        for each in reversed(self.slack.messages):
+            if not each.deleted and self.slack.sees(user, each):
+                yield each
+
+
+def request_of(message: PostedMessage) -> str:
+    """Return the id of the request that a message is about, empty if it is about none."""
+    marked = (message.metadata or {}).get("event_payload")
+    if isinstance(marked, dict) and "request" in marked:
+        return str(marked["request"])
+    found = re.findall(r"(?:[Rr]equest|请求) `([a-z0-9]+)`", message.text)
+    return found[-1] if found else ""
+
+
+def request_in(found: Placed) -> list[str]:
+    """Return the request that a button is about, if it is about one."""
+    return str(found.element.get("value", "")).split()[:1]
