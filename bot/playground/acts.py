@@ -71,10 +71,10 @@ class Acts:
         self._noted(user, f":submit {json.dumps(dict(values), ensure_ascii=False)}")
         return await self.stage.slack.submit(user, view, values)
 
-    async def close(self, user: str, view: View) -> None:
-        """Close the modal on top."""
+    def close(self, user: str, view: View) -> None:
+        """Close a modal."""
         self._noted(user, ":close")
-        await self.stage.slack.close(user, view)
+        self.stage.slack.close(user, view)
 
     async def shortcut(self, user: str, message: PostedMessage | None = None) -> Ack:
         """Open the form by its shortcut, from the message's menu if there is one."""

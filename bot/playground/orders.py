@@ -175,7 +175,7 @@ class Orders:
         return "\n".join(f"{field}: {said}" for field, said in ack.errors.items()) or None
 
     async def _close(self, _: str) -> None:
-        await self._acts.close(self.user, await self._targets.modal(self.user))
+        self._acts.close(self.user, await self._targets.modal(self.user))
 
     async def _wechat(self, value: str) -> str:
         return await self._acts.wechat(value)

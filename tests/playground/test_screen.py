@@ -80,7 +80,7 @@ async def test_a_form_is_shown_with_what_is_typed_and_what_is_wrong(
     await api.views_open(trigger_id=a_trigger(slack), view=view)
     entries: dict[str, Any] = {"appid": "wx1", "env": "test", "how": ["loud"]}
     await slack.submit("U0SECOND", slack.views("U0SECOND")[0], entries)
-    await slack.close("U0SECOND", slack.views("U0SECOND")[0])
+    slack.close("U0SECOND", slack.views("U0SECOND")[0])
     assert printed(screen) == [
         "  Share · modal of @second · opened",
         "  │ Who and what",
@@ -110,33 +110,23 @@ async def test_a_form_is_shown_with_what_is_typed_and_what_is_wrong(
 async def test_a_home_is_shown_with_every_kind_of_block(
     api: AsyncWebClient, screen: Screen
 ) -> None:
-    menu = {"type": "overflow", "action_id": "m", "options": [option("retry"), option("forget")]}
-    picture = {"type": "image", "image_url": "https://a.example/b.png", "alt_text": "a picture"}
-    words = [{"type": "text", "text": "by "}, {"type": "user", "user_id": "U0SECOND"}]
-    rich = {
-        "type": "rich_text",
-        "elements": [{"type": "rich_text_section", "elements": words}],
-    }
+    words = [{"type": "text", "text": "four\nfive"}]
+    listing = [{"type": "rich_text_preformatted", "elements": words}]
     view = home(
-        {"type": "section", "text": plain("one"), "fields": [plain("two")], "accessory": menu},
+        {"type": "section", "text": plain("one"), "accessory": ENV},
         {"type": "divider"},
-        {"type": "context", "elements": [plain("three"), picture]},
-        picture,
-        rich,
-        {"type": "section", "text": plain("four"), "accessory": picture},
+        {"type": "context", "elements": [plain("two"), plain("three")]},
+        {"type": "rich_text", "elements": listing},
     )
     await api.views_publish(user_id="U0CHINESE", view=view)
     assert printed(screen) == [
         "  Home · home of @mei · published",
         "  │ one",
-        "  │ two",
-        "  │ [ ⋯ Retry / Forget ]",
+        "  │ [  ▾ ]",
         "  │ ────────────────────────",
-        "  │ three (a picture)",
-        "  │ (a picture)",
-        "  │ by @second",
+        "  │ two three",
         "  │ four",
-        "  │ (a picture)",
+        "  │ five",
     ]
 
 

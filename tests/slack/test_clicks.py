@@ -306,7 +306,7 @@ async def test_the_modal_opens_before_slack_tells_who_clicks(scene: Scene, butto
         scene.slack.fail("users.info", Slow(2.5), user=SECOND_APPROVER)
         view = await scene.open(SECOND_APPROVER, button, question)
         assert view.body["submit"]
-        await scene.slack.close(SECOND_APPROVER, view)
+        scene.slack.close(SECOND_APPROVER, view)
         scene.slack.triggers.lifetime = 3.0
         await scene.decide(SECOND_APPROVER, button)
         await scene.over()
@@ -344,7 +344,7 @@ async def test_who_has_closed_the_modal_is_told_nothing_more(scene: Scene) -> No
         question = await scene.question()
         scene.slack.fail("users.info", Slow(1.5), user="U0SECOND")
         view = await scene.open("U0SECOND", "approve", question)
-        await scene.slack.close("U0SECOND", view)
+        scene.slack.close("U0SECOND", view)
         await scene.slack.until(lambda s: any(c.error == "not_found" for c in s.calls))
     assert scene.heard["U0SECOND"] == []
 

@@ -317,7 +317,7 @@ async def test_a_modal_may_be_left_without_a_decision(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
-        await scene.slack.close(APPROVER, view)
+        scene.slack.close(APPROVER, view)
         assert states(scene.database) == ["waiting"]
         await scene.decide(SECOND_APPROVER, "reject")
         await scene.over()

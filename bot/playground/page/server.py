@@ -136,7 +136,7 @@ class PageServer:
             case {"do": "submit", "values": dict(values)}:
                 await acts.submit(user, await acts.targets.modal(user), values)
             case {"do": "close"}:
-                await acts.close(user, await acts.targets.modal(user))
+                acts.close(user, await acts.targets.modal(user))
             case {"do": "shortcut", "ts": _}:
                 await acts.shortcut(user, acts.targets.message_at(user, body))
             case {"do": "shortcut"}:

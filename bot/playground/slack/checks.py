@@ -73,10 +73,9 @@ def array(item: Check, most: int, least: int = 1) -> Check:
 
 
 def fields(table: Mapping[str, Check]) -> Check:
-    """Check an object by a table of its fields: `name*` must be there, and one of those with `name|`."""
-    checks = {name.rstrip("*|"): check for name, check in table.items()}
+    """Check an object by a table of its fields: `name*` must be there."""
+    checks = {name.rstrip("*"): check for name, check in table.items()}
     required = {name[:-1] for name in table if name.endswith("*")}
-    either = {name[:-1] for name in table if name.endswith("|")}
 
     def check(value: Json, at: str) -> Iterator[str]:
         if not isinstance(value, dict):
@@ -86,8 +85,6 @@ def fields(table: Mapping[str, Check]) -> Check:
             yield error(f"invalid additional property: {key}", at)
         for key in sorted(required - value.keys()):
             yield error(f"missing required field: {key}", at)
-        if either and not either & value.keys():
-            yield error(f"missing required field: {' or '.join(sorted(either))}", at)
         for key, each in checks.items():
             if key in value:
                 yield from each(value[key], f"{at}/{key}")

@@ -6,7 +6,7 @@ from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.interactions import Interactions
 from bot.playground.slack.payloads import ClickedPlace, interaction
 from bot.playground.slack.refusals import ImpossibleError, RefusedError
-from bot.playground.slack.surfaces import MAX_STACK, View
+from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Ack
 from bot.playground.slack.values import Placed, chosen, placed, values
 from bot.playground.slack.views import completed, shown
@@ -50,23 +50,9 @@ class Forms(Interactions):
             self._follow(left, ack.payload or {})
         return ack
 
-    async def close(self, user: str, view: View, *, everything: bool = False) -> Ack | None:
-        """Close a modal; the bot hears of it, and its ack is returned, only if it asked to.
-
-        `everything` closes all that lie below as well, as the view's `clear_on_close` does.
-        """
-        current = self.open_view(user, view)
-        cleared = everything or current.body["clear_on_close"] is True
-        leaving = [*reversed(self.views(user))] if cleared else [current]
-        acks: list[Ack] = []
-        for each in leaving:
-            self.surfaces.close(each)
-        for each in leaving:
-            if each.body["notify_on_close"]:
-                told = interaction(self, "view_closed", user)
-                told |= {"view": shown(self, each), "is_cleared": cleared}
-                acks.append(await self.deliver("interactive", told))
-        return acks[0] if acks else None
+    def close(self, user: str, view: View) -> None:
+        """Close a modal; the bot does not hear of it."""
+        self.surfaces.close(self.open_view(user, view))
 
     def _follow(self, view: View, answer: JsonObject) -> None:
         """Do with a submitted modal as the ack says; a wrong answer is a violation, and it stays."""
@@ -80,21 +66,12 @@ class Forms(Interactions):
         match answer.get("response_action"):
             case None:
                 self.surfaces.close(view)
-            case "clear":
-                self.surfaces.close(self.views(view.user)[0])
             case "errors":
                 self.surfaces.refuse(view, _errors(view, answer.get("errors")))
             case "update":
                 self.surfaces.update(view, completed(answer.get("view"), "modal"))
-            case "push":
-                self._push(view, answer)
             case other:
                 raise RefusedError(f"there is no response_action {other}")
-
-    def _push(self, view: View, answer: JsonObject) -> None:
-        if len(self.views(view.user)) >= MAX_STACK:
-            raise RefusedError("push_limit_reached")
-        self.surfaces.push(view.user, completed(answer.get("view"), "modal"))
 
 
 def _entries(

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from bot.playground.loopback import Json, JsonObject
+from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.block_kit import OFFERED
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.payloads import (
@@ -16,7 +16,7 @@ from bot.playground.slack.payloads import (
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Ack, PostedMessage
-from bot.playground.slack.values import EXTERNAL, Placed, chosen, option_list
+from bot.playground.slack.values import Placed, chosen
 from bot.playground.slack.workspace import Where, Workspace
 
 Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
@@ -35,7 +35,7 @@ class Interactions(Workspace, ABC):
     def response_url(
         self, user_id: str, channel_id: str, original: PostedMessage | None = None
     ) -> str:
-        """Return a new response_url, which may replace or delete the original."""
+        """Return a new response_url, which may replace the original."""
 
     async def click(  # noqa: PLR0913 - keywords for what is seldom said
         self,
@@ -73,15 +73,14 @@ class Interactions(Workspace, ABC):
     ) -> Ack:
         """Choose in a select, a menu or boxes, by an option's value or text (None for none).
 
-        Raises ImpossibleError where Slack would send nothing: in an input block without
-        `dispatch_action`, which `fill` is for.
+        Raises ImpossibleError where Slack would send nothing: in an input block, which `fill` is for.
         """
         place = ClickedPlace(self, self.on_screen(user, where, channel))
         found = place.element(action_id, block)
-        if found.block["type"] == "input" and not found.block.get("dispatch_action"):
+        if found.block["type"] == "input":
             raise ImpossibleError(f"“{action_id}” is sent with the form only")
         now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
-        if isinstance(place.at, View) and found.kind != "overflow":
+        if isinstance(place.at, View):
             place = ClickedPlace(self, self.typed(place.at, found, now))
         return await self._act(user, place, found, now, team)
 
@@ -94,7 +93,7 @@ class Interactions(Workspace, ABC):
         """
         place = ClickedPlace(self, self.on_screen(user, where))
         found = place.element(action_id, block)
-        if found.kind not in EXTERNAL:
+        if found.kind != "external_select":
             raise ImpossibleError(f"“{action_id}” has its options in itself")
         least = found.element.get("min_query_length", MIN_QUERY)
         if isinstance(least, int) and len(typed) < least:
@@ -159,7 +158,7 @@ class Interactions(Workspace, ABC):
             self.violations.append(f"ack: block_suggestion: {'; '.join(problems)}")
         if ack.error is not None or problems:
             raise ImpossibleError(f"the options did not load: {ack.error or problems[0]}")
-        offered = option_list(answer)
+        offered = objects(answer.get("options"))
         self.surfaces.offered[action_id] = offered
         return offered
 
@@ -167,7 +166,7 @@ class Interactions(Workspace, ABC):
         self, user: str, place: ClickedPlace, found: Placed, action: JsonObject, team: str | None
     ) -> Ack:
         ids: JsonObject = {"action_id": found.action_id, "block_id": found.block_id}
-        value = None if found.kind in {"button", "overflow"} else action
+        value = None if found.kind == "button" else action
         payload: JsonObject = {
             **interaction(self, "block_actions", user, team),
             "trigger_id": self.next_trigger(),

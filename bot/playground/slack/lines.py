@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.surfaces import View
-from bot.playground.slack.values import elements, identified, initial, option_list
+from bot.playground.slack.values import elements, identified, initial
 
 _RULE = "─" * 24
 
@@ -39,14 +39,12 @@ def _block(block: JsonObject, typed: dict[str, JsonObject]) -> Iterator[str]:
         case "divider":
             yield _RULE
         case "section":
-            texts = (block.get("text"), *objects(block.get("fields")))
-            yield from (line for text in texts for line in _words(text).splitlines())
+            yield from _words(block["text"]).splitlines()
         case "context":
             yield " ".join(_words(each) for each in objects(block["elements"]))
-        case "image":
-            yield f"({block['alt_text']})"
         case "rich_text":
-            yield from _flat(block).splitlines()
+            for listing in objects(block["elements"]):
+                yield from "".join(map(_words, objects(listing["elements"]))).splitlines()
         case "input":
             optional = " (optional)" if block.get("optional") else ""
             yield f"*{_words(block['label'])}*{optional}"
@@ -73,44 +71,17 @@ def _element(element: JsonObject, typed: JsonObject | None) -> str:
     kind = element["type"]
     if kind == "button":
         return f"[ {_words(element['text'])}{'…' if 'confirm' in element else ''} ]"
-    if kind == "image":
-        return f"({element['alt_text']})"
-    if kind == "overflow":
-        return f"[ ⋯ {' / '.join(_words(each['text']) for each in option_list(element))} ]"
     state = typed or initial(element) or {}
-    if kind in {"checkboxes", "radio_buttons"}:
-        return "  ".join(_ticked(element, state))
-    held = next((part for key, part in state.items() if key != "type"), None)
-    options = held if isinstance(held, list) else [held]
-    words = ", ".join(_words(o["text"]) if isinstance(o, dict) else str(o or "") for o in options)
-    words = words or _words(element.get("placeholder"))
-    return f"[ {words} ▾ ]" if str(kind).endswith("select") else f"‹{words}›"
-
-
-def _ticked(element: JsonObject, state: JsonObject) -> Iterator[str]:
-    ticked = [*objects(state.get("selected_options")), state.get("selected_option")]
-    for option in option_list(element):
-        yield f"{'☑' if option in ticked else '☐'} {_words(option['text'])}"
+    if kind == "checkboxes":
+        ticked, options = objects(state["selected_options"]), objects(element["options"])
+        return "  ".join(f"{'☑' if o in ticked else '☐'} {_words(o['text'])}" for o in options)
+    if kind == "plain_text_input":
+        return f"‹{state['value'] or _words(element.get('placeholder'))}›"
+    option = state["selected_option"]
+    words = _words(option["text"] if isinstance(option, dict) else element.get("placeholder"))
+    return f"[ {words} ▾ ]"
 
 
 def _words(text: Json) -> str:
-    """Return the words of a text object, or of an image in a context."""
-    if not isinstance(text, dict):
-        return ""
-    return str(text.get("text") or f"({text.get('alt_text', '')})")
-
-
-def _flat(part: Json) -> str:
-    """Return the words of rich text, its parts on lines of their own."""
-    if not isinstance(part, dict):
-        return ""
-    if "elements" not in part:
-        return str(part.get("text") or _mention(part))
-    apart = "\n" if part.get("type") in {"rich_text", "rich_text_list"} else ""
-    return apart.join(_flat(each) for each in objects(part["elements"]))
-
-
-def _mention(part: JsonObject) -> str:
-    marks = {"user_id": "<@{}>", "channel_id": "<#{}>", "usergroup_id": "<!subteam^{}>"}
-    marks |= {"name": ":{}:", "url": "{}"}
-    return next((mark.format(part[key]) for key, mark in marks.items() if key in part), "")
+    """Return the words of a text object, if there is one."""
+    return str(text["text"]) if isinstance(text, dict) else ""

@@ -19,7 +19,7 @@ from bot.playground.slack.refusals import (
     text_argument,
     token_kind,
 )
-from bot.playground.slack.views import open_view, publish_view, push_view, update_view, view_errors
+from bot.playground.slack.views import open_view, publish_view, update_view, view_errors
 from bot.playground.slack.workspace import Workspace
 
 Run: TypeAlias = Callable[[Workspace, JsonObject], JsonObject]
@@ -218,8 +218,7 @@ METHODS: Mapping[str, Method] = {
     "users.info": Method(users_info, "users:read", "include_locale user", _TIER_4),
     "views.open": Method(open_view, None, _TRIGGERED, _TIER_4),
     "views.publish": Method(publish_view, None, "hash user_id view", _TIER_4),
-    "views.push": Method(push_view, None, _TRIGGERED, _TIER_4),
-    "views.update": Method(update_view, None, "external_id hash view view_id", _TIER_4),
+    "views.update": Method(update_view, None, "hash view view_id", _TIER_4),
 }
 """The methods by name; apps.connections.open stands with the sockets.
 

@@ -106,7 +106,7 @@ class ResponseUrls:
     def open(self, channel: str, user: str, original: PostedMessage | None = None) -> str:
         """Return the path of a new response_url for one person in one channel.
 
-        `original` is the message that was clicked, which may be replaced or deleted.
+        `original` is the message that was clicked, which may be replaced.
         """
         kind = "commands" if original is None else "actions"
         path = f"/{kind}/{self._workspace.world.team_id}/{len(self._hooks) + 1}/made-up"
@@ -162,29 +162,18 @@ class ResponseUrls:
             raise RefusedError("expired_url")
         if hook.uses >= MAX_USES:
             raise RefusedError("used_url")
-        if hook.original is not None and flag_argument(args, "delete_original"):
-            _delete(self._workspace, hook.original)
-        elif hook.original is not None and flag_argument(args, "replace_original"):
+        if hook.original is not None and flag_argument(args, "replace_original"):
             _replace(self._workspace, args, hook.original)
         else:
             show(self._workspace, args, hook.channel, hook.user, "response_url")
         self._hooks[path] = replace(hook, uses=hook.uses + 1)
 
 
-def _still_there(workspace: Workspace, original: PostedMessage) -> PostedMessage:
+def _replace(workspace: Workspace, body: JsonObject, original: PostedMessage) -> None:
+    """Replace the message that was clicked, an ephemeral one as well."""
     message = workspace.at(original.channel, original.ts)
     if message is None:
         raise RefusedError("message_not_found")
-    return message
-
-
-def _delete(workspace: Workspace, original: PostedMessage) -> None:
-    workspace.delete(_still_there(workspace, original))
-
-
-def _replace(workspace: Workspace, body: JsonObject, original: PostedMessage) -> None:
-    """Replace the message that was clicked, an ephemeral one as well."""
-    message = _still_there(workspace, original)
     said = content(body, MAX_TEXT)
     blocks = said.blocks or ()
     workspace.edit(replace(message, text=said.text, blocks=blocks, edits=message.edits + 1))

@@ -129,7 +129,7 @@ class LocalSlack(Forms):
     def response_url(
         self, user_id: str, channel_id: str, original: PostedMessage | None = None
     ) -> str:
-        """Return a new response_url, which may replace or delete the original."""
+        """Return a new response_url, which may replace the original."""
         return self._loopback.origin + self._response_urls.open(channel_id, user_id, original)
 
     def _note_trigger(self, payload: JsonObject) -> None:

@@ -1,22 +1,19 @@
-"""The views that people see in the stand-in Slack, modals in a stack and an App Home for each, and what opens them.
+"""The views that people see in the stand-in Slack, a modal and an App Home for each, and what opens them.
 
 A trigger_id opens one view, within three seconds. Those are counted from the click, and some have passed once the app
 has it, so that it may expire sooner for the app: `lifetime` is what is left. Sources: docs.slack.dev,
 interactivity/handling-user-interaction; reference/methods/views.open; java-slack-sdk, issue 1439; bolt-js, issue 1662.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from bot.playground.loopback import JsonObject, objects
 from bot.playground.slack.refusals import RefusedError
 
-ViewChange: TypeAlias = Literal["opened", "pushed", "updated", "refused", "closed", "published"]
+ViewChange: TypeAlias = Literal["opened", "updated", "refused", "closed", "published"]
 Typed: TypeAlias = dict[str, dict[str, JsonObject]]
-
-MAX_STACK = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +28,6 @@ class View:
     user: str
     body: JsonObject
     hash: str
-    root: str
-    previous: str | None = None
     typed: Typed = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -64,13 +59,13 @@ class Surfaces:
         self.offered: dict[str, list[JsonObject]] = {}
         self._clock = clock
         self._tell = tell
-        self._stacks: defaultdict[str, list[View]] = defaultdict(list)
+        self._modals: dict[str, View] = {}
         self._homes: dict[str, View] = {}
         self._made = 0
 
-    def stack(self, user: str) -> list[View]:
-        """Return the modals that a person has open, the one on top last."""
-        return list(self._stacks.get(user, ()))
+    def modal(self, user: str) -> View | None:
+        """Return the modal that a person has open."""
+        return self._modals.get(user)
 
     def home(self, user: str) -> View | None:
         """Return what was last published to a person's App Home."""
@@ -78,33 +73,21 @@ class Surfaces:
 
     def find(self, view_id: str) -> View | None:
         """Return the view with this id as it now is, unless it is closed."""
-        return next((each for each in self._all() if each.id == view_id), None)
-
-    def named(self, external_id: str) -> View | None:
-        """Return the view with this external_id; none has an empty one."""
-        named = (v for v in self._all() if external_id and v.body["external_id"] == external_id)
-        return next(named, None)
+        views = (*self._homes.values(), *self._modals.values())
+        return next((each for each in views if each.id == view_id), None)
 
     def open(self, user: str, body: JsonObject) -> View:
-        """Show a modal instead of any that are open."""
-        view = self._new(user, body, None)
-        self._stacks[user] = [view]
+        """Show a modal, instead of one that is open."""
+        view = self._modals[user] = self._new(user, body)
         self._tell(view, "opened")
-        return view
-
-    def push(self, user: str, body: JsonObject) -> View:
-        """Show a modal on top of those that are open."""
-        view = self._new(user, body, self._stacks[user][-1])
-        self._stacks[user].append(view)
-        self._tell(view, "pushed")
         return view
 
     def publish(self, user: str, body: JsonObject) -> View:
         """Show this in a person's App Home; it stays the same view, with a new hash."""
         before = self._homes.get(user)
-        view = self._new(user, body, None)
+        view = self._new(user, body)
         if before is not None:
-            view = replace(view, id=before.id, root=before.id, typed=before.typed)
+            view = replace(view, id=before.id, typed=before.typed)
         self._homes[user] = view
         self._tell(view, "published")
         return view
@@ -124,28 +107,15 @@ class Surfaces:
 
     def put(self, view: View) -> None:
         """Replace the view with this id, without telling anybody."""
-        if view.kind == "home":
-            self._homes[view.user] = view
-        stack = self._stacks[view.user]
-        stack[:] = [view if each.id == view.id else each for each in stack]
+        (self._homes if view.kind == "home" else self._modals)[view.user] = view
 
     def close(self, view: View) -> None:
-        """Take a modal away, with all that lie on top of it."""
-        stack = self._stacks[view.user]
-        at = next((at for at, each in enumerate(stack) if each.id == view.id), len(stack))
-        gone, stack[at:] = stack[at:], []
-        for each in reversed(gone):
-            self._tell(each, "closed")
+        """Take a modal away."""
+        if self._modals.pop(view.user, None):
+            self._tell(view, "closed")
 
-    def _all(self) -> Iterator[View]:
-        yield from self._homes.values()
-        for stack in self._stacks.values():
-            yield from stack
-
-    def _new(self, user: str, body: JsonObject, below: View | None) -> View:
-        view_id = f"V{self._next():010d}"
-        root = view_id if below is None else below.root
-        return View(view_id, user, body, self._hash(), root, None if below is None else below.id)
+    def _new(self, user: str, body: JsonObject) -> View:
+        return View(f"V{self._next():010d}", user, body, self._hash())
 
     def _hash(self) -> str:
         return f"{int(self._clock())}.{self._next():08x}"

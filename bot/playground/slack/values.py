@@ -10,14 +10,11 @@ from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import Typed
 
-ONE_OPTION = frozenset({"static_select", "external_select", "radio_buttons"})
-MANY_OPTIONS = frozenset({"checkboxes", "multi_static_select", "multi_external_select"})
-EXTERNAL = frozenset({"external_select", "multi_external_select"})
 _KEPT: Mapping[str, tuple[str, str]] = {
     "plain_text_input": ("value", "initial_value"),
-    "users_select": ("selected_user", "initial_user"),
-    **dict.fromkeys(ONE_OPTION, ("selected_option", "initial_option")),
-    **dict.fromkeys(MANY_OPTIONS, ("selected_options", "initial_options")),
+    "static_select": ("selected_option", "initial_option"),
+    "external_select": ("selected_option", "initial_option"),
+    "checkboxes": ("selected_options", "initial_options"),
 }
 """Where each kind of element keeps its value, and where it has its first one."""
 
@@ -68,21 +65,16 @@ def _with_ids(block: JsonObject, name: str) -> JsonObject:
 
 
 def _named(element: Json, name: str) -> Json:
-    if not isinstance(element, dict) or element.get("type") == "image":
-        return element
-    return {"action_id": name, **element}
+    return {"action_id": name, **element} if isinstance(element, dict) else element
 
 
 def placed(blocks: Sequence[JsonObject]) -> Iterator[Placed]:
     """Yield every element that a person can act on; the blocks have their ids."""
-    for block in blocks:
-        for element in elements(block):
-            if element.get("type") != "image":
-                yield Placed(block, element)
+    yield from (Placed(block, element) for block in blocks for element in elements(block))
 
 
 def elements(block: JsonObject) -> list[JsonObject]:
-    """Return what stands in a block beside its text: elements to act on, or an image."""
+    """Return what stands in a block beside its text, to act on."""
     held = objects(block.get("elements")) if block.get("type") == "actions" else []
     return [*held, *objects([block.get("accessory"), block.get("element")])]
 
@@ -105,7 +97,7 @@ def initial(element: JsonObject) -> JsonObject | None:
     if kind not in _KEPT:
         return None
     key, first = _KEPT[kind]
-    return {"type": kind, key: element.get(first, [] if kind in MANY_OPTIONS else None)}
+    return {"type": kind, key: element.get(first, [] if kind == "checkboxes" else None)}
 
 
 def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> JsonObject:
@@ -115,33 +107,21 @@ def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> J
     `offered` are the options that the bot gave to an external select.
     """
     kind = str(element["type"])
-    options = [*_options(element), *(offered if kind in EXTERNAL else ())]
-    if kind == "plain_text_input" and (value is None or isinstance(value, str)):
-        return {"type": kind, "value": value or None}
-    if kind == "users_select" and (value is None or isinstance(value, str)):
-        return {"type": kind, "selected_user": value}
-    if kind == "overflow":
-        return {"type": kind, "selected_option": _option(options, value)}
-    if kind in ONE_OPTION:
-        return {
-            "type": kind,
-            "selected_option": None if value is None else _option(options, value),
-        }
-    if kind in MANY_OPTIONS and isinstance(value, list):
-        return {"type": kind, "selected_options": [_option(options, each) for each in value]}
-    raise ImpossibleError(f"nobody can put {value!r} into a {kind}")
-
-
-def _options(element: JsonObject) -> list[JsonObject]:
-    """Return what can be chosen: what it lists, and what it began with."""
-    began = [*objects([element.get("initial_option")]), *objects(element.get("initial_options"))]
-    return [*option_list(element), *began]
-
-
-def option_list(holder: JsonObject) -> list[JsonObject]:
-    """Return the options of a select or of an answer to one, in the open or in groups."""
-    groups = [holder, *objects(holder.get("option_groups"))]
-    return [option for group in groups for option in objects(group.get("options"))]
+    began = objects([element.get("initial_option")])
+    options = [*objects(element.get("options")), *began]
+    match kind, value:
+        case "plain_text_input", str() | None:
+            return {"type": kind, "value": value or None}
+        case "static_select" | "external_select", None:
+            return {"type": kind, "selected_option": None}
+        case "static_select", _:
+            return {"type": kind, "selected_option": _option(options, value)}
+        case "external_select", _:
+            return {"type": kind, "selected_option": _option([*options, *offered], value)}
+        case "checkboxes", list():
+            return {"type": kind, "selected_options": [_option(options, each) for each in value]}
+        case _:
+            raise ImpossibleError(f"nobody can put {value!r} into a {kind}")
 
 
 def _option(options: Sequence[JsonObject], value: Json) -> JsonObject:

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 
 from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.block_kit import view_block_errors
-from bot.playground.slack.checks import Check, error, fields, flag, one_of, plain, string
+from bot.playground.slack.checks import Check, error, fields, one_of, plain, string
 from bot.playground.slack.refusals import (
     RefusedError,
     invalid_arguments,
     json_argument,
     text_argument,
 )
-from bot.playground.slack.surfaces import MAX_STACK, View
+from bot.playground.slack.surfaces import View
 from bot.playground.slack.values import identified, values
 from bot.playground.slack.workspace import Workspace
 
@@ -25,7 +25,6 @@ _ANY_VIEW: Mapping[str, Check] = {
     "blocks*": lambda _value, _at: iter(()),  # checked with the view as a whole
     "private_metadata": string(3000, least=0),
     "callback_id": string(255, least=0),
-    "external_id": string(255, least=0),
 }
 _VIEWS: Mapping[str, Check] = {
     "modal": fields(
@@ -34,9 +33,6 @@ _VIEWS: Mapping[str, Check] = {
             "title*": plain(24),
             "submit": plain(24),
             "close": plain(24),
-            "clear_on_close": flag,
-            "notify_on_close": flag,
-            "submit_disabled": flag,
             **_ANY_VIEW,
         }
     ),
@@ -86,8 +82,8 @@ def shown(workspace: Workspace, view: View) -> JsonObject:
         **view.body,
         "state": {"values": values(view.blocks, view.typed)},
         "hash": view.hash,
-        "root_view_id": view.root,
-        "previous_view_id": view.previous,
+        "root_view_id": view.id,
+        "previous_view_id": None,
         "app_id": world.app_id,
         "app_installed_team_id": world.team_id,
         "bot_id": world.bot_id,
@@ -96,36 +92,20 @@ def shown(workspace: Workspace, view: View) -> JsonObject:
 
 def open_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Show a modal to the person behind a trigger_id."""
-    body = _body(workspace, args, "modal")
+    body = _body(args, "modal")
     trigger = workspace.triggers.exchange(text_argument(args, "trigger_id", required=True))
     return {"view": shown(workspace, workspace.surfaces.open(trigger.user, body))}
 
 
-def push_view(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Show a modal on top of the one that the trigger_id comes from."""
-    body = _body(workspace, args, "modal")
-    trigger = workspace.triggers.exchange(text_argument(args, "trigger_id", required=True))
-    below = workspace.surfaces.find(trigger.view_id)
-    if below is None or below.kind != "modal":
-        raise RefusedError("not_found")
-    if len(workspace.surfaces.stack(trigger.user)) >= MAX_STACK:
-        raise RefusedError("push_limit_reached")
-    return {"view": shown(workspace, workspace.surfaces.push(trigger.user, body))}
-
-
 def update_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Update an open view; refuse it if the given hash is not the present one."""
-    external, view_id = text_argument(args, "external_id"), text_argument(args, "view_id")
-    if not external and not view_id:
-        raise invalid_arguments("[ERROR] missing required field: view_id")
-    surfaces = workspace.surfaces
-    view = surfaces.find(view_id) if view_id else surfaces.named(external)
+    view = workspace.surfaces.find(text_argument(args, "view_id", required=True))
     if view is None:
         raise RefusedError("not_found")
-    body = _body(workspace, args, view.kind, view)
+    body = _body(args, view.kind)
     if text_argument(args, "hash") not in {"", view.hash}:
         raise RefusedError("hash_conflict")
-    return {"view": shown(workspace, surfaces.update(view, body))}
+    return {"view": shown(workspace, workspace.surfaces.update(view, body))}
 
 
 def publish_view(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -134,21 +114,14 @@ def publish_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     if workspace.direct_message(user) is None:
         raise invalid_arguments("[ERROR] invalid user [json-pointer:/user_id]")
     before = workspace.surfaces.home(user)
-    body = _body(workspace, args, "home", before)
+    body = _body(args, "home")
     if text_argument(args, "hash") not in {"", "" if before is None else before.hash}:
         raise RefusedError("hash_conflict")
     return {"view": shown(workspace, workspace.surfaces.publish(user, body))}
 
 
-def _body(
-    workspace: Workspace, args: JsonObject, kind: str, current: View | None = None
-) -> JsonObject:
-    """Return the view of a call, or refuse it; its external_id may only be that of `current`."""
+def _body(args: JsonObject, kind: str) -> JsonObject:
     view = json_argument(args, "view", "invalid_arguments")
     if view is None:
         raise invalid_arguments("[ERROR] missing required field: view")
-    body = completed(view, kind)
-    namesake = workspace.surfaces.named(str(body["external_id"]))
-    if namesake is not None and (current is None or namesake.id != current.id):
-        raise RefusedError("duplicate_external_id")
-    return body
+    return completed(view, kind)

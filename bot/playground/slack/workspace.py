@@ -125,8 +125,9 @@ class Workspace(Transcript):
                 assert_never(channel.kind)
 
     def views(self, user: str) -> list[View]:
-        """Return the modals that a person has open, the one on top last."""
-        return self.surfaces.stack(user)
+        """Return the modal that a person has open, if there is one."""
+        modal = self.surfaces.modal(user)
+        return [modal] if modal else []
 
     def home(self, user: str) -> View | None:
         """Return what was last published to a person's App Home."""
@@ -137,8 +138,6 @@ class Workspace(Transcript):
         current = self.surfaces.find(view.id)
         if current is None or current.user != user:
             raise ImpossibleError(f"{user} has no such view open")
-        if current.kind == "modal" and current != self.views(user)[-1]:
-            raise ImpossibleError("another modal lies on top of this one")
         return current
 
     def on_screen(

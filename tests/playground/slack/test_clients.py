@@ -177,7 +177,7 @@ async def test_a_message_comes_back_with_the_ids_that_were_left_out(api: AsyncWe
 async def test_what_is_wrong_with_blocks_is_told_in_both_ways(api: AsyncWebClient) -> None:
     with pytest.raises(SlackApiError) as caught:
         await api.chat_postMessage(channel=RELEASES, text="x", blocks=[{"type": "section"}])
-    answer, problem = caught.value.response, "missing required field: fields or text"
+    answer, problem = caught.value.response, "missing required field: text"
     assert answer["error"] == "invalid_blocks"
     assert answer["errors"] == [f"{problem} [json-pointer:/blocks/0]"]
     assert answer["response_metadata"]["messages"] == [f"[ERROR] {answer['errors'][0]}"]

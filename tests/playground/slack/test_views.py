@@ -71,7 +71,7 @@ async def test_a_commands_trigger_opens_a_modal(slack: LocalSlack, api: AsyncWeb
         (modal(callback_id="x" * 256), "less than 256", "/view/callback_id"),
         (modal(*[DIVIDER] * 101), "more than 100 items", "/view/blocks"),
         (modal(type="home"), "valid enum value (modal)", "/view/type"),
-        (modal(notify_on_close="yes"), "a boolean", "/view/notify_on_close"),
+        (modal(notify_on_close=True), "property: notify_on_close", "/view"),
         (modal({"type": "marquee"}), "unsupported type", "/view/blocks/0/type"),
         (modal(*buttons("a"), *buttons("b")), "'b' already exists", "/view/blocks/1/block_id"),
         (
@@ -107,24 +107,6 @@ async def test_a_view_must_be_given_and_not_be_huge(slack: LocalSlack, api: Asyn
     assert await error_of(huge) == "view_too_large"
 
 
-async def test_a_view_is_pushed_on_the_one_the_trigger_comes_from(
-    slack: LocalSlack, api: AsyncWebClient, app: App
-) -> None:
-    app.acks("more")
-    await opened(slack, api, modal(*buttons("more")))
-    for depth in (2, 3):
-        ack = await slack.click("U0SECOND", slack.views("U0SECOND")[-1], "more")
-        await api.views_push(trigger_id=ack.trigger_id, view=modal(*buttons("more")))
-        assert len(slack.views("U0SECOND")) == depth
-    root, second, third = slack.views("U0SECOND")
-    assert (third.root, third.previous, second.previous) == (root.id, second.id, root.id)
-    ack = await slack.click("U0SECOND", third, "more")
-    deep = api.views_push(trigger_id=ack.trigger_id, view=modal())
-    assert await error_of(deep) == "push_limit_reached"
-    nowhere = api.views_push(trigger_id=a_trigger(slack), view=modal())
-    assert await error_of(nowhere) == "not_found"
-
-
 async def test_an_update_keeps_what_was_typed_where_the_ids_stay(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
@@ -140,18 +122,14 @@ async def test_an_update_keeps_what_was_typed_where_the_ids_stay(
 async def test_an_update_is_refused_if_the_view_is_another_by_now(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
-    shown = await opened(slack, api, modal(external_id="mine"))
-    await api.views_update(external_id="mine", hash=shown["hash"], view=modal(external_id="mine"))
+    shown = await opened(slack, api, modal())
+    await api.views_update(view_id=shown["id"], hash=shown["hash"], view=modal())
     late = api.views_update(view_id=shown["id"], hash=shown["hash"], view=modal())
     assert await error_of(late) == "hash_conflict"
     assert await error_of(api.views_update(view_id="V1", view=modal())) == "not_found"
     neither = api.api_call("views.update", json={"view": modal()})
     assert await error_of(neither) == "invalid_arguments"
-    twice = api.views_open(
-        trigger_id=a_trigger(slack, "U0REQUESTER"), view=modal(external_id="mine")
-    )
-    assert await error_of(twice) == "duplicate_external_id"
-    await slack.close("U0SECOND", slack.views("U0SECOND")[0])
+    slack.close("U0SECOND", slack.views("U0SECOND")[0])
     assert await error_of(api.views_update(view_id=shown["id"], view=modal())) == "not_found"
 
 
@@ -186,7 +164,7 @@ async def test_an_observer_sees_each_change_of_a_view(
     shown = await opened(slack, api, modal(asks("a", line("a"))))
     await slack.submit("U0SECOND", slack.views("U0SECOND")[0], {"a": "x"})
     await api.views_update(view_id=shown["id"], view=modal())
-    await slack.close("U0SECOND", slack.views("U0SECOND")[0])
+    slack.close("U0SECOND", slack.views("U0SECOND")[0])
     await api.views_publish(user_id="U0SECOND", view=home())
     assert seen == [
         "modal opened",
