@@ -52,9 +52,12 @@ _NOT_IN_TESTS = ("SLACK_", "WECHAT_", "SHARE_ENV_", "DATABASE_URL")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let whoever has time kill more often, and whoever changed the page take its pictures."""
+    """Let whoever has time kill more often or put PgBouncer between, and whoever changed the page take its pictures."""
     parser.addoption("--pictures", action="store_true", help="take README's pictures anew")
     parser.addoption("--kills", type=int, default=30, help="how often test_killed.py kills a bot")
+    parser.addoption(
+        "--pgbouncer", type=int, help="test_replicas.py behind it, with so many connections"
+    )
 
 
 def pytest_configure() -> None:

@@ -113,7 +113,7 @@ async def _measure(plan: Plan, earlier: Path | None) -> Measured:
     _tell(f"Memory over {plan.late:,} commands")
     grows = await growth(plan)
     _tell(f"Batches of {plan.batch:,}")
-    batches = await batched(plan.batch, plan.rounds)
+    batches = await batched(plan.batch, plan.batches)
     _tell(f"A ledger with {plan.requests:,} requests")
     ledger = await grown(plan.requests)
     _tell("Take-overs")

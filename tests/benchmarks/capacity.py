@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tests.benchmarks.limits import limited
+from tests.benchmarks.limits import limited, paused
 from tests.benchmarks.processes import ROOT
 from tests.benchmarks.replicas import Crowd, replicated
 from tests.benchmarks.sheets import (
@@ -14,10 +14,12 @@ from tests.benchmarks.sheets import (
     cost_sheet,
     end_sheet,
     limits_sheet,
+    paused_sheet,
     replicas_sheet,
     sizing_sheet,
 )
 
+_BATCH, _A_MINUTE = 500, 300
 PAGE = ROOT / "bot/ops/capacity.md"
 
 
@@ -38,6 +40,8 @@ async def answered(asked: Questions, tell: Callable[[str], None]) -> dict[str, S
         tell("Slack's limits")
         calls, met = await limited(asked.channels)
         sheets["limits"] = limits_sheet(met)
+        tell("WeChat's limit")
+        sheets["paused"] = paused_sheet(await paused(_BATCH, _A_MINUTE))
     if asked.replicas:
         counts = sorted({1, *asked.replicas})  # one alone is what the others are held against
         found = await replicated(counts, asked.pool, asked.crowd, tell)

@@ -1,13 +1,17 @@
-"""Which limit of Slack's is met first, by what a command calls and by a bot that is let run into it."""
+"""Which limit is met first, Slack's or WeChat's, by what a command calls and by a bot that is let run into them."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 
+from bot.playground.faults import Code
 from bot.playground.slack.methods import METHODS
 from bot.playground.slack.server import LocalSlack
+from bot.playground.wechat.server import SHARE
 from bot.playground.world import BOT, Channel, World, seed
+from tests.benchmarks.batches import LATENCY
 from tests.benchmarks.processes import Variant, started
 from tests.benchmarks.standins import REQUESTER, StandIns, standins
 
@@ -17,6 +21,7 @@ POSTS = "chat.postMessage"
 _SOME = 20  # commands by which calls are counted
 _MANY, _PEOPLE = 1_000, 5
 _WITHIN = 30.0
+_MINUTE, _PATIENCE = 60.0, 180.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,16 @@ class Limited:
         return min(self.room, key=lambda method: self.room[method])
 
 
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A batch of so many appids that ran into WeChat's limit: the seconds until all were shared, and how often Slack refused."""
+
+    size: int
+    a_minute: int
+    seconds: float
+    refused: int
+
+
 def room(calls: Mapping[str, float], channels: int) -> dict[str, float]:
     """Return how many commands a minute each method has room for, for as long as one likes."""
     found = {}
@@ -63,6 +78,18 @@ async def limited(counts: Sequence[int]) -> tuple[Calls, list[Limited]]:
     calls = await _calls()
     found = [Limited(count, room(calls.slack, count), await _met(count)) for count in counts]
     return calls, found
+
+
+async def paused(size: int, a_minute: int) -> Paused:
+    """Let a batch run into WeChat's limit of so many calls in a minute, and say how it goes on."""
+    async with standins(LATENCY) as world, started(Variant.THIS_BOT, world):
+        world.slack.limits.on = True
+        running = asyncio.create_task(world.batch(size, _PATIENCE))
+        began = monotonic()
+        await world.wechat.until(lambda wechat: len(wechat.shared) >= a_minute, _WITHIN)
+        world.wechat.fail(SHARE, Code(45011), times=None, until=began + _MINUTE)
+        seconds = await running
+        return Paused(size, a_minute, seconds, len(_refused(world.slack)))
 
 
 async def _calls() -> Calls:

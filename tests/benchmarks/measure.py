@@ -15,7 +15,7 @@ _SETTLE = 1.0  # seconds of rest before memory is read
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured: numbers of commands, but for `rounds`, `at_once`, the appids of one `batch` and the requests in a ledger.
+    """How much is measured: numbers of commands, but for rounds (`batches` and `take_overs` too), `at_once`, the appids of a `batch` and the requests in a ledger.
 
     `early` and `late` are after how many commands memory is read.
     """
@@ -29,11 +29,19 @@ class Plan:
     late: int = 10_000
     requests: int = 1_000_000
     batch: int = 500
+    batches: int = 5
     take_overs: int = 5
 
 
 QUICK = Plan(
-    warm_up=60, in_a_row=60, burst=300, early=500, late=1_500, requests=50_000, take_overs=1
+    warm_up=60,
+    in_a_row=60,
+    burst=300,
+    early=500,
+    late=1_500,
+    requests=50_000,
+    batches=3,
+    take_overs=1,
 )
 """The same rows from smaller samples."""
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.benchmarks.limits import Calls, Limited
+from tests.benchmarks.limits import Calls, Limited, Paused
 from tests.benchmarks.replicas import Replicated
 
 _BUSY = 0.5  # of what a replica can do: beyond, people wait for each other
@@ -123,6 +123,21 @@ def limits_sheet(found: Sequence[Limited]) -> Sheet:
                 f"{limit.met.answered}",
             )
             for limit in found
+        ),
+    )
+
+
+def paused_sheet(found: Paused) -> Sheet:
+    """Return how a batch fares that WeChat's limit of calls a minute stops midway."""
+    return Sheet(
+        ("a batch", "calls a minute that WeChat takes", "all shared after", "refused by Slack"),
+        (
+            (
+                f"{found.size} appids",
+                f"{found.a_minute}",
+                f"{found.seconds:.0f} s",
+                f"{found.refused}",
+            ),
         ),
     )
 

@@ -95,10 +95,10 @@ class StandIns:
             raise WrongResultError(f"{shared} of {commands} shared, {self.slack.violations[:3]}")
         return Load(tuple(took for task in tasks for took in task.result()), together)
 
-    async def batch(self, size: int) -> float:
+    async def batch(self, size: int, within: float = _ANSWER_WITHIN) -> float:
         """Return the seconds from a command with so many appids to the summary of what came of it.
 
-        Raises WrongResultError where not all of it was shared.
+        Raises WrongResultError where not all of it was shared within so many seconds.
         """
         self._asked += 1
         appids = " ".join(f"wx{number:016x}" for number in range(size))
@@ -106,7 +106,7 @@ class StandIns:
         begun = perf_counter()
         ack = await self.slack.command(REQUESTER, self.channels[0], f"{appids} batch-{self._asked}")
         try:
-            async with asyncio.timeout(_ANSWER_WITHIN):
+            async with asyncio.timeout(within):
                 return await self._batch - begun
         except TimeoutError:
             raise WrongResultError(f"A batch was not answered; its ack: {ack.payload}.") from None

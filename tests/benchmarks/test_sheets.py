@@ -4,7 +4,7 @@ import pytest
 
 from tests.benchmarks.capacity import PAGE
 from tests.benchmarks.database import TIMEOUTS
-from tests.benchmarks.limits import Calls, Limited, Met
+from tests.benchmarks.limits import Calls, Limited, Met, Paused
 from tests.benchmarks.measure import Speed
 from tests.benchmarks.replicas import Distant, Replicated, Spoken, Together
 from tests.benchmarks.sheets import (
@@ -13,6 +13,7 @@ from tests.benchmarks.sheets import (
     end_sheet,
     filled,
     limits_sheet,
+    paused_sheet,
     replicas_sheet,
     sizing_sheet,
 )
@@ -60,6 +61,10 @@ def test_the_limits_say_how_much_there_is_room_for_and_what_was_met() -> None:
     assert sheet.rows == (("2", "60 a minute", "50 a minute", "`chat.update`", "50"),)
 
 
+def test_a_batch_that_pauses_says_when_all_was_shared() -> None:
+    assert paused_sheet(Paused(500, 300, 63.4, 0)).rows == (("500 appids", "300", "63 s", "0"),)
+
+
 def test_a_sheet_goes_between_its_marks_and_leaves_the_rest_of_the_page_alone() -> None:
     page = "# A\n<!-- one -->\nold\n<!-- /one -->\nand\n<!-- two -->\n<!-- /two -->\n"
     sheet = Sheet(("a", "b"), (("x", "1"),))
@@ -72,8 +77,8 @@ def test_a_sheet_goes_between_its_marks_and_leaves_the_rest_of_the_page_alone() 
 
 
 def test_the_page_has_a_place_for_each_sheet() -> None:
-    names = "limits", "replicas", "cost", "ends", "sizing", "machine"
-    assert filled(PAGE.read_text("utf-8"), dict.fromkeys(names, "here")).count("\nhere\n") == 6
+    names = "limits", "paused", "replicas", "cost", "ends", "sizing", "machine"
+    assert filled(PAGE.read_text("utf-8"), dict.fromkeys(names, "here")).count("\nhere\n") == 7
 
 
 def test_the_page_sets_behind_pgbouncer_all_the_time_limits_that_a_bot_asks_for() -> None:

@@ -1,7 +1,7 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
@@ -11,6 +11,7 @@ from bot.ledger import LEASE
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, seed
+from tests.benchmarks.database import pgbouncer
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,
@@ -35,6 +36,13 @@ LONG, SHORT = (
 MANY = 200  # more than are taken over in one go
 
 
+@pytest.fixture
+def database(postgresql: PostgreSQL, request: pytest.FixtureRequest) -> Iterator[str]:
+    url, pool = postgresql.new(), request.config.getoption("--pgbouncer")
+    with pgbouncer(url, pool) if pool else nullcontext(url) as address:
+        yield address
+
+
 @asynccontextmanager
 async def replicas(
     slack: LocalSlack, wechat: LocalWeChat, database: str, folder: Path, **more: str
@@ -50,9 +58,8 @@ async def replicas(
 
 
 async def test_what_a_killed_replica_had_under_way_is_finished_by_the_other_within_20_seconds(
-    postgresql: PostgreSQL, tmp_path: Path
+    database: str, tmp_path: Path
 ) -> None:
-    database = postgresql.new()
     async with (
         LocalSlack(seed()) as slack,
         LocalWeChat(latency=LONG) as wechat,
@@ -74,9 +81,8 @@ async def test_what_a_killed_replica_had_under_way_is_finished_by_the_other_with
 
 
 async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_nothing_and_works_again(
-    postgresql: PostgreSQL, tmp_path: Path
+    database: str, tmp_path: Path
 ) -> None:
-    database = postgresql.new()
     async with (
         LocalSlack(seed()) as slack,
         LocalWeChat(latency=LONG) as wechat,
@@ -107,9 +113,8 @@ async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_no
 
 
 async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_start_at_once(
-    postgresql: PostgreSQL, tmp_path: Path
+    database: str, tmp_path: Path
 ) -> None:
-    database = postgresql.new()
     async with (
         LocalSlack(seed()) as slack,
         LocalWeChat(latency=LONG) as wechat,
@@ -134,10 +139,10 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
 
 
 async def test_over_http_a_command_that_reaches_both_replicas_is_one_request(
-    postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
+    database: str, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
 ) -> None:
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, AsyncExitStack() as stack:
-        both = environ(slack, wechat, postgresql.new())
+        both = environ(slack, wechat, database)
         addresses = []
         for name in ("one", "other"):
             port = unused_tcp_port_factory()
