@@ -70,7 +70,7 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     from bot.wechat.chain import Chain  # noqa: PLC0415
     from bot.wechat.component import Component  # noqa: PLC0415
     from bot.wechat.encryption import key_of  # noqa: PLC0415
-    from bot.wechat.heard import Exchanges, Heard  # noqa: PLC0415
+    from bot.wechat.heard import Heard  # noqa: PLC0415
     from bot.wechat.push import Platform  # noqa: PLC0415
     from bot.wechat.upkeep import Upkeep  # noqa: PLC0415
 
@@ -96,8 +96,7 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     stack.push_async_callback(chain.close, _LAST_RENEWALS)
     upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, runtime.jitter)
     in_force.hear(lambda _: upkeep.wake())
-    exchanges = Exchanges(component, chain, tokens, runtime.now, runtime.sleep)
-    heard = Heard(exchanges, chain, tokens, upkeep.wake, start)
+    heard = Heard(chain, tokens, upkeep.wake, start, runtime.now, runtime.sleep)
     keys = [key for key in map(key_of, platform.encoding_aes_keys) if key]
     known = Platform(platform.appid, platform.message_tokens, keys)
     refused = partial(observers.refused, PUSHES)
@@ -107,7 +106,7 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
         upkeep.states,
         pushes,
         upkeep.keep,
-        exchanges.stop,
+        heard.stop,
         upkeep.left,
         lambda: chain_trouble(upkeep.left()),
     )

@@ -17,7 +17,7 @@ from bot.ledger.tokens import COMPONENT, TICKET, Kept, Tokens
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, nobody
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Component
-from bot.wechat.component_api import Issued
+from bot.wechat.component_api import Authorization, Issued
 from bot.wechat.kept import KeptTokens
 from bot.wechat.tokens import RENEWED, NoToken
 
@@ -66,6 +66,12 @@ class Chain:
     async def renew(self, owner: str, refused: str) -> str | NoToken:
         """Return another token than the `refused` one, renewed only if that is still the current one."""
         return await self._current(owner, refused)
+
+    async def exchanged(self, code: str) -> Authorization | NoToken:
+        """Return what an authorization code is worth."""
+        return await self.with_platform_token(
+            lambda platform: self._component.query_auth(platform, code)
+        )
 
     async def with_platform_token(
         self, call: Callable[[str], Awaitable[T | NoToken]]

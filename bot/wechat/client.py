@@ -104,15 +104,11 @@ class WeChat:
             if used[guidance.retry] > MOST_TRIES[guidance.retry]:
                 break
             if guidance.retry is AutoRetry.RENEW:
-                began = self._clock()
-                newer = await self._tokens.renew(owner, token)
-                took = self._clock() - began
+                newer = await self._renewed(owner, token, told)
                 if isinstance(newer, NoToken):
-                    told(Step("renewal", took, newer.guidance.key, newer.said))
                     status = None
                     guidance, said, link = newer.guidance, newer.said or said, newer.link
                     break
-                told(Step("renewal", took, "renewed"))
                 token = newer
             pause = self._pause(guidance.retry, used)
             if self._clock() + pause + _LEAST_SECONDS > end:
@@ -123,6 +119,18 @@ class WeChat:
         if in_doubt:
             return Unknown(guidance, said, tries, status)
         return Failed(guidance, said, tries, link, status)
+
+    async def _renewed(
+        self, owner: str, refused: str, told: Callable[[Step], None]
+    ) -> str | NoToken:
+        began = self._clock()
+        newer = await self._tokens.renew(owner, refused)
+        took = self._clock() - began
+        if isinstance(newer, NoToken):
+            told(Step("renewal", took, newer.guidance.key, newer.said))
+        else:
+            told(Step("renewal", took, "renewed"))
+        return newer
 
     def _pause(self, retry: AutoRetry, used: Counter[AutoRetry]) -> float:
         """Return how long to wait: twice as long each time, spread so that requests do not march in step."""

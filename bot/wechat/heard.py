@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import TICKET, News, Tokens
 from bot.wechat.chain import Chain
-from bot.wechat.component import Component
-from bot.wechat.component_api import Authorization
 from bot.wechat.push import Authorized, Ticket, Unauthorized
 from bot.wechat.tokens import NoToken
 
@@ -27,35 +25,61 @@ _MARK = 16  # characters
 _log = logging.getLogger(__name__)
 
 
-class Exchanges:
-    """Turns codes into tokens in the ledger; times are in seconds, those of `now` in Unix seconds."""
+class Heard:
+    """Takes pushes into the ledger, and lets `wake` know; `start` runs what need not be waited for.
 
-    def __init__(
+    Times are in seconds, those of `now` in Unix seconds.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  # its clock and its sleep are passed in
         self,
-        component: Component,
         chain: Chain,
         tokens: Tokens,
+        wake: Callable[[], None],
+        start: Callable[[Coroutine[None, None, None]], None],
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._component = component
         self._chain = chain
         self._tokens = tokens
+        self._wake = wake
+        self._start = start
         self._now = now
         self._sleep = sleep
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Try nothing again from now on: after a start WeChat's list has what a code was worth."""
+        """Exchange no code again from now on: after a start WeChat's list has what it was worth."""
         self._stopping.set()
 
-    async def once(self, news: News, push: Authorized) -> bool:
+    async def ticket(self, push: Ticket) -> None:
+        """Keep a ticket, if it is the newest."""
+        if await self._tokens.ticket(push.ticket, push.created):
+            self._changed(TICKET)
+
+    async def authorized(self, push: Authorized) -> None:
+        """Exchange the code for the owner's tokens, unless this or a later push of theirs was heard.
+
+        Where that fails, the next renewal may find the owner's refresh token in WeChat's list; and it is tried again.
+        """
+        news = _news(push.owner, push.created, push.code)
+        if not await self._tokens.hear(news):
+            return
+        settled = await self._once(news, push)
+        self._changed(push.owner)
+        if not settled:
+            self._start(self._until_settled(news, push))
+
+    async def unauthorized(self, push: Unauthorized) -> None:
+        """Drop the owner's tokens, unless this or a later push of theirs was heard."""
+        news = _news(push.owner, push.created, "")
+        if await self._tokens.forget(news, _NOT_AUTHORISED):
+            _log.warning("authorisation withdrawn", extra={"owner": push.owner})
+            self._changed(push.owner)
+
+    async def _once(self, news: News, push: Authorized) -> bool:
         """Exchange the code of a push; False if it has come to nothing yet and may another time."""
-
-        async def exchange(platform: str) -> Authorization | NoToken:
-            return await self._component.query_auth(platform, push.code)
-
-        got = await self._chain.with_platform_token(exchange)
+        got = await self._chain.exchanged(push.code)
         if isinstance(got, NoToken):
             _not_taken_in(news, got.guidance.key)
             return got.said is not None and got.said.errcode in _DEAD_CODE
@@ -74,18 +98,18 @@ class Exchanges:
             _not_taken_in(news, "there is newer news")
         return True
 
-    async def until_settled(self, news: News, push: Authorized) -> bool:
-        """Exchange the code of a push, after pauses that grow; False if it was given up."""
+    async def _until_settled(self, news: News, push: Authorized) -> None:
+        """Exchange the code of a push, after pauses that grow, as long as it is wanted and lives."""
         end = min(push.code_until, self._now() + LONGEST)
         for pause in pauses(end - self._now()):
             if not await self._rested(pause) or self._now() >= end:
-                return False
+                return
             if not await self._is_wanted(news):
-                return False
-            if await self.once(news, push):
-                return True
+                return
+            if await self._once(news, push):
+                self._changed(push.owner)
+                return
         _not_taken_in(news, "the code's time is over")
-        return False
 
     async def _is_wanted(self, news: News) -> bool:
         try:
@@ -106,53 +130,6 @@ class Exchanges:
             nap.cancel()
             stop.cancel()
         return not self._stopping.is_set()
-
-
-class Heard:
-    """Takes pushes into the ledger, and lets `wake` know; `start` runs what need not be waited for."""
-
-    def __init__(
-        self,
-        exchanges: Exchanges,
-        chain: Chain,
-        tokens: Tokens,
-        wake: Callable[[], None],
-        start: Callable[[Coroutine[None, None, None]], None],
-    ) -> None:
-        self._exchanges = exchanges
-        self._chain = chain
-        self._tokens = tokens
-        self._wake = wake
-        self._start = start
-
-    async def ticket(self, push: Ticket) -> None:
-        """Keep a ticket, if it is the newest."""
-        if await self._tokens.ticket(push.ticket, push.created):
-            self._changed(TICKET)
-
-    async def authorized(self, push: Authorized) -> None:
-        """Exchange the code for the owner's tokens, unless this or a later push of theirs was heard.
-
-        Where that fails, the next renewal may find the owner's refresh token in WeChat's list; and it is tried again.
-        """
-        news = _news(push.owner, push.created, push.code)
-        if not await self._tokens.hear(news):
-            return
-        settled = await self._exchanges.once(news, push)
-        self._changed(push.owner)
-        if not settled:
-            self._start(self._again(news, push))
-
-    async def unauthorized(self, push: Unauthorized) -> None:
-        """Drop the owner's tokens, unless this or a later push of theirs was heard."""
-        news = _news(push.owner, push.created, "")
-        if await self._tokens.forget(news, _NOT_AUTHORISED):
-            _log.warning("authorisation withdrawn", extra={"owner": push.owner})
-            self._changed(push.owner)
-
-    async def _again(self, news: News, push: Authorized) -> None:
-        if await self._exchanges.until_settled(news, push):
-            self._changed(push.owner)
 
     def _changed(self, name: str) -> None:
         self._chain.heard(name)

@@ -109,7 +109,7 @@ def ruling(
     words: Words,
     policy: Policy,
     decisions: Sequence[Decided],
-    owner: str | None,
+    owner: str,
     *,
     own: bool = True,
 ) -> Refusal | Passed:
@@ -130,7 +130,7 @@ def ruling(
         passed = decision
     if len(by_rule) > 1:
         return Refusal("denied", several_rules(words, by_rule), "SeveralRules")
-    if owner is None:
+    if not owner:
         return Refusal("no owner", no_owner(words, ask, policy))
     return passed
 

@@ -14,8 +14,6 @@ from bot.domain.link import LinkState
 from bot.domain.request import Origin, State
 from bot.ledger import Entry
 from bot.messages import Message
-from bot.messages.answers import beforehand
-from bot.messages.blocks import message
 from bot.messages.history import Line, history, no_history
 from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
@@ -23,7 +21,7 @@ from bot.messages.rulings import why
 from bot.messages.words import Words
 from bot.policy import Deny, Person, Policy, Unreadable, explain, may_see, owner_of, rights
 from bot.runtime.cache import REDELIVERED, SingleFlight
-from bot.workflow.deadline import in_time, looked, within
+from bot.workflow.deadline import in_time, within
 from bot.workflow.ports import Ports
 from bot.workflow.ruling import decide_all
 from bot.workflow.submit import Intake
@@ -74,8 +72,7 @@ class SlashCommands:
                 owner = owner_of(policy, env)
                 if isinstance(decision, Deny) or owner is None:
                     return told
-                ready = await looked(self._ports.look, owner, env, until)
-                return told + message(beforehand(words, env, ready))
+                return told + await self._intake.beforehand(words, owner, env, until)
             case History(about):
                 may_see = partial(_may_see, policy, person, origin)
                 return await self._history(words, origin, about, may_see, until)

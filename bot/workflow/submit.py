@@ -4,9 +4,9 @@ Commands, forms and buttons all go through here.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar, assert_never
+from typing import assert_never
 
 from bot.command import Share, ShareMany
 from bot.domain.request import Origin, Request, Retry, State
@@ -50,8 +50,7 @@ from bot.workflow.ports import Ports
 from bot.workflow.ruling import Refusal, decide_all, first_state, ruling
 
 _RECORDING_SECONDS = 0.5  # of those until an answer has to be there, kept for the ledger
-
-_Answer = TypeVar("_Answer")
+_NOT_RECORDED = "not recorded"  # what the ledger does not take stands in the log
 
 
 class Intake:
@@ -92,24 +91,21 @@ class Intake:
         `policy` decides, and `person` was read with its groups. `words` are those of whoever clicked, where somebody did.
         Nobody confirms for somebody else, so what an approver tries again is asked of the requester.
         """
-        own = _own(retry, origin)
         theirs = self.words(person)
         words = words or theirs
         appids = share.appids if isinstance(share, ShareMany) else (share.appid,)
         decisions = decide_all(policy, origin, person, appids, share.env)
         ask, decision = decisions[0]
-        owner = owner_of(policy, share.env)
+        owner = owner_of(policy, share.env) or ""
         decided_by = deciding_rule(decision)
         facts = facts_asked(appids, share.env, decided_by.name if decided_by else None)
-        ruled = ruling(words, policy, decisions, owner, own=own)
+        ruled = ruling(words, policy, decisions, owner, own=_own(retry, origin))
         if share.dry_run:
             await self.note("dry run", origin, facts, until)
             if isinstance(ruled, Refusal):
                 return as_dry_run(words, ruled.message)
-            many = how_many(words, appids)
-            ready = await looked(self._ports.look, owner or "", share.env, until)
-            told = dry_run(words, ruled, ask, many, owner or "")
-            return told + message(beforehand(words, share.env, ready))
+            told = dry_run(words, ruled, ask, how_many(words, appids), owner)
+            return told + await self.beforehand(words, owner, share.env, until)
         if isinstance(ruled, NeedsApproval):
             ruled = await self._reachable(words, policy, ruled, origin, until)
         if isinstance(ruled, Refusal):
@@ -123,7 +119,7 @@ class Intake:
             origin,
             appids[0] if len(appids) == 1 else "",
             share.env,
-            owner or "",
+            owner,
             ruled.rule.name,
             share.reason,
             theirs.language,
@@ -132,6 +128,11 @@ class Intake:
         )
         with about(request.id):
             return await self._record(words, request, first_state(ruled), until, retry)
+
+    async def beforehand(self, words: Words, owner: str, env: str, until: float) -> Message:
+        """Return whether a share of the env could be used; nothing where that is not told in time."""
+        ready = await looked(self._ports.look, owner, env, until)
+        return message(beforehand(words, env, ready))
 
     async def _reachable(
         self, words: Words, policy: Policy, ruled: NeedsApproval, origin: Origin, until: float
@@ -158,7 +159,8 @@ class Intake:
         own = _own(retry, request.origin)
         accepting = self._ports.ledger.accept(request, state, patience=patience, retry=retry)
         facts = facts_of(request)
-        found = await _recorded(accepting, "accepted", request.origin, facts, until)
+        told = {"what": "accepted", **who_of(request.origin), **facts}
+        found = await in_time(accepting, _NOT_RECORDED, told, until=until)
         match found:
             case None:
                 return not_recorded(words)
@@ -195,7 +197,9 @@ class Intake:
             case UnderWay():
                 return under_way(words, earlier, link)
             case Untold():
-                return untold(words, earlier, _answer(words, entry))
+                assert entry.outcome is not None  # noqa: S101  # it is recorded with the state
+                told = answer(words, earlier, entry.outcome, called_again=entry.called_again)
+                return untold(words, earlier, told)
             case SharedBefore():
                 ended = entry.ended or entry.created
                 return shared_before(words, earlier, ended, link, reason)
@@ -216,7 +220,8 @@ class Intake:
     ) -> None:
         """Record what is no request; an answer does not fail for want of its record."""
         noting = self._ports.ledger.note(what, origin, facts)
-        await _recorded(noting, what, origin, facts, until)
+        told = {"what": what, **who_of(origin), **facts}
+        await in_time(noting, _NOT_RECORDED, told, until=until)
 
 
 def _own(retry: Retry | None, origin: Origin) -> bool:
@@ -234,21 +239,3 @@ def _taken_on(words: Words, entry: Entry, *, own: bool) -> Message:
             return sent_to_approvers(words, entry.request)
         case _:
             return accepted(words, entry.request)
-
-
-def _answer(words: Words, entry: Entry) -> Message:
-    """Return the answer to a request that has ended."""
-    assert entry.outcome is not None  # noqa: S101  # it is recorded with the state
-    return answer(words, entry.request, entry.outcome, called_again=entry.called_again)
-
-
-async def _recorded(
-    recording: Awaitable[_Answer],
-    what: str,
-    origin: Origin,
-    facts: Mapping[str, object],
-    until: float,
-) -> _Answer | None:
-    """Return what the ledger answers to a record; what it does not take is logged, so that it stands somewhere."""
-    told = {"what": what, **who_of(origin), **facts}
-    return await in_time(recording, "not recorded", told, until=until)

@@ -24,7 +24,7 @@ from bot.wechat.callback import Callback
 from bot.wechat.chain import Chain
 from bot.wechat.component import Component
 from bot.wechat.encryption import RANDOM_BYTES, key_of
-from bot.wechat.heard import Exchanges, Heard
+from bot.wechat.heard import Heard
 from bot.wechat.push import Platform
 from bot.wechat.upkeep import Upkeep
 from tests.databases import Database
@@ -49,7 +49,6 @@ class Replica:
     component: Component
     chain: Chain
     upkeep: Upkeep
-    exchanges: Exchanges
     heard: Heard
     woken: list[None]
     tasks: Tasks
@@ -113,12 +112,9 @@ class Replicas:
             upkeep.wake()
 
         tasks = Tasks()
-        exchanges = Exchanges(component, chain, tokens, time.time, briefly)
-        heard = Heard(exchanges, chain, tokens, wake, tasks.start)
+        heard = Heard(chain, tokens, wake, tasks.start, time.time, briefly)
         self.made.append(
-            Replica(
-                ledger, tokens, component, chain, upkeep, exchanges, heard, woken, tasks, renewals
-            )
+            Replica(ledger, tokens, component, chain, upkeep, heard, woken, tasks, renewals)
         )
         return self.made[-1]
 
@@ -132,7 +128,7 @@ class Replicas:
     async def stop(self) -> None:
         """End what the replicas have under way."""
         for replica in self.made:
-            replica.exchanges.stop()
+            replica.heard.stop()
             await replica.tasks.drain(0)
             await replica.chain.close(0)
         self.made.clear()

@@ -8,7 +8,7 @@ import pytest
 
 from bot.playground.faults import Code, Drop, Fault, Hang, Slow, Status
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.heard import LONGEST, Exchanges, Heard, pauses
+from bot.wechat.heard import LONGEST, Heard, pauses
 from bot.wechat.push import Authorized, Unauthorized
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, endpoints
@@ -38,12 +38,11 @@ class Time:
         self.now += seconds
 
 
-def heard_in(passing: Time, replica: Replica) -> tuple[Heard, Exchanges]:
+def heard_in(passing: Time, replica: Replica) -> Heard:
     """Return what takes pushes in for this replica, with time that passes by itself."""
-    exchanges = Exchanges(replica.component, replica.chain, replica.tokens, passing, passing.sleep)
     wake = lambda: replica.woken.append(None)  # noqa: E731
-    heard = Heard(exchanges, replica.chain, replica.tokens, wake, replica.tasks.start)
-    return heard, exchanges
+    start = replica.tasks.start
+    return Heard(replica.chain, replica.tokens, wake, start, passing, passing.sleep)
 
 
 def granted(wechat: LocalWeChat, created: float, until: float, owner: str = OTHER) -> Authorized:
@@ -116,7 +115,7 @@ async def test_a_code_is_tried_again_with_growing_pauses_until_it_works(
     replica: Replica, wechat: LocalWeChat, answer: Fault
 ) -> None:
     passing = Time()
-    heard, _ = heard_in(passing, replica)
+    heard = heard_in(passing, replica)
     wechat.platform.unlisted(OTHER)  # so that nothing but the code helps
     push = granted(wechat, 10.0, passing.began + 600)
     wechat.fail("api_query_auth", answer, times=None)
@@ -137,7 +136,7 @@ async def test_what_wechat_says_of_the_code_itself_ends_the_tries(
     replica: Replica, wechat: LocalWeChat, errcode: int
 ) -> None:
     passing = Time()
-    heard, _ = heard_in(passing, replica)
+    heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", Status(502), Status(502), Code(errcode))
     await heard.authorized(granted(wechat, 10.0, passing.began + 600))
     await settled(replica)
@@ -156,7 +155,7 @@ async def test_no_code_is_tried_for_longer_than_it_lives_or_an_hour(
     longest: float,
 ) -> None:
     passing = Time()
-    heard, _ = heard_in(passing, replica)
+    heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
     await heard.authorized(granted(wechat, 10.0, passing.began + lives))
     await settled(replica)
@@ -170,7 +169,7 @@ async def test_a_code_whose_time_is_over_is_tried_once(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     passing = Time()
-    heard, _ = heard_in(passing, replica)
+    heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
     await heard.authorized(granted(wechat, 10.0, passing.began - 1))
     await settled(replica)
@@ -186,7 +185,7 @@ async def test_newer_news_of_the_owner_ends_the_tries(
     later: float,
 ) -> None:
     passing, other = Time(), replicas.make()
-    heard, _ = heard_in(passing, replica)
+    heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", *[Status(502)] * 2, Hang(1.0), Status(502))
     await heard.authorized(granted(wechat, 10.0, passing.began + 600))
     await wechat.until(lambda _: len(passing.rests) == 1)
@@ -201,7 +200,7 @@ async def test_the_tries_outlive_a_ledger_that_is_down(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     passing = Time()
-    heard, _ = heard_in(passing, replica)
+    heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", *[Status(502)] * 2)
     await heard.authorized(granted(wechat, 10.0, passing.began + 600))
     with replicas.down():
@@ -222,12 +221,12 @@ async def test_what_the_ledger_does_not_take_at_once_is_kept_when_it_does(
 
 async def test_a_stop_does_not_wait_for_the_next_try(replica: Replica, wechat: LocalWeChat) -> None:
     passing = Time(up_to=0)
-    heard, exchanges = heard_in(passing, replica)
+    heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
     await heard.authorized(granted(wechat, 10.0, passing.began + 600))
     await passing.lasting.wait()
     began = time.monotonic()
-    exchanges.stop()
+    heard.stop()
     await settled(replica)
     assert time.monotonic() - began < 5
     assert exchanges_of(wechat) == 1

@@ -99,14 +99,14 @@ def test_several_rules_are_named_with_what_each_decides_about() -> None:
 
 @pytest.mark.parametrize("passed", PASSED)
 def test_without_an_owner_nothing_begins(passed: Decision) -> None:
-    ruled = ruling(ENGLISH, POLICY, decided([passed]), None)
+    ruled = ruling(ENGLISH, POLICY, decided([passed]), "")
     assert isinstance(ruled, Refusal)
     assert (ruled.kind, ruled.detail) == ("no owner", None)
 
 
 @pytest.mark.parametrize("no", DENIALS)
 def test_whoever_may_not_is_not_told_that_the_owner_is_unknown(no: Deny) -> None:
-    ruled = ruling(ENGLISH, POLICY, decided([no]), None)
+    ruled = ruling(ENGLISH, POLICY, decided([no]), "")
     assert isinstance(ruled, Refusal)
     assert ruled.kind == "denied"
 
