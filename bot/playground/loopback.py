@@ -121,7 +121,7 @@ class Watched(ABC):
     async def until(
         self,
         predicate: Callable[[Self], bool],
-        timeout: float = 10.0,  # noqa: ASYNC109 - every caller waits with a limit, most with this
+        timeout: float = 30.0,  # noqa: ASYNC109 - every caller waits with a limit, most with this
     ) -> None:
         """Return as soon as the predicate holds; it is asked again after each change.
 

@@ -537,6 +537,7 @@ async def test_what_is_kept_later_overwrites_nothing_newer(
         assert secrets(await found(tokens)) == ("token-2", "refresh-2")
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_every_way_to_ask_says_so_when_the_ledger_is_down(
     database: Database, tokens: Tokens
 ) -> None:

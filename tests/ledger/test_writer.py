@@ -393,6 +393,7 @@ async def test_a_connection_that_died_meanwhile_is_replaced_unseen(
     await writer.close()
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_locked_database_is_reported_soon_and_works_again(
     database: Database, writer: Writer
 ) -> None:
@@ -468,6 +469,7 @@ async def test_a_server_that_stops_is_reported_and_works_again(
     await writer.close()
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_server_that_does_not_answer_is_reported_and_works_again(
     on_postgresql: Database,
 ) -> None:

@@ -227,6 +227,7 @@ async def test_it_is_not_ready_and_says_why_while_slack_has_too_many_connections
         await served.becomes(200, {})
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_it_is_not_ready_without_its_ledger_and_nobody_who_asks_waits_for_it(
     listening: dict[str, str], runtime: Runtime, served: Served, database: Path
 ) -> None:

@@ -17,7 +17,7 @@ from bot.playground.slack.views import shown
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
-from tests.conftest import kinds, ledger_down, let_hang, patient, rows, soon, states
+from tests.conftest import kinds, ledger_down, let_hang, rows, soon, states
 from tests.said import SHARED
 
 RELEASES, SECRET, REQUESTER = "C0RELEASES", "C0SECRET", "U0REQUESTER"
@@ -365,7 +365,6 @@ async def test_it_opens_though_the_ledger_is_down_and_wechat_silent(
     assert wechat.shared == []
 
 
-@patient
 async def test_a_slow_ledger_does_not_keep_the_ack(slack: LocalSlack, database: Path) -> None:
     view = await by_command(slack)
     let_hang(database, "requests")

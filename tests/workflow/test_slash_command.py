@@ -44,7 +44,6 @@ from tests.conftest import (
     ledger_down,
     let_hang,
     locked,
-    patient,
     request_of,
     rows,
     settings_of,
@@ -199,7 +198,6 @@ async def test_a_group_that_cannot_be_read_lets_nobody_through(
     assert wechat.calls == []
 
 
-@patient
 @pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
 async def test_an_ack_is_in_time_however_long_slack_takes_to_tell_who_asks(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime, method: str
@@ -586,7 +584,6 @@ async def test_what_cannot_be_recorded_is_not_begun_and_told_so(
     assert len(wechat.calls) == 1
 
 
-@patient
 async def test_what_takes_the_ledger_too_long_is_never_begun_not_even_later(
     slack: LocalSlack,
     wechat: LocalWeChat,
@@ -628,7 +625,6 @@ async def test_what_is_no_request_is_answered_also_without_its_record(
     assert kinds(database) == []
 
 
-@patient
 @pytest.mark.parametrize("text", ["help", "history", ASK, f"{ASK} --dry-run", "oops"])
 async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together(  # noqa: PLR0913, PLR0917  # likewise
     slack: LocalSlack,
