@@ -137,7 +137,7 @@ async def test_an_answer_is_owed_for_seven_days(scene: Scene, days: float, why: 
         due(scene, after=days * 86_400)
         await scene.over()
     last = rows(scene.database, "SELECT kind, detail FROM events ORDER BY id")[-1]
-    assert last == (("not delivered", why) if why else ("delivered", None))
+    assert last == (("not delivered", why) if why else ("delivered", "ready"))
     assert len(scene.replies()) == (0 if why else 1)
 
 
