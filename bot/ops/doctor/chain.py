@@ -19,6 +19,7 @@ from bot.wechat.tokens import NoToken
 from bot.wechat.upkeep import link_states
 
 _LINKS = {Link.TICKET: "ticket", Link.PLATFORM: "platform-token", Link.OWNER: "owner-token"}
+_UNREAD = "the ledger cannot be read, or is not there yet"
 _START = "Start the bot, and look at its log."
 _SEEN_LATELY = 30 * 60.0  # seconds; WeChat pushes a ticket every ten minutes
 _PERMISSIONS = "permissions"
@@ -32,7 +33,7 @@ async def check_chain(setup: Setup) -> list[Finding]:
     ledger = await setup.ledger
     kept = ledger.kept
     if kept is None:
-        return [unchecked("callback", "the ledger cannot be read, or is not there yet", "ledger")]
+        return [unchecked("callback", _UNREAD, "ledger")]
     ticket = kept[TICKET][0] if TICKET in kept else None
     states = link_states({name: each for name, (each, _) in kept.items()}, setup.owners)
     where = "Look at the log of the bot that runs." if ledger.replicas else _START
@@ -108,17 +109,13 @@ async def check_permissions(setup: Setup) -> list[Finding]:
     platform, url, owners = setup.parts.tokens, setup.parts.wechat_url, setup.owners
     if not isinstance(platform, PlatformSettings) or url is None or setup.policy is None:
         return []
-    kept = (await setup.ledger).kept
-    if kept is None:
-        return [unchecked(_PERMISSIONS, "the ledger cannot be read, or is not there yet", "ledger")]
-    token = kept[COMPONENT][0] if COMPONENT in kept else None
-    value = token.value if token and token.left > 0 else None
+    ledger = await setup.ledger
+    if ledger.kept is None:
+        return [unchecked(_PERMISSIONS, _UNREAD, "ledger")]
+    value = ledger.good(COMPONENT)
     if value is None:
-        return [
-            unchecked(
-                _PERMISSIONS, "the platform has no good token in the ledger", "platform-token"
-            )
-        ]
+        why = "the platform has no good token in the ledger"
+        return [unchecked(_PERMISSIONS, why, "platform-token")]
     component = Component(setup.http, url, platform.appid, platform.appsecret, DEADLINE)
 
     async def one(owner: str) -> Finding:

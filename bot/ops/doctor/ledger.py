@@ -39,6 +39,11 @@ class Looked:
     kept: KeptTokens | None = None
     replicas: int | None = None
 
+    def good(self, name: str) -> str | None:
+        """Return a token that is good yet, if the ledger has it."""
+        kept = (self.kept or {}).get(name)
+        return kept[0].value if kept and kept[0].left > 0 else None
+
 
 def look(database_url: str, tokens: TokenSettings | None) -> Looked:
     """Return how the ledger is, and the tokens in it."""

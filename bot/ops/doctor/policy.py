@@ -87,17 +87,12 @@ def _who(
 
 
 def _approvers(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
-    name = "policy-approvers"
     asking = [(rule, rule.approvers) for rule in policy.rules if rule.approvers]
     findings = [finding for each in asking for finding in _approval(*each, told)]
     yield from dict.fromkeys(findings)
     if not findings:
-        yield ok(
-            name,
-            f"rules that ask for approval: {len(asking)}; each has approvers"
-            if asking
-            else "no rule asks for approval",
-        )
+        each = f"rules that ask for approval: {len(asking)}; each has approvers"
+        yield ok("policy-approvers", each if asking else "no rule asks for approval")
 
 
 def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[Finding]:
@@ -110,26 +105,16 @@ def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[
     asking = _who(rule.users, rule.groups, told)
     yield from map(remarked, approval(rule, approvers, able, asking))
     channel, answer = approvers.channel, told.channels.get(approvers.channel)
+    its = f"the approvers' channel {channel}"
     if isinstance(answer, Refused) and answer.error == "channel_not_found":
-        yield wrong(
-            name,
-            f"the approvers' channel {channel} does not exist, or is private and without the bot",
-            "Correct the id, or type /invite @share-env in it.",
-        )
+        found = f"{its} does not exist, or is private and without the bot"
+        yield wrong(name, found, "Correct the id, or type /invite @share-env in it.")
     yield from shared_outside(channel, answer)
     shown = answer.data.get("channel") if isinstance(answer, Answered) else None
     if isinstance(shown, dict) and shown.get("is_archived"):
-        yield wrong(
-            name,
-            f"the approvers' channel {channel} is archived",
-            "Bring it back, or name another channel.",
-        )
+        yield wrong(name, f"{its} is archived", "Bring it back, or name another channel.")
     elif isinstance(shown, dict) and shown.get("is_member") is False:
-        yield wrong(
-            name,
-            f"the bot is not in the approvers' channel {channel}",
-            "Type /invite @share-env in it.",
-        )
+        yield wrong(name, f"the bot is not in {its}", "Type /invite @share-env in it.")
 
 
 def shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:

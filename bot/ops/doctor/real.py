@@ -11,7 +11,7 @@ import httpx
 
 from bot import __version__
 from bot.locale import tongues
-from bot.ops.doctor.ledger import look
+from bot.ops.doctor.ledger import Looked, look
 from bot.ops.doctor.real_blocks import try_blocks
 from bot.ops.doctor.real_channel import BEGINNING, RealChannel
 from bot.ops.doctor.real_slack import Asked, try_slack
@@ -128,11 +128,11 @@ async def _clear(channel: RealChannel) -> bool:
 
 
 async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runtime) -> list[Tried]:
-    kept = None
+    ledger = Looked(())
     if isinstance(settings.tokens, PlatformSettings):
-        kept = (await asyncio.to_thread(look, settings.database_url, settings.tokens)).kept
+        ledger = await asyncio.to_thread(look, settings.database_url, settings.tokens)
     transport = Transport(http)
-    read = reader(transport, settings.tokens, kept, runtime)
+    read = reader(transport, settings.tokens, ledger, runtime)
     return await try_wechat(transport, settings.wechat_url, settings.policy.all_owners, read)
 
 

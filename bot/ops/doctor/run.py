@@ -1,11 +1,10 @@
 """`share-env-bot doctor`: look at everything the bot needs, change nothing, and name the fix for what is wrong."""
 
 import asyncio
+from asyncio import Task
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
-
-import aiohttp
 
 from bot.ops.doctor.chain import check_chain, check_permissions
 from bot.ops.doctor.findings import Finding, report, warning, with_true_causes, wrong
@@ -14,14 +13,14 @@ from bot.ops.doctor.listener import check_deliveries, check_listener
 from bot.ops.doctor.machine import check_clock, check_proxies
 from bot.ops.doctor.policy import check_policy
 from bot.ops.doctor.settings import check_settings
-from bot.ops.doctor.setup import Counted, Setup, ask_running_bot
+from bot.ops.doctor.setup import Setup, ask_running_bot
 from bot.ops.doctor.slack import check_slack
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_slack
 from bot.ops.doctor.transport import DEADLINE, HeardHeaders, session
 from bot.ops.doctor.wechat import check_wechat
 from bot.ops.logs.redaction import Redactor
 from bot.runtime.clock import Runtime
-from bot.settings.load import Parts, read_parts
+from bot.settings.load import read_parts
 from bot.wechat.transport import Transport
 
 T = TypeVar("T")
@@ -66,11 +65,18 @@ async def examine(
     """
     runtime = runtime or Runtime()
     parts = read_parts(environ)
+    policy = parts.policy.policy if parts.policy else None
     heard = HeardHeaders(runtime.now)
     async with session(heard) as http, asyncio.TaskGroup() as group:
-        slack = group.create_task(_ask_slack(parts, http, longest))
-        ledger = group.create_task(_look_at_ledger(parts, longest))
-        bot = group.create_task(_ask_running_bot(parts, longest))
+
+        def begin(name: str, work: Awaitable[T], otherwise: Callable[[Finding], T]) -> Task[T]:
+            return group.create_task(_guarded(name, work, longest, otherwise))
+
+        asking = ask_slack(parts.slack, policy, http)
+        slack = begin("slack-bot", asking, lambda failed: SlackAnswers(failed=failed))
+        looking = asyncio.to_thread(look, parts.database_url, parts.tokens)
+        ledger = begin("ledger", looking, lambda failed: Looked((failed,)))
+        bot = begin("deliveries", ask_running_bot(parts), lambda _: None)
         setup = Setup(environ, parts, Transport(http), runtime, heard, slack, ledger, bot)
         findings = [
             *await _run(_CHECKS, setup, 2 * longest),
@@ -90,23 +96,6 @@ async def _run(
             for name, check in checks
         ]
     return [finding for task in running for finding in task.result()]
-
-
-async def _ask_slack(parts: Parts, http: aiohttp.ClientSession, longest: float) -> SlackAnswers:
-    if parts.slack is None:
-        return SlackAnswers()
-    policy = parts.policy.policy if parts.policy else None
-    answers = ask_slack(parts.slack, policy, http)
-    return await _guarded("slack-bot", answers, longest, lambda failed: SlackAnswers(failed=failed))
-
-
-async def _look_at_ledger(parts: Parts, longest: float) -> Looked:
-    looking = asyncio.to_thread(look, parts.database_url, parts.tokens)
-    return await _guarded("ledger", looking, longest, lambda failed: Looked((failed,)))
-
-
-async def _ask_running_bot(parts: Parts, longest: float) -> Counted | None:
-    return await _guarded("deliveries", ask_running_bot(parts), longest, lambda _: None)
 
 
 async def _guarded(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 
@@ -49,35 +49,32 @@ class SlackAnswers:
 
 
 async def ask_slack(
-    slack: SlackSettings, policy: Policy | None, http: aiohttp.ClientSession
+    slack: SlackSettings | None, policy: Policy | None, http: aiohttp.ClientSession
 ) -> SlackAnswers:
     """Return what Slack tells within the deadlines; a token of the wrong kind is sent to nobody."""
-    (bot, groups, people, channels), (app, connections) = await asyncio.gather(
+    if slack is None:
+        return SlackAnswers()
+    told, (app, connections) = await asyncio.gather(
         _with_bot_token(slack, policy, http), _with_app_token(slack, http)
     )
-    return SlackAnswers(bot, app, connections, groups, people, channels)
+    return replace(told, app=app, connections=connections)
 
 
 async def _with_bot_token(
     slack: SlackSettings, policy: Policy | None, http: aiohttp.ClientSession
-) -> tuple[
-    Result | None,
-    Mapping[str, FoundGroup] | Unreadable | None,
-    Mapping[str, Standing | Unreadable],
-    Mapping[str, Result],
-]:
+) -> SlackAnswers:
     if not slack.bot_token.startswith(("xoxb-", "xoxe.xoxb-")):
-        return None, None, {}, {}
+        return SlackAnswers()
     api = web_api(slack, slack.bot_token, http)
     told = await _in_time(api.read("auth.test", DOCTOR_PATIENCE))
     if not isinstance(told, Answered) or policy is None:
-        return told, None, {}, {}
+        return SlackAnswers(told)
     groups, people, channels = await asyncio.gather(
         _groups(api),
         _people(api, people_of(policy), str(told.data.get("team_id") or "")),
         _channels(api, policy),
     )
-    return told, groups, people, channels
+    return SlackAnswers(told, groups=groups, people=people, channels=channels)
 
 
 def people_of(policy: Policy) -> list[str]:

@@ -8,7 +8,7 @@ import httpx
 from bot.domain.outcome import Said
 from bot.guidance import AutoRetry, Guidance, Trouble, for_trouble
 from bot.ops.doctor.findings import Finding, listed, ok, unchecked, warning, wrong
-from bot.ops.doctor.ledger import KeptTokens
+from bot.ops.doctor.ledger import Looked
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.runtime.clock import Runtime
@@ -47,13 +47,12 @@ _Tried = tuple[str, ...] | Finding | Declined | Troubled
 
 
 def reader(
-    http: httpx.AsyncBaseTransport, tokens: TokenSettings, kept: KeptTokens | None, runtime: Runtime
+    http: httpx.AsyncBaseTransport, tokens: TokenSettings, ledger: Looked, runtime: Runtime
 ) -> Read:
     """Return how to get an owner's token without renewing it; None is told where the ledger has no good one."""
 
     async def from_the_ledger(owner: str) -> str | None:
-        token = kept[owner][0] if kept and owner in kept else None
-        return token.value if token and token.left > 0 else None
+        return ledger.good(owner)
 
     match tokens:
         case FixedTokenSettings(owner, token):
@@ -71,9 +70,9 @@ async def check_wechat(setup: Setup) -> list[Finding]:
         return [unchecked(_NAME, _INCOMPLETE, "settings")]
     # Other token sources need not wait for the ledger.
     in_ledger = isinstance(parts.tokens, PlatformSettings)
-    kept = (await setup.ledger).kept if in_ledger else None
-    read = reader(setup.http, parts.tokens, kept, setup.runtime)
-    lacking = "ledger" if in_ledger and kept is None else "owner-token"
+    ledger = await setup.ledger if in_ledger else Looked(())
+    read = reader(setup.http, parts.tokens, ledger, setup.runtime)
+    lacking = "ledger" if in_ledger and ledger.kept is None else "owner-token"
     fixed = isinstance(parts.tokens, FixedTokenSettings)
     return await try_owners(setup.http, parts.wechat_url, setup.owners, read, lacking, fixed=fixed)
 
