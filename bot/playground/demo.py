@@ -32,10 +32,7 @@ _REAL = (
     "WECHAT_AUTHORIZER_REFRESH_TOKEN",
 )
 _TIMEOUT = "1"  # seconds; the real default of ten would make a demo of patience
-_WHERE = (
-    "The real bot, with a Slack and a WeChat made up on this machine. Nothing leaves it. "
-    "The bot keeps the platform's tokens itself."
-)
+_WHERE = "The real bot, with a Slack and a WeChat made up on this machine. Nothing leaves it."
 
 
 def demo(
@@ -114,7 +111,7 @@ async def _serve(acts: Acts, orders: Orders, screen: Screen, *, opens: bool) -> 
         opened = opens and _has_browser() and await asyncio.to_thread(webbrowser.open, page.url)
         look = "Look at your browser" if opened else "Open this in your browser"
         screen.note(
-            f"{look}: {page.url}\nOr go on here: type {SLASH_COMMAND} {APPID} prod-1, or help. {_WHERE}"
+            f"{look}: {page.url}\nOr go on here: type {SLASH_COMMAND} {APPID} prod-1, or help.\n{_WHERE}"
         )
         await prompt(acts, orders)
 

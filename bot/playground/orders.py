@@ -24,20 +24,28 @@ _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
 _END = (":quit", ":exit", ":q", "quit", "exit")
 _PEOPLE = ", ".join(f"{role} ({about})" for role, about in ABOUT.items())
 _CONVERSATIONS = "public, private (the bot was not invited), dm (between two people), app (with the bot), archived, approvals, shared, or a channel's name"
-HELP = f"""\
-{SLASH_COMMAND} <appid> <env>   ask as in Slack; an appid to try: {APPID}
-:click WORDS [REQUEST]     click a button; without words: what there is to click
-:open [home | WORDS]       open the form, the bot's Home, or the form from the message with these words
-:submit NAME=VALUE …       fill in and submit the form; :close closes it
-:as ROLE                   {_PEOPLE}
-:in PLACE                  {_CONVERSATIONS}
-:wechat WORD               what WeChat does next: an errcode such as 85088, or {", ".join(TROUBLES)}
-:say TEXT, :reply WORDS TEXT   write a message, or answer the one with these words
-:json [WORDS]              what Slack holds of the newest message with these words
-:audit [REQUEST]           what the ledger holds
-:policy [FILE]             show the policy, or put another one into force
-:save FILE, :replay FILE   keep what was done, and do it again
-help, quit"""
+HELP = (
+    (f"{SLASH_COMMAND} APPID ENV", f"ask as in Slack; an appid to try: {APPID}"),
+    (":click WORDS [REQUEST]", "click a button; without words: what there is to click"),
+    (
+        ":open [home | WORDS]",
+        "open the form, the bot's Home, or the form from a message with these words",
+    ),
+    (":submit NAME=VALUE …", f"fill in and submit the form, such as env=prod-1 appids={APPID}"),
+    (":close", "close the form"),
+    (":as ROLE", _PEOPLE),
+    (":in PLACE", _CONVERSATIONS),
+    (":wechat WORD", f"what WeChat does next: an errcode such as 85088, or {', '.join(TROUBLES)}"),
+    (":say TEXT", "write a message"),
+    (":reply WORDS TEXT", "answer the message with these words, in its thread"),
+    (":json [WORDS]", "what Slack holds of the newest message with these words"),
+    (":audit [REQUEST]", "what the ledger holds"),
+    (":policy [FILE]", "show the policy, or put another one into force"),
+    (":save FILE", "keep what was done, as a script"),
+    (":replay FILE", "do again what a script holds"),
+    ("help, quit", ""),
+)
+"""What can be typed, and what it does."""
 
 
 class Orders:
@@ -77,6 +85,12 @@ class Orders:
         """Return the id of where they type."""
         return self._channel(self.place)
 
+    @property
+    def where(self) -> str:
+        """Return what the place where they type is called."""
+        name = self._acts.stage.slack.channels[self.channel].name
+        return f"#{name}" if name else self.place
+
     async def follow(self, line: str) -> bool:
         """Do what a line says, and say what came of it; tell whether there may be more."""
         line = line.strip()
@@ -110,7 +124,8 @@ class Orders:
         if word in self._orders:
             return await self._orders[word](rest)
         if word in {":help", "help", "?"}:
-            return HELP
+            self._screen.table(HELP)
+            return None
         return f"Type {SLASH_COMMAND} … as in Slack, or help."
 
     async def _as(self, value: str) -> str:
@@ -123,9 +138,9 @@ class Orders:
     async def _in(self, value: str) -> str:
         if value and self._channel(value.removeprefix("#")):
             self.place = value.removeprefix("#")
-            return f"You are in {self.place}."
+            return f"You are in {self.where}."
         no = f"There is no place “{value}”. " if value else ""
-        return f"{no}You are still in {self.place}. The places: {_CONVERSATIONS}."
+        return f"{no}You are still in {self.where}. The places: {_CONVERSATIONS}."
 
     async def _say(self, value: str, thread: str = "") -> None:
         text = _text(value)

@@ -1,8 +1,10 @@
 """Show the conversation in a terminal as people would see it in Slack: who, where, and to whom."""
 
 import re
+from collections.abc import Iterable
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from bot.playground.slack.lines import message_lines, view_lines, view_title
@@ -51,6 +53,13 @@ class Screen:
     def note(self, text: str) -> None:
         """Say something that is not part of the conversation."""
         self.console.print(Text(text), soft_wrap=not self.console.is_terminal)
+
+    def table(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Show two columns, the second wrapped under itself."""
+        grid = Table.grid(padding=(0, 2))
+        for left, right in rows:
+            grid.add_row(Text(left, "bold"), Text(right))
+        self.console.print(grid)
 
     def typed(self, user: str, channel: str, line: str) -> None:
         """Show what somebody types."""

@@ -46,7 +46,8 @@ class Targets:
         if newest := next(found(), None):
             return newest
         there = ", ".join(dict.fromkeys(f"“{e.label}”" for _, e in self.elements(user) if e.label))
-        raise ImpossibleError(f"There is no “{label}” to click. There is {there or 'nothing'}.")
+        others = f". There is {there}." if there else ", nor anything else."
+        raise ImpossibleError(f"There is no “{label}” to click{others}")
 
     async def modal(self, user: str) -> View:
         """Return the modal on top, once there is one."""

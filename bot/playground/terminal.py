@@ -1,6 +1,5 @@
 """The prompt beside the page: a line with history, completion and pastes of several lines."""
 
-import re
 from collections.abc import Iterable
 
 from prompt_toolkit import PromptSession
@@ -16,7 +15,7 @@ from bot.playground.orders import HELP, Orders
 from bot.playground.troubles import ERRCODES, TROUBLES
 from bot.playground.world import ABOUT, PLACES
 
-_ORDERS = dict.fromkeys(re.findall(r"^:\w+", HELP, re.MULTILINE), "")
+_ORDERS = {typed.split()[0]: about for typed, about in HELP if typed.startswith(":")}
 
 
 class Offers(Completer):
@@ -72,7 +71,7 @@ async def prompt(acts: Acts, orders: Orders) -> None:
     )
     with patch_stdout(raw=True):
         while True:
-            who = f"{orders.role} in {orders.place}"
+            who = f"{orders.role} in {orders.where}"
             asked = FormattedText([("bold ansigreen", who), ("", "> ")])
             try:
                 line = await session.prompt_async(asked)

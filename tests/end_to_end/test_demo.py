@@ -215,12 +215,12 @@ async def test_on_a_terminal_the_demo_shows_a_page_and_takes_lines_until_it_is_t
         ":click WORDS [REQUEST]",
         "You are second.",
         "There is no role “nobody”. You are still second. The roles: requester (on the platform team),",
-        "You are in archived.",
-        "There is no place “nowhere”. You are still in archived. The places: public, private",
+        "You are in #archived.",
+        "There is no place “nowhere”. You are still in #archived. The places: public, private",
         "Use an errcode such as 85088, or one of",
         "Type /share-env … as in Slack, or help.",
         "“testers”",
         "modal of @second · opened",
-        "There is no “Nonsense” to click.",
+        "There is no “Nonsense” to click",
     ):
         assert said in text
