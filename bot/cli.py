@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from bot.app.process import run
 from bot.domain.outcome import OUTCOMES
 from bot.ops.logs.setup import log_uncaught, set_up
+from bot.ops.visible import FAILED, FINE
 from bot.settings.environ import environment
 
-_FINE, _FAILED, _INTERRUPTED = 0, 1, 130
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(given)
     except BrokenPipeError:  # such as `| head`
-        return _FINE
+        return FINE
     except KeyboardInterrupt:  # whoever pressed it knows
         return _INTERRUPTED
     finally:
@@ -129,7 +130,7 @@ def _version(_: argparse.Namespace) -> int:
     from bot.runtime.release import release  # noqa: PLC0415  # a start need not look for its commit
 
     print(f"share-env-bot {release()}")
-    return _FINE
+    return FINE
 
 
 def _run(_: argparse.Namespace) -> int:
@@ -175,7 +176,7 @@ def _doctor(given: argparse.Namespace) -> int:
     logging.disable(logging.ERROR)  # what libraries say on the way is not what the doctor found
     if given.real or given.channel or given.user or given.yes:
         return real(environment(), given.real and given.channel, given.user, unasked=given.yes)
-    return _FINE if doctor(environment(), as_json=given.json) else _FAILED
+    return FINE if doctor(environment(), as_json=given.json) else FAILED
 
 
 def _policy(given: argparse.Namespace) -> int:

@@ -10,11 +10,9 @@ from contextlib import AsyncExitStack, suppress
 
 from bot import __version__
 from bot.ops.logs.setup import set_up
-from bot.ops.visible import complain
+from bot.ops.visible import FAILED, FINE, WRONG_SETUP, complain
 from bot.runtime.signals import at_first_signal, ignore_from_now_on, setting, unless
 from bot.settings.load import Settings, load, read_parts
-
-_FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +34,7 @@ def _run_until(
     environ = read()
     settings = load(environ)
     if not isinstance(settings, Settings):
-        complain(settings, read_parts(environ).secrets)
-        return _WRONG_SETUP
+        return complain(settings, read_parts(environ).secrets)
     gc.disable()  # until the bot is ready: what is loaded and made until then stays
     # Imported here: a wrong setup need not wait for Slack's libraries to load.
     from bot.app.resources import CannotStartError  # noqa: PLC0415
@@ -61,8 +58,8 @@ def _run_until(
         asyncio.run(serve())
     except CannotStartError as error:
         complain(error.problems, settings.secrets())
-        return _WRONG_SETUP if error.wrong_setup else _FAILED
-    return _FINE
+        return WRONG_SETUP if error.wrong_setup else FAILED
+    return FINE
 
 
 def _ready(settings: Settings, line: str) -> None:

@@ -12,13 +12,12 @@ from bot.domain.outcome import Failed, Unknown
 from bot.ledger import Entry
 from bot.ledger.address import CannotOpenError
 from bot.ledger.audit import Wanted, delete_before, find, open_for_audit, read
-from bot.ops.visible import complain, visible, write_rows
+from bot.ops.visible import FAILED, FINE, complain, visible, write_rows
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
 from bot.settings.table import DATABASE_URL
 from bot.slack.history import read_ref
 
-_FINE, _UNKNOWN, _WRONG_SETUP = 0, 1, 2
 _PATIENCE = 3.0  # seconds; without an answer there are no links
 _FACTS = ("user", "outcome", "errcode", "rid", "detail", "seconds")
 """What an event says besides its kind and time, in this order."""
@@ -29,23 +28,21 @@ def audit(
 ) -> int:
     """Print the events `about` something, or delete what is from `before` a day; return the exit code."""
     if before and (problem := _wrong_deletion(before, about)):
-        complain([problem], ())
-        return _WRONG_SETUP
+        return complain([problem])
     try:
         engine = open_for_audit(DATABASE_URL.value(Reader(environ)))
         if before:
             requests, events = delete_before(engine, before)
             print(f"Deleted {requests} requests and {events} events from before {before:%Y-%m-%d}.")
-            return _FINE
+            return FINE
         rows = read(engine, Wanted(**about), words=shape != "table")
         if (first := next(rows, None)) is None:
             print("No events match.", file=sys.stderr)
         else:
             write_rows(chain([first], rows), shape)
     except CannotOpenError as error:
-        complain([str(error)], read_parts(environ).secrets)
-        return _WRONG_SETUP
-    return _FINE
+        return complain([str(error)], read_parts(environ).secrets)
+    return FINE
 
 
 def _wrong_deletion(before: datetime, about: Mapping[str, Any]) -> str | None:
@@ -66,15 +63,14 @@ def tell_request(environ: Mapping[str, str], request: str) -> int:
         entry = find(engine, request)
         events = list(read(engine, Wanted(request=request), words=True))
     except CannotOpenError as error:
-        complain([str(error)], parts.secrets)
-        return _WRONG_SETUP
+        return complain([str(error)], parts.secrets)
     if entry is None:
         found = f"No request “{request}” is in the ledger. Its id is in the answer in Slack and in the log."
         complain([found], parts.secrets)
-        return _UNKNOWN
+        return FAILED
     for line in story(entry, events, asyncio.run(_workspace(parts))):
         print(line)
-    return _FINE
+    return FINE
 
 
 async def _workspace(parts: Parts) -> str | None:

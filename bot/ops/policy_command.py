@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -21,7 +20,7 @@ from bot.ops.doctor.findings import (
     wrong_by,
 )
 from bot.ops.policy_answers import Explanation, Rights
-from bot.ops.visible import visible
+from bot.ops.visible import FAILED, FINE, complain, visible
 from bot.policy import Operators, Policy
 from bot.policy.file import read_question
 from bot.policy.lint import approvals, ownerless, owners, reach, unowned, untested
@@ -32,7 +31,6 @@ from bot.settings.policy import file_of, read_rules
 from bot.settings.slack import read_slack
 from bot.settings.table import WECHAT_AUTHORIZER_APPID
 
-_FINE, _WRONG, _UNUSABLE = 0, 1, 2
 _LISTS = "SHARE_ENV_ALLOWED_"
 
 
@@ -44,20 +42,20 @@ def policy(
     0 is fine, 1 something is wrong, 2 a question that is none, or no policy.
     """
     if file is not None and not file.strip():
-        return _complain(["FILE is empty. Name the policy file, or leave FILE out."])
+        return complain(["FILE is empty. Name the policy file, or leave FILE out."])
     question = read_question(asked) if asked else None
     if isinstance(question, list):
-        return _complain(question)
+        return complain(question)
     read = Reader(_with_file(environ, file) if file is not None else environ)
     path = file_of(read)
     owner = WECHAT_AUTHORIZER_APPID.value(read) or ""
     tested = read_rules(read, path, owner if is_appid(owner) else None)
     if tested is None and (path is None or not _is_there(path)):
-        return _complain(read.problems)
+        return complain(read.problems)
     told = _channels(environ, tested.policy) if tested and question is None else None
     findings = [*examine(str(path) if path else None, tested, read.problems, told)]
     if question is None:
-        return _FINE if tell(findings, as_json=as_json) else _WRONG
+        return FINE if tell(findings, as_json=as_json) else FAILED
     if tested is None:
         return _no_answer(findings, as_json=as_json)
     return _answer(tested.policy, question, findings, as_json=as_json)
@@ -151,7 +149,7 @@ def _answer(
     else:
         tell(bad, as_json=False)
         print(*map(visible, reasoned.lines()), sep="\n", flush=True)
-    return _WRONG if bad else _FINE
+    return FAILED if bad else FINE
 
 
 def _no_answer(findings: Sequence[Finding], *, as_json: bool) -> int:
@@ -160,7 +158,7 @@ def _no_answer(findings: Sequence[Finding], *, as_json: bool) -> int:
         _print_json(_wrong_facts(_bad(findings)))
     else:
         tell(findings, as_json=False)
-    return _WRONG
+    return FAILED
 
 
 def _bad(findings: Sequence[Finding]) -> list[Finding]:
@@ -186,8 +184,3 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except OSError:  # such as a name that is too long
         return False
-
-
-def _complain(problems: Sequence[str]) -> int:
-    print(*problems, sep="\n", file=sys.stderr)
-    return _UNUSABLE

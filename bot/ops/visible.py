@@ -9,6 +9,9 @@ from itertools import islice
 
 from bot.ops.logs.redaction import Redactor
 
+FINE, FAILED, WRONG_SETUP = 0, 1, 2
+"""Exit codes: the README beside this says what each means."""
+
 # What ends a line somewhere, moves a terminal's cursor, turns text around, cannot be seen, or is half a letter.
 UNSAFE = (
     r"[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -35,10 +38,14 @@ def json_line(fields: Mapping[str, object]) -> str:
     return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], line)
 
 
-def complain(problems: Iterable[str], secrets: Iterable[str]) -> None:
-    """Print on standard error what is wrong; a driver may have said a secret, or somebody put one into the policy file."""
+def complain(problems: Iterable[str], secrets: Iterable[str] = ()) -> int:
+    """Print on standard error what is wrong, and return the exit code of a wrong setup.
+
+    A driver may have said one of the `secrets`, or somebody have put one into the policy file.
+    """
     for problem in map(Redactor(secrets).clean, problems):
         print(visible(problem), file=sys.stderr)
+    return WRONG_SETUP
 
 
 def write_rows(rows: Iterable[Mapping[str, object]], shape: str) -> None:

@@ -19,7 +19,7 @@ from bot.ops.doctor.real_tried import Tried, completed, failed, held, table, unt
 from bot.ops.doctor.slack_calls import web_api
 from bot.ops.doctor.transport import DEADLINE, HeardHeaders, each, session
 from bot.ops.doctor.wechat import Read, reader
-from bot.ops.visible import complain
+from bot.ops.visible import FAILED, FINE, complain
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.tokens import PlatformSettings
@@ -35,7 +35,6 @@ from bot.wechat.envs import (
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import Transport, post
 
-_FINE, _FAILED, _WRONG_SETUP = 0, 1, 2
 _INTRODUCTION = (
     "This posts some messages in the channel that you named, edits, answers and deletes them, shows you two that only "
     "you see, lets Slack look at one message of each kind without showing it, and asks WeChat for each owner's envs "
@@ -57,18 +56,16 @@ def real(
     0 if all held and nothing is left in the channel, 1 if not, 2 where the settings or the arguments are wrong.
     """
     if not channel or not user:
-        complain(["Write it as doctor --real --channel C… --user U…."], ())
-        return _WRONG_SETUP
+        return complain(["Write it as doctor --real --channel C… --user U…."])
     settings = load(environ)
     if not isinstance(settings, Settings):
-        complain(settings, read_parts(environ).secrets)
-        return _WRONG_SETUP
+        return complain(settings, read_parts(environ).secrets)
     asked = None if unasked else _asked
     try:
         held = asyncio.run(_until_sigterm(try_all(settings, channel, user, asked)))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None  # it ends as on Ctrl-C
-    return _FINE if held else _FAILED
+    return FINE if held else FAILED
 
 
 async def _until_sigterm(work: Coroutine[None, None, bool]) -> bool:
