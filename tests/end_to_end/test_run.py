@@ -79,7 +79,7 @@ async def test_no_secret_is_in_any_log_line_at_debug(
         *re.findall(r"/[\w-]+$", str(ack.request["response_url"])),
     }
     assert len(secrets) == 6
-    assert "/tcb/shareenv" in log
+    assert '"api": "shareenv"' in log
     assert [secret for secret in secrets if secret in log] == []
     assert re.findall(r"\?ticket=\w+", log) == []
 
