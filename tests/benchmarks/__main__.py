@@ -38,7 +38,7 @@ def main() -> int:
     """Return the exit code: 0 every bar is cleared, or none has to be; 1 one is missed; 2 it could not be measured."""
     given = _arguments().parse_args()
     console = Console(width=_WIDTH, highlight=False)
-    console.print(machine())
+    console.print(machine(), soft_wrap=True)
     try:
         if given.soak:
             return _judge(console, soak_bars(_run(soak(given.soak, _tell))))

@@ -32,6 +32,9 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = {size}
 ignore_startup_parameters = options
+log_connections = 0
+log_disconnections = 0
+log_stats = 0
 {user}
 """
 
@@ -66,7 +69,7 @@ def through(url: str, folder: Path) -> str:
 def pgbouncer(url: str, size: int) -> Iterator[str]:
     """Give the address of the same database by way of PgBouncer, with so many connections in transaction mode.
 
-    What PgBouncer does not pass on is set in the database. Raises WrongResultError where there is no PgBouncer.
+    What PgBouncer does not pass on is set in the database. Raises WrongResultError where there is no PgBouncer, or it does not start.
     """
     server, program = folder_of(url), shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/bin")
     if program is None:
@@ -82,11 +85,22 @@ def pgbouncer(url: str, size: int) -> Iterator[str]:
         settings.write_text(
             _PGBOUNCER.format(server=server, folder=folder, size=size, user=user), encoding="utf-8"
         )
-        with subprocess.Popen((program, "-q", str(settings)), stderr=subprocess.PIPE) as process:
+        with subprocess.Popen((program, settings), stderr=subprocess.PIPE, text=True) as process:
             try:
+                _wait_until_up(process)
                 yield through(url, folder)
             finally:
                 process.send_signal(signal.SIGQUIT)  # at once; it waits for its clients on SIGTERM
+
+
+def _wait_until_up(process: subprocess.Popen[str]) -> None:
+    """Return once PgBouncer says that it listens; raises WrongResultError where it does not come to that."""
+    said = list[str]()
+    for line in process.stderr or ():
+        said.append(line)
+        if "process up" in line:
+            return
+    raise WrongResultError(f"PgBouncer does not start:\n{''.join(said)}")
 
 
 @dataclass(frozen=True, slots=True)

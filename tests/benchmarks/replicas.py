@@ -86,8 +86,9 @@ class Distant:
 
 @dataclass(frozen=True, slots=True)
 class Replicated:
-    """All that was measured."""
+    """All that was measured; `on_a_file` is the speed of one bot on SQLite."""
 
+    on_a_file: Speed
     together: tuple[Together, ...]
     spoken: Spoken
     distant: Distant
@@ -111,8 +112,11 @@ async def replicated(
         (count, each) for count in counts for each in ([None] if pool is None else [None, pool])
     ]
     rounds: dict[tuple[int, int | None], list[Together]] = {way: [] for way in ways}
+    files = list[Speed]()
     with postgresql() as server:
         for number in range(1, crowd.rounds + 1):
+            tell(f"Round {number} of {crowd.rounds}: SQLite")
+            files.append(await _on_a_file(crowd))
             for way in ways:
                 tell(f"Round {number} of {crowd.rounds}: {_said(*way)}")
                 rounds[way].append(await _together(server, *way, crowd))
@@ -121,11 +125,17 @@ async def replicated(
         tell(f"A server that is {1000 * crowd.away:g} ms further away")
         distant = await _distant(server, crowd)
     middles = tuple(Together.middle(each) for each in rounds.values())
-    return Replicated(middles, spoken, distant)
+    return Replicated(Speed.middle(files), middles, spoken, distant)
 
 
 def _said(replicas: int, pool: int | None) -> str:
     return f"replicas: {replicas}" + (f", PgBouncer with {pool}" if pool else "")
+
+
+async def _on_a_file(crowd: Crowd) -> Speed:
+    async with standins() as world, started(Variant.THIS_BOT, world):
+        await world.load(crowd.warm_up, crowd.at_once)
+        return Speed.of(await world.load(crowd.burst, crowd.at_once))
 
 
 async def _together(server: PostgreSQL, replicas: int, pool: int | None, crowd: Crowd) -> Together:

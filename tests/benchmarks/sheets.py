@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.limits import Calls, Limited, Paused
+from tests.benchmarks.measure import Speed
 from tests.benchmarks.replicas import Replicated
 
 _BUSY = 0.5  # of what a replica can do: beyond, people wait for each other
@@ -34,21 +35,20 @@ class Sheet:
 
 
 def replicas_sheet(found: Replicated) -> Sheet:
-    """Return what replicas on one PostgreSQL do."""
+    """Return what replicas on one PostgreSQL do, and one bot on SQLite."""
+    rows = [("1, on SQLite", found.on_a_file, "")]
+    for each in found.together:
+        behind = f", PgBouncer with {each.pool}" if each.pool else ""
+        rows.append((f"{each.replicas}{behind}", each.speed, f"{each.connections}"))
     return Sheet(
         ("replicas", "jobs/s", "ack p50, ms", "ack p99, ms", "answer p50, ms", "connections"),
-        tuple(
-            (
-                f"{each.replicas}" + (f", PgBouncer with {each.pool}" if each.pool else ""),
-                f"{each.speed.per_second:,.0f}",
-                f"{each.speed.ack_p50:.0f}",
-                f"{each.speed.ack_p99:.0f}",
-                f"{each.speed.answer_p50:.0f}",
-                f"{each.connections}",
-            )
-            for each in found.together
-        ),
+        tuple((name, *_speed(speed), connections) for name, speed, connections in rows),
     )
+
+
+def _speed(speed: Speed) -> tuple[str, ...]:
+    times = speed.ack_p50, speed.ack_p99, speed.answer_p50
+    return f"{speed.per_second:,.0f}", *(f"{time:.0f}" for time in times)
 
 
 def cost_sheet(found: Replicated, at_once: int) -> Sheet:
