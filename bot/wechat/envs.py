@@ -26,6 +26,7 @@ _MOST_PAGES = 5
 _NORMAL, _ACTIVE = "NORMAL", "Active"
 _GOOD_FOR = 300.0
 _BAD_FOR = 60.0
+_BELIEVED_FOR = {Readiness.READY: _GOOD_FOR, Readiness.UNKNOWN: _BAD_FOR}
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +82,8 @@ def read_functions(status: int, body: bytes) -> Functions | Declined | Troubled:
 class Envs:
     """Asks for what owners' tokens may see, by one try at each call: nobody waits for it long.
 
-    That an env is ready is believed for a while, since the function that makes it so seldom goes away.
+    That an env is ready is believed for a while, since the function that makes it so seldom goes away; what WeChat does
+    not tell is not asked for again at once. That it is not ready may be over with the next share.
     """
 
     def __init__(self, wechat: WeChat, clock: Callable[[], float]) -> None:
@@ -108,7 +110,7 @@ class Envs:
 
     async def _looked(self, owner_and_env: str) -> tuple[Readiness, float]:
         found = await self._look(*owner_and_env.split(" "))
-        return found, _GOOD_FOR if found is Readiness.READY else 0.0
+        return found, _BELIEVED_FOR.get(found, 0.0)
 
     async def _look(self, owner: str, env: str) -> Readiness:
         seen = 0

@@ -109,9 +109,7 @@ class Worker:
         if entry.place is None:
             return await self._settle(entry, backlog)
         if entry.asked:
-            place = self.places.reopen(entry.request, entry.place)
-            self.start(_for_now(place.go_on(entry.request)))
-            self.start(_for_now(self.waiting.approvals.settle(entry)))
+            self._show_decided(entry, entry.place)
         if entry.request.is_batch:
             return await self._run(entry, entry.place, backlog)
         return await self._call(entry, backlog, called_again=called_again)
@@ -141,6 +139,13 @@ class Worker:
         told = {"request": request.id, "outcome": type(outcome).__name__.lower()}
         _log.error("Slack takes the answer nowhere", extra=told)
         await self.leased.end(entry, backlog, "not delivered", "refused")
+
+    def _show_decided(self, entry: Entry, where: str) -> None:
+        """Show that it was decided, to whoever asked and to the approvers."""
+        request = entry.request
+        self.start(_for_now(self.waiting.approvals.settle(entry)))
+        if not (request.is_batch and entry.taken_over):  # else it shows how far it came
+            self.start(_for_now(self.places.reopen(request, where).go_on(request)))
 
     async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         """Settle where the answer goes, and record it."""

@@ -137,6 +137,19 @@ async def test_that_an_env_is_ready_is_believed_for_five_minutes_and_anything_el
     await envs.close()
 
 
+async def test_what_wechat_does_not_tell_of_an_env_is_not_asked_for_again_within_a_minute(
+    make: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
+    envs = make()
+    wechat.functions["prod-1"] = {NEEDED: "Active"}
+    wechat.fail("listfunctions", Code(48001))
+    assert await envs.readiness(OWNER, "prod-1") is Readiness.UNKNOWN
+    assert await envs.readiness(OWNER, "prod-1") is Readiness.UNKNOWN
+    assert wechat.transcript().count("listfunctions") == 1
+    clock.now += BAD
+    assert await envs.readiness(OWNER, "prod-1") is Readiness.READY
+
+
 async def test_many_who_ask_at_once_whether_an_env_is_ready_make_one_call(
     make: Maker, wechat: LocalWeChat
 ) -> None:
