@@ -6,18 +6,12 @@ from bot.domain.click import Act
 from bot.domain.outcome import (
     Cancelled,
     Expired,
-    Finished,
     Outcome,
     Rejected,
-    Shared,
-    Skipped,
-    SkipReason,
-    Stopped,
-    Unknown,
 )
 from bot.domain.request import Request
 from bot.messages.blocks import Button, Buttons, Message, Part, buttons, message, small
-from bot.messages.clicks import became
+from bot.messages.endings import became
 from bot.messages.request import about, appids, for_good, name, reason, with_comment
 from bot.messages.rules import channel_name
 from bot.messages.words import Mrkdwn, Words, bullets, sentences, when
@@ -138,9 +132,12 @@ def decided(words: Words, request: Request, outcome: Outcome | None, at: float) 
 
 def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float) -> str:
     if request.approval:
-        told = words("✅ <@{by}> approved this, {when}.", by=request.approval.by, when=when(at))
-        end = _end(words, outcome) if outcome else None
-        return with_comment(words, sentences(words, told, end), request.approval.comment)
+        by, comment = request.approval.by, request.approval.comment
+        told = words("✅ <@{by}> approved this, {when}.", by=by, when=when(at))
+        if outcome:
+            end = became(words, request, outcome)
+            told = words("✅ <@{by}> approved this, {when}: {end}", by=by, when=when(at), end=end)
+        return with_comment(words, told, comment)
     match outcome:
         case Rejected(by, comment):
             told = words("🚫 <@{by}> rejected this, {when}.", by=by, when=when(at))
@@ -152,25 +149,3 @@ def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float)
         case _:
             end = became(words, request, outcome)
             return words("🚫 This ended without a decision: {end}", end=end)
-
-
-def _end(words: Words, outcome: Outcome) -> str:
-    match outcome:
-        case Shared():
-            return words("It was shared.")
-        case Stopped():
-            return words("The policy stopped it, and nothing was shared.")
-        case Finished(tally) if tally.stopped:
-            return words(
-                "The policy stopped {count} of {total}.", count=tally.stopped, total=tally.total
-            )
-        case Finished():
-            return words("The batch is done.")
-        case Skipped(SkipReason.SHARED_BEFORE):
-            return words("Another request shared it meanwhile.")
-        case Skipped():
-            return words("Another request was sharing it already.")
-        case Unknown():
-            return words("It may or may not have been shared; the requester knows more.")
-        case _:
-            return words("It did not succeed; the requester knows why.")

@@ -25,9 +25,8 @@ from bot.messages.request import (
     why_command,
     with_comment,
 )
-from bot.messages.rules import contact
 from bot.messages.words import Words, code, sentences, when
-from bot.policy import Policy, Rule
+from bot.policy import Rule
 
 Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
 """How a request can end before WeChat is asked."""
@@ -73,7 +72,7 @@ def sent_to_approvers(words: Words, request: Request) -> Announcement:
     return Announcement(message(said).parts)
 
 
-def no_approver(words: Words, rule: Rule, policy: Policy) -> Message:
+def no_approver(words: Words, rule: Rule) -> Message:
     """Say that nobody can approve the request, so nothing was done."""
     return message(
         words(
@@ -83,7 +82,7 @@ def no_approver(words: Words, rule: Rule, policy: Policy) -> Message:
         words(
             "None of its approvers is an active member of this workspace who may decide about this request."
         ),
-        words("*Who can fix it:* {contact}.", contact=contact(words, policy)),
+        words("*Who can fix it:* {contact}."),
     )
 
 

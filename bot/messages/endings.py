@@ -1,4 +1,4 @@
-"""The two messages about any request: the parent in the channel, and the answer in its thread."""
+"""How any request ended: the parent in the channel, the answer in its thread, and a clause for those who come later."""
 
 from typing import assert_never
 
@@ -11,10 +11,12 @@ from bot.domain.outcome import (
     Expired,
     Failed,
     Finished,
+    Ground,
     Outcome,
     Rejected,
     Shared,
     Skipped,
+    SkipReason,
     Stopped,
     Tally,
     Unknown,
@@ -89,3 +91,54 @@ def _retry(words: Words, request: Request, outcome: Outcome) -> Buttons | None:
     if isinstance(outcome, Finished) or not retry_may_help(outcome):
         return None
     return buttons(Button(words("Try again"), Act.RETRY, request.id))
+
+
+def became(words: Words, request: Request, outcome: Outcome | None) -> str:  # noqa: C901, PLR0912  # one case for each outcome
+    """Return what became of a request, as the end of a sentence."""
+    match outcome:
+        case None if request.approval:
+            return words("<@{by}> approved it already.", by=request.approval.by)
+        case None:
+            return words("it is under way already.")
+        case Rejected(by):
+            return words("<@{by}> rejected it already.", by=by)
+        case Cancelled(by):
+            return words("<@{by}> cancelled it.", by=by)
+        case Expired():
+            return words("it has expired, and nothing was shared.")
+        case Denied(ground):
+            return _ended_by_policy(words, ground)
+        case Stopped():
+            return words("the policy stopped it, and nothing was shared.")
+        case Shared():
+            return words("it was shared.")
+        case Skipped(SkipReason.SHARED_BEFORE):
+            return words("another request shared it meanwhile.")
+        case Skipped():
+            return words("another request was sharing it already.")
+        case Finished(tally) if tally.stopped:
+            return words(
+                "the policy stopped {count} of {total}.", count=tally.stopped, total=tally.total
+            )
+        case Finished():
+            return words("the batch is done.")
+        case Unknown():
+            return words(
+                "it may or may not have been shared; the answer to the requester says more."
+            )
+        case Failed():
+            return words("it did not succeed; the answer to the requester says why.")
+        case _:
+            assert_never(outcome)
+
+
+def _ended_by_policy(words: Words, ground: Ground) -> str:
+    match ground:
+        case Ground.NOT_ALLOWED:
+            return words("the policy does not allow it any more.")
+        case Ground.SEVERAL_RULES:
+            return words("different rules apply to it now, and nothing was shared.")
+        case Ground.OTHER_OWNER:
+            return words("its env has another owner now, and nothing was shared.")
+        case _:
+            assert_never(ground)

@@ -12,7 +12,7 @@ from bot.messages.history import Line, history, in_a_line, no_history
 from bot.messages.people import is_well, may_share
 from bot.messages.request import appids, asks
 from bot.messages.words import Words, code, listed, msgid, sentences, shortened
-from bot.policy import Person, Policy, Rule, Unreadable
+from bot.policy import Person, Rule, Unreadable
 
 LISTED = 10
 """The most requests in each list of the page, since Slack takes 100 blocks."""
@@ -41,18 +41,15 @@ class Records:
     stoppable: Sequence[Line] = ()
 
 
-def home(  # noqa: PLR0913, PLR0917 - all that the page shows
+def home(
     words: Words,
     person: Person | Unreadable,
     rules: tuple[Rule, ...],
-    policy: Policy,
     records: Records | None,
     version: str,
 ) -> Message:
     """Return one person's page; `records` is None if the ledger does not answer."""
-    page = message(
-        _health(words, person, records, version), may_share(words, person, rules, policy)
-    )
+    page = message(_health(words, person, records, version), may_share(words, person, rules))
     if rules:
         page += message(_how(words))
     if records is None:

@@ -142,33 +142,24 @@ _COMMENT_LIMIT = 500
 
 def decision(words: Words, request: Request, act: Act, private_metadata: str) -> Block:
     """Ask an approver to confirm the decision, with an optional comment."""
-    approving = act is Act.APPROVE
     told = message(
         asks(words, request),
         appids(request, words("All of them are listed below.")),
-        for_good(words) if approving else None,
+        for_good(words) if act is Act.APPROVE else None,
     )
+    comment: Block = {
+        "type": "plain_text_input",
+        "multiline": True,
+        "max_length": _COMMENT_LIMIT,
+    }
     return {
-        "type": "modal",
+        **_modal(words, _title(words, act), told),
         "callback_id": act.value,
-        "title": plain(words("Approve") if approving else words("Reject")),
-        "submit": plain(words("Approve") if approving else words("Reject")),
-        "close": plain(words("Back")),
+        "submit": plain(_title(words, act)),
         "private_metadata": private_metadata,
         "blocks": [
             *told.blocks,
-            {
-                "type": "input",
-                "block_id": COMMENT,
-                "optional": True,
-                "label": plain(words("Comment for the requester")),
-                "element": {
-                    "type": "plain_text_input",
-                    "action_id": COMMENT,
-                    "multiline": True,
-                    "max_length": _COMMENT_LIMIT,
-                },
-            },
+            _field(COMMENT, words("Comment for the requester"), comment, optional=True),
             *message(*all_appids(words, request)).blocks,
         ],
     }
@@ -176,19 +167,18 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
 
 def refusal(words: Words, act: Act, why: Message) -> Block:
     """Replace the modal of somebody who may not decide; `why` tells the reason."""
-    return {
-        "type": "modal",
-        "title": plain(words("Approve") if act is Act.APPROVE else words("Reject")),
-        "close": plain(words("Back")),
-        "blocks": why.blocks,
-    }
+    return _modal(words, _title(words, act), why)
 
 
 def trouble(words: Words, reference: str) -> Block:
     """Replace a modal after the bot failed unexpectedly; operators find `reference` in the log."""
-    return {
-        "type": "modal",
-        "title": plain(words("Share an env")),
-        "close": plain(words("Back")),
-        "blocks": broken(words, reference).blocks,
-    }
+    return _modal(words, words("Share an env"), broken(words, reference))
+
+
+def _title(words: Words, act: Act) -> str:
+    return words("Approve") if act is Act.APPROVE else words("Reject")
+
+
+def _modal(words: Words, title: str, told: Message) -> Block:
+    close = plain(words("Back"))
+    return {"type": "modal", "title": plain(title), "close": close, "blocks": told.blocks}

@@ -7,9 +7,9 @@ from bot.domain.link import Link, LinkState
 from bot.messages.advice import LINK_NAMES
 from bot.messages.blocks import Message, message, small
 from bot.messages.request import for_good
-from bot.messages.rules import STANDINGS, UNREADABLE, contact, group_name, right, rule_name
+from bot.messages.rules import STANDINGS, UNREADABLE, group_name, right, rule_name
 from bot.messages.words import Words, bullets, code, listed, mention, sentences, some, when
-from bot.policy import Person, Policy, Rule, Unreadable
+from bot.policy import Person, Rule, Unreadable
 
 _LISTED_RULES = 10
 _LIST_ROOM = 2000  # characters of one message's 4000
@@ -62,23 +62,19 @@ def _unread(words: Words, person: Person) -> str | None:
     return f"{title}\n{some(words, lines, _LIST_ROOM, _LISTED_RULES)}" if lines else None
 
 
-def help_(
-    words: Words, person: Person | Unreadable, rules: tuple[Rule, ...], policy: Policy
-) -> Message:
+def help_(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) -> Message:
     """Tell the requester what they may share, and what they can type."""
     to_share = SHARE_HELP if rules else ()
     lines = [words(line) for line in (*to_share, *(row.help for row in SUBCOMMANDS))]
     typed = bullets(line.replace("<", "&lt;").replace(">", "&gt;") for line in lines)
     return message(
-        may_share(words, person, rules, policy),
+        may_share(words, person, rules),
         f"{words('*What you can type*')}\n{typed}",
         small(for_good(words)) if rules else None,
     )
 
 
-def may_share(
-    words: Words, person: Person | Unreadable, rules: tuple[Rule, ...], policy: Policy
-) -> str:
+def may_share(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) -> str:
     """Return what somebody may share, or who can grant it."""
     if isinstance(person, Unreadable):
         return words(
@@ -86,7 +82,7 @@ def may_share(
             trouble=words(UNREADABLE[person]),
         )
     if not rules:
-        grants = words("*Who can grant it:* {contact}.", contact=contact(words, policy))
+        grants = words("*Who can grant it:* {contact}.")
         return f"{words('You may not share any env yet.')}\n{grants}"
     rights = [right(words, rule) for rule in rules]
     return f"{words('*What you may share*')}\n{some(words, rights, _LIST_ROOM, _LISTED_RULES)}"

@@ -8,14 +8,13 @@ from bot.messages.words import (
     Mrkdwn,
     Words,
     code,
-    contact_in,
     escape,
     listed,
     mention,
     msgid,
     shortened,
 )
-from bot.policy import ANYONE, Effect, Miss, Policy, Rule, Standing, Unreadable, Verdict
+from bot.policy import ANYONE, Effect, Miss, Rule, Standing, Unreadable, Verdict
 
 STANDINGS = {
     Standing.MEMBER: msgid("a full member of this workspace"),
@@ -142,8 +141,3 @@ def group_name(group: str) -> Mrkdwn:
 def rule_name(rule: Rule) -> Mrkdwn:
     """Return the name of a rule in quotation marks."""
     return Mrkdwn(f"“{escape(shortened(rule.name, _NAME_LIMIT))}”")
-
-
-def contact(words: Words, policy: Policy) -> Mrkdwn:
-    """Return whom the policy sends people to."""
-    return contact_in(words, policy.contact)

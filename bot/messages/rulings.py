@@ -7,7 +7,6 @@ from bot.messages.request import for_good
 from bot.messages.rules import (
     STANDINGS,
     UNREADABLE,
-    contact,
     fit,
     group_name,
     might,
@@ -39,15 +38,15 @@ _LIST_ROOM = 2000  # characters of one message's 4000
 def denied(words: Words, because: Deny, ask: Ask, policy: Policy) -> Message:
     """Say that the policy denies it and why, which rules come closest, and who can grant it."""
     no = sentences(words, _may_not(words, because, ask, policy), words("Nothing was done."))
-    return message(no) + why_denied(words, because, policy)
+    return message(no) + why_denied(words, because)
 
 
-def why_denied(words: Words, because: Deny, policy: Policy) -> Message:
+def why_denied(words: Words, because: Deny) -> Message:
     """Say why the policy denies something, which rules come closest, and who can grant it."""
-    return message(_because(words, because), near(words, because), who_can(words, because, policy))
+    return message(_because(words, because), near(words, because), who_can(words, because))
 
 
-def no_owner(words: Words, ask: Ask, policy: Policy) -> Message:
+def no_owner(words: Words, ask: Ask) -> Message:
     """Say that no mini program is known to own the env."""
     return message(
         words("I do not know which mini program owns {env}. Nothing was done.", env=code(ask.env)),
@@ -55,7 +54,7 @@ def no_owner(words: Words, ask: Ask, policy: Policy) -> Message:
             "Check the env's id. If it is right, it needs an owner: an `[[owner]]` in the policy file, or "
             "`WECHAT_AUTHORIZER_APPID`."
         ),
-        words("*Who can fix it:* {contact}.", contact=contact(words, policy)),
+        words("*Who can fix it:* {contact}."),
     )
 
 
@@ -97,7 +96,7 @@ def why(
     return message(
         answer(words, decision, ask, policy),
         f"{title}\n{some(words, looked, _LIST_ROOM, _LISTED_RULES)}" if looked else None,
-        who_can(words, decision, policy) if isinstance(decision, Deny) else None,
+        who_can(words, decision) if isinstance(decision, Deny) else None,
     )
 
 
@@ -186,15 +185,14 @@ def near(words: Words, no: Deny) -> str | None:
     return f"{title}\n{some(words, lines, _LIST_ROOM, _LISTED_RULES)}"
 
 
-def who_can(words: Words, no: Deny, policy: Policy) -> str | None:
+def who_can(words: Words, no: Deny) -> str | None:
     """Return who can grant or fix what was denied, or None if nobody can."""
-    who = contact(words, policy)
     match no:
         case Deny(NotEntitled()):
             return None
         case Deny(GroupUnreadable(trouble=trouble) | PersonUnreadable(trouble)):
             if trouble in {Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN}:
-                return words("If this goes on, tell {contact}.", contact=who)
-            return words("*Who can fix it:* {contact}.", contact=who)
+                return words("If this goes on, tell {contact}.")
+            return words("*Who can fix it:* {contact}.")
         case _:
-            return words("*Who can grant it:* {contact}.", contact=who)
+            return words("*Who can grant it:* {contact}.")

@@ -8,9 +8,9 @@ from typing import assert_never
 
 from bot.domain.language import Language
 from bot.locale import tongues
-from bot.messages.rules import contact, fit, right
+from bot.messages.rules import fit, right
 from bot.messages.rulings import answer, near, who_can
-from bot.messages.words import as_typed
+from bot.messages.words import as_typed, contact_in
 from bot.policy import (
     Allow,
     Ask,
@@ -73,13 +73,14 @@ class Explanation:
 
     def lines(self) -> Iterator[str]:
         """Yield the decision, in the bot's words and in short, and what led to it."""
-        policy, ask, words = self.policy, self.ask, tongues(Language.ENGLISH).channel
+        policy, ask = self.policy, self.ask
+        words = tongues(Language.ENGLISH, lambda: policy.contact).channel
         decision = decide(policy, ask)
         yield f"{_called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
         yield f"  /share-env why {ask.appid} {ask.env}"
         parts = [answer(words, decision, ask, policy)]
         if isinstance(decision, Deny):
-            parts += filter(None, (near(words, decision), who_can(words, decision, policy)))
+            parts += filter(None, (near(words, decision), who_can(words, decision)))
         yield from (f"  │ {line}" for part in parts for line in _plain(part).splitlines())
         yield f"Decision: {_decided(decision)}"
         yield from _how(decision)
@@ -217,7 +218,7 @@ class Rights:
             yield f"{_called(self.person)} may share{there}:"
             yield from (f"  • {_plain(right(words, rule))}" for rule in known)
         else:
-            whom = _plain(contact(words, self.policy))
+            whom = _plain(contact_in(words, self.policy.contact))
             yield f"{_called(self.person)} may not share any env{there}. Who can grant it: {whom}."
         if self.perhaps:
             yield _NO_GROUPS

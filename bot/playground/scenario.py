@@ -75,7 +75,7 @@ async def _approve(stage: Stage, screen: Screen) -> None:
 
 
 def _is_settled(message: PostedMessage, asked: PostedMessage) -> bool:
-    return message.ts == asked.ts and "It was shared" in message.text
+    return message.ts == asked.ts and "it was shared" in message.text
 
 
 async def _click(

@@ -44,7 +44,7 @@ class Home:
         words = self._intake.words(person)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
         records = await self._records((team_id, user_id), policy, person)
-        return Page(home(words, person, mine, policy, records, self._version), person)
+        return Page(home(words, person, mine, records, self._version), person)
 
     def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
         """Tell whether a request stands, stood or will stand on the page of somebody other than its requester."""

@@ -131,7 +131,7 @@ def ruling(
     if len(by_rule) > 1:
         return Refusal("denied", several_rules(words, by_rule), "SeveralRules")
     if not owner:
-        return Refusal("no owner", no_owner(words, ask, policy))
+        return Refusal("no owner", no_owner(words, ask))
     return passed
 
 
@@ -141,7 +141,7 @@ def _denied(
     if len(decisions) == 1:
         return denied(words, no, ask, policy)
     refused = denied_some(words, ask.env, _appids_denied(decisions), len(decisions))
-    return refused + why_denied(words, no, policy)
+    return refused + why_denied(words, no)
 
 
 def _denied_for_them(words: Words, decisions: Sequence[Decided], ask: Ask, no: Deny) -> Message:

@@ -62,7 +62,7 @@ class SlashCommands:
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
         match command:
             case Help():
-                return help_(words, person, mine, policy)
+                return help_(words, person, mine)
             case Whoami():
                 links = await self._token_states(until) if mine else ()
                 return whoami(words, person, origin.user_id, origin.team_id, mine, links)

@@ -107,7 +107,7 @@ class Intake:
             told = dry_run(words, ruled, ask, how_many(words, appids), owner)
             return told + await self.beforehand(words, owner, share.env, until)
         if isinstance(ruled, NeedsApproval):
-            ruled = await self._reachable(words, policy, ruled, origin, until)
+            ruled = await self._reachable(words, ruled, origin, until)
         if isinstance(ruled, Refusal):
             why_not = {"outcome": "denied", "detail": ruled.detail}
             await self.note(ruled.kind, origin, facts | why_not, until)
@@ -135,7 +135,7 @@ class Intake:
         return message(beforehand(words, env, ready))
 
     async def _reachable(
-        self, words: Words, policy: Policy, ruled: NeedsApproval, origin: Origin, until: float
+        self, words: Words, ruled: NeedsApproval, origin: Origin, until: float
     ) -> Refusal | NeedsApproval:
         """Return the ruling, or a refusal at once if nobody can give the approval; not known in time, somebody can."""
         try:
@@ -144,7 +144,7 @@ class Intake:
                     return ruled
         except TimeoutError:
             return ruled
-        return Refusal("denied", no_approver(words, ruled.rule, policy), "NoApprover")
+        return Refusal("denied", no_approver(words, ruled.rule), "NoApprover")
 
     async def _record(
         self,

@@ -15,7 +15,7 @@ from bot.command.grammar import (
 from bot.command.mistake import Misread, UnknownOption
 from bot.messages.mistakes import misread
 from bot.messages.people import help_
-from bot.policy import Effect, Person, Policy, Rule
+from bot.policy import Effect, Person, Rule
 from tests.languages import ENGLISH
 
 FOLLOWING = {Alone: [""], WithName: ["", "prod-1"], WithPair: ["wx5fe6bb43205e9e70 prod-1"]}
@@ -36,13 +36,13 @@ def test_a_first_word_becomes_what_the_table_says(row: Subcommand) -> None:
 
 @pytest.mark.parametrize("row", SUBCOMMANDS, ids=lambda row: row.word)
 def test_the_help_of_anybody_lists_each_first_word(row: Subcommand) -> None:
-    told = help_(ENGLISH, Person("T1", "U1"), (), Policy(())).text
+    told = help_(ENGLISH, Person("T1", "U1"), ()).text
     assert f"`/share-env {row.word}" in told
     assert row.hint.split()[0] == row.word
 
 
 def test_the_help_of_who_may_share_and_a_wrong_option_name_all_options() -> None:
-    told = help_(ENGLISH, Person("T1", "U1"), (EVERYONE,), Policy((EVERYONE,))).text
+    told = help_(ENGLISH, Person("T1", "U1"), (EVERYONE,)).text
     wrong = misread(ENGLISH, Misread(UnknownOption("--x", None), "--x", None)).text
     assert [option for option in OPTIONS if f"`{option}" not in told] == []
     assert [option for option in OPTIONS if f"`{option}`" not in wrong] == []

@@ -62,7 +62,7 @@ from bot.messages.notices import (
 )
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
-from bot.messages.words import Words, code
+from bot.messages.words import Words, code, contact_in
 from bot.playground.loopback import Json
 from bot.policy import (
     Allow,
@@ -308,14 +308,15 @@ CHAINS: dict[str, list[LinkState]] = {
 }
 
 
-def _permissions(words: Words) -> Iterator[tuple[str, Message]]:
+def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
+    words = sent_to(speaking, CONTACT)
     for name, policy, ask in _asks():
         yield f"why: {name}", why(words, decide(policy, ask), ask, policy, explain(policy, ask))
     for name, policy, ask, no in denials():
         yield f"denied: {name}", denied(words, no, ask, policy)
     unread = Deny(PersonUnreadable(Unreadable.SLACK_DOWN))
     yield "why: person unreadable", why(words, unread, ASK, POLICY, explain(POLICY, ASK))
-    yield "no owner", no_owner(words, ASK, POLICY)
+    yield "no owner", no_owner(words, ASK)
     for name, decision in (
         ("allowed", Allow(PLATFORM)),
         ("to be confirmed", NeedsConfirmation(RELEASES)),
@@ -324,10 +325,17 @@ def _permissions(words: Words) -> Iterator[tuple[str, Message]]:
         yield f"dry run: {name}", dry_run(words, decision, ASK, f"`{APPID}`", OWNER)
     no = Deny(NoRule(nearest(POLICY, ASK)))
     yield "dry run: denied", as_dry_run(words, denied(words, no, ASK, POLICY))
-    yield "dry run: no owner", as_dry_run(words, no_owner(words, ASK, POLICY))
+    yield "dry run: no owner", as_dry_run(words, no_owner(words, ASK))
 
 
-def _people(words: Words) -> Iterator[tuple[str, Message]]:
+def sent_to(words: Words, contact: str) -> Words:
+    """Return the words of a policy that sends people to `contact`."""
+    return words.knowing(contact=lambda: contact_in(words, contact))
+
+
+def _people(speaking: Words) -> Iterator[tuple[str, Message]]:
+    words = sent_to(speaking, CONTACT)
+
     def about(person: Person | Unreadable, *rules: Rule) -> Message:
         return whoami(words, person, REQUESTER, TEAM, rules)
 
@@ -340,10 +348,10 @@ def _people(words: Words) -> Iterator[tuple[str, Message]]:
         yield f"whoami: {standing.name}", about(Person(TEAM, REQUESTER, standing))
     for trouble in Unreadable:
         yield f"whoami: {trouble.name}", about(trouble)
-        yield f"help: {trouble.name}", help_(words, trouble, (), POLICY)
-    yield "help: rights", help_(words, MEMBER, (TESTERS, PLATFORM, RELEASES, APPROVAL), POLICY)
-    yield "help: many rights", help_(words, MEMBER, (PLATFORM,) * 12, POLICY)
-    yield "help: no rights", help_(words, STRANGER, (), POLICY)
+        yield f"help: {trouble.name}", help_(words, trouble, ())
+    yield "help: rights", help_(words, MEMBER, (TESTERS, PLATFORM, RELEASES, APPROVAL))
+    yield "help: many rights", help_(words, MEMBER, (PLATFORM,) * 12)
+    yield "help: no rights", help_(words, STRANGER, ())
 
 
 def line_of(n: int, outcome: Outcome | None, link: str | None = LINK) -> Line:
@@ -586,14 +594,12 @@ SPEAKERS: dict[str, Callable[[Words, str], Message]] = {
     "owners": lambda words, name: whoami(
         words, MEMBER, REQUESTER, TEAM, (PLATFORM,), [LinkState(Link.OWNER, name, None, None)] * 40
     ),
-    "rules, help": lambda words, name: help_(words, MEMBER, (named(name)[0],) * 12, POLICY),
+    "rules, help": lambda words, name: help_(words, MEMBER, (named(name)[0],) * 12),
     "contact": lambda words, text: denied(
-        words, Deny(DeniedByRule(NEVER)), ASK, named("a", text)[1]
+        sent_to(words, text), Deny(DeniedByRule(NEVER)), ASK, POLICY
     ),
-    "contact, help": lambda words, text: help_(words, STRANGER, (), named("a", text)[1]),
-    "contact, owner": lambda words, text: as_dry_run(
-        words, no_owner(words, ASK, named("a", text)[1])
-    ),
+    "contact, help": lambda words, text: help_(sent_to(words, text), STRANGER, ()),
+    "contact, owner": lambda words, text: as_dry_run(words, no_owner(sent_to(words, text), ASK)),
 }
 
 

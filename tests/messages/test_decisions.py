@@ -52,7 +52,7 @@ from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.checks import AS_CHINESE_IS
 from tests.messages.golden import golden
-from tests.messages.samples import NOW
+from tests.messages.samples import NOW, sent_to
 
 APPID, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 AT, UNTIL = 1_764_028_800.0, 1_764_036_000.0
@@ -166,7 +166,7 @@ def of_approved(words: Words, request: Request) -> dict[str, Message]:
 def of_nobody(words: Words) -> dict[str, Message]:
     """Return what is said about no request."""
     return {
-        "no approver": no_approver(words, RULE, POLICY),
+        "no approver": no_approver(words, RULE),
         "asked directly": asked_directly(words),
         "no such request": say.no_such_request(words),
         "no approver of this": say.not_an_approver(words, own=False),
@@ -239,7 +239,7 @@ def test_the_approvers_are_told_of_each_end_in_other_words(words: Words) -> None
 @pytest.mark.parametrize("name", CALLED)
 def test_what_may_have_been_shared_is_never_called_a_failure(words: Words, name: str) -> None:
     text = decided(words, APPROVED, CALLED[name], AT).text
-    failure = words("It did not succeed; the requester knows why.")
+    failure = words("it did not succeed; the answer to the requester says why.")
     assert (failure in text) == (name == "failed")
 
 
@@ -286,15 +286,14 @@ def test_whatever_people_write_slack_takes_the_message(
         *of_approved(words, hostile).values(),
         decided(words, replace(hostile, approval=None), rejected, AT),
         endings.answer(words, hostile, rejected),
-        no_approver(words, replace(RULE, name=rule), replace(POLICY, contact=reason)),
+        no_approver(sent_to(words, reason), replace(RULE, name=rule)),
     ):
         sound(said)
 
 
 def test_whom_to_ask_where_the_policy_names_nobody_is_said_in_each_language() -> None:
-    nobody_named = Policy((RULE,))
-    assert "the people who run this bot" in no_approver(ENGLISH, RULE, nobody_named).text
-    assert "the people who run this bot" not in no_approver(CHINESE, RULE, nobody_named).text
+    assert "the people who run this bot" in no_approver(ENGLISH, RULE).text
+    assert "the people who run this bot" not in no_approver(CHINESE, RULE).text
 
 
 @LANGUAGES

@@ -19,7 +19,7 @@ from bot.messages.home import LISTED, Records, home, view
 from bot.messages.words import Words
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.views import MAX_BYTES, view_errors
-from bot.policy import Person, Policy, Rule, Unreadable
+from bot.policy import Person, Rule, Unreadable
 from tests.languages import CHINESE, ENGLISH, TONGUES
 from tests.messages.golden import golden
 from tests.messages.samples import (
@@ -31,7 +31,6 @@ from tests.messages.samples import (
     NOW,
     ORIGIN,
     PLATFORM,
-    POLICY,
     RELEASES,
     STRANGER,
     blocks,
@@ -39,6 +38,7 @@ from tests.messages.samples import (
     mrkdwn,
     named,
     request,
+    sent_to,
     texts,
     unescaped,
 )
@@ -59,9 +59,8 @@ def page(
     rules: tuple[Rule, ...] = (PLATFORM, RELEASES),
     records: Records | None = NOTHING,
     words: Words = ENGLISH,
-    policy: Policy = POLICY,
 ) -> Message:
-    return home(words, person, rules, policy, records, "1.2.3")
+    return home(words, person, rules, records, "1.2.3")
 
 
 def health(records: Records | None, person: Person | Unreadable = MEMBER) -> str:
@@ -160,7 +159,7 @@ def test_nobody_reads_of_owners_on_the_page() -> None:
 @pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["english", "chinese"])
 @given(HOSTILE)
 def test_hostile_words_stay_words_and_fit(words: Words, text: str) -> None:
-    rule, policy = named(text, text)
+    rule, _ = named(text)
     asked = Request("7kq2m9xc", ORIGIN, text, text, text, text, text)
     many = replace(asked, appid="", appids=(text,) * 50)
     records = Records(
@@ -169,7 +168,7 @@ def test_hostile_words_stay_words_and_fit(words: Words, text: str) -> None:
         CHAINS["many owners"],
     )
     for rules in ((rule,) * 12, ()):
-        said = home(words, MEMBER, rules, policy, records, "1.2.3")
+        said = home(sent_to(words, text), MEMBER, rules, records, "1.2.3")
         body = shown(said)
         assert view_errors(body, "home") == []
         assert len(json.dumps(body, ensure_ascii=False).encode(errors="replace")) <= MAX_BYTES

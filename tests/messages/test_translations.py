@@ -14,9 +14,7 @@ from bot.domain.language import Language
 from bot.guidance import all_guidance
 from bot.locale import LOCALES, tongues
 from bot.messages import Message
-from bot.messages.rules import contact
-from bot.messages.words import NOBODY_NAMED, code, msgid
-from bot.policy import Policy
+from bot.messages.words import NOBODY_NAMED, code, contact_in, msgid
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.checks import IN_CHINESE
@@ -246,9 +244,9 @@ def test_every_sentence_that_turns_to_somebody_names_the_policys_contact() -> No
 
 
 def test_only_the_contact_that_nobody_set_is_translated() -> None:
-    assert contact(CHINESE, Policy(())) == "机器人运维人员"
-    assert contact(ENGLISH, Policy(())) == "the people who run this bot"
-    assert contact(CHINESE, Policy((), contact="everyone.")) == "everyone"
+    assert contact_in(CHINESE, NOBODY_NAMED) == "机器人运维人员"
+    assert contact_in(ENGLISH, NOBODY_NAMED) == "the people who run this bot"
+    assert contact_in(CHINESE, "everyone.") == "everyone"
 
 
 # All that is said in Chinese.

@@ -52,7 +52,6 @@ from tests.messages.samples import (
     APPID,
     ASK,
     CHAINS,
-    CONTACT,
     ENV,
     GOOD_UNTIL,
     HOSTILE,
@@ -64,6 +63,7 @@ from tests.messages.samples import (
     OWN_MARKUP,
     OWNER,
     PLATFORM,
+    POLICY,
     REQUESTER,
     RID,
     SPEAKERS,
@@ -75,6 +75,7 @@ from tests.messages.samples import (
     messages,
     mistakes,
     request,
+    sent_to,
     texts,
     unescaped,
 )
@@ -278,13 +279,13 @@ def test_words_of_an_ordinary_length_are_shown_in_full(
 
 @pytest.mark.parametrize("contact", ["Ann.", "Ann"])
 def test_a_contact_may_end_with_a_full_stop(contact: str) -> None:
-    policy = Policy((), contact=contact)
-    assert denied(ENGLISH, Deny(NoRule(())), ASK, policy).text.endswith("*Who can grant it:* Ann.")
+    words = sent_to(ENGLISH, contact)
+    assert denied(words, Deny(NoRule(())), ASK, POLICY).text.endswith("*Who can grant it:* Ann.")
 
 
 def test_long_lists_end_with_a_count() -> None:
     many = tuple(Rule(f"rule {n}", Effect.ALLOW, users=frozenset({OTHER})) for n in range(14))
-    policy = Policy(many, (), None, CONTACT)
+    policy = Policy(many)
     assert "• and 4 more" in why(ENGLISH, Deny(NoRule(())), ASK, policy, explain(policy, ASK)).text
     assert "rule 9” and 4 more" in whoami(ENGLISH, MEMBER, REQUESTER, TEAM, many).text
 

@@ -74,7 +74,7 @@ async def test_everything_of_the_page_is_done_with_lines(prompt: Prompt, tmp_pat
     )
     assert "Approve demo0001 Reject demo0001" in said
     await prompt.play(':submit comment="Fine, by me"')
-    await prompt.sees("It was shared")
+    await prompt.sees("it was shared")
     said = await prompt.play(":as requester", ":in approvals", ":in releases", ":say Ready & <set>")
     assert "You are in #releases." in said
     assert "Ready & <set>" in said

@@ -255,7 +255,7 @@ async def test_a_decision_takes_the_place_of_the_question(
     assert question.text.startswith(f"✅ <@{APPROVER}> approved this")
     assert not has_button(question, "approve")
     await asking.settle(entry_of(request_, ref, Shared()))
-    assert "It was shared." in slack.parents(APPROVALS)[0].text
+    assert "it was shared." in slack.parents(APPROVALS)[0].text
     assert slack.parents(APPROVALS)[0].edits == 2
 
 
@@ -269,7 +269,7 @@ async def test_of_two_edits_the_later_one_stays_however_slow_the_first_is(
     await asyncio.gather(
         asking.settle(entry_of(request_, ref)), asking.settle(entry_of(request_, ref, Shared()))
     )
-    assert "It was shared." in slack.parents(APPROVALS)[0].text
+    assert "it was shared." in slack.parents(APPROVALS)[0].text
 
 
 async def test_past_shares_are_linked_where_they_have_a_thread(

@@ -174,7 +174,7 @@ async def test_the_approvers_see_that_the_policy_stopped_what_they_approved(
         await change(DENY)
         await through(scene)
         left = 60 - len(wechat.calls)
-        await soon(lambda: f"The policy stopped {left} of 60." in question(scene.slack))
+        await soon(lambda: f"the policy stopped {left} of 60." in question(scene.slack))
 
 
 def question(slack: LocalSlack) -> str:

@@ -272,7 +272,7 @@ async def test_how_it_ended_stays_however_late_slack_takes_who_decided(scene: Sc
         view = await scene.open(APPROVER, "approve")
         scene.slack.fail("chat.update", Slow(0.3))
         await scene.send(APPROVER, view)
-        assert "It was shared." in await settled(scene)
+        assert "it was shared." in await settled(scene)
 
 
 @pytest.mark.parametrize(("text", "button"), [(f"{APPID} {ENV}", None), (TWO, "Cancel the rest")])
@@ -297,7 +297,7 @@ async def test_while_what_was_approved_is_shared_nothing_says_that_it_waits(
 
 @pytest.mark.parametrize(
     ("code", "says"),
-    [(None, "It was shared."), (85088, "It did not succeed"), (-1, "It may or may not have")],
+    [(None, "it was shared."), (85088, "it did not succeed"), (-1, "it may or may not have")],
 )
 async def test_the_approvers_see_how_it_ended(scene: Scene, code: int | None, says: str) -> None:
     if code == -1:

@@ -85,7 +85,7 @@ def _at_once(words: Words) -> Iterator[tuple[str, Message]]:
     person, no = Person(_TEAM, _USER), Deny(NoRule(nearest(_POLICY, _ASK)))
     yield "accepted", accepted(words, _ONE)
     yield "mistake", misread(words, Misread(MissingEnv(), _APPID, f"/share-env {_APPID} <env>"))
-    yield "help", help_(words, person, (_RULE,), _POLICY)
+    yield "help", help_(words, person, (_RULE,))
     yield "whoami", whoami(words, person, _USER, _TEAM, (_RULE,))
     yield "why", why(words, no, _ASK, _POLICY, explain(_POLICY, _ASK))
     yield "denied", denied(words, no, _ASK, _POLICY)
@@ -112,7 +112,7 @@ def _asked(words: Words) -> Iterator[tuple[str, Message]]:
 def views(words: Words) -> Iterator[tuple[str, Block]]:
     """Yield each kind of view, by name."""
     records = Records([Line(_ONE, Shared(), _NOW, _LINK)], [(_MANY, _NOW, _LINK)])
-    page = home(words, Person(_TEAM, _USER), (_RULE,), _POLICY, records, "0")
+    page = home(words, Person(_TEAM, _USER), (_RULE,), records, "0")
     yield "app-home", view(page)
     yield "form", form(words, _ORIGIN, "")
     yield "approve", decision(words, _MANY, Act.APPROVE, _MANY.id)
