@@ -1,4 +1,4 @@
-"""Show what anybody may have written so that it can neither act upon a terminal nor pass for something else: as a line, JSON or a table."""
+"""What commands print: what anybody may have written, which must neither act upon a terminal nor pass for something else."""
 
 import csv
 import json

@@ -121,10 +121,10 @@ async def check_permissions(setup: Setup) -> list[Finding]:
     async def one(owner: str) -> Finding:
         told = await component.info(value, owner)
         if isinstance(told, NoToken):
-            return failed(_PERMISSIONS, owner, told.guidance, told.said)
+            return failed(_PERMISSIONS, told.guidance, told.said)
         if _CLOUDBASE in told.granted:
             return ok(_PERMISSIONS, f"{owner}: permission set 49 (CloudBase management) is granted")
-        lacking = f"{owner}: permission set 49 (CloudBase management) is not granted"
+        lacking = "permission set 49 (CloudBase management) is not granted"
         return wrong(_PERMISSIONS, lacking, about_owner(AUTHORISE_ANEW))
 
     found = await each(owners, one, AT_ONCE, 2 * DEADLINE)

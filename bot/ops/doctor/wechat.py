@@ -98,7 +98,7 @@ async def try_owners(  # noqa: PLR0913, PLR0917  # a test need not wait for the 
         if token is None:
             return unchecked(_NAME, f"{owner} has no good token in the ledger", lacking)
         if isinstance(token, NoToken):
-            return failed(_NAME, owner, token.guidance, token.said)
+            return failed(_NAME, token.guidance, token.said)
         return await _tried(http, url, owner, token, fixed=fixed)
 
     found = await each(owners, one, AT_ONCE, within)
@@ -106,16 +106,11 @@ async def try_owners(  # noqa: PLR0913, PLR0917  # a test need not wait for the 
 
 
 def of_all(name: str, owners: Sequence[str], found: Mapping[str, Finding]) -> list[Finding]:
-    """Return what is `found`, in the order of the owners: the same thing wrong with several once, then who had no turn."""
+    """Return what is `found`, in the order of the owners: what is wrong with its owners' names, then who had no turn."""
     alike: dict[Finding, list[str]] = {}
     for owner in owners:
         if owner in found:
-            finding = found[owner]
-            bad = finding.level == "wrong"
-            what = (
-                replace(finding, found=finding.found.removeprefix(f"{owner}: ")) if bad else finding
-            )
-            alike.setdefault(what, []).append(owner)
+            alike.setdefault(found[owner], []).append(owner)
     told = [
         replace(what, found=f"{listed(whose)}: {what.found}") if what.level == "wrong" else what
         for what, whose in alike.items()
@@ -136,7 +131,7 @@ async def _tried(
     def read(status: int, body: bytes) -> _Tried:
         if status in _NOT_WECHATS:
             found, fix = _NOT_WECHATS[status]
-            return wrong(_NAME, f"{owner}: {found} (HTTP {status})", fix)
+            return wrong(_NAME, f"{found} (HTTP {status})", fix)
         return read_envs(status, body)
 
     answer: _Tried = await post(http, url, get_env_info(token), DEADLINE, read)
@@ -145,7 +140,7 @@ async def _tried(
             return answer
         case Declined() | Troubled():
             guidance, said = guidance_for(answer)
-            found = failed(_NAME, owner, guidance, said)
+            found = failed(_NAME, guidance, said)
             if isinstance(answer, Troubled) and answer.trouble in _ON_THE_WAY:
                 return replace(found, fix=_CHECK_THE_WAY)
             dead = fixed and guidance.retry is AutoRetry.RENEW
@@ -154,10 +149,10 @@ async def _tried(
             return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
 
 
-def failed(name: str, owner: str, guidance: Guidance, said: Said | None = None) -> Finding:
-    """Return what WeChat said in place of what it was asked for."""
+def failed(name: str, guidance: Guidance, said: Said | None = None) -> Finding:
+    """Return what WeChat said in place of what it was asked for, whoever the owner is."""
     code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
-    return wrong(name, f"{owner}: {guidance.title}{code}", first_step(guidance))
+    return wrong(name, f"{guidance.title}{code}", first_step(guidance))
 
 
 def first_step(guidance: Guidance) -> str:

@@ -9,10 +9,9 @@ from bot.guidance import Fixer, Guidance, by_key
 from bot.ledger import Event
 
 _IN_A_ROW = 3
-_HOUR = 3600.0
+_HOUR, _MINUTE = 3600.0, 60.0
 
 _log = logging.getLogger(__name__)
-_EVERY = 60.0  # seconds
 
 
 def failure_of(event: Event) -> Guidance | None:
@@ -76,4 +75,4 @@ class Refusals:
             path, why = each
             facts = {"path": path, "times": self._new.pop(each), "reason": why.value}
             _log.warning("delivery refused", extra=facts)
-            self._due[each] = now + _EVERY
+            self._due[each] = now + _MINUTE
