@@ -12,8 +12,8 @@ from bot.ops.doctor.findings import (
     Finding,
     counted,
     listed,
+    of_owners,
     ok,
-    owned,
     remarked,
     tell,
     warning,
@@ -23,7 +23,7 @@ from bot.ops.policy_answers import Explanation, Rights
 from bot.ops.visible import FAILED, FINE, complain, visible
 from bot.policy import Operators, Policy
 from bot.policy.file import read_question
-from bot.policy.lint import approvals, ownerless, owners, reach, unowned, untested
+from bot.policy.lint import approvals, reach, untested
 from bot.policy.shapes import Asker, Question
 from bot.policy.trials import Tested
 from bot.settings.environ import Reader
@@ -87,7 +87,7 @@ def examine(
     rules = tested.policy
     yield from [*map(remarked, reach(rules))] or [ok("policy-reach", "each rule can be reached")]
     yield from _approvers(rules, channels or {})
-    yield from _owners(rules)
+    yield from of_owners(rules, _lost)
     if rules.operators != Operators():
         yield ok("policy-operators", counted(rules.operators))
 
@@ -124,14 +124,10 @@ def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequenc
     return asyncio.run(look(slack, rules))
 
 
-def _owners(rules: Policy) -> Iterator[Finding]:
-    name, found = "policy-owners", [*map(remarked, (*owners(rules), *unowned(rules)))]
-    yield from found
-    if lost := ownerless(rules):
-        why = f"no [[owner]] has {listed(lost)}, and WECHAT_AUTHORIZER_APPID is not set here"
-        yield warning(name, why, "Add an [[owner]], or see that it is set where the bot runs.")
-    elif not found:
-        yield ok(name, owned(rules))
+def _lost(envs: str) -> Finding:
+    why = f"no [[owner]] has {envs}, and WECHAT_AUTHORIZER_APPID is not set here"
+    fix = "Add an [[owner]], or see that it is set where the bot runs."
+    return warning("policy-owners", why, fix)
 
 
 def _answer(

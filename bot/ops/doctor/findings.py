@@ -4,7 +4,7 @@ import json
 import stat
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,7 +12,7 @@ from typing import Literal
 from bot.domain.problem import Problem
 from bot.ops.visible import visible
 from bot.policy import Operators, Policy
-from bot.policy.lint import Remark
+from bot.policy.lint import Remark, ownerless, owners, unowned
 
 CHECKS = (
     *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
@@ -78,10 +78,16 @@ def remarked(remark: Remark) -> Finding:
     return Finding(remark.name, "wrong" if remark.wrong else "warning", remark.found, remark.fix)
 
 
-def owned(policy: Policy) -> str:
-    """Return who owns the envs of a policy in which none is without."""
-    known = listed(list(policy.all_owners))
-    return f"{known}; every env that rules name has an owner" if known else "no rule needs one"
+def of_owners(policy: Policy, lost: Callable[[str], Finding]) -> Iterator[Finding]:
+    """Yield what is wrong with who owns which env, or who does; `lost` says that nobody owns some."""
+    remarks, without = [*owners(policy), *unowned(policy)], ownerless(policy)
+    yield from map(remarked, remarks)
+    if without:
+        yield lost(listed(without))
+    elif not remarks:
+        known = listed(list(policy.all_owners))
+        every = f"{known}; every env that rules name has an owner"
+        yield ok("policy-owners", every if known else "no rule needs one")
 
 
 def counted(operators: Operators) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.ops.doctor.findings import (
     Finding,
     counted,
-    listed,
+    of_owners,
     ok,
-    owned,
     remarked,
     unchecked,
     warning,
@@ -19,7 +18,7 @@ from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels
 from bot.ops.doctor.transport import HeardHeaders, session
 from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
-from bot.policy.lint import approval, ownerless, owners, reach, unowned
+from bot.policy.lint import approval, reach
 from bot.policy.trials import Tested
 from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered, Refused, Result
@@ -36,7 +35,7 @@ async def check_policy(setup: Setup) -> list[Finding]:
         *_tests(tested),
         *_reach(policy, told),
         *_approvers(policy, told),
-        *_owners(policy),
+        *of_owners(policy, _lost),
         _operators(policy, told),
     ]
 
@@ -127,14 +126,9 @@ def shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:
         )
 
 
-def _owners(policy: Policy) -> Iterator[Finding]:
-    name, remarks, lost = "policy-owners", [*owners(policy), *unowned(policy)], ownerless(policy)
-    yield from map(remarked, remarks)
-    if lost:
-        fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID."
-        yield wrong(name, f"no mini program is known to own {listed(lost)}", fix)
-    elif not remarks:
-        yield ok(name, owned(policy))
+def _lost(envs: str) -> Finding:
+    fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID."
+    return wrong("policy-owners", f"no mini program is known to own {envs}", fix)
 
 
 def _operators(policy: Policy, told: SlackAnswers) -> Finding:
