@@ -12,9 +12,9 @@ import logging
 import os
 import pkgutil
 import runpy
-import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 import bot
@@ -31,10 +31,11 @@ def serve(door: socket.socket) -> None:
     # How long a busy machine takes is no matter of the bot's.
     logging.getLogger("asyncio").addFilter(lambda told: not told.msg.startswith("Executing "))
     gc.freeze()
-    # Nobody waits for those who wait for the programs.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         said, files, _, _ = socket.recv_fds(door, LARGEST, 4)
+        with suppress(ChildProcessError):  # those who waited for programs that are over
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if not said:
             os._exit(0)
         if os.fork() == 0:
@@ -47,7 +48,6 @@ def serve(door: socket.socket) -> None:
 
 def _run(program: dict[str, Any], stdin: int, stdout: int, stderr: int, told: int) -> None:
     """Return in a process that is to run the program; the one that waits for it tells its pid and how it ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if pid := os.fork():
         for file in (stdin, stdout, stderr):
             os.close(file)

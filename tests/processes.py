@@ -14,11 +14,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-_PYTHON = (
-    # A process inherits what its parent ignores, as the tests do when nohup or a shell script starts them.
-    *("env", "--default-signal=INT,HUP", sys.executable),
-    *("-X", "dev", "-W", "error"),
-)
+STRICT = ("-X", "dev", "-W", "error")
+
+# A process inherits what its parent ignores, as the tests do when nohup or a shell script starts them.
+_PYTHON = ("env", "--default-signal=INT,HUP", sys.executable)
 
 
 def kept() -> dict[str, str]:
@@ -28,21 +27,23 @@ def kept() -> dict[str, str]:
     return own | {"PYTHONPATH": str(ROOT), "PYTHONMALLOC": "pymalloc"}
 
 
-async def start(
+async def start(  # noqa: PLR0913  # as `asyncio.create_subprocess_exec`
     environ: Mapping[str, str],
     folder: Path,
     *arguments: str,
     stdin: int = asyncio.subprocess.DEVNULL,
     stdout: int = asyncio.subprocess.PIPE,
+    stderr: int = asyncio.subprocess.PIPE,
+    flags: tuple[str, ...] = STRICT,
 ) -> asyncio.subprocess.Process:
     """Start a Python that is told nothing but its arguments and this environment."""
     return await asyncio.create_subprocess_exec(
-        *(*_PYTHON, *arguments),
+        *(*_PYTHON, *flags, *arguments),
         cwd=folder,
         env={**kept(), **environ},
         stdin=stdin,
         stdout=stdout,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=stderr,
         limit=1 << 24,
     )
 
@@ -75,13 +76,14 @@ class Forked:
         pid: int,
         stdin: asyncio.StreamWriter | None,
         told: _Pipe,
-        err: _Pipe,
         out: _Pipe | None,
+        err: _Pipe | None,
     ) -> None:
         self.pid, self.stdin = pid, stdin
-        self.stdout, self.stderr = out.reader if out else None, err.reader
+        self.stdout, self.stderr = out.reader if out else None, err.reader if err else None
         self.returncode: int | None = None
-        self._ending = asyncio.create_task(self._end(told, [told, err, *([out] if out else [])]))
+        pipes = [pipe for pipe in (told, out, err) if pipe]
+        self._ending = asyncio.create_task(self._end(told, pipes))
 
     async def wait(self) -> int:
         """Return the exit code, once it has ended; of a signal, its number with a minus."""
@@ -92,8 +94,8 @@ class Forked:
         if self.stdin:
             self.stdin.write(said or b"")
             self.stdin.write_eof()
-        outputs = (self.stdout.read() if self.stdout else _nothing(), self.stderr.read())
-        out, err = await asyncio.gather(*outputs)
+        streams = (self.stdout, self.stderr)
+        out, err = await asyncio.gather(*(each.read() if each else _nothing() for each in streams))
         await self.wait()
         return out, err
 
@@ -119,41 +121,44 @@ class Forked:
         return self.returncode
 
 
-async def fork(
+async def fork(  # noqa: PLR0913  # as `asyncio.create_subprocess_exec`
     environ: Mapping[str, str],
     folder: Path,
     *arguments: str,
     stdin: int = asyncio.subprocess.DEVNULL,
     stdout: int = asyncio.subprocess.PIPE,
+    stderr: int = asyncio.subprocess.PIPE,
+    flags: tuple[str, ...] = STRICT,
 ) -> Forked:
     """Run `-m MODULE …` or `-c CODE …` as `start` does, where how Python starts is not what is tried."""
-    program = {
-        "arguments": arguments,
-        "environ": {**kept(), **environ},
-        "folder": str(folder),
-    }
-    told, tells = os.pipe()
+    program = {"arguments": arguments, "environ": {**kept(), **environ}, "folder": str(folder)}
     ours, theirs = socket.socketpair()
-    out, written = os.pipe()
-    err, complained = os.pipe()
     nothing = os.open(os.devnull, os.O_RDWR)
-    piped = stdin == asyncio.subprocess.PIPE
-    heard = stdout == asyncio.subprocess.PIPE
-    files = [theirs.fileno() if piped else nothing, written if heard else stdout, complained]
-    socket.send_fds(_preloaded(), [json.dumps(program).encode()], [*files, tells])
-    for file in (nothing, written, complained, tells):
+    (out, stdout_), (err, stderr_), (told, tells) = _pipe(stdout), _pipe(stderr), os.pipe()
+    stdin_ = theirs.fileno() if stdin == asyncio.subprocess.PIPE else nothing
+    files = [stdin_, stdout_, stderr_, tells]
+    socket.send_fds(_preloaded(flags), [json.dumps(program).encode()], files)
+    for file in {nothing, stdout_, stderr_, tells} - {stdout, stderr}:
         os.close(file)
     theirs.close()
-    if piped:
+    writer = None
+    if stdin == asyncio.subprocess.PIPE:
         _, writer = await asyncio.open_connection(sock=ours)
     else:
         ours.close()
-    if not heard:
-        os.close(out)
     telling = await _Pipe.of(told)
-    pid = int(await telling.reader.readline())
-    out_pipe = await _Pipe.of(out) if heard else None
-    return Forked(pid, writer if piped else None, telling, await _Pipe.of(err), out_pipe)
+    return Forked(
+        int(await telling.reader.readline()),
+        writer,
+        telling,
+        None if out is None else await _Pipe.of(out),
+        None if err is None else await _Pipe.of(err),
+    )
+
+
+def _pipe(wanted: int) -> tuple[int | None, int]:
+    """Return where to read and where to write; nowhere to read, where it is to be written to a file."""
+    return os.pipe() if wanted == asyncio.subprocess.PIPE else (None, wanted)
 
 
 async def _nothing() -> bytes:
@@ -161,12 +166,12 @@ async def _nothing() -> bytes:
 
 
 @cache
-def _preloaded() -> socket.socket:
-    """Return the door of a Python that loads the bot now and ends with this one."""
+def _preloaded(flags: tuple[str, ...]) -> socket.socket:
+    """Return the door of a Python with these flags that loads the bot now and ends with this one."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
-            [*_PYTHON, "-m", "tests.preloaded", str(theirs.fileno())],
+            [*_PYTHON, *flags, "-m", "tests.preloaded", str(theirs.fileno())],
             env=kept(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

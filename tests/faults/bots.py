@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -22,8 +21,8 @@ from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, seed
+from tests.processes import ROOT, Forked, fork, kept, start
 
-ROOT = Path(__file__).parent.parent.parent
 CHANNEL = "C0RELEASES"
 FINAL = ("✅", "❌", "❔")
 
@@ -57,11 +56,10 @@ class Bot:
     """One `python -m bot` at a time, with the same environment each time it is started."""
 
     def __init__(self, environ: Mapping[str, str], folder: Path, name: str = "bot") -> None:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        self._environ = {**kept, "PYTHONPATH": str(ROOT), **environ}
+        self._environ = {**kept(), **environ}
         self._folder = folder
         self._log = folder / f"{name}.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Forked | None = None
 
     @property
     def log(self) -> str:
@@ -95,16 +93,15 @@ class Bot:
     async def launch(
         self, stdout: int = asyncio.subprocess.PIPE, stderr: int | None = None
     ) -> None:
-        """Start it; what it writes is heard and kept, unless it goes elsewhere."""
+        """Start it; what it writes is heard and kept, unless it goes elsewhere.
+
+        Python itself is started for it where the environment says something to Python.
+        """
+        run = fork if self._environ["PYTHONPATH"] == str(ROOT) else start
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bot"),
-                cwd=self._folder,
-                env=self._environ,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=log if stderr is None else stderr,
-            )
+            heard = log.fileno() if stderr is None else stderr
+            folder, how = self._folder, {"stdout": stdout, "stderr": heard}
+            self._process = await run(self._environ, folder, "-m", "bot", flags=(), **how)
 
     def memory(self, what: str = "VmRSS") -> int:
         """Return the resident bytes; with `VmHWM` the most there were since `forget_peak`."""

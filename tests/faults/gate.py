@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.faults.bots import ROOT
 from tests.faults.fire import Fire
+from tests.processes import ROOT
 
 HOST, NAME = "127.0.0.1", "localhost"
 HANDSHAKE = b"\x16"  # how TLS begins

@@ -12,9 +12,10 @@ from bot.playground.faults import Slow
 from bot.playground.world import APPID
 from tests.conftest import free_port
 from tests.faults import bots, chained
-from tests.faults.bots import CHANNEL, ROOT
+from tests.faults.bots import CHANNEL
 from tests.faults.fire import REQUESTER, Fire, fire
 from tests.faults.table import WORKED, Fault, rows_of
+from tests.processes import ROOT
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
