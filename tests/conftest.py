@@ -65,7 +65,7 @@ def pytest_configure() -> None:
     """Compile what is imported once, not in each process; and let a property fail for nothing but an example."""
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    for name, times in (("quick", 30), ("whole", 100)):
+    for name, times in (("quick", 20), ("whole", 100)):
         hypothesis.settings.register_profile(name, deadline=None, max_examples=times)
     hypothesis.settings.load_profile("quick")
     _let_the_ledger_take(10.0)

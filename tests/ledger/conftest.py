@@ -20,7 +20,7 @@ from bot.domain.request import Origin, Request, State
 from bot.ledger import Accepted, Entry, Ledger
 from tests.databases import Database, PostgreSQL
 
-SOON = 5.0
+SOON = 9.0
 """Seconds within which the ledger says that it is down, on a busy machine too."""
 
 _numbers = count(1)

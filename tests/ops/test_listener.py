@@ -148,7 +148,7 @@ async def test_those_who_read_slowly_or_not_at_all_hold_neither_others_nor_the_s
         await slack.until(ended)
         assert (await served.get("/metrics"))[0] == 200
         began = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - began < 5
+    assert asyncio.get_running_loop().time() - began < 9  # the grace for what is under way is ten
     for writer in writers:
         writer.close()
     gc.collect()

@@ -1,6 +1,7 @@
 """What is or looks like a secret is hidden in any text, and what is none stays."""
 
 import json
+import time
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -574,12 +575,13 @@ PIECES = (
 )
 
 
-@pytest.mark.timeout(4, func_only=True)
 @pytest.mark.parametrize("piece", PIECES)
 def test_a_line_of_any_length_takes_time_in_proportion(piece: str) -> None:
     # It takes a twentieth of a second; if it grew with the square of the length, five and more.
     line = piece * (150_000 // len(piece)) + " access_token=made-up"
+    began = time.thread_time()  # which stands still while others use the processor
     cleaned = CLEAN(line)
+    assert time.thread_time() - began < 2.5
     assert cleaned.endswith("[hidden]")
     assert "made-up" not in cleaned
 
