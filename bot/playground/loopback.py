@@ -13,8 +13,6 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 JsonObject: TypeAlias = dict[str, "Json"]
 Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-MAX_BODY = 1 << 20
-
 
 class Loopback:
     """A server on a free port which stops at once, whatever its handlers are doing.

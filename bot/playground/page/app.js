@@ -6,6 +6,8 @@ import { showHome, showModal } from "./views.js";
 
 const box = byId("box");
 
+const wide = matchMedia("(min-width: 1000px)"); // else the pane lies over the messages
+
 const address = (role, place) => `#${role}/${place}`;
 
 const on = {
@@ -16,6 +18,7 @@ const on = {
   },
   go: (role, place, text = "") => {
     location.hash = address(role, place);
+    if (!wide.matches) closePane();
     box.value = text;
     box.focus();
   },
@@ -122,5 +125,5 @@ for (const each of document.querySelectorAll("[data-pane]"))
 addEventListener("keydown", keys);
 addEventListener("hashchange", route);
 document.addEventListener("visibilitychange", listen);
-if (matchMedia("(min-width: 1000px)").matches) openPane("guide", on);
+if (wide.matches) openPane("guide", on);
 route();

@@ -66,11 +66,6 @@ class Ack:
     error: AckError | None = None
 
     @property
-    def timed_out(self) -> bool:
-        """Return whether no answer came within Slack's three seconds."""
-        return self.error == "operation_timeout"
-
-    @property
     def errors(self) -> dict[str, str]:
         """Return the bot's errors about the values of a form, by block_id."""
         body = self.payload or {}

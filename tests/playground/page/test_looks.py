@@ -151,6 +151,10 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(sit: Sit) -> None:
     await seat.type("/share-env help")
     await seat.sees("Only visible to you")
     assert await seat.tab.evaluate(width) == 390
+    await seat.click("First minute 1/5")
+    await seat.pane.get_by_role("button", name="Type it").first.click()
+    await expect(seat.pane).to_have_count(0)
+    await expect(seat.box).to_have_value(f"/share-env {APPID} prod-1")
 
 
 async def test_the_page_says_when_the_demo_has_ended(sit: Sit) -> None:

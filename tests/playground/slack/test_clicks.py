@@ -117,7 +117,7 @@ async def test_a_click_without_an_ack_is_one_that_timed_out(
 
     app.bolt.action("approve")(silent)
     ack = await slack.click("U0APPROVER", await posted(api, "approve"), "approve")
-    assert ack.timed_out
+    assert ack.error == "operation_timeout"
     assert slack.shown_to("U0APPROVER") == []
 
 
