@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar, cast
@@ -67,7 +67,7 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, with the query that `exchange` keeps aside; raises aiohttp's errors."""
-        query, limit = request.extensions["query"], request.extensions["timeout"]
+        query, connect = request.extensions["query"], request.extensions["timeout"]["connect"]
         response = await self._session.request(
             request.method,
             f"{request.url}?{query}" if query else str(request.url),
@@ -75,19 +75,16 @@ class Transport(httpx.AsyncBaseTransport):
             data=await request.aread() or None,
             allow_redirects=False,
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(
-                connect=limit["pool"], sock_connect=limit["connect"], sock_read=limit["read"]
-            ),
+            timeout=aiohttp.ClientTimeout(connect=connect),
         )
         return httpx.Response(
             response.status, headers=response.raw_headers, stream=_AnswerBody(response)
         )
 
 
-def limits(seconds: float) -> Mapping[str, float]:
-    """Return time limits for one exchange of at most `seconds`, so that connecting ends well before."""
-    connect = min(_LONGEST_CONNECT, seconds / 2)
-    return {"connect": connect, "read": seconds, "write": seconds, "pool": connect}
+def connect_within(seconds: float) -> float:
+    """Return the time limit of connecting for an exchange of at most `seconds`, so that it ends well before."""
+    return min(_LONGEST_CONNECT, seconds / 2)
 
 
 async def post(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
@@ -156,7 +153,8 @@ async def exchange(
     A body of more than `limit` bytes is not read to its end. Nothing is followed, retried or unpacked: a
     redirect would carry the token elsewhere, and a compressed body of a kilobyte can unfold to gigabytes.
     """
-    request.extensions = {"query": "", **request.extensions, "timeout": limits(seconds)}
+    timeout = {"connect": connect_within(seconds)}  # `seconds` are for all of it
+    request.extensions = {"query": "", **request.extensions, "timeout": timeout}
     try:
         async with asyncio.timeout(seconds):
             response = await http.handle_async_request(request)

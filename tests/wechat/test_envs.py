@@ -1,4 +1,5 @@
 import asyncio
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -14,7 +15,15 @@ from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import Declined, Troubled
 from bot.wechat.client import WeChat
-from bot.wechat.envs import NEEDED, Envs, get_env_info, read_envs
+from bot.wechat.envs import (
+    NEEDED,
+    Envs,
+    Functions,
+    get_env_info,
+    list_functions,
+    read_envs,
+    read_functions,
+)
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 from tests.wechat.conftest import OTHER, OWNER, Clock
 
@@ -118,6 +127,41 @@ async def test_a_token_that_is_dead_or_not_there_lists_nothing(
     wechat.expire(token)
     assert await fixed.of(OWNER) == ((), BAD)
     assert wechat.transcript().endswith(f"getenvinfo of {OWNER}: 42001")
+
+
+def test_the_call_asks_for_a_page_and_has_its_token_in_the_query_alone() -> None:
+    call = list_functions("t0k3n", "prod-1", 100)
+    assert call.path == "/tcb/listfunctions"
+    assert json.loads(call.body) == {"env": "prod-1", "limit": 100, "offset": 100}
+    assert "t0k3n" not in repr(call)
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (
+            '{"errcode": 0, "total_count": 2, "functions": [{"name": "a", "status": "Active"}, {"name": "b"}]}',
+            Functions({"a": "Active", "b": ""}, 2),
+        ),
+        ('{"errcode": 0, "total_count": 0}', Functions({}, 0)),
+        ('{"errcode": 0}', Functions({}, 0)),
+        ('{"total_count": 1, "functions": [{"name": 7}, null]}', Functions({}, 1)),
+        ('{"total_count": 3}', Troubled(Trouble.NOT_JSON)),
+        ('{"total_count": "3", "functions": []}', Troubled(Trouble.NOT_JSON)),
+        ('{"functions": {"a": 1}}', Troubled(Trouble.NOT_JSON)),
+        ("[]", Troubled(Trouble.NOT_JSON)),
+    ],
+)
+def test_what_is_listed_is_read_and_an_absent_list_is_empty_unless_the_total_says_otherwise(
+    body: str, read: Functions | Troubled
+) -> None:
+    assert read_functions(200, body.encode()) == read
+
+
+def test_a_refusal_and_a_gateway_are_no_lists() -> None:
+    refused = read_functions(200, b'{"errcode": 85088, "errmsg": "no qbase privilege"}')
+    assert isinstance(refused, Declined)
+    assert isinstance(read_functions(502, b"<html>"), Troubled)
 
 
 async def test_that_an_env_is_ready_is_believed_for_five_minutes_and_anything_else_is_looked_at_again(
