@@ -240,12 +240,7 @@ class Rights:
 
 
 def _rule_facts(rule: Rule) -> dict[str, object]:
-    facts: dict[str, object] = {
-        "rule": rule.name,
-        "effect": rule.effect.value,
-        "confirm": rule.confirm,
-    }
-    for about in (About.WHAT, About.WHERE):
-        for condition in CONDITIONS:
-            facts |= condition.terms(rule) if condition.about is about else {}
-    return facts
+    facts = {"rule": rule.name, "effect": rule.effect.value, "confirm": rule.confirm}
+    kinds = (About.WHAT, About.WHERE)
+    terms = [each.terms(rule) for about in kinds for each in CONDITIONS if each.about is about]
+    return facts | {name: term for found in terms for name, term in found.items()}
