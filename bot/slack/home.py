@@ -99,7 +99,7 @@ class Homes:
     def _show_anew(self, wanted: Callable[[_Viewer], bool]) -> None:
         stale = False
         for _, viewer in self._lately():
-            if wanted(viewer):
+            if viewer.stale or wanted(viewer):  # what is stale need not be asked about at each move
                 viewer.stale = stale = True
         if stale and not self._refreshing:
             self._refreshing = True

@@ -32,7 +32,7 @@ class Counting:
     """Pages with a number on them; an approver is whoever is called so."""
 
     def __init__(self) -> None:
-        self.made = 0
+        self.made = self.judged = 0
         self.slow = 0.0
         self.go_on = asyncio.Event()
         self.go_on.set()
@@ -50,6 +50,7 @@ class Counting:
 
     def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
         """Tell whether somebody is the approver."""
+        self.judged += 1
         return isinstance(viewer, Person) and APPROVER == viewer.user_id != request.origin.user_id
 
 
@@ -179,6 +180,16 @@ async def test_many_changes_are_one_page_after_a_pause(
         await quiet()
         assert published(slack) == 2
     homes.close()
+
+
+async def test_until_a_page_is_shown_anew_no_further_change_is_looked_into_for_it(
+    slack: LocalSlack, homes: Homes, pages: Counting
+) -> None:
+    await opened(slack, APPROVER)
+    for _ in range(20):
+        homes.changed(request_of(slack))
+    assert pages.judged == 1
+    await slack.until(lambda slack: "page 2" in text(slack, APPROVER))
 
 
 async def test_a_change_while_a_page_is_made_is_shown_after_it(
