@@ -1,8 +1,8 @@
 """What replicas on one PostgreSQL do together, what a job costs there, and what each further replica adds."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Self
 
@@ -68,10 +68,8 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a replica says to the server for each job: transactions and round trips, alone and among many."""
+    """What replicas say to the server for each job."""
 
-    transactions_alone: float
-    turns_alone: float
     transactions: float
     turns: float
 
@@ -86,11 +84,15 @@ class Distant:
 
 @dataclass(frozen=True, slots=True)
 class Replicated:
-    """All that was measured; `on_a_file` is the speed of one bot on SQLite."""
+    """All that was measured; `on_a_file` is the speed of one bot on SQLite.
+
+    `apart` is what is said for jobs that come one at a time, and `among` for many at once, by numbers of replicas.
+    """
 
     on_a_file: Speed
     together: tuple[Together, ...]
-    spoken: Spoken
+    apart: Spoken
+    among: Mapping[int, Spoken]
     distant: Distant
 
     @property
@@ -121,11 +123,12 @@ async def replicated(
                 tell(f"Round {number} of {crowd.rounds}: {_said(*way)}")
                 rounds[way].append(await _together(server, *way, crowd))
         tell("What is said to the server")
-        spoken = await _spoken(server, crowd)
+        apart = await _spoken(server, 1, replace(crowd, burst=crowd.in_a_row, at_once=1))
+        among = {count: await _spoken(server, count, crowd) for count in counts}
         tell(f"A server that is {1000 * crowd.away:g} ms further away")
         distant = await _distant(server, crowd)
     middles = tuple(Together.middle(each) for each in rounds.values())
-    return Replicated(Speed.middle(files), middles, spoken, distant)
+    return Replicated(Speed.middle(files), middles, apart, among, distant)
 
 
 def _said(replicas: int, pool: int | None) -> str:
@@ -158,16 +161,13 @@ async def _together(server: PostgreSQL, replicas: int, pool: int | None, crowd: 
             )
 
 
-async def _spoken(server: PostgreSQL, crowd: Crowd) -> Spoken:
-    async with relayed(server.new()) as relay, _bots(relay.url, 1) as (world, _):
-
-        async def said(commands: int, at_once: int) -> tuple[float, float]:
-            before = relay.transactions, relay.turns
-            await world.load(commands, at_once)
-            return (relay.transactions - before[0]) / commands, (relay.turns - before[1]) / commands
-
+async def _spoken(server: PostgreSQL, replicas: int, crowd: Crowd) -> Spoken:
+    async with relayed(server.new()) as relay, _bots(relay.url, replicas) as (world, _):
         await world.load(crowd.warm_up, crowd.at_once)
-        return Spoken(*await said(crowd.in_a_row, 1), *await said(crowd.burst, crowd.at_once))
+        transactions, turns = relay.transactions, relay.turns
+        await world.load(crowd.burst, crowd.at_once)
+        new = relay.transactions - transactions, relay.turns - turns
+        return Spoken(*(each / crowd.burst for each in new))
 
 
 async def _distant(server: PostgreSQL, crowd: Crowd) -> Distant:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.limits import Calls, Limited, Paused
-from tests.benchmarks.measure import Speed
 from tests.benchmarks.replicas import Replicated
 
 _BUSY = 0.5  # of what a replica can do: beyond, people wait for each other
@@ -36,29 +35,27 @@ class Sheet:
 
 def replicas_sheet(found: Replicated) -> Sheet:
     """Return what replicas on one PostgreSQL do, and one bot on SQLite."""
-    rows = [("1, on SQLite", found.on_a_file, "")]
+    file = found.on_a_file
+    rows = [("1, on SQLite", f"{file.per_second:,.0f}", f"{file.ack_p99:.0f}", *("",) * 5)]
     for each in found.together:
         behind = f", PgBouncer with {each.pool}" if each.pool else ""
-        rows.append((f"{each.replicas}{behind}", each.speed, f"{each.connections}"))
-    return Sheet(
-        ("replicas", "jobs/s", "ack p50, ms", "ack p99, ms", "answer p50, ms", "connections"),
-        tuple((name, *_speed(speed), connections) for name, speed, connections in rows),
-    )
-
-
-def _speed(speed: Speed) -> tuple[str, ...]:
-    times = speed.ack_p50, speed.ack_p99, speed.answer_p50
-    return f"{speed.per_second:,.0f}", *(f"{time:.0f}" for time in times)
+        spoken = found.among[each.replicas]
+        said = ("", "") if each.pool else (f"{spoken.transactions:.2f}", f"{spoken.turns:.1f}")
+        speed = f"{each.speed.per_second:,.0f}", f"{each.speed.ack_p99:.0f}"
+        cpu = f"{each.bots:.1f}", f"{each.server:.1f}"
+        rows.append((f"{each.replicas}{behind}", *speed, f"{each.connections}", *said, *cpu))
+    measures = "jobs/s", "ack p99, ms", "connections", "transactions a job", "round trips a job"
+    return Sheet(("replicas", *measures, "CPU a job, bots, ms", "database, ms"), tuple(rows))
 
 
 def cost_sheet(found: Replicated, at_once: int) -> Sheet:
     """Return what a job costs one replica and the server."""
-    spoken, alone = found.spoken, found.alone
+    apart, among, alone = found.apart, found.among[1], found.alone
     return Sheet(
         ("one job", "one at a time", f"{at_once} at once"),
         (
-            ("transactions", f"{spoken.transactions_alone:.1f}", f"{spoken.transactions:.2f}"),
-            ("round trips to the database", f"{spoken.turns_alone:.0f}", f"{spoken.turns:.1f}"),
+            ("transactions", f"{apart.transactions:.1f}", f"{among.transactions:.2f}"),
+            ("round trips to the database", f"{apart.turns:.0f}", f"{among.turns:.1f}"),
             ("CPU of the bot, ms", "", f"{alone.bots:.1f}"),
             ("CPU of the database, ms", "", f"{alone.server:.1f}"),
             ("the database's log (WAL), kB", "", f"{alone.wal / 1000:.1f}"),

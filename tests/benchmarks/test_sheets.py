@@ -21,14 +21,15 @@ from tests.benchmarks.sheets import (
 SPEED = Speed(10.0, 50.0, 200.0, 400.0, per_second=100.0)
 ONE = Together(1, None, SPEED, bots=4.0, server=1.0, wal=6_000.0, kept=2_000.0, connections=1)
 POOLED = Together(4, 2, SPEED, bots=5.0, server=1.25, wal=6_000.0, kept=2_000.0, connections=2)
-FOUND = Replicated(SPEED, (ONE, POOLED), Spoken(4.7, 25.9, 0.18, 10.28), Distant(1.24, SPEED))
+APART, AMONG = Spoken(4.7, 25.9), {1: Spoken(0.18, 10.28), 4: Spoken(0.3, 11.0)}
+FOUND = Replicated(SPEED, (ONE, POOLED), APART, AMONG, Distant(1.24, SPEED))
 
 
 def test_each_number_of_replicas_has_a_line_that_says_whether_pgbouncer_stands_between() -> None:
     assert replicas_sheet(FOUND).rows == (
-        ("1, on SQLite", "100", "10", "50", "200", ""),
-        ("1", "100", "10", "50", "200", "1"),
-        ("4, PgBouncer with 2", "100", "10", "50", "200", "2"),
+        ("1, on SQLite", "100", "50", "", "", "", "", ""),
+        ("1", "100", "50", "1", "0.18", "10.3", "4.0", "1.0"),
+        ("4, PgBouncer with 2", "100", "50", "2", "", "", "5.0", "1.2"),
     )
 
 
