@@ -88,10 +88,8 @@ def what_to_do(say: Words, guidance: Guidance, said: Said | None = None) -> str:
     return "\n".join(filter(None, told))
 
 
-def told(words: Words, said: Said | None) -> str | None:
-    """Return WeChat's own words, if there are any."""
-    if not said:
-        return None
+def told(words: Words, said: Said) -> str:
+    """Return WeChat's own words."""
     if not said.errmsg:
         return words("WeChat said {code}", code=said.errcode)
     text = code(said.errmsg, _ERRMSG_LIMIT)

@@ -108,7 +108,7 @@ def _footer(words: Words, request: Request, said: Said | None, tries: int) -> Pa
     rid = f"rid {code(said.rid)}" if said and said.rid else ""
     tried = say("{count} tries", count=tries) if tries > 1 else ""
     asked = say("request {id}")
-    line = " · ".join(filter(None, [told(words, said), rid, tried, asked]))
+    line = " · ".join(filter(None, [told(words, said) if said else None, rid, tried, asked]))
     return small(line[0].upper() + line[1:])
 
 
