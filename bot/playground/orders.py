@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 from bot.command import SLASH_COMMAND
 from bot.playground.acts import Acts
+from bot.playground.help import CONVERSATIONS, HELP, PEOPLE
 from bot.playground.inside import inside
 from bot.playground.loopback import Json
 from bot.playground.screen import Screen
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.targets import request_in
-from bot.playground.troubles import TROUBLES
-from bot.playground.world import ABOUT, APPID, PLACES, ROLES
+from bot.playground.world import PLACES, ROLES
 
 Order: TypeAlias = Callable[[str], Awaitable[str | None]]
 
@@ -22,30 +22,6 @@ _PATIENCE = 10.0  # seconds
 _PAIR = re.compile(r'(?P<name>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|\S*)')
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
 _END = (":quit", ":exit", ":q", "quit", "exit")
-_PEOPLE = ", ".join(f"{role} ({about})" for role, about in ABOUT.items())
-_CONVERSATIONS = "public, private (the bot was not invited), dm (between two people), app (with the bot), archived, approvals, shared, or a channel's name"
-HELP = (
-    (f"{SLASH_COMMAND} APPID ENV", f"ask as in Slack; an appid to try: {APPID}"),
-    (":click WORDS [REQUEST]", "click a button; without words: what there is to click"),
-    (
-        ":open [home | WORDS]",
-        "open the form, the bot's Home, or the form from a message with these words",
-    ),
-    (":submit NAME=VALUE …", f"fill in and submit the form, such as env=prod-1 appids={APPID}"),
-    (":close", "close the form"),
-    (":as ROLE", _PEOPLE),
-    (":in PLACE", _CONVERSATIONS),
-    (":wechat WORD", f"what WeChat does next: an errcode such as 85088, or {', '.join(TROUBLES)}"),
-    (":say TEXT", "write a message"),
-    (":reply WORDS TEXT", "answer the message with these words, in its thread"),
-    (":json [WORDS]", "what Slack holds of the newest message with these words"),
-    (":audit [REQUEST]", "what the ledger holds"),
-    (":policy [FILE]", "show the policy, or put another one into force"),
-    (":save FILE", "keep what was done, as a script"),
-    (":replay FILE", "do again what a script holds"),
-    ("help, quit", ""),
-)
-"""What can be typed, and what it does."""
 
 
 class Orders:
@@ -133,14 +109,14 @@ class Orders:
             self.role = value
             return f"You are {value}."
         no = f"There is no role “{value}”. " if value else ""
-        return f"{no}You are still {self.role}. The roles: {_PEOPLE}."
+        return f"{no}You are still {self.role}. The roles: {PEOPLE}."
 
     async def _in(self, value: str) -> str:
         if value and self._channel(value.removeprefix("#")):
             self.place = value.removeprefix("#")
             return f"You are in {self.where}."
         no = f"There is no place “{value}”. " if value else ""
-        return f"{no}You are still in {self.where}. The places: {_CONVERSATIONS}."
+        return f"{no}You are still in {self.where}. The places: {CONVERSATIONS}."
 
     async def _say(self, value: str, thread: str = "") -> None:
         text = _text(value)

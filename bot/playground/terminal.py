@@ -11,7 +11,8 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.playground.acts import Acts
 from bot.playground.completion import completions
-from bot.playground.orders import HELP, Orders
+from bot.playground.help import HELP
+from bot.playground.orders import Orders
 from bot.playground.troubles import ERRCODES, TROUBLES
 from bot.playground.world import ABOUT, PLACES
 

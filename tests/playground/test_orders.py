@@ -15,8 +15,9 @@ from rich.console import Console
 from bot.playground.acts import Acts
 from bot.playground.completion import completions
 from bot.playground.first_minute import STEPS
+from bot.playground.help import HELP
 from bot.playground.inside import inside
-from bot.playground.orders import HELP, Orders
+from bot.playground.orders import Orders
 from bot.playground.screen import Screen
 from bot.playground.stage import stage
 from bot.playground.terminal import Offers
