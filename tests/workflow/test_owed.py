@@ -172,7 +172,7 @@ async def test_what_waits_for_an_approval_holds_nobody_else_up_and_is_not_shared
     (answer,) = scene.slack.thread(RELEASES, first.ts)
     assert answer.text.startswith("✅ *Another request shared it*")
     (settled,) = scene.slack.parents(APPROVALS)
-    assert "Another request shared it" in settled.text
+    assert "another request shared it meanwhile" in settled.text
 
 
 async def test_of_two_that_wait_for_the_same_the_second_approval_finds_it_done(
