@@ -1,13 +1,13 @@
 """The command line: run the bot, or try it without Slack."""
 
 import argparse
+import gc
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from bot.app.process import run
 from bot.domain.outcome import OUTCOMES
 from bot.ops.logs.setup import log_uncaught, set_up
 from bot.ops.visible import FAILED, FINE
@@ -134,6 +134,9 @@ def _version(_: argparse.Namespace) -> int:
 
 
 def _run(_: argparse.Namespace) -> int:
+    gc.disable()  # until the bot is ready, since what is loaded until then stays
+    from bot.app.process import run  # noqa: PLC0415  # no other command needs it
+
     return run(environment)
 
 

@@ -35,7 +35,6 @@ def _run_until(
     settings = load(environ)
     if not isinstance(settings, Settings):
         return complain(settings, read_parts(environ).secrets)
-    gc.disable()  # until the bot is ready: what is loaded and made until then stays
     # Imported here: a wrong setup need not wait for Slack's libraries to load.
     from bot.app.resources import CannotStartError  # noqa: PLC0415
     from bot.app.running import running  # noqa: PLC0415
@@ -64,7 +63,7 @@ def _run_until(
 
 def _ready(settings: Settings, line: str) -> None:
     _log.info("started", extra=_about(settings))
-    gc.freeze()  # so there is no use in looking through it
+    gc.freeze()  # what was loaded and made until now stays: there is no use in looking through it
     gc.enable()
     with suppress(OSError):  # it is ready, whether anybody hears it or not
         print(line, flush=True)
