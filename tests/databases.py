@@ -16,9 +16,10 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine.interfaces import Compiled
 
 from bot.ledger import LEASE, Ledger
+from bot.ledger.address import parse
 from bot.ledger.events import Told, untold
 from bot.ledger.lease import since_boot
-from bot.ledger.opening import Opened, open_database
+from bot.ledger.opening import Opened, engine_of, open_database
 from bot.ledger.schema import metadata
 
 _numbers = count(1)
@@ -165,12 +166,14 @@ class Database:
         return self.url.startswith("sqlite")
 
     def open(self) -> Opened:
-        """Open it as a replica does; on SQLite, where only one process may, once."""
-        if not (self.is_sqlite and self.opened):
+        """Open it as a replica does; on SQLite, where only one process may, a second one goes in behind the first."""
+        if self.is_sqlite and self.opened:
+            opened = Opened(engine_of(parse(self.url)), exclusive=True, release=lambda: None)
+        else:
             opened = open_database(self.url)
-            self._watch(opened.engine)
-            self.opened.append(opened)
-        return self.opened[-1]
+        self._watch(opened.engine)
+        self.opened.append(opened)
+        return opened
 
     def ledger(
         self,

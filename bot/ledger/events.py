@@ -11,7 +11,8 @@ from bot.ledger.entries import facts_of
 from bot.ledger.schema import events, requests
 from bot.ledger.statements import NOW, value_of
 
-_UNTOLD = "events"
+_UNTOLD, _UNWRITTEN = "events", "rows of events"
+_BLANK = dict.fromkeys(column.name for column in events.columns if column.name not in {"id", "at"})
 _SAME_FOR_EACH = ("kind", "outcome", "errcode", "rid", "seconds", "detail")
 _OWN_OF_EACH = ("team", "user", "channel", "env", "appid", "rule")
 """The columns of an event that several requests have in common, and those that are as their requests have them."""
@@ -73,10 +74,13 @@ def note(
     facts: Mapping[str, object],
     typed: str | None = None,
 ) -> None:
-    """Write one event; `facts` override what the origin says of who did it, and `typed` becomes its detail."""
+    """Note one event, to be written with the others of its transaction.
+
+    `facts` override what the origin says of who did it, and `typed` becomes its detail.
+    """
     event = Event(kind, {**who_of(origin), **facts})
-    detail = {"detail": typed} if typed else {}
-    on.execute(_ADD, {"kind": event.kind, **event.facts, **detail})
+    row = {**_BLANK, "kind": kind, **event.facts} | ({"detail": typed} if typed else {})
+    on.info.setdefault(_UNWRITTEN, []).append(row)
     on.info.setdefault(_UNTOLD, []).append(event)
 
 
@@ -87,16 +91,17 @@ def record(
     facts: Mapping[str, object] | None = None,
     typed: str | None = None,
 ) -> None:
-    """Write one event about a request; `facts` override what the request says."""
+    """Note one event about a request; `facts` override what the request says."""
     note(on, kind, request.origin, {**facts_of(request), **(facts or {})}, typed)
 
 
 def record_each(
     on: Connection, kind: str, requests: Sequence[Request], facts: Mapping[str, object]
 ) -> None:
-    """Write the same event for each of several requests, which are recorded."""
+    """Write the same event for each of several requests, which are recorded, in one statement."""
     if not requests:
         return
+    _write(on)
     same = dict.fromkeys(_SAME_FOR_EACH)
     ids = [request.id for request in requests]
     on.execute(_ADD_FOR_EACH, {**same, "kind": kind, **facts, "the_ids": ids})
@@ -106,7 +111,19 @@ def record_each(
     )
 
 
-def recorded(on: Connection) -> list[Event]:
-    """Return the events written over this connection since this was asked last."""
+def write_down(on: Connection) -> list[Event]:
+    """Write the events noted since `forget`, and return all since then."""
+    _write(on)
     events: list[Event] = on.info.pop(_UNTOLD, [])
     return events
+
+
+def forget(on: Connection) -> None:
+    """Drop the events of a transaction that was given up."""
+    on.info.pop(_UNWRITTEN, None)
+    on.info.pop(_UNTOLD, None)
+
+
+def _write(on: Connection) -> None:
+    if rows := on.info.pop(_UNWRITTEN, None):
+        on.execute(_ADD, rows)

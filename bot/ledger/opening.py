@@ -60,7 +60,7 @@ def open_database(url: str) -> Opened:
     parsed = parse(url)
     release = _lock_file(parsed)
     try:
-        engine = _engine(parsed)
+        engine = engine_of(parsed)
         try:
             with engine.begin() as connection:
                 _migrate(connection)
@@ -138,8 +138,8 @@ def _lock_file(url: URL) -> Callable[[], None]:
     return lock.close
 
 
-def _engine(url: URL) -> Engine:
-    # One connection: only the writer's thread uses it.
+def engine_of(url: URL) -> Engine:
+    """Return an engine with one connection, since only the writer's thread uses it."""
     if url.get_backend_name() == "postgresql":
         options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL.items())
         return create_engine(
@@ -147,7 +147,6 @@ def _engine(url: URL) -> Engine:
             hide_parameters=True,
             pool_size=1,
             max_overflow=0,
-            pool_pre_ping=True,
             connect_args={"connect_timeout": 2, "options": options, **_TCP},
         )
     in_memory = file_of(url) is None

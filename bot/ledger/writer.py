@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from bot.ledger.events import Told, recorded, untold
+from bot.ledger.events import Told, forget, untold, write_down
 from bot.ledger.opening import reason_of
 from bot.runtime.observers import Transacted, nobody
 
@@ -29,6 +29,8 @@ _TOGETHER = 100
 # No retry mends these: the value itself is in the way, or a row, such as another request for the same, accepted since.
 # Anything else may be mended: a server that is away, a full disk, a right or a table that is missing.
 _FOR_GOOD = (IntegrityError, DataError, UnicodeEncodeError)
+
+_How = Callable[[asyncio.Future[Any], Any], None]
 
 _log = logging.getLogger(__name__)
 
@@ -49,11 +51,6 @@ class _Job(Generic[T]):
     def unwanted(self) -> bool:
         return self.done is not None and self.done.done()
 
-    def tell(self, how: Callable[[asyncio.Future[T], Any], None], what: object) -> None:
-        if self.done is not None:
-            with suppress(RuntimeError):  # the loop has closed: nobody waits any more
-                self.done.get_loop().call_soon_threadsafe(how, self.done, what)
-
 
 class Writer:
     """Runs pieces of work in transactions, in the order in which they come; `told` hears of the events in them."""
@@ -70,6 +67,8 @@ class Writer:
         self._patience = patience
         self._told = told
         self._closed = False
+        self._connection: Connection | None = None
+        """Kept from one transaction to the next; only the thread uses it."""
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
@@ -85,7 +84,9 @@ class Writer:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         late = LedgerDownError(f"no answer within {self._patience:g} s")
-        timer = loop.call_later(self._patience, _fail, done, late)
+        timer = loop.call_later(
+            self._patience, lambda: _settle(loop, [(done, late)], asyncio.Future.set_exception)
+        )
         began = time.monotonic()
         self._jobs.put(_Job(work, done))
         try:
@@ -141,6 +142,7 @@ class Writer:
             owed = [job for job in failed if job.done is None]
         for job in owed:
             _log.error("the ledger stops and leaves this undone", extra=dict(job.about))
+        self._let_go()
         self._engine.dispose()
 
     def _carry_out(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
@@ -148,32 +150,68 @@ class Writer:
         wanted = [job for job in jobs if not job.unwanted]
         if not wanted:
             return []
-        begun = False
+        kept, begun, worked = self._connection is not None, False, False
         try:
-            with self._engine.begin() as connection:
+            connection = self._connection = self._connection or self._engine.connect()
+            with connection.begin():
                 begun = True
-                recorded(connection)  # by a transaction that was given up
+                forget(connection)
                 results = [job.work(connection) for job in wanted]
-                events = recorded(connection)
+                events = write_down(connection)
+                worked = True
         except Exception as error:  # noqa: BLE001  # it belongs to whoever asked
-            # After a lost connection nobody knows what was committed, so nothing is done twice.
+            self._let_go()
             lost = getattr(error, "connection_invalidated", False)
+            if lost and kept and not worked:
+                return self._carry_out(jobs)  # over a new connection: nothing was committed
+            # After one that is lost in the commit nobody knows what was, so nothing is done twice.
             if begun and not lost and len(wanted) > 1:
                 return [failed for job in wanted for failed in self._carry_out([job])]
-            down = isinstance(error, SQLAlchemyError | UnicodeEncodeError)
-            for job in wanted:
-                job.tell(_fail, LedgerDownError(reason_of(error)) if down else error)
-            if down and not isinstance(error, _FOR_GOOD):
-                return wanted
-            for job in wanted:
-                if job.done is None:
-                    _give_up(job, error)
-            return []
+            return self._failed(wanted, error)
+        _tell(
+            [(job.done, result) for job, result in zip(wanted, results, strict=True)],
+            asyncio.Future.set_result,
+        )
+        # Whoever waits for the commit does not wait for its lines in the log too.
         for event in events:
             self._told(event)
-        for job, result in zip(wanted, results, strict=True):
-            job.tell(_succeed, result)
         return []
+
+    def _failed(self, jobs: Sequence[_Job[Any]], error: Exception) -> list[_Job[Any]]:
+        """Tell whoever waits, and return the jobs if they may be done later; else give up what must happen."""
+        down = isinstance(error, SQLAlchemyError | UnicodeEncodeError)
+        said = LedgerDownError(reason_of(error)) if down else error
+        _tell([(job.done, said) for job in jobs], asyncio.Future.set_exception)
+        if down and not isinstance(error, _FOR_GOOD):
+            return [*jobs]
+        for job in jobs:
+            if job.done is None:
+                _give_up(job, error)
+        return []
+
+    def _let_go(self) -> None:
+        """Give the connection back; one that broke is replaced."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _tell(told: Sequence[tuple[asyncio.Future[Any] | None, Any]], how: _How) -> None:
+    """Tell those who wait, all of a loop in one go."""
+    waiting = [(done, what) for done, what in told if done is not None]
+    for loop in {done.get_loop() for done, _ in waiting}:
+        with suppress(RuntimeError):  # the loop has closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, loop, waiting, how)
+
+
+def _settle(
+    loop: asyncio.AbstractEventLoop,
+    waiting: Sequence[tuple[asyncio.Future[Any], Any]],
+    how: _How,
+) -> None:
+    for done, what in waiting:
+        if done.get_loop() is loop and not done.done():
+            how(done, what)
 
 
 def _give_up(job: _Job[Any], error: Exception) -> None:
@@ -181,13 +219,3 @@ def _give_up(job: _Job[Any], error: Exception) -> None:
     own = None if isinstance(error, SQLAlchemyError) else error
     said = {**job.about, "reason": reason_of(error)}
     _log.error("the ledger gives up what it cannot do", extra=said, exc_info=own)
-
-
-def _succeed(done: asyncio.Future[Any], result: object) -> None:
-    if not done.done():
-        done.set_result(result)
-
-
-def _fail(done: asyncio.Future[Any], error: Exception) -> None:
-    if not done.done():
-        done.set_exception(error)

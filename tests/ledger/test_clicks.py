@@ -1,11 +1,10 @@
 """What clicks change: one of them decides, however many click at once, and whoever is told so can rely on it."""
 
 import asyncio
-import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event
 
 from bot.domain.outcome import (
     Cancelled,
@@ -388,12 +387,10 @@ async def test_no_time_of_a_click_comes_from_the_replica_s_clock(
 # Clicks of which nobody knows whether they were recorded.
 
 
-def reached(database: Database) -> threading.Event:
-    """Return what is set as soon as the ledger begins a transaction."""
-    reached = threading.Event()
-    engine = database.opened[0].engine
-    event.listen(engine, "checkout", lambda *_: reached.set())
-    return reached
+def reached(database: Database) -> Callable[[], bool]:
+    """Return what tells whether the ledger has begun a transaction since."""
+    database.statements.clear()
+    return lambda: bool(database.statements)
 
 
 @pytest.mark.parametrize(
@@ -428,7 +425,7 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
                 ),
             )
         )
-        await soon(started.is_set)
+        await soon(started)
         clicking.cancel()
         await asyncio.wait([clicking])
         assert clicking.cancelled()
@@ -452,7 +449,7 @@ async def test_a_click_is_taken_back_also_where_the_same_has_been_asked_for_sinc
         clicking = asyncio.create_task(
             ledger.clicks.move(entry, Move(State.ENDED, "U1", "cancelled", outcome=cancelled))
         )
-        await soon(started.is_set)
+        await soon(started)
         asking = asyncio.create_task(ledger.accept(new_request(env=entry.request.env)))
         await asyncio.sleep(0)  # it has taken its first step, which is to queue
         clicking.cancel()
@@ -545,7 +542,7 @@ async def test_a_click_that_came_too_late_takes_nothing_back(
         clicking = asyncio.create_task(
             ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))  # likewise, at once
         )
-        await soon(started.is_set)
+        await soon(started)
         clicking.cancel()
         await asyncio.wait([clicking])
     await ledger.replica.beat()
@@ -669,7 +666,7 @@ async def test_a_retry_whose_person_hears_nothing_is_given_back(
     again = new_request(env=first.request.env)
     with database.locked():
         asking = asyncio.create_task(ledger.accept(again, retry=Retry(first.request.id, "U2")))
-        await soon(started.is_set)
+        await soon(started)
         asking.cancel()
         await asyncio.wait([asking])
     await ledger.replica.beat()

@@ -11,7 +11,7 @@ from bot.ledger.clicks import Move
 from bot.ledger.events import all_told, note
 from bot.ledger.writer import Writer
 from tests.databases import Database
-from tests.ledger.conftest import accepted, new_request
+from tests.ledger.conftest import accepted, new_request, soon
 
 ORIGIN = Origin("T1", "U1", "C1", "releases", "1.2", "")
 
@@ -31,6 +31,7 @@ async def test_each_event_is_told_once_it_is_recorded_and_in_that_order(database
     await ledger.answer(entry, Shared(1), 0.1, [])
     await ledger.end(entry, "delivered")
     kinds = ["accepted", "placed", "answered", "delivered"]
+    await soon(lambda: len(told) == len(kinds))
     assert told == [(kind, entry.request.id) for kind in kinds]
 
 
@@ -65,6 +66,7 @@ async def test_what_people_type_is_recorded_and_not_told(sqlite: Database) -> No
     assert isinstance(found, Accepted)
     comment = "a comment of theirs"
     await ledger.clicks.move(found.entry, Move(State.ACCEPTED, "U2", "approved", comment=comment))
+    await soon(lambda: len(told) == 2)
     assert [event.kind for event in told] == ["accepted", "approved"]
     assert "theirs" not in repr(told)
     assert told[1].facts["user"] == "U2"
@@ -77,6 +79,7 @@ async def test_what_is_no_request_is_told_too(sqlite: Database, kind: str) -> No
     told: list[Event] = []
     ledger: Ledger = sqlite.ledger("a", told=told.append)
     await ledger.note(kind, ORIGIN, {"env": "prod-1"})
+    await soon(lambda: told)
     assert [(event.kind, event.facts["env"]) for event in told] == [(kind, "prod-1")]
 
 
@@ -92,5 +95,6 @@ async def test_a_listener_that_fails_keeps_nobody_from_hearing_and_the_ledger_fr
     ledger = sqlite.ledger("a", told=hear)
     for kind in ("denied", "mistake"):
         await ledger.note(kind, ORIGIN, {})
+    await soon(lambda: len(told) == 2)
     assert told == ["denied", "mistake"]
     assert caplog.messages == ["unforeseen error"] * 2

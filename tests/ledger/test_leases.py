@@ -1,12 +1,11 @@
 import asyncio
 import sys
-import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from time import CLOCK_BOOTTIME, clock_gettime
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from bot.domain.outcome import Failed, Shared
 from bot.domain.request import Retry, State
@@ -430,12 +429,10 @@ async def test_a_beat_holds_for_one_lease(database: Database, ledger: Ledger) ->
     assert lease["lease_until"] == pytest.approx(database.now() + 12, abs=5)
 
 
-def begun(database: Database) -> threading.Event:
-    """Return what is set as soon as the ledger begins a transaction."""
-    begun = threading.Event()
-    engine = database.opened[0].engine
-    event.listen(engine, "checkout", lambda *_: begun.set())
-    return begun
+def begun(database: Database) -> Callable[[], bool]:
+    """Return what tells whether the ledger has begun a transaction since."""
+    database.statements.clear()
+    return lambda: bool(database.statements)
 
 
 @pytest.mark.parametrize("state", [State.ACCEPTED, State.CONFIRMING, State.WAITING])
@@ -446,7 +443,7 @@ async def test_a_request_whose_requester_is_gone_does_not_stay_open(
     with database.locked():
         patience = None if state is State.ACCEPTED else 60
         asking = asyncio.create_task(ledger.accept(request, state, patience=patience))
-        await soon(started.is_set)
+        await soon(started)
         asking.cancel()
         await asyncio.wait([asking])
         assert asking.cancelled()
@@ -467,7 +464,7 @@ async def test_a_retry_whose_requester_is_gone_can_be_asked_for_again(
     retry, started = new_request(env=earlier.request.env), begun(database)
     with database.locked():
         asking = asyncio.create_task(ledger.accept(retry, retry=Retry(earlier.request.id, "U1")))
-        await soon(started.is_set)
+        await soon(started)
         asking.cancel()
         await asyncio.wait([asking])
     await ledger.replica.beat()
@@ -483,7 +480,7 @@ async def test_a_request_that_was_taken_back_in_time_was_never_there(
     started = begun(database)
     with database.locked():
         beating = asyncio.create_task(ledger.replica.beat())
-        await soon(started.is_set)
+        await soon(started)
         asking = asyncio.create_task(ledger.accept(new_request()))
         await asyncio.sleep(0)
         asking.cancel()
@@ -513,7 +510,7 @@ async def test_what_was_taken_over_for_nobody_is_put_back(
     await database.lease_over("gone")
     with database.locked():
         taking = asyncio.create_task(ledger.replica.take_over(9))
-        await soon(started.is_set)
+        await soon(started)
         taking.cancel()
         await asyncio.wait([taking])
     await ledger.replica.beat()
@@ -566,7 +563,7 @@ async def test_a_move_that_was_recorded_but_not_told_is_told_at_the_next_try(
     entry, started = await accepted(ledger), begun(on_postgresql)
     with on_postgresql.locked():
         placing = asyncio.create_task(ledger.place(entry, "C1/1.5"))
-        await soon(started.is_set)
+        await soon(started)
         placing.cancel()
         await asyncio.wait([placing])
     assert await ledger.place(entry, "C1/1.5")

@@ -354,7 +354,9 @@ def test_a_loop_that_ends_leaves_the_writer_in_order(database: Database) -> None
     assert names(database) == ["a", "b"]
 
 
-async def test_a_lost_connection_fails_all_and_does_nothing_twice(on_postgresql: Database) -> None:
+async def test_work_whose_connection_is_lost_is_done_once_more_over_a_new_one_and_no_more_often(
+    on_postgresql: Database,
+) -> None:
     writer, gate = Writer(on_postgresql.open().engine), Gate()
     ran = list[str]()
 
@@ -374,9 +376,57 @@ async def test_a_lost_connection_fails_all_and_does_nothing_twice(on_postgresql:
     await first
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(each) for each in results] == [LedgerDownError] * 3
-    assert ran == ["note", "lose"]
+    assert ran == ["note", "lose"] * 2
     assert await writer.run(add("next")) == "next"
     await writer.close()
+
+
+async def test_what_a_connection_is_lost_in_the_midst_of_is_done_by_the_next_for_all(
+    on_postgresql: Database,
+) -> None:
+    writer, gate = Writer(on_postgresql.open().engine), Gate()
+
+    def lose(on: Connection) -> str:
+        if not lost:
+            lost.append("")
+            on.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        return "not again"
+
+    lost = list[str]()
+    with gate.held():
+        first = asyncio.create_task(writer.run(gate))
+        await soon(gate.reached.is_set)
+        tasks = await queued(writer, add("a"), lose, add("b"))
+    await first
+    assert await asyncio.gather(*tasks) == ["a", "not again", "b"]
+    assert names(on_postgresql) == ["a", "b"]
+    await writer.close()
+
+
+async def test_what_a_connection_is_lost_in_the_commit_of_is_not_done_twice(
+    on_postgresql: Database,
+) -> None:
+    engine = on_postgresql.open().engine
+    writer, ran = Writer(engine), list[str]()
+    await writer.run(add("a"))
+
+    def note(on: Connection) -> str:
+        ran.append("note")
+        return add("b")(on)
+
+    event.listen(engine, "commit", lambda _: end_all_connections(on_postgresql), once=True)
+    with pytest.raises(LedgerDownError):
+        await writer.run(note)
+    assert ran == ["note"]
+    assert await writer.run(add("next")) == "next"
+    await writer.close()
+
+
+def end_all_connections(database: Database) -> None:
+    database.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
 
 
 async def test_a_connection_that_died_meanwhile_is_replaced_unseen(
@@ -384,10 +434,7 @@ async def test_a_connection_that_died_meanwhile_is_replaced_unseen(
 ) -> None:
     writer = Writer(on_postgresql.open().engine)
     await writer.run(add("a"))
-    on_postgresql.rows(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
+    end_all_connections(on_postgresql)
     await writer.run(add("b"))
     assert names(on_postgresql) == ["a", "b"]
     await writer.close()

@@ -16,7 +16,7 @@ from bot.domain.request import Request
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger import Accepted, Entry, Ledger
 from bot.ledger.lease import since_boot
-from bot.ledger.opening import Opened, open_database
+from bot.ledger.opening import Opened, engine_of, open_database
 from bot.messages.endings import answer, parent
 from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack
@@ -129,7 +129,11 @@ async def held(
     clock: Callable[[], float] = since_boot,
 ) -> AsyncIterator[Ledger]:
     """Give the ledger of one replica, which has started; closing it leaves the database to others."""
-    ledger = Ledger(replace(opened, release=lambda: None), holder, lease, clock=clock)
+    engine = (
+        opened.engine if holder == "a" else engine_of(opened.engine.url)
+    )  # each keeps its connection
+    own = replace(opened, engine=engine, release=lambda: None)
+    ledger = Ledger(own, holder, lease, clock=clock)
     await ledger.start()
     yield ledger
     await ledger.close()
