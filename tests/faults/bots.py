@@ -182,7 +182,7 @@ class Load:
         elif ack.error:
             self.unheard.append(ack)
         else:
-            assert "Nothing was done" in said, said
+            assert "nothing was done" in said.lower(), said
             self.refused.append(ack)
         self._slack.changed()
         return id_ is not None
