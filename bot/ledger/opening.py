@@ -1,11 +1,15 @@
 """Open the database: the driver's settings, one process per SQLite file, and the schema brought up to date.
 
-SQLite writes through to the disk at every commit (WAL, synchronous=FULL). Sources: sqlite.org/pragma.html;
-postgresql.org, "Advisory Locks", "Client Connection Defaults", "Database Connection Control Functions".
+SQLite writes through to the disk at every commit (WAL, synchronous=FULL). Its files are nobody's but their owner's,
+whatever the umask; those that it makes beside a database get the rights of that. Sources: sqlite.org/pragma.html;
+sqlite.org/src, findCreateFileMode; postgresql.org, "Advisory Locks", "Client Connection Defaults", "Database Connection
+Control Functions".
 """
 
 import fcntl
+import os
 import re
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +21,6 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from bot.ledger.address import CannotOpenError, file_of, parse
-from bot.ledger.rights import beside, close_to_others, make
 from bot.ledger.schema import HEAD, metadata, replicas
 
 _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
@@ -27,6 +30,8 @@ _WRONG_ADDRESS = re.compile(
     r"authentication failed|does not exist|pg_hba\.conf|no password supplied|invalid "
 )
 
+_OWNERS = 0o600
+_OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
 
 # Milliseconds. A lock is waited for shortly, because others wait behind whoever waits; a replica that froze within
@@ -118,7 +123,7 @@ def _lock_file(url: URL) -> Callable[[], None]:
         return lambda: None
     guard = Path(f"{path}.lock")
     try:
-        make(guard)
+        _make(guard)
         lock = guard.open("a")
     except OSError as error:
         raise CannotOpenError(
@@ -133,9 +138,28 @@ def _lock_file(url: URL) -> Callable[[], None]:
             passing=True,
         ) from error
     with suppress(OSError):  # SQLite says better what is wrong
-        make(path)
-    close_to_others(path, guard, *beside(path))
+        _make(path)
+    _close_to_others(path, guard, *beside(path))
     return lock.close
+
+
+def _make(path: Path) -> None:
+    """Make a file unless it is there; raises OSError."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNERS))
+        path.chmod(_OWNERS)  # a umask may have taken even that
+
+
+def _close_to_others(*paths: Path) -> None:
+    """Take all rights from others; a file that is not there, or is somebody else's, stays as it is."""
+    for path in paths:
+        with suppress(OSError):
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_OTHERS)
+
+
+def beside(path: Path) -> list[Path]:
+    """Return the files that SQLite has beside a database."""
+    return [Path(f"{path}-wal"), Path(f"{path}-shm")]
 
 
 def engine_of(url: URL) -> Engine:

@@ -18,8 +18,7 @@ from bot.ledger.looking import (
     schema_of,
     try_to_write,
 )
-from bot.ledger.opening import reason_of, remedy
-from bot.ledger.rights import beside
+from bot.ledger.opening import beside, reason_of, remedy
 from bot.ledger.schema import HEAD
 from bot.ledger.seal import Sealed, seal_of
 from bot.ledger.tokens import Kept, at_rest
