@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 from bot.ledger.entries import Entry
 
-LEASE = 12.0
+LEASE = 9.0
 """Seconds for which a replica holds its requests after its last beat."""
 
 _LOOK_AGAIN = 0.1  # seconds of the loop's clock: for so long something may go on after the machine has woken up

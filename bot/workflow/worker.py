@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 
 from bot.domain.outcome import Finished, Outcome, Readiness, Step, Unknown, doubted
 from bot.domain.request import Request, State
@@ -26,7 +27,8 @@ from bot.workflow.leased import LeasedSteps, LostError, Write
 from bot.workflow.ports import AwayError, Look, Owners, Places, unknown
 
 MOST_TAKE_OVERS = 5
-_BEATS_PER_LEASE = 4
+_LOOKS_PER_LEASE = 8
+_LOOKS_PER_BEAT = 2
 _TAKEN_AT_ONCE = 50
 _PAUSE = 3.0  # seconds, after something that nobody foresaw
 _LOOK_AGAIN = 1.0
@@ -204,11 +206,15 @@ class Worker:
         return answered(entry, outcome) if written else None
 
     async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
-        """Hold this replica's requests and, while it may, take over what nobody holds; runs until cancelled."""
+        """Hold this replica's requests and, while it may, take over what nobody holds; runs until cancelled.
+
+        It looks twice as often as it beats: who is told to stop lets go of all at once, and people wait for that look.
+        """
         healthy_since = -math.inf
-        while True:
+        for look in count():
             try:
-                await self.ledger.replica.beat()
+                if look % _LOOKS_PER_BEAT == 0:
+                    await self.ledger.replica.beat()
                 if may_take() and time.monotonic() - healthy_since >= self.lease:
                     await self._take_over()
             except LedgerDownError as error:
@@ -217,7 +223,7 @@ class Worker:
                 _log.warning("the ledger is down", extra={"reason": str(error)})
             except Exception:  # noqa: BLE001  # without its beats a replica would lose everything
                 _log.exception("unforeseen error")
-            await asyncio.sleep(self.lease / _BEATS_PER_LEASE)
+            await asyncio.sleep(self.lease / _LOOKS_PER_LEASE)
 
     async def _take_over(self) -> None:
         """Take over all that nobody holds, some at a time, so that other replicas get their share."""
