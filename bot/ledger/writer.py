@@ -155,6 +155,8 @@ class Writer:
             connection = self._connection = self._connection or self._engine.connect()
             with connection.begin():
                 begun = True
+                # Others may have held the lock until nobody waited any more.
+                wanted = [job for job in wanted if not job.unwanted]
                 forget(connection)
                 results = [job.work(connection) for job in wanted]
                 events = write_down(connection)

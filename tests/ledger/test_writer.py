@@ -455,6 +455,21 @@ async def test_a_locked_database_is_reported_soon_and_works_again(
     assert len(names(database)) <= (1 if database.is_sqlite else 2)
 
 
+async def test_who_has_been_told_no_while_a_lock_was_waited_for_gets_nothing_written_after_it(
+    sqlite: Database,
+) -> None:
+    hasty = Writer(sqlite.open().engine, patience=0.2)
+    with sqlite.locked():
+        tasks = await queued(hasty, *map(add, "abcdefghij"))
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(each) for each in results] == [LedgerDownError] * 10
+    written = threading.Event()
+    hasty.later(lambda _: written.set())
+    await soon(written.is_set)
+    assert names(sqlite) == []
+    await hasty.close()
+
+
 async def test_a_row_that_is_locked_holds_up_only_who_wants_it(on_postgresql: Database) -> None:
     writer, gate = Writer(on_postgresql.open().engine), Gate()
     await writer.run(add("locked"))
