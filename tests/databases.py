@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -241,6 +242,22 @@ class Database:
                     connection.execute(text(f"LOCK TABLE {table} IN EXCLUSIVE MODE"))
             yield
             connection.exec_driver_sql("ROLLBACK")
+
+    @contextmanager
+    def holding(self) -> Iterator[Callable[[], bool]]:
+        """Hold what the ledgers do at its commit, when all of it is done; yields what tells whether one came that far."""
+        reached, opened = threading.Event(), threading.Event()
+
+        def hold(_: Connection) -> None:
+            reached.set()
+            opened.wait()
+
+        for each in self.opened:
+            event.listen(each.engine, "commit", hold)
+        try:
+            yield reached.is_set
+        finally:
+            opened.set()
 
     def _watch(self, engine: Engine) -> None:
         def before(*arguments: Any) -> None:

@@ -1,7 +1,6 @@
 """What clicks change: one of them decides, however many click at once, and whoever is told so can rely on it."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -387,12 +386,6 @@ async def test_no_time_of_a_click_comes_from_the_replica_s_clock(
 # Clicks of which nobody knows whether they were recorded.
 
 
-def reached(database: Database) -> Callable[[], bool]:
-    """Return what tells whether the ledger has begun a transaction since."""
-    database.statements.clear()
-    return lambda: bool(database.statements)
-
-
 @pytest.mark.parametrize(
     ("state", "to", "outcome"),
     [
@@ -408,8 +401,8 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
 ) -> None:
     entry = await asked(ledger) if state is State.WAITING else await begun(ledger, state)
     entry = await stands(ledger, entry)
-    before, started = only(database), reached(database)
-    with database.locked():
+    before = only(database)
+    with database.holding() as reached:
         clicking = asyncio.create_task(
             ledger.clicks.move(
                 entry,
@@ -425,7 +418,7 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
                 ),
             )
         )
-        await soon(started)
+        await soon(reached)
         clicking.cancel()
         await asyncio.wait([clicking])
         assert clicking.cancelled()
@@ -443,13 +436,13 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
 async def test_a_click_is_taken_back_also_where_the_same_has_been_asked_for_since(
     database: Database, ledger: Ledger
 ) -> None:
-    entry, started = await begun(ledger, State.CONFIRMING), reached(database)
-    with database.locked():
+    entry = await begun(ledger, State.CONFIRMING)
+    with database.holding() as reached:
         cancelled = Cancelled("U1")
         clicking = asyncio.create_task(
             ledger.clicks.move(entry, Move(State.ENDED, "U1", "cancelled", outcome=cancelled))
         )
-        await soon(started)
+        await soon(reached)
         asking = asyncio.create_task(ledger.accept(new_request(env=entry.request.env)))
         await asyncio.sleep(0)  # it has taken its first step, which is to queue
         clicking.cancel()
@@ -537,12 +530,11 @@ async def test_a_click_that_came_too_late_takes_nothing_back(
 ) -> None:
     entry = await asked(ledger)
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-    started = reached(database)
-    with database.locked():
+    with database.holding() as reached:
         clicking = asyncio.create_task(
             ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))  # likewise, at once
         )
-        await soon(started)
+        await soon(reached)
         clicking.cancel()
         await asyncio.wait([clicking])
     await ledger.replica.beat()
@@ -662,11 +654,10 @@ async def test_a_retry_whose_person_hears_nothing_is_given_back(
     database: Database, ledger: Ledger
 ) -> None:
     first = await over(ledger, new_request(), FAILED)
-    started = reached(database)
     again = new_request(env=first.request.env)
-    with database.locked():
+    with database.holding() as reached:
         asking = asyncio.create_task(ledger.accept(again, retry=Retry(first.request.id, "U2")))
-        await soon(started)
+        await soon(reached)
         asking.cancel()
         await asyncio.wait([asking])
     await ledger.replica.beat()

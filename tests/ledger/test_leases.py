@@ -10,7 +10,7 @@ from sqlalchemy import text
 from bot.domain.outcome import Failed, Shared
 from bot.domain.request import Retry, State
 from bot.guidance import all_guidance
-from bot.ledger import Accepted, Entry, Ledger, LedgerDownError
+from bot.ledger import LEASE, Accepted, Entry, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
 from bot.ledger.lease import since_boot
 from tests.databases import Database, PostgreSQL
@@ -426,24 +426,18 @@ async def test_who_starts_frees_what_others_held_only_if_it_is_alone(
 async def test_a_beat_holds_for_one_lease(database: Database, ledger: Ledger) -> None:
     await ledger.replica.beat()
     (lease,) = database.rows("SELECT lease_until FROM replicas WHERE id = 'a'")
-    assert lease["lease_until"] == pytest.approx(database.now() + 12, abs=5)
-
-
-def begun(database: Database) -> Callable[[], bool]:
-    """Return what tells whether the ledger has begun a transaction since."""
-    database.statements.clear()
-    return lambda: bool(database.statements)
+    assert lease["lease_until"] == pytest.approx(database.now() + LEASE, abs=5)
 
 
 @pytest.mark.parametrize("state", [State.ACCEPTED, State.CONFIRMING, State.WAITING])
 async def test_a_request_whose_requester_is_gone_does_not_stay_open(
     database: Database, ledger: Ledger, state: State
 ) -> None:
-    request, started = new_request(), begun(database)
-    with database.locked():
+    request = new_request()
+    with database.holding() as reached:
         patience = None if state is State.ACCEPTED else 60
         asking = asyncio.create_task(ledger.accept(request, state, patience=patience))
-        await soon(started)
+        await soon(reached)
         asking.cancel()
         await asyncio.wait([asking])
         assert asking.cancelled()
@@ -461,10 +455,10 @@ async def test_a_retry_whose_requester_is_gone_can_be_asked_for_again(
     earlier = await accepted(ledger)
     await ledger.answer(earlier, Failed(all_guidance()[0]), 1.5, [])
     await ledger.end(earlier, "delivered")
-    retry, started = new_request(env=earlier.request.env), begun(database)
-    with database.locked():
+    retry = new_request(env=earlier.request.env)
+    with database.holding() as reached:
         asking = asyncio.create_task(ledger.accept(retry, retry=Retry(earlier.request.id, "U1")))
-        await soon(started)
+        await soon(reached)
         asking.cancel()
         await asyncio.wait([asking])
     await ledger.replica.beat()
@@ -477,10 +471,9 @@ async def test_a_retry_whose_requester_is_gone_can_be_asked_for_again(
 async def test_a_request_that_was_taken_back_in_time_was_never_there(
     database: Database, ledger: Ledger
 ) -> None:
-    started = begun(database)
-    with database.locked():
+    with database.holding() as reached:
         beating = asyncio.create_task(ledger.replica.beat())
-        await soon(started)
+        await soon(reached)
         asking = asyncio.create_task(ledger.accept(new_request()))
         await asyncio.sleep(0)
         asking.cancel()
@@ -506,11 +499,11 @@ async def test_a_request_that_goes_on_is_not_withdrawn(ledger: Ledger) -> None:
 async def test_what_was_taken_over_for_nobody_is_put_back(
     database: Database, ledger: Ledger, other: Ledger, gone: Ledger
 ) -> None:
-    entry, started = await accepted(gone), begun(database)
+    entry = await accepted(gone)
     await database.lease_over("gone")
-    with database.locked():
+    with database.holding() as reached:
         taking = asyncio.create_task(ledger.replica.take_over(9))
-        await soon(started)
+        await soon(reached)
         taking.cancel()
         await asyncio.wait([taking])
     await ledger.replica.beat()
@@ -560,10 +553,10 @@ async def test_a_move_that_was_recorded_but_not_told_is_told_at_the_next_try(
 ) -> None:
     ledger = on_postgresql.ledger("a")
     await ledger.start()
-    entry, started = await accepted(ledger), begun(on_postgresql)
-    with on_postgresql.locked():
+    entry = await accepted(ledger)
+    with on_postgresql.holding() as reached:
         placing = asyncio.create_task(ledger.place(entry, "C1/1.5"))
-        await soon(started)
+        await soon(reached)
         placing.cancel()
         await asyncio.wait([placing])
     assert await ledger.place(entry, "C1/1.5")
