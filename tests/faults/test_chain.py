@@ -18,6 +18,7 @@ from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER, seed
+from tests.conftest import soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     CHANNEL,
@@ -70,7 +71,10 @@ class Replicas:
         before = set(self.load.taken)
         assert await self.load.ask()
         (id_,) = self.load.taken - before
-        return self.one if id_ in self.one.logged("accepted") else self.other
+        one, other = self.one, self.other
+        # The ack comes first.
+        await soon(lambda: id_ in one.logged("accepted") | other.logged("accepted"))
+        return one if id_ in one.logged("accepted") else other
 
     def pass_time(self, seconds: float) -> None:
         """Let so much time pass for WeChat and for all that is kept of it."""
