@@ -14,6 +14,7 @@ import pytest_asyncio
 from bot.playground.slack.server import PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
+from tests.conftest import soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     CHANNEL,
@@ -33,6 +34,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 REQUESTER, APPROVER, APPROVALS = "U0REQUESTER", "U0APPROVER", "C0APPROVALS"
 THINKS = 3.0  # seconds, WeChat
 MIDST = 1.5  # seconds from the commands to the moment in which Slack goes away
+SINGLES = 2  # requests beside the batch
 BATCH = [f"wx{number:016x}" for number in range(1, 51)]
 FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 POLICY = """
@@ -85,6 +87,7 @@ class Scene:
 
     slack: Behind
     way: Way
+    wechat: LocalWeChat
     bots: list[Bot]
     database: str
 
@@ -108,6 +111,8 @@ class Scene:
         await self.slack.until(lambda slack: bool(slack.views(APPROVER)))
         await asyncio.gather(self.ask("batch", *BATCH), self.ask("one"), self.approve(question))
         await asyncio.sleep(MIDST)  # WeChat thinks longer than that
+        # The batch has its turn, for which Slack is asked anew who asked for it: else nobody may share meanwhile.
+        await soon(lambda: self.wechat.in_flight > SINGLES)
         await self.way.lose(outage.how)
         await asyncio.gather(self.ask("meanwhile"), self.ask("four-meanwhile"))
         await asyncio.sleep(outage.seconds / 2)
@@ -164,7 +169,7 @@ async def through(outage: Outage, database: str, folder: Path) -> str:
         for bot in bots:
             stack.push_async_callback(bot.end)
             await bot.start()
-        scene = Scene(slack, way, bots, database)
+        scene = Scene(slack, way, wechat, bots, database)
         await scene.goes_through(outage)
         await scene.assert_once()
         owed = rows(database, "SELECT request FROM events WHERE kind = 'owed'")
