@@ -36,12 +36,12 @@ class Served:
             assert told["ok"] is (answer.status == 200)
             return answer.status, {name: part["why"] for name, part in parts if not part["ok"]}
 
-    async def counts(self, series: str) -> Counts:
-        """Wait until something is counted, and return what /metrics tells then."""
+    async def counts(self, series: str, times: int | None = None) -> Counts:
+        """Wait until something is counted, so many times if that is said, and return what /metrics tells then."""
         async with asyncio.timeout(12):
             while True:
                 counts = Counts((await self.get("/metrics"))[1])
-                if counts[series]:
+                if counts[series] if times is None else counts[series] == times:
                     return counts
                 await asyncio.sleep(0.02)
 

@@ -1,4 +1,3 @@
-import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -45,21 +44,10 @@ def counts(metrics: Metrics) -> Counts:
     return Counts(generate_latest(metrics.registry).decode())
 
 
-async def scraped(served: Served, until: Callable[[Counts], bool] = lambda _: True) -> Counts:
-    """Return the metrics, once they are so: an event is counted a moment after its commit."""
-    async with asyncio.timeout(30):
-        while True:
-            status, text = await served.get("/metrics")
-            assert status == 200
-            now = Counts(text)
-            if until(now):
-                return now
-            await asyncio.sleep(0.01)
-
-
-def counted(name: str, times: int) -> Callable[[Counts], bool]:
-    """Return what tells whether a metric says so many."""
-    return lambda now: now[f"share_env_{name}"] == times
+async def scraped(served: Served) -> Counts:
+    status, text = await served.get("/metrics")
+    assert status == 200
+    return Counts(text)
 
 
 def over(database: Path, requests: int) -> Callable[[], bool]:
@@ -252,7 +240,7 @@ async def test_what_comes_of_commands_is_counted(  # noqa: PLR0913, PLR0917  # i
             ("U0STRANGER", f"{APPID} prod-2"),
         ):
             await slack.command(user, RELEASES, text)
-        now = await scraped(served, counted('denials_total{reason="NoRule"}', 1))
+        now = await served.counts('share_env_denials_total{reason="NoRule"}', 1)
     expected = {
         'commands_total{outcome="accepted"}': 2,
         'commands_total{outcome="asked"}': 1,
@@ -320,8 +308,9 @@ async def test_clicks_and_how_requests_end_by_them_are_counted(  # noqa: PLR0913
     async with scene.bot(CONFIRM):
         await scene.ask()
         await scene.click(REQUESTER, scene.shown(), "cancel")
-        now = await scraped(served, counted('requests_total{outcome="cancelled"}', 1))
+        now = await served.counts('share_env_requests_total{outcome="cancelled"}', 1)
     assert now['share_env_ack_seconds_count{kind="click"}'] == 1
+    assert now['share_env_requests_total{outcome="cancelled"}'] == 1
 
 
 async def test_the_items_of_a_batch_are_counted_and_how_many_wait(  # noqa: PLR0913, PLR0917  # likewise
@@ -338,11 +327,12 @@ async def test_the_items_of_a_batch_are_counted_and_how_many_wait(  # noqa: PLR0
         await slack.command(REQUESTER, RELEASES, f"{appids} prod-1")
         during = await served.counts("share_env_batch_items_waiting")
         await soon(over(database, 61))
-        after = await scraped(served, counted('requests_total{outcome="finished"}', 1))
+        after = await served.counts('share_env_requests_total{outcome="finished"}', 1)
     assert during["share_env_batch_items_waiting"] <= 60
     assert during["share_env_work_under_way"] >= 1
     assert after["share_env_batch_items_waiting"] == 0
     assert after['share_env_requests_total{outcome="shared"}'] == 60
+    assert after['share_env_requests_total{outcome="finished"}'] == 1
 
 
 async def test_a_ledger_that_takes_nothing_shows(
@@ -373,14 +363,14 @@ async def test_a_storm_of_odd_commands_and_answers_makes_no_more_series_than_a_b
             await slack.command(REQUESTER, RELEASES, odd(number))
             await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
         await soon(over(database, 2))
-        before = set(await scraped(served, counted('requests_total{outcome="failed"}', 2)))
+        before = set(await served.counts('share_env_requests_total{outcome="failed"}', 2))
         wechat.fail("shareenv", *map(Code, range(70001, 70021)))
         slack.fail("chat.postMessage", *[Code(f"odd_{number}") for number in range(5)])
         for number in range(2, 22):
             await slack.command(REQUESTER, RELEASES, odd(number))
             await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
         await soon(over(database, 22))
-        now = await scraped(served, counted('requests_total{outcome="failed"}', 22))
+        now = await served.counts('share_env_requests_total{outcome="failed"}', 22)
         assert set(now) == before
 
 
