@@ -14,14 +14,12 @@ from bot.ledger.events import record, record_each
 from bot.ledger.items import ItemEnd, ends_of, record_items
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.schema import requests
-from bot.ledger.statements import NOW, STANDS, STEPS_TOLD, among, compared
+from bot.ledger.statements import FIND_STANDING, NOW, STEPS_TOLD, among, compared
 from bot.ledger.writer import Writer
 
 _r = requests.c
 _THIS, _OF_BATCH, _OPEN = compared(_r.id), compared(_r.batch), _r.state == State.QUEUED.value
 
-# Whoever is just taking the batch over is waited for.
-_STANDS = select(_r.id).where(STANDS).with_for_update()
 _RUNS = select(_r.id).where(_THIS, among(BEGUN)).with_for_update()
 _ITEMS = select(requests).where(_OF_BATCH)
 _item = requests.alias("item").c
@@ -200,4 +198,4 @@ class BatchItems:
 
     def _holds(self, on: Connection, batch: Entry) -> bool:
         key = {**key_of(batch), "the_state": State.PLACED.value}
-        return on.scalar(_STANDS, key) is not None
+        return on.scalar(FIND_STANDING, key) is not None

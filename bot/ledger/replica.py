@@ -25,7 +25,17 @@ from bot.ledger.entries import Entry, entry_of, key_of
 from bot.ledger.events import record
 from bot.ledger.lease import LEASE, Lease, since_boot
 from bot.ledger.schema import OPEN, replicas, requests
-from bot.ledger.statements import MINE, NOW, READ_AT, STANDS, among, compared, seconds, upsert
+from bot.ledger.statements import (
+    FIND_STANDING,
+    MINE,
+    NOW,
+    READ_AT,
+    STANDS,
+    among,
+    compared,
+    seconds,
+    upsert,
+)
 from bot.ledger.writer import LedgerDownError, Writer
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before what is owed is said again
@@ -33,8 +43,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before what is owed is said
 _r = requests.c
 
 
-# Whoever is just taking it over is waited for.
-_STANDS = select(_r.id).where(STANDS).with_for_update()
 _REST = (
     update(requests)
     .where(MINE, among([State.WAITING]), _r.holder.is_not(None))
@@ -162,7 +170,7 @@ class Replica:
         def work(on: Connection) -> bool:
             self._beat(on)
             stands = {**key_of(entry), "the_state": entry.state.value}
-            return on.scalar(_STANDS, stands) is not None
+            return on.scalar(FIND_STANDING, stands) is not None
 
         began = self._clock()
         held = await self._writer.run(work)

@@ -7,7 +7,17 @@ columns that they fill.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Float, and_, bindparam, exists, func, literal_column
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Float,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -78,6 +88,9 @@ MINE = and_(compared(requests.c.id), compared(requests.c.fence))
 
 STANDS = and_(MINE, compared(requests.c.state))
 """That it is also in this state."""
+
+FIND_STANDING = select(requests.c.id).where(STANDS).with_for_update()
+"""Finds it only so; whoever is just taking it over is waited for."""
 
 _told = events.c
 STEPS_TOLD = ~exists().where(
