@@ -60,7 +60,7 @@ class Interactions(Workspace, ABC):
         action = {key: found.element[key] for key in told if key in found.element}
         return await self._act(user, place, found, {"type": "button", **action}, team)
 
-    async def select(  # noqa: PLR0913 - likewise
+    async def select(  # noqa: PLR0913 - keywords for what is seldom said
         self,
         user: str,
         where: Where,
