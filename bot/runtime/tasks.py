@@ -19,6 +19,7 @@ class Tasks:
     """The work in the background, which a stop waits for."""
 
     def __init__(self) -> None:
+        self._due: set[Coroutine[None, None, None]] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._over = False
         self.kept: list[asyncio.Task[None]] = []
@@ -26,7 +27,7 @@ class Tasks:
 
     def __len__(self) -> int:
         """Return how many pieces of work are under way."""
-        return len(self._running)
+        return len(self._due) + len(self._running)
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Run `work` once the ack that it follows has gone out; what goes wrong in it is logged.
@@ -36,10 +37,8 @@ class Tasks:
         if self._over:
             work.close()
             return
-        task = asyncio.create_task(_after_ack(work))
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-        task.add_done_callback(lambda _: work.close())  # where it was cut short before it began
+        self._due.add(work)
+        asyncio.get_running_loop().call_later(_ACK_TAKES, self._begin, work)
 
     def keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run `work`, which goes on until it is cancelled."""
@@ -53,23 +52,32 @@ class Tasks:
         """
         now = asyncio.get_running_loop().time
         end = now() + max(grace, 2 * _ACK_TAKES)
-        while self._running and now() < end:
-            await asyncio.wait(self._running, timeout=end - now())
+        while len(self) and now() < end:
+            if self._due:
+                await asyncio.sleep(_ACK_TAKES)
+            else:
+                await asyncio.wait(self._running, timeout=end - now())
         self._over = True
+        for work in self._due:
+            work.close()
+        self._due.clear()
         for task in self._running:
             task.cancel()
         if self._running:
             await asyncio.wait(self._running, timeout=_LAST_MOMENT)
 
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        if work not in self._due:
+            return  # the stop came first
+        self._due.remove(work)
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _log.error("unforeseen error", exc_info=error)
-
-
-async def _after_ack(work: Coroutine[None, None, None]) -> None:
-    await asyncio.sleep(_ACK_TAKES)
-    await work
 
 
 @contextmanager

@@ -67,10 +67,6 @@ class Worker:
         After an exception that nobody foresaw it goes on from the state that was reached, as after a take-over. `taken`
         where it was just taken over, so that whoever held it may have asked WeChat.
         """
-        with about(entry.request.id):
-            await self._carry(entry, taken=taken)
-
-    async def _carry(self, entry: Entry, *, taken: bool) -> None:
         backlog = list[Write]()
         begun = taken and entry.taken_over > 0 and entry.state is State.PLACED
         called_again = entry.called_again or begun
@@ -230,7 +226,8 @@ class Worker:
         while True:
             taken = await self.ledger.replica.take_over(_TAKEN_AT_ONCE)
             for entry in taken:
-                self.start(self.carry(entry, taken=True))
+                with about(entry.request.id):
+                    self.start(self.carry(entry, taken=True))
             if len(taken) < _TAKEN_AT_ONCE:
                 return
 
