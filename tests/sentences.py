@@ -7,18 +7,12 @@ from pathlib import Path
 from string import Formatter
 
 from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
-from bot.domain.request import Origin, Request
 from bot.guidance import all_guidance
-from bot.messages.request import about
-from bot.messages.words import NOBODY_NAMED
-from tests.languages import ENGLISH
+from bot.messages.words import NOBODY_NAMED, PLACES
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ROOT / "bot" / "messages"
 COMMAND, GUIDANCE = "bot/command", "bot/guidance"
-_REQUEST = Request("", Origin("", "", "", "", "", ""), "", "", "", "")
-_KNOWN = frozenset(about(ENGLISH, _REQUEST).known)
-"""The places that `say` fills by itself, once it is made of the words and a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +74,7 @@ def said_in(source: str, room: str) -> tuple[list[Sentence], list[str]]:
             known = {
                 "contact",
                 *(["count"] if kind == "count" else []),
-                *(_KNOWN if _says(call.func) else []),
+                *(PLACES if _says(call.func) else []),
             }
             wrong += [f"{line}: {fault}." for fault in _misfits(call, texts, known)]
     return sentences, wrong

@@ -14,12 +14,12 @@ DOMAIN = "share_env_bot"
 
 def tongues(channel: Language, contact: Callable[[], str] = lambda: NOBODY_NAMED) -> Tongues:
     """Return all languages; a whole channel is spoken to in `channel`, and people are sent to `contact`."""
-    spoken = {language: _words(language) for language in Language}
-    return Tongues(MappingProxyType(spoken), channel, contact)
+    spoken = {language: _words(language, contact) for language in Language}
+    return Tongues(MappingProxyType(spoken), spoken[channel])
 
 
-def _words(language: Language) -> Words:
+def _words(language: Language, contact: Callable[[], str]) -> Words:
     """Return one language. English has no catalogue: its sentences are the keys of the others."""
     own = language is Language.ENGLISH
     catalogue = translation(DOMAIN, LOCALES, [language.value.replace("-", "_")], fallback=own)
-    return Words(language, catalogue.gettext, catalogue.ngettext)
+    return Words(language, catalogue.gettext, catalogue.ngettext, contact)

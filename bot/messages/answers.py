@@ -25,20 +25,20 @@ from bot.messages.blocks import (
     message,
     small,
 )
-from bot.messages.request import about, name, reason
+from bot.messages.request import name, reason
 from bot.messages.words import Mrkdwn, Words, code, steps
 
 
 def accepted(words: Words, request: Request) -> Announcement:
     """Tell the requester at once that the bot has accepted the request."""
-    say = about(words, request)
+    say = words.about(request)
     said = say("On it: sharing {env} with {receivers}. The answer follows here. Request {id}.")
     return Announcement(message(said).parts)
 
 
 def parent(words: Words, request: Request, outcome: Called | None) -> Message:
     """Tell the channel what the bot is doing or, with an outcome, how it ended."""
-    headline = _headline(about(words, request), outcome)
+    headline = _headline(words.about(request), outcome)
     return message(headline, reason(words, request), name(words, request))
 
 
@@ -76,7 +76,7 @@ def answer(
 
 
 def _answer(words: Words, request: Request, outcome: Called, after: AfterShare) -> Message:
-    say = about(words, request)
+    say = words.about(request)
     match outcome:
         case Shared(tries):
             footer = _footer(words, request, None, tries)
@@ -104,7 +104,7 @@ def _answer(words: Words, request: Request, outcome: Called, after: AfterShare) 
 
 
 def _footer(words: Words, request: Request, said: Said | None, tries: int) -> Part:
-    say = about(words, request)
+    say = words.about(request)
     rid = f"rid {code(said.rid)}" if said and said.rid else ""
     tried = say("{count} tries", count=tries) if tries > 1 else ""
     asked = say("request {id}")
@@ -117,7 +117,7 @@ _SNIPPET_LIMIT = 200
 
 def shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
     """Return the parts that tell of a share."""
-    say = about(words, request)
+    say = words.about(request)
     match after.readiness:
         case Readiness.READY:
             headline = say("✅ *Shared, ready to use.* {env} of {owner} with {appid}.")
@@ -136,7 +136,7 @@ def shared(words: Words, request: Request, after: AfterShare) -> tuple[str | But
 
 def what_is_left(words: Words, request: Request, title: str) -> str:
     """Return what the developers on both sides do after a share, under a title."""
-    say = about(words, request)
+    say = words.about(request)
     lines = [
         say(
             "The developers of {owner} deploy a cloud function `cloudbase_auth` in {env}: without it the receiver's `init()` fails."

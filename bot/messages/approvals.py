@@ -12,7 +12,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.messages.blocks import Button, Buttons, Message, Part, buttons, message, small
 from bot.messages.endings import became
-from bot.messages.request import about, appids, for_good, name, reason, with_comment
+from bot.messages.request import appids, for_good, name, reason, with_comment
 from bot.messages.rules import channel_name
 from bot.messages.words import Mrkdwn, Words, bullets, sentences, when
 
@@ -29,7 +29,7 @@ def question(
 
     `past` holds earlier shares of the env. `approvers` mentions the approvers; it is empty if everybody may decide.
     """
-    say = about(words, request)
+    say = words.about(request)
     return message(
         say(
             "🕓 {approvers}: {who} asks to share {env} with {receivers}.",
@@ -60,7 +60,7 @@ def asked_directly(words: Words) -> Message:
 
 def limits(words: Words, request: Request, until: float) -> Part:
     """Return that a share cannot be undone, and when the question expires."""
-    say = about(words, request)
+    say = words.about(request)
     expiry = say("Without a decision the request ends {when}. Request {id}.", when=when(until))
     return small(sentences(words, for_good(words), expiry))
 
@@ -76,7 +76,7 @@ def choice(words: Words, request: Request) -> Buttons | None:
 
 def details(words: Words, request: Request) -> str:
     """Return the reason, the channel, the owner of the env, and the rule."""
-    say = about(words, request)
+    say = words.about(request)
     lines = [
         say("*Why:* {reason}") if request.reason else say("*Why:* no reason was given"),
         say("*From:* {channel}", channel=_channel(words, request)),
@@ -96,7 +96,7 @@ def _channel(words: Words, request: Request) -> Mrkdwn:
 def _before(words: Words, past: Sequence[Past]) -> str:
     if not past:
         return words("*This env was never shared before.*")
-    lines = [_earlier(about(words, earlier), ended, link) for earlier, ended, link in past[:_PAST]]
+    lines = [_earlier(words.about(earlier), ended, link) for earlier, ended, link in past[:_PAST]]
     shown = [*lines, *([words("and earlier ones")] if len(past) > _PAST else [])]
     return f"{words('*This env was shared before*')}\n{bullets(shown)}"
 
@@ -108,7 +108,7 @@ def _earlier(say: Words, ended: float, link: str | None) -> str:
 
 def reminder(words: Words, request: Request, until: float, approvers: str) -> Message:
     """Remind the approvers of the question."""
-    say = about(words, request)
+    say = words.about(request)
     return message(
         say(
             "{approvers}: this still waits for a decision, and ends {when}. Request {id}.",
@@ -120,7 +120,7 @@ def reminder(words: Words, request: Request, until: float, approvers: str) -> Me
 
 def decided(words: Words, request: Request, outcome: Outcome | None, at: float) -> Message:
     """Replace the question: who decided and when and, once known, how it ended."""
-    say = about(words, request)
+    say = words.about(request)
     return message(
         _verdict(words, request, outcome, at),
         say("{who} asked to share {env} with {receivers}."),

@@ -25,7 +25,7 @@ from bot.messages.advice import titled, what_to_do, who_acts
 from bot.messages.answers import of_batch
 from bot.messages.blocks import Button, Message, Part, buttons, message, small
 from bot.messages.decisions import what_it_takes_now
-from bot.messages.request import about, appids, name, reason
+from bot.messages.request import appids, name, reason
 from bot.messages.words import Mrkdwn, Words, code, when
 
 _BAR = 20  # characters
@@ -38,7 +38,7 @@ def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) 
 
     Where something of it was cancelled or stopped, so was all that had not begun.
     """
-    say = about(words, request)
+    say = words.about(request)
     cancel = Button(words("Cancel the rest"), Act.CANCEL, request.id)
     return message(
         say("⏳ {who} is sharing {env} with {receivers}."),
@@ -75,7 +75,7 @@ def _bar(tally: Tally) -> str:
 
 def parent(words: Words, request: Request, finished: Finished) -> Message:
     """Tell the channel that the batch has ended, with counts."""
-    say = about(words, request)
+    say = words.about(request)
     return message(
         say(
             "{mark} {who} asked to share {env} with {receivers}: {counts}.",
@@ -161,7 +161,7 @@ def _group(words: Words, request: Request, group: Group) -> str:
 
 def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[str, str]:
     """Return what happened, with WeChat's code, and who does what about it."""
-    say, guidance = about(words, request), outcome.guidance
+    say, guidance = words.about(request), outcome.guidance
     mark = "❌" if isinstance(outcome, Failed) else "❔"
     code = words("WeChat said {code}", code=outcome.said.errcode) if outcome.said else None
     title = " · ".join(filter(None, [f"{mark} *{titled(words, outcome)}*", code]))
@@ -217,7 +217,7 @@ def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message
 
 def too_many_batches(words: Words, request: Request, most: int) -> Message:
     """Say that the requester has as many batches waiting as allowed, so this one does not begin."""
-    say = about(words, request)
+    say = words.about(request)
     return message(
         say(
             "🚫 {who} has {count} batches waiting already, which is the limit. Nothing was done.",

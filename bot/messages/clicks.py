@@ -11,8 +11,8 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.endings import became
-from bot.messages.request import about, how_many, why_command
-from bot.messages.words import Words, code, mention, when
+from bot.messages.request import why_command
+from bot.messages.words import Words, code, how_many, mention, when
 from bot.policy import Ask
 
 
@@ -26,7 +26,7 @@ def no_such_request(words: Words) -> Message:
 
 def not_yours(words: Words, request: Request) -> Message:
     """Say that only the requester may do this."""
-    say = about(words, request)
+    say = words.about(request)
     return message(say("Only {who}, who asked for it, can do that. Nothing was done."))
 
 
@@ -44,7 +44,7 @@ def not_an_approver(words: Words, *, own: bool) -> Message:
 
 def not_for_cancel(words: Words, request: Request) -> Message:
     """Say who may cancel."""
-    say = about(words, request)
+    say = words.about(request)
     return message(
         say(
             "Only {who}, who asked for it, and approvers or operators named in the policy can cancel it. Nothing was done. Ask one of them."
@@ -54,7 +54,7 @@ def not_for_cancel(words: Words, request: Request) -> Message:
 
 def not_for_retry(words: Words, request: Request) -> Message:
     """Say who may try again."""
-    say = about(words, request)
+    say = words.about(request)
     return message(
         say("Only {who}, who asked for it, or an approver can try again. Nothing was done.")
     )
@@ -69,7 +69,7 @@ def retried_already(words: Words) -> Message:
 
 def requester_asked(words: Words, request: Request, until: float) -> Message:
     """Tell somebody who tries again for the requester that the requester has to confirm first."""
-    say = about(words, request)
+    say = words.about(request)
     return message(
         say(
             "The rule wants {who} to confirm this first, so I asked them. They have until {when}. Request {id}.",
@@ -132,13 +132,13 @@ def click_not_recorded(words: Words) -> Message:
 
 def cancelled(words: Words, request: Request) -> Message:
     """Replace the question to the requester after they cancelled."""
-    say = about(words, request)
+    say = words.about(request)
     return message(say("Cancelled: {env} was not shared with {receivers}. Request {id}."))
 
 
 def skipped(words: Words, request: Request, why: SkipReason) -> Message:
     """Say that another request does the same, or did it."""
-    say = about(words, request)
+    say = words.about(request)
     if why is SkipReason.SHARED_BEFORE:
         return message(
             say("Another request shared {env} with {receivers} meanwhile, so I did nothing more.")
@@ -161,7 +161,7 @@ def rest_cancelled(words: Words, count: int) -> Message:
 
 def decision_taken(words: Words, request: Request, *, approved: bool) -> Message:
     """Tell the approver that their decision is recorded."""
-    say = about(words, request)
+    say = words.about(request)
     return message(
         say("You approved sharing {env} with {receivers}. It is under way.")
         if approved
@@ -171,7 +171,7 @@ def decision_taken(words: Words, request: Request, *, approved: bool) -> Message
 
 def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
     """Tell an approver why the policy, as it is now, leaves nothing to decide."""
-    say = about(words, request)
+    say = words.about(request)
     match ground:
         case Ground.NOT_ALLOWED:
             line = say(

@@ -16,7 +16,6 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.messages.blocks import Announcement, Button, Message, buttons, message, small
 from bot.messages.request import (
-    about,
     all_appids,
     appids,
     for_good,
@@ -39,7 +38,7 @@ def confirmation(
 
     `retried_by` is the user who tries it again for them.
     """
-    say = about(words, request)
+    say = words.about(request)
     return message(
         say("<@{by}> tries this again for you, and you have to confirm it.", by=retried_by)
         if retried_by
@@ -64,7 +63,7 @@ def confirmation(
 
 def sent_to_approvers(words: Words, request: Request) -> Announcement:
     """Tell the requester at once that the bot is asking the approvers."""
-    say = about(words, request)
+    say = words.about(request)
     said = say(
         "Sharing {env} with {receivers} needs an approval, so I am asking the approvers. "
         "The answer follows here. Request {id}."
@@ -88,7 +87,7 @@ def no_approver(words: Words, rule: Rule) -> Message:
 
 def waiting(words: Words, request: Request) -> Message:
     """Tell the channel that the request waits for an approval, with a button to cancel it."""
-    say = about(words, request)
+    say = words.about(request)
     return message(
         say("🕓 {who} asks to share {env} with {receivers}. It waits for an approval."),
         appids(request),
@@ -100,7 +99,7 @@ def waiting(words: Words, request: Request) -> Message:
 
 def parent(words: Words, request: Request, outcome: Undecided) -> Message:
     """Tell the channel how the request ended."""
-    say = about(words, request)
+    say = words.about(request)
     if outcome == Skipped(SkipReason.SHARED_BEFORE):
         line = say(
             "✅ {who} asked to share {env} with {receivers}. Another request shared it meanwhile."
@@ -123,7 +122,7 @@ def answer(words: Words, request: Request, outcome: Undecided) -> Message:
 
 
 def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
-    say = about(words, request)
+    say = words.about(request)
     match outcome:
         case Rejected(by, comment):
             line = words("🚫 *Rejected* by <@{by}>. Nothing was shared.", by=by)

@@ -24,7 +24,6 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.messages.batches import counts, mark
 from bot.messages.blocks import Button, Copied, Message, buttons, message, small
-from bot.messages.request import about
 from bot.messages.words import Words, bullets, code, mention, when
 
 _LISTED = 15
@@ -45,7 +44,7 @@ class Line:
 
 def under_way(words: Words, running: Request, link: str | None) -> Message:
     """Say that the same share is under way already, for whom and where."""
-    say = about(words, running)
+    say = words.about(running)
     return message(
         say("{who} is already sharing {env} with {appid}, or waiting to. Nothing more was done."),
         say("The answer comes in <{link}|this thread>. Request {id}.", link=link)
@@ -56,7 +55,7 @@ def under_way(words: Words, running: Request, link: str | None) -> Message:
 
 def untold(words: Words, earlier: Request, answer: Message) -> Message:
     """Give the answer to an earlier request, which Slack has not accepted yet."""
-    say = about(words, earlier)
+    say = words.about(earlier)
     told = say("{who} asked for this already. The answer has not reached Slack yet, so here it is:")
     return message(told) + answer
 
@@ -66,7 +65,7 @@ def shared_before(
 ) -> Message:
     """Say that the same share was done before, and how to do it again; `reason` is that of the new request."""
     line = Copied(once_more(earlier.appid, earlier.env, reason), _COPIED_LIMIT)
-    say = about(words, earlier)
+    say = words.about(earlier)
     return message(
         say(
             "{who} shared {env} with {appid} before, {date}. Nothing was done.",
@@ -136,7 +135,7 @@ def _as_many_as_fit(lines: list[str]) -> list[str]:
 
 def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
     """Return one request in one line, with who asked for it if it is not the reader's `own`."""
-    request, say = line.request, about(words, line.request)
+    request, say = line.request, words.about(line.request)
     told = [
         when(line.created),
         _state(words, line.outcome, waiting=line.waiting),

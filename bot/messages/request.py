@@ -1,37 +1,13 @@
-"""What all messages about a request have in common: its values in sentences, its appids, its reason, its id."""
-
-from collections.abc import Sequence
-from functools import partial
+"""What all messages about a request have in common: its appids, its reason, its id."""
 
 from bot.domain.request import Request
 from bot.messages.blocks import Message, Part, listing, message, small
-from bot.messages.words import Mrkdwn, Words, code, escape, mention
-
-
-def about(words: Words, request: Request) -> Words:
-    """Return words that fill `{id}`, `{who}`, `{env}` and the other places below from the request."""
-    return words.knowing(
-        id=partial(code, request.id),
-        who=partial(mention, request.origin.user_id),
-        env=partial(code, request.env),
-        owner=partial(code, request.owner),
-        appid=partial(code, request.appid),
-        receivers=partial(how_many, words, request.receivers),
-        rule=partial(escape, request.rule),
-        reason=partial(escape, request.reason or ""),
-    )
-
-
-def how_many(words: Words, appids: Sequence[str]) -> Mrkdwn:
-    """Return the appid if there is one, else how many there are."""
-    if len(appids) == 1:
-        return code(appids[0])
-    return words.count("{count} mini program", "{count} mini programs", len(appids))
+from bot.messages.words import Mrkdwn, Words, code
 
 
 def asks(words: Words, request: Request) -> str:
     """Tell an approver who asks for what."""
-    say = about(words, request)
+    say = words.about(request)
     return say("{who} asks to share {env} with {receivers}.")
 
 

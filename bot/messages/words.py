@@ -4,13 +4,14 @@ The English sentence is the key of its translation (gettext). Source: docs.slack
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
 from itertools import accumulate
 from typing import Final
 
 from bot.domain.language import Language
+from bot.domain.request import Request
 from bot.policy import Policy
 
 NOBODY_NAMED: Final = Policy(()).contact
@@ -72,73 +73,86 @@ def msgid(text: str) -> str:
     return text
 
 
-class _Places(dict[str, str | int]):
-    """The values of a sentence's places; a known one is made when a sentence has its place."""
-
-    def __init__(
-        self, given: Mapping[str, str | int], known: Mapping[str, Callable[[], Mrkdwn]]
-    ) -> None:
-        super().__init__(given)
-        self._known = known
-
-    def __missing__(self, name: str) -> Mrkdwn:
-        return self._known[name]()
-
-
 @dataclass(frozen=True, slots=True)
 class Words:
     """One language; `one` and `many` are its gettext and ngettext.
 
-    A sentence has places, such as `{env}`. Values are escaped unless they are Mrkdwn. `known` makes the values of places
-    that a caller gives none for; `{contact}`, whom people turn to, is always among them.
+    A sentence has places, such as `{env}`. Values are escaped unless they are Mrkdwn. Some places need no value: `{contact}`,
+    whom people turn to, and those of PLACES, once the words are `about` a request.
     """
 
     language: Language
     one: Callable[[str], str]
     many: Callable[[str, str, int], str]
-    known: Mapping[str, Callable[[], Mrkdwn]] = field(default_factory=dict)
+    contact: Callable[[], str] = lambda: NOBODY_NAMED
+    request: Request | None = None
 
     def __call__(self, text: str, /, **values: str | int) -> Mrkdwn:
         """Translate a sentence and fill its places."""
-        return self._filled(self.one(text), values)
+        return Mrkdwn(self.one(text).format_map(_Filling(self, values)))
 
     def count(self, one: str, many: str, number: int, /, **values: str | int) -> Mrkdwn:
         """Translate the sentence for `number`, singular or plural, and fill its places; `{count}` is the number."""
-        return self._filled(self.many(one, many, number), {"count": number, **values})
+        filling = _Filling(self, {"count": number, **values})
+        return Mrkdwn(self.many(one, many, number).format_map(filling))
 
     def escaped(self, text: str) -> Mrkdwn:
         """Translate plain text, such as guidance, and escape it; braces in it stay as they are."""
         return escape(self.one(text))
 
-    def knowing(self, **known: Callable[[], Mrkdwn]) -> "Words":
-        """Return these words with what makes values for places, so that callers need not give them."""
-        return replace(self, known={**self.known, **known})
+    def about(self, request: Request) -> "Words":
+        """Return these words, filling the places of PLACES from the request."""
+        return Words(self.language, self.one, self.many, self.contact, request)
 
-    def _filled(self, sentence: str, values: Mapping[str, str | int]) -> Mrkdwn:
-        shown = {name: escape(v) if isinstance(v, str) else v for name, v in values.items()}
-        return Mrkdwn(sentence.format_map(_Places(shown, self.known)))
+
+@dataclass(frozen=True, slots=True)
+class _Filling:
+    """The values of a sentence's places: those that are given and, where the sentence asks for them, those known."""
+
+    words: Words
+    given: Mapping[str, str | int]
+
+    def __getitem__(self, name: str) -> str | int:
+        if name in self.given:
+            value = self.given[name]
+            return escape(value) if isinstance(value, str) else value
+        if name == "contact":
+            return contact_in(self.words, self.words.contact())
+        if self.words.request is None:
+            raise KeyError(name)
+        return PLACES[name](self.words, self.words.request)
+
+
+def how_many(words: Words, appids: Sequence[str]) -> Mrkdwn:
+    """Return the appid if there is one, else how many there are."""
+    if len(appids) == 1:
+        return code(appids[0])
+    return words.count("{count} mini program", "{count} mini programs", len(appids))
+
+
+PLACES: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
+    "id": lambda _, request: code(request.id),
+    "who": lambda _, request: mention(request.origin.user_id),
+    "env": lambda _, request: code(request.env),
+    "owner": lambda _, request: code(request.owner),
+    "appid": lambda _, request: code(request.appid),
+    "receivers": lambda words, request: how_many(words, request.appids or (request.appid,)),
+    "rule": lambda _, request: escape(request.rule),
+    "reason": lambda _, request: escape(request.reason or ""),
+}
+"""What sentences about a request can say of it, and how."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tongues:
-    """All languages; `whole` is that of what a whole channel reads (the setting LANGUAGE).
-
-    `contact` tells whom the policy of now sends people to.
-    """
+    """All languages; `channel` are the words for what a whole channel reads (the setting LANGUAGE)."""
 
     by_language: Mapping[Language, Words]
-    whole: Language
-    contact: Callable[[], str] = lambda: NOBODY_NAMED
-
-    @property
-    def channel(self) -> Words:
-        """The words for messages that a whole channel reads."""
-        return self.of(self.whole)
+    channel: Words
 
     def of(self, language: Language) -> Words:
         """Return the words of one language."""
-        words = self.by_language[language]
-        return words.knowing(contact=lambda: contact_in(words, self.contact()))
+        return self.by_language[language]
 
 
 def contact_in(words: Words, contact: str) -> Mrkdwn:

@@ -32,9 +32,8 @@ from bot.messages.decisions import confirmation, no_approver, sent_to_approvers
 from bot.messages.endings import answer
 from bot.messages.history import not_recorded, shared_before, under_way, untold
 from bot.messages.notices import stopping
-from bot.messages.request import how_many
 from bot.messages.rulings import as_dry_run, dry_run
-from bot.messages.words import Words
+from bot.messages.words import Words, how_many
 from bot.policy import (
     NeedsApproval,
     Person,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -62,7 +63,7 @@ from bot.messages.notices import (
 )
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
-from bot.messages.words import Words, code, contact_in
+from bot.messages.words import Words, code
 from bot.playground.loopback import Json
 from bot.policy import (
     Allow,
@@ -330,7 +331,7 @@ def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
 
 def sent_to(words: Words, contact: str) -> Words:
     """Return the words of a policy that sends people to `contact`."""
-    return words.knowing(contact=lambda: contact_in(words, contact))
+    return replace(words, contact=lambda: contact)
 
 
 def _people(speaking: Words) -> Iterator[tuple[str, Message]]:

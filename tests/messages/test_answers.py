@@ -10,9 +10,8 @@ from bot.domain.click import Act
 from bot.domain.outcome import Called, Shared, retry_may_help
 from bot.messages import Message
 from bot.messages.blocks import Buttons
-from bot.messages.words import escape
 from tests.languages import ENGLISH
-from tests.messages.samples import CONTACT, answers
+from tests.messages.samples import CONTACT, answers, sent_to
 
 _AT_MOST = {"failed": 90, "steps": 80, "shared": 25}
 _WHO = re.compile(
@@ -52,7 +51,7 @@ class Score:
 
 
 def scored() -> Iterator[Score]:
-    named = ENGLISH.knowing(contact=lambda: escape(CONTACT))
+    named = sent_to(ENGLISH, CONTACT)
     for name, ended, said in answers(named):
         yield _scored(name, ended, said)
 

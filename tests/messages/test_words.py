@@ -30,7 +30,6 @@ from bot.messages.history import (
     shared_before,
 )
 from bot.messages.people import whoami
-from bot.messages.request import about
 from bot.messages.rulings import denied, why
 from bot.messages.words import Words
 from bot.playground.slack.block_kit import block_errors
@@ -229,7 +228,7 @@ def test_an_answer_has_all_that_helps(ending: type[Failed | Unknown], words: str
             with check(row.key):
                 text = answer(ENGLISH, request(), ending(row, said, 2)).text
                 assert len(text) < 4000
-                say = about(ENGLISH, request())
+                say = ENGLISH.about(request())
                 for part in (row.title, row.meaning, *row.steps_with(words or "")):
                     assert say(part) in text
                 assert ("WeChat said below" in text) == bool(row.read and words)
