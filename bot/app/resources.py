@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 import aiohttp
-import httpx
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
@@ -27,7 +26,7 @@ from bot.settings.load import Settings
 from bot.settings.slack import SlackSettings
 from bot.slack.api import SLACK_TIMEOUT, SlackApi, web_client
 from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
-from bot.wechat.transport import Transport
+from bot.wechat.transport import Transport, WeChatApi
 from bot.workflow.policy_in_force import InForce
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Resources:
     observers: Observers
     in_force: InForce
     tasks: Tasks
-    http: httpx.AsyncBaseTransport
+    wechat: WeChatApi
     slack: Slack
     ledger: Ledger
 
@@ -76,14 +75,16 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     metrics = _metrics(runtime.clock) if settings.listens else None
     observers = metrics.observers if metrics else Observers()
     session = await stack.enter_async_context(_session())
-    http = Transport(session)
+    wechat = WeChatApi(Transport(session), settings.wechat_url, observers.called_wechat)
     slack = await _slack(settings.slack, session, runtime, observers)
     told = [log_event, Repeated(runtime.clock).told, *([metrics.told] if metrics else [])]
     ledger = await _ledger(stack, settings, observers, *told)
     in_force = InForce(settings.policy, runtime.now)
     _warn_if_nobody_may(settings.policy)
     in_force.hear(_warn_if_nobody_may)
-    return Resources(settings, runtime, metrics, observers, in_force, Tasks(), http, slack, ledger)
+    return Resources(
+        settings, runtime, metrics, observers, in_force, Tasks(), wechat, slack, ledger
+    )
 
 
 def _warn_if_nobody_may(policy: Policy) -> None:

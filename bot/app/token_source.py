@@ -56,7 +56,7 @@ def token_source(stack: AsyncExitStack, resources: Resources) -> Source:
             fixed = FixedToken(owner, token)
             return Source(fixed, trouble=fixed.trouble)
         case TokenServerSettings(url, authorization):
-            http, clock = resources.http, resources.runtime.clock
+            http, clock = resources.wechat.http, resources.runtime.clock
             renewed = resources.observers.renewed
             server = TokenServer(http, url, authorization, clock, renewed=renewed)
             return Source(server, trouble=server.trouble)
@@ -78,17 +78,15 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
         _log.warning(
             "TOKEN_ENCRYPTION_KEY is not set: the ledger keeps tickets and tokens as they are, so guard it like a password"
         )
-    settings, runtime, in_force = resources.settings, resources.runtime, resources.in_force
+    runtime, in_force = resources.runtime, resources.in_force
     observers, start = resources.observers, resources.tasks.start
     tokens = resources.ledger.tokens(platform.appid, seal_of(platform.encryption_keys))
     component = Component(
-        resources.http,
-        settings.wechat_url,
+        resources.wechat,
         platform.appid,
         platform.appsecret,
-        settings.wechat_timeout,
+        resources.settings.wechat_timeout,
         runtime.sleep,
-        observers.called_wechat,
     )
     default = in_force.policy.default_owner  # a setting, whatever the file says
     seeds = {default: platform.refresh_token} if default and platform.refresh_token else {}

@@ -23,8 +23,7 @@ from bot.slack.posts import Posts
 from bot.slack.private import PrivateAnswers
 from bot.slack.socket_mode import SocketMode
 from bot.slack.thread import Threads
-from bot.wechat.client import WeChat
-from bot.wechat.envs import Envs
+from bot.wechat.client import Envs, WeChat
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
@@ -121,16 +120,14 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
 
 
 def _wechat(resources: Resources, source: Source) -> WeChat:
-    settings, runtime = resources.settings, resources.runtime
+    runtime = resources.runtime
     return WeChat(
-        resources.http,
-        settings.wechat_url,
+        resources.wechat,
         source.tokens,
-        timeout=settings.wechat_timeout,
+        timeout=resources.settings.wechat_timeout,
         clock=runtime.clock,
         sleep=runtime.sleep,
         jitter=runtime.jitter,
-        called=resources.observers.called_wechat,
     )
 
 

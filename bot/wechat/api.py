@@ -1,7 +1,9 @@
-"""Build the share call and read any answer to it: bytes in, a closed set of results out. No I/O.
+"""Build the calls that an owner's token is for, and read any answer to them: bytes in, a closed set of results out. No I/O.
 
-Source: developers.weixin.qq.com, "shareEnv" (api_shareenv). What answers really look like, beyond the page:
-errors come with HTTP 200, content types lie, `errcode` may be text, and `errmsg` ends with a `rid`.
+Sources: developers.weixin.qq.com, "shareEnv" (api_shareenv), "getEnvInfo" (api_getenvinfo), "getFunctionList"
+(api_getfuntionlist). What answers really look like, beyond the pages: errors come with HTTP 200, content types lie,
+`errcode` may be text, and `errmsg` ends with a `rid`. Whether the second lists envs that others have shared with the
+owner is not documented; the policy says whose an env is.
 """
 
 import json
@@ -9,10 +11,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bot.command import is_env
 from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble, for_code, for_trouble
 
 BODY_LIMIT = 1024 * 1024
+PAGE = 100
+"""How many functions one call lists at most."""
+
+_NORMAL = "NORMAL"
 _ERRMSG_LIMIT = 300
 _LONGEST_ERRCODE = 10  # digits; WeChat's are up to seven, and whoever reads one here may print it
 _ERRCODE = re.compile(rf"\s*-?[0-9]{{1,{_LONGEST_ERRCODE}}}\s*")  # int() takes more for a zero
@@ -59,6 +66,14 @@ class Troubled:
     status: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """A page of an env's functions, each with its status, and how many there are in all."""
+
+    statuses: Mapping[str, str]
+    total: int
+
+
 Answer = Done | Declined | Troubled
 
 
@@ -81,6 +96,46 @@ def read(status: int, body: bytes) -> Answer:
     if isinstance(answer, Declined | Troubled):
         return answer
     return Done() if "errcode" in answer else Troubled(Trouble.NO_ERRCODE)
+
+
+def get_env_info(token: str) -> Call:
+    """Return the call that lists the envs of the token's mini program."""
+    return Call("/tcb/getenvinfo", {"access_token": token}, json.dumps({}).encode())
+
+
+def read_envs(status: int, body: bytes) -> tuple[str, ...] | Declined | Troubled:
+    """Return the envs that are in service; never raises. One without a status counts as such."""
+    answer = read_object(status, body)
+    if isinstance(answer, Declined | Troubled):
+        return answer
+    listed = answer.get("info_list")
+    if listed is None and "errcode" in answer:
+        return ()  # a yes that leaves out a list without anything in it
+    if not isinstance(listed, list):
+        return Troubled(Trouble.NOT_JSON)
+    infos = [info for info in listed if isinstance(info, dict)]
+    served = [info.get("env") for info in infos if info.get("status", _NORMAL) == _NORMAL]
+    return tuple(dict.fromkeys(env for env in served if isinstance(env, str) and is_env(env)))
+
+
+def list_functions(token: str, env: str, offset: int = 0) -> Call:
+    """Return the call that lists the functions of an env of the token's mini program, from `offset` on."""
+    body = json.dumps({"env": env, "limit": PAGE, "offset": offset}).encode()
+    return Call("/tcb/listfunctions", {"access_token": token}, body)
+
+
+def read_functions(status: int, body: bytes) -> Functions | Declined | Troubled:
+    """Return what the answer lists; never raises. Without a list, it is an empty one only if the total says so."""
+    answer = read_object(status, body)
+    if isinstance(answer, Declined | Troubled):
+        return answer
+    total, listed = answer.get("total_count", 0), answer.get("functions") or []
+    if not isinstance(total, int) or not isinstance(listed, list) or (total and not listed):
+        return Troubled(Trouble.NOT_JSON)
+    named = [
+        each for each in listed if isinstance(each, dict) and isinstance(each.get("name"), str)
+    ]
+    return Functions({each["name"]: str(each.get("status") or "") for each in named}, total)
 
 
 def read_object(status: int, body: bytes) -> Mapping[str, object] | Declined | Troubled:

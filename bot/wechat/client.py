@@ -1,26 +1,34 @@
 """Call WeChat's API with owners' tokens: a share by as many tries as the guidance grants, what is only read by one."""
 
+import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
-import httpx
-
-from bot.domain.outcome import Called, Failed, Shared, Step, Unknown
+from bot.domain.outcome import Called, Failed, Readiness, Shared, Step, Unknown
 from bot.guidance import AutoRetry
-from bot.runtime.observers import CalledWeChat, nobody
+from bot.runtime.cache import Cache
 from bot.wechat import api
 from bot.wechat.tokens import NoToken, TokenSource
-from bot.wechat.transport import post
+from bot.wechat.transport import WeChatApi
 
 MOST_TRIES = {AutoRetry.NEVER: 0, AutoRetry.ONCE: 1, AutoRetry.RENEW: 1, AutoRetry.BACKOFF: 3}
 TOTAL_SECONDS = 15.0
 _FIRST_PAUSE = 0.5
 _LEAST_SECONDS = 0.1  # a try with less time than this is not worth starting
-
+NEEDED = "cloudbase_auth"
+"""The function that an owner's env needs before others can use it."""
+_MOST_PAGES = 5
+_ACTIVE = "Active"
+_GOOD_FOR = 300.0
+_BAD_FOR = 60.0
+_BELIEVED_FOR = {Readiness.READY: _GOOD_FOR, Readiness.UNKNOWN: _BAD_FOR}
 
 _Read = TypeVar("_Read")
+
+_log = logging.getLogger(__name__)
 
 
 async def _always() -> bool:
@@ -32,24 +40,20 @@ class WeChat:
 
     def __init__(  # noqa: PLR0913  # its clock, its sleep and its dice are passed in
         self,
-        http: httpx.AsyncBaseTransport,
-        url: str,
+        wechat: WeChatApi,
         tokens: TokenSource,
         *,
         timeout: float,  # of one call, from the settings
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         jitter: Callable[[], float] = random.random,
-        called: CalledWeChat = nobody,
     ) -> None:
-        self._http = http
-        self._url = url
+        self._api = wechat
         self._tokens = tokens
         self._timeout = timeout
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._called = called
 
     async def read(
         self,
@@ -61,7 +65,7 @@ class WeChat:
         token = await self._tokens.token(owner)
         if isinstance(token, NoToken):
             return token
-        found = await post(self._http, self._url, call(token), self._timeout, read, self._called)
+        found = await self._api.post(call(token), self._timeout, read)
         if isinstance(found, api.Declined | api.Troubled):
             return NoToken(*api.guidance_for(found))
         return found
@@ -91,7 +95,7 @@ class WeChat:
             tries += 1
             began = self._clock()
             call, seconds = api.share_env(token, env, appid), min(self._timeout, end - began)
-            answer = await post(self._http, self._url, call, seconds, api.read, self._called)
+            answer = await self._api.post(call, seconds, api.read)
             took = self._clock() - began
             if isinstance(answer, api.Done):
                 told(Step("call", took, "done"))
@@ -137,3 +141,54 @@ class WeChat:
         if retry is AutoRetry.RENEW:
             return 0.0
         return float(_FIRST_PAUSE * 2 ** (used[retry] - 1) * (0.5 + self._jitter()))
+
+
+class Envs:
+    """Asks for what owners' tokens may see, by one try at each call: nobody waits for it long.
+
+    Without a function `cloudbase_auth` in it, whoever an env was shared with cannot use it. That an env is ready is believed for a while, since the function that makes it so seldom goes away; what WeChat does
+    not tell is not asked for again at once. That it is not ready may be over with the next share.
+    """
+
+    def __init__(self, wechat: WeChat, clock: Callable[[], float]) -> None:
+        self._wechat = wechat
+        self._readiness = Cache(self._looked, clock)
+
+    async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
+        """Return the owner's envs, none where WeChat does not tell, and for how many seconds to believe it."""
+        found = await self._wechat.read(owner, api.get_env_info, api.read_envs)
+        if not isinstance(found, NoToken):
+            return found, _GOOD_FOR
+        said = {"errcode": found.said.errcode, "rid": found.said.rid} if found.said else {}
+        why = {"owner": owner, "reason": found.guidance.key, **said}
+        _log.warning("WeChat does not list the envs of an owner", extra=why)
+        return (), _BAD_FOR
+
+    async def readiness(self, owner: str, env: str) -> Readiness:
+        """Return whether others can use an owner's env; not known where WeChat does not list all of its functions."""
+        return await self._readiness.get(f"{owner} {env}")
+
+    async def close(self) -> None:
+        """Give up what is being read."""
+        await self._readiness.close()
+
+    async def _looked(self, owner_and_env: str) -> tuple[Readiness, float]:
+        found = await self._look(*owner_and_env.split(" "))
+        return found, _BELIEVED_FOR.get(found, 0.0)
+
+    async def _look(self, owner: str, env: str) -> Readiness:
+        seen = 0
+        for _ in range(_MOST_PAGES):
+            call = partial(api.list_functions, env=env, offset=seen)
+            page = await self._wechat.read(owner, call, api.read_functions)
+            if isinstance(page, NoToken):
+                why = {"owner": owner, "reason": page.guidance.key}
+                _log.info("WeChat does not list the functions of an env", extra=why)
+                return Readiness.UNKNOWN
+            if NEEDED in page.statuses:
+                active = page.statuses[NEEDED] == _ACTIVE
+                return Readiness.READY if active else Readiness.INACTIVE
+            seen += api.PAGE
+            if seen >= page.total:
+                return Readiness.MISSING
+        return Readiness.UNKNOWN

@@ -2,20 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TypeVar
-
-import httpx
 
 from bot.domain.link import Link
 from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble, for_code, for_trouble
-from bot.runtime.observers import CalledWeChat, nobody
 from bot.wechat import component_api as api
 from bot.wechat.api import Call, Declined, Troubled
 from bot.wechat.component_api import Authorization, Issued
 from bot.wechat.tokens import NoToken
-from bot.wechat.transport import post
+from bot.wechat.transport import WeChatApi
 
 MOST_SECONDS = 3.0
 """The longest for one call; a renewal is a few of them, within the lease for it."""
@@ -37,23 +33,19 @@ T = TypeVar("T")
 class Component:
     """One third-party platform at WeChat; `timeout` is in seconds."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # who it is, and how it reaches WeChat
+    def __init__(
         self,
-        http: httpx.AsyncBaseTransport,
-        url: str,
+        wechat: WeChatApi,
         appid: str,
         appsecret: str,
         timeout: float,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        called: CalledWeChat = nobody,
     ) -> None:
-        self._http = http
-        self._url = url
+        self._api = wechat
         self.appid = appid
         self._appsecret = appsecret
         self._seconds = min(timeout, MOST_SECONDS)
         self._sleep = sleep
-        self._called = called
 
     async def token(self, ticket: str) -> Issued | NoToken:
         """Return the platform's new access token."""
@@ -108,11 +100,10 @@ class Component:
     async def _ask(
         self, link: Link, call: Call, read: Callable[[int, bytes], T | Declined | Troubled]
     ) -> T | NoToken:
-        once = partial(post, self._http, self._url, call, self._seconds, read, self._called)
-        answer = await once()
+        answer = await self._api.post(call, self._seconds, read)
         if isinstance(answer, Declined | Troubled) and _passes_by_itself(answer):
             await self._sleep(_PAUSE)
-            answer = await once()
+            answer = await self._api.post(call, self._seconds, read)
         if isinstance(answer, Declined):
             return NoToken(_meaning(answer.said, link), answer.said, _broken(answer.said, link))
         if isinstance(answer, Troubled):

@@ -87,64 +87,6 @@ def connect_within(seconds: float) -> float:
     return min(_LONGEST_CONNECT, seconds / 2)
 
 
-async def post(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
-    http: httpx.AsyncBaseTransport,
-    url: str,
-    call: Call,
-    seconds: float,
-    read: Callable[[int, bytes], T | Declined | Troubled],
-    called: CalledWeChat = nobody,
-) -> T | Declined | Troubled:
-    """Return what `read` makes of WeChat's answer to a call, or what kept it from coming; `url` is the API's base."""
-    began, answer = time.monotonic(), CUT_SHORT
-    try:
-        answered = await _post(http, url, call, seconds, read)
-        answer = _named(answered)
-    finally:
-        api = call.path.rpartition("/")[2]
-        called(api, answer, time.monotonic() - began)
-        _log.debug("called WeChat", extra={"api": api, "answer": answer})
-    return answered
-
-
-def _named(answer: object) -> str:
-    """Return an answer's errcode, or the trouble that stands in for one."""
-    match answer:
-        case Declined(said):
-            return str(said.errcode)
-        case Troubled(trouble):
-            return trouble.value
-        case _:
-            return "0"
-
-
-async def _post(
-    http: httpx.AsyncBaseTransport,
-    url: str,
-    call: Call,
-    seconds: float,
-    read: Callable[[int, bytes], T | Declined | Troubled],
-) -> T | Declined | Troubled:
-    address, query = _address(url, call.path), urlencode(call.query)
-    request = httpx.Request(
-        "POST",
-        address,
-        headers=_HEADERS,
-        stream=httpx.ByteStream(call.body),  # of `content` httpx would find out the length too
-        extensions={"query": query},
-    )
-    received = await exchange(http, request, seconds, BODY_LIMIT)
-    if isinstance(received, Trouble):
-        return Troubled(received)
-    return read(received.status, received.body)
-
-
-@cache
-def _address(url: str, path: str) -> httpx.URL:
-    """Return where a call goes, taken apart once: there are few of them, since the query is not among it."""
-    return httpx.URL(url + path)
-
-
 async def exchange(
     http: httpx.AsyncBaseTransport, request: httpx.Request, seconds: float, limit: int
 ) -> Received | Trouble:
@@ -195,3 +137,54 @@ def _trouble_of(error: Exception) -> Trouble:
             return Trouble.TIMEOUT
         case _:
             return Trouble.LOST
+
+
+@dataclass(frozen=True, slots=True)
+class WeChatApi:
+    """WeChat's API, whose base is `url`; `called` hears of each call."""
+
+    http: httpx.AsyncBaseTransport
+    url: str
+    called: CalledWeChat = nobody
+
+    async def post(
+        self, call: Call, seconds: float, read: Callable[[int, bytes], T | Declined | Troubled]
+    ) -> T | Declined | Troubled:
+        """Return what `read` makes of the answer to a call, or what kept it from coming."""
+        request = httpx.Request(
+            "POST",
+            _address(self.url, call.path),
+            headers=_HEADERS,
+            stream=httpx.ByteStream(call.body),  # of `content` httpx would find out the length too
+            extensions={"query": urlencode(call.query)},
+        )
+        began, answer = time.monotonic(), CUT_SHORT
+        try:
+            received = await exchange(self.http, request, seconds, BODY_LIMIT)
+            if isinstance(received, Trouble):
+                answered: T | Declined | Troubled = Troubled(received)
+            else:
+                answered = read(received.status, received.body)
+            answer = _named(answered)
+        finally:
+            api = call.path.rpartition("/")[2]
+            self.called(api, answer, time.monotonic() - began)
+            _log.debug("called WeChat", extra={"api": api, "answer": answer})
+        return answered
+
+
+def _named(answer: object) -> str:
+    """Return an answer's errcode, or the trouble that stands in for one."""
+    match answer:
+        case Declined(said):
+            return str(said.errcode)
+        case Troubled(trouble):
+            return trouble.value
+        case _:
+            return "0"
+
+
+@cache
+def _address(url: str, path: str) -> httpx.URL:
+    """Return where a call goes, taken apart once: there are few of them, since the query is not among it."""
+    return httpx.URL(url + path)

@@ -26,6 +26,7 @@ from bot.wechat.component import Component
 from bot.wechat.encryption import RANDOM_BYTES, key_of
 from bot.wechat.heard import Heard
 from bot.wechat.push import Platform
+from bot.wechat.transport import WeChatApi
 from bot.wechat.upkeep import Upkeep
 from tests.databases import Database
 
@@ -92,9 +93,8 @@ class Replicas:
         ledger = self.database.ledger(f"replica-{next(_numbers)}")
         tokens = ledger.tokens(platform.component_appid, seal_of([KEY]))
         secret = appsecret or platform.appsecret
-        component = Component(
-            self.http, self.wechat.url, platform.component_appid, secret, 3.0, briefly
-        )
+        wechat = WeChatApi(self.http, self.wechat.url)
+        component = Component(wechat, platform.component_appid, secret, 3.0, briefly)
         renewals: list[tuple[str, str]] = []
         chain = Chain(
             component,

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from bot.command import is_env
 from bot.wechat import component_api
-from bot.wechat.api import Declined, Done, Troubled, read
+from bot.wechat.api import Declined, Done, Functions, Troubled, read, read_envs, read_functions
 from bot.wechat.component_api import Authorization, Informed, Issued, Listed
-from bot.wechat.envs import Functions, read_envs, read_functions
 from bot.wechat.tokens import read_token
 from tests.conftest import examples
 from tests.wechat.conftest import OWNER

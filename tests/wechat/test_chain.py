@@ -13,6 +13,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.chain import PUSH_EVERY
 from bot.wechat.client import WeChat
 from bot.wechat.tokens import NoToken
+from bot.wechat.transport import WeChatApi
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Clock
 from tests.wechat.replicas import LIFE, Replica, Replicas, briefly, endpoints
 
@@ -39,7 +40,9 @@ def share(
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat, replica: Replica, clock: Clock
 ) -> Share:
     """Share the owner's env, with the replica's token."""
-    client = WeChat(http, wechat.url, replica.chain, timeout=5, clock=clock, sleep=briefly)
+    client = WeChat(
+        WeChatApi(http, wechat.url), replica.chain, timeout=5, clock=clock, sleep=briefly
+    )
     return lambda: client.share(OWNER, ENV, APPID)
 
 

@@ -16,7 +16,7 @@ from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat, ShareCall
 from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, TokenSource
-from bot.wechat.transport import Transport
+from bot.wechat.transport import Transport, WeChatApi
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Clock, Pauses, mute
 
 SHORT = 1.0  # seconds, half of which is for connecting; enough for a busy machine
@@ -32,8 +32,7 @@ def bot(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, pause
         *, tokens: TokenSource | None = None, url: str = "", timeout: float = 5, jitter: float = 0.5
     ) -> WeChat:
         return WeChat(
-            http,
-            url or wechat.url,
+            WeChatApi(http, url or wechat.url),
             tokens or TokenServer(http, wechat.token_url, wechat.authorization, clock),
             timeout=timeout,
             clock=clock,
@@ -379,7 +378,7 @@ async def test_a_host_that_is_forgotten_while_a_token_expires_leaves_no_doubt(
     url = wechat.url.replace("127.0.0.1", "wechat.invalid")
     async with aiohttp.ClientSession(connector=connector) as session:
         http = Transport(session)
-        client = WeChat(http, url, dns, timeout=5, clock=clock, sleep=pauses)
+        client = WeChat(WeChatApi(http, url), dns, timeout=5, clock=clock, sleep=pauses)
         ended = await share(client)
     assert ended == Failed(for_trouble(Trouble.NOT_SENT_CONNECT), None, 5)
     assert [call.errcode for call in wechat.calls] == [42001]

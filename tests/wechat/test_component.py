@@ -12,6 +12,7 @@ from bot.wechat.component import MOST_SECONDS, Component
 from bot.wechat.component_api import Informed
 from bot.wechat.kept import LEASE, RENEWAL
 from bot.wechat.tokens import NoToken
+from bot.wechat.transport import WeChatApi
 from tests.wechat.conftest import OTHER, OWNER, Pauses
 from tests.wechat.replicas import endpoints
 
@@ -35,7 +36,7 @@ DEAD_TICKET, DEAD_TOKEN = {61005, 61006}, {40001, 40014, 42001, 42006}
 def make(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, pauses: Pauses) -> Maker:
     """Make the platform at WeChat, given the seconds for one call."""
     appid, secret = wechat.platform.component_appid, wechat.platform.appsecret
-    return lambda seconds: Component(http, wechat.url, appid, secret, seconds, pauses)
+    return lambda seconds: Component(WeChatApi(http, wechat.url), appid, secret, seconds, pauses)
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ async def test_where_nobody_listens_the_network_is_to_blame(
     http: httpx.AsyncBaseTransport, pauses: Pauses, refused_port: int
 ) -> None:
     url = f"http://127.0.0.1:{refused_port}"
-    component = Component(http, url, "wxc0de00000000c0de", "s", 1.0, pauses)
+    component = Component(WeChatApi(http, url), "wxc0de00000000c0de", "s", 1.0, pauses)
     got = await component.token("ticket")
     assert got == NoToken(for_trouble(Trouble.NOT_SENT_CONNECT), None, Link.PLATFORM)
 

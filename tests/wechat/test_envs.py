@@ -13,18 +13,18 @@ from bot.domain.outcome import Readiness, Said
 from bot.guidance import Trouble
 from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.api import Declined, Troubled
-from bot.wechat.client import WeChat
-from bot.wechat.envs import (
-    NEEDED,
-    Envs,
+from bot.wechat.api import (
+    Declined,
     Functions,
+    Troubled,
     get_env_info,
     list_functions,
     read_envs,
     read_functions,
 )
+from bot.wechat.client import NEEDED, Envs, WeChat
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
+from bot.wechat.transport import WeChatApi
 from tests.wechat.conftest import OTHER, OWNER, Clock
 
 GOOD, BAD = 300.0, 60.0
@@ -37,7 +37,11 @@ def make(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> M
     def make(tokens: TokenSource | None = None, timeout: float = 5.0) -> Envs:
         server = TokenServer(http, wechat.token_url, wechat.authorization, clock)
         client = WeChat(
-            http, wechat.url, tokens or server, timeout=timeout, clock=clock, sleep=asyncio.sleep
+            WeChatApi(http, wechat.url),
+            tokens or server,
+            timeout=timeout,
+            clock=clock,
+            sleep=asyncio.sleep,
         )
         return Envs(client, clock)
 

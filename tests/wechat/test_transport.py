@@ -9,7 +9,7 @@ from bot.guidance import Trouble
 from bot.playground.faults import Drip, Drop, Fault, Hang, Huge
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import read, share_env
-from bot.wechat.transport import UNPACKED, Received, connect_within, exchange, post
+from bot.wechat.transport import UNPACKED, Received, WeChatApi, connect_within, exchange
 from tests.wechat.conftest import APPID, answers, closes, http_answer, mute, wire
 
 SECRET = "t0k3n"
@@ -215,7 +215,7 @@ async def test_what_is_sent_has_a_length_and_asks_for_nothing_packed(
 async def test_a_call_brings_its_token_as_it_is_whatever_its_letters(
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat, token: str
 ) -> None:
-    await post(http, wechat.url, share_env(token, "prod-1", APPID), 5, read)
+    await WeChatApi(http, wechat.url).post(share_env(token, "prod-1", APPID), 5, read)
     assert wechat.calls[0].token == token
 
 
@@ -330,11 +330,10 @@ async def test_each_call_is_told_with_its_answer_and_without_its_secrets(
     told: list[tuple[str, str, float]] = []
     async with answers(wired) as wechat:
         call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")
-        await post(
-            http, wechat.url, call, 5.0 if wired else 2.0, read, lambda *heard: told.append(heard)
-        )
-    ((api, heard, seconds),) = told
-    assert (api, heard) == ("shareenv", answer)
+        api = WeChatApi(http, wechat.url, lambda *heard: told.append(heard))
+        await api.post(call, 5.0 if wired else 2.0, read)
+    ((name, heard, seconds),) = told
+    assert (name, heard) == ("shareenv", answer)
     assert 0 < seconds < 30
 
 
@@ -344,9 +343,8 @@ async def test_a_call_that_nobody_waits_for_any_more_is_told_too(
     told: list[str] = []
     async with mute() as wechat:
         call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")
-        calling = asyncio.create_task(
-            post(http, wechat.url, call, 5.0, read, lambda _, answer, __: told.append(answer))
-        )
+        api = WeChatApi(http, wechat.url, lambda _, answer, __: told.append(answer))
+        calling = asyncio.create_task(api.post(call, 5.0, read))
         await wechat.arrived.acquire()
         calling.cancel()
         await asyncio.wait([calling])

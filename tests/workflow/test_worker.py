@@ -32,7 +32,7 @@ from bot.slack.posts import Posts
 from bot.slack.thread import Threads
 from bot.wechat.client import WeChat
 from bot.wechat.tokens import TokenServer
-from bot.wechat.transport import Transport
+from bot.wechat.transport import Transport, WeChatApi
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
@@ -87,7 +87,7 @@ def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
 def owners(wechat: LocalWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep) -> WeChat:
     transport = Transport(http)
     tokens = TokenServer(transport, wechat.token_url, wechat.authorization, clock)
-    return WeChat(transport, wechat.url, tokens, timeout=5, clock=clock, sleep=sleep)
+    return WeChat(WeChatApi(transport, wechat.url), tokens, timeout=5, clock=clock, sleep=sleep)
 
 
 @pytest.fixture

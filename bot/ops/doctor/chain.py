@@ -16,6 +16,7 @@ from bot.ops.doctor.wechat import AT_ONCE, about_owner, failed, of_all
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.component import Component
 from bot.wechat.tokens import NoToken
+from bot.wechat.transport import WeChatApi
 from bot.wechat.upkeep import link_states
 
 _LINKS = {Link.TICKET: "ticket", Link.PLATFORM: "platform-token", Link.OWNER: "owner-token"}
@@ -116,7 +117,7 @@ async def check_permissions(setup: Setup) -> list[Finding]:
     if value is None:
         why = "the platform has no good token in the ledger"
         return [unchecked(_PERMISSIONS, why, "platform-token")]
-    component = Component(setup.http, url, platform.appid, platform.appsecret, DEADLINE)
+    component = Component(WeChatApi(setup.http, url), platform.appid, platform.appsecret, DEADLINE)
 
     async def one(owner: str) -> Finding:
         told = await component.info(value, owner)

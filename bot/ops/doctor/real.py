@@ -7,7 +7,6 @@ import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
 import aiohttp
-import httpx
 
 from bot import __version__
 from bot.locale import tongues
@@ -23,17 +22,18 @@ from bot.ops.visible import FAILED, FINE, complain
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.tokens import PlatformSettings
-from bot.wechat.api import Declined, Troubled
-from bot.wechat.envs import (
-    NEEDED,
+from bot.wechat.api import (
+    Declined,
     Functions,
+    Troubled,
     get_env_info,
     list_functions,
     read_envs,
     read_functions,
 )
+from bot.wechat.client import NEEDED
 from bot.wechat.tokens import NoToken
-from bot.wechat.transport import Transport, post
+from bot.wechat.transport import Transport, WeChatApi
 
 _INTRODUCTION = (
     "This posts some messages in the channel that you named, edits, answers and deletes them, shows you two that only "
@@ -130,7 +130,8 @@ async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runt
         ledger = await asyncio.to_thread(look, settings.database_url, settings.tokens)
     transport = Transport(http)
     read = reader(transport, settings.tokens, ledger, runtime)
-    return await try_wechat(transport, settings.wechat_url, settings.policy.all_owners, read)
+    wechat = WeChatApi(transport, settings.wechat_url)
+    return await try_wechat(wechat, settings.policy.all_owners, read)
 
 
 async def _asked(question: str) -> bool:
@@ -150,8 +151,7 @@ async def _asked(question: str) -> bool:
 
 
 async def try_wechat(
-    http: httpx.AsyncBaseTransport,
-    url: str,
+    wechat: WeChatApi,
     owners: Sequence[str],
     read: Read,
     within: float = _WITHIN,
@@ -160,7 +160,7 @@ async def try_wechat(
     numbers = {owner: f"owner {number}" for number, owner in enumerate(owners, 1)}
 
     async def one(owner: str) -> list[Tried]:
-        return await _of(http, url, numbers[owner], await read(owner))
+        return await _of(wechat, numbers[owner], await read(owner))
 
     found = await each(owners, one, _AT_ONCE, within)
     late = [
@@ -171,21 +171,19 @@ async def try_wechat(
     return [*(tried for owner in owners for tried in found.get(owner, ())), *late]
 
 
-async def _of(
-    http: httpx.AsyncBaseTransport, url: str, who: str, token: str | NoToken | None
-) -> list[Tried]:
+async def _of(wechat: WeChatApi, who: str, token: str | NoToken | None) -> list[Tried]:
     if token is None:
         return [untried(_ENVS, f"{who}: no good token in the ledger")]
     if isinstance(token, NoToken):
         return [untried(_ENVS, f"{who}: no token ({token.guidance.key})")]
-    envs = await post(http, url, get_env_info(token), DEADLINE, read_envs)
+    envs = await wechat.post(get_env_info(token), DEADLINE, read_envs)
     if isinstance(envs, Declined | Troubled):
         return [_no(_ENVS, who, envs)]
     listed = held(_ENVS, f"{who}: envs in service: {len(envs)}")
     if not envs:
         return [listed, untried(_FUNCTIONS, f"{who}: no env in service")]
     answers = [
-        await post(http, url, list_functions(token, env), DEADLINE, read_functions) for env in envs
+        await wechat.post(list_functions(token, env), DEADLINE, read_functions) for env in envs
     ]
     return [listed, *_functions(who, answers)]
 

@@ -18,10 +18,9 @@ from bot.settings.tokens import (
     TokenServerSettings,
     TokenSettings,
 )
-from bot.wechat.api import Declined, Troubled, guidance_for
-from bot.wechat.envs import get_env_info, read_envs
+from bot.wechat.api import Declined, Troubled, get_env_info, guidance_for, read_envs
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer
-from bot.wechat.transport import post
+from bot.wechat.transport import WeChatApi
 
 _NAME = "wechat"
 AT_ONCE = 5
@@ -74,12 +73,12 @@ async def check_wechat(setup: Setup) -> list[Finding]:
     read = reader(setup.http, parts.tokens, ledger, setup.runtime)
     lacking = "ledger" if in_ledger and ledger.kept is None else "owner-token"
     fixed = isinstance(parts.tokens, FixedTokenSettings)
-    return await try_owners(setup.http, parts.wechat_url, setup.owners, read, lacking, fixed=fixed)
+    wechat = WeChatApi(setup.http, parts.wechat_url)
+    return await try_owners(wechat, setup.owners, read, lacking, fixed=fixed)
 
 
-async def try_owners(  # noqa: PLR0913, PLR0917  # a test need not wait for the deadline
-    http: httpx.AsyncBaseTransport,
-    url: str,
+async def try_owners(  # noqa: PLR0913  # a test need not wait for the deadline
+    wechat: WeChatApi,
     owners: Sequence[str],
     read: Read,
     lacking: str,
@@ -99,7 +98,7 @@ async def try_owners(  # noqa: PLR0913, PLR0917  # a test need not wait for the 
             return unchecked(_NAME, f"{owner} has no good token in the ledger", lacking)
         if isinstance(token, NoToken):
             return failed(_NAME, token.guidance, token.said)
-        return await _tried(http, url, owner, token, fixed=fixed)
+        return await _tried(wechat, owner, token, fixed=fixed)
 
     found = await each(owners, one, AT_ONCE, within)
     return of_all(_NAME, owners, found)
@@ -125,16 +124,14 @@ def _late(name: str, owners: list[str]) -> list[Finding]:
     return [warning(name, f"not checked, for want of time: {listed(owners)}", fix)]
 
 
-async def _tried(
-    http: httpx.AsyncBaseTransport, url: str, owner: str, token: str, *, fixed: bool
-) -> Finding:
+async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> Finding:
     def read(status: int, body: bytes) -> _Tried:
         if status in _NOT_WECHATS:
             found, fix = _NOT_WECHATS[status]
             return wrong(_NAME, f"{found} (HTTP {status})", fix)
         return read_envs(status, body)
 
-    answer: _Tried = await post(http, url, get_env_info(token), DEADLINE, read)
+    answer: _Tried = await wechat.post(get_env_info(token), DEADLINE, read)
     match answer:
         case Finding():
             return answer

@@ -15,7 +15,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
-from bot.wechat.transport import Transport
+from bot.wechat.transport import Transport, WeChatApi
 from tests.conftest import free_port, rows, settings_of
 from tests.ops.doctors import B, asked, level, one, rule, with_policy
 
@@ -293,7 +293,7 @@ async def test_owners_that_have_no_turn_in_time_are_not_checked() -> None:
     owners = [B, *(f"wx{number:016x}" for number in range(12))]
     async with aiohttp.ClientSession() as session:
         first, rest = await try_owners(
-            Transport(session), "", owners, read, "owner-token", within=0.2
+            WeChatApi(Transport(session), ""), owners, read, "owner-token", within=0.2
         )
     assert first.found == f"not checked: {B} has no good token in the ledger"
     assert (rest.level, rest.found) == (
