@@ -1,83 +1,38 @@
-"""The third-party platform's side of the stand-in WeChat: /cgi-bin/component/… and its pushes.
+"""The third-party platform as WeChat knows it: its secrets, the owners that authorised it, and what it is told of them.
 
-Source: developers.weixin.qq.com, oplatform: api_component_token, api_authorizer_token,
-api_query_auth, api_get_authorizer_info, api_get_authorizer_list, and the global return codes.
+Source: developers.weixin.qq.com, oplatform: a refresh token is good until its owner authorises anew or revokes.
 """
 
-from collections.abc import Callable, Container
-from functools import partial
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
-from bot.playground.loopback import JsonObject
-from bot.playground.wechat.answers import Endpoint, Verdict
-from bot.playground.wechat.pushes import Pushes
-from bot.playground.wechat.rules import Asked, Token, judge_json
-from bot.playground.wechat.tokens import IssuedTokens
+from aiohttp import ClientSession
 
-MOST_LISTED = 500
+from bot.playground.wechat.pushes import Push, PushKeys, Stamp, event, posted, sealed
+from bot.playground.wechat.tokens import LIFETIME, Codes, IssuedTokens
+from bot.playground.world import OWNER
+from bot.wechat.encryption import RANDOM_BYTES
 
-_TOKEN = {"current": 0, "expired": 42001, "superseded": 40001, "revoked": 40001}
-_CODE = {"current": 0, "expired": 61010, "superseded": 61009, "revoked": 61003}
-
-
-def judge_component(asked: Asked, component_appid: str) -> int:
-    """Judge the platform's own appid."""
-    given = asked.argument("component_appid")
-    if not given:
-        return 41018
-    return 0 if given == component_appid else 61011
-
-
-def judge_secret(given: str, secret: str) -> int:
-    """Judge the platform's secret."""
-    if not given:
-        return 41004
-    return 0 if given == secret else 40125
-
-
-def judge_ticket(asked: Asked, ticket: Token | None) -> int:
-    """Judge the component_verify_ticket."""
-    if not asked.argument("component_verify_ticket"):
-        return 61011
-    if ticket is None:
-        return 61006
-    return 0 if ticket.state == "current" else 61005
-
-
-def judge_component_token(asked: Asked, token: Token | None) -> int:
-    """Judge the component_access_token, which comes in the query."""
-    if not asked.token:
-        return 41001
-    return 40001 if token is None else _TOKEN[token.state]
-
-
-def judge_owner(asked: Asked, authorized: Container[str], not_authorised: int) -> int:
-    """Judge whom a call is about; `not_authorised` is the errcode where that one has not authorised the platform."""
-    owner = asked.argument("authorizer_appid")
-    if not owner:
-        return 41002
-    return 0 if owner in authorized else not_authorised
-
-
-def judge_refresh(asked: Asked, token: Token | None) -> int:
-    """Judge an owner's refresh token."""
-    return 0 if token == Token(asked.argument("authorizer_appid")) else 61023
-
-
-def judge_code(code: Token | None) -> int:
-    """Judge an authorization code."""
-    return 61009 if code is None else _CODE[code.state]
-
-
-def judge_page(asked: Asked) -> int:
-    """Judge which part of a list is asked for."""
-    offset, count = asked.number("offset"), asked.number("count")
-    if offset is None or count is None:
-        return 40101
-    return 0 if offset >= 0 and 0 < count <= MOST_LISTED else 40097
-
-
-PREFIX = "/cgi-bin/component/"
+COMPONENT_APPID = "wxc0de00000000c0de"
+TICKET_LIFETIME = 12 * 3600
+CODE_LIFETIME = 3600
+PUSH_INTERVAL = 600.0
+PUSH_TIMEOUT = 5.0
+PERMISSIONS = (18, 49)  # 49 manages the cloud environments, and is had only together with 18
+_ANOTHER = 17  # a permission set that has nothing to do with cloud environments
+_TICKET: Codes = {"missing": 61011, "unknown": 61006, "expired": 61005}
+_REFRESH: Codes = {"missing": 61023, "unknown": 61023, "superseded": 61023, "revoked": 61023}
+_CODE: Codes = {
+    "missing": 61009,
+    "unknown": 61009,
+    "expired": 61010,
+    "superseded": 61009,
+    "revoked": 61003,
+}
 
 
 class PlatformCall(NamedTuple):
@@ -93,91 +48,182 @@ class PlatformCall(NamedTuple):
         return self.endpoint == "api_authorizer_token" and self.errcode == 0
 
 
-class PlatformStandIn(Pushes):
-    """A third-party platform as WeChat knows it: what it may ask for, and what it is told."""
+class Pushed(NamedTuple):
+    """One push, and how the bot answered: status 0 and the error's name if it did not."""
+
+    info_type: str
+    status: int
+    text: str
+
+
+class PlatformStandIn:
+    """One platform, and who authorised it; time passes as `clock` says.
+
+    `expires_in` is how many seconds new tokens are good for. With `rotate_refresh_tokens`, each renewal gives a new
+    refresh token, and the one before is good for five more minutes. `authorized` are the owners and since when, in
+    Unix seconds; `granted` are their permission sets; `not_authorised` is what a call for the tokens of anybody else
+    answers: 40013 or 61003, since both are told of. `calls` are those of its endpoints.
+
+    `callback` is the URL of its POST /wechat/events, and `pushes` what was sent there; each `push_…` returns the status
+    and text of the answer. While `previous_encoding_aes_key` is set, pushes still come under it, as for a while after a
+    change; so with `previous_message_token`. `push_interval` is the time between two tickets once they were asked for,
+    `push_timeout` how long an answer may take, both in seconds.
+    """
 
     def __init__(
         self, clock: Callable[[], float], access_tokens: IssuedTokens, note: Callable[[str], None]
     ) -> None:
-        super().__init__(clock, access_tokens, note)
+        self.component_appid = COMPONENT_APPID
+        self.appsecret = "made-up-component-secret"
+        self.message_token = "made-up-message-token"
+        self.encoding_aes_key = "MadeUpEncodingAESKeyOfTheLocalWeChat0000004"
+        self.previous_encoding_aes_key: str | None = None
+        self.previous_message_token: str | None = None
+        self.expires_in = LIFETIME
+        self.rotate_refresh_tokens = False
+        self.authorized: dict[str, int] = {}
+        self.granted: dict[str, tuple[int, ...]] = {}
+        self.without_refresh_token: set[str] = set()
+        self.not_authorised = 40013
+        self.access_tokens = access_tokens
+        self.tickets = IssuedTokens("ticket@@@made-up", clock, _TICKET)
+        self.refresh_tokens = IssuedTokens("refreshtoken@@@made-up", clock, _REFRESH)
+        self.codes = IssuedTokens("queryauthcode@@@made-up", clock, _CODE)
         self.calls: list[PlatformCall] = []
-        judges: dict[str, Callable[[Asked], Verdict]] = {
-            "api_start_push_ticket": self._start_push_ticket,
-            "api_component_token": self._component_token,
-            "api_authorizer_token": self._authorizer_token,
-            "api_query_auth": self._query_auth,
-            "api_get_authorizer_info": self._get_authorizer_info,
-            "api_get_authorizer_list": self._get_authorizer_list,
-        }
-        self.endpoints = {
-            PREFIX + name: Endpoint(judge, partial(self._record, name))
-            for name, judge in judges.items()
-        }
+        self.callback: str | None = None
+        self.pushes: list[Pushed] = []
+        self.push_interval = PUSH_INTERVAL
+        self.push_timeout = PUSH_TIMEOUT
+        self._note = note
+        self._session: ClientSession | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self._wanted = asyncio.Event()
+        self.authorize(OWNER)
 
-    def _record(self, endpoint: str, asked: Asked, errcode: int | None) -> None:
-        owner = self._owner(asked)
-        self.calls.append(PlatformCall(endpoint, owner, errcode))
-        self._note(f"{' '.join(filter(None, (endpoint, owner)))}: {errcode}")
+    async def start(self) -> None:
+        """Open the HTTP session for pushes."""
+        self._session = ClientSession()
 
-    def _owner(self, asked: Asked) -> str:
-        code = self._codes.seen(asked.argument("authorization_code"))
-        return code.owner if code is not None else asked.argument("authorizer_appid")
+    async def stop(self) -> None:
+        """Cancel every push, those under way and those to come."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+            self._ticking = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
-    def _start_push_ticket(self, asked: Asked) -> Verdict:
-        return self._judge_secret(asked, "component_secret") or self._started()
+    @property
+    def seal(self) -> PushKeys:
+        """Return what pushes are encrypted and signed with at present."""
+        key = self.previous_encoding_aes_key or self.encoding_aes_key
+        token = self.previous_message_token or self.message_token
+        return PushKeys(self.component_appid, token, key)
 
-    def _started(self) -> JsonObject:
-        anew = self._keep_pushing()
-        return {"errcode": 0, "errmsg": "ok" if anew else "in a normal state"}
+    def new_ticket(self) -> str:
+        """Return a new component_verify_ticket, without pushing it."""
+        return self.tickets.issue(self.component_appid, TICKET_LIFETIME)
 
-    def _component_token(self, asked: Asked) -> Verdict:
-        return (
-            self._judge_secret(asked, "component_appsecret")
-            or judge_ticket(asked, self._tickets.seen(asked.argument("component_verify_ticket")))
-            or self._renewed_component()
+    def authorize(self, owner: str, sets: tuple[int, ...] = PERMISSIONS) -> str:
+        """Let an owner authorise, for the first time or anew, and return its authorization code."""
+        self.authorized[owner] = int(time.time())
+        self.granted[owner] = sets
+        self.refresh_tokens.renew(owner, overlap=0)
+        return self.codes.issue(owner, CODE_LIFETIME)
+
+    def revoke(self, owner: str) -> None:
+        """Let an owner revoke its authorisation: all of its tokens answer 61003 from now on."""
+        self.authorized.pop(owner, None)
+        for tokens in (self.access_tokens, self.refresh_tokens, self.codes):
+            tokens.revoke(owner)
+
+    def lose(self, owner: str) -> None:
+        """Replace an owner's refresh token without telling anybody: the known one answers 61023 from now on."""
+        self.refresh_tokens.renew(owner, overlap=0)
+
+    def unlisted(self, owner: str) -> None:
+        """Leave an owner's refresh token out of what is told about it, until one of its codes is exchanged."""
+        self.without_refresh_token.add(owner)
+
+    def refresh_token(self, owner: str) -> str:
+        """Return an owner's newest refresh token, revoked or not; KeyError if there never was one."""
+        token = self.refresh_tokens.newest(owner)
+        if token is None:
+            raise KeyError(owner)
+        return token
+
+    async def push_ticket(self) -> tuple[int, str]:
+        """Push a new component_verify_ticket."""
+        return await self._push("component_verify_ticket", ComponentVerifyTicket=self.new_ticket())
+
+    async def push_authorized(self, owner: str) -> tuple[int, str]:
+        """Let an owner authorise the platform for the first time, and push that."""
+        return await self._push_code("authorized", owner, PERMISSIONS)
+
+    async def push_updateauthorized(self, owner: str) -> tuple[int, str]:
+        """Let an owner authorise the platform anew, with a set more or less than before, and push that."""
+        changed = _ANOTHER in self.granted.get(owner, ())
+        sets = PERMISSIONS if changed else (*PERMISSIONS, _ANOTHER)
+        return await self._push_code("updateauthorized", owner, sets)
+
+    async def reauthorize(self, owner: str, *sets: int) -> bool:
+        """Let an owner go through the authorisation link again; False if it changes nothing, and nothing is pushed."""
+        if set(sets) == set(self.granted[owner]):
+            return False
+        await self._push_code("updateauthorized", owner, sets)
+        return True
+
+    async def push_unauthorized(self, owner: str) -> tuple[int, str]:
+        """Let an owner revoke, and push that."""
+        self.revoke(owner)
+        return await self._push("unauthorized", AuthorizerAppid=owner)
+
+    async def push_other(self, info_type: str) -> tuple[int, str]:
+        """Push an event of another type, of which nothing else is known."""
+        return await self._push(info_type)
+
+    async def deliver(self, push: Push) -> tuple[int, str]:
+        """Send a push as it is; ValueError without a callback."""
+        if self.callback is None or self._session is None:
+            raise ValueError("there is nowhere to push to: the server or its callback is not there")
+        status, text = await posted(self._session, self.callback, push, self.push_timeout)
+        self.pushes.append(Pushed(push.info_type, status, text))
+        self._note(f"push {push.info_type}: {status}")
+        return status, text
+
+    def keep_pushing(self) -> bool:
+        """Start to push tickets regularly, the first at once; False if that was started before."""
+        self._wanted.set()
+        if self._ticking is not None:
+            return False
+        self._ticking = asyncio.create_task(self._tick())
+        return True
+
+    async def _tick(self) -> None:
+        while True:
+            self._wanted.clear()
+            if self.callback is not None:
+                await self.push_ticket()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.push_interval):
+                    await self._wanted.wait()
+
+    async def _push_code(
+        self, info_type: str, owner: str, sets: tuple[int, ...]
+    ) -> tuple[int, str]:
+        code = self.authorize(owner, sets)
+        return await self._push(
+            info_type,
+            AuthorizerAppid=owner,
+            AuthorizationCode=code,
+            AuthorizationCodeExpiredTime=int(time.time()) + CODE_LIFETIME,
+            PreAuthCode=f"preauthcode@@@made-up-of-{owner}",
         )
 
-    def _authorizer_token(self, asked: Asked) -> Verdict:
-        refresh_token = self._refresh_tokens.seen(asked.argument("authorizer_refresh_token"))
-        return (
-            self._judge_token(asked)
-            or judge_owner(asked, self.authorized, self.not_authorised)
-            or judge_refresh(asked, refresh_token)
-            or self._renewed(asked.argument("authorizer_appid"))
-        )
-
-    def _query_auth(self, asked: Asked) -> Verdict:
-        code = asked.argument("authorization_code")
-        return (
-            self._judge_token(asked)
-            or judge_code(self._codes.seen(code))
-            or self._exchanged(code, self._owner(asked))
-        )
-
-    def _get_authorizer_info(self, asked: Asked) -> Verdict:
-        return (
-            self._judge_token(asked)
-            or judge_owner(asked, self.authorized, self.not_authorised)
-            or self._informed(asked.argument("authorizer_appid"))
-        )
-
-    def _get_authorizer_list(self, asked: Asked) -> Verdict:
-        return (
-            self._judge_token(asked)
-            or judge_page(asked)
-            or self._listed(asked.number("offset") or 0, asked.number("count") or 0)
-        )
-
-    def _judge_secret(self, asked: Asked, name: str) -> int:
-        return (
-            judge_json(asked)
-            or judge_component(asked, self.component_appid)
-            or judge_secret(asked.argument(name), self.appsecret)
-        )
-
-    def _judge_token(self, asked: Asked) -> int:
-        return (
-            judge_component_token(asked, self._component_tokens.seen(asked.token))
-            or judge_json(asked)
-            or judge_component(asked, self.component_appid)
-        )
+    async def _push(self, info_type: str, **more: str | int) -> tuple[int, str]:
+        now, nonce = int(time.time()), str(secrets.randbelow(1 << 31))
+        stamp = Stamp(now, nonce, secrets.token_bytes(RANDOM_BYTES))
+        fields = event(self.component_appid, info_type, now, **more)
+        return await self.deliver(sealed(fields, self.seal, stamp))

@@ -1,19 +1,33 @@
 """A local WeChat: /tcb/shareenv and what it tells of envs, the platform's token chain, and a central token server beside it."""
 
+import json
+import re
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from aiohttp import web
 
-from bot.playground.faults import Faults
-from bot.playground.loopback import Loopback, Watched, cut
-from bot.playground.wechat.answers import Answers, Endpoint
+from bot.playground.faults import Code, Faults, RateLimited
+from bot.playground.loopback import Json, JsonObject, Loopback, Watched, cut
+from bot.playground.wechat.asked import Asked, CodedError, Endpoint, body_of
+from bot.playground.wechat.component import PREFIX, ComponentCalls
 from bot.playground.wechat.envs import OwnersEnvs
-from bot.playground.wechat.platform import PREFIX, PlatformStandIn
-from bot.playground.wechat.rules import Asked, judge
-from bot.playground.wechat.tokens import LIFETIME, Clock, IssuedTokens
+from bot.playground.wechat.platform import PlatformStandIn
+from bot.playground.wechat.tokens import LIFETIME, Clock, Codes, IssuedTokens
+from bot.playground.wire import Service, answer
 
 SHARE, TOKEN = "shareenv", "token"
+CONTENT_TYPES = ("application/json; encoding=utf-8", "text/plain")
+
+_APPID = re.compile(r"wx[0-9a-f]{16}")
+_TOKEN: Codes = {
+    "missing": 41001,
+    "unknown": 40014,
+    "expired": 42001,
+    "superseded": 40001,
+    "revoked": 61003,
+}
 
 
 class ShareCall(NamedTuple):
@@ -31,7 +45,8 @@ class LocalWeChat(Watched):
     `url` is the bot's WECHAT_API_URL, `token_url` its WECHAT_TOKEN_SERVER_URL, `authorization`
     its WECHAT_TOKEN_SERVER_AUTHORIZATION, `platform` the third-party platform that the bot can
     speak for instead. `latency`, in seconds, delays each answer. `envs` are the owners' envs and
-    their states, for /tcb/getenvinfo, and `functions` those of each env, for /tcb/listfunctions.
+    their states, for /tcb/getenvinfo, and `functions` those of each env, for /tcb/listfunctions;
+    `add_env` gives an owner another.
     `in_flight` is how many calls of /tcb/shareenv have come and not been answered, `most_at_once`
     the most there ever were. `fail` plans faults for calls, by the last part of their
     paths or `token` for the token server, and `clear` takes them away.
@@ -48,19 +63,20 @@ class LocalWeChat(Watched):
         self.token_calls: list[str] = []
         self._loopback = Loopback()
         self._clock = Clock()
-        self._tokens = IssuedTokens("made-up-token", self._clock)
+        self._tokens = IssuedTokens("made-up-token", self._clock, _TOKEN)
         self._lines: list[str] = []
-        self._owners_envs = OwnersEnvs(self._tokens, self._note)
-        self.envs, self.functions = self._owners_envs.envs, self._owners_envs.functions
+        self._answers = 0
+        owners_envs = OwnersEnvs(self._tokens, self._note)
+        self.envs, self.functions = owners_envs.envs, owners_envs.functions
+        self.add_env = owners_envs.add
         self.platform = PlatformStandIn(self._clock, self._tokens, self._note)
         self._endpoints = {
             f"/tcb/{SHARE}": Endpoint(self._share, self._record),
-            **self._owners_envs.endpoints,
-            **self.platform.endpoints,
+            **owners_envs.endpoints,
+            **ComponentCalls(self.platform, self._clock, self._note).endpoints,
         }
         self.faults = Faults((TOKEN, *self._endpoints), self._clock)
         self.fail, self.clear = self.faults.plan, self.faults.clear
-        self._answers = Answers(self._loopback, self.faults)
 
     async def __aenter__(self) -> Self:
         await self._loopback.start(self._serve)
@@ -126,22 +142,72 @@ class LocalWeChat(Watched):
             return web.Response(status=412)  # a gateway in front of WeChat wants the length
         endpoint = self._endpoints.get(request.path)
         if endpoint is None:
-            return self._answers.coded(40066)
-        token = request.query.get("access_token", "")
-        if request.path.startswith(PREFIX):  # the documents name this parameter both ways
-            token = request.query.get("component_access_token") or token
-        asked = Asked(request.method, token, await request.read())
-        return await self._answers.call(request, asked, endpoint)
+            return self._coded(40066)
+        # The documents name the component's token both ways.
+        names = ("component_access_token",) if request.path.startswith(PREFIX) else ()
+        asked = await Asked.read(request, *names, "access_token")
+        return await self._met(
+            request,
+            request.path,
+            asked.body or {},
+            usual=lambda: self._run(endpoint, asked),
+            note=lambda errcode: endpoint.note(asked, errcode),
+        )
 
-    def _share(self, asked: Asked) -> int:
-        token = self._tokens.seen(asked.token)
-        errcode = judge(asked, token)
-        if errcode == 0 and token is not None:
-            self.shared.append((token.owner, asked.argument("env"), asked.argument("appid")))
-        return errcode
+    async def _met(
+        self,
+        request: web.BaseRequest,
+        method: str,
+        args: Mapping[str, Json],
+        usual: Callable[[], web.Response],
+        note: Callable[[int | None], None],
+    ) -> web.StreamResponse:
+        """Answer as usual or with the fault that is planned for such a call.
+
+        `usual` does what was asked; `note` hears the errcode, if there is one, with which it was not done.
+        """
+
+        def refused(fault: Code | RateLimited) -> web.Response:
+            if isinstance(fault, Code):
+                note(int(fault.code))
+                return self._coded(fault.code, fault.text)
+            note(None)
+            return web.Response(status=429, headers={"Retry-After": str(fault.retry_after)})
+
+        cleared = self.faults.cleared(method)
+        service = Service(usual, refused, lambda _: note(None), lambda _: usual(), cleared)
+        return await answer(self.faults.meet(method, args), request, self._loopback, service)
+
+    def _run(self, endpoint: Endpoint, asked: Asked) -> web.Response:
+        try:
+            asked.judge_method()
+            told = endpoint.run(asked)
+        except CodedError as coded:
+            endpoint.note(asked, coded.errcode)
+            return self._coded(coded.errcode)
+        endpoint.note(asked, 0)
+        return self._response(json.dumps(told, ensure_ascii=False).encode())
+
+    def _coded(self, errcode: int | str, errmsg: str | None = None) -> web.Response:
+        return self._response(body_of(errcode, self._answers + 1, errmsg))
+
+    def _response(self, body: bytes) -> web.Response:
+        """Answer as WeChat does: HTTP 200 whatever happened, and a Content-Type that lies every second time."""
+        self._answers += 1
+        headers = {"Content-Type": CONTENT_TYPES[self._answers % 2]}
+        return web.Response(body=body, headers=headers)
+
+    def _share(self, asked: Asked) -> JsonObject:
+        owner = self._tokens.judged(asked.token)
+        asked.judge_json()
+        env, appid = asked.named("env", 40101), asked.named("appid", 40101)
+        if not _APPID.fullmatch(appid):
+            raise CodedError(40097)
+        self.shared.append((owner, env, appid))
+        return {"errcode": 0, "errmsg": "ok"}
 
     def _record(self, asked: Asked, errcode: int | None) -> None:
-        call = ShareCall(asked.argument("env"), asked.argument("appid"), asked.token, errcode)
+        call = ShareCall(asked.text("env"), asked.text("appid"), asked.token, errcode)
         self.calls.append(call)
         self._note(f"shareenv {call.env} {call.appid}: {errcode}")
 
@@ -150,25 +216,18 @@ class LocalWeChat(Watched):
         self.changed()
 
     async def _token(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer as a company's own token server: with the owner's current token, a new one if that is worth nothing."""
         owner = request.path.removeprefix("/token/")
         self.token_calls.append(owner)
         self.changed()
-        return await self._answers.answer(
-            request,
-            TOKEN,
-            {"owner": owner},
-            usual=lambda: self._handed_out(request, owner),
-            nothing=lambda _: None,
-        )
 
-    def _handed_out(self, request: web.BaseRequest, owner: str) -> web.Response:
-        """Hand out the owner's current token, a new one if that is worth nothing any more."""
-        if request.headers.get("Authorization") != self.authorization:
-            return web.json_response({"error": "unauthorized"}, status=401)
-        if request.method != "GET":
-            return web.json_response({"error": "method not allowed"}, status=405)
-        token = self._tokens.newest(owner)
-        seen = None if token is None else self._tokens.seen(token)
-        if seen is None or seen.state != "current":
-            token = self.issue(owner)
-        return web.json_response({"authorizer_access_token": token, "expires_in": LIFETIME})
+        def handed_out() -> web.Response:
+            if request.headers.get("Authorization") != self.authorization:
+                return web.json_response({"error": "unauthorized"}, status=401)
+            if request.method != "GET":
+                return web.json_response({"error": "method not allowed"}, status=405)
+            token = self._tokens.current(owner) or self.issue(owner)
+            return web.json_response({"authorizer_access_token": token, "expires_in": LIFETIME})
+
+        args: JsonObject = {"owner": owner}
+        return await self._met(request, TOKEN, args, handed_out, lambda _: None)

@@ -1,15 +1,19 @@
-"""The tokens that the stand-in WeChat has issued, and their states as time passes.
+"""The tokens that the stand-in WeChat has issued, and what they are worth as time passes.
 
 Source: developers.weixin.qq.com, oplatform/developers/dev/AccessToken: two hours for a token, and
 five minutes during which the one before is good as well.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
+from typing import Literal, TypeAlias
 
-from bot.playground.wechat.rules import Token, TokenEnd
+from bot.playground.wechat.asked import CodedError
+
+TokenEnd: TypeAlias = Literal["expired", "superseded", "revoked"]
+Codes: TypeAlias = Mapping[TokenEnd | Literal["missing", "unknown"], int]
 
 LIFETIME = 7200
 OVERLAP = 300
@@ -38,11 +42,15 @@ class _Issued:
 
 
 class IssuedTokens:
-    """Everything issued of one kind: tokens, tickets or codes, each text only once."""
+    """Everything issued of one kind: tokens, tickets or codes, each text only once.
 
-    def __init__(self, prefix: str, clock: Callable[[], float]) -> None:
+    `codes` are the errcodes for none, for one that was never issued, and for each way to end.
+    """
+
+    def __init__(self, prefix: str, clock: Callable[[], float], codes: Codes) -> None:
         self._prefix = prefix
         self._clock = clock
+        self._codes = codes
         self._issued: dict[str, _Issued] = {}
 
     def issue(self, owner: str, lifetime: float = inf) -> str:
@@ -69,14 +77,26 @@ class IssuedTokens:
             if issued.owner == owner:
                 self.end(token, "revoked")
 
-    def seen(self, token: str) -> Token | None:
-        """Return the present state of a token, None if it was never issued."""
+    def owner(self, token: str) -> str | None:
+        """Return whom a token was issued for, None if it never was."""
+        issued = self._issued.get(token)
+        return issued.owner if issued else None
+
+    def judged(self, token: str) -> str:
+        """Return whom a token speaks for; CodedError unless it is good at present."""
         issued = self._issued.get(token)
         if issued is None:
-            return None
-        return Token(issued.owner, "current" if self._clock() < issued.until else issued.then)
+            raise CodedError(self._codes["unknown" if token else "missing"])
+        if self._clock() >= issued.until:
+            raise CodedError(self._codes[issued.then])
+        return issued.owner
 
     def newest(self, owner: str) -> str | None:
         """Return the owner's newest token, in whatever state; None if there is none."""
         owned = (token for token in reversed(self._issued) if self._issued[token].owner == owner)
         return next(owned, None)
+
+    def current(self, owner: str) -> str | None:
+        """Return the owner's newest token if it is good at present."""
+        token = self.newest(owner)
+        return token if token and self._clock() < self._issued[token].until else None

@@ -1,0 +1,140 @@
+"""A call as the stand-in WeChat reads it, and the errcodes with which it says no.
+
+Source: developers.weixin.qq.com, oplatform/openApi, cloudbase-common: shareEnv's table of errors,
+and the global return codes.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from bot.playground.loopback import JsonObject
+
+MESSAGES = {
+    -1: "system error",
+    0: "ok",
+    40001: "invalid credential, access_token is invalid or not latest, could get access_token by "
+    "getStableAccessToken, more details at https://mmbizurl.cn/s/MadeUp00r",
+    40013: "invalid appid",
+    40014: "invalid access_token",
+    40066: "invalid url",
+    40097: "invalid args",
+    40101: "missing parameter",
+    40125: "invalid appsecret",
+    41001: "access_token missing",
+    41002: "appid missing",
+    41004: "appsecret missing",
+    41018: "component_appid missing",
+    42001: "access_token expired",
+    43002: "require POST method",
+    44002: "empty post data",
+    45009: "reach max api daily quota limit",
+    47001: "data format error",
+    48001: "api unauthorized,",
+    61003: "component is not authorized by this account",
+    61004: "access clientip is not registered",
+    61005: "component ticket is expired",
+    61006: "component ticket is invalid",
+    61007: "api is unauthorized to component",
+    61009: "code is invalid",
+    61010: "code is expired",
+    61011: "invalid component",
+    61023: "refresh_token is invalid",
+    85088: "no qbase privilege",
+    86000: "should be called only from third party",
+}
+
+_FIRST_RID = 0x686CAB53
+_CLOUDBASE = range(-999_999, -99_999)  # negative, six digits
+
+
+class CodedError(Exception):
+    """An answer with an errcode other than 0."""
+
+    def __init__(self, errcode: int) -> None:
+        super().__init__(errcode)
+        self.errcode = errcode
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call of one of WeChat's paths; `body` is None unless it is a JSON object."""
+
+    method: str
+    token: str
+    raw: bytes
+    body: JsonObject | None
+
+    @classmethod
+    async def read(cls, request: web.BaseRequest, *names: str) -> "Asked":
+        """Read a call, its token from the first of these parameters that is there."""
+        raw = await request.read()
+        token = next(filter(None, (request.query.get(name) for name in names)), "")
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            body = None
+        return cls(request.method, token, raw, body if isinstance(body, dict) else None)
+
+    def text(self, name: str) -> str:
+        """Return a member of the body, empty unless it is a string."""
+        value = (self.body or {}).get(name)
+        return value if isinstance(value, str) else ""
+
+    def named(self, name: str, missing: int) -> str:
+        """Return a member of the body that must be there, else CodedError."""
+        if value := self.text(name):
+            return value
+        raise CodedError(missing)
+
+    def number(self, name: str) -> int:
+        """Return a member of the body that must be a whole number."""
+        value = (self.body or {}).get(name)
+        if isinstance(value, int):
+            return value
+        raise CodedError(40101)
+
+    def judge_method(self) -> None:
+        """Raise CodedError unless the call was made by POST."""
+        if self.method != "POST":
+            raise CodedError(43002)
+
+    def judge_json(self) -> None:
+        """Raise CodedError unless the body is a JSON object."""
+        if not self.raw:
+            raise CodedError(44002)
+        if self.body is None:
+            raise CodedError(47001)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One of WeChat's calls: `run` does what was asked and returns what is told, or raises CodedError.
+
+    `note` hears of each call and its errcode, None where it came to none.
+    """
+
+    run: Callable[[Asked], JsonObject]
+    note: Callable[[Asked, int | None], None]
+
+
+def body_of(errcode: int | str, number: int, errmsg: str | None = None) -> bytes:
+    """Return the body for an errcode, a number or a text; every failure names the call's rid.
+
+    CloudBase's own codes may have no text but the id of a log.
+    """
+    text = errmsg
+    if text is None and int(errcode) in _CLOUDBASE:
+        text = "hint: [MadeUpLog-AAAAA]"
+    elif text is None:
+        text = MESSAGES.get(int(errcode), "unknown error")
+    if errcode != 0 and "rid:" not in text:
+        text = f"{text} rid: {_rid(number)}"
+    return json.dumps({"errcode": errcode, "errmsg": text}, ensure_ascii=False).encode()
+
+
+def _rid(number: int) -> str:
+    """Return the id of one call, three times eight hexadecimal digits."""
+    return f"{_FIRST_RID + number:08x}-{number:08x}-{0x2E40EEEB ^ number:08x}"
