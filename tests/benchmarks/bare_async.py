@@ -20,15 +20,19 @@ async def main() -> None:
             await ack()
             appid, env = command["text"].split()
             channel = command["channel_id"]
-            parent = await client.chat_postMessage(channel=channel, text=f"Sharing {env}.")
+            parent = await client.chat_postMessage(
+                channel=channel, text=f"Sharing {env} with {appid}."
+            )
             response = await wechat.post(
                 "/tcb/shareenv",
                 params={"access_token": os.environ["WECHAT_AUTHORIZER_ACCESS_TOKEN"]},
                 json={"appid": appid, "env": env},
             )
-            answer = f"{env}: {response.json()['errmsg']}"
+            answer = f"{appid}: {response.json()['errmsg']}"
             await client.chat_postMessage(channel=channel, text=answer, thread_ts=parent["ts"])
-            await client.chat_update(channel=channel, ts=parent["ts"], text=f"Shared {env}.")
+            await client.chat_update(
+                channel=channel, ts=parent["ts"], text=f"Shared {env} with {appid}."
+            )
 
         handler = AsyncSocketModeHandler(app, os.environ["SLACK_APP_TOKEN"])
         await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt's

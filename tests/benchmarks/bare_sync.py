@@ -19,15 +19,15 @@ def main() -> None:
             ack()
             appid, env = command["text"].split()
             channel = command["channel_id"]
-            parent = client.chat_postMessage(channel=channel, text=f"Sharing {env}.")
+            parent = client.chat_postMessage(channel=channel, text=f"Sharing {env} with {appid}.")
             response = wechat.post(
                 "/tcb/shareenv",
                 params={"access_token": os.environ["WECHAT_AUTHORIZER_ACCESS_TOKEN"]},
                 json={"appid": appid, "env": env},
             )
-            answer = f"{env}: {response.json()['errmsg']}"
+            answer = f"{appid}: {response.json()['errmsg']}"
             client.chat_postMessage(channel=channel, text=answer, thread_ts=parent["ts"])
-            client.chat_update(channel=channel, ts=parent["ts"], text=f"Shared {env}.")
+            client.chat_update(channel=channel, ts=parent["ts"], text=f"Shared {env} with {appid}.")
 
         handler = SocketModeHandler(app, os.environ["SLACK_APP_TOKEN"])
         handler.connect()  # type: ignore[no-untyped-call]  # Bolt's
