@@ -28,14 +28,34 @@ class SingleFlight(Generic[T]):
 
     def __init__(self, kept: int = 0) -> None:
         self._most_kept = kept
-        self._flights: dict[str, asyncio.Task[T]] = {}
+        self._flights: dict[str, asyncio.Future[T]] = {}
         self._landed: deque[str] = deque()
 
     async def do(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
         """Return the result of this key's work, which is `work` if there is none yet."""
         return await asyncio.shield(self.begin(key, work))
 
-    def begin(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> asyncio.Task[T]:
+    async def here(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
+        """Return what `do` does, without a task: whoever comes first does the work, which ends with them."""
+        if key in self._flights:
+            return await asyncio.shield(self._flights[key])
+        flight = self._flights[key] = asyncio.get_running_loop().create_future()
+        try:
+            result = await work()
+        except asyncio.CancelledError:
+            flight.cancel()
+            raise
+        except Exception as error:
+            flight.set_exception(error)
+            flight.exception()  # it is raised here, whether others wait or not
+            raise
+        else:
+            flight.set_result(result)
+            return result
+        finally:
+            self._land(key)
+
+    def begin(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> asyncio.Future[T]:
         """Begin what `do` waits for; what goes wrong is asyncio's to log if nobody waits."""
         flight = self._flights.get(key)
         if flight is None:
@@ -110,6 +130,12 @@ class Cache(Generic[T]):
     def ahead(self, key: str) -> None:
         """Begin to read `key`, so that whoever asks for it first need not wait."""
         self._readings.begin(key, partial(self._fetch, key))
+
+    def beside(self, key: str) -> None:
+        """Begin to read `key` unless what is kept is good, beside what whoever needs both waits for first."""
+        kept = self._kept.get(key)
+        if kept is None or self._clock() >= kept.late:
+            self.ahead(key)
 
     async def close(self) -> None:
         """Give up what is being read."""

@@ -55,6 +55,8 @@ class Directory:
         self, team_id: str, user_id: str, groups: frozenset[str]
     ) -> Person | Unreadable:
         """Return who this is, with those of `groups` that hold them; within the deadline, whatever Slack does."""
+        if groups:
+            self._groups.beside(_ALL)
         return await self.tell(team_id, user_id, groups, self._people.get, self._groups.get)
 
     def now(self) -> "Now":
@@ -69,14 +71,13 @@ class Directory:
         people: Callable[[str], Awaitable[Known | Unreadable]],
         groups: Callable[[str], Awaitable[Groups]],
     ) -> Person | Unreadable:
-        """Return who this is by what `people` and `groups` tell of them."""
+        """Return who this is by what `people` and `groups` tell of them; the second is being read by then."""
         if team_id != self._team_id:
             return Unreadable.NOT_FOUND
         try:
             async with asyncio.timeout(self._deadline):
-                found, all_groups = await asyncio.gather(
-                    people(user_id), groups(_ALL) if names else _no_groups()
-                )
+                found = await people(user_id)
+                all_groups = await groups(_ALL) if names else {}
         except TimeoutError:
             return Unreadable.SLACK_DOWN
         if isinstance(found, Unreadable):
@@ -188,14 +189,12 @@ class Now:
         self, team_id: str, user_id: str, groups: frozenset[str]
     ) -> Person | Unreadable:
         """Return who this is, with those of `groups` that hold them; within the deadline, whatever Slack does."""
+        if groups:
+            self._groups.begin(_ALL, lambda: self._read(_ALL))
         return await self._directory.tell(team_id, user_id, groups, self._people, self._once)
 
     async def _once(self, key: str) -> Groups:
         return await self._groups.do(key, lambda: self._read(key))
-
-
-async def _no_groups() -> Groups:
-    return {}
 
 
 def _says_nothing(told: object) -> bool:

@@ -147,6 +147,12 @@ def bolt_app(
         signing_secret=signing_secret or "",
         process_before_response=True,
         raise_error_for_unhandled_request=True,
+        # What HTTP alone needs, and what this app has none of, is not looked for in every request.
+        ssl_check_enabled=bool(signing_secret),
+        request_verification_enabled=bool(signing_secret),
+        url_verification_enabled=bool(signing_secret),
+        attaching_function_token_enabled=False,
+        attaching_conversation_kwargs_enabled=False,
         logger=logger,
     )
     logger.setLevel(level)

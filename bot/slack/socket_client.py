@@ -1,38 +1,36 @@
-"""The SDK's Socket Mode client with four rules more: one attempt at a time, a new address for each try, no gap, no haste.
+"""The SDK's Socket Mode client with five rules more: one attempt at a time, a new address for each try, no gap, no haste, no queue.
 
 On its own it tries one address for ever, also once the ticket in it has expired; of two attempts that overlap it
 loses the connection of one, to which Slack goes on sending commands; it closes the connection that Slack warns of
 before there is another, though Slack sends commands over it for some ten seconds more; and where Slack has ten
-connections of the app already, and opens another only to say so, it asks for the next at once. Sources: slack_sdk 3.48,
-socket_mode/aiohttp; docs.slack.dev, apis/events-api/using-socket-mode; slackapi/bolt-js, issues 2225 and 2238.
+connections of the app already, and opens another only to say so, it asks for the next at once; what comes goes through
+its queue and two tasks, each of which waits for all else that is ready. Sources: slack_sdk 3.48, socket_mode/aiohttp;
+docs.slack.dev, apis/events-api/using-socket-mode; slackapi/bolt-js, issues 2225 and 2238.
 """
 
 import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass, field
-from weakref import ReferenceType, ref
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.runtime.observers import CalledSlack, nobody
+from bot.runtime.observers import Observers
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 
 _PATIENCE = 3600.0  # seconds that a rate limit may take: there is nothing else to do
 _FAREWELL = 1.0  # seconds; aiohttp would wait ten for the other side to close
+_TOO_MANY = "too_many_websockets"
 
-_came_by: ContextVar[ReferenceType[ClientWebSocketResponse]] = ContextVar("_came_by")
-"""The connection that brought the envelope in hand: its ack goes back over it.
-
-It must not live on with the context, which its own timers hold.
-"""
+Envelope = Mapping[str, object]
+Take = Callable[[Envelope, ClientWebSocketResponse], Coroutine[None, None, None]]
+"""Takes what Slack sent over a connection, by which its ack goes back."""
 
 FIRST, LONGEST = 1.0, 60.0
 HELD = 60.0
@@ -71,7 +69,7 @@ class BackOff:
 
 
 class SocketClient(SocketModeClient):
-    """Connects until it is connected; a try takes at most `one_try` seconds, and `called` hears of each call.
+    """Connects until it is connected; a try takes at most `one_try` seconds. `take` gets every envelope.
 
     A connection that Slack warned of is left to Slack to close for `linger` seconds once there is another.
     """
@@ -81,18 +79,21 @@ class SocketClient(SocketModeClient):
         app_token: str,
         web_client: AsyncWebClient,
         logger: logging.Logger,
+        take: Take,
         *,
         ping_interval: float,
         one_try: float,
         linger: float,
-        called: CalledSlack = nobody,
+        observers: Observers,
     ) -> None:
         super().__init__(app_token, logger, web_client, ping_interval=ping_interval)
+        self._take = take
         self._one_try = one_try
         self._linger = linger
+        self._observers = observers
         client = copy(web_client)  # the same way to Slack, with the other token
         client.token = app_token
-        self._api = SlackApi(client, asyncio.sleep, called)
+        self._api = SlackApi(client, asyncio.sleep, observers.called_slack)
         self.back_off = BackOff(time.monotonic)
         self.greeted = asyncio.Event()
         self._leaving: set[ClientWebSocketResponse] = set()
@@ -123,16 +124,6 @@ class SocketClient(SocketModeClient):
             finally:
                 self.wss_uri = None  # the ticket in it is good for one try
 
-    def greet(self) -> None:
-        """Take note of Slack's hello."""
-        self.back_off.greet()
-        self.greeted.set()
-
-    def refuse(self) -> None:
-        """Take note that Slack has too many connections of this app."""
-        pause = self.back_off.refuse()
-        _log.warning("Slack has too many connections of this app", extra={"pause": pause})
-
     async def issue_new_wss_url(self) -> str:
         """Return a new address; raises ConnectionError with what Slack said instead."""
         match await self._api.write("apps.connections.open", _PATIENCE):
@@ -159,45 +150,70 @@ class SocketClient(SocketModeClient):
                 await self.connect()
 
     async def receive_messages(self) -> None:
-        """Read the newest connection."""
-        if self.current_session is not None:
-            _came_by.set(ref(self.current_session))
-        await super().receive_messages()
+        """Read the newest connection to its end; unless this client has ended it, make the next."""
+        if (session := self.current_session) is not None:
+            await self._read(session)
+            if session is self.current_session and self.auto_reconnect_enabled:
+                await self.connect_to_new_endpoint(force=True)
 
-    async def enqueue_message(self, message: str) -> None:
-        """Keep what has come, with the connection it came by."""
-        await self.message_queue.put((_came_by.get(), message))
+    async def _read(self, session: ClientWebSocketResponse) -> None:
+        """Take up what comes by a connection as it comes, beside what is in hand."""
+        with suppress(ConnectionError):
+            async for message in session:
+                if message.type is WSMsgType.TEXT:
+                    self._hear(message.data, session)
+                elif message.type is WSMsgType.PING:
+                    await session.pong(message.data)
+                elif message.type is WSMsgType.PONG:
+                    self.last_ping_pong_time = time.time()
 
-    async def process_message(self) -> None:
-        """Take up what came next, beside what is in hand."""
-        came_by, text = await self.message_queue.get()
-        message = json.loads(text) if text.startswith("{") else {}
-        _came_by.set(came_by)
-        if message.get("type") == "disconnect":
-            self._start(self._parted(came_by(), message.get("reason")))
-        else:
-            self._start(self.run_message_listeners(message, text))
+    def _hear(self, text: str, session: ClientWebSocketResponse) -> None:
+        """Follow what Slack says of the connection; all else has an envelope, and is for `take`."""
+        try:
+            told = json.loads(text)
+        except (ValueError, RecursionError):
+            return
+        match told:
+            case {"envelope_id": str()}:
+                self._start(self._take(told, session))
+            case {"type": "hello"}:
+                self.back_off.greet()
+                self.greeted.set()
+                self._observers.connected()
+            case {"type": "disconnect"}:
+                reason = str(told.get("reason"))
+                if reason == _TOO_MANY:
+                    pause = {"pause": self.back_off.refuse()}
+                    _log.warning("Slack has too many connections of this app", extra=pause)
+                self._observers.parted(reason)
+                self._start(self._parted(session, reason))
+            case _:
+                pass
 
-    async def send_message(self, message: str) -> None:
+    async def send(self, message: str, session: ClientWebSocketResponse) -> None:
         """Send by the connection that brought what this answers; once that is closed, by the newest."""
-        session = _came_by.get()()
-        if session is not None and session in self._leaving:
+        if not session.closed:
             with suppress(ConnectionError):
                 await session.send_str(message)
                 return
         if self.current_session is None:
             async with self.connect_operation_lock:
                 pass  # there is another one now
-        await super().send_message(message)
+        await self.send_message(message)
 
-    def _start(self, work: Coroutine[object, object, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
 
-    async def _parted(self, session: ClientWebSocketResponse | None, reason: object) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("unforeseen error", exc_info=error)
+
+    async def _parted(self, session: ClientWebSocketResponse, reason: str) -> None:
         """Follow what Slack says of the end of a connection, unless it is the newest no more."""
-        if session is not None and session is self.current_session:
+        if session is self.current_session:
             if reason == "warning":
                 await self._move_on(session)
             else:
@@ -225,12 +241,7 @@ class SocketClient(SocketModeClient):
         if receiver is not None:
             receiver.cancel()
             await asyncio.wait([receiver])
-        _came_by.set(ref(session))
-        async for message in session:
-            if message.type is WSMsgType.TEXT:
-                await self.enqueue_message(message.data)
-            elif message.type is WSMsgType.PING:
-                await session.pong(message.data)
+        await self._read(session)
 
 
 async def _part(session: ClientWebSocketResponse) -> None:

@@ -4,19 +4,19 @@ import asyncio
 import json
 import logging
 import time
+from http import HTTPStatus
 
-from aiohttp import WSMessage
-from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
+from aiohttp import ClientWebSocketResponse
+from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.runtime.observers import Observers
 from bot.slack.payloads import kind_of
-from bot.slack.socket_client import SocketClient
+from bot.slack.socket_client import Envelope, SocketClient
 
 TOO_MANY_CONNECTIONS = "Slack has too many connections of this app: it allows ten"
-_TOO_MANY = "too_many_websockets"
 
 _log = logging.getLogger(__name__)
 
@@ -44,14 +44,13 @@ class SocketMode:
             app_token,
             app.client,
             app.logger,
+            self._take,
             ping_interval=ping_every,
             one_try=one_try,
             linger=linger,
-            called=observers.called_slack,
+            observers=observers,
         )
         self._client.wss_uri = url
-        self._client.socket_mode_request_listeners.append(self._take)
-        self._client.on_message_listeners.append(self._heard)
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> bool:
@@ -71,9 +70,12 @@ class SocketMode:
             self._watch.cancel()
         await self._client.close()  # type: ignore[no-untyped-call]  # the SDK's
 
-    async def _take(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+    async def _take(self, envelope: Envelope, session: ClientWebSocketResponse) -> None:
         """Hand an envelope to Bolt, and send the ack; what Bolt cannot read is answered as what it says it is."""
-        began, kind = time.monotonic(), kind_of(request.payload)
+        began, request = time.monotonic(), SocketModeRequest.from_dict(dict(envelope))
+        if request is None:
+            return
+        kind = kind_of(request.payload)
         try:
             response = await run_async_bolt_app(self._app, request)
         except Exception:  # noqa: BLE001  # whoever waits for the ack is not to wait in vain
@@ -81,8 +83,9 @@ class SocketMode:
             said = ((name, request.payload.get(name)) for name in ("type", "command"))
             request.payload = {name: value for name, value in said if isinstance(value, str)}
             response = await run_async_bolt_app(self._app, request)
-        await send_async_response(client, request, response, time.time())
-        self._observers.acked(kind, time.monotonic() - began)
+        if response.status == HTTPStatus.OK:
+            await self._client.send(_ack(request.envelope_id, response), session)
+            self._observers.acked(kind, time.monotonic() - began)
 
     @property
     def connected(self) -> bool:
@@ -98,28 +101,8 @@ class SocketMode:
 
     @property
     def alive(self) -> bool:
-        """Whether what reads envelopes, and what watches over the connection, still runs."""
-        watch = self._watch
-        return not self._client.message_processor.done() and not (watch and watch.done())
-
-    async def _heard(self, message: WSMessage) -> None:
-        """Tell of the greeting and the farewell of a connection; all else has an envelope, and is Bolt's."""
-        if '"envelope_id"' in message.data:
-            return
-        try:
-            told = json.loads(message.data)
-        except ValueError:
-            return
-        match told:
-            case {"type": "hello"}:
-                self._client.greet()
-                self._observers.connected()
-            case {"type": "disconnect", "reason": reason}:
-                if reason == _TOO_MANY:
-                    self._client.refuse()
-                self._observers.parted(str(reason))
-            case _:
-                pass
+        """Whether envelopes are read: while what watches over the connection runs, another follows each that ends."""
+        return not self._client.closed and not (self._watch and self._watch.done())
 
     async def _watch_over(self) -> None:
         """Connect anew whenever the connection is down for two checks in a row.
@@ -134,3 +117,13 @@ class SocketMode:
             if down > 1:
                 _log.warning("not connected to Slack; connecting anew")
                 await self._client.connect_to_new_endpoint()
+
+
+def _ack(envelope_id: str, response: BoltResponse) -> str:
+    """Return the ack as it is sent: Bolt has written its body already, as JSON or as the plain words of a text."""
+    envelope, said = json.dumps(envelope_id), response.body
+    if not said:
+        return f'{{"envelope_id":{envelope}}}'
+    (kind,) = response.headers["content-type"]
+    payload = said if kind.startswith("application/json") else json.dumps({"text": said})
+    return f'{{"envelope_id":{envelope},"payload":{payload}}}'

@@ -152,6 +152,18 @@ async def test_what_failed_while_something_newer_was_wanted_fails_nobody_else(
         await early
 
 
+async def test_what_is_read_beside_is_read_only_where_nothing_good_is_kept(
+    memory: Cache[str], source: Source, clock: Clock
+) -> None:
+    memory.beside("a")
+    assert await memory.get("a") == "a1"
+    memory.beside("a")
+    clock.now += 10
+    memory.beside("a")
+    assert await memory.get("a") == "a2"
+    assert source.readings == ["a", "a"]
+
+
 async def test_memory_has_a_bound(clock: Clock) -> None:
     readings: list[str] = []
 

@@ -179,3 +179,39 @@ async def test_only_the_last_results_are_kept_and_never_those_under_way() -> Non
     slow.go_on.set()
     assert await waiting == await joined == "done"
     assert slow.begun == 1
+
+
+async def test_what_is_done_here_is_done_once_for_all_who_want_it() -> None:
+    flights, work = SingleFlight[str](kept=1), Work()
+    waiting = [asyncio.create_task(flights.here("a", work)) for _ in range(3)]
+    await until_begun(work)
+    work.go_on.set()
+    assert set(await asyncio.gather(*waiting)) == {"done"}
+    assert await flights.here("a", work) == "done"
+    assert work.begun == 1
+
+
+async def test_what_goes_wrong_here_is_told_to_all_who_want_it() -> None:
+    flights, work = SingleFlight[str](kept=1), Work("broken")
+    waiting = [asyncio.create_task(flights.here("a", work)) for _ in range(3)]
+    await until_begun(work)
+    work.go_on.set()
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [repr(error) for error in told] == [repr(ValueError("broken"))] * 3
+    with pytest.raises(ValueError, match="broken"):
+        await flights.here("a", work)
+
+
+async def test_what_is_done_here_ends_with_who_began_it_and_is_done_anew_for_the_next() -> None:
+    flights, work = SingleFlight[str](), Work()
+    first = asyncio.create_task(flights.here("a", work))
+    await until_begun(work)
+    second = asyncio.create_task(flights.here("a", work))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first, second])
+    assert first.cancelled()
+    assert second.cancelled()
+    work.go_on.set()
+    assert await flights.here("a", work) == "done"
+    assert work.begun == 2

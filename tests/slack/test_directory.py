@@ -251,6 +251,17 @@ async def test_a_decision_reads_the_groups_once_however_many_people_it_is_about(
     assert await directory.now().person(TEAM, REQUESTER, OURS) == Known(TEAM, REQUESTER)
 
 
+@pytest.mark.parametrize("anew", [False, True], ids=["as remembered", "as of now"])
+async def test_the_groups_are_read_beside_the_person(
+    slack: LocalSlack, api: SlackApi, clock: Clock, *, anew: bool
+) -> None:
+    directory = Directory(api, TEAM, clock, deadline=0.2)
+    slack.fail("users.info", Slow(30))
+    asked = directory.now() if anew else directory
+    assert await asked.person(TEAM, REQUESTER, OURS) is Unreadable.SLACK_DOWN
+    assert calls(slack, "usergroups.list") == 1
+
+
 async def test_a_disabled_group_holds_nobody(slack: LocalSlack, directory: Directory) -> None:
     slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], disabled=True)
     known = await directory.person(TEAM, REQUESTER, OURS)

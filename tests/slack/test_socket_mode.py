@@ -1,11 +1,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 from aiohttp import web
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.command import SLASH_COMMAND
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import message
@@ -191,6 +195,41 @@ async def test_a_call_for_an_address_that_is_given_up_is_not_counted(
     await asyncio.wait([opening])
     await socket.close()
     assert told == []
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """A room whose listener answers with a body of its own."""
+
+    body: str
+
+    def listen(self, app: AsyncApp) -> None:
+        """Add the listener."""
+        app.command(SLASH_COMMAND)(self._command)
+
+    async def _command(self) -> BoltResponse:
+        return BoltResponse(status=200, body=self.body)
+
+
+@pytest.mark.parametrize(
+    ("body", "payload"),
+    [
+        pytest.param("", None, id="nothing"),
+        pytest.param("done", {"text": "done"}, id="plain words"),
+        pytest.param('{"text": "“done” 🎉"}', {"text": "“done” 🎉"}, id="JSON"),
+    ],
+)
+async def test_the_ack_is_what_bolt_answers(
+    slack: LocalSlack, client: AsyncWebClient, body: str, payload: dict[str, str] | None
+) -> None:
+    app = bolt_app(client, IDENTITY, None, ENGLISH, Says(body))
+    socket = SocketMode(app, slack.world.app_token, None)
+    try:
+        assert await socket.open()
+        ack = await slack.command(REQUESTER, RELEASES, APPID)
+    finally:
+        await socket.close()
+    assert (ack.error, ack.payload) == (None, payload)
 
 
 async def test_a_socket_that_was_never_opened_can_be_closed(
