@@ -7,6 +7,7 @@ Screen readers and notifications read only the text, so it says all that the blo
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from bot.domain.click import Act, value_of
@@ -28,6 +29,9 @@ class Part:
     small: bool = False
     drawn: str = ""
 
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
     def block(self) -> Block:
         """Return the part as Block Kit; `verbatim` stops Slack from turning words into mentions and links."""
         seen = _cut(self.drawn + self.text, SECTION_LIMIT)
@@ -36,6 +40,10 @@ class Part:
             return {"type": "context", "elements": [text]}
         # Never folded behind Slack's “see more”, so that no step is hidden.
         return {"type": "section", "text": text, "expand": True}
+
+
+small = partial(Part, small=True)
+"""A paragraph as a context block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ class Message:
     @property
     def text(self) -> str:
         """The whole message as mrkdwn."""
-        return _cut("\n".join(part.text for part in self.parts if part.text), TEXT_LIMIT)
+        return _cut("\n".join([part.text for part in self.parts if part.text]), TEXT_LIMIT)
 
     @property
     def blocks(self) -> list[Block]:
@@ -132,19 +140,13 @@ class Announcement(Message):
 
 def message(*parts: str | Part | Copied | Buttons | None) -> Message:
     """Return a message of these parts, without those that are None or empty."""
-    whole = (Part(part) if isinstance(part, str) else part for part in parts)
-    return Message(tuple(p for p in whole if p and (isinstance(p, Buttons) or p.text)))
+    return Message(tuple([Part(part) if isinstance(part, str) else part for part in parts if part]))
 
 
 def buttons(*row: Button | None) -> Buttons | None:
     """Return a row of the buttons that are not None."""
     there = tuple(button for button in row if button)
     return Buttons(there) if there else None
-
-
-def small(text: str) -> Part:
-    """Return a paragraph as a context block."""
-    return Part(text, small=True)
 
 
 def listing(title: str, lines: Iterable[str]) -> Part:

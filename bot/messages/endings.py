@@ -22,9 +22,9 @@ from bot.domain.outcome import (
     Unknown,
     retry_may_help,
 )
-from bot.domain.request import Request
+from bot.domain.request import Approval, Request
 from bot.messages import answers, batches, decisions
-from bot.messages.blocks import Button, Buttons, Message, Part, buttons, message, small
+from bot.messages.blocks import Button, Message, Part, buttons, message, small
 from bot.messages.request import name
 from bot.messages.words import Words
 
@@ -33,9 +33,9 @@ def begun(words: Words, request: Request, *, waiting: bool) -> Message:
     """Tell the channel what the bot is doing or, if `waiting`, that it needs an approval first."""
     if waiting:
         return decisions.waiting(words, request)
-    if request.is_batch:
+    if request.appids:
         return batches.progress(words, request, Tally(len(request.appids)), None)
-    return parent(words, request, None)
+    return answers.parent(words, request, None)
 
 
 def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
@@ -69,7 +69,11 @@ def answer(
             whole = batches.answer(words, request, outcome, after)
         case _:
             assert_never(outcome)
-    return whole + message(_approved(words, request), _retry(words, request, outcome))
+    if request.approval:
+        whole += message(_approved(words, request.approval))
+    if isinstance(outcome, Failed | Unknown | Expired) and retry_may_help(outcome):
+        whole += message(buttons(Button(words("Try again"), Act.RETRY, request.id)))
+    return whole
 
 
 def alone(words: Words, request: Request, outcome: Outcome, whole: Message) -> Message:
@@ -78,19 +82,11 @@ def alone(words: Words, request: Request, outcome: Outcome, whole: Message) -> M
     return Message(tuple(part for part in above if part != name(words, request))) + whole
 
 
-def _approved(words: Words, request: Request) -> Part | None:
-    if request.approval is None:
-        return None
-    by, comment = request.approval.by, request.approval.comment
+def _approved(words: Words, approval: Approval) -> Part:
+    by, comment = approval.by, approval.comment
     if not comment:
         return small(words("Approved by <@{by}>", by=by))
     return small(words("Approved by <@{by}>: “{comment}”", by=by, comment=comment))
-
-
-def _retry(words: Words, request: Request, outcome: Outcome) -> Buttons | None:
-    if isinstance(outcome, Finished) or not retry_may_help(outcome):
-        return None
-    return buttons(Button(words("Try again"), Act.RETRY, request.id))
 
 
 def became(words: Words, request: Request, outcome: Outcome | None) -> str:  # noqa: C901, PLR0912  # one case for each outcome

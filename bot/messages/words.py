@@ -16,6 +16,7 @@ from bot.policy import Policy
 
 NOBODY_NAMED: Final = Policy(()).contact
 _WORD_LIMIT = 64  # as long as an env can be
+_SNIPPET_LIMIT = 200
 
 
 class Mrkdwn(str):
@@ -139,6 +140,10 @@ PLACES: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
     "receivers": lambda words, request: how_many(words, request.appids or (request.appid,)),
     "rule": lambda _, request: escape(request.rule),
     "reason": lambda _, request: escape(request.reason or ""),
+    "snippet": lambda _, request: code(
+        f"new wx.cloud.Cloud({{resourceAppid: '{request.owner}', resourceEnv: '{request.env}'}})",
+        _SNIPPET_LIMIT,
+    ),
 }
 """What sentences about a request can say of it, and how."""
 
