@@ -46,6 +46,7 @@ from bot.command.vocabulary import (
     bare,
     meant_as_appid,
     parted,
+    sense,
     subcommand,
     without_fillers,
 )
@@ -57,14 +58,17 @@ _HELP_OPTIONS = {"-h", "--help"}
 def parse(text: str) -> Command | Misread:
     """Return what `text` asks for, or the Misread that says what is wrong with it; never raises."""
     words, closed = words_of(text)
-    said = wish.said_in([word.text for word in words])
+    plain = [word.text for word in words]
+    if closed and _is_pair(plain) and not sense(plain[1]):
+        return Share(plain[0], plain[1])  # as most are: no word of it needs to be understood
+    said = wish.said_in(plain)
     try:
         # What a quote that never closes has swallowed is heard too, unless it is a reason.
         wish.check(said, said if closed else wish.before_reason(loose_words(text)))
         if not closed:
             loose = loose_words(text)
             guess = Options(BLANK_REASON, "--dry-run" in loose, "--again" in loose)
-            right = line([word.text for word in words], guess)
+            right = line(plain, guess)
             raise MistakeError(UnclosedQuote(), right)  # noqa: TRY301  # caught below, as all mistakes are
         if len(words) == 1 and words[0].text.lower() in _HELP_OPTIONS:
             return Help()
@@ -155,9 +159,14 @@ def _name(words: list[str], verb: str) -> str | None:
 
 def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]:
     """Return (appid, env) from exactly these two words, in this order."""
-    if len(words) == 2 and is_appid(words[0]) and is_env(words[1]):  # noqa: PLR2004
+    if _is_pair(words):
         return words[0], words[1]
     raise wrong_pair(words, options, verb)
+
+
+def _is_pair(words: Sequence[str]) -> bool:
+    """Tell whether these are an appid and an env, and nothing else."""
+    return len(words) == 2 and is_appid(words[0]) and is_env(words[1])  # noqa: PLR2004  # a pair
 
 
 def _split(words: Sequence[Word]) -> tuple[list[str], Options]:

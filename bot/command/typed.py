@@ -26,6 +26,9 @@ _QUOTES = {
 _NO_QUOTES = {ord(mark): " " for pair in _QUOTES.items() for mark in "".join(pair)}
 _SPACES = ",;、。`"  # after NFKC, which turns the full-width comma and semicolon into these
 _DASHES = "‐‑‒–—―−"
+_PLAIN_DASHES = dict.fromkeys(map(ord, _DASHES), "-")
+# Letters that mean only themselves are taken together, all others one by one.
+_PIECE = re.compile(r"[A-Za-z0-9_.=-]+|.", re.DOTALL)
 # Bounded, because a number of 5,000 digits is none to Python.
 _ENTITY = re.compile(r"&#?\w{1,31};")
 
@@ -59,6 +62,8 @@ def loose_words(text: str) -> list[str]:
 
 def visible(text: str) -> str:
     """Return `text` without invisible characters: control and format ones."""
+    if text.isprintable():
+        return text
     return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc"})
 
 
@@ -68,19 +73,22 @@ def _without_markup(text: str) -> str:
 
 
 def _split(plain: str) -> tuple[list[Word], bool]:
-    chars = iter(visible(plain))
+    pieces = iter(_PIECE.findall(visible(plain)))
     words: list[Word] = []
     part: str = ""
-    for char in chars:
-        if char in _QUOTES and (not part or part.endswith("=")):
-            quoted = _until(chars, _QUOTES[char])
+    for piece in pieces:
+        if piece in _QUOTES and (not part or part.endswith("=")):
+            quoted = _until(pieces, _QUOTES[piece])
             if quoted is None:
                 return words, False
             # --reason="two words" is one word; "two words" on its own is marked as quoted.
             words.append(Word(_plain_dashes(part) + quoted, quoted=not part))
             part = ""
             continue
-        for simple in unicodedata.normalize("NFKC", char):
+        if len(piece) > 1:
+            part += piece
+            continue
+        for simple in unicodedata.normalize("NFKC", piece):
             if simple.isspace() or simple in _SPACES:
                 words += _word(part)
                 part = ""
@@ -94,13 +102,13 @@ def _word(part: str) -> list[Word]:
     return [Word(plain)] if (plain := _plain_dashes(part)) else []
 
 
-def _until(chars: Iterator[str], closing: str) -> str | None:
-    """Take characters up to a closing quote; None when there is none."""
+def _until(pieces: Iterator[str], closing: str) -> str | None:
+    """Take pieces up to a closing quote; None when there is none."""
     taken = ""
-    for char in chars:
-        if char in closing:
+    for piece in pieces:
+        if piece in closing:
             return " ".join(taken.split())
-        taken += char
+        taken += piece
     return None
 
 
@@ -108,4 +116,4 @@ def _plain_dashes(word: str) -> str:
     """Undo long dashes: phones turn `--` into one, and copied ids carry non-breaking hyphens."""
     if word and word[0] in "–—―":
         word = "--" + word[1:].lstrip("-" + _DASHES)
-    return word.translate(dict.fromkeys(map(ord, _DASHES), "-")).rstrip(".")
+    return word.translate(_PLAIN_DASHES).rstrip(".")

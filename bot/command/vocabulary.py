@@ -58,17 +58,19 @@ _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
 # Chinese is written without blanks: its words are found in a run of characters, the longest first.
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _RUNS = re.compile(f"[{_HAN}]+|[^{_HAN}]+")
+_ALL_HAN = re.compile(f"[{_HAN}]+")
+_SIGNS = re.compile(r"[^\w<>-]|_")
 _HAN_WORDS = re.compile("|".join([*sorted(SENSES, key=len, reverse=True), f"[{_HAN}]"]))
 
 
 def sense(word: str) -> Sense | None:
     """Return what an everyday word means, whatever its case, dashes and signs; None for any other word."""
-    if word and not any(char.isalnum() for char in word):
+    if word and not any(map(str.isalnum, word)):
         return Sense.FILLER
-    plain = re.sub(r"[^\w<>-]|_", "", word.lower()).strip("-")
+    plain = _SIGNS.sub("", word.lower()).strip("-")
     if plain in SENSES:
         return SENSES[plain]
-    if re.fullmatch(f"[{_HAN}]+", plain):
+    if _ALL_HAN.fullmatch(plain):
         said = {SENSES.get(part) for part in _HAN_WORDS.findall(plain)}
         return next(
             (each for each in (Sense.REVERSE, Sense.LOOK, None) if each in said), Sense.FILLER

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -329,3 +330,13 @@ def test_everyday_words_never_make_a_share_an_env_or_a_reason(
         assert shared == ((appid,), env)
         assert {sense(word) for word in everyday} == {Sense.FILLER}
         assert "--reason" not in str(said.instead)
+
+
+@given(APPIDS, ENVS | EVERYDAY | st.lists(EVERYDAY, min_size=1, max_size=3).map("-".join))
+def test_two_words_are_a_share_only_where_they_are_one_with_an_option_too(
+    appid: str, word: str
+) -> None:
+    alone, again = parse(f"{appid} {word}"), parse(f"{appid} {word} --again")
+    assert isinstance(alone, Share) == isinstance(again, Share)
+    if isinstance(alone, Share):
+        assert replace(alone, again=True) == again
