@@ -10,7 +10,17 @@ from enum import Enum, auto
 from fnmatch import fnmatchcase
 
 from bot.policy.globs import covers, fits_any_case, is_glob
-from bot.policy.kinds import ANYONE, Ask, Effect, Miss, Person, Rule, Standing, Unreadable
+from bot.policy.kinds import (
+    ANYONE,
+    Ask,
+    Effect,
+    Miss,
+    Person,
+    Rule,
+    Standing,
+    Unreadable,
+    Verdict,
+)
 
 
 class About(Enum):
@@ -186,3 +196,10 @@ OPTIONS = tuple(condition.option for condition in CONDITIONS if condition.option
 def misses(rule: Rule, ask: Ask, conditions: Iterable[Condition] = CONDITIONS) -> frozenset[Miss]:
     """Return how the question misses these conditions of the rule."""
     return frozenset([miss for each in conditions if (miss := each.missed(rule, ask))])
+
+
+def judge(rule: Rule, ask: Ask) -> Verdict:
+    """Return how the rule fits the question, with the groups that keep it from being known."""
+    missed = misses(rule, ask)
+    groups = unreadable(rule, ask.person) if Miss.UNREADABLE in missed else ()
+    return Verdict(rule, missed, groups)

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from itertools import product
 from typing import assert_never
 
-from bot.policy.conditions import CONDITIONS, ENVS, About, Option, misses, unreadable
+from bot.policy.conditions import CONDITIONS, ENVS, About, Option, judge, misses
 from bot.policy.globs import is_glob
 from bot.policy.kinds import (
     ANYONE,
@@ -45,7 +45,7 @@ def decide(policy: Policy, ask: Ask) -> Decision:
         return Deny(NotEntitled(ask.person.standing))
     doubtful: GroupUnreadable | None = None
     for rule in policy.rules:
-        verdict = _judge(rule, ask)
+        verdict = judge(rule, ask)
         if not verdict.misses:
             return _effect(rule)
         if verdict.misses == {Miss.UNREADABLE}:
@@ -84,13 +84,13 @@ def deciding_rule(decision: Decision) -> Rule | None:
 
 def explain(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     """Return how each rule fits `ask`, in the order of the rules."""
-    return tuple(_judge(rule, ask) for rule in policy.rules)
+    return tuple(judge(rule, ask) for rule in policy.rules)
 
 
 def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     """Return the verdicts of rules that would allow this env and appid to somebody else or from elsewhere."""
     return tuple(
-        _judge(rule, ask)
+        judge(rule, ask)
         for rule in policy.rules
         if rule.effect is not Effect.DENY and not misses(rule, ask, _WHAT)
     )
@@ -166,12 +166,6 @@ def owner_of(policy: Policy, env: str) -> str | None:
     owners = policy.owners
     named = (each.appid for each in owners if any(fnmatchcase(env, glob) for glob in each.envs))
     return next(named, policy.default_owner)
-
-
-def _judge(rule: Rule, ask: Ask) -> Verdict:
-    missed = misses(rule, ask)
-    groups = unreadable(rule, ask.person) if Miss.UNREADABLE in missed else ()
-    return Verdict(rule, missed, groups)
 
 
 @dataclass(frozen=True, slots=True)
