@@ -9,8 +9,11 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-REDELIVERED = 2_000
-"""How many results to keep of what Slack may deliver twice: an envelope sent again, a signed body replayed for five minutes."""
+REDELIVERED = 500
+"""How many results to keep of what Slack may deliver twice, which it does within seconds.
+
+A kept result takes some 2 kB. Past these the ledger knows what was asked for by the same trigger.
+"""
 
 _MOST = 10_000  # of one workspace's people or channels: a bound on memory, rarely met
 
