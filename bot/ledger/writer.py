@@ -31,6 +31,7 @@ _TOGETHER = 100
 _FOR_GOOD = (IntegrityError, DataError, UnicodeEncodeError)
 
 _How = Callable[[asyncio.Future[Any], Any], None]
+_Waiting = tuple[asyncio.Future[Any], Any, float]
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class _Job(Generic[T]):
     """Who waits; None if nobody does but it must happen."""
     about: Mapping[str, object] = field(default_factory=dict)
     """What the log says of it if it is given up."""
+    since: float = field(default_factory=time.monotonic)
 
     @property
     def unwanted(self) -> bool:
@@ -53,7 +55,10 @@ class _Job(Generic[T]):
 
 
 class Writer:
-    """Runs pieces of work in transactions, in the order in which they come; `told` hears of the events in them."""
+    """Runs pieces of work in transactions, in the order in which they come; `told` hears of the events in them.
+
+    It hears that in the writer's thread, and `transacted` does too, but for what came too late.
+    """
 
     def __init__(
         self,
@@ -83,21 +88,15 @@ class Writer:
             raise LedgerDownError("the ledger is closed")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
+        job = _Job(work, done)
         late = LedgerDownError(f"no answer within {self._patience:g} s")
-        timer = loop.call_later(
-            self._patience, lambda: _settle(loop, [(done, late)], asyncio.Future.set_exception)
-        )
-        began = time.monotonic()
-        self._jobs.put(_Job(work, done))
+        how = asyncio.Future.set_exception
+        timer = loop.call_later(self._patience, self._tell, [job], [late], how)
+        self._jobs.put(job)
         try:
-            result = await done
-        except LedgerDownError:
-            self._transacted(time.monotonic() - began, False)  # noqa: FBT003  # what it hears has no names
-            raise
+            return await done
         finally:
             timer.cancel()
-        self._transacted(time.monotonic() - began, True)  # noqa: FBT003  # what it hears has no names
-        return result
 
     def later(self, work: Callable[[Connection], object], **about: object) -> None:
         """Run `work` after what is queued, without waiting for it; if the database fails, again before what comes next.
@@ -170,10 +169,7 @@ class Writer:
             if begun and not lost and len(wanted) > 1:
                 return [failed for job in wanted for failed in self._carry_out([job])]
             return self._failed(wanted, error)
-        _tell(
-            [(job.done, result) for job, result in zip(wanted, results, strict=True)],
-            asyncio.Future.set_result,
-        )
+        self._tell(wanted, results, asyncio.Future.set_result)
         # Whoever waits for the commit does not wait for its lines in the log too.
         for event in events:
             self._told(event)
@@ -183,13 +179,27 @@ class Writer:
         """Tell whoever waits, and return the jobs if they may be done later; else give up what must happen."""
         down = isinstance(error, SQLAlchemyError | UnicodeEncodeError)
         said = LedgerDownError(reason_of(error)) if down else error
-        _tell([(job.done, said) for job in jobs], asyncio.Future.set_exception)
+        self._tell(jobs, [said] * len(jobs), asyncio.Future.set_exception)
         if down and not isinstance(error, _FOR_GOOD):
             return [*jobs]
         for job in jobs:
             if job.done is None:
                 _give_up(job, error)
         return []
+
+    def _tell(self, jobs: Sequence[_Job[Any]], what: Sequence[Any], how: _How) -> None:
+        """Tell those who wait, all of a loop in one go, and then whoever observes."""
+        waiting = [
+            (job.done, each, job.since)
+            for job, each in zip(jobs, what, strict=True)
+            if job.done and not job.done.done()
+        ]
+        for loop in {done.get_loop() for done, *_ in waiting}:
+            with suppress(RuntimeError):  # the loop has closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, loop, waiting, how)
+        now, taken = time.monotonic(), how is asyncio.Future.set_result
+        for *_, since in waiting:
+            self._transacted(now - since, taken)
 
     def _let_go(self) -> None:
         """Give the connection back; one that broke is replaced."""
@@ -198,20 +208,8 @@ class Writer:
             self._connection = None
 
 
-def _tell(told: Sequence[tuple[asyncio.Future[Any] | None, Any]], how: _How) -> None:
-    """Tell those who wait, all of a loop in one go."""
-    waiting = [(done, what) for done, what in told if done is not None]
-    for loop in {done.get_loop() for done, _ in waiting}:
-        with suppress(RuntimeError):  # the loop has closed: nobody waits any more
-            loop.call_soon_threadsafe(_settle, loop, waiting, how)
-
-
-def _settle(
-    loop: asyncio.AbstractEventLoop,
-    waiting: Sequence[tuple[asyncio.Future[Any], Any]],
-    how: _How,
-) -> None:
-    for done, what in waiting:
+def _settle(loop: asyncio.AbstractEventLoop, waiting: Sequence[_Waiting], how: _How) -> None:
+    for done, what, _ in waiting:
         if done.get_loop() is loop and not done.done():
             how(done, what)
 

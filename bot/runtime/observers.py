@@ -31,7 +31,7 @@ Renewed = Callable[[str, str], None]
 """Hears which link of the token chain was renewed or read, and how that ended."""
 
 Transacted = Callable[[float, bool], None]
-"""Hears how many seconds the ledger took for one piece of work, waiting included, and whether it took it."""
+"""Hears how many seconds the ledger took for one piece of work, waiting included, and whether it took it; in any thread."""
 
 
 @dataclass(frozen=True, slots=True)
