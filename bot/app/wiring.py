@@ -142,7 +142,7 @@ def _worker(
         leased,
         slack.places,
         wechat,
-        WaitingRequests(ledger, leased, slack.places, slack.approvals),
+        WaitingRequests(ledger, leased, slack.approvals),
         Batches(ledger, leased, wechat, brake, runtime.now),
         brake,
         resources.tasks.start,

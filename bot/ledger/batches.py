@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
@@ -14,7 +14,7 @@ from bot.ledger.events import record, record_each
 from bot.ledger.items import ItemEnd, ends_of, record_items
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.schema import requests
-from bot.ledger.statements import FIND_STANDING, NOW, STEPS_TOLD, among, compared
+from bot.ledger.statements import FIND_STANDING, NOW, among, compared
 from bot.ledger.writer import Writer
 
 _r = requests.c
@@ -22,20 +22,6 @@ _THIS, _OF_BATCH, _OPEN = compared(_r.id), compared(_r.batch), _r.state == State
 
 _RUNS = select(_r.id).where(_THIS, among(BEGUN)).with_for_update()
 _ITEMS = select(requests).where(_OF_BATCH)
-_item = requests.alias("item").c
-_TOLD_BEFORE = exists().where(
-    _r.appid == _item.appid,
-    _r.owner == _item.owner,
-    _r.outcome == "shared",
-    _r.state == State.ENDED.value,
-    or_(_r.batch.is_(None), _r.batch != _item.batch),
-    STEPS_TOLD,
-)
-_FIRST_UNTOLD = (
-    select(_item.id)
-    .where(_item.batch == bindparam("the_batch"), _item.outcome == "shared", ~_TOLD_BEFORE)
-    .limit(1)
-)
 _ARE_LEFT = select(_r.id).where(_OF_BATCH, _OPEN).limit(1)
 _BEGIN = update(requests).where(_THIS, _OPEN).values(begun=True)
 _PUT_BACK = update(requests).where(_THIS, _OPEN).values(begun=bindparam("may_be_shared"))
@@ -85,11 +71,6 @@ class BatchItems:
     async def ends(self, batch_id: str) -> list[ItemEnd]:
         """Return how each item ended, in the order in which they were asked for."""
         return await self._writer.run(lambda on: ends_of(on, batch_id))
-
-    async def told_steps(self, batch_id: str) -> bool:
-        """Tell whether the answers to other shares told what to do after one, for all whom the batch was shared with."""
-        asked = {"the_batch": batch_id}
-        return await self._writer.run(lambda on: on.scalar(_FIRST_UNTOLD, asked) is None)
 
     async def advance(
         self, batch: Entry, done: ItemAnswered | None, following: Request | None

@@ -19,7 +19,8 @@ class Entry:
     it can read. `fence` grows with each take-over, and only who knows the newest may write. `at` is when this was read,
     where that matters; `until` and `wake` are when waiting for people ends and when to look at it next. `owed_since` is
     since when Slack has not taken what is to be said next. `called_again` if WeChat was asked once more, since a replica
-    stopped before it recorded the answer.
+    stopped before it recorded the answer. `told_steps` is known where it was just answered: whether the receivers were
+    told before what is left to do after a share.
     """
 
     request: Request
@@ -39,6 +40,7 @@ class Entry:
     begun: bool = False
     owed_since: float | None = None
     called_again: bool = False
+    told_steps: bool | None = None
 
     @property
     def overdue(self) -> bool:
@@ -46,7 +48,9 @@ class Entry:
         return self.until is not None and self.at >= self.until
 
 
-def answered(entry: Entry, outcome: Outcome, *, called_again: bool = False) -> Entry:
+def answered(
+    entry: Entry, outcome: Outcome, *, called_again: bool = False, told_steps: bool | None = None
+) -> Entry:
     """Return the entry as it stands once its outcome is recorded."""
     return replace(
         entry,
@@ -55,6 +59,7 @@ def answered(entry: Entry, outcome: Outcome, *, called_again: bool = False) -> E
         called_again=called_again,
         owed_since=None,
         wake=None,
+        told_steps=told_steps,
     )
 
 

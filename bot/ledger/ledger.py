@@ -6,6 +6,7 @@ Requests change state; events only ever grow in number.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
@@ -15,14 +16,14 @@ from bot.domain.request import Origin, Request, Retry, State, before
 from bot.ledger.acceptance import Acceptance, Accepted, New, accept, withdraw
 from bot.ledger.batches import BatchItems
 from bot.ledger.clicks import ClickMoves
-from bot.ledger.entries import Entry, key_of, read_entries
+from bot.ledger.entries import Entry, answered, key_of, read_entries
 from bot.ledger.events import Told, note, record, untold
 from bot.ledger.lane import Lane, pass_on
 from bot.ledger.lease import LEASE, since_boot
 from bot.ledger.opening import Opened, open_database
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.replica import Replica
-from bot.ledger.schema import SHARED, requests
+from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
 from bot.ledger.statements import (
     ASKED_BY,
@@ -30,13 +31,15 @@ from bot.ledger.statements import (
     NOTHING_OWED,
     NOW,
     STANDS,
-    STEPS_TOLD,
     among,
     compared,
 )
+from bot.ledger.steps import told_steps
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.runtime.observers import Transacted, nobody
+
+T = TypeVar("T")
 
 _r = requests.c
 
@@ -57,13 +60,6 @@ _HISTORY_OF_APPID = _NEWEST.where(compared(_r.appid))
 _HISTORY_OF_ENV = _NEWEST.where(compared(_r.env), _r.batch.is_(None))
 _ENVS = (
     select(_r.env).group_by(_r.env).order_by(func.max(_r.created).desc()).limit(bindparam("most"))
-)
-# Told: the answer to it has been delivered, or nobody waits for it any more.
-_TOLD_STEPS = (
-    select(_r.id)
-    .where(compared(_r.owner), compared(_r.appid), SHARED)
-    .where(among([State.ENDED]), _r.id != bindparam("but"), STEPS_TOLD)
-    .limit(1)
 )
 
 
@@ -87,7 +83,8 @@ class Ledger:
         self._holder = holder
         self._writer = Writer(opened.engine, told=told, transacted=transacted)
         self.replica = Replica(self._writer, holder, lease, alone=opened.exclusive, clock=clock)
-        self.clicks = ClickMoves(self._writer, self.replica.lease, holder)
+        self.lease = self.replica.lease
+        self.clicks = ClickMoves(self._writer, self.lease, holder)
         self.batches = BatchItems(self._writer)
         self.lane = Lane(self._writer)
 
@@ -151,14 +148,15 @@ class Ledger:
         with self._writer.or_else(partial(withdraw, new), request=request.id):
             found = await self._writer.run(partial(accept, new))
         if isinstance(found, Accepted) and holder:
-            self.replica.lease.took(found.entry)
+            self.lease.took(found.entry)
         return found
 
     async def place(self, entry: Entry, place: str) -> bool:
         """Record where the answer goes; False if somebody else holds the request now."""
         if entry.state is State.WAITING:
             return await self._write(entry, {"place": place})
-        return await self._move(entry, State.PLACED, [("placed", {})], {"place": place})
+        move = partial(_move, entry, State.PLACED, [("placed", {})], {"place": place})
+        return self._held(entry, await self._writer.run(move))
 
     async def asked(self, entry: Entry, where: str) -> bool:
         """Record where the approvers are asked; False if somebody else holds the request now."""
@@ -172,21 +170,33 @@ class Ledger:
         steps: Sequence[Step] = (),
         *,
         called_again: bool = False,
-    ) -> bool:
-        """Record how the call ended and what was done for it; False if somebody else holds the request now.
+    ) -> Entry | None:
+        """Record how the call ended and what was done for it; None if somebody else holds the request now.
 
         `called_again` if WeChat was asked once more, since a replica stopped before it recorded the answer.
         """
-        columns = {**columns_of_outcome(outcome), "called_again": called_again}
-        happened = answer_events(outcome, seconds, steps)
-        return await self._move(entry, State.ANSWERED, happened, columns)
+
+        def work(on: Connection) -> Entry | None:
+            if entry.request.is_batch:
+                pass_on(on, entry)
+            columns = {**columns_of_outcome(outcome), "called_again": called_again}
+            happened = answer_events(outcome, seconds, steps)
+            if not _move(entry, State.ANSWERED, happened, columns, on):
+                return None
+            told = told_steps(on, entry.request, outcome)
+            return answered(entry, outcome, called_again=called_again, told_steps=told)
+
+        return self._held(entry, await self._writer.run(work))
 
     async def end(self, entry: Entry, how: str, why: str | None = None) -> bool:
         """Record that the request is over: `how` is delivered, not delivered or the like, and `why` not.
 
         Of what was delivered, `why` is that the env is ready to use, and so no steps were told.
         """
-        return await self._move(entry, State.ENDED, [(how, {"detail": why})], {})
+        move = partial(_move, entry, State.ENDED, [(how, {"detail": why})], {})
+        ended = await self._writer.run(move)
+        self.lease.lost(entry)
+        return ended
 
     async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
         """Record an event that moves no request."""
@@ -201,10 +211,9 @@ class Ledger:
             asked = {"the_appid" if of_appid else "the_env": about}
         return await self._writer.run(lambda on: read_entries(on, say, {**asked, "most": limit}))
 
-    async def told_steps(self, owner: str, appid: str, but: str) -> bool:
-        """Tell whether the answer to another share than `but` told what to do after one of this owner's with this appid."""
-        asked = {"the_owner": owner, "the_appid": appid, "but": but}
-        return await self._writer.run(lambda on: on.scalar(_TOLD_STEPS, asked) is not None)
+    async def told_steps(self, request: Request, outcome: Outcome) -> bool | None:
+        """Tell whether others of this owner's answers told all receivers what to do after a share; None if there was none."""
+        return await self._writer.run(lambda on: told_steps(on, request, outcome))
 
     async def envs(self, limit: int) -> list[str]:
         """Return the envs of past requests, the one asked for last first."""
@@ -214,31 +223,27 @@ class Ledger:
         """Fill columns of a request that waits; False if somebody else holds it now or it waits no more."""
         fill = {**key_of(entry), **columns}
         written = await self._writer.run(lambda on: on.execute(_FILL, fill).rowcount == 1)
+        return self._held(entry, written)
+
+    def _held(self, entry: Entry, written: T) -> T:
+        """Return what a write returned, having noted if it says that somebody else holds the request."""
         if not written:
-            self.replica.lease.lost(entry)
+            self.lease.lost(entry)
         return written
 
-    async def _move(
-        self,
-        entry: Entry,
-        to: State,
-        happened: Sequence[tuple[str, Mapping[str, object]]],
-        columns: Mapping[str, object],
-    ) -> bool:
-        """Change the state and write the events, in one transaction, if the fence and the move are good."""
-        mine = key_of(entry)
 
-        def work(on: Connection) -> bool:
-            if to is State.ANSWERED and entry.request.is_batch:
-                pass_on(on, entry)
-            if on.execute(_MOVE[to], {**columns, **mine}).rowcount != 1:
-                # Recorded already, by a try that was never told so?
-                return on.scalar(_STANDS, {**mine, "the_state": to.value}) is not None
-            for kind, facts in happened:
-                record(on, kind, entry.request, facts)
-            return True
-
-        moved = await self._writer.run(work)
-        if not moved or to is State.ENDED:
-            self.replica.lease.lost(entry)
-        return moved
+def _move(
+    entry: Entry,
+    to: State,
+    happened: Sequence[tuple[str, Mapping[str, object]]],
+    columns: Mapping[str, object],
+    on: Connection,
+) -> bool:
+    """Change the state and note the events, if the fence and the move are good."""
+    mine = key_of(entry)
+    if on.execute(_MOVE[to], {**columns, **mine}).rowcount != 1:
+        # Recorded already, by a try that was never told so?
+        return on.scalar(_STANDS, {**mine, "the_state": to.value}) is not None
+    for kind, facts in happened:
+        record(on, kind, entry.request, facts)
+    return True

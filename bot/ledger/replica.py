@@ -3,10 +3,8 @@
 Whoever takes a request over raises its fence, so that the former holder can no longer write.
 """
 
-import asyncio
 import math
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 
 from sqlalchemy import (
     Connection,
@@ -158,13 +156,9 @@ class Replica:
         """Whether the ledger took this replica's last beat, and lately: known without asking the database."""
         return self._beaten is not None and self._clock() - self._beaten < LEASE
 
-    def running(self) -> AbstractAsyncContextManager[asyncio.Timeout]:
-        """Cut the body short once this replica's lease is over, as `Lease.running` does."""
-        return self.lease.running()
-
     async def hold(self, entry: Entry) -> bool:
         """Tell whether this replica holds a request; asks the database only if its lease ran out since it took it."""
-        if self._alone or self.lease.covers(entry):
+        if self.lease.covers(entry):
             return True
 
         def work(on: Connection) -> bool:

@@ -13,8 +13,6 @@ from sqlalchemy import (
     Float,
     and_,
     bindparam,
-    exists,
-    func,
     literal_column,
     select,
 )
@@ -22,9 +20,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from bot.domain.outcome import Readiness
 from bot.domain.request import State
-from bot.ledger.schema import events, requests
+from bot.ledger.schema import requests
 
 upsert = postgresql.insert
 """An insert that can meet a row that is there; SQLite took over its ON CONFLICT, and is told it in the same words."""
@@ -91,14 +88,3 @@ STANDS = and_(MINE, compared(requests.c.state))
 
 FIND_STANDING = select(requests.c.id).where(STANDS).with_for_update()
 """Finds it only so; whoever is just taking it over is waited for."""
-
-_told = events.c
-STEPS_TOLD = ~exists().where(
-    _told.request == func.coalesce(requests.c.batch, requests.c.id),
-    _told.kind == "delivered",
-    _told.detail == Readiness.READY.value,
-)
-"""That the answer to a share, or to its batch, did not just say that the env is ready to use.
-
-That is the detail of `delivered`; an older ledger has none, and counts as having told the steps.
-"""

@@ -13,7 +13,7 @@ from bot.domain.request import State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry, Ledger, answered
 from bot.workflow.leased import LeasedSteps, Write
-from bot.workflow.ports import Approvals, Places
+from bot.workflow.ports import Approvals
 
 _PAST = 50  # requests, among which the shares are
 _NO_APPROVER = Failed(for_trouble(Trouble.NO_APPROVER), tries=0)
@@ -27,17 +27,14 @@ class WaitingRequests:
 
     ledger: Ledger
     leased: LeasedSteps
-    places: Places
     approvals: Approvals
 
     async def step(self, entry: Entry, backlog: list[Write]) -> Entry | None:
-        """Take a waiting request on by one state; None once there is nothing to do but to wait."""
+        """Take a request that waits, and whose place is settled, on by one state; None once all is done but to wait."""
         if entry.state is State.CONFIRMING:
             return await self._over(entry, backlog, Expired("confirmation"))
         if entry.overdue:
             return await self._over(entry, backlog, Expired("approval"))
-        if entry.place is None:
-            return await self._settle(entry, backlog)
         if entry.asked is None:
             return await self._ask(entry, backlog)
         if entry.wake is not None:
@@ -46,22 +43,12 @@ class WaitingRequests:
         await self.leased.insist(partial(self.ledger.replica.rest, entry))
         return None
 
-    async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
-        place = await self.leased.open_place(self.places, entry, backlog, waiting=True)
-        if place is None:
-            return None
-        write = partial(self.ledger.place, entry, place.ref)
-        held = await self.leased.insist(write)
-        return replace(entry, place=place.ref, owed_since=None, wake=None) if held else None
-
     async def _ask(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         past = await self._past(entry)
-        asked = await self.leased.while_held(
-            entry,
-            lambda since: self.approvals.ask(
+        async with self.leased.held(entry) as since:
+            asked = await self.approvals.ask(
                 entry.request, past, look_since=since, until=entry.until or 0.0
-            ),
-        )
+            )
         if asked is None:
             return await self._over(entry, backlog, _NO_APPROVER)
         held = await self.leased.insist(partial(self.ledger.asked, entry, asked))
@@ -82,5 +69,4 @@ class WaitingRequests:
 
     async def _over(self, entry: Entry, backlog: list[Write], outcome: Outcome) -> Entry | None:
         write = partial(self.ledger.answer, entry, outcome)
-        written = await self.leased.surely(backlog, write)
-        return answered(entry, outcome) if written else None
+        return await self.leased.surely(backlog, write, answered(entry, outcome))

@@ -4,12 +4,10 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Mapping
-from functools import partial
 from typing import TypeVar
 
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
-from bot.domain.request import Request
-from bot.ledger import Ledger, LedgerDownError
+from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.workflow.ports import Look
 
 PATIENCE = 20.0
@@ -61,17 +59,17 @@ async def looked(look: Look, owner: str, env: str, until: float = math.inf) -> R
         return Readiness.UNKNOWN
 
 
-async def after_share(look: Look, ledger: Ledger, request: Request, outcome: Outcome) -> AfterShare:
+async def after_share(look: Look, ledger: Ledger, entry: Entry, outcome: Outcome) -> AfterShare:
     """Return what the answer to a request, or to a batch, has to say of a share beyond that."""
-    match outcome:
-        case Shared():
-            told = partial(ledger.told_steps, request.owner, request.appid, request.id)
-        case Finished(tally) if tally.shared:
-            told = partial(ledger.batches.told_steps, request.id)
-        case _:
-            return AfterShare()
+    if not (
+        isinstance(outcome, Shared) or (isinstance(outcome, Finished) and outcome.tally.shared)
+    ):
+        return AfterShare()
+    request, told = entry.request, entry.told_steps
     readiness = await looked(look, request.owner, request.env)
     if readiness is Readiness.READY:
         return AfterShare(readiness)  # nothing is left to do
-    before = await in_time(told(), "the ledger does not tell of earlier shares")
-    return AfterShare(readiness, told_before=bool(before))
+    if told is None:
+        asking = ledger.told_steps(request, outcome)
+        told = await in_time(asking, "the ledger does not tell of earlier shares")
+    return AfterShare(readiness, told_before=bool(told))

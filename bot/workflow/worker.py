@@ -23,7 +23,7 @@ from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake, BrakeVerdict, stopped
 from bot.workflow.deadline import after_share
-from bot.workflow.leased import LeasedSteps, LostError, Write
+from bot.workflow.leased import LeasedSteps, LeaseOverError, LostError, Write
 from bot.workflow.ports import AwayError, Look, Owners, Places, unknown
 
 MOST_TAKE_OVERS = 5
@@ -75,6 +75,9 @@ class Worker:
                 reached = await self._step(entry, backlog, called_again=called_again)
             except LostError:
                 return
+            except LeaseOverError:
+                entry = replace(entry, taken_over=max(entry.taken_over, 1))
+                continue
             except AwayError as away:
                 await self.leased.owe(entry, backlog, away)
                 return
@@ -96,6 +99,8 @@ class Worker:
         self, entry: Entry, backlog: list[Write], *, called_again: bool
     ) -> Entry | None:
         """Take a request on by one state; None once there is nothing more to do."""
+        if entry.state is State.WAITING and entry.place is None and not entry.overdue:
+            return await self._settle(entry, backlog)
         if entry.state in {State.CONFIRMING, State.WAITING}:
             return await self.waiting.step(entry, backlog)
         if entry.owed_since is not None and entry.at - entry.owed_since > _OWED_AT_MOST:
@@ -121,13 +126,11 @@ class Worker:
             outcome = await self.batches.finished(request)
         place = self.places.reopen(request, entry.place)
         again = called_again and outcome != _GIVEN_UP
-        after = await after_share(self.look, self.ledger, request, outcome)
-        delivered = await self.leased.while_held(
-            entry,
-            lambda since: place.close(
+        after = await after_share(self.look, self.ledger, entry, outcome)
+        async with self.leased.held(entry) as since:
+            delivered = await place.close(
                 request, outcome, look_since=since, called_again=again, after=after
-            ),
-        )
+            )
         if entry.asked:
             await self.waiting.approvals.settle(replace(entry, outcome=outcome))
         if delivered:
@@ -146,11 +149,17 @@ class Worker:
             self.start(_for_now(self.places.reopen(request, where).go_on(request)))
 
     async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
-        """Settle where the answer goes, and record it."""
-        place = await self.leased.open_place(self.places, entry, backlog, waiting=False)
-        if place is None:
+        """Settle where the answer goes, having said there what is under way or waited for, and record it."""
+        request, waits = entry.request, entry.state is State.WAITING
+        async with self.leased.held(entry) as since:
+            place = await self.places.open(request, look_since=since, waiting=waits)
+        if place is None:  # nobody would hear of it
+            told = {"request": request.id}
+            _log.error("Slack leaves nowhere to answer, so the request ends", extra=told)
+            await self.leased.end(entry, backlog, "nowhere to answer")
             return None
-        placed = replace(entry, state=State.PLACED, place=place.ref, owed_since=None, wake=None)
+        state = State.WAITING if waits else State.PLACED
+        placed = replace(entry, state=state, place=place.ref, owed_since=None, wake=None)
         # Never in the backlog, where an answer may be: after a crash nobody would know that WeChat may have been asked.
         settled = await self.leased.insist(partial(self.ledger.place, entry, place.ref))
         return placed if settled else None
@@ -165,8 +174,8 @@ class Worker:
         write = partial(
             self.ledger.answer, entry, outcome, seconds, steps, called_again=called_again
         )
-        written = await self.leased.surely(backlog, write)
-        return answered(entry, outcome, called_again=called_again) if written else None
+        unwritten = answered(entry, outcome, called_again=called_again)
+        return await self.leased.surely(backlog, write, unwritten)
 
     async def _outcome(self, entry: Entry, steps: list[Step], *, called_again: bool) -> Outcome:
         """Ask WeChat, if that is still to be done."""
@@ -198,8 +207,8 @@ class Worker:
             outcome = await self.batches.run(entry, self.places.reopen(entry.request, where))
         if outcome is None:
             return None
-        written = await self.leased.surely(backlog, partial(self.ledger.answer, entry, outcome))
-        return answered(entry, outcome) if written else None
+        write = partial(self.ledger.answer, entry, outcome)
+        return await self.leased.surely(backlog, write, answered(entry, outcome))
 
     async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
         """Hold this replica's requests and, while it may, take over what nobody holds; runs until cancelled.

@@ -129,7 +129,7 @@ async def test_a_batch_was_told_the_steps_once_other_requests_of_its_owner_share
     outcomes: list[Outcome] = [Shared(), Shared(), FAILED]
     for item, outcome in zip(items_of(batch.request), outcomes, strict=True):
         await ledger.batches.advance(batch, answered(item, outcome), None)
-    one, two, _ = appids(3)
+    outcome, (one, two, _) = Finished(Tally(3, shared=2, failed=1)), appids(3)
     for appid, owner, told in (
         (one, batch.request.owner, False),
         (two, "wxffffffffffffffff", False),
@@ -139,9 +139,12 @@ async def test_a_batch_was_told_the_steps_once_other_requests_of_its_owner_share
             ledger, new_request(appid=appid, owner=owner, env="other", again=True)
         )
         await ledger.answer(other, Shared(), 0.1, [])
-        assert not await ledger.batches.told_steps(batch.request.id)
+        assert await ledger.told_steps(batch.request, outcome) is False
         await ledger.end(replace(other, state=State.ANSWERED), "delivered")
-        assert await ledger.batches.told_steps(batch.request.id) is told
+        assert await ledger.told_steps(batch.request, outcome) is told
+    answer = await ledger.answer(batch, outcome)
+    assert answer
+    assert answer.told_steps
 
 
 async def test_what_was_shared_before_is_asked_for_again_where_that_is_wanted(

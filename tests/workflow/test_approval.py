@@ -8,12 +8,14 @@ import pytest
 
 from bot.domain.outcome import Rejected, Shared
 from bot.domain.request import Origin, Request, State
-from bot.ledger import Accepted, Entry
+from bot.ledger import Accepted, Entry, Ledger
 from bot.ledger.clicks import Move
 from bot.playground.faults import Code, Drop, Status
 from bot.playground.slack.server import PostedMessage
+from bot.runtime.observers import nobody
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.leased import LeasedSteps
+from bot.workflow.worker import Worker
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
 from tests.databases import Database
 from tests.said import late_answer
@@ -245,6 +247,17 @@ class Midst:
             await self.click()
 
 
+def waiting_on(
+    ledger: Ledger, sleep: Sleep, midst: Any, changed: Callable[[Request], None] = nobody
+) -> Worker:
+    """Return a worker for what waits for people, which needs no more than places and approvers."""
+    leased, unused = LeasedSteps(ledger, sleep), midst
+    waiting = WaitingRequests(ledger, leased, midst)
+    return Worker(
+        *(ledger, leased, midst, unused, waiting, unused, unused, unused), changed=changed
+    )
+
+
 @pytest.fixture(params=["sqlite", "on_postgresql"], ids=["sqlite", "postgresql"])
 def either(request: pytest.FixtureRequest) -> Database:
     found = request.getfixturevalue(request.param)
@@ -271,25 +284,17 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
             entry, Move(State.ANSWERED, "U2", "x", outcome=Rejected("U2"))
         )
 
-    midst: Any = Midst(click, at)
-    waiting = WaitingRequests(ledger, LeasedSteps(ledger, sleep), midst, midst)
-    entry: Entry | None = found.entry
+    entry: Entry = found.entry
     if at == "remind":
-        quiet: Any = Midst(click, "never")
-        while entry:
-            entry = await WaitingRequests(ledger, LeasedSteps(ledger, sleep), quiet, quiet).step(
-                entry, []
-            )
+        await waiting_on(ledger, sleep, Midst(click, "never")).carry(entry)
         either.execute("UPDATE requests SET wake = 1")
         (entry,) = await ledger.replica.take_over(9)
-    steps = 0
-    while entry:
-        entry = await waiting.step(entry, [])
-        steps += 1
+    steps: list[Request] = []
+    await waiting_on(ledger, sleep, Midst(click, at), steps.append).carry(entry)
     (row,) = either.rows("SELECT state, holder, wake, place, asked FROM requests")
     assert (row["state"], row["holder"], row["wake"]) == ("answered", "b", None)
     assert (row["place"] is None, row["asked"] is None) == (at == "open", at != "remind")
-    assert steps == {"open": 1, "ask": 2, "remind": 1}[at]
+    assert len(steps) == {"open": 1, "ask": 2, "remind": 1}[at]
 
 
 # Slack in trouble.

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bot.playground.faults import Code, Status
-from tests.conftest import RELEASES, REQUESTER, rows, soon
+from bot.playground.world import APPID
+from tests.conftest import ENV, RELEASES, REQUESTER, rows, soon
 from tests.said import SHARED
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, SECOND_APPROVER, Scene, has_button
 
@@ -54,6 +55,25 @@ async def test_an_answer_is_owed_across_a_restart_and_then_stands_once(scene: Sc
     assert reply.startswith(ANSWER)
     assert kinds(scene)[-4:] == ["answered", "owed", "taken over", "delivered"]
     assert len(scene.wechat.calls) == 1
+
+
+async def test_an_answer_that_was_owed_knows_what_other_answers_told(scene: Scene) -> None:
+    scene.wechat.functions |= {ENV: {}, "test-1": {}}
+    async with scene.bot(ALLOW):
+        await scene.ask(f"{APPID} test-1")
+        await scene.over()
+        scene.wechat.latency = 0.2
+        await scene.ask()
+        await scene.slack.until(lambda slack: len(slack.parents(RELEASES)) == 2)
+        scene.slack.fail("chat.postMessage", *AWAY)
+        await soon(lambda: "owed" in kinds(scene))
+    due(scene)
+    async with scene.bot(ALLOW):
+        await scene.over(2)
+    _, parent = scene.slack.parents(RELEASES)
+    (answer,) = scene.slack.thread(RELEASES, parent.ts)
+    assert f"`{ENV}` has no cloud function" in answer.text
+    assert has_button(answer, "steps")
 
 
 async def test_a_parent_is_owed_and_nothing_is_called_before_it_stands(scene: Scene) -> None:
