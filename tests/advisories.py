@@ -36,7 +36,7 @@ def check(osv: str) -> int:
         print(f"not checked: no advisory database can be reached ({error})")  # noqa: T201  # it is a program
         return 0
     except NoDatabaseError as error:
-        print(f"not checked: {osv} does not answer as an advisory database ({error})")  # noqa: T201  # likewise
+        print(f"not checked: {osv} does not answer as an advisory database ({error})")  # noqa: T201  # it is a program
         return 1
     options = ("--strict", "--disable-pip", "--progress-spinner", "off", "-s", "osv")
     command = [sys.executable, "-m", "pip_audit", "-r", str(LOCK), *options, "--osv-url", osv]

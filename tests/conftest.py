@@ -426,7 +426,7 @@ def _may_pause(raw: object, _record: object) -> None:
 
 def _count_to(end: int) -> str:
     numbers = f"WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM n WHERE x < {end})"  # noqa: S608  # words of ours
-    return f"SELECT count(*) FROM ({numbers} SELECT x FROM n)"  # noqa: S608  # likewise
+    return f"SELECT count(*) FROM ({numbers} SELECT x FROM n)"  # noqa: S608  # words of ours
 
 
 def _need_not_last(raw: object, *_: object) -> None:

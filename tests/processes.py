@@ -27,7 +27,7 @@ def kept() -> dict[str, str]:
     return own | {"PYTHONPATH": str(ROOT), "PYTHONMALLOC": "pymalloc"}
 
 
-async def start(  # noqa: PLR0913  # as `asyncio.create_subprocess_exec`
+async def start(
     environ: Mapping[str, str],
     folder: Path,
     *arguments: str,
@@ -121,7 +121,7 @@ class Forked:
         return self.returncode
 
 
-async def fork(  # noqa: PLR0913  # as `asyncio.create_subprocess_exec`
+async def fork(
     environ: Mapping[str, str],
     folder: Path,
     *arguments: str,

@@ -182,7 +182,7 @@ async def test_no_library_posts_again_by_itself_what_may_have_arrived(
         pytest.param({"SLACK_API_URL": "http://127.0.0.1:1"}, "reached", False, id="no Slack"),
     ],
 )
-async def test_a_bot_that_cannot_start_says_why_and_leaves_nothing(  # noqa: PLR0913, PLR0917  # the table, and its stage
+async def test_a_bot_that_cannot_start_says_why_and_leaves_nothing(
     slack: LocalSlack,
     environ: dict[str, str],
     runtime: Runtime,
@@ -297,7 +297,7 @@ async def test_a_call_under_way_is_finished_before_the_bot_leaves(
 
 
 @pytest.mark.parametrize("grace", ["0", "0.1"])
-async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_start(  # noqa: PLR0913, PLR0917  # its stage
+async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_start(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -547,7 +547,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED.keys())
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
-async def test_of_a_malformed_request_at_most_a_line_is_logged_and_nothing_of_what_it_said(  # noqa: PLR0913, PLR0917  # likewise
+async def test_of_a_malformed_request_at_most_a_line_is_logged_and_nothing_of_what_it_said(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -576,7 +576,7 @@ async def test_of_a_malformed_request_at_most_a_line_is_logged_and_nothing_of_wh
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
-async def test_no_log_line_shows_a_secret(  # noqa: PLR0913, PLR0917  # likewise
+async def test_no_log_line_shows_a_secret(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],

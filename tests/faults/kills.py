@@ -29,6 +29,6 @@ async def survive(kills: int, database: str, folder: Path) -> None:
             await load.all_answered(60)
         finally:
             await bot.end()
-        print(f"{len(load.taken)} taken on")  # noqa: T201  # likewise
+        print(f"{len(load.taken)} taken on")  # noqa: T201  # how much was tried
         assert len(load.taken) > kills
         assert_answered_once(slack, load.taken)

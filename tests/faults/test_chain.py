@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 LIFETIME = 7200.0
 RENEWED_WITHIN = 15.0  # seconds after whoever renewed has died
-TAKEN_OVER_WITHIN = 20.0  # likewise, for requests
+TAKEN_OVER_WITHIN = 20.0  # seconds after whoever held the requests has died
 ROUNDS, BURST = 3, 40
 KEY = Fernet.generate_key().decode()
 

@@ -187,7 +187,7 @@ FLOODS: dict[Fault, Act] = rows_of(
     (f"{CROWD} connections whose bodies never come", "200", crowded(announced(999))),
     (f"{STALLED} bodies of which the last byte never comes", "200", stalled(announced(MEBIBYTE, bytes(MEBIBYTE - 1)))),
     (f"{STALLED} heads of which the last line never comes", "200", stalled(HEAD)),
-)  # fmt: skip  # likewise
+)  # fmt: skip  # a line for each row
 FAULTS = (*FIRES, *FLOODS)
 
 

@@ -61,7 +61,7 @@ def held(database: str, bot: Bot) -> set[str]:
     """Return what a bot holds by the ledger; its log may lack what it took on last, since acks come before lines."""
     known = ", ".join(f"'{id_}'" for id_ in bot.logged("accepted"))
     holder = f"SELECT holder FROM requests WHERE id IN ({known})"  # noqa: S608  # ids of the bot's own
-    return set(rows(database, f"SELECT id FROM requests WHERE holder IN ({holder})"))  # noqa: S608  # as above
+    return set(rows(database, f"SELECT id FROM requests WHERE holder IN ({holder})"))  # noqa: S608  # ids of the bot's own
 
 
 async def test_what_a_killed_replica_had_under_way_is_finished_by_the_other_within_20_seconds(

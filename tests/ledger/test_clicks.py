@@ -466,7 +466,7 @@ async def test_a_click_is_taken_back_also_where_the_same_has_been_asked_for_sinc
     ],
     ids=["it is under way", "it was shared", "it was not shared"],
 )
-async def test_what_waited_is_carried_out_unless_somebody_does_it_or_has_done_it_meanwhile(  # noqa: PLR0913, PLR0917  # what is drawn
+async def test_what_waited_is_carried_out_unless_somebody_does_it_or_has_done_it_meanwhile(
     database: Database,
     ledger: Ledger,
     to: State,
@@ -532,7 +532,7 @@ async def test_a_click_that_came_too_late_takes_nothing_back(
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     with database.holding() as reached:
         clicking = asyncio.create_task(
-            ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))  # likewise, at once
+            ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
         )
         await soon(reached)
         clicking.cancel()
@@ -585,7 +585,7 @@ async def test_a_take_over_that_was_rolled_back_lets_go_of_no_click(
         clicking = asyncio.create_task(
             ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
         )
-        await asyncio.sleep(0)  # likewise
+        await asyncio.sleep(0)  # the click has queued
         taking.cancel()
         await asyncio.wait([taking])
     assert await clicking

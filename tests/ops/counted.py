@@ -33,7 +33,7 @@ def exercised() -> Metrics:
     observers.renewed("platform", "no-ticket")
     observers.refused("/slack/events", NotSlacks.SIGNATURE)
     observers.transacted(0.01, False)  # noqa: FBT003  # what it hears has no names
-    observers.reloaded(True)  # noqa: FBT003  # likewise
+    observers.reloaded(True)  # noqa: FBT003  # what it hears has no names
     observers.lagged(0.0)
     for told in (
         event("accepted", request="r1"),

@@ -219,7 +219,7 @@ def test_each_event_counts_once_where_it_belongs(
 # A running bot.
 
 
-async def test_what_comes_of_commands_is_counted(  # noqa: PLR0913, PLR0917  # its stage
+async def test_what_comes_of_commands_is_counted(
     listening: dict[str, str],
     runtime: Runtime,
     served: Served,
@@ -296,7 +296,7 @@ async def test_a_new_connection_is_counted_and_why_the_old_one_ended(
     assert now["share_env_slack_connections_total"] >= 2
 
 
-async def test_clicks_and_how_requests_end_by_them_are_counted(  # noqa: PLR0913, PLR0917  # likewise
+async def test_clicks_and_how_requests_end_by_them_are_counted(
     slack: LocalSlack,
     wechat: LocalWeChat,
     database: Path,
@@ -313,7 +313,7 @@ async def test_clicks_and_how_requests_end_by_them_are_counted(  # noqa: PLR0913
     assert now['share_env_requests_total{outcome="cancelled"}'] == 1
 
 
-async def test_the_items_of_a_batch_are_counted_and_how_many_wait(  # noqa: PLR0913, PLR0917  # likewise
+async def test_the_items_of_a_batch_are_counted_and_how_many_wait(
     listening: dict[str, str],
     runtime: Runtime,
     served: Served,
@@ -345,7 +345,7 @@ async def test_a_ledger_that_takes_nothing_shows(
     assert now["share_env_ledger_failures_total"] >= 1
 
 
-async def test_a_storm_of_odd_commands_and_answers_makes_no_more_series_than_a_breeze(  # noqa: PLR0913, PLR0917  # likewise
+async def test_a_storm_of_odd_commands_and_answers_makes_no_more_series_than_a_breeze(
     listening: dict[str, str],
     runtime: Runtime,
     served: Served,

@@ -212,7 +212,7 @@ async def looked_at(
 
 
 @pytest.mark.parametrize("name", NIGHTS)
-async def test_at_least_two_of_the_four_name_the_cause(  # noqa: PLR0913, PLR0917  # the table, and its stage
+async def test_at_least_two_of_the_four_name_the_cause(
     listening: Environ,
     slack: LocalSlack,
     wechat: LocalWeChat,
@@ -232,7 +232,7 @@ async def test_at_least_two_of_the_four_name_the_cause(  # noqa: PLR0913, PLR091
     assert broken.doctor in doctor
 
 
-async def test_a_bot_that_is_well_sets_off_no_alert(  # noqa: PLR0913, PLR0917  # likewise
+async def test_a_bot_that_is_well_sets_off_no_alert(
     listening: Environ,
     slack: LocalSlack,
     wechat: LocalWeChat,

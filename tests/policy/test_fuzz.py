@@ -218,9 +218,9 @@ def changed(tables: Table, path: tuple[str | int, ...], change: object) -> Table
     for key in path[:-1]:
         within = within[key]  # type: ignore[index]  # the way leads through tables and lists
     if change is None:
-        del within[path[-1]]  # type: ignore[attr-defined]  # likewise
+        del within[path[-1]]  # type: ignore[attr-defined]  # it ends in one of them
     else:
-        within[path[-1]] = change  # type: ignore[index]  # likewise
+        within[path[-1]] = change  # type: ignore[index]  # it ends in one of them
     return whole
 
 

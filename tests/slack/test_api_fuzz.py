@@ -148,7 +148,7 @@ async def stage() -> AsyncIterator[Stage]:
     bodies() | st.binary(max_size=20),
     st.sampled_from(["", "30", "130", "-1", "nan", "inf", "1e999", "soon", "٣"]),
 )
-async def test_each_reader_finds_what_it_looks_for_or_says_that_it_is_not_there(  # noqa: PLR0913, PLR0917  # what is drawn
+async def test_each_reader_finds_what_it_looks_for_or_says_that_it_is_not_there(
     stage: Stage,
     ask: Ask,
     found: type | tuple[type, ...],

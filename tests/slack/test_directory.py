@@ -481,7 +481,7 @@ async def test_whether_anybody_may_decide_about_a_request(
     ],
 )
 @pytest.mark.parametrize("fault", [Status(503), Code("missing_scope"), Slow(30)])
-async def test_in_doubt_somebody_may(  # noqa: PLR0913, PLR0917  # its stage
+async def test_in_doubt_somebody_may(
     slack: LocalSlack, api: SlackApi, clock: Clock, method: str, rule: Rule, fault: Fault
 ) -> None:
     slack.groups["S0EMPTY"] = UserGroup("S0EMPTY", "empty")

@@ -50,7 +50,7 @@ async def test_without_socket_mode_the_bot_token_is_enough(
         ),
     ],
 )
-async def test_each_bad_token_is_named(  # noqa: PLR0913, PLR0917  # what the table varies, and its stage
+async def test_each_bad_token_is_named(
     slack: LocalSlack,
     http: aiohttp.ClientSession,
     sleep: Sleep,
@@ -100,7 +100,7 @@ async def test_an_app_token_without_its_scope_is_told_so(
         pytest.param(OPEN, [RateLimited(60)], SLOW_DOWN, False, id="app: rate limit"),
     ],
 )
-async def test_trouble_is_told_from_a_wrong_setup(  # noqa: PLR0913, PLR0917  # likewise
+async def test_trouble_is_told_from_a_wrong_setup(
     slack: LocalSlack,
     api: SlackApi,
     app_api: SlackApi,

@@ -43,7 +43,7 @@ class Echo:
 
 
 @asynccontextmanager
-async def connected(  # noqa: PLR0913, PLR0917  # what tests bring their own of
+async def connected(
     slack: LocalSlack,
     client: AsyncWebClient,
     url: str | None = None,

@@ -127,7 +127,7 @@ async def test_what_is_quick_is_done_before_the_answer(wechat: LocalWeChat, ear:
 
 @pytest.mark.usefixtures("url")
 @pytest.mark.parametrize(("down", "tries", "heard"), [(2, 3, 1), (9, 3, 0)])
-async def test_a_push_that_the_ledger_does_not_take_is_tried_three_times(  # noqa: PLR0913, PLR0917
+async def test_a_push_that_the_ledger_does_not_take_is_tried_three_times(
     wechat: LocalWeChat,
     ear: Ear,
     caplog: pytest.LogCaptureFixture,
@@ -202,7 +202,7 @@ FORGED: dict[str, tuple[dict[str, str], int, str]] = {
 
 
 @pytest.mark.parametrize("forgery", FORGED)
-async def test_a_forged_push_is_refused_and_whoever_counts_hears_why_and_nothing_of_it(  # noqa: PLR0913, PLR0917  # what comes in, and what comes out
+async def test_a_forged_push_is_refused_and_whoever_counts_hears_why_and_nothing_of_it(
     url: str,
     wechat: LocalWeChat,
     stranger: aiohttp.ClientSession,
@@ -234,7 +234,7 @@ async def test_a_forged_push_is_refused_and_whoever_counts_hears_why_and_nothing
     ],
     ids=lambda body: repr(body[:20]),
 )
-async def test_a_broken_push_is_refused_and_whoever_counts_hears_so(  # noqa: PLR0913, PLR0917  # likewise
+async def test_a_broken_push_is_refused_and_whoever_counts_hears_so(
     url: str,
     wechat: LocalWeChat,
     stranger: aiohttp.ClientSession,

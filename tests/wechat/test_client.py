@@ -74,7 +74,7 @@ async def test_a_no_comes_with_its_guidance_and_wechats_words(
     ],
     ids=lambda value: value.name if isinstance(value, AutoRetry) else "",
 )
-async def test_each_error_gets_as_many_tries_as_its_guidance_grants(  # noqa: PLR0913, PLR0917
+async def test_each_error_gets_as_many_tries_as_its_guidance_grants(
     bot: Maker,
     wechat: LocalWeChat,
     pauses: Pauses,
@@ -205,7 +205,7 @@ async def test_pauses_double_and_are_spread(
 @pytest.mark.parametrize(
     ("seconds_for_each", "tries"), [(0.0, 4), (3.0, 4), (4.0, 3), (7.0, 2), (14.6, 1), (60.0, 1)]
 )
-async def test_no_try_begins_when_the_time_is_up(  # noqa: PLR0913, PLR0917
+async def test_no_try_begins_when_the_time_is_up(
     bot: Maker,
     wechat: LocalWeChat,
     clock: Clock,
@@ -307,7 +307,7 @@ async def test_a_try_in_doubt_leaves_a_doubt_that_only_a_yes_ends(
     ],
     ids=lambda value: repr(value)[:40] if isinstance(value, Fault) else "",
 )
-async def test_what_is_no_answer_of_wechats_ends_as_honestly_as_can_be(  # noqa: PLR0913, PLR0917
+async def test_what_is_no_answer_of_wechats_ends_as_honestly_as_can_be(
     bot: Maker,
     wechat: LocalWeChat,
     fault: Fault,

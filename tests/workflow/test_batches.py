@@ -67,7 +67,7 @@ def time() -> Time:
 
 
 @pytest.fixture
-def scene(  # noqa: PLR0913, PLR0917  # pytest's fixtures
+def scene(
     slack: LocalSlack,
     wechat: LocalWeChat,
     database: Path,

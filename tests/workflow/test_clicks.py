@@ -52,7 +52,7 @@ def person(user_id: str, *unreadable: str) -> Person:
     return Person("T1", user_id, unreadable=dict.fromkeys(unreadable, NOT_TOLD))
 
 
-def seen(  # noqa: PLR0913  # each row of a table varies some of it
+def seen(
     state: State = State.WAITING,
     by: Person | Unreadable | None = None,
     *rules: Rule,

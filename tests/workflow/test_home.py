@@ -248,7 +248,7 @@ async def test_a_click_on_a_page_that_another_replica_showed_brings_it_up_to_dat
         pytest.param(1500, {"team": "T0ELSEWHERE"}, id="of another workspace"),
     ],
 )
-async def test_what_waits_for_others_leaves_room_on_the_page(  # noqa: PLR0913, PLR0917  # its stage
+async def test_what_waits_for_others_leaves_room_on_the_page(
     slack: LocalSlack,
     ruled: dict[str, str],
     runtime: Runtime,

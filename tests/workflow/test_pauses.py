@@ -53,7 +53,7 @@ def standing() -> Standing:
 
 
 @pytest.fixture
-def scene(  # noqa: PLR0913, PLR0917  # the stage
+def scene(
     slack: LocalSlack,
     wechat: LocalWeChat,
     database: Path,

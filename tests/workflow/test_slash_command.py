@@ -268,7 +268,7 @@ async def test_a_corrected_line_is_shown_as_a_whole_or_not_at_all(
 @pytest.mark.parametrize(
     ("setting", "channel"), [("en", ENGLISH), ("zh-CN", CHINESE)], ids=["en", "zh-CN"]
 )
-async def test_each_is_answered_in_their_language_and_the_channel_in_its_own(  # noqa: PLR0913, PLR0917  # likewise
+async def test_each_is_answered_in_their_language_and_the_channel_in_its_own(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -626,7 +626,7 @@ async def test_what_is_no_request_is_answered_also_without_its_record(
 
 
 @pytest.mark.parametrize("text", ["help", "history", ASK, f"{ASK} --dry-run", "oops"])
-async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together(  # noqa: PLR0913, PLR0917  # likewise
+async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together(
     slack: LocalSlack,
     wechat: LocalWeChat,
     database: Path,

@@ -101,7 +101,7 @@ Make = Callable[..., Worker]
 
 
 @pytest.fixture
-def make(  # noqa: PLR0913, PLR0917  # the stand-ins
+def make(
     slack: LocalSlack, api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks
 ) -> Make:
     """Makes what carries a ledger's requests, over the stand-ins unless told otherwise."""
@@ -160,7 +160,7 @@ def replies(slack: LocalSlack, channel: str) -> list[str]:
 # What a crash leaves. The first bot is played by its parts, which stop where it was killed.
 
 
-async def leave(  # noqa: PLR0913  # the parts of a bot, and how far it comes
+async def leave(
     database: Path,
     places: Threads,
     request: Request,
@@ -211,7 +211,7 @@ EVERY_STATE = pytest.mark.parametrize("left", LEFT)
 
 @THREADS
 @EVERY_STATE
-async def test_whatever_a_crash_leaves_ends_in_one_parent_with_one_answer(  # noqa: PLR0913, PLR0917  # the stage
+async def test_whatever_a_crash_leaves_ends_in_one_parent_with_one_answer(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -239,7 +239,7 @@ async def test_whatever_a_crash_leaves_ends_in_one_parent_with_one_answer(  # no
 
 
 @EVERY_STATE
-async def test_in_private_a_crash_ends_in_one_answer_and_a_second_start_says_so(  # noqa: PLR0913, PLR0917  # likewise
+async def test_in_private_a_crash_ends_in_one_answer_and_a_second_start_says_so(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -265,7 +265,7 @@ async def test_in_private_a_crash_ends_in_one_answer_and_a_second_start_says_so(
     assert len(wechat.calls) == (0 if left.startswith("answered") else 1)
 
 
-async def test_a_parent_that_nobody_can_find_is_replaced_with_a_note(  # likewise
+async def test_a_parent_that_nobody_can_find_is_replaced_with_a_note(
     slack: LocalSlack,
     places: Threads,
     database: Path,
@@ -285,7 +285,7 @@ async def test_a_parent_that_nobody_can_find_is_replaced_with_a_note(  # likewis
 
 
 @pytest.mark.parametrize("left", ["placed", "answered", "answered, reply posted"])
-async def test_a_reply_that_nobody_can_look_for_is_not_repeated_but_stands_in_the_parent(  # noqa: PLR0913, PLR0917
+async def test_a_reply_that_nobody_can_look_for_is_not_repeated_but_stands_in_the_parent(
     slack: LocalSlack,
     places: Threads,
     database: Path,
@@ -328,7 +328,7 @@ async def test_a_reply_that_stood_without_its_record_says_what_the_second_call_b
 
 
 @pytest.mark.parametrize("left", ["accepted", "placed"])
-async def test_what_was_taken_over_too_often_is_given_up_without_a_call_and_says_so(  # noqa: PLR0913, PLR0917
+async def test_what_was_taken_over_too_often_is_given_up_without_a_call_and_says_so(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -347,7 +347,7 @@ async def test_what_was_taken_over_too_often_is_given_up_without_a_call_and_says
 
 
 @pytest.mark.parametrize(("left", "mark"), [("accepted, parent posted", "❌"), ("placed", "❔")])
-async def test_a_refusal_of_the_second_call_does_not_tell_what_came_of_the_first(  # noqa: PLR0913, PLR0917
+async def test_a_refusal_of_the_second_call_does_not_tell_what_came_of_the_first(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -366,7 +366,7 @@ async def test_a_refusal_of_the_second_call_does_not_tell_what_came_of_the_first
     assert ("may or may not have been shared" in reply) == (mark == "❔")
 
 
-async def test_the_fifth_take_over_still_brings_a_call(  # noqa: PLR0913, PLR0917  # likewise
+async def test_the_fifth_take_over_still_brings_a_call(
     wechat: LocalWeChat,
     slack: LocalSlack,
     places: Threads,
@@ -392,7 +392,7 @@ async def test_the_fifth_take_over_still_brings_a_call(  # noqa: PLR0913, PLR091
         pytest.param([Code(-1), Code(42001)], ["call", "call", "renewal"], id="with a renewal"),
     ],
 )
-async def test_a_request_takes_four_transactions(  # noqa: PLR0913, PLR0917  # likewise
+async def test_a_request_takes_four_transactions(
     slack: LocalSlack,
     wechat: LocalWeChat,
     ledger: Ledger,
@@ -425,7 +425,7 @@ async def test_the_events_of_a_call_and_its_answer_say_what_wechat_said(
     ]
 
 
-async def test_where_nobody_would_hear_the_answer_it_ends_without_a_call(  # noqa: PLR0913, PLR0917  # likewise
+async def test_where_nobody_would_hear_the_answer_it_ends_without_a_call(
     slack: LocalSlack,
     wechat: LocalWeChat,
     ledger: Ledger,
@@ -462,7 +462,7 @@ class During:
         return called
 
 
-async def test_alone_an_answer_is_not_kept_back_for_its_record_which_follows(  # noqa: PLR0913, PLR0917  # likewise
+async def test_alone_an_answer_is_not_kept_back_for_its_record_which_follows(
     slack: LocalSlack,
     wechat: LocalWeChat,
     owners: WeChat,
@@ -482,7 +482,7 @@ async def test_alone_an_answer_is_not_kept_back_for_its_record_which_follows(  #
     assert kinds(database) == ["accepted", "placed", "call", "answered", "delivered"]
 
 
-async def test_the_patience_alone_is_spent_once_and_not_at_each_step(  # noqa: PLR0913, PLR0917  # likewise
+async def test_the_patience_alone_is_spent_once_and_not_at_each_step(
     slack: LocalSlack,
     owners: WeChat,
     ledger: Ledger,
@@ -503,7 +503,7 @@ async def test_the_patience_alone_is_spent_once_and_not_at_each_step(  # noqa: P
     await soon(lambda: states(database) == ["ended"])
 
 
-async def test_among_others_an_answer_waits_for_its_record(  # noqa: PLR0913, PLR0917  # likewise
+async def test_among_others_an_answer_waits_for_its_record(
     slack: LocalSlack,
     owners: WeChat,
     opened: Opened,
@@ -525,7 +525,7 @@ async def test_among_others_an_answer_waits_for_its_record(  # noqa: PLR0913, PL
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
-async def test_wechat_is_not_asked_before_it_is_recorded_that_it_may_have_been(  # noqa: PLR0913, PLR0917  # likewise
+async def test_wechat_is_not_asked_before_it_is_recorded_that_it_may_have_been(
     slack: LocalSlack,
     wechat: LocalWeChat,
     opened: Opened,
@@ -573,7 +573,7 @@ class Meanwhile:
         return self._places.reopen(request, ref)
 
 
-async def test_whoever_lost_the_request_before_the_place_stops_without_a_word(  # noqa: PLR0913, PLR0917  # likewise
+async def test_whoever_lost_the_request_before_the_place_stops_without_a_word(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -589,7 +589,7 @@ async def test_whoever_lost_the_request_before_the_place_stops_without_a_word(  
     assert wechat.calls == []
 
 
-async def test_whoever_lost_the_request_during_the_call_stops_without_a_word(  # noqa: PLR0913, PLR0917  # likewise
+async def test_whoever_lost_the_request_during_the_call_stops_without_a_word(
     slack: LocalSlack,
     wechat: LocalWeChat,
     ledger: Ledger,
@@ -607,7 +607,7 @@ async def test_whoever_lost_the_request_during_the_call_stops_without_a_word(  #
     assert not ended(slack)
 
 
-async def test_whoever_lost_the_request_before_the_end_does_not_end_it(  # likewise
+async def test_whoever_lost_the_request_before_the_end_does_not_end_it(
     slack: LocalSlack, places: Threads, ledger: Ledger, make: Make, database: Path
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
@@ -675,7 +675,7 @@ class Stumbling:
 
 
 @pytest.mark.parametrize(("opens", "closes"), [(1, 0), (0, 1), (2, 2)])
-async def test_a_request_that_stumbles_is_tried_again_while_the_bot_lives(  # noqa: PLR0913, PLR0917  # likewise
+async def test_a_request_that_stumbles_is_tried_again_while_the_bot_lives(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -695,7 +695,7 @@ async def test_a_request_that_stumbles_is_tried_again_while_the_bot_lives(  # no
 
 
 @pytest.mark.parametrize(("opens", "closes"), [(99, 0), (0, 99)])
-async def test_a_request_that_always_stumbles_is_given_up_and_blocks_nobody(  # noqa: PLR0913, PLR0917  # likewise
+async def test_a_request_that_always_stumbles_is_given_up_and_blocks_nobody(
     slack: LocalSlack,
     places: Threads,
     ledger: Ledger,
@@ -775,7 +775,7 @@ class Between:
 
 @pytest.mark.parametrize("taken", [True, False], ids=["taken over", "left alone"])
 @pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
-async def test_after_the_machine_was_suspended_wechat_is_tried_again_only_by_whoever_holds_the_request(  # noqa: PLR0913, PLR0917  # likewise
+async def test_after_the_machine_was_suspended_wechat_is_tried_again_only_by_whoever_holds_the_request(
     slack: LocalSlack,
     wechat: LocalWeChat,
     owners: WeChat,
@@ -870,7 +870,7 @@ async def test_what_somebody_holds_is_left_to_them(
         assert rows(database, "SELECT holder, fence FROM requests") == [("other", 1)]
 
 
-async def test_after_the_ledger_was_down_everybody_has_a_lease_to_come_back(  # likewise
+async def test_after_the_ledger_was_down_everybody_has_a_lease_to_come_back(
     slack: LocalSlack,
     opened: Opened,
     make: Make,
@@ -910,7 +910,7 @@ async def test_a_row_that_nobody_can_read_does_not_end_the_beats(
 # The same over the whole bot.
 
 
-async def test_a_direct_message_instead_of_a_used_up_response_url_is_resumed_as_a_thread(  # noqa: PLR0913, PLR0917
+async def test_a_direct_message_instead_of_a_used_up_response_url_is_resumed_as_a_thread(
     slack: LocalSlack,
     http: aiohttp.ClientSession,
     places: Threads,

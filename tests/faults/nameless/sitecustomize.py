@@ -14,7 +14,7 @@ import aiohttp
 _true_getaddrinfo = socket.getaddrinfo
 
 
-def _getaddrinfo(  # noqa: PLR0913, PLR0917  # as many as the true one's
+def _getaddrinfo(
     host: Any,
     port: Any,
     family: int = 0,

@@ -106,7 +106,7 @@ async def test_a_request_url_with_another_path_is_named(
         ("WECHAT_ENCODING_AES_KEY", "AnotherEncodingAESKeyOfTheLocalWeChat000009"),
     ],
 )
-async def test_a_secret_that_is_not_the_one_wechat_pushes_with_is_named(  # noqa: PLR0913, PLR0917  # the table, and its stage
+async def test_a_secret_that_is_not_the_one_wechat_pushes_with_is_named(
     slack: LocalSlack,
     wechat: LocalWeChat,
     runtime: Runtime,

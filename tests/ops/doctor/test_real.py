@@ -142,7 +142,7 @@ async def test_whoever_is_there_says_whether_they_see_what_only_they_can(
         ),
     ],
 )
-async def test_what_slack_does_otherwise_is_told_as_not_held(  # noqa: PLR0913, PLR0917  # a table's row, and fixtures
+async def test_what_slack_does_otherwise_is_told_as_not_held(
     attempt: Try,
     slack: LocalSlack,
     capsys: pytest.CaptureFixture[str],
@@ -185,7 +185,7 @@ CUT = (Drop(), Drop(after_effect=True))  # the HTTP client itself reads again af
         *(("chat.delete", "delete-message", fault) for fault in (*AWAY, *CUT)),
     ],
 )
-async def test_slack_away_for_one_call_is_told_as_not_tried_and_all_is_deleted(  # noqa: PLR0913, PLR0917  # likewise
+async def test_slack_away_for_one_call_is_told_as_not_tried_and_all_is_deleted(
     attempt: Try,
     slack: LocalSlack,
     capsys: pytest.CaptureFixture[str],
@@ -319,7 +319,7 @@ async def test_nonsense_from_everybody_is_no_crash(
         ((Code(61007),), (), ("owner-envs", "not tried", "owner 1: errcode 61007")),
     ],
 )  # fmt: skip
-async def test_what_wechat_says_instead_is_told(  # noqa: PLR0913, PLR0917  # likewise
+async def test_what_wechat_says_instead_is_told(
     attempt: Try,
     wechat: LocalWeChat,
     capsys: pytest.CaptureFixture[str],

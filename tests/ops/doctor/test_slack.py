@@ -63,7 +63,7 @@ async def test_an_answer_of_whoever_stands_between_is_not_cut_in_two(
 @pytest.mark.parametrize(
     ("method", "name"), [("auth.test", "slack-bot"), ("apps.connections.open", "slack-app")]
 )
-async def test_whoever_answered_in_slacks_place_or_for_it_is_told_from_silence(  # noqa: PLR0913, PLR0917  # a table
+async def test_whoever_answered_in_slacks_place_or_for_it_is_told_from_silence(
     environ: dict[str, str],
     slack: LocalSlack,
     method: str,
