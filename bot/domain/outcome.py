@@ -7,6 +7,9 @@ from typing import Final, Literal, get_args
 from bot.domain.link import Link
 from bot.guidance import Guidance, RetryHelps
 
+ERRMSG_LIMIT: Final = 300
+"""The characters of WeChat's own words that are kept and shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

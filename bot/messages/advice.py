@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from bot.domain.link import Link
-from bot.domain.outcome import Failed, Said, Unknown
+from bot.domain.outcome import ERRMSG_LIMIT, Failed, Said, Unknown
 from bot.guidance import Fixer, Guidance, RetryHelps
 from bot.messages.words import Mrkdwn, Words, code, msgid, sentences, steps
 
@@ -12,7 +12,6 @@ LINK_NAMES = {
     Link.PLATFORM: msgid("the platform's own token, `component_access_token`"),
     Link.OWNER: msgid("the owner's token, `authorizer_access_token`"),
 }
-_ERRMSG_LIMIT = 300
 
 
 def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
@@ -92,7 +91,7 @@ def told(words: Words, said: Said) -> str:
     """Return WeChat's own words."""
     if not said.errmsg:
         return words("WeChat said {code}", code=said.errcode)
-    text = code(said.errmsg, _ERRMSG_LIMIT)
+    text = code(said.errmsg, ERRMSG_LIMIT)
     return words("WeChat said {code} {text}", code=said.errcode, text=text)
 
 

@@ -7,12 +7,17 @@ from bot.domain.link import Link, LinkState
 from bot.messages.advice import LINK_NAMES
 from bot.messages.blocks import Message, message, small
 from bot.messages.request import for_good
-from bot.messages.rules import STANDINGS, UNREADABLE, group_name, right, rule_name
+from bot.messages.rules import (
+    LISTED_RULES,
+    STANDINGS,
+    UNREADABLE,
+    group_name,
+    right,
+    rule_name,
+    under,
+)
 from bot.messages.words import Words, bullets, code, listed, mention, sentences, some, when
 from bot.policy import Person, Rule, Unreadable
-
-_LISTED_RULES = 10
-_LIST_ROOM = 2000  # characters of one message's 4000
 
 
 def whoami(  # noqa: PLR0913, PLR0917 - all that `whoami` shows
@@ -31,7 +36,7 @@ def whoami(  # noqa: PLR0913, PLR0917 - all that `whoami` shows
             words("I could not find out more: {trouble}.", trouble=words(UNREADABLE[person])),
         )
     groups = listed(words, [group_name(group) for group in sorted(person.groups)], 20)
-    applies = listed(words, [rule_name(rule) for rule in rules], _LISTED_RULES)
+    applies = listed(words, [rule_name(rule) for rule in rules], LISTED_RULES)
     return message(
         words(
             "You are {who}: user {user}, workspace {team}, {standing}.",
@@ -58,8 +63,7 @@ def _unread(words: Words, person: Person) -> str | None:
         words("{group}: {trouble}", group=group_name(group), trouble=words(UNREADABLE[why]))
         for group, why in person.unreadable.items()
     ]
-    title = words("*Groups I could not read*")
-    return f"{title}\n{some(words, lines, _LIST_ROOM, _LISTED_RULES)}" if lines else None
+    return under(words, words("*Groups I could not read*"), lines) if lines else None
 
 
 def help_(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) -> Message:
@@ -84,8 +88,7 @@ def may_share(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]
     if not rules:
         grants = words("*Who can grant it:* {contact}.")
         return f"{words('You may not share any env yet.')}\n{grants}"
-    rights = [right(words, rule) for rule in rules]
-    return f"{words('*What you may share*')}\n{some(words, rights, _LIST_ROOM, _LISTED_RULES)}"
+    return under(words, words("*What you may share*"), [right(words, rule) for rule in rules])
 
 
 _ROOM = 1500  # characters of one message's 4000

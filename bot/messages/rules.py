@@ -1,6 +1,6 @@
 """The policy's rules in words: what a rule allows whom, why it does not fit, and what Slack did not tell."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import assert_never
 
@@ -13,6 +13,7 @@ from bot.messages.words import (
     mention,
     msgid,
     shortened,
+    some,
 )
 from bot.policy import ANYONE, Effect, Miss, Rule, Standing, Unreadable, Verdict
 
@@ -30,7 +31,14 @@ UNREADABLE = {
     Unreadable.NOT_FOUND: msgid("Slack does not know this id"),
     Unreadable.SLACK_DOWN: msgid("Slack did not tell me; try again in a minute"),
 }
+LISTED_RULES = 10
+_LIST_ROOM = 2000  # characters of one message's 4000
 _NAME_LIMIT = 80
+
+
+def under(words: Words, title: str, lines: Sequence[str]) -> str:
+    """Return lines about rules under their title, as many as a message has room for."""
+    return f"{title}\n{some(words, lines, _LIST_ROOM, LISTED_RULES)}"
 
 
 def fit(words: Words, verdict: Verdict) -> str:
@@ -38,7 +46,11 @@ def fit(words: Words, verdict: Verdict) -> str:
     misses = [_missed(words, verdict, miss) for miss in Miss if miss in verdict.misses]
     if not misses:
         return _fits(words, verdict.rule)
-    return reduce(lambda one, other: words("{one}, and {other}", one=one, other=other), misses)
+    return _joined(words, misses)
+
+
+def _joined(words: Words, said: Sequence[str]) -> str:
+    return reduce(lambda one, other: words("{one}, and {other}", one=one, other=other), said)
 
 
 def _missed(words: Words, verdict: Verdict, miss: Miss) -> str:
@@ -63,9 +75,7 @@ def _missed(words: Words, verdict: Verdict, miss: Miss) -> str:
                 )
                 for group, trouble in verdict.unreadable
             ]
-            return reduce(
-                lambda one, other: words("{one}, and {other}", one=one, other=other), unread
-            )
+            return _joined(words, unread)
         case _:
             assert_never(miss)
 

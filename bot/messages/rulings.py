@@ -11,8 +11,9 @@ from bot.messages.rules import (
     group_name,
     might,
     rule_name,
+    under,
 )
-from bot.messages.words import Words, code, sentences, some
+from bot.messages.words import Words, code, sentences
 from bot.policy import (
     Allow,
     Ask,
@@ -30,9 +31,6 @@ from bot.policy import (
     may_see,
 )
 from bot.policy.kinds import Unreadable
-
-_LISTED_RULES = 10
-_LIST_ROOM = 2000  # characters of one message's 4000
 
 
 def denied(words: Words, because: Deny, ask: Ask, policy: Policy) -> Message:
@@ -95,7 +93,7 @@ def why(
     title = words("*The rules, in order; the first that fits decides*")
     return message(
         answer(words, decision, ask, policy),
-        f"{title}\n{some(words, looked, _LIST_ROOM, _LISTED_RULES)}" if looked else None,
+        under(words, title, looked) if looked else None,
         who_can(words, decision) if isinstance(decision, Deny) else None,
     )
 
@@ -182,7 +180,7 @@ def near(words: Words, no: Deny) -> str | None:
         for verdict in no.because.nearest
     ]
     title = words("*What comes closest*")
-    return f"{title}\n{some(words, lines, _LIST_ROOM, _LISTED_RULES)}"
+    return under(words, title, lines)
 
 
 def who_can(words: Words, no: Deny) -> str | None:

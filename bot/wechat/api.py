@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.command import is_env
-from bot.domain.outcome import Said
+from bot.domain.outcome import ERRMSG_LIMIT, Said
 from bot.guidance import Guidance, Trouble, for_code, for_trouble
 
 BODY_LIMIT = 1024 * 1024
@@ -20,7 +20,6 @@ PAGE = 100
 """How many functions one call lists at most."""
 
 _NORMAL = "NORMAL"
-_ERRMSG_LIMIT = 300
 _LONGEST_ERRCODE = 10  # digits; WeChat's are up to seven, and whoever reads one here may print it
 _ERRCODE = re.compile(rf"\s*-?[0-9]{{1,{_LONGEST_ERRCODE}}}\s*")  # int() takes more for a zero
 # WeChat's tokens are longer than this, and whatever answers in its place may repeat one in its text.
@@ -203,4 +202,4 @@ def _said(errcode: int, errmsg: str) -> Said:
         words = pattern.sub("", words)
     words = words.strip().rstrip(",")
     words = _SECRET.sub("[hidden]", words)
-    return Said(errcode, words[:_ERRMSG_LIMIT].strip(), rid[1] if rid else None)
+    return Said(errcode, words[:ERRMSG_LIMIT].strip(), rid[1] if rid else None)
