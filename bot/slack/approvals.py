@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from bot.domain.request import Request
 from bot.ledger import Entry
@@ -125,7 +126,7 @@ class ApproverMessages:
         look_since: float | None,
     ) -> Posted | Refused | Doubtful:
         """Post it; where nobody can see whether it stands, a second one replaces it."""
-        again = replacing(self._tongues.channel, asked)
+        again = partial(replacing, self._tongues.channel, asked)
         return await self._posts.insist(
             channel, asked, again, mark, thread_ts, look_since=look_since
         )

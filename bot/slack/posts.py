@@ -122,16 +122,16 @@ class Posts:
         self,
         channel: str,
         message: Message,
-        again: Message,
+        again: Callable[[], Message],
         mark: str,
         thread_ts: str | None = None,
         *,
         look_since: float | None = None,
     ) -> Posted | Refused | Doubtful:
-        """Post a message and, where nobody can see whether it stands, `again`: twice is better than never."""
+        """Post a message and, where nobody can see whether it stands, what `again` words: twice is better than never."""
         posted = await self.post(channel, message, mark, thread_ts, look_since=look_since)
         if isinstance(posted, Doubtful):
-            posted = await self.post(channel, again, mark, thread_ts)
+            posted = await self.post(channel, again(), mark, thread_ts)
         return posted
 
     async def edit(self, at: Posted, message: Message) -> bool:

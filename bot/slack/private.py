@@ -5,6 +5,7 @@ Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in 
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 from bot.domain.batch import Pause
@@ -127,7 +128,9 @@ class Private:
         if isinstance(responded, Answered):
             return self
         user = request.origin.user_id
-        posted = await self._posts.insist(user, direct, direct, request.id, look_since=look_since)
+        posted = await self._posts.insist(
+            user, direct, lambda: direct, request.id, look_since=look_since
+        )
         if not isinstance(posted, Posted):
             _owe_if_open(posted, responded)
             return None
@@ -160,14 +163,14 @@ class Private:
         """
         whole = answer(self._words, request, outcome, called_again=called_again, after=after)
         direct = alone(self._words, request, outcome, whole)
-        again = unconfirmed(self._words, direct)
+        again = partial(unconfirmed, self._words, direct)
         mark, user = f"{request.id}-answer", request.origin.user_id
         posted = await self._posts.insist(user, direct, again, mark, look_since=look_since)
         if isinstance(posted, Posted):
             if called_again and posted.found:
                 await self._posts.edit(posted, direct)
             return True
-        responded = await self._respond(request, whole if look_since is None else again)
+        responded = await self._respond(request, whole if look_since is None else again())
         if isinstance(responded, Answered):
             return True
         _owe_if_open(posted, responded)

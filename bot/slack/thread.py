@@ -7,6 +7,7 @@ from a thread, and then the parent stands there. Source: docs.slack.dev, chat.po
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from bot.domain.batch import Pause
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
@@ -131,9 +132,10 @@ class Threads:
             if not isinstance(place, Posted):
                 return place
             parent = place
-        words = words_in(parent.channel, request, self._tongues)
-        thread = Posted(parent.channel, parent.root or parent.ts)
-        await list_appids(self._posts, words, request, thread, look_since=look_since)
+        if request.is_batch:
+            words = words_in(parent.channel, request, self._tongues)
+            thread = Posted(parent.channel, parent.root or parent.ts)
+            await list_appids(self._posts, words, request, thread, look_since=look_since)
         return Thread(self._posts, parent, self._tongues, private)
 
     async def why_private(self, channel: str) -> NoThread | None:
@@ -160,7 +162,7 @@ class Threads:
         posted = await self._posts.insist(
             origin.channel_id,
             said,
-            replacing(words, said),
+            partial(replacing, words, said),
             request.id,
             thread,
             look_since=look_since,
@@ -229,7 +231,7 @@ async def list_appids(
     Where Slack refuses one for good, as in a channel without threads, it goes on without the list.
     """
     for number, reply in enumerate(replies(words, request), 1):
-        mark, again = f"{request.id}-list-{number}", replacing(words, reply)
+        mark, again = f"{request.id}-list-{number}", partial(replacing, words, reply)
         posted = await posts.insist(
             thread.channel, reply, again, mark, thread.ts, look_since=look_since
         )
