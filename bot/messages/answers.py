@@ -22,9 +22,10 @@ from bot.messages.blocks import (
     Part,
     buttons,
     message,
+    name,
+    reason,
     small,
 )
-from bot.messages.request import name, reason
 from bot.messages.words import Words, code, msgid, steps
 
 
@@ -32,7 +33,7 @@ def accepted(words: Words, request: Request) -> Announcement:
     """Tell the requester at once that the bot has accepted the request."""
     say = words.about(request)
     said = say("On it: sharing {env} with {receivers}. The answer follows here. Request {id}.")
-    return Announcement(message(said).parts)
+    return Announcement((Part(said),))
 
 
 def parent(words: Words, request: Request, outcome: Called | None) -> Message:

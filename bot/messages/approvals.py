@@ -10,9 +10,19 @@ from bot.domain.outcome import (
     Rejected,
 )
 from bot.domain.request import Request
-from bot.messages.blocks import Button, Buttons, Message, Part, buttons, message, small
+from bot.messages.blocks import (
+    Button,
+    Buttons,
+    Message,
+    Part,
+    buttons,
+    message,
+    name,
+    reason,
+    small,
+)
 from bot.messages.endings import became
-from bot.messages.request import appids, for_good, name, reason, with_comment
+from bot.messages.request import appids, for_good, with_comment
 from bot.messages.rules import channel_name
 from bot.messages.words import Mrkdwn, Words, bullets, sentences, when
 

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Literal
 
 from bot.domain.click import Act, value_of
-from bot.messages.words import code, escape, shortened
+from bot.domain.request import Request
+from bot.messages.words import Words, code, escape, shortened
 
 Block = dict[str, object]
 
@@ -147,6 +148,18 @@ def buttons(*row: Button | None) -> Buttons | None:
     """Return a row of the buttons that are not None."""
     there = tuple(button for button in row if button)
     return Buttons(there) if there else None
+
+
+def reason(words: Words, request: Request) -> Part | None:
+    """Return the reason that the requester gave, if any."""
+    if not request.reason:
+        return None
+    return small(words("Reason: {reason}", reason=request.reason))
+
+
+def name(words: Words, request: Request) -> Part:
+    """Return the line with the id of the request."""
+    return small(words("Request {id}", id=code(request.id)))
 
 
 def listing(title: str, lines: Iterable[str]) -> Part:

@@ -14,13 +14,21 @@ from bot.domain.outcome import (
     Stopped,
 )
 from bot.domain.request import Request
-from bot.messages.blocks import Announcement, Button, Message, buttons, message, small
+from bot.messages.blocks import (
+    Announcement,
+    Button,
+    Message,
+    Part,
+    buttons,
+    message,
+    name,
+    reason,
+    small,
+)
 from bot.messages.request import (
     all_appids,
     appids,
     for_good,
-    name,
-    reason,
     why_command,
     with_comment,
 )
@@ -68,7 +76,7 @@ def sent_to_approvers(words: Words, request: Request) -> Announcement:
         "Sharing {env} with {receivers} needs an approval, so I am asking the approvers. "
         "The answer follows here. Request {id}."
     )
-    return Announcement(message(said).parts)
+    return Announcement((Part(said),))
 
 
 def no_approver(words: Words, rule: Rule) -> Message:

@@ -24,8 +24,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Approval, Request
 from bot.messages import answers, batches, decisions
-from bot.messages.blocks import Button, Message, Part, buttons, message, small
-from bot.messages.request import name
+from bot.messages.blocks import Button, Message, Part, buttons, message, name, small
 from bot.messages.words import Words
 
 

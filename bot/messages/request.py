@@ -1,7 +1,7 @@
-"""What all messages about a request have in common: its appids, its reason, its id."""
+"""What all messages about a request have in common: who asks for what, its appids, its command."""
 
 from bot.domain.request import Request
-from bot.messages.blocks import Message, Part, listing, message, small
+from bot.messages.blocks import Message, Part, listing, message
 from bot.messages.words import Mrkdwn, Words, code
 
 
@@ -21,18 +21,6 @@ def for_good(words: Words) -> Mrkdwn:
 def why_command(appid: str, env: str) -> Mrkdwn:
     """Return the `why` command for this appid and env."""
     return code(f"/share-env why {appid} {env}", 120)
-
-
-def reason(words: Words, request: Request) -> Part | None:
-    """Return the reason that the requester gave, if any."""
-    if not request.reason:
-        return None
-    return small(words("Reason: {reason}", reason=request.reason))
-
-
-def name(words: Words, request: Request) -> Part:
-    """Return the line with the id of the request."""
-    return small(words("Request {id}", id=code(request.id)))
 
 
 _FEW = 10
