@@ -15,7 +15,7 @@ from bot.playground.orders import Orders, content
 from bot.playground.page.server import served
 from bot.playground.scenario import play
 from bot.playground.screen import Screen
-from bot.playground.stage import Stage, stage
+from bot.playground.stage import stage
 from bot.playground.world import APPID, PLACES, ROLES
 from bot.runtime.clock import Runtime
 from bot.settings.environ import environment
@@ -88,19 +88,14 @@ async def _run(role: str, place: str, line: str | None, script: str | None, *, o
         acts = Acts(on)
         orders = Orders(acts, screen, role, place)
         if line is not None:
-            await _say(on, screen, role, place, line)
+            await orders.play([line])
         elif script:
             await orders.play(content(script).split("\n"))
         elif script is not None:
             screen.note(_WHERE)
-            await play(on, screen)
+            await play(orders, screen, on.wechat)
         else:
             await _serve(acts, orders, screen, opens=opens)
-
-
-async def _say(on: Stage, screen: Screen, role: str, place: str, line: str) -> None:
-    screen.typed(ROLES[role], PLACES[place], line)
-    await on.type(ROLES[role], PLACES[place], line.removeprefix(SLASH_COMMAND).strip())
 
 
 async def _serve(acts: Acts, orders: Orders, screen: Screen, *, opens: bool) -> None:

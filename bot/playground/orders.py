@@ -162,7 +162,9 @@ class Orders:
         view = await self._targets.modal(self.user)
         given = _value(value) if value.startswith("{") else None
         pairs = {pair["name"]: _text(pair["value"]) for pair in _PAIR.finditer(value)}
-        ack = await self._acts.submit(self.user, view, given if isinstance(given, dict) else pairs)
+        entered = given if isinstance(given, dict) else pairs
+        self._screen.submitted(self.user, view, entered.values())
+        ack = await self._acts.submit(self.user, view, entered)
         return "\n".join(f"{field}: {said}" for field, said in ack.errors.items()) or None
 
     async def _close(self, _: str) -> None:

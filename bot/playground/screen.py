@@ -7,12 +7,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot.playground.slack.lines import message_lines, view_lines, view_title
+from bot.playground.loopback import Json
+from bot.playground.slack.lines import message_lines, view_lines, view_words
 from bot.playground.slack.surfaces import View, ViewChange
 from bot.playground.slack.transcript import Change, PostedMessage
 from bot.playground.world import Channel, World
 
 _WIDTH = 96
+_MANY = 20  # words
 _MARKUP = re.compile(
     r"\*(?P<bold>[^*\n]+)\*|`(?P<code>[^`\n]+)`|<@(?P<user>\w+)>|<#(?P<channel>\w+)>|"
     r"<!subteam\^(?P<group>\w+)>|<!date\^[^|>]*\|(?P<date>[^>]+)>|<https?://[^|>]+\|(?P<link>[^>]+)>"
@@ -63,6 +65,7 @@ class Screen:
 
     def typed(self, user: str, channel: str, line: str) -> None:
         """Show what somebody types."""
+        line = _shortened(line)
         self.console.print()
         who = Text.assemble((self._name(user), "bold green"), (f" in {self._name(channel)}", "dim"))
         self.console.print(who)
@@ -72,12 +75,18 @@ class Screen:
         for part in Text(line).wrap(self.console, self.console.width - 3):
             self.console.print(Text("  ") + part)
 
-    def clicked(self, user: str, button: str, first: str = "") -> None:
+    def clicked(self, user: str, button: str, did: str = "clicks") -> None:
         """Show what somebody clicks, and what they do before."""
         self.console.print()
-        did = f"{first}, then clicks" if first else "clicks"
         who = Text.assemble((self._name(user), "bold green"), (f" {did} [{button}]", "dim"))
         self.console.print(who)
+
+    def submitted(self, user: str, view: View, entered: Iterable[Json]) -> None:
+        """Show what somebody writes into a form, and that they submit it."""
+        words = ", ".join(f"“{_shortened(text)}”" for text in entered if isinstance(text, str))
+        self.clicked(
+            user, view_words(view, "submit"), f"writes {words}, then clicks" if words else "clicks"
+        )
 
     def observe(self, message: PostedMessage, change: Change) -> None:
         """Show a new or changed message."""
@@ -98,7 +107,11 @@ class Screen:
 
     def observe_view(self, view: View, change: ViewChange) -> None:
         """Show a modal or an App Home as it now is."""
-        marks = [view_title(view), f"{view.kind} of {self._name(view.user)}", change]
+        marks = [
+            view_words(view, "title") or "Home",
+            f"{view.kind} of {self._name(view.user)}",
+            change,
+        ]
         self.console.print(Text(f"  {' · '.join(marks)}", "yellow"))
         for line in () if change == "closed" else view_lines(view):
             self._lines("  ", line)
@@ -142,6 +155,12 @@ def place_name(channel: Channel) -> str:
     if channel.kind == "im":
         return "a direct message"
     return f"#{channel.name}"
+
+
+def _shortened(text: str) -> str:
+    """Return what somebody typed, with a long list of appids cut."""
+    words = text.split()
+    return text if len(words) <= _MANY else " ".join([*words[:3], "…", *words[-2:]])
 
 
 def _without_rows(text: str) -> str:

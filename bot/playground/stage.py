@@ -1,7 +1,6 @@
 """The bot, a local Slack and a local WeChat, together on one machine."""
 
 import asyncio
-import re
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -17,21 +16,15 @@ from bot.ledger.audit import Wanted, open_for_audit, read
 from bot.ledger.schema import requests
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack
-from bot.playground.slack.transcript import Ack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import OWNER, PLACES, POLICY, seed
+from bot.playground.world import OWNER, POLICY, seed
 from bot.policy import Policy
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load, policy_of
 
-ASKS_APPROVERS = ("Sharing `", "将环境 `")
-"""How the ack of a command begins that needs an approval, in each language."""
-
-_FINAL = ("✅", "❌", "❔", "🚫", "⌛")
-_LONGEST = 40.0
 _RESTING = (State.CONFIRMING, State.WAITING, State.ENDED)
 _MOVING = select(requests.c.id).where(requests.c.state.not_in([each.value for each in _RESTING]))
-_MOMENT = 1.3  # seconds; a message is edited once a second
+_MOMENT = 0.4  # seconds
 
 
 class Rules:
@@ -74,7 +67,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The running bot's surroundings, and a way to type; `moment` seconds without a change are quiet."""
+    """The running bot's surroundings; `moment` seconds without a change are quiet."""
 
     slack: LocalSlack
     wechat: LocalWeChat
@@ -91,19 +84,6 @@ class Stage:
                     yield {name: value for name, value in event.items() if value is not None}
         finally:
             engine.dispose()
-
-    async def type(self, user: str, channel: str, text: str) -> Ack:
-        """Send a command and return its ack once everything that follows from it is there."""
-        open_before = self.slack.views(user)
-        ack = await self.slack.command(user, channel, text)
-        said = str((ack.payload or {}).get("text", ""))
-        if said.startswith(("On it", "正在处理")):
-            await self.ended(_request_in(said))
-        elif said.startswith(ASKS_APPROVERS):
-            await self.slack.until(lambda slack: any(_asks(m, said) for m in slack.messages))
-        elif not text and not said:
-            await self.slack.until(lambda slack: slack.views(user) != open_before)
-        return ack
 
     async def quiet(self) -> None:
         """Return once nothing is under way any more, and nothing has changed for a moment."""
@@ -135,28 +115,6 @@ class Stage:
         finally:
             for each in (self.slack, self.wechat):
                 each.watchers.discard(told)
-
-    async def ended(self, request: str) -> None:
-        """Wait until a request has come to its end, and is shown so."""
-        await self.slack.until(
-            lambda slack: any(_ends(m, request) for m in slack.messages), _LONGEST
-        )
-
-
-def _request_in(said: str) -> str:
-    return str(re.findall(r"`([a-z0-9]+)`", said)[-1])
-
-
-def _asks(message: PostedMessage, said: str) -> bool:
-    """Tell whether this is the question to the approvers about the request that an ack speaks of."""
-    return message.channel == PLACES["approvals"] and _request_in(said) in message.text
-
-
-def _ends(message: PostedMessage, request: str) -> bool:
-    """Tell whether this is the last message about a request: the parent's final state, or its stand-in."""
-    asked = message.channel == PLACES["approvals"]
-    final = message.text.startswith(_FINAL) and not message.thread_ts and not asked
-    return final and request in message.text
 
 
 @asynccontextmanager

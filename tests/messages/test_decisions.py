@@ -46,7 +46,6 @@ from bot.messages.modals import decision
 from bot.messages.words import Words, as_typed
 from bot.playground.slack.block_kit import block_errors
 from bot.playground.slack.views import completed
-from bot.playground.stage import ASKS_APPROVERS
 from bot.policy import Approvers, Ask, Effect, Person, Policy, Rule
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
@@ -95,14 +94,6 @@ CALLED: dict[str, Outcome] = {
 LANGUAGES = pytest.mark.parametrize(
     "words", [ENGLISH, CHINESE], ids=lambda words: words.language.value
 )
-
-
-@LANGUAGES
-@pytest.mark.parametrize("request_", [ONE, MANY], ids=["one", "many"])
-def test_the_playground_knows_by_its_beginning_that_approvers_are_asked(
-    words: Words, request_: Request
-) -> None:
-    assert sent_to_approvers(words, request_).text.startswith(ASKS_APPROVERS)
 
 
 def messages(words: Words, request: Request) -> dict[str, Message]:

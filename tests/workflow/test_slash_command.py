@@ -22,7 +22,6 @@ from bot.messages.notices import stopping
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
-from bot.playground.stage import ASKS_APPROVERS
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy import Approvers, Effect, Person, Policy, Rule
@@ -829,5 +828,5 @@ async def test_while_slack_is_slow_to_tell_who_may_approve_the_request_is_taken_
     async with asyncio.timeout(5):
         told = await intake.submit(policy, origin, Share(APPID, ENV), me, within(1.0))
     await tasks.drain(5)
-    assert told.text.startswith(ASKS_APPROVERS)
+    assert told.text.startswith("Sharing `prod-1` with")
     assert [entry.state for entry in carried.entries] == [State.WAITING]

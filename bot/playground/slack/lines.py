@@ -1,12 +1,14 @@
 """Blocks as lines of text: what somebody in front of Slack would read, in Slack's own mrkdwn."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.values import elements, identified, initial
 
 _RULE = "─" * 24
+_BELOW: Sequence[Literal["close", "submit"]] = ("close", "submit")
 
 
 def message_lines(blocks: Sequence[JsonObject]) -> list[str]:
@@ -22,14 +24,14 @@ def view_lines(view: View) -> Iterator[str]:
         yield from _block(block, typed)
         if error := view.errors.get(str(block["block_id"])):
             yield f"  ⚠ {error}"
-    below = [_words(view.body.get(key)) for key in ("close", "submit")]
+    below = [view_words(view, key) for key in _BELOW]
     if any(below):
         yield "  ".join(f"[ {words} ]" for words in below if words)
 
 
-def view_title(view: View) -> str:
-    """Return the title of a view."""
-    return _words(view.body.get("title")) or "Home"
+def view_words(view: View, key: Literal["title", "submit", "close"]) -> str:
+    """Return the words of a view's title or button, empty where it has none."""
+    return _words(view.body.get(key))
 
 
 def _block(block: JsonObject, typed: dict[str, JsonObject]) -> Iterator[str]:
