@@ -59,6 +59,7 @@ def token_source(stack: AsyncExitStack, resources: Resources) -> Source:
             http, clock = resources.wechat.http, resources.runtime.clock
             renewed = resources.observers.renewed
             server = TokenServer(http, url, authorization, clock, renewed=renewed)
+            stack.push_async_callback(server.close)
             return Source(server, trouble=server.trouble)
         case PlatformSettings() as platform:
             return _chain(stack, resources, platform)

@@ -8,6 +8,7 @@ owner is not documented; the policy says whose an env is.
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -143,8 +144,7 @@ def read_object(status: int, body: bytes) -> Mapping[str, object] | Declined | T
         return Troubled(_trouble_of(status), status)
     try:
         # WeChat's texts have held raw control characters and broken UTF-8.
-        text = body.decode("utf-8-sig", "replace")
-        answer = json.loads(text, strict=False, object_pairs_hook=_members)
+        answer = _JSON.decode(body.removeprefix(BOM_UTF8).decode(errors="replace"))
     except (ValueError, RecursionError):
         return Troubled(Trouble.NOT_JSON)
     if not isinstance(answer, dict):
@@ -182,9 +182,12 @@ def _trouble_of(status: int) -> Trouble:
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Return an object; where it has two errcodes, which Python would take the last of, it has none to read."""
     members = dict(pairs)
-    if [name for name, _ in pairs].count("errcode") > 1:
+    if len(members) < len(pairs) and [name for name, _ in pairs].count("errcode") > 1:
         members["errcode"] = None
     return members
+
+
+_JSON = json.JSONDecoder(strict=False, object_pairs_hook=_members)
 
 
 def _whole_number(value: object) -> int | None:

@@ -4,12 +4,11 @@ WeChat ends a token a few minutes after somebody refreshes it, so companies keep
 and lets everybody else read. Source: developers.weixin.qq.com, "AccessToken" (third-party platforms).
 """
 
-import asyncio
 import json
 import re
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import httpx
@@ -17,6 +16,7 @@ import httpx
 from bot.domain.link import Link
 from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble, for_trouble
+from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, nobody
 from bot.wechat.transport import UNPACKED, exchange
 
@@ -98,40 +98,50 @@ class TokenServer:
         self._renewed = renewed
         self._kept: dict[str, tuple[str, float]] = {}
         self._failed: dict[str, Trouble] = {}
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._readings = SingleFlight[str | NoToken]()
 
     async def token(self, owner: str) -> str | NoToken:
         """Return the token that was read last, or read it again after a minute."""
-        return _or_why(await self._take_turn(owner, None))
+        kept, until = self._kept.get(owner, ("", 0.0))
+        if kept and self._clock() < until:
+            return kept
+        return await self._readings.do(owner, partial(self._read, owner, None))
 
     async def renew(self, owner: str, refused: str) -> str | NoToken:
         """Return what the server gives now, unless another call already got something newer."""
-        return _or_why(await self._take_turn(owner, refused))
-
-    async def _take_turn(self, owner: str, refused: str | None) -> str | Trouble:
-        """Return what one reading brings for all who wait; nobody waits longer than a reading may take."""
-        try:
-            async with asyncio.timeout(self._timeout), self._locks[owner]:
-                kept, until = self._kept.get(owner, ("", 0.0))
-                if kept and (kept != refused if refused else self._clock() < until):
-                    return kept
-                token = await self._read(owner)
-                read = Trouble.TOKEN_SERVER_STALE if token == refused else token
-        except TimeoutError:
-            read = Trouble.TOKEN_SERVER_SLOW
-        self._failed.pop(owner, None)
-        if isinstance(read, Trouble):
-            self._failed[owner] = read
-        self._renewed(TOKEN_SERVER, read.value if isinstance(read, Trouble) else RENEWED)
-        return read
+        await self._readings.settled(owner)  # it may have begun before the token was refused
+        kept, _ = self._kept.get(owner, ("", 0.0))
+        if kept and kept != refused:
+            return kept
+        return await self._readings.do(owner, partial(self._read, owner, refused))
 
     def trouble(self) -> str | None:
         """Return why the last reading failed, for the owner whose reading failed last."""
         return for_trouble([*self._failed.values()][-1]).title if self._failed else None
 
-    async def _read(self, owner: str) -> str | Trouble:
-        request = httpx.Request("GET", self._url.replace("{appid}", owner), headers=self._headers)
+    async def close(self) -> None:
+        """Give up what is being read."""
+        await self._readings.close()
+
+    async def _read(self, owner: str, refused: str | None) -> str | NoToken:
+        """Return what one reading brings for all who wait."""
         self._kept.pop(owner, None)
+        read = await self._asked(owner)
+        self._failed.pop(owner, None)
+        if not isinstance(read, Trouble):
+            token, life = read
+            self._kept[owner] = token, self._clock() + min(life * _MARGIN, _READ_AGAIN_AFTER)
+            if token != refused:
+                self._renewed(TOKEN_SERVER, RENEWED)
+                return token
+            read = Trouble.TOKEN_SERVER_STALE
+        self._failed[owner] = read
+        self._renewed(TOKEN_SERVER, read.value)
+        return NoToken(for_trouble(read))
+
+    async def _asked(self, owner: str) -> tuple[str, float] | Trouble:
+        """Return what the server answers: a token and the seconds it lives."""
+        request = httpx.Request("GET", self._url.replace("{appid}", owner), headers=self._headers)
         answer = await exchange(self._http, request, self._timeout, _BODY_LIMIT)
         if isinstance(answer, Trouble):
             late = answer is Trouble.TIMEOUT
@@ -139,15 +149,7 @@ class TokenServer:
         if answer.status in {_UNAUTHORISED, _FORBIDDEN}:
             return Trouble.TOKEN_SERVER_REFUSED
         found = read_token(answer.body) if answer.status == _OK else None
-        if found is None:
-            return Trouble.TOKEN_SERVER_ANSWER
-        token, expires_in = found
-        self._kept[owner] = token, self._clock() + min(expires_in * _MARGIN, _READ_AGAIN_AFTER)
-        return token
-
-
-def _or_why(token: str | Trouble) -> str | NoToken:
-    return NoToken(for_trouble(token)) if isinstance(token, Trouble) else token
+        return found or Trouble.TOKEN_SERVER_ANSWER
 
 
 def read_token(body: bytes) -> tuple[str, float] | None:

@@ -1,7 +1,7 @@
 """Send one HTTP request and receive a bounded answer, or say which trouble kept it from coming."""
 
-import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -45,9 +45,8 @@ class _AnswerBody(httpx.AsyncByteStream):
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._response.content.iter_any():
-            yield piece
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._response.content.iter_any()
 
     async def aclose(self) -> None:
         """Let go of the connection, which is closed where the body was not read to its end."""
@@ -66,16 +65,18 @@ class Transport(httpx.AsyncBaseTransport):
         self._session = session
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request, with the query that `exchange` keeps aside; raises aiohttp's errors."""
-        query, connect = request.extensions["query"], request.extensions["timeout"]["connect"]
+        """Send the request by the extensions that `exchange` gives it; raises aiohttp's errors."""
+        query, seconds = request.extensions["query"], request.extensions["seconds"]
         response = await self._session.request(
             request.method,
             f"{request.url}?{query}" if query else str(request.url),
             headers=request.headers,
-            data=await request.aread() or None,
+            data=request.read() or None,
             allow_redirects=False,
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(connect=connect),
+            timeout=aiohttp.ClientTimeout(
+                seconds, connect_within(seconds), ceil_threshold=math.inf
+            ),
         )
         return httpx.Response(
             response.status, headers=response.raw_headers, stream=_AnswerBody(response)
@@ -95,28 +96,23 @@ async def exchange(
     A body of more than `limit` bytes is not read to its end. Nothing is followed, retried or unpacked: a
     redirect would carry the token elsewhere, and a compressed body of a kilobyte can unfold to gigabytes.
     """
-    timeout = {"connect": connect_within(seconds)}  # `seconds` are for all of it
-    request.extensions = {"query": "", **request.extensions, "timeout": timeout}
+    request.extensions = {"query": "", **request.extensions, "seconds": seconds}
+    body = bytearray()
     try:
-        async with asyncio.timeout(seconds):
-            response = await http.handle_async_request(request)
-            try:
-                return Received(response.status_code, await _body_of(response, limit))
-            finally:
-                await response.aclose()
+        response = await http.handle_async_request(request)
+        stream = cast("httpx.AsyncByteStream", response.stream)
+        try:
+            if response.headers.get("content-encoding", "identity") == "identity":
+                async for piece in stream:
+                    body += piece
+                    if len(body) > limit:
+                        body.clear()
+                        break
+        finally:
+            await stream.aclose()
     except (aiohttp.ClientError, OSError, UnicodeError) as error:
         return _trouble_of(error)
-
-
-async def _body_of(response: httpx.Response, limit: int) -> bytes:
-    if response.headers.get("content-encoding", "identity") != "identity":
-        return b""
-    body = bytearray()
-    async for chunk in cast("httpx.AsyncByteStream", response.stream):
-        body += chunk
-        if len(body) > limit:
-            return b""
-    return bytes(body)
+    return Received(response.status_code, bytes(body))
 
 
 def _trouble_of(error: Exception) -> Trouble:

@@ -168,6 +168,32 @@ async def test_a_renewal_before_any_reading_reads(server: Maker, wechat: LocalWe
     assert wechat.token_calls == [OWNER]
 
 
+async def test_a_renewal_does_not_take_what_was_read_before_the_refusal(
+    server: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
+    tokens = server()
+    old = str(await tokens.token(OWNER))
+    clock.now += 60
+    wechat.latency = 0.05
+    reading = asyncio.create_task(tokens.token(OWNER))
+    await wechat.until(lambda wechat: len(wechat.token_calls) == 2)
+    newer = await tokens.renew(OWNER, old)
+    assert await reading == old
+    assert newer == no_token(Trouble.TOKEN_SERVER_STALE)
+    assert len(wechat.token_calls) == 3
+
+
+async def test_a_stop_gives_up_what_is_being_read(server: Maker) -> None:
+    async with mute() as hanging:
+        tokens = server(hanging.url)
+        reading = asyncio.create_task(tokens.token(OWNER))
+        await asyncio.wait_for(hanging.arrived.acquire(), 5)
+        await tokens.close()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await asyncio.wait_for(hanging.closed.acquire(), 5)
+
+
 async def test_the_token_that_was_refused_is_no_renewal(server: Maker, wechat: LocalWeChat) -> None:
     tokens = server()
     refused = str(await tokens.token(OWNER))
