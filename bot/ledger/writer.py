@@ -31,7 +31,6 @@ _TOGETHER = 100
 _FOR_GOOD = (IntegrityError, DataError, UnicodeEncodeError)
 
 _How = Callable[[asyncio.Future[Any], Any], None]
-_Waiting = tuple[asyncio.Future[Any], Any, float]
 
 _log = logging.getLogger(__name__)
 
@@ -48,10 +47,14 @@ class _Job(Generic[T]):
     about: Mapping[str, object] = field(default_factory=dict)
     """What the log says of it if it is given up."""
     since: float = field(default_factory=time.monotonic)
+    timer: asyncio.TimerHandle | None = None
 
     @property
     def unwanted(self) -> bool:
         return self.done is not None and self.done.done()
+
+
+_Waiting = tuple[_Job[Any], asyncio.Future[Any], Any]
 
 
 class Writer:
@@ -78,8 +81,8 @@ class Writer:
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """Return what `work` returns, once it is committed; raises LedgerDownError once its patience is over.
+    def run(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """Return what `work` will have returned once it is committed; raises LedgerDownError once its patience is over.
 
         Whoever stops waiting before the work has begun has taken it back. If the connection breaks or the time
         is up during the commit, the work may be done all the same.
@@ -91,12 +94,9 @@ class Writer:
         job = _Job(work, done)
         late = LedgerDownError(f"no answer within {self._patience:g} s")
         how = asyncio.Future.set_exception
-        timer = loop.call_later(self._patience, self._tell, [job], [late], how)
+        job.timer = loop.call_later(self._patience, self._tell, [job], [late], how)
         self._jobs.put(job)
-        try:
-            return await done
-        finally:
-            timer.cancel()
+        return done
 
     def later(self, work: Callable[[Connection], object], **about: object) -> None:
         """Run `work` after what is queued, without waiting for it; if the database fails, again before what comes next.
@@ -189,17 +189,14 @@ class Writer:
 
     def _tell(self, jobs: Sequence[_Job[Any]], what: Sequence[Any], how: _How) -> None:
         """Tell those who wait, all of a loop in one go, and then whoever observes."""
-        waiting = [
-            (job.done, each, job.since)
-            for job, each in zip(jobs, what, strict=True)
-            if job.done and not job.done.done()
-        ]
-        for loop in {done.get_loop() for done, *_ in waiting}:
+        told = zip(jobs, what, strict=True)
+        waiting = [(job, job.done, each) for job, each in told if job.done and not job.unwanted]
+        for loop in {done.get_loop() for _, done, _ in waiting}:
             with suppress(RuntimeError):  # the loop has closed: nobody waits any more
                 loop.call_soon_threadsafe(_settle, loop, waiting, how)
         now, taken = time.monotonic(), how is asyncio.Future.set_result
-        for *_, since in waiting:
-            self._transacted(now - since, taken)
+        for job, *_ in waiting:
+            self._transacted(now - job.since, taken)
 
     def _let_go(self) -> None:
         """Give the connection back; one that broke is replaced."""
@@ -209,8 +206,12 @@ class Writer:
 
 
 def _settle(loop: asyncio.AbstractEventLoop, waiting: Sequence[_Waiting], how: _How) -> None:
-    for done, what, _ in waiting:
-        if done.get_loop() is loop and not done.done():
+    for job, done, what in waiting:
+        if done.get_loop() is not loop:
+            continue
+        if job.timer:
+            job.timer.cancel()
+        if not done.done():
             how(done, what)
 
 

@@ -69,4 +69,4 @@ class WaitingRequests:
 
     async def _over(self, entry: Entry, backlog: list[Write], outcome: Outcome) -> Entry | None:
         write = partial(self.ledger.answer, entry, outcome)
-        return await self.leased.surely(backlog, write, answered(entry, outcome))
+        return await self.leased.surely(backlog, write, partial(answered, entry, outcome))

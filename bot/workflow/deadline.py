@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
@@ -30,11 +30,11 @@ def within(seconds: float) -> float:
 async def in_time(
     asking: Awaitable[_Answer],
     missing: str,
-    facts: Mapping[str, object] | None = None,
+    facts: Callable[[], Mapping[str, object]] = dict,
     *,
     until: float = math.inf,
 ) -> _Answer | None:
-    """Return what the ledger answers; None if it does not in time, which is logged as `missing`, with these facts.
+    """Return what the ledger answers; None if it does not in time, which is logged as `missing`, with what `facts` returns.
 
     In time for an answer that has to be there by `until` of the loop's clock.
     """
@@ -43,7 +43,7 @@ async def in_time(
             return await asking
     except (TimeoutError, LedgerDownError) as error:
         reason = str(error) or "no answer in time"
-        _log.error(missing, extra={**(facts or {}), "reason": reason})  # a trace would say no more
+        _log.error(missing, extra={**facts(), "reason": reason})  # a trace would say no more
         return None
 
 

@@ -1,7 +1,6 @@
 """What every step of a request needs: write however often it takes; speak and call only while this replica holds it."""
 
 import logging
-import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from bot.domain.outcome import Called, Step, Unknown
+from bot.domain.outcome import Unknown
 from bot.domain.request import Request
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry, Ledger, LedgerDownError
-from bot.workflow.ports import AwayError, Owners
+from bot.workflow.ports import AwayError
 
 _LONGEST_PAUSE = 2.0
 _PATIENCE_ALONE = 5.0
@@ -57,20 +56,6 @@ class LeasedSteps:
                 raise LeaseOverError from error
             raise
 
-    async def share(
-        self, owners: Owners, held: Entry, request: Request, told: Callable[[Step], None]
-    ) -> Called:
-        """Return how WeChat's call for a request ended; never raises, since the requester is told whatever went wrong.
-
-        `held` is the request or its batch: no further try is made once somebody else may have begun anew.
-        """
-        may_again = partial(self.holds, held)
-        try:
-            return await owners.share(request.owner, request.env, request.appid, told, may_again)
-        except Exception:  # noqa: BLE001  # the requester is told whatever went wrong
-            _log.exception("unforeseen error", extra={"request": request.id})
-            return Unknown(for_trouble(Trouble.BUG))
-
     async def holds(self, entry: Entry) -> bool:
         """Tell whether this replica still holds a request, however long it takes to find out."""
         covered = self.ledger.lease.covers(entry)
@@ -80,27 +65,25 @@ class LeasedSteps:
         self, entry: Entry, backlog: list[Write], how: str, why: str | None = None
     ) -> None:
         """Record the end, however long that takes; until then another replica may deliver the answer again."""
-        write = partial(self.ledger.end, entry, how, why)
-        await self.surely(backlog, write, unwritten=False, patience=math.inf)
+        await self.surely(backlog, partial(self.ledger.end, entry, how, why))
 
     async def owe(self, entry: Entry, backlog: list[Write], away: AwayError) -> None:
         """Let go of a request whose next words Slack does not take; whoever takes it over later says them."""
         told = {"request": entry.request.id, "reason": str(away)}
         _log.warning("Slack takes no message for now, so it is owed", extra=told)
         owe = partial(self.ledger.replica.owe, entry, str(away), away.after)
-        await self.surely(backlog, owe, unwritten=False, patience=math.inf)
+        await self.surely(backlog, owe)
 
     async def surely(
         self,
         backlog: list[Write],
         write: Callable[[], Awaitable[T]],
-        unwritten: T,
-        patience: float = _PATIENCE_ALONE,
+        unwritten: Callable[[], T] | None = None,
     ) -> T | None:
         """Write the backlog and then `write`, and return what that returns; None if somebody else holds the request.
 
         It takes as long as it takes. But where nobody else can take the request over, an answer is worth more than its
-        record: after `patience` seconds it goes on as `unwritten`, with a longer backlog.
+        record: after some seconds it goes on as `unwritten` returns, with a longer backlog.
         """
         pause, waited = 0.1, _PATIENCE_ALONE if backlog else 0.0
         while True:
@@ -113,9 +96,9 @@ class LeasedSteps:
                 return await write() or None
             except LedgerDownError as error:
                 _log.warning("the ledger does not take a step", extra={"reason": str(error)})
-            if self.ledger.exclusive and waited >= patience:
+            if unwritten and self.ledger.exclusive and waited >= _PATIENCE_ALONE:
                 backlog.append(write)
-                return unwritten
+                return unwritten()
             await self.sleep(pause)
             waited += pause + time.monotonic() - began
             pause = min(pause * 2, _LONGEST_PAUSE)
@@ -130,3 +113,9 @@ class LeasedSteps:
                 _log.warning("the ledger does not take a step", extra={"reason": str(error)})
             await self.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def broken_off(request: Request) -> Unknown:
+    """Log what nobody foresaw in WeChat's call for a request, and return how that ended."""
+    _log.exception("unforeseen error", extra={"request": request.id})
+    return Unknown(for_trouble(Trouble.BUG))

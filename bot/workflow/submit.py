@@ -4,8 +4,9 @@ Commands, forms and buttons all go through here.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from bot.command import Share, ShareMany
@@ -97,10 +98,11 @@ class Intake:
         ask, decision = decisions[0]
         owner = owner_of(policy, share.env) or ""
         decided_by = deciding_rule(decision)
-        facts = facts_asked(appids, share.env, decided_by.name if decided_by else None)
+        rule_name = decided_by.name if decided_by else None
+        facts = partial(facts_asked, appids, share.env, rule_name)
         ruled = ruling(words, policy, decisions, owner, own=_own(retry, origin))
         if share.dry_run:
-            await self.note("dry run", origin, facts, until)
+            await self.note("dry run", origin, facts(), until)
             if isinstance(ruled, Refusal):
                 return as_dry_run(words, ruled.message)
             told = dry_run(words, ruled, ask, how_many(words, appids), owner)
@@ -109,7 +111,7 @@ class Intake:
             ruled = await self._reachable(words, ruled, origin, until)
         if isinstance(ruled, Refusal):
             why_not = {"outcome": "denied", "detail": ruled.detail}
-            await self.note(ruled.kind, origin, facts | why_not, until)
+            await self.note(ruled.kind, origin, facts() | why_not, until)
             return ruled.message
         if self.stopping:
             return stopping(words)
@@ -157,8 +159,8 @@ class Intake:
         state, patience = first
         own = _own(retry, request.origin)
         accepting = self._ports.ledger.accept(request, state, patience=patience, retry=retry)
-        facts = facts_of(request)
-        told = {"what": "accepted", **who_of(request.origin), **facts}
+        facts = partial(facts_of, request)
+        told = partial(_told, "accepted", request.origin, facts)
         found = await in_time(accepting, _NOT_RECORDED, told, until=until)
         match found:
             case None:
@@ -176,13 +178,13 @@ class Intake:
                 return _taken_on(words, entry, own=own)
             case UnderWay() | Untold() | SharedBefore():
                 kind = "shared before" if isinstance(found, SharedBefore) else "under way"
-                await self.note(kind, request.origin, facts, until)
+                await self.note(kind, request.origin, facts(), until)
                 return self._in_the_way(words, found, request.reason if own else None)
             case Retried():
                 return retried_already(words)
             case TooMany():
                 too_many = {"outcome": "denied", "detail": "TooManyBatches"}
-                await self.note("denied", request.origin, facts | too_many, until)
+                await self.note("denied", request.origin, facts() | too_many, until)
                 return too_many_batches(words, request, MOST_WAITING)
             case _:
                 assert_never(found)
@@ -219,8 +221,15 @@ class Intake:
     ) -> None:
         """Record what is no request; an answer does not fail for want of its record."""
         noting = self._ports.ledger.note(what, origin, facts)
-        told = {"what": what, **who_of(origin), **facts}
+        told = partial(_told, what, origin, lambda: facts)
         await in_time(noting, _NOT_RECORDED, told, until=until)
+
+
+def _told(
+    what: str, origin: Origin, facts: Callable[[], Mapping[str, object]]
+) -> dict[str, object]:
+    """Return what the log says of what the ledger does not take."""
+    return {"what": what, **who_of(origin), **facts()}
 
 
 def _own(retry: Retry | None, origin: Origin) -> bool:

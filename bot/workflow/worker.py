@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
-from bot.domain.outcome import Finished, Outcome, Readiness, Step, Unknown, doubted
+from bot.domain.outcome import Called, Finished, Outcome, Readiness, Step, Unknown, doubted
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LEASE, Entry, Ledger, LedgerDownError, answered
@@ -23,7 +23,7 @@ from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake, BrakeVerdict, stopped
 from bot.workflow.deadline import after_share
-from bot.workflow.leased import LeasedSteps, LeaseOverError, LostError, Write
+from bot.workflow.leased import LeasedSteps, LeaseOverError, LostError, Write, broken_off
 from bot.workflow.ports import AwayError, Look, Owners, Places, unknown
 
 MOST_TAKE_OVERS = 5
@@ -174,7 +174,7 @@ class Worker:
         write = partial(
             self.ledger.answer, entry, outcome, seconds, steps, called_again=called_again
         )
-        unwritten = answered(entry, outcome, called_again=called_again)
+        unwritten = partial(answered, entry, outcome, called_again=called_again)
         return await self.leased.surely(backlog, write, unwritten)
 
     async def _outcome(self, entry: Entry, steps: list[Step], *, called_again: bool) -> Outcome:
@@ -183,7 +183,14 @@ class Worker:
             return _GIVEN_UP
         if self.brake.is_due(entry) and not await self._is_allowed(entry):
             return stopped(begun=called_again)
-        outcome = await self.leased.share(self.owners, entry, entry.request, steps.append)
+        request, may_again = entry.request, partial(self.leased.holds, entry)
+        outcome: Called
+        try:
+            outcome = await self.owners.share(
+                *(request.owner, request.env, request.appid), steps.append, may_again
+            )
+        except Exception:  # noqa: BLE001  # the requester is told whatever went wrong
+            outcome = broken_off(request)
         # Nobody knows what came of the call before this one.
         return doubted(outcome) if called_again else outcome
 
@@ -208,7 +215,7 @@ class Worker:
         if outcome is None:
             return None
         write = partial(self.ledger.answer, entry, outcome)
-        return await self.leased.surely(backlog, write, answered(entry, outcome))
+        return await self.leased.surely(backlog, write, partial(answered, entry, outcome))
 
     async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
         """Hold this replica's requests and, while it may, take over what nobody holds; runs until cancelled.

@@ -68,24 +68,22 @@ async def gate(writer: Writer) -> AsyncIterator[Gate]:
     """Keep the writer busy until the gate is opened."""
     gate = Gate()
     with gate.held():
-        waiting = asyncio.create_task(writer.run(gate))
+        waiting = writer.run(gate)
         await soon(gate.reached.is_set)
         yield gate
     await asyncio.wait([waiting])
     waiting.exception()
 
 
-async def queued(writer: Writer, *works: Callable[[Connection], str]) -> list[asyncio.Task[str]]:
-    """Return the tasks that wait for work which stands in the queue."""
-    tasks = [asyncio.create_task(writer.run(work)) for work in works]
-    await asyncio.sleep(0)  # each has taken its first step, which is to queue
-    return tasks
+def queued(writer: Writer, *works: Callable[[Connection], str]) -> list[asyncio.Future[str]]:
+    """Return what waits for work that stands in the queue."""
+    return [writer.run(work) for work in works]
 
 
 async def test_what_comes_together_is_committed_together(
     database: Database, writer: Writer, gate: Gate
 ) -> None:
-    tasks = await queued(writer, *(add(f"{n:02}") for n in range(50)))
+    tasks = queued(writer, *(add(f"{n:02}") for n in range(50)))
     gate.opened.set()
     assert await asyncio.gather(*tasks) == [f"{n:02}" for n in range(50)]
     assert names(database) == [f"{n:02}" for n in range(50)]
@@ -95,7 +93,7 @@ async def test_what_comes_together_is_committed_together(
 async def test_a_great_many_take_a_few_commits(
     database: Database, writer: Writer, gate: Gate
 ) -> None:
-    tasks = await queued(writer, *(add(f"{n:03}") for n in range(250)))
+    tasks = queued(writer, *(add(f"{n:03}") for n in range(250)))
     gate.opened.set()
     await asyncio.gather(*tasks)
     assert len(database.commits) == 1 + 3
@@ -121,7 +119,7 @@ def stumble(_: Connection) -> str:
 async def test_an_error_reaches_who_asked_and_nobody_else(
     writer: Writer, gate: Gate, work: Callable[[Connection], str], error: type[Exception]
 ) -> None:
-    tasks = await queued(writer, *map(add, "abc"), work, *map(add, "def"))
+    tasks = queued(writer, *map(add, "abc"), work, *map(add, "def"))
     gate.opened.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     with pytest.raises(error, match=r"(?i)unique|my own mistake"):
@@ -155,7 +153,7 @@ async def test_an_error_without_words_is_called_by_its_name(writer: Writer) -> N
 async def test_work_that_nobody_waits_for_any_more_is_not_begun(
     database: Database, writer: Writer, gate: Gate
 ) -> None:
-    tasks = await queued(writer, *map(add, "abc"))
+    tasks = queued(writer, *map(add, "abc"))
     tasks[1].cancel()
     await asyncio.wait([tasks[1]])
     gate.opened.set()
@@ -166,7 +164,7 @@ async def test_work_that_nobody_waits_for_any_more_is_not_begun(
 async def test_a_transaction_is_not_begun_for_nobody(
     database: Database, writer: Writer, gate: Gate
 ) -> None:
-    tasks = await queued(writer, add("a"))
+    tasks = queued(writer, add("a"))
     tasks[0].cancel()
     await asyncio.wait(tasks)
     gate.opened.set()
@@ -180,9 +178,9 @@ async def test_who_leaves_during_the_work_does_not_disturb_the_others(
 ) -> None:
     gate = Gate()
     with gate.held():
-        leaving = asyncio.create_task(writer.run(gate))
+        leaving = writer.run(gate)
         await soon(gate.reached.is_set)
-        (staying,) = await queued(writer, add("a"))
+        (staying,) = queued(writer, add("a"))
         leaving.cancel()
         await asyncio.wait([leaving])
     assert await staying == "a"
@@ -192,9 +190,9 @@ async def test_who_leaves_during_the_work_does_not_disturb_the_others(
 async def test_who_waits_too_long_is_told_and_the_work_left_out(database: Database) -> None:
     writer, gate = Writer(database.open().engine, patience=1.0), Gate()
     with gate.held():
-        first = asyncio.create_task(writer.run(gate))
+        first = writer.run(gate)
         await soon(gate.reached.is_set)
-        (late,) = await queued(writer, add("late"))
+        (late,) = queued(writer, add("late"))
         with within(SOON):
             results = await asyncio.gather(first, late, return_exceptions=True)
         assert [str(each) for each in results] == ["no answer within 1 s"] * 2
@@ -285,7 +283,7 @@ async def test_work_for_later_is_not_given_up_for_what_somebody_may_put_right(
 async def test_closing_finishes_what_is_queued(
     database: Database, writer: Writer, gate: Gate
 ) -> None:
-    tasks = await queued(writer, *(add(f"{n:03}") for n in range(150)))
+    tasks = queued(writer, *(add(f"{n:03}") for n in range(150)))
     closing = asyncio.create_task(writer.close())
     await asyncio.sleep(0)
     gate.opened.set()
@@ -338,7 +336,7 @@ def test_a_loop_that_ends_leaves_the_writer_in_order(database: Database) -> None
 
     async def leave() -> Writer:
         writer = Writer(database.open().engine)
-        leaving = asyncio.create_task(writer.run(gate))
+        leaving = writer.run(gate)
         await soon(gate.reached.is_set)
         writer.later(add("a"))
         leaving.cancel()
@@ -370,9 +368,9 @@ async def test_work_whose_connection_is_lost_is_done_once_more_over_a_new_one_an
         return "never"
 
     with gate.held():
-        first = asyncio.create_task(writer.run(gate))
+        first = writer.run(gate)
         await soon(gate.reached.is_set)
-        tasks = await queued(writer, note, lose, note)
+        tasks = queued(writer, note, lose, note)
     await first
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(each) for each in results] == [LedgerDownError] * 3
@@ -394,9 +392,9 @@ async def test_what_a_connection_is_lost_in_the_midst_of_is_done_by_the_next_for
 
     lost = list[str]()
     with gate.held():
-        first = asyncio.create_task(writer.run(gate))
+        first = writer.run(gate)
         await soon(gate.reached.is_set)
-        tasks = await queued(writer, add("a"), lose, add("b"))
+        tasks = queued(writer, add("a"), lose, add("b"))
     await first
     assert await asyncio.gather(*tasks) == ["a", "not again", "b"]
     assert names(on_postgresql) == ["a", "b"]
@@ -445,7 +443,7 @@ async def test_a_locked_database_is_reported_soon_and_works_again(
     database: Database, writer: Writer
 ) -> None:
     with database.locked():
-        tasks = await queued(writer, *map(add, "abcdefghij"))
+        tasks = queued(writer, *map(add, "abcdefghij"))
         with within(SOON):
             results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(each) for each in results] == [LedgerDownError] * 10
@@ -460,7 +458,7 @@ async def test_who_has_been_told_no_while_a_lock_was_waited_for_gets_nothing_wri
 ) -> None:
     hasty = Writer(sqlite.open().engine, patience=0.2)
     with sqlite.locked():
-        tasks = await queued(hasty, *map(add, "abcdefghij"))
+        tasks = queued(hasty, *map(add, "abcdefghij"))
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(each) for each in results] == [LedgerDownError] * 10
     written = threading.Event()
@@ -480,9 +478,9 @@ async def test_a_row_that_is_locked_holds_up_only_who_wants_it(on_postgresql: Da
 
     with on_postgresql.engine.begin() as connection, gate.held():
         connection.execute(select(replicas).with_for_update())
-        first = asyncio.create_task(writer.run(gate))
+        first = writer.run(gate)
         await soon(gate.reached.is_set)
-        tasks = await queued(writer, add("a"), change, add("b"))
+        tasks = queued(writer, add("a"), change, add("b"))
         gate.opened.set()
         with within(SOON):
             results = await asyncio.gather(first, *tasks, return_exceptions=True)
@@ -520,7 +518,7 @@ async def test_a_server_that_stops_is_reported_and_works_again(
     await asyncio.to_thread(postgresql.stop)
     try:
         with within(SOON):
-            tasks = await queued(writer, *map(add, "abcdefghij"))
+            tasks = queued(writer, *map(add, "abcdefghij"))
             results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(each) for each in results] == [LedgerDownError] * 10
         assert "\n" not in str(results[0])
@@ -566,7 +564,7 @@ async def test_it_tells_of_each_piece_of_work_how_long_it_took_and_whether_it_wa
 async def test_it_knows_how_much_waits_and_whether_its_thread_runs(
     writer: Writer, gate: Gate
 ) -> None:
-    tasks = await queued(writer, add("a"), add("b"))
+    tasks = queued(writer, add("a"), add("b"))
     assert writer.queued == 2
     gate.opened.set()
     await asyncio.gather(*tasks)

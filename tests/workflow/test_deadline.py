@@ -38,7 +38,7 @@ async def test_what_the_ledger_tells_is_passed_on(caplog: pytest.LogCaptureFixtu
 async def test_what_it_does_not_tell_is_logged_once_with_its_facts_and_why(
     caplog: pytest.LogCaptureFixture, asking: Callable[[], Awaitable[str]], reason: str
 ) -> None:
-    assert await in_time(asking(), MISSING, {"what": "noted"}, until=within(0)) is None
+    assert await in_time(asking(), MISSING, lambda: {"what": "noted"}, until=within(0)) is None
     (record,) = caplog.records
     assert (record.getMessage(), record.levelname) == (MISSING, "ERROR")
     assert (vars(record)["what"], vars(record)["reason"]) == ("noted", reason)
