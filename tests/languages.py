@@ -7,5 +7,5 @@ from bot.locale import tongues
 from bot.messages.words import Tongues, Words
 
 TONGUES: Final[Tongues] = tongues(Language.ENGLISH)
-ENGLISH: Final[Words] = TONGUES.of(Language.ENGLISH)
-CHINESE: Final[Words] = TONGUES.of(Language.CHINESE)
+ENGLISH: Final[Words] = TONGUES.of[Language.ENGLISH]
+CHINESE: Final[Words] = TONGUES.of[Language.CHINESE]

@@ -152,12 +152,8 @@ PLACES: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
 class Tongues:
     """All languages; `channel` are the words for what a whole channel reads (the setting LANGUAGE)."""
 
-    by_language: Mapping[Language, Words]
+    of: Mapping[Language, Words]
     channel: Words
-
-    def of(self, language: Language) -> Words:
-        """Return the words of one language."""
-        return self.by_language[language]
 
 
 def contact_in(words: Words, contact: str) -> Mrkdwn:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
+from functools import cached_property
 
 from bot.domain.language import Language
 
@@ -64,7 +65,7 @@ class Approvers:
     expires: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, which would keep nothing computed
 class Rule:
     """One rule; an empty set of channels means anywhere, empty `users` and `groups` mean anyone."""
 
@@ -80,7 +81,7 @@ class Rule:
     approvers: Approvers | None = None
     self_approval: bool = False
 
-    @property
+    @cached_property
     def any_case(self) -> bool:
         """Whether its envs match whatever the case of letters, so that nobody evades a restriction by another case."""
         return self.effect is not Effect.ALLOW
@@ -102,7 +103,7 @@ class Operators:
     groups: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, which would keep nothing computed
 class Policy:
     """The rules and owners in order, whom people should ask for more rights, and who may cancel."""
 
@@ -112,7 +113,7 @@ class Policy:
     contact: str = "the people who run this bot"
     operators: Operators = Operators()
 
-    @property
+    @cached_property
     def groups(self) -> frozenset[str]:
         """Every user group that is named: by a rule, for its approvers, among the operators."""
         asked = (rule.approvers.groups for rule in self.rules if rule.approvers)

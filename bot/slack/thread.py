@@ -172,7 +172,7 @@ class Threads:
         return _no_thread(posted, request)
 
     def _private(self, request: Request) -> Private:
-        return Private(self._api, self._posts, self._tongues.of(request.language))
+        return Private(self._api, self._posts, self._tongues.of[request.language])
 
     async def close(self) -> None:
         """Give up what is being read."""
@@ -248,4 +248,4 @@ def is_direct(channel: str) -> bool:
 
 def words_in(channel: str, request: Request, tongues: Tongues) -> Words:
     """Return the words for all who read there: in a direct message that is the requester alone."""
-    return tongues.of(request.language) if is_direct(channel) else tongues.channel
+    return tongues.of[request.language] if is_direct(channel) else tongues.channel

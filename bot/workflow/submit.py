@@ -73,7 +73,7 @@ class Intake:
     def words(self, person: Person | Unreadable) -> Words:
         """Return the words of a person's language; of the channel's where it is not known."""
         tongues = self._ports.tongues
-        return tongues.of(person.language) if isinstance(person, Person) else tongues.channel
+        return tongues.of[person.language] if isinstance(person, Person) else tongues.channel
 
     async def submit(  # noqa: PLR0913  # all that makes a request
         self,
@@ -210,7 +210,7 @@ class Intake:
     async def _ask_requester(self, entry: Entry, by: str) -> None:
         """Ask the requester whether they are sure of what somebody else tries again for them."""
         request = entry.request
-        words = self._ports.tongues.of(request.language)
+        words = self._ports.tongues.of[request.language]
         asked = confirmation(words, request, entry.until or 0.0, by)
         # Directly: where it was clicked, Slack shows it to nobody who is not looking.
         directly = replace(request.origin, channel_id=request.origin.user_id, thread_ts="")

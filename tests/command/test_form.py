@@ -44,9 +44,9 @@ A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 GOOD = Fields("prod-1", A)
 ORIGIN = Origin("T1", "U1", "C1", "releases", "trigger", "")
 TONGUES = tongues(Language.ENGLISH)
-ENGLISH = TONGUES.of(Language.ENGLISH)
+ENGLISH = TONGUES.of[Language.ENGLISH]
 every_language = pytest.mark.parametrize(
-    "words", [TONGUES.of(language) for language in Language], ids=lambda w: w.language.value
+    "words", [TONGUES.of[language] for language in Language], ids=lambda w: w.language.value
 )
 
 

@@ -177,4 +177,4 @@ def test_hostile_words_stay_words_and_fit(words: Words, text: str) -> None:
 
 def test_every_language_has_its_own_page() -> None:
     for language in Language:
-        assert view_errors(shown(page(records=ALL, words=TONGUES.of(language))), "home") == []
+        assert view_errors(shown(page(records=ALL, words=TONGUES.of[language])), "home") == []

@@ -233,9 +233,9 @@ def test_plain_text_is_escaped_and_keeps_its_braces() -> None:
 def test_a_channel_is_spoken_to_in_the_language_of_the_setting(language: Language) -> None:
     both = tongues(language)
     assert both.channel.language is language
-    assert both.of(Language.ENGLISH)("Nothing was done.") == "Nothing was done."
-    assert both.of(Language.CHINESE)("Nothing was done.") == "未执行任何操作。"
-    assert set(both.by_language) == set(Language)
+    assert both.of[Language.ENGLISH]("Nothing was done.") == "Nothing was done."
+    assert both.of[Language.CHINESE]("Nothing was done.") == "未执行任何操作。"
+    assert set(both.of) == set(Language)
 
 
 def test_every_sentence_that_turns_to_somebody_names_the_policys_contact() -> None:
