@@ -20,7 +20,6 @@ from bot.messages.blocks import (
     Buttons,
     Message,
     Part,
-    buttons,
     message,
     name,
     reason,
@@ -166,8 +165,8 @@ def of_batch(words: Words, request: Request, after: AfterShare) -> tuple[str | B
     return unusable, _what_is_left(say, title)
 
 
-def _left_to_do(words: Words, request: Request) -> Buttons | None:
-    return buttons(Button(words("What is left to do"), Act.STEPS, request.id))
+def _left_to_do(words: Words, request: Request) -> Buttons:
+    return Buttons((Button(words("What is left to do"), Act.STEPS, request.id),))
 
 
 def _lacking(words: Words, env: str, readiness: Readiness) -> str | None:

@@ -15,18 +15,17 @@ from bot.messages.blocks import (
     Buttons,
     Message,
     Part,
-    buttons,
     message,
     name,
     reason,
     small,
 )
 from bot.messages.endings import became
-from bot.messages.request import appids, for_good, with_comment
-from bot.messages.rules import channel_name
-from bot.messages.words import Mrkdwn, Words, bullets, sentences, when
+from bot.messages.request import FOR_GOOD, appids, with_comment
+from bot.messages.words import Mrkdwn, Words, bullets, channel_name, msgid, sentences, when
 
 _PAST = 3
+_LISTED = msgid("All of them are listed in the thread below.")
 
 Past = tuple[Request, float, str | None]
 """An earlier share: the request, when it ended (Unix seconds), and the address of its thread."""
@@ -45,16 +44,12 @@ def question(
             "🕓 {approvers}: {who} asks to share {env} with {receivers}.",
             approvers=Mrkdwn(approvers) or words("Everybody here"),
         ),
-        _appids(words, request),
+        appids(request, words(_LISTED)),
         details(words, request),
         _before(words, past),
         choice(words, request),
         limits(words, request, until),
     )
-
-
-def _appids(words: Words, request: Request) -> str:
-    return appids(request, words("All of them are listed in the thread below."))
 
 
 def asked_directly(words: Words) -> Message:
@@ -72,35 +67,28 @@ def limits(words: Words, request: Request, until: float) -> Part:
     """Return that a share cannot be undone, and when the question expires."""
     say = words.about(request)
     expiry = say("Without a decision the request ends {when}. Request {id}.", when=when(until))
-    return small(sentences(words, for_good(words), expiry))
+    return small(sentences(words, words(FOR_GOOD), expiry))
 
 
-def choice(words: Words, request: Request) -> Buttons | None:
+def choice(words: Words, request: Request) -> Buttons:
     """Return the buttons Approve and Reject."""
     which = f"{request.env}, {request.id}"
-    return buttons(
-        Button(words("Approve"), Act.APPROVE, request.id, "primary", about=which),
-        Button(words("Reject"), Act.REJECT, request.id, "danger", about=which),
-    )
+    approve = Button(words("Approve"), Act.APPROVE, request.id, "primary", about=which)
+    reject = Button(words("Reject"), Act.REJECT, request.id, "danger", about=which)
+    return Buttons((approve, reject))
 
 
 def details(words: Words, request: Request) -> str:
     """Return the reason, the channel, the owner of the env, and the rule."""
-    say = words.about(request)
+    say, channel = words.about(request), request.origin.channel_id
+    there = channel_name(channel) if channel.startswith(("C", "G")) else say("a direct message")
     lines = [
         say("*Why:* {reason}") if request.reason else say("*Why:* no reason was given"),
-        say("*From:* {channel}", channel=_channel(words, request)),
+        say("*From:* {channel}", channel=there),
         say("*Owner of the env:* {owner}"),
         say("*Rule:* “{rule}”"),
     ]
     return "\n".join(lines)
-
-
-def _channel(words: Words, request: Request) -> Mrkdwn:
-    channel = request.origin.channel_id
-    if channel.startswith(("C", "G")):
-        return channel_name(channel)
-    return words("a direct message")
 
 
 def _before(words: Words, past: Sequence[Past]) -> str:
@@ -134,7 +122,7 @@ def decided(words: Words, request: Request, outcome: Outcome | None, at: float) 
     return message(
         _verdict(words, request, outcome, at),
         say("{who} asked to share {env} with {receivers}."),
-        _appids(words, request),
+        appids(request, words(_LISTED)),
         reason(words, request),
         name(words, request),
     )

@@ -23,7 +23,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.messages.advice import titled, what_to_do, who_acts
 from bot.messages.answers import of_batch
-from bot.messages.blocks import Button, Message, Part, buttons, message, name, reason, small
+from bot.messages.blocks import Button, Buttons, Message, Part, message, name, reason, small
 from bot.messages.decisions import what_it_takes_now
 from bot.messages.request import appids
 from bot.messages.words import Mrkdwn, Words, code, when
@@ -49,7 +49,7 @@ def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) 
         _pause(words, pause) if pause else None,
         appids(request),
         reason(words, request),
-        None if tally.cancelled or tally.stopped else buttons(cancel),
+        None if tally.cancelled or tally.stopped else Buttons((cancel,)),
         name(words, request),
     )
 
@@ -118,7 +118,7 @@ def answer(
         *told,
         *(of_batch(words, request, after) if tally.shared else ()),
         small(more) if len(groups) > _GROUPS else None,
-        buttons(retry) if retry_may_help(finished) else None,
+        Buttons((retry,)) if retry_may_help(finished) else None,
         name(words, request),
     )
 

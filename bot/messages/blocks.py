@@ -144,12 +144,6 @@ def message(*parts: str | Part | Copied | Buttons | None) -> Message:
     return Message(tuple([Part(part) if isinstance(part, str) else part for part in parts if part]))
 
 
-def buttons(*row: Button | None) -> Buttons | None:
-    """Return a row of the buttons that are not None."""
-    there = tuple(button for button in row if button)
-    return Buttons(there) if there else None
-
-
 def reason(words: Words, request: Request) -> Part | None:
     """Return the reason that the requester gave, if any."""
     if not request.reason:

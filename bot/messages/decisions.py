@@ -17,18 +17,18 @@ from bot.domain.request import Request
 from bot.messages.blocks import (
     Announcement,
     Button,
+    Buttons,
     Message,
     Part,
-    buttons,
     message,
     name,
     reason,
     small,
 )
 from bot.messages.request import (
+    FOR_GOOD,
     all_appids,
     appids,
-    for_good,
     why_command,
     with_comment,
 )
@@ -53,11 +53,13 @@ def confirmation(
         else None,
         say("Share {env}, which {owner} owns, with {receivers}?"),
         appids(request, words("All of them are listed below.")),
-        sentences(words, for_good(words), words("Nothing happens until you confirm.")),
+        sentences(words, words(FOR_GOOD), words("Nothing happens until you confirm.")),
         reason(words, request),
-        buttons(
-            Button(words("Share it"), Act.CONFIRM, request.id, "primary"),
-            Button(words("Cancel"), Act.CANCEL, request.id),
+        Buttons(
+            (
+                Button(words("Share it"), Act.CONFIRM, request.id, "primary"),
+                Button(words("Cancel"), Act.CANCEL, request.id),
+            )
         ),
         small(
             say(
@@ -100,7 +102,7 @@ def waiting(words: Words, request: Request) -> Message:
         say("🕓 {who} asks to share {env} with {receivers}. It waits for an approval."),
         appids(request),
         reason(words, request),
-        buttons(Button(words("Cancel the request"), Act.CANCEL, request.id)),
+        Buttons((Button(words("Cancel the request"), Act.CANCEL, request.id),)),
         name(words, request),
     )
 

@@ -24,7 +24,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Approval, Request
 from bot.messages import answers, batches, decisions
-from bot.messages.blocks import Button, Message, Part, buttons, message, name, small
+from bot.messages.blocks import Button, Buttons, Message, Part, message, name, small
 from bot.messages.words import Words
 
 
@@ -71,7 +71,7 @@ def answer(
     if request.approval:
         whole += message(_approved(words, request.approval))
     if isinstance(outcome, Failed | Unknown | Expired) and retry_may_help(outcome):
-        whole += message(buttons(Button(words("Try again"), Act.RETRY, request.id)))
+        whole += message(Buttons((Button(words("Try again"), Act.RETRY, request.id),)))
     return whole
 
 

@@ -23,7 +23,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request
 from bot.messages.batches import counts, mark
-from bot.messages.blocks import Button, Copied, Message, buttons, message, small
+from bot.messages.blocks import Button, Buttons, Copied, Message, message, small
 from bot.messages.words import Words, bullets, code, mention, when
 
 _LISTED = 15
@@ -76,7 +76,7 @@ def shared_before(
         else say("Only they got the answer. Request {id}."),
         words("To do it all the same:"),
         line,
-        buttons(Button(words("Share it again"), Act.SHARE_AGAIN, earlier.id, reason=reason)),
+        Buttons((Button(words("Share it again"), Act.SHARE_AGAIN, earlier.id, reason=reason),)),
     )
 
 

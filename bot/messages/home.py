@@ -7,10 +7,10 @@ from bot.domain.click import Act
 from bot.domain.link import Link, LinkState
 from bot.domain.request import Request
 from bot.messages.approvals import choice, details, limits
-from bot.messages.blocks import Block, Button, Message, buttons, message, small
+from bot.messages.blocks import Block, Button, Buttons, Message, message, small
 from bot.messages.history import Line, history, in_a_line, no_history
 from bot.messages.people import is_well, may_share
-from bot.messages.request import appids, asks
+from bot.messages.request import ASKS, appids
 from bot.messages.words import Words, code, listed, msgid, sentences, shortened
 from bot.policy import Person, Rule, Unreadable
 
@@ -89,7 +89,7 @@ def _stoppable(words: Words, lines: Sequence[Line]) -> Message:
     for line in lines[:LISTED]:
         which = f"{line.request.env}, {line.request.id}"
         cancel = Button(words("Cancel"), Act.CANCEL, line.request.id, about=which)
-        page += message(in_a_line(words, line), buttons(cancel))
+        page += message(in_a_line(words, line), Buttons((cancel,)))
     return page + _more(words, lines)
 
 
@@ -102,7 +102,7 @@ def _undecided(words: Words, request: Request, until: float, link: str | None) -
     where = words("All of them are listed in <{link}|this thread>.", link=link) if link else ""
     brief = replace(request, reason=shortened(request.reason or "", _REASON_LIMIT))
     return message(
-        asks(words, request),
+        words.about(request)(ASKS),
         appids(request, where),
         details(words, brief),
         choice(words, request),

@@ -11,7 +11,7 @@ from bot.domain.request import Origin, Request
 from bot.messages.blocks import Block, Message, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken
-from bot.messages.request import all_appids, appids, asks, for_good
+from bot.messages.request import ASKS, FOR_GOOD, all_appids, appids
 from bot.messages.words import Words, as_typed, code, sentences
 
 FORM = "share_env_form"
@@ -26,10 +26,10 @@ _CODE = re.compile(r"`([^`]*)`")
 
 
 def form(words: Words, origin: Origin, private_metadata: str) -> Block:
-    """Return the modal; Slack asks for the envs only when somebody opens their menu."""
+    """Return the modal; Slack ASKS for the envs only when somebody opens their menu."""
     told = message(
         _where(words, origin),
-        small(for_good(words)),
+        small(words(FOR_GOOD)),
     ).blocks
     return {
         "type": "modal",
@@ -143,9 +143,9 @@ _COMMENT_LIMIT = 500
 def decision(words: Words, request: Request, act: Act, private_metadata: str) -> Block:
     """Ask an approver to confirm the decision, with an optional comment."""
     told = message(
-        asks(words, request),
+        words.about(request)(ASKS),
         appids(request, words("All of them are listed below.")),
-        for_good(words) if act is Act.APPROVE else None,
+        words(FOR_GOOD) if act is Act.APPROVE else None,
     )
     comment: Block = {
         "type": "plain_text_input",

@@ -6,17 +6,26 @@ from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.domain.link import Link, LinkState
 from bot.messages.advice import LINK_NAMES
 from bot.messages.blocks import Message, message, small
-from bot.messages.request import for_good
+from bot.messages.request import FOR_GOOD
 from bot.messages.rules import (
     LISTED_RULES,
     STANDINGS,
     UNREADABLE,
-    group_name,
     right,
     rule_name,
     under,
 )
-from bot.messages.words import Words, bullets, code, listed, mention, sentences, some, when
+from bot.messages.words import (
+    Words,
+    bullets,
+    code,
+    group_name,
+    listed,
+    mention,
+    sentences,
+    some,
+    when,
+)
 from bot.policy import Person, Rule, Unreadable
 
 
@@ -74,7 +83,7 @@ def help_(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) ->
     return message(
         may_share(words, person, rules),
         f"{words('*What you can type*')}\n{typed}",
-        small(for_good(words)) if rules else None,
+        small(words(FOR_GOOD)) if rules else None,
     )
 
 

@@ -1,21 +1,15 @@
 """What all messages about a request have in common: who asks for what, its appids, its command."""
 
+from typing import Final
+
 from bot.domain.request import Request
 from bot.messages.blocks import Message, Part, listing, message
-from bot.messages.words import Mrkdwn, Words, code
+from bot.messages.words import Mrkdwn, Words, code, msgid
 
-
-def asks(words: Words, request: Request) -> str:
-    """Tell an approver who asks for what."""
-    say = words.about(request)
-    return say("{who} asks to share {env} with {receivers}.")
-
-
-def for_good(words: Words) -> Mrkdwn:
-    """Return that a share cannot be undone, but by the owner's admin."""
-    return words(
-        "A share cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
-    )
+ASKS: Final = msgid("{who} asks to share {env} with {receivers}.")
+FOR_GOOD: Final = msgid(
+    "A share cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
+)
 
 
 def why_command(appid: str, env: str) -> Mrkdwn:

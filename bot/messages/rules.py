@@ -7,8 +7,10 @@ from typing import assert_never
 from bot.messages.words import (
     Mrkdwn,
     Words,
+    channel_name,
     code,
     escape,
+    group_name,
     listed,
     mention,
     msgid,
@@ -136,16 +138,6 @@ def _channels(words: Words, rule: Rule) -> str:
 
 def _globs(words: Words, globs: Iterable[str]) -> str:
     return listed(words, [code(glob) for glob in globs], 8)
-
-
-def channel_name(channel_id: str) -> Mrkdwn:
-    """Return the markup that Slack shows as the channel's name."""
-    return Mrkdwn(f"<#{channel_id}>")
-
-
-def group_name(group: str) -> Mrkdwn:
-    """Return the markup that Slack shows as the user group's name."""
-    return Mrkdwn(f"<!subteam^{group}>")
 
 
 def rule_name(rule: Rule) -> Mrkdwn:

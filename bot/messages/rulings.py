@@ -3,17 +3,16 @@
 from typing import assert_never
 
 from bot.messages.blocks import Message, message, small
-from bot.messages.request import for_good
+from bot.messages.request import FOR_GOOD
 from bot.messages.rules import (
     STANDINGS,
     UNREADABLE,
     fit,
-    group_name,
     might,
     rule_name,
     under,
 )
-from bot.messages.words import Words, code, sentences
+from bot.messages.words import Words, code, group_name, sentences
 from bot.policy import (
     Allow,
     Ask,
@@ -73,7 +72,7 @@ def dry_run(
             receivers=receivers,
             owner=code(owner),
         ),
-        small(sentences(words, for_good(words), words("Leave out `--dry-run` to do it."))),
+        small(sentences(words, words(FOR_GOOD), words("Leave out `--dry-run` to do it."))),
     )
 
 

@@ -48,6 +48,16 @@ def mention(user_id: str) -> Mrkdwn:
     return Mrkdwn(f"<@{user_id}>")
 
 
+def channel_name(channel_id: str) -> Mrkdwn:
+    """Return the markup that Slack shows as the channel's name."""
+    return Mrkdwn(f"<#{channel_id}>")
+
+
+def group_name(group: str) -> Mrkdwn:
+    """Return the markup that Slack shows as the user group's name."""
+    return Mrkdwn(f"<!subteam^{group}>")
+
+
 def when(at: float) -> Mrkdwn:
     """Return a date that Slack shows in the reader's time zone; clients that cannot show it in UTC."""
     utc = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
