@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -95,6 +96,15 @@ def cut(request: web.BaseRequest) -> web.Response:
 def objects(value: Json) -> list[JsonObject]:
     """Return the objects in a list; none where it is no list."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def json_object(raw: str | bytes) -> JsonObject | None:
+    """Return the JSON object that somebody sent, None if it is none."""
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 class Watched(ABC):

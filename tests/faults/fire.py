@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from bot.playground.slack.server import ACK_TIMEOUT, LocalSlack
+from bot.playground.slack.connected import ACK_TIMEOUT
+from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, seed
 from tests.faults.bots import CHANNEL, FINAL, Bot, assert_keeps_secrets, environ, request_of

@@ -1,11 +1,11 @@
 """What a person does in the stand-in Slack: clicks, selects and their options, shortcuts, the App Home."""
 
-from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.block_kit import OFFERED
+from bot.playground.slack.connected import Connected
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.payloads import (
     ClickedPlace,
@@ -17,25 +17,13 @@ from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Ack, PostedMessage
 from bot.playground.slack.values import Placed, chosen
-from bot.playground.slack.workspace import Where, Workspace
-
-Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
+from bot.playground.slack.workspace import Where
 
 MIN_QUERY = 3
 
 
-class Interactions(Workspace, ABC):
-    """A workspace in which people click, choose, and use Slack's own menus; `deliver` is how the app hears of it."""
-
-    @abstractmethod
-    async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:
-        """Send a payload and return its ack."""
-
-    @abstractmethod
-    def response_url(
-        self, user_id: str, channel_id: str, original: PostedMessage | None = None
-    ) -> str:
-        """Return a new response_url, which may replace the original."""
+class Interactions(Connected):
+    """A workspace in which people click, choose, and use Slack's own menus."""
 
     async def click(  # noqa: PLR0913 - keywords for what is seldom said
         self,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from bot.playground.faults import Fault, Faults, Hang, RateLimited, Slow, Status
+from bot.playground.faults import Fault, Faults, RateLimited
 from bot.playground.loopback import Json
 
 _MINUTE = 60.0
@@ -66,14 +66,3 @@ class Limits:
             return RateLimited(ceil(calls[0] + _MINUTE - now))
         calls.append(now)
         return None
-
-
-def lost(fault: Fault) -> tuple[str, int]:
-    """Return the error and the status that are recorded for a call whose usual answer was not sent."""
-    match fault:
-        case Slow() | Hang():
-            return "hangs", 0
-        case Status(code):
-            return "not an answer", code
-        case _:
-            return "dropped", 0

@@ -1,23 +1,21 @@
 """Answers to a command outside of the Web API: the body of its ack, and response_url."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from bot.playground.faults import Code, Fault, RateLimited
-from bot.playground.loopback import JsonObject, Loopback
+from bot.playground.loopback import JsonObject, json_object
+from bot.playground.slack.calls import Called, Calls
 from bot.playground.slack.chat import MAX_TEXT, content
-from bot.playground.slack.limits import Limits, lost
 from bot.playground.slack.refusals import RefusedError, flag_argument, text_argument
-from bot.playground.slack.transcript import ApiCall, PostedMessage, Via
+from bot.playground.slack.transcript import PostedMessage, Via
 from bot.playground.slack.workspace import Workspace
-from bot.playground.wire import Service, answer
 
 NAME = "response_url"
 MAX_USES = 5
 LIFETIME = 30 * 60
+_GONE = ("used_url", "expired_url", "message_not_found")
 
 
 def show(workspace: Workspace, body: JsonObject, channel: str, ephemeral_to: str, via: Via) -> None:
@@ -90,17 +88,9 @@ class ResponseUrls:
     channel, and answers with a plain `ok` that holds no timestamp.
     """
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        loopback: Loopback,
-        clock: Callable[[], float],
-        limits: Limits,
-    ) -> None:
-        self._limits = limits
+    def __init__(self, workspace: Workspace, calls: Calls) -> None:
         self._workspace = workspace
-        self._loopback = loopback
-        self._clock = clock
+        self._calls = calls
         self._hooks: dict[str, _Hook] = {}
 
     def open(self, channel: str, user: str, original: PostedMessage | None = None) -> str:
@@ -110,55 +100,32 @@ class ResponseUrls:
         """
         kind = "commands" if original is None else "actions"
         path = f"/{kind}/{self._workspace.world.team_id}/{len(self._hooks) + 1}/made-up"
-        self._hooks[path] = _Hook(channel, user, self._clock() + LIFETIME, original)
+        expires = self._workspace.clock() + LIFETIME
+        self._hooks[path] = _Hook(channel, user, expires, original)
         return path
 
     async def use(self, request: web.BaseRequest) -> web.StreamResponse:
         """Show what was posted to a response_url, unless a fault waits for its person."""
-        raw, hook = await request.read(), self._hooks.get(request.path)
-        only, body = {"user": hook.user} if hook else {}, request.path.encode() + raw
-        service = Service(
-            usual=lambda: self._used(request.path, raw),
-            refused=self._no,
-            lost=lambda fault: self._record(*lost(fault)),
-            done=lambda fault: self._done(request.path, raw, fault),
-            cleared=self._limits.faults.cleared(NAME),
-        )
-        fault = self._limits.meet(NAME, only, body)
-        return await answer(fault, request, self._loopback, service)
+        raw, path = await request.read(), request.path
+        args, hook = json_object(raw), self._hooks.get(path)
 
-    def _no(self, fault: Code | RateLimited) -> web.Response:
-        if isinstance(fault, Code):
-            return self._refused(str(fault.code), 404)
-        response = self._refused("ratelimited", 429)
-        response.headers["Retry-After"] = str(fault.retry_after)
-        return response
-
-    def _done(self, path: str, raw: bytes, fault: Fault) -> None:
-        self._used(path, raw)
-        self._record(*lost(fault))
-
-    def _used(self, path: str, raw: bytes) -> web.Response:
-        args: JsonObject = {}
-        try:
-            args = _body(raw)
+        def run() -> web.Response:
+            if args is None:
+                raise RefusedError("invalid_payload")
             self._use(path, args)
-        except RefusedError as refused:
-            gone = refused.error in {"used_url", "expired_url", "message_not_found"}
-            return self._refused(refused.error, 404 if gone else 400, args)
-        self._record(None, 200, args)
-        return web.Response(text="ok")
+            return web.Response(text="ok")
 
-    def _refused(self, error: str, status: int, args: JsonObject | None = None) -> web.Response:
-        self._record(error, status, args)
-        return web.json_response({"ok": False, "error": error}, status=status)
+        def no(refused: RefusedError, status: int | None) -> web.Response:
+            status = status or (404 if refused.error in _GONE else 400)
+            return web.json_response({"ok": False, "error": refused.error}, status=status)
 
-    def _record(self, error: str | None, status: int, args: JsonObject | None = None) -> None:
-        self._workspace.record(ApiCall(NAME, args or {}, error, status))
+        meets: JsonObject = {"user": hook.user} if hook else {}
+        called = Called(NAME, args or {}, run, no, 404, meets, path.encode() + raw)
+        return await self._calls.answer(request, called)
 
     def _use(self, path: str, args: JsonObject) -> None:
         hook = self._hooks.get(path)
-        if hook is None or self._clock() >= hook.expires:
+        if hook is None or self._workspace.clock() >= hook.expires:
             raise RefusedError("expired_url")
         if hook.uses >= MAX_USES:
             raise RefusedError("used_url")
@@ -177,13 +144,3 @@ def _replace(workspace: Workspace, body: JsonObject, original: PostedMessage) ->
     said = content(body, MAX_TEXT)
     blocks = said.blocks or ()
     workspace.edit(replace(message, text=said.text, blocks=blocks, edits=message.edits + 1))
-
-
-def _body(raw: bytes) -> JsonObject:
-    try:
-        body = json.loads(raw)
-    except ValueError:
-        raise RefusedError("invalid_payload") from None
-    if not isinstance(body, dict):
-        raise RefusedError("invalid_payload")
-    return body

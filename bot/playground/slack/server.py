@@ -1,29 +1,16 @@
-"""A local Slack: the Web API, Socket Mode, commands, clicks and forms, and all that can go wrong."""
+"""A local Slack: a workspace in which people type commands, click, and fill in forms, with the real app behind it."""
 
-from collections.abc import Callable
-from time import time
-from types import TracebackType
-from typing import Self
-from uuid import UUID
+from collections.abc import Mapping
 
-from aiohttp import web
-
-from bot.playground.faults import Faults
-from bot.playground.loopback import JsonObject, Loopback
+from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.block_kit import block_errors
-from bot.playground.slack.delivery import Delivery
-from bot.playground.slack.forms import Forms
-from bot.playground.slack.interactions import Kind
-from bot.playground.slack.limits import Limits
-from bot.playground.slack.methods import METHODS, connections_open
-from bot.playground.slack.refusals import ImpossibleError
-from bot.playground.slack.responses import NAME as RESPONSE_URL
-from bot.playground.slack.responses import ResponseUrls
-from bot.playground.slack.sockets import Sockets
+from bot.playground.slack.interactions import Interactions
+from bot.playground.slack.payloads import TOKEN, ClickedPlace, interaction
+from bot.playground.slack.refusals import ImpossibleError, RefusedError
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Ack, ApiCall, PostedMessage
-from bot.playground.slack.web_api import WebApi
-from bot.playground.world import World
+from bot.playground.slack.values import Placed, chosen, placed, values
+from bot.playground.slack.views import completed, shown
 
 __all__ = [
     "Ack",
@@ -35,58 +22,9 @@ __all__ = [
     "block_errors",
 ]
 
-ACK_TIMEOUT = 3.0
-PING_EVERY = 10.0
 
-
-class LocalSlack(Forms):
-    """Slack on 127.0.0.1, from `async with` to its end; no socket or task outlives it.
-
-    `api_url` is the bot's SLACK_API_URL. With `request_url` set, commands are posted there instead
-    of sent through Socket Mode. `clock` returns Unix seconds. `fail` plans faults for methods and
-    `clear` takes them away; “response_url” is a method too, whose only argument is the `user` who got it. `sockets` are
-    the app's connections, `limits` how often it may call what.
-    """
-
-    def __init__(
-        self,
-        world: World,
-        clock: Callable[[], float] = time,
-        ack_timeout: float = ACK_TIMEOUT,
-        ping_every: float = PING_EVERY,
-    ) -> None:
-        super().__init__(world, clock)
-        self.request_url: str | None = None
-        self._loopback = Loopback()
-        self.sockets = Sockets(self, self._loopback, ping_every)
-        self._delivery = Delivery(self, self.sockets, ack_timeout)
-        methods = {**METHODS, "apps.connections.open": connections_open(self._link)}
-        self.faults = Faults((*methods, RESPONSE_URL), clock)
-        self.fail, self.clear = self.faults.plan, self.faults.clear
-        a_minute = {name: method.a_minute for name, method in methods.items()}
-        self.limits = Limits(self.faults, a_minute, clock, self.violations.append)
-        self._response_urls = ResponseUrls(self, self._loopback, clock, self.limits)
-        self._api = WebApi(self, self._loopback, methods, self.limits)
-
-    async def __aenter__(self) -> Self:
-        await self._loopback.start(self._serve)
-        await self._delivery.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.sockets.drop()
-        await self._delivery.stop()
-        await self._loopback.stop()
-
-    @property
-    def api_url(self) -> str:
-        """Return the base of the Web API."""
-        return f"{self._loopback.origin}/api/"
+class LocalSlack(Interactions):
+    """Slack on 127.0.0.1: what a person does at the message box, and with a modal as a whole."""
 
     async def command(
         self,
@@ -99,7 +37,7 @@ class LocalSlack(Forms):
         """Type a slash command as a person does; returns when it was acked, or Slack gave up."""
         person, channel = self.people[user_id], self.channels[channel_id]
         payload: JsonObject = {
-            "token": "made-up-verification-token",
+            "token": TOKEN,
             "team_id": self.world.team_id,
             "team_domain": self.world.team_domain,
             "channel_id": channel.id,
@@ -115,39 +53,102 @@ class LocalSlack(Forms):
         }
         return await self.deliver("slash_commands", payload)
 
-    async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:
-        """Send any payload, a click or an event as well as a command, and return the ack."""
-        self._note_trigger(payload)
-        envelope_id = str(UUID(int=self.next_number()))
-        return await self._delivery.deliver(kind, payload, envelope_id, self.request_url)
+    def fill(self, user: str, view: View, entries: Mapping[str, Json]) -> View:
+        """Put values into a view without sending anything, and return the view.
 
-    async def redeliver(self, ack: Ack) -> Ack:
-        """Send again what was acked before: the same payload, envelope_id and trigger_id."""
-        same = ack.kind, ack.request, ack.envelope_id
-        return await self._delivery.deliver(*same, self.request_url)
+        The values stand by action_id, or by block_id and action_id: a text for an input, an
+        option's value or text for a select, a list of them for boxes, None to take it away.
+        """
+        current = self.open_view(user, view)
+        place = ClickedPlace(self, current)
+        for found, value in _entries(place, current, entries):
+            now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
+            current = self.typed(current, found, now)
+        return current
 
-    def response_url(
-        self, user_id: str, channel_id: str, original: PostedMessage | None = None
-    ) -> str:
-        """Return a new response_url, which may replace the original."""
-        return self._loopback.origin + self._response_urls.open(channel_id, user_id, original)
+    async def submit(self, user: str, view: View, values: Mapping[str, Json] | None = None) -> Ack:
+        """Fill in a modal and submit it; `errors` of the ack hold what the bot said against it.
 
-    def _note_trigger(self, payload: JsonObject) -> None:
-        """Let a payload's trigger_id open a view from now on."""
-        user, view = payload.get("user"), payload.get("view")
-        user_id = user.get("id") if isinstance(user, dict) else payload.get("user_id")
-        view_id = view.get("id") if isinstance(view, dict) else ""
-        if trigger_id := payload.get("trigger_id"):
-            self.triggers.note(str(trigger_id), str(user_id), str(view_id))
+        It closes, changes or stays as the ack says, and stays where no good ack came. Raises
+        ImpossibleError where Slack's own check of the form lets nothing be sent.
+        """
+        current = self.fill(user, view, values or {})
+        if not current.body["submit"]:
+            raise ImpossibleError("the modal has no button to submit it")
+        _check(current)
+        payload: JsonObject = {
+            **interaction(self, "view_submission", user),
+            "trigger_id": self.next_trigger(),
+            "view": shown(self, current),
+            "response_urls": [],
+        }
+        ack = await self.deliver("interactive", payload)
+        left = self.surfaces.find(current.id)
+        if ack.error is None and left is not None:
+            self._follow(left, ack.payload or {})
+        return ack
 
-    def _link(self) -> str:
-        return f"ws://127.0.0.1:{self._loopback.port}/link?ticket={self.sockets.ticket()}"
+    def close(self, user: str, view: View) -> None:
+        """Close a modal; the bot does not hear of it."""
+        self.surfaces.close(self.open_view(user, view))
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path.startswith("/api/"):
-            return await self._api.answer(request, request.path.removeprefix("/api/"))
-        if request.path.startswith(("/commands/", "/actions/")):
-            return await self._response_urls.use(request)
-        if request.path == "/link":
-            return await self.sockets.serve(request)
-        return web.Response(status=404)
+    def _follow(self, view: View, answer: JsonObject) -> None:
+        """Do with a submitted modal as the ack says; a wrong answer is a violation, and it stays."""
+        try:
+            self._do(view, answer)
+        except RefusedError as refused:
+            self.violations.append(f"ack: view_submission: {refused.error} {refused.details}")
+            self.changed()
+
+    def _do(self, view: View, answer: JsonObject) -> None:
+        match answer.get("response_action"):
+            case None:
+                self.surfaces.close(view)
+            case "errors":
+                self.surfaces.refuse(view, _errors(view, answer.get("errors")))
+            case "update":
+                self.surfaces.update(view, completed(answer.get("view"), "modal"))
+            case other:
+                raise RefusedError(f"there is no response_action {other}")
+
+
+def _entries(
+    place: ClickedPlace, view: View, entries: Mapping[str, Json]
+) -> list[tuple[Placed, Json]]:
+    blocks = {str(block["block_id"]) for block in view.blocks}
+    found: list[tuple[Placed, Json]] = []
+    for key, value in entries.items():
+        if key in blocks and isinstance(value, dict):
+            found += [(place.element(action, key), held) for action, held in value.items()]
+        else:
+            found.append((place.element(key), value))
+    return found
+
+
+def _errors(view: View, errors: Json) -> dict[str, str]:
+    """Return the errors to show; each must belong to an input block of the view."""
+    asking = {str(block["block_id"]) for block in view.blocks if block["type"] == "input"}
+    if not isinstance(errors, dict) or not errors or errors.keys() - asking:
+        raise RefusedError("invalid_errors", {"errors": errors, "input_blocks": [*sorted(asking)]})
+    return {block: str(said) for block, said in errors.items()}
+
+
+def _check(view: View) -> None:
+    """Raise ImpossibleError for a value that Slack itself would not accept."""
+    state = values(view.blocks, view.typed)
+    for each in placed(view.blocks):
+        held = state.get(each.block_id)
+        value = held.get(each.action_id) if isinstance(held, dict) else None
+        if each.block["type"] != "input" or not isinstance(value, dict):
+            continue
+        entered = next(part for key, part in value.items() if key != "type")
+        if not entered and not each.block.get("optional"):
+            raise ImpossibleError(f"{each.block_id}: please complete this required field")
+        if isinstance(entered, str):
+            _check_length(each, entered)
+
+
+def _check_length(each: Placed, text: str) -> None:
+    least, most = each.element.get("min_length", 0), each.element.get("max_length", 3000)
+    if isinstance(least, int) and isinstance(most, int) and not least <= len(text) <= most:
+        raise ImpossibleError(f"{each.block_id}: {least} to {most} characters, not {len(text)}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
-from bot.playground.loopback import Json, JsonObject, Loopback, cut
+from bot.playground.loopback import Json, JsonObject, Loopback, cut, json_object
 from bot.playground.slack.workspace import Workspace
 
 TICKET_LIFETIME = 30.0
@@ -124,12 +124,9 @@ class Sockets:
         }
 
     def _acknowledged(self, text: str, connection: _Connection) -> None:
-        try:
-            answer = json.loads(text)
-        except ValueError:
-            self._workspace.violations.append(f"socket: not JSON: {text[:80]}")
-            return
-        if not isinstance(answer, dict):
+        answer = json_object(text)
+        if answer is None:
+            self._workspace.violations.append(f"socket: no JSON object: {text[:80]}")
             return
         pending = self._pending.get(str(answer.get("envelope_id")))
         if pending is None or pending.ack.done():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from bot.playground.loopback import JsonObject
+from bot.playground.loopback import JsonObject, json_object
 
 MESSAGES = {
     -1: "system error",
@@ -72,11 +72,7 @@ class Asked:
         """Read a call, its token from the first of these parameters that is there."""
         raw = await request.read()
         token = next(filter(None, (request.query.get(name) for name in names)), "")
-        try:
-            body = json.loads(raw)
-        except ValueError:
-            body = None
-        return cls(request.method, token, raw, body if isinstance(body, dict) else None)
+        return cls(request.method, token, raw, json_object(raw))
 
     def text(self, name: str) -> str:
         """Return a member of the body, empty unless it is a string."""

@@ -229,4 +229,4 @@ async def test_envelopes_go_to_each_connection_in_turn(
             await socket.send_str("[]")
             await socket.send_json({"envelope_id": envelope["envelope_id"]})
             assert (await typing).error is None
-    assert len(slack.violations) == 3
+    assert len(slack.violations) == 6
