@@ -9,17 +9,19 @@ from bot.app.wiring import Wired
 from bot.ops.health import Health, Trouble, Watch, ended, refusal, ticket_trouble, unless
 from bot.ops.listener import HEALTHZ, METRICS, READYZ, answering, listen
 from bot.ops.metrics import Metrics
+from bot.settings.load import Address
 from bot.slack.events import PATH as EVENTS
 from bot.slack.events import slack_events
 from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketMode
 
 
-async def serve(
+async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
     stack: AsyncExitStack,
     resources: Resources,
     source: Source,
     parts: Wired,
     metrics: Metrics,
+    listener: Address,
 ) -> str:
     """Listen until the stack is left; return the address, or raise CannotListenError."""
     settings, observers = resources.settings, resources.observers
@@ -44,7 +46,7 @@ async def serve(
         READYZ: answering(ready),
         METRICS: metrics.answer,
     }
-    where = await listen(stack, settings.host, settings.port, posts, gets, observers.refused)
+    where = await listen(stack, listener.host, listener.port, posts, gets, observers.refused)
     looks = ready.look, alive.look, metrics.refusals.look
     stack.callback(asyncio.create_task(watch.keep(*looks)).cancel)
     return where

@@ -72,7 +72,7 @@ class Resources:
 
 async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Runtime) -> Resources:
     """Return the resources, in the order in which they are opened; raises CannotStartError."""
-    metrics = _metrics(runtime.clock) if settings.listens else None
+    metrics = _metrics(runtime.clock) if settings.listener else None
     observers = metrics.observers if metrics else Observers()
     session = await stack.enter_async_context(_session())
     wechat = WeChatApi(Transport(session), settings.wechat_url, observers.called_wechat)

@@ -65,11 +65,12 @@ async def _serve(
     how, socket = list[str](), parts.socket
     if socket:
         stack.push_async_callback(socket.close)
-    if metrics := resources.metrics:
+    listener, metrics = resources.settings.listener, resources.metrics
+    if listener and metrics:
         from bot.app.http import serve  # noqa: PLC0415  # as for Metrics, in resources
 
         try:
-            where = await serve(stack, resources, source, parts, metrics)
+            where = await serve(stack, resources, source, parts, metrics, listener)
         except CannotListenError as error:
             raise CannotStartError((str(error),), wrong_setup=not error.taken) from error
         how.append(f"at {where}")

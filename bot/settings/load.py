@@ -26,6 +26,14 @@ from bot.settings.tokens import (
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where the bot listens for HTTP."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the bot is told from outside; times in seconds."""
 
@@ -37,18 +45,11 @@ class Settings:
     wechat_url: str
     wechat_timeout: float
     language: Language
-    host: str
-    port: int
+    listener: Address | None
+    """None where nothing needs one, and PORT does not ask for it."""
     log_level: str
     log_format: str | None
     shutdown_grace: float
-    port_is_set: bool
-
-    @property
-    def listens(self) -> bool:
-        """Whether there is an HTTP listener: something needs it, or PORT asks for it."""
-        needed = not self.slack.app_token or isinstance(self.tokens, PlatformSettings)
-        return needed or self.port_is_set
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret among the settings, so that logs can be kept clean of them."""
@@ -83,14 +84,6 @@ def _passwords(database_url: str) -> list[str]:
         *re.findall(r"[?&]password=([^&]*)", database_url),
     ]
     return [*dict.fromkeys([*found, *map(unquote, found), *map(unquote_plus, found)])]
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the bot listens for HTTP."""
-
-    host: str
-    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +129,11 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     safe_url = wechat_url if len(read.problems) == before else None
     timeout = table.WECHAT_TIMEOUT.value(read)
     language = table.LANGUAGE.value(read)
-    host = table.HOST.value(read)
+    needed = isinstance(tokens, PlatformSettings) or (slack and not slack.app_token)
     before = len(read.problems)
-    port = int(table.PORT.value(read))
-    port_is_set = read.text(table.PORT.name) is not None
-    listens = port_is_set or isinstance(tokens, PlatformSettings) or (slack and not slack.app_token)
-    listener = Address(host, port) if listens and len(read.problems) == before else None
+    address = Address(table.HOST.value(read), int(table.PORT.value(read)))
+    listens = (needed or read.text(table.PORT.name)) and len(read.problems) == before
+    listener = address if listens else None
     level = table.LOG_LEVEL.value(read)
     log_format = table.LOG_FORMAT.value(read) or None
     grace = table.SHUTDOWN_GRACE.value(read)
@@ -156,12 +148,10 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             wechat_url,
             timeout,
             language,
-            host,
-            port,
+            listener,
             level,
             log_format,
             grace,
-            port_is_set,
         )
     problems = tuple(read.problems)
     secrets = (*_secrets(slack, tokens, database_url), *_pasted(read))

@@ -6,7 +6,7 @@ import pytest
 from bot.domain.language import Language
 from bot.ops.logs.redaction import Redactor
 from bot.policy import Allow, Ask, Deny, Effect, Owner, Person, Policy, Rule, decide, owner_of
-from bot.settings.load import Settings, load, read_parts
+from bot.settings.load import Address, Settings, load, read_parts
 from bot.settings.policy import simple_policy
 from bot.settings.slack import SlackSettings
 from bot.settings.table import NAMES
@@ -121,12 +121,10 @@ def test_what_is_not_set_has_its_default() -> None:
         wechat_url="https://api.weixin.qq.com",
         wechat_timeout=10,
         language=Language.ENGLISH,
-        host="127.0.0.1",
-        port=3000,
+        listener=None,
         log_level="INFO",
         log_format=None,
         shutdown_grace=10,
-        port_is_set=False,
     )
 
 
@@ -146,7 +144,7 @@ def test_what_is_not_set_has_its_default() -> None:
 def test_there_is_a_listener_where_one_is_needed_or_port_is_set(
     environ: dict[str, str], listens: bool
 ) -> None:
-    assert settings(environ).listens is listens
+    assert (settings(environ).listener == Address("127.0.0.1", 3000)) is listens
 
 
 def test_empty_values_count_as_not_set() -> None:
@@ -174,7 +172,7 @@ def test_what_is_set_is_used() -> None:
     assert (loaded.wechat_url, loaded.wechat_timeout) == ("http://localhost:2", 2.5)
     assert loaded.database_url == "postgresql+psycopg://bot@db.example/ledger"
     assert loaded.language is Language.CHINESE
-    assert (loaded.host, loaded.port) == ("0.0.0.0", 8080)  # noqa: S104
+    assert loaded.listener == Address("0.0.0.0", 8080)  # noqa: S104
     assert (loaded.log_level, loaded.log_format, loaded.shutdown_grace) == ("DEBUG", "json", 0)
 
 
