@@ -96,10 +96,10 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, runtime.jitter)
     in_force.hear(lambda _: upkeep.wake())
     heard = Heard(chain, tokens, upkeep.wake, start, runtime.now, runtime.sleep)
-    keys = [key for key in map(key_of, platform.encoding_aes_keys) if key]
+    keys = [*map(key_of, platform.encoding_aes_keys)]
     known = Platform(platform.appid, platform.message_tokens, keys)
     refused = partial(observers.refused, PUSHES)
-    pushes = Callback(known, heard, runtime.now, runtime.sleep, start, refused).answer
+    pushes = Callback(known, heard.take, runtime.now, runtime.sleep, start, refused).answer
     return Source(
         chain,
         upkeep.states,

@@ -3,23 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Protocol, assert_never
 
 from aiohttp import web
 
 from bot.ledger import LedgerDownError
 from bot.runtime.bodies import Unread, read_body
 from bot.runtime.observers import nobody
-from bot.wechat.push import (
-    Authorized,
-    Other,
-    Platform,
-    Push,
-    PushRefusal,
-    Ticket,
-    Unauthorized,
-    read_push,
-)
+from bot.wechat.push import OfConcern, Other, Platform, Push, PushRefusal, read_push
 
 BODY_LIMIT = 64 << 10
 """Bytes; WeChat's pushes have one or two thousand."""
@@ -33,33 +23,23 @@ _NAME_LIMIT = 40
 _log = logging.getLogger(__name__)
 
 
-class Hearing(Protocol):
-    """What WeChat's pushes change; each may raise LedgerDownError, and may be told again then."""
-
-    async def ticket(self, push: Ticket) -> None:
-        """Keep a ticket, if it is the newest."""
-
-    async def authorized(self, push: Authorized) -> None:
-        """Exchange the code for the owner's tokens, unless it was done."""
-
-    async def unauthorized(self, push: Unauthorized) -> None:
-        """Drop the owner's tokens, unless the owner has authorised the platform again since."""
-
-
 class Callback:
-    """Answers WeChat's pushes; `start` runs what need not be waited for, `refused` hears why one is not believed."""
+    """Answers WeChat's pushes, and lets `hear` take them in, again after a while where that raises LedgerDownError.
+
+    `start` runs what need not be waited for; `refused` hears why a push is not believed.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
         self,
         platform: Platform,
-        hearing: Hearing,
+        hear: Callable[[OfConcern], Awaitable[None]],
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         start: Callable[[Coroutine[None, None, None]], None],
         refused: Callable[[PushRefusal | Unread], None] = nobody,
     ) -> None:
         self._platform = platform
-        self._hearing = hearing
+        self._hear = hear
         self._now = now
         self._sleep = sleep
         self._start = start
@@ -97,6 +77,9 @@ class Callback:
             done.set()
 
     async def _kept(self, push: Push) -> bool:
+        if isinstance(push, Other):
+            _log.info("a push of no concern", extra={"push": push.info_type[:_NAME_LIMIT]})
+            return True
         try:
             await self._hear(push)
         except LedgerDownError as error:
@@ -104,16 +87,3 @@ class Callback:
             _log.error("a push was not kept", extra=facts)  # no trace
             return False
         return True
-
-    async def _hear(self, push: Push) -> None:
-        match push:
-            case Ticket():
-                await self._hearing.ticket(push)
-            case Authorized():
-                await self._hearing.authorized(push)
-            case Unauthorized():
-                await self._hearing.unauthorized(push)
-            case Other(info_type):
-                _log.info("a push of no concern", extra={"push": info_type[:_NAME_LIMIT]})
-            case _:
-                assert_never(push)

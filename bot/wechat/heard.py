@@ -7,11 +7,12 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import assert_never
 
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import TICKET, News, Tokens
 from bot.wechat.chain import Chain
-from bot.wechat.push import Authorized, Ticket, Unauthorized
+from bot.wechat.push import Authorized, OfConcern, Ticket, Unauthorized
 from bot.wechat.tokens import NoToken
 
 LONGEST = 3600.0
@@ -52,12 +53,24 @@ class Heard:
         """Exchange no code again from now on: after a start WeChat's list has what it was worth."""
         self._stopping.set()
 
-    async def ticket(self, push: Ticket) -> None:
+    async def take(self, push: OfConcern) -> None:
+        """Take in a push; it may be told again, also where this raises LedgerDownError."""
+        match push:
+            case Ticket():
+                await self._ticket(push)
+            case Authorized():
+                await self._authorized(push)
+            case Unauthorized():
+                await self._unauthorized(push)
+            case _:
+                assert_never(push)
+
+    async def _ticket(self, push: Ticket) -> None:
         """Keep a ticket, if it is the newest."""
         if await self._tokens.ticket(push.ticket, push.created):
             self._changed(TICKET)
 
-    async def authorized(self, push: Authorized) -> None:
+    async def _authorized(self, push: Authorized) -> None:
         """Exchange the code for the owner's tokens, unless this or a later push of theirs was heard.
 
         Where that fails, the next renewal may find the owner's refresh token in WeChat's list; and it is tried again.
@@ -70,7 +83,7 @@ class Heard:
         if not settled:
             self._start(self._until_settled(news, push))
 
-    async def unauthorized(self, push: Unauthorized) -> None:
+    async def _unauthorized(self, push: Unauthorized) -> None:
         """Drop the owner's tokens, unless this or a later push of theirs was heard."""
         news = _news(push.owner, push.created, "")
         if await self._tokens.forget(news, _NOT_AUTHORISED):

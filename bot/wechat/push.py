@@ -71,7 +71,8 @@ class Other:
     info_type: str
 
 
-Push = Ticket | Authorized | Unauthorized | Other
+OfConcern = Ticket | Authorized | Unauthorized
+Push = OfConcern | Other
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,10 +201,10 @@ def pushed(
 async def serving(wechat: LocalWeChat, replica: Replica) -> AsyncIterator[str]:
     """Serve the replica's callback as `bot.app.running` does, and give its address."""
     platform = wechat.platform
-    keys = [key_of(platform.encoding_aes_key) or b""]
+    keys = [key_of(platform.encoding_aes_key)]
     known = Platform(platform.component_appid, [platform.message_token], keys)
     tasks = Tasks()
-    callback = Callback(known, replica.heard, time.time, briefly, tasks.start)
+    callback = Callback(known, replica.heard.take, time.time, briefly, tasks.start)
     async with served(callback) as url:
         yield url
     await tasks.drain(0)

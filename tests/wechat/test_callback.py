@@ -17,7 +17,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.encryption import RANDOM_BYTES, key_of
-from bot.wechat.push import Authorized, Platform, PushRefusal, Ticket, Unauthorized
+from bot.wechat.push import Authorized, OfConcern, Platform, PushRefusal, Ticket, Unauthorized
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, briefly, endpoints, pushed, served, serving
 
@@ -29,26 +29,15 @@ class Ear:
     """Hears pushes when it may, and remembers them; `down` is how often the ledger takes none."""
 
     def __init__(self) -> None:
-        self.heard: list[Ticket | Authorized | Unauthorized] = []
+        self.heard: list[OfConcern] = []
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
         self.down = 0
         self.tries = 0
         self.refused = list[Enum]()
 
-    async def ticket(self, push: Ticket) -> None:
-        """Hear a ticket."""
-        await self._hear(push)
-
-    async def authorized(self, push: Authorized) -> None:
-        """Hear of an owner that has come."""
-        await self._hear(push)
-
-    async def unauthorized(self, push: Unauthorized) -> None:
-        """Hear of an owner that has gone."""
-        await self._hear(push)
-
-    async def _hear(self, push: Ticket | Authorized | Unauthorized) -> None:
+    async def hear(self, push: OfConcern) -> None:
+        """Hear a push."""
         self.tries += 1
         if self.tries <= self.down:
             raise LedgerDownError("no answer")
@@ -65,9 +54,9 @@ def ear() -> Ear:
 async def url(wechat: LocalWeChat, ear: Ear) -> AsyncIterator[str]:
     """Serve a callback that tells the ear, to which WeChat pushes."""
     platform, tasks = wechat.platform, Tasks()
-    keys = [key_of(platform.encoding_aes_key) or b""]
+    keys = [key_of(platform.encoding_aes_key)]
     known = Platform(platform.component_appid, [platform.message_token], keys)
-    callback = Callback(known, ear, time.time, briefly, tasks.start, ear.refused.append)
+    callback = Callback(known, ear.hear, time.time, briefly, tasks.start, ear.refused.append)
     async with served(callback) as url:
         platform.callback = url
         yield url
@@ -341,7 +330,7 @@ async def test_what_a_platform_in_another_mode_is_pushed_is_refused_with_the_mod
     wechat: LocalWeChat, ear: Ear, stranger: aiohttp.ClientSession
 ) -> None:
     known = Platform(wechat.platform.component_appid, [wechat.platform.message_token], [])
-    callback = Callback(known, ear, time.time, briefly, Tasks().start, ear.refused.append)
+    callback = Callback(known, ear.hear, time.time, briefly, Tasks().start, ear.refused.append)
     push = {"InfoType": "component_verify_ticket", "ComponentVerifyTicket": "ticket@@@made-up"}
     now = {"timestamp": str(int(time.time()))}
     async with (
@@ -362,9 +351,9 @@ async def test_pushes_come_under_the_previous_key_and_message_token_while_they_a
         [platform.message_token, "an-older-made-up-message-token"],
         "AnOlderEncodingAESKeyOfTheLocalWeChat000004",
     )
-    keys = [key_of(key) or b"" for key in (platform.encoding_aes_key, older)]
+    keys = [key_of(key) for key in (platform.encoding_aes_key, older)]
     known = Platform(platform.component_appid, tokens, keys)
-    callback = Callback(known, ear, time.time, briefly, tasks.start, ear.refused.append)
+    callback = Callback(known, ear.hear, time.time, briefly, tasks.start, ear.refused.append)
     async with served(callback) as platform.callback:
         platform.previous_encoding_aes_key = older
         assert await platform.push_ticket() == SUCCESS

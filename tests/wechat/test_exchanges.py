@@ -70,7 +70,7 @@ async def in_flight(
     """Hear of an authorisation whose exchange WeChat has made and not yet answered."""
     await replica.token()
     wechat.fail("api_query_auth", Slow(1.0, after_effect=True))
-    hearing = asyncio.create_task(replica.heard.authorized(push))
+    hearing = asyncio.create_task(replica.heard.take(push))
     await wechat.until(lambda _: exchanges_of(wechat) == 1)
     yield hearing
     await hearing
@@ -83,7 +83,7 @@ async def test_a_withdrawal_is_not_undone_by_an_exchange_that_was_in_flight(
     one, other = on_both.make(), on_both.make()
     await one.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     async with in_flight(one, wechat, granted(wechat, 10.0, time.time() + 600)) as hearing:
-        await other.heard.unauthorized(Unauthorized(10.0 + later, OTHER))
+        await other.heard.take(Unauthorized(10.0 + later, OTHER))
         assert not hearing.done()
         gone = on_both.row(OTHER)
     assert on_both.row(OTHER) == gone
@@ -97,7 +97,7 @@ async def test_an_older_withdrawal_that_comes_late_changes_nothing_for_an_exchan
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     async with in_flight(replica, wechat, granted(wechat, 10.0, time.time() + 600)):
-        await replica.heard.unauthorized(Unauthorized(9.0, OTHER))
+        await replica.heard.take(Unauthorized(9.0, OTHER))
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
 
 
@@ -119,7 +119,7 @@ async def test_a_code_is_tried_again_with_growing_pauses_until_it_works(
     wechat.platform.unlisted(OTHER)  # so that nothing but the code helps
     push = granted(wechat, 10.0, passing.began + 600)
     wechat.fail("api_query_auth", answer, times=None)
-    await heard.authorized(push)
+    await heard.take(push)
     assert (await replica.kept(OTHER)).value is None
     assert len(replica.woken) == 1  # for the list, where that helps
     await wechat.until(lambda _: len(passing.rests) == 3)
@@ -138,7 +138,7 @@ async def test_what_wechat_says_of_the_code_itself_ends_the_tries(
     passing = Time()
     heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", Status(502), Status(502), Code(errcode))
-    await heard.authorized(granted(wechat, 10.0, passing.began + 600))
+    await heard.take(granted(wechat, 10.0, passing.began + 600))
     await settled(replica)
     assert exchanges_of(wechat) == 3
     assert len(passing.rests) == 1
@@ -157,7 +157,7 @@ async def test_no_code_is_tried_for_longer_than_it_lives_or_an_hour(
     passing = Time()
     heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
-    await heard.authorized(granted(wechat, 10.0, passing.began + lives))
+    await heard.take(granted(wechat, 10.0, passing.began + lives))
     await settled(replica)
     assert longest / 2 < sum(passing.rests) < longest
     assert max(passing.rests) <= 300
@@ -171,7 +171,7 @@ async def test_a_code_whose_time_is_over_is_tried_once(
     passing = Time()
     heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
-    await heard.authorized(granted(wechat, 10.0, passing.began - 1))
+    await heard.take(granted(wechat, 10.0, passing.began - 1))
     await settled(replica)
     assert (exchanges_of(wechat), passing.rests) == (1, [])
 
@@ -187,9 +187,9 @@ async def test_newer_news_of_the_owner_ends_the_tries(
     passing, other = Time(), replicas.make()
     heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", *[Status(502)] * 2, Hang(1.0), Status(502))
-    await heard.authorized(granted(wechat, 10.0, passing.began + 600))
+    await heard.take(granted(wechat, 10.0, passing.began + 600))
     await wechat.until(lambda _: len(passing.rests) == 1)
-    await other.heard.unauthorized(Unauthorized(10.0 + later, OTHER))
+    await other.heard.take(Unauthorized(10.0 + later, OTHER))
     gone = replicas.row(OTHER)
     await settled(replica)
     assert reasons(caplog)[-1] == "there is newer news"
@@ -202,7 +202,7 @@ async def test_the_tries_outlive_a_ledger_that_is_down(
     passing = Time()
     heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", *[Status(502)] * 2)
-    await heard.authorized(granted(wechat, 10.0, passing.began + 600))
+    await heard.take(granted(wechat, 10.0, passing.began + 600))
     with replicas.down():
         await wechat.until(lambda _: len(passing.rests) >= 1)
     await settled(replica)
@@ -214,7 +214,7 @@ async def test_what_the_ledger_does_not_take_at_once_is_kept_when_it_does(
 ) -> None:
     await replica.token()
     with replicas.full():
-        await replica.heard.authorized(granted(wechat, 10.0, time.time() + 600))
+        await replica.heard.take(granted(wechat, 10.0, time.time() + 600))
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
     assert exchanges_of(wechat) == 1
 
@@ -223,7 +223,7 @@ async def test_a_stop_does_not_wait_for_the_next_try(replica: Replica, wechat: L
     passing = Time(up_to=0)
     heard = heard_in(passing, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
-    await heard.authorized(granted(wechat, 10.0, passing.began + 600))
+    await heard.take(granted(wechat, 10.0, passing.began + 600))
     await passing.lasting.wait()
     began = time.monotonic()
     heard.stop()
@@ -237,7 +237,7 @@ async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_
 ) -> None:
     caplog.set_level(logging.INFO)
     wechat.fail("api_query_auth", Status(502), times=None)
-    await replica.heard.authorized(granted(wechat, 10.0, time.time() + 600, OWNER))
+    await replica.heard.take(granted(wechat, 10.0, time.time() + 600, OWNER))
     assert (await replica.kept(OWNER)).refresh_token is None
     after = await replicas.restarted()
     keeping = asyncio.create_task(after.upkeep.keep())

@@ -28,7 +28,7 @@ COMPONENT = "wxc0de00000000c0de"
 ANOTHER = "wxc0de00000000beef"
 SEAL = PushKeys(COMPONENT, "m3ss4get0ken", "MadeUpEncodingAESKeyOfTheLocalWeChat0000004")
 OLDER_KEY = "AnOlderEncodingAESKeyOfTheLocalWeChat000004"
-KEY = key_of(SEAL.encoding_aes_key) or b""
+KEY = key_of(SEAL.encoding_aes_key)
 PLATFORM = Platform(COMPONENT, [SEAL.message_token], [KEY])
 NOW = 1_715_943_329
 TICKET = "ticket@@@made-up"
@@ -140,7 +140,7 @@ def test_the_official_push_is_verified_and_decrypted_and_is_no_event_of_the_plat
     _, timestamp, nonce, encrypted, sign = SIGNED["V1"]
     query = {"timestamp": timestamp, "nonce": nonce, "msg_signature": sign}
     posted = Posted("", query, xml({"ToUserName": "gh_97417a04a28d", "Encrypt": encrypted}))
-    platform = Platform(V1.appid, ["AAAAA"], [key_of(V1.key) or b""])
+    platform = Platform(V1.appid, ["AAAAA"], [key_of(V1.key)])
     assert read(posted, platform) is PushRefusal.OTHER_PLATFORM
     unverified = {**query, "msg_signature": SIGNED["V1-without-a-message"].signature}
     assert read_push(platform, unverified, posted.body, NOW) is PushRefusal.SIGNATURE
@@ -244,7 +244,7 @@ def test_a_push_under_the_previous_message_token_is_believed() -> None:
 
 
 def test_a_push_under_the_previous_key_is_read_and_one_under_no_known_key_is_not() -> None:
-    older = key_of(OLDER_KEY) or b""
+    older = key_of(OLDER_KEY)
     under_older = of(
         event(COMPONENT, "unauthorized", NOW, **OF_OWNER),
         PushKeys(COMPONENT, SEAL.message_token, OLDER_KEY),

@@ -156,7 +156,7 @@ async def test_the_answer_is_success_to_what_is_genuine_and_4xx_to_all_else(
     posts: list[tuple[str, tuple[Posted, bool], list[str]]],
 ) -> None:
     tasks = Tasks()
-    callback = Callback(PLATFORM, Ear(), time.time, briefly, tasks.start)
+    callback = Callback(PLATFORM, Ear().hear, time.time, briefly, tasks.start)
     async with served(callback) as url:
         for method, (push, genuine), head in posts:
             answer = await posted(url, method, push, head)

@@ -45,11 +45,8 @@ def event(component_appid: str, info_type: str, at: int, **more: str | int) -> d
 
 
 def sealed(fields: Mapping[str, str | int], seal: PushKeys, stamp: Stamp) -> Push:
-    """Return the push of an event's fields; ValueError if the seal's key is no EncodingAESKey."""
-    key = key_of(seal.encoding_aes_key)
-    if key is None:
-        raise ValueError("the EncodingAESKey is not 43 characters of base64")
-    encrypted = encrypt(key, xml(fields), seal.appid, stamp.random)
+    """Return the push of an event's fields."""
+    encrypted = encrypt(key_of(seal.encoding_aes_key), xml(fields), seal.appid, stamp.random)
     token, timestamp = seal.message_token, str(stamp.timestamp)
     query = {
         "signature": signature(token, timestamp, stamp.nonce, ""),  # no use: it lacks the body

@@ -253,11 +253,6 @@ def test_text_is_cdata_and_numbers_are_bare() -> None:
     assert written == b"<xml>\n<AppId><![CDATA[a<b&c]]></AppId>\n<CreateTime>5</CreateTime>\n</xml>"
 
 
-def test_a_key_that_is_none_seals_nothing() -> None:
-    with pytest.raises(ValueError, match="43 characters"):
-        sealed({}, PushKeys("wx134c8103faa5a59e", "AAAAA", "short"), STAMP)
-
-
 async def test_tickets_come_at_once_and_regularly_when_they_are_asked_for(
     wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback
 ) -> None:
