@@ -21,8 +21,8 @@ from sqlalchemy import (
 from bot.domain.request import BEGUN, Request, Retry, State
 from bot.ledger.entries import NEW_COLUMNS, Entry, columns_of, read_entries
 from bot.ledger.events import record
-from bot.ledger.schema import CARRIED, OPEN, SHARED, requests
-from bot.ledger.statements import ASKED_BY, NOW, PAIR, among, compared, seconds, upsert, value_of
+from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, requests
+from bot.ledger.statements import NOW, OPEN_OF, PAIR, among, compared, seconds, upsert, value_of
 
 MOST_WAITING = 5
 """Batches of one person that may wait, for people or for their turn, besides one that runs."""
@@ -33,10 +33,10 @@ _FOUND_BY = ("id", "trigger_id", "team", "user", "env", "appid")
 
 _r = requests.c
 
-_SINGLE = and_(PAIR, _r.appid != "")
+_SINGLE = and_(PAIR, _r.appid != "", OPEN)
 _DONE = _r.outcome.in_([literal_column("'shared'"), literal_column("'unknown'")])
-_UNTOLD = and_(_SINGLE, among([State.ANSWERED]), or_(_DONE, ASKED_BY))
-_WAITS = and_(_SINGLE, among([State.WAITING]), ASKED_BY)
+_UNTOLD = and_(_SINGLE, among([State.ANSWERED]), or_(_DONE, OPEN_OF))
+_WAITS = and_(_SINGLE, among([State.WAITING]), OPEN_OF)
 
 # The insert itself looks for what stands in its way, so that nothing comes in between.
 _ACCEPT = (
@@ -62,12 +62,12 @@ _ACCEPT = (
 )
 _FIND_SAME = select(requests).where(or_(compared(_r.trigger_id), compared(_r.id)))
 _FIND_UNDER_WAY = select(requests).where(or_(and_(PAIR, CARRIED), _WAITS))
-_FIND_UNTOLD = select(requests).where(_UNTOLD).order_by(_r.created.desc()).limit(1)
+_FIND_UNTOLD = select(requests).where(_UNTOLD)
 _FIND_SHARED = select(requests).where(PAIR, SHARED).order_by(_r.ended.desc()).limit(1)
 _WAITING_BATCHES = (
     select(func.count())
     .select_from(requests)
-    .where(ASKED_BY, OPEN, _r.appids.is_not(None), _r.lane.is_(None))
+    .where(OPEN_OF, _r.appids.is_not(None), _r.lane.is_distinct_from(LANE))
     .where(among([State.CONFIRMING, State.WAITING, *BEGUN]))
 )
 _EARLIER = _r.id == bindparam("earlier")
@@ -205,7 +205,7 @@ def _in_the_way(
     """
 
     def first(query: Select[Any]) -> Entry | None:
-        return next(iter(read_entries(on, query, find)), None)
+        return max(read_entries(on, query, find), key=lambda entry: entry.created, default=None)
 
     if known := first(_FIND_SAME):
         return Known(known)

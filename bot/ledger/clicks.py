@@ -12,8 +12,17 @@ from bot.ledger.entries import Entry, entry_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
 from bot.ledger.outcomes import columns_of_outcome
-from bot.ledger.schema import CARRIED, SHARED, requests
-from bot.ledger.statements import NOTHING_OWED, NOW, PAIR, READ_AT, among, compared, seconds
+from bot.ledger.schema import CARRIED, OPEN, SHARED, requests
+from bot.ledger.statements import (
+    NOTHING_OWED,
+    NOW,
+    OF_TEAM,
+    PAIR,
+    READ_AT,
+    among,
+    compared,
+    seconds,
+)
 from bot.ledger.writer import Writer
 
 _MOST_WAITING = 1000  # of one workspace, by all rules: each approver sees those of their own
@@ -24,7 +33,7 @@ _READ = select(requests, READ_AT)
 _FIND = _READ.where(compared(_r.id))
 _ASKED = and_(among([State.WAITING]), _r.asked.is_not(None))
 _STOPPABLE = or_(among([State.CONFIRMING]), _ASKED, and_(among(BEGUN), _r.appids.is_not(None)))
-_OLDEST = _READ.where(compared(_r.team)).order_by(_r.created).limit(_MOST_WAITING)
+_OLDEST = _READ.where(OPEN, OF_TEAM).order_by(_r.created).limit(_MOST_WAITING)
 _FIND_WAITING, _FIND_STOPPABLE = _OLDEST.where(_ASKED), _OLDEST.where(_STOPPABLE)
 
 _OWN, _THE_ID = requests.alias(), bindparam("the_id", type_=_r.id.type)

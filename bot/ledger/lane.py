@@ -10,11 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain.request import BEGUN
 from bot.ledger.entries import Entry, key_of
-from bot.ledger.schema import OPEN, replicas, requests
-from bot.ledger.statements import ASKED_BY, MINE, NOW
+from bot.ledger.schema import LANE, OPEN, replicas, requests
+from bot.ledger.statements import MINE, NOW, OPEN_OF
 from bot.ledger.writer import Writer
-
-_LANE = "batches"
 
 _r = requests.c
 
@@ -22,13 +20,15 @@ _r = requests.c
 # The batch whose turn it is: the one that has the lane counts for its person.
 _ONE = requests.alias("one").c
 _HELD = exists().where(replicas.c.id == _ONE.holder, replicas.c.lease_until > NOW)
-_NTH = func.row_number().over(partition_by=(_ONE.team, _ONE.user), order_by=(_ONE.created, _ONE.id))
+_WHO = _ONE.team.concat(" ").concat(_ONE.user)  # an index by either goes through all that has ended
+_NTH = func.row_number().over(partition_by=_WHO, order_by=(_ONE.created, _ONE.id))
 _WANTING = (
     select(
         *(_ONE.id, _ONE.lane),
         *(_NTH.label("nth"), func.coalesce(_ONE.turn, _ONE.created).label("since")),
     )
-    .where(_ONE.state.in_([state.value for state in BEGUN]), _ONE.appids.is_not(None), ~_ONE.paused)
+    .where(OPEN, _ONE.state.in_([state.value for state in BEGUN]))
+    .where(_ONE.appids.is_not(None), ~_ONE.paused)
     .where(or_(_HELD, _ONE.id == bindparam("the_id")))
     .subquery("wanting")
     .c
@@ -42,19 +42,19 @@ _NEXT = (
 )
 
 _WANT = update(requests).where(MINE, _r.paused).values(paused=False)
-_TAKEN = exists().where(requests.alias().c.lane == _LANE)
+_TAKEN = exists().where(requests.alias().c.lane == LANE)
 _TAKE = (
     update(requests)
-    .where(MINE, or_(_r.lane == _LANE, and_(~_TAKEN, _r.id == _NEXT)))
-    .values(lane=_LANE)
+    .where(MINE, or_(_r.lane == LANE, and_(~_TAKEN, _r.id == _NEXT)))
+    .values(lane=LANE)
 )
 _ME = requests.alias("me").c
 _HAD_IT = exists().where(
-    _ME.id == bindparam("the_id"), _ME.fence == bindparam("the_fence"), _ME.lane == _LANE
+    _ME.id == bindparam("the_id"), _ME.fence == bindparam("the_fence"), _ME.lane == LANE
 )
 _PASS_ON = (
     update(requests)
-    .where(OPEN, ASKED_BY, _r.appids.is_not(None), _r.id != bindparam("the_id"), _HAD_IT)
+    .where(OPEN_OF, _r.appids.is_not(None), _r.id != bindparam("the_id"), _HAD_IT)
     .values(turn=NOW)
 )
 _LEAVE = update(requests).where(MINE).values(lane=None, paused=True)

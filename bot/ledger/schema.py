@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from bot.ledger.outcomes import OutcomeJson
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest step in `migrations/versions`."""
 
 # Written out in queries too, not bound: only so does a database see that a partial index serves.
@@ -30,6 +30,9 @@ OPEN = text("state <> 'ended'")
 CARRIED = text("state in ('accepted', 'queued', 'placed') and appid <> ''")
 SHARED = text("outcome = 'shared'")
 ITEM = text("batch is not null")
+
+LANE = "batches"
+"""What stands in `lane` of the one batch that runs."""
 
 
 class StorableText(TypeDecorator[str]):
@@ -95,6 +98,7 @@ requests = Table(
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),
     Index("requests_open", "holder", "created", sqlite_where=OPEN, postgresql_where=OPEN),
+    Index("requests_open_pair", "env", "appid", sqlite_where=OPEN, postgresql_where=OPEN),
     Index(
         "one_under_way",
         *("env", "appid"),

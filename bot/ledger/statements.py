@@ -21,7 +21,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from bot.domain.request import State
-from bot.ledger.schema import requests
+from bot.ledger.schema import OPEN, requests
 
 upsert = postgresql.insert
 """An insert that can meet a row that is there; SQLite took over its ON CONFLICT, and is told it in the same words."""
@@ -59,6 +59,11 @@ def compared(column: Column[Any]) -> ColumnElement[bool]:
     return column == bindparam(f"the_{column.name}", type_=column.type)
 
 
+def unindexed(column: Column[Any]) -> ColumnElement[bool]:
+    """Return what `compared` does for what is open: no index by this column is used, which finds all that has ended too."""
+    return column.concat("") == bindparam(f"the_{column.name}", type_=column.type)
+
+
 def value_of(column: Column[Any]) -> ColumnElement[Any]:
     """Return the parameter that fills a column."""
     return bindparam(column.name, type_=column.type)
@@ -79,6 +84,10 @@ PAIR = and_(compared(requests.c.env), compared(requests.c.appid))
 
 ASKED_BY = and_(compared(requests.c.team), compared(requests.c.user))
 """That a request is this person's."""
+
+OF_TEAM = unindexed(requests.c.team)
+OPEN_OF = and_(OPEN, OF_TEAM, unindexed(requests.c.user))
+"""That a request is this person's and has not ended."""
 
 MINE = and_(compared(requests.c.id), compared(requests.c.fence))
 """That it is this request, and nobody else has taken it over; see `key_of`."""

@@ -1,8 +1,15 @@
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import bot.ledger
+from bot.domain.outcome import Finished, Shared, Tally
+from bot.domain.request import State
+from bot.ledger import SharedBefore, UnderWay, Untold
+from bot.ledger.clicks import Move
+from tests.databases import Database
+from tests.ledger.conftest import accepted, new_request
 
 _ROOM = Path(bot.ledger.__file__).parent
 _BUILDERS = {"select", "insert", "update", "delete", "upsert"}
@@ -36,3 +43,44 @@ def _builds(call: ast.Call) -> bool:
             return name in _DERIVERS and bool(call.args or call.keywords)
         case _:
             return False
+
+
+_OF_ALL_TIMES = re.compile(
+    r"SCAN (requests|requests_\d|one|item|me|events)$|INDEX requests_(by_env|by_user|lane \(lane=NULL)"
+)
+"""How SQLite says that it goes through all requests, or all of an env's or a person's, to the oldest."""
+
+
+async def test_no_command_and_no_click_goes_through_what_has_ended(sqlite: Database) -> None:
+    ledger = sqlite.ledger("a")
+    await ledger.start()
+    await ledger.replica.beat()
+    sqlite.statements.clear()
+    entry = await accepted(ledger)
+    assert isinstance(await ledger.accept(new_request(env=entry.request.env)), UnderWay)
+    assert await ledger.place(entry, "C1/1.5")
+    assert await ledger.answer(entry, Shared())
+    assert isinstance(await ledger.accept(new_request(env=entry.request.env)), Untold)
+    assert await ledger.end(entry, "delivered")
+    assert isinstance(await ledger.accept(new_request(env=entry.request.env)), SharedBefore)
+    waits = await accepted(ledger, state=State.WAITING, patience=100.0)
+    await ledger.asked(waits, "C2/1.6")
+    assert await ledger.clicks.waiting("T1")
+    assert await ledger.clicks.stoppable("T1")
+    assert await ledger.clicks.move(waits, Move(State.PLACED, "U2", "approved"))
+    batch = await accepted(ledger, new_request(appid="", appids=("wx0", "wx1")))
+    assert await ledger.place(batch, "C1/1.7")
+    assert await ledger.lane.take(batch)
+    assert await ledger.batches.queue(batch)
+    await ledger.lane.leave(batch)
+    assert await ledger.answer(batch, Finished(Tally(2, failed=2)))
+    await ledger.replica.take_over(9)
+    with sqlite.engine.connect() as connection:
+        plans = {
+            (words, step.detail)
+            for words, parameters in sqlite.statements
+            if not words.startswith("BEGIN")
+            for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", parameters)
+        }
+    assert len({words for words, _ in plans}) > 20
+    assert [plan for plan in plans if _OF_ALL_TIMES.search(plan[1])] == []
