@@ -155,7 +155,9 @@ class Faults:
 
     def meet(self, method: str, args: Mapping[str, Json]) -> Fault | None:
         """Return the fault that a call meets, which has then come once more; None for the usual answer."""
-        due = self._due(method) if _name(method) in self._planned else []
+        if not self._planned.get(_name(method)):
+            return None
+        due = self._due(method)
         met = min((each for each in due if each.fits(args)), key=lambda p: p.order, default=None)
         if met is None:
             return None

@@ -1,11 +1,11 @@
 """Small checks of JSON values that combine into larger ones, with Slack's wording of errors."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from bot.playground.loopback import Json
 
-Check: TypeAlias = Callable[[Json, str], Iterator[str]]
+Check: TypeAlias = Callable[[Json, str], Sequence[str]]
 
 
 def error(problem: str, at: str) -> str:
@@ -16,58 +16,54 @@ def error(problem: str, at: str) -> str:
 def string(limit: int, least: int = 1) -> Check:
     """Check a string by its length in characters."""
 
-    def check(value: Json, at: str) -> Iterator[str]:
+    def check(value: Json, at: str) -> Sequence[str]:
         if not isinstance(value, str):
-            yield error("must be a string", at)
-        elif len(value) < least:
-            yield error(f"must be more than {least - 1} characters", at)
-        elif len(value) > limit:
-            yield error(f"must be less than {limit + 1} characters", at)
+            return [error("must be a string", at)]
+        if len(value) < least:
+            return [error(f"must be more than {least - 1} characters", at)]
+        if len(value) > limit:
+            return [error(f"must be less than {limit + 1} characters", at)]
+        return ()
 
     return check
 
 
-def flag(value: Json, at: str) -> Iterator[str]:
+def flag(value: Json, at: str) -> Sequence[str]:
     """Check a boolean."""
-    if not isinstance(value, bool):
-        yield error("must be a boolean", at)
+    return () if isinstance(value, bool) else [error("must be a boolean", at)]
 
 
 def whole(least: int, most: int) -> Check:
     """Check an integer by its bounds."""
 
-    def check(value: Json, at: str) -> Iterator[str]:
+    def check(value: Json, at: str) -> Sequence[str]:
         if not isinstance(value, int) or isinstance(value, bool):
-            yield error("must be an integer", at)
-        elif not least <= value <= most:
-            yield error(f"must be between {least} and {most}", at)
+            return [error("must be an integer", at)]
+        return () if least <= value <= most else [error(f"must be between {least} and {most}", at)]
 
     return check
 
 
 def one_of(*allowed: str) -> Check:
     """Check for one of these strings."""
-
-    def check(value: Json, at: str) -> Iterator[str]:
-        if value not in allowed:
-            yield error(f"must be a valid enum value ({', '.join(allowed)})", at)
-
-    return check
+    problem = f"must be a valid enum value ({', '.join(allowed)})"
+    return lambda value, at: () if value in allowed else [error(problem, at)]
 
 
 def array(item: Check, most: int, least: int = 1) -> Check:
     """Check a list, its length and each item."""
 
-    def check(value: Json, at: str) -> Iterator[str]:
+    def check(value: Json, at: str) -> Sequence[str]:
         if not isinstance(value, list):
-            yield error("must be an array", at)
-            return
+            return [error("must be an array", at)]
+        found = []
         if len(value) < least:
-            yield error(f"no less than {least} items allowed", at)
+            found.append(error(f"no less than {least} items allowed", at))
         if len(value) > most:
-            yield error(f"no more than {most} items allowed", at)
+            found.append(error(f"no more than {most} items allowed", at))
         for index, each in enumerate(value):
-            yield from item(each, f"{at}/{index}")
+            found += item(each, f"{at}/{index}")
+        return found
 
     return check
 
@@ -75,19 +71,20 @@ def array(item: Check, most: int, least: int = 1) -> Check:
 def fields(table: Mapping[str, Check]) -> Check:
     """Check an object by a table of its fields: `name*` must be there."""
     checks = {name.rstrip("*"): check for name, check in table.items()}
-    required = {name[:-1] for name in table if name.endswith("*")}
+    required = sorted(name[:-1] for name in table if name.endswith("*"))
 
-    def check(value: Json, at: str) -> Iterator[str]:
+    def check(value: Json, at: str) -> Sequence[str]:
         if not isinstance(value, dict):
-            yield error("must be an object", at)
-            return
-        for key in value.keys() - checks.keys() - {"type"}:
-            yield error(f"invalid additional property: {key}", at)
-        for key in sorted(required - value.keys()):
-            yield error(f"missing required field: {key}", at)
-        for key, each in checks.items():
-            if key in value:
-                yield from each(value[key], f"{at}/{key}")
+            return [error("must be an object", at)]
+        found = [
+            error(f"missing required field: {key}", at) for key in required if key not in value
+        ]
+        for key, held in value.items():
+            if key in checks:
+                found += checks[key](held, f"{at}/{key}")
+            elif key != "type":
+                found.append(error(f"invalid additional property: {key}", at))
+        return found
 
     return check
 
@@ -95,12 +92,11 @@ def fields(table: Mapping[str, Check]) -> Check:
 def typed(shapes: Mapping[str, Check]) -> Check:
     """Check an object by the one of these that its `type` names."""
 
-    def check(value: Json, at: str) -> Iterator[str]:
+    def check(value: Json, at: str) -> Sequence[str]:
         kind = value.get("type") if isinstance(value, dict) else None
         if isinstance(kind, str) and kind in shapes:
-            yield from shapes[kind](value, at)
-        else:
-            yield error(f"unsupported type: {kind}", f"{at}/type")
+            return shapes[kind](value, at)
+        return [error(f"unsupported type: {kind}", f"{at}/type")]
 
     return check
 
