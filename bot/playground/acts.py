@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from bot.command import SLASH_COMMAND
 from bot.messages.words import escape
 from bot.playground.loopback import Json
+from bot.playground.slack.payloads import ClickedPlace
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import Ack, PostedMessage, View
-from bot.playground.slack.values import Placed, identified, placed
+from bot.playground.slack.values import placed
 from bot.playground.slack.workspace import Where
 from bot.playground.stage import Stage
 from bot.playground.targets import Targets, request_in, request_of
@@ -52,9 +53,14 @@ class Acts:
 
     async def click(self, user: str, where: Where, button: str, block: str | None = None) -> Ack:
         """Click a button of a message or a view."""
-        found = self._found(user, where, button, block)
+        slack = self.stage.slack
+        at = slack.on_screen(user, where)
+        try:
+            found = ClickedPlace(slack, at).element(button, block)
+        except ImpossibleError:
+            raise ImpossibleError("That button is gone.") from None
         self._noted(user, f":click {_words(found.label, *request_in(found))}")
-        return await self.stage.slack.click(user, where, button, block=block)
+        return await slack.click(user, where, button, block=block)
 
     async def select(self, user: str, where: Where, action: str, value: Json) -> Ack:
         """Choose in a select of a message or a view."""
@@ -100,13 +106,6 @@ class Acts:
         said = await behave(self.stage.wechat, order)
         self.lines.append(f":wechat {order}")
         return said
-
-    def _found(self, user: str, where: Where, action: str, block: str | None) -> Placed:
-        at = self.stage.slack.on_screen(user, where)
-        for each in placed(identified(at.blocks)):
-            if action in {each.action_id, each.label} and block in {None, each.block_id}:
-                return each
-        raise ImpossibleError("That button is gone.")
 
     def _slackbot(self, word: str, rest: str, channel: str, thread: str) -> str:
         """Return what Slack itself says to a command that is not the bot's."""

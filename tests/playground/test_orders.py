@@ -193,9 +193,9 @@ def test_the_next_word_of_a_command_is_offered(line: str, words: list[str]) -> N
 async def test_the_first_minute_is_done_by_its_own_lines(prompt: Prompt) -> None:
     slack, acts = prompt.acts.stage.slack, prompt.acts
     for step in STEPS:
-        assert not step.done(slack.messages, acts.lines), step.title
+        assert not step.is_done(slack.messages, acts.lines), step.title
         trouble = [f":wechat {step.wechat}"] if step.wechat else []
         await prompt.play(*trouble, f":as {step.role}", step.line)
         if step.then:
             await prompt.play(f":as {step.then}", ":click Approve", ":submit")
-        await slack.until(lambda _, step=step: step.done(slack.messages, acts.lines))  # type: ignore[misc]  # mypy
+        await slack.until(lambda _, step=step: step.is_done(slack.messages, acts.lines))  # type: ignore[misc]  # mypy

@@ -40,7 +40,7 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
         "modal": _view(views[-1]) if views else None,
         "home": _view(home) if home else None,
         "steps": [
-            {**asdict(step), "done": step.done(slack.messages, acts.lines)} for step in STEPS
+            {**asdict(step), "done": step.is_done(slack.messages, acts.lines)} for step in STEPS
         ],
         "policy": acts.stage.rules.text,
         "wechat": {

@@ -60,7 +60,6 @@ class Connected(Workspace):
 
     async def __aenter__(self) -> Self:
         await self._loopback.start(self._serve)
-        await self._delivery.start()
         return self
 
     async def __aexit__(
@@ -70,7 +69,6 @@ class Connected(Workspace):
         trace: TracebackType | None,
     ) -> None:
         self.sockets.drop()
-        await self._delivery.stop()
         await self._loopback.stop()
 
     @property

@@ -6,24 +6,17 @@ Source: docs.slack.dev, authentication/verifying-requests-from-slack.
 import hashlib
 import hmac
 import json
+from http import HTTPStatus
 from time import perf_counter
 from urllib.parse import urlencode
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientResponseError, ClientSession, ClientTimeout
 
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.responses import show_ack, show_failure
 from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.transcript import Ack, AckError
 from bot.playground.slack.workspace import Workspace
-
-
-class RefusedByAppError(Exception):
-    """The app answered with a status other than 200."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"HTTP {status}")
-        self.status = status
 
 
 def signature(secret: str, timestamp: str, body: str) -> str:
@@ -51,18 +44,19 @@ def signed_request(
     return body, headers
 
 
-async def post(
-    session: ClientSession, url: str, body: str, headers: dict[str, str], seconds: float
-) -> Json:
+async def _posted(url: str, body: str, headers: dict[str, str], seconds: float) -> Json:
     """Return what the app answers: nothing, JSON, or plain text as a message's text.
 
-    Raises TimeoutError, aiohttp.ClientError, or RefusedByAppError.
+    Raises TimeoutError or aiohttp.ClientError, a ClientResponseError for a status other than 200.
     """
-    limit = ClientTimeout(total=seconds)
-    async with session.post(url, data=body.encode(), headers=headers, timeout=limit) as response:
+    async with (
+        ClientSession(timeout=ClientTimeout(total=seconds)) as session,
+        session.post(url, data=body.encode(), headers=headers) as response,
+    ):
         raw = await response.text()
-        if response.status != 200:  # noqa: PLR2004 - HTTP's OK
-            raise RefusedByAppError(response.status)
+        if response.status != HTTPStatus.OK:
+            told = response.request_info, response.history
+            raise ClientResponseError(*told, status=response.status)
         if not raw:
             return None
         if response.content_type != "application/json":
@@ -79,27 +73,16 @@ def _decoded(raw: str) -> Json:
     return decoded
 
 
-_HTTP_SERVER_ERROR = 500
 _WITH_RESPONSE = ("view_submission", "block_suggestion")
 
 
 class Delivery:
-    """Delivers payloads to the app, from `start` to `stop`; an ack later than `ack_timeout` seconds is none."""
+    """Delivers payloads to the app; an ack later than `ack_timeout` seconds is none."""
 
     def __init__(self, workspace: Workspace, sockets: Sockets, ack_timeout: float) -> None:
         self._workspace = workspace
         self._sockets = sockets
         self._ack_timeout = ack_timeout
-        self._session: ClientSession | None = None
-
-    async def start(self) -> None:
-        """Open the HTTP session."""
-        self._session = ClientSession()
-
-    async def stop(self) -> None:
-        """Close the HTTP session."""
-        if self._session is not None:
-            await self._session.close()
 
     async def deliver(
         self, kind: str, payload: JsonObject, envelope_id: str, request_url: str | None
@@ -115,8 +98,8 @@ class Delivery:
             body = await self.send(kind, payload, envelope_id, request_url)
         except TimeoutError:
             error = "operation_timeout"
-        except RefusedByAppError as refused:
-            server = refused.status >= _HTTP_SERVER_ERROR
+        except ClientResponseError as refused:
+            server = refused.status >= HTTPStatus.INTERNAL_SERVER_ERROR
             error = "http_service_error" if server else "http_client_error"
         except (ConnectionError, ClientError):
             error = "dispatch_failed"
@@ -138,12 +121,12 @@ class Delivery:
     ) -> Json:
         """Send a payload and return what the app answers; nobody is shown it.
 
-        Raises TimeoutError without an ack in time, ConnectionError, aiohttp.ClientError or RefusedByAppError.
+        Raises TimeoutError without an ack in time, ConnectionError or aiohttp.ClientError.
         """
-        if request_url is not None and self._session is not None:
+        if request_url is not None:
             secret, now = self._workspace.world.signing_secret, int(self._workspace.clock())
             body, headers = signed_request(kind, payload, secret, now)
-            return await post(self._session, request_url, body, headers, self._ack_timeout)
+            return await _posted(request_url, body, headers, self._ack_timeout)
         envelope: JsonObject = {
             "envelope_id": envelope_id,
             "type": kind,

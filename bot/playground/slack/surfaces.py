@@ -63,9 +63,9 @@ class Surfaces:
         self._homes: dict[str, View] = {}
         self._made = 0
 
-    def modal(self, user: str) -> View | None:
-        """Return the modal that a person has open."""
-        return self._modals.get(user)
+    def views(self, user: str) -> list[View]:
+        """Return the modal that a person has open, if there is one."""
+        return [self._modals[user]] if user in self._modals else []
 
     def home(self, user: str) -> View | None:
         """Return what was last published to a person's App Home."""

@@ -27,6 +27,7 @@ class Workspace(Transcript):
         self.groups: dict[str, UserGroup] = {each.id: each for each in world.groups}
         self.scopes: set[str] = set(world.scopes)
         self.surfaces = Surfaces(clock, self.view_changed)
+        self.views, self.home = self.surfaces.views, self.surfaces.home
         self.triggers = Triggers(clock)
         self.orphans: Orphans = "top level"
         """What happens to a reply whose parent was deleted."""
@@ -49,23 +50,20 @@ class Workspace(Transcript):
 
     def invite_bot(self, channel_id: str) -> None:
         """Make the bot a member, as `/invite` does."""
-        channel = self.channels[channel_id]
-        self.channels[channel_id] = replace(
-            channel, members=channel.members | {self.world.bot_user_id}
-        )
-        self.changed()
+        members = self.channels[channel_id].members | {self.world.bot_user_id}
+        self._now(replace(self.channels[channel_id], members=members))
 
     def remove_bot(self, channel_id: str) -> None:
         """End the bot's membership, as `/remove` does."""
-        channel = self.channels[channel_id]
-        self.channels[channel_id] = replace(
-            channel, members=channel.members - {self.world.bot_user_id}
-        )
-        self.changed()
+        members = self.channels[channel_id].members - {self.world.bot_user_id}
+        self._now(replace(self.channels[channel_id], members=members))
 
     def archive(self, channel_id: str) -> None:
         """Archive a channel."""
-        self.channels[channel_id] = replace(self.channels[channel_id], archived=True)
+        self._now(replace(self.channels[channel_id], archived=True))
+
+    def _now(self, channel: Channel) -> None:
+        self.channels[channel.id] = channel
         self.changed()
 
     def is_member(self, channel: Channel) -> bool:
@@ -123,15 +121,6 @@ class Workspace(Transcript):
                 return self.group_names(channel)
             case _:
                 assert_never(channel.kind)
-
-    def views(self, user: str) -> list[View]:
-        """Return the modal that a person has open, if there is one."""
-        modal = self.surfaces.modal(user)
-        return [modal] if modal else []
-
-    def home(self, user: str) -> View | None:
-        """Return what was last published to a person's App Home."""
-        return self.surfaces.home(user)
 
     def open_view(self, user: str, view: View) -> View:
         """Return the view as it now is, if this person has it before them."""

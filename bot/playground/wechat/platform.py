@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from aiohttp import ClientSession
-
 from bot.playground.wechat.pushes import Push, PushKeys, Stamp, event, posted, sealed
 from bot.playground.wechat.tokens import LIFETIME, Codes, IssuedTokens
 from bot.playground.world import OWNER
@@ -95,25 +93,17 @@ class PlatformStandIn:
         self.push_interval = PUSH_INTERVAL
         self.push_timeout = PUSH_TIMEOUT
         self._note = note
-        self._session: ClientSession | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
         self.authorize(OWNER)
 
-    async def start(self) -> None:
-        """Open the HTTP session for pushes."""
-        self._session = ClientSession()
-
     async def stop(self) -> None:
-        """Cancel every push, those under way and those to come."""
+        """Push no more tickets."""
         if self._ticking is not None:
             self._ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticking
             self._ticking = None
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
 
     @property
     def seal(self) -> PushKeys:
@@ -186,9 +176,9 @@ class PlatformStandIn:
 
     async def deliver(self, push: Push) -> tuple[int, str]:
         """Send a push as it is; ValueError without a callback."""
-        if self.callback is None or self._session is None:
-            raise ValueError("there is nowhere to push to: the server or its callback is not there")
-        status, text = await posted(self._session, self.callback, push, self.push_timeout)
+        if self.callback is None:
+            raise ValueError("there is nowhere to push to: there is no callback")
+        status, text = await posted(self.callback, push, self.push_timeout)
         self.pushes.append(Pushed(push.info_type, status, text))
         self._note(f"push {push.info_type}: {status}")
         return status, text

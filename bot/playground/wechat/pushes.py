@@ -69,17 +69,17 @@ def _value(value: str | int) -> str:
     return str(value) if isinstance(value, int) else f"<![CDATA[{value}]]>"
 
 
-async def posted(session: ClientSession, url: str, push: Push, seconds: float) -> tuple[int, str]:
+async def posted(url: str, push: Push, seconds: float) -> tuple[int, str]:
     """Return the status and the text of an answer: 0 and the error's name if none came in time."""
+    sending = ClientSession(timeout=ClientTimeout(total=seconds))
+    headers = {"Content-Type": "text/xml"}
     try:
-        async with session.post(
-            url,
-            params=push.query,
-            data=push.body,
-            headers={"Content-Type": "text/xml"},
-            allow_redirects=False,
-            timeout=ClientTimeout(total=seconds),
-        ) as response:
+        async with (
+            sending as session,
+            session.post(
+                url, params=push.query, data=push.body, headers=headers, allow_redirects=False
+            ) as response,
+        ):
             return response.status, await response.text(errors="replace")
     except (ClientError, TimeoutError) as error:
         return 0, type(error).__name__

@@ -80,7 +80,6 @@ class LocalWeChat(Watched):
 
     async def __aenter__(self) -> Self:
         await self._loopback.start(self._serve)
-        await self.platform.start()
         return self
 
     async def __aexit__(
