@@ -9,8 +9,9 @@ owner is not documented; the policy says whose an env is.
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from bot.command import is_env
 from bot.domain.outcome import ERRMSG_LIMIT, Said
@@ -35,6 +36,8 @@ _SEE_OTHER = 303  # "it is done, and what came of it is elsewhere" (RFC 9110, 15
 _PASSED_ON = frozenset({408, 424, 499})
 _CLOSED = frozenset({401, 403, 407})
 _WITHOUT_LENGTH = frozenset({411, 412})  # 412 is what WeChat's own gateway says to a call in chunks
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,8 @@ def share_env(token: str, env: str, appid: str) -> Call:
     return Call("/tcb/shareenv", {"access_token": token}, body)
 
 
-def read(status: int, body: bytes) -> Answer:
-    """Return what the answer to a share means, whatever its content type says; never raises."""
-    answer = read_object(status, body)
-    if isinstance(answer, Declined | Troubled):
-        return answer
+def read(answer: Mapping[str, object]) -> Done | Troubled:
+    """Return what the answer to a share means; a code of nought is its yes."""
     return Done() if "errcode" in answer else Troubled(Trouble.NO_ERRCODE)
 
 
@@ -103,11 +103,8 @@ def get_env_info(token: str) -> Call:
     return Call("/tcb/getenvinfo", {"access_token": token}, json.dumps({}).encode())
 
 
-def read_envs(status: int, body: bytes) -> tuple[str, ...] | Declined | Troubled:
-    """Return the envs that are in service; never raises. One without a status counts as such."""
-    answer = read_object(status, body)
-    if isinstance(answer, Declined | Troubled):
-        return answer
+def read_envs(answer: Mapping[str, object]) -> tuple[str, ...] | Troubled:
+    """Return the envs that are in service. One without a status counts as such."""
     listed = answer.get("info_list")
     if listed is None and "errcode" in answer:
         return ()  # a yes that leaves out a list without anything in it
@@ -124,11 +121,8 @@ def list_functions(token: str, env: str, offset: int = 0) -> Call:
     return Call("/tcb/listfunctions", {"access_token": token}, body)
 
 
-def read_functions(status: int, body: bytes) -> Functions | Declined | Troubled:
-    """Return what the answer lists; never raises. Without a list, it is an empty one only if the total says so."""
-    answer = read_object(status, body)
-    if isinstance(answer, Declined | Troubled):
-        return answer
+def read_functions(answer: Mapping[str, object]) -> Functions | Troubled:
+    """Return what the answer lists. Without a list, it is an empty one only if the total says so."""
     total, listed = answer.get("total_count", 0), answer.get("functions") or []
     if not isinstance(total, int) or not isinstance(listed, list) or (total and not listed):
         return Troubled(Trouble.NOT_JSON)
@@ -138,8 +132,13 @@ def read_functions(status: int, body: bytes) -> Functions | Declined | Troubled:
     return Functions({each["name"]: str(each.get("status") or "") for each in named}, total)
 
 
-def read_object(status: int, body: bytes) -> Mapping[str, object] | Declined | Troubled:
-    """Return what any answer of WeChat's holds; those that hand out tokens have no errcode."""
+def read_answer(
+    status: int, body: bytes, read: Callable[[Mapping[str, object]], T | Troubled]
+) -> T | Declined | Troubled:
+    """Return what `read` finds in an answer, whatever its content type says, or why it is no yes; never raises.
+
+    Of an answer that hands out tokens there is no errcode.
+    """
     if status != _OK:
         return Troubled(_trouble_of(status), status)
     try:
@@ -152,7 +151,7 @@ def read_object(status: int, body: bytes) -> Mapping[str, object] | Declined | T
     errcode = _whole_number(answer.get("errcode", 0))
     if errcode is None:
         return Troubled(Trouble.NO_ERRCODE)
-    return Declined(_said(errcode, str(answer.get("errmsg") or ""))) if errcode else answer
+    return Declined(_said(errcode, str(answer.get("errmsg") or ""))) if errcode else read(answer)
 
 
 def _trouble_of(status: int) -> Trouble:

@@ -3,7 +3,7 @@
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -59,7 +59,7 @@ class WeChat:
         self,
         owner: str,
         call: Callable[[str], api.Call],
-        read: Callable[[int, bytes], _Read | api.Declined | api.Troubled],
+        read: Callable[[Mapping[str, object]], _Read | api.Troubled],
     ) -> _Read | NoToken:
         """Return what `read` finds in the answer to `call`, which is made for a token; else why there is nothing."""
         token = await self._tokens.token(owner)

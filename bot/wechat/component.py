@@ -1,7 +1,7 @@
 """Make the platform's own calls: each at most twice, and what goes wrong as a NoToken with its link."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from bot.domain.link import Link
@@ -98,7 +98,7 @@ class Component:
         return await self._ask(Link.TICKET, call, api.read_done)
 
     async def _ask(
-        self, link: Link, call: Call, read: Callable[[int, bytes], T | Declined | Troubled]
+        self, link: Link, call: Call, read: Callable[[Mapping[str, object]], T | Troubled]
     ) -> T | NoToken:
         answer = await self._api.post(call, self._seconds, read)
         if isinstance(answer, Declined | Troubled) and _passes_by_itself(answer):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bot.guidance import Trouble
-from bot.wechat.api import Call, Declined, Troubled, read_object
+from bot.wechat.api import Call, Troubled
 
 MOST_IN_A_LIST = 500
 _TOKEN = re.compile(r"[!-~]+")
@@ -84,21 +84,18 @@ def start_push_ticket(appid: str, appsecret: str) -> Call:
     return _call("api_start_push_ticket", appid, {"component_secret": appsecret})
 
 
-def read_component_token(status: int, body: bytes) -> Issued | Declined | Troubled:
+def read_component_token(answer: Mapping[str, object]) -> Issued | Troubled:
     """Return the platform's new token."""
-    return _issued(read_object(status, body), "component_access_token")
+    return _issued(answer, "component_access_token")
 
 
-def read_authorizer_token(status: int, body: bytes) -> Issued | Declined | Troubled:
+def read_authorizer_token(answer: Mapping[str, object]) -> Issued | Troubled:
     """Return an owner's new token."""
-    return _issued(read_object(status, body), "authorizer_access_token")
+    return _issued(answer, "authorizer_access_token")
 
 
-def read_query_auth(status: int, body: bytes) -> Authorization | Declined | Troubled:
+def read_query_auth(answer: Mapping[str, object]) -> Authorization | Troubled:
     """Return whose tokens an authorization code was worth, and the tokens."""
-    answer = read_object(status, body)
-    if isinstance(answer, Declined | Troubled):
-        return answer
     about = answer.get("authorization_info")
     told = about if isinstance(about, dict) else {}
     issued = _issued(told, "authorizer_access_token")
@@ -108,11 +105,8 @@ def read_query_auth(status: int, body: bytes) -> Authorization | Declined | Trou
     return Troubled(Trouble.NOT_JSON)
 
 
-def read_authorizer_info(status: int, body: bytes) -> Informed | Declined | Troubled:
+def read_authorizer_info(answer: Mapping[str, object]) -> Informed | Troubled:
     """Return what WeChat knows of an owner."""
-    answer = read_object(status, body)
-    if isinstance(answer, Declined | Troubled):
-        return answer
     told = answer.get("authorization_info")
     if not isinstance(told, dict):
         return Troubled(Trouble.NOT_JSON)
@@ -121,11 +115,8 @@ def read_authorizer_info(status: int, body: bytes) -> Informed | Declined | Trou
     )
 
 
-def read_authorizer_list(status: int, body: bytes) -> Listed | Declined | Troubled:
+def read_authorizer_list(answer: Mapping[str, object]) -> Listed | Troubled:
     """Return a page of those who authorised the platform."""
-    answer = read_object(status, body)
-    if isinstance(answer, Declined | Troubled):
-        return answer
     total, page = answer.get("total_count"), answer.get("list")
     if total == 0 and page is None:
         page = []  # left out where nothing is in it
@@ -134,10 +125,9 @@ def read_authorizer_list(status: int, body: bytes) -> Listed | Declined | Troubl
     return Listed(total, len(page), dict(_refresh_tokens(page)))
 
 
-def read_done(status: int, body: bytes) -> Declined | Troubled | None:
-    """Return nothing where an answer says no more than yes."""
-    answer = read_object(status, body)
-    return answer if isinstance(answer, Declined | Troubled) else None
+def read_done(answer: Mapping[str, object]) -> None:
+    """Return nothing, since the answer says no more than yes."""
+    del answer
 
 
 def _call(name: str, appid: str, arguments: Mapping[str, object], token: str | None = None) -> Call:
@@ -147,11 +137,7 @@ def _call(name: str, appid: str, arguments: Mapping[str, object], token: str | N
     return Call(f"/cgi-bin/component/{name}", query, body)
 
 
-def _issued(
-    answer: Mapping[str, object] | Declined | Troubled, name: str
-) -> Issued | Declined | Troubled:
-    if isinstance(answer, Declined | Troubled):
-        return answer
+def _issued(answer: Mapping[str, object], name: str) -> Issued | Troubled:
     token, life = _text(answer.get(name)), answer.get("expires_in")
     if token is None or not isinstance(life, int | float) or not life > 0:
         return Troubled(Trouble.NOT_JSON)

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar, cast
@@ -14,7 +14,7 @@ import httpx
 
 from bot.guidance import Trouble
 from bot.runtime.observers import CalledWeChat, nobody
-from bot.wechat.api import BODY_LIMIT, Call, Declined, Troubled
+from bot.wechat.api import BODY_LIMIT, Call, Declined, Troubled, read_answer
 
 CUT_SHORT = "cut short"
 """What is counted as the answer where the caller stopped waiting."""
@@ -144,7 +144,7 @@ class WeChatApi:
     called: CalledWeChat = nobody
 
     async def post(
-        self, call: Call, seconds: float, read: Callable[[int, bytes], T | Declined | Troubled]
+        self, call: Call, seconds: float, read: Callable[[Mapping[str, object]], T | Troubled]
     ) -> T | Declined | Troubled:
         """Return what `read` makes of the answer to a call, or what kept it from coming."""
         request = httpx.Request(
@@ -160,7 +160,7 @@ class WeChatApi:
             if isinstance(received, Trouble):
                 answered: T | Declined | Troubled = Troubled(received)
             else:
-                answered = read(received.status, received.body)
+                answered = read_answer(received.status, received.body, read)
             answer = _named(answered)
         finally:
             api = call.path.rpartition("/")[2]

@@ -6,11 +6,17 @@ from hypothesis import strategies as st
 
 from bot.domain.outcome import Said
 from bot.guidance import Trouble
-from bot.wechat.api import Declined, Done, Troubled, read, share_env
+from bot.wechat import api
+from bot.wechat.api import Answer, Declined, Done, Troubled, read_answer, share_env
 from tests.wechat.conftest import APPID, ENV
 
 RID = "686cab53-686d2226-2e40eeeb"
 STABLE = "could get access_token by getStableAccessToken"
+
+
+def read(status: int, body: bytes) -> Answer:
+    """Read the answer to a share."""
+    return read_answer(status, body, api.read)
 
 
 def said(errmsg: object, errcode: object = 40097) -> Said:

@@ -3,6 +3,7 @@
 import json
 import string
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,16 @@ from hypothesis import strategies as st
 
 from bot.command import is_env
 from bot.wechat import component_api
-from bot.wechat.api import Declined, Done, Functions, Troubled, read, read_envs, read_functions
+from bot.wechat.api import (
+    Declined,
+    Done,
+    Functions,
+    Troubled,
+    read,
+    read_answer,
+    read_envs,
+    read_functions,
+)
 from bot.wechat.component_api import Authorization, Informed, Issued, Listed
 from bot.wechat.tokens import read_token
 from tests.conftest import examples
@@ -35,15 +45,15 @@ GOOD: dict[str, object] = {
 }
 """An answer in which every reader finds what it looks for."""
 READERS: tuple[tuple[Reader, tuple[type, ...]], ...] = (
-    (read, (Done,)),
-    (read_envs, (tuple,)),
-    (read_functions, (Functions,)),
-    (component_api.read_component_token, (Issued,)),
-    (component_api.read_authorizer_token, (Issued,)),
-    (component_api.read_query_auth, (Authorization,)),
-    (component_api.read_authorizer_info, (Informed,)),
-    (component_api.read_authorizer_list, (Listed,)),
-    (component_api.read_done, (type(None),)),
+    (partial(read_answer, read=read), (Done,)),
+    (partial(read_answer, read=read_envs), (tuple,)),
+    (partial(read_answer, read=read_functions), (Functions,)),
+    (partial(read_answer, read=component_api.read_component_token), (Issued,)),
+    (partial(read_answer, read=component_api.read_authorizer_token), (Issued,)),
+    (partial(read_answer, read=component_api.read_query_auth), (Authorization,)),
+    (partial(read_answer, read=component_api.read_authorizer_info), (Informed,)),
+    (partial(read_answer, read=component_api.read_authorizer_list), (Listed,)),
+    (partial(read_answer, read=component_api.read_done), (type(None),)),
     (lambda _, body: read_token(body), (tuple, type(None))),
 )
 
@@ -120,7 +130,7 @@ def test_each_reader_finds_something_in_a_good_answer(reader: Reader) -> None:
 @given(bodies())
 @OFTEN
 def test_nothing_is_called_shared_but_an_object_with_one_errcode_that_is_zero(body: bytes) -> None:
-    if read(200, body) != Done():
+    if read_answer(200, body, read) != Done():
         return
     members = json.loads(body.decode("utf-8-sig", "replace"), strict=False, object_pairs_hook=list)
     (errcode,) = [value for name, value in members if name == "errcode"]
@@ -141,6 +151,6 @@ def test_no_part_of_a_token_that_an_answer_repeats_is_shown(
 ) -> None:
     errmsg = before + secret + after
     body = json.dumps({"errcode": 40097, "errmsg": errmsg if sure else {"hint": [errmsg]}})
-    shown = repr(read(200, body.encode()))
+    shown = repr(read_answer(200, body.encode(), read))
     parts = {secret[at : at + 32] for at in range(len(secret) - 31)}
     assert not any(part in shown for part in parts if part not in before + after)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bot.domain.outcome import Said
 from bot.guidance import Trouble
 from bot.wechat import component_api as api
-from bot.wechat.api import Call, Declined, Troubled
+from bot.wechat.api import Call, Declined, Troubled, read_answer
 from bot.wechat.component_api import Authorization, Issued, Listed
 from tests.wechat.conftest import OTHER, OWNER
 
@@ -102,7 +102,7 @@ def test_each_call_is_built_as_wechat_documents_it(
 def test_a_platforms_token_is_read_or_it_is_said_why_not(
     answer: bytes, found: Issued | Declined | Troubled
 ) -> None:
-    assert api.read_component_token(200, answer) == found
+    assert read_answer(200, answer, api.read_component_token) == found
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_an_owners_token_comes_with_its_refresh_token_or_without(
     answer: Mapping[str, object], found: Issued | Declined
 ) -> None:
     body = of(authorizer_access_token="t", expires_in=7200, **answer)
-    assert api.read_authorizer_token(200, body) == found
+    assert read_answer(200, body, api.read_authorizer_token) == found
 
 
 INFO = {
@@ -148,7 +148,7 @@ INFO = {
 def test_what_a_code_was_worth_is_read_or_it_is_said_why_not(
     answer: bytes, found: Authorization | Declined | Troubled
 ) -> None:
-    assert api.read_query_auth(200, answer) == found
+    assert read_answer(200, answer, api.read_query_auth) == found
 
 
 SET_49: list[object] = [{"funcscope_category": {"id": 49}}]
@@ -180,8 +180,10 @@ SET_49: list[object] = [{"funcscope_category": {"id": 49}}]
     ],
 )
 def test_what_an_owner_granted_is_read_or_it_is_said_why_not(told: object, found: object) -> None:
-    assert api.read_authorizer_info(200, of(authorization_info=told)) == found
-    assert api.read_authorizer_info(200, of(errcode=61003)) == Declined(Said(61003, "", None))
+    assert read_answer(200, of(authorization_info=told), api.read_authorizer_info) == found
+    assert read_answer(200, of(errcode=61003), api.read_authorizer_info) == Declined(
+        Said(61003, "", None)
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,16 +215,16 @@ def test_what_an_owner_granted_is_read_or_it_is_said_why_not(told: object, found
 def test_a_page_of_the_list_is_read_or_it_is_said_why_not(
     answer: bytes, found: Listed | Declined | Troubled
 ) -> None:
-    assert api.read_authorizer_list(200, answer) == found
+    assert read_answer(200, answer, api.read_authorizer_list) == found
 
 
 def test_an_answer_that_says_no_more_than_yes_is_read() -> None:
-    assert api.read_done(200, of(errcode=0, errmsg="in a normal state")) is None
-    assert api.read_done(200, of(errcode=40125)) == Declined(Said(40125, "", None))
-    assert api.read_done(200, b"") == NOT_JSON
+    assert read_answer(200, of(errcode=0, errmsg="in a normal state"), api.read_done) is None
+    assert read_answer(200, of(errcode=40125), api.read_done) == Declined(Said(40125, "", None))
+    assert read_answer(200, b"", api.read_done) == NOT_JSON
 
 
-READERS: tuple[Callable[[int, bytes], object], ...] = (
+READERS: tuple[Callable[[Mapping[str, object]], object], ...] = (
     api.read_component_token,
     api.read_authorizer_token,
     api.read_query_auth,
@@ -242,16 +244,16 @@ ANYTHING = st.recursive(
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
 @pytest.mark.parametrize("status", [100, 302, 412, 502])
 def test_another_status_than_200_is_no_answer_of_wechats(
-    read: Callable[[int, bytes], object], status: int
+    read: Callable[[Mapping[str, object]], object], status: int
 ) -> None:
     body = of(component_access_token="t", authorizer_access_token="t", expires_in=7200)
-    assert isinstance(read(status, body), Troubled)
+    assert isinstance(read_answer(status, body, read), Troubled)
 
 
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
 @given(st.binary() | ANYTHING.map(lambda value: json.dumps(value).encode()))
-def test_reading_never_raises(read: Callable[[int, bytes], object], body: bytes) -> None:
-    found = read(200, body)
+def test_reading_never_raises(read: Callable[[Mapping[str, object]], object], body: bytes) -> None:
+    found = read_answer(200, body, read)
     if isinstance(found, Issued):
         assert 0 < found.life <= 7200
         assert found.token.isascii()
@@ -267,4 +269,5 @@ def test_what_was_read_shows_no_secret() -> None:
         total_count=1,
         list=[{"authorizer_appid": OWNER, "refresh_token": "made-up"}],
     )
-    assert [read(200, secret) for read in READERS if "made-up" in repr(read(200, secret))] == []
+    shown = [repr(read_answer(200, secret, read)) for read in READERS]
+    assert [each for each in shown if "made-up" in each] == []

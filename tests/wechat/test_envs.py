@@ -19,6 +19,7 @@ from bot.wechat.api import (
     Troubled,
     get_env_info,
     list_functions,
+    read_answer,
     read_envs,
     read_functions,
 )
@@ -71,12 +72,12 @@ def test_the_call_has_its_token_in_the_query_alone() -> None:
     ],
 )
 def test_an_answer_is_the_envs_in_service_or_what_is_wrong(body: bytes, envs: object) -> None:
-    assert read_envs(200, body) == envs
+    assert read_answer(200, body, read_envs) == envs
 
 
 @given(st.integers(100, 599), st.binary())
 def test_any_answer_is_read(status: int, body: bytes) -> None:
-    assert isinstance(read_envs(status, body), tuple | Declined | Troubled)
+    assert isinstance(read_answer(status, body, read_envs), tuple | Declined | Troubled)
 
 
 async def test_the_owners_envs_are_those_that_are_in_service(
@@ -159,13 +160,15 @@ def test_the_call_asks_for_a_page_and_has_its_token_in_the_query_alone() -> None
 def test_what_is_listed_is_read_and_an_absent_list_is_empty_unless_the_total_says_otherwise(
     body: str, read: Functions | Troubled
 ) -> None:
-    assert read_functions(200, body.encode()) == read
+    assert read_answer(200, body.encode(), read_functions) == read
 
 
 def test_a_refusal_and_a_gateway_are_no_lists() -> None:
-    refused = read_functions(200, b'{"errcode": 85088, "errmsg": "no qbase privilege"}')
+    refused = read_answer(
+        200, b'{"errcode": 85088, "errmsg": "no qbase privilege"}', read_functions
+    )
     assert isinstance(refused, Declined)
-    assert isinstance(read_functions(502, b"<html>"), Troubled)
+    assert isinstance(read_answer(502, b"<html>", read_functions), Troubled)
 
 
 async def test_that_an_env_is_ready_is_believed_for_five_minutes_and_anything_else_is_looked_at_again(

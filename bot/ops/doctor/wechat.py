@@ -42,7 +42,6 @@ _LATER = "Run the doctor again in some minutes. If WeChat still says so, post th
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 
 Read = Callable[[str], Awaitable[str | NoToken | None]]
-_Tried = tuple[str, ...] | Finding | Declined | Troubled
 
 
 def reader(
@@ -125,23 +124,18 @@ def _late(name: str, owners: list[str]) -> list[Finding]:
 
 
 async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> Finding:
-    def read(status: int, body: bytes) -> _Tried:
-        if status in _NOT_WECHATS:
+    answer = await wechat.post(get_env_info(token), DEADLINE, read_envs)
+    match answer:
+        case Troubled(status=int(status)) if status in _NOT_WECHATS:
             found, fix = _NOT_WECHATS[status]
             return wrong(_NAME, f"{found} (HTTP {status})", fix)
-        return read_envs(status, body)
-
-    answer: _Tried = await wechat.post(get_env_info(token), DEADLINE, read)
-    match answer:
-        case Finding():
-            return answer
         case Declined() | Troubled():
             guidance, said = guidance_for(answer)
-            found = failed(_NAME, guidance, said)
+            no = failed(_NAME, guidance, said)
             if isinstance(answer, Troubled) and answer.trouble in _ON_THE_WAY:
-                return replace(found, fix=_CHECK_THE_WAY)
+                return replace(no, fix=_CHECK_THE_WAY)
             dead = fixed and guidance.retry is AutoRetry.RENEW
-            return replace(found, fix=first_step(_FIXED_DEAD)) if dead else found
+            return replace(no, fix=first_step(_FIXED_DEAD)) if dead else no
         case envs:
             return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
 
