@@ -54,28 +54,52 @@ from bot.command.vocabulary import (
 RECEIVED_LIMIT = 300
 _HELP_OPTIONS = {"-h", "--help"}
 
+Split = tuple[list[str], Options]
+"""The words without the options, and the options."""
+
 
 def parse(text: str) -> Command | Misread:
     """Return what `text` asks for, or the Misread that says what is wrong with it; never raises."""
     words, closed = words_of(text)
     plain = [word.text for word in words]
-    if closed and _is_pair(plain) and not sense(plain[1]):
-        return Share(plain[0], plain[1])  # as most are: no word of it needs to be understood
-    said = wish.said_in(plain)
+    split: Split | MistakeError
     try:
-        # What a quote that never closes has swallowed is heard too, unless it is a reason.
-        wish.check(said, said if closed else wish.before_reason(loose_words(text)))
-        if not closed:
-            loose = loose_words(text)
-            guess = Options(BLANK_REASON, "--dry-run" in loose, "--again" in loose)
-            right = line(plain, guess)
-            raise MistakeError(UnclosedQuote(), right)  # noqa: TRY301  # caught below, as all mistakes are
-        if len(words) == 1 and words[0].text.lower() in _HELP_OPTIONS:
-            return Help()
-        return _read(*_split(words))
+        split = _split(words)
     except MistakeError as wrong:
-        wrong = wish.misspelt(said) or wrong
+        split = wrong
+    try:
+        if closed and not isinstance(split, MistakeError) and _is_exact(*split):
+            return _command(*split)
+        return _understood(text, plain, split, closed=closed)
+    except MistakeError as wrong:
+        wrong = wish.misspelt(wish.said_in(plain)) or wrong
         return Misread(wrong.mistake, text.strip()[:RECEIVED_LIMIT], wrong.instead)
+
+
+def _is_exact(words: list[str], options: Options) -> bool:
+    """Tell whether these are appids and an env, and nothing that may ask for anything but to share it with them."""
+    *appids, env = words or [""]
+    if not appids or (options.reason or "").startswith("-"):  # it may be another option
+        return False
+    return all(map(is_appid, appids)) and is_env(env) and not sense(env)
+
+
+def _understood(
+    text: str, plain: list[str], split: Split | MistakeError, *, closed: bool
+) -> Command:
+    """Return what the words ask for, once it is clear that no everyday word among them asks for anything else."""
+    said = wish.said_in(plain)
+    # What a quote that never closes has swallowed is heard too, unless it is a reason.
+    wish.check(said, said if closed else wish.before_reason(loose_words(text)))
+    if not closed:
+        loose = loose_words(text)
+        guess = Options(BLANK_REASON, "--dry-run" in loose, "--again" in loose)
+        raise MistakeError(UnclosedQuote(), line(plain, guess))
+    if len(plain) == 1 and plain[0].lower() in _HELP_OPTIONS:
+        return Help()
+    if isinstance(split, MistakeError):
+        raise split
+    return _read(*split)
 
 
 def _read(words: list[str], options: Options) -> Command:
@@ -159,17 +183,12 @@ def _name(words: list[str], verb: str) -> str | None:
 
 def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]:
     """Return (appid, env) from exactly these two words, in this order."""
-    if _is_pair(words):
+    if len(words) == 2 and is_appid(words[0]) and is_env(words[1]):  # noqa: PLR2004
         return words[0], words[1]
     raise wrong_pair(words, options, verb)
 
 
-def _is_pair(words: Sequence[str]) -> bool:
-    """Tell whether these are an appid and an env, and nothing else."""
-    return len(words) == 2 and is_appid(words[0]) and is_env(words[1])  # noqa: PLR2004  # a pair
-
-
-def _split(words: Sequence[Word]) -> tuple[list[str], Options]:
+def _split(words: Sequence[Word]) -> Split:
     """Return the plain words and the options among `words`; raises MistakeError."""
     plain = [word.text for word in words]  # for corrections, until the options are read
     options = Options()

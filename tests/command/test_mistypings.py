@@ -332,11 +332,22 @@ def test_everyday_words_never_make_a_share_an_env_or_a_reason(
         assert "--reason" not in str(said.instead)
 
 
-@given(APPIDS, ENVS | EVERYDAY | st.lists(EVERYDAY, min_size=1, max_size=3).map("-".join))
-def test_two_words_are_a_share_only_where_they_are_one_with_an_option_too(
-    appid: str, word: str
+@given(
+    st.lists(APPIDS, min_size=1, max_size=3),
+    ENVS | EVERYDAY | st.lists(EVERYDAY, min_size=1, max_size=3).map("-".join),
+)
+def test_a_share_is_the_same_where_a_reason_that_begins_with_a_dash_has_each_word_understood(
+    appids: list[str], word: str
 ) -> None:
-    alone, again = parse(f"{appid} {word}"), parse(f"{appid} {word} --again")
-    assert isinstance(alone, Share) == isinstance(again, Share)
-    if isinstance(alone, Share):
-        assert replace(alone, again=True) == again
+    line = " ".join([*appids, word])
+    exact, understood = parse(line), parse(f"{line} --reason -x")
+    assert type(exact) is type(understood)
+    if isinstance(exact, Share | ShareMany):
+        assert replace(exact, reason="-x") == understood
+
+
+@pytest.mark.parametrize("reason", ["--unshare", '"--revert"', "-undo"])
+def test_an_option_that_asks_for_the_opposite_is_no_reason(reason: str) -> None:
+    said = parse(f"{A} prod-1 --reason {reason}")
+    assert isinstance(said, Misread)
+    assert isinstance(said.mistake, OnlyShares)
