@@ -21,12 +21,12 @@ from bot.playground.slack.methods import METHODS
 from bot.playground.slack.refusals import APP_SCOPE
 from bot.playground.world import SCOPES as GRANTED
 from bot.policy import Policy
-from bot.policy.file import read_policy
 from bot.settings.load import load
 from bot.settings.table import NAMES
 from bot.slack.preflight import SCOPES
 from tests import settings_table
 from tests.ops.counted import exercised, labels_of, own
+from tests.policy.reading import read_policy
 
 ROOT = Path(__file__).parent.parent
 

@@ -29,14 +29,6 @@ from bot.policy.trials import Tested, Trial
 _RIGHT_FIRST = "Put that line right first."
 
 
-def read_policy(text: str, default_owner: str | None) -> Policy | list[str]:
-    """Return the Policy that the TOML `text` describes, or one sentence for each problem with it."""
-    read = read_and_test(text, default_owner)
-    if isinstance(read, list):
-        return [*read]
-    return [*read.failed] or read.policy
-
-
 def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem]:
     """Return the policy, even if its own tests fail, or one sentence for each mistake in the file."""
     try:

@@ -1,6 +1,7 @@
 """The shape of the policy file's tables, and of their ids; what does not fit is worded in `errors`. Pure."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -26,43 +27,15 @@ _DURATION = re.compile(r"([0-9]{1,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-def _user(word: str) -> str:
-    if not USER_ID.fullmatch(word):
-        fix = "Copy it from the person's Slack profile: U…."
-        raise ValueError(f"{quoted(word)} is not a user id", fix)
-    return word
+def _fits(form: Callable[[str], object], otherwise: str, fix: str) -> AfterValidator:
+    """Return the check that a word has a form, and what is said where it has not."""
 
+    def check(word: str) -> str:
+        if not form(word):
+            raise ValueError(f"{quoted(word)} {otherwise}", fix)
+        return word
 
-def _user_or_anyone(word: str) -> str:
-    return word if word == ANYONE else _user(word)
-
-
-def _group(word: str) -> str:
-    if not GROUP_ID.fullmatch(word):
-        fix = "Copy it from the group's address: S…."
-        raise ValueError(f"{quoted(word)} is not a user group id", fix)
-    return word
-
-
-def _channel(word: str) -> str:
-    if not CHANNEL_ID.fullmatch(word):
-        fix = "Copy it from the channel's details: C…."
-        raise ValueError(f"{quoted(word)} is not a channel id", fix)
-    return word
-
-
-def _appid(word: str) -> str:
-    if not is_appid(word):
-        fix = "Write wx and 16 digits or letters a to f."
-        raise ValueError(f"{quoted(word)} is not an appid", fix)
-    return word
-
-
-def _env(word: str) -> str:
-    if not is_env(word):
-        fix = "Write its id: letters, digits and dashes, 64 at most."
-        raise ValueError(f"{quoted(word)} cannot be an env", fix)
-    return word
+    return AfterValidator(check)
 
 
 def _duration(word: object) -> timedelta:
@@ -73,12 +46,25 @@ def _duration(word: object) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-UserId = Annotated[str, AfterValidator(_user)]
-UserIdOrAnyone = Annotated[str, AfterValidator(_user_or_anyone)]
-GroupId = Annotated[str, AfterValidator(_group)]
-ChannelId = Annotated[str, AfterValidator(_channel)]
-AppId = Annotated[str, AfterValidator(_appid)]
-Env = Annotated[str, AfterValidator(_env)]
+_USER = "is not a user id", "Copy it from the person's Slack profile: U…."
+UserId = Annotated[str, _fits(USER_ID.fullmatch, *_USER)]
+UserIdOrAnyone = Annotated[
+    str, _fits(lambda word: word == ANYONE or USER_ID.fullmatch(word), *_USER)
+]
+GroupId = Annotated[
+    str,
+    _fits(GROUP_ID.fullmatch, "is not a user group id", "Copy it from the group's address: S…."),
+]
+ChannelId = Annotated[
+    str,
+    _fits(CHANNEL_ID.fullmatch, "is not a channel id", "Copy it from the channel's details: C…."),
+]
+AppId = Annotated[
+    str, _fits(is_appid, "is not an appid", "Write wx and 16 digits or letters a to f.")
+]
+Env = Annotated[
+    str, _fits(is_env, "cannot be an env", "Write its id: letters, digits and dashes, 64 at most.")
+]
 Glob = Annotated[str, Field(min_length=1)]
 
 

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.policy import Effect, Policy
-from bot.policy.file import read_policy, read_question
+from bot.policy.file import read_question
 from bot.policy.shapes import (
     ApproversEntry,
     Asker,
@@ -28,6 +28,7 @@ from bot.policy.shapes import (
 from bot.settings.environ import Reader
 from bot.settings.policy import read_rules
 from tests.checking import checks
+from tests.policy.reading import read_policy
 
 A = "wx5fe6bb43205e9e70"
 PLACES = ("contact", "operators", "owner", "rule", "test")

@@ -1,0 +1,12 @@
+"""Read a policy as those do who want it whole: in force, or every problem with it."""
+
+from bot.policy import Policy
+from bot.policy.file import read_and_test
+
+
+def read_policy(text: str, default_owner: str | None) -> Policy | list[str]:
+    """Return the Policy that the TOML `text` describes, or one sentence for each problem with it."""
+    read = read_and_test(text, default_owner)
+    if isinstance(read, list):
+        return [*read]
+    return [*read.failed] or read.policy
