@@ -22,6 +22,7 @@ from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
+from bot.runtime.turns import AcksFirst
 from bot.settings.load import Settings
 from bot.settings.slack import SlackSettings
 from bot.slack.api import SLACK_TIMEOUT, SlackApi, web_client
@@ -65,6 +66,7 @@ class Resources:
     observers: Observers
     in_force: InForce
     tasks: Tasks
+    acks: AcksFirst
     wechat: WeChatApi
     slack: Slack
     ledger: Ledger
@@ -82,8 +84,9 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     in_force = InForce(settings.policy, runtime.now)
     _warn_if_nobody_may(settings.policy)
     in_force.hear(_warn_if_nobody_may)
+    tasks, acks = Tasks(), AcksFirst()
     return Resources(
-        settings, runtime, metrics, observers, in_force, Tasks(), wechat, slack, ledger
+        settings, runtime, metrics, observers, in_force, tasks, acks, wechat, slack, ledger
     )
 
 

@@ -99,6 +99,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         homes,
         ClickListeners(api, ClickHandler(intake, ports), start, runtime.sleep, homes.look),
         unheard=resources.observers.unheard,
+        acks=resources.acks,
     )
     return Wired(app, _socket(resources, app), intake, worker)
 
@@ -135,7 +136,7 @@ def _worker(
     resources: Resources, wechat: WeChat, envs: Envs, slack: _Slack, changes: Topic[Request]
 ) -> Worker:
     runtime, ledger = resources.runtime, resources.ledger
-    leased = LeasedSteps(ledger, runtime.sleep)
+    leased = LeasedSteps(ledger, runtime.sleep, resources.acks.step)
     brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake)
     return Worker(
         ledger,

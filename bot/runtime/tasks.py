@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_ACK_TAKES = 0.001
+_BEGINS = 0.001  # seconds that what was started has to begin
 _LAST_MOMENT = 2.0  # seconds for what is cancelled to end
 
 _log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Tasks:
         return len(self._due) + len(self._running)
 
     def start(self, work: Coroutine[None, None, None]) -> None:
-        """Run `work` once the ack that it follows has gone out; what goes wrong in it is logged.
+        """Run `work` from the next turn of the loop, when the ack that it follows has gone out; what goes wrong in it is logged.
 
         After the stop nothing begins: it is in the ledger, and the next start finds it there.
         """
@@ -38,7 +38,7 @@ class Tasks:
             work.close()
             return
         self._due.add(work)
-        asyncio.get_running_loop().call_later(_ACK_TAKES, self._begin, work)
+        asyncio.get_running_loop().call_soon(self._begin, work)
 
     def keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run `work`, which goes on until it is cancelled."""
@@ -51,10 +51,10 @@ class Tasks:
         What was started has begun by then even without any grace.
         """
         now = asyncio.get_running_loop().time
-        end = now() + max(grace, 2 * _ACK_TAKES)
+        end = now() + max(grace, 2 * _BEGINS)
         while len(self) and now() < end:
             if self._due:
-                await asyncio.sleep(_ACK_TAKES)
+                await asyncio.sleep(_BEGINS)
             else:
                 await asyncio.wait(self._running, timeout=end - now())
         self._over = True

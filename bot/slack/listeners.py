@@ -21,6 +21,7 @@ from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
 from bot.runtime.observers import nobody
+from bot.runtime.turns import AcksFirst
 from bot.slack.payloads import command_origin, kind_of, word_if_any
 from bot.slack.posts import as_response
 
@@ -106,22 +107,25 @@ class _App(AsyncApp):
     """Bolt's app, which is no match for some payloads: over them its own handling of errors breaks as well."""
 
     unforeseen: Callable[[Exception, AsyncBoltRequest], Awaitable[BoltResponse]]
+    acks: AcksFirst
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
-        """Return the ack, whatever the payload is like."""
-        try:
-            return await super().async_dispatch(req)
-        except Exception as error:  # noqa: BLE001  # whoever waits for the ack is not to wait in vain
-            return await self.unforeseen(error, req)
+        """Return the ack, whatever the payload is like; it is sent before the loop turns to anything else."""
+        with self.acks.in_hand():
+            try:
+                return await super().async_dispatch(req)
+            except Exception as error:  # noqa: BLE001  # whoever waits for the ack is not to wait in vain
+                return await self.unforeseen(error, req)
 
 
-def bolt_app(
+def bolt_app(  # noqa: PLR0913  # all that an app is made of
     client: AsyncWebClient,
     identity: Mapping[str, object],
     signing_secret: str | None,
     words: Words,
     *rooms: Room,
     unheard: Callable[[str], None] = nobody,
+    acks: AcksFirst | None = None,
 ) -> AsyncApp:
     """Return Bolt's app with every listener of the manifest; `identity` is what auth.test answered.
 
@@ -172,7 +176,7 @@ def bolt_app(
         return BoltResponse(status=200, body=_apology(request.body, words, reference))
 
     app.error(unforeseen)
-    app.unforeseen = unforeseen
+    app.unforeseen, app.acks = unforeseen, acks or AcksFirst()
     for room in rooms:
         room.listen(app)
     return app

@@ -170,6 +170,7 @@ class _Run:
         """Take one item after the other; raises LostError once somebody else holds the batch."""
         done: ItemAnswered | None = None
         while True:
+            await self.leased.turn()
             item, may = await self._advance(done)
             done = None
             if item is None and not self.gate.is_open.is_set():

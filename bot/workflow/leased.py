@@ -37,6 +37,8 @@ class LeasedSteps:
 
     ledger: Ledger
     sleep: Callable[[float], Awaitable[None]]
+    turn: Callable[[], Awaitable[None]]
+    """Returns when a step, or an item of a batch, may begin: acks go first."""
 
     @asynccontextmanager
     async def held(self, entry: Entry) -> AsyncIterator[float | None]:

@@ -71,6 +71,7 @@ class Worker:
         begun = taken and entry.taken_over > 0 and entry.state is State.PLACED
         called_again = entry.called_again or begun
         while True:
+            await self.leased.turn()
             try:
                 reached = await self._step(entry, backlog, called_again=called_again)
             except LostError:

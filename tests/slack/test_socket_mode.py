@@ -17,6 +17,7 @@ from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
 from bot.runtime.observers import Observers
+from bot.runtime.turns import AcksFirst
 from bot.slack.api import SlackApi
 from bot.slack.listeners import Commands, bolt_app
 from bot.slack.preflight import Ready, preflight
@@ -349,6 +350,26 @@ async def in_hand(slack: LocalSlack, echo: SlowEcho) -> asyncio.Task[bool]:
     command = asyncio.create_task(acks(slack))
     await echo.asked.wait()
     return command
+
+
+async def test_no_step_of_the_work_begins_before_an_ack_that_is_in_hand(
+    slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.runtime.turns._LONGEST", A_WHILE)
+    echo, acks_first = SlowEcho(), AcksFirst()
+    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(echo, echo), acks=acks_first)
+    socket = SocketMode(app, slack.world.app_token, None)
+    try:
+        assert await socket.open()
+        command = await in_hand(slack, echo)
+        step = asyncio.create_task(acks_first.step())
+        await asyncio.sleep(0)
+        assert not step.done()
+        echo.may.set()
+        await step
+        assert await command
+    finally:
+        await socket.close()
 
 
 async def test_while_the_next_connection_is_made_commands_are_answered_over_the_old_one(

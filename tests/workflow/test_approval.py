@@ -13,6 +13,7 @@ from bot.ledger.clicks import Move
 from bot.playground.faults import Code, Drop, Status
 from bot.playground.slack.server import PostedMessage
 from bot.runtime.observers import nobody
+from bot.runtime.turns import AcksFirst
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.worker import Worker
@@ -251,7 +252,7 @@ def waiting_on(
     ledger: Ledger, sleep: Sleep, midst: Any, changed: Callable[[Request], None] = nobody
 ) -> Worker:
     """Return a worker for what waits for people, which needs no more than places and approvers."""
-    leased, unused = LeasedSteps(ledger, sleep), midst
+    leased, unused = LeasedSteps(ledger, sleep, AcksFirst().step), midst
     waiting = WaitingRequests(ledger, leased, midst)
     return Worker(
         *(ledger, leased, midst, unused, waiting, unused, unused, unused), changed=changed

@@ -25,6 +25,7 @@ from bot.playground.world import BOT, OWNER
 from bot.policy import Effect, Policy, Rule
 from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
+from bot.runtime.turns import AcksFirst
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
 from bot.slack.directory import Directory
@@ -110,10 +111,16 @@ def make(
     approvals = ApproverMessages(posts, in_force, TONGUES, places.link, in_their_channel)
     brake = Brake(in_force, Directory(api, slack.world.team_id, time.monotonic), time.time)
 
+    at_once = AcksFirst().step
+
     def make(
-        ledger: Ledger, lease: float = 12.0, places: Places = places, owners: Owners = owners
+        ledger: Ledger,
+        lease: float = 12.0,
+        places: Places = places,
+        owners: Owners = owners,
+        turn: Callable[[], Awaitable[None]] = at_once,
     ) -> Worker:
-        leased = LeasedSteps(ledger, sleep)
+        leased = LeasedSteps(ledger, sleep, turn)
         waiting = WaitingRequests(ledger, leased, approvals)
         batches = Batches(ledger, leased, owners, brake, time.time)
         return Worker(ledger, leased, places, owners, waiting, batches, brake, tasks.start, lease)
@@ -480,6 +487,38 @@ async def test_alone_an_answer_is_not_kept_back_for_its_record_which_follows(
     assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
     assert len(wechat.calls) == 1
     assert kinds(database) == ["accepted", "placed", "call", "answered", "delivered"]
+
+
+async def test_each_step_of_a_request_begins_in_its_turn(
+    slack: LocalSlack, ledger: Ledger, make: Make, database: Path
+) -> None:
+    reached: list[str] = []
+
+    async def turn() -> None:
+        reached.extend(states(database))
+
+    await make(ledger, turn=turn).carry(await accepted(ledger, request_of(slack)))
+    assert reached == ["accepted", "placed", "answered"]
+
+
+async def test_each_item_of_a_batch_begins_in_its_turn(
+    slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make, tasks: Tasks
+) -> None:
+    taken, steps, its_turn = 0, 2, asyncio.Event()
+
+    async def turn() -> None:
+        nonlocal taken
+        taken += 1
+        if taken > steps:
+            await its_turn.wait()
+
+    request = request_of(slack)
+    batch = replace(request, appid="", appids=(request.appid, "wx00000000000000a1"))
+    tasks.start(make(ledger, turn=turn).carry(await accepted(ledger, batch)))
+    await soon(lambda: taken > steps + len(batch.appids))
+    assert not wechat.shared
+    its_turn.set()
+    await soon(lambda: len(wechat.shared) == len(batch.appids))
 
 
 async def test_the_patience_alone_is_spent_once_and_not_at_each_step(
