@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bot.command import SLASH_COMMAND
 from bot.messages.words import escape
 from bot.playground.loopback import Json
-from bot.playground.slack.payloads import ClickedPlace
+from bot.playground.slack.payloads import element_of
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import Ack, PostedMessage, View
 from bot.playground.slack.values import placed
@@ -56,7 +56,7 @@ class Acts:
         slack = self.stage.slack
         at = slack.on_screen(user, where)
         try:
-            found = ClickedPlace(slack, at).element(button, block)
+            found = element_of(at, button, block)
         except ImpossibleError:
             raise ImpossibleError("That button is gone.") from None
         self._noted(user, f":click {_words(found.label, *request_in(found))}")

@@ -8,10 +8,11 @@ from bot.playground.slack.block_kit import OFFERED
 from bot.playground.slack.connected import Connected
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.payloads import (
-    ClickedPlace,
     app_home_opened,
     channel_fields,
+    element_of,
     interaction,
+    place_fields,
 )
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import View
@@ -25,14 +26,13 @@ MIN_QUERY = 3
 class Interactions(Connected):
     """A workspace in which people click, choose, and use Slack's own menus."""
 
-    async def click(  # noqa: PLR0913 - keywords for what is seldom said
+    async def click(
         self,
         user: str,
         where: Where,
         button: str,
         *,
         block: str | None = None,
-        channel: str | None = None,
         team: str | None = None,
     ) -> Ack:
         """Click a button, by its action_id or words, and say yes if it asks first.
@@ -40,47 +40,37 @@ class Interactions(Connected):
         `where` is a ts or a view, as it now is, or a message as it once was. Raises
         ImpossibleError if there is no such button, or several: `block` is the block_id to look in.
         """
-        place = ClickedPlace(self, self.on_screen(user, where, channel))
-        found = place.element(button, block)
+        at = self.on_screen(user, where)
+        found = element_of(at, button, block)
         if found.kind != "button":
             raise ImpossibleError(f"“{button}” is no button but a {found.kind}")
         told = ("text", "value", "style", "url", "confirm")
         action = {key: found.element[key] for key in told if key in found.element}
-        return await self._act(user, place, found, {"type": "button", **action}, team)
+        return await self._act(user, at, found, {"type": "button", **action}, team)
 
-    async def select(  # noqa: PLR0913 - keywords for what is seldom said
-        self,
-        user: str,
-        where: Where,
-        action_id: str,
-        value: Json,
-        *,
-        block: str | None = None,
-        channel: str | None = None,
-        team: str | None = None,
-    ) -> Ack:
+    async def select(self, user: str, where: Where, action_id: str, value: Json) -> Ack:
         """Choose in a select, a menu or boxes, by an option's value or text (None for none).
 
         Raises ImpossibleError where Slack would send nothing: in an input block, which `fill` is for.
         """
-        place = ClickedPlace(self, self.on_screen(user, where, channel))
-        found = place.element(action_id, block)
+        at = self.on_screen(user, where)
+        found = element_of(at, action_id)
         if found.block["type"] == "input":
             raise ImpossibleError(f"“{action_id}” is sent with the form only")
         now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
-        if isinstance(place.at, View):
-            place = ClickedPlace(self, self.typed(place.at, found, now))
-        return await self._act(user, place, found, now, team)
+        if isinstance(at, View):
+            at = self.typed(at, found, now)
+        return await self._act(user, at, found, now)
 
     async def options(
-        self, user: str, where: Where, action_id: str, typed: str = "", *, block: str | None = None
+        self, user: str, where: Where, action_id: str, typed: str = ""
     ) -> list[JsonObject]:
         """Type into an external select and return the options that the bot offers.
 
         Nothing is asked before `min_query_length` characters. Raises ImpossibleError if none came.
         """
-        place = ClickedPlace(self, self.on_screen(user, where))
-        found = place.element(action_id, block)
+        at = self.on_screen(user, where)
+        found = element_of(at, action_id)
         if found.kind != "external_select":
             raise ImpossibleError(f"“{action_id}” has its options in itself")
         least = found.element.get("min_query_length", MIN_QUERY)
@@ -91,7 +81,7 @@ class Interactions(Connected):
             "action_id": found.action_id,
             "block_id": found.block_id,
             "value": typed,
-            **place.fields(found, None),
+            **place_fields(self, at, found, None),
         }
         payload.pop("state", None)
         ack = await self.deliver("interactive", payload)
@@ -113,11 +103,9 @@ class Interactions(Connected):
         }
         return await self.deliver("interactive", payload)
 
-    async def message_shortcut(
-        self, user: str, callback_id: str, message: Where, *, channel: str | None = None
-    ) -> Ack:
+    async def message_shortcut(self, user: str, callback_id: str, message: Where) -> Ack:
         """Start a message shortcut; an ephemeral message has none."""
-        seen = self.on_screen(user, message, channel)
+        seen = self.on_screen(user, message)
         if not isinstance(seen, PostedMessage) or seen.ephemeral_to is not None:
             raise ImpossibleError("there are message shortcuts only on messages that stay")
         payload = interaction(self, "message_action", user) | {
@@ -151,16 +139,21 @@ class Interactions(Connected):
         return offered
 
     async def _act(
-        self, user: str, place: ClickedPlace, found: Placed, action: JsonObject, team: str | None
+        self,
+        user: str,
+        at: PostedMessage | View,
+        found: Placed,
+        action: JsonObject,
+        team: str | None = None,
     ) -> Ack:
         ids: JsonObject = {"action_id": found.action_id, "block_id": found.block_id}
         value = None if found.kind == "button" else action
         payload: JsonObject = {
             **interaction(self, "block_actions", user, team),
             "trigger_id": self.next_trigger(),
-            **place.fields(found, value),
+            **place_fields(self, at, found, value),
             "actions": [{**ids, **action, "action_ts": self.next_ts()}],
         }
-        if isinstance(place.at, PostedMessage):
-            payload["response_url"] = self.response_url(user, place.at.channel, place.at)
+        if isinstance(at, PostedMessage):
+            payload["response_url"] = self.response_url(user, at.channel, at)
         return await self.deliver("interactive", payload)

@@ -3,9 +3,6 @@
 Source: docs.slack.dev, reference/interaction-payloads and reference/events/app_home_opened.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.refusals import ImpossibleError
@@ -79,54 +76,44 @@ def channel_fields(workspace: Workspace, channel_id: str) -> JsonObject:
     return {"id": channel.id, "name": workspace.name_in_commands(channel)}
 
 
-@dataclass(frozen=True, slots=True)
-class ClickedPlace:
-    """Where an element is clicked: in a message as somebody sees it, or in a view."""
+def element_of(at: PostedMessage | View, sought: str, block: str | None = None) -> Placed:
+    """Return the one element with this action_id, or the one button with these words, in a message or a view."""
+    every = [e for e in placed(identified(at.blocks)) if block in {None, e.block_id}]
+    found = [e for e in every if e.action_id == sought] or [e for e in every if e.label == sought]
+    if len(found) != 1:
+        there = ", ".join(f"{e.action_id} {e.label}".rstrip() for e in every) or "nothing"
+        many = "more than one of" if found else "no"
+        raise ImpossibleError(f"there is {many} “{sought}”; to act on there is: {there}")
+    return found[0]
 
-    workspace: Workspace
-    at: PostedMessage | View
 
-    def element(self, sought: str, block: str | None = None) -> Placed:
-        """Return the one element with this action_id, or the one button with these words."""
-        every = [e for e in self._elements() if block in {None, e.block_id}]
-        found = [e for e in every if e.action_id == sought]
-        found = found or [e for e in every if e.label == sought]
-        if len(found) != 1:
-            there = ", ".join(f"{e.action_id} {e.label}".rstrip() for e in every) or "nothing"
-            many = "more than one of" if found else "no"
-            raise ImpossibleError(f"there is {many} “{sought}”; to act on there is: {there}")
-        return found[0]
+def place_fields(
+    workspace: Workspace, at: PostedMessage | View, chosen: Placed, value: JsonObject | None
+) -> JsonObject:
+    """Return what a payload tells of where an element is, with what it now holds.
 
-    def _elements(self) -> Sequence[Placed]:
-        return [*placed(identified(self.at.blocks))]
-
-    def fields(self, chosen: Placed, value: JsonObject | None) -> JsonObject:
-        """Return what the payload tells of the place, with what an element now holds."""
-        state = {} if value is None else {chosen.block_id: {chosen.action_id: value}}
-        if isinstance(self.at, View):
-            container: JsonObject = {"type": "view", "view_id": self.at.id}
-            return {"container": container, "view": shown(self.workspace, self.at)}
-        blocks = identified(self.at.blocks)
+    The message itself is left out if it is ephemeral, since it is in nobody's history.
+    """
+    if isinstance(at, View):
         return {
-            **self._message_fields(self.at),
-            "state": {"values": values(blocks, state)},
+            "container": {"type": "view", "view_id": at.id},
+            "view": shown(workspace, at),
         }
-
-    def _message_fields(self, message: PostedMessage) -> JsonObject:
-        """Return the message's part; that of an ephemeral message is in nobody's history."""
-        ephemeral = message.ephemeral_to is not None
-        container: JsonObject = {
-            "type": "message",
-            "message_ts": message.ts,
-            "channel_id": message.channel,
-            "is_ephemeral": ephemeral,
-        }
-        if message.thread_ts is not None:
-            container["thread_ts"] = message.thread_ts
-        fields: JsonObject = {
-            "container": container,
-            "channel": channel_fields(self.workspace, message.channel),
-        }
-        if not ephemeral:
-            fields["message"] = rendered(self.workspace, message, with_metadata=True)
-        return fields
+    ephemeral = at.ephemeral_to is not None
+    container: JsonObject = {
+        "type": "message",
+        "message_ts": at.ts,
+        "channel_id": at.channel,
+        "is_ephemeral": ephemeral,
+    }
+    if at.thread_ts is not None:
+        container["thread_ts"] = at.thread_ts
+    state = {} if value is None else {chosen.block_id: {chosen.action_id: value}}
+    fields: JsonObject = {
+        "container": container,
+        "channel": channel_fields(workspace, at.channel),
+        "state": {"values": values(identified(at.blocks), state)},
+    }
+    if not ephemeral:
+        fields["message"] = rendered(workspace, at, with_metadata=True)
+    return fields

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.block_kit import block_errors
 from bot.playground.slack.interactions import Interactions
-from bot.playground.slack.payloads import TOKEN, ClickedPlace, interaction
+from bot.playground.slack.payloads import TOKEN, element_of, interaction
 from bot.playground.slack.refusals import ImpossibleError, RefusedError
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Ack, ApiCall, PostedMessage
@@ -60,8 +60,7 @@ class LocalSlack(Interactions):
         option's value or text for a select, a list of them for boxes, None to take it away.
         """
         current = self.open_view(user, view)
-        place = ClickedPlace(self, current)
-        for found, value in _entries(place, current, entries):
+        for found, value in _entries(current, entries):
             now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
             current = self.typed(current, found, now)
         return current
@@ -112,16 +111,14 @@ class LocalSlack(Interactions):
                 raise RefusedError(f"there is no response_action {other}")
 
 
-def _entries(
-    place: ClickedPlace, view: View, entries: Mapping[str, Json]
-) -> list[tuple[Placed, Json]]:
+def _entries(view: View, entries: Mapping[str, Json]) -> list[tuple[Placed, Json]]:
     blocks = {str(block["block_id"]) for block in view.blocks}
     found: list[tuple[Placed, Json]] = []
     for key, value in entries.items():
         if key in blocks and isinstance(value, dict):
-            found += [(place.element(action, key), held) for action, held in value.items()]
+            found += [(element_of(view, action, key), held) for action, held in value.items()]
         else:
-            found.append((place.element(key), value))
+            found.append((element_of(view, key), value))
     return found
 
 

@@ -5,14 +5,13 @@ from dataclasses import replace
 from time import time
 from typing import Literal, TypeAlias, assert_never
 
-from bot.playground.loopback import JsonObject, objects
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import Surfaces, Triggers, View
 from bot.playground.slack.transcript import PostedMessage, Transcript
 from bot.playground.world import Channel, SlackUser, UserGroup, World
 
 Orphans: TypeAlias = Literal["refused", "top level"]
-Where: TypeAlias = PostedMessage | View | JsonObject | str
+Where: TypeAlias = PostedMessage | View | str
 
 
 class Workspace(Transcript):
@@ -129,41 +128,20 @@ class Workspace(Transcript):
             raise ImpossibleError(f"{user} has no such view open")
         return current
 
-    def on_screen(
-        self, user: str, where: Where, channel: str | None = None
-    ) -> PostedMessage | View:
+    def on_screen(self, user: str, where: Where) -> PostedMessage | View:
         """Return what a person sees there.
 
-        A ts and a view mean what is there now. A message, as such or as the Web API's JSON with
-        its channel, means what it said then: a screen that has not heard of an edit or a deletion.
+        A ts and a view mean what is there now. A message means what it said then: a screen that has not heard of an
+        edit or a deletion.
         """
         if isinstance(where, View):
             return self.open_view(user, where)
-        if isinstance(where, dict):
-            where = self._remembered(where, channel)
-        if isinstance(where, str):
-            message = self.sought(where)
-            if message is None or message.deleted:
-                raise ImpossibleError(f"there is no message {where}")
-            where = message
-        if not self.sees(user, where):
-            raise ImpossibleError(f"{user} does not see the message {where.ts}")
-        return where
-
-    def _remembered(self, shown: JsonObject, channel: str | None) -> PostedMessage:
-        channel = channel or str(shown.get("channel", ""))
-        metadata, thread = shown.get("metadata"), shown.get("thread_ts")
-        if channel not in self.channels:
-            raise ImpossibleError("say in which channel the message stood")
-        return PostedMessage(
-            ts=str(shown["ts"]),
-            channel=channel,
-            user=str(shown.get("user", "")),
-            text=str(shown.get("text", "")),
-            blocks=tuple(objects(shown.get("blocks"))),
-            thread_ts=str(thread) if thread else None,
-            metadata=metadata if isinstance(metadata, dict) else None,
-        )
+        message = self.sought(where) if isinstance(where, str) else where
+        if message is None or (message is not where and message.deleted):
+            raise ImpossibleError(f"there is no message {where}")
+        if not self.sees(user, message):
+            raise ImpossibleError(f"{user} does not see the message {message.ts}")
+        return message
 
     def sees(self, user: str, message: PostedMessage) -> bool:
         """Return whether a person sees a message: an ephemeral one only if it is for them."""
