@@ -46,7 +46,8 @@ class Acts:
         if word == SLASH_COMMAND and not thread:
             return await slack.command(user, channel, rest.strip())
         if word.startswith("/"):
-            self._tell(user, channel, thread, self._slackbot(word, rest.strip(), channel, thread))
+            said = self._slackbot(word, rest.strip(), channel, thread)
+            slack.tell(user, channel, escape(said), thread or None)
             return None
         slack.post(PostedMessage(slack.next_ts(), channel, user, _sent(text), (), thread or None))
         return None
@@ -121,20 +122,6 @@ class Acts:
             return f"{bot} was removed from this conversation."
         return (
             f"{word} is not a valid command. Here you can type {SLASH_COMMAND} and /invite {bot}."
-        )
-
-    def _tell(self, user: str, channel: str, thread: str, said: str) -> None:
-        slack = self.stage.slack
-        slack.post(
-            PostedMessage(
-                slack.next_ts(),
-                channel,
-                "USLACKBOT",
-                escape(said),
-                thread_ts=thread or None,
-                ephemeral_to=user,
-                via="slack",
-            )
         )
 
     def _noted(self, user: str, line: str, channel: str = "", reply_to: str = "") -> None:

@@ -103,9 +103,16 @@ PEOPLE = (
     SlackUser(BOT, "share-env", is_bot=True),
 )
 
-CREW = frozenset(
-    {"U0REQUESTER", "U0SECOND", "U0STRANGER", "U0GUEST", "U0APPROVER", "U0APPROVER2", "U0CHINESE"}
-)
+ABOUT = {
+    "requester": "on the platform team",
+    "second": "may share test envs only",
+    "outsider": "may share nothing",
+    "guest": "a guest of the workspace",
+    "approver": "decides about core envs",
+    "mei": "reads Chinese",
+}
+ROLES = {each.name: each.id for each in PEOPLE if each.name in ABOUT}
+CREW = frozenset({*ROLES.values(), "U0APPROVER2"})
 APPROVERS = frozenset({"U0APPROVER", "U0APPROVER2"})
 
 CHANNELS = (
@@ -120,22 +127,6 @@ CHANNELS = (
     Channel("C0PARTNERS", "partners", members=CREW | {BOT, "U0ELSEWHERE"}, ext_shared=True),
 )
 
-ROLES = {
-    "requester": "U0REQUESTER",
-    "second": "U0SECOND",
-    "outsider": "U0STRANGER",
-    "guest": "U0GUEST",
-    "approver": "U0APPROVER",
-    "mei": "U0CHINESE",
-}
-ABOUT = {
-    "requester": "on the platform team",
-    "second": "may share test envs only",
-    "outsider": "may share nothing",
-    "guest": "a guest of the workspace",
-    "approver": "decides about core envs",
-    "mei": "reads Chinese",
-}
 PLACES = {
     "public": "C0RELEASES",
     "private": "C0SECRET",

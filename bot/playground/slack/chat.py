@@ -27,10 +27,10 @@ MAX_METADATA = 8000
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message says, once Slack has accepted it; `blocks` None where none were given."""
+    """What a message says, once Slack has accepted it."""
 
     text: str
-    blocks: tuple[JsonObject, ...] | None
+    blocks: tuple[JsonObject, ...]
     metadata: JsonObject | None
 
 
@@ -50,8 +50,7 @@ def content(args: JsonObject, most: int | None = None) -> Content:
         raise RefusedError("no_text")
     if len(markdown) > MAX_MARKDOWN or (most is not None and len(text) > most):
         raise RefusedError("msg_too_long")
-    blocks = None if given is None else tuple(objects(given))
-    return Content(text or markdown, blocks, _metadata(args))
+    return Content(text or markdown, tuple(objects(given)), _metadata(args))
 
 
 def _metadata(args: JsonObject) -> JsonObject | None:
@@ -114,7 +113,7 @@ def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
         channel=channel.id,
         user=workspace.world.bot_user_id,
         text=said.text[:MAX_TEXT],
-        blocks=said.blocks or (),
+        blocks=said.blocks,
         thread_ts=thread_ts,
         metadata=said.metadata,
         reply_broadcast=thread_ts is not None and flag_argument(args, "reply_broadcast"),
@@ -143,7 +142,7 @@ def update(workspace: Workspace, args: JsonObject) -> JsonObject:
     edited = replace(
         message,
         text=said.text,
-        blocks=said.blocks or (),
+        blocks=said.blocks,
         metadata=message.metadata if said.metadata is None else said.metadata,
         edits=message.edits + 1,
     )
@@ -179,7 +178,7 @@ def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
         channel=channel.id,
         user=workspace.world.bot_user_id,
         text=said.text,
-        blocks=said.blocks or (),
+        blocks=said.blocks,
         thread_ts=text_argument(args, "thread_ts") or None,
         ephemeral_to=user,
     )

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from aiohttp import ClientError, ClientResponseError, ClientSession, ClientTimeout
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack.responses import show_ack, show_failure
+from bot.playground.slack.responses import show_ack
 from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.transcript import Ack, AckError
 from bot.playground.slack.workspace import Workspace
@@ -111,7 +111,9 @@ class Delivery:
         if body is not None and (answer is None or not _accepts_response(kind, payload)):
             self._workspace.violations.append(f"ack: {kind} takes no such payload: {body!r}")
         if kind == "slash_commands" and error is not None:
-            show_failure(self._workspace, error, payload)
+            user, channel = str(payload["user_id"]), str(payload["channel_id"])
+            said = f'{payload["command"]} failed with the error "{error}"'
+            self._workspace.tell(user, channel, said)
         elif kind == "slash_commands" and answer is not None:
             show_ack(self._workspace, answer, payload)
         return Ack(answer, seconds, trigger, envelope_id, kind, payload, error)

@@ -27,7 +27,7 @@ def show(workspace: Workspace, body: JsonObject, channel: str, ephemeral_to: str
         channel=channel,
         user=workspace.world.bot_user_id,
         text=said.text,
-        blocks=said.blocks or (),
+        blocks=said.blocks,
         thread_ts=text_argument(body, "thread_ts") or None,
         ephemeral_to=None if in_channel else ephemeral_to,
         via=via,
@@ -56,20 +56,6 @@ def show_ack(workspace: Workspace, body: JsonObject, command: JsonObject) -> Non
     except RefusedError as refused:
         workspace.violations.append(f"ack: {refused.error} {json.dumps(refused.details)}")
         workspace.changed()
-
-
-def show_failure(workspace: Workspace, error: str, command: JsonObject) -> None:
-    """Show what Slack tells a person whose command got no good answer."""
-    workspace.post(
-        PostedMessage(
-            ts=workspace.next_ts(),
-            channel=str(command["channel_id"]),
-            user="USLACKBOT",
-            text=f'{command["command"]} failed with the error "{error}"',
-            ephemeral_to=str(command["user_id"]),
-            via="slack",
-        )
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +128,5 @@ def _replace(workspace: Workspace, body: JsonObject, original: PostedMessage) ->
     if message is None:
         raise RefusedError("message_not_found")
     said = content(body, MAX_TEXT)
-    blocks = said.blocks or ()
-    workspace.edit(replace(message, text=said.text, blocks=blocks, edits=message.edits + 1))
+    edited = replace(message, text=said.text, blocks=said.blocks, edits=message.edits + 1)
+    workspace.edit(edited)

@@ -47,6 +47,11 @@ class Workspace(Transcript):
         """Return a trigger_id that no other workspace had, even in an earlier run."""
         return f"{int(self.clock() * 1_000_000)}.{self.next_number()}.made-up"
 
+    def tell(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> None:
+        """Let Slack itself tell a person something that nobody else sees."""
+        told = PostedMessage(self.next_ts(), channel, "USLACKBOT", text, (), thread_ts, user)
+        self.post(replace(told, via="slack"))
+
     def invite_bot(self, channel_id: str) -> None:
         """Make the bot a member, as `/invite` does."""
         members = self.channels[channel_id].members | {self.world.bot_user_id}
