@@ -68,7 +68,7 @@ def _missed_who(rule: Rule, ask: Ask) -> Miss | None:
     person = ask.person
     if for_anyone(rule) or person.user_id in rule.users or person.groups & rule.groups:
         return None
-    return Miss.UNREADABLE if unreadable(rule, person) else Miss.WHO
+    return Miss.WHO if rule.groups.isdisjoint(person.unreadable) else Miss.UNREADABLE
 
 
 def unreadable(rule: Rule, person: Person) -> tuple[tuple[str, Unreadable], ...]:
@@ -196,6 +196,18 @@ OPTIONS = tuple(condition.option for condition in CONDITIONS if condition.option
 def misses(rule: Rule, ask: Ask, conditions: Iterable[Condition] = CONDITIONS) -> frozenset[Miss]:
     """Return how the question misses these conditions of the rule."""
     return frozenset([miss for each in conditions if (miss := each.missed(rule, ask))])
+
+
+def fits(rule: Rule, ask: Ask) -> bool | None:
+    """Tell whether the rule fits the question; None where only a group that cannot be read keeps it from being known."""
+    known: bool | None = True
+    for each in CONDITIONS:
+        miss = each.missed(rule, ask)
+        if miss is Miss.UNREADABLE:
+            known = None
+        elif miss:
+            return False
+    return known
 
 
 def judge(rule: Rule, ask: Ask) -> Verdict:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from itertools import product
 from typing import assert_never
 
-from bot.policy.conditions import CONDITIONS, ENVS, About, Option, judge, misses
+from bot.policy.conditions import CONDITIONS, ENVS, About, Option, fits, judge, misses, unreadable
 from bot.policy.globs import is_glob
 from bot.policy.kinds import (
     ANYONE,
@@ -45,11 +45,11 @@ def decide(policy: Policy, ask: Ask) -> Decision:
         return Deny(NotEntitled(ask.person.standing))
     doubtful: GroupUnreadable | None = None
     for rule in policy.rules:
-        verdict = judge(rule, ask)
-        if not verdict.misses:
+        fit = fits(rule, ask)
+        if fit:
             return _effect(rule)
-        if verdict.misses == {Miss.UNREADABLE}:
-            doubt = GroupUnreadable(rule, *verdict.unreadable[0])
+        if fit is None:
+            doubt = GroupUnreadable(rule, *unreadable(rule, ask.person)[0])
             # Passing over a plain allow can only take rights away; passing over anything else could add some.
             if rule.effect is not Effect.ALLOW or rule.confirm:
                 return Deny(doubt)
