@@ -68,20 +68,23 @@ def parse(text: str) -> Command | Misread:
     except MistakeError as wrong:
         split = wrong
     try:
-        if closed and not isinstance(split, MistakeError) and _is_exact(*split):
-            return _command(*split)
-        return _understood(text, plain, split, closed=closed)
+        exact = _exact(*split) if closed and not isinstance(split, MistakeError) else None
+        return exact or _understood(text, plain, split, closed=closed)
     except MistakeError as wrong:
         wrong = wish.misspelt(wish.said_in(plain)) or wrong
         return Misread(wrong.mistake, text.strip()[:RECEIVED_LIMIT], wrong.instead)
 
 
-def _is_exact(words: list[str], options: Options) -> bool:
-    """Tell whether these are appids and an env, and nothing that may ask for anything but to share it with them."""
+def _exact(words: list[str], options: Options) -> Share | ShareMany | None:
+    """Return what appids and an env ask for, if that is all there is: then no word needs to be understood."""
     *appids, env = words or [""]
-    if not appids or (options.reason or "").startswith("-"):  # it may be another option
-        return False
-    return all(map(is_appid, appids)) and is_env(env) and not sense(env)
+    if not (appids and all(map(is_appid, appids)) and is_env(env)) or sense(env):
+        return None
+    if (options.reason or "").startswith("-"):  # it may be another option
+        return None
+    if len(appids) > 1:
+        return _many(words, options)
+    return Share(appids[0], env, options.reason, options.dry_run, options.again)
 
 
 def _understood(
