@@ -21,6 +21,7 @@ from sqlalchemy import (
 from bot.domain.request import BEGUN, Request, Retry, State
 from bot.ledger.entries import NEW_COLUMNS, Entry, columns_of, read_entries
 from bot.ledger.events import record
+from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, requests
 from bot.ledger.statements import NOW, OPEN_OF, PAIR, among, compared, seconds, upsert, value_of
 
@@ -39,7 +40,7 @@ _UNTOLD = and_(_SINGLE, among([State.ANSWERED]), or_(_DONE, OPEN_OF))
 _WAITS = and_(_SINGLE, among([State.WAITING]), OPEN_OF)
 
 # The insert itself looks for what stands in its way, so that nothing comes in between.
-_ACCEPT = (
+_ACCEPT = Prepared(
     upsert(requests)
     .from_select(
         [*NEW_COLUMNS, "created", "until", "wake"],
@@ -172,7 +173,7 @@ def accept(new: New, on: Connection) -> Acceptance:
     if new.retry and not on.execute(_RETRY, new.retried).rowcount:
         return _in_the_way(on, find, again=True, anew=True) or Retried()
     while True:
-        created = on.scalar(_ACCEPT, {**fill, **find})
+        created = _ACCEPT.run(on, {**fill, **find}).scalar()
         if created is not None:
             record(on, "accepted", new.request)
             if new.retry:

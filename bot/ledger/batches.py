@@ -13,6 +13,7 @@ from bot.ledger.entries import Entry, key_of, read_entries
 from bot.ledger.events import record, record_each
 from bot.ledger.items import ItemEnd, ends_of, record_items
 from bot.ledger.outcomes import answer_events, columns_of_outcome
+from bot.ledger.prepared import Prepared
 from bot.ledger.schema import requests
 from bot.ledger.statements import FIND_STANDING, NOW, among, compared
 from bot.ledger.writer import Writer
@@ -23,10 +24,10 @@ _THIS, _OF_BATCH, _OPEN = compared(_r.id), compared(_r.batch), _r.state == State
 _RUNS = select(_r.id).where(_THIS, among(BEGUN)).with_for_update()
 _ITEMS = select(requests).where(_OF_BATCH)
 _ARE_LEFT = select(_r.id).where(_OF_BATCH, _OPEN).limit(1)
-_BEGIN = update(requests).where(_THIS, _OPEN).values(begun=True)
+_BEGIN = Prepared(update(requests).where(_THIS, _OPEN).values(begun=True))
 _PUT_BACK = update(requests).where(_THIS, _OPEN).values(begun=bindparam("may_be_shared"))
 _OVER = {"state": State.ENDED.value, "ended": NOW}
-_END = update(requests).where(_THIS, _r.ended.is_(None)).values(_OVER)
+_END = Prepared(update(requests).where(_THIS, _r.ended.is_(None)).values(_OVER))
 _END_LEFT = update(requests).where(_OF_BATCH, _OPEN).values(_OVER).returning(_r.id)
 _END_NOT_BEGUN = _END_LEFT.where(~_r.begun)
 
@@ -87,13 +88,13 @@ class BatchItems:
                 self._answer(on, done)
             if following is None:
                 return False
-            return on.execute(_BEGIN, {"the_id": following.id}).rowcount == 1
+            return _BEGIN.run(on, {"the_id": following.id}).rowcount == 1
 
         return await self._writer.run(work)
 
     def _answer(self, on: Connection, done: ItemAnswered) -> None:
         columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
-        if on.execute(_END, {**columns, "the_id": done.item.id}).rowcount != 1:
+        if _END.run(on, {**columns, "the_id": done.item.id}).rowcount != 1:
             return  # recorded already, by a try that was never told so
         for kind, told in answer_events(done.outcome, done.seconds, done.steps):
             record(on, kind, done.item, told)
@@ -179,4 +180,4 @@ class BatchItems:
 
     def _holds(self, on: Connection, batch: Entry) -> bool:
         key = {**key_of(batch), "the_state": State.PLACED.value}
-        return on.scalar(FIND_STANDING, key) is not None
+        return FIND_STANDING.run(on, key).scalar() is not None

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from bot.domain.request import Origin, Request
 from bot.ledger.entries import facts_of
+from bot.ledger.prepared import Prepared
 from bot.ledger.schema import events, requests
 from bot.ledger.statements import NOW, value_of
 
@@ -17,7 +18,7 @@ _SAME_FOR_EACH = ("kind", "outcome", "errcode", "rid", "seconds", "detail")
 _OWN_OF_EACH = ("team", "user", "channel", "env", "appid", "rule")
 """The columns of an event that several requests have in common, and those that are as their requests have them."""
 
-_ADD = insert(events).values(at=NOW).inline()
+_ADD = Prepared(insert(events).values(at=NOW).inline())
 _ADD_FOR_EACH = insert(events).from_select(
     ["at", "request", *_SAME_FOR_EACH, *_OWN_OF_EACH],
     select(
@@ -126,4 +127,4 @@ def forget(on: Connection) -> None:
 
 def _write(on: Connection) -> None:
     if rows := on.info.pop(_UNWRITTEN, None):
-        on.execute(_ADD, rows)
+        _ADD.run(on, *rows)

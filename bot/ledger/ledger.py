@@ -22,6 +22,7 @@ from bot.ledger.lane import Lane, pass_on
 from bot.ledger.lease import LEASE, since_boot
 from bot.ledger.opening import Opened, open_database
 from bot.ledger.outcomes import answer_events, columns_of_outcome
+from bot.ledger.prepared import Prepared
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
@@ -44,10 +45,12 @@ T = TypeVar("T")
 _r = requests.c
 
 _MOVE = {
-    to: update(requests)
-    .where(MINE, among(before(to)))
-    .values(state=to.value, **NOTHING_OWED)
-    .values({"ended": NOW, "response_url": None} if to is State.ENDED else {})
+    to: Prepared(
+        update(requests)
+        .where(MINE, among(before(to)))
+        .values(state=to.value, **NOTHING_OWED)
+        .values({"ended": NOW, "response_url": None} if to is State.ENDED else {})
+    )
     for to in (State.PLACED, State.ANSWERED, State.ENDED)
 }
 _STANDS = select(_r.id).where(STANDS)
@@ -241,7 +244,7 @@ def _move(
 ) -> bool:
     """Change the state and note the events, if the fence and the move are good."""
     mine = key_of(entry)
-    if on.execute(_MOVE[to], {**columns, **mine}).rowcount != 1:
+    if _MOVE[to].run(on, {**columns, **mine}).rowcount != 1:
         # Recorded already, by a try that was never told so?
         return on.scalar(_STANDS, {**mine, "the_state": to.value}) is not None
     for kind, facts in happened:

@@ -164,7 +164,7 @@ class Replica:
         def work(on: Connection) -> bool:
             self._beat(on)
             stands = {**key_of(entry), "the_state": entry.state.value}
-            return on.scalar(FIND_STANDING, stands) is not None
+            return FIND_STANDING.run(on, stands).scalar() is not None
 
         began = self._clock()
         held = await self._writer.run(work)

@@ -21,6 +21,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from bot.domain.request import State
+from bot.ledger.prepared import Prepared
 from bot.ledger.schema import OPEN, requests
 
 upsert = postgresql.insert
@@ -95,5 +96,5 @@ MINE = and_(compared(requests.c.id), compared(requests.c.fence))
 STANDS = and_(MINE, compared(requests.c.state))
 """That it is also in this state."""
 
-FIND_STANDING = select(requests.c.id).where(STANDS).with_for_update()
+FIND_STANDING = Prepared(select(requests.c.id).where(STANDS).with_for_update())
 """Finds it only so; whoever is just taking it over is waited for."""

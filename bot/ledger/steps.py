@@ -4,6 +4,7 @@ from sqlalchemy import Connection, bindparam, exists, func, or_, select
 
 from bot.domain.outcome import Finished, Outcome, Readiness, Shared
 from bot.domain.request import Request, State
+from bot.ledger.prepared import Prepared
 from bot.ledger.schema import SHARED, events, requests
 from bot.ledger.statements import among, compared
 
@@ -18,7 +19,7 @@ _STEPS_TOLD = ~exists().where(
     _told.detail == Readiness.READY.value,
 )
 # Told: the answer to it has been delivered, or nobody waits for it any more.
-_TOLD = (
+_TOLD = Prepared(
     select(_r.id)
     .where(compared(_r.owner), compared(_r.appid), SHARED)
     .where(among([State.ENDED]), _r.id != bindparam("but"), _STEPS_TOLD)
@@ -48,7 +49,7 @@ def told_steps(on: Connection, request: Request, outcome: Outcome) -> bool | Non
     match outcome:
         case Shared():
             asked = {"the_owner": request.owner, "the_appid": request.appid, "but": request.id}
-            return on.scalar(_TOLD, asked) is not None
+            return _TOLD.run(on, asked).scalar() is not None
         case Finished(tally) if tally.shared:
             return on.scalar(_FIRST_UNTOLD, {"the_batch": request.id}) is None
         case _:

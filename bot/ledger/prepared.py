@@ -1,0 +1,69 @@
+"""Statements that are compiled once: SQLAlchemy takes longer to find what it has compiled than SQLite to carry it out.
+
+Only those of each share and each item of a batch are worth it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ClauseElement
+
+_Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A statement in one database's SQL, and how its parameters are made of a row."""
+
+    sql: str
+    names: tuple[str, ...] | None
+    """Its parameters in order; None where they go by name."""
+    fixed: Mapping[str, object]
+    """Those that no row fills."""
+    processors: Mapping[str, Callable[[Any], Any]]
+
+    def parameters(self, row: _Row) -> Any:
+        """Return what the driver takes."""
+        values = {**self.fixed, **row}
+        for name, process in self.processors.items():
+            values[name] = process(values[name])
+        return values if self.names is None else tuple([values[name] for name in self.names])
+
+
+class Prepared:
+    """A statement, compiled once for each kind of database and each set of columns that it fills.
+
+    None of its parameters is a list, and what it returns comes as the driver has it.
+    """
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement = statement
+        self._compiled: dict[tuple[str, ...], _Compiled] = {}
+
+    def run(self, on: Connection, *rows: _Row) -> CursorResult[Any]:
+        """Run it once for each row; all of them have the same names."""
+        key = (on.dialect.name, *rows[0])
+        compiled = self._compiled.get(key)
+        if compiled is None:
+            compiled = self._compiled[key] = _compile(self._statement, on.dialect, rows[0])
+        filled = [compiled.parameters(row) for row in rows]
+        return on.exec_driver_sql(compiled.sql, filled if len(rows) > 1 else filled[0])
+
+
+def _compile(statement: ClauseElement, dialect: Dialect, row: _Row) -> _Compiled:
+    compiled = statement.compile(dialect=dialect, column_keys=[*row])
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101  # as it is of every statement
+    binds = compiled.binds
+    made = {
+        name: bind.type.dialect_impl(dialect).bind_processor(dialect)
+        for name, bind in binds.items()
+    }
+    return _Compiled(
+        compiled.string,
+        tuple(compiled.positiontup or ()) if compiled.positional else None,
+        {name: bind.effective_value for name, bind in binds.items() if not bind.required},
+        {name: process for name, process in made.items() if process},
+    )

@@ -1,0 +1,52 @@
+"""A prepared statement does what SQLAlchemy does with it, on both databases."""
+
+import pytest
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from bot.domain.outcome import Shared
+from bot.ledger import Ledger
+from bot.ledger.prepared import Prepared
+from bot.ledger.schema import events, replicas, requests
+from bot.ledger.statements import NOW, compared
+from tests.databases import Database
+from tests.ledger.conftest import accepted
+
+_CHANGE = update(requests).where(compared(requests.c.id)).values(state="ended", ended=NOW)
+
+
+async def test_what_it_writes_is_stored_as_each_column_stores_it(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger)
+    change, which = Prepared(_CHANGE), {"the_id": entry.request.id}
+    values = {"ending": Shared(3), "begun": True, "comment": "a\0b", **which}
+    with database.engine.begin() as on:
+        assert change.run(on, values).rowcount == 1
+        assert change.run(on, {"place": "C1/1.5", **which}).rowcount == 1
+        assert change.run(on, {"place": "C1/2.5", "the_id": "another"}).rowcount == 0
+        row = on.execute(select(requests)).mappings().one()
+    assert row["state"] == "ended"
+    assert row["ended"] >= row["created"]
+    assert (row["ending"], row["begun"], row["comment"]) == (Shared(3), True, "a\ufffdb")
+    assert row["place"] == "C1/1.5"
+
+
+async def test_it_writes_many_rows_and_returns_what_one_gives(database: Database) -> None:
+    database.open()
+    add, find = Prepared(insert(replicas)), Prepared(select(replicas.c.id).where(_ID).limit(1))
+    with database.engine.begin() as on:
+        add.run(on, *({"id": id_, "lease_until": 1.5} for id_ in "abc"))
+        assert find.run(on, {"the_id": "b"}).scalar() == "b"
+        assert find.run(on, {"the_id": "d"}).scalar() is None
+        with pytest.raises(IntegrityError):
+            add.run(on, {"id": "a", "lease_until": 2.5})
+
+
+_ID = compared(replicas.c.id)
+
+
+async def test_a_name_that_is_missing_is_no_empty_column(database: Database) -> None:
+    database.open()
+    with database.engine.begin() as on, pytest.raises((KeyError, ProgrammingError)):
+        Prepared(insert(events)).run(on, {"kind": "a", "at": 1.0}, {"kind": "b"})
