@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -79,11 +78,11 @@ async def _workspace(parts: Parts) -> str | None:
         return None
     # Imported here: an audit asks Slack nothing.
     from bot.ops.doctor.slack_calls import web_api  # noqa: PLC0415
-    from bot.ops.doctor.transport import HeardHeaders, session  # noqa: PLC0415
+    from bot.ops.doctor.transport import session  # noqa: PLC0415
     from bot.slack.api import Answered  # noqa: PLC0415
 
     try:
-        async with asyncio.timeout(_PATIENCE), session(HeardHeaders(time.time)) as http:
+        async with asyncio.timeout(_PATIENCE), session() as http:
             told = await web_api(parts.slack, parts.slack.bot_token, http).read("auth.test")
     except TimeoutError:
         return None

@@ -56,9 +56,7 @@ def policy(
     findings = [*examine(str(path) if path else None, tested, read.problems, told)]
     if question is None:
         return FINE if tell(findings, as_json=as_json) else FAILED
-    if tested is None:
-        return _no_answer(findings, as_json=as_json)
-    return _answer(tested.policy, question, findings, as_json=as_json)
+    return _answer(tested.policy if tested else None, question, findings, as_json=as_json)
 
 
 def examine(
@@ -131,42 +129,30 @@ def _lost(envs: str) -> Finding:
 
 
 def _answer(
-    rules: Policy, question: Question | Asker, findings: Sequence[Finding], *, as_json: bool
+    rules: Policy | None,
+    question: Question | Asker,
+    findings: Sequence[Finding],
+    *,
+    as_json: bool,
 ) -> int:
-    """Print what the policy says; also what is wrong with it, since the bot would refuse it."""
-    reasoned = (
-        Explanation(rules, question.ask())
-        if isinstance(question, Question)
-        else Rights(rules, question.person(), question.channel)
-    )
-    bad = _bad(findings)
+    """Print what the policy says, and what is wrong with it, since the bot would refuse it; or why it cannot be asked."""
+    bad = [finding for finding in findings if finding.level == "wrong"]
+    reasoned = rules and _reasoned(rules, question)
     if as_json:
-        _print_json({**reasoned.facts(), **_wrong_facts(bad)})
+        facts = reasoned.facts() if reasoned else {}
+        said = {**facts, "wrong": [finding.found for finding in bad]}
+        print(json.dumps(said, ensure_ascii=False, indent=2))
     else:
-        tell(bad, as_json=False)
-        print(*map(visible, reasoned.lines()), sep="\n", flush=True)
-    return FAILED if bad else FINE
+        tell(bad if reasoned else findings, as_json=False)
+        if reasoned:
+            print(*map(visible, reasoned.lines()), sep="\n", flush=True)
+    return FAILED if bad or not reasoned else FINE
 
 
-def _no_answer(findings: Sequence[Finding], *, as_json: bool) -> int:
-    """Print why the policy cannot be asked; with JSON as one object, as an answer is."""
-    if as_json:
-        _print_json(_wrong_facts(_bad(findings)))
-    else:
-        tell(findings, as_json=False)
-    return FAILED
-
-
-def _bad(findings: Sequence[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.level == "wrong"]
-
-
-def _wrong_facts(bad: Sequence[Finding]) -> dict[str, object]:
-    return {"wrong": [finding.found for finding in bad]}
-
-
-def _print_json(facts: Mapping[str, object]) -> None:
-    print(json.dumps(facts, ensure_ascii=False, indent=2))
+def _reasoned(rules: Policy, question: Question | Asker) -> Explanation | Rights:
+    if isinstance(question, Question):
+        return Explanation(rules, question.ask())
+    return Rights(rules, question.person(), question.channel)
 
 
 def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:

@@ -3,13 +3,15 @@
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from dotenv import dotenv_values
 from dotenv.parser import Original, parse_stream
+
+T = TypeVar("T")
 
 DOTENV = Path(".env")
 """The file in the working directory."""
@@ -61,6 +63,12 @@ class Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
+
+    def unless_wrong(self, read: Callable[[], T]) -> T | None:
+        """Return what `read` reads; None if a sentence was kept meanwhile."""
+        before = len(self.problems)
+        value = read()
+        return value if len(self.problems) == before else None
 
     def text(self, name: str) -> str | None:
         """Return what `name` is set to; an empty value counts as not set."""

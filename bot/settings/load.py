@@ -124,21 +124,19 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     if tested and tokens and (default_owner or not table.WECHAT_AUTHORIZER_APPID.value(read)):
         check_owners(read, tested.policy, tokens)
     database_url = table.DATABASE_URL.value(read)
-    before = len(read.problems)
-    wechat_url = table.WECHAT_API_URL.value(read).rstrip("/")
-    safe_url = wechat_url if len(read.problems) == before else None
+    wechat_url = read.unless_wrong(lambda: table.WECHAT_API_URL.value(read).rstrip("/"))
     timeout = table.WECHAT_TIMEOUT.value(read)
     language = table.LANGUAGE.value(read)
+    address = read.unless_wrong(
+        lambda: Address(table.HOST.value(read), int(table.PORT.value(read)))
+    )
     needed = isinstance(tokens, PlatformSettings) or (slack and not slack.app_token)
-    before = len(read.problems)
-    address = Address(table.HOST.value(read), int(table.PORT.value(read)))
-    listens = (needed or read.text(table.PORT.name)) and len(read.problems) == before
-    listener = address if listens else None
+    listener = address if needed or read.text(table.PORT.name) else None
     level = table.LOG_LEVEL.value(read)
     log_format = table.LOG_FORMAT.value(read) or None
     grace = table.SHUTDOWN_GRACE.value(read)
     whole = None
-    if slack and tokens and tested and not read.problems and not tested.failed:
+    if slack and tokens and tested and wechat_url and not (read.problems or tested.failed):
         whole = Settings(
             slack,
             tokens,
@@ -155,7 +153,9 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
         )
     problems = tuple(read.problems)
     secrets = (*_secrets(slack, tokens, database_url), *_pasted(read))
-    return Parts(slack, usable, tested, database_url, safe_url, listener, problems, whole, secrets)
+    return Parts(
+        slack, usable, tested, database_url, wechat_url, listener, problems, whole, secrets
+    )
 
 
 def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list[str]:

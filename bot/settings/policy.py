@@ -53,18 +53,8 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
             "SHARE_ENV_ALLOWED_GROUPS."
         )
         return None
-    return Tested(simple_policy(users, groups, channels, default_owner))
-
-
-def simple_policy(
-    users: frozenset[str],
-    groups: frozenset[str],
-    channels: frozenset[str],
-    default_owner: str | None,
-) -> Policy:
-    """Return the one-rule policy of the three SHARE_ENV_ALLOWED_… settings."""
     rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, users, groups, channels)
-    return Policy((rule,), (), default_owner)
+    return Tested(Policy((rule,), (), default_owner))
 
 
 def content_of(path: Path) -> Content:

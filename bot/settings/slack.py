@@ -50,7 +50,5 @@ def read_slack(read: Reader) -> SlackSettings | None:
             f"SLACK_SIGNING_SECRET holds {kind_of(secret)}. Copy the signing secret from your Slack app's "
             "page “Basic Information”."
         )
-    before = len(read.problems)
-    api_url = table.SLACK_API_URL.value(read).rstrip("/") + "/"
-    safe = len(read.problems) == before
-    return SlackSettings(bot, app, secret, api_url) if bot and safe else None
+    api_url = read.unless_wrong(lambda: table.SLACK_API_URL.value(read).rstrip("/") + "/")
+    return SlackSettings(bot, app, secret, api_url) if bot and api_url else None

@@ -7,7 +7,6 @@ from bot.domain.language import Language
 from bot.ops.logs.redaction import Redactor
 from bot.policy import Allow, Ask, Deny, Effect, Owner, Person, Policy, Rule, decide, owner_of
 from bot.settings.load import Address, Settings, load, read_parts
-from bot.settings.policy import simple_policy
 from bot.settings.slack import SlackSettings
 from bot.settings.table import NAMES
 from bot.settings.tokens import FixedTokenSettings, TokenServerSettings
@@ -621,6 +620,13 @@ def test_problems_never_show_a_secret(swapped: tuple[str, str]) -> None:
 
 
 def test_the_policy_of_the_settings_is_one_rule() -> None:
-    people, groups, where = frozenset({"U1X"}), frozenset({"S1X"}), frozenset({"C1X"})
+    people, groups, where = frozenset({"U012A"}), frozenset({"S012A"}), frozenset({"C012A"})
     rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, people, groups, where)
-    assert simple_policy(people, groups, where, A) == Policy((rule,), (), A)
+    loaded = settings(
+        changed(
+            SHARE_ENV_ALLOWED_USERS="U012A",
+            SHARE_ENV_ALLOWED_GROUPS="S012A",
+            SHARE_ENV_ALLOWED_CHANNELS="C012A",
+        )
+    )
+    assert loaded.policy == Policy((rule,), (), A)

@@ -1,6 +1,5 @@
 """Judge the policy by what it says (`bot.policy.lint`) and by what Slack tells of whom it names."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.ops.doctor.findings import (
@@ -16,7 +15,7 @@ from bot.ops.doctor.findings import (
 )
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels
-from bot.ops.doctor.transport import HeardHeaders, session
+from bot.ops.doctor.transport import session
 from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
 from bot.policy.lint import approval, reach
 from bot.policy.trials import Tested
@@ -145,7 +144,7 @@ def _operators(policy: Policy, told: SlackAnswers) -> Finding:
 
 async def look(slack: SlackSettings, rules: Policy) -> Mapping[str, Sequence[Finding]]:
     """Return what is found in each channel of which Slack tells."""
-    async with session(HeardHeaders(time.time)) as http:
+    async with session() as http:
         told = await ask_channels(slack, rules, http)
     return {
         channel: [*shared_outside(channel, answer)]

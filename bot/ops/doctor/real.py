@@ -16,10 +16,11 @@ from bot.ops.doctor.real_channel import BEGINNING, RealChannel
 from bot.ops.doctor.real_slack import Asked, try_slack
 from bot.ops.doctor.real_tried import Tried, completed, failed, held, table, untried, verdict
 from bot.ops.doctor.slack_calls import web_api
-from bot.ops.doctor.transport import DEADLINE, HeardHeaders, each, session
+from bot.ops.doctor.transport import DEADLINE, each, session
 from bot.ops.doctor.wechat import Read, reader
 from bot.ops.visible import FAILED, FINE, complain
 from bot.runtime.clock import Runtime
+from bot.runtime.signals import unless
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.api import (
@@ -61,24 +62,16 @@ def real(
     if not isinstance(settings, Settings):
         return complain(settings, read_parts(environ).secrets)
     asked = None if unasked else _asked
-    try:
-        held = asyncio.run(_until_sigterm(try_all(settings, channel, user, asked)))
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None  # it ends as on Ctrl-C
+    held = asyncio.run(_until_sigterm(try_all(settings, channel, user, asked)))
+    if held is None:
+        raise KeyboardInterrupt  # it ends as on Ctrl-C
     return FINE if held else FAILED
 
 
-async def _until_sigterm(work: Coroutine[None, None, bool]) -> bool:
-    """Return what `work` returns; the first SIGTERM cuts it short, and it cleans up."""
-    working, told = asyncio.ensure_future(work), asyncio.Event()
-
-    def cut_short() -> None:
-        if not told.is_set():
-            told.set()
-            working.cancel()
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, cut_short)
-    return await working
+async def _until_sigterm(work: Coroutine[None, None, bool]) -> bool | None:
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    return await unless(told, work)
 
 
 async def try_all(
@@ -94,7 +87,7 @@ async def try_all(
         return False
     runtime = runtime or Runtime()
     tried: list[Tried] = []
-    async with session(HeardHeaders(runtime.now)) as http:
+    async with session() as http:
         api = web_api(settings.slack, settings.slack.bot_token, http)
         there = RealChannel(api, channel, runtime.new_id(), runtime.sleep)
         try:

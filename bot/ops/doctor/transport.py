@@ -51,10 +51,11 @@ class HeardHeaders:
 
 
 @asynccontextmanager
-async def session(heard: HeardHeaders) -> AsyncIterator[aiohttp.ClientSession]:
+async def session(heard: HeardHeaders | None = None) -> AsyncIterator[aiohttp.ClientSession]:
     """Open the session for all that the doctor asks; proxies as in the bot's own."""
     trace = aiohttp.TraceConfig()
-    trace.on_request_end.append(heard.listen)
+    if heard:
+        trace.on_request_end.append(heard.listen)
     async with aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=_TIMEOUT,
