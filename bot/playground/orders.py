@@ -2,9 +2,7 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias
 
 from bot.command import SLASH_COMMAND
 from bot.playground.acts import Acts
@@ -15,8 +13,6 @@ from bot.playground.screen import Screen
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.targets import request_in
 from bot.playground.world import PLACES, ROLES
-
-Order: TypeAlias = Callable[[str], Awaitable[str | None]]
 
 _PATIENCE = 10.0  # seconds
 _PAIR = re.compile(r'(?P<name>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|\S*)')
@@ -33,23 +29,6 @@ class Orders:
         self.role, self.place = role, place
         self._acts, self._targets = acts, acts.targets
         self._screen = screen
-        self._orders: Mapping[str, Order] = {
-            ":as": self._as,
-            ":in": self._in,
-            ":say": self._say,
-            ":reply": self._reply,
-            ":click": self._click,
-            ":choose": self._choose,
-            ":open": self._open,
-            ":submit": self._submit,
-            ":close": self._close,
-            ":wechat": self._wechat,
-            ":json": self._json,
-            ":audit": self._audit,
-            ":policy": self._policy,
-            ":save": self._save,
-            ":replay": self._replay,
-        }
 
     @property
     def user(self) -> str:
@@ -70,13 +49,12 @@ class Orders:
     async def follow(self, line: str) -> bool:
         """Do what a line says, and say what came of it; tell whether there may be more."""
         line = line.strip()
-        word, _, rest = line.partition(" ")
-        if word in _END:
+        if line.partition(" ")[0] in _END:
             return False
         if not line or line.startswith("#"):
             return True
         try:
-            said = await self._followed(word, rest.strip(), line)
+            said = await self._followed(line)
         except ImpossibleError as impossible:
             said = str(impossible)
         if said:
@@ -94,24 +72,68 @@ class Orders:
                 await self._acts.stage.quiet()
         self._targets.patience = before
 
-    async def _followed(self, word: str, rest: str, line: str) -> str | None:
-        if word.startswith("/"):
-            word, rest = ":say", line
-        if word in self._orders:
-            return await self._orders[word](rest)
-        if word in {":help", "help", "?"}:
-            self._screen.table(HELP)
-            return None
-        return f"Type {SLASH_COMMAND} … as in Slack, or help."
+    async def _followed(self, line: str) -> str | None:  # noqa: C901, PLR0912  # one case for each order
+        """Do what a line says, and return what is to be said about it."""
+        acts = self._acts
+        word, _, rest = line.partition(" ")
+        match word, rest.strip():
+            case _ if line.startswith("/"):
+                await self._say(line)
+            case ":say", text:
+                await self._say(text)
+            case ":as", role:
+                return self._as(role)
+            case ":in", place:
+                return self._in(place)
+            case ":reply", value:
+                await self._reply(value)
+            case ":click", value:
+                return await self._click(value)
+            case ":choose", value:
+                await self._choose(value)
+            case ":open", value:
+                await self._open(value)
+            case ":submit", value:
+                return await self._submit(value)
+            case ":close", _:
+                acts.close(self.user, await self._targets.modal(self.user))
+            case ":wechat", order:
+                return await acts.wechat(order)
+            case ":json", words:
+                found = inside(acts.stage, self._targets.message(self.user, _text(words)))
+                return json.dumps(found["message"], ensure_ascii=False, indent=2)
+            case ":audit", request:
+                rows = [
+                    " ".join(map(str, each.values())) for each in acts.stage.events(request or None)
+                ]
+                return "\n".join(rows) or "The ledger holds nothing about that."
+            case ":policy", "":
+                return acts.stage.rules.text
+            case ":policy", value:
+                text = _text(value) if value.startswith('"') else content(value)
+                return "\n".join(await acts.policy(text)) or "The policy is in force."
+            case ":save", "":
+                return "\n".join(acts.lines) or "Nothing was done yet."
+            case ":save", path:
+                _keep(path, "\n".join([*acts.lines, ""]))
+                return f"Play it again with: python -m bot demo --script {path}"
+            case ":replay", path:
+                await self.play(content(path).split("\n"))
+                return f"That was {path}."
+            case ((":help" | "help" | "?"), _):
+                self._screen.table(HELP)
+            case _:
+                return f"Type {SLASH_COMMAND} … as in Slack, or help."
+        return None
 
-    async def _as(self, value: str) -> str:
+    def _as(self, value: str) -> str:
         if value in ROLES:
             self.role = value
             return f"You are {value}."
         no = f"There is no role “{value}”. " if value else ""
         return f"{no}You are still {self.role}. The roles: {PEOPLE}."
 
-    async def _in(self, value: str) -> str:
+    def _in(self, value: str) -> str:
         if value and self._channel(value.removeprefix("#")):
             self.place = value.removeprefix("#")
             return f"You are in {self.where}."
@@ -166,38 +188,6 @@ class Orders:
         self._screen.submitted(self.user, view, entered.values())
         ack = await self._acts.submit(self.user, view, entered)
         return "\n".join(f"{field}: {said}" for field, said in ack.errors.items()) or None
-
-    async def _close(self, _: str) -> None:
-        self._acts.close(self.user, await self._targets.modal(self.user))
-
-    async def _wechat(self, value: str) -> str:
-        return await self._acts.wechat(value)
-
-    async def _json(self, value: str) -> str:
-        found = inside(self._acts.stage, self._targets.message(self.user, _text(value)))
-        return json.dumps(found["message"], ensure_ascii=False, indent=2)
-
-    async def _audit(self, value: str) -> str:
-        rows = [
-            " ".join(map(str, event.values())) for event in self._acts.stage.events(value or None)
-        ]
-        return "\n".join(rows) or "The ledger holds nothing about that."
-
-    async def _policy(self, value: str) -> str:
-        if not value:
-            return self._acts.stage.rules.text
-        text = _text(value) if value.startswith('"') else content(value)
-        return "\n".join(await self._acts.policy(text)) or "The policy is in force."
-
-    async def _save(self, value: str) -> str:
-        if not value:
-            return "\n".join(self._acts.lines) or "Nothing was done yet."
-        _keep(value, "\n".join([*self._acts.lines, ""]))
-        return f"Play it again with: python -m bot demo --script {value}"
-
-    async def _replay(self, value: str) -> str:
-        await self.play(content(value).split("\n"))
-        return f"That was {value}."
 
     def _channel(self, place: str) -> str:
         """Return the id of a place, empty if there is none of that name."""

@@ -1,6 +1,7 @@
 """The methods conversations.…: what the bot can read back, and a message as the Web API shows it."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Literal, TypeVar
 
 from bot.playground.loopback import Json, JsonObject
@@ -20,8 +21,7 @@ KINDS: Mapping[str, ChannelKind] = {
     "im": "im",
     "mpim": "mpim",
 }
-
-SCOPE_FAMILY: dict[ChannelKind, str] = {
+SCOPE_FAMILY: Mapping[ChannelKind, str] = {
     "public": "channels",
     "private": "groups",
     "im": "im",
@@ -127,8 +127,11 @@ def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def _page(workspace: Workspace, args: JsonObject, messages: list[PostedMessage]) -> JsonObject:
-    """Return the part of the messages that limit, cursor, oldest and latest ask for."""
-    part, cursor = _part(args, [each for each in messages if _within(args, each.ts)])
+    """Return the part of the messages that limit, cursor, oldest and latest ask for; the last two with `inclusive`."""
+    oldest, latest = _bound(args, "oldest", -inf), _bound(args, "latest", inf)
+    bounds = {oldest, latest} if flag_argument(args, "inclusive") else set()
+    within = [m for m in messages if oldest < float(m.ts) < latest or float(m.ts) in bounds]
+    part, cursor = _part(args, within)
     with_metadata = flag_argument(args, "include_all_metadata")
     answer: JsonObject = {
         "messages": [rendered(workspace, each, with_metadata=with_metadata) for each in part],
@@ -141,44 +144,22 @@ def _page(workspace: Workspace, args: JsonObject, messages: list[PostedMessage])
 
 def _part(args: JsonObject, found: Sequence[_T]) -> tuple[Sequence[_T], str]:
     """Return what `limit` and `cursor` ask for, and the cursor of what comes next, empty at the end."""
-    start = _start(args)
-    end = start + _limit(args)
-    return found[start:end], f"next:{end}" if len(found) > end else ""
-
-
-def _limit(args: JsonObject) -> int:
-    given = text_argument(args, "limit") or str(DEFAULT_LIMIT)
-    if not given.isdecimal() or not 1 <= int(given) <= MAX_LIMIT:
+    limit = text_argument(args, "limit") or str(DEFAULT_LIMIT)
+    if not limit.isdecimal() or not 1 <= int(limit) <= MAX_LIMIT:
         raise RefusedError("invalid_limit")
-    return int(given)
-
-
-def _start(args: JsonObject) -> int:
-    cursor = text_argument(args, "cursor")
-    if not cursor:
-        return 0
-    mark, _, at = cursor.partition(":")
-    if mark != "next" or not at.isdecimal():
+    mark, _, start = (text_argument(args, "cursor") or "next:0").partition(":")
+    if mark != "next" or not start.isdecimal():
         raise RefusedError("invalid_cursor")
-    return int(at)
+    end = int(start) + int(limit)
+    return found[int(start) : end], f"next:{end}" if len(found) > end else ""
 
 
-def _within(args: JsonObject, ts: str) -> bool:
-    """Return whether a timestamp lies between `oldest` and `latest`, themselves with `inclusive`."""
-    at = float(ts)
-    oldest = _bound(args, "oldest", "invalid_ts_oldest")
-    latest = _bound(args, "latest", "invalid_ts_latest")
-    if flag_argument(args, "inclusive"):
-        return (oldest is None or at >= oldest) and (latest is None or at <= latest)
-    return (oldest is None or at > oldest) and (latest is None or at < latest)
-
-
-def _bound(args: JsonObject, name: str, error: str) -> float | None:
+def _bound(args: JsonObject, name: Literal["oldest", "latest"], otherwise: float) -> float:
     given = text_argument(args, name)
     try:
-        return float(given) if given else None
+        return float(given) if given else otherwise
     except ValueError:
-        raise RefusedError(error) from None
+        raise RefusedError(f"invalid_ts_{name}") from None
 
 
 def readable(workspace: Workspace, args: JsonObject, access: Literal["read", "history"]) -> Channel:

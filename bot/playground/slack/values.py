@@ -21,31 +21,14 @@ _KEPT: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An element and the block it stands in."""
+    """An element, and the block it stands in; `label` are the words on a button, empty for anything else."""
 
     block: JsonObject
     element: JsonObject
-
-    @property
-    def block_id(self) -> str:
-        """Return the block's id."""
-        return str(self.block["block_id"])
-
-    @property
-    def action_id(self) -> str:
-        """Return the element's id."""
-        return str(self.element["action_id"])
-
-    @property
-    def kind(self) -> str:
-        """Return the element's type."""
-        return str(self.element["type"])
-
-    @property
-    def label(self) -> str:
-        """Return the words on a button, empty for anything else."""
-        text = self.element.get("text")
-        return str(text["text"]) if isinstance(text, dict) else ""
+    block_id: str
+    action_id: str
+    kind: str
+    label: str
 
 
 def identified(blocks: Sequence[JsonObject]) -> list[JsonObject]:
@@ -70,7 +53,12 @@ def _named(element: Json, name: str) -> Json:
 
 def placed(blocks: Sequence[JsonObject]) -> Iterator[Placed]:
     """Yield every element that a person can act on; the blocks have their ids."""
-    yield from (Placed(block, element) for block in blocks for element in elements(block))
+    for block in blocks:
+        for each in elements(block):
+            text = each.get("text")
+            label = str(text["text"]) if isinstance(text, dict) else ""
+            ids = str(block["block_id"]), str(each["action_id"])
+            yield Placed(block, each, *ids, str(each["type"]), label)
 
 
 def elements(block: JsonObject) -> list[JsonObject]:
