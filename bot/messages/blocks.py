@@ -53,7 +53,6 @@ class Copied:
 
     line: str
     most: int
-    small: Literal[False] = False
 
     @property
     def text(self) -> str:

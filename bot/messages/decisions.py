@@ -132,7 +132,7 @@ def answer(words: Words, request: Request, outcome: Undecided) -> Message:
 
 
 def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
-    say = words.about(request)
+    say, appid = words.about(request), request.receivers[0]
     match outcome:
         case Rejected(by, comment):
             line = words("🚫 *Rejected* by <@{by}>. Nothing was shared.", by=by)
@@ -153,7 +153,7 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
             )
             return line, words(
                 "When you asked, one rule covered all of them. Now send one command for each rule. {command} shows the rule for one appid; type it for the others too.",
-                command=why_command(request.receivers[0], request.env),
+                command=why_command(appid, request.env),
             )
         case Denied(Ground.OTHER_OWNER):
             line = words("🚫 *The env has another owner now.* Nothing was shared.")
@@ -164,13 +164,13 @@ def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
             line = words("🚫 *The policy does not allow this any more.* Nothing was shared.")
             return line, words(
                 "{command} shows what the policy says now.",
-                command=why_command(request.receivers[0], request.env),
+                command=why_command(appid, request.env),
             )
         case Skipped(why):
             return _skipped(words, request, why)
         case Stopped():
             line = words("🚫 *Stopped by the policy.* Nothing was shared.")
-            return line, what_it_takes_now(words, request.receivers[0], request.env)
+            return line, what_it_takes_now(words, appid, request.env)
         case _:
             assert_never(outcome)
 

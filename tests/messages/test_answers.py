@@ -9,7 +9,7 @@ from syrupy.assertion import SnapshotAssertion
 from bot.domain.click import Act
 from bot.domain.outcome import Called, Shared, retry_may_help
 from bot.messages import Message
-from bot.messages.blocks import Buttons
+from bot.messages.blocks import Buttons, Part
 from tests.languages import ENGLISH
 from tests.messages.samples import CONTACT, answers, sent_to
 
@@ -77,7 +77,7 @@ def _steps(said: Message) -> list[str]:
     """Return the numbered lines or, where there is only one step, its line."""
     lines = said.text.split("\n")
     numbered = [line for line in lines if re.match(r"\d+\. ", line)]
-    small = [part.text for part in said.parts if not isinstance(part, Buttons) and part.small]
+    small = [part.text for part in said.parts if isinstance(part, Part) and part.small]
     (*_, last) = [line for line in lines if line not in small]
     buttons = [each.label for part in said.parts if isinstance(part, Buttons) for each in part.row]
     return numbered or ([last] if buttons != ["What is left to do"] else buttons)

@@ -34,15 +34,15 @@ from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
 from bot.messages.batches import counts, denied_some, progress, several_rules, too_many_batches
-from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, Part
+from bot.messages.blocks import Part
 from bot.messages.decisions import confirmation
 from bot.messages.history import Line, history
 from bot.messages.words import Words
-from bot.playground.slack.block_kit import block_errors
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.checks import AS_CHINESE_IS
 from tests.messages.golden import golden
+from tests.messages.hostile import HOSTILE, MENTION, sound
 from tests.messages.samples import NOW
 
 ORIGIN = Origin("T1", "U1REQUESTER", "C1RELEASES", "releases", "1.1", "")
@@ -176,23 +176,6 @@ def test_slack_takes_every_summary_whatever_went_wrong(
     sound(said)
     helps = any(map(retry_may_help, failures))
     assert acts(said) == ([Act.RETRY.value] if helps else [])
-
-
-HOSTILE = st.text(
-    st.sampled_from(["<", ">", "&", "`", "*", "\n", "|", "!", "@", "a", "语", "\ud800", "🕓", " "]),
-    min_size=1,
-    max_size=40,
-).map(lambda word: word * 40)
-MENTION = "<!channel> <@U9EVIL> <https://evil.example|click>"
-
-
-def sound(said: Message) -> None:
-    """Check that Slack takes a message."""
-    assert 0 < len(said.text) <= TEXT_LIMIT
-    blocks = json.loads(json.dumps(said.blocks))
-    assert block_errors(blocks) == []
-    for block in blocks:
-        assert len(block.get("text", {}).get("text", "")) <= SECTION_LIMIT
 
 
 @LANGUAGES

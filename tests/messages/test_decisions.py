@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from bot.domain.click import Act
@@ -34,7 +33,6 @@ from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
 from bot.messages.approvals import asked_directly, decided, question, reminder
-from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT
 from bot.messages.clicks import too_late
 from bot.messages.decisions import (
     confirmation,
@@ -44,13 +42,13 @@ from bot.messages.decisions import (
 )
 from bot.messages.modals import decision
 from bot.messages.words import Words, as_typed
-from bot.playground.slack.block_kit import block_errors
 from bot.playground.slack.views import completed
 from bot.policy import Approvers, Ask, Effect, Person, Policy, Rule
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.checks import AS_CHINESE_IS
 from tests.messages.golden import golden
+from tests.messages.hostile import HOSTILE, MENTION, sound
 from tests.messages.samples import NOW, sent_to
 
 APPID, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
@@ -245,24 +243,6 @@ def test_a_button_to_try_again_is_where_that_can_help(words: Words, name: str) -
 
 
 # Whatever people write, it fits and does nothing.
-
-
-HOSTILE = st.text(
-    st.sampled_from(["<", ">", "&", "`", "*", "\n", "|", "!", "@", "a", "语", "\ud800", "🕓", " "]),
-    min_size=1,
-    max_size=40,
-).map(lambda word: word * 40)
-MENTION = "<!channel> <@U9EVIL> <https://evil.example|click>"
-
-
-def sound(said: Message) -> None:
-    """Check that Slack takes a message."""
-    assert len(said.text) <= TEXT_LIMIT
-    blocks = json.loads(json.dumps(said.blocks))
-    assert block_errors(blocks) == []
-    for block in blocks:
-        text = block.get("text", {}).get("text", "")
-        assert len(text) <= SECTION_LIMIT
 
 
 @LANGUAGES

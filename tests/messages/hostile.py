@@ -1,0 +1,25 @@
+"""What people may write to break a message, and the check that Slack takes it all the same."""
+
+import json
+
+from hypothesis import strategies as st
+
+from bot.messages import Message
+from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT
+from bot.playground.slack.block_kit import block_errors
+
+HOSTILE = st.text(
+    st.sampled_from(["<", ">", "&", "`", "*", "\n", "|", "!", "@", "a", "语", "\ud800", "🕓", " "]),
+    min_size=1,
+    max_size=40,
+).map(lambda word: word * 40)
+MENTION = "<!channel> <@U9EVIL> <https://evil.example|click>"
+
+
+def sound(said: Message) -> None:
+    """Check that Slack takes a message."""
+    assert 0 < len(said.text) <= TEXT_LIMIT
+    blocks = json.loads(json.dumps(said.blocks))
+    assert block_errors(blocks) == []
+    for block in blocks:
+        assert len(block.get("text", {}).get("text", "")) <= SECTION_LIMIT
