@@ -54,19 +54,15 @@ from bot.command.vocabulary import (
 RECEIVED_LIMIT = 300
 _HELP_OPTIONS = {"-h", "--help"}
 
-Split = tuple[list[str], Options]
-"""The words without the options, and the options."""
+Split = tuple[list[str], Options] | MistakeError
+"""The words without the options, and the options; or what is wrong with these."""
 
 
 def parse(text: str) -> Command | Misread:
     """Return what `text` asks for, or the Misread that says what is wrong with it; never raises."""
     words, closed = words_of(text)
     plain = [word.text for word in words]
-    split: Split | MistakeError
-    try:
-        split = _split(words)
-    except MistakeError as wrong:
-        split = wrong
+    split = _split(words, plain)
     try:
         exact = _exact(*split) if closed and not isinstance(split, MistakeError) else None
         return exact or _understood(text, plain, split, closed=closed)
@@ -87,9 +83,7 @@ def _exact(words: list[str], options: Options) -> Share | ShareMany | None:
     return Share(appids[0], env, options.reason, options.dry_run, options.again)
 
 
-def _understood(
-    text: str, plain: list[str], split: Split | MistakeError, *, closed: bool
-) -> Command:
+def _understood(text: str, plain: list[str], split: Split, *, closed: bool) -> Command:
     """Return what the words ask for, once it is clear that no everyday word among them asks for anything else."""
     said = wish.said_in(plain)
     # What a quote that never closes has swallowed is heard too, unless it is a reason.
@@ -191,9 +185,8 @@ def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]
     raise wrong_pair(words, options, verb)
 
 
-def _split(words: Sequence[Word]) -> Split:
-    """Return the plain words and the options among `words`; raises MistakeError."""
-    plain = [word.text for word in words]  # for corrections, until the options are read
+def _split(words: Sequence[Word], plain: list[str]) -> Split:
+    """Return the words and the options among `words`; `plain` are all of them, for corrections."""
     options = Options()
     rest = iter(words)
     found: list[str] = []
@@ -209,27 +202,24 @@ def _split(words: Sequence[Word]) -> Split:
                 near == "dry-run",
                 near == "again",
             )
-            raise MistakeError(UnknownOption(word.text, near and f"--{near}"), line(plain, guess))
+            return MistakeError(UnknownOption(word.text, near and f"--{near}"), line(plain, guess))
         if name in options.given():
-            raise MistakeError(OptionTwice(name), line(plain, options))
+            return MistakeError(OptionTwice(name), line(plain, options))
         if name == "--dry-run":
             options = replace(options, dry_run=True)
         elif name == "--again":
             options = replace(options, again=True)
+        elif reason := value or _value_behind(rest):
+            options = replace(options, reason=reason)
         else:
-            options = replace(options, reason=value or _value_of_reason(rest, plain, options))
+            guess = replace(options, reason=BLANK_REASON)
+            return MistakeError(OptionWithoutValue(name), line(plain, guess))
     if options.reason is not None and len(options.reason) > REASON_LIMIT:
-        raise MistakeError(ReasonTooLong(len(options.reason), REASON_LIMIT), line(found, options))
+        return MistakeError(ReasonTooLong(len(options.reason), REASON_LIMIT), line(found, options))
     return found, options
 
 
-def _value_of_reason(rest: Iterator[Word], plain: list[str], options: Options) -> str:
-    following = next(rest, None)
-    if (
-        following is None
-        or not following.text
-        or (following.text in OPTIONS and not following.quoted)
-    ):
-        guess = replace(options, reason=BLANK_REASON)
-        raise MistakeError(OptionWithoutValue("--reason"), line(plain, guess))
-    return following.text
+def _value_behind(rest: Iterator[Word]) -> str | None:
+    """Take the word behind an option, if it can be its value."""
+    word = next(rest, None)
+    return word.text if word and (word.quoted or word.text not in OPTIONS) else None
