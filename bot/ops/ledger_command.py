@@ -15,7 +15,7 @@ from bot.ops.visible import FAILED, FINE, complain, visible, write_rows
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
 from bot.settings.table import DATABASE_URL
-from bot.slack.history import read_ref
+from bot.slack.payloads import read_ref
 
 _PATIENCE = 3.0  # seconds; without an answer there are no links
 _FACTS = ("user", "outcome", "errcode", "rid", "detail", "seconds")

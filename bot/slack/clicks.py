@@ -17,8 +17,7 @@ from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.runtime.observers import nobody
 from bot.runtime.tasks import about
 from bot.slack.api import Answered, Refused, Result, SlackApi
-from bot.slack.history import Posted, read_ref, ref_of
-from bot.slack.payloads import Body, team_of, word, word_if_any
+from bot.slack.payloads import Body, Posted, read_ref, ref_of, team_of, word, word_if_any
 from bot.slack.private import PrivateAnswers
 from bot.workflow.clicks import ClickHandler, DecisionModal
 from bot.workflow.seen import Reply

@@ -5,10 +5,9 @@ which take no person's id; conversations.open.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
-from bot.slack.payloads import word_if_any
+from bot.slack.payloads import Posted, word_if_any
 
 PATIENCE = 120.0  # seconds that one message may wait for Slack's rate limits, in all
 _PAGE = 200  # messages
@@ -16,31 +15,6 @@ _PAGES = 10
 NO_THREAD = Refused("thread_not_found")
 _PERSON = ("U", "W")  # how a person's id begins
 _CLOCKS_DIFFER = 120.0  # seconds, between Slack and whoever recorded the time
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A message that stands; `channel` is the id that Slack gave, also for a direct message.
-
-    `root` is the thread that it stands in, where it began none of its own. `found` is one that was there before, and may
-    say something else.
-    """
-
-    channel: str
-    ts: str
-    root: str = field(default="", compare=False)
-    found: bool = field(default=False, compare=False)
-
-
-def ref_of(*stand: Posted) -> str:
-    """Return the words for where messages stand: channel/ts, and /root where one stands in a thread of another."""
-    return " ".join("/".join(filter(None, (at.channel, at.ts, at.root))) for at in stand)
-
-
-def read_ref(ref: str | None) -> list[Posted]:
-    """Return the messages that stand where these words say; none for the place of an answer that has no message."""
-    found = (word.split("/") for word in (ref or "").split() if "/" in word)
-    return [Posted(channel, ts, "".join(root)) for channel, ts, *root in found]
 
 
 class Looking:

@@ -1,6 +1,7 @@
-"""What Slack sends, read: of which kind it is, its words, and where it comes from. Pure."""
+"""What Slack sends, read: of which kind it is, its words, where it comes from, and where a message stands. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot.domain.request import Origin
@@ -85,3 +86,28 @@ def shortcut_origin(body: Body) -> Origin:
         thread_ts=active or word_if_any(body, "message", "ts"),
         active_thread=active,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message that stands; `channel` is the id that Slack gave, also for a direct message.
+
+    `root` is the thread that it stands in, where it began none of its own. `found` is one that was there before, and may
+    say something else.
+    """
+
+    channel: str
+    ts: str
+    root: str = field(default="", compare=False)
+    found: bool = field(default=False, compare=False)
+
+
+def ref_of(*stand: Posted) -> str:
+    """Return the words for where messages stand: channel/ts, and /root where one stands in a thread of another."""
+    return " ".join("/".join(filter(None, (at.channel, at.ts, at.root))) for at in stand)
+
+
+def read_ref(ref: str | None) -> list[Posted]:
+    """Return the messages that stand where these words say; none for the place of an answer that has no message."""
+    found = (word.split("/") for word in (ref or "").split() if "/" in word)
+    return [Posted(channel, ts, "".join(root)) for channel, ts, *root in found]

@@ -14,7 +14,8 @@ from weakref import WeakValueDictionary
 
 from bot.messages import Message
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes, retry_after
-from bot.slack.history import NO_THREAD, PATIENCE, Looking, Posted
+from bot.slack.history import NO_THREAD, PATIENCE, Looking
+from bot.slack.payloads import Posted
 from bot.workflow.ports import AwayError
 
 _EVENT = "share_env_request"
@@ -70,8 +71,7 @@ class Posts:
             result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
             if isinstance(result, Answered):
                 if posted := _posted(result.data, channel):
-                    self._looking.remember(channel, posted.channel)
-                    return await self._in_its_thread(posted, result.data, thread_ts)
+                    return await self._stands(channel, posted, result.data, thread_ts)
                 no = Doubtful("it does not say where the message stands")
             else:
                 no = result
@@ -97,14 +97,16 @@ class Posts:
                 return await self._take_back(beside)
         return found
 
-    async def _in_its_thread(
-        self, at: Posted, data: Mapping[str, object], thread_ts: str | None
+    async def _stands(
+        self, channel: str, at: Posted, data: Mapping[str, object], thread_ts: str | None
     ) -> Posted | Refused:
-        """Return where a new message stands; one that Slack put beside its thread is taken back.
+        """Return where a new message to a channel or person stands; one that Slack put beside its thread is taken back.
 
         A reply to a message that is gone is refused, or stands in the channel, and then only its answer lacks the
         `thread_ts` (slack-go, issue 1571; bolt-js, issue 2307).
         """
+        if at.channel != channel:
+            self._looking.remember(channel, at.channel)
         shown = data.get("message")
         if thread_ts is None or not isinstance(shown, dict) or shown.get("thread_ts") == thread_ts:
             return at

@@ -26,7 +26,8 @@ from bot.slack.api import (
     passes,
     retry_after,
 )
-from bot.slack.history import PATIENCE, Posted
+from bot.slack.history import PATIENCE
+from bot.slack.payloads import Posted
 from bot.slack.posts import Posts, as_arguments, as_post, as_response
 
 _PATIENCE = 30.0  # seconds that Slack's rate limits may take of it

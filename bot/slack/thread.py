@@ -19,7 +19,8 @@ from bot.messages.request import replies
 from bot.messages.words import Tongues, Words
 from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
-from bot.slack.history import PATIENCE, Posted, read_ref, ref_of
+from bot.slack.history import PATIENCE
+from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import Private
 
@@ -33,11 +34,13 @@ _log = logging.getLogger(__name__)
 class Thread:
     """A parent message of the bot's, and the replies under it."""
 
-    def __init__(self, posts: Posts, at: Posted, tongues: Tongues, otherwise: Private) -> None:
+    def __init__(
+        self, posts: Posts, at: Posted, tongues: Tongues, private: Callable[[Request], Private]
+    ) -> None:
         self._posts = posts
         self._at = at
         self._tongues = tongues
-        self._otherwise = otherwise
+        self._private = private
 
     @property
     def ref(self) -> str:
@@ -79,7 +82,7 @@ class Thread:
             final += unconfirmed(words, whole)
         edited = await self._posts.edit(self._at, final)
         delivered = isinstance(reply, Posted) or (isinstance(reply, Doubtful) and edited)
-        return delivered or await self._otherwise.close(
+        return delivered or await self._private(request).close(
             request, outcome, look_since=look_since, called_again=called_again, after=after
         )
 
@@ -103,10 +106,9 @@ class Threads:
 
     def reopen(self, request: Request, ref: str | None) -> Thread | Private:
         """Return a place that was settled before or, without one, the requester's own."""
-        private = self._private(request)
         for parent in read_ref(ref):
-            return Thread(self._posts, parent, self._tongues, private)
-        return private
+            return Thread(self._posts, parent, self._tongues, self._private)
+        return self._private(request)
 
     def link(self, ref: str | None) -> str | None:
         """Return the address of a thread in Slack, that of an answer or of a question; a private place has none."""
@@ -125,9 +127,9 @@ class Threads:
         With `look_since`, in Unix seconds, a parent may stand already, posted by somebody who has died. While
         `waiting` for an approval it says so.
         """
-        private = self._private(request)
         parent = await self._parent(request, look_since=look_since, waiting=waiting)
         if isinstance(parent, NoThread):
+            private = self._private(request)
             place = await private.begin(request, parent, look_since=look_since, waiting=waiting)
             if not isinstance(place, Posted):
                 return place
@@ -136,7 +138,7 @@ class Threads:
             words = words_in(parent.channel, request, self._tongues)
             thread = Posted(parent.channel, parent.root or parent.ts)
             await list_appids(self._posts, words, request, thread, look_since=look_since)
-        return Thread(self._posts, parent, self._tongues, private)
+        return Thread(self._posts, parent, self._tongues, self._private)
 
     async def why_private(self, channel: str) -> NoThread | None:
         """Return why details may not be posted in `channel`, as far as that is known before it is tried; None if they may.

@@ -17,7 +17,7 @@ from bot.playground.world import BOT, TEAM
 from bot.policy import Person, Standing, Unreadable
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.directory import Directory
-from bot.slack.history import Posted
+from bot.slack.payloads import Posted
 from bot.slack.posts import Posts
 from bot.slack.preflight import Ready, Unusable, preflight
 from bot.workflow.ports import AwayError

@@ -1,6 +1,8 @@
+from collections.abc import Sequence
+
 import pytest
 
-from bot.slack.payloads import KINDS, kind_of
+from bot.slack.payloads import KINDS, Posted, kind_of, read_ref, ref_of
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,26 @@ from bot.slack.payloads import KINDS, kind_of
 def test_a_payload_is_of_one_of_a_few_kinds(payload: dict[str, object], kind: str) -> None:
     assert kind_of(payload) == kind
     assert kind in KINDS
+
+
+# Where messages stand, as the ledger keeps it.
+
+
+@pytest.mark.parametrize(
+    ("stand", "ref"),
+    [
+        ([Posted("C1", "1.5")], "C1/1.5"),
+        ([Posted("C1", "1.5", "1.2")], "C1/1.5/1.2"),
+        ([Posted("C1", "1.5"), Posted("D2", "1.6", "1.3")], "C1/1.5 D2/1.6/1.3"),
+    ],
+)
+def test_where_messages_stand_is_read_as_it_was_written(stand: Sequence[Posted], ref: str) -> None:
+    assert ref_of(*stand) == ref
+    assert [(at.channel, at.ts, at.root) for at in read_ref(ref)] == [
+        (at.channel, at.ts, at.root) for at in stand
+    ]
+
+
+@pytest.mark.parametrize("ref", [None, "", "private"])
+def test_where_no_message_stands_none_is_read(ref: str | None) -> None:
+    assert read_ref(ref) == []

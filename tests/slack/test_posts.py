@@ -10,7 +10,7 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
 from bot.playground.world import BOT
 from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
-from bot.slack.history import Posted
+from bot.slack.payloads import Posted
 from bot.slack.posts import Posts, as_response
 from bot.workflow.ports import AwayError
 from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, web_client
