@@ -14,7 +14,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from tests.processes import Forked, fork, start
 
-STARTUP = 20.0
+STARTUP = 60.0  # seconds, on a busy machine
 
 
 @dataclass

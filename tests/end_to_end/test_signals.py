@@ -30,7 +30,7 @@ async def ends(
 ) -> tuple[int, str, str]:
     """Send a signal; return exit code, output and errors."""
     process.send_signal(sign)
-    out, err = await asyncio.wait_for(process.communicate(), 2 * STARTUP)
+    out, err = await asyncio.wait_for(process.communicate(), STARTUP)
     return process.returncode or 0, out.decode(), err.decode()
 
 

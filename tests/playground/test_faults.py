@@ -86,7 +86,7 @@ async def test_a_call_hangs_until_the_faults_are_cleared_and_is_lost_or_answered
     assert not slow.done()
     assert not lost.done()
     wechat.clear("shareenv")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await slow)["errcode"] == 0
         with pytest.raises(aiohttp.ClientError):
             await lost

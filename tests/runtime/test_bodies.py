@@ -59,7 +59,7 @@ class Reading:
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Look on until something is so."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not done():
                 self.look()
                 await asyncio.sleep(0)

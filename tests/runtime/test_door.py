@@ -24,7 +24,7 @@ class Guest:
 
     async def answer(self) -> bytes:
         """Return the first line that comes; nothing if the connection was closed."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             try:
                 return await self.reader.readline()
             except ConnectionError:
@@ -52,7 +52,7 @@ class House:
         guest = Guest(*await asyncio.open_connection("127.0.0.1", self.port))
         self.guests.append(guest)
         guest.writer.write(says)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while says == ASK and self.asked == before:  # noqa: ASYNC110  # it comes by itself
                 await asyncio.sleep(0)
         return guest
@@ -97,7 +97,7 @@ async def test_a_guest_who_was_answered_stands_there_for_nothing_again() -> None
         assert await first.answer() == b"HTTP/1.1 200 OK\r\n"
         second, third = await house.guest(ASK), await house.guest(ASK)
         assert await second.answer() == await third.answer() == b"HTTP/1.1 200 OK\r\n"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert b"HTTP" not in await first.reader.read()
 
 
@@ -116,7 +116,7 @@ async def test_whoever_sends_a_head_without_end_is_shown_out(before: bytes) -> N
         if before:
             assert await guest.answer() == b"HTTP/1.1 200 OK\r\n"
         with suppress(ConnectionError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert b"HTTP" not in await guest.reader.read()
 
 
@@ -125,7 +125,7 @@ async def test_a_long_body_is_no_long_head() -> None:
         house.may_answer.set()
         length = b"Content-Length: 100000\r\n\r\n"
         guest = await house.guest(ASK.removesuffix(b"\r\n") + length + bytes(100_000) + ASK)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             for _ in range(2):
                 await guest.reader.readuntil(b"HTTP/1.1 200 OK\r\n")
 

@@ -523,7 +523,7 @@ async def test_it_says_goodbye_without_waiting_for_a_slack_that_does_not(
         app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
         socket = SocketMode(app, slack.world.app_token, origin.replace("http", "ws"))
         assert await socket.open()
-        async with asyncio.timeout(5):  # aiohttp alone would wait for ten
+        async with asyncio.timeout(9):  # aiohttp alone would wait for ten
             await socket.close()
         over.set()
 

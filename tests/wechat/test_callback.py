@@ -155,7 +155,7 @@ async def test_the_answer_comes_at_once_and_a_code_is_tried_again_while_wechat_i
         assert await wechat.platform.push_updateauthorized(OTHER) == SUCCESS
         assert endpoints(wechat).count("query_auth") < 7
         await wechat.until(lambda _: endpoints(wechat).count("query_auth") == 7)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await replica.kept(OTHER)).value is None:  # noqa: ASYNC110  # it is kept by itself
             await asyncio.sleep(0.01)
 

@@ -41,7 +41,7 @@ def share(
 ) -> Share:
     """Share the owner's env, with the replica's token."""
     client = WeChat(
-        WeChatApi(http, wechat.url), replica.chain, timeout=5, clock=clock, sleep=briefly
+        WeChatApi(http, wechat.url), replica.chain, timeout=30, clock=clock, sleep=briefly
     )
     return lambda: client.share(OWNER, ENV, APPID)
 

@@ -35,7 +35,7 @@ Maker = Callable[..., Envs]
 
 @pytest.fixture
 def make(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> Maker:
-    def make(tokens: TokenSource | None = None, timeout: float = 5.0) -> Envs:
+    def make(tokens: TokenSource | None = None, timeout: float = 30.0) -> Envs:
         server = TokenServer(http, wechat.token_url, wechat.authorization, clock)
         client = WeChat(
             WeChatApi(http, wechat.url),

@@ -228,7 +228,7 @@ async def test_a_stop_does_not_wait_for_the_next_try(replica: Replica, wechat: L
     began = time.monotonic()
     heard.stop()
     await settled(replica)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 9
     assert exchanges_of(wechat) == 1
 
 
@@ -242,7 +242,7 @@ async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_
     after = await replicas.restarted()
     keeping = asyncio.create_task(after.upkeep.keep())
     await wechat.until(lambda _: "authorizer_token" in endpoints(wechat))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await after.kept(OWNER)).value is None:  # noqa: ASYNC110  # it is kept by itself
             await asyncio.sleep(0.01)
     keeping.cancel()

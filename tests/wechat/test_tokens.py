@@ -27,7 +27,7 @@ Maker = Callable[..., TokenServer]
 def server(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> Maker:
     """Makes the token source, against the stand-in unless told otherwise."""
 
-    def make(url: str = "", authorization: str | None = "", timeout: float = 5.0) -> TokenServer:
+    def make(url: str = "", authorization: str | None = "", timeout: float = 30.0) -> TokenServer:
         authorization = wechat.authorization if authorization == "" else authorization
         return TokenServer(http, url or wechat.token_url, authorization, clock, timeout)
 

@@ -141,7 +141,7 @@ async def test_a_body_without_an_end_is_given_up_and_its_connection_closed(
 
     async with wire(endless) as server:
         assert await sent(http, server.url) == Received(200, b"")
-        await asyncio.wait_for(server.closed.acquire(), 5)
+        await asyncio.wait_for(server.closed.acquire(), 30)
 
 
 async def test_a_redirect_is_not_followed(http: httpx.AsyncBaseTransport) -> None:
@@ -270,11 +270,11 @@ async def test_a_call_that_is_cut_short_closes_its_connection(
 ) -> None:
     async with mute() as server:
         calling = asyncio.create_task(sent(http, server.url))
-        await asyncio.wait_for(server.arrived.acquire(), 5)
+        await asyncio.wait_for(server.arrived.acquire(), 30)
         calling.cancel()
         with pytest.raises(asyncio.CancelledError):
             await calling
-        await asyncio.wait_for(server.closed.acquire(), 5)
+        await asyncio.wait_for(server.closed.acquire(), 30)
 
 
 @pytest.mark.parametrize(

@@ -825,7 +825,7 @@ async def test_while_slack_is_slow_to_tell_who_may_approve_the_request_is_taken_
     policy = Policy((Rule("ask", Effect.APPROVE, approvers=approvers),), default_owner=OWNER)
     intake = Intake(InForce(policy), replace(ports, people=Unhurried()))
     origin, me = request_of(slack).origin, Person(TEAM, REQUESTER)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         told = await intake.submit(policy, origin, Share(APPID, ENV), me, within(1.0))
     await tasks.drain(5)
     assert told.text.startswith("Sharing `prod-1` with")

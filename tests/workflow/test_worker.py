@@ -88,7 +88,7 @@ def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
 def owners(wechat: LocalWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep) -> WeChat:
     transport = Transport(http)
     tokens = TokenServer(transport, wechat.token_url, wechat.authorization, clock)
-    return WeChat(WeChatApi(transport, wechat.url), tokens, timeout=5, clock=clock, sleep=sleep)
+    return WeChat(WeChatApi(transport, wechat.url), tokens, timeout=30, clock=clock, sleep=sleep)
 
 
 @pytest.fixture

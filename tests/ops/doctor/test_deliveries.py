@@ -28,7 +28,7 @@ def by_http(listening: dict[str, str], slack: LocalSlack, served: Served) -> dic
 
 
 async def until_logged(caplog: pytest.LogCaptureFixture) -> None:
-    async with asyncio.timeout(12):
+    async with asyncio.timeout(30):
         while "delivery refused" not in caplog.messages:  # noqa: ASYNC110  # nobody tells of it
             await asyncio.sleep(0.02)
 

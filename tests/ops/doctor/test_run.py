@@ -97,7 +97,7 @@ async def test_with_everybody_silent_it_still_ends(
     wechat.latency = 60
     begun = time.monotonic()
     findings = await examine(environ)
-    assert time.monotonic() - begun < 10  # and not five seconds for each in turn
+    assert time.monotonic() - begun < 14  # and not five seconds for each in turn
     assert {f.name for f in findings if f.level == "wrong"} == {"slack-bot", "slack-app", "wechat"}
 
 

@@ -230,7 +230,7 @@ async def test_slack_pings_its_clients_and_answers_their_pings(
     headers = {"Authorization": f"Bearer {pinged.world.app_token}"}
     async with http.post(pinged.api_url + "apps.connections.open", headers=headers) as response:
         url = (await response.json())["url"]
-    async with asyncio.timeout(10), http.ws_connect(url, autoping=False) as socket:
+    async with asyncio.timeout(30), http.ws_connect(url, autoping=False) as socket:
         assert (await socket.receive_json())["type"] == "hello"
         await socket.ping(b"1700000000.5")
         heard = {message.type: message.data for message in [await socket.receive() for _ in "12"]}
