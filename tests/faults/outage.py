@@ -12,6 +12,7 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import seed
 
 HOST = "127.0.0.1"
+PATIENCE = 20.0  # seconds for an ack, of which this is not about
 _UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _AT_ONCE = struct.pack("ii", 1, 0)  # linger for no time: the other side gets a reset
 
@@ -112,7 +113,7 @@ class Behind(LocalSlack):
     """A Slack whose Web API and response_urls are reached by a way that can be lost."""
 
     def __init__(self, way: Way) -> None:
-        super().__init__(seed())
+        super().__init__(seed(), ack_timeout=PATIENCE)
         self._way = way
 
     @property

@@ -35,6 +35,7 @@ REQUESTER, APPROVER, APPROVALS = "U0REQUESTER", "U0APPROVER", "C0APPROVALS"
 THINKS = 3.0  # seconds, WeChat
 MIDST = 1.5  # seconds from the commands to the moment in which Slack goes away
 SINGLES = 2  # requests beside the batch
+AT_ONCE = 4  # outages that begin: bots that start all at once have no time for anything else
 BATCH = [f"wx{number:016x}" for number in range(1, 51)]
 FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 POLICY = """
@@ -102,8 +103,10 @@ class Scene:
         ack = await self.slack.submit(APPROVER, self.slack.views(APPROVER)[-1])
         assert ack.error is None, question
 
-    async def goes_through(self, outage: Outage) -> None:
-        """Let requests be in every state when Slack goes away, and one begin meanwhile."""
+    async def begins(self, outage: Outage) -> None:
+        """Let requests be in every state when Slack goes away."""
+        for bot in self.bots:
+            await bot.start()
         await self.ask("four-eyes")
         await self.slack.until(lambda slack: bool(slack.parents(APPROVALS)))
         (question,) = self.slack.parents(APPROVALS)
@@ -114,6 +117,9 @@ class Scene:
         # The batch has its turn, for which Slack is asked anew who asked for it: else nobody may share meanwhile.
         await soon(lambda: self.wechat.in_flight > SINGLES)
         await self.way.lose(outage.how)
+
+    async def goes_through(self, outage: Outage) -> None:
+        """Let some begin while it is away, and all come to their end in time once it is back."""
         await asyncio.gather(self.ask("meanwhile"), self.ask("four-meanwhile"))
         await asyncio.sleep(outage.seconds / 2)
         if outage.killed:
@@ -155,8 +161,8 @@ class Scene:
             assert_keeps_secrets(bot, self.slack)
 
 
-async def through(outage: Outage, database: str, folder: Path) -> str:
-    """Play one outage; return all that was said of it."""
+async def through(outage: Outage, database: str, folder: Path, turns: asyncio.Semaphore) -> str:
+    """Play one outage, once it has its turn to begin; return all that was said of it."""
     policy = folder / "policy.toml"
     async with (
         AsyncExitStack() as stack,
@@ -168,8 +174,9 @@ async def through(outage: Outage, database: str, folder: Path) -> str:
         bots = [Bot(settings, folder, f"bot-{n}") for n in range(2 if outage.replicas else 1)]
         for bot in bots:
             stack.push_async_callback(bot.end)
-            await bot.start()
         scene = Scene(slack, way, wechat, bots, database)
+        async with turns:
+            await scene.begins(outage)
         await scene.goes_through(outage)
         await scene.assert_once()
         owed = rows(database, "SELECT request FROM events WHERE kind = 'owed'")
@@ -181,19 +188,20 @@ async def through(outage: Outage, database: str, folder: Path) -> str:
 async def played(
     postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
-    """Play all outages side by side, since they are made of waiting."""
-    folder = tmp_path_factory.mktemp("outages")
+    """Play all outages side by side, since they are made of waiting; the longest begin, a few at a time."""
+    folder, turns = tmp_path_factory.mktemp("outages"), asyncio.Semaphore(AT_ONCE)
 
     def play(number: int, outage: Outage) -> Coroutine[Any, Any, str]:
         here = folder / str(number)
         here.mkdir()
         (here / "policy.toml").write_text(POLICY, encoding="utf-8")
         database = postgresql.new() if outage.replicas else f"sqlite:///{here}/ledger.db"
-        return through(outage, database, here)
+        return through(outage, database, here, turns)
 
+    longest_first = sorted(FIRES.items(), key=lambda each: -each[1].seconds)
     tasks = {
         fault: asyncio.create_task(play(number, outage))
-        for number, (fault, outage) in enumerate(FIRES.items())
+        for number, (fault, outage) in enumerate(longest_first)
     }
     yield tasks
     for task in tasks.values():
