@@ -1,17 +1,15 @@
 import asyncio
 import json
-import os
-import sys
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 from aiohttp import web
 
 from bot.playground.loopback import Handler
+from tests.advisories import check
 from tests.conftest import free_port, served
 
-ROOT = Path(__file__).parent.parent
+Checked = Callable[[str], Awaitable[tuple[int, str]]]
 FINDING = {
     "id": "PYSEC-0000-1",
     "summary": "made up",
@@ -25,17 +23,16 @@ FINDING = {
 KNOWN = {"vulns": [FINDING | {"id": "PYSEC-0000-0"}]}
 
 
-async def checked(osv: str) -> tuple[int, str]:
-    """Run the check as a process; return exit code and output."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.advisories", "--osv-url", osv),
-        cwd=ROOT,
-        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
-    return process.returncode or 0, out.decode()
+@pytest.fixture
+def checked(capfd: pytest.CaptureFixture[str]) -> Checked:
+    """Runs the check; gives its exit code and its output."""
+
+    async def checked(osv: str) -> tuple[int, str]:
+        code = await asyncio.to_thread(check, osv)
+        out, err = capfd.readouterr()
+        return code, out + err
+
+    return checked
 
 
 def database(
@@ -54,7 +51,7 @@ def database(
     return answer
 
 
-async def test_a_lock_that_nothing_is_known_against_is_clean() -> None:
+async def test_a_lock_that_nothing_is_known_against_is_clean(checked: Checked) -> None:
     asked: list[str] = []
     async with served(database({"jinja2": KNOWN}, asked)) as origin:
         code, out = await checked(origin)
@@ -62,7 +59,7 @@ async def test_a_lock_that_nothing_is_known_against_is_clean() -> None:
     assert {"aiohttp", "psycopg-binary", "pip-audit"} <= {line.split()[0] for line in asked}
 
 
-async def test_a_finding_fails_and_is_named() -> None:
+async def test_a_finding_fails_and_is_named(checked: Checked) -> None:
     async with served(database({"jinja2": KNOWN, "aiohttp": {"vulns": [FINDING]}}, [])) as origin:
         code, out = await checked(origin)
     assert code == 1
@@ -70,13 +67,15 @@ async def test_a_finding_fails_and_is_named() -> None:
     assert "PYSEC-0000-1" in out
 
 
-async def test_where_nobody_can_be_reached_it_says_that_nothing_was_checked() -> None:
+async def test_where_nobody_can_be_reached_it_says_that_nothing_was_checked(
+    checked: Checked,
+) -> None:
     code, out = await checked(f"http://127.0.0.1:{free_port()}")
     assert code == 0
     assert out.startswith("not checked: no advisory database can be reached (")
 
 
-async def test_a_database_that_is_out_of_order_counts_as_not_reached() -> None:
+async def test_a_database_that_is_out_of_order_counts_as_not_reached(checked: Checked) -> None:
     async def answer(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=503)
 
@@ -97,7 +96,7 @@ async def test_a_database_that_is_out_of_order_counts_as_not_reached() -> None:
     ],
 )
 async def test_whoever_answers_without_being_a_database_is_no_pass(
-    status: int, body: str, reason: str
+    checked: Checked, status: int, body: str, reason: str
 ) -> None:
     async def answer(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=status, text=body)
@@ -108,7 +107,7 @@ async def test_whoever_answers_without_being_a_database_is_no_pass(
     assert f"does not answer as an advisory database ({reason}" in out
 
 
-async def test_a_database_that_breaks_off_halfway_is_no_pass() -> None:
+async def test_a_database_that_breaks_off_halfway_is_no_pass(checked: Checked) -> None:
     async with served(database({"jinja2": KNOWN}, [], otherwise="<html>")) as origin:
         code, out = await checked(origin)
     assert code == 1
