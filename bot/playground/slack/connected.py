@@ -95,11 +95,10 @@ class Connected(Workspace):
 
     def _note_trigger(self, payload: JsonObject) -> None:
         """Let a payload's trigger_id open a view from now on."""
-        user, view = payload.get("user"), payload.get("view")
+        user = payload.get("user")
         user_id = user.get("id") if isinstance(user, dict) else payload.get("user_id")
-        view_id = view.get("id") if isinstance(view, dict) else ""
         if trigger_id := payload.get("trigger_id"):
-            self.triggers.note(str(trigger_id), str(user_id), str(view_id))
+            self.triggers.note(str(trigger_id), str(user_id))
 
     def _link(self) -> str:
         return f"ws://127.0.0.1:{self._loopback.port}/link?ticket={self.sockets.ticket()}"

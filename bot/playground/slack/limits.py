@@ -5,20 +5,12 @@ Source: docs.slack.dev, apis/web-api/rate-limits: limits hold in a workspace for
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import ceil
 
 from bot.playground.faults import Fault, Faults, RateLimited
 from bot.playground.loopback import Json
 
 _MINUTE = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Wait:
-    method: str
-    body: bytes
-    until: float
 
 
 class Limits:
@@ -40,18 +32,17 @@ class Limits:
         self.faults = faults
         self._clock = clock
         self._violated = violated
-        self._waits: list[_Wait] = []
+        self._waits: dict[tuple[str, bytes], float] = {}
         self._calls: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
 
     def meet(self, method: str, args: Mapping[str, Json], body: bytes) -> Fault | None:
         """Count a call, and return what it meets; one that comes too early is not counted."""
         now = self._clock()
-        self._waits = [each for each in self._waits if each.until > now]
-        if body and any((each.method, each.body) == (method, body) for each in self._waits):
+        if body and now < self._waits.get((method, body), now):
             self._violated(f"{method}: called again before Slack's Retry-After was over")
         fault = self.faults.meet(method, args)
         if isinstance(fault, RateLimited):
-            self._waits.append(_Wait(method, body, now + fault.retry_after))
+            self._waits[method, body] = now + fault.retry_after
         return fault or self._counted(method, args, now)
 
     def _counted(self, method: str, args: Mapping[str, Json], now: float) -> RateLimited | None:

@@ -128,36 +128,30 @@ class Surfaces:
 LIFETIME = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """Who caused it, when, and in which view if it was in one."""
-
-    user: str
-    at: float
-    view_id: str = ""
-    exchanged: bool = False
-
-
 class Triggers:
-    """Every trigger_id that was sent to the app; `clock` returns Unix seconds."""
+    """Every trigger_id that was sent to the app: who caused it, and when; None once it was used.
+
+    `clock` returns Unix seconds.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.lifetime = LIFETIME
         self._clock = clock
-        self._sent: dict[str, Trigger] = {}
+        self._sent: dict[str, tuple[str, float] | None] = {}
 
-    def note(self, trigger_id: str, user: str, view_id: str = "") -> None:
+    def note(self, trigger_id: str, user: str) -> None:
         """Start the three seconds of a trigger_id; one that was sent before keeps its own."""
-        self._sent.setdefault(trigger_id, Trigger(user, self._clock(), view_id))
+        self._sent.setdefault(trigger_id, (user, self._clock()))
 
-    def exchange(self, trigger_id: str) -> Trigger:
-        """Use a trigger_id up and return what is known of it, or refuse it."""
-        trigger = self._sent.get(trigger_id)
-        if trigger is None:
+    def exchange(self, trigger_id: str) -> str:
+        """Use a trigger_id up and return who caused it, or refuse it."""
+        if trigger_id not in self._sent:
             raise RefusedError("invalid_trigger_id")
-        if trigger.exchanged:
+        sent = self._sent[trigger_id]
+        if sent is None:
             raise RefusedError("exchanged_trigger_id")
-        if self._clock() - trigger.at >= self.lifetime:
+        user, at = sent
+        if self._clock() - at >= self.lifetime:
             raise RefusedError("expired_trigger_id")
-        self._sent[trigger_id] = replace(trigger, exchanged=True)
-        return trigger
+        self._sent[trigger_id] = None
+        return user

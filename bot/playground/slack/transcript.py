@@ -89,14 +89,14 @@ class Transcript(Watched):
         """People whose Slack is not open: ephemeral messages do not reach them, whatever the answer says."""
         self.on_change: Observer | None = None
         self.on_view: ViewObserver | None = None
-        self._where: dict[tuple[str, str], int] = {}
+        self._where: dict[str, int] = {}
         self._edited: defaultdict[str, list[float]] = defaultdict(list)
         self._index: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
 
     def post(self, message: PostedMessage) -> None:
         """Add a message."""
         at = len(self.messages)
-        self._where[message.channel, message.ts] = at
+        self._where[message.ts] = at
         self._index[_shelf(message)].append(at)
         self.messages.append(message)
         self._tell(message, "posted")
@@ -113,7 +113,7 @@ class Transcript(Watched):
 
     def edit(self, message: PostedMessage) -> None:
         """Replace the message with the same channel and ts."""
-        self.messages[self._where[message.channel, message.ts]] = message
+        self.messages[self._where[message.ts]] = message
         self._tell(message, "edited")
 
     def delete_message(self, ts: str) -> None:
@@ -122,7 +122,7 @@ class Transcript(Watched):
         if message is None:
             raise KeyError(ts)
         gone = replace(message, deleted=True)
-        self.messages[self._where[message.channel, ts]] = gone
+        self.messages[self._where[ts]] = gone
         self._tell(gone, "deleted")
 
     def delete(self, message: PostedMessage) -> None:
@@ -131,7 +131,8 @@ class Transcript(Watched):
 
     def sought(self, ts: str) -> PostedMessage | None:
         """Return the message with this ts, wherever it is, even if it is deleted."""
-        return next((each for each in self.messages if each.ts == ts), None)
+        index = self._where.get(ts)
+        return None if index is None else self.messages[index]
 
     def updated(self, message: PostedMessage) -> None:
         """Edit a message and note the time, as chat.update does."""
@@ -165,14 +166,14 @@ class Transcript(Watched):
 
     def at(self, channel: str, ts: str) -> PostedMessage | None:
         """Return the message that somebody sees there: ephemeral or not, but not deleted."""
-        index = self._where.get((channel, ts))
-        message = None if index is None else self.messages[index]
-        return None if message is None or message.deleted else message
+        message = self.sought(ts)
+        there = message is not None and message.channel == channel and not message.deleted
+        return message if there else None
 
     def is_deleted(self, channel: str, ts: str) -> bool:
         """Return whether the message that stood there was deleted."""
-        index = self._where.get((channel, ts))
-        return index is not None and self.messages[index].deleted
+        message = self.sought(ts)
+        return message is not None and message.channel == channel and message.deleted
 
     def parents(self, channel: str) -> list[PostedMessage]:
         """Return what stands in a channel outside of threads, for everybody to see, oldest first."""

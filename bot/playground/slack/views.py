@@ -93,8 +93,8 @@ def shown(workspace: Workspace, view: View) -> JsonObject:
 def open_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Show a modal to the person behind a trigger_id."""
     body = _body(args, "modal")
-    trigger = workspace.triggers.exchange(text_argument(args, "trigger_id", required=True))
-    return {"view": shown(workspace, workspace.surfaces.open(trigger.user, body))}
+    user = workspace.triggers.exchange(text_argument(args, "trigger_id", required=True))
+    return {"view": shown(workspace, workspace.surfaces.open(user, body))}
 
 
 def update_view(workspace: Workspace, args: JsonObject) -> JsonObject:
