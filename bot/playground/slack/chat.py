@@ -33,6 +33,21 @@ class Content:
     blocks: tuple[JsonObject, ...]
     metadata: JsonObject | None
 
+    def posted(self, workspace: Workspace, channel: str) -> PostedMessage:
+        """Return the bot's message that says it."""
+        ts, bot = workspace.next_ts(), workspace.world.bot_user_id
+        return PostedMessage(ts, channel, bot, self.text, self.blocks, metadata=self.metadata)
+
+    def edited(self, message: PostedMessage) -> PostedMessage:
+        """Return a message that says it from now on; metadata that is left out stays."""
+        return replace(
+            message,
+            text=self.text,
+            blocks=self.blocks,
+            metadata=message.metadata if self.metadata is None else self.metadata,
+            edits=message.edits + 1,
+        )
+
 
 def content(args: JsonObject, most: int | None = None) -> Content:
     """Return what a message is to say, or refuse it; `most` is how many characters its text may have."""
@@ -108,14 +123,10 @@ def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
     channel = postable(workspace, text_argument(args, "channel", required=True))
     thread_ts = thread_parent(workspace, channel, args)
     said = content(args)
-    message = PostedMessage(
-        ts=workspace.next_ts(),
-        channel=channel.id,
-        user=workspace.world.bot_user_id,
+    message = replace(
+        said.posted(workspace, channel.id),
         text=said.text[:MAX_TEXT],
-        blocks=said.blocks,
         thread_ts=thread_ts,
-        metadata=said.metadata,
         reply_broadcast=thread_ts is not None and flag_argument(args, "reply_broadcast"),
     )
     workspace.post(message)
@@ -139,13 +150,7 @@ def update(workspace: Workspace, args: JsonObject) -> JsonObject:
     if workspace.channels[message.channel].archived:
         raise RefusedError("is_inactive")
     said = content(args, MAX_EDITED_TEXT)
-    edited = replace(
-        message,
-        text=said.text,
-        blocks=said.blocks,
-        metadata=message.metadata if said.metadata is None else said.metadata,
-        edits=message.edits + 1,
-    )
+    edited = said.edited(message)
     workspace.updated(edited)
     shown = rendered(workspace, edited)
     return {"channel": message.channel, "ts": message.ts, "text": said.text, "message": shown}
@@ -173,15 +178,8 @@ def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
     if user not in channel.members:
         raise RefusedError("user_not_in_channel")
     said = content(args, MAX_TEXT)
-    message = PostedMessage(
-        ts=workspace.next_ts(),
-        channel=channel.id,
-        user=workspace.world.bot_user_id,
-        text=said.text,
-        blocks=said.blocks,
-        thread_ts=text_argument(args, "thread_ts") or None,
-        ephemeral_to=user,
-    )
+    thread_ts = text_argument(args, "thread_ts") or None
+    message = replace(said.posted(workspace, channel.id), thread_ts=thread_ts, ephemeral_to=user)
     workspace.whisper(message)
     return {"message_ts": message.ts}
 

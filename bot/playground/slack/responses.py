@@ -22,16 +22,11 @@ def show(workspace: Workspace, body: JsonObject, channel: str, ephemeral_to: str
     """Show an answer: to one person, unless it says `in_channel`; RefusedError if it is invalid."""
     said = content(body, MAX_TEXT)
     in_channel = body.get("response_type") == "in_channel"
-    message = PostedMessage(
-        ts=workspace.next_ts(),
-        channel=channel,
-        user=workspace.world.bot_user_id,
-        text=said.text,
-        blocks=said.blocks,
+    message = replace(
+        said.posted(workspace, channel),
         thread_ts=text_argument(body, "thread_ts") or None,
         ephemeral_to=None if in_channel else ephemeral_to,
         via=via,
-        metadata=said.metadata,
     )
     if in_channel:
         workspace.post(message)
@@ -127,6 +122,4 @@ def _replace(workspace: Workspace, body: JsonObject, original: PostedMessage) ->
     message = workspace.at(original.channel, original.ts)
     if message is None:
         raise RefusedError("message_not_found")
-    said = content(body, MAX_TEXT)
-    edited = replace(message, text=said.text, blocks=said.blocks, edits=message.edits + 1)
-    workspace.edit(edited)
+    workspace.edit(content(body, MAX_TEXT).edited(message))

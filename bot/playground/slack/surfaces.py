@@ -48,20 +48,23 @@ class View:
 
 
 class Surfaces:
-    """Every view there is; `tell` hears of each change.
+    """Every view there is; `number` returns one that was not used, and `tell` hears of each change.
 
     `offered` holds the options that the bot last gave to each external select, by action_id.
     """
 
     def __init__(
-        self, clock: Callable[[], float], tell: Callable[[View, ViewChange], None]
+        self,
+        clock: Callable[[], float],
+        number: Callable[[], int],
+        tell: Callable[[View, ViewChange], None],
     ) -> None:
         self.offered: dict[str, list[JsonObject]] = {}
         self._clock = clock
+        self._number = number
         self._tell = tell
         self._modals: dict[str, View] = {}
         self._homes: dict[str, View] = {}
-        self._made = 0
 
     def views(self, user: str) -> list[View]:
         """Return the modal that a person has open, if there is one."""
@@ -78,32 +81,23 @@ class Surfaces:
 
     def open(self, user: str, body: JsonObject) -> View:
         """Show a modal, instead of one that is open."""
-        view = self._modals[user] = self._new(user, body)
-        self._tell(view, "opened")
-        return view
+        return self._show(self._new(user, body), "opened")
 
     def publish(self, user: str, body: JsonObject) -> View:
         """Show this in a person's App Home; it stays the same view, with a new hash."""
         before = self._homes.get(user)
-        view = self._new(user, body)
-        if before is not None:
-            view = replace(view, id=before.id, typed=before.typed)
-        self._homes[user] = view
-        self._tell(view, "published")
-        return view
+        return (
+            self.update(before, body) if before else self._show(self._new(user, body), "published")
+        )
 
     def update(self, view: View, body: JsonObject) -> View:
         """Show another body in a view; what was typed stays where its ids stay."""
         current = replace(view, body=body, hash=self._hash(), errors={})
-        self.put(current)
-        self._tell(current, "published" if current.kind == "home" else "updated")
-        return current
+        return self._show(current, "published" if current.kind == "home" else "updated")
 
     def refuse(self, view: View, errors: dict[str, str]) -> None:
         """Show the bot's errors about the values of a form, which stays open."""
-        refused = replace(view, errors=errors)
-        self.put(refused)
-        self._tell(refused, "refused")
+        self._show(replace(view, errors=errors), "refused")
 
     def put(self, view: View) -> None:
         """Replace the view with this id, without telling anybody."""
@@ -114,15 +108,16 @@ class Surfaces:
         if self._modals.pop(view.user, None):
             self._tell(view, "closed")
 
+    def _show(self, view: View, change: ViewChange) -> View:
+        self.put(view)
+        self._tell(view, change)
+        return view
+
     def _new(self, user: str, body: JsonObject) -> View:
-        return View(f"V{self._next():010d}", user, body, self._hash())
+        return View(f"V{self._number():010d}", user, body, self._hash())
 
     def _hash(self) -> str:
-        return f"{int(self._clock())}.{self._next():08x}"
-
-    def _next(self) -> int:
-        self._made += 1
-        return self._made
+        return f"{int(self._clock())}.{self._number():08x}"
 
 
 LIFETIME = 3.0
