@@ -111,7 +111,8 @@ def _lets_guests_in(rule: Rule) -> bool:
 
 
 def _missed_guest(rule: Rule, ask: Ask) -> Miss | None:
-    guest = ask.person.standing in {Standing.GUEST, Standing.OUTSIDER}
+    standing = ask.person.standing
+    guest = standing is Standing.GUEST or standing is Standing.OUTSIDER
     return Miss.GUEST if guest and not _lets_guests_in(rule) else None
 
 
@@ -148,7 +149,11 @@ _CHANNELS = Condition(
 
 
 def _missed_appid(rule: Rule, ask: Ask) -> Miss | None:
-    return None if any(fnmatchcase(ask.appid, glob) for glob in rule.appids) else Miss.APPID
+    return None if _fits_one(ask.appid, rule.appids, fnmatchcase) else Miss.APPID
+
+
+def _fits_one(word: str, globs: tuple[str, ...], fits: Callable[[str, str], bool]) -> bool:
+    return ANYONE in globs or any(fits(word, glob) for glob in globs)
 
 
 def _covers_appids(wider: Rule, rule: Rule) -> bool:
@@ -166,7 +171,7 @@ _APPIDS = Condition(
 
 def _missed_env(rule: Rule, ask: Ask) -> Miss | None:
     fits = fits_any_case if rule.any_case else fnmatchcase
-    return None if any(fits(ask.env, glob) for glob in rule.envs) else Miss.ENV
+    return None if _fits_one(ask.env, rule.envs, fits) else Miss.ENV
 
 
 def _covers_envs(wider: Rule, rule: Rule) -> bool:

@@ -41,7 +41,7 @@ _BEYOND = tuple(each for each in CONDITIONS if each not in _OF_ENV)
 
 def decide(policy: Policy, ask: Ask) -> Decision:
     """Return what the first matching rule says about `ask`; without one, Deny."""
-    if ask.person.standing in {Standing.BOT, Standing.DEACTIVATED}:
+    if _never_may(ask.person):
         return Deny(NotEntitled(ask.person.standing))
     doubtful: GroupUnreadable | None = None
     for rule in policy.rules:
@@ -55,6 +55,10 @@ def decide(policy: Policy, ask: Ask) -> Decision:
                 return Deny(doubt)
             doubtful = doubtful or doubt
     return Deny(doubtful or NoRule(nearest(policy, ask)))
+
+
+def _never_may(person: Person) -> bool:
+    return person.standing is Standing.BOT or person.standing is Standing.DEACTIVATED
 
 
 def _effect(rule: Rule) -> Decision:
@@ -98,7 +102,7 @@ def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
 
 def rights(policy: Policy, person: Person, channel: str | None = None) -> tuple[Rule, ...]:
     """Return the rules that let `person` share something, whatever it is: in `channel`, else from anywhere."""
-    if person.standing in {Standing.BOT, Standing.DEACTIVATED}:
+    if _never_may(person):
         return ()
     asked = Ask(person, channel or "", "", "")
     known = _WHO if channel is None else (*_WHO, *_WHERE)
@@ -120,7 +124,7 @@ def may_see(policy: Policy, person: Person, appid: str, env: str) -> bool:
 
 def may_share_env(policy: Policy, person: Person, env: str) -> bool:
     """Tell whether `person` may share `env` from somewhere with some appid; in doubt yes."""
-    if person.standing in {Standing.BOT, Standing.DEACTIVATED}:
+    if _never_may(person):
         return False
     asked = Ask(person, "", "", env)
     shut: list[Rule] = []  # rules that come first and say no, or might
