@@ -15,13 +15,14 @@ from bot.messages.blocks import (
     Buttons,
     Message,
     Part,
+    appids,
     message,
     name,
     reason,
     small,
 )
 from bot.messages.endings import became
-from bot.messages.request import FOR_GOOD, appids, with_comment
+from bot.messages.request import FOR_GOOD, with_comment
 from bot.messages.words import Mrkdwn, Words, bullets, channel_name, msgid, sentences, when
 
 _PAST = 3

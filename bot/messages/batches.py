@@ -23,9 +23,8 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.messages.advice import titled, what_to_do, who_acts
 from bot.messages.answers import of_batch
-from bot.messages.blocks import Button, Buttons, Message, Part, message, name, reason, small
+from bot.messages.blocks import Button, Buttons, Message, Part, appids, message, name, reason, small
 from bot.messages.decisions import what_it_takes_now
-from bot.messages.request import appids
 from bot.messages.words import Mrkdwn, Words, code, when
 
 _BAR = 20  # characters

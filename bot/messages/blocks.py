@@ -20,6 +20,7 @@ Block = dict[str, object]
 SECTION_LIMIT = 3000
 TEXT_LIMIT = 4000
 _LABEL_LIMIT = 75
+FEW_APPIDS = 10  # as many as stand in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,11 @@ class Announcement(Message):
 def message(*parts: str | Part | Copied | Buttons | None) -> Message:
     """Return a message of these parts, without those that are None or empty."""
     return Message(tuple([Part(part) if isinstance(part, str) else part for part in parts if part]))
+
+
+def appids(request: Request, many: str = "") -> str:
+    """Return the appids of a batch in one line or, if there are more than ten, `many`, which says where they are listed."""
+    return many if len(request.appids) > FEW_APPIDS else " ".join(map(code, request.appids))
 
 
 def reason(words: Words, request: Request) -> Part | None:

@@ -20,6 +20,7 @@ from bot.messages.blocks import (
     Buttons,
     Message,
     Part,
+    appids,
     message,
     name,
     reason,
@@ -28,7 +29,6 @@ from bot.messages.blocks import (
 from bot.messages.request import (
     FOR_GOOD,
     all_appids,
-    appids,
     why_command,
     with_comment,
 )

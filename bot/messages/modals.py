@@ -8,10 +8,10 @@ from bot.command.form import Mistakes
 from bot.command.mistake import Mistake, TooManyAppids
 from bot.domain.click import Act
 from bot.domain.request import Origin, Request
-from bot.messages.blocks import Block, Message, message, plain, small
+from bot.messages.blocks import Block, Message, appids, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken
-from bot.messages.request import ASKS, FOR_GOOD, all_appids, appids
+from bot.messages.request import ASKS, FOR_GOOD, all_appids
 from bot.messages.words import Words, as_typed, code, sentences
 
 FORM = "share_env_form"

@@ -1,9 +1,9 @@
-"""What all messages about a request have in common: who asks for what, its appids, its command."""
+"""What all messages about a request have in common: who asks for what, all its appids, its command."""
 
 from typing import Final
 
 from bot.domain.request import Request
-from bot.messages.blocks import Message, Part, listing, message
+from bot.messages.blocks import FEW_APPIDS, Message, Part, listing, message
 from bot.messages.words import Mrkdwn, Words, code, msgid
 
 ASKS: Final = msgid("{who} asks to share {env} with {receivers}.")
@@ -17,20 +17,14 @@ def why_command(appid: str, env: str) -> Mrkdwn:
     return code(f"/share-env why {appid} {env}", 120)
 
 
-_FEW = 10
 _IN_SECTION = 100  # of 19 characters each; a section has room for 3,000
 _IN_REPLY = 2  # sections; more would not fit into the text of a message
-
-
-def appids(request: Request, many: str = "") -> str:
-    """Return the appids of a batch in one line or, if there are more than ten, `many`, which says where they are listed."""
-    return many if len(request.appids) > _FEW else " ".join(map(code, request.appids))
 
 
 def all_appids(words: Words, request: Request) -> tuple[Part, ...]:
     """Return the appids of a batch of more than ten, in the order of the command, one per line to fit a phone."""
     total = len(request.appids)
-    starts = range(0, total, _IN_SECTION) if total > _FEW else ()
+    starts = range(0, total, _IN_SECTION) if total > FEW_APPIDS else ()
     return tuple(_section(words, request.appids, start) for start in starts)
 
 
