@@ -56,7 +56,7 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
     """Return the parts without which people are not served, and those that only want to be looked at."""
     replica, in_force = resources.ledger.replica, resources.in_force
     major: dict[str, Trouble] = {
-        "commands": unless(lambda: not parts.intake.stopping, "the bot is stopping"),
+        "commands": unless(parts.intake.takes, "the bot is stopping"),
         "ledger": unless(lambda: replica.writable, "it did not take the last sign of life"),
     }
     minor: dict[str, Trouble] = {

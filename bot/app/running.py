@@ -46,7 +46,7 @@ async def running(
             sleep=runtime.sleep,
             told=judged,
         )
-        carry = parts.worker.keep(lambda: not parts.intake.stopping)
+        carry = parts.worker.keep(parts.intake.takes)
         # Held until the drain is over, or another replica would begin what this one still works on.
         for keep in (source.keep(), carry, watcher.keep()):
             stack.callback(resources.tasks.keep(keep).cancel)

@@ -66,6 +66,10 @@ class Intake:
         """The policy in force: to be taken once for all that one command, form or click comes to."""
         return self._in_force.policy
 
+    def takes(self) -> bool:
+        """Tell whether it takes requests on."""
+        return not self.stopping
+
     def stop(self) -> None:
         """Take no more requests on; say so to whoever asks."""
         self.stopping = True

@@ -150,12 +150,17 @@ FAILURES: list[tuple[Fault, Trouble]] = [
     (Drop(part=0.5), Trouble.NO_TOKEN_ANSWER),
     (Huge(2_000_000), Trouble.NO_TOKEN_ANSWER),
     (Huge(16 << 20, packed=True), Trouble.NO_TOKEN_ANSWER),
-    (Hang(60), Trouble.NO_TOKEN_ANSWER),
 ]
 
 
-@pytest.mark.parametrize("endpoint", CALLS)
-@pytest.mark.parametrize(("failure", "trouble"), FAILURES, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(
+    ("endpoint", "failure", "trouble"),
+    [
+        *((endpoint, *failure) for endpoint in CALLS for failure in FAILURES),
+        ("api_component_token", Hang(60), Trouble.NO_TOKEN_ANSWER),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
 async def test_what_is_no_answer_is_asked_for_twice_and_never_said_to_have_shared_anything(
     make: Maker, wechat: LocalWeChat, endpoint: str, failure: Fault, trouble: Trouble
 ) -> None:
