@@ -2,8 +2,8 @@
 
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
@@ -103,19 +103,15 @@ def _metrics(clock: Callable[[], float]) -> "Metrics":
     return Metrics(__version__, clock)
 
 
-@asynccontextmanager
-async def _session() -> AsyncIterator[aiohttp.ClientSession]:
-    """Open the one session for Slack and WeChat: its own time limits, and the proxies of the environment."""
-    connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
-    # With trust_env aiohttp reads files in a thread at each request, so only where there is a proxy to find.
-    proxied = bool(getproxies())
-    async with aiohttp.ClientSession(
-        connector=connector,
+def _session() -> aiohttp.ClientSession:
+    """Return the one session for Slack and WeChat: its own time limits, and the proxies of the environment."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=SLACK_TIMEOUT,
-        trust_env=proxied,
-    ) as session:
-        yield session
+        # With it aiohttp reads files in a thread at each request, so only where there is a proxy to find.
+        trust_env=bool(getproxies()),
+    )
 
 
 async def _slack(

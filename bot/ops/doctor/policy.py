@@ -14,7 +14,7 @@ from bot.ops.doctor.findings import (
     wrong_by,
 )
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels
+from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels, web_api
 from bot.ops.doctor.transport import session
 from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
 from bot.policy.lint import approval, reach
@@ -107,18 +107,23 @@ def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[
     if isinstance(answer, Refused) and answer.error == "channel_not_found":
         found = f"{its} does not exist, or is private and without the bot"
         yield wrong(name, found, "Correct the id, or type /invite @share-env in it.")
-    yield from shared_outside(channel, answer)
-    shown = answer.data.get("channel") if isinstance(answer, Answered) else None
-    if isinstance(shown, dict) and shown.get("is_archived"):
+    yield from _shared_outside(channel, answer)
+    shown = _shown(answer)
+    if shown.get("is_archived"):
         yield wrong(name, f"{its} is archived", "Bring it back, or name another channel.")
-    elif isinstance(shown, dict) and shown.get("is_member") is False:
+    elif shown.get("is_member") is False:
         yield wrong(name, f"the bot is not in {its}", "Type /invite @share-env in it.")
 
 
-def shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:
-    """Yield that others can read along in an approvers' channel, if they can."""
+def _shown(answer: Result | None) -> Mapping[str, object]:
+    """Return what Slack tells of a channel, if anything."""
     shown = answer.data.get("channel") if isinstance(answer, Answered) else None
-    if isinstance(shown, dict) and is_shared_outside(shown):
+    return shown if isinstance(shown, dict) else {}
+
+
+def _shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:
+    """Yield that others can read along in an approvers' channel, if they can."""
+    if is_shared_outside(_shown(answer)):
         found = f"the approvers' channel {channel} is shared with another organisation, or about to be, so approvers are asked directly"
         yield wrong(
             "policy-approvers", found, "Name a channel that only your own organisation reads."
@@ -145,9 +150,9 @@ def _operators(policy: Policy, told: SlackAnswers) -> Finding:
 async def look(slack: SlackSettings, rules: Policy) -> Mapping[str, Sequence[Finding]]:
     """Return what is found in each channel of which Slack tells."""
     async with session() as http:
-        told = await ask_channels(slack, rules, http)
+        told = await ask_channels(web_api(slack, slack.bot_token, http), rules)
     return {
-        channel: [*shared_outside(channel, answer)]
+        channel: [*_shared_outside(channel, answer)]
         for channel, answer in told.items()
         if isinstance(answer, Answered)
     }

@@ -72,7 +72,7 @@ async def _with_bot_token(
     groups, people, channels = await asyncio.gather(
         _groups(api),
         _people(api, people_of(policy), str(told.data.get("team_id") or "")),
-        _channels(api, policy),
+        ask_channels(api, policy),
     )
     return SlackAnswers(told, groups=groups, people=people, channels=channels)
 
@@ -113,14 +113,8 @@ async def _people(
     return {user_id: found.get(user_id, Unreadable.SLACK_DOWN) for user_id in ids}
 
 
-async def ask_channels(
-    slack: SlackSettings, policy: Policy, http: aiohttp.ClientSession
-) -> Mapping[str, Result]:
-    """Return what Slack tells of the approvers' channels alone, by id."""
-    return await _channels(web_api(slack, slack.bot_token, http), policy)
-
-
-async def _channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
+async def ask_channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
+    """Return what Slack tells of the approvers' channels, by id."""
     ids = sorted({rule.approvers.channel for rule in policy.rules if rule.approvers})
 
     async def one(channel: str) -> Result:

@@ -1,8 +1,8 @@
 """The session with which the doctor asks, with short deadlines; the headers of the answers tell it the time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import TypeVar
@@ -50,19 +50,17 @@ class HeardHeaders:
         self.ahead[origin] = min(ahead, self.ahead.get(origin, ahead), key=abs)
 
 
-@asynccontextmanager
-async def session(heard: HeardHeaders | None = None) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open the session for all that the doctor asks; proxies as in the bot's own."""
+def session(heard: HeardHeaders | None = None) -> aiohttp.ClientSession:
+    """Return the session for all that the doctor asks; proxies as in the bot's own."""
     trace = aiohttp.TraceConfig()
     if heard:
         trace.on_request_end.append(heard.listen)
-    async with aiohttp.ClientSession(
+    return aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=_TIMEOUT,
         trust_env=bool(getproxies()),
         trace_configs=[trace],
-    ) as opened:
-        yield opened
+    )
 
 
 async def each(
