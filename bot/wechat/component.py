@@ -22,7 +22,7 @@ DEAD_TOKEN = frozenset({40001, 40014, 42001, 42006})
 DEAD_TICKET = frozenset({61005, 61006})
 
 _PAUSE = 0.3
-_MOST_PAGES = 100
+_MOST_PAGES, _MOST_IN_A_LIST = 100, 500
 _WRONG_SECRET = 40125
 _UNKNOWN_APPID = 40013
 _NOT_AUTHORISED, _NO_PLATFORM = 61003, 61011
@@ -49,19 +49,21 @@ class Component:
 
     async def token(self, ticket: str) -> Issued | NoToken:
         """Return the platform's new access token."""
-        call = api.component_token(self.appid, self._appsecret, ticket)
+        secret = {"component_appsecret": self._appsecret, "component_verify_ticket": ticket}
+        call = api.call("api_component_token", self.appid, secret)
         return await self._ask(Link.PLATFORM, call, api.read_component_token)
 
     async def authorizer_token(
         self, token: str, owner: str, refresh_token: str
     ) -> Issued | NoToken:
         """Return an owner's new access token."""
-        call = api.authorizer_token(token, self.appid, owner, refresh_token)
+        which = {"authorizer_appid": owner, "authorizer_refresh_token": refresh_token}
+        call = api.call("api_authorizer_token", self.appid, which, token)
         return await self._ask(Link.OWNER, call, api.read_authorizer_token)
 
     async def query_auth(self, token: str, code: str) -> Authorization | NoToken:
         """Return what an authorization code is worth."""
-        call = api.query_auth(token, self.appid, code)
+        call = api.call("api_query_auth", self.appid, {"authorization_code": code}, token)
         return await self._ask(Link.OWNER, call, api.read_query_auth)
 
     async def refresh_token(self, token: str, owner: str) -> str | NoToken:
@@ -73,14 +75,16 @@ class Component:
 
     async def info(self, token: str, owner: str) -> api.Informed | NoToken:
         """Return what WeChat knows of an owner."""
-        call = api.authorizer_info(token, self.appid, owner)
+        which = {"authorizer_appid": owner}
+        call = api.call("api_get_authorizer_info", self.appid, which, token)
         return await self._ask(Link.OWNER, call, api.read_authorizer_info)
 
     async def listed(self, token: str, owner: str) -> str | NoToken:
         """Return an owner's refresh token from the list of those who authorised the platform, page by page."""
         seen = 0
         for _ in range(_MOST_PAGES):
-            call = api.authorizer_list(token, self.appid, seen)
+            which = {"offset": seen, "count": _MOST_IN_A_LIST}
+            call = api.call("api_get_authorizer_list", self.appid, which, token)
             page = await self._ask(Link.OWNER, call, api.read_authorizer_list)
             if isinstance(page, NoToken):
                 return page
@@ -93,8 +97,9 @@ class Component:
         return NoToken(for_code(61003), link=Link.OWNER)
 
     async def start_push(self) -> NoToken | None:
-        """Ask WeChat to push tickets again; return why it will not."""
-        call = api.start_push_ticket(self.appid, self._appsecret)
+        """Ask WeChat to push tickets again; return why it will not. Here alone it is `component_secret`."""
+        secret = {"component_secret": self._appsecret}
+        call = api.call("api_start_push_ticket", self.appid, secret)
         return await self._ask(Link.TICKET, call, api.read_done)
 
     async def _ask(

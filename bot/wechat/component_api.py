@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from bot.guidance import Trouble
 from bot.wechat.api import Call, Troubled
 
-MOST_IN_A_LIST = 500
 _TOKEN = re.compile(r"[!-~]+")
 _LONGEST_LIFE = 7200.0
 
@@ -51,37 +50,12 @@ class Listed:
     refresh_tokens: Mapping[str, str | None] = field(repr=False)
 
 
-def component_token(appid: str, appsecret: str, ticket: str) -> Call:
-    """Return the call for the platform's own access token."""
-    secret = {"component_appsecret": appsecret, "component_verify_ticket": ticket}
-    return _call("api_component_token", appid, secret)
-
-
-def authorizer_token(token: str, appid: str, owner: str, refresh_token: str) -> Call:
-    """Return the call for an owner's access token."""
-    which = {"authorizer_appid": owner, "authorizer_refresh_token": refresh_token}
-    return _call("api_authorizer_token", appid, which, token)
-
-
-def query_auth(token: str, appid: str, code: str) -> Call:
-    """Return the call that exchanges an authorization code for an owner's tokens."""
-    return _call("api_query_auth", appid, {"authorization_code": code}, token)
-
-
-def authorizer_info(token: str, appid: str, owner: str) -> Call:
-    """Return the call for what WeChat knows of an owner."""
-    return _call("api_get_authorizer_info", appid, {"authorizer_appid": owner}, token)
-
-
-def authorizer_list(token: str, appid: str, offset: int) -> Call:
-    """Return the call for a page of those who authorised the platform."""
-    page = {"offset": offset, "count": MOST_IN_A_LIST}
-    return _call("api_get_authorizer_list", appid, page, token)
-
-
-def start_push_ticket(appid: str, appsecret: str) -> Call:
-    """Return the call after which WeChat pushes tickets again; here alone it is `component_secret`."""
-    return _call("api_start_push_ticket", appid, {"component_secret": appsecret})
+def call(name: str, appid: str, arguments: Mapping[str, object], token: str | None = None) -> Call:
+    """Return a call of the platform `appid`, with its own `token` where it needs one."""
+    # The old name of the query's token; newer pages say access_token, and WeChat takes both.
+    query = {"component_access_token": token} if token else {}
+    body = json.dumps({"component_appid": appid, **arguments}).encode()
+    return Call(f"/cgi-bin/component/{name}", query, body)
 
 
 def read_component_token(answer: Mapping[str, object]) -> Issued | Troubled:
@@ -128,13 +102,6 @@ def read_authorizer_list(answer: Mapping[str, object]) -> Listed | Troubled:
 def read_done(answer: Mapping[str, object]) -> None:
     """Return nothing, since the answer says no more than yes."""
     del answer
-
-
-def _call(name: str, appid: str, arguments: Mapping[str, object], token: str | None = None) -> Call:
-    # The old name of the query's token; newer pages say access_token, and WeChat takes both.
-    query = {"component_access_token": token} if token else {}
-    body = json.dumps({"component_appid": appid, **arguments}).encode()
-    return Call(f"/cgi-bin/component/{name}", query, body)
 
 
 def _issued(answer: Mapping[str, object], name: str) -> Issued | Troubled:

@@ -21,7 +21,6 @@ from bot.playground.world import APPID
 from bot.runtime.bodies import Unread
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotSlacks
-from bot.wechat import component_api
 from bot.wechat.push import PushRefusal
 from tests.conftest import (
     RELEASES,
@@ -73,18 +72,6 @@ def test_two_bots_in_one_process_count_apart() -> None:
     one.observers.connected()
     assert counts(one)["share_env_slack_connections_total"] == 1
     assert counts(other)["share_env_slack_connections_total"] == 0
-
-
-def test_each_of_the_chains_calls_is_counted_under_its_own_name() -> None:
-    calls = [
-        component_api.component_token("a", "s", "t"),
-        component_api.authorizer_token("t", "a", "o", "r"),
-        component_api.query_auth("t", "a", "c"),
-        component_api.authorizer_info("t", "a", "o"),
-        component_api.authorizer_list("t", "a", 0),
-        component_api.start_push_ticket("a", "s"),
-    ]
-    assert {call.path.rpartition("/")[2] for call in calls} <= set(labels.WECHAT_CALLS)
 
 
 @given(words=st.lists(st.tuples(WORD, WORD, WORD, DETAIL, DETAIL), max_size=20))

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -6,6 +7,7 @@ import pytest
 
 from bot.domain.link import Link
 from bot.guidance import Trouble, for_code, for_trouble
+from bot.ops.labels import WECHAT_CALLS
 from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.component import MOST_SECONDS, Component
@@ -13,7 +15,7 @@ from bot.wechat.component_api import Informed
 from bot.wechat.kept import LEASE, RENEWAL
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
-from tests.wechat.conftest import OTHER, OWNER, Pauses
+from tests.wechat.conftest import OTHER, OWNER, Pauses, answers, http_answer
 from tests.wechat.replicas import endpoints
 
 Call = Callable[[Component], Awaitable[object]]
@@ -28,6 +30,22 @@ CALLS: dict[str, tuple[Link, Call]] = {
     "api_start_push_ticket": (Link.TICKET, lambda at: at.start_push()),
 }
 """Each call of the platform's, and the link of the chain that breaks with it."""
+
+SENT: dict[str, tuple[str, dict[str, object]]] = {
+    "api_component_token": (
+        "",
+        {"component_appsecret": "s", "component_verify_ticket": "ticket"},
+    ),
+    "api_authorizer_token": (
+        "?component_access_token=c",
+        {"authorizer_appid": OWNER, "authorizer_refresh_token": "r"},
+    ),
+    "api_query_auth": ("?component_access_token=c", {"authorization_code": "code"}),
+    "api_get_authorizer_info": ("?component_access_token=c", {"authorizer_appid": OWNER}),
+    "api_get_authorizer_list": ("?component_access_token=c", {"offset": 0, "count": 500}),
+    "api_start_push_ticket": ("", {"component_secret": "s"}),
+}
+"""What WeChat documents of each: its query, and what is in its body beside the platform's appid."""
 
 DEAD_TICKET, DEAD_TOKEN = {61005, 61006}, {40001, 40014, 42001, 42006}
 
@@ -54,6 +72,19 @@ async def token(component: Component, wechat: LocalWeChat) -> str:
 
 def test_one_call_with_its_second_try_ends_within_a_renewal_and_that_within_the_lease() -> None:
     assert 2 * MOST_SECONDS + 0.3 < RENEWAL < LEASE
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+async def test_each_call_is_made_as_wechat_documents_it_and_counted_under_its_own_name(
+    http: httpx.AsyncBaseTransport, pauses: Pauses, endpoint: str
+) -> None:
+    (_, call), (query, arguments) = CALLS[endpoint], SENT[endpoint]
+    async with answers(http_answer(b"")) as server:
+        await call(Component(WeChatApi(http, server.url), "wxc0de00000000c0de", "s", 3.0, pauses))
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(f"POST /cgi-bin/component/{endpoint}{query} HTTP/1.1\r\n".encode())
+    assert json.loads(body) == {"component_appid": "wxc0de00000000c0de", **arguments}
+    assert endpoint in WECHAT_CALLS
 
 
 async def test_a_ticket_brings_a_token_and_that_an_owners(
