@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Update, bindparam, func, select, update
 
 from bot.command import is_appid
 from bot.domain.outcome import Outcome, Step
@@ -28,6 +28,7 @@ from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
 from bot.ledger.statements import (
     ASKED_BY,
+    HALF_TIME,
     MINE,
     NOTHING_OWED,
     NOW,
@@ -54,7 +55,9 @@ _MOVE = {
     for to in (State.PLACED, State.ANSWERED, State.ENDED)
 }
 _STANDS = select(_r.id).where(STANDS)
-_FILL = update(requests).where(MINE, among([State.WAITING])).values(**NOTHING_OWED)
+_WAITS = update(requests).where(MINE, among([State.WAITING]))
+_SETTLED = _WAITS.values(**NOTHING_OWED)
+_ASKED = _WAITS.values(holder=None, owed=None, wake=HALF_TIME)
 
 # Newest first; a batch is one line but where an appid is asked about.
 _NEWEST = select(requests).order_by(_r.created.desc()).limit(bindparam("most"))
@@ -157,13 +160,18 @@ class Ledger:
     async def place(self, entry: Entry, place: str) -> bool:
         """Record where the answer goes; False if somebody else holds the request now."""
         if entry.state is State.WAITING:
-            return await self._write(entry, {"place": place})
+            return self._held(entry, await self._fill(entry, _SETTLED, place=place))
         move = partial(_move, entry, State.PLACED, [("placed", {})], {"place": place})
         return self._held(entry, await self._writer.run(move))
 
     async def asked(self, entry: Entry, where: str) -> bool:
-        """Record where the approvers are asked; False if somebody else holds the request now."""
-        return await self._write(entry, {"asked": where})
+        """Record where the approvers are asked, and release the request until half of its time is over.
+
+        False if somebody else holds it now, or it waits no more.
+        """
+        asked = await self._fill(entry, _ASKED, asked=where)
+        self.lease.lost(entry)
+        return asked
 
     async def answer(
         self,
@@ -222,11 +230,10 @@ class Ledger:
         """Return the envs of past requests, the one asked for last first."""
         return await self._writer.run(lambda on: list(on.scalars(_ENVS, {"most": limit})))
 
-    async def _write(self, entry: Entry, columns: Mapping[str, object]) -> bool:
+    async def _fill(self, entry: Entry, statement: Update, **columns: str) -> bool:
         """Fill columns of a request that waits; False if somebody else holds it now or it waits no more."""
         fill = {**key_of(entry), **columns}
-        written = await self._writer.run(lambda on: on.execute(_FILL, fill).rowcount == 1)
-        return self._held(entry, written)
+        return await self._writer.run(lambda on: on.execute(statement, fill).rowcount == 1)
 
     def _held(self, entry: Entry, written: T) -> T:
         """Return what a write returned, having noted if it says that somebody else holds the request."""

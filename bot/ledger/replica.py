@@ -25,6 +25,7 @@ from bot.ledger.lease import LEASE, Lease, since_boot
 from bot.ledger.schema import OPEN, replicas, requests
 from bot.ledger.statements import (
     FIND_STANDING,
+    HALF_TIME,
     MINE,
     NOW,
     READ_AT,
@@ -47,7 +48,7 @@ _REST = (
     .values(
         holder=None,
         owed=None,
-        wake=case((_r.wake.is_(None), (NOW + _r.until) / 2), else_=_r.until),
+        wake=case((_r.wake.is_(None), HALF_TIME), else_=_r.until),
     )
 )
 _THIRD = (NOW - func.coalesce(_r.owed, NOW)) / 3

@@ -51,6 +51,9 @@ def _postgresql_now(*_: object, **_kw: object) -> str:
 NOW = _Now()
 """The database's own time, in Unix seconds."""
 
+HALF_TIME = (NOW + requests.c.until) / 2
+"""When half of the time is over for which a request waits from now on."""
+
 READ_AT = NOW.label("read_at")
 """When a row was read, for its Entry."""
 

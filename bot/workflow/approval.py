@@ -51,9 +51,8 @@ class WaitingRequests:
             )
         if asked is None:
             return await self._over(entry, backlog, _NO_APPROVER)
-        held = await self.leased.insist(partial(self.ledger.asked, entry, asked))
-        if held:
-            return replace(entry, asked=asked, owed_since=None, wake=None)
+        if await self.leased.insist(partial(self.ledger.asked, entry, asked)):
+            return None
         # Somebody clicked on one question before the others stood, and those are to show it too.
         find = partial(self.ledger.clicks.find, entry.request.id)
         if moved := await self.leased.insist(find):

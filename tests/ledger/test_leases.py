@@ -1,6 +1,5 @@
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from time import CLOCK_BOOTTIME, clock_gettime
 
@@ -251,18 +250,23 @@ async def test_what_is_surely_held_is_not_asked_of_the_database(
     assert database.statements == []
 
 
-@pytest.mark.parametrize("fill", [Ledger.place, Ledger.asked], ids=["place", "asked"])
-async def test_what_waits_no_more_is_not_counted_among_what_is_held(
-    ledger: Ledger, fill: Callable[[Ledger, Entry, str], Awaitable[bool]]
-) -> None:
+async def test_what_waits_no_more_is_not_counted_among_what_is_held(ledger: Ledger) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=1000.0)
-    assert await fill(ledger, entry, "C2/1.6")
+    assert await ledger.place(entry, "C2/1.6")
     assert ledger.replica.lease.covers(entry)
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert moved
-    assert not await fill(ledger, entry, "C2/1.6")
+    assert not await ledger.place(entry, "C2/1.6")
     assert not ledger.replica.lease.covers(entry)
     assert ledger.replica.lease.covers(moved)
+
+
+async def test_what_waits_for_its_approvers_is_held_no_more_once_they_are_asked(
+    ledger: Ledger,
+) -> None:
+    entry = await accepted(ledger, state=State.WAITING, patience=1000.0)
+    assert await ledger.asked(entry, "C2/1.6")
+    assert not ledger.replica.lease.covers(entry)
 
 
 async def test_after_a_gap_in_the_lease_the_database_says_who_holds(

@@ -294,7 +294,7 @@ async def test_a_place_that_is_settled_while_people_are_waited_for_moves_nothing
     assert await ledger.place(entry, "C1/1.5")
     assert await ledger.asked(entry, "C2/2.5")
     now = await stands(ledger, entry)
-    assert now == replace(entry, place="C1/1.5", asked="C2/2.5", until=now.until)
+    assert now == replace(entry, place="C1/1.5", asked="C2/2.5", until=now.until, wake=now.wake)
     assert database.kinds() == ["accepted"]
 
 
