@@ -14,13 +14,13 @@ from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, inspec
 from sqlalchemy.engine import URL
 
 from bot.ledger.address import file_of
+from bot.ledger.opening import BUSY_SECONDS, options_for
 from bot.ledger.schema import metadata, replicas
 from bot.ledger.statements import NOW
 
-_BUSY_SECONDS = 1.5
 _POSTGRESQL = {
     "connect_timeout": 3,
-    "options": "-c statement_timeout=1500 -c lock_timeout=700",
+    "options": options_for("statement_timeout", "lock_timeout"),
 }
 
 
@@ -64,7 +64,7 @@ def _of_file(path: Path, how: str) -> Engine:
         address = f"file:{quote(str(path))}?{how}"
         return sqlite3.connect(
             address,
-            timeout=_BUSY_SECONDS,
+            timeout=BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,
             uri=True,

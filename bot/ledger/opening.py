@@ -24,7 +24,8 @@ from bot.ledger.address import CannotOpenError, file_of, parse
 from bot.ledger.schema import HEAD, metadata, replicas
 
 _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
-_BUSY_SECONDS = 1.5
+BUSY_SECONDS = 1.5
+"""For so long SQLite waits for whoever writes to the file."""
 _PASSING = ("08", "53", "57")  # no connection, not enough of something, somebody's intervention
 _WRONG_ADDRESS = re.compile(
     r"authentication failed|does not exist|pg_hba\.conf|no password supplied|invalid "
@@ -162,10 +163,15 @@ def beside(path: Path) -> list[Path]:
     return [Path(f"{path}-wal"), Path(f"{path}-shm")]
 
 
+def options_for(*names: str) -> str:
+    """Return those of the settings that PostgreSQL takes, for libpq's `options`."""
+    return " ".join(f"-c {name}={POSTGRESQL[name]}" for name in names)
+
+
 def engine_of(url: URL) -> Engine:
     """Return an engine with one connection, since only the writer's thread uses it."""
     if url.get_backend_name() == "postgresql":
-        options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL.items())
+        options = options_for(*POSTGRESQL)
         return create_engine(
             url,
             hide_parameters=True,
@@ -178,7 +184,7 @@ def engine_of(url: URL) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
-        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         **pool,
     )
 
