@@ -8,21 +8,20 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import Connection, Update, bindparam, func, select, update
+from sqlalchemy import Update, bindparam, func, select, update
 
 from bot.command import is_appid
 from bot.domain.outcome import Outcome, Step
-from bot.domain.request import Origin, Request, Retry, State, before
+from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger.acceptance import Acceptance, Accepted, New, accept, withdraw
 from bot.ledger.batches import BatchItems
 from bot.ledger.clicks import ClickMoves
-from bot.ledger.entries import Entry, answered, key_of, read_entries
-from bot.ledger.events import Told, note, record, untold
-from bot.ledger.lane import Lane, pass_on
+from bot.ledger.entries import Entry, key_of, read_entries
+from bot.ledger.events import Told, note, untold
+from bot.ledger.lane import Lane
 from bot.ledger.lease import LEASE, since_boot
+from bot.ledger.moves import answer, move
 from bot.ledger.opening import Opened, open_database
-from bot.ledger.outcomes import answer_events, columns_of_outcome
-from bot.ledger.prepared import Prepared
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
@@ -31,8 +30,6 @@ from bot.ledger.statements import (
     HALF_TIME,
     MINE,
     NOTHING_OWED,
-    NOW,
-    STANDS,
     among,
     compared,
 )
@@ -45,16 +42,6 @@ T = TypeVar("T")
 
 _r = requests.c
 
-_MOVE = {
-    to: Prepared(
-        update(requests)
-        .where(MINE, among(before(to)))
-        .values(state=to.value, **NOTHING_OWED)
-        .values({"ended": NOW, "response_url": None} if to is State.ENDED else {})
-    )
-    for to in (State.PLACED, State.ANSWERED, State.ENDED)
-}
-_STANDS = select(_r.id).where(STANDS)
 _WAITS = update(requests).where(MINE, among([State.WAITING]))
 _SETTLED = _WAITS.values(**NOTHING_OWED)
 _ASKED = _WAITS.values(holder=None, owed=None, wake=HALF_TIME)
@@ -161,8 +148,8 @@ class Ledger:
         """Record where the answer goes; False if somebody else holds the request now."""
         if entry.state is State.WAITING:
             return self._held(entry, await self._fill(entry, _SETTLED, place=place))
-        move = partial(_move, entry, State.PLACED, [("placed", {})], {"place": place})
-        return self._held(entry, await self._writer.run(move))
+        work = partial(move, entry, State.PLACED, [("placed", {})], {"place": place})
+        return self._held(entry, await self._writer.run(work))
 
     async def asked(self, entry: Entry, where: str) -> bool:
         """Record where the approvers are asked, and release the request until half of its time is over.
@@ -186,17 +173,7 @@ class Ledger:
 
         `called_again` if WeChat was asked once more, since a replica stopped before it recorded the answer.
         """
-
-        def work(on: Connection) -> Entry | None:
-            if entry.request.is_batch:
-                pass_on(on, entry)
-            columns = {**columns_of_outcome(outcome), "called_again": called_again}
-            happened = answer_events(outcome, seconds, steps)
-            if not _move(entry, State.ANSWERED, happened, columns, on):
-                return None
-            told = told_steps(on, entry.request, outcome)
-            return answered(entry, outcome, called_again=called_again, told_steps=told)
-
+        work = partial(answer, entry, outcome, seconds, steps, called_again)
         return self._held(entry, await self._writer.run(work))
 
     async def end(self, entry: Entry, how: str, why: str | None = None) -> bool:
@@ -204,8 +181,8 @@ class Ledger:
 
         Of what was delivered, `why` is that the env is ready to use, and so no steps were told.
         """
-        move = partial(_move, entry, State.ENDED, [(how, {"detail": why})], {})
-        ended = await self._writer.run(move)
+        work = partial(move, entry, State.ENDED, [(how, {"detail": why})], {})
+        ended = await self._writer.run(work)
         self.lease.lost(entry)
         return ended
 
@@ -240,20 +217,3 @@ class Ledger:
         if not written:
             self.lease.lost(entry)
         return written
-
-
-def _move(
-    entry: Entry,
-    to: State,
-    happened: Sequence[tuple[str, Mapping[str, object]]],
-    columns: Mapping[str, object],
-    on: Connection,
-) -> bool:
-    """Change the state and note the events, if the fence and the move are good."""
-    mine = key_of(entry)
-    if _MOVE[to].run(on, {**columns, **mine}).rowcount != 1:
-        # Recorded already, by a try that was never told so?
-        return on.scalar(_STANDS, {**mine, "the_state": to.value}) is not None
-    for kind, facts in happened:
-        record(on, kind, entry.request, facts)
-    return True

@@ -1,5 +1,6 @@
 """The brake: what was accepted is carried out only as far as the policy of now still allows it."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -21,11 +22,17 @@ from bot.policy import (
     deciding_rule,
     owner_of,
 )
+from bot.workflow.leased import LeasedSteps, LostError
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import People
 from bot.workflow.ruling import Decided, decide_all
 
+LOOK_AGAIN = 1.0
+"""Seconds until Slack is asked again for what it did not tell."""
+
 _LATE = 60.0  # seconds
+
+_log = logging.getLogger(__name__)
 
 STOPPED_MIDWAY = Unknown(for_trouble(Trouble.STOPPED), tries=0)
 """How it ends where an earlier call may have shared it, and the policy allows no further one."""
@@ -58,6 +65,18 @@ class Brake:
         """
         asked = entry.decided or entry.created
         return entry.taken_over > 0 or max(entry.at, self.now()) - asked > _LATE
+
+    async def allows(self, entry: Entry, leased: LeasedSteps) -> bool:
+        """Tell whether the policy of now still allows a request, once Slack tells; raises LostError."""
+        anew = True
+        while (found := await self.look(entry, anew=anew)) is BrakeVerdict.IN_DOUBT:
+            if anew:
+                _log.warning("a request waits: Slack does not tell whether it is still allowed")
+            await leased.sleep(LOOK_AGAIN)
+            if not await leased.holds(entry):
+                raise LostError
+            anew = False
+        return found is BrakeVerdict.GO
 
     async def look(
         self, entry: Entry, appids: Sequence[str] | None = None, *, anew: bool = False

@@ -9,10 +9,8 @@ from functools import partial
 from bot.domain.batch import AtLimit, InDoubt, Pause, is_daily, next_try
 from bot.domain.outcome import Said
 from bot.ledger import Entry, Ledger
-from bot.workflow.brake import Brake, BrakeVerdict
+from bot.workflow.brake import LOOK_AGAIN, Brake, BrakeVerdict
 from bot.workflow.leased import LeasedSteps, LostError
-
-_LOOK_AGAIN = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +52,7 @@ class Gate:
         while not await self.leased.insist(take):
             if not await self._is_left():
                 break
-            await self.leased.sleep(_LOOK_AGAIN)
+            await self.leased.sleep(LOOK_AGAIN)
 
     async def _leave_lane(self) -> None:
         await self.leased.insist(partial(self.ledger.lane.leave, self.batch))
@@ -82,7 +80,7 @@ class Gate:
         if is_daily(limit):
             await self._leave_lane()
         while (left := self._seconds_left()) > 0:
-            await self.leased.sleep(min(left, _LOOK_AGAIN))
+            await self.leased.sleep(min(left, LOOK_AGAIN))
             if not await self._is_left():
                 break
         await self.open()
@@ -118,7 +116,7 @@ class Gate:
         await self._leave_lane()
         verdict = BrakeVerdict.IN_DOUBT
         while verdict is BrakeVerdict.IN_DOUBT and await self._is_left():
-            await self.leased.sleep(_LOOK_AGAIN)
+            await self.leased.sleep(LOOK_AGAIN)
             verdict = await self.brake.look(self.batch, self.left())
         self._in_doubt = None
         return verdict

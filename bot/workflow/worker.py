@@ -21,7 +21,7 @@ from bot.runtime.observers import nobody
 from bot.runtime.tasks import about
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
-from bot.workflow.brake import Brake, BrakeVerdict, stopped
+from bot.workflow.brake import Brake, stopped
 from bot.workflow.deadline import after_share
 from bot.workflow.leased import LeasedSteps, LeaseOverError, LostError, Write, broken_off
 from bot.workflow.ports import AwayError, Look, Owners, Places, unknown
@@ -31,7 +31,6 @@ _LOOKS_PER_LEASE = 8
 _LOOKS_PER_BEAT = 2
 _TAKEN_AT_ONCE = 50
 _PAUSE = 3.0  # seconds, after something that nobody foresaw
-_LOOK_AGAIN = 1.0
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
 _GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
@@ -182,7 +181,7 @@ class Worker:
         """Ask WeChat, if that is still to be done."""
         if entry.taken_over > MOST_TAKE_OVERS:
             return _GIVEN_UP
-        if self.brake.is_due(entry) and not await self._is_allowed(entry):
+        if self.brake.is_due(entry) and not await self.brake.allows(entry, self.leased):
             return stopped(begun=called_again)
         request, may_again = entry.request, partial(self.leased.holds, entry)
         outcome: Called
@@ -194,18 +193,6 @@ class Worker:
             outcome = broken_off(request)
         # Nobody knows what came of the call before this one.
         return doubted(outcome) if called_again else outcome
-
-    async def _is_allowed(self, entry: Entry) -> bool:
-        """Tell whether the policy of now still allows a request, once Slack tells; raises LostError."""
-        anew = True
-        while (verdict := await self.brake.look(entry, anew=anew)) is BrakeVerdict.IN_DOUBT:
-            if anew:
-                _log.warning("a request waits: Slack does not tell whether it is still allowed")
-            await self.leased.sleep(_LOOK_AGAIN)
-            if not await self.leased.holds(entry):
-                raise LostError
-            anew = False
-        return verdict is BrakeVerdict.GO
 
     async def _run(self, entry: Entry, where: str, backlog: list[Write]) -> Entry | None:
         """Run a batch, and record that it is through."""

@@ -1,0 +1,62 @@
+"""Take a request from state to state, in the transaction of whoever holds it."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, select, update
+
+from bot.domain.outcome import Outcome, Step
+from bot.domain.request import State, before
+from bot.ledger.entries import Entry, answered, key_of
+from bot.ledger.events import record
+from bot.ledger.lane import pass_on
+from bot.ledger.outcomes import answer_events, columns_of_outcome
+from bot.ledger.prepared import Prepared
+from bot.ledger.schema import requests
+from bot.ledger.statements import MINE, NOTHING_OWED, NOW, STANDS, among
+from bot.ledger.steps import told_steps
+
+_MOVE = {
+    to: Prepared(
+        update(requests)
+        .where(MINE, among(before(to)))
+        .values(state=to.value, **NOTHING_OWED)
+        .values({"ended": NOW, "response_url": None} if to is State.ENDED else {})
+    )
+    for to in (State.PLACED, State.ANSWERED, State.ENDED)
+}
+_STANDS = select(requests.c.id).where(STANDS)
+
+
+def move(
+    entry: Entry,
+    to: State,
+    happened: Sequence[tuple[str, Mapping[str, object]]],
+    columns: Mapping[str, object],
+    on: Connection,
+) -> bool:
+    """Change the state and note the events, if the fence and the move are good."""
+    mine = key_of(entry)
+    if _MOVE[to].run(on, {**columns, **mine}).rowcount != 1:
+        # Recorded already, by a try that was never told so?
+        return on.scalar(_STANDS, {**mine, "the_state": to.value}) is not None
+    for kind, facts in happened:
+        record(on, kind, entry.request, facts)
+    return True
+
+
+def answer(  # noqa: PLR0913, PLR0917  # all that is known of it
+    entry: Entry,
+    outcome: Outcome,
+    seconds: float,
+    steps: Sequence[Step],
+    called_again: bool,  # as the column
+    on: Connection,
+) -> Entry | None:
+    """Record how the call ended and what was done for it; None if somebody else holds the request now."""
+    if entry.request.is_batch:
+        pass_on(on, entry)
+    columns = {**columns_of_outcome(outcome), "called_again": called_again}
+    if not move(entry, State.ANSWERED, answer_events(outcome, seconds, steps), columns, on):
+        return None
+    told = told_steps(on, entry.request, outcome)
+    return answered(entry, outcome, called_again=called_again, told_steps=told)
