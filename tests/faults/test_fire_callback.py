@@ -38,11 +38,12 @@ class Pushing:
 
     burning: Fire
     port: int
+    began: float
 
     def ticket(self, age: float = 0.0) -> Push:
         """Return a push, signed `age` seconds ago, of a ticket that is older than the one that the bot has."""
         more = {"ComponentVerifyTicket": "ticket@@@made-up"}
-        return pushed(self.burning.wechat, "component_verify_ticket", time() - 9, age, **more)
+        return pushed(self.burning.wechat, "component_verify_ticket", self.began - 9, age, **more)
 
     def head(self, push: Push, headers: dict[str, str], method: str = "POST") -> bytes:
         """Return a push without its body."""
@@ -144,10 +145,10 @@ FAULTS = (*FIRES, STALL)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pushing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pushing]:
     """Run a bot that keeps the token chain, and that has a token."""
-    port = free_port()
+    port, began = free_port(), time()
     async with chained(tmp_path_factory.mktemp("callback"), port) as burning:
         await renewed(burning, 0)
-        yield Pushing(burning, port)
+        yield Pushing(burning, port, began)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
