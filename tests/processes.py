@@ -22,7 +22,7 @@ _PYTHON = ("env", "--default-signal=INT,HUP", sys.executable)
 
 def kept() -> dict[str, str]:
     """Return of the tests' own environment what a program is to have, too."""
-    own = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG"} or "COV" in k}
+    own = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG"}}
     # Of what `-X dev` looks at, how C uses the memory is no matter of this bot's, and costs a tenth.
     return own | {"PYTHONPATH": str(ROOT), "PYTHONMALLOC": "pymalloc"}
 

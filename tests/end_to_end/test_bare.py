@@ -12,6 +12,8 @@ from bot.ledger.opening import open_database
 from tests.end_to_end.conftest import bot, finished
 from tests.processes import ROOT
 
+pytestmark = pytest.mark.slow  # each of these starts a Python of its own
+
 NO_DRIVER = """
 import sys
 

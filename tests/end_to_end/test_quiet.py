@@ -21,6 +21,8 @@ from tests.end_to_end.conftest import bot, finished
 from tests.processes import ROOT
 from tests.watching import Seen, watched
 
+pytestmark = pytest.mark.slow  # each of these starts a Python of its own
+
 CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
 HERE = "127.0.0.1"
 NO_QBASE = 85088
@@ -102,7 +104,6 @@ async def test_an_audit_talks_to_nobody(environ: dict[str, str], tmp_path: Path)
     assert (seen.peers, seen.names, seen.programs) == (set(), set(), [])
 
 
-@pytest.mark.slow
 async def test_the_demo_stays_on_this_machine(environ: dict[str, str], tmp_path: Path) -> None:
     alone = {name: environ[name] for name in ("PYTHONPATH", "WATCHING_REPORT")}
     assert (await finished(alone, tmp_path, "demo", "--script"))[0] == 0

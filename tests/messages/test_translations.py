@@ -217,6 +217,11 @@ def test_english_is_said_as_it_is_written() -> None:
     assert msgid("Yes.") == "Yes."
 
 
+def test_a_place_that_nothing_fills_is_a_mistake_that_is_not_said() -> None:
+    with pytest.raises(KeyError, match="nowhere"):
+        ENGLISH("It leads {nowhere}.")
+
+
 def test_what_a_sentence_is_given_is_escaped_unless_it_is_markup() -> None:
     assert ENGLISH("{a} of {b}", a="<!channel>", b=code("<b>")) == "&lt;!channel&gt; of `&lt;b&gt;`"
     assert ENGLISH("{a}", a=ENGLISH("{b}", b="<")) == "&lt;"
