@@ -125,9 +125,8 @@ def spoken(words: Iterable[str]) -> list[str]:
 
 def subcommand(word: str) -> Subcommand | None:
     """Return the subcommand that `word` is or stands for."""
-    by_word = {row.word: row for row in SUBCOMMANDS}
-    stands_for = History.word if sense(word) is Sense.LOOK else ""
-    return by_word.get(word.lower()) or by_word.get(stands_for)
+    means = History.word if sense(word) is Sense.LOOK else word.lower()
+    return next((row for row in SUBCOMMANDS if row.word == means), None)
 
 
 def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:

@@ -68,14 +68,10 @@ def answer(
     """
     say = words.about(request)
     whole = _shared(say, request, after) if isinstance(outcome, Shared) else _failed(say, outcome)
-    again = called_again and outcome.tries
-    return message(
-        *whole,
-        _footer(say, outcome),
-        small(say("I was restarted while this was under way, so I asked WeChat once more."))
-        if again
-        else None,
-    )
+    again = None
+    if called_again and outcome.tries:
+        again = say("I was restarted while this was under way, so I asked WeChat once more.")
+    return message(*whole, _footer(say, outcome), again and small(again))
 
 
 def _failed(say: Words, outcome: Failed | Unknown) -> tuple[str | None, ...]:
