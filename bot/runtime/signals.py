@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -47,14 +47,13 @@ def setting(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Callable[[
     return set_it
 
 
-async def unless(event: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:
+async def unless(event: asyncio.Event, work: Awaitable[T]) -> T | None:
     """Return what `work` returns; None if the event comes first, which cuts the work short."""
-    working, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
-    await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if not working.done():
-        working.cancel()
+    working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
     try:
-        return await working
-    except asyncio.CancelledError:
-        return None
+        await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        working.cancel()  # which changes nothing once it is done
+        await asyncio.wait([working])
+    return None if working.cancelled() else working.result()

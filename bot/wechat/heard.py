@@ -11,6 +11,7 @@ from typing import assert_never
 
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import TICKET, News, Tokens
+from bot.runtime.signals import unless
 from bot.wechat.chain import Chain
 from bot.wechat.push import Authorized, OfConcern, Ticket, Unauthorized
 from bot.wechat.tokens import NoToken
@@ -135,13 +136,7 @@ class Heard:
 
     async def _rested(self, seconds: float) -> bool:
         """Return after so many seconds, or False as soon as the bot stops."""
-        nap = asyncio.ensure_future(self._sleep(seconds))
-        stop = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait({nap, stop}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            nap.cancel()
-            stop.cancel()
+        await unless(self._stopping, self._sleep(seconds))
         return not self._stopping.is_set()
 
     def _changed(self, name: str) -> None:

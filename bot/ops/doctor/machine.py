@@ -8,7 +8,6 @@ from urllib.request import getproxies
 from bot.ops.doctor.findings import Finding, ok, unchecked, warning, wrong
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import origin_of
-from bot.settings.load import Parts
 from bot.wechat.push import STALE_AFTER
 
 _NOTICEABLE = 30.0  # seconds
@@ -16,25 +15,21 @@ _NOTICEABLE = 30.0  # seconds
 
 async def check_clock(setup: Setup) -> list[Finding]:
     """Return how far this clock is off, as far as servers told the time."""
-    return [_clock(setup.parts, setup.heard.ahead)]
-
-
-def _clock(parts: Parts, ahead: Mapping[str, float]) -> Finding:
-    """Judge by `ahead`, the servers' clocks by origin, in seconds."""
+    parts, ahead = setup.parts, setup.heard.ahead
     servers = {"Slack": parts.slack.api_url if parts.slack else None, "WeChat": parts.wechat_url}
     origins = {name: origin_of(url) for name, url in servers.items() if url}
     told = {name: -ahead[origin] for name, origin in origins.items() if origin in ahead}
     if not told:
-        return unchecked("clock", "no server told the time", "slack-bot", "wechat")
+        return [unchecked("clock", "no server told the time", "slack-bot", "wechat")]
     found = "this machine's against " + ", ".join(
         f"{name}'s: {off:+.0f} s" for name, off in told.items()
     )
     most = max(map(abs, told.values()))
     if most <= _NOTICEABLE:
-        return ok("clock", found)
+        return [ok("clock", found)]
     fix = "Set the clock, and let NTP keep it (timedatectl set-ntp true)."
     # Slack's signatures are refused after five minutes, and so are WeChat's pushes.
-    return wrong("clock", found, fix) if most > STALE_AFTER else warning("clock", found, fix)
+    return [(wrong if most > STALE_AFTER else warning)("clock", found, fix)]
 
 
 async def check_proxies(setup: Setup) -> list[Finding]:
