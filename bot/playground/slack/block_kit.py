@@ -127,11 +127,12 @@ def too_long(blocks: Json) -> bool:
 
 def _characters(found: Json) -> int:
     """Return how many characters of text stand in blocks."""
-    if isinstance(found, dict):
-        text = found.get("text")
-        own = len(text) if isinstance(text, str) else 0
-        return own + sum(map(_characters, found.values()))
-    return sum(map(_characters, found)) if isinstance(found, list) else 0
+    if not isinstance(found, dict | list):
+        return 0
+    text = found.get("text") if isinstance(found, dict) else None
+    own = len(text) if isinstance(text, str) else 0
+    inner = found.values() if isinstance(found, dict) else found
+    return own + sum(_characters(each) for each in inner if isinstance(each, dict | list))
 
 
 def view_block_errors(blocks: Json) -> list[str]:
