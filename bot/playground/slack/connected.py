@@ -10,9 +10,8 @@ from aiohttp import web
 
 from bot.playground.faults import Faults
 from bot.playground.loopback import JsonObject, Loopback
-from bot.playground.slack.calls import Calls
+from bot.playground.slack.calls import Calls, Limits
 from bot.playground.slack.delivery import Delivery
-from bot.playground.slack.limits import Limits
 from bot.playground.slack.methods import METHODS, connections_open
 from bot.playground.slack.responses import NAME as RESPONSE_URL
 from bot.playground.slack.responses import ResponseUrls

@@ -43,7 +43,6 @@ class Sockets:
         self._ping_every = ping_every
         self._loopback = loopback
         self._tickets: dict[str, float] = {}
-        self._issued = 0
         self._sent = 0
         self._open: list[_Connection] = []
         self._warned: list[_Connection] = []
@@ -60,8 +59,7 @@ class Sockets:
 
     def ticket(self) -> str:
         """Return a ticket for one connection, good for half a minute."""
-        self._issued += 1
-        ticket = f"made-up-{self._issued}"
+        ticket = f"made-up-{self._workspace.next_number()}"
         self._tickets[ticket] = self._workspace.clock() + TICKET_LIFETIME
         return ticket
 
