@@ -20,7 +20,7 @@ async def ends(burning: Fire, *signs: Signals) -> None:
         while not ended.done():
             for sign in signs:
                 burning.bot.send(sign)
-            await asyncio.wait([ended], timeout=0.001)
+            await asyncio.wait([ended], timeout=0.001 if signs else None)
     assert await ended == 0
 
 

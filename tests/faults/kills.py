@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from itertools import count
 from pathlib import Path
 
 from bot.playground.slack.server import LocalSlack
@@ -13,7 +14,7 @@ LONGEST_LIFE = 0.25  # seconds after being ready; a request takes about a tenth 
 
 
 async def survive(kills: int, database: str, folder: Path) -> None:
-    """Kill a bot so many times; check that nothing is lost and nothing is answered twice."""
+    """Kill a bot so many times, and until more than that was taken on; check that nothing is lost and nothing is answered twice."""
     dice_seed = random.randrange(10**6)  # noqa: S311  # it only has to differ
     print(f"seed {dice_seed}")  # noqa: T201  # pytest shows it when the test fails
     dice = random.Random(dice_seed)  # noqa: S311  # it has to be repeatable
@@ -21,14 +22,15 @@ async def survive(kills: int, database: str, folder: Path) -> None:
         bot = Bot(environ(slack, wechat, database), folder)
         try:
             async with Load(slack, people=3, pause=0.05) as load:
-                for _ in range(kills):
+                for number in count(1):
                     await bot.start()
                     await asyncio.sleep(dice.uniform(0, LONGEST_LIFE))
                     await bot.end()
+                    if number >= kills and len(load.taken) > kills:  # a busy machine takes longer
+                        break
             await bot.start()
             await load.all_answered(60)
         finally:
             await bot.end()
         print(f"{len(load.taken)} taken on")  # noqa: T201  # how much was tried
-        assert len(load.taken) > kills
         assert_answered_once(slack, load.taken)
