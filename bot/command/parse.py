@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from bot.command import wish
 from bot.command.corrected import BLANK_REASON, line, nearest, wrong_batch, wrong_name, wrong_pair
 from bot.command.grammar import (
     FIRST_WORDS,
@@ -43,9 +42,13 @@ from bot.command.mistake import (
 )
 from bot.command.typed import Word, loose_words, words_of
 from bot.command.vocabulary import (
+    against_a_share,
     bare,
+    before_reason,
     meant_as_appid,
+    misspelt,
     parted,
+    said_in,
     sense,
     subcommand,
     without_fillers,
@@ -67,8 +70,10 @@ def parse(text: str) -> Command | Misread:
         exact = _exact(*split) if closed and not isinstance(split, MistakeError) else None
         return exact or _understood(text, plain, split, closed=closed)
     except MistakeError as wrong:
-        wrong = wish.misspelt(wish.said_in(plain)) or wrong
-        return Misread(wrong.mistake, text.strip()[:RECEIVED_LIMIT], wrong.instead)
+        received = text.strip()[:RECEIVED_LIMIT]
+        if unwanted := misspelt(said_in(plain)):
+            return Misread(unwanted, received, None)
+        return Misread(wrong.mistake, received, wrong.instead)
 
 
 def _exact(words: list[str], options: Options) -> Share | ShareMany | None:
@@ -85,9 +90,11 @@ def _exact(words: list[str], options: Options) -> Share | ShareMany | None:
 
 def _understood(text: str, plain: list[str], split: Split, *, closed: bool) -> Command:
     """Return what the words ask for, once it is clear that no everyday word among them asks for anything else."""
-    said = wish.said_in(plain)
+    said = said_in(plain)
     # What a quote that never closes has swallowed is heard too, unless it is a reason.
-    wish.check(said, said if closed else wish.before_reason(loose_words(text)))
+    if wrong := against_a_share(said, said if closed else before_reason(loose_words(text))):
+        mistake, words = wrong
+        raise MistakeError(mistake, None if words is None else line(words))
     if not closed:
         loose = loose_words(text)
         guess = Options(BLANK_REASON, "--dry-run" in loose, "--again" in loose)

@@ -1,4 +1,4 @@
-"""What the words of a command can be: everyday words, by one table, and beside them appids and an env. Pure.
+"""What the words of a command can be, everyday words by one table, and whether they ask for a share at all. Pure.
 
 It decides what no corrected line offers.
 """
@@ -7,9 +7,18 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
-from bot.command.grammar import BLANK_APPID, SUBCOMMANDS, History, Subcommand, is_appid, is_env
+from bot.command.grammar import (
+    BLANK_APPID,
+    FIRST_WORDS,
+    SUBCOMMANDS,
+    History,
+    Subcommand,
+    is_appid,
+    is_env,
+)
+from bot.command.mistake import OnlyShares, UnclearReceiver, UnknownWord
 
 
 class Sense(Enum):
@@ -152,3 +161,62 @@ def bare(word: str) -> str:
 def meant_as_appid(word: str) -> bool:
     """Tell whether `word` is likelier a damaged appid than an env, which has a dash as a rule."""
     return word.lower() in {"appid", BLANK_APPID} or re.match(r"(?i)wx[^-]{10}", word) is not None
+
+
+def said_in(words: Sequence[str]) -> list[str]:
+    """Return the words without the reason; after a complete command, all that follows `--reason` belongs to it."""
+    before = before_reason(words)
+    whole = all(named_in(without_fillers(before)))
+    options = [word for word in words if word.startswith("-") and not names_reason(word)]
+    return [*before, *spoken(options)] if whole else spoken(words)
+
+
+def before_reason(words: Sequence[str]) -> list[str]:
+    """Return the words in front of `--reason`."""
+    return spoken(takewhile(lambda word: not names_reason(word), words))
+
+
+def against_a_share(
+    said: Sequence[str], heard: Sequence[str]
+) -> tuple[OnlyShares | UnknownWord | UnclearReceiver, list[str] | None] | None:
+    """Return why everyday words want no share, or leave its receiver open, and the words to correct it from, if any can.
+
+    `heard` are the words that may ask for the opposite of a share. What begins with a first word never does.
+    """
+    if _asks(said):
+        return None
+    if opposites := meaning(heard, Sense.REVERSE):
+        return OnlyShares(opposites[0]), None
+    looks = meaning(said, Sense.LOOK)
+    if looks and (len(looks) > 1 or looks != without_fillers(said)[:1]):
+        return UnknownWord(looks[0], History.word), [History.word, *said]
+    if _unclear_receiver(said):
+        return UnclearReceiver(), [word for word in said if not is_appid(bare(word).lower())]
+    return None
+
+
+def misspelt(said: Sequence[str]) -> OnlyShares | None:
+    """Return the mistake where a command, wrong anyway, may hold a misspelt word for the opposite of a share."""
+    word = next(filter(nearly_reverse, said), None)
+    return OnlyShares(word) if word and not _asks(said) else None
+
+
+def _asks(said: Sequence[str]) -> bool:
+    return any(word.lower() in FIRST_WORDS for word in without_fillers(said)[:1])
+
+
+def _unclear_receiver(words: Sequence[str]) -> bool:
+    """Tell whether an appid among `words` may not be a receiver, but an owner, or one that another replaces."""
+    names = [bare(word) for word in words]
+    at = [place for place, word in enumerate(names) if is_appid(word.lower())]
+    if any(names_an_owner(*["", *names, ""][place : place + 3 : 2]) for place in at):
+        return True
+    between = names[at[0] : at[-1]] if at else []
+    if not between:
+        return False
+    known = {*JOINING, *map(str.lower, envs_in(words))}
+    return any(
+        word.lower() not in known and (word.isalpha() or sense(word) is Sense.FILLER)
+        for word in between
+        if not is_appid(word.lower())
+    )
