@@ -18,7 +18,7 @@ GATE = (ROOT / ".ci/run").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT, BUILT_WITH = PYPROJECT["project"], PYPROJECT["build-system"]["requires"]
 EXTRAS = PROJECT["optional-dependencies"]
-TO_RUN = [*PROJECT["dependencies"], *EXTRAS["postgres"]]
+TO_RUN = [*PROJECT["dependencies"], *EXTRAS["postgres"], *EXTRAS["uvloop"]]
 LOCKS = (".requirements.lock", ".requirements.run.lock")
 ASKED = [*zip(LOCKS, ([*TO_RUN, *EXTRAS["dev"], *BUILT_WITH], TO_RUN), strict=True)]
 MACHINES = (
@@ -78,7 +78,7 @@ def holds(marker: Marker | None, environment: Mapping[str, str]) -> bool:
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: str(machine["sys_platform"]))
 @pytest.mark.parametrize("python", PYTHONS)
-def test_the_lock_for_running_is_what_the_bot_and_its_extra_come_to(
+def test_the_lock_for_running_is_what_the_bot_and_its_extras_come_to(
     machine: dict[str, str], python: str
 ) -> None:
     here = cast("dict[str, str]", default_environment())
@@ -143,6 +143,10 @@ def test_the_extra_for_postgresql_brings_the_driver_that_is_tested() -> None:
     assert Requirement(driver).name == "psycopg"
     assert driver in EXTRAS["dev"]
     assert "psycopg-binary" in entries(".requirements.run.lock")
+
+
+def test_the_event_loop_that_runs_is_the_one_that_is_tested() -> None:
+    assert set(EXTRAS["uvloop"]) <= set(EXTRAS["dev"])
 
 
 def test_what_builds_the_bot_is_locked_too() -> None:
