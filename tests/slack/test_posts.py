@@ -425,7 +425,7 @@ async def test_what_stands_among_too_many_to_look_through_is_doubtful_and_not_po
     slack: LocalSlack, posts: Posts
 ) -> None:
     for _ in range(2001):
-        await posts.post(RELEASES, message("something else"), "request2")
+        slack.post(PostedMessage(slack.next_ts(), RELEASES, REQUESTER, "something else"))
     looked = await posts.post(RELEASES, HELLO, MARK, look_since=slack.clock() - 3600)
     assert isinstance(looked, Doubtful)
     assert len(slack.parents(RELEASES)) == 2001
