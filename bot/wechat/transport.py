@@ -1,7 +1,7 @@
 """Send one HTTP request and receive a bounded answer, or say which trouble kept it from coming."""
 
+import asyncio
 import logging
-import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request by the extensions that `exchange` gives it; raises aiohttp's errors."""
-        query, seconds = request.extensions["query"], request.extensions["seconds"]
+        query, connect = request.extensions["query"], request.extensions["timeout"]["connect"]
         response = await self._session.request(
             request.method,
             f"{request.url}?{query}" if query else str(request.url),
@@ -74,9 +74,7 @@ class Transport(httpx.AsyncBaseTransport):
             data=request.read() or None,
             allow_redirects=False,
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(
-                seconds, connect_within(seconds), ceil_threshold=math.inf
-            ),
+            timeout=aiohttp.ClientTimeout(connect=connect),
         )
         return httpx.Response(
             response.status, headers=response.raw_headers, stream=_AnswerBody(response)
@@ -96,23 +94,30 @@ async def exchange(
     A body of more than `limit` bytes is not read to its end. Nothing is followed, retried or unpacked: a
     redirect would carry the token elsewhere, and a compressed body of a kilobyte can unfold to gigabytes.
     """
-    request.extensions = {"query": "", **request.extensions, "seconds": seconds}
-    body = bytearray()
+    timeout = {"connect": connect_within(seconds)}
+    request.extensions = {"query": "", **request.extensions, "timeout": timeout}
     try:
-        response = await http.handle_async_request(request)
-        stream = cast("httpx.AsyncByteStream", response.stream)
-        try:
-            if response.headers.get("content-encoding", "identity") == "identity":
-                async for piece in stream:
-                    body += piece
-                    if len(body) > limit:
-                        body.clear()
-                        break
-        finally:
-            await stream.aclose()
+        # Not aiohttp's total: where the caller's time is over too, that hides the caller's cancellation.
+        async with asyncio.timeout(seconds):
+            response = await http.handle_async_request(request)
+            stream = cast("httpx.AsyncByteStream", response.stream)
+            try:
+                return Received(response.status_code, await _body_of(response, stream, limit))
+            finally:
+                await stream.aclose()
     except (aiohttp.ClientError, OSError, UnicodeError) as error:
         return _trouble_of(error)
-    return Received(response.status_code, bytes(body))
+
+
+async def _body_of(response: httpx.Response, stream: httpx.AsyncByteStream, limit: int) -> bytes:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return b""
+    body = bytearray()
+    async for piece in stream:
+        body += piece
+        if len(body) > limit:
+            return b""
+    return bytes(body)
 
 
 def _trouble_of(error: Exception) -> Trouble:

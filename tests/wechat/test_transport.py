@@ -118,6 +118,22 @@ async def test_what_takes_too_long_is_late_even_if_it_never_falls_silent(
     assert time.perf_counter() - began < 30
 
 
+async def test_a_caller_whose_own_time_is_over_by_then_is_told_that(
+    http: httpx.AsyncBaseTransport,
+) -> None:
+    async with mute() as server:
+
+        async def freeze() -> None:
+            await server.arrived.acquire()
+            asyncio.get_running_loop().call_soon(time.sleep, 1.3)  # both times end meanwhile
+
+        frozen = asyncio.create_task(freeze())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.1):
+                await sent(http, server.url, seconds=1.0)
+        await frozen
+
+
 @pytest.mark.parametrize(
     ("fault", "received"),
     [(Huge(100_000_000), Received(200, b"")), (Huge(16 << 20, packed=True), Received(200, b""))],
