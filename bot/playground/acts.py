@@ -16,7 +16,7 @@ from bot.playground.slack.workspace import Where
 from bot.playground.stage import Stage
 from bot.playground.targets import Targets, request_in, request_of
 from bot.playground.troubles import behave
-from bot.playground.world import PLACES, ROLES
+from bot.playground.world import PLACES
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
 
 _BARE = re.compile(r"[\w.,/…-]+")
@@ -99,13 +99,13 @@ class Acts:
 
     async def policy(self, text: str) -> list[str]:
         """Put another policy into force, or return why not."""
-        self.lines.append(f":policy {json.dumps(text, ensure_ascii=False)}")
+        self._write(f":policy {json.dumps(text, ensure_ascii=False)}")
         return await self.stage.rules.change(text)
 
     async def wechat(self, order: str) -> str:
         """Have WeChat behave so from its next call on, and return what to say about it."""
         said = await behave(self.stage.wechat, order)
-        self.lines.append(f":wechat {order}")
+        self._write(f":wechat {order}")
         return said
 
     def _slackbot(self, word: str, rest: str, channel: str, thread: str) -> str:
@@ -128,18 +128,17 @@ class Acts:
         """Write an act down, and first who does it and where, if that is another than before."""
         if user != self._who:
             self._who = user
-            self.lines.append(f":as {role_of(self.stage, user)}")
+            self._write(f":as {self.stage.slack.people[user].name}")
         if channel and channel != self._where:
             self._where = channel
-            self.lines.append(f":in {place_of(self.stage, channel)}")
+            self._write(f":in {place_of(self.stage, channel)}")
         parent = self.stage.slack.at(channel, reply_to) if reply_to else None
         reply = f":reply {_words(_snippet(parent))} " if parent else ""
-        self.lines.append(f"{reply}{line}")
+        self._write(f"{reply}{line}")
 
-
-def role_of(stage: Stage, user: str) -> str:
-    """Return what a person is called after `:as`."""
-    return next((role for role, id_ in ROLES.items() if id_ == user), stage.slack.people[user].name)
+    def _write(self, line: str) -> None:
+        self.lines.append(line)
+        self.stage.slack.changed()
 
 
 def place_of(stage: Stage, channel: str) -> str:

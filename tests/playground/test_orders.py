@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from prompt_toolkit.completion import CompleteEvent
@@ -19,10 +20,14 @@ from bot.playground.help import HELP
 from bot.playground.inside import inside
 from bot.playground.orders import Orders
 from bot.playground.screen import Screen
+from bot.playground.slack.transcript import PostedMessage
 from bot.playground.stage import stage
 from bot.playground.terminal import Offers
 from bot.playground.world import APPID, POLICY
 from bot.runtime.clock import Runtime
+
+if TYPE_CHECKING:
+    from bot.playground.loopback import Json, JsonObject
 
 
 class Prompt:
@@ -188,6 +193,20 @@ async def test_a_line_is_completed_by_what_can_come_next(prompt: Prompt) -> None
 )
 def test_the_next_word_of_a_command_is_offered(line: str, words: list[str]) -> None:
     assert [each.word.rstrip(" ") for each in completions(line)] == words
+
+
+async def test_whoever_waits_for_a_line_of_the_transcript_hears_of_it_though_slack_does_not_change(
+    prompt: Prompt,
+) -> None:
+    slack, acts = prompt.acts.stage.slack, prompt.acts
+    words: JsonObject = {"type": "plain_text", "text": "b"}
+    options: list[Json] = [{"text": words, "value": "b"}]
+    select: JsonObject = {"type": "static_select", "action_id": "which", "options": options}
+    asks: JsonObject = {"type": "section", "text": words, "accessory": select}
+    slack.post(PostedMessage(slack.next_ts(), "C0RELEASES", "U0SHAREENV", "Which?", (asks,)))
+    waiting = slack.until(lambda _: ':choose which "b"' in acts.lines, 3)
+    chosen = acts.select("U0REQUESTER", slack.messages[-1], "which", "b")
+    await asyncio.gather(waiting, chosen)
 
 
 async def test_the_first_minute_is_done_by_its_own_lines(prompt: Prompt) -> None:
