@@ -3,7 +3,10 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import ClassVar, TypedDict
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -28,7 +31,6 @@ MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailabl
 """What Slack says of itself; "some aspect of the operation may have succeeded" (method reference, fatal_error)."""
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
 _DEFAULT_RETRY_AFTER = 1.0
-_SCOPES = "x-oauth-scopes"
 NOT_SLACKS = "not Slack's answer"
 """What stands for an answer that cannot be read."""
 
@@ -41,6 +43,7 @@ class Answered:
 
     data: Mapping[str, object]
     scopes: frozenset[str] | None = field(default=None, compare=False)
+    how: ClassVar[str] = "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,18 @@ class Refused:
     error: str
     pointers: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
+    @property
+    def how(self) -> str:
+        """Which of RESULTS it is."""
+        return NOT_SENT if self.error == NOT_SENT else "refused"
+
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
     """A 5xx, a dropped connection or silence: it may have happened."""
 
     why: str
+    how: ClassVar[str] = "doubtful"
 
 
 Result = Answered | Refused | Doubtful
@@ -73,17 +82,14 @@ BAD_TOKEN = {
 """What Slack refuses because of the token, whatever it is asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One call: its name for whoever counts, how and where it is made, and what reads status, headers and body of the answer."""
-
-    name: str
-    verb: str
-    url: str
+class _Way(TypedDict):
     headers: Mapping[str, str]
-    read: Callable[[int, Mapping[str, str], bytes], Result]
-    query: Mapping[str, str] | None = None
-    body: bytes | None = None
+    proxy: str | None
+
+
+_Send = Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]
+_Read = Callable[[int, Mapping[str, str], bytes], Result]
+"""Reads status, headers and body of an answer."""
 
 
 def web_client(
@@ -116,8 +122,10 @@ class SlackApi:
         self._session = client.session
         self.proxy = client.proxy
         self._base_url = client.base_url
-        self._plain = {**client.headers, "Content-Type": "application/json;charset=utf-8"}
-        self._signed = {**self._plain, "Authorization": f"Bearer {client.token}"}
+        plain = {**client.headers, "Content-Type": "application/json;charset=utf-8"}
+        signed = {**plain, "Authorization": f"Bearer {client.token}"}
+        self._plain = _Way(headers=plain, proxy=client.proxy)
+        self._signed = _Way(headers=signed, proxy=client.proxy)
         self._sleep = sleep
         self._called = called
 
@@ -125,54 +133,50 @@ class SlackApi:
         self, method: str, patience: float = 0.0, **arguments: str | int | bool
     ) -> Result:
         """Return what a reading method answers, waiting up to `patience` seconds for a rate limit."""
-        query = {name: _as_query(value) for name, value in arguments.items()}
-        url, headers = self._base_url + method, self._signed
-        return await self._patiently(_Call(method, "GET", url, headers, _read, query), patience)
+        query = {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in arguments.items()
+        }
+        get = partial(self._session.get, self._base_url + method, params=query, **self._signed)
+        return await self._patiently(method, get, _read, patience)
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
         """Return what a writing method answers, waiting up to `patience` seconds for a rate limit."""
         body = json.dumps(arguments).encode()
-        url, headers = self._base_url + method, self._signed
-        call = _Call(method, "POST", url, headers, _read, body=body)
-        return await self._patiently(call, patience)
+        post = partial(self._session.post, self._base_url + method, data=body, **self._signed)
+        return await self._patiently(method, post, _read, patience)
 
     async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
         """Return what a response_url answers; it has no body to speak of."""
-        said, read = json.dumps(body).encode(), _read_response_url
-        call = _Call(RESPONSE_URL, "POST", url, self._plain, read, body=said)
-        return await self._patiently(call, patience)
+        said = json.dumps(body).encode()
+        post = partial(self._session.post, url, data=said, **self._plain)
+        return await self._patiently(RESPONSE_URL, post, _read_response_url, patience)
 
-    async def _patiently(self, call: _Call, patience: float) -> Result:
+    async def _patiently(self, name: str, send: _Send, read: _Read, patience: float) -> Result:
         while True:
-            result = await self._once(call)
-            self._called(call.name, how := _named(result))
-            _log.debug("called Slack", extra={"method": call.name, "result": how})
-            wait = retry_after(result)
-            if wait is None or wait > patience:
+            result = await _once(send, read)
+            self._called(name, result.how)
+            _log.debug("called Slack", extra={"method": name, "result": result.how})
+            if (wait := retry_after(result)) is None or wait > patience:
                 return result
             patience -= wait
             await self._sleep(wait)
 
-    async def _once(self, call: _Call) -> Result:
-        try:
-            async with self._session.request(
-                call.verb,
-                call.url,
-                params=call.query,
-                data=call.body,
-                headers=call.headers,
-                proxy=self.proxy,
-            ) as response:
-                return call.read(response.status, response.headers, await response.read())
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-            return Refused(NOT_SENT)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Doubtful(type(error).__name__)
+
+async def _once(send: _Send, read: _Read) -> Result:
+    try:
+        async with send() as response:
+            return read(response.status, response.headers, await response.read())
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        return Refused(NOT_SENT)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return Doubtful(type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Limited(Refused):
     retry_after: float = field(default=_DEFAULT_RETRY_AFTER, kw_only=True)
+    how: ClassVar[str] = "ratelimited"
 
 
 def retry_after(result: Result) -> float | None:
@@ -191,28 +195,11 @@ def away(no: Refused | Doubtful) -> AwayError:
     return AwayError(why, retry_after(no) or 0.0)
 
 
-def _named(result: Result) -> str:
-    """Return which of RESULTS a result is."""
-    match result:
-        case Answered():
-            return "ok"
-        case _Limited():
-            return "ratelimited"
-        case Refused(error):
-            return NOT_SENT if error == NOT_SENT else "refused"
-        case Doubtful():
-            return "doubtful"
-
-
-def _as_query(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _read(status: int, headers: Mapping[str, str], body: bytes) -> Result:
     """Read what a method answers."""
     data = _object(body) or {}
     if status == _OK and data.get("ok"):
-        granted = headers.get(_SCOPES)
+        granted = headers.get("x-oauth-scopes")
         scopes = None if granted is None else frozenset(granted.replace(",", " ").split())
         return Answered(data, scopes)
     code = str(data.get("error") or "")
