@@ -462,6 +462,18 @@ async def test_the_first_share_with_a_receiver_is_the_one_whose_answer_has_to_te
     assert told == [False, False, True, None]
 
 
+async def test_the_envs_of_past_requests_come_once_each_with_the_one_asked_for_last_first(
+    database: Database, ledger: Ledger
+) -> None:
+    assert await ledger.envs(9) == []
+    for number, env in enumerate(["b", "a", "c", "b"]):
+        entry = await accepted(ledger, new_request(env=env, appid=f"wx{number:016x}"))
+        when = {"at": float(number), "id": entry.request.id}
+        database.execute("UPDATE requests SET created = :at WHERE id = :id", **when)
+    assert await ledger.envs(9) == ["b", "c", "a"]
+    assert await ledger.envs(2) == ["b", "c"]
+
+
 async def test_a_life_costs_four_transactions(database: Database, ledger: Ledger) -> None:
     entry = await accepted(ledger)
     for to in WAY:
