@@ -201,4 +201,4 @@ async def health(port: int) -> int:
         env={"PORT": str(port), "HTTP_PROXY": "http://127.0.0.1:9"},
         stderr=asyncio.subprocess.DEVNULL,
     )
-    return await asyncio.wait_for(process.wait(), 30)
+    return await asyncio.wait_for(process.wait(), 60)

@@ -204,7 +204,7 @@ async def test_on_a_terminal_the_demo_shows_a_page_and_takes_lines_until_it_is_t
     os.write(ours, ("\n".join(typed) + "\n").encode())
     reading = asyncio.create_task(asyncio.to_thread(read_to_the_end, ours))
     try:
-        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
     finally:
         if process.returncode is None:
             process.kill()

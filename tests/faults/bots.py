@@ -87,7 +87,7 @@ class Bot:
         await self.launch()
         assert self._process
         assert self._process.stdout
-        ready = await asyncio.wait_for(self._process.stdout.readline(), 30)
+        ready = await asyncio.wait_for(self._process.stdout.readline(), 60)
         assert ready, self.log[-2000:]
 
     async def launch(
@@ -127,7 +127,7 @@ class Bot:
 
     async def ended(self) -> int | None:
         """Return the exit code once it has ended by itself."""
-        return await asyncio.wait_for(self._process.wait(), 30) if self._process else None
+        return await asyncio.wait_for(self._process.wait(), 60) if self._process else None
 
 
 class Load:
