@@ -71,7 +71,7 @@ class Transport(httpx.AsyncBaseTransport):
             request.method,
             f"{request.url}?{query}" if query else str(request.url),
             headers=request.headers,
-            data=request.read() or None,
+            data=b"".join(cast("httpx.SyncByteStream", request.stream)) or None,
             allow_redirects=False,
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(connect=connect),
@@ -96,28 +96,24 @@ async def exchange(
     """
     timeout = {"connect": connect_within(seconds)}
     request.extensions = {"query": "", **request.extensions, "timeout": timeout}
+    body = bytearray()
     try:
         # Not aiohttp's total: where the caller's time is over too, that hides the caller's cancellation.
         async with asyncio.timeout(seconds):
             response = await http.handle_async_request(request)
             stream = cast("httpx.AsyncByteStream", response.stream)
             try:
-                return Received(response.status_code, await _body_of(response, stream, limit))
+                if response.headers.get("content-encoding", "identity") == "identity":
+                    async for piece in stream:
+                        body += piece
+                        if len(body) > limit:
+                            body.clear()
+                            break
             finally:
                 await stream.aclose()
     except (aiohttp.ClientError, OSError, UnicodeError) as error:
         return _trouble_of(error)
-
-
-async def _body_of(response: httpx.Response, stream: httpx.AsyncByteStream, limit: int) -> bytes:
-    if response.headers.get("content-encoding", "identity") != "identity":
-        return b""
-    body = bytearray()
-    async for piece in stream:
-        body += piece
-        if len(body) > limit:
-            return b""
-    return bytes(body)
+    return Received(response.status_code, bytes(body))
 
 
 def _trouble_of(error: Exception) -> Trouble:
