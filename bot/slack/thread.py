@@ -6,7 +6,7 @@ from a thread, and then the parent stands there. Source: docs.slack.dev, chat.po
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.domain.batch import Pause
@@ -31,16 +31,14 @@ _CHANNEL_BAD_FOR = 5.0
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
 class Thread:
     """A parent message of the bot's, and the replies under it."""
 
-    def __init__(
-        self, posts: Posts, at: Posted, tongues: Tongues, private: Callable[[Request], Private]
-    ) -> None:
-        self._posts = posts
-        self._at = at
-        self._tongues = tongues
-        self._private = private
+    _posts: Posts
+    _at: Posted
+    _tongues: Tongues
+    _private: Callable[[Request], Private]
 
     @property
     def ref(self) -> str:
@@ -55,8 +53,7 @@ class Thread:
     async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
         """Show in the parent how far a batch has come."""
         words = words_in(self._at.channel, request, self._tongues)
-        now = progress(words, request, tally, pause)
-        await self._posts.show(self._at, now)
+        await self._posts.show(self._at, progress(words, request, tally, pause))
 
     async def close(
         self,
