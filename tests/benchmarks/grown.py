@@ -16,10 +16,9 @@ from bot.ledger.schema import events, requests
 _FEW = 100
 _AT_ONCE = 10_000
 _TIMES = 500
-_EACH = (
-    100  # requests about each env and of each person, so that a history is as long in both ledgers
-)
-_APPID, _OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
+_NEWEST = 50  # of a history, which is as long in both ledgers
+_OWNER, _ENV, _PERSON = "wx0123456789abcdef", "env-0", "U0"
+"""All requests are one person's, for one env: nothing that a command looks through may grow with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +67,16 @@ class _Side:
 
     async def measure(self) -> None:
         began = perf_counter()
-        await self._command(f"new{len(self.commands)}")
+        await self._command(len(self.commands))
         self.commands.append(perf_counter() - began)
         began = perf_counter()
         await self._history()
         self.histories.append(perf_counter() - began)
 
-    async def _command(self, id_: str) -> None:
-        origin = Origin("T0", "U0", "C0", "releases", id_, "https://made.up/url")
-        request = Request(id_, origin, _APPID, id_, _OWNER, "rule")
+    async def _command(self, number: int) -> None:
+        id_ = f"new{number}"
+        origin = Origin("T0", _PERSON, "C0", "releases", id_, "https://made.up/url")
+        request = Request(id_, origin, f"wxa{number:015x}", _ENV, _OWNER, "rule")
         found = await self.ledger.accept(request)
         if not isinstance(found, Accepted):
             raise TypeError(found)
@@ -86,8 +86,8 @@ class _Side:
         await self.ledger.end(entry, "delivered")
 
     async def _history(self) -> None:
-        await self.ledger.history(("T0", "U0"), None, _EACH // 2)
-        await self.ledger.history(("T0", "U0"), "env-0", _EACH // 2)
+        await self.ledger.history(("T0", _PERSON), None, _NEWEST)
+        await self.ledger.history(("T0", _PERSON), _ENV, _NEWEST)
 
 
 def _fill(url: str, size: int) -> None:
@@ -110,11 +110,11 @@ def _row(number: int, begin: float) -> dict[str, object]:
         "id": f"old{number}",
         "trigger_id": f"old-{number}",
         "team": "T0",
-        "user": f"U{number // _EACH}",
+        "user": _PERSON,
         "channel": "C0",
         "channel_name": "releases",
         "appid": f"wx{number:016x}",
-        "env": f"env-{number // _EACH}",
+        "env": _ENV,
         "owner": _OWNER,
         "rule": "rule",
         "state": "ended",
