@@ -18,6 +18,9 @@ UNSAFE = (
     r"\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _UNSAFE = re.compile(UNSAFE)
+_AS_IT_IS = json.JSONEncoder(
+    ensure_ascii=False
+)  # made once, where `json.dumps` would make one for each line
 # A spreadsheet looks past blanks, and reads the full-width signs too.
 _FORMULA = re.compile(rf"(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n]")  # these are meant
 _IN_A_TABLE = 1000  # rows in one table, whose columns are as wide as the widest of them
@@ -32,7 +35,7 @@ def visible(text: str) -> str:
 
 def json_line(fields: Mapping[str, object]) -> str:
     """Return an object as one line of JSON, with its escapes for the same letters."""
-    line = json.dumps(fields, ensure_ascii=False)
+    line = _AS_IT_IS.encode(fields)
     if line.isascii() and "\x7f" not in line:
         return line
     return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], line)

@@ -27,8 +27,8 @@ from bot.workflow.leased import LeasedSteps, LeaseOverError, LostError, Write, b
 from bot.workflow.ports import AwayError, Look, Owners, Places, unknown
 
 MOST_TAKE_OVERS = 5
-_LOOKS_PER_LEASE = 8
-_LOOKS_PER_BEAT = 2
+_LOOKS_PER_LEASE = 12
+_LOOKS_PER_BEAT = 3
 _TAKEN_AT_ONCE = 50
 _PAUSE = 3.0  # seconds, after something that nobody foresaw
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
@@ -208,7 +208,7 @@ class Worker:
     async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
         """Hold this replica's requests and, while it may, take over what nobody holds; runs until cancelled.
 
-        It looks twice as often as it beats: who is told to stop lets go of all at once, and people wait for that look.
+        It looks more often than it beats: who is told to stop lets go of all at once, and people wait for that look.
         """
         healthy_since = -math.inf
         for look in count():

@@ -137,6 +137,8 @@ def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
     handler = _Handler()
     handler.setFormatter(_Formatter(Redactor(secrets), as_json=as_json))
+    # What no line has need not be found out for each. Source: docs.python.org, howto/logging (Optimization).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("aiohttp.server").addFilter(_untraced)
     # One line for each HTTP request and each reconnect step: for debugging only.
