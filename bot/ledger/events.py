@@ -18,7 +18,27 @@ _SAME_FOR_EACH = ("kind", "outcome", "errcode", "rid", "seconds", "detail")
 _OWN_OF_EACH = ("team", "user", "channel", "env", "appid", "rule")
 """The columns of an event that several requests have in common, and those that are as their requests have them."""
 
-_ADD = Prepared(insert(events).values(at=NOW).inline())
+MOST = 8
+"""The most events in one statement."""
+
+# One for each number of events. For many rows of one statement psycopg opens a pipeline, in which PostgreSQL takes no
+# transaction for idle: whoever froze there would keep its locks until it wakes up.
+_ADD = {
+    many: Prepared(
+        insert(events).values(
+            [
+                {
+                    "at": NOW,
+                    **{
+                        name: bindparam(f"{name}_{n}", type_=events.c[name].type) for name in _BLANK
+                    },
+                }
+                for n in range(many)
+            ]
+        )
+    )
+    for many in range(1, MOST + 1)
+}
 _ADD_FOR_EACH = insert(events).from_select(
     ["at", "request", *_SAME_FOR_EACH, *_OWN_OF_EACH],
     select(
@@ -126,5 +146,8 @@ def forget(on: Connection) -> None:
 
 
 def _write(on: Connection) -> None:
-    if rows := on.info.pop(_UNWRITTEN, None):
-        _ADD.run(on, *rows)
+    rows = on.info.pop(_UNWRITTEN, [])
+    for start in range(0, len(rows), MOST):
+        part = rows[start : start + MOST]
+        named = {f"{name}_{n}": row[name] for n, row in enumerate(part) for name in _BLANK}
+        _ADD[len(part)].run(on, named)

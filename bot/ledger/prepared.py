@@ -43,14 +43,13 @@ class Prepared:
         self._statement = statement
         self._compiled: dict[tuple[str, ...], _Compiled] = {}
 
-    def run(self, on: Connection, *rows: _Row) -> CursorResult[Any]:
-        """Run it once for each row; all of them have the same names."""
-        key = (on.dialect.name, *rows[0])
+    def run(self, on: Connection, row: _Row) -> CursorResult[Any]:
+        """Run it with the parameters that a row names."""
+        key = (on.dialect.name, *row)
         compiled = self._compiled.get(key)
         if compiled is None:
-            compiled = self._compiled[key] = _compile(self._statement, on.dialect, rows[0])
-        filled = [compiled.parameters(row) for row in rows]
-        return on.exec_driver_sql(compiled.sql, filled if len(rows) > 1 else filled[0])
+            compiled = self._compiled[key] = _compile(self._statement, on.dialect, row)
+        return on.exec_driver_sql(compiled.sql, compiled.parameters(row))
 
 
 def _compile(statement: ClauseElement, dialect: Dialect, row: _Row) -> _Compiled:

@@ -1,6 +1,7 @@
 import asyncio
 from dataclasses import replace
 
+import psycopg
 import pytest
 from sqlalchemy import Connection
 
@@ -8,11 +9,12 @@ from bot.domain.outcome import Shared
 from bot.domain.request import Origin, State
 from bot.ledger import Accepted, Event, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
-from bot.ledger.events import all_told, note
+from bot.ledger.events import MOST, all_told, note
 from bot.ledger.writer import Writer
 from tests.databases import Database
 from tests.ledger.conftest import accepted, new_request, soon
 
+WRITTEN = 'SELECT kind, "user", seconds FROM events ORDER BY id'
 ORIGIN = Origin("T1", "U1", "C1", "releases", "1.2", "")
 
 
@@ -33,6 +35,40 @@ async def test_each_event_is_told_once_it_is_recorded_and_in_that_order(database
     kinds = ["accepted", "placed", "answered", "delivered"]
     await soon(lambda: len(told) == len(kinds))
     assert told == [(kind, entry.request.id) for kind in kinds]
+
+
+@pytest.mark.parametrize("many", [1, 2, MOST, MOST + 1, 2 * MOST + 3])
+async def test_the_events_of_one_transaction_are_written_in_their_order(
+    database: Database, many: int
+) -> None:
+    writer = Writer(database.open().engine)
+
+    def work(on: Connection) -> None:
+        for number in range(many):
+            note(on, f"kind {number}", ORIGIN, {"seconds": number / 2, "detail": None})
+
+    await writer.run(work)
+    await writer.close()
+    found = [(row["kind"], row["user"], row["seconds"]) for row in database.rows(WRITTEN)]
+    assert found == [(f"kind {number}", "U1", number / 2) for number in range(many)]
+
+
+async def test_whoever_freezes_among_its_events_has_postgresql_wait_for_it_no_longer_than_is_set(
+    on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def executemany(*_: object) -> None:
+        raise AssertionError("in its pipeline PostgreSQL knows no idle transaction: locks stay")
+
+    monkeypatch.setattr(psycopg.Cursor, "executemany", executemany)
+
+    def work(on: Connection) -> None:
+        for _ in range(MOST + 1):
+            note(on, "kind", ORIGIN, {})
+
+    writer = Writer(on_postgresql.open().engine)
+    await writer.run(work)
+    await writer.close()
+    assert on_postgresql.kinds() == ["kind"] * (MOST + 1)
 
 
 async def test_what_is_written_down_in_vain_is_not_told(database: Database) -> None:
