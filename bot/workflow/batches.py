@@ -14,7 +14,6 @@ from functools import partial
 
 from bot.domain.batch import Pause, groups_of, limit_in, tally_of, tally_of_kinds
 from bot.domain.outcome import (
-    Called,
     Cancelled,
     Finished,
     Outcome,
@@ -32,7 +31,7 @@ from bot.ledger.batches import ItemAnswered
 from bot.runtime.tasks import about
 from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
 from bot.workflow.gate import Gate
-from bot.workflow.leased import LeasedSteps, LostError, broken_off
+from bot.workflow.leased import LeasedSteps, LostError
 from bot.workflow.ports import AwayError, Owners, Place
 
 AT_ONCE = 20
@@ -197,15 +196,8 @@ class _Run:
     async def _call(self, item: Entry) -> ItemAnswered | None:
         """Ask WeChat; None if it wants to be left alone, and the item is to be asked for later."""
         request, steps, began = item.request, list[Step](), time.monotonic()
-        may_again = partial(self.leased.holds, self.batch)
-        outcome: Called
         with about(request.id):
-            try:
-                outcome = await self.owners.share(
-                    *(request.owner, request.env, request.appid), steps.append, may_again
-                )
-            except Exception:  # noqa: BLE001  # the requester is told whatever went wrong
-                outcome = broken_off(request)
+            outcome = await self.leased.share(self.owners, self.batch, request, steps.append)
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
         if limit := limit_in(outcome):
             await self._put_back(replace(item, begun=doubtful), limit)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from bot.domain.outcome import Unknown
+from bot.domain.outcome import Called, Step, Unknown
 from bot.domain.request import Request
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry, Ledger, LedgerDownError
-from bot.workflow.ports import AwayError
+from bot.workflow.ports import AwayError, Owners
 
 _LONGEST_PAUSE = 2.0
 _PATIENCE_ALONE = 5.0
@@ -57,6 +57,20 @@ class LeasedSteps:
             if lease.expired():
                 raise LeaseOverError from error
             raise
+
+    async def share(
+        self, owners: Owners, held: Entry, request: Request, told: Callable[[Step], None]
+    ) -> Called:
+        """Return how WeChat's call for a request ended; never raises, since the requester is told whatever went wrong.
+
+        `held` is the request or its batch: no further try is made once somebody else may have begun anew.
+        """
+        may_again = partial(self.holds, held)
+        try:
+            return await owners.share(request.owner, request.env, request.appid, told, may_again)
+        except Exception:  # noqa: BLE001  # the requester is told whatever went wrong
+            _log.exception("unforeseen error", extra={"request": request.id})
+            return Unknown(for_trouble(Trouble.BUG))
 
     async def holds(self, entry: Entry) -> bool:
         """Tell whether this replica still holds a request, however long it takes to find out."""
@@ -115,9 +129,3 @@ class LeasedSteps:
                 _log.warning("the ledger does not take a step", extra={"reason": str(error)})
             await self.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
-
-
-def broken_off(request: Request) -> Unknown:
-    """Log what nobody foresaw in WeChat's call for a request, and return how that ended."""
-    _log.exception("unforeseen error", extra={"request": request.id})
-    return Unknown(for_trouble(Trouble.BUG))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
-from bot.domain.outcome import Called, Finished, Outcome, Readiness, Step, Unknown, doubted
+from bot.domain.outcome import Finished, Outcome, Readiness, Step, Unknown, doubted
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LEASE, Entry, Ledger, LedgerDownError, answered
@@ -23,7 +23,7 @@ from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake, stopped
 from bot.workflow.deadline import after_share
-from bot.workflow.leased import LeasedSteps, LeaseOverError, LostError, Write, broken_off
+from bot.workflow.leased import LeasedSteps, LeaseOverError, LostError, Write
 from bot.workflow.ports import AwayError, Look, Owners, Places, unknown
 
 MOST_TAKE_OVERS = 5
@@ -183,14 +183,7 @@ class Worker:
             return _GIVEN_UP
         if self.brake.is_due(entry) and not await self.brake.allows(entry, self.leased):
             return stopped(begun=called_again)
-        request, may_again = entry.request, partial(self.leased.holds, entry)
-        outcome: Called
-        try:
-            outcome = await self.owners.share(
-                *(request.owner, request.env, request.appid), steps.append, may_again
-            )
-        except Exception:  # noqa: BLE001  # the requester is told whatever went wrong
-            outcome = broken_off(request)
+        outcome = await self.leased.share(self.owners, entry, entry.request, steps.append)
         # Nobody knows what came of the call before this one.
         return doubted(outcome) if called_again else outcome
 
