@@ -29,6 +29,8 @@ _TOGETHER = 100
 # No retry mends these: the value itself is in the way, or a row, such as another request for the same, accepted since.
 # Anything else may be mended: a server that is away, a full disk, a right or a table that is missing.
 _FOR_GOOD = (IntegrityError, DataError, UnicodeEncodeError)
+# Another replica had the row: no lock in time, and a deadlock. Source: postgresql.org, "PostgreSQL Error Codes".
+_LOCKED = ("55P03", "40P01")
 
 _How = Callable[[asyncio.Future[Any], Any], None]
 
@@ -168,12 +170,21 @@ class Writer:
             # After one that is lost in the commit nobody knows what was, so nothing is done twice.
             if begun and not lost and len(wanted) > 1:
                 return [failed for job in wanted for failed in self._carry_out([job])]
+            if _is_locked(error) and not self._closed:
+                return self._again(wanted)
             return self._failed(wanted, error)
         self._tell(wanted, results, asyncio.Future.set_result)
         # Whoever waits for the commit does not wait for its lines in the log too.
         for event in events:
             self._told(event)
         return []
+
+    def _again(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
+        """Queue behind all others what waits for another replica's row, while whoever asked waits; return the rest."""
+        for job in jobs:
+            if job.done is not None:
+                self._jobs.put(job)
+        return [job for job in jobs if job.done is None]
 
     def _failed(self, jobs: Sequence[_Job[Any]], error: Exception) -> list[_Job[Any]]:
         """Tell whoever waits, and return the jobs if they may be done later; else give up what must happen."""
@@ -203,6 +214,10 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _is_locked(error: Exception) -> bool:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in _LOCKED
 
 
 def _settle(loop: asyncio.AbstractEventLoop, waiting: Sequence[_Waiting], how: _How) -> None:

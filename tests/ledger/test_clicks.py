@@ -592,6 +592,7 @@ async def test_a_take_over_that_was_rolled_back_lets_go_of_no_click(
     assert only(database, "holder") == {"holder": "a"}
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_what_the_ledger_does_not_take_in_time_is_not_done(
     database: Database, ledger: Ledger
 ) -> None:

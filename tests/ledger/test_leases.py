@@ -568,6 +568,7 @@ async def test_a_move_that_was_recorded_but_not_told_is_told_at_the_next_try(
     await ledger.close()
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_it_is_writable_while_the_last_beat_was_taken(
     database: Database, ledger: Ledger
 ) -> None:

@@ -481,6 +481,7 @@ GIVEN: dict[str, Late] = {
 }
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("give", GIVEN.values(), ids=GIVEN.keys())
 async def test_what_wechat_gave_while_the_ledger_was_down_is_kept_once_it_is_up(
     database: Database, tokens: Tokens, give: Late
@@ -526,6 +527,7 @@ async def test_what_wechat_gave_is_on_the_disk_when_the_ledger_has_closed(
     assert secrets(await found(after)) == ("token-1", "refresh-1")
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_what_is_kept_later_overwrites_nothing_newer(
     database: Database, tokens: Tokens, others: Tokens
 ) -> None:

@@ -39,6 +39,12 @@ def add(name: str) -> Callable[[Connection], str]:
     return work
 
 
+def change(on: Connection) -> str:
+    """Change the row of the one that is called `locked`."""
+    on.execute(replicas.update().where(replicas.c.id == "locked").values(lease_until=1))
+    return "changed"
+
+
 def names(database: Database) -> list[str]:
     return sorted(row["id"] for row in database.rows("SELECT id FROM replicas"))
 
@@ -468,14 +474,26 @@ async def test_who_has_been_told_no_while_a_lock_was_waited_for_gets_nothing_wri
     await hasty.close()
 
 
+async def test_who_wants_a_row_that_is_locked_gets_it_later_than_the_lock_is_waited_for(
+    on_postgresql: Database,
+) -> None:
+    engine = on_postgresql.open().engine
+    writer, gave_up = Writer(engine), threading.Event()
+    await writer.run(add("locked"))
+    event.listen(engine, "handle_error", lambda _: gave_up.set())
+    with on_postgresql.engine.begin() as connection:
+        connection.execute(select(replicas).with_for_update())
+        waiting = writer.run(change)
+        await soon(gave_up.is_set)
+        assert not waiting.done()
+    assert await waiting == "changed"
+    await writer.close()
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_a_row_that_is_locked_holds_up_only_who_wants_it(on_postgresql: Database) -> None:
     writer, gate = Writer(on_postgresql.open().engine), Gate()
     await writer.run(add("locked"))
-
-    def change(on: Connection) -> str:
-        on.execute(replicas.update().where(replicas.c.id == "locked").values(lease_until=1))
-        return "changed"
-
     with on_postgresql.engine.begin() as connection, gate.held():
         connection.execute(select(replicas).with_for_update())
         first = writer.run(gate)
