@@ -71,8 +71,8 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     from bot.wechat.chain import Chain  # noqa: PLC0415
     from bot.wechat.component import Component  # noqa: PLC0415
     from bot.wechat.encryption import key_of  # noqa: PLC0415
-    from bot.wechat.heard import Heard  # noqa: PLC0415
     from bot.wechat.push import Platform  # noqa: PLC0415
+    from bot.wechat.push_handler import PushHandler  # noqa: PLC0415
     from bot.wechat.upkeep import Upkeep  # noqa: PLC0415
 
     if not platform.encryption_keys:
@@ -95,17 +95,17 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     stack.push_async_callback(chain.close, _LAST_RENEWALS)
     upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, runtime.jitter)
     in_force.hear(lambda _: upkeep.wake())
-    heard = Heard(chain, tokens, upkeep.wake, start, runtime.now, runtime.sleep)
+    handler = PushHandler(chain, tokens, upkeep.wake, start, runtime.now, runtime.sleep)
     keys = [*map(key_of, platform.encoding_aes_keys)]
     known = Platform(platform.appid, platform.message_tokens, keys)
     refused = partial(observers.refused, PUSHES)
-    pushes = Callback(known, heard.take, runtime.now, runtime.sleep, start, refused).answer
+    pushes = Callback(known, handler.handle, runtime.now, runtime.sleep, start, refused).answer
     return Source(
         chain,
         upkeep.states,
         pushes,
         upkeep.keep,
-        heard.stop,
+        handler.stop,
         upkeep.left,
         lambda: chain_trouble(upkeep.left()),
     )

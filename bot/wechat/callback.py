@@ -9,7 +9,7 @@ from aiohttp import web
 from bot.ledger import LedgerDownError
 from bot.runtime.bodies import Unread, read_body
 from bot.runtime.observers import nobody
-from bot.wechat.push import OfConcern, Other, Platform, Push, PushRefusal, read_push
+from bot.wechat.push import HandledPush, Other, Platform, Push, PushRefusal, read_push
 
 BODY_LIMIT = 64 << 10
 """Bytes; WeChat's pushes have one or two thousand."""
@@ -32,7 +32,7 @@ class Callback:
     def __init__(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
         self,
         platform: Platform,
-        hear: Callable[[OfConcern], Awaitable[None]],
+        hear: Callable[[HandledPush], Awaitable[None]],
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         start: Callable[[Coroutine[None, None, None]], None],

@@ -18,10 +18,10 @@ from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, nobody
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Component
 from bot.wechat.component_api import Authorization, Issued
-from bot.wechat.kept import KeptTokens
+from bot.wechat.token_cache import TokenCache
 from bot.wechat.tokens import RENEWED, NoToken
 
-LONGEST = 20.0
+TOKEN_TIMEOUT = 20.0
 """Seconds after which whoever waits for a token is told that there is none."""
 
 PUSH_EVERY = 600.0
@@ -52,10 +52,10 @@ class Chain:
     ) -> None:
         self._component = component
         self._tokens = tokens
-        self._kept = KeptTokens(tokens, clock, sleep)
+        self._cache = TokenCache(tokens, clock, sleep)
         self._seeds = seeds
         self._clock = clock
-        self._flights = SingleFlight[str | NoToken]()
+        self._single_flight = SingleFlight[str | NoToken]()
         self._observe = renewed
         self._failed: dict[str, tuple[NoToken, float]] = {}
 
@@ -67,7 +67,7 @@ class Chain:
         """Return another token than the `refused` one, renewed only if that is still the current one."""
         return await self._current(owner, refused)
 
-    async def exchanged(self, code: str) -> Authorization | NoToken:
+    async def exchange_code(self, code: str) -> Authorization | NoToken:
         """Return what an authorization code is worth."""
         return await self.with_platform_token(
             lambda platform: self._component.query_auth(platform, code)
@@ -86,42 +86,42 @@ class Chain:
         newer = await self._current(COMPONENT, platform)
         return newer if isinstance(newer, NoToken) else await call(newer)
 
-    async def ahead(self, name: str, current: str | None) -> str | NoToken:
+    async def renew_early(self, name: str, current: str | None) -> str | NoToken:
         """Renew a token that is still good; meanwhile whoever needs one uses that."""
-        return await self._flights.do(f"ahead {name}", partial(self._flight, name, current))
+        return await self._single_flight.do(f"ahead {name}", partial(self._obtain, name, current))
 
-    def heard(self, name: str) -> None:
+    def invalidate(self, name: str) -> None:
         """Note that WeChat has pushed news of a ticket or an owner."""
-        self._kept.forget(name)
+        self._cache.invalidate(name)
         self._failed.clear()
 
     async def close(self, seconds: float) -> None:
         """Wait up to `seconds` for renewals under way, since what they bring cannot be had again."""
-        await self._flights.close(seconds)
+        await self._single_flight.close(seconds)
 
     async def _current(self, name: str, refused: str | None) -> str | NoToken:
-        if found := self._kept.remembered(name, refused):
+        if found := self._cache.cached(name, refused):
             return found
-        flight = partial(self._flight, name, refused)
-        got = await self._flights.do(name, flight)
+        obtain = partial(self._obtain, name, refused)
+        got = await self._single_flight.do(name, obtain)
         # Whoever began this flight may not have known yet that the token was refused.
-        return await self._flights.do(name, flight) if got == refused else got
+        return await self._single_flight.do(name, obtain) if got == refused else got
 
-    async def _flight(self, name: str, refused: str | None) -> str | NoToken:
-        """Return a token or, after LONGEST seconds at the latest, why there is none."""
+    async def _obtain(self, name: str, refused: str | None) -> str | NoToken:
+        """Return a token or, after TOKEN_TIMEOUT seconds at the latest, why there is none."""
         try:
-            async with asyncio.timeout(LONGEST):
-                if found := await self._kept.good(name, refused):
+            async with asyncio.timeout(TOKEN_TIMEOUT):
+                if found := await self._cache.load(name, refused):
                     return found
                 failed, until = self._failed.get(name, (None, 0.0))
                 if failed and self._clock() < until:
                     return failed
                 if name == COMPONENT:
                     make = self._make_platform
-                    got = await self._kept.renewed(name, Link.PLATFORM, make, refused)
+                    got = await self._cache.renew(name, Link.PLATFORM, make, refused)
                 else:
-                    got = await self._renewed(name, refused)
-                return self._told(name, got)
+                    got = await self._renew_owner(name, refused)
+                return self._record(name, got)
         except TimeoutError:
             trouble = Trouble.RENEWAL_SLOW
         except LedgerDownError as error:
@@ -133,7 +133,7 @@ class Chain:
         self._observe(link.value, trouble.value)
         return NoToken(for_trouble(trouble), link=link)
 
-    def _told(self, name: str, got: str | NoToken) -> str | NoToken:
+    def _record(self, name: str, got: str | NoToken) -> str | NoToken:
         """Log how a renewal ended, and let a failure stand for a moment."""
         if isinstance(got, NoToken):
             self._failed[name] = got, self._clock() + _FAILED_FOR
@@ -147,16 +147,16 @@ class Chain:
             self._observe(_link_of(name).value, RENEWED)
         return got
 
-    async def _renewed(self, owner: str, refused: str | None) -> str | NoToken:
+    async def _renew_owner(self, owner: str, refused: str | None) -> str | NoToken:
         async def renew(platform: str) -> str | NoToken:
             make = partial(self._make_owner, platform)
-            return await self._kept.renewed(owner, Link.OWNER, make, refused)
+            return await self._cache.renew(owner, Link.OWNER, make, refused)
 
         return await self.with_platform_token(renew)
 
     async def _make_platform(self, claim: Kept) -> Issued | NoToken:
         del claim
-        ticket = await self._kept.good(TICKET)
+        ticket = await self._cache.load(TICKET)
         if ticket is None:
             return await self._no_ticket()
         issued = await self._component.token(ticket)
@@ -185,12 +185,14 @@ class Chain:
         if tried:
             got = await self._component.authorizer_token(platform, owner, tried)
             if not _is_lost(got):
-                return _kept_with(got, tried)
+                return _with_refresh_token(got, tried)
         listed = await self._component.refresh_token(platform, owner)
         others = listed if isinstance(listed, str) else self._seeds.get(owner)
         if others is None or others == tried:
             return listed if isinstance(listed, NoToken) else got or NoToken(by_key("61023"))
-        return _kept_with(await self._component.authorizer_token(platform, owner, others), others)
+        return _with_refresh_token(
+            await self._component.authorizer_token(platform, owner, others), others
+        )
 
 
 def _link_of(name: str) -> Link:
@@ -201,7 +203,7 @@ def _is_lost(got: Issued | NoToken) -> bool:
     return isinstance(got, NoToken) and got.said is not None and got.said.errcode in _LOST
 
 
-def _kept_with(got: Issued | NoToken, refresh_token: str) -> Issued | NoToken:
+def _with_refresh_token(got: Issued | NoToken, refresh_token: str) -> Issued | NoToken:
     """Return a new token with the refresh token for the next one, which WeChat need not repeat."""
     if isinstance(got, NoToken) or got.refresh_token:
         return got

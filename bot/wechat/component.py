@@ -73,7 +73,7 @@ class Component:
             return await self.listed(token, owner) if told.said else told
         return told.refresh_token or await self.listed(token, owner)
 
-    async def info(self, token: str, owner: str) -> api.Informed | NoToken:
+    async def info(self, token: str, owner: str) -> api.AuthorizerInfo | NoToken:
         """Return what WeChat knows of an owner."""
         which = {"authorizer_appid": owner}
         call = api.call("api_get_authorizer_info", self.appid, which, token)

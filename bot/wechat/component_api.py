@@ -34,7 +34,7 @@ class Authorization:
 
 
 @dataclass(frozen=True, slots=True)
-class Informed:
+class AuthorizerInfo:
     """What WeChat tells of an owner: the permission sets that it granted, and its refresh token."""
 
     granted: frozenset[int]
@@ -42,7 +42,7 @@ class Informed:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class AuthorizerPage:
     """One page of those who authorised the platform: how many there are, and refresh tokens by owner."""
 
     total: int
@@ -79,24 +79,24 @@ def read_query_auth(answer: Mapping[str, object]) -> Authorization | Troubled:
     return Troubled(Trouble.NOT_JSON)
 
 
-def read_authorizer_info(answer: Mapping[str, object]) -> Informed | Troubled:
+def read_authorizer_info(answer: Mapping[str, object]) -> AuthorizerInfo | Troubled:
     """Return what WeChat knows of an owner."""
     told = answer.get("authorization_info")
     if not isinstance(told, dict):
         return Troubled(Trouble.NOT_JSON)
-    return Informed(
+    return AuthorizerInfo(
         frozenset(_sets(told.get("func_info"))), _text(told.get("authorizer_refresh_token"))
     )
 
 
-def read_authorizer_list(answer: Mapping[str, object]) -> Listed | Troubled:
+def read_authorizer_list(answer: Mapping[str, object]) -> AuthorizerPage | Troubled:
     """Return a page of those who authorised the platform."""
     total, page = answer.get("total_count"), answer.get("list")
     if total == 0 and page is None:
         page = []  # left out where nothing is in it
     if not isinstance(total, int) or not isinstance(page, list):
         return Troubled(Trouble.NOT_JSON)
-    return Listed(total, len(page), dict(_refresh_tokens(page)))
+    return AuthorizerPage(total, len(page), dict(_refresh_tokens(page)))
 
 
 def read_done(answer: Mapping[str, object]) -> None:

@@ -71,8 +71,8 @@ class Other:
     info_type: str
 
 
-OfConcern = Ticket | Authorized | Unauthorized
-Push = OfConcern | Other
+HandledPush = Ticket | Authorized | Unauthorized
+Push = HandledPush | Other
 
 
 @dataclass(frozen=True, slots=True)

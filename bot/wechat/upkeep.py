@@ -110,7 +110,7 @@ class Upkeep:
         if self._skipping[name] > 0:
             self._skipping[name] -= 1
             return False
-        if isinstance(await self._chain.ahead(name, kept.value if kept else None), NoToken):
+        if isinstance(await self._chain.renew_early(name, kept.value if kept else None), NoToken):
             self._failures[name] += 1
             self._skipping[name] = min(2 ** self._failures[name] - 2, _MOST_SKIPPED)
             return False

@@ -24,8 +24,8 @@ from bot.wechat.callback import Callback
 from bot.wechat.chain import Chain
 from bot.wechat.component import Component
 from bot.wechat.encryption import RANDOM_BYTES, key_of
-from bot.wechat.heard import Heard
 from bot.wechat.push import Platform
+from bot.wechat.push_handler import PushHandler
 from bot.wechat.transport import WeChatApi
 from bot.wechat.upkeep import Upkeep
 from tests.databases import Database
@@ -50,7 +50,7 @@ class Replica:
     component: Component
     chain: Chain
     upkeep: Upkeep
-    heard: Heard
+    handler: PushHandler
     woken: list[None]
     tasks: Tasks
     renewals: list[tuple[str, str]]
@@ -112,9 +112,9 @@ class Replicas:
             upkeep.wake()
 
         tasks = Tasks()
-        heard = Heard(chain, tokens, wake, tasks.start, time.time, briefly)
+        handler = PushHandler(chain, tokens, wake, tasks.start, time.time, briefly)
         self.made.append(
-            Replica(ledger, tokens, component, chain, upkeep, heard, woken, tasks, renewals)
+            Replica(ledger, tokens, component, chain, upkeep, handler, woken, tasks, renewals)
         )
         return self.made[-1]
 
@@ -128,7 +128,7 @@ class Replicas:
     async def stop(self) -> None:
         """End what the replicas have under way."""
         for replica in self.made:
-            replica.heard.stop()
+            replica.handler.stop()
             await replica.tasks.drain(0)
             await replica.chain.close(0)
         self.made.clear()
@@ -204,7 +204,7 @@ async def serving(wechat: LocalWeChat, replica: Replica) -> AsyncIterator[str]:
     keys = [key_of(platform.encoding_aes_key)]
     known = Platform(platform.component_appid, [platform.message_token], keys)
     tasks = Tasks()
-    callback = Callback(known, replica.heard.take, time.time, briefly, tasks.start)
+    callback = Callback(known, replica.handler.handle, time.time, briefly, tasks.start)
     async with served(callback) as url:
         yield url
     await tasks.drain(0)

@@ -21,7 +21,7 @@ from bot.wechat.api import (
     read_envs,
     read_functions,
 )
-from bot.wechat.component_api import Authorization, Informed, Issued, Listed
+from bot.wechat.component_api import Authorization, AuthorizerInfo, AuthorizerPage, Issued
 from bot.wechat.tokens import read_token
 from tests.conftest import examples
 from tests.wechat.conftest import OWNER
@@ -51,8 +51,8 @@ READERS: tuple[tuple[Reader, tuple[type, ...]], ...] = (
     (partial(read_answer, read=component_api.read_component_token), (Issued,)),
     (partial(read_answer, read=component_api.read_authorizer_token), (Issued,)),
     (partial(read_answer, read=component_api.read_query_auth), (Authorization,)),
-    (partial(read_answer, read=component_api.read_authorizer_info), (Informed,)),
-    (partial(read_answer, read=component_api.read_authorizer_list), (Listed,)),
+    (partial(read_answer, read=component_api.read_authorizer_info), (AuthorizerInfo,)),
+    (partial(read_answer, read=component_api.read_authorizer_list), (AuthorizerPage,)),
     (partial(read_answer, read=component_api.read_done), (type(None),)),
     (lambda _, body: read_token(body), (tuple, type(None))),
 )

@@ -17,7 +17,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.encryption import RANDOM_BYTES, key_of
-from bot.wechat.push import Authorized, OfConcern, Platform, PushRefusal, Ticket, Unauthorized
+from bot.wechat.push import Authorized, HandledPush, Platform, PushRefusal, Ticket, Unauthorized
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, briefly, endpoints, pushed, served, serving
 
@@ -29,14 +29,14 @@ class Ear:
     """Hears pushes when it may, and remembers them; `down` is how often the ledger takes none."""
 
     def __init__(self) -> None:
-        self.heard: list[OfConcern] = []
+        self.heard: list[HandledPush] = []
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
         self.down = 0
         self.tries = 0
         self.refused = list[Enum]()
 
-    async def hear(self, push: OfConcern) -> None:
+    async def hear(self, push: HandledPush) -> None:
         """Hear a push."""
         self.tries += 1
         if self.tries <= self.down:

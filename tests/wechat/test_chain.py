@@ -259,7 +259,7 @@ async def test_a_ticket_that_wechat_does_not_take_is_asked_for_anew(
         clock.now += 5
     assert endpoints(wechat) == ["component_token", "start_push_ticket", "component_token"]
     await replica.tokens.ticket(wechat.platform.new_ticket(), 2.0)
-    replica.chain.heard("ticket")
+    replica.chain.invalidate("ticket")
     await replica.token()
 
 

@@ -10,7 +10,7 @@ from bot.guidance import Trouble, for_trouble
 from bot.ledger import LedgerDownError
 from bot.playground.faults import Slow
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.kept import LEASE
+from bot.wechat.token_cache import LEASE
 from bot.wechat.tokens import NoToken
 from tests.wechat.conftest import OTHER, OWNER, Clock
 from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints
@@ -114,7 +114,7 @@ async def test_two_replicas_at_expiry_make_one_renewal_of_each_token(
     on_both.run_out("component", OWNER)
     both = [each for _ in range(50) for each in (first, second)]
     for each in (first, second):
-        each.chain.heard(OWNER)
+        each.chain.invalidate(OWNER)
     got = await asyncio.gather(*(each.chain.token(OWNER) for each in both))
     assert Counter(endpoints(wechat)) == ONE_RENEWAL
     (new,) = set(got)
@@ -152,7 +152,7 @@ async def test_a_holder_that_dies_while_it_renews_delays_the_others_no_longer_th
     claim = await dead.tokens.claim(OWNER, LEASE)
     assert claim
     on_both.run_out(OWNER)
-    alive.chain.heard(OWNER)
+    alive.chain.invalidate(OWNER)
     waiting = asyncio.create_task(alive.token())
     await claimed(on_both, 3)
     assert (waiting.done(), endpoints(wechat)) == (False, [])
@@ -173,7 +173,7 @@ async def test_a_holder_that_dies_with_a_rotated_refresh_token_loses_nothing(
     wechat.fail("api_authorizer_token", Slow(60, after_effect=True))
     on_both.run_out(OWNER)
     for each in (dead, alive):
-        each.chain.heard(OWNER)
+        each.chain.invalidate(OWNER)
     dying = asyncio.create_task(dead.chain.token(OWNER))
     await wechat.until(lambda wechat: bool(wechat.platform.calls))
     await dead.chain.close(0)

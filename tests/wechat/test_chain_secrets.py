@@ -53,13 +53,13 @@ async def everything(replica: Replica, replicas: Replicas, wechat: LocalWeChat) 
             for failure in FAILURES:
                 wechat.fail(endpoint, failure, failure)
                 replicas.run_out("component", OWNER)
-                replica.chain.heard("component")
-                replica.chain.heard(OWNER)
+                replica.chain.invalidate("component")
+                replica.chain.invalidate(OWNER)
                 got = await replica.chain.token(OWNER)
                 shown.append(repr(got) if isinstance(got, NoToken) else "a token")
         with replicas.full():
             replicas.run_out(OWNER)
-            replica.chain.heard(OWNER)
+            replica.chain.invalidate(OWNER)
             shown.append(repr(await replica.chain.token(OWNER)))
         with replicas.down():
             await platform.push_ticket()

@@ -11,8 +11,8 @@ from bot.ops.labels import WECHAT_CALLS
 from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.component import MOST_SECONDS, Component
-from bot.wechat.component_api import Informed
-from bot.wechat.kept import LEASE, RENEWAL
+from bot.wechat.component_api import AuthorizerInfo
+from bot.wechat.token_cache import LEASE, RENEWAL_TIMEOUT
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
 from tests.wechat.conftest import OTHER, OWNER, Pauses, answers, http_answer
@@ -71,7 +71,7 @@ async def token(component: Component, wechat: LocalWeChat) -> str:
 
 
 def test_one_call_with_its_second_try_ends_within_a_renewal_and_that_within_the_lease() -> None:
-    assert 2 * MOST_SECONDS + 0.3 < RENEWAL < LEASE
+    assert 2 * MOST_SECONDS + 0.3 < RENEWAL_TIMEOUT < LEASE
 
 
 @pytest.mark.parametrize("endpoint", CALLS)
@@ -258,7 +258,7 @@ async def test_what_an_owner_granted_is_told(
 ) -> None:
     wechat.platform.authorize(OTHER, (17, 18))
     told = await component.info(token, OTHER)
-    assert told == Informed(frozenset({17, 18}), wechat.platform.refresh_token(OTHER))
+    assert told == AuthorizerInfo(frozenset({17, 18}), wechat.platform.refresh_token(OTHER))
 
 
 async def test_a_refresh_token_is_found_on_the_second_page_of_the_list(

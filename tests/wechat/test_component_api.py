@@ -9,7 +9,7 @@ from bot.domain.outcome import Said
 from bot.guidance import Trouble
 from bot.wechat import component_api as api
 from bot.wechat.api import Declined, Troubled, read_answer
-from bot.wechat.component_api import Authorization, Issued, Listed
+from bot.wechat.component_api import Authorization, AuthorizerPage, Issued
 from tests.wechat.conftest import OTHER, OWNER
 
 COMPONENT = "wxc0de00000000c0de"
@@ -114,11 +114,11 @@ SET_49: list[object] = [{"funcscope_category": {"id": 49}}]
     [
         (
             {"func_info": SET_49, "authorizer_refresh_token": "r"},
-            api.Informed(frozenset({49}), "r"),
+            api.AuthorizerInfo(frozenset({49}), "r"),
         ),
-        ({"func_info": SET_49}, api.Informed(frozenset({49}), None)),
-        ({"authorizer_refresh_token": 17}, api.Informed(frozenset(), None)),
-        ({"func_info": None}, api.Informed(frozenset(), None)),
+        ({"func_info": SET_49}, api.AuthorizerInfo(frozenset({49}), None)),
+        ({"authorizer_refresh_token": 17}, api.AuthorizerInfo(frozenset(), None)),
+        ({"func_info": None}, api.AuthorizerInfo(frozenset(), None)),
         (
             {
                 "func_info": [
@@ -128,7 +128,7 @@ SET_49: list[object] = [{"funcscope_category": {"id": 49}}]
                     {"funcscope_category": {"id": "49"}},
                 ]
             },
-            api.Informed(frozenset(), None),
+            api.AuthorizerInfo(frozenset(), None),
         ),
         ([], NOT_JSON),
         (None, NOT_JSON),
@@ -155,20 +155,20 @@ def test_what_an_owner_granted_is_read_or_it_is_said_why_not(told: object, found
                     "nonsense",
                 ],
             ),
-            Listed(700, 5, {OWNER: "r", OTHER: None, "wx3": None}),
+            AuthorizerPage(700, 5, {OWNER: "r", OTHER: None, "wx3": None}),
         ),
-        (of(total_count=0, list=[]), Listed(0, 0, {})),
+        (of(total_count=0, list=[]), AuthorizerPage(0, 0, {})),
         (of(total_count="0", list=[]), NOT_JSON),
         (of(total_count=0, list={}), NOT_JSON),
-        (of(total_count=0), Listed(0, 0, {})),
-        (of(total_count=0, list=None), Listed(0, 0, {})),
+        (of(total_count=0), AuthorizerPage(0, 0, {})),
+        (of(total_count=0, list=None), AuthorizerPage(0, 0, {})),
         (of(total_count=1), NOT_JSON),
         (of(errcode=0), NOT_JSON),
         (of(errcode=42001), Declined(Said(42001, "", None))),
     ],
 )
 def test_a_page_of_the_list_is_read_or_it_is_said_why_not(
-    answer: bytes, found: Listed | Declined | Troubled
+    answer: bytes, found: AuthorizerPage | Declined | Troubled
 ) -> None:
     assert read_answer(200, answer, api.read_authorizer_list) == found
 

@@ -8,8 +8,8 @@ import pytest
 
 from bot.playground.faults import Code, Drop, Fault, Hang, Slow, Status
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.heard import LONGEST, Heard, pauses
 from bot.wechat.push import Authorized, Unauthorized
+from bot.wechat.push_handler import EXCHANGE_TIMEOUT, PushHandler, pauses
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, endpoints
 
@@ -38,11 +38,11 @@ class Time:
         self.now += seconds
 
 
-def heard_in(passing: Time, replica: Replica) -> Heard:
+def handler_in(passing: Time, replica: Replica) -> PushHandler:
     """Return what takes pushes in for this replica, with time that passes by itself."""
     wake = lambda: replica.woken.append(None)  # noqa: E731
     start = replica.tasks.start
-    return Heard(replica.chain, replica.tokens, wake, start, passing, passing.sleep)
+    return PushHandler(replica.chain, replica.tokens, wake, start, passing, passing.sleep)
 
 
 def granted(wechat: LocalWeChat, created: float, until: float, owner: str = OTHER) -> Authorized:
@@ -70,7 +70,7 @@ async def in_flight(
     """Hear of an authorisation whose exchange WeChat has made and not yet answered."""
     await replica.token()
     wechat.fail("api_query_auth", Slow(1.0, after_effect=True))
-    hearing = asyncio.create_task(replica.heard.take(push))
+    hearing = asyncio.create_task(replica.handler.handle(push))
     await wechat.until(lambda _: exchanges_of(wechat) == 1)
     yield hearing
     await hearing
@@ -83,7 +83,7 @@ async def test_a_withdrawal_is_not_undone_by_an_exchange_that_was_in_flight(
     one, other = on_both.make(), on_both.make()
     await one.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     async with in_flight(one, wechat, granted(wechat, 10.0, time.time() + 600)) as hearing:
-        await other.heard.take(Unauthorized(10.0 + later, OTHER))
+        await other.handler.handle(Unauthorized(10.0 + later, OTHER))
         assert not hearing.done()
         gone = on_both.row(OTHER)
     assert on_both.row(OTHER) == gone
@@ -97,7 +97,7 @@ async def test_an_older_withdrawal_that_comes_late_changes_nothing_for_an_exchan
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     async with in_flight(replica, wechat, granted(wechat, 10.0, time.time() + 600)):
-        await replica.heard.take(Unauthorized(9.0, OTHER))
+        await replica.handler.handle(Unauthorized(9.0, OTHER))
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
 
 
@@ -115,11 +115,11 @@ async def test_a_code_is_tried_again_with_growing_pauses_until_it_works(
     replica: Replica, wechat: LocalWeChat, answer: Fault
 ) -> None:
     passing = Time()
-    heard = heard_in(passing, replica)
+    handler = handler_in(passing, replica)
     wechat.platform.unlisted(OTHER)  # so that nothing but the code helps
     push = granted(wechat, 10.0, passing.began + 600)
     wechat.fail("api_query_auth", answer, times=None)
-    await heard.take(push)
+    await handler.handle(push)
     assert (await replica.kept(OTHER)).value is None
     assert len(replica.woken) == 1  # for the list, where that helps
     await wechat.until(lambda _: len(passing.rests) == 3)
@@ -136,16 +136,17 @@ async def test_what_wechat_says_of_the_code_itself_ends_the_tries(
     replica: Replica, wechat: LocalWeChat, errcode: int
 ) -> None:
     passing = Time()
-    heard = heard_in(passing, replica)
+    handler = handler_in(passing, replica)
     wechat.fail("api_query_auth", Status(502), Status(502), Code(errcode))
-    await heard.take(granted(wechat, 10.0, passing.began + 600))
+    await handler.handle(granted(wechat, 10.0, passing.began + 600))
     await settled(replica)
     assert exchanges_of(wechat) == 3
     assert len(passing.rests) == 1
 
 
 @pytest.mark.parametrize(
-    ("lives", "longest"), [(600.0, 600.0), (float("inf"), LONGEST), (9 * LONGEST, LONGEST)]
+    ("lives", "longest"),
+    [(600.0, 600.0), (float("inf"), EXCHANGE_TIMEOUT), (9 * EXCHANGE_TIMEOUT, EXCHANGE_TIMEOUT)],
 )
 async def test_no_code_is_tried_for_longer_than_it_lives_or_an_hour(
     replica: Replica,
@@ -155,9 +156,9 @@ async def test_no_code_is_tried_for_longer_than_it_lives_or_an_hour(
     longest: float,
 ) -> None:
     passing = Time()
-    heard = heard_in(passing, replica)
+    handler = handler_in(passing, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
-    await heard.take(granted(wechat, 10.0, passing.began + lives))
+    await handler.handle(granted(wechat, 10.0, passing.began + lives))
     await settled(replica)
     assert longest / 2 < sum(passing.rests) < longest
     assert max(passing.rests) <= 300
@@ -169,9 +170,9 @@ async def test_a_code_whose_time_is_over_is_tried_once(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     passing = Time()
-    heard = heard_in(passing, replica)
+    handler = handler_in(passing, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
-    await heard.take(granted(wechat, 10.0, passing.began - 1))
+    await handler.handle(granted(wechat, 10.0, passing.began - 1))
     await settled(replica)
     assert (exchanges_of(wechat), passing.rests) == (1, [])
 
@@ -185,11 +186,11 @@ async def test_newer_news_of_the_owner_ends_the_tries(
     later: float,
 ) -> None:
     passing, other = Time(), replicas.make()
-    heard = heard_in(passing, replica)
+    handler = handler_in(passing, replica)
     wechat.fail("api_query_auth", *[Status(502)] * 2, Hang(1.0), Status(502))
-    await heard.take(granted(wechat, 10.0, passing.began + 600))
+    await handler.handle(granted(wechat, 10.0, passing.began + 600))
     await wechat.until(lambda _: len(passing.rests) == 1)
-    await other.heard.take(Unauthorized(10.0 + later, OTHER))
+    await other.handler.handle(Unauthorized(10.0 + later, OTHER))
     gone = replicas.row(OTHER)
     await settled(replica)
     assert reasons(caplog)[-1] == "there is newer news"
@@ -200,9 +201,9 @@ async def test_the_tries_outlive_a_ledger_that_is_down(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     passing = Time()
-    heard = heard_in(passing, replica)
+    handler = handler_in(passing, replica)
     wechat.fail("api_query_auth", *[Status(502)] * 2)
-    await heard.take(granted(wechat, 10.0, passing.began + 600))
+    await handler.handle(granted(wechat, 10.0, passing.began + 600))
     with replicas.down():
         await wechat.until(lambda _: len(passing.rests) >= 1)
     await settled(replica)
@@ -214,19 +215,19 @@ async def test_what_the_ledger_does_not_take_at_once_is_kept_when_it_does(
 ) -> None:
     await replica.token()
     with replicas.full():
-        await replica.heard.take(granted(wechat, 10.0, time.time() + 600))
+        await replica.handler.handle(granted(wechat, 10.0, time.time() + 600))
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
     assert exchanges_of(wechat) == 1
 
 
 async def test_a_stop_does_not_wait_for_the_next_try(replica: Replica, wechat: LocalWeChat) -> None:
     passing = Time(up_to=0)
-    heard = heard_in(passing, replica)
+    handler = handler_in(passing, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
-    await heard.take(granted(wechat, 10.0, passing.began + 600))
+    await handler.handle(granted(wechat, 10.0, passing.began + 600))
     await passing.lasting.wait()
     began = time.monotonic()
-    heard.stop()
+    handler.stop()
     await settled(replica)
     assert time.monotonic() - began < 9
     assert exchanges_of(wechat) == 1
@@ -237,7 +238,7 @@ async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_
 ) -> None:
     caplog.set_level(logging.INFO)
     wechat.fail("api_query_auth", Status(502), times=None)
-    await replica.heard.take(granted(wechat, 10.0, time.time() + 600, OWNER))
+    await replica.handler.handle(granted(wechat, 10.0, time.time() + 600, OWNER))
     assert (await replica.kept(OWNER)).refresh_token is None
     after = await replicas.restarted()
     keeping = asyncio.create_task(after.upkeep.keep())
@@ -253,7 +254,7 @@ async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_
 def test_pauses_grow_to_five_minutes_and_fit() -> None:
     assert list(pauses(100)) == [5.0, 10.0, 20.0, 40.0]
     assert list(pauses(0)) == list(pauses(-1)) == []
-    hour = list(pauses(LONGEST))
+    hour = list(pauses(EXCHANGE_TIMEOUT))
     assert hour == sorted(hour)
     assert (hour[-1], len(hour)) == (300.0, 16)
-    assert sum(hour) < LONGEST
+    assert sum(hour) < EXCHANGE_TIMEOUT

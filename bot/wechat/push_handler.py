@@ -13,10 +13,10 @@ from bot.ledger import LedgerDownError
 from bot.ledger.tokens import TICKET, News, Tokens
 from bot.runtime.signals import unless
 from bot.wechat.chain import Chain
-from bot.wechat.push import Authorized, OfConcern, Ticket, Unauthorized
+from bot.wechat.push import Authorized, HandledPush, Ticket, Unauthorized
 from bot.wechat.tokens import NoToken
 
-LONGEST = 3600.0
+EXCHANGE_TIMEOUT = 3600.0
 """Seconds for which an exchange is tried at most, which is as long as a code lives."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
@@ -27,7 +27,7 @@ _MARK = 16  # characters
 _log = logging.getLogger(__name__)
 
 
-class Heard:
+class PushHandler:
     """Takes pushes into the ledger, and lets `wake` know; `start` runs what need not be waited for.
 
     Times are in seconds, those of `now` in Unix seconds.
@@ -54,7 +54,7 @@ class Heard:
         """Exchange no code again from now on: after a start WeChat's list has what it was worth."""
         self._stopping.set()
 
-    async def take(self, push: OfConcern) -> None:
+    async def handle(self, push: HandledPush) -> None:
         """Take in a push; it may be told again, also where this raises LedgerDownError."""
         match push:
             case Ticket():
@@ -69,7 +69,7 @@ class Heard:
     async def _ticket(self, push: Ticket) -> None:
         """Keep a ticket, if it is the newest."""
         if await self._tokens.ticket(push.ticket, push.created):
-            self._changed(TICKET)
+            self._invalidate(TICKET)
 
     async def _authorized(self, push: Authorized) -> None:
         """Exchange the code for the owner's tokens, unless this or a later push of theirs was heard.
@@ -79,51 +79,51 @@ class Heard:
         news = _news(push.owner, push.created, push.code)
         if not await self._tokens.hear(news):
             return
-        settled = await self._once(news, push)
-        self._changed(push.owner)
+        settled = await self._exchange(news, push)
+        self._invalidate(push.owner)
         if not settled:
-            self._start(self._until_settled(news, push))
+            self._start(self._retry(news, push))
 
     async def _unauthorized(self, push: Unauthorized) -> None:
         """Drop the owner's tokens, unless this or a later push of theirs was heard."""
         news = _news(push.owner, push.created, "")
         if await self._tokens.forget(news, _NOT_AUTHORISED):
             _log.warning("authorisation withdrawn", extra={"owner": push.owner})
-            self._changed(push.owner)
+            self._invalidate(push.owner)
 
-    async def _once(self, news: News, push: Authorized) -> bool:
+    async def _exchange(self, news: News, push: Authorized) -> bool:
         """Exchange the code of a push; False if it has come to nothing yet and may another time."""
-        got = await self._chain.exchanged(push.code)
+        got = await self._chain.exchange_code(push.code)
         if isinstance(got, NoToken):
-            _not_taken_in(news, got.guidance.key)
+            _log_ignored(news, got.guidance.key)
             return got.said is not None and got.said.errcode in _DEAD_CODE
         new = got.issued
         if got.owner != news.owner or not new.refresh_token:
-            _not_taken_in(news, "the code was not theirs")
+            _log_ignored(news, "the code was not theirs")
             return True
         try:
             kept = await self._tokens.replace(news, new.token, new.refresh_token, new.life)
         except LedgerDownError as error:
-            _not_taken_in(news, f"kept once the ledger is up ({error})")
+            _log_ignored(news, f"kept once the ledger is up ({error})")
             return True
         if kept:
             _log.info("authorised", extra={"owner": news.owner})
         else:
-            _not_taken_in(news, "there is newer news")
+            _log_ignored(news, "there is newer news")
         return True
 
-    async def _until_settled(self, news: News, push: Authorized) -> None:
+    async def _retry(self, news: News, push: Authorized) -> None:
         """Exchange the code of a push, after pauses that grow, as long as it is wanted and lives."""
-        end = min(push.code_until, self._now() + LONGEST)
+        end = min(push.code_until, self._now() + EXCHANGE_TIMEOUT)
         for pause in pauses(end - self._now()):
-            if not await self._rested(pause) or self._now() >= end:
+            if not await self._pause(pause) or self._now() >= end:
                 return
             if not await self._is_wanted(news):
                 return
-            if await self._once(news, push):
-                self._changed(push.owner)
+            if await self._exchange(news, push):
+                self._invalidate(push.owner)
                 return
-        _not_taken_in(news, "the code's time is over")
+        _log_ignored(news, "the code's time is over")
 
     async def _is_wanted(self, news: News) -> bool:
         try:
@@ -131,16 +131,16 @@ class Heard:
                 return True
         except LedgerDownError:
             return True  # it is asked again before anything is kept
-        _not_taken_in(news, "there is newer news")
+        _log_ignored(news, "there is newer news")
         return False
 
-    async def _rested(self, seconds: float) -> bool:
+    async def _pause(self, seconds: float) -> bool:
         """Return after so many seconds, or False as soon as the bot stops."""
         await unless(self._stopping, self._sleep(seconds))
         return not self._stopping.is_set()
 
-    def _changed(self, name: str) -> None:
-        self._chain.heard(name)
+    def _invalidate(self, name: str) -> None:
+        self._chain.invalidate(name)
         self._wake()
 
 
@@ -159,5 +159,5 @@ def pauses(seconds: float) -> Iterator[float]:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _not_taken_in(news: News, reason: str) -> None:
+def _log_ignored(news: News, reason: str) -> None:
     _log.warning("authorisation not taken in", extra={"owner": news.owner, "reason": reason})

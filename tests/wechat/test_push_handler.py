@@ -23,20 +23,20 @@ async def secrets_of(replica: Replica, name: str) -> tuple[str | None, str | Non
 async def granted(replica: Replica, wechat: LocalWeChat, owner: str, created: float) -> Authorized:
     """Let an owner authorise the platform, and the replica hear of it."""
     push = Authorized(created, owner, wechat.platform.authorize(owner))
-    await replica.heard.take(push)
+    await replica.handler.handle(push)
     return push
 
 
 async def test_only_a_newer_ticket_is_kept(replicas: Replicas) -> None:
     replica = replicas.make()
-    await replica.heard.take(Ticket(10.0, "first"))
+    await replica.handler.handle(Ticket(10.0, "first"))
     for created, ticket, kept in [
         (10.0, "replayed", "first"),
         (9.0, "older", "first"),
         (11.0, "newer", "newer"),
         (10.0, "first", "newer"),
     ]:
-        await replica.heard.take(Ticket(created, ticket))
+        await replica.handler.handle(Ticket(created, ticket))
         assert (await replica.kept("ticket")).value == kept
     assert len(replica.woken) == 2
     assert round((await replica.kept("ticket")).life) == 12 * 3600
@@ -44,10 +44,10 @@ async def test_only_a_newer_ticket_is_kept(replicas: Replicas) -> None:
 
 async def test_a_replayed_ticket_does_not_live_longer(replicas: Replicas) -> None:
     replica = replicas.make()
-    await replica.heard.take(Ticket(10.0, "first"))
+    await replica.handler.handle(Ticket(10.0, "first"))
     replicas.later(3600, "ticket")
     before = replicas.row("ticket")
-    await replica.heard.take(Ticket(10.0, "first"))
+    await replica.handler.handle(Ticket(10.0, "first"))
     assert replicas.row("ticket") == before
 
 
@@ -68,10 +68,10 @@ async def test_an_authorisation_that_comes_again_changes_nothing(
 ) -> None:
     push = await granted(replica, wechat, OTHER, 7200.0)
     before, calls = replicas.row(OTHER), len(wechat.platform.calls)
-    await replica.heard.take(push)
-    await replica.heard.take(Authorized(push.created - earlier, OTHER, "another code"))
-    await replica.heard.take(Unauthorized(push.created - earlier, OTHER))
-    await replica.heard.take(Authorized(push.created - earlier, OTHER, push.code))
+    await replica.handler.handle(push)
+    await replica.handler.handle(Authorized(push.created - earlier, OTHER, "another code"))
+    await replica.handler.handle(Unauthorized(push.created - earlier, OTHER))
+    await replica.handler.handle(Authorized(push.created - earlier, OTHER, push.code))
     assert replicas.row(OTHER) == before
     assert (len(wechat.platform.calls), len(replica.woken)) == (calls, 1)
 
@@ -84,12 +84,12 @@ async def test_of_pushes_of_one_second_each_is_heard_once(
     second = await granted(replica, wechat, OTHER, 10.0)
     assert not set(before) & set(await secrets_of(replica, OTHER))
     wechat.platform.revoke(OTHER)
-    await replica.heard.take(Unauthorized(10.0, OTHER))
+    await replica.handler.handle(Unauthorized(10.0, OTHER))
     assert await secrets_of(replica, OTHER) == (None, None)
     gone, calls = replicas.row(OTHER), len(wechat.platform.calls)
     for push in (first, second):
-        await replica.heard.take(push)
-    await replica.heard.take(Unauthorized(10.0, OTHER))
+        await replica.handler.handle(push)
+    await replica.handler.handle(Unauthorized(10.0, OTHER))
     assert replicas.row(OTHER) == gone
     assert (len(wechat.platform.calls), len(replica.woken)) == (calls, 3)
 
@@ -112,7 +112,7 @@ async def test_after_a_withdrawal_nothing_is_kept_and_nothing_remembered(
     await replica.token(OTHER)
     wechat.platform.revoke(OTHER)
     push = Unauthorized(11.0, OTHER)
-    await replica.heard.take(push)
+    await replica.handler.handle(push)
     kept = await replica.kept(OTHER)
     assert (kept.value, kept.refresh_token, kept.error) == (None, None, "61003")
     assert await replica.chain.token(OTHER) == NOT_AUTHORISED
@@ -121,7 +121,7 @@ async def test_after_a_withdrawal_nothing_is_kept_and_nothing_remembered(
 async def test_a_withdrawal_of_an_owner_never_heard_of_is_taken_in(
     replica: Replica, replicas: Replicas
 ) -> None:
-    await replica.heard.take(Unauthorized(11.0, OTHER))
+    await replica.handler.handle(Unauthorized(11.0, OTHER))
     assert (replicas.row(OTHER)["value"], replicas.row(OTHER)["error"]) == (None, "61003")
 
 
@@ -130,13 +130,13 @@ async def test_an_owner_that_comes_back_is_served_again_whatever_of_before_is_re
 ) -> None:
     first = await granted(replica, wechat, OTHER, 10.0)
     wechat.platform.revoke(OTHER)
-    await replica.heard.take(Unauthorized(11.0, OTHER))
+    await replica.handler.handle(Unauthorized(11.0, OTHER))
     assert await replica.chain.token(OTHER) == NOT_AUTHORISED
     await granted(replica, wechat, OTHER, 12.0)
     token = await replica.token(OTHER)
     before = replicas.row(OTHER)
-    await replica.heard.take(Unauthorized(11.0, OTHER))
-    await replica.heard.take(first)
+    await replica.handler.handle(Unauthorized(11.0, OTHER))
+    await replica.handler.handle(first)
     assert replicas.row(OTHER) == before
     assert await replica.chain.token(OTHER) == token
 
@@ -157,7 +157,7 @@ async def test_a_code_that_brings_somebody_elses_tokens_is_not_believed(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     push = Authorized(10.0, OTHER, wechat.platform.authorize(OWNER))
-    await replica.heard.take(push)
+    await replica.handler.handle(push)
     assert await secrets_of(replica, OTHER) == (None, None)
     assert await replica.tokens.find(OWNER) is None
 
@@ -204,7 +204,7 @@ async def test_a_renewal_under_way_does_not_bring_back_what_was_withdrawn(
 ) -> None:
     renewal = await under_way(replica, wechat)
     wechat.platform.revoke(OWNER)
-    await replica.heard.take(Unauthorized(10.0, OWNER))
+    await replica.handler.handle(Unauthorized(10.0, OWNER))
     assert not renewal.done()
     assert await renewal == NOT_AUTHORISED
     assert await secrets_of(replica, OWNER) == (None, None)

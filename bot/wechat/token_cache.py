@@ -18,10 +18,10 @@ from bot.wechat.tokens import NoToken
 LEASE = 10.0
 """Seconds for which a renewal keeps others from the token, even if its replica dies."""
 
-RENEWAL = 8.0
+RENEWAL_TIMEOUT = 8.0
 """Seconds that a renewal may take; it is over before the lease is."""
 
-_REMEMBERED = 60.0
+_CACHED_FOR = 60.0
 _MARGIN = 10.0
 _POLL = 0.25
 
@@ -29,13 +29,13 @@ Make = Callable[[Kept], Awaitable[Issued | NoToken]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Entry:
     value: str = field(repr=False)
-    read_again: float
-    over: float
+    reread_at: float
+    expires: float
 
 
-class KeptTokens:
+class TokenCache:
     """The tokens of one platform; `refused` is one that WeChat has not accepted. Raises LedgerDownError."""
 
     def __init__(
@@ -47,30 +47,30 @@ class KeptTokens:
         self._tokens = tokens
         self._clock = clock
         self._sleep = sleep
-        self._known: dict[str, _Known] = {}
+        self._entries: dict[str, _Entry] = {}
 
-    def remembered(self, name: str, refused: str | None = None) -> str | None:
+    def cached(self, name: str, refused: str | None = None) -> str | None:
         """Return the token without asking anybody, if it was read within the last minute."""
-        known = self._known.get(name)
-        fresh = known and known.value != refused and self._clock() < known.read_again
-        return known.value if known and fresh else None
+        entry = self._entries.get(name)
+        fresh = entry and entry.value != refused and self._clock() < entry.reread_at
+        return entry.value if entry and fresh else None
 
-    def forget(self, name: str) -> None:
+    def invalidate(self, name: str) -> None:
         """Read a token again before it is used."""
-        self._known.pop(name, None)
+        self._entries.pop(name, None)
 
-    async def good(self, name: str, refused: str | None = None) -> str | None:
+    async def load(self, name: str, refused: str | None = None) -> str | None:
         """Return the token that the ledger has, if it is good; while the ledger is down, the one read last."""
         try:
             kept = await self._tokens.find(name)
         except LedgerDownError:
-            known = self._known.get(name)
-            if known and known.value != refused and self._clock() < known.over:
-                return known.value
+            entry = self._entries.get(name)
+            if entry and entry.value != refused and self._clock() < entry.expires:
+                return entry.value
             raise
-        return self._learnt(kept, refused) if kept else None
+        return self._usable(kept, refused) if kept else None
 
-    async def renewed(
+    async def renew(
         self, name: str, link: Link, make: Make, refused: str | None = None
     ) -> str | NoToken:
         """Return what `make` brings, or what somebody else has brought in the meantime."""
@@ -78,14 +78,14 @@ class KeptTokens:
             claim = await self._tokens.claim(name, LEASE)
             if claim is None:
                 await self._sleep(_POLL)
-                if found := await self.good(name, refused):
+                if found := await self.load(name, refused):
                     return found
                 continue
-            if found := self._learnt(claim, refused):
+            if found := self._usable(claim, refused):
                 await self._tokens.release(claim)
                 return found
             try:
-                issued = await _in_time(link, make(claim))
+                issued = await _with_deadline(link, make(claim))
             except BaseException:  # at a stop, others need not wait until the lease is over
                 self._tokens.let_go(claim)
                 raise
@@ -93,24 +93,24 @@ class KeptTokens:
                 if await self._tokens.failed(claim, issued.guidance.key):
                     return issued
             elif await self._tokens.save(claim, issued.token, issued.refresh_token, issued.life):
-                self._remember(name, issued.token, issued.life)
+                self._store(name, issued.token, issued.life)
                 return issued.token
             # Another replica took it for dead, and its token is the one that counts.
 
-    def _learnt(self, kept: Kept, refused: str | None) -> str | None:
+    def _usable(self, kept: Kept, refused: str | None) -> str | None:
         if kept.value is None or kept.value == refused or kept.left <= _MARGIN:
             return None
-        self._remember(kept.name, kept.value, kept.left)
+        self._store(kept.name, kept.value, kept.left)
         return kept.value
 
-    def _remember(self, name: str, value: str, left: float) -> None:
+    def _store(self, name: str, value: str, left: float) -> None:
         now, left = self._clock(), left - _MARGIN
-        self._known[name] = _Known(value, now + min(left, _REMEMBERED), now + left)
+        self._entries[name] = _Entry(value, now + min(left, _CACHED_FOR), now + left)
 
 
-async def _in_time(link: Link, making: Awaitable[Issued | NoToken]) -> Issued | NoToken:
+async def _with_deadline(link: Link, making: Awaitable[Issued | NoToken]) -> Issued | NoToken:
     try:
-        async with asyncio.timeout(RENEWAL):
+        async with asyncio.timeout(RENEWAL_TIMEOUT):
             return await making
     except TimeoutError:
         return NoToken(for_trouble(Trouble.NO_TOKEN_ANSWER), link=link)
