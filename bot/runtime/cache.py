@@ -116,33 +116,32 @@ class Cache(Generic[T]):
         self._kept: dict[str, _Kept[T]] = {}
         self._readings: SingleFlight[T] = SingleFlight()
 
-    async def get(self, key: str) -> T:
-        """Return the value of `key`, never older than it is good for."""
+    def get(self, key: str) -> asyncio.Future[T]:
+        """Return the value of `key`, never older than it is good for; if nothing good is kept, its reading has begun."""
         now, kept = self._clock(), self._kept.get(key)
         if kept is None or now >= kept.late:
-            return await self._readings.do(key, partial(self._fetch, key))
+            return asyncio.shield(self.ahead(key))
         if now >= kept.early:
             self.ahead(key)
-        return kept.value
+        good = asyncio.get_running_loop().create_future()
+        good.set_result(kept.value)
+        return good
 
-    async def anew(self, key: str) -> T:
+    def anew(self, key: str) -> asyncio.Future[T]:
         """Return the value of `key` as it is now, past what is kept and past a reading that is under way."""
-        await self._readings.settled(key)
-        return await self._readings.do(key, partial(self._fetch, key))
+        return asyncio.create_task(self._after_what_is_under_way(key))
 
-    def ahead(self, key: str) -> None:
+    def ahead(self, key: str) -> asyncio.Future[T]:
         """Begin to read `key`, so that whoever asks for it first need not wait."""
-        self._readings.begin(key, partial(self._fetch, key))
-
-    def beside(self, key: str) -> None:
-        """Begin to read `key` unless what is kept is good, beside what whoever needs both waits for first."""
-        kept = self._kept.get(key)
-        if kept is None or self._clock() >= kept.late:
-            self.ahead(key)
+        return self._readings.begin(key, partial(self._fetch, key))
 
     async def close(self) -> None:
         """Give up what is being read."""
         await self._readings.close()
+
+    async def _after_what_is_under_way(self, key: str) -> T:
+        await self._readings.settled(key)
+        return await asyncio.shield(self.ahead(key))
 
     async def _fetch(self, key: str) -> T:
         value, seconds = await self._read(key)

@@ -5,11 +5,11 @@ Sources: docs.slack.dev, users.info (tier 4) and usergroups.list (tier 2).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bot.domain.language import Language, language_of
 from bot.policy import ANYONE, Person, Rule, Standing, Unreadable
-from bot.runtime.cache import Cache, SingleFlight
+from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, retry_after
 from bot.workflow.ports import AwayError
 
@@ -18,6 +18,7 @@ _ALL = "all groups"
 Known = tuple[Standing, Language]
 Groups = Mapping[str, frozenset[str]] | Unreadable
 """Who is in which group, of all that are not disabled."""
+_Reading = asyncio.Future[Known | Unreadable] | asyncio.Future[Groups]
 
 _AWAY = (Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN)  # what passes
 _ERRORS = {
@@ -52,50 +53,36 @@ class Directory:
         self._asked_to_wait_until = 0.0
 
     async def person(
-        self, team_id: str, user_id: str, groups: frozenset[str]
+        self, team_id: str, user_id: str, groups: frozenset[str], *, anew: bool = False
     ) -> Person | Unreadable:
-        """Return who this is, with those of `groups` that hold them; within the deadline, whatever Slack does."""
-        if groups:
-            self._groups.beside(_ALL)
-        return await self.tell(team_id, user_id, groups, self._people.get, self._groups.get)
+        """Return one person, as `several` does."""
+        known = await self.several(team_id, [user_id], groups, anew=anew)
+        return known[user_id]
 
-    def now(self) -> "Now":
-        """Return the same people as they are now, past what is remembered, where a click decides."""
-        return Now(self, self._people.anew, self._groups.anew)
+    async def several(
+        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, anew: bool = False
+    ) -> Mapping[str, Person | Unreadable]:
+        """Return who these are, each with those of `groups` that hold them; within the deadline, whatever Slack does.
 
-    async def tell(
-        self,
-        team_id: str,
-        user_id: str,
-        names: frozenset[str],
-        people: Callable[[str], Awaitable[Known | Unreadable]],
-        groups: Callable[[str], Awaitable[Groups]],
-    ) -> Person | Unreadable:
-        """Return who this is by what `people` and `groups` tell of them; the second is being read by then."""
+        `anew` past what is remembered, where a click decides.
+        """
         if team_id != self._team_id:
-            return Unreadable.NOT_FOUND
-        try:
-            async with asyncio.timeout(self._deadline):
-                found = await people(user_id)
-                all_groups = await groups(_ALL) if names else {}
-        except TimeoutError:
-            return Unreadable.SLACK_DOWN
-        if isinstance(found, Unreadable):
-            return found
-        standing, language = found
-        members = {name: _members_of(all_groups, name) for name in sorted(names)}
-        return Person(
-            team_id,
-            user_id,
-            standing,
-            frozenset(
-                name
-                for name, users in members.items()
-                if not isinstance(users, Unreadable) and user_id in users
-            ),
-            {name: users for name, users in members.items() if isinstance(users, Unreadable)},
-            language,
-        )
+            return dict.fromkeys(user_ids, Unreadable.NOT_FOUND)
+        all_groups = [self._groups.anew(_ALL) if anew else self._groups.get(_ALL)] if groups else []
+        read = self._people.anew if anew else self._people.get
+        people = {user_id: read(user_id) for user_id in user_ids}
+        reading: list[_Reading] = [*people.values(), *all_groups]
+        if late := [each for each in reading if not each.done()]:
+            await asyncio.wait(late, timeout=self._deadline)
+        if not all(each.done() for each in all_groups):
+            return dict.fromkeys(people, Unreadable.SLACK_DOWN)
+        members = _members(all_groups[0].result() if all_groups else {}, groups)
+        return {
+            user_id: _person(team_id, user_id, told.result(), members)
+            if told.done()
+            else Unreadable.SLACK_DOWN
+            for user_id, told in people.items()
+        }
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
         """Tell whether anybody may decide about a request of this requester's; in doubt, yes."""
@@ -171,30 +158,29 @@ class Directory:
         return trouble_of(result)
 
 
-class Now:
-    """The people of a Directory as they are now; the groups are read once, however many people are asked about."""
+def _members(
+    all_groups: Groups, names: frozenset[str]
+) -> Mapping[str, frozenset[str] | Unreadable]:
+    return {name: _members_of(all_groups, name) for name in sorted(names)}
 
-    def __init__(
-        self,
-        directory: Directory,
-        people: Callable[[str], Awaitable[Known | Unreadable]],
-        groups: Callable[[str], Coroutine[None, None, Groups]],
-    ) -> None:
-        self._directory = directory
-        self._people = people
-        self._read = groups
-        self._groups = SingleFlight[Groups](kept=1)
 
-    async def person(
-        self, team_id: str, user_id: str, groups: frozenset[str]
-    ) -> Person | Unreadable:
-        """Return who this is, with those of `groups` that hold them; within the deadline, whatever Slack does."""
-        if groups:
-            self._groups.begin(_ALL, lambda: self._read(_ALL))
-        return await self._directory.tell(team_id, user_id, groups, self._people, self._once)
-
-    async def _once(self, key: str) -> Groups:
-        return await self._groups.do(key, lambda: self._read(key))
+def _person(
+    team_id: str,
+    user_id: str,
+    told: Known | Unreadable,
+    members: Mapping[str, frozenset[str] | Unreadable],
+) -> Person | Unreadable:
+    """Return who this is by what Slack told of them, and of the groups that the policy names."""
+    if isinstance(told, Unreadable):
+        return told
+    standing, language = told
+    unreadable = {name: users for name, users in members.items() if isinstance(users, Unreadable)}
+    held = frozenset(
+        name
+        for name, users in members.items()
+        if not isinstance(users, Unreadable) and user_id in users
+    )
+    return Person(team_id, user_id, standing, held, unreadable, language)
 
 
 def _says_nothing(told: object) -> bool:

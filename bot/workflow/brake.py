@@ -88,8 +88,7 @@ class Brake:
         """
         policy, request = self.in_force.policy, entry.request
         origin = request.origin
-        people = self.people.now() if anew else self.people
-        person = await people.person(origin.team_id, origin.user_id, policy.groups)
+        person = await self.people.person(origin.team_id, origin.user_id, policy.groups, anew=anew)
         receivers = request.receivers if appids is None else appids
         return verdict(policy, entry, decide_all(policy, origin, person, receivers, request.env))
 

@@ -23,7 +23,7 @@ from bot.workflow.cancel import cancel
 from bot.workflow.confirm import confirm
 from bot.workflow.deadline import PATIENCE, within
 from bot.workflow.decide import decide, may_not_decide
-from bot.workflow.ports import PersonLookup, Ports
+from bot.workflow.ports import Ports
 from bot.workflow.retry import again, retry
 from bot.workflow.seen import AskAgain, CancelRest, ClickStep, Refuse, Reply, Seen, Take, late
 from bot.workflow.submit import Intake
@@ -80,7 +80,7 @@ class ClickHandler:
 
     async def answer(self, act: Act, click: Click) -> Reply:
         """Do what a click comes to, and return what to tell whoever clicked."""
-        policy, people = self._intake.policy, self._ports.people
+        policy = self._intake.policy
         try:
             entry = await self._find(click)
             if entry is None:
@@ -88,8 +88,8 @@ class ClickHandler:
             failed = await self._failed(entry) if act is Act.RETRY else ()
             own = click.user_id == entry.request.origin.user_id
             # To cancel what they asked for themselves nobody needs a right.
-            known = people if act is Act.CANCEL and own else people.now()
-            seen = await self._see(policy, known, click, entry)
+            anew = not (act is Act.CANCEL and own)
+            seen = await self._see(policy, click, entry, anew=anew)
             return await self._carry_out(seen, step_of(act, replace(seen, failed=failed)))
         except LedgerDownError as error:
             return _down(await self._words(click), click, error)
@@ -117,11 +117,10 @@ class ClickHandler:
 
         Read as it is remembered, since a decision reads it anew; but nobody is refused by that.
         """
-        policy, people = opening.policy, self._ports.people
-        seen = await self._see(policy, people, click, entry, opening.clicker)
+        seen = await self._see(opening.policy, click, entry, opening.clicker)
         if may_not_decide(seen) is None:
             return None
-        seen = await self._see(policy, people.now(), click, entry)
+        seen = await self._see(opening.policy, click, entry, anew=True)
         step = may_not_decide(seen)
         try:
             return (await self._carry_out(seen, step)).message if step else None
@@ -150,18 +149,20 @@ class ClickHandler:
     async def _see(
         self,
         policy: Policy,
-        people: PersonLookup,
         click: Click,
         entry: Entry,
         clicker: Person | Unreadable | None = None,
+        *,
+        anew: bool = False,
     ) -> Seen:
-        """Return what a click is decided by, with those as `people` know them who are not known yet."""
-        team, asked_by = click.team_id, entry.request.origin.user_id
-        if clicker is None:
-            clicker = await people.person(team, click.user_id, policy.groups)
-        own = click.user_id == asked_by
-        requester = clicker if own else await people.person(team, asked_by, policy.groups)
-        return Seen(click, entry, policy, self._intake.words(clicker), clicker, requester)
+        """Return what a click is decided by; those who are not known yet are read, `anew` past what is remembered."""
+        asked_by = entry.request.origin.user_id
+        known = {click.user_id: clicker} if clicker else {}
+        unknown = [each for each in dict.fromkeys((click.user_id, asked_by)) if each not in known]
+        read = self._ports.people.several
+        known |= await read(click.team_id, unknown, policy.groups, anew=anew)
+        clicker = known[click.user_id]
+        return Seen(click, entry, policy, self._intake.words(clicker), clicker, known[asked_by])
 
     async def _carry_out(self, seen: Seen, step: ClickStep) -> Reply:
         match step:

@@ -29,7 +29,7 @@ class Owned(Protocol):
     def get(self, key: str) -> Awaitable[tuple[str, ...]]:
         """Return the envs of the owner with this appid."""
 
-    def ahead(self, key: str) -> None:
+    def ahead(self, key: str) -> object:
         """Begin to read them."""
 
 

@@ -1,6 +1,6 @@
 """What the use cases need from Slack, from WeChat and from each other: ports, so that they know neither."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -98,24 +98,22 @@ class Owners(Protocol):
         """
 
 
-class PersonLookup(Protocol):
+class People(Protocol):
     """Tells who somebody is, in time for the ack."""
 
     async def person(
-        self, team_id: str, user_id: str, groups: frozenset[str]
+        self, team_id: str, user_id: str, groups: frozenset[str], *, anew: bool = False
     ) -> Person | Unreadable:
-        """Return the person with those of `groups` that hold them, or why Slack did not tell.
+        """Return the person with those of `groups` that hold them, or why Slack did not tell; `anew` past what is remembered.
 
         A group that was not asked about would count as one that does not hold them, so `groups` are those of the policy
         that is to decide.
         """
 
-
-class People(PersonLookup, Protocol):
-    """Tells who somebody is as it is remembered."""
-
-    def now(self) -> PersonLookup:
-        """Return what tells who they are now, past what is remembered: for one decision, which reads the groups once."""
+    async def several(
+        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, anew: bool = False
+    ) -> Mapping[str, Person | Unreadable]:
+        """Return these people, each as `person` does: for one decision, which reads the groups once."""
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
         """Tell whether anybody may decide about a request of this requester's; in doubt, yes."""

@@ -86,7 +86,7 @@ async def test_a_reader_that_gives_up_leaves_the_value_for_the_next(
     source.gate.clear()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(memory.get("a"), 0.01)
-    second = asyncio.create_task(memory.get("a"))
+    second = memory.get("a")
     await asyncio.sleep(0)
     source.gate.set()
     assert await second == "a1"
@@ -120,7 +120,7 @@ async def test_what_is_wanted_anew_was_begun_to_be_read_after_it_was_wanted(
     memory: Cache[str], source: Source
 ) -> None:
     source.gate.clear()
-    early = asyncio.create_task(memory.get("a"))
+    early = memory.get("a")
     await source.until(lambda source: source.readings == ["a"])
     wanted = asyncio.gather(*(memory.anew("a") for _ in range(20)))
     await asyncio.sleep(0)
@@ -142,9 +142,9 @@ async def test_what_failed_while_something_newer_was_wanted_fails_nobody_else(
         return "fine", 10.0
 
     memory = Cache(read, clock)
-    early = asyncio.create_task(memory.get("a"))
+    early = memory.get("a")
     await asyncio.sleep(0)
-    wanted = asyncio.create_task(memory.anew("a"))
+    wanted = memory.anew("a")
     await asyncio.sleep(0)
     gate.set()
     assert await wanted == "fine"
@@ -152,16 +152,16 @@ async def test_what_failed_while_something_newer_was_wanted_fails_nobody_else(
         await early
 
 
-async def test_what_is_read_beside_is_read_only_where_nothing_good_is_kept(
-    memory: Cache[str], source: Source, clock: Clock
+async def test_what_is_not_kept_is_being_read_as_soon_as_it_is_asked_for(
+    memory: Cache[str], source: Source
 ) -> None:
-    memory.beside("a")
-    assert await memory.get("a") == "a1"
-    memory.beside("a")
-    clock.now += 10
-    memory.beside("a")
-    assert await memory.get("a") == "a2"
-    assert source.readings == ["a", "a"]
+    source.gate.clear()
+    first, second = memory.get("a"), memory.get("b")
+    await source.until(lambda source: source.readings == ["a", "b"])
+    source.gate.set()
+    assert (await second, await first) == ("b2", "a1")
+    kept = memory.get("a")
+    assert kept.done()  # nobody waits for what is kept
 
 
 async def test_memory_has_a_bound(clock: Clock) -> None:

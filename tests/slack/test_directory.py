@@ -242,13 +242,16 @@ async def test_a_snapshot_of_all_groups_is_one_call_however_many_the_policy_name
 async def test_a_decision_reads_the_groups_once_however_many_people_it_is_about(
     slack: LocalSlack, directory: Directory
 ) -> None:
-    now = directory.now()
-    first = await now.person(TEAM, REQUESTER, OURS | {"S0APPROVERS"})
-    slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], members=frozenset())
-    again = await now.person(TEAM, REQUESTER, OURS | {"S0APPROVERS"})
-    assert first == again == Known(TEAM, REQUESTER, groups=OURS)
+    groups = OURS | {"S0APPROVERS"}
+    known = await directory.several(TEAM, [REQUESTER, "U0APPROVER"], groups, anew=True)
+    assert known == {
+        REQUESTER: Known(TEAM, REQUESTER, groups=OURS),
+        "U0APPROVER": Known(TEAM, "U0APPROVER", groups=frozenset({"S0APPROVERS"})),
+    }
+    assert calls(slack, "users.info") == 2
     assert calls(slack, "usergroups.list") == 1
-    assert await directory.now().person(TEAM, REQUESTER, OURS) == Known(TEAM, REQUESTER)
+    slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], members=frozenset())
+    assert await directory.person(TEAM, REQUESTER, OURS, anew=True) == Known(TEAM, REQUESTER)
 
 
 @pytest.mark.parametrize("anew", [False, True], ids=["as remembered", "as of now"])
@@ -257,8 +260,7 @@ async def test_the_groups_are_read_beside_the_person(
 ) -> None:
     directory = Directory(api, TEAM, clock, deadline=0.2)
     slack.fail("users.info", Slow(30))
-    asked = directory.now() if anew else directory
-    assert await asked.person(TEAM, REQUESTER, OURS) is Unreadable.SLACK_DOWN
+    assert await directory.person(TEAM, REQUESTER, OURS, anew=anew) is Unreadable.SLACK_DOWN
     assert calls(slack, "usergroups.list") == 1
 
 
@@ -278,11 +280,8 @@ async def test_ten_groups_and_decisions_every_few_seconds_stay_within_slacks_rat
         api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())
         directory = Directory(api, TEAM, clock)
         for _ in range(30):
-            now = directory.now()
-            for user in (REQUESTER, "U0APPROVER"):
-                known = await now.person(TEAM, user, names)
-                assert isinstance(known, Known)
-                assert not known.unreadable
+            known = await directory.several(TEAM, [REQUESTER, "U0APPROVER"], names, anew=True)
+            assert not any(isinstance(k, Unreadable) or k.unreadable for k in known.values())
             clock.now += 4
 
 
@@ -296,7 +295,7 @@ async def test_a_rate_limit_leaves_a_membership_good_for_as_long_as_it_was(
     await slack.until(lambda slack: calls(slack, "usergroups.list") == 2)
     await time_passes(api)
     assert await directory.person(TEAM, REQUESTER, OURS) == ours
-    now = await directory.now().person(TEAM, REQUESTER, OURS)
+    now = await directory.person(TEAM, REQUESTER, OURS, anew=True)
     limited = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.RATE_LIMITED})
     assert now == limited
     slack.fail("usergroups.list", RateLimited(20))
@@ -312,7 +311,7 @@ async def test_a_rate_limit_is_respected_to_its_end(
     clock.now += 29.9
     unknown = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.RATE_LIMITED})
     assert await directory.person(TEAM, REQUESTER, OURS) == unknown
-    assert await directory.now().person(TEAM, REQUESTER, OURS) == unknown
+    assert await directory.person(TEAM, REQUESTER, OURS, anew=True) == unknown
     await time_passes(api)
     assert calls(slack, "usergroups.list") == 1
     clock.now += 0.1
@@ -418,7 +417,7 @@ async def test_what_is_wanted_anew_is_read_past_the_memory(
     slack.people[REQUESTER] = replace(slack.people[REQUESTER], is_restricted=True)
     remembered = await directory.person(TEAM, REQUESTER, OURS)
     assert remembered == Known(TEAM, REQUESTER, groups=frozenset({PLATFORM}))
-    now = await directory.now().person(TEAM, REQUESTER, OURS)
+    now = await directory.person(TEAM, REQUESTER, OURS, anew=True)
     assert now == Known(TEAM, REQUESTER, Standing.GUEST)
     assert await directory.person(TEAM, REQUESTER, OURS) == now
 
@@ -429,7 +428,7 @@ async def test_what_cannot_be_read_anew_is_not_taken_from_the_memory(
 ) -> None:
     await directory.person(TEAM, REQUESTER, OURS)
     slack.fail(method, Status(503))
-    now = await directory.now().person(TEAM, REQUESTER, OURS)
+    now = await directory.person(TEAM, REQUESTER, OURS, anew=True)
     unread = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.SLACK_DOWN})
     assert now == (Unreadable.SLACK_DOWN if method == "users.info" else unread)
 

@@ -1,7 +1,7 @@
 """Which policy is in force, who hears of another one, and that nothing is decided by two of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count, cycle
@@ -71,15 +71,20 @@ def test_the_same_policy_again_ends_the_trouble_and_changes_nothing(clock: Clock
 class Members:
     """Everybody is in every group; it takes some turns of the loop to tell."""
 
-    async def person(self, team_id: str, user_id: str, groups: frozenset[str]) -> Person:
+    async def person(
+        self, team_id: str, user_id: str, groups: frozenset[str], *, anew: bool = False
+    ) -> Person:
         """Return a member of all the groups that are asked about."""
+        del anew
         for _ in range(3):
             await asyncio.sleep(0)
         return Person(team_id, user_id, groups=groups)
 
-    def now(self) -> "Members":
-        """Return the same, who tells nothing else now."""
-        return self
+    async def several(
+        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, anew: bool = False
+    ) -> dict[str, Person]:
+        """Return each of them."""
+        return {each: await self.person(team_id, each, groups, anew=anew) for each in user_ids}
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
         """Say yes."""

@@ -1,7 +1,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -715,15 +715,19 @@ class Everybody:
 
     asked = 0
 
-    async def person(self, team_id: str, user_id: str, groups: frozenset[str]) -> Person:
+    async def person(
+        self, team_id: str, user_id: str, groups: frozenset[str], *, anew: bool = False
+    ) -> Person:
         """Return a member."""
-        del groups
+        del groups, anew
         self.asked += 1
         return Person(team_id, user_id)
 
-    def now(self) -> "Everybody":
-        """Return the same, who tells nothing else now."""
-        return self
+    async def several(
+        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, anew: bool = False
+    ) -> dict[str, Person]:
+        """Return each of them."""
+        return {each: await self.person(team_id, each, groups, anew=anew) for each in user_ids}
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
         """Say yes."""
