@@ -91,8 +91,7 @@ class ApproverMessages:
             who = f"<@{conversation}>" if direct else _who(rule, request)
             asked = question(words, request, before, until, who)
             asked += asked_directly(words) if direct else message()
-            mark = f"{request.id}-question"
-            posted = await self._post(conversation, asked, mark, look_since=look_since)
+            posted = await self._post(conversation, asked, _mark(request), look_since=look_since)
             if isinstance(posted, Posted):
                 await list_appids(self._posts, words, request, posted, look_since=look_since)
                 stand.append(posted)
@@ -110,11 +109,24 @@ class ApproverMessages:
             await self._post(asked.channel, reminded, mark, asked.ts, look_since=float(asked.ts))
 
     async def settle(self, entry: Entry) -> None:
-        """Replace the question by who decided, when, and how it ended."""
+        """Replace the question by who decided, when, and how it ended; also where it stands without being recorded."""
         at = entry.decided or entry.at or entry.created
         shown = decided(self._tongues.channel, entry.request, entry.outcome, at)
-        for asked in read_ref(entry.asked):
+        for asked in await self._all_asked(entry):
             await self._posts.edit(asked, shown)
+
+    async def _all_asked(self, entry: Entry) -> list[Posted]:
+        """Return where the question stands: whoever asked it may have stopped midway, because of Slack or a crash."""
+        request, known = entry.request, read_ref(entry.asked)
+        rule = approving_rule(self._in_force.policy, request)
+        if rule is None or not all(is_direct(at.channel) for at in known):
+            return known
+        where = await self._where(rule, request.origin.user_id)
+        if len(known) >= len(where):
+            return known
+        mark, since = _mark(request), entry.created
+        found = [await self._posts.find(conversation, mark, since) for conversation in where]
+        return list(dict.fromkeys([*known, *filter(None, found)]))
 
     async def _post(
         self,
@@ -130,6 +142,10 @@ class ApproverMessages:
         return await self._posts.insist(
             channel, asked, again, mark, thread_ts, look_since=look_since
         )
+
+
+def _mark(request: Request) -> str:
+    return f"{request.id}-question"
 
 
 def _who(rule: Rule | None, request: Request) -> str:

@@ -86,6 +86,11 @@ class Posts:
                     return found
         raise away(no)
 
+    async def find(self, channel: str, mark: str, since: float) -> Posted | None:
+        """Return the message outside of threads with this `mark`, posted `since` then; None if nobody can see one."""
+        found = await self._looking.find(channel, mark, None, since)
+        return found if isinstance(found, Posted) else None
+
     async def _find(
         self, channel: str, mark: str, thread_ts: str | None, since: float
     ) -> Posted | Refused | Doubtful | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
-from bot.domain.outcome import Finished, Outcome, Readiness, Step, Unknown, doubted
+from bot.domain.outcome import Cancelled, Expired, Finished, Outcome, Readiness, Step, Unknown, doubted
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LEASE, Entry, Ledger, LedgerDownError, answered
@@ -34,6 +34,8 @@ _PAUSE = 3.0  # seconds, after something that nobody foresaw
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
 _GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
+_WHILE_ASKED = Cancelled | Expired
+"""How a request can end before it is recorded where the approvers were asked."""
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +133,7 @@ class Worker:
             delivered = await place.close(
                 request, outcome, look_since=since, called_again=again, after=after
             )
-        if entry.asked:
+        if entry.asked or isinstance(outcome, _WHILE_ASKED):
             await self.waiting.approvals.settle(replace(entry, outcome=outcome))
         if delivered:
             ready = after.readiness.value if after.readiness is Readiness.READY else None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.playground.faults import Code, Status
+from bot.playground.faults import Code, Slow, Status
 from bot.playground.world import APPID
 from tests.conftest import ENV, RELEASES, REQUESTER, rows, soon
 from tests.said import SHARED
@@ -232,3 +232,36 @@ async def test_what_approvers_are_asked_directly_is_owed_and_asked_once(
             assert direct
             assert len(scene.slack.parents(direct.id)) == 1
     assert scene.wechat.calls == []
+
+
+async def test_a_question_of_which_more_was_owed_does_not_outlive_its_request(scene: Scene) -> None:
+    many = [f"wx{number:016x}" for number in range(12)]
+    scene.slack.fail("chat.postMessage", Slow(0.0), *AWAY, channel=APPROVALS)  # its list is owed
+    async with scene.bot(APPROVE):
+        await scene.ask(f"{' '.join(many)} {ENV}")
+        await owed(scene)
+        (question,) = scene.slack.parents(APPROVALS)
+        assert has_button(question, "approve")
+        await scene.click(REQUESTER, scene.slack.parents(RELEASES)[0], "cancel")
+        await scene.over()
+    (settled,) = scene.slack.parents(APPROVALS)
+    assert settled.text.startswith(f"🚫 <@{REQUESTER}> cancelled this")
+    assert not has_button(settled, "approve")
+
+
+async def test_who_decides_before_all_were_asked_directly_decides_for_whoever_was(
+    scene: Scene,
+) -> None:
+    approvals = scene.slack.channels[APPROVALS]
+    scene.slack.channels[APPROVALS] = replace(approvals, ext_shared=True)
+    many = [f"wx{number:016x}" for number in range(12)]
+    async with scene.bot(APPROVE):
+        scene.slack.fail("chat.postMessage", *AWAY, channel="D0APPROVER2")
+        await scene.ask(f"{' '.join(many)} {ENV}")
+        await owed(scene)
+        await scene.decide(APPROVER, "reject", where=scene.told_directly(APPROVER))
+        await scene.over()
+    for user in (APPROVER, SECOND_APPROVER):
+        settled = scene.told_directly(user)
+        assert settled.text.startswith(f"🚫 <@{APPROVER}> rejected this")
+        assert not has_button(settled, "approve")
