@@ -14,9 +14,9 @@ from bot.messages.words import Tongues
 from bot.policy import ANYONE, Rule
 from bot.slack.api import Doubtful, Refused
 from bot.slack.directory import Directory
-from bot.slack.payloads import Posted, read_ref, ref_of
+from bot.slack.payloads import Posted, is_direct, read_ref, ref_of
 from bot.slack.posts import Posts
-from bot.slack.thread import is_direct, list_appids
+from bot.slack.thread import list_appids
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ruling import approving_rule
 

@@ -86,9 +86,11 @@ class Posts:
                     return found
         raise away(no)
 
-    async def find(self, channel: str, mark: str, since: float) -> Posted | None:
-        """Return the message outside of threads with this `mark`, posted `since` then; None if nobody can see one."""
-        found = await self._looking.find(channel, mark, None, since)
+    async def find(
+        self, channel: str, mark: str, since: float, thread_ts: str | None = None
+    ) -> Posted | None:
+        """Return the message with this `mark`, posted `since` then; None if nobody can see one."""
+        found = await self._looking.find(channel, mark, thread_ts, since)
         return found if isinstance(found, Posted) else None
 
     async def _find(

@@ -5,7 +5,7 @@ from a thread, and then the parent stands there. Source: docs.slack.dev, chat.po
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,11 +20,10 @@ from bot.messages.words import Tongues, Words
 from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
 from bot.slack.history import PATIENCE
-from bot.slack.payloads import Posted, read_ref, ref_of
+from bot.slack.payloads import Posted, is_direct, is_shared_outside, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import Private
 
-_DIRECT = ("D", "U", "W")  # a user's id stands for the conversation with the bot
 _CHANNEL_GOOD_FOR = 60.0
 _CHANNEL_BAD_FOR = 5.0
 
@@ -105,6 +104,16 @@ class Threads:
         """Return a place that was settled before or, without one, the requester's own."""
         for parent in read_ref(ref):
             return Thread(self._posts, parent, self._tongues, self._private)
+        return self._private(request)
+
+    async def find(self, request: Request, since: float) -> Thread | Private:
+        """Return the place that somebody settled `since` then without recording it; else the requester's own."""
+        origin = request.origin
+        ways = (origin.channel_id, origin.thread_ts or None), (origin.user_id, None)
+        for channel, thread_ts in ways:
+            if parent := await self._posts.find(channel, request.id, since, thread_ts):
+                root = origin.thread_ts if thread_ts else ""
+                return self.reopen(request, ref_of(replace(parent, root=root)))
         return self._private(request)
 
     def link(self, ref: str | None) -> str | None:
@@ -200,11 +209,6 @@ class Threads:
                 return NoThread.CANNOT_TELL, _CHANNEL_BAD_FOR
 
 
-def is_shared_outside(channel: Mapping[str, object]) -> bool:
-    """Tell whether another organisation reads a channel of conversations.info, or is invited to."""
-    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
-
-
 def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:
     """Read why chat.postMessage refused; a conversation without the bot is hidden as channel_not_found."""
     match no:
@@ -238,11 +242,6 @@ async def list_appids(
             told = {"request": request.id, "reason": str(posted)}
             _log.error("the appids of a batch are not listed", extra=told)
             return
-
-
-def is_direct(channel: str) -> bool:
-    """Tell whether it is a direct message, with the bot or between people."""
-    return channel.startswith(_DIRECT)
 
 
 def words_in(channel: str, request: Request, tongues: Tongues) -> Words:

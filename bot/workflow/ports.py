@@ -55,7 +55,7 @@ class Place(Protocol):
 
 
 class Places(Protocol):
-    """Settles where answers go; `open` raises AwayError."""
+    """Settles where answers go; `open` and `find` raise AwayError."""
 
     async def open(
         self, request: Request, *, look_since: float | None, waiting: bool
@@ -64,6 +64,9 @@ class Places(Protocol):
 
     def reopen(self, request: Request, ref: str | None) -> Place:
         """Return a place that was settled before or, without one, the requester's own."""
+
+    async def find(self, request: Request, since: float) -> Place:
+        """Return the place that was settled `since` then without being recorded or, without one, the requester's own."""
 
 
 class Approvals(Protocol):

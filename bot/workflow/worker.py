@@ -13,7 +13,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
-from bot.domain.outcome import Cancelled, Expired, Finished, Outcome, Readiness, Step, Unknown, doubted
+from bot.domain.outcome import (
+    Cancelled,
+    Expired,
+    Finished,
+    Outcome,
+    Readiness,
+    Step,
+    Unknown,
+    doubted,
+)
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LEASE, Entry, Ledger, LedgerDownError, answered
@@ -34,8 +43,7 @@ _PAUSE = 3.0  # seconds, after something that nobody foresaw
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
 _GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
-_WHILE_ASKED = Cancelled | Expired
-"""How a request can end before it is recorded where the approvers were asked."""
+_UNCONFIRMED = Expired("confirmation")
 
 _log = logging.getLogger(__name__)
 
@@ -126,14 +134,19 @@ class Worker:
         request = entry.request
         if isinstance(outcome, Finished) and outcome.lacks_groups:
             outcome = await self.batches.finished(request)
-        place = self.places.reopen(request, entry.place)
+        # While it waited, Slack or a crash may have cut short whoever asked, before it was recorded where.
+        unrecorded = isinstance(outcome, Cancelled | Expired) and outcome != _UNCONFIRMED
+        if entry.place is None and unrecorded:
+            place = await self.places.find(request, entry.created)
+        else:
+            place = self.places.reopen(request, entry.place)
         again = called_again and outcome != _GIVEN_UP
         after = await after_share(self.look, self.ledger, entry, outcome)
         async with self.leased.held(entry) as since:
             delivered = await place.close(
                 request, outcome, look_since=since, called_again=again, after=after
             )
-        if entry.asked or isinstance(outcome, _WHILE_ASKED):
+        if entry.asked or unrecorded:
             await self.waiting.approvals.settle(replace(entry, outcome=outcome))
         if delivered:
             ready = after.readiness.value if after.readiness is Readiness.READY else None

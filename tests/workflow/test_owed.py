@@ -265,3 +265,17 @@ async def test_who_decides_before_all_were_asked_directly_decides_for_whoever_wa
         settled = scene.told_directly(user)
         assert settled.text.startswith(f"🚫 <@{APPROVER}> rejected this")
         assert not has_button(settled, "approve")
+
+
+async def test_a_parent_of_which_more_was_owed_says_how_it_ended(scene: Scene) -> None:
+    many = [f"wx{number:016x}" for number in range(12)]
+    scene.slack.fail("chat.postMessage", Slow(0.0), *AWAY, channel=RELEASES)  # its list is owed
+    async with scene.bot(APPROVE):
+        await scene.ask(f"{' '.join(many)} {ENV}")
+        await owed(scene)
+        assert scene.parent().startswith("🕓")
+        scene.let_expire()
+        due(scene)
+        await scene.over()
+    assert scene.parent().startswith("⌛")
+    assert scene.replies()[-1].startswith("⌛")

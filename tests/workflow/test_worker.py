@@ -611,6 +611,10 @@ class Meanwhile:
         self._closed()
         return self._places.reopen(request, ref)
 
+    async def find(self, request: Request, since: float) -> Place:
+        """Look for the place."""
+        return await self._places.find(request, since)
+
 
 async def test_whoever_lost_the_request_before_the_place_stops_without_a_word(
     slack: LocalSlack,
@@ -711,6 +715,10 @@ class Stumbling:
         if self._closes >= 0:
             raise RuntimeError("made up")
         return self._places.reopen(request, ref)
+
+    async def find(self, request: Request, since: float) -> Place:
+        """Look for the place."""
+        return await self._places.find(request, since)
 
 
 @pytest.mark.parametrize(("opens", "closes"), [(1, 0), (0, 1), (2, 2)])
