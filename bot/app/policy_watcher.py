@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from bot.policy import Policy
-from bot.runtime.observers import nobody
+from bot.runtime.observers import no_op
 from bot.settings.load import Settings, policy_of
 from bot.settings.policy import Content, NoText, content_of
 from bot.workflow.policy_in_force import InForce
@@ -37,7 +37,7 @@ class PolicyWatcher:
         every: float = _LOOK_EVERY,
         within: float = _WITHIN,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        told: Callable[[bool], None] = nobody,
+        told: Callable[[bool], None] = no_op,
     ) -> None:
         self._in_force = in_force
         self._settings = settings

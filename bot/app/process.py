@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, suppress
 from bot import __version__
 from bot.ops.logs.setup import set_up
 from bot.ops.visible import FAILED, FINE, WRONG_SETUP, complain
-from bot.runtime.signals import at_first_signal, ignore_from_now_on, setting, unless
+from bot.runtime.signals import cancel_on, ignore_signals, on_first_signal, setter_of
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.tokens import PlatformSettings
 
@@ -21,12 +21,12 @@ _log = logging.getLogger(__name__)
 def run(read: Callable[[], Mapping[str, str]]) -> int:
     """Run the bot with the environment that `read` returns, until a signal; return the exit code."""
     stop, reload = asyncio.Event(), asyncio.Event()
-    at_first_signal(stop.set)
+    on_first_signal(stop.set)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
     try:
         return _run_until(read, stop, reload)
     finally:
-        ignore_from_now_on()
+        ignore_signals()
 
 
 def _run_until(
@@ -44,11 +44,11 @@ def _run_until(
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
-        at_first_signal(setting(stop, loop))  # from here on, the loop may have to be woken
-        signal.signal(signal.SIGHUP, lambda *_: setting(reload, loop)())
+        on_first_signal(setter_of(stop, loop))  # from here on, the loop may have to be woken
+        signal.signal(signal.SIGHUP, lambda *_: setter_of(reload, loop)())
         async with AsyncExitStack() as stack:
             starting = stack.enter_async_context(running(settings, reload=reload))
-            if line := await unless(stop, starting):
+            if line := await cancel_on(stop, starting):
                 _ready(settings, line)
                 await stop.wait()
                 _log.info("stopping")

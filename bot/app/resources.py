@@ -83,7 +83,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     ledger = await _ledger(stack, settings, observers, *told)
     in_force = InForce(settings.policy, runtime.now)
     _warn_if_nobody_may(settings.policy)
-    in_force.hear(_warn_if_nobody_may)
+    in_force.subscribe(_warn_if_nobody_may)
     tasks, acks = Tasks(), AcksFirst()
     return Resources(
         settings, runtime, metrics, observers, in_force, tasks, acks, wechat, slack, ledger

@@ -11,7 +11,7 @@ from bot.app.token_source import Source, token_source
 from bot.app.wiring import Wired, wire
 from bot.ops.listener import CannotListenError
 from bot.runtime.clock import Runtime
-from bot.runtime.observers import nobody
+from bot.runtime.observers import no_op
 from bot.settings.load import Settings
 from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketMode
 
@@ -21,7 +21,7 @@ async def running(
     settings: Settings,
     runtime: Runtime | None = None,
     reload: asyncio.Event | None = None,
-    reloaded: Callable[[bool], None] = nobody,
+    reloaded: Callable[[bool], None] = no_op,
 ) -> AsyncIterator[str]:
     """Run the bot for as long as the context is open; yields the line that says that it is ready.
 

@@ -76,14 +76,14 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         start,
         slack.tongues,
         PrivateAnswers(api, runtime.sleep).tell,
-        changes.tell,
+        changes.publish,
         envs.readiness,
     )
     intake = Intake(resources.in_force, ports)
     homes = Homes(api, Home(intake, ports, __version__), runtime.clock, runtime.sleep)
     stack.callback(homes.close)
-    changes.hear(homes.changed)
-    resources.in_force.hear(lambda _: homes.all_changed())
+    changes.subscribe(homes.changed)
+    resources.in_force.subscribe(lambda _: homes.all_changed())
     owned = Cache(envs.of, runtime.clock)
     stack.push_async_callback(owned.close)
     handler = FormHandler(intake, ports, owned)
@@ -113,8 +113,8 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     stack.push_async_callback(places.close)
     people = Directory(api, ready.told("team_id"), runtime.clock)
     stack.push_async_callback(people.close)
-    people.ahead(in_force.policy.groups)
-    in_force.hear(lambda policy: people.ahead(policy.groups))
+    people.prefetch(in_force.policy.groups)
+    in_force.subscribe(lambda policy: people.prefetch(policy.groups))
     where = Audience(places.why_private, people).where
     approvals = ApproverMessages(posts, in_force, spoken, places.link, where)
     return _Slack(people, places, approvals, spoken)
@@ -147,7 +147,7 @@ def _worker(
         Batches(ledger, leased, wechat, brake, runtime.now),
         brake,
         resources.tasks.start,
-        changed=changes.tell,
+        changed=changes.publish,
         look=envs.readiness,
     )
 

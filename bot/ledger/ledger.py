@@ -36,7 +36,7 @@ from bot.ledger.statements import (
 from bot.ledger.steps import told_steps
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
-from bot.runtime.observers import Transacted, nobody
+from bot.runtime.observers import Transacted, no_op
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class Ledger:
         holder: str,
         lease: float = LEASE,
         told: Told = untold,
-        transacted: Transacted = nobody,
+        transacted: Transacted = no_op,
         *,
         clock: Callable[[], float] = since_boot,
     ) -> None:
@@ -96,7 +96,7 @@ class Ledger:
         holder: str,
         lease: float = LEASE,
         told: Told = untold,
-        transacted: Transacted = nobody,
+        transacted: Transacted = no_op,
     ) -> "Ledger":
         """Return the ledger at `url`; raises CannotOpenError. `told` hears of each event once it is recorded."""
         return cls(open_database(url), holder, lease, told, transacted)

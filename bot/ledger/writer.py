@@ -18,7 +18,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from bot.ledger.events import Told, forget, untold, write_down
 from bot.ledger.opening import reason_of
-from bot.runtime.observers import Transacted, nobody
+from bot.runtime.observers import Transacted, no_op
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Writer:
         engine: Engine,
         patience: float = PATIENCE,
         told: Told = untold,
-        transacted: Transacted = nobody,
+        transacted: Transacted = no_op,
     ) -> None:
         self._engine = engine
         self._transacted = transacted

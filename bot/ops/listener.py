@@ -14,8 +14,8 @@ from aiohttp.typedefs import Middleware
 from bot.domain.problem import Problem
 from bot.ops.health import Health
 from bot.runtime.bodies import BODIES, Bodies
-from bot.runtime.door import Door, room
-from bot.runtime.observers import Refused, nobody
+from bot.runtime.http_server import HttpServer, connection_limit
+from bot.runtime.observers import Refused, no_op
 
 HEALTHZ, READYZ, METRICS = "/healthz", "/readyz", "/metrics"
 ELSEWHERE = "another path"
@@ -45,7 +45,7 @@ async def listen(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
     port: int,
     posts: Mapping[str, Handler],
     gets: Mapping[str, Handler],
-    refused: Refused = nobody,
+    refused: Refused = no_op,
 ) -> str:
     """Serve HTTP until the stack is left, POST and GET by path; return the address, or raise CannotListenError.
 
@@ -58,7 +58,7 @@ async def listen(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
     for path, handler in gets.items():
         server.router.add_get(path, handler)
     try:
-        await Door(room()).open(stack, server, host, port, _LAST_ACKS)
+        await HttpServer(connection_limit()).serve(stack, server, host, port, _LAST_ACKS)
     except (OSError, ValueError) as error:
         raise unusable(host, port, error) from error
     return origin(host, port)

@@ -85,7 +85,7 @@ class Metrics:
             unheard=self._count["unheard"],
             called_slack=self._count["slack_calls"],
             connected=self._counter("slack_connections", "Connections opened").inc,
-            parted=self._count["slack_disconnects"],
+            disconnected=self._count["slack_disconnects"],
             called_wechat=self._called_wechat,
             renewed=self._renewed,
             refused=self._refused,

@@ -1,1 +1,1 @@
-"""What any program needs: clock, tasks, cache, topics, signals, log context, and a door for HTTP."""
+"""What any program needs: clock, background tasks, cache, topics, signals, log context, and a bounded HTTP server."""

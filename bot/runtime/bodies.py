@@ -1,4 +1,4 @@
-"""Read request bodies from anybody: each whole and within five seconds, all together within four mebibytes."""
+"""Read request bodies from untrusted clients: each complete within five seconds, all together within 4 MiB of memory."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,14 +11,14 @@ _SECONDS = 5.0
 _TOGETHER = 4 << 20  # bytes of memory
 _AT_ONCE = (
     64 << 10
-)  # bytes of a body read without a pause; a push, and nearly every command and click, is shorter
-# Longer bodies: so many at most, and together no faster than the pace, so that others get their turn.
+)  # bytes read without a pause; pushes, and nearly all commands and clicks, are shorter
+# Longer bodies are limited to this many at once and to this common rate, so that they do not starve the others.
 _LONG = 8
 _PACE = 4 << 20  # bytes a second
 
 
 class Unread(Enum):
-    """Why a body was not read; the value is for the log."""
+    """Why a body was not read; the value is what the log says."""
 
     SLOW = "its body came too slowly"
     LONG = "its body is too long"
@@ -27,7 +27,7 @@ class Unread(Enum):
 
     @property
     def status(self) -> int:
-        """The HTTP status that says so."""
+        """The HTTP status of the response."""
         match self:
             case Unread.SLOW:
                 return 408
@@ -41,19 +41,19 @@ class Unread(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Body:
-    """A body that is being read: its connection, and its bytes so far; `content` has what arrived beyond them."""
+    """A body that is being read; `content` also counts the bytes that have arrived but are not read yet."""
 
-    guest: web.RequestHandler
+    connection: web.RequestHandler
     content: StreamReader
-    patience: asyncio.Timeout
+    timeout: asyncio.Timeout
     read: bytearray = field(default_factory=bytearray)
 
 
 class Bodies:
-    """The bodies that are being read; together they hold `most` bytes at most.
+    """Reads bodies; those under way hold `most` bytes of memory at most.
 
-    For one more byte the oldest body loses its connection: Slack and WeChat send a body in one go, so the oldest is
-    one that stalls.
+    When they exceed that, the connection with the oldest body is closed: Slack and WeChat send a body in one go, so the
+    oldest one is stalled.
     """
 
     def __init__(
@@ -61,23 +61,23 @@ class Bodies:
     ) -> None:
         self._most = most
         self._sleep = sleep
-        self._next = 0.0  # when the loop's clock lets the next piece of a long body be read
-        self._reading: dict[_Body, None] = {}  # in the order in which they began
+        self._next = 0.0  # loop time from which the next piece of a long body may be read
+        self._reading: dict[_Body, None] = {}  # oldest first
         self._long: dict[_Body, None] = {}
 
     @property
     def held(self) -> int:
-        """How many bytes of incomplete bodies have arrived."""
+        """The bytes of incomplete bodies that have arrived."""
         return sum(body.content.total_bytes for body in self._reading)
 
     async def read(self, request: web.Request, limit: int) -> bytes | Unread:
-        """Return the body of a request, or why there is none; one announced as longer than `limit` is refused at once."""
+        """Return a request's body, or why it was not read; a Content-Length over `limit` is refused without reading."""
         if (request.content_length or 0) > limit:
             return _too_long(request)
         body = _Body(request.protocol, request.content, asyncio.timeout(_SECONDS))
         self._reading[body] = None
         try:
-            async with body.patience:
+            async with body.timeout:
                 while piece := await request.content.readany():
                     if len(body.read) + len(piece) > limit:
                         return _too_long(request)
@@ -87,13 +87,15 @@ class Bodies:
         except TimeoutError:
             return Unread.SLOW if body in self._reading else Unread.CROWDED
         except (web.RequestPayloadError, ConnectionError) as error:
-            error.__traceback__ = None  # aiohttp keeps the error, and so what these frames hold
+            error.__traceback__ = (
+                None  # aiohttp keeps the error, which would keep these frames alive
+            )
             return Unread.BROKEN if body in self._reading else Unread.CROWDED
         finally:
             self._forget(body)
 
     async def _keep(self, body: _Body, piece: bytes) -> bool:
-        """Keep a piece; False if the body had to make room for others."""
+        """Append a piece; return False if the body was dropped to free memory."""
         body.read += piece
         while self.held > self._most:
             self._drop_oldest(self._reading)
@@ -105,19 +107,19 @@ class Bodies:
         return body in self._reading
 
     async def _pause(self, length: int) -> None:
-        """Wait until a piece of this length may be read of all long bodies together."""
+        """Wait until the common rate of all long bodies allows a piece of this length."""
         now = asyncio.get_running_loop().time()
         self._next = max(now, self._next) + length / _PACE
         await self._sleep(self._next - now)
 
     def _drop_oldest(self, bodies: dict[_Body, None]) -> None:
-        """Close the connection of the oldest."""
+        """Drop the oldest body and close its connection."""
         oldest = next(iter(bodies))
         self._forget(oldest)
         oldest.read.clear()
-        oldest.guest.force_close()
-        if not oldest.patience.expired():
-            oldest.patience.reschedule(asyncio.get_running_loop().time())
+        oldest.connection.force_close()
+        if not oldest.timeout.expired():
+            oldest.timeout.reschedule(asyncio.get_running_loop().time())
 
     def _forget(self, body: _Body) -> None:
         self._reading.pop(body, None)
@@ -125,14 +127,14 @@ class Bodies:
 
 
 def _too_long(request: web.Request) -> Unread:
-    request.protocol.close()  # once it is answered; until then nothing more of it is read, see `Door`
+    request.protocol.close()  # after the response; until then nothing more is read, see `_Connection`
     return Unread.LONG
 
 
 BODIES = web.AppKey("BODIES", Bodies)
-"""The key under which an application has its Bodies."""
+"""The key of an application's Bodies."""
 
 
 async def read_body(request: web.Request, limit: int) -> bytes | Unread:
-    """Return the body of a request, of `limit` bytes at most, or why there is none."""
+    """Return the body of a request, of at most `limit` bytes, or why it was not read."""
     return await request.app[BODIES].read(request, limit)

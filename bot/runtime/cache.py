@@ -1,4 +1,4 @@
-"""Do once what many want at once; keep what was read for a while, and read it again before it is too old."""
+"""Single flight, and a cache on top of it that refreshes its values before they expire."""
 
 import asyncio
 from collections import deque
@@ -10,12 +10,12 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 REDELIVERED = 500
-"""How many results to keep of what Slack may deliver twice, which it does within seconds.
+"""How many results to keep for payloads that Slack may deliver twice; it does so within seconds.
 
-A kept result takes some 2 kB. Past these the ledger knows what was asked for by the same trigger.
+A kept result takes some 2 kB. For older ones the ledger recognises the trigger.
 """
 
-_MOST = 10_000  # of one workspace's people or channels: a bound on memory, rarely met
+_MOST = 10_000  # entries; bounds the memory for a workspace's people or channels, rarely reached
 
 
 def _never(_: object) -> bool:
@@ -23,10 +23,10 @@ def _never(_: object) -> bool:
 
 
 class SingleFlight(Generic[T]):
-    """Work by key: whoever wants a key whose work is under way gets its result, or what went wrong.
+    """Single flight by key: callers that come while a key's work is running share its result or its exception.
 
-    The work goes on when whoever began it gives up waiting. The last `kept` results stay, also those that went wrong,
-    and whoever comes with such a key gets that.
+    The work goes on if the caller that started it is cancelled. The last `kept` results, exceptions included, stay, and
+    later callers with such a key get them.
     """
 
     def __init__(self, kept: int = 0) -> None:
@@ -35,11 +35,11 @@ class SingleFlight(Generic[T]):
         self._landed: deque[str] = deque()
 
     async def do(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
-        """Return the result of this key's work, which is `work` if there is none yet."""
+        """Return the result for `key`; call `work` unless it is running or its result is kept."""
         return await asyncio.shield(self.begin(key, work))
 
-    async def here(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
-        """Return what `do` does, without a task: whoever comes first does the work, which ends with them."""
+    async def do_inline(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
+        """As `do`, but without a task: the first caller runs the work itself, and cancelling it cancels the work."""
         if key in self._flights:
             return await asyncio.shield(self._flights[key])
         flight = self._flights[key] = asyncio.get_running_loop().create_future()
@@ -50,7 +50,7 @@ class SingleFlight(Generic[T]):
             raise
         except Exception as error:
             flight.set_exception(error)
-            flight.exception()  # it is raised here, whether others wait or not
+            flight.exception()  # marks it as retrieved: it is raised here even if no other caller waits
             raise
         else:
             flight.set_result(result)
@@ -59,20 +59,20 @@ class SingleFlight(Generic[T]):
             self._land(key)
 
     def begin(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> asyncio.Future[T]:
-        """Begin what `do` waits for; what goes wrong is asyncio's to log if nobody waits."""
+        """Start the work that `do` waits for; if no caller waits, asyncio logs its exception."""
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = asyncio.create_task(work())
             flight.add_done_callback(lambda _: self._land(key))
         return flight
 
-    async def settled(self, key: str) -> None:
-        """Wait until no work of this key is under way, however that ends."""
+    async def wait(self, key: str) -> None:
+        """Wait until no work for `key` is running; its result or exception is not returned."""
         if flight := self._flights.get(key):
             await asyncio.wait([flight])
 
     async def close(self, seconds: float = 0.0) -> None:
-        """Wait up to `seconds` for what is under way, then cut it short."""
+        """Wait up to `seconds` for running work, then cancel it."""
         flights = [*self._flights.values()]
         if flights:
             await asyncio.wait(flights, timeout=seconds)
@@ -88,15 +88,15 @@ class SingleFlight(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class _Kept(Generic[T]):
-    """A value with the times by the cache's clock: read again from `early` on, of no use from `late` on."""
+    """A value, with the times on the cache's clock from which it is refreshed and from which it has expired."""
 
     value: T
-    early: float
-    late: float
+    stale_at: float
+    expires: float
 
 
 class Cache(Generic[T]):
-    """Values by key, each good for as long as `read` says; past half of that a newer one is fetched early."""
+    """A cache by key. `read` says how long a value is valid; in the second half of that time it is refreshed."""
 
     def __init__(
         self,
@@ -105,9 +105,9 @@ class Cache(Generic[T]):
         says_nothing: Callable[[T], bool] = _never,
         most: int = _MOST,
     ) -> None:
-        """Take `read`, which returns a value and for how many seconds it is good; at `most` values it begins anew.
+        """Take `read`, which returns a value and the seconds that it is valid; at `most` entries the cache is cleared.
 
-        A value that `says_nothing` does not take the place of one that is still good.
+        A value for which `says_nothing` is true does not replace one that is still valid.
         """
         self._read = read
         self._clock = clock
@@ -117,37 +117,37 @@ class Cache(Generic[T]):
         self._readings: SingleFlight[T] = SingleFlight()
 
     def get(self, key: str) -> asyncio.Future[T]:
-        """Return the value of `key`, never older than it is good for; if nothing good is kept, its reading has begun."""
+        """Return a future of the value of `key`: done if a valid one is cached, else that of a reading that has begun."""
         now, kept = self._clock(), self._kept.get(key)
-        if kept is None or now >= kept.late:
-            return asyncio.shield(self.ahead(key))
-        if now >= kept.early:
-            self.ahead(key)
+        if kept is None or now >= kept.expires:
+            return asyncio.shield(self.prefetch(key))
+        if now >= kept.stale_at:
+            self.prefetch(key)
         good = asyncio.get_running_loop().create_future()
         good.set_result(kept.value)
         return good
 
-    def anew(self, key: str) -> asyncio.Future[T]:
-        """Return the value of `key` as it is now, past what is kept and past a reading that is under way."""
-        return asyncio.create_task(self._after_what_is_under_way(key))
+    def reread(self, key: str) -> asyncio.Future[T]:
+        """Return a future of a value read after this call: neither cached nor from a reading that is already running."""
+        return asyncio.create_task(self._after_running_read(key))
 
-    def ahead(self, key: str) -> asyncio.Future[T]:
-        """Begin to read `key`, so that whoever asks for it first need not wait."""
+    def prefetch(self, key: str) -> asyncio.Future[T]:
+        """Start reading `key` in the background."""
         return self._readings.begin(key, partial(self._fetch, key))
 
     async def close(self) -> None:
-        """Give up what is being read."""
+        """Cancel pending reads."""
         await self._readings.close()
 
-    async def _after_what_is_under_way(self, key: str) -> T:
-        await self._readings.settled(key)
-        return await asyncio.shield(self.ahead(key))
+    async def _after_running_read(self, key: str) -> T:
+        await self._readings.wait(key)
+        return await asyncio.shield(self.prefetch(key))
 
     async def _fetch(self, key: str) -> T:
         value, seconds = await self._read(key)
         now, before = self._clock(), self._kept.get(key)
-        if before and now < before.late and self._says_nothing(value):
-            self._kept[key] = _Kept(before.value, now + seconds / 2, before.late)
+        if before and now < before.expires and self._says_nothing(value):
+            self._kept[key] = _Kept(before.value, now + seconds / 2, before.expires)
             return value
         if len(self._kept) >= self._most:
             self._kept.clear()

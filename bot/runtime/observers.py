@@ -1,4 +1,4 @@
-"""How news is passed on: the callbacks by which the rooms report what they did, and a topic with many listeners."""
+"""Observers: the callbacks by which the rooms report what they do, and a topic with many listeners."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -11,48 +11,48 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-def nobody(*_: object) -> None:
-    """Tell nobody."""
+def no_op(*_: object) -> None:
+    """Ignore the call: the default observer."""
 
 
 Acked = Callable[[str, float], None]
-"""Hears which kind of payload Slack got its ack for, and after how many seconds."""
+"""Called with the kind of payload that was acked to Slack, and the seconds until the ack."""
 
 CalledSlack = Callable[[str, str], None]
-"""Hears which method of Slack's Web API was called, and how that ended."""
+"""Called with a method of Slack's Web API, and how the call ended."""
 
 CalledWeChat = Callable[[str, str, float], None]
-"""Hears which call WeChat got, its answer (an errcode, or the trouble that stood in for one), and the seconds it took."""
+"""Called with the name of a WeChat call, its result (an errcode or a trouble), and the seconds it took."""
 
 Refused = Callable[[str, Enum], None]
-"""Hears at which path a post was refused, and why: the name is for whoever counts, the value for whoever reads."""
+"""Called with the path of a POST that was refused, and the reason: its name is a metric's label, its value is logged."""
 
 Renewed = Callable[[str, str], None]
-"""Hears which link of the token chain was renewed or read, and how that ended."""
+"""Called with the link of the token chain that was renewed or read, and how that ended."""
 
 Transacted = Callable[[float, bool], None]
-"""Hears how many seconds the ledger took for one piece of work, waiting included, and whether it took it; in any thread."""
+"""Called with the seconds of a ledger operation, queueing included, and whether it succeeded; from any thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Who hears of what; each returns at once and never raises, and by default nobody listens.
+    """All observers of the bot. Each returns at once and never raises; the default does nothing.
 
-    `connected` and `parted` are about Socket Mode, the second with Slack's reason; `reloaded` hears whether a newer
-    policy file was taken; `unheard` hears which kind of payload nobody listens to; `lagged` hears how many seconds late the loop came to what was due.
+    `connected` and `disconnected` report Socket Mode, the latter with Slack's reason; `reloaded` gets whether a changed policy
+    file was accepted, `unheard` the kind of a payload that has no listener, `lagged` by how many seconds the loop was late.
     """
 
-    acked: Acked = nobody
-    unheard: Callable[[str], None] = nobody
-    called_slack: CalledSlack = nobody
-    connected: Callable[[], None] = nobody
-    parted: Callable[[str], None] = nobody
-    called_wechat: CalledWeChat = nobody
-    refused: Refused = nobody
-    renewed: Renewed = nobody
-    transacted: Transacted = nobody
-    reloaded: Callable[[bool], None] = nobody
-    lagged: Callable[[float], None] = nobody
+    acked: Acked = no_op
+    unheard: Callable[[str], None] = no_op
+    called_slack: CalledSlack = no_op
+    connected: Callable[[], None] = no_op
+    disconnected: Callable[[str], None] = no_op
+    called_wechat: CalledWeChat = no_op
+    refused: Refused = no_op
+    renewed: Renewed = no_op
+    transacted: Transacted = no_op
+    reloaded: Callable[[bool], None] = no_op
+    lagged: Callable[[float], None] = no_op
 
 
 def _nothing(_: object) -> Mapping[str, object]:
@@ -60,21 +60,21 @@ def _nothing(_: object) -> Mapping[str, object]:
 
 
 class Topic(Generic[T]):
-    """Tells its listeners in the order in which they came; each returns at once, whatever it begins."""
+    """Calls its listeners with each piece of news, in the order in which they subscribed; a listener must return at once."""
 
     def __init__(self, facts: Callable[[T], Mapping[str, object]] = _nothing) -> None:
-        """Take `facts`, which returns what the log says of the news over which a listener broke."""
+        """Take `facts`, which returns what to log about the news if a listener raises."""
         self._facts = facts
         self._listeners: list[Callable[[T], None]] = []
 
-    def hear(self, listener: Callable[[T], None]) -> None:
-        """Tell `listener` of all news from now on."""
+    def subscribe(self, listener: Callable[[T], None]) -> None:
+        """Call `listener` with all news from now on."""
         self._listeners.append(listener)
 
-    def tell(self, news: T) -> None:
-        """Tell all who listen; one that breaks is logged, and stops neither the others nor whoever tells."""
+    def publish(self, news: T) -> None:
+        """Call all listeners; an exception of one is logged and affects neither the others nor the caller."""
         for listener in self._listeners:
             try:
                 listener(news)
-            except Exception:  # noqa: BLE001  # whoever looks on must not stop who works
+            except Exception:  # noqa: BLE001  # a listener must not break the caller
                 _log.exception("unforeseen error", extra=self._facts(news))

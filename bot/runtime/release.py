@@ -1,6 +1,6 @@
-"""Which release this is: its version and, where it is known, the commit that it was built from.
+"""The version of this release and, where known, the commit that it was built from.
 
-The wheel's version has it behind a "+g": `pyproject.toml` has `numbered` called for that, in the clone that is installed.
+A wheel has the commit in its version, after "+g": `pyproject.toml` makes the build call `numbered` in the clone.
 """
 
 from importlib.metadata import distributions
@@ -15,13 +15,13 @@ _BEFORE = "+g"
 
 
 def release(root: Path = _ROOT) -> str:
-    """Return the version and the commit, if `root` is a clone or where a wheel was installed that has it."""
+    """Return the version, with the commit if `root` is a clone or the place of an installed wheel that has one."""
     commit = _checked_out(root) or _installed(root)
     return f"{__version__} ({commit})" if commit else __version__
 
 
 def numbered(root: Path = _ROOT) -> str:
-    """Return the version as a wheel that is built in `root` bears it."""
+    """Return the version of a wheel built in `root`."""
     commit = _checked_out(root)
     return f"{__version__}{_BEFORE}{commit}" if commit else __version__
 
@@ -32,7 +32,7 @@ def _installed(root: Path) -> str:
 
 
 def _checked_out(root: Path) -> str:
-    """Return the beginning of the commit that is checked out; blank where there is no clone, or one written otherwise."""
+    """Return the short hash of the checked-out commit; empty if there is no clone or it cannot be read."""
     try:
         commit = _commit(root / ".git")
     except (OSError, ValueError):
@@ -41,7 +41,7 @@ def _checked_out(root: Path) -> str:
 
 
 def _commit(git: Path) -> str:
-    """Return the commit as git writes it: in HEAD itself, in the branch's own file, or among the packed ones."""
+    """Return the commit from git's files: HEAD itself, the branch's own file, or packed-refs."""
     head = (git / "HEAD").read_text(encoding="ascii").strip()
     ref = head.removeprefix("ref: ")
     if ref == head:

@@ -1,4 +1,4 @@
-"""Signals: SIGTERM and SIGINT end the bot, whatever it is doing; others set an event of its loop."""
+"""Signal handlers: SIGTERM and SIGINT stop the bot at any time; others can set an event of the loop."""
 
 import asyncio
 import signal
@@ -11,10 +11,10 @@ T = TypeVar("T")
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
-def at_first_signal(stop: Callable[[], object]) -> None:
-    """Call `stop` at the first SIGTERM or SIGINT; no other changes anything, as long as Python looks at signals.
+def on_first_signal(stop: Callable[[], object]) -> None:
+    """Call `stop` at the first SIGTERM or SIGINT; later ones do nothing as long as the interpreter runs.
 
-    They are not ignored from here: of one that came at the same time, Python would say that it got lost in a race.
+    The handler stays installed instead of SIG_IGN: for a signal that arrives just then, Python would print that it was lost.
     """
     told = False
 
@@ -28,17 +28,17 @@ def at_first_signal(stop: Callable[[], object]) -> None:
         signal.signal(sign, first)
 
 
-def ignore_from_now_on() -> None:
-    """Let no signal change anything until the process has ended: in its last moments, Python looks at none.
+def ignore_signals() -> None:
+    """Ignore all signals until the process has ended: while it shuts down, Python runs no handlers.
 
-    Call it outside any handler, where Python takes up what is pending first.
+    Call this outside of a signal handler, where Python handles pending signals first.
     """
     for sign in (*_ENDING, signal.SIGHUP):
         signal.signal(sign, signal.SIG_IGN)
 
 
-def setting(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
-    """Return a function that sets an event of the loop from a signal handler, as long as the loop is open."""
+def setter_of(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+    """Return a function that sets `event` from a signal handler; it does nothing once the loop is closed."""
 
     def set_it() -> None:
         with suppress(RuntimeError):  # the loop has closed
@@ -47,13 +47,13 @@ def setting(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Callable[[
     return set_it
 
 
-async def unless(event: asyncio.Event, work: Awaitable[T]) -> T | None:
-    """Return what `work` returns; None if the event comes first, which cuts the work short."""
+async def cancel_on(event: asyncio.Event, work: Awaitable[T]) -> T | None:
+    """Return the result of `work`, or None if `event` is set first, which cancels the work."""
     working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
     try:
         await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
-        working.cancel()  # which changes nothing once it is done
+        working.cancel()  # no effect once it is done
         await asyncio.wait([working])
     return None if working.cancelled() else working.result()

@@ -1,4 +1,4 @@
-"""The work in the background, which a stop waits for, and the request that a task is about, so that the log names it."""
+"""Background tasks, which a shutdown waits for, and the request id of the current task for its log lines."""
 
 import asyncio
 import logging
@@ -6,33 +6,33 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_BEGINS = 0.001  # seconds that what was started has to begin
-_LAST_MOMENT = 2.0  # seconds for what is cancelled to end
+_BEGINS = 0.001  # seconds for work that was started to become a task
+_LAST_MOMENT = 2.0  # seconds for cancelled tasks to end
 
 _log = logging.getLogger(__name__)
 
-# The only state of a module: asyncio keeps it apart for each task, and a task inherits it from whoever starts it.
+# The only module state: asyncio has a copy for each task, which a task inherits from its creator.
 _REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
 
 
 class Tasks:
-    """The work in the background, which a stop waits for."""
+    """The background tasks of the bot."""
 
     def __init__(self) -> None:
         self._due: set[Coroutine[None, None, None]] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._over = False
         self.kept: list[asyncio.Task[None]] = []
-        """What must go on until the stop, and is not waited for."""
+        """The tasks that run until the stop; `drain` does not wait for them."""
 
     def __len__(self) -> int:
-        """Return how many pieces of work are under way."""
+        """Return how many pieces of work are pending or running."""
         return len(self._due) + len(self._running)
 
     def start(self, work: Coroutine[None, None, None]) -> None:
-        """Run `work` from the next turn of the loop, when the ack that it follows has gone out; what goes wrong in it is logged.
+        """Run `work` in a task from the loop's next iteration, after the ack it follows; its exceptions are logged.
 
-        After the stop nothing begins: it is in the ledger, and the next start finds it there.
+        After `drain` it is dropped: what it was to do is in the ledger, and the next start resumes it.
         """
         if self._over:
             work.close()
@@ -41,14 +41,14 @@ class Tasks:
         asyncio.get_running_loop().call_soon(self._begin, work)
 
     def keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Run `work`, which goes on until it is cancelled."""
+        """Run `work`, which goes on until it is cancelled, in a task."""
         self.kept.append(asyncio.create_task(work))
         return self.kept[-1]
 
     async def drain(self, grace: float) -> None:
-        """Wait up to `grace` seconds for what is under way, then cut the rest short.
+        """Wait up to `grace` seconds for the work under way, then cancel the rest.
 
-        What was started has begun by then even without any grace.
+        All work that was started has begun by then, even with no grace.
         """
         now = asyncio.get_running_loop().time
         end = now() + max(grace, 2 * _BEGINS)
@@ -68,7 +68,7 @@ class Tasks:
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         if work not in self._due:
-            return  # the stop came first
+            return  # dropped by `drain`
         self._due.remove(work)
         task = asyncio.create_task(work)
         self._running.add(task)
@@ -81,8 +81,8 @@ class Tasks:
 
 
 @contextmanager
-def about(request_id: str) -> Iterator[None]:
-    """Let records logged in this context name this request; none if the id is empty."""
+def log_request(request_id: str) -> Iterator[None]:
+    """Add this request's id to all log records of the context; an empty id adds none."""
     before = _REQUEST.set(request_id or None)
     try:
         yield
@@ -90,6 +90,6 @@ def about(request_id: str) -> Iterator[None]:
         _REQUEST.reset(before)
 
 
-def request_in_hand() -> str | None:
-    """Return the id of the request that is being worked on, if any."""
+def current_request_id() -> str | None:
+    """Return the id of the request in this context, if any."""
     return _REQUEST.get()

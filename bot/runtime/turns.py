@@ -1,18 +1,20 @@
-"""Whose turn it is on the event loop: acks first, since Slack waits three seconds for one and people look at it."""
+"""Scheduling on the event loop: acks first, because Slack allows three seconds for one and people wait for it."""
 
 import asyncio
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LONGEST = 0.1  # seconds that a step waits: an ack may itself wait, for Slack or for the ledger
+_LONGEST = (
+    0.1  # seconds that a step waits at most: the ack itself may be waiting for Slack or the ledger
+)
 
 
 class AcksFirst:
-    """Keeps the steps of the work in the background waiting while an ack is in hand, though never for long.
+    """Makes background work wait between its steps while an ack is pending, for a bounded time.
 
-    Between two steps of an ack the loop turns to all else that is ready, so without this an ack would wait for the work
-    of everybody who asked just before.
+    Otherwise, each time an ack's handler yields, the loop would run all other ready tasks first, so an ack would wait for
+    the work of everybody who sent a command just before.
     """
 
     def __init__(self) -> None:
@@ -21,8 +23,8 @@ class AcksFirst:
         self._looking = False
 
     @contextmanager
-    def in_hand(self) -> Iterator[None]:
-        """Hold an ack in hand for as long as the context is open."""
+    def pending(self) -> Iterator[None]:
+        """Count an ack as pending while the context is open."""
         self._acks += 1
         try:
             yield
@@ -31,7 +33,7 @@ class AcksFirst:
             self._look()
 
     async def step(self) -> None:
-        """Return when a step of the work may begin: one at each turn of the loop, in the order in which they came."""
+        """Wait until the next step of background work may run: in FIFO order, one per iteration of the loop."""
         if not self._acks and not self._waiting:
             return
         turn = asyncio.get_running_loop().create_future()
@@ -43,19 +45,19 @@ class AcksFirst:
             pass
 
     def _look(self) -> None:
-        """Look at the next turn of the loop who may begin."""
+        """Schedule `_let_in` for the next iteration of the loop."""
         if self._waiting and not self._looking:
             self._looking = True
             asyncio.get_running_loop().call_soon(self._let_in)
 
     def _let_in(self) -> None:
-        """Let the next one in unless an ack is in hand, which looks again at its end."""
+        """Release the next waiting step unless an ack is pending; the end of the ack schedules this again."""
         self._looking = False
         if self._acks:
             return
         while self._waiting:
             turn = self._waiting.popleft()
-            if not turn.done():  # it has not waited long enough already
+            if not turn.done():  # it has not timed out
                 turn.set_result(None)
                 break
         self._look()

@@ -12,7 +12,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
-from bot.runtime.observers import CalledSlack, nobody
+from bot.runtime.observers import CalledSlack, no_op
 from bot.settings.slack import SlackSettings
 from bot.workflow.ports import AwayError
 
@@ -115,7 +115,7 @@ class SlackApi:
         self,
         client: AsyncWebClient,
         sleep: Callable[[float], Awaitable[None]],
-        called: CalledSlack = nobody,
+        called: CalledSlack = no_op,
     ) -> None:
         if client.session is None:
             raise ValueError("the client has no session")

@@ -14,8 +14,8 @@ from bot.messages.clicks import not_opened
 from bot.messages.modals import COMMENT, decision, refusal
 from bot.messages.words import as_typed
 from bot.runtime.cache import REDELIVERED, SingleFlight
-from bot.runtime.observers import nobody
-from bot.runtime.tasks import about
+from bot.runtime.observers import no_op
+from bot.runtime.tasks import log_request
 from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.payloads import Body, Posted, read_ref, ref_of, team_of, word, word_if_any
 from bot.slack.private import PrivateAnswers
@@ -39,7 +39,7 @@ class ClickListeners:
         handler: ClickHandler,
         start: Callable[[Coroutine[None, None, None]], None],
         sleep: Callable[[float], Awaitable[None]],
-        looks: Callable[[str, str], None] = nobody,
+        looks: Callable[[str, str], None] = no_op,
     ) -> None:
         self._api = api
         self._looks = looks
@@ -80,7 +80,7 @@ class ClickListeners:
         self._start(self._once.do(key, work))
 
     async def _answer(self, act: Act, click: Click, body: Body) -> None:
-        with about(click.request_id):
+        with log_request(click.request_id):
             await self._reply(click, await self._handler.answer(act, click), body)
 
     async def _reply(self, click: Click, reply: Reply, body: Body) -> None:
@@ -97,7 +97,7 @@ class ClickListeners:
 
         Its trigger is good for three seconds, and may expire before that is told.
         """
-        with about(click.request_id):
+        with log_request(click.request_id):
             opening = await self._handler.opening(click)
             if isinstance(opening.found, Reply):
                 await self._reply(click, opening.found, body)

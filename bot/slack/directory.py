@@ -68,8 +68,10 @@ class Directory:
         """
         if team_id != self._team_id:
             return dict.fromkeys(user_ids, Unreadable.NOT_FOUND)
-        all_groups = [self._groups.anew(_ALL) if anew else self._groups.get(_ALL)] if groups else []
-        read = self._people.anew if anew else self._people.get
+        all_groups = (
+            [self._groups.reread(_ALL) if anew else self._groups.get(_ALL)] if groups else []
+        )
+        read = self._people.reread if anew else self._people.get
         people = {user_id: read(user_id) for user_id in user_ids}
         reading: list[_Reading] = [*people.values(), *all_groups]
         if late := [each for each in reading if not each.done()]:
@@ -128,11 +130,11 @@ class Directory:
         named -= set() if rule.self_approval else {requester_id}
         return sorted(named - {ANYONE}), in_doubt
 
-    def ahead(self, groups: frozenset[str]) -> None:
+    def prefetch(self, groups: frozenset[str]) -> None:
         """Begin to read who is in the groups of a policy that comes into force, which saves the first command the wait."""
         new, self._named = groups - self._named, groups
         if new:
-            self._groups.ahead(_ALL)
+            self._groups.prefetch(_ALL)
 
     async def close(self) -> None:
         """Give up what is being read."""

@@ -15,7 +15,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
 from bot.runtime.bodies import Unread, read_body
-from bot.runtime.observers import Acked, Refused, nobody
+from bot.runtime.observers import Acked, Refused, no_op
 from bot.slack.payloads import kind_of
 
 PATH = "/slack/events"
@@ -42,7 +42,7 @@ _HEADERS = {
 
 
 def slack_events(
-    app: AsyncApp, signing_secret: str, acked: Acked = nobody, refused: Refused = nobody
+    app: AsyncApp, signing_secret: str, acked: Acked = no_op, refused: Refused = no_op
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler that hands Slack's signed requests to Bolt.
 

@@ -68,7 +68,7 @@ class FormListeners:
         view = say.form(words, origin, _packed(origin))
         opened = await self._api.write("views.open", 0.0, trigger_id=origin.trigger_id, view=view)
         if isinstance(opened, Answered):
-            self._handler.ahead()
+            self._handler.prefetch()
             return
         _log.warning("the form did not open", extra={"reason": str(opened)})
         await self._alone.tell(origin, say.not_opened(words))

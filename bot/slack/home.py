@@ -15,7 +15,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.domain.request import Request
 from bot.messages.home import view
 from bot.policy import Person, Unreadable
-from bot.runtime.tasks import about
+from bot.runtime.tasks import log_request
 from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
 from bot.workflow.home import Page
 
@@ -103,7 +103,7 @@ class Homes:
                 viewer.stale = stale = True
         if stale and not self._refreshing:
             self._refreshing = True
-            with about(""):  # the pages are of many requests
+            with log_request(""):  # the pages are of many requests
                 self._start(self._refresh())
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from bot.messages import Message
 from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
-from bot.runtime.observers import nobody
+from bot.runtime.observers import no_op
 from bot.runtime.turns import AcksFirst
 from bot.slack.payloads import command_origin, kind_of, word_if_any
 from bot.slack.posts import as_response
@@ -111,7 +111,7 @@ class _App(AsyncApp):
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
         """Return the ack, whatever the payload is like; it is sent before the loop turns to anything else."""
-        with self.acks.in_hand():
+        with self.acks.pending():
             try:
                 return await super().async_dispatch(req)
             except Exception as error:  # noqa: BLE001  # whoever waits for the ack is not to wait in vain
@@ -124,7 +124,7 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
     signing_secret: str | None,
     words: Words,
     *rooms: Room,
-    unheard: Callable[[str], None] = nobody,
+    unheard: Callable[[str], None] = no_op,
     acks: AcksFirst | None = None,
 ) -> AsyncApp:
     """Return Bolt's app with every listener of the manifest; `identity` is what auth.test answered.

@@ -185,7 +185,7 @@ class SocketClient(SocketModeClient):
                 if reason == _TOO_MANY:
                     pause = {"pause": self.back_off.refuse()}
                     _log.warning("Slack has too many connections of this app", extra=pause)
-                self._observers.parted(reason)
+                self._observers.disconnected(reason)
                 self._start(self._parted(session, reason))
             case _:
                 pass

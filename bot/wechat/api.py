@@ -1,9 +1,9 @@
-"""Build the calls that an owner's token is for, and read any answer to them: bytes in, a closed set of results out. No I/O.
+"""Build the API calls that use an owner's token, and parse WeChat's answers into closed unions of results. No I/O.
 
 Sources: developers.weixin.qq.com, "shareEnv" (api_shareenv), "getEnvInfo" (api_getenvinfo), "getFunctionList"
-(api_getfuntionlist). What answers really look like, beyond the pages: errors come with HTTP 200, content types lie,
-`errcode` may be text, and `errmsg` ends with a `rid`. Whether the second lists envs that others have shared with the
-owner is not documented; the policy says whose an env is.
+(api_getfuntionlist). Undocumented, but seen in real answers: errors come with HTTP 200, the content type may be wrong,
+`errcode` may be a string, and `errmsg` ends with a `rid`. It is not documented whether getEnvInfo also lists envs that
+were shared with the owner; the policy file is what says who owns an env.
 """
 
 import json
@@ -19,30 +19,34 @@ from bot.guidance import Guidance, Trouble, for_code, for_trouble
 
 BODY_LIMIT = 1024 * 1024
 PAGE = 100
-"""How many functions one call lists at most."""
+"""The largest page of functions that one call can ask for."""
 
 _NORMAL = "NORMAL"
-_LONGEST_ERRCODE = 10  # digits; WeChat's are up to seven, and whoever reads one here may print it
-_ERRCODE = re.compile(rf"\s*-?[0-9]{{1,{_LONGEST_ERRCODE}}}\s*")  # int() takes more for a zero
-# WeChat's tokens are longer than this, and whatever answers in its place may repeat one in its text.
+_LONGEST_ERRCODE = (
+    10  # digits; WeChat's codes have up to seven, and int() refuses to print huge numbers
+)
+_ERRCODE = re.compile(
+    rf"\s*-?[0-9]{{1,{_LONGEST_ERRCODE}}}\s*"
+)  # \s and [0-9]: int() also accepts other digits
+# A long run of token characters. WeChat's tokens are longer than this, and a proxy's error page may quote the URL.
 _SECRET = re.compile(r"[\w@=+-]{32,}", re.ASCII)
 _RID = re.compile(r" ?\brid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
-_HINT = re.compile(r" ?\bhint: ?\[[^\]]*\]")  # the id of a log at WeChat, and often all there is
-# The advice in the text of 40001, up to the text's end: that call is not for platforms (page getStableAccessToken).
+_HINT = re.compile(r" ?\bhint: ?\[[^\]]*\]")  # a log id of WeChat's; often the whole errmsg
+# 40001 advises getStableAccessToken up to the end of its text, but third-party platforms cannot use that call.
 _STABLE = re.compile(r",? ?could get access_token by getStableAccessToken.*")
 _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
-_SEE_OTHER = 303  # "it is done, and what came of it is elsewhere" (RFC 9110, 15.4.4)
-# By these a gateway says that a call it has passed on took too long, fell through, or was given up.
+_SEE_OTHER = 303  # the request was processed; the result is elsewhere (RFC 9110, 15.4.4)
+# A gateway answers with these after it forwarded the call: it timed out, failed, or the client gave up.
 _PASSED_ON = frozenset({408, 424, 499})
 _CLOSED = frozenset({401, 403, 407})
-_WITHOUT_LENGTH = frozenset({411, 412})  # 412 is what WeChat's own gateway says to a call in chunks
+_WITHOUT_LENGTH = frozenset({411, 412})  # WeChat's gateway answers a chunked request with 412
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One POST: a path, the query with the token in it, and a body of JSON, where secrets are too."""
+    """One POST request: its path, the query with the access token, and a JSON body, which may hold secrets."""
 
     path: str
     query: dict[str, str] = field(repr=False)
@@ -51,19 +55,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """WeChat answered errcode 0."""
+    """WeChat answered with errcode 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """WeChat answered another errcode."""
+    """WeChat answered with an errcode other than 0."""
 
     said: Said
 
 
 @dataclass(frozen=True, slots=True)
 class Troubled:
-    """No answer of WeChat's: nothing came, or something that is none, with its HTTP `status` unless that is 200."""
+    """There is no usable answer: a network error, or a response that is not WeChat's; `status` is its HTTP status unless 200."""
 
     trouble: Trouble
     status: int | None = None
@@ -71,7 +75,7 @@ class Troubled:
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """A page of an env's functions, each with its status, and how many there are in all."""
+    """One page of an env's functions: their statuses by name, and the number of functions on all pages."""
 
     statuses: Mapping[str, str]
     total: int
@@ -81,7 +85,7 @@ Answer = Done | Declined | Troubled
 
 
 def guidance_for(answer: Declined | Troubled) -> tuple[Guidance, Said | None]:
-    """Return what there is to say about an answer that is no yes, and what WeChat said itself."""
+    """Return the guidance for a failed call, and WeChat's own words if it answered."""
     if isinstance(answer, Declined):
         return for_code(answer.said.errcode), answer.said
     return for_trouble(answer.trouble), None
@@ -94,7 +98,7 @@ def share_env(token: str, env: str, appid: str) -> Call:
 
 
 def read(answer: Mapping[str, object]) -> Done | Troubled:
-    """Return what the answer to a share means; a code of nought is its yes."""
+    """Return the result of a share: Done if the answer has an errcode, which `read_answer` found to be 0."""
     return Done() if "errcode" in answer else Troubled(Trouble.NO_ERRCODE)
 
 
@@ -104,10 +108,10 @@ def get_env_info(token: str) -> Call:
 
 
 def read_envs(answer: Mapping[str, object]) -> tuple[str, ...] | Troubled:
-    """Return the envs that are in service. One without a status counts as such."""
+    """Return the ids of the envs that are in service; an env without a status counts as in service."""
     listed = answer.get("info_list")
     if listed is None and "errcode" in answer:
-        return ()  # a yes that leaves out a list without anything in it
+        return ()  # WeChat leaves out an empty list
     if not isinstance(listed, list):
         return Troubled(Trouble.NOT_JSON)
     infos = [info for info in listed if isinstance(info, dict)]
@@ -122,7 +126,7 @@ def list_functions(token: str, env: str, offset: int = 0) -> Call:
 
 
 def read_functions(answer: Mapping[str, object]) -> Functions | Troubled:
-    """Return what the answer lists. Without a list, it is an empty one only if the total says so."""
+    """Return one page of functions. A missing list is read as empty only if the total is 0."""
     total, listed = answer.get("total_count", 0), answer.get("functions") or []
     if not isinstance(total, int) or not isinstance(listed, list) or (total and not listed):
         return Troubled(Trouble.NOT_JSON)
@@ -135,14 +139,14 @@ def read_functions(answer: Mapping[str, object]) -> Functions | Troubled:
 def read_answer(
     status: int, body: bytes, read: Callable[[Mapping[str, object]], T | Troubled]
 ) -> T | Declined | Troubled:
-    """Return what `read` finds in an answer, whatever its content type says, or why it is no yes; never raises.
+    """Return what `read` makes of a successful answer, Declined for an errcode, or Troubled if there is no answer. Never raises.
 
-    Of an answer that hands out tokens there is no errcode.
+    The content type is ignored. A missing errcode counts as 0: answers that issue tokens have none.
     """
     if status != _OK:
         return Troubled(_trouble_of(status), status)
     try:
-        # WeChat's texts have held raw control characters and broken UTF-8.
+        # WeChat has sent raw control characters and invalid UTF-8 inside strings.
         answer = _JSON.decode(body.removeprefix(BOM_UTF8).decode(errors="replace"))
     except (ValueError, RecursionError):
         return Troubled(Trouble.NOT_JSON)
@@ -155,13 +159,13 @@ def read_answer(
 
 
 def _trouble_of(status: int) -> Trouble:
-    """Return what a status other than 200 means, which is never WeChat's own: may the call have reached WeChat?
+    """Return the trouble for an HTTP status other than 200, which never comes from WeChat's API but from something in between.
 
-    Any other 4xx or 3xx stands for a call that was turned away: it is about what the bot sent, and a gateway that
-    is at odds with the answer to a call it has passed on owes a 5xx (RFC 9110, 15.5 and 15.6). A filter could still
-    block answers with 403 or a redirect; but it would have to be trusted to open the bot's TLS, and to block even
-    `{"errcode":0}`, and so every answer of WeChat's: those to the doctor and, where the bot fetches its tokens itself,
-    to all that comes before a share. That one setup is not worth a doubt at each call that a proxy does not let out.
+    What matters is whether the call may have reached WeChat. 408, 424, 499 and 5xx: it may have. Any other 3xx or 4xx is
+    read as "the call was turned away": those statuses are about the request, and a gateway that fails on the response has
+    to answer 5xx (RFC 9110, 15.5 and 15.6). The exception would be a filter that terminates the bot's TLS and blocks the
+    response `{"errcode":0}` with 403 or a redirect. Such a filter would block every other answer of WeChat too, including
+    those to the doctor and the token calls before a share, so it is not worth reporting "unknown" for each blocked call.
     """
     if status in _PASSED_ON:
         return Trouble.GATEWAY_BROKEN
@@ -179,7 +183,7 @@ def _trouble_of(status: int) -> Trouble:
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return an object; where it has two errcodes, which Python would take the last of, it has none to read."""
+    """Build a JSON object; one with two `errcode` members gets None for it, since Python would silently take the last."""
     members = dict(pairs)
     if len(members) < len(pairs) and [name for name, _ in pairs].count("errcode") > 1:
         members["errcode"] = None

@@ -1,4 +1,4 @@
-"""Behind `POST /wechat/events`: take WeChat's pushes, and answer `success` within a second whatever becomes of them."""
+"""The handler for `POST /wechat/events`: it answers WeChat's pushes with `success` within a second and processes them."""
 
 import asyncio
 import logging
@@ -8,14 +8,14 @@ from aiohttp import web
 
 from bot.ledger import LedgerDownError
 from bot.runtime.bodies import Unread, read_body
-from bot.runtime.observers import nobody
+from bot.runtime.observers import no_op
 from bot.wechat.push import HandledPush, Other, Platform, Push, PushRefusal, read_push
 
 BODY_LIMIT = 64 << 10
-"""Bytes; WeChat's pushes have one or two thousand."""
+"""Bytes; a push of WeChat's has one or two thousand."""
 
 _SUCCESS = "success"
-_IN_TIME = 0.8  # seconds; WeChat raises an alarm after five, and the house rule is one
+_IN_TIME = 0.8  # seconds; WeChat reports a callback as failing after five, our own limit is one
 _BROKEN = frozenset({PushRefusal.NOT_XML, PushRefusal.INCOMPLETE})
 _TRIES, _PAUSE = 3, 1.0
 _NAME_LIMIT = 40
@@ -24,19 +24,19 @@ _log = logging.getLogger(__name__)
 
 
 class Callback:
-    """Answers WeChat's pushes, and lets `hear` take them in, again after a while where that raises LedgerDownError.
+    """Verifies WeChat's pushes, answers them, and passes them to `hear`, which is retried after LedgerDownError.
 
-    `start` runs what need not be waited for; `refused` hears why a push is not believed.
+    `start` runs a coroutine in the background; `refused` is called with the reason when a push is rejected.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
+    def __init__(  # noqa: PLR0913, PLR0917  # the last one is an observer
         self,
         platform: Platform,
         hear: Callable[[HandledPush], Awaitable[None]],
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         start: Callable[[Coroutine[None, None, None]], None],
-        refused: Callable[[PushRefusal | Unread], None] = nobody,
+        refused: Callable[[PushRefusal | Unread], None] = no_op,
     ) -> None:
         self._platform = platform
         self._hear = hear
@@ -46,7 +46,7 @@ class Callback:
         self._refused = refused
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Answer one push: `success` to every genuine one, 4xx to all else."""
+        """Answer one push: `success` if it is genuine, else a 4xx."""
         body = await read_body(request, BODY_LIMIT)
         if isinstance(body, Unread):
             return self._no(body.status, body)
@@ -67,7 +67,7 @@ class Callback:
         return web.Response(status=status, text="not understood")
 
     async def _take(self, push: Push, done: asyncio.Event) -> None:
-        """Work on a push, again after a while if the ledger does not take it."""
+        """Process a push, with retries while the ledger is down; set `done` at the end."""
         try:
             for number in range(1, _TRIES + 1):
                 if await self._kept(push):
@@ -84,6 +84,6 @@ class Callback:
             await self._hear(push)
         except LedgerDownError as error:
             facts = {"push": type(push).__name__.lower(), "reason": str(error)}
-            _log.error("a push was not kept", extra=facts)  # no trace
+            _log.error("a push was not kept", extra=facts)  # without a traceback
             return False
         return True

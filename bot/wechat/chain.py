@@ -1,7 +1,7 @@
-"""Token source 3: the platform's token chain, ticket to platform's token to owner's token, kept by the bot itself.
+"""Token source 3: the bot itself keeps the platform's token chain, from ticket to platform token to owner's token.
 
-Source: developers.weixin.qq.com, oplatform, "Third-party platform: tokens"; the failures it avoids are known from
-other implementations: renewals that race, refresh tokens that get lost, forgotten tickets, endless retries.
+Source: developers.weixin.qq.com, oplatform, "Third-party platform: tokens". It avoids failures that are known from other
+implementations: concurrent renewals, lost refresh tokens, lost tickets, endless retries.
 """
 
 import asyncio
@@ -15,21 +15,19 @@ from bot.guidance import Trouble, by_key, for_trouble
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, Kept, Tokens
 from bot.runtime.cache import SingleFlight
-from bot.runtime.observers import Renewed, nobody
+from bot.runtime.observers import Renewed, no_op
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Component
 from bot.wechat.component_api import Authorization, Issued
 from bot.wechat.token_cache import TokenCache
 from bot.wechat.tokens import RENEWED, NoToken
 
 TOKEN_TIMEOUT = 20.0
-"""Seconds after which whoever waits for a token is told that there is none."""
+"""Seconds that a caller waits for a token before it gets a NoToken."""
 
 PUSH_EVERY = 600.0
-"""Seconds between two times that WeChat is asked to push tickets, whoever asks."""
+"""Seconds between two requests to WeChat to push tickets again, counted over all replicas."""
 
-_FAILED_FOR = (
-    5.0  # seconds; the platform's calls have quotas, and a broken chain breaks for everybody
-)
+_FAILED_FOR = 5.0  # seconds a failure is cached: all callers share the chain, and the platform's calls have quotas
 _LOST = frozenset({61023})
 
 _log = logging.getLogger(__name__)
@@ -38,9 +36,9 @@ T = TypeVar("T")
 
 
 class Chain:
-    """Gives the owners' tokens; `seeds` are refresh tokens to begin with, by owner."""
+    """Provides the owners' access tokens. `seeds` has the initial refresh tokens, by owner."""
 
-    def __init__(  # noqa: PLR0913  # its clock and its sleep are passed in, and whoever counts
+    def __init__(  # noqa: PLR0913  # clock, sleep and observer are passed in
         self,
         component: Component,
         tokens: Tokens,
@@ -48,7 +46,7 @@ class Chain:
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        renewed: Renewed = nobody,
+        renewed: Renewed = no_op,
     ) -> None:
         self._component = component
         self._tokens = tokens
@@ -60,15 +58,15 @@ class Chain:
         self._failed: dict[str, tuple[NoToken, float]] = {}
 
     async def token(self, owner: str) -> str | NoToken:
-        """Return the owner's token, renewed if it must be."""
+        """Return the owner's token, renewed if it has expired."""
         return await self._current(owner, None)
 
     async def renew(self, owner: str, refused: str) -> str | NoToken:
-        """Return another token than the `refused` one, renewed only if that is still the current one."""
+        """Return a token other than `refused`, which WeChat rejected; renew only if `refused` is still the current one."""
         return await self._current(owner, refused)
 
     async def exchange_code(self, code: str) -> Authorization | NoToken:
-        """Return what an authorization code is worth."""
+        """Exchange an authorization code for the owner and their tokens."""
         return await self.with_platform_token(
             lambda platform: self._component.query_auth(platform, code)
         )
@@ -76,7 +74,7 @@ class Chain:
     async def with_platform_token(
         self, call: Callable[[str], Awaitable[T | NoToken]]
     ) -> T | NoToken:
-        """Return what a call with the platform's own token brings; made again, once, if that token is dead."""
+        """Return the result of `call` with the platform token. If WeChat rejects that token, renew it and call once more."""
         platform = await self._current(COMPONENT, None)
         if isinstance(platform, NoToken):
             return platform
@@ -87,16 +85,16 @@ class Chain:
         return newer if isinstance(newer, NoToken) else await call(newer)
 
     async def renew_early(self, name: str, current: str | None) -> str | NoToken:
-        """Renew a token that is still good; meanwhile whoever needs one uses that."""
+        """Renew a token before it expires; callers keep using the current one meanwhile."""
         return await self._single_flight.do(f"ahead {name}", partial(self._obtain, name, current))
 
     def invalidate(self, name: str) -> None:
-        """Note that WeChat has pushed news of a ticket or an owner."""
+        """Drop the cached token after a push about a ticket or an owner, and forget cached failures."""
         self._cache.invalidate(name)
         self._failed.clear()
 
     async def close(self, seconds: float) -> None:
-        """Wait up to `seconds` for renewals under way, since what they bring cannot be had again."""
+        """Wait up to `seconds` for renewals under way: a refresh token that they receive is issued only once."""
         await self._single_flight.close(seconds)
 
     async def _current(self, name: str, refused: str | None) -> str | NoToken:
@@ -104,11 +102,11 @@ class Chain:
             return found
         obtain = partial(self._obtain, name, refused)
         got = await self._single_flight.do(name, obtain)
-        # Whoever began this flight may not have known yet that the token was refused.
+        # This caller may have joined a renewal that began before the token was refused.
         return await self._single_flight.do(name, obtain) if got == refused else got
 
     async def _obtain(self, name: str, refused: str | None) -> str | NoToken:
-        """Return a token or, after TOKEN_TIMEOUT seconds at the latest, why there is none."""
+        """Return a token, or a NoToken after TOKEN_TIMEOUT seconds at the latest."""
         try:
             async with asyncio.timeout(TOKEN_TIMEOUT):
                 if found := await self._cache.load(name, refused):
@@ -127,14 +125,14 @@ class Chain:
         except LedgerDownError as error:
             _log.error(
                 "the ledger does not tell or keep tokens", extra={"reason": str(error)}
-            )  # no trace
+            )  # without a traceback
             trouble = Trouble.TOKENS_NOT_KEPT
         link = _link_of(name)
         self._observe(link.value, trouble.value)
         return NoToken(for_trouble(trouble), link=link)
 
     def _record(self, name: str, got: str | NoToken) -> str | NoToken:
-        """Log how a renewal ended, and let a failure stand for a moment."""
+        """Log and count the result of a renewal, and cache a failure for a few seconds."""
         if isinstance(got, NoToken):
             self._failed[name] = got, self._clock() + _FAILED_FOR
             said = {"errcode": got.said.errcode, "rid": got.said.rid} if got.said else {}
@@ -165,7 +163,7 @@ class Chain:
         return issued
 
     async def _no_ticket(self) -> NoToken:
-        """Ask WeChat to push one, unless somebody has within the last ten minutes; return what is wrong."""
+        """Ask WeChat to push a ticket, unless a replica did within the last ten minutes; return why there is no token."""
         claim = await self._tokens.claim(TICKET, PUSH_EVERY)
         if claim is not None:
             _log.warning("no ticket: WeChat is asked to push one")
@@ -179,7 +177,7 @@ class Chain:
         return NoToken(known or for_trouble(Trouble.NO_TICKET), link=Link.TICKET)
 
     async def _make_owner(self, platform: str, claim: Kept) -> Issued | NoToken:
-        """Make an owner's token from its refresh token or, if that was lost, from WeChat's or the setting's."""
+        """Renew an owner's token with the stored refresh token; if that is lost, with the one from WeChat or the settings."""
         owner, tried = claim.name, claim.refresh_token or self._seeds.get(claim.name)
         got: Issued | NoToken | None = None
         if tried:
@@ -204,7 +202,7 @@ def _is_lost(got: Issued | NoToken) -> bool:
 
 
 def _with_refresh_token(got: Issued | NoToken, refresh_token: str) -> Issued | NoToken:
-    """Return a new token with the refresh token for the next one, which WeChat need not repeat."""
+    """Return `got` with a refresh token for the next renewal: WeChat may leave it out if it has not changed."""
     if isinstance(got, NoToken) or got.refresh_token:
         return got
     return Issued(got.token, got.life, refresh_token)

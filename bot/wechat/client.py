@@ -1,4 +1,4 @@
-"""Call WeChat's API with owners' tokens: a share by as many tries as the guidance grants, what is only read by one."""
+"""Client for WeChat's API with owners' tokens: a share is retried as its guidance allows, a read is tried once."""
 
 import logging
 import random
@@ -17,9 +17,9 @@ from bot.wechat.transport import WeChatApi
 MOST_TRIES = {AutoRetry.NEVER: 0, AutoRetry.ONCE: 1, AutoRetry.RENEW: 1, AutoRetry.BACKOFF: 3}
 TOTAL_SECONDS = 15.0
 _FIRST_PAUSE = 0.5
-_LEAST_SECONDS = 0.1  # a try with less time than this is not worth starting
+_LEAST_SECONDS = 0.1  # no attempt is started with less time left
 NEEDED = "cloudbase_auth"
-"""The function that an owner's env needs before others can use it."""
+"""The cloud function that an owner's env must have before other mini programs can use it."""
 _MOST_PAGES = 5
 _ACTIVE = "Active"
 _GOOD_FOR = 300.0
@@ -36,9 +36,9 @@ async def _always() -> bool:
 
 
 class WeChat:
-    """WeChat's API for whoever holds a token of an owner's; times in seconds."""
+    """Shares envs and reads what owners' tokens give access to; times are in seconds."""
 
-    def __init__(  # noqa: PLR0913  # its clock, its sleep and its dice are passed in
+    def __init__(  # noqa: PLR0913  # clock, sleep and randomness are passed in
         self,
         wechat: WeChatApi,
         tokens: TokenSource,
@@ -61,7 +61,7 @@ class WeChat:
         call: Callable[[str], api.Call],
         read: Callable[[Mapping[str, object]], _Read | api.Troubled],
     ) -> _Read | NoToken:
-        """Return what `read` finds in the answer to `call`, which is made for a token; else why there is nothing."""
+        """Return what `read` makes of the answer to `call(token)`, or a NoToken with the reason. Not retried."""
         token = await self._tokens.token(owner)
         if isinstance(token, NoToken):
             return token
@@ -75,13 +75,13 @@ class WeChat:
         owner: str,
         env: str,
         appid: str,
-        told: Callable[[Step], None] = lambda _: None,
-        may_again: Callable[[], Awaitable[bool]] = _always,
+        on_step: Callable[[Step], None] = lambda _: None,
+        may_retry: Callable[[], Awaitable[bool]] = _always,
     ) -> Called:
-        """Return how sharing the owner's `env` with `appid` ended, after at most TOTAL_SECONDS and two readings of a token.
+        """Share the owner's `env` with `appid` and return the outcome, after at most TOTAL_SECONDS plus two token lookups.
 
-        A try without an answer leaves the outcome Unknown, unless a later one gets a yes. `told` hears of each step;
-        `may_again` is asked before each try but the first.
+        If an attempt gets no answer, the outcome is Unknown unless a later attempt succeeds. `on_step` is called after each
+        step; `may_retry` is awaited before each retry and can forbid it.
         """
         token = await self._tokens.token(owner)
         if isinstance(token, NoToken):
@@ -98,17 +98,17 @@ class WeChat:
             answer = await self._api.post(call, seconds, api.read)
             took = self._clock() - began
             if isinstance(answer, api.Done):
-                told(Step("call", took, "done"))
+                on_step(Step("call", took, "done"))
                 return Shared(tries)
             guidance, said = api.guidance_for(answer)
             status = answer.status if isinstance(answer, api.Troubled) else None
-            told(Step("call", took, guidance.key, said))
+            on_step(Step("call", took, guidance.key, said))
             in_doubt = in_doubt or guidance.in_doubt
             used[guidance.retry] += 1
             if used[guidance.retry] > MOST_TRIES[guidance.retry]:
                 break
             if guidance.retry is AutoRetry.RENEW:
-                newer = await self._renewed(owner, token, told)
+                newer = await self._renewed(owner, token, on_step)
                 if isinstance(newer, NoToken):
                     status = None
                     guidance, said, link = newer.guidance, newer.said or said, newer.link
@@ -118,36 +118,36 @@ class WeChat:
             if self._clock() + pause + _LEAST_SECONDS > end:
                 break
             await self._sleep(pause)
-            if not await may_again() or self._clock() + _LEAST_SECONDS > end:
+            if not await may_retry() or self._clock() + _LEAST_SECONDS > end:
                 break
         if in_doubt:
             return Unknown(guidance, said, tries, status)
         return Failed(guidance, said, tries, link, status)
 
     async def _renewed(
-        self, owner: str, refused: str, told: Callable[[Step], None]
+        self, owner: str, refused: str, on_step: Callable[[Step], None]
     ) -> str | NoToken:
         began = self._clock()
         newer = await self._tokens.renew(owner, refused)
         took = self._clock() - began
         if isinstance(newer, NoToken):
-            told(Step("renewal", took, newer.guidance.key, newer.said))
+            on_step(Step("renewal", took, newer.guidance.key, newer.said))
         else:
-            told(Step("renewal", took, "renewed"))
+            on_step(Step("renewal", took, "renewed"))
         return newer
 
     def _pause(self, retry: AutoRetry, used: Counter[AutoRetry]) -> float:
-        """Return how long to wait: twice as long each time, spread so that requests do not march in step."""
+        """Return the pause before the next attempt: exponential backoff with jitter."""
         if retry is AutoRetry.RENEW:
             return 0.0
         return float(_FIRST_PAUSE * 2 ** (used[retry] - 1) * (0.5 + self._jitter()))
 
 
 class Envs:
-    """Asks for what owners' tokens may see, by one try at each call: nobody waits for it long.
+    """Reads what owners' envs are and whether they are ready for other mini programs; each call is tried once.
 
-    Without a function `cloudbase_auth` in it, whoever an env was shared with cannot use it. That an env is ready is believed for a while, since the function that makes it so seldom goes away; what WeChat does
-    not tell is not asked for again at once. That it is not ready may be over with the next share.
+    A mini program cannot use a shared env without the function `cloudbase_auth` in it. "Ready" is cached for five minutes,
+    since that function is rarely removed, and "unknown" for one. "Not ready" is not cached: it may be fixed at any time.
     """
 
     def __init__(self, wechat: WeChat, clock: Callable[[], float]) -> None:
@@ -155,7 +155,7 @@ class Envs:
         self._readiness = Cache(self._looked, clock)
 
     async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
-        """Return the owner's envs, none where WeChat does not tell, and for how many seconds to believe it."""
+        """Return the owner's envs, none if WeChat does not list them, and for how many seconds this may be cached."""
         found = await self._wechat.read(owner, api.get_env_info, api.read_envs)
         if not isinstance(found, NoToken):
             return found, _GOOD_FOR
@@ -165,11 +165,11 @@ class Envs:
         return (), _BAD_FOR
 
     async def readiness(self, owner: str, env: str) -> Readiness:
-        """Return whether others can use an owner's env; not known where WeChat does not list all of its functions."""
+        """Return whether other mini programs can use an env; UNKNOWN if WeChat does not list all of its functions."""
         return await self._readiness.get(f"{owner} {env}")
 
     async def close(self) -> None:
-        """Give up what is being read."""
+        """Cancel pending reads."""
         await self._readiness.close()
 
     async def _looked(self, owner_and_env: str) -> tuple[Readiness, float]:

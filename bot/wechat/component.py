@@ -1,4 +1,4 @@
-"""Make the platform's own calls: each at most twice, and what goes wrong as a NoToken with its link."""
+"""The calls to WeChat's platform API, with one retry each; a failure is a NoToken that names the broken link."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,10 +14,10 @@ from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
 
 MOST_SECONDS = 3.0
-"""The longest for one call; a renewal is a few of them, within the lease for it."""
+"""The longest timeout of one call. A renewal makes several calls, and all have to fit into its lease."""
 
 DEAD_TOKEN = frozenset({40001, 40014, 42001, 42006})
-"""The codes by which WeChat says that the platform's own token is not the current one."""
+"""The errcodes that mean that the platform token is not, or no longer, valid."""
 
 DEAD_TICKET = frozenset({61005, 61006})
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Component:
-    """One third-party platform at WeChat; `timeout` is in seconds."""
+    """Client for one third-party platform; `timeout` is in seconds, for one call."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Component:
         self._sleep = sleep
 
     async def token(self, ticket: str) -> Issued | NoToken:
-        """Return the platform's new access token."""
+        """Return a new platform token."""
         secret = {"component_appsecret": self._appsecret, "component_verify_ticket": ticket}
         call = api.call("api_component_token", self.appid, secret)
         return await self._ask(Link.PLATFORM, call, api.read_component_token)
@@ -56,31 +56,31 @@ class Component:
     async def authorizer_token(
         self, token: str, owner: str, refresh_token: str
     ) -> Issued | NoToken:
-        """Return an owner's new access token."""
+        """Return a new access token for an owner."""
         which = {"authorizer_appid": owner, "authorizer_refresh_token": refresh_token}
         call = api.call("api_authorizer_token", self.appid, which, token)
         return await self._ask(Link.OWNER, call, api.read_authorizer_token)
 
     async def query_auth(self, token: str, code: str) -> Authorization | NoToken:
-        """Return what an authorization code is worth."""
+        """Exchange an authorization code."""
         call = api.call("api_query_auth", self.appid, {"authorization_code": code}, token)
         return await self._ask(Link.OWNER, call, api.read_query_auth)
 
     async def refresh_token(self, token: str, owner: str) -> str | NoToken:
-        """Return an owner's current refresh token: WeChat's own word about the owner, else from the list of all owners."""
+        """Return an owner's current refresh token, from WeChat's details of that owner, else from the list of all owners."""
         told = await self.info(token, owner)
         if isinstance(told, NoToken):
             return await self.listed(token, owner) if told.said else told
         return told.refresh_token or await self.listed(token, owner)
 
     async def info(self, token: str, owner: str) -> api.AuthorizerInfo | NoToken:
-        """Return what WeChat knows of an owner."""
+        """Return WeChat's details of an owner."""
         which = {"authorizer_appid": owner}
         call = api.call("api_get_authorizer_info", self.appid, which, token)
         return await self._ask(Link.OWNER, call, api.read_authorizer_info)
 
     async def listed(self, token: str, owner: str) -> str | NoToken:
-        """Return an owner's refresh token from the list of those who authorised the platform, page by page."""
+        """Return an owner's refresh token from the paginated list of owners that authorised the platform."""
         seen = 0
         for _ in range(_MOST_PAGES):
             which = {"offset": seen, "count": _MOST_IN_A_LIST}
@@ -97,7 +97,7 @@ class Component:
         return NoToken(for_code(61003), link=Link.OWNER)
 
     async def start_push(self) -> NoToken | None:
-        """Ask WeChat to push tickets again; return why it will not. Here alone it is `component_secret`."""
+        """Ask WeChat to push tickets again; return why it refused. Only this call names the secret `component_secret`."""
         secret = {"component_secret": self._appsecret}
         call = api.call("api_start_push_ticket", self.appid, secret)
         return await self._ask(Link.TICKET, call, api.read_done)
@@ -121,23 +121,23 @@ def _passes_by_itself(answer: Declined | Troubled) -> bool:
 
 
 def _meaning(said: Said, link: Link) -> Guidance:
-    """Return the guidance for a code; for the platform's own calls some mean other things than for a share."""
+    """Return the guidance for an errcode; some codes mean something else for the platform's calls than for a share."""
     if said.errcode in DEAD_TOKEN:
         return for_code(_WRONG_SECRET if link is Link.PLATFORM else 42006)
     if (
         said.errcode == _UNKNOWN_APPID
-    ):  # the owner's or the platform's own: no requester's appid is in these calls
+    ):  # these calls carry no requester's appid, so it is the owner's or the platform's
         return for_code(_NOT_AUTHORISED if link is Link.OWNER else _NO_PLATFORM)
     return _without_doubt(for_code(said.errcode))
 
 
 def _broken(said: Said, link: Link) -> Link:
-    """Return which link broke: the one that was asked for, or the one that it was to be made from."""
+    """Return the link that broke: the requested one, or the one that it is made from."""
     if said.errcode in DEAD_TICKET:
         return Link.TICKET
     return Link.PLATFORM if said.errcode in DEAD_TOKEN else link
 
 
 def _without_doubt(guidance: Guidance) -> Guidance:
-    """Return guidance that does not speak of a share that may have happened: none was asked for."""
+    """Replace guidance that says a share may have happened: no share was attempted here."""
     return for_trouble(Trouble.NO_TOKEN_ANSWER) if guidance.in_doubt else guidance

@@ -1,7 +1,8 @@
-"""Build the platform's own calls and read their answers: the token chain's wire, sans I/O.
+"""Build the calls of WeChat's platform API and parse their answers. No I/O.
 
 Source: developers.weixin.qq.com, oplatform, "Third-party platform: tokens" (api_component_token, api_authorizer_token,
-api_query_auth, api_get_authorizer_info, api_get_authorizer_list, api_start_push_ticket). "Component" is WeChat's name for the platform.
+api_query_auth, api_get_authorizer_info, api_get_authorizer_list, api_start_push_ticket). "Component" is WeChat's name
+for a third-party platform.
 """
 
 import json
@@ -18,7 +19,7 @@ _LONGEST_LIFE = 7200.0
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new token, the seconds that it lives, and the refresh token for the next one, if it is an owner's."""
+    """A new token, its life in seconds and, for an owner's token, the refresh token for the next renewal."""
 
     token: str = field(repr=False)
     life: float
@@ -27,7 +28,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What an authorization code was exchanged for."""
+    """The result of exchanging an authorization code: the owner and their tokens."""
 
     owner: str
     issued: Issued
@@ -35,7 +36,7 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizerInfo:
-    """What WeChat tells of an owner: the permission sets that it granted, and its refresh token."""
+    """WeChat's details of an owner: the permission sets that they granted, and their refresh token."""
 
     granted: frozenset[int]
     refresh_token: str | None = field(repr=False)
@@ -43,7 +44,7 @@ class AuthorizerInfo:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizerPage:
-    """One page of those who authorised the platform: how many there are, and refresh tokens by owner."""
+    """One page of the owners that authorised the platform: the total on all pages, and refresh tokens by owner."""
 
     total: int
     on_this_page: int
@@ -51,25 +52,25 @@ class AuthorizerPage:
 
 
 def call(name: str, appid: str, arguments: Mapping[str, object], token: str | None = None) -> Call:
-    """Return a call of the platform `appid`, with its own `token` where it needs one."""
-    # The old name of the query's token; newer pages say access_token, and WeChat takes both.
+    """Return a call for the platform `appid`, with the platform token where the call needs one."""
+    # The old name of the parameter; newer pages say access_token, and WeChat accepts both.
     query = {"component_access_token": token} if token else {}
     body = json.dumps({"component_appid": appid, **arguments}).encode()
     return Call(f"/cgi-bin/component/{name}", query, body)
 
 
 def read_component_token(answer: Mapping[str, object]) -> Issued | Troubled:
-    """Return the platform's new token."""
+    """Return the new platform token."""
     return _issued(answer, "component_access_token")
 
 
 def read_authorizer_token(answer: Mapping[str, object]) -> Issued | Troubled:
-    """Return an owner's new token."""
+    """Return the owner's new access token."""
     return _issued(answer, "authorizer_access_token")
 
 
 def read_query_auth(answer: Mapping[str, object]) -> Authorization | Troubled:
-    """Return whose tokens an authorization code was worth, and the tokens."""
+    """Return the owner and their tokens."""
     about = answer.get("authorization_info")
     told = about if isinstance(about, dict) else {}
     issued = _issued(told, "authorizer_access_token")
@@ -80,7 +81,7 @@ def read_query_auth(answer: Mapping[str, object]) -> Authorization | Troubled:
 
 
 def read_authorizer_info(answer: Mapping[str, object]) -> AuthorizerInfo | Troubled:
-    """Return what WeChat knows of an owner."""
+    """Return the details of an owner."""
     told = answer.get("authorization_info")
     if not isinstance(told, dict):
         return Troubled(Trouble.NOT_JSON)
@@ -90,17 +91,17 @@ def read_authorizer_info(answer: Mapping[str, object]) -> AuthorizerInfo | Troub
 
 
 def read_authorizer_list(answer: Mapping[str, object]) -> AuthorizerPage | Troubled:
-    """Return a page of those who authorised the platform."""
+    """Return one page of owners."""
     total, page = answer.get("total_count"), answer.get("list")
     if total == 0 and page is None:
-        page = []  # left out where nothing is in it
+        page = []  # WeChat leaves out an empty list
     if not isinstance(total, int) or not isinstance(page, list):
         return Troubled(Trouble.NOT_JSON)
     return AuthorizerPage(total, len(page), dict(_refresh_tokens(page)))
 
 
 def read_done(answer: Mapping[str, object]) -> None:
-    """Return nothing, since the answer says no more than yes."""
+    """Return None: a successful answer carries no data."""
     del answer
 
 

@@ -1,4 +1,4 @@
-"""WeChat's encryption of messages: AES-256-CBC over blocks of 32 bytes, and the signature beside it. Pure.
+"""WeChat's message encryption, AES-256-CBC padded to blocks of 32 bytes, and its signature. Pure.
 
 Source: developers.weixin.qq.com, oplatform, "Message encryption and decryption" and "message_push".
 """
@@ -13,35 +13,35 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 RANDOM_BYTES = 16
-_BLOCK_BITS = 256  # of the padding; AES itself has blocks of 128 bits
+_BLOCK_BITS = 256  # of the padding; AES blocks have 128 bits
 _LENGTH_BYTES = 4
 _HEAD = RANDOM_BYTES + _LENGTH_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Decrypted:
-    """What was inside, and the appid that it was encrypted for."""
+    """A decrypted message, and the appid it was encrypted for."""
 
     message: bytes = field(repr=False)
     appid: str
 
 
 def key_of(encoding_aes_key: str) -> bytes:
-    """Return the 32 bytes of an EncodingAESKey, which has 43 characters.
+    """Return the 32-byte key for an EncodingAESKey of 43 characters.
 
-    Keys whose last character has stray bits are about; WeChat takes them, so this does too.
+    In some keys the last character has stray bits. WeChat accepts them, so they are accepted here.
     """
     return b64decode(f"{encoding_aes_key}=")
 
 
 def signature(token: str, timestamp: str, nonce: str, encrypted: str) -> str:
-    """Return the msg_signature of an encrypted message, in hexadecimal."""
+    """Return the msg_signature of an encrypted message, as hexadecimal SHA-1."""
     parts = "".join(sorted([token, timestamp, nonce, encrypted]))
     return hashlib.sha1(parts.encode(errors="replace"), usedforsecurity=False).hexdigest()
 
 
 def encrypt(key: bytes, message: bytes, appid: str, random: bytes) -> str:
-    """Return `message` encrypted for `appid`, in base64; `random` is RANDOM_BYTES long and used once."""
+    """Return `message` encrypted for `appid`, in base64; `random` is RANDOM_BYTES long and must not be reused."""
     plain = random + len(message).to_bytes(_LENGTH_BYTES, "big") + message + appid.encode()
     padder = PKCS7(_BLOCK_BITS).padder()
     encryptor = Cipher(AES(key), CBC(key[:16])).encryptor()
@@ -50,7 +50,7 @@ def encrypt(key: bytes, message: bytes, appid: str, random: bytes) -> str:
 
 
 def decrypt(key: bytes, encrypted: str) -> Decrypted | None:
-    """Return what `encrypted` holds, None if this key does not open it or it is broken; never raises."""
+    """Decrypt base64; return None if the key is wrong or the message is malformed. Never raises."""
     try:
         cipher = b64decode(encrypted, validate=True)
         decryptor = Cipher(AES(key), CBC(key[:16])).decryptor()
@@ -61,5 +61,5 @@ def decrypt(key: bytes, encrypted: str) -> Decrypted | None:
         if len(plain) < _HEAD + length:
             return None
         return Decrypted(plain[_HEAD : _HEAD + length], plain[_HEAD + length :].decode())
-    except ValueError:  # not base64, not whole blocks, not padded so, not UTF-8
+    except ValueError:  # invalid base64, block length, padding or UTF-8
         return None

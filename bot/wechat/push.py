@@ -1,7 +1,7 @@
-"""Read what WeChat pushes to the platform: verify, decrypt, understand. Pure; never raises.
+"""Verify, decrypt and parse WeChat's pushes to the platform. Pure; never raises.
 
-Source: developers.weixin.qq.com, oplatform, "component_verify_ticket", "authorize_event", "message_push". Anybody may
-post here, so nothing is parsed before its signature is verified, and no entity is ever expanded.
+Source: developers.weixin.qq.com, oplatform, "component_verify_ticket", "authorize_event", "message_push". The endpoint is
+public, so the XML is parsed only after its signature is verified, and entities are never expanded.
 """
 
 import hmac
@@ -17,7 +17,7 @@ from bot.command import is_appid
 from bot.wechat.encryption import decrypt, signature
 
 STALE_AFTER = 300.0
-"""Seconds by which a push's timestamp may be off, so that old ones cannot be sent again."""
+"""Seconds that a push's timestamp may differ from the clock, against replays."""
 
 _OF_CONCERN = frozenset(
     {"component_verify_ticket", "authorized", "updateauthorized", "unauthorized"}
@@ -25,7 +25,7 @@ _OF_CONCERN = frozenset(
 
 
 class PushRefusal(Enum):
-    """Why a push is not believed; the value is what the log says, which is all it says."""
+    """Why a push is rejected. The value is all that the log says of it."""
 
     STALE = "its timestamp is more than five minutes off: check the clock, if this goes on"
     NOT_XML = "it is not an encrypted message in XML: check that the platform is in 传统模式, if this goes on"
@@ -37,7 +37,7 @@ class PushRefusal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """component_verify_ticket: a new ticket; `created` is WeChat's CreateTime in Unix seconds."""
+    """component_verify_ticket: a new ticket. `created` is WeChat's CreateTime, in Unix seconds."""
 
     created: float
     ticket: str = field(repr=False)
@@ -45,9 +45,9 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """authorized or updateauthorized: an owner has granted something; the code is worth their tokens.
+    """authorized or updateauthorized: an owner granted permissions; `code` can be exchanged for their tokens.
 
-    `code_until` is when the code ends, in Unix seconds, as far as WeChat says.
+    `code_until` is when the code expires, in Unix seconds; infinity if WeChat does not say.
     """
 
     created: float
@@ -58,7 +58,7 @@ class Authorized:
 
 @dataclass(frozen=True, slots=True)
 class Unauthorized:
-    """unauthorized: an owner has withdrawn everything."""
+    """unauthorized: an owner withdrew all permissions."""
 
     created: float
     owner: str
@@ -66,7 +66,7 @@ class Unauthorized:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A genuine push that means nothing to the bot."""
+    """A genuine push of a type that the bot does not handle."""
 
     info_type: str
 
@@ -77,7 +77,7 @@ Push = HandledPush | Other
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """How WeChat and the platform know each other: as set at open.weixin.qq.com; tokens and keys (32 bytes) newest first."""
+    """The platform's secrets as configured at open.weixin.qq.com; tokens and keys (32 bytes each) newest first."""
 
     component_appid: str
     message_tokens: Sequence[str] = field(repr=False)
@@ -87,7 +87,7 @@ class Platform:
 def read_push(
     platform: Platform, query: Mapping[str, str], body: bytes, now: float
 ) -> Push | PushRefusal:
-    """Return what a push says, or why it is not believed; `now` is in Unix seconds."""
+    """Verify and parse a push; `now` is in Unix seconds."""
     timestamp = query.get("timestamp", "")
     if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > len("1715943329") + 1:
         return PushRefusal.STALE
@@ -103,13 +103,15 @@ def read_push(
     ]
     if not any(hmac.compare_digest(wanted.encode(), given) for wanted in signed):
         return PushRefusal.SIGNATURE
-    if _members(body).get("Encrypt") != encrypted:  # the signature is not about what is around it
+    if (
+        _members(body).get("Encrypt") != encrypted
+    ):  # the signature covers only the element's text, not the XML around it
         return PushRefusal.NOT_XML
     return _decrypted(platform, encrypted)
 
 
 def _encrypted(body: bytes) -> str:
-    """Return what stands between the first two tags of that name; this takes no longer than the body is long."""
+    """Return the text of the first Encrypt element without parsing the XML; linear in the length of the body."""
     _, _, rest = body.partition(b"<Encrypt>")
     inside, end, _ = rest.partition(b"</Encrypt>")
     if not end:
@@ -148,7 +150,7 @@ def _push(info_type: str, told: Mapping[str, str], created: float) -> Push | Pus
 
 
 def _code_until(told: Mapping[str, str], created: float) -> float:
-    """Return when a code ends; WeChat's page leaves open whether it says a time or how many seconds."""
+    """Return when a code expires. WeChat's page does not say whether the field is a time or a duration."""
     said = _number(told.get("AuthorizationCodeExpiredTime", ""))
     if said is None:
         return math.inf
@@ -160,9 +162,9 @@ def _number(text: str) -> float | None:
 
 
 def _members(xml: bytes) -> dict[str, str]:
-    """Return the text of each member of the root; nothing where it is not plain XML."""
+    """Return the text of each child of the root by tag; empty if this is not plain XML."""
     try:
-        root = fromstring(xml.decode(), forbid_dtd=True)  # in UTF-8, whatever it says itself
-    except (ParseError, ValueError):  # ValueError: not UTF-8, a document type, an entity
+        root = fromstring(xml.decode(), forbid_dtd=True)  # UTF-8, whatever the XML declaration says
+    except (ParseError, ValueError):  # ValueError: invalid UTF-8, a DTD or an entity
         return {}
     return {child.tag: (child.text or "").strip() for child in root}

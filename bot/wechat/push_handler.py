@@ -1,6 +1,7 @@
-"""What WeChat's pushes change in the token chain; a push that was heard before changes nothing.
+"""Apply WeChat's pushes to the token chain. Idempotent: a push that was delivered before changes nothing.
 
-Codes are exchanged for owners' tokens again and again while WeChat does not say, as long as a code lives.
+An authorization code is exchanged for the owner's tokens; while WeChat does not answer, that is retried for as long as
+the code is valid.
 """
 
 import asyncio
@@ -11,16 +12,16 @@ from typing import assert_never
 
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import TICKET, News, Tokens
-from bot.runtime.signals import unless
+from bot.runtime.signals import cancel_on
 from bot.wechat.chain import Chain
 from bot.wechat.push import Authorized, HandledPush, Ticket, Unauthorized
 from bot.wechat.tokens import NoToken
 
 EXCHANGE_TIMEOUT = 3600.0
-"""Seconds for which an exchange is tried at most, which is as long as a code lives."""
+"""Seconds during which a code is retried at most; a code is valid for an hour."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
-_DEAD_CODE = frozenset({61003, 61009, 61010})  # whatever else WeChat says is not about the code
+_DEAD_CODE = frozenset({61003, 61009, 61010})  # any other errcode is not about the code
 _NOT_AUTHORISED = "61003"
 _MARK = 16  # characters
 
@@ -28,12 +29,12 @@ _log = logging.getLogger(__name__)
 
 
 class PushHandler:
-    """Takes pushes into the ledger, and lets `wake` know; `start` runs what need not be waited for.
+    """Stores what pushes bring in the ledger and calls `wake`; `start` runs a coroutine in the background.
 
     Times are in seconds, those of `now` in Unix seconds.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # its clock and its sleep are passed in
+    def __init__(  # noqa: PLR0913, PLR0917  # clock and sleep are passed in
         self,
         chain: Chain,
         tokens: Tokens,
@@ -51,11 +52,11 @@ class PushHandler:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Exchange no code again from now on: after a start WeChat's list has what it was worth."""
+        """Stop retrying codes. After the next start, the refresh tokens are read from WeChat's list of owners."""
         self._stopping.set()
 
     async def handle(self, push: HandledPush) -> None:
-        """Take in a push; it may be told again, also where this raises LedgerDownError."""
+        """Apply one push. Raises LedgerDownError; the caller may then pass the same push again."""
         match push:
             case Ticket():
                 await self._ticket(push)
@@ -67,14 +68,14 @@ class PushHandler:
                 assert_never(push)
 
     async def _ticket(self, push: Ticket) -> None:
-        """Keep a ticket, if it is the newest."""
+        """Store the ticket if it is the newest."""
         if await self._tokens.ticket(push.ticket, push.created):
             self._invalidate(TICKET)
 
     async def _authorized(self, push: Authorized) -> None:
-        """Exchange the code for the owner's tokens, unless this or a later push of theirs was heard.
+        """Exchange the code for the owner's tokens, unless this push or a later one of that owner was applied.
 
-        Where that fails, the next renewal may find the owner's refresh token in WeChat's list; and it is tried again.
+        If that fails it is retried in the background; meanwhile a renewal may find the refresh token in WeChat's list.
         """
         news = _news(push.owner, push.created, push.code)
         if not await self._tokens.hear(news):
@@ -85,14 +86,14 @@ class PushHandler:
             self._start(self._retry(news, push))
 
     async def _unauthorized(self, push: Unauthorized) -> None:
-        """Drop the owner's tokens, unless this or a later push of theirs was heard."""
+        """Delete the owner's tokens, unless this push or a later one of that owner was applied."""
         news = _news(push.owner, push.created, "")
         if await self._tokens.forget(news, _NOT_AUTHORISED):
             _log.warning("authorisation withdrawn", extra={"owner": push.owner})
             self._invalidate(push.owner)
 
     async def _exchange(self, news: News, push: Authorized) -> bool:
-        """Exchange the code of a push; False if it has come to nothing yet and may another time."""
+        """Exchange a push's code once; return False if it failed and should be retried."""
         got = await self._chain.exchange_code(push.code)
         if isinstance(got, NoToken):
             _log_ignored(news, got.guidance.key)
@@ -113,7 +114,7 @@ class PushHandler:
         return True
 
     async def _retry(self, news: News, push: Authorized) -> None:
-        """Exchange the code of a push, after pauses that grow, as long as it is wanted and lives."""
+        """Exchange the code again with growing pauses, until it succeeds, expires or is superseded."""
         end = min(push.code_until, self._now() + EXCHANGE_TIMEOUT)
         for pause in pauses(end - self._now()):
             if not await self._pause(pause) or self._now() >= end:
@@ -130,13 +131,13 @@ class PushHandler:
             if await self._tokens.is_latest(news):
                 return True
         except LedgerDownError:
-            return True  # it is asked again before anything is kept
+            return True  # checked again before anything is stored
         _log_ignored(news, "there is newer news")
         return False
 
     async def _pause(self, seconds: float) -> bool:
-        """Return after so many seconds, or False as soon as the bot stops."""
-        await unless(self._stopping, self._sleep(seconds))
+        """Sleep; return False as soon as the bot stops."""
+        await cancel_on(self._stopping, self._sleep(seconds))
         return not self._stopping.is_set()
 
     def _invalidate(self, name: str) -> None:
@@ -145,13 +146,13 @@ class PushHandler:
 
 
 def _news(owner: str, created: float, code: str) -> News:
-    """Return what a push tells of an owner; of one second, two pushes with one code are the same."""
+    """Return a push as News. WeChat's times are whole seconds, so a hash of the code tells two pushes apart."""
     mark = hashlib.sha256(code.encode(errors="replace")).hexdigest()[:_MARK]
     return News(owner, created, mark)
 
 
 def pauses(seconds: float) -> Iterator[float]:
-    """Yield pauses, each twice as long as the one before and at last five minutes, that fit into `seconds`."""
+    """Yield pauses that double from 5 seconds up to five minutes and together fit into `seconds`."""
     pause = _FIRST_PAUSE
     while pause < seconds:
         yield pause

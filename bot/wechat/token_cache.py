@@ -1,7 +1,7 @@
-"""Tokens as this replica knows them: remembered for a minute, else read from the ledger, renewed by one at a time.
+"""A cache of the tokens in the ledger: an entry is used for a minute, and only one replica at a time renews a token.
 
-WeChat lets a token live on for five minutes after it was renewed, so what others renewed is noticed early enough.
-Source: developers.weixin.qq.com, oplatform, "AccessToken": workers keep a token for at most a minute.
+WeChat accepts the old token for five minutes after a renewal, so one minute is short enough to notice a renewal by
+another replica. Source: developers.weixin.qq.com, oplatform, "AccessToken": cache a token for at most a minute.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from bot.wechat.component_api import Issued
 from bot.wechat.tokens import NoToken
 
 LEASE = 10.0
-"""Seconds for which a renewal keeps others from the token, even if its replica dies."""
+"""Seconds of the lease on a renewal; if its replica dies, another may renew the token after that."""
 
 RENEWAL_TIMEOUT = 8.0
-"""Seconds that a renewal may take; it is over before the lease is."""
+"""Seconds that a renewal may take; shorter than the lease."""
 
 _CACHED_FOR = 60.0
 _MARGIN = 10.0
@@ -36,7 +36,7 @@ class _Entry:
 
 
 class TokenCache:
-    """The tokens of one platform; `refused` is one that WeChat has not accepted. Raises LedgerDownError."""
+    """Caches the tokens of one platform. `refused` is a token that WeChat rejected. Raises LedgerDownError."""
 
     def __init__(
         self,
@@ -50,17 +50,17 @@ class TokenCache:
         self._entries: dict[str, _Entry] = {}
 
     def cached(self, name: str, refused: str | None = None) -> str | None:
-        """Return the token without asking anybody, if it was read within the last minute."""
+        """Return the cached token if it was read within the last minute; no I/O."""
         entry = self._entries.get(name)
         fresh = entry and entry.value != refused and self._clock() < entry.reread_at
         return entry.value if entry and fresh else None
 
     def invalidate(self, name: str) -> None:
-        """Read a token again before it is used."""
+        """Drop the cached token, so that it is read from the ledger before its next use."""
         self._entries.pop(name, None)
 
     async def load(self, name: str, refused: str | None = None) -> str | None:
-        """Return the token that the ledger has, if it is good; while the ledger is down, the one read last."""
+        """Return the ledger's token if it is valid. While the ledger is down, return the cached one until it expires."""
         try:
             kept = await self._tokens.find(name)
         except LedgerDownError:
@@ -73,7 +73,7 @@ class TokenCache:
     async def renew(
         self, name: str, link: Link, make: Make, refused: str | None = None
     ) -> str | NoToken:
-        """Return what `make` brings, or what somebody else has brought in the meantime."""
+        """Return a token from `make`, called under the lease, or one that another replica has stored in the meantime."""
         while True:
             claim = await self._tokens.claim(name, LEASE)
             if claim is None:
@@ -86,7 +86,9 @@ class TokenCache:
                 return found
             try:
                 issued = await _with_deadline(link, make(claim))
-            except BaseException:  # at a stop, others need not wait until the lease is over
+            except (
+                BaseException
+            ):  # also when cancelled: other replicas need not wait for the lease to expire
                 self._tokens.let_go(claim)
                 raise
             if isinstance(issued, NoToken):
@@ -95,7 +97,7 @@ class TokenCache:
             elif await self._tokens.save(claim, issued.token, issued.refresh_token, issued.life):
                 self._store(name, issued.token, issued.life)
                 return issued.token
-            # Another replica took it for dead, and its token is the one that counts.
+            # The lease expired and another replica renewed the token, so its token is the valid one: try again.
 
     def _usable(self, kept: Kept, refused: str | None) -> str | None:
         if kept.value is None or kept.value == refused or kept.left <= _MARGIN:

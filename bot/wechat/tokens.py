@@ -1,7 +1,7 @@
-"""Where the owners' access tokens come from: the port, a fixed token, a central token server.
+"""The sources of owners' access tokens: the port, a fixed token, and a central token server.
 
-WeChat ends a token a few minutes after somebody refreshes it, so companies keep one server that refreshes
-and lets everybody else read. Source: developers.weixin.qq.com, "AccessToken" (third-party platforms).
+A token becomes invalid a few minutes after any system refreshes it, so companies run one server that refreshes tokens
+and from which all other systems read. Source: developers.weixin.qq.com, "AccessToken" (third-party platforms).
 """
 
 import json
@@ -17,18 +17,18 @@ from bot.domain.link import Link
 from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble, for_trouble
 from bot.runtime.cache import SingleFlight
-from bot.runtime.observers import Renewed, nobody
+from bot.runtime.observers import Renewed, no_op
 from bot.wechat.transport import UNPACKED, exchange
 
 TOKEN_SERVER = "token server"  # noqa: S105  # a label
-"""What is counted in place of a link of the chain where the token server is read."""
+"""The label that a reading of the token server is counted under, in place of a link of the chain."""
 
 RENEWED = "renewed"
-"""What is counted for a renewal, or a reading, that succeeded."""
+"""The label for a successful renewal or reading."""
 
 _READ_AGAIN_AFTER = 60.0
 _MARGIN = 0.9
-_LONGEST_LIFE = 7200.0  # a number of JSON can be too large for a float
+_LONGEST_LIFE = 7200.0  # JSON numbers can be too large for a float
 _TIMEOUT = 5.0
 _BODY_LIMIT = 64 * 1024
 _TOKEN = re.compile(r"\s*([!-~]+)\s*")
@@ -37,7 +37,7 @@ _OK, _UNAUTHORISED, _FORBIDDEN = 200, 401, 403
 
 @dataclass(frozen=True, slots=True)
 class NoToken:
-    """Why there is no token: what it means, WeChat's own words, and the link of the platform's chain that broke."""
+    """Why there is no token: the guidance, WeChat's own words, and the link of the platform's chain that broke."""
 
     guidance: Guidance
     said: Said | None = None
@@ -45,17 +45,17 @@ class NoToken:
 
 
 class TokenSource(Protocol):
-    """Gives the authorizer_access_token of an owner, or says why it cannot."""
+    """Provides the authorizer_access_token of an owner, or the reason why there is none."""
 
     async def token(self, owner: str) -> str | NoToken:
-        """Return a token that is believed to be good."""
+        """Return a token that should be valid."""
 
     async def renew(self, owner: str, refused: str) -> str | NoToken:
-        """Return another token than the `refused` one; asks for it only if nobody else has yet."""
+        """Return a token other than `refused`; renew only if no other caller has done so."""
 
 
 class FixedToken:
-    """Token source 1: one token of one owner, as it was set; nothing can renew it."""
+    """Token source 1: one fixed token of one owner, which cannot be renewed."""
 
     def __init__(self, owner: str, token: str) -> None:
         self._owner = owner
@@ -63,32 +63,32 @@ class FixedToken:
         self._refused = False
 
     async def token(self, owner: str) -> str | NoToken:
-        """Return the token, if `owner` is its owner."""
+        """Return the token, or a NoToken for any other owner."""
         if owner != self._owner:
             return NoToken(for_trouble(Trouble.TOKEN_FIXED_OTHER_OWNER))
         return self._token
 
-    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # the port's
-        """Return that there is no other token."""
+    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # part of the port
+        """Return a NoToken: there is no other token."""
         self._refused = True
         return NoToken(for_trouble(Trouble.TOKEN_FIXED_DEAD))
 
     def trouble(self) -> str | None:
-        """Return that WeChat refused the token, which nothing but a start with another mends."""
+        """Return a sentence if WeChat has refused the token; only a restart with another token fixes that."""
         return for_trouble(Trouble.TOKEN_FIXED_DEAD).title if self._refused else None
 
 
 class TokenServer:
-    """Token source 2: read from the company's token server, each token for at most a minute."""
+    """Token source 2: reads tokens from the company's token server and caches each for at most a minute."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
+    def __init__(  # noqa: PLR0913, PLR0917  # the last one is an observer
         self,
         http: httpx.AsyncBaseTransport,
         url: str,
         authorization: str | None,
         clock: Callable[[], float],
         timeout: float = _TIMEOUT,
-        renewed: Renewed = nobody,
+        renewed: Renewed = no_op,
     ) -> None:
         self._http = http
         self._url = url
@@ -101,30 +101,32 @@ class TokenServer:
         self._readings = SingleFlight[str | NoToken]()
 
     async def token(self, owner: str) -> str | NoToken:
-        """Return the token that was read last, or read it again after a minute."""
+        """Return the cached token, or read it again after a minute."""
         kept, until = self._kept.get(owner, ("", 0.0))
         if kept and self._clock() < until:
             return kept
         return await self._readings.do(owner, partial(self._read, owner, None))
 
     async def renew(self, owner: str, refused: str) -> str | NoToken:
-        """Return what the server gives now, unless another call already got something newer."""
-        await self._readings.settled(owner)  # it may have begun before the token was refused
+        """Read the token again, unless another caller has already got a newer one."""
+        await self._readings.wait(
+            owner
+        )  # a reading under way may have begun before the token was refused
         kept, _ = self._kept.get(owner, ("", 0.0))
         if kept and kept != refused:
             return kept
         return await self._readings.do(owner, partial(self._read, owner, refused))
 
     def trouble(self) -> str | None:
-        """Return why the last reading failed, for the owner whose reading failed last."""
+        """Return why the last reading failed, for the owner whose reading failed most recently."""
         return for_trouble([*self._failed.values()][-1]).title if self._failed else None
 
     async def close(self) -> None:
-        """Give up what is being read."""
+        """Cancel pending reads."""
         await self._readings.close()
 
     async def _read(self, owner: str, refused: str | None) -> str | NoToken:
-        """Return what one reading brings for all who wait."""
+        """Read the server once and cache the token."""
         self._kept.pop(owner, None)
         read = await self._asked(owner)
         self._failed.pop(owner, None)
@@ -140,7 +142,7 @@ class TokenServer:
         return NoToken(for_trouble(read))
 
     async def _asked(self, owner: str) -> tuple[str, float] | Trouble:
-        """Return what the server answers: a token and the seconds it lives."""
+        """Return the server's token and its life in seconds."""
         request = httpx.Request("GET", self._url.replace("{appid}", owner), headers=self._headers)
         answer = await exchange(self._http, request, self._timeout, _BODY_LIMIT)
         if isinstance(answer, Trouble):
@@ -153,7 +155,7 @@ class TokenServer:
 
 
 def read_token(body: bytes) -> tuple[str, float] | None:
-    """Return (token, seconds it lives) from a token server's JSON, or None if there is no token in it."""
+    """Return the token and its life in seconds from a token server's JSON; None if there is no token in it."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

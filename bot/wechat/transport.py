@@ -1,4 +1,4 @@
-"""Send one HTTP request and receive a bounded answer, or say which trouble kept it from coming."""
+"""Send one HTTP request and read a bounded response, or return the Trouble that prevented it."""
 
 import asyncio
 import logging
@@ -13,14 +13,14 @@ import aiohttp
 import httpx
 
 from bot.guidance import Trouble
-from bot.runtime.observers import CalledWeChat, nobody
+from bot.runtime.observers import CalledWeChat, no_op
 from bot.wechat.api import BODY_LIMIT, Call, Declined, Troubled, read_answer
 
 CUT_SHORT = "cut short"
-"""What is counted as the answer where the caller stopped waiting."""
+"""The label for a call that its caller cancelled."""
 
 UNPACKED = {"Accept": "application/json", "Accept-Encoding": "identity"}
-"""The headers of each request."""
+"""The headers of every request: no compression."""
 
 _HEADERS = httpx.Headers({**UNPACKED, "Content-Type": "application/json"})
 _LONGEST_CONNECT = 5.0
@@ -33,14 +33,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An HTTP answer; a compressed or over-long body is left empty."""
+    """An HTTP response. Its body is empty if it was compressed or too long."""
 
     status: int
     body: bytes
 
 
 class _AnswerBody(httpx.AsyncByteStream):
-    """The body of aiohttp's answer, as it comes; raises aiohttp's errors."""
+    """The body of an aiohttp response as a stream; raises aiohttp's errors."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
@@ -49,23 +49,23 @@ class _AnswerBody(httpx.AsyncByteStream):
         return self._response.content.iter_any()
 
     async def aclose(self) -> None:
-        """Let go of the connection, which is closed where the body was not read to its end."""
+        """Release the connection; it is closed if the body was not read to its end."""
         self._response.release()
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """aiohttp's connections behind httpx's interface; nothing else sees the query, where secrets are.
+    """Sends httpx requests over an aiohttp session; the query, which holds secrets, is visible to nothing else.
 
-    No client stands above it: httpx's own looks for cookies, redirects and hooks at each call, which costs five times
-    what is left, and logs every address. The package httpx-aiohttp has a transport too, which blurs what was sent and
-    what was not, and fails on a status line that is not UTF-8, such as a proxy's in GBK.
+    There is no httpx.AsyncClient on top: for each call it handles cookies, redirects and hooks, which takes five times as
+    long as the rest, and it logs every URL. The package httpx-aiohttp has such a transport too, but its errors do not tell
+    what was sent from what was not, and it fails on a status line that is not UTF-8, such as a proxy's in GBK.
     """
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request by the extensions that `exchange` gives it; raises aiohttp's errors."""
+        """Send the request with the extensions set by `exchange`; raises aiohttp's errors."""
         query, connect = request.extensions["query"], request.extensions["timeout"]["connect"]
         response = await self._session.request(
             request.method,
@@ -82,23 +82,23 @@ class Transport(httpx.AsyncBaseTransport):
 
 
 def connect_within(seconds: float) -> float:
-    """Return the time limit of connecting for an exchange of at most `seconds`, so that it ends well before."""
+    """Return the connect timeout for an exchange of at most `seconds`: at most half of it."""
     return min(_LONGEST_CONNECT, seconds / 2)
 
 
 async def exchange(
     http: httpx.AsyncBaseTransport, request: httpx.Request, seconds: float, limit: int
 ) -> Received | Trouble:
-    """Return the answer to `request`, or the Trouble that kept it from coming within `seconds`.
+    """Return the response to `request`, or the Trouble that prevented it within `seconds`.
 
-    A body of more than `limit` bytes is not read to its end. Nothing is followed, retried or unpacked: a
-    redirect would carry the token elsewhere, and a compressed body of a kilobyte can unfold to gigabytes.
+    A body of more than `limit` bytes is dropped. Redirects are not followed, since they would carry the token elsewhere;
+    nothing is retried; and nothing is decompressed, since a kilobyte can unpack to gigabytes.
     """
     timeout = {"connect": connect_within(seconds)}
     request.extensions = {"query": "", **request.extensions, "timeout": timeout}
     body = bytearray()
     try:
-        # Not aiohttp's total: where the caller's time is over too, that hides the caller's cancellation.
+        # Not aiohttp's total timeout: if the caller's deadline passes at the same time, it swallows the cancellation.
         async with asyncio.timeout(seconds):
             response = await http.handle_async_request(request)
             stream = cast("httpx.AsyncByteStream", response.stream)
@@ -117,12 +117,12 @@ async def exchange(
 
 
 def _trouble_of(error: Exception) -> Trouble:
-    """Return the Trouble; it tells what never left this machine from what may have arrived."""
+    """Return the Trouble for an error; it separates requests that never left this machine from those that may have arrived."""
     match error:
         case aiohttp.ClientSSLError():
             return Trouble.NOT_SENT_TLS
         case aiohttp.ClientHttpProxyError(status=status) if status < _SERVER_ERROR:
-            return Trouble.GATEWAY_REFUSED  # the proxy would not open the way
+            return Trouble.GATEWAY_REFUSED  # the proxy refused the CONNECT
         case (
             aiohttp.ClientConnectorError()
             | aiohttp.ClientHttpProxyError()
@@ -138,21 +138,21 @@ def _trouble_of(error: Exception) -> Trouble:
 
 @dataclass(frozen=True, slots=True)
 class WeChatApi:
-    """WeChat's API, whose base is `url`; `called` hears of each call."""
+    """WeChat's API at the base `url`; `called` is an observer of each call."""
 
     http: httpx.AsyncBaseTransport
     url: str
-    called: CalledWeChat = nobody
+    called: CalledWeChat = no_op
 
     async def post(
         self, call: Call, seconds: float, read: Callable[[Mapping[str, object]], T | Troubled]
     ) -> T | Declined | Troubled:
-        """Return what `read` makes of the answer to a call, or what kept it from coming."""
+        """Send `call` and return what `read` makes of the answer, or why there is none."""
         request = httpx.Request(
             "POST",
             _address(self.url, call.path),
             headers=_HEADERS,
-            stream=httpx.ByteStream(call.body),  # of `content` httpx would find out the length too
+            stream=httpx.ByteStream(call.body),  # `content=` would also compute a Content-Length
             extensions={"query": urlencode(call.query)},
         )
         began, answer = time.monotonic(), CUT_SHORT
@@ -171,7 +171,7 @@ class WeChatApi:
 
 
 def _named(answer: object) -> str:
-    """Return an answer's errcode, or the trouble that stands in for one."""
+    """Return the errcode of an answer, or the name of its trouble."""
     match answer:
         case Declined(said):
             return str(said.errcode)
@@ -183,5 +183,5 @@ def _named(answer: object) -> str:
 
 @cache
 def _address(url: str, path: str) -> httpx.URL:
-    """Return where a call goes, taken apart once: there are few of them, since the query is not among it."""
+    """Return the URL of a call, parsed once per path: there are few, since the query is not part of it."""
     return httpx.URL(url + path)

@@ -1,4 +1,4 @@
-"""Keep the chain fresh: renew every owner's token before it runs out, and as soon as there is a ticket."""
+"""Renew the chain's tokens in the background: before they expire, and as soon as a ticket arrives."""
 
 import asyncio
 import logging
@@ -13,18 +13,18 @@ from bot.ledger.tokens import COMPONENT, TICKET, Kept, Tokens
 from bot.wechat.chain import Chain
 from bot.wechat.tokens import NoToken
 
-_AT_LEFT = 0.1  # of its life: a token is renewed at 90 per cent
-_SPREAD = 0.02  # of its life, so that replicas and owners do not all come at once
+_AT_LEFT = 0.1  # the share of a token's life that is left when it is renewed
+_SPREAD = 0.02  # jitter, as a share of the life, so that replicas and owners do not renew at once
 _AT_ONCE = 5
 _LOOK_EVERY = 30.0  # seconds
-_MOST_SKIPPED = 64  # looks, after failures in a row: half an hour
+_MOST_SKIPPED = 64  # rounds skipped after repeated failures: half an hour
 _LINKS = {TICKET: Link.TICKET, COMPONENT: Link.PLATFORM}
 
 _log = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Looks `every` so many seconds after the tokens of the platform and of all who are `owners` by then."""
+    """Checks the tokens of the platform and of all `owners` every `every` seconds, and renews those that are due."""
 
     def __init__(
         self,
@@ -48,13 +48,13 @@ class Upkeep:
         self._skipping: Counter[str] = Counter()
 
     def wake(self) -> None:
-        """Look at once, because something has changed."""
+        """Check now, because a token or the owners have changed; forget earlier failures."""
         self._failures.clear()
         self._skipping.clear()
         self._woken.set()
 
     async def keep(self) -> None:
-        """Renew what is due, over and over; runs until cancelled."""
+        """Renew what is due, in a loop that runs until it is cancelled."""
         while True:
             self._woken.clear()
             try:
@@ -63,7 +63,7 @@ class Upkeep:
                     self._note(await self._tokens.all())
             except LedgerDownError as error:
                 _log.warning("the ledger is down", extra={"reason": str(error)})
-            except Exception:  # noqa: BLE001  # without it every token would be renewed too late
+            except Exception:  # noqa: BLE001  # this loop has to survive: without it tokens would be renewed too late
                 _log.exception("unforeseen error")
             try:
                 async with asyncio.timeout(self._every):
@@ -72,11 +72,11 @@ class Upkeep:
                 continue
 
     async def states(self) -> list[LinkState]:
-        """Return how the ticket, the platform's token and each owner's token stand."""
+        """Return the state of the ticket, of the platform token and of each owner's token."""
         return link_states(await self._tokens.all(), self._owners())
 
     def left(self) -> Mapping[Link, Sequence[float]]:
-        """Return for how many seconds each token of a link is good yet, as the last look found it; nothing before the first."""
+        """Return how many seconds each token is still valid, by link, as of the last check; empty before the first."""
         passed = time.monotonic() - self._seen
         return {
             link: [max(0.0, left - passed) for left in each] for link, each in self._left.items()
@@ -94,7 +94,7 @@ class Upkeep:
         kept = await self._tokens.all()
         self._note(kept)
         if not await self._renewed(COMPONENT, kept.get(COMPONENT)):
-            return  # no owner's token can be made without it
+            return  # owners' tokens are made with the platform token
         turns = asyncio.Semaphore(_AT_ONCE)
 
         async def in_turn(owner: str) -> None:
@@ -104,7 +104,7 @@ class Upkeep:
         await asyncio.gather(*map(in_turn, self._owners()))
 
     async def _renewed(self, name: str, kept: Kept | None) -> bool:
-        """Renew a token if it is due; False if that fails, or failed too often to be tried at each look."""
+        """Renew a token if it is due; False if that failed, or is skipped after repeated failures."""
         if not self._is_due(kept):
             return True
         if self._skipping[name] > 0:
@@ -125,7 +125,7 @@ class Upkeep:
 
 
 def link_states(kept: Mapping[str, Kept], owners: Sequence[str]) -> list[LinkState]:
-    """Return how each link stands, from what the ledger has kept of it."""
+    """Return the state of each link, from the tokens in the ledger."""
     return [_state(name, kept.get(name)) for name in (TICKET, COMPONENT, *owners)]
 
 

@@ -28,7 +28,7 @@ from bot.guidance import by_key
 from bot.ledger import Entry, Ledger
 from bot.ledger.batches import BatchItems as Items
 from bot.ledger.batches import ItemAnswered
-from bot.runtime.tasks import about
+from bot.runtime.tasks import log_request
 from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
 from bot.workflow.gate import Gate
 from bot.workflow.leased import LeasedSteps, LostError
@@ -196,7 +196,7 @@ class _Run:
     async def _call(self, item: Entry) -> ItemAnswered | None:
         """Ask WeChat; None if it wants to be left alone, and the item is to be asked for later."""
         request, steps, began = item.request, list[Step](), time.monotonic()
-        with about(request.id):
+        with log_request(request.id):
             outcome = await self.leased.share(self.owners, self.batch, request, steps.append)
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
         if limit := limit_in(outcome):

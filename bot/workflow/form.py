@@ -29,8 +29,8 @@ class Owned(Protocol):
     def get(self, key: str) -> Awaitable[tuple[str, ...]]:
         """Return the envs of the owner with this appid."""
 
-    def ahead(self, key: str) -> object:
-        """Begin to read them."""
+    def prefetch(self, key: str) -> object:
+        """Start reading them in the background."""
 
 
 class FormHandler:
@@ -50,10 +50,10 @@ class FormHandler:
             return self._ports.tongues.channel
         return self._intake.words(person)
 
-    def ahead(self) -> None:
-        """Begin to read what the form is about to be asked for."""
+    def prefetch(self) -> None:
+        """Start reading what the form is about to need."""
         for owner in _asked(self._intake.policy):
-            self._owned.ahead(owner)
+            self._owned.prefetch(owner)
 
     async def envs(self, origin: Origin, text: str) -> tuple[list[str], str | None]:
         """Return the envs with `text` in them that this person may share, and the one typed if they may share it.

@@ -65,9 +65,9 @@ class LeasedSteps:
 
         `held` is the request or its batch: no further try is made once somebody else may have begun anew.
         """
-        may_again = partial(self.holds, held)
+        may_retry = partial(self.holds, held)
         try:
-            return await owners.share(request.owner, request.env, request.appid, told, may_again)
+            return await owners.share(request.owner, request.env, request.appid, told, may_retry)
         except Exception:  # noqa: BLE001  # the requester is told whatever went wrong
             _log.exception("unforeseen error", extra={"request": request.id})
             return Unknown(for_trouble(Trouble.BUG))

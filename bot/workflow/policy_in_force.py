@@ -19,9 +19,9 @@ class InForce:
         self._now = now
         self._swapped = Topic[Policy]()
 
-    def hear(self, listener: Callable[[Policy], None]) -> None:
+    def subscribe(self, listener: Callable[[Policy], None]) -> None:
         """Tell `listener` of each policy that comes into force from now on."""
-        self._swapped.hear(listener)
+        self._swapped.subscribe(listener)
 
     def swap(self, policy: Policy) -> None:
         """Put a policy into force, and tell whoever listens if it is another one; no listener can get in its way."""
@@ -29,7 +29,7 @@ class InForce:
         if policy == self.policy:
             return
         self.policy, self.since = policy, self._now()
-        self._swapped.tell(policy)
+        self._swapped.publish(policy)
 
     def refuse(self, problems: Sequence[str]) -> None:
         """Leave the policy in force as it is, for these reasons."""

@@ -12,7 +12,7 @@ from bot.ledger import Entry, Ledger
 from bot.messages import Message
 from bot.messages.words import Tongues
 from bot.policy import Person, Rule, Unreadable
-from bot.runtime.observers import nobody
+from bot.runtime.observers import no_op
 
 
 class AwayError(Exception):
@@ -93,11 +93,11 @@ class Owners(Protocol):
         env: str,
         appid: str,
         told: Callable[[Step], None],
-        may_again: Callable[[], Awaitable[bool]],
+        may_retry: Callable[[], Awaitable[bool]],
     ) -> Called:
         """Return how sharing the owner's `env` with `appid` ended; `told` hears of each step, and what it raises ends it.
 
-        Without the leave of `may_again` there is no further try.
+        Without the leave of `may_retry` there is no further try.
         """
 
 
@@ -147,6 +147,6 @@ class Ports:
     tongues: Tongues
     tell_alone: Callable[[Origin, Message], Awaitable[None]]
     """Tells whoever asked, alone, where they asked."""
-    changed: Callable[[Request], None] = nobody
+    changed: Callable[[Request], None] = no_op
     """Hears of each move of a request, once it is recorded."""
     look: Look = unknown

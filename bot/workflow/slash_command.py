@@ -43,7 +43,9 @@ class SlashCommands:
 
         The same trigger twice is one command.
         """
-        return await self._once.here(origin.trigger_id, lambda: self._answer(origin, parse(text)))
+        return await self._once.do_inline(
+            origin.trigger_id, lambda: self._answer(origin, parse(text))
+        )
 
     async def _answer(self, origin: Origin, command: Command | Misread) -> Message | OpenForm:
         if isinstance(command, OpenForm):

@@ -43,7 +43,7 @@ from bot.policy import (
     deciding_rule,
     owner_of,
 )
-from bot.runtime.tasks import about
+from bot.runtime.tasks import log_request
 from bot.workflow.deadline import in_time, looked
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Ports
@@ -131,7 +131,7 @@ class Intake:
             appids if len(appids) > 1 else (),
             again=share.again,
         )
-        with about(request.id):
+        with log_request(request.id):
             return await self._record(words, request, first_state(ruled), until, retry)
 
     async def beforehand(self, words: Words, owner: str, env: str, until: float) -> Message:

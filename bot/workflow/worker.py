@@ -26,8 +26,8 @@ from bot.domain.outcome import (
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LEASE, Entry, Ledger, LedgerDownError, answered
-from bot.runtime.observers import nobody
-from bot.runtime.tasks import about
+from bot.runtime.observers import no_op
+from bot.runtime.tasks import log_request
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake, stopped
@@ -61,7 +61,7 @@ class Worker:
     brake: Brake
     start: Callable[[Coroutine[None, None, None]], None]
     lease: float = LEASE
-    changed: Callable[[Request], None] = nobody
+    changed: Callable[[Request], None] = no_op
     """Hears of each move of a request, once it is recorded."""
     look: Look = unknown
 
@@ -238,7 +238,7 @@ class Worker:
         while True:
             taken = await self.ledger.replica.take_over(_TAKEN_AT_ONCE)
             for entry in taken:
-                with about(entry.request.id):
+                with log_request(entry.request.id):
                     self.start(self.carry(entry, taken=True))
             if len(taken) < _TAKEN_AT_ONCE:
                 return

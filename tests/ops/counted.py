@@ -27,7 +27,7 @@ def exercised() -> Metrics:
     observers.called_slack("auth.test", "ok")
     observers.unheard("command")
     observers.connected()
-    observers.parted("warning")
+    observers.disconnected("warning")
     observers.called_wechat("shareenv", "0", 0.1)
     observers.renewed("owner", "renewed")
     observers.renewed("platform", "no-ticket")

@@ -84,7 +84,7 @@ def test_nothing_from_outside_becomes_a_label(
         tell.acked(one, 0.1)
         tell.unheard(one)
         tell.called_slack(one, other)
-        tell.parted(one)
+        tell.disconnected(one)
         tell.called_wechat(one, other, 0.1)
         tell.renewed(one, other)
         tell.refused(one, NotSlacks.STALE)

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from bot.runtime.bodies import BODIES, Bodies, Unread, read_body
-from bot.runtime.door import Door
+from bot.runtime.http_server import HttpServer
 from tests.conftest import Sleep, free_port
 
 LIMIT = 1 << 16  # bytes, of one body
@@ -71,7 +71,7 @@ async def reading() -> AsyncIterator[Reading]:
         reading, app = Reading(), web.Application()
         app[BODIES] = reading.bodies
         app.router.add_post("/", reading.answer)
-        await Door(99).open(stack, app, "127.0.0.1", reading.port, 1.0)
+        await HttpServer(99).serve(stack, app, "127.0.0.1", reading.port, 1.0)
         yield reading
         for writer in reading.writers:
             writer.close()

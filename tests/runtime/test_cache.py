@@ -111,7 +111,7 @@ async def test_what_is_wanted_anew_is_read_however_fresh_the_memory_is(
     memory: Cache[str], source: Source
 ) -> None:
     await memory.get("a")
-    assert await memory.anew("a") == "a2"
+    assert await memory.reread("a") == "a2"
     assert await memory.get("a") == "a2"  # and is remembered
     assert source.readings == ["a", "a"]
 
@@ -122,7 +122,7 @@ async def test_what_is_wanted_anew_was_begun_to_be_read_after_it_was_wanted(
     source.gate.clear()
     early = memory.get("a")
     await source.until(lambda source: source.readings == ["a"])
-    wanted = asyncio.gather(*(memory.anew("a") for _ in range(20)))
+    wanted = asyncio.gather(*(memory.reread("a") for _ in range(20)))
     await asyncio.sleep(0)
     source.gate.set()
     assert await early == "a1"
@@ -144,7 +144,7 @@ async def test_what_failed_while_something_newer_was_wanted_fails_nobody_else(
     memory = Cache(read, clock)
     early = memory.get("a")
     await asyncio.sleep(0)
-    wanted = memory.anew("a")
+    wanted = memory.reread("a")
     await asyncio.sleep(0)
     gate.set()
     assert await wanted == "fine"

@@ -5,10 +5,10 @@ from bot.runtime.observers import Topic
 
 def test_all_who_listen_hear_of_it_in_their_order() -> None:
     topic, heard = Topic[str](), list[str]()
-    topic.tell("unheard")
-    topic.hear(lambda news: heard.append(f"first {news}"))
-    topic.hear(lambda news: heard.append(f"second {news}"))
-    topic.tell("news")
+    topic.publish("unheard")
+    topic.subscribe(lambda news: heard.append(f"first {news}"))
+    topic.subscribe(lambda news: heard.append(f"second {news}"))
+    topic.publish("news")
     assert heard == ["first news", "second news"]
 
 
@@ -20,9 +20,9 @@ def test_a_listener_that_breaks_stops_neither_who_tells_nor_the_others(
     def breaks(news: str) -> None:
         raise ValueError(news)
 
-    topic.hear(breaks)
-    topic.hear(heard.append)
-    topic.tell("news")
+    topic.subscribe(breaks)
+    topic.subscribe(heard.append)
+    topic.publish("news")
     assert heard == ["news"]
     [record] = caplog.records
     assert (record.message, record.__dict__["request"]) == ("unforeseen error", "news")

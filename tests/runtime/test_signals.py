@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.runtime.signals import at_first_signal, ignore_from_now_on
+from bot.runtime.signals import ignore_signals, on_first_signal
 
 SIGNS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -33,7 +33,7 @@ def test_of_signals_that_come_at_once_the_first_stops_and_none_is_an_error(
     monkeypatch.setattr(sys, "unraisablehook", errors.append)
     stops: list[str] = []
     signal.signal(signal.SIGHUP, lambda *_: stops.append("read again"))
-    at_first_signal(lambda: stops.append("stop"))
+    on_first_signal(lambda: stops.append("stop"))
     at_once(*SIGNS)
     at_once(*SIGNS)
     assert errors == []
@@ -41,6 +41,6 @@ def test_of_signals_that_come_at_once_the_first_stops_and_none_is_an_error(
 
 
 def test_in_the_last_moments_none_changes_anything() -> None:
-    at_first_signal(lambda: pytest.fail("it was to be ignored"))
-    ignore_from_now_on()
+    on_first_signal(lambda: pytest.fail("it was to be ignored"))
+    ignore_signals()
     at_once(*SIGNS)

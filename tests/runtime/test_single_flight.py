@@ -103,17 +103,17 @@ async def test_what_goes_wrong_while_nobody_waits_is_logged(
     flights, broken = SingleFlight[str](), Work("broken")
     flights.begin("a", broken)
     broken.go_on.set()
-    await flights.settled("a")
+    await flights.wait("a")
     gc.collect()
     assert "never retrieved" in caplog.text
 
 
 async def test_what_settles_is_over_or_was_never_begun() -> None:
     flights, broken = SingleFlight[str](), Work("broken")
-    await flights.settled("a")
+    await flights.wait("a")
     waiting = asyncio.create_task(flights.do("a", broken))
     await until_begun(broken)
-    settling = asyncio.create_task(flights.settled("a"))
+    settling = asyncio.create_task(flights.wait("a"))
     await asyncio.sleep(0)
     assert not settling.done()
     broken.go_on.set()
@@ -183,35 +183,35 @@ async def test_only_the_last_results_are_kept_and_never_those_under_way() -> Non
 
 async def test_what_is_done_here_is_done_once_for_all_who_want_it() -> None:
     flights, work = SingleFlight[str](kept=1), Work()
-    waiting = [asyncio.create_task(flights.here("a", work)) for _ in range(3)]
+    waiting = [asyncio.create_task(flights.do_inline("a", work)) for _ in range(3)]
     await until_begun(work)
     work.go_on.set()
     assert set(await asyncio.gather(*waiting)) == {"done"}
-    assert await flights.here("a", work) == "done"
+    assert await flights.do_inline("a", work) == "done"
     assert work.begun == 1
 
 
 async def test_what_goes_wrong_here_is_told_to_all_who_want_it() -> None:
     flights, work = SingleFlight[str](kept=1), Work("broken")
-    waiting = [asyncio.create_task(flights.here("a", work)) for _ in range(3)]
+    waiting = [asyncio.create_task(flights.do_inline("a", work)) for _ in range(3)]
     await until_begun(work)
     work.go_on.set()
     told = await asyncio.gather(*waiting, return_exceptions=True)
     assert [repr(error) for error in told] == [repr(ValueError("broken"))] * 3
     with pytest.raises(ValueError, match="broken"):
-        await flights.here("a", work)
+        await flights.do_inline("a", work)
 
 
 async def test_what_is_done_here_ends_with_who_began_it_and_is_done_anew_for_the_next() -> None:
     flights, work = SingleFlight[str](), Work()
-    first = asyncio.create_task(flights.here("a", work))
+    first = asyncio.create_task(flights.do_inline("a", work))
     await until_begun(work)
-    second = asyncio.create_task(flights.here("a", work))
+    second = asyncio.create_task(flights.do_inline("a", work))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.wait([first, second])
     assert first.cancelled()
     assert second.cancelled()
     work.go_on.set()
-    assert await flights.here("a", work) == "done"
+    assert await flights.do_inline("a", work) == "done"
     assert work.begun == 2

@@ -37,14 +37,14 @@ def begins_at_once(acks: AcksFirst) -> None:
 
 async def test_while_no_ack_is_in_hand_a_step_begins_at_once(acks: AcksFirst) -> None:
     begins_at_once(acks)
-    with acks.in_hand():
+    with acks.pending():
         pass
     begins_at_once(acks)
 
 
 async def test_while_an_ack_is_in_hand_every_step_waits(acks: AcksFirst) -> None:
-    with acks.in_hand():
-        with acks.in_hand():
+    with acks.pending():
+        with acks.pending():
             seen, tasks = begun(acks, 3)
             await turns(9)
         await turns(9)
@@ -54,7 +54,7 @@ async def test_while_an_ack_is_in_hand_every_step_waits(acks: AcksFirst) -> None
 
 
 async def test_after_the_ack_one_step_begins_at_each_turn_of_the_loop(acks: AcksFirst) -> None:
-    with acks.in_hand():
+    with acks.pending():
         seen, tasks = begun(acks, 3)
         await turns(1)
     per_turn = []
@@ -67,12 +67,12 @@ async def test_after_the_ack_one_step_begins_at_each_turn_of_the_loop(acks: Acks
 
 
 async def test_an_ack_that_comes_between_goes_first_too(acks: AcksFirst) -> None:
-    with acks.in_hand():
+    with acks.pending():
         seen, tasks = begun(acks, 3)
         await turns(1)
     while not seen:
         await turns(1)
-    with acks.in_hand():
+    with acks.pending():
         await turns(2)  # what was let in begins
         there = len(seen)
         await turns(9)
@@ -82,7 +82,7 @@ async def test_an_ack_that_comes_between_goes_first_too(acks: AcksFirst) -> None
 
 
 async def test_a_step_that_is_cut_short_takes_nobodys_turn(acks: AcksFirst) -> None:
-    with acks.in_hand():
+    with acks.pending():
         seen, (first, second) = begun(acks, 2)
         await turns(1)
         first.cancel()
@@ -94,7 +94,7 @@ async def test_a_step_that_is_cut_short_takes_nobodys_turn(acks: AcksFirst) -> N
 async def test_no_step_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.runtime.turns._LONGEST", 0.01)
     acks = AcksFirst()
-    with acks.in_hand():
+    with acks.pending():
         seen, tasks = begun(acks, 3)
         await asyncio.gather(*tasks)
         assert sorted(seen) == [0, 1, 2]

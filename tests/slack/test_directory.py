@@ -231,7 +231,7 @@ async def test_a_snapshot_of_all_groups_is_one_call_however_many_the_policy_name
     names = [f"S0GROUP{number}" for number in range(30)]
     slack.groups |= {name: UserGroup(name, name.lower()) for name in names}
     directory, groups = Directory(api, TEAM, clock), frozenset(names)
-    directory.ahead(groups)
+    directory.prefetch(groups)
     await directory.person(TEAM, REQUESTER, groups)
     clock.now += 29
     await directory.person(TEAM, REQUESTER, groups)
@@ -361,7 +361,7 @@ async def test_a_group_that_is_made_after_the_last_look_is_known_once_a_policy_n
 ) -> None:
     await directory.person(TEAM, REQUESTER, OURS)
     slack.groups["S0NEW"] = UserGroup("S0NEW", "new", frozenset({REQUESTER}))
-    directory.ahead(OURS | {"S0NEW"})
+    directory.prefetch(OURS | {"S0NEW"})
     await slack.until(lambda slack: calls(slack, "usergroups.list") == 2)
     await time_passes(api)
     known = await directory.person(TEAM, REQUESTER, OURS | {"S0NEW"})
@@ -371,11 +371,11 @@ async def test_a_group_that_is_made_after_the_last_look_is_known_once_a_policy_n
 async def test_for_a_new_policy_the_groups_are_read_ahead_only_if_it_names_others(
     slack: LocalSlack, api: SlackApi, directory: Directory
 ) -> None:
-    directory.ahead(NONE)
+    directory.prefetch(NONE)
     await time_passes(api)
     assert calls(slack, "usergroups.list") == 0
     for named in (OURS, OURS, OURS | {"S0APPROVERS"}, OURS):
-        directory.ahead(named)
+        directory.prefetch(named)
         await time_passes(api)
     assert calls(slack, "usergroups.list") == 2
 

@@ -129,7 +129,7 @@ async def test_it_tells_how_each_connection_begins_and_why_slack_ended_it(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     told: list[str] = []
-    observers = Observers(connected=lambda: told.append("connected"), parted=told.append)
+    observers = Observers(connected=lambda: told.append("connected"), disconnected=told.append)
     async with connected(slack, client, observers=observers):
         await soon(lambda: told == ["connected"])
         await slack.sockets.disconnect("warning")

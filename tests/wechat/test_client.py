@@ -498,14 +498,14 @@ async def test_a_further_try_is_made_only_with_leave(
 ) -> None:
     asked = list[int]()
 
-    async def may_again() -> bool:
+    async def may_retry() -> bool:
         asked.append(len(wechat.calls))
         return len(asked) <= tries
 
     wechat.fail("shareenv", Code(85088), Drop(), Drop(), Drop(), Drop())
-    assert isinstance(await bot().share(OWNER, ENV, APPID, may_again=may_again), Failed)
+    assert isinstance(await bot().share(OWNER, ENV, APPID, may_retry=may_retry), Failed)
     assert asked == []
-    outcome = await bot().share(OWNER, ENV, APPID, may_again=may_again)
+    outcome = await bot().share(OWNER, ENV, APPID, may_retry=may_retry)
     assert isinstance(outcome, Unknown)
     assert asked == [*range(2, tries + 3)]
     assert outcome.tries == tries + 1 == len(wechat.calls) - 1

@@ -12,7 +12,7 @@ from bot.ledger import Accepted, Entry, Ledger
 from bot.ledger.clicks import Move
 from bot.playground.faults import Code, Drop, Status
 from bot.playground.slack.server import PostedMessage
-from bot.runtime.observers import nobody
+from bot.runtime.observers import no_op
 from bot.runtime.turns import AcksFirst
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.leased import LeasedSteps
@@ -249,7 +249,7 @@ class Midst:
 
 
 def waiting_on(
-    ledger: Ledger, sleep: Sleep, midst: Any, changed: Callable[[Request], None] = nobody
+    ledger: Ledger, sleep: Sleep, midst: Any, changed: Callable[[Request], None] = no_op
 ) -> Worker:
     """Return a worker for what waits for people, which needs no more than places and approvers."""
     leased, unused = LeasedSteps(ledger, sleep, AcksFirst().step), midst

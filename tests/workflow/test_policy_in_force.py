@@ -38,7 +38,7 @@ def test_another_policy_is_in_force_from_then_on_and_whoever_listens_hears_of_it
     clock: Clock,
 ) -> None:
     in_force, heard = InForce(ALPHA, clock), list[Policy]()
-    in_force.hear(heard.append)
+    in_force.subscribe(heard.append)
     in_force.refuse(["It is wrong."])
     clock.now += 5
     in_force.swap(BETA)
@@ -48,7 +48,7 @@ def test_another_policy_is_in_force_from_then_on_and_whoever_listens_hears_of_it
 
 def test_a_refused_one_leaves_the_policy_in_force_and_says_why(clock: Clock) -> None:
     in_force, heard = InForce(ALPHA, clock), list[Policy]()
-    in_force.hear(heard.append)
+    in_force.subscribe(heard.append)
     clock.now += 5
     in_force.refuse(["It is wrong.", "Put it right."])
     assert (in_force.policy, in_force.since) == (ALPHA, clock.now - 5)
@@ -58,7 +58,7 @@ def test_a_refused_one_leaves_the_policy_in_force_and_says_why(clock: Clock) -> 
 
 def test_the_same_policy_again_ends_the_trouble_and_changes_nothing(clock: Clock) -> None:
     in_force, heard = InForce(ALPHA, clock), list[Policy]()
-    in_force.hear(heard.append)
+    in_force.subscribe(heard.append)
     in_force.refuse(["It is wrong."])
     clock.now += 5
     in_force.swap(replace(ALPHA))

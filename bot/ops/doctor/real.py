@@ -20,7 +20,7 @@ from bot.ops.doctor.transport import DEADLINE, each, session
 from bot.ops.doctor.wechat import Read, reader
 from bot.ops.visible import FAILED, FINE, complain
 from bot.runtime.clock import Runtime
-from bot.runtime.signals import unless
+from bot.runtime.signals import cancel_on
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.api import (
@@ -71,7 +71,7 @@ def real(
 async def _until_sigterm(work: Coroutine[None, None, bool]) -> bool | None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    return await unless(told, work)
+    return await cancel_on(told, work)
 
 
 async def try_all(

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from bot.ops.logs.redaction import Redactor
 from bot.ops.visible import json_line, visible
-from bot.runtime.tasks import request_in_hand
+from bot.runtime.tasks import current_request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _HUGE = 1e300  # what is no less is none of JSON's numbers, or none that every reader takes
@@ -53,7 +53,7 @@ class _Formatter(logging.Formatter):
     def _fields(self, record: logging.LogRecord) -> _Fields:
         facts = {k: v for k, v in vars(record).items() if k not in _STANDARD and v is not None}
         fields = _least(record)
-        if request := facts.pop("request", None) or request_in_hand():
+        if request := facts.pop("request", None) or current_request_id():
             fields["request"] = _plain(request)
         fields |= {name: _plain(fact) for name, fact in facts.items() if name not in fields}
         if record.exc_info and record.exc_info[0]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.ops.logs.setup import set_up
-from bot.runtime.tasks import about
+from bot.runtime.tasks import log_request
 
 BOT, APP = "xoxb-11-22-AbC", "xapp-1-A2-33-dEf"
 ROTATED, REFRESH = "xoxe.xoxb-1-MzA", "xoxe-1-My0x"
@@ -218,7 +218,7 @@ async def test_whatever_is_logged_while_a_request_is_worked_on_names_it(
     capsys: pytest.CaptureFixture[str], log_format: str
 ) -> None:
     async def work(request_id: str) -> None:
-        with about(request_id):
+        with log_request(request_id):
             await asyncio.sleep(0)
             by_library("connected")
             await asyncio.create_task(inner())

@@ -8,7 +8,7 @@ from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 import pytest
 from aiohttp import web
 
-from bot.runtime.door import Door, room
+from bot.runtime.http_server import HttpServer, connection_limit
 from tests.conftest import free_port
 
 ASK = b"GET / HTTP/1.1\r\nHost: bot\r\n\r\n"
@@ -59,11 +59,11 @@ class House:
 
 
 @asynccontextmanager
-async def opened(crowd: int, silence: float = 60.0) -> AsyncIterator[House]:
+async def opened(most: int, keepalive: float = 60.0) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         house, app = House(), web.Application()
         app.router.add_get("/", house.answer)
-        await Door(crowd, silence).open(stack, app, "127.0.0.1", house.port, 1.0)
+        await HttpServer(most, keepalive).serve(stack, app, "127.0.0.1", house.port, 1.0)
         yield house
         house.may_answer.set()
         for guest in house.guests:
@@ -102,7 +102,7 @@ async def test_a_guest_who_was_answered_stands_there_for_nothing_again() -> None
 
 
 async def test_whoever_does_not_come_to_the_end_of_the_head_is_shown_out_after_a_while() -> None:
-    async with opened(2, silence=0.1) as house:
+    async with opened(2, keepalive=0.1) as house:
         guest = await house.guest(NOT_YET)
         assert await guest.answer() == b""
 
@@ -149,8 +149,8 @@ def few_files() -> Iterator[None]:
 
 @pytest.mark.usefixtures("few_files")
 def test_the_door_leaves_most_files_to_the_rest_of_the_bot() -> None:
-    assert room() == 100
+    assert connection_limit() == 100
 
 
 def test_the_door_is_no_wider_for_more_files() -> None:
-    assert room() == 256
+    assert connection_limit() == 256

@@ -1,0 +1,143 @@
+"""An HTTP server for untrusted clients: idle connections cannot keep out those that send requests.
+
+By default aiohttp waits an hour for a request's headers, buffers a MiB of them, and accepts connections until the
+process has no file descriptors left.
+"""
+
+import asyncio
+import os
+import socket
+from contextlib import AsyncExitStack
+from functools import partial
+from resource import RLIMIT_NOFILE, getrlimit
+from typing import Any
+
+from aiohttp import StreamReader, web
+from aiohttp.typedefs import Handler, Middleware
+
+_MOST = 256  # connections, but at most a quarter of the process's file descriptors
+_KEEPALIVE = 300.0  # seconds; longer than reverse proxies keep idle connections: nginx 60
+_LINGERING = 1.0  # seconds for a refused client to stop sending and read the response
+_BACKLOG = 128  # connections in the kernel's accept queue
+
+# Bytes buffered per connection. asyncio reads all that the kernel has at once, and aiohttp buffers it before the
+# headers are checked: of a body announced as a MiB, that would be 256 KiB.
+_SOCKET_BUFFER = 8 << 10  # the socket's SO_RCVBUF; Linux doubles it, see socket(7)
+_READ_BUFFER = 4 << 10
+# More than both together, since the start of the body may be counted too.
+_MOST_HEADER_BYTES = 32 << 10
+
+
+def connection_limit() -> int:
+    """Return how many connections to accept so that descriptors remain for Slack, WeChat and the ledger."""
+    return min(_MOST, getrlimit(RLIMIT_NOFILE)[0] // 4)
+
+
+class _Connection(web.RequestHandler):
+    """One connection. It is closed when its headers are too long; once it is closing, nothing more is read."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._body: StreamReader | None = None
+        self._header_bytes = 0
+        self._is_closing = False
+
+    def close(self) -> None:
+        """Close after the response to the current request."""
+        self._is_closing = True
+        super().close()
+
+    def headers_complete(self, request: web.Request) -> None:
+        """Note that a request's headers are complete."""
+        self._body, self._header_bytes = request.content, 0
+
+    def data_received(self, data: bytes) -> None:
+        """Feed received bytes to aiohttp, unless the connection is closing or the headers are too long."""
+        if self._is_closing and self.transport is not None:
+            self.transport.pause_reading()  # aiohttp would go on reading and discard it
+            return
+        if self._body is None or self._body.is_eof():
+            self._header_bytes += len(data)
+        if self._header_bytes > _MOST_HEADER_BYTES:
+            self.force_close()
+        else:
+            super().data_received(data)
+
+
+class HttpServer:
+    """Accepts `most` connections. For one more, it closes the oldest idle one, or else the oldest."""
+
+    def __init__(self, most: int, keepalive: float = _KEEPALIVE) -> None:
+        self._most = most
+        self._keepalive = keepalive
+        self._busy: set[web.RequestHandler] = set()
+
+    async def serve(
+        self, stack: AsyncExitStack, app: web.Application, host: str, port: int, last_acks: float
+    ) -> None:
+        """Serve `app` until the stack is closed, then give requests under way `last_acks` seconds to finish.
+
+        Raises OSError if it cannot listen on host and port.
+        """
+        app.middlewares.append(self._busy_while_handling())
+        runner = web.AppRunner(app, shutdown_timeout=last_acks)
+        await runner.setup()
+        server = runner.server
+        assert server is not None  # noqa: S101  # it was just set up
+        loop = asyncio.get_running_loop()
+
+        async def finish() -> None:
+            # cleanup() waits for clients that do not read their response, and then for the same time again.
+            deadline = loop.call_later(last_acks, _abort_all, server)
+            await runner.cleanup()
+            deadline.cancel()
+
+        stack.push_async_callback(finish)
+        connection = partial(
+            _Connection,
+            server,
+            loop=loop,
+            access_log=None,
+            auto_decompress=False,  # neither Slack nor WeChat compresses requests
+            keepalive_timeout=self._keepalive,
+            lingering_time=_LINGERING,
+            read_bufsize=_READ_BUFFER,
+        )
+
+        def accept() -> web.RequestHandler:
+            self._close_one_if_full(server)
+            return connection()
+
+        # asyncio accepts up to `backlog` connections at a time and logs an error for each if no descriptor is left.
+        listening = await loop.create_server(accept, host, port, backlog=1)
+        stack.callback(listening.close)
+        for each in listening.sockets:
+            with socket.socket(fileno=os.dup(each.fileno())) as same:
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
+                same.listen(_BACKLOG)
+
+    def _close_one_if_full(self, server: web.Server) -> None:
+        connected = [each for each in server.connections if each.transport is not None]
+        idle = [each for each in connected if each not in self._busy]
+        if len(connected) >= self._most:
+            (idle or connected)[0].force_close()
+
+    def _busy_while_handling(self) -> Middleware:
+        @web.middleware
+        async def busy_while_handling(request: web.Request, handler: Handler) -> web.StreamResponse:
+            connection = request.protocol
+            assert isinstance(connection, _Connection)  # noqa: S101  # created by `accept`
+            connection.headers_complete(request)
+            self._busy.add(connection)
+            try:
+                return await handler(request)
+            finally:
+                self._busy.discard(connection)
+
+        return busy_while_handling
+
+
+def _abort_all(server: web.Server) -> None:
+    for each in server.connections:
+        if each.transport is not None:
+            each.transport.abort()
