@@ -1,4 +1,4 @@
-"""Read what somebody typed after `/share-env`: a Command, or a Misread that says how to put it right."""
+"""Parse what somebody typed after `/share-env`: a Command, or a Misread with a corrected line."""
 
 from bot.command.grammar import (
     MOST_APPIDS,

@@ -1,8 +1,8 @@
-"""Read the fields of the form by the rules of the command: a Share, a ShareMany, or what is wrong where. Pure."""
+"""Read the form's fields by the rules of the command: a Share, a ShareMany, or the mistakes by field. Pure."""
 
 from dataclasses import dataclass
 
-from bot.command.corrected import fault_of
+from bot.command.correction import appid_fault
 from bot.command.grammar import (
     MOST_APPIDS,
     REASON_LIMIT,
@@ -21,12 +21,12 @@ from bot.command.mistake import (
     ReasonTooLong,
     TooManyAppids,
 )
-from bot.command.typed import loose_words, visible
+from bot.command.tokenizer import tokenize_unquoted, visible
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What the form holds, as it came."""
+    """The form's fields as submitted."""
 
     env: str = ""
     appids: str = ""
@@ -36,7 +36,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """What is wrong with each field; for the appids, one mistake for each wrong word, in their order."""
+    """The mistakes by field; for the appids one for each wrong word, in order."""
 
     env: Mistake | None = None
     appids: tuple[Mistake, ...] = ()
@@ -44,14 +44,14 @@ class Mistakes:
 
     @property
     def all(self) -> tuple[Mistake, ...]:
-        """Return every mistake, in the order of the fields."""
+        """Return all mistakes, in the order of the fields."""
         return tuple(filter(None, (self.env, *self.appids, self.reason)))
 
 
 def read(fields: Fields) -> Share | ShareMany | Mistakes:
-    """Return what the form asks for, or its mistakes; never raises. An appid that comes twice counts once."""
+    """Return what the form asks for, or its mistakes. Duplicate appids count once. Never raises."""
     env = fields.env.strip()
-    appids = tuple(dict.fromkeys(loose_words(fields.appids)))
+    appids = tuple(dict.fromkeys(tokenize_unquoted(fields.appids)))
     reason = " ".join(visible(fields.reason).split())
     mistakes = Mistakes(_wrong_env(env), _wrong_appids(appids), _wrong_reason(reason))
     if mistakes.all:
@@ -62,8 +62,8 @@ def read(fields: Fields) -> Share | ShareMany | Mistakes:
 
 
 def env_in(text: str) -> str | None:
-    """Return the env that somebody typed, read as in a command; None if it cannot be one."""
-    words = loose_words(text)
+    """Return a typed env, read as in a command; None if it cannot be one."""
+    words = tokenize_unquoted(text)
     return words[0] if len(words) == 1 and is_env(words[0]) else None
 
 
@@ -76,7 +76,7 @@ def _wrong_env(env: str) -> Mistake | None:
 def _wrong_appids(appids: tuple[str, ...]) -> tuple[Mistake, ...]:
     if not appids:
         return (MissingAppid(),)
-    damaged = tuple(NotAnAppid(word, fault_of(word)) for word in appids if not is_appid(word))
+    damaged = tuple(NotAnAppid(word, appid_fault(word)) for word in appids if not is_appid(word))
     if damaged:
         return damaged
     if len(appids) > MOST_APPIDS:

@@ -1,6 +1,6 @@
-"""What can be typed and what it becomes: the first words, the options, the forms of an appid and of an env. Pure.
+"""The grammar of the command: subcommands, options, and the syntax of appids and envs. Pure.
 
-Parser, corrected line, help and the manifest read the table of first words.
+The parser, the corrected line, the help and the test of the manifest all use the table of subcommands.
 """
 
 import re
@@ -22,28 +22,28 @@ SHARE_HELP = (
     "`/share-env` alone opens a form; so do my shortcuts, in the menus of Slack and of each message",
 )
 
-# An appid is case-sensitive; an env id has had several forms over the years, so its check is loose.
+# An appid is case-sensitive. The format of env ids has changed over the years, so that check is loose.
 _APPID = re.compile(r"wx[0-9a-f]{16}")
 _ENV = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """Say what this requester may do."""
+    """Show what the requester may do."""
 
     word: ClassVar[str] = "help"
 
 
 @dataclass(frozen=True, slots=True)
 class Whoami:
-    """Say whom the bot takes the requester for."""
+    """Show who the requester is to the bot."""
 
     word: ClassVar[str] = "whoami"
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Say which rule decides about `env` and `appid`, and why."""
+    """Show which rule decides about `env` and `appid`, and why."""
 
     word: ClassVar[str] = "why"
 
@@ -53,7 +53,7 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """List past requests: the requester's own or, with a word, those about this env or this appid."""
+    """List past requests: the requester's own, or those for one env or one appid."""
 
     word: ClassVar[str] = "history"
 
@@ -65,28 +65,28 @@ Query = Help | Whoami | Why | History
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """Nothing follows the first word."""
+    """Nothing follows the subcommand."""
 
     becomes: Callable[[], Query]
 
 
 @dataclass(frozen=True, slots=True)
 class WithName:
-    """One appid or one env may follow the first word."""
+    """One appid or one env may follow the subcommand."""
 
     becomes: Callable[[str | None], Query]
 
 
 @dataclass(frozen=True, slots=True)
 class WithPair:
-    """An appid and an env follow the first word."""
+    """An appid and an env follow the subcommand."""
 
     becomes: Callable[[str, str], Query]
 
 
 @dataclass(frozen=True, slots=True)
 class Subcommand:
-    """A first word, what follows it and what both become, its hint in the manifest, and its line of help."""
+    """A subcommand: its word, its arguments and the Query they build, its hint in the manifest, and its line of help."""
 
     word: str
     takes: Alone | WithName | WithPair
@@ -120,31 +120,28 @@ SUBCOMMANDS = (
         "`/share-env help` shows this",
     ),
 )
-"""In the order of help."""
+"""In the order of the help text."""
 
 FIRST_WORDS = tuple(row.word for row in SUBCOMMANDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a command, as far as they have been read."""
+    """The options of a command that have been parsed so far."""
 
     reason: str | None = None
     dry_run: bool = False
     again: bool = False
 
     def given(self) -> tuple[str, ...]:
-        """Return the names of those that were given."""
+        """Return the names of the given options."""
         flags = ("--dry-run",) * self.dry_run + ("--again",) * self.again
         return ("--reason",) * (self.reason is not None) + flags
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Share `env` with `appid`; a dry run says what would happen and does nothing.
-
-    `again` shares even what was shared before.
-    """
+    """Share `env` with `appid`. With `dry_run`, only report what would happen; with `again`, also repeat an earlier share."""
 
     appid: str
     env: str
@@ -155,7 +152,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class ShareMany:
-    """Share `env` with several appids: a batch; otherwise as Share."""
+    """Share `env` with several appids, as a batch; otherwise like Share."""
 
     appids: tuple[str, ...]
     env: str
@@ -173,16 +170,16 @@ Command = Share | ShareMany | OpenForm | Query
 
 
 def is_appid(word: str) -> bool:
-    """Tell whether `word` has the strict form of an appid: wx and 16 lower-case hex digits."""
+    """Return whether `word` has the exact syntax of an appid: wx and 16 lower-case hex digits."""
     return _APPID.fullmatch(word) is not None
 
 
 def is_env(word: str) -> bool:
-    """Tell whether `word` can be the id of an env; an appid in whatever case cannot, nor can the word `env`."""
+    """Return whether `word` can be an env id. An appid in any case cannot, nor can a placeholder."""
     form = _ENV.fullmatch(word) is not None
     return form and not is_appid(word.lower()) and not is_placeholder(word)
 
 
 def is_placeholder(word: str) -> bool:
-    """Tell whether `word` is the placeholder for an env in the bot's own texts."""
+    """Return whether `word` is a placeholder for an env in the bot's own texts."""
     return word.lower() in {"env", BLANK_ENV}

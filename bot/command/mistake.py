@@ -1,11 +1,11 @@
-"""What can be wrong with a typed command: a closed set of values, each worded in `bot.messages`."""
+"""The mistakes in a typed command, as a closed union; each is worded in `bot.messages`."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class AppidFault(Enum):
-    """What keeps a word from being an appid."""
+    """Why a word is not an appid."""
 
     BLANK = "the placeholder itself"
     CASE = "capital letters"
@@ -16,12 +16,12 @@ class AppidFault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UnclosedQuote:
-    """A quotation mark that opens and never closes."""
+    """A quotation mark that is not closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotAnAppid:
-    """`word` stands where the appid belongs and is none."""
+    """`word` is in the place of the appid but is not one."""
 
     word: str
     fault: AppidFault
@@ -29,7 +29,7 @@ class NotAnAppid:
 
 @dataclass(frozen=True, slots=True)
 class NotAnEnv:
-    """`word` stands where the env belongs and cannot be one; `blank` when it is the placeholder itself."""
+    """`word` is in the place of the env but cannot be one; `blank` if it is the placeholder."""
 
     word: str
     blank: bool = False
@@ -37,12 +37,12 @@ class NotAnEnv:
 
 @dataclass(frozen=True, slots=True)
 class Swapped:
-    """The env came first and the appid second."""
+    """The env came first, the appid second."""
 
 
 @dataclass(frozen=True, slots=True)
 class MissingAppid:
-    """There is no appid; perhaps no env either."""
+    """There is no appid, and possibly no env."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +59,33 @@ class ExtraWords:
 
 @dataclass(frozen=True, slots=True)
 class WhichEnv:
-    """Several words that can be the env."""
+    """Several words that could be the env."""
 
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class UnclearReceiver:
-    """An appid that may be the owner's, or not meant to receive access."""
+    """An appid that may not be a receiver, but the owner."""
 
 
 @dataclass(frozen=True, slots=True)
 class OnlyShares:
-    """`word` asks for the opposite of a share, or for none."""
+    """`word` asks for the opposite of a share, or that none is made."""
 
     word: str
 
 
 @dataclass(frozen=True, slots=True)
 class SeveralAppids:
-    """More than one appid where only one can be asked about."""
+    """More than one appid in a query that takes one."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class TooManyAppids:
-    """More appids than one batch takes."""
+    """More appids than a batch may have."""
 
     count: int
     limit: int
@@ -93,7 +93,7 @@ class TooManyAppids:
 
 @dataclass(frozen=True, slots=True)
 class UnknownWord:
-    """One word that is no command, but close to one."""
+    """A single word that is similar to a subcommand."""
 
     word: str
     nearest: str
@@ -101,7 +101,7 @@ class UnknownWord:
 
 @dataclass(frozen=True, slots=True)
 class UnknownOption:
-    """An option that does not exist; `nearest` is the likely one, if any."""
+    """An option that does not exist; `nearest` is the most similar one, if any."""
 
     option: str
     nearest: str | None
@@ -109,7 +109,7 @@ class UnknownOption:
 
 @dataclass(frozen=True, slots=True)
 class OptionWithoutValue:
-    """`--reason` with nothing behind it."""
+    """`--reason` without a value."""
 
     option: str
 
@@ -123,7 +123,7 @@ class OptionTwice:
 
 @dataclass(frozen=True, slots=True)
 class OptionNotHere:
-    """An option that this first word does not take."""
+    """An option that this subcommand does not take."""
 
     option: str
     first_word: str
@@ -159,7 +159,7 @@ Mistake = (
 
 @dataclass(frozen=True, slots=True)
 class Misread:
-    """A Mistake, the text as it came, and one corrected line to copy, where one does what was meant."""
+    """A mistake, the text as received, and a corrected line to copy, if there is one that does what was meant."""
 
     mistake: Mistake
     received: str
@@ -167,7 +167,7 @@ class Misread:
 
 
 class MistakeError(Exception):
-    """Carries a mistake and its corrected line from where it is seen to `parse`, which never raises it."""
+    """Carries a mistake and its corrected line to `parse`, which catches it."""
 
     def __init__(self, mistake: Mistake, instead: str | None) -> None:
         super().__init__()

@@ -1,13 +1,20 @@
-"""Read what somebody typed after `/share-env`: a Command, or a Misread that says how to put it right.
+"""Parse what somebody typed after `/share-env`: a Command, or a Misread with a corrected line.
 
-Pure: no I/O, no clock, no environment. A likely correction is offered as a line to copy, never acted upon.
+Pure. A likely correction is only offered as a line to copy; it is never executed.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from bot.command.corrected import BLANK_REASON, line, nearest, wrong_batch, wrong_name, wrong_pair
+from bot.command.correction import (
+    BLANK_REASON,
+    corrected_line,
+    nearest,
+    wrong_batch,
+    wrong_name,
+    wrong_pair,
+)
 from bot.command.grammar import (
     FIRST_WORDS,
     FLAGS,
@@ -40,30 +47,30 @@ from bot.command.mistake import (
     UnknownOption,
     UnknownWord,
 )
-from bot.command.typed import Word, loose_words, words_of
+from bot.command.tokenizer import Word, tokenize, tokenize_unquoted
 from bot.command.vocabulary import (
-    against_a_share,
     bare,
-    before_reason,
     meant_as_appid,
-    misspelt,
-    parted,
-    said_in,
+    misspelt_opposite,
+    objection_in,
     sense,
+    split_chinese,
     subcommand,
     without_fillers,
+    words_before_reason,
+    words_outside_reason,
 )
 
 RECEIVED_LIMIT = 300
 _HELP_OPTIONS = {"-h", "--help"}
 
 Split = tuple[list[str], Options] | MistakeError
-"""The words without the options, and the options; or what is wrong with these."""
+"""The words without the options, and the options; or the mistake in the options."""
 
 
 def parse(text: str) -> Command | Misread:
-    """Return what `text` asks for, or the Misread that says what is wrong with it; never raises."""
-    words, closed = words_of(text)
+    """Return the command in `text`, or a Misread that says what is wrong with it. Never raises."""
+    words, closed = tokenize(text)
     plain = [word.text for word in words]
     split = _split(words, plain)
     try:
@@ -71,17 +78,17 @@ def parse(text: str) -> Command | Misread:
         return exact or _understood(text, plain, split, closed=closed)
     except MistakeError as wrong:
         received = text.strip()[:RECEIVED_LIMIT]
-        if unwanted := misspelt(said_in(plain)):
+        if unwanted := misspelt_opposite(words_outside_reason(plain)):
             return Misread(unwanted, received, None)
         return Misread(wrong.mistake, received, wrong.instead)
 
 
 def _exact(words: list[str], options: Options) -> Share | ShareMany | None:
-    """Return what appids and an env ask for, if that is all there is: then no word needs to be understood."""
+    """Return the share if the words are exactly appids and an env: then everyday words need not be looked for."""
     *appids, env = words or [""]
     if not (appids and all(map(is_appid, appids)) and is_env(env)) or sense(env):
         return None
-    if (options.reason or "").startswith("-"):  # it may be another option
+    if (options.reason or "").startswith("-"):  # possibly another option
         return None
     if len(appids) > 1:
         return _many(words, options)
@@ -89,16 +96,18 @@ def _exact(words: list[str], options: Options) -> Share | ShareMany | None:
 
 
 def _understood(text: str, plain: list[str], split: Split, *, closed: bool) -> Command:
-    """Return what the words ask for, once it is clear that no everyday word among them asks for anything else."""
-    said = said_in(plain)
-    # What a quote that never closes has swallowed is heard too, unless it is a reason.
-    if wrong := against_a_share(said, said if closed else before_reason(loose_words(text))):
+    """Return the command, unless an everyday word among `plain` asks for something other than a share."""
+    said = words_outside_reason(plain)
+    # Words inside an unclosed quote count too, except those of a reason.
+    if wrong := objection_in(
+        said, said if closed else words_before_reason(tokenize_unquoted(text))
+    ):
         mistake, words = wrong
-        raise MistakeError(mistake, None if words is None else line(words))
+        raise MistakeError(mistake, None if words is None else corrected_line(words))
     if not closed:
-        loose = loose_words(text)
+        loose = tokenize_unquoted(text)
         guess = Options(BLANK_REASON, "--dry-run" in loose, "--again" in loose)
-        raise MistakeError(UnclosedQuote(), line(plain, guess))
+        raise MistakeError(UnclosedQuote(), corrected_line(plain, guess))
     if len(plain) == 1 and plain[0].lower() in _HELP_OPTIONS:
         return Help()
     if isinstance(split, MistakeError):
@@ -107,11 +116,11 @@ def _understood(text: str, plain: list[str], split: Split, *, closed: bool) -> C
 
 
 def _read(words: list[str], options: Options) -> Command:
-    """Return what plain words ask for; a whole sentence is corrected, never acted upon."""
+    """Return the command in words without options; a whole sentence is corrected instead of executed."""
     if not words and not options.given():
         return OpenForm()
     said = without_fillers(words)
-    # Words behind a whole command are often a reason without quotes, which stays as it was typed.
+    # Extra words after a complete command are often a reason without quotes; then the line is kept as typed.
     if said == words or (said[:2] == words[:2] and is_appid(words[0]) and not _are_several(words)):
         return _command(words, options)
     try:
@@ -119,9 +128,11 @@ def _read(words: list[str], options: Options) -> Command:
     except MistakeError as wrong:
         if not isinstance(wrong.mistake, ExtraWords):
             raise
-    right = line(said, options)
+    right = corrected_line(said, options)
     kept = right.split()
-    more = [word for word in parted(words) if word not in said or bare(word).lower() not in kept]
+    more = [
+        word for word in split_chinese(words) if word not in said or bare(word).lower() not in kept
+    ]
     raise MistakeError(ExtraWords(tuple(more)), right)
 
 
@@ -129,7 +140,7 @@ def _command(words: list[str], options: Options) -> Command:
     first = words[0].lower() if words else ""
     alone = len(words) == 1 and first not in FIRST_WORDS and not is_appid(first)
     if alone and (near := nearest(first, FIRST_WORDS)):
-        raise MistakeError(UnknownWord(words[0], near), line([near]))
+        raise MistakeError(UnknownWord(words[0], near), corrected_line([near]))
     if sub := subcommand(first):
         return _query(sub, words[1:], options)
     if _are_several(words):
@@ -139,13 +150,13 @@ def _command(words: list[str], options: Options) -> Command:
 
 
 def _are_several(words: Sequence[str]) -> bool:
-    """Tell whether several appids are meant, damaged ones included; of two words the second may be an env like one."""
+    """Return whether several appids are meant, malformed ones included; of two words, the second may be such an env."""
     appids = sum(is_appid(word.lower()) for word in words)
     return appids > 1 or (len(words) > 2 and sum(map(meant_as_appid, words)) > 1)  # noqa: PLR2004
 
 
 def _many(words: list[str], options: Options) -> Share | ShareMany:
-    """Return the batch of exactly these appids and, behind them, one env; an appid that comes twice counts once."""
+    """Return the batch if the words are appids followed by one env; duplicate appids count once. Else raise its mistake."""
     *first, env = words
     appids = tuple(dict.fromkeys(first))
     known = all(map(is_appid, appids)) and is_env(env) and not meant_as_appid(bare(env))
@@ -156,13 +167,15 @@ def _many(words: list[str], options: Options) -> Share | ShareMany:
 
 
 def _query(sub: Subcommand, rest: list[str], options: Options) -> Query:
-    """Return what the first word of `sub` and the words behind it ask."""
+    """Return the query of `sub` with the words after it, or raise the mistake in them."""
     if options.given():
-        raise MistakeError(OptionNotHere(options.given()[0], sub.word), line([sub.word, *rest]))
+        raise MistakeError(
+            OptionNotHere(options.given()[0], sub.word), corrected_line([sub.word, *rest])
+        )
     match sub.takes:
         case Alone(becomes):
             if rest:
-                raise MistakeError(ExtraWords(tuple(rest)), line([sub.word]))
+                raise MistakeError(ExtraWords(tuple(rest)), corrected_line([sub.word]))
             return becomes()
         case WithName(becomes):
             return becomes(_name(rest, sub.word))
@@ -173,7 +186,7 @@ def _query(sub: Subcommand, rest: list[str], options: Options) -> Query:
 
 
 def _name(words: list[str], verb: str) -> str | None:
-    """Return the one appid or env that these words are, if there are any."""
+    """Return the appid or env in `words`, None if they are empty, or raise the mistake."""
     match words:
         case []:
             return None
@@ -186,14 +199,14 @@ def _name(words: list[str], verb: str) -> str | None:
 
 
 def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]:
-    """Return (appid, env) from exactly these two words, in this order."""
+    """Return (appid, env) if that is what `words` are, in this order, or raise the mistake."""
     if len(words) == 2 and is_appid(words[0]) and is_env(words[1]):  # noqa: PLR2004
         return words[0], words[1]
     raise wrong_pair(words, options, verb)
 
 
 def _split(words: Sequence[Word], plain: list[str]) -> Split:
-    """Return the words and the options among `words`; `plain` are all of them, for corrections."""
+    """Separate words and options; `plain` has the text of all words, for corrections."""
     options = Options()
     rest = iter(words)
     found: list[str] = []
@@ -209,9 +222,11 @@ def _split(words: Sequence[Word], plain: list[str]) -> Split:
                 near == "dry-run",
                 near == "again",
             )
-            return MistakeError(UnknownOption(word.text, near and f"--{near}"), line(plain, guess))
+            return MistakeError(
+                UnknownOption(word.text, near and f"--{near}"), corrected_line(plain, guess)
+            )
         if name in options.given():
-            return MistakeError(OptionTwice(name), line(plain, options))
+            return MistakeError(OptionTwice(name), corrected_line(plain, options))
         if name == "--dry-run":
             options = replace(options, dry_run=True)
         elif name == "--again":
@@ -220,13 +235,15 @@ def _split(words: Sequence[Word], plain: list[str]) -> Split:
             options = replace(options, reason=reason)
         else:
             guess = replace(options, reason=BLANK_REASON)
-            return MistakeError(OptionWithoutValue(name), line(plain, guess))
+            return MistakeError(OptionWithoutValue(name), corrected_line(plain, guess))
     if options.reason is not None and len(options.reason) > REASON_LIMIT:
-        return MistakeError(ReasonTooLong(len(options.reason), REASON_LIMIT), line(found, options))
+        return MistakeError(
+            ReasonTooLong(len(options.reason), REASON_LIMIT), corrected_line(found, options)
+        )
     return found, options
 
 
 def _value_behind(rest: Iterator[Word]) -> str | None:
-    """Take the word behind an option, if it can be its value."""
+    """Take the word after an option, if it can be the option's value."""
     word = next(rest, None)
     return word.text if word and (word.quoted or word.text not in OPTIONS) else None

@@ -1,6 +1,6 @@
-"""What the words of a command can be, everyday words by one table, and whether they ask for a share at all. Pure.
+"""Everyday words in a command: what they mean, and whether they ask for a share at all. Pure.
 
-It decides what no corrected line offers.
+A command whose words ask for the opposite of a share gets no corrected line.
 """
 
 import difflib
@@ -22,7 +22,7 @@ from bot.command.mistake import OnlyShares, UnclearReceiver, UnknownWord
 
 
 class Sense(Enum):
-    """What a word of everyday language does to a command."""
+    """What an everyday word means in a command."""
 
     REVERSE = "asks for the opposite of a share, or for none"
     LOOK = "asks what was shared: `history`"
@@ -64,7 +64,7 @@ _SHORTEST_MISSPELT = 5
 JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
 _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
 
-# Chinese is written without blanks: its words are found in a run of characters, the longest first.
+# Chinese has no spaces between words: they are found in a run of characters, longest first.
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _RUNS = re.compile(f"[{_HAN}]+|[^{_HAN}]+")
 _ALL_HAN = re.compile(f"[{_HAN}]+")
@@ -73,7 +73,7 @@ _HAN_WORDS = re.compile("|".join([*sorted(SENSES, key=len, reverse=True), f"[{_H
 
 
 def sense(word: str) -> Sense | None:
-    """Return what an everyday word means, whatever its case, dashes and signs; None for any other word."""
+    """Return the meaning of an everyday word, ignoring case, dashes and punctuation; None for any other word."""
     if word and not any(map(str.isalnum, word)):
         return Sense.FILLER
     plain = _SIGNS.sub("", word.lower()).strip("-")
@@ -89,64 +89,64 @@ def sense(word: str) -> Sense | None:
 
 
 def nearly_reverse(word: str) -> bool:
-    """Tell whether a word may be a misspelling of one that asks for the opposite of a share."""
+    """Return whether a word may be a misspelling of one that asks for the opposite of a share."""
     long = len(word) >= _SHORTEST_MISSPELT and word.isalpha() and sense(word) is None
     return long and bool(difflib.get_close_matches(word.lower(), _MISSPELT, n=1, cutoff=0.82))
 
 
 def names_an_owner(before: str, after: str) -> bool:
-    """Tell whether an appid between these two words is the owner of the env, not its receiver."""
+    """Return whether an appid between these two words is the env's owner instead of a receiver."""
     comes_from = sense(before) is Sense.FILLER and before.lower().strip(":").endswith(_OWNING)
     return comes_from or after.startswith("的")
 
 
-def parted(words: Iterable[str]) -> list[str]:
-    """Return `words` with Chinese split from what is written onto it without a blank."""
+def split_chinese(words: Iterable[str]) -> list[str]:
+    """Return `words` with Chinese separated from other text that is attached without a space."""
     return [run for word in words for run in _RUNS.findall(word) or [word]]
 
 
 def meaning(words: Iterable[str], meant: Sense) -> list[str]:
-    """Return those of `words` that have this meaning."""
+    """Return the words with this meaning."""
     return [word for word in words if sense(word) is meant]
 
 
 def without_fillers(words: Iterable[str]) -> list[str]:
-    """Return `words` without grammar and politeness."""
-    return [word for word in parted(words) if sense(word) is not Sense.FILLER]
+    """Return `words` without filler words."""
+    return [word for word in split_chinese(words) if sense(word) is not Sense.FILLER]
 
 
 def names_reason(word: str) -> bool:
-    """Tell whether `word` is the option `--reason`, however that is spelt."""
+    """Return whether `word` is the option `--reason` or a misspelling of it."""
     return word.startswith("--r") and sense(word) is not Sense.REVERSE
 
 
 def without_reasons(words: Iterable[str]) -> list[str]:
-    """Return `words` without the word behind `--reason`."""
+    """Return `words` without the word after `--reason`."""
     pairs = pairwise(["", *words])
     return [word for before, word in pairs if not names_reason(before) or "=" in before[:-1]]
 
 
-def spoken(words: Iterable[str]) -> list[str]:
-    """Return every single word, those in quotes too, except a reason's."""
+def single_words(words: Iterable[str]) -> list[str]:
+    """Return all single words, also those inside quotes, except a reason's."""
     kept = [word for word in without_reasons(words) if not names_reason(word)]
-    return parted(part for word in kept for part in word.split())
+    return split_chinese(part for word in kept for part in word.split())
 
 
 def subcommand(word: str) -> Subcommand | None:
-    """Return the subcommand that `word` is or stands for."""
+    """Return the subcommand that `word` is, or stands for."""
     means = History.word if sense(word) is Sense.LOOK else word.lower()
     return next((row for row in SUBCOMMANDS if row.word == means), None)
 
 
 def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:
-    """Return the appids among `words`, and the env where only one word can be it."""
+    """Return the appids in `words`, and the env if only one word can be it."""
     appids = [word.lower() for word in map(bare, words) if is_appid(word.lower())]
     envs = envs_in(words)
     return list(dict.fromkeys(appids)), envs[0] if len(envs) == 1 else None
 
 
 def envs_in(words: Sequence[str]) -> list[str]:
-    """Return the words that can be the env: those with a dash, which envs have as a rule, before all others."""
+    """Return the words that can be the env; if any have a dash, as envs usually do, only those."""
     found = [
         w for w in map(bare, words) if is_env(w) and not meant_as_appid(w) and sense(w) is None
     ]
@@ -154,38 +154,38 @@ def envs_in(words: Sequence[str]) -> list[str]:
 
 
 def bare(word: str) -> str:
-    """Return `word` without brackets, stars and marks around it."""
+    """Return `word` without surrounding brackets, asterisks and punctuation."""
     return word.strip("<>()[]*_~!?:")
 
 
 def meant_as_appid(word: str) -> bool:
-    """Tell whether `word` is likelier a damaged appid than an env, which has a dash as a rule."""
+    """Return whether `word` is more likely a malformed appid than an env, which usually has a dash."""
     return word.lower() in {"appid", BLANK_APPID} or re.match(r"(?i)wx[^-]{10}", word) is not None
 
 
-def said_in(words: Sequence[str]) -> list[str]:
-    """Return the words without the reason; after a complete command, all that follows `--reason` belongs to it."""
-    before = before_reason(words)
+def words_outside_reason(words: Sequence[str]) -> list[str]:
+    """Return the words outside the reason; after a complete command, everything after `--reason` belongs to it."""
+    before = words_before_reason(words)
     whole = all(named_in(without_fillers(before)))
     options = [word for word in words if word.startswith("-") and not names_reason(word)]
-    return [*before, *spoken(options)] if whole else spoken(words)
+    return [*before, *single_words(options)] if whole else single_words(words)
 
 
-def before_reason(words: Sequence[str]) -> list[str]:
-    """Return the words in front of `--reason`."""
-    return spoken(takewhile(lambda word: not names_reason(word), words))
+def words_before_reason(words: Sequence[str]) -> list[str]:
+    """Return the words before `--reason`."""
+    return single_words(takewhile(lambda word: not names_reason(word), words))
 
 
-def against_a_share(
-    said: Sequence[str], heard: Sequence[str]
+def objection_in(
+    said: Sequence[str], loose: Sequence[str]
 ) -> tuple[OnlyShares | UnknownWord | UnclearReceiver, list[str] | None] | None:
-    """Return why everyday words want no share, or leave its receiver open, and the words to correct it from, if any can.
+    """Return the mistake if everyday words ask for no share or make its receiver unclear, and the words to correct, if possible.
 
-    `heard` are the words that may ask for the opposite of a share. What begins with a first word never does.
+    `loose` are the words that may ask for the opposite of a share. Words that begin with a subcommand are never a mistake.
     """
     if _asks(said):
         return None
-    if opposites := meaning(heard, Sense.REVERSE):
+    if opposites := meaning(loose, Sense.REVERSE):
         return OnlyShares(opposites[0]), None
     looks = meaning(said, Sense.LOOK)
     if looks and (len(looks) > 1 or looks != without_fillers(said)[:1]):
@@ -195,8 +195,8 @@ def against_a_share(
     return None
 
 
-def misspelt(said: Sequence[str]) -> OnlyShares | None:
-    """Return the mistake where a command, wrong anyway, may hold a misspelt word for the opposite of a share."""
+def misspelt_opposite(said: Sequence[str]) -> OnlyShares | None:
+    """Return the mistake if an invalid command may contain a misspelt word for the opposite of a share."""
     word = next(filter(nearly_reverse, said), None)
     return OnlyShares(word) if word and not _asks(said) else None
 
@@ -206,7 +206,7 @@ def _asks(said: Sequence[str]) -> bool:
 
 
 def _unclear_receiver(words: Sequence[str]) -> bool:
-    """Tell whether an appid among `words` may not be a receiver, but an owner, or one that another replaces."""
+    """Return whether an appid in `words` may not be a receiver: it may be the owner, or be replaced by another."""
     names = [bare(word) for word in words]
     at = [place for place, word in enumerate(names) if is_appid(word.lower())]
     if any(names_an_owner(*["", *names, ""][place : place + 3 : 2]) for place in at):

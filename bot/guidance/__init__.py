@@ -1,4 +1,4 @@
-"""Every error a share can end in -> what it means, who can fix it and what to do next."""
+"""Guidance: for each error that can end a share, what it means, who can fix it and what to do next."""
 
 from bot.guidance.lookup import CODES, all_guidance, by_key, for_code, for_trouble
 from bot.guidance.types import AUTHORISE_ANEW, AutoRetry, Fixer, Guidance, RetryHelps, Trouble

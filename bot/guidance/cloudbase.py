@@ -35,7 +35,7 @@ CLOUDBASE_SAME_ADVICE: Final[Mapping[int, int]] = {
     -601048: -601009,
     -601049: -601009,
 }
-"""A code -> the code whose row serves it too."""
+"""Codes that share the guidance of another code."""
 
 # Unformatted, so that a row reads as one block.
 # fmt: off

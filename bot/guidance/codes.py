@@ -23,7 +23,7 @@ from bot.guidance.types import (
 )
 
 SAME_ADVICE: Final[Mapping[int, int]] = {45035: 40164}
-"""A code -> the code whose row serves it too."""
+"""Codes that share the guidance of another code."""
 
 _ONE_SYSTEM = "Let only one system renew the token."
 _ROOM = "Store tokens whole: up to 512 characters."

@@ -1,4 +1,4 @@
-"""Every error a share can end in -> what it means, who can fix it and what to do next."""
+"""Find the guidance for an errcode, for a trouble, or by its key."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -20,15 +20,16 @@ def _by_code() -> Mapping[int, Guidance]:
 
 
 CODES: Final = _by_code()
-"""Every error code with a row of its own, alone or shared with a code of the same advice."""
+"""The guidance of each known errcode; several codes may share one."""
 
 _TROUBLES: Final = MappingProxyType({Trouble(row.key): row for row in TROUBLE_ROWS})
 
 
 def for_code(errcode: int) -> Guidance:
-    """Return the row for an error code of WeChat's; any integer has one, and 0 (success) gets the unknown one.
+    """Return the guidance for a WeChat errcode: its own, else CloudBase's or the unknown code's. Any integer has one.
 
-    Source: api_shareenv, whose older page ends "other codes: CloudBase's" (negative, six digits).
+    0 means success and has the unknown one. Source: api_shareenv, whose older page ends "other codes: CloudBase's"
+    (negative, six digits).
     """
     if errcode in CODES:
         return CODES[errcode]
@@ -36,15 +37,15 @@ def for_code(errcode: int) -> Guidance:
 
 
 def for_trouble(trouble: Trouble) -> Guidance:
-    """Return the row for a trouble that came without an error code."""
+    """Return the guidance for a trouble, which has no errcode."""
     return _TROUBLES[trouble]
 
 
 def all_guidance() -> tuple[Guidance, ...]:
-    """Return each row once: WeChat's codes, CloudBase's, the unknown code, then the troubles."""
+    """Return each guidance once: WeChat's codes, CloudBase's, the unknown code, then the troubles."""
     return (*ROWS, *PLATFORM_ROWS, *CLOUDBASE_ROWS, CLOUDBASE, UNKNOWN, *TROUBLE_ROWS)
 
 
 def by_key(key: str) -> Guidance:
-    """Return the row with this key; the unknown one if an older or newer version wrote another."""
+    """Return the guidance with this key; the unknown one if another version of the bot wrote the key."""
     return next((row for row in all_guidance() if row.key == key), UNKNOWN)

@@ -1,6 +1,6 @@
 """Guidance for the codes of the third-party platform: its tokens, its tickets, and what an owner authorised.
 
-They reach the bot when it keeps the platform's tokens itself, and through a share when the platform is set up wrong.
+They occur when the bot itself keeps the platform's tokens, and in a share when the platform is misconfigured.
 
 Sources: third_party_authority_instructions_troubleshooting; component_verify_ticket_troubleshooting; authority
 (permission sets: 49 goes with 18, and to one platform only); WxOpenErrorMsgEnum.java of WxJava.
@@ -28,7 +28,7 @@ PLATFORM_SAME_ADVICE: Final[Mapping[int, int]] = {
     86000: 61014,  # "should be called only from third party"
     61017: 61016,
 }
-"""A code -> the code whose row serves it too."""
+"""Codes that share the guidance of another code."""
 
 _ELSEWHERE = "If a token server keeps the tokens (WECHAT_TOKEN_SERVER_URL), do this there."
 _TICKET_URL = "At open.weixin.qq.com, check that 授权事件接收URL leads to what keeps the tickets (in this bot /wechat/events)."

@@ -1,7 +1,7 @@
-"""Guidance for what goes wrong without an error code: on the way to WeChat, at the token source, or in the bot.
+"""Guidance for errors without an errcode: on the way to WeChat, at the token source, or in the bot.
 
-WeChat sends its errors with HTTP 200, so any other status comes from something in between
-(412: a gateway that found no Content-Length). Never quote such an answer: it is not WeChat's.
+WeChat sends its errors with HTTP 200, so any other status comes from something in between (412: a gateway that found no
+Content-Length). The body of such a response is never shown: it is not WeChat's.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a piece of guidance is made of; import these names from `bot.guidance`."""
+"""The parts of a guidance; import them from `bot.guidance`."""
 
 # ruff: noqa: S105 - the keys of token troubles are no secrets
 
@@ -8,7 +8,7 @@ from typing import Final
 
 
 class Fixer(Enum):
-    """Who can fix it; the value stands for them in a table."""
+    """Who can fix it; the value is what a table shows."""
 
     REQUESTER = "you, the requester"
     OPERATOR = "the people who run this bot"
@@ -18,7 +18,7 @@ class Fixer(Enum):
 
 
 class AutoRetry(Enum):
-    """What the bot does by itself before it gives up and tells the requester."""
+    """What the bot retries by itself before it reports the error."""
 
     NEVER = "never"
     BACKOFF = "several times, with growing pauses"
@@ -27,7 +27,7 @@ class AutoRetry(Enum):
 
 
 class RetryHelps(Enum):
-    """Whether the same words can succeed if the requester tries again."""
+    """Whether the same request can succeed if the requester tries again."""
 
     NEVER = "no, only other words do"
     AFTER_FIX = "once it is fixed"
@@ -37,32 +37,32 @@ class RetryHelps(Enum):
 
 
 class Trouble(Enum):
-    """What can go wrong without an error code from WeChat; the value is the guidance's key."""
+    """An error without an errcode from WeChat; the value is the key of its guidance."""
 
     NOT_SENT_CONNECT = "not-sent-connect"
     """No connection: the name was not found, or the host refused or could not be reached."""
     NOT_SENT_TLS = "not-sent-tls"
-    """A connection, but not one that can be trusted."""
+    """Connected, but the TLS certificate is not trusted."""
     TIMEOUT = "timeout"
-    """Sent, and no answer in time."""
+    """The call was sent and no answer came in time."""
     LOST = "lost"
-    """Sent, and the connection broke before the answer."""
+    """The call was sent and the connection broke before the answer."""
     GATEWAY_CLOSED = "gateway-closed"
-    """HTTP 401, 403 or 407: whoever stands in between does not let the bot through."""
+    """HTTP 401, 403 or 407: a proxy or gateway does not let the call through."""
     GATEWAY_LENGTH = "gateway-length"
-    """HTTP 411 or 412: the call came without its Content-Length."""
+    """HTTP 411 or 412: the call arrived without a Content-Length."""
     GATEWAY_REFUSED = "gateway-refused"
-    """Any other HTTP 4xx, which WeChat itself does not use for its errors, from whoever did not pass the call on."""
+    """Any other HTTP 4xx, from something that did not forward the call; WeChat sends its own errors with HTTP 200."""
     GATEWAY_BROKEN = "gateway-broken"
-    """HTTP 5xx, or a 4xx that speaks of a call that was passed on."""
+    """HTTP 5xx, or a 4xx that a gateway sends after it forwarded the call."""
     REDIRECTED = "redirected"
-    """HTTP 3xx but 303, not followed."""
+    """HTTP 3xx except 303; redirects are not followed."""
     NOT_JSON = "not-json"
-    """HTTP 2xx or 303, but not an answer of WeChat: HTML, empty, cut short, too big, compressed."""
+    """HTTP 2xx or 303 with a body that is not WeChat's: HTML, empty, truncated, too long, compressed."""
     NO_ERRCODE = "no-errcode"
-    """A JSON object without a readable error code."""
+    """A JSON object without a readable errcode."""
     TOKEN_FIXED_DEAD = "token-fixed-dead"
-    """The fixed token was refused, and nothing can renew it."""
+    """WeChat refused the fixed token, which cannot be renewed."""
     TOKEN_FIXED_OTHER_OWNER = "token-fixed-other-owner"
     """The fixed token is the default owner's; the request needs another owner's."""
     TOKEN_SERVER_DOWN = "token-server-down"
@@ -72,54 +72,54 @@ class Trouble(Enum):
     TOKEN_SERVER_REFUSED = "token-server-refused"
     """The central token server answered 401 or 403."""
     TOKEN_SERVER_ANSWER = "token-server-answer"
-    """The central token server's answer holds no token, or has another status than 200."""
+    """The central token server's answer has no token, or a status other than 200."""
     TOKEN_SERVER_STALE = "token-server-stale"
-    """The central token server keeps handing out the token that WeChat refused."""
+    """The central token server returned the token that WeChat had refused."""
     NO_TICKET = "no-ticket"
-    """WeChat has pushed no ticket to the platform, or none that is still good."""
+    """WeChat has pushed no ticket to the platform, or the last one has expired."""
     NO_TOKEN_ANSWER = "no-token-answer"
-    """WeChat gave no proper answer to a call of the token chain."""
+    """A call of the token chain got no usable answer from WeChat."""
     RENEWAL_SLOW = "renewal-slow"
-    """A token was not renewed in time, by this replica or another."""
+    """A token was not renewed in time, by this replica or another one."""
     TOKENS_NOT_KEPT = "tokens-not-kept"
-    """The ledger did not say which tokens there are, or did not take a new one."""
+    """The tokens could not be read from the ledger, or a new one could not be stored."""
     NO_APPROVER = "no-approver"
-    """Nobody who may approve can be asked."""
+    """No approver can be reached."""
     STOPPED = "stopped-midway"
-    """The policy did not allow it any more when it was to be asked for once more, after a crash."""
+    """The policy no longer allowed the request when it was to be retried after a crash."""
     GIVEN_UP = "given-up"
-    """The bot was stopped during this request so often that it gave up."""
+    """The bot was stopped so often while it worked on this request that it gave up."""
     BUG = "bug"
     """An unexpected error in the bot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """What one error means, who can fix it and how; all texts are plain text, without markup.
+    """What one error means, who can fix it and how. All texts are plain text.
 
-    The meaning and the steps may hold the places `{owner}`, `{env}` and `{contact}`, which the message fills.
+    `meaning` and `steps` may have the placeholders `{owner}`, `{env}` and `{contact}`.
     """
 
     key: str
-    """Stable name: the first error code it serves ("40014"), or the trouble's value ("timeout")."""
+    """A stable name: the first errcode it is for ("40014"), or the trouble's value ("timeout")."""
     title: str
     """What happened: up to 70 characters, sentence case, no full stop."""
     meaning: str
-    """One or two short sentences on what that means."""
+    """What that means, in one or two short sentences."""
     fixer: Fixer
     steps: tuple[str, ...]
-    """One to four sentences, in order: what whoever fixes it does, or what the requester does if it does not clear."""
+    """One to four sentences, in order: what the fixer does, or what the requester does if the error does not clear."""
     retry: AutoRetry
     retry_helps: RetryHelps
     in_doubt: bool = False
-    """True when the share may have happened all the same."""
+    """True if the share may have happened in spite of the error."""
     doctor: bool = False
-    """True where `share-env-bot doctor` finds out more: then that is the first step."""
+    """True if `share-env-bot doctor` finds out more; then running it is the first step."""
     read: str | None = None
-    """A first step about WeChat's own text, for where there is one."""
+    """An extra first step about WeChat's own text, used only if there is such a text."""
 
     def steps_with(self, errmsg: str) -> tuple[str, ...]:
-        """Return the steps for whoever sees WeChat's own text beside them, or that there is none."""
+        """Return the steps to show next to WeChat's `errmsg`, which may be empty."""
         return (self.read, *self.steps) if self.read and errmsg else self.steps
 
 
@@ -151,5 +151,5 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     doctor: bool = False,
     read: str | None = None,
 ) -> Guidance:
-    """Build one row in the order the tables are read: the verdict, the words, the exceptions."""
+    """Build one row of the tables: the verdict first, then the words, then what is unusual."""
     return Guidance(key, title, meaning, fixer, steps, retry, retry_helps, in_doubt, doctor, read)

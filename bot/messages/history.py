@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import assert_never
 
-from bot.command.corrected import once_more
+from bot.command.correction import again_line
 from bot.domain.click import Act
 from bot.domain.outcome import (
     Cancelled,
@@ -64,7 +64,7 @@ def shared_before(
     words: Words, earlier: Request, ended: float, link: str | None, reason: str | None = None
 ) -> Message:
     """Say that the same share was done before, and how to do it again; `reason` is that of the new request."""
-    line = Copied(once_more(earlier.appid, earlier.env, reason), _COPIED_LIMIT)
+    line = Copied(again_line(earlier.appid, earlier.env, reason), _COPIED_LIMIT)
     say = words.about(earlier)
     return message(
         say(

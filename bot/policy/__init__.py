@@ -1,4 +1,4 @@
-"""Who may share what, from where: decide by the first matching rule, and say which rule and why. Pure."""
+"""Decide who may share what, from where: the first matching rule decides. Pure."""
 
 from bot.policy.decide import (
     decide,

@@ -1,7 +1,7 @@
-"""What a rule asks of a question: each condition is one value that holds all there is to know of it. Pure.
+"""The conditions of a rule, one value for each: whether a question meets it, and how it compares to another rule's. Pure.
 
-Decisions, the lint, the envs that the form offers and `share-env-bot policy` go through CONDITIONS. Its words are in
-`bot.messages.rules`.
+All evaluation goes through CONDITIONS: decisions, the lint, the envs that the form offers, `share-env-bot policy`. The
+words for them are in `bot.messages.rules`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ from bot.policy.kinds import (
 
 
 class About(Enum):
-    """Which part of a question a condition is about."""
+    """The part of a question that a condition is about."""
 
     WHO = auto()
     WHERE = auto()
@@ -33,33 +33,33 @@ class About(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What `share-env-bot policy` may be told of a question, and what would be enough where it is not."""
+    """A part of a question that `share-env-bot policy` can do without; it then reports which values would be sufficient."""
 
     name: str
     says: str
-    """What is said of somebody with this value, in place of `{}`."""
+    """What is said of a person with this value, which replaces `{}`."""
 
     known: Callable[[Ask], bool]
     enough: Callable[[Rule], frozenset[str]]
-    """The values with each of which the rule does not miss."""
+    """The values with which the rule's condition is met."""
 
     given: Callable[[Ask, str], Ask]
-    """The same question with this value."""
+    """The question with this value added."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of a rule; one that is about WHERE has an option, since somebody can go elsewhere."""
+    """One condition of a rule. One about WHERE must have an option, since people can ask from another channel."""
 
     about: About
     terms: Callable[[Rule], Mapping[str, object]]
-    """Its keys in the rule's table of the file, with what the rule has there."""
+    """Its keys in the rule's table of the file, with the rule's values."""
 
     missed: Callable[[Rule, Ask], Miss | None]
-    """How the question misses it, if it does."""
+    """How the question fails the condition; None if it is met."""
 
     covers: Callable[[Rule, Rule], bool]
-    """Whether the first rule's lets all through that the second rule's does; no where that is hard to say."""
+    """Whether the first rule accepts everything that the second accepts; False if in doubt."""
 
     option: Option | None
 
@@ -72,13 +72,13 @@ def _missed_who(rule: Rule, ask: Ask) -> Miss | None:
 
 
 def unreadable(rule: Rule, person: Person) -> tuple[tuple[str, Unreadable], ...]:
-    """Return the rule's groups of which it is not known whether they hold the person, and why."""
+    """Return the rule's groups whose members Slack did not list, and why."""
     unread = sorted(rule.groups & set(person.unreadable))
     return tuple((group, person.unreadable[group]) for group in unread)
 
 
 def for_anyone(rule: Rule) -> bool:
-    """Tell whether a rule is for everybody, but perhaps for guests."""
+    """Return whether a rule is for everybody (guests are a condition of their own)."""
     return not (rule.users or rule.groups) or ANYONE in rule.users
 
 
@@ -199,12 +199,12 @@ OPTIONS = tuple(condition.option for condition in CONDITIONS if condition.option
 
 
 def misses(rule: Rule, ask: Ask, conditions: Iterable[Condition] = CONDITIONS) -> frozenset[Miss]:
-    """Return how the question misses these conditions of the rule."""
+    """Return how the question fails these conditions of the rule."""
     return frozenset([miss for each in conditions if (miss := each.missed(rule, ask))])
 
 
 def fits(rule: Rule, ask: Ask) -> bool | None:
-    """Tell whether the rule fits the question; None where only a group that cannot be read keeps it from being known."""
+    """Return whether the rule matches the question; None if that depends on a group that could not be read."""
     known: bool | None = True
     for each in CONDITIONS:
         miss = each.missed(rule, ask)
@@ -216,7 +216,7 @@ def fits(rule: Rule, ask: Ask) -> bool | None:
 
 
 def judge(rule: Rule, ask: Ask) -> Verdict:
-    """Return how the rule fits the question, with the groups that keep it from being known."""
+    """Return how the rule matches the question, with the unreadable groups that it depends on."""
     missed = misses(rule, ask)
     groups = unreadable(rule, ask.person) if Miss.UNREADABLE in missed else ()
     return Verdict(rule, missed, groups)

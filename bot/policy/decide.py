@@ -1,6 +1,6 @@
-"""Who may share what, from where: decide by the first matching rule, and say which rule and why. Pure.
+"""Decide who may share what, from where: the first matching rule decides. Pure.
 
-Fails closed: no rule, no permission; a group that cannot be read never lets anybody through.
+Fails closed: without a matching rule the answer is Deny, and a group that cannot be read never permits anything.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,12 +35,12 @@ from bot.policy.kinds import (
 _WHO = tuple(each for each in CONDITIONS if each.about is About.WHO)
 _WHERE = tuple(each for each in CONDITIONS if each.about is About.WHERE)
 _WHAT = tuple(each for each in CONDITIONS if each.about is About.WHAT)
-_OF_ENV = (*_WHO, ENVS)  # what is known once somebody has chosen an env
+_OF_ENV = (*_WHO, ENVS)  # what can be checked once an env is chosen
 _BEYOND = tuple(each for each in CONDITIONS if each not in _OF_ENV)
 
 
 def decide(policy: Policy, ask: Ask) -> Decision:
-    """Return what the first matching rule says about `ask`; without one, Deny."""
+    """Return the decision of the first rule that matches `ask`; Deny without one."""
     if _never_may(ask.person):
         return Deny(NotEntitled(ask.person.standing))
     doubtful: GroupUnreadable | None = None
@@ -50,7 +50,7 @@ def decide(policy: Policy, ask: Ask) -> Decision:
             return _effect(rule)
         if fit is None:
             doubt = GroupUnreadable(rule, *unreadable(rule, ask.person)[0])
-            # Passing over a plain allow can only take rights away; passing over anything else could add some.
+            # Skipping a plain allow rule can only withhold permission; skipping any other rule could grant too much.
             if rule.effect is not Effect.ALLOW or rule.confirm:
                 return Deny(doubt)
             doubtful = doubtful or doubt
@@ -74,7 +74,7 @@ def _effect(rule: Rule) -> Decision:
 
 
 def deciding_rule(decision: Decision) -> Rule | None:
-    """Return the rule that decided; None where no rule matches or none was asked."""
+    """Return the rule that decided; None if no rule matched or none was evaluated."""
     match decision:
         case Allow(rule) | NeedsConfirmation(rule) | NeedsApproval(rule):
             return rule
@@ -87,12 +87,12 @@ def deciding_rule(decision: Decision) -> Rule | None:
 
 
 def explain(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
-    """Return how each rule fits `ask`, in the order of the rules."""
+    """Return how each rule matches `ask`, in the order of the rules."""
     return tuple(judge(rule, ask) for rule in policy.rules)
 
 
 def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
-    """Return the verdicts of rules that would allow this env and appid to somebody else or from elsewhere."""
+    """Return the verdicts of the rules that allow this env and appid to other people or from elsewhere."""
     return tuple(
         judge(rule, ask)
         for rule in policy.rules
@@ -101,7 +101,7 @@ def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
 
 
 def rights(policy: Policy, person: Person, channel: str | None = None) -> tuple[Rule, ...]:
-    """Return the rules that let `person` share something, whatever it is: in `channel`, else from anywhere."""
+    """Return the rules that let `person` share anything, in `channel` or, without one, from anywhere."""
     if _never_may(person):
         return ()
     asked = Ask(person, channel or "", "", "")
@@ -114,7 +114,7 @@ def rights(policy: Policy, person: Person, channel: str | None = None) -> tuple[
 
 
 def may_see(policy: Policy, person: Person, appid: str, env: str) -> bool:
-    """Tell whether `person` may share this pair from somewhere, and so may read who else did."""
+    """Return whether `person` may share this pair from any channel, and so may read who else did."""
     asks = [Ask(person, "", appid, env)]
     for option in (each.option for each in _WHERE if each.option):
         enough = frozenset[str]().union(*map(option.enough, policy.rules))
@@ -123,18 +123,18 @@ def may_see(policy: Policy, person: Person, appid: str, env: str) -> bool:
 
 
 def may_share_env(policy: Policy, person: Person, env: str) -> bool:
-    """Tell whether `person` may share `env` from somewhere with some appid; in doubt yes."""
+    """Return whether `person` may share `env` from some channel with some appid; True if in doubt."""
     if _never_may(person):
         return False
     asked = Ask(person, "", "", env)
-    shut: list[Rule] = []  # rules that come first and say no, or might
+    shut: list[Rule] = []  # earlier rules that deny, or might
     for rule in policy.rules:
         missed = misses(rule, asked, _OF_ENV)
         if missed - {Miss.UNREADABLE}:
             continue
         if missed or rule.effect is Effect.DENY:
             if missed and rule.effect is Effect.ALLOW and not rule.confirm:
-                continue  # passing over it takes nothing but its own right away
+                continue  # skipping it only withholds what it would permit itself
             shut.append(rule)
         elif not any(all(each.covers(wider, rule) for each in _BEYOND) for wider in shut):
             return True
@@ -142,14 +142,14 @@ def may_share_env(policy: Policy, person: Person, env: str) -> bool:
 
 
 def named_envs(policy: Policy) -> tuple[str, ...]:
-    """Return the envs that the policy calls by their whole names, once and in order."""
+    """Return the envs that the policy names in full, without duplicates, in order."""
     by_rules = (env for rule in policy.rules if rule.effect is not Effect.DENY for env in rule.envs)
     by_owners = (env for owner in policy.owners for env in owner.envs)
     return tuple(dict.fromkeys(env for env in (*by_rules, *by_owners) if not is_glob(env)))
 
 
 def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
-    """Tell whether `approver` may decide about a request that `rule` sends to its approvers."""
+    """Return whether `approver` may decide about a request under `rule`."""
     if rule.approvers is None or approver.standing is not Standing.MEMBER:
         return False
     if approver.user_id == requester_id and not rule.self_approval:
@@ -159,14 +159,14 @@ def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
 
 
 def is_operator(policy: Policy, person: Person) -> bool:
-    """Tell whether `person` may cancel what anybody asked for."""
+    """Return whether `person` may cancel any request."""
     operators = policy.operators
     named = person.user_id in operators.users or bool(person.groups & operators.groups)
     return named and person.standing is Standing.MEMBER
 
 
 def owner_of(policy: Policy, env: str) -> str | None:
-    """Return the appid of the mini program that owns `env`: the first that matches, else the default."""
+    """Return the appid of the owner of `env`: the first that matches, else the default owner."""
     owners = policy.owners
     named = (each.appid for each in owners if any(fnmatchcase(env, glob) for glob in each.envs))
     return next(named, policy.default_owner)
@@ -174,14 +174,14 @@ def owner_of(policy: Policy, env: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Supposed:
-    """Another decision: the one with these values of options, and the rest of the question as it is."""
+    """The decision if the options had these values and the rest of the question were unchanged."""
 
     values: Mapping[str, str]
     decision: Decision
 
 
 def supposing(policy: Policy, ask: Ask) -> tuple[Supposed, ...]:
-    """Return the other decisions that are possible with what the question leaves open."""
+    """Return the other decisions that are possible, depending on what the question leaves open."""
     before = decide(policy, ask)
     found: dict[tuple[tuple[str, str], ...], Supposed] = {}
     for rule in policy.rules:
@@ -196,7 +196,7 @@ def supposing(policy: Policy, ask: Ask) -> tuple[Supposed, ...]:
 
 
 def _ways(rule: Rule, ask: Ask) -> Iterator[tuple[tuple[Option, str], ...]]:
-    """Yield each combination of values with which the rule would fit; none where it misses what is known."""
+    """Yield each combination of values with which the rule matches; none if it fails for something that is known."""
     options = [condition.option for condition in CONDITIONS if condition.missed(rule, ask)]
     unknown = [option for option in options if option and not option.known(ask)]
     if options and unknown == options:

@@ -1,4 +1,4 @@
-"""Word what pydantic finds wrong with the policy file: the place, what is wrong, and the fix. Pure."""
+"""Turn pydantic's errors about the policy file into sentences: the place, what is wrong, and the fix. Pure."""
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ _PLAIN: Mapping[str, tuple[str, ...]] = {
 
 
 def sentence(detail: "ErrorDetails", keys: Callable[[Sequence[int | str]], list[str]]) -> Problem:
-    """Return one error of pydantic as a sentence; `keys` tells which keys are known at a location."""
+    """Return a pydantic error as a Problem; `keys` returns the valid keys at a location."""
     path = [str(part + 1) if isinstance(part, int) else shown(part) for part in detail["loc"]]
     counted = len(path) > 1 and isinstance(detail["loc"][1], int)  # one of several tables
     place = ", ".join([" ".join(path[:2]), *path[2:]] if counted else path)
@@ -31,15 +31,18 @@ def sentence(detail: "ErrorDetails", keys: Callable[[Sequence[int | str]], list[
 
 
 def quoted(value: object) -> str:
-    """Return a value of the file in quotation marks, on one line and not too much of it."""
+    """Return a value from the file in quotation marks, on one line and truncated."""
     try:
         return f"“{shown(str(value))}”"
-    except (ValueError, RecursionError):  # a number of 5,000 digits, tables in 5,000 tables
+    except (
+        ValueError,
+        RecursionError,
+    ):  # a number with thousands of digits, tables nested thousands deep
         return "this"
 
 
 def shown(text: str, most: int = 80) -> str:
-    """Return `text` on one line, with marks for what nobody sees and a “…” for what is past `most` characters."""
+    """Return `text` on one line, with non-printable characters escaped and “…” for what exceeds `most` characters."""
     start = text if len(text) <= most else f"{text[: most - 1]}…"
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in start)
 
@@ -47,7 +50,7 @@ def shown(text: str, most: int = 80) -> str:
 def what(detail: "ErrorDetails", keys: Callable[[Sequence[int | str]], list[str]]) -> Problem:
     """Return what is wrong and the fix, without the place."""
     kind, loc = detail["type"], detail["loc"]
-    if kind == "value_error":  # the shapes' own
+    if kind == "value_error":  # raised in `shapes`
         return Problem(*map(str, detail["ctx"]["error"].args))
     if kind == "literal_error":
         expected = str(detail["ctx"]["expected"]).replace("'", "")

@@ -1,7 +1,7 @@
-"""Read the policy file: TOML text in, a Policy or every problem with its place and its fix out.
+"""Parse the policy file: TOML text to a Policy, or to all problems with their places and fixes.
 
-Its shape is in this room's README. The file's own tests are run here, so that a policy that does not do what its
-author expects is never in force.
+The format is described in this room's README. The file's own tests are run here, so that a policy that does not do
+what its author expects never comes into force.
 """
 
 import tomllib
@@ -30,14 +30,14 @@ _RIGHT_FIRST = "Put that line right first."
 
 
 def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem]:
-    """Return the policy, even if its own tests fail, or one sentence for each mistake in the file."""
+    """Return the policy with the results of its own tests, which may have failed; or all problems in the file."""
     try:
         file = File.model_validate(tomllib.loads(text))
     except ValidationError as error:
         return [sentence(detail, _keys) for detail in error.errors()]
     except tomllib.TOMLDecodeError as error:
         return [Problem(f"It is not valid TOML: {shown(str(error), 300)}", _RIGHT_FIRST)]
-    except (ValueError, RecursionError):  # Python's limits
+    except (ValueError, RecursionError):  # Python's own limits
         why = "a number is too long, or too many brackets stand in each other"
         return [Problem(f"It is not valid TOML: {why}", _RIGHT_FIRST)]
     if problems := list(_rule_problems(file)):
@@ -59,9 +59,9 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
 
 
 def read_question(words: Mapping[str, object]) -> Question | Asker | list[str]:
-    """Return who asks for what, or only who asks, by the rules of a `[[test]]`; else one sentence for each mistake.
+    """Validate a question by the rules of a `[[test]]`; without an appid and an env, only who asks. Else the mistakes.
 
-    `words` has what options of these names were given; the sentences call them so.
+    The keys of `words` are the names of command-line options, and the sentences call them so.
     """
     shape = Question if {"appid", "env"} & words.keys() else Asker
     try:
@@ -74,7 +74,7 @@ def read_question(words: Mapping[str, object]) -> Question | Asker | list[str]:
 
 
 def _keys(loc: Sequence[int | str]) -> list[str]:
-    """Return the keys that the table at `loc` (a pydantic location) may have."""
+    """Return the valid keys of the table at `loc` (a pydantic location)."""
     tables: dict[str, type[StrictTable]] = {
         "operators": OperatorsEntry,
         "owner": OwnerEntry,
@@ -86,7 +86,7 @@ def _keys(loc: Sequence[int | str]) -> list[str]:
 
 
 def _rule_problems(file: File) -> Iterator[Problem]:
-    """Yield what only several fields together show: nobody named, contradictions, names used twice."""
+    """Yield the problems that involve several fields: nobody named, contradictions, duplicate names."""
     names: set[str] = set()
     for number, rule in enumerate(file.rule, 1):
         place = _place_of_rule(number, rule.name)
@@ -124,7 +124,7 @@ def _place_of_rule(number: int, name: str | None) -> str:
 
 
 def _twice(file: File) -> Iterator[Problem]:
-    """Yield a sentence for each value that stands more than once in one list."""
+    """Yield a problem for each duplicate in a list."""
     for place, words in _lists(file):
         for word in (word for word, times in Counter(words).items() if times > 1):
             found = f"{place}: {quoted(word)} stands there more than once"

@@ -1,7 +1,7 @@
-"""What a glob of the policy matches: whatever the case of letters, all that another matches, anything at all. Pure.
+"""Glob matching: in any letter case, one glob against another, and against all possible appids and envs. Pure.
 
-A glob is what fnmatch takes: `*`, `?`, `[abc]` and `[!abc]`. It is matched against
-all words of a form at once, as a state machine: a place in the glob is a state.
+A glob is what fnmatch accepts: `*`, `?`, `[abc]` and `[!abc]`. To match it against all words of a form at once, it is
+run as a state machine whose states are positions in the glob.
 """
 
 import re
@@ -12,21 +12,21 @@ from string import ascii_letters, digits
 
 from bot.command import is_env
 
-# As in fnmatch, a `]` right behind `[` or `[!` is one of the letters.
+# As in fnmatch, a `]` directly after `[` or `[!` is a member of the set.
 _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
 _STAR = "*"
 _APPID = ("w", "x", *("0123456789abcdef",) * 16)
 _ENV_END = digits + ascii_letters
 _ENV_MIDDLE = f"{_ENV_END}-"
 _LONGEST_ENV = 64
-_LONGEST_GLOB = 1000  # one that is longer is not looked at
+_LONGEST_GLOB = 1000  # longer globs are not analysed
 
 
 def fits_any_case(word: str, glob: str) -> bool:
-    """Tell whether `word` fits `glob` with some of its letters in the other case."""
+    """Return whether `word`, with each letter in either case, can match `glob`."""
     if "[" not in glob:
         return fnmatchcase(word.lower(), glob.lower())
-    return _walks_through(word, glob)  # such as [!A-Z] and [Z-a], which no change of case can spell
+    return _walks_through(word, glob)  # sets such as [!A-Z] and [Z-a] cannot be lower-cased
 
 
 @lru_cache(maxsize=1000)
@@ -39,14 +39,14 @@ def _walks_through(word: str, glob: str) -> bool:
 
 
 def is_glob(word: str) -> bool:
-    """Tell whether `word` may match more than itself."""
+    """Return whether `word` is a pattern."""
     return bool(set(word) & set("*?["))
 
 
 def covers(wider: str, glob: str) -> bool:
-    """Tell whether `wider` matches every word that `glob` matches; no where that is hard to say.
+    """Return whether `wider` matches every word that `glob` matches; False if in doubt.
 
-    With only stars in `wider`, each star or question mark of `glob` falls into one of them, whatever it stands for.
+    If `wider` has only stars, it is matched against the text of `glob`: each `*` or `?` there falls within one of its stars.
     """
     if wider in {glob, _STAR}:
         return True
@@ -56,7 +56,7 @@ def covers(wider: str, glob: str) -> bool:
 
 
 def can_match_appid(glob: str) -> bool:
-    """Tell whether some appid fits `glob`; yes where that is hard to say."""
+    """Return whether any appid matches `glob`; True if in doubt."""
     if len(glob) > _LONGEST_GLOB:
         return True
     pieces = _pieces(glob)
@@ -67,7 +67,7 @@ def can_match_appid(glob: str) -> bool:
 
 
 def can_match_env(glob: str) -> bool:
-    """Tell whether a command could name some env that fits `glob`; yes where that is hard to say."""
+    """Return whether any valid env matches `glob`; True if in doubt."""
     if not is_glob(glob):
         return is_env(glob)
     if len(glob) > _LONGEST_GLOB:
@@ -82,12 +82,12 @@ def can_match_env(glob: str) -> bool:
 
 
 def _pieces(glob: str) -> list[str]:
-    """Return the pieces of a glob: a star, or what stands for one letter; stars in a row are one."""
+    """Split a glob into pieces, each a star or a pattern for one character; consecutive stars become one."""
     return _PIECE.findall(re.sub(r"\*+", _STAR, glob))
 
 
 def _step(pieces: list[str], at: Iterable[int], letters: Iterable[str]) -> set[int]:
-    """Return the places in the glob that one more of `letters` leads to from the places `at`."""
+    """Return the positions in the glob reached from `at` by one of `letters`."""
     on: set[int] = set()
     for here in at:
         if here < len(pieces) and pieces[here] == _STAR:
@@ -98,5 +98,5 @@ def _step(pieces: list[str], at: Iterable[int], letters: Iterable[str]) -> set[i
 
 
 def _past_stars(pieces: list[str], at: set[int]) -> set[int]:
-    """Return `at` and the places behind stars, since a star may stand for nothing."""
+    """Return `at` and the positions after stars there, since a star may match nothing."""
     return at | {here + 1 for here in at if here < len(pieces) and pieces[here] == _STAR}

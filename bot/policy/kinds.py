@@ -1,4 +1,4 @@
-"""What the policy is made of: people, rules, owners, what is asked, and what can be decided. Pure."""
+"""The types of the policy: people, rules, owners, questions, decisions. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
 
 
 class Standing(Enum):
-    """How a person belongs to the workspace (flags of users.info)."""
+    """How a user belongs to the workspace (from the flags of users.info)."""
 
     MEMBER = auto()
     GUEST = auto()
@@ -26,7 +26,7 @@ class Standing(Enum):
 
 
 class Unreadable(Enum):
-    """Why Slack did not tell who somebody is or who is in a group."""
+    """Why Slack did not return a user or the members of a group."""
 
     MISSING_SCOPE = auto()
     PAID_PLAN = auto()
@@ -36,7 +36,7 @@ class Unreadable(Enum):
 
 
 class Effect(Enum):
-    """What a matching rule does."""
+    """The effect of a matching rule."""
 
     ALLOW = "allow"
     APPROVE = "approve"
@@ -45,7 +45,7 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A Slack user by (team_id, user_id), with the groups of the policy that hold them."""
+    """A Slack user, by (team_id, user_id), and those of the policy's groups that contain them."""
 
     team_id: str
     user_id: str
@@ -57,7 +57,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Approvers:
-    """Who may approve a request, where they are asked, and for how long."""
+    """Who may approve a request, the channel where they are asked, and until when."""
 
     users: frozenset[str]
     groups: frozenset[str]
@@ -65,9 +65,9 @@ class Approvers:
     expires: timedelta
 
 
-@dataclass(frozen=True)  # without slots, which would keep nothing computed
+@dataclass(frozen=True)  # cached_property needs a __dict__, so no slots
 class Rule:
-    """One rule; an empty set of channels means anywhere, empty `users` and `groups` mean anyone."""
+    """One rule. No channels means any channel; no `users` and no `groups` means everybody."""
 
     name: str
     effect: Effect
@@ -83,13 +83,13 @@ class Rule:
 
     @cached_property
     def any_case(self) -> bool:
-        """Whether its envs match whatever the case of letters, so that nobody evades a restriction by another case."""
+        """Whether its envs match in any letter case, so that a restriction cannot be evaded with capital letters."""
         return self.effect is not Effect.ALLOW
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The mini program whose token shares the envs that match one of `envs`."""
+    """A mini program; its token is used to share the envs that match one of `envs`."""
 
     appid: str
     envs: tuple[str, ...]
@@ -103,9 +103,9 @@ class Operators:
     groups: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)  # without slots, which would keep nothing computed
+@dataclass(frozen=True)  # cached_property needs a __dict__, so no slots
 class Policy:
-    """The rules and owners in order, whom people should ask for more rights, and who may cancel."""
+    """The rules and owners in order, whom to contact for more rights, and the operators."""
 
     rules: tuple[Rule, ...]
     owners: tuple[Owner, ...] = ()
@@ -115,24 +115,24 @@ class Policy:
 
     @cached_property
     def groups(self) -> frozenset[str]:
-        """Every user group that is named: by a rule, for its approvers, among the operators."""
+        """All user groups that rules, approvers and operators name."""
         asked = (rule.approvers.groups for rule in self.rules if rule.approvers)
         return self.operators.groups.union(*(rule.groups for rule in self.rules), *asked)
 
     def rule(self, name: str) -> Rule | None:
-        """Return the rule of this name."""
+        """Return the rule with this name."""
         return next((rule for rule in self.rules if rule.name == name), None)
 
     @property
     def all_owners(self) -> tuple[str, ...]:
-        """Every mini program whose token may be needed, once and in order."""
+        """All mini programs whose tokens may be needed, without duplicates, in order."""
         named = [*(owner.appid for owner in self.owners), self.default_owner]
         return tuple(dict.fromkeys(filter(None, named)))
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """May `person`, in `channel`, share `env` with `appid`?"""
+    """The question to the policy: may `person`, in `channel`, share `env` with `appid`?"""
 
     person: Person
     channel: str
@@ -141,7 +141,7 @@ class Ask:
 
 
 class Miss(Enum):
-    """One way in which a rule does not fit."""
+    """One reason why a rule does not match."""
 
     WHO = auto()
     GUEST = auto()
@@ -153,7 +153,7 @@ class Miss(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one rule fits one Ask: no misses means that it matches."""
+    """How one rule matches one Ask; it matches if there are no misses."""
 
     rule: Rule
     misses: frozenset[Miss]
@@ -162,49 +162,49 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """Go ahead."""
+    """The share may go ahead."""
 
     rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
 class NeedsConfirmation:
-    """Allowed once the requester has said that they are sure."""
+    """Allowed once the requester has confirmed."""
 
     rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
 class NeedsApproval:
-    """Allowed once one of the rule's approvers has agreed."""
+    """Allowed once an approver of the rule has approved."""
 
     rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
 class DeniedByRule:
-    """A rule says no."""
+    """A deny rule matched."""
 
     rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
 class NoRule:
-    """No rule matches; `nearest` are those that would let somebody else or from elsewhere."""
+    """No rule matched; `nearest` has the rules that would allow other people, or the same from elsewhere."""
 
     nearest: tuple[Verdict, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class NotEntitled:
-    """Bots and deactivated people never may."""
+    """The person is a bot or deactivated, and never may."""
 
     standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
 class GroupUnreadable:
-    """A rule might decide, but Slack did not tell who is in its group."""
+    """A rule may match, but Slack did not return the members of its group."""
 
     rule: Rule
     group: str
@@ -213,7 +213,7 @@ class GroupUnreadable:
 
 @dataclass(frozen=True, slots=True)
 class PersonUnreadable:
-    """Slack did not tell who this is."""
+    """Slack did not return the person."""
 
     trouble: Unreadable
 
@@ -223,7 +223,7 @@ Denial = DeniedByRule | NoRule | NotEntitled | GroupUnreadable | PersonUnreadabl
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """No, because."""
+    """Not allowed, with the reason."""
 
     because: Denial
 

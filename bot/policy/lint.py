@@ -1,6 +1,6 @@
-"""Find what does not look right in a policy by itself: rules, approvers and owners without effect. Pure.
+"""Find likely mistakes in a policy: rules, approvers and owners without any effect. Pure.
 
-The doctor adds what Slack knows, such as who is in a group.
+The doctor adds the checks that need Slack, such as who is in a group.
 """
 
 import re
@@ -20,7 +20,7 @@ _ENV_FORM = "Correct it: an env is letters, digits and dashes, 64 at most."
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing that does not look right, and the fix; `wrong` if it cannot be what anybody wants."""
+    """One likely mistake and its fix; `wrong` if it cannot be intended."""
 
     name: Literal["policy-reach", "policy-approvers", "policy-owners", "policy-tests"]
     found: str
@@ -29,7 +29,7 @@ class Remark:
 
 
 def only_denies(policy: Policy) -> Remark | None:
-    """Return that nobody may share anything, since each rule that lets somebody comes behind one that always decides."""
+    """Return a remark if nobody may share anything, since no rule that permits can ever decide."""
     letting = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
     lost = [rule for rule, _ in shadowed(policy) if rule.effect is not Effect.DENY]
     if len(letting) > len(lost):
@@ -39,7 +39,7 @@ def only_denies(policy: Policy) -> Remark | None:
 
 
 def reach(policy: Policy) -> Iterator[Remark]:
-    """Yield that nobody may share, rules that never decide, globs that can match nothing, and people whom “*” makes superfluous."""
+    """Yield rules that never decide, globs that match nothing, and people that are redundant next to “*”."""
     if remark := only_denies(policy):
         yield remark
     for rule, wider in shadowed(policy):
@@ -58,7 +58,7 @@ def reach(policy: Policy) -> Iterator[Remark]:
 
 
 def shadowed(policy: Policy) -> Iterator[tuple[Rule, Rule]]:
-    """Yield each rule that can never decide, with the earlier rule that decides in its place; in doubt, none."""
+    """Yield each rule that can never decide, with the earlier rule that decides instead; a rule in doubt is left out."""
     for number, rule in enumerate(policy.rules):
         wider = next((each for each in policy.rules[:number] if _always_first(each, rule)), None)
         if wider:
@@ -75,7 +75,7 @@ def approval(
     able: frozenset[str] | None,
     asking: frozenset[str] | None,
 ) -> Iterator[Remark]:
-    """Yield a remark where the only one who may ask is also among the approvers; None stands for anybody."""
+    """Yield a remark if the only possible requester is among the approvers; None stands for everybody."""
     if rule.self_approval or not able or asking is None or len(asking) != 1:
         return
     if able == asking:
@@ -95,7 +95,7 @@ def approval(
 
 
 def approvals(policy: Policy) -> Iterator[Remark]:
-    """Yield what `approval` says of each rule, as far as the policy alone tells who is meant."""
+    """Yield the remarks of `approval` for each rule, as far as the policy alone names the people."""
     for rule in policy.rules:
         if rule.approvers:
             able = _whole(rule.approvers.users, rule.approvers.groups)
@@ -103,7 +103,7 @@ def approvals(policy: Policy) -> Iterator[Remark]:
 
 
 def owners(policy: Policy) -> Iterator[Remark]:
-    """Yield envs of owners that no command can name, or that belong to another owner who comes first."""
+    """Yield owners' envs that no command can name, or that an earlier owner has."""
     for number, owner in enumerate(policy.owners, 1):
         place = f"owner {number} ({owner.appid})"
         for env in dict.fromkeys(owner.envs):
@@ -119,12 +119,12 @@ def owners(policy: Policy) -> Iterator[Remark]:
 
 
 def ownerless(policy: Policy) -> list[str]:
-    """Return the envs named in whole for which no mini program's token is known."""
+    """Return the envs named in full that have no owner."""
     return [env for env in named_envs(policy) if owner_of(policy, env) is None]
 
 
 def unowned(policy: Policy) -> Iterator[Remark]:
-    """Yield the rules whose globs allow envs that no known mini program owns."""
+    """Yield the rules whose globs allow envs without an owner."""
     if policy.default_owner:
         return
     owned = [env for owner in policy.owners for env in owner.envs]
@@ -139,7 +139,7 @@ def unowned(policy: Policy) -> Iterator[Remark]:
 
 
 def untested(policy: Policy, results: Sequence[Result]) -> list[Rule]:
-    """Return the rules that let somebody share something and decide in none of the tests."""
+    """Return the rules that permit something and decide none of the tests."""
     deciding = [deciding_rule(result.decision) for result in results]
     return [
         rule for rule in policy.rules if rule.effect is not Effect.DENY and rule not in deciding
@@ -155,7 +155,7 @@ def _no_env(glob: str) -> bool:
 
 
 def _apart(rule: Rule, glob: str, owned: str) -> bool:
-    """Tell whether no env fits both the rule's glob and an owner's, as their beginnings or their ends show."""
+    """Return whether no env can match both globs, judging by their literal beginnings and ends."""
     one, other = (glob.lower(), owned.lower()) if rule.any_case else (glob, owned)
     (head, tail), (its_head, its_tail) = _ends(one), _ends(other)
     heads = head.startswith(its_head) or its_head.startswith(head)
@@ -164,7 +164,7 @@ def _apart(rule: Rule, glob: str, owned: str) -> bool:
 
 
 def _ends(glob: str) -> tuple[str, str]:
-    """Return what each word that fits begins and ends with."""
+    """Return the literal beginning and end of a glob."""
     pieces = re.split(r"[*?\[\]]", glob)
     return pieces[0], pieces[-1]
 
@@ -174,7 +174,7 @@ def _any(globs: Sequence[str], glob: str) -> bool:
 
 
 def _whole(users: frozenset[str], groups: frozenset[str]) -> frozenset[str] | None:
-    """Return who is meant; None where that is everyone, or who is in a group."""
+    """Return the people, or None if that is everybody or depends on a group."""
     return None if groups or ANYONE in users or not users else users
 
 

@@ -1,4 +1,4 @@
-"""The shape of the policy file's tables, and of their ids; what does not fit is worded in `errors`. Pure."""
+"""The pydantic models of the policy file; `errors` words what does not validate. Pure."""
 
 import re
 from collections.abc import Callable
@@ -28,7 +28,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def _fits(form: Callable[[str], object], otherwise: str, fix: str) -> AfterValidator:
-    """Return the check that a word has a form, and what is said where it has not."""
+    """Return a validator that rejects a word for which `form` is false, with this problem and fix."""
 
     def check(word: str) -> str:
         if not form(word):
@@ -69,7 +69,7 @@ Glob = Annotated[str, Field(min_length=1)]
 
 
 class StrictTable(BaseModel):
-    """A table with the keys that it names and no others."""
+    """A table that accepts no other keys than its own."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -83,19 +83,19 @@ class ApproversEntry(StrictTable):
     expires: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=24)
 
     def approvers(self) -> Approvers:
-        """Return the approvers whom this describes."""
+        """Return the Approvers."""
         users, groups = frozenset(self.users), frozenset(self.groups)
         return Approvers(users, groups, self.channel, self.expires)
 
 
 class OperatorsEntry(StrictTable):
-    """The operators: named one by one, never everyone."""
+    """The operators, by name; "*" is not allowed."""
 
     users: list[UserId] = []
     groups: list[GroupId] = []
 
     def operators(self) -> Operators:
-        """Return the operators whom this describes."""
+        """Return the Operators."""
         return Operators(frozenset(self.users), frozenset(self.groups))
 
 
@@ -115,11 +115,11 @@ class RuleEntry(StrictTable):
     self_approval: bool = False
 
     def called(self, number: int) -> str:
-        """Return the rule's name, else what it is called by its number in the file."""
+        """Return the rule's name, or "rule N"."""
         return self.name or f"rule {number}"
 
     def rule(self, number: int) -> Rule:
-        """Return the rule that this describes; `number` is its number in the file."""
+        """Return the Rule; `number` is its number in the file."""
         return Rule(
             name=self.called(number),
             effect=Effect(self.effect),
@@ -143,7 +143,7 @@ class OwnerEntry(StrictTable):
 
 
 class Asker(StrictTable):
-    """Who asks, and where: one person, never everyone; the groups are those that hold them."""
+    """Who asks and where: one person, and the groups that contain them."""
 
     user: UserId
     groups: list[GroupId] = []
@@ -151,7 +151,7 @@ class Asker(StrictTable):
     channel: ChannelId | None = None
 
     def person(self) -> Person:
-        """Return the person whom this describes."""
+        """Return the Person."""
         standing = Standing.GUEST if self.guest else Standing.MEMBER
         return Person("", self.user, standing, frozenset(self.groups))
 
@@ -163,7 +163,7 @@ class Question(Asker):
     env: Env
 
     def ask(self) -> Ask:
-        """Return what is asked of the policy."""
+        """Return the Ask for the policy."""
         return Ask(self.person(), self.channel or "", self.appid, self.env)
 
 

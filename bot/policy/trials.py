@@ -1,4 +1,4 @@
-"""Run a policy file's own tests: who should get what, what they get, and which rule decides. Pure."""
+"""Run the policy file's own `[[test]]`s: the question, the expected and the actual effect, and the deciding rule. Pure."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -21,7 +21,7 @@ from bot.policy.errors import shown
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One `[[test]]` of the file, by its number there: the question, and the effect that it should have."""
+    """One `[[test]]`: its number in the file, the question, and the expected effect."""
 
     number: int
     ask: Ask
@@ -41,11 +41,11 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Tell whether the policy does what the file's author expects."""
+        """Whether the decision has the expected effect."""
         return effect_of(self.decision) is self.trial.expect
 
     def told(self) -> Problem:
-        """Return the question, the decision and its rule; with a fix if the test fails."""
+        """Return the question, the effect and the deciding rule as a sentence; with a fix if the test failed."""
         ask, got = self.trial.ask, effect_of(self.decision).value
         place = f"test {self.trial.number}: {ask.person.user_id} with {ask.appid} and {ask.env}"
         rule = deciding_rule(self.decision)
@@ -71,9 +71,9 @@ def effect_of(decision: Decision) -> Effect:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """A policy without mistakes, the results of its file's tests, and one sentence for each that fails.
+    """A valid policy, the results of its tests, and a sentence for each that failed.
 
-    `twice` has a sentence for each value that a list of the file has more than once.
+    `twice` has a sentence for each duplicate in a list of the file.
     """
 
     policy: Policy

@@ -1,4 +1,4 @@
-"""What is wrong with words that are no command, and the one line that would be right. Pure."""
+"""Find what is wrong with words that are not a valid command, and build the corrected line. Pure."""
 
 import difflib
 from collections.abc import Sequence
@@ -51,10 +51,10 @@ _SHORTEST_START = 3
 _NO_OPTIONS = Options()
 
 
-def line(words: Sequence[str], options: Options = _NO_OPTIONS) -> str:
-    """Return a whole line to copy: the first word, appids and env among `words`, and blanks for what is missing.
+def corrected_line(words: Sequence[str], options: Options = _NO_OPTIONS) -> str:
+    """Return a complete line to copy, from the subcommand, appids and env among `words`; placeholders for what is missing.
 
-    A question or a dry run stays one, wherever among the words it is marked as one; `--again` stays too.
+    `--dry-run` and `--again` are kept wherever they appear, and a subcommand remains that subcommand.
     """
     said = without_fillers(without_reasons(words))
     if said and (sub := subcommand(said[0])):
@@ -79,8 +79,8 @@ def _following(sub: Subcommand, words: Sequence[str]) -> list[str]:
             assert_never(sub.takes)
 
 
-def once_more(appid: str, env: str, reason: str | None) -> str:
-    """Return the whole line that shares again what was shared before."""
+def again_line(appid: str, env: str, reason: str | None) -> str:
+    """Return the line that shares again what was shared before."""
     return " ".join([SLASH_COMMAND, appid, env, *_as_typed(Options(reason), ["--again"])])
 
 
@@ -94,8 +94,8 @@ def _as_typed(options: Options, flags: Sequence[str]) -> list[str]:
     return [*parts, *flags]
 
 
-def fault_of(word: str) -> AppidFault:
-    """Return what keeps `word` from being an appid."""
+def appid_fault(word: str) -> AppidFault:
+    """Return why `word` is not an appid."""
     if word.lower() in {"appid", BLANK_APPID} or is_placeholder(word):
         return AppidFault.BLANK
     if is_appid(word.lower()):
@@ -106,18 +106,18 @@ def fault_of(word: str) -> AppidFault:
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
-    """Return which of `known` begins with `word`, else which looks most like it, if any does."""
+    """Return the word of `known` that begins with `word`, else the most similar one, if any."""
     begun = [name for name in known if len(word) >= _SHORTEST_START and name.startswith(word)]
     return next(iter(begun or difflib.get_close_matches(word, known, n=1, cutoff=0.65)), None)
 
 
 def wrong_batch(words: Sequence[str], options: Options) -> MistakeError:
-    """Return what keeps several appids and an env from being a batch."""
-    right = line(words, options)
+    """Return why words with several appids are not a batch."""
+    right = corrected_line(words, options)
     appids = {word for word in words if is_appid(word)}
     others = [word for word in words if not is_appid(word)]
     if damaged := next((word for word in others if meant_as_appid(bare(word))), None):
-        return MistakeError(NotAnAppid(damaged, fault_of(damaged)), right)
+        return MistakeError(NotAnAppid(damaged, appid_fault(damaged)), right)
     if len(appids) > MOST_APPIDS:
         return MistakeError(TooManyAppids(len(appids), MOST_APPIDS), right)
     match others:
@@ -134,11 +134,11 @@ def wrong_batch(words: Sequence[str], options: Options) -> MistakeError:
 
 
 def wrong_name(words: Sequence[str], verb: str) -> MistakeError:
-    """Return what keeps the words behind `verb` from being one appid or one env."""
-    right = line([verb, *words])
+    """Return why the words after `verb` are not one appid or one env."""
+    right = corrected_line([verb, *words])
     match words:
         case [about] if meant_as_appid(about):
-            return MistakeError(NotAnAppid(about, fault_of(about)), right)
+            return MistakeError(NotAnAppid(about, appid_fault(about)), right)
         case [about] if about.lower() != verb:
             return MistakeError(NotAnEnv(about, blank=is_placeholder(about)), right)
         case _ if len(envs := envs_in(words)) > 1 and not any(map(is_appid, words)):
@@ -150,8 +150,8 @@ def wrong_name(words: Sequence[str], verb: str) -> MistakeError:
 
 
 def wrong_pair(words: Sequence[str], options: Options, verb: str) -> MistakeError:
-    """Return what keeps the words behind `verb` from being an appid and an env."""
-    right = line([verb, *words], options)
+    """Return why the words after `verb` are not an appid and an env."""
+    right = corrected_line([verb, *words], options)
     appids = [word for word in words if is_appid(word.lower())]
     envs = envs_in(words)
     match words:
@@ -166,18 +166,18 @@ def wrong_pair(words: Sequence[str], options: Options, verb: str) -> MistakeErro
         case [env, appid, *_] if envs == [env] and is_appid(bare(appid).lower()):
             return MistakeError(Swapped(), right)
         case [appid, env, *extra] if extra and is_appid(appid) and envs == [env]:
-            # Words that are too many are often a reason without quotes.
+            # Extra words are often a reason without quotes.
             meant = any(sense(word) is not Sense.FILLER for word in extra)
             reason = " ".join([options.reason or "", *(extra if meant else [])]).strip()
             guess = replace(options, reason=reason or None)
-            return MistakeError(ExtraWords(tuple(extra)), line([verb, appid, env], guess))
+            return MistakeError(ExtraWords(tuple(extra)), corrected_line([verb, appid, env], guess))
         case [appid, env, _, *_] if is_appid(appid) and is_env(env):
             return MistakeError(ExtraWords(tuple(w for w in words[1:] if w not in envs)), right)
         case [appid, *rest] if not is_appid(appid):
             known, _ = named_in(words)
-            # A word that is blamed as an appid is not offered as the env.
-            instead = right if known else line([verb, *rest], options)
-            return MistakeError(NotAnAppid(appid, fault_of(appid)), instead)
+            # The word that is reported as a wrong appid is not offered as the env.
+            instead = right if known else corrected_line([verb, *rest], options)
+            return MistakeError(NotAnAppid(appid, appid_fault(appid)), instead)
         case _:
             blank = is_placeholder(words[1])
             return MistakeError(NotAnEnv(words[1], blank=blank), right)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.command.typed import Word, loose_words, words_of
+from bot.command.tokenizer import Word, tokenize, tokenize_unquoted
 
 A = "wx5fe6bb43205e9e70"
 PAIR = [A, "prod-1"]
@@ -79,7 +79,7 @@ QUOTATIONS = {
 
 
 def plain(text: str) -> list[str]:
-    words, closed = words_of(text)
+    words, closed = tokenize(text)
     assert closed
     return [word.text for word in words]
 
@@ -171,19 +171,19 @@ def test_what_slack_phones_and_keyboards_add_is_taken_away(text: str, expected: 
 def test_quotes_of_any_kind_hold_words_together(quotes: tuple[str, str]) -> None:
     opening, closing = quotes
     text = f"--reason {opening}two words{closing} {A}"
-    assert words_of(text) == ([Word("--reason"), Word("two words", quoted=True), Word(A)], True)
+    assert tokenize(text) == ([Word("--reason"), Word("two words", quoted=True), Word(A)], True)
 
 
 @pytest.mark.parametrize("quotes", QUOTATIONS.values(), ids=list(QUOTATIONS))
 def test_a_quote_behind_an_equals_sign_belongs_to_its_option(quotes: tuple[str, str]) -> None:
     opening, closing = quotes
     text = f"—reason={opening}two — words{closing}{A}"
-    assert words_of(text) == ([Word("--reason=two — words"), Word(A)], True)
+    assert tokenize(text) == ([Word("--reason=two — words"), Word(A)], True)
 
 
 @pytest.mark.parametrize("quotes", QUOTATIONS.values(), ids=list(QUOTATIONS))
 def test_a_quote_that_never_closes_ends_the_words_before_it(quotes: tuple[str, str]) -> None:
-    assert words_of(f"{A} {quotes[0]}prod-1 and more") == ([Word(A)], False)
+    assert tokenize(f"{A} {quotes[0]}prod-1 and more") == ([Word(A)], False)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_quote_that_never_closes_ends_the_words_before_it(quotes: tuple[str, s
     ],
 )
 def test_inside_quotes_all_that_can_be_seen_stays_as_it_was_typed(text: str, expected: str) -> None:
-    assert words_of(text) == ([Word(expected, quoted=True)], True)
+    assert tokenize(text) == ([Word(expected, quoted=True)], True)
 
 
 @pytest.mark.parametrize("word", ["don't", "it’s", 'five"six', "o‘clock"])
@@ -210,12 +210,12 @@ def test_an_apostrophe_inside_a_word_opens_no_quote(word: str) -> None:
 
 @pytest.mark.parametrize("text", ["&#" + "1" * 5000 + ";", "&#" + "1" * 5000, "&#x110000;", "&#0;"])
 def test_a_character_number_that_cannot_be_is_no_trouble(text: str) -> None:
-    assert words_of(text)[1] is True
+    assert tokenize(text)[1] is True
 
 
 @given(st.text())
 def test_any_text_has_words_without_blanks_unless_quoted(text: str) -> None:
-    words, _ = words_of(text)
+    words, _ = tokenize(text)
     bare = [w.text for w in words if not w.quoted and "=" not in w.text]
     assert [w for w in bare if not w or w.split() != [w]] == []
 
@@ -232,9 +232,9 @@ def test_any_text_has_words_without_blanks_unless_quoted(text: str) -> None:
     ],
 )
 def test_without_heed_of_quotes_every_word_is_seen(text: str, words: list[str]) -> None:
-    assert loose_words(text) == words
+    assert tokenize_unquoted(text) == words
 
 
 @given(st.text())
 def test_without_heed_of_quotes_any_text_is_read_to_its_end(text: str) -> None:
-    assert loose_words(f"{text} prod-1")[-1] == "prod-1"
+    assert tokenize_unquoted(f"{text} prod-1")[-1] == "prod-1"

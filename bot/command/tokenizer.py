@@ -1,7 +1,7 @@
-"""Split text as people really paste it into words. Pure; knows nothing of commands.
+"""Split text into words as people really paste it. Pure; independent of the command's grammar.
 
-Slack, phones and Chinese input methods put link markup, curly quotes, full-width letters, long dashes and
-invisible characters where a person meant plain ones. Inside quotes everything stays as it was typed.
+Slack, phones and Chinese input methods insert link markup, curly quotes, full-width letters, long dashes and invisible
+characters where plain ones were meant. Quoted text is kept as typed.
 """
 
 import html
@@ -24,12 +24,12 @@ _QUOTES = {
     "«": "»",
 }
 _NO_QUOTES = {ord(mark): " " for pair in _QUOTES.items() for mark in "".join(pair)}
-_SPACES = ",;、。`"  # after NFKC, which turns the full-width comma and semicolon into these
+_SPACES = ",;、。`"  # after NFKC, which maps the full-width comma and semicolon to these
 _DASHES = "‐‑‒–—―−"
 _PLAIN_DASHES = dict.fromkeys(map(ord, _DASHES), "-")
-# Letters that mean only themselves are taken together, all others one by one.
+# Runs of characters without a special meaning are taken at once, all others one by one.
 _PIECE = re.compile(r"[A-Za-z0-9_.=-]+|.", re.DOTALL)
-# Bounded, because a number of 5,000 digits is none to Python.
+# Bounded, because int() refuses numbers of thousands of digits.
 _ENTITY = re.compile(r"&#?\w{1,31};")
 
 # Slack's own markup: <https://a.b|a.b>, <mailto:x|x>, <@U1>, <@U1|name>, <#C1|name>, <!here>.
@@ -40,28 +40,28 @@ _MENTION = re.compile(r"<([@#!])([^|<>\s]+)(?:\|[^<>]*)?>")
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word; a quoted one may hold spaces and is never an option."""
+    """One word. A quoted one may contain spaces and is never an option."""
 
     text: str
     quoted: bool = False
 
 
-def words_of(text: str) -> tuple[list[Word], bool]:
-    """Return the words of `text`, with what only looks different made plain, and whether each quote closes.
+def tokenize(text: str) -> tuple[list[Word], bool]:
+    """Return the words of `text`, normalised, and whether all quotes are closed. Never raises.
 
-    Never raises. The words end before a quote that does not close.
+    The words end before a quote that is not closed.
     """
     return _split(_without_markup(text))
 
 
-def loose_words(text: str) -> list[str]:
-    """Return the words of `text` as if it had no quotes, to find what an unclosed quote has swallowed."""
+def tokenize_unquoted(text: str) -> list[str]:
+    """Return the words of `text` with quotes ignored, to see the words inside an unclosed quote."""
     words, _ = _split(_without_markup(text).translate(_NO_QUOTES))
     return [word.text for word in words]
 
 
 def visible(text: str) -> str:
-    """Return `text` without invisible characters: control and format ones."""
+    """Return `text` without invisible characters (control and format characters)."""
     if text.isprintable():
         return text
     return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc"})
@@ -81,7 +81,7 @@ def _split(plain: str) -> tuple[list[Word], bool]:
             quoted = _until(pieces, _QUOTES[piece])
             if quoted is None:
                 return words, False
-            # --reason="two words" is one word; "two words" on its own is marked as quoted.
+            # --reason="two words" is one word; a bare "two words" is marked as quoted.
             words.append(Word(_plain_dashes(part) + quoted, quoted=not part))
             part = ""
             continue
@@ -98,12 +98,12 @@ def _split(plain: str) -> tuple[list[Word], bool]:
 
 
 def _word(part: str) -> list[Word]:
-    """Return `part` as a word, or nothing when only full stops are left of it."""
+    """Return `part` as a word; nothing if only full stops are left of it."""
     return [Word(plain)] if (plain := _plain_dashes(part)) else []
 
 
 def _until(pieces: Iterator[str], closing: str) -> str | None:
-    """Take pieces up to a closing quote; None when there is none."""
+    """Consume pieces up to the closing quote and return them; None if it is missing."""
     taken = ""
     for piece in pieces:
         if piece in closing:
@@ -113,7 +113,7 @@ def _until(pieces: Iterator[str], closing: str) -> str | None:
 
 
 def _plain_dashes(word: str) -> str:
-    """Undo long dashes: phones turn `--` into one, and copied ids carry non-breaking hyphens."""
+    """Replace long dashes: phones turn `--` into one, and copied ids contain non-breaking hyphens."""
     if word and word[0] in "–—―":
         word = "--" + word[1:].lstrip("-" + _DASHES)
     return word.translate(_PLAIN_DASHES).rstrip(".")
