@@ -32,7 +32,7 @@ from bot.policy import (
     rights,
 )
 from bot.policy.conditions import CONDITIONS, OPTIONS, About
-from bot.policy.decide import supposing
+from bot.policy.decide import alternatives
 from bot.policy.errors import quoted
 
 _NO_GROUPS = "Who is in a group cannot be read here; --group says which ones hold the person."
@@ -89,12 +89,14 @@ class Explanation:
         yield "The rules, in order; the first that fits decides:"
         for number, verdict in enumerate(explain(policy, ask), 1):
             yield f"  {number}. {quoted(verdict.rule.name)}: {_plain(fit(words, verdict))}"
-        others = supposing(policy, ask)
+        others = alternatives(policy, ask)
         if any("group" in other.values for other in others):
             yield _NO_GROUPS
         for other in others:
             values = other.values
-            said = [each.says.format(values[each.name]) for each in OPTIONS if each.name in values]
+            said = [
+                each.clause.format(values[each.name]) for each in OPTIONS if each.name in values
+            ]
             yield f"If {ask.person.user_id} {' and '.join(said)}: {_decided(other.decision)}"
 
     def facts(self) -> dict[str, object]:
@@ -127,7 +129,7 @@ class Explanation:
                     **{option.name: other.values.get(option.name) for option in OPTIONS},
                     **_decision_facts(other.decision),
                 }
-                for other in supposing(policy, ask)
+                for other in alternatives(policy, ask)
             ],
         }
 

@@ -78,7 +78,7 @@ def examine(
         return
     if not problems:
         yield ok("policy-file", f"{path or 'the settings'}: rules: {len(tested.policy.rules)}")
-    for sentence in tested.twice:
+    for sentence in tested.duplicates:
         yield replace(wrong_by("policy-file", sentence), level="warning")
     if path:
         yield from _tests(tested)
@@ -93,7 +93,7 @@ def examine(
 def _tests(tested: Tested) -> Iterator[Finding]:
     name = "policy-tests"
     for result in tested.results:
-        finding = wrong_by(name, result.told())
+        finding = wrong_by(name, result.sentence())
         yield replace(finding, level="ok") if result.passed else finding
     if silent := untested(tested.policy, tested.results):
         names = listed([f"“{rule.name}”" for rule in silent])

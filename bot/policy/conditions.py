@@ -36,14 +36,14 @@ class Option:
     """A part of a question that `share-env-bot policy` can do without; it then reports which values would be sufficient."""
 
     name: str
-    says: str
+    clause: str
     """What is said of a person with this value, which replaces `{}`."""
 
-    known: Callable[[Ask], bool]
-    enough: Callable[[Rule], frozenset[str]]
+    is_known: Callable[[Ask], bool]
+    sufficient: Callable[[Rule], frozenset[str]]
     """The values with which the rule's condition is met."""
 
-    given: Callable[[Ask, str], Ask]
+    with_value: Callable[[Ask, str], Ask]
     """The question with this value added."""
 
 
@@ -98,10 +98,10 @@ _PEOPLE = Condition(
     covers=_covers_who,
     option=Option(
         name="group",
-        says="is in {}",
-        known=lambda ask: bool(ask.person.groups or ask.person.unreadable),
-        enough=lambda rule: rule.groups,
-        given=_in_group,
+        clause="is in {}",
+        is_known=lambda ask: bool(ask.person.groups or ask.person.unreadable),
+        sufficient=lambda rule: rule.groups,
+        with_value=_in_group,
     ),
 )
 
@@ -140,10 +140,10 @@ _CHANNELS = Condition(
     covers=_covers_channels,
     option=Option(
         name="channel",
-        says="asks in {}",
-        known=lambda ask: bool(ask.channel),
-        enough=lambda rule: rule.channels,
-        given=lambda ask, channel: replace(ask, channel=channel),
+        clause="asks in {}",
+        is_known=lambda ask: bool(ask.channel),
+        sufficient=lambda rule: rule.channels,
+        with_value=lambda ask, channel: replace(ask, channel=channel),
     ),
 )
 
@@ -215,7 +215,7 @@ def fits(rule: Rule, ask: Ask) -> bool | None:
     return known
 
 
-def judge(rule: Rule, ask: Ask) -> Verdict:
+def verdict(rule: Rule, ask: Ask) -> Verdict:
     """Return how the rule matches the question, with the unreadable groups that it depends on."""
     missed = misses(rule, ask)
     groups = unreadable(rule, ask.person) if Miss.UNREADABLE in missed else ()

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from itertools import product
 from typing import assert_never
 
-from bot.policy.conditions import CONDITIONS, ENVS, About, Option, fits, judge, misses, unreadable
+from bot.policy.conditions import CONDITIONS, ENVS, About, Option, fits, misses, unreadable, verdict
 from bot.policy.globs import is_glob
 from bot.policy.kinds import (
     ANYONE,
@@ -88,13 +88,13 @@ def deciding_rule(decision: Decision) -> Rule | None:
 
 def explain(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     """Return how each rule matches `ask`, in the order of the rules."""
-    return tuple(judge(rule, ask) for rule in policy.rules)
+    return tuple(verdict(rule, ask) for rule in policy.rules)
 
 
 def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     """Return the verdicts of the rules that allow this env and appid to other people or from elsewhere."""
     return tuple(
-        judge(rule, ask)
+        verdict(rule, ask)
         for rule in policy.rules
         if rule.effect is not Effect.DENY and not misses(rule, ask, _WHAT)
     )
@@ -117,8 +117,8 @@ def may_see(policy: Policy, person: Person, appid: str, env: str) -> bool:
     """Return whether `person` may share this pair from any channel, and so may read who else did."""
     asks = [Ask(person, "", appid, env)]
     for option in (each.option for each in _WHERE if each.option):
-        enough = frozenset[str]().union(*map(option.enough, policy.rules))
-        asks += [option.given(ask, value) for ask in asks for value in enough]
+        enough = frozenset[str]().union(*map(option.sufficient, policy.rules))
+        asks += [option.with_value(ask, value) for ask in asks for value in enough]
     return any(not isinstance(decide(policy, ask), Deny) for ask in asks)
 
 
@@ -173,31 +173,33 @@ def owner_of(policy: Policy, env: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Supposed:
+class Alternative:
     """The decision if the options had these values and the rest of the question were unchanged."""
 
     values: Mapping[str, str]
     decision: Decision
 
 
-def supposing(policy: Policy, ask: Ask) -> tuple[Supposed, ...]:
+def alternatives(policy: Policy, ask: Ask) -> tuple[Alternative, ...]:
     """Return the other decisions that are possible, depending on what the question leaves open."""
     before = decide(policy, ask)
-    found: dict[tuple[tuple[str, str], ...], Supposed] = {}
+    found: dict[tuple[tuple[str, str], ...], Alternative] = {}
     for rule in policy.rules:
         for ways in _ways(rule, ask):
             supposed = ask
             for option, value in ways:
-                supposed = option.given(supposed, value)
+                supposed = option.with_value(supposed, value)
             if (decision := decide(policy, supposed)) != before:
                 values = tuple((option.name, value) for option, value in ways)
-                found[values] = Supposed(dict(values), decision)
+                found[values] = Alternative(dict(values), decision)
     return tuple(found.values())
 
 
 def _ways(rule: Rule, ask: Ask) -> Iterator[tuple[tuple[Option, str], ...]]:
     """Yield each combination of values with which the rule matches; none if it fails for something that is known."""
     options = [condition.option for condition in CONDITIONS if condition.missed(rule, ask)]
-    unknown = [option for option in options if option and not option.known(ask)]
+    unknown = [option for option in options if option and not option.is_known(ask)]
     if options and unknown == options:
-        yield from product(*([(each, v) for v in sorted(each.enough(rule))] for each in unknown))
+        yield from product(
+            *([(each, v) for v in sorted(each.sufficient(rule))] for each in unknown)
+        )

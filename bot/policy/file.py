@@ -54,8 +54,8 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
         for number, entry in enumerate(file.test, 1)
     )
     results = tuple(trial.run(policy) for trial in trials)
-    failed = tuple(result.told() for result in results if not result.passed)
-    return Tested(policy, results, failed, tuple(_twice(file)))
+    failed = tuple(result.sentence() for result in results if not result.passed)
+    return Tested(policy, results, failed, tuple(_duplicates(file)))
 
 
 def read_question(words: Mapping[str, object]) -> Question | Asker | list[str]:
@@ -123,7 +123,7 @@ def _place_of_rule(number: int, name: str | None) -> str:
     return f"rule {number} ({quoted(name)})" if name else f"rule {number}"
 
 
-def _twice(file: File) -> Iterator[Problem]:
+def _duplicates(file: File) -> Iterator[Problem]:
     """Yield a problem for each duplicate in a list."""
     for place, words in _lists(file):
         for word in (word for word, times in Counter(words).items() if times > 1):

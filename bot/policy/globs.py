@@ -26,11 +26,11 @@ def fits_any_case(word: str, glob: str) -> bool:
     """Return whether `word`, with each letter in either case, can match `glob`."""
     if "[" not in glob:
         return fnmatchcase(word.lower(), glob.lower())
-    return _walks_through(word, glob)  # sets such as [!A-Z] and [Z-a] cannot be lower-cased
+    return _matches_any_case(word, glob)  # sets such as [!A-Z] and [Z-a] cannot be lower-cased
 
 
 @lru_cache(maxsize=1000)
-def _walks_through(word: str, glob: str) -> bool:
+def _matches_any_case(word: str, glob: str) -> bool:
     pieces = _pieces(glob)
     at = _past_stars(pieces, {0})
     for letter in word:

@@ -30,9 +30,9 @@ class Remark:
 
 def only_denies(policy: Policy) -> Remark | None:
     """Return a remark if nobody may share anything, since no rule that permits can ever decide."""
-    letting = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
+    permitting = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
     lost = [rule for rule, _ in shadowed(policy) if rule.effect is not Effect.DENY]
-    if len(letting) > len(lost):
+    if len(permitting) > len(lost):
         return None
     why = "nobody may share anything: every rule that decides anything denies"
     return Remark("policy-reach", why, "Add a [[rule]] with another effect, or move one up.")
@@ -98,8 +98,8 @@ def approvals(policy: Policy) -> Iterator[Remark]:
     """Yield the remarks of `approval` for each rule, as far as the policy alone names the people."""
     for rule in policy.rules:
         if rule.approvers:
-            able = _whole(rule.approvers.users, rule.approvers.groups)
-            yield from approval(rule, rule.approvers, able, _whole(rule.users, rule.groups))
+            able = _listed(rule.approvers.users, rule.approvers.groups)
+            yield from approval(rule, rule.approvers, able, _listed(rule.users, rule.groups))
 
 
 def owners(policy: Policy) -> Iterator[Remark]:
@@ -130,7 +130,7 @@ def unowned(policy: Policy) -> Iterator[Remark]:
     owned = [env for owner in policy.owners for env in owner.envs]
     for rule in policy.rules:
         globs = [env for env in dict.fromkeys(rule.envs) if is_glob(env) and can_match_env(env)]
-        lost = [glob for glob in globs if all(_apart(rule, glob, env) for env in owned)]
+        lost = [glob for glob in globs if all(_disjoint(rule, glob, env) for env in owned)]
         if lost and rule.effect is not Effect.DENY:
             what = f"{', '.join(lost)}, which {_named(rule)} lets people share"
             why = f"no [[owner]] has {what}, and WECHAT_AUTHORIZER_APPID is not set here"
@@ -154,7 +154,7 @@ def _no_env(glob: str) -> bool:
     return not can_match_env(glob)
 
 
-def _apart(rule: Rule, glob: str, owned: str) -> bool:
+def _disjoint(rule: Rule, glob: str, owned: str) -> bool:
     """Return whether no env can match both globs, judging by their literal beginnings and ends."""
     one, other = (glob.lower(), owned.lower()) if rule.any_case else (glob, owned)
     (head, tail), (its_head, its_tail) = _ends(one), _ends(other)
@@ -173,7 +173,7 @@ def _any(globs: Sequence[str], glob: str) -> bool:
     return any(covers(wider, glob) for wider in globs)
 
 
-def _whole(users: frozenset[str], groups: frozenset[str]) -> frozenset[str] | None:
+def _listed(users: frozenset[str], groups: frozenset[str]) -> frozenset[str] | None:
     """Return the people, or None if that is everybody or depends on a group."""
     return None if groups or ANYONE in users or not users else users
 

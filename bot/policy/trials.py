@@ -44,7 +44,7 @@ class Result:
         """Whether the decision has the expected effect."""
         return effect_of(self.decision) is self.trial.expect
 
-    def told(self) -> Problem:
+    def sentence(self) -> Problem:
         """Return the question, the effect and the deciding rule as a sentence; with a fix if the test failed."""
         ask, got = self.trial.ask, effect_of(self.decision).value
         place = f"test {self.trial.number}: {ask.person.user_id} with {ask.appid} and {ask.env}"
@@ -73,10 +73,10 @@ def effect_of(decision: Decision) -> Effect:
 class Tested:
     """A valid policy, the results of its tests, and a sentence for each that failed.
 
-    `twice` has a sentence for each duplicate in a list of the file.
+    `duplicates` has a sentence for each duplicate in a list of the file.
     """
 
     policy: Policy
     results: tuple[Result, ...] = ()
     failed: tuple[Problem, ...] = ()
-    twice: tuple[Problem, ...] = ()
+    duplicates: tuple[Problem, ...] = ()

@@ -127,7 +127,7 @@ class Bodies:
 
 
 def _too_long(request: web.Request) -> Unread:
-    request.protocol.close()  # after the response; until then nothing more is read, see `_Connection`
+    request.protocol.close()  # after the response; until then nothing more is read, see `_ClientConnection`
     return Unread.LONG
 
 

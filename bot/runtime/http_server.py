@@ -33,7 +33,7 @@ def connection_limit() -> int:
     return min(_MOST, getrlimit(RLIMIT_NOFILE)[0] // 4)
 
 
-class _Connection(web.RequestHandler):
+class _ClientConnection(web.RequestHandler):
     """One connection. It is closed when its headers are too long; once it is closing, nothing more is read."""
 
     def __init__(self, *given: Any, **more: Any) -> None:
@@ -94,7 +94,7 @@ class HttpServer:
 
         stack.push_async_callback(finish)
         connection = partial(
-            _Connection,
+            _ClientConnection,
             server,
             loop=loop,
             access_log=None,
@@ -126,7 +126,7 @@ class HttpServer:
         @web.middleware
         async def busy_while_handling(request: web.Request, handler: Handler) -> web.StreamResponse:
             connection = request.protocol
-            assert isinstance(connection, _Connection)  # noqa: S101  # created by `accept`
+            assert isinstance(connection, _ClientConnection)  # noqa: S101  # created by `accept`
             connection.headers_complete(request)
             self._busy.add(connection)
             try:

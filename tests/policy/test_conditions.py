@@ -98,11 +98,11 @@ def test_what_a_rule_allows_is_told_with_all_that_narrows_it_but_for_whom(
 def test_what_would_be_enough_for_a_rule_is(condition: Condition, key: str) -> None:
     narrow, missing = NARROW[key]
     if condition.option:
-        enough = condition.option.enough(narrow)
-        given = [condition.option.given(missing, value) for value in enough]
+        enough = condition.option.sufficient(narrow)
+        given = [condition.option.with_value(missing, value) for value in enough]
         assert [condition.missed(narrow, asked) for asked in given] == [None] * len(enough)
-        assert all(condition.option.known(asked) for asked in given)
-        assert "{}" in condition.option.says
+        assert all(condition.option.is_known(asked) for asked in given)
+        assert "{}" in condition.option.clause
     assert condition.option or condition.about is not About.WHERE
 
 

@@ -493,6 +493,6 @@ def test_mistakes_among_the_operators_are_told(operators: str, told: str) -> Non
 def test_an_operator_who_is_named_twice_is_told() -> None:
     read = read_and_test(f'operators = {{ users = ["U0ANN", "U0ANN"] }}\n{RULE}', None)
     assert not isinstance(read, list)
-    assert [str(told) for told in read.twice] == [
+    assert [str(told) for told in read.duplicates] == [
         "operators, users: “U0ANN” stands there more than once. Once is enough."
     ]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.policy import Allow, Ask, DeniedByRule, Deny, Effect, Policy, Rule, decide
 from bot.policy.conditions import OPTIONS
-from bot.policy.decide import Supposed, supposing
+from bot.policy.decide import Alternative, alternatives
 from tests.policy.test_decide import (
     ANN_MAY,
     ASKS,
@@ -36,20 +36,23 @@ UNREAD_X = replace(JUST_ANN, unreadable={"S0X": PLAN})
 @pytest.mark.parametrize(
     ("rules", "asked", "expected"),
     [
-        pytest.param((OPS_MAY,), ask(), [Supposed(IN_OPS, Allow(OPS_MAY))], id="a group"),
+        pytest.param((OPS_MAY,), ask(), [Alternative(IN_OPS, Allow(OPS_MAY))], id="a group"),
         pytest.param((OPS_MAY,), ask(IN_X), [], id="a group, but the groups are known"),
         pytest.param((OPS_MAY,), ask(UNREAD_X), [], id="a group, but Slack was asked"),
         pytest.param((OPS_MAY,), ask(OPS_ANN), [], id="a group that holds them"),
         pytest.param((BOB_MAY,), ask(), [], id="nobody becomes somebody else"),
         pytest.param(
-            (HERE_ONLY,), ask(channel=""), [Supposed(FROM_HERE, Allow(HERE_ONLY))], id="a channel"
+            (HERE_ONLY,),
+            ask(channel=""),
+            [Alternative(FROM_HERE, Allow(HERE_ONLY))],
+            id="a channel",
         ),
         pytest.param((HERE_ONLY,), ask(channel=THERE), [], id="a channel that is known"),
         pytest.param(
             (OPS_HERE,),
             ask(channel=""),
             [
-                Supposed({"group": group, "channel": channel}, Allow(OPS_HERE))
+                Alternative({"group": group, "channel": channel}, Allow(OPS_HERE))
                 for group in (OPS, QA)
                 for channel in (HERE, THERE)
             ],
@@ -59,7 +62,7 @@ UNREAD_X = replace(JUST_ANN, unreadable={"S0X": PLAN})
         pytest.param(
             (OPS_MAY_NOT, ANN_MAY),
             ask(),
-            [Supposed(IN_OPS, Deny(DeniedByRule(OPS_MAY_NOT)))],
+            [Alternative(IN_OPS, Deny(DeniedByRule(OPS_MAY_NOT)))],
             id="a denial that would come first",
         ),
         pytest.param((ANN_MAY, OPS_MAY_NOT), ask(), [], id="a denial that comes too late"),
@@ -67,9 +70,9 @@ UNREAD_X = replace(JUST_ANN, unreadable={"S0X": PLAN})
     ],
 )
 def test_what_is_not_known_of_who_asks_is_supposed(
-    rules: tuple[Rule, ...], asked: Ask, expected: list[Supposed]
+    rules: tuple[Rule, ...], asked: Ask, expected: list[Alternative]
 ) -> None:
-    assert list(supposing(Policy(rules), asked)) == expected
+    assert list(alternatives(Policy(rules), asked)) == expected
 
 
 @given(POLICIES, ASKS, st.sets(st.sampled_from(("group", "channel"))))
@@ -82,10 +85,10 @@ def test_what_is_supposed_is_what_would_be_decided_and_differs(
         person=person if "group" in unknown else replace(person, groups=users("S0X")),
         channel="" if "channel" in unknown else drawn.channel,
     )
-    for other in supposing(policy, asked):
+    for other in alternatives(policy, asked):
         then = asked
         for option in OPTIONS:
             if option.name in other.values:
-                then = option.given(then, other.values[option.name])
+                then = option.with_value(then, other.values[option.name])
         assert other.decision == decide(policy, then) != decide(policy, asked)
         assert set(other.values) <= unknown
