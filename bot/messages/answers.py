@@ -21,11 +21,9 @@ from bot.messages.blocks import (
     Message,
     Part,
     message,
-    name,
-    reason,
     small,
 )
-from bot.messages.words import Words, code, msgid, steps
+from bot.messages.words import Words, code, msgid, name, reason, steps
 
 
 def accepted(words: Words, request: Request) -> Announcement:
@@ -51,7 +49,7 @@ def parent(words: Words, request: Request, outcome: Called | None) -> Message:
             )
         case _:
             assert_never(outcome)
-    return message(headline, reason(words, request), name(words, request))
+    return message(headline, small(reason(words, request)), small(name(words, request)))
 
 
 def answer(
@@ -144,7 +142,7 @@ def _what_is_left(say: Words, title: str) -> str:
 def steps_left(words: Words, request: Request) -> Message:
     """Tell whoever asks by the button what is left to do after a share."""
     say = words.about(request)
-    return message(_what_is_left(say, say("*What is left to do*")), name(words, request))
+    return message(_what_is_left(say, say("*What is left to do*")), small(name(words, request)))
 
 
 def of_batch(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:

@@ -15,15 +15,23 @@ from bot.messages.blocks import (
     Buttons,
     Message,
     Part,
-    appids,
     message,
-    name,
-    reason,
     small,
 )
 from bot.messages.endings import became
 from bot.messages.request import FOR_GOOD, with_comment
-from bot.messages.words import Mrkdwn, Words, bullets, channel_name, msgid, sentences, when
+from bot.messages.words import (
+    Mrkdwn,
+    Words,
+    appids,
+    bullets,
+    channel_name,
+    msgid,
+    name,
+    reason,
+    sentences,
+    when,
+)
 
 _PAST = 3
 _LISTED = msgid("All of them are listed in the thread below.")
@@ -119,21 +127,22 @@ def reminder(words: Words, request: Request, until: float, approvers: str) -> Me
 
 def decided(words: Words, request: Request, outcome: Outcome | None, at: float) -> Message:
     """Replace the question: who decided and when and, once known, how it ended."""
-    say = words.about(request)
+    verdict, say = _verdict(words, request, outcome, at), words.about(request)
     return message(
-        _verdict(words, request, outcome, at),
+        verdict,
         say("{who} asked to share {env} with {receivers}."),
         appids(request, words(_LISTED)),
-        reason(words, request),
-        name(words, request),
+        small(reason(words, request)),
+        small(name(words, request)),
     )
 
 
 def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float) -> str:
     if request.approval:
         by, comment = request.approval.by, request.approval.comment
-        told = words("✅ <@{by}> approved this, {when}.", by=by, when=when(at))
-        if outcome:
+        if outcome is None:
+            told = words("✅ <@{by}> approved this, {when}.", by=by, when=when(at))
+        else:
             end = became(words, request, outcome)
             told = words("✅ <@{by}> approved this, {when}: {end}", by=by, when=when(at), end=end)
         return with_comment(words, told, comment)

@@ -23,9 +23,9 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.messages.advice import titled, what_to_do, who_acts
 from bot.messages.answers import of_batch
-from bot.messages.blocks import Button, Buttons, Message, Part, appids, message, name, reason, small
+from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.decisions import what_it_takes_now
-from bot.messages.words import Mrkdwn, Words, code, when
+from bot.messages.words import Mrkdwn, Words, appids, code, name, reason, when
 
 _BAR = 20  # characters
 _GROUPS = 4
@@ -47,9 +47,9 @@ def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) 
         ),
         _pause(words, pause) if pause else None,
         appids(request),
-        reason(words, request),
+        small(reason(words, request)),
         None if tally.cancelled or tally.stopped else Buttons((cancel,)),
-        name(words, request),
+        small(name(words, request)),
     )
 
 
@@ -82,8 +82,8 @@ def parent(words: Words, request: Request, finished: Finished) -> Message:
             counts=counts(words, finished.tally),
         ),
         appids(request),
-        reason(words, request),
-        name(words, request),
+        small(reason(words, request)),
+        small(name(words, request)),
     )
 
 
@@ -118,7 +118,7 @@ def answer(
         *(of_batch(words, request, after) if tally.shared else ()),
         small(more) if len(groups) > _GROUPS else None,
         Buttons((retry,)) if retry_may_help(finished) else None,
-        name(words, request),
+        small(name(words, request)),
     )
 
 

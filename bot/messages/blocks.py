@@ -11,8 +11,7 @@ from functools import partial
 from typing import Literal
 
 from bot.domain.click import Act, value_of
-from bot.domain.request import Request
-from bot.messages.words import Words, code, escape, shortened
+from bot.messages.words import code, escape, shortened
 
 Block = dict[str, object]
 
@@ -20,7 +19,6 @@ Block = dict[str, object]
 SECTION_LIMIT = 3000
 TEXT_LIMIT = 4000
 _LABEL_LIMIT = 75
-FEW_APPIDS = 10  # as many as stand in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class Buttons:
             {
                 "type": "button",
                 "action_id": button.act.value,
-                "text": plain(shortened(button.label, _LABEL_LIMIT)),
+                "text": plain(button.label),
                 "value": value_of(button.request_id, button.reason),
                 **({"style": button.style} if button.style else {}),
                 **({"accessibility_label": _heard(button)} if button.about else {}),
@@ -108,10 +106,8 @@ class Buttons:
 
 
 def _heard(button: Button) -> str:
-    plainly = re.sub(
-        r"[<>]", "", button.about
-    )  # nobody is to be called by it, wherever it is shown
-    return shortened(f"{button.label} {plainly}", _LABEL_LIMIT)
+    # Nobody is to be called by it, wherever it is shown.
+    return _cut(f"{button.label} {re.sub('[<>]', '', button.about)}", _LABEL_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,23 +138,6 @@ class Announcement(Message):
 def message(*parts: str | Part | Copied | Buttons | None) -> Message:
     """Return a message of these parts, without those that are None or empty."""
     return Message(tuple([Part(part) if isinstance(part, str) else part for part in parts if part]))
-
-
-def appids(request: Request, many: str = "") -> str:
-    """Return the appids of a batch in one line or, if there are more than ten, `many`, which says where they are listed."""
-    return many if len(request.appids) > FEW_APPIDS else " ".join(map(code, request.appids))
-
-
-def reason(words: Words, request: Request) -> Part | None:
-    """Return the reason that the requester gave, if any."""
-    if not request.reason:
-        return None
-    return small(words("Reason: {reason}", reason=request.reason))
-
-
-def name(words: Words, request: Request) -> Part:
-    """Return the line with the id of the request."""
-    return small(words("Request {id}", id=code(request.id)))
 
 
 def listing(title: str, lines: Iterable[str]) -> Part:

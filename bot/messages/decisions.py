@@ -20,10 +20,7 @@ from bot.messages.blocks import (
     Buttons,
     Message,
     Part,
-    appids,
     message,
-    name,
-    reason,
     small,
 )
 from bot.messages.request import (
@@ -32,7 +29,7 @@ from bot.messages.request import (
     why_command,
     with_comment,
 )
-from bot.messages.words import Words, code, sentences, when
+from bot.messages.words import Words, appids, code, name, reason, sentences, when
 from bot.policy import Rule
 
 Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
@@ -54,7 +51,7 @@ def confirmation(
         say("Share {env}, which {owner} owns, with {receivers}?"),
         appids(request, words("All of them are listed below.")),
         sentences(words, words(FOR_GOOD), words("Nothing happens until you confirm.")),
-        reason(words, request),
+        small(reason(words, request)),
         Buttons(
             (
                 Button(words("Share it"), Act.CONFIRM, request.id, "primary"),
@@ -101,9 +98,9 @@ def waiting(words: Words, request: Request) -> Message:
     return message(
         say("🕓 {who} asks to share {env} with {receivers}. It waits for an approval."),
         appids(request),
-        reason(words, request),
+        small(reason(words, request)),
         Buttons((Button(words("Cancel the request"), Act.CANCEL, request.id),)),
-        name(words, request),
+        small(name(words, request)),
     )
 
 
@@ -123,12 +120,14 @@ def parent(words: Words, request: Request, outcome: Undecided) -> Message:
             "{mark} {who} asked to share {env} with {receivers}. It was not shared.",
             mark="⌛" if isinstance(outcome, Expired) else "🚫",
         )
-    return message(line, appids(request), reason(words, request), name(words, request))
+    return message(
+        line, appids(request), small(reason(words, request)), small(name(words, request))
+    )
 
 
 def answer(words: Words, request: Request, outcome: Undecided) -> Message:
     """Tell the requester why the request ended, and what to do next."""
-    return message(*_why(words, request, outcome), name(words, request))
+    return message(*_why(words, request, outcome), small(name(words, request)))
 
 
 def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:

@@ -24,8 +24,8 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Approval, Request
 from bot.messages import answers, batches, decisions
-from bot.messages.blocks import Button, Buttons, Message, Part, message, name, small
-from bot.messages.words import Words
+from bot.messages.blocks import Button, Buttons, Message, Part, message, small
+from bot.messages.words import Words, name
 
 
 def begun(words: Words, request: Request, *, waiting: bool) -> Message:
@@ -78,7 +78,7 @@ def answer(
 def alone(words: Words, request: Request, outcome: Outcome, whole: Message) -> Message:
     """Return the answer `whole` for one person, below what its parent would say; the request's id stands once."""
     above = parent(words, request, outcome).parts
-    return Message(tuple(part for part in above if part != name(words, request))) + whole
+    return Message(tuple(part for part in above if part != small(name(words, request)))) + whole
 
 
 def _approved(words: Words, approval: Approval) -> Part:

@@ -7,11 +7,11 @@ from bot.domain.click import Act
 from bot.domain.link import Link, LinkState
 from bot.domain.request import Request
 from bot.messages.approvals import choice, details, limits
-from bot.messages.blocks import Block, Button, Buttons, Message, appids, message, small
+from bot.messages.blocks import Block, Button, Buttons, Message, message, small
 from bot.messages.history import Line, history, in_a_line, no_history
 from bot.messages.people import is_well, may_share
 from bot.messages.request import ASKS
-from bot.messages.words import Words, code, listed, msgid, sentences, shortened
+from bot.messages.words import Words, appids, code, listed, msgid, sentences, shortened
 from bot.policy import Person, Rule, Unreadable
 
 LISTED = 10

@@ -8,11 +8,11 @@ from bot.command.form import Mistakes
 from bot.command.mistake import Mistake, TooManyAppids
 from bot.domain.click import Act
 from bot.domain.request import Origin, Request
-from bot.messages.blocks import Block, Message, appids, message, plain, small
+from bot.messages.blocks import Block, Message, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken
 from bot.messages.request import ASKS, FOR_GOOD, all_appids
-from bot.messages.words import Words, as_typed, code, sentences
+from bot.messages.words import Words, appids, as_typed, code, sentences
 
 FORM = "share_env_form"
 """The callback_id of the modal."""
@@ -152,16 +152,13 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
         "multiline": True,
         "max_length": _COMMENT_LIMIT,
     }
+    title = _title(words, act)
+    field = _field(COMMENT, words("Comment for the requester"), comment, optional=True)
     return {
-        **_modal(words, _title(words, act), told),
+        **_modal(words, title, told, field, *message(*all_appids(words, request)).blocks),
         "callback_id": act.value,
-        "submit": plain(_title(words, act)),
+        "submit": plain(title),
         "private_metadata": private_metadata,
-        "blocks": [
-            *told.blocks,
-            _field(COMMENT, words("Comment for the requester"), comment, optional=True),
-            *message(*all_appids(words, request)).blocks,
-        ],
     }
 
 
@@ -179,6 +176,6 @@ def _title(words: Words, act: Act) -> str:
     return words("Approve") if act is Act.APPROVE else words("Reject")
 
 
-def _modal(words: Words, title: str, told: Message) -> Block:
-    close = plain(words("Back"))
-    return {"type": "modal", "title": plain(title), "close": close, "blocks": told.blocks}
+def _modal(words: Words, title: str, told: Message, *below: Block) -> Block:
+    close, blocks = plain(words("Back")), [*told.blocks, *below]
+    return {"type": "modal", "title": plain(title), "close": close, "blocks": blocks}

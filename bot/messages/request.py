@@ -3,8 +3,8 @@
 from typing import Final
 
 from bot.domain.request import Request
-from bot.messages.blocks import FEW_APPIDS, Message, Part, listing, message
-from bot.messages.words import Mrkdwn, Words, code, msgid
+from bot.messages.blocks import Message, Part, listing, message
+from bot.messages.words import FEW_APPIDS, Mrkdwn, Words, code, msgid
 
 ASKS: Final = msgid("{who} asks to share {env} with {receivers}.")
 FOR_GOOD: Final = msgid(

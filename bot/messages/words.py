@@ -15,6 +15,7 @@ from bot.domain.request import Request
 from bot.policy import Policy
 
 NOBODY_NAMED: Final = Policy(()).contact
+FEW_APPIDS = 10  # as many as stand in one line
 _WORD_LIMIT = 64  # as long as an env can be
 _SNIPPET_LIMIT = 200
 
@@ -156,6 +157,21 @@ PLACES: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
     ),
 }
 """What sentences about a request can say of it, and how."""
+
+
+def appids(request: Request, many: str = "") -> str:
+    """Return the appids of a batch in one line or, if there are more than ten, `many`, which says where they are listed."""
+    return many if len(request.appids) > FEW_APPIDS else " ".join(map(code, request.appids))
+
+
+def reason(words: Words, request: Request) -> str:
+    """Return the reason that the requester gave, if any."""
+    return words("Reason: {reason}", reason=request.reason) if request.reason else ""
+
+
+def name(words: Words, request: Request) -> str:
+    """Return the line with the id of the request."""
+    return words("Request {id}", id=code(request.id))
 
 
 @dataclass(frozen=True, slots=True)

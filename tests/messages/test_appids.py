@@ -13,12 +13,12 @@ from bot.domain.click import Act
 from bot.domain.outcome import Expired
 from bot.domain.request import Request
 from bot.messages.approvals import decided, question
-from bot.messages.blocks import TEXT_LIMIT, appids
+from bot.messages.blocks import TEXT_LIMIT
 from bot.messages.decisions import confirmation
 from bot.messages.modals import decision
 from bot.messages.notices import replacing
 from bot.messages.request import all_appids, replies
-from bot.messages.words import Words
+from bot.messages.words import Words, appids
 from bot.playground.loopback import Json
 from bot.playground.slack.block_kit import block_errors, too_long
 from tests.languages import CHINESE, ENGLISH
