@@ -1,38 +1,19 @@
 """Approvers approve or reject what waits for them. The policy is asked anew. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bot.domain.outcome import Denied, Ground, Rejected
 from bot.domain.request import State
 from bot.ledger.clicks import Move
 from bot.messages import clicks as say
-from bot.policy import Rule, Unreadable, may_approve
-from bot.workflow.ruling import deciding_rules, ground_against, in_doubt, strictest
+from bot.policy import Unreadable, may_approve
+from bot.workflow.ruling import Review, review
 from bot.workflow.seen import ClickStep, Refuse, Reply, Seen, Take, late
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """How a request stands by the policy of now: by which rules its approvers click, and why it cannot go on."""
-
-    rules: tuple[Rule, ...]
-    ground: Ground | None
-    in_doubt: bool
-
-    @property
-    def is_several(self) -> bool:
-        """Whether nobody can speak for all of it, not even to say no."""
-        return self.ground is Ground.SEVERAL_RULES
-
-    @property
-    def may_be_rejected(self) -> bool:
-        """Whether somebody can say no to all of it."""
-        return bool(self.rules) and not self.is_several
 
 
 def may_not_decide(seen: Seen) -> ClickStep | None:
     """Return what an approver is answered before they have decided; None if they may decide."""
-    stands = _standing(seen)
+    stands = review(seen.policy, seen.request, seen.requester)
     if no := _refused(seen, stands):
         return no
     return _over(seen, stands) if stands.is_several else None
@@ -43,7 +24,7 @@ def decide(seen: Seen, *, approved: bool) -> ClickStep:
     words, entry, request, by = seen.words, seen.entry, seen.request, seen.click.user_id
     if entry.state is not State.WAITING:
         return late(words, seen.click, entry)
-    stands = _standing(seen)
+    stands = review(seen.policy, seen.request, seen.requester)
     if no := _refused(seen, stands):
         return no
     if approved and stands.in_doubt:
@@ -59,16 +40,7 @@ def decide(seen: Seen, *, approved: bool) -> ClickStep:
     return Take(_said(seen, Move(to, by, "approved", rule=rule)), told)
 
 
-def _standing(seen: Seen) -> _Standing:
-    decisions = seen.decisions()
-    return _Standing(
-        deciding_rules(seen.policy, seen.request, decisions),
-        ground_against(seen.policy, seen.request, decisions),
-        in_doubt(strictest(decisions)[1]),
-    )
-
-
-def _over(seen: Seen, stands: _Standing) -> Take:
+def _over(seen: Seen, stands: Review) -> Take:
     """End what the policy of now does not let go on."""
     ground = stands.ground or Ground.NOT_ALLOWED
     move = Move(State.ANSWERED, seen.click.user_id, "denied", outcome=Denied(ground))
@@ -80,7 +52,7 @@ def _said(seen: Seen, move: Move) -> Move:
     return replace(move, comment=seen.click.comment, asked=seen.click.message)
 
 
-def _refused(seen: Seen, stands: _Standing) -> Reply | Refuse | None:
+def _refused(seen: Seen, stands: Review) -> Reply | Refuse | None:
     """Return why this person may not decide; None if they may.
 
     Anybody may where no approvers are left and the policy does not let it go on: then there is nothing to decide.

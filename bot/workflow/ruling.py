@@ -105,6 +105,35 @@ def deciding_rules(
     return tuple(dict.fromkeys([*asking, *([before] if before else [])]))
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """How a request fares by the policy of now: by which rules its approvers click, and why it cannot go on."""
+
+    rules: tuple[Rule, ...]
+    in_doubt: bool
+    ground: Ground | None
+
+    @property
+    def is_several(self) -> bool:
+        """Whether nobody can speak for all of it, not even to say no."""
+        return self.ground is Ground.SEVERAL_RULES
+
+    @property
+    def may_be_rejected(self) -> bool:
+        """Whether somebody can say no to all of it."""
+        return bool(self.rules) and not self.is_several
+
+
+def review(policy: Policy, request: Request, requester: Person | Unreadable) -> Review:
+    """Return what the policy says now to what was asked then."""
+    decisions = decide_all(policy, request.origin, requester, request.receivers, request.env)
+    return Review(
+        deciding_rules(policy, request, decisions),
+        in_doubt(strictest(decisions)[1]),
+        ground_against(policy, request, decisions),
+    )
+
+
 def ruling(
     words: Words,
     policy: Policy,
