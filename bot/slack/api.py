@@ -155,9 +155,10 @@ class SlackApi:
     async def _patiently(self, name: str, send: _Send, read: _Read, patience: float) -> Result:
         while True:
             result = await _once(send, read)
-            self._called(name, result.how)
+            wait = retry_after(result)
             _log.debug("called Slack", extra={"method": name, "result": result.how})
-            if (wait := retry_after(result)) is None or wait > patience:
+            self._called(name, result.how)
+            if wait is None or wait > patience:
                 return result
             patience -= wait
             await self._sleep(wait)

@@ -40,7 +40,7 @@ class Room(Protocol):
 class CommandUseCase(Protocol):
     """The use case behind the slash command."""
 
-    async def command(self, origin: Origin, text: str) -> Message | OpenForm:
+    def command(self, origin: Origin, text: str) -> Awaitable[Message | OpenForm]:
         """Return what to say at once, to the requester alone, or that the form is wanted."""
 
 

@@ -3,7 +3,7 @@
 Knows ports, not Slack and not HTTP. In order: parse, who is it, may they, record; the worker does the rest.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import assert_never
 
@@ -38,14 +38,12 @@ class SlashCommands:
         self._ports = ports
         self._once = SingleFlight[Message | OpenForm](REDELIVERED)
 
-    async def command(self, origin: Origin, text: str) -> Message | OpenForm:
+    def command(self, origin: Origin, text: str) -> Awaitable[Message | OpenForm]:
         """Return what to say at once, to the requester alone, or that the form is wanted.
 
         The same trigger twice is one command.
         """
-        return await self._once.do_inline(
-            origin.trigger_id, lambda: self._answer(origin, parse(text))
-        )
+        return self._once.do_inline(origin.trigger_id, lambda: self._answer(origin, parse(text)))
 
     async def _answer(self, origin: Origin, command: Command | Misread) -> Message | OpenForm:
         if isinstance(command, OpenForm):

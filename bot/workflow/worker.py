@@ -173,10 +173,10 @@ class Worker:
             _log.error("Slack leaves nowhere to answer, so the request ends", extra=told)
             await self.leased.end(entry, backlog, "nowhere to answer")
             return None
-        state = State.WAITING if waits else State.PLACED
-        placed = replace(entry, state=state, place=place.ref, owed_since=None, wake=None)
+        state, ref = State.WAITING if waits else State.PLACED, place.ref
+        placed = replace(entry, state=state, place=ref, owed_since=None, wake=None)
         # Never in the backlog, where an answer may be: after a crash nobody would know that WeChat may have been asked.
-        settled = await self.leased.insist(partial(self.ledger.place, entry, place.ref))
+        settled = await self.leased.insist(partial(self.ledger.place, entry, ref))
         return placed if settled else None
 
     async def _call(
