@@ -10,6 +10,7 @@ from bot.command.grammar import (
     BLANK_ENV,
     FLAGS,
     MOST_APPIDS,
+    OPTIONS,
     REASON_LIMIT,
     SLASH_COMMAND,
     Alone,
@@ -48,6 +49,19 @@ from bot.command.vocabulary import (
 
 BLANK_REASON = "why it is needed"
 _SHORTEST_START = 3
+# What other programs call a dry run.
+_DRY_RUNS = {
+    "n",
+    "noop",
+    "no-op",
+    "preview",
+    "check",
+    "test",
+    "try",
+    "simulate",
+    "what-if",
+    "whatif",
+}
 _NO_OPTIONS = Options()
 
 
@@ -109,6 +123,14 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     """Return the word of `known` that begins with `word`, else the most similar one, if any."""
     begun = [name for name in known if len(word) >= _SHORTEST_START and name.startswith(word)]
     return next(iter(begun or difflib.get_close_matches(word, known, n=1, cutoff=0.65)), None)
+
+
+def nearest_option(name: str) -> str | None:
+    """Return which option `name` most likely stands for, without its dashes; None if nobody can tell."""
+    plain = name.lower().lstrip("-")
+    if plain in _DRY_RUNS:
+        return "dry-run"
+    return nearest(plain, [known.lstrip("-") for known in OPTIONS])
 
 
 def wrong_batch(words: Sequence[str], options: Options) -> MistakeError:

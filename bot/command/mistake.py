@@ -77,6 +77,13 @@ class OnlyShares:
 
 
 @dataclass(frozen=True, slots=True)
+class NotUnderstood:
+    """`word` may ask for anything, so that no line may leave it out."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class SeveralAppids:
     """More than one appid in a query that takes one."""
 
@@ -150,6 +157,7 @@ Mistake = (
     | WhichEnv
     | UnclearReceiver
     | OnlyShares
+    | NotUnderstood
     | SeveralAppids
     | TooManyAppids
     | UnknownWord

@@ -11,6 +11,7 @@ from bot.command.correction import (
     BLANK_REASON,
     corrected_line,
     nearest,
+    nearest_option,
     wrong_batch,
     wrong_name,
     wrong_pair,
@@ -39,6 +40,7 @@ from bot.command.mistake import (
     ExtraWords,
     Misread,
     MistakeError,
+    NotUnderstood,
     OptionNotHere,
     OptionTwice,
     OptionWithoutValue,
@@ -52,6 +54,7 @@ from bot.command.vocabulary import (
     bare,
     meant_as_appid,
     misspelt_opposite,
+    not_understood,
     objection_in,
     sense,
     split_chinese,
@@ -80,6 +83,8 @@ def parse(text: str) -> Command | Misread:
         received = text.strip()[:RECEIVED_LIMIT]
         if unwanted := misspelt_opposite(words_outside_reason(plain)):
             return Misread(unwanted, received, None)
+        if wrong.instead and (unknown := not_understood(plain, wrong.instead)):
+            return Misread(NotUnderstood(unknown), received, None)
         return Misread(wrong.mistake, received, wrong.instead)
 
 
@@ -137,12 +142,15 @@ def _read(words: list[str], options: Options) -> Command:
 
 
 def _command(words: list[str], options: Options) -> Command:
-    first = words[0].lower() if words else ""
-    alone = len(words) == 1 and first not in FIRST_WORDS and not is_appid(first)
-    if alone and (near := nearest(first, FIRST_WORDS)):
-        raise MistakeError(UnknownWord(words[0], near), corrected_line([near]))
+    first, *rest = words or [""]
+    first = first.lower()
+    # A misspelt first word; one that may be an env as well stands before no appid.
+    near_one = not rest or (first.isalpha() and not sense(first) and not is_appid(rest[0]))
+    known = first in FIRST_WORDS or is_appid(first)
+    if near_one and not known and (near := nearest(first, FIRST_WORDS)):
+        raise MistakeError(UnknownWord(words[0], near), corrected_line([near, *rest]))
     if sub := subcommand(first):
-        return _query(sub, words[1:], options)
+        return _query(sub, rest, options)
     if _are_several(words):
         return _many(words, options)
     appid, env = _pair(words, options)
@@ -216,15 +224,16 @@ def _split(words: Sequence[Word], plain: list[str]) -> Split:
             continue
         name, _, value = word.text.partition("=")
         if name not in OPTIONS or (name in FLAGS and value):
-            near = nearest(name.lower().lstrip("-"), [known.lstrip("-") for known in OPTIONS])
+            near = nearest_option(name)
             guess = Options(
                 BLANK_REASON if near == "reason" else options.reason,
                 near == "dry-run",
                 near == "again",
             )
-            return MistakeError(
-                UnknownOption(word.text, near and f"--{near}"), corrected_line(plain, guess)
-            )
+            # `prod -1` is `prod-1`, and not `prod`.
+            part = name.lstrip("-")[:1].isdigit() and not subcommand(plain[0])
+            right = corrected_line([each for each in plain if not (part and is_env(each))], guess)
+            return MistakeError(UnknownOption(word.text, near and f"--{near}"), right)
         if name in options.given():
             return MistakeError(OptionTwice(name), corrected_line(plain, options))
         if name == "--dry-run":

@@ -11,10 +11,14 @@ from itertools import pairwise, takewhile
 
 from bot.command.grammar import (
     BLANK_APPID,
+    BLANK_ENV,
     FIRST_WORDS,
     SUBCOMMANDS,
+    Help,
     History,
     Subcommand,
+    Whoami,
+    Why,
     is_appid,
     is_env,
 )
@@ -37,7 +41,9 @@ _WORDS = {
         detach disconnect disable disabled deny block ban forbid reject refuse prevent avoid drop kill end abort
         terminate take reverse revert rollback erase purge close lock without except instead never not no
         dont doesnt didnt cannot cant wont shouldnt mustnt neednt isnt arent
+        off kick eject evict expel exclude restrict suspend pause hold cut strip reset nuke deauth quit
         取消 撤销 撤回 撤 收回 删除 删 移除 去掉 停止 停用 停 终止 中止 解除 解绑 关闭 断开 禁止 拒绝 不 别 勿 没 无需 除了
+        踢 移出 移走 回收 收走 注销 清除 清空 作废 失效 剔除 拉黑 退出 吊销 剥夺 去除 排除 屏蔽 冻结 暂停 关掉 拿掉
         撤銷 刪除 關閉 終止 斷開 別 無需
     """,
     Sense.LOOK: """
@@ -46,10 +52,10 @@ _WORDS = {
         列表 列出 状态 历史 记录 查询 查看 查 是否 有没有 吗 谁 哪 什么 多少 已 狀態 歷史 記錄 查詢 嗎 誰
     """,
     Sense.FILLER: """
-        a an the this that these those it its i we you me us our your my their
+        a an the this that these those it its am i we you me us our your my their
         to with for from of by in on at into onto via as and or also plus
         please pls plz kindly thanks thank hi hey hello ok okay yes now asap today just so
-        share shares sharing share-env give gives grant grants add allow let make do use access
+        share shares sharing share-env give gives grant grants add allow permit enable assign invite authorize authorise let make do use access
         can could would will shall may must should want wants need needs like
         env envs environment environments cloud app apps mini program programs receiver receivers owner
         请 麻烦 帮 帮忙 一下 谢谢 谢 你好 我 我们 你 它 这个 这 那个 那 把 将 给 向 到 对 从 由 来自 的 和 与 及 以及 或 用 使用
@@ -58,11 +64,19 @@ _WORDS = {
     """,
 }
 SENSES = {word: sense for sense, words in _WORDS.items() for word in words.split()}
+_STAND_FOR = {
+    Help.word: re.compile("帮助|怎么|如何|how$", re.IGNORECASE),
+    Whoami.word: re.compile("我是谁"),
+    Why.word: re.compile("为什么|为何"),
+}
+_BACKWARDS = re.compile(r"(?:un|de|dis)-?([a-z]{3,})")
 _MISSPELT = ("unshare", "revoke", "remove", "delete", "cancel", "unlink", "withdraw", "stop")
 _SHORTEST_MISSPELT = 5
 
 JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
 _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
+
+_KINDS = re.compile("(?:测试|生产|正式|线上|预发|开发)(?=环境)")
 
 # Chinese has no spaces between words: they are found in a run of characters, longest first.
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
@@ -84,6 +98,9 @@ def sense(word: str) -> Sense | None:
         return next(
             (each for each in (Sense.REVERSE, Sense.LOOK, None) if each in said), Sense.FILLER
         )
+    backwards = _BACKWARDS.fullmatch(plain)
+    if backwards and SENSES.get(backwards[1]) is Sense.FILLER:
+        return Sense.REVERSE
     parts = {SENSES.get(part) for part in plain.split("-")}
     return Sense.REVERSE if Sense.REVERSE in parts and None not in parts else None
 
@@ -134,8 +151,12 @@ def single_words(words: Iterable[str]) -> list[str]:
 
 def subcommand(word: str) -> Subcommand | None:
     """Return the subcommand that `word` is, or stands for."""
-    means = History.word if sense(word) is Sense.LOOK else word.lower()
+    means = _stands_for(word) or (History.word if sense(word) is Sense.LOOK else word.lower())
     return next((row for row in SUBCOMMANDS if row.word == means), None)
+
+
+def _stands_for(word: str) -> str | None:
+    return next((first for first, said in _STAND_FOR.items() if said.match(word)), None)
 
 
 def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:
@@ -201,8 +222,26 @@ def misspelt_opposite(said: Sequence[str]) -> OnlyShares | None:
     return OnlyShares(word) if word and not _asks(said) else None
 
 
+def not_understood(words: Iterable[str], line: str) -> str | None:
+    """Return the first word in front of appid and env that may ask for anything, where `line` would share."""
+    kept = line.lower().split()[1:]
+    if not kept or not is_appid(kept[0]) or BLANK_ENV in kept:
+        return None
+    front = takewhile(lambda word: bare(word).lower() not in kept, split_chinese(words))
+    return next((word for word in front if _may_ask(word)), None)
+
+
+def _may_ask(word: str) -> bool:
+    plain = _KINDS.sub("", bare(word))
+    known = sense(plain) is Sense.FILLER or meant_as_appid(plain.removesuffix("'s"))
+    return not (known or word.startswith("-")) and re.sub("[-'’]", "", plain).isalpha()
+
+
 def _asks(said: Sequence[str]) -> bool:
-    return any(word.lower() in FIRST_WORDS for word in without_fillers(said)[:1])
+    return any(
+        word.lower() in FIRST_WORDS or _stands_for(word) == Why.word
+        for word in without_fillers(said)[:1]
+    )
 
 
 def _unclear_receiver(words: Sequence[str]) -> bool:

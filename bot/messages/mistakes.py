@@ -11,6 +11,7 @@ from bot.command.mistake import (
     Mistake,
     NotAnAppid,
     NotAnEnv,
+    NotUnderstood,
     OnlyShares,
     OptionMistake,
     OptionNotHere,
@@ -38,7 +39,7 @@ def misread(words: Words, wrong: Misread) -> Message:
     received = code(f"/share-env {as_typed(wrong.received)}", _LINE_LIMIT)
     return message(
         sentences(words, sentence(words, wrong.mistake), words("Nothing was done.")),
-        *_way_on(words, wrong.instead),
+        *_way_on(words, wrong),
         small(
             words(
                 "You typed {received} · `/share-env help` shows what you may do.", received=received
@@ -47,16 +48,23 @@ def misread(words: Words, wrong: Misread) -> Message:
     )
 
 
-def _way_on(words: Words, instead: str | None) -> tuple[str | Copied, ...]:
+def _way_on(words: Words, wrong: Misread) -> tuple[str | Copied, ...]:
     """Return the line to copy, if all of it fits; if no command can do it, who can."""
-    if instead is None:
-        way = words(
-            "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. In my App Home you can cancel what has not begun yet."
-        )
-        return (way,)
-    if len(escape(instead)) > _COPIED_LIMIT:
-        return ()
-    return words("Try this instead:"), Copied(instead, _COPIED_LIMIT)
+    if wrong.instead and len(escape(wrong.instead)) <= _COPIED_LIMIT:
+        return words("Try this instead:"), Copied(wrong.instead, _COPIED_LIMIT)
+    match wrong.mistake:
+        case OnlyShares():
+            return (_taken_away(words),)
+        case NotUnderstood():
+            return (sentences(words, words("To share, leave it out."), _taken_away(words)),)
+        case _:
+            return ()
+
+
+def _taken_away(words: Words) -> str:
+    return words(
+        "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. In my App Home you can cancel what has not begun yet."
+    )
 
 
 def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # one case for each mistake
@@ -91,6 +99,8 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
             )
         case OnlyShares(word):
             return words("I can only share, and {word} asks for something else.", word=code(word))
+        case NotUnderstood(word):
+            return words("I do not understand {word}.", word=code(word))
         case SeveralAppids(count):
             return words(
                 "I take one appid at a time, and there are {count}. Send one line for each.",

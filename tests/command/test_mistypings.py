@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.command import Command, Share, ShareMany, parse
-from bot.command.mistake import Misread, OnlyShares
+from bot.command.grammar import Help, Whoami, Why
+from bot.command.mistake import Misread, NotUnderstood, OnlyShares
 from bot.command.vocabulary import SENSES, Sense, nearly_reverse, sense
 
 A = "wx5fe6bb43205e9e70"
@@ -89,6 +90,48 @@ show how to unshare A prod-1               | nothing                    | OnlySh
 别把prod-1给A                              | nothing                    | OnlyShares
 請不要將prod-1給A                          | nothing                    | OnlyShares
 A 不共享 prod-1                            | nothing                    | OnlyShares
+kick A prod-1                              | nothing                    | OnlyShares
+kick A out of prod-1                       | nothing                    | OnlyShares
+ungrant A prod-1                           | nothing                    | OnlyShares
+un-grant A prod-1                          | nothing                    | OnlyShares
+deshare A prod-1                           | nothing                    | OnlyShares
+de-share A prod-1                          | nothing                    | OnlyShares
+disallow A prod-1                          | nothing                    | OnlyShares
+unauthorize A prod-1                       | nothing                    | OnlyShares
+unassign A prod-1                          | nothing                    | OnlyShares
+cut A off from prod-1                      | nothing                    | OnlyShares
+get A off prod-1                           | nothing                    | OnlyShares
+A prod-1 off                               | nothing                    | OnlyShares
+suspend A prod-1                           | nothing                    | OnlyShares
+pause A prod-1                             | nothing                    | OnlyShares
+evict A prod-1                             | nothing                    | OnlyShares
+exclude A prod-1                           | nothing                    | OnlyShares
+踢出 A prod-1                                | nothing                    | OnlyShares
+把 A 从 prod-1 移出                            | nothing                    | OnlyShares
+回收 A prod-1                                | nothing                    | OnlyShares
+退出共享 A prod-1                              | nothing                    | OnlyShares
+注销 A prod-1                                | nothing                    | OnlyShares
+剔除 A prod-1                                | nothing                    | OnlyShares
+拉黑A prod-1                                 | nothing                    | OnlyShares
+关掉 A prod-1                                | nothing                    | OnlyShares
+
+-- a word in front that may ask for anything
+relinquish A prod-1                        | nothing                    | NotUnderstood
+discontinue A prod-1                       | nothing                    | NotUnderstood
+roll back A prod-1                         | nothing                    | NotUnderstood
+pull A prod-1                              | nothing                    | NotUnderstood
+expire A prod-1                            | nothing                    | NotUnderstood
+transfer prod-1 to A                       | nothing                    | NotUnderstood
+replace A prod-1                           | nothing                    | NotUnderstood
+swap A B prod-1                            | nothing                    | NotUnderstood
+test A prod-1                              | nothing                    | NotUnderstood
+preview A prod-1                           | nothing                    | NotUnderstood
+if approved, A prod-1                      | nothing                    | NotUnderstood
+lose A prod-1                              | nothing                    | NotUnderstood
+释放 A prod-1                                | nothing                    | NotUnderstood
+转让 prod-1 给 A                              | nothing                    | NotUnderstood
+等等再共享 A prod-1                             | nothing                    | NotUnderstood
+模拟共享 A prod-1                              | nothing                    | NotUnderstood
 
 -- sentences
 share A prod-1                             | A prod-1                   | ExtraWords
@@ -124,6 +167,9 @@ share A & B prod-1                         | A B prod-1                 | ExtraW
 把prod-1共享给A和B                         | A B prod-1                 | Swapped
 请将 prod-1 分享给 A。                     | A prod-1                   | Swapped
 請將prod-1共用給A                          | A prod-1                   | Swapped
+把测试环境prod-1共享给A                            | A prod-1                   | NotAnAppid
+authorize A prod-1                         | A prod-1                   | ExtraWords
+assign prod-1 to A                         | A prod-1                   | Swapped
 
 -- words that are no env and no reason
 A please                                   | A <env>                    | MissingEnv
@@ -175,6 +221,16 @@ is prod-1 shared with A                    | history A                  | Unknow
 who shared prod-1                          | history prod-1             | UnknownWord
 prod-1已经共享给A了吗                      | history A                  | UnknownWord
 please help                                | help                       | ExtraWords
+who am I                                   | whoami                     | UnknownWord
+how do I share                             | help                       | ExtraWords
+histroy prod-1                             | history prod-1             | UnknownWord
+why can't I share A prod-1                 | why A prod-1               | NotAnAppid
+为什么 prod-1 A                            | why A prod-1               | Swapped
+
+-- options
+A prod-1 -n                                | A prod-1 --dry-run         | UnknownOption
+A prod-1 --preview                         | A prod-1 --dry-run         | UnknownOption
+A prod -1                                  | A <env>                    | UnknownOption
 """
 
 
@@ -309,6 +365,19 @@ def test_no_line_shares_with_an_owner(wish: str, env: str, owner: str, appid: st
     assert shared_by(said.instead) is None
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("帮助", Help()),
+        ("怎么用", Help()),
+        ("我是谁", Whoami()),
+        (f"为什么不能共享 {A} prod-1", Why(A, "prod-1")),
+    ],
+)
+def test_a_question_in_chinese_is_answered(typed: str, meant: Command) -> None:
+    assert parse(typed) == meant
+
+
 @given(st.lists(ENVS, min_size=2, max_size=3, unique=True), APPIDS, WISHES)
 def test_of_several_envs_none_is_chosen_but_the_one_with_a_dash(
     envs: list[str], appid: str, wish: str
@@ -317,7 +386,8 @@ def test_of_several_envs_none_is_chosen_but_the_one_with_a_dash(
     assert isinstance(said, Misread)
     dashed = [env for env in envs if "-" in env]
     only = dashed[0] if len(dashed) == 1 else None
-    assert shared_by(said.instead) == (only and ((appid,), only))
+    understood = not isinstance(said.mistake, NotUnderstood)
+    assert shared_by(said.instead) == (((appid,), only) if only and understood else None)
 
 
 @given(st.lists(EVERYDAY, min_size=1, max_size=5), ENVS, APPIDS, st.data())

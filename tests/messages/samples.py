@@ -18,6 +18,7 @@ from bot.command.mistake import (
     Mistake,
     NotAnAppid,
     NotAnEnv,
+    NotUnderstood,
     OnlyShares,
     OptionNotHere,
     OptionTwice,
@@ -180,6 +181,7 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     from_to = f"share {ENV} from {OWNER} to {APPID}"
     yield "unclear receiver", UnclearReceiver(), from_to, f"/share-env <appid> {ENV}"
     yield "only shares", OnlyShares("unshare"), f"unshare {APPID} {ENV}", None
+    yield "not understood", NotUnderstood("expire"), f"expire {APPID} {ENV}", None
     yield "several appids", SeveralAppids(2), f"{APPID} {OWNER} {ENV}", fixed
     yield "too many appids", TooManyAppids(60, 50), f"{APPID} {OWNER} … {ENV}", fixed
     yield "unknown word", UnknownWord("hlep", "help"), "hlep", "/share-env help"
@@ -563,6 +565,7 @@ SPEAKERS: dict[str, Callable[[Words, str], Message]] = {
     "word for an env, blank": _misread(lambda word: NotAnEnv(word, blank=True)),
     "words for an env": _misread(lambda word: WhichEnv((word,) * 9)),
     "word for the opposite": _misread(OnlyShares),
+    "word for anything": _misread(NotUnderstood),
     "extra words": _misread(lambda word: ExtraWords((word,) * 9)),
     "unknown word": _misread(lambda word: UnknownWord(word, "help")),
     "unknown option": _misread(lambda word: UnknownOption(word, None)),
