@@ -154,7 +154,7 @@ class Orders:
         await self._say(value[words.end() :].strip(), parent.thread_ts or parent.ts)
 
     async def _click(self, value: str) -> str | None:
-        label, *about = [_text(word) for word in _WORD.findall(value)] or [""]
+        label, about = _label_and_request(value)
         if not label:
             found = [
                 f"{e.label} {' '.join(request_in(e))}"
@@ -162,7 +162,7 @@ class Orders:
                 if e.label
             ]
             return "\n".join(found) or "There is nothing to click."
-        at, found_ = await self._targets.element(self.user, label, *about[:1])
+        at, found_ = await self._targets.element(self.user, label, about)
         self._screen.clicked(self.user, found_.label)
         await self._acts.click(self.user, at, found_.action_id, found_.block_id)
         return None
@@ -197,6 +197,16 @@ class Orders:
             return own.id if own else ""
         named = (each.id for each in slack.channels.values() if place and each.name == place)
         return PLACES.get(place) or next(named, "")
+
+
+def _label_and_request(value: str) -> tuple[str, str]:
+    """Return a button's words, in quotation marks or not, and the request behind them, which has a digit."""
+    label, *rest = _WORD.findall(value) or [""]
+    if label.startswith('"'):
+        return _text(label), " ".join(rest)
+    words = value.split()
+    about = words.pop() if len(words) > 1 and any(map(str.isdigit, words[-1])) else ""
+    return " ".join(words), about
 
 
 def _text(word: str) -> str:

@@ -19,7 +19,7 @@ _MARKUP = re.compile(
     r"\*(?P<bold>[^*\n]+)\*|`(?P<code>[^`\n]+)`|<@(?P<user>\w+)>|<#(?P<channel>\w+)>|"
     r"<!subteam\^(?P<group>\w+)>|<!date\^[^|>]*\|(?P<date>[^>]+)>|<https?://[^|>]+\|(?P<link>[^>]+)>"
 )
-_ITEM = re.compile(r"(?:\d+\. |• )?")
+_ITEM = re.compile(r" *(?:\d+\. |• )?")
 _FENCE = re.compile(r"```\n|\n```")
 _LONG = re.compile(r"(?<=```\n)((?:[^`\n]+\n){2})(?:[^`\n]+\n)+(?=[^`\n]+\n```)")
 
@@ -124,6 +124,7 @@ class Screen:
             wrapped = part[marker:].wrap(self.console, room) or [Text()]
             for number, line in enumerate(wrapped):
                 begin = Text(" " * marker) if number else part[:marker]
+                line.rstrip()
                 self.console.print(Text.assemble((bar, "dim"), begin, line))
 
     def _name(self, id_: str | None) -> str:

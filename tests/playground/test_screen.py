@@ -135,18 +135,19 @@ def test_lines_are_wrapped_under_their_own_indent(slack: LocalSlack, width: int)
     screen = Screen(slack.world, Console(file=io.StringIO(), highlight=False, width=width))
     screen.console.width = width
     words = "word " * 60
-    text = f"{words}\n1. {words}\n• {words}"
+    text = f"{words}\n1. {words}\n• {words}\n  {words}"
     screen.observe(
         PostedMessage("1.0", "C0RELEASES", "U0SHAREENV", text, thread_ts="0.9"), "posted"
     )
     _, *lines = printed(screen)
     assert max(map(len, lines)) <= width
     assert all(line.startswith("      │ ") for line in lines)
+    assert not any(line.endswith(" ") for line in lines)
     inner = [line.removeprefix("      │ ") for line in lines]
     first, second = inner.index(next(x for x in inner if x.startswith("1. "))), len(inner)
     assert inner[first + 1].startswith("   word")
     assert sum(line.startswith("• ") for line in inner[:second]) == 1
-    assert inner[-1].startswith("  word")
+    assert all(line.startswith("  word") for line in inner[-3:])
 
 
 def test_what_is_said_is_bright_and_its_frame_is_dim(slack: LocalSlack) -> None:
