@@ -10,6 +10,7 @@ from bot.ledger import Event
 
 _IN_A_ROW = 3
 _HOUR, _MINUTE = 3600.0, 60.0
+_TRIED = {"shared", "failed", "unknown"}  # the other endings say nothing of whether shares work
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Repeated:
 
     def told(self, event: Event) -> None:
         """Take note of how a request ended, in whichever thread."""
-        if event.kind != "answered":
+        if event.kind != "answered" or event.facts.get("outcome") not in _TRIED:
             return
         guidance = failure_of(event)
         if guidance is None or guidance.fixer is not Fixer.OPERATOR:

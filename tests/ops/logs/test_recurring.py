@@ -18,7 +18,11 @@ def failed(cause: str, outcome: str = "failed") -> Event:
     return event("answered", request="r1", outcome=outcome, detail=cause)
 
 
-SHARED = event("answered", request="r2", outcome="shared")
+def ended(outcome: str) -> Event:
+    return event("answered", request="r2", outcome=outcome)
+
+
+SHARED = ended("shared")
 OTHERS = {
     "in-doubt-but-the-operators": ([failed("40001", "unknown")] * 3, ["40001"]),
     "three": ([failed(DEAD)] * 3, [DEAD]),
@@ -33,7 +37,12 @@ OTHERS = {
         [failed(DEAD), event("call", request="r1", detail="x"), failed(DEAD), failed(DEAD)],
         [DEAD],
     ),
-    "other-endings": ([event("answered", request="r1", outcome="stopped")] * 3, []),
+    "a-batch-over-between": ([failed(DEAD), failed(DEAD), ended("finished"), failed(DEAD)], [DEAD]),
+    "nothing-tried-between": (
+        [failed(DEAD), ended("rejected"), failed(DEAD), ended("expired"), failed(DEAD)],
+        [DEAD],
+    ),
+    "other-endings": ([ended("stopped")] * 3, []),
 }
 
 
