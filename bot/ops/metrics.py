@@ -1,8 +1,9 @@
 """Count what the rooms tell, for Prometheus: names that stay, and labels from closed sets alone."""
 
+import asyncio
 import platform
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from itertools import product
@@ -26,6 +27,7 @@ from bot.ops import labels
 from bot.ops.health import Health
 from bot.ops.labels import known
 from bot.ops.logs.recurring import Refusals, failure_of
+from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Observers
 from bot.slack.api import RESULTS
 from bot.slack.payloads import KINDS
@@ -53,6 +55,8 @@ _COUNTERS: Mapping[str, tuple[str, _Closed]] = {
     "wechat_calls": ("Calls to WeChat", {"api": labels.WECHAT_CALLS, "answer": labels.ANSWERS}),
 }
 """What is counted by labels: its meaning, and the closed set of each label."""
+_REST = 4.0
+"""How much longer nothing is told than it takes, whoever asks: each time takes milliseconds, in which no ack goes out."""
 _FEW = 50  # series, which are shown from the beginning as nought, so that the first time is a rise
 _DEPTHS = {
     "work_under_way": "Requests, clicks and forms that are worked on",
@@ -65,7 +69,16 @@ _DEPTHS = {
 class Metrics:
     """All that is counted, in a registry of its own; `observers` are whom the rooms tell."""
 
-    def __init__(self, version: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        version: str,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._scrapes = SingleFlight[bytes]()
+        self._next_scrape = 0.0
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -149,16 +162,26 @@ class Metrics:
             good.labels(link.value).set_function(partial(_worst, left, link))
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Answer a scrape, in the form that whoever asks prefers."""
+        """Answer a scrape, in the form that whoever asks prefers; all who wait for one get the same."""
         preferred = ",".join(request.headers.getall(hdrs.ACCEPT, []))
         try:
             encode, content_type = choose_encoder(preferred)
         except (TypeError, ValueError):  # how it stumbles over a version that is none
             encode, content_type = choose_encoder("")
         headers = {hdrs.CONTENT_TYPE: content_type}
-        response = web.Response(body=encode(self.registry), headers=headers)
+        body = await self._scrapes.do(content_type, partial(self._scrape, encode))
+        response = web.Response(body=body, headers=headers)
         response.enable_compression()
         return response
+
+    async def _scrape(self, encode: Callable[[CollectorRegistry], bytes]) -> bytes:
+        while (left := self._next_scrape - self._clock()) > 0:
+            await self._sleep(left)
+        began = self._clock()
+        body = encode(self.registry)
+        now = self._clock()
+        self._next_scrape = now + _REST * (now - began)
+        return body
 
     def _called_wechat(self, api: str, answer: str, seconds: float) -> None:
         self._count["wechat_calls"](api, answer)

@@ -1,8 +1,13 @@
+import asyncio
 import re
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import cast
 
+import aiohttp
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
@@ -12,6 +17,7 @@ from bot.app.running import running
 from bot.app.token_source import PUSHES
 from bot.domain.outcome import OUTCOMES
 from bot.ops import labels
+from bot.ops.health import Health
 from bot.ops.listener import ELSEWHERE, Nowhere
 from bot.ops.metrics import Metrics
 from bot.playground.faults import Code, RateLimited, Status
@@ -25,11 +31,13 @@ from bot.wechat.push import PushRefusal
 from tests.conftest import (
     RELEASES,
     REQUESTER,
+    Clock,
     ledger_down,
     settings_of,
     soon,
     states,
 )
+from tests.conftest import served as serving
 from tests.ops.counted import Counts, event, exercised, labels_of, own
 from tests.ops.served import Served
 from tests.scenes import CONFIRM, Scene
@@ -41,6 +49,12 @@ DETAIL = st.none() | WORD
 
 def counts(metrics: Metrics) -> Counts:
     return Counts(generate_latest(metrics.registry).decode())
+
+
+async def get(http: aiohttp.ClientSession, url: str) -> None:
+    async with http.get(url) as response:
+        assert response.status == 200
+        assert "share_env_ready" in await response.text()
 
 
 async def scraped(served: Served) -> Counts:
@@ -390,6 +404,33 @@ async def test_whatever_is_accepted_something_comes_that_can_be_read(
         status, text = await served.get("/metrics", Accept=accept)
         assert status == 200
         assert Counts(text)["share_env_ready"] in {0.0, 1.0}
+
+
+async def test_however_many_ask_all_who_wait_are_told_at_once(
+    http: aiohttp.ClientSession,
+) -> None:
+    came, told, rested = list[str](), list[str](), asyncio.Event()
+
+    async def rest(_: float) -> None:
+        await rested.wait()
+
+    metrics = Metrics("1", count().__next__, rest)
+    ready = Health({"ledger": lambda: told.append("once")}, Clock())
+    metrics.look_at(ready, {}, None, Clock())
+    each = len(ready.names) + 1  # the whole, and each part
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        came.append(request.path)
+        return await metrics.answer(cast("web.Request", request))
+
+    async with serving(answer) as origin, asyncio.TaskGroup() as group:
+        await http.get(origin)
+        for _ in range(20):
+            group.create_task(get(http, origin))
+        await soon(lambda: len(came) == 21)
+        assert len(told) == each
+        rested.set()
+    assert len(told) == 2 * each
 
 
 def test_the_labels_of_a_metric_are_those_that_it_is_made_with() -> None:
