@@ -26,7 +26,7 @@ from sqlalchemy.pool import Pool
 
 from bot.app.running import running
 from bot.domain.request import Origin, Request
-from bot.ledger.opening import open_database
+from bot.ledger.database import open_database
 from bot.ledger.writer import PATIENCE, Writer
 from bot.playground.environments import environment
 from bot.playground.loopback import Handler, Loopback

@@ -18,10 +18,11 @@ from sqlalchemy.engine.interfaces import Compiled
 
 from bot.ledger import LEASE, Ledger
 from bot.ledger.address import parse
-from bot.ledger.events import Told, untold
+from bot.ledger.database import Opened, engine_of, open_database
+from bot.ledger.events import EventListener
 from bot.ledger.lease import since_boot
-from bot.ledger.opening import Opened, engine_of, open_database
 from bot.ledger.schema import metadata
+from bot.runtime.observers import no_op
 
 _numbers = count(1)
 
@@ -196,12 +197,12 @@ class Database:
         self,
         holder: str,
         lease: float = LEASE,
-        told: Told = untold,
+        on_event: EventListener = no_op,
         *,
         clock: Callable[[], float] = since_boot,
     ) -> Ledger:
         """Return a replica's ledger."""
-        self.ledgers.append(Ledger(self.open(), holder, lease, told, clock=clock))
+        self.ledgers.append(Ledger(self.open(), holder, lease, on_event, clock=clock))
         return self.ledgers[-1]
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import __version__
 from bot.ledger import Ledger, LedgerDownError
 from bot.ledger.address import CannotOpenError, in_memory, parse
-from bot.ledger.events import Told, all_told
+from bot.ledger.events import EventListener, fan_out
 from bot.ops.logs.event_log import log_event
 from bot.ops.logs.recurring import Repeated
 from bot.policy import Policy
@@ -137,18 +137,18 @@ async def _slack(
 
 
 async def _ledger(
-    stack: AsyncExitStack, settings: Settings, observers: Observers, *told: Told
+    stack: AsyncExitStack, settings: Settings, observers: Observers, *told: EventListener
 ) -> Ledger:
     """Open the ledger until the stack is left; each of `told` hears of its events."""
     try:
         ledger = Ledger.open(
             settings.database_url,
             secrets.token_hex(8),
-            told=all_told(*told),
+            on_event=fan_out(*told),
             transacted=observers.transacted,
         )
     except CannotOpenError as error:
-        raise CannotStartError((str(error),), wrong_setup=not error.passing) from error
+        raise CannotStartError((str(error),), wrong_setup=not error.transient) from error
     stack.push_async_callback(ledger.close)
     if brief := in_memory(parse(settings.database_url)):
         why, fix = brief

@@ -46,9 +46,9 @@ async def running(
             sleep=runtime.sleep,
             told=judged,
         )
-        carry = parts.worker.keep(parts.intake.takes)
+        process = parts.worker.keep(parts.intake.takes)
         # Held until the drain is over, or another replica would begin what this one still works on.
-        for keep in (source.keep(), carry, watcher.keep()):
+        for keep in (source.keep(), process, watcher.keep()):
             stack.callback(resources.tasks.keep(keep).cancel)
         stack.push_async_callback(resources.tasks.drain, settings.shutdown_grace)
         stack.callback(source.stop)

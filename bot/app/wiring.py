@@ -69,7 +69,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     ports = Ports(
         slack.people,
         resources.ledger,
-        worker.carry,
+        worker.process,
         slack.places.link,
         source.states,
         runtime.new_id,

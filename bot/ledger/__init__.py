@@ -3,12 +3,12 @@
 from bot.ledger.acceptance import (
     Acceptance,
     Accepted,
-    Known,
-    Retried,
+    AlreadyRetried,
+    Duplicate,
     SharedBefore,
-    TooMany,
+    TooManyBatches,
+    Undelivered,
     UnderWay,
-    Untold,
 )
 from bot.ledger.entries import Entry, answered
 from bot.ledger.events import Event
@@ -20,15 +20,15 @@ __all__ = [
     "LEASE",
     "Acceptance",
     "Accepted",
+    "AlreadyRetried",
+    "Duplicate",
     "Entry",
     "Event",
-    "Known",
     "Ledger",
     "LedgerDownError",
-    "Retried",
     "SharedBefore",
-    "TooMany",
+    "TooManyBatches",
+    "Undelivered",
     "UnderWay",
-    "Untold",
     "answered",
 ]

@@ -36,7 +36,7 @@ _r = requests.c
 
 _SINGLE = and_(PAIR, _r.appid != "", OPEN)
 _DONE = _r.outcome.in_([literal_column("'shared'"), literal_column("'unknown'")])
-_UNTOLD = and_(_SINGLE, among([State.ANSWERED]), or_(_DONE, OPEN_OF))
+_UNDELIVERED = and_(_SINGLE, among([State.ANSWERED]), or_(_DONE, OPEN_OF))
 _WAITS = and_(_SINGLE, among([State.WAITING]), OPEN_OF)
 
 # The insert itself looks for what stands in its way, so that nothing comes in between.
@@ -54,7 +54,7 @@ _ACCEPT = Prepared(
         ).where(
             ~exists().where(PAIR, CARRIED),
             ~exists().where(_WAITS),
-            or_(bindparam("anew", type_=Boolean), ~exists().where(_UNTOLD)),
+            or_(bindparam("anew", type_=Boolean), ~exists().where(_UNDELIVERED)),
             or_(bindparam("regardless", type_=Boolean), ~exists().where(PAIR, SHARED)),
         ),
     )
@@ -63,7 +63,7 @@ _ACCEPT = Prepared(
 )
 _FIND_SAME = select(requests).where(or_(compared(_r.trigger_id), compared(_r.id)))
 _FIND_UNDER_WAY = select(requests).where(or_(and_(PAIR, CARRIED), _WAITS))
-_FIND_UNTOLD = select(requests).where(_UNTOLD)
+_FIND_UNDELIVERED = select(requests).where(_UNDELIVERED)
 _FIND_SHARED = select(requests).where(PAIR, SHARED).order_by(_r.ended.desc()).limit(1)
 _WAITING_BATCHES = (
     select(func.count())
@@ -85,7 +85,7 @@ _WITHDRAW = (
 
 
 @dataclass(frozen=True, slots=True)
-class New:
+class NewRequest:
     """A request to record, in the state in which it begins; nobody holds it without a `holder`.
 
     CONFIRMING and WAITING end after `patience` seconds; with `retry` an earlier request is tried again.
@@ -123,7 +123,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Duplicate:
     """The same trigger was recorded before."""
 
     entry: Entry
@@ -137,7 +137,7 @@ class UnderWay:
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
+class Undelivered:
     """The same was asked for and has ended, and Slack has not taken the answer yet."""
 
     entry: Entry
@@ -151,27 +151,29 @@ class SharedBefore:
 
 
 @dataclass(frozen=True, slots=True)
-class Retried:
+class AlreadyRetried:
     """The earlier request was tried again already: once is enough."""
 
 
 @dataclass(frozen=True, slots=True)
-class TooMany:
+class TooManyBatches:
     """As many batches of this person wait as may."""
 
 
-Acceptance = Accepted | Known | UnderWay | Untold | SharedBefore | Retried | TooMany
+Acceptance = (
+    Accepted | Duplicate | UnderWay | Undelivered | SharedBefore | AlreadyRetried | TooManyBatches
+)
 
 
-def accept(new: New, on: Connection) -> Acceptance:
+def accept(new: NewRequest, on: Connection) -> Acceptance:
     """Record a new request, unless something stands in its way."""
     fill = new.columns
     find = {f"the_{name}": fill[name] for name in _FOUND_BY}
     again, anew = new.request.again, bool(fill["anew"])
     if new.request.is_batch and (on.scalar(_WAITING_BATCHES, find) or 0) >= MOST_WAITING:
-        return _in_the_way(on, find, again=True, anew=True) or TooMany()
+        return _find_conflict(on, find, again=True, anew=True) or TooManyBatches()
     if new.retry and not on.execute(_RETRY, new.retried).rowcount:
-        return _in_the_way(on, find, again=True, anew=True) or Retried()
+        return _find_conflict(on, find, again=True, anew=True) or AlreadyRetried()
     while True:
         created = _ACCEPT.run(on, {**fill, **find}).scalar()
         if created is not None:
@@ -181,7 +183,7 @@ def accept(new: New, on: Connection) -> Acceptance:
                 record(on, "retried", new.request, asked)
             until = None if new.patience is None else created + new.patience
             return Accepted(Entry(new.request, new.state, 1, created, at=created, until=until))
-        standing = _in_the_way(on, find, again=again, anew=anew)
+        standing = _find_conflict(on, find, again=again, anew=anew)
         if standing is not None:
             if new.retry:
                 on.execute(_NOT_RETRIED, new.retried)
@@ -189,7 +191,7 @@ def accept(new: New, on: Connection) -> Acceptance:
         # What stood in the way has ended since, so once more.
 
 
-def withdraw(new: New, on: Connection) -> None:
+def withdraw(new: NewRequest, on: Connection) -> None:
     """End a request that may have been recorded although whoever asked was told that it was not."""
     if on.execute(_WITHDRAW, {"the_id": new.request.id}).rowcount:
         record(on, "withdrawn", new.request)
@@ -197,9 +199,9 @@ def withdraw(new: New, on: Connection) -> None:
             on.execute(_NOT_RETRIED, new.retried)
 
 
-def _in_the_way(
+def _find_conflict(
     on: Connection, find: Mapping[str, object], *, again: bool, anew: bool
-) -> Known | UnderWay | Untold | SharedBefore | None:
+) -> Duplicate | UnderWay | Undelivered | SharedBefore | None:
     """Return why a new request was not recorded; None if that has passed.
 
     With `again` it does also what was done before; with `anew` also what has an answer that Slack has not taken.
@@ -209,11 +211,11 @@ def _in_the_way(
         return max(read_entries(on, query, find), key=lambda entry: entry.created, default=None)
 
     if known := first(_FIND_SAME):
-        return Known(known)
+        return Duplicate(known)
     if under_way := first(_FIND_UNDER_WAY):
         return UnderWay(under_way)
-    if not anew and (untold := first(_FIND_UNTOLD)):
-        return Untold(untold)
+    if not anew and (undelivered := first(_FIND_UNDELIVERED)):
+        return Undelivered(undelivered)
     if not again and (shared := first(_FIND_SHARED)):
         return SharedBefore(shared)
     return None

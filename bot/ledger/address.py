@@ -14,9 +14,9 @@ class CannotOpenError(Exception):
     `passing` if it may be otherwise in a moment though nobody corrects a setting.
     """
 
-    def __init__(self, sentence: str, *, passing: bool = False) -> None:
+    def __init__(self, sentence: str, *, transient: bool = False) -> None:
         super().__init__(sentence)
-        self.passing = passing
+        self.transient = transient
 
 
 def parse(url: str) -> URL:

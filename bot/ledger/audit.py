@@ -12,9 +12,9 @@ from sqlalchemy.pool import NullPool
 
 from bot.domain.request import State
 from bot.ledger.address import CannotOpenError, file_of, parse
+from bot.ledger.database import reason_of
 from bot.ledger.entries import Entry, entry_of
-from bot.ledger.looking import in_the_way
-from bot.ledger.opening import reason_of
+from bot.ledger.inspection import path_problem
 from bot.ledger.schema import OPEN, events, requests
 
 COLUMNS = ("at", *(column.name for column in events.columns if column.name not in {"id", "at"}))
@@ -55,7 +55,7 @@ def open_for_audit(url: str) -> Engine:
     """Return the ledger of a bot that may be running; raises CannotOpenError if there is none."""
     parsed = parse(url)
     path = file_of(parsed)
-    if path and (trouble := in_the_way(path)):
+    if path and (trouble := path_problem(path)):
         raise CannotOpenError(f"DATABASE_URL: {'. '.join(trouble)}")
     if parsed.get_backend_name() == "sqlite" and not (path and path.is_file()):
         where = f"at {parsed.database}" if path else "in memory"

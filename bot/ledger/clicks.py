@@ -40,7 +40,7 @@ _OWN, _THE_ID = requests.alias(), bindparam("the_id", type_=_r.id.type)
 _BEGAN = select(_OWN.c.created).where(_OWN.c.id == _THE_ID).scalar_subquery()
 _SINCE = or_(and_(_r.ended.is_(None), _r.created > _BEGAN), _r.ended > _BEGAN)
 _OTHERS = select(_r.id).where(PAIR, _r.id != _THE_ID).limit(1)
-_DONE = {
+_CONFLICTS = {
     SkipReason.UNDER_WAY: _OTHERS.where(CARRIED),
     SkipReason.SHARED_BEFORE: _OTHERS.where(SHARED, _SINCE),
 }
@@ -139,15 +139,15 @@ class ClickMoves:
                 self._undo(on, entry, moved, move.by)
 
         # Whoever clicked is told that nothing was done, and may click again.
-        with self._writer.or_else(undo, request=entry.request.id):
+        with self._writer.undo_on_failure(undo, request=entry.request.id):
             moved = await self._writer.run(work)
         if moved and moved.state is not State.ENDED:
-            self._lease.took(moved)
+            self._lease.acquired(moved)
         return moved
 
     def _change(self, on: Connection, entry: Entry, move: Move) -> RowMapping | None:
         """Write a move, or that there is nothing left to do; return the row, or None if it cannot be moved any more."""
-        why = self._done_meanwhile(on, entry) if move.to in BEGUN else None
+        why = self._skip_reason(on, entry) if move.to in BEGUN else None
         if why is None:
             try:
                 with on.begin_nested():
@@ -158,20 +158,20 @@ class ClickMoves:
         to = State.ENDED if entry.state is State.CONFIRMING else State.ANSWERED
         return self._write(on, entry, replace(move, to=to, outcome=Skipped(why)))
 
-    def _done_meanwhile(self, on: Connection, entry: Entry) -> SkipReason | None:
+    def _skip_reason(self, on: Connection, entry: Entry) -> SkipReason | None:
         """Return why there is nothing left to do for a request that waited; of a batch each item is asked about later."""
         request = entry.request
         if request.is_batch:
             return None
         same = {"the_env": request.env, "the_appid": request.appid, "the_id": request.id}
-        done = (why for why, stands in _DONE.items() if on.scalar(stands, same))
+        done = (why for why, stands in _CONFLICTS.items() if on.scalar(stands, same))
         return next(done, None)
 
     def _write(self, on: Connection, entry: Entry, move: Move) -> RowMapping | None:
         which = {"the_id": entry.request.id, "the_state": entry.state.value}
-        return on.execute(_MOVE[move.to], which | self._told(entry, move)).mappings().first()
+        return on.execute(_MOVE[move.to], which | self._columns(entry, move)).mappings().first()
 
-    def _told(self, entry: Entry, move: Move) -> dict[str, object]:
+    def _columns(self, entry: Entry, move: Move) -> dict[str, object]:
         """Return what a move tells of a request, besides its state and times."""
         told: dict[str, object] = {"holder": self._holder, "patience": move.patience}
         if move.outcome:

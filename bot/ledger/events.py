@@ -12,7 +12,7 @@ from bot.ledger.prepared import Prepared
 from bot.ledger.schema import events, requests
 from bot.ledger.statements import NOW, value_of
 
-_UNTOLD, _UNWRITTEN = "events", "rows of events"
+_EVENTS, _ROWS = "events", "rows of events"
 _BLANK = dict.fromkeys(column.name for column in events.columns if column.name not in {"id", "at"})
 _SAME_FOR_EACH = ("kind", "outcome", "errcode", "rid", "seconds", "detail")
 _OWN_OF_EACH = ("team", "user", "channel", "env", "appid", "rule")
@@ -62,15 +62,11 @@ class Event:
     facts: Mapping[str, object]
 
 
-Told = Callable[[Event], None]
+EventListener = Callable[[Event], None]
 """Hears of each event once it is committed, in the ledger's own thread; returns at once and never raises."""
 
 
-def untold(_: Event) -> None:
-    """Tell nobody."""
-
-
-def all_told(*listeners: Told) -> Told:
+def fan_out(*listeners: EventListener) -> EventListener:
     """Return what tells each of them; an error of one is logged, since it would end the ledger's thread."""
 
     def tell(event: Event) -> None:
@@ -101,8 +97,8 @@ def note(
     """
     event = Event(kind, {**who_of(origin), **facts})
     row = {**_BLANK, "kind": kind, **event.facts} | ({"detail": typed} if typed else {})
-    on.info.setdefault(_UNWRITTEN, []).append(row)
-    on.info.setdefault(_UNTOLD, []).append(event)
+    on.info.setdefault(_ROWS, []).append(row)
+    on.info.setdefault(_EVENTS, []).append(event)
 
 
 def record(
@@ -126,27 +122,27 @@ def record_each(
     same = dict.fromkeys(_SAME_FOR_EACH)
     ids = [request.id for request in requests]
     on.execute(_ADD_FOR_EACH, {**same, "kind": kind, **facts, "the_ids": ids})
-    on.info.setdefault(_UNTOLD, []).extend(
+    on.info.setdefault(_EVENTS, []).extend(
         Event(kind, {**who_of(request.origin), **facts_of(request), **facts})
         for request in requests
     )
 
 
-def write_down(on: Connection) -> list[Event]:
-    """Write the events noted since `forget`, and return all since then."""
+def flush(on: Connection) -> list[Event]:
+    """Write the events noted since `discard`, and return all since then."""
     _write(on)
-    events: list[Event] = on.info.pop(_UNTOLD, [])
+    events: list[Event] = on.info.pop(_EVENTS, [])
     return events
 
 
-def forget(on: Connection) -> None:
+def discard(on: Connection) -> None:
     """Drop the events of a transaction that was given up."""
-    on.info.pop(_UNWRITTEN, None)
-    on.info.pop(_UNTOLD, None)
+    on.info.pop(_ROWS, None)
+    on.info.pop(_EVENTS, None)
 
 
 def _write(on: Connection) -> None:
-    rows = on.info.pop(_UNWRITTEN, [])
+    rows = on.info.pop(_ROWS, [])
     for start in range(0, len(rows), MOST):
         part = rows[start : start + MOST]
         named = {f"{name}_{n}": row[name] for n, row in enumerate(part) for name in _BLANK}

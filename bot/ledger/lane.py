@@ -52,7 +52,7 @@ _ME = requests.alias("me").c
 _HAD_IT = exists().where(
     _ME.id == bindparam("the_id"), _ME.fence == bindparam("the_fence"), _ME.lane == LANE
 )
-_PASS_ON = (
+_REQUEUE_OTHERS = (
     update(requests)
     .where(OPEN_OF, _r.appids.is_not(None), _r.id != bindparam("the_id"), _HAD_IT)
     .values(turn=NOW)
@@ -84,7 +84,7 @@ class Lane:
         await self._writer.run(lambda on: on.execute(_LEAVE, key_of(batch)))
 
 
-def pass_on(on: Connection, batch: Entry) -> None:
+def requeue_others(on: Connection, batch: Entry) -> None:
     """Let the other batches of the same person wait anew, if this one had the lane and is about to be through."""
     whose = {"the_team": batch.request.origin.team_id, "the_user": batch.request.origin.user_id}
-    on.execute(_PASS_ON, {**key_of(batch), **whose})
+    on.execute(_REQUEUE_OTHERS, {**key_of(batch), **whose})

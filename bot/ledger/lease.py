@@ -33,53 +33,53 @@ class Lease:
         self._seconds = seconds
         self._clock = clock
         self._until = -math.inf
-        self._sure: set[tuple[str, int]] = set()
-        self._running: set[asyncio.Timeout] = set()
+        self._held: set[tuple[str, int]] = set()
+        self._timeouts: set[asyncio.Timeout] = set()
         self._looking: asyncio.TimerHandle | None = None
 
-    def renewed(self, began: float) -> None:
+    def renew(self, began: float) -> None:
         """Count from `began`, when the beat was sent; what was held before a gap is not sure any more."""
         if began >= self._until:
-            self._sure.clear()
+            self._held.clear()
         self._until = began + self._seconds
         self._reschedule()
 
-    def took(self, entry: Entry) -> None:
+    def acquired(self, entry: Entry) -> None:
         """Note that this replica holds a request."""
-        self._sure.add(_key(entry))
+        self._held.add(_key(entry))
 
-    def lost(self, entry: Entry) -> None:
+    def released(self, entry: Entry) -> None:
         """Note that it does not hold it any more."""
-        self._sure.discard(_key(entry))
+        self._held.discard(_key(entry))
 
     def covers(self, entry: Entry) -> bool:
         """Tell whether nobody can have taken a request over."""
-        return self._clock() < self._until and _key(entry) in self._sure
+        return self._clock() < self._until and _key(entry) in self._held
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[asyncio.Timeout]:
+    async def timeout(self) -> AsyncIterator[asyncio.Timeout]:
         """Cut the body short once the lease is over: raises TimeoutError.
 
         After a suspension the loop checks its own clock before anything goes on, and the lease's clock soon after.
         """
         async with asyncio.timeout_at(self._when()) as timeout:
-            self._running.add(timeout)
+            self._timeouts.add(timeout)
             if self._looking is None and self._until < math.inf:
                 self._look()
             try:
                 yield timeout
             finally:
-                self._running.discard(timeout)
+                self._timeouts.discard(timeout)
 
     def _look(self) -> None:
         """Bring the time limits in line with the lease's clock every so often, as long as anything is running."""
         self._reschedule()
-        on = self._running and self._until < math.inf
+        on = self._timeouts and self._until < math.inf
         later = asyncio.get_running_loop().call_later
         self._looking = later(_LOOK_AGAIN, self._look) if on else None
 
     def _reschedule(self) -> None:
-        for timeout in self._running:
+        for timeout in self._timeouts:
             if not timeout.expired():
                 timeout.reschedule(self._when())
 

@@ -13,15 +13,15 @@ from sqlalchemy import Update, bindparam, func, select, update
 from bot.command import is_appid
 from bot.domain.outcome import Outcome, Step
 from bot.domain.request import Origin, Request, Retry, State
-from bot.ledger.acceptance import Acceptance, Accepted, New, accept, withdraw
+from bot.ledger.acceptance import Acceptance, Accepted, NewRequest, accept, withdraw
 from bot.ledger.batches import BatchItems
 from bot.ledger.clicks import ClickMoves
+from bot.ledger.database import Opened, open_database
 from bot.ledger.entries import Entry, key_of, read_entries
-from bot.ledger.events import Told, note, untold
+from bot.ledger.events import EventListener, note
 from bot.ledger.lane import Lane
 from bot.ledger.lease import LEASE, since_boot
 from bot.ledger.moves import answer, move
-from bot.ledger.opening import Opened, open_database
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
@@ -75,15 +75,15 @@ class Ledger:
         opened: Opened,
         holder: str,
         lease: float = LEASE,
-        told: Told = untold,
+        on_event: EventListener = no_op,
         transacted: Transacted = no_op,
         *,
         clock: Callable[[], float] = since_boot,
     ) -> None:
         self._opened = opened
         self._holder = holder
-        self._writer = Writer(opened.engine, told=told, transacted=transacted)
-        self.replica = Replica(self._writer, holder, lease, alone=opened.exclusive, clock=clock)
+        self._writer = Writer(opened.engine, on_event=on_event, transacted=transacted)
+        self.replica = Replica(self._writer, holder, lease, exclusive=opened.exclusive, clock=clock)
         self.lease = self.replica.lease
         self.clicks = ClickMoves(self._writer, self.lease, holder)
         self.batches = BatchItems(self._writer)
@@ -95,11 +95,11 @@ class Ledger:
         url: str,
         holder: str,
         lease: float = LEASE,
-        told: Told = untold,
+        on_event: EventListener = no_op,
         transacted: Transacted = no_op,
     ) -> "Ledger":
-        """Return the ledger at `url`; raises CannotOpenError. `told` hears of each event once it is recorded."""
-        return cls(open_database(url), holder, lease, told, transacted)
+        """Return the ledger at `url`; raises CannotOpenError. `on_event` gets each event once it is committed."""
+        return cls(open_database(url), holder, lease, on_event, transacted)
 
     def tokens(self, platform: str, seal: Seal) -> Tokens:
         """Return the tokens of a third-party platform, given its component appid."""
@@ -144,12 +144,12 @@ class Ledger:
         CONFIRMING and WAITING end after `patience` seconds; nobody holds what is to be confirmed.
         """
         holder = None if state is State.CONFIRMING else self._holder
-        new = New(request, state, holder, patience, retry)
+        new = NewRequest(request, state, holder, patience, retry)
         # Whoever asked is told that nothing was done, so nothing may come of it.
-        with self._writer.or_else(partial(withdraw, new), request=request.id):
+        with self._writer.undo_on_failure(partial(withdraw, new), request=request.id):
             found = await self._writer.run(partial(accept, new))
         if isinstance(found, Accepted) and holder:
-            self.lease.took(found.entry)
+            self.lease.acquired(found.entry)
         return found
 
     async def place(self, entry: Entry, place: str) -> bool:
@@ -165,7 +165,7 @@ class Ledger:
         False if somebody else holds it now, or it waits no more.
         """
         asked = await self._fill(entry, _ASKED, asked=where)
-        self.lease.lost(entry)
+        self.lease.released(entry)
         return asked
 
     async def answer(
@@ -191,7 +191,7 @@ class Ledger:
         """
         work = partial(move, entry, State.ENDED, [(how, {"detail": why})], {})
         ended = await self._writer.run(work)
-        self.lease.lost(entry)
+        self.lease.released(entry)
         return ended
 
     async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
@@ -223,5 +223,5 @@ class Ledger:
     def _held(self, entry: Entry, written: T) -> T:
         """Return what a write returned, having noted if it says that somebody else holds the request."""
         if not written:
-            self.lease.lost(entry)
+            self.lease.released(entry)
         return written

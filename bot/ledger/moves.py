@@ -8,7 +8,7 @@ from bot.domain.outcome import Outcome, Step
 from bot.domain.request import State, before
 from bot.ledger.entries import Entry, answered, key_of
 from bot.ledger.events import record
-from bot.ledger.lane import pass_on
+from bot.ledger.lane import requeue_others
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import requests
@@ -54,7 +54,7 @@ def answer(  # noqa: PLR0913, PLR0917  # all that is known of it
 ) -> Entry | None:
     """Record how the call ended and what was done for it; None if somebody else holds the request now."""
     if entry.request.is_batch:
-        pass_on(on, entry)
+        requeue_others(on, entry)
     columns = {**columns_of_outcome(outcome), "called_again": called_again}
     if not move(entry, State.ANSWERED, answer_events(outcome, seconds, steps), columns, on):
         return None

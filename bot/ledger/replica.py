@@ -42,7 +42,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before what is owed is said
 _r = requests.c
 
 
-_REST = (
+_RELEASE_WAITING = (
     update(requests)
     .where(MINE, among([State.WAITING]), _r.holder.is_not(None))
     .values(
@@ -69,8 +69,8 @@ _OWED = select(NOW - func.min(_r.owed)).where(OPEN)
 
 _UNTIL = {"lease_until": NOW + seconds("seconds")}
 _BEAT = upsert(replicas).values(_UNTIL).on_conflict_do_update(index_elements=["id"], set_=_UNTIL)
-_EVERYBODY_IS_GONE = delete(replicas)
-_GONE = delete(replicas).where(compared(replicas.c.id))
+_DELETE_REPLICAS = delete(replicas)
+_DELETE_REPLICA = delete(replicas).where(compared(replicas.c.id))
 
 _ME = bindparam("me", type_=_r.holder.type)
 _ALIVE = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > NOW)
@@ -91,12 +91,12 @@ _TAKE_OVER = (
     .returning(requests, READ_AT)
 )
 # If that was rolled back, a click may have the same fence and holder; it leaves another state.
-_LET_GO = update(requests).where(STANDS, compared(_r.holder)).values(holder=None)
-_LET_ALL_GO = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
+_RELEASE = update(requests).where(STANDS, compared(_r.holder)).values(holder=None)
+_RELEASE_ALL = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
 
 
 class Replica:
-    """Holds requests for leases of so many seconds; `alone` where no other process can be on the ledger."""
+    """Holds requests for leases of so many seconds; `exclusive` where no other process can be on the ledger."""
 
     def __init__(  # a test may bring its own clock
         self,
@@ -104,15 +104,15 @@ class Replica:
         holder: str,
         seconds: float,
         *,
-        alone: bool,
+        exclusive: bool,
         clock: Callable[[], float] = since_boot,
     ) -> None:
         self._writer = writer
         self._seconds = seconds
         self._clock = clock
-        self.lease = Lease(math.inf if alone else seconds, clock)
+        self.lease = Lease(math.inf if exclusive else seconds, clock)
         self._holder = holder
-        self._alone = alone
+        self._exclusive = exclusive
         self._beaten: float | None = None
         """By `clock`; None while the last beat was not taken."""
         self.owed_seconds = 0.0
@@ -122,19 +122,19 @@ class Replica:
         """Begin to hold requests; free what this replica held before or, if it is alone, all."""
 
         def work(on: Connection) -> None:
-            self._let_go(on)
-            if self._alone:
-                on.execute(_EVERYBODY_IS_GONE)
+            self._release_all(on)
+            if self._exclusive:
+                on.execute(_DELETE_REPLICAS)
             self._beat(on)
 
         began = self._clock()
         await self._writer.run(work)
-        self.lease.renewed(began)
+        self.lease.renew(began)
         self._beaten = self._clock()
 
     async def stop(self) -> None:
         """Release all requests."""
-        await self._writer.run(self._let_go)
+        await self._writer.run(self._release_all)
 
     async def beat(self) -> None:
         """Hold this replica's requests for another lease."""
@@ -150,7 +150,7 @@ class Replica:
             self._beaten = None
             raise
         self._beaten = self._clock()
-        self.lease.renewed(began)
+        self.lease.renew(began)
 
     @property
     def writable(self) -> bool:
@@ -169,15 +169,15 @@ class Replica:
 
         began = self._clock()
         held = await self._writer.run(work)
-        self.lease.renewed(began)
+        self.lease.renew(began)
         if held:
-            self.lease.took(entry)
+            self.lease.acquired(entry)
         return held
 
-    async def rest(self, entry: Entry) -> bool:
+    async def release_waiting(self, entry: Entry) -> bool:
         """Release a request that waits for its approvers: until half of its time is over, and after that until all of it is."""
-        await self._writer.run(lambda on: on.execute(_REST, key_of(entry)))
-        self.lease.lost(entry)
+        await self._writer.run(lambda on: on.execute(_RELEASE_WAITING, key_of(entry)))
+        self.lease.released(entry)
         return True
 
     async def owe(self, entry: Entry, why: str, at_least: float = 0.0) -> bool:
@@ -193,7 +193,7 @@ class Replica:
                 record(on, "owed", entry.request, {"detail": why})
 
         await self._writer.run(work)
-        self.lease.lost(entry)
+        self.lease.released(entry)
         return True
 
     async def take_over(self, limit: int) -> list[Entry]:
@@ -211,17 +211,17 @@ class Replica:
         def put_back(on: Connection) -> None:
             for entry in taken:
                 still = {"the_holder": self._holder, "the_state": entry.state.value}
-                on.execute(_LET_GO, {**key_of(entry), **still})
+                on.execute(_RELEASE, {**key_of(entry), **still})
 
-        with self._writer.or_else(put_back, kind="taken over"):
+        with self._writer.undo_on_failure(put_back, kind="taken over"):
             await self._writer.run(work)
         for entry in taken:
-            self.lease.took(entry)
+            self.lease.acquired(entry)
         return taken
 
     def _beat(self, on: Connection) -> None:
         on.execute(_BEAT, {"id": self._holder, "seconds": self._seconds})
 
-    def _let_go(self, on: Connection) -> None:
-        on.execute(_LET_ALL_GO, {"the_holder": self._holder})
-        on.execute(_GONE, {"the_id": self._holder})
+    def _release_all(self, on: Connection) -> None:
+        on.execute(_RELEASE_ALL, {"the_holder": self._holder})
+        on.execute(_DELETE_REPLICA, {"the_id": self._holder})

@@ -114,7 +114,7 @@ class Tokens:
     def let_go(self, claim: Kept) -> None:
         """End a claim without waiting for it, for whoever is cut short in a renewal."""
         fill = self._held(claim)
-        self._writer.later(lambda on: on.execute(say.RELEASE, fill), token=claim.name)
+        self._writer.run_later(lambda on: on.execute(say.RELEASE, fill), token=claim.name)
 
     async def ticket(self, value: str, created: float) -> bool:
         """Keep the newest ticket; False if a push of then or later counted before."""
@@ -160,7 +160,7 @@ class Tokens:
         try:
             return await self._writer.run(work)
         except (asyncio.CancelledError, LedgerDownError):
-            self._writer.later(work, token=name)
+            self._writer.run_later(work, token=name)
             raise
 
     def _make(self, on: Connection, name: str) -> None:

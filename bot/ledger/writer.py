@@ -16,8 +16,8 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from bot.ledger.events import Told, forget, untold, write_down
-from bot.ledger.opening import reason_of
+from bot.ledger.database import reason_of
+from bot.ledger.events import EventListener, discard, flush
 from bot.runtime.observers import Transacted, no_op
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class _Job(Generic[T]):
     timer: asyncio.TimerHandle | None = None
 
     @property
-    def unwanted(self) -> bool:
+    def abandoned(self) -> bool:
         return self.done is not None and self.done.done()
 
 
@@ -60,7 +60,7 @@ _Waiting = tuple[_Job[Any], asyncio.Future[Any], Any]
 
 
 class Writer:
-    """Runs pieces of work in transactions, in the order in which they come; `told` hears of the events in them.
+    """Runs pieces of work in transactions, in the order in which they come; `on_event` gets the events in them.
 
     It hears that in the writer's thread, and `transacted` does too, but for what came too late.
     """
@@ -69,13 +69,13 @@ class Writer:
         self,
         engine: Engine,
         patience: float = PATIENCE,
-        told: Told = untold,
+        on_event: EventListener = no_op,
         transacted: Transacted = no_op,
     ) -> None:
         self._engine = engine
         self._transacted = transacted
         self._patience = patience
-        self._told = told
+        self._on_event = on_event
         self._closed = False
         self._connection: Connection | None = None
         """Kept from one transaction to the next; only the thread uses it."""
@@ -96,11 +96,11 @@ class Writer:
         job = _Job(work, done)
         late = LedgerDownError(f"no answer within {self._patience:g} s")
         how = asyncio.Future.set_exception
-        job.timer = loop.call_later(self._patience, self._tell, [job], [late], how)
+        job.timer = loop.call_later(self._patience, self._resolve, [job], [late], how)
         self._jobs.put(job)
         return done
 
-    def later(self, work: Callable[[Connection], object], **about: object) -> None:
+    def run_later(self, work: Callable[[Connection], object], **about: object) -> None:
         """Run `work` after what is queued, without waiting for it; if the database fails, again before what comes next.
 
         What can never be done is given up, and logged with what it is `about`.
@@ -108,12 +108,14 @@ class Writer:
         self._jobs.put(_Job(work, None, about))
 
     @contextmanager
-    def or_else(self, undo: Callable[[Connection], object], **about: object) -> Iterator[None]:
-        """Undo what may have been written if whoever asked has gone or is told that it was not; `about` as in `later`."""
+    def undo_on_failure(
+        self, undo: Callable[[Connection], object], **about: object
+    ) -> Iterator[None]:
+        """Undo what may have been written if whoever asked has gone or is told that it was not; `about` as in `run_later`."""
         try:
             yield
         except (asyncio.CancelledError, LedgerDownError):
-            self.later(undo, **about)
+            self.run_later(undo, **about)
             raise
 
     @property
@@ -143,12 +145,12 @@ class Writer:
             owed = [job for job in failed if job.done is None]
         for job in owed:
             _log.error("the ledger stops and leaves this undone", extra=dict(job.about))
-        self._let_go()
+        self._disconnect()
         self._engine.dispose()
 
     def _carry_out(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
         """Run jobs together or, where one of them spoils it, one by one; return those the database did not take."""
-        wanted = [job for job in jobs if not job.unwanted]
+        wanted = [job for job in jobs if not job.abandoned]
         if not wanted:
             return []
         kept, begun, worked = self._connection is not None, False, False
@@ -157,13 +159,13 @@ class Writer:
             with connection.begin():
                 begun = True
                 # Others may have held the lock until nobody waited any more.
-                wanted = [job for job in wanted if not job.unwanted]
-                forget(connection)
+                wanted = [job for job in wanted if not job.abandoned]
+                discard(connection)
                 results = [job.work(connection) for job in wanted]
-                events = write_down(connection)
+                events = flush(connection)
                 worked = True
         except Exception as error:  # noqa: BLE001  # it belongs to whoever asked
-            self._let_go()
+            self._disconnect()
             lost = getattr(error, "connection_invalidated", False)
             if lost and kept and not worked:
                 return self._carry_out(jobs)  # over a new connection: nothing was committed
@@ -171,15 +173,15 @@ class Writer:
             if begun and not lost and len(wanted) > 1:
                 return [failed for job in wanted for failed in self._carry_out([job])]
             if _is_locked(error) and not self._closed:
-                return self._again(wanted)
+                return self._requeue(wanted)
             return self._failed(wanted, error)
-        self._tell(wanted, results, asyncio.Future.set_result)
+        self._resolve(wanted, results, asyncio.Future.set_result)
         # Whoever waits for the commit does not wait for its lines in the log too.
         for event in events:
-            self._told(event)
+            self._on_event(event)
         return []
 
-    def _again(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
+    def _requeue(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
         """Queue behind all others what waits for another replica's row, while whoever asked waits; return the rest."""
         for job in jobs:
             if job.done is not None:
@@ -190,7 +192,7 @@ class Writer:
         """Tell whoever waits, and return the jobs if they may be done later; else give up what must happen."""
         down = isinstance(error, SQLAlchemyError | UnicodeEncodeError)
         said = LedgerDownError(reason_of(error)) if down else error
-        self._tell(jobs, [said] * len(jobs), asyncio.Future.set_exception)
+        self._resolve(jobs, [said] * len(jobs), asyncio.Future.set_exception)
         if down and not isinstance(error, _FOR_GOOD):
             return [*jobs]
         for job in jobs:
@@ -198,18 +200,20 @@ class Writer:
                 _give_up(job, error)
         return []
 
-    def _tell(self, jobs: Sequence[_Job[Any]], what: Sequence[Any], how: _How) -> None:
+    def _resolve(self, jobs: Sequence[_Job[Any]], what: Sequence[Any], how: _How) -> None:
         """Tell those who wait, all of a loop in one go, and then whoever observes."""
-        told = zip(jobs, what, strict=True)
-        waiting = [(job, job.done, each) for job, each in told if job.done and not job.unwanted]
+        on_event = zip(jobs, what, strict=True)
+        waiting = [
+            (job, job.done, each) for job, each in on_event if job.done and not job.abandoned
+        ]
         for loop in {done.get_loop() for _, done, _ in waiting}:
             with suppress(RuntimeError):  # the loop has closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, loop, waiting, how)
+                loop.call_soon_threadsafe(_resolve_on, loop, waiting, how)
         now, taken = time.monotonic(), how is asyncio.Future.set_result
         for job, *_ in waiting:
             self._transacted(now - job.since, taken)
 
-    def _let_go(self) -> None:
+    def _disconnect(self) -> None:
         """Give the connection back; one that broke is replaced."""
         if self._connection is not None:
             self._connection.close()
@@ -220,7 +224,7 @@ def _is_locked(error: Exception) -> bool:
     return getattr(getattr(error, "orig", None), "sqlstate", None) in _LOCKED
 
 
-def _settle(loop: asyncio.AbstractEventLoop, waiting: Sequence[_Waiting], how: _How) -> None:
+def _resolve_on(loop: asyncio.AbstractEventLoop, waiting: Sequence[_Waiting], how: _How) -> None:
     for job, done, what in waiting:
         if done.get_loop() is not loop:
             continue

@@ -185,7 +185,7 @@ def retry_after(result: Result) -> float | None:
     return result.retry_after if isinstance(result, _Limited) else None
 
 
-def passes(no: Refused | Doubtful) -> bool:
+def is_transient(no: Refused | Doubtful) -> bool:
     """Tell whether Slack may take the same later, since it was away or is busy."""
     return isinstance(no, Doubtful) or no.error == NOT_SENT or retry_after(no) is not None
 

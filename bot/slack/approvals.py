@@ -139,7 +139,7 @@ class ApproverMessages:
     ) -> Posted | Refused | Doubtful:
         """Post it; where nobody can see whether it stands, a second one replaces it."""
         again = partial(replacing, self._tongues.channel, asked)
-        return await self._posts.insist(
+        return await self._posts.post_at_least_once(
             channel, asked, again, mark, thread_ts, look_since=look_since
         )
 

@@ -17,10 +17,10 @@ from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.slack.api import Answered, Refused, Result, SlackApi
-from bot.slack.payloads import Body, Posted, read_ref, ref_of, team_of, word, word_if_any
+from bot.slack.payloads import Body, Posted, read_ref, ref_of, team_of, text_at, text_if_any
 from bot.slack.private import PrivateAnswers
+from bot.workflow.click_steps import Reply
 from bot.workflow.clicks import ClickHandler, DecisionModal
-from bot.workflow.seen import Reply
 
 _PATIENCE = 5.0  # seconds
 
@@ -119,7 +119,7 @@ class ClickListeners:
         """Say in the modal, else alone, why somebody may not decide; nowhere once they have closed or sent it."""
         replaced: Result = opened
         if isinstance(opened, Answered):
-            view_id = word_if_any(opened.data, "view", "id")
+            view_id = text_if_any(opened.data, "view", "id")
             replaced = await self._api.write("views.update", _PATIENCE, view_id=view_id, view=view)
         if not isinstance(replaced, Answered) and replaced != Refused("not_found"):
             await self.tell(click, Reply(no))
@@ -132,19 +132,19 @@ class ClickListeners:
 def click_of(body: Body) -> Click:
     """Read block_actions; a button on the App Home has no channel and no message."""
     ephemeral = (body.get("container") or {}).get("is_ephemeral")
-    channel_id = word_if_any(body, "channel", "id") or word_if_any(body, "container", "channel_id")
-    root = word_if_any(body, "message", "thread_ts") or word_if_any(body, "container", "thread_ts")
-    ts = "" if ephemeral else word_if_any(body, "message", "ts")
+    channel_id = text_if_any(body, "channel", "id") or text_if_any(body, "container", "channel_id")
+    root = text_if_any(body, "message", "thread_ts") or text_if_any(body, "container", "thread_ts")
+    ts = "" if ephemeral else text_if_any(body, "message", "ts")
     # Slack hands a message's texts back escaped (bolt-python, issue 513), and does not say whether a value is one.
-    request_id, reason = read_value(as_typed(word_if_any(body["actions"][0], "value")))
+    request_id, reason = read_value(as_typed(text_if_any(body["actions"][0], "value")))
     return Click(
         team_id=team_of(body),
-        user_id=word(body, "user", "id"),
+        user_id=text_at(body, "user", "id"),
         channel_id=channel_id,
-        channel_name=word_if_any(body, "channel", "name"),
-        trigger_id=word(body, "trigger_id"),
+        channel_name=text_if_any(body, "channel", "name"),
+        trigger_id=text_at(body, "trigger_id"),
         request_id=request_id,
-        response_url=word_if_any(body, "response_url"),
+        response_url=text_if_any(body, "response_url"),
         thread_ts=root,
         message=ref_of(Posted(channel_id, ts, root)) if ts else None,
         reason=reason,
@@ -154,7 +154,7 @@ def click_of(body: Body) -> Click:
 def without_buttons(body: Body) -> dict[str, object] | None:
     """Return the message that was clicked on as it is without its buttons; None where it is for one person alone."""
     message = body.get("message") or {}
-    channel, ts = word_if_any(body, "channel", "id"), word_if_any(body, "message", "ts")
+    channel, ts = text_if_any(body, "channel", "id"), text_if_any(body, "message", "ts")
     if not channel or not ts or (body.get("container") or {}).get("is_ephemeral"):
         return None
     kept = [block for block in message.get("blocks") or [] if block.get("type") != "actions"]
@@ -168,12 +168,12 @@ def _packed(click: Click) -> str:
 
 def decision_of(body: Body) -> Click:
     """Read view_submission of a modal that decides, as a click where its button stood."""
-    request_id, message = read_value(word(body, "view", "private_metadata"))
+    request_id, message = read_value(text_at(body, "view", "private_metadata"))
     at = next(iter(read_ref(message)), None)
     written = body["view"]["state"]["values"]
     return Click(
         team_id=team_of(body),
-        user_id=word(body, "user", "id"),
+        user_id=text_at(body, "user", "id"),
         channel_id=at.channel if at else "",
         channel_name="",
         trigger_id=f"{body['view']['id']} {body['view'].get('hash', '')}",

@@ -17,7 +17,7 @@ from bot.messages import modals as say
 from bot.messages.blocks import Announcement
 from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.slack.api import Answered, SlackApi
-from bot.slack.payloads import Body, shortcut_origin, team_of, word
+from bot.slack.payloads import Body, shortcut_origin, team_of, text_at
 from bot.slack.private import PrivateAnswers
 from bot.workflow.form import FormHandler
 
@@ -123,7 +123,7 @@ def _sent_from(body: Body, fields: Fields | None = None) -> Origin:
     """
     view = body.get("view") or {}
     words = hashlib.sha256(repr(fields).encode("utf-8", "replace")).hexdigest()[:16]
-    user = word(body, "user", "id")
+    user = text_at(body, "user", "id")
     origin = Origin(
         team_of(body), user, user, "", f"{view.get('id')} {view.get('hash', '')} {words}", ""
     )

@@ -6,8 +6,8 @@ which take no person's id; conversations.open.
 
 from collections.abc import Mapping
 
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
-from bot.slack.payloads import Posted, word_if_any
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, is_transient
+from bot.slack.payloads import Posted, text_if_any
 
 PATIENCE = 120.0  # seconds that one message may wait for Slack's rate limits, in all
 _PAGE = 200  # messages
@@ -17,7 +17,7 @@ _PERSON = ("U", "W")  # how a person's id begins
 _CLOCKS_DIFFER = 120.0  # seconds, between Slack and whoever recorded the time
 
 
-class Looking:
+class MessageSearch:
     """Finds the bot's messages; it remembers which conversation stands behind a person's id."""
 
     def __init__(self, api: SlackApi, bot_user_id: str) -> None:
@@ -40,7 +40,7 @@ class Looking:
         query["oldest"] = f"{since - _CLOCKS_DIFFER:.6f}"
         for _ in range(_PAGES):
             result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
-            if isinstance(result, Refused | Doubtful) and passes(result):
+            if isinstance(result, Refused | Doubtful) and is_transient(result):
                 raise away(result)
             if thread_ts and result == NO_THREAD:
                 return NO_THREAD
@@ -67,9 +67,9 @@ class Looking:
             return self._direct.get(channel, channel)
         opened = await self._api.write("conversations.open", PATIENCE, users=channel)
         if isinstance(opened, Answered):
-            self.remember(channel, word_if_any(opened.data, "channel", "id"))
+            self.remember(channel, text_if_any(opened.data, "channel", "id"))
             return self._direct.get(channel, channel)
-        if passes(opened):
+        if is_transient(opened):
             raise away(opened)
         return channel
 

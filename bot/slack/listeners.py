@@ -22,7 +22,7 @@ from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
 from bot.runtime.observers import no_op
 from bot.runtime.turns import AcksFirst
-from bot.slack.payloads import command_origin, kind_of, word_if_any
+from bot.slack.payloads import command_origin, kind_of, text_if_any
 from bot.slack.posts import as_response
 
 _HOUR = 3600.0
@@ -64,7 +64,7 @@ class Commands:
 
     async def _command(self, ack: AsyncAck, body: dict[str, str]) -> None:
         origin = command_origin(body)
-        answer = await self._sharing.command(origin, word_if_any(body, "text"))
+        answer = await self._sharing.command(origin, text_if_any(body, "text"))
         if isinstance(answer, OpenForm):
             await ack()
             await self._forms.open(origin)
@@ -72,14 +72,14 @@ class Commands:
             await ack(as_response(answer))
 
 
-class Unheard:
+class UnheardPayloads:
     """Logs what Slack sends and nobody listens to, once an hour for each type."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._logged: dict[str, tuple[float, str]] = {}
 
-    def told(self, body: Mapping[str, object]) -> str:
+    def reference_for(self, body: Mapping[str, object]) -> str:
         """Return the reference by which the log has this type of payload."""
         of, now = _type_of(body), self._clock()
         at, reference = self._logged.get(of, (-math.inf, ""))
@@ -161,13 +161,13 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
     )
     logger.setLevel(level)
 
-    log = Unheard(time.monotonic)
+    log = UnheardPayloads(time.monotonic)
 
     async def unforeseen(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
         command = request.body.get("command")
         if isinstance(error, BoltUnhandledRequestError):
             unheard(kind_of(request.body))
-            reference = log.told(request.body)
+            reference = log.reference_for(request.body)
             if isinstance(command, str):
                 return BoltResponse(status=200, body=as_response(unknown_command(words, command)))
         else:

@@ -28,7 +28,7 @@ def kind_of(payload: Mapping[str, object]) -> str:
     return _KINDS.get(str(payload.get("type")), "other")
 
 
-def word(body: Body, *path: str) -> str:
+def text_at(body: Body, *path: str) -> str:
     """Return the text at a path of keys; raises KeyError or TypeError where there is none."""
     held: Any = body
     for key in path:
@@ -38,7 +38,7 @@ def word(body: Body, *path: str) -> str:
     return held
 
 
-def word_if_any(body: Body, *path: str) -> str:
+def text_if_any(body: Body, *path: str) -> str:
     """Return the text at a path of keys, empty where nothing is; raises TypeError where something else is."""
     held: Any = body
     for key in path:
@@ -58,33 +58,33 @@ def team_of(body: Body) -> str:
     Who is of another organisation, users.info tells. Sources: bolt-python, extract_team_id; bolt-js, issue 1875.
     """
     ways = ("view", "app_installed_team_id"), ("team", "id"), ("user", "team_id")
-    return next(filter(None, (word_if_any(body, *way) for way in ways)), "")
+    return next(filter(None, (text_if_any(body, *way) for way in ways)), "")
 
 
 def command_origin(body: Body) -> Origin:
     """Read where a slash command was typed."""
     return Origin(
-        team_id=word(body, "team_id"),
-        user_id=word(body, "user_id"),
-        channel_id=word(body, "channel_id"),
-        channel_name=word_if_any(body, "channel_name"),
-        trigger_id=word(body, "trigger_id"),
-        response_url=word(body, "response_url"),
+        team_id=text_at(body, "team_id"),
+        user_id=text_at(body, "user_id"),
+        channel_id=text_at(body, "channel_id"),
+        channel_name=text_if_any(body, "channel_name"),
+        trigger_id=text_at(body, "trigger_id"),
+        response_url=text_at(body, "response_url"),
     )
 
 
 def shortcut_origin(body: Body) -> Origin:
     """Read where a shortcut was used: one on a message is answered in that message's thread, one on nothing directly."""
-    user = word(body, "user", "id")
-    active = word_if_any(body, "message", "thread_ts")
+    user = text_at(body, "user", "id")
+    active = text_if_any(body, "message", "thread_ts")
     return Origin(
         team_id=team_of(body),
         user_id=user,
-        channel_id=word_if_any(body, "channel", "id") or user,
-        channel_name=word_if_any(body, "channel", "name"),
-        trigger_id=word(body, "trigger_id"),
-        response_url=word_if_any(body, "response_url"),
-        thread_ts=active or word_if_any(body, "message", "ts"),
+        channel_id=text_if_any(body, "channel", "id") or user,
+        channel_name=text_if_any(body, "channel", "name"),
+        trigger_id=text_at(body, "trigger_id"),
+        response_url=text_if_any(body, "response_url"),
+        thread_ts=active or text_if_any(body, "message", "ts"),
         active_thread=active,
     )
 

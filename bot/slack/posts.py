@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from weakref import WeakValueDictionary
 
 from bot.messages import Message
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes, retry_after
-from bot.slack.history import NO_THREAD, PATIENCE, Looking
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, is_transient, retry_after
+from bot.slack.history import NO_THREAD, PATIENCE, MessageSearch
 from bot.slack.payloads import Posted
 from bot.workflow.ports import AwayError
 
@@ -37,7 +37,7 @@ class Posts:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
-        self._looking = Looking(api, bot_user_id)
+        self._search = MessageSearch(api, bot_user_id)
         self._sleep = sleep
         self._now = now
         self._edited = OrderedDict[Posted, float]()
@@ -75,7 +75,7 @@ class Posts:
                 no = Doubtful("it does not say where the message stands")
             else:
                 no = result
-            if not passes(no):
+            if not is_transient(no):
                 return no
             if retry_after(no) is not None:
                 break
@@ -90,16 +90,16 @@ class Posts:
         self, channel: str, mark: str, since: float, thread_ts: str | None = None
     ) -> Posted | None:
         """Return the message with this `mark`, posted `since` then; None if nobody can see one."""
-        found = await self._looking.find(channel, mark, thread_ts, since)
+        found = await self._search.find(channel, mark, thread_ts, since)
         return found if isinstance(found, Posted) else None
 
     async def _find(
         self, channel: str, mark: str, thread_ts: str | None, since: float
     ) -> Posted | Refused | Doubtful | None:
-        """Return what `Looking.find` does; where the thread is gone, what Slack has put beside it is taken back."""
-        found = await self._looking.find(channel, mark, thread_ts, since)
+        """Return what `MessageSearch.find` does; where the thread is gone, what Slack has put beside it is taken back."""
+        found = await self._search.find(channel, mark, thread_ts, since)
         if found == NO_THREAD:
-            beside = await self._looking.find(channel, mark, None, since)
+            beside = await self._search.find(channel, mark, None, since)
             if isinstance(beside, Posted):
                 return await self._take_back(beside)
         return found
@@ -113,7 +113,7 @@ class Posts:
         `thread_ts` (slack-go, issue 1571; bolt-js, issue 2307).
         """
         if at.channel != channel:
-            self._looking.remember(channel, at.channel)
+            self._search.remember(channel, at.channel)
         shown = data.get("message")
         if thread_ts is None or not isinstance(shown, dict) or shown.get("thread_ts") == thread_ts:
             return at
@@ -121,13 +121,13 @@ class Posts:
 
     async def _take_back(self, at: Posted) -> Refused:
         """Delete a reply whose thread is gone."""
-        no = await self._surely("chat.delete", channel=at.channel, ts=at.ts)
+        no = await self._repeat("chat.delete", channel=at.channel, ts=at.ts)
         if no not in {None, Refused("message_not_found")}:
             told = {"channel": at.channel, "reason": str(no)}
             _log.error("a reply stands outside of its thread", extra=told)
         return NO_THREAD
 
-    async def insist(  # noqa: PLR0913  # as `post`
+    async def post_at_least_once(  # noqa: PLR0913  # as `post`
         self,
         channel: str,
         message: Message,
@@ -159,7 +159,7 @@ class Posts:
         try:
             if left := self._too_soon(at):
                 await self._sleep(left)
-            return await self._surely("chat.update", **_edit(at, message)) is None
+            return await self._repeat("chat.update", **_edit(at, message)) is None
         finally:
             self._edit_ended(at)
 
@@ -172,7 +172,7 @@ class Posts:
             raise AwayError("edits that last go first")
         result = await self._api.write("chat.update", 0.0, **_edit(at, message))
         self._edit_ended(at)
-        if not isinstance(result, Answered) and passes(result):
+        if not isinstance(result, Answered) and is_transient(result):
             raise away(result)
 
     def _too_soon(self, at: Posted) -> float:
@@ -186,14 +186,14 @@ class Posts:
         self._edited[at] = asyncio.get_running_loop().time()
         self._edited.move_to_end(at)
 
-    async def _surely(self, method: str, **arguments: object) -> Refused | Doubtful | None:
+    async def _repeat(self, method: str, **arguments: object) -> Refused | Doubtful | None:
         """Do what is the same done twice, repeated as needed; return the refusal where that is for good."""
         no: Refused | Doubtful = Doubtful("not tried")
         for attempt in range(1, _TRIES + 1):
             result = await self._api.write(method, PATIENCE, **arguments)
             if isinstance(result, Answered):
                 return None
-            if not passes(no := result):
+            if not is_transient(no := result):
                 return no
             if retry_after(no) is not None:
                 break

@@ -23,7 +23,7 @@ from bot.slack.api import (
     Result,
     SlackApi,
     away,
-    passes,
+    is_transient,
     retry_after,
 )
 from bot.slack.history import PATIENCE
@@ -75,7 +75,7 @@ class PrivateAnswers:
             no = await self._tell(whom, message, settles=settles)
             if no is None:
                 return
-            if pause is None or not passes(no):
+            if pause is None or not is_transient(no):
                 break
             await self._sleep(max(pause, retry_after(no) or 0.0))
         _log.error(
@@ -129,7 +129,7 @@ class Private:
         if isinstance(responded, Answered):
             return self
         user = request.origin.user_id
-        posted = await self._posts.insist(
+        posted = await self._posts.post_at_least_once(
             user, direct, lambda: direct, request.id, look_since=look_since
         )
         if not isinstance(posted, Posted):
@@ -166,7 +166,9 @@ class Private:
         direct = alone(self._words, request, outcome, whole)
         again = partial(unconfirmed, self._words, direct)
         mark, user = f"{request.id}-answer", request.origin.user_id
-        posted = await self._posts.insist(user, direct, again, mark, look_since=look_since)
+        posted = await self._posts.post_at_least_once(
+            user, direct, again, mark, look_since=look_since
+        )
         if isinstance(posted, Posted):
             if called_again and posted.found:
                 await self._posts.edit(posted, direct)
@@ -192,6 +194,6 @@ def _owe_if_open(*ways: Result) -> None:
     """Raise AwayError if one of the ways that were refused may open again, by itself or by an operator."""
     for no in ways:
         if isinstance(no, Doubtful) or (
-            isinstance(no, Refused) and (passes(no) or no.error in BAD_TOKEN)
+            isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN)
         ):
             raise away(no)

@@ -18,7 +18,7 @@ from bot.messages.notices import NoThread, replacing, unconfirmed
 from bot.messages.request import replies
 from bot.messages.words import Tongues, Words
 from bot.runtime.cache import Cache
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, passes
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, is_transient
 from bot.slack.history import PATIENCE
 from bot.slack.payloads import Posted, is_direct, is_shared_outside, read_ref, ref_of
 from bot.slack.posts import Posts
@@ -167,7 +167,7 @@ class Threads:
             return _no_thread(not_in, request) if why is NoThread.NOT_INVITED else why
         words = words_in(origin.channel_id, request, self._tongues)
         said, thread = endings.begun(words, request, waiting=waiting), origin.thread_ts or None
-        posted = await self._posts.insist(
+        posted = await self._posts.post_at_least_once(
             origin.channel_id,
             said,
             partial(replacing, words, said),
@@ -203,7 +203,7 @@ class Threads:
                 return NoThread.SHARED_OUTSIDE if outside else None, _CHANNEL_GOOD_FOR
             case Refused("channel_not_found"):
                 return NoThread.NOT_INVITED, _CHANNEL_BAD_FOR
-            case Refused() | Doubtful() if passes(result):
+            case Refused() | Doubtful() if is_transient(result):
                 return result, 0.0
             case Refused() | Doubtful():
                 return NoThread.CANNOT_TELL, _CHANNEL_BAD_FOR
@@ -235,7 +235,7 @@ async def list_appids(
     """
     for number, reply in enumerate(replies(words, request), 1):
         mark, again = f"{request.id}-list-{number}", partial(replacing, words, reply)
-        posted = await posts.insist(
+        posted = await posts.post_at_least_once(
             thread.channel, reply, again, mark, thread.ts, look_since=look_since
         )
         if not isinstance(posted, Posted):

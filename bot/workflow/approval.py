@@ -40,22 +40,22 @@ class WaitingRequests:
         if entry.wake is not None:
             await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
             _log.info("reminded", extra={"request": entry.request.id})
-        await self.leased.insist(partial(self.ledger.replica.rest, entry))
+        await self.leased.keep_trying(partial(self.ledger.replica.release_waiting, entry))
         return None
 
     async def _ask(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         past = await self._past(entry)
-        async with self.leased.held(entry) as since:
+        async with self.leased.while_held(entry) as since:
             asked = await self.approvals.ask(
                 entry.request, past, look_since=since, until=entry.until or 0.0
             )
         if asked is None:
             return await self._over(entry, backlog, _NO_APPROVER)
-        if await self.leased.insist(partial(self.ledger.asked, entry, asked)):
+        if await self.leased.keep_trying(partial(self.ledger.asked, entry, asked)):
             return None
         # Somebody clicked on one question before the others stood, and those are to show it too.
         find = partial(self.ledger.clicks.find, entry.request.id)
-        if moved := await self.leased.insist(find):
+        if moved := await self.leased.keep_trying(find):
             await self.approvals.settle(replace(moved, asked=asked))
         return None
 
@@ -63,9 +63,9 @@ class WaitingRequests:
         """Return the last shares of the env, newest first."""
         request, history = entry.request, self.ledger.history
         mine = request.origin.team_id, request.origin.user_id
-        found = await self.leased.insist(partial(history, mine, request.env, _PAST))
+        found = await self.leased.keep_trying(partial(history, mine, request.env, _PAST))
         return [earlier for earlier in found if isinstance(earlier.outcome, Shared)]
 
     async def _over(self, entry: Entry, backlog: list[Write], outcome: Outcome) -> Entry | None:
         write = partial(self.ledger.answer, entry, outcome)
-        return await self.leased.surely(backlog, write, partial(answered, entry, outcome))
+        return await self.leased.write_in_order(backlog, write, partial(answered, entry, outcome))

@@ -31,7 +31,7 @@ from bot.ledger.batches import ItemAnswered
 from bot.runtime.tasks import log_request
 from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
 from bot.workflow.gate import Gate
-from bot.workflow.leased import LeasedSteps, LostError
+from bot.workflow.leased import LeasedSteps, LeaseLostError
 from bot.workflow.ports import AwayError, Owners, Place
 
 AT_ONCE = 20
@@ -77,7 +77,7 @@ class Batches:
                         await leased.sleep(_APART)
                 async with run.gate.looking:
                     watching.cancel()
-        except* LostError:
+        except* LeaseLostError:
             lost = True
         else:
             lost = False
@@ -89,11 +89,11 @@ class Batches:
     async def give_up(self, batch: Entry, outcome: Outcome) -> Finished | None:
         """End with `outcome` what has not ended; None if somebody else holds the batch."""
         write = partial(self.ledger.batches.give_up, batch, outcome)
-        return await self.finished(batch.request) if await self.leased.insist(write) else None
+        return await self.finished(batch.request) if await self.leased.keep_trying(write) else None
 
     async def finished(self, request: Request) -> Finished:
         """Return what came of a batch, from its items."""
-        ends = await self.leased.insist(partial(self.ledger.batches.ends, request.id))
+        ends = await self.leased.keep_trying(partial(self.ledger.batches.ends, request.id))
         outcomes = [(end.appid, end.outcome) for end in ends]
         again = tuple(end.appid for end in ends if end.called_again)
         return Finished(tally_of([end.outcome for end in ends]), groups_of(outcomes), again)
@@ -148,25 +148,25 @@ class _Run:
         midway = [
             ItemAnswered(item.request, STOPPED_MIDWAY, 0.0, ()) for item in left if item.begun
         ]
-        if not await self.leased.insist(partial(self.items.stop, self.batch, midway)):
-            raise LostError
+        if not await self.leased.keep_trying(partial(self.items.stop, self.batch, midway)):
+            raise LeaseLostError
         for item in left:
             self.ends.note(item, stopped(begun=item.begun))
         _log.warning("the policy stops a batch", extra={"items": len(left)})
 
     async def queue(self) -> None:
         """Record the items, and take up those that have not ended."""
-        insist = self.leased.insist
-        if not await insist(partial(self.items.queue, self.batch)):
-            raise LostError
-        for item in await insist(partial(self.items.items, self.batch.request.id)):
+        keep_trying = self.leased.keep_trying
+        if not await keep_trying(partial(self.items.queue, self.batch)):
+            raise LeaseLostError
+        for item in await keep_trying(partial(self.items.items, self.batch.request.id)):
             self.ends.note(item, item.outcome)
             if item.state is State.QUEUED:
                 self.todo.append(item)
                 self.begun |= {item.request.id} if item.begun else set()
 
     async def work(self) -> None:
-        """Take one item after the other; raises LostError once somebody else holds the batch."""
+        """Take one item after the other; raises LeaseLostError once somebody else holds the batch."""
         done: ItemAnswered | None = None
         while True:
             await self.leased.turn()
@@ -188,9 +188,11 @@ class _Run:
             if done is None and item is None:
                 return None, False
             following = item.request if item else None
-            may = await self.leased.insist(partial(self.items.advance, self.batch, done, following))
+            may = await self.leased.keep_trying(
+                partial(self.items.advance, self.batch, done, following)
+            )
         if may is None:
-            raise LostError
+            raise LeaseLostError
         return item, may
 
     async def _call(self, item: Entry) -> ItemAnswered | None:
@@ -213,8 +215,8 @@ class _Run:
         """Let an item wait for as long as WeChat wants to be left alone; whoever is the first to hear of it waits for all."""
         first = self.gate.shut(limit)
         put = partial(self.items.put_back, self.batch, item.request, begun=item.begun)
-        if not await self.leased.insist(put):
-            raise LostError
+        if not await self.leased.keep_trying(put):
+            raise LeaseLostError
         self.todo.append(item)
         if first:
             await self.gate.wait(limit)

@@ -22,7 +22,7 @@ from bot.policy import (
     deciding_rule,
     owner_of,
 )
-from bot.workflow.leased import LeasedSteps, LostError
+from bot.workflow.leased import LeasedSteps, LeaseLostError
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import People
 from bot.workflow.ruling import Decided, decide_all
@@ -67,14 +67,14 @@ class Brake:
         return entry.taken_over > 0 or max(entry.at, self.now()) - asked > _LATE
 
     async def allows(self, entry: Entry, leased: LeasedSteps) -> bool:
-        """Tell whether the policy of now still allows a request, once Slack tells; raises LostError."""
+        """Tell whether the policy of now still allows a request, once Slack tells; raises LeaseLostError."""
         anew = True
         while (found := await self.look(entry, anew=anew)) is BrakeVerdict.IN_DOUBT:
             if anew:
                 _log.warning("a request waits: Slack does not tell whether it is still allowed")
             await leased.sleep(LOOK_AGAIN)
             if not await leased.holds(entry):
-                raise LostError
+                raise LeaseLostError
             anew = False
         return found is BrakeVerdict.GO
 
@@ -97,7 +97,7 @@ def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> Brake
     """Return what the `decisions` of now mean for a request as it was accepted; one rule and one owner for all of it."""
     found = [decision for _, decision in decisions]
     denied = [decision for decision in found if isinstance(decision, Deny)]
-    if any(not _passes(decision) for decision in denied):
+    if any(not _is_transient(decision) for decision in denied):
         return BrakeVerdict.STOP
     if owner_of(policy, entry.request.env) != entry.request.owner:
         return BrakeVerdict.STOP
@@ -108,7 +108,7 @@ def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> Brake
     return BrakeVerdict.GO if one_rule and covered else BrakeVerdict.STOP
 
 
-def _passes(denied: Deny) -> bool:
+def _is_transient(denied: Deny) -> bool:
     """Tell whether it is a no only for as long as Slack is away or busy; a group that is gone stays gone."""
     match denied.because:
         case PersonUnreadable(trouble) | GroupUnreadable(trouble=trouble):

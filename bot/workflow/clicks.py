@@ -20,12 +20,21 @@ from bot.messages.answers import steps_left
 from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable
 from bot.workflow.cancel import cancel
+from bot.workflow.click_steps import (
+    ApplyMove,
+    CancelRest,
+    ClickContext,
+    ClickStep,
+    Refuse,
+    Reply,
+    Resubmit,
+    late,
+)
 from bot.workflow.confirm import confirm
 from bot.workflow.deadline import PATIENCE, within
 from bot.workflow.decide import decide, may_not_decide
 from bot.workflow.ports import Ports
 from bot.workflow.retry import again, retry
-from bot.workflow.seen import AskAgain, CancelRest, ClickStep, Refuse, Reply, Seen, Take, late
 from bot.workflow.submit import Intake
 
 _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
@@ -51,21 +60,21 @@ class DecisionModal:
     found: Entry | Reply
 
 
-def step_of(act: Act, seen: Seen) -> ClickStep:
+def step_of(act: Act, context: ClickContext) -> ClickStep:
     """Return what a click on this button comes to."""
     match act:
         case Act.CONFIRM:
-            return confirm(seen)
+            return confirm(context)
         case Act.CANCEL:
-            return cancel(seen)
+            return cancel(context)
         case Act.APPROVE | Act.REJECT:
-            return decide(seen, approved=act is Act.APPROVE)
+            return decide(context, approved=act is Act.APPROVE)
         case Act.RETRY:
-            return retry(seen)
+            return retry(context)
         case Act.SHARE_AGAIN:
-            return again(seen)
+            return again(context)
         case Act.STEPS:
-            return Reply(steps_left(seen.words, seen.request))
+            return Reply(steps_left(context.words, context.request))
         case _:
             assert_never(act)
 
@@ -89,8 +98,8 @@ class ClickHandler:
             own = click.user_id == entry.request.origin.user_id
             # To cancel what they asked for themselves nobody needs a right.
             anew = not (act is Act.CANCEL and own)
-            seen = await self._see(policy, click, entry, anew=anew)
-            return await self._carry_out(seen, step_of(act, replace(seen, failed=failed)))
+            context = await self._read_context(policy, click, entry, anew=anew)
+            return await self._carry_out(context, step_of(act, replace(context, failed=failed)))
         except LedgerDownError as error:
             return _down(await self._words(click), click, error)
 
@@ -117,15 +126,15 @@ class ClickHandler:
 
         Read as it is remembered, since a decision reads it anew; but nobody is refused by that.
         """
-        seen = await self._see(opening.policy, click, entry, opening.clicker)
-        if may_not_decide(seen) is None:
+        context = await self._read_context(opening.policy, click, entry, opening.clicker)
+        if may_not_decide(context) is None:
             return None
-        seen = await self._see(opening.policy, click, entry, anew=True)
-        step = may_not_decide(seen)
+        context = await self._read_context(opening.policy, click, entry, anew=True)
+        step = may_not_decide(context)
         try:
-            return (await self._carry_out(seen, step)).message if step else None
+            return (await self._carry_out(context, step)).message if step else None
         except LedgerDownError as error:
-            return _down(seen.words, click, error).message
+            return _down(context.words, click, error).message
 
     async def _find(self, click: Click) -> Entry | None:
         """Return the request of a button; a button of another workspace is of no request here.
@@ -146,7 +155,7 @@ class ClickHandler:
         ends = await self._ledger.batches.ends(entry.request.id)
         return tuple(end.appid for end in ends if isinstance(end.outcome, Failed | Unknown))
 
-    async def _see(
+    async def _read_context(
         self,
         policy: Policy,
         click: Click,
@@ -154,7 +163,7 @@ class ClickHandler:
         clicker: Person | Unreadable | None = None,
         *,
         anew: bool = False,
-    ) -> Seen:
+    ) -> ClickContext:
         """Return what a click is decided by; those who are not known yet are read, `anew` past what is remembered."""
         asked_by = entry.request.origin.user_id
         known = {click.user_id: clicker} if clicker else {}
@@ -162,67 +171,71 @@ class ClickHandler:
         read = self._ports.people.several
         known |= await read(click.team_id, unknown, policy.groups, anew=anew)
         clicker = known[click.user_id]
-        return Seen(click, entry, policy, self._intake.words(clicker), clicker, known[asked_by])
+        return ClickContext(
+            click, entry, policy, self._intake.words(clicker), clicker, known[asked_by]
+        )
 
-    async def _carry_out(self, seen: Seen, step: ClickStep) -> Reply:
+    async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:
         match step:
             case Reply():
                 return step
             case Refuse(kind, told):
-                await self._note(seen, kind)
+                await self._note(context, kind)
                 return Reply(told)
-            case Take():
-                return await self._take(seen, step)
+            case ApplyMove():
+                return await self._take(context, step)
             case CancelRest():
-                by = seen.click.user_id
-                count = await self._ledger.batches.cancel(seen.request, by)
-                return Reply(say.rest_cancelled(seen.words, count))
-            case AskAgain():
-                return await self._ask_again(seen, step)
+                by = context.click.user_id
+                count = await self._ledger.batches.cancel(context.request, by)
+                return Reply(say.rest_cancelled(context.words, count))
+            case Resubmit():
+                return await self._ask_again(context, step)
             case _:
                 assert_never(step)
 
-    async def _take(self, seen: Seen, take: Take) -> Reply:
+    async def _take(self, context: ClickContext, take: ApplyMove) -> Reply:
         """Move the request and take it on, or say that somebody was faster, and what they did."""
-        words = seen.words
-        moved = await self._ledger.clicks.move(seen.entry, take.move)
+        words = context.words
+        moved = await self._ledger.clicks.move(context.entry, take.move)
         if moved is None:
-            now = await self._find(seen.click)
+            now = await self._find(context.click)
             if now is None:
                 return Reply(say.no_such_request(words))
-            return late(words, seen.click, now)
+            return late(words, context.click, now)
         self._ports.changed(moved.request)
         if moved.state is not State.ENDED:
-            self._ports.start(self._ports.carry(moved))
+            self._ports.start(self._ports.process(moved))
         if isinstance(moved.outcome, Skipped):
-            return Reply(say.skipped(words, seen.request, moved.outcome.why), take.settles)
+            return Reply(say.skipped(words, context.request, moved.outcome.why), take.settles)
         return Reply(take.message, take.settles)
 
-    async def _ask_again(self, seen: Seen, asked: AskAgain) -> Reply:
+    async def _ask_again(self, context: ClickContext, asked: Resubmit) -> Reply:
         told = await self._intake.submit(
-            seen.policy,
+            context.policy,
             asked.origin,
             asked.share,
             asked.requester,
             within(PATIENCE),
             retry=asked.retry,
-            words=seen.words,
+            words=context.words,
         )
-        return Reply(told, asked.settles, spent=bool(asked.retry) and await self._is_retried(seen))
+        return Reply(
+            told, asked.settles, spent=bool(asked.retry) and await self._is_retried(context)
+        )
 
-    async def _is_retried(self, seen: Seen) -> bool:
+    async def _is_retried(self, context: ClickContext) -> bool:
         """Tell whether the button has done what it was for; what was asked stands, whether that is known or not."""
         try:
-            now = await self._find(seen.click)
+            now = await self._find(context.click)
         except LedgerDownError:
             return False
         return bool(now and now.retried_by)
 
-    async def _note(self, seen: Seen, kind: str) -> None:
+    async def _note(self, context: ClickContext, kind: str) -> None:
         """Record who tried what they may not."""
-        who = {"user": seen.click.user_id, "channel": seen.click.channel_id}
-        said = {**facts_of(seen.request), **who}
-        await self._intake.note(kind, seen.request.origin, said, within(PATIENCE))
+        who = {"user": context.click.user_id, "channel": context.click.channel_id}
+        said = {**facts_of(context.request), **who}
+        await self._intake.note(kind, context.request.origin, said, within(PATIENCE))
 
     async def _words(self, click: Click) -> Words:
         """Return the words of whoever clicked."""

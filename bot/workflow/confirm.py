@@ -9,26 +9,26 @@ from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.rulings import denied
 from bot.policy import Deny, NeedsApproval, Unreadable
+from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Reply, late
 from bot.workflow.ruling import ground_against, in_doubt, strictest
-from bot.workflow.seen import ClickStep, Reply, Seen, Take, late
 
 
-def confirm(seen: Seen) -> ClickStep:
+def confirm(context: ClickContext) -> ClickStep:
     """Let a request go on that its requester is sure of."""
-    words, entry, request = seen.words, seen.entry, seen.request
-    if not seen.own:
+    words, entry, request = context.words, context.entry, context.request
+    if not context.own:
         return Reply(say.not_yours(words, request))
     if entry.state is not State.CONFIRMING:
-        return late(words, seen.click, entry)
-    if isinstance(seen.clicker, Unreadable):
+        return late(words, context.click, entry)
+    if isinstance(context.clicker, Unreadable):
         return Reply(say.cannot_tell_who(words))
-    return _confirmed(seen)
+    return _confirmed(context)
 
 
-def _confirmed(seen: Seen) -> ClickStep:
-    words, policy, request = seen.words, seen.policy, seen.request
-    by, url = seen.click.user_id, seen.click.response_url
-    decisions = seen.decisions()
+def _confirmed(context: ClickContext) -> ClickStep:
+    words, policy, request = context.words, context.policy, context.request
+    by, url = context.click.user_id, context.click.response_url
+    decisions = context.decisions()
     ask, decision = strictest(decisions)
     if isinstance(decision, Deny) and in_doubt(decision):
         return Reply(denied(words, decision, ask, policy))
@@ -37,7 +37,7 @@ def _confirmed(seen: Seen) -> ClickStep:
         told = ended(words, request, over)
         if isinstance(decision, Deny):
             told = denied(words, decision, ask, policy)
-        return Take(Move(State.ENDED, by, "denied", outcome=over), told, settles=True)
+        return ApplyMove(Move(State.ENDED, by, "denied", outcome=over), told, settles=True)
     if isinstance(decision, NeedsApproval) and decision.rule.approvers:
         move = Move(
             State.WAITING,
@@ -47,6 +47,6 @@ def _confirmed(seen: Seen) -> ClickStep:
             patience=decision.rule.approvers.expires.total_seconds(),
             rule=decision.rule.name,
         )
-        return Take(move, sent_to_approvers(words, request), settles=True)
+        return ApplyMove(move, sent_to_approvers(words, request), settles=True)
     move = Move(State.ACCEPTED, by, "confirmed", response_url=url)
-    return Take(move, accepted(words, request), settles=True)
+    return ApplyMove(move, accepted(words, request), settles=True)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
 from bot.ledger import Entry, Ledger, LedgerDownError
-from bot.workflow.ports import Look
+from bot.workflow.ports import ReadinessCheck
 
 PATIENCE = 20.0
 """Seconds for what goes on behind an ack: a click, a form."""
@@ -47,7 +47,9 @@ async def in_time(
         return None
 
 
-async def looked(look: Look, owner: str, env: str, until: float = math.inf) -> Readiness:
+async def readiness_in_time(
+    look: ReadinessCheck, owner: str, env: str, until: float = math.inf
+) -> Readiness:
     """Return what `look` tells within two seconds, and for an answer that has to be there by `until`; never raises."""
     try:
         async with asyncio.timeout_at(min(until - _SPARE, within(_LOOK_SECONDS))):
@@ -59,14 +61,16 @@ async def looked(look: Look, owner: str, env: str, until: float = math.inf) -> R
         return Readiness.UNKNOWN
 
 
-async def after_share(look: Look, ledger: Ledger, entry: Entry, outcome: Outcome) -> AfterShare:
+async def after_share(
+    look: ReadinessCheck, ledger: Ledger, entry: Entry, outcome: Outcome
+) -> AfterShare:
     """Return what the answer to a request, or to a batch, has to say of a share beyond that."""
     if not (
         isinstance(outcome, Shared) or (isinstance(outcome, Finished) and outcome.tally.shared)
     ):
         return AfterShare()
     request, told = entry.request, entry.told_steps
-    readiness = await looked(look, request.owner, request.env)
+    readiness = await readiness_in_time(look, request.owner, request.env)
     if readiness is Readiness.READY:
         return AfterShare(readiness)  # nothing is left to do
     if told is None:

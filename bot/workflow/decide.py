@@ -7,57 +7,59 @@ from bot.domain.request import State
 from bot.ledger.clicks import Move
 from bot.messages import clicks as say
 from bot.policy import Unreadable, may_approve
+from bot.workflow.context import ApplyMove, ClickContext, ClickStep, Refuse, Reply, late
 from bot.workflow.ruling import Review, review
-from bot.workflow.seen import ClickStep, Refuse, Reply, Seen, Take, late
 
 
-def may_not_decide(seen: Seen) -> ClickStep | None:
+def may_not_decide(context: ClickContext) -> ClickStep | None:
     """Return what an approver is answered before they have decided; None if they may decide."""
-    stands = review(seen.policy, seen.request, seen.requester)
-    if no := _refused(seen, stands):
+    stands = review(context.policy, context.request, context.requester)
+    if no := _refused(context, stands):
         return no
-    return _over(seen, stands) if stands.is_several else None
+    return _over(context, stands) if stands.is_several else None
 
 
-def decide(seen: Seen, *, approved: bool) -> ClickStep:
+def decide(context: ClickContext, *, approved: bool) -> ClickStep:
     """Let a request go on that an approver agrees to, or end one that they do not agree to."""
-    words, entry, request, by = seen.words, seen.entry, seen.request, seen.click.user_id
+    words, entry, request, by = context.words, context.entry, context.request, context.click.user_id
     if entry.state is not State.WAITING:
-        return late(words, seen.click, entry)
-    stands = review(seen.policy, seen.request, seen.requester)
-    if no := _refused(seen, stands):
+        return late(words, context.click, entry)
+    stands = review(context.policy, context.request, context.requester)
+    if no := _refused(context, stands):
         return no
     if approved and stands.in_doubt:
         return Reply(say.cannot_tell_requester(words, request.origin.user_id))
     if stands.ground and (approved or not stands.may_be_rejected):
-        return _over(seen, stands)
+        return _over(context, stands)
     told = say.decision_taken(words, request, approved=approved)
     if not approved:
-        end = Rejected(by, seen.click.comment)
-        return Take(_said(seen, Move(State.ANSWERED, by, "rejected", outcome=end)), told)
+        end = Rejected(by, context.click.comment)
+        return ApplyMove(_said(context, Move(State.ANSWERED, by, "rejected", outcome=end)), told)
     to = State.PLACED if entry.place else State.ACCEPTED
     rule = stands.rules[0].name if stands.rules else None
-    return Take(_said(seen, Move(to, by, "approved", rule=rule)), told)
+    return ApplyMove(_said(context, Move(to, by, "approved", rule=rule)), told)
 
 
-def _over(seen: Seen, stands: Review) -> Take:
+def _over(context: ClickContext, stands: Review) -> ApplyMove:
     """End what the policy of now does not let go on."""
     ground = stands.ground or Ground.NOT_ALLOWED
-    move = Move(State.ANSWERED, seen.click.user_id, "denied", outcome=Denied(ground))
-    return Take(_said(seen, move), say.over_by_policy(seen.words, seen.request, ground))
+    move = Move(State.ANSWERED, context.click.user_id, "denied", outcome=Denied(ground))
+    return ApplyMove(
+        _said(context, move), say.over_by_policy(context.words, context.request, ground)
+    )
 
 
-def _said(seen: Seen, move: Move) -> Move:
+def _said(context: ClickContext, move: Move) -> Move:
     """Return the move with what the approver wrote, and where they were asked."""
-    return replace(move, comment=seen.click.comment, asked=seen.click.message)
+    return replace(move, comment=context.click.comment, asked=context.click.message)
 
 
-def _refused(seen: Seen, stands: Review) -> Reply | Refuse | None:
+def _refused(context: ClickContext, stands: Review) -> Reply | Refuse | None:
     """Return why this person may not decide; None if they may.
 
     Anybody may where no approvers are left and the policy does not let it go on: then there is nothing to decide.
     """
-    words, person, asked_by = seen.words, seen.clicker, seen.request.origin.user_id
+    words, person, asked_by = context.words, context.clicker, context.request.origin.user_id
     if isinstance(person, Unreadable):
         return Reply(say.cannot_tell_who(words))
     if not stands.rules and stands.ground and not stands.in_doubt:

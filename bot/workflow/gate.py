@@ -10,7 +10,7 @@ from bot.domain.batch import AtLimit, InDoubt, Pause, is_daily, next_try
 from bot.domain.outcome import Said
 from bot.ledger import Entry, Ledger
 from bot.workflow.brake import LOOK_AGAIN, Brake, BrakeVerdict
-from bot.workflow.leased import LeasedSteps, LostError
+from bot.workflow.leased import LeasedSteps, LeaseLostError
 
 _log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 class Gate:
     """Opens and shuts for one batch; `left` are the appids that have not begun, and `stop` ends those.
 
-    What waits here raises LostError once somebody else holds the batch.
+    What waits here raises LeaseLostError once somebody else holds the batch.
     """
 
     batch: Entry
@@ -49,13 +49,13 @@ class Gate:
 
     async def _take_lane(self) -> None:
         take = partial(self.ledger.lane.take, self.batch)
-        while not await self.leased.insist(take):
+        while not await self.leased.keep_trying(take):
             if not await self._is_left():
                 break
             await self.leased.sleep(LOOK_AGAIN)
 
     async def _leave_lane(self) -> None:
-        await self.leased.insist(partial(self.ledger.lane.leave, self.batch))
+        await self.leased.keep_trying(partial(self.ledger.lane.leave, self.batch))
 
     async def watch(self) -> None:
         """Ask the policy every few seconds, until cancelled."""
@@ -124,5 +124,7 @@ class Gate:
     async def _is_left(self) -> bool:
         """Tell whether anything is left to do."""
         if not await self.leased.holds(self.batch):
-            raise LostError
-        return await self.leased.insist(partial(self.ledger.batches.are_left, self.batch.request))
+            raise LeaseLostError
+        return await self.leased.keep_trying(
+            partial(self.ledger.batches.are_left, self.batch.request)
+        )

@@ -23,11 +23,11 @@ T = TypeVar("T")
 Write = Callable[[], Awaitable[object]]
 
 
-class LostError(Exception):
+class LeaseLostError(Exception):
     """Somebody else holds the request now."""
 
 
-class LeaseOverError(Exception):
+class LeaseExpiredError(Exception):
     """The lease ran out in the midst of saying something, which may stand now; somebody else may hold the request."""
 
 
@@ -41,21 +41,21 @@ class LeasedSteps:
     """Returns when a step, or an item of a batch, may begin: acks go first."""
 
     @asynccontextmanager
-    async def held(self, entry: Entry) -> AsyncIterator[float | None]:
-        """Let the body say something while this replica holds a request; raises LostError and LeaseOverError.
+    async def while_held(self, entry: Entry) -> AsyncIterator[float | None]:
+        """Let the body say something while this replica holds a request; raises LeaseLostError and LeaseExpiredError.
 
         What it gives is since when that may have been said, so that the body looks back. A replica that was frozen
         wakes up in the midst of it, long after somebody else has said it.
         """
         if not await self.holds(entry):
-            raise LostError
+            raise LeaseLostError
         said_before = entry.taken_over or entry.owed_since is not None
         try:
-            async with self.ledger.lease.running() as lease:
+            async with self.ledger.lease.timeout() as lease:
                 yield entry.created if said_before else None
         except TimeoutError as error:
             if lease.expired():
-                raise LeaseOverError from error
+                raise LeaseExpiredError from error
             raise
 
     async def share(
@@ -75,22 +75,22 @@ class LeasedSteps:
     async def holds(self, entry: Entry) -> bool:
         """Tell whether this replica still holds a request, however long it takes to find out."""
         covered = self.ledger.lease.covers(entry)
-        return covered or await self.insist(partial(self.ledger.replica.hold, entry))
+        return covered or await self.keep_trying(partial(self.ledger.replica.hold, entry))
 
     async def end(
         self, entry: Entry, backlog: list[Write], how: str, why: str | None = None
     ) -> None:
         """Record the end, however long that takes; until then another replica may deliver the answer again."""
-        await self.surely(backlog, partial(self.ledger.end, entry, how, why))
+        await self.write_in_order(backlog, partial(self.ledger.end, entry, how, why))
 
     async def owe(self, entry: Entry, backlog: list[Write], away: AwayError) -> None:
         """Let go of a request whose next words Slack does not take; whoever takes it over later says them."""
         told = {"request": entry.request.id, "reason": str(away)}
         _log.warning("Slack takes no message for now, so it is owed", extra=told)
         owe = partial(self.ledger.replica.owe, entry, str(away), away.after)
-        await self.surely(backlog, owe)
+        await self.write_in_order(backlog, owe)
 
-    async def surely(
+    async def write_in_order(
         self,
         backlog: list[Write],
         write: Callable[[], Awaitable[T]],
@@ -119,7 +119,7 @@ class LeasedSteps:
             waited += pause + time.monotonic() - began
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def insist(self, write: Callable[[], Awaitable[T]]) -> T:
+    async def keep_trying(self, write: Callable[[], Awaitable[T]]) -> T:
         """Return what the ledger answers, however long it takes; nothing goes on without it."""
         pause = 0.1
         while True:

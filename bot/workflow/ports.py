@@ -122,11 +122,11 @@ class People(Protocol):
         """Tell whether anybody may decide about a request of this requester's; in doubt, yes."""
 
 
-Look = Callable[[str, str], Awaitable[Readiness]]
+ReadinessCheck = Callable[[str, str], Awaitable[Readiness]]
 """Tells whether an owner's env can be used by others."""
 
 
-async def unknown(owner: str, env: str) -> Readiness:
+async def not_checked(owner: str, env: str) -> Readiness:
     """Look at nothing."""
     del owner, env
     return Readiness.UNKNOWN
@@ -138,15 +138,15 @@ class Ports:
 
     people: People
     ledger: Ledger
-    carry: Callable[[Entry], Coroutine[None, None, None]]
+    process: Callable[[Entry], Coroutine[None, None, None]]
     link: Callable[[str | None], str | None]
     """Returns the address of an entry's `place` or of what it has `asked`."""
     token_states: Callable[[], Awaitable[Sequence[LinkState]]]
     new_id: Callable[[], str]
     start: Callable[[Coroutine[None, None, None]], None]
     tongues: Tongues
-    tell_alone: Callable[[Origin, Message], Awaitable[None]]
+    tell_privately: Callable[[Origin, Message], Awaitable[None]]
     """Tells whoever asked, alone, where they asked."""
     changed: Callable[[Request], None] = no_op
     """Hears of each move of a request, once it is recorded."""
-    look: Look = unknown
+    look: ReadinessCheck = not_checked

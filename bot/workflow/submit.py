@@ -13,13 +13,13 @@ from bot.command import Share, ShareMany
 from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger import (
     Accepted,
+    AlreadyRetried,
+    Duplicate,
     Entry,
-    Known,
-    Retried,
     SharedBefore,
-    TooMany,
+    TooManyBatches,
+    Undelivered,
     UnderWay,
-    Untold,
 )
 from bot.ledger.acceptance import MOST_WAITING
 from bot.ledger.entries import facts_asked, facts_of
@@ -44,7 +44,7 @@ from bot.policy import (
     owner_of,
 )
 from bot.runtime.tasks import log_request
-from bot.workflow.deadline import in_time, looked
+from bot.workflow.deadline import in_time, readiness_in_time
 from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Ports
 from bot.workflow.ruling import Refusal, decide_all, first_state, ruling
@@ -136,7 +136,7 @@ class Intake:
 
     async def beforehand(self, words: Words, owner: str, env: str, until: float) -> Message:
         """Return whether a share of the env could be used; nothing where that is not told in time."""
-        ready = await looked(self._ports.look, owner, env, until)
+        ready = await readiness_in_time(self._ports.look, owner, env, until)
         return message(beforehand(words, env, ready))
 
     async def _reachable(
@@ -172,36 +172,36 @@ class Intake:
             case Accepted(entry):
                 self._ports.changed(request)
                 if state is not State.CONFIRMING:
-                    self._ports.start(self._ports.carry(entry))
+                    self._ports.start(self._ports.process(entry))
                 elif retry and not own:
                     self._ports.start(self._ask_requester(entry, retry.by))
                 return _taken_on(words, entry, own=own)
-            case Known(Entry(state=State.ENDED, outcome=None)):
+            case Duplicate(Entry(state=State.ENDED, outcome=None)):
                 return not_recorded(words)  # it was withdrawn, and whoever asked was told so
-            case Known(entry):
+            case Duplicate(entry):
                 return _taken_on(words, entry, own=own)
-            case UnderWay() | Untold() | SharedBefore():
+            case UnderWay() | Undelivered() | SharedBefore():
                 kind = "shared before" if isinstance(found, SharedBefore) else "under way"
                 await self.note(kind, request.origin, facts(), until)
-                return self._in_the_way(words, found, request.reason if own else None)
-            case Retried():
+                return self._why_not(words, found, request.reason if own else None)
+            case AlreadyRetried():
                 return retried_already(words)
-            case TooMany():
+            case TooManyBatches():
                 too_many = {"outcome": "denied", "detail": "TooManyBatches"}
                 await self.note("denied", request.origin, facts() | too_many, until)
                 return too_many_batches(words, request, MOST_WAITING)
             case _:
                 assert_never(found)
 
-    def _in_the_way(
-        self, words: Words, found: UnderWay | Untold | SharedBefore, reason: str | None
+    def _why_not(
+        self, words: Words, found: UnderWay | Undelivered | SharedBefore, reason: str | None
     ) -> Message:
         entry = found.entry
         earlier, link = entry.request, self._ports.link(entry.place)
         match found:
             case UnderWay():
                 return under_way(words, earlier, link)
-            case Untold():
+            case Undelivered():
                 assert entry.outcome is not None  # noqa: S101  # it is recorded with the state
                 told = answer(words, earlier, entry.outcome, called_again=entry.called_again)
                 return untold(words, earlier, told)
@@ -218,7 +218,7 @@ class Intake:
         asked = confirmation(words, request, entry.until or 0.0, by)
         # Directly: where it was clicked, Slack shows it to nobody who is not looking.
         directly = replace(request.origin, channel_id=request.origin.user_id, thread_ts="")
-        await self._ports.tell_alone(directly, asked)
+        await self._ports.tell_privately(directly, asked)
 
     async def note(
         self, what: str, origin: Origin, facts: Mapping[str, object], until: float

@@ -32,8 +32,8 @@ from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake, stopped
 from bot.workflow.deadline import after_share
-from bot.workflow.leased import LeasedSteps, LeaseOverError, LostError, Write
-from bot.workflow.ports import AwayError, Look, Owners, Places, unknown
+from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError, Write
+from bot.workflow.ports import AwayError, Owners, Places, ReadinessCheck, not_checked
 
 MOST_TAKE_OVERS = 5
 _LOOKS_PER_LEASE = 12
@@ -63,14 +63,14 @@ class Worker:
     lease: float = LEASE
     changed: Callable[[Request], None] = no_op
     """Hears of each move of a request, once it is recorded."""
-    look: Look = unknown
+    look: ReadinessCheck = not_checked
 
     @property
     def items_waiting(self) -> int:
         """How many items of the batches under way here have not begun."""
         return self.batches.waiting
 
-    async def carry(self, entry: Entry, *, taken: bool = False) -> None:
+    async def process(self, entry: Entry, *, taken: bool = False) -> None:
         """Take a request on from its state to its end; stop silently once somebody else holds it.
 
         After an exception that nobody foresaw it goes on from the state that was reached, as after a take-over. `taken`
@@ -83,9 +83,9 @@ class Worker:
             await self.leased.turn()
             try:
                 reached = await self._step(entry, backlog, called_again=called_again)
-            except LostError:
+            except LeaseLostError:
                 return
-            except LeaseOverError:
+            except LeaseExpiredError:
                 entry = replace(entry, taken_over=max(entry.taken_over, 1))
                 continue
             except AwayError as away:
@@ -142,7 +142,7 @@ class Worker:
             place = self.places.reopen(request, entry.place)
         again = called_again and outcome != _GIVEN_UP
         after = await after_share(self.look, self.ledger, entry, outcome)
-        async with self.leased.held(entry) as since:
+        async with self.leased.while_held(entry) as since:
             delivered = await place.close(
                 request, outcome, look_since=since, called_again=again, after=after
             )
@@ -166,7 +166,7 @@ class Worker:
     async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         """Settle where the answer goes, having said there what is under way or waited for, and record it."""
         request, waits = entry.request, entry.state is State.WAITING
-        async with self.leased.held(entry) as since:
+        async with self.leased.while_held(entry) as since:
             place = await self.places.open(request, look_since=since, waiting=waits)
         if place is None:  # nobody would hear of it
             told = {"request": request.id}
@@ -176,7 +176,7 @@ class Worker:
         state, ref = State.WAITING if waits else State.PLACED, place.ref
         placed = replace(entry, state=state, place=ref, owed_since=None, wake=None)
         # Never in the backlog, where an answer may be: after a crash nobody would know that WeChat may have been asked.
-        settled = await self.leased.insist(partial(self.ledger.place, entry, ref))
+        settled = await self.leased.keep_trying(partial(self.ledger.place, entry, ref))
         return placed if settled else None
 
     async def _call(
@@ -190,7 +190,7 @@ class Worker:
             self.ledger.answer, entry, outcome, seconds, steps, called_again=called_again
         )
         unwritten = partial(answered, entry, outcome, called_again=called_again)
-        return await self.leased.surely(backlog, write, unwritten)
+        return await self.leased.write_in_order(backlog, write, unwritten)
 
     async def _outcome(self, entry: Entry, steps: list[Step], *, called_again: bool) -> Outcome:
         """Ask WeChat, if that is still to be done."""
@@ -211,7 +211,7 @@ class Worker:
         if outcome is None:
             return None
         write = partial(self.ledger.answer, entry, outcome)
-        return await self.leased.surely(backlog, write, partial(answered, entry, outcome))
+        return await self.leased.write_in_order(backlog, write, partial(answered, entry, outcome))
 
     async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
         """Hold this replica's requests and, while it may, take over what nobody holds; runs until cancelled.
@@ -239,7 +239,7 @@ class Worker:
             taken = await self.ledger.replica.take_over(_TAKEN_AT_ONCE)
             for entry in taken:
                 with log_request(entry.request.id):
-                    self.start(self.carry(entry, taken=True))
+                    self.start(self.process(entry, taken=True))
             if len(taken) < _TAKEN_AT_ONCE:
                 return
 

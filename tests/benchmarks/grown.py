@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from bot.domain.outcome import Shared
 from bot.domain.request import Origin, Request
 from bot.ledger import Accepted, Ledger
-from bot.ledger.opening import open_database
+from bot.ledger.database import open_database
 from bot.ledger.schema import events, requests
 
 _FEW = 100

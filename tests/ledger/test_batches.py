@@ -23,7 +23,16 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request, Retry, State, items_of
 from bot.guidance import Trouble, all_guidance, for_code, for_trouble
-from bot.ledger import Accepted, Entry, Event, Known, Ledger, SharedBefore, TooMany, UnderWay
+from bot.ledger import (
+    Accepted,
+    Duplicate,
+    Entry,
+    Event,
+    Ledger,
+    SharedBefore,
+    TooManyBatches,
+    UnderWay,
+)
 from bot.ledger.batches import ItemAnswered
 from bot.ledger.clicks import Move
 from bot.ledger.items import ItemEnd
@@ -188,7 +197,7 @@ async def test_batches_of_one_env_do_not_stand_in_each_other_s_way(ledger: Ledge
     one, other = new_batch(2, env="env"), new_batch(2, env="env")
     assert isinstance(await ledger.accept(one), Accepted)
     assert isinstance(await ledger.accept(other), Accepted)
-    assert isinstance(await ledger.accept(replace(other, id="other")), Known)
+    assert isinstance(await ledger.accept(replace(other, id="other")), Duplicate)
 
 
 async def test_items_are_not_taken_over_by_themselves(database: Database, ledger: Ledger) -> None:
@@ -610,13 +619,13 @@ async def test_five_batches_of_one_person_may_wait_besides_one_that_runs(
     known = by("U1")
     confirming = await accepted(ledger, known, State.CONFIRMING, patience=60.0)
     single = new_request()
-    assert await other.accept(by("U1")) == TooMany()
-    assert isinstance(await ledger.accept(known), Known)  # the same command, delivered twice
+    assert await other.accept(by("U1")) == TooManyBatches()
+    assert isinstance(await ledger.accept(known), Duplicate)  # the same command, delivered twice
     await accepted(ledger, by("U2"))
     await accepted(ledger, replace(single, origin=replace(single.origin, user_id="U1")))
     await other.answer(waits[1], Finished(Tally(3, shared=3)), 0.0, ())
     await accepted(other, by("U1"))
-    assert await ledger.accept(by("U1")) == TooMany()
+    assert await ledger.accept(by("U1")) == TooManyBatches()
     await ledger.clicks.move(confirming, Move(State.ENDED, "U1", "cancelled"))
     await accepted(ledger, by("U1"))
 
@@ -629,7 +638,7 @@ async def test_one_batch_too_many_does_not_use_up_the_retry_of_an_earlier_one(
     for _ in range(5):
         waits = await placed(ledger, by("U1"))
     retry = Retry(earlier.request.id, "U1")
-    assert await ledger.accept(by("U1"), retry=retry) == TooMany()
+    assert await ledger.accept(by("U1"), retry=retry) == TooManyBatches()
     assert (await stands(ledger, earlier)).retried_by is None
     await ledger.answer(waits, Finished(Tally(3)), 0.0, ())
     assert isinstance(await ledger.accept(by("U1"), retry=retry), Accepted)
@@ -680,7 +689,7 @@ async def test_whoever_listens_hears_of_each_item_that_is_left_out_or_given_up(
     database: Database, ledger: Ledger
 ) -> None:
     heard: list[Event] = []
-    listening = database.ledger("b", told=heard.append)
+    listening = database.ledger("b", on_event=heard.append)
     await listening.replica.beat()
     await accepted(ledger, new_request(env="env", appid=appids(1)[0]))
     batch = await placed(listening, new_batch(3, env="env"))

@@ -20,7 +20,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Approval, Request, Retry, State
 from bot.guidance import all_guidance
-from bot.ledger import Accepted, Entry, Ledger, LedgerDownError, Retried, UnderWay
+from bot.ledger import Accepted, AlreadyRetried, Entry, Ledger, LedgerDownError, UnderWay
 from bot.ledger.clicks import Move
 from tests.databases import Database
 from tests.ledger.conftest import FullOnce, new_request, soon
@@ -237,7 +237,7 @@ async def test_who_held_it_before_the_click_writes_nothing_any_more(
     assert not await ledger.place(entry, "elsewhere")
     assert not await ledger.asked(entry, "elsewhere")
     assert not await ledger.answer(entry, Expired("approval"), 0.0, ())
-    await ledger.replica.rest(entry)
+    await ledger.replica.release_waiting(entry)
     assert not await ledger.end(entry, "delivered")
     assert moved == replace(await stands(ledger, entry), at=moved.at)
     assert only(database, "holder, wake") == {"holder": "b", "wake": None}
@@ -252,7 +252,7 @@ async def test_a_click_after_a_take_over_counts_and_ends_what_was_taken(
     (taken,) = await other.replica.take_over(9)
     assert await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert not await other.answer(taken, Expired("approval"), 0.0, ())
-    await other.replica.rest(taken)
+    await other.replica.release_waiting(taken)
     assert only(database, "holder, state") == {"holder": "a", "state": "placed"}
 
 
@@ -295,16 +295,16 @@ async def test_it_rests_for_half_of_what_is_left_and_then_for_all(
         database.execute("UPDATE requests SET wake = 1")
         (taken,) = await at.replica.take_over(9)
         assert taken.taken_over == 0
-        await at.replica.rest(taken)
+        await at.replica.release_waiting(taken)
         assert (await stands(at, taken)).wake == entry.until
     assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
 
 
 async def test_who_says_twice_that_it_rests_loses_no_reminder(ledger: Ledger) -> None:
     entry = await begun(ledger, State.WAITING)
-    await ledger.replica.rest(entry)
+    await ledger.replica.release_waiting(entry)
     first = await stands(ledger, entry)
-    await ledger.replica.rest(entry)
+    await ledger.replica.release_waiting(entry)
     assert (await stands(ledger, entry)).wake == first.wake
 
 
@@ -315,7 +315,7 @@ async def test_who_does_not_hold_it_lets_nobody_rest(
     await ledger.close()
     (taken,) = await other.replica.take_over(9)
     assert taken.taken_over == 1
-    await other.replica.rest(replace(entry, fence=entry.fence))
+    await other.replica.release_waiting(replace(entry, fence=entry.fence))
     assert only(database, "holder, wake") == {"holder": "b", "wake": None}
 
 
@@ -613,7 +613,7 @@ async def test_a_request_is_tried_again_once(database: Database, ledger: Ledger)
     second = await begun(ledger, State.ACCEPTED, again, retry)
     assert (await stands(ledger, first)).retried_by == "U2"
     other = new_request(env="another")
-    assert await ledger.accept(other, retry=Retry(first.request.id, "U3")) == Retried()
+    assert await ledger.accept(other, retry=Retry(first.request.id, "U3")) == AlreadyRetried()
     assert (await stands(ledger, first)).retried_by == "U2"
     found = await ledger.accept(new_request(env=first.request.env), retry=retry)
     assert isinstance(found, UnderWay)
@@ -634,7 +634,7 @@ async def test_of_two_who_try_again_at_two_replicas_one_does(ledger: Ledger, oth
             )
         )
         kinds = sorted(type(each).__name__ for each in found)
-        assert kinds == ["Accepted", *["Retried"] * 5]
+        assert kinds == ["Accepted", *["AlreadyRetried"] * 5]
         (won,) = (number for number, each in enumerate(found) if isinstance(each, Accepted))
         assert (await stands(ledger, first)).retried_by == f"U{won}"
 

@@ -9,7 +9,7 @@ from bot.domain.outcome import Shared
 from bot.domain.request import Origin, State
 from bot.ledger import Accepted, Event, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
-from bot.ledger.events import MOST, all_told, note
+from bot.ledger.events import MOST, fan_out, note
 from bot.ledger.writer import Writer
 from tests.databases import Database
 from tests.ledger.conftest import accepted, new_request, soon
@@ -26,7 +26,7 @@ async def test_each_event_is_told_once_it_is_recorded_and_in_that_order(database
         assert event.kind in database.kinds()
         told.append((event.kind, event.facts["request"]))
 
-    ledger = database.ledger("a", told=hear)
+    ledger = database.ledger("a", on_event=hear)
     await ledger.start()
     entry = await accepted(ledger)
     await ledger.place(entry, "there")
@@ -74,7 +74,7 @@ async def test_whoever_freezes_among_its_events_has_postgresql_wait_for_it_no_lo
 async def test_what_is_written_down_in_vain_is_not_told(database: Database) -> None:
     told: list[Event] = []
     engine = database.open().engine
-    writer = Writer(engine, told=told.append)
+    writer = Writer(engine, on_event=told.append)
 
     def spoiled(on: Connection) -> None:
         note(on, "in vain", ORIGIN, {})
@@ -95,7 +95,7 @@ async def test_what_is_written_down_in_vain_is_not_told(database: Database) -> N
 
 async def test_what_people_type_is_recorded_and_not_told(sqlite: Database) -> None:
     told: list[Event] = []
-    ledger = sqlite.ledger("a", told=told.append)
+    ledger = sqlite.ledger("a", on_event=told.append)
     await ledger.start()
     request = replace(new_request(), reason="a reason of theirs")
     found = await ledger.accept(request, State.WAITING, patience=60.0)
@@ -113,7 +113,7 @@ async def test_what_people_type_is_recorded_and_not_told(sqlite: Database) -> No
 @pytest.mark.parametrize("kind", ["denied", "dry run"])
 async def test_what_is_no_request_is_told_too(sqlite: Database, kind: str) -> None:
     told: list[Event] = []
-    ledger: Ledger = sqlite.ledger("a", told=told.append)
+    ledger: Ledger = sqlite.ledger("a", on_event=told.append)
     await ledger.note(kind, ORIGIN, {"env": "prod-1"})
     await soon(lambda: told)
     assert [(event.kind, event.facts["env"]) for event in told] == [(kind, "prod-1")]
@@ -127,8 +127,8 @@ async def test_a_listener_that_fails_keeps_nobody_from_hearing_and_the_ledger_fr
     def fails(_: Event) -> None:
         raise RuntimeError("made up")
 
-    hear = all_told(fails, lambda event: told.append(event.kind))
-    ledger = sqlite.ledger("a", told=hear)
+    hear = fan_out(fails, lambda event: told.append(event.kind))
+    ledger = sqlite.ledger("a", on_event=hear)
     for kind in ("denied", "mistake"):
         await ledger.note(kind, ORIGIN, {})
     await soon(lambda: len(told) == 2)

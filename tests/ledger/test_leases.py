@@ -185,7 +185,7 @@ async def test_what_waits_for_an_approval_is_let_go_until_half_its_time_and_then
 ) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=60)
     assert await other.replica.take_over(9) == []
-    assert await ledger.replica.rest(entry)
+    assert await ledger.replica.release_waiting(entry)
     (row,) = database.rows("SELECT holder, until, wake, created FROM requests")
     assert row["wake"] == pytest.approx(row["created"] + 30, abs=2)
     assert row["holder"] is None
@@ -193,7 +193,7 @@ async def test_what_waits_for_an_approval_is_let_go_until_half_its_time_and_then
     database.execute("UPDATE requests SET wake = 1")
     (woken,) = await other.replica.take_over(9)
     assert woken == replace(await stands(ledger, entry), taken_over=0, wake=1)
-    await other.replica.rest(woken)
+    await other.replica.release_waiting(woken)
     (row,) = database.rows("SELECT holder, until, wake FROM requests")
     assert (row["holder"], row["wake"]) == (None, row["until"])
     assert await ledger.replica.take_over(9) == []
@@ -201,9 +201,9 @@ async def test_what_waits_for_an_approval_is_let_go_until_half_its_time_and_then
 
 async def test_whoever_rests_twice_rests_once(database: Database, ledger: Ledger) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=60)
-    await ledger.replica.rest(entry)
+    await ledger.replica.release_waiting(entry)
     once = database.rows("SELECT * FROM requests")
-    await ledger.replica.rest(entry)
+    await ledger.replica.release_waiting(entry)
     assert database.rows("SELECT * FROM requests") == once
 
 
@@ -217,7 +217,7 @@ async def test_whoever_crashes_while_something_waits_is_followed_at_once(
     kept = database.rows("SELECT * FROM requests")
     assert not await gone.place(entry, "C1/1.5")
     assert not await gone.asked(entry, "C2/1.5")
-    await gone.replica.rest(entry)
+    await gone.replica.release_waiting(entry)
     assert database.rows("SELECT * FROM requests") == kept
     assert await ledger.place(taken, "C1/1.5")
     assert await ledger.asked(taken, "C2/1.5")
@@ -301,7 +301,7 @@ async def test_what_is_begun_under_a_lease_is_cut_short_with_it(on_postgresql: D
     gone = on_postgresql.ledger("gone", SHORT)
     await gone.start()
     with within(SOON), pytest.raises(TimeoutError):
-        async with gone.replica.lease.running() as lease:
+        async with gone.replica.lease.timeout() as lease:
             await asyncio.Event().wait()
     assert lease.expired()
 
@@ -309,7 +309,7 @@ async def test_what_is_begun_under_a_lease_is_cut_short_with_it(on_postgresql: D
 async def test_a_beat_lengthens_what_is_under_way(on_postgresql: Database) -> None:
     gone = on_postgresql.ledger("gone", 30.0)
     await gone.start()
-    async with gone.replica.lease.running() as lease:
+    async with gone.replica.lease.timeout() as lease:
         before = lease.when()
         await gone.replica.beat()
         after = lease.when()
@@ -357,7 +357,7 @@ async def test_what_is_under_way_when_the_machine_is_suspended_is_cut_short_soon
     leases = list[asyncio.Timeout]()
 
     async def say() -> None:
-        async with woken.replica.lease.running() as lease:
+        async with woken.replica.lease.timeout() as lease:
             leases.append(lease)
             clock.suspended = 61
             await asyncio.Event().wait()
@@ -371,7 +371,7 @@ async def test_what_is_under_way_has_what_is_left_of_its_time(on_postgresql: Dat
     clock = BootTime()
     woken = on_postgresql.ledger("woken", 60, clock=clock)
     await woken.start()
-    async with woken.replica.lease.running() as lease:
+    async with woken.replica.lease.timeout() as lease:
         clock.suspended = 50
         with within(SOON):
             while (lease.when() or 0) > asyncio.get_running_loop().time() + 10:  # noqa: ASYNC110  # it comes by itself
@@ -390,7 +390,7 @@ async def test_alone_no_lease_ever_ends_and_none_has_a_timer(sqlite: Database) -
     await ledger.start()
     entry = await accepted(ledger)
     await sqlite.lease_over("a")
-    running = ledger.replica.lease.running
+    running = ledger.replica.lease.timeout
     async with running() as lease, running() as another:
         assert (lease.when(), another.when()) == (None, None)
     assert await ledger.replica.hold(entry)

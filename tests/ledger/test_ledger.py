@@ -34,14 +34,14 @@ from bot.guidance import Trouble, all_guidance, for_trouble
 from bot.ledger import (
     Acceptance,
     Accepted,
+    AlreadyRetried,
+    Duplicate,
     Entry,
-    Known,
     Ledger,
-    Retried,
     SharedBefore,
-    TooMany,
+    TooManyBatches,
+    Undelivered,
     UnderWay,
-    Untold,
 )
 from bot.ledger.clicks import Move
 from tests.conftest import examples
@@ -77,7 +77,7 @@ async def live(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
 
 
 def entry_in(found: Acceptance) -> Entry:
-    assert not isinstance(found, Retried | TooMany)
+    assert not isinstance(found, AlreadyRetried | TooManyBatches)
     return found.entry
 
 
@@ -129,20 +129,20 @@ async def test_a_trigger_is_one_request(database: Database, ledger: Ledger) -> N
     entry = await accepted(ledger, new_request(trigger="once"))
     for again in (False, True):
         request = new_request(trigger="once", again=again)
-        assert await ledger.accept(request) == Known(entry)
+        assert await ledger.accept(request) == Duplicate(entry)
     assert database.kinds() == ["accepted"]
 
 
 async def test_an_id_is_one_request(ledger: Ledger) -> None:
     entry = await accepted(ledger)
-    assert await ledger.accept(new_request(id=entry.request.id)) == Known(entry)
+    assert await ledger.accept(new_request(id=entry.request.id)) == Duplicate(entry)
 
 
 async def test_a_trigger_is_known_however_its_request_ended(ledger: Ledger) -> None:
     request = new_request()
     entry = await live(ledger, request, Shared())
     await live(ledger, new_request(env=request.env, again=True), Shared())
-    assert await ledger.accept(request) == Known(entry)
+    assert await ledger.accept(request) == Duplicate(entry)
 
 
 async def test_the_same_share_is_under_way_only_once(ledger: Ledger) -> None:
@@ -209,7 +209,7 @@ async def test_what_has_ended_but_is_not_yet_told_is_told_to_whoever_asks(
     entry = await accepted(ledger)
     await move(ledger, entry, State.ANSWERED, outcome)
     found = await ledger.accept(new_request(env=entry.request.env))
-    assert found == Untold(await stands(ledger, entry))
+    assert found == Undelivered(await stands(ledger, entry))
 
 
 async def test_what_has_ended_but_is_not_yet_told_may_be_asked_for_again(ledger: Ledger) -> None:
@@ -236,7 +236,7 @@ async def test_one_trigger_at_two_replicas_is_one_request(ledger: Ledger, other:
         found = await asyncio.gather(
             *(at.accept(each) for at, each in zip([ledger, other] * 3, asked, strict=True))
         )
-        assert sorted(type(each).__name__ for each in found) == ["Accepted", *["Known"] * 5]
+        assert sorted(type(each).__name__ for each in found) == ["Accepted", *["Duplicate"] * 5]
         assert len({entry_in(each).request.id for each in found}) == 1
 
 
@@ -365,11 +365,11 @@ async def test_a_request_is_tried_again_once(database: Database, ledger: Ledger)
     assert isinstance(await ledger.accept(again, retry=retry), Accepted)
     assert (await stands(ledger, first)).retried_by == "U7"
     kinds = database.kinds()
-    assert isinstance(await ledger.accept(again, retry=retry), Known)
+    assert isinstance(await ledger.accept(again, retry=retry), Duplicate)
     more = new_request(env=first.request.env)
     assert isinstance(await ledger.accept(more, retry=retry), UnderWay)
     await ledger.end((await everything(ledger))[0], "given up")
-    assert await ledger.accept(more, retry=retry) == Retried()
+    assert await ledger.accept(more, retry=retry) == AlreadyRetried()
     assert database.kinds() == [*kinds, "given up"]
     assert isinstance(await ledger.accept(more), Accepted)  # as a request of its own it may
 
@@ -407,7 +407,7 @@ async def test_a_batch_stands_in_nobodys_way(ledger: Ledger) -> None:
     assert await stands(ledger, entry) == entry
     await accepted(ledger, new_request(env=batch.env))
     await accepted(ledger, new_request(env=batch.env, appid="", appids=("wx1", "wx2")))
-    assert await ledger.accept(batch) == Known(entry)
+    assert await ledger.accept(batch) == Duplicate(entry)
 
 
 async def test_the_history_has_one_line_for_a_batch_but_where_an_appid_is_asked_about(

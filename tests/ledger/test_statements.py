@@ -6,7 +6,7 @@ from pathlib import Path
 import bot.ledger
 from bot.domain.outcome import Finished, Shared, Tally
 from bot.domain.request import State
-from bot.ledger import SharedBefore, UnderWay, Untold
+from bot.ledger import SharedBefore, Undelivered, UnderWay
 from bot.ledger.clicks import Move
 from tests.databases import Database
 from tests.ledger.conftest import accepted, new_request
@@ -16,7 +16,7 @@ _BUILDERS = {"select", "insert", "update", "delete", "upsert"}
 _DERIVERS = {"where", "values", "returning", "limit", "order_by", "add_columns", "with_for_update"}
 """The methods that make another statement of one, unless they are a dict's, without arguments."""
 
-_COMMANDS = {"audit.py", "looking.py", "opening.py"}
+_COMMANDS = {"audit.py", "inspection.py", "database.py"}
 """What an operator runs, or the start: each builds its statements once a process anyway."""
 
 
@@ -60,7 +60,7 @@ async def test_no_command_and_no_click_goes_through_what_has_ended(sqlite: Datab
     assert isinstance(await ledger.accept(new_request(env=entry.request.env)), UnderWay)
     assert await ledger.place(entry, "C1/1.5")
     assert await ledger.answer(entry, Shared())
-    assert isinstance(await ledger.accept(new_request(env=entry.request.env)), Untold)
+    assert isinstance(await ledger.accept(new_request(env=entry.request.env)), Undelivered)
     assert await ledger.end(entry, "delivered")
     assert isinstance(await ledger.accept(new_request(env=entry.request.env)), SharedBefore)
     waits = await accepted(ledger, state=State.WAITING, patience=100.0)

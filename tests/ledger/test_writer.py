@@ -211,7 +211,7 @@ async def test_who_waits_too_long_is_told_and_the_work_left_out(database: Databa
 async def test_work_for_later_is_done_without_waiting(
     database: Database, writer: Writer, gate: Gate
 ) -> None:
-    writer.later(add("later"))
+    writer.run_later(add("later"))
     gate.opened.set()
     await soon(lambda: names(database) == ["later"])
 
@@ -227,7 +227,7 @@ async def test_work_for_later_is_tried_again_until_it_is_committed_once(
             raise OperationalError("INSERT", {}, Exception("the disk is full"))
         add("later")(on)
 
-    writer.later(work)
+    writer.run_later(work)
     for name in "abcdef":
         assert await writer.run(add(name)) == name
     assert names(database) == [*"abcdef", "later"]
@@ -250,7 +250,7 @@ async def test_work_for_later_that_can_never_be_done_is_given_up_and_that_is_sai
         tries.append("")
         mistake(on)
 
-    writer.later(work, request="request-1")
+    writer.run_later(work, request="request-1")
     for name in "abc":
         await writer.run(add(name))
     assert names(database) == ["a", "b", "c"]
@@ -277,7 +277,7 @@ async def test_work_for_later_is_not_given_up_for_what_somebody_may_put_right(
             raise kind("UPDATE", {}, Exception("made up"))
         add("later")(on)
 
-    writer.later(work)
+    writer.run_later(work)
     for name in "ab":
         await writer.run(add(name))
     away.clear()
@@ -304,9 +304,9 @@ async def test_closing_says_what_is_left_undone(
     def work(_: Connection) -> None:
         raise OperationalError("INSERT", {}, Exception("the disk is full"))
 
-    writer.later(add("done"), request="request-1")
-    writer.later(work, request="request-2")
-    writer.later(work, request="request-3")
+    writer.run_later(add("done"), request="request-1")
+    writer.run_later(work, request="request-2")
+    writer.run_later(work, request="request-3")
     await writer.close()
     assert names(database) == ["done"]
     said = [(each.levelname, each.message, vars(each)["request"]) for each in caplog.records]
@@ -344,7 +344,7 @@ def test_a_loop_that_ends_leaves_the_writer_in_order(database: Database) -> None
         writer = Writer(database.open().engine)
         leaving = writer.run(gate)
         await soon(gate.reached.is_set)
-        writer.later(add("a"))
+        writer.run_later(add("a"))
         leaving.cancel()
         return writer
 
@@ -468,7 +468,7 @@ async def test_who_has_been_told_no_while_a_lock_was_waited_for_gets_nothing_wri
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(each) for each in results] == [LedgerDownError] * 10
     written = threading.Event()
-    hasty.later(lambda _: written.set())
+    hasty.run_later(lambda _: written.set())
     await soon(written.is_set)
     assert names(sqlite) == []
     await hasty.close()

@@ -3,7 +3,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.ledger.opening import open_database
+from bot.ledger.database import open_database
 from tests.conftest import free_port
 from tests.ops.served import Served
 

@@ -13,7 +13,7 @@ from bot.messages.notices import broken, unknown_command
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.server import LocalSlack
 from bot.runtime.clock import Runtime
-from bot.slack.listeners import Commands, Unheard, bolt_app
+from bot.slack.listeners import Commands, UnheardPayloads, bolt_app
 from bot.slack.socket_mode import SocketMode
 from tests.conftest import ASK, RELEASES, REQUESTER, Clock, ended, settings_of
 from tests.languages import CHINESE
@@ -193,14 +193,14 @@ def test_what_nobody_listens_to_is_logged_once_an_hour_for_each_type(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = Clock()
-    unheard = Unheard(clock)
+    unheard = UnheardPayloads(clock)
     event: JsonObject = {"type": "event_callback", "event": {"type": "app_mention"}}
-    references = [unheard.told(body) for body in (event, {"type": "shortcut"}, event, {})]
+    references = [unheard.reference_for(body) for body in (event, {"type": "shortcut"}, event, {})]
     clock.now += 3599
-    references.append(unheard.told(event))
+    references.append(unheard.reference_for(event))
     assert references[0] == references[2] == references[4] != references[1]
     clock.now += 1
-    references.append(unheard.told(event))
+    references.append(unheard.reference_for(event))
     logged = [(vars(line)["type"], vars(line)["reference"]) for line in caplog.records]
     assert logged == [
         ("event app_mention", references[0]),

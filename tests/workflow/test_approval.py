@@ -287,11 +287,11 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
 
     entry: Entry = found.entry
     if at == "remind":
-        await waiting_on(ledger, sleep, Midst(click, "never")).carry(entry)
+        await waiting_on(ledger, sleep, Midst(click, "never")).process(entry)
         either.execute("UPDATE requests SET wake = 1")
         (entry,) = await ledger.replica.take_over(9)
     steps: list[Request] = []
-    await waiting_on(ledger, sleep, Midst(click, at), steps.append).carry(entry)
+    await waiting_on(ledger, sleep, Midst(click, at), steps.append).process(entry)
     (row,) = either.rows("SELECT state, holder, wake, place, asked FROM requests")
     assert (row["state"], row["holder"], row["wake"]) == ("answered", "b", None)
     assert (row["place"] is None, row["asked"] is None) == (at == "open", at != "remind")

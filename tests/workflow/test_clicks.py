@@ -25,9 +25,18 @@ from bot.ledger import Entry
 from bot.messages import clicks as say
 from bot.messages.clicks import too_late
 from bot.policy import Approvers, Effect, Operators, Person, Policy, Rule, Unreadable
+from bot.workflow.click_steps import (
+    ApplyMove,
+    CancelRest,
+    ClickContext,
+    ClickStep,
+    Refuse,
+    Reply,
+    Resubmit,
+    late,
+)
 from bot.workflow.clicks import step_of
 from bot.workflow.decide import may_not_decide
-from bot.workflow.seen import AskAgain, CancelRest, ClickStep, Refuse, Reply, Seen, Take, late
 from tests.conftest import REQUESTER
 from tests.languages import ENGLISH
 from tests.said import SHARED, YOU_APPROVED
@@ -52,7 +61,7 @@ def person(user_id: str, *unreadable: str) -> Person:
     return Person("T1", user_id, unreadable=dict.fromkeys(unreadable, NOT_TOLD))
 
 
-def seen(
+def context(
     state: State = State.WAITING,
     by: Person | Unreadable | None = None,
     *rules: Rule,
@@ -61,7 +70,7 @@ def seen(
     requester: Person | Unreadable | None = None,
     user: str = "",
     **click: str,
-) -> Seen:
+) -> ClickContext:
     """Return what a click is decided by: the requester's own, under rules that all allow it, unless said otherwise."""
     clicker = by or person("U1")
     user_id = user or (clicker.user_id if isinstance(clicker, Person) else "U1")
@@ -70,20 +79,20 @@ def seen(
     policy = Policy(rules or (PLAIN,), default_owner=OWNER, operators=Operators(frozenset({"U9"})))
     asked_by = requester or (clicker if user_id == "U1" else person("U1"))
     failed = request.receivers
-    return Seen(clicked, entry, policy, ENGLISH, clicker, asked_by, failed)
+    return ClickContext(clicked, entry, policy, ENGLISH, clicker, asked_by, failed)
 
 
 def brief(step: ClickStep | None) -> tuple[object, ...]:
     """Return what a step does, without its words: where a request goes, by which event, with which outcome."""
     match step:
-        case Take(move, _, settles):
-            return Take, move.to, move.kind, move.outcome, settles
+        case ApplyMove(move, _, settles):
+            return ApplyMove, move.to, move.kind, move.outcome, settles
         case Reply(_, settles):
             return Reply, settles
         case Refuse(kind):
             return Refuse, kind
-        case AskAgain(origin, _, _, retry, settles):
-            return AskAgain, origin.trigger_id, retry.by if retry else None, settles
+        case Resubmit(origin, _, _, retry, settles):
+            return Resubmit, origin.trigger_id, retry.by if retry else None, settles
         case CancelRest() | None:
             return (step,)
 
@@ -91,40 +100,43 @@ def brief(step: ClickStep | None) -> tuple[object, ...]:
 CONFIRMING, WAITING, ENDED = State.CONFIRMING, State.WAITING, State.ENDED
 NOT_ALLOWED = Denied(Ground.NOT_ALLOWED)
 SEVERAL = Denied(Ground.SEVERAL_RULES)
-DENIED_TO_THE_END = (Take, ENDED, "denied", NOT_ALLOWED, True)
-DENIED = (Take, State.ANSWERED, "denied", NOT_ALLOWED, False)
+DENIED_TO_THE_END = (ApplyMove, ENDED, "denied", NOT_ALLOWED, True)
+DENIED = (ApplyMove, State.ANSWERED, "denied", NOT_ALLOWED, False)
 SECOND, NINTH, STRANGER = person("U2"), person("U9"), person("U5")
 
 
 @pytest.mark.parametrize(
     ("clicked", "comes_to"),
     [
-        (seen(CONFIRMING), (Take, State.ACCEPTED, "confirmed", None, True)),
-        (seen(CONFIRMING, None, FOUR), (Take, WAITING, "confirmed", None, True)),
-        (seen(CONFIRMING, None, NO), DENIED_TO_THE_END),
-        (seen(CONFIRMING, None, *BY_APPID, request=MANY), (Take, ENDED, "denied", SEVERAL, True)),
+        (context(CONFIRMING), (ApplyMove, State.ACCEPTED, "confirmed", None, True)),
+        (context(CONFIRMING, None, FOUR), (ApplyMove, WAITING, "confirmed", None, True)),
+        (context(CONFIRMING, None, NO), DENIED_TO_THE_END),
         (
-            seen(CONFIRMING, request=replace(ONE, owner=OTHER)),
-            (Take, ENDED, "denied", Denied(Ground.OTHER_OWNER), True),
+            context(CONFIRMING, None, *BY_APPID, request=MANY),
+            (ApplyMove, ENDED, "denied", SEVERAL, True),
         ),
-        (seen(CONFIRMING, person("U1", "S9"), IN_DOUBT), (Reply, False)),
-        (seen(CONFIRMING, NOT_TOLD), (Reply, False)),
-        (seen(CONFIRMING, SECOND), (Reply, False)),
-        (seen(ENDED, outcome=Shared()), (Reply, True)),
-        (seen(ENDED, outcome=Shared(), message="C1/1.2"), (Reply, False)),
+        (
+            context(CONFIRMING, request=replace(ONE, owner=OTHER)),
+            (ApplyMove, ENDED, "denied", Denied(Ground.OTHER_OWNER), True),
+        ),
+        (context(CONFIRMING, person("U1", "S9"), IN_DOUBT), (Reply, False)),
+        (context(CONFIRMING, NOT_TOLD), (Reply, False)),
+        (context(CONFIRMING, SECOND), (Reply, False)),
+        (context(ENDED, outcome=Shared()), (Reply, True)),
+        (context(ENDED, outcome=Shared(), message="C1/1.2"), (Reply, False)),
     ],
 )
-def test_a_confirmation_comes_to(clicked: Seen, comes_to: tuple[object, ...]) -> None:
+def test_a_confirmation_comes_to(clicked: ClickContext, comes_to: tuple[object, ...]) -> None:
     assert brief(step_of(Act.CONFIRM, clicked)) == comes_to
 
 
 def test_who_confirms_for_somebody_else_is_told_so_before_anything_else() -> None:
-    said = step_of(Act.CONFIRM, seen(ENDED, SECOND, outcome=Shared()))
+    said = step_of(Act.CONFIRM, context(ENDED, SECOND, outcome=Shared()))
     assert said == Reply(say.not_yours(ENGLISH, ONE))
 
 
 def test_a_confirmation_too_late_says_so_also_to_whom_slack_does_not_know() -> None:
-    said = step_of(Act.CONFIRM, seen(ENDED, NOT_TOLD, outcome=Shared()))
+    said = step_of(Act.CONFIRM, context(ENDED, NOT_TOLD, outcome=Shared()))
     assert said == Reply(too_late(ENGLISH, ONE, Shared()), settles=True)
 
 
@@ -151,85 +163,87 @@ def test_a_click_too_late_takes_the_buttons_of_a_message_that_nobody_edits_any_m
 
 
 def test_who_is_not_known_is_told_that_and_not_what_they_may_not() -> None:
-    assert step_of(Act.CONFIRM, seen(CONFIRMING, NOT_TOLD)) == Reply(say.cannot_tell_who(ENGLISH))
+    assert step_of(Act.CONFIRM, context(CONFIRMING, NOT_TOLD)) == Reply(
+        say.cannot_tell_who(ENGLISH)
+    )
 
 
 def test_what_is_confirmed_waits_by_the_rule_of_now_and_for_as_long_as_that_says() -> None:
-    step = step_of(Act.CONFIRM, seen(CONFIRMING, None, replace(FOUR, name="new")))
-    assert isinstance(step, Take)
+    step = step_of(Act.CONFIRM, context(CONFIRMING, None, replace(FOUR, name="new")))
+    assert isinstance(step, ApplyMove)
     assert (step.move.rule, step.move.patience) == ("new", 3 * 3600.0)
 
 
 def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
-    return Take, to, "cancelled", Cancelled(by), to is ENDED
+    return ApplyMove, to, "cancelled", Cancelled(by), to is ENDED
 
 
 @pytest.mark.parametrize(
     ("clicked", "comes_to"),
     [
-        (seen(CONFIRMING), cancelled("U1", to=ENDED)),
-        (seen(WAITING), cancelled("U1")),
-        (seen(WAITING, NOT_TOLD), cancelled("U1")),
-        (seen(CONFIRMING, NINTH), cancelled("U9")),
-        (seen(WAITING, SECOND, FOUR), cancelled("U2")),
-        (seen(WAITING, SECOND), (Reply, False)),
-        (seen(WAITING, STRANGER, FOUR), (Reply, False)),
-        (seen(WAITING, NOT_TOLD, FOUR, user="U2"), (Reply, False)),
-        (seen(State.PLACED, request=MANY), (CancelRest(),)),
-        (seen(State.PLACED, STRANGER, request=MANY), (Reply, False)),
-        (seen(State.PLACED), (Reply, False)),
-        (seen(ENDED, outcome=Shared()), (Reply, True)),
-        (seen(ENDED, NINTH, outcome=Shared()), (Reply, True)),
+        (context(CONFIRMING), cancelled("U1", to=ENDED)),
+        (context(WAITING), cancelled("U1")),
+        (context(WAITING, NOT_TOLD), cancelled("U1")),
+        (context(CONFIRMING, NINTH), cancelled("U9")),
+        (context(WAITING, SECOND, FOUR), cancelled("U2")),
+        (context(WAITING, SECOND), (Reply, False)),
+        (context(WAITING, STRANGER, FOUR), (Reply, False)),
+        (context(WAITING, NOT_TOLD, FOUR, user="U2"), (Reply, False)),
+        (context(State.PLACED, request=MANY), (CancelRest(),)),
+        (context(State.PLACED, STRANGER, request=MANY), (Reply, False)),
+        (context(State.PLACED), (Reply, False)),
+        (context(ENDED, outcome=Shared()), (Reply, True)),
+        (context(ENDED, NINTH, outcome=Shared()), (Reply, True)),
     ],
 )
-def test_a_cancellation_comes_to(clicked: Seen, comes_to: tuple[object, ...]) -> None:
+def test_a_cancellation_comes_to(clicked: ClickContext, comes_to: tuple[object, ...]) -> None:
     assert brief(step_of(Act.CANCEL, clicked)) == comes_to
 
 
 def test_in_doubt_whether_somebody_may_cancel_they_are_not_told_that_they_may_not() -> None:
-    doubted = seen(WAITING, person("U5", "S2"), FOUR)
+    doubted = context(WAITING, person("U5", "S2"), FOUR)
     assert step_of(Act.CANCEL, doubted) == Reply(say.cannot_tell_who(ENGLISH))
-    assert step_of(Act.CANCEL, seen(WAITING, STRANGER, FOUR)) == Reply(
+    assert step_of(Act.CANCEL, context(WAITING, STRANGER, FOUR)) == Reply(
         say.not_for_cancel(ENGLISH, ONE)
     )
 
 
 def test_what_is_cancelled_is_told_where_the_button_stood() -> None:
-    step = step_of(Act.CANCEL, seen(WAITING, message="C1/1.2"))
-    assert isinstance(step, Take)
+    step = step_of(Act.CANCEL, context(WAITING, message="C1/1.2"))
+    assert isinstance(step, ApplyMove)
     assert step.move.place == "C1/1.2"
 
 
 REFUSED = (Refuse, "not an approver")
-REJECTED = (Take, State.ANSWERED, "rejected", Rejected("U2", "no"), False)
-APPROVED = (Take, State.ACCEPTED, "approved", None, False)
+REJECTED = (ApplyMove, State.ANSWERED, "rejected", Rejected("U2", "no"), False)
+APPROVED = (ApplyMove, State.ACCEPTED, "approved", None, False)
 
 
 @pytest.mark.parametrize(
     ("clicked", "approve", "reject", "before"),
     [
-        (seen(WAITING, SECOND, FOUR, comment="no"), APPROVED, REJECTED, None),
-        (seen(WAITING, STRANGER, FOUR), REFUSED, REFUSED, REFUSED),
-        (seen(WAITING, person("U1"), FOUR), REFUSED, REFUSED, REFUSED),
-        (seen(WAITING, NOT_TOLD, FOUR, user="U2"), *[(Reply, False)] * 3),
-        (seen(WAITING, person("U5", "S2"), FOUR), *[(Reply, False)] * 3),
-        (seen(WAITING, SECOND, NO), DENIED, DENIED, None),
-        (seen(WAITING, STRANGER, NO), DENIED, DENIED, None),
+        (context(WAITING, SECOND, FOUR, comment="no"), APPROVED, REJECTED, None),
+        (context(WAITING, STRANGER, FOUR), REFUSED, REFUSED, REFUSED),
+        (context(WAITING, person("U1"), FOUR), REFUSED, REFUSED, REFUSED),
+        (context(WAITING, NOT_TOLD, FOUR, user="U2"), *[(Reply, False)] * 3),
+        (context(WAITING, person("U5", "S2"), FOUR), *[(Reply, False)] * 3),
+        (context(WAITING, SECOND, NO), DENIED, DENIED, None),
+        (context(WAITING, STRANGER, NO), DENIED, DENIED, None),
         (
-            seen(WAITING, SECOND, FOUR, comment="no", requester=NOT_TOLD),
+            context(WAITING, SECOND, FOUR, comment="no", requester=NOT_TOLD),
             (Reply, False),
             REJECTED,
             None,
         ),
         (
-            seen(WAITING, SECOND, *BY_APPID, request=MANY),
-            *[(Take, State.ANSWERED, "denied", SEVERAL, False)] * 3,
+            context(WAITING, SECOND, *BY_APPID, request=MANY),
+            *[(ApplyMove, State.ANSWERED, "denied", SEVERAL, False)] * 3,
         ),
-        (seen(ENDED, SECOND, FOUR, outcome=Shared()), (Reply, True), (Reply, True), None),
+        (context(ENDED, SECOND, FOUR, outcome=Shared()), (Reply, True), (Reply, True), None),
     ],
 )
 def test_a_decision_comes_to(
-    clicked: Seen,
+    clicked: ClickContext,
     approve: tuple[object, ...],
     reject: tuple[object, ...],
     before: tuple[object, ...] | None,
@@ -240,45 +254,45 @@ def test_a_decision_comes_to(
 
 
 def test_what_an_approver_says_and_where_they_were_asked_goes_with_the_move() -> None:
-    clicked = seen(WAITING, SECOND, FOUR, comment="no", message="C2/1.2")
+    clicked = context(WAITING, SECOND, FOUR, comment="no", message="C2/1.2")
     for act in (Act.APPROVE, Act.REJECT):
         step = step_of(act, clicked)
-        assert isinstance(step, Take)
+        assert isinstance(step, ApplyMove)
         assert (step.move.comment, step.move.asked) == ("no", "C2/1.2")
 
 
 @pytest.mark.parametrize("own", [True, False])
 def test_who_may_not_decide_reads_whether_that_is_since_they_asked_themselves(own: bool) -> None:
     approvers = replace(FOUR_EYES, users=frozenset({"U1", "U2"}))
-    clicked = seen(WAITING, person("U1" if own else "U5"), replace(FOUR, approvers=approvers))
+    clicked = context(WAITING, person("U1" if own else "U5"), replace(FOUR, approvers=approvers))
     no = Refuse("not an approver", say.not_an_approver(ENGLISH, own=own))
     assert step_of(Act.APPROVE, clicked) == step_of(Act.REJECT, clicked) == no
 
 
 def test_what_is_approved_goes_on_by_the_rule_that_asks_for_it_now() -> None:
-    step = step_of(Act.APPROVE, seen(WAITING, SECOND, replace(FOUR, name="new")))
-    assert isinstance(step, Take)
+    step = step_of(Act.APPROVE, context(WAITING, SECOND, replace(FOUR, name="new")))
+    assert isinstance(step, ApplyMove)
     assert step.move.rule == "new"
 
 
 def test_what_has_its_place_already_goes_on_from_there() -> None:
-    clicked = seen(WAITING, SECOND, FOUR)
+    clicked = context(WAITING, SECOND, FOUR)
     step = step_of(Act.APPROVE, replace(clicked, entry=replace(clicked.entry, place="private")))
-    assert brief(step) == (Take, State.PLACED, "approved", None, False)
+    assert brief(step) == (ApplyMove, State.PLACED, "approved", None, False)
 
 
 @pytest.mark.parametrize(
     ("clicked", "comes_to"),
     [
-        (seen(ENDED, outcome=FAILED), (AskAgain, "2.2", "U1", False)),
-        (seen(ENDED, SECOND, FOUR, outcome=FAILED), (AskAgain, "2.2", "U2", False)),
-        (seen(ENDED, SECOND, outcome=FAILED), (Reply, False)),
-        (seen(ENDED, NOT_TOLD, outcome=FAILED), (Reply, False)),
-        (seen(ENDED, outcome=Shared()), (Reply, False)),
-        (seen(WAITING), (Reply, False)),
+        (context(ENDED, outcome=FAILED), (Resubmit, "2.2", "U1", False)),
+        (context(ENDED, SECOND, FOUR, outcome=FAILED), (Resubmit, "2.2", "U2", False)),
+        (context(ENDED, SECOND, outcome=FAILED), (Reply, False)),
+        (context(ENDED, NOT_TOLD, outcome=FAILED), (Reply, False)),
+        (context(ENDED, outcome=Shared()), (Reply, False)),
+        (context(WAITING), (Reply, False)),
     ],
 )
-def test_a_new_try_comes_to(clicked: Seen, comes_to: tuple[object, ...]) -> None:
+def test_a_new_try_comes_to(clicked: ClickContext, comes_to: tuple[object, ...]) -> None:
     assert brief(step_of(Act.RETRY, clicked)) == comes_to
 
 
@@ -295,19 +309,19 @@ def test_a_new_try_is_answered_where_it_is_asked_for(
     by: Person, channel: str, origin: Origin
 ) -> None:
     first = replace(ONE, origin=replace(ASKED, thread_ts="1.0", response_url="https://then"))
-    clicked = seen(ENDED, by, FOUR, request=first, outcome=FAILED)
+    clicked = context(ENDED, by, FOUR, request=first, outcome=FAILED)
     here = replace(clicked.click, channel_id=channel, response_url="https://now", thread_ts="2.1")
     step = step_of(Act.RETRY, replace(clicked, click=here))
-    assert isinstance(step, AskAgain)
+    assert isinstance(step, Resubmit)
     assert step.origin == replace(origin, trigger_id="2.2")
     assert step.requester == person("U1")
 
 
 @pytest.mark.parametrize("failed", [(), (APPID,), (APPID, OTHER)])
 def test_a_new_try_of_a_batch_is_for_what_failed(failed: tuple[str, ...]) -> None:
-    through = seen(ENDED, request=MANY, outcome=Finished(Tally(2, failed=2)))
+    through = context(ENDED, request=MANY, outcome=Finished(Tally(2, failed=2)))
     step = step_of(Act.RETRY, replace(through, failed=failed))
-    if not isinstance(step, AskAgain):
+    if not isinstance(step, Resubmit):
         assert (failed, step) == ((), Reply(say.no_such_request(ENGLISH)))
         return
     share = step.share
@@ -316,7 +330,7 @@ def test_a_new_try_of_a_batch_is_for_what_failed(failed: tuple[str, ...]) -> Non
 
 
 def test_what_was_tried_again_once_is_not_tried_again() -> None:
-    clicked = seen(ENDED, outcome=FAILED)
+    clicked = context(ENDED, outcome=FAILED)
     tried = replace(clicked, entry=replace(clicked.entry, retried_by="U2"))
     assert step_of(Act.RETRY, tried) == Reply(say.retried_already(ENGLISH), spent=True)
 
@@ -328,15 +342,15 @@ def test_what_was_tried_again_once_is_not_tried_again() -> None:
 def test_what_is_shared_again_is_for_the_reason_given_now_or_ones_own(
     by: str, given: str | None, reason: str | None
 ) -> None:
-    clicked = seen(ENDED, person(by), outcome=Shared())
+    clicked = context(ENDED, person(by), outcome=Shared())
     step = step_of(Act.SHARE_AGAIN, replace(clicked, click=replace(clicked.click, reason=given)))
-    assert isinstance(step, AskAgain)
+    assert isinstance(step, Resubmit)
     assert (step.share.reason, step.share.again, step.origin.user_id) == (reason, True, by)
     assert step.settles
 
 
 def test_a_batch_is_not_shared_again_as_a_whole() -> None:
-    whole = seen(ENDED, request=MANY, outcome=Finished(Tally(2, shared=2)))
+    whole = context(ENDED, request=MANY, outcome=Finished(Tally(2, shared=2)))
     assert step_of(Act.SHARE_AGAIN, whole) == Reply(say.no_such_request(ENGLISH))
 
 

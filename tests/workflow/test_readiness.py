@@ -7,7 +7,7 @@ import pytest
 from bot.domain.outcome import Readiness
 from bot.playground.faults import Code, Drop
 from bot.playground.world import APPID, OWNER
-from bot.workflow.deadline import looked, within
+from bot.workflow.deadline import readiness_in_time, within
 from tests.conftest import ENV, REQUESTER, soon, states
 from tests.scenes import ALLOW, ASK, DENY, Scene, has_button
 
@@ -157,11 +157,11 @@ async def test_nobody_waits_longer_than_there_is_time() -> None:
         await never.wait()
         return Readiness.READY
 
-    assert await looked(look, OWNER, ENV, within(0.41)) is Readiness.UNKNOWN
+    assert await readiness_in_time(look, OWNER, ENV, within(0.41)) is Readiness.UNKNOWN
 
 
 async def test_an_error_that_nobody_foresaw_is_no_trouble_for_the_answer() -> None:
     async def look(owner: str, env: str) -> Readiness:
         raise RuntimeError(owner, env)
 
-    assert await looked(look, OWNER, ENV) is Readiness.UNKNOWN
+    assert await readiness_in_time(look, OWNER, ENV) is Readiness.UNKNOWN

@@ -15,8 +15,8 @@ from bot.domain.outcome import NOTHING_KNOWN, Called, Failed, Outcome, Shared, S
 from bot.domain.request import Request
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger import Accepted, Entry, Ledger
+from bot.ledger.database import Opened, engine_of, open_database
 from bot.ledger.lease import since_boot
-from bot.ledger.opening import Opened, engine_of, open_database
 from bot.messages.endings import answer, parent
 from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack
@@ -412,7 +412,7 @@ async def test_a_request_takes_four_transactions(
     wechat.fail("shareenv", *answers)
     commits: list[object] = []
     event.listen(opened.engine, "commit", commits.append)
-    await make(ledger).carry(await accepted(ledger, request_of(slack)))
+    await make(ledger).process(await accepted(ledger, request_of(slack)))
     assert len(commits) == 4
     assert kinds(database) == ["accepted", "placed", *written, "answered", "delivered"]
     about = {request for (request,) in rows(database, "SELECT request FROM events")}
@@ -423,7 +423,7 @@ async def test_the_events_of_a_call_and_its_answer_say_what_wechat_said(
     slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make, database: Path
 ) -> None:
     wechat.fail("shareenv", Code(85088, "no rid: 686cab53-686d2226-2e40eeeb"))
-    await make(ledger).carry(await accepted(ledger, request_of(slack)))
+    await make(ledger).process(await accepted(ledger, request_of(slack)))
     query = "SELECT kind, errcode, rid, detail, outcome FROM events WHERE errcode IS NOT NULL"
     rid = "686cab53-686d2226-2e40eeeb"
     assert rows(database, query) == [
@@ -444,7 +444,7 @@ async def test_where_nobody_would_hear_the_answer_it_ends_without_a_call(
     request = request_of(
         slack, "C0SECRET", response_url=slack.api_url.replace("/api/", "/commands/none")
     )
-    await make(ledger).carry(await accepted(ledger, request))
+    await make(ledger).process(await accepted(ledger, request))
     assert wechat.calls == []
     assert kinds(database) == ["accepted", "nowhere to answer"]
     assert states(database) == ["ended"]
@@ -481,7 +481,7 @@ async def test_alone_an_answer_is_not_kept_back_for_its_record_which_follows(
     entry = await accepted(ledger, request_of(slack))
     with ExitStack() as stack:
         down = During(owners, lambda: stack.enter_context(ledger_down(database)))
-        tasks.start(make(ledger, owners=down).carry(entry))
+        tasks.start(make(ledger, owners=down).process(entry))
         await slack.until(ended)
     await soon(lambda: states(database) == ["ended"])
     assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
@@ -497,7 +497,7 @@ async def test_each_step_of_a_request_begins_in_its_turn(
     async def turn() -> None:
         reached.extend(states(database))
 
-    await make(ledger, turn=turn).carry(await accepted(ledger, request_of(slack)))
+    await make(ledger, turn=turn).process(await accepted(ledger, request_of(slack)))
     assert reached == ["accepted", "placed", "answered"]
 
 
@@ -514,7 +514,7 @@ async def test_each_item_of_a_batch_begins_in_its_turn(
 
     request = request_of(slack)
     batch = replace(request, appid="", appids=(request.appid, "wx00000000000000a1"))
-    tasks.start(make(ledger, turn=turn).carry(await accepted(ledger, batch)))
+    tasks.start(make(ledger, turn=turn).process(await accepted(ledger, batch)))
     await soon(lambda: taken > steps + len(batch.appids))
     assert not wechat.shared
     its_turn.set()
@@ -535,7 +535,7 @@ async def test_the_patience_alone_is_spent_once_and_not_at_each_step(
     slack.on_change = lambda *_: naps.append(sum(sleep.naps))
     with ExitStack() as stack:
         down = During(owners, lambda: stack.enter_context(ledger_down(database)))
-        tasks.start(make(ledger, owners=down).carry(entry))
+        tasks.start(make(ledger, owners=down).process(entry))
         await slack.until(ended)
     _parent_posted, reply_posted, *_ = naps
     assert 0 < reply_posted < 8
@@ -555,7 +555,7 @@ async def test_among_others_an_answer_waits_for_its_record(
         entry = await accepted(ledger, request_of(slack))
         with ExitStack() as stack:
             down = During(owners, lambda: stack.enter_context(ledger_down(database)))
-            tasks.start(make(ledger, owners=down).carry(entry))
+            tasks.start(make(ledger, owners=down).process(entry))
             await soon(lambda: sum(sleep.naps) > 60)
             assert replies(slack, RELEASES) == []
         await slack.until(ended)
@@ -577,7 +577,7 @@ async def test_wechat_is_not_asked_before_it_is_recorded_that_it_may_have_been(
     async with held(replace(opened, exclusive=alone)) as ledger:
         entry = await accepted(ledger, request_of(slack))
         with ledger_down(database):
-            tasks.start(make(ledger).carry(entry))
+            tasks.start(make(ledger).process(entry))
             await soon(lambda: sum(sleep.naps) > 60)
             assert wechat.calls == []
         await slack.until(ended)
@@ -626,7 +626,7 @@ async def test_whoever_lost_the_request_before_the_place_stops_without_a_word(
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
     lost = Meanwhile(places, opened=lambda: take_away(database), closed=lambda: None)
-    await make(ledger, places=lost).carry(entry)
+    await make(ledger, places=lost).process(entry)
     assert states(database) == ["accepted"]
     assert kinds(database) == ["accepted"]
     assert wechat.calls == []
@@ -641,7 +641,7 @@ async def test_whoever_lost_the_request_during_the_call_stops_without_a_word(
     tasks: Tasks,
 ) -> None:
     wechat.fail("shareenv", Slow(0.3, after_effect=True))
-    tasks.start(make(ledger).carry(await accepted(ledger, request_of(slack))))
+    tasks.start(make(ledger).process(await accepted(ledger, request_of(slack))))
     await wechat.until(lambda wechat: bool(wechat.calls))
     take_away(database)
     await tasks.drain(5)
@@ -655,7 +655,7 @@ async def test_whoever_lost_the_request_before_the_end_does_not_end_it(
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
     lost = Meanwhile(places, opened=lambda: None, closed=lambda: take_away(database))
-    await make(ledger, places=lost).carry(entry)
+    await make(ledger, places=lost).process(entry)
     assert states(database) == ["answered"]
     assert kinds(database)[-1] == "answered"
 
@@ -666,7 +666,7 @@ async def test_whoever_lost_the_request_while_frozen_says_nothing_in_slack(
     async with held(replace(opened, exclusive=False), lease=0.0) as ledger:
         entry = await accepted(ledger, request_of(slack))
         take_away(database)
-        await make(ledger).carry(entry)
+        await make(ledger).process(entry)
     assert slack.messages == []
     assert kinds(database) == ["accepted"]
 
@@ -677,7 +677,7 @@ async def test_what_outlasts_the_lease_is_begun_again_looking_back(
     slack.fail("conversations.info", Slow(1.0))
     async with held(replace(opened, exclusive=False), lease=0.6) as ledger:
         entry = await accepted(ledger, request_of(slack))
-        await make(ledger).carry(entry)
+        await make(ledger).process(entry)
     assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
     assert states(database) == ["ended"]
     assert any(call.method == "conversations.history" for call in slack.calls)
@@ -734,7 +734,7 @@ async def test_a_request_that_stumbles_is_tried_again_while_the_bot_lives(
     closes: int,
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
-    await make(ledger, places=Stumbling(places, opens, closes)).carry(entry)
+    await make(ledger, places=Stumbling(places, opens, closes)).process(entry)
     assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
     assert len(wechat.calls) == 1
     assert states(database) == ["ended"]
@@ -752,7 +752,7 @@ async def test_a_request_that_always_stumbles_is_given_up_and_blocks_nobody(
     closes: int,
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
-    await make(ledger, places=Stumbling(places, opens, closes)).carry(entry)
+    await make(ledger, places=Stumbling(places, opens, closes)).process(entry)
     assert states(database) == ["ended"]
     assert kinds(database)[-1] == "given up"
     assert len(slack.parents(RELEASES)) == 1
@@ -776,7 +776,7 @@ async def test_a_timeout_that_is_not_the_leases_is_like_any_other_stumble(
     slack: LocalSlack, places: Threads, ledger: Ledger, make: Make, database: Path
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
-    await make(ledger, places=Late(places, opens=1)).carry(entry)
+    await make(ledger, places=Late(places, opens=1)).process(entry)
     assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
     assert states(database) == ["ended"]
 
@@ -793,7 +793,7 @@ async def test_a_call_that_breaks_leaves_the_outcome_unknown_and_is_told(
     slack: LocalSlack, ledger: Ledger, make: Make, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
-    await make(ledger, owners=Broken()).carry(entry)
+    await make(ledger, owners=Broken()).process(entry)
     assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, BUG).text]
     assert "unforeseen error" in caplog.messages
     assert kinds(database)[-1] == "delivered"
@@ -847,7 +847,7 @@ async def test_after_the_machine_was_suspended_wechat_is_tried_again_only_by_who
     several = replace(opened, exclusive=False)
     async with held(several, clock=clock) as ledger:
         entry = await accepted(ledger, request)
-        await make(ledger, owners=Between(owners, suspended)).carry(entry)
+        await make(ledger, owners=Between(owners, suspended)).process(entry)
     assert len(wechat.calls) == (1 if taken else 2)
     assert ("answered" in kinds(database)) != taken
     assert ("delivered" in kinds(database)) != taken
@@ -977,7 +977,7 @@ async def test_a_private_start_is_told_before_the_call(
     slack: LocalSlack, ledger: Ledger, make: Make
 ) -> None:
     entry = await accepted(ledger, request_of(slack, "C0SECRET"))
-    await make(ledger).carry(entry)
+    await make(ledger).process(entry)
     [start], [end] = slack.shown_to(REQUESTER), slack.parents("D0BOT")
     assert start.text.startswith("⏳")
     assert answer(ENGLISH, entry.request, Shared()).text in end.text

@@ -11,14 +11,14 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.ledger.address import CannotOpenError, file_of, in_memory, parse
-from bot.ledger.looking import (
-    in_the_way,
+from bot.ledger.database import reason_of, remedy, side_files
+from bot.ledger.inspection import (
     live_replicas,
-    looking,
+    open_read_only,
+    path_problem,
     schema_of,
     try_to_write,
 )
-from bot.ledger.opening import beside, reason_of, remedy
 from bot.ledger.schema import HEAD
 from bot.ledger.seal import Sealed, seal_of
 from bot.ledger.tokens import Kept, at_rest
@@ -52,18 +52,18 @@ def look(database_url: str, tokens: TokenSettings | None) -> Looked:
         return Looked((wrong_by("ledger", str(error)),))
     path = file_of(url)
     disk = (_disk(path.parent),) if path else ()
-    if path and (trouble := in_the_way(path)):
+    if path and (trouble := path_problem(path)):
         return Looked((wrong("ledger", *trouble), *disk))
     if path and not path.is_file():
         return Looked((_none_yet(path), *disk), replicas=0)
     if brief := in_memory(url):
         return Looked((wrong("ledger", *brief),))
     try:
-        with looking(url) as engine:
+        with open_read_only(url) as engine:
             first = (_schema(engine), *_open_to_others(path))
             if first[0].level != "ok":
                 return Looked((*first, *disk))
-            # While the reader is open: see `looking`.
+            # While the reader is open: see `open_read_only`.
             findings = (*first, _write(url), *disk)
             return Looked(findings, _kept(engine, tokens), live_replicas(engine))
     except SQLAlchemyError as error:
@@ -101,7 +101,9 @@ def _schema(engine: Engine) -> Finding:
 
 def _open_to_others(path: Path | None) -> Iterator[Finding]:
     """Yield that others may read what people asked for, and tokens."""
-    files = [str(each) for each in (path, *beside(path)) if others_may_read(each)] if path else []
+    files = (
+        [str(each) for each in (path, *side_files(path)) if others_may_read(each)] if path else []
+    )
     if files:
         fix = f"Run chmod 600 {' '.join(files)}."
         yield warning("ledger", f"others may read {listed(files)}", fix)

@@ -40,7 +40,7 @@ from bot.policy import (
     explain,
     nearest,
 )
-from bot.slack.api import BLOCKS_PATIENCE, Answered, Doubtful, SlackApi, passes
+from bot.slack.api import BLOCKS_PATIENCE, Answered, Doubtful, SlackApi, is_transient
 
 _TEAM, _USER, _CHANNEL, _OWNER, _APPID, _ENV = (
     *("T012ABCDEF", "U012ABCDEF", "C012ABCDEF"),
@@ -127,7 +127,7 @@ async def try_blocks(api: SlackApi, words: Words) -> list[Tried] | str:
         result = await api.write(_METHOD, BLOCKS_PATIENCE, **payload)
         if isinstance(result, Answered):
             continue
-        if isinstance(result, Doubtful) or passes(result):
+        if isinstance(result, Doubtful) or is_transient(result):
             return [*wrong, no_answer(_NAME, result)]
         if result.error not in _INVALID and number:
             return [*wrong, no_answer(_NAME, result)]

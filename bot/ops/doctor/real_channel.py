@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from bot.slack.api import REAL_PATIENCE, Answered, Doubtful, Refused, Result, SlackApi, passes
+from bot.slack.api import REAL_PATIENCE, Answered, Doubtful, Refused, Result, SlackApi, is_transient
 
 BEGINNING = "share-env-bot doctor:"
 """How each message begins, for whoever has to delete one by hand."""
@@ -100,7 +100,7 @@ class RealChannel:
     async def _deleted(self, ts: str) -> bool:
         for _ in range(_TRIES):
             result = await self.delete(ts)
-            if isinstance(result, Answered) or not passes(result):
+            if isinstance(result, Answered) or not is_transient(result):
                 break
             await self._sleep(_PAUSE)
         return not self._posted[ts]

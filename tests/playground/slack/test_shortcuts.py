@@ -37,7 +37,7 @@ async def test_a_message_shortcut_tells_the_message(
         await slack.message_shortcut("U0SECOND", "ask", slack.shown_to("U0SECOND")[0])
 
 
-async def test_opening_the_home_is_an_event_with_the_view_that_is_there(
+async def test_database_the_home_is_an_event_with_the_view_that_is_there(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     async def publish(event: dict[str, Any]) -> None:

@@ -83,7 +83,7 @@ def open_database(url: str) -> Opened:
         why = reason_of(error)
         raise CannotOpenError(
             f"DATABASE_URL cannot be opened ({why}). {remedy(file_of(parsed), why)}",
-            passing=_passes(error),
+            transient=_is_transient(error),
         ) from error
     return Opened(engine, engine.dialect.name == "sqlite", release)
 
@@ -103,7 +103,7 @@ def reason_of(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _passes(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     """Tell whether the server is not there, not yet, or busy, rather than the address wrong; in doubt, yes.
 
     Before there is a connection libpq gives no code, only words: the server's own, or its own about the way there.
@@ -136,11 +136,11 @@ def _lock_file(url: URL) -> Callable[[], None]:
         lock.close()
         raise CannotOpenError(
             f"Another share-env-bot already uses {url.database}. Stop it, or use PostgreSQL for several replicas.",
-            passing=True,
+            transient=True,
         ) from error
     with suppress(OSError):  # SQLite says better what is wrong
         _make(path)
-    _close_to_others(path, guard, *beside(path))
+    _restrict(path, guard, *side_files(path))
     return lock.close
 
 
@@ -151,14 +151,14 @@ def _make(path: Path) -> None:
         path.chmod(_OWNERS)  # a umask may have taken even that
 
 
-def _close_to_others(*paths: Path) -> None:
+def _restrict(*paths: Path) -> None:
     """Take all rights from others; a file that is not there, or is somebody else's, stays as it is."""
     for path in paths:
         with suppress(OSError):
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_OTHERS)
 
 
-def beside(path: Path) -> list[Path]:
+def side_files(path: Path) -> list[Path]:
     """Return the files that SQLite has beside a database."""
     return [Path(f"{path}-wal"), Path(f"{path}-shm")]
 
@@ -212,12 +212,12 @@ def _migrate(connection: Connection) -> None:
     found = text("SELECT version_num FROM alembic_version")
     current = connection.scalar(found) if "alembic_version" in tables else None
     if not tables:
-        _build(connection)
+        _create_schema(connection)
     elif current != HEAD:
-        climb(connection, current)
+        upgrade(connection, current)
 
 
-def _build(connection: Connection) -> None:
+def _create_schema(connection: Connection) -> None:
     """Make a new database as the newest step leaves it, without loading Alembic and its nine megabytes."""
     metadata.create_all(connection)
     column = "version_num VARCHAR(32) NOT NULL"
@@ -226,7 +226,7 @@ def _build(connection: Connection) -> None:
     connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
 
 
-def climb(connection: Connection, current: str | None) -> None:
+def upgrade(connection: Connection, current: str | None) -> None:
     """Take every step from the schema `current` to the newest one."""
     # Imported here: most starts have nothing to migrate.
     from alembic import command  # noqa: PLC0415

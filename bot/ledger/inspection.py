@@ -14,7 +14,7 @@ from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, inspec
 from sqlalchemy.engine import URL
 
 from bot.ledger.address import file_of
-from bot.ledger.opening import BUSY_SECONDS, options_for
+from bot.ledger.database import BUSY_SECONDS, options_for
 from bot.ledger.schema import metadata, replicas
 from bot.ledger.statements import NOW
 
@@ -24,7 +24,7 @@ _POSTGRESQL = {
 }
 
 
-def in_the_way(path: Path) -> tuple[str, str] | None:
+def path_problem(path: Path) -> tuple[str, str] | None:
     """Return why there can be no ledger at a path, and the fix; None where one is, or could be made."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -40,26 +40,26 @@ def in_the_way(path: Path) -> tuple[str, str] | None:
 
 
 @contextmanager
-def looking(url: URL) -> Iterator[Engine]:
+def open_read_only(url: URL) -> Iterator[Engine]:
     """Give an engine that only reads; the engine's use raises SQLAlchemyError.
 
     On SQLite, hold it open for as long as `try_to_write` runs: whoever closes the file last tidies it up, unless
     they may only read.
     """
     path = file_of(url)
-    engine = _of_file(path, _reading(path)) if path else _of_server(url)
+    engine = _file_engine(path, _read_mode(path)) if path else _server_engine(url)
     try:
         yield engine
     finally:
         engine.dispose()
 
 
-def _reading(path: Path) -> str:
+def _read_mode(path: Path) -> str:
     """Return the mode in which to read a file; without a log beside it nobody has it open, and reading would make one."""
     return "mode=ro" if Path(f"{path}-wal").exists() else "mode=ro&immutable=1"
 
 
-def _of_file(path: Path, how: str) -> Engine:
+def _file_engine(path: Path, how: str) -> Engine:
     def connect() -> sqlite3.Connection:
         address = f"file:{quote(str(path))}?{how}"
         return sqlite3.connect(
@@ -73,7 +73,7 @@ def _of_file(path: Path, how: str) -> Engine:
     return create_engine("sqlite://", creator=connect, hide_parameters=True, poolclass=StaticPool)
 
 
-def _of_server(url: URL) -> Engine:
+def _server_engine(url: URL) -> Engine:
     return create_engine(url, hide_parameters=True, poolclass=NullPool, connect_args=_POSTGRESQL)
 
 
@@ -97,7 +97,7 @@ def live_replicas(engine: Engine) -> int:
 def try_to_write(url: URL) -> None:
     """Add no rows to each table and roll that back; raises SQLAlchemyError where a bot could not write."""
     path = file_of(url)
-    engine = _of_file(path, "mode=rw") if path else _of_server(url)
+    engine = _file_engine(path, "mode=rw") if path else _server_engine(url)
     try:
         with engine.connect() as connection:
             if path:

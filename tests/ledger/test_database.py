@@ -42,8 +42,8 @@ from bot.domain.request import State
 from bot.guidance import by_key
 from bot.ledger import Accepted, SharedBefore, UnderWay
 from bot.ledger.address import CannotOpenError
+from bot.ledger.database import open_database, upgrade
 from bot.ledger.entries import columns_of
-from bot.ledger.opening import climb, open_database
 from bot.ledger.schema import HEAD, metadata
 from bot.ledger.seal import Seal
 from tests.databases import Database, PostgreSQL
@@ -54,7 +54,7 @@ MIGRATIONS = ROOT / "bot/ledger/migrations"
 OPEN_AND_WAIT = """
 import sys
 from bot.ledger.address import CannotOpenError
-from bot.ledger.opening import open_database
+from bot.ledger.database import open_database
 try:
     opened = open_database(sys.argv[1])
 except CannotOpenError as error:
@@ -140,7 +140,7 @@ def steps_to(database: Database, revision: str) -> None:
 def all_steps(database: Database) -> None:
     """Make the schema step by step, as the oldest ledger would have to."""
     with database.engine.begin() as connection:
-        climb(connection, None)
+        upgrade(connection, None)
 
 
 def test_the_steps_lead_to_the_schema(database: Database) -> None:
@@ -501,7 +501,7 @@ async def test_a_file_is_free_once_its_process(sqlite: Database, ending: str) ->
     assert said == "open"
     with pytest.raises(CannotOpenError, match="already uses") as caught:
         sqlite.open()
-    assert caught.value.passing
+    assert caught.value.transient
     if ending == "is killed":
         process.kill()
     await process.communicate(b"")
@@ -563,7 +563,7 @@ def test_a_wrong_address_is_refused_in_one_sentence(
         open_database(url)
     assert str(caught.value).startswith("DATABASE_URL ")
     assert "\n" not in str(caught.value)
-    assert caught.value.passing is ("refused" in sentence)
+    assert caught.value.transient is ("refused" in sentence)
 
 
 @pytest.mark.parametrize(
@@ -577,12 +577,12 @@ def test_a_wrong_address_is_refused_in_one_sentence(
         ('no pg_hba.conf entry for host "127.0.0.1"', False),
     ],
 )
-def test_what_a_server_says_tells_whether_it_passes(words: str, passing: bool) -> None:
+def test_what_a_server_says_tells_whether_it_passes(words: str, transient: bool) -> None:
     with refusing(words) as port, pytest.raises(CannotOpenError, match=re.escape(words)) as caught:
         open_database(
             f"postgresql://bot@127.0.0.1:{port}/ledger?sslmode=disable&gssencmode=disable"
         )
-    assert caught.value.passing is passing
+    assert caught.value.transient is transient
 
 
 @contextmanager
@@ -609,7 +609,7 @@ def test_a_file_that_another_program_holds_is_free_again_some_time(sqlite: Datab
     sqlite.let_go()
     with sqlite.locked(), pytest.raises(CannotOpenError, match="database is locked") as caught:
         open_database(sqlite.url)
-    assert caught.value.passing
+    assert caught.value.transient
 
 
 def test_a_password_is_not_told(postgresql: PostgreSQL) -> None:
@@ -617,7 +617,7 @@ def test_a_password_is_not_told(postgresql: PostgreSQL) -> None:
     with pytest.raises(CannotOpenError, match='database "nowhere" does not exist') as caught:
         open_database(url)
     assert "hunter2" not in str(caught.value)
-    assert not caught.value.passing
+    assert not caught.value.transient
 
 
 def test_a_folder_that_may_not_be_written_to_is_named(as_nobody: Path) -> None:
@@ -641,7 +641,7 @@ def test_a_file_that_may_only_be_read_is_refused(as_nobody: Path) -> None:
     become_nobody()
     with pytest.raises(CannotOpenError, match="readonly database") as caught:
         open_database(database.url)
-    assert not caught.value.passing
+    assert not caught.value.transient
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from bot.workflow.ruling import Decided, decide_all
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ClickContext:
     """All that a click is decided by, read once; `failed` are the receivers whom a new try would be for."""
 
     click: Click
@@ -88,7 +88,7 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class ApplyMove:
     """Move the request, and then say so; where it does not wait like that any more, that is said instead."""
 
     move: Move
@@ -102,7 +102,7 @@ class CancelRest:
 
 
 @dataclass(frozen=True, slots=True)
-class AskAgain:
+class Resubmit:
     """Submit a new request from `origin`, for `requester`."""
 
     origin: Origin
@@ -112,5 +112,5 @@ class AskAgain:
     settles: bool = False
 
 
-ClickStep = Reply | Refuse | Take | CancelRest | AskAgain
+ClickStep = Reply | Refuse | ApplyMove | CancelRest | Resubmit
 """What a click comes to."""
