@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 fine, 1 failed, 2 wrong setup or wrong usage, 130 Ctrl-C."""
     given = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = _version if given.version else given.command
-    # slack_sdk asks for a home when it is imported, and a container's user may have none.
+    # slack_sdk looks up the home directory when it is imported, and a container's user may have none.
     os.environ.setdefault("HOME", "/")
     set_up("INFO", None, ())  # for what goes wrong before the settings are known
     log_uncaught()
@@ -28,10 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(given)
     except BrokenPipeError:  # such as `| head`
         return FINE
-    except KeyboardInterrupt:  # whoever pressed it knows
+    except KeyboardInterrupt:
         return _INTERRUPTED
     finally:
-        _drop_what_nobody_reads()
+        _discard_unread_output()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -127,22 +127,22 @@ def _demo_options(demo: argparse.ArgumentParser) -> None:
 
 
 def _version(_: argparse.Namespace) -> int:
-    from bot.runtime.release import release  # noqa: PLC0415  # a start need not look for its commit
+    from bot.runtime.release import release  # noqa: PLC0415  # it looks up the commit
 
     print(f"share-env-bot {release()}")
     return FINE
 
 
 def _run(_: argparse.Namespace) -> int:
-    gc.disable()  # until the bot is ready, since what is loaded until then stays
+    gc.disable()  # until the bot is ready: what is loaded until then is never freed
     from bot.app.process import run  # noqa: PLC0415  # no other command needs it
 
     return run(environment)
 
 
-def _drop_what_nobody_reads() -> None:
-    """Drop output that cannot be written, or Python ends with code 120 for it."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # either may be closed from the beginning
+def _discard_unread_output() -> None:
+    """Discard output that cannot be written, for which Python would exit with code 120."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None if closed before the start
         try:
             stream.flush()
         except OSError:
@@ -168,7 +168,7 @@ def _audit(given: argparse.Namespace) -> int:
 def _request(given: argparse.Namespace) -> int:
     from bot.ops.ledger_command import tell_request  # noqa: PLC0415
 
-    logging.disable(logging.ERROR)  # what libraries say on the way is not the story
+    logging.disable(logging.ERROR)  # keeps the libraries' log lines out of the output
     return tell_request(environment(), given.id)
 
 
@@ -176,7 +176,7 @@ def _doctor(given: argparse.Namespace) -> int:
     from bot.ops.doctor.real import real  # noqa: PLC0415
     from bot.ops.doctor.run import doctor  # noqa: PLC0415
 
-    logging.disable(logging.ERROR)  # what libraries say on the way is not what the doctor found
+    logging.disable(logging.ERROR)  # keeps the libraries' log lines out of the findings
     if given.real or given.channel or given.user or given.yes:
         return real(environment(), given.real and given.channel, given.user, unasked=given.yes)
     return FINE if doctor(environment(), as_json=given.json) else FAILED

@@ -1,4 +1,4 @@
-"""Serve what comes over HTTP, and tell there how the bot is."""
+"""The HTTP side of the bot: posts from Slack and WeChat, health probes and metrics."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -23,7 +23,7 @@ async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
     metrics: Metrics,
     listener: Address,
 ) -> str:
-    """Listen until the stack is left; return the address, or raise CannotListenError."""
+    """Listen until the stack is closed; return the address, or raise CannotListenError."""
     settings, observers = resources.settings, resources.observers
     watch = Watch(observers.lagged)
     ready, alive = _ready(resources, source, parts), _alive(resources, parts, watch)
@@ -53,7 +53,7 @@ async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
 
 
 def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
-    """Return the parts without which people are not served, and those that only want to be looked at."""
+    """Return the readiness check: major parts, without which nobody is served, and minor ones that only need attention."""
     replica, in_force = resources.ledger.replica, resources.in_force
     major: dict[str, Trouble] = {
         "commands": unless(parts.intake.takes, "the bot is stopping"),
@@ -71,7 +71,7 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
 
 
 def _alive(resources: Resources, parts: Wired, watch: Watch) -> Health:
-    """Return the parts that nothing but a new start brings back."""
+    """Return the liveness check: the parts that only a restart repairs."""
     ledger, tasks = resources.ledger, resources.tasks
     major: dict[str, Trouble] = {
         "loop": watch.trouble,
@@ -84,7 +84,7 @@ def _alive(resources: Resources, parts: Wired, watch: Watch) -> Health:
 
 
 def socket_trouble(socket: SocketMode) -> str | None:
-    """Return why Slack sends nothing."""
+    """Return why Slack sends nothing; None while the socket is connected."""
     if socket.connected:
         return None
     return TOO_MANY_CONNECTIONS if socket.refused else "Socket Mode is not connected"

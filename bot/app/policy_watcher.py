@@ -18,40 +18,40 @@ from bot.settings.policy import Content, NoText, content_of
 from bot.workflow.policy_in_force import InForce
 
 _LOOK_EVERY = 2.0  # seconds
-_APART = 0.1  # seconds between the two readings for whoever asks
-_WITHIN = 10.0  # seconds for one reading; a network's disk may take forever
+_APART = 0.1  # seconds between the two reads of a requested reload
+_WITHIN = 10.0  # seconds for one read; a network disk may hang
 _MOST_LINES = 20  # of one file's mistakes; the others come once these are put right
 
 _log = logging.getLogger(__name__)
 
 
 class PolicyWatcher:
-    """Looks at the policy file; `asked` is set by whoever wants that at once, and `told` hears whether one was taken."""
+    """Polls the policy file, at once whenever `reload` is set; calls `reloaded` with whether a new policy was taken."""
 
     def __init__(  # noqa: PLR0913  # what tests bring their own of
         self,
         in_force: InForce,
         settings: Settings,
-        asked: asyncio.Event,
+        reload: asyncio.Event,
         *,
         every: float = _LOOK_EVERY,
         within: float = _WITHIN,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        told: Callable[[bool], None] = no_op,
+        reloaded: Callable[[bool], None] = no_op,
     ) -> None:
         self._in_force = in_force
         self._settings = settings
-        self._asked = asked
+        self._reload = reload
         self._every = every
         self._within = within
         self._sleep = sleep
-        self._told = told
+        self._reloaded = reloaded
         self._reading: asyncio.Future[Content] | None = None
         self._seen: Content | None = None
         self._judged: Content | None = None
 
     async def keep(self) -> None:
-        """Look over and over, or only say that there is no file to look at; runs until cancelled."""
+        """Poll the file until cancelled; without a file, only log that a requested reload has nothing to read."""
         path = self._settings.policy_file
         while True:
             at_once = await self._pause(self._every if path else None)
@@ -61,8 +61,10 @@ class PolicyWatcher:
             before = self._in_force.trouble
             try:
                 await self.look(path, at_once=at_once)
-            except Exception:  # noqa: BLE001  # nobody would look any more
-                self._judged = None  # it may pass, so the next look judges whatever it finds
+            except Exception:  # noqa: BLE001  # the watcher must go on
+                self._judged = (
+                    None  # the error may be transient, so the next look judges the file again
+                )
                 mistake = (f"{path} cannot be read, by a mistake of the bot's own.",)
                 if at_once or before != mistake:
                     _log.exception("unforeseen error")
@@ -71,9 +73,9 @@ class PolicyWatcher:
                     self._in_force.refuse(mistake)
 
     async def look(self, path: Path, *, at_once: bool = False) -> None:
-        """Read the file and, once two looks have found the same, judge it; `at_once`, by two looks of its own.
+        """Read the file, and judge it once two consecutive reads agree; with `at_once`, read it twice now.
 
-        Half a file, or none for a moment, is what one look finds of somebody who is writing it.
+        A single read may find half a file, or none, while somebody is writing it.
         """
         if at_once:
             self._seen = await self._read(path)
@@ -84,31 +86,31 @@ class PolicyWatcher:
             first, self._judged = self._judged is None, found
             judged = await asyncio.to_thread(policy_of, self._settings, path, found)
             if isinstance(judged, Policy):
-                self._accept(judged, silent=first, asked=at_once)
+                self._accept(judged, silent=first, at_once=at_once)
             else:
                 self._refuse(judged)
 
     async def _read(self, path: Path) -> Content:
-        """Return what is in the file; a reading that takes too long is waited for by the next look, not begun again."""
+        """Return the file's content; if a read takes too long, the next look waits for that same read."""
         reading = self._reading or _reading(path)
         done, _ = await asyncio.wait([reading], timeout=self._within)
         self._reading = None if done else reading
         late = NoText("it takes too long", "Look at the disk it is on.")
         return reading.result() if done else late
 
-    def _accept(self, policy: Policy, *, silent: bool, asked: bool) -> None:
-        """Put it into force; `silent` where it is the one of the start."""
+    def _accept(self, policy: Policy, *, silent: bool, at_once: bool) -> None:
+        """Put a policy into force; `silent` at the first look, which finds the one loaded at the start."""
         same = policy == self._in_force.policy and not self._in_force.trouble
         self._in_force.swap(policy)
-        if same and asked:
+        if same and at_once:
             _log.info("policy unchanged")
         elif not (same and silent):
-            self._told(True)  # noqa: FBT003  # it has no name there
+            self._reloaded(True)  # noqa: FBT003  # a callback
             _log.info("policy in force", extra={"rules": len(policy.rules)})
 
     def _refuse(self, problems: Sequence[str]) -> None:
         self._in_force.refuse(problems)
-        self._told(False)  # noqa: FBT003  # it has no name there
+        self._reloaded(False)  # noqa: FBT003  # a callback
         more = len(problems) - _MOST_LINES
         for problem in problems[:_MOST_LINES]:
             _log.error("policy refused, the old one stays in force", extra={"reason": problem})
@@ -116,25 +118,25 @@ class PolicyWatcher:
             _log.error("policy refused, the old one stays in force", extra={"more": more})
 
     async def _pause(self, seconds: float | None) -> bool:
-        """Wait until somebody asks, at most so long; tell whether somebody did."""
+        """Wait for a requested reload, at most `seconds`; tell whether there was one."""
         try:
             async with asyncio.timeout(seconds):
-                await self._asked.wait()
+                await self._reload.wait()
         except TimeoutError:
             return False
-        self._asked.clear()
+        self._reload.clear()
         return True
 
 
 def _reading(path: Path) -> asyncio.Future[Content]:
-    """Begin to read, in a thread that may hang for good: Python would wait at its end for one of asyncio's own."""
+    """Start to read in a daemon thread, which may hang for good: at exit Python waits for asyncio's own threads."""
     read = Future[Content]()
-    read.set_running_or_notify_cancel()  # whoever waits may leave; the thread goes on
+    read.set_running_or_notify_cancel()  # so that a cancelled waiter does not cancel the read
 
     def work() -> None:
         try:
             read.set_result(content_of(path))
-        except Exception as error:  # noqa: BLE001  # it belongs to whoever asked
+        except Exception as error:  # noqa: BLE001  # raised where the result is awaited
             read.set_exception(error)
 
     threading.Thread(target=work, name="policy file", daemon=True).start()

@@ -1,4 +1,4 @@
-"""The bot as a process: its signals, the line that says that it is ready, and its exit code."""
+"""The bot as a process: its signals, the line it prints when it is ready, and its exit code."""
 
 import asyncio
 import gc
@@ -36,7 +36,7 @@ def _run_until(
     settings = load(environ)
     if not isinstance(settings, Settings):
         return complain(settings, read_parts(environ).secrets)
-    # Imported here: a wrong setup need not wait for Slack's libraries to load.
+    # Imported here, so that a wrong setup is reported without loading Slack's libraries.
     from bot.app.resources import CannotStartError  # noqa: PLC0415
     from bot.app.running import running  # noqa: PLC0415
 
@@ -64,15 +64,15 @@ def _run_until(
 
 
 def loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the event loop: uvloop, which needs less CPU, where it is installed and others post nothing here.
+    """Return uvloop's factory, which needs less CPU, if it is installed and nobody posts to the bot; else None.
 
-    Where no file is left, it closes connections that asyncio takes later: in HTTP mode each brings a command, and with
-    the bot's own token chain a push of WeChat's. Without one, Python makes its own.
+    When the process runs out of file descriptors, uvloop closes connections that asyncio would accept later. In HTTP
+    mode each brings a command, and with the bot's own token chain a push from WeChat.
     """
     if not settings.slack.app_token or isinstance(settings.tokens, PlatformSettings):
         return None
     try:
-        import uvloop  # noqa: PLC0415  # an extra, and only the bot that runs wants it
+        import uvloop  # noqa: PLC0415  # an extra, which only the running bot needs
     except ImportError:
         return None
     return uvloop.new_event_loop
@@ -80,14 +80,14 @@ def loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop] 
 
 def _ready(settings: Settings, line: str) -> None:
     _log.info("started", extra=_about(settings))
-    gc.freeze()  # what was loaded and made until now stays: there is no use in looking through it
+    gc.freeze()  # what exists by now stays, so the collector need not scan it
     gc.enable()
-    with suppress(OSError):  # it is ready, whether anybody hears it or not
+    with suppress(OSError):  # stdout may be closed
         print(line, flush=True)
 
 
 def _about(settings: Settings) -> dict[str, object]:
-    """Return what tells one bot's log from another's."""
+    """Return the facts of the first log line: version, connection mode and database."""
     how = "socket mode" if settings.slack.app_token else "http"
     kind, *_ = re.split("[+:]", settings.database_url)  # the rest is an address
     return {"version": __version__, "how": how, "database": kind}

@@ -1,4 +1,4 @@
-"""Open what the bot stands on: the session for HTTP, Slack with its tokens checked, and the ledger."""
+"""Open the resources: the HTTP session, Slack with its tokens checked, and the ledger."""
 
 import logging
 import secrets
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class CannotStartError(Exception):
-    """Slack or this machine does not let the bot start; `problems` has a sentence for each reason."""
+    """The bot cannot start; `problems` has a sentence per reason, `wrong_setup` tells whether a setting is to blame."""
 
     def __init__(self, problems: tuple[str, ...], *, wrong_setup: bool) -> None:
         super().__init__(" ".join(problems))
@@ -49,7 +49,7 @@ class CannotStartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slack:
-    """Two ways to call Slack, Bolt's and the bot's own, and what Slack says of the bot."""
+    """Bolt's client for Slack, the bot's own, and what the preflight found."""
 
     client: AsyncWebClient
     api: SlackApi
@@ -58,7 +58,7 @@ class Slack:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What all parts stand on, open until the stack is left; `metrics` only where there is a listener to ask for them."""
+    """What all parts share, open until the stack is closed; `metrics` is None without an HTTP listener."""
 
     settings: Settings
     runtime: Runtime
@@ -79,8 +79,8 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     session = await stack.enter_async_context(_session())
     wechat = WeChatApi(Transport(session), settings.wechat_url, observers.called_wechat)
     slack = await _slack(settings.slack, session, runtime, observers)
-    told = [log_event, Repeated(runtime.clock).told, *([metrics.told] if metrics else [])]
-    ledger = await _ledger(stack, settings, observers, *told)
+    listeners = [log_event, Repeated(runtime.clock).told, *([metrics.told] if metrics else [])]
+    ledger = await _ledger(stack, settings, observers, *listeners)
     in_force = InForce(settings.policy, runtime.now)
     _warn_if_nobody_may(settings.policy)
     in_force.subscribe(_warn_if_nobody_may)
@@ -91,25 +91,24 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
 
 
 def _warn_if_nobody_may(policy: Policy) -> None:
-    """Log that a policy that came into force denies everybody everything."""
+    """Log a warning if a policy that came into force denies everybody everything."""
     if remark := only_denies(policy):
         _log.warning("the policy only denies", extra={"reason": remark.found, "fix": remark.fix})
 
 
 def _metrics(clock: Callable[[], float]) -> "Metrics":
-    """Return what counts, for where there is a listener; others need not load its library."""
-    from bot.ops.metrics import Metrics  # noqa: PLC0415  # prometheus-client is loaded only where there is a listener
+    from bot.ops.metrics import Metrics  # noqa: PLC0415  # prometheus-client is loaded only with a listener
 
     return Metrics(__version__, clock)
 
 
 def _session() -> aiohttp.ClientSession:
-    """Return the one session for Slack and WeChat: its own time limits, and the proxies of the environment."""
+    """Return the HTTP session that Slack and WeChat share, with Slack's timeout and the environment's proxies."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=SLACK_TIMEOUT,
-        # With it aiohttp reads files in a thread at each request, so only where there is a proxy to find.
+        # With it aiohttp reads files in a thread at each request, so it is on only if there is a proxy.
         trust_env=bool(getproxies()),
     )
 
@@ -120,7 +119,7 @@ async def _slack(
     runtime: Runtime,
     observers: Observers,
 ) -> Slack:
-    """Return Slack once its tokens are known to be good."""
+    """Return the clients once Slack has accepted the tokens; raises CannotStartError."""
     client = web_client(settings, settings.bot_token, session)
     api = SlackApi(client, runtime.sleep, observers.called_slack)
     app_api = None
@@ -137,14 +136,14 @@ async def _slack(
 
 
 async def _ledger(
-    stack: AsyncExitStack, settings: Settings, observers: Observers, *told: EventListener
+    stack: AsyncExitStack, settings: Settings, observers: Observers, *listeners: EventListener
 ) -> Ledger:
-    """Open the ledger until the stack is left; each of `told` hears of its events."""
+    """Open the ledger until the stack is closed; each listener gets its events. Raises CannotStartError."""
     try:
         ledger = Ledger.open(
             settings.database_url,
             secrets.token_hex(8),
-            on_event=fan_out(*told),
+            on_event=fan_out(*listeners),
             transacted=observers.transacted,
         )
     except CannotOpenError as error:

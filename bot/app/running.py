@@ -23,10 +23,10 @@ async def running(
     reload: asyncio.Event | None = None,
     reloaded: Callable[[bool], None] = no_op,
 ) -> AsyncIterator[str]:
-    """Run the bot for as long as the context is open; yields the line that says that it is ready.
+    """Run the bot while the context is open; yields the line to print when it is ready. Raises CannotStartError.
 
-    Raises CannotStartError. Whenever `reload` is set, the policy file is read at once; `reloaded` hears whether a newer
-    one was taken. On leaving, no more commands are taken and those under way are finished.
+    Whenever `reload` is set, the policy file is read at once; `reloaded` is called with whether a new policy was taken.
+    On exit, no more commands are accepted, and those under way are finished.
     """
     runtime = runtime or Runtime()
     async with AsyncExitStack() as stack:
@@ -35,7 +35,7 @@ async def running(
         parts = wire(stack, resources, source)
         how = await _serve(stack, resources, source, parts)
 
-        def judged(taken: bool) -> None:
+        def on_reload(taken: bool) -> None:
             resources.observers.reloaded(taken)
             reloaded(taken)
 
@@ -44,11 +44,11 @@ async def running(
             settings,
             reload or asyncio.Event(),
             sleep=runtime.sleep,
-            told=judged,
+            reloaded=on_reload,
         )
-        process = parts.worker.keep(parts.intake.takes)
-        # Held until the drain is over, or another replica would begin what this one still works on.
-        for keep in (source.keep(), process, watcher.keep()):
+        work = parts.worker.keep(parts.intake.takes)
+        # The worker keeps the leases until the drain is over, or another replica would take over what is under way.
+        for keep in (source.keep(), work, watcher.keep()):
             stack.callback(resources.tasks.keep(keep).cancel)
         stack.push_async_callback(resources.tasks.drain, settings.shutdown_grace)
         stack.callback(source.stop)
@@ -61,7 +61,7 @@ async def running(
 async def _serve(
     stack: AsyncExitStack, resources: Resources, source: Source, parts: Wired
 ) -> list[str]:
-    """Take what Slack and WeChat send until the stack is left; return how, in words."""
+    """Accept what Slack and WeChat send until the stack is closed; return how, in words."""
     how, socket = list[str](), parts.socket
     if socket:
         stack.push_async_callback(socket.close)

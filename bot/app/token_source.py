@@ -1,4 +1,4 @@
-"""Put together the token source that the settings name."""
+"""Build the token source that the settings name."""
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -44,13 +44,13 @@ class Source:
     stop: Callable[[], None] = lambda: None
     """Ends retries that would delay the stop."""
     left: Callable[[], Mapping[Link, Sequence[float]]] | None = None
-    """For how many seconds each token of a link is good yet; None where the bot does not keep them."""
+    """Returns the remaining seconds of each token, by link; None if the bot does not keep the tokens itself."""
     trouble: Callable[[], str | None] = lambda: None
-    """Tells in a few words why there is no good token."""
+    """Returns in a few words why there is no good token, else None."""
 
 
 def token_source(stack: AsyncExitStack, resources: Resources) -> Source:
-    """Return the source of the settings; what it has under way is finished when the stack is left."""
+    """Return the token source; renewals under way are finished when the stack is closed."""
     match resources.settings.tokens:
         case FixedTokenSettings(owner, token):
             fixed = FixedToken(owner, token)

@@ -39,7 +39,7 @@ from bot.workflow.worker import Worker
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """What takes commands and carries them out; without a `socket` the commands come over HTTP."""
+    """The parts that accept commands and process them; without a `socket`, commands come over HTTP."""
 
     app: AsyncApp
     socket: SocketMode | None
@@ -49,7 +49,7 @@ class Wired:
 
 @dataclass(frozen=True, slots=True)
 class _Slack:
-    """The ways to people in Slack, and their languages."""
+    """The parts that look up people and write messages in Slack, and the languages."""
 
     people: Directory
     places: Threads
@@ -58,7 +58,7 @@ class _Slack:
 
 
 def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
-    """Return the parts, each with what it needs of the others; what they are reading is given up when the stack is left."""
+    """Return the parts, wired together; their reads under way are cancelled when the stack is closed."""
     changes = Topic[Request](_facts_of)
     api, runtime, start = resources.slack.api, resources.runtime, resources.tasks.start
     slack = _slack(stack, resources)

@@ -28,7 +28,7 @@ def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
 
 
 def tally_of_kinds(kinds: Counter[type]) -> Tally:
-    """Return the Tally for these numbers of outcomes by type; NoneType is an item that has not ended."""
+    """Return the Tally from the number of items per outcome type; NoneType counts those that have not ended."""
     return Tally(
         kinds.total(),
         shared=kinds[Shared],
@@ -41,13 +41,13 @@ def tally_of_kinds(kinds: Counter[type]) -> Tally:
 
 
 def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
-    """Group the appids that were not shared by what is said about them, larger groups first."""
+    """Group the appids that were not shared by outcome and cause, larger groups first."""
     found: dict[str, tuple[Grouped, list[str]]] = {}
     for appid, outcome in items:
         match outcome:
             case Failed(guidance, said) | Unknown(guidance, said):
-                came = said.errcode if said else outcome.status
-                key = f"{type(outcome).__name__} {guidance.key} {came}"
+                code = said.errcode if said else outcome.status
+                key = f"{type(outcome).__name__} {guidance.key} {code}"
             case Skipped(why):
                 key = why.value
             case Cancelled(by):
@@ -62,28 +62,28 @@ def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
 
 
 def _place_of(group: Group) -> tuple[int, int]:
-    """Return a group's sort key: stopped by the policy first, cancelled and skipped last, large before small."""
+    """Return a group's sort key: stopped by the policy first, cancelled and skipped last, larger before smaller."""
     rank = {Stopped: 0, Cancelled: 2, Skipped: 2}.get(type(group.outcome), 1)
     return rank, -len(group.appids)
 
 
 @dataclass(frozen=True, slots=True)
 class AtLimit:
-    """WeChat takes no more calls for now; the next try is at `until`, in Unix seconds."""
+    """WeChat's rate limit is reached; the next try is at `until`, in Unix seconds."""
 
     until: float
 
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """Slack does not tell whether the policy still allows it."""
+    """Whether the policy still allows it cannot be checked, since Slack does not answer."""
 
 
 Pause = AtLimit | InDoubt
 
 
 def limit_in(outcome: Outcome) -> Said | None:
-    """Return what WeChat said, if it was that its limit of calls is reached."""
+    """Return WeChat's error if it is one of its rate limits, else None."""
     said = outcome.said if isinstance(outcome, Failed | Unknown) else None
     return said if said and said.errcode in {_PER_MINUTE, _PER_DAY} else None
 
@@ -94,5 +94,5 @@ def is_daily(limit: Said) -> bool:
 
 
 def next_try(limit: Said, now: float) -> float:
-    """Return when to try again, in Unix seconds; no page says when WeChat's day begins."""
+    """Return when to try again, in Unix seconds; hourly at the daily quota, since no page says when WeChat's day begins."""
     return now + (_HOUR if is_daily(limit) else _MINUTE)

@@ -18,12 +18,11 @@ class Act(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """One click, by somebody known only by (team_id, user_id).
+    """One click; the user is known by (team_id, user_id) alone.
 
-    `reason` is the one that its button was given, and `comment` what was written into the modal that it opened.
-
-    `message` is where the clicked message stands, as an entry's `place` or what it has `asked` is spelt; None where no
-    others can see it. `thread_ts` is the thread that it is in.
+    `message` is the reference of the clicked message, in the format of an entry's `place` and `asked`; None for an
+    ephemeral message. `thread_ts` is the thread that it is in. `reason` comes from the button's value, `comment` from
+    the modal that the button opened.
     """
 
     team_id: str
@@ -40,16 +39,16 @@ class Click:
 
     @property
     def active_thread(self) -> str:
-        """The same thread: whatever stands in one makes it active."""
+        """The same thread: a thread with a message in it is active."""
         return self.thread_ts
 
 
 def value_of(request_id: str, reason: str | None) -> str:
-    """Return what a button carries: which request it is about and, where it asks for one, why."""
+    """Return a button's value: the request's id and, if there is one, the reason."""
     return f"{request_id} {reason}" if reason else request_id
 
 
 def read_value(value: str) -> tuple[str, str | None]:
-    """Return the request and the reason that a button carries."""
+    """Return the request's id and the reason from a button's value."""
     request_id, _, reason = value.partition(" ")
     return request_id, reason or None

@@ -11,9 +11,9 @@ class Language(Enum):
 
 
 def language_of(locale: str | None) -> Language:
-    """Return the language for a locale of users.info, such as zh-CN; English for all that the bot does not speak.
+    """Return the language for a locale of users.info, such as zh-CN; English if the bot does not speak it.
 
-    Simplified Chinese is nearer than English to who reads Traditional Chinese.
+    Traditional Chinese maps to Simplified, which its readers understand better than English.
     """
     chinese = (locale or "").lower().replace("_", "-").partition("-")[0] == "zh"
     return Language.CHINESE if chinese else Language.ENGLISH

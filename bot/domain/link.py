@@ -1,4 +1,4 @@
-"""The links of WeChat's token chain, each made from the one before: which one broke, and how each stands."""
+"""The links of WeChat's token chain, each obtained with the one before, and the state of each."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -19,12 +19,12 @@ class Link(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """How one link stands; times in Unix seconds. `owner` is whose token it is, for a Link.OWNER."""
+    """The state of one link; times in Unix seconds. `owner` is the appid of the token's owner, for Link.OWNER only."""
 
     link: Link
     owner: str | None
     good_until: float | None
     renewed: float | None
     trouble: Guidance | None = None
-    """Why the last renewal failed, if none has worked since."""
+    """Why the last renewal failed, if none has succeeded since."""
     trouble_at: float | None = None

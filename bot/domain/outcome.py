@@ -8,12 +8,12 @@ from bot.domain.link import Link
 from bot.guidance import Guidance, RetryHelps
 
 ERRMSG_LIMIT: Final = 300
-"""The characters of WeChat's own words that are kept and shown."""
+"""The number of characters of WeChat's error message that are stored and shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """WeChat's own words about an error; `rid` is what its support asks for."""
+    """An error in WeChat's own words; `rid` identifies the call for WeChat's support."""
 
     errcode: int
     errmsg: str
@@ -31,8 +31,8 @@ class Shared:
 class Failed:
     """It did not happen; the guidance says why and what to do.
 
-    `link` is the broken link of the token chain, where that is why WeChat was not called; `status` the HTTP status of
-    an answer that was not WeChat's.
+    `link` is the link of the token chain that broke, if that is why WeChat was not called; `status` is the HTTP status
+    of a response that did not come from WeChat.
     """
 
     guidance: Guidance
@@ -46,7 +46,7 @@ class Failed:
 class Unknown:
     """It may have happened: no answer came, or none that settles it, on the last or an earlier try.
 
-    `status` is the HTTP status of an answer that was not WeChat's.
+    `status` is the HTTP status of a response that did not come from WeChat.
     """
 
     guidance: Guidance
@@ -65,7 +65,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Somebody who may do so cancelled it before it began."""
+    """Somebody with the right to do so cancelled it before it began."""
 
     by: str
 
@@ -168,18 +168,18 @@ Called = Shared | Failed | Unknown
 Outcome = Called | Rejected | Cancelled | Expired | Denied | Stopped | Skipped | Finished
 
 OUTCOMES = tuple(kind.__name__.lower() for kind in get_args(Outcome))
-"""The name of each in the ledger."""
+"""Their names in the ledger."""
 
 
 def doubted(outcome: Called) -> Called:
-    """Return the outcome where an earlier call may have succeeded: a failure is unknown then."""
+    """Return the outcome given that an earlier call may have succeeded: a failure becomes unknown."""
     if isinstance(outcome, Failed):
         return Unknown(outcome.guidance, outcome.said, outcome.tries, outcome.status)
     return outcome
 
 
 def retry_may_help(outcome: Outcome) -> bool:
-    """Tell whether asking for the same once more can end differently."""
+    """Tell whether a retry can end differently."""
     match outcome:
         case Failed(guidance) | Unknown(guidance):
             return guidance.retry_helps is not RetryHelps.NEVER
@@ -204,19 +204,19 @@ class Step:
 
 
 class Readiness(Enum):
-    """What an owner's env has of the cloud function that lets others in."""
+    """The state of the cloud function that gives others access to an owner's env."""
 
     READY = "ready"
     MISSING = "missing"
     INACTIVE = "inactive"
-    """It is there, but was not deployed to its end."""
+    """It exists, but its deployment did not finish."""
     UNKNOWN = "unknown"
-    """WeChat did not tell, or not in time."""
+    """WeChat did not answer, or not in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class AfterShare:
-    """What the answer to a share has to say beyond that; `told_before` where the people of its receivers know the steps."""
+    """What else the answer to a share says; `told_before` if earlier answers gave its receivers the remaining steps."""
 
     readiness: Readiness = Readiness.UNKNOWN
     told_before: bool = False

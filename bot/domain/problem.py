@@ -1,10 +1,10 @@
-"""A sentence that says what is wrong and how to fix it, and keeps the two apart. Pure."""
+"""A sentence that says what is wrong and how to fix it, with the two parts kept separately. Pure."""
 
 from typing import Self
 
 
 class Problem(str):
-    """What is wrong, then its fix; what is wrong may name a path or a rule, and so contain any text."""
+    """What is wrong, then its fix; `found` may quote a path or a rule, so the parts cannot be split from the text."""
 
     __slots__ = ("fix", "found")
 

@@ -1,4 +1,4 @@
-"""A request: one ask to share one env with one appid or, as a batch, with several; its states and lawful moves."""
+"""A request to share one env with one appid or, as a batch, with several; its states and the moves between them."""
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -8,10 +8,10 @@ from bot.domain.language import Language
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who asked, where, and how an answer can get back there.
+    """Who asked, where, and how to answer there.
 
-    `thread_ts` is the thread in which it was asked, by a shortcut or a button; a command has none. `active_thread` is
-    the same thread if it had replies, since Slack shows ephemeral messages in no other; the ledger does not keep it.
+    `thread_ts` is the thread in which a shortcut or a button was used; a command has none. `active_thread` is the same
+    thread if it has replies, since Slack shows ephemeral messages in no other; the ledger does not store it.
     """
 
     team_id: str
@@ -26,7 +26,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Who agreed to a request, and what they said to it."""
+    """Who approved a request, and their comment."""
 
     by: str
     comment: str | None = None
@@ -34,10 +34,10 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One ask that the policy has let through; `rule` is the name of the rule that did.
+    """A request that the policy allowed; `rule` is the name of the rule that decided.
 
-    A batch has `appids` and no `appid`; its items are requests of their own, which name it in `batch`. With
-    `again` it shares even what was shared before.
+    A batch has `appids` and no `appid`; each of its items is a separate request with the batch's id in `batch`. With
+    `again` the env is shared even if it was shared before.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Request:
 
 
 def items_of(batch: Request) -> list[Request]:
-    """Return a batch's items; their ids are numbered, so that a replica which takes it over makes the same ones."""
+    """Return a batch's items; their ids are numbered, so that a replica that takes it over gets the same ids."""
     ids = [f"{batch.id}-{number}" for number in range(1, len(batch.appids) + 1)]
     return [
         replace(
@@ -81,7 +81,7 @@ def items_of(batch: Request) -> list[Request]:
 
 
 def number_of(item_id: str) -> int:
-    """Return which item of its batch this is."""
+    """Return an item's number within its batch, from 1."""
     return int(item_id.rpartition("-")[2])
 
 
@@ -94,22 +94,22 @@ class Retry:
 
 
 class State(Enum):
-    """How far a request has come; after a crash it continues from there."""
+    """How far a request has come; after a crash it continues from this state."""
 
     CONFIRMING = "confirming"
     """Recorded. The requester has been asked whether they are sure."""
     WAITING = "waiting"
     """Recorded. The approvers are asked, or about to be."""
     ACCEPTED = "accepted"
-    """Recorded. The requester may have been told so; nothing was called."""
+    """Recorded. The requester may have been told so; WeChat was not called."""
     QUEUED = "queued"
     """An item of a batch that waits for its turn or has it."""
     PLACED = "placed"
-    """The place for the answer is settled. WeChat may have been called."""
+    """The place for the answer is recorded. WeChat may have been called."""
     ANSWERED = "answered"
     """The outcome is recorded. The requester may have been told."""
     ENDED = "ended"
-    """Over: told, or given up."""
+    """Over: delivered, or given up."""
 
 
 BEGUN = (State.ACCEPTED, State.PLACED)
@@ -124,9 +124,9 @@ MOVES: dict[State, frozenset[State]] = {
     State.ANSWERED: frozenset({State.ENDED}),
     State.ENDED: frozenset(),
 }
-"""The lawful moves. From ACCEPTED: an end without a call, or giving up, which answers without one.
+"""The lawful moves. ACCEPTED moves to ANSWERED without a call when it is given up, and to ENDED without an answer.
 
-From CONFIRMING straight to the end: the click that took it there was answered itself.
+CONFIRMING moves straight to ENDED where the reply to the click is the answer.
 """
 
 

@@ -1,4 +1,4 @@
-"""The ledger: what was asked and what became of it, durable before anybody is told."""
+"""The ledger: the durable record of requests, their events and tokens; written before anybody is told anything."""
 
 from bot.ledger.acceptance import (
     Acceptance,

@@ -1,4 +1,4 @@
-"""Record a new request, or find what stands in its way."""
+"""Record a new request, or find the request it conflicts with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, requests
 from bot.ledger.statements import NOW, OPEN_OF, PAIR, among, compared, seconds, upsert, value_of
 
 MOST_WAITING = 5
-"""Batches of one person that may wait, for people or for their turn, besides one that runs."""
+"""The most batches of one person that may wait, for people or for their turn, besides the one that runs."""
 
 
 _FOUND_BY = ("id", "trigger_id", "team", "user", "env", "appid")
-"""The columns by which what stands in the way of a new request is found."""
+"""The columns by which conflicting requests are found."""
 
 _r = requests.c
 
@@ -39,7 +39,7 @@ _DONE = _r.outcome.in_([literal_column("'shared'"), literal_column("'unknown'")]
 _UNDELIVERED = and_(_SINGLE, among([State.ANSWERED]), or_(_DONE, OPEN_OF))
 _WAITS = and_(_SINGLE, among([State.WAITING]), OPEN_OF)
 
-# The insert itself looks for what stands in its way, so that nothing comes in between.
+# The insert itself checks for conflicts, so that no other write comes in between.
 _ACCEPT = Prepared(
     upsert(requests)
     .from_select(
@@ -50,7 +50,7 @@ _ACCEPT = Prepared(
                 NOW,
                 NOW + seconds("patience"),
                 NOW + seconds("nap"),
-            ),  # NULL where nobody is waited for
+            ),  # NULL unless it waits for people
         ).where(
             ~exists().where(PAIR, CARRIED),
             ~exists().where(_WAITS),
@@ -86,9 +86,9 @@ _WITHDRAW = (
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """A request to record, in the state in which it begins; nobody holds it without a `holder`.
+    """A request to record in its first `state`, leased to `holder`; None leaves it free.
 
-    CONFIRMING and WAITING end after `patience` seconds; with `retry` an earlier request is tried again.
+    CONFIRMING and WAITING expire after `patience` seconds. `retry` names the earlier request that this one retries.
     """
 
     request: Request
@@ -99,7 +99,7 @@ class NewRequest:
 
     @property
     def columns(self) -> dict[str, object]:
-        """The parameters of the statement that records it."""
+        """The parameters of the insert."""
         request, confirming = self.request, self.state is State.CONFIRMING
         return {
             **columns_of(request, self.state, self.holder),
@@ -111,34 +111,34 @@ class NewRequest:
 
     @property
     def retried(self) -> dict[str, object]:
-        """The parameters of the statement that uses up the one retry."""
+        """The parameters of the update that marks the earlier request as retried; each can be retried once."""
         return {"earlier": self.retry.of, "by": self.retry.by} if self.retry else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Recorded, and held by this replica."""
+    """Recorded, with the lease that was asked for."""
 
     entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The same trigger was recorded before."""
+    """A request with the same trigger or id was recorded before."""
 
     entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """The same env is being shared with the same appid, or the same requester waits for just that."""
+    """The same env is being shared with the same appid, or the same requester's request for that waits for approval."""
 
     entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """The same was asked for and has ended, and Slack has not taken the answer yet."""
+    """The same requester asked for the same, and its answer is not delivered yet."""
 
     entry: Entry
 
@@ -152,12 +152,12 @@ class SharedBefore:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyRetried:
-    """The earlier request was tried again already: once is enough."""
+    """The earlier request was retried before; it can be retried only once."""
 
 
 @dataclass(frozen=True, slots=True)
 class TooManyBatches:
-    """As many batches of this person wait as may."""
+    """MOST_WAITING batches of this person wait already."""
 
 
 Acceptance = (
@@ -166,7 +166,7 @@ Acceptance = (
 
 
 def accept(new: NewRequest, on: Connection) -> Acceptance:
-    """Record a new request, unless something stands in its way."""
+    """Record a new request, or return the conflict that kept it from being recorded."""
     fill = new.columns
     find = {f"the_{name}": fill[name] for name in _FOUND_BY}
     again, anew = new.request.again, bool(fill["anew"])
@@ -188,11 +188,11 @@ def accept(new: NewRequest, on: Connection) -> Acceptance:
             if new.retry:
                 on.execute(_NOT_RETRIED, new.retried)
             return standing
-        # What stood in the way has ended since, so once more.
+        # The conflicting request has ended since, so try again.
 
 
 def withdraw(new: NewRequest, on: Connection) -> None:
-    """End a request that may have been recorded although whoever asked was told that it was not."""
+    """End a request that may have been recorded although the requester was told that it was not."""
     if on.execute(_WITHDRAW, {"the_id": new.request.id}).rowcount:
         record(on, "withdrawn", new.request)
         if new.retry:
@@ -202,9 +202,9 @@ def withdraw(new: NewRequest, on: Connection) -> None:
 def _find_conflict(
     on: Connection, find: Mapping[str, object], *, again: bool, anew: bool
 ) -> Duplicate | UnderWay | Undelivered | SharedBefore | None:
-    """Return why a new request was not recorded; None if that has passed.
+    """Return the request that a new one conflicts with; None if it has ended since.
 
-    With `again` it does also what was done before; with `anew` also what has an answer that Slack has not taken.
+    `again` ignores earlier shares, and `anew` ignores undelivered answers.
     """
 
     def first(query: Select[Any]) -> Entry | None:

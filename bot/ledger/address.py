@@ -1,4 +1,4 @@
-"""The address of a database: which one it names, and the file of SQLite."""
+"""DATABASE_URL: parsed and checked, and the file of a SQLite database."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 class CannotOpenError(Exception):
     """The database cannot be used; the text is a sentence with the fix.
 
-    `passing` if it may be otherwise in a moment though nobody corrects a setting.
+    `transient` if a later try may succeed without a change of the settings.
     """
 
     def __init__(self, sentence: str, *, transient: bool = False) -> None:
@@ -20,9 +20,9 @@ class CannotOpenError(Exception):
 
 
 def parse(url: str) -> URL:
-    """Return the parts of a database's address; raises CannotOpenError."""
+    """Return the parsed URL of a database; raises CannotOpenError."""
     if url.startswith("postgres") and url.count("@") > 1:
-        # The driver would take the rest of the password for the host's name, and say it.
+        # The driver would take the rest of the password for the host's name, and show it in its error.
         raise CannotOpenError(
             "DATABASE_URL has more than one @. Write %40 for the @ in the password, and keep the one before the host."
         )
@@ -53,7 +53,7 @@ def parse(url: str) -> URL:
 def _load_driver() -> None:
     try:
         import psycopg  # noqa: F401, PLC0415  # an extra, and only PostgreSQL needs it
-    except ImportError as error:  # it is not there, or finds no libpq
+    except ImportError as error:  # not installed, or without libpq
         raise CannotOpenError(
             "DATABASE_URL names PostgreSQL, whose driver is not installed. "
             f'Run {sys.executable} -m pip install "share-env-bot[postgres]".'
@@ -61,7 +61,7 @@ def _load_driver() -> None:
 
 
 def in_memory(url: URL) -> tuple[str, str] | None:
-    """Return that a database does not outlive the bot, and the fix; None where it does."""
+    """Return the warning that the database is in memory, and the fix; None for any other database."""
     if url.get_backend_name() != "sqlite" or file_of(url):
         return None
     fix = "Name a file in DATABASE_URL, such as sqlite:///share-env.db."
@@ -72,5 +72,5 @@ def file_of(url: URL) -> Path | None:
     """Return the file of a SQLite database; None for PostgreSQL and for one in memory."""
     if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
         return None
-    # `resolve` has an error of its own for links in a ring.
+    # Not `Path.resolve`, which raises RuntimeError for a loop of symbolic links.
     return Path(os.path.realpath(url.database or ""))

@@ -1,4 +1,4 @@
-"""Read the events for an audit, and the one way to delete: everything before a day."""
+"""Read the events for an audit, and delete everything before a day."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from bot.ledger.schema import OPEN, events, requests
 
 COLUMNS = ("at", *(column.name for column in events.columns if column.name not in {"id", "at"}))
 WORDS = ("reason", "comment")
-"""What people wrote with the request that an event is about."""
+"""The columns with what people wrote in the event's request."""
 
 _AT_ONCE = 2000
 _PAUSE = 0.05  # seconds
@@ -27,7 +27,7 @@ _PAUSE = 0.05  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events an audit is about; None means any."""
+    """The filter of an audit; None means any."""
 
     since: datetime | None = None
     user: str | None = None
@@ -35,24 +35,24 @@ class Wanted:
     appid: str | None = None
     outcome: str | None = None
     request: str | None = None
-    """With the items, if it is a batch."""
+    """A request's id; of a batch, its items match too."""
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the conditions that a row must meet."""
+        """Return the conditions on a row of `events`."""
         equal = {"user": self.user, "env": self.env, "appid": self.appid, "outcome": self.outcome}
         named = [events.c[name] == value for name, value in equal.items() if value is not None]
         if self.request is not None:
-            named.append(_about(events.c.request, self.request))
+            named.append(_is_part_of(events.c.request, self.request))
         return [*named, *([events.c.at >= self.since.timestamp()] if self.since else [])]
 
 
-def _about(column: ColumnElement[str | None], request: str) -> ColumnElement[bool]:
-    """Return that a column names a request, or an item of it."""
+def _is_part_of(column: ColumnElement[str | None], request: str) -> ColumnElement[bool]:
+    """Return the condition that a column holds the id of a request or of one of its items."""
     return or_(column == request, column.startswith(f"{request}-", autoescape=True))
 
 
 def open_for_audit(url: str) -> Engine:
-    """Return the ledger of a bot that may be running; raises CannotOpenError if there is none."""
+    """Return an engine on the ledger of a bot that may be running; raises CannotOpenError if there is no ledger."""
     parsed = parse(url)
     path = file_of(parsed)
     if path and (trouble := path_problem(path)):
@@ -60,14 +60,14 @@ def open_for_audit(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite" and not (path and path.is_file()):
         where = f"at {parsed.database}" if path else "in memory"
         raise CannotOpenError(f"DATABASE_URL: there is no ledger {where}. Start the bot once.")
-    # Nothing is kept open between two looks, and nobody has to close it.
+    # Without a pool no connection stays open, so the engine need not be disposed.
     return create_engine(parsed, hide_parameters=True, poolclass=NullPool)
 
 
 def read(engine: Engine, wanted: Wanted, *, words: bool = False) -> Iterator[Mapping[str, object]]:
     """Yield the events, oldest first, with their time as ISO 8601 in UTC; raises CannotOpenError.
 
-    With `words`, each also has what people wrote with its request.
+    With `words`, each also has the WORDS of its request.
     """
     columns = (*COLUMNS, *(WORDS if words else ()))
     query = (
@@ -87,7 +87,7 @@ def read(engine: Engine, wanted: Wanted, *, words: bool = False) -> Iterator[Map
 
 
 def find(engine: Engine, request: str) -> Entry | None:
-    """Return a request, or an item of a batch, as it stands; raises CannotOpenError."""
+    """Return the current entry of a request or of an item of a batch; raises CannotOpenError."""
     try:
         with engine.connect() as connection:
             row = connection.execute(select(requests).where(requests.c.id == request)).mappings()
@@ -98,7 +98,10 @@ def find(engine: Engine, request: str) -> Entry | None:
 
 
 def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:
-    """Delete what ended or happened before `when`; return how many requests and events. Raises CannotOpenError."""
+    """Delete requests that ended before `when`, and older events of no open request; return how many of each.
+
+    Raises CannotOpenError.
+    """
     moment = when.timestamp()
     kept = select(requests.c.id).where(OPEN)
     of_no_open_one = events.c.request.is_(None) | events.c.request.not_in(kept)
@@ -111,7 +114,7 @@ def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:
 
 
 def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> int:
-    """Delete rows a few at a time, with pauses in which a bot that runs gets its turn."""
+    """Delete rows in chunks, with pauses in which a running bot gets the lock."""
     few = delete(key.table).where(key.in_(select(key).where(*where).limit(_AT_ONCE)))
     total = 0
     while True:

@@ -1,4 +1,4 @@
-"""The items of batches: queued, begun, answered or cancelled."""
+"""The writes for the items of a batch: queue, begin, answer, put back, cancel, stop."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ _END_NOT_BEGUN = _END_LEFT.where(~_r.begun)
 
 @dataclass(frozen=True, slots=True)
 class ItemAnswered:
-    """How one item ended, after `seconds` and what was done for it.
+    """How one item ended, after `seconds` and these steps.
 
-    `called_again` if WeChat was asked once more, since a replica stopped before it recorded the answer.
+    `called_again` if WeChat was called twice, since a replica stopped before it recorded the first answer.
     """
 
     item: Request
@@ -47,13 +47,13 @@ class ItemAnswered:
 
 
 class BatchItems:
-    """Writes for the replica that holds a batch; nothing is written once another holds it."""
+    """Writes for the replica that holds a batch; each checks the lease, and writes nothing once another replica has it."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
     async def queue(self, batch: Entry) -> bool:
-        """Record the items that are not recorded yet, those that are left out with the reason."""
+        """Record the items that are not recorded yet; False if another replica holds the batch."""
 
         def work(on: Connection) -> bool:
             if not self._holds(on, batch):
@@ -64,21 +64,21 @@ class BatchItems:
         return await self._writer.run(work)
 
     async def items(self, batch_id: str) -> list[Entry]:
-        """Return all items that are recorded, in the order in which they were asked for."""
+        """Return all recorded items, in the order of the command."""
         asked = {"the_batch": batch_id}
         found = await self._writer.run(lambda on: read_entries(on, _ITEMS, asked))
         return sorted(found, key=lambda entry: number_of(entry.request.id))
 
     async def ends(self, batch_id: str) -> list[ItemEnd]:
-        """Return how each item ended, in the order in which they were asked for."""
+        """Return how each item ended, in the order of the command."""
         return await self._writer.run(lambda on: ends_of(on, batch_id))
 
     async def advance(
         self, batch: Entry, done: ItemAnswered | None, following: Request | None
     ) -> bool | None:
-        """Record an answer and begin the next item, in one commit; None if somebody else holds the batch.
+        """Record an answer and begin the `following` item in one commit; return whether that item may begin.
 
-        False: the next item is not to be begun, since it was cancelled.
+        False if it was cancelled, or there is none; None if another replica holds the batch.
         """
 
         def work(on: Connection) -> bool | None:
@@ -95,14 +95,14 @@ class BatchItems:
     def _answer(self, on: Connection, done: ItemAnswered) -> None:
         columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
         if _END.run(on, {**columns, "the_id": done.item.id}).rowcount != 1:
-            return  # recorded already, by a try that was never told so
-        for kind, told in answer_events(done.outcome, done.seconds, done.steps):
-            record(on, kind, done.item, told)
+            return  # an earlier try was committed without learning so
+        for kind, facts in answer_events(done.outcome, done.seconds, done.steps):
+            record(on, kind, done.item, facts)
 
     async def put_back(self, batch: Entry, item: Request, *, begun: bool) -> bool:
-        """Let an item wait again; False if somebody else holds the batch.
+        """Return an item to the queue; False if another replica holds the batch.
 
-        `begun` if it may have been shared all the same, so that it cannot be cancelled.
+        `begun` if WeChat may have shared it nevertheless, so that it can no longer be cancelled.
         """
 
         def work(on: Connection) -> bool:
@@ -114,12 +114,12 @@ class BatchItems:
         return await self._writer.run(work)
 
     async def are_left(self, batch: Request) -> bool:
-        """Tell whether any item has not ended."""
+        """Tell whether any item is still open."""
         asked = {"the_batch": batch.id}
         return await self._writer.run(lambda on: on.scalar(_ARE_LEFT, asked) is not None)
 
     async def cancel(self, batch: Request, by: str) -> int:
-        """End all items that have not begun, also those not recorded yet; return how many."""
+        """End all items that have not begun as cancelled, also those not recorded yet; return how many."""
 
         def work(on: Connection) -> int:
             if on.scalar(_RUNS, {"the_id": batch.id}) is None:
@@ -132,7 +132,7 @@ class BatchItems:
         return await self._writer.run(work)
 
     async def give_up(self, batch: Entry, outcome: Outcome) -> bool:
-        """End with `outcome` all items that have not ended; False if somebody else holds the batch."""
+        """End all open items with `outcome`; False if another replica holds the batch."""
 
         def work(on: Connection) -> bool:
             if not self._holds(on, batch):
@@ -144,9 +144,9 @@ class BatchItems:
         return await self._writer.run(work)
 
     async def stop(self, batch: Entry, midway: Sequence[ItemAnswered]) -> bool:
-        """End as stopped all items that have not begun, and as `midway` says those of a replica that died.
+        """End all items that have not begun as stopped, and those in `midway`, which a dead replica had begun.
 
-        False if somebody else holds the batch.
+        False if another replica holds the batch.
         """
 
         def work(on: Connection) -> bool:
@@ -165,16 +165,16 @@ class BatchItems:
     def _answer_all(
         self, on: Connection, batch: Request, which: ReturningUpdate[Any], outcome: Outcome
     ) -> list[Request]:
-        """End items with the same outcome, record that of each, and return them."""
+        """End items with the same outcome, record an event for each, and return them."""
         ended = self._end_all(on, batch, which, outcome)
-        ((kind, told),) = answer_events(outcome, 0.0, ())
-        record_each(on, kind, ended, told)
+        ((kind, facts),) = answer_events(outcome, 0.0, ())
+        record_each(on, kind, ended, facts)
         return ended
 
     def _end_all(
         self, on: Connection, batch: Request, which: ReturningUpdate[Any], outcome: Outcome
     ) -> list[Request]:
-        """End items with the same outcome, and return them."""
+        """End items with the same outcome and return them; records no events."""
         ended = set(on.scalars(which, {**columns_of_outcome(outcome), "the_batch": batch.id}))
         return [item for item in items_of(batch) if item.id in ended]
 

@@ -1,4 +1,4 @@
-"""What people's clicks change in the ledger: one of them decides, however many click at once."""
+"""What clicks change in the ledger: of several at once, exactly one moves the request."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -44,9 +44,9 @@ _CONFLICTS = {
     SkipReason.UNDER_WAY: _OTHERS.where(CARRIED),
     SkipReason.SHARED_BEFORE: _OTHERS.where(SHARED, _SINCE),
 }
-"""What stands in the way of a request, and whether something does; to be asked in this order.
+"""The queries for another request that makes this one unnecessary; the order matters.
 
-What is not carried out any more when the second is asked has been shared by then, or not at all.
+A request that ends between the two queries is shared by the second one, or was not shared at all.
 """
 
 _CHANGE = (
@@ -61,7 +61,7 @@ _MOVE = {
     .values({"ended": NOW, "response_url": None} if to is State.ENDED else {})
     for to in MOVES[State.CONFIRMING] | MOVES[State.WAITING]
 }
-# If a move was rolled back, another click may have got its fence and its holder, but not its times.
+# If a move was rolled back, another click may have got the same fence and holder, but not the same times.
 _UNDO = (
     update(requests)
     .where(compared(_r.id), compared(_r.fence), compared(_r.holder))
@@ -75,10 +75,11 @@ _UNDO = (
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a click comes to: where it takes a request, who clicked, and the kind of its event.
+    """A change of state by a click: the new state, who clicked, and the kind of its event.
 
-    With `patience` it waits on, for so many seconds, by `rule`. `asked` is where the approvers were asked, and `place`
-    where the answer goes, if whoever settled that could not record it.
+    In WAITING the request expires after `patience` seconds, and `rule` names its approvers. `asked` and `place` are
+    the references of the clicked message; they are recorded only if the entry lacks them, since the replica that
+    posted the message may have crashed before it recorded them.
     """
 
     to: State
@@ -94,7 +95,7 @@ class Move:
 
 
 class ClickMoves:
-    """Reads requests for a click, and moves those that wait for people."""
+    """Reads the requests behind buttons, and moves those that wait for people."""
 
     def __init__(self, writer: Writer, lease: Lease, holder: str) -> None:
         self._writer = writer
@@ -102,7 +103,7 @@ class ClickMoves:
         self._holder = holder
 
     async def find(self, request_id: str) -> Entry | None:
-        """Return a request as it stands; what no id can be is not asked for, since databases refuse some of it."""
+        """Return the current entry of a request, if there is one; databases refuse some texts, which are no ids."""
         if not (request_id.isascii() and request_id.isprintable()):
             return None
         found = await self._read(_FIND, the_id=request_id)
@@ -113,13 +114,13 @@ class ClickMoves:
         return await self._read(_FIND_WAITING, the_team=team_id)
 
     async def stoppable(self, team_id: str) -> list[Entry]:
-        """Return what can be cancelled in a workspace, oldest first: what waits for people, and batches under way."""
+        """Return what can be cancelled in a workspace, oldest first: requests that wait for people, and batches under way."""
         return await self._read(_FIND_STOPPABLE, the_team=team_id)
 
     async def move(self, entry: Entry, move: Move) -> Entry | None:
-        """Move a request that waits, and take it on; None if it does not wait like that any more, or its time is over.
+        """Move a waiting request and lease it; None if its state has changed since, or it has expired.
 
-        What is to be carried out, but was shared meanwhile or is being shared, ends as Skipped instead.
+        If the same env was shared with the same appid meanwhile, or is being shared, it ends as Skipped instead.
         """
         made: list[Entry] = []
 
@@ -129,8 +130,8 @@ class ClickMoves:
             if row is None:
                 return None
             moved = entry_of(row)
-            said = {"outcome": row["outcome"], "user": move.by}
-            record(on, move.kind, moved.request, said, move.comment)
+            facts = {"outcome": row["outcome"], "user": move.by}
+            record(on, move.kind, moved.request, facts, move.comment)
             made.append(moved)
             return moved
 
@@ -138,7 +139,7 @@ class ClickMoves:
             for moved in made:
                 self._undo(on, entry, moved, move.by)
 
-        # Whoever clicked is told that nothing was done, and may click again.
+        # On an error the user is told that nothing was done and may click again, so the move must not stand.
         with self._writer.undo_on_failure(undo, request=entry.request.id):
             moved = await self._writer.run(work)
         if moved and moved.state is not State.ENDED:
@@ -146,7 +147,7 @@ class ClickMoves:
         return moved
 
     def _change(self, on: Connection, entry: Entry, move: Move) -> RowMapping | None:
-        """Write a move, or that there is nothing left to do; return the row, or None if it cannot be moved any more."""
+        """Write a move, or Skipped if nothing is left to do; return the row, or None if the request cannot be moved."""
         why = self._skip_reason(on, entry) if move.to in BEGUN else None
         if why is None:
             try:
@@ -154,12 +155,12 @@ class ClickMoves:
                     return self._write(on, entry, move)
             except IntegrityError:  # another replica was faster
                 why = SkipReason.UNDER_WAY
-        # Whoever confirmed it is told by the answer to that click.
+        # A confirming requester learns of it from the reply to the click, so nothing is left to deliver.
         to = State.ENDED if entry.state is State.CONFIRMING else State.ANSWERED
         return self._write(on, entry, replace(move, to=to, outcome=Skipped(why)))
 
     def _skip_reason(self, on: Connection, entry: Entry) -> SkipReason | None:
-        """Return why there is nothing left to do for a request that waited; of a batch each item is asked about later."""
+        """Return why nothing is left to do for a request; None for a batch, whose items are checked one by one later."""
         request = entry.request
         if request.is_batch:
             return None
@@ -172,19 +173,19 @@ class ClickMoves:
         return on.execute(_MOVE[move.to], which | self._columns(entry, move)).mappings().first()
 
     def _columns(self, entry: Entry, move: Move) -> dict[str, object]:
-        """Return what a move tells of a request, besides its state and times."""
-        told: dict[str, object] = {"holder": self._holder, "patience": move.patience}
+        """Return the columns that a move fills, besides state and times."""
+        columns: dict[str, object] = {"holder": self._holder, "patience": move.patience}
         if move.outcome:
-            told |= columns_of_outcome(move.outcome)
+            columns |= columns_of_outcome(move.outcome)
         if move.to is not State.WAITING:
-            told |= {"decided_by": move.by, "comment": move.comment}
+            columns |= {"decided_by": move.by, "comment": move.comment}
         if move.to is not State.ENDED and move.response_url:
-            told["response_url"] = move.response_url
-        told |= {"rule": move.rule} if move.rule else {}
-        return told | _missing(entry, asked=move.asked, place=move.place)
+            columns["response_url"] = move.response_url
+        columns |= {"rule": move.rule} if move.rule else {}
+        return columns | _missing(entry, asked=move.asked, place=move.place)
 
     def _undo(self, on: Connection, entry: Entry, moved: Entry, by: str) -> None:
-        """Let a request wait again as it did, for whoever looks at it next."""
+        """Restore the waiting request, free for any replica."""
         which = {
             "the_id": moved.request.id,
             "the_fence": moved.fence,
@@ -207,6 +208,8 @@ class ClickMoves:
         return await self._writer.run(lambda on: read_entries(on, query, which))
 
 
-def _missing(entry: Entry, **told: str | None) -> dict[str, str]:
-    """Return of what a click tells what an entry does not know."""
-    return {name: what for name, what in told.items() if what and getattr(entry, name) is None}
+def _missing(entry: Entry, **columns: str | None) -> dict[str, str]:
+    """Return those of the columns that have a value but are still None in the entry."""
+    return {
+        name: value for name, value in columns.items() if value and getattr(entry, name) is None
+    }

@@ -1,4 +1,4 @@
-"""A request as the ledger has it, and the columns of its row."""
+"""An entry: a request with its state in the ledger, read from and written to a row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,14 +13,14 @@ from bot.domain.request import Approval, Origin, Request, State
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A request as it stands in the ledger; times in Unix seconds by the database's clock.
+    """A request with its current state in the ledger; times in Unix seconds by the database's clock.
 
-    `place` is where its answer goes, and `asked` where its approvers are asked, as references that only whoever settled
-    it can read. `fence` grows with each take-over, and only who knows the newest may write. `at` is when this was read,
-    where that matters; `until` and `wake` are when waiting for people ends and when to look at it next. `owed_since` is
-    since when Slack has not taken what is to be said next. `called_again` if WeChat was asked once more, since a replica
-    stopped before it recorded the answer. `told_steps` is known where it was just answered: whether the receivers were
-    told before what is left to do after a share.
+    `place` is where its answer goes, `asked` where its approvers were asked: references that only `bot.slack` reads.
+    `fence` is the fencing token: it grows with each take-over, and only a holder with the newest one may write.
+    `at` is when this was read, 0 if not needed. `until` is when waiting for people ends, `wake` when to look at the
+    request next, and `owed_since` since when Slack has refused its next message. `called_again` if WeChat was called
+    twice, since a replica stopped before it recorded the first answer. `told_steps`, known right after an answer:
+    whether earlier answers told the receivers the remaining steps after a share.
     """
 
     request: Request
@@ -44,14 +44,14 @@ class Entry:
 
     @property
     def overdue(self) -> bool:
-        """Whether the time of those it waited for was over when this was read."""
+        """Whether its wait for people had expired when this was read."""
         return self.until is not None and self.at >= self.until
 
 
 def answered(
     entry: Entry, outcome: Outcome, *, called_again: bool = False, told_steps: bool | None = None
 ) -> Entry:
-    """Return the entry as it stands once its outcome is recorded."""
+    """Return the entry with its outcome recorded."""
     return replace(
         entry,
         state=State.ANSWERED,
@@ -73,17 +73,17 @@ _ORIGIN = {
     "response_url": "response_url",
     "thread_ts": "thread_ts",
 }
-"""The columns of a request that its origin fills, and what it calls them."""
+"""The columns that a request's origin fills, and its fields for them."""
 
 _OWN = ("id", "appid", "env", "owner", "rule", "reason", "batch", "again")
-"""The columns that a request calls the same."""
+"""The columns that have the name of the request's field."""
 
 NEW_COLUMNS = (*_ORIGIN, *_OWN, "language", "appids", "state", "holder")
-"""The columns that a new request fills."""
+"""The columns of a new request."""
 
 
 def entry_of(row: RowMapping) -> Entry:
-    """Return the Entry that a row of `requests` holds."""
+    """Return the Entry of a row of `requests`."""
     return Entry(
         request=_request_of(row),
         state=State(row["state"]),
@@ -108,7 +108,7 @@ def entry_of(row: RowMapping) -> Entry:
 def read_entries(
     on: Connection, query: Select[Any], parameters: Mapping[str, object]
 ) -> list[Entry]:
-    """Return the Entries that a query over `requests` finds."""
+    """Return the Entries of the rows that a query over `requests` returns."""
     return [entry_of(row) for row in on.execute(query, parameters).mappings()]
 
 
@@ -125,12 +125,12 @@ def _request_of(row: RowMapping) -> Request:
 
 
 def _language_of(row: RowMapping) -> Language:
-    """Return the requester's language; English also for one that only another version speaks."""
+    """Return the requester's language; English for one that only another version of the bot knows."""
     return next((known for known in Language if known.value == row["language"]), Language.ENGLISH)
 
 
 def columns_of(request: Request, state: State, holder: str | None) -> dict[str, object]:
-    """Return the NEW_COLUMNS of a request that `holder` takes on, or nobody yet."""
+    """Return the NEW_COLUMNS of a request, leased to `holder`; None leaves it free."""
     return {
         **{column: getattr(request.origin, field) for column, field in _ORIGIN.items()},
         **{name: getattr(request, name) for name in _OWN},
@@ -142,15 +142,15 @@ def columns_of(request: Request, state: State, holder: str | None) -> dict[str, 
 
 
 def key_of(entry: Entry) -> dict[str, object]:
-    """Return the parameters by which a request is found, as long as nobody else has taken it over."""
+    """Return the parameters of MINE: they match the row until another replica takes the request over."""
     return {"the_id": entry.request.id, "the_fence": entry.fence}
 
 
 def facts_of(request: Request) -> dict[str, object]:
-    """Return the columns of an event that say which request it is about."""
+    """Return the columns of an event that describe its request."""
     return {"request": request.id, **facts_asked(request.receivers, request.env, request.rule)}
 
 
 def facts_asked(appids: Sequence[str], env: str, rule: str | None) -> dict[str, object]:
-    """Return the columns of an event that say what is asked for, by which rule; several appids stand in none."""
+    """Return the columns of an event for what was asked and the rule that decided; `appid` is None for several."""
     return {"env": env, "appid": appids[0] if len(appids) == 1 else None, "rule": rule}

@@ -1,4 +1,4 @@
-"""The events: what happened, to which request, and who did it; they are only ever added."""
+"""The events: what happened, to which request, and who did it. Append-only."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +16,13 @@ _EVENTS, _ROWS = "events", "rows of events"
 _BLANK = dict.fromkeys(column.name for column in events.columns if column.name not in {"id", "at"})
 _SAME_FOR_EACH = ("kind", "outcome", "errcode", "rid", "seconds", "detail")
 _OWN_OF_EACH = ("team", "user", "channel", "env", "appid", "rule")
-"""The columns of an event that several requests have in common, and those that are as their requests have them."""
+"""For one event of several requests: the columns with one value for all, and those copied from each request."""
 
 MOST = 8
 """The most events in one statement."""
 
-# One for each number of events. For many rows of one statement psycopg opens a pipeline, in which PostgreSQL takes no
-# transaction for idle: whoever froze there would keep its locks until it wakes up.
+# One statement per number of events. With executemany psycopg opens a pipeline, in which PostgreSQL never regards a
+# transaction as idle: a replica that froze there would keep its locks until it wakes up.
 _ADD = {
     many: Prepared(
         insert(events).values(
@@ -53,9 +53,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event; `facts` are its columns besides its kind and time, None where there is nothing.
+    """One event; `facts` are its columns besides kind and time.
 
-    What somebody typed is written, but not told.
+    What a user typed goes into the row, but not into `facts`, since listeners write those to the log.
     """
 
     kind: str
@@ -63,24 +63,24 @@ class Event:
 
 
 EventListener = Callable[[Event], None]
-"""Hears of each event once it is committed, in the ledger's own thread; returns at once and never raises."""
+"""Called with each event after its commit, in the ledger's thread; must return at once and not raise."""
 
 
 def fan_out(*listeners: EventListener) -> EventListener:
-    """Return what tells each of them; an error of one is logged, since it would end the ledger's thread."""
+    """Return a listener that calls each of these; errors are logged, since they would end the ledger's thread."""
 
-    def tell(event: Event) -> None:
+    def call_each(event: Event) -> None:
         for listener in listeners:
             try:
                 listener(event)
-            except Exception:  # noqa: BLE001  # an error would end the thread
+            except Exception:  # noqa: BLE001  # see above
                 _log.exception("unforeseen error", extra={"kind": event.kind})
 
-    return tell
+    return call_each
 
 
 def who_of(origin: Origin) -> dict[str, object]:
-    """Return the columns of an event, or the words of a log line, that say who did it and where."""
+    """Return the columns of an event, or the extras of a log line, that say who did it and where."""
     return {"team": origin.team_id, "user": origin.user_id, "channel": origin.channel_id}
 
 
@@ -91,9 +91,9 @@ def note(
     facts: Mapping[str, object],
     typed: str | None = None,
 ) -> None:
-    """Note one event, to be written with the others of its transaction.
+    """Add one event to the transaction; `flush` writes them together.
 
-    `facts` override what the origin says of who did it, and `typed` becomes its detail.
+    `facts` override the columns from the origin; `typed`, what a user typed, becomes the row's detail.
     """
     event = Event(kind, {**who_of(origin), **facts})
     row = {**_BLANK, "kind": kind, **event.facts} | ({"detail": typed} if typed else {})
@@ -108,14 +108,14 @@ def record(
     facts: Mapping[str, object] | None = None,
     typed: str | None = None,
 ) -> None:
-    """Note one event about a request; `facts` override what the request says."""
+    """Add one event of a request to the transaction; `facts` override the columns from the request."""
     note(on, kind, request.origin, {**facts_of(request), **(facts or {})}, typed)
 
 
 def record_each(
     on: Connection, kind: str, requests: Sequence[Request], facts: Mapping[str, object]
 ) -> None:
-    """Write the same event for each of several requests, which are recorded, in one statement."""
+    """Write the same event for several recorded requests in one statement."""
     if not requests:
         return
     _write(on)
@@ -129,14 +129,14 @@ def record_each(
 
 
 def flush(on: Connection) -> list[Event]:
-    """Write the events noted since `discard`, and return all since then."""
+    """Write the events added since the last `discard` or `flush`, and return all of that transaction."""
     _write(on)
     events: list[Event] = on.info.pop(_EVENTS, [])
     return events
 
 
 def discard(on: Connection) -> None:
-    """Drop the events of a transaction that was given up."""
+    """Discard the events that an abandoned transaction left behind."""
     on.info.pop(_ROWS, None)
     on.info.pop(_EVENTS, None)
 

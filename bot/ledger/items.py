@@ -1,6 +1,6 @@
-"""The rows of a batch's items: recorded, left out with the reason, and read.
+"""The rows of a batch's items: record them, skip those that need no call, and read how they ended.
 
-One statement covers all items: each releases the interpreter's lock, and beside a busy loop it takes long to get that
+One statement covers all items: each statement releases the GIL, and beside a busy event loop it takes long to get it
 back.
 """
 
@@ -33,7 +33,7 @@ from bot.ledger.statements import NOW, compared, upsert, value_of
 
 
 class _Pairs(FunctionElement[Any]):
-    """The keys and values of a JSON object, as rows."""
+    """The pairs of a JSON object, as rows of key and value."""
 
     inherit_cache = True
 
@@ -51,7 +51,7 @@ def _postgresql_pairs(pairs: _Pairs, compiler: SQLCompiler, **how: Any) -> str:
 _r = requests.c
 _OF_BATCH = compared(_r.batch)
 
-# `the_items` are the new items' appids by their ids; they have the other columns in common.
+# `the_items` maps the new items' ids to their appids; all other columns are the same for all.
 _ITEM = _Pairs(bindparam("the_items", type_=JSON)).table_valued("key", "value").alias("item").c
 _OWN = {"id": _ITEM.key, "trigger_id": _ITEM.key, "appid": _ITEM.value}
 _NEW = [_OWN.get(name, value_of(_r[name])) for name in NEW_COLUMNS]
@@ -86,7 +86,7 @@ _ENDS = select(_r.id, _r.appid, _r.ending, _r.called_again).where(_OF_BATCH)
 
 @dataclass(frozen=True, slots=True)
 class ItemEnd:
-    """How one item ended, None while it has not; `called_again` if WeChat was asked twice, after a crash."""
+    """How one item ended; the outcome is None while it is open. `called_again` if a crash led to a second call."""
 
     appid: str
     outcome: Outcome | None
@@ -94,7 +94,7 @@ class ItemEnd:
 
 
 def record_items(on: Connection, batch: Request) -> None:
-    """Record the items of a batch that are not recorded yet, those that are left out with the reason."""
+    """Record the items of a batch that are not recorded yet; those with nothing left to do end as Skipped."""
     recorded = set(on.scalars(_RECORDED, {"the_batch": batch.id}))
     missing = {item.id: item for item in items_of(batch) if item.id not in recorded}
     while missing:
@@ -105,7 +105,7 @@ def record_items(on: Connection, batch: Request) -> None:
             del missing[id_]
         if missing:
             _leave_out(on, missing, new)
-        # What stood in the way of the others has ended since, so once more.
+        # The requests that the remaining items conflicted with have ended since, so try again.
 
 
 def _leave_out(on: Connection, missing: dict[str, Request], new: Mapping[str, object]) -> None:
@@ -117,7 +117,7 @@ def _leave_out(on: Connection, missing: dict[str, Request], new: Mapping[str, ob
 
 
 def ends_of(on: Connection, batch_id: str) -> list[ItemEnd]:
-    """Return how each item ended, in the order in which they were asked for."""
+    """Return how each item ended, in the order of the command."""
     rows = on.execute(_ENDS, {"the_batch": batch_id}).all()
     ordered = sorted(rows, key=lambda row: number_of(row.id))
     return [ItemEnd(row.appid, row.ending, row.called_again) for row in ordered]

@@ -567,7 +567,7 @@ def test_a_wrong_address_is_refused_in_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("words", "passing"),
+    ("words", "transient"),
     [
         ("the database system is starting up", True),
         ("sorry, too many clients already", True),
